@@ -1,0 +1,197 @@
+"""What is wrong, where it stands, and how that is printed.
+
+A :class:`Diagnostic` is a value; :func:`render` turns it into text. Knows nothing of specs or networks.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A text with the name that messages give it: usually the path of a file."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.split("\n")
+
+
+class Span(NamedTuple):
+    """A place in a source: line and column from 1, and how many characters of that line."""
+
+    source: Source
+    line: int
+    column: int
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{printable(self.source.name)}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One thing that is wrong, or worth a warning.
+
+    Args:
+        message: what is wrong, in one line.
+        span: where.
+        notes: why, in the terms of the formula.
+        help: what would work.
+        also: other places that take part, each with what it is.
+        severity: ``"error"`` or ``"warning"``.
+    """
+
+    message: str
+    span: Span | None = None
+    notes: tuple[str, ...] = ()
+    help: str = ""
+    also: tuple[tuple[str, Span], ...] = ()
+    severity: str = "error"
+
+
+class ArchlensError(Exception):
+    """Something that the user can mend; ``str()`` of it is the whole diagnostic."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+    def __str__(self) -> str:
+        return render(self.diagnostic)
+
+
+class SpecError(ArchlensError):
+    """A spec, or the network that it describes, is wrong.
+
+    ``network`` holds the layers up to the one that failed, where it came that far.
+    """
+
+    def __init__(self, diagnostic: Diagnostic, network: Network | None = None) -> None:
+        super().__init__(diagnostic)
+        self.network = network
+
+
+class UsageError(ArchlensError):
+    """archlens was asked for something that does not exist: a network, a param, a layer."""
+
+
+def error(
+    message: str,
+    span: Span | None = None,
+    *,
+    notes: Iterable[str] = (),
+    help: str = "",
+    also: Iterable[tuple[str, Span]] = (),
+) -> SpecError:
+    """A :class:`SpecError` to raise, from the parts of its diagnostic."""
+    return SpecError(Diagnostic(message, span, tuple(notes), help, tuple(also)))
+
+
+def usage(message: str, *, notes: Iterable[str] = (), help: str = "") -> UsageError:
+    """A :class:`UsageError` to raise, from the parts of its diagnostic."""
+    return UsageError(Diagnostic(message, notes=tuple(notes), help=help))
+
+
+def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """A suggestion for a word that is not known: the nearest ones, or else ``otherwise``.
+
+    >>> did_you_mean("reslu", ["relu", "selu", "conv"])
+    'did you mean relu?'
+    """
+    from difflib import get_close_matches  # only an error pays for it
+
+    names = [name for name in known if isinstance(name, str)]
+    if len(word) > 100:
+        return otherwise
+    folded = {name.lower().replace("-", "_"): name for name in reversed(names)}
+    close = get_close_matches(word.lower().replace("-", "_"), folded, n=3, cutoff=0.6)
+    found = [folded[name] for name in close]
+    if not found:
+        return otherwise
+    return f"did you mean {' or '.join(map(printable, found))}?"
+
+
+def printable(text: str) -> str:
+    """The text with every control character shown as its escape, so that no spec can steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """Printable text of bounded length, for use inside a message."""
+    text = printable(text[: most + 1])
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+#: Dresses a piece of text for its role: "error", "warning", "place", "mark", "note" or "help".
+Style = Callable[[str, str], str]
+
+#: The most characters of a source line that a diagnostic shows.
+_LINE = 100
+
+
+def render(diagnostic: Diagnostic, style: Style = lambda text, role: text) -> str:
+    """A diagnostic as text: the message, the line with the place marked, why, and what would work."""
+    severity = diagnostic.severity
+    out = [f"{style(severity, severity)}: {style(printable(diagnostic.message), 'message')}"]
+    places = [("-->", "", diagnostic.span)] if diagnostic.span else []
+    places += [(":::", label, span) for label, span in diagnostic.also]
+    gutter = " " * max((len(str(span.line)) for _, _, span in places if span), default=1)
+    for arrow, label, span in places:
+        assert span is not None
+        out.append(f"{gutter}{style(arrow, 'place')} {span}")
+        out.append(f"{gutter} {style('|', 'place')}")
+        text, marks = _excerpt(span)
+        number = style(f"{span.line:>{len(gutter)}} |", "place")
+        out.append(f"{number} {text}".rstrip())
+        marked = style(marks.lstrip(), severity)
+        out.append(
+            f"{gutter} {style('|', 'place')} {' ' * (len(marks) - len(marks.lstrip()))}{marked}"
+            + (f" {style(printable(label), severity)}" if label else "")
+        )
+    out += [f"{gutter} {style('=', 'place')} {printable(note)}" for note in diagnostic.notes]
+    if diagnostic.help:
+        out.append(f"{gutter} {style('=', 'place')} {style('help', 'help')}: {printable(diagnostic.help)}")
+    return "\n".join(out)
+
+
+def _excerpt(span: Span) -> tuple[str, str]:
+    """The line of a span, cut to a bounded width around it, and the line of marks beneath it."""
+    lines = span.source.lines
+    line = lines[span.line - 1].rstrip("\r") if span.line <= len(lines) else ""
+    start = min(span.column - 1, len(line))
+    stop = min(start + max(span.width, 1), max(len(line), start + 1))
+    lead = ""
+    if len(line) > _LINE:
+        first = max(0, min(start - 20, len(line) - _LINE))
+        lead = "..." if first else ""
+        tail = "..." if first + _LINE < len(line) else ""
+        stop = min(stop, first + _LINE)
+        text = lead + _shown(line[first : first + _LINE]) + tail
+        before = lead + _shown(line[first:start])
+    else:
+        text, before = _shown(line), _shown(line[:start])
+    return text, " " * _cells(before) + "^" * max(_cells(_shown(line[start:stop])), 1)
+
+
+def _shown(text: str) -> str:
+    return printable(text.replace("\t", "    "))
+
+
+def _cells(text: str) -> int:
+    """How many columns a terminal gives the text."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )

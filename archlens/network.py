@@ -1,0 +1,150 @@
+"""A network as a value: its layers in order, each with its op, its inputs and its facts.
+
+Everything downstream takes a :class:`Network`; nothing changes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import Span, did_you_mean, shorten, usage
+from .ops import Facts, Op
+from .shape import Shape
+
+if TYPE_CHECKING:
+    from .spec.spec import Meta
+
+
+class Layer(NamedTuple):
+    """One op at its place in a network."""
+
+    #: Its name, which is the prefix of its keys in torch's state dict: ``layer1.0.conv1``.
+    name: str
+    op: Op
+    #: The names of the layers, or inputs of the network, that it reads.
+    inputs: tuple[str, ...]
+    #: Their shapes.
+    input_shapes: tuple[Shape, ...]
+    facts: Facts
+    #: Where the spec places it.
+    span: Span | None
+    #: Whether it serves only a head that runs in training and not at inference.
+    training: bool
+
+    @property
+    def shape(self) -> Shape:
+        """Output shape, without the batch."""
+        return self.facts.shape
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return self.facts.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and matrix products, for one sample."""
+        return self.facts.macs
+
+    @property
+    def arithmetic(self) -> str:
+        """How the output shape comes about, on one line; empty where nothing is computed."""
+        return self.op.arithmetic(self.facts, *self.input_shapes)
+
+    @property
+    def scope(self) -> str:
+        """The scope that it stands in: ``layer1.0`` for ``layer1.0.conv1``; empty at the top."""
+        return self.name.rpartition(".")[0]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network:
+    """A network whose every shape is known.
+
+    >>> import archlens
+    >>> network = archlens.load("lenet5")
+    >>> network.params, network.macs
+    (61706, 416520)
+    >>> network["C3"].shape
+    Shape((16, 10, 10))
+    """
+
+    #: The name that it was asked for by.
+    name: str
+    #: What is for people: title, summary, papers, notes, published figures, budget.
+    meta: Meta
+    #: Input shapes by name, without the batch; a single one is called ``input``.
+    inputs: Mapping[str, Shape]
+    layers: tuple[Layer, ...]
+    #: The layer (or input) that each output comes from; the main one is called ``output``.
+    outputs: Mapping[str, str]
+    #: The block that each scope was made by; only scopes that a block made.
+    blocks: Mapping[str, str]
+    #: The values of the spec's params.
+    values: Mapping[str, Any]
+    #: Layers by name.
+    index: Mapping[str, Layer] = field(repr=False)
+
+    @property
+    def title(self) -> str:
+        """Its title, or its name where the spec gives none."""
+        return self.meta.title or self.name
+
+    @property
+    def input(self) -> Shape:
+        """The shape of its only input, or of the first."""
+        return next(iter(self.inputs.values()))
+
+    @property
+    def output(self) -> Shape:
+        """The shape of its main output."""
+        return self.shape_of(self.outputs["output"])
+
+    @cached_property
+    def params(self) -> int:
+        """Trainable parameters, those of heads for training included."""
+        return sum(layer.facts.params for layer in self.layers)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference on one sample: heads for training do not run."""
+        return sum(layer.facts.macs for layer in self.layers if not layer.training)
+
+    @cached_property
+    def training_macs(self) -> int:
+        """Multiply-accumulates of the heads that run in training only."""
+        return sum(layer.facts.macs for layer in self.layers if layer.training)
+
+    def shape_of(self, name: str) -> Shape:
+        """The shape of a layer's output, or of an input of the network."""
+        found = self.index.get(name)
+        return found.facts.shape if found is not None else self.inputs[name]
+
+    def __getitem__(self, name: str) -> Layer:
+        found = self.index.get(name)
+        if found is None:
+            inside = [layer.name for layer in self.layers if layer.name.startswith(f"{name}.")][:3]
+            raise usage(
+                f"{self.name} has no layer {shorten(name)}",
+                help=f"{name} is a scope: {', '.join(inside)}, …" if inside else did_you_mean(name, self.index),
+            )
+        return found
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __repr__(self) -> str:
+        from .views import table
+
+        return table.to_text(self)
+
+    def _repr_html_(self) -> str:
+        from .views import html
+
+        return html.to_table(self)

@@ -1,0 +1,35 @@
+"""The operations: one file per family, one class per op.
+
+An op knows its attributes and what it does to the shapes that it is given, and nothing of networks,
+files or torch. Every class in this folder that names a ``kind`` is an op of the language: adding one
+touches one file, and nothing lists the files.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from .op import EVERYWHERE, Call, Everywhere, Facts, Irregular, Misfit, Op, Reach, registry
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+#: Every op by the name that specs use, in alphabetical order.
+OPS: dict[str, type[Op]] = dict(sorted(registry.items()))
+
+#: The ops that merge branches: the keys that open branches in a spec.
+MERGES: dict[str, type[Op]] = {kind: op for kind, op in OPS.items() if op.merges}
+
+__all__ = [
+    "EVERYWHERE",
+    "MERGES",
+    "OPS",
+    "Call",
+    "Everywhere",
+    "Facts",
+    "Irregular",
+    "Misfit",
+    "Op",
+    "Reach",
+]

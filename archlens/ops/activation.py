@@ -1,0 +1,212 @@
+"""Activations: one value in, one value out; and softmax, over the channels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from ..geometry import POINT
+from ..shape import Shape
+from .attributes import Flag, Number, choice
+from .op import NONE, Call, Facts, Misfit, Op, Tensors
+
+
+class _Activation(Op, family="activation"):
+    """What activations share: shape and position stay, nothing is learned."""
+
+    #: torch's module.
+    module: ClassVar[str]
+
+    def _torch(self, x: Shape) -> Call:
+        return Call(f"nn.{self.module}")
+
+    def _weights(self, x: Shape) -> Tensors:
+        return NONE
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        return Facts(
+            shape=x,
+            weights=self._weights(x),
+            buffers=NONE,
+            macs=0,
+            other={"activation": x.numel},
+            reach=(POINT,) * (len(x) - 1),
+            torch=self._torch(x),
+        )
+
+
+class ReLU(_Activation, kind="relu"):
+    """``max(0, x)``."""
+
+    module = "ReLU"
+    examples = ("64x112x112 >> relu", "84 >> relu")
+
+
+class ReLU6(_Activation, kind="relu6"):
+    """``min(max(0, x), 6)``."""
+
+    module = "ReLU6"
+    examples = ("32x8x8 >> relu6",)
+
+
+class LeakyReLU(_Activation, kind="leaky_relu"):
+    """``x`` where positive, else ``slope * x``."""
+
+    slope: Number = 0.01
+
+    examples = ("8x4x4 >> leaky_relu", "8x4x4 >> leaky_relu(0.1)")
+
+    def _torch(self, x: Shape) -> Call:
+        return Call("nn.LeakyReLU", () if self.slope == 0.01 else (self.slope,))
+
+
+class PReLU(_Activation, kind="prelu"):
+    """``x`` where positive, else a learned slope times ``x``: one slope, or one per channel."""
+
+    per_channel: Flag = False
+
+    examples = ("8x4x4 >> prelu", "8x4x4 >> prelu(per_channel=true)")
+
+    def _weights(self, x: Shape) -> Tensors:
+        return {"weight": (x.channels if self.per_channel else 1,)}
+
+    def _torch(self, x: Shape) -> Call:
+        return Call("nn.PReLU", (x.channels,) if self.per_channel else ())
+
+
+class ELU(_Activation, kind="elu"):
+    """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
+
+    alpha: Number = 1.0
+
+    examples = ("8x4x4 >> elu", "8x4x4 >> elu(alpha=0.5)")
+
+    def _torch(self, x: Shape) -> Call:
+        return Call("nn.ELU", () if self.alpha == 1.0 else (self.alpha,))
+
+
+class SELU(_Activation, kind="selu"):
+    """The self-normalizing ``elu``, scaled by fixed constants."""
+
+    module = "SELU"
+    examples = ("84 >> selu",)
+
+
+class GELU(_Activation, kind="gelu"):
+    """``x * Phi(x)``, exact or by its tanh approximation."""
+
+    approximate: Annotated[str, choice("none", "tanh")] = "none"
+
+    examples = ("96x7x7 >> gelu", '768 >> gelu(approximate="tanh")')
+
+    def _torch(self, x: Shape) -> Call:
+        kwargs: dict[str, Any] = {} if self.approximate == "none" else {"approximate": self.approximate}
+        return Call("nn.GELU", (), kwargs)
+
+
+class SiLU(_Activation, kind="silu"):
+    """``x * sigmoid(x)``, also called swish."""
+
+    module = "SiLU"
+    examples = ("32x8x8 >> silu",)
+
+
+class Mish(_Activation, kind="mish"):
+    """``x * tanh(softplus(x))``."""
+
+    module = "Mish"
+    examples = ("32x8x8 >> mish",)
+
+
+class HardSwish(_Activation, kind="hard_swish"):
+    """``x * relu6(x + 3) / 6``."""
+
+    module = "Hardswish"
+    examples = ("16x8x8 >> hard_swish",)
+
+
+class HardSigmoid(_Activation, kind="hard_sigmoid"):
+    """``relu6(x + 3) / 6``."""
+
+    module = "Hardsigmoid"
+    examples = ("16x1x1 >> hard_sigmoid",)
+
+
+class HardTanh(_Activation, kind="hard_tanh"):
+    """``min(max(-1, x), 1)``."""
+
+    module = "Hardtanh"
+    examples = ("16x4x4 >> hard_tanh",)
+
+
+class Sigmoid(_Activation, kind="sigmoid"):
+    """``1 / (1 + exp(-x))``."""
+
+    module = "Sigmoid"
+    examples = ("16x1x1 >> sigmoid",)
+
+
+class LogSigmoid(_Activation, kind="log_sigmoid"):
+    """``log(sigmoid(x))``."""
+
+    module = "LogSigmoid"
+    examples = ("10 >> log_sigmoid",)
+
+
+class Tanh(_Activation, kind="tanh"):
+    """The hyperbolic tangent."""
+
+    module = "Tanh"
+    examples = ("6x28x28 >> tanh",)
+
+
+class Softplus(_Activation, kind="softplus"):
+    """``log(1 + exp(x))``."""
+
+    module = "Softplus"
+    examples = ("6x8x8 >> softplus",)
+
+
+class Softsign(_Activation, kind="softsign"):
+    """``x / (1 + |x|)``."""
+
+    module = "Softsign"
+    examples = ("6x8x8 >> softsign",)
+
+
+class _Softmax(_Activation):
+    """What the softmaxes share: an exponential, an addition and a division for each value."""
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        return super().facts(x)._replace(other={"activation": 3 * x.numel})
+
+    def _torch(self, x: Shape) -> Call:
+        return Call(f"nn.{self.module}", (), {"dim": 1})
+
+
+class Softmax(_Softmax, kind="softmax"):
+    """Exponentials that sum to one over the channels, at each position."""
+
+    module = "Softmax"
+    examples = ("10 >> softmax", "21x8x8 >> softmax")
+
+
+class LogSoftmax(_Softmax, kind="log_softmax"):
+    """The logarithm of ``softmax``."""
+
+    module = "LogSoftmax"
+    examples = ("10 >> log_softmax",)
+
+
+class GLU(_Activation, kind="glu"):
+    """The first half of the channels times the sigmoid of the second half."""
+
+    examples = ("16x8x8 >> glu", "64 >> glu")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        if x.channels % 2:
+            raise Misfit(f"it halves the channels, and its input has {x.channels} of them")
+        half = Shape((x.channels // 2, *x.spatial))
+        return super().facts(half)._replace(other={"activation": 2 * half.numel})
+
+    def _torch(self, x: Shape) -> Call:
+        return Call("nn.GLU", (), {"dim": 1})

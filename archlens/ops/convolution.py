@@ -1,0 +1,237 @@
+"""Convolutions: plain, grouped, depthwise, dilated and transposed, over one to three spatial axes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from ..geometry import Window, same, same_transposed
+from ..shape import Shape, times
+from .attributes import Count, Flag, Padding, Size, Spare
+from .op import NONE, Call, Facts, Misfit, Op, Tensors, check_windows, per_axis, require_spatial, shortest
+
+
+class Conv(Op, kind="conv", family="convolution"):
+    """N-dimensional convolution over ``(C, *spatial)``; one, two or three spatial axes.
+
+    ``groups=x.channels`` makes it depthwise. ``padding`` is a number, one per axis, a
+    ``(before, after)`` pair per axis, ``"valid"`` (none) or ``"same"``: TensorFlow's, whose output has
+    ``ceil(n/s)`` positions under any stride.
+
+    Output size: ``(n + 2p - d(f - 1) - 1)/s + 1``, rounded down. Parameters: ``c_out * c_in/groups * f*f``
+    and a bias each. One output takes ``c_in/groups * f*f`` multiply-accumulates.
+    """
+
+    channels: Count
+    kernel: Size
+    stride: Size = 1
+    padding: Padding = 0
+    dilation: Size = 1
+    groups: Count = 1
+    bias: Flag = True
+
+    sliding = True
+    examples = (
+        "1x32x32 >> conv(6, 5)",
+        "3x224x224 >> conv(64, 7, stride=2, padding=3, bias=false)",
+        "8x15x20 >> conv(12, (3, 5), stride=(2, 1), padding=(0, 2))",
+        "6x14x14 >> conv(6, 3, padding=1, groups=6)",
+        "4x28x28 >> conv(8, 3, padding=2, dilation=2)",
+        '3x15x16 >> conv(8, 3, stride=2, padding="same")',
+        '3x9x9 >> conv(8, 4, padding="same", dilation=2)',
+        "3x9x9 >> conv(8, 3, stride=2, padding=((0, 1), (2, 1)))",
+        "2x50 >> conv(4, 9, stride=4)",
+        '2x50 >> conv(4, 3, stride=3, padding="valid")',
+        "3x8x16x16 >> conv(4, 3, padding=1)",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_spatial(x, "conv")
+        kernel = per_axis(self.kernel, x, "kernel")
+        windows = _windows(self, x)
+
+        # C_out, *spatial
+        shape = Shape((self.channels, *check_windows(windows, x)))
+        depth = _channels_per_group(x.channels, self.groups, "input")
+        _channels_per_group(self.channels, self.groups, "output")
+        weights = _weights(self, (self.channels, depth, *kernel))
+        return Facts(
+            shape=shape,
+            weights=weights,
+            buffers=NONE,
+            macs=shape.numel * depth * prod(kernel),
+            other={"bias": shape.numel} if self.bias else {},
+            reach=windows,
+            torch=_torch_conv(self, x, windows, kernel),
+        )
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        depth, *kernel = facts.weights["weight"][1:]
+        return (
+            f"{facts.shape} = {facts.shape.numel:,} outputs x {times((depth, *kernel))} = "
+            f"{depth * prod(kernel):,} products each = {facts.macs:,}"
+        )
+
+    def why_params(self, facts: Facts) -> str:
+        return _kernels(facts, f"{self.channels:,} kernels", facts.weights["weight"][1:])
+
+
+class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
+    """Transposed convolution over ``(C, *spatial)``: each input writes a kernel of outputs.
+
+    ``padding`` crops the output; ``output_padding`` adds positions at its end. ``"same"`` gives ``n*s``
+    positions, as TensorFlow does.
+
+    Output size: ``(n - 1)s - 2p + d(f - 1) + 1 + output_padding``. One input takes
+    ``c_out/groups * f*f`` multiply-accumulates, those that the cropping then drops included, as
+    fvcore and ``torch.utils.flop_counter`` count.
+    """
+
+    channels: Count
+    kernel: Size
+    stride: Size = 1
+    padding: Padding = 0
+    output_padding: Spare = 0
+    groups: Count = 1
+    bias: Flag = True
+    dilation: Size = 1
+
+    sliding = True
+    examples = (
+        "8x28x28 >> conv_transpose(4, 2, stride=2)",
+        "8x14x14 >> conv_transpose(4, 3, stride=2, padding=1, output_padding=1, bias=false)",
+        "8x7x9 >> conv_transpose(6, (4, 3), stride=(2, 1), padding=(1, 0), groups=2)",
+        "4x20 >> conv_transpose(2, 5, stride=3, dilation=2)",
+        '4x7x7 >> conv_transpose(2, 5, stride=2, padding="same")',
+        '4x7x7 >> conv_transpose(2, 2, stride=3, padding="same")',
+        "4x4x4x4 >> conv_transpose(2, 2, stride=2)",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_spatial(x, "conv_transpose")
+        kernel = per_axis(self.kernel, x, "kernel")
+        stride = per_axis(self.stride, x, "stride")
+        dilation = per_axis(self.dilation, x, "dilation")
+        spare = per_axis(self.output_padding, x, "output_padding")
+        if any(o >= max(s, d) for o, s, d in zip(spare, stride, dilation, strict=True)):
+            raise Misfit(
+                "its output_padding must be smaller than its stride or its dilation",
+                notes=(f"output_padding={times(spare)}, stride={times(stride)}, dilation={times(dilation)}",),
+            )
+        if self.padding == "same":
+            sides = tuple(map(same_transposed, kernel, stride, dilation))
+        else:
+            sides = _sides(self.padding, x)
+        windows = tuple(
+            Window(f, s, before, after - o, d, transposed=True)
+            for f, s, (before, after), o, d in zip(kernel, stride, sides, spare, dilation, strict=True)
+        )
+
+        # C_out, *spatial
+        shape = Shape((self.channels, *check_windows(windows, x)))
+        _channels_per_group(x.channels, self.groups, "input")
+        depth = _channels_per_group(self.channels, self.groups, "output")
+        weights = _weights(self, (x.channels, depth, *kernel))
+        return Facts(
+            shape=shape,
+            weights=weights,
+            buffers=NONE,
+            macs=x.numel * depth * prod(kernel),
+            other={"bias": shape.numel} if self.bias else {},
+            reach=windows,
+            torch=_torch_transposed(self, x, windows, kernel),
+        )
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        depth, *kernel = facts.weights["weight"][1:]
+        return (
+            f"{inputs[0]} = {inputs[0].numel:,} inputs x {times((depth, *kernel))} = "
+            f"{depth * prod(kernel):,} products each = {facts.macs:,}"
+        )
+
+    def why_params(self, facts: Facts) -> str:
+        rows, *kernel = facts.weights["weight"]
+        return _kernels(facts, f"{rows:,} kernels", tuple(kernel))
+
+
+def _sides(padding: Any, x: Shape) -> tuple[tuple[int, int], ...]:
+    """Padding before and after, for each spatial axis."""
+    if padding == "valid":
+        return ((0, 0),) * (len(x) - 1)
+    return tuple(p if isinstance(p, tuple) else (p, p) for p in per_axis(padding, x, "padding"))
+
+
+def _windows(op: Conv, x: Shape) -> tuple[Window, ...]:
+    kernel = per_axis(op.kernel, x, "kernel")
+    stride = per_axis(op.stride, x, "stride")
+    dilation = per_axis(op.dilation, x, "dilation")
+    if op.padding == "same":
+        sides = tuple(map(same, x.spatial, kernel, stride, dilation))
+    else:
+        sides = _sides(op.padding, x)
+    return tuple(
+        Window(f, s, before, after, d)
+        for f, s, (before, after), d in zip(kernel, stride, sides, dilation, strict=True)
+    )
+
+
+def _channels_per_group(channels: int, groups: int, which: str) -> int:
+    if channels % groups:
+        near = [d for d in range(max(1, groups - 64), groups + 64) if channels % d == 0]
+        near.sort(key=lambda d: (abs(d - groups), d))
+        raise Misfit(
+            f"its {channels} {which} channels are not divisible by groups={groups}",
+            notes=(f"{channels} = {groups} * {channels // groups} + {channels % groups}",),
+            help=f"groups that divide {channels}: {', '.join(map(str, sorted(near[:4])))}" if near else "",
+        )
+    return channels // groups
+
+
+def _weights(op: Conv | ConvTranspose, weight: tuple[int, ...]) -> Tensors:
+    return {"weight": weight, "bias": (op.channels,)} if op.bias else {"weight": weight}
+
+
+def _kernels(facts: Facts, kernels: str, kernel: tuple[int, ...]) -> str:
+    text = f"{kernels} of {times(kernel)} = {prod(facts.weights['weight']):,} weights"
+    if "bias" in facts.weights:
+        text += f" + {facts.weights['bias'][0]:,} biases = {facts.params:,}"
+    return text
+
+
+def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...], kernel: tuple[int, ...]) -> Call:
+    """torch pads both sides alike; ``archlens.Conv*d`` is the same module that pads them apart."""
+    even = all(w.before == w.after for w in windows)
+    padding: Any = tuple(w.before for w in windows) if even else tuple((w.before, w.after) for w in windows)
+    kwargs = _kwargs(op, x, padding)
+    library = "nn" if even else "archlens"
+    return Call(f"{library}.Conv{len(windows)}d", (x.channels, op.channels, shortest(kernel)), kwargs)
+
+
+def _torch_transposed(
+    op: ConvTranspose, x: Shape, windows: tuple[Window, ...], kernel: tuple[int, ...]
+) -> Call:
+    """torch crops both sides alike and gives positions back at the end; else it is archlens' own."""
+    spare = tuple(w.before - w.after for w in windows)
+    if min(spare) < 0:
+        kwargs = _kwargs(op, x, tuple((w.before, w.after) for w in windows))
+        return Call(f"archlens.ConvTranspose{len(windows)}d", (x.channels, op.channels, shortest(kernel)), kwargs)
+    kwargs = _kwargs(op, x, tuple(w.before for w in windows))
+    if any(spare):
+        kwargs["output_padding"] = shortest(spare)
+    return Call(f"nn.ConvTranspose{len(windows)}d", (x.channels, op.channels, shortest(kernel)), kwargs)
+
+
+def _kwargs(op: Conv | ConvTranspose, x: Shape, padding: tuple[Any, ...]) -> dict[str, Any]:
+    kwargs: dict[str, Any] = {}
+    if op.stride != 1:
+        kwargs["stride"] = shortest(per_axis(op.stride, x, "stride"))
+    if any(side != 0 for side in padding):
+        kwargs["padding"] = shortest(padding)
+    if op.dilation != 1:
+        kwargs["dilation"] = shortest(per_axis(op.dilation, x, "dilation"))
+    if op.groups != 1:
+        kwargs["groups"] = op.groups
+    if not op.bias:
+        kwargs["bias"] = False
+    return kwargs
+

@@ -1,0 +1,142 @@
+"""What LeNet-5 needed in 1998 and nobody has built since.
+
+Source: LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document Recognition",
+Proc. IEEE 86(11), 1998, section II-B.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..geometry import Window
+from ..shape import Shape, times
+from .attributes import Count, Flag, Size, Table
+from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, check_windows, per_axis, require_spatial, shortest
+
+
+class Subsample(Op, kind="subsample", family="pooling"):
+    """Trainable subsampling: the sum of each window, times a coefficient, plus a bias.
+
+    One coefficient and one bias per channel, so 2 parameters each; the windows do not overlap. It is
+    neither a convolution nor a matrix product, so it has no multiply-accumulates of its own.
+    """
+
+    kernel: Size
+
+    sliding = True
+    examples = ("6x28x28 >> subsample(2)", "16x10x10 >> subsample(2)", "3x9 >> subsample(3)")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_spatial(x, "subsample")
+        windows = tuple(Window(f, f) for f in per_axis(self.kernel, x, "kernel"))
+        shape = Shape((x.channels, *check_windows(windows, x)))
+        kernel = tuple(w.kernel for w in windows)
+        return Facts(
+            shape=shape,
+            weights={"weight": (x.channels,), "bias": (x.channels,)},
+            buffers=NONE,
+            macs=0,
+            other={"pooling": shape.numel * prod(kernel), "bias": shape.numel, "elementwise": shape.numel},
+            reach=windows,
+            torch=Call("archlens.Subsample", (x.channels, shortest(kernel))),
+        )
+
+    def why_params(self, facts: Facts) -> str:
+        channels = facts.shape.channels
+        return f"{channels:,} coefficients + {channels:,} biases = {facts.params:,}"
+
+
+class ConvMap(Op, kind="conv_map", family="convolution"):
+    """Convolution with a connection table: each output channel reads only the inputs listed for it.
+
+    ``connections`` has a row per output channel: the numbers, from 0, of the input channels it reads.
+    Every pair has a kernel of its own, so the parameters are ``pairs * f*f`` and a bias per output
+    channel. torch 7 called it ``SpatialConvolutionMap``.
+    """
+
+    connections: Table
+    kernel: Size
+    bias: Flag = True
+
+    sliding = True
+    examples = (
+        "3x8x8 >> conv_map([[0, 1], [1, 2], [0, 1, 2]], 3)",
+        "2x9x9 >> conv_map([[0], [1], [0, 1]], (3, 5), bias=false)",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_spatial(x, "conv_map")
+        for number, row in enumerate(self.connections):
+            if max(row) >= x.channels:
+                raise Misfit(
+                    f"output {number} of its table reads input channel {max(row)}, and there are "
+                    f"{x.channels}, numbered from 0"
+                )
+            if len(set(row)) < len(row):
+                raise Misfit(f"output {number} of its table reads one input channel twice")
+        kernel = per_axis(self.kernel, x, "kernel")
+        windows = tuple(map(Window, kernel))
+        pairs = sum(map(len, self.connections))
+
+        # C_out, *spatial
+        shape = Shape((len(self.connections), *check_windows(windows, x)))
+        weight = (pairs, *kernel)
+        positions = prod(shape.spatial)
+        return Facts(
+            shape=shape,
+            weights={"weight": weight, "bias": (shape.channels,)} if self.bias else {"weight": weight},
+            buffers=NONE,
+            macs=pairs * prod(kernel) * positions,
+            other={"bias": shape.numel} if self.bias else {},
+            reach=windows,
+            torch=Call(
+                "archlens.ConvMap",
+                (x.channels, self.connections, shortest(kernel)),
+                {} if self.bias else {"bias": False},
+            ),
+        )
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        weight, positions = facts.weights["weight"], facts.shape.spatial
+        return (
+            f"{weight[0]:,} connected pairs x {times(weight[1:])} products x "
+            f"{times(positions)} positions = {facts.macs:,}"
+        )
+
+    def why_params(self, facts: Facts) -> str:
+        weight = facts.weights["weight"]
+        text = f"{weight[0]:,} connected pairs x {times(weight[1:])} = {prod(weight):,} weights"
+        return text + (f" + {facts.shape.channels:,} biases = {facts.params:,}" if self.bias else "")
+
+    def __str__(self) -> str:
+        pairs = sum(map(len, self.connections))
+        kernel = self.kernel if isinstance(self.kernel, int) else f"({', '.join(map(str, self.kernel))})"
+        return f"conv_map({len(self.connections)} outputs by {pairs} connections, {kernel})"
+
+
+class RBF(Op, kind="rbf", family="linear"):
+    """Euclidean radial basis functions: the squared distance of the input to each of some centres.
+
+    The centres were drawn by hand as 7x12 bitmaps of the characters and kept fixed, so they are a buffer
+    and not parameters. A squared distance is not a matrix product: it is itemised apart, 3 operations
+    (difference, square, addition) for each of the paper's 840 connections.
+    """
+
+    features: Count
+
+    examples = ("84 >> rbf(10)",)
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        if len(x) > 1:
+            raise Misfit(
+                f"rbf works on a flat vector, and its input is a map of {x}", help="put flatten before it"
+            )
+        return Facts(
+            shape=Shape((self.features,)),
+            weights=NONE,
+            buffers={"centres": (self.features, x.channels)},
+            macs=0,
+            other={"distance": 3 * self.features * x.channels},
+            reach=EVERYWHERE,
+            torch=Call("archlens.RBF", (x.channels, self.features)),
+        )

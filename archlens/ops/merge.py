@@ -1,0 +1,111 @@
+"""Merges: several tensors become one. Their kinds are the keys that open branches in a spec."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..geometry import POINT
+from ..shape import Shape, times
+from .op import NONE, Call, Facts, Misfit, Op
+
+
+class Concat(Op, kind="concat", family="merge"):
+    """The channels of all branches, one after the other."""
+
+    merges = True
+    examples = ("64x28x28, 128x28x28, 32x28x28 >> concat", "10, 20 >> concat")
+
+    def facts(self, *inputs: Shape) -> Facts:
+        first = inputs[0]
+        for index, other in enumerate(inputs):
+            if other.spatial != first.spatial:
+                raise Misfit(
+                    f"only channels can differ in a concat, and {first} and {other} differ in "
+                    f"{_differing(first, other)}",
+                    help=_help(first, other),
+                    inputs=(0, index),
+                    size=True,
+                )
+        return Facts(
+            shape=Shape((sum(x.channels for x in inputs), *first.spatial)),
+            weights=NONE,
+            buffers=NONE,
+            macs=0,
+            other={},
+            reach=(POINT,) * (len(first) - 1),
+            torch=Call("torch.cat", (), {"dim": 1}),
+        )
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return " + ".join(str(x.channels) for x in inputs) + f" = {facts.shape.channels}"
+
+
+class _Elementwise(Op, family="merge"):
+    """What add and multiply share: equal shapes, or one of size 1 that is repeated along an axis."""
+
+    merges = True
+    function: ClassVar[str]
+
+    def facts(self, *inputs: Shape) -> Facts:
+        shape = inputs[0]
+        for index, x in enumerate(inputs):
+            fits = len(x) == len(shape) and all(
+                a == b or 1 in (a, b) for a, b in zip(x, shape, strict=True)
+            )
+            if not fits:
+                raise Misfit(
+                    f"it cannot {self.kind} {inputs[0]} and {x}: they differ in {_differing(shape, x)}",
+                    help=_help(shape, x),
+                    inputs=(0, index),
+                    size=len(x) == len(shape) and x.channels == shape.channels,
+                )
+            shape = Shape(max(a, b) for a, b in zip(x, shape, strict=True))
+        return Facts(
+            shape=shape,
+            weights=NONE,
+            buffers=NONE,
+            macs=0,
+            other={"elementwise": (len(inputs) - 1) * shape.numel},
+            reach=(POINT,) * (len(shape) - 1),
+            torch=Call(self.function),
+        )
+
+
+class Add(_Elementwise, kind="add"):
+    """The sum of all branches, value by value."""
+
+    function = "operator.add"
+    examples = ("64x56x56, 64x56x56 >> add", "8x4x4, 8x1x1, 8x4x4 >> add", "10, 10 >> add")
+
+
+class Multiply(_Elementwise, kind="multiply"):
+    """The product of all branches, value by value; ``Cx1x1`` scales a ``CxHxW`` channel by channel."""
+
+    function = "operator.mul"
+    examples = ("64x56x56, 64x1x1 >> multiply", "8x4x4, 8x4x4 >> multiply")
+
+
+def _differing(a: Shape, b: Shape) -> str:
+    if len(a) != len(b):
+        return f"how many axes they have ({len(a)} and {len(b)})"
+    names = ("channels", *a.axes)
+    differing = [(n, p, q) for n, p, q in zip(names, a, b, strict=True) if p != q]
+    return " and ".join(f"{name} ({p} and {q})" for name, p, q in differing)
+
+
+def _help(a: Shape, b: Shape) -> str:
+    if len(a) != len(b):
+        small = min(a, b, key=len)
+        return f"bring both to the same axes: reshape, or flatten the other, before {small} is merged"
+    if a.channels == b.channels and a.spatial != b.spatial:
+        smaller = min(a, b, key=lambda shape: shape.numel)
+        return f"bring both to {times(smaller.spatial)}: the same stride and padding on each branch, or crop"
+    if a.spatial == b.spatial:
+        return f"a 1x1 convolution brings one to the channels of the other: conv({a.channels}, 1)"
+    return (
+        f"a 1x1 convolution with a stride brings one branch to the shape of the other: "
+        f"conv({b.channels}, 1, stride)"
+        if a.numel > b.numel
+        else f"a 1x1 convolution with a stride brings one branch to the shape of the other: "
+        f"conv({a.channels}, 1, stride)"
+    )

@@ -1,0 +1,319 @@
+"""What every op is, and what it says of itself.
+
+An op is a frozen dataclass whose fields are its attributes. It answers one question,
+:meth:`Op.facts`: given the shapes that flow in, what flows out, with which weights, at what cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from enum import Enum
+from math import prod
+from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_type_hints
+
+from ..geometry import POINT, Window
+from ..shape import Shape, times
+from .attributes import Kind
+
+
+class Everywhere(Enum):
+    """The reach of an op each of whose outputs depends on every position of its input."""
+
+    EVERYWHERE = "everywhere"
+
+
+EVERYWHERE = Everywhere.EVERYWHERE
+
+
+class Irregular(NamedTuple):
+    """The reach of an op whose outputs look at windows that one :class:`Window` cannot say."""
+
+    reason: str
+
+
+#: How far an output looks: a window per spatial axis of the input, or everywhere, or not sayable.
+Reach = tuple[Window, ...] | Everywhere | Irregular
+
+#: Name of a tensor in torch's state dict, and its shape.
+Tensors = Mapping[str, tuple[int, ...]]
+
+NONE: Tensors = {}
+
+
+class Call(NamedTuple):
+    """A call as a value: ``Call("nn.Conv2d", (3, 64, 7), {"stride": 2})``.
+
+    ``nn.*`` is a module that is constructed and then applied; ``archlens.*`` is one of archlens' own
+    modules, for what torch has no module for; anything else is a function of the input tensors,
+    called with these further arguments.
+    """
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = {}
+
+    def __str__(self) -> str:
+        words = [repr(arg) for arg in self.args]
+        words += [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        return f"{self.target}({', '.join(words)})"
+
+
+class Facts(NamedTuple):
+    """What an op says of itself on given input shapes. No field has a default: zero is written."""
+
+    #: Output shape, without the batch.
+    shape: Shape
+    #: Trainable tensors by torch's names, each with its shape.
+    weights: Tensors
+    #: Tensors that are saved but not trained, such as running statistics.
+    buffers: Tensors
+    #: Multiply-accumulates of convolutions and matrix products, for one sample.
+    macs: int
+    #: What else it computes, itemised, in elementary operations (one addition, multiplication,
+    #: comparison or function value each). Never part of ``macs``.
+    other: Mapping[str, int]
+    #: The part of the input that one output depends on.
+    reach: Reach
+    #: The same op in torch.
+    torch: Call
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters: the sizes of ``weights``, added up."""
+        return sum(prod(shape) for shape in self.weights.values())
+
+
+class Misfit(ValueError):
+    """An op refuses the shapes that it is given.
+
+    Args:
+        message: continues "<layer> does not fit: …".
+        notes: the arithmetic behind it.
+        help: what would work.
+        inputs: which of its inputs disagree, by position, where there are several.
+        size: whether a larger input to the network could help.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        notes: tuple[str, ...] = (),
+        help: str = "",
+        inputs: tuple[int, ...] = (),
+        size: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.notes = notes
+        self.help = help
+        self.inputs = inputs
+        self.size = size
+
+
+#: Every op class by its kind; filled as the family files are imported.
+registry: dict[str, type[Op]] = {}
+
+
+@dataclass_transform(frozen_default=True)
+class Op:
+    """One operation with its attributes.
+
+    A subclass that passes ``kind`` becomes an op of the language. Subclasses are frozen dataclasses
+    without saying so; the annotation of each field is one of the kinds in
+    :mod:`archlens.ops.attributes`, which the diagnostics check and the reference prints.
+    """
+
+    #: Its name in specs.
+    kind: ClassVar[str]
+    #: The group it is listed and coloured with: ``"convolution"``, ``"pooling"``, …
+    family: ClassVar[str]
+    #: Uses of it as ``"1x32x32 >> conv(6, 5)"``; each is tested against torch.
+    examples: ClassVar[tuple[str, ...]] = ()
+    #: Whether it merges several tensors into one.
+    merges: ClassVar[bool] = False
+    #: Whether it slides a window over its input, so that its output size is worth deriving.
+    sliding: ClassVar[bool] = False
+    #: Whether it passes its input on untouched, and so makes no layer.
+    transparent: ClassVar[bool] = False
+
+    def __init_subclass__(cls, kind: str | None = None, family: str | None = None) -> None:
+        super().__init_subclass__()
+        if family is not None:
+            cls.family = family
+        if "__annotations__" in cls.__dict__:
+            dataclass(frozen=True, repr=False, eq=False)(cls)
+        if kind is not None:
+            cls.kind = kind
+            registry[kind] = cls
+
+    def facts(self, *inputs: Shape) -> Facts:
+        """What the op does to these input shapes.
+
+        Raises:
+            Misfit: the shapes do not fit; the message says why in the terms of the formula.
+        """
+        raise TypeError(f"{type(self).__name__} does not say its facts")  # pragma: no cover
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        """How the output shape comes about, on one line; empty where nothing is computed.
+
+        For a sliding window it is ``(n + 2p - f)/s + 1`` with its numbers, once per spatial axis
+        where the axes differ.
+        """
+        reach = facts.reach
+        if not isinstance(reach, tuple) or not (self.sliding or any(w != POINT for w in reach)):
+            return ""
+        x = inputs[0]
+        lines = [window.arithmetic(n) for window, n in zip(reach, x.spatial, strict=True)]
+        if len(set(lines)) == 1:
+            return lines[0]
+        return "; ".join(f"{axis[0].upper()}: {line}" for axis, line in zip(x.axes, lines, strict=True))
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        """Where the multiply-accumulates come from, as one sentence; only asked where there are any."""
+        positions = prod(facts.shape)
+        return f"{positions:,} outputs x {facts.macs // positions:,} products each = {facts.macs:,}"
+
+    def why_params(self, facts: Facts) -> str:
+        """Where the parameters come from, as one sentence; only asked where there are any."""
+        parts = [
+            f"{name} {times(shape)}" + (f" = {prod(shape):,}" if len(shape) > 1 else "")
+            for name, shape in facts.weights.items()
+        ]
+        return ", ".join(parts) + (f"; {facts.params:,} together" if len(parts) > 1 else "")
+
+    def attributes(self) -> dict[str, Any]:
+        """Its attributes by name, in the order of the signature."""
+        return {name: getattr(self, name) for name in signature(type(self))}
+
+    def __str__(self) -> str:
+        """As a spec writes it, without the attributes that have their default.
+
+        >>> from archlens.ops.convolution import Conv
+        >>> print(Conv(64, 7, stride=2, padding=3, bias=False))
+        conv(64, 7, stride=2, padding=3, bias=false)
+        """
+        words = []
+        for name, parameter in signature(type(self)).items():
+            value = getattr(self, name)
+            if parameter.required:
+                words.append(_text(value))
+            elif value != parameter.default:
+                words.append(f"{name}={_text(value)}")
+        return f"{self.kind}({', '.join(words)})" if words else self.kind
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+
+class Parameter(NamedTuple):
+    """One attribute of an op: what it accepts, and its default unless it is required."""
+
+    kind: Kind
+    required: bool
+    default: Any
+
+
+_signatures: dict[type[Op], dict[str, Parameter]] = {}
+
+
+def signature(op: type[Op]) -> dict[str, Parameter]:
+    """The attributes of an op class by name, in order. Resolved once, when the op is first used."""
+    found = _signatures.get(op)
+    if found is None:
+        found = {}
+        if "__dataclass_fields__" in dir(op):
+            hints = get_type_hints(op, include_extras=True)
+            for field in fields(op):  # type: ignore[arg-type]  # dataclass by dataclass_transform
+                kind = hints[field.name].__metadata__[0]
+                found[field.name] = Parameter(kind, field.default is MISSING, field.default)
+        _signatures[op] = found
+    return found
+
+
+def _text(value: Any) -> str:
+    """A value as a spec writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_text, value))}{',' if len(value) == 1 else ''})"
+    return str(value)
+
+
+def per_axis(value: int | tuple[int, ...], x: Shape, attribute: str) -> tuple[int, ...]:
+    """A size for each spatial axis of ``x``, from one for all or from one each.
+
+    Raises:
+        Misfit: there is not one value per axis.
+    """
+    count = len(x) - 1
+    if isinstance(value, int):
+        return (value,) * count
+    if len(value) != count:
+        raise Misfit(
+            f"{attribute}={_text(value)} has {len(value)} values, and its input {x} has {axes_of(x)}",
+            help=f"give one value for all axes, or one for each of {', '.join(x.axes)}",
+        )
+    return value
+
+
+def shortest(sizes: tuple[Any, ...]) -> Any:
+    """One number where all axes have the same, as people write it."""
+    return sizes[0] if len(set(sizes)) == 1 and isinstance(sizes[0], int) else sizes
+
+
+def axes_of(x: Shape) -> str:
+    """How many spatial axes a shape has, in words."""
+    count = len(x) - 1
+    return f"{count} spatial {'axis' if count == 1 else 'axes'} ({', '.join(x.axes)})" if count else "no spatial axes"
+
+
+def require_spatial(x: Shape, what: str) -> None:
+    """Refuse a flat vector, for the ops that work on maps."""
+    if len(x) < 2:
+        raise Misfit(
+            f"{what} works on a map such as CxHxW, and its input is a flat vector of {x}",
+            help="place it before the map is flattened, or reshape the vector into a map",
+        )
+
+
+def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
+    """The output sizes of the windows over the spatial axes of ``x``.
+
+    Raises:
+        Misfit: a window is larger than its padded input, with the arithmetic and the least padding
+            that would do.
+    """
+    sizes = tuple(window.output(n) for window, n in zip(windows, x.spatial, strict=True))
+    if min(sizes) >= 1:
+        return sizes
+    axis = next(i for i, size in enumerate(sizes) if size < 1)
+    window, n = windows[axis], x.spatial[axis]
+    where = "" if len(set(zip(windows, x.spatial, strict=True))) == 1 else f"{x.axes[axis]}: "
+    if window.transposed:
+        raise Misfit(
+            f"its padding crops away its whole output of {x.axes[axis]}",
+            notes=(f"{where}{window.formula} = {window.arithmetic(n)}",),
+            help="give it less padding",
+            size=True,
+        )
+    extents = times(w.extent for w in windows)
+    padded = any(w.before or w.after for w in windows)
+    sides = times(n + w.before + w.after for w, n in zip(windows, x.spatial, strict=True))
+    least = max(w.smallest_padding(n) for w, n in zip(windows, x.spatial, strict=True))
+    raise Misfit(
+        f"its {extents} window is larger than its {sides} {'padded input' if padded else 'input'}",
+        notes=(f"{where}{window.formula} = {window.arithmetic(n, total_padding=True)}",),
+        help=f"padding={least}",
+        size=True,
+    )

@@ -1,0 +1,246 @@
+"""Pooling: sliding, adaptive and global."""
+
+from __future__ import annotations
+
+from math import gcd, prod
+from typing import Any
+
+from ..geometry import Window, same
+from ..shape import Shape, times
+from .attributes import Flag, OptionalSize, Padding, Size
+from .op import (
+    EVERYWHERE,
+    NONE,
+    Call,
+    Facts,
+    Irregular,
+    Misfit,
+    Op,
+    Reach,
+    check_windows,
+    per_axis,
+    require_spatial,
+    shortest,
+)
+
+
+class _Sliding(Op, family="pooling"):
+    """What max and average pooling share: the windows."""
+
+    kernel: Size
+    stride: OptionalSize = None
+    padding: Padding = 0
+
+    sliding = True
+
+    def _windows(self, x: Shape, dilation: Size, ceil_mode: bool) -> tuple[Window, ...]:
+        require_spatial(x, self.kind)
+        kernel = per_axis(self.kernel, x, "kernel")
+        stride = kernel if self.stride is None else per_axis(self.stride, x, "stride")
+        spread = per_axis(dilation, x, "dilation")
+        if self.padding == "same":
+            sides: Any = tuple(map(same, x.spatial, kernel, stride, spread))
+        elif self.padding == "valid":
+            sides = ((0, 0),) * len(kernel)
+        else:
+            sides = tuple(
+                p if isinstance(p, tuple) else (p, p)
+                for p in per_axis(self.padding, x, "padding")  # type: ignore[arg-type]
+            )
+        windows = tuple(
+            Window(f, s, before, after, d, ceil=ceil_mode)
+            for f, s, (before, after), d in zip(kernel, stride, sides, spread, strict=True)
+        )
+        for window in windows:
+            most = (window.extent) // 2
+            if self.padding != "same" and max(window.before, window.after) > most:
+                raise Misfit(
+                    f"its padding of {max(window.before, window.after)} is more than half of its "
+                    f"window of {window.extent}, so that a window could see nothing but padding",
+                    help=f"padding of at most {most}",
+                )
+        return windows
+
+    def _torch(self, name: str, x: Shape, windows: tuple[Window, ...], **further: Any) -> Call:
+        kernel = tuple(w.kernel for w in windows)
+        stride = tuple(w.stride for w in windows)
+        kwargs: dict[str, Any] = {}
+        if stride != kernel:
+            kwargs["stride"] = shortest(stride)
+        even = all(w.before == w.after for w in windows)
+        if even and any(w.before for w in windows):
+            kwargs["padding"] = shortest(tuple(w.before for w in windows))
+        elif not even:
+            kwargs["padding"] = tuple((w.before, w.after) for w in windows)
+        library = "nn" if even else "archlens"
+        return Call(f"{library}.{name}Pool{len(windows)}d", (shortest(kernel),), kwargs | further)
+
+
+class MaxPool(_Sliding, kind="max_pool"):
+    """The largest value in each window; the stride is the kernel unless it is given.
+
+    Output size: ``(n + 2p - d(f - 1) - 1)/s + 1``, rounded down, or up with ``ceil_mode`` (Caffe's way;
+    a last window that would start in the padding is dropped).
+    """
+
+    dilation: Size = 1
+    ceil_mode: Flag = False
+
+    examples = (
+        "6x28x28 >> max_pool(2)",
+        "64x112x112 >> max_pool(3, stride=2, padding=1)",
+        "64x112x112 >> max_pool(3, stride=2, ceil_mode=true)",
+        "4x7x9 >> max_pool((2, 3), stride=(2, 1), padding=(1, 0), ceil_mode=true)",
+        "4x11x11 >> max_pool(3, stride=1, dilation=2)",
+        '4x10x11 >> max_pool(3, stride=2, padding="same")',
+        "4x20 >> max_pool(3)",
+        "4x8x8x8 >> max_pool(2)",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        windows = self._windows(x, self.dilation, self.ceil_mode)
+        shape = Shape((x.channels, *check_windows(windows, x)))
+        further: dict[str, Any] = {}
+        if self.dilation != 1:
+            further["dilation"] = shortest(per_axis(self.dilation, x, "dilation"))
+        if self.ceil_mode:
+            further["ceil_mode"] = True
+        return _pooled(shape, windows, self._torch("Max", x, windows, **further))
+
+
+class AvgPool(_Sliding, kind="avg_pool"):
+    """The mean of each window; the stride is the kernel unless it is given.
+
+    ``count_include_pad=false`` divides by the positions inside the image only, as TensorFlow does.
+    Output size as for ``max_pool``.
+    """
+
+    ceil_mode: Flag = False
+    count_include_pad: Flag = True
+
+    examples = (
+        "6x28x28 >> avg_pool(2)",
+        "8x35x35 >> avg_pool(3, stride=1, padding=1)",
+        "8x35x35 >> avg_pool(3, stride=2, padding=1, ceil_mode=true, count_include_pad=false)",
+        '4x10x11 >> avg_pool(3, stride=2, padding="same", count_include_pad=false)',
+        "4x21 >> avg_pool(4, stride=2)",
+        "4x8x8x8 >> avg_pool((1, 2, 2))",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        windows = self._windows(x, 1, self.ceil_mode)
+        shape = Shape((x.channels, *check_windows(windows, x)))
+        further: dict[str, Any] = {}
+        if self.ceil_mode:
+            further["ceil_mode"] = True
+        if not self.count_include_pad:
+            further["count_include_pad"] = False
+        return _pooled(shape, windows, self._torch("Avg", x, windows, **further))
+
+
+class _Adaptive(Op, family="pooling"):
+    """What adaptive pooling shares: output i sees the inputs from ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``."""
+
+    size: Size
+
+    def _facts(self, x: Shape, name: str) -> Facts:
+        require_spatial(x, self.kind)
+        sizes = per_axis(self.size, x, "size")
+        reach: Reach
+        if all(o == 1 for o in sizes):
+            reach = EVERYWHERE
+        elif all(n % o == 0 for n, o in zip(x.spatial, sizes, strict=True)):
+            reach = tuple(Window(n // o, n // o) for n, o in zip(x.spatial, sizes, strict=True))
+        else:
+            reach = Irregular(f"the windows that take {times(x.spatial)} to {times(sizes)} differ in size")
+        # neighbouring windows share a position wherever their border does not fall between two
+        seen = [n + o - gcd(n, o) for n, o in zip(x.spatial, sizes, strict=True)]
+        return Facts(
+            shape=Shape((x.channels, *sizes)),
+            weights=NONE,
+            buffers=NONE,
+            macs=0,
+            other={"pooling": x.channels * prod(seen)},
+            reach=reach,
+            torch=Call(f"nn.Adaptive{name}Pool{len(sizes)}d", (shortest(sizes),)),
+        )
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        x, out = inputs[0], facts.shape
+        return f"{times(x.spatial)} -> {times(out.spatial)}, whatever the input"
+
+
+class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
+    """The mean over windows chosen so that the output has the size that is asked for."""
+
+    examples = (
+        "512x7x7 >> adaptive_avg_pool(1)",
+        "256x13x13 >> adaptive_avg_pool(6)",
+        "8x12x9 >> adaptive_avg_pool((6, 3))",
+        "8x2x2 >> adaptive_avg_pool(7)",
+        "8x10 >> adaptive_avg_pool(4)",
+        "2x4x6x8 >> adaptive_avg_pool(2)",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        return self._facts(x, "Avg")
+
+
+class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
+    """The largest value over windows chosen so that the output has the size that is asked for."""
+
+    examples = ("256x13x13 >> adaptive_max_pool(6)", "8x12x9 >> adaptive_max_pool((6, 3))")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        return self._facts(x, "Max")
+
+
+class _Global(Op, family="pooling"):
+    """What global pooling shares: one window as large as the map."""
+
+    def _facts(self, x: Shape, name: str) -> Facts:
+        require_spatial(x, self.kind)
+        axes = len(x) - 1
+        return Facts(
+            shape=Shape((x.channels, *(1,) * axes)),
+            weights=NONE,
+            buffers=NONE,
+            macs=0,
+            other={"pooling": x.numel},
+            reach=EVERYWHERE,
+            torch=Call(f"nn.Adaptive{name}Pool{axes}d", (1,)),
+        )
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, whatever the input"
+
+
+class GlobalAvgPool(_Global, kind="global_avg_pool"):
+    """The mean over the whole map, of each channel; keeps the axes, so the output is ``Cx1x1``."""
+
+    examples = ("1280x7x7 >> global_avg_pool", "8x50 >> global_avg_pool")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        return self._facts(x, "Avg")
+
+
+class GlobalMaxPool(_Global, kind="global_max_pool"):
+    """The largest value of the whole map, of each channel; keeps the axes, so the output is ``Cx1x1``."""
+
+    examples = ("64x7x5 >> global_max_pool",)
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        return self._facts(x, "Max")
+
+
+def _pooled(shape: Shape, windows: tuple[Window, ...], torch: Call) -> Facts:
+    return Facts(
+        shape=shape,
+        weights=NONE,
+        buffers=NONE,
+        macs=0,
+        other={"pooling": shape.numel * prod(w.kernel for w in windows)},
+        reach=windows,
+        torch=torch,
+    )
+

@@ -1,0 +1,230 @@
+"""Ops that move values about and compute nothing: flatten, reshape, pad, crop, slice, shuffle."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any
+
+from ..geometry import POINT, Window
+from ..shape import AXIS_NAMES, Shape, times
+from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Size, choice
+from .op import (
+    EVERYWHERE,
+    NONE,
+    Call,
+    Facts,
+    Irregular,
+    Misfit,
+    Op,
+    Reach,
+    per_axis,
+    require_spatial,
+)
+
+
+def _moved(shape: Shape, reach: Reach, torch: Call) -> Facts:
+    """Facts of an op that only moves values."""
+    return Facts(shape=shape, weights=NONE, buffers=NONE, macs=0, other={}, reach=reach, torch=torch)
+
+
+class Identity(Op, kind="identity", family="reshape"):
+    """The tensor itself. It makes no layer; its place is counted as ``nn.Sequential`` would."""
+
+    transparent = True
+    examples = ("8x4x4 >> identity",)
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        return _moved(x, (POINT,) * (len(x) - 1), Call("nn.Identity"))
+
+
+class Flatten(Op, kind="flatten", family="reshape"):
+    """All values in one vector: ``CxHxW`` becomes ``C*H*W`` features."""
+
+    examples = ("16x5x5 >> flatten", "512x1x1 >> flatten", "84 >> flatten")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        return _moved(Shape((x.numel,)), EVERYWHERE, Call("nn.Flatten"))
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return " * ".join(map(str, inputs[0])) + f" = {facts.shape.numel}" if len(inputs[0]) > 1 else ""
+
+
+class Reshape(Op, kind="reshape", family="reshape"):
+    """The same values in another shape, in row-major order; one size may be ``-1``."""
+
+    shape: Dims
+
+    examples = ("400 >> reshape([16, 5, 5])", "16x5x5 >> reshape([-1, 25])")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        known = prod(size for size in self.shape if size != -1)
+        free = self.shape.count(-1)
+        if len(self.shape) - 1 not in AXIS_NAMES:
+            raise Misfit(f"{times(self.shape)} has more than three spatial axes")
+        if free > 1:
+            raise Misfit(f"only one size can be -1, and {times(self.shape)} has {free}")
+        if x.numel % known if free else x.numel != known:
+            raise Misfit(
+                f"{x} holds {x.numel:,} values, which {times(self.shape)} cannot hold",
+                notes=(f"{' * '.join(map(str, x))} = {x.numel:,}, and the sizes given make {known:,}",),
+                size=True,
+            )
+        shape = Shape(x.numel // known if size == -1 else size for size in self.shape)
+        return _moved(
+            shape, Irregular("reshape rearranges positions"), Call("nn.Unflatten", (1, tuple(shape)))
+            if len(x) == 1
+            else Call("torch.reshape", ((-1, *shape),)),
+        )
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{' * '.join(map(str, inputs[0]))} = {' * '.join(map(str, facts.shape))}"
+
+
+class Pad(Op, kind="pad", family="reshape"):
+    """Positions added around a map: zeros, a constant, its reflection or its border repeated.
+
+    ``padding`` is a number, one per axis, or a ``(before, after)`` pair per axis.
+    Output size: ``n + p1 + p2``.
+    """
+
+    padding: Padding
+    mode: Annotated[str, choice("constant", "reflect", "replicate")] = "constant"
+    value: Number = 0.0
+
+    examples = (
+        "3x28x28 >> pad(2)",
+        "3x28x28 >> pad(((0, 1), (2, 3)))",
+        '3x8x9 >> pad((1, 2), mode="reflect")',
+        '3x10 >> pad(3, mode="replicate")',
+        "2x4x4x4 >> pad(1, value=-1.5)",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_spatial(x, "pad")
+        if isinstance(self.padding, str):
+            raise Misfit(
+                f'"{self.padding}" depends on the window of a convolution; pad takes numbers',
+                help="pad(1), pad((1, 2)) or pad(((0, 1), (0, 1)))",
+            )
+        sides = tuple(
+            p if isinstance(p, tuple) else (p, p)
+            for p in per_axis(self.padding, x, "padding")  # type: ignore[arg-type]
+        )
+        for axis, n, pair in zip(x.axes, x.spatial, sides, strict=True):
+            if self.mode == "reflect" and max(pair) >= n:
+                raise Misfit(
+                    f"it cannot reflect {max(pair)} positions of a {axis} of {n}",
+                    help=f"at most {n - 1}",
+                    size=True,
+                )
+        shape = Shape((x.channels, *(n + sum(pair) for n, pair in zip(x.spatial, sides, strict=True))))
+        # torch counts from the last axis: left, right, top, bottom, …
+        flat = tuple(side for pair in reversed(sides) for side in pair)
+        name = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication"}[self.mode]
+        further: tuple[Any, ...] = (float(self.value),) if self.mode == "constant" else ()
+        torch = Call(f"nn.{name}Pad{len(sides)}d", (flat, *further))
+        return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return _sums(facts, inputs[0], lambda w, n: f"{n} + {w.before} + {w.after} = {w.output(n)}")
+
+
+class Crop(Op, kind="crop", family="reshape"):
+    """The centre of a map, of the size that is asked for; an odd remainder is cut at the end."""
+
+    size: Size
+
+    examples = ("64x64x64 >> crop(56)", "8x7x9 >> crop((4, 8))", "8x11 >> crop(4)")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_spatial(x, "crop")
+        sizes = per_axis(self.size, x, "size")
+        for axis, n, size in zip(x.axes, x.spatial, sizes, strict=True):
+            if size > n:
+                raise Misfit(
+                    f"it cannot cut {size} positions out of a {axis} of {n}",
+                    help="crop the larger of the two maps, or pad this one",
+                    size=True,
+                )
+        starts = tuple((n - size) // 2 for n, size in zip(x.spatial, sizes, strict=True))
+        windows = tuple(
+            Window(1, 1, -start, -(n - size - start))
+            for n, size, start in zip(x.spatial, sizes, starts, strict=True)
+        )
+        return _moved(
+            Shape((x.channels, *sizes)), windows, Call("archlens.crop", (starts, sizes))
+        )
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return _sums(facts, inputs[0], lambda w, n: f"{n} - {-w.before} - {-w.after} = {w.output(n)}")
+
+
+class Slice(Op, kind="slice", family="reshape"):
+    """Part of an axis: positions ``start`` to ``stop`` (not included), every ``step``-th.
+
+    Python's rules: negative numbers count from the end, and ``stop=none`` is the end.
+    """
+
+    start: Index = 0
+    stop: OptionalIndex = None
+    step: Count = 1
+    axis: Annotated[str, choice("channels", "length", "depth", "height", "width")] = "channels"
+
+    examples = (
+        "116x28x28 >> slice(0, 58)",
+        "116x28x28 >> slice(58)",
+        "3x9x8 >> slice(1, -1, step=2, axis=\"height\")",
+        "3x9x8 >> slice(1, axis=\"width\")",
+        "100 >> slice(-10)",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        names = ("channels", *x.axes)
+        if self.axis not in names:
+            raise Misfit(f"{x} has no {self.axis}", help=f"its axes are {', '.join(names)}")
+        axis = names.index(self.axis)
+        start, stop, step = slice(self.start, self.stop, self.step).indices(x[axis])
+        size = len(range(start, stop, step))
+        if size < 1:
+            raise Misfit(
+                f"{self.axis} {self.start} to {'the end' if self.stop is None else self.stop} of {x} is empty",
+                size=axis > 0,
+            )
+        windows = [POINT] * (len(x) - 1)
+        if axis:
+            last = start + (size - 1) * step
+            windows[axis - 1] = Window(1, step, -start, -(x[axis] - 1 - last))
+        shape = Shape((*x[:axis], size, *x[axis + 1 :]))
+        return _moved(shape, tuple(windows), Call("archlens.slice", (axis + 1, start, stop, step)))
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        axis = ("channels", *inputs[0].axes).index(self.axis)
+        end = inputs[0][axis] if self.stop is None else self.stop
+        return f"{self.axis} {self.start} to {end} of {inputs[0][axis]}: {facts.shape[axis]}"
+
+
+class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
+    """ShuffleNet's shuffle: the channels of ``groups`` groups are interleaved."""
+
+    groups: Count
+
+    examples = ("12x5x5 >> channel_shuffle(3)", "116x28x28 >> channel_shuffle(2)")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_spatial(x, "channel_shuffle")
+        if x.channels % self.groups:
+            raise Misfit(
+                f"its {x.channels} input channels are not divisible by groups={self.groups}",
+                notes=(
+                    f"{x.channels} = {self.groups} * {x.channels // self.groups} + {x.channels % self.groups}",
+                ),
+            )
+        return _moved(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", (self.groups,)))
+
+
+def _sums(facts: Facts, x: Shape, line: Any) -> str:
+    assert isinstance(facts.reach, tuple)
+    lines = [line(window, n) for window, n in zip(facts.reach, x.spatial, strict=True)]
+    if len(set(lines)) == 1:
+        return str(lines[0])
+    return "; ".join(f"{axis[0].upper()}: {text}" for axis, text in zip(x.axes, lines, strict=True))

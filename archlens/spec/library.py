@@ -1,0 +1,208 @@
+"""Finding a spec: by the name of a network of the zoo, or by the path of a file.
+
+A name leads to its file without any other file being parsed: the names of a file are scanned from its
+text, and the file whose own name is nearest is looked at first.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import Source, Span, UsageError, did_you_mean, error, printable, shorten, usage
+from .spec import Spec, parse
+
+#: The most bytes of a spec file: a hundred times the longest spec of a real network.
+MAX_BYTES = 2_000_000
+
+
+class Found(NamedTuple):
+    """A spec and which of its variants was asked for; an empty variant is the file's own params."""
+
+    spec: Spec
+    variant: str
+
+
+def directory() -> Path:
+    """Where the zoo's specs lie: inside an installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "specs"
+    return inside if inside.is_dir() else package.parent / "specs"
+
+
+@cache
+def _files() -> dict[str, Path]:
+    """Each family file, by its name without the ending."""
+    return {path.stem: path for path in sorted(directory().glob("*.yaml"))}
+
+
+@cache
+def _text(stem: str) -> str:
+    return _files()[stem].read_text("utf-8")
+
+
+def scan(stem: str, text: str) -> list[str]:
+    """The names in a family file, without parsing it: its variants, or its own name if it has none.
+
+    >>> scan("resnet", "variants:\\n  resnet18: {n: 1}\\n  resnet34: {n: 2}\\n")
+    ['resnet18', 'resnet34']
+    >>> scan("lenet5", "layers: []\\n")
+    ['lenet5']
+    """
+    section = re.search(r"^variants:[^\n]*\n((?:[ #][^\n]*\n|\n)*)", text + "\n", re.MULTILINE)
+    if section is None:
+        return [stem]
+    return re.findall(r"^  ([^\s#:]+):", section[1], re.MULTILINE)
+
+
+def families() -> dict[str, list[str]]:
+    """The networks of each family file."""
+    return {stem: scan(stem, _text(stem)) for stem in _files()}
+
+
+def names() -> list[str]:
+    """The names of all networks of the zoo, in alphabetical order."""
+    return sorted(name for family in families().values() for name in family)
+
+
+def find(name: str) -> Found:
+    """The spec that a name or a path means: ``resnet50``, ``my.yaml``, ``my.yaml:variant``, ``-``.
+
+    Raises:
+        UsageError: there is no such network or file; with a suggestion.
+        SpecError: the file is no spec.
+    """
+    if _is_path(name):
+        return _find_file(name)
+    stem = _family_of(name)
+    if stem is None:
+        if _exists(name):
+            return _find_file(name)
+        raise _unknown(name)
+    spec = _family(stem)
+    return Found(spec, name if name in spec.variants else "")
+
+
+@cache
+def _family(stem: str) -> Spec:
+    return parse(_text(stem), name=stem, path=f"specs/{stem}.yaml")
+
+
+def _family_of(name: str) -> str | None:
+    """The family file that holds a name, or has it."""
+    # the file whose name starts most like the network's comes first
+    for stem in sorted(_files(), key=lambda stem: (not name.startswith(stem), -len(stem), stem)):
+        if name in scan(stem, _text(stem)):
+            return stem
+    return name if name in _files() else None
+
+
+def _unknown(name: str) -> UsageError:
+    known = names()
+    return usage(
+        f"there is no network {shorten(name)}",
+        help=did_you_mean(
+            name, [*known, *families()], otherwise="`archlens list` shows all; a file of your own is named by its path"
+        ),
+    )
+
+
+def _is_path(name: str) -> bool:
+    if name == "-":
+        return True
+    bare, _, _ = name.rpartition(":")
+    return any(
+        part.endswith((".yaml", ".yml")) or "/" in part or "\\" in part for part in (name, bare) if part
+    )
+
+
+def _find_file(name: str) -> Found:
+    path, variant = name, ""
+    if not _exists(name) and ":" in name:
+        path, _, variant = name.rpartition(":")
+    spec = open_spec(path)
+    if variant and variant not in spec.variants:
+        raise usage(
+            f"{printable(path)} has no variant {shorten(variant)}",
+            help=did_you_mean(
+                variant,
+                spec.variants,
+                otherwise=f"its variants: {', '.join(spec.variants)}" if spec.variants else "it has no variants",
+            ),
+        )
+    if not variant and spec.name in spec.variants:
+        variant = spec.name
+    return Found(spec, variant)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def open_spec(path: str) -> Spec:
+    """The spec in a file; ``-`` reads standard input.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+        SpecError: it is no spec.
+    """
+    name = "<stdin>" if path == "-" else path
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise error(f"{shorten(path, 200)} is a folder, not a spec file", help=_specs_in(path)) from None
+    except FileNotFoundError:
+        raise usage(f"there is no file {shorten(path, 200)}", help=_nearby(path)) from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise usage(f"{shorten(path, 200)} cannot be read: {reason}") from None
+    if len(data) > MAX_BYTES:
+        raise error(
+            f"{shorten(name, 200)} is larger than {MAX_BYTES // 10**6} MB, the most that a spec may have",
+            help="a spec describes a network; weights are not part of it",
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = data[: problem.start].count(b"\n") + 1
+        raise error(
+            f"{shorten(name, 200)} is not a text file: byte 0x{data[problem.start]:02x} on line {line} "
+            "is not UTF-8",
+            help="a spec is a UTF-8 text file in YAML",
+        ) from None
+    stem = Path(path).stem if path != "-" else "stdin"
+    source = Source(name, text)
+    if "\0" in text:
+        position = text.index("\0")
+        raise error(
+            f"{shorten(name, 200)} is not a text file: it holds a NUL byte",
+            Span(source, text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)),
+            help="a spec is a UTF-8 text file in YAML",
+        )
+    return parse(text.replace("\r\n", "\n"), name=stem, path=name)
+
+
+def _specs_in(path: str) -> str:
+    found = sorted(p.name for p in Path(path).glob("*.y*ml"))[:5]
+    return f"it holds {', '.join(map(printable, found))}" if found else ""
+
+
+def _nearby(path: str) -> str:
+    try:
+        siblings = [p.name for p in Path(path).parent.glob("*.y*ml")]
+    except (OSError, ValueError):
+        siblings = []
+    stem = Path(path).stem
+    if stem in names():
+        return f"the zoo's own network is named without an ending: {stem}"
+    return did_you_mean(Path(path).name, siblings)

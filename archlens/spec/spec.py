@@ -1,0 +1,303 @@
+"""A spec file as a value."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import Source, Span, did_you_mean, error, shorten
+from .document import (
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    check_keys,
+    compose,
+    describe,
+    expect_mapping,
+    expect_text,
+    to_data,
+)
+from .expression import Block, Expression, check
+from .steps import RESERVED, Body, Template, Value, read_body, read_template, read_value
+
+#: The top-level keys, in the order in which they are best written.
+KEYS = (
+    "title", "summary", "paper", "notes", "input", "params", "blocks", "layers", "outputs", "variants",
+    "published", "budget",
+)  # fmt: skip
+
+PAPER_KEYS = ("authors", "title", "year", "venue", "arxiv", "doi", "url")
+
+PUBLISHED_KEYS = ("source", "note", "params", "macs", "top1", "top5", "receptive_field", "shapes")
+
+BUDGET_KEYS = ("params", "macs", "memory", "activations_peak", "receptive_field", "min_size", "depth")
+
+
+@dataclass(frozen=True, eq=False)
+class Param:
+    """A named value; without one it must be given, by a variant or by the user."""
+
+    name: str
+    value: Value | None
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """A further head. One for training only adds parameters, and no work at inference."""
+
+    body: Body
+    training: bool
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class Meta:
+    """What is for people and reports: every part may be absent."""
+
+    title: str = ""
+    summary: str = ""
+    notes: tuple[str, ...] = ()
+    papers: tuple[dict[str, str], ...] = ()
+    published: tuple[dict[str, Any], ...] = ()
+    budget: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def year(self) -> str:
+        """The year of the paper; empty where none is cited."""
+        return self.papers[0].get("year", "") if self.papers else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A name of the command line: values for params and, where they differ, other things."""
+
+    name: str
+    values: dict[str, tuple[Value, Span]]
+    inputs: dict[str, Template]
+    meta: Meta
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """A parsed spec file."""
+
+    name: str
+    source: Source
+    meta: Meta
+    inputs: dict[str, Template]
+    params: dict[str, Param]
+    blocks: dict[str, Block]
+    layers: Body
+    outputs: dict[str, Output]
+    variants: dict[str, Variant]
+
+
+def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
+    """The spec in a text.
+
+    Args:
+        text: YAML.
+        name: what the network is called where the file does not say.
+        path: what messages call the file.
+
+    Raises:
+        SpecError: the text is no spec; the diagnostic says what and where.
+    """
+    source = Source(path or name, text)
+    root = compose(source)
+    start = Span(source, 1, 1)
+    if root is None or (isinstance(root, Scalar) and root.empty):
+        raise error("the file is empty", start, help="a spec needs at least `input:` and `layers:`")
+    if not isinstance(root, Mapping):
+        raise error(
+            f"a spec is a mapping with keys such as input: and layers:, and this is {describe(root)}",
+            Span(source, root.line, root.column),
+        )
+    check_keys(root, KEYS, "a spec")
+    for key, example in (("input", "input: 1x32x32"), ("layers", "layers: [conv(6, 5), relu]")):
+        if key not in root.keys:
+            raise error(f"the spec has no {key}:", start, help=f"for example {example}")
+
+    params = _section(root, "params", _read_param)
+    blocks = {block.name: block for block in _section(root, "blocks", _read_block).values()}
+    for block_name, block in blocks.items():
+        if block_name in params:
+            raise error(
+                f"{block_name} is both a param and a block",
+                block.span,
+                also=[("the param", params[block_name].span)],
+            )
+    variants = _section(root, "variants", lambda key, node: _read_variant(key, node, params))
+    return Spec(
+        name=name,
+        source=source,
+        meta=_read_meta(root),
+        inputs=_read_inputs(root.values["input"]),
+        params=params,
+        blocks=blocks,
+        layers=read_body(root.values["layers"]),
+        outputs=_section(root, "outputs", _read_output),
+        variants=variants,
+    )
+
+
+def _section(root: Mapping, key: str, read: Callable[[Scalar, Node], Any]) -> dict[str, Any]:
+    """A mapping of names to things, read one by one; empty where the key is absent."""
+    node = root.values.get(key)
+    if node is None or (isinstance(node, Scalar) and node.empty):
+        return {}
+    mapping = expect_mapping(node, f"{key}:")
+    return {name.value: read(name, value) for name, value in mapping.items()}
+
+
+def check_identifier(key: Scalar, what: str) -> str:
+    """A key as a name that expressions can use."""
+    name = key.value
+    if not name.isidentifier() or name in RESERVED or len(name) > 200:
+        reason = f"{name} has its own meaning in expressions" if name in RESERVED else "letters, digits and _"
+        raise key.error(f"{shorten(name)!r} cannot name {what}", help=reason)
+    try:
+        ast.parse(name, mode="eval")
+    except SyntaxError:
+        raise key.error(f"{name} is a word of the expression language, and cannot name {what}") from None
+    return name
+
+
+def _read_param(key: Scalar, node: Node) -> Param:
+    name = check_identifier(key, "a param")
+    empty = isinstance(node, Scalar) and node.empty
+    return Param(name, None if empty else read_value(node), key.span)
+
+
+def _read_block(key: Scalar, node: Node) -> Block:
+    """A block from its signature, as ``bottleneck(width, stride=1)``, and its body."""
+    text = key.value
+    prefix = "def "
+    name = text.partition("(")[0].strip()
+    try:
+        tree = ast.parse(f"{prefix}{text if '(' in text else text + '()'}: 0").body[0]
+        assert isinstance(tree, ast.FunctionDef)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, AssertionError):
+        raise key.error(
+            f"{shorten(text)!r} is not the signature of a block",
+            help="as in `bottleneck(width, stride=1):`; parameters with a default come last",
+        ) from None
+    arguments = tree.args
+    if arguments.posonlyargs or arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
+        raise key.error(f"{shorten(name)} has a parameter with * or /, which blocks do not have")
+    if tree.name in RESERVED:
+        raise key.error(f"{tree.name} has its own meaning in expressions, and cannot name a block")
+    # the text starts 4 characters later in the tree than in the file
+    offset = key.index + (0 if key.plain else 1) - len(prefix)
+    whole = Expression(prefix + text, ast.Constant(0), key, offset)
+    parameters: dict[str, tuple[Expression, ast.expr] | None] = {}
+    required = len(arguments.args) - len(arguments.defaults)
+    for index, argument in enumerate(arguments.args):
+        if argument.arg in RESERVED:
+            raise key.error(f"{argument.arg} has its own meaning in expressions, and cannot be a parameter")
+        default = None
+        if index >= required:
+            tree_ = arguments.defaults[index - required]
+            default = (Expression(whole.text, tree_, key, offset), tree_)
+            check(default[0])
+        parameters[argument.arg] = default
+    return Block(tree.name, parameters, read_body(node), key.span)
+
+
+def _read_output(key: Scalar, node: Node) -> Output:
+    template = read_template(key, "a name")
+    if template.literal is None:
+        raise key.error("the name of an output cannot hold an expression")
+    training = isinstance(node, Mapping) and list(node.keys) == ["training"]
+    body = read_body(node.values["training"] if training and isinstance(node, Mapping) else node)
+    return Output(body, training, key.span)
+
+
+def _read_variant(key: Scalar, node: Node, params: dict[str, Param]) -> Variant:
+    if not key.value or not key.value.isprintable() or any(c in key.value for c in ':/\\ "'):
+        raise key.error(f"{shorten(key.value)!r} cannot name a variant: no blanks, colons or slashes")
+    values: dict[str, tuple[Value, Span]] = {}
+    if isinstance(node, Scalar) and node.empty:
+        return Variant(key.value, {}, {}, Meta(), key.span)
+    mapping = expect_mapping(node, f"the variant {shorten(key.value)}", help="as in {depths: [3, 4, 6, 3]}")
+    others = ("input", *_META_KEYS)
+    for inner in mapping.keys.values():
+        if inner.value in params:
+            values[inner.value] = (read_value(mapping.values[inner.value]), inner.span)
+        elif inner.value not in others:
+            raise inner.error(
+                f"{shorten(inner.value)} is no param of this file",
+                help=did_you_mean(inner.value, [*params, *others], otherwise=f"its params: {', '.join(params)}"),
+            )
+    inputs = _read_inputs(mapping.values["input"]) if "input" in mapping.keys else {}
+    return Variant(key.value, values, inputs, _read_meta(mapping), key.span)
+
+
+def _read_inputs(node: Node) -> dict[str, Template]:
+    """The inputs by name; a single one is called ``input``."""
+    if isinstance(node, Mapping):
+        if not node.keys:
+            raise node.error("the network has no input", help="for example 3x224x224")
+        return {
+            check_identifier(key, "an input"): _read_shape(value) for key, value in node.items()
+        }
+    return {"input": _read_shape(node)}
+
+
+def _read_shape(node: Node) -> Template:
+    if not isinstance(node, Scalar) or node.empty:
+        raise node.error(
+            f"an input is written as CxHxW, and here stands {describe(node)}",
+            help="for example 3x224x224: channels, height, width, without the batch",
+        )
+    return read_template(node, "a shape")
+
+
+_META_KEYS = ("title", "summary", "notes", "paper", "published", "budget")
+
+
+def _read_meta(root: Mapping) -> Meta:
+    """The parts that are for people. Their texts are kept as written."""
+
+    def text(key: str) -> str:
+        node = root.values.get(key)
+        return expect_text(node, f"{key}:").strip() if node is not None else ""
+
+    notes = root.values.get("notes")
+    listed = notes.items if isinstance(notes, Sequence) else [notes] if notes is not None else []
+    budget = root.values.get("budget")
+    limits: dict[str, str] = {}
+    if budget is not None:
+        mapping = expect_mapping(budget, "budget:", help="as in {params: <= 26M}")
+        check_keys(mapping, BUDGET_KEYS, "budget:")
+        limits = {key.value: expect_text(value, f"{key.value}:") for key, value in mapping.items()}
+    return Meta(
+        title=text("title"),
+        summary=text("summary"),
+        notes=tuple(expect_text(note, "a note").strip() for note in listed),
+        papers=tuple(_read_records(root, "paper", PAPER_KEYS)),
+        published=tuple(_read_records(root, "published", PUBLISHED_KEYS, "source")),
+        budget=limits,
+    )
+
+
+def _read_records(
+    root: Mapping, key: str, known: tuple[str, ...], required: str = "title"
+) -> list[dict[str, Any]]:
+    """A list of mappings with known keys, or one mapping alone."""
+    node = root.values.get(key)
+    if node is None:
+        return []
+    records = []
+    for item in node.items if isinstance(node, Sequence) else [node]:
+        mapping = expect_mapping(item, f"{key}:")
+        check_keys(mapping, known, f"{key}:")
+        if required not in mapping.keys:
+            raise mapping.error(f"{key}: needs a {required}:")
+        records.append(to_data(mapping))
+    return records  # type: ignore[return-value]

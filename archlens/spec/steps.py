@@ -1,0 +1,284 @@
+"""The steps of a spec as records: what stands under ``layers``, ``outputs`` and in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..errors import Span, error, shorten
+from ..ops import MERGES
+from .document import Mapping, Node, Scalar, Sequence, check_keys, describe
+from .expression import Expression, parse, parse_part
+
+
+@dataclass(slots=True, eq=False)
+class Template:
+    """A text with expressions in braces, as ``denselayer{i}``."""
+
+    parts: tuple[str | Expression, ...]
+    span: Span
+
+    @property
+    def literal(self) -> str | None:
+        """The text itself, where it holds no expression."""
+        return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
+
+
+@dataclass(slots=True, eq=False)
+class Body:
+    """Steps that run in a scope of their own, with the names that are certain to stand in it."""
+
+    step: Step
+    names: dict[str, Span]
+
+
+@dataclass(slots=True, eq=False)
+class Do:
+    """One expression: an op, a block, a chain, a repeat, a choice."""
+
+    expression: Expression
+
+
+@dataclass(slots=True, eq=False)
+class Steps:
+    """One after the other."""
+
+    steps: list[Step]
+
+
+@dataclass(slots=True, eq=False)
+class Named:
+    """A step with a name, which is the layer's own or the scope of what is inside."""
+
+    name: Template
+    body: Body
+
+
+@dataclass(slots=True, eq=False)
+class Merge:
+    """Parallel branches over the same tensor, merged by an op.
+
+    ``form`` is the key that opened it: the op itself, or ``residual``, ``dense`` or ``gate``, which
+    merge with the tensor that flowed in. A branch of ``None`` is that tensor.
+    """
+
+    form: str
+    op: str
+    branches: list[Step | None]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Each:
+    """A table: the steps of ``do``, once for each row."""
+
+    names: list[str]
+    rows: Value
+    do: Step
+    span: Span
+
+
+Step = Do | Steps | Named | Merge | Each
+
+
+@dataclass(slots=True, eq=False)
+class Listing:
+    """A YAML list whose items are expressions or lists of them."""
+
+    items: list[Value]
+    span: Span
+
+
+#: What stands for a value: an expression, or a YAML list of values.
+Value = Expression | Listing
+
+#: The keys that merge with the tensor that flowed in, and the op that they merge with.
+FORMS: dict[str, str] = {"residual": "add", "dense": "concat", "gate": "multiply"}
+
+KEYWORDS = (*FORMS, "shortcut", *MERGES, "each", "in", "do")
+
+
+def read_step(node: Node) -> Step:
+    """The step that a node says.
+
+    Raises:
+        SpecError: it says none.
+    """
+    if isinstance(node, Scalar):
+        if node.empty:
+            raise node.error("here a step is missing", help="an op such as relu, a block, or a list of steps")
+        return Do(parse(node))
+    if isinstance(node, Sequence):
+        return Steps([read_step(item) for item in node.items])
+    assert isinstance(node, Mapping)
+    return _read_mapping(node)
+
+
+def read_body(node: Node) -> Body:
+    """The steps of a node, for a scope of their own."""
+    step = read_step(node)
+    names: dict[str, Span] = {}
+    for name, span in _static_names(step):
+        names.setdefault(name, span)
+    return Body(step, names)
+
+
+def _read_mapping(node: Mapping) -> Step:
+    found = [key for key in node.keys if key in KEYWORDS]
+    if not node.keys:
+        raise node.error("here a step is missing")
+    if not found:
+        if len(node.keys) > 1:
+            first, second = list(node.keys)[:2]
+            raise node.keys[second].error(
+                f"{shorten(first)} and {shorten(second)} stand in one list item",
+                help=f"give each step its own line that starts with a dash: - {shorten(second)}: ...",
+            )
+        ((key, value),) = node.items()
+        return Named(read_template(key, "a name"), read_body(value))
+    if "each" in found:
+        return _read_each(node)
+    form = next((key for key in found if key in FORMS or key in MERGES), None)
+    if form is None:
+        raise node.keys[found[0]].error(
+            f"{found[0]}: stands alone",
+            help="shortcut: goes with residual:" if found[0] == "shortcut" else "each:, in: and do: go together",
+        )
+    check_keys(node, (form, "shortcut") if form == "residual" else (form,), f"{form}:")
+    span = node.keys[form].span
+    if form in FORMS:
+        inner = read_step(node.values[form])
+        if form == "residual":
+            shortcut = read_step(node.values["shortcut"]) if "shortcut" in node.keys else None
+            return Merge(form, FORMS[form], [inner, shortcut], span)
+        return Merge(form, FORMS[form], [None, inner], span)
+    return Merge(form, form, _read_branches(node.values[form], form), span)
+
+
+def _read_branches(node: Node, form: str) -> list[Step | None]:
+    branches: list[Step | None]
+    if isinstance(node, Mapping) and "each" in node.keys:
+        branches = [_read_each(node)]
+    elif isinstance(node, Mapping):
+        for key in node.keys.values():
+            if key.value in KEYWORDS:
+                raise key.error(
+                    f"{key.value}: cannot name a branch",
+                    help=f"a branch that is itself merged stands in a list, or has a name: {form}: "
+                    f"[{{name: {{{key.value}: ...}}}}]",
+                )
+        branches = [Named(read_template(key, "a name"), read_body(value)) for key, value in node.items()]
+    elif isinstance(node, Sequence):
+        branches = [read_step(item) for item in node.items]
+    else:
+        raise node.error(
+            f"{form}: merges branches, and here stands {describe(node)}",
+            help=f"a list of branches, or a mapping of names to branches, under {form}:",
+        )
+    if len(branches) < 2 and not any(isinstance(branch, Each) for branch in branches):
+        raise node.error(
+            f"{form}: merges at least two branches, and here there are {len(branches)}",
+            help="`identity` is the tensor that flows in",
+        )
+    return branches
+
+
+def _read_each(node: Mapping) -> Each:
+    check_keys(node, ("each", "in", "do"), "a table")
+    for key in ("in", "do"):
+        if key not in node.keys:
+            raise node.keys["each"].error(
+                f"a table without {key}:",
+                help="each: names its columns, in: holds its rows, do: says the steps of a row",
+            )
+    head = node.values["each"]
+    columns = head.items if isinstance(head, Sequence) else [head]
+    names: list[str] = []
+    for column in columns:
+        if not isinstance(column, Scalar) or not column.value.isidentifier():
+            raise column.error("a column of a table needs a name such as t or c", help="each: [t, c, n, s]")
+        if column.value in names:
+            raise column.error(f"two columns have the name {shorten(column.value)}")
+        if column.value in RESERVED:
+            raise column.error(f"{column.value} has its own meaning in expressions", help="use another name")
+        names.append(column.value)
+    return Each(names, read_value(node.values["in"]), read_step(node.values["do"]), node.keys["each"].span)
+
+
+#: Names that expressions give a meaning of their own.
+RESERVED = ("x", "input", "ref", "true", "false", "none", "null", "True", "False", "None")
+
+
+def read_value(node: Node) -> Value:
+    """The value that a node says: an expression, or a list of values."""
+    if isinstance(node, Scalar):
+        return parse(node)
+    if isinstance(node, Sequence):
+        return Listing([read_value(item) for item in node.items], node.span)
+    raise node.error("here a value must stand, not a mapping", help="a number, an expression or a list")
+
+
+#: Longest name of a step.
+MAX_NAME = 200
+
+
+def read_template(node: Scalar, what: str) -> Template:
+    """A text with expressions in braces."""
+    text = node.value
+    if "{" not in text and "}" not in text:
+        if what == "a name":
+            check_name(text, node.span)
+        return Template((text,), node.span)
+    start = node.index + (0 if node.plain else 1)
+    exact = node.source.text.startswith(text, start)
+    parts: list[str | Expression] = []
+    position = 0
+    while position < len(text):
+        opening = text.find("{", position)
+        if opening < 0:
+            parts.append(text[position:])
+            break
+        if opening > position:
+            parts.append(text[position:opening])
+        closing = text.find("}", opening)
+        if closing < 0:
+            raise node.error(f"in {shorten(text)} a brace is opened and not closed", help="as in layer{i}")
+        offset = start + opening + 1 if exact else -1
+        parts.append(parse_part(text[opening + 1 : closing], node, offset))
+        position = closing + 1
+    return Template(tuple(parts), node.span)
+
+
+def check_name(name: str, span: Span) -> None:
+    """Refuse what cannot be a part of a state-dict key.
+
+    Raises:
+        SpecError: it is empty, too long, or holds a dot or a blank.
+    """
+    if not name:
+        raise error("a name is missing before the colon", span)
+    if len(name) > MAX_NAME:
+        raise error(f"a name of {len(name):,} characters is more than the {MAX_NAME} allowed", span)
+    if "." in name or not name.isprintable() or any(c.isspace() for c in name):
+        raise error(
+            f"{shorten(name)!r} cannot name a step: a name has no dots and no blanks",
+            span,
+            help="dots join scopes: write `layer1: [conv1: ...]` for layer1.conv1",
+        )
+
+
+def _static_names(step: Step | None) -> Iterator[tuple[str, Span]]:
+    """The names that a step puts into the scope that it runs in."""
+    if isinstance(step, Named):
+        if step.name.literal is not None:
+            yield step.name.literal, step.name.span
+    elif isinstance(step, Steps):
+        for inner in step.steps:
+            yield from _static_names(inner)
+    elif isinstance(step, Merge):
+        for branch in step.branches:
+            yield from _static_names(branch)
+    elif isinstance(step, Each):
+        yield from _static_names(step.do)
+
+
