@@ -1,0 +1,7 @@
+"""``python -m archlens``."""
+
+from __future__ import annotations
+
+from .cli import main
+
+main()

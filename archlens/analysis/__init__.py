@@ -1,0 +1,1 @@
+"""What can be found out about a network: one pure function of a :class:`Network` per file."""

@@ -1,0 +1,62 @@
+"""Positions at the border of a map that no window reaches, because the stride does not divide evenly."""
+
+from __future__ import annotations
+
+from ..errors import Diagnostic
+from ..geometry import Window
+from ..network import Layer, Network
+
+
+def find(network: Network) -> list[Diagnostic]:
+    """A warning for each layer whose windows leave input positions unseen.
+
+    Only where windows touch or overlap: a stride larger than the kernel, as in a 1x1 convolution with
+    stride 2, skips positions by intent. Left-over padding is no loss and gives no warning.
+    """
+    found = []
+    known: dict[int, Diagnostic | None] = {}
+    for layer in network.layers:
+        key = id(layer.facts)
+        if key not in known:
+            known[key] = _warning(layer)
+        warning = known[key]
+        if warning is not None:
+            found.append(_placed(warning, layer))
+    return found
+
+
+def _placed(warning: Diagnostic, layer: Layer) -> Diagnostic:
+    return Diagnostic(
+        f"{layer.name}: {warning.message}", layer.span, warning.notes, warning.help, (), "warning"
+    )
+
+
+def _warning(layer: Layer) -> Diagnostic | None:
+    reach = layer.facts.reach
+    if not (layer.op.sliding and isinstance(reach, tuple)):
+        return None
+    x = layer.input_shapes[0]
+    lost = [
+        (axis, n, window, window.unseen(n))
+        for axis, n, window in zip(x.axes, x.spatial, reach, strict=True)
+        if window.stride <= window.extent and window.unseen(n)
+    ]
+    if not lost:
+        return None
+    axis, n, window, count = lost[0]
+    axes = " and ".join(name for name, *_ in lost)
+    positions = f"the last {count} position{'s' if count > 1 else ''} of its input's {axes}"
+    larger = n + window.stride - window.remainder(n)
+    return Diagnostic(
+        f"{_quotient(window, n)} is not whole: {positions} {'are' if count > 1 else 'is'} never seen",
+        help=f"at a size of {larger} the windows fit: {window.arithmetic(larger, total_padding=True)}"
+        if not window.before and not window.after
+        else "",
+    )
+
+
+def _quotient(window: Window, n: int) -> str:
+    """``(224 - 11)/4 + 1 = 54.25``."""
+    padding = f" + {window.before + window.after}" if window.before + window.after else ""
+    exact = (n + window.before + window.after - window.extent) / window.stride + 1
+    return f"({n}{padding} - {window.extent})/{window.stride} + 1 = {exact:.6g}"

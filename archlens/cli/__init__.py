@@ -1,0 +1,66 @@
+"""The command line: read arguments, call one function, print its result.
+
+Each command is a file of ``commands``, imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import ArchlensError, UsageError
+from . import commands
+from .output import show
+
+
+class _Commands(click.Group):
+    """The commands by the names of their files."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(module.name for module in iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = import_module(f"{commands.__name__}.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from ..errors import did_you_mean, shorten
+
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            help = did_you_mean(args[0], self.list_commands(ctx), otherwise="see archlens --help")
+            ctx.fail(f"there is no command {shorten(args[0])}; {help}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="archlens")
+def cli() -> None:
+    """Exact shapes, parameters and multiply-accumulates of neural networks, without torch.
+
+    NAME is a network of the zoo (`archlens list` shows them), or a spec file of your own:
+    my.yaml, or my.yaml:variant.
+    """
+
+
+def main() -> Any:
+    """Run the command line; exits with 0, or 1 where the spec is wrong, or 2 where the usage is."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return cli(prog_name="archlens")
+    except ArchlensError as problem:
+        show(problem.diagnostic)
+        sys.exit(2 if isinstance(problem, UsageError) else 1)

@@ -1,0 +1,1 @@
+"""One command per file, under the name of the file."""

@@ -1,0 +1,42 @@
+"""``archlens explain``."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import CompletionItem
+
+from ...errors import ArchlensError
+from ...network import Layer, Network
+from ...views import explanation
+from ..options import load, network_argument, output_option
+from ..output import write
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    try:
+        network = load(ctx.params.get("name") or "", (), ())
+    except ArchlensError:
+        return []
+    return [CompletionItem(layer.name) for layer in network if layer.name.startswith(incomplete)]
+
+
+@click.command("explain")
+@network_argument
+@click.argument("layer", required=False, shell_complete=_complete)
+@output_option
+def command(
+    name: str, inputs: tuple[str, ...], sets: tuple[str, ...], layer: str | None, path: str | None
+) -> None:
+    """Derive each number step by step: formula, numbers, rounding, where params and MACs come from.
+
+    LAYER is a layer or a scope, such as conv1 or layer1.0; without it every layer is explained.
+    """
+    network = load(name, inputs, sets)
+    write(explanation.to_text(network, _chosen(network, layer)), path)
+
+
+def _chosen(network: Network, name: str | None) -> list[Layer]:
+    if name is None:
+        return list(network.layers)
+    inside = [layer for layer in network.layers if layer.name.startswith(f"{name}.")]
+    return inside or [network[name]]

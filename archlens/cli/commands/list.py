@@ -1,0 +1,67 @@
+"""``archlens list``."""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatch
+from typing import Any
+
+import click
+
+from ...elaborate import elaborate
+from ...errors import did_you_mean, shorten, usage
+from ...spec import find, names
+from ...views.words import rounded
+from ..output import width, write
+
+
+@click.command("list")
+@click.argument("pattern", required=False)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def command(pattern: str | None, form: str) -> None:
+    """List the networks of the zoo, or those whose name matches PATTERN (a part of it, or res*50)."""
+    chosen = [name for name in names() if pattern is None or _matches(name, pattern)]
+    if not chosen:
+        assert pattern is not None
+        raise usage(
+            f"no network matches {shorten(pattern)}",
+            help=did_you_mean(pattern, names(), otherwise="`archlens list` shows all"),
+        )
+    entries = [_entry(name) for name in chosen]
+    if form == "json":
+        write(json.dumps({"schema": "archlens.list/1", "networks": entries}, indent=2), None)
+        return
+    from tabulate import tabulate
+
+    rows = [
+        [e["name"], e["year"] or "", rounded(e["params"]), rounded(e["macs"]), e["input"], e["title"]]
+        for e in entries
+    ]
+    text = tabulate(
+        rows,
+        headers=["name", "year", "params", "MACs", "input", "title"],
+        tablefmt="simple",
+        disable_numparse=True,
+        colalign=["left", "left", "right", "right", "left", "left"],
+    )
+    limit = width()
+    write("\n".join(line[:limit].rstrip() for line in text.split("\n")), None)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    pattern = pattern.lower()
+    return fnmatch(name.lower(), pattern) if any(c in pattern for c in "*?[") else pattern in name.lower()
+
+
+def _entry(name: str) -> dict[str, Any]:
+    spec, variant = find(name)
+    network = elaborate(spec, variant)
+    return {
+        "name": name,
+        "title": network.title,
+        "year": int(year) if (year := network.meta.year).isdigit() else None,
+        "input": str(network.input),
+        "params": network.params,
+        "macs": network.macs,
+        "spec": spec.source.name,
+    }

@@ -1,0 +1,95 @@
+"""``archlens shapes``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ...analysis import unseen
+from ...errors import SpecError
+from ...network import Network
+from ...views import csv, json, markdown, table, words
+from ...views.columns import COLUMNS, DEFAULT, choose
+from ...views.rows import rows_of
+from ..options import load, network_argument, output_option
+from ..output import colored, show, width, write
+
+#: How many warnings are shown in full.
+_WARNINGS = 3
+
+
+@click.command("shapes")
+@network_argument
+@click.option("--depth", type=click.IntRange(min=1), help="Fold scopes deeper than this into subtotals.")
+@click.option("--fold", is_flag=True, help="Show identical neighbouring blocks once, as x3.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "csv", "json"]),
+    default="table",
+    show_default=True,
+)
+@click.option("--columns", metavar="A,B,...", help=f"Which columns: {', '.join(COLUMNS)}.")
+@output_option
+def command(
+    name: str,
+    inputs: tuple[str, ...],
+    sets: tuple[str, ...],
+    depth: int | None,
+    fold: bool,
+    form: str,
+    columns: str | None,
+    path: str | None,
+) -> None:
+    """Print every layer of a network: output shape, the arithmetic behind it, params, MACs."""
+    chosen = choose(columns) if columns else DEFAULT
+    try:
+        network = load(name, inputs, sets)
+    except SpecError as problem:
+        partial = problem.network
+        if partial is not None and partial.layers and form in ("table", "markdown") and path is None:
+            show(problem.diagnostic)
+            click.echo(_text(partial, form, chosen, depth, fold, path, complete=False))
+            sys.exit(1)
+        raise
+    _warn(network)
+    write(_text(network, form, chosen, depth, fold, path, complete=True), path)
+
+
+def _text(
+    network: Network,
+    form: str,
+    columns: tuple[str, ...],
+    depth: int | None,
+    fold: bool,
+    path: str | None,
+    *,
+    complete: bool,
+) -> str:
+    if form == "json":
+        return json.to_json(network)
+    rows = rows_of(network, depth, fold)
+    if form == "csv":
+        return csv.to_csv(rows, columns=columns)
+    if form == "markdown":
+        return markdown.to_markdown(network, rows, columns=columns, complete=complete)
+    to_file = path is not None and path != "-"
+    text = table.to_table(
+        network,
+        rows,
+        columns=columns,
+        width=None if to_file else width(),
+        bold=not to_file and colored(sys.stdout),
+        complete=complete,
+    )
+    return f"{words.headline(network, complete=complete)}\n\n{text}"
+
+
+def _warn(network: Network) -> None:
+    warnings = unseen.find(network)
+    for warning in warnings[:_WARNINGS]:
+        show(warning)
+    more = len(warnings) - _WARNINGS
+    if more > 0:
+        click.echo(f"warning: and {more} more layer{'s' if more > 1 else ''} like it", err=True)

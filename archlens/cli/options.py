@@ -1,0 +1,75 @@
+"""Arguments and options that several commands take, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..elaborate import elaborate
+from ..errors import shorten, usage
+from ..network import Network
+from ..spec import find, names
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of networks that start so; a path is completed by the shell."""
+    found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+def network_argument(function: F) -> F:
+    """NAME, --input and --set: which network, on what input, with which params."""
+    function = click.option(
+        "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."
+    )(function)
+    function = click.option(
+        "--input", "inputs", multiple=True, metavar="[INPUT=]CxHxW", help="Another input shape, without the batch."
+    )(function)
+    return click.argument("name", shell_complete=complete_names)(function)
+
+
+def output_option(function: F) -> F:
+    """-o: where the result goes."""
+    return click.option("-o", "--output", "path", metavar="FILE", help="Write to a file.")(function)
+
+
+def load(name: str, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
+    """The network that the arguments of :func:`network_argument` mean."""
+    spec, variant = find(name)
+    return elaborate(spec, variant, input=_inputs(inputs), values=_pairs(sets))
+
+
+def _pairs(sets: tuple[str, ...]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for text in sets:
+        key, separator, value = text.partition("=")
+        if not separator or not key.strip():
+            raise usage(f"--set {shorten(text)} has no value", help="as in --set alpha=0.5")
+        if key.strip() in values:
+            raise usage(f"--set gives {shorten(key.strip())} twice")
+        values[key.strip()] = value
+    return values
+
+
+def _inputs(inputs: tuple[str, ...]) -> Any:
+    if not inputs:
+        return None
+    if len(inputs) == 1 and "=" not in inputs[0]:
+        return inputs[0]
+    shapes: dict[str, str] = {}
+    for text in inputs:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise usage(
+                f"--input {shorten(text)} does not say which input is meant",
+                help="as in --input image=3x224x224; with one input, once is enough",
+            )
+        if key in shapes:
+            raise usage(f"--input gives {shorten(key)} twice")
+        shapes[key] = value
+    return shapes

@@ -1,0 +1,19 @@
+"""A network as comma-separated values: plain numbers, no totals, nothing folded into text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from .columns import COLUMNS, DEFAULT
+from .rows import Row
+
+
+def to_csv(rows: Sequence[Row], *, columns: Sequence[str] = DEFAULT) -> str:
+    """One line per row, after a line of column names."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([COLUMNS[name].value(row) for name in columns] for row in rows)
+    return out.getvalue().rstrip("\n")

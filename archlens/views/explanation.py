@@ -1,0 +1,99 @@
+"""How each number of a network comes about, step by step, as a teacher would write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..errors import printable
+from ..geometry import Window
+from ..network import Layer, Network
+from ..shape import times
+from . import words
+
+
+def to_text(network: Network, layers: Iterable[Layer]) -> str:
+    """The derivation of some layers, one paragraph each."""
+    paragraphs = ["\n".join(_layer(layer)) for layer in layers]
+    return "\n\n".join([words.headline(network), *paragraphs, "\n".join(words.conventions(network))])
+
+
+def _layer(layer: Layer) -> Iterator[str]:
+    facts, inputs = layer.facts, layer.input_shapes
+    yield f"{printable(layer.name)}: {printable(str(layer.op))}"
+    sources = ", ".join(
+        f"{shape} from {printable(name)}" for name, shape in zip(layer.inputs, inputs, strict=True)
+    )
+    yield f"  input   {sources}"
+    lines = list(_shape(layer))
+    for title, line in zip(["shape", *[""] * len(lines)], lines, strict=False):
+        yield f"  {title:<7} {line}"
+    yield f"  output  {facts.shape}" + (f" = {facts.shape.numel:,} values" if len(facts.shape) > 1 else "")
+    if facts.weights:
+        yield f"  params  {layer.op.why_params(facts)}"
+    else:
+        yield "  params  none: nothing is learned"
+    if facts.buffers:
+        saved = ", ".join(f"{name} {times(size) or 'scalar'}" for name, size in facts.buffers.items())
+        yield f"  saved   {saved}: kept with the weights, not trained"
+    if facts.macs:
+        yield f"  MACs    {layer.op.why_macs(facts, *inputs)}"
+    else:
+        yield "  MACs    none: no convolution and no matrix product"
+    if facts.other:
+        items = ", ".join(f"{count:,} for {what}" for what, count in facts.other.items() if count)
+        if items:
+            yield f"  other   {items}: elementary operations, not part of the MACs"
+    if layer.training:
+        yield "  note    runs in training only"
+
+
+def _shape(layer: Layer) -> Iterator[str]:
+    """Formula, numbers, and what the rounding drops."""
+    reach, x = layer.facts.reach, layer.input_shapes[0]
+    if not (layer.op.sliding and isinstance(reach, tuple)):
+        yield layer.arithmetic or "stays as it is"
+        return
+    axes = list(zip(x.axes, x.spatial, reach, strict=True))
+    if len({(n, window) for _, n, window in axes}) == 1:
+        axes = [(" and ".join(x.axes), *axes[0][1:])]
+    for axis, n, window in axes:
+        prefix = f"{axis}: " if len(x.axes) > 1 else ""
+        yield f"{prefix}{window.formula}, with {_letters(window, n)}"
+        yield f"{prefix}{window.arithmetic(n)}"
+        remainder = _remainder(window, n)
+        if remainder:
+            yield f"{prefix}{remainder}"
+
+
+def _letters(window: Window, n: int) -> str:
+    letters = [f"n = {n}", f"f = {window.kernel}", f"s = {window.stride}"]
+    if window.transposed:
+        letters.append(f"p = {window.before}")
+        if window.before != window.after:
+            letters.append(f"o = {window.before - window.after}")
+    elif window.before == window.after:
+        letters.append(f"p = {window.before}")
+    else:
+        letters += [f"p1 = {window.before}", f"p2 = {window.after}"]
+    if window.dilation > 1:
+        letters.append(f"d = {window.dilation}")
+    return ", ".join(letters)
+
+
+def _remainder(window: Window, n: int) -> str:
+    """What happens to the positions that do not fit a whole step."""
+    if window.transposed or not window.remainder(n):
+        return ""
+    left = window.remainder(n)
+    positions = f"{left} position{'s' if left > 1 else ''}"
+    if window.ceil:
+        if window.output(n) == window.output(n + window.stride - left):
+            return f"rounded up: the last window reaches {window.stride - left} beyond the end"
+        return f"rounded up, but the last window would start in the padding: {positions} are left over"
+    unseen = window.unseen(n)
+    if not unseen:
+        return f"rounded down: {positions} of padding {'are' if left > 1 else 'is'} left over"
+    return (
+        f"rounded down: the last {unseen} of the {n} input positions "
+        f"{'are' if unseen > 1 else 'is'} in no window"
+    )

@@ -1,0 +1,51 @@
+"""How numbers and conventions are said; the same words stand under every table they rule."""
+
+from __future__ import annotations
+
+from ..errors import printable
+from ..network import Network
+
+#: Powers of ten and their letters.
+_UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+
+def rounded(number: int) -> str:
+    """A count for a headline: ``rounded(11_689_512) == "11.69 M"``; M = 10^6."""
+    for size, letter in _UNITS:
+        if number >= size:
+            return f"{number / size:.2f} {letter}"
+    return str(number)
+
+
+def inputs(network: Network) -> str:
+    """The input of a network, or its inputs by name."""
+    if list(network.inputs) == ["input"]:
+        return f"input {network.input}"
+    return ", ".join(f"{printable(name)} {shape}" for name, shape in network.inputs.items())
+
+
+def headline(network: Network, *, complete: bool = True) -> str:
+    """Title, input, parameters and MACs on one line."""
+    title = printable(network.title)
+    if not complete:
+        return f"{title}: {inputs(network)}, up to the layer that failed"
+    return (
+        f"{title}: {inputs(network)}, {rounded(network.params)} parameters, "
+        f"{rounded(network.macs)} MACs"
+    )
+
+
+def conventions(network: Network) -> list[str]:
+    """What the numbers of a table mean, one sentence a line."""
+    axes = {1: "features", 2: "channels x length", 3: "channels x height x width"}
+    shape = axes.get(len(network.input), "channels x depth x height x width")
+    lines = [
+        f"Shapes are {shape}, without the batch. Params are trainable.",
+        "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
+    ]
+    if network.training_macs:
+        lines.append(
+            f"MACs in brackets belong to heads that run in training only "
+            f"({network.training_macs:,}); the total is without them."
+        )
+    return lines
