@@ -81,6 +81,9 @@ def read_shape(text: str) -> Shape | None:
     return _checked(int(size) for size in sizes)
 
 
+_SHAPE_HELP = "as in 3x224x224: one to four whole numbers of at least 1, channels first, no batch"
+
+
 def _checked(sizes: Iterable[Any]) -> Shape | None:
     listed = list(sizes)
     if not all(type(size) is int and 1 <= size <= MAX_SIZE for size in listed):
@@ -113,7 +116,7 @@ def _given_inputs(spec: Spec, given: Any) -> dict[str, Shape]:
         if shape is None:
             raise usage(
                 f"{shorten(str(value))} is not an input shape",
-                help="as in 3x224x224: one to four whole numbers of at least 1, channels first, no batch",
+                help=_SHAPE_HELP,
             )
         shapes[name] = shape
     return shapes
@@ -142,7 +145,7 @@ class _Place:
         return name
 
     def automatic(self, kind: str) -> str:
-        """A name for a merge, which has none of its own: ``add``, ``add_1``, …"""
+        """A name for a merge, which has none of its own: ``add``, ``add_1`` and so on."""
         name, count = kind, 0
         while name in self.taken or name in self.certain:
             count += 1
@@ -364,7 +367,7 @@ class _Walk:
                     raise error(
                         f"{shorten(text)!r} is not an input shape",
                         template.span,
-                        help="as in 3x224x224: one to four whole numbers of at least 1, channels first, no batch",
+                        help=_SHAPE_HELP,
                     )
             self.inputs[name] = shape
             self.sources[name] = Tensor(name, shape)
@@ -679,7 +682,9 @@ class _Walk:
                 self.step(branch, env, place, None)
             ends.append(self.x)
         if len(ends) < 2:
-            raise error(f"{merge.form}: merges at least two branches, and here {len(ends)} came out", merge.span)
+            raise error(
+                f"{merge.form}: merges at least two branches, and here {len(ends)} came out", merge.span
+            )
         self.spend(merge.span)
         op = self.ops.get(merge.op)
         if op is None:
@@ -808,7 +813,9 @@ def _make(
         accepted = parameters[name].kind.accept(value)
         if accepted is None:
             assert isinstance(tree, ast.Call)
-            part: ast.AST = tree.args[position] if position < len(args) else tree.keywords[position - len(args)]
+            part: ast.AST = (
+                tree.args[position] if position < len(args) else tree.keywords[position - len(args)]
+            )
             raise expression.error(
                 f"the {name} of {kind.kind} must be {parameters[name].kind.says}, not {describe(value)}",
                 part,
@@ -825,9 +832,11 @@ def usage_of(kind: type[Op]) -> str:
     words = []
     for name, parameter in signature(kind).items():
         default = parameter.default
-        shown = {True: "true", False: "false", None: "none"}.get(default, default) if not isinstance(
-            default, int | float
-        ) or isinstance(default, bool) else default
+        shown = (
+            {True: "true", False: "false", None: "none"}.get(default, default)
+            if not isinstance(default, int | float) or isinstance(default, bool)
+            else default
+        )
         words.append(
             name if parameter.required
             else f'{name}="{shown}"' if isinstance(default, str)

@@ -129,7 +129,9 @@ class Network:
             inside = [layer.name for layer in self.layers if layer.name.startswith(f"{name}.")][:3]
             raise usage(
                 f"{self.name} has no layer {shorten(name)}",
-                help=f"{name} is a scope: {', '.join(inside)}, …" if inside else did_you_mean(name, self.index),
+                help=f"{name} is a scope: {', '.join(inside)}, …"
+                if inside
+                else did_you_mean(name, self.index),
             )
         return found
 

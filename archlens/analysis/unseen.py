@@ -43,15 +43,14 @@ def _warning(layer: Layer) -> Diagnostic | None:
     ]
     if not lost:
         return None
-    axis, n, window, count = lost[0]
+    _, n, window, count = lost[0]
     axes = " and ".join(name for name, *_ in lost)
-    positions = f"the last {count} position{'s' if count > 1 else ''} of its input's {axes}"
+    positions = f"the last {count} positions" if count > 1 else "the last position"
     larger = n + window.stride - window.remainder(n)
     return Diagnostic(
-        f"{_quotient(window, n)} is not whole: {positions} {'are' if count > 1 else 'is'} never seen",
-        help=f"at a size of {larger} the windows fit: {window.arithmetic(larger, total_padding=True)}"
-        if not window.before and not window.after
-        else "",
+        f"{_quotient(window, n)} is not whole: {positions} of its input's {axes} "
+        f"{'are' if count > 1 else 'is'} never seen",
+        help=f"an input of {larger} fits: {_quotient(window, larger)}",
     )
 
 

@@ -28,7 +28,11 @@ def network_argument(function: F) -> F:
         "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."
     )(function)
     function = click.option(
-        "--input", "inputs", multiple=True, metavar="[INPUT=]CxHxW", help="Another input shape, without the batch."
+        "--input",
+        "inputs",
+        multiple=True,
+        metavar="[INPUT=]CxHxW",
+        help="Another input shape, without the batch.",
     )(function)
     return click.argument("name", shell_complete=complete_names)(function)
 

@@ -136,7 +136,7 @@ Scale = Annotated[
 Padding = Annotated[
     int | str | tuple[int | tuple[int, int], ...],
     Kind(
-        'a whole number of at least 0, one per axis as (1, 2), a (before, after) pair per axis as '
+        "a whole number of at least 0, one per axis as (1, 2), a (before, after) pair per axis as "
         '((0, 1), (0, 1)), "same" or "valid"',
         _padding,
     ),
@@ -145,6 +145,4 @@ Table = Annotated[
     tuple[tuple[int, ...], ...],
     Kind("a list of lists of channel numbers, one for each output channel", _table),
 ]
-Dims = Annotated[
-    tuple[int, ...], Kind("a list of sizes as [16, 5, 5], of which one may be -1", _dims)
-]
+Dims = Annotated[tuple[int, ...], Kind("a list of sizes as [16, 5, 5], of which one may be -1", _dims)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ..geometry import Window, same, same_transposed
+from ..geometry import Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Padding, Size, Spare
-from .op import NONE, Call, Facts, Misfit, Op, Tensors, check_windows, per_axis, require_spatial, shortest
+from .op import NONE, Call, Facts, Misfit, Op, Tensors, per_group
+from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
 
 
 class Conv(Op, kind="conv", family="convolution"):
@@ -48,12 +49,12 @@ class Conv(Op, kind="conv", family="convolution"):
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "conv")
         kernel = per_axis(self.kernel, x, "kernel")
-        windows = _windows(self, x)
+        windows = slide(x, self.kernel, self.stride, self.padding, self.dilation)
 
         # C_out, *spatial
         shape = Shape((self.channels, *check_windows(windows, x)))
-        depth = _channels_per_group(x.channels, self.groups, "input")
-        _channels_per_group(self.channels, self.groups, "output")
+        depth = per_group(x.channels, self.groups, "input")
+        per_group(self.channels, self.groups, "output")
         weights = _weights(self, (self.channels, depth, *kernel))
         return Facts(
             shape=shape,
@@ -121,7 +122,7 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
         if self.padding == "same":
             sides = tuple(map(same_transposed, kernel, stride, dilation))
         else:
-            sides = _sides(self.padding, x)
+            sides = sides_of(self.padding, x)
         windows = tuple(
             Window(f, s, before, after - o, d, transposed=True)
             for f, s, (before, after), o, d in zip(kernel, stride, sides, spare, dilation, strict=True)
@@ -129,8 +130,8 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
 
         # C_out, *spatial
         shape = Shape((self.channels, *check_windows(windows, x)))
-        _channels_per_group(x.channels, self.groups, "input")
-        depth = _channels_per_group(self.channels, self.groups, "output")
+        per_group(x.channels, self.groups, "input")
+        depth = per_group(self.channels, self.groups, "output")
         weights = _weights(self, (x.channels, depth, *kernel))
         return Facts(
             shape=shape,
@@ -154,39 +155,6 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
         return _kernels(facts, f"{rows:,} kernels", tuple(kernel))
 
 
-def _sides(padding: Any, x: Shape) -> tuple[tuple[int, int], ...]:
-    """Padding before and after, for each spatial axis."""
-    if padding == "valid":
-        return ((0, 0),) * (len(x) - 1)
-    return tuple(p if isinstance(p, tuple) else (p, p) for p in per_axis(padding, x, "padding"))
-
-
-def _windows(op: Conv, x: Shape) -> tuple[Window, ...]:
-    kernel = per_axis(op.kernel, x, "kernel")
-    stride = per_axis(op.stride, x, "stride")
-    dilation = per_axis(op.dilation, x, "dilation")
-    if op.padding == "same":
-        sides = tuple(map(same, x.spatial, kernel, stride, dilation))
-    else:
-        sides = _sides(op.padding, x)
-    return tuple(
-        Window(f, s, before, after, d)
-        for f, s, (before, after), d in zip(kernel, stride, sides, dilation, strict=True)
-    )
-
-
-def _channels_per_group(channels: int, groups: int, which: str) -> int:
-    if channels % groups:
-        near = [d for d in range(max(1, groups - 64), groups + 64) if channels % d == 0]
-        near.sort(key=lambda d: (abs(d - groups), d))
-        raise Misfit(
-            f"its {channels} {which} channels are not divisible by groups={groups}",
-            notes=(f"{channels} = {groups} * {channels // groups} + {channels % groups}",),
-            help=f"groups that divide {channels}: {', '.join(map(str, sorted(near[:4])))}" if near else "",
-        )
-    return channels // groups
-
-
 def _weights(op: Conv | ConvTranspose, weight: tuple[int, ...]) -> Tensors:
     return {"weight": weight, "bias": (op.channels,)} if op.bias else {"weight": weight}
 
@@ -199,7 +167,7 @@ def _kernels(facts: Facts, kernels: str, kernel: tuple[int, ...]) -> str:
 
 
 def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...], kernel: tuple[int, ...]) -> Call:
-    """torch pads both sides alike; ``archlens.Conv*d`` is the same module that pads them apart."""
+    """Torch pads both sides alike; ``archlens.Conv*d`` is the same module that pads them apart."""
     even = all(w.before == w.after for w in windows)
     padding: Any = tuple(w.before for w in windows) if even else tuple((w.before, w.after) for w in windows)
     kwargs = _kwargs(op, x, padding)
@@ -210,11 +178,13 @@ def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...], kernel: tuple[i
 def _torch_transposed(
     op: ConvTranspose, x: Shape, windows: tuple[Window, ...], kernel: tuple[int, ...]
 ) -> Call:
-    """torch crops both sides alike and gives positions back at the end; else it is archlens' own."""
+    """Torch crops both sides alike and gives positions back at the end; else it is archlens' own."""
     spare = tuple(w.before - w.after for w in windows)
     if min(spare) < 0:
         kwargs = _kwargs(op, x, tuple((w.before, w.after) for w in windows))
-        return Call(f"archlens.ConvTranspose{len(windows)}d", (x.channels, op.channels, shortest(kernel)), kwargs)
+        return Call(
+            f"archlens.ConvTranspose{len(windows)}d", (x.channels, op.channels, shortest(kernel)), kwargs
+        )
     kwargs = _kwargs(op, x, tuple(w.before for w in windows))
     if any(spare):
         kwargs["output_padding"] = shortest(spare)
@@ -234,4 +204,3 @@ def _kwargs(op: Conv | ConvTranspose, x: Shape, padding: tuple[Any, ...]) -> dic
     if not op.bias:
         kwargs["bias"] = False
     return kwargs
-

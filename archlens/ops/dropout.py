@@ -7,7 +7,8 @@ from typing import ClassVar
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Number
-from .op import NONE, Call, Facts, Misfit, Op, require_spatial
+from .op import NONE, Call, Facts, Misfit, Op
+from .windows import require_spatial
 
 
 class _Dropping(Op, family="regularization"):

@@ -11,7 +11,8 @@ from math import prod
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Table
-from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, check_windows, per_axis, require_spatial, shortest
+from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op
+from .windows import check_windows, per_axis, require_spatial, shortest
 
 
 class Subsample(Op, kind="subsample", family="pooling"):

@@ -49,9 +49,7 @@ class _Elementwise(Op, family="merge"):
     def facts(self, *inputs: Shape) -> Facts:
         shape = inputs[0]
         for index, x in enumerate(inputs):
-            fits = len(x) == len(shape) and all(
-                a == b or 1 in (a, b) for a, b in zip(x, shape, strict=True)
-            )
+            fits = len(x) == len(shape) and all(a == b or 1 in (a, b) for a, b in zip(x, shape, strict=True))
             if not fits:
                 raise Misfit(
                     f"it cannot {self.kind} {inputs[0]} and {x}: they differ in {_differing(shape, x)}",

@@ -7,7 +7,8 @@ from typing import Annotated
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
-from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, Reach, Tensors, require_spatial
+from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, Reach, Tensors, per_group
+from .windows import require_spatial
 
 
 def _affine(width: tuple[int, ...], affine: bool) -> Tensors:
@@ -120,13 +121,7 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
     examples = ("32x14x14 >> group_norm(8)", "6x10 >> group_norm(3, affine=false)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        if x.channels % self.groups:
-            raise Misfit(
-                f"its {x.channels} input channels are not divisible by groups={self.groups}",
-                notes=(
-                    f"{x.channels} = {self.groups} * {x.channels // self.groups} + {x.channels % self.groups}",
-                ),
-            )
+        per_group(x.channels, self.groups)
         kwargs: dict[str, float | bool] = {}
         if self.eps != 1e-5:
             kwargs["eps"] = self.eps

@@ -26,7 +26,8 @@ class Everywhere(Enum):
 EVERYWHERE = Everywhere.EVERYWHERE
 
 
-class Irregular(NamedTuple):
+@dataclass(frozen=True)
+class Irregular:
     """The reach of an op whose outputs look at windows that one :class:`Window` cannot say."""
 
     reason: str
@@ -199,9 +200,9 @@ class Op:
         for name, parameter in signature(type(self)).items():
             value = getattr(self, name)
             if parameter.required:
-                words.append(_text(value))
+                words.append(as_written(value))
             elif value != parameter.default:
-                words.append(f"{name}={_text(value)}")
+                words.append(f"{name}={as_written(value)}")
         return f"{self.kind}({', '.join(words)})" if words else self.kind
 
     def __repr__(self) -> str:
@@ -239,81 +240,29 @@ def signature(op: type[Op]) -> dict[str, Parameter]:
     return found
 
 
-def _text(value: Any) -> str:
+def as_written(value: Any) -> str:
     """A value as a spec writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, tuple):
-        return f"({', '.join(map(_text, value))}{',' if len(value) == 1 else ''})"
+        return f"({', '.join(map(as_written, value))}{',' if len(value) == 1 else ''})"
     return str(value)
 
 
-def per_axis(value: int | tuple[int, ...], x: Shape, attribute: str) -> tuple[int, ...]:
-    """A size for each spatial axis of ``x``, from one for all or from one each.
+def per_group(channels: int, groups: int, which: str = "input") -> int:
+    """Channels in each of ``groups`` groups.
 
     Raises:
-        Misfit: there is not one value per axis.
+        Misfit: they do not divide evenly; with the nearest numbers of groups that do.
     """
-    count = len(x) - 1
-    if isinstance(value, int):
-        return (value,) * count
-    if len(value) != count:
+    if channels % groups:
+        near = [d for d in range(max(1, groups - 64), groups + 64) if channels % d == 0]
+        near.sort(key=lambda d: (abs(d - groups), d))
         raise Misfit(
-            f"{attribute}={_text(value)} has {len(value)} values, and its input {x} has {axes_of(x)}",
-            help=f"give one value for all axes, or one for each of {', '.join(x.axes)}",
+            f"its {channels} {which} channels are not divisible by groups={groups}",
+            notes=(f"{channels} = {groups} * {channels // groups} + {channels % groups}",),
+            help=f"groups that divide {channels}: {', '.join(map(str, sorted(near[:4])))}" if near else "",
         )
-    return value
-
-
-def shortest(sizes: tuple[Any, ...]) -> Any:
-    """One number where all axes have the same, as people write it."""
-    return sizes[0] if len(set(sizes)) == 1 and isinstance(sizes[0], int) else sizes
-
-
-def axes_of(x: Shape) -> str:
-    """How many spatial axes a shape has, in words."""
-    count = len(x) - 1
-    return f"{count} spatial {'axis' if count == 1 else 'axes'} ({', '.join(x.axes)})" if count else "no spatial axes"
-
-
-def require_spatial(x: Shape, what: str) -> None:
-    """Refuse a flat vector, for the ops that work on maps."""
-    if len(x) < 2:
-        raise Misfit(
-            f"{what} works on a map such as CxHxW, and its input is a flat vector of {x}",
-            help="place it before the map is flattened, or reshape the vector into a map",
-        )
-
-
-def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
-    """The output sizes of the windows over the spatial axes of ``x``.
-
-    Raises:
-        Misfit: a window is larger than its padded input, with the arithmetic and the least padding
-            that would do.
-    """
-    sizes = tuple(window.output(n) for window, n in zip(windows, x.spatial, strict=True))
-    if min(sizes) >= 1:
-        return sizes
-    axis = next(i for i, size in enumerate(sizes) if size < 1)
-    window, n = windows[axis], x.spatial[axis]
-    where = "" if len(set(zip(windows, x.spatial, strict=True))) == 1 else f"{x.axes[axis]}: "
-    if window.transposed:
-        raise Misfit(
-            f"its padding crops away its whole output of {x.axes[axis]}",
-            notes=(f"{where}{window.formula} = {window.arithmetic(n)}",),
-            help="give it less padding",
-            size=True,
-        )
-    extents = times(w.extent for w in windows)
-    padded = any(w.before or w.after for w in windows)
-    sides = times(n + w.before + w.after for w, n in zip(windows, x.spatial, strict=True))
-    least = max(w.smallest_padding(n) for w, n in zip(windows, x.spatial, strict=True))
-    raise Misfit(
-        f"its {extents} window is larger than its {sides} {'padded input' if padded else 'input'}",
-        notes=(f"{where}{window.formula} = {window.arithmetic(n, total_padding=True)}",),
-        help=f"padding={least}",
-        size=True,
-    )
+    return channels // groups

@@ -5,23 +5,11 @@ from __future__ import annotations
 from math import gcd, prod
 from typing import Any
 
-from ..geometry import Window, same
+from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Padding, Size
-from .op import (
-    EVERYWHERE,
-    NONE,
-    Call,
-    Facts,
-    Irregular,
-    Misfit,
-    Op,
-    Reach,
-    check_windows,
-    per_axis,
-    require_spatial,
-    shortest,
-)
+from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach
+from .windows import check_windows, per_axis, require_spatial, shortest, slide
 
 
 class _Sliding(Op, family="pooling"):
@@ -35,22 +23,8 @@ class _Sliding(Op, family="pooling"):
 
     def _windows(self, x: Shape, dilation: Size, ceil_mode: bool) -> tuple[Window, ...]:
         require_spatial(x, self.kind)
-        kernel = per_axis(self.kernel, x, "kernel")
-        stride = kernel if self.stride is None else per_axis(self.stride, x, "stride")
-        spread = per_axis(dilation, x, "dilation")
-        if self.padding == "same":
-            sides: Any = tuple(map(same, x.spatial, kernel, stride, spread))
-        elif self.padding == "valid":
-            sides = ((0, 0),) * len(kernel)
-        else:
-            sides = tuple(
-                p if isinstance(p, tuple) else (p, p)
-                for p in per_axis(self.padding, x, "padding")  # type: ignore[arg-type]
-            )
-        windows = tuple(
-            Window(f, s, before, after, d, ceil=ceil_mode)
-            for f, s, (before, after), d in zip(kernel, stride, sides, spread, strict=True)
-        )
+        stride = self.kernel if self.stride is None else self.stride
+        windows = slide(x, self.kernel, stride, self.padding, dilation, ceil=ceil_mode)
         for window in windows:
             most = (window.extent) // 2
             if self.padding != "same" and max(window.before, window.after) > most:
@@ -139,7 +113,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
 
 
 class _Adaptive(Op, family="pooling"):
-    """What adaptive pooling shares: output i sees the inputs from ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``."""
+    """What adaptive pooling shares: output i sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``."""
 
     size: Size
 
@@ -243,4 +217,3 @@ def _pooled(shape: Shape, windows: tuple[Window, ...], torch: Call) -> Facts:
         reach=windows,
         torch=torch,
     )
-

@@ -8,18 +8,8 @@ from typing import Annotated, Any
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Size, choice
-from .op import (
-    EVERYWHERE,
-    NONE,
-    Call,
-    Facts,
-    Irregular,
-    Misfit,
-    Op,
-    Reach,
-    per_axis,
-    require_spatial,
-)
+from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, per_group
+from .windows import per_axis, require_spatial, sides_of
 
 
 def _moved(shape: Shape, reach: Reach, torch: Call) -> Facts:
@@ -71,7 +61,9 @@ class Reshape(Op, kind="reshape", family="reshape"):
             )
         shape = Shape(x.numel // known if size == -1 else size for size in self.shape)
         return _moved(
-            shape, Irregular("reshape rearranges positions"), Call("nn.Unflatten", (1, tuple(shape)))
+            shape,
+            Irregular("reshape rearranges positions"),
+            Call("nn.Unflatten", (1, tuple(shape)))
             if len(x) == 1
             else Call("torch.reshape", ((-1, *shape),)),
         )
@@ -106,10 +98,7 @@ class Pad(Op, kind="pad", family="reshape"):
                 f'"{self.padding}" depends on the window of a convolution; pad takes numbers',
                 help="pad(1), pad((1, 2)) or pad(((0, 1), (0, 1)))",
             )
-        sides = tuple(
-            p if isinstance(p, tuple) else (p, p)
-            for p in per_axis(self.padding, x, "padding")  # type: ignore[arg-type]
-        )
+        sides = sides_of(self.padding, x)
         for axis, n, pair in zip(x.axes, x.spatial, sides, strict=True):
             if self.mode == "reflect" and max(pair) >= n:
                 raise Misfit(
@@ -151,9 +140,7 @@ class Crop(Op, kind="crop", family="reshape"):
             Window(1, 1, -start, -(n - size - start))
             for n, size, start in zip(x.spatial, sizes, starts, strict=True)
         )
-        return _moved(
-            Shape((x.channels, *sizes)), windows, Call("archlens.crop", (starts, sizes))
-        )
+        return _moved(Shape((x.channels, *sizes)), windows, Call("archlens.crop", (starts, sizes)))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return _sums(facts, inputs[0], lambda w, n: f"{n} - {-w.before} - {-w.after} = {w.output(n)}")
@@ -173,8 +160,8 @@ class Slice(Op, kind="slice", family="reshape"):
     examples = (
         "116x28x28 >> slice(0, 58)",
         "116x28x28 >> slice(58)",
-        "3x9x8 >> slice(1, -1, step=2, axis=\"height\")",
-        "3x9x8 >> slice(1, axis=\"width\")",
+        '3x9x8 >> slice(1, -1, step=2, axis="height")',
+        '3x9x8 >> slice(1, axis="width")',
         "100 >> slice(-10)",
     )
 
@@ -187,7 +174,7 @@ class Slice(Op, kind="slice", family="reshape"):
         size = len(range(start, stop, step))
         if size < 1:
             raise Misfit(
-                f"{self.axis} {self.start} to {'the end' if self.stop is None else self.stop} of {x} is empty",
+                f"{self.axis} {self.start} to {x[axis] if self.stop is None else self.stop} of {x} is empty",
                 size=axis > 0,
             )
         windows = [POINT] * (len(x) - 1)
@@ -212,13 +199,7 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "channel_shuffle")
-        if x.channels % self.groups:
-            raise Misfit(
-                f"its {x.channels} input channels are not divisible by groups={self.groups}",
-                notes=(
-                    f"{x.channels} = {self.groups} * {x.channels // self.groups} + {x.channels % self.groups}",
-                ),
-            )
+        per_group(x.channels, self.groups)
         return _moved(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", (self.groups,)))
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
-from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, per_axis, require_spatial, shortest
+from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach
+from .windows import per_axis, require_spatial, shortest
 
 #: torch's name of linear interpolation, by spatial axes.
 _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -90,13 +91,18 @@ class Upsample(Op, kind="upsample", family="upsampling"):
         if self.scale is None:
             return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, whatever the input"
         factors = self.scale if isinstance(self.scale, tuple) else (self.scale,)
-        lines = [f"{n} * {f} = {o}" for n, f, o in zip(inputs[0].spatial, factors, facts.shape.spatial, strict=False)]
+        lines = [
+            f"{n} * {f} = {o}"
+            for n, f, o in zip(inputs[0].spatial, factors, facts.shape.spatial, strict=False)
+        ]
         if len(set(inputs[0].spatial)) == 1 and len(factors) == 1:
             return lines[0]
         factors = factors * len(inputs[0].spatial) if len(factors) == 1 else factors
         return "; ".join(
             f"{axis[0].upper()}: {n} * {f} = {o}"
-            for axis, n, f, o in zip(inputs[0].axes, inputs[0].spatial, factors, facts.shape.spatial, strict=True)
+            for axis, n, f, o in zip(
+                inputs[0].axes, inputs[0].spatial, factors, facts.shape.spatial, strict=True
+            )
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -118,6 +119,8 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
             help = "YAML is indented with spaces; replace the tab"
         elif "mapping values are not allowed" in str(problem.problem):
             help = "a second colon in one line: put the value in quotes, or on lines of its own"
+        elif content[column : column + 1] == "[" and "flow" in str(problem.context):
+            help = 'within [...] an index needs quotes: ["depths[0]", 64]; or put the whole list in quotes'
         elif text[mark.index : mark.index + 1] in ("@", "`", "%"):
             help = "put text that starts with this character in quotes"
     return error(f"this is not valid YAML: {problem.problem}", span, notes=notes, help=help)
@@ -126,7 +129,7 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
 class _Composer:
     """Builds the tree of one document, event by event."""
 
-    def __init__(self, source: Source, events: Iterator[yaml.Event]) -> None:
+    def __init__(self, source: Source, events: Iterator[Any]) -> None:
         self.source = source
         self.events = events
         self.count = 0
@@ -144,11 +147,11 @@ class _Composer:
             raise self.error(event, "a spec is one YAML document, and here a second one starts")
         return root
 
-    def error(self, event: yaml.Event, message: str, help: str = "") -> SpecError:
+    def error(self, event: Any, message: str, help: str = "") -> SpecError:
         mark = event.start_mark
         return error(message, Span(self.source, mark.line + 1, mark.column + 1), help=help)
 
-    def node(self, event: yaml.Event, depth: int) -> Node:
+    def node(self, event: Any, depth: int) -> Node:
         mark = event.start_mark
         self.count += 1
         if self.count > MAX_NODES:
@@ -174,28 +177,26 @@ class _Composer:
                 event, f"YAML's tags are not part of the language: {event.tag}", help="leave the tag out"
             )
         place = (self.source, mark.line + 1, mark.column + 1, mark.index)
-        if isinstance(event, yaml.ScalarEvent):
+        if type(event) is yaml.ScalarEvent:
             plain = event.style is None or event.style == ""
             return Scalar(*place, event.end_mark.index, event.value, plain, False)
-        if isinstance(event, yaml.SequenceStartEvent):
+        if type(event) is yaml.SequenceStartEvent:
             return self.sequence(event, place, depth)
         return self.mapping(event, place, depth)
 
-    def sequence(
-        self, start: yaml.Event, place: tuple[Source, int, int, int], depth: int
-    ) -> Sequence:
+    def sequence(self, start: Any, place: tuple[Source, int, int, int], depth: int) -> Sequence:
         items: list[Node] = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        while type(event := next(self.events)) is not yaml.SequenceEndEvent:
             item = self.node(event, depth + 1)
             if isinstance(item, Scalar):
                 item.in_flow = bool(start.flow_style)
             items.append(item)
         return Sequence(*place, event.end_mark.index, items, bool(start.flow_style))
 
-    def mapping(self, start: yaml.Event, place: tuple[Source, int, int, int], depth: int) -> Mapping:
+    def mapping(self, start: Any, place: tuple[Source, int, int, int], depth: int) -> Mapping:
         keys: dict[str, Scalar] = {}
         values: dict[str, Node] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        while type(event := next(self.events)) is not yaml.MappingEndEvent:
             key = self.node(event, depth + 1)
             if not isinstance(key, Scalar):
                 raise key.error(

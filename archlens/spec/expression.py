@@ -56,9 +56,7 @@ def _place(node: Scalar, index: int, width: int) -> Span:
     passed = node.source.text[node.index : index]
     if "\n" not in passed:
         return Span(node.source, node.line, node.column + len(passed), max(width, 1))
-    return Span(
-        node.source, node.line + passed.count("\n"), len(passed) - passed.rfind("\n"), max(width, 1)
-    )
+    return Span(node.source, node.line + passed.count("\n"), len(passed) - passed.rfind("\n"), max(width, 1))
 
 
 @dataclass(slots=True, eq=False)
@@ -342,7 +340,7 @@ def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
     if value is not None:
         raise Problem(tree.func, f"{name} is {describe(value)}, and cannot be called")
     args = [_value(arg, expression, scope) for arg in tree.args]
-    kwargs = {key.arg: _value(key.value, expression, scope) for key in tree.keywords}
+    kwargs = {str(key.arg): _value(key.value, expression, scope) for key in tree.keywords}
     if any(isinstance(v, Deferred) or is_template(v) for v in (*args, *kwargs.values())):
         raise Problem(tree, f"{name} works on numbers, and this is a step")
     try:
@@ -369,7 +367,7 @@ def _binary(tree: ast.BinOp, expression: Expression, scope: Scope) -> Any:
         raise Problem(
             tree,
             "the step stands first and the number of repeats second",
-            f"{expression.text[: 40]}: write step * n" if isinstance(tree.op, ast.Mult) else "",
+            f"{expression.text[:40]}: write step * n" if isinstance(tree.op, ast.Mult) else "",
         )
     symbol, function = _BINARY[type(tree.op)]
     number = isinstance(left, int | float) and isinstance(right, int | float)
@@ -392,7 +390,7 @@ def _binary(tree: ast.BinOp, expression: Expression, scope: Scope) -> Any:
 def _power_bits(base: Any, exponent: Any) -> float:
     if isinstance(base, float) or isinstance(exponent, float) or exponent <= 0 or abs(base) < 2:
         return 0
-    return float(base.bit_length() - 1) * exponent
+    return float((base.bit_length() - 1) * exponent)
 
 
 def _unary(tree: ast.UnaryOp, expression: Expression, scope: Scope) -> Any:
@@ -415,9 +413,9 @@ def _boolean(tree: ast.BoolOp, expression: Expression, scope: Scope) -> Any:
 
 
 def _truth(value: Any, tree: ast.expr) -> Any:
-    if isinstance(value, _OPAQUE) or is_template(value):
+    if isinstance(value, Tensor | Inputs):
         raise Problem(tree, f"{describe(value)} is neither true nor false")
-    return value
+    return value  # a block, an op or a step is true, as opposed to none
 
 
 def _compare(tree: ast.Compare, expression: Expression, scope: Scope) -> Any:
@@ -538,7 +536,7 @@ def _round(value: float, digits: int | None = None) -> float:
     return round(value, digits)
 
 
-def _int(value: float) -> int:
+def _int(value: Any) -> int:
     if isinstance(value, str):
         raise TypeError("it takes a number, not a text")
     return int(value)

@@ -45,11 +45,11 @@ def _text(stem: str) -> str:
 
 
 def scan(stem: str, text: str) -> list[str]:
-    """The names in a family file, without parsing it: its variants, or its own name if it has none.
+    r"""The names in a family file, without parsing it: its variants, or its own name if it has none.
 
-    >>> scan("resnet", "variants:\\n  resnet18: {n: 1}\\n  resnet34: {n: 2}\\n")
+    >>> scan("resnet", "variants:\n  resnet18: {n: 1}\n  resnet34: {n: 2}\n")
     ['resnet18', 'resnet34']
-    >>> scan("lenet5", "layers: []\\n")
+    >>> scan("lenet5", "layers: []\n")
     ['lenet5']
     """
     section = re.search(r"^variants:[^\n]*\n((?:[ #][^\n]*\n|\n)*)", text + "\n", re.MULTILINE)
@@ -105,7 +105,9 @@ def _unknown(name: str) -> UsageError:
     return usage(
         f"there is no network {shorten(name)}",
         help=did_you_mean(
-            name, [*known, *families()], otherwise="`archlens list` shows all; a file of your own is named by its path"
+            name,
+            [*known, *families()],
+            otherwise="`archlens list` shows all; a file of your own is named by its path",
         ),
     )
 
@@ -130,7 +132,9 @@ def _find_file(name: str) -> Found:
             help=did_you_mean(
                 variant,
                 spec.variants,
-                otherwise=f"its variants: {', '.join(spec.variants)}" if spec.variants else "it has no variants",
+                otherwise=f"its variants: {', '.join(spec.variants)}"
+                if spec.variants
+                else "it has no variants",
             ),
         )
     if not variant and spec.name in spec.variants:

@@ -232,7 +232,9 @@ def _read_variant(key: Scalar, node: Node, params: dict[str, Param]) -> Variant:
         elif inner.value not in others:
             raise inner.error(
                 f"{shorten(inner.value)} is no param of this file",
-                help=did_you_mean(inner.value, [*params, *others], otherwise=f"its params: {', '.join(params)}"),
+                help=did_you_mean(
+                    inner.value, [*params, *others], otherwise=f"its params: {', '.join(params)}"
+                ),
             )
     inputs = _read_inputs(mapping.values["input"]) if "input" in mapping.keys else {}
     return Variant(key.value, values, inputs, _read_meta(mapping), key.span)
@@ -243,9 +245,7 @@ def _read_inputs(node: Node) -> dict[str, Template]:
     if isinstance(node, Mapping):
         if not node.keys:
             raise node.error("the network has no input", help="for example 3x224x224")
-        return {
-            check_identifier(key, "an input"): _read_shape(value) for key, value in node.items()
-        }
+        return {check_identifier(key, "an input"): _read_shape(value) for key, value in node.items()}
     return {"input": _read_shape(node)}
 
 

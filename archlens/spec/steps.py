@@ -142,7 +142,9 @@ def _read_mapping(node: Mapping) -> Step:
     if form is None:
         raise node.keys[found[0]].error(
             f"{found[0]}: stands alone",
-            help="shortcut: goes with residual:" if found[0] == "shortcut" else "each:, in: and do: go together",
+            help="shortcut: goes with residual:"
+            if found[0] == "shortcut"
+            else "each:, in: and do: go together",
         )
     check_keys(node, (form, "shortcut") if form == "residual" else (form,), f"{form}:")
     span = node.keys[form].span
@@ -280,5 +282,3 @@ def _static_names(step: Step | None) -> Iterator[tuple[str, Span]]:
             yield from _static_names(branch)
     elif isinstance(step, Each):
         yield from _static_names(step.do)
-
-

@@ -32,7 +32,7 @@ def _words(title: str, text: Callable[[Row], str]) -> Column:
 
 def _layer(row: Row) -> str:
     name = printable(row.name)
-    return f"{name} x{row.count}" if row.count > 1 else name
+    return f"{name} x{row.repeats}" if row.repeats > 1 else name
 
 
 def _count(title: str, value: Callable[[Row], int], total: Callable[[Network], int]) -> Column:
@@ -54,9 +54,11 @@ COLUMNS: dict[str, Column] = {
     "output": _words("output", lambda row: str(row.layers[-1].shape)),
     "weights": _words(
         "weights",
-        lambda row: ", ".join(f"{name} {times(size)}" for name, size in row.layers[0].facts.weights.items())
-        if row.single
-        else "",
+        lambda row: (
+            ", ".join(f"{name} {times(size)}" for name, size in row.layers[0].facts.weights.items())
+            if row.single
+            else ""
+        ),
     ),
     "params": _count("params", lambda row: row.params, lambda network: network.params),
     "macs": Column("MACs", _macs, lambda row: row.macs, lambda network: network.macs),

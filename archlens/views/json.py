@@ -17,9 +17,7 @@ def to_json(network: Network) -> str:
     totals = head.pop("totals")
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     body = ",\n".join(f"    {json.dumps(layer)}" for layer in layers)
-    return "\n".join(
-        ["{", *lines, '  "layers": [', body, "  ],", f'  "totals": {json.dumps(totals)}', "}"]
-    )
+    return "\n".join(["{", *lines, '  "layers": [', body, "  ],", f'  "totals": {json.dumps(totals)}', "}"])
 
 
 def to_data(network: Network) -> dict[str, Any]:

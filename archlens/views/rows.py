@@ -17,19 +17,19 @@ class Row(NamedTuple):
     #: What the row stands for; the first of them where identical ones are folded.
     layers: tuple[Layer, ...]
     #: How many identical ones the row stands for.
-    count: int
+    repeats: int
     #: Whether it is a single layer, and not a scope.
     single: bool
 
     @property
     def params(self) -> int:
         """Parameters of everything that the row stands for."""
-        return self.count * sum(layer.facts.params for layer in self.layers)
+        return self.repeats * sum(layer.facts.params for layer in self.layers)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of everything that the row stands for."""
-        return self.count * sum(layer.facts.macs for layer in self.layers)
+        return self.repeats * sum(layer.facts.macs for layer in self.layers)
 
     @property
     def training(self) -> bool:
@@ -103,7 +103,9 @@ def _fold(rows: Sequence[Row], level: int) -> list[Row]:
                 assert last is not None
                 members = [_renamed(row, scope, last, count) for row in members]
             elif len(members) > 1 or not members[0].single:
-                members = _fold(members, level + 1) if any(_deeper(row, level) for row in members) else members
+                members = (
+                    _fold(members, level + 1) if any(_deeper(row, level) for row in members) else members
+                )
         folded += members
         position += count
     return folded
@@ -147,4 +149,4 @@ def _structure(members: Sequence[Row], scope: str) -> tuple[object, ...]:
 def _renamed(row: Row, first: str, last: str, count: int) -> Row:
     """A row of a folded run: ``layer3.1..22.conv1``."""
     span = f"{first}..{last.rpartition('.')[2]}"
-    return row._replace(name=span + row.name[len(first) :], count=row.count * count)
+    return row._replace(name=span + row.name[len(first) :], repeats=row.repeats * count)

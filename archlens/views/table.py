@@ -15,6 +15,9 @@ _GAP = 2
 #: The least width that a column is wrapped to before another is left out.
 _LEAST = {"arithmetic": 30, "op": 22, "layer": 16, "from": 16, "input": 16, "weights": 16}
 
+#: The columns that are left out first.
+_SPARE = ("arithmetic", "weights", "from", "input", "op")
+
 #: More rows than this are folded where nobody asked for a table in so many words.
 _MANY = 80
 
@@ -53,7 +56,7 @@ def to_table(
         tablefmt="simple",
         disable_numparse=True,
         colalign=["right" if COLUMNS[name].number else "left" for name in chosen],
-        maxcolwidths=widths,  # type: ignore[arg-type]
+        maxcolwidths=widths,
         preserve_whitespace=True,
     )
     lines = [line.rstrip() for line in text.split("\n")]
@@ -81,13 +84,9 @@ def to_text(network: Network) -> str:
     return f"{words.headline(network)}\n\n{to_table(network, rows)}"
 
 
-def _fit(
-    cells: dict[str, list[str]], width: int | None
-) -> tuple[list[str], list[int | None], list[str]]:
+def _fit(cells: dict[str, list[str]], width: int | None) -> tuple[list[str], list[int | None], list[str]]:
     """Which columns fit, how wide each may be, and which were left out."""
-    natural = {
-        name: max(len(COLUMNS[name].title), *map(len, texts)) for name, texts in cells.items()
-    }
+    natural = {name: max(len(COLUMNS[name].title), *map(len, texts)) for name, texts in cells.items()}
     chosen = list(cells)
     left_out: list[str] = []
     limits: dict[str, int] = {}
@@ -99,7 +98,7 @@ def _fit(
             if give:
                 limits[name] = natural[name] - give
                 over -= give
-        dropped = next((name for name in ("arithmetic", "weights", "from", "input", "op") if name in chosen), "")
+        dropped = next((name for name in _SPARE if name in chosen), "")
         if over <= 0 or not dropped:
             break
         chosen.remove(dropped)

@@ -29,10 +29,7 @@ def headline(network: Network, *, complete: bool = True) -> str:
     title = printable(network.title)
     if not complete:
         return f"{title}: {inputs(network)}, up to the layer that failed"
-    return (
-        f"{title}: {inputs(network)}, {rounded(network.params)} parameters, "
-        f"{rounded(network.macs)} MACs"
-    )
+    return f"{title}: {inputs(network)}, {rounded(network.params)} parameters, {rounded(network.macs)} MACs"
 
 
 def conventions(network: Network) -> list[str]:

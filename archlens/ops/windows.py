@@ -1,0 +1,111 @@
+"""Windows over the spatial axes of a map: what convolutions, poolings, pads and crops share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..geometry import Window, same
+from ..shape import Shape, times
+from .op import Misfit, as_written
+
+
+def per_axis(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
+    """A size for each spatial axis of ``x``, from one for all or from one each.
+
+    Raises:
+        Misfit: there is not one value per axis.
+    """
+    count = len(x) - 1
+    if isinstance(value, int):
+        return (value,) * count
+    if len(value) != count:
+        raise Misfit(
+            f"{attribute}={as_written(value)} has {len(value)} values, and its input {x} has {axes_of(x)}",
+            help=f"give one value for all axes, or one for each of {', '.join(x.axes)}",
+        )
+    return tuple(value)
+
+
+def sides_of(padding: Any, x: Shape) -> tuple[tuple[int, int], ...]:
+    """Padding before and after, for each spatial axis; ``"same"`` needs a window and is not for here."""
+    if padding == "valid":
+        return ((0, 0),) * (len(x) - 1)
+    return tuple(p if isinstance(p, tuple) else (p, p) for p in per_axis(padding, x, "padding"))
+
+
+def slide(
+    x: Shape, kernel: Any, stride: Any, padding: Any, dilation: Any = 1, *, ceil: bool = False
+) -> tuple[Window, ...]:
+    """The windows of a convolution or a pooling, one per spatial axis of ``x``.
+
+    Raises:
+        Misfit: an attribute does not have one value per axis.
+    """
+    kernel = per_axis(kernel, x, "kernel")
+    stride = per_axis(stride, x, "stride")
+    dilation = per_axis(dilation, x, "dilation")
+    if padding == "same":
+        sides: Sequence[tuple[int, int]] = tuple(map(same, x.spatial, kernel, stride, dilation))
+    else:
+        sides = sides_of(padding, x)
+    return tuple(
+        Window(f, s, before, after, d, ceil=ceil)
+        for f, s, (before, after), d in zip(kernel, stride, sides, dilation, strict=True)
+    )
+
+
+def shortest(sizes: tuple[Any, ...]) -> Any:
+    """One number where all axes have the same, as people write it."""
+    return sizes[0] if len(set(sizes)) == 1 and isinstance(sizes[0], int) else sizes
+
+
+def axes_of(x: Shape) -> str:
+    """How many spatial axes a shape has, in words."""
+    count = len(x) - 1
+    return (
+        f"{count} spatial {'axis' if count == 1 else 'axes'} ({', '.join(x.axes)})"
+        if count
+        else "no spatial axes"
+    )
+
+
+def require_spatial(x: Shape, what: str) -> None:
+    """Refuse a flat vector, for the ops that work on maps."""
+    if len(x) < 2:
+        raise Misfit(
+            f"{what} works on a map such as CxHxW, and its input is a flat vector of {x}",
+            help="place it before the map is flattened, or reshape the vector into a map",
+        )
+
+
+def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
+    """The output sizes of the windows over the spatial axes of ``x``.
+
+    Raises:
+        Misfit: a window is larger than its padded input, with the arithmetic and the least padding
+            that would do.
+    """
+    sizes = tuple(window.output(n) for window, n in zip(windows, x.spatial, strict=True))
+    if min(sizes) >= 1:
+        return sizes
+    axis = next(i for i, size in enumerate(sizes) if size < 1)
+    window, n = windows[axis], x.spatial[axis]
+    where = "" if len(set(zip(windows, x.spatial, strict=True))) == 1 else f"{x.axes[axis]}: "
+    if window.transposed:
+        raise Misfit(
+            f"its padding crops away its whole output of {x.axes[axis]}",
+            notes=(f"{where}{window.formula} = {window.arithmetic(n)}",),
+            help="give it less padding",
+            size=True,
+        )
+    extents = times(w.extent for w in windows)
+    padded = any(w.before or w.after for w in windows)
+    sides = times(n + w.before + w.after for w, n in zip(windows, x.spatial, strict=True))
+    least = max(w.smallest_padding(n) for w, n in zip(windows, x.spatial, strict=True))
+    raise Misfit(
+        f"its {extents} window is larger than its {sides} {'padded input' if padded else 'input'}",
+        notes=(f"{where}{window.formula} = {window.arithmetic(n, total_padding=True)}",),
+        help=f"padding={least}",
+        size=True,
+    )
