@@ -179,7 +179,7 @@ class _Composer:
         place = (self.source, mark.line + 1, mark.column + 1, mark.index)
         if type(event) is yaml.ScalarEvent:
             plain = event.style is None or event.style == ""
-            return Scalar(*place, event.end_mark.index, event.value, plain, False)
+            return Scalar(*place, _end(event), event.value, plain, False)
         if type(event) is yaml.SequenceStartEvent:
             return self.sequence(event, place, depth)
         return self.mapping(event, place, depth)
@@ -191,7 +191,7 @@ class _Composer:
             if isinstance(item, Scalar):
                 item.in_flow = bool(start.flow_style)
             items.append(item)
-        return Sequence(*place, event.end_mark.index, items, bool(start.flow_style))
+        return Sequence(*place, _end(event), items, bool(start.flow_style))
 
     def mapping(self, start: Any, place: tuple[Source, int, int, int], depth: int) -> Mapping:
         keys: dict[str, Scalar] = {}
@@ -215,7 +215,11 @@ class _Composer:
                 )
             keys[key.value] = key
             values[key.value] = value
-        return Mapping(*place, event.end_mark.index, keys, values)
+        return Mapping(*place, _end(event), keys, values)
+
+
+def _end(event: Any) -> int:
+    return int(event.end_mark.index)
 
 
 def expect_mapping(node: Node, what: str, *, help: str = "") -> Mapping:
