@@ -1,0 +1,35 @@
+"""What all tests share: ``--update`` for golden files, and a torchvision that imports beside a CPU torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the golden files")
+
+
+@pytest.fixture
+def update(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten."""
+    return bool(request.config.getoption("--update"))
+
+
+@pytest.fixture(scope="session")
+def torchvision() -> Any:
+    """Torchvision; where its compiled library does not load, its models still work without ``nms``."""
+    import torch
+
+    try:
+        import torchvision
+    except RuntimeError:
+        # the operators that torchvision registers fake kernels for, and its models never call
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        import torchvision
+
+        torchvision._library_kept_alive = library
+    return torchvision

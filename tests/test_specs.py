@@ -1,0 +1,210 @@
+"""Every network of the zoo against figures that others published or measured. None comes from archlens."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archlens
+from archlens.network import Network
+from archlens.spec import library, open_spec, parse
+
+NAMES = archlens.names()
+DATA = Path(__file__).parent / "data"
+
+
+def torchvision_rows() -> list[dict[str, str]]:
+    lines = (DATA / "torchvision.csv").read_text().splitlines()
+    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+#: Parameters and MACs of every network in issue order; the sources stand beside them.
+#: fmt: off
+EXACT = {
+    # arithmetic of the layers, as printed in many write-ups: 156 + 2,416 + 48,120 + 10,164 + 850
+    "lenet5": (61_706, 416_520),
+    # LeCun et al. 1998, section II-B: 156 + 12 + 1,516 + 32 + 48,120 + 10,164; products counted by hand:
+    # 28*28*6*25 + 10*10*60*25 + 120*400 + 84*120
+    "lenet5_1998": (60_000, 117_600 + 150_000 + 48_000 + 10_080),
+    # BVLC Caffe, bvlc_alexnet deploy.prototxt, at 227x227
+    "alexnet_2012": (60_965_224, 724_406_816),
+    # torchvision 0.28, measured with a real forward pass
+    "alexnet": (61_100_840, 714_188_480),
+    "vgg11": (132_863_336, 7_609_090_048),
+    "vgg13": (133_047_848, 11_308_466_176),
+    "vgg16": (138_357_544, 15_470_264_320),
+    "vgg19": (143_667_240, 19_632_062_464),
+    "googlenet": (6_624_904, 1_498_376_192),
+    "googlenet_aux": (13_004_888, 1_498_376_192),
+    "resnet18": (11_689_512, 1_814_073_344),
+    "resnet34": (21_797_672, 3_663_761_408),
+    "resnet50": (25_557_032, 4_089_184_256),
+    "resnet101": (44_549_160, 7_801_405_440),
+    "resnet152": (60_192_808, 11_513_626_624),
+    # Caffe GoogLeNet with both heads (soeaver's prototxt); products of bvlc_googlenet deploy.prototxt
+    "googlenet_2014": (13_378_280, 1_582_671_872),
+    # pytorchcv, measured
+    "mobilenet_v1": (4_231_976, 568_740_352),
+    "mobilenet_v1_0.75": (2_585_560, 325_400_448),
+    "mobilenet_v1_0.5": (1_331_592, 149_497_088),
+    "mobilenet_v1_0.25": (470_072, 41_030_272),
+}
+#: fmt: on
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_parameters_and_macs_are_exactly_those_counted_elsewhere(name: str) -> None:
+    network = archlens.load(name)
+    assert (network.params, network.macs) == EXACT[name]
+
+
+@pytest.mark.parametrize("row", torchvision_rows(), ids=lambda row: row["model"])
+def test_torchvision_metadata(row: dict[str, str]) -> None:
+    """``num_params`` to the unit and ``_ops`` to its printed digits."""
+    network = archlens.load(row["model"])
+    assert network.params == int(row["num_params"])
+    assert round(network.macs / 1e9, 3) == float(row["gflops_ops"])
+    assert network.input == (3, int(row["crop_size"]), int(row["crop_size"]))
+
+
+def printed(text: str) -> tuple[Decimal, Decimal]:
+    """A printed figure as a number, and half of its last digit: ``"3.8G"`` is 3.8e9 give or take 5e7."""
+    units = {"k": 10**3, "M": 10**6, "G": 10**9}
+    unit = units.get(text[-1], 1)
+    digits = Decimal(text.rstrip("kMG"))
+    exponent = digits.as_tuple().exponent
+    assert isinstance(exponent, int)
+    slack = Decimal(0) if unit == 1 else Decimal(unit) * Decimal(10) ** exponent / 2
+    return digits * unit, slack
+
+
+def figures() -> list[tuple[str, dict[str, Any]]]:
+    return [(name, entry) for name in NAMES for entry in archlens.load(name).meta.published]
+
+
+@pytest.mark.parametrize(("name", "entry"), figures(), ids=lambda value: str(value)[:40])
+def test_published_figures_of_the_specs_hold(name: str, entry: dict[str, Any]) -> None:
+    """What a spec says that others printed is what archlens computes, to the printed digits."""
+    network = archlens.load(name)
+    for key in ("params", "macs"):
+        if key in entry:
+            value, slack = printed(entry[key])
+            assert abs(getattr(network, key) - value) <= slack, f"{key}: {entry['source']}"
+    for layer, shape in entry.get("shapes", {}).items():
+        assert str(end_of(network, layer)) == shape, f"{layer}: {entry['source']}"
+
+
+def end_of(network: Network, name: str) -> tuple[int, ...]:
+    """The output shape of a layer, or of the last layer of a scope."""
+    inside = [layer.shape for layer in network if layer.name == name or layer.name.startswith(f"{name}.")]
+    return inside[-1]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "resolution", "madds", "params"),
+    [
+        # Howard et al. 2017, Table 6
+        (1.0, 224, 569, 4.2), (0.75, 224, 325, 2.6), (0.5, 224, 149, 1.3), (0.25, 224, 41, 0.5),
+        # Table 7; for 160 it prints 290, where TensorFlow slim's mobilenet_v1.md has 291
+        (1.0, 192, 418, 4.2), (1.0, 160, 291, 4.2), (1.0, 128, 186, 4.2),
+        # TensorFlow slim, mobilenet_v1.md (its 317 for 0.75-224 and 34 for 0.25-192 are misprints)
+        (0.75, 192, 239, 2.59), (0.75, 128, 106, 2.59), (0.5, 192, 110, 1.34), (0.5, 160, 77, 1.34),
+        (0.5, 128, 49, 1.34), (0.25, 160, 21, 0.47), (0.25, 128, 14, 0.47),
+    ],
+)  # fmt: skip
+def test_mobilenet_v1_tables(alpha: float, resolution: int, madds: int, params: float) -> None:
+    """The paper's multipliers, by params and by the input alike, in millions."""
+    by_param = archlens.load("mobilenet_v1", alpha=alpha, resolution=resolution)
+    by_input = archlens.load("mobilenet_v1", alpha=alpha, input=(3, resolution, resolution))
+    assert by_param.macs == by_input.macs
+    if (alpha, resolution) not in ((0.75, 192), (0.75, 128)):
+        assert round(by_param.macs / 1e6) == madds
+    assert by_param.params / 1e6 == pytest.approx(params, abs=0.05)
+
+
+def test_lenet5_1998_layer_by_layer() -> None:
+    """Parameters and connections of LeCun et al. 1998, section II-B; its connections include the biases."""
+    network = archlens.load("lenet5_1998")
+    params = {name: network[name].params for name in ("C1", "S2", "C3", "S4", "C5", "F6")}
+    assert params == {"C1": 156, "S2": 12, "C3": 1516, "S4": 32, "C5": 48120, "F6": 10164}
+    connections = {"C1": 122_304, "C3": 151_600, "C5": 48_120, "F6": 10_164}
+    for name, count in connections.items():
+        layer = network[name]
+        assert layer.macs + layer.shape.numel == count
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "macs"),
+    [
+        # Caffe's bvlc_alexnet, counted from its prototxt layer by layer
+        ("conv1", 34_944, 105_415_200),
+        ("conv2", 307_456, 223_948_800),
+        ("conv3", 885_120, 149_520_384),
+        ("conv4", 663_936, 112_140_288),
+        ("conv5", 442_624, 74_760_192),
+        ("fc6", 37_752_832, 37_748_736),
+        ("fc7", 16_781_312, 16_777_216),
+        ("fc8", 4_097_000, 4_096_000),
+    ],
+)
+def test_alexnet_2012_layer_by_layer(name: str, params: int, macs: int) -> None:
+    layer = archlens.load("alexnet_2012")[name]
+    assert (layer.params, layer.macs) == (params, macs)
+
+
+def test_vgg16_layer_by_layer() -> None:
+    """Weights without biases from the Stanford CS231n notes; fc6 alone and the three dense layers."""
+    network = archlens.load("vgg16")
+    weights = [layer.params - layer.facts.weights["bias"][0] for layer in network if layer.params]
+    assert weights == [
+        1_728, 36_864, 73_728, 147_456, 294_912, 589_824, 589_824, 1_179_648, 2_359_296, 2_359_296,
+        2_359_296, 2_359_296, 2_359_296, 102_760_448, 16_777_216, 4_096_000,
+    ]  # fmt: skip
+    dense = [layer.params for layer in network if layer.op.kind == "linear"]
+    assert dense[0] == 102_764_544
+    assert sum(dense) == 123_642_856
+
+
+def test_googlenet_2014_modules() -> None:
+    """Operations of Szegedy et al. 2015, Table 1, in millions, where the table is right."""
+    network = archlens.load("googlenet_2014")
+    table = {
+        "3a": 128, "3b": 304, "4a": 73, "4b": 88, "4c": 100, "4d": 119, "4e": 170, "5b": 71,
+    }  # fmt: skip
+    for module, millions in table.items():
+        inside = [layer.macs for layer in network if layer.name.startswith(f"inception{module}.")]
+        assert abs(sum(inside) / 1e6 - millions) < 1
+
+
+def test_resnet_stage_sizes() -> None:
+    """He et al. 2016, Table 1."""
+    network = archlens.load("resnet152")
+    sizes = {"layer1": 56, "layer2": 28, "layer3": 14, "layer4": 7}
+    assert {name: end_of(network, name)[1] for name in sizes} == sizes
+
+
+@pytest.mark.parametrize("path", sorted(library.directory().glob("*.yaml")), ids=lambda path: path.stem)
+def test_spec_files(path: Path) -> None:
+    """Each cites its paper, has its names found by the scan that ``find`` relies on, and elaborates."""
+    text = path.read_text("utf-8")
+    spec = parse(text, name=path.stem)
+    assert spec.meta.title
+    assert spec.meta.summary
+    assert all({"authors", "title", "year"} <= paper.keys() for paper in spec.meta.papers)
+    assert spec.meta.papers
+    assert library.scan(path.stem, text) == (list(spec.variants) or [path.stem])
+    for name in library.scan(path.stem, text):
+        network = archlens.load(name)
+        assert network.name == name
+        assert network.layers
+        assert archlens.load(f"{path}:{name}" if spec.variants else str(path)).params == network.params
+    assert open_spec(str(path)).source.name == str(path)
+
+
+def test_names_are_unique_over_the_zoo() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    assert len(NAMES) == sum(map(len, library.families().values()))
