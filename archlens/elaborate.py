@@ -8,10 +8,22 @@ network up to that point.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from typing import Any
+import gc
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from .errors import Diagnostic, Source, Span, SpecError, UsageError, did_you_mean, error, shorten, usage
+from .errors import (
+    Diagnostic,
+    Located,
+    Source,
+    Span,
+    SpecError,
+    UsageError,
+    did_you_mean,
+    error,
+    shorten,
+    usage,
+)
 from .network import Layer, Network
 from .ops import OPS, Facts, Misfit, Op
 from .ops.attributes import DEFAULT
@@ -20,27 +32,34 @@ from .shape import AXIS_NAMES, Shape
 from .spec.document import Scalar
 from .spec.expression import (
     CONSTANTS,
+    FUNCTIONS,
+    MAX_ITEMS,
     Block,
     Deferred,
     Expression,
     Inputs,
     Tensor,
+    choose,
     describe,
     evaluate,
     is_template,
+    not_callable,
     parse_part,
+    size_of,
     steps_of,
 )
 from .spec.spec import Spec
-from .spec.steps import Body, Do, Each, Merge, Named, Step, Steps, Template, Value, check_name
+from .spec.steps import Body, Do, Each, Listing, Merge, Named, Step, Steps, Template, Value, check_name
 
-#: Bounds on a network: layers, steps taken on the way, and blocks within blocks.
-MAX_LAYERS = 2_000_000
-MAX_STEPS = 10_000_000
+#: Bounds on a network: layers, steps taken on the way, and blocks within blocks. A deep network has a
+#: thousand layers; at the bounds, laying one out takes a few seconds.
+MAX_LAYERS = 250_000
+MAX_STEPS = 2_000_000
 MAX_BLOCKS = 40
 
-#: The largest size of one axis of an input.
+#: The largest size of one axis of an input, and of what flows between layers.
 MAX_SIZE = 10**9
+MAX_AXIS = 10**15
 
 
 def elaborate(
@@ -65,12 +84,25 @@ def elaborate(
     """
     walk = _Walk(spec, variant, values or {})
     given = _given_inputs(spec, input)
+    # a walk makes no garbage; a collector that visits every layer made so far, again and again, would
+    # double the time of a network with a million of them
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         return walk.run(given)
     except _LayerMisfit as misfit:
         raise SpecError(_explained(misfit, walk, spec, variant, values or {}), walk.network()) from None
     except SpecError as problem:
         raise SpecError(problem.diagnostic, walk.network() if walk.inputs else None) from None
+    except RecursionError:
+        raise error(
+            "scopes and blocks are nested too deep here",
+            walk.last.span if walk.last else None,
+            help="one after the other they can be as many as you like",
+        ) from None
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def read_shape(text: str) -> Shape | None:
@@ -81,7 +113,7 @@ def read_shape(text: str) -> Shape | None:
     return _checked(int(size) for size in sizes)
 
 
-_SHAPE_HELP = "as in 3x224x224: one to four whole numbers of at least 1, channels first, no batch"
+_SHAPE_HELP = "as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch"
 
 
 def _checked(sizes: Iterable[Any]) -> Shape | None:
@@ -122,17 +154,31 @@ def _given_inputs(spec: Spec, given: Any) -> dict[str, Shape]:
     return shapes
 
 
+class _Word:
+    """A part of an expression, as a place that is worked out only when it is asked for."""
+
+    __slots__ = ("expression", "tree")
+
+    def __init__(self, expression: Expression, tree: ast.expr) -> None:
+        self.expression = expression
+        self.tree = tree
+
+    @property
+    def span(self) -> Span:
+        return self.expression.span(self.tree)
+
+
 class _Place:
     """A scope being filled: where names are given, and found again by ``ref``."""
 
     __slots__ = ("certain", "count", "parent", "path", "taken", "tensors")
 
-    def __init__(self, path: str, parent: _Place | None, certain: Mapping[str, Span]) -> None:
+    def __init__(self, path: str, parent: _Place | None, certain: Mapping[str, Located]) -> None:
         self.path = path
         self.parent = parent
         self.certain = certain  # names that the spec's text is sure to give here
         self.count = 0
-        self.taken: dict[str, Span | None] = {}
+        self.taken: dict[str, Located | None] = {}
         self.tensors: dict[str, Tensor] = {}
 
     def full(self, name: str) -> str:
@@ -153,17 +199,25 @@ class _Place:
         self.taken[name] = None
         return name
 
-    def claim(self, name: str, span: Span) -> None:
+    def claim(self, name: str, where: Located) -> None:
         if name in self.taken:
             first = self.taken[name]
-            where = f" in {self.path}" if self.path else ""
+            scope = f" in {self.path}" if self.path else ""
             raise error(
-                f"the name {shorten(name)} stands twice{where}",
-                span,
-                help="" if first else "an unnamed merge has it already; use another name",
-                also=[("it stands here first", first)] if first and first != span else (),
+                f"the name {shorten(name)} stands twice{scope}",
+                where.span,
+                help=_another_name(name, first, where),
+                also=[("it stands here first", first.span)] if first and first is not where else (),
             )
-        self.taken[name] = span
+        self.taken[name] = where
+
+
+def _another_name(name: str, first: Located | None, second: Located) -> str:
+    if first is None:
+        return "an unnamed merge has it already; use another name"
+    if first is second:
+        return f"it stands in a table: give each row a name of its own, as in {shorten(name)}{{i}}"
+    return "steps without a name are numbered from 0" if name.isdigit() else ""
 
 
 class _Env:
@@ -180,7 +234,7 @@ class _Env:
         if name in self.locals:
             return self.locals[name]
         walk = self.walk
-        if name == "x":
+        if name == "x" and walk.sources:
             return walk.x
         if name in walk.names:
             return walk.names[name]
@@ -190,15 +244,18 @@ class _Env:
         return tensor
 
     def step(self, name: str) -> Tensor | None:
-        """The output of an earlier step: of this scope, or of one around it."""
+        """The output of an earlier step: of this scope, or of one around it; or an input by its name."""
         place: _Place | None = self.place
         while place is not None:
             if name in place.tensors:
+                self.walk.reads += 1
                 return place.tensors[name]
             place = place.parent
+        self.walk.reads += name in self.walk.sources
         return self.walk.sources.get(name)
 
     def ref(self, tree: ast.expr, expression: Expression) -> Tensor:
+        self.walk.reads += 1
         if not isinstance(tree, ast.Call) or len(tree.args) != 1 or tree.keywords:
             raise expression.error("ref takes one name", tree, help="as in ref(enc1)")
         argument = tree.args[0]
@@ -222,20 +279,29 @@ class _Env:
                 f"ref({shorten(name)}) goes on from a step that comes later",
                 expression.span(argument),
                 help="a step can only read what stands before it",
-                also=[(f"{shorten(name)} stands here", later)],
+                also=[(f"{shorten(name)} stands here", later.span)],
             )
         if value is not None:
             raise expression.error(f"ref takes the name of a step, and this is {describe(value)}", argument)
         raise expression.error(
             f"there is no step {shorten(name)} to go on from", argument,
-            help=did_you_mean(name, self.steps(), otherwise="it must be named, and stand before"),
+            help=self.elsewhere(name)
+            or did_you_mean(name, self.steps(), otherwise="it must be named, and stand before"),
         )  # fmt: skip
+
+    def elsewhere(self, name: str) -> str:
+        """How to reach a step of this name that stands in another scope; empty where there is none."""
+        self.walk.at("")
+        for path in self.walk.paths:
+            if path.endswith(f".{name}"):
+                return f'it stands in another scope: ref("{path}")'
+        return ""
 
     def path(self, path: str) -> Tensor | None:
         """The output of an earlier step by its full name, as ``layer1.0``; or by the name alone."""
-        return self.walk.finished.get(path) or self.step(path)
+        return self.walk.at(path) or self.step(path)
 
-    def later(self, name: str) -> Span | None:
+    def later(self, name: str) -> Located | None:
         place: _Place | None = self.place
         while place is not None:
             if name in place.certain:
@@ -252,23 +318,56 @@ class _Env:
         return found
 
     def known(self) -> Iterable[str]:
-        return [*self.locals, "x", *(n for n in self.walk.names if n not in _HIDDEN), *self.steps()]
+        flowing = ["x"] if self.walk.sources else []
+        return [*self.locals, *flowing, *(n for n in self.walk.names if n not in _HIDDEN), *self.steps()]
 
+    def hint(self, name: str) -> str:
+        spec = self.walk.spec
+        if name in ("x", "input"):
+            return f"{name} is a tensor, and exists where steps are: in layers:, outputs: and blocks:"
+        if name in spec.params:
+            return f"params are read from top to bottom, and {name} stands further down"
+        owner = next((block.name for block in spec.blocks.values() if name in block.parameters), None)
+        if owner is None:
+            return ""
+        return f"a block sees its own parameters and the file's params, not those of {owner}: hand it on"
+
+    def spend(self, items: int, tree: ast.AST, expression: Expression) -> None:
+        self.walk.steps += items >> 3
+        if self.walk.steps > MAX_STEPS:
+            raise expression.error(_TOO_MANY_STEPS, tree)
+
+
+_TOO_MANY_STEPS = f"laying this network out takes more than {MAX_STEPS:,} steps"
 
 #: Spellings that need not be suggested.
 _HIDDEN = ("True", "False", "None", "null")
 
 
+class _Made(NamedTuple):
+    """What a block made: where that lies in the lists of the walk, and how its names are moved."""
+
+    layers: slice
+    scopes: slice
+    blocks: slice
+    entry: str  # the name of the tensor that flowed in
+    cut: int  # the length of the path that its names start with
+    end: Tensor
+
+
 class _LayerMisfit(Exception):
     """A layer refuses its inputs: the op's reason, and where in the network it is."""
 
-    def __init__(self, name: str, span: Span, misfit: Misfit, inputs: list[Tensor], op: Op) -> None:
+    def __init__(
+        self, name: str, where: Located, misfit: Misfit, inputs: list[Tensor], op: Op, merge: Merge | None
+    ) -> None:
         super().__init__(misfit.message)
         self.name = name
-        self.span = span
+        self.where = where
         self.misfit = misfit
         self.inputs = inputs
         self.op = op
+        self.merge = merge
 
 
 class _Walk:
@@ -283,14 +382,20 @@ class _Walk:
         self.sources: dict[str, Tensor] = {}
         self.layers: list[Layer] = []
         self.outputs: dict[str, str] = {}
-        self.blocks: dict[str, str] = {}
-        self.finished: dict[str, Tensor] = {}
+        self.blocks: list[tuple[str, str]] = []  # path and name of each block's scope
+        self.scopes: list[tuple[str, Tensor]] = []  # path and output of each scope
+        self.paths: dict[str, Tensor] = {}  # of the first `indexed` layers and scopes
+        self.indexed = (0, 0)
+        self.reads = 0  # how often a step was read by its name
+        self.made: dict[Any, _Made] = {}
         self.training = False
         self.steps = 0
+        self.last: Located | None = None
         self.stack: list[str] = []
         self.ops: dict[Any, Op] = {}
         self.facts: dict[Any, Facts] = {}
-        self.spans: dict[int, Span] = {}
+        self.words: dict[int, _Word] = {}
+        self.fixed: dict[int, tuple[Op, Located]] = {}  # what a lone word that names an op always makes
         self.root = _Place("", None, spec.layers.names)
         self.names: dict[str, Any] = {**OPS, **spec.blocks, **CONSTANTS, "True": True, "False": False}
         self.values = self._params(values)
@@ -323,7 +428,7 @@ class _Walk:
             else:
                 listed = ", ".join(spec.variants)
                 raise usage(
-                    f"{spec.name} needs a value for {name}",
+                    f"{spec.name} needs a value for {shorten(name)}",
                     help=f"{spec.name} is a family: {listed}" if listed else f"--set {name}=...",
                 )
         return found
@@ -346,12 +451,22 @@ class _Walk:
         """The value of a param, in which a word that names nothing is a text."""
         if isinstance(value, Expression):
             if isinstance(value.tree, ast.Name):
+                name = value.tree.id
                 try:
-                    return env.lookup(value.tree.id)
+                    return env.lookup(name)
                 except KeyError:
-                    return value.tree.id
+                    if name not in self.spec.params and name not in ("x", "input"):
+                        return name
             return evaluate(value, env)
-        return tuple(self._word(item, env) for item in value.items)
+        return self._listed([self._word(item, env) for item in value.items], value)
+
+    def _listed(self, items: list[Any], listing: Listing) -> tuple[Any, ...]:
+        """A list that was written in YAML; what is in it may itself be long."""
+        found = tuple(items)
+        self.steps += len(found)
+        if size_of(found) > MAX_ITEMS:
+            raise error(f"this list holds more than the {MAX_ITEMS:,} items allowed", listing.span)
+        return found
 
     def _read_inputs(self, given: Mapping[str, Shape]) -> None:
         declared = dict(self.spec.inputs)
@@ -371,7 +486,7 @@ class _Walk:
                     )
             self.inputs[name] = shape
             self.sources[name] = Tensor(name, shape)
-            self.root.taken[name] = template.span
+            self.root.taken[name] = template
 
     def text(self, template: Template, env: _Env) -> str:
         """A template with its expressions filled in."""
@@ -382,7 +497,10 @@ class _Walk:
                 if isinstance(value, float) and value.is_integer():
                     value = int(value)
                 if not isinstance(value, int | str) or isinstance(value, bool):
-                    raise part.error(f"a name is made of whole numbers and texts, not {describe(value)}")
+                    raise part.error(
+                        f"within braces stands a whole number or a text, not {describe(value)}",
+                        help="// divides without a remainder" if isinstance(value, float) else "",
+                    )
                 words.append(str(value))
             else:
                 words.append(part)
@@ -419,60 +537,71 @@ class _Walk:
             inputs=self.inputs,
             layers=tuple(self.layers),
             outputs=self.outputs or {"output": self.x.name},
-            blocks=self.blocks,
+            blocks=dict(self.blocks),
             values=self.values,
             index={layer.name: layer for layer in self.layers},
         )
 
-    def body(self, body: Body, env: _Env, place: _Place) -> None:
-        self.step(body.step, env, place, None)
+    def at(self, path: str) -> Tensor | None:
+        """The output of a finished layer or scope, by its full name."""
+        layers, scopes = self.indexed
+        self.paths |= {layer.name: Tensor(layer.name, layer.shape) for layer in self.layers[layers:]}
+        self.paths |= dict(self.scopes[scopes:])
+        self.indexed = len(self.layers), len(self.scopes)
+        self.reads += 1
+        return self.paths.get(path)
 
-    def step(self, step: Step, env: _Env, place: _Place, name: str | None, span: Span | None = None) -> None:
-        """Run a step in a place; with a name it is that, or the scope of what is inside."""
+    def body(self, body: Body, env: _Env, place: _Place) -> None:
+        self.step(body.step, env, place)
+
+    def step(self, step: Step, env: _Env, place: _Place) -> None:
+        """Run a step in a place."""
         if isinstance(step, Do):
-            self.tree(step.expression, step.expression.tree, env, place, name, span)
+            self.tree(step.expression, step.expression.tree, env, place, None, None)
         elif isinstance(step, Named):
             literal = step.name.literal
             if literal is None:
                 literal = self.text(step.name, env)
-                check_name(literal, step.name.span)
-            self.named(literal, step.name.span, step.body, env, place)
-        elif name is not None:
-            assert span is not None
-            raise AssertionError("only expressions are named directly")  # pragma: no cover
+                check_name(literal, step.name)
+            self.named(literal, step.name, step.body, env, place)
         elif isinstance(step, Steps):
             for inner in step.steps:
-                self.step(inner, env, place, None)
+                self.step(inner, env, place)
         elif isinstance(step, Merge):
             self.merge(step, env, place)
         else:
             for row in self.rows(step, env):
-                self.step(step.do, row, place, None)
+                self.step(step.do, row, place)
 
-    def named(self, name: str, span: Span, body: Body, env: _Env, place: _Place) -> None:
+    def named(self, name: str, at: Located, body: Body, env: _Env, place: _Place) -> None:
         """Run a named step: an expression takes the name itself, anything else opens a scope."""
         if isinstance(body.step, Do):
-            self.step(body.step, env, place, name, span)
+            expression = body.step.expression
+            self.tree(expression, expression.tree, env, place, name, at)
             return
-        inside = self.open(name, span, place, body.names)
+        inside = self.open(name, at, place, body.names)
         self.body(body, _Env(self, env.locals, inside), inside)
         self.close(name, place)
 
-    def open(self, name: str, span: Span, place: _Place, certain: Mapping[str, Span]) -> _Place:
-        place.claim(name, span)
+    def open(self, name: str, at: Located, place: _Place, certain: Mapping[str, Located]) -> _Place:
+        place.claim(name, at)
         return _Place(place.full(name), place, certain)
 
     def close(self, name: str, place: _Place) -> None:
         place.tensors[name] = self.x
-        self.finished[place.full(name)] = self.x
+        self.scopes.append((place.full(name), self.x))
 
     def rows(self, each: Each, env: _Env) -> Iterable[_Env]:
         """The names of each row of a table."""
         rows = self.row_values(each.rows, env)
         if not isinstance(rows, tuple):
-            raise error(f"in: needs a list of rows, and this is {describe(rows)}", each.span)
+            assert isinstance(each.rows, Expression)  # a list in YAML is a list
+            raise each.rows.error(
+                f"in: needs a list of rows, and this is {describe(rows)}",
+                help="as in range(3)" if isinstance(rows, int) else "",
+            )
         for number, row in enumerate(rows, 1):
-            self.spend(each.span)
+            self.spend(each.where)
             if len(each.names) == 1 and not (isinstance(row, tuple) and len(row) == 1):
                 cells: tuple[Any, ...] = (row,)
             elif isinstance(row, tuple):
@@ -481,8 +610,8 @@ class _Walk:
                 cells = (row,)
             if len(cells) != len(each.names):
                 raise error(
-                    f"row {number} of the table has {len(cells)} values for {len(each.names)} columns "
-                    f"({', '.join(each.names)})",
+                    f"row {number} of the table has {len(cells)} value{'' if len(cells) == 1 else 's'} for "
+                    f"{len(each.names)} columns ({', '.join(each.names)})",
                     _row_span(each, number),
                 )
             yield _Env(self, {**env.locals, **dict(zip(each.names, cells, strict=True))}, env.place)
@@ -490,12 +619,18 @@ class _Walk:
     def row_values(self, value: Value, env: _Env) -> Any:
         if isinstance(value, Expression):
             return evaluate(value, env)
-        return tuple(self.row_values(item, env) for item in value.items)
+        return self._listed([self.row_values(item, env) for item in value.items], value)
 
-    def spend(self, span: Span) -> None:
+    def spend(self, where: Located) -> None:
+        """Count a step, and remember where it stands."""
         self.steps += 1
-        if self.steps > MAX_STEPS or len(self.layers) > MAX_LAYERS:
-            raise error(f"the network has more than {MAX_LAYERS:,} layers, the most that one may have", span)
+        self.last = where
+        if len(self.layers) > MAX_LAYERS:
+            raise error(
+                f"the network has more than {MAX_LAYERS:,} layers, the most that one may have", where.span
+            )
+        if self.steps > MAX_STEPS:
+            raise error(_TOO_MANY_STEPS, where.span)
 
     def tree(
         self,
@@ -504,33 +639,33 @@ class _Walk:
         env: _Env,
         place: _Place,
         name: str | None,
-        span: Span | None,
+        at: Located | None,
     ) -> None:
         """Run one expression as a step."""
-        while isinstance(tree, ast.IfExp):
-            tree = tree.body if evaluate(expression, env, tree.test) else tree.orelse
-        if isinstance(tree, ast.Name | ast.Call):
-            self.call(expression, tree, env, place, name, span)
+        while type(tree) is ast.IfExp:
+            tree = choose(expression, env, tree)
+        if isinstance(tree, (ast.Name, ast.Call)):
+            self.call(expression, tree, env, place, name, at)
         elif isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.RShift):
-            self.several(expression, steps_of(tree), 1, env, place, name, span)
+            self.several(expression, steps_of(tree), 1, env, place, name, at)
         elif isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult):
             count = evaluate(expression, env, tree.right)
-            if not isinstance(count, int) or count < 0:
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 if isinstance(count, Deferred) or is_template(count):
-                    raise expression.error(
-                        "the step stands first and the number of repeats second", tree, help="step * n"
-                    )
+                    evaluate(expression, env, tree)  # says so, unless both are steps
                 raise expression.error(
-                    f"a step is repeated a whole number of times, not {describe(count)}", tree.right
+                    f"a step is repeated a whole number of times, at least 0, and not {describe(count)} times",
+                    tree.right,
+                    help=_WHOLE if isinstance(count, float) else "",
                 )
             if count > MAX_LAYERS:
                 raise expression.error(
                     f"{count:,} repeats are more than the {MAX_LAYERS:,} layers that a network may have",
                     tree.right,
                 )
-            self.several(expression, [tree.left], count, env, place, name, span)
-        elif isinstance(tree, ast.List | ast.Tuple):
-            self.several(expression, tree.elts, 1, env, place, name, span)
+            self.several(expression, [tree.left], count, env, place, name, at)
+        elif isinstance(tree, (ast.List, ast.Tuple)):
+            self.several(expression, tree.elts, 1, env, place, name, at)
         else:
             value = evaluate(expression, env, tree)
             if not isinstance(value, Deferred):
@@ -538,16 +673,16 @@ class _Walk:
                     f"a step is an op or a block, and this is {describe(value)}", tree,
                     help="join steps with >>, repeat one with * n",
                 )  # fmt: skip
-            self.deferred(value, place, name, span)
+            self.deferred(value, place, name, at)
 
-    def deferred(self, step: Deferred, place: _Place, name: str | None, span: Span | None) -> None:
+    def deferred(self, step: Deferred, place: _Place, name: str | None, at: Located | None) -> None:
         """Run a step that was handed on as a value, with the names of where it was written."""
-        self.spend(step.expression.span(step.tree))
+        self.spend(_Word(step.expression, step.tree))
         if len(self.stack) >= MAX_BLOCKS:
             raise step.expression.error("steps are handed on in a circle, or too deep", step.tree)
         self.stack.append("")
         assert isinstance(step.scope, _Env)
-        self.tree(step.expression, step.tree, step.scope, place, name, span)
+        self.tree(step.expression, step.tree, step.scope, place, name, at)
         self.stack.pop()
 
     def several(
@@ -558,18 +693,21 @@ class _Walk:
         env: _Env,
         place: _Place,
         name: str | None,
-        span: Span | None,
+        at: Located | None,
     ) -> None:
         """Run steps one after the other, ``count`` times; with a name they get a scope of their own."""
         inside = place
         if name is not None:
-            assert span is not None
-            inside = self.open(name, span, place, {})
+            assert at is not None
+            inside = self.open(name, at, place, {})
             if env.place is place:
                 env = _Env(self, env.locals, inside)
         for _ in range(count):
+            self.steps += 1  # also where there is nothing to repeat
             for tree in trees:
                 self.tree(expression, tree, env, inside, None, None)
+        if self.steps > MAX_STEPS:
+            raise expression.error(_TOO_MANY_STEPS)
         if name is not None:
             self.close(name, place)
 
@@ -580,20 +718,26 @@ class _Walk:
         env: _Env,
         place: _Place,
         name: str | None,
-        span: Span | None,
+        at: Located | None,
     ) -> None:
         """Run an op, a block, a ref or a step that was handed on."""
+        fixed = self.fixed.get(id(tree))
+        if fixed is not None and fixed[0].kind not in env.locals:
+            self.spend(fixed[1])
+            self.place_op(*fixed, name, at, place)
+            return
         func = tree if isinstance(tree, ast.Name) else tree.func
         if not isinstance(func, ast.Name):
-            raise expression.error("only a name can be called", func)
-        where = self.spans.get(id(tree))
+            problem = not_callable(func, env)
+            raise expression.error(problem.message, func, help=problem.help)
+        where = self.words.get(id(tree))
         if where is None:
-            where = self.spans[id(tree)] = expression.span(tree)
+            where = self.words[id(tree)] = _Word(expression, tree)
         self.spend(where)
         if func.id == "ref":
             tensor = env.ref(tree, expression)
-            if name is not None and span is not None:
-                place.claim(name, span)
+            if name is not None and at is not None:
+                place.claim(name, at)
             self.x = tensor
             if name is not None:
                 self.close(name, place)
@@ -601,24 +745,45 @@ class _Walk:
         try:
             target = env.lookup(func.id)
         except KeyError:
-            target = evaluate(expression, env, tree)  # a function, or an error with a suggestion
+            if func.id not in FUNCTIONS:
+                raise self.no_such_step(func, expression, env) from None
+            target = evaluate(expression, env, tree)
         if isinstance(target, Deferred) and isinstance(tree, ast.Name):
-            self.deferred(target, place, name, span)
+            self.deferred(target, place, name, at)
         elif isinstance(target, type):
             op = self.op(target, tree, expression, env)
-            self.place_op(op, name, span, where, place)
+            if isinstance(tree, ast.Name) and tree.id == op.kind:
+                self.fixed[id(tree)] = op, where
+            self.place_op(op, where, name, at, place)
         elif isinstance(target, Block):
-            self.block(target, tree, expression, env, place, name, span, where)
+            self.block(target, tree, expression, env, place, name, at, where)
+        elif func.id == "x":
+            raise expression.error(
+                "x is the tensor that flows in, and not an op", tree, help="`identity` passes it on"
+            )
         elif isinstance(target, Tensor):
             raise expression.error(
                 f"{func.id} is an earlier step, not an op", tree, help=f"to go on from it: ref({func.id})"
             )
         else:
+            what = "this" if func.id in FUNCTIONS or func.id in CONSTANTS else shorten(func.id)
             raise expression.error(
-                f"a step is an op or a block, and {shorten(func.id)} is {describe(target)}",
+                f"a step is an op or a block, and {what} is {describe(target)}",
                 tree,
                 help=did_you_mean(target, [*self.spec.blocks, *OPS]) if isinstance(target, str) else "",
             )
+
+    def no_such_step(self, func: ast.Name, expression: Expression, env: _Env) -> SpecError:
+        return expression.error(
+            f"there is no op or block {shorten(func.id)}",
+            func,
+            help=env.hint(func.id)
+            or did_you_mean(
+                func.id,
+                [*env.locals, *self.spec.blocks, *OPS, "ref"],
+                otherwise="a step is an op such as conv or relu, or a block of this file",
+            ),
+        )
 
     # --- ops ----------------------------------------------------------------------------------
 
@@ -641,30 +806,38 @@ class _Walk:
             found = self.ops[key] = _make(kind, args, kwargs, tree, expression)
         return found
 
-    def place_op(self, op: Op, name: str | None, span: Span | None, where: Span, place: _Place) -> None:
+    def place_op(self, op: Op, where: Located, name: str | None, at: Located | None, place: _Place) -> None:
         """Ask an op for its facts on what flows in, and make it a layer."""
         if name is None:
             name = place.number()
-            span = where
-        assert span is not None
-        place.claim(name, span)
+            at = where
+        assert at is not None
+        place.claim(name, at)
         if not op.transparent:
             self.layer(op, place.full(name), [self.x], where)
         place.tensors[name] = self.x
 
-    def layer(self, op: Op, name: str, inputs: list[Tensor], where: Span) -> None:
-        shapes = tuple(tensor.shape for tensor in inputs)
+    def layer(
+        self, op: Op, name: str, inputs: list[Tensor], where: Located, form: Merge | None = None
+    ) -> None:
+        self.steps += len(name) >> 6  # a path of many scopes takes its room once for each layer
+        shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([tensor.shape for tensor in inputs])
         key = (id(op), shapes)  # one op object for the same arguments, kept alive by self.ops
         facts = self.facts.get(key)
         if facts is None:
             try:
                 facts = op.facts(*shapes)
+                if max(facts.shape) > MAX_AXIS:
+                    raise Misfit(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
+            except OverflowError:
+                misfit = Misfit("its numbers are too large")
+                raise _LayerMisfit(name, where, misfit, inputs, op, form) from None
             except Misfit as misfit:
-                raise _LayerMisfit(name, where, misfit, inputs, op) from None
+                raise _LayerMisfit(name, where, misfit, inputs, op, form) from None
             self.facts[key] = facts
-        sources = tuple(tensor.name for tensor in inputs)
+        sources = (inputs[0].name,) if len(inputs) == 1 else tuple([tensor.name for tensor in inputs])
         self.layers.append(Layer(name, op, sources, shapes, facts, where, self.training))
-        self.x = self.finished[name] = Tensor(name, facts.shape)
+        self.x = Tensor(name, facts.shape)
 
     def merge(self, merge: Merge, env: _Env, place: _Place) -> None:
         """Run branches over the same tensor, and merge what comes out of them."""
@@ -674,23 +847,24 @@ class _Walk:
             if isinstance(branch, Each):
                 for row in self.rows(branch, env):
                     self.x = entry
-                    self.step(branch.do, row, place, None)
+                    self.step(branch.do, row, place)
                     ends.append(self.x)
                 continue
             self.x = entry
             if branch is not None:
-                self.step(branch, env, place, None)
+                self.step(branch, env, place)
             ends.append(self.x)
         if len(ends) < 2:
             raise error(
-                f"{merge.form}: merges at least two branches, and here {len(ends)} came out", merge.span
+                f"{merge.form}: merges at least two branches, and this table gives {len(ends) or 'none'}",
+                merge.where.span,
             )
-        self.spend(merge.span)
+        self.spend(merge.where)
         op = self.ops.get(merge.op)
         if op is None:
             op = self.ops[merge.op] = OPS[merge.op]()
         name = place.automatic(merge.op)
-        self.layer(op, place.full(name), ends, merge.span)
+        self.layer(op, place.full(name), ends, merge.where, merge)
         place.tensors[name] = self.x
 
     # --- blocks -------------------------------------------------------------------------------
@@ -703,8 +877,8 @@ class _Walk:
         env: _Env,
         place: _Place,
         name: str | None,
-        span: Span | None,
-        where: Span,
+        at: Located | None,
+        where: Located,
     ) -> None:
         """Run a block in a scope of its own, with its parameters and the file's params."""
         if block.name in self.stack:
@@ -717,15 +891,13 @@ class _Walk:
         if len(self.stack) >= MAX_BLOCKS:
             raise expression.error(f"blocks are nested more than {MAX_BLOCKS} deep", tree)
         args, kwargs = ([], {}) if isinstance(tree, ast.Name) else _arguments(tree, expression, env)
-        what = f"{block.name}({', '.join(_shown_parameters(block))})"
         given = _bind(
-            {key: default is None for key, default in block.parameters.items()},
-            args, kwargs, tree, expression, block.name, what,
-        )  # fmt: skip
+            block.required, args, kwargs, tree, expression, block.name, lambda: _usage_of_block(block)
+        )
         if name is None:
             name = place.number()
-            span = where
-        assert span is not None
+            at = where
+        assert at is not None
         inside = _Place(place.full(name), self.root, block.body.names)
         names: dict[str, Any] = {}
         own = _Env(self, names, inside)
@@ -735,22 +907,78 @@ class _Walk:
             else:
                 assert default is not None
                 names[key] = evaluate(default[0], own, default[1])
-        place.claim(name, span)
-        self.blocks[inside.path] = block.name
-        self.stack.append(block.name)
-        self.body(block.body, own, inside)
-        self.stack.pop()
+        place.claim(name, at)
+        same: Any = (block.name, self.training, self.x.shape, *names.values(), *map(type, names.values()))
+        made = self.made.get(same)
+        if made is not None:
+            self.again(made, inside.path, where)
+        else:
+            self.run_block(block, own, inside, same)
         self.close(name, place)
+
+    def run_block(self, block: Block, env: _Env, inside: _Place, key: Any) -> None:
+        """Run the steps of a block; what they made is kept unless it depends on where it stands."""
+        entry, reads = self.x.name, self.reads
+        start = len(self.layers), len(self.scopes), len(self.blocks)
+        self.blocks.append((inside.path, block.name))
+        self.stack.append(block.name)
+        self.body(block.body, env, inside)
+        self.stack.pop()
+        if self.reads == reads:
+            self.made[key] = _Made(
+                slice(start[0], len(self.layers)),
+                slice(start[1], len(self.scopes)),
+                slice(start[2], len(self.blocks)),
+                entry,
+                len(inside.path),
+                self.x,
+            )
+
+    def again(self, made: _Made, path: str, where: Located) -> None:
+        """Repeat what a block made before from the same arguments and the same shape, under a new path."""
+        source, old, cut = self.x.name, made.entry, made.cut
+
+        def moved(name: str) -> str:
+            return source if name == old else path + name[cut:]
+
+        layers = self.layers[made.layers]
+        self.steps += len(layers) * (1 + (len(path) >> 6))
+        self.spend(where)
+        self.layers += [
+            layer._replace(name=path + layer.name[cut:], inputs=tuple(map(moved, layer.inputs)))
+            for layer in layers
+        ]
+        self.scopes += [
+            (path + inner[cut:], Tensor(moved(end.name), end.shape))
+            for inner, end in self.scopes[made.scopes]
+        ]
+        self.blocks += [(path + inner[cut:], name) for inner, name in self.blocks[made.blocks]]
+        self.x = Tensor(moved(made.end.name), made.end.shape)
 
 
 def _arguments(tree: ast.Call, expression: Expression, env: _Env) -> tuple[list[Any], dict[str, Any]]:
-    args = [evaluate(expression, env, arg) for arg in tree.args]
+    args = [_argument(arg, expression, env) for arg in tree.args]
     kwargs: dict[str, Any] = {}
     for key in tree.keywords:
-        if key.arg is None:
-            raise expression.error("unpacking with ** is not part of the expression language", key)
-        kwargs[key.arg] = evaluate(expression, env, key.value)
+        assert key.arg is not None  # unpacking with ** was refused where the expression was read
+        kwargs[key.arg] = _argument(key.value, expression, env)
+    for value in (*args, *kwargs.values()):
+        if type(value) is tuple:
+            env.spend(size_of(value), tree, expression)
     return args, kwargs
+
+
+def _argument(tree: ast.expr, expression: Expression, env: _Env) -> Any:
+    """The value of an argument; most are a word or a number, and need no more than a look."""
+    if type(tree) is ast.Constant and type(tree.value) is int and -MAX_SIZE < tree.value < MAX_SIZE:
+        return tree.value
+    if type(tree) is ast.Name:
+        name = tree.id
+        if name in env.locals:
+            return env.locals[name]
+        if name != "x" and name in env.walk.names:
+            return env.walk.names[name]
+    return evaluate(expression, env, tree)
 
 
 def _bind(
@@ -760,13 +988,15 @@ def _bind(
     tree: ast.expr,
     expression: Expression,
     name: str,
-    usage_: str,
+    usage_: Callable[[], str],
 ) -> dict[str, Any]:
     """Arguments by name, by Python's rules.
 
     Raises:
         SpecError: one is missing, doubled, unknown or too many.
     """
+    if not kwargs and len(args) == len(required):
+        return dict(zip(required, args, strict=True))
     order = list(required)
     call = tree if isinstance(tree, ast.Call) else None
     if len(args) > len(order):
@@ -776,7 +1006,7 @@ def _bind(
             if order
             else f"{name} takes no arguments",
             call.args[len(order)],
-            help=usage_,
+            help=usage_(),
         )
     found = dict(zip(order, args, strict=False))
     for position, (key, value) in enumerate(kwargs.items()):
@@ -785,19 +1015,22 @@ def _bind(
             raise expression.error(
                 f"{name} has no argument {shorten(key)}",
                 call.keywords[position],
-                help=did_you_mean(key, order, otherwise=usage_),
+                help=did_you_mean(key, order, otherwise=usage_()),
             )
         if key in found:
-            raise expression.error(f"{name} is given {key} twice", call.keywords[position], help=usage_)
+            raise expression.error(f"{name} is given {key} twice", call.keywords[position], help=usage_())
         found[key] = value
     missing = [key for key in order if required[key] and key not in found]
     if missing:
         raise expression.error(
             f"{name} is missing its argument{'s' if len(missing) > 1 else ''} {' and '.join(missing)}",
             tree,
-            help=usage_,
+            help=usage_(),
         )
     return found
+
+
+_WHOLE = "int(...), round(...) or divisible(...) makes it whole"
 
 
 def _make(
@@ -807,7 +1040,7 @@ def _make(
     parameters = signature(kind)
     found = _bind(
         {name: parameter.required for name, parameter in parameters.items()},
-        args, kwargs, tree, expression, kind.kind, usage_of(kind),
+        args, kwargs, tree, expression, kind.kind, lambda: usage_of(kind),
     )  # fmt: skip
     for position, (name, value) in enumerate(found.items()):
         accepted = parameters[name].kind.accept(value)
@@ -819,9 +1052,7 @@ def _make(
             raise expression.error(
                 f"the {name} of {kind.kind} must be {parameters[name].kind.says}, not {describe(value)}",
                 part,
-                help="int(...), round(...) or divisible(...) makes it whole"
-                if isinstance(value, float) and "whole" in parameters[name].kind.says
-                else "",
+                help=_WHOLE if isinstance(value, float) and "whole" in parameters[name].kind.says else "",
             )
         found[name] = None if accepted is DEFAULT else accepted
     return kind(**found)
@@ -842,14 +1073,15 @@ def usage_of(kind: type[Op]) -> str:
             else f'{name}="{shown}"' if isinstance(default, str)
             else f"{name}={shown}"
         )  # fmt: skip
-    return f"{kind.kind}({', '.join(words)})"
+    return f"{kind.kind}({', '.join(words)})" if words else kind.kind
 
 
-def _shown_parameters(block: Block) -> list[str]:
-    shown = []
-    for name, default in block.parameters.items():
-        shown.append(name if default is None else f"{name}={ast.unparse(default[1])}")
-    return shown
+def _usage_of_block(block: Block) -> str:
+    shown = [
+        name if default is None else f"{name}={ast.unparse(default[1])}"
+        for name, default in block.parameters.items()
+    ]
+    return f"{block.name}({', '.join(shown)})" if shown else block.name
 
 
 def _row_span(each: Each, number: int) -> Span:
@@ -876,7 +1108,7 @@ def _explained(
     failed: _LayerMisfit, walk: _Walk, spec: Spec, variant: str, values: Mapping[str, Any]
 ) -> Diagnostic:
     """The diagnostic of a layer that does not fit: why, how the shapes came about, what would work."""
-    misfit, name = failed.misfit, failed.name
+    misfit, name = failed.misfit, _called(failed.name, failed.op)
     notes = [*misfit.notes]
     also: list[tuple[str, Span]] = []
     index = {layer.name: layer for layer in walk.layers}
@@ -885,23 +1117,58 @@ def _explained(
             tensor = failed.inputs[position]
             layer = index.get(tensor.name)
             if layer is not None and layer.span is not None:
-                also.append((f"{shorten(tensor.name)} gives {tensor.shape}", layer.span))
+                also.append((f"{_called(tensor.name, layer.op)} gives {tensor.shape}", layer.span))
             else:
                 notes.append(f"{shorten(tensor.name)} gives {tensor.shape}")
     else:
         notes.append(_chain(failed, index))
-    help = misfit.help
+    help = _shortcut(failed) or misfit.help
     if misfit.size:
-        smallest = smallest_input(spec, variant, values, walk.inputs)
+        # what merges may fit at a small size by chance, as 1x1 does with anything: a larger one is meant
+        above = max(walk.x.shape.spatial, default=0) if misfit.inputs else 0
+        smallest = smallest_input(spec, variant, values, walk.inputs, above)
         own = f"give {name} {help}" if help.startswith("padding=") else help
         if smallest is not None:
             sides = len(smallest) - 1
             square = {1: "", 2: " square", 3: " cubic"}[sides]
-            fitting = f"the smallest{square} input that fits the whole network is {smallest}"
+            which = "next larger" if misfit.inputs else "smallest"
+            fitting = f"the {which}{square} input that fits the whole network is {smallest}"
             help = f"{fitting}; or {own}" if own else fitting
         else:
             help = own
-    return Diagnostic(f"{name} does not fit: {misfit.message}", failed.span, tuple(notes), help, tuple(also))
+    return Diagnostic(
+        f"{name} does not fit: {misfit.message}", failed.where.span, tuple(notes), help, tuple(also)
+    )
+
+
+def _called(name: str, op: Op) -> str:
+    """A layer in a message; one that has only a number is said with its op: ``features.0 (conv)``."""
+    return f"{shorten(name)} ({op.kind})" if name.rpartition(".")[2].isdigit() else shorten(name)
+
+
+def _shortcut(failed: _LayerMisfit) -> str:
+    """What a ``residual`` without a shortcut, or a ``gate``, needs for its branch; empty for the rest."""
+    merge = failed.merge
+    if merge is None or merge.form not in ("residual", "gate") or None not in merge.branches:
+        return ""
+    shapes = [tensor.shape for tensor in failed.inputs]
+    entry = shapes[merge.branches.index(None)]
+    branch = shapes[1 - merge.branches.index(None)]
+    if len(entry) != len(branch):
+        return ""
+    if merge.form == "gate":
+        step = "linear" if len(entry) == 1 else "conv"
+        arguments = f"{entry.channels}" if len(entry) == 1 else f"{entry.channels}, 1"
+        return f"end the gate with as many channels as flow in: {step}({arguments})"
+    for stride in range(1, 9):
+        if tuple((size - 1) // stride + 1 for size in entry.spatial) == branch.spatial:
+            break
+    else:
+        return ""
+    step = f"conv({branch.channels}, 1{f', stride={stride}' if stride > 1 else ''})"
+    if len(entry) == 1:
+        step = f"linear({branch.channels})"
+    return f"write `shortcut: {step}` beside residual:, so that x gets the shape of its branch"
 
 
 def _chain(failed: _LayerMisfit, index: Mapping[str, Layer]) -> str:
@@ -911,12 +1178,12 @@ def _chain(failed: _LayerMisfit, index: Mapping[str, Layer]) -> str:
     layer = index.get(tensor.name)
     while layer is not None and len(links) < 5:
         if layer.shape != layer.input_shapes[0]:
-            links.append(f"{layer.name} {layer.shape}")
+            links.append(f"{_called(layer.name, layer.op)} {layer.shape}")
         source = layer.inputs[0]
         tensor = Tensor(source, layer.input_shapes[0])
         layer = index.get(source)
     links.append("..." if layer is not None else f"{tensor.name} {tensor.shape}")
-    return " -> ".join([*reversed(links), failed.name])
+    return " -> ".join([*reversed(links), _called(failed.name, failed.op)])
 
 
 #: How many layers the search for the smallest input may elaborate, and how large an input it tries.
@@ -925,9 +1192,9 @@ _SEARCH_SIZE = 1024
 
 
 def smallest_input(
-    spec: Spec, variant: str, values: Mapping[str, Any], inputs: Mapping[str, Shape]
+    spec: Spec, variant: str, values: Mapping[str, Any], inputs: Mapping[str, Shape], above: int = 0
 ) -> Shape | None:
-    """The smallest input with equal sides that the whole network accepts, by trying them in turn.
+    """The smallest input with equal sides, longer than ``above``, that the whole network accepts.
 
     ``None`` where there are several inputs or no spatial axis, or where the search is given up.
     """
@@ -937,7 +1204,7 @@ def smallest_input(
     if len(shape) < 2:
         return None
     spent = 0
-    for side in range(1, _SEARCH_SIZE + 1):
+    for side in range(above + 1, above + _SEARCH_SIZE + 1):
         tried = Shape((shape.channels, *(side,) * (len(shape) - 1)))
         walk = _Walk(spec, variant, values)
         try:
@@ -946,7 +1213,7 @@ def smallest_input(
             if not failed.misfit.size and failed.misfit.inputs == () and side > max(shape.spatial):
                 return None
             spent += len(walk.layers) + 1
-        except (SpecError, UsageError):
+        except (SpecError, UsageError, RecursionError):
             spent += len(walk.layers) + 1
         else:
             return tried

@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from .network import Network
@@ -35,8 +36,20 @@ class Span(NamedTuple):
     column: int
     width: int = 1
 
+    @property
+    def span(self) -> Span:
+        """Itself, so that a span can stand wherever something that has a place is asked for."""
+        return self
+
     def __str__(self) -> str:
         return f"{printable(self.source.name)}:{self.line}:{self.column}"
+
+
+class Located(Protocol):
+    """Whatever has a place in a source; the place is worked out when it is asked for."""
+
+    @property
+    def span(self) -> Span: ...
 
 
 @dataclass(frozen=True)
@@ -103,22 +116,29 @@ def usage(message: str, *, notes: Iterable[str] = (), help: str = "") -> UsageEr
     return UsageError(Diagnostic(message, notes=tuple(notes), help=help))
 
 
+#: How long a word a suggestion is looked for, and among how many.
+_WORD = 100
+_KNOWN = 2000
+
+
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
     """A suggestion for a word that is not known: the nearest ones, or else ``otherwise``.
 
     >>> did_you_mean("reslu", ["relu", "selu", "conv"])
     'did you mean relu?'
     """
-    from difflib import get_close_matches  # only an error pays for it
+    from difflib import SequenceMatcher, get_close_matches  # only an error pays for it
 
-    names = [name for name in known if isinstance(name, str)]
-    if len(word) > 100:
+    names = [name for name in islice(known, _KNOWN) if isinstance(name, str) and len(name) < _WORD]
+    if len(word) > _WORD:
         return otherwise
     folded = {name.lower().replace("-", "_"): name for name in reversed(names)}
-    close = get_close_matches(word.lower().replace("-", "_"), folded, n=3, cutoff=0.6)
-    found = [folded[name] for name in close]
-    if not found:
+    meant = word.lower().replace("-", "_")
+    close = get_close_matches(meant, folded, n=3, cutoff=0.6)
+    if not close:
         return otherwise
+    ratios = {name: SequenceMatcher(None, name, meant).ratio() for name in close}
+    found = [folded[name] for name in close if ratios[name] > ratios[close[0]] - 0.05]
     return f"did you mean {' or '.join(map(printable, found))}?"
 
 
@@ -138,14 +158,15 @@ def shorten(text: str, most: int = 60) -> str:
 #: Dresses a piece of text for its role: "error", "warning", "place", "mark", "note" or "help".
 Style = Callable[[str, str], str]
 
-#: The most characters of a source line that a diagnostic shows.
+#: The most characters that a diagnostic shows of a source line, and of a message, note or help.
 _LINE = 100
+_TEXT = 1000
 
 
 def render(diagnostic: Diagnostic, style: Style = lambda text, role: text) -> str:
     """A diagnostic as text: the message, the line with the place marked, why, and what would work."""
     severity = diagnostic.severity
-    out = [f"{style(severity, severity)}: {style(printable(diagnostic.message), 'message')}"]
+    out = [f"{style(severity, severity)}: {style(shorten(diagnostic.message, _TEXT), 'message')}"]
     places = [("-->", "", diagnostic.span)] if diagnostic.span else []
     places += [(":::", label, span) for label, span in diagnostic.also]
     gutter = " " * max((len(str(span.line)) for _, _, span in places if span), default=1)
@@ -161,9 +182,10 @@ def render(diagnostic: Diagnostic, style: Style = lambda text, role: text) -> st
             f"{gutter} {style('|', 'place')} {' ' * (len(marks) - len(marks.lstrip()))}{marked}"
             + (f" {style(printable(label), severity)}" if label else "")
         )
-    out += [f"{gutter} {style('=', 'place')} {printable(note)}" for note in diagnostic.notes]
+    out += [f"{gutter} {style('=', 'place')} {shorten(note, _TEXT)}" for note in diagnostic.notes]
     if diagnostic.help:
-        out.append(f"{gutter} {style('=', 'place')} {style('help', 'help')}: {printable(diagnostic.help)}")
+        help = shorten(diagnostic.help, _TEXT)
+        out.append(f"{gutter} {style('=', 'place')} {style('help', 'help')}: {help}")
     return "\n".join(out)
 
 
@@ -183,15 +205,17 @@ def _excerpt(span: Span) -> tuple[str, str]:
         before = lead + _shown(line[first:start])
     else:
         text, before = _shown(line), _shown(line[:start])
-    return text, " " * _cells(before) + "^" * max(_cells(_shown(line[start:stop])), 1)
+    return text, " " * cells_of(before) + "^" * max(cells_of(_shown(line[start:stop])), 1)
 
 
 def _shown(text: str) -> str:
     return printable(text.replace("\t", "    "))
 
 
-def _cells(text: str) -> int:
+def cells_of(text: str) -> int:
     """How many columns a terminal gives the text."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )

@@ -6,11 +6,10 @@ lives here and only here. Knows nothing of ops, networks or files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A window along one axis: what a convolution, a pooling, a pad or a crop does there.
 
     Args:
@@ -58,8 +57,6 @@ class Window:
         if self.transposed:
             return (size - 1) * self.stride - self.before - self.after + self.extent
         room = size + self.before + self.after - self.extent
-        if room < 0:
-            return room // self.stride + 1
         steps = -(-room // self.stride) if self.ceil else room // self.stride
         if self.ceil and steps * self.stride >= size + self.before:
             steps -= 1  # the last window would start in the padding after the input
@@ -80,7 +77,9 @@ class Window:
 
     def smallest_padding(self, size: int) -> int:
         """The least padding on both sides with which the window fits ``size`` positions."""
-        return max(0, -(-(self.extent - size) // 2))
+        # rounded up, a window may be larger than what it is laid on by less than a step
+        short = self.extent - size - (self.stride - 1 if self.ceil else 0)
+        return max(0, -(-short // 2))
 
     @property
     def formula(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import Span, did_you_mean, shorten, usage
+from .errors import Located, Span, did_you_mean, shorten, usage
 from .ops import Facts, Op
 from .shape import Shape
 
@@ -29,8 +29,8 @@ class Layer(NamedTuple):
     #: Their shapes.
     input_shapes: tuple[Shape, ...]
     facts: Facts
-    #: Where the spec places it.
-    span: Span | None
+    #: What placed it, in the spec.
+    where: Located
     #: Whether it serves only a head that runs in training and not at inference.
     training: bool
 
@@ -38,6 +38,11 @@ class Layer(NamedTuple):
     def shape(self) -> Shape:
         """Output shape, without the batch."""
         return self.facts.shape
+
+    @property
+    def span(self) -> Span:
+        """Where the spec places it."""
+        return self.where.span
 
     @property
     def params(self) -> int:

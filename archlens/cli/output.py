@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TextIO
 
@@ -30,6 +28,8 @@ def colored(stream: TextIO) -> bool:
 def width() -> int | None:
     """The columns to fit: the terminal's, or those of COLUMNS; ``None`` for a pipe."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        import shutil  # brings compression libraries along
+
         return max(shutil.get_terminal_size().columns, 20)
     return None
 
@@ -52,6 +52,8 @@ def write(text: str, path: str | None) -> None:
     if path is None or path == "-":
         click.echo(text, color=colored(sys.stdout))
         return
+    import tempfile  # brings random numbers and hashes along
+
     target = Path(path)
     try:
         if target.is_dir():

@@ -63,7 +63,7 @@ class Conv(Op, kind="conv", family="convolution"):
             macs=shape.numel * depth * prod(kernel),
             other={"bias": shape.numel} if self.bias else {},
             reach=windows,
-            torch=_torch_conv(self, x, windows, kernel),
+            torch=_torch_conv(self, x, windows),
         )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
@@ -74,7 +74,9 @@ class Conv(Op, kind="conv", family="convolution"):
         )
 
     def why_params(self, facts: Facts) -> str:
-        return _kernels(facts, f"{self.channels:,} kernels", facts.weights["weight"][1:])
+        depth = facts.weights["weight"][1]
+        shared = f" ({depth * self.groups:,} channels / {self.groups:,} groups)" if self.groups > 1 else ""
+        return _kernels(facts, f"{self.channels:,} kernels", facts.weights["weight"][1:], shared)
 
 
 class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
@@ -140,7 +142,7 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
             macs=x.numel * depth * prod(kernel),
             other={"bias": shape.numel} if self.bias else {},
             reach=windows,
-            torch=_torch_transposed(self, x, windows, kernel),
+            torch=_torch_transposed(self, x, windows),
         )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
@@ -159,48 +161,45 @@ def _weights(op: Conv | ConvTranspose, weight: tuple[int, ...]) -> Tensors:
     return {"weight": weight, "bias": (op.channels,)} if op.bias else {"weight": weight}
 
 
-def _kernels(facts: Facts, kernels: str, kernel: tuple[int, ...]) -> str:
-    text = f"{kernels} of {times(kernel)} = {prod(facts.weights['weight']):,} weights"
+def _kernels(facts: Facts, kernels: str, kernel: tuple[int, ...], shared: str = "") -> str:
+    text = f"{kernels} of {times(kernel)}{shared} = {prod(facts.weights['weight']):,} weights"
     if "bias" in facts.weights:
         text += f" + {facts.weights['bias'][0]:,} biases = {facts.params:,}"
     return text
 
 
-def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...], kernel: tuple[int, ...]) -> Call:
+def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...]) -> Call:
     """Torch pads both sides alike; ``archlens.Conv*d`` is the same module that pads them apart."""
-    even = all(w.before == w.after for w in windows)
-    padding: Any = tuple(w.before for w in windows) if even else tuple((w.before, w.after) for w in windows)
-    kwargs = _kwargs(op, x, padding)
-    library = "nn" if even else "archlens"
-    return Call(f"{library}.Conv{len(windows)}d", (x.channels, op.channels, shortest(kernel)), kwargs)
+    library = "nn"
+    padding = op.padding
+    if type(padding) is not int:
+        even = all([w.before == w.after for w in windows])
+        library = "nn" if even else "archlens"
+        padding = shortest(tuple([w.before if even else (w.before, w.after) for w in windows]))
+    return Call(f"{library}.Conv{len(windows)}d", (x.channels, op.channels, op.kernel), _kwargs(op, padding))
 
 
-def _torch_transposed(
-    op: ConvTranspose, x: Shape, windows: tuple[Window, ...], kernel: tuple[int, ...]
-) -> Call:
-    """Torch crops both sides alike and gives positions back at the end; else it is archlens' own."""
+def _torch_transposed(op: ConvTranspose, x: Shape, windows: tuple[Window, ...]) -> Call:
+    """Torch crops both sides alike and gives a few positions back at the end; else it is archlens' own."""
     spare = tuple(w.before - w.after for w in windows)
-    if min(spare) < 0:
-        kwargs = _kwargs(op, x, tuple((w.before, w.after) for w in windows))
-        return Call(
-            f"archlens.ConvTranspose{len(windows)}d", (x.channels, op.channels, shortest(kernel)), kwargs
-        )
-    kwargs = _kwargs(op, x, tuple(w.before for w in windows))
-    if any(spare):
+    library, kwargs = "nn", _kwargs(op, shortest(tuple(w.before for w in windows)))
+    if not all(0 <= o < max(w.stride, w.dilation) for o, w in zip(spare, windows, strict=True)):
+        library, kwargs = "archlens", _kwargs(op, tuple((w.before, w.after) for w in windows))
+    elif any(spare):
         kwargs["output_padding"] = shortest(spare)
-    return Call(f"nn.ConvTranspose{len(windows)}d", (x.channels, op.channels, shortest(kernel)), kwargs)
+    return Call(f"{library}.ConvTranspose{len(windows)}d", (x.channels, op.channels, op.kernel), kwargs)
 
 
-def _kwargs(op: Conv | ConvTranspose, x: Shape, padding: tuple[Any, ...]) -> dict[str, Any]:
-    kwargs: dict[str, Any] = {}
-    if op.stride != 1:
-        kwargs["stride"] = shortest(per_axis(op.stride, x, "stride"))
-    if any(side != 0 for side in padding):
-        kwargs["padding"] = shortest(padding)
-    if op.dilation != 1:
-        kwargs["dilation"] = shortest(per_axis(op.dilation, x, "dilation"))
-    if op.groups != 1:
-        kwargs["groups"] = op.groups
-    if not op.bias:
-        kwargs["bias"] = False
-    return kwargs
+def _kwargs(op: Conv | ConvTranspose, padding: Any) -> dict[str, Any]:
+    """What differs from torch's defaults."""
+    given = {
+        "stride": op.stride,
+        "padding": padding,
+        "dilation": op.dilation,
+        "groups": op.groups,
+        "bias": op.bias,
+    }
+    return {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+
+
+_DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}

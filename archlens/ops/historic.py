@@ -92,7 +92,7 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
             reach=windows,
             torch=Call(
                 "archlens.ConvMap",
-                (x.channels, self.connections, shortest(kernel)),
+                (x.channels, self.connections, kernel),
                 {} if self.bias else {"bias": False},
             ),
         )

@@ -7,7 +7,7 @@ An op is a frozen dataclass whose fields are its attributes. It answers one ques
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from enum import Enum
 from math import prod
 from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_type_hints
@@ -144,10 +144,24 @@ class Op:
         if family is not None:
             cls.family = family
         if "__annotations__" in cls.__dict__:
-            dataclass(frozen=True, repr=False, eq=False)(cls)
+            # every method is inherited: generating them for each op would take a tenth of a run
+            dataclass(init=False, repr=False, eq=False)(cls)
         if kind is not None:
             cls.kind = kind
             registry[kind] = cls
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        parameters = signature(type(self))
+        values = dict(zip(parameters, args, strict=False)) | kwargs
+        if len(args) > len(parameters) or not values.keys() <= parameters.keys():
+            raise TypeError(f"{self.kind} takes {', '.join(parameters) or 'no attributes'}")
+        for name, parameter in parameters.items():
+            if parameter.required and name not in values:
+                raise TypeError(f"{self.kind} is missing {name}")
+            object.__setattr__(self, name, values.get(name, parameter.default))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"an op does not change: {name} of {self}")
 
     def facts(self, *inputs: Shape) -> Facts:
         """What the op does to these input shapes.
@@ -231,7 +245,7 @@ def signature(op: type[Op]) -> dict[str, Parameter]:
     found = _signatures.get(op)
     if found is None:
         found = {}
-        if "__dataclass_fields__" in dir(op):
+        if hasattr(op, "__dataclass_fields__"):
             hints = get_type_hints(op, include_extras=True)
             for field in fields(op):  # type: ignore[arg-type]  # dataclass by dataclass_transform
                 kind = hints[field.name].__metadata__[0]

@@ -26,11 +26,11 @@ class _Sliding(Op, family="pooling"):
         stride = self.kernel if self.stride is None else self.stride
         windows = slide(x, self.kernel, stride, self.padding, dilation, ceil=ceil_mode)
         for window in windows:
-            most = (window.extent) // 2
+            most = window.kernel // 2  # torch does not count the dilation
             if self.padding != "same" and max(window.before, window.after) > most:
                 raise Misfit(
                     f"its padding of {max(window.before, window.after)} is more than half of its "
-                    f"window of {window.extent}, so that a window could see nothing but padding",
+                    f"window of {window.kernel}, so that a window could see nothing but padding",
                     help=f"padding of at most {most}",
                 )
         return windows
@@ -41,7 +41,8 @@ class _Sliding(Op, family="pooling"):
         kwargs: dict[str, Any] = {}
         if stride != kernel:
             kwargs["stride"] = shortest(stride)
-        even = all(w.before == w.after for w in windows)
+        # "same" may pad a dilated window by more than half of its kernel, which torch does not
+        even = all(w.before == w.after <= w.kernel // 2 for w in windows)
         if even and any(w.before for w in windows):
             kwargs["padding"] = shortest(tuple(w.before for w in windows))
         elif not even:

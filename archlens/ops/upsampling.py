@@ -46,7 +46,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
             sizes = per_axis(self.size, x, "size")
         else:
             assert self.scale is not None
-            factors = self.scale if isinstance(self.scale, tuple) else (self.scale,) * axes
+            factors = _factors(self.scale, x)
             if len(factors) != axes:
                 raise Misfit(f"scale has {len(factors)} values, and its input {x} has {axes} spatial axes")
             sizes = tuple(floor(n * factor) for n, factor in zip(x.spatial, factors, strict=True))
@@ -71,7 +71,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
             macs=0,
             # a product and an addition for each of the neighbours that are mixed
             other={"interpolation": 2 * points * shape.numel} if points else {},
-            reach=_reach(x.spatial, sizes, mode, self.align_corners),
+            reach=_reach(x, sizes, self.scale, mode, self.align_corners),
             torch=Call("nn.Upsample", (), kwargs),
         )
 
@@ -90,28 +90,32 @@ class Upsample(Op, kind="upsample", family="upsampling"):
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         if self.scale is None:
             return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, whatever the input"
-        factors = self.scale if isinstance(self.scale, tuple) else (self.scale,)
         lines = [
-            f"{n} * {f} = {o}"
-            for n, f, o in zip(inputs[0].spatial, factors, facts.shape.spatial, strict=False)
-        ]
-        if len(set(inputs[0].spatial)) == 1 and len(factors) == 1:
-            return lines[0]
-        factors = factors * len(inputs[0].spatial) if len(factors) == 1 else factors
-        return "; ".join(
-            f"{axis[0].upper()}: {n} * {f} = {o}"
-            for axis, n, f, o in zip(
-                inputs[0].axes, inputs[0].spatial, factors, facts.shape.spatial, strict=True
+            f"{n} * {f} = {o}" if n * f == o else f"floor({n} * {f}) = {o}"
+            for n, f, o in zip(
+                inputs[0].spatial, _factors(self.scale, inputs[0]), facts.shape.spatial, strict=True
             )
+        ]
+        if len(set(lines)) == 1:
+            return lines[0]
+        return "; ".join(
+            f"{axis[0].upper()}: {line}" for axis, line in zip(inputs[0].axes, lines, strict=True)
         )
 
 
-def _reach(spatial: tuple[int, ...], sizes: tuple[int, ...], mode: str, align_corners: bool) -> Reach:
+def _factors(scale: Any, x: Shape) -> tuple[Any, ...]:
+    return scale if isinstance(scale, tuple) else (scale,) * (len(x) - 1)
+
+
+def _reach(x: Shape, sizes: tuple[int, ...], scale: Any, mode: str, align_corners: bool) -> Reach:
     """Upsampling by a whole factor is a transposed window; any other factor has none."""
     windows = []
-    for n, out in zip(spatial, sizes, strict=True):
-        if out % n or align_corners or mode == "bicubic":
-            return Irregular(f"interpolation from {times(spatial)} to {times(sizes)} mixes uneven neighbours")
+    for n, out, factor in zip(x.spatial, sizes, _factors(scale, x), strict=True):
+        # 3 * 2.1 is rounded to 6, but torch steps by 2.1 nevertheless
+        if out % n or factor not in (None, out // n) or align_corners or mode == "bicubic":
+            return Irregular(
+                f"interpolation from {times(x.spatial)} to {times(sizes)} mixes uneven neighbours"
+            )
         s = out // n
         if mode == "nearest" or s == 1:
             windows.append(Window(s, s, transposed=True))

@@ -42,6 +42,8 @@ def slide(
     Raises:
         Misfit: an attribute does not have one value per axis.
     """
+    if type(kernel) is type(stride) is type(padding) is type(dilation) is int:
+        return (Window(kernel, stride, padding, padding, dilation, ceil),) * (len(x) - 1)
     kernel = per_axis(kernel, x, "kernel")
     stride = per_axis(stride, x, "stride")
     dilation = per_axis(dilation, x, "dilation")
@@ -86,7 +88,7 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
         Misfit: a window is larger than its padded input, with the arithmetic and the least padding
             that would do.
     """
-    sizes = tuple(window.output(n) for window, n in zip(windows, x.spatial, strict=True))
+    sizes = tuple([window.output(n) for window, n in zip(windows, x[1:], strict=True)])
     if min(sizes) >= 1:
         return sizes
     axis = next(i for i, size in enumerate(sizes) if size < 1)

@@ -88,10 +88,16 @@ def compose(source: Source) -> Node | None:
         SpecError: it is no YAML, or holds what the language has no use for.
     """
     try:
-        events = yaml.parse(source.text, Loader=Loader)
-        return _Composer(source, iter(events)).document()
+        return _Composer(source, Loader(source.text).get_event).document()
     except yaml.MarkedYAMLError as problem:
         raise _broken(source, problem) from None
+    except UnicodeEncodeError as problem:
+        where = source.text[: problem.start]
+        raise error(
+            f"the file is not text: it holds half a character, U+{ord(source.text[problem.start]):04X}",
+            Span(source, where.count("\n") + 1, len(where) - where.rfind("\n")),
+            help="a spec is a UTF-8 text file in YAML",
+        ) from None
     except yaml.reader.ReaderError as problem:
         where = source.text[: problem.position if isinstance(problem.position, int) else 0]
         span = Span(source, where.count("\n") + 1, len(where) - where.rfind("\n"))
@@ -107,6 +113,11 @@ def compose(source: Source) -> Node | None:
 def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
     mark = problem.problem_mark or problem.context_mark
     text = source.text
+    unclosed = ""
+    if mark is not None and problem.context_mark is not None and not text[mark.index :].strip():
+        # what is missing at the end of the file was opened where the context starts
+        mark = problem.context_mark
+        unclosed = text[mark.index : mark.index + 1]
     span = None
     notes = [f"YAML: {problem.context}"] if problem.context else []
     help = ""
@@ -115,7 +126,9 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
         column = mark.column if line == mark.line else len(source.lines[line])
         span = Span(source, line + 1, column + 1)
         content = source.lines[line]
-        if "\t" in content[: len(content) - len(content.lstrip())] or content[column : column + 1] == "\t":
+        if unclosed in ("[", "{", '"', "'"):
+            help = f"this {unclosed} is opened and not closed"
+        elif "\t" in content[: len(content) - len(content.lstrip())] or content[column : column + 1] == "\t":
             help = "YAML is indented with spaces; replace the tab"
         elif "mapping values are not allowed" in str(problem.problem):
             help = "a second colon in one line: put the value in quotes, or on lines of its own"
@@ -126,87 +139,98 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
     return error(f"this is not valid YAML: {problem.problem}", span, notes=notes, help=help)
 
 
+#: The events that end a list and a mapping.
+_END: tuple[Any, Any] = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
+
+
+#: What the language has in place of anchors and aliases.
+_INSTEAD = "say it once as a param or a block, and use its name"
+
+
 class _Composer:
     """Builds the tree of one document, event by event."""
 
-    def __init__(self, source: Source, events: Iterator[Any]) -> None:
+    def __init__(self, source: Source, next_event: Callable[[], Any]) -> None:
         self.source = source
-        self.events = events
+        self.next = next_event
         self.count = 0
-        self.anchors: dict[str, Node] = {}
 
     def document(self) -> Node | None:
-        next(self.events)  # the start of the stream
-        event = next(self.events)
+        self.next()  # the start of the stream
+        event = self.next()
         if isinstance(event, yaml.StreamEndEvent):
             return None
-        root = self.node(next(self.events), 0)
-        next(self.events)  # the end of the document
-        event = next(self.events)
+        root = self.node(self.next(), 0, False)
+        self.next()  # the end of the document
+        event = self.next()
         if not isinstance(event, yaml.StreamEndEvent):
-            raise self.error(event, "a spec is one YAML document, and here a second one starts")
+            raise self.error(
+                event,
+                "a spec is one YAML document, and here a second one starts",
+                help="leave out what follows, or give it a file of its own",
+                width=3 if event.explicit else 1,
+            )
         return root
 
-    def error(self, event: Any, message: str, help: str = "") -> SpecError:
+    def error(self, event: Any, message: str, help: str = "", width: int = 1) -> SpecError:
         mark = event.start_mark
-        return error(message, Span(self.source, mark.line + 1, mark.column + 1), help=help)
+        return error(message, Span(self.source, mark.line + 1, mark.column + 1, width), help=help)
 
-    def node(self, event: Any, depth: int) -> Node:
-        mark = event.start_mark
+    def node(self, event: Any, depth: int, in_flow: bool) -> Node:
         self.count += 1
-        if self.count > MAX_NODES:
-            raise self.error(event, f"the file has more than {MAX_NODES:,} words")
-        if depth > MAX_DEPTH:
-            raise self.error(
-                event, f"this is nested more than {MAX_DEPTH} deep", help="name the inner part as a block"
-            )
-        if isinstance(event, yaml.AliasEvent):
-            raise self.error(
-                event,
-                f"YAML's aliases are not part of the language: *{event.anchor}",
-                help="say it once as a param or a block, and use its name",
-            )
-        if event.anchor is not None:
-            raise self.error(
-                event,
-                f"YAML's anchors are not part of the language: &{event.anchor}",
-                help="say it once as a param or a block, and use its name",
-            )
-        if event.tag not in (None, "!"):
-            raise self.error(
-                event, f"YAML's tags are not part of the language: {event.tag}", help="leave the tag out"
-            )
-        place = (self.source, mark.line + 1, mark.column + 1, mark.index)
-        if type(event) is yaml.ScalarEvent:
-            plain = event.style is None or event.style == ""
-            return Scalar(*place, _end(event), event.value, plain, False)
-        if type(event) is yaml.SequenceStartEvent:
-            return self.sequence(event, place, depth)
-        return self.mapping(event, place, depth)
+        kind = type(event)
+        if depth > MAX_DEPTH or self.count > MAX_NODES:
+            raise self.too_much(event, depth)
+        if kind is yaml.AliasEvent or event.anchor is not None or event.tag not in (None, "!"):
+            raise self.refused(event)
+        start = event.start_mark
+        place = (self.source, start.line + 1, start.column + 1, start.index)
+        if kind is yaml.ScalarEvent:
+            return Scalar(*place, event.end_mark.index, event.value, not event.style, in_flow)
+        if kind is yaml.SequenceStartEvent:
+            return self.sequence(event, place, depth + 1)
+        return self.mapping(event, place, depth + 1)
+
+    def too_much(self, event: Any, depth: int) -> SpecError:
+        if depth <= MAX_DEPTH:
+            return self.error(event, f"the file has more than {MAX_NODES:,} words")
+        return self.error(
+            event, f"this is nested more than {MAX_DEPTH} deep", help="name the inner part as a block"
+        )
+
+    def refused(self, event: Any) -> SpecError:
+        start = event.start_mark.index
+        word = self.source.text[start : event.end_mark.index].split(maxsplit=1)[0]
+        kind = {"!": "tags", "&": "anchors", "*": "aliases"}[word[0]]
+        return self.error(
+            event,
+            f"YAML's {kind} are not part of the language: {shorten(word)}",
+            help="leave the tag out" if kind == "tags" else _INSTEAD,
+            width=len(word),
+        )
 
     def sequence(self, start: Any, place: tuple[Source, int, int, int], depth: int) -> Sequence:
         items: list[Node] = []
-        while type(event := next(self.events)) is not yaml.SequenceEndEvent:
-            item = self.node(event, depth + 1)
-            if isinstance(item, Scalar):
-                item.in_flow = bool(start.flow_style)
-            items.append(item)
-        return Sequence(*place, _end(event), items, bool(start.flow_style))
+        in_flow = bool(start.flow_style)
+        event = self.next()
+        while type(event) is not _END[0]:
+            items.append(self.node(event, depth, in_flow))
+            event = self.next()
+        return Sequence(*place, event.end_mark.index, items, in_flow)
 
     def mapping(self, start: Any, place: tuple[Source, int, int, int], depth: int) -> Mapping:
         keys: dict[str, Scalar] = {}
         values: dict[str, Node] = {}
-        while type(event := next(self.events)) is not yaml.MappingEndEvent:
-            key = self.node(event, depth + 1)
+        in_flow = bool(start.flow_style)
+        event = self.next()
+        while type(event) is not _END[1]:
+            key = self.node(event, depth, in_flow)
             if not isinstance(key, Scalar):
                 raise key.error(
                     "a key must be a word, and this is a list or a mapping",
                     help="a text that starts with [ or { needs quotes",
                 )
-            key.in_flow = bool(start.flow_style)
-            value = self.node(next(self.events), depth + 1)
-            if isinstance(value, Scalar):
-                value.in_flow = key.in_flow
+            value = self.node(self.next(), depth, in_flow)
             if key.value in keys:
                 raise error(
                     f"the key {shorten(key.value)} stands twice",
@@ -215,11 +239,8 @@ class _Composer:
                 )
             keys[key.value] = key
             values[key.value] = value
-        return Mapping(*place, _end(event), keys, values)
-
-
-def _end(event: Any) -> int:
-    return int(event.end_mark.index)
+            event = self.next()
+        return Mapping(*place, event.end_mark.index, keys, values)
 
 
 def expect_mapping(node: Node, what: str, *, help: str = "") -> Mapping:
@@ -243,8 +264,10 @@ def describe(node: Node) -> str:
     return "a list" if isinstance(node, Sequence) else "a mapping"
 
 
-def check_keys(node: Mapping, known: Iterable[str], what: str) -> None:
-    """Refuse a key that is not known, with a suggestion.
+def check_keys(
+    node: Mapping, known: Iterable[str], what: str, otherwise: Callable[[str], str] | None = None
+) -> None:
+    """Refuse a key that is not known, with a suggestion; or where no known one is near, ``otherwise``.
 
     Raises:
         SpecError: at the first unknown key.
@@ -254,7 +277,11 @@ def check_keys(node: Mapping, known: Iterable[str], what: str) -> None:
         if key.value not in known:
             raise key.error(
                 f"{what} has no key {shorten(key.value)}",
-                help=did_you_mean(key.value, known, otherwise=f"its keys are {', '.join(known)}"),
+                help=did_you_mean(
+                    key.value,
+                    known,
+                    otherwise=otherwise(key.value) if otherwise else f"its keys are {', '.join(known)}",
+                ),
             )
 
 

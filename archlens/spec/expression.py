@@ -10,8 +10,10 @@ import ast
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any, Protocol
 
 from ..errors import Span, SpecError, did_you_mean, error, shorten
@@ -40,7 +42,7 @@ class Expression:
         if self.offset < 0:
             return self.node.span
         start, stop = 0, len(self.text)
-        if tree is not None and isinstance(tree, ast.expr | ast.keyword):
+        if isinstance(tree, (ast.expr, ast.keyword)):
             line = self.text.encode()
             start = len(line[: tree.col_offset].decode(errors="ignore"))
             stop = len(line[: tree.end_col_offset].decode(errors="ignore"))
@@ -99,6 +101,20 @@ class Scope(Protocol):
     def known(self) -> Iterable[str]:
         """Every name that could have been meant."""
 
+    def hint(self, name: str) -> str:
+        """Why a name that exists elsewhere is not known here; empty for any other."""
+
+    def spend(self, items: int, tree: ast.AST, expression: Expression) -> None:
+        """Account for a list of so many items.
+
+        Raises:
+            SpecError: too much has been spent.
+        """
+
+
+_NUMBERS = (int, float)
+_LITERALS = (int, float, str, type(None))
+_TENSORS = (Tensor, Inputs)
 
 #: Values that can be passed on and asked for attributes, but not computed with.
 _OPAQUE = (Tensor, Inputs, Deferred)
@@ -117,6 +133,11 @@ class Block:
     parameters: dict[str, tuple[Expression, ast.expr] | None]
     body: Any
     span: Span
+
+    @property
+    def required(self) -> dict[str, bool]:
+        """Whether each parameter must be given."""
+        return {name: default is None for name, default in self.parameters.items()}
 
 
 def parse(node: Scalar) -> Expression:
@@ -140,8 +161,14 @@ def parse_part(text: str, node: Scalar, offset: int) -> Expression:
         raise node.error(f"an expression of {len(text):,} characters is more than the {MAX_TEXT:,} allowed")
     if not text:
         raise node.error("here an expression is missing")
+    if text.isascii() and text.isalnum() and not iskeyword(text):
+        # a lone word or number, as half of all expressions are, needs no parser
+        if text.isdigit() and len(text) < 20 and (text == "0" or text[0] != "0"):
+            return Expression(text, _at(ast.Constant(int(text)), text), node, offset)
+        if text.isidentifier():
+            return Expression(text, _at(ast.Name(text, ast.Load()), text), node, offset)
     try:
-        tree = ast.parse(text, mode="eval").body
+        tree = parse_python(text, "eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         raise _syntax_error(problem, text, node, offset) from None
     expression = Expression(text, tree, node, offset)
@@ -149,20 +176,55 @@ def parse_part(text: str, node: Scalar, offset: int) -> Expression:
     return expression
 
 
+#: What Python's parser itself warns of: an escape that it does not know, a number that runs into a word.
+_WARNS = re.compile(r"\\|\d[A-Za-z_]")
+
+
+def parse_python(text: str, mode: str) -> Any:
+    """The tree of a text by Python's grammar, without Python's warnings on standard error."""
+    if not _WARNS.search(text):
+        return ast.parse(text, mode=mode)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text, mode=mode)
+
+
+def _at(tree: ast.expr, text: str) -> ast.expr:
+    """A tree that is the whole of a text."""
+    tree.lineno = tree.end_lineno = 1
+    tree.col_offset, tree.end_col_offset = 0, len(text)
+    return tree
+
+
+def is_torn(node: Scalar, text: str) -> bool:
+    """Whether a text looks like an expression that YAML split at a comma."""
+    return node.in_flow and node.plain and text.count("(") != text.count(")")
+
+
+def torn(node: Scalar, text: str) -> SpecError:
+    """The diagnostic of an expression that YAML split at a comma."""
+    return node.error(
+        f"{shorten(text)} is only part of an expression: within [...] and {{...}} YAML splits at every comma",
+        help="write a block list with one step per line, put quotes around each step, or join steps with >>",
+    )
+
+
+def _too_deep(expression: Expression) -> SpecError:
+    return expression.error(
+        f"this expression is nested more than {MAX_NESTING} deep",
+        help="write steps as a list, one per line; name a part of a long value as a param",
+    )
+
+
 def _syntax_error(problem: Exception, text: str, node: Scalar, offset: int) -> SpecError:
-    if node.in_flow and text.count("(") != text.count(")"):
-        return node.error(
-            f"{shorten(text)} is only part of an expression: within [...] and {{...}} YAML splits at "
-            "every comma",
-            help="write a block list with one step per line, put quotes around each step, or join "
-            "steps with >>",
-        )
+    if is_torn(node, text):
+        return torn(node, text)
     if isinstance(problem, RecursionError | MemoryError) or "too many nested" in str(problem):
-        return node.error(f"this expression is nested more than {MAX_NESTING} deep")
+        return _too_deep(Expression(text, ast.Constant(None), node, offset))
     span = node.span
     reason = "it is not complete"
     if isinstance(problem, SyntaxError):
-        reason = (problem.msg or reason).partition(". Perhaps")[0].partition(". Maybe")[0]
+        reason = re.split(r"\. Perhaps|\. Maybe|; perhaps| \(detected at", problem.msg or reason)[0]
         if offset >= 0 and problem.offset and problem.lineno == 1:
             width = max((problem.end_offset or 0) - problem.offset, 1) if problem.end_lineno == 1 else 1
             span = _place(node, offset + min(problem.offset - 1, len(text) - 1), width)
@@ -170,45 +232,67 @@ def _syntax_error(problem: Exception, text: str, node: Scalar, offset: int) -> S
         reason = "it holds a number that is too long" if "digit" in str(problem) else str(problem)
     help = ""
     if text.count("(") > text.count(")"):
-        help = "a bracket is not closed"
-    elif re.match(r"[A-Za-z_]\w*\s*:", text):
+        help = "a bracket is opened and not closed"
+    elif re.match(r"[A-Za-z_]\w*\s*(:|=(?!=))", text):
         help = "a name and its step stand as `- name: step`, with a space after the colon"
+    elif re.search(r"\bif\b", text):
+        help = "a choice is written as `step if condition else identity`"
+    elif "positional argument follows" in reason:
+        help = "arguments with a name come after those without"
     return error(f"{shorten(text)} is not an expression: {reason}", span, help=help)
 
 
-#: The pieces of Python's grammar that the language has, and what each is called in a message.
-_ALLOWED = (
-    ast.Constant, ast.Name, ast.Attribute, ast.Call, ast.keyword, ast.BinOp, ast.UnaryOp, ast.BoolOp,
-    ast.Compare, ast.IfExp, ast.Tuple, ast.List, ast.Subscript,
-    ast.Load, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.RShift,
-    ast.USub, ast.UAdd, ast.Not, ast.And, ast.Or,
-    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn,
+#: The pieces of Python's grammar that the language has, each with the fields that hold its parts.
+_PARTS: dict[type[ast.AST], tuple[str, ...]] = {
+    ast.Constant: (),
+    ast.Name: (),
+    ast.Attribute: ("value",),
+    ast.Call: ("func", "args", "keywords"),
+    ast.keyword: ("value",),
+    ast.BinOp: ("left", "op", "right"),
+    ast.UnaryOp: ("op", "operand"),
+    ast.BoolOp: ("values",),
+    ast.Compare: ("left", "ops", "comparators"),
+    ast.IfExp: ("test", "body", "orelse"),
+    ast.Tuple: ("elts",),
+    ast.List: ("elts",),
+    ast.Subscript: ("value", "slice"),
+} | dict.fromkeys(
+    (
+        ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.RShift,
+        ast.USub, ast.UAdd, ast.Not,
+        ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn,
+    ),
+    (),
 )  # fmt: skip
 
 
 def check(expression: Expression) -> None:
     """Refuse what the language does not have, and trees that are too deep."""
-    level: list[ast.AST] = [expression.tree]
+    level: list[Any] = [expression.tree]
     for _ in range(MAX_NESTING):
-        below: list[ast.AST] = []
+        below: list[Any] = []
         for tree in level:
-            if not isinstance(tree, _ALLOWED):
+            kind = type(tree)
+            if kind not in _PARTS:
                 raise _refused(expression, tree)
-            if isinstance(tree, ast.Constant) and not isinstance(tree.value, int | float | str | None):
-                raise expression.error(f"{tree.value!r} is no value of the language", tree)
-            below += _unrolled(tree)
+            if kind is ast.Constant and not isinstance(tree.value, _LITERALS):
+                raise expression.error(f"{shorten(ast.unparse(tree))} is no value of the language", tree)
+            if kind is ast.Call:
+                _check_keywords(expression, tree)
+            if kind is ast.BinOp and type(tree.op) is ast.RShift:
+                below += steps_of(tree)  # a chain is one level, however long it is
+                continue
+            for field in _PARTS[kind]:
+                part = getattr(tree, field)
+                if type(part) is list:
+                    below += part
+                else:
+                    below.append(part)
         if not below:
             return
         level = below
-    raise expression.error(f"this expression is nested more than {MAX_NESTING} deep")
-
-
-def _unrolled(tree: ast.AST) -> Iterator[ast.AST]:
-    """The parts of a tree; a chain ``a >> b >> c`` counts as one level, however long it is."""
-    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.RShift):
-        yield from steps_of(tree)
-    else:
-        yield from ast.iter_child_nodes(tree)
+    raise _too_deep(expression)
 
 
 def steps_of(tree: ast.expr) -> list[ast.expr]:
@@ -222,19 +306,32 @@ def steps_of(tree: ast.expr) -> list[ast.expr]:
     return steps
 
 
+def _check_keywords(expression: Expression, call: ast.Call) -> None:
+    """Refuse an argument that is given twice by its name, as Python's compiler would."""
+    found: set[str] = set()
+    for key in call.keywords:
+        if key.arg is None:
+            raise expression.error("unpacking with ** is not part of the expression language", key)
+        if key.arg in found:
+            raise expression.error(f"the argument {shorten(key.arg)} is given twice", key)
+        found.add(key.arg)
+
+
 def _refused(expression: Expression, tree: ast.AST) -> SpecError:
     help = ""
-    if isinstance(tree, ast.BitOr | ast.BitAnd | ast.BitXor | ast.LShift | ast.MatMult | ast.Invert):
+    if isinstance(tree, ast.operator | ast.unaryop | ast.cmpop):
         what = "this operator"
         help = "steps are joined with >>; there are + - * / // % **, comparisons, and, or, not"
-        tree = expression.tree
+        # an operator has no place of its own: its operands have
+        tree = next(part for part in ast.walk(expression.tree) if tree in ast.iter_child_nodes(part))
     else:
         name = type(tree).__name__
         words = {
             "Lambda": "a lambda", "ListComp": "a comprehension", "GeneratorExp": "a comprehension",
             "DictComp": "a comprehension", "SetComp": "a comprehension", "Dict": "a dict", "Set": "a set",
             "JoinedStr": "an f-string", "Starred": "unpacking with *", "Await": "await",
-            "NamedExpr": "an assignment", "Slice": "a slice",
+            "NamedExpr": "an assignment", "Slice": "a slice", "TemplateStr": "a t-string",
+            "Yield": "yield", "YieldFrom": "yield",
         }  # fmt: skip
         what = words.get(name, "this")
         if name in ("ListComp", "GeneratorExp"):
@@ -283,10 +380,13 @@ def _name(tree: ast.Name, expression: Expression, scope: Scope) -> Any:
     except KeyError:
         if tree.id in FUNCTIONS:
             raise Problem(tree, f"{tree.id} is a function, and here it is not called") from None
+        quotes = "a text needs quotes"
+        if not expression.node.plain:
+            quotes += " of its own within those of YAML"
         raise Problem(
             tree,
             f"the name {shorten(tree.id)} is not known here",
-            did_you_mean(tree.id, [*scope.known(), *FUNCTIONS], otherwise="a text needs quotes"),
+            scope.hint(tree.id) or did_you_mean(tree.id, [*scope.known(), *FUNCTIONS], otherwise=quotes),
         ) from None
 
 
@@ -300,7 +400,10 @@ def _attribute(tree: ast.Attribute, expression: Expression, scope: Scope) -> Any
     if isinstance(value, Inputs):
         if name in value.tensors:
             return value.tensors[name]
-        raise Problem(tree, f"there is no input {shorten(name)}", did_you_mean(name, value.tensors))
+        has = f"the inputs are {', '.join(value.tensors)}, as in input.{next(iter(value.tensors))}.channels"
+        raise Problem(
+            tree, f"there is no input {shorten(name)}", did_you_mean(name, value.tensors, otherwise=has)
+        )
     if not isinstance(value, Tensor):
         raise Problem(
             tree,
@@ -314,8 +417,8 @@ def _attribute(tree: ast.Attribute, expression: Expression, scope: Scope) -> Any
     if name in shape.axes:
         return shape[1 + shape.axes.index(name)]
     if name in TENSOR_ATTRIBUTES:
-        has = ", ".join(shape.axes) or "a flat vector has only channels"
-        raise Problem(tree, f"{shape} has no {name}", f"its axes: {has}")
+        has = f"its axes: {', '.join(shape.axes)}" if shape.axes else "a flat vector has only channels"
+        raise Problem(tree, f"{describe(value)} has no {name}", has)
     raise Problem(
         tree,
         f"a tensor has no attribute {shorten(name)}",
@@ -325,7 +428,7 @@ def _attribute(tree: ast.Attribute, expression: Expression, scope: Scope) -> Any
 
 def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
     if not isinstance(tree.func, ast.Name):
-        raise Problem(tree.func, "only a name can be called")
+        raise not_callable(tree.func, scope)
     name = tree.func.id
     if name == "ref":
         return scope.ref(tree, expression)
@@ -341,17 +444,25 @@ def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
         raise Problem(tree.func, f"{name} is {describe(value)}, and cannot be called")
     args = [_value(arg, expression, scope) for arg in tree.args]
     kwargs = {str(key.arg): _value(key.value, expression, scope) for key in tree.keywords}
-    if any(isinstance(v, Deferred) or is_template(v) for v in (*args, *kwargs.values())):
-        raise Problem(tree, f"{name} works on numbers, and this is a step")
+    function, written = FUNCTIONS[name]
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, tuple):
+            scope.spend(len(value), tree, expression)
     try:
-        return _bounded(FUNCTIONS[name](*args, **kwargs), tree)
-    except (TypeError, ValueError, OverflowError, ArithmeticError) as problem:
-        raise Problem(tree, f"{name} cannot be used so: {_reason(problem, name)}") from None
+        result = _bounded(function(*args, **kwargs), tree)
+    except _Misuse as problem:
+        raise Problem(tree, f"{name} cannot be used so: {problem}", written) from None
+    except (TypeError, ValueError, ArithmeticError):  # too many arguments, or too few, or out of range
+        raise Problem(tree, f"{name} cannot be used so", f"it is used as {written}") from None
+    if isinstance(result, tuple):
+        scope.spend(len(result), tree, expression)
+    return result
 
 
-def _reason(problem: Exception, name: str) -> str:
-    text = re.sub(r"^_?\w+\(\) ", "it ", str(problem))
-    return shorten(text.replace("'tuple'", "a list").replace("'NoneType'", "none"), 120)
+def not_callable(tree: ast.expr, scope: Scope) -> Problem:
+    """What is wrong with calling anything but a name: ``nn.Conv2d(...)``, ``conv(64, 1)(x)``."""
+    meant = tree.attr if isinstance(tree, ast.Attribute) else ""
+    return Problem(tree, "only a name can be called", did_you_mean(meant, scope.known()) if meant else "")
 
 
 def _binary(tree: ast.BinOp, expression: Expression, scope: Scope) -> Any:
@@ -364,27 +475,35 @@ def _binary(tree: ast.BinOp, expression: Expression, scope: Scope) -> Any:
         raise Problem(tree, "a step can be repeated with * and joined with >>, and nothing else")
     right = _value(tree.right, expression, scope)
     if isinstance(right, Deferred) or is_template(right):
-        raise Problem(
-            tree,
-            "the step stands first and the number of repeats second",
-            f"{expression.text[:40]}: write step * n" if isinstance(tree.op, ast.Mult) else "",
-        )
+        raise repeats_first(tree)
     symbol, function = _BINARY[type(tree.op)]
-    number = isinstance(left, int | float) and isinstance(right, int | float)
+    number = isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS)
     lists = isinstance(left, tuple) and isinstance(right, tuple) and symbol == "+"
     repeat = isinstance(left, tuple) and isinstance(right, int) and symbol == "*"
     if not (number or lists or repeat):
         raise Problem(tree, f"{describe(left)} {symbol} {describe(right)} has no meaning")
     if repeat and len(left) * right > MAX_ITEMS:
-        raise Problem(tree, f"a list of {len(left) * right:,} items is more than the {MAX_ITEMS:,} allowed")
+        items = f"{len(left) * right:,}"
+        raise Problem(tree, f"a list of {items} items is more than the {MAX_ITEMS:,} allowed")
     if symbol == "**" and number and _power_bits(left, right) > MAX_BITS:
         raise Problem(tree, f"this number would have more than {MAX_BITS} bits")
     try:
-        return _bounded(function(left, right), tree)
+        result = _bounded(function(left, right), tree)
+        if not number:
+            scope.spend(len(result), tree, expression)
+        return result
     except ZeroDivisionError:
         raise Problem(tree, "this divides by zero") from None
     except (OverflowError, ValueError):
         raise Problem(tree, "this number is out of range") from None
+
+
+def repeats_first(tree: ast.BinOp) -> Problem:
+    """What is wrong with ``3 * relu``."""
+    if not isinstance(tree.op, ast.Mult):
+        return Problem(tree, "a step can be repeated with * and joined with >>, and nothing else")
+    turned = ast.unparse(ast.BinOp(tree.right, tree.op, tree.left))
+    return Problem(tree, "the step stands first and the number of repeats second", f"write {shorten(turned)}")
 
 
 def _power_bits(base: Any, exponent: Any) -> float:
@@ -413,7 +532,7 @@ def _boolean(tree: ast.BoolOp, expression: Expression, scope: Scope) -> Any:
 
 
 def _truth(value: Any, tree: ast.expr) -> Any:
-    if isinstance(value, Tensor | Inputs):
+    if isinstance(value, _TENSORS):
         raise Problem(tree, f"{describe(value)} is neither true nor false")
     return value  # a block, an op or a step is true, as opposed to none
 
@@ -423,24 +542,52 @@ def _compare(tree: ast.Compare, expression: Expression, scope: Scope) -> Any:
     for op, part in zip(tree.ops, tree.comparators, strict=True):
         right = _value(part, expression, scope)
         symbol, function = _COMPARISONS[type(op)]
+        for value in (left, right):
+            if isinstance(value, tuple):
+                scope.spend(size_of(value), tree, expression)
         try:
-            if isinstance(left, _OPAQUE) or isinstance(right, _OPAQUE):
+            if (isinstance(left, _OPAQUE) or isinstance(right, _OPAQUE)) and not (
+                symbol in ("==", "!=") and None in (left, right)
+            ):
                 raise TypeError
             if not function(left, right):
                 return False
         except TypeError:
-            raise Problem(tree, f"{describe(left)} {symbol} {describe(right)} has no meaning") from None
+            steps = any(isinstance(value, Deferred) or is_template(value) for value in (left, right))
+            raise Problem(
+                tree,
+                f"{describe(left)} {symbol} {describe(right)} has no meaning",
+                "steps are joined with >>" if steps and symbol == ">" else "",
+            ) from None
         left = right
     return True
 
 
 def _conditional(tree: ast.IfExp, expression: Expression, scope: Scope) -> Any:
+    return _value(_chosen(tree, expression, scope), expression, scope)
+
+
+def _chosen(tree: ast.IfExp, expression: Expression, scope: Scope) -> ast.expr:
     test = _truth(_value(tree.test, expression, scope), tree.test)
-    return _value(tree.body if test else tree.orelse, expression, scope)
+    return tree.body if test else tree.orelse
+
+
+def choose(expression: Expression, scope: Scope, tree: ast.IfExp) -> ast.expr:
+    """Which side of ``a if condition else b`` it is.
+
+    Raises:
+        SpecError: the condition has no value, or is neither true nor false.
+    """
+    try:
+        return _chosen(tree, expression, scope)
+    except Problem as problem:
+        raise expression.error(problem.message, problem.tree, help=problem.help) from None
 
 
 def _list(tree: ast.Tuple | ast.List, expression: Expression, scope: Scope) -> Any:
-    return tuple(_value(item, expression, scope) for item in tree.elts)
+    items = tuple(_value(item, expression, scope) for item in tree.elts)
+    scope.spend(len(items), tree, expression)
+    return _bounded(items, tree)
 
 
 def _subscript(tree: ast.Subscript, expression: Expression, scope: Scope) -> Any:
@@ -451,9 +598,12 @@ def _subscript(tree: ast.Subscript, expression: Expression, scope: Scope) -> Any
     if not isinstance(index, int) or isinstance(index, bool):
         raise Problem(tree.slice, f"an index is a whole number, not {describe(index)}")
     if not -len(value) <= index < len(value):
-        raise Problem(
-            tree, f"there is no item {index}: the list has {len(value)}, numbered from 0 to {len(value) - 1}"
+        has = (
+            f"the list has {len(value)}, numbered from 0 to {len(value) - 1}"
+            if value
+            else "the list is empty"
         )
+        raise Problem(tree, f"there is no item {index}: {has}")
     return value[index]
 
 
@@ -502,11 +652,83 @@ def _bounded(value: Any, tree: ast.AST) -> Any:
     elif isinstance(value, int):
         if value.bit_length() > MAX_BITS:
             raise Problem(tree, f"this number has more than {MAX_BITS} bits")
-    elif isinstance(value, tuple) and len(value) > MAX_ITEMS:
-        raise Problem(tree, f"a list of {len(value):,} items is more than the {MAX_ITEMS:,} allowed")
+    elif isinstance(value, tuple):
+        if size_of(value) > MAX_ITEMS:
+            raise Problem(tree, f"this list holds more than the {MAX_ITEMS:,} items allowed")
     elif isinstance(value, complex):
         raise Problem(tree, "this has no real value")
     return value
+
+
+def size_of(value: Any, most: int = MAX_ITEMS) -> int:
+    """How many items a list holds, those of the lists in it included; counted no further than ``most``."""
+    if not isinstance(value, tuple):
+        return 0
+    count = len(value)
+    for item in value:
+        if isinstance(item, tuple):
+            if count > most:
+                break
+            count += size_of(item, most - count)
+    return count
+
+
+class _Misuse(Exception):
+    """A function is given what it does not take; the text says what it takes."""
+
+
+def _numbers(*values: Any) -> None:
+    for value in values:
+        if not isinstance(value, _NUMBERS):
+            raise _Misuse(f"it takes numbers, not {describe(value)}")
+
+
+def _whole(*values: Any) -> None:
+    for value in values:
+        if not isinstance(value, int):
+            raise _Misuse(f"it takes whole numbers, not {describe(value)}")
+
+
+def _several(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The numbers that ``min`` and ``max`` choose from: several arguments, or one list."""
+    listed = values[0] if len(values) == 1 and isinstance(values[0], tuple) else values
+    if not listed:
+        raise _Misuse("it takes at least one number")
+    _numbers(*listed)
+    return listed
+
+
+def _min(*values: Any) -> Any:
+    return min(_several(values))
+
+
+def _max(*values: Any) -> Any:
+    return max(_several(values))
+
+
+def _sum(values: Any, /) -> Any:
+    if not isinstance(values, tuple):
+        raise _Misuse(f"it takes a list, not {describe(values)}")
+    _numbers(*values)
+    return sum(values)
+
+
+def _ceil(value: Any, /) -> int:
+    _numbers(value)
+    return math.ceil(value)
+
+
+def _floor(value: Any, /) -> int:
+    _numbers(value)
+    return math.floor(value)
+
+
+def _divisible(value: Any, divisor: Any = 8, minimum: Any = None) -> int:
+    _numbers(value)
+    _whole(divisor, *(() if minimum is None else (minimum,)))
+    if divisor < 1:
+        raise _Misuse(f"the divisor is at least 1, not {divisor}")
+    return divisible(value, divisor, minimum)
 
 
 def divisible(value: float, divisor: int = 8, minimum: int | None = None) -> int:
@@ -523,43 +745,51 @@ def divisible(value: float, divisor: int = 8, minimum: int | None = None) -> int
     return rounded + divisor if rounded < 0.9 * value else rounded
 
 
-def _range(*bounds: int) -> tuple[int, ...]:
+def _range(*bounds: Any) -> tuple[int, ...]:
+    _whole(*bounds)
+    if len(bounds) == 3 and bounds[2] == 0:
+        raise _Misuse("its step cannot be 0")
     numbers = range(*bounds)
-    if len(numbers) > MAX_ITEMS:
-        raise ValueError(f"it has {len(numbers):,} items, more than the {MAX_ITEMS:,} allowed")
+    # len() of a range stops at the largest index that the machine has
+    items = max(0, -((numbers.start - numbers.stop) // numbers.step))
+    if items > MAX_ITEMS:
+        raise _Misuse(f"it has {items:,} items, more than the {MAX_ITEMS:,} allowed")
     return tuple(numbers)
 
 
-def _round(value: float, digits: int | None = None) -> float:
-    if digits is not None and not -100 <= digits <= 100:
-        raise ValueError("digits go from -100 to 100")
+def _round(value: Any, digits: Any = None) -> float:
+    _numbers(value)
+    if digits is None:
+        return round(value)
+    _whole(digits)
+    if not -100 <= digits <= 100:
+        raise _Misuse("digits go from -100 to 100")
     return round(value, digits)
 
 
-def _int(value: Any) -> int:
-    if isinstance(value, str):
-        raise TypeError("it takes a number, not a text")
+def _int(value: Any, /) -> int:
+    _numbers(value)
     return int(value)
 
 
-def _length(value: Any) -> int:
+def _length(value: Any, /) -> int:
     if not isinstance(value, tuple):
-        raise TypeError("it takes a list")
+        raise _Misuse(f"it takes a list, not {describe(value)}")
     return len(value)
 
 
-#: The functions of the language.
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": min,
-    "max": max,
-    "round": _round,
-    "ceil": math.ceil,
-    "floor": math.floor,
-    "int": _int,
-    "len": _length,
-    "sum": sum,
-    "range": _range,
-    "divisible": divisible,
+#: The functions of the language, each with how it is written.
+FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
+    "min": (_min, "min(a, b, ...) or min(list)"),
+    "max": (_max, "max(a, b, ...) or max(list)"),
+    "round": (_round, "round(number) or round(number, digits)"),
+    "ceil": (_ceil, "ceil(number)"),
+    "floor": (_floor, "floor(number)"),
+    "int": (_int, "int(number)"),
+    "len": (_length, "len(list)"),
+    "sum": (_sum, "sum(list)"),
+    "range": (_range, "range(stop), range(start, stop) or range(start, stop, step)"),
+    "divisible": (_divisible, "divisible(number, divisor=8, minimum=none)"),
 }
 
 #: The words with a fixed value.
@@ -573,7 +803,7 @@ def describe(value: Any) -> str:
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, str):
-        return f"the text {shorten(value)!r}"
+        return f"the text '{shorten(value)}'"
     if value is None:
         return "none"
     if isinstance(value, Tensor):

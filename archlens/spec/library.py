@@ -64,8 +64,14 @@ def families() -> dict[str, list[str]]:
 
 
 def names() -> list[str]:
-    """The names of all networks of the zoo, in alphabetical order."""
-    return sorted(name for family in families().values() for name in family)
+    """The names of all networks of the zoo, in alphabetical order; ``resnet50`` stands before ``resnet101``."""
+    return sorted((name for family in families().values() for name in family), key=_natural)
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """A sort key by which runs of digits compare as numbers."""
+    parts = re.split(r"(\d+)", name)
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
 def find(name: str) -> Found:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any
 
 from ..errors import Source, Span, did_you_mean, error, shorten
@@ -20,8 +22,11 @@ from .document import (
     expect_text,
     to_data,
 )
-from .expression import Block, Expression, check
-from .steps import RESERVED, Body, Template, Value, read_body, read_template, read_value
+from .expression import MAX_TEXT, Block, Expression, check, parse_python
+from .steps import MAX_NAME, RESERVED, Body, Template, Value, read_body, read_template, read_value
+
+#: What ends a line in YAML, apart from the line feed.
+_BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
 
 #: The top-level keys, in the order in which they are best written.
 KEYS = (
@@ -108,7 +113,7 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
     Raises:
         SpecError: the text is no spec; the diagnostic says what and where.
     """
-    source = Source(path or name, text)
+    source = Source(path or name, _BREAKS.sub("\n", text.removeprefix("\ufeff")))
     root = compose(source)
     start = Span(source, 1, 1)
     if root is None or (isinstance(root, Scalar) and root.empty):
@@ -121,23 +126,29 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
     check_keys(root, KEYS, "a spec")
     for key, example in (("input", "input: 1x32x32"), ("layers", "layers: [conv(6, 5), relu]")):
         if key not in root.keys:
-            raise error(f"the spec has no {key}:", start, help=f"for example {example}")
+            first = next(iter(root.keys.values()), root)
+            raise error(f"the spec has no {key}:", first.span, help=f"for example {example}")
 
     params = _section(root, "params", _read_param)
-    blocks = {block.name: block for block in _section(root, "blocks", _read_block).values()}
-    for block_name, block in blocks.items():
-        if block_name in params:
+    blocks: dict[str, Block] = {}
+    for block in _section(root, "blocks", _read_block).values():
+        if block.name in blocks:
+            first = ("it stands here first", blocks[block.name].span)
+            raise error(f"the block {block.name} stands twice", block.span, also=[first])
+        if block.name in params:
             raise error(
-                f"{block_name} is both a param and a block",
+                f"{block.name} is both a param and a block",
                 block.span,
-                also=[("the param", params[block_name].span)],
+                also=[("the param", params[block.name].span)],
             )
-    variants = _section(root, "variants", lambda key, node: _read_variant(key, node, params))
+        blocks[block.name] = block
+    inputs = _read_inputs(root.values["input"])
+    variants = _section(root, "variants", lambda key, node: _read_variant(key, node, params, inputs))
     return Spec(
         name=name,
         source=source,
         meta=_read_meta(root),
-        inputs=_read_inputs(root.values["input"]),
+        inputs=inputs,
         params=params,
         blocks=blocks,
         layers=read_body(root.values["layers"]),
@@ -160,11 +171,9 @@ def check_identifier(key: Scalar, what: str) -> str:
     name = key.value
     if not name.isidentifier() or name in RESERVED or len(name) > 200:
         reason = f"{name} has its own meaning in expressions" if name in RESERVED else "letters, digits and _"
-        raise key.error(f"{shorten(name)!r} cannot name {what}", help=reason)
-    try:
-        ast.parse(name, mode="eval")
-    except SyntaxError:
-        raise key.error(f"{name} is a word of the expression language, and cannot name {what}") from None
+        raise key.error(f"'{shorten(name)}' cannot name {what}", help=reason)
+    if iskeyword(name):
+        raise key.error(f"{name} is a word of the expression language, and cannot name {what}")
     return name
 
 
@@ -180,13 +189,19 @@ def _read_block(key: Scalar, node: Node) -> Block:
     prefix = "def "
     name = text.partition("(")[0].strip()
     try:
-        tree = ast.parse(f"{prefix}{text if '(' in text else text + '()'}: 0").body[0]
+        assert len(text) <= MAX_TEXT
+        (tree,) = parse_python(f"{prefix}{text if '(' in text else text + '()'}: 0", "exec").body
         assert isinstance(tree, ast.FunctionDef)
+        # what a function of Python may have, and a block has no use for: types
+        assert not (tree.returns or getattr(tree, "type_params", None))
+        assert not any(argument.annotation for argument in tree.args.args)
     except (SyntaxError, ValueError, RecursionError, MemoryError, AssertionError):
         raise key.error(
-            f"{shorten(text)!r} is not the signature of a block",
+            f"'{shorten(text)}' is not the signature of a block",
             help="as in `bottleneck(width, stride=1):`; parameters with a default come last",
         ) from None
+    if len(tree.name) > MAX_NAME:
+        raise key.error(f"a name of {len(tree.name):,} characters is more than the {MAX_NAME} allowed")
     arguments = tree.args
     if arguments.posonlyargs or arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
         raise key.error(f"{shorten(name)} has a parameter with * or /, which blocks do not have")
@@ -200,6 +215,8 @@ def _read_block(key: Scalar, node: Node) -> Block:
     for index, argument in enumerate(arguments.args):
         if argument.arg in RESERVED:
             raise key.error(f"{argument.arg} has its own meaning in expressions, and cannot be a parameter")
+        if argument.arg in parameters:
+            raise key.error(f"{shorten(name)} has two parameters called {shorten(argument.arg)}")
         default = None
         if index >= required:
             tree_ = arguments.defaults[index - required]
@@ -213,14 +230,20 @@ def _read_output(key: Scalar, node: Node) -> Output:
     template = read_template(key, "a name")
     if template.literal is None:
         raise key.error("the name of an output cannot hold an expression")
+    if template.literal == "output":
+        raise key.error(
+            "output is the name of the end of layers:, and cannot name a further head", help="as in aux1:"
+        )
     training = isinstance(node, Mapping) and list(node.keys) == ["training"]
     body = read_body(node.values["training"] if training and isinstance(node, Mapping) else node)
     return Output(body, training, key.span)
 
 
-def _read_variant(key: Scalar, node: Node, params: dict[str, Param]) -> Variant:
+def _read_variant(
+    key: Scalar, node: Node, params: dict[str, Param], declared: dict[str, Template]
+) -> Variant:
     if not key.value or not key.value.isprintable() or any(c in key.value for c in ':/\\ "'):
-        raise key.error(f"{shorten(key.value)!r} cannot name a variant: no blanks, colons or slashes")
+        raise key.error(f"'{shorten(key.value)}' cannot name a variant: no blanks, colons or slashes")
     values: dict[str, tuple[Value, Span]] = {}
     if isinstance(node, Scalar) and node.empty:
         return Variant(key.value, {}, {}, Meta(), key.span)
@@ -233,10 +256,19 @@ def _read_variant(key: Scalar, node: Node, params: dict[str, Param]) -> Variant:
             raise inner.error(
                 f"{shorten(inner.value)} is no param of this file",
                 help=did_you_mean(
-                    inner.value, [*params, *others], otherwise=f"its params: {', '.join(params)}"
+                    inner.value,
+                    [*params, *others],
+                    otherwise=f"its params: {', '.join(params)}" if params else "it has none",
                 ),
             )
     inputs = _read_inputs(mapping.values["input"]) if "input" in mapping.keys else {}
+    for name, template in inputs.items():
+        if name not in declared:
+            raise error(
+                f"the network has no input {shorten(name)}",
+                template.span,
+                help=did_you_mean(name, declared, otherwise=f"its inputs: {', '.join(declared)}"),
+            )
     return Variant(key.value, values, inputs, _read_meta(mapping), key.span)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import Span, error, shorten
+from ..errors import Located, Span, error, shorten
 from ..ops import MERGES
 from .document import Mapping, Node, Scalar, Sequence, check_keys, describe
-from .expression import Expression, parse, parse_part
+from .expression import Expression, is_torn, parse, parse_part, torn
 
 
 @dataclass(slots=True, eq=False)
@@ -16,7 +16,12 @@ class Template:
     """A text with expressions in braces, as ``denselayer{i}``."""
 
     parts: tuple[str | Expression, ...]
-    span: Span
+    node: Scalar
+
+    @property
+    def span(self) -> Span:
+        """Where it stands."""
+        return self.node.span
 
     @property
     def literal(self) -> str | None:
@@ -29,7 +34,7 @@ class Body:
     """Steps that run in a scope of their own, with the names that are certain to stand in it."""
 
     step: Step
-    names: dict[str, Span]
+    names: dict[str, Located]
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +70,7 @@ class Merge:
     form: str
     op: str
     branches: list[Step | None]
-    span: Span
+    where: Located
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +80,7 @@ class Each:
     names: list[str]
     rows: Value
     do: Step
-    span: Span
+    where: Located
 
 
 Step = Do | Steps | Named | Merge | Each
@@ -117,10 +122,17 @@ def read_step(node: Node) -> Step:
 def read_body(node: Node) -> Body:
     """The steps of a node, for a scope of their own."""
     step = read_step(node)
-    names: dict[str, Span] = {}
-    for name, span in _static_names(step):
-        names.setdefault(name, span)
+    names: dict[str, Located] = {}
+    for name, where in _static_names(step):
+        names.setdefault(name, where)
     return Body(step, names)
+
+
+def _own_line(key: str) -> str:
+    """What to do about a key that stands in the list item of another step."""
+    if key == "shortcut":
+        return "shortcut: goes with residual:"
+    return f"give each step its own line that starts with a dash: - {shorten(key)}: ..."
 
 
 def _read_mapping(node: Mapping) -> Step:
@@ -129,10 +141,13 @@ def _read_mapping(node: Mapping) -> Step:
         raise node.error("here a step is missing")
     if not found:
         if len(node.keys) > 1:
+            for key, value in node.items():
+                for part in (key, value):
+                    if isinstance(part, Scalar) and is_torn(part, part.value):
+                        raise torn(part, part.value)
             first, second = list(node.keys)[:2]
             raise node.keys[second].error(
-                f"{shorten(first)} and {shorten(second)} stand in one list item",
-                help=f"give each step its own line that starts with a dash: - {shorten(second)}: ...",
+                f"{shorten(first)} and {shorten(second)} stand in one list item", help=_own_line(second)
             )
         ((key, value),) = node.items()
         return Named(read_template(key, "a name"), read_body(value))
@@ -146,15 +161,15 @@ def _read_mapping(node: Mapping) -> Step:
             if found[0] == "shortcut"
             else "each:, in: and do: go together",
         )
-    check_keys(node, (form, "shortcut") if form == "residual" else (form,), f"{form}:")
-    span = node.keys[form].span
+    check_keys(node, (form, "shortcut") if form == "residual" else (form,), f"{form}:", _own_line)
+    where = node.keys[form]
     if form in FORMS:
         inner = read_step(node.values[form])
         if form == "residual":
             shortcut = read_step(node.values["shortcut"]) if "shortcut" in node.keys else None
-            return Merge(form, FORMS[form], [inner, shortcut], span)
-        return Merge(form, FORMS[form], [None, inner], span)
-    return Merge(form, form, _read_branches(node.values[form], form), span)
+            return Merge(form, FORMS[form], [inner, shortcut], where)
+        return Merge(form, FORMS[form], [None, inner], where)
+    return Merge(form, form, _read_branches(node.values[form], form), where)
 
 
 def _read_branches(node: Node, form: str) -> list[Step | None]:
@@ -179,14 +194,14 @@ def _read_branches(node: Node, form: str) -> list[Step | None]:
         )
     if len(branches) < 2 and not any(isinstance(branch, Each) for branch in branches):
         raise node.error(
-            f"{form}: merges at least two branches, and here there are {len(branches)}",
+            f"{form}: merges at least two branches, and here {'is one' if branches else 'are none'}",
             help="`identity` is the tensor that flows in",
         )
     return branches
 
 
 def _read_each(node: Mapping) -> Each:
-    check_keys(node, ("each", "in", "do"), "a table")
+    check_keys(node, ("each", "in", "do"), "a table", _own_line)
     for key in ("in", "do"):
         if key not in node.keys:
             raise node.keys["each"].error(
@@ -204,7 +219,7 @@ def _read_each(node: Mapping) -> Each:
         if column.value in RESERVED:
             raise column.error(f"{column.value} has its own meaning in expressions", help="use another name")
         names.append(column.value)
-    return Each(names, read_value(node.values["in"]), read_step(node.values["do"]), node.keys["each"].span)
+    return Each(names, read_value(node.values["in"]), read_step(node.values["do"]), node.keys["each"])
 
 
 #: Names that expressions give a meaning of their own.
@@ -229,51 +244,55 @@ def read_template(node: Scalar, what: str) -> Template:
     text = node.value
     if "{" not in text and "}" not in text:
         if what == "a name":
-            check_name(text, node.span)
-        return Template((text,), node.span)
+            check_name(text, node)
+        return Template((text,), node)
     start = node.index + (0 if node.plain else 1)
     exact = node.source.text.startswith(text, start)
     parts: list[str | Expression] = []
     position = 0
     while position < len(text):
         opening = text.find("{", position)
+        words = text[position:opening] if opening >= 0 else text[position:]
+        if "}" in words:
+            raise node.error(f"in {shorten(text)} a brace is closed and not opened", help="as in layer{i}")
+        if words:
+            parts.append(words)
         if opening < 0:
-            parts.append(text[position:])
             break
-        if opening > position:
-            parts.append(text[position:opening])
         closing = text.find("}", opening)
         if closing < 0:
             raise node.error(f"in {shorten(text)} a brace is opened and not closed", help="as in layer{i}")
         offset = start + opening + 1 if exact else -1
         parts.append(parse_part(text[opening + 1 : closing], node, offset))
         position = closing + 1
-    return Template(tuple(parts), node.span)
+    return Template(tuple(parts), node)
 
 
-def check_name(name: str, span: Span) -> None:
+def check_name(name: str, where: Located) -> None:
     """Refuse what cannot be a part of a state-dict key.
 
     Raises:
         SpecError: it is empty, too long, or holds a dot or a blank.
     """
+    if name.isidentifier() and len(name) <= MAX_NAME:
+        return
     if not name:
-        raise error("a name is missing before the colon", span)
+        raise error("a name is missing before the colon", where.span)
     if len(name) > MAX_NAME:
-        raise error(f"a name of {len(name):,} characters is more than the {MAX_NAME} allowed", span)
+        raise error(f"a name of {len(name):,} characters is more than the {MAX_NAME} allowed", where.span)
     if "." in name or not name.isprintable() or any(c.isspace() for c in name):
         raise error(
-            f"{shorten(name)!r} cannot name a step: a name has no dots and no blanks",
-            span,
+            f"'{shorten(name)}' cannot name a step: a name has no dots and no blanks",
+            where.span,
             help="dots join scopes: write `layer1: [conv1: ...]` for layer1.conv1",
         )
 
 
-def _static_names(step: Step | None) -> Iterator[tuple[str, Span]]:
+def _static_names(step: Step | None) -> Iterator[tuple[str, Located]]:
     """The names that a step puts into the scope that it runs in."""
     if isinstance(step, Named):
         if step.name.literal is not None:
-            yield step.name.literal, step.name.span
+            yield step.name.literal, step.name
     elif isinstance(step, Steps):
         for inner in step.steps:
             yield from _static_names(inner)

@@ -12,17 +12,19 @@ from .rows import rows_of
 
 def to_table(network: Network) -> str:
     """The table of a network, with its headline and conventions."""
-    from tabulate import tabulate
-
-    rows = rows_of(network)
+    head = "".join(_cell("th", COLUMNS[name].title, COLUMNS[name].number) for name in DEFAULT)
+    body = [[COLUMNS[name].text(row) for name in DEFAULT] for row in rows_of(network)]
     totals = [f"{total(network):,}" if (total := COLUMNS[name].total) else "" for name in DEFAULT]
     totals[0] = "total"
-    table = tabulate(
-        [*([COLUMNS[name].text(row) for name in DEFAULT] for row in rows), totals],
-        headers=[COLUMNS[name].title for name in DEFAULT],
-        tablefmt="html",
-        disable_numparse=True,
-        colalign=["right" if COLUMNS[name].number else "left" for name in DEFAULT],
-    )
+    lines = [
+        "".join(_cell("td", cell, COLUMNS[name].number) for name, cell in zip(DEFAULT, row, strict=True))
+        for row in [*body, totals]
+    ]
+    table = "\n".join(f"<tr>{line}</tr>" for line in [head, *lines])
     below = "<br>".join(map(escape, words.conventions(network)))
-    return f"<p><b>{escape(words.headline(network))}</b></p>{table}<p><small>{below}</small></p>"
+    headline = escape(words.headline(network))
+    return f"<p><b>{headline}</b></p>\n<table>\n{table}\n</table>\n<p><small>{below}</small></p>"
+
+
+def _cell(tag: str, text: str, number: bool) -> str:
+    return f'<{tag} style="text-align: {"right" if number else "left"}">{escape(text)}</{tag}>'

@@ -60,8 +60,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
     }
     if layer.training:
         data["training"] = True
-    if layer.span is not None:
-        data["line"] = layer.span.line
+    data["line"] = layer.span.line
     return data
 
 

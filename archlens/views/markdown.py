@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..network import Network
-from . import words
+from . import grid, words
 from .columns import COLUMNS, DEFAULT
 from .rows import Row
 
@@ -14,8 +14,6 @@ def to_markdown(
     network: Network, rows: Sequence[Row], *, columns: Sequence[str] = DEFAULT, complete: bool = True
 ) -> str:
     """A headline, the rows with their totals, and the conventions beneath."""
-    from tabulate import tabulate
-
     body = [[escape(COLUMNS[name].text(row)) for name in columns] for row in rows]
     totals = []
     for name in columns:
@@ -23,12 +21,12 @@ def to_markdown(
         totals.append(f"**{total(network):,}**" if total else "")
     if not COLUMNS[columns[0]].total:
         totals[0] = "**total**" if complete else "**up to here**"
-    table = tabulate(
-        [*body, totals],
-        headers=[COLUMNS[name].title for name in columns],
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=["right" if COLUMNS[name].number else "left" for name in columns],
+    table = "\n".join(
+        grid.pipes(
+            [COLUMNS[name].title for name in columns],
+            [*body, totals],
+            [COLUMNS[name].number for name in columns],
+        )
     )
     below = "  \n".join(words.conventions(network))
     return f"**{escape(words.headline(network, complete=complete))}**\n\n{table}\n\n{below}"

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import cells_of
 from ..network import Network
-from . import words
+from . import grid, words
 from .columns import COLUMNS, DEFAULT
 from .rows import Row, rows_of
 
-#: Spaces between two columns.
-_GAP = 2
-
 #: The least width that a column is wrapped to before another is left out.
-_LEAST = {"arithmetic": 30, "op": 22, "layer": 16, "from": 16, "input": 16, "weights": 16}
+_LEAST = {"arithmetic": 30, "op": 14, "weights": 16, "from": 12, "input": 12, "layer": 8}
 
 #: The columns that are left out first.
-_SPARE = ("arithmetic", "weights", "from", "input", "op")
+_SPARE = ("arithmetic", "weights", "from", "input", "op", "family", "output", "params")
 
 #: More rows than this are folded where nobody asked for a table in so many words.
 _MANY = 80
@@ -41,25 +39,21 @@ def to_table(
         bold: emphasise the head and the totals with terminal codes.
         complete: whether the network came to its end; else the totals are called so.
     """
-    from tabulate import tabulate
-
+    head = {name: COLUMNS[name].title for name in columns}
     cells = {name: [COLUMNS[name].text(row) for row in rows] for name in columns}
     for name in columns:
         total = COLUMNS[name].total
         cells[name].append(f"{total(network):,}" if total else "")
     if not COLUMNS[columns[0]].total:
         cells[columns[0]][-1] = "total" if complete else "up to here"
-    chosen, widths, left_out = _fit(cells, width)
-    text = tabulate(
-        [[cells[name][i] for name in chosen] for i in range(len(rows) + 1)],
-        headers=[COLUMNS[name].title for name in chosen],
-        tablefmt="simple",
-        disable_numparse=True,
-        colalign=["right" if COLUMNS[name].number else "left" for name in chosen],
-        maxcolwidths=widths,
-        preserve_whitespace=True,
+    natural = {name: max(map(cells_of, [head[name], *cells[name]])) for name in columns}
+    widths, left_out = _fit(natural, width)
+    lines = grid.plain(
+        [head[name] for name in widths],
+        list(zip(*(cells[name] for name in widths), strict=True)),
+        [COLUMNS[name].number for name in widths],
+        list(widths.values()),
     )
-    lines = [line.rstrip() for line in text.split("\n")]
     if bold:
         from click import style
 
@@ -84,26 +78,28 @@ def to_text(network: Network) -> str:
     return f"{words.headline(network)}\n\n{to_table(network, rows)}"
 
 
-def _fit(cells: dict[str, list[str]], width: int | None) -> tuple[list[str], list[int | None], list[str]]:
-    """Which columns fit, how wide each may be, and which were left out."""
-    natural = {name: max(len(COLUMNS[name].title), *map(len, texts)) for name, texts in cells.items()}
-    chosen = list(cells)
+def _fit(natural: dict[str, int], width: int | None) -> tuple[dict[str, int], list[str]]:
+    """How wide each column may be that fits, and the titles of those that are left out.
+
+    Columns of words are narrowed first, down to a least width; where that is not enough the least
+    needed is left out. Numbers are never narrowed.
+    """
+    widths = dict(natural)
     left_out: list[str] = []
-    limits: dict[str, int] = {}
     while width is not None:
-        limits = {}
-        over = sum(natural[name] + _GAP for name in chosen) - _GAP - width
-        for name in (name for name in _LEAST if name in chosen):
-            give = min(max(over, 0), max(natural[name] - _LEAST[name], 0))
-            if give:
-                limits[name] = natural[name] - give
+        over = sum(widths.values()) + grid.GAP * (len(widths) - 1) - width
+        narrowed = dict(widths)
+        for name in _LEAST:
+            if name in narrowed and over > 0:
+                give = max(min(over, narrowed[name] - _LEAST[name]), 0)
+                narrowed[name] -= give
                 over -= give
-        dropped = next((name for name in _SPARE if name in chosen), "")
+        dropped = next((name for name in _SPARE if name in widths), "")
         if over <= 0 or not dropped:
-            break
-        chosen.remove(dropped)
+            return narrowed, left_out
+        del widths[dropped]
         left_out.append(COLUMNS[dropped].title)
-    return chosen, [limits.get(name) for name in chosen], left_out
+    return widths, left_out
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:

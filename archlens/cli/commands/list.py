@@ -11,6 +11,7 @@ import click
 from ...elaborate import elaborate
 from ...errors import did_you_mean, shorten, usage
 from ...spec import find, names
+from ...views import grid
 from ...views.words import rounded
 from ..output import width, write
 
@@ -31,21 +32,14 @@ def command(pattern: str | None, form: str) -> None:
     if form == "json":
         write(json.dumps({"schema": "archlens.list/1", "networks": entries}, indent=2), None)
         return
-    from tabulate import tabulate
-
+    head = ["name", "year", "params", "MACs", "input", "title"]
     rows = [
-        [e["name"], e["year"] or "", rounded(e["params"]), rounded(e["macs"]), e["input"], e["title"]]
+        [e["name"], str(e["year"] or ""), rounded(e["params"]), rounded(e["macs"]), e["input"], e["title"]]
         for e in entries
     ]
-    text = tabulate(
-        rows,
-        headers=["name", "year", "params", "MACs", "input", "title"],
-        tablefmt="simple",
-        disable_numparse=True,
-        colalign=["left", "left", "right", "right", "left", "left"],
-    )
+    lines = grid.plain(head, rows, [False, False, True, True, False, False], grid.widths_of([head, *rows]))
     limit = width()
-    write("\n".join(line[:limit].rstrip() for line in text.split("\n")), None)
+    write("\n".join(line[:limit].rstrip() for line in lines), None)
 
 
 def _matches(name: str, pattern: str) -> bool:

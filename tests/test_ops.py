@@ -1,0 +1,516 @@
+"""Every op against torch: shape, weights, multiply-accumulates and reach, over the examples that ops list.
+
+Nothing here names an op to be tested; a new one is covered by being in ``archlens/ops`` with an example.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens.elaborate import read_shape
+from archlens.geometry import Window
+from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, Misfit, Op
+from archlens.ops.op import registry, signature
+from archlens.shape import Shape
+
+from .test_geometry import value
+from .torch_reference import ConvMap, runnable
+
+#: Uses that the ops do not show off, and that have a corner: each was once wrong, or nearly.
+FURTHER = (
+    # a transposed convolution that cuts more before than after, as much as a stride or less
+    "4x7x8 >> conv_transpose(2, 3, padding=((1, 0), (1, 0)))",
+    "4x7x8 >> conv_transpose(2, 3, stride=2, padding=((1, 0), (2, 1)), output_padding=1)",
+    "4x7 >> conv_transpose(2, 3, stride=2, padding=((0, 2),), groups=2)",
+    "4x5x6 >> conv_transpose(2, 2, stride=3, dilation=2, output_padding=2)",
+    "4x3x3x3 >> conv_transpose(2, 3, stride=(1, 2, 3), padding=(1, 0, 1), output_padding=(0, 1, 2))",
+    # "same" pads a dilated pooling by more than torch lets it
+    '4x10x11 >> max_pool(3, stride=1, padding="same", dilation=2)',
+    '4x10x11 >> max_pool(2, stride=2, padding="valid")',
+    "4x10x11 >> max_pool(3, stride=2, padding=((0, 1), (1, 1)))",
+    "4x10x12 >> max_pool(4, stride=3, padding=((2, 1), (0, 2)), ceil_mode=true)",
+    "4x10x12 >> avg_pool(4, stride=3, padding=((2, 1), (0, 2)), ceil_mode=true)",
+    "4x12 >> avg_pool(5, stride=4, padding=((1, 2),), ceil_mode=true, count_include_pad=false)",
+    # with ceil_mode a window may be larger than the whole map, and is cut off
+    "4x2x5 >> max_pool(3, stride=2, ceil_mode=true)",
+    "4x7 >> avg_pool(2, stride=2, padding=1, ceil_mode=true)",
+    "4x6x6 >> max_pool(2, stride=3, padding=1, ceil_mode=true)",
+    # a factor that is not whole, although the output is a multiple of the input
+    "2x3x3 >> upsample(3.1)",
+    '2x3x3 >> upsample(3.1, mode="bilinear")',
+    '2x5x1 >> upsample(3, mode="bilinear")',
+    '2x5x4 >> upsample(1, mode="linear")',
+    "2x6x6 >> upsample(0.5)",
+    "2x5x6 >> upsample(size=(10, 24))",
+    '2x7 >> upsample(5, mode="linear")',
+    '2x7 >> upsample(4, mode="linear", align_corners=true)',
+    "2x12 >> conv_map([[0], [1, 0]], 3)",
+    "2x4x5x6 >> conv_map([[0], [1, 0]], (2, 3, 2))",
+    "2x7x9 >> subsample((2, 3))",
+    "6x9x9 >> conv(4, (2, 3), padding=((3, 0), (0, 4)), groups=2, dilation=(3, 1))",
+    "6x9x9 >> conv(4, 2, stride=4, padding=2)",
+    "2x5x6x7 >> conv(3, (1, 2, 3), stride=(3, 2, 1), padding=((0, 1), (2, 0), (1, 1)))",
+    '2x6x7 >> pad(2, mode="replicate")',
+    '2x6x7x8 >> pad(((2, 1), (0, 3), (5, 0)), mode="reflect")',
+    "2x9x8x7 >> adaptive_avg_pool((3, 1, 7))",
+    "2x9x8x7 >> adaptive_max_pool(1)",
+    '8x5x5 >> layer_norm(over="all", affine=false)',
+    "8x5x5 >> instance_norm(eps=0.1, momentum=0.5, running_stats=true)",
+    "8x5x5 >> group_norm(4, eps=0.1)",
+    "8x5x5 >> local_response_norm(4, alpha=0.1, beta=0.5)",
+    "8x5x5 >> batch_norm(affine=false, running_stats=false)",
+    "8x1x1, 8x4x5, 8x4x1 >> multiply",
+    '2x9x8 >> slice(-7, -1, step=3, axis="width")',
+    '2x9 >> slice(8, axis="length")',
+    '2x3x4x5 >> slice(1, 99, axis="depth")',
+    "10x3 >> slice(1, 9, step=4)",
+    "2x6x8x10 >> crop((1, 5, 10))",
+    "3x4 >> reshape([2, -1, 3, 1])",
+)  # fmt: skip
+
+EXAMPLES = [*(text for op in OPS.values() for text in op.examples), *FURTHER]
+
+
+class Example(NamedTuple):
+    """A use of an op, and what the op says of it."""
+
+    op: Op
+    inputs: tuple[Shape, ...]
+    facts: Facts
+
+
+@cache
+def example(text: str) -> Example:
+    """The example that a text as ``"1x32x32 >> conv(6, 5)"`` means."""
+    shapes, _, step = text.partition(" >> ")
+    inputs = tuple(shape for shape in map(read_shape, shapes.split(", ")) if shape)
+    kind = step.partition("(")[0]
+    if kind in MERGES or OPS[kind].transparent:
+        op = OPS[kind]()  # no step of its own
+        return Example(op, inputs, op.facts(*inputs))
+    (layer,) = archlens.loads(f"input: {shapes}\nlayers:\n  - {step}\n").layers
+    return Example(layer.op, inputs, layer.facts)
+
+
+@cache
+def in_torch(text: str) -> Any:
+    """The same in torch, at inference."""
+    torch.manual_seed(0)
+    module = runnable(example(text).facts.torch)
+    return module.eval() if isinstance(module, nn.Module) else module
+
+
+examples = pytest.mark.parametrize("text", EXAMPLES)
+
+
+@pytest.fixture(autouse=True)
+def seed() -> Iterator[None]:
+    """Random numbers are the same on every run, and no test needs gradients."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        yield
+
+
+def batch(size: int, inputs: tuple[Shape, ...]) -> list[Tensor]:
+    return [torch.rand(size, *shape) for shape in inputs]
+
+
+@examples
+def test_shape(text: str) -> None:
+    """The output shape is that of torch, on a batch of 2."""
+    _, inputs, facts = example(text)
+    assert facts.shape == in_torch(text)(*batch(2, inputs)).shape[1:]
+
+
+@examples
+def test_weights(text: str) -> None:
+    """Weights and buffers have the names and the shapes of torch's."""
+    facts, module = example(text).facts, in_torch(text)
+    weights: dict[str, tuple[int, ...]] = {}
+    buffers: dict[str, tuple[int, ...]] = {}
+    if isinstance(module, nn.Module):
+        weights = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
+        buffers = {name: tuple(tensor.shape) for name, tensor in module.named_buffers()}
+    assert dict(facts.weights) == weights
+    assert dict(facts.buffers) == buffers
+    assert facts.params == sum(map(prod, weights.values()))
+
+
+@examples
+def test_macs(text: str) -> None:
+    """Multiply-accumulates are half the operations that torch counts in convolutions and matrix products."""
+    _, inputs, facts = example(text)
+    module = in_torch(text)
+    if isinstance(module, ConvMap):
+        # torch sees the dense convolution; the connected pairs are its weights that are not zero
+        counted = int(module.dense().count_nonzero()) * prod(facts.shape.spatial)
+    else:
+        with FlopCounterMode(display=False) as counter:
+            module(*batch(1, inputs))
+        counted = counter.get_total_flops() // 2
+    assert facts.macs == counted
+
+
+@examples
+def test_arithmetic(text: str) -> None:
+    """What is printed as the derivation of the output shape is true, and ends in that shape."""
+    op, inputs, facts = example(text)
+    lines = [line.rpartition(": ")[2] for line in op.arithmetic(facts, *inputs).split("; ")]
+    results = set()
+    for line in lines:
+        left, equals, right = line.partition(" = ")
+        if equals:
+            assert value(left) == value(right)
+            results.add(value(right))
+    if op.sliding:
+        assert results == set(facts.shape.spatial)
+
+
+@examples
+def test_reach(text: str) -> None:
+    """A NaN in the input turns an output to NaN exactly if that output reaches there."""
+    reach = example(text).facts.reach
+    if isinstance(reach, tuple):
+        check_windows(text, reach)
+    elif reach is EVERYWHERE:
+        check_everywhere(text)
+    else:
+        assert reach.reason  # shown where a number would be
+
+
+def check_windows(text: str, windows: tuple[Window, ...]) -> None:
+    """Along each axis, exactly the outputs whose window looks at a row see what is in it."""
+    op, inputs, facts = example(text)
+    assert len(windows) == len(facts.shape.spatial)
+    for axis, window in enumerate(windows, 1):
+        outputs = facts.shape[axis]
+        for which, x in enumerate(inputs):
+            size = x[axis]
+            rows = probed(size)
+            found = touched(text, which, axis, rows)
+            if size < outputs and op.merges:  # repeated along the axis: every output sees it
+                assert found == {(0, i) for i in range(outputs)}
+                continue
+            assert window.output(size) == outputs
+            expected = {(n, i) for n, i in seen(window, size, outputs) if n in rows}
+            if getattr(op, "mode", "") in ("reflect", "replicate"):
+                # what is padded repeats rows of the map, and the window says where the map itself has gone
+                inside = range(window.before, window.before + size)
+                found = {(n, i) for n, i in found if i in inside}
+            assert found == expected
+
+
+def seen(window: Window, size: int, outputs: int) -> set[tuple[int, int]]:
+    """Which input position is seen by which output position, written out from what a window is."""
+    taps = [k * window.dilation for k in range(window.kernel)]
+    if window.transposed:  # each input writes a kernel of outputs
+        pairs = {(n, n * window.stride - window.before + tap) for n in range(size) for tap in taps}
+    else:  # each output reads a kernel of inputs
+        pairs = {(i * window.stride - window.before + tap, i) for i in range(outputs) for tap in taps}
+    return {(n, i) for n, i in pairs if 0 <= n < size and 0 <= i < outputs}
+
+
+def probed(size: int) -> list[int]:
+    """The rows to plant something in: all of them, or both ends of a long axis and some between."""
+    return [n for n in range(size) if size <= 40 or not 10 <= n < size - 10 or n % 7 == 0]
+
+
+def touched(text: str, which: int, axis: int, rows: list[int]) -> set[tuple[int, int]]:
+    """Which row of an input turns which row of the output to NaN, along one axis, in torch."""
+    op, inputs, facts = example(text)
+    # torch's interpolation multiplies neighbours by a weight of 0 too, and 0 * NaN is NaN. Its weights are
+    # never negative, so there a row of ones among zeros shows instead what is mixed in, but for rounding.
+    ones = op.kind == "upsample"
+    found = set()
+    step = max(1, 4_000_000 // max(facts.shape.numel, *(x.numel for x in inputs)))
+    for start in range(0, len(rows), step):  # one sample for each row, as many at a time as fit well
+        some = rows[start : start + step]
+        tensors = [x.expand(len(some), *x.shape[1:]).contiguous() for x in batch(1, inputs)]
+        if ones:
+            tensors[which].zero_()
+        for sample, row in enumerate(some):
+            tensors[which][sample].select(axis, row).fill_(1.0 if ones else torch.nan)
+        y = in_torch(text)(*tensors)
+        hit = (y > 1e-4 if ones else y.isnan()).movedim(axis + 1, 1).flatten(2).any(2)
+        found |= {(some[sample], i) for sample, i in hit.nonzero().tolist()}
+    return found
+
+
+def check_everywhere(text: str) -> None:
+    """A NaN anywhere turns the whole output of its sample to NaN."""
+    op, (shape,), _ = example(text)
+    places = list(product(*map(range, shape.spatial or shape)))
+    for place in (*places[:: max(1, len(places) // 64)], places[-1]):
+        (x,) = batch(2, (shape,))
+        # channels may be kept apart, as pooling does, so the NaN stands in all of them
+        x[(0, slice(None), *place) if shape.spatial else (0, *place)] = torch.nan
+        hit = in_torch(text)(x)[0].isnan()
+        if op.kind == "flatten":
+            # it mixes nothing, but what has lost its axes cannot say any more what it saw along them
+            assert hit.sum() == (shape.channels if shape.spatial else 1)
+        else:
+            assert hit.all()
+
+
+@examples
+def test_str_is_a_step(text: str) -> None:
+    """An op prints as the step that makes it; but for ``conv_map``, which abbreviates its table."""
+    op, inputs, _ = example(text)
+    if op.merges or op.transparent:
+        assert str(op) == op.kind
+    elif op.kind != "conv_map":
+        (layer,) = archlens.loads(f"input: {inputs[0]}\nlayers:\n  - {op}\n").layers
+        assert layer.op == op
+        assert hash(layer.op) == hash(op)
+        assert str(layer.op) == str(op)
+
+
+@pytest.mark.parametrize("kind", OPS)
+def test_has_examples(kind: str) -> None:
+    """Every op lists examples of itself, and each of its attributes is set in one, there or here."""
+    assert OPS[kind].examples
+    assert {example(text).op.kind for text in OPS[kind].examples} == {kind}
+    ops = [example(text).op for text in EXAMPLES if text.partition(" >> ")[2].partition("(")[0] == kind]
+    for name, parameter in signature(OPS[kind]).items():
+        assert parameter.required or any(op.attributes()[name] != parameter.default for op in ops), name
+
+
+# --- adding an op touches one file -----------------------------------------------------------------
+
+
+def test_a_class_is_an_op() -> None:
+    """A class with a kind is registered by being there."""
+    try:
+
+        class Twice(Op, kind="twice", family="test"):
+            def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+                return Facts(x, {}, {}, 0, {}, EVERYWHERE, Call("nn.Identity"))
+
+        assert registry["twice"] is Twice
+        assert str(Twice()) == "twice"
+    finally:
+        registry.pop("twice", None)
+    assert registry.keys() == OPS.keys()
+
+
+NEW_OP = """
+from ..shape import Shape
+from .attributes import Count
+from .op import EVERYWHERE, NONE, Call, Facts, Op
+
+
+class Repeat(Op, kind="repeat", family="reshape"):
+    times: Count = 2
+
+    def facts(self, x: Shape) -> Facts:
+        shape = Shape((self.times * x.channels, *x.spatial))
+        return Facts(shape, NONE, NONE, 0, {}, EVERYWHERE, Call("archlens.repeat", (self.times,)))
+"""
+
+
+def test_a_file_is_an_op(tmp_path: Path) -> None:
+    """A file put into ``archlens/ops`` makes an op of the language, and nothing else is touched."""
+    package = Path(archlens.__file__).parent
+    shutil.copytree(package, tmp_path / "archlens", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "archlens" / "ops" / "repeat.py").write_text(NEW_OP)
+    program = "import archlens; print(archlens.loads('{input: 3x4x5, layers: [repeat, repeat(3)]}').output)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.stdout, ran.stderr) == ("18x4x5\n", "")
+
+
+# --- what does not fit -----------------------------------------------------------------------------
+
+
+class Case(NamedTuple):
+    """A step, the same in torch, and a part of what archlens says where both refuse it."""
+
+    text: str
+    torch: Callable[..., Tensor]
+    refusal: str = ""
+
+
+#: At each border, the last that fits and the first that does not.
+CASES = [
+    # a window and its padded input
+    Case("1x5x5 >> conv(1, 5)", lambda x: nn.Conv2d(1, 1, 5)(x)),
+    Case("1x4x4 >> conv(1, 5)", lambda x: nn.Conv2d(1, 1, 5)(x), "window is larger than its 4x4 input"),
+    Case("1x4x3 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x)),
+    Case("1x4x2 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x), "6x4 padded input"),
+    Case("1x5 >> conv(1, 3, dilation=2)", lambda x: nn.Conv1d(1, 1, 3, dilation=2)(x)),
+    Case("1x4 >> conv(1, 3, dilation=2)", lambda x: nn.Conv1d(1, 1, 3, dilation=2)(x), "5 window is larger"),
+    Case("1x4x4x3 >> conv(1, 3)", lambda x: nn.Conv3d(1, 1, 3)(x)),
+    Case("1x4x4x2 >> conv(1, 3)", lambda x: nn.Conv3d(1, 1, 3)(x), "3x3x3 window is larger"),
+    Case("4 >> conv(1, 1)", lambda x: nn.Conv2d(4, 1, 1)(x), "flat vector of 4"),
+    Case("1x3x3 >> conv(1, 3, stride=5)", lambda x: nn.Conv2d(1, 1, 3, stride=5)(x)),
+    Case("1x3x3 >> conv(1, 3, stride=0)", lambda x: nn.Conv2d(1, 1, 3, stride=0)(x), "at least 1"),
+    Case("1x3x3 >> conv(1, (3, 3, 3))", lambda x: nn.Conv2d(1, 1, (3, 3, 3))(x), "3 values"),
+    # groups
+    Case("6x4x4 >> conv(4, 3, groups=2)", lambda x: nn.Conv2d(6, 4, 3, groups=2)(x)),
+    Case("6x4x4 >> conv(4, 3, groups=3)", lambda x: nn.Conv2d(6, 4, 3, groups=3)(x), "4 output channels"),
+    Case("6x4x4 >> conv(4, 3, groups=4)", lambda x: nn.Conv2d(6, 4, 3, groups=4)(x), "6 input channels"),
+    Case(
+        "6x4x4 >> conv_transpose(4, 3, groups=3)",
+        lambda x: nn.ConvTranspose2d(6, 4, 3, groups=3)(x),
+        "4 output channels",
+    ),
+    Case(
+        "6x4x4 >> conv_transpose(4, 3, groups=4)",
+        lambda x: nn.ConvTranspose2d(6, 4, 3, groups=4)(x),
+        "6 input channels",
+    ),
+    Case("6x4x4 >> group_norm(3)", lambda x: nn.GroupNorm(3, 6)(x)),
+    Case("6x4x4 >> group_norm(4)", lambda x: nn.GroupNorm(4, 6)(x), "6 input channels"),
+    Case("6x4x4 >> channel_shuffle(3)", lambda x: nn.ChannelShuffle(3)(x)),
+    Case("6x4x4 >> channel_shuffle(4)", lambda x: nn.ChannelShuffle(4)(x), "6 input channels"),
+    Case("6x4x4 >> glu", lambda x: nn.GLU(1)(x)),
+    Case("5x4x4 >> glu", lambda x: nn.GLU(1)(x), "halves the channels"),
+    # a transposed convolution's two paddings
+    Case(
+        "1x4x4 >> conv_transpose(1, 3, stride=2, output_padding=1)",
+        lambda x: nn.ConvTranspose2d(1, 1, 3, stride=2, output_padding=1)(x),
+    ),
+    Case(
+        "1x4x4 >> conv_transpose(1, 3, stride=2, output_padding=2)",
+        lambda x: nn.ConvTranspose2d(1, 1, 3, stride=2, output_padding=2)(x),
+        "output_padding must be smaller",
+    ),
+    Case(
+        "1x4x4 >> conv_transpose(1, 3, stride=2, output_padding=2, dilation=3)",
+        lambda x: nn.ConvTranspose2d(1, 1, 3, stride=2, output_padding=2, dilation=3)(x),
+    ),
+    Case(
+        "1x4x4 >> conv_transpose(1, 3, stride=2, output_padding=3, dilation=3)",
+        lambda x: nn.ConvTranspose2d(1, 1, 3, stride=2, output_padding=3, dilation=3)(x),
+        "output_padding must be smaller",
+    ),
+    Case(
+        "1x3x3 >> conv_transpose(1, 3, padding=2)",
+        lambda x: nn.ConvTranspose2d(1, 1, 3, padding=2)(x),
+    ),
+    Case(
+        "1x3x3 >> conv_transpose(1, 3, padding=3)",
+        lambda x: nn.ConvTranspose2d(1, 1, 3, padding=3)(x),
+        "crops away its whole output",
+    ),
+    # pooling
+    Case("1x5x5 >> max_pool(5)", lambda x: nn.MaxPool2d(5)(x)),
+    Case("1x4x4 >> max_pool(5)", lambda x: nn.MaxPool2d(5)(x), "5x5 window is larger"),
+    Case("1x5x5 >> max_pool(3, dilation=2)", lambda x: nn.MaxPool2d(3, dilation=2)(x)),
+    Case(
+        "1x4x4 >> max_pool(3, dilation=2)", lambda x: nn.MaxPool2d(3, dilation=2)(x), "5x5 window is larger"
+    ),
+    Case("1x4x4 >> max_pool(4, padding=2)", lambda x: nn.MaxPool2d(4, padding=2)(x)),
+    Case("1x4x4 >> max_pool(4, padding=3)", lambda x: nn.MaxPool2d(4, padding=3)(x), "more than half"),
+    Case("1x4x4 >> max_pool(3, padding=2)", lambda x: nn.MaxPool2d(3, padding=2)(x), "more than half"),
+    Case("1x9 >> max_pool(3, padding=1, dilation=3)", lambda x: nn.MaxPool1d(3, padding=1, dilation=3)(x)),
+    Case(
+        "1x9 >> max_pool(3, padding=2, dilation=3)",
+        lambda x: nn.MaxPool1d(3, padding=2, dilation=3)(x),
+        "more than half",
+    ),
+    Case(
+        "1x9x9 >> max_pool(3, padding=2, dilation=3)",
+        lambda x: nn.MaxPool2d(3, padding=2, dilation=3)(x),
+        "more than half",
+    ),
+    Case(
+        "1x9x9x9 >> max_pool(3, padding=2, dilation=3)",
+        lambda x: nn.MaxPool3d(3, padding=2, dilation=3)(x),
+        "more than half",
+    ),
+    Case("1x4x4 >> avg_pool(2, padding=1)", lambda x: nn.AvgPool2d(2, padding=1)(x)),
+    Case("1x4x4 >> avg_pool(2, padding=2)", lambda x: nn.AvgPool2d(2, padding=2)(x), "more than half"),
+    Case("1x4 >> avg_pool((5,), padding=(3,))", lambda x: nn.AvgPool1d(5, padding=3)(x), "more than half"),
+    Case("1x2 >> max_pool(3, stride=2, ceil_mode=true)", lambda x: nn.MaxPool1d(3, 2, ceil_mode=True)(x)),
+    Case(
+        "1x1 >> max_pool(3, stride=2, ceil_mode=true)",
+        lambda x: nn.MaxPool1d(3, 2, ceil_mode=True)(x),
+        "3 window is larger",
+    ),
+    Case("1x2x2 >> avg_pool(4, stride=3, ceil_mode=true)", lambda x: nn.AvgPool2d(4, 3, ceil_mode=True)(x)),
+    Case(
+        "1x2x1 >> avg_pool(4, stride=3, ceil_mode=true)",
+        lambda x: nn.AvgPool2d(4, 3, ceil_mode=True)(x),
+        "4x4 window is larger",
+    ),
+    Case("4 >> max_pool(1)", lambda x: nn.MaxPool2d(1)(x), "flat vector"),
+    # padding and interpolation
+    Case('1x4x4 >> pad(3, mode="reflect")', lambda x: nn.ReflectionPad2d(3)(x)),
+    Case('1x4x4 >> pad(4, mode="reflect")', lambda x: nn.ReflectionPad2d(4)(x), "cannot reflect 4"),
+    Case('1x4 >> pad(((3, 0),), mode="reflect")', lambda x: nn.ReflectionPad1d((3, 0))(x)),
+    Case(
+        '1x4 >> pad(((0, 4),), mode="reflect")', lambda x: nn.ReflectionPad1d((0, 4))(x), "cannot reflect 4"
+    ),
+    Case('1x1x1 >> pad(9, mode="replicate")', lambda x: nn.ReplicationPad2d(9)(x)),
+    Case("1x5x5 >> upsample(0.2)", lambda x: nn.Upsample(scale_factor=0.2)(x)),
+    Case("1x5x4 >> upsample(0.2)", lambda x: nn.Upsample(scale_factor=0.2)(x), "leaves nothing"),
+    Case(
+        '1x5 >> upsample(2, mode="bilinear")',
+        lambda x: nn.Upsample(scale_factor=2, mode="bilinear")(x),
+        "does not work on 1 spatial axis",
+    ),
+    Case(
+        "1x5 >> upsample(2, align_corners=true)",
+        lambda x: nn.Upsample(scale_factor=2, align_corners=True)(x),
+        "no meaning for nearest",
+    ),
+    Case("1x5x4 >> upsample(2, size=3)", lambda x: nn.Upsample(3, 2)(x), "either a scale or a size"),
+    Case("1x5x4 >> upsample", lambda x: nn.Upsample()(x), "either a scale or a size"),
+    # reshaping
+    Case("12 >> reshape([3, 2, 2])", lambda x: nn.Unflatten(1, (3, 2, 2))(x)),
+    Case("13 >> reshape([3, 2, 2])", lambda x: nn.Unflatten(1, (3, 2, 2))(x), "cannot hold"),
+    Case("3x2x2 >> reshape([-1, 6])", lambda x: x.reshape(2, -1, 6)),
+    Case("3x2x2 >> reshape([-1, 5])", lambda x: x.reshape(2, -1, 5), "cannot hold"),
+    Case("3x2x2 >> reshape([-1, -1, 6])", lambda x: x.reshape(2, -1, -1, 6), "only one size can be -1"),
+    # features and statistics
+    Case("4 >> linear(3)", lambda x: nn.Linear(4, 3)(x)),
+    Case("4x5x6 >> linear(3)", lambda x: nn.Linear(4, 3)(x), "works on a flat vector"),
+    Case("4x1x2 >> instance_norm", lambda x: nn.InstanceNorm2d(4)(x)),
+    Case("4x1x1 >> instance_norm", lambda x: nn.InstanceNorm2d(4)(x), "more than one position"),
+    Case("4x2 >> local_response_norm(2)", lambda x: nn.LocalResponseNorm(2)(x)),
+    Case("4 >> local_response_norm(2)", lambda x: nn.LocalResponseNorm(2)(x), "flat vector"),
+    Case("4 >> dropout(1)", lambda x: nn.Dropout(1)(x)),
+    Case("4 >> dropout(1.1)", lambda x: nn.Dropout(1.1)(x), "not a probability"),
+    Case("4 >> dropout(-0.1)", lambda x: nn.Dropout(-0.1)(x), "not a probability"),
+    # merges
+    Case("3x4x4, 5x4x4 >> concat", lambda *xs: torch.cat(xs, 1)),
+    Case("3x4x4, 5x4x3 >> concat", lambda *xs: torch.cat(xs, 1), "only channels can differ"),
+    Case("3x4x1, 5x4x4 >> concat", lambda *xs: torch.cat(xs, 1), "only channels can differ"),
+    Case("3x4x4, 3x4 >> concat", lambda *xs: torch.cat(xs, 1), "only channels can differ"),
+    Case("3x4x4, 3x1x4 >> add", lambda x, y: x + y),
+    Case("3x4x4, 3x2x4 >> add", lambda x, y: x + y, "height (4 and 2)"),
+    Case("3x4x4, 2x4x4 >> multiply", lambda x, y: x * y, "channels (3 and 2)"),
+    Case("3x4x4, 1x4x4, 3x1x5 >> multiply", lambda x, y, z: x * y * z, "width (4 and 5)"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.text)
+def test_both_refuse_or_neither(case: Case) -> None:
+    """Archlens and torch draw the line at the same place."""
+    inputs = tuple(map(read_shape, case.text.partition(" >> ")[0].split(", ")))
+    tensors = batch(2, inputs)
+    if case.refusal:
+        with pytest.raises((RuntimeError, ValueError, IndexError, TypeError)):
+            case.torch(*tensors)
+        with pytest.raises((archlens.SpecError, Misfit)) as caught:
+            example(case.text)
+        assert case.refusal in str(caught.value)
+    else:
+        assert example(case.text).facts.shape == case.torch(*tensors).shape[1:]

@@ -1,0 +1,127 @@
+"""Every block of the documentation runs: specs are written, commands and Python give the output shown.
+
+``pytest --update`` writes the real output into the pages; read the difference before it is committed.
+"""
+
+from __future__ import annotations
+
+import doctest
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import archlens
+from archlens.views import json as network_json
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md"]
+
+#: Fences whose content is shown and run elsewhere: the commands of set-up are those that CI runs.
+SHOWN = {"sh", "json"}
+
+
+class Fence(NamedTuple):
+    language: str
+    text: str
+    start: int  # of the text in the page
+    line: int
+
+
+def fences(page: Path) -> list[Fence]:
+    text = page.read_text("utf-8")
+    found = re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Fence(m[1], m[2], m.start(2), text.count("\n", 0, m.start()) + 1) for m in found]
+
+
+def run(command: str, folder: Path) -> str:
+    """What a command prints, standard output first, as a terminal without colours would show it."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    result = subprocess.run(
+        command, shell=True, cwd=folder, capture_output=True, text=True, env=environment, timeout=60
+    )
+    return result.stdout + result.stderr
+
+
+def session(text: str, folder: Path) -> str:
+    """A console block as it really goes: each ``$`` command followed by its output."""
+    commands = [line[2:] for line in text.split("\n") if line.startswith("$ ")]
+    shown = []
+    for command in commands:
+        output = run(command, folder).rstrip("\n")
+        shown.append(f"$ {command}\n{output}\n" if output else f"$ {command}\n")
+    return "\n".join(shown)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = page.read_text("utf-8")
+    names: dict[str, object] = {}
+    checked = 0
+    for fence in fences(page):
+        where = f"{page.name}:{fence.line}"
+        if fence.language == "yaml":
+            name = re.match(r"# (\S+\.ya?ml)\n", fence.text)
+            assert name, f"{where}: a spec says its file name in its first line"
+            (tmp_path / name[1]).write_text(fence.text, "utf-8")
+        elif fence.language == "console":
+            real = session(fence.text, tmp_path)
+            if update and real != fence.text:
+                text = text.replace(f"```console\n{fence.text}```", f"```console\n{real}```")
+                page.write_text(text, "utf-8")
+            else:
+                assert real == fence.text, where
+            checked += 1
+        elif fence.language == "python":
+            test = doctest.DocTestParser().get_doctest(fence.text, names, where, page.name, fence.line)
+            report: list[str] = []
+            runner = doctest.DocTestRunner(verbose=False)
+            runner.run(test, out=report.append, clear_globs=False)
+            names = test.globs
+            assert not report, "".join(report)
+            checked += 1
+        else:
+            assert fence.language in SHOWN, f"{where}: nothing runs a block of {fence.language}"
+    assert checked
+
+
+def test_set_up_is_what_ci_runs() -> None:
+    """The two commands of the README stand in ``.ci/run`` and in the workflow to the letter."""
+    commands = [line for f in fences(PAGES[0]) if f.language == "sh" for line in f.text.strip().split("\n")]
+    assert commands[:2] == ["pip install . && archlens shapes lenet5", "pip install '.[test]' && pytest"]
+    for place in (".ci/run", ".github/workflows/ci.yml"):
+        text = (ROOT / place).read_text("utf-8")
+        for command in commands[:2]:
+            assert command in text, place
+
+
+def test_nobody_is_sent_to_the_other_package() -> None:
+    """``archlens`` on PyPI is an unrelated tool."""
+    for path in [*PAGES, *ROOT.glob("archlens/**/*.py")]:
+        assert not re.search(r"pip install ['\"]?archlens(?!-nn)", path.read_text("utf-8")), path
+
+
+def test_json_block_names_what_there_is() -> None:
+    """The documented form of the JSON has the keys of the real one."""
+    (block,) = (f for f in fences(PAGES[0]) if f.language == "json")
+    documented = json.loads(block.text)
+    real = json.loads(network_json.to_json(archlens.load("lenet5")))
+    assert documented["schema"] == network_json.SCHEMA == real["schema"]
+    assert documented.keys() == real.keys()
+    assert documented["layers"][0] == real["layers"][0]
+    assert documented["totals"] == real["totals"]
+
+
+def test_version_and_python() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["name"] == "archlens-nn"
+    assert project["requires-python"] == ">=3.11"
+    assert not any(d.startswith(("torch", "numpy", "networkx")) for d in project["dependencies"])

@@ -1,0 +1,229 @@
+"""The output forms: golden files, each with a meaning checked on it, and what must hold for any network."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+import json as json_module
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import archlens
+from archlens.network import Network
+from archlens.views import csv, explanation, html, json, markdown, table
+from archlens.views.columns import COLUMNS, choose
+from archlens.views.rows import Row, rows_of
+
+GOLDEN = Path(__file__).parent / "golden"
+
+NAMES = [
+    "lenet5",
+    "lenet5_1998",
+    "alexnet_2012",
+    "vgg16",
+    "googlenet",
+    "googlenet_2014",
+    "resnet50",
+    "mobilenet_v1",
+]
+
+
+def numbers(text: str, column: int) -> list[int]:
+    """One column of counts of a plain or Markdown table, read from the right; brackets are left out."""
+    found = []
+    for line in text.splitlines():
+        cells = [cell.strip(" *") for cell in re.split(r" *\| *" if "|" in line else "  +", line.strip(" |"))]
+        if (
+            len(cells) > 2
+            and re.fullmatch(r"[\d,]+", cells[column])
+            and re.fullmatch(r"\(?[\d,]+\)?", cells[-1])
+        ):
+            found.append(int(cells[column].replace(",", "")))
+    return found
+
+
+def adds_up(text: str) -> None:
+    """In a table the numbers of a column add up to the total beneath it."""
+    for column in (-2, -1):
+        *parts, total = numbers(text, column)
+        assert parts
+        assert sum(parts) == total
+
+
+def csv_adds_up(text: str) -> None:
+    rows = list(csv_module.DictReader(io.StringIO(text)))
+    assert sum(int(row["params"]) for row in rows) == 61_100_840  # torchvision's num_params
+    assert sum(int(row["macs"]) for row in rows) == 714_188_480
+
+
+def json_adds_up(text: str) -> None:
+    data = json_module.loads(text)
+    for key in ("params", "macs"):
+        assert sum(layer[key] for layer in data["layers"]) == data["totals"][key]
+
+
+def sizes_hold(text: str) -> None:
+    """Every printed formula comes out as it says."""
+    found = re.findall(r"\((\d+) \+ 2\*(\d+) - (\d+)\)/(\d+) \+ 1 = (\d+)$", text, re.MULTILINE)
+    assert found
+    for n, p, f, s, out in (map(int, groups) for groups in found):
+        assert (n + 2 * p - f) / s + 1 == out
+
+
+CASES: dict[str, tuple[Callable[[], str], Callable[[str], None]]] = {
+    "lenet5.txt": (lambda: str(archlens.load("lenet5")), adds_up),
+    "lenet5_1998.md": (lambda: markdown_of("lenet5_1998"), adds_up),
+    "googlenet_2014_depth1.txt": (lambda: table_of("googlenet_2014", depth=1), adds_up),
+    "resnet50_folded.txt": (lambda: table_of("resnet50", depth=2, fold=True), adds_up),
+    "resnet50_all_folded.txt": (lambda: table_of("resnet50", fold=True), adds_up),
+    "vgg16_narrow.txt": (lambda: table_of("vgg16", width=72), adds_up),
+    "alexnet.csv": (lambda: csv.to_csv(rows_of(archlens.load("alexnet"))), csv_adds_up),
+    "lenet5.json": (lambda: json.to_json(archlens.load("lenet5")), json_adds_up),
+    "lenet5.html": (lambda: html.to_table(archlens.load("lenet5")), lambda text: None),
+    "explain_alexnet_2012.txt": (lambda: explained("alexnet_2012"), sizes_hold),
+}
+
+
+def table_of(name: str, depth: int | None = None, fold: bool = False, width: int | None = None) -> str:
+    network = archlens.load(name)
+    return table.to_table(network, rows_of(network, depth, fold), width=width)
+
+
+def markdown_of(name: str) -> str:
+    network = archlens.load(name)
+    return markdown.to_markdown(network, rows_of(network))
+
+
+def explained(name: str) -> str:
+    network = archlens.load(name)
+    return explanation.to_text(network, network.layers)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_golden(name: str, update: bool) -> None:
+    make, check = CASES[name]
+    text = make()
+    check(text)
+    if update:
+        (GOLDEN / name).write_text(text + "\n", "utf-8")
+    assert text + "\n" == (GOLDEN / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("depth", [None, 1, 2, 3])
+@pytest.mark.parametrize("fold", [False, True])
+def test_rows_add_up_to_the_totals(name: str, depth: int | None, fold: bool) -> None:
+    """However scopes and repeats are folded, nothing is lost and nothing counted twice."""
+    network = archlens.load(name)
+    rows = rows_of(network, depth, fold)
+    assert sum(row.params for row in rows) == network.params
+    assert sum(row.macs for row in rows if not row.training) == network.macs
+    assert sum(row.repeats * len(row.layers) for row in rows) == len(network.layers)
+
+
+def test_identical_blocks_fold_and_different_ones_do_not() -> None:
+    """ResNet-50 has 3, 4, 6 and 3 blocks a stage, of which each first one has a projection."""
+    rows = rows_of(archlens.load("resnet50"), depth=2, fold=True)
+    folded = {row.name: row.repeats for row in rows if row.repeats > 1}
+    assert folded == {"layer1.1..2": 2, "layer2.1..3": 3, "layer3.1..5": 5, "layer4.1..2": 2}
+
+
+def test_blocks_that_differ_in_wiring_alone_do_not_fold() -> None:
+    """The same ops and shapes, but the second block reads the first one's inside."""
+    network = archlens.loads(
+        """
+input: 4x8x8
+layers:
+  - a: [one: "conv(4, 3, padding=1)", two: "conv(4, 3, padding=1)"]
+  - b: [one: "conv(4, 3, padding=1)", two: "conv(4, 3, padding=1)"]
+  - c: [one: "conv(4, 3, padding=1)", ref(one), two: "conv(4, 3, padding=1)"]
+  - d: [one: "conv(4, 3, padding=1)", ref("c.one"), two: "conv(4, 3, padding=1)"]
+"""
+    )
+    assert [(row.name, row.repeats) for row in rows_of(network, 1, fold=True)] == [("a..c", 3), ("d", 1)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 160])
+def test_tables_fit_the_width(name: str, width: int) -> None:
+    """No line is longer than the terminal; numbers are never cut or wrapped."""
+    network = archlens.load(name)
+    text = table.to_table(network, rows_of(network, depth=2), width=width)
+    assert max(map(len, text.splitlines())) <= max(width, 48)
+    assert f"{network.macs:,}" in text
+    assert f"{network.params:,}" in text
+
+
+def test_columns() -> None:
+    network = archlens.load("lenet5")
+    assert choose("layer, MACs") == ("layer", "macs")
+    text = table.to_table(network, rows_of(network), columns=choose("layer,from,input,family,weights,output"))
+    assert "C3" in text
+    assert "S2" in text
+    assert "weight 16x6x5x5, bias 16" in text
+    with pytest.raises(archlens.UsageError, match="no column parms") as caught:
+        choose("layer,parms")
+    assert caught.value.diagnostic.help == "did you mean params?"
+    with pytest.raises(archlens.UsageError, match="no column is named"):
+        choose(" , ")
+
+
+def test_every_column_has_text_and_value() -> None:
+    row = rows_of(archlens.load("resnet50"))[0]
+    scope = rows_of(archlens.load("resnet50"), depth=1)[4]
+    assert isinstance(scope, Row)
+    for column in COLUMNS.values():
+        assert isinstance(column.text(row), str)
+        assert isinstance(column.text(scope), str)
+        assert isinstance(column.value(row), str | int)
+
+
+def test_hostile_names_are_escaped() -> None:
+    """No name or title can steer a terminal, a page or a Markdown table."""
+    network = archlens.loads(
+        "title: \"<b>x|y\\e[31m\"\ninput: 3x8x8\nlayers:\n  - '<script>|': conv(4, 3)\n  - '`a`': relu\n"
+    )
+    assert "<script>" not in html.to_table(network)
+    assert "&lt;script&gt;" in html.to_table(network)
+    assert "\x1b" not in str(network) + html.to_table(network) + markdown_text(network)
+    assert "\\<script\\>\\|" in markdown_text(network)
+    assert json_module.loads(json.to_json(network))["layers"][0]["name"] == "<script>|"
+
+
+def markdown_text(network: Network) -> str:
+    return markdown.to_markdown(network, rows_of(network))
+
+
+def test_json_of_several_inputs_and_training_heads() -> None:
+    network = archlens.loads(
+        """
+input: {image: 3x8x8, depth: 1x8x8}
+layers:
+  - concat: [ref(image), ref(depth)]
+  - conv: conv(2, 1)
+outputs:
+  aux: {training: 'conv(5, 1)'}
+"""
+    )
+    data = json_module.loads(json.to_json(network))
+    assert data["input"] == {"image": [3, 8, 8], "depth": [1, 8, 8]}
+    assert data["outputs"] == {"output": "conv", "aux": "aux"}
+    assert data["layers"][0]["inputs"] == ["image", "depth"]
+    # by hand: 4 channels to 2 with a bias, and the head from 2 channels to 5
+    assert data["totals"] == {"params": (4 * 2 + 2) + (2 * 5 + 5), "macs": 64 * 8, "training_macs": 64 * 10}
+    assert [layer.get("training", False) for layer in data["layers"]] == [False, False, True]
+    assert "(640)" in str(network)
+
+
+def test_a_long_network_shows_itself_folded() -> None:
+    assert len(str(archlens.load("resnet152")).splitlines()) < 90
+    assert len(str(archlens.load("vgg16")).splitlines()) > 40
+
+
+def test_network_in_a_notebook() -> None:
+    text = archlens.load("lenet5")._repr_html_()
+    assert text.count("<tr>") == 12 + 2
+    assert '<td style="text-align: right">61,706</td>' in text

@@ -1,0 +1,218 @@
+"""``Facts.torch`` made runnable: what an op says of itself in torch, as something that takes tensors.
+
+A reading of its own, for the tests: it shares nothing with what archlens builds. ``archlens.*``, which torch
+has no module for, is put together here from torch's primitives, in the most literal way.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import reduce
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from archlens.network import Network
+from archlens.ops import Call
+
+Sides = tuple[tuple[int, int], ...]
+
+
+def runnable(call: Call) -> Any:
+    """The module or function of a call: it takes the input tensors, batch first."""
+    library, _, name = call.target.rpartition(".")
+    if library == "nn":
+        return getattr(nn, name)(*call.args, **call.kwargs)
+    if library == "archlens":
+        stem, axes = (name[:-2], (int(name[-2]),)) if name[-2:] in ("1d", "2d", "3d") else (name, ())
+        return OWN[stem](*axes, *call.args, **call.kwargs)
+    functions: dict[str, Callable[..., Tensor]] = {
+        "torch.cat": lambda *xs: torch.cat(xs, *call.args, **call.kwargs),
+        "torch.reshape": lambda x: torch.reshape(x, *call.args, **call.kwargs),
+        "operator.add": lambda *xs: reduce(operator.add, xs),
+        "operator.mul": lambda *xs: reduce(operator.mul, xs),
+    }
+    return functions[call.target]
+
+
+def run(network: Network, device: str = "cpu") -> dict[str, Tensor]:
+    """The output of every layer, on a batch of 2 with random numbers."""
+    with torch.device(device):
+        outputs = {name: torch.rand(2, *shape) for name, shape in network.inputs.items()}
+        for layer in network:
+            function = runnable(layer.facts.torch)
+            if isinstance(function, nn.Module):
+                function.eval()
+            outputs[layer.name] = function(*(outputs[name] for name in layer.inputs))
+    return outputs
+
+
+def flat(sides: Sides) -> list[int]:
+    """Padding as ``F.pad`` takes it: before and after, the last axis first."""
+    return [side for pair in reversed(sides) for side in pair]
+
+
+def each(value: Any, axes: int) -> tuple[Any, ...]:
+    """A value for each axis, from one for all."""
+    return value if isinstance(value, tuple) else (value,) * axes
+
+
+def conv(axes: int, *args: Any, padding: Sides, **kwargs: Any) -> nn.Module:
+    """A convolution that pads each side by itself."""
+    base: Any = getattr(nn, f"Conv{axes}d")
+
+    class Conv(base):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(F.pad(x, flat(padding)))
+
+    return Conv(*args, **kwargs)
+
+
+def conv_transpose(axes: int, *args: Any, padding: Sides, **kwargs: Any) -> nn.Module:
+    """A transposed convolution whose output is cut at each side by itself; below 0 it is lengthened."""
+    base: Any = getattr(nn, f"ConvTranspose{axes}d")
+    function = getattr(F, f"conv_transpose{axes}d")
+
+    class ConvTranspose(base):
+        def forward(self, x: Tensor) -> Tensor:
+            full = function(x, self.weight, None, self.stride, 0, 0, self.groups, self.dilation)
+            cut = F.pad(full, [-side for side in flat(padding)])
+            return cut if self.bias is None else cut + self.bias.view(-1, *(1,) * axes)
+
+    return ConvTranspose(*args, **kwargs)
+
+
+def pool(
+    name: str,
+    axes: int,
+    kernel: Any,
+    *,
+    padding: Sides,
+    stride: Any = None,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Callable[[Tensor], Tensor]:
+    """Pooling that pads each side by itself."""
+    kernels, dilations = each(kernel, axes), each(dilation, axes)
+    strides = kernels if stride is None else each(stride, axes)
+
+    def end(n: int, axis: int) -> int:
+        """Positions after the input that the windows reach; with ``ceil_mode`` some are not padding."""
+        before, after = padding[axis]
+        if not ceil_mode:
+            return after
+        windows, extent = 1, dilations[axis] * (kernels[axis] - 1) + 1
+        while (windows - 1) * strides[axis] + extent < before + n + after:
+            if windows * strides[axis] >= before + n:
+                break  # the next one would start after the input
+            windows += 1
+        return (windows - 1) * strides[axis] + extent - before - n
+
+    def padded(x: Tensor, value: float, beyond: float) -> Tensor:
+        x = F.pad(x, flat(padding), value=value)
+        sizes = [x.shape[2 + axis] - sum(padding[axis]) for axis in range(axes)]
+        more = tuple((0, end(n, axis) - padding[axis][1]) for axis, n in enumerate(sizes))
+        return F.pad(x, flat(more), value=beyond)
+
+    def largest(x: Tensor) -> Tensor:
+        function = getattr(F, f"max_pool{axes}d")
+        return function(padded(x, -torch.inf, -torch.inf), kernels, strides, 0, dilations)
+
+    def mean(x: Tensor) -> Tensor:
+        function = getattr(F, f"avg_pool{axes}d")
+        counted = padded(torch.ones_like(x), 1.0 if count_include_pad else 0.0, 0.0)
+        return function(padded(x, 0.0, 0.0), kernels, strides) / function(counted, kernels, strides)
+
+    return {"max": largest, "avg": mean}[name]
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm over the channels, at each position."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Subsample(nn.Module):
+    """LeNet-5's pooling: the sum of a window, scaled and shifted channel by channel."""
+
+    def __init__(self, channels: int, kernel: Any) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(channels))
+        self.bias = nn.Parameter(torch.rand(channels))
+        self.kernel = kernel
+
+    def forward(self, x: Tensor) -> Tensor:
+        axes = x.dim() - 2
+        kernel = each(self.kernel, axes)
+        total = getattr(F, f"avg_pool{axes}d")(x, kernel) * prod(kernel)
+        return total * self.weight.view(-1, *(1,) * axes) + self.bias.view(-1, *(1,) * axes)
+
+
+class ConvMap(nn.Module):
+    """A convolution with a connection table, as a dense one whose other kernels are zero."""
+
+    def __init__(
+        self,
+        channels: int,
+        connections: tuple[tuple[int, ...], ...],
+        kernel: tuple[int, ...],
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.pairs = [(out, i) for out, row in enumerate(connections) for i in row]
+        self.dense_shape = (len(connections), channels, *kernel)
+        self.weight = nn.Parameter(torch.rand(len(self.pairs), *kernel))
+        self.bias = nn.Parameter(torch.rand(len(connections))) if bias else None
+
+    def dense(self) -> Tensor:
+        """The weight of the dense convolution: C_out, C_in, *kernel."""
+        weight = self.weight.new_zeros(self.dense_shape)
+        for kernel, (out, i) in zip(self.weight, self.pairs, strict=True):
+            weight[out, i] = kernel
+        return weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return getattr(F, f"conv{x.dim() - 2}d")(x, self.dense(), self.bias)
+
+
+class RBF(nn.Module):
+    """Squared distances to fixed centres."""
+
+    def __init__(self, channels: int, features: int) -> None:
+        super().__init__()
+        self.register_buffer("centres", torch.rand(features, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x[:, None] - self.centres) ** 2).sum(2)
+
+
+def crop(starts: tuple[int, ...], sizes: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    """The part of a map that starts there and has those sizes."""
+    parts = tuple(slice(start, start + size) for start, size in zip(starts, sizes, strict=True))
+    return lambda x: x[(..., *parts)]
+
+
+def part(axis: int, start: int, stop: int, step: int) -> Callable[[Tensor], Tensor]:
+    """Some positions of one axis, counted with the batch."""
+    return lambda x: x[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+#: What ``archlens.*`` stands for; those whose name ends in their number of axes take it first.
+OWN: dict[str, Callable[..., Any]] = {
+    "Conv": conv,
+    "ConvTranspose": conv_transpose,
+    "MaxPool": lambda *args, **kwargs: pool("max", *args, **kwargs),
+    "AvgPool": lambda *args, **kwargs: pool("avg", *args, **kwargs),
+    "ChannelNorm": ChannelNorm,
+    "Subsample": Subsample,
+    "ConvMap": ConvMap,
+    "RBF": RBF,
+    "crop": crop,
+    "slice": part,
+}
