@@ -27,6 +27,7 @@ __all__ = [
     "Span",
     "SpecError",
     "UsageError",
+    "build",
     "load",
     "loads",
     "names",
@@ -66,6 +67,22 @@ def loads(text: str, /, *, variant: str = "", input: Any = None, **values: Any) 
     if variant and variant not in spec.variants:
         raise _no_variant(variant, spec.variants)
     return elaborate(spec, variant, input=input, values=values)
+
+
+def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:
+    """A torch module of a network; its state dict has the spec's names for keys.
+
+    A door to :func:`archlens.backends.torch_module.build`, which says more.
+
+    Raises:
+        UsageError: torch is not installed.
+    """
+    from .backends import require_torch
+
+    require_torch()
+    from .backends.torch_module import build
+
+    return build(network, device=device, dtype=dtype)
 
 
 def _no_variant(variant: str, variants: Mapping[str, Any]) -> UsageError:

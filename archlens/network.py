@@ -84,7 +84,7 @@ class Network:
     #: Input shapes by name, without the batch; a single one is called ``input``.
     inputs: Mapping[str, Shape]
     layers: tuple[Layer, ...]
-    #: The layer (or input) that each output comes from; the main one is called ``output``.
+    #: The layer (or input) that each output comes from; the main one is called ``out``.
     outputs: Mapping[str, str]
     #: The block that each scope was made by; only scopes that a block made.
     blocks: Mapping[str, str]
@@ -106,7 +106,7 @@ class Network:
     @property
     def output(self) -> Shape:
         """The shape of its main output."""
-        return self.shape_of(self.outputs["output"])
+        return self.shape_of(self.outputs["out"])
 
     @cached_property
     def params(self) -> int:

@@ -205,14 +205,18 @@ def part(axis: int, start: int, stop: int, step: int) -> Callable[[Tensor], Tens
 
 #: What ``archlens.*`` stands for; those whose name ends in their number of axes take it first.
 OWN: dict[str, Callable[..., Any]] = {
-    "Conv": conv,
-    "ConvTranspose": conv_transpose,
-    "MaxPool": lambda *args, **kwargs: pool("max", *args, **kwargs),
-    "AvgPool": lambda *args, **kwargs: pool("avg", *args, **kwargs),
+    "PaddedConv": conv,
+    "CroppedConvTranspose": conv_transpose,
+    "PaddedMaxPool": lambda *args, padding, **kwargs: pool(
+        "max", len(padding), *args, padding=padding, **kwargs
+    ),
+    "PaddedAvgPool": lambda *args, padding, **kwargs: pool(
+        "avg", len(padding), *args, padding=padding, **kwargs
+    ),
     "ChannelNorm": ChannelNorm,
     "Subsample": Subsample,
     "ConvMap": ConvMap,
     "RBF": RBF,
     "crop": crop,
-    "slice": part,
+    "take": part,
 }

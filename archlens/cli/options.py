@@ -24,17 +24,21 @@ def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def network_argument(function: F) -> F:
     """NAME, --input and --set: which network, on what input, with which params."""
+    return click.argument("name", shell_complete=complete_names)(network_options(function))
+
+
+def network_options(function: F) -> F:
+    """--input and --set: on what input, with which params."""
     function = click.option(
         "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."
     )(function)
-    function = click.option(
+    return click.option(
         "--input",
         "inputs",
         multiple=True,
         metavar="[INPUT=]CxHxW",
         help="Another input shape, without the batch.",
     )(function)
-    return click.argument("name", shell_complete=complete_names)(function)
 
 
 def output_option(function: F) -> F:

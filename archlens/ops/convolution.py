@@ -169,25 +169,26 @@ def _kernels(facts: Facts, kernels: str, kernel: tuple[int, ...], shared: str = 
 
 
 def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...]) -> Call:
-    """Torch pads both sides alike; ``archlens.Conv*d`` is the same module that pads them apart."""
-    library = "nn"
+    """Torch pads both sides alike; ``archlens.PaddedConv*d`` is the same module that pads them apart."""
+    name = "nn.Conv"
     padding = op.padding
     if type(padding) is not int:
-        even = all([w.before == w.after for w in windows])
-        library = "nn" if even else "archlens"
+        even = all(w.before == w.after for w in windows)
+        name = "nn.Conv" if even else "archlens.PaddedConv"
         padding = shortest(tuple([w.before if even else (w.before, w.after) for w in windows]))
-    return Call(f"{library}.Conv{len(windows)}d", (x.channels, op.channels, op.kernel), _kwargs(op, padding))
+    return Call(f"{name}{len(windows)}d", (x.channels, op.channels, op.kernel), _kwargs(op, padding))
 
 
 def _torch_transposed(op: ConvTranspose, x: Shape, windows: tuple[Window, ...]) -> Call:
     """Torch crops both sides alike and gives a few positions back at the end; else it is archlens' own."""
     spare = tuple(w.before - w.after for w in windows)
-    library, kwargs = "nn", _kwargs(op, shortest(tuple(w.before for w in windows)))
+    name, kwargs = "nn.ConvTranspose", _kwargs(op, shortest(tuple(w.before for w in windows)))
     if not all(0 <= o < max(w.stride, w.dilation) for o, w in zip(spare, windows, strict=True)):
-        library, kwargs = "archlens", _kwargs(op, tuple((w.before, w.after) for w in windows))
+        name = "archlens.CroppedConvTranspose"
+        kwargs = _kwargs(op, tuple((w.before, w.after) for w in windows))
     elif any(spare):
         kwargs["output_padding"] = shortest(spare)
-    return Call(f"{library}.ConvTranspose{len(windows)}d", (x.channels, op.channels, op.kernel), kwargs)
+    return Call(f"{name}{len(windows)}d", (x.channels, op.channels, op.kernel), kwargs)
 
 
 def _kwargs(op: Conv | ConvTranspose, padding: Any) -> dict[str, Any]:

@@ -41,14 +41,17 @@ class _Sliding(Op, family="pooling"):
         kwargs: dict[str, Any] = {}
         if stride != kernel:
             kwargs["stride"] = shortest(stride)
-        # "same" may pad a dilated window by more than half of its kernel, which torch does not
+        # "same" may pad a dilated window by more than half of its kernel, which torch does not; and its
+        # AvgPool3d takes no map that is smaller than the kernel, padded or not
         even = all(w.before == w.after <= w.kernel // 2 for w in windows)
+        if name == "Avg" and len(windows) == 3:
+            even = even and all(n >= w.kernel for n, w in zip(x.spatial, windows, strict=True))
         if even and any(w.before for w in windows):
             kwargs["padding"] = shortest(tuple(w.before for w in windows))
         elif not even:
             kwargs["padding"] = tuple((w.before, w.after) for w in windows)
-        library = "nn" if even else "archlens"
-        return Call(f"{library}.{name}Pool{len(windows)}d", (shortest(kernel),), kwargs | further)
+        target = f"nn.{name}Pool{len(windows)}d" if even else f"archlens.Padded{name}Pool"
+        return Call(target, (shortest(kernel),), kwargs | further)
 
 
 class MaxPool(_Sliding, kind="max_pool"):

@@ -182,7 +182,7 @@ class Slice(Op, kind="slice", family="reshape"):
             last = start + (size - 1) * step
             windows[axis - 1] = Window(1, step, -start, -(x[axis] - 1 - last))
         shape = Shape((*x[:axis], size, *x[axis + 1 :]))
-        return _moved(shape, tuple(windows), Call("archlens.slice", (axis + 1, start, stop, step)))
+        return _moved(shape, tuple(windows), Call("archlens.take", (axis + 1, start, stop, step)))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         axis = ("channels", *inputs[0].axes).index(self.axis)

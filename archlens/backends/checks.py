@@ -1,0 +1,51 @@
+"""What a verification found: records that need no torch to be read, shown or compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
+
+#: What is checked, in the order in which it is reported.
+CHECKS = ("shape", "weights", "macs", "total")
+
+
+class Check(NamedTuple):
+    """One comparison: what archlens says, what was found, and how that came out."""
+
+    layer: str
+    what: str
+    status: str
+    says: str
+    found: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All comparisons of one network, and where they were made."""
+
+    name: str
+    title: str
+    device: str
+    torch: str
+    #: fvcore's version; empty where it is not installed.
+    fvcore: str
+    batch: int
+    checks: tuple[Check, ...]
+    #: Operators that fvcore met and does not count.
+    uncounted: tuple[str, ...]
+    #: Seconds of one forward pass; none on the meta device.
+    seconds: float | None
+    #: The most bytes that CUDA had allocated during it; none elsewhere.
+    peak_bytes: int | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether no comparison failed."""
+        return not any(check.status == FAILED for check in self.checks)
+
+    def of(self, what: str) -> list[Check]:
+        """The comparisons of one kind."""
+        return [check for check in self.checks if check.what == what]

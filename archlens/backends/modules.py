@@ -1,0 +1,208 @@
+"""What torch has no module for, as modules: the targets ``archlens.*`` of an op's ``torch`` call.
+
+Each is plain torch, so that its source can be printed into a file that knows nothing of archlens. This
+file imports torch at its top because it defines modules; only what has asked for torch imports it.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+
+def pad_sides(x: Tensor, sides: Any, value: float = 0.0) -> Tensor:
+    """Pad each side of each spatial axis by an amount of its own; a negative amount cuts."""
+    return F.pad(x, [side for pair in reversed(sides) for side in pair], value=value)
+
+
+class Padded(nn.Module):
+    """Pads each side of its input by an amount of its own, then does what the class beside it does."""
+
+    def __init__(self, *args: Any, padding: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sides = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(pad_sides(x, self.sides))  # type: ignore[no-any-return]
+
+
+class PaddedConv1d(Padded, nn.Conv1d):
+    """A convolution with its own padding before and after."""
+
+
+class PaddedConv2d(Padded, nn.Conv2d):
+    """A convolution with its own padding on each side."""
+
+
+class PaddedConv3d(Padded, nn.Conv3d):
+    """A convolution with its own padding on each side."""
+
+
+class Cropped(nn.Module):
+    """Does what the class beside it does, then cuts each side of the output by an amount of its own."""
+
+    def __init__(self, *args: Any, padding: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sides = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        full = super().forward(x)
+        return pad_sides(full, [(-before, -after) for before, after in self.sides])
+
+
+class CroppedConvTranspose1d(Cropped, nn.ConvTranspose1d):  # type: ignore[misc]
+    """A transposed convolution whose output is cut by its own amount before and after."""
+
+
+class CroppedConvTranspose2d(Cropped, nn.ConvTranspose2d):  # type: ignore[misc]
+    """A transposed convolution whose output is cut by its own amount on each side."""
+
+
+class CroppedConvTranspose3d(Cropped, nn.ConvTranspose3d):  # type: ignore[misc]
+    """A transposed convolution whose output is cut by its own amount on each side."""
+
+
+class PaddedPool(nn.Module):
+    """Pooling with its own padding on each side.
+
+    With ``ceil_mode`` the last windows may reach beyond the padding, but none may start there.
+    """
+
+    def __init__(
+        self,
+        kernel: Any,
+        *,
+        padding: Any,
+        stride: Any = None,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__()
+        axes = len(padding)
+        self.kernel = kernel if isinstance(kernel, tuple) else (kernel,) * axes
+        self.stride = (
+            self.kernel if stride is None else stride if isinstance(stride, tuple) else (stride,) * axes
+        )
+        self.dilation = dilation if isinstance(dilation, tuple) else (dilation,) * axes
+        self.sides = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+
+    def beyond(self, x: Tensor) -> list[tuple[int, int]]:
+        """How far the last windows reach beyond the padding, for each axis."""
+        reached = []
+        for axis, (before, after) in enumerate(self.sides):
+            n, s = x.shape[2 + axis], self.stride[axis]
+            room = n + before + after - self.dilation[axis] * (self.kernel[axis] - 1) - 1
+            steps = -(-room // s) if self.ceil_mode else room // s
+            if self.ceil_mode and steps * s >= n + before:
+                steps -= 1
+            reached.append((0, max(steps * s - room, 0)))
+        return reached
+
+    def extra_repr(self) -> str:
+        return f"{self.kernel}, stride={self.stride}, padding={self.sides}"
+
+
+class PaddedMaxPool(PaddedPool):
+    """Max pooling with its own padding on each side, over one to three axes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        pool: Any = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.dim() - 3]
+        beyond = self.beyond(x)
+        x = pad_sides(pad_sides(x, self.sides, -torch.inf), beyond, -torch.inf)
+        return pool(x, self.kernel, self.stride, 0, self.dilation)  # type: ignore[no-any-return]
+
+
+class PaddedAvgPool(PaddedPool):
+    """Average pooling with its own padding on each side, over one to three axes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        pool: Any = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.dim() - 3]
+        beyond = self.beyond(x)
+        counted = torch.ones_like(x[:1, :1])
+        counted = pad_sides(counted, self.sides, 1.0 if self.count_include_pad else 0.0)
+        share = pool(pad_sides(counted, beyond), self.kernel, self.stride)
+        total = pool(pad_sides(pad_sides(x, self.sides), beyond), self.kernel, self.stride)
+        return total / share  # type: ignore[no-any-return]
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalization over the channels, at each position of a map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Subsample(nn.Module):
+    """LeNet-5's trained subsampling: the sum of each window, times a coefficient, plus a bias."""
+
+    def __init__(self, channels: int, kernel: Any) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.weight = nn.Parameter(torch.full((channels,), 0.25))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        axes = x.dim() - 2
+        pool: Any = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[axes - 1]
+        kernel = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,) * axes
+        shape = (-1, *(1,) * axes)
+        total: Tensor = pool(x, kernel) * prod(kernel)
+        return total * self.weight.view(shape) + self.bias.view(shape)
+
+
+class ConvMap(nn.Module):
+    """A convolution in which each output channel reads only the input channels that a table lists.
+
+    Every listed pair is convolved with a kernel of its own, and the results of an output are added up.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, channels: int, connections: Any, kernel: Any, bias: bool = True) -> None:
+        super().__init__()
+        pairs = [(row, column) for row, columns in enumerate(connections) for column in columns]
+        self.outputs = len(connections)
+        self.register_buffer("rows", torch.tensor([row for row, _ in pairs]), persistent=False)
+        self.register_buffer("columns", torch.tensor([column for _, column in pairs]), persistent=False)
+        bound = (len(pairs) / self.outputs * prod(kernel)) ** -0.5
+        self.weight = nn.Parameter(torch.empty(len(pairs), *kernel).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(self.outputs).uniform_(-bound, bound)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        conv: Any = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
+        each: Tensor = conv(x[:, self.columns], self.weight.unsqueeze(1), groups=len(self.weight))
+        out = each.new_zeros(len(x), self.outputs, *each.shape[2:]).index_add(1, self.rows, each)
+        return out if self.bias is None else out + self.bias.view(-1, *(1,) * (x.dim() - 2))
+
+
+class RBF(nn.Module):
+    """The squared Euclidean distance of a vector to each of some fixed centres of -1 and 1."""
+
+    centres: Tensor
+
+    def __init__(self, channels: int, features: int) -> None:
+        super().__init__()
+        self.register_buffer("centres", torch.randint(0, 2, (features, channels)) * 2.0 - 1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.unsqueeze(1) - self.centres).square().sum(2)
+
+
+def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
+    """The part of a map that starts there and has those sizes."""
+    for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+        x = x.narrow(2 + axis, start, size)
+    return x
+
+
+def take(x: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor:
+    """Every ``step``-th position of an axis, which is counted with the batch."""
+    return x[(slice(None),) * axis + (slice(start, stop, step),)]

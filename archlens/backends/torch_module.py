@@ -1,0 +1,199 @@
+"""A network as a real ``torch.nn.Module`` whose state dict has the spec's names for keys."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Mapping
+from keyword import iskeyword
+from typing import Any, NamedTuple
+
+import torch
+from torch import fx, nn
+from torch.fx.graph import CodeGen, _format_target
+
+from ..network import Network
+from ..ops import Call
+from . import modules
+
+
+class Step(NamedTuple):
+    """One layer, as far as running it goes."""
+
+    name: str
+    call: Call
+    inputs: tuple[str, ...]
+    training: bool
+
+
+class Plan(NamedTuple):
+    """A network without its spec: plain values, so that a built module can be pickled."""
+
+    name: str
+    inputs: tuple[str, ...]
+    steps: tuple[Step, ...]
+    outputs: Mapping[str, str]
+
+
+def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = None) -> Built:
+    """A torch module of a network, with weights initialised as torch does by default.
+
+    Its submodules are the spec's scopes, so the keys of its state dict are the spec's names. It takes
+    the network's inputs in order, each with a batch axis before. One output comes out as a tensor,
+    several as a dict by name, the main one called ``out``; heads for training come out, and are run,
+    in training mode only.
+
+    Args:
+        network: what is built.
+        device: where the weights are made; ``"meta"`` makes none.
+        dtype: another type than torch's default.
+    """
+    plan = Plan(
+        network.name,
+        tuple(network.inputs),
+        tuple(Step(la.name, la.facts.torch, la.inputs, la.training) for la in network.layers),
+        dict(network.outputs),
+    )
+    root = nn.Module()
+    with torch.device(device if device is not None else torch.get_default_device()):
+        for step in plan.steps:
+            make = find(step.call)
+            if is_module(make):
+                _place(root, step.name, make(*step.call.args, **step.call.kwargs))
+    if dtype is not None:
+        root.to(dtype)
+    return Built(plan, root)
+
+
+def find(call: Call) -> Any:
+    """The class or function that a call names."""
+    library, _, name = call.target.rpartition(".")
+    if library == "archlens":
+        return getattr(modules, name)
+    home: Any = {"nn": nn, "torch": torch, "operator": operator}[library]
+    return getattr(home, name)
+
+
+def is_module(target: Any) -> bool:
+    """Whether a target is a module class, which is constructed first and then applied."""
+    return isinstance(target, type) and issubclass(target, nn.Module)
+
+
+def _place(root: nn.Module, name: str, module: nn.Module) -> None:
+    """Put a module at a path; not by ``add_module``, which refuses names such as ``train``."""
+    *scopes, last = name.split(".")
+    for scope in scopes:
+        found = root._modules.get(scope)
+        if found is None:
+            found = root._modules[scope] = nn.Module()
+        root = found
+    root._modules[last] = module
+
+
+class Built(fx.GraphModule):
+    """The module of a network: a graph of its layers over the tree of its scopes.
+
+    In training mode the graph has the heads for training, else it has not: they are not run and
+    thrown away, and an exported or compiled module is without them.
+    """
+
+    plan: Plan
+
+    def __init__(self, plan: Plan, root: nn.Module) -> None:
+        super().__init__(nn.Module(), fx.Graph(), plan.name if plan.name.isidentifier() else "Network")
+        self._modules.update(root._modules)
+        object.__setattr__(self, "plan", plan)  # a layer may have the name `plan`, or `graph`
+        self._draw(training=True)
+
+    def train(self, mode: bool = True) -> Built:
+        """Set training or evaluation mode, as for any module."""
+        changed = mode != self.training
+        super().train(mode)
+        if changed and any(step.training for step in self.plan.steps):
+            self._draw(training=mode)
+        return self
+
+    def _draw(self, *, training: bool) -> None:
+        """Set the graph of the layers that run in a mode; ``node.meta["layer"]`` names the layer."""
+        graph = fx.Graph()
+        graph.set_codegen(_SafeNames())
+        nodes = {name: graph.placeholder(_word(name)) for name in self.plan.inputs}
+        for step in self.plan.steps:
+            if training or not step.training:
+                node = _node(graph, step, [nodes[name] for name in step.inputs])
+                node.meta["layer"] = step.name
+                nodes[step.name] = node
+        found = {name: nodes[source] for name, source in self.plan.outputs.items() if source in nodes}
+        graph.output(found["out"] if len(found) == 1 else found)
+        vars(fx.GraphModule)["graph"].__set__(self, graph)
+
+    def complete(self) -> Built:
+        """The same module with all its heads, also in evaluation mode; weights are shared."""
+        made = copy.copy(self)
+        made._draw(training=True)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.plan, dict(self._modules), self.training)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Built:
+        return _restored(self.plan, copy.deepcopy(dict(self._modules), memo), self.training)
+
+    def __copy__(self) -> Built:
+        return _restored(self.plan, dict(self._modules), self.training)
+
+
+def _restored(plan: Plan, tree: dict[str, Any], training: bool) -> Built:
+    root = nn.Module()
+    root._modules.update(tree)
+    made = Built(plan, root)
+    if not training:
+        made.eval()
+    return made
+
+
+def _node(graph: fx.Graph, step: Step, inputs: list[fx.Node]) -> fx.Node:
+    """The node of one layer; a sum of more than two is a chain of them."""
+    target = find(step.call)
+    args, kwargs = step.call.args, dict(step.call.kwargs)
+    if is_module(target):
+        return graph.create_node("call_module", step.name, tuple(inputs), {}, _word(step.name))
+    if step.call.target == "torch.cat":
+        return graph.create_node("call_function", target, (inputs, *args), kwargs, _word(step.name))
+    node, *others = inputs
+    for other in others[:-1]:
+        node = graph.call_function(target, (node, other))
+    last = tuple(others[-1:])
+    return graph.create_node("call_function", target, (node, *last, *args), kwargs, _word(step.name))
+
+
+def _word(name: str) -> str:
+    """A name as Python takes it for a variable."""
+    word = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
+    return f"_{word}" if not word or word[0].isdigit() or iskeyword(word) or word == "self" else word
+
+
+class _SafeNames(CodeGen):
+    """Code that reaches submodules whose names are no attributes: keywords, quotes, ``train``.
+
+    A spec may name a layer anything, and the code of a graph is executed by Python: torch would paste
+    the name between quotes. Here such a name is looked up as the text that it is.
+    """
+
+    def _gen_python_code(self, nodes: Any, root_module: str, namespace: Any, **options: Any) -> Any:
+        code = super()._gen_python_code(nodes, root_module, namespace, **options)
+        for node in nodes:
+            if node.op == "call_module" and not all(map(_plain, node.target.split("."))):
+                path = "".join(f"._modules[{part!r}]" for part in node.target.split("."))
+                code.src = code.src.replace(
+                    f"{_format_target(root_module, node.target)}(", f"{root_module}{path}("
+                )
+        return code
+
+
+_TAKEN = frozenset({*dir(nn.Module()), *dir(fx.GraphModule), "plan", "graph", "meta", "shape_env"})
+
+
+def _plain(part: str) -> bool:
+    """Whether a part of a name can be reached as an attribute, or as torch quotes it."""
+    return not iskeyword(part) and part not in _TAKEN and not set(part) & {'"', "\\", "{", "}"}

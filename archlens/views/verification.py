@@ -1,0 +1,155 @@
+"""Verifications as a table, Markdown or JSON. Knows what was found, and not how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
+from ..errors import printable
+from . import grid
+from .markdown import escape
+
+SCHEMA = "archlens.verification/1"
+
+#: What is compared with what; stands under every table of it.
+CONVENTIONS = (
+    "Each number of passed checks stands before the number of those that apply.",
+    "shapes: every layer's output in a real forward pass.",
+    "weights: the parameters and buffers that torch made, by name and shape.",
+    "MACs: the convolutions and matrix products of every module, as fvcore counts the operators that ran.",
+    "total: the MACs of an inference, by torch.utils.flop_counter, which counts 2 for each.",
+)
+
+_TITLES = {"shape": "shapes", "weights": "weights", "macs": "MACs", "total": "total"}
+
+
+def to_table(found: Sequence[Verification], *, layers: bool) -> str:
+    """A line a network, then what failed; with ``layers`` every check of every layer."""
+    head = ["network", "layers", *_TITLES.values(), "verdict"]
+    rows = [_summary(one) for one in found]
+    right = [False, True, False, False, False, False, False]
+    lines = grid.plain(head, rows, right, grid.widths_of([head, *rows]))
+    if layers:
+        for one in found:
+            lines += ["", *_layers(one)]
+    for one in found:
+        lines += [f"{printable(one.name)}: {line}" for line in _failures(one)]
+    lines += ["", *_circumstances(found, timings=True), *CONVENTIONS]
+    return "\n".join(lines)
+
+
+def to_markdown(found: Sequence[Verification], *, timings: bool) -> str:
+    """A report: where it was made, a row a network, and what each check compares."""
+    head = ["network", "layers", *_TITLES.values(), "verdict"]
+    right = [False, True, True, True, True, True, False]
+    if timings:
+        head += ["ms", "peak MB"]
+        right += [True, True]
+    rows = []
+    for one in found:
+        row = [escape(cell) for cell in _summary(one)]
+        rows.append([*row, _milliseconds(one), _megabytes(one)] if timings else row)
+    failures = [f"- {escape(one.name)}: {escape(line)}" for one in found for line in _failures(one)]
+    return "\n".join(
+        [
+            "# Verification",
+            "",
+            f"{sum(one.passed for one in found)} of {len(found)} networks passed every check that applies. "
+            "`archlens verify --all` makes this page.",
+            "",
+            *(f"- {escape(line)}" for line in _circumstances(found, timings=False)),
+            "",
+            *grid.pipes(head, rows, right),
+            "",
+            *failures,
+            *([""] if failures else []),
+            *(f"- {escape(line)}" for line in CONVENTIONS),
+        ]
+    )
+
+
+def to_json(found: Sequence[Verification]) -> str:
+    """Every check of every layer: ``archlens.verification/1``."""
+    return json.dumps({"schema": SCHEMA, "networks": [_data(one) for one in found]}, indent=1)
+
+
+def _data(one: Verification) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "passed": one.passed,
+        "device": one.device,
+        "torch": one.torch,
+        "fvcore": one.fvcore or None,
+        "batch": one.batch,
+        "seconds": one.seconds,
+        "peak_bytes": one.peak_bytes,
+        "uncounted": list(one.uncounted),
+        "checks": [check._asdict() for check in one.checks],
+    }
+
+
+def _summary(one: Verification) -> list[str]:
+    counts = [_count(one.of(what)) for what in CHECKS]
+    verdict = "passed" if one.passed else "FAILED"
+    return [printable(one.name), str(len(one.of("shape"))), *counts, verdict]
+
+
+def _count(checks: Sequence[Check]) -> str:
+    passed = sum(check.status == PASSED for check in checks)
+    apply = sum(check.status != NOT_APPLICABLE for check in checks)
+    return f"{passed}/{apply}" if apply else "not applicable"
+
+
+def _failures(one: Verification) -> list[str]:
+    return [
+        f"{printable(check.layer) or 'the network'}, {_TITLES[check.what]}: archlens says "
+        f"{check.says or 'nothing'}, torch has {check.found or 'nothing'}"
+        + (f" ({check.reason})" if check.reason else "")
+        for check in one.checks
+        if check.status == FAILED
+    ]
+
+
+def _layers(one: Verification) -> list[str]:
+    """A line a check: the layer, what was compared, and how it came out."""
+    head = ["layer", "check", "archlens", "torch", "verdict"]
+    rows = [
+        [
+            printable(check.layer) or "all",
+            _TITLES[check.what],
+            check.says,
+            check.found,
+            check.status + (f": {check.reason}" if check.reason else ""),
+        ]
+        for check in one.checks
+    ]
+    return grid.plain(head, rows, [False] * 5, grid.widths_of([head, *rows]))
+
+
+def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]:
+    """Where the checks were made, with what, and what fvcore did not count."""
+    one = found[0]
+    fvcore = f"fvcore {one.fvcore}" if one.fvcore else "fvcore is not installed"
+    lines = [f"Device {one.device}, torch {one.torch}, {fvcore}, batch {one.batch}."]
+    uncounted = sorted({op for each in found for op in each.uncounted})
+    if uncounted:
+        names = ", ".join(op.removeprefix("aten::") for op in uncounted)
+        lines.append(f"fvcore met operators that it does not count, none of them a product: {names}.")
+    if timings and any(each.seconds for each in found):
+        total = sum(each.seconds or 0 for each in found)
+        peak = max((each.peak_bytes or 0) for each in found)
+        lines.append(
+            f"Forward passes took {total * 1e3:,.1f} ms"
+            + (f", with at most {peak / 1e6:,.1f} MB allocated." if peak else ".")
+        )
+    return lines
+
+
+def _milliseconds(one: Verification) -> str:
+    return "" if one.seconds is None else f"{one.seconds * 1e3:,.2f}"
+
+
+def _megabytes(one: Verification) -> str:
+    return "" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:,.1f}"

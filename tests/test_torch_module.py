@@ -1,0 +1,205 @@
+"""The built torch module: torchvision's weights give torchvision's logits, and it is a module like any other."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+from typing import Any
+
+import pytest
+import torch
+
+import archlens
+from archlens.backends import require_torch
+from archlens.backends.modules import PaddedConv2d
+
+#: Networks that torchvision has too, each with a small input that it accepts.
+SIZES = {
+    "alexnet": 64, "googlenet": 64, "resnet18": 64, "resnet34": 64, "resnet50": 64, "resnet101": 64,
+    "resnet152": 64, "vgg11": 32, "vgg11_bn": 32, "vgg13": 32, "vgg13_bn": 32, "vgg16": 32, "vgg16_bn": 32,
+    "vgg19": 32, "vgg19_bn": 32,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_same_weights_same_logits(torchvision: Any, name: str) -> None:
+    """The strongest check there is: torchvision's state dict loads strictly, and the outputs are equal."""
+    torch.manual_seed(0)
+    extra = (
+        {"aux_logits": False, "init_weights": False, "transform_input": False} if name == "googlenet" else {}
+    )
+    theirs = torchvision.models.get_model(name, **extra).eval()
+    ours = archlens.build(archlens.load(name), device="meta").eval()
+    ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
+    x = torch.rand(2, 3, SIZES[name], SIZES[name])
+    with torch.no_grad():
+        expected, found = theirs(x), ours(x)
+    assert expected.abs().max() > 0
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_heads_for_training_are_torchvisions(torchvision: Any) -> None:
+    """With the heads the state dict loads strictly; all three outputs agree, in training mode alone."""
+    torch.manual_seed(0)
+    theirs = torchvision.models.googlenet(init_weights=False, transform_input=False)
+    ours = archlens.build(archlens.load("googlenet_aux"))
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    for module in (*theirs.modules(), *ours.modules()):
+        if isinstance(module, torch.nn.Dropout | torch.nn.BatchNorm2d):
+            module.eval()
+    x = torch.rand(2, 3, 64, 64)
+    expected, found = theirs(x), ours(x)
+    torch.testing.assert_close(found["out"], expected.logits, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found["aux1"], expected.aux_logits1, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found["aux2"], expected.aux_logits2, rtol=1e-5, atol=1e-6)
+    ours.eval()
+    assert isinstance(ours(x), torch.Tensor)
+    assert "aux1" not in ours.code
+    ours.train()
+    assert set(ours(x)) == {"out", "aux1", "aux2"}
+
+
+SMALL = """
+input: 2x8x8
+layers:
+  - a: conv(4, 3, padding="same", stride=2)
+  - residual: [b: "conv(4, 3, padding=1)", bn: batch_norm]
+  - concat: [identity, ref(a), relu]
+  - flatten
+  - fc: linear(3)
+"""
+
+
+@pytest.fixture
+def small() -> Any:
+    torch.manual_seed(0)
+    return archlens.build(archlens.loads(SMALL))
+
+
+def test_training_changes_the_weights(small: Any) -> None:
+    optimizer = torch.optim.SGD(small.parameters(), lr=0.1)
+    x, y = torch.rand(8, 2, 8, 8), torch.randint(0, 3, (8,))
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(small(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0] / 2
+    assert all(parameter.grad is not None for parameter in small.parameters())
+
+
+def test_copies_give_the_same(small: Any) -> None:
+    small.eval()
+    x = torch.rand(3, 2, 8, 8)
+    for other in (pickle.loads(pickle.dumps(small)), copy.deepcopy(small), copy.copy(small)):
+        assert list(other.state_dict()) == list(small.state_dict())
+        assert not other.training
+        assert torch.equal(other(x), small(x))
+    buffer = io.BytesIO()
+    torch.save(small, buffer)
+    buffer.seek(0)
+    assert torch.equal(torch.load(buffer, weights_only=False)(x), small(x))
+
+
+def test_export(small: Any) -> None:
+    small.eval()
+    x = torch.rand(2, 2, 8, 8)
+    exported = torch.export.export(small, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    y = torch.rand(5, 2, 8, 8)
+    torch.testing.assert_close(exported.module()(y), small(y))
+
+
+def test_compile(small: Any) -> None:
+    small.eval()
+    x = torch.rand(2, 2, 8, 8)
+    torch.testing.assert_close(torch.compile(small, backend="eager", fullgraph=True)(x), small(x))
+
+
+def test_device_and_dtype() -> None:
+    network = archlens.loads(SMALL)
+    assert {p.device.type for p in archlens.build(network, device="meta").parameters()} == {"meta"}
+    double = archlens.build(network, dtype=torch.float64)
+    assert double(torch.rand(2, 2, 8, 8, dtype=torch.float64)).dtype == torch.float64
+    assert double.to("meta")(torch.empty(2, 2, 8, 8, dtype=torch.float64, device="meta")).shape == (2, 3)
+
+
+def test_weights_are_initialised_as_torch_does() -> None:
+    network = archlens.loads(SMALL)
+    torch.manual_seed(7)
+    ours = archlens.build(network).state_dict()["b.weight"]
+    torch.manual_seed(7)
+    PaddedConv2d(2, 4, 3, stride=2, padding=((0, 1), (0, 1)))
+    assert torch.equal(ours, torch.nn.Conv2d(4, 4, 3, padding=1).weight)
+
+
+def test_several_inputs_and_outputs() -> None:
+    network = archlens.loads(
+        """
+input: {image: 3x8x8, depth: 1x8x8}
+layers:
+  - concat: [ref(image), ref(depth)]
+  - body: conv(4, 3)
+  - fc: conv(2, 1)
+outputs:
+  features: ref(body)
+"""
+    )
+    found = archlens.build(network)(torch.rand(2, 3, 8, 8), torch.rand(2, 1, 8, 8))
+    assert {name: tuple(value.shape) for name, value in found.items()} == {
+        "out": (2, 2, 6, 6),
+        "features": (2, 4, 6, 6),
+    }
+
+
+HOSTILE = [
+    "class", "lambda", "None", "train", "forward", "type", "eval", "training", "graph", "plan", "_modules",
+    "self", "input", "torch", "print", "<script>", "a'b", "ä", "0", "-", "operator",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_layer_may_be_named_anything(name: str) -> None:
+    """Keywords, builtins and torch's own methods are names like any other, also in a scope and after pickling."""
+    quoted = name.replace("'", "''")
+    network = archlens.loads(
+        f"input: {{data: 2x8x8}}\nlayers:\n  - '{quoted}': conv(4, 3)\n"
+        f"  - scope: [first: relu, '{quoted}': 'conv(2, 1)']\n"
+    )
+    module = archlens.build(network)
+    assert set(module.state_dict()) == {
+        f"{name}.weight", f"{name}.bias", f"scope.{name}.weight", f"scope.{name}.bias"
+    }  # fmt: skip
+    x = torch.rand(1, 2, 8, 8)
+    assert module(x).shape == (1, 2, 6, 6)
+    assert torch.equal(pickle.loads(pickle.dumps(module))(x), module(x))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ['");print("owned");("', '"', "\\", "\\\\", 'a\\")+exit(', "'''", '"""', "x=1;import_os", "#", "%s"],
+)
+def test_a_name_never_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The code of a graph is executed by Python, so a name must reach it as a text and nothing else."""
+    quoted = name.replace("'", "''")
+    network = archlens.loads(f"input: 2x8x8\nlayers:\n  - '{quoted}': conv(4, 3)\n  - '{quoted}2': relu\n")
+    module = archlens.build(network)
+    assert module(torch.rand(1, 2, 8, 8)).shape == (1, 4, 6, 6)
+    assert f"{name}.weight" in module.state_dict()
+    assert capsys.readouterr().out == ""
+
+
+def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(archlens.UsageError) as caught:
+        require_torch()
+    assert str(caught.value) == (
+        "error: this needs torch, which is not installed\n"
+        "  = help: pip install 'archlens-nn[torch]', or in a checkout: pip install '.[torch]'"
+    )
+    with pytest.raises(archlens.UsageError):
+        archlens.build(archlens.load("lenet5"))

@@ -1,0 +1,258 @@
+"""``archlens verify``: it passes for every network, and a planted bug makes it fail and name the layer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import archlens
+from archlens.backends.checks import FAILED, NOT_APPLICABLE, PASSED, Verification
+from archlens.backends.torch_module import Built
+from archlens.backends.verification import verify
+from archlens.cli import cli
+from archlens.network import Network
+from archlens.ops import Call, Facts
+from archlens.views import verification as view
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("name", archlens.names())
+def test_every_network_on_the_meta_device(name: str) -> None:
+    """Shapes, weights and the total at the real size."""
+    found = verify(archlens.load(name), device="meta")
+    assert found.passed
+    assert all(check.status == PASSED for check in found.of("shape"))
+    assert found.of("total")[0].status == PASSED
+    assert {check.reason for check in found.of("macs")} == {
+        "fvcore traces, and a trace has no sizes on the meta device"
+    }
+
+
+#: One network of each family, at an input that is quick: fvcore traces a real forward pass.
+SMALL = {
+    "alexnet": 64, "alexnet_2012": 67, "googlenet_aux": 64, "googlenet_2014": 224, "lenet5": 32,
+    "lenet5_1998": 32, "mobilenet_v1_0.25": 64, "resnet18": 64, "resnet50": 64, "vgg11_bn": 32,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_each_family_on_the_cpu(name: str) -> None:
+    """With fvcore, layer by layer; every layer that has products has a check of them."""
+    network = archlens.load(name)
+    channels = network.input.channels
+    network = archlens.load(name, input=(channels, SMALL[name], SMALL[name]))
+    found = verify(network, batch=2)
+    assert found.passed, view.to_table([found], layers=False)
+    counted = {check.layer for check in found.of("macs") if check.status == PASSED}
+    assert {layer.name for layer in network if layer.macs} <= counted
+    weighed = {check.layer for check in found.of("weights") if check.status == PASSED}
+    assert {layer.name for layer in network if layer.params} <= weighed
+
+
+SPEC = """
+input: 4x12x12
+layers:
+  - dilated: conv(6, 3, padding=2, dilation=2)
+  - same: conv(6, 3, stride=2, padding="same")
+  - residual: [inner: "conv(6, 3, padding=1)"]
+  - pool: max_pool(2)
+  - flatten
+  - fc: linear(5)
+"""
+
+
+def spoiled(network: Network, name: str, change: Callable[[Facts], Facts]) -> Network:
+    """The network with one layer's facts changed, as a bug in its op would change them."""
+    layers = tuple(
+        layer._replace(facts=change(layer.facts)) if layer.name == name else layer for layer in network.layers
+    )
+    return Network(
+        name=network.name, meta=network.meta, inputs=network.inputs, layers=layers, outputs=network.outputs,
+        blocks=network.blocks, values=network.values, index={layer.name: layer for layer in layers},
+    )  # fmt: skip
+
+
+def call(**changed: Any) -> Callable[[Facts], Facts]:
+    def change(facts: Facts) -> Facts:
+        return facts._replace(
+            torch=Call(facts.torch.target, facts.torch.args, {**facts.torch.kwargs, **changed})
+        )
+
+    return change
+
+
+BUGS: dict[str, tuple[str, Callable[[Facts], Facts], str]] = {
+    "a wrong dilation": ("dilated", call(dilation=1), "shape"),
+    "a wrong padding": ("same", call(padding=((0, 3), (0, 3))), "shape"),
+    "a bias counted as a MAC": ("inner", lambda f: f._replace(macs=f.macs + f.shape.numel), "macs"),
+    "a bias that torch has not": ("fc", call(bias=False), "weights"),
+    "a weight of another shape": (
+        "fc",
+        lambda f: f._replace(weights={**f.weights, "weight": (5, 53)}),
+        "weights",
+    ),
+    "a tensor that archlens does not know": ("fc", lambda f: f._replace(weights={}), "weights"),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_found_and_named(bug: str) -> None:
+    layer, change, what = BUGS[bug]
+    network = archlens.loads(SPEC)
+    assert verify(network).passed
+    found = verify(spoiled(network, layer, change))
+    failed = [(check.layer, check.what) for check in found.checks if check.status == FAILED]
+    assert (layer, what) in failed
+    assert not found.passed
+    assert f"network: {layer}, " in view.to_table([found], layers=False)
+
+
+def test_a_merge_that_takes_one_branch_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A concat of one branch alone gives another shape; the layer is named."""
+    network = archlens.loads("input: 4x8x8\nlayers:\n  - concat: [identity, relu]\n  - last: conv(2, 1)\n")
+    monkeypatch.setattr(torch, "cat", lambda tensors, dim: tensors[0].repeat(1, 3, 1, 1)[:, :7])
+    with pytest.raises(RuntimeError):  # the convolution after it cannot run at all
+        verify(network)
+    alone = archlens.loads("input: 4x8x8\nlayers:\n  - concat: [identity, relu]\n")
+    failed = [check.layer for check in verify(alone).checks if check.status == FAILED]
+    assert failed == ["concat"]
+
+
+def test_report_is_that_of_a_fresh_run() -> None:
+    """``reports/verification.md`` is what ``archlens verify --all --format markdown`` writes."""
+    committed = (ROOT / "reports" / "verification.md").read_text("utf-8")
+    rows = [line for line in committed.splitlines() if line.startswith("| ") and "/" in line]
+    assert [row.split("|")[1].strip().replace("\\", "") for row in rows] == archlens.names()
+    fresh = [fresh_row(name) for name in archlens.names()]
+    assert [[cell.strip() for cell in row.strip("| ").split("|")] for row in rows] == fresh
+    assert f"torch {torch.__version__.partition('+')[0]}" in committed
+
+
+def fresh_row(name: str) -> list[str]:
+    """What the report says of a network; the MACs by layer from the families' own tests."""
+    network = archlens.load(name)
+    found = verify(network, device="meta")
+    modules = [
+        step for step in archlens.build(network, device="meta").plan.steps if step.call.target[:3] != "ope"
+    ]
+    counted = sum(step.call.target not in ("torch.cat", "torch.reshape") for step in modules)
+    shapes, weights = (view._count(found.of(what)) for what in ("shape", "weights"))
+    return [
+        view.escape(name), str(len(network)), shapes, weights, f"{counted}/{counted}", "1/1", "passed",
+    ]  # fmt: skip
+
+
+def invoke(*args: str) -> Any:
+    return CliRunner().invoke(cli, args)
+
+
+def test_command() -> None:
+    result = invoke("verify", "lenet5", "lenet5_1998")
+    assert result.exit_code == 0
+    assert result.stdout.count("passed\n") == 2
+    data = json.loads(invoke("verify", "lenet5", "--format", "json", "--batch", "3").stdout)
+    (one,) = data["networks"]
+    assert data["schema"] == "archlens.verification/1"
+    assert (one["passed"], one["batch"], one["device"]) == (True, 3, "cpu")
+    assert {check["what"] for check in one["checks"]} == {"shape", "weights", "macs", "total"}
+    total = next(check for check in one["checks"] if check["what"] == "total")
+    assert total["says"] == total["found"] == f"{3 * 416_520:,}"
+    layers = invoke("verify", "lenet5", "--layers").stdout
+    assert "6x28x28" in layers
+    assert "it has no weights" in layers
+
+
+def test_command_options_choose_the_network() -> None:
+    text = invoke(
+        "verify", "mobilenet_v1", "--set", "alpha=0.25", "--input", "3x32x32", "--device", "meta"
+    ).stdout
+    assert "passed" in text
+
+
+def test_a_failure_makes_the_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    import archlens.backends.verification as module
+
+    real = module.verify
+    monkeypatch.setattr(
+        module, "verify",
+        lambda network, **given: real(spoiled(network, "C3", lambda f: f._replace(macs=1)), **given),
+    )  # fmt: skip
+    result = invoke("verify", "lenet5")
+    assert result.exit_code == 1
+    assert "FAILED" in result.stdout
+    assert "lenet5: C3, MACs: archlens says 1, torch has 240,000" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["verify"], "verify takes names of networks, or --all"),
+        (["verify", "lenet5", "--all"], "verify takes names of networks, or --all"),
+        (["verify", "lenet5", "--device", "gpu"], "there is no device gpu"),
+        (["verify", "lenet5", "--device", "xpu"], "the device xpu is not supported"),
+        (["verify", "lenet9"], "there is no network lenet9"),
+        (["verify", "lenet5", "--batch", "0"], "0 is not in the range"),
+    ],
+)
+def test_bad_input(args: list[str], message: str) -> None:
+    result = subprocess.run([sys.executable, "-m", "archlens", *args], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_no_cuda_is_said() -> None:
+    with pytest.raises(archlens.UsageError, match="there is no device cuda: torch sees 0 CUDA devices"):
+        verify(archlens.load("lenet5"), device="cuda")
+
+
+def test_out_of_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(self: Built, *inputs: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("archlens.backends.verification._shapes", forward)
+    with pytest.raises(archlens.UsageError, match="lenet5 does not fit into the memory of cpu") as caught:
+        verify(archlens.load("lenet5"))
+    assert "--batch" in caught.value.diagnostic.help
+
+
+def test_without_fvcore_its_column_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fvcore", None)
+    found = verify(archlens.load("lenet5"))
+    assert found.passed
+    assert {(check.status, check.reason) for check in found.of("macs")} == {
+        (NOT_APPLICABLE, "fvcore is not installed")
+    }
+    assert "fvcore is not installed" in view.to_table([found], layers=False)
+    assert found.of("total")[0].status == PASSED
+
+
+def test_without_torch_one_line_says_what_to_install() -> None:
+    code = "import sys; sys.modules['torch'] = None; sys.argv = ['archlens', 'verify', 'lenet5']\n"
+    code += "from archlens.cli import main; main()"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "this needs torch, which is not installed" in result.stderr
+    assert "pip install 'archlens-nn[torch]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="it needs a CUDA device")
+@pytest.mark.parametrize("name", ["lenet5", "resnet18", "googlenet_aux"])
+def test_on_a_gpu(name: str) -> None:
+    found: Verification = verify(archlens.load(name), device="cuda", batch=2)
+    assert found.passed
+    assert found.device == torch.cuda.get_device_name()
+    assert found.seconds
+    assert found.peak_bytes
