@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import gc
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
 from .errors import (
@@ -33,6 +34,7 @@ from .spec.document import Scalar
 from .spec.expression import (
     CONSTANTS,
     FUNCTIONS,
+    MAX_BITS,
     MAX_ITEMS,
     Block,
     Deferred,
@@ -54,7 +56,7 @@ from .spec.steps import Body, Do, Each, Listing, Merge, Named, Step, Steps, Temp
 #: Bounds on a network: layers, steps taken on the way, and blocks within blocks. A deep network has a
 #: thousand layers; at the bounds, laying one out takes a few seconds.
 MAX_LAYERS = 250_000
-MAX_STEPS = 2_000_000
+MAX_STEPS = 1_000_000
 MAX_BLOCKS = 40
 
 #: The largest size of one axis of an input, and of what flows between layers.
@@ -93,7 +95,9 @@ def elaborate(
     except _LayerMisfit as misfit:
         raise SpecError(_explained(misfit, walk, spec, variant, values or {}), walk.network()) from None
     except SpecError as problem:
-        raise SpecError(problem.diagnostic, walk.network() if walk.inputs else None) from None
+        raise SpecError(
+            problem.diagnostic, walk.network() if walk.inputs and not walk.spent else None
+        ) from None
     except RecursionError:
         raise error(
             "scopes and blocks are nested too deep here",
@@ -146,12 +150,19 @@ def _given_inputs(spec: Spec, given: Any) -> dict[str, Shape]:
         except TypeError:
             shape = None
         if shape is None:
-            raise usage(
-                f"{shorten(str(value))} is not an input shape",
-                help=_SHAPE_HELP,
-            )
+            shown = value if isinstance(value, str) else f"an input of type {type(value).__name__}"
+            if isinstance(value, list | tuple) and all(map(_usable, value)):
+                shown = str(value)
+            raise usage(f"{shorten(shown)} is not an input shape", help=_SHAPE_HELP)
         shapes[name] = shape
     return shapes
+
+
+def _usable(value: Any) -> bool:
+    """Whether a value from Python is a number such as an expression may have."""
+    if isinstance(value, float):
+        return isfinite(value)
+    return isinstance(value, int) and value.bit_length() <= MAX_BITS
 
 
 class _Word:
@@ -171,13 +182,14 @@ class _Word:
 class _Place:
     """A scope being filled: where names are given, and found again by ``ref``."""
 
-    __slots__ = ("certain", "count", "parent", "path", "taken", "tensors")
+    __slots__ = ("certain", "count", "merges", "parent", "path", "taken", "tensors")
 
     def __init__(self, path: str, parent: _Place | None, certain: Mapping[str, Located]) -> None:
         self.path = path
         self.parent = parent
         self.certain = certain  # names that the spec's text is sure to give here
         self.count = 0
+        self.merges: dict[str, int] = {}  # how far each kind of merge has been counted
         self.taken: dict[str, Located | None] = {}
         self.tensors: dict[str, Tensor] = {}
 
@@ -192,10 +204,12 @@ class _Place:
 
     def automatic(self, kind: str) -> str:
         """A name for a merge, which has none of its own: ``add``, ``add_1`` and so on."""
-        name, count = kind, 0
+        count = self.merges.get(kind, 0)
+        name = f"{kind}_{count}" if count else kind
         while name in self.taken or name in self.certain:
             count += 1
             name = f"{kind}_{count}"
+        self.merges[kind] = count
         self.taken[name] = None
         return name
 
@@ -330,10 +344,10 @@ class _Env:
         owner = next((block.name for block in spec.blocks.values() if name in block.parameters), None)
         if owner is None:
             return ""
-        return f"a block sees its own parameters and the file's params, not those of {owner}: hand it on"
+        return f"it is a parameter of {owner}, and a block sees only its own and the file's params"
 
-    def spend(self, items: int, tree: ast.AST, expression: Expression) -> None:
-        self.walk.steps += items >> 3
+    def spend(self, steps: int, tree: ast.AST, expression: Expression) -> None:
+        self.walk.steps += steps
         if self.walk.steps > MAX_STEPS:
             raise expression.error(_TOO_MANY_STEPS, tree)
 
@@ -391,7 +405,8 @@ class _Walk:
         self.training = False
         self.steps = 0
         self.last: Located | None = None
-        self.stack: list[str] = []
+        self.stack: list[str] = []  # the blocks that run, and "" for a step that was handed on
+        self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
         self.ops: dict[Any, Op] = {}
         self.facts: dict[Any, Facts] = {}
         self.words: dict[int, _Word] = {}
@@ -443,6 +458,8 @@ class _Walk:
             return self._word(parse_part(value.strip(), node, 0), env)
         if isinstance(value, list | tuple):
             return tuple(self._given(name, item, env) for item in value)
+        if isinstance(value, int | float) and not _usable(value):
+            raise usage(f"the value of {name} is out of range")
         if value is None or isinstance(value, int | float) or is_template(value):
             return value
         raise usage(f"{name} cannot be {type(value).__name__}", help="numbers, texts, and lists of them")
@@ -480,7 +497,7 @@ class _Walk:
                 shape = read_shape(text)
                 if shape is None:
                     raise error(
-                        f"{shorten(text)!r} is not an input shape",
+                        f"'{shorten(text)}' is not an input shape",
                         template.span,
                         help=_SHAPE_HELP,
                     )
@@ -516,8 +533,14 @@ class _Walk:
         env = _Env(self, {}, self.root)
         self.body(self.spec.layers, env, self.root)
         main = self.x
-        self.outputs["output"] = main.name
+        self.outputs["out"] = main.name
         for name, output in self.spec.outputs.items():
+            if name in self.outputs:
+                raise error(
+                    f"{name} is the name of the end of layers:, and cannot name a further head",
+                    output.span,
+                    help="as in aux1:",
+                )
             self.x = main
             self.training = output.training
             placed = len(self.layers)
@@ -536,7 +559,7 @@ class _Walk:
             meta=meta,
             inputs=self.inputs,
             layers=tuple(self.layers),
-            outputs=self.outputs or {"output": self.x.name},
+            outputs=self.outputs or {"out": self.x.name},
             blocks=dict(self.blocks),
             values=self.values,
             index={layer.name: layer for layer in self.layers},
@@ -565,6 +588,7 @@ class _Walk:
                 check_name(literal, step.name)
             self.named(literal, step.name, step.body, env, place)
         elif isinstance(step, Steps):
+            self.steps += len(step.steps)
             for inner in step.steps:
                 self.step(inner, env, place)
         elif isinstance(step, Merge):
@@ -585,6 +609,7 @@ class _Walk:
 
     def open(self, name: str, at: Located, place: _Place, certain: Mapping[str, Located]) -> _Place:
         place.claim(name, at)
+        self.steps += len(place.path) >> 6
         return _Place(place.full(name), place, certain)
 
     def close(self, name: str, place: _Place) -> None:
@@ -601,6 +626,7 @@ class _Walk:
                 help="as in range(3)" if isinstance(rows, int) else "",
             )
         for number, row in enumerate(rows, 1):
+            self.steps += len(env.locals) + len(each.names) >> 3
             self.spend(each.where)
             if len(each.names) == 1 and not (isinstance(row, tuple) and len(row) == 1):
                 cells: tuple[Any, ...] = (row,)
@@ -620,6 +646,11 @@ class _Walk:
         if isinstance(value, Expression):
             return evaluate(value, env)
         return self._listed([self.row_values(item, env) for item in value.items], value)
+
+    @property
+    def spent(self) -> bool:
+        """Whether there was more to lay out than there may be."""
+        return self.steps > MAX_STEPS or len(self.layers) > MAX_LAYERS
 
     def spend(self, where: Located) -> None:
         """Count a step, and remember where it stands."""
@@ -654,7 +685,7 @@ class _Walk:
                 if isinstance(count, Deferred) or is_template(count):
                     evaluate(expression, env, tree)  # says so, unless both are steps
                 raise expression.error(
-                    f"a step is repeated a whole number of times, at least 0, and not {describe(count)} times",
+                    f"the number of repeats must be a whole number of at least 0, not {describe(count)}",
                     tree.right,
                     help=_WHOLE if isinstance(count, float) else "",
                 )
@@ -681,8 +712,10 @@ class _Walk:
         if len(self.stack) >= MAX_BLOCKS:
             raise step.expression.error("steps are handed on in a circle, or too deep", step.tree)
         self.stack.append("")
+        outer, self.bottom = self.bottom, len(self.stack)
         assert isinstance(step.scope, _Env)
         self.tree(step.expression, step.tree, step.scope, place, name, at)
+        self.bottom = outer
         self.stack.pop()
 
     def several(
@@ -794,7 +827,10 @@ class _Walk:
             args: list[Any] = []
             kwargs: dict[str, Any] = {}
         else:
-            args, kwargs = _arguments(tree, expression, env)
+            try:
+                args, kwargs = _arguments(tree, expression, env)
+            except SpecError as problem:
+                raise _unquoted(kind, tree, expression, env) or problem from None
             key = (kind, *args, *map(type, args), *kwargs.items(), *map(type, kwargs.values()))
         found = self.ops.get(key)
         if found is None:
@@ -842,6 +878,7 @@ class _Walk:
     def merge(self, merge: Merge, env: _Env, place: _Place) -> None:
         """Run branches over the same tensor, and merge what comes out of them."""
         entry = self.x
+        self.steps += len(merge.branches)
         ends: list[Tensor] = []
         for branch in merge.branches:
             if isinstance(branch, Each):
@@ -881,8 +918,8 @@ class _Walk:
         where: Located,
     ) -> None:
         """Run a block in a scope of its own, with its parameters and the file's params."""
-        if block.name in self.stack:
-            circle = " -> ".join([*filter(None, self.stack[self.stack.index(block.name) :]), block.name])
+        if block.name in self.stack[self.bottom :]:
+            circle = " -> ".join([*self.stack[self.stack.index(block.name, self.bottom) :], block.name])
             raise expression.error(
                 f"the block {block.name} calls itself", tree,
                 help=f"{circle}; repeat steps with `step * n`"
@@ -898,6 +935,7 @@ class _Walk:
             name = place.number()
             at = where
         assert at is not None
+        self.steps += 8 + (len(block.parameters) >> 1) + (len(place.path) >> 6)
         inside = _Place(place.full(name), self.root, block.body.names)
         names: dict[str, Any] = {}
         own = _Env(self, names, inside)
@@ -941,9 +979,10 @@ class _Walk:
         def moved(name: str) -> str:
             return source if name == old else path + name[cut:]
 
-        layers = self.layers[made.layers]
-        self.steps += len(layers) * (1 + (len(path) >> 6))
+        count = sum(part.stop - part.start for part in (made.layers, made.scopes, made.blocks))
+        self.steps += count * (1 + (len(path) >> 6))
         self.spend(where)
+        layers = self.layers[made.layers]
         self.layers += [
             layer._replace(name=path + layer.name[cut:], inputs=tuple(map(moved, layer.inputs)))
             for layer in layers
@@ -956,6 +995,22 @@ class _Walk:
         self.x = Tensor(moved(made.end.name), made.end.shape)
 
 
+def _unquoted(kind: type[Op], tree: ast.Call, expression: Expression, env: _Env) -> SpecError | None:
+    """The diagnostic of ``padding=same``: a word that names nothing and would do as a text."""
+    parameters = signature(kind)
+    given = dict(zip(parameters, tree.args, strict=False))
+    given |= {key.arg: key.value for key in tree.keywords if key.arg in parameters}
+    for name, argument in given.items():
+        if not isinstance(argument, ast.Name) or parameters[name].kind.accept(argument.id) is None:
+            continue
+        try:
+            env.lookup(argument.id)
+        except KeyError:
+            word = argument.id
+            return expression.error(f"the text {word} needs quotes", argument, help=f'{name}="{word}"')
+    return None
+
+
 def _arguments(tree: ast.Call, expression: Expression, env: _Env) -> tuple[list[Any], dict[str, Any]]:
     args = [_argument(arg, expression, env) for arg in tree.args]
     kwargs: dict[str, Any] = {}
@@ -964,7 +1019,7 @@ def _arguments(tree: ast.Call, expression: Expression, env: _Env) -> tuple[list[
         kwargs[key.arg] = _argument(key.value, expression, env)
     for value in (*args, *kwargs.values()):
         if type(value) is tuple:
-            env.spend(size_of(value), tree, expression)
+            env.spend(size_of(value) >> 3, tree, expression)
     return args, kwargs
 
 
@@ -1001,12 +1056,11 @@ def _bind(
     call = tree if isinstance(tree, ast.Call) else None
     if len(args) > len(order):
         assert call is not None
+        most = f"at most {len(order)} argument{'s' if len(order) > 1 else ''}"
         raise expression.error(
-            f"{name} takes at most {len(order)} arguments, and here are {len(args)}"
-            if order
-            else f"{name} takes no arguments",
+            f"{name} takes {most}, and here are {len(args)}" if order else f"{name} takes no arguments",
             call.args[len(order)],
-            help=usage_(),
+            help=usage_() if order else f"write {name} alone",
         )
     found = dict(zip(order, args, strict=False))
     for position, (key, value) in enumerate(kwargs.items()):
@@ -1015,7 +1069,7 @@ def _bind(
             raise expression.error(
                 f"{name} has no argument {shorten(key)}",
                 call.keywords[position],
-                help=did_you_mean(key, order, otherwise=usage_()),
+                help=did_you_mean(key, order, otherwise=usage_() if order else f"write {name} alone"),
             )
         if key in found:
             raise expression.error(f"{name} is given {key} twice", call.keywords[position], help=usage_())
@@ -1049,10 +1103,19 @@ def _make(
             part: ast.AST = (
                 tree.args[position] if position < len(args) else tree.keywords[position - len(args)]
             )
+            help = ""
+            if isinstance(value, float) and "whole" in parameters[name].kind.says:
+                help = _WHOLE
+            elif (
+                isinstance(value, type)
+                and issubclass(value, Op)
+                and parameters[name].kind.accept(value.kind) is not None
+            ):
+                help = f'a text needs quotes: {name}="{value.kind}"'
             raise expression.error(
                 f"the {name} of {kind.kind} must be {parameters[name].kind.says}, not {describe(value)}",
                 part,
-                help=_WHOLE if isinstance(value, float) and "whole" in parameters[name].kind.says else "",
+                help=help,
             )
         found[name] = None if accepted is DEFAULT else accepted
     return kind(**found)
@@ -1073,7 +1136,7 @@ def usage_of(kind: type[Op]) -> str:
             else f'{name}="{shown}"' if isinstance(default, str)
             else f"{name}={shown}"
         )  # fmt: skip
-    return f"{kind.kind}({', '.join(words)})" if words else kind.kind
+    return f"{kind.kind}({', '.join(words)})"
 
 
 def _usage_of_block(block: Block) -> str:
@@ -1081,7 +1144,7 @@ def _usage_of_block(block: Block) -> str:
         name if default is None else f"{name}={ast.unparse(default[1])}"
         for name, default in block.parameters.items()
     ]
-    return f"{block.name}({', '.join(shown)})" if shown else block.name
+    return f"{block.name}({', '.join(shown)})"
 
 
 def _row_span(each: Each, number: int) -> Span:
@@ -1123,7 +1186,7 @@ def _explained(
     else:
         notes.append(_chain(failed, index))
     help = _shortcut(failed) or misfit.help
-    if misfit.size:
+    if misfit.size and walk.steps < _SEARCH_STEPS:
         # what merges may fit at a small size by chance, as 1x1 does with anything: a larger one is meant
         above = max(walk.x.shape.spatial, default=0) if misfit.inputs else 0
         smallest = smallest_input(spec, variant, values, walk.inputs, above)
@@ -1186,8 +1249,8 @@ def _chain(failed: _LayerMisfit, index: Mapping[str, Layer]) -> str:
     return " -> ".join([*reversed(links), _called(failed.name, failed.op)])
 
 
-#: How many layers the search for the smallest input may elaborate, and how large an input it tries.
-_SEARCH_LAYERS = 40_000
+#: How many steps the search for the smallest input may take, and how large an input it tries.
+_SEARCH_STEPS = 100_000
 _SEARCH_SIZE = 1024
 
 
@@ -1212,11 +1275,11 @@ def smallest_input(
         except _LayerMisfit as failed:
             if not failed.misfit.size and failed.misfit.inputs == () and side > max(shape.spatial):
                 return None
-            spent += len(walk.layers) + 1
+            spent += walk.steps + 1
         except (SpecError, UsageError, RecursionError):
-            spent += len(walk.layers) + 1
+            spent += walk.steps + 1
         else:
             return tried
-        if spent > _SEARCH_LAYERS:
+        if spent > _SEARCH_STEPS:
             return None
     return None

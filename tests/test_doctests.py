@@ -10,7 +10,10 @@ import pytest
 
 import archlens
 
-MODULES = ["archlens", *(m.name for m in walk_packages(archlens.__path__, "archlens.") if "__main__" not in m.name)]
+MODULES = [
+    "archlens",
+    *(m.name for m in walk_packages(archlens.__path__, "archlens.") if "__main__" not in m.name),
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

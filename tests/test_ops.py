@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import cache
 from itertools import product
-from math import prod
+from math import pi, prod, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +50,9 @@ FURTHER = (
     "4x2x5 >> max_pool(3, stride=2, ceil_mode=true)",
     "4x7 >> avg_pool(2, stride=2, padding=1, ceil_mode=true)",
     "4x6x6 >> max_pool(2, stride=3, padding=1, ceil_mode=true)",
+    # torch's AvgPool3d takes no map that is smaller than its kernel
+    "2x2x2x4 >> avg_pool(3, stride=1, padding=1)",
+    "2x2x5x5 >> avg_pool(3, stride=2, ceil_mode=true, count_include_pad=false)",
     # a factor that is not whole, although the output is a multiple of the input
     "2x3x3 >> upsample(3.1)",
     '2x3x3 >> upsample(3.1, mode="bilinear")',
@@ -264,6 +268,116 @@ def check_everywhere(text: str) -> None:
             assert hit.sum() == (shape.channels if shape.spatial else 1)
         else:
             assert hit.all()
+
+
+#: What ops compute, by the definitions of the papers that they come from; in float64.
+DEFINITIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "4x3x3 >> relu": lambda x: x.clamp(min=0),
+    "4x3x3 >> relu6": lambda x: x.clamp(0, 6),
+    "4x3x3 >> leaky_relu": lambda x: torch.where(x > 0, x, x / 100),
+    "4x3x3 >> leaky_relu(0.2)": lambda x: torch.where(x > 0, x, x / 5),
+    "4x3x3 >> prelu": lambda x: torch.where(x > 0, x, x / 4),  # as it is initialised
+    "4x3x3 >> elu": lambda x: torch.where(x > 0, x, x.exp() - 1),
+    "4x3x3 >> elu(0.5)": lambda x: torch.where(x > 0, x, (x.exp() - 1) / 2),
+    # Klambauer et al. 2017: lambda = 1.0507, alpha = 1.6733
+    "4x3x3 >> selu": lambda x: 1.0507009873 * torch.where(x > 0, x, 1.6732632423 * (x.exp() - 1)),
+    "4x3x3 >> gelu": lambda x: x * (1 + torch.erf(x / sqrt(2))) / 2,
+    '4x3x3 >> gelu("tanh")': lambda x: x / 2 * (1 + torch.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))),
+    "4x3x3 >> silu": lambda x: x / (1 + (-x).exp()),
+    "4x3x3 >> mish": lambda x: x * torch.tanh((1 + x.exp()).log()),
+    "4x3x3 >> hard_swish": lambda x: x * (x + 3).clamp(0, 6) / 6,
+    "4x3x3 >> hard_sigmoid": lambda x: (x + 3).clamp(0, 6) / 6,
+    "4x3x3 >> hard_tanh": lambda x: x.clamp(-1, 1),
+    "4x3x3 >> sigmoid": lambda x: 1 / (1 + (-x).exp()),
+    "4x3x3 >> log_sigmoid": lambda x: -(1 + (-x).exp()).log(),
+    "4x3x3 >> tanh": lambda x: 1 - 2 / ((2 * x).exp() + 1),
+    "4x3x3 >> softplus": lambda x: (1 + x.exp()).log(),
+    "4x3x3 >> softsign": lambda x: x / (1 + x.abs()),
+    "4x3x3 >> softmax": lambda x: x.exp() / x.exp().sum(1, keepdim=True),
+    "4x3x3 >> log_softmax": lambda x: x - x.exp().sum(1, keepdim=True).log(),
+    "4x3x3 >> glu": lambda x: x[:, :2] / (1 + (-x[:, 2:]).exp()),
+    "4x3x3 >> dropout(0.9)": lambda x: x,  # at inference
+    "4x3x3 >> spatial_dropout(0.9)": lambda x: x,
+    "4x3x3 >> identity": lambda x: x,
+    "4x3x3 >> batch_norm(eps=3)": lambda x: x / 2,  # mean 0 and variance 1, as they are initialised
+    "4x3x3 >> layer_norm(eps=3)": lambda x: normal(x, (1,), 3),
+    '4x3x3 >> layer_norm(eps=3, over="all")': lambda x: normal(x, (1, 2, 3), 3),
+    "4x3x3 >> group_norm(2, eps=3)": lambda x: normal(x.view(2, 2, 2, 3, 3), (2, 3, 4), 3).view(x.shape),
+    "4x3x3 >> instance_norm(eps=3)": lambda x: normal(x, (2, 3), 3),
+    # Krizhevsky et al. 2012, section 3.3, with alpha divided by the 3 channels
+    "4x3x3 >> local_response_norm(3, alpha=0.6, beta=0.5, k=2)": lambda x: (
+        x / torch.stack([2 + 0.2 * (x[:, max(0, c - 1) : c + 2] ** 2).sum(1) for c in range(4)], 1) ** 0.5
+    ),
+    "4x4x6 >> max_pool(2)": lambda x: x.view(2, 4, 2, 2, 3, 2).amax((3, 5)),
+    "4x4x6 >> avg_pool(2)": lambda x: x.view(2, 4, 2, 2, 3, 2).mean((3, 5)),
+    # a window of 2 with one position of padding has seen one value, and counts one or two
+    "4x2 >> avg_pool(2, padding=1)": lambda x: x / 2,
+    "4x2 >> avg_pool(2, padding=1, count_include_pad=false)": lambda x: x,
+    "4x4x6 >> adaptive_max_pool((2, 3))": lambda x: x.view(2, 4, 2, 2, 3, 2).amax((3, 5)),
+    "4x4x6 >> adaptive_avg_pool((2, 3))": lambda x: x.view(2, 4, 2, 2, 3, 2).mean((3, 5)),
+    "4x4x6 >> global_max_pool": lambda x: x.amax((2, 3), keepdim=True),
+    "4x4x6 >> global_avg_pool": lambda x: x.mean((2, 3), keepdim=True),
+    "4x3x3 >> upsample(2)": lambda x: x.repeat_interleave(2, 2).repeat_interleave(2, 3),
+    "4x3x3 >> pad(((1, 0), (0, 2)), value=7)": lambda x: framed(x, 7),
+    "4x3x3 >> crop(2)": lambda x: x[:, :, :2, :2],
+    '4x3x3 >> slice(1, axis="width")': lambda x: x[:, :, :, 1:],
+    "6x3x3 >> channel_shuffle(2)": lambda x: x[:, [0, 3, 1, 4, 2, 5]],
+    "4x3x3 >> flatten": lambda x: torch.stack([torch.cat([row for c in s for row in c]) for s in x]),
+    "4x3x3 >> reshape([2, -1])": lambda x: x.view(2, 2, 18),
+}
+
+
+def normal(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
+    """Zero mean and a variance of ``v/(v + eps)`` over the axes."""
+    deviation = x - x.mean(axes, keepdim=True)
+    return deviation / ((deviation**2).mean(axes, keepdim=True) + eps).sqrt()
+
+
+def framed(x: Tensor, value: float) -> Tensor:
+    """A row of the value above, and two columns of it at the right."""
+    x = torch.cat([torch.full_like(x[:, :, :1], value), x], 2)
+    return torch.cat([x, torch.full_like(x[:, :, :, :2], value)], 3)
+
+
+@pytest.mark.parametrize("text", DEFINITIONS)
+def test_definition(text: str) -> None:
+    """The module is the one that is meant, with its attributes: it computes what the op is defined as."""
+    (x,) = (8 * (2 * x - 1).double() for x in batch(2, example(text).inputs))
+    module = in_torch(text)
+    y = deepcopy(module).double()(x) if isinstance(module, nn.Module) else module(x)
+    torch.testing.assert_close(y, DEFINITIONS[text](x))
+
+
+def test_every_activation_has_its_definition() -> None:
+    """An activation has no shape, weights or windows to tell it by."""
+    kinds = {kind for kind, op in OPS.items() if op.family == "activation"}
+    assert kinds <= {example(text).op.kind for text in DEFINITIONS}
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("2x9x9 >> conv(2, 3, padding=((0, 1), (3, 2)))", ((0, 1), (3, 2))),
+        ("2x9x9 >> conv_transpose(2, 3, padding=((0, 1), (3, 2)))", ((0, 1), (3, 2))),
+        ("2x9x9 >> conv_transpose(2, 3, stride=2, padding=1, output_padding=1)", ((1, 0), (1, 0))),
+        ("2x9x9 >> max_pool(4, padding=((0, 1), (2, 1)))", ((0, 1), (2, 1))),
+        ("2x9x9 >> avg_pool(4, padding=((0, 1), (2, 1)))", ((0, 1), (2, 1))),
+        ("2x9x9 >> pad(((0, 1), (3, 2)))", ((0, 1), (3, 2))),
+        ("2x9x9 >> crop(6)", ((-1, -2), (-1, -2))),
+        ('2x9x9 >> slice(1, -3, axis="height")', ((-1, -3), (0, 0))),
+        # TensorFlow's "same" has the odd position at the end: 8 + 1 = 3*2 + 3, and 4 = 2*(3 - 1)
+        ('2x8x8 >> conv(2, 3, stride=2, padding="same")', ((0, 1), (0, 1))),
+        ('2x9x9 >> conv(2, (3, 2), dilation=(2, 1), padding="same")', ((2, 2), (0, 1))),
+        ('2x8x8 >> max_pool(3, stride=2, padding="same")', ((0, 1), (0, 1))),
+        ('2x8x8 >> avg_pool(3, stride=2, padding="same")', ((0, 1), (0, 1))),
+        ('2x4x4 >> conv_transpose(2, 3, stride=2, padding="same")', ((0, 1), (0, 1))),
+    ],
+)
+def test_sides(text: str, sides: tuple[tuple[int, int], ...]) -> None:
+    """Which side is padded or cut by how much: of the two, the output size knows only the sum."""
+    reach = example(text).facts.reach
+    assert isinstance(reach, tuple)
+    assert tuple((window.before, window.after) for window in reach) == sides
 
 
 @examples

@@ -210,7 +210,7 @@ outputs:
     )
     data = json_module.loads(json.to_json(network))
     assert data["input"] == {"image": [3, 8, 8], "depth": [1, 8, 8]}
-    assert data["outputs"] == {"output": "conv", "aux": "aux"}
+    assert data["outputs"] == {"out": "conv", "aux": "aux"}
     assert data["layers"][0]["inputs"] == ["image", "depth"]
     # by hand: 4 channels to 2 with a bias, and the head from 2 channels to 5
     assert data["totals"] == {"params": (4 * 2 + 2) + (2 * 5 + 5), "macs": 64 * 8, "training_macs": 64 * 10}

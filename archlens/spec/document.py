@@ -134,8 +134,16 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
             help = "a second colon in one line: put the value in quotes, or on lines of its own"
         elif content[column : column + 1] == "[" and "flow" in str(problem.context):
             help = 'within [...] an index needs quotes: ["depths[0]", 64]; or put the whole list in quotes'
-        elif text[mark.index : mark.index + 1] in ("@", "`", "%"):
+        elif content[column : column + 1] in ("]", "}"):
+            help = f"this {content[column]} closes what is not opened"
+        elif problem.context_mark is not None and "flow" in str(problem.context):
+            help = f"a bracket that is opened on line {problem.context_mark.line + 1} is not closed here"
+        elif "block" in str(problem.context):
+            help = "what belongs together starts in the same column; a text with quotes in it needs quotes"
+        elif "cannot start any token" in str(problem.problem):
             help = "put text that starts with this character in quotes"
+        elif "escape" in str(problem.problem):
+            help = "within double quotes a backslash starts an escape; within single quotes it does not"
     return error(f"this is not valid YAML: {problem.problem}", span, notes=notes, help=help)
 
 

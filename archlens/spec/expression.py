@@ -36,17 +36,27 @@ class Expression:
     tree: ast.expr
     node: Scalar
     offset: int  # of the text within the scalar's source; -1 where they differ, as in folded text
+    folded: list[int] | None = None  # then, where each character stands; empty where that cannot be told
 
     def span(self, tree: ast.AST | None = None) -> Span:
         """The place of a part of the expression, or of the whole of it."""
-        if self.offset < 0:
-            return self.node.span
         start, stop = 0, len(self.text)
         if isinstance(tree, (ast.expr, ast.keyword)):
             line = self.text.encode()
             start = len(line[: tree.col_offset].decode(errors="ignore"))
             stop = len(line[: tree.end_col_offset].decode(errors="ignore"))
-        return _place(self.node, self.offset + start, stop - start)
+        return self.part(start, stop)
+
+    def part(self, start: int, stop: int) -> Span:
+        """The place of some of the text's characters."""
+        if self.offset >= 0:
+            return _place(self.node, self.offset + start, stop - start)
+        if self.folded is None:
+            self.folded = _aligned(self.node, self.text)
+        if not self.folded:
+            return self.node.span
+        first = self.folded[start]
+        return _place(self.node, first, self.folded[stop - 1] + 1 - first)
 
     def error(self, message: str, tree: ast.AST | None = None, *, help: str = "") -> SpecError:
         """A diagnostic that points at a part of the expression."""
@@ -59,6 +69,37 @@ def _place(node: Scalar, index: int, width: int) -> Span:
     if "\n" not in passed:
         return Span(node.source, node.line, node.column + len(passed), max(width, 1))
     return Span(node.source, node.line + passed.count("\n"), len(passed) - passed.rfind("\n"), max(width, 1))
+
+
+def _aligned(node: Scalar, text: str) -> list[int]:
+    """Where in the source each character of a scalar's text stands, though YAML folded its lines.
+
+    Empty where that cannot be told: the scalar has escapes, or the text is only a part of it.
+    """
+    source, index = node.source.text, node.index
+    if node.value.strip().replace("\n", " ") != text:
+        return []
+    style = source[index]
+    if not node.plain:
+        index = source.index("\n", index) if style in ">|" else index + 1
+    while source[index : index + 1].isspace():
+        index += 1
+    places: list[int] = []
+    for character in text:
+        if index >= node.end:
+            return []
+        if character == " " and source[index - 1].isspace() and places:
+            places.append(index - 1)  # one of several blanks
+        elif character == " " and source[index].isspace():
+            places.append(index)
+            while source[index : index + 1].isspace():
+                index += 1
+        elif source[index] == character:
+            places.append(index)
+            index += 2 if character == style == "'" else 1
+        else:
+            return []
+    return places
 
 
 @dataclass(slots=True, eq=False)
@@ -104,8 +145,8 @@ class Scope(Protocol):
     def hint(self, name: str) -> str:
         """Why a name that exists elsewhere is not known here; empty for any other."""
 
-    def spend(self, items: int, tree: ast.AST, expression: Expression) -> None:
-        """Account for a list of so many items.
+    def spend(self, steps: int, tree: ast.AST, expression: Expression) -> None:
+        """Account for what an expression costs: a step for every few characters, or items of a list.
 
         Raises:
             SpecError: too much has been spent.
@@ -225,11 +266,13 @@ def _syntax_error(problem: Exception, text: str, node: Scalar, offset: int) -> S
     reason = "it is not complete"
     if isinstance(problem, SyntaxError):
         reason = re.split(r"\. Perhaps|\. Maybe|; perhaps| \(detected at", problem.msg or reason)[0]
-        if offset >= 0 and problem.offset and problem.lineno == 1:
+        if problem.offset and problem.lineno == 1:
             width = max((problem.end_offset or 0) - problem.offset, 1) if problem.end_lineno == 1 else 1
-            span = _place(node, offset + min(problem.offset - 1, len(text) - 1), width)
-    else:
-        reason = "it holds a number that is too long" if "digit" in str(problem) else str(problem)
+            first = min(problem.offset - 1, len(text) - 1)
+            last = min(first + width, len(text))
+            span = Expression(text, ast.Constant(None), node, offset).part(first, last)
+    if "digits)" in str(problem):
+        reason = "it holds a number that is too long"
     help = ""
     if text.count("(") > text.count(")"):
         help = "a bracket is opened and not closed"
@@ -239,6 +282,8 @@ def _syntax_error(problem: Exception, text: str, node: Scalar, offset: int) -> S
         help = "a choice is written as `step if condition else identity`"
     elif "positional argument follows" in reason:
         help = "arguments with a name come after those without"
+    elif re.search(r"[\w)\]] +[A-Za-z_]", text):
+        help = "steps are joined with >>"
     return error(f"{shorten(text)} is not an expression: {reason}", span, help=help)
 
 
@@ -313,7 +358,8 @@ def _check_keywords(expression: Expression, call: ast.Call) -> None:
         if key.arg is None:
             raise expression.error("unpacking with ** is not part of the expression language", key)
         if key.arg in found:
-            raise expression.error(f"the argument {shorten(key.arg)} is given twice", key)
+            who = shorten(ast.unparse(call.func))
+            raise expression.error(f"{who} is given {shorten(key.arg)} twice", key)
         found.add(key.arg)
 
 
@@ -360,6 +406,7 @@ def evaluate(expression: Expression, scope: Scope, tree: ast.expr | None = None)
         SpecError: it has no value; the diagnostic points at the part that is to blame.
     """
     tree = expression.tree if tree is None else tree
+    scope.spend((tree.end_col_offset or 0) - tree.col_offset >> 2, tree, expression)
     try:
         return _value(tree, expression, scope)
     except Problem as problem:
@@ -437,7 +484,16 @@ def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
     except KeyError:
         value = None
         if name not in FUNCTIONS:
-            _name(tree.func, expression, scope)  # says that it is not known, with a suggestion
+            raise Problem(
+                tree.func,
+                f"there is no function, op or block {shorten(name)}",
+                scope.hint(name)
+                or did_you_mean(
+                    name,
+                    [*FUNCTIONS, *scope.known()],
+                    otherwise=f"the functions are {', '.join(FUNCTIONS)}",
+                ),
+            ) from None
     if is_template(value) or isinstance(value, Deferred):
         return Deferred(tree, expression, scope)
     if value is not None:
@@ -447,7 +503,7 @@ def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
     function, written = FUNCTIONS[name]
     for value in (*args, *kwargs.values()):
         if isinstance(value, tuple):
-            scope.spend(len(value), tree, expression)
+            scope.spend(len(value) >> 3, tree, expression)
     try:
         result = _bounded(function(*args, **kwargs), tree)
     except _Misuse as problem:
@@ -455,7 +511,7 @@ def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
     except (TypeError, ValueError, ArithmeticError):  # too many arguments, or too few, or out of range
         raise Problem(tree, f"{name} cannot be used so", f"it is used as {written}") from None
     if isinstance(result, tuple):
-        scope.spend(len(result), tree, expression)
+        scope.spend(len(result) >> 3, tree, expression)
     return result
 
 
@@ -472,7 +528,7 @@ def _binary(tree: ast.BinOp, expression: Expression, scope: Scope) -> Any:
     if isinstance(left, Deferred) or is_template(left):
         if isinstance(tree.op, ast.Mult):
             return Deferred(tree, expression, scope)
-        raise Problem(tree, "a step can be repeated with * and joined with >>, and nothing else")
+        raise _nothing_else(tree)
     right = _value(tree.right, expression, scope)
     if isinstance(right, Deferred) or is_template(right):
         raise repeats_first(tree)
@@ -490,7 +546,7 @@ def _binary(tree: ast.BinOp, expression: Expression, scope: Scope) -> Any:
     try:
         result = _bounded(function(left, right), tree)
         if not number:
-            scope.spend(len(result), tree, expression)
+            scope.spend(len(result) >> 3, tree, expression)
         return result
     except ZeroDivisionError:
         raise Problem(tree, "this divides by zero") from None
@@ -501,9 +557,19 @@ def _binary(tree: ast.BinOp, expression: Expression, scope: Scope) -> Any:
 def repeats_first(tree: ast.BinOp) -> Problem:
     """What is wrong with ``3 * relu``."""
     if not isinstance(tree.op, ast.Mult):
-        return Problem(tree, "a step can be repeated with * and joined with >>, and nothing else")
+        return _nothing_else(tree)
     turned = ast.unparse(ast.BinOp(tree.right, tree.op, tree.left))
     return Problem(tree, "the step stands first and the number of repeats second", f"write {shorten(turned)}")
+
+
+def _nothing_else(tree: ast.BinOp) -> Problem:
+    """What is wrong with ``relu + tanh``, and with a list item that YAML took for a text's second line."""
+    dash = "a dash that starts a list item stands in the same column as the one above"
+    return Problem(
+        tree,
+        "a step can be repeated with * and joined with >>, and nothing else",
+        dash if isinstance(tree.op, ast.Sub) else "",
+    )
 
 
 def _power_bits(base: Any, exponent: Any) -> float:
@@ -544,7 +610,7 @@ def _compare(tree: ast.Compare, expression: Expression, scope: Scope) -> Any:
         symbol, function = _COMPARISONS[type(op)]
         for value in (left, right):
             if isinstance(value, tuple):
-                scope.spend(size_of(value), tree, expression)
+                scope.spend(size_of(value) >> 3, tree, expression)
         try:
             if (isinstance(left, _OPAQUE) or isinstance(right, _OPAQUE)) and not (
                 symbol in ("==", "!=") and None in (left, right)
@@ -578,6 +644,7 @@ def choose(expression: Expression, scope: Scope, tree: ast.IfExp) -> ast.expr:
     Raises:
         SpecError: the condition has no value, or is neither true nor false.
     """
+    scope.spend((tree.end_col_offset or 0) - tree.col_offset >> 2, tree, expression)
     try:
         return _chosen(tree, expression, scope)
     except Problem as problem:
@@ -586,7 +653,7 @@ def choose(expression: Expression, scope: Scope, tree: ast.IfExp) -> ast.expr:
 
 def _list(tree: ast.Tuple | ast.List, expression: Expression, scope: Scope) -> Any:
     items = tuple(_value(item, expression, scope) for item in tree.elts)
-    scope.spend(len(items), tree, expression)
+    scope.spend(len(items) >> 3, tree, expression)
     return _bounded(items, tree)
 
 
@@ -713,12 +780,12 @@ def _sum(values: Any, /) -> Any:
     return sum(values)
 
 
-def _ceil(value: Any, /) -> int:
+def _ceil(value: float, /) -> int:
     _numbers(value)
     return math.ceil(value)
 
 
-def _floor(value: Any, /) -> int:
+def _floor(value: float, /) -> int:
     _numbers(value)
     return math.floor(value)
 
@@ -757,7 +824,7 @@ def _range(*bounds: Any) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _round(value: Any, digits: Any = None) -> float:
+def _round(value: float, digits: int | None = None) -> float:
     _numbers(value)
     if digits is None:
         return round(value)

@@ -81,6 +81,8 @@ def find(name: str) -> Found:
         UsageError: there is no such network or file; with a suggestion.
         SpecError: the file is no spec.
     """
+    if not name.strip():
+        raise usage("the name of a network is missing", help="`archlens list` shows all")
     if _is_path(name):
         return _find_file(name)
     stem = _family_of(name)
@@ -170,7 +172,7 @@ def open_spec(path: str) -> Spec:
             with open(path, "rb") as file:
                 data = file.read(MAX_BYTES + 1)
     except IsADirectoryError:
-        raise error(f"{shorten(path, 200)} is a folder, not a spec file", help=_specs_in(path)) from None
+        raise usage(f"{shorten(path, 200)} is a folder, not a spec file", help=_specs_in(path)) from None
     except FileNotFoundError:
         raise usage(f"there is no file {shorten(path, 200)}", help=_nearby(path)) from None
     except (OSError, ValueError) as problem:

@@ -133,8 +133,11 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
     blocks: dict[str, Block] = {}
     for block in _section(root, "blocks", _read_block).values():
         if block.name in blocks:
-            first = ("it stands here first", blocks[block.name].span)
-            raise error(f"the block {block.name} stands twice", block.span, also=[first])
+            raise error(
+                f"the block {block.name} stands twice",
+                block.span,
+                also=[("it stands here first", blocks[block.name].span)],
+            )
         if block.name in params:
             raise error(
                 f"{block.name} is both a param and a block",
@@ -183,23 +186,33 @@ def _read_param(key: Scalar, node: Node) -> Param:
     return Param(name, None if empty else read_value(node), key.span)
 
 
+def _signature(text: str) -> ast.FunctionDef | None:
+    """A signature by Python's grammar; ``None`` where it is none, or has types, which blocks do not."""
+    if len(text) > MAX_TEXT:
+        return None
+    try:
+        statements = parse_python(text, "exec").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    tree = statements[0]
+    if len(statements) > 1 or not isinstance(tree, ast.FunctionDef) or tree.returns:
+        return None
+    if getattr(tree, "type_params", None) or any(argument.annotation for argument in tree.args.args):
+        return None
+    return tree
+
+
 def _read_block(key: Scalar, node: Node) -> Block:
     """A block from its signature, as ``bottleneck(width, stride=1)``, and its body."""
     text = key.value
     prefix = "def "
     name = text.partition("(")[0].strip()
-    try:
-        assert len(text) <= MAX_TEXT
-        (tree,) = parse_python(f"{prefix}{text if '(' in text else text + '()'}: 0", "exec").body
-        assert isinstance(tree, ast.FunctionDef)
-        # what a function of Python may have, and a block has no use for: types
-        assert not (tree.returns or getattr(tree, "type_params", None))
-        assert not any(argument.annotation for argument in tree.args.args)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, AssertionError):
+    tree = _signature(f"{prefix}{text if '(' in text else text + '()'}: 0")
+    if tree is None:
         raise key.error(
             f"'{shorten(text)}' is not the signature of a block",
             help="as in `bottleneck(width, stride=1):`; parameters with a default come last",
-        ) from None
+        )
     if len(tree.name) > MAX_NAME:
         raise key.error(f"a name of {len(tree.name):,} characters is more than the {MAX_NAME} allowed")
     arguments = tree.args
@@ -230,10 +243,6 @@ def _read_output(key: Scalar, node: Node) -> Output:
     template = read_template(key, "a name")
     if template.literal is None:
         raise key.error("the name of an output cannot hold an expression")
-    if template.literal == "output":
-        raise key.error(
-            "output is the name of the end of layers:, and cannot name a further head", help="as in aux1:"
-        )
     training = isinstance(node, Mapping) and list(node.keys) == ["training"]
     body = read_body(node.values["training"] if training and isinstance(node, Mapping) else node)
     return Output(body, training, key.span)
