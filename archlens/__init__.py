@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .elaborate import elaborate
+from .elaboration import elaborate
 from .errors import ArchlensError, Diagnostic, Span, SpecError, UsageError
 from .network import Layer, Network
 from .shape import Shape

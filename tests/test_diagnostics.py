@@ -498,7 +498,10 @@ def test_the_network_up_to_the_layer_that_failed() -> None:
 MAKERS = {"error", "usage", "Problem", "Misfit", "_Misuse", "fail"}
 
 #: Where messages are made that this module answers for.
-ROOMS = ["elaborate.py", "elaboration", "network.py", "spec", "ops", "cli/options.py", "cli/commands/list.py"]
+ROOMS = [
+    "elaborate.py", "elaboration.py", "elaboration", "network.py", "spec", "ops", "cli/options.py",
+    "cli/commands/list.py",
+]  # fmt: skip
 
 #: Messages that are met elsewhere: in the tests of hostile input, or by hand in those of the command line.
 ELSEWHERE = {

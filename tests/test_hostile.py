@@ -166,6 +166,9 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     assert refusal(run("shapes", "")) == "the name of a network is missing"
     assert refusal(run("shapes", ":")) == "there is no network :"
     assert refusal(run("shapes", "../..")).endswith(" is a folder, not a spec file")
+    (tmp_path / "file.yaml").write_text(HEAD)
+    within = str(tmp_path / "file.yaml" / "x.yaml")
+    assert refusal(run("shapes", within)).endswith("cannot be read: Not a directory")
     loop = tmp_path / "loop.yaml"
     loop.symlink_to(loop)
     assert refusal(run("shapes", str(loop))).endswith("Too many levels of symbolic links")
@@ -179,6 +182,18 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     assert refusal(run("shapes", str(secret))).endswith("cannot be read: Permission denied")
 
 
+def test_a_file_that_the_system_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where the tests run as root."""
+
+    def refuse(*args: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(archlens.UsageError) as caught:
+        archlens.load("secret.yaml")
+    assert str(caught.value) == "error: secret.yaml cannot be read: Permission denied"
+
+
 # --- too deep, too long, too much -----------------------------------------------------------------
 
 #: A name of a million characters, and how a message shows it.
@@ -188,8 +203,8 @@ SHORT = "n" * 57 + "..."
 DEEP = "this is nested more than 60 deep"
 NESTED = "this expression is nested more than 80 deep"
 ITEMS = "this list holds more than the 100,000 items allowed"
-STEPS = "laying this network out takes more than 1,000,000 steps"
-LAYERS = "the network has more than 250,000 layers, the most that one may have"
+STEPS = "laying this network out takes more than 5,000,000 steps"
+LAYERS = "the network has more than 1,500,000 layers, the most that one may have"
 LONGER = "is longer than 1,000,000,000,000,000"
 HUGE = 10**29
 
@@ -391,7 +406,7 @@ SIZES: Cases = {
 REPEATS: Cases = {
     "repeats": (
         lambda: layer("relu * 10**9"),
-        "1,000,000,000 repeats are more than the 250,000 layers that a network may have",
+        "1,000,000,000 repeats are more than the 1,500,000 layers that a network may have",
     ),
     "repeats of repeats": (lambda: layer("(relu * 200000) * 200000"), LAYERS),
     "repeats of identity": (lambda: layer("(identity * 200000) * 200000"), STEPS),
@@ -412,7 +427,7 @@ REPEATS: Cases = {
         lambda: each("range(100000)", "add:\n" + "\n".join(["          - []"] * 50_000)),
         STEPS,
     ),
-    "blocks of blocks": (lambda: tenfold("relu"), LAYERS),
+    "blocks of blocks": (lambda: tenfold("relu"), STEPS),
     "blocks of empty blocks": (lambda: tenfold("[]"), STEPS),
     "blocks that all differ": (
         lambda: blocks(
@@ -427,7 +442,7 @@ REPEATS: Cases = {
         STEPS,
     ),
     "names within names": (
-        lambda: HEAD + "layers:\n" + nested(25, lambda k: f"{'n' * 190}{k}:", "relu * 250000"),
+        lambda: HEAD + "layers:\n" + nested(25, lambda k: f"{'n' * 190}{k}:", "relu * 1500000"),
         STEPS,
     ),
     "scopes within blocks": (
@@ -618,7 +633,7 @@ def test_values_from_the_command_line(tmp_path: Path) -> None:
         ("(" * 9000, NESTED),
         ("x" * 30_000, "an expression of 30,000 characters is more than the 20,000 allowed"),
         ("\x1b[31m", "\\x1b[31m is not an expression: invalid non-printable character U+001B"),
-        ("10**9", "1,000,000,000 repeats are more than the 250,000 layers that a network may have"),
+        ("10**9", "1,000,000,000 repeats are more than the 1,500,000 layers that a network may have"),
         ("lambda: 1", "a lambda is not part of the expression language"),
     ):
         assert refusal(run("shapes", str(path), "--set", f"n={value}")) == message

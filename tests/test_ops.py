@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
-from archlens.elaborate import read_shape
 from archlens.geometry import Window
 from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, Misfit, Op
 from archlens.ops.op import registry, signature
@@ -97,11 +96,16 @@ class Example(NamedTuple):
     facts: Facts
 
 
+def read(shapes: str) -> tuple[Shape, ...]:
+    """Shapes from a text as ``"64x28x28, 32x28x28"``."""
+    return tuple(Shape(map(int, shape.split("x"))) for shape in shapes.split(", "))
+
+
 @cache
 def example(text: str) -> Example:
     """The example that a text as ``"1x32x32 >> conv(6, 5)"`` means."""
     shapes, _, step = text.partition(" >> ")
-    inputs = tuple(shape for shape in map(read_shape, shapes.split(", ")) if shape)
+    inputs = read(shapes)
     kind = step.partition("(")[0]
     if kind in MERGES or OPS[kind].transparent:
         op = OPS[kind]()  # no step of its own
@@ -618,8 +622,7 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.text)
 def test_both_refuse_or_neither(case: Case) -> None:
     """Archlens and torch draw the line at the same place."""
-    inputs = tuple(map(read_shape, case.text.partition(" >> ")[0].split(", ")))
-    tensors = batch(2, inputs)
+    tensors = batch(2, read(case.text.partition(" >> ")[0]))
     if case.refusal:
         with pytest.raises((RuntimeError, ValueError, IndexError, TypeError)):
             case.torch(*tensors)

@@ -309,7 +309,7 @@ class Drawn:
         self.input = (one_of(draw, 4, 3, 6, 8, 1, 2), *(number(draw, least, most) for _ in range(axes)))
         x = torch.zeros(2, *self.input, device="meta")
         try:
-            x = self.chain(x, self.layers, number(draw, 1, 7), SPATIAL, deep=2)
+            x = self.chain(x, self.layers, number(draw, 1, 6), SPATIAL, deep=2)
             if draw(st.booleans()):
                 x = self.place(Step("flatten", nn.Flatten), x, self.layers)
                 self.chain(x, self.layers, number(draw, 1, 3), (linear, linear, activation, normalization))
@@ -326,7 +326,7 @@ class Drawn:
     ) -> Tensor:
         """Some steps one after the other, appended to ``layers``; branches in branches at most ``deep``."""
         for _ in range(count):
-            if x.numel() > 50_000:
+            if x.numel() > 20_000:
                 return x
             if deep and number(self.draw, 0, 3) == 2:
                 x = self.branches(x, layers, deep - 1)
@@ -339,18 +339,18 @@ class Drawn:
         return self.layer(drawn.text, drawn.make, x)
 
     def layer(self, what: str, make: Callable[[], Any], *inputs: Tensor) -> Tensor:
-        """One layer in torch: for real and on the meta device, since neither refuses all that is wrong.
+        """One layer in torch, on the meta device.
 
-        The meta device lets any ``output_padding`` pass; and either an output that is empty along one axis,
-        which counts as refused here.
+        That lets any ``output_padding`` pass, so a transposed convolution also runs for real; and some
+        outputs that are empty along one axis, which count as refused here.
         """
         try:
-            for device in ("cpu", "meta"):
-                with torch.device(device), torch.no_grad():
-                    module = make()
-                    if isinstance(module, nn.Module):
-                        module.eval()
-                    y = module(*(torch.zeros(x.shape) for x in inputs))
+            with torch.device("meta"):
+                module = make()
+            with torch.no_grad():
+                y = (module.eval() if isinstance(module, nn.Module) else module)(*inputs)
+                if what.startswith("conv_transpose"):
+                    make()(torch.zeros(inputs[0].shape))
             if not y.numel():
                 raise ValueError("an empty output")
         except (RuntimeError, ValueError, IndexError):
@@ -443,7 +443,7 @@ def test_archlens_and_torch_agree() -> None:
 
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-    @settings(max_examples=300, derandomize=True, database=None, deadline=None, suppress_health_check=slow)
+    @settings(max_examples=200, derandomize=True, database=None, deadline=None, suppress_health_check=slow)
     @given(networks())
     def agree(drawn: Drawn) -> None:
         network = check(drawn)

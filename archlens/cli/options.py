@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ..elaborate import elaborate
+from ..elaboration import elaborate
 from ..errors import shorten, usage
 from ..network import Network
 from ..spec import find, names

@@ -64,7 +64,7 @@ def families() -> dict[str, list[str]]:
 
 
 def names() -> list[str]:
-    """The names of all networks of the zoo, in alphabetical order; ``resnet50`` stands before ``resnet101``."""
+    """The names of all networks of the zoo in alphabetical order, ``resnet50`` before ``resnet101``."""
     return sorted((name for family in families().values() for name in family), key=_natural)
 
 

@@ -40,7 +40,7 @@ IN_PROCESS = (
     + """
 import statistics, time
 import archlens
-from archlens.elaborate import elaborate
+from archlens.elaboration import elaborate
 from archlens.spec import library, parse
 
 text = (library.directory() / "resnet.yaml").read_text("utf-8")
@@ -70,7 +70,7 @@ print(statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pa
 
 SCALING = """
 import resource, statistics, time
-from archlens.elaborate import elaborate
+from archlens.elaboration import elaborate
 from archlens.spec import parse
 
 SPEC = '''

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ...elaborate import elaborate
+from ...elaboration import elaborate
 from ...errors import did_you_mean, shorten, usage
 from ...spec import find, names
 from ...views import grid

@@ -1,0 +1,64 @@
+"""A spec, values for its params and an input become a :class:`Network`, in one walk.
+
+A spec may ask for ``x.channels``, so names, wiring and shapes are found together: each op is asked once
+for its facts as it is placed. When something is wrong the walk stops with a diagnostic that carries the
+network up to that point.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import SpecError, error
+from ..network import Network
+from ..spec.spec import Spec
+from .advice import explained
+from .inputs import given_inputs
+from .walk import LayerMisfit, Walk
+
+
+def elaborate(
+    spec: Spec,
+    variant: str = "",
+    *,
+    input: Any = None,
+    values: Mapping[str, Any] | None = None,
+) -> Network:
+    """The network that a spec describes.
+
+    Args:
+        spec: the parsed file.
+        variant: one of its variants; empty for the file's own params.
+        input: another input shape, as ``(3, 224, 224)`` or ``"3x224x224"``; a mapping of names to
+            shapes where there are several inputs.
+        values: values for params, by name; a text is read as a spec's text is.
+
+    Raises:
+        SpecError: the spec is wrong or a layer does not fit; carries the network up to there.
+        UsageError: there is no such variant, param or input, or a param was left without a value.
+    """
+    walk = Walk(spec, variant, values or {})
+    given = given_inputs(spec, input)
+    # a walk makes no garbage; a collector that visits every layer made so far, again and again, would
+    # double the time of a network with a million of them
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return walk.run(given)
+    except LayerMisfit as misfit:
+        raise SpecError(explained(misfit, walk, spec, variant, values or {}), walk.network()) from None
+    except SpecError as problem:
+        raise SpecError(
+            problem.diagnostic, walk.network() if walk.inputs and not walk.spent else None
+        ) from None
+    except RecursionError:
+        raise error(
+            "scopes and blocks are nested too deep here",
+            walk.last.span if walk.last else None,
+            help="one after the other they can be as many as you like",
+        ) from None
+    finally:
+        if collecting:
+            gc.enable()

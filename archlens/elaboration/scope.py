@@ -1,0 +1,205 @@
+"""Where names are given to layers, and where the names of an expression are looked up."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Located, Span, did_you_mean, error, shorten
+from ..spec.expression import Expression, Tensor, describe, evaluate
+from .bounds import MAX_STEPS, TOO_MANY_STEPS
+
+if TYPE_CHECKING:
+    from .walk import Walk
+
+
+class Word:
+    """A part of an expression, as a place that is worked out only when it is asked for."""
+
+    __slots__ = ("expression", "tree")
+
+    def __init__(self, expression: Expression, tree: ast.expr) -> None:
+        self.expression = expression
+        self.tree = tree
+
+    @property
+    def span(self) -> Span:
+        return self.expression.span(self.tree)
+
+
+class Place:
+    """A scope being filled: where names are given, and found again by ``ref``."""
+
+    __slots__ = ("certain", "count", "merges", "parent", "path", "taken", "tensors")
+
+    def __init__(self, path: str, parent: Place | None, certain: Mapping[str, Located]) -> None:
+        self.path = path
+        self.parent = parent
+        self.certain = certain  # names that the spec's text is sure to give here
+        self.count = 0
+        self.merges: dict[str, int] = {}  # how far each kind of merge has been counted
+        self.taken: dict[str, Located | None] = {}
+        self.tensors: dict[str, Tensor] = {}
+
+    def full(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    def number(self) -> str:
+        """The next number, as ``nn.Sequential`` counts."""
+        name = str(self.count)
+        self.count += 1
+        return name
+
+    def automatic(self, kind: str) -> str:
+        """A name for a merge, which has none of its own: ``add``, ``add_1`` and so on."""
+        count = self.merges.get(kind, 0)
+        name = f"{kind}_{count}" if count else kind
+        while name in self.taken or name in self.certain:
+            count += 1
+            name = f"{kind}_{count}"
+        self.merges[kind] = count
+        self.taken[name] = None
+        return name
+
+    def claim(self, name: str, where: Located) -> None:
+        if name in self.taken:
+            first = self.taken[name]
+            scope = f" in {self.path}" if self.path else ""
+            raise error(
+                f"the name {shorten(name)} stands twice{scope}",
+                where.span,
+                help=_another_name(name, first, where),
+                also=[("it stands here first", first.span)] if first and first is not where else (),
+            )
+        self.taken[name] = where
+
+
+def _another_name(name: str, first: Located | None, second: Located) -> str:
+    if first is None:
+        return "an unnamed merge has it already; use another name"
+    if first is second:
+        return f"it stands in a table: give each row a name of its own, as in {shorten(name)}{{i}}"
+    return "steps without a name are numbered from 0" if name.isdigit() else ""
+
+
+class Env:
+    """Where the names of an expression are looked up, and the place that its refs start from."""
+
+    __slots__ = ("locals", "place", "walk")
+
+    def __init__(self, walk: Walk, names: dict[str, Any], place: Place) -> None:
+        self.walk = walk
+        self.locals = names
+        self.place = place
+
+    def lookup(self, name: str) -> Any:
+        if name in self.locals:
+            return self.locals[name]
+        walk = self.walk
+        if name == "x" and walk.sources:
+            return walk.x
+        if name in walk.names:
+            return walk.names[name]
+        tensor = self.step(name)
+        if tensor is None:
+            raise KeyError(name)
+        return tensor
+
+    def step(self, name: str) -> Tensor | None:
+        """The output of an earlier step: of this scope, or of one around it; or an input by its name."""
+        place: Place | None = self.place
+        while place is not None:
+            if name in place.tensors:
+                self.walk.reads += 1
+                return place.tensors[name]
+            place = place.parent
+        self.walk.reads += name in self.walk.sources
+        return self.walk.sources.get(name)
+
+    def ref(self, tree: ast.expr, expression: Expression) -> Tensor:
+        self.walk.reads += 1
+        if not isinstance(tree, ast.Call) or len(tree.args) != 1 or tree.keywords:
+            raise expression.error("ref takes one name", tree, help="as in ref(enc1)")
+        argument = tree.args[0]
+        if isinstance(argument, ast.Name):
+            name = argument.id
+            value = self.locals.get(name)
+            if not isinstance(value, str | Tensor):
+                value = self.step(name)
+            if value is None and name in self.walk.names:
+                value = self.walk.names[name]
+        else:
+            value = evaluate(expression, self, argument)
+            name = str(value)
+        if isinstance(value, str):
+            name, value = value, self.path(value)
+        if isinstance(value, Tensor):
+            return value
+        later = self.later(name)
+        if later is not None:
+            raise error(
+                f"ref({shorten(name)}) goes on from a step that comes later",
+                expression.span(argument),
+                help="a step can only read what stands before it",
+                also=[(f"{shorten(name)} stands here", later.span)],
+            )
+        if value is not None:
+            raise expression.error(f"ref takes the name of a step, and this is {describe(value)}", argument)
+        raise expression.error(
+            f"there is no step {shorten(name)} to go on from", argument,
+            help=self.elsewhere(name)
+            or did_you_mean(name, self.steps(), otherwise="it must be named, and stand before"),
+        )  # fmt: skip
+
+    def elsewhere(self, name: str) -> str:
+        """How to reach a step of this name that stands in another scope; empty where there is none."""
+        self.walk.at("")
+        for path in self.walk.paths:
+            if path.endswith(f".{name}"):
+                return f'it stands in another scope: ref("{path}")'
+        return ""
+
+    def path(self, path: str) -> Tensor | None:
+        """The output of an earlier step by its full name, as ``layer1.0``; or by the name alone."""
+        return self.walk.at(path) or self.step(path)
+
+    def later(self, name: str) -> Located | None:
+        place: Place | None = self.place
+        while place is not None:
+            if name in place.certain:
+                return place.certain[name]
+            place = place.parent
+        return None
+
+    def steps(self) -> list[str]:
+        found: list[str] = list(self.walk.sources)
+        place: Place | None = self.place
+        while place is not None:
+            found += [name for name in place.tensors if not name.isdigit()]
+            place = place.parent
+        return found
+
+    def known(self) -> Iterable[str]:
+        flowing = ["x"] if self.walk.sources else []
+        return [*self.locals, *flowing, *(n for n in self.walk.names if n not in _HIDDEN), *self.steps()]
+
+    def hint(self, name: str) -> str:
+        spec = self.walk.spec
+        if name in ("x", "input"):
+            return f"{name} is a tensor, and exists where steps are: in layers:, outputs: and blocks:"
+        if name in spec.params:
+            return f"params are read from top to bottom, and {name} stands further down"
+        owner = next((block.name for block in spec.blocks.values() if name in block.parameters), None)
+        if owner is None:
+            return ""
+        return f"it is a parameter of {owner}, and a block sees only its own and the file's params"
+
+    def spend(self, steps: int, tree: ast.AST, expression: Expression) -> None:
+        self.walk.steps += steps
+        if self.walk.steps > MAX_STEPS:
+            raise expression.error(TOO_MANY_STEPS, tree)
+
+
+#: Spellings that need not be suggested.
+_HIDDEN = ("True", "False", "None", "null")
