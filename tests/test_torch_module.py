@@ -1,4 +1,4 @@
-"""The built torch module: torchvision's weights give torchvision's logits, and it is a module like any other."""
+"""The built torch module: torchvision's weights give its logits, and it is a module like any other."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_layer_may_be_named_anything(name: str) -> None:
-    """Keywords, builtins and torch's own methods are names like any other, also in a scope and after pickling."""
+    """Keywords, builtins and torch's own methods are names like any other, also after pickling."""
     quoted = name.replace("'", "''")
     network = archlens.loads(
         f"input: {{data: 2x8x8}}\nlayers:\n  - '{quoted}': conv(4, 3)\n"

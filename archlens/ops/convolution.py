@@ -8,7 +8,7 @@ from typing import Any
 from ..geometry import Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Padding, Size, Spare
-from .op import NONE, Call, Facts, Misfit, Op, Tensors, per_group
+from .op import NONE, Call, Facts, Misfit, Op, Tensors, changed, per_group
 from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
 
 
@@ -192,15 +192,10 @@ def _torch_transposed(op: ConvTranspose, x: Shape, windows: tuple[Window, ...]) 
 
 
 def _kwargs(op: Conv | ConvTranspose, padding: Any) -> dict[str, Any]:
-    """What differs from torch's defaults."""
-    given = {
-        "stride": op.stride,
-        "padding": padding,
-        "dilation": op.dilation,
-        "groups": op.groups,
-        "bias": op.bias,
-    }
-    return {name: value for name, value in given.items() if value != _DEFAULTS[name]}
-
-
-_DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
+    """What differs from torch's defaults, with the padding that came of ``same`` and the like."""
+    kwargs = changed(
+        op, stride="stride", padding="padding", dilation="dilation", groups="groups", bias="bias"
+    )
+    if "padding" in kwargs:
+        kwargs["padding"] = padding
+    return {name: value for name, value in kwargs.items() if value != 0 or name == "bias"}

@@ -7,8 +7,11 @@ from typing import Annotated
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
-from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, Reach, Tensors, per_group
+from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, Reach, Tensors, changed, per_group
 from .windows import require_spatial
+
+#: What torch calls ``running_stats``.
+_TRACKED = "track_running_stats"
 
 
 def _affine(width: tuple[int, ...], affine: bool) -> Tensors:
@@ -47,15 +50,7 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        kwargs: dict[str, float | bool] = {}
-        if self.eps != 1e-5:
-            kwargs["eps"] = self.eps
-        if self.momentum != 0.1:
-            kwargs["momentum"] = self.momentum
-        if not self.affine:
-            kwargs["affine"] = False
-        if not self.running_stats:
-            kwargs["track_running_stats"] = False
+        kwargs = changed(self, eps="eps", momentum="momentum", affine="affine", running_stats=_TRACKED)
         return Facts(
             shape=x,
             weights=_affine((x.channels,), self.affine),
@@ -89,11 +84,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         width = tuple(x) if self.over == "all" else (x.channels,)
-        kwargs: dict[str, float | bool] = {}
-        if self.eps != 1e-5:
-            kwargs["eps"] = self.eps
-        if not self.affine:
-            kwargs["elementwise_affine"] = False
+        kwargs = changed(self, eps="eps", affine="elementwise_affine")
         # torch normalizes the last axes; over the channels of a map it takes archlens' own module
         plain = len(width) == len(x)
         return Facts(
@@ -122,11 +113,7 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         per_group(x.channels, self.groups)
-        kwargs: dict[str, float | bool] = {}
-        if self.eps != 1e-5:
-            kwargs["eps"] = self.eps
-        if not self.affine:
-            kwargs["affine"] = False
+        kwargs = changed(self, eps="eps", affine="affine")
         return Facts(
             shape=x,
             weights=_affine((x.channels,), self.affine),
@@ -159,15 +146,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
                 f"it needs more than one position to take statistics over, and its input is {x}",
                 size=True,
             )
-        kwargs: dict[str, float | bool] = {}
-        if self.eps != 1e-5:
-            kwargs["eps"] = self.eps
-        if self.momentum != 0.1:
-            kwargs["momentum"] = self.momentum
-        if self.affine:
-            kwargs["affine"] = True
-        if self.running_stats:
-            kwargs["track_running_stats"] = True
+        kwargs = changed(self, eps="eps", momentum="momentum", affine="affine", running_stats=_TRACKED)
         return Facts(
             shape=x,
             weights=_affine((x.channels,), self.affine),
@@ -195,15 +174,7 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "local_response_norm")
-        kwargs = {
-            name: value
-            for name, value, default in (
-                ("alpha", self.alpha, 1e-4),
-                ("beta", self.beta, 0.75),
-                ("k", self.k, 1.0),
-            )
-            if value != default
-        }
+        kwargs = changed(self, alpha="alpha", beta="beta", k="k")
         return Facts(
             shape=x,
             weights=NONE,

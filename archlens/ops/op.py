@@ -265,6 +265,18 @@ def as_written(value: Any) -> str:
     return str(value)
 
 
+def changed(op: Op, **names: str) -> dict[str, Any]:
+    """The attributes that differ from their defaults, under torch's names for them.
+
+    It serves ops whose defaults are torch's own.
+    """
+    return {
+        theirs: getattr(op, ours)
+        for ours, theirs in names.items()
+        if getattr(op, ours) != getattr(type(op), ours)
+    }
+
+
 def per_group(channels: int, groups: int, which: str = "input") -> int:
     """Channels in each of ``groups`` groups.
 

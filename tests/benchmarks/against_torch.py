@@ -133,7 +133,8 @@ def main() -> None:
     print(f"peak memory: archlens {memory[0]:.1f} MB, torchinfo {memory[1]:.1f} MB")
     a, b, ratio = map(float, run(IN_PROCESS)[2].split())
     print(
-        f"in process, resnet50: archlens {a * 1e3:.2f} ms, torchinfo {b * 1e3:.1f} ms: {ratio:.1f} times faster"
+        f"in process, resnet50: archlens {a * 1e3:.2f} ms, torchinfo {b * 1e3:.1f} ms: "
+        f"{ratio:.1f} times faster"
     )
     few, small, many, large, size = map(float, run(SCALING)[2].split())
     print(
