@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archlens
-from archlens.spec.expression import Deferred
+from archlens.spec.values import Deferred
 
 SPEC = "{input: 3x8x8, params: {value: none}, layers: relu}"
 

@@ -9,8 +9,8 @@ from ..errors import Diagnostic, Span, SpecError, UsageError, shorten
 from ..network import Layer
 from ..ops import Op
 from ..shape import Shape
-from ..spec.expression import Tensor
 from ..spec.spec import Spec
+from ..spec.values import Tensor
 from .walk import LayerMisfit, Walk
 
 

@@ -10,7 +10,9 @@ from ..errors import SpecError, did_you_mean, shorten
 from ..ops import Op
 from ..ops.attributes import DEFAULT
 from ..ops.op import signature
-from ..spec.expression import Block, Expression, describe, evaluate, size_of
+from ..spec.evaluation import evaluate
+from ..spec.expression import Expression
+from ..spec.values import Block, describe, size_of
 from .bounds import MAX_SIZE
 from .scope import Env
 

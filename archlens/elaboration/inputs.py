@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import did_you_mean, shorten, usage
 from ..shape import AXIS_NAMES, Shape
-from ..spec.expression import MAX_BITS
 from ..spec.spec import Spec
+from ..spec.values import MAX_BITS
 from .bounds import MAX_SIZE
 
 

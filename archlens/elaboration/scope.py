@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Located, Span, did_you_mean, error, shorten
-from ..spec.expression import Expression, Tensor, describe, evaluate
+from ..spec.evaluation import evaluate
+from ..spec.expression import Expression
+from ..spec.values import Tensor, describe
 from .bounds import MAX_STEPS, TOO_MANY_STEPS
 
 if TYPE_CHECKING:

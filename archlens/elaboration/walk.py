@@ -11,26 +11,22 @@ from ..network import Layer, Network
 from ..ops import OPS, Facts, Misfit, Op
 from ..shape import Shape
 from ..spec.document import Scalar
-from ..spec.expression import (
+from ..spec.evaluation import choose, evaluate, not_callable
+from ..spec.expression import Expression, parse_part, steps_of
+from ..spec.functions import FUNCTIONS
+from ..spec.spec import Spec
+from ..spec.steps import Body, Do, Each, Listing, Merge, Named, Step, Steps, Template, Value, check_name
+from ..spec.values import (
     CONSTANTS,
-    FUNCTIONS,
     MAX_ITEMS,
     Block,
     Deferred,
-    Expression,
     Inputs,
     Tensor,
-    choose,
     describe,
-    evaluate,
     is_template,
-    not_callable,
-    parse_part,
     size_of,
-    steps_of,
 )
-from ..spec.spec import Spec
-from ..spec.steps import Body, Do, Each, Listing, Merge, Named, Step, Steps, Template, Value, check_name
 from .arguments import WHOLE, arguments, bind, make, unquoted, usage_of_block
 from .bounds import MAX_AXIS, MAX_BLOCKS, MAX_LAYERS, MAX_STEPS, TOO_MANY_STEPS
 from .inputs import SHAPE_HELP, read_shape, usable

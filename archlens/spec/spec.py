@@ -22,8 +22,9 @@ from .document import (
     expect_text,
     to_data,
 )
-from .expression import MAX_TEXT, Block, Expression, check, parse_python
+from .expression import MAX_TEXT, Expression, check, parse_python
 from .steps import MAX_NAME, RESERVED, Body, Template, Value, read_body, read_template, read_value
+from .values import Block
 
 #: What ends a line in YAML, apart from the line feed.
 _BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
