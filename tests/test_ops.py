@@ -472,7 +472,9 @@ CASES = [
     Case("1x4x3 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x)),
     Case("1x4x2 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x), "6x4 padded input"),
     Case("1x5 >> conv(1, 3, dilation=2)", lambda x: nn.Conv1d(1, 1, 3, dilation=2)(x)),
-    Case("1x4 >> conv(1, 3, dilation=2)", lambda x: nn.Conv1d(1, 1, 3, dilation=2)(x), "5 window is larger"),
+    Case(
+        "1x4 >> conv(1, 3, dilation=2)", lambda x: nn.Conv1d(1, 1, 3, dilation=2)(x), "window of 5 is larger"
+    ),
     Case("1x4x4x3 >> conv(1, 3)", lambda x: nn.Conv3d(1, 1, 3)(x)),
     Case("1x4x4x2 >> conv(1, 3)", lambda x: nn.Conv3d(1, 1, 3)(x), "3x3x3 window is larger"),
     Case("4 >> conv(1, 1)", lambda x: nn.Conv2d(4, 1, 1)(x), "flat vector of 4"),
@@ -525,7 +527,7 @@ CASES = [
     Case(
         "1x3x3 >> conv_transpose(1, 3, padding=3)",
         lambda x: nn.ConvTranspose2d(1, 1, 3, padding=3)(x),
-        "crops away its whole output",
+        "crops away the whole",
     ),
     # pooling
     Case("1x5x5 >> max_pool(5)", lambda x: nn.MaxPool2d(5)(x)),
@@ -560,7 +562,7 @@ CASES = [
     Case(
         "1x1 >> max_pool(3, stride=2, ceil_mode=true)",
         lambda x: nn.MaxPool1d(3, 2, ceil_mode=True)(x),
-        "3 window is larger",
+        "window of 3 is larger",
     ),
     Case("1x2x2 >> avg_pool(4, stride=3, ceil_mode=true)", lambda x: nn.AvgPool2d(4, 3, ceil_mode=True)(x)),
     Case(

@@ -506,7 +506,7 @@ class Walk:
                 args, kwargs = arguments(tree, expression, env)
             except SpecError as problem:
                 raise unquoted(kind, tree, expression, env) or problem from None
-            key = (kind, *args, *map(type, args), *kwargs.items(), *map(type, kwargs.values()))
+            key = (kind, *args, *map(_sort, args), *kwargs.items(), *map(_sort, kwargs.values()))
         found = self.ops.get(key)
         if found is None:
             if kind.merges:
@@ -621,7 +621,7 @@ class Walk:
                 assert default is not None
                 names[key] = evaluate(default[0], own, default[1])
         place.claim(name, at)
-        same: Any = (block.name, self.training, self.x.shape, *names.values(), *map(type, names.values()))
+        same: Any = (block.name, self.training, self.x.shape, *names.values(), *map(_sort, names.values()))
         made = self.made.get(same)
         if made is not None:
             self.again(made, inside.path, where)
@@ -668,6 +668,11 @@ class Walk:
         ]
         self.blocks += [(path + inner[cut:], name) for inner, name in self.blocks[made.blocks]]
         self.x = Tensor(moved(made.end.name), made.end.shape)
+
+
+def _sort(value: Any) -> Any:
+    """What tells values apart that Python takes for equal: 1, 1.0 and true, also within lists."""
+    return tuple(map(_sort, value)) if type(value) is tuple else type(value)
 
 
 def _row_span(each: Each, number: int) -> Span:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import ClassVar
 
 from ..geometry import POINT
@@ -22,7 +23,7 @@ class Concat(Op, kind="concat", family="merge"):
                 raise Misfit(
                     f"only channels can differ in a concat, and {first} and {other} differ in "
                     f"{_differing(first, other)}",
-                    help=_help(first, other),
+                    help=_help(first, other, channels=False),
                     inputs=(0, index),
                     size=True,
                 )
@@ -91,19 +92,20 @@ def _differing(a: Shape, b: Shape) -> str:
     return " and ".join(f"{name} ({p} and {q})" for name, p, q in differing)
 
 
-def _help(a: Shape, b: Shape) -> str:
+def _help(a: Shape, b: Shape, *, channels: bool = True) -> str:
+    """What brings two shapes together; ``channels`` says whether those must agree too."""
     if len(a) != len(b):
         small = min(a, b, key=len)
         return f"bring both to the same axes: reshape, or flatten the other, before {small} is merged"
-    if a.channels == b.channels and a.spatial != b.spatial:
-        smaller = min(a, b, key=lambda shape: shape.numel)
+    if len(a) == 1:
+        return f"a linear layer brings one to the features of the other: linear({a.channels})"
+    if a.spatial != b.spatial and (a.channels == b.channels or not channels):
+        smaller = min(a, b, key=lambda shape: prod(shape.spatial))
         return f"bring both to {times(smaller.spatial)}: the same stride and padding on each branch, or crop"
     if a.spatial == b.spatial:
         return f"a 1x1 convolution brings one to the channels of the other: conv({a.channels}, 1)"
+    smaller = min(a, b, key=lambda shape: prod(shape.spatial))
     return (
-        f"a 1x1 convolution with a stride brings one branch to the shape of the other: "
-        f"conv({b.channels}, 1, stride)"
-        if a.numel > b.numel
-        else f"a 1x1 convolution with a stride brings one branch to the shape of the other: "
-        f"conv({a.channels}, 1, stride)"
+        "a 1x1 convolution with a stride brings one branch to the shape of the other: "
+        f"conv({smaller.channels}, 1, stride)"
     )

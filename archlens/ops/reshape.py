@@ -56,7 +56,8 @@ class Reshape(Op, kind="reshape", family="reshape"):
         if x.numel % known if free else x.numel != known:
             raise Misfit(
                 f"{x} holds {x.numel:,} values, which {times(self.shape)} cannot hold",
-                notes=(f"{' * '.join(map(str, x))} = {x.numel:,}, and the sizes given make {known:,}",),
+                notes=(f"{' * '.join(map(str, self.shape)).replace('-1', '?')} must make {x.numel:,}",),
+                help=f"the sizes given make {known:,}" + (", which must divide it" if free else ""),
                 size=True,
             )
         shape = Shape(x.numel // known if size == -1 else size for size in self.shape)

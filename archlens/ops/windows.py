@@ -22,7 +22,9 @@ def per_axis(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
     if len(value) != count:
         raise Misfit(
             f"{attribute}={as_written(value)} has {len(value)} values, and its input {x} has {axes_of(x)}",
-            help=f"give one value for all axes, or one for each of {', '.join(x.axes)}",
+            help=f"give one value for all axes, or one for each of {', '.join(x.axes)}"
+            if count > 1
+            else "give one value",
         )
     return tuple(value)
 
@@ -96,18 +98,24 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
     where = "" if len(set(zip(windows, x.spatial, strict=True))) == 1 else f"{x.axes[axis]}: "
     if window.transposed:
         raise Misfit(
-            f"its padding crops away its whole output of {x.axes[axis]}",
+            f"its padding crops away the whole {x.axes[axis]} of its output",
             notes=(f"{where}{window.formula} = {window.arithmetic(n)}",),
             help="give it less padding",
             size=True,
         )
-    extents = times(w.extent for w in windows)
+    what = times(w.extent for w in windows) + " window" if len(windows) > 1 else f"window of {window.extent}"
     padded = any(w.before or w.after for w in windows)
     sides = times(n + w.before + w.after for w, n in zip(windows, x.spatial, strict=True))
     least = max(w.smallest_padding(n) for w, n in zip(windows, x.spatial, strict=True))
     raise Misfit(
-        f"its {extents} window is larger than its {sides} {'padded input' if padded else 'input'}",
+        f"its {what} is larger than its {_input(sides, padded, len(windows))}",
         notes=(f"{where}{window.formula} = {window.arithmetic(n, total_padding=True)}",),
         help=f"padding={least}",
         size=True,
     )
+
+
+def _input(sides: str, padded: bool, axes: int) -> str:
+    """``4x4 input``, or on one axis ``input of 4``."""
+    name = "padded input" if padded else "input"
+    return f"{sides} {name}" if axes > 1 else f"{name} of {sides}"
