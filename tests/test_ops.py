@@ -468,7 +468,7 @@ class Case(NamedTuple):
 CASES = [
     # a window and its padded input
     Case("1x5x5 >> conv(1, 5)", lambda x: nn.Conv2d(1, 1, 5)(x)),
-    Case("1x4x4 >> conv(1, 5)", lambda x: nn.Conv2d(1, 1, 5)(x), "window is larger than its 4x4 input"),
+    Case("1x4x4 >> conv(1, 5)", lambda x: nn.Conv2d(1, 1, 5)(x), "is larger than its 4x4 input"),
     Case("1x4x3 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x)),
     Case("1x4x2 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x), "6x4 padded input"),
     Case("1x5 >> conv(1, 3, dilation=2)", lambda x: nn.Conv1d(1, 1, 3, dilation=2)(x)),
@@ -476,7 +476,7 @@ CASES = [
         "1x4 >> conv(1, 3, dilation=2)", lambda x: nn.Conv1d(1, 1, 3, dilation=2)(x), "window of 5 is larger"
     ),
     Case("1x4x4x3 >> conv(1, 3)", lambda x: nn.Conv3d(1, 1, 3)(x)),
-    Case("1x4x4x2 >> conv(1, 3)", lambda x: nn.Conv3d(1, 1, 3)(x), "3x3x3 window is larger"),
+    Case("1x4x4x2 >> conv(1, 3)", lambda x: nn.Conv3d(1, 1, 3)(x), "is larger than its 4x4x2 input"),
     Case("4 >> conv(1, 1)", lambda x: nn.Conv2d(4, 1, 1)(x), "flat vector of 4"),
     Case("1x3x3 >> conv(1, 3, stride=5)", lambda x: nn.Conv2d(1, 1, 3, stride=5)(x)),
     Case("1x3x3 >> conv(1, 3, stride=0)", lambda x: nn.Conv2d(1, 1, 3, stride=0)(x), "at least 1"),
@@ -531,10 +531,12 @@ CASES = [
     ),
     # pooling
     Case("1x5x5 >> max_pool(5)", lambda x: nn.MaxPool2d(5)(x)),
-    Case("1x4x4 >> max_pool(5)", lambda x: nn.MaxPool2d(5)(x), "5x5 window is larger"),
+    Case("1x4x4 >> max_pool(5)", lambda x: nn.MaxPool2d(5)(x), "is larger than its 4x4 input"),
     Case("1x5x5 >> max_pool(3, dilation=2)", lambda x: nn.MaxPool2d(3, dilation=2)(x)),
     Case(
-        "1x4x4 >> max_pool(3, dilation=2)", lambda x: nn.MaxPool2d(3, dilation=2)(x), "5x5 window is larger"
+        "1x4x4 >> max_pool(3, dilation=2)",
+        lambda x: nn.MaxPool2d(3, dilation=2)(x),
+        "is larger than its 4x4 input",
     ),
     Case("1x4x4 >> max_pool(4, padding=2)", lambda x: nn.MaxPool2d(4, padding=2)(x)),
     Case("1x4x4 >> max_pool(4, padding=3)", lambda x: nn.MaxPool2d(4, padding=3)(x), "more than half"),
@@ -568,7 +570,7 @@ CASES = [
     Case(
         "1x2x1 >> avg_pool(4, stride=3, ceil_mode=true)",
         lambda x: nn.AvgPool2d(4, 3, ceil_mode=True)(x),
-        "4x4 window is larger",
+        "is larger than its 2x1 input",
     ),
     Case("4 >> max_pool(1)", lambda x: nn.MaxPool2d(1)(x), "flat vector"),
     # padding and interpolation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from ..errors import SpecError, did_you_mean, shorten
@@ -59,7 +60,7 @@ def _argument(tree: ast.expr, expression: Expression, env: Env) -> Any:
 
 
 def bind(
-    required: Mapping[str, bool],
+    needed: Mapping[str, bool],
     args: list[Any],
     kwargs: dict[str, Any],
     tree: ast.expr,
@@ -72,9 +73,9 @@ def bind(
     Raises:
         SpecError: one is missing, doubled, unknown or too many.
     """
-    if not kwargs and len(args) == len(required):
-        return dict(zip(required, args, strict=True))
-    order = list(required)
+    if not kwargs and len(args) == len(needed):
+        return dict(zip(needed, args, strict=True))
+    order = list(needed)
     call = tree if isinstance(tree, ast.Call) else None
     if len(args) > len(order):
         assert call is not None
@@ -87,7 +88,7 @@ def bind(
     found = dict(zip(order, args, strict=False))
     for position, (key, value) in enumerate(kwargs.items()):
         assert call is not None
-        if key not in required:
+        if key not in needed:
             raise expression.error(
                 f"{name} has no argument {shorten(key)}",
                 call.keywords[position],
@@ -96,7 +97,7 @@ def bind(
         if key in found:
             raise expression.error(f"{name} is given {key} twice", call.keywords[position], help=usage_())
         found[key] = value
-    missing = [key for key in order if required[key] and key not in found]
+    missing = [key for key in order if needed[key] and key not in found]
     if missing:
         raise expression.error(
             f"{name} is missing its argument{'s' if len(missing) > 1 else ''} {' and '.join(missing)}",
@@ -115,7 +116,7 @@ def make(
     """An op from its arguments, each checked against what the attribute accepts."""
     parameters = signature(kind)
     found = bind(
-        {name: parameter.required for name, parameter in parameters.items()},
+        required(kind),  # type: ignore[arg-type]  # an op has a hash of its own, its class the usual
         args, kwargs, tree, expression, kind.kind, lambda: usage_of(kind),
     )  # fmt: skip
     for position, (name, value) in enumerate(found.items()):
@@ -141,6 +142,12 @@ def make(
             )
         found[name] = None if accepted is DEFAULT else accepted
     return kind(**found)
+
+
+@cache
+def required(kind: type[Op]) -> dict[str, bool]:
+    """Whether each attribute of an op must be given."""
+    return {name: parameter.required for name, parameter in signature(kind).items()}
 
 
 def usage_of(kind: type[Op]) -> str:

@@ -82,8 +82,7 @@ class Walk:
         self.last: Located | None = None
         self.stack: list[str] = []  # the blocks that run, and "" for a step that was handed on
         self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
-        self.ops: dict[Any, Op] = {}
-        self.facts: dict[Any, Facts] = {}
+        self.ops, self.facts = _remembered()
         self.words: dict[int, Word] = {}
         self.fixed: dict[int, tuple[Op, Located]] = {}  # what a lone word that names an op always makes
         self.root = Place("", None, spec.layers.names)
@@ -506,7 +505,7 @@ class Walk:
                 args, kwargs = arguments(tree, expression, env)
             except SpecError as problem:
                 raise unquoted(kind, tree, expression, env) or problem from None
-            key = (kind, *args, *map(_sort, args), *kwargs.items(), *map(_sort, kwargs.values()))
+            key = (kind, *kwargs, *_key((*args, *kwargs.values())))
         found = self.ops.get(key)
         if found is None:
             if kind.merges:
@@ -621,7 +620,7 @@ class Walk:
                 assert default is not None
                 names[key] = evaluate(default[0], own, default[1])
         place.claim(name, at)
-        same: Any = (block.name, self.training, self.x.shape, *names.values(), *map(_sort, names.values()))
+        same: Any = (block.name, self.training, self.x.shape, *_key(tuple(names.values())))
         made = self.made.get(same)
         if made is not None:
             self.again(made, inside.path, where)
@@ -659,8 +658,8 @@ class Walk:
         self.spend(where)
         layers = self.layers[made.layers]
         self.layers += [
-            layer._replace(name=path + layer.name[cut:], inputs=tuple(map(moved, layer.inputs)))
-            for layer in layers
+            Layer(path + name[cut:], op, tuple([moved(feed) for feed in inputs]), shapes, facts, at, training)
+            for name, op, inputs, shapes, facts, at, training in layers
         ]
         self.scopes += [
             (path + inner[cut:], Tensor(moved(end.name), end.shape))
@@ -670,9 +669,27 @@ class Walk:
         self.x = Tensor(moved(made.end.name), made.end.shape)
 
 
-def _sort(value: Any) -> Any:
-    """What tells values apart that Python takes for equal: 1, 1.0 and true, also within lists."""
-    return tuple(map(_sort, value)) if type(value) is tuple else type(value)
+#: Ops by what they are made from, and their facts by the op and the shapes. Both are pure, and the members
+#: of a family, and the sizes that are tried when one does not fit, share most of them.
+_OPS: dict[Any, Op] = {}
+_FACTS: dict[Any, Facts] = {}
+
+#: How many facts are remembered from one network to the next.
+_REMEMBERED = 20_000
+
+
+def _remembered() -> tuple[dict[Any, Op], dict[Any, Facts]]:
+    """What is known from before; forgotten as a whole, for facts are known by the op's identity."""
+    global _OPS, _FACTS
+    if len(_FACTS) + len(_OPS) > _REMEMBERED:
+        _OPS, _FACTS = {}, {}
+    return _OPS, _FACTS
+
+
+def _key(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values and what tells those apart that Python takes for equal: 1, 1.0 and true, also in lists."""
+    kinds = tuple(map(type, values))
+    return (*values, *kinds, *map(str, values)) if tuple in kinds else (*values, *kinds)
 
 
 def _row_span(each: Each, number: int) -> Span:

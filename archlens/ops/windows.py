@@ -90,7 +90,11 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
         Misfit: a window is larger than its padded input, with the arithmetic and the least padding
             that would do.
     """
-    sizes = tuple([window.output(n) for window, n in zip(windows, x[1:], strict=True)])
+    first = windows[0]
+    if all(w is first for w in windows) and len(set(x[1:])) == 1:
+        sizes = (first.output(x[1]),) * len(windows)
+    else:
+        sizes = tuple([window.output(n) for window, n in zip(windows, x[1:], strict=True)])
     if min(sizes) >= 1:
         return sizes
     axis = next(i for i, size in enumerate(sizes) if size < 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..errors import Span, shorten
@@ -89,11 +89,11 @@ class Block:
     parameters: dict[str, tuple[Expression, ast.expr] | None]
     body: Any
     span: Span
+    #: Whether each parameter must be given.
+    required: dict[str, bool] = field(init=False)
 
-    @property
-    def required(self) -> dict[str, bool]:
-        """Whether each parameter must be given."""
-        return {name: default is None for name, default in self.parameters.items()}
+    def __post_init__(self) -> None:
+        self.required = {name: default is None for name, default in self.parameters.items()}
 
 
 def size_of(value: Any, most: int = MAX_ITEMS) -> int:
