@@ -226,4 +226,4 @@ def test_a_long_network_shows_itself_folded() -> None:
 def test_network_in_a_notebook() -> None:
     text = archlens.load("lenet5")._repr_html_()
     assert text.count("<tr>") == 12 + 2
-    assert '<td style="text-align: right">61,706</td>' in text
+    assert '<td style="text-align: right; padding: 0.1em 0.7em">61,706</td>' in text

@@ -15,7 +15,7 @@ _STYLES: dict[str, dict[str, str | bool]] = {
     "error": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow", "bold": True},
     "message": {"bold": True},
-    "place": {"fg": "blue", "bold": True},
+    "place": {"fg": "cyan"},
     "help": {"fg": "green", "bold": True},
 }
 

@@ -27,4 +27,5 @@ def to_table(network: Network) -> str:
 
 
 def _cell(tag: str, text: str, number: bool) -> str:
-    return f'<{tag} style="text-align: {"right" if number else "left"}">{escape(text)}</{tag}>'
+    side = "right" if number else "left"
+    return f'<{tag} style="text-align: {side}; padding: 0.1em 0.7em">{escape(text)}</{tag}>'

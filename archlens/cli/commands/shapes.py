@@ -50,6 +50,7 @@ def command(
         partial = problem.network
         if partial is not None and partial.layers and form in ("table", "markdown") and path is None:
             show(problem.diagnostic)
+            click.echo(err=True)
             click.echo(_text(partial, form, chosen, depth, fold, path, complete=False))
             sys.exit(1)
         raise
