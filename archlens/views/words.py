@@ -37,7 +37,7 @@ def conventions(network: Network) -> list[str]:
     axes = {1: "features", 2: "channels x length", 3: "channels x height x width"}
     shape = axes.get(len(network.input), "channels x depth x height x width")
     lines = [
-        f"Shapes are {shape}, without the batch. Params are trainable.",
+        f"With {inputs(network)}. Shapes are {shape}, without the batch. Params are trainable.",
         "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
     ]
     if network.training_macs:
