@@ -20,6 +20,7 @@ CASES = {
     "shapes failing": "run('shapes', 'lenet5', '--input', '1x8x8')",
     "explain": "run('explain', 'lenet5', 'C3')",
     "show": "run('show', 'lenet5')",
+    "source": "run('source', 'lenet5_1998')",
 }
 
 RUN = """

@@ -54,7 +54,7 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
         tuple(Step(la.name, la.facts.torch, la.inputs, la.training) for la in network.layers),
         dict(network.outputs),
     )
-    root = nn.Module()
+    root = Scope()
     with torch.device(device if device is not None else torch.get_default_device()):
         for step in plan.steps:
             make = find(step.call)
@@ -79,13 +79,23 @@ def is_module(target: Any) -> bool:
     return isinstance(target, type) and issubclass(target, nn.Module)
 
 
+class Scope(nn.Module):
+    """A scope of a spec: what holds its layers. One of them may be called ``training``."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "training":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+
 def _place(root: nn.Module, name: str, module: nn.Module) -> None:
     """Put a module at a path; not by ``add_module``, which refuses names such as ``train``."""
     *scopes, last = name.split(".")
     for scope in scopes:
         found = root._modules.get(scope)
         if found is None:
-            found = root._modules[scope] = nn.Module()
+            found = root._modules[scope] = Scope()
         root = found
     root._modules[last] = module
 
@@ -104,6 +114,12 @@ class Built(fx.GraphModule):
         self._modules.update(root._modules)
         object.__setattr__(self, "plan", plan)  # a layer may have the name `plan`, or `graph`
         self._draw(training=True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "training":  # which a layer may be called
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def train(self, mode: bool = True) -> Built:
         """Set training or evaluation mode, as for any module."""
@@ -144,7 +160,7 @@ class Built(fx.GraphModule):
 
 
 def _restored(plan: Plan, tree: dict[str, Any], training: bool) -> Built:
-    root = nn.Module()
+    root = Scope()
     root._modules.update(tree)
     made = Built(plan, root)
     if not training:
@@ -170,7 +186,7 @@ def _node(graph: fx.Graph, step: Step, inputs: list[fx.Node]) -> fx.Node:
 def _word(name: str) -> str:
     """A name as Python takes it for a variable."""
     word = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
-    return f"_{word}" if not word or word[0].isdigit() or iskeyword(word) or word == "self" else word
+    return f"_{word}" if not word or word[0].isdigit() or iskeyword(word) or word in _GLOBALS else word
 
 
 class _SafeNames(CodeGen):
@@ -191,9 +207,18 @@ class _SafeNames(CodeGen):
         return code
 
 
+#: What the code of a graph calls by these names.
+_GLOBALS = frozenset({"self", "torch", "operator", "device", "inf", "nan", "NoneType", "fx_pytree", "pytree"})
+
 _TAKEN = frozenset({*dir(nn.Module()), *dir(fx.GraphModule), "plan", "graph", "meta", "shape_env"})
 
 
 def _plain(part: str) -> bool:
     """Whether a part of a name can be reached as an attribute, or as torch quotes it."""
-    return not iskeyword(part) and part not in _TAKEN and not set(part) & {'"', "\\", "{", "}"}
+    # Python reads a name of other letters in a form of its own
+    return (
+        part.isascii()
+        and not iskeyword(part)
+        and part not in _TAKEN
+        and not set(part) & {'"', "\\", "{", "}"}
+    )

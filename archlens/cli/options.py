@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from ..elaboration import elaborate
 from ..errors import shorten, usage
 from ..network import Network
+from ..shape import Shape
 from ..spec import find, names
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,6 +51,13 @@ def load(name: str, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
     """The network that the arguments of :func:`network_argument` mean."""
     spec, variant = find(name)
     return elaborate(spec, variant, input=_inputs(inputs), values=_pairs(sets))
+
+
+def at(name: str, sets: tuple[str, ...]) -> Callable[[Mapping[str, Shape]], Network]:
+    """The same network on other inputs, by name; where it does not fit, nothing is looked for that would."""
+    spec, variant = find(name)
+    values = _pairs(sets)
+    return lambda inputs: elaborate(spec, variant, input=inputs, values=values, advice=False)
 
 
 def _pairs(sets: tuple[str, ...]) -> dict[str, str]:

@@ -25,6 +25,7 @@ def elaborate(
     *,
     input: Any = None,
     values: Mapping[str, Any] | None = None,
+    advice: bool = True,
 ) -> Network:
     """The network that a spec describes.
 
@@ -34,6 +35,7 @@ def elaborate(
         input: another input shape, as ``(3, 224, 224)`` or ``"3x224x224"``; a mapping of names to
             shapes where there are several inputs.
         values: values for params, by name; a text is read as a spec's text is.
+        advice: whether to search for what would work where a layer does not fit, such as a larger input.
 
     Raises:
         SpecError: the spec is wrong or a layer does not fit; carries the network up to there.
@@ -48,6 +50,8 @@ def elaborate(
     try:
         return walk.run(given)
     except LayerMisfit as misfit:
+        if not advice:
+            raise error(misfit.misfit.message, misfit.where.span) from None
         raise SpecError(explained(misfit, walk, spec, variant, values or {}), walk.network()) from None
     except SpecError as problem:
         raise SpecError(

@@ -219,9 +219,25 @@ class Walk:
             self.training = output.training
             placed = len(self.layers)
             self.named(name, output.span, output.body, env, self.root)
+            if not output.training:
+                self.check_inference(name, output.span, self.layers[placed:])
             if len(self.layers) > placed or self.x is not main:
                 self.outputs[name] = self.x.name
         return self.network()
+
+    def check_inference(self, head: str, span: Span, layers: list[Layer]) -> None:
+        """Refuse a head that runs at inference and reads what runs in training only."""
+        heads = {layer.name for layer in self.layers if layer.training}
+        if not heads:
+            return
+        read = [(source, layer.span) for layer in layers for source in layer.inputs]
+        for source, place in [*read, (self.x.name, span)]:
+            if source in heads:
+                raise error(
+                    f"{shorten(head)} reads {shorten(source)}, which runs in training only",
+                    place,
+                    help=f"let it run in training only, too: {shorten(head)}: {{training: [...]}}",
+                )
 
     def network(self) -> Network:
         """What has been placed so far."""

@@ -1,0 +1,548 @@
+"""The text of one class: what it is, what it is made of, and what flows through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from ...errors import shorten
+from ...network import Network
+from ...shape import Shape
+from . import scopes
+from .construction import Made, Part, Run, bare, counts, filled, grown, items_of, piece_of, runs_of, split
+from .layout import (
+    WIDTH,
+    Piece,
+    before,
+    bracketed,
+    call,
+    commented,
+    docstring,
+    is_attribute,
+    lines_of,
+    literal,
+    prose,
+    quoted,
+    unique,
+    word,
+)
+from .scopes import Child, Class, Leaf, Parameter, Reference, Scope, Value, is_number
+from .signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, REQUIRED
+from .variables import Line, Step, name_tensors
+
+#: The merges that ``forward`` writes as people do.
+_MERGES = {"operator.add": "add", "operator.mul": "multiply", "torch.cat": "concat"}
+_SIGNS = {"operator.add": "+", "operator.mul": "*"}
+
+#: As many terms stand in one sum.
+_TERMS = 30
+
+
+class _Loop(NamedTuple):
+    """Children that ``forward`` takes in a loop."""
+
+    run: Run
+    head: str
+    #: How each child of a round is reached.
+    access: tuple[str, ...]
+
+
+class ClassText:
+    """Writes one class."""
+
+    def __init__(self, network: Network, one: Class, used: set[str]) -> None:
+        self.network = network
+        self.one = one
+        self.scope = one.example
+        self.used = used
+        self.is_root = self.scope.parent is None
+        self.children = self.scope.children
+        #: The modules among the children.
+        self.parts: list[Part | None] = []
+        #: The arguments of the functions among the children, by the number of the child.
+        self.given: dict[int, list[tuple[str, Any]]] = {}
+        self._construct_all()
+        self.is_list = not one.is_chain and self._is_list()
+        #: The names that attributes have.
+        self.attributes = {child.name for child in self.children if not child.is_numbered}
+        self.attributes |= MODULE_ATTRIBUTES | (LIST_ATTRIBUTES if self.is_list else frozenset())
+        #: How each child is reached that is in no loop, and the lines of ``__init__`` that put them there.
+        self.access: dict[int, str] = {}
+        self.loops: dict[int, _Loop] = {}
+        self.inits: list[str] = []
+        self.shared: dict[Any, str] = {}
+        #: Parameters that ``forward`` reads, with the attribute that keeps each.
+        self.stored: dict[str, str] = {}
+
+    def lines(self) -> list[str]:
+        """The class."""
+        self.used.add("nn")
+        if self.one.is_chain:
+            base, methods = "nn.Sequential", [self._init_of_chain()]
+        else:
+            base = "nn.ModuleList" if self.is_list else "nn.Module"
+            self._place_all()
+            forward = self._forward()
+            methods = [method for method in (self._init(), forward, self._setattr()) if method]
+        return [
+            f"class {self.one.name}({base}):",
+            *docstring([self._about()], 4),
+            *(line for method in methods for line in ("", *method)),
+        ]
+
+    def _about(self) -> str:
+        """What the class is, and whose shapes stand in it."""
+        if self.is_root:
+            return f"{prose(shorten(self.network.title, 80))}."
+        made = self.one.scopes
+        places = [prose(shorten(scope.path)) for scope in made[: 4 if len(made) == 4 else 3]]
+        more = len(made) - len(places)
+        last = f"{more} more" if more else places.pop()
+        text = f"The modules {', '.join(places)} and {last}" if places else f"The module {last}"
+        if len({tuple(map(self._shape, [*one.inputs, *one.outputs])) for one in made}) == 1:
+            return f"{text}."
+        return f"{text}; the shapes are those of the first."
+
+    def _shape(self, value: Value) -> Shape:
+        if value < 0:
+            return list(self.network.inputs.values())[-1 - value]
+        return self.network.layers[value].shape
+
+    # --- what it is made of ---------------------------------------------------------------------
+
+    def _construct_all(self) -> None:
+        position = 0
+        for number, child in enumerate(self.children):
+            if child.is_module:
+                self.parts.append(self._part(child, position))
+            else:
+                assert isinstance(child.unit, Leaf)
+                self.given[number] = self._arguments(child.unit, position)
+                self.parts.append(None)
+            position += scopes.width(child.unit)
+
+    def _part(self, child: Child, position: int) -> Part:
+        shape = ", ".join(str(self._shape(value)) for value in child.outputs)
+        is_own = isinstance(child.unit, Scope) and child.unit.made_by is not None
+        return Part(child.name, self._construct(child.unit, position), shape, is_own)
+
+    def _construct(self, unit: Leaf | Scope, position: int) -> Made:
+        if isinstance(unit, Leaf):
+            target = self.one.targets.get(position, unit.target)
+            arguments = tuple(self._arguments(unit, position))
+            if target.startswith("archlens."):
+                target = target.removeprefix("archlens.")
+                self.used.add(target)
+            return Made(target, arguments)
+        if unit.made_by is not None:
+            values = self.one.arguments[position : position + len(unit.made_by.parameters)]
+            pairs = [
+                ("" if parameter.positional else parameter.name, value)
+                for parameter, value in zip(unit.made_by.parameters, values, strict=True)
+                if not _is(value, parameter.default)
+            ]
+            return Made(unit.made_by.name, tuple(pairs))
+        parts = []
+        for child in unit.children:
+            parts.append(self._part(child, position))
+            position += scopes.width(child.unit)
+        counted = scopes.is_counted(unit.children)
+        return Made("nn.Sequential", (), tuple(filled(parts) if counted else parts))
+
+    def _arguments(self, leaf: Leaf, position: int) -> list[tuple[str, Any]]:
+        """The arguments of a call but those that have their default."""
+        values = self.one.arguments[position : position + len(leaf.fields)]
+        return [
+            ("" if field.positional else field.name, value)
+            for field, value in zip(leaf.fields, values, strict=True)
+            if not _is(value, field.default)
+        ]
+
+    def _is_list(self) -> bool:
+        """Whether all that holds weights is numbered, so that the class is a list of modules."""
+        stateful = [child for child in self.children if child.stateful]
+        numbered = [child for child in self.children if child.is_numbered]
+        return bool(stateful) and all(child.is_numbered for child in stateful) and scopes.is_counted(numbered)
+
+    # --- where its modules are put -----------------------------------------------------------------
+
+    def _place_all(self) -> None:
+        """Decide how each module is reached, and write the lines that put it there."""
+        for run in self._chained(runs_of(self.parts)):
+            part = self.parts[run.start]
+            if part is None:
+                continue
+            if run.times > 1:
+                self._place_loop(run, part)
+            elif self.is_list and is_number(part.name):
+                self.access[run.start] = f"self[{part.name}]"
+            else:
+                self.access[run.start] = self._place(part, self.children[run.start])
+
+    def _chained(self, runs: Iterator[Run]) -> Iterator[Run]:
+        """The runs that a loop can take: what flows through them is read by the next alone."""
+        readers: dict[Value, int] = dict.fromkeys(self._results(), 1)
+        for child in self.children:
+            for value in set(child.inputs):
+                readers[value] = readers.get(value, 0) + 1
+        for run in runs:
+            inside = self.children[run.start : run.stop]
+            names = [split(child.name) for child in inside]
+            linked = all(
+                after.inputs == ahead.outputs
+                and readers[ahead.outputs[0]] == 1
+                and after.training == ahead.training
+                for ahead, after in pairwise(inside)
+            )
+            least = 4 if names[0][0] else 3
+            loops = linked and counts(names) and len(inside) >= least and len(inside[-1].outputs) == 1
+            if run.period > 1:
+                loops = loops and not names[0][0] and (self.is_list or not run.grows)
+            if loops and not {child.name for child in inside} & (MODULE_ATTRIBUTES | LIST_ATTRIBUTES):
+                yield run
+            else:
+                yield from (Run(k, 1, 1) for k in range(run.start, run.stop))
+
+    def _place_loop(self, run: Run, first: Part) -> None:
+        prefix, number = split(first.name)
+        last = number + run.times * run.period
+        head = f"for i in range({number}, {last}{f', {run.period}' if run.period > 1 else ''}):"
+        access: list[str] = []
+        lines: list[str] = []
+        for k in range(run.period):
+            part, child = self.parts[run.start + k], self.children[run.start + k]
+            assert part is not None
+            index = f"i + {k}" if k else "i"
+            if self.is_list:
+                access.append(f"self[{index}]")
+            elif child.is_numbered and not child.stateful:
+                access.append(self._place(part, child))
+            else:
+                name = f'f"{prefix}{{i}}"' if prefix else f"str({index})"
+                access.append(f"self.get_submodule({name})")
+                made = grown(part.made, run.steps[k], number) if run.period == 1 else part.made
+                lines += lines_of(call("self.add_module", [name, piece_of(made, self.used)]), 12)
+        if lines:
+            self.inits += [f"        {head}", *lines]
+        self.loops[run.start] = _Loop(run, head, tuple(access))
+
+    def _place(self, part: Part, child: Child) -> str:
+        """Make a module a part of the class, and say how it is reached.
+
+        A name that Python or torch gives another meaning is looked up as the text that it is.
+        """
+        name = part.name
+        if child.is_numbered and not child.stateful:
+            if part.made == Made("nn.Flatten", ()):
+                self.used.add("torch")
+                return "torch.flatten"
+            key = (part.made.head, part.made.arguments, str(bare(part.made.parts)))
+            if key not in self.shared:
+                attribute = unique(word(child.kind), self.attributes)
+                self.attributes.add(attribute)
+                self.shared[key] = f"self.{attribute}"
+                self._write_init(f"self.{attribute} = ", part)
+            return self.shared[key]
+        if name.startswith("__") or name in MODULE_ATTRIBUTES or (self.is_list and name in LIST_ATTRIBUTES):
+            self._write_init(f"self._modules[{quoted(name)}] = ", part)
+            return f"self._modules[{quoted(name)}]"
+        if is_attribute(name):
+            self._write_init(f"self.{name} = ", part)
+            return f"self.{name}"
+        self.inits += lines_of(call("self.add_module", [quoted(name), piece_of(part.made, self.used)]), 8)
+        return f"self.get_submodule({quoted(name)})"
+
+    def _write_init(self, target: str, part: Part) -> None:
+        self.inits += lines_of(before(target, piece_of(part.made, self.used)), 8)
+
+    # --- __init__ -------------------------------------------------------------------------------
+
+    def _signature(self) -> list[str]:
+        items = ["self", *map(_declared, self.one.parameters)]
+        return lines_of(call("def __init__", items), 4, " -> None:")
+
+    def _init_of_chain(self) -> list[str]:
+        parts = filled([part for part in self.parts if part is not None])
+        items = items_of(parts, self.used, shapes=True)
+        return [*self._signature(), *lines_of(call("super().__init__", items), 8)]
+
+    def _init(self) -> list[str]:
+        """The constructor; empty where it has nothing to do."""
+        start = ["        super().__init__()"]
+        if self.is_list:
+            parts = filled([part for part in self.parts if part is not None and is_number(part.name)])
+            modules = bracketed("[", items_of(parts, self.used, shapes=False), "]")
+            start = lines_of(call("super().__init__", [modules]), 8)
+        kept = [f"        self.{attribute} = {name}" for name, attribute in self.stored.items()]
+        if not (self.is_list or kept or self.inits):
+            return []
+        return [*self._signature(), *start, *kept, *self.inits]
+
+    def _setattr(self) -> list[str]:
+        """A method that lets a module of the name ``training`` stand beside the mode; mostly empty."""
+        if not any(child.name == "training" for child in self.children if child.is_module):
+            return []
+        self.used.add("Any")
+        return [
+            "    def __setattr__(self, name: str, value: Any) -> None:",
+            '        if name == "training":  # the mode; a module has this name too',
+            "            self.__dict__[name] = value",
+            "        else:",
+            "            super().__setattr__(name, value)",
+        ]
+
+    # --- forward --------------------------------------------------------------------------------
+
+    def _results(self) -> list[Value]:
+        """The tensors that are returned."""
+        if not self.is_root:
+            return sorted(self.scope.outputs)
+        return list(dict.fromkeys(map(self._number, self.network.outputs.values())))
+
+    @cached_property
+    def _numbers(self) -> dict[str, Value]:
+        numbers = {layer.name: k for k, layer in enumerate(self.network.layers)}
+        return numbers | {name: -1 - k for k, name in enumerate(self.network.inputs)}
+
+    def _number(self, name: str) -> Value:
+        return self._numbers[name]
+
+    def _forward(self) -> list[str]:
+        self.used.add("Tensor")
+        inputs = self._inputs()
+        wanted = self._wanted()
+        rows = self._rows()
+        names = name_tensors([self._step(row) for row in rows], inputs, wanted)
+        body: list[str] = []
+        training = False
+        for row, line in zip(rows, names.lines, strict=True):
+            if self.is_root and row.training and not training:
+                body.append("        if self.training:")
+            training = self.is_root and row.training
+            body += self._write(row, line, 12 if training else 8)
+        returned, kind = self._returned(names.results, open_=training)
+        items = ["self", *(f"{name}: Tensor" for name in inputs.values())]
+        return [*lines_of(call("def forward", items), 4, f" -> {kind}:"), *body, *returned]
+
+    def _inputs(self) -> dict[Value, str]:
+        """The arguments of ``forward``."""
+        if not self.is_root:
+            values = list(self.scope.inputs)
+            others = ["skip"] if len(values) == 2 else [f"skip{k}" for k in range(1, len(values))]
+            return dict(zip(values, ["x", *others], strict=True))
+        if len(self.network.inputs) == 1:
+            return {-1: "x"}
+        found: dict[Value, str] = {}
+        for k, name in enumerate(self.network.inputs):
+            found[-1 - k] = unique(word(name, lower=False), set(found.values()))
+        return found
+
+    def _wanted(self) -> dict[Value, str]:
+        """The tensors that are returned, each with a name where it should have a certain one."""
+        if self.is_root:
+            wanted: dict[Value, str] = {}
+            for name, source in self.network.outputs.items():
+                if not wanted.get(self._number(source)):
+                    wanted[self._number(source)] = "" if name == "out" else word(name)
+            return wanted
+        results = self._results()
+        labels = {value: label for child in self.children for value, label in self._labels(child)}
+        return {value: "" if value == results[-1] else labels[value] for value in results}
+
+    def _labels(self, child: Child) -> list[tuple[Value, str]]:
+        """A name for each tensor that a child makes."""
+        own = child.kind if child.is_numbered else child.name
+        labels = []
+        for value in child.outputs:
+            inside = self.network.layers[value].name[len(self.scope.path) :].lstrip(".").split(".")[1:]
+            named = [part for part in inside if not is_number(part)]
+            labels.append((value, word(named[0] if named and len(child.outputs) > 1 else own)))
+        return labels
+
+    def _rows(self) -> list[_Row]:
+        rows = []
+        number = 0
+        while number < len(self.children):
+            loop = self.loops.get(number)
+            stop = loop.run.stop if loop else number + 1
+            first, last = self.children[number], self.children[stop - 1]
+            rows.append(_Row(number, first, last, loop))
+            number = stop
+        return rows
+
+    def _step(self, row: _Row) -> Step:
+        unit = row.first.unit
+        merge = _MERGES.get(unit.target, "") if isinstance(unit, Leaf) else ""
+        labels = tuple([label for _, label in self._labels(row.last)])
+        named = row.loop is None and not row.first.is_numbered and not merge
+        return Step(row.first.inputs, row.last.outputs, merge, labels, named, row.training)
+
+    def _write(self, row: _Row, line: Line, indent: int) -> list[str]:
+        """The lines of one step."""
+        margin = " " * indent
+        lines = [f"{margin}{line.alias[0]} = {line.alias[1]}"] if line.alias else []
+        if row.loop is not None:
+            (read,), (made,) = line.inputs, line.outputs
+            if read != made:
+                lines.append(f"{margin}{made} = {read}")
+            lines.append(margin + row.loop.head)
+            for k, access in enumerate(row.loop.access):
+                run = row.loop.run._replace(start=row.loop.run.start + k, period=row.loop.run.period)
+                text = before(f"{made} = ", _applied(access, (made,)))
+                lines += lines_of(text, indent + 4, comment=self._shape_of_round(run))
+            return lines
+        shape = ", ".join(str(self._shape(value)) for value in row.last.outputs)
+        target = f"{', '.join(line.outputs)} = " if line.outputs else ""
+        if row.number in self.access:
+            text = before(target, _applied(self.access[row.number], line.inputs))
+            return lines + lines_of(text, indent, comment=shape)
+        return lines + self._write_function(row, target, line.inputs, indent, shape)
+
+    def _shape_of_round(self, run: Run) -> str:
+        shapes = [
+            str(self._shape(self.children[k].outputs[0]))
+            for k in range(run.start, run.start + run.period * run.times, run.period)
+        ]
+        return shapes[0] if len(set(shapes)) == 1 else f"{shapes[0]} to {shapes[-1]}"
+
+    def _write_function(
+        self, row: _Row, target: str, inputs: tuple[str, ...], indent: int, shape: str
+    ) -> list[str]:
+        """A call that makes no module: a merge, a reshape, a part of a tensor."""
+        leaf = row.first.unit
+        assert isinstance(leaf, Leaf)
+        sign = _SIGNS.get(leaf.target)
+        if sign and len(inputs) <= _TERMS:
+            return _terms(target, inputs, sign, indent, shape)
+        given = self.given[row.number]
+        part = _slice(leaf.target, [value for _, value in given])
+        if part is not None:
+            return lines_of(f"{target}{inputs[0]}[{part}]", indent, comment=shape)
+        arguments = [
+            before(f"{key}=", self._stored(value)) if key else self._stored(value) for key, value in given
+        ]
+        library, _, name = leaf.target.rpartition(".")
+        function = name if library == "archlens" else leaf.target
+        read: list[Piece] = list(inputs)
+        if sign == "+":
+            function, read = "sum", [bracketed("[", inputs[1:], "]"), inputs[0]]
+        elif sign == "*":
+            function, read = "prod", [bracketed("[", inputs[1:], "]"), f"start={inputs[0]}"]
+        elif leaf.target == "torch.cat":
+            read = [bracketed("[", inputs, "]")]
+        self.used.add(function.partition(".")[0])
+        return lines_of(before(target, call(function, [*read, *arguments])), indent, comment=shape)
+
+    def _stored(self, value: Any) -> Piece:
+        """An argument in ``forward``; a parameter is kept in an attribute for it."""
+        if not isinstance(value, Reference):
+            return literal(value)
+        if value.name not in self.stored:
+            self.stored[value.name] = unique(value.name, self.attributes)
+            self.attributes.add(self.stored[value.name])
+        return f"self.{self.stored[value.name]}"
+
+    def _returned(self, names: dict[Value, str], *, open_: bool) -> tuple[list[str], str]:
+        """The lines that return, and the type of what they return.
+
+        Args:
+            names: the variables.
+            open_: whether the lines before stand under ``if self.training``.
+        """
+        if not self.is_root:
+            values = list(names.values())
+            if not values:
+                return [], "None"
+            line = f"        return {', '.join(values)}"
+            lines = [line] if len(line) <= WIDTH else lines_of(bracketed("return (", values, ")"), 8)
+            several = f"tuple[{', '.join(['Tensor'] * len(values)) if len(values) < 4 else 'Tensor, ...'}]"
+            return lines, "Tensor" if len(values) == 1 else several
+        every, always = [], []
+        for name, source in self.network.outputs.items():
+            value = self._number(source)
+            every.append((name, names[value]))
+            if value < 0 or not self.network.layers[value].training:
+                always.append((name, names[value]))
+        if len(every) == len(always):
+            kind = "Tensor" if len(every) == 1 else "dict[str, Tensor]"
+            return _dictionary(every, 8), kind
+        lines = [] if open_ else ["        if self.training:"]
+        lines += [*_dictionary(every, 12), *_dictionary(always, 8)]
+        return lines, "Tensor | dict[str, Tensor]" if len(always) == 1 else "dict[str, Tensor]"
+
+
+class _Row(NamedTuple):
+    """What one line of ``forward`` does, or one loop: the number of the child, the first and the last."""
+
+    number: int
+    first: Child
+    last: Child
+    loop: _Loop | None
+
+    @property
+    def training(self) -> bool:
+        return self.first.training
+
+
+def _applied(access: str, inputs: tuple[str, ...]) -> Piece:
+    """A module, or ``torch.flatten``, applied to tensors."""
+    return call(access, [*inputs, "1"] if access == "torch.flatten" else inputs)
+
+
+def _dictionary(outputs: list[tuple[str, str]], indent: int) -> list[str]:
+    """``return`` with the only output, or with a dict of them."""
+    if len(outputs) == 1:
+        return [f"{' ' * indent}return {outputs[0][1]}"]
+    items = [f"{quoted(name)}: {variable}" for name, variable in outputs]
+    return lines_of(bracketed("return {", items, "}"), indent)
+
+
+def _terms(target: str, terms: tuple[str, ...], sign: str, indent: int, shape: str) -> list[str]:
+    """A sum or a product; in brackets where it is long."""
+    margin = " " * indent
+    text = f" {sign} ".join(terms)
+    if indent + len(target) + len(text) <= WIDTH:
+        return [commented(f"{margin}{target}{text}", shape)]
+    lines = [f"{margin}    {text}"]
+    if len(lines[0]) > WIDTH:
+        lines = [f"{margin}    {terms[0]}", *(f"{margin}    {sign} {term}" for term in terms[1:])]
+    return [f"{margin}{target}(", *lines, commented(f"{margin})", shape)]
+
+
+def _slice(target: str, values: list[Any]) -> str | None:
+    """What stands in the brackets of ``x[...]`` for a crop or a slice whose numbers are known."""
+    if any(isinstance(value, Reference) for value in values):
+        return None
+    if target == "archlens.crop":
+        starts, sizes = values
+        return ", ".join([":", ":", *(f"{a or ''}:{a + n}" for a, n in zip(starts, sizes, strict=True))])
+    if target == "archlens.take":
+        axis, start, stop, step = values
+        part = f"{start or ''}:{stop}" + (f":{step}" if step > 1 else "")
+        return ", ".join([*[":"] * axis, part])
+    return None
+
+
+def _is(value: Any, default: Any) -> bool:
+    """Whether an argument has its default; 1 is not True."""
+    return type(value) is type(default) and value == default
+
+
+def _declared(parameter: Parameter) -> Piece:
+    """A parameter in a signature: ``stride: int = 1``."""
+    kinds = " | ".join(dict.fromkeys(map(_type, parameter.values)))
+    if parameter.default is REQUIRED:
+        return f"{parameter.name}: {kinds}"
+    return before(f"{parameter.name}: {kinds} = ", literal(parameter.default))
+
+
+def _type(value: Any) -> str:
+    """The type of a value, as an annotation."""
+    if not isinstance(value, tuple):
+        return "None" if value is None else type(value).__name__
+    kinds = [_type(item) for item in value]
+    if len(kinds) > 3 and len(set(kinds)) == 1:
+        return f"tuple[{kinds[0]}, ...]"
+    return f"tuple[{', '.join(kinds)}]" if len(kinds) <= 3 else "tuple"

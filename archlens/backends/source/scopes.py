@@ -1,0 +1,623 @@
+"""A network as the tree of its scopes, and which of them are one class with different constants.
+
+A scope becomes either an ``nn.Sequential``, written where it is used, or a class. Scopes of one name that
+have the same skeleton (names, calls, wiring) share a class; what differs between them are its parameters.
+Knows nothing of how source is laid out, and nothing of torch but the names of its arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ...network import Layer, Network
+from ...shape import Shape
+from .layout import is_attribute, title, unique, word
+from .signatures import (
+    CHANNELS,
+    LIST_ATTRIBUTES,
+    MODULE_ATTRIBUTES,
+    PADS_APART,
+    REQUIRED,
+    Field,
+    arguments_of,
+)
+
+#: A tensor: the number of the layer that makes it, or below zero an input of the network (-1 is the first).
+Value = int
+
+#: How deep ``nn.Sequential`` is nested before one becomes a class, for eyes and for Python's parser.
+_NESTING = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """A call with all of its arguments, those that have their default too."""
+
+    target: str
+    #: ``torch.reshape`` and the like, which are called where they are needed and not constructed.
+    is_function: bool
+    fields: tuple[Field, ...]
+    values: tuple[Any, ...]
+    #: Calls with an equal key differ in values alone.
+    key: int
+    stateful: bool
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """A part of the network under one name."""
+
+    path: str
+    name: str
+    #: The block that made it; empty for a scope that was only named.
+    block: str
+    parent: Scope | None
+    #: Its layers and scopes as they were read, and from them the children, once all is read.
+    parts: list[Child | Scope] = field(default_factory=list)
+    children: list[Child] = field(default_factory=list)
+    #: What it reads from outside, in the order of the first use; what outside reads from it.
+    inputs: dict[Value, None] = field(default_factory=dict)
+    outputs: dict[Value, None] = field(default_factory=dict)
+    stateful: bool = False
+    #: How many ``nn.Sequential`` it holds in each other; 0 for a class.
+    nesting: int = 0
+    key: int = 0
+    made_by: Class | None = None
+    #: The values of its class's parameters.
+    arguments: tuple[Any, ...] = ()
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether it is written as an ``nn.Sequential`` where it is used."""
+        return self.made_by is None
+
+
+class Child(NamedTuple):
+    """A layer or scope within a scope; what it reads and makes."""
+
+    name: str
+    unit: Leaf | Scope
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    stateful: bool
+    #: Whether it runs in training alone.
+    training: bool
+    kind: str  # the op, or the block
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is constructed first and then applied."""
+        return isinstance(self.unit, Scope) or not self.unit.is_function
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether its name is a number, as ``nn.Sequential`` gives."""
+        return is_number(self.name)
+
+
+def is_number(name: str) -> bool:
+    """Whether a name is a number as ``str`` writes it: 7, not 07."""
+    return name.isascii() and name.isdigit() and (name == "0" or name[0] != "0") and len(name) < 10
+
+
+class Parameter(NamedTuple):
+    """A parameter of a class."""
+
+    name: str
+    positional: bool
+    default: Any
+    meaning: str
+    values: tuple[Any, ...]
+
+
+class Reference(NamedTuple):
+    """A parameter as an argument."""
+
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Class:
+    """Scopes of one skeleton."""
+
+    base: str
+    #: An ``nn.Sequential`` of its own, with nothing to say but its items.
+    is_chain: bool
+    scopes: list[Scope]
+    name: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    #: The arguments of all calls in it, in order: values, or references to parameters.
+    arguments: tuple[Any, ...] = ()
+    #: For each leaf that has another target than its own, by the position of its first argument.
+    targets: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def example(self) -> Scope:
+        """The scope whose names and shapes stand for all."""
+        return self.scopes[0]
+
+
+class Tree(NamedTuple):
+    """The scopes of a network and the classes that they take, the innermost first."""
+
+    root: Scope
+    classes: list[Class]
+
+
+def read(network: Network, functions: frozenset[str], root_name: str, reserved: frozenset[str]) -> Tree:
+    """The tree of a network's scopes.
+
+    Args:
+        network: what is read.
+        functions: the targets ``archlens.*`` that are functions; all others are modules.
+        root_name: the name of the network's own class.
+        reserved: names that no other class may take.
+    """
+    reader = _Reader(network, functions)
+    classes = _classes(reader, root_name)
+    _name(classes, {*reserved, root_name})
+    for one in classes:
+        _parametrize(one, reader)
+    return Tree(reader.root, classes)
+
+
+def is_function(target: str, functions: frozenset[str]) -> bool:
+    """Whether a call is made where it is needed, rather than constructed first."""
+    return target in functions if target.startswith("archlens.") else not target.startswith("nn.")
+
+
+class _Reader:
+    """Reads the layers into scopes, each closed before the next one beside it begins."""
+
+    def __init__(self, network: Network, functions: frozenset[str]) -> None:
+        self.network = network
+        self.functions = functions
+        self.keys: dict[Any, int] = {}
+        self.leaves: dict[Any, Leaf] = {}
+        self.numbers = {name: -1 - k for k, name in enumerate(network.inputs)}
+        self.numbers |= {layer.name: k for k, layer in enumerate(network.layers)}
+        self.results = {self.numbers[name] for name in network.outputs.values()}
+        self.root = Scope("", "", "", None)
+        self.homes: dict[Value, Scope] = dict.fromkeys(range(-len(network.inputs), 0), self.root)
+        #: Every scope, those inside before the one around.
+        self.closed: list[Scope] = []
+        self.in_training = self._in_training()
+        self._read(self._needed())
+
+    def shape(self, value: Value) -> Shape:
+        """The shape of a tensor."""
+        if value < 0:
+            return list(self.network.inputs.values())[-1 - value]
+        return self.network.layers[value].shape
+
+    def intern(self, key: Any) -> int:
+        """A number for a key; equal keys have one number."""
+        return self.keys.setdefault(key, len(self.keys))
+
+    def _needed(self) -> list[bool]:
+        """Which layers are written: all modules, and the functions whose result is used."""
+        layers = self.network.layers
+        read = [False] * len(layers)
+        needed = [True] * len(layers)
+        for number in self.results:
+            if number >= 0:
+                read[number] = True
+        for number in range(len(layers) - 1, -1, -1):
+            needed[number] = read[number] or not is_function(
+                layers[number].facts.torch.target, self.functions
+            )
+            if needed[number]:
+                for name in layers[number].inputs:
+                    source = self.numbers[name]
+                    if source >= 0:
+                        read[source] = True
+        return needed
+
+    def _in_training(self) -> list[bool]:
+        """Which layers run in training alone: those of heads for training that nothing else reads."""
+        layers = self.network.layers
+        alone = [layer.training for layer in layers]
+        for number in range(len(layers) - 1, -1, -1):
+            if not alone[number]:
+                for name in layers[number].inputs:
+                    source = self.numbers[name]
+                    if source >= 0:
+                        alone[source] = False
+        return alone
+
+    def _read(self, needed: list[bool]) -> None:
+        opened = [self.root]
+        seen = {""}
+        for number, layer in enumerate(self.network.layers):
+            if not needed[number]:
+                continue
+            path = layer.scope
+            while opened[-1].path != path and not path.startswith(f"{opened[-1].path}."):
+                if opened[-1] is self.root:
+                    break
+                self._close(opened.pop())
+            while opened[-1].path != path:
+                outer = opened[-1]
+                start = len(outer.path) + 1 if outer.path else 0
+                name = path[start:].partition(".")[0]
+                inner = path[:start] + name
+                assert inner not in seen, "the layers of a scope stand together"
+                seen.add(inner)
+                opened.append(Scope(inner, name, self.network.blocks.get(inner, ""), outer))
+                outer.parts.append(opened[-1])
+            self._add(number, layer, opened[-1])
+        while opened:
+            self._close(opened.pop())
+
+    def _add(self, number: Value, layer: Layer, scope: Scope) -> None:
+        inputs = tuple([self.numbers[name] for name in layer.inputs])
+        self.homes[number] = scope
+        for source in inputs:
+            self._reach(source, scope)
+        if number in self.results:
+            self._leave(number, self.root)
+        leaf = self._leaf(layer)
+        name = layer.name.rpartition(".")[2]
+        training = self.in_training[number]
+        scope.parts.append(Child(name, leaf, inputs, (number,), leaf.stateful, training, layer.op.kind))
+        scope.stateful |= leaf.stateful
+
+    def _reach(self, source: Value, reader: Scope) -> None:
+        """Lead a tensor from its home into the scope that reads it."""
+        scope: Scope = reader
+        while not _holds(scope, self.homes[source]):
+            if source in scope.inputs:
+                return  # as in all scopes up to its home
+            scope.inputs[source] = None
+            assert scope.parent is not None
+            scope = scope.parent
+        self._leave(source, scope)
+
+    def _leave(self, source: Value, target: Scope) -> None:
+        scope = self.homes[source]
+        while not _holds(scope, target):
+            scope.outputs[source] = None
+            assert scope.parent is not None
+            scope = scope.parent
+
+    def _leaf(self, layer: Layer) -> Leaf:
+        facts = layer.facts
+        found = self.leaves.get(id(facts))
+        if found is None:
+            fields, values = arguments_of(facts.torch)
+            target = facts.torch.target
+            key = self.intern(("leaf", PADS_APART.get(target, target), fields))
+            stateful = bool(facts.weights or facts.buffers)
+            found = self.leaves[id(facts)] = Leaf(
+                target, is_function(target, self.functions), fields, values, key, stateful
+            )
+        return found
+
+    def _close(self, scope: Scope) -> None:
+        self.closed.append(scope)
+        if scope.parent is not None:
+            scope.parent.stateful |= scope.stateful
+
+
+def _holds(outer: Scope, inner: Scope) -> bool:
+    """Whether a scope is another one, or around it."""
+    return outer is inner or not outer.path or inner.path.startswith(f"{outer.path}.")
+
+
+# --- what becomes a class --------------------------------------------------------------------------
+
+
+def _classes(reader: _Reader, root_name: str) -> list[Class]:
+    """Give every scope its form and, where that is a class, the class; those inside come first."""
+    found: dict[Any, Class] = {}
+    for scope in reader.closed:
+        scope.children = _children(scope)
+        chain = _is_chain(scope, reader)
+        if scope.parent is None:
+            whole = chain and is_counted(scope.children) and not _trains(scope)
+            found["root"] = scope.made_by = Class(root_name, whole, [scope], root_name)
+            continue
+        inside = max((c.unit.nesting for c in scope.children if isinstance(c.unit, Scope)), default=0)
+        if chain and inside < _NESTING and _is_short(scope):
+            scope.nesting = inside + 1
+            names = tuple([child.name for child in scope.children])
+            scope.key = reader.intern(("sequential", names, tuple([_key(child) for child in scope.children])))
+            continue
+        counted = chain and is_counted(scope.children)
+        base = title(scope.block or re.sub(r"[0-9]+$", "", scope.name), "Block")
+        scope.key = reader.intern((base, counted, _skeleton(scope)))
+        shared = found.get(scope.key)
+        if shared is None:
+            shared = found[scope.key] = Class(base, counted, [])
+        shared.scopes.append(scope)
+        scope.made_by = shared
+    return list(found.values())
+
+
+def _children(scope: Scope) -> list[Child]:
+    """What stands in a scope, now that it is known of all scopes what outside reads from them."""
+    return [part if isinstance(part, Child) else _child(part) for part in scope.parts]
+
+
+def _child(scope: Scope) -> Child:
+    outputs = tuple(sorted(scope.outputs))
+    training = all(child.training for child in scope.children)
+    return Child(scope.name, scope, tuple(scope.inputs), outputs, scope.stateful, training, scope.block)
+
+
+def _trains(scope: Scope) -> bool:
+    return any(child.training for child in scope.children)
+
+
+def _is_chain(scope: Scope, reader: _Reader) -> bool:
+    """Whether each child reads what the one before it makes, and nothing else does."""
+    inputs, outputs = tuple(scope.inputs), tuple(scope.outputs)
+    if scope.parent is None:
+        inputs = tuple(range(-1, -1 - len(reader.network.inputs), -1))
+        outputs = tuple(reader.results) if len(reader.network.outputs) == 1 else ()
+    flowing = inputs
+    for child in scope.children:
+        if not child.is_module or child.inputs != flowing or len(child.outputs) != 1:
+            return False
+        flowing = child.outputs
+    return len(inputs) == 1 and bool(scope.children) and outputs == flowing
+
+
+def is_counted(children: list[Child]) -> bool:
+    """Whether the names are numbers in order, as ``nn.Sequential`` gives; some may be left out."""
+    if not all(child.is_numbered for child in children):
+        return False
+    numbers = [int(child.name) for child in children]
+    return numbers == sorted(numbers) and (not numbers or numbers[-1] < 2 * len(numbers) + 2)
+
+
+def _is_short(scope: Scope) -> bool:
+    """Whether a chain is written where it is used: all that was only named, and small blocks."""
+    if is_counted(scope.children):
+        only_scopes = all(isinstance(child.unit, Scope) for child in scope.children)
+        return not scope.block or only_scopes or len(scope.children) <= 2
+    return not scope.block and not any(
+        child.name in MODULE_ATTRIBUTES | LIST_ATTRIBUTES or child.name.startswith("__")
+        for child in scope.children
+    )
+
+
+def _key(child: Child) -> int:
+    return child.unit.key
+
+
+def _skeleton(scope: Scope) -> Any:
+    """The scope without its constants: names, calls, and who reads what."""
+    places = {value: (-1, k) for k, value in enumerate(scope.inputs)}
+    parts = []
+    for number, child in enumerate(scope.children):
+        parts.append((child.name, _key(child), child.kind, tuple([places[value] for value in child.inputs])))
+        places |= {value: (number, k) for k, value in enumerate(child.outputs)}
+    return tuple(parts), tuple([places[value] for value in sorted(scope.outputs)])
+
+
+def _name(classes: list[Class], taken: set[str]) -> None:
+    """Name classes after their block; a second skeleton by what it has more, or by a number."""
+    variants: dict[str, list[Class]] = {}
+    for one in classes:
+        if not one.name:
+            variants.setdefault(one.base, []).append(one)
+    for base, members in variants.items():
+        plain = min(members, key=lambda one: len(one.example.children))
+        plain.name = unique(base if base not in taken else f"{base}Block", taken)
+        taken.add(plain.name)
+        usual = {child.name for child in plain.example.children}
+        for one in members:
+            if one is not plain:
+                more = [c.name for c in one.example.children if c.name not in usual and is_attribute(c.name)]
+                suffix = title(more[0], "") if len(more) == 1 else ""
+                one.name = unique(plain.name + suffix, taken)
+                taken.add(one.name)
+
+
+# --- parameters -----------------------------------------------------------------------------------
+
+
+class _Slot(NamedTuple):
+    """An argument somewhere in a class."""
+
+    path: tuple[str, ...]
+    field: Field
+
+
+def _slots(scope: Scope, path: tuple[str, ...] = ()) -> Iterator[_Slot]:
+    for child in scope.children:
+        unit = child.unit
+        here = (*path, child.name)
+        if isinstance(unit, Leaf):
+            yield from (_Slot(here, one) for one in unit.fields)
+        elif unit.made_by is None:
+            yield from _slots(unit, here)
+        else:
+            for one in unit.made_by.parameters:
+                yield _Slot(here, Field(one.name, one.positional, one.default, one.meaning))
+
+
+def _values(scope: Scope, into: list[Any]) -> list[Any]:
+    for child in scope.children:
+        unit = child.unit
+        if isinstance(unit, Leaf):
+            into += unit.values
+        elif unit.made_by is None:
+            _values(unit, into)
+        else:
+            into += unit.arguments
+    return into
+
+
+def leaves(scope: Scope, start: int = 0) -> Iterator[tuple[int, Leaf]]:
+    """The calls of a class, each with the position of its first argument."""
+    for child in scope.children:
+        unit = child.unit
+        if isinstance(unit, Leaf):
+            yield start, unit
+        elif unit.made_by is None:
+            yield from leaves(unit, start)
+        start += width(unit)
+
+
+def width(unit: Leaf | Scope) -> int:
+    """How many arguments a leaf or a scope takes in a class."""
+    if isinstance(unit, Leaf):
+        return len(unit.values)
+    if unit.made_by is not None:
+        return len(unit.made_by.parameters)
+    return sum(width(child.unit) for child in unit.children)
+
+
+def _parametrize(one: Class, reader: _Reader) -> None:
+    """Find what differs between the scopes of a class, and make it the parameters."""
+    if len(one.scopes) == 1:
+        one.arguments = tuple(_values(one.example, []))
+        return
+    rows = [_values(scope, []) for scope in one.scopes]
+    _pad_apart(one, rows)
+    slots = list(_slots(one.example))
+    columns = list(zip(*rows, strict=True))
+    groups: dict[Any, list[int]] = {}
+    for position, column in enumerate(columns):
+        first = column[0]
+        if any(value != first or type(value) is not type(first) for value in column):
+            key = (slots[position].field.meaning, column, tuple(map(type, column)))
+            groups.setdefault(key, []).append(position)
+    names = _Names(one, reader)
+    members = list(groups.values())
+    chosen = names.choose([[slots[p] for p in group] for group in members], [columns[g[0]] for g in members])
+    arguments: list[Any] = list(rows[0])
+    parameters: list[tuple[Any, Parameter]] = []
+    for order, (group, name) in enumerate(zip(members, chosen, strict=True)):
+        lead = _lead([slots[position] for position in group]).field
+        column = columns[group[0]]
+        default = _default(lead, column)
+        positional = lead.positional and default is REQUIRED
+        rank = (default is not REQUIRED, not positional, names.rank(name), order)
+        parameters.append((rank, Parameter(name, positional, default, lead.meaning, column)))
+        for position in group:
+            arguments[position] = Reference(name)
+    parameters.sort(key=lambda pair: pair[0])
+    one.parameters = tuple([parameter for _, parameter in parameters])
+    one.arguments = tuple(arguments)
+    for number, scope in enumerate(one.scopes):
+        scope.arguments = tuple([parameter.values[number] for parameter in one.parameters])
+
+
+def _default(lead: Field, column: tuple[Any, ...]) -> Any:
+    """Torch's default if it occurs, else what most scopes have; sizes are always said."""
+    if lead.positional or (lead.name in CHANNELS and lead.name != "groups"):
+        return REQUIRED
+    if lead.default in column:
+        return lead.default
+    value, count = Counter(column).most_common(1)[0]
+    return value if 2 * count > len(column) else REQUIRED
+
+
+def _pad_apart(one: Class, rows: list[list[Any]]) -> None:
+    """Where some scopes pad each side by its own amount, let all do."""
+    examples = list(leaves(one.example))
+    targets = [[leaf.target for _, leaf in leaves(scope)] for scope in one.scopes]
+    for (start, leaf), column in zip(examples, zip(*targets, strict=True), strict=True):
+        if len(set(column)) == 1:
+            continue
+        apart = PADS_APART[leaf.target]
+        one.targets[start] = apart
+        axes = int(apart[-2])
+        position = start + [f.name for f in leaf.fields].index("padding")
+        for row in rows:
+            padding = row[position]
+            sides = padding if isinstance(padding, tuple) else (padding,) * axes
+            row[position] = tuple(side if isinstance(side, tuple) else (side, side) for side in sides)
+
+
+class _Names:
+    """Names for the parameters of a class."""
+
+    def __init__(self, one: Class, reader: _Reader) -> None:
+        self.incoming = [reader.shape(next(iter(scope.inputs))) for scope in one.scopes]
+        self.outgoing = [
+            reader.shape(max(scope.outputs)) if scope.outputs else Shape((0,)) for scope in one.scopes
+        ]
+
+    def choose(self, groups: list[list[_Slot]], columns: list[tuple[Any, ...]]) -> list[str]:
+        """A name for each group of slots; all differ."""
+        found = [self._by_role(group, column) for group, column in zip(groups, columns, strict=True)]
+        inner = [k for k, group in enumerate(groups) if not found[k] and group[0].field.meaning == "channels"]
+        if len(inner) == 1 and not _is_count(groups[inner[0]]):
+            flat = _lead(groups[inner[0]]).field.name in ("in_features", "out_features", "mid_features")
+            found[inner[0]] = "mid_features" if flat else "mid_channels"
+        by_field: dict[str, int] = {}
+        for k, group in enumerate(groups):
+            if not found[k] and (k not in inner or _is_count(group)):
+                name = group[0].field.name
+                by_field[name] = by_field.get(name, 0) + 1
+        for k, group in enumerate(groups):
+            name = group[0].field.name
+            if not found[k] and (k not in inner or _is_count(group)) and by_field[name] == 1:
+                found[k] = name
+        return _distinct(found, groups)
+
+    def _by_role(self, group: list[_Slot], column: tuple[Any, ...]) -> str:
+        """``in_channels`` and the like, for what is so in every scope of the class."""
+        if group[0].field.meaning != "channels" or _is_count(group):
+            return ""
+        enters = all(shape[0] == size for shape, size in zip(self.incoming, column, strict=True))
+        leaves = all(shape[0] == size for shape, size in zip(self.outgoing, column, strict=True))
+        shapes = self.incoming if enters else self.outgoing
+        what = "features" if all(len(shape) == 1 for shape in shapes) else "channels"
+        return what if enters and leaves else f"in_{what}" if enters else f"out_{what}" if leaves else ""
+
+    @staticmethod
+    def rank(name: str) -> int:
+        """What comes in stands first, what comes out last, then the kernel."""
+        ends = {"in_channels": 0, "in_features": 0, "channels": 0, "features": 0}
+        return ends.get(name, 2 if name in ("out_channels", "out_features") else 3 if "kernel" in name else 1)
+
+
+def _is_count(group: list[_Slot]) -> bool:
+    """Whether these are numbers of groups alone."""
+    return all(slot.field.name in ("groups", "num_groups") for slot in group)
+
+
+#: The longest name that is made of the names of layers.
+_LONG = 60
+
+
+def _distinct(found: list[str], groups: list[list[_Slot]]) -> list[str]:
+    """The names found so far, and for the rest one by layer and argument, as short as makes them differ."""
+    for numbers, whole in ((False, False), (True, False), (True, True)):
+        tried = [_called(_lead(group), numbers=numbers, whole=whole) for group in groups]
+        open_ = [k for k, name in enumerate(found) if not name]
+        counts = Counter([tried[k] for k in open_])
+        for k in open_:
+            if counts[tried[k]] == 1:
+                found[k] = tried[k]
+    taken: set[str] = set()
+    for k, group in enumerate(groups):
+        name = found[k] or _called(_lead(group), numbers=False, whole=False)
+        found[k] = unique(word(name if len(name) <= _LONG else _lead(group).field.name), taken)
+        taken.add(found[k])
+    return found
+
+
+def _lead(group: list[_Slot]) -> _Slot:
+    """The argument that makes a size, before those that repeat it."""
+    return next((slot for slot in group if not _reads(slot)), group[0])
+
+
+def _reads(slot: _Slot) -> bool:
+    """Whether an argument repeats what another layer makes."""
+    return slot.field.name.startswith("in_") or slot.field.name in ("groups", "num_features", "num_channels")
+
+
+def _called(slot: _Slot, *, numbers: bool, whole: bool) -> str:
+    parts = [part for part in slot.path if numbers or not is_number(part)]
+    field_name = slot.field.name if whole else re.sub("^(out|num|mid)_", "", slot.field.name)
+    return "_".join([*parts, field_name])
