@@ -1,4 +1,4 @@
-"""One axis of a sliding window: how many outputs it gives, and what it leaves unseen.
+"""One axis of a sliding window: how many outputs it gives, what they see, and what is left unseen.
 
 Output sizes and receptive fields are two readings of the same :class:`Window`, so this arithmetic
 lives here and only here. Knows nothing of ops, networks or files.
@@ -6,6 +6,7 @@ lives here and only here. Knows nothing of ops, networks or files.
 
 from __future__ import annotations
 
+from math import gcd, lcm
 from typing import NamedTuple
 
 
@@ -131,6 +132,188 @@ class Window(NamedTuple):
 
 #: What an element-wise op does along an axis: output i sees input i.
 POINT = Window(1)
+
+
+class Uneven(ValueError):
+    """A field that one interval and one step cannot say; the message is the reason."""
+
+
+#: The most outputs after which a field may repeat, and the largest position that is followed.
+MAX_PERIOD, MAX_POSITION = 1024, 10**15
+
+
+class Field(NamedTuple):
+    """The input positions that the outputs along one axis see: the receptive field of a layer.
+
+    Output ``i`` sees ``[starts[r] + k*step, stops[r] + k*step)`` with ``k, r = divmod(i, period)``, where
+    the period is the length of ``starts``. It is 1 until something upsamples: then neighbouring outputs see
+    intervals of different lengths, and the effective stride is a fraction. Positions below 0 are padding.
+
+    Each step of the recursion is that of Araujo, Norris and Sim, "Computing Receptive Fields of
+    Convolutional Neural Networks", Distill (2019), done on both ends of the interval, so that asymmetric
+    padding and several branches stay exact.
+
+    >>> field = INPUT.through(Window(7, 2, 3, 3)).through(Window(3, 2, 1, 1))
+    >>> field.size, field.stride, field.start
+    (11, 4, -5)
+    >>> INPUT.through(Window(2, 2, transposed=True)).stride
+    '1/2'
+    """
+
+    starts: tuple[int, ...]
+    stops: tuple[int, ...]
+    #: Input positions from an output to the one a period later.
+    step: int
+
+    @property
+    def period(self) -> int:
+        """How many outputs lie between two that see intervals of the same length."""
+        return len(self.starts)
+
+    @property
+    def size(self) -> int:
+        """Positions from the first to the last one seen; the most that any output has."""
+        if len(self.starts) == 1:
+            return self.stops[0] - self.starts[0]
+        return max(stop - start for start, stop in zip(self.starts, self.stops, strict=True))
+
+    @property
+    def stride(self) -> int | str:
+        """The effective stride: input positions from one output to the next; a fraction as ``"1/2"``."""
+        return _quotient(self.step, self.period)
+
+    @property
+    def start(self) -> int:
+        """The first position that output 0 sees; the effective padding is what lies below 0."""
+        return self.starts[0]
+
+    @property
+    def centre(self) -> int | str:
+        """The middle of what output 0 sees; halves as ``"1/2"``."""
+        return _quotient(self.starts[0] + self.stops[0] - 1, 2)
+
+    def at(self, output: int) -> tuple[int, int]:
+        """What one output sees, as ``[start, stop)``."""
+        turns, phase = divmod(output, len(self.starts))
+        return self.starts[phase] + turns * self.step, self.stops[phase] + turns * self.step
+
+    def through(self, window: Window) -> Field:
+        """The field of what a window makes of a tensor that has this one.
+
+        Raises:
+            Uneven: some outputs of a transposed window see nothing, or the numbers grow out of hand.
+        """
+        if window.transposed:
+            return self._transposed(window)
+        kernel, stride, before, _, dilation, _, _ = window
+        extent = dilation * (kernel - 1)
+        if len(self.starts) == 1:
+            step = self.step
+            first = self.starts[0] - before * step
+            found = Field((first,), (self.stops[0] + (extent - before) * step,), step * stride)
+        else:
+            shared = gcd(self.period, stride)
+            firsts = [phase * stride - before for phase in range(self.period // shared)]
+            ends = [self._over(first, first + extent, dilation) for first in firsts]
+            found = _from(ends, self.step * stride // shared)
+        if max(found.stops[0], found.step, -found.starts[0]) > MAX_POSITION:
+            raise Uneven(f"it reaches beyond {MAX_POSITION:.0e} positions".replace("e+", " * 10^"))
+        return found
+
+    def _transposed(self, window: Window) -> Field:
+        """Output ``t`` sees the inputs ``j`` with ``j*s + m*d - p = t`` for one of ``m = 0 .. f - 1``."""
+        kernel, stride, before, _, dilation, _, _ = window
+        if self.period * stride > MAX_PERIOD:
+            raise Uneven(f"its outputs repeat only after {self.period * stride:,} positions")
+        shared = gcd(dilation, stride)
+        every = stride // shared  # of the kernel's positions, those that meet one output lie so far apart
+        ends = []
+        for phase in range(self.period * stride):
+            reached, rest = divmod(phase + before, shared)
+            least = reached * pow(dilation // shared, -1, every) % every if every > 1 else 0
+            if rest or least >= kernel:
+                raise Uneven("its kernel is shorter than its stride, so that some outputs see nothing")
+            most = least + (kernel - 1 - least) // every * every
+            first, last = [(phase + before - tap * dilation) // stride for tap in (most, least)]
+            ends.append(self._over(first, last, dilation // shared))
+        return _from(ends, self.step)
+
+    def _over(self, first: int, last: int, apart: int) -> tuple[int, int]:
+        """What the outputs ``first``, ``first + apart``, …, ``last`` see together.
+
+        A dilated transposed window can let a later output begin earlier, but never by a whole period.
+        """
+        if len(self.starts) == 1:
+            return self.at(first)[0], self.at(last)[1]
+        count = min((last - first) // apart + 1, self.period)
+        return (
+            min(self.at(first + k * apart)[0] for k in range(count)),
+            max(self.at(last - k * apart)[1] for k in range(count)),
+        )
+
+    def shortened(self) -> Field:
+        """The same field with its shortest period."""
+        period = self.period
+        for short in range(1, period):
+            if period % short or self.step * short % period:
+                continue
+            step = self.step * short // period
+            if all(
+                ends[k + short] == ends[k] + step
+                for ends in (self.starts, self.stops)
+                for k in range(period - short)
+            ):
+                return Field(self.starts[:short], self.stops[:short], step)
+        return self
+
+    def fixed(self) -> Field:
+        """The field of output 0, repeated: that of an axis of size 1 which is broadcast."""
+        return Field(self.starts[:1], self.stops[:1], 0)
+
+    def union(self, other: Field) -> Field:
+        """From the first to the last position that either sees.
+
+        Raises:
+            Uneven: their strides differ, so that no one interval and step can say it.
+        """
+        if self == other:
+            return self
+        if self.step * other.period != other.step * self.period:
+            raise Uneven(f"strides of {self.stride} and {other.stride}")
+        if self.period == other.period == 1:
+            starts, stops = min(self.starts, other.starts), max(self.stops, other.stops)
+            return Field(starts, stops, self.step)
+        period = lcm(self.period, other.period)
+        if period > MAX_PERIOD:
+            raise Uneven(f"its outputs repeat only after {period:,} positions")
+        both = [(self.at(i), other.at(i)) for i in range(period)]
+        return Field(
+            tuple(min(a[0], b[0]) for a, b in both),
+            tuple(max(a[1], b[1]) for a, b in both),
+            self.step * period // self.period,
+        ).shortened()
+
+    def is_aligned_with(self, other: Field) -> bool:
+        """Whether both look around the same centres; over a period, where neighbours share a field."""
+        if self.period == other.period == 1:
+            return self.starts[0] + self.stops[0] == other.starts[0] + other.stops[0]
+        outputs = range(lcm(self.period, other.period))
+        return sum(sum(self.at(i)) for i in outputs) == sum(sum(other.at(i)) for i in outputs)
+
+
+def _from(ends: list[tuple[int, int]], step: int) -> Field:
+    starts, stops = zip(*ends, strict=True)
+    return Field(starts, stops, step).shortened()
+
+
+def _quotient(numerator: int, denominator: int) -> int | str:
+    shared = gcd(numerator, denominator)
+    numerator, denominator = numerator // shared, denominator // shared
+    return numerator if denominator == 1 else f"{numerator}/{denominator}"
+
+
+#: The field of the input itself: each position sees itself.
+INPUT = Field((0,), (1,), 1)
 
 
 def same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:

@@ -200,6 +200,31 @@ def test_reach(text: str) -> None:
         assert reach.reason  # shown where a number would be
 
 
+@examples
+def test_channels(text: str) -> None:
+    """A NaN in a channel of an input turns a channel of the output to NaN exactly if that one reads it."""
+    op, inputs, facts = example(text)
+    outputs = facts.shape.channels
+    for which, shape in enumerate(inputs):
+        chosen = sorted({*range(min(shape.channels, 12)), *range(0, shape.channels, 37), shape.channels - 1})
+        tensors = [x.expand(len(chosen), *x.shape[1:]).contiguous() for x in batch(1, inputs)]
+        for sample, channel in enumerate(chosen):
+            tensors[which][sample, channel] = torch.nan
+        if getattr(op, "running_stats", True):
+            y = in_torch(text)(*tensors)
+        else:  # statistics over the batch would carry a NaN from one sample to the next
+            y = torch.cat([in_torch(text)(x.expand(2, *x.shape)) for x in tensors[0]])[::2]
+        hit = y.isnan().flatten(2).any(2) if y.dim() > 2 else y.isnan()
+        if isinstance(in_torch(text), ConvMap):  # the reference is dense, and 0 * NaN is NaN
+            hit = in_torch(text).dense().flatten(2).any(2).T[chosen]
+        if op.kind in ("flatten", "reshape"):
+            assert op.reads(1, *inputs)[which] == (1 << shape.channels) - 1  # its channels are others
+            continue
+        for o in range(outputs):
+            reads = op.reads(1 << o, *inputs)[which]
+            assert [bool(reads >> c & 1) for c in chosen] == hit[:, o].tolist(), o
+
+
 def check_windows(text: str, windows: tuple[Window, ...]) -> None:
     """Along each axis, exactly the outputs whose window looks at a row see what is in it."""
     op, inputs, facts = example(text)

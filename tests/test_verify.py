@@ -14,12 +14,13 @@ import torch
 from click.testing import CliRunner
 
 import archlens
+from archlens.analysis import receptive_field
 from archlens.backends.checks import FAILED, NOT_APPLICABLE, PASSED, Verification
 from archlens.backends.torch_module import Built
 from archlens.backends.verification import verify
 from archlens.cli import cli
 from archlens.network import Network
-from archlens.ops import Call, Facts
+from archlens.ops import Call, Facts, Irregular
 from archlens.views import verification as view
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,10 +28,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.mark.parametrize("name", archlens.names())
 def test_every_network_on_the_meta_device(name: str) -> None:
-    """Shapes, weights and the total at the real size."""
-    found = verify(archlens.load(name), device="meta")
-    assert found.passed
+    """Shapes, weights and the total at the real size; receptive fields wherever there is one."""
+    network = archlens.load(name)
+    found = verify(network, device="meta", at=lambda inputs: archlens.load(name, input=dict(inputs)))
+    assert found.passed, view.to_table([found], layers=False)
     assert all(check.status == PASSED for check in found.of("shape"))
+    fields = receptive_field.find(network)
+    for check in found.of("field"):
+        assert check.status == PASSED or isinstance(fields[check.layer], Irregular), check
     assert found.of("total")[0].status == PASSED
     assert {check.reason for check in found.of("macs")} == {
         "fvcore traces, and a trace has no sizes on the meta device"
@@ -163,7 +168,7 @@ def test_command() -> None:
     (one,) = data["networks"]
     assert data["schema"] == "archlens.verification/1"
     assert (one["passed"], one["batch"], one["device"]) == (True, 3, "cpu")
-    assert {check["what"] for check in one["checks"]} == {"shape", "weights", "macs", "total"}
+    assert {check["what"] for check in one["checks"]} == {"shape", "weights", "macs", "field", "total"}
     total = next(check for check in one["checks"] if check["what"] == "total")
     assert total["says"] == total["found"] == f"{3 * 416_520:,}"
     layers = invoke("verify", "lenet5", "--layers").stdout

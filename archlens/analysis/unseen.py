@@ -25,22 +25,39 @@ def find(network: Network) -> list[Diagnostic]:
     return found
 
 
+def loses(network: Network, axes: tuple[str, ...]) -> bool:
+    """Whether some layer leaves positions unseen along one of the axes, by name."""
+    known: dict[int, bool] = {}
+    for layer in network.layers:
+        key = id(layer.facts)
+        if key not in known:
+            known[key] = any(axis in axes for axis, *_ in _lost(layer))
+        if known[key]:
+            return True
+    return False
+
+
 def _placed(warning: Diagnostic, layer: Layer) -> Diagnostic:
     return Diagnostic(
         f"{layer.name}: {warning.message}", layer.span, warning.notes, warning.help, (), "warning"
     )
 
 
-def _warning(layer: Layer) -> Diagnostic | None:
+def _lost(layer: Layer) -> list[tuple[str, int, Window, int]]:
+    """The axes along which positions are left unseen: name, size, window and how many."""
     reach = layer.facts.reach
     if not (layer.op.sliding and isinstance(reach, tuple)):
-        return None
+        return []
     x = layer.input_shapes[0]
-    lost = [
+    return [
         (axis, n, window, window.unseen(n))
         for axis, n, window in zip(x.axes, x.spatial, reach, strict=True)
         if window.stride <= window.extent and window.unseen(n)
     ]
+
+
+def _warning(layer: Layer) -> Diagnostic | None:
+    lost = _lost(layer)
     if not lost:
         return None
     _, n, window, count = lost[0]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
 
 #: What is checked, in the order in which it is reported.
-CHECKS = ("shape", "weights", "macs", "total")
+CHECKS = ("shape", "weights", "macs", "field", "total")
 
 
 class Check(NamedTuple):

@@ -21,26 +21,29 @@ from ..errors import shorten, usage
 from ..network import Network
 from ..shape import Shape
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
+from .probing import At, probe
 from .torch_module import Built, build
 
 #: The operators of fvcore that are convolutions or matrix products.
 _PRODUCTS = ("conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum")
 
 
-def verify(network: Network, *, device: str = "cpu", batch: int = 1) -> Verification:
+def verify(network: Network, *, device: str = "cpu", batch: int = 1, at: At | None = None) -> Verification:
     """Build a network in torch, run it, and compare.
 
     Args:
         network: what is verified.
         device: ``"cpu"``, ``"cuda"`` (or ``"cuda:1"``), or ``"meta"``, which computes shapes only.
         batch: samples of the forward pass.
+        at: gives the network on other inputs, by name, for the receptive fields: on its own input those
+            of deep layers may cover everything, and so show no border.
 
     Raises:
         UsageError: there is no such device, or its memory does not suffice.
     """
     where = _device(device)
     try:
-        return _verify(network, where, batch)
+        return _verify(network, where, batch, at)
     except torch.OutOfMemoryError:
         raise usage(
             f"{network.name} does not fit into the memory of {device}",
@@ -72,7 +75,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _verify(network: Network, device: torch.device, batch: int) -> Verification:
+def _verify(network: Network, device: torch.device, batch: int, at: At | None) -> Verification:
     module = build(network, device=device).eval()
     inputs = tuple(torch.rand(batch, *shape, device=device) for shape in network.inputs.values())
     complete = module.complete()
@@ -86,6 +89,7 @@ def _verify(network: Network, device: torch.device, batch: int) -> Verification:
         )
         checks += _macs(network, counted, batch, why)
         checks.append(_total(network, module, inputs))
+        checks += probe(network, at)
         seconds, peak = _timed(module, inputs, device)
     checks.sort(key=lambda check: CHECKS.index(check.what))
     return Verification(

@@ -15,6 +15,7 @@ class _Activation(Op, family="activation"):
 
     #: torch's module.
     module: ClassVar[str]
+    channelwise = True
 
     def _torch(self, x: Shape) -> Call:
         return Call(f"nn.{self.module}")
@@ -176,6 +177,8 @@ class Softsign(_Activation, kind="softsign"):
 class _Softmax(_Activation):
     """What the softmaxes share: an exponential, an addition and a division for each value."""
 
+    channelwise = False
+
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         return super().facts(x)._replace(other={"activation": 3 * x.numel})
 
@@ -210,3 +213,6 @@ class GLU(_Activation, kind="glu"):
 
     def _torch(self, x: Shape) -> Call:
         return Call("nn.GLU", (), {"dim": 1})
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (channels | channels << inputs[0].channels // 2,)

@@ -8,7 +8,7 @@ from typing import Any
 from ..geometry import Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Padding, Size, Spare
-from .op import NONE, Call, Facts, Misfit, Op, Tensors, changed, per_group
+from .op import NONE, Call, Facts, Misfit, Op, Tensors, changed, per_group, read_by_groups
 from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
 
 
@@ -65,6 +65,9 @@ class Conv(Op, kind="conv", family="convolution"):
             reach=windows,
             torch=_torch_conv(self, x, windows),
         )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (read_by_groups(channels, self.groups, inputs[0].channels, self.channels),)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         depth, *kernel = facts.weights["weight"][1:]
@@ -144,6 +147,9 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
             reach=windows,
             torch=_torch_transposed(self, x, windows),
         )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (read_by_groups(channels, self.groups, inputs[0].channels, self.channels),)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         depth, *kernel = facts.weights["weight"][1:]

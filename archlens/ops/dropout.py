@@ -16,6 +16,8 @@ class _Dropping(Op, family="regularization"):
 
     p: Number = 0.5
 
+    channelwise = True
+
     def _facts(self, x: Shape, module: str) -> Facts:
         if not 0 <= self.p <= 1:
             raise Misfit(f"p={self.p} is not a probability", help="a number from 0 to 1")

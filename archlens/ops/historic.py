@@ -25,6 +25,7 @@ class Subsample(Op, kind="subsample", family="pooling"):
     kernel: Size
 
     sliding = True
+    channelwise = True
     examples = ("6x28x28 >> subsample(2)", "16x10x10 >> subsample(2)", "3x9 >> subsample(3)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -96,6 +97,14 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
                 {} if self.bias else {"bias": False},
             ),
         )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        found = 0
+        for number, row in enumerate(self.connections):
+            if channels >> number & 1:
+                for channel in row:
+                    found |= 1 << channel
+        return (found,)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         weight, positions = facts.weights["weight"], facts.shape.spatial

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..geometry import POINT
 from ..shape import Shape, times
-from .op import NONE, Call, Facts, Misfit, Op
+from .op import NONE, Call, Facts, Misfit, Op, all_channels
 
 
 class Concat(Op, kind="concat", family="merge"):
@@ -36,6 +36,13 @@ class Concat(Op, kind="concat", family="merge"):
             reach=(POINT,) * (len(first) - 1),
             torch=Call("torch.cat", (), {"dim": 1}),
         )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        found = []
+        for x in inputs:
+            found.append(channels & all_channels(x.channels))
+            channels >>= x.channels
+        return tuple(found)
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return " + ".join(str(x.channels) for x in inputs) + f" = {facts.shape.channels}"
@@ -68,6 +75,9 @@ class _Elementwise(Op, family="merge"):
             reach=(POINT,) * (len(shape) - 1),
             torch=Call(self.function),
         )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return tuple([1 if x.channels == 1 else channels for x in inputs])
 
 
 class Add(_Elementwise, kind="add"):

@@ -7,7 +7,20 @@ from typing import Annotated
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
-from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, Reach, Tensors, changed, per_group
+from .op import (
+    EVERYWHERE,
+    NONE,
+    Call,
+    Facts,
+    Misfit,
+    Op,
+    Reach,
+    Tensors,
+    all_channels,
+    changed,
+    per_group,
+    read_by_groups,
+)
 from .windows import require_spatial
 
 #: What torch calls ``running_stats``.
@@ -41,6 +54,7 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
     affine: Flag = True
     running_stats: Flag = True
 
+    channelwise = True
     examples = (
         "64x112x112 >> batch_norm",
         "8x5x5 >> batch_norm(eps=0.001, momentum=0.01)",
@@ -124,6 +138,9 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
             torch=Call("nn.GroupNorm", (self.groups, x.channels), kwargs),
         )
 
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (read_by_groups(channels, self.groups, inputs[0].channels, inputs[0].channels),)
+
 
 class InstanceNorm(Op, kind="instance_norm", family="normalization"):
     """Instance normalization: statistics over the positions of each channel of each sample."""
@@ -133,6 +150,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
     affine: Flag = False
     running_stats: Flag = False
 
+    channelwise = True
     examples = (
         "8x14x14 >> instance_norm",
         "8x14 >> instance_norm(affine=true)",
@@ -185,3 +203,12 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
             reach=_points(x),
             torch=Call("nn.LocalResponseNorm", (self.size,), kwargs),
         )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        found = channels
+        # torch looks at size // 2 channels before its own, and at the rest after it
+        for distance in range(1, min(self.size, 2 * inputs[0].channels) // 2 + 1):
+            found |= channels >> distance
+            if distance <= (self.size - 1) // 2:
+                found |= channels << distance
+        return (found & all_channels(inputs[0].channels),)

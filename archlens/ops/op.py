@@ -138,6 +138,8 @@ class Op:
     sliding: ClassVar[bool] = False
     #: Whether it passes its input on untouched, and so makes no layer.
     transparent: ClassVar[bool] = False
+    #: Whether each output channel depends on no other channels than those of its own number.
+    channelwise: ClassVar[bool] = False
 
     def __init_subclass__(cls, kind: str | None = None, family: str | None = None) -> None:
         super().__init_subclass__()
@@ -170,6 +172,16 @@ class Op:
             Misfit: the shapes do not fit; the message says why in the terms of the formula.
         """
         raise TypeError(f"{type(self).__name__} does not say its facts")  # pragma: no cover
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        """Which channels of each input some of the output channels depend on.
+
+        Both are sets of channels as the bits of a number: bit ``c`` is channel ``c``. Unless an op says
+        otherwise every output channel depends on all.
+        """
+        if self.channelwise:
+            return (channels,) * len(inputs)
+        return tuple([all_channels(x.channels) for x in inputs])
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         """How the output shape comes about, on one line; empty where nothing is computed.
@@ -275,6 +287,20 @@ def changed(op: Op, **names: str) -> dict[str, Any]:
         for ours, theirs in names.items()
         if getattr(op, ours) != getattr(type(op), ours)
     }
+
+
+def all_channels(count: int) -> int:
+    """The set of channels ``0 .. count - 1``, as :meth:`Op.reads` has it."""
+    return (1 << count) - 1
+
+
+def read_by_groups(channels: int, groups: int, of: int, to: int) -> int:
+    """Which of ``of`` input channels some of ``to`` output channels read, where both are in ``groups``."""
+    found, inside = 0, all_channels(to // groups)
+    for group in range(groups):
+        if channels >> group * (to // groups) & inside:
+            found |= all_channels(of // groups) << group * (of // groups)
+    return found
 
 
 def per_group(channels: int, groups: int, which: str = "input") -> int:

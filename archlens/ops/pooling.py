@@ -20,6 +20,7 @@ class _Sliding(Op, family="pooling"):
     padding: Padding = 0
 
     sliding = True
+    channelwise = True
 
     def _windows(self, x: Shape, dilation: Size, ceil_mode: bool) -> tuple[Window, ...]:
         require_spatial(x, self.kind)
@@ -121,6 +122,8 @@ class _Adaptive(Op, family="pooling"):
 
     size: Size
 
+    channelwise = True
+
     def _facts(self, x: Shape, name: str) -> Facts:
         require_spatial(x, self.kind)
         sizes = per_axis(self.size, x, "size")
@@ -175,6 +178,8 @@ class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
 
 class _Global(Op, family="pooling"):
     """What global pooling shares: one window as large as the map."""
+
+    channelwise = True
 
     def _facts(self, x: Shape, name: str) -> Facts:
         require_spatial(x, self.kind)

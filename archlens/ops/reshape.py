@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Size, choice
-from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, per_group
+from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
 from .windows import per_axis, require_spatial, sides_of
 
 
@@ -21,6 +21,7 @@ class Identity(Op, kind="identity", family="reshape"):
     """The tensor itself. It makes no layer; its place is counted as ``nn.Sequential`` would."""
 
     transparent = True
+    channelwise = True
     examples = ("8x4x4 >> identity",)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -84,6 +85,7 @@ class Pad(Op, kind="pad", family="reshape"):
     mode: Annotated[str, choice("constant", "reflect", "replicate")] = "constant"
     value: Number = 0.0
 
+    channelwise = True
     examples = (
         "3x28x28 >> pad(2)",
         "3x28x28 >> pad(((0, 1), (2, 3)))",
@@ -124,6 +126,7 @@ class Crop(Op, kind="crop", family="reshape"):
 
     size: Size
 
+    channelwise = True
     examples = ("64x64x64 >> crop(56)", "8x7x9 >> crop((4, 8))", "8x11 >> crop(4)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -185,6 +188,15 @@ class Slice(Op, kind="slice", family="reshape"):
         shape = Shape((*x[:axis], size, *x[axis + 1 :]))
         return _moved(shape, tuple(windows), Call("archlens.take", (axis + 1, start, stop, step)))
 
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        count = inputs[0].channels
+        if self.axis != "channels":
+            return (channels & all_channels(count),)
+        taken = range(count)[self.start : self.stop : self.step]
+        if self.step == 1:
+            return ((channels & all_channels(len(taken))) << taken.start,)
+        return (sum(1 << c for k, c in enumerate(taken) if channels >> k & 1),)
+
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         axis = ("channels", *inputs[0].axes).index(self.axis)
         end = inputs[0][axis] if self.stop is None else self.stop
@@ -202,6 +214,13 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
         require_spatial(x, "channel_shuffle")
         per_group(x.channels, self.groups)
         return _moved(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", (self.groups,)))
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        count = inputs[0].channels
+        each = count // self.groups
+        # output c holds channel c // groups of group c % groups
+        sources = ((c % self.groups) * each + c // self.groups for c in range(count) if channels >> c & 1)
+        return (sum(1 << source for source in sources),)
 
 
 def _sums(facts: Facts, x: Shape, line: Any) -> str:

@@ -27,6 +27,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
     mode: Annotated[str, choice("nearest", "linear", "bilinear", "trilinear", "cubic", "bicubic")] = "nearest"
     align_corners: Flag = False
 
+    channelwise = True
     examples = (
         "64x28x28 >> upsample(2)",
         '21x16x16 >> upsample(8, mode="bilinear")',

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
+from ..analysis import receptive_field
+from ..analysis.receptive_field import ReceptiveFields, Seen
 from ..errors import did_you_mean, printable, usage
+from ..geometry import Field
 from ..network import Network
+from ..ops import Irregular
 from ..shape import times
+from . import words
 from .rows import Row
+
+
+class Findings:
+    """What the analyses find out about a network, each made when a column first asks for it."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    @cached_property
+    def fields(self) -> list[ReceptiveFields]:
+        """The receptive fields, of each input."""
+        return [receptive_field.find(self.network, name) for name in self.network.inputs]
 
 
 class Column(NamedTuple):
     """One column: its title, and what it shows of a row as text and as a plain value."""
 
     title: str
-    text: Callable[[Row], str]
-    value: Callable[[Row], object]
+    text: Callable[[Row, Findings], str]
+    value: Callable[[Row, Findings], object]
     #: The sum over all rows, for columns that have one.
     total: Callable[[Network], int] | None = None
+    #: What is said beneath the table where it is shown.
+    notes: Callable[[Sequence[Row], Findings], list[str]] | None = None
 
     @property
     def number(self) -> bool:
@@ -27,7 +47,7 @@ class Column(NamedTuple):
 
 
 def _words(title: str, text: Callable[[Row], str]) -> Column:
-    return Column(title, text, text)
+    return Column(title, lambda row, _: text(row), lambda row, _: text(row))
 
 
 def _layer(row: Row) -> str:
@@ -36,11 +56,63 @@ def _layer(row: Row) -> str:
 
 
 def _count(title: str, value: Callable[[Row], int], total: Callable[[Network], int]) -> Column:
-    return Column(title, lambda row: f"{value(row):,}", value, total)
+    return Column(title, lambda row, _: f"{value(row):,}", lambda row, _: value(row), total)
 
 
 def _macs(row: Row) -> str:
     return f"({row.macs:,})" if row.training and row.macs else f"{row.macs:,}"
+
+
+def _seen(title: str, text: Callable[[ReceptiveFields, str], str], *, noted: bool = False) -> Column:
+    """A column of the receptive field: of a scope, that of its last layer; of several inputs, of each."""
+
+    def cell(row: Row, findings: Findings) -> str:
+        layer = row.layers[-1]
+        if row.repeats > 1 or not layer.shape.spatial:
+            return ""  # identical blocks see more and more; a flat vector has no positions
+        return "; ".join(text(fields, layer.name) for fields in findings.fields)
+
+    return Column(title, cell, cell, notes=_notes if noted else None)
+
+
+def _each(field: Callable[[Field], object]) -> Callable[[ReceptiveFields, str], str]:
+    """What is known of each axis: once where they agree."""
+
+    def text(fields: ReceptiveFields, layer: str) -> str:
+        seen = fields[layer]
+        if not isinstance(seen, tuple):
+            return ""
+        found = [str(field(one)) for one in seen]
+        return found[0] if len(set(found)) == 1 else ", ".join(found)
+
+    return text
+
+
+def _field(fields: ReceptiveFields, layer: str) -> str:
+    return words.field(fields[layer])
+
+
+def _clipped(fields: ReceptiveFields, layer: str) -> str:
+    clipped = fields.is_clipped(layer)
+    return "" if clipped is None else "yes" if clipped else "no"
+
+
+def _notes(rows: Sequence[Row], findings: Findings) -> list[str]:
+    """What the receptive fields mean, and where there is none or the branches do not align."""
+    lines = [
+        "Field: input positions from the first to the last one that an output sees, padding included; "
+        "start: the first that output 0 sees; clipped: whether the centre output sees padding."
+    ]
+    shown = {row.layers[-1].name for row in rows}
+    reasons: dict[str, None] = {}
+    for fields in findings.fields:
+        for name in shown:
+            seen: Seen = fields[name]
+            if isinstance(seen, Irregular):
+                reasons[f"No one field: {seen.reason}."] = None
+        for name, how in fields.misaligned.items():
+            reasons[f"Not aligned: {printable(name)}: {how}."] = None
+    return [*lines, *list(reasons)[:5], *([f"And {len(reasons) - 5} more."] if len(reasons) > 5 else [])]
 
 
 #: Every column by the name that ``--columns`` takes.
@@ -52,6 +124,11 @@ COLUMNS: dict[str, Column] = {
     "input": _words("input", lambda row: ", ".join(map(str, row.layers[0].input_shapes))),
     "arithmetic": _words("arithmetic", lambda row: row.layers[0].arithmetic if row.single else ""),
     "output": _words("output", lambda row: str(row.layers[-1].shape)),
+    "field": _seen("field", _field, noted=True),
+    "stride": _seen("effective stride", _each(lambda field: field.stride)),
+    "start": _seen("start", _each(lambda field: field.start)),
+    "centre": _seen("centre", _each(lambda field: field.centre)),
+    "clipped": _seen("clipped", _clipped),
     "weights": _words(
         "weights",
         lambda row: (
@@ -61,7 +138,12 @@ COLUMNS: dict[str, Column] = {
         ),
     ),
     "params": _count("params", lambda row: row.params, lambda network: network.params),
-    "macs": Column("MACs", _macs, lambda row: row.macs, lambda network: network.macs),
+    "macs": Column("MACs", lambda row, _: _macs(row), lambda row, _: row.macs, lambda network: network.macs),
+}
+
+#: Names that stand for several columns.
+SETS: dict[str, tuple[str, ...]] = {
+    "receptive_field": ("layer", "op", "output", "field", "stride", "start", "centre", "clipped"),
 }
 
 #: The columns of a table unless others are asked for.
@@ -74,13 +156,16 @@ def choose(names: str) -> tuple[str, ...]:
     Raises:
         UsageError: one is not known.
     """
-    chosen = tuple(name.strip().lower() for name in names.split(",") if name.strip())
-    for name in chosen:
-        if name not in COLUMNS:
+    chosen: dict[str, None] = {}
+    for name in (name.strip().lower() for name in names.split(",") if name.strip()):
+        if name not in COLUMNS and name not in SETS:
             raise usage(
                 f"there is no column {printable(name)}",
-                help=did_you_mean(name, COLUMNS, otherwise=f"the columns: {', '.join(COLUMNS)}"),
+                help=did_you_mean(
+                    name, [*COLUMNS, *SETS], otherwise=f"the columns: {', '.join([*COLUMNS, *SETS])}"
+                ),
             )
+        chosen |= dict.fromkeys(SETS.get(name, (name,)))
     if not chosen:
-        raise usage("no column is named", help=f"the columns: {', '.join(COLUMNS)}")
-    return chosen
+        raise usage("no column is named", help=f"the columns: {', '.join([*COLUMNS, *SETS])}")
+    return tuple(chosen)

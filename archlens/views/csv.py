@@ -6,14 +6,16 @@ import csv
 import io
 from collections.abc import Sequence
 
-from .columns import COLUMNS, DEFAULT
+from ..network import Network
+from .columns import COLUMNS, DEFAULT, Findings
 from .rows import Row
 
 
-def to_csv(rows: Sequence[Row], *, columns: Sequence[str] = DEFAULT) -> str:
+def to_csv(network: Network, rows: Sequence[Row], *, columns: Sequence[str] = DEFAULT) -> str:
     """One line per row, after a line of column names."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([COLUMNS[name].value(row) for name in columns] for row in rows)
+    findings = Findings(network)
+    writer.writerows([COLUMNS[name].value(row, findings) for name in columns] for row in rows)
     return out.getvalue().rstrip("\n")

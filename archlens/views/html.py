@@ -6,14 +6,15 @@ from html import escape
 
 from ..network import Network
 from . import words
-from .columns import COLUMNS, DEFAULT
+from .columns import COLUMNS, DEFAULT, Findings
 from .rows import rows_of
 
 
 def to_table(network: Network) -> str:
     """The table of a network, with its headline and conventions."""
     head = "".join(_cell("th", COLUMNS[name].title, COLUMNS[name].number) for name in DEFAULT)
-    body = [[COLUMNS[name].text(row) for name in DEFAULT] for row in rows_of(network)]
+    findings = Findings(network)
+    body = [[COLUMNS[name].text(row, findings) for name in DEFAULT] for row in rows_of(network)]
     totals = [f"{total(network):,}" if (total := COLUMNS[name].total) else "" for name in DEFAULT]
     totals[0] = "total"
     lines = [

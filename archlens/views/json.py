@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from ..analysis import receptive_field
+from ..analysis.receptive_field import ReceptiveFields, Seen
 from ..network import Layer, Network
+from ..ops import Irregular
 
 SCHEMA = "archlens.network/1"
 
@@ -23,10 +27,15 @@ def to_json(network: Network) -> str:
 def to_data(network: Network) -> dict[str, Any]:
     """The same as plain lists and dicts.
 
+    A layer with spatial axes has a ``receptive_field``: size, effective stride and start for each axis;
+    or ``"everywhere"``; or an object with the reason why there is none. With several inputs it is an
+    object with one of these by input.
+
     Shapes are lists without the batch. ``params`` and ``macs`` of the totals follow the conventions of
     the tables: heads for training count as parameters and not as MACs.
     """
     single = list(network.inputs) == ["input"]
+    fields = [receptive_field.find(network, name) for name in network.inputs]
     return {
         "schema": SCHEMA,
         "name": network.name,
@@ -36,13 +45,13 @@ def to_data(network: Network) -> dict[str, Any]:
         else {name: list(shape) for name, shape in network.inputs.items()},
         "values": {name: _plain(value) for name, value in network.values.items()},
         "outputs": dict(network.outputs),
-        "layers": [_layer(layer) for layer in network.layers],
+        "layers": [_layer(layer, fields) for layer in network.layers],
         "totals": {"params": network.params, "macs": network.macs}
         | ({"training_macs": network.training_macs} if network.training_macs else {}),
     }
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
+def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:
     facts = layer.facts
     data: dict[str, Any] = {
         "name": layer.name,
@@ -58,10 +67,26 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "macs": facts.macs,
         "other": dict(facts.other),
     }
+    if layer.shape.spatial:
+        seen = {one.input: _seen(one[layer.name], one.misaligned.get(layer.name)) for one in fields}
+        data["receptive_field"] = seen if len(seen) > 1 else next(iter(seen.values()))
     if layer.training:
         data["training"] = True
     data["line"] = layer.span.line
     return data
+
+
+def _seen(seen: Seen, misaligned: str | None) -> Any:
+    if isinstance(seen, tuple):
+        data: dict[str, Any] = {
+            "size": [field.size for field in seen],
+            "stride": [field.stride for field in seen],
+            "start": [field.start for field in seen],
+        }
+        return data | ({"misaligned": misaligned} if misaligned else {})
+    if isinstance(seen, Irregular):
+        return {"reason": seen.reason}
+    return {"reason": "it does not depend on this input"} if seen is None else seen.value
 
 
 def _plain(value: Any) -> Any:

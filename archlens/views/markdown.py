@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..network import Network
 from . import grid, words
-from .columns import COLUMNS, DEFAULT
+from .columns import COLUMNS, DEFAULT, Findings
 from .rows import Row
 
 
@@ -14,7 +14,8 @@ def to_markdown(
     network: Network, rows: Sequence[Row], *, columns: Sequence[str] = DEFAULT, complete: bool = True
 ) -> str:
     """A headline, the rows with their totals, and the conventions beneath."""
-    body = [[escape(COLUMNS[name].text(row)) for name in columns] for row in rows]
+    findings = Findings(network)
+    body = [[escape(COLUMNS[name].text(row, findings)) for name in columns] for row in rows]
     totals = []
     for name in columns:
         total = COLUMNS[name].total
@@ -28,7 +29,8 @@ def to_markdown(
             [COLUMNS[name].number for name in columns],
         )
     )
-    below = "  \n".join(words.conventions(network))
+    noted = [escape(line) for name in columns if (say := COLUMNS[name].notes) for line in say(rows, findings)]
+    below = "  \n".join([*words.conventions(network), *noted])
     return f"**{escape(words.headline(network, complete=complete))}**\n\n{table}\n\n{below}"
 
 

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from ..errors import cells_of
 from ..network import Network
 from . import grid, words
-from .columns import COLUMNS, DEFAULT
+from .columns import COLUMNS, DEFAULT, Findings
 from .rows import Row, rows_of
 
 #: The least width that a column is wrapped to before another is left out.
 _LEAST = {"arithmetic": 30, "op": 14, "weights": 16, "from": 12, "input": 12, "layer": 8}
 
 #: The columns that are left out first.
-_SPARE = ("arithmetic", "weights", "from", "input", "op", "family", "output", "params")
+_SPARE = (
+    *("arithmetic", "weights", "from", "input", "op", "family", "centre", "start", "clipped", "stride"),
+    *("output", "params", "field"),
+)
 
 #: More rows than this are folded where nobody asked for a table in so many words.
 _MANY = 80
@@ -40,7 +43,8 @@ def to_table(
         complete: whether the network came to its end; else the totals are called so.
     """
     head = {name: COLUMNS[name].title for name in columns}
-    cells = {name: [COLUMNS[name].text(row) for row in rows] for name in columns}
+    findings = Findings(network)
+    cells = {name: [COLUMNS[name].text(row, findings) for row in rows] for name in columns}
     for name in columns:
         total = COLUMNS[name].total
         cells[name].append(f"{total(network):,}" if total else "")
@@ -62,6 +66,7 @@ def to_table(
         lines[-1] = style(lines[-1], bold=True)
     lines.insert(len(lines) - 1, lines[1])
     below = [*words.conventions(network)]
+    below += [line for name in columns if (say := COLUMNS[name].notes) for line in say(rows, findings)]
     if left_out:
         below.append(f"Left out, for want of width: {', '.join(left_out)}.")
     return "\n".join([*lines, "", *(line for text in below for line in _wrapped(text, width))])

@@ -19,17 +19,18 @@ CONVENTIONS = (
     "shapes: every layer's output in a real forward pass.",
     "weights: the parameters and buffers that torch made, by name and shape.",
     "MACs: the convolutions and matrix products of every module, as fvcore counts the operators that ran.",
+    "fields: the receptive field of every layer with spatial axes, by NaNs planted in rows of the input.",
     "total: the MACs of an inference, by torch.utils.flop_counter, which counts 2 for each.",
 )
 
-_TITLES = {"shape": "shapes", "weights": "weights", "macs": "MACs", "total": "total"}
+_TITLES = {"shape": "shapes", "weights": "weights", "macs": "MACs", "field": "fields", "total": "total"}
 
 
 def to_table(found: Sequence[Verification], *, layers: bool) -> str:
     """A line a network, then what failed; with ``layers`` every check of every layer."""
     head = ["network", "layers", *_TITLES.values(), "verdict"]
     rows = [_summary(one) for one in found]
-    right = [False, True, False, False, False, False, False]
+    right = [False, True, *[False] * (len(CHECKS) + 1)]
     lines = grid.plain(head, rows, right, grid.widths_of([head, *rows]))
     if layers:
         for one in found:
@@ -43,7 +44,7 @@ def to_table(found: Sequence[Verification], *, layers: bool) -> str:
 def to_markdown(found: Sequence[Verification], *, timings: bool) -> str:
     """A report: where it was made, a row a network, and what each check compares."""
     head = ["network", "layers", *_TITLES.values(), "verdict"]
-    right = [False, True, True, True, True, True, False]
+    right = [False, True, *[True] * len(CHECKS), False]
     if timings:
         head += ["ms", "peak MB"]
         right += [True, True]

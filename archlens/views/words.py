@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from ..analysis.receptive_field import Seen
 from ..errors import printable
 from ..network import Network
+from ..ops import Irregular
+from ..shape import times
 
 #: Powers of ten and their letters.
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
@@ -15,6 +18,15 @@ def rounded(number: int) -> str:
         if number >= size:
             return f"{number / size:.2f} {letter}"
     return str(number)
+
+
+def field(seen: Seen) -> str:
+    """A receptive field in a word: ``427x427``, ``everywhere``, or why there is none."""
+    if isinstance(seen, tuple):
+        return times(one.size for one in seen)
+    if seen is None:
+        return "nothing"
+    return "no one field" if isinstance(seen, Irregular) else "everywhere"
 
 
 def inputs(network: Network) -> str:

@@ -10,7 +10,7 @@ from ...analysis import unseen
 from ...errors import SpecError
 from ...network import Network
 from ...views import csv, json, markdown, table, words
-from ...views.columns import COLUMNS, DEFAULT, choose
+from ...views.columns import COLUMNS, DEFAULT, SETS, choose
 from ...views.rows import rows_of
 from ..options import load, network_argument, output_option
 from ..output import colored, show, width, write
@@ -30,7 +30,7 @@ _WARNINGS = 3
     default="table",
     show_default=True,
 )
-@click.option("--columns", metavar="A,B,...", help=f"Which columns: {', '.join(COLUMNS)}.")
+@click.option("--columns", metavar="A,B,...", help=f"Which columns: {', '.join([*COLUMNS, *SETS])}.")
 @output_option
 def command(
     name: str,
@@ -72,7 +72,7 @@ def _text(
         return json.to_json(network)
     rows = rows_of(network, depth, fold)
     if form == "csv":
-        return csv.to_csv(rows, columns=columns)
+        return csv.to_csv(network, rows, columns=columns)
     if form == "markdown":
         return markdown.to_markdown(network, rows, columns=columns, complete=complete)
     to_file = path is not None and path != "-"

@@ -12,7 +12,7 @@ from ...backends import require_torch
 from ...errors import usage
 from ...spec import names
 from ...views import verification as view
-from ..options import complete_names, load, network_options, output_option
+from ..options import at, complete_names, load, network_options, output_option
 from ..output import write
 
 #: A progress bar is shown from so many networks on.
@@ -60,7 +60,10 @@ def command(
 
     chosen = names() if every else list(name)
     networks = [load(one, inputs, sets) for one in chosen]
-    found = [verify(network, device=device, batch=batch) for network in _progress(networks)]
+    found = [
+        verify(network, device=device, batch=batch, at=at(name, sets))
+        for name, network in zip(chosen, _progress(networks), strict=True)
+    ]
     if form == "json":
         text = view.to_json(found)
     elif form == "markdown":

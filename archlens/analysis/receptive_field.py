@@ -1,0 +1,274 @@
+"""What each layer sees of the input: exact intervals, through branches, dilation and upsampling alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..errors import shorten
+from ..geometry import INPUT, POINT, Field, Uneven
+from ..network import Layer, Network
+from ..ops import EVERYWHERE, Everywhere, Irregular, all_channels
+from ..shape import Shape
+
+#: What a layer sees of an input: a field per spatial axis; everything that is let through to it; something
+#: that has no one interval and step, with the reason; or nothing at all.
+Seen = tuple[Field, ...] | Everywhere | Irregular | None
+
+#: How many channels are told apart where a layer reads some of them only, and how many layers are gone
+#: back through for it, for each layer of the network.
+_MAX_CHANNELS, _MAX_STEPS = 10**6, 20
+
+
+@dataclass(frozen=True, eq=False)
+class ReceptiveFields:
+    """What every layer of a network sees of one of its inputs.
+
+    Padding counts as seen: a field that reaches beyond the image is not cut. ``"everywhere"`` means
+    everything that the layers before let through.
+    """
+
+    network: Network
+    #: The input that is meant.
+    input: str
+    #: What each layer sees, by name; the inputs are there too.
+    seen: Mapping[str, Seen]
+    #: The merges whose branches look around different centres, each with how they differ.
+    misaligned: Mapping[str, str]
+
+    def __getitem__(self, layer: str) -> Seen:
+        return self.seen[layer]
+
+    def is_clipped(self, layer: str) -> bool | None:
+        """Whether the centre output of a layer sees padding; ``None`` where no field is known."""
+        fields = self.seen[layer]
+        if not isinstance(fields, tuple):
+            return None
+        sizes, image = self.network.shape_of(layer).spatial, self.network.inputs[self.input].spatial
+        for field, outputs, size in zip(fields, sizes, image, strict=True):
+            start, stop = field.at((outputs - 1) // 2)
+            if start < 0 or stop > size:
+                return True
+        return False
+
+    def last(self) -> str:
+        """The last layer on the way to the main output that sees an interval, and not everything.
+
+        It is the layer whose field people call that of the network; empty where there is none.
+        """
+        name = self.network.outputs["out"]
+        while True:
+            found = self.seen[name]
+            layer = self.network.index.get(name)
+            if isinstance(found, tuple) and found:
+                return name if layer is not None else ""
+            if layer is None:
+                return ""
+            name = max(layer.inputs, key=lambda n: isinstance(self.seen[n], tuple))
+
+
+def find(network: Network, input: str = "") -> ReceptiveFields:
+    """The receptive field of every layer, exact on any graph, in one pass.
+
+    A merge sees from the first to the last position that one of its branches sees. Where branches have
+    different effective strides no interval is guessed: the layer is :class:`Irregular`, with the branches
+    named. Where a layer reads only some channels of a concatenation, only their branches count.
+
+    Args:
+        network: what is analysed.
+        input: the input that is meant, where there are several; the first unless it is given.
+
+    >>> import archlens
+    >>> fields = find(archlens.load("resnet50"))
+    >>> [(field.size, field.stride, field.start) for field in fields["layer4.2.2"]]
+    [(427, 32, -213), (427, 32, -213)]
+    >>> fields["avgpool"]
+    <Everywhere.EVERYWHERE: 'everywhere'>
+    """
+    return _Pass(network, input or next(iter(network.inputs))).run()
+
+
+class _Branch(NamedTuple):
+    """What flows into a layer: from where, in which shape, and what it sees."""
+
+    name: str
+    shape: Shape
+    seen: Seen
+
+
+class _Pass:
+    """One pass over the layers, in order."""
+
+    def __init__(self, network: Network, input: str) -> None:
+        self.network = network
+        self.input = input
+        shape = network.inputs[input]
+        self.image = shape.spatial
+        start: Seen = (INPUT,) * len(shape.spatial)
+        if not shape.spatial:
+            start = Irregular(f"the input {shape} has no spatial axes")
+        self.seen: dict[str, Seen] = {name: start if name == input else None for name in network.inputs}
+        #: Layers whose channels may see different parts of the input.
+        self.uneven: set[str] = set()
+        self.misaligned: dict[str, str] = {}
+        #: What some channels of a layer see, where it was asked for.
+        self.parts: dict[tuple[str, int], Seen] = {}
+        self.steps = _MAX_STEPS * (len(network.layers) + 1)
+
+    def run(self) -> ReceptiveFields:
+        seen, uneven = self.seen, self.uneven
+        points: dict[int, bool] = {}  # by the identity of a reach, which its facts keep alive
+        for layer in self.network.layers:
+            reach = layer.facts.reach
+            if len(layer.inputs) == 1 and layer.inputs[0] not in uneven:
+                found = seen[layer.inputs[0]]
+                if type(found) is tuple and type(reach) is tuple:
+                    point = points.get(id(reach))
+                    if point is None:
+                        point = points[id(reach)] = all(window == POINT for window in reach)
+                    if not point:
+                        found = self._through(layer, found)
+                else:
+                    found = self._through(layer, found)
+                seen[layer.name] = found
+            else:
+                seen[layer.name] = self._general(layer)
+        return ReceptiveFields(self.network, self.input, seen, self.misaligned)
+
+    def _general(self, layer: Layer) -> Seen:
+        """A layer that merges, or whose input has channels that see different parts."""
+        shapes = layer.input_shapes
+        if not any(name in self.uneven for name in layer.inputs):
+            branches = [_Branch(n, x, self.seen[n]) for n, x in zip(layer.inputs, shapes, strict=True)]
+            first = branches[0].seen
+            if any(branch.seen != first for branch in branches) and self._tells_apart(layer):
+                self.uneven.add(layer.name)
+            return self._merged(layer, branches)
+        if self._tells_apart(layer):
+            self.uneven.add(layer.name)
+        if max(x.channels for x in (*shapes, layer.shape)) > _MAX_CHANNELS:
+            return Irregular(f"{shorten(layer.name)}: it has too many channels to be told apart")
+        found = []
+        reads = layer.op.reads(all_channels(layer.shape.channels), *shapes)
+        for name, x, channels in zip(layer.inputs, shapes, reads, strict=True):
+            whole = name not in self.uneven or channels == all_channels(x.channels)
+            found.append(_Branch(name, x, self.seen[name] if whole else self._part(name, channels)))
+        return self._merged(layer, found)
+
+    def _tells_apart(self, layer: Layer) -> bool:
+        """Whether some output channel does not depend on all channels of all inputs."""
+        shapes = layer.input_shapes
+        if max(x.channels for x in shapes) > _MAX_CHANNELS:
+            return True
+        return any(
+            channels != all_channels(x.channels)
+            for x, channels in zip(shapes, layer.op.reads(1, *shapes), strict=True)
+        )
+
+    def _part(self, name: str, channels: int) -> Seen:
+        """What some channels of a layer see: back through the layers that keep channels apart."""
+        parts, stack = self.parts, [(name, channels)]
+        while stack:
+            key = name, channels = stack[-1]
+            if key in parts or name not in self.uneven:
+                parts.setdefault(key, self.seen[name])
+                stack.pop()
+                continue
+            self.steps -= 1
+            if self.steps < 0:
+                return Irregular(f"{shorten(name)}: its channels come from too many layers")
+            layer = self.network.index[name]
+            reads = layer.op.reads(channels, *layer.input_shapes)
+            needed = [key for key in zip(layer.inputs, reads, strict=True) if key[1]]
+            missing = [key for key in needed if key not in parts]
+            stack += missing
+            if not missing:
+                shapes = [x for x, read in zip(layer.input_shapes, reads, strict=True) if read]
+                branches = [_Branch(k[0], x, parts[k]) for k, x in zip(needed, shapes, strict=True)]
+                parts[key] = self._merged(layer, branches)
+                stack.pop()
+        return parts[name, channels]
+
+    # --- one layer ------------------------------------------------------------------------------
+
+    def _through(self, layer: Layer, found: Seen) -> Seen:
+        """What a layer sees through its only input."""
+        reach = layer.facts.reach
+        if found is None or found is EVERYWHERE:
+            return found
+        if reach is EVERYWHERE:
+            return EVERYWHERE
+        if isinstance(found, Irregular):
+            return found
+        if isinstance(reach, Irregular):
+            return Irregular(f"{shorten(layer.name)}: {reach.reason}")
+        assert isinstance(found, tuple), found
+        assert isinstance(reach, tuple), reach
+        try:
+            if len(set(found)) == len(set(reach)) == 1:
+                return (found[0].through(reach[0]),) * len(found)
+            return tuple(field.through(window) for field, window in zip(found, reach, strict=True))
+        except Uneven as reason:
+            return Irregular(f"{shorten(layer.name)}: {reason}")
+
+    def _merged(self, layer: Layer, branches: Sequence[_Branch]) -> Seen:
+        """What a layer sees through several inputs together."""
+        found: list[tuple[_Branch, Seen]] = [(b, self._through(layer, b.seen)) for b in branches]
+        found = [(branch, seen) for branch, seen in found if seen is not None]
+        if not found:
+            return None
+        if any(seen is EVERYWHERE for _, seen in found):
+            return EVERYWHERE
+        for _, seen in found:
+            if isinstance(seen, Irregular):
+                return seen
+        merged: tuple[Field, ...] = ()
+        for branch, seen in found:
+            assert isinstance(seen, tuple)
+            fields = self._broadcast(seen, branch.shape, layer)
+            try:
+                merged = tuple(map(_either, merged, fields, self.image)) if merged else fields
+            except Uneven as reason:
+                names = ", ".join(shorten(b.name) for b, _ in found)
+                return Irregular(f"{shorten(layer.name)}: its branches ({names}) have different {reason}")
+            self._compare(layer, found[0], (branch, seen))
+        if all(_is_whole(field, size) for field, size in zip(merged, self.image, strict=True)):
+            return EVERYWHERE
+        return merged
+
+    def _broadcast(self, fields: tuple[Field, ...], x: Shape, layer: Layer) -> tuple[Field, ...]:
+        """An axis of size 1 is repeated along the output; if it has seen the whole image, so has each."""
+        if not layer.op.merges or x.spatial == layer.shape.spatial:
+            return fields
+        found = []
+        for field, n, outputs, size in zip(fields, x.spatial, layer.shape.spatial, self.image, strict=True):
+            fixed = field.fixed() if n == 1 < outputs else field
+            found.append(Field((0,), (size,), 0) if n == 1 < outputs and _covers(fixed, size) else fixed)
+        return tuple(found)
+
+    def _compare(self, layer: Layer, one: tuple[_Branch, Seen], other: tuple[_Branch, Seen]) -> None:
+        """Note a merge whose branches look around different centres."""
+        a, b = one[1], other[1]
+        if a is b or not isinstance(a, tuple) or not isinstance(b, tuple) or layer.name in self.misaligned:
+            return
+        for axis, left, right in zip(layer.shape.axes, a, b, strict=True):
+            if 0 < left.step * right.period == right.step * left.period and not left.is_aligned_with(right):
+                self.misaligned[layer.name] = (
+                    f"along the {axis} output 0 looks around {left.centre} through {shorten(one[0].name)} "
+                    f"and around {right.centre} through {shorten(other[0].name)}"
+                )
+                return
+
+
+def _either(a: Field, b: Field, size: int) -> Field:
+    """The union on one axis; an axis that is seen as a whole stays so."""
+    return a if _is_whole(a, size) else b if _is_whole(b, size) else a.union(b)
+
+
+def _covers(field: Field, size: int) -> bool:
+    return field.starts[0] <= 0 and field.stops[0] >= size
+
+
+def _is_whole(field: Field, size: int) -> bool:
+    return field.step == 0 and _covers(field, size)

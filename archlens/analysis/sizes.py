@@ -1,0 +1,211 @@
+"""Which inputs a network takes: the smallest, those that fit at all, and those that lose no pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..errors import ArchlensError
+from ..network import Network
+from ..shape import Shape
+from . import receptive_field, unseen
+
+#: Gives the network on other inputs, by name; raises :class:`ArchlensError` where it does not fit.
+At = Callable[[Mapping[str, Shape]], Network]
+
+#: The largest size that is tried in search of one that fits, and how far beyond the size of its field that
+#: of an input without padding at the centre is searched, in effective strides.
+_LARGEST, _STRIDES = 1024, 6
+
+
+class Tried(NamedTuple):
+    """The sizes along some axes that were tried, up to a bound."""
+
+    #: The axes that were changed together: ``("height", "width")`` for square inputs.
+    axes: tuple[str, ...]
+    #: The largest size tried.
+    bound: int
+    #: Those that the network takes.
+    valid: tuple[int, ...]
+    #: Those of them at which no window leaves a border position unseen.
+    lossless: tuple[int, ...]
+
+    @property
+    def gaps(self) -> bool:
+        """Whether a size that does not fit lies above one that does, as where skips have to meet."""
+        return bool(self.valid) and len(self.valid) < self.bound - self.valid[0] + 1
+
+
+class Cost(NamedTuple):
+    """What a network costs on one input."""
+
+    input: Shape
+    params: int
+    macs: int
+    #: Values of all layers' outputs together.
+    activations: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The input sizes of a network; several inputs change together if they have the axes of the first."""
+
+    name: str
+    #: The input that is changed, at its own size.
+    input: str
+    own: Shape
+    #: The smallest size of each axis at which the network works; ``None`` if none up to 1024 does.
+    smallest: tuple[int | None, ...]
+    #: Sizes with all axes alike where the input's own are; else along each axis, the others at their own.
+    tried: tuple[Tried, ...]
+    #: The layer whose field is that of the network: the last that does not see everything.
+    layer: str
+    #: The smallest size at which the centre output of that layer sees no padding, along each axis.
+    unpadded: tuple[int | None, ...]
+    costs: tuple[Cost, ...]
+
+
+def find(at: At, network: Network, *, bound: int | None = None) -> Sizes:
+    """Which inputs a network takes.
+
+    Nothing is derived: each size is tried, by elaborating the network on it.
+
+    Args:
+        at: gives the network on other inputs.
+        network: the same on its own.
+        bound: the largest size tried in the search for valid ones; its own size, unless it is given.
+    """
+    return _Search(at, network, bound).run()
+
+
+class _Search:
+    """The search over the sizes of one input."""
+
+    def __init__(self, at: At, network: Network, bound: int | None) -> None:
+        self.at = at
+        self.network = network
+        self.bound = bound
+        self.input, self.own = next(iter(network.inputs.items()))
+        self.known: dict[tuple[int, ...], Network | None] = {self.own.spatial: network}
+
+    def on(self, *spatial: int) -> Network | None:
+        """The network on an input of that size, if it takes it."""
+        if spatial not in self.known:
+            shapes = {
+                name: Shape((shape.channels, *spatial)) if shape.spatial == self.own.spatial else shape
+                for name, shape in self.network.inputs.items()
+            }
+            try:
+                self.known[spatial] = self.at(shapes)
+            except ArchlensError:
+                self.known[spatial] = None
+        return self.known[spatial]
+
+    def along(self, axes: tuple[int, ...], size: int) -> Network | None:
+        """The network with some axes of that size and the others at their own."""
+        return self.on(*(size if axis in axes else n for axis, n in enumerate(self.own.spatial)))
+
+    def run(self) -> Sizes:
+        own = self.own.spatial
+        square = len(set(own)) == 1
+        groups: list[tuple[int, ...]] = [(axis,) for axis in range(len(own))]
+        if square and own:
+            groups = [tuple(range(len(own)))]
+        smallest = self.smallest(groups)
+        fields = receptive_field.find(self.network, self.input)
+        layer = fields.last()
+        unpadded = self.unpadded(groups, layer) if layer else (None,) * len(own)
+        while None in unpadded and layer in self.network.index:
+            # adaptive pooling, say, has a field on the own input only: then it is the layer before it
+            before = self.network[layer].inputs[0]
+            if before not in self.network.index or not isinstance(fields[before], tuple):
+                break
+            layer, unpadded = before, self.unpadded(groups, before)
+        return Sizes(
+            self.network.name,
+            self.input,
+            self.own,
+            smallest,
+            tuple(self.tried(group) for group in groups),
+            layer,
+            unpadded,
+            tuple(self.costs()),
+        )
+
+    def smallest(self, groups: list[tuple[int, ...]]) -> tuple[int | None, ...]:
+        """The smallest size of each axis; all of them together must work, too."""
+        found = [self.first((axis,), 1) for axis in range(len(self.own.spatial))]
+        works = None not in found and self.on(*(n for n in found if n is not None)) is not None
+        for group in groups if len(groups) == 1 or not works else ():
+            together = self.first(group, 1)
+            if not works or (together is not None and all(together <= (found[a] or together) for a in group)):
+                for axis in group:
+                    found[axis] = together
+        return tuple(found)
+
+    def first(self, axes: tuple[int, ...], start: int) -> int | None:
+        last = max(_LARGEST, *(self.own.spatial[axis] for axis in axes))
+        return next((n for n in range(start, last + 1) if self.along(axes, n) is not None), None)
+
+    def tried(self, axes: tuple[int, ...]) -> Tried:
+        """What becomes of every size up to the bound."""
+        bound = self.bound or self.own.spatial[axes[0]]
+        valid = [(n, found) for n in range(1, bound + 1) if (found := self.along(axes, n)) is not None]
+        names = tuple(self.own.axes[axis] for axis in axes)
+        lossless = tuple(n for n, network in valid if not unseen.loses(network, names))
+        return Tried(names, bound, tuple(n for n, _ in valid), lossless)
+
+    def unpadded(self, groups: list[tuple[int, ...]], layer: str) -> tuple[int | None, ...]:
+        """The smallest size of each axis at which the centre output of a layer sees no padding."""
+        found = {axis: size for group in groups for size in [self.centred(group, layer)] for axis in group}
+        return tuple(found[axis] for axis in range(len(self.own.spatial)))
+
+    def centred(self, axes: tuple[int, ...], layer: str) -> int | None:
+        """The same along some axes."""
+        seen = receptive_field.find(self.network, self.input)[layer]
+        assert isinstance(seen, tuple)
+        fields = [seen[axis] for axis in axes]
+        start = max(field.size for field in fields)
+        stride = max(-(-field.step // field.period) for field in fields)
+        for size in range(start, start + _STRIDES * stride + 2):
+            network = self.along(axes, size)
+            if network is not None and layer in network.index:
+                found = receptive_field.find(network, self.input)
+                if _sees_no_padding(network, found, layer, axes):
+                    return size
+        return None
+
+    def costs(self) -> list[Cost]:
+        """The cost on the own input, and on some that are smaller and larger."""
+        sizes = {self.own.spatial: self.network}
+        for times in (0.5, 0.75, 1.25, 1.5, 2.0):
+            scaled = tuple(
+                round(n * times / 8) * 8 if n >= 64 else round(n * times) for n in self.own.spatial
+            )
+            network = self.on(*scaled) if min(scaled, default=0) > 0 else None
+            if network is not None:
+                sizes[scaled] = network
+        return [
+            Cost(
+                network.inputs[self.input],
+                network.params,
+                network.macs,
+                sum(layer.shape.numel for layer in network.layers if not layer.training),
+            )
+            for _, network in sorted(sizes.items())
+        ]
+
+
+def _sees_no_padding(
+    network: Network, fields: receptive_field.ReceptiveFields, layer: str, axes: tuple[int, ...]
+) -> bool:
+    seen = fields[layer]
+    if not isinstance(seen, tuple):
+        return False
+    sizes, image = network.shape_of(layer).spatial, network.inputs[fields.input].spatial
+    for axis in axes:
+        start, stop = seen[axis].at((sizes[axis] - 1) // 2)
+        if start < 0 or stop > image[axis]:
+            return False
+    return True

@@ -1,0 +1,360 @@
+"""Whether receptive fields are what torch does, by planted NaNs.
+
+A NaN in one row of the input turns exactly those outputs to NaN that see the row. Rows that follow each
+other, as many as the largest effective stride, are planted one a sample of one batch, so that each layer
+has an output whose field begins in one of them, and one whose field ends there. The network that runs is a
+twin with few channels, on an input that is long along one axis and short along the others: fields depend on
+neither. This file imports torch; only what has already asked for torch imports it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..analysis import receptive_field
+from ..analysis.receptive_field import ReceptiveFields, Seen
+from ..errors import ArchlensError, shorten
+from ..geometry import Field
+from ..network import Layer, Network
+from ..ops import Irregular, all_channels
+from ..shape import Shape, times
+from . import modules
+from .checks import FAILED, NOT_APPLICABLE, PASSED, Check
+from .torch_module import find, is_module
+
+#: Gives the network on other inputs, by name.
+At = Callable[[Mapping[str, Shape]], Network]
+
+#: The longest axis that is tried, and the most rows that a NaN is planted in.
+_LONGEST, _ROWS = 3072, 64
+
+
+def probe(network: Network, at: At | None = None) -> Iterator[Check]:
+    """A check of the receptive field for every layer that has spatial axes.
+
+    Args:
+        network: what is verified.
+        at: gives the network on other inputs; without it the network's own is used, where the fields of
+            deep layers may cover everything and so show no border.
+    """
+    found: dict[str, list[Check]] = {}
+    for name, shape in network.inputs.items():
+        fields = receptive_field.find(network, name)
+        for axis in range(len(shape.spatial)):
+            for check in _along(network, fields, axis, at):
+                found.setdefault(check.layer, []).append(check)
+    for layer in network.layers:
+        if layer.shape.spatial:
+            yield _together(layer.name, found.get(layer.name, []))
+
+
+def _together(layer: str, checks: list[Check]) -> Check:
+    """One check of a layer, from those along each axis: the first that failed, or passed, or says why not."""
+    for status in (FAILED, PASSED, NOT_APPLICABLE):
+        for check in checks:
+            if check.status == status:
+                return check
+    return Check(layer, "field", NOT_APPLICABLE, "", "", "the inputs have no spatial axes")
+
+
+def _along(network: Network, fields: ReceptiveFields, axis: int, at: At | None) -> Iterator[Check]:
+    """The checks along one axis of one input; of what only the own input has a field of, on that."""
+    long = _lengthened(network, fields, axis, at)
+    found = {check.layer: check for check in _on(long, fields, axis, None)}
+    known = {name for name, seen in fields.seen.items() if isinstance(seen, tuple)}
+    left = [name for name, check in found.items() if name in known and check.status == NOT_APPLICABLE]
+    if left:
+        own = {check.layer: check for check in _on(network, fields, axis, left)}
+        found |= {name: own[name] for name in left}
+    yield from found.values()
+
+
+def _on(network: Network, fields: ReceptiveFields, axis: int, layers: list[str] | None) -> Iterator[Check]:
+    """The checks along one axis, run on a network that may be longer than that of the fields.
+
+    With ``layers`` the NaNs go where the fields of the middle outputs of those begin and end.
+    """
+    probed = receptive_field.find(network, fields.input)
+    rows = _rows(probed, axis) if layers is None else _borders(probed, axis, layers)
+    hits = _Twin(network).run(fields.input, axis, rows)
+    for layer in network.layers:
+        if not layer.shape.spatial:
+            continue
+        seen, says = probed[layer.name], _said(fields[layer.name])
+        if layer.name in hits.touched:
+            status, found, reason = _compared(seen, axis, rows, hits.touched[layer.name])
+            where = f"{found} on an input of {network.inputs[fields.input]}" if found else ""
+            yield Check(layer.name, "field", status, says, where, reason)
+        else:
+            reason = seen.reason if isinstance(seen, Irregular) else hits.reasons.get(layer.name, "")
+            yield Check(layer.name, "field", NOT_APPLICABLE, says, "", reason)
+
+
+def _said(seen: Seen) -> str:
+    if isinstance(seen, tuple):
+        strides = {str(field.stride): None for field in seen}
+        starts = {str(field.start): None for field in seen}
+        sizes = times(field.size for field in seen)
+        return f"{sizes}, stride {' and '.join(strides)}, from {' and '.join(starts)}"
+    return "nothing" if seen is None else seen.reason if isinstance(seen, Irregular) else "everywhere"
+
+
+def _compared(seen: Seen, axis: int, rows: list[int], touched: Tensor) -> tuple[str, str, str]:
+    """How what turned to NaN (rows x outputs) compares with what is predicted: status, finding, reason."""
+    if isinstance(seen, Irregular):
+        return NOT_APPLICABLE, "", seen.reason
+    if seen is None:
+        return (FAILED, "it sees the input", "") if touched.any() else (PASSED, "as predicted", "")
+    if not isinstance(seen, tuple):
+        whole = touched.all(1)
+        if touched.any(1).ne(whole).any():
+            return FAILED, "some outputs do not see what others see", ""
+        return (PASSED, "as predicted", "") if whole.any() else (FAILED, "no output sees the middle", "")
+    starts, stops = _intervals(seen[axis], touched.shape[1])
+    planted = torch.tensor(rows).unsqueeze(1)
+    inside = (starts <= planted) & (planted < stops)
+    border = inside & ((planted == starts) | (planted == stops - 1))
+    for wrong, says in ((touched & ~inside, "sees"), (border & ~touched, "does not see")):
+        if wrong.any():
+            row, output = (int(i) for i in wrong.nonzero()[0])
+            return FAILED, f"output {output} {says} position {rows[row]}", ""
+    if not border.any():
+        return NOT_APPLICABLE, "", f"its field of {seen[axis].size:,} has no border within the input tried"
+    return PASSED, "as predicted", ""
+
+
+def _intervals(field: Field, outputs: int) -> tuple[Tensor, ...]:
+    """Where what each output sees starts and stops."""
+    output = torch.arange(outputs)
+    turns, phase = output // field.period, output % field.period
+    return tuple(torch.tensor(ends)[phase] + turns * field.step for ends in (field.starts, field.stops))
+
+
+# --- on which input -----------------------------------------------------------------------------------
+
+
+def _lengthened(network: Network, fields: ReceptiveFields, axis: int, at: At | None) -> Network:
+    """The network on an input that is longer than its fields along one axis, and short along the others."""
+    if at is None:
+        return network
+    shape = network.inputs[fields.input]
+    own = shape.spatial
+    stride = _stride(fields, axis)
+    # so long that each layer has an output whose field begins in the middle, and one whose field ends there
+    ends = [max(seen[axis].stops) for seen in fields.seen.values() if isinstance(seen, tuple)]
+    needed = min(2 * max(ends, default=0) + 3 * stride, _LONGEST)
+    # a whole number of strides more than its own size, so that "same" pads alike
+    length = own[axis] + max(-(-(needed - own[axis]) // stride), 0) * stride
+    for short in (48, 96, 160, 0):
+        other = [min(n, n % stride + short // stride * stride) if short else n for n in own]
+        other[axis] = length
+        if min(other) < 1:
+            continue
+        try:
+            return at({**network.inputs, fields.input: Shape((shape.channels, *other))})
+        except ArchlensError:
+            continue
+    return network
+
+
+def _stride(fields: ReceptiveFields, axis: int) -> int:
+    """The largest effective stride of all layers, rounded up."""
+    known = [seen[axis] for seen in fields.seen.values() if isinstance(seen, tuple)]
+    return max((-(-field.step // field.period) for field in known), default=1) or 1
+
+
+def _rows(fields: ReceptiveFields, axis: int) -> list[int]:
+    """The rows that get a NaN: around the middle, as many as the largest effective stride."""
+    size = fields.network.inputs[fields.input].spatial[axis]
+    count = min(_stride(fields, axis), _ROWS, size)
+    first = (size - count) // 2
+    return list(range(first, first + count))
+
+
+def _borders(fields: ReceptiveFields, axis: int, layers: list[str]) -> list[int]:
+    """The rows where the field of a layer's middle output begins and ends, inside and outside."""
+    size = fields.network.inputs[fields.input].spatial[axis]
+    rows = {size // 2: None}
+    for name in layers:
+        seen = fields[name]
+        outputs = fields.network.shape_of(name).spatial
+        if isinstance(seen, tuple):
+            for output in ((outputs[axis] - 1) // 2, 0, outputs[axis] - 1):
+                start, stop = seen[axis].at(output)
+                rows |= dict.fromkeys(row for row in (start - 1, start, stop - 1, stop) if 0 <= row < size)
+    return sorted(list(rows)[:_ROWS])
+
+
+# --- the twin -----------------------------------------------------------------------------------------
+
+
+class _Hits:
+    """What turned to NaN, rows x outputs along the axis, by layer; or why a layer was not run."""
+
+    def __init__(self) -> None:
+        self.touched: dict[str, Tensor] = {}
+        self.reasons: dict[str, str] = {}
+
+
+class _Twin:
+    """A network with as few channels as will do, run layer by layer."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        # where a layer takes some channels and not others, which ones matters
+        self.whole = any(_drops_channels(layer) for layer in network.layers)
+
+    def run(self, input: str, axis: int, rows: list[int]) -> _Hits:
+        """Plant a NaN in each of the rows, one a sample, and see where it comes out."""
+        hits = _Hits()
+        values: dict[str, Tensor] = {}
+        for name, shape in self.network.inputs.items():
+            x = torch.rand(len(rows), shape.channels if self.whole else 1, *shape.spatial)
+            if name == input:
+                for sample, row in enumerate(rows):
+                    x[sample].select(axis + 1, row).fill_(torch.nan)
+            values[name] = x
+        last = {name: n for n, layer in enumerate(self.network.layers) for name in layer.inputs}
+        for n, layer in enumerate(self.network.layers):
+            if all(name in values for name in layer.inputs):
+                function = self._function(layer, [values[name].shape[1] for name in layer.inputs])
+                if function is None:
+                    hits.reasons[layer.name] = f"{layer.op.kind} has no twin with few channels"
+                elif layer.shape.spatial:
+                    y = function(*(values[name] for name in layer.inputs))
+                    values[layer.name] = y
+                    hits.touched[layer.name] = y.isnan().movedim(axis + 2, 1).flatten(2).any(2)
+            else:
+                missing = next(name for name in layer.inputs if name not in values)
+                hits.reasons[layer.name] = f"it follows {shorten(missing)}, which is not run"
+            for name in layer.inputs:
+                if last[name] == n:
+                    values.pop(name, None)
+        return hits
+
+    def _function(self, layer: Layer, channels: list[int]) -> Callable[..., Tensor] | None:
+        """What a layer does, on tensors of so many channels."""
+        target = find(layer.facts.torch)
+        if is_module(target):
+            with torch.device("cpu" if self.whole else "meta"):
+                module = target(*layer.facts.torch.args, **layer.facts.torch.kwargs)
+            if isinstance(module, nn.Upsample):
+                return _Mixing(module)
+            if self.whole:
+                return module.eval()  # type: ignore[no-any-return]
+            thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
+            return None if thin is None else thin(module, channels[0])
+        thinned = None if self.whole else _FUNCTIONS.get(target)
+        if thinned is not None:
+            return thinned
+        args, kwargs = layer.facts.torch.args, layer.facts.torch.kwargs
+        if target is torch.cat:
+            return lambda *xs: torch.cat(xs, *args, **kwargs)
+        if target is modules.take and not self.whole and args[0] == 1:
+            return lambda x: x
+        if target in (operator.add, operator.mul):
+            return lambda *xs: _reduced(target, xs)
+        return lambda x: target(x, *args, **kwargs)
+
+
+def _drops_channels(layer: Layer) -> bool:
+    if max(layer.shape.channels, *(x.channels for x in layer.input_shapes)) > 1 << 16:
+        return False
+    reads = layer.op.reads(all_channels(layer.shape.channels), *layer.input_shapes)
+    return any(r != all_channels(x.channels) for r, x in zip(reads, layer.input_shapes, strict=True))
+
+
+def _reduced(function: Any, xs: tuple[Tensor, ...]) -> Tensor:
+    found = xs[0]
+    for x in xs[1:]:
+        found = function(found, x)
+    return found
+
+
+def _merge(function: Any) -> Callable[..., Tensor]:
+    """A sum or product of tensors whose twins may have different numbers of channels."""
+
+    def run(*xs: Tensor) -> Tensor:
+        if len({x.shape[1] for x in xs}) > 1:
+            xs = tuple(x.sum(1, keepdim=True) for x in xs)
+        return _reduced(function, xs)
+
+    return run
+
+
+def _as_it_is(module: Any, channels: int) -> Any:
+    return module.eval()
+
+
+def _conv(module: Any, channels: int) -> Any:
+    """Channel by channel where it was so; else all into one."""
+    apart = module.groups == module.in_channels == module.out_channels > 1
+    options = {
+        "stride": module.stride,
+        "padding": getattr(module, "sides", module.padding),
+        "dilation": module.dilation,
+        "groups": channels if apart else 1,
+        "bias": False,
+    }
+    if isinstance(module, nn.modules.conv._ConvTransposeNd):
+        options["output_padding"] = module.output_padding
+    return type(module)(channels, channels if apart else 1, module.kernel_size, **options)
+
+
+def _conv_map(module: modules.ConvMap, channels: int) -> Any:
+    kernel = tuple(module.weight.shape[1:])
+    conv: Any = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[len(kernel) - 1]
+    return conv(channels, 1, kernel)
+
+
+def _normalized(module: Any, channels: int) -> Any:
+    return type(module)(channels).eval()
+
+
+def _instance_norm(module: Any, channels: int) -> Any:
+    tracked = module.track_running_stats
+    return type(module)(channels, track_running_stats=tracked).eval()
+
+
+class _Mixing:
+    """Interpolation in which a neighbour with a weight of 0 is not seen: ``0 * NaN`` would be NaN."""
+
+    def __init__(self, module: nn.Upsample) -> None:
+        self.module = module
+
+    def __call__(self, x: Tensor) -> Tensor:
+        weights = self.module(x.isnan().float())
+        mixed: Tensor = self.module(x.nan_to_num())
+        return mixed.masked_fill(weights > 1e-4, torch.nan)
+
+
+_DIMENSIONS = (1, 2, 3)
+
+#: How a module that has channels is made again with few. One without weights does what it does on any.
+_THIN: dict[type, Callable[[Any, int], Any]] = {
+    **{getattr(nn, f"Conv{n}d"): _conv for n in _DIMENSIONS},
+    **{getattr(nn, f"ConvTranspose{n}d"): _conv for n in _DIMENSIONS},
+    **{getattr(modules, f"PaddedConv{n}d"): _conv for n in _DIMENSIONS},
+    **{getattr(modules, f"CroppedConvTranspose{n}d"): _conv for n in _DIMENSIONS},
+    **{getattr(nn, f"BatchNorm{n}d"): _normalized for n in _DIMENSIONS},
+    **{getattr(nn, f"InstanceNorm{n}d"): _instance_norm for n in _DIMENSIONS},
+    modules.ChannelNorm: _normalized,
+    modules.ConvMap: _conv_map,
+    modules.Subsample: lambda module, channels: type(module)(channels, module.kernel),
+    nn.GroupNorm: lambda module, channels: nn.GroupNorm(1, channels),
+    nn.LayerNorm: lambda module, channels: lambda x: nn.functional.layer_norm(x, x.shape[1:]),
+    nn.PReLU: lambda module, channels: nn.PReLU(),
+    nn.GLU: lambda module, channels: lambda x: x,
+    nn.ChannelShuffle: lambda module, channels: lambda x: x,
+}
+
+#: The same for functions.
+_FUNCTIONS: dict[Any, Callable[..., Tensor]] = {
+    operator.add: _merge(operator.add),
+    operator.mul: _merge(operator.mul),
+}

@@ -1,0 +1,122 @@
+"""The input sizes of a network as a table, Markdown or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from ..analysis.sizes import Sizes
+from ..errors import printable
+from ..network import Network
+from ..shape import times
+from . import grid, words
+from .markdown import escape
+
+SCHEMA = "archlens.sizes/1"
+
+#: The most stretches of sizes that a line lists.
+_MOST = 8
+
+
+def to_text(network: Network, sizes: Sizes) -> str:
+    """What fits, in sentences, and the cost on some inputs as a table."""
+    head, rows = _costs(sizes)
+    lines = grid.plain(head, rows, [True] * len(head), grid.widths_of([head, *rows]))
+    said = [f"{title:<{_WIDTH}}  {text}" for title, text in _sentences(sizes)]
+    return "\n".join(
+        [words.headline(network), "", *said, "", *lines, "", *words.conventions(network), *_NOTES]
+    )
+
+
+def to_markdown(network: Network, sizes: Sizes) -> str:
+    """The same as a list and a table."""
+    head, rows = _costs(sizes)
+    said = [f"- {title}: {escape(text)}" for title, text in _sentences(sizes)]
+    below = "  \n".join(map(escape, [*words.conventions(network), *_NOTES]))
+    table = "\n".join(grid.pipes(head, rows, [True] * len(head)))
+    return "\n".join([f"**{escape(words.headline(network))}**", "", *said, "", table, "", below])
+
+
+def to_json(sizes: Sizes) -> str:
+    """``archlens.sizes/1``: sizes along each spatial axis; ``null`` where none was found."""
+    data = {
+        "schema": SCHEMA,
+        "name": sizes.name,
+        "input": list(sizes.own),
+        "smallest": list(sizes.smallest),
+        "tried": [
+            {
+                "axes": list(tried.axes),
+                "bound": tried.bound,
+                "valid": list(tried.valid),
+                "lossless": list(tried.lossless),
+            }
+            for tried in sizes.tried
+        ],
+        "unpadded": {"layer": sizes.layer, "size": list(sizes.unpadded)} if sizes.layer else None,
+        "costs": [
+            {"input": list(one.input), "params": one.params, "macs": one.macs, "activations": one.activations}
+            for one in sizes.costs
+        ],
+    }
+    return json.dumps(data, indent=2)
+
+
+_WIDTH = 18
+_NOTES = (
+    "Each size was tried. No pixel lost: every position of every map is in some window of the next layer.",
+    "Activations: the values of all layers' outputs, for one sample.",
+)
+
+
+def _sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
+    if not sizes.own.spatial:
+        yield "smallest", f"the input {sizes.own} has no spatial axes"
+        return
+    if None in sizes.smallest:
+        yield "smallest", "none was found"
+    else:
+        yield "smallest", times(n for n in sizes.smallest if n is not None)
+    for tried in sizes.tried:
+        which = f" ({tried.axes[0]})" if len(sizes.tried) > 1 else ""
+        yield f"fits{which}", f"{_stretches(tried.valid)}, of 1 to {tried.bound}"
+        yield f"no pixel lost{which}", _stretches(tried.lossless)
+    if sizes.layer:
+        if None in sizes.unpadded:
+            says = (
+                f"no input was found at which the centre output of {printable(sizes.layer)} sees no padding"
+            )
+        else:
+            size = times(n for n in sizes.unpadded if n is not None)
+            says = f"from {size} on the centre output of {printable(sizes.layer)} sees no padding"
+        yield "field", says
+
+
+def _costs(sizes: Sizes) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [str(one.input), f"{one.params:,}", f"{one.macs:,}", f"{one.activations:,}"] for one in sizes.costs
+    ]
+    return ["input", "params", "MACs", "activations"], rows
+
+
+def _stretches(sizes: Sequence[int]) -> str:
+    """``63 to 224``, ``188, 204, ... 572 (every 16th)``, or several such."""
+    if not sizes:
+        return "none"
+    found: list[str] = []
+    start = 0
+    while start < len(sizes):
+        stop = start + 1
+        step = sizes[stop] - sizes[start] if stop < len(sizes) else 1
+        while stop < len(sizes) and sizes[stop] - sizes[stop - 1] == step:
+            stop += 1
+        count = stop - start
+        if count < 3:
+            found.append(str(sizes[start]))
+            stop = start + 1
+        else:
+            every = "" if step == 1 else f" by {step}"
+            found.append(f"{sizes[start]} to {sizes[stop - 1]}{every}")
+        start = stop
+    more = f" and {len(found) - _MOST} stretches more" if len(found) > _MOST else ""
+    return ", ".join(found[:_MOST]) + more

@@ -1,0 +1,419 @@
+"""Receptive fields: against sets of positions followed one by one, tables worked out by hand, and torch."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import archlens
+from archlens.analysis import receptive_field
+from archlens.backends.checks import FAILED, PASSED
+from archlens.backends.probing import probe
+from archlens.cli import cli
+from archlens.geometry import INPUT, Field, Uneven, Window
+from archlens.network import Network
+from archlens.ops import EVERYWHERE, Irregular
+from archlens.views import json as json_view
+
+# --- one axis, by brute force ------------------------------------------------------------------------
+
+
+def taps(window: Window, output: int) -> set[int]:
+    """The positions that an output looks at, from what a window is."""
+    if not window.transposed:
+        return {output * window.stride - window.before + k * window.dilation for k in range(window.kernel)}
+    reached = {output + window.before - k * window.dilation for k in range(window.kernel)}
+    return {position // window.stride for position in reached if position % window.stride == 0}
+
+
+def seen(windows: list[Window], output: int) -> set[int]:
+    """The input positions that an output sees through windows, each looked through in turn."""
+    positions = {output}
+    for window in reversed(windows):
+        positions = set().union(*(taps(window, position) for position in positions))
+    return positions
+
+
+def some_window(random: Random) -> Window:
+    transposed = random.random() < 0.4
+    return Window(
+        kernel=random.randint(1, 5),
+        stride=random.randint(1, 3),
+        before=random.randint(-2, 4),
+        after=random.randint(-2, 4),
+        dilation=random.randint(1, 3),
+        ceil=not transposed and random.random() < 0.3,
+        transposed=transposed,
+    )
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_chains_of_windows(seed: int) -> None:
+    """Both ends of what each output sees, through up to five windows of any kind."""
+    random = Random(seed)
+    windows = [some_window(random) for _ in range(random.randint(1, 5))]
+    field = INPUT
+    for depth, window in enumerate(windows, 1):
+        outputs = range(-40, 40)
+        empty = any(not taps(window, output) for output in outputs)
+        try:
+            field = field.through(window)
+        except Uneven:
+            assert empty
+            return
+        assert not empty
+        for output in outputs:
+            positions = seen(windows[:depth], output)
+            assert field.at(output) == (min(positions), max(positions) + 1), (windows[:depth], output)
+        assert field.size == max(len(range(*field.at(output))) for output in outputs)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_unions(seed: int) -> None:
+    """Two branches over one tensor: from the first to the last position that either sees."""
+    random = Random(seed)
+    shared = some_window(random)
+    branches = [[shared, some_window(random)], [shared, some_window(random)]]
+    try:
+        fields = [INPUT.through(a).through(b) for a, b in branches]
+    except Uneven:
+        return
+    strides = [field.step / field.period for field in fields]
+    if strides[0] != strides[1]:
+        with pytest.raises(Uneven):
+            fields[0].union(fields[1])
+        return
+    both = fields[0].union(fields[1])
+    for output in range(-40, 40):
+        positions = set().union(*(seen(branch, output) for branch in branches))
+        assert both.at(output) == (min(positions), max(positions) + 1)
+
+
+def test_no_number_grows_without_end() -> None:
+    field = INPUT
+    for _ in range(2):
+        window = Window(3, 10**7)
+        field = field.through(window)
+    with pytest.raises(Uneven, match=r"beyond 1 \* 10\^15 positions"):
+        field.through(window)
+    with pytest.raises(Uneven, match="repeat only after"):
+        INPUT.through(Window(2**20, 2**20, transposed=True))
+
+
+# --- whole graphs, by hand --------------------------------------------------------------------------
+
+
+def table(text: str, input: str = "") -> dict[str, object]:
+    """Size, stride and start of every layer along the first axis; or what stands there instead."""
+    network = archlens.loads(text)
+    fields = receptive_field.find(network, input)
+    found: dict[str, object] = {}
+    for layer in network:
+        one = fields[layer.name]
+        found[layer.name] = (one[0].size, one[0].stride, one[0].start) if isinstance(one, tuple) else one
+    return found
+
+
+def test_dilation_by_hand() -> None:
+    """A window of 3 with dilation d adds 2d; strides multiply what comes after them."""
+    assert table(
+        """
+        input: 1x65x65
+        layers:
+          - a: conv(4, 3, padding=1)                # 1 + 2*1 = 3, from 0 - 1
+          - b: conv(4, 3, padding=2, dilation=2)    # 3 + 2*2 = 7, from -1 - 2
+          - c: conv(4, 3, stride=2, padding=1)      # 7 + 2*1 = 9, from -3 - 1; each step is 2 from here on
+          - d: conv(4, 3, padding=4, dilation=4)    # 9 + 2*4*2 = 25, from -4 - 4*2
+          - e: avg_pool(2)                          # 25 + 1*2 = 27; each step is 4
+        """
+    ) == {"a": (3, 1, -1), "b": (7, 1, -3), "c": (9, 2, -4), "d": (25, 2, -12), "e": (27, 4, -12)}
+
+
+def test_branches_by_hand() -> None:
+    """A concat and a sum see from the first to the last position of any branch."""
+    assert table(
+        """
+        input: 3x56x56
+        layers:
+          - stem: conv(8, 3, stride=2)          # 3, step 2, from 0
+          - concat:
+              one: conv(4, 1)                   # as the stem
+              five: conv(4, 5, padding=2)       # 3 + 4*2 = 11, from -4
+              two: conv(4, (3, 1), padding=((2, 0), (0, 0)))  # 3 + 2*2 = 7, from -4, so up to 3
+          - residual:                           # 11 from -4, and 11 + 2*2 = 15 from -6
+              - f: conv(12, 3, padding=1)
+          - gate:                               # everything, as the pooling does
+              - global_avg_pool
+              - g: conv(12, 1)
+        """
+    ) == {
+        "stem": (3, 2, 0), "one": (3, 2, 0), "five": (11, 2, -4), "two": (7, 2, -4), "concat": (11, 2, -4),
+        "f": (15, 2, -6), "add": (15, 2, -6), "0": EVERYWHERE, "g": EVERYWHERE, "multiply": EVERYWHERE,
+    }  # fmt: skip
+
+
+def test_transposed_by_hand() -> None:
+    """A step up by 2 halves the stride; of a window of 4 each output meets two taps, of 3 one or two."""
+    found = table(
+        """
+        input: 1x32x32
+        layers:
+          - down: conv(4, 2, stride=2)                          # 2, step 2, from 0
+          - four: conv_transpose(4, 4, stride=2, padding=1)     # output 0 sees inputs -1 and 0: -2 to 2
+          - back: max_pool(2)                                   # outputs 0 and 1: -1 to 1, so -2 to 4
+          - three: conv_transpose(4, 3, stride=2, padding=1)    # output 0 sees 0 alone, output 1 two: 0 and 1
+          - nearest: upsample(2)
+          - half: conv(1, 1)
+        """
+    )
+    assert found == {
+        "down": (2, 2, 0), "four": (4, 1, -2), "back": (6, 2, -2), "three": (8, 1, -2),
+        "nearest": (8, "1/2", -2), "half": (8, "1/2", -2),
+    }  # fmt: skip
+
+
+def test_upsampling_bilinear_by_hand() -> None:
+    """At twice the size, outputs 1 and 2 lie between inputs 0 and 1; output 0 lies before input 0."""
+    network = archlens.loads("{input: 1x8, layers: ['upsample(2, mode=\"linear\")']}")
+    seen = receptive_field.find(network)["0"]
+    assert isinstance(seen, tuple)
+    assert [seen[0].at(output) for output in range(4)] == [(-1, 1), (0, 2), (0, 2), (1, 3)]
+
+
+# --- what has no one field ----------------------------------------------------------------------------
+
+
+def test_branches_of_different_strides_are_said() -> None:
+    found = table(
+        """
+        input: 1x9x9
+        layers:
+          - add:
+              - a: conv(4, 5)
+              - b: conv(4, 1, stride=2)
+          - c: conv(4, 3)
+        """
+    )
+    reason = "add: its branches (a, b) have different strides of 1 and 2"
+    assert found["add"] == Irregular(reason)
+    assert found["c"] == Irregular(reason)  # and what follows has none either
+
+
+def test_branches_with_different_centres_are_said() -> None:
+    network = archlens.loads(
+        """
+        input: 1x9x9
+        layers:
+          - concat:
+              - a: conv(4, 3, padding=1)
+              - b: conv(4, 2, padding=((1, 0), (0, 1)))
+        """
+    )
+    fields = receptive_field.find(network)
+    assert fields.misaligned == {
+        "concat": "along the height output 0 looks around 0 through a and around -1/2 through b"
+    }
+    assert [(one.size, one.start) for one in fields["concat"]] == [(3, -1), (3, -1)]  # type: ignore[union-attr]
+
+
+def test_a_skip_over_a_step_down_and_up_is_aligned() -> None:
+    """Both outputs of a 2x2 transposed convolution look at the same place, the middle of the two."""
+    network = archlens.loads(
+        """
+        input: 1x16x16
+        layers:
+          - skip: conv(4, 3, padding=1)
+          - max_pool(2)
+          - concat:
+              - ref(skip)
+              - conv_transpose(4, 2, stride=2)
+        """
+    )
+    assert not receptive_field.find(network).misaligned
+
+
+def test_some_channels_of_a_concat() -> None:
+    """A layer that takes some channels sees what those see: also through a shuffle and groups."""
+    found = table(
+        """
+        input: 4x32x32
+        layers:
+          - concat:
+              - small: conv(4, 1)
+              - large: conv(4, 7, padding=3)
+          - both: slice(2, 6)
+          - left: slice(0, 2)
+          - rest: [ref(concat), first: "slice(0, 4)", relu, grouped: "conv(8, 3, padding=1, groups=2)"]
+          - shuffled: [ref(concat), channel_shuffle(2), even: "slice(0, 8, step=2)", "conv(2, 1)"]
+          - mixed: [ref(concat), "conv(8, 3, padding=1)", part: "slice(0, 1)"]
+        """
+    )
+    assert found["concat"] == found["both"] == (7, 1, -3)
+    assert found["left"] == found["rest.first"] == found["rest.0"] == (1, 1, 0)
+    assert found["rest.grouped"] == (3, 1, -1)
+    # output 2k of the shuffle is channel k of the first half, which is `small`
+    assert found["shuffled.even"] == found["shuffled.1"] == (1, 1, 0)
+    assert found["mixed.part"] == (9, 1, -4)
+
+
+def test_each_input_by_itself() -> None:
+    spec = """
+        input: {left: 1x16x16, right: 1x16x16}
+        layers:
+          - ref(left)
+          - a: conv(4, 3)
+          - add: [[ref(a)], [ref(right), b: "conv(4, 1)", "pad(((-0, 0), (0, 0)))", c: "conv(4, 3)"]]
+        """
+    assert table(spec, "left") == {"a": (3, 1, 0), "b": None, "0": None, "c": None, "add": (3, 1, 0)}
+    assert table(spec, "right")["a"] is None
+    data = json_view.to_data(archlens.loads(spec))
+    fields = {layer["name"]: layer["receptive_field"] for layer in data["layers"]}
+    assert fields["b"]["left"] == {"reason": "it does not depend on this input"}
+    both = {"size": [3, 3], "stride": [1, 1], "start": [0, 0]}
+    assert fields["add"] == {"left": both, "right": both}
+
+
+def test_an_axis_that_is_repeated() -> None:
+    """A map of one row that has seen all rows makes every row see all; one that has not has no field."""
+    found = table(
+        """
+        input: 4x8x8
+        layers:
+          - multiply: [identity, strip: "avg_pool((8, 1))"]
+          - part: [multiply: [identity, "conv(4, (8, 1)) >> conv(4, 1)"]]
+        """
+    )
+    assert found["multiply"] == found["part.multiply"] == (8, 0, 0)
+    spec = """
+        input: 4x8x8
+        layers:
+          - multiply:
+              - identity
+              - slice(0, 1, axis="height")
+        """
+    assert table(spec)["multiply"] == Irregular(
+        "multiply: its branches (input, 1) have different strides of 1 and 0"
+    )
+
+
+def test_clipped() -> None:
+    """VGG-16's last field is 212 of 224 positions; of 192, its centre output sees padding."""
+    for size, clipped in ((224, False), (192, True)):
+        fields = receptive_field.find(archlens.load("vgg16", input=(3, size, size)))
+        assert fields.is_clipped("features.30") is clipped
+    assert fields.is_clipped("classifier.0") is None
+
+
+# --- figures of others ------------------------------------------------------------------------------
+
+#: Receptive field, effective stride and effective padding. Source: the table that accompanies Araujo,
+#: Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019
+#: (google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md; TF-Slim networks). Their AlexNet pads its
+#: convolutions as the original does and its first not at all, at 227.
+ARAUJO = [
+    ("vgg11", "features.0", 3, 1, 1), ("vgg11", "features.2", 4, 2, 1), ("vgg11", "features.3", 8, 2, 3),
+    ("vgg11", "features.5", 10, 4, 3), ("vgg11", "features.6", 18, 4, 7), ("vgg11", "features.8", 26, 4, 11),
+    ("vgg11", "features.10", 30, 8, 11), ("vgg11", "features.11", 46, 8, 19),
+    ("vgg11", "features.13", 62, 8, 27),
+    ("vgg11", "features.15", 70, 16, 27), ("vgg11", "features.16", 102, 16, 43),
+    ("vgg11", "features.18", 134, 16, 59), ("vgg11", "features.20", 150, 32, 59),
+    ("vgg16", "features.30", 212, 32, 90), ("alexnet_2012", "conv1", 11, 4, 0),
+    ("alexnet_2012", "pool1", 19, 8, 0), ("alexnet_2012", "conv2", 51, 8, 16),
+    ("alexnet_2012", "conv3", 99, 16, 32), ("alexnet_2012", "conv4", 131, 16, 48),
+    ("alexnet_2012", "conv5", 163, 16, 64), ("alexnet_2012", "pool5", 195, 32, 64),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "layer", "size", "stride", "padding"), ARAUJO)
+def test_published(name: str, layer: str, size: int, stride: int, padding: int) -> None:
+    fields = receptive_field.find(archlens.load(name))[layer]
+    assert isinstance(fields, tuple)
+    assert {(field.size, field.stride, -field.start) for field in fields} == {(size, stride, padding)}
+
+
+# --- against torch ------------------------------------------------------------------------------------
+
+
+def checks(network: Network, **options: object) -> dict[str, str]:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return {check.layer: check.status for check in probe(network, **options)}  # type: ignore[arg-type]
+
+
+SPEC = """
+input: 4x40x40
+layers:
+  - dilated: conv(6, 3, padding=2, dilation=2)
+  - same: conv(6, 3, stride=2, padding="same")
+  - concat: [wide: "conv(6, 5, padding=2)", narrow: "conv(6, 1)"]
+  - split: [part: "slice(0, 3)", "conv(4, 3, padding=1)"]
+  - up: upsample(2, mode="linear")
+  - upconv: conv_transpose(4, 3, stride=2, padding=1)
+"""
+
+
+def spoiled(name: str, window: Window) -> Network:
+    """The network with another window said of one layer, as a bug in its op would say it."""
+    network = archlens.loads(SPEC)
+    layers = tuple(
+        layer._replace(facts=layer.facts._replace(reach=(window, layer.facts.reach[1])))  # type: ignore[index]
+        if layer.name == name
+        else layer
+        for layer in network.layers
+    )
+    return Network(
+        name=network.name, meta=network.meta, inputs=network.inputs, layers=layers, outputs=network.outputs,
+        blocks=network.blocks, values=network.values, index={layer.name: layer for layer in layers},
+    )  # fmt: skip
+
+
+def test_a_small_network_passes() -> None:
+    assert set(checks(archlens.loads(SPEC)).values()) == {PASSED}
+
+
+@pytest.mark.parametrize(
+    ("layer", "window"),
+    [
+        ("dilated", Window(3, 1, 2, 2)),  # a wrong dilation
+        ("same", Window(3, 2, 1, 0)),  # the wrong side padded
+        ("same", Window(2, 2, 0, 0)),  # a window too small
+        ("wide", Window(7, 1, 3, 3)),  # a window too large
+        ("upconv", Window(3, 2, 0, 1, transposed=True)),
+        ("up", Window(2, 2, transposed=True)),  # nearest, where it is linear
+    ],
+)
+def test_a_planted_bug_is_found_and_named(layer: str, window: Window) -> None:
+    found = checks(spoiled(layer, window))
+    failed = [name for name, status in found.items() if status == FAILED]
+    assert failed[0] == layer
+
+
+def test_a_concat_that_takes_one_branch_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Field, "union", lambda self, other: other)
+    failed = [name for name, status in checks(archlens.loads(SPEC)).items() if status == FAILED]
+    assert failed[0] == "concat"
+
+
+# --- how it is shown ----------------------------------------------------------------------------------
+
+
+def test_columns() -> None:
+    result = CliRunner().invoke(cli, ["shapes", "resnet50", "--depth", "1", "--columns", "receptive_field"])
+    assert result.exit_code == 0
+    line = next(line for line in result.output.splitlines() if line.startswith("layer4"))
+    assert line.split()[-5:] == ["427x427", "32", "-213", "0", "yes"]
+    assert "Field: input positions from the first to the last one that an output sees" in result.output
+
+
+def test_json() -> None:
+    result = CliRunner().invoke(cli, ["shapes", "googlenet_aux", "--format", "json"])
+    fields = {one["name"]: one.get("receptive_field") for one in json.loads(result.output)["layers"]}
+    # measured with torch: Araujo's 715 has 5x5 kernels where torchvision has 3x3
+    assert fields["inception5b.concat"] == {"size": [379, 379], "stride": [32, 32], "start": [-167, -167]}
+    assert fields["avgpool"] == "everywhere"
+    assert fields["fc"] is None
+    assert fields["aux1.conv.conv"] == {"reason": "aux1.0: the windows that take 14x14 to 4x4 differ in size"}

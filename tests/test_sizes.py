@@ -1,0 +1,183 @@
+"""Input sizes: the smallest against torch, tried size by size; and what fits where skips must meet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import archlens
+from archlens.analysis import sizes
+from archlens.cli import cli
+from archlens.network import Network
+from archlens.shape import Shape
+
+At = Callable[[Mapping[str, Shape]], Network]
+
+
+def of(text: str) -> tuple[Network, At]:
+    """The network of a spec's text, and the same on other inputs."""
+    network = archlens.loads(text)
+    return network, lambda inputs: archlens.loads(text, input={k: tuple(v) for k, v in inputs.items()})
+
+
+def found(name: str, **options: Any) -> sizes.Sizes:
+    network = archlens.load(name)
+    return sizes.find(lambda inputs: archlens.load(name, input=dict(inputs)), network, **options)
+
+
+def in_torch(make: Callable[[], torch.nn.Module], most: int) -> list[int]:
+    """The square sizes that a torch module takes, tried one by one on the meta device, heads included."""
+    with torch.device("meta"):
+        module = make()
+        for part in module.modules():  # in training mode a norm would also want more than one value
+            part.training = not isinstance(part, torch.nn.modules.batchnorm._NormBase)
+        fits = []
+        for size in range(1, most + 1):
+            try:
+                module(torch.empty(2, 3, size, size))
+            except (RuntimeError, AssertionError):
+                continue
+            fits.append(size)
+    return fits
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    # the `min_size` in torchvision's metadata of its weights
+    [
+        ("alexnet", 63),
+        ("vgg11", 32),
+        ("vgg16", 32),
+        ("resnet18", 1),
+        ("googlenet", 15),
+        ("googlenet_aux", 15),
+    ],
+)
+def test_smallest_is_torchvisions(name: str, least: int, torchvision: Any) -> None:
+    options = {"aux_logits": True, "init_weights": False} if name == "googlenet_aux" else {}
+    options |= {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    builder = getattr(torchvision.models, name.removesuffix("_aux"))
+    fits = in_torch(lambda: builder(weights=None, **options), 70)
+    one = found(name, bound=70)
+    assert one.smallest == (fits[0], fits[0]) == (least, least)
+    assert list(one.tried[0].valid) == fits
+
+
+SKIPS = """
+input: 3x64x64
+layers:
+  - a: conv(4, 3, padding=1)
+  - b: [max_pool(2), "conv(4, 3, padding=1)", c: [max_pool(2), "conv(4, 3, padding=1)"]]
+  - up: upsample(4)
+  - concat: [ref(a), identity]
+"""
+
+
+def test_where_skips_must_meet() -> None:
+    """Down by 4 and up by 4 comes back to the same size only from multiples of 4."""
+    network, at = of(SKIPS)
+    one = sizes.find(at, network, bound=50)
+    module = archlens.build(network, device="meta")
+    assert list(one.tried[0].valid) == in_torch(lambda: module, 50) == list(range(4, 51, 4))
+    assert one.smallest == (4, 4)
+    assert one.tried[0].gaps
+
+
+def test_axes_apart() -> None:
+    """Where height and width differ each is searched by itself, at the own size of the other."""
+    network, at = of("{input: 3x40x20, layers: ['conv(4, (7, 3))', 'max_pool((3, 2))']}")
+    one = sizes.find(at, network)
+    assert one.smallest == (9, 4)  # 9 - 7 + 1 = 3 and 4 - 3 + 1 = 2, one window of the pooling each
+    assert [tried.axes for tried in one.tried] == [("height",), ("width",)]
+    assert one.tried[0].lossless == tuple(range(9, 41, 3))
+    assert one.tried[1].lossless == tuple(range(4, 21, 2))
+
+
+def test_lossless() -> None:
+    """A stem of 11x11 with stride 4 fits a whole number of times from 67 on only every 32nd size.
+
+    By hand: n = 11 + 4a; pooling by 3 with stride 2 three times wants a + 1 = 3 + 2b, and so on.
+    """
+    sized = found("alexnet_2012", bound=230).tried[0].lossless
+    expected = []
+    for n in range(67, 231):
+        maps = [n]
+        for f, s in ((11, 4), (3, 2), (3, 2), (3, 2)):
+            maps.append((maps[-1] - f) / s + 1)
+        if all(size == int(size) for size in maps):
+            expected.append(n)
+    assert list(sized) == expected == [67, 99, 131, 163, 195, 227]
+
+
+def test_no_padding_at_the_centre() -> None:
+    """VGG-16's field of 212 with effective stride 32 and padding 90 (Araujo et al. 2019).
+
+    Output 3 is the first that begins inside: 3*32 - 90 = 6. It is the centre of 7 outputs, for which 224 is
+    the smallest input; its field ends at 218.
+    """
+    one = found("vgg16")
+    assert (one.layer, one.unpadded) == ("avgpool", (224, 224))
+    # at more than 224 torchvision's adaptive pooling of AlexNet has no one window; the layer before it has
+    one = found("alexnet")
+    assert one.layer == "features.12"
+
+
+def test_costs_are_those_of_the_network() -> None:
+    one = found("mobilenet_v1")
+    costs = {cost.input[1]: cost for cost in one.costs}
+    assert costs[224].macs == 568_740_352  # Howard et al. 2017 print 569 million
+    assert costs[112].macs < costs[168].macs < costs[224].macs < costs[280].macs
+    assert {cost.params for cost in one.costs} == {4_231_976}
+    # features of a fully connected layer grow with the input, and so do its parameters
+    grown = found("lenet5").costs
+    assert len({cost.params for cost in grown}) == len(grown)
+
+
+def test_several_inputs_change_together() -> None:
+    network, at = of(
+        """
+        input: {left: 1x20x20, right: 1x20x20, code: 12}
+        layers:
+          - add: [[ref(left), "conv(2, 5)"], [ref(right), "conv(2, 5)"]]
+        """
+    )
+    one = sizes.find(at, network)
+    assert one.smallest == (5, 5)
+    assert one.input == "left"
+
+
+def test_no_spatial_axis() -> None:
+    network, at = of("{input: 12, layers: [linear(3)]}")
+    one = sizes.find(at, network)
+    assert (one.smallest, one.tried, one.unpadded) == ((), (), ())
+
+
+def test_command(tmp_path: Path) -> None:
+    runner = CliRunner()
+    result = runner.invoke(cli, ["sizes", "lenet5", "--format", "json"])
+    data = json.loads(result.output)
+    assert data["schema"] == "archlens.sizes/1"
+    assert data["smallest"] == [16, 16]  # two 5x5 windows and two poolings: ((16 - 4)/2 - 4)/2 = 1
+    assert data["tried"] == [
+        {
+            "axes": ["height", "width"],
+            "bound": 32,
+            "valid": list(range(16, 33)),
+            "lossless": [16, 20, 24, 28, 32],
+        }
+    ]
+    result = runner.invoke(cli, ["sizes", "lenet5"])
+    assert result.exit_code == 0
+    assert "fits                16 to 32, of 1 to 32" in result.output
+    assert "no pixel lost       16 to 32 by 4" in result.output
+    path = tmp_path / "sizes.md"
+    assert runner.invoke(cli, ["sizes", "lenet5", "--format", "markdown", "-o", str(path)]).exit_code == 0
+    assert "- smallest: 16x16" in path.read_text()
+    assert runner.invoke(cli, ["sizes", "lenet6"]).exit_code != 0
+    assert runner.invoke(cli, ["sizes", "lenet5", "--upto", "0"]).exit_code == 2
