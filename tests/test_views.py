@@ -80,7 +80,10 @@ CASES: dict[str, tuple[Callable[[], str], Callable[[str], None]]] = {
     "resnet50_folded.txt": (lambda: table_of("resnet50", depth=2, fold=True), adds_up),
     "resnet50_all_folded.txt": (lambda: table_of("resnet50", fold=True), adds_up),
     "vgg16_narrow.txt": (lambda: table_of("vgg16", width=72), adds_up),
-    "alexnet.csv": (lambda: csv.to_csv(rows_of(archlens.load("alexnet"))), csv_adds_up),
+    "alexnet.csv": (
+        lambda: csv.to_csv(archlens.load("alexnet"), rows_of(archlens.load("alexnet"))),
+        csv_adds_up,
+    ),
     "lenet5.json": (lambda: json.to_json(archlens.load("lenet5")), json_adds_up),
     "lenet5.html": (lambda: html.to_table(archlens.load("lenet5")), lambda text: None),
     "explain_alexnet_2012.txt": (lambda: explained("alexnet_2012"), sizes_hold),
