@@ -20,6 +20,7 @@ CASES = {
     "shapes failing": "run('shapes', 'lenet5', '--input', '1x8x8')",
     "explain": "run('explain', 'lenet5', 'C3')",
     "show": "run('show', 'lenet5')",
+    "cost": "run('cost', 'lenet5', '--count-as', 'all')",
 }
 
 RUN = """

@@ -267,6 +267,8 @@ def _counted_pages(ledger: Ledger, count_as: str, rows: Sequence[Sum], columns: 
     figures = [f"{words.rounded(count.params)} parameters"]
     if count.total is not None:
         figures.append(f"{words.rounded(count.total)} MACs")
+    if count.printed is not None and count.printed != count.total:
+        figures.append(f"though it prints {words.rounded(count.printed)}")
     title = f"{printable(ledger.network.title)}: {words.inputs(ledger.network)}"
     headline = f"{title}, as {count.convention.tool} counts: {', '.join(figures)}"
     page = _Page(headline, tuple(columns), tuple(_explained(count, ledger)))

@@ -103,12 +103,12 @@ def _work(layer: Layer) -> Share:
 _UNKNOWN = "it has no rule for {} and counts its products as zero"
 
 CONVENTION = Convention(
-    tool="ptflops 0.7.5 (backend pytorch, its default)",
-    counts="Convolutions and linear layers, one for each multiply-accumulate, and their bias, 1 for each "
-    "output value; batch, instance and group norm 2 for each value (1 without a learned scale and shift), "
-    "layer norm 1; relu, prelu, elu, gelu, pooling (of input values) and upsampling 2 for each value, as it "
-    "counts them twice, once as modules and once as the functions that these call; relu6, leaky_relu, "
-    "silu and softmax 1 for each value; local response norm about 4.",
+    tool="ptflops 0.7.5 (backend pytorch)",
+    counts="With its default backend: convolutions and linear layers, one for each multiply-accumulate, and "
+    "their bias, 1 for each output value; batch, instance and group norm 2 for each value (1 without a "
+    "learned scale and shift), layer norm 1; relu, prelu, elu, gelu, pooling (of input values) and "
+    "upsampling 2 for each value, as it counts them twice, once as modules and once as the functions that "
+    "these call; relu6, leaky_relu, silu and softmax 1 for each value; local response norm about 4.",
     leaves_out="Sums and products of branches; and, silently, what it has no rule for: sigmoid, tanh, "
     "hard_swish and all other activations.",
     source="ptflops/pytorch_ops.py and pytorch_engine.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .convention import Convention, same, trainable
 
 CONVENTION = Convention(
-    tool="torch.utils.flop_counter / 2 (torch 2.13)",
+    tool="torch 2.13 (flop_counter, halved)",
     counts="Convolutions and matrix products. FlopCounterMode itself counts 2 for each multiply-accumulate "
     "and prints twice this total.",
     leaves_out="Bias, normalization, activation, pooling and all elementwise work.",
