@@ -19,15 +19,8 @@ MAY: dict[str, set[str]] = {
     "network": {"errors", "ops", "shape", "spec", "views"},  # the views: how it shows itself
     "elaboration": {"errors", "network", "ops", "shape", "spec"},
     "analysis": {"errors", "geometry", "network", "ops", "shape"},
-    "views": {
-        "analysis",
-        "backends",
-        "errors",
-        "geometry",
-        "network",
-        "ops",
-        "shape",
-    },  # of backends, the records
+    # of backends, the records
+    "views": {"analysis", "backends", "errors", "geometry", "network", "ops", "shape"},
     "backends": {"errors", "network", "ops", "shape"},
     "cli": {"", "analysis", "backends", "elaboration", "errors", "network", "spec", "views"},
     "__init__": {"backends", "elaboration", "errors", "network", "shape", "spec"},

@@ -1,4 +1,9 @@
-"""What a convention is, and what several of them share."""
+"""What a convention is, and what several of them share.
+
+Most tools look the class of a module, or the name of an operator, up in a table of their own. Their
+conventions here are that table, looked up by what ``Facts.torch`` says a tool meets; what is not in it the
+tool takes as zero, and so does its convention.
+"""
 
 from __future__ import annotations
 
