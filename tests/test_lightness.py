@@ -21,6 +21,7 @@ CASES = {
     "explain": "run('explain', 'lenet5', 'C3')",
     "show": "run('show', 'lenet5')",
     "source": "run('source', 'lenet5_1998')",
+    "cost": "run('cost', 'lenet5', '--count-as', 'all')",
 }
 
 RUN = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated, Any, ClassVar
 
 from ..geometry import POINT
@@ -175,12 +176,9 @@ class Softsign(_Activation, kind="softsign"):
 
 
 class _Softmax(_Activation):
-    """What the softmaxes share: an exponential, an addition and a division for each value."""
+    """What the softmaxes share: at each position one sum over the exponentials of all channels."""
 
     channelwise = False
-
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return super().facts(x)._replace(other={"activation": 3 * x.numel})
 
     def _torch(self, x: Shape) -> Call:
         return Call(f"nn.{self.module}", (), {"dim": 1})
@@ -192,12 +190,21 @@ class Softmax(_Softmax, kind="softmax"):
     module = "Softmax"
     examples = ("10 >> softmax", "21x8x8 >> softmax")
 
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        # at each position n exponentials, n - 1 additions and n divisions
+        work = (3 * x.channels - 1) * prod(x.spatial)
+        return super().facts(x)._replace(other={"activation": work})
+
 
 class LogSoftmax(_Softmax, kind="log_softmax"):
     """The logarithm of ``softmax``."""
 
     module = "LogSoftmax"
     examples = ("10 >> log_softmax",)
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        # at each position n exponentials, n - 1 additions, a logarithm and n differences
+        return super().facts(x)._replace(other={"activation": 3 * x.numel})
 
 
 class GLU(_Activation, kind="glu"):
@@ -209,6 +216,7 @@ class GLU(_Activation, kind="glu"):
         if x.channels % 2:
             raise Misfit(f"it halves the channels, and its input has {x.channels} of them")
         half = Shape((x.channels // 2, *x.spatial))
+        # a sigmoid and a product
         return super().facts(half)._replace(other={"activation": 2 * half.numel})
 
     def _torch(self, x: Shape) -> Call:

@@ -38,7 +38,12 @@ class Subsample(Op, kind="subsample", family="pooling"):
             weights={"weight": (x.channels,), "bias": (x.channels,)},
             buffers=NONE,
             macs=0,
-            other={"pooling": shape.numel * prod(kernel), "bias": shape.numel, "elementwise": shape.numel},
+            # the sum of f*f values, the coefficient, the bias: as many as the paper's "connections"
+            other={
+                "pooling": shape.numel * (prod(kernel) - 1),
+                "elementwise": shape.numel,
+                "bias": shape.numel,
+            },
             reach=windows,
             torch=Call("archlens.Subsample", (x.channels, shortest(kernel))),
         )
@@ -128,8 +133,8 @@ class RBF(Op, kind="rbf", family="linear"):
     """Euclidean radial basis functions: the squared distance of the input to each of some centres.
 
     The centres were drawn by hand as 7x12 bitmaps of the characters and kept fixed, so they are a buffer
-    and not parameters. A squared distance is not a matrix product: it is itemised apart, 3 operations
-    (difference, square, addition) for each of the paper's 840 connections.
+    and not parameters. A squared distance is not a matrix product: it is itemised apart, a difference and
+    a square for each of the paper's 840 connections, and the additions between them.
     """
 
     features: Count
@@ -146,7 +151,7 @@ class RBF(Op, kind="rbf", family="linear"):
             weights=NONE,
             buffers={"centres": (self.features, x.channels)},
             macs=0,
-            other={"distance": 3 * self.features * x.channels},
+            other={"distance": self.features * (3 * x.channels - 1)},
             reach=EVERYWHERE,
             torch=Call("archlens.RBF", (x.channels, self.features)),
         )

@@ -56,6 +56,7 @@ class _Elementwise(Op, family="merge"):
 
     def facts(self, *inputs: Shape) -> Facts:
         shape = inputs[0]
+        work = 0
         for index, x in enumerate(inputs):
             fits = len(x) == len(shape) and all(a == b or 1 in (a, b) for a, b in zip(x, shape, strict=True))
             if not fits:
@@ -66,12 +67,14 @@ class _Elementwise(Op, family="merge"):
                     size=len(x) == len(shape) and x.channels == shape.channels,
                 )
             shape = Shape(max(a, b) for a, b in zip(x, shape, strict=True))
+            if index:  # one branch after the other, so the first ones may still be small
+                work += shape.numel
         return Facts(
             shape=shape,
             weights=NONE,
             buffers=NONE,
             macs=0,
-            other={"elementwise": (len(inputs) - 1) * shape.numel},
+            other={"elementwise": work},
             reach=(POINT,) * (len(shape) - 1),
             torch=Call(self.function),
         )

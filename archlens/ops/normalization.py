@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated
 
 from ..geometry import POINT
@@ -37,6 +38,19 @@ def _statistics(channels: int, kept: bool) -> Tensors:
     return {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
 
 
+def _work(x: Shape, affine: bool, sets: int = 0) -> dict[str, int]:
+    """The work of normalizing by the mean and variance of each of ``sets`` sets of values.
+
+    The mean of n values is n operations, additions and a division; their differences from it are n, the
+    squares of these n, the mean of the squares n, and the products with the inverse deviation n; each set
+    takes 3 more: eps is added, a square root taken and inverted. Where the statistics are known
+    beforehand (``sets=0``) all is folded into one scale and one shift of each value.
+    """
+    if not sets:
+        return {"normalization": 2 * x.numel}
+    return {"normalization": (7 if affine else 5) * x.numel + 3 * sets}
+
+
 def _points(x: Shape) -> Reach:
     return (POINT,) * (len(x) - 1)
 
@@ -70,7 +84,7 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
             weights=_affine((x.channels,), self.affine),
             buffers=_statistics(x.channels, self.running_stats),
             macs=0,
-            other={"normalization": 2 * x.numel},
+            other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
             # without running statistics each output depends on the whole batch and map
             reach=_points(x) if self.running_stats else EVERYWHERE,
             torch=Call(f"nn.BatchNorm{max(len(x) - 1, 1)}d", (x.channels,), kwargs),
@@ -106,7 +120,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
             weights=_affine(width, self.affine),
             buffers=NONE,
             macs=0,
-            other={"normalization": 2 * x.numel},
+            other=_work(x, self.affine, sets=x.numel // prod(width)),
             reach=_points(x) if len(width) == 1 else EVERYWHERE,
             torch=Call(
                 "nn.LayerNorm" if plain else "archlens.ChannelNorm",
@@ -133,7 +147,7 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
             weights=_affine((x.channels,), self.affine),
             buffers=NONE,
             macs=0,
-            other={"normalization": 2 * x.numel},
+            other=_work(x, self.affine, sets=self.groups),
             reach=EVERYWHERE,
             torch=Call("nn.GroupNorm", (self.groups, x.channels), kwargs),
         )
@@ -170,7 +184,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
             weights=_affine((x.channels,), self.affine),
             buffers=_statistics(x.channels, self.running_stats),
             macs=0,
-            other={"normalization": 2 * x.numel},
+            other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
             reach=_points(x) if self.running_stats else EVERYWHERE,
             torch=Call(f"nn.InstanceNorm{len(x) - 1}d", (x.channels,), kwargs),
         )
@@ -198,8 +212,8 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
             weights=NONE,
             buffers=NONE,
             macs=0,
-            # a square and an addition for each neighbour, then scale, shift, power and division
-            other={"normalization": (2 * self.size + 4) * x.numel},
+            # a square; an addition between each two of size; then scale, shift, power and division
+            other={"normalization": (self.size + 4) * x.numel},
             reach=_points(x),
             torch=Call("nn.LocalResponseNorm", (self.size,), kwargs),
         )

@@ -72,7 +72,8 @@ class Facts(NamedTuple):
     #: Multiply-accumulates of convolutions and matrix products, for one sample.
     macs: int
     #: What else it computes, itemised, in elementary operations (one addition, multiplication,
-    #: comparison or function value each). Never part of ``macs``.
+    #: division, comparison or function value each). Never part of ``macs``. The formula of each item
+    #: stands in ``archlens.analysis.cost.ITEMS``.
     other: Mapping[str, int]
     #: The part of the input that one output depends on.
     reach: Reach

@@ -84,7 +84,9 @@ class MaxPool(_Sliding, kind="max_pool"):
             further["dilation"] = shortest(per_axis(self.dilation, x, "dilation"))
         if self.ceil_mode:
             further["ceil_mode"] = True
-        return _pooled(shape, windows, self._torch("Max", x, windows, **further))
+        # a comparison between each two positions of a window, its padding included
+        work = shape.numel * (prod(w.kernel for w in windows) - 1)
+        return _pooled(shape, windows, work, self._torch("Max", x, windows, **further))
 
 
 class AvgPool(_Sliding, kind="avg_pool"):
@@ -114,7 +116,9 @@ class AvgPool(_Sliding, kind="avg_pool"):
             further["ceil_mode"] = True
         if not self.count_include_pad:
             further["count_include_pad"] = False
-        return _pooled(shape, windows, self._torch("Avg", x, windows, **further))
+        # an addition between each two positions of a window, its padding included, and a division
+        work = shape.numel * prod(w.kernel for w in windows)
+        return _pooled(shape, windows, work, self._torch("Avg", x, windows, **further))
 
 
 class _Adaptive(Op, family="pooling"):
@@ -124,9 +128,11 @@ class _Adaptive(Op, family="pooling"):
 
     channelwise = True
 
-    def _facts(self, x: Shape, name: str) -> Facts:
+    def _facts(self, x: Shape, name: str, last: int) -> Facts:
+        """``last`` is the work of an output beside that between each two values of its window."""
         require_spatial(x, self.kind)
         sizes = per_axis(self.size, x, "size")
+        shape = Shape((x.channels, *sizes))
         reach: Reach
         if all(o == 1 for o in sizes):
             reach = EVERYWHERE
@@ -137,11 +143,11 @@ class _Adaptive(Op, family="pooling"):
         # neighbouring windows share a position wherever their border does not fall between two
         seen = [n + o - gcd(n, o) for n, o in zip(x.spatial, sizes, strict=True)]
         return Facts(
-            shape=Shape((x.channels, *sizes)),
+            shape=shape,
             weights=NONE,
             buffers=NONE,
             macs=0,
-            other={"pooling": x.channels * prod(seen)},
+            other={"pooling": x.channels * prod(seen) + (last - 1) * shape.numel},
             reach=reach,
             torch=Call(f"nn.Adaptive{name}Pool{len(sizes)}d", (shortest(sizes),)),
         )
@@ -164,7 +170,7 @@ class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return self._facts(x, "Avg")
+        return self._facts(x, "Avg", last=1)  # the division
 
 
 class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
@@ -173,7 +179,7 @@ class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
     examples = ("256x13x13 >> adaptive_max_pool(6)", "8x12x9 >> adaptive_max_pool((6, 3))")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return self._facts(x, "Max")
+        return self._facts(x, "Max", last=0)
 
 
 class _Global(Op, family="pooling"):
@@ -181,7 +187,8 @@ class _Global(Op, family="pooling"):
 
     channelwise = True
 
-    def _facts(self, x: Shape, name: str) -> Facts:
+    def _facts(self, x: Shape, name: str, last: int) -> Facts:
+        """``last`` is the work of an output beside that between each two values of its window."""
         require_spatial(x, self.kind)
         axes = len(x) - 1
         return Facts(
@@ -189,7 +196,7 @@ class _Global(Op, family="pooling"):
             weights=NONE,
             buffers=NONE,
             macs=0,
-            other={"pooling": x.numel},
+            other={"pooling": x.numel + (last - 1) * x.channels},
             reach=EVERYWHERE,
             torch=Call(f"nn.Adaptive{name}Pool{axes}d", (1,)),
         )
@@ -204,7 +211,7 @@ class GlobalAvgPool(_Global, kind="global_avg_pool"):
     examples = ("1280x7x7 >> global_avg_pool", "8x50 >> global_avg_pool")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return self._facts(x, "Avg")
+        return self._facts(x, "Avg", last=1)  # the division
 
 
 class GlobalMaxPool(_Global, kind="global_max_pool"):
@@ -213,16 +220,16 @@ class GlobalMaxPool(_Global, kind="global_max_pool"):
     examples = ("64x7x5 >> global_max_pool",)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return self._facts(x, "Max")
+        return self._facts(x, "Max", last=0)
 
 
-def _pooled(shape: Shape, windows: tuple[Window, ...], torch: Call) -> Facts:
+def _pooled(shape: Shape, windows: tuple[Window, ...], work: int, torch: Call) -> Facts:
     return Facts(
         shape=shape,
         weights=NONE,
         buffers=NONE,
         macs=0,
-        other={"pooling": shape.numel * prod(w.kernel for w in windows)},
+        other={"pooling": work},
         reach=windows,
         torch=torch,
     )

@@ -70,8 +70,8 @@ class Upsample(Op, kind="upsample", family="upsampling"):
             weights=NONE,
             buffers=NONE,
             macs=0,
-            # a product and an addition for each of the neighbours that are mixed
-            other={"interpolation": 2 * points * shape.numel} if points else {},
+            # a product for each of the neighbours that are mixed, and an addition between each two
+            other={"interpolation": (2 * points - 1) * shape.numel} if points else {},
             reach=_reach(x, sizes, self.scale, mode, self.align_corners),
             torch=Call("nn.Upsample", (), kwargs),
         )
