@@ -19,8 +19,9 @@ MAY: dict[str, set[str]] = {
     "network": {"errors", "ops", "shape", "spec", "views"},  # the views: how it shows itself
     "elaboration": {"errors", "network", "ops", "shape", "spec"},
     "analysis": {"errors", "geometry", "network", "ops", "shape"},
-    "views": {"backends", "errors", "geometry", "network", "ops", "shape"},  # of backends, the records
-    "backends": {"errors", "network", "ops", "shape"},
+    # of analysis and backends, the records
+    "views": {"analysis", "backends", "errors", "geometry", "network", "ops", "shape"},
+    "backends": {"analysis", "errors", "network", "ops", "shape"},  # of analysis, what is verified
     "cli": {"", "analysis", "backends", "elaboration", "errors", "network", "spec", "views"},
     "__init__": {"backends", "elaboration", "errors", "network", "shape", "spec"},
     "__main__": {"cli"},

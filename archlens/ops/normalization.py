@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated
 
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
+from .footprint import INPUT, STATISTIC, Extra, Footprint
 from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, Reach, Tensors, changed, per_group
 from .windows import require_spatial
 
@@ -62,6 +64,15 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
             torch=Call(f"nn.BatchNorm{max(len(x) - 1, 1)}d", (x.channels,), kwargs),
         )
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input, and the mean and deviation of each channel of this batch."""
+        statistics = (Extra(facts.shape.channels, STATISTIC, per_sample=False),) * 2
+        return INPUT._replace(
+            saved=statistics,
+            beside=() if self.running_stats else statistics,
+            in_place=self.running_stats,
+        )
+
 
 class LayerNorm(Op, kind="layer_norm", family="normalization"):
     """Layer normalization, per position over the channels, or over the whole sample.
@@ -101,6 +112,12 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
             ),
         )
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input, and a mean and a deviation wherever it takes them."""
+        positions = 1 if self.over == "all" else prod(facts.shape.spatial)
+        statistics = (Extra(positions, STATISTIC),) * 2
+        return INPUT._replace(saved=statistics, beside=statistics)
+
 
 class GroupNorm(Op, kind="group_norm", family="normalization"):
     """Group normalization: statistics over groups of channels and all positions."""
@@ -123,6 +140,10 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
             reach=EVERYWHERE,
             torch=Call("nn.GroupNorm", (self.groups, x.channels), kwargs),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        statistics = (Extra(self.groups),) * 2
+        return INPUT._replace(saved=statistics, beside=statistics)
 
 
 class InstanceNorm(Op, kind="instance_norm", family="normalization"):
@@ -157,6 +178,16 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
             torch=Call(f"nn.InstanceNorm{len(x) - 1}d", (x.channels,), kwargs),
         )
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """As batch normalization of samples x channels; torch repeats weights and statistics for it."""
+        channels = facts.shape.channels
+        statistics = [Extra(channels, STATISTIC)] * 2
+        weights = [Extra(channels)] * 2 if self.affine else []
+        running = [Extra(channels)] * 2 if self.running_stats else []
+        return INPUT._replace(
+            saved=(*statistics, *weights[:1], *running), beside=(*weights, *(running or statistics))
+        )
+
 
 class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
     """AlexNet's normalization by the activity of ``size`` neighbouring channels at the same position.
@@ -185,3 +216,9 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
             reach=_points(x),
             torch=Call("nn.LocalResponseNorm", (self.size,), kwargs),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Torch computes it in steps: squares, padded by channels, averaged, scaled, to a power."""
+        x = facts.shape
+        n, padded = Extra(x.numel), Extra((x.channels + self.size - 1) * prod(x.spatial))
+        return INPUT._replace(saved=(padded, n, n), before=((n, padded), (n, n, n)), beside=(n,))

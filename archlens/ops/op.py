@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_type_hint
 from ..geometry import POINT, Window
 from ..shape import Shape, times
 from .attributes import Kind
+from .footprint import Footprint
 
 
 class Everywhere(Enum):
@@ -138,6 +139,8 @@ class Op:
     sliding: ClassVar[bool] = False
     #: Whether it passes its input on untouched, and so makes no layer.
     transparent: ClassVar[bool] = False
+    #: What it asks of memory, where that depends on nothing; ``None`` is unknown, and never nothing.
+    holds: ClassVar[Footprint | None] = None
 
     def __init_subclass__(cls, kind: str | None = None, family: str | None = None) -> None:
         super().__init_subclass__()
@@ -170,6 +173,10 @@ class Op:
             Misfit: the shapes do not fit; the message says why in the terms of the formula.
         """
         raise TypeError(f"{type(self).__name__} does not say its facts")  # pragma: no cover
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint | None:
+        """What it asks of memory beside weights and output; ``None`` where nobody has said."""
+        return self.holds
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         """How the output shape comes about, on one line; empty where nothing is computed.

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Size, choice
+from .footprint import INPUT, NOTHING, Footprint
 from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, per_group
 from .windows import per_axis, require_spatial, sides_of
 
@@ -21,6 +22,7 @@ class Identity(Op, kind="identity", family="reshape"):
     """The tensor itself. It makes no layer; its place is counted as ``nn.Sequential`` would."""
 
     transparent = True
+    holds = Footprint(reshapes=True)
     examples = ("8x4x4 >> identity",)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -31,6 +33,7 @@ class Flatten(Op, kind="flatten", family="reshape"):
     """All values in one vector: ``CxHxW`` becomes ``C*H*W`` features."""
 
     examples = ("16x5x5 >> flatten", "512x1x1 >> flatten", "84 >> flatten")
+    holds = Footprint(reshapes=True)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         return _moved(Shape((x.numel,)), EVERYWHERE, Call("nn.Flatten"))
@@ -45,6 +48,7 @@ class Reshape(Op, kind="reshape", family="reshape"):
     shape: Dims
 
     examples = ("400 >> reshape([16, 5, 5])", "16x5x5 >> reshape([-1, 25])")
+    holds = Footprint(reshapes=True)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         known = prod(size for size in self.shape if size != -1)
@@ -115,6 +119,10 @@ class Pad(Op, kind="pad", family="reshape"):
         torch = Call(f"nn.{name}Pad{len(sides)}d", (flat, *further))
         return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Zeros and constants keep nothing; torch keeps the input of the other two."""
+        return NOTHING if self.mode == "constant" else INPUT
+
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return _sums(facts, inputs[0], lambda w, n: f"{n} + {w.before} + {w.after} = {w.output(n)}")
 
@@ -142,6 +150,9 @@ class Crop(Op, kind="crop", family="reshape"):
             for n, size, start in zip(x.spatial, sizes, starts, strict=True)
         )
         return _moved(Shape((x.channels, *sizes)), windows, Call("archlens.crop", (starts, sizes)))
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        return Footprint(part=True, whole=_in_one_piece(facts.shape, inputs[0]))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return _sums(facts, inputs[0], lambda w, n: f"{n} - {-w.before} - {-w.after} = {w.output(n)}")
@@ -185,6 +196,11 @@ class Slice(Op, kind="slice", family="reshape"):
         shape = Shape((*x[:axis], size, *x[axis + 1 :]))
         return _moved(shape, tuple(windows), Call("archlens.take", (axis + 1, start, stop, step)))
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        axis = ("channels", *inputs[0].axes).index(self.axis)
+        apart = self.step > 1 and facts.shape[axis] > 1
+        return Footprint(part=True, whole=not apart and _in_one_piece(facts.shape, inputs[0]))
+
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         axis = ("channels", *inputs[0].axes).index(self.axis)
         end = inputs[0][axis] if self.stop is None else self.stop
@@ -197,11 +213,21 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
     groups: Count
 
     examples = ("12x5x5 >> channel_shuffle(3)", "116x28x28 >> channel_shuffle(2)")
+    holds = NOTHING
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "channel_shuffle")
         per_group(x.channels, self.groups)
         return _moved(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", (self.groups,)))
+
+
+def _in_one_piece(part: Shape, x: Shape) -> bool:
+    """Whether a block of neighbouring positions lies in one piece of memory, in row-major order.
+
+    Behind the last axis that is cut all are whole; before it nothing but single positions will do.
+    """
+    cut = [axis for axis, (a, b) in enumerate(zip(part, x, strict=True)) if a != b]
+    return not cut or prod(part[: cut[-1]]) == 1
 
 
 def _sums(facts: Facts, x: Shape, line: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..analysis.memory import output_bytes
 from ..errors import did_you_mean, printable, usage
 from ..network import Network
 from ..shape import times
@@ -61,6 +62,11 @@ COLUMNS: dict[str, Column] = {
         ),
     ),
     "params": _count("params", lambda row: row.params, lambda network: network.params),
+    "activation": _count(
+        "bytes (float32)",
+        lambda row: row.repeats * sum(map(output_bytes, row.layers)),
+        lambda network: sum(map(output_bytes, network.layers)),
+    ),
     "macs": Column("MACs", _macs, lambda row: row.macs, lambda network: network.macs),
 }
 
