@@ -127,7 +127,7 @@ def account(
     >>> import archlens
     >>> found = account(archlens.load("lenet5"))
     >>> found.weights["float32"], found.inference.bytes, found.training
-    (246824, 37632, 1052176)
+    (246824, 37632, 1023768)
     """
     activations = activations or (dtype if dtype in FLOATS else "float32")
     for name, known in ((dtype, BITS), (activations, BITS), (optimizer, OPTIMIZERS)):

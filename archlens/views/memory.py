@@ -17,6 +17,12 @@ SCHEMA = "archlens.memory/1"
 #: How many of the tensors that are alive at a peak are named.
 _NAMED = 6
 
+#: The least width that their names are wrapped to.
+_NAME = 8
+
+#: The three live sets.
+_PEAKS = ("live set", "live set, in place", "live set, eager torch")
+
 
 class _Line(NamedTuple):
     what: str
@@ -26,25 +32,32 @@ class _Line(NamedTuple):
 
 
 def to_table(network: Network, found: Memory, *, width: int | None = None) -> str:
-    """Weights, inference and training in bytes and MB; what is alive at the peaks, and the rules beneath."""
+    """Weights, inference and training in bytes; what is alive at the peaks, and the rules beneath."""
     head, rows, right = _grid(list(_lines(found)))
     widths = grid.widths_of([head, *rows])
-    # what is left out is said again beneath, or is the bytes rounded
-    while width is not None and len(widths) > 2 and sum(widths) + grid.GAP * (len(widths) - 1) > width:
+    # the layer at the peak is among those that are alive there; the size is the bytes rounded
+    while width is not None and len(widths) > 2 and _span(widths) > width:
         head, rows, right, widths = head[:-1], [row[:-1] for row in rows], right[:-1], widths[:-1]
-    table = grid.plain(head, rows, right, widths)
-    below = [*_alive(found), "", *conventions(network, found)]
-    wrapped = [line for text in below for line in words.wrapped(text, width)]
-    return "\n".join([words.headline(network), "", *table, "", *wrapped])
+    lines = [words.headline(network), "", *grid.plain(head, rows, right, widths)]
+    head, rows, right = _alive(found)
+    widths = grid.widths_of([head, *rows])
+    if width is not None:
+        widths[1] = max(widths[1] - max(_span(widths) - width, 0), _NAME)
+    lines += ["", *grid.plain(head, rows, right, widths), ""]
+    lines += [line for text in conventions(network, found) for line in words.wrapped(text, width)]
+    return "\n".join(lines)
+
+
+def _span(widths: list[int]) -> int:
+    return sum(widths) + grid.GAP * (len(widths) - 1)
 
 
 def to_markdown(network: Network, found: Memory) -> str:
     """The same as a Markdown page."""
-    head, rows, right = _grid(list(_lines(found)))
-    table = grid.pipes(head, [[escape(cell) for cell in row] for row in rows], right)
-    alive = [f"- {escape(line)}" for line in _alive(found)]
-    rules = "  \n".join(escape(line) for line in conventions(network, found))
-    return "\n".join([f"**{escape(words.headline(network))}**", "", *table, "", *alive, "", rules])
+    lines = [f"**{escape(words.headline(network))}**"]
+    for head, rows, right in (_grid(list(_lines(found))), _alive(found)):
+        lines += ["", *grid.pipes(head, [[escape(cell) for cell in row] for row in rows], right)]
+    return "\n".join([*lines, "", "  \n".join(escape(line) for line in conventions(network, found))])
 
 
 def to_json(network: Network, found: Memory) -> str:
@@ -88,9 +101,8 @@ def _lines(found: Memory) -> Iterator[_Line]:
         yield _Line(f"weights, {dtype}", found.weights[dtype])
     yield _Line("buffers", found.buffers)
     yield _Line("inference: all outputs", found.outputs)
-    yield _Line("inference: live set", found.inference.bytes, found.inference.layer)
-    yield _Line("inference: live set, in place", found.in_place.bytes, found.in_place.layer)
-    yield _Line("inference: live set, eager torch", found.eager.bytes, found.eager.layer, unknown)
+    for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
+        yield _Line(f"inference: {what}", peak.bytes, peak.layer, unknown and peak is found.eager)
     if found.training is None:
         return
     yield _Line("training: weights and buffers", found.weights[found.dtype] + found.buffers)
@@ -113,21 +125,19 @@ def _grid(lines: list[_Line]) -> tuple[list[str], list[list[str]], list[bool]]:
     return ["what", "bytes", "size", "at"], rows, [False, True, True, False]
 
 
-def _alive(found: Memory) -> list[str]:
-    """What is alive at each of the three peaks, a sentence each."""
-    peaks = {"live set": found.inference, "in place": found.in_place, "eager torch": found.eager}
-    return [f"{name}, at {printable(peak.layer)}: {_tensors(peak)}." for name, peak in peaks.items()]
-
-
-def _tensors(peak: Peak) -> str:
-    named = sorted(peak.alive, key=lambda tensor: -tensor.bytes)[:_NAMED]
-    parts = [f"{printable(t.name)} {t.shape} ({words.size(t.bytes)})" for t in named]
-    more = len(peak.alive) - len(named)
-    if more:
-        parts.append(f"{more} smaller ones")
-    if peak.beside:
-        parts.append(f"{words.size(peak.beside)} beside them")
-    return ", ".join(parts)
+def _alive(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
+    """What is alive at each of the three peaks, the largest first."""
+    rows = []
+    for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
+        alive = sorted(peak.alive, key=lambda tensor: -tensor.bytes)
+        lines = [(printable(t.name), str(t.shape), words.size(t.bytes)) for t in alive[:_NAMED]]
+        if len(alive) > _NAMED:
+            rest = sum(tensor.bytes for tensor in alive[_NAMED:])
+            lines.append((f"{len(alive) - _NAMED} smaller ones", "", words.size(rest)))
+        if peak.beside:
+            lines.append(("made beside the output", "", words.size(peak.beside)))
+        rows += [[what if number == 0 else "", *line] for number, line in enumerate(lines)]
+    return ["alive at the peak", "tensor", "shape", "size"], rows, [False, False, False, True]
 
 
 def conventions(network: Network, found: Memory) -> list[str]:
@@ -135,22 +145,22 @@ def conventions(network: Network, found: Memory) -> list[str]:
     samples = "1 sample" if found.batch == 1 else f"{found.batch:,} samples"
     lines = [
         f"With {words.inputs(network)}, {samples} at once, weights in {found.dtype}, activations in "
-        f"{found.activations}. "
-        "MB = 10^6 bytes. int4 packs two values into a byte, each tensor by itself.",
-        "Live set: a tensor lives from the layer that makes it to its last reader, the input included; views "
-        "take nothing.",
-        "In place: activations, batch normalization, add and multiply write over an input that nobody reads "
-        "any more.",
-        "Eager torch: nothing in place, the input stays, and what kernels make beside their output counts; "
-        "workspaces of cuDNN and cuBLAS do not.",
+        f"{found.activations}. MB = 10^6 bytes.",
+        "int4 packs two values into a byte, each tensor by itself.",
+        "Live set: a tensor lives from its layer to its last reader, inputs too; a view takes no memory.",
+        "In place: activations, batch normalization, add and multiply write over an input that is done with.",
+        "Eager torch: nothing in place, the input stays, and what kernels make beside their output counts,",
+        "but no workspaces of cuDNN and cuBLAS.",
     ]
     if found.training is None:
         lines.append(f"No figures for training: {found.reason}.")
     else:
-        lines.append(
-            "Training: gradients are as large as the weights, so is momentum, and Adam has two of them; "
-            "saved is what torch's autograd keeps on CUDA, each tensor once."
-        )
+        lines += [
+            "Training: gradients are as large as the weights, so is momentum; Adam keeps two such tensors.",
+            "Saved is what torch's autograd keeps on CUDA until the backward pass, each tensor once.",
+        ]
+    if any(layer.training for layer in network):
+        lines.append("Heads for training have weights and keep activations; at inference they do not run.")
     if found.unknown:
         names = ", ".join(map(printable, found.unknown[:3])) + (", …" if len(found.unknown) > 3 else "")
         lines.append(f"At least: nobody has said what {len(found.unknown)} layers keep ({names}).")
