@@ -243,6 +243,13 @@ WIRING = {
           - add: [identity, identity, relu]
           - c: conv(4, 3)
         """,
+    "the first tensor again at the end": """
+        input: 4x8x8
+        layers:
+          - a: conv(16, 3)
+          - add: [identity, global_avg_pool, identity]
+          - c: conv(4, 3)
+        """,
     "a long skip, and a gate": """
         input: 4x16x16
         layers:
@@ -313,6 +320,8 @@ def test_in_place_spares_what_is_read_again() -> None:
     # the network's own input is the caller's: in+relu 200; relu+a 400; a+relu 600, for a is read again;
     # the sum goes over either of them
     assert memory.live_set(network, in_place=True).bytes == 4 * 600
+    alone = archlens.loads("{input: 1x10x10, layers: [relu]}")
+    assert memory.live_set(alone, in_place=True).bytes == 4 * 200
 
 
 def test_resnet50_and_the_planners() -> None:
