@@ -24,6 +24,7 @@ places the tensors, first fit, with 1,605,632 bytes of holes (``tests/test_memor
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -31,6 +32,7 @@ from typing import NamedTuple
 
 from ..errors import did_you_mean, shorten, usage
 from ..network import Layer, Network
+from ..ops import Facts
 from ..ops.footprint import BOOL, INT64, STATISTIC, Extra, Footprint
 from ..ops.merge import running
 from ..shape import Shape
@@ -135,6 +137,7 @@ def account(
             raise usage(f"there is no {shorten(name)}", help=did_you_mean(name, known))
     _check(batch, device)
     weights = {name: weight_bytes(network, name) for name in BITS}
+    footprints = _footprints(network)
     gradients = states = saved = None
     if optimizer == "none":
         reason = "nothing is trained without an optimizer"
@@ -145,13 +148,8 @@ def account(
         gradients, states = weights[dtype], OPTIMIZERS[optimizer] * weights[dtype]
         if optimizer == "adam":  # torch counts its steps for each weight tensor, as a float32
             states += 4 * sum(len(layer.facts.weights) for layer in network.layers)
-        saved = saved_bytes(network, batch=batch, dtype=activations, device=device)
-
-    def peak(*, in_place: bool = False, eager: bool = False) -> Peak:
-        return live_set(
-            network, batch=batch, dtype=activations, in_place=in_place, eager=eager, device=device
-        )
-
+        saved = _saved(network, footprints, batch, activations, device)
+    steps = _steps(network, footprints)
     return Memory(
         batch=batch,
         dtype=dtype,
@@ -159,41 +157,41 @@ def account(
         optimizer=optimizer,
         weights=weights,
         buffers=buffer_bytes(network, dtype if dtype in FLOATS else "float32"),
-        outputs=sum(
-            output_bytes(layer, batch, activations) for layer in network.layers if not layer.training
-        ),
-        inference=peak(),
-        in_place=peak(in_place=True),
-        eager=peak(eager=True),
+        outputs=sum(_bytes(step.values * batch, activations) for step in steps if step.own),
+        inference=_live(network, steps, batch, activations),
+        in_place=_live(network, steps, batch, activations, in_place=True),
+        eager=_live(network, steps, batch, activations, eager=device),
         gradients=gradients,
         states=states,
         saved=saved,
         reason=reason,
-        unknown=tuple(layer.name for layer in network.layers if _footprint(layer) is None),
+        unknown=tuple(
+            layer.name for layer, known in zip(network.layers, footprints, strict=True) if known is None
+        ),
     )
 
 
 def weight_bytes(network: Network, dtype: str = "float32", *, align: int = 1) -> int:
     """Bytes of all trainable tensors; each is rounded up to whole bytes (int4: two values a byte)."""
     return sum(
-        _rounded(_bytes(prod(shape), dtype), align)
-        for layer in network.layers
-        for shape in layer.facts.weights.values()
+        times * _rounded(_bytes(prod(shape), dtype), align)
+        for facts, times in _distinct(network)
+        for shape in facts.weights.values()
     )
 
 
 def buffer_bytes(network: Network, dtype: str = "float32", *, align: int = 1) -> int:
     """Bytes of all buffers: of the type given, but a scalar is batch normalization's int64 counter."""
     return sum(
-        _rounded(_bytes(prod(shape), dtype) if shape else 8, align)
-        for layer in network.layers
-        for shape in layer.facts.buffers.values()
+        times * _rounded(_bytes(prod(shape), dtype) if shape else 8, align)
+        for facts, times in _distinct(network)
+        for shape in facts.buffers.values()
     )
 
 
 def output_bytes(layer: Layer, batch: int = 1, dtype: str = "float32") -> int:
     """Bytes of what a layer writes: none where its output is a view of its input."""
-    footprint = _footprint(layer)
+    footprint = layer.op.footprint(layer.facts, *layer.input_shapes)
     if footprint is not None and (footprint.reshapes or footprint.part or footprint.inert):
         return 0
     return _bytes(layer.facts.shape.numel * batch, dtype)
@@ -221,47 +219,8 @@ def live_set(
         device: ``"cuda"`` or ``"cpu"``, whose kernels are meant by ``eager``.
     """
     _check(batch, device)
-
-    def size(count: int) -> int:
-        return _rounded(_bytes(count * batch, dtype), align)
-
-    def besides(extras: Sequence[Extra]) -> int:
-        return sum(_rounded(_extra(extra, batch, dtype, device), align) for extra in extras)
-
-    layers = [layer for layer in network.layers if not layer.training]
-    owner = _owners(network, layers, training=False)
-    last = _last_readers(network, layers, owner, hold_inputs=eager)
-    alive = {name: Alive(name, shape, size(shape.numel)) for name, shape in network.inputs.items()}
-    total = sum(tensor.bytes for tensor in alive.values())
-    peak = Peak(total, next(iter(network.inputs)), tuple(alive.values()), 0)
-    for position, layer in enumerate(layers):
-        footprint = _footprint(layer) or Footprint()
-        sources = [owner[source] for source in layer.inputs]
-        leaving = {source for source in sources if last[source] == position}
-        if owner[layer.name] == layer.name:
-            made = Alive(layer.name, layer.facts.shape, size(layer.facts.shape.numel))
-            if in_place and footprint.in_place:
-                over = _overwritten(sources, leaving - set(network.inputs), alive, made.bytes)
-                total -= alive.pop(over).bytes if over else 0
-            before = total
-            total += made.bytes
-            alive[layer.name] = made
-            highest = total
-            if eager and footprint.chained and len(sources) > 2:
-                highest = before + _chain(
-                    sources, leaving, alive, [size(s.numel) for s in running(layer.input_shapes)]
-                )
-            elif eager:
-                highest = max(
-                    [total + besides(footprint.beside), *(before + besides(m) for m in footprint.before)]
-                )
-            if highest > peak.bytes:
-                peak = Peak(highest, layer.name, tuple(alive.values()), highest - total)
-        if last[owner[layer.name]] == position:  # nobody reads it
-            leaving.add(owner[layer.name])
-        for name in leaving & alive.keys():
-            total -= alive.pop(name).bytes
-    return peak
+    steps = _steps(network, _footprints(network))
+    return _live(network, steps, batch, dtype, in_place=in_place, eager=device if eager else "", align=align)
 
 
 def saved_bytes(network: Network, *, batch: int = 1, dtype: str = "float32", device: str = "cuda") -> int:
@@ -271,26 +230,7 @@ def saved_bytes(network: Network, *, batch: int = 1, dtype: str = "float32", dev
     nothing where nothing before it, nor it itself, is trained. Heads for training run.
     """
     _check(batch, device)
-    owner = _owners(network, network.layers, training=True)
-    trained = dict.fromkeys(network.inputs, False)
-    kept: set[str] = set()
-    total = 0
-    for layer in network.layers:
-        weights = bool(layer.facts.weights)
-        trained[layer.name] = weights or any(trained[source] for source in layer.inputs)
-        footprint = _footprint(layer)
-        if footprint is None or not trained[layer.name]:
-            continue
-        if footprint.input:
-            for number, source in enumerate(layer.inputs):
-                others = [*layer.inputs[:number], *layer.inputs[number + 1 :]]
-                # a factor is needed for the gradients of the others
-                if weights or any(trained[other] for other in others or [source]):
-                    kept.add(owner[source])
-        if footprint.output:
-            kept.add(owner[layer.name])
-        total += sum(_extra(extra, batch, dtype, device) for extra in footprint.saved)
-    return total + sum(_bytes(network.shape_of(name).numel * batch, dtype) for name in kept)
+    return _saved(network, _footprints(network), batch, dtype, device)
 
 
 def allocated(network: Network, *, batch: int = 1) -> int:
@@ -311,8 +251,23 @@ def _check(batch: int, device: str) -> None:
         raise usage(f"the device {shorten(device)} is not supported", help="cuda or cpu")
 
 
-def _footprint(layer: Layer) -> Footprint | None:
-    return layer.op.footprint(layer.facts, *layer.input_shapes)
+def _distinct(network: Network) -> list[tuple[Facts, int]]:
+    """The facts of all layers, each once, with how many layers share them."""
+    counts = Counter(id(layer.facts) for layer in network.layers)
+    facts = {id(layer.facts): layer.facts for layer in network.layers}
+    return [(facts[key], times) for key, times in counts.items()]
+
+
+def _footprints(network: Network) -> list[Footprint | None]:
+    """What each layer asks of memory; layers that share their facts share it."""
+    known: dict[int, Footprint | None] = {}
+    found = []
+    for layer in network.layers:
+        key = id(layer.facts)
+        if key not in known:
+            known[key] = layer.op.footprint(layer.facts, *layer.input_shapes)
+        found.append(known[key])
+    return found
 
 
 def _bytes(count: int, dtype: str) -> int:
@@ -333,44 +288,124 @@ def _extra(extra: Extra, batch: int, dtype: str, device: str) -> int:
     return _bytes(count, dtype) if width is None else count * width
 
 
-def _owners(network: Network, layers: Sequence[Layer], *, training: bool) -> dict[str, str]:
+class _Step(NamedTuple):
+    """One layer of an inference, as far as memory goes."""
+
+    layer: Layer
+    footprint: Footprint
+    #: How many values its output has, for one sample.
+    values: int
+    #: Whose memory its inputs lie in, and whether its output has memory of its own.
+    sources: tuple[str, ...]
+    own: bool
+    #: The memory that nobody reads any more after it.
+    leaving: tuple[str, ...]
+
+
+def _steps(network: Network, footprints: Sequence[Footprint | None]) -> list[_Step]:
+    """The layers of an inference in their order, with what is done with after each."""
+    owner = _owners(network, footprints, training=False)
+    layers = [
+        (layer, footprint)
+        for layer, footprint in zip(network.layers, footprints, strict=True)
+        if not layer.training
+    ]
+    sources = [tuple([owner[source] for source in layer.inputs]) for layer, _ in layers]
+    last: dict[str, int] = {}
+    for position, (layer, _) in enumerate(layers):
+        last[owner[layer.name]] = position
+        for source in sources[position]:
+            last[source] = position
+    for source in network.outputs.values():
+        last.pop(owner[source], None)
+    leaving: dict[int, list[str]] = {}
+    for name, position in last.items():
+        leaving.setdefault(position, []).append(name)
+    return [
+        _Step(
+            layer,
+            footprint or Footprint(),
+            layer.facts.shape.numel,
+            sources[position],
+            owner[layer.name] == layer.name,
+            tuple(leaving.get(position, ())),
+        )
+        for position, (layer, footprint) in enumerate(layers)
+    ]
+
+
+def _owners(network: Network, footprints: Sequence[Footprint | None], *, training: bool) -> dict[str, str]:
     """Whose memory each layer's output lies in: its own, or that which it is a view of."""
     owner = {name: name for name in network.inputs}
     scattered: set[str] = set()  # tensors whose samples do not lie in one piece
-    for layer in layers:
-        name, source, footprint = layer.name, layer.inputs[0], _footprint(layer) or Footprint()
-        x = layer.input_shapes[0]
+    for layer, footprint in zip(network.layers, footprints, strict=True):
+        name, source = layer.name, layer.inputs[0]
         owner[name] = name
+        if footprint is None:
+            continue
         if footprint.part or (footprint.inert and not training):
+            view, whole = True, footprint.whole
+        elif footprint.reshapes:
+            # even steps along a single axis can be said as a shape of any axes, and the same shape always
+            x = layer.input_shapes[0]
+            view, whole = source not in scattered or len(x) == 1 or x == layer.facts.shape, True
+        else:
+            continue
+        if view:
             owner[name] = owner[source]
-            if source in scattered or not footprint.whole:
-                scattered.add(name)
-        # even steps along a single axis can be said as a shape of any axes, and the same shape always
-        elif footprint.reshapes and (source not in scattered or len(x) == 1 or x == layer.facts.shape):
-            owner[name] = owner[source]
-            if source in scattered:
+            if source in scattered or not whole:
                 scattered.add(name)
     return owner
 
 
-def _last_readers(
-    network: Network, layers: Sequence[Layer], owner: Mapping[str, str], *, hold_inputs: bool
-) -> dict[str, int]:
-    """The position of the last layer that reads each memory; past the end for what stays."""
-    last = dict.fromkeys(network.inputs, len(layers) if hold_inputs else -1)
-    for position, layer in enumerate(layers):
-        last.setdefault(owner[layer.name], position)
-        for source in layer.inputs:
-            last[owner[source]] = max(last[owner[source]], position)
-    for source in network.outputs.values():
-        if source in owner:  # a head for training does not run
-            last[owner[source]] = len(layers)
-    return last
+def _live(
+    network: Network,
+    steps: Sequence[_Step],
+    batch: int,
+    dtype: str,
+    *,
+    in_place: bool = False,
+    eager: str = "",
+    align: int = 1,
+) -> Peak:
+    """The peak of the live set; ``eager`` is the device whose kernels are meant, or empty."""
+    inputs = network.inputs
 
+    def size(count: int) -> int:
+        return _rounded(_bytes(count * batch, dtype), align)
 
-def _overwritten(sources: Sequence[str], free: set[str], alive: Mapping[str, Alive], size: int) -> str | None:
-    """The input that an output of so many bytes can be written over."""
-    return next((name for name in sources if name in free and alive[name].bytes == size), None)
+    def besides(extras: Sequence[Extra]) -> int:
+        return sum(_rounded(_extra(extra, batch, dtype, eager), align) for extra in extras)
+
+    alive = {name: Alive(name, shape, size(shape.numel)) for name, shape in inputs.items()}
+    total = sum(tensor.bytes for tensor in alive.values())
+    peak = Peak(total, next(iter(inputs)), tuple(alive.values()), 0)
+    for layer, footprint, values, sources, own, leaving in steps:
+        if own:
+            made = Alive(layer.name, layer.facts.shape, size(values))
+            if in_place and footprint.in_place:
+                over = next(
+                    (n for n in sources if n in leaving and n not in inputs and alive[n].bytes == made.bytes),
+                    None,
+                )
+                total -= alive.pop(over).bytes if over else 0
+            before = total
+            total += made.bytes
+            alive[layer.name] = made
+            highest = total
+            if eager and footprint.chained and len(sources) > 2:
+                results = [size(shape.numel) for shape in running(layer.input_shapes)]
+                free = {name for name in leaving if name not in inputs}
+                highest = before + _chain(sources, free, alive, results)
+            elif eager and (footprint.beside or footprint.before):
+                moments = [before + besides(moment) for moment in footprint.before]
+                highest = max(total + besides(footprint.beside), *moments, 0)
+            if highest > peak.bytes:
+                peak = Peak(highest, layer.name, tuple(alive.values()), highest - total)
+        for name in leaving:
+            if name in alive and not (eager and name in inputs):
+                total -= alive.pop(name).bytes
+    return peak
 
 
 def _chain(sources: Sequence[str], free: set[str], alive: Mapping[str, Alive], results: Sequence[int]) -> int:
@@ -390,3 +425,28 @@ def _chain(sources: Sequence[str], free: set[str], alive: Mapping[str, Alive], r
             if sources[used] in free and sources[used] not in sources[used + 1 :]:
                 freed += alive[sources[used]].bytes
     return highest
+
+
+def _saved(
+    network: Network, footprints: Sequence[Footprint | None], batch: int, dtype: str, device: str
+) -> int:
+    owner = _owners(network, footprints, training=True)
+    trained = dict.fromkeys(network.inputs, False)
+    kept: set[str] = set()
+    total = 0
+    for layer, footprint in zip(network.layers, footprints, strict=True):
+        weights, inputs = bool(layer.facts.weights), layer.inputs
+        trained[layer.name] = weights or any(trained[source] for source in inputs)
+        if footprint is None or not trained[layer.name]:
+            continue
+        if footprint.input:
+            for number, source in enumerate(inputs):
+                # a factor is needed for the gradients of the others
+                others = (*inputs[:number], *inputs[number + 1 :]) or inputs
+                if weights or any(trained[other] for other in others):
+                    kept.add(owner[source])
+        if footprint.output:
+            kept.add(owner[layer.name])
+        for extra in footprint.saved:
+            total += _extra(extra, batch, dtype, device)
+    return total + sum(_bytes(network.shape_of(name).numel * batch, dtype) for name in kept)
