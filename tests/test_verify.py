@@ -304,3 +304,5 @@ def test_on_a_gpu(name: str) -> None:
     assert found.device == torch.cuda.get_device_name()
     assert found.seconds
     assert found.peak_bytes
+    assert found.predicted_bytes
+    assert found.predicted_bytes <= found.peak_bytes  # workspaces, and blocks that are not split, come on top

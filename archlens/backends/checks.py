@@ -40,6 +40,8 @@ class Verification:
     seconds: float | None
     #: The most bytes that CUDA had allocated during it; none elsewhere.
     peak_bytes: int | None
+    #: What archlens says that CUDA allocates, workspaces apart; none elsewhere.
+    predicted_bytes: int | None
 
     @property
     def passed(self) -> bool:

@@ -18,6 +18,7 @@ import torch
 from torch import fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..analysis.memory import allocated
 from ..errors import shorten, usage
 from ..network import Network
 from ..shape import Shape
@@ -125,6 +126,7 @@ def _verify(network: Network, device: torch.device, batch: int, state: Any, at: 
         uncounted=tuple(uncounted),
         seconds=seconds,
         peak_bytes=peak,
+        predicted_bytes=None if peak is None else allocated(network, batch=batch),
     )
 
 

@@ -8,12 +8,14 @@ from typing import Annotated, Any, ClassVar
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
+from .footprint import INPUT, OUTPUT, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op, Tensors
 
 
 class _Activation(Op, family="activation"):
     """What activations share: shape and position stay, nothing is learned."""
 
+    holds = INPUT._replace(in_place=True)
     #: torch's module.
     module: ClassVar[str]
     channelwise = True
@@ -40,6 +42,7 @@ class ReLU(_Activation, kind="relu"):
     """``max(0, x)``."""
 
     module = "ReLU"
+    holds = OUTPUT._replace(in_place=True)
     examples = ("64x112x112 >> relu", "84 >> relu")
 
 
@@ -144,6 +147,7 @@ class Sigmoid(_Activation, kind="sigmoid"):
     """``1 / (1 + exp(-x))``."""
 
     module = "Sigmoid"
+    holds = OUTPUT._replace(in_place=True)
     examples = ("16x1x1 >> sigmoid",)
 
 
@@ -153,11 +157,16 @@ class LogSigmoid(_Activation, kind="log_sigmoid"):
     module = "LogSigmoid"
     examples = ("10 >> log_sigmoid",)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        exponentials = (Extra(facts.shape.numel, only="cpu"),)
+        return INPUT._replace(saved=exponentials, beside=exponentials, in_place=True)
+
 
 class Tanh(_Activation, kind="tanh"):
     """The hyperbolic tangent."""
 
     module = "Tanh"
+    holds = OUTPUT._replace(in_place=True)
     examples = ("6x28x28 >> tanh",)
 
 
@@ -174,11 +183,16 @@ class Softsign(_Activation, kind="softsign"):
     module = "Softsign"
     examples = ("6x8x8 >> softsign",)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        divisor = (Extra(facts.shape.numel),)
+        return INPUT._replace(saved=divisor, beside=divisor, in_place=True)
+
 
 class _Softmax(_Activation):
     """What the softmaxes share: at each position one sum over the exponentials of all channels."""
 
     channelwise = False
+    holds = OUTPUT
 
     def _torch(self, x: Shape) -> Call:
         return Call(f"nn.{self.module}", (), {"dim": 1})
@@ -211,6 +225,7 @@ class GLU(_Activation, kind="glu"):
     """The first half of the channels times the sigmoid of the second half."""
 
     examples = ("16x8x8 >> glu", "64 >> glu")
+    holds = INPUT
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         if x.channels % 2:

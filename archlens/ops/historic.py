@@ -11,6 +11,7 @@ from math import prod
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Table
+from .footprint import INPUT, Extra, Footprint
 from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op
 from .windows import check_windows, per_axis, require_spatial, shortest
 
@@ -47,6 +48,10 @@ class Subsample(Op, kind="subsample", family="pooling"):
             reach=windows,
             torch=Call("archlens.Subsample", (x.channels, shortest(kernel))),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        sums = Extra(facts.shape.numel)
+        return INPUT._replace(saved=(sums,), before=((sums, sums),), beside=(sums, sums))
 
     def why_params(self, facts: Facts) -> str:
         channels = facts.shape.channels
@@ -111,6 +116,13 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
                     found |= 1 << channel
         return (found,)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """The input of every connected pair, and each pair's result before they are added up."""
+        pairs = facts.weights["weight"][0]
+        read = Extra(pairs * prod(inputs[0].spatial))
+        each = Extra(pairs * prod(facts.shape.spatial))
+        return Footprint(saved=(read, each), before=((read, each),), beside=(each, Extra(facts.shape.numel)))
+
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         weight, positions = facts.weights["weight"], facts.shape.spatial
         return (
@@ -155,3 +167,7 @@ class RBF(Op, kind="rbf", family="linear"):
             reach=EVERYWHERE,
             torch=Call("archlens.RBF", (x.channels, self.features)),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        differences = Extra(self.features * inputs[0].channels)
+        return Footprint(saved=(differences,), before=((differences, differences),), beside=(differences,))

@@ -8,6 +8,7 @@ from typing import Annotated
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
+from .footprint import INPUT, STATISTIC, Extra, Footprint
 from .op import (
     EVERYWHERE,
     NONE,
@@ -90,6 +91,15 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
             torch=Call(f"nn.BatchNorm{max(len(x) - 1, 1)}d", (x.channels,), kwargs),
         )
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input, and the mean and deviation of each channel of this batch."""
+        statistics = (Extra(facts.shape.channels, STATISTIC, per_sample=False),) * 2
+        return INPUT._replace(
+            saved=statistics,
+            beside=() if self.running_stats else statistics,
+            in_place=self.running_stats,
+        )
+
 
 class LayerNorm(Op, kind="layer_norm", family="normalization"):
     """Layer normalization, per position over the channels, or over the whole sample.
@@ -129,6 +139,12 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
             ),
         )
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input, and a mean and a deviation wherever it takes them."""
+        positions = 1 if self.over == "all" else prod(facts.shape.spatial)
+        statistics = (Extra(positions, STATISTIC),) * 2
+        return INPUT._replace(saved=statistics, beside=statistics)
+
 
 class GroupNorm(Op, kind="group_norm", family="normalization"):
     """Group normalization: statistics over groups of channels and all positions."""
@@ -154,6 +170,10 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (read_by_groups(channels, self.groups, inputs[0].channels, inputs[0].channels),)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        statistics = (Extra(self.groups),) * 2
+        return INPUT._replace(saved=statistics, beside=statistics)
 
 
 class InstanceNorm(Op, kind="instance_norm", family="normalization"):
@@ -187,6 +207,16 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
             other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
             reach=_points(x) if self.running_stats else EVERYWHERE,
             torch=Call(f"nn.InstanceNorm{len(x) - 1}d", (x.channels,), kwargs),
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """As batch normalization of samples x channels; torch repeats weights and statistics for it."""
+        channels = facts.shape.channels
+        statistics = [Extra(channels, STATISTIC)] * 2
+        weights = [Extra(channels)] * 2 if self.affine else []
+        running = [Extra(channels)] * 2 if self.running_stats else []
+        return INPUT._replace(
+            saved=(*statistics, *weights[:1], *running), beside=(*weights, *(running or statistics))
         )
 
 
@@ -226,3 +256,9 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
             if distance <= (self.size - 1) // 2:
                 found |= channels << distance
         return (found & all_channels(inputs[0].channels),)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Torch computes it in steps: squares, padded by channels, averaged, scaled, to a power."""
+        x = facts.shape
+        n, padded = Extra(x.numel), Extra((x.channels + self.size - 1) * prod(x.spatial))
+        return INPUT._replace(saved=(padded, n, n), before=((n, padded), (n, n, n)), beside=(n,))

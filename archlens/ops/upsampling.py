@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
+from .footprint import NOTHING
 from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach
 from .windows import per_axis, require_spatial, shortest
 
@@ -37,6 +38,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
         '2x4x5 >> upsample(2, mode="bicubic")',
         '2x4x4x4 >> upsample(2, mode="trilinear")',
     )
+    holds = NOTHING
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "upsample")

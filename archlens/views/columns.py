@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..analysis import receptive_field
+from ..analysis.memory import output_bytes
 from ..analysis.receptive_field import ReceptiveFields, Seen
 from ..errors import did_you_mean, printable, usage
 from ..geometry import Field
@@ -138,6 +139,11 @@ COLUMNS: dict[str, Column] = {
         ),
     ),
     "params": _count("params", lambda row: row.params, lambda network: network.params),
+    "activation": _count(
+        "bytes (float32)",
+        lambda row: row.repeats * sum(map(output_bytes, row.layers)),
+        lambda network: sum(map(output_bytes, network.layers)),
+    ),
     "macs": Column("MACs", lambda row, _: _macs(row), lambda row, _: row.macs, lambda network: network.macs),
 }
 

@@ -71,7 +71,7 @@ def to_table(
     below += [line for name in columns if (say := COLUMNS[name].notes) for line in say(rows, findings)]
     if left_out:
         below.append(f"Left out, for want of width: {', '.join(left_out)}.")
-    return "\n".join([*lines, "", *(line for text in below for line in _wrapped(text, width))])
+    return "\n".join([*lines, "", *(line for text in below for line in words.wrapped(text, width))])
 
 
 def to_text(network: Network) -> str:
@@ -107,9 +107,3 @@ def _fit(natural: dict[str, int], width: int | None) -> tuple[dict[str, int], li
         del widths[dropped]
         left_out.append(COLUMNS[dropped].title)
     return widths, left_out
-
-
-def _wrapped(text: str, width: int | None) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width) if width else [text]
