@@ -6,7 +6,8 @@ The live set is found by liveness over the execution order, which is the order o
   while a layer runs, what it reads and what it writes are both alive;
 - the input of the network counts, up to its last reader;
 - flatten, reshape, crop and slice are views and take no memory, but a flatten or a reshape of what does not
-  lie in one piece, as after a crop, copies it; dropout is its input itself at inference;
+  lie in one piece, as after a crop, copies it; dropout is its input itself at inference; other layouts than
+  row-major are not followed beyond the op that makes them;
 - *in place* means that an op that works value by value (activations, batch normalization at inference, add,
   multiply) writes over an input of its output's size that nobody reads any more, and that is not the
   network's own input;
@@ -343,18 +344,15 @@ def _owners(network: Network, footprints: Sequence[Footprint | None], *, trainin
         owner[name] = name
         if footprint is None:
             continue
-        if footprint.part or (footprint.inert and not training):
-            view, whole = True, footprint.whole
-        elif footprint.reshapes:
+        view = footprint.part or (footprint.inert and not training)
+        if footprint.reshapes:
             # even steps along a single axis can be said as a shape of any axes, and the same shape always
             x = layer.input_shapes[0]
-            view, whole = source not in scattered or len(x) == 1 or x == layer.facts.shape, True
-        else:
-            continue
+            view = source not in scattered or len(x) == 1 or x == layer.facts.shape
         if view:
             owner[name] = owner[source]
-            if source in scattered or not whole:
-                scattered.add(name)
+        if not footprint.whole or (view and source in scattered):
+            scattered.add(name)
     return owner
 
 
@@ -441,12 +439,15 @@ def _saved(
             continue
         if footprint.input:
             for number, source in enumerate(inputs):
-                # a factor is needed for the gradients of the others
-                others = (*inputs[:number], *inputs[number + 1 :]) or inputs
+                # a factor is needed for the gradients of those before it; the first for that of the second
+                others = inputs[:number] or inputs[1:2] or inputs
                 if weights or any(trained[other] for other in others):
                     kept.add(owner[source])
         if footprint.output:
             kept.add(owner[layer.name])
-        for extra in footprint.saved:
+        extras = footprint.saved
+        if footprint.chained:  # a product so far is needed for the gradient of the next factor
+            extras = tuple(e for e, factor in zip(extras, inputs[2:], strict=False) if trained[factor])
+        for extra in extras:
             total += _extra(extra, batch, dtype, device)
     return total + sum(_bytes(network.shape_of(name).numel * batch, dtype) for name in kept)

@@ -41,13 +41,13 @@ class Footprint(NamedTuple):
     reshapes: bool = False
     #: The output is a part of the input's memory, or all of it.
     part: bool = False
-    #: Whether each sample of that part lies in one piece.
+    #: Whether each sample of the output lies in one piece, in row-major order.
     whole: bool = True
     #: At inference the output is the input itself.
     inert: bool = False
     #: It works value by value, so it could write over an input of its output's shape.
     in_place: bool = False
-    #: With more than two inputs, torch does it two at a time.
+    #: With more than two inputs, torch does it two at a time; ``saved`` are the results on the way.
     chained: bool = False
 
 

@@ -140,10 +140,13 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """It keeps its input, and a mean and a deviation wherever it takes them."""
+        """It keeps its input, and a mean and a deviation wherever it takes them.
+
+        Over the channels of a map it writes with the channels last, where they are the last axis.
+        """
         positions = 1 if self.over == "all" else prod(facts.shape.spatial)
         statistics = (Extra(positions, STATISTIC),) * 2
-        return INPUT._replace(saved=statistics, beside=statistics)
+        return INPUT._replace(saved=statistics, beside=statistics, whole=positions == 1)
 
 
 class GroupNorm(Op, kind="group_norm", family="normalization"):
