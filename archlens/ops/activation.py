@@ -173,6 +173,17 @@ class Softsign(_Activation, kind="softsign"):
     examples = ("6x8x8 >> softsign",)
 
 
+class Scale(_Activation, kind="scale"):
+    """Each value times a fixed ``factor``, which is not learned; Inception-ResNet scales its residuals so."""
+
+    factor: Number
+
+    examples = ("896x17x17 >> scale(0.1)", "84 >> scale(-2)")
+
+    def _torch(self, x: Shape) -> Call:
+        return Call("torch.mul", (self.factor,))
+
+
 class _Softmax(_Activation):
     """What the softmaxes share: an exponential, an addition and a division for each value."""
 
