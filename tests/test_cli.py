@@ -122,11 +122,23 @@ def test_warnings_go_to_standard_error_and_are_bounded() -> None:
     assert "warning: and 1 more layer like it" in result.stderr
 
 
+#: Networks whose own input does not divide evenly: 224 without padding, by 4 or by 2.
+UNEVEN = {
+    "alexnet_keras": "(224 - 11)/4 + 1 = 54.25 is not whole",
+    "nin_imagenet": "(224 - 11)/4 + 1 = 54.25 is not whole",
+    "nasnet_a_mobile": "(224 - 3)/2 + 1 = 111.5 is not whole",
+}
+
+
 @pytest.mark.parametrize("name", archlens.names())
 def test_published_inputs_give_no_warning(name: str) -> None:
-    """At its own input no network of the zoo drops a position that it sees."""
+    """At its own input no network of the zoo drops a position that it sees, but for those known to do so."""
     result = invoke("shapes", name)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.exit_code == 0
+    if name in UNEVEN:
+        assert UNEVEN[name] in result.stderr
+    else:
+        assert result.stderr == ""
 
 
 def test_options_change_the_network() -> None:
