@@ -44,8 +44,8 @@ SMALL: dict[str, int | tuple[int, ...]] = {
     "bn_inception": 64, "c3d": (4, 32, 32), "darknet19": 64, "darknet53": 64, "deeplab_v2": 65,
     "deeplab_v2_resnet101": 33, "densenet100_k12_bc_cifar": 32, "inception_resnet_v1": 96, "inception_v4": 96,
     "lenet1": 28, "lenet4": 32, "m5": (4000,), "nasnet_a_mobile": 64, "nin_cifar10": 32,
-    "preact_resnet164": 32, "resnet20_cifar": 32, "se_resnet50": 64, "segnet": (45, 60), "shufflenet_v1_g3": 64, "tiny_yolo_v2": 64,
-    "unet": 188, "vgg16_c": 32, "wide_resnet16_8": 16, "xception": 96, "zfnet": 64,
+    "preact_resnet164": 32, "resnet20_cifar": 32, "se_resnet50": 64, "segnet": (45, 60), "shufflenet_v1_g3": 64,
+    "tiny_yolo_v2": 64, "unet": 188, "vgg16_c": 32, "wide_resnet16_8": 16, "xception": 96, "zfnet": 64,
 }  # fmt: skip
 
 
