@@ -220,6 +220,8 @@ def test_channels(text: str) -> None:
         if op.kind in ("flatten", "reshape"):
             assert op.reads(1, *inputs)[which] == (1 << shape.channels) - 1  # its channels are others
             continue
+        if op.kind == "max_unpool" and which == 1:
+            continue  # of this input only the places of the maxima are read, and those are no NaN
         for o in range(outputs):
             reads = op.reads(1 << o, *inputs)[which]
             assert [bool(reads >> c & 1) for c in chosen] == hit[:, o].tolist(), o
@@ -322,6 +324,7 @@ DEFINITIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "4x3x3 >> tanh": lambda x: 1 - 2 / ((2 * x).exp() + 1),
     "4x3x3 >> softplus": lambda x: (1 + x.exp()).log(),
     "4x3x3 >> softsign": lambda x: x / (1 + x.abs()),
+    "4x3x3 >> scale(-3)": lambda x: -(x + x + x),
     "4x3x3 >> softmax": lambda x: x.exp() / x.exp().sum(1, keepdim=True),
     "4x3x3 >> log_softmax": lambda x: x - x.exp().sum(1, keepdim=True).log(),
     "4x3x3 >> glu": lambda x: x[:, :2] / (1 + (-x[:, 2:]).exp()),
@@ -348,6 +351,9 @@ DEFINITIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "4x4x6 >> global_avg_pool": lambda x: x.mean((2, 3), keepdim=True),
     "4x3x3 >> upsample(2)": lambda x: x.repeat_interleave(2, 2).repeat_interleave(2, 3),
     "4x3x3 >> pad(((1, 0), (0, 2)), value=7)": lambda x: framed(x, 7),
+    "4x3x3 >> pad(channels=(1, 2), value=7)": lambda x: torch.stack(
+        [c if c is not None else torch.full_like(x[:, 0], 7) for c in (None, *x.unbind(1), None, None)], 1
+    ),
     "4x3x3 >> crop(2)": lambda x: x[:, :, :2, :2],
     '4x3x3 >> slice(1, axis="width")': lambda x: x[:, :, :, 1:],
     "6x3x3 >> channel_shuffle(2)": lambda x: x[:, [0, 3, 1, 4, 2, 5]],
@@ -375,6 +381,19 @@ def test_definition(text: str) -> None:
     module = in_torch(text)
     y = deepcopy(module).double()(x) if isinstance(module, nn.Module) else module(x)
     torch.testing.assert_close(y, DEFINITIONS[text](x))
+
+
+def test_max_unpool_puts_each_value_where_its_window_was_largest() -> None:
+    """Badrinarayanan et al. 2017, figure 3, by hand: the last windows are cut off at the border."""
+    pooled = torch.tensor([[1, 9, 2], [3, 4, 8], [7, 5, 6]]).view(1, 1, 3, 3).double()
+    x = torch.tensor([[10, 20], [30, 40]]).view(1, 1, 2, 2).double()
+    steps = '"max_pool(2, ceil_mode=true)", identity'
+    network = archlens.loads(f"input: 1x3x3\nlayers:\n  - max_unpool: [{steps}]\n")
+    where = torch.tensor([[0, 9, 0], [0, 0, 8], [7, 0, 6]]).view(1, 1, 3, 3).double()
+    torch.testing.assert_close(archlens.build(network).double()(pooled), where)
+    (layer,) = [layer for layer in network if layer.op.kind == "max_unpool"]
+    expected = torch.tensor([[0, 10, 0], [0, 0, 20], [30, 0, 40]]).view(1, 1, 3, 3).double()
+    torch.testing.assert_close(runnable(layer.facts.torch)(x, pooled), expected)
 
 
 def test_every_activation_has_its_definition() -> None:

@@ -32,6 +32,26 @@ def test_auxiliary_heads_are_torchvisions(torchvision: Any) -> None:
     check(build(torchvision, "googlenet", init_weights=False), archlens.load("googlenet_aux"))
 
 
+def test_densenet264_is_what_torchvisions_class_builds(torchvision: Any) -> None:
+    import torch
+
+    with torch.device("meta"):
+        model = torchvision.models.DenseNet(32, (6, 12, 64, 48), 64)
+    check(model, archlens.load("densenet264"))
+
+
+@pytest.mark.parametrize("depth", [50, 101, 152])
+def test_resnet_v1_has_the_weights_of_v1_5(torchvision: Any, depth: int) -> None:
+    """Only strides differ: weights of the one fit the other."""
+    check(build(torchvision, f"resnet{depth}"), archlens.load(f"resnet{depth}_v1"))
+
+
+def test_lrn_adds_no_weights(torchvision: Any) -> None:
+    """One step more stands after the first convolution, so that only the numbers in the names move."""
+    ours = [tuple(shape) for layer in archlens.load("vgg11_lrn") for shape in layer.facts.weights.values()]
+    assert ours == [tuple(value.shape) for value in build(torchvision, "vgg11").parameters()]
+
+
 def check(model: Any, network: archlens.Network) -> None:
     parameters: dict[str, tuple[int, ...]] = {}
     buffers: dict[str, tuple[int, ...]] = {}

@@ -33,6 +33,7 @@ def runnable(call: Call) -> Any:
     functions: dict[str, Callable[..., Tensor]] = {
         "torch.cat": lambda *xs: torch.cat(xs, *call.args, **call.kwargs),
         "torch.reshape": lambda x: torch.reshape(x, *call.args, **call.kwargs),
+        "torch.mul": lambda x: torch.mul(x, *call.args, **call.kwargs),
         "operator.add": lambda *xs: reduce(operator.add, xs),
         "operator.mul": lambda *xs: reduce(operator.mul, xs),
     }
@@ -203,6 +204,24 @@ def part(axis: int, start: int, stop: int, step: int) -> Callable[[Tensor], Tens
     return lambda x: x[(slice(None),) * axis + (slice(start, stop, step),)]
 
 
+def framed(sides: Sides, value: float) -> Callable[[Tensor], Tensor]:
+    """A map with a constant around it, channels included."""
+    return lambda x: F.pad(x, flat(sides), value=value)
+
+
+def unpool(kernel: tuple[int, ...]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Torch's own unpooling, by the indices of its own pooling."""
+
+    def forward(x: Tensor, pooled: Tensor) -> Tensor:
+        axes = len(kernel)
+        pool, back = getattr(F, f"max_pool{axes}d"), getattr(F, f"max_unpool{axes}d")
+        _, indices = pool(pooled, kernel, ceil_mode=True, return_indices=True)
+        restored: Tensor = back(x, indices, kernel, output_size=pooled.shape[2:])
+        return restored
+
+    return forward
+
+
 #: What ``archlens.*`` stands for; those whose name ends in their number of axes take it first.
 OWN: dict[str, Callable[..., Any]] = {
     "PaddedConv": conv,
@@ -219,4 +238,6 @@ OWN: dict[str, Callable[..., Any]] = {
     "RBF": RBF,
     "crop": crop,
     "take": part,
+    "pad_sides": framed,
+    "max_unpool": unpool,
 }

@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 
 def pad_sides(x: Tensor, sides: Any, value: float = 0.0) -> Tensor:
-    """Pad each side of each spatial axis by an amount of its own; a negative amount cuts."""
+    """Pad each side of the last axes, one pair for each, by an amount of its own; a negative one cuts."""
     return F.pad(x, [side for pair in reversed(sides) for side in pair], value=value)
 
 
@@ -206,3 +206,11 @@ def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
 def take(x: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor:
     """Every ``step``-th position of an axis, which is counted with the batch."""
     return x[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+def max_unpool(x: Tensor, pooled: Tensor, kernel: Any) -> Tensor:
+    """Each value of ``x`` at the place where the largest of its window stood in the map that was pooled."""
+    pool: Any = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.dim() - 3]
+    _, places = pool(pooled.detach(), kernel, ceil_mode=True, return_indices=True)
+    flat = pooled.new_zeros(pooled.shape).flatten(2)
+    return flat.scatter(2, places.flatten(2), x.flatten(2)).view(pooled.shape)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
-from .footprint import INPUT, OUTPUT, Extra, Footprint
+from .footprint import INPUT, NOTHING, OUTPUT, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op, Tensors
 
 
@@ -186,6 +186,18 @@ class Softsign(_Activation, kind="softsign"):
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         divisor = (Extra(facts.shape.numel),)
         return INPUT._replace(saved=divisor, beside=divisor, in_place=True)
+
+
+class Scale(_Activation, kind="scale"):
+    """Each value times a fixed ``factor``, which is not learned; Inception-ResNet scales its residuals so."""
+
+    factor: Number
+
+    holds = NOTHING._replace(in_place=True)
+    examples = ("896x17x17 >> scale(0.1)", "84 >> scale(-2)")
+
+    def _torch(self, x: Shape) -> Call:
+        return Call("torch.mul", (self.factor,))
 
 
 class _Softmax(_Activation):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
-from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Size, choice
+from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
 from .footprint import INPUT, NOTHING, Footprint
 from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
 from .windows import per_axis, require_spatial, sides_of
@@ -81,21 +81,24 @@ class Reshape(Op, kind="reshape", family="reshape"):
 class Pad(Op, kind="pad", family="reshape"):
     """Positions added around a map: zeros, a constant, its reflection or its border repeated.
 
-    ``padding`` is a number, one per axis, or a ``(before, after)`` pair per axis.
+    ``padding`` is a number, one per axis, or a ``(before, after)`` pair per axis. ``channels`` adds whole
+    channels of the constant, as the shortcuts without parameters of the first ResNet do (option A).
     Output size: ``n + p1 + p2``.
     """
 
-    padding: Padding
+    padding: Padding = 0
     mode: Annotated[str, choice("constant", "reflect", "replicate")] = "constant"
     value: Number = 0.0
+    channels: Sides = 0
 
-    channelwise = True
     examples = (
         "3x28x28 >> pad(2)",
         "3x28x28 >> pad(((0, 1), (2, 3)))",
         '3x8x9 >> pad((1, 2), mode="reflect")',
         '3x10 >> pad(3, mode="replicate")',
         "2x4x4x4 >> pad(1, value=-1.5)",
+        "16x8x8 >> pad(channels=(0, 16))",
+        "4x7 >> pad(1, channels=2)",
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -113,7 +116,18 @@ class Pad(Op, kind="pad", family="reshape"):
                     help=f"at most {n - 1}",
                     size=True,
                 )
-        shape = Shape((x.channels, *(n + sum(pair) for n, pair in zip(x.spatial, sides, strict=True))))
+        before, after = self.channels if isinstance(self.channels, tuple) else (self.channels,) * 2
+        if (before or after) and self.mode != "constant":
+            raise Misfit(
+                f'mode="{self.mode}" repeats what lies beside it, and channels have no neighbours',
+                help=f'pad the positions first: pad(..., mode="{self.mode}") >> pad(channels=...)',
+            )
+        shape = Shape(
+            (x.channels + before + after, *(n + sum(p) for n, p in zip(x.spatial, sides, strict=True)))
+        )
+        if before or after:
+            torch = Call("archlens.pad_sides", (((before, after), *sides), float(self.value)))
+            return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
         # torch counts from the last axis: left, right, top, bottom, …
         flat = tuple(side for pair in reversed(sides) for side in pair)
         name = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication"}[self.mode]
@@ -121,12 +135,21 @@ class Pad(Op, kind="pad", family="reshape"):
         torch = Call(f"nn.{name}Pad{len(sides)}d", (flat, *further))
         return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
 
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        before = self.channels[0] if isinstance(self.channels, tuple) else self.channels
+        return (channels >> before & all_channels(inputs[0].channels),)
+
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """Zeros and constants keep nothing; torch keeps the input of the other two."""
         return NOTHING if self.mode == "constant" else INPUT
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
-        return _sums(facts, inputs[0], lambda w, n: f"{n} + {w.before} + {w.after} = {w.output(n)}")
+        sums = _sums(facts, inputs[0], lambda w, n: f"{n} + {w.before} + {w.after} = {w.output(n)}")
+        if facts.shape.channels == inputs[0].channels:
+            return sums
+        before, after = self.channels if isinstance(self.channels, tuple) else (self.channels,) * 2
+        channels = f"channels: {inputs[0].channels} + {before} + {after} = {facts.shape.channels}"
+        return channels if self.padding == 0 else f"{channels}; {sums}"
 
 
 class Crop(Op, kind="crop", family="reshape"):
