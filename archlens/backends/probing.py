@@ -31,7 +31,10 @@ from .torch_module import find, is_module
 At = Callable[[Mapping[str, Shape]], Network]
 
 #: The longest axis that is tried, and the most rows that a NaN is planted in.
-_LONGEST, _ROWS = 3072, 64
+_LONGEST, _ROWS = 8192, 64
+
+#: The most channels of a tensor in the twin.
+_CHANNELS = 8
 
 
 def probe(network: Network, at: At | None = None) -> Iterator[Check]:
@@ -150,8 +153,8 @@ def _lengthened(network: Network, fields: ReceptiveFields, axis: int, at: At | N
     needed = min(2 * max(ends, default=0) + 3 * stride, _LONGEST)
     # a whole number of strides more than its own size, so that "same" pads alike
     length = own[axis] + max(-(-(needed - own[axis]) // stride), 0) * stride
-    for short in (48, 96, 160, 0):
-        other = [min(n, n % stride + short // stride * stride) if short else n for n in own]
+    for short in (8, 16, 32, 64, 128, 0):
+        other = [min(n, n % stride + -(-short // stride) * stride) if short else n for n in own]
         other[axis] = length
         if min(other) < 1:
             continue
@@ -254,12 +257,16 @@ class _Twin:
             return thinned
         args, kwargs = layer.facts.torch.args, layer.facts.torch.kwargs
         if target is torch.cat:
-            return lambda *xs: torch.cat(xs, *args, **kwargs)
+            return lambda *xs: self._thinned(torch.cat(xs, *args, **kwargs))
         if target is modules.take and not self.whole and args[0] == 1:
             return lambda x: x
         if target in (operator.add, operator.mul):
             return lambda *xs: _reduced(target, xs)
-        return lambda x: target(x, *args, **kwargs)
+        return lambda *xs: target(*xs, *args, **kwargs)
+
+    def _thinned(self, x: Tensor) -> Tensor:
+        """Many concatenated channels as one, which is NaN where one of them is."""
+        return x if self.whole or x.shape[1] <= _CHANNELS else x.sum(1, keepdim=True)
 
 
 def _drops_channels(layer: Layer) -> bool:
