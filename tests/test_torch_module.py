@@ -14,29 +14,53 @@ import archlens
 from archlens.backends import require_torch
 from archlens.backends.modules import PaddedConv2d
 
-#: Networks that torchvision has too, each with a small input that it accepts.
+from .test_torchvision import build as torchvisions
+
+#: Of each family that torchvision has too the smallest, and one more where its members differ by more than
+#: numbers, with a small input; that the keys and shapes of all agree is tested beside them.
 SIZES = {
-    "alexnet": 64, "googlenet": 64, "resnet18": 64, "resnet34": 64, "resnet50": 64, "resnet101": 64,
-    "resnet152": 64, "vgg11": 32, "vgg11_bn": 32, "vgg13": 32, "vgg13_bn": 32, "vgg16": 32, "vgg16_bn": 32,
-    "vgg19": 32, "vgg19_bn": 32,
+    "alexnet": 64, "googlenet": 64, "resnet18": 64, "resnet50": 64, "resnext50_32x4d": 64, "vgg11": 32,
+    "vgg11_bn": 32, "wide_resnet50_2": 32,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_same_weights_same_logits(torchvision: Any, name: str) -> None:
-    """The strongest check there is: torchvision's state dict loads strictly, and the outputs are equal."""
-    torch.manual_seed(0)
-    extra = (
-        {"aux_logits": False, "init_weights": False, "transform_input": False} if name == "googlenet" else {}
-    )
-    theirs = torchvision.models.get_model(name, **extra).eval()
-    ours = archlens.build(archlens.load(name), device="meta").eval()
+    """The strongest check there is: torchvision's state dict loads strictly, and the outputs are equal.
+
+    In double precision nothing but the order of sums tells them apart.
+    """
+    theirs = torchvisions(torchvision, name).double().to_empty(device="cpu").eval()
+    fill(theirs)
+    size = SIZES[name]
+    ours = archlens.build(archlens.load(name, input=(3, size, size)), device="meta").eval()
     ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
-    x = torch.rand(2, 3, SIZES[name], SIZES[name])
+    x = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with torch.no_grad():
-        expected, found = theirs(x), ours(x)
-    assert expected.abs().max() > 0
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+        expected, found = outputs(theirs(x)), outputs(ours(x))
+    assert found.keys() == expected.keys()
+    for head, value in expected.items():
+        scale = float(value.std())
+        assert (value[0] - value[1]).abs().max() > 1e-6 * scale > 0  # what goes in comes through
+        torch.testing.assert_close(found[head], value, rtol=0, atol=1e-9 * scale)
+
+
+def outputs(value: Any) -> dict[str, torch.Tensor]:
+    return value if isinstance(value, dict) else {"out": value}
+
+
+def fill(model: torch.nn.Module) -> None:
+    """Random weights that keep values of order one, and statistics and shifts that are not trivial."""
+    generator = torch.Generator().manual_seed(0)
+    for key, value in model.state_dict().items():
+        if value.dtype is torch.long:
+            value.zero_()
+        elif value.dim() > 1:
+            value.normal_(0, (2 / value[0].numel()) ** 0.5, generator=generator)
+        elif key.endswith(("weight", "var")):
+            value.uniform_(0.5, 1.5, generator=generator)
+        else:
+            value.normal_(0, 0.1, generator=generator)
 
 
 def test_heads_for_training_are_torchvisions(torchvision: Any) -> None:
@@ -58,6 +82,20 @@ def test_heads_for_training_are_torchvisions(torchvision: Any) -> None:
     assert "aux1" not in ours.code
     ours.train()
     assert set(ours(x)) == {"out", "aux1", "aux2"}
+
+
+@pytest.mark.parametrize("p", [0, 0.3, 1])
+def test_stochastic_depth_is_torchvisions(torchvision: Any, p: float) -> None:
+    """In training the same samples are left out, and the others scaled alike."""
+    network = archlens.loads(f"input: 4x3x3\nlayers:\n  - drop: stochastic_depth({p})\n")
+    ours, theirs = archlens.build(network), torchvision.ops.StochasticDepth(p, "row")
+    x = torch.rand(16, 4, 3, 3)
+    torch.manual_seed(0)
+    expected = theirs(x)
+    torch.manual_seed(0)
+    torch.testing.assert_close(ours(x), expected)
+    assert len({float(kept) > 0 for kept in expected.amax((1, 2, 3))}) == (2 if p == 0.3 else 1)
+    assert ours.eval()(x) is x
 
 
 SMALL = """

