@@ -126,6 +126,21 @@ def test_mobilenet_v1_tables(alpha: float, resolution: int, madds: int, params: 
     assert by_param.params / 1e6 == pytest.approx(params, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("name", "widths", "params", "gmacs"),
+    [
+        # pycls, MODEL_ZOO.md, with the widths of Radosavovic et al. 2020, where torchvision has others
+        ("regnet_x_400mf", [32, 64, 160, 384], 5.2, 0.4),
+        ("regnet_y_800mf", [64, 128, 320, 768], 6.3, 0.8),
+        ("regnet_y_8gf", [168, 448, 896, 2016], 39.2, 8.0),
+    ],
+)
+def test_regnet_with_the_papers_widths(name: str, widths: list[int], params: float, gmacs: float) -> None:
+    network = archlens.load(name, widths=widths)
+    assert round(network.params / 1e6, 1) == params
+    assert round(network.macs / 1e9, 1) == gmacs
+
+
 def test_lenet5_1998_layer_by_layer() -> None:
     """Parameters and connections of LeCun et al. 1998, section II-B; its connections include the biases."""
     network = archlens.load("lenet5_1998")

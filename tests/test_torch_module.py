@@ -19,10 +19,11 @@ from .test_torchvision import build as torchvisions
 #: Of each family that torchvision has too the smallest, and one more where its members differ by more than
 #: numbers, with a small input; that the keys and shapes of all agree is tested beside them.
 SIZES = {
-    "alexnet": 64, "densenet121": 64, "googlenet": 64, "mnasnet0_5": 64, "mobilenet_v2": 64,
-    "mobilenet_v3_large": 64, "mobilenet_v3_small": 64, "resnet18": 64, "resnet50": 64, "resnext50_32x4d": 64,
-    "shufflenet_v2_x0_5": 64, "squeezenet1_0": 64, "squeezenet1_1": 64, "vgg11": 32, "vgg11_bn": 32,
-    "wide_resnet50_2": 32,
+    "alexnet": 64, "densenet121": 64, "efficientnet_b0": 32, "efficientnet_b5": 32,
+    "efficientnet_v2_s": 32, "googlenet": 64, "inception_v3_no_aux": 75, "mnasnet0_5": 64,
+    "mobilenet_v2": 64, "mobilenet_v3_large": 64, "mobilenet_v3_small": 64, "regnet_x_400mf": 64,
+    "regnet_y_400mf": 64, "resnet18": 64, "resnet50": 64, "resnext50_32x4d": 64, "shufflenet_v2_x0_5": 64,
+    "squeezenet1_0": 64, "squeezenet1_1": 64, "vgg11": 32, "vgg11_bn": 32, "wide_resnet50_2": 32,
 }  # fmt: skip
 
 
@@ -62,25 +63,37 @@ def fill(model: torch.nn.Module) -> None:
             value.normal_(0, 0.1, generator=generator)
 
 
-def test_heads_for_training_are_torchvisions(torchvision: Any) -> None:
-    """With the heads the state dict loads strictly; all three outputs agree, in training mode alone."""
-    torch.manual_seed(0)
-    theirs = torchvision.models.googlenet(init_weights=False, transform_input=False)
-    ours = archlens.build(archlens.load("googlenet_aux"))
-    ours.load_state_dict(theirs.state_dict(), strict=True)
+@pytest.mark.parametrize(
+    ("name", "size", "heads"),
+    [
+        ("googlenet_aux", 64, {"out": "logits", "aux1": "aux_logits1", "aux2": "aux_logits2"}),
+        ("inception_v3", 299, {"out": "logits", "AuxLogits": "aux_logits"}),
+    ],
+)
+def test_heads_for_training_are_torchvisions(
+    torchvision: Any, name: str, size: int, heads: dict[str, str]
+) -> None:
+    """With the heads the state dict loads strictly; all outputs agree, those of heads in training alone."""
+    theirs = torchvisions(torchvision, name).to_empty(device="cpu")
+    fill(theirs)
+    ours = archlens.build(archlens.load(name, input=(3, size, size)), device="meta")
+    ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
     for module in (*theirs.modules(), *ours.modules()):
         if isinstance(module, torch.nn.Dropout | torch.nn.BatchNorm2d):
             module.eval()
-    x = torch.rand(2, 3, 64, 64)
-    expected, found = theirs(x), ours(x)
-    torch.testing.assert_close(found["out"], expected.logits, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found["aux1"], expected.aux_logits1, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found["aux2"], expected.aux_logits2, rtol=1e-5, atol=1e-6)
+    x = torch.rand(1, 3, size, size)
+    with torch.no_grad():
+        expected, found = theirs(x), ours(x)
+    assert set(found) == set(heads)
+    for head, value in found.items():
+        torch.testing.assert_close(value, getattr(expected, heads[head]), rtol=1e-5, atol=1e-5)
+    further = next(head for head in heads if head != "out")
     ours.eval()
-    assert isinstance(ours(x), torch.Tensor)
-    assert "aux1" not in ours.code
+    with torch.no_grad():
+        assert isinstance(ours(x), torch.Tensor)
+    assert further not in ours.code
     ours.train()
-    assert set(ours(x)) == {"out", "aux1", "aux2"}
+    assert further in ours.code
 
 
 @pytest.mark.parametrize("p", [0, 0.3, 1])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -21,6 +23,7 @@ ROWS = {
 #: Further networks of the zoo that torchvision builds, with its name for them and how they are asked for.
 FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "googlenet_aux": ("googlenet", {}),
+    "inception_v3_no_aux": ("inception_v3", {"aux_logits": False}),
 }
 
 NAMES = [*ROWS, *FURTHER]
@@ -30,6 +33,13 @@ def build(torchvision: Any, name: str) -> Any:
     """Torchvision's network, without memory for its weights; the auxiliary heads are those of the spec."""
     import torch
 
+    regnet = sys.modules["torchvision.models.regnet"]  # of that name there is a function too
+    worked_out = regnet.BlockParams.from_init_params
+
+    def widths(**parameters: Any) -> Any:
+        with torch.device("cpu"):  # they are worked out with tensors, and the meta device has no values
+            return worked_out(**parameters)
+
     name, options = FURTHER.get(name, (name, {"aux_logits": False} if name == "googlenet" else {}))
     if name in ("googlenet", "inception_v3"):
         options = {**options, "init_weights": False}
@@ -37,7 +47,7 @@ def build(torchvision: Any, name: str) -> Any:
         options = {"weights_backbone": None}
         if not name.startswith("lraspp"):
             options["aux_loss"] = True  # as the networks that torchvision has weights of
-    with torch.device("meta"):
+    with torch.device("meta"), patch.object(regnet.BlockParams, "from_init_params", staticmethod(widths)):
         return torchvision.models.get_model(name, **options)
 
 
@@ -92,3 +102,9 @@ def test_layer_shapes_and_macs_are_torchvisions(torchvision: Any, name: str) -> 
     named = [layer.name for layer in network if layer.facts.weights and not layer.training]
     assert set(named) <= set(compared)
     assert network.macs == counter.get_total_flops() / 2
+    modules = dict(model.named_modules())
+    for layer in network:
+        for attribute in {"p", "eps", "momentum"} & layer.op.attributes().keys():
+            if layer.name in modules:
+                theirs = getattr(modules[layer.name], attribute)
+                assert layer.op.attributes()[attribute] == pytest.approx(theirs), (layer.name, attribute)
