@@ -19,8 +19,9 @@ from .test_torchvision import build as torchvisions
 #: Of each family that torchvision has too the smallest, and one more where its members differ by more than
 #: numbers, with a small input; that the keys and shapes of all agree is tested beside them.
 SIZES = {
-    "alexnet": 64, "densenet121": 64, "efficientnet_b0": 32, "efficientnet_b5": 32,
-    "efficientnet_v2_s": 32, "googlenet": 64, "inception_v3_no_aux": 75, "mnasnet0_5": 64,
+    "alexnet": 64, "deeplabv3_mobilenet_v3_large": 65, "deeplabv3_resnet50": 33, "densenet121": 64,
+    "efficientnet_b0": 32, "efficientnet_b5": 32, "efficientnet_v2_s": 32, "fcn_resnet50": 33,
+    "googlenet": 64, "inception_v3_no_aux": 75, "lraspp_mobilenet_v3_large": 65, "mnasnet0_5": 64,
     "mobilenet_v2": 64, "mobilenet_v3_large": 64, "mobilenet_v3_small": 64, "regnet_x_400mf": 64,
     "regnet_y_400mf": 64, "resnet18": 64, "resnet50": 64, "resnext50_32x4d": 64, "shufflenet_v2_x0_5": 64,
     "squeezenet1_0": 64, "squeezenet1_1": 64, "vgg11": 32, "vgg11_bn": 32, "wide_resnet50_2": 32,
