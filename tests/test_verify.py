@@ -37,10 +37,15 @@ def test_every_network_on_the_meta_device(name: str) -> None:
     }
 
 
-#: One network of each family, at an input that is quick: fvcore traces a real forward pass.
+#: One network of each family that has blocks of its own, at an input that is quick: fvcore traces a real
+#: forward pass.
 SMALL = {
-    "alexnet": 64, "alexnet_2012": 67, "googlenet_aux": 64, "googlenet_2014": 224, "lenet5": 32,
-    "lenet5_1998": 32, "mobilenet_v1_0.25": 64, "resnet18": 64, "resnet50": 64, "vgg11_bn": 32,
+    "alexnet": 64, "alexnet_2012": 67, "deeplabv3_mobilenet_v3_large": 65, "densenet121": 32,
+    "efficientnet_b0": 32, "googlenet_2014": 224, "googlenet_aux": 64, "inception_v3_no_aux": 75,
+    "lenet5": 32, "lenet5_1998": 32, "lraspp_mobilenet_v3_large": 65, "mnasnet0_5": 32,
+    "mobilenet_v1_0.25": 64, "mobilenet_v2": 32, "mobilenet_v3_small": 32, "regnet_y_400mf": 32,
+    "resnet18": 64, "resnet50": 64, "resnext50_32x4d": 32, "shufflenet_v2_x0_5": 32, "squeezenet1_1": 32,
+    "vgg11_bn": 32,
 }  # fmt: skip
 
 
