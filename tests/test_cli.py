@@ -217,9 +217,9 @@ def test_list() -> None:
         ("lenet5", 1998),
         ("lenet5_1998", 1998),
     ]
-    missing = run("list", "resnext")
+    missing = run("list", "resnets")
     assert missing.returncode == 2
-    assert "no network matches resnext" in missing.stderr
+    assert "no network matches resnets" in missing.stderr
 
 
 def test_show_is_the_file() -> None:
