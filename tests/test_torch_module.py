@@ -31,7 +31,7 @@ SIZES = {
 @pytest.mark.parametrize("name", SIZES)
 def test_same_weights_same_logits(torchvision: Any, name: str) -> None:
     """The strongest check there is: torchvision's state dict loads strictly, and the outputs are equal."""
-    theirs = torchvisions(torchvision, name).to_empty(device="cpu").eval()
+    theirs = torchvisions(torchvision, name, device="cpu").eval()
     fill(theirs)
     size = SIZES[name]
     ours = archlens.build(archlens.load(name, input=(3, size, size)), device="meta").eval()
@@ -53,15 +53,14 @@ def outputs(value: Any) -> dict[str, torch.Tensor]:
 def fill(model: torch.nn.Module) -> None:
     """Random weights that keep values of order one, and statistics and shifts that are not trivial."""
     generator = torch.Generator().manual_seed(0)
-    for key, value in model.state_dict().items():
-        if value.dtype is torch.long:
-            value.zero_()
-        elif value.dim() > 1:
-            value.normal_(0, (2 / value[0].numel()) ** 0.5, generator=generator)
-        elif key.endswith(("weight", "var")):
-            value.uniform_(0.5, 1.5, generator=generator)
-        else:
-            value.normal_(0, 0.1, generator=generator)
+    with torch.no_grad():
+        for name, value in (*model.named_parameters(), *model.named_buffers()):
+            if value.dim() > 1 and isinstance(value, torch.nn.Parameter):
+                value.normal_(0, (2 / value[0].numel()) ** 0.5, generator=generator)
+            elif name.endswith(("weight", "running_var")):
+                value.uniform_(0.5, 1.5, generator=generator)
+            elif name.endswith(("bias", "running_mean")):
+                value.normal_(0, 0.1, generator=generator)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_heads_for_training_are_torchvisions(
     torchvision: Any, name: str, size: int, heads: dict[str, str]
 ) -> None:
     """With the heads the state dict loads strictly; all outputs agree, those of heads in training alone."""
-    theirs = torchvisions(torchvision, name).to_empty(device="cpu")
+    theirs = torchvisions(torchvision, name, device="cpu")
     fill(theirs)
     ours = archlens.build(archlens.load(name, input=(3, size, size)), device="meta")
     ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)

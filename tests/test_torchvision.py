@@ -29,8 +29,8 @@ FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
 NAMES = [*ROWS, *FURTHER]
 
 
-def build(torchvision: Any, name: str) -> Any:
-    """Torchvision's network, without memory for its weights; the auxiliary heads are those of the spec."""
+def build(torchvision: Any, name: str, *, device: str = "meta") -> Any:
+    """Torchvision's network, with the auxiliary heads that the spec has."""
     import torch
 
     regnet = sys.modules["torchvision.models.regnet"]  # of that name there is a function too
@@ -43,11 +43,11 @@ def build(torchvision: Any, name: str) -> Any:
     name, options = FURTHER.get(name, (name, {"aux_logits": False} if name == "googlenet" else {}))
     if name in ("googlenet", "inception_v3"):
         options = {**options, "init_weights": False}
-    if ROWS[name]["task"] == "segmentation":
+    if "_VOC_" in ROWS[name]["weights"]:
         options = {"weights_backbone": None}
         if not name.startswith("lraspp"):
             options["aux_loss"] = True  # as the networks that torchvision has weights of
-    with torch.device("meta"), patch.object(regnet.BlockParams, "from_init_params", staticmethod(widths)):
+    with torch.device(device), patch.object(regnet.BlockParams, "from_init_params", staticmethod(widths)):
         return torchvision.models.get_model(name, **options)
 
 
@@ -63,7 +63,10 @@ def test_nothing_that_torchvision_has_is_left_out(torchvision: Any) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_state_dict_is_torchvisions(torchvision: Any, name: str) -> None:
     """The same keys with the same shapes, weights and buffers alike."""
-    model, network = build(torchvision, name), archlens.load(name)
+    check(build(torchvision, name), archlens.load(name))
+
+
+def check(model: Any, network: archlens.Network) -> None:
     parameters: dict[str, tuple[int, ...]] = {}
     buffers: dict[str, tuple[int, ...]] = {}
     for layer in network:

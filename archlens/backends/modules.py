@@ -197,7 +197,7 @@ class RBF(nn.Module):
 
 
 class StochasticDepth(nn.Module):
-    """Sets the whole tensor of a sample to zero with a probability while training; scales what is kept."""
+    """Sets the whole tensor of a sample to zero at random while training, and scales what is kept."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
