@@ -127,6 +127,8 @@ UNEVEN = {
     "alexnet_keras": "(224 - 11)/4 + 1 = 54.25 is not whole",
     "nin_imagenet": "(224 - 11)/4 + 1 = 54.25 is not whole",
     "nasnet_a_mobile": "(224 - 3)/2 + 1 = 111.5 is not whole",
+    "squeezenet1_0": "(224 - 7)/2 + 1 = 109.5 is not whole",
+    "squeezenet1_1": "(224 - 3)/2 + 1 = 111.5 is not whole",
 }
 
 
@@ -225,9 +227,9 @@ def test_list() -> None:
         ("lenet5_1998", 1998),
         ("lenet5_keras", 1998),
     ]
-    missing = run("list", "resnext")
+    missing = run("list", "resnets")
     assert missing.returncode == 2
-    assert "no network matches resnext" in missing.stderr
+    assert "no network matches resnets" in missing.stderr
 
 
 def test_show_is_the_file() -> None:

@@ -127,6 +127,42 @@ def test_mobilenet_v1_tables(alpha: float, resolution: int, madds: int, params: 
     assert by_param.params / 1e6 == pytest.approx(params, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("alpha", "millions", "madds"),
+    [
+        # TensorFlow slim, nets/mobilenet/README.md: mult-adds in millions at 224, 192, 160, 128 and 96
+        (1.4, 6.06, [582]),
+        (1.3, 5.34, [509]),
+        (1.0, 3.47, [300, 221, 154, 99, 56]),
+        (0.75, 2.61, [209, 153, 107, 69, 39]),
+        (0.5, 1.95, [97, 71, 50, 32, 18]),
+        (0.35, 1.66, [59, 43, 30, 20, 11]),
+    ],
+)
+def test_mobilenet_v2_tables(alpha: float, millions: float, madds: list[int]) -> None:
+    """The table rounds down, and counts no parameters of batch normalization."""
+    for resolution, expected in zip((224, 192, 160, 128, 96), madds, strict=False):
+        network = archlens.load("mobilenet_v2", alpha=alpha, resolution=resolution)
+        assert int(network.macs / 1e6) == expected
+        weights = sum(layer.params for layer in network if layer.op.kind != "batch_norm")
+        assert weights / 1e6 == pytest.approx(millions, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "widths", "params", "gmacs"),
+    [
+        # pycls, MODEL_ZOO.md, with the widths of Radosavovic et al. 2020, where torchvision has others
+        ("regnet_x_400mf", [32, 64, 160, 384], 5.2, 0.4),
+        ("regnet_y_800mf", [64, 128, 320, 768], 6.3, 0.8),
+        ("regnet_y_8gf", [168, 448, 896, 2016], 39.2, 8.0),
+    ],
+)
+def test_regnet_with_the_papers_widths(name: str, widths: list[int], params: float, gmacs: float) -> None:
+    network = archlens.load(name, widths=widths)
+    assert round(network.params / 1e6, 1) == params
+    assert round(network.macs / 1e9, 1) == gmacs
+
+
 def test_lenet5_1998_layer_by_layer() -> None:
     """Parameters and connections of LeCun et al. 1998, section II-B; its connections include the biases."""
     network = archlens.load("lenet5_1998")

@@ -14,50 +14,100 @@ import archlens
 from archlens.backends import require_torch
 from archlens.backends.modules import PaddedConv2d
 
-#: Networks that torchvision has too, each with a small input that it accepts.
+from .test_torchvision import build as torchvisions
+
+#: Of each family that torchvision has too the smallest, and one more where its members differ by more than
+#: numbers, with a small input; that the keys and shapes of all agree is tested beside them.
 SIZES = {
-    "alexnet": 64, "googlenet": 64, "resnet18": 64, "resnet34": 64, "resnet50": 64, "resnet101": 64,
-    "resnet152": 64, "vgg11": 32, "vgg11_bn": 32, "vgg13": 32, "vgg13_bn": 32, "vgg16": 32, "vgg16_bn": 32,
-    "vgg19": 32, "vgg19_bn": 32,
+    "alexnet": 64, "deeplabv3_mobilenet_v3_large": 65, "deeplabv3_resnet50": 33, "densenet121": 64,
+    "efficientnet_b0": 32, "efficientnet_b5": 32, "efficientnet_v2_s": 32, "fcn_resnet50": 33,
+    "googlenet": 64, "inception_v3_no_aux": 75, "lraspp_mobilenet_v3_large": 65, "mnasnet0_5": 64,
+    "mobilenet_v2": 64, "mobilenet_v3_large": 64, "mobilenet_v3_small": 64, "regnet_x_400mf": 64,
+    "regnet_y_400mf": 64, "resnet18": 64, "resnet50": 64, "resnext50_32x4d": 64, "shufflenet_v2_x0_5": 64,
+    "squeezenet1_0": 64, "squeezenet1_1": 64, "vgg11": 32, "vgg11_bn": 32, "wide_resnet50_2": 32,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_same_weights_same_logits(torchvision: Any, name: str) -> None:
     """The strongest check there is: torchvision's state dict loads strictly, and the outputs are equal."""
-    torch.manual_seed(0)
-    extra = (
-        {"aux_logits": False, "init_weights": False, "transform_input": False} if name == "googlenet" else {}
-    )
-    theirs = torchvision.models.get_model(name, **extra).eval()
-    ours = archlens.build(archlens.load(name), device="meta").eval()
+    theirs = torchvisions(torchvision, name, device="cpu").eval()
+    fill(theirs)
+    size = SIZES[name]
+    ours = archlens.build(archlens.load(name, input=(3, size, size)), device="meta").eval()
     ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
-    x = torch.rand(2, 3, SIZES[name], SIZES[name])
+    x = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected, found = theirs(x), ours(x)
-    assert expected.abs().max() > 0
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+        expected, found = outputs(theirs(x)), outputs(ours(x))
+    assert found.keys() == expected.keys()
+    for head, value in expected.items():
+        scale = float(value.std())
+        assert (value[0] - value[1]).abs().max() > 1e-3 * scale > 0  # what goes in comes through
+        torch.testing.assert_close(found[head], value, rtol=0, atol=1e-5 * scale)
 
 
-def test_heads_for_training_are_torchvisions(torchvision: Any) -> None:
-    """With the heads the state dict loads strictly; all three outputs agree, in training mode alone."""
-    torch.manual_seed(0)
-    theirs = torchvision.models.googlenet(init_weights=False, transform_input=False)
-    ours = archlens.build(archlens.load("googlenet_aux"))
-    ours.load_state_dict(theirs.state_dict(), strict=True)
+def outputs(value: Any) -> dict[str, torch.Tensor]:
+    return value if isinstance(value, dict) else {"out": value}
+
+
+def fill(model: torch.nn.Module) -> None:
+    """Random weights that keep values of order one, and statistics and shifts that are not trivial."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, value in (*model.named_parameters(), *model.named_buffers()):
+            if value.dim() > 1 and isinstance(value, torch.nn.Parameter):
+                value.normal_(0, (2 / value[0].numel()) ** 0.5, generator=generator)
+            elif name.endswith(("weight", "running_var")):
+                value.uniform_(0.5, 1.5, generator=generator)
+            elif name.endswith(("bias", "running_mean")):
+                value.normal_(0, 0.1, generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "heads"),
+    [
+        ("googlenet_aux", 64, {"out": "logits", "aux1": "aux_logits1", "aux2": "aux_logits2"}),
+        ("inception_v3", 299, {"out": "logits", "AuxLogits": "aux_logits"}),
+    ],
+)
+def test_heads_for_training_are_torchvisions(
+    torchvision: Any, name: str, size: int, heads: dict[str, str]
+) -> None:
+    """With the heads the state dict loads strictly; all outputs agree, those of heads in training alone."""
+    theirs = torchvisions(torchvision, name, device="cpu")
+    fill(theirs)
+    ours = archlens.build(archlens.load(name, input=(3, size, size)), device="meta")
+    ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
     for module in (*theirs.modules(), *ours.modules()):
         if isinstance(module, torch.nn.Dropout | torch.nn.BatchNorm2d):
             module.eval()
-    x = torch.rand(2, 3, 64, 64)
-    expected, found = theirs(x), ours(x)
-    torch.testing.assert_close(found["out"], expected.logits, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found["aux1"], expected.aux_logits1, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found["aux2"], expected.aux_logits2, rtol=1e-5, atol=1e-6)
+    x = torch.rand(1, 3, size, size)
+    with torch.no_grad():
+        expected, found = theirs(x), ours(x)
+    assert set(found) == set(heads)
+    for head, value in found.items():
+        torch.testing.assert_close(value, getattr(expected, heads[head]), rtol=1e-5, atol=1e-5)
+    further = next(head for head in heads if head != "out")
     ours.eval()
-    assert isinstance(ours(x), torch.Tensor)
-    assert "aux1" not in ours.code
+    with torch.no_grad():
+        assert isinstance(ours(x), torch.Tensor)
+    assert further not in ours.code
     ours.train()
-    assert set(ours(x)) == {"out", "aux1", "aux2"}
+    assert further in ours.code
+
+
+@pytest.mark.parametrize("p", [0, 0.3, 1])
+def test_stochastic_depth_is_torchvisions(torchvision: Any, p: float) -> None:
+    """In training the same samples are left out, and the others scaled alike."""
+    network = archlens.loads(f"input: 4x3x3\nlayers:\n  - drop: stochastic_depth({p})\n")
+    ours, theirs = archlens.build(network), torchvision.ops.StochasticDepth(p, "row")
+    x = torch.rand(16, 4, 3, 3)
+    torch.manual_seed(0)
+    expected = theirs(x)
+    torch.manual_seed(0)
+    torch.testing.assert_close(ours(x), expected)
+    assert len({float(kept) > 0 for kept in expected.amax((1, 2, 3))}) == (2 if p == 0.3 else 1)
+    assert ours.eval()(x) is x
 
 
 SMALL = """

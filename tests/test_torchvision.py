@@ -2,34 +2,68 @@
 
 from __future__ import annotations
 
+import csv
+import sys
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 import archlens
 
-NAMES = [
-    "alexnet", "googlenet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg11", "vgg11_bn",
-    "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
-]  # fmt: skip
+DATA = Path(__file__).parent / "data" / "torchvision.csv"
+
+#: The networks of the zoo that torchvision builds under the same name, with its figures.
+ROWS = {
+    row["model"]: row
+    for row in csv.DictReader(line for line in DATA.read_text().splitlines() if not line.startswith("#"))
+}
+
+#: Further networks of the zoo that torchvision builds, with its name for them and how they are asked for.
+FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
+    "googlenet_aux": ("googlenet", {}),
+    "inception_v3_no_aux": ("inception_v3", {"aux_logits": False}),
+}
+
+NAMES = [*ROWS, *FURTHER]
 
 
-def build(torchvision: Any, name: str, **kwargs: Any) -> Any:
+def build(torchvision: Any, name: str, *, device: str = "meta") -> Any:
+    """Torchvision's network, with the auxiliary heads that the spec has."""
     import torch
 
-    with torch.device("meta"):
-        return torchvision.models.get_model(name, **kwargs)
+    regnet = sys.modules["torchvision.models.regnet"]  # of that name there is a function too
+    worked_out = regnet.BlockParams.from_init_params
+
+    def widths(**parameters: Any) -> Any:
+        with torch.device("cpu"):  # they are worked out with tensors, and the meta device has no values
+            return worked_out(**parameters)
+
+    name, options = FURTHER.get(name, (name, {"aux_logits": False} if name == "googlenet" else {}))
+    if name in ("googlenet", "inception_v3"):
+        options = {**options, "init_weights": False}
+    if "_VOC_" in ROWS[name]["weights"]:
+        options = {"weights_backbone": None}
+        if not name.startswith("lraspp"):
+            options["aux_loss"] = True  # as the networks that torchvision has weights of
+    with torch.device(device), patch.object(regnet.BlockParams, "from_init_params", staticmethod(widths)):
+        return torchvision.models.get_model(name, **options)
+
+
+def test_nothing_that_torchvision_has_is_left_out(torchvision: Any) -> None:
+    """A network of the zoo that torchvision builds is compared with it, under that name."""
+    theirs = {
+        *torchvision.models.list_models(module=torchvision.models),
+        *torchvision.models.list_models(module=torchvision.models.segmentation),
+    }
+    assert theirs & set(archlens.names()) == set(ROWS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_state_dict_is_torchvisions(torchvision: Any, name: str) -> None:
     """The same keys with the same shapes, weights and buffers alike."""
-    extra = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
-    check(build(torchvision, name, **extra), archlens.load(name))
-
-
-def test_auxiliary_heads_are_torchvisions(torchvision: Any) -> None:
-    check(build(torchvision, "googlenet", init_weights=False), archlens.load("googlenet_aux"))
+    check(build(torchvision, name), archlens.load(name))
 
 
 def test_densenet264_is_what_torchvisions_class_builds(torchvision: Any) -> None:
@@ -63,26 +97,37 @@ def check(model: Any, network: archlens.Network) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_layer_shapes_are_torchvisions(torchvision: Any, name: str) -> None:
-    """Every module that torchvision calls gives the shape that archlens says, at the published input."""
-    import torch
+def test_layer_shapes_and_macs_are_torchvisions(torchvision: Any, name: str) -> None:
+    """Every module that torchvision calls gives the shape that archlens says, at the published input.
 
-    extra = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
-    model = build(torchvision, name, **extra).eval()
+    And torch's counter finds as many products in torchvision's own network as archlens in its spec.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = build(torchvision, name).eval()
     network = archlens.load(name)
     seen: dict[str, tuple[int, ...]] = {}
 
     def watch(path: str, module: Any) -> None:
         def keep(module: Any, inputs: Any, output: Any) -> None:
-            seen[path] = tuple(output.shape[1:])
+            if isinstance(output, torch.Tensor):
+                seen[path] = tuple(output.shape[1:])
 
         module.register_forward_hook(keep)
 
     for path, module in model.named_modules():
         watch(path, module)
-    with torch.no_grad():
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.empty(1, *network.input, device="meta"))
     compared = [layer.name for layer in network if layer.name in seen]
     assert {name: network[name].shape for name in compared} == {name: seen[name] for name in compared}
-    named = [layer.name for layer in network if layer.facts.weights]
+    named = [layer.name for layer in network if layer.facts.weights and not layer.training]
     assert set(named) <= set(compared)
+    assert network.macs == counter.get_total_flops() / 2
+    modules = dict(model.named_modules())
+    for layer in network:
+        for attribute in {"p", "eps", "momentum"} & layer.op.attributes().keys():
+            if layer.name in modules:
+                theirs = getattr(modules[layer.name], attribute)
+                assert layer.op.attributes()[attribute] == pytest.approx(theirs), (layer.name, attribute)

