@@ -28,7 +28,7 @@ from archlens.ops.op import registry, signature
 from archlens.shape import Shape
 
 from .test_geometry import value
-from .torch_reference import ConvMap, runnable
+from .torch_reference import ConvMap, WithParameter, runnable
 
 #: Uses that the ops do not show off, and that have a corner: each was once wrong, or nearly.
 FURTHER = (
@@ -103,14 +103,20 @@ def read(shapes: str) -> tuple[Shape, ...]:
 
 @cache
 def example(text: str) -> Example:
-    """The example that a text as ``"1x32x32 >> conv(6, 5)"`` means."""
-    shapes, _, step = text.partition(" >> ")
+    """The example that a text as ``"1x32x32 >> conv(6, 5)"`` means.
+
+    It is of the last step; those before it, ``"96x7x7 >> channels_last >> linear(8)"``, make its inputs.
+    """
+    shapes, *before, step = text.split(" >> ")
     inputs = read(shapes)
+    for turn in before:
+        inputs = tuple([example(f"{x} >> {turn}").facts.shape for x in inputs])
     kind = step.partition("(")[0]
     if kind in MERGES or OPS[kind].transparent:
         op = OPS[kind]()  # no step of its own
         return Example(op, inputs, op.facts(*inputs))
-    (layer,) = archlens.loads(f"input: {shapes}\nlayers:\n  - {step}\n").layers
+    steps = "".join(f"  - {one}\n" for one in (*before, step))
+    *_, layer = archlens.loads(f"input: {shapes}\nlayers:\n{steps}").layers
     return Example(layer.op, inputs, layer.facts)
 
 
@@ -151,7 +157,8 @@ def test_weights(text: str) -> None:
     weights: dict[str, tuple[int, ...]] = {}
     buffers: dict[str, tuple[int, ...]] = {}
     if isinstance(module, nn.Module):
-        weights = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
+        own = {"own": ""} if isinstance(module, WithParameter) else {}
+        weights = {own.get(name, name): tuple(tensor.shape) for name, tensor in module.named_parameters()}
         buffers = {name: tuple(tensor.shape) for name, tensor in module.named_buffers()}
     assert dict(facts.weights) == weights
     assert dict(facts.buffers) == buffers
@@ -204,12 +211,14 @@ def check_windows(text: str, windows: tuple[Window, ...]) -> None:
     """Along each axis, exactly the outputs whose window looks at a row see what is in it."""
     op, inputs, facts = example(text)
     assert len(windows) == len(facts.shape.spatial)
-    for axis, window in enumerate(windows, 1):
-        outputs = facts.shape[axis]
+    first = 0 if inputs[0].channels_last else 1
+    for axis, window in enumerate(windows, first):
+        moved = axis - first + (0 if facts.shape.channels_last else 1)  # its number in the output
+        outputs = facts.shape[moved]
         for which, x in enumerate(inputs):
             size = x[axis]
             rows = probed(size)
-            found = touched(text, which, axis, rows)
+            found = touched(text, which, axis, moved, rows)
             if size < outputs and op.merges:  # repeated along the axis: every output sees it
                 assert found == {(0, i) for i in range(outputs)}
                 continue
@@ -237,8 +246,11 @@ def probed(size: int) -> list[int]:
     return [n for n in range(size) if size <= 40 or not 10 <= n < size - 10 or n % 7 == 0]
 
 
-def touched(text: str, which: int, axis: int, rows: list[int]) -> set[tuple[int, int]]:
-    """Which row of an input turns which row of the output to NaN, along one axis, in torch."""
+def touched(text: str, which: int, axis: int, moved: int, rows: list[int]) -> set[tuple[int, int]]:
+    """Which row of an input turns which row of the output to NaN, along one axis, in torch.
+
+    ``moved`` is the number of that axis in the output.
+    """
     op, inputs, facts = example(text)
     # torch's interpolation multiplies neighbours by a weight of 0 too, and 0 * NaN is NaN. Its weights are
     # never negative, so there a row of ones among zeros shows instead what is mixed in, but for rounding.
@@ -253,7 +265,7 @@ def touched(text: str, which: int, axis: int, rows: list[int]) -> set[tuple[int,
         for sample, row in enumerate(some):
             tensors[which][sample].select(axis, row).fill_(1.0 if ones else torch.nan)
         y = in_torch(text)(*tensors)
-        hit = (y > 1e-4 if ones else y.isnan()).movedim(axis + 1, 1).flatten(2).any(2)
+        hit = (y > 1e-4 if ones else y.isnan()).movedim(moved + 1, 1).flatten(2).any(2)
         found |= {(some[sample], i) for sample, i in hit.nonzero().tolist()}
     return found
 
@@ -265,7 +277,7 @@ def check_everywhere(text: str) -> None:
     for place in (*places[:: max(1, len(places) // 64)], places[-1]):
         (x,) = batch(2, (shape,))
         # channels may be kept apart, as pooling does, so the NaN stands in all of them
-        x[(0, slice(None), *place) if shape.spatial else (0, *place)] = torch.nan
+        x.movedim(shape.channel_axis + 1, 1)[(0, slice(None), *place) if shape.spatial else (0, *place)] = torch.nan
         hit = in_torch(text)(x)[0].isnan()
         if op.kind == "flatten":
             # it mixes nothing, but what has lost its axes cannot say any more what it saw along them
@@ -391,7 +403,9 @@ def test_str_is_a_step(text: str) -> None:
     if op.merges or op.transparent:
         assert str(op) == op.kind
     elif op.kind != "conv_map":
-        (layer,) = archlens.loads(f"input: {inputs[0]}\nlayers:\n  - {op}\n").layers
+        shapes, *before, _ = text.split(" >> ")
+        steps = "".join(f"  - {one}\n" for one in (*before, op))
+        *_, layer = archlens.loads(f"input: {shapes}\nlayers:\n{steps}").layers
         assert layer.op == op
         assert hash(layer.op) == hash(op)
         assert str(layer.op) == str(op)
@@ -402,7 +416,7 @@ def test_has_examples(kind: str) -> None:
     """Every op lists examples of itself, and each of its attributes is set in one, there or here."""
     assert OPS[kind].examples
     assert {example(text).op.kind for text in OPS[kind].examples} == {kind}
-    ops = [example(text).op for text in EXAMPLES if text.partition(" >> ")[2].partition("(")[0] == kind]
+    ops = [example(text).op for text in EXAMPLES if text.rpartition(" >> ")[2].partition("(")[0] == kind]
     for name, parameter in signature(OPS[kind]).items():
         assert parameter.required or any(op.attributes()[name] != parameter.default for op in ops), name
 

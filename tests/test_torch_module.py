@@ -19,6 +19,7 @@ SIZES = {
     "alexnet": 64, "googlenet": 64, "resnet18": 64, "resnet34": 64, "resnet50": 64, "resnet101": 64,
     "resnet152": 64, "vgg11": 32, "vgg11_bn": 32, "vgg13": 32, "vgg13_bn": 32, "vgg16": 32, "vgg16_bn": 32,
     "vgg19": 32, "vgg19_bn": 32,
+    "convnext_tiny": 64, "convnext_small": 64, "convnext_base": 64, "convnext_large": 64,
 }  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def test_same_weights_same_logits(torchvision: Any, name: str) -> None:
     extra = (
         {"aux_logits": False, "init_weights": False, "transform_input": False} if name == "googlenet" else {}
     )
-    theirs = torchvision.models.get_model(name, **extra).eval()
+    theirs = varied(torchvision.models.get_model(name, **extra).eval())
     ours = archlens.build(archlens.load(name), device="meta").eval()
     ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
     x = torch.rand(2, 3, SIZES[name], SIZES[name])
@@ -37,6 +38,15 @@ def test_same_weights_same_logits(torchvision: Any, name: str) -> None:
         expected, found = theirs(x), ours(x)
     assert expected.abs().max() > 0
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def varied(model: torch.nn.Module) -> torch.nn.Module:
+    """A model whose every weight tells: those that start alike (zeros, ones, a scale of 1e-6) are varied."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if (parameter == parameter.flatten()[0]).all():
+                parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    return model
 
 
 def test_heads_for_training_are_torchvisions(torchvision: Any) -> None:

@@ -196,6 +196,24 @@ class RBF(nn.Module):
         return (x.unsqueeze(1) - self.centres).square().sum(2)
 
 
+class StochasticDepth(nn.Module):
+    """Sets the whole tensor of a sample to zero with a probability while training, and scales what is kept."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.empty(x.shape[0], *(1,) * (x.dim() - 1), dtype=x.dtype, device=x.device)
+        kept = kept.bernoulli_(1 - self.p)
+        return x * kept if self.p == 1 else x * kept / (1 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
 def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
     """The part of a map that starts there and has those sizes."""
     for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
@@ -206,3 +224,43 @@ def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
 def take(x: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor:
     """Every ``step``-th position of an axis, which is counted with the batch."""
     return x[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+def prepend(x: Tensor, token: Tensor) -> Tensor:
+    """A token of each sample's own before all others: N, L, C to N, L + 1, C."""
+    return torch.cat([token.expand(x.shape[0], -1, -1), x], 1)
+
+
+def tokens(x: Tensor) -> Tensor:
+    """A token for each position of a map: N, C, H, W to N, H*W, C."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def channels_last_tokens(x: Tensor) -> Tensor:
+    """A token for each position of a map whose channels come last: N, H, W, C to N, H*W, C."""
+    return x.flatten(1, -2)
+
+
+def merge_patches(x: Tensor, size: int) -> Tensor:
+    """The channels of each square of positions one after the other, column by column.
+
+    N, H, W, C to N, H/2, W/2, 4C; a side that is no multiple is padded with zeros at its end.
+    """
+    x = F.pad(x, (0, 0, 0, -x.shape[2] % size, 0, -x.shape[1] % size))
+    parts = [x[:, row::size, column::size] for column in range(size) for row in range(size)]
+    return torch.cat(parts, -1)
+
+
+def window_partition(x: Tensor, size: Any) -> Tensor:
+    """A map in windows that do not overlap: N, C, H, W to N, windows, positions of each, C."""
+    p, q = size if isinstance(size, tuple) else (size, size)
+    x = x.unflatten(3, (-1, q)).unflatten(2, (-1, p))  # N, C, H/p, p, W/q, q
+    return x.permute(0, 2, 4, 3, 5, 1).flatten(3, 4).flatten(1, 2)
+
+
+def window_reverse(x: Tensor, size: Any, sides: Any) -> Tensor:
+    """The map that was cut into windows: N, windows, positions of each, C to N, C, H, W."""
+    p, q = size if isinstance(size, tuple) else (size, size)
+    height, width = sides if isinstance(sides, tuple) else (sides, sides)
+    x = x.unflatten(2, (p, q)).unflatten(1, (height // p, width // q))  # N, H/p, W/q, p, q, C
+    return x.permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)

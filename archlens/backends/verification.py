@@ -21,7 +21,7 @@ from ..errors import shorten, usage
 from ..network import Network
 from ..shape import Shape
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
-from .torch_module import Built, build
+from .torch_module import Built, at, build
 
 #: The operators of fvcore that are convolutions or matrix products.
 _PRODUCTS = ("conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum")
@@ -116,11 +116,8 @@ class _Shapes(fx.Interpreter):
         return value
 
     def fetch_attr(self, target: str) -> Any:
-        """A submodule by its path; not by attributes, of which ``train`` is another."""
-        found: Any = self.module
-        for part in target.split("."):
-            found = found._modules[part]
-        return found
+        """A submodule or a parameter by its path."""
+        return at(self.module, target)
 
     def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
         return self.fetch_attr(target)(*args, **kwargs)
@@ -140,10 +137,10 @@ def _weights(network: Network, module: nn.Module) -> Iterator[Check]:
     saved = module.state_dict(keep_vars=True)
     real = {name: (tuple(value.shape), isinstance(value, nn.Parameter)) for name, value in saved.items()}
     for layer in network.layers:
-        said = {f"{layer.name}.{key}": (shape, True) for key, shape in layer.facts.weights.items()}
-        said |= {f"{layer.name}.{key}": (shape, False) for key, shape in layer.facts.buffers.items()}
+        said = {layer.key(key): (shape, True) for key, shape in layer.facts.weights.items()}
+        said |= {layer.key(key): (shape, False) for key, shape in layer.facts.buffers.items()}
         there = {name: real.pop(name) for name in list(said) if name in real}
-        there |= {name: real.pop(name) for name in list(real) if name.rpartition(".")[0] == layer.name}
+        there |= {name: real.pop(name) for name in list(real) if name.startswith(f"{layer.name}.")}
         if not said and not there:
             yield Check(layer.name, "weights", NOT_APPLICABLE, "", "", "it has no weights")
         else:

@@ -48,15 +48,21 @@ class Call(NamedTuple):
     ``nn.*`` is a module that is constructed and then applied; ``archlens.*`` is one of archlens' own
     modules, for what torch has no module for; anything else is a function of the input tensors,
     called with these further arguments.
+
+    A function may take a ``parameter`` of its own after its inputs, which this call makes:
+    ``Call("operator.add", parameter=Call("torch.zeros", ((1, 197, 768),)))``. It has no module to lie in, so
+    the name of the layer is its whole key in the state dict, and the op's weights name it ``""``.
     """
 
     target: str
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = {}
+    parameter: Call | None = None
 
     def __str__(self) -> str:
         words = [repr(arg) for arg in self.args]
         words += [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        words += [f"parameter={self.parameter}"] if self.parameter else []
         return f"{self.target}({', '.join(words)})"
 
 
@@ -65,7 +71,7 @@ class Facts(NamedTuple):
 
     #: Output shape, without the batch.
     shape: Shape
-    #: Trainable tensors by torch's names, each with its shape.
+    #: Trainable tensors by torch's names, each with its shape; ``""`` is the layer's own name.
     weights: Tensors
     #: Tensors that are saved but not trained, such as running statistics.
     buffers: Tensors
@@ -194,7 +200,7 @@ class Op:
     def why_params(self, facts: Facts) -> str:
         """Where the parameters come from, as one sentence; only asked where there are any."""
         parts = [
-            f"{name} {times(shape)}" + (f" = {prod(shape):,}" if len(shape) > 1 else "")
+            f"{name} {times(shape)}".lstrip() + (f" = {prod(shape):,}" if len(shape) > 1 else "")
             for name, shape in facts.weights.items()
         ]
         return ", ".join(parts) + (f"; {facts.params:,} together" if len(parts) > 1 else "")

@@ -58,6 +58,8 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "macs": facts.macs,
         "other": dict(facts.other),
     }
+    if facts.shape.channels_last:
+        data["layout"] = "channels last"
     if layer.training:
         data["training"] = True
     data["line"] = layer.span.line
