@@ -109,8 +109,9 @@ def example(text: str) -> Example:
     """
     shapes, *before, step = text.split(" >> ")
     inputs = read(shapes)
-    for turn in before:
-        inputs = tuple([example(f"{x} >> {turn}").facts.shape for x in inputs])
+    if before:
+        turns = " >> ".join(before)
+        inputs = tuple([example(f"{x} >> {turns}").facts.shape for x in inputs])
     kind = step.partition("(")[0]
     if kind in MERGES or OPS[kind].transparent:
         op = OPS[kind]()  # no step of its own

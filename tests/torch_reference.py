@@ -19,6 +19,8 @@ from torch.nn import functional as F  # noqa: N812
 from archlens.network import Network
 from archlens.ops import Call
 
+from .conftest import load_torchvision
+
 Sides = tuple[tuple[int, int], ...]
 
 
@@ -236,6 +238,43 @@ class StochasticDepth(nn.Module):
         return x
 
 
+class SelfAttention(nn.MultiheadAttention):
+    """Torch's own, that gives the weights of attention too, and so takes no faster path."""
+
+    def __init__(self, channels: int, heads: int, bias: bool = True) -> None:
+        super().__init__(channels, heads, bias=bias, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            return super().forward(x, x, x, need_weights=True)[0].detach()
+
+
+def window_attention(name: str) -> Callable[..., nn.Module]:
+    """Torchvision's attention within windows."""
+
+    def make(channels: int, heads: int, window: Any, shift: Any = 0) -> nn.Module:
+        load_torchvision()
+        from torchvision.models import swin_transformer
+
+        module: Any = getattr(swin_transformer, name)
+        return module(channels, list(each(window, 2)), list(each(shift, 2)), heads)
+
+    return make
+
+
+def relative_attention(channels: int, heads: int, size: Any) -> nn.Module:
+    """Torchvision's attention of MaxViT, which knows squares only; its tables are replaced for others."""
+    load_torchvision()
+    from torchvision.models import maxvit
+
+    p, q = each(size, 2)
+    module = maxvit.RelativePositionalMultiHeadAttention(channels, channels // heads, p * q)
+    if p != q:
+        module.relative_position_bias_table = nn.Parameter(torch.rand((2 * p - 1) * (2 * q - 1), heads))
+        module.relative_position_index = maxvit._get_relative_position_index(p, q)
+    return module
+
+
 def tokens(x: Tensor) -> Tensor:
     """The positions of each map, row by row, each with its channels."""
     return torch.stack([x[:, :, i] for i in range(x.shape[2])], 1) if x.dim() == 3 else tokens(x.flatten(2))
@@ -290,6 +329,10 @@ OWN: dict[str, Callable[..., Any]] = {
     "crop": crop,
     "take": part,
     "StochasticDepth": StochasticDepth,
+    "SelfAttention": SelfAttention,
+    "WindowAttention": window_attention("ShiftedWindowAttention"),
+    "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),
+    "RelativeAttention": relative_attention,
     "tokens": lambda: tokens,
     "channels_last_tokens": lambda: lambda x: tokens(x.movedim(-1, 1)),
     "merge_patches": patches,

@@ -197,6 +197,10 @@ class Op:
         positions = prod(facts.shape)
         return f"{positions:,} outputs x {facts.macs // positions:,} products each = {facts.macs:,}"
 
+    def macs_once(self, facts: Facts, *inputs: Shape) -> int:
+        """The part of ``macs`` that a whole batch takes once, however many samples it has."""
+        return 0
+
     def why_params(self, facts: Facts) -> str:
         """Where the parameters come from, as one sentence; only asked where there are any."""
         parts = [
