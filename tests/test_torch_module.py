@@ -19,7 +19,9 @@ SIZES = {
     "alexnet": 64, "googlenet": 64, "resnet18": 64, "resnet34": 64, "resnet50": 64, "resnet101": 64,
     "resnet152": 64, "vgg11": 32, "vgg11_bn": 32, "vgg13": 32, "vgg13_bn": 32, "vgg16": 32, "vgg16_bn": 32,
     "vgg19": 32, "vgg19_bn": 32,
-    "convnext_tiny": 64, "convnext_small": 64, "convnext_base": 64, "convnext_large": 64,
+    "convnext_tiny": 64, "convnext_small": 64, "convnext_base": 64, "convnext_large": 64, "swin_t": 100,
+    "swin_s": 64, "swin_b": 64, "swin_v2_t": 100, "swin_v2_s": 64, "swin_v2_b": 64, "maxvit_t": 224,
+    "vit_b_16": 224, "vit_b_32": 224,
 }  # fmt: skip
 
 

@@ -12,6 +12,8 @@ NAMES = [
     "alexnet", "googlenet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg11", "vgg11_bn",
     "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
     "convnext_tiny", "convnext_small", "convnext_base", "convnext_large",
+    "vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32", "vit_h_14", "swin_t", "swin_s", "swin_b", "swin_v2_t",
+    "swin_v2_s", "swin_v2_b", "maxvit_t",
 ]  # fmt: skip
 
 
@@ -55,7 +57,8 @@ def test_layer_shapes_are_torchvisions(torchvision: Any, name: str) -> None:
 
     def watch(path: str, module: Any) -> None:
         def keep(module: Any, inputs: Any, output: Any) -> None:
-            seen[path] = tuple(output.shape[1:])
+            # nn.MultiheadAttention gives the weights of attention beside its output
+            seen[path] = tuple((output[0] if isinstance(output, tuple) else output).shape[1:])
 
         module.register_forward_hook(keep)
 

@@ -34,6 +34,9 @@ class ClassToken(Op, kind="class_token", family="attention"):
             torch=Call("archlens.prepend", parameter=Call("torch.zeros", own)),
         )
 
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{inputs[0][0]} + 1 = {facts.shape[0]}"
+
 
 class PositionEmbedding(Op, kind="position_embedding", family="attention"):
     """A learned vector for each position, added to what stands there.

@@ -42,7 +42,8 @@ def conventions(network: Network) -> list[str]:
     ]
     if any(layer.facts.shape.channels_last for layer in network.layers):
         lines.append(
-            "From channels_last or tokens on, shapes have their channels last: positions x channels."
+            "Where an op has put the channels last (channels_last, tokens, window_partition), shapes are "
+            "positions x channels."
         )
     if network.training_macs:
         lines.append(
