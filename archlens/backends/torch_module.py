@@ -54,7 +54,7 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
         tuple(Step(la.name, la.facts.torch, la.inputs, la.training) for la in network.layers),
         dict(network.outputs),
     )
-    root = nn.Module()
+    root = Scope()
     with torch.device(device if device is not None else torch.get_default_device()):
         for step in plan.steps:
             make = find(step.call)
@@ -65,6 +65,22 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
     if dtype is not None:
         root.to(dtype)
     return Built(plan, root)
+
+
+class Scope(nn.Module):
+    """What holds the layers of a scope; one of them may be called ``training``."""
+
+    def train(self, mode: bool = True) -> Scope:
+        """Set training or evaluation mode, as for any module."""
+        _set_training(self, mode)
+        return self
+
+
+def _set_training(module: nn.Module, mode: bool) -> None:
+    """What ``nn.Module.train`` does, where the attribute may be the name of a layer too."""
+    object.__setattr__(module, "training", mode)
+    for child in module.children():
+        child.train(mode)
 
 
 def find(call: Call) -> Any:
@@ -93,7 +109,7 @@ def _place(root: nn.Module, name: str, made: nn.Module | nn.Parameter) -> None:
     for scope in scopes:
         found = root._modules.get(scope)
         if found is None:
-            found = root._modules[scope] = nn.Module()
+            found = root._modules[scope] = Scope()
         root = found
     if isinstance(made, nn.Parameter):
         root._parameters[last] = made
@@ -129,7 +145,7 @@ class Built(fx.GraphModule):
     def train(self, mode: bool = True) -> Built:
         """Set training or evaluation mode, as for any module."""
         changed = mode != self.training
-        super().train(mode)
+        _set_training(self, mode)
         if changed and any(step.training for step in self.plan.steps):
             self._draw(training=mode)
         return self
@@ -169,7 +185,7 @@ class Built(fx.GraphModule):
 
 
 def _restored(plan: Plan, tree: tuple[dict[str, Any], dict[str, Any]], training: bool) -> Built:
-    root = nn.Module()
+    root = Scope()
     modules, parameters = tree
     root._modules.update(modules)
     root._parameters.update(parameters)
