@@ -121,7 +121,7 @@ class ChannelsLast(Shape):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Shape) and not other.channels_last:
             return False
-        return tuple.__eq__(self, other)  # type: ignore[arg-type]  # any other object is unequal
+        return tuple.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other

@@ -278,7 +278,9 @@ def check_everywhere(text: str) -> None:
     for place in (*places[:: max(1, len(places) // 64)], places[-1]):
         (x,) = batch(2, (shape,))
         # channels may be kept apart, as pooling does, so the NaN stands in all of them
-        x.movedim(shape.channel_axis + 1, 1)[(0, slice(None), *place) if shape.spatial else (0, *place)] = torch.nan
+        x.movedim(shape.channel_axis + 1, 1)[(0, slice(None), *place) if shape.spatial else (0, *place)] = (
+            torch.nan
+        )
         hit = in_torch(text)(x)[0].isnan()
         if op.kind == "flatten":
             # it mixes nothing, but what has lost its axes cannot say any more what it saw along them
@@ -400,7 +402,7 @@ def test_sides(text: str, sides: tuple[tuple[int, int], ...]) -> None:
 @examples
 def test_str_is_a_step(text: str) -> None:
     """An op prints as the step that makes it; but for ``conv_map``, which abbreviates its table."""
-    op, inputs, _ = example(text)
+    op = example(text).op
     if op.merges or op.transparent:
         assert str(op) == op.kind
     elif op.kind != "conv_map":

@@ -51,9 +51,12 @@ class WithParameter(nn.Module):
     def __init__(self, call: Call) -> None:
         super().__init__()
         assert call.parameter is not None
-        library, _, name = call.parameter.target.rpartition(".")
-        assert library == "torch"
-        self.own = nn.Parameter(getattr(torch, name)(*call.parameter.args, **call.parameter.kwargs))
+        start: dict[str, Callable[..., Tensor]] = {
+            "torch.zeros": torch.zeros,
+            "torch.full": torch.full,
+            "archlens.normal": lambda sizes, deviation: torch.randn(sizes) * deviation,
+        }
+        self.own = nn.Parameter(start[call.parameter.target](*call.parameter.args))
         self.target = call.target
 
     def forward(self, x: Tensor) -> Tensor:

@@ -208,7 +208,7 @@ class RBF(nn.Module):
 
 
 class StochasticDepth(nn.Module):
-    """Sets the whole tensor of a sample to zero with a probability while training, and scales what is kept."""
+    """Sets the whole tensor of a sample to zero at random while training, and scales what is kept."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -233,7 +233,7 @@ class SelfAttention(nn.MultiheadAttention):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         projected = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # N, L, 3C
-        heads = projected.unflatten(-1, (3, self.num_heads, self.head_dim))
+        heads = projected.reshape(*x.shape[:2], 3, self.num_heads, self.head_dim)
         q, k, v = heads.permute(2, 0, 3, 1, 4)  # N, heads, L, C/heads
         mixed = F.scaled_dot_product_attention(q, k, v)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
@@ -242,7 +242,8 @@ class SelfAttention(nn.MultiheadAttention):
 def to_windows(x: Tensor, size: Any) -> Tensor:
     """A map in windows that do not overlap: N, H, W, C to N, windows, positions of each, C."""
     p, q = size
-    x = x.unflatten(2, (-1, q)).unflatten(1, (-1, p))  # N, H/p, p, W/q, q, C
+    samples, height, width, channels = x.shape
+    x = x.reshape(samples, height // p, p, width // q, q, channels)
     return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
@@ -250,7 +251,7 @@ def from_windows(x: Tensor, size: Any, sides: Any) -> Tensor:
     """The map that was cut into windows: N, windows, positions of each, C to N, H, W, C."""
     p, q = size
     height, width = sides
-    x = x.unflatten(2, (p, q)).unflatten(1, (height // p, width // q))  # N, H/p, W/q, p, q, C
+    x = x.reshape(x.shape[0], height // p, width // q, p, q, x.shape[3])
     return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
@@ -261,16 +262,22 @@ def relative_index(size: Any) -> Tensor:
     row, column = at // q, at % q
     down = row.unsqueeze(1) - row + p - 1
     right = column.unsqueeze(1) - column + q - 1
-    return down * (2 * q - 1) + right
+    index: Tensor = down * (2 * q - 1) + right
+    return index
 
 
 def roll_mask(sides: Any, size: Any, shift: Any, x: Tensor) -> Tensor:
-    """-100 where only a roll brought two positions of a window together, else 0: windows, positions, positions."""
+    """-100 where only a roll brought two positions of a window together, else 0.
+
+    Its shape is windows, positions, positions.
+    """
     region = x.new_zeros(sides)
     for axis in (0, 1):
         if shift[axis]:
             at = torch.arange(sides[axis], device=x.device)
-            part = (at >= sides[axis] - size[axis]).to(x.dtype) + (at >= sides[axis] - shift[axis]).to(x.dtype)
+            part = (at >= sides[axis] - size[axis]).to(x.dtype) + (at >= sides[axis] - shift[axis]).to(
+                x.dtype
+            )
             region = region + (3 * part.unsqueeze(1) if axis == 0 else part)
     parts = to_windows(region.view(1, *sides, 1), size).squeeze(3).squeeze(0)
     return (parts.unsqueeze(1) != parts.unsqueeze(2)).to(x.dtype) * -100.0
@@ -279,8 +286,8 @@ def roll_mask(sides: Any, size: Any, shift: Any, x: Tensor) -> Tensor:
 class Windowed(nn.Module):
     """What both kinds of attention within windows of a map share: N, H, W, C.
 
-    The map is padded to whole windows, and rolled where they are shifted. A class made of this says how queries
-    and keys are compared, and which bias each pair of positions has.
+    The map is padded to whole windows, and rolled where they are shifted. A class made of this says how
+    queries and keys are compared, and which bias each pair of positions has.
     """
 
     relative_position_index: Tensor
@@ -319,7 +326,7 @@ class Windowed(nn.Module):
         shift = [s if f < n else 0 for s, f, n in zip(self.shift, self.window, sides, strict=True)]
         x = x.roll((-shift[0], -shift[1]), (1, 2))
         x = self.project(to_windows(x, self.window))  # N, windows, positions, 3C
-        q, k, v = x.unflatten(-1, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        q, k, v = x.reshape(*x.shape[:3], 3, self.heads, -1).permute(3, 0, 1, 4, 2, 5)
         scores = self.compare(q, k) + self.bias()  # N, windows, heads, positions, positions
         if any(shift):
             scores = scores + roll_mask(sides, self.window, shift, x).unsqueeze(1)
@@ -338,14 +345,15 @@ class WindowAttention(Windowed):
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
 
     def compare(self, q: Tensor, k: Tensor) -> Tensor:
-        return q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)
+        scale: float = q.shape[-1] ** -0.5
+        return (q * scale) @ k.transpose(-2, -1)
 
     def table(self) -> Tensor:
         return self.relative_position_bias_table
 
 
 class WindowAttentionV2(Windowed):
-    """Attention within windows by cosine, with a bias that a small network makes of each relative position."""
+    """Attention within windows by cosine, with a bias that a small network makes of relative positions."""
 
     relative_coords_table: Tensor
 
@@ -376,7 +384,10 @@ class WindowAttentionV2(Windowed):
 
 
 class RelativeAttention(nn.Module):
-    """Attention within rows of positions, with a learned bias for each relative position: N, windows, positions, C."""
+    """Attention within rows of positions, with a learned bias for each relative position.
+
+    Its input is N, windows, positions, C.
+    """
 
     relative_position_index: Tensor
 
@@ -391,7 +402,8 @@ class RelativeAttention(nn.Module):
         self.register_buffer("relative_position_index", relative_index((p, q)))
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        qkv = self.to_qkv(x).reshape(*x.shape[:3], 3, self.heads, -1)
+        q, k, v = qkv.permute(3, 0, 1, 4, 2, 5)
         scores = q @ (k * x.shape[-1] ** -0.5).transpose(-2, -1)  # N, windows, heads, positions, positions
         bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)
         mixed = (scores + bias).softmax(-1) @ v
@@ -408,6 +420,11 @@ def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
 def take(x: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor:
     """Every ``step``-th position of an axis, which is counted with the batch."""
     return x[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+def normal(sizes: Any, deviation: float) -> Tensor:
+    """Numbers from a normal distribution around zero."""
+    return torch.empty(sizes).normal_(std=deviation)
 
 
 def prepend(x: Tensor, token: Tensor) -> Tensor:

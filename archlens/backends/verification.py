@@ -194,7 +194,8 @@ def _fvcore(module: Built, inputs: tuple[torch.Tensor, ...]) -> tuple[str, dict[
 def _attention(inputs: list[Any], outputs: list[Any]) -> int:
     """Products of an operator that fvcore does not count, by the formula of torch's own counter."""
     queries, keys, values = (value.type().sizes() for value in inputs[:3])
-    return int(sdpa_flop_count(queries, keys, values)) // 2
+    count: Callable[..., int] = sdpa_flop_count
+    return count(queries, keys, values) // 2
 
 
 def _macs(network: Network, counted: dict[str, int], batch: int, why_not: str) -> Iterator[Check]:

@@ -47,16 +47,16 @@ def _products(positions: int, seen: int, channels: int) -> int:
 def _sentence(positions: int, seen: int, channels: int) -> str:
     return (
         f"{positions:,} positions x ({3 * channels:,}x{channels:,} to queries, keys and values + "
-        f"{channels:,}x{channels:,} back + 2 x {channels:,}x{seen:,} for queries by keys and weights by values)"
-        f" = {_products(positions, seen, channels):,}"
+        f"{channels:,}x{channels:,} back + 2 x {channels:,}x{seen:,} for queries by keys and weights by "
+        f"values) = {_products(positions, seen, channels):,}"
     )
 
 
 class SelfAttention(Op, kind="self_attention", family="attention"):
     """Every token attends to every token: ``softmax(QK'/sqrt(d))V`` in several heads, between linear layers.
 
-    Its weights are those of ``nn.MultiheadAttention``: ``4C*C`` and biases. Multiply-accumulates over ``LxC``:
-    ``4L*C*C + 2L*L*C``. Source: Vaswani et al. 2017, section 3.2.
+    Its weights are those of ``nn.MultiheadAttention``: ``4C*C`` and biases. Multiply-accumulates over
+    ``LxC``: ``4L*C*C + 2L*L*C``. Source: Vaswani et al. 2017, section 3.2.
     """
 
     heads: Count
@@ -76,7 +76,10 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
             )
         _require_heads(x, self.heads)
         length, channels = x
-        weights = {"in_proj_weight": (3 * channels, channels), "out_proj.weight": (channels, channels)}
+        weights: dict[str, tuple[int, ...]] = {
+            "in_proj_weight": (3 * channels, channels),
+            "out_proj.weight": (channels, channels),
+        }
         if self.bias:
             weights |= {"in_proj_bias": (3 * channels,), "out_proj.bias": (channels,)}
         pairs = self.heads * length**2
@@ -275,7 +278,8 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
         windows, seen = x.spatial
         if seen != prod(size):
             raise Misfit(
-                f"its windows of {times(size)} hold {prod(size)} positions, and those of its input {x} hold {seen}",
+                f"its windows of {times(size)} hold {prod(size)} positions, and those of its input {x} "
+                f"hold {seen}",
                 help="size is that of window_partition; after transpose, how many windows lie on each axis",
             )
         positions = windows * seen

@@ -56,7 +56,7 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
             macs=0,
             other={"elementwise": x.numel},
             reach=(POINT,) * (len(x) - 1),
-            torch=Call("operator.add", parameter=Call("torch.normal", (0.0, 0.02, own))),
+            torch=Call("operator.add", parameter=Call("archlens.normal", (own, 0.02))),
         )
 
 

@@ -1,7 +1,7 @@
 """Ops that turn the axes of a tensor round: channels last and first, tokens, patches and windows.
 
-They move values about and compute nothing. Convolutions want their channels first, and torch's linear layers and
-layer norms want them last.
+They move values about and compute nothing. Convolutions want their channels first; torch's linear layers
+and layer norms want them last.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ def _turned(shape: Shape, reach: Reach, torch: Call) -> Facts:
     return Facts(shape=shape, weights=NONE, buffers=NONE, macs=0, other={}, reach=reach, torch=torch)
 
 
-def require_channels_last(x: Shape, what: str, such: str = "LxC or HxWxC", help: str = "channels_last") -> None:
+def require_channels_last(
+    x: Shape, what: str, such: str = "LxC or HxWxC", help: str = "channels_last"
+) -> None:
     """Refuse a flat vector, and channels that come first, for the ops that work on tokens."""
     if not x.channels_last:
         raise Misfit(
@@ -102,7 +104,7 @@ class Transpose(Op, kind="transpose", family="reshape"):
 
 
 class MergePatches(Op, kind="merge_patches", family="reshape"):
-    """The channels of each square of ``size`` positions one after the other: ``HxWxC`` becomes ``H/2xW/2x4C``.
+    """The channels of each square of ``size`` positions in a row: ``HxWxC`` becomes ``H/2xW/2x4C``.
 
     They are taken column by column, as Swin Transformer does. An odd side is padded with zeros at its end.
     Source: Liu et al. 2021, section 3.1, "patch merging", without its linear layer.

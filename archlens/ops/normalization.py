@@ -82,7 +82,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
         "96x14x14 >> layer_norm(eps=1e-6)",
         "96x14x14 >> layer_norm(affine=false)",
         "96x14x14 >> channels_last >> layer_norm(eps=1e-6)",
-        "16x5x5 >> channels_last >> layer_norm(over=\"all\")",
+        '16x5x5 >> channels_last >> layer_norm(over="all")',
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
