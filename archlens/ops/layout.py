@@ -20,9 +20,7 @@ def _turned(shape: Shape, reach: Reach, torch: Call) -> Facts:
     return Facts(shape=shape, weights=NONE, buffers=NONE, macs=0, other={}, reach=reach, torch=torch)
 
 
-def require_channels_last(
-    x: Shape, what: str, such: str = "LxC or HxWxC", help: str = "channels_last"
-) -> None:
+def require_channels_last(x: Shape, what: str, such: str, help: str = "channels_last") -> None:
     """Refuse a flat vector, and channels that come first, for the ops that work on tokens."""
     if not x.channels_last:
         raise Misfit(
@@ -59,7 +57,8 @@ class ToChannelsFirst(Op, kind="channels_first", family="reshape"):
     examples = ("96x14x14 >> channels_last >> channels_first", "8x20 >> tokens >> channels_first")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        require_channels_last(x, "channels_first", help="nothing: channels_last")
+        if not x.channels_last:
+            raise Misfit(f"the channels of its input {x} come first already")
         axes = len(x) - 1
         order = (0, axes + 1, *range(1, axes + 1))
         return _turned(Shape((x.channels, *x.spatial)), (POINT,) * axes, Call("torch.permute", (order,)))

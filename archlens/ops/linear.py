@@ -34,7 +34,7 @@ class Linear(Op, kind="linear", family="linear"):
                 f"linear works on a flat vector, and its input is a map of {x}",
                 help=f"put flatten before it ({x.numel:,} features), "
                 f"or global_avg_pool >> flatten ({x.channels:,} features); "
-                "channels_last before it makes it work at each position",
+                "or channels_last, for a linear layer at each position",
             )
         weight = (self.features, x.channels)
         shape = x.with_channels(self.features)

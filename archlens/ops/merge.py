@@ -91,10 +91,9 @@ def _require_one_layout(inputs: tuple[Shape, ...]) -> None:
     first = inputs[0]
     for index, x in enumerate(inputs):
         if x.channels_last != first.channels_last and len(x) == len(first):
-            last = x if x.channels_last else first
             raise Misfit(
                 f"the channels of {first} come {_place(first)}, and those of {x} come {_place(x)}",
-                help=f"channels_first after {last} turns it round",
+                help="channels_first turns the one round whose channels come last",
                 inputs=(0, index),
             )
 
