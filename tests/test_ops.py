@@ -83,6 +83,19 @@ FURTHER = (
     "10x3 >> slice(1, 9, step=4)",
     "2x6x8x10 >> crop((1, 5, 10))",
     "3x4 >> reshape([2, -1, 3, 1])",
+    # channels that come last
+    "8x4x5, 6x4x5 >> channels_last >> concat",
+    "8x4x5, 8x4x5, 8x1x1 >> channels_last >> add",
+    "8x20, 8x20 >> tokens >> multiply",
+    "8x4x5 >> channels_last >> flatten",
+    "8x4x5 >> channels_last >> prelu",
+    "8x2x3x4 >> channels_last >> linear(3)",
+    "8x2x3x4 >> tokens >> layer_norm(affine=false)",
+    # a window as large as an axis of the map, or larger, is not shifted along it; the other axis is
+    "12x7x14 >> channels_last >> window_attention(3, 7, shift=3)",
+    "12x9x5 >> channels_last >> window_attention(2, 4, shift=(0, 3))",
+    "12x3x5 >> channels_last >> window_attention(2, 6)",
+    "12x5x9 >> channels_last >> window_attention_v2(2, (8, 4), shift=1)",
 )  # fmt: skip
 
 EXAMPLES = [*(text for op in OPS.values() for text in op.examples), *FURTHER]

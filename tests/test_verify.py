@@ -41,6 +41,7 @@ def test_every_network_on_the_meta_device(name: str) -> None:
 SMALL = {
     "alexnet": 64, "alexnet_2012": 67, "googlenet_aux": 64, "googlenet_2014": 224, "lenet5": 32,
     "lenet5_1998": 32, "mobilenet_v1_0.25": 64, "resnet18": 64, "resnet50": 64, "vgg11_bn": 32,
+    "convnext_tiny": 64, "vit_b_32": 64, "swin_t": 100, "swin_v2_t": 100, "maxvit_t": 224,
 }  # fmt: skip
 
 

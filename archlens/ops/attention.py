@@ -227,8 +227,10 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
                 f"its bias needs a window of at least 2, and window is {as_written(self.window)}",
                 notes=("relative positions are divided by the size of the window less 1",),
             )
-        positions, _, _ = _layout(x, window, window)
+        positions, seen, _ = _layout(x, window, window)
         other = dict(facts.other)
+        # the scale is one of each pair here, and not one of each query
+        other["elementwise"] += self.heads * positions * seen - positions * x.channels
         # queries and keys: a square, an addition and a division each
         other["normalization"] = 6 * positions * x.channels
         other["bias"] += _HIDDEN * _relative(window)

@@ -31,6 +31,8 @@ class _Dropout(Op, family="regularization"):
 
     p: Number = 0.5
 
+    idle = True
+
 
 class Dropout(_Dropout, kind="dropout"):
     """Sets values to zero with probability ``p`` while training."""
@@ -61,6 +63,7 @@ class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
 
     p: Number
 
+    idle = True
     examples = ("96x7x7 >> stochastic_depth(0.1)", "24x49 >> tokens >> stochastic_depth(0)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]

@@ -36,7 +36,14 @@ def require_two_axes(x: Shape, what: str) -> None:
         raise Misfit(f"{what} works on two spatial axes, and its input {x} has {len(x) - 1}")
 
 
-class ToChannelsLast(Op, kind="channels_last", family="reshape"):
+class _Turning(Op, family="reshape"):
+    """What the ops share that exchange axes: their arithmetic says which."""
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{inputs[0]} -> {facts.shape}"
+
+
+class ToChannelsLast(_Turning, kind="channels_last", family="reshape"):
     """The channels as the last axis: ``CxHxW`` becomes ``HxWxC``, and ``CxL`` becomes ``LxC``."""
 
     examples = ("96x14x14 >> channels_last", "8x20 >> channels_last", "2x3x4x5 >> channels_last")
@@ -48,7 +55,7 @@ class ToChannelsLast(Op, kind="channels_last", family="reshape"):
         return _turned(channels_last(x.spatial, x.channels), (POINT,) * axes, Call("torch.permute", (order,)))
 
 
-class ToChannelsFirst(Op, kind="channels_first", family="reshape"):
+class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
     """The channels as the first axis: ``HxWxC`` becomes ``CxHxW``, and ``LxC`` becomes ``CxL``.
 
     Tokens become a map again with ``channels_first >> reshape([x.channels, 14, 14])``.
@@ -89,7 +96,7 @@ class Tokens(Op, kind="tokens", family="reshape"):
         return f"{' * '.join(map(str, spatial))} = {prod(spatial)}" if len(spatial) > 1 else ""
 
 
-class Transpose(Op, kind="transpose", family="reshape"):
+class Transpose(_Turning, kind="transpose", family="reshape"):
     """The two spatial axes exchanged: ``HxWxC`` becomes ``WxHxC``, and ``CxHxW`` becomes ``CxWxH``."""
 
     examples = ("6x4x9 >> channels_last >> transpose", "6x4x9 >> transpose")
@@ -156,6 +163,9 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
             Call("archlens.window_partition", (shortest(size),)),
         )
 
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return " = ".join(" * ".join(map(str, shape.spatial)) for shape in (inputs[0], facts.shape))
+
 
 class WindowReverse(Op, kind="window_reverse", family="reshape"):
     """The map that ``window_partition`` cut into windows: ``(H/p * W/p)x(p*p)xC`` becomes ``CxHxW``.
@@ -186,3 +196,6 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
             Irregular("the positions of each window stand in a square again"),
             Call("archlens.window_reverse", (shortest(size), shortest(sides))),
         )
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return " = ".join(" * ".join(map(str, shape.spatial)) for shape in (inputs[0], facts.shape))

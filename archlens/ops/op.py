@@ -144,6 +144,8 @@ class Op:
     sliding: ClassVar[bool] = False
     #: Whether it passes its input on untouched, and so makes no layer.
     transparent: ClassVar[bool] = False
+    #: Whether it does nothing at inference: scopes that differ in its attributes alone are shown as one.
+    idle: ClassVar[bool] = False
 
     def __init_subclass__(cls, kind: str | None = None, family: str | None = None) -> None:
         super().__init_subclass__()
