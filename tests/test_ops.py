@@ -5,6 +5,7 @@ Nothing here names an op to be tested; a new one is covered by being in ``archle
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ import archlens
 from archlens.geometry import Window
 from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, Misfit, Op
 from archlens.ops.op import registry, signature
-from archlens.shape import Shape
+from archlens.shape import ChannelsLast, Shape
 
 from .test_geometry import value
 from .torch_reference import ConvMap, WithParameter, runnable
@@ -435,6 +436,48 @@ def test_has_examples(kind: str) -> None:
     ops = [example(text).op for text in EXAMPLES if text.rpartition(" >> ")[2].partition("(")[0] == kind]
     for name, parameter in signature(OPS[kind]).items():
         assert parameter.required or any(op.attributes()[name] != parameter.default for op in ops), name
+
+
+# --- layouts ----------------------------------------------------------------------------------------
+
+
+def test_layouts_of_equal_sizes_are_kept_apart() -> None:
+    """What is remembered of an op or a block on 8x8x8 does not serve the other 8x8x8."""
+    network = archlens.loads(
+        "input: 8x8x8\nblocks:\n  b: relu >> layer_norm\n"
+        "layers: [relu, b, channels_last, relu, b, 'linear(3)', channels_first, 'conv(2, 1)']\n"
+    )
+    assert [layer.shape.channels_last for layer in network] == [
+        False, False, False, True, True, True, True, True, False, False
+    ]  # fmt: skip
+    assert network.output == (2, 8, 8)
+    assert [layer.facts.torch.target for layer in network if layer.op.kind == "layer_norm"] == [
+        "archlens.ChannelNorm", "nn.LayerNorm"
+    ]  # fmt: skip
+
+
+def test_equality_of_shapes() -> None:
+    """A shape equals a tuple of its sizes, and no shape of the other layout, whichever side it stands on."""
+    first, last = Shape((3, 4)), ChannelsLast((3, 4))
+    assert first == (3, 4)
+    assert last == (3, 4)
+    assert [first == last, last == first, first != last, last != first] == [False, False, True, True]
+    assert {first: 1}.get(last) is None
+    assert {("op", first): 1}.get(("op", last)) is None
+    assert pickle.loads(pickle.dumps(last)) == last
+    assert type(pickle.loads(pickle.dumps(last))) is ChannelsLast
+    assert last != 5
+
+
+def test_axes_of_both_layouts() -> None:
+    """Expressions ask by name, and get the same whichever way round the tensor is held."""
+    for name, size in {"channels": 6, "height": 4, "width": 5, "numel": 120}.items():
+        for layout in ("relu", "channels_last"):
+            network = archlens.loads(
+                f"input: 6x4x5\nlayers:\n  - {layout}\n  - tokens if x.{name} == {size} else relu\n"
+                f"  - linear(x.length)\n"
+            )
+            assert network.output == (20, 20)
 
 
 # --- adding an op touches one file -----------------------------------------------------------------
