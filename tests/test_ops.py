@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
@@ -193,6 +194,28 @@ def test_macs(text: str) -> None:
             module(*batch(1, inputs))
         counted = counter.get_total_flops() // 2
     assert facts.macs == counted
+
+
+class Softmaxes(TorchDispatchMode):
+    """Counts the values that come out of torch's softmax."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten._softmax.default:
+            self.values += found.numel()
+        return found
+
+
+@pytest.mark.parametrize("text", [text for text in EXAMPLES if "attention" in text])
+def test_softmax_is_itemised(text: str) -> None:
+    """Three operations, an exponential, an addition and a division, for each value that torch makes."""
+    _, inputs, facts = example(text)
+    with Softmaxes() as softmaxes:
+        in_torch(text)(*batch(1, inputs))
+    assert softmaxes.values
+    assert facts.other["softmax"] == 3 * softmaxes.values
 
 
 @examples
