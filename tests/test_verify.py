@@ -55,6 +55,7 @@ SMALL: dict[str, int | tuple[int, ...]] = {
     "resnet20_cifar": 32, "resnet50": 64, "resnext50_32x4d": 32, "se_resnet50": 64, "segnet": (45, 60),
     "shufflenet_v1_g3": 64, "shufflenet_v2_x0_5": 32, "squeezenet1_1": 32, "tiny_yolo_v2": 64, "unet": 188,
     "vgg11_bn": 32, "vgg16_c": 32, "wide_resnet16_8": 16, "xception": 96, "zfnet": 64,
+    "convnext_tiny": 64, "maxvit_t": 224, "swin_t": 100, "swin_v2_t": 100, "vit_b_32": 64,
 }  # fmt: skip
 
 

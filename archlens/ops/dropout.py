@@ -33,6 +33,7 @@ class _Dropout(Op, family="regularization"):
     p: Number = 0.5
 
     channelwise = True
+    idle = True
 
     def _footprint(self, *mask: Extra) -> Footprint:
         """It keeps which values it dropped; at inference, and with ``p=0``, it returns its input itself."""
@@ -44,7 +45,7 @@ class _Dropout(Op, family="regularization"):
 class Dropout(_Dropout, kind="dropout"):
     """Sets values to zero with probability ``p`` while training."""
 
-    examples = ("4096 >> dropout", "64x7x7 >> dropout(0.2)")
+    examples = ("4096 >> dropout", "64x7x7 >> dropout(0.2)", "24x49 >> tokens >> dropout(0)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         return _dropping(x, self.p, "nn.Dropout")
@@ -78,7 +79,8 @@ class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
     p: Number
 
     channelwise = True
-    examples = ("96x7x7 >> stochastic_depth(0.1)", "84 >> stochastic_depth(0)")
+    idle = True
+    examples = ("96x7x7 >> stochastic_depth(0.1)", "24x49 >> tokens >> stochastic_depth(0)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         return _dropping(x, self.p, "archlens.StochasticDepth")

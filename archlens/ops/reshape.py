@@ -10,7 +10,7 @@ from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
 from .footprint import INPUT, NOTHING, Footprint
 from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
-from .windows import per_axis, require_spatial, sides_of
+from .windows import per_axis, require_channels_first, require_spatial, sides_of
 
 
 def _moved(shape: Shape, reach: Reach, torch: Call) -> Facts:
@@ -52,6 +52,7 @@ class Reshape(Op, kind="reshape", family="reshape"):
     holds = Footprint(reshapes=True)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_channels_first(x, "reshape")
         known = prod(size for size in self.shape if size != -1)
         free = self.shape.count(-1)
         if len(self.shape) - 1 not in AXIS_NAMES:
@@ -201,25 +202,27 @@ class Slice(Op, kind="slice", family="reshape"):
         '3x9x8 >> slice(1, -1, step=2, axis="height")',
         '3x9x8 >> slice(1, axis="width")',
         "100 >> slice(-10)",
+        '24x50 >> tokens >> slice(0, 1, axis="length")',
+        '6x9x8 >> channels_last >> slice(1, -1, step=2, axis="width")',
+        "6x9x8 >> channels_last >> slice(2, 5)",
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        names = ("channels", *x.axes)
-        if self.axis not in names:
-            raise Misfit(f"{x} has no {self.axis}", help=f"its axes are {', '.join(names)}")
-        axis = names.index(self.axis)
+        if self.axis not in x.names:
+            raise Misfit(f"{x} has no {self.axis}", help=f"its axes are {', '.join(x.names)}")
+        axis = x.names.index(self.axis)
         start, stop, step = slice(self.start, self.stop, self.step).indices(x[axis])
         size = len(range(start, stop, step))
         if size < 1:
             raise Misfit(
                 f"{self.axis} {self.start} to {x[axis] if self.stop is None else self.stop} of {x} is empty",
-                size=axis > 0,
+                size=axis != x.channel_axis,
             )
         windows = [POINT] * (len(x) - 1)
-        if axis:
+        if axis != x.channel_axis:
             last = start + (size - 1) * step
-            windows[axis - 1] = Window(1, step, -start, -(x[axis] - 1 - last))
-        shape = Shape((*x[:axis], size, *x[axis + 1 :]))
+            windows[x.axes.index(self.axis)] = Window(1, step, -start, -(x[axis] - 1 - last))
+        shape = type(x)((*x[:axis], size, *x[axis + 1 :]))
         return _moved(shape, tuple(windows), Call("archlens.take", (axis + 1, start, stop, step)))
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
@@ -237,7 +240,7 @@ class Slice(Op, kind="slice", family="reshape"):
         return Footprint(part=True, whole=not apart and _in_one_piece(facts.shape, inputs[0]))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
-        axis = ("channels", *inputs[0].axes).index(self.axis)
+        axis = inputs[0].names.index(self.axis)
         end = inputs[0][axis] if self.stop is None else self.stop
         return f"{self.axis} {self.start} to {end} of {inputs[0][axis]}: {facts.shape[axis]}"
 

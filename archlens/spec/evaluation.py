@@ -102,7 +102,7 @@ def _attribute(tree: ast.Attribute, expression: Expression, scope: Scope) -> Any
     if name == "numel":
         return shape.numel
     if name in shape.axes:
-        return shape[1 + shape.axes.index(name)]
+        return shape.spatial[shape.axes.index(name)]
     if name in TENSOR_ATTRIBUTES:
         has = f"its axes: {', '.join(shape.axes)}" if shape.axes else "a flat vector has only channels"
         raise Problem(tree, f"{describe(value)} has no {name}", has)
