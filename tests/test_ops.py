@@ -254,12 +254,13 @@ def test_channels(text: str) -> None:
         chosen = sorted({*range(min(shape.channels, 12)), *range(0, shape.channels, 37), shape.channels - 1})
         tensors = [x.expand(len(chosen), *x.shape[1:]).contiguous() for x in batch(1, inputs)]
         for sample, channel in enumerate(chosen):
-            tensors[which][sample, channel] = torch.nan
+            tensors[which][sample].select(shape.channel_axis, channel).fill_(torch.nan)
         if getattr(op, "running_stats", True):
             y = in_torch(text)(*tensors)
         else:  # statistics over the batch would carry a NaN from one sample to the next
             y = torch.cat([in_torch(text)(x.expand(2, *x.shape)) for x in tensors[0]])[::2]
-        hit = y.isnan().flatten(2).any(2) if y.dim() > 2 else y.isnan()
+        hit = y.isnan().movedim(1 + facts.shape.channel_axis, 1)
+        hit = hit.flatten(2).any(2) if hit.dim() > 2 else hit
         if isinstance(in_torch(text), ConvMap):  # the reference is dense, and 0 * NaN is NaN
             hit = in_torch(text).dense().flatten(2).any(2).T[chosen]
         if op.kind in ("flatten", "reshape"):

@@ -19,6 +19,7 @@ class ClassToken(Op, kind="class_token", family="attention"):
     Source: Devlin et al. 2019 and Dosovitskiy et al. 2021, equation 1.
     """
 
+    channelwise = True
     examples = ("24x49 >> tokens >> class_token",)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -45,6 +46,7 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
     0.02, as BERT does. Source: Dosovitskiy et al. 2021, equation 1.
     """
 
+    channelwise = True
     examples = ("24x49 >> tokens >> position_embedding", "8x4x5 >> position_embedding")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -69,6 +71,7 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
 
     initial: Number = 1e-6
 
+    channelwise = True
     examples = (
         "96x7x7 >> layer_scale",
         "96x7x7 >> channels_last >> layer_scale(0.1)",

@@ -11,7 +11,7 @@ from math import prod
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
 from .attributes import Count, Size
-from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach
+from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels
 from .windows import per_axis, require_spatial, shortest
 
 
@@ -38,6 +38,8 @@ def require_two_axes(x: Shape, what: str) -> None:
 
 class _Turning(Op, family="reshape"):
     """What the ops share that exchange axes: their arithmetic says which."""
+
+    channelwise = True
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return f"{inputs[0]} -> {facts.shape}"
@@ -77,6 +79,7 @@ class Tokens(Op, kind="tokens", family="reshape"):
     It takes ``HxWxC`` alike, and turns ``CxL`` into ``LxC``.
     """
 
+    channelwise = True
     examples = ("768x14x14 >> tokens", "96x5x7 >> channels_last >> tokens", "8x20 >> tokens")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -133,6 +136,13 @@ class MergePatches(Op, kind="merge_patches", family="reshape"):
         shape = channels_last(sizes, self.size**2 * x.channels)
         return _turned(shape, windows, Call("archlens.merge_patches", (self.size,)))
 
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        count, found = inputs[0].channels, 0
+        while channels:
+            found |= channels & all_channels(count)
+            channels >>= count
+        return (found,)
+
 
 class WindowPartition(Op, kind="window_partition", family="reshape"):
     """A map as rows of windows that do not overlap: ``CxHxW`` becomes ``(H/p * W/p)x(p*p)xC``.
@@ -143,6 +153,7 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
 
     size: Size
 
+    channelwise = True
     examples = ("6x8x8 >> window_partition(4)", "6x4x9 >> window_partition((2, 3))")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -176,6 +187,7 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
     size: Size
     sides: Size
 
+    channelwise = True
     examples = (
         "6x8x8 >> window_partition(4) >> window_reverse(4, 8)",
         "6x4x9 >> window_partition((2, 3)) >> window_reverse((2, 3), (4, 9))",
