@@ -43,26 +43,19 @@ class PaddedConv3d(Padded, nn.Conv3d):
 
 
 class Cropped(nn.Module):
-    """Does what the class beside it does, but cuts each side of the output by an amount of its own.
+    """Does what the class beside it does, then cuts each side of the output by an amount of its own.
 
-    A negative amount makes a side longer; what is added there has the bias as all else has.
+    A negative amount after makes the output longer.
     """
 
-    weight: Any
-    bias: Any
-    stride: Any
-    groups: Any
-    dilation: Any
-
     def __init__(self, *args: Any, padding: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.sides = padding
+        longer = tuple(max(-after, 0) for _, after in padding)
+        super().__init__(*args, output_padding=longer, **kwargs)
+        self.sides = tuple((before, max(after, 0)) for before, after in padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        convolve: Any = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.dim() - 3]
-        full = convolve(x, self.weight, None, self.stride, 0, 0, self.groups, self.dilation)
-        cut = pad_sides(full, [(-before, -after) for before, after in self.sides])
-        return cut if self.bias is None else cut + self.bias.view(-1, *(1,) * (x.dim() - 2))
+        full = super().forward(x)
+        return pad_sides(full, [(-before, -after) for before, after in self.sides])
 
 
 class CroppedConvTranspose1d(Cropped, nn.ConvTranspose1d):  # type: ignore[misc]
