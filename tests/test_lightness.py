@@ -20,6 +20,8 @@ CASES = {
     "shapes failing": "run('shapes', 'lenet5', '--input', '1x8x8')",
     "explain": "run('explain', 'lenet5', 'C3')",
     "show": "run('show', 'lenet5')",
+    "lint": "run('lint', 'vgg16')",
+    "rules": "run('rules', 'AL302')",
     "source": "run('source', 'lenet5_1998')",
 }
 

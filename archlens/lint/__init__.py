@@ -67,7 +67,7 @@ def meant(word: str) -> list[Rule]:
     """
     upper = word.upper()
     found = [rule for rule in RULES.values() if rule.name == word.lower()]
-    if not found and len(upper) > 2:
+    if not found and len(upper) > 1:
         found = [rule for code, rule in RULES.items() if code.startswith(upper)]
     if not found:
         known = [*RULES, *(rule.name for rule in RULES.values())]

@@ -6,11 +6,13 @@ Knows what was found, and not how.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..errors import Diagnostic, Span, Style, printable, render
 from ..lint import LEVELS, Finding, Rule
+from ..lint.case import listed
 from . import grid
 
 SCHEMA = "archlens.lint/1"
@@ -35,18 +37,36 @@ def totals(linted: Iterable[Linted]) -> dict[str, int]:
 
 
 def once(linted: Sequence[Linted]) -> list[Linted]:
-    """The same without what the members of a family share: each finding stays with the first of them."""
-    seen = set()
+    """The same with each rule once at each place: the first network has the finding, a note the others."""
+    keyed = [(one, list(zip(_places(one.findings), one.findings, strict=True))) for one in linted]
+    sharing: dict[Any, list[str]] = {}
+    for one, findings in keyed:
+        for key, _ in findings:
+            sharing.setdefault(key, []).append(one.name)
     found = []
-    for one in linted:
+    for one, findings in keyed:
         own = []
-        for finding in one.findings:
-            key = (finding.rule.code, finding.span[1:], finding.span.source.name, finding.message)
-            if key not in seen:
-                seen.add(key)
-                own.append(finding)
+        for key, finding in findings:
+            names = sharing.pop(key, None)  # the first network takes it
+            if names is not None:
+                notes = [f"likewise in {listed(list(map(printable, names[1:])), _MOST)}"] if names[1:] else []
+                own.append(replace(finding, notes=(*finding.notes, *notes)))
         found.append(one._replace(findings=own))
     return found
+
+
+#: The most networks that a note lists.
+_MOST = 6
+
+
+def _places(findings: Sequence[Finding]) -> Iterator[Any]:
+    """What tells findings of one network apart, and is the same for those of its relatives."""
+    counts: dict[Any, int] = {}
+    for finding in findings:
+        span = finding.span
+        key = finding.rule.code, span.source.name, span.line, span.column
+        counts[key] = counts.get(key, 0) + 1
+        yield *key, counts[key]
 
 
 def _plain(text: str, role: str) -> str:
@@ -63,10 +83,10 @@ def to_text(linted: Sequence[Linted], style: Style = _plain) -> str:
         if diagnostics and len(linted) > 1:
             parts.append(style(printable(one.name), "message"))
         parts += [render(diagnostic, style) for diagnostic in diagnostics]
-    return "\n\n".join([*parts, _summary(shown)])
+    return "\n\n".join([*parts, _summary(linted, sum(len(one.findings) for one in shown))])
 
 
-def _summary(linted: Sequence[Linted]) -> str:
+def _summary(linted: Sequence[Linted], places: int) -> str:
     """``vgg16: 1 advice; `archlens rules AL302` says more``."""
     counts = totals(linted)
     of = printable(linted[0].name) if len(linted) == 1 else f"{len(linted)} networks"
@@ -75,7 +95,8 @@ def _summary(linted: Sequence[Linted]) -> str:
         return f"{of}: nothing found"
     codes = sorted({finding.rule.code for one in linted for finding in one.findings})
     more = f"; `archlens rules {codes[0]}` says more" if codes else ""
-    return f"{of}: {', '.join(said)}{more}"
+    at = f" at {places} place{'' if places == 1 else 's'}" if places and len(linted) > 1 else ""
+    return f"{of}: {', '.join(said)}{at}{more}"
 
 
 def to_json(linted: Sequence[Linted]) -> str:

@@ -10,7 +10,7 @@ from ...geometry import POINT, Window
 from ...network import Layer
 from ...ops import Reach
 from ...shape import times
-from ..case import Case, listed, plural
+from ..case import Case, listed, named, plural
 from ..rule import WARNING, Finding, Rule
 
 
@@ -73,7 +73,7 @@ class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
         assert first is not None
         return self.found(
             layers[0],
-            f"{plural(len(layers) + 1, 'dilated convolution')} in a row, up to {layers[-1].name}, "
+            f"{plural(len(layers) + 1, 'dilated convolution')} in a row, up to {named(layers[-1:])}, "
             f"have the common factor {times(sorted(set(factors)))}: "
             f"each output is made from 1 in {share} of the positions around it",
             layers=[first, *layers],

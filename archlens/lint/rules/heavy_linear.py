@@ -8,7 +8,7 @@ from math import prod
 from ...network import Layer
 from ...ops.linear import Linear
 from ...ops.reshape import Flatten
-from ..case import Case, percent
+from ..case import Case, named, percent
 from ..rule import ADVICE, Finding, Rule
 
 
@@ -58,7 +58,7 @@ class HeavyLinear(Rule, code="AL302", name="heavy-linear", level=ADVICE):
             if saved:
                 yield self.found(
                     layer,
-                    f"{layer.name}: one layer holds {layer.params:,} of {total:,} parameters "
+                    f"{named([layer])}: one layer holds {layer.params:,} of {total:,} parameters "
                     f"({percent(layer.params, total)})",
                     layers=[layer],
                     notes=[f"it reads {x} = {x.numel:,} features"],

@@ -84,7 +84,7 @@ class IdleActivation(Rule, code="AL403", name="idle-activation", level=WARNING):
             yield self.found(
                 first,
                 f"{named(layers)}: {first.op.kind} changes nothing, for the {source.op.kind} of "
-                f"{source.name} leaves values {above}",
+                f"{named([source])} leaves values {above}",
                 layers=layers,
                 help="leave it out, unless something is missing between them",
                 also=[("the activation before it", source.span)] if source.where is not first.where else (),

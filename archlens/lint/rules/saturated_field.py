@@ -9,7 +9,7 @@ from ...analysis.receptive_field import Seen
 from ...geometry import Field
 from ...network import Layer
 from ...shape import times
-from ..case import Case, windows
+from ..case import Case, named, windows
 from ..rule import ADVICE, Finding, Rule
 
 
@@ -72,8 +72,8 @@ class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
         some = f"{len(found)} of {wide}"
         return self.found(
             found[0],
-            f"{some} layers with a window larger than 1 add no spatial context: from {found[0].name} to "
-            f"{found[-1].name} every position of their inputs has seen the whole {image} image",
+            f"{some} layers with a window larger than 1 add no spatial context: from {named(found[:1])} to "
+            f"{named(found[-1:])} every position of their inputs has seen the whole {image} image",
             layers=found,
             notes=[f"they hold {params:,} parameters; with 1x1 windows {saved:,} fewer"] if saved else [],
             help="a larger input, or a smaller stride or fewer layers before them",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...analysis.receptive_field import ReceptiveFields
+from ...errors import shorten
 from ...network import Layer
 from ...shape import times
-from ..case import Case
+from ..case import Case, named
 from ..rule import WARNING, Finding, Rule
 
 
@@ -66,8 +67,8 @@ class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
             sizes = [field.size for field in seen]
             yield self.found(
                 case.network.index[last],
-                f"{last}: its positions have seen {times(sizes)} of the {times(image.spatial)} image, and "
-                f"{joiner.name} takes them together as they are",
+                f"{shorten(last)}: its positions have seen {times(sizes)} of the {times(image.spatial)} "
+                f"image, and {named([joiner])} takes them together as they are",
                 layers=[case.network.index[last]],
                 notes=[f"its map of {case.network.shape_of(last)} goes into {joiner.op}"],
                 help="more layers, strides or dilation before it; a smaller input; or two linear layers "

@@ -8,7 +8,7 @@ from math import prod
 from ...network import Layer
 from ...ops.convolution import Conv
 from ...ops.linear import Linear
-from ..case import Case, at_one_place, windows
+from ..case import Case, at_one_place, named, windows
 from ..rule import WARNING, Finding, Rule
 
 
@@ -52,7 +52,7 @@ class StackedLinear(Rule, code="AL304", name="stacked-linear", level=WARNING):
             more = f" (and {len(layers) - 1} more)" if len(layers) > 1 else ""
             yield self.found(
                 layers[0],
-                f"{layers[0].name}{more} follows {first.name} with no nonlinearity between them",
+                f"{named(layers[:1])}{more} follows {named([first])} with no nonlinearity between them",
                 layers=layers,
                 help=f"an activation between them; or one layer, which saves {saved:,} parameters",
                 also=[("the layer before it", first.span)],

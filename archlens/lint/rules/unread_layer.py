@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...errors import shorten
 from ...network import Layer
-from ..case import Case, plural
+from ..case import Case, at_one_place, named, plural
 from ..rule import ERROR, Finding, Rule
 
 
@@ -44,14 +44,15 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
         for name, template in case.spec.inputs.items():
             if not case.readers[name] and name not in case.ends:
                 yield self.found(template, f"no layer reads the input {shorten(name)}", help="leave it out")
-        for last, layers in _dead(case).items():
+        dead = _dead(case)
+        for ends in at_one_place(case.network.index[name] for name in dead):
+            layers = [layer for end in ends for layer in dead[end.name]]
             params, macs = sum(one.params for one in layers), sum(one.macs for one in layers)
-            more = (
-                f", with {plural(len(layers) - 1, 'layer')} that lead to it alone" if len(layers) > 1 else ""
-            )
+            others = len(layers) - len(ends)
+            more = f", with {plural(others, 'layer')} that lead nowhere else" if others else ""
             yield self.found(
-                case.network.index[last],
-                f"{shorten(last)} is computed and never read{more}",
+                ends[0],
+                f"{named(ends)} {'is' if len(ends) == 1 else 'are'} computed and never read{more}",
                 layers=layers,
                 notes=[f"{params:,} parameters and {macs:,} multiply-accumulates in vain"],
                 help="merge it, name it under outputs:, or leave it out",

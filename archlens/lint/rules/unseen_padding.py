@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...errors import shorten
 from ...geometry import Window
 from ...network import Layer
 from ...ops.op import as_written
-from ..case import Case, listed, plural, windows
+from ..case import Case, listed, named, plural, windows
 from ..rule import ADVICE, Finding, Rule
 
 
@@ -45,14 +46,14 @@ class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
                 known[key] = _unreached(layer)
             if known[key]:
                 layers.append(layer)
-                words.append(f"{layer.name} ({known[key]})")
+                words.append(f"{shorten(layer.name)} ({known[key]})")
         if layers:
             yield self.found(
                 layers[0],
                 f"{plural(len(layers), 'layer')} with padding that no window reaches: {listed(words)}",
                 layers=layers,
                 notes=_shifts(case),
-                help=f"{_paddings(layers[0])} on {layers[0].name} gives the same outputs",
+                help=f"{_paddings(layers[0])} on {named(layers[:1])} gives the same outputs",
                 count=len(layers),
             )
 
@@ -104,5 +105,7 @@ def _shifts(case: Case) -> list[str]:
         shifts[axis] = (sum(ends) - 2) / 4 - (n - 1) / 2
     if max(shifts.values()) > 0 or not any(shifts.values()):
         return []  # rounding up and valid windows push it the other way
-    said = " and ".join(f"{-shift:g} along the {axis}" for axis, shift in shifts.items())
-    return [f"the centre of the last map, {last}, lies before that of the image: by {said}"]
+    said = f"by {-shifts[image.axes[0]]:g} along the {' and '.join(shifts)}"
+    if len(set(shifts.values())) > 1:
+        said = " and ".join(f"by {-shift:g} along the {axis}" for axis, shift in shifts.items())
+    return [f"the centre of the last map, {shorten(last)}, lies before that of the image {said}"]

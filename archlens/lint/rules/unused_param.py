@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ...errors import Span, shorten
 from ...spec.values import Block
 from .. import mentions
-from ..case import Case, listed, plural
+from ..case import Case, listed
 from ..rule import WARNING, Finding, Rule
 
 
@@ -51,13 +51,11 @@ class UnusedParam(Rule, code="AL601", name="unused-param", level=WARNING):
                 param,
                 f"the param {shorten(name)} is read by "
                 + (f"{listed(owners)} only, which nothing uses" if owners else "nothing"),
-                notes=[f"{plural(len(setting), 'variant')} give it a value: {listed(setting)}"]
-                if setting
-                else [],
+                notes=[f"set nevertheless by {listed(setting)}"] if setting else [],
                 help="leave it out, or use it where it was meant",
             )
         for block in spec.blocks.values():
-            if block.name in found.passed:
+            if block.name in found.passed or block.name not in found.reached:
                 continue
             read = {mention.name for mention in mentions.inside(block)}
             for name in block.parameters:
