@@ -289,6 +289,7 @@ GRIDS = {
     "residual": (["residual: [dilated(2)]", "relu", "residual: [relu >> dilated(4)]"], 4),
     "1, 2, 2, 2": (["dilated(1) >> dilated(2) >> dilated(2) >> dilated(2)"], 4),
     "one axis": (['conv(8, 3, padding="same", dilation=(1, 2)) * 2'], 2),
+    "1, 2, 4, 8, 2": (["dilated(1) >> dilated(2) >> dilated(4) >> dilated(8) >> dilated(2)"], 4),
     "1, 2, 5": (["dilated(1) >> dilated(2) >> dilated(5)"], 0),
     "2, 3": (["dilated(2) >> dilated(3)"], 0),
     "1, 2, 4, 8": (["dilated(1) >> dilated(2) >> dilated(4) >> dilated(8)"], 0),
@@ -321,10 +322,10 @@ def test_gridding_is_what_torch_sees() -> None:
     assert module(x).shape == (1, 1, 1, 1)
     seen = x.grad[0, 0] != 0
     assert int(seen.sum()) == 9 * 9  # of 17x17: every second along both axes
-    assert found.numbers == {"factor": 2, "share": 4}
+    assert found.numbers == {"count": 3, "factor": 2, "share": 4}
     assert found.layers == ("0", "1", "2")
     assert [marked_ for _, marked_ in found.also] == [found.also[0][1]]
-    assert "dilations 2, 2 and 4" in found.notes[0]
+    assert "dilations 2 (2 times) and 4" in found.notes[0]
 
 
 def test_wavenet_is_no_grid() -> None:
@@ -364,10 +365,33 @@ layers:
   - basic(2) * 3
 """
     (found,) = of("AL106", text)
-    assert found.numbers == {"factor": 2, "share": 4}
+    assert found.numbers == {"count": 6, "factor": 2, "share": 4}
     assert len(found.layers) == 6
     assert (found.span.line, found.also[0][1].line) == (7, 6)
     assert "6 dilated convolutions in a row" in found.message
+
+
+def test_a_row_is_complete() -> None:
+    """All its layers are named, also those before it became a grid; an axis may have no factor."""
+    text = spec("conv(8, 3, padding=1)", *(f"conv(8, 3, dilation={d})" for d in (2, 4, 2)), input="8x64x64")
+    (found,) = of("AL106", text)
+    assert found.layers == ("1", "2", "3")
+    assert found.notes == ("dilations 2, 4 and 2",)
+    assert (found.span.line, found.also[0][1].line) == (6, 4)
+    assert (
+        "the common factor 1x2: each output is made from 1 in 2"
+        in one("AL106", "conv(8, 3, dilation=(1, 2))", "conv(8, 3, dilation=(1, 2))").message
+    )
+
+
+def test_branches_count_beside_the_row() -> None:
+    """As in DeepLab v3: two dilated layers, then two rates side by side."""
+    text = spec("dilated(2) * 2", "concat: [dilated(4), dilated(6)]", input="8x64x64")
+    blocks = 'blocks:\n  dilated(d):\n    - conv(8, 3, padding="same", dilation=d)\n'
+    (found,) = of("AL106", blocks + text)
+    assert found.numbers == {"count": 3, "factor": 2, "share": 4}
+    assert "3 dilated convolutions in a row, and 1 on branches beside them" in found.message
+    assert found.notes == ("dilations 2 (2 times), 4 and 6",)
 
 
 # --- receptive fields --------------------------------------------------------------------------------

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import gcd
+from itertools import groupby
+from math import gcd, prod
 from typing import NamedTuple
 
 from ...geometry import POINT, Window
 from ...network import Layer
 from ...ops import Reach
 from ...shape import times
-from ..case import Case, listed, named, plural
+from ..case import Case, listed, named
 from ..rule import WARNING, Finding, Rule
 
 
@@ -62,27 +63,34 @@ class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
             yield self._finding(stacked)
 
     def _finding(self, stacked: list[tuple[Layer, list[_Run]]]) -> Finding:
-        layers = [layer for layer, _ in stacked]
+        flagged = [layer for layer, _ in stacked]
+        longest = max((run for _, runs in stacked for run in runs if run.is_grid), key=lambda run: run.length)
+        row = longest.layers()
+        names = {layer.name for layer in row}
+        beside = [layer for layer in flagged if layer.name not in names]
         last = stacked[-1][1]
         factors = [run.factor if run.is_grid else 1 for run in last]
-        dilations = [_dilation(layer) for layer in (last[0].first, *layers) if layer is not None]
-        share = 1
-        for factor in factors:
-            share *= factor
-        first = max(last, key=lambda run: run.is_grid).first
-        assert first is not None
+        factor = f"{factors[0]}" if len(set(factors)) == 1 else times(factors)
+        more = f", and {len(beside)} on branches beside them" if beside else ""
         return self.found(
-            layers[0],
-            f"{plural(len(layers) + 1, 'dilated convolution')} in a row, up to {named(layers[-1:])}, "
-            f"have the common factor {times(sorted(set(factors)))}: "
-            f"each output is made from 1 in {share} of the positions around it",
-            layers=[first, *layers],
-            notes=[f"dilations {listed(dilations, 6)}"],
+            flagged[0],
+            f"{len(row)} dilated convolutions in a row{more}, up to {named(flagged[-1:])}, have the common "
+            f"factor {factor}: each output is made from 1 in {prod(factors)} of the positions around it",
+            layers=[*row, *beside],
+            notes=[f"dilations {_dilations([*row, *beside])}"],
             help="dilations without a common factor, such as 1, 2, 5; or an undilated convolution between",
-            also=[("the first of them", first.span)] if first.where is not layers[0].where else (),
+            also=[("the first of them", row[0].span)] if row[0].where is not flagged[0].where else (),
+            count=len(row),
             factor=max(factors),
-            share=share,
+            share=prod(factors),
         )
+
+
+class _Row(NamedTuple):
+    """A layer and those before it, so that a long row takes no room for each of its beginnings."""
+
+    layer: Layer
+    before: _Row | None
 
 
 class _Run(NamedTuple):
@@ -94,7 +102,15 @@ class _Run(NamedTuple):
     last: int = 0  # the largest dilation so far
     covered: int = 1  # positions side by side that an output is made from
     pyramid: bool = True  # whether the dilations have grown without leaving holes
-    first: Layer | None = None
+    row: _Row | None = None
+
+    def layers(self) -> list[Layer]:
+        """The dilated convolutions, in order."""
+        found, row = [], self.row
+        while row is not None:
+            found.append(row.layer)
+            row = row.before
+        return found[::-1]
 
     @property
     def is_grid(self) -> bool:
@@ -140,7 +156,7 @@ def _through(layer: Layer, run: _Run, window: Window) -> _Run:
         max(run.last, dilation),
         run.covered + dilation * (kernel - 1) if fits else run.covered,
         run.pyramid and fits,
-        run.first or layer,
+        _Row(layer, run.row),
     )
 
 
@@ -154,6 +170,12 @@ def _merged(layer: Layer, runs: list[_Run]) -> _Run:
         last=max(run.last for run in runs),
         pyramid=all(run.pyramid for run in runs),
     )
+
+
+def _dilations(layers: list[Layer]) -> str:
+    """``2 (6 times), 4 and 4x8``."""
+    runs = [(dilation, len(list(group))) for dilation, group in groupby(map(_dilation, layers))]
+    return listed([f"{one} ({count} times)" if count > 1 else one for one, count in runs], 8)
 
 
 def _dilation(layer: Layer) -> str:
