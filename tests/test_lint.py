@@ -27,8 +27,11 @@ from archlens.elaboration import elaborate
 from archlens.errors import render
 from archlens.lint import ADVICE, ERROR, LEVELS, RULES, WARNING, Finding, Rule, choose, lint
 from archlens.lint import rules as rules_folder
+from archlens.ops import OPS
 from archlens.spec import find, names, parse
 from archlens.views import lint as view
+
+from .test_cli import in_terminal
 
 CODES = list(RULES)
 
@@ -210,6 +213,15 @@ def test_windows(seed: int) -> None:
     dropped = n - 1 - max(reached, -1) if stride <= dilation * (kernel - 1) + 1 else 0
     positions = [p for found in of("AL101", text) for one in found.numbers["positions"] for p in one]
     assert positions == ([dropped] if dropped > 0 else [])
+
+
+def test_each_layer_that_drops() -> None:
+    """(17 - 2)/2 + 1 = 8.5, and (8 - 3)/2 + 1 = 3.5; each word of the spec has its finding."""
+    first, second = of("AL101", spec("max_pool(2)", "relu", "max_pool(3, stride=2)", input="8x17x16"))
+    assert (marked(first), marked(second)) == ("max_pool(2)", "max_pool(3, stride=2)")
+    assert "height is never seen" in first.message
+    assert "height and width is never seen" in second.message
+    assert of("AL101", spec("conv(8, 1, stride=2)")) == []  # skipped by intent
 
 
 def test_less_padding_gives_the_same() -> None:
@@ -756,6 +768,16 @@ def test_alexnet_at_224() -> None:
     assert of("AL101", archlens.spec.find("alexnet_2012").spec.source.text) == []
 
 
+def test_every_op() -> None:
+    """No op of the language is more than the rules can read."""
+    for op in OPS.values():
+        for example in op.examples:
+            input_, _, layer = example.partition(" >> ")
+            if not op.merges:
+                found = findings(f"input: {input_}\nlayers:\n  - >-\n    {layer}\n")
+                view.to_json([view.Linted("n", found)])
+
+
 # --- the command --------------------------------------------------------------------------------------
 
 BAD = spec("conv(8, 1)", "conv(9, 1)", "batch_norm", "softmax")
@@ -953,6 +975,16 @@ def test_rules_fit_the_terminal(columns: int) -> None:
     if columns > 40:
         assert max(map(len, lines[:-2])) <= columns
     assert sum(line.startswith("AL") for line in lines) == len(RULES)
+
+
+def test_terminal() -> None:
+    """Coloured in a terminal, plain in a file or a pipe, and the rules within its width."""
+    shown = in_terminal("lint", "vgg16")
+    assert "\x1b[35m\x1b[1madvice[AL302]\x1b[0m" in shown
+    assert "\x1b" not in in_terminal("lint", "vgg16", NO_COLOR="1")
+    plain = re.sub(r"\x1b\[\d+m", "", in_terminal("rules", "AL106", columns=50))
+    assert max(map(len, plain.split("\n"))) <= 50
+    assert plain.startswith("AL106 gridding (warning)\n")
 
 
 def test_all() -> None:

@@ -72,5 +72,5 @@ def _dead(case: Case) -> dict[str, list[Layer]]:
             continue
         readers = case.readers[layer.name]
         last = owner[layer.name] = owner[readers[0].name] if readers else layer.name
-        found.setdefault(last, []).insert(0, layer)
-    return dict(reversed(found.items()))
+        found.setdefault(last, []).append(layer)
+    return {last: layers[::-1] for last, layers in reversed(found.items())}
