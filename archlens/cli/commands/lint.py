@@ -73,7 +73,7 @@ def command(
         )
     rules = choose(_words(select, "--select"), _words(ignore, "--ignore"))
     linted = []
-    for one in names() if every else name:
+    for one in names() if every else dict.fromkeys(name):
         for called, spec, network in _networks(one, inputs, sets):
             if isinstance(network, Network) and spec is not None:
                 linted.append(view.Linted(called, lint(spec, network, rules)))
