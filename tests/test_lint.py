@@ -302,6 +302,7 @@ GRIDS = {
     "1, 2, 2, 2": (["dilated(1) >> dilated(2) >> dilated(2) >> dilated(2)"], 4),
     "one axis": (['conv(8, 3, padding="same", dilation=(1, 2)) * 2'], 2),
     "holes on one branch": (["dilated(1)", "concat: [dilated(2), dilated(4)]", "dilated(6)"], 4),
+    "no growth on one branch": (["conv(8, 9)", "concat: [dilated(2), dilated(6)]", "dilated(4)"], 4),
     "2 and 3 side by side, then 6": (["concat: [dilated(2), dilated(3)]", "dilated(6)"], 0),
     "padded between": (["conv(8, 3, dilation=2) >> pad(1) >> crop(60) >> conv(8, 3, dilation=2)"], 4),
     "1, 2, 4, 8, 2": (["dilated(1) >> dilated(2) >> dilated(4) >> dilated(8) >> dilated(2)"], 4),
@@ -419,6 +420,8 @@ def test_small_field() -> None:
     assert found.numbers == {"size": [5, 5], "image": [16, 16]}
     assert marked(found) == "conv(8, 3)"
     assert len(of("AL201", spec(*body, "flatten", "linear(10)"))) == 1
+    pooled = ["global_avg_pool >> flatten", "linear(32) >> relu", "linear(10)"]  # of averages only
+    assert len(of("AL201", spec(*body, *pooled))) == 1
     for clean in (
         ["flatten", "linear(32) >> relu", "linear(10)"],  # as VGG: fc6 relates all positions
         ["conv(10, 1)"],  # a map as output: nothing is classified

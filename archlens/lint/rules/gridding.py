@@ -21,8 +21,8 @@ class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
     What it does:
         Finds two or more dilated convolutions, one after the other with nothing between them that mixes
         neighbours, whose dilations have a common factor larger than 1. Through branches it is followed if
-        all of them came from the same place. Not reported are dilations that double behind an undilated
-        convolution with each no larger than what is covered so far (1, 2, 4, 8), as in WaveNet.
+        all of them came from the same place. Not reported are dilations that grow behind an undilated
+        convolution, each no larger than what is covered so far (1, 2, 4, 8), as in WaveNet.
 
     Why it matters:
         With dilations 2, 2, 2 an output is made from every second position of every second row only, and
