@@ -27,9 +27,8 @@ class OddChannels(Rule, code="AL501", name="odd-channels", level=ADVICE):
 
     Why it matters:
         Tensor cores take float16 in pieces of 8 channels (16 bytes; 16 of int8, 4 of TF32). Libraries pad
-        what does not fit and spend the work on zeros, or fall back to slower kernels. Sources: NVIDIA,
-        "Convolutional Layers User's Guide", section "Channels In And Out", and "Linear/Fully-Connected
-        Layers User's Guide"; "Tips for Optimizing GPU Performance Using Tensor Cores".
+        what does not fit and spend the work on zeros, or fall back to slower kernels. Source: NVIDIA,
+        "Convolutional Layers User's Guide", checklist and section "Channels In And Out".
 
     Example:
         input: 3x5x5

@@ -24,9 +24,9 @@ class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
     Why it matters:
         They add depth, but no spatial context: a 1x1 convolution in their place would see as much. Richter,
         Schöning, Wiedenroth and Krumnack, "Should You Go Deeper? Optimizing Convolutional Neural Network
-        Architectures without Training" (2021), call layers unproductive from where the field of the centre
-        exceeds the image, and find that they add little accuracy. This rule waits until the corners, too,
-        have seen everything, so what it says holds for every output.
+        Architectures without Training by Receptive Field Analysis" (2021), call layers unproductive from
+        where the field of the centre exceeds the image, and find that they add little accuracy. This rule
+        waits until the corners, too, have seen everything, so what it says holds for every output.
 
     Example:
         input: 1x8x8
