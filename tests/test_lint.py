@@ -491,7 +491,7 @@ def test_branches() -> None:
     found = one("AL203", "concat: [max_pool(2), 'conv(8, 3, stride=2, padding=1)']")
     assert "around 1/2 through 0 and around 0 through 1" in found.notes[0]
     assert of("AL203", spec("concat: [max_pool(2), 'conv(8, 4, stride=2, padding=1)']")) == []
-    found = one("AL204", "add: ['conv(8, 1, stride=2)', 'conv(8, 9)']")
+    found = one("AL204", "add: ['conv(8, 1, stride=2)', 'conv(8, 9)']", "residual: [relu]")
     assert "strides of 2 and 1" in found.notes[0]
     assert found.layers == ("add",)
 
