@@ -552,6 +552,9 @@ def test_heavy_linear() -> None:
     assert found.numbers["saved"] == params(*flat) - params(*pooled)
     assert f"and {params(*pooled):,} parameters" in found.help
     assert of("AL302", spec(*pooled)) == []
+    assert one("AL302", "flatten", "flatten", "linear(30)").numbers["saved"] == 30 * (8 * 256 - 8)
+    after_another = ["flatten", "linear(32)", "relu", "linear(1000)"]  # as wide as what was flattened
+    assert of("AL302", spec(*after_another, input="8x2x2")) == []
     assert of("AL302", spec("flatten", "linear(9)", "relu", "linear(3000)")) == []  # not the flattened one
     assert of("AL302", spec("conv(8, 16)", "flatten", "linear(9)")) == []  # one position is left
 
