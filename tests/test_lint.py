@@ -491,6 +491,12 @@ def test_branches() -> None:
     found = one("AL203", "concat: [max_pool(2), 'conv(8, 3, stride=2, padding=1)']")
     assert "around 1/2 through 0 and around 0 through 1" in found.notes[0]
     assert of("AL203", spec("concat: [max_pool(2), 'conv(8, 4, stride=2, padding=1)']")) == []
+    even = "residual: ['conv(8, 3, padding=((2, 0), (1, 1)))']"
+    (found,) = of("AL203", spec(even, "relu", even))  # one finding, with each place
+    assert found.numbers == {"count": 2}
+    assert found.layers == ("add", "add_1")
+    assert [span.line for _, span in found.also] == [5]
+    assert found.message.startswith("2 merges of branches that look around different places: add and add_1")
     found = one("AL204", "add: ['conv(8, 1, stride=2)', 'conv(8, 9)']", "residual: [relu]")
     assert "strides of 2 and 1" in found.notes[0]
     assert found.layers == ("add",)
@@ -579,7 +585,8 @@ def test_large_kernel(kernel: int, input: str, bias: str) -> None:
 @pytest.mark.parametrize(
     "layer",
     [
-        "conv(48, 3)", "conv(48, 4)", "conv(48, 7, stride=2)", "conv(48, 5, dilation=2)",
+        "conv(48, 3)", "conv(48, 4)", "conv(48, 8)", "conv(48, 13, groups=2)", "conv(48, 7, stride=2)",
+        "conv(48, 5, dilation=2)",
         "conv(48, 7, groups=48)", "conv(48, (1, 7))", "conv(128, 5)", "max_pool(7)", "conv_transpose(48, 5)",
     ],
 )  # fmt: skip

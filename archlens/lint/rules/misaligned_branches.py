@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...errors import shorten
 from ..case import Case, at_one_place, named
 from ..rule import WARNING, Finding, Rule
 
@@ -13,7 +14,7 @@ class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=W
 
     What it does:
         Compares the centres of the receptive fields of the branches that an add, a concat or a product
-        merges, where they have the same effective stride.
+        merges, where they have the same effective stride. One finding a network.
 
     Why it matters:
         Position 0 of one branch belongs to another place of the image than position 0 of the other: values
@@ -38,11 +39,24 @@ class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=W
 
     def check(self, case: Case) -> Iterator[Finding]:
         for fields in case.fields.values():
-            for layers in at_one_place(case.network.index[name] for name in fields.misaligned):
-                yield self.found(
-                    layers[0],
-                    f"{named(layers)} merges branches that look around different places",
-                    layers=layers,
-                    notes=[fields.misaligned[layers[0].name]],
-                    help="odd windows with padding=(f - 1)/2 on every branch look around the same place",
-                )
+            merges = [case.network.index[name] for name in fields.misaligned]
+            if not merges:
+                continue
+            first, *others = [layers[0] for layers in at_one_place(merges)]
+            count = "a merge" if len(merges) == 1 else f"{len(merges)} merges"
+            yield self.found(
+                first,
+                f"{count} of branches that look around different places: {named(merges)}",
+                layers=merges,
+                notes=[
+                    f"{shorten(layer.name)}: {fields.misaligned[layer.name]}"
+                    for layer in (first, *others[:_SHOWN])
+                ],
+                help="odd windows with padding=(f - 1)/2 on every branch look around the same place",
+                also=[("and here", layer.span) for layer in others[:_SHOWN]],
+                count=len(merges),
+            )
+
+
+#: How many places are shown beside the first: what is misaligned once is so in all that follows.
+_SHOWN = 2
