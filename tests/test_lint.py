@@ -635,7 +635,7 @@ def test_dropout() -> None:
         found = one("AL402", *layers)
         assert found.numbers["p"] == 0.2
         assert "1.25 times as large in training" in found.notes[0]  # 1/(1 - 0.2)
-    for clean in ("dropout(0)", "batch_norm >> dropout", "dropout >> conv(8, 1)", "dropout >> layer_norm"):
+    for clean in ("dropout(0) >> batch_norm", "batch_norm >> dropout", "dropout >> conv(8, 1)", "dropout >> layer_norm"):
         assert of("AL402", spec(clean)) == []
     assert of("AL402", spec("dropout", "batch_norm(running_stats=false)")) == []
 
