@@ -734,6 +734,11 @@ def test_unused() -> None:
     }
 
 
+def test_a_parameter_named_as_its_block() -> None:
+    (found,) = of("AL601", "blocks:\n  size(size): relu\n" + spec("size(3)"))
+    assert (found.span.line, found.span.column, found.span.width) == (2, 8, 4)
+
+
 def test_unread() -> None:
     text = """
 input: {image: 3x8x8, mask: 1x8x8}
