@@ -21,6 +21,8 @@ CASES = {
     "explain": "run('explain', 'lenet5', 'C3')",
     "memory": "run('memory', 'lenet5')",
     "show": "run('show', 'lenet5')",
+    "lint": "run('lint', 'vgg16')",
+    "rules": "run('rules', 'AL302')",
     "source": "run('source', 'lenet5_1998')",
     "cost": "run('cost', 'lenet5', '--count-as', 'all')",
 }

@@ -50,7 +50,13 @@ def output_option(function: F) -> F:
 def load(name: str, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
     """The network that the arguments of :func:`network_argument` mean."""
     spec, variant = find(name)
-    return elaborate(spec, variant, input=_inputs(inputs), values=_pairs(sets))
+    shapes, values = given(inputs, sets)
+    return elaborate(spec, variant, input=shapes, values=values)
+
+
+def given(inputs: tuple[str, ...], sets: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
+    """What --input and --set say: input shapes, and values for params."""
+    return _inputs(inputs), _pairs(sets)
 
 
 def at(name: str, sets: tuple[str, ...]) -> Callable[[Mapping[str, Shape]], Network]:
