@@ -6,7 +6,7 @@ No text reaches Graphviz, so that no font of the machine has a say. Points are f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from .picture import Point
 #: Width and height of what fits a page at full size, in points.
 PAGE = (760.0, 1040.0)
 #: The space between two boxes on one level and between levels, and around the boxes of a scope.
-_ASIDE, _APART, MARGIN = 16.0, 11.0, 15.0
+_ASIDE, _APART, MARGIN = 16.0, 13.0, 15.0
 #: The space between columns, and how far a connection goes beyond a column's end.
 _GUTTER, _BEYOND = 34.0, 12.0
 
@@ -69,8 +69,13 @@ class Layout:
     wires: list[Wire]
     #: The areas of each scope, by its number: several where it is broken.
     scopes: list[list[Area]]
-    width: float = field(default=0)
-    height: float = field(default=0)
+    width: float = 0
+    height: float = 0
+
+    @property
+    def scale(self) -> float:
+        """How much of its size it keeps on a page, upright or lying; 1 where it fits."""
+        return _scale(self.width, self.height, PAGE)
 
 
 @dataclass(frozen=True)
@@ -275,7 +280,7 @@ def _broken(layout: Layout, links: Sequence[Link], page: tuple[float, float]) ->
         width = sum(part.area.width for part in parts) + _GUTTER * (columns - 1)
         height = max(part.area.height for part in parts) + 2 * _BEYOND
         scale = _scale(width, height, page)
-        if scale > best_scale * 1.05:
+        if scale > best_scale * 1.1:
             best, best_scale = cuts, scale
     return _arranged(layout, best) if best else layout
 

@@ -390,9 +390,8 @@ class _Draughtsman:
             for i, frame in enumerate(self.frames)
             if not frame.dissolved
         )
-        return Plan(
-            self.network, self.depth, boxes, tuple(_bypasses(boxes, edges)), scopes, self.planner.failed
-        )
+        wires = (*_bypasses(boxes, edges), *self.stopping())
+        return Plan(self.network, self.depth, boxes, wires, scopes, self.planner.failed)
 
     def add(self, draft: _Draft) -> int:
         if len(self.drafts) >= self.most:
@@ -505,6 +504,12 @@ class _Draughtsman:
                     edges.setdefault((tail, head), layer)
                     leaving.setdefault(tail, []).append(shape)
         return edges, leaving
+
+    def stopping(self) -> list[Edge]:
+        """What flows into the layer that failed."""
+        failed = self.planner.failed
+        sources = dict.fromkeys(self.box_of[name] for name in failed.inputs) if failed else ()
+        return [Edge(tail, len(self.drafts) - 1, "", False) for tail in sources]
 
     def dissolve(self) -> dict[int, int]:
         """Take away the scopes around a single box; the numbers that the others keep."""

@@ -38,6 +38,12 @@ class Request:
         """The boxes of the network, and what flows between them."""
         return plan(self.network, self.depth, self.failed)
 
+    def shallower(self, plan_: Plan) -> Plan | None:
+        """The plan with fewer levels, where the depth was left open and there are levels left to fold."""
+        if self.depth is not None or plan_.depth < 2:
+            return None
+        return plan(self.network, plan_.depth - 1, self.failed)
+
     @cached_property
     def picture(self) -> Picture:
         """The network in the style that is asked for.

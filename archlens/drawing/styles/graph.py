@@ -18,6 +18,8 @@ _LINE, _FURTHER, _PAD, _BETWEEN, _ACCENT = 19.0, 15.0, 8.0, 12.0, 4.0
 _NARROW, _WIDE, _TAIL = 120.0, 250.0, 16.0
 #: The strip of colours of a folded scope, and how many layers it shows.
 _STRIP, _SHOWN = 5.0, 60
+#: How small a picture may become on a page before scopes are folded instead, and how few boxes never are.
+_READABLE, _FEW = 0.6, 12
 #: How a bypass looks, and one that makes channels grow.
 _THICK, _DASH = 1.8, (5.0, 2.5)
 
@@ -28,18 +30,14 @@ def draw(request: Request) -> Picture:
     Raises:
         UsageError: there are too many boxes, or pygraphviz is not installed.
     """
-    plan, theme, lying = request.plan, request.colors, request.direction == "lr"
-    wide = _width(plan)
-    cores = [(wide if box.kind != "input" else min(wide, 150.0), _height(box, wide, plan)) for box in plan.boxes]
-    tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
-    sizes = [(w + tail, h) if lying else (w, h + _TAIL) for w, h in cores]
-    layout = lay_out(
-        sizes,
-        [Link(edge.tail, edge.head, bool(edge.bypass)) for edge in plan.edges],
-        [box.scope for box in plan.boxes],
-        [scope.parent for scope in plan.scopes],
-        request.direction,
-    )
+    theme, lying = request.colors, request.direction == "lr"
+    plan: Plan | None = request.plan
+    while plan is not None:
+        laid = plan, *_laid_out(plan, request.direction)
+        if laid[2].scale >= _READABLE or len(plan.boxes) < _FEW:
+            break
+        plan = request.shallower(plan)
+    plan, cores, layout = laid
     places = layout.boxes[: len(cores)]
     areas = [Area(place.x, place.y, w, h) for place, (w, h) in zip(places, cores, strict=True)]
     items: list[Item] = []
@@ -74,6 +72,22 @@ def draw(request: Request) -> Picture:
     )
 
 
+def _laid_out(plan: Plan, direction: str) -> tuple[list[tuple[float, float]], Layout]:
+    """The sizes of the boxes, without the space in which the shape that leaves stands; and their places."""
+    wide = _width(plan)
+    cores = [(wide if box.kind != "input" else min(wide, 150.0), _height(box, wide, plan)) for box in plan.boxes]
+    tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
+    sizes = [(w + tail, h) if direction == "lr" else (w, h + _TAIL) for w, h in cores]
+    layout = lay_out(
+        sizes,
+        [Link(edge.tail, edge.head, bool(edge.bypass)) for edge in plan.edges],
+        [box.scope for box in plan.boxes],
+        [scope.parent for scope in plan.scopes],
+        direction,
+    )
+    return cores, layout
+
+
 # --- sizes ----------------------------------------------------------------------------------------
 
 
@@ -83,6 +97,7 @@ def _width(plan: Plan) -> float:
     for box in plan.boxes:
         if box.kind == "failed":
             needed = max(needed, 220.0)
+        needed = max(needed, 2 * width(box.shape[:40], SMALL) + 20)
         for row in box.lines:
             both = _BETWEEN if row.name and row.what else 0.0
             head = row is box.lines[0]
