@@ -45,6 +45,8 @@ class Box:
     id: int
     #: ``input``, ``layers``, ``scope`` or ``failed``.
     kind: str
+    #: Its full name: of several layers, the first's; of folded scopes ``layer3.1..22``.
+    name: str
     lines: tuple[Line, ...]
     #: The layers, of a fold those of the first.
     layers: tuple[Layer, ...]
@@ -571,6 +573,7 @@ class _Draughtsman:
         return Box(
             number,
             draft.kind,
+            printable(self.called(draft)),
             tuple(lines),
             tuple(draft.layers),
             draft.repeats,
@@ -579,6 +582,12 @@ class _Draughtsman:
             title,
             renumbered[draft.scope],
         )
+
+    def called(self, draft: _Draft) -> str:
+        if draft.kind == "failed":
+            assert self.planner.failed is not None
+            return self.planner.failed.name
+        return draft.name or draft.layers[0].name
 
     def scope_lines(self, draft: _Draft) -> list[Line]:
         from ..views.words import rounded
