@@ -5,6 +5,7 @@ No text reaches Graphviz, so that no font of the machine has a say. Points are f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -204,8 +205,11 @@ def _described(
     ]
     lines += [f"n{i} [width={w / 72:.4f} height={h / 72:.4f}];" for i, (w, h) in enumerate(sizes)]
     lines += inside.get(-1, [])
+    tails, heads = Counter(link.tail for link in links), Counter(link.head for link in links)
     for link, weight in zip(links, _weights(links, len(sizes)), strict=True):
-        lines.append(f"n{link.tail} -> n{link.head} [tailport={out} headport={into} weight={weight}];")
+        # many lines from or to one point need room to turn
+        room = " minlen=2" if max(tails[link.tail], heads[link.head]) > 2 and not link.bypass else ""
+        lines.append(f"n{link.tail} -> n{link.head} [tailport={out} headport={into} weight={weight}{room}];")
     return "\n".join([*lines, "}"])
 
 

@@ -50,8 +50,10 @@ class Box:
     lines: tuple[Line, ...]
     #: The layers, of a fold those of the first.
     layers: tuple[Layer, ...]
-    #: How many identical ones stand behind each layer.
+    #: How many stand behind each layer, by its own fold and by those of the scopes around it.
     repeats: int
+    #: How many of them follow one another, by its own fold.
+    fold: int
     #: What flows out of it, in words.
     shape: str
     #: The same as a shape; of several, the last.
@@ -217,6 +219,7 @@ class _Draft:
     repeats: int
     tree: _Tree | None = None
     note: str = ""
+    fold: int = 1
     name: str = ""
 
 
@@ -230,6 +233,7 @@ class _Frame:
     note: str
     #: How many parts of a name its own is.
     level: int
+    fold: int
     boxes: list[int] = field(default_factory=list)
     frames: int = 0
     dissolved: bool = False
@@ -404,8 +408,8 @@ class _Draughtsman:
             self.frames[draft.scope].boxes.append(number)
         return number
 
-    def frame(self, parent: int, path: str, what: str, note: str, level: int) -> int:
-        self.frames.append(_Frame(parent, path, what, note, level))
+    def frame(self, parent: int, path: str, what: str, note: str, fold: int, level: int) -> int:
+        self.frames.append(_Frame(parent, path, what, note, level, fold))
         if parent >= 0:
             self.frames[parent].frames += 1
         return len(self.frames) - 1
@@ -428,31 +432,34 @@ class _Draughtsman:
         if len(run.children) == 1:
             child = run.children[0]
             if isinstance(child, Layer):
-                self.layer(child, scope, every, note)
+                self.layer(child, scope, every, note, count)
             else:
                 path = _span(run) if count > 1 else child.path
-                self.scope(child, path, scope, level, every, note)
+                self.scope(child, path, scope, level, every, note, count)
         else:
-            frame = self.frame(scope, _span(run), "", note, level - 1)
+            frame = self.frame(scope, _span(run), "", note, count, level - 1)
             for child in run.children:
                 if isinstance(child, Layer):
-                    self.layer(child, frame, every, "")
+                    self.layer(child, frame, every)
                 else:
-                    self.scope(child, child.path, frame, level, every, "")
+                    self.scope(child, child.path, frame, level, every)
         for copy in run.copies[1:]:
             for layer, same in zip(copy.layers, first.layers, strict=True):
                 self.box_of[layer.name] = self.box_of[same.name]
 
-    def scope(self, tree: _Tree, path: str, scope: int, level: int, repeats: int, note: str) -> None:
+    def scope(
+        self, tree: _Tree, path: str, scope: int, level: int, repeats: int, note: str = "", fold: int = 1
+    ) -> None:
         layers = _layers(tree)
         what = self.network.blocks.get(tree.path, "")
         if level < self.depth:
-            self.place(tree, self.frame(scope, path, what, note, level), level + 1, repeats)
+            self.place(tree, self.frame(scope, path, what, note, fold, level), level + 1, repeats)
         elif self.is_one(layers):
-            for layer in layers:
-                self.layer(layer, scope, repeats, note if layer is layers[0] else "")
+            self.layer(layers[0], scope, repeats, note, fold)
+            for layer in layers[1:]:
+                self.layer(layer, scope, repeats)
         else:
-            number = self.add(_Draft("scope", layers, scope, repeats, tree, note, path))
+            number = self.add(_Draft("scope", layers, scope, repeats, tree, note, fold, path))
             for layer in layers:
                 self.box_of[layer.name] = number
             self.drawn += layers
@@ -463,12 +470,12 @@ class _Draughtsman:
             self.is_chained(layer, before) for before, layer in pairwise(layers)
         )
 
-    def layer(self, layer: Layer, scope: int, repeats: int, note: str) -> None:
+    def layer(self, layer: Layer, scope: int, repeats: int, note: str = "", fold: int = 1) -> None:
         number = len(self.drafts) - 1
         if not note and self.follows(layer, scope, repeats):
             self.drafts[number].layers.append(layer)
         else:
-            number = self.add(_Draft("layers", [layer], scope, repeats, None, note))
+            number = self.add(_Draft("layers", [layer], scope, repeats, None, note, fold))
         self.box_of[layer.name] = number
         self.drawn.append(layer)
 
@@ -524,6 +531,7 @@ class _Draughtsman:
                 if draft is not None:
                     draft.scope = frame.parent
                     draft.note = draft.note or frame.note
+                    draft.fold *= frame.fold
                 frame.dissolved = True
                 for inner in self.frames[number + 1 :]:
                     if inner.parent == number:
@@ -577,6 +585,7 @@ class _Draughtsman:
             tuple(lines),
             tuple(draft.layers),
             draft.repeats,
+            draft.fold,
             ", ".join(map(str, shapes[:3])),
             shapes[-1] if shapes else None,
             title,

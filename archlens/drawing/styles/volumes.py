@@ -29,7 +29,7 @@ _THICK, _LONG, _BAR = 3.2, 13.0, 9.0
 #: The space between columns, between slabs and between rows; the height of a line of a caption.
 _GAP, _SLIT, _ROW, _CAPTION = 26.0, 2.5, 30.0, 12.0
 #: The widest caption, how many slabs a stage shows, how many stages there may be, and the widest row of them.
-_WORDS, _SLABS, _STAGES, _WIDE = 112.0, 6, 24, 1150.0
+_WORDS, _SLABS, _STAGES, _WIDE = 140.0, 6, 24, 1150.0
 #: Families of which a layer makes no volume of its own.
 _SILENT = frozenset({"normalization", "activation", "regularization", "reshape"})
 
@@ -54,7 +54,11 @@ def draw(request: Request) -> Picture:
     """The network's feature maps as boxes to scale."""
     plan: Plan = request.plan
     stages = _stages(plan)
-    while len(stages) > _STAGES and (shallower := request.shallower(plan)) is not None:
+    # several boxes that repeat together cannot stand side by side: their scope is shown as one
+    while len(stages) > _STAGES or any(box.repeats > box.fold for box in plan.boxes):
+        shallower = request.shallower(plan)
+        if shallower is None:
+            break
         plan, stages = shallower, _stages(shallower)
     _place(stages)
     return _Artist(request, plan, stages).picture()
@@ -115,7 +119,7 @@ def _stages(plan: Plan) -> list[_Stage]:
                 stages[stage_of[tail]].out.append(len(stages))
         stages.append(stage)
     for stage in stages:
-        stage.slabs = min(sum(box.repeats for box in stage.boxes), _SLABS)
+        stage.slabs = min(sum(box.fold for box in stage.boxes), _SLABS)
     return stages
 
 
@@ -160,7 +164,10 @@ def _place(stages: list[_Stage]) -> None:
         first = max((stages[tail].column for tail, _ in stage.into), default=stage.column) + 1
         last = min((stages[head].column for head in stage.out), default=stage.column + 1)
         kept = [stages[tail].row for tail, _ in stage.into if stages[tail].row and len(stages[tail].out) == 1]
-        rows = [*kept, *(sign * k for k in range(1, len(stages) + 1) for sign in (1, -1))]
+        # above the spine what the spec says before it, below what it says after
+        central = next((j for j in spine if stages[j].column == stage.column), i)
+        sign = -1 if i < central else 1
+        rows = [*kept, *(sign * k for k in range(1, len(stages) + 1))]
         stage.row = next(row for row in rows if (stage.column, row) not in taken)
         taken |= {(column, stage.row) for column in range(min(first, stage.column), max(last, stage.column + 1))}
 
@@ -211,26 +218,17 @@ class _Artist:
             assert self.plan.failed is not None
             why = wrapped(printable(self.plan.failed.why[:500]), SMALL, _WORDS, 6)
             return [(fitted(first.name, SMALL, _WORDS, bold=True), True), *((text, False) for text in why)]
-        names = first.name
-        if len(stage.boxes) > 1:
-            listed = ", ".join(box.name for box in stage.boxes)
-            names = listed if width(listed, SMALL, True) <= _WORDS else f"{first.name} to {last.name}"
-        # a name longer than the place loses its scopes first
-        if width(names, SMALL, True) > _WORDS and len(stage.boxes) > 1:
-            names = f"{first.name.rpartition('.')[2]} to {last.name.rpartition('.')[2]}"
-            scope = first.name.rpartition(".")[0]
-            lines = [(fitted(scope, SMALL, _WORDS, bold=True), True)] if scope else []
-        else:
-            lines = []
-        lines.append((fitted(names, SMALL, _WORDS, bold=True), True))
+        lines = [(fitted(name, SMALL, _WORDS, bold=True), True) for name in _called(stage.boxes)]
         words = dict.fromkeys(self.what(box) for box in stage.boxes)
-        count = sum(box.repeats for box in stage.boxes)
+        count = sum(box.fold for box in stage.boxes)
         for i, word in enumerate(list(words)[:2]):
             times = f"{count} x " if count > 1 and len(words) == 1 else ""
             if word:
                 more = ", …" if i == 1 and len(words) > 2 else ""
                 lines.append((fitted(times + word + more, SMALL, _WORDS), False))
         lines.append((str(stage.shape), False))
+        if first.repeats > first.fold:
+            lines.append((f"one of {first.repeats // first.fold:,}, one after the other", False))
         return lines
 
     def what(self, box: Box) -> str:
@@ -249,8 +247,9 @@ class _Artist:
             stage = self.stages[i]
             items += self.arrivals(stage)
             items.append(Group("node", tuple(self.shown(stage)), "\n".join(box.title for box in stage.boxes)))
-            items.append(Group("caption", tuple(self.captioned(stage))))
         items += arcs
+        # last, with the ground behind it, so that no line runs through a word
+        items += [Group("caption", tuple(self.captioned(stage))) for stage in self.stages]
         top = min((y for _, y in _points(items)), default=0.0)
         if top < 0:
             items, size = [Shifted(0, -top + 4).group(tuple(items))], (size[0], size[1] - top + 4)
@@ -385,8 +384,8 @@ class _Artist:
 
     def arrow(self, source: _Stage, goal: Point) -> list[Item]:
         face = self.face(source)
-        start = ((face[0][0] + face[1][0]) / 2, (face[0][1] + face[2][1]) / 2) if source.shape else face[0]
-        if source.shape is None or not source.shape.spatial:
+        start = ((face[0][0] + face[1][0]) / 2, (face[0][1] + face[2][1]) / 2)
+        if source.row or source.shape is None or not source.shape.spatial:
             start = (face[1][0], source.y)
         color = self.theme.line
         return [line(start, goal, stroke=color, thickness=1), arrow_head(goal, start, color, 5)]
@@ -440,6 +439,9 @@ class _Artist:
             source, stage = self.stages[tail], self.stages[head]
             if source.column >= stage.column:
                 continue
+            if source.row and self.line_of(source) == self.line_of(stage):
+                yield self.beside(source, stage)
+                continue
             lane = 0
             while any(
                 level == lane and first < stage.column and source.column < last for level, first, last in lanes
@@ -447,6 +449,17 @@ class _Artist:
                 lane += 1
             lanes.append((lane, source.column, stage.column))
             yield self.arc(source, stage, edge, lane)
+
+    def beside(self, source: _Stage, stage: _Stage) -> Item:
+        """From a row of its own along that row, and over to the stage in the column before it."""
+        start = (self.face(source)[1][0], source.y)
+        goal = (stage.x, stage.y + self.solid(stage)[3] / 2)
+        ends = [
+            one.x + self.extent(one)[0] for one in self.stages if one.column == stage.column - 1 and one is not source
+        ]
+        turn = (max([start[0], *ends]), source.y)
+        color = self.theme.line
+        return Group("edge", (line(start, turn, goal, stroke=color, thickness=1), arrow_head(goal, turn, color, 5)))
 
     def arc(self, source: _Stage, stage: _Stage, edge: Edge, lane: int) -> Item:
         theme = self.theme
@@ -482,12 +495,14 @@ class _Artist:
         return stage.x + wide / 2, stage.y - tall / 2 + self.solid(stage)[3] / 2
 
     def captioned(self, stage: _Stage) -> Iterator[Item]:
-        lines = self.caption(stage)
+        lines, ground = self.caption(stage), self.theme.background
         wide, _ = self.extent(stage)
         rows = [one for one in self.stages if one.row == stage.row and self.line_of(one) == self.line_of(stage)]
         low = max(one.y + self.extent(one)[1] / 2 for one in rows) + 14
         for i, (text, bold) in enumerate(lines):
             color = self.theme.failed if stage.shape is None and bold else self.theme.text if bold else self.theme.muted
+            length = width(text, SMALL, bold)
+            yield Rect(stage.x + wide / 2 - length / 2 - 2, low + i * _CAPTION - 9, length + 4, 12, ground)
             yield Text(stage.x + wide / 2, low + i * _CAPTION, text, SMALL, color, "middle", bold)
 
     def line_of(self, stage: _Stage) -> int:
@@ -522,18 +537,39 @@ class _Artist:
         )
         if windows:
             words += " A window on a map is the kernel of the next layer, at its size."
-        if any(stage.slabs < sum(box.repeats for box in stage.boxes) for stage in self.stages):
+        if any(stage.slabs < sum(box.fold for box in stage.boxes) for stage in self.stages):
             words += f" Stages of more than {_SLABS} show {_SLABS} slabs; the caption counts them."
         return [words]
 
     def described(self) -> str:
         chain = "; ".join(
             f"{stage.boxes[0].name[:80]} {stage.shape if stage.shape is not None else 'failed'}"
-            + (f", {sum(box.repeats for box in stage.boxes)} of them" if stage.slabs > 1 else "")
+            + (f", {sum(box.fold for box in stage.boxes)} of them" if stage.slabs > 1 else "")
             for stage in self.stages[:200]
         )
         failed = f" It stops where {printable(self.plan.failed.why)[:300]}." if self.plan.failed else ""
         return f"Feature maps of {len(self.plan.network):,} layers as boxes to scale: {chain}.{failed}"
+
+
+def _called(boxes: list[Box]) -> list[str]:
+    """The names of a stage in a line or two: all of them, or the first and the last."""
+    first, last = boxes[0].name, boxes[-1].name
+    listed = ", ".join(box.name for box in boxes)
+    if width(listed, SMALL, True) <= _WORDS:
+        return [listed]
+    if len(boxes) > 1 and width(f"{first} to {last}", SMALL, True) <= _WORDS:
+        return [f"{first} to {last}"]
+    (scope, name), (other, end) = _parted(first), _parted(last)
+    if len(boxes) == 1:
+        return [scope, name] if scope else [name]
+    return [scope, f"{name} to {end}"] if scope and scope == other else [first, f"to {last}"]
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """A name's scope and its last part, which may be a span: ``layer3`` and ``1..22``."""
+    start, dots, end = name.partition("..")
+    scope, _, last = start.rpartition(".")
+    return scope, last + dots + end
 
 
 def _sized(caption: tuple[str, bool]) -> tuple[str, float, bool]:
