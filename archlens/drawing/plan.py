@@ -50,6 +50,8 @@ class Box:
     lines: tuple[Line, ...]
     #: The layers, of a fold those of the first.
     layers: tuple[Layer, ...]
+    #: Every layer that it stands for, in order.
+    behind: tuple[Layer, ...]
     #: How many stand behind each layer, by its own fold and by those of the scopes around it.
     repeats: int
     #: How many of them follow one another, by its own fold.
@@ -70,13 +72,18 @@ class Box:
 
     @property
     def params(self) -> int:
-        """Trainable parameters of everything it stands for."""
-        return self.repeats * sum(layer.params for layer in self.layers)
+        """Trainable parameters of everything it stands for, folded or not."""
+        return sum(layer.params for layer in self.behind)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of everything it stands for."""
-        return self.repeats * sum(layer.macs for layer in self.layers)
+        return sum(layer.macs for layer in self.behind)
+
+    @property
+    def values(self) -> int:
+        """Numbers that the layers it stands for give out, for one sample."""
+        return sum(layer.shape.numel for layer in self.behind)
 
 
 class Edge(NamedTuple):
@@ -375,6 +382,8 @@ class _Draughtsman:
         self.box_of: dict[str, int] = {}
         #: The layers that are drawn, and so what flows into them.
         self.drawn: list[Layer] = []
+        #: Every layer that each box stands for.
+        self.behind: dict[int, list[Layer]] = {}
 
     def plan(self) -> Plan:
         for name in self.network.inputs:
@@ -383,6 +392,8 @@ class _Draughtsman:
         if self.planner.failed is not None:
             self.add(_Draft("failed", [], self.around(self.planner.failed.name), 1))
         edges, sources = self.edges()
+        for layer in self.network.layers:
+            self.behind.setdefault(self.box_of[layer.name], []).append(layer)
         renumbered = self.dissolve()
         boxes = tuple(self.box(i, draft, sources.get(i, ()), renumbered) for i, draft in enumerate(self.drafts))
         scopes = tuple(
@@ -584,6 +595,7 @@ class _Draughtsman:
             printable(self.called(draft)),
             tuple(lines),
             tuple(draft.layers),
+            tuple(self.behind.get(number, ())),
             draft.repeats,
             draft.fold,
             ", ".join(map(str, shapes[:3])),

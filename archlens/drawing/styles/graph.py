@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ...errors import printable
 from ..frame import NAME, SMALL, Sign, framed
 from ..layout import MARGIN, Area, Layout, Link, Wire, lay_out
@@ -177,16 +179,17 @@ def _line(
 
 
 def _strip(box: Box, area: Area, theme: Theme) -> list[Item]:
-    """The families of the layers in a folded scope, in order, as a strip of colours."""
-    layers = box.layers
-    shown = min(len(layers), _SHOWN)
-    each = (area.width - 2 * _PAD) / shown
-    y = area.bottom - _STRIP - 3
-    families = [layers[i * len(layers) // shown].op.family for i in range(shown)]
-    return [
-        Rect(area.x + _PAD + i * each, y, max(each - 0.8, 0.8), _STRIP, theme.color(family))
-        for i, family in enumerate(families)
-    ]
+    """The families of the layers in a folded scope as a strip of colours: in order, or of many their shares."""
+    families = Counter(layer.op.family for layer in box.layers)
+    wide, y = area.width - 2 * _PAD, area.bottom - _STRIP - 3
+    parts = [(layer.op.family, 1) for layer in box.layers] if len(box.layers) <= _SHOWN else list(families.items())
+    each = wide / len(box.layers)
+    items: list[Item] = []
+    x = area.x + _PAD
+    for family, count in parts:
+        items.append(Rect(x, y, max(each * count - 0.8, 0.8), _STRIP, theme.color(family)))
+        x += each * count
+    return items
 
 
 def _leaving(box: Box, area: Area, place: Area, lying: bool, feeds: bool, theme: Theme) -> list[Item]:
