@@ -28,8 +28,27 @@ MAY: dict[str, set[str]] = {
         "ops",
         "shape",
     },  # of backends, the records
+    "drawing": {
+        "analysis",
+        "errors",
+        "network",
+        "ops",
+        "shape",
+        "views",
+    },  # of the views, how numbers are said
     "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
-    "cli": {"", "analysis", "backends", "elaboration", "errors", "network", "shape", "spec", "views"},
+    "cli": {
+        "",
+        "analysis",
+        "backends",
+        "drawing",
+        "elaboration",
+        "errors",
+        "network",
+        "shape",
+        "spec",
+        "views",
+    },
     "__init__": {"backends", "elaboration", "errors", "network", "shape", "spec"},
     "__main__": {"cli"},
 }

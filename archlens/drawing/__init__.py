@@ -5,8 +5,9 @@
 >>> drawing.to_svg(archlens.load("lenet5"), style="volumes").splitlines()[1]
 '<title>LeNet-5</title>'
 
-A style (``styles/``) makes a picture of a network, a format (``formats/``) makes bytes of it; each is a file, found by
-its name. What a style shows is decided in :mod:`archlens.drawing.plan`, how it looks in :mod:`archlens.drawing.theme`.
+A style (``styles/``) makes a picture of a network, a format (``formats/``) makes bytes of it; each is a file,
+found by its name. What a style shows is decided in :mod:`archlens.drawing.plan`, and its colours in
+:mod:`archlens.drawing.theme`.
 """
 
 from __future__ import annotations

@@ -108,7 +108,9 @@ def lay_out(
     """
     sizes, scope_of = list(sizes), list(scope_of)
     links = _joined(links, sizes, scope_of, parents)
-    found = _by_graphviz(_described(sizes, links, scope_of, parents, direction), len(sizes), links, len(parents))
+    found = _by_graphviz(
+        _described(sizes, links, scope_of, parents, direction), len(sizes), links, len(parents)
+    )
     if direction == "lr":
         return _turned(_broken(_turned(found), links, (PAGE[1], PAGE[0])))
     return _broken(found, links, PAGE)
@@ -171,9 +173,7 @@ def _weights(links: Sequence[Link], boxes: int) -> list[int]:
         for link in reversed(forward):
             up[link.tail] = max(up[link.tail], up[link.head] + 1)
     whole = max((down[link.tail] + 1 + up[link.head] for link in links), default=0)
-    return [
-        0 if link.bypass else 30 if down[link.tail] + 1 + up[link.head] == whole else 3 for link in links
-    ]
+    return [0 if link.bypass else 30 if down[link.tail] + 1 + up[link.head] == whole else 3 for link in links]
 
 
 def _order(link: Link) -> tuple[int, int]:
@@ -197,7 +197,9 @@ def _described(
     # a scope is written after those in it, which have higher numbers
     for scope in range(len(parents) - 1, -1, -1):
         body = " ".join(inside.get(scope, ()))
-        inside.setdefault(parents[scope], []).append(f"subgraph cluster_{scope} {{ margin={MARGIN:g}; {body} }}")
+        inside.setdefault(parents[scope], []).append(
+            f"subgraph cluster_{scope} {{ margin={MARGIN:g}; {body} }}"
+        )
     out, into = ("s", "n") if direction == "tb" else ("e", "w")
     lines = [
         f"digraph {{ rankdir={direction.upper()}; nodesep={_ASIDE / 72:.4f}; ranksep={_APART / 72:.4f};",
@@ -238,7 +240,7 @@ def _by_graphviz(text: str, boxes: int, links: Sequence[Link], scopes: int) -> L
         pairs = [_numbers(pair) for pair in text.split()]
         tail, head = (link.source, link.head) if link.source >= 0 else (link.tail, link.head)
         wires.append(Wire(tail, -1 if head in joints else head, tuple((x, height - y) for x, y in pairs)))
-    around = {}
+    around: dict[str, str] = {}
     _gather(graph, around)
     rectangles = []
     for i in range(scopes):
@@ -305,9 +307,7 @@ def _gaps(layout: Layout, links: Sequence[Link]) -> list[float]:
     for area in sorted(layout.boxes, key=lambda area: area.y):
         if area.y > end > 0:
             middle = _between(end, area.y, layout)
-            crossing = [
-                link for link, (top, low) in zip(links, spans, strict=True) if top < middle < low
-            ]
+            crossing = [link for link, (top, low) in zip(links, spans, strict=True) if top < middle < low]
             if len(crossing) == 1 and not crossing[0].bypass:
                 gaps.append(middle)
         end = max(end, area.bottom)
@@ -337,7 +337,12 @@ def _chosen(gaps: list[float], cuts: int, layout: Layout) -> list[float]:
         row: list[tuple[float, int]] = []
         for i, end in enumerate(ends):
             options = [
-                (best[-1][j][0] + (end - ends[j]) ** 2 + (cost[j] * 0.15 * layout.height / (cuts + 1)) ** 2, j)
+                (
+                    best[-1][j][0]
+                    + (end - ends[j]) ** 2
+                    + (cost[j] * 0.15 * layout.height / (cuts + 1)) ** 2,
+                    j,
+                )
                 for j in range(i)
                 if best[-1][j][0] < float("inf")
             ]

@@ -1,8 +1,8 @@
 """How wide text is, by the metrics of one open font, so that no picture depends on the fonts of a machine.
 
-The font is Archlens Sans, which travels with the package: Latin, Greek and Cyrillic of Liberation Sans 2.1.5 (SIL
-Open Font License 1.1) under a name of its own. Its advance widths are those of Arial and Helvetica, which is
-what the pictures ask for first; ``tests/test_diagram.py`` holds the tables against the font files.
+The font is Archlens Sans, which travels with the package: Latin, Greek and Cyrillic of Liberation Sans 2.1.5
+(SIL Open Font License 1.1) under a name of its own. Its advance widths are those of Arial and Helvetica, for
+which the pictures ask first; ``tests/test_diagram.py`` holds the tables against the font files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REGULAR = {
     333: "()-`r¡¨²³´·¸¹“”",
     334: "{}",
     350: "•",
-    355: "\"",
+    355: '"',
     365: "º",
     370: "ª",
     389: "*",
@@ -62,7 +62,7 @@ BOLD = {
     370: "ª",
     389: "*r{}",
     400: "°",
-    474: "\"",
+    474: '"',
     500: "z“”↑↓",
     549: "±÷√≈≤≥",
     552: "¯",
@@ -83,7 +83,9 @@ BOLD = {
     1000: "Æ—…←→",
 }
 
-_WIDTHS = {bold: {c: w for w, cs in table.items() for c in cs} for bold, table in ((False, REGULAR), (True, BOLD))}
+_WIDTHS = {
+    bold: {c: w for w, cs in table.items() for c in cs} for bold, table in ((False, REGULAR), (True, BOLD))
+}
 
 
 def is_known(text: str) -> bool:

@@ -28,7 +28,7 @@ class Rect:
 
 @dataclass(frozen=True)
 class Path:
-    """Straight lines and cubic curves. A step holds one point (a line to it) or three (a curve to the last)."""
+    """Lines and cubic curves: a step holds one point (a line to it) or three (a curve to the last)."""
 
     start: Point
     steps: tuple[tuple[Point, ...], ...]
@@ -95,7 +95,10 @@ def rounded_line(
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         reach = min(radius, _length(before, corner) / 2, _length(corner, after) / 2)
         enter, leave = _toward(corner, before, reach), _toward(corner, after, reach)
-        steps += [(enter,), (_toward(corner, before, reach * 0.45), _toward(corner, after, reach * 0.45), leave)]
+        steps += [
+            (enter,),
+            (_toward(corner, before, reach * 0.45), _toward(corner, after, reach * 0.45), leave),
+        ]
     steps.append((points[-1],))
     return Path(points[0], tuple(steps), "", stroke, thickness, dash)
 

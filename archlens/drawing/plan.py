@@ -395,7 +395,9 @@ class _Draughtsman:
         for layer in self.network.layers:
             self.behind.setdefault(self.box_of[layer.name], []).append(layer)
         renumbered = self.dissolve()
-        boxes = tuple(self.box(i, draft, sources.get(i, ()), renumbered) for i, draft in enumerate(self.drafts))
+        boxes = tuple(
+            self.box(i, draft, sources.get(i, ()), renumbered) for i, draft in enumerate(self.drafts)
+        )
         scopes = tuple(
             Scope(
                 renumbered[i],

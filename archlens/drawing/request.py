@@ -52,7 +52,9 @@ class Request:
             UsageError: there is no such style, or too much to draw, or a package is missing.
         """
         if self.style not in style_names():
-            help = did_you_mean(self.style, style_names(), otherwise=f"the styles: {', '.join(style_names())}")
+            help = did_you_mean(
+                self.style, style_names(), otherwise=f"the styles: {', '.join(style_names())}"
+            )
             raise usage(f"there is no style {shorten(self.style)}", help=help)
         picture = import_module(f"{__package__}.styles.{self.style}").draw(self)
         assert isinstance(picture, Picture)

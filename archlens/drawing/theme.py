@@ -61,16 +61,17 @@ class Theme:
     dense: str
     #: What failed.
     failed: str
-    #: How much of a family's colour its boxes have.
+    #: How much of a family's colour its boxes have, and how much its lines have; the rest is that of text.
     strength: float
+    purity: float
 
     def color(self, family: str) -> str:
-        """The full colour of a family."""
-        return FAMILIES.get(family) or _FURTHER[crc32(family.encode()) % len(_FURTHER)]
+        """The full colour of a family, for lines and accents."""
+        return mixed(color_of(family), self.text, self.purity)
 
     def tint(self, family: str) -> str:
         """The colour of a family's boxes, on which text is read."""
-        return mixed(self.color(family), self.background, self.strength)
+        return mixed(color_of(family), self.background, self.strength)
 
     def shade(self, color: str, strength: float) -> str:
         """Some of a colour over the background."""
@@ -90,6 +91,7 @@ LIGHT = Theme(
     dense="#7a4ea3",
     failed="#c00020",
     strength=0.24,
+    purity=1.0,
 )
 
 DARK = Theme(
@@ -105,9 +107,15 @@ DARK = Theme(
     dense="#c39be8",
     failed="#ff6b78",
     strength=0.36,
+    purity=0.72,
 )
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+def color_of(family: str) -> str:
+    """The hue of a family of ops; one that has none is given a further one by its name."""
+    return FAMILIES.get(family) or _FURTHER[crc32(family.encode()) % len(_FURTHER)]
 
 
 def theme_of(name: str) -> Theme:

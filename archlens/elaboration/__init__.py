@@ -54,7 +54,9 @@ def elaborate(
             raise error(misfit.misfit.message, misfit.where.span) from None
         inputs = tuple(tensor.name for tensor in misfit.inputs)
         failed = Unplaced(misfit.name, str(misfit.op), inputs, misfit.misfit.message)
-        raise SpecError(explained(misfit, walk, spec, variant, values or {}), walk.network(), failed) from None
+        raise SpecError(
+            explained(misfit, walk, spec, variant, values or {}), walk.network(), failed
+        ) from None
     except SpecError as problem:
         raise SpecError(
             problem.diagnostic, walk.network() if walk.inputs and not walk.spent else None

@@ -61,9 +61,7 @@ def command(
         if found.network is None or not found.network.layers:
             raise
         problem, network = found, found.network
-        failed = found.failed or Unplaced(
-            "?", "", (network.layers[-1].name,), found.diagnostic.message
-        )
+        failed = found.failed or Unplaced("?", "", (network.layers[-1].name,), found.diagnostic.message)
     content = to_bytes(Request(network, style, depth, direction, theme, failed), extension)
     write_bytes(content, path)
     if problem is not None:

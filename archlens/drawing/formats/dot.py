@@ -44,7 +44,8 @@ def _scope(number: int, plan: Plan, theme: Theme, lines: list[str], indent: str)
     """What stands in a scope, and the scopes in it."""
     for box in plan.boxes:
         if box.scope == number:
-            lines.append(f"{indent}n{box.id} [label={_label(box)} fillcolor=\"{_fill(box, theme)}\"{_frame(box, theme)}];")
+            look = f'fillcolor="{_fill(box, theme)}"{_frame(box, theme)}'
+            lines.append(f"{indent}n{box.id} [label={_label(box)} {look}];")
     for scope in plan.scopes:
         if scope.parent == number:
             words = " ".join(word for word in (scope.name, scope.what, scope.note) if word)
@@ -74,10 +75,10 @@ def _frame(box: Box, theme: Theme) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text in DOT's quotes, where a backslash and a quote stand for themselves.
+    r"""Text in DOT's quotes, where a backslash and a quote stand for themselves.
 
     >>> print(quoted('a "b"'))
-    "a \\\\"b\\\\""
+    "a \"b\""
     """
     lines = [printable(line) for line in text.split("\n")]
     return '"' + r"\n".join(line.replace("\\", "\\\\").replace('"', r"\"") for line in lines) + '"'

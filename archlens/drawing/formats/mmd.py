@@ -8,8 +8,8 @@ from ..request import Request
 from ..theme import Theme
 from . import only_graphs
 
-#: What Mermaid or the HTML that it makes takes for something else than text. It writes characters by number as
-#: ``#35;``, without the ampersand.
+#: What Mermaid or the HTML that it makes takes for something else than text. It writes characters by number
+#: as ``#35;``, without the ampersand.
 _SPECIAL = frozenset('"#&<>;\\`%{}|@')
 
 
@@ -71,7 +71,7 @@ def _styles(plan: Plan, theme: Theme) -> list[str]:
     members: dict[str, list[str]] = {}
     for box in plan.boxes:
         members.setdefault("failed" if box.kind == "failed" else box.lines[0].family, []).append(f"n{box.id}")
-    lines = []
+    lines: list[str] = []
     for family, boxes in members.items():
         if family == "failed":
             look = f"fill:{theme.shade(theme.failed, 0.12)},stroke:{theme.failed},stroke-width:2px"

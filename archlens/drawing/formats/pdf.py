@@ -1,4 +1,4 @@
-"""``.pdf``: a picture as vectors on one page of its own size, written by reportlab with the package's own font."""
+"""``.pdf``: a picture as vectors on a page of its own size, with the package's own font, by reportlab."""
 
 from __future__ import annotations
 

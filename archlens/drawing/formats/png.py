@@ -1,4 +1,4 @@
-"""``.png``: a picture painted by resvg with the package's own font, so that every machine makes the same bytes."""
+"""``.png``: a picture painted by resvg with the package's own font, so that the same bytes come anywhere."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ def to_svg(picture: Picture) -> str:
 
 
 def escape(text: str) -> str:
-    """Text for an SVG file; a character that XML cannot hold becomes its escape.
+    r"""Text for an SVG file; a character that XML cannot hold becomes its escape.
 
-    >>> escape("<script>\\x00")
-    '&lt;script&gt;\\\\x00'
+    >>> escape("<script>" + chr(0))
+    '&lt;script&gt;\\x00'
     """
     if not text.isprintable():
         text = "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)

@@ -1,13 +1,13 @@
-"""``.tex``: a picture as TikZ in a document of its own, to be compiled as it is or read into a paper with ``\\input``.
+"""``.tex``: a picture as TikZ in a document of its own, to be compiled as it is or taken into a paper.
 
 Every colour has a name at the top, so that a paper can give it another.
 """
 
 from __future__ import annotations
 
+from ...errors import printable
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number
 from ..request import Request
-from ...errors import printable
 
 #: What TeX takes for commands, and how they are written as text.
 _SPECIAL = {
@@ -64,10 +64,10 @@ def to_tex(picture: Picture) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that TeX takes for nothing but text.
+    r"""Text that TeX takes for nothing but text.
 
     >>> print(escape("50% of x_1"))
-    50\\% of x\\_1
+    50\% of x\_1
     """
     return "".join(_SPECIAL.get(c, c) for c in printable(text))
 

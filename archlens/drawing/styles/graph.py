@@ -13,8 +13,8 @@ from ..plan import Box, Line, Plan
 from ..request import Request
 from ..theme import Theme
 
-#: The first line of a box and the others, the space on its sides, between a name and what stands beside it, and
-#: the accent.
+#: The first line of a box and the others, the space on its sides, that between a name and what stands beside
+#: it, and the accent.
 _LINE, _FURTHER, _PAD, _BETWEEN, _ACCENT = 19.0, 15.0, 8.0, 12.0, 4.0
 #: The narrowest and the widest box, and the space after a box in which the shape that leaves it stands.
 _NARROW, _WIDE, _TAIL = 120.0, 250.0, 16.0
@@ -49,7 +49,10 @@ def draw(request: Request) -> Picture:
     for scope, pieces in zip(plan.scopes, layout.scopes, strict=True):
         ground = theme.scopes[min(levels[scope.id], len(theme.scopes) - 1)]
         items.append(
-            Group("scope", tuple(Rect(a.x, a.y, a.width, a.height, ground, theme.border, 0.6, 6) for a in pieces))
+            Group(
+                "scope",
+                tuple(Rect(a.x, a.y, a.width, a.height, ground, theme.border, 0.6, 6) for a in pieces),
+            )
         )
     looks = {(edge.tail, edge.head): _look(edge.bypass, edge.grows, theme) for edge in plan.edges}
     looks |= {(tail, -1): _look("", False, theme) for tail, _ in looks}
@@ -77,7 +80,9 @@ def draw(request: Request) -> Picture:
 def _laid_out(plan: Plan, direction: str) -> tuple[list[tuple[float, float]], Layout]:
     """The sizes of the boxes, without the space in which the shape that leaves stands; and their places."""
     wide = _width(plan)
-    cores = [(wide if box.kind != "input" else min(wide, 150.0), _height(box, wide, plan)) for box in plan.boxes]
+    cores = [
+        (wide if box.kind != "input" else min(wide, 150.0), _height(box, wide, plan)) for box in plan.boxes
+    ]
     tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
     sizes = [(w + tail, h) if direction == "lr" else (w, h + _TAIL) for w, h in cores]
     layout = lay_out(
@@ -138,7 +143,9 @@ def _box(box: Box, area: Area, theme: Theme, plan: Plan) -> Group:
             items.append(Text(area.x + _PAD + _ACCENT, y, text, SMALL, theme.text))
         return Group("node failed", tuple(items), box.title)
     if box.kind == "input":
-        items.append(Rect(area.x, area.y, area.width, area.height, theme.box, theme.border, 1, area.height / 2))
+        items.append(
+            Rect(area.x, area.y, area.width, area.height, theme.box, theme.border, 1, area.height / 2)
+        )
         name, what = box.lines[0].name, box.lines[0].what
         text = fitted(f"{name} ({what})" if what else name, NAME, area.width - 2 * _PAD, bold=True)
         items.append(
@@ -179,10 +186,14 @@ def _line(
 
 
 def _strip(box: Box, area: Area, theme: Theme) -> list[Item]:
-    """The families of the layers in a folded scope as a strip of colours: in order, or of many their shares."""
+    """The families in a folded scope as a strip of colours: layer by layer, or of many their shares."""
     families = Counter(layer.op.family for layer in box.layers)
     wide, y = area.width - 2 * _PAD, area.bottom - _STRIP - 3
-    parts = [(layer.op.family, 1) for layer in box.layers] if len(box.layers) <= _SHOWN else list(families.items())
+    parts = (
+        [(layer.op.family, 1) for layer in box.layers]
+        if len(box.layers) <= _SHOWN
+        else list(families.items())
+    )
     each = wide / len(box.layers)
     items: list[Item] = []
     x = area.x + _PAD
@@ -197,7 +208,14 @@ def _leaving(box: Box, area: Area, place: Area, lying: bool, feeds: bool, theme:
     if lying:
         y = area.y + area.height / 2
         text = Text(area.right + 5, y - 4, box.shape, SMALL, theme.muted)
-        return [*([line((area.right, y), (place.right + 1, y), stroke=theme.line, thickness=1.2)] if feeds else []), text]
+        return [
+            *(
+                [line((area.right, y), (place.right + 1, y), stroke=theme.line, thickness=1.2)]
+                if feeds
+                else []
+            ),
+            text,
+        ]
     x = area.x + area.width / 2
     shape = fitted(box.shape, SMALL, area.width / 2 - 8)
     text = Text(x + 6, area.bottom + 11, shape, SMALL, theme.muted)
@@ -227,7 +245,9 @@ def _wire(wire: Wire, color: str, thickness: float, dash: tuple[float, ...]) -> 
         curves = [points[i : i + 3] for i in range(1, len(points) - 1, 3)]
         curves[-1] = (*curves[-1][:2], end)
         path = Path(points[0], tuple(curves), "", color, thickness, dash)
-    return Group("edge", (path, arrow_head(tip, back, color, 6.5 if thickness > 1.5 else 5.5)) if ends else (path,))
+    return Group(
+        "edge", (path, arrow_head(tip, back, color, 6.5 if thickness > 1.5 else 5.5)) if ends else (path,)
+    )
 
 
 def _short_of(tip: Point, back: Point, by: float) -> Point:
@@ -287,11 +307,13 @@ def _described(plan: Plan) -> str:
     start = " and ".join(f"{printable(name)[:80]} {shape}" for name, shape in network.inputs.items())
     shown = [box for box in plan.boxes if box.kind != "input"]
     chain = "; ".join(
-        f"{box.lines[0].name[:80] or 'box'} {box.lines[0].what}".strip() + (f" gives {box.shape}" if box.shape else "")
+        f"{box.lines[0].name[:80] or 'box'} {box.lines[0].what}".strip()
+        + (f" gives {box.shape}" if box.shape else "")
         for box in shown[:200]
     )
     more = f"; and {len(shown) - 200} more" if len(shown) > 200 else ""
     skips = sum(1 for edge in plan.edges if edge.bypass)
     around = f" {skips} connections go around other layers." if skips else ""
     failed = f" It stops where {printable(plan.failed.why)[:300]}." if plan.failed else ""
-    return f"A graph of {len(network):,} layers in {len(shown)} boxes, from {start}: {chain}{more}.{around}{failed}"
+    head = f"A graph of {len(network):,} layers in {len(shown)} boxes, from {start}"
+    return f"{head}: {chain}{more}.{around}{failed}"

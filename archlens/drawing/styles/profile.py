@@ -1,4 +1,4 @@
-"""``profile``: where the parameters, the MACs, the activations and the receptive field are, layer by layer."""
+"""``profile``: where parameters, MACs, activations and the receptive field are, layer by layer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BAR = 10.0
 
 
 class Bar(NamedTuple):
-    """What a row shows in a chart: how long, in the chart's own unit, and in words; no length where unknown."""
+    """What a row shows in a chart: how long, in the chart's own unit, and in words; ``None`` is unknown."""
 
     length: float | None
     text: str
@@ -50,13 +50,16 @@ def draw(request: Request) -> Picture:
     for i, box in enumerate(boxes):
         items += _named(box, _HEAD + i * _ROW, theme)
     charts: list[tuple[Chart, list[Bar]]] = [
-        (chart, [chart.bar(box, fields) if box.behind else Bar(None, "") for box in boxes]) for chart in CHARTS
+        (chart, [chart.bar(box, fields) if box.behind else Bar(None, "") for box in boxes])
+        for chart in CHARTS
     ]
     for column, (chart, bars) in enumerate(charts):
         x = _NAMES + column * _CHART
         items.append(Text(x, 11, chart.title, NAME, theme.text, bold=True))
         items.append(Text(x, 24, chart.total(plan.network), SMALL, theme.muted))
-        most = max((bar.length for bar in bars if bar.length is not None and bar.length < inf), default=0) or 1
+        most = (
+            max((bar.length for bar in bars if bar.length is not None and bar.length < inf), default=0) or 1
+        )
         for i, (box, bar) in enumerate(zip(boxes, bars, strict=True)):
             y = _HEAD + i * _ROW + (_ROW - _BAR) / 2
             color = theme.color(_family(box)) if _family(box) else theme.border
@@ -163,9 +166,9 @@ def _signs(boxes: list[Box], theme: Theme) -> list[Sign]:
 
 def _notes(request: Request, fields: ReceptiveFields, boxes: list[Box]) -> list[str]:
     notes = [
-        "Bars are to scale within a chart. Activations are the numbers that all layers of a row give out, for one "
-        "sample. One MAC is one multiply-accumulate; FLOPs = 2 x MACs. The receptive field is that of a row's "
-        "last layer, padding included."
+        "Bars are to scale within a chart. Activations are the numbers that all layers of a row give out, "
+        "for one sample. One MAC is one multiply-accumulate; FLOPs = 2 x MACs. The receptive field is that "
+        "of a row's last layer, padding included."
     ]
     if any(box.repeats > 1 for box in boxes):
         notes.append("x3 stands for three, of which the row shows the sum, and the field of the last.")
@@ -182,6 +185,6 @@ def _described(boxes: list[Box], charts: list[tuple[Chart, list[Bar]]], request:
         both = zip(bars, boxes, strict=True)
         known = [(bar.length, bar.text, box) for bar, box in both if bar.length and bar.length < inf]
         if known:
-            length, text, box = max(known, key=lambda one: one[0])
+            _, text, box = max(known, key=lambda one: one[0])
             parts.append(f"most {chart.title}: {text} in {box.name[:80]}")
     return f"Bar charts over {len(boxes)} rows for {len(request.network):,} layers; {'; '.join(parts)}."

@@ -1,7 +1,7 @@
 """``volumes``: feature maps as boxes to scale, as the figures of LeNet, AlexNet and VGG have them.
 
-Height and width are to scale, the thickness is the logarithm of the channels. Neighbours of one shape stand side
-by side as slabs over one caption; kernels are small windows on what they read; flat vectors are bars.
+Height and width are to scale, the thickness is the logarithm of the channels. Neighbours of one shape stand
+side by side as slabs over one caption; kernels are small windows on what they read; flat vectors are bars.
 """
 
 from __future__ import annotations
@@ -152,7 +152,9 @@ def _place(stages: list[_Stage]) -> None:
     whole = stages[at].column + depth[at] if stages else 0
     previous = -1
     for i, stage in enumerate(stages):
-        if stage.column + depth[i] == whole and (previous < 0 or any(tail == previous for tail, _ in stage.into)):
+        if stage.column + depth[i] == whole and (
+            previous < 0 or any(tail == previous for tail, _ in stage.into)
+        ):
             if previous >= 0 and stage.column != stages[previous].column + 1:
                 continue
             previous = i
@@ -169,7 +171,9 @@ def _place(stages: list[_Stage]) -> None:
         sign = -1 if i < central else 1
         rows = [*kept, *(sign * k for k in range(1, len(stages) + 1))]
         stage.row = next(row for row in rows if (stage.column, row) not in taken)
-        taken |= {(column, stage.row) for column in range(min(first, stage.column), max(last, stage.column + 1))}
+        taken |= {
+            (column, stage.row) for column in range(min(first, stage.column), max(last, stage.column + 1))
+        }
 
 
 # --- how it looks ---------------------------------------------------------------------------------
@@ -213,7 +217,7 @@ class _Artist:
 
     def caption(self, stage: _Stage) -> list[tuple[str, bool]]:
         """The lines beneath a stage, each with whether it is bold."""
-        first, last = stage.boxes[0], stage.boxes[-1]
+        first = stage.boxes[0]
         if first.kind == "failed":
             assert self.plan.failed is not None
             why = wrapped(printable(self.plan.failed.why[:500]), SMALL, _WORDS, 6)
@@ -264,7 +268,10 @@ class _Artist:
             columns.setdefault(stage.column, []).append(stage)
         wide = {
             column: max(
-                max(self.extent(stage)[0], max((width(*_sized(one)) for one in self.caption(stage)), default=0))
+                max(
+                    self.extent(stage)[0],
+                    max((width(*_sized(one)) for one in self.caption(stage)), default=0),
+                )
                 for stage in some
             )
             for column, some in columns.items()
@@ -357,7 +364,7 @@ class _Artist:
     def arrivals(self, stage: _Stage) -> list[Item]:
         """What flows into a stage from the column before it, and the window that it reads through."""
         items: list[Item] = []
-        thick, high, right, up = self.solid(stage)
+        _, high, _, up = self.solid(stage)
         goal = (stage.x, stage.y + up / 2)
         for tail, _ in stage.into:
             source = self.stages[tail]
@@ -444,7 +451,8 @@ class _Artist:
                 continue
             lane = 0
             while any(
-                level == lane and first < stage.column and source.column < last for level, first, last in lanes
+                level == lane and first < stage.column and source.column < last
+                for level, first, last in lanes
             ):
                 lane += 1
             lanes.append((lane, source.column, stage.column))
@@ -455,15 +463,20 @@ class _Artist:
         start = (self.face(source)[1][0], source.y)
         goal = (stage.x, stage.y + self.solid(stage)[3] / 2)
         ends = [
-            one.x + self.extent(one)[0] for one in self.stages if one.column == stage.column - 1 and one is not source
+            one.x + self.extent(one)[0]
+            for one in self.stages
+            if one.column == stage.column - 1 and one is not source
         ]
         turn = (max([start[0], *ends]), source.y)
         color = self.theme.line
-        return Group("edge", (line(start, turn, goal, stroke=color, thickness=1), arrow_head(goal, turn, color, 5)))
+        return Group(
+            "edge", (line(start, turn, goal, stroke=color, thickness=1), arrow_head(goal, turn, color, 5))
+        )
 
     def arc(self, source: _Stage, stage: _Stage, edge: Edge, lane: int) -> Item:
         theme = self.theme
-        color, thickness, dash = theme.line, 1.0, ()
+        color, thickness = theme.line, 1.0
+        dash: tuple[float, ...] = ()
         if edge.bypass:
             color, thickness = (theme.dense if edge.grows else theme.residual), 1.6
             dash = (5.0, 2.5) if edge.grows else ()
@@ -497,10 +510,18 @@ class _Artist:
     def captioned(self, stage: _Stage) -> Iterator[Item]:
         lines, ground = self.caption(stage), self.theme.background
         wide, _ = self.extent(stage)
-        rows = [one for one in self.stages if one.row == stage.row and self.line_of(one) == self.line_of(stage)]
+        rows = [
+            one for one in self.stages if one.row == stage.row and self.line_of(one) == self.line_of(stage)
+        ]
         low = max(one.y + self.extent(one)[1] / 2 for one in rows) + 14
         for i, (text, bold) in enumerate(lines):
-            color = self.theme.failed if stage.shape is None and bold else self.theme.text if bold else self.theme.muted
+            color = (
+                self.theme.failed
+                if stage.shape is None and bold
+                else self.theme.text
+                if bold
+                else self.theme.muted
+            )
             length = width(text, SMALL, bold)
             yield Rect(stage.x + wide / 2 - length / 2 - 2, low + i * _CAPTION - 9, length + 4, 12, ground)
             yield Text(stage.x + wide / 2, low + i * _CAPTION, text, SMALL, color, "middle", bold)
