@@ -96,6 +96,22 @@ def test_directions() -> None:
     assert {path: rooms for path, rooms in found.items() if rooms} == {}
 
 
+def test_networkx_is_imported_in_one_place() -> None:
+    """DESIGN: what needs graph algorithms asks the network for its graph."""
+    found = {
+        str(path.relative_to(ROOT))
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and any(
+            "networkx" in name
+            for name in [getattr(node, "module", ""), *(a.name for a in node.names)]
+            if name
+        )
+    }
+    assert found == {"network.py"}
+
+
 def test_a_wrong_direction_would_be_seen() -> None:
     assert violations(ROOT / "ops" / "linear.py", "from ..network import Network") == {"network"}
     assert violations(ROOT / "analysis" / "unseen.py", "def f():\n    from ..views import table") == {"views"}

@@ -697,6 +697,8 @@ def _is_one(value: object) -> bool:
 def _plain(value: object) -> str:
     if isinstance(value, tuple) and all(isinstance(one, int) for one in value):
         return shorten(times(value), 20)
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return shorten(str(value), 20)
 
 

@@ -55,13 +55,19 @@ def draw(request: Request) -> Picture:
     plan: Plan = request.plan
     stages = _stages(plan)
     # several boxes that repeat together cannot stand side by side: their scope is shown as one
-    while len(stages) > _STAGES or any(box.repeats > box.fold for box in plan.boxes):
+    while len(stages) > _STAGES or any(box.repeats > box.fold for box in plan.boxes) or _is_wide(stages):
         shallower = request.shallower(plan)
         if shallower is None:
             break
         plan, stages = shallower, _stages(shallower)
-    _place(stages)
     return _Artist(request, plan, stages).picture()
+
+
+def _is_wide(stages: list[_Stage]) -> bool:
+    """Whether bypasses keep together what a page does not hold in one line."""
+    return max((stage.column for stage in stages), default=0) > _STAGES / 2 and any(
+        stages[head].column - stage.column > _STAGES / 2 for stage in stages for head in stage.out
+    )
 
 
 # --- what is shown --------------------------------------------------------------------------------
@@ -120,6 +126,7 @@ def _stages(plan: Plan) -> list[_Stage]:
         stages.append(stage)
     for stage in stages:
         stage.slabs = min(sum(box.fold for box in stage.boxes), _SLABS)
+    _place(stages)
     return stages
 
 
