@@ -391,6 +391,13 @@ layers:
     assert [scope.name for scope in found.scopes] == ["a..b", "c"]
 
 
+def test_what_is_read_by_two_shares_its_box_with_neither() -> None:
+    text = "{input: 4x8x8, layers: [{a: 'conv(4, 1)'}, relu, {add: [ref(a), identity]}]}"
+    found = plan(archlens.loads(text))
+    assert [[line.name for line in box.lines] for box in found.boxes] == [["input"], ["a"], ["0"], ["add"]]
+    assert [edge.bypass for edge in found.edges] == ["", "", "add", ""]
+
+
 def test_bypasses() -> None:
     """ResNet-18 has two blocks a stage; those without a projection go around: 2 + 1 + 1 + 1, two folded."""
     kinds = [edge.bypass for edge in plan(archlens.load("resnet18")).edges if edge.bypass]
@@ -468,6 +475,17 @@ def test_png() -> None:
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
     picture = Request(archlens.load("lenet5")).picture
     assert abs(int.from_bytes(content[16:20], "big") - 2 * picture.width) <= 1
+
+
+def test_png_has_no_font_of_the_machine_unless_characters_are_missing(monkeypatch: Any) -> None:
+    import resvg_py
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", lambda **options: asked.append(options) or b"")
+    for name in ("lenet5", HOSTILE):
+        to_bytes(Request(loaded(name)), "png")
+    assert [options["skip_system_fonts"] for options in asked] == [True, False]
+    assert all(str(REGULAR_FILE) in options["font_files"] for options in asked)
 
 
 def test_pdf() -> None:
