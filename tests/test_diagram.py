@@ -192,10 +192,34 @@ def sound(svg: str) -> ElementTree.Element:
     return root
 
 
+def straights(root: ElementTree.Element) -> Iterator[tuple[float, float, float, float]]:
+    """Left, top, right and bottom of each straight piece of a connection."""
+    for group in root.iter(f"{SVG}g"):
+        if group.get("class") == "edge":
+            for path in group.findall(f"{SVG}path"):
+                if path.get("fill") == "none":
+                    steps = re.findall(r"([MLC])([^MLC]+)", path.get("d", ""))
+                    points = [step[1].split()[-1].split(",") for step in steps]
+                    for (kind, _), a, b in zip(steps[1:], points, points[1:], strict=False):
+                        if kind == "L":
+                            (x0, x1), (y0, y1) = (
+                                sorted(map(float, (a[0], b[0]))),
+                                sorted(map(float, (a[1], b[1]))),
+                            )
+                            yield x0, y0, x1, y1
+
+
 def a_graph(svg: str) -> None:
-    """No two boxes overlap, and every word in a box is inside it."""
-    boxes = nodes(sound(svg))
+    """No two boxes overlap, every word in a box is inside it, and no straight line runs through one."""
+    root = sound(svg)
+    boxes = nodes(root)
     assert boxes
+    for left, top, right, bottom in straights(root):
+        for box in boxes:
+            apart = (
+                right <= box.x + 1 or left >= box.right - 1 or bottom <= box.y + 1 or top >= box.bottom - 1
+            )
+            assert apart, box.title[:60]
     assert list(overlapping(boxes)) == []
     for box in boxes:
         for text in box.texts:

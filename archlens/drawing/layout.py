@@ -17,9 +17,13 @@ from .picture import Point
 #: Width and height of what fits a page at full size, in points.
 PAGE = (760.0, 1040.0)
 #: The space between two boxes on one level and between levels, and around the boxes of a scope.
-_ASIDE, _APART, MARGIN = 16.0, 13.0, 15.0
+_ASIDE, _APART, MARGIN = 16.0, 13.0, 17.0
 #: The space between columns, and how far a connection goes beyond a column's end.
 _GUTTER, _BEYOND = 34.0, 12.0
+#: How far after a box a bypass turns away, how far before one it turns in, and the space between two of them.
+_LEAVE, _ENTER, _LANE = 3.5, 8.0, 9.0
+#: How short a column may be beside the longest.
+_EVEN = 0.18
 
 
 @dataclass(frozen=True)
@@ -108,12 +112,11 @@ def lay_out(
     """
     sizes, scope_of = list(sizes), list(scope_of)
     links = _joined(links, sizes, scope_of, parents)
-    found = _by_graphviz(
-        _described(sizes, links, scope_of, parents, direction), len(sizes), links, len(parents)
-    )
+    text = _described(sizes, links, scope_of, parents, direction)
+    found = _by_graphviz(text, len(sizes), links, len(parents), upward=direction == "lr")
     if direction == "lr":
-        return _turned(_broken(_turned(found), links, (PAGE[1], PAGE[0])))
-    return _broken(found, links, PAGE)
+        return _turned(_broken(_bracketed(_turned(found), links), links, (PAGE[1], PAGE[0])))
+    return _broken(_bracketed(found, links), links, PAGE)
 
 
 def _joined(
@@ -215,7 +218,10 @@ def _described(
     return "\n".join([*lines, "}"])
 
 
-def _by_graphviz(text: str, boxes: int, links: Sequence[Link], scopes: int) -> Layout:
+def _by_graphviz(text: str, boxes: int, links: Sequence[Link], scopes: int, *, upward: bool) -> Layout:
+    """What Graphviz makes of a description. Its heights grow upward, and so does the order within a rank from
+    left to right; there they are left as they are, so that what comes first stands above.
+    """
     try:
         from pygraphviz import AGraph
     except ImportError:
@@ -227,25 +233,28 @@ def _by_graphviz(text: str, boxes: int, links: Sequence[Link], scopes: int) -> L
     graph.layout(prog="dot")
     _, _, width, height = _numbers(graph.graph_attr["bb"])
 
+    def down(y: float) -> float:
+        return y if upward else height - y
+
     areas = []
     for i in range(boxes):
         node = graph.get_node(f"n{i}").attr
         x, y = _numbers(node["pos"])
         w, h = float(node["width"]) * 72, float(node["height"]) * 72
-        areas.append(Area(x - w / 2, height - y - h / 2, w, h))
+        areas.append(Area(x - w / 2, down(y) - h / 2, w, h))
     joints = {link.tail for link in links if link.source >= 0}
     wires = []
     for link in links:
         text = graph.get_edge(f"n{link.tail}", f"n{link.head}").attr["pos"]
         pairs = [_numbers(pair) for pair in text.split()]
         tail, head = (link.source, link.head) if link.source >= 0 else (link.tail, link.head)
-        wires.append(Wire(tail, -1 if head in joints else head, tuple((x, height - y) for x, y in pairs)))
+        wires.append(Wire(tail, -1 if head in joints else head, tuple((x, down(y)) for x, y in pairs)))
     around: dict[str, str] = {}
     _gather(graph, around)
     rectangles = []
     for i in range(scopes):
         left, low, right, high = _numbers(around[f"cluster_{i}"])
-        rectangles.append([Area(left, height - high, right - left, high - low)])
+        rectangles.append([Area(left, min(down(low), down(high)), right - left, high - low)])
     return Layout(areas, wires, rectangles, width, height)
 
 
@@ -274,6 +283,72 @@ def _turned(layout: Layout) -> Layout:
     )
 
 
+def _bracketed(layout: Layout, links: Sequence[Link]) -> Layout:
+    """Bypasses as brackets beside what they go around, wherever nothing is in the way; others stay curves."""
+    wires = list(layout.wires)
+    lanes: list[tuple[float, float, float]] = []
+    for i in sorted(range(len(links)), key=lambda i: _rise(layout.wires[i])):
+        if links[i].bypass:
+            corners = _bracket(wires[i], layout, lanes)
+            if corners:
+                lanes.append((corners[2][0], corners[2][1], corners[3][1]))
+                wires[i] = replace(wires[i], points=corners, angular=True)
+    left = min([0.0, *(x for wire in wires for x, _ in wire.points)])
+    right = max([layout.width, *(x for wire in wires for x, _ in wire.points)])
+    return Layout(
+        [area.moved(-left, 0) for area in layout.boxes],
+        [replace(wire, points=tuple((x - left, y) for x, y in wire.points)) for wire in wires],
+        [[area.moved(-left, 0) for area in areas] for areas in layout.scopes],
+        right - left,
+        layout.height,
+    )
+
+
+def _bracket(wire: Wire, layout: Layout, lanes: Sequence[tuple[float, float, float]]) -> tuple[Point, ...]:
+    """The corners of a bracket on the side that Graphviz chose, in the nearest lane that is free; or none.
+
+    ``lanes`` are those taken, each with where it begins and ends. A lane keeps out of the scopes that it goes
+    around.
+    """
+    (x0, y0), (x1, y1) = wire.points[0], wire.points[-1]
+    across = [x for x, _ in wire.points]
+    right = max(across) - max(x0, x1) >= min(x0, x1) - min(across)
+    top, low = y0 + _LEAVE, y1 - _ENTER
+    passed = [
+        area
+        for areas in layout.scopes
+        for area in areas
+        if not (area.y <= top and low <= area.bottom and area.x <= min(x0, x1) and max(x0, x1) <= area.right)
+    ]
+    beside = [one for one in (*layout.boxes, *passed) if one.y < low and one.bottom > top]
+    sides = sorted({box.right + _LANE for box in beside} if right else {_LANE - box.x for box in beside})
+    out = 1 if right else -1
+    for side in sides:
+        lane = out * side
+        while any(abs(lane - x) < _LANE and top < end and start < low for x, start, end in lanes):
+            lane += out * _LANE
+        corners = ((x0, y0), (x0, top), (lane, top), (lane, low), (x1, low), (x1, y1))
+        if low - top <= _LANE or any(_hits(a, b, layout.boxes) for a, b in pairwise(corners)):
+            continue
+        if not _hits(corners[2], corners[3], passed):
+            return corners
+    return ()
+
+
+def _rise(wire: Wire) -> float:
+    return wire.points[-1][1] - wire.points[0][1]
+
+
+def _hits(a: Point, b: Point, boxes: Sequence[Area]) -> bool:
+    """Whether a line along an axis runs into a box."""
+    left, right = sorted((a[0], b[0]))
+    top, low = sorted((a[1], b[1]))
+    return any(
+        left < box.right - 1 and box.x + 1 < right + 0.01 and top < box.bottom - 1 and box.y + 1 < low + 0.01
+        for box in boxes
+    )
+
+
 def _broken(layout: Layout, links: Sequence[Link], page: tuple[float, float]) -> Layout:
     """A layout from top to bottom, broken into the columns that use a page best."""
     gaps = _gaps(layout, links)
@@ -286,7 +361,8 @@ def _broken(layout: Layout, links: Sequence[Link], page: tuple[float, float]) ->
         width = sum(part.area.width for part in parts) + _GUTTER * (columns - 1)
         height = max(part.area.height for part in parts) + 2 * _BEYOND
         scale = _scale(width, height, page)
-        if scale > best_scale * 1.1:
+        shortest, longest = min(part.area.height for part in parts), max(part.area.height for part in parts)
+        if scale > best_scale * 1.1 and shortest > longest * _EVEN:
             best, best_scale = cuts, scale
     return _arranged(layout, best) if best else layout
 

@@ -262,7 +262,7 @@ def _labels(name: str, what: str, note: str, pieces: list[Area], ground: str, th
     for i, area in enumerate(pieces):
         most = area.width - 12
         continued = " (continued)" if i else ""
-        items += _label(area.x + 6, area.y + 12, name + continued, what, most, ground, theme)
+        items += _label(area.x + 6, area.y + 10.5, name + continued, what, most, ground, theme)
     if note and pieces:
         area = pieces[-1]
         text = fitted(note, SMALL, area.width - 12)
@@ -276,7 +276,7 @@ def _label(x: float, y: float, name: str, what: str, most: float, ground: str, t
     length = width(name, SMALL, bold=True)
     what = fitted(what, SMALL, most - length - 6) if most - length > 40 else ""
     whole = length + (width(what, SMALL) + 6 if what else 0)
-    items: list[Item] = [Rect(x - 2, y - 9, whole + 4, 11.5, ground)]
+    items: list[Item] = [Rect(x - 2, y - 8, whole + 4, 10, ground)]
     items.append(Text(x, y, name, SMALL, theme.text, bold=True))
     if what:
         items.append(Text(x + length + 6, y, what, SMALL, theme.muted))

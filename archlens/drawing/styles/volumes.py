@@ -489,11 +489,11 @@ class _Artist:
             dash = (5.0, 2.5) if edge.grows else ()
         (x0, y0), (x1, y1) = self.crown(source), self.crown(stage)
         between = [
-            self.crown(one)[1]
+            one.y - self.extent(one)[1] / 2
             for one in self.stages
             if source.column <= one.column <= stage.column and min(source.row, stage.row) <= one.row <= 0
         ]
-        top = min([y0, y1, *between]) - 12 - 9 * lane
+        top = min([y0, y1, *between]) - 9 - 9 * lane
         reach = min(16.0, (x1 - x0) / 2)
         path = Path(
             (x0, y0),
