@@ -230,6 +230,21 @@ def a_graph(svg: str) -> None:
             assert bottom <= box.bottom, text.text
 
 
+def captioned(svg: str) -> None:
+    """No caption runs into another."""
+    texts = [
+        (number, extent(text))
+        for number, group in enumerate(sound(svg).iter(f"{SVG}g"))
+        if group.get("class") == "caption"
+        for text in group.iter(f"{SVG}text")
+    ]
+    assert texts
+    for i, (group, a) in enumerate(texts):
+        for other, b in texts[i + 1 :]:
+            apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+            assert group == other or apart, (a, b)
+
+
 def names_all(text: str) -> Callable[[str], None]:
     """Every layer's name, op and shape is in the titles of a graph, which is sound."""
 
@@ -289,6 +304,10 @@ GOLDENS: dict[str, tuple[Callable[[], Request], Callable[[str], None]]] = {
         lambda: Request(archlens.loads(BRANCHES), style="volumes", theme="dark"),
         shapes_shown(BRANCHES),
     ),
+    "diagram_resnet18_volumes.svg": (
+        lambda: Request(archlens.load("resnet18"), style="volumes", depth=3),
+        captioned,
+    ),
     "diagram_failing_volumes.svg": (lambda: partial(style="volumes"), stops),
     "diagram_googlenet_aux_profile.svg": (
         lambda: Request(archlens.load("googlenet_aux"), style="profile"),
@@ -332,7 +351,7 @@ def test_graphs_are_sound(name: str, direction: str) -> None:
 @pytest.mark.parametrize("style", ["volumes", "profile"])
 @pytest.mark.parametrize("name", [*archlens.names(), UNET, BRANCHES, DENSE, HOSTILE])
 def test_other_styles_are_sound(name: str, style: str) -> None:
-    sound(drawing.to_svg(loaded(name), style=style))
+    (captioned if style == "volumes" else sound)(drawing.to_svg(loaded(name), style=style))
 
 
 @pytest.mark.parametrize("name", ["resnet152", "googlenet", "vgg19_bn", "mobilenet_v1", DENSE])

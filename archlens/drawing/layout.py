@@ -22,8 +22,8 @@ _ASIDE, _APART, MARGIN = 16.0, 13.0, 17.0
 _GUTTER, _BEYOND = 34.0, 12.0
 #: How far after a box a bypass turns away, how far before one it turns in, and the space between two of them.
 _LEAVE, _ENTER, _LANE = 3.5, 8.0, 9.0
-#: How short a column may be beside the longest.
-_EVEN = 0.18
+#: How short a column may be beside the longest; among about how many places the cuts are chosen.
+_EVEN, _GAPS = 0.18, 80
 
 
 @dataclass(frozen=True)
@@ -387,7 +387,7 @@ def _gaps(layout: Layout, links: Sequence[Link]) -> list[float]:
             if len(crossing) == 1 and not crossing[0].bypass:
                 gaps.append(middle)
         end = max(end, area.bottom)
-    return gaps
+    return gaps[:: 1 + len(gaps) // _GAPS]
 
 
 def _between(top: float, low: float, layout: Layout) -> float:

@@ -323,10 +323,10 @@ class _Artist:
         return lines
 
     def is_open(self, column: int) -> bool:
-        """Whether one connection alone goes beyond a column."""
+        """Whether what goes beyond a column comes from one stage alone."""
         crossing = {
-            (tail, head)
-            for head, stage in enumerate(self.stages)
+            tail
+            for stage in self.stages
             for tail, _ in stage.into
             if self.stages[tail].column <= column < stage.column
         }
@@ -488,17 +488,24 @@ class _Artist:
             color, thickness = (theme.dense if edge.grows else theme.residual), 1.6
             dash = (5.0, 2.5) if edge.grows else ()
         (x0, y0), (x1, y1) = self.crown(source), self.crown(stage)
+        line = self.line_of(stage)
+        carried = self.line_of(source) != line
         between = [
             one.y - self.extent(one)[1] / 2
             for one in self.stages
-            if source.column <= one.column <= stage.column and min(source.row, stage.row) <= one.row <= 0
+            if source.column <= one.column <= stage.column
+            and min(source.row, stage.row) <= one.row <= 0
+            and self.line_of(one) == line
         ]
-        top = min([y0, y1, *between]) - 9 - 9 * lane
+        top = min([y1, *between, *([] if carried else [y0])]) - 9 - 9 * lane
+        if carried:  # it left with the arrow at the end of the line before
+            x0 = 2.0
         reach = min(16.0, (x1 - x0) / 2)
+        rising = ((x0, top + 8), (x0, top), (x0 + reach, top))
         path = Path(
-            (x0, y0),
+            (x0, top) if carried else (x0, y0),
             (
-                ((x0, top + 8), (x0, top), (x0 + reach, top)),
+                *(() if carried else (rising,)),
                 ((x1 - reach, top),),
                 ((x1, top), (x1, top + 8), (x1, y1 - 2)),
             ),
