@@ -50,17 +50,18 @@ def output_option(function: F) -> F:
 def load(name: str, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
     """The network that the arguments of :func:`network_argument` mean."""
     spec, variant = find(name)
-    return elaborate(spec, variant, input=_inputs(inputs), values=_pairs(sets))
+    return elaborate(spec, variant, input=shapes(inputs), values=pairs(sets))
 
 
 def at(name: str, sets: tuple[str, ...]) -> Callable[[Mapping[str, Shape]], Network]:
     """The same network on other inputs, by name; where it does not fit, nothing is looked for that would."""
     spec, variant = find(name)
-    values = _pairs(sets)
+    values = pairs(sets)
     return lambda inputs: elaborate(spec, variant, input=inputs, values=values, advice=False)
 
 
-def _pairs(sets: tuple[str, ...]) -> dict[str, str]:
+def pairs(sets: tuple[str, ...]) -> dict[str, str]:
+    """The values that --set gives, by param."""
     values: dict[str, str] = {}
     for text in sets:
         key, separator, value = text.partition("=")
@@ -72,12 +73,13 @@ def _pairs(sets: tuple[str, ...]) -> dict[str, str]:
     return values
 
 
-def _inputs(inputs: tuple[str, ...]) -> Any:
+def shapes(inputs: tuple[str, ...]) -> Any:
+    """The input that --input gives, or the inputs by name; ``None`` where it gives none."""
     if not inputs:
         return None
     if len(inputs) == 1 and "=" not in inputs[0]:
         return inputs[0]
-    shapes: dict[str, str] = {}
+    found: dict[str, str] = {}
     for text in inputs:
         key, separator, value = text.partition("=")
         if not separator:
@@ -85,7 +87,7 @@ def _inputs(inputs: tuple[str, ...]) -> Any:
                 f"--input {shorten(text)} does not say which input is meant",
                 help="as in --input image=3x224x224; with one input, once is enough",
             )
-        if key in shapes:
+        if key in found:
             raise usage(f"--input gives {shorten(key)} twice")
-        shapes[key] = value
-    return shapes
+        found[key] = value
+    return found
