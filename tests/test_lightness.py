@@ -19,8 +19,10 @@ CASES = {
     "shapes json": "run('shapes', 'googlenet', '--format', 'json')",
     "shapes failing": "run('shapes', 'lenet5', '--input', '1x8x8')",
     "explain": "run('explain', 'lenet5', 'C3')",
+    "memory": "run('memory', 'lenet5')",
     "show": "run('show', 'lenet5')",
     "source": "run('source', 'lenet5_1998')",
+    "cost": "run('cost', 'lenet5', '--count-as', 'all')",
 }
 
 RUN = """

@@ -21,7 +21,7 @@ import archlens
 from archlens.views import json as network_json
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md"]
+PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 
 #: Fences whose content is shown and run elsewhere: the commands of set-up are those that CI runs.
 SHOWN = {"sh", "json"}

@@ -252,6 +252,49 @@ def test_without_torch_one_line_says_what_to_install() -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_weights_that_fit(tmp_path: Path) -> None:
+    path = tmp_path / "lenet5.pth"
+    torch.save(archlens.build(archlens.load("lenet5")).state_dict(), path)
+    result = invoke("verify", "lenet5", "--weights", str(path))
+    assert result.exit_code == 0, result.stderr
+
+
+class Harmful:
+    """What runs code when it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return print, ("run",)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        ({"C1.weight": torch.zeros(6, 3, 5, 5), "c": torch.zeros(1)}, 1, "does not fit lenet5"),
+        ([1, 2], 2, "holds no state dict"),
+        (Harmful(), 2, "holds no weights that torch can read without running code"),
+        (None, 2, "cannot be read: No such file or directory"),
+    ],
+)
+def test_weights_that_do_not_fit(content: Any, code: int, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    if content is not None:
+        torch.save(content, path)
+    command = [sys.executable, "-m", "archlens", "verify", "lenet5", "--weights", str(path)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == code
+    assert message in result.stderr
+    assert "run" not in result.stdout
+    assert "Traceback" not in result.stderr
+    if code == 1:
+        assert "not in the file: C1.bias, C3.weight, C3.bias, C5.weight, C5.bias, and 4 more" in result.stderr
+        assert "not in the network: c\n" in result.stderr
+        assert "of another shape: C1.weight is 6x3x5x5 and should be 6x1x5x5" in result.stderr
+
+
+def test_weights_are_those_of_one_network() -> None:
+    assert invoke("verify", "lenet5", "alexnet", "--weights", "x").exit_code != 0
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="it needs a CUDA device")
 @pytest.mark.parametrize("name", ["lenet5", "resnet18", "googlenet_aux"])
@@ -261,3 +304,5 @@ def test_on_a_gpu(name: str) -> None:
     assert found.device == torch.cuda.get_device_name()
     assert found.seconds
     assert found.peak_bytes
+    assert found.predicted_bytes
+    assert found.predicted_bytes <= found.peak_bytes  # workspaces, and blocks that are not split, come on top

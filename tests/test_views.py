@@ -14,7 +14,7 @@ import pytest
 import archlens
 from archlens.network import Network
 from archlens.views import csv, explanation, html, json, markdown, table
-from archlens.views.columns import COLUMNS, choose
+from archlens.views.columns import COLUMNS, Findings, choose
 from archlens.views.rows import Row, rows_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -80,7 +80,10 @@ CASES: dict[str, tuple[Callable[[], str], Callable[[str], None]]] = {
     "resnet50_folded.txt": (lambda: table_of("resnet50", depth=2, fold=True), adds_up),
     "resnet50_all_folded.txt": (lambda: table_of("resnet50", fold=True), adds_up),
     "vgg16_narrow.txt": (lambda: table_of("vgg16", width=72), adds_up),
-    "alexnet.csv": (lambda: csv.to_csv(rows_of(archlens.load("alexnet"))), csv_adds_up),
+    "alexnet.csv": (
+        lambda: csv.to_csv(archlens.load("alexnet"), rows_of(archlens.load("alexnet"))),
+        csv_adds_up,
+    ),
     "lenet5.json": (lambda: json.to_json(archlens.load("lenet5")), json_adds_up),
     "lenet5.html": (lambda: html.to_table(archlens.load("lenet5")), lambda text: None),
     "explain_alexnet_2012.txt": (lambda: explained("alexnet_2012"), sizes_hold),
@@ -172,13 +175,15 @@ def test_columns() -> None:
 
 
 def test_every_column_has_text_and_value() -> None:
-    row = rows_of(archlens.load("resnet50"))[0]
-    scope = rows_of(archlens.load("resnet50"), depth=1)[4]
+    network = archlens.load("resnet50")
+    findings = Findings(network)
+    row = rows_of(network)[0]
+    scope = rows_of(network, depth=1)[4]
     assert isinstance(scope, Row)
     for column in COLUMNS.values():
-        assert isinstance(column.text(row), str)
-        assert isinstance(column.text(scope), str)
-        assert isinstance(column.value(row), str | int)
+        assert isinstance(column.text(row, findings), str)
+        assert isinstance(column.text(scope, findings), str)
+        assert isinstance(column.value(row, findings), str | int)
 
 
 def test_hostile_names_are_escaped() -> None:

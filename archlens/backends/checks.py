@@ -36,10 +36,12 @@ class Verification:
     checks: tuple[Check, ...]
     #: Operators that fvcore met and does not count.
     uncounted: tuple[str, ...]
-    #: Seconds of one forward pass; none on the meta device.
+    #: Seconds of one forward pass on CUDA; none elsewhere.
     seconds: float | None
     #: The most bytes that CUDA had allocated during it; none elsewhere.
     peak_bytes: int | None
+    #: What archlens says that CUDA allocates, workspaces apart; none elsewhere.
+    predicted_bytes: int | None
 
     @property
     def passed(self) -> bool:

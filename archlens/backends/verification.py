@@ -10,40 +10,53 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..analysis.memory import allocated
 from ..errors import shorten, usage
 from ..network import Network
 from ..shape import Shape
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
 from .probing import At, probe
 from .torch_module import Built, build
+from .weights import read
 
 #: The operators of fvcore that are convolutions or matrix products.
 _PRODUCTS = ("conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum")
 
 
-def verify(network: Network, *, device: str = "cpu", batch: int = 1, at: At | None = None) -> Verification:
+def verify(
+    network: Network,
+    *,
+    device: str = "cpu",
+    batch: int = 1,
+    weights: str | None = None,
+    at: At | None = None,
+) -> Verification:
     """Build a network in torch, run it, and compare.
 
     Args:
         network: what is verified.
         device: ``"cpu"``, ``"cuda"`` (or ``"cuda:1"``), or ``"meta"``, which computes shapes only.
         batch: samples of the forward pass.
+        weights: the path of a state dict, which has to fit, and with which the network then runs.
         at: gives the network on other inputs, by name, for the receptive fields: on its own input those
             of deep layers may cover everything, and so show no border.
 
     Raises:
-        UsageError: there is no such device, or its memory does not suffice.
+        UsageError: there is no such device, its memory does not suffice, or the weights cannot be read.
+        ArchlensError: the weights do not fit.
     """
     where = _device(device)
+    state = read(network, weights) if weights is not None else None
     try:
-        return _verify(network, where, batch, at)
+        return _verify(network, where, batch, state, at)
     except torch.OutOfMemoryError:
         raise usage(
             f"{network.name} does not fit into the memory of {device}",
@@ -75,12 +88,23 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _verify(network: Network, device: torch.device, batch: int, at: At | None) -> Verification:
-    module = build(network, device=device).eval()
+def _verify(network: Network, device: torch.device, batch: int, state: Any, at: At | None) -> Verification:
+    with _plain_weights():
+        module = build(network, device=device).eval()
+    if state is not None:
+        module.load_state_dict(state, strict=True)
     inputs = tuple(torch.rand(batch, *shape, device=device) for shape in network.inputs.values())
     complete = module.complete()
     with torch.no_grad():
-        checks = [*_shapes(network, complete, inputs), *_weights(network, module)]
+        counter = FlopCounterMode(display=False)
+        with counter:
+            checks = list(_shapes(network, complete, inputs))
+        checks += _weights(network, module)
+        if network.training_macs:  # which are not part of an inference
+            counter = FlopCounterMode(display=False)
+            with counter:
+                module(*inputs)
+        checks.append(_total(network, counter.get_total_flops() / 2, batch))
         version, counted, uncounted = _fvcore(complete, inputs)
         why = (
             "fvcore traces, and a trace has no sizes on the meta device"
@@ -88,7 +112,6 @@ def _verify(network: Network, device: torch.device, batch: int, at: At | None) -
             else "fvcore is not installed"
         )
         checks += _macs(network, counted, batch, why)
-        checks.append(_total(network, module, inputs))
         checks += probe(network, at)
         seconds, peak = _timed(module, inputs, device)
     checks.sort(key=lambda check: CHECKS.index(check.what))
@@ -103,7 +126,33 @@ def _verify(network: Network, device: torch.device, batch: int, at: At | None) -
         uncounted=tuple(uncounted),
         seconds=seconds,
         peak_bytes=peak,
+        predicted_bytes=None if peak is None else allocated(network, batch=batch),
     )
+
+
+@contextmanager
+def _plain_weights() -> Iterator[None]:
+    """Make modules with constant weights: nothing here depends on them, and random ones take time."""
+
+    def constant(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        with torch.no_grad():
+            return tensor.fill_(0.01)
+
+    kept = {name: getattr(nn.init, name) for name in _RANDOM}
+    try:
+        for name in _RANDOM:
+            setattr(nn.init, name, constant)
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(nn.init, name, function)
+
+
+#: What torch's modules, and archlens' own, draw their first weights with.
+_RANDOM = (
+    *("kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_"),
+    *("uniform_", "normal_", "trunc_normal_"),
+)
 
 
 class _Shapes(fx.Interpreter):
@@ -210,28 +259,22 @@ def _macs(network: Network, counted: dict[str, int], batch: int, why_not: str) -
             yield Check(layer.name, "macs", status, f"{says:,}", f"{found or 0:,}", "")
 
 
-def _total(network: Network, module: Built, inputs: tuple[torch.Tensor, ...]) -> Check:
+def _total(network: Network, found: float, batch: int) -> Check:
     """Products of one inference, as torch's own counter sees them; it counts 2 for each."""
-    counter = FlopCounterMode(display=False)
-    with counter:
-        module(*inputs)
-    says, found = network.macs * len(inputs[0]), counter.get_total_flops() / 2
+    says = network.macs * batch
     return Check("", "total", PASSED if says == found else FAILED, f"{says:,}", f"{found:,.0f}", "")
 
 
 def _timed(
     module: Built, inputs: tuple[torch.Tensor, ...], device: torch.device
 ) -> tuple[float | None, int | None]:
-    """Seconds of a forward pass; and, on CUDA, the peak of allocated bytes."""
-    if device.type == "meta":
+    """On CUDA, the seconds of a forward pass and the peak of allocated bytes."""
+    if device.type != "cuda":
         return None, None
-    wait: Callable[[], None] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    if device.type == "cuda":
-        module(*inputs)  # the first pass on a GPU also loads kernels
-        wait()
-        torch.cuda.reset_peak_memory_stats(device)
+    module(*inputs)  # the first pass on a GPU also loads kernels
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
     start = time.perf_counter()
     module(*inputs)
-    wait()
-    seconds = time.perf_counter() - start
-    return seconds, torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+    torch.cuda.synchronize(device)
+    return time.perf_counter() - start, torch.cuda.max_memory_allocated(device)

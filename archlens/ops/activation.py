@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated, Any, ClassVar
 
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
+from .footprint import INPUT, OUTPUT, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op, Tensors
 
 
 class _Activation(Op, family="activation"):
     """What activations share: shape and position stay, nothing is learned."""
 
+    holds = INPUT._replace(in_place=True)
     #: torch's module.
     module: ClassVar[str]
     channelwise = True
@@ -39,6 +42,7 @@ class ReLU(_Activation, kind="relu"):
     """``max(0, x)``."""
 
     module = "ReLU"
+    holds = OUTPUT._replace(in_place=True)
     examples = ("64x112x112 >> relu", "84 >> relu")
 
 
@@ -143,6 +147,7 @@ class Sigmoid(_Activation, kind="sigmoid"):
     """``1 / (1 + exp(-x))``."""
 
     module = "Sigmoid"
+    holds = OUTPUT._replace(in_place=True)
     examples = ("16x1x1 >> sigmoid",)
 
 
@@ -152,11 +157,16 @@ class LogSigmoid(_Activation, kind="log_sigmoid"):
     module = "LogSigmoid"
     examples = ("10 >> log_sigmoid",)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        exponentials = (Extra(facts.shape.numel, only="cpu"),)
+        return INPUT._replace(saved=exponentials, beside=exponentials, in_place=True)
+
 
 class Tanh(_Activation, kind="tanh"):
     """The hyperbolic tangent."""
 
     module = "Tanh"
+    holds = OUTPUT._replace(in_place=True)
     examples = ("6x28x28 >> tanh",)
 
 
@@ -173,14 +183,16 @@ class Softsign(_Activation, kind="softsign"):
     module = "Softsign"
     examples = ("6x8x8 >> softsign",)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        divisor = (Extra(facts.shape.numel),)
+        return INPUT._replace(saved=divisor, beside=divisor, in_place=True)
+
 
 class _Softmax(_Activation):
-    """What the softmaxes share: an exponential, an addition and a division for each value."""
+    """What the softmaxes share: at each position one sum over the exponentials of all channels."""
 
     channelwise = False
-
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return super().facts(x)._replace(other={"activation": 3 * x.numel})
+    holds = OUTPUT
 
     def _torch(self, x: Shape) -> Call:
         return Call(f"nn.{self.module}", (), {"dim": 1})
@@ -192,6 +204,11 @@ class Softmax(_Softmax, kind="softmax"):
     module = "Softmax"
     examples = ("10 >> softmax", "21x8x8 >> softmax")
 
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        # at each position n exponentials, n - 1 additions and n divisions
+        work = (3 * x.channels - 1) * prod(x.spatial)
+        return super().facts(x)._replace(other={"activation": work})
+
 
 class LogSoftmax(_Softmax, kind="log_softmax"):
     """The logarithm of ``softmax``."""
@@ -199,16 +216,22 @@ class LogSoftmax(_Softmax, kind="log_softmax"):
     module = "LogSoftmax"
     examples = ("10 >> log_softmax",)
 
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        # at each position n exponentials, n - 1 additions, a logarithm and n differences
+        return super().facts(x)._replace(other={"activation": 3 * x.numel})
+
 
 class GLU(_Activation, kind="glu"):
     """The first half of the channels times the sigmoid of the second half."""
 
     examples = ("16x8x8 >> glu", "64 >> glu")
+    holds = INPUT
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         if x.channels % 2:
             raise Misfit(f"it halves the channels, and its input has {x.channels} of them")
         half = Shape((x.channels // 2, *x.spatial))
+        # a sigmoid and a product
         return super().facts(half)._replace(other={"activation": 2 * half.numel})
 
     def _torch(self, x: Shape) -> Call:

@@ -8,6 +8,7 @@ from typing import Any
 from ..geometry import Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Padding, Size, Spare
+from .footprint import INPUT, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op, Tensors, changed, per_group, read_by_groups
 from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
 
@@ -68,6 +69,16 @@ class Conv(Op, kind="conv", family="convolution"):
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (read_by_groups(channels, self.groups, inputs[0].channels, self.channels),)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input; where the sides are padded apart, the padded copy instead."""
+        assert isinstance(facts.reach, tuple)
+        if _even(facts.reach):
+            return INPUT
+        x = inputs[0]
+        sizes = [n + w.before + w.after for n, w in zip(x.spatial, facts.reach, strict=True)]
+        padded = (Extra(x.channels * prod(sizes)),)
+        return Footprint(saved=padded, before=(padded,), beside=padded)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         depth, *kernel = facts.weights["weight"][1:]
@@ -151,6 +162,16 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (read_by_groups(channels, self.groups, inputs[0].channels, self.channels),)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input; where the sides are cut apart, the whole output exists for a moment."""
+        assert isinstance(facts.reach, tuple)
+        if not _cut_apart(facts.reach):
+            return INPUT
+        whole = [
+            w._replace(before=0, after=0).output(n) for w, n in zip(facts.reach, inputs[0][1:], strict=True)
+        ]
+        return INPUT._replace(beside=(Extra(self.channels * prod(whole)),))
+
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         depth, *kernel = facts.weights["weight"][1:]
         return (
@@ -179,7 +200,7 @@ def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...]) -> Call:
     name = "nn.Conv"
     padding = op.padding
     if type(padding) is not int:
-        even = all(w.before == w.after for w in windows)
+        even = _even(windows)
         name = "nn.Conv" if even else "archlens.PaddedConv"
         padding = shortest(tuple([w.before if even else (w.before, w.after) for w in windows]))
     return Call(f"{name}{len(windows)}d", (x.channels, op.channels, op.kernel), _kwargs(op, padding))
@@ -189,12 +210,22 @@ def _torch_transposed(op: ConvTranspose, x: Shape, windows: tuple[Window, ...]) 
     """Torch crops both sides alike and gives a few positions back at the end; else it is archlens' own."""
     spare = tuple(w.before - w.after for w in windows)
     name, kwargs = "nn.ConvTranspose", _kwargs(op, shortest(tuple(w.before for w in windows)))
-    if not all(0 <= o < max(w.stride, w.dilation) for o, w in zip(spare, windows, strict=True)):
+    if _cut_apart(windows):
         name = "archlens.CroppedConvTranspose"
         kwargs = _kwargs(op, tuple((w.before, w.after) for w in windows))
     elif any(spare):
         kwargs["output_padding"] = shortest(spare)
     return Call(f"{name}{len(windows)}d", (x.channels, op.channels, op.kernel), kwargs)
+
+
+def _even(windows: tuple[Window, ...]) -> bool:
+    """Whether both sides of every axis are padded alike."""
+    return all(w.before == w.after for w in windows)
+
+
+def _cut_apart(windows: tuple[Window, ...]) -> bool:
+    """Whether the sides of an output are cut by amounts that torch's ``output_padding`` cannot say."""
+    return not all(0 <= w.before - w.after < max(w.stride, w.dilation) for w in windows)
 
 
 def _kwargs(op: Conv | ConvTranspose, padding: Any) -> dict[str, Any]:

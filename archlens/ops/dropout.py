@@ -7,6 +7,7 @@ from typing import ClassVar
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Number
+from .footprint import BOOL, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op
 from .windows import require_spatial
 
@@ -17,6 +18,12 @@ class _Dropping(Op, family="regularization"):
     p: Number = 0.5
 
     channelwise = True
+
+    def _footprint(self, *mask: Extra) -> Footprint:
+        """It keeps which values it dropped; at inference, and with ``p=0``, it returns its input itself."""
+        if self.p == 0:
+            return Footprint(part=True)
+        return Footprint(saved=mask if self.p < 1 else (Extra(1, per_sample=False),), inert=True)
 
     def _facts(self, x: Shape, module: str) -> Facts:
         if not 0 <= self.p <= 1:
@@ -40,6 +47,10 @@ class Dropout(_Dropping, kind="dropout"):
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         return self._facts(x, "Dropout")
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        n = facts.shape.numel
+        return self._footprint(Extra(n, BOOL, only="cuda"), Extra(n, only="cpu"))
+
 
 class SpatialDropout(_Dropping, kind="spatial_dropout"):
     """Sets whole channels to zero with probability ``p`` while training."""
@@ -50,3 +61,6 @@ class SpatialDropout(_Dropping, kind="spatial_dropout"):
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "spatial_dropout")
         return self._facts(x, self.modules[len(x) - 1])
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        return self._footprint(Extra(facts.shape.channels))

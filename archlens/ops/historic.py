@@ -11,6 +11,7 @@ from math import prod
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Table
+from .footprint import INPUT, Extra, Footprint
 from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op
 from .windows import check_windows, per_axis, require_spatial, shortest
 
@@ -38,10 +39,19 @@ class Subsample(Op, kind="subsample", family="pooling"):
             weights={"weight": (x.channels,), "bias": (x.channels,)},
             buffers=NONE,
             macs=0,
-            other={"pooling": shape.numel * prod(kernel), "bias": shape.numel, "elementwise": shape.numel},
+            # the sum of f*f values, the coefficient, the bias: as many as the paper's "connections"
+            other={
+                "pooling": shape.numel * (prod(kernel) - 1),
+                "elementwise": shape.numel,
+                "bias": shape.numel,
+            },
             reach=windows,
             torch=Call("archlens.Subsample", (x.channels, shortest(kernel))),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        sums = Extra(facts.shape.numel)
+        return INPUT._replace(saved=(sums,), before=((sums, sums),), beside=(sums, sums))
 
     def why_params(self, facts: Facts) -> str:
         channels = facts.shape.channels
@@ -106,6 +116,13 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
                     found |= 1 << channel
         return (found,)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """The input of every connected pair, and each pair's result before they are added up."""
+        pairs = facts.weights["weight"][0]
+        read = Extra(pairs * prod(inputs[0].spatial))
+        each = Extra(pairs * prod(facts.shape.spatial))
+        return Footprint(saved=(read, each), before=((read, each),), beside=(each, Extra(facts.shape.numel)))
+
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         weight, positions = facts.weights["weight"], facts.shape.spatial
         return (
@@ -128,8 +145,8 @@ class RBF(Op, kind="rbf", family="linear"):
     """Euclidean radial basis functions: the squared distance of the input to each of some centres.
 
     The centres were drawn by hand as 7x12 bitmaps of the characters and kept fixed, so they are a buffer
-    and not parameters. A squared distance is not a matrix product: it is itemised apart, 3 operations
-    (difference, square, addition) for each of the paper's 840 connections.
+    and not parameters. A squared distance is not a matrix product: it is itemised apart, a difference and
+    a square for each of the paper's 840 connections, and the additions between them.
     """
 
     features: Count
@@ -146,7 +163,11 @@ class RBF(Op, kind="rbf", family="linear"):
             weights=NONE,
             buffers={"centres": (self.features, x.channels)},
             macs=0,
-            other={"distance": 3 * self.features * x.channels},
+            other={"distance": self.features * (3 * x.channels - 1)},
             reach=EVERYWHERE,
             torch=Call("archlens.RBF", (x.channels, self.features)),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        differences = Extra(self.features * inputs[0].channels)
+        return Footprint(saved=(differences,), before=((differences, differences),), beside=(differences,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..shape import Shape
 from .attributes import Count, Flag
+from .footprint import INPUT
 from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op
 
 
@@ -17,6 +18,7 @@ class Linear(Op, kind="linear", family="linear"):
     bias: Flag = True
 
     examples = ("400 >> linear(120)", "84 >> linear(10, bias=false)")
+    holds = INPUT
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         if len(x) > 1:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ..geometry import POINT
 from ..shape import Shape, times
+from .footprint import INPUT, NOTHING, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op, all_channels
 
 
@@ -15,6 +16,7 @@ class Concat(Op, kind="concat", family="merge"):
 
     merges = True
     examples = ("64x28x28, 128x28x28, 32x28x28 >> concat", "10, 20 >> concat")
+    holds = NOTHING
 
     def facts(self, *inputs: Shape) -> Facts:
         first = inputs[0]
@@ -56,6 +58,7 @@ class _Elementwise(Op, family="merge"):
 
     def facts(self, *inputs: Shape) -> Facts:
         shape = inputs[0]
+        work = 0
         for index, x in enumerate(inputs):
             fits = len(x) == len(shape) and all(a == b or 1 in (a, b) for a, b in zip(x, shape, strict=True))
             if not fits:
@@ -66,12 +69,14 @@ class _Elementwise(Op, family="merge"):
                     size=len(x) == len(shape) and x.channels == shape.channels,
                 )
             shape = Shape(max(a, b) for a, b in zip(x, shape, strict=True))
+            if index:  # one branch after the other, so the first ones may still be small
+                work += shape.numel
         return Facts(
             shape=shape,
             weights=NONE,
             buffers=NONE,
             macs=0,
-            other={"elementwise": (len(inputs) - 1) * shape.numel},
+            other={"elementwise": work},
             reach=(POINT,) * (len(shape) - 1),
             torch=Call(self.function),
         )
@@ -85,6 +90,7 @@ class Add(_Elementwise, kind="add"):
 
     function = "operator.add"
     examples = ("64x56x56, 64x56x56 >> add", "8x4x4, 8x1x1, 8x4x4 >> add", "10, 10 >> add")
+    holds = NOTHING._replace(in_place=True, chained=True)
 
 
 class Multiply(_Elementwise, kind="multiply"):
@@ -92,6 +98,25 @@ class Multiply(_Elementwise, kind="multiply"):
 
     function = "operator.mul"
     examples = ("64x56x56, 64x1x1 >> multiply", "8x4x4, 8x4x4 >> multiply")
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its factors, and of more than two the products of the first ones."""
+        products = [Extra(products.numel) for products in running(inputs)[:-1]]
+        return INPUT._replace(saved=tuple(products), in_place=True, chained=True)
+
+
+def running(inputs: tuple[Shape, ...]) -> list[Shape]:
+    """The shapes of the results where inputs are merged two at a time; the last is the output's.
+
+    >>> running((Shape((8, 1, 1)), Shape((8, 4, 1)), Shape((8, 1, 5))))
+    [Shape((8, 4, 1)), Shape((8, 4, 5))]
+    """
+    shapes = []
+    shape = inputs[0]
+    for x in inputs[1:]:
+        shape = Shape(max(a, b) for a, b in zip(x, shape, strict=True))
+        shapes.append(shape)
+    return shapes
 
 
 def _differing(a: Shape, b: Shape) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated
 
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
+from .footprint import INPUT, STATISTIC, Extra, Footprint
 from .op import (
     EVERYWHERE,
     NONE,
@@ -35,6 +37,19 @@ def _statistics(channels: int, kept: bool) -> Tensors:
     if not kept:
         return NONE
     return {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
+
+
+def _work(x: Shape, affine: bool, sets: int = 0) -> dict[str, int]:
+    """The work of normalizing by the mean and variance of each of ``sets`` sets of values.
+
+    The mean of n values is n operations, additions and a division; their differences from it are n, the
+    squares of these n, the mean of the squares n, and the products with the inverse deviation n; each set
+    takes 3 more: eps is added, a square root taken and inverted. Where the statistics are known
+    beforehand (``sets=0``) all is folded into one scale and one shift of each value.
+    """
+    if not sets:
+        return {"normalization": 2 * x.numel}
+    return {"normalization": (7 if affine else 5) * x.numel + 3 * sets}
 
 
 def _points(x: Shape) -> Reach:
@@ -70,10 +85,19 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
             weights=_affine((x.channels,), self.affine),
             buffers=_statistics(x.channels, self.running_stats),
             macs=0,
-            other={"normalization": 2 * x.numel},
+            other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
             # without running statistics each output depends on the whole batch and map
             reach=_points(x) if self.running_stats else EVERYWHERE,
             torch=Call(f"nn.BatchNorm{max(len(x) - 1, 1)}d", (x.channels,), kwargs),
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input, and the mean and deviation of each channel of this batch."""
+        statistics = (Extra(facts.shape.channels, STATISTIC, per_sample=False),) * 2
+        return INPUT._replace(
+            saved=statistics,
+            beside=() if self.running_stats else statistics,
+            in_place=self.running_stats,
         )
 
 
@@ -106,7 +130,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
             weights=_affine(width, self.affine),
             buffers=NONE,
             macs=0,
-            other={"normalization": 2 * x.numel},
+            other=_work(x, self.affine, sets=x.numel // prod(width)),
             reach=_points(x) if len(width) == 1 else EVERYWHERE,
             torch=Call(
                 "nn.LayerNorm" if plain else "archlens.ChannelNorm",
@@ -114,6 +138,15 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
                 kwargs,
             ),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input, and a mean and a deviation wherever it takes them.
+
+        Over the channels of a map it writes with the channels last, where they are the last axis.
+        """
+        positions = 1 if self.over == "all" else prod(facts.shape.spatial)
+        statistics = (Extra(positions, STATISTIC),) * 2
+        return INPUT._replace(saved=statistics, beside=statistics, whole=positions == 1)
 
 
 class GroupNorm(Op, kind="group_norm", family="normalization"):
@@ -133,13 +166,17 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
             weights=_affine((x.channels,), self.affine),
             buffers=NONE,
             macs=0,
-            other={"normalization": 2 * x.numel},
+            other=_work(x, self.affine, sets=self.groups),
             reach=EVERYWHERE,
             torch=Call("nn.GroupNorm", (self.groups, x.channels), kwargs),
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (read_by_groups(channels, self.groups, inputs[0].channels, inputs[0].channels),)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        statistics = (Extra(self.groups),) * 2
+        return INPUT._replace(saved=statistics, beside=statistics)
 
 
 class InstanceNorm(Op, kind="instance_norm", family="normalization"):
@@ -170,9 +207,19 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
             weights=_affine((x.channels,), self.affine),
             buffers=_statistics(x.channels, self.running_stats),
             macs=0,
-            other={"normalization": 2 * x.numel},
+            other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
             reach=_points(x) if self.running_stats else EVERYWHERE,
             torch=Call(f"nn.InstanceNorm{len(x) - 1}d", (x.channels,), kwargs),
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """As batch normalization of samples x channels; torch repeats weights and statistics for it."""
+        channels = facts.shape.channels
+        statistics = [Extra(channels, STATISTIC)] * 2
+        weights = [Extra(channels)] * 2 if self.affine else []
+        running = [Extra(channels)] * 2 if self.running_stats else []
+        return INPUT._replace(
+            saved=(*statistics, *weights[:1], *running), beside=(*weights, *(running or statistics))
         )
 
 
@@ -198,8 +245,8 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
             weights=NONE,
             buffers=NONE,
             macs=0,
-            # a square and an addition for each neighbour, then scale, shift, power and division
-            other={"normalization": (2 * self.size + 4) * x.numel},
+            # a square; an addition between each two of size; then scale, shift, power and division
+            other={"normalization": (self.size + 4) * x.numel},
             reach=_points(x),
             torch=Call("nn.LocalResponseNorm", (self.size,), kwargs),
         )
@@ -212,3 +259,9 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
             if distance <= (self.size - 1) // 2:
                 found |= channels << distance
         return (found & all_channels(inputs[0].channels),)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Torch computes it in steps: squares, padded by channels, averaged, scaled, to a power."""
+        x = facts.shape
+        n, padded = Extra(x.numel), Extra((x.channels + self.size - 1) * prod(x.spatial))
+        return INPUT._replace(saved=(padded, n, n), before=((n, padded), (n, n, n)), beside=(n,))

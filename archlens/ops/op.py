@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_type_hint
 from ..geometry import POINT, Window
 from ..shape import Shape, times
 from .attributes import Kind
+from .footprint import Footprint
 
 
 class Everywhere(Enum):
@@ -72,7 +73,8 @@ class Facts(NamedTuple):
     #: Multiply-accumulates of convolutions and matrix products, for one sample.
     macs: int
     #: What else it computes, itemised, in elementary operations (one addition, multiplication,
-    #: comparison or function value each). Never part of ``macs``.
+    #: division, comparison or function value each). Never part of ``macs``. The formula of each item
+    #: stands in ``archlens.analysis.cost.ITEMS``.
     other: Mapping[str, int]
     #: The part of the input that one output depends on.
     reach: Reach
@@ -140,6 +142,8 @@ class Op:
     transparent: ClassVar[bool] = False
     #: Whether each output channel depends on no other channels than those of its own number.
     channelwise: ClassVar[bool] = False
+    #: What it asks of memory, where that depends on nothing; ``None`` is unknown, and never nothing.
+    holds: ClassVar[Footprint | None] = None
 
     def __init_subclass__(cls, kind: str | None = None, family: str | None = None) -> None:
         super().__init_subclass__()
@@ -182,6 +186,10 @@ class Op:
         if self.channelwise:
             return (channels,) * len(inputs)
         return tuple([all_channels(x.channels) for x in inputs])
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint | None:
+        """What it asks of memory beside weights and output; ``None`` where nobody has said."""
+        return self.holds
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         """How the output shape comes about, on one line; empty where nothing is computed.

@@ -8,6 +8,7 @@ from typing import Any
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Padding, Size
+from .footprint import INPUT, INT64, NOTHING, Extra, Footprint
 from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach
 from .windows import check_windows, per_axis, require_spatial, shortest, slide
 
@@ -36,17 +37,23 @@ class _Sliding(Op, family="pooling"):
                 )
         return windows
 
+    def _padded(self, facts: Facts, x: Shape) -> tuple[Extra, Extra]:
+        """The copies that are made where torch cannot pad: padded, then up to the last window's end."""
+        assert isinstance(facts.reach, tuple)
+        first, second = x.channels, x.channels
+        for n, out, w in zip(x.spatial, facts.shape.spatial, facts.reach, strict=True):
+            padded = n + w.before + w.after
+            first *= padded
+            second *= max(padded, (out - 1) * w.stride + w.extent)
+        return Extra(first), Extra(second)
+
     def _torch(self, name: str, x: Shape, windows: tuple[Window, ...], **further: Any) -> Call:
         kernel = tuple(w.kernel for w in windows)
         stride = tuple(w.stride for w in windows)
         kwargs: dict[str, Any] = {}
         if stride != kernel:
             kwargs["stride"] = shortest(stride)
-        # "same" may pad a dilated window by more than half of its kernel, which torch does not; and its
-        # AvgPool3d takes no map that is smaller than the kernel, padded or not
-        even = all(w.before == w.after <= w.kernel // 2 for w in windows)
-        if name == "Avg" and len(windows) == 3:
-            even = even and all(n >= w.kernel for n, w in zip(x.spatial, windows, strict=True))
+        even = _even(name, x, windows)
         if even and any(w.before for w in windows):
             kwargs["padding"] = shortest(tuple(w.before for w in windows))
         elif not even:
@@ -84,7 +91,18 @@ class MaxPool(_Sliding, kind="max_pool"):
             further["dilation"] = shortest(per_axis(self.dilation, x, "dilation"))
         if self.ceil_mode:
             further["ceil_mode"] = True
-        return _pooled(shape, windows, self._torch("Max", x, windows, **further))
+        # a comparison between each two positions of a window, its padding included
+        work = shape.numel * (prod(w.kernel for w in windows) - 1)
+        return _pooled(shape, windows, work, self._torch("Max", x, windows, **further))
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input and, as int64, the place of each maximum; torch makes those always."""
+        assert isinstance(facts.reach, tuple)
+        places = Extra(facts.shape.numel, INT64)
+        if _even("Max", inputs[0], facts.reach):
+            return INPUT._replace(saved=(places,), beside=(places,))
+        padded = self._padded(facts, inputs[0])
+        return Footprint(saved=(padded[1], places), before=(padded,), beside=(padded[1], places))
 
 
 class AvgPool(_Sliding, kind="avg_pool"):
@@ -114,7 +132,24 @@ class AvgPool(_Sliding, kind="avg_pool"):
             further["ceil_mode"] = True
         if not self.count_include_pad:
             further["count_include_pad"] = False
-        return _pooled(shape, windows, self._torch("Avg", x, windows, **further))
+        # an addition between each two positions of a window, its padding included, and a division
+        work = shape.numel * prod(w.kernel for w in windows)
+        return _pooled(shape, windows, work, self._torch("Avg", x, windows, **further))
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Its backward pass reads no value of its input, and yet torch keeps it."""
+        assert isinstance(facts.reach, tuple)
+        x = inputs[0]
+        if _even("Avg", x, facts.reach):
+            return INPUT
+        first, second = self._padded(facts, x)
+        share = Extra(facts.shape.numel // x.channels, per_sample=False)
+        counted = Extra(first.values // x.channels, per_sample=False)
+        return Footprint(
+            saved=(second, share),
+            before=((first, second, counted, share), (second, Extra(facts.shape.numel), counted, share)),
+            beside=(Extra(facts.shape.numel), counted, share),
+        )
 
 
 class _Adaptive(Op, family="pooling"):
@@ -124,9 +159,11 @@ class _Adaptive(Op, family="pooling"):
 
     channelwise = True
 
-    def _facts(self, x: Shape, name: str) -> Facts:
+    def _facts(self, x: Shape, name: str, last: int) -> Facts:
+        """``last`` is the work of an output beside that between each two values of its window."""
         require_spatial(x, self.kind)
         sizes = per_axis(self.size, x, "size")
+        shape = Shape((x.channels, *sizes))
         reach: Reach
         if all(o == 1 for o in sizes):
             reach = EVERYWHERE
@@ -137,14 +174,18 @@ class _Adaptive(Op, family="pooling"):
         # neighbouring windows share a position wherever their border does not fall between two
         seen = [n + o - gcd(n, o) for n, o in zip(x.spatial, sizes, strict=True)]
         return Facts(
-            shape=Shape((x.channels, *sizes)),
+            shape=shape,
             weights=NONE,
             buffers=NONE,
             macs=0,
-            other={"pooling": x.channels * prod(seen)},
+            other={"pooling": x.channels * prod(seen) + (last - 1) * shape.numel},
             reach=reach,
             torch=Call(f"nn.Adaptive{name}Pool{len(sizes)}d", (shortest(sizes),)),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input; torch takes a mean over everything for an output of 1, which needs none."""
+        return NOTHING if prod(facts.shape.spatial) == 1 else INPUT
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         x, out = inputs[0], facts.shape
@@ -164,7 +205,7 @@ class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return self._facts(x, "Avg")
+        return self._facts(x, "Avg", last=1)  # the division
 
 
 class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
@@ -173,7 +214,10 @@ class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
     examples = ("256x13x13 >> adaptive_max_pool(6)", "8x12x9 >> adaptive_max_pool((6, 3))")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return self._facts(x, "Max")
+        return self._facts(x, "Max", last=0)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        return _maxima(facts)
 
 
 class _Global(Op, family="pooling"):
@@ -181,7 +225,8 @@ class _Global(Op, family="pooling"):
 
     channelwise = True
 
-    def _facts(self, x: Shape, name: str) -> Facts:
+    def _facts(self, x: Shape, name: str, last: int) -> Facts:
+        """``last`` is the work of an output beside that between each two values of its window."""
         require_spatial(x, self.kind)
         axes = len(x) - 1
         return Facts(
@@ -189,7 +234,7 @@ class _Global(Op, family="pooling"):
             weights=NONE,
             buffers=NONE,
             macs=0,
-            other={"pooling": x.numel},
+            other={"pooling": x.numel + (last - 1) * x.channels},
             reach=EVERYWHERE,
             torch=Call(f"nn.Adaptive{name}Pool{axes}d", (1,)),
         )
@@ -202,9 +247,10 @@ class GlobalAvgPool(_Global, kind="global_avg_pool"):
     """The mean over the whole map, of each channel; keeps the axes, so the output is ``Cx1x1``."""
 
     examples = ("1280x7x7 >> global_avg_pool", "8x50 >> global_avg_pool")
+    holds = NOTHING
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return self._facts(x, "Avg")
+        return self._facts(x, "Avg", last=1)  # the division
 
 
 class GlobalMaxPool(_Global, kind="global_max_pool"):
@@ -213,16 +259,35 @@ class GlobalMaxPool(_Global, kind="global_max_pool"):
     examples = ("64x7x5 >> global_max_pool",)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return self._facts(x, "Max")
+        return self._facts(x, "Max", last=0)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        return _maxima(facts)
 
 
-def _pooled(shape: Shape, windows: tuple[Window, ...], torch: Call) -> Facts:
+def _maxima(facts: Facts) -> Footprint:
+    """The input, and the place of each maximum."""
+    places = (Extra(facts.shape.numel, INT64),)
+    return INPUT._replace(saved=places, beside=places)
+
+
+def _even(name: str, x: Shape, windows: tuple[Window, ...]) -> bool:
+    """Whether torch's own pooling can pad so."""
+    # "same" may pad a dilated window by more than half of its kernel, which torch does not; and its
+    # AvgPool3d takes no map that is smaller than the kernel, padded or not
+    even = all(w.before == w.after <= w.kernel // 2 for w in windows)
+    if name == "Avg" and len(windows) == 3:
+        even = even and all(n >= w.kernel for n, w in zip(x.spatial, windows, strict=True))
+    return even
+
+
+def _pooled(shape: Shape, windows: tuple[Window, ...], work: int, torch: Call) -> Facts:
     return Facts(
         shape=shape,
         weights=NONE,
         buffers=NONE,
         macs=0,
-        other={"pooling": shape.numel * prod(w.kernel for w in windows)},
+        other={"pooling": work},
         reach=windows,
         torch=torch,
     )

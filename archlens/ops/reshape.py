@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Size, choice
+from .footprint import INPUT, NOTHING, Footprint
 from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
 from .windows import per_axis, require_spatial, sides_of
 
@@ -22,6 +23,7 @@ class Identity(Op, kind="identity", family="reshape"):
 
     transparent = True
     channelwise = True
+    holds = Footprint(reshapes=True)
     examples = ("8x4x4 >> identity",)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -32,6 +34,7 @@ class Flatten(Op, kind="flatten", family="reshape"):
     """All values in one vector: ``CxHxW`` becomes ``C*H*W`` features."""
 
     examples = ("16x5x5 >> flatten", "512x1x1 >> flatten", "84 >> flatten")
+    holds = Footprint(reshapes=True)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         return _moved(Shape((x.numel,)), EVERYWHERE, Call("nn.Flatten"))
@@ -46,6 +49,7 @@ class Reshape(Op, kind="reshape", family="reshape"):
     shape: Dims
 
     examples = ("400 >> reshape([16, 5, 5])", "16x5x5 >> reshape([-1, 25])")
+    holds = Footprint(reshapes=True)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         known = prod(size for size in self.shape if size != -1)
@@ -117,6 +121,10 @@ class Pad(Op, kind="pad", family="reshape"):
         torch = Call(f"nn.{name}Pad{len(sides)}d", (flat, *further))
         return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Zeros and constants keep nothing; torch keeps the input of the other two."""
+        return NOTHING if self.mode == "constant" else INPUT
+
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return _sums(facts, inputs[0], lambda w, n: f"{n} + {w.before} + {w.after} = {w.output(n)}")
 
@@ -145,6 +153,9 @@ class Crop(Op, kind="crop", family="reshape"):
             for n, size, start in zip(x.spatial, sizes, starts, strict=True)
         )
         return _moved(Shape((x.channels, *sizes)), windows, Call("archlens.crop", (starts, sizes)))
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        return Footprint(part=True, whole=_in_one_piece(facts.shape, inputs[0]))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return _sums(facts, inputs[0], lambda w, n: f"{n} - {-w.before} - {-w.after} = {w.output(n)}")
@@ -197,6 +208,11 @@ class Slice(Op, kind="slice", family="reshape"):
             return ((channels & all_channels(len(taken))) << taken.start,)
         return (sum(1 << c for k, c in enumerate(taken) if channels >> k & 1),)
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        axis = ("channels", *inputs[0].axes).index(self.axis)
+        apart = self.step > 1 and facts.shape[axis] > 1
+        return Footprint(part=True, whole=not apart and _in_one_piece(facts.shape, inputs[0]))
+
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         axis = ("channels", *inputs[0].axes).index(self.axis)
         end = inputs[0][axis] if self.stop is None else self.stop
@@ -209,6 +225,7 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
     groups: Count
 
     examples = ("12x5x5 >> channel_shuffle(3)", "116x28x28 >> channel_shuffle(2)")
+    holds = NOTHING
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "channel_shuffle")
@@ -221,6 +238,15 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
         # output c holds channel c // groups of group c % groups
         sources = ((c % self.groups) * each + c // self.groups for c in range(count) if channels >> c & 1)
         return (sum(1 << source for source in sources),)
+
+
+def _in_one_piece(part: Shape, x: Shape) -> bool:
+    """Whether a block of neighbouring positions lies in one piece of memory, in row-major order.
+
+    Behind the last axis that is cut all are whole; before it nothing but single positions will do.
+    """
+    cut = [axis for axis, (a, b) in enumerate(zip(part, x, strict=True)) if a != b]
+    return not cut or prod(part[: cut[-1]]) == 1
 
 
 def _sums(facts: Facts, x: Shape, line: Any) -> str:

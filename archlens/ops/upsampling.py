@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
+from .footprint import NOTHING
 from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach
 from .windows import per_axis, require_spatial, shortest
 
@@ -37,6 +38,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
         '2x4x5 >> upsample(2, mode="bicubic")',
         '2x4x4x4 >> upsample(2, mode="trilinear")',
     )
+    holds = NOTHING
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "upsample")
@@ -70,8 +72,8 @@ class Upsample(Op, kind="upsample", family="upsampling"):
             weights=NONE,
             buffers=NONE,
             macs=0,
-            # a product and an addition for each of the neighbours that are mixed
-            other={"interpolation": 2 * points * shape.numel} if points else {},
+            # a product for each of the neighbours that are mixed, and an addition between each two
+            other={"interpolation": (2 * points - 1) * shape.numel} if points else {},
             reach=_reach(x, sizes, self.scale, mode, self.align_corners),
             torch=Call("nn.Upsample", (), kwargs),
         )

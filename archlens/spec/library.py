@@ -40,7 +40,8 @@ def _files() -> dict[str, Path]:
 
 
 @cache
-def _text(stem: str) -> str:
+def text_of(stem: str) -> str:
+    """The text of a family file."""
     return _files()[stem].read_text("utf-8")
 
 
@@ -60,7 +61,7 @@ def scan(stem: str, text: str) -> list[str]:
 
 def families() -> dict[str, list[str]]:
     """The networks of each family file."""
-    return {stem: scan(stem, _text(stem)) for stem in _files()}
+    return {stem: scan(stem, text_of(stem)) for stem in _files()}
 
 
 def names() -> list[str]:
@@ -96,14 +97,14 @@ def find(name: str) -> Found:
 
 @cache
 def _family(stem: str) -> Spec:
-    return parse(_text(stem), name=stem, path=f"specs/{stem}.yaml")
+    return parse(text_of(stem), name=stem, path=f"specs/{stem}.yaml")
 
 
 def _family_of(name: str) -> str | None:
     """The family file that holds a name, or has it."""
     # the file whose name starts most like the network's comes first
     for stem in sorted(_files(), key=lambda stem: (not name.startswith(stem), -len(stem), stem)):
-        if name in scan(stem, _text(stem)):
+        if name in scan(stem, text_of(stem)):
             return stem
     return name if name in _files() else None
 

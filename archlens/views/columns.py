@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..analysis import receptive_field
+from ..analysis.memory import output_bytes
 from ..analysis.receptive_field import ReceptiveFields, Seen
 from ..errors import did_you_mean, printable, usage
 from ..geometry import Field
-from ..network import Network
+from ..network import Layer, Network
 from ..ops import Irregular
 from ..shape import times
 from . import words
@@ -59,8 +60,20 @@ def _count(title: str, value: Callable[[Row], int], total: Callable[[Network], i
     return Column(title, lambda row, _: f"{value(row):,}", lambda row, _: value(row), total)
 
 
-def _macs(row: Row) -> str:
-    return f"({row.macs:,})" if row.training and row.macs else f"{row.macs:,}"
+def _work(title: str, of: Callable[[Layer], int]) -> Column:
+    """A count of what runs: heads for training stand in brackets, and are not in the total."""
+
+    def value(row: Row) -> int:
+        return row.repeats * sum(map(of, row.layers))
+
+    def text(row: Row, _: Findings) -> str:
+        count = value(row)
+        return f"({count:,})" if row.training and count else f"{count:,}"
+
+    def total(network: Network) -> int:
+        return sum(of(layer) for layer in network.layers if not layer.training)
+
+    return Column(title, text, lambda row, _: value(row), total)
 
 
 def _seen(title: str, text: Callable[[ReceptiveFields, str], str], *, noted: bool = False) -> Column:
@@ -138,12 +151,16 @@ COLUMNS: dict[str, Column] = {
         ),
     ),
     "params": _count("params", lambda row: row.params, lambda network: network.params),
-    "macs": Column("MACs", lambda row, _: _macs(row), lambda row, _: row.macs, lambda network: network.macs),
+    "activation": _work("bytes (float32)", output_bytes),
+    "other": _work("other operations", lambda layer: sum(layer.facts.other.values())),
+    "macs": _work("MACs", lambda layer: layer.facts.macs),
 }
 
-#: Names that stand for several columns.
+#: Names that stand for several columns: what each analysis says of a layer.
 SETS: dict[str, tuple[str, ...]] = {
     "receptive_field": ("layer", "op", "output", "field", "stride", "start", "centre", "clipped"),
+    "cost": ("layer", "op", "output", "params", "macs", "other"),
+    "memory": ("layer", "op", "output", "weights", "params", "activation"),
 }
 
 #: The columns of a table unless others are asked for.

@@ -17,6 +17,7 @@ def to_markdown(
     findings = Findings(network)
     body = [[escape(COLUMNS[name].text(row, findings)) for name in columns] for row in rows]
     totals = []
+    totalled = not complete or any(COLUMNS[name].total for name in columns)
     for name in columns:
         total = COLUMNS[name].total
         totals.append(f"**{total(network):,}**" if total else "")
@@ -25,7 +26,7 @@ def to_markdown(
     table = "\n".join(
         grid.pipes(
             [COLUMNS[name].title for name in columns],
-            [*body, totals],
+            [*body, totals] if totalled else body,
             [COLUMNS[name].number for name in columns],
         )
     )

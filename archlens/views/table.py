@@ -45,10 +45,11 @@ def to_table(
     head = {name: COLUMNS[name].title for name in columns}
     findings = Findings(network)
     cells = {name: [COLUMNS[name].text(row, findings) for row in rows] for name in columns}
-    for name in columns:
+    totalled = not complete or any(COLUMNS[name].total for name in columns)
+    for name in columns if totalled else ():
         total = COLUMNS[name].total
         cells[name].append(f"{total(network):,}" if total else "")
-    if not COLUMNS[columns[0]].total:
+    if totalled and not COLUMNS[columns[0]].total:
         cells[columns[0]][-1] = "total" if complete else "up to here"
     natural = {name: max(map(cells_of, [head[name], *cells[name]])) for name in columns}
     widths, left_out = _fit(natural, width)
@@ -63,13 +64,14 @@ def to_table(
 
         lines[0] = style(lines[0], bold=True)
         lines[1] = style(lines[1], dim=True)
-        lines[-1] = style(lines[-1], bold=True)
-    lines.insert(len(lines) - 1, lines[1])
+        lines[-1] = style(lines[-1], bold=totalled)
+    if totalled:
+        lines.insert(len(lines) - 1, lines[1])
     below = [*words.conventions(network)]
     below += [line for name in columns if (say := COLUMNS[name].notes) for line in say(rows, findings)]
     if left_out:
         below.append(f"Left out, for want of width: {', '.join(left_out)}.")
-    return "\n".join([*lines, "", *(line for text in below for line in _wrapped(text, width))])
+    return "\n".join([*lines, "", *(line for text in below for line in words.wrapped(text, width))])
 
 
 def to_text(network: Network) -> str:
@@ -105,9 +107,3 @@ def _fit(natural: dict[str, int], width: int | None) -> tuple[dict[str, int], li
         del widths[dropped]
         left_out.append(COLUMNS[dropped].title)
     return widths, left_out
-
-
-def _wrapped(text: str, width: int | None) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width) if width else [text]

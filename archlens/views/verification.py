@@ -46,12 +46,13 @@ def to_markdown(found: Sequence[Verification], *, timings: bool) -> str:
     head = ["network", "layers", *_TITLES.values(), "verdict"]
     right = [False, True, *[True] * len(CHECKS), False]
     if timings:
-        head += ["ms", "peak MB"]
-        right += [True, True]
+        head += ["ms", "peak MB", "predicted MB"]
+        right += [True, True, True]
     rows = []
     for one in found:
         row = [escape(cell) for cell in _summary(one)]
-        rows.append([*row, _milliseconds(one), _megabytes(one)] if timings else row)
+        measured = [_milliseconds(one), _megabytes(one.peak_bytes), _megabytes(one.predicted_bytes)]
+        rows.append([*row, *measured] if timings else row)
     failures = [f"- {escape(one.name)}: {escape(line)}" for one in found for line in _failures(one)]
     return "\n".join(
         [
@@ -86,6 +87,7 @@ def _data(one: Verification) -> dict[str, Any]:
         "batch": one.batch,
         "seconds": one.seconds,
         "peak_bytes": one.peak_bytes,
+        "predicted_bytes": one.predicted_bytes,
         "uncounted": list(one.uncounted),
         "checks": [check._asdict() for check in one.checks],
     }
@@ -140,11 +142,21 @@ def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]
         lines.append(f"fvcore met operators that it does not count, none of them a product: {names}.")
     if timings and any(each.seconds for each in found):
         total = sum(each.seconds or 0 for each in found)
-        peak = max((each.peak_bytes or 0) for each in found)
+        largest = max(found, key=lambda each: each.peak_bytes or 0)
         lines.append(
             f"Forward passes took {total * 1e3:,.1f} ms"
-            + (f", with at most {peak / 1e6:,.1f} MB allocated." if peak else ".")
+            + (
+                f", with at most {_megabytes(largest.peak_bytes)} MB allocated."
+                if largest.peak_bytes
+                else "."
+            )
         )
+        if largest.peak_bytes:
+            lines.append(
+                f"For {printable(largest.name)}, which allocated most, archlens predicts "
+                f"{_megabytes(largest.predicted_bytes)} MB: weights, buffers and the live set of eager "
+                "torch, in blocks of 512 bytes. Workspaces of cuDNN and cuBLAS come on top."
+            )
     return lines
 
 
@@ -152,5 +164,5 @@ def _milliseconds(one: Verification) -> str:
     return "" if one.seconds is None else f"{one.seconds * 1e3:,.2f}"
 
 
-def _megabytes(one: Verification) -> str:
-    return "" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:,.1f}"
+def _megabytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 1e6:,.1f}"

@@ -29,6 +29,11 @@ def field(seen: Seen) -> str:
     return "no one field" if isinstance(seen, Irregular) else "everywhere"
 
 
+def size(count: int) -> str:
+    """Bytes for people: ``size(3_211_264) == "3.21 MB"``; MB = 10^6 bytes."""
+    return f"{rounded(count)}B" if count >= 1000 else f"{count} B"
+
+
 def inputs(network: Network) -> str:
     """The input of a network, or its inputs by name."""
     if list(network.inputs) == ["input"]:
@@ -58,3 +63,10 @@ def conventions(network: Network) -> list[str]:
             f"({network.training_macs:,}); the total is without them."
         )
     return lines
+
+
+def wrapped(text: str, width: int | None) -> list[str]:
+    """A sentence in lines of at most so many columns; an empty one stays a line."""
+    import textwrap
+
+    return (textwrap.wrap(text, width) or [""]) if width else [text]

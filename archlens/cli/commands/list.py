@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from typing import Any
 
@@ -10,7 +11,8 @@ import click
 
 from ...elaboration import elaborate
 from ...errors import did_you_mean, shorten, usage
-from ...spec import find, names
+from ...spec import find, index, names
+from ...spec.library import families, text_of
 from ...views import grid
 from ...views.words import rounded
 from ..output import width, write
@@ -28,7 +30,8 @@ def command(pattern: str | None, form: str) -> None:
             f"no network matches {shorten(pattern)}",
             help=did_you_mean(pattern, names(), otherwise="`archlens list` shows all"),
         )
-    entries = [_entry(name) for name in chosen]
+    stems = {name: stem for stem, inside in families().items() for name in inside}
+    entries = [{"name": name, **entry_of(name, stems[name])} for name in chosen]
     if form == "json":
         write(json.dumps({"schema": "archlens.list/1", "networks": entries}, indent=2), None)
         return
@@ -47,11 +50,17 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatch(name.lower(), pattern) if any(c in pattern for c in "*?[") else pattern in name.lower()
 
 
-def _entry(name: str) -> dict[str, Any]:
+def entry_of(name: str, stem: str) -> Mapping[str, Any]:
+    """What is shown of a network: from the index, where that is of the same text."""
+    found = index.lookup(stem, text_of(stem)).get(name)
+    return found if found is not None else laid_out(name)
+
+
+def laid_out(name: str) -> dict[str, Any]:
+    """The same by laying the network out."""
     spec, variant = find(name)
     network = elaborate(spec, variant)
     return {
-        "name": name,
         "title": network.title,
         "year": int(year) if (year := network.meta.year).isdigit() else None,
         "input": str(network.input),

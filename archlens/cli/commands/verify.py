@@ -25,6 +25,7 @@ _LONG = 2
 @click.option("--all", "every", is_flag=True, help="Every network of the zoo.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or meta.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Samples at once.")
+@click.option("--weights", metavar="FILE", help="Weights that have to fit, of one network.")
 @click.option("--layers", is_flag=True, help="Show every check of every layer.")
 @click.option(
     "--format",
@@ -41,6 +42,7 @@ def command(
     every: bool,
     device: str,
     batch: int,
+    weights: str | None,
     layers: bool,
     form: str,
     path: str | None,
@@ -55,13 +57,15 @@ def command(
             "verify takes names of networks, or --all",
             help="archlens verify lenet5, or archlens verify --all",
         )
+    if weights is not None and len(name) != 1:
+        raise usage("--weights are those of one network", help="archlens verify resnet18 --weights FILE")
     require_torch()
     from ...backends.verification import verify
 
     chosen = names() if every else list(name)
     networks = [load(one, inputs, sets) for one in chosen]
     found = [
-        verify(network, device=device, batch=batch, at=at(name, sets))
+        verify(network, device=device, batch=batch, weights=weights, at=at(name, sets))
         for name, network in zip(chosen, _progress(networks), strict=True)
     ]
     if form == "json":

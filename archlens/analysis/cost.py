@@ -1,0 +1,229 @@
+"""What a network costs, as a ledger: multiply-accumulates, and beside them all other work, itemised.
+
+Every figure is for one sample. Knows nothing of how it is shown; what other tools make of the same layers
+is in :mod:`archlens.analysis.counting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from ..errors import did_you_mean, printable, usage
+from ..network import Layer, Network
+
+
+class Item(NamedTuple):
+    """One kind of work that is no multiply-accumulate: how it is counted, and whose definition that is."""
+
+    formula: str
+    source: str
+
+
+#: Every item of ``Facts.other``, in the order of the columns. One operation is one addition,
+#: multiplication, division, comparison or function value.
+ITEMS: dict[str, Item] = {
+    "bias": Item("1 for each output value", "y = Wx + b"),
+    "normalization": Item(
+        "2 for each value where the statistics are known beforehand, else 5, or 7 with a learned scale and "
+        "shift, and 3 for each mean and variance; local response size + 4",
+        "Ioffe and Szegedy 2015, algorithms 1 and 2; Ba et al. 2016, eq. 3; Wu and He 2018, eq. 1 and 2; "
+        "Krizhevsky et al. 2012, section 3.3",
+    ),
+    "activation": Item(
+        "1 for each value; glu 2 for each output; softmax 3n - 1 and log_softmax 3n for each position of n "
+        "channels",
+        "softmax: Goodfellow et al. 2016, eq. 6.29; glu: Dauphin et al. 2017, eq. 1",
+    ),
+    "pooling": Item(
+        "f*f - 1 for each output of a maximum or sum over f*f values (padding included), f*f for a mean",
+        "Goodfellow et al. 2016, section 9.3; LeCun et al. 1998, section II-B",
+    ),
+    "elementwise": Item(
+        "1 for each output value of an addition or a product of two branches",
+        "He et al. 2016, eq. 1; Hu et al. 2018, eq. 4",
+    ),
+    "interpolation": Item(
+        "2m - 1 for each output that mixes m neighbours: linear 2, bilinear 4, trilinear 8, bicubic 16; "
+        "nearest mixes none",
+        "a weighted sum; cubic: Keys 1981",
+    ),
+    "distance": Item(
+        "3n - 1 for each output from n values: differences, squares, their sum",
+        "LeCun et al. 1998, eq. 7",
+    ),
+}
+
+
+class Entry(NamedTuple):
+    """One line of the ledger: a layer."""
+
+    layer: Layer
+    #: Trainable parameters.
+    params: int
+    #: Multiply-accumulates of convolutions and matrix products.
+    macs: int
+    #: All other work by item, in operations; an item that is not named is 0.
+    other: Mapping[str, int]
+
+    @property
+    def training(self) -> bool:
+        """Whether its work is done in training only, and so is in no total."""
+        return self.layer.training
+
+
+class Sum(NamedTuple):
+    """What several entries come to: a scope, an op, or the whole network."""
+
+    #: The scope (or layer) or op; empty for the whole network.
+    name: str
+    #: What that is: the op with its attributes, the block that made the scope, or the family of the op.
+    what: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters, those of heads for training included."""
+        return sum(entry.params for entry in self.entries)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of an inference."""
+        return sum(entry.macs for entry in self.entries if not entry.training)
+
+    @property
+    def training_macs(self) -> int:
+        """Multiply-accumulates of heads that run in training only."""
+        return sum(entry.macs for entry in self.entries if entry.training)
+
+    def other(self, *, training: bool = False) -> dict[str, int]:
+        """All other work by item, of an inference or of what runs in training only."""
+        total: dict[str, int] = {}
+        for entry in self.entries:
+            if entry.training == training:
+                for item, count in entry.other.items():
+                    total[item] = total.get(item, 0) + count
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """What every layer of a network costs; the columns of the entries add up to the totals.
+
+    Parameters are those of layers, each counted once; the work of heads that run in training only is kept
+    apart, and is in no total.
+    """
+
+    network: Network
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def total(self) -> Sum:
+        """The whole network."""
+        return Sum("", "", self.entries)
+
+    @cached_property
+    def items(self) -> tuple[str, ...]:
+        """The items that occur, heads for training included, in the order of :data:`ITEMS`."""
+        found = {item for entry in self.entries for item, count in entry.other.items() if count}
+        return tuple(sorted(found, key=_order))
+
+    def by_layer(self) -> list[Sum]:
+        """One sum per layer."""
+        return [Sum(entry.layer.name, str(entry.layer.op), (entry,)) for entry in self.entries]
+
+    def by_scope(self, depth: int = 1) -> list[Sum]:
+        """One sum per scope that is ``depth`` names deep; layers that stand higher remain as they are.
+
+        >>> import archlens
+        >>> [(s.name, s.macs) for s in cost(archlens.load("resnet50")).by_scope()][4:6]
+        [('layer1', 667942912), ('layer2', 1027604480)]
+        """
+
+        def place(entry: Entry) -> str:
+            return ".".join(entry.layer.name.split(".")[:depth])
+
+        def what(name: str, entries: tuple[Entry, ...]) -> str:
+            if entries[0].layer.name == name:
+                return str(entries[0].layer.op)
+            return self.network.blocks.get(name) or f"{len(entries)} layers"
+
+        return _sums(self.entries, place, what)
+
+    def by_op(self) -> list[Sum]:
+        """One sum per op, the most multiply-accumulates first.
+
+        >>> import archlens
+        >>> [(s.name, s.what, s.macs) for s in cost(archlens.load("lenet5")).by_op()][:2]
+        [('conv', 'convolution', 357600), ('linear', 'linear', 58920)]
+        """
+
+        def what(name: str, entries: tuple[Entry, ...]) -> str:
+            return entries[0].layer.op.family
+
+        sums = _sums(self.entries, lambda entry: entry.layer.op.kind, what)
+        return sorted(sums, key=lambda s: (-s.macs, -sum(s.other().values()), -s.params, s.name))
+
+    def by(self, what: str, depth: int = 1) -> list[Sum]:
+        """The sums by ``"layer"``, by ``"scope"`` (to a depth) or by ``"op"``.
+
+        Raises:
+            UsageError: it is none of these.
+        """
+        ways: dict[str, Callable[[], list[Sum]]] = {
+            "layer": self.by_layer,
+            "scope": lambda: self.by_scope(depth),
+            "op": self.by_op,
+        }
+        if what not in ways:
+            help = did_you_mean(what, ways, otherwise=f"one of {', '.join(ways)}")
+            raise usage(f"a ledger is not ordered by {printable(what)}", help=help)
+        return ways[what]()
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+def cost(network: Network) -> Ledger:
+    """The ledger of a network, in one pass over its layers.
+
+    >>> import archlens
+    >>> ledger = cost(archlens.load("lenet5"))
+    >>> ledger.total.params, ledger.total.macs
+    (61706, 416520)
+    >>> ledger.total.other()
+    {'bias': 6518, 'activation': 6508, 'pooling': 6304}
+    >>> ledger.entries[0].layer.name, ledger.entries[0].macs, ledger.entries[0].other
+    ('C1', 117600, {'bias': 4704})
+    """
+    params: dict[int, int] = {}  # layers of repeated blocks share their facts
+    entries = []
+    for layer in network.layers:
+        facts = layer.facts
+        count = params.get(id(facts))
+        if count is None:
+            count = params[id(facts)] = facts.params
+        entries.append(Entry(layer, count, facts.macs, facts.other))
+    return Ledger(network, tuple(entries))
+
+
+def _sums(
+    entries: Iterable[Entry],
+    place: Callable[[Entry], str],
+    what: Callable[[str, tuple[Entry, ...]], str],
+) -> list[Sum]:
+    """Sums of the entries that have one place, in the order in which the places come up."""
+    places: dict[str, list[Entry]] = {}
+    for entry in entries:
+        places.setdefault(place(entry), []).append(entry)
+    return [Sum(name, what(name, tuple(found)), tuple(found)) for name, found in places.items()]
+
+
+def _order(item: str) -> tuple[int, str]:
+    known = list(ITEMS)
+    return (known.index(item) if item in ITEMS else len(known), item)

@@ -1,0 +1,125 @@
+"""How other tools count the same network: one convention per file, found by the name of the file.
+
+Tools disagree about one and the same network because each mixes other work into its multiply-accumulates,
+and because each overlooks something. A convention says, of each layer, what the tool makes of it; and in
+words what it counts, what it leaves out and where it is wrong. None of them needs the tool or torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import NamedTuple
+
+from ...errors import did_you_mean, printable, usage
+from ...network import Network
+from .convention import Convention, Share
+
+__all__ = ["Convention", "Count", "Note", "Share", "count", "find", "names"]
+
+
+class Note(NamedTuple):
+    """Why a tool prints something else than its own convention gives, and for which layers."""
+
+    why: str
+    #: How many layers it concerns, and the name of the first.
+    layers: int
+    first: str
+    #: What the tool prints more (or, below 0, less) than it should.
+    macs: int
+    params: int
+
+
+class Count(NamedTuple):
+    """A network as a tool counts it, on the module that ``archlens.build`` makes of it."""
+
+    convention: Convention
+    #: The share of each layer by its name: of the tool's total, and of its parameters.
+    work: dict[str, Share] | None
+    weights: dict[str, Share]
+    notes: tuple[Note, ...]
+
+    @property
+    def total(self) -> int | None:
+        """What the tool's convention gives; ``None`` where it counts no work."""
+        return None if self.work is None else sum(share.counted for share in self.work.values())
+
+    @property
+    def printed(self) -> int | None:
+        """What the tool really prints: the same, unless a note says why not."""
+        return None if self.work is None else sum(share.printed for share in self.work.values())
+
+    @property
+    def params(self) -> int:
+        """The parameters by the tool's convention."""
+        return sum(share.counted for share in self.weights.values())
+
+    @property
+    def printed_params(self) -> int:
+        """The parameters that the tool really prints."""
+        return sum(share.printed for share in self.weights.values())
+
+
+def names() -> list[str]:
+    """The conventions that there are: the files of this folder, archlens' own first.
+
+    >>> names()[:3]
+    ['archlens', 'fvcore', 'keras']
+    """
+    found = [module.name for module in iter_modules(__path__) if module.name != "convention"]
+    return sorted(found, key=lambda name: (name != "archlens", name))
+
+
+def find(name: str) -> Convention:
+    """The convention of a name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in names():
+        raise usage(
+            f"there is no convention {printable(name)[:60]}",
+            help=did_you_mean(name, names(), otherwise=f"the conventions: {', '.join(names())}"),
+        )
+    convention = import_module(f"{__name__}.{name}").CONVENTION
+    assert isinstance(convention, Convention)
+    return convention
+
+
+def count(network: Network, name: str) -> Count:
+    """A network as a tool counts it.
+
+    >>> import archlens
+    >>> resnet50 = archlens.load("resnet50")
+    >>> [count(resnet50, name).total for name in ("archlens", "fvcore", "thop")]
+    [4089184256, 4111512576, 4133742592]
+
+    Raises:
+        UsageError: there is no convention of that name.
+    """
+    convention = find(name)
+    known: dict[tuple[int, bool], tuple[Share | None, Share]] = {}
+    work: dict[str, Share] = {}
+    weights: dict[str, Share] = {}
+    notes: dict[str, Note] = {}
+    for layer in network.layers:
+        key = (id(layer.facts), layer.training)  # layers of repeated blocks share their facts
+        if key not in known:
+            done = None
+            if convention.work is not None:
+                # every tool runs the network as at inference
+                done = Share(0, 0) if layer.training else convention.work(layer)
+            known[key] = done, convention.params(layer)
+        did, has = known[key]
+        if did is not None:
+            work[layer.name] = did
+            _note(notes, did.why, layer.name, did.printed - did.counted, 0)
+        weights[layer.name] = has
+        _note(notes, has.why, layer.name, 0, has.printed - has.counted)
+    return Count(convention, None if convention.work is None else work, weights, tuple(notes.values()))
+
+
+def _note(notes: dict[str, Note], why: str, layer: str, macs: int, params: int) -> None:
+    if why:
+        found = notes.get(why, Note(why, 0, layer, 0, 0))
+        notes[why] = Note(why, found.layers + 1, found.first, found.macs + macs, found.params + params)

@@ -1,0 +1,57 @@
+"""``fvcore.nn.FlopCountAnalysis``, which counts the operators of a traced network."""
+
+from __future__ import annotations
+
+from ...network import Layer
+from .convention import Convention, Share, Table, is_affine, met, numel, over_axes, same, trainable
+
+
+def _fixed(layer: Layer) -> Share:
+    """Statistics known beforehand: a product, and with a learned scale and shift an addition."""
+    return same(numel(layer) * (2 if is_affine(layer) else 1))
+
+
+def _measured(layer: Layer) -> Share:
+    return same(numel(layer) * (5 if is_affine(layer) else 4))
+
+
+def _batch_norm(layer: Layer) -> Share:
+    return _fixed(layer) if layer.facts.buffers else _measured(layer)
+
+
+def _upsample(layer: Layer) -> Share:
+    mode = layer.facts.torch.kwargs.get("mode", "nearest")
+    axes = len(layer.shape) - 1
+    return same(layer.shape.numel * {("nearest", 2): 1, ("bilinear", 2): 4}.get((mode, axes), 0))
+
+
+#: What is no product, by torch's module: the operators of fvcore's table.
+_TABLE: Table = {
+    **over_axes("nn.BatchNorm", _batch_norm),
+    # the operator is named alike whether the statistics are known or not
+    **over_axes("nn.InstanceNorm", _measured),
+    "nn.GroupNorm": _measured,
+    "nn.LayerNorm": _measured,
+    "archlens.ChannelNorm": _measured,
+    "nn.AdaptiveAvgPool2d": lambda layer: same(numel(layer)),
+    "nn.Upsample": _upsample,
+}
+
+
+def _work(layer: Layer) -> Share:
+    rule = _TABLE.get(met(layer))
+    return rule(layer) if rule else same(layer.macs)
+
+
+CONVENTION = Convention(
+    tool="fvcore 0.1.5.post20221221",
+    counts="Convolutions and matrix products, one for each multiply-accumulate; batch norm 2 for each value "
+    "(1 without a learned scale and shift); group, layer and instance norm 5 for each value (4 without), "
+    'which its source calls "just a rough estimate"; adaptive average pooling over two axes 1 for each '
+    "input value; upsampling over two axes 1 (nearest) or 4 (bilinear) for each output value.",
+    leaves_out="Bias, activation, max and sliding average pooling, additions and products of branches; and, "
+    "for no other reason than that nobody wrote a rule, pooling and upsampling over one or three axes.",
+    source="fvcore/nn/flop_count.py and jit_handles.py",
+    work=_work,
+    params=trainable,
+)

@@ -1,0 +1,37 @@
+"""``torchinfo.summary``, its "Total mult-adds"."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ...network import Layer
+from .convention import Convention, Share, bias, trainable, weight_positions
+
+
+def _work(layer: Layer) -> Share:
+    # torchinfo multiplies every parameter by the output positions of a convolution, and by 1 elsewhere
+    if layer.op.family != "convolution":
+        right = layer.macs + bias(layer) if layer.macs else layer.params
+        return Share(right, layer.params, _FEWER if layer.params < right else "")
+    positions = prod(layer.shape.spatial)
+    found = weight_positions(layer, positions) + prod(layer.facts.weights.get("bias", (0,))) * positions
+    right = layer.macs + bias(layer)
+    return Share(right, found, _TRANSPOSED if found != right else "")
+
+
+_TRANSPOSED = (
+    "it multiplies the weights of a transposed convolution by its output positions; they are used once at "
+    "each input position"
+)
+_FEWER = "it takes the weights of a linear layer once, however many positions it is applied to"
+
+CONVENTION = Convention(
+    tool="torchinfo 1.8.0",
+    counts="The weights and biases of a convolution, each times its output positions; of any other layer its "
+    "parameters, once: right for a linear layer over a vector, and next to nothing for a normalization, "
+    "which costs as much as its map is large.",
+    leaves_out="All layers without parameters: activation, pooling, additions and products of branches.",
+    source="torchinfo/layer_info.py: calculate_macs",
+    work=_work,
+    params=trainable,
+)

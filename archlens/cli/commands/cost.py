@@ -1,0 +1,70 @@
+"""``archlens cost``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ...analysis import counting
+from ...analysis.cost import cost
+from ...views import cost as view
+from ..options import load, network_argument, output_option
+from ..output import colored, width, write
+
+
+@click.command("cost")
+@network_argument
+@click.option(
+    "--by",
+    type=click.Choice(["layer", "scope", "op"]),
+    default="layer",
+    show_default=True,
+    help="What a row stands for.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How deep a scope is, with --by scope.",
+)
+@click.option(
+    "--count-as",
+    type=click.Choice([*counting.names(), "all"]),
+    metavar="TOOL",
+    help=f"Count as a tool does, and say what that is: {', '.join(counting.names())}; or all of them.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", *view.FORMS]),
+    default="table",
+    show_default=True,
+)
+@output_option
+def command(
+    name: str,
+    inputs: tuple[str, ...],
+    sets: tuple[str, ...],
+    by: str,
+    depth: int,
+    count_as: str | None,
+    form: str,
+    path: str | None,
+) -> None:
+    """What a network costs: MACs, and beside them all other work, itemised, with its formulas."""
+    ledger = cost(load(name, inputs, sets))
+    if form != "table":
+        write(view.FORMS[form](ledger, by=by, depth=depth, count_as=count_as), path)
+        return
+    to_file = path is not None and path != "-"
+    text = view.to_table(
+        ledger,
+        by=by,
+        depth=depth,
+        count_as=count_as,
+        width=None if to_file else width(),
+        bold=not to_file and colored(sys.stdout),
+    )
+    write(text, path)

@@ -1,0 +1,64 @@
+"""``archlens memory``."""
+
+from __future__ import annotations
+
+import click
+
+from ...analysis.memory import BITS, OPTIMIZERS, account
+from ...views import memory as view
+from ..options import load, network_argument, output_option
+from ..output import width, write
+
+
+@click.command("memory")
+@network_argument
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Samples at once.")
+@click.option(
+    "--dtype",
+    type=click.Choice(list(BITS)),
+    default="float32",
+    show_default=True,
+    help="Type of the weights.",
+)
+@click.option(
+    "--activations",
+    type=click.Choice(list(BITS)),
+    help="Type of the activations; as the weights, or float32 beside int8 and int4.",
+)
+@click.option(
+    "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam", show_default=True, help="In training."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "json"]),
+    default="table",
+    show_default=True,
+)
+@output_option
+def command(
+    name: str,
+    inputs: tuple[str, ...],
+    sets: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    activations: str | None,
+    optimizer: str,
+    form: str,
+    path: str | None,
+) -> None:
+    """Bytes of weights, of the live set of an inference and of training, to the unit.
+
+    The live set is given three times: every op into memory of its own; in place where that is possible;
+    and as torch does it eagerly. Which tensors are alive at each peak is said beneath.
+    """
+    network = load(name, inputs, sets)
+    found = account(network, batch=batch, dtype=dtype, activations=activations, optimizer=optimizer)
+    if form == "json":
+        text = view.to_json(network, found)
+    elif form == "markdown":
+        text = view.to_markdown(network, found)
+    else:
+        to_file = path is not None and path != "-"
+        text = view.to_table(network, found, width=None if to_file else width())
+    write(text, path)

@@ -1,0 +1,25 @@
+"""``archlens new``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ...errors import printable, shorten, usage
+from ...spec.skeleton import skeleton
+from ..output import write
+
+
+@click.command("new")
+@click.argument("name")
+def command(name: str) -> None:
+    """Write a commented spec NAME.yaml to start from, in this folder; it works as it stands."""
+    stem = name.removesuffix(".yaml").removesuffix(".yml")
+    if not stem.strip() or stem != Path(stem).name or not stem.isprintable() or stem.startswith((".", "-")):
+        raise usage(f"{shorten(name)} cannot be the name of a spec", help="a plain name, as in my_network")
+    path = Path(f"{stem}.yaml")
+    if path.exists():
+        raise usage(f"{shorten(str(path))} is already there, and is left as it is", help="take another name")
+    write(skeleton(stem).rstrip("\n"), str(path))
+    click.echo(f"{printable(str(path))} is written; now: archlens shapes {printable(str(path))}")

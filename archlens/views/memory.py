@@ -1,0 +1,167 @@
+"""Memory as a table, Markdown or JSON: bytes, and the rules that they follow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..analysis.memory import BITS, Memory, Peak
+from ..errors import printable
+from ..network import Network
+from . import grid, words
+from .markdown import escape
+
+SCHEMA = "archlens.memory/1"
+
+#: How many of the tensors that are alive at a peak are named.
+_NAMED = 6
+
+#: The least width that their names are wrapped to.
+_NAME = 8
+
+#: The three live sets.
+_PEAKS = ("live set", "live set, in place", "live set, eager torch")
+
+
+class _Line(NamedTuple):
+    what: str
+    bytes: int | None
+    where: str = ""
+    at_least: bool = False
+
+
+def to_table(network: Network, found: Memory, *, width: int | None = None) -> str:
+    """Weights, inference and training in bytes; what is alive at the peaks, and the rules beneath."""
+    head, rows, right = _grid(list(_lines(found)))
+    widths = grid.widths_of([head, *rows])
+    # the layer at the peak is among those that are alive there; the size is the bytes rounded
+    while width is not None and len(widths) > 2 and _span(widths) > width:
+        head, rows, right, widths = head[:-1], [row[:-1] for row in rows], right[:-1], widths[:-1]
+    lines = [words.headline(network), "", *grid.plain(head, rows, right, widths)]
+    head, rows, right = _alive(found)
+    widths = grid.widths_of([head, *rows])
+    if width is not None:
+        widths[1] = max(widths[1] - max(_span(widths) - width, 0), _NAME)
+    lines += ["", *grid.plain(head, rows, right, widths), ""]
+    lines += [line for text in conventions(network, found) for line in words.wrapped(text, width)]
+    return "\n".join(lines)
+
+
+def _span(widths: list[int]) -> int:
+    return sum(widths) + grid.GAP * (len(widths) - 1)
+
+
+def to_markdown(network: Network, found: Memory) -> str:
+    """The same as a Markdown page."""
+    lines = [f"**{escape(words.headline(network))}**"]
+    for head, rows, right in (_grid(list(_lines(found))), _alive(found)):
+        lines += ["", *grid.pipes(head, [[escape(cell) for cell in row] for row in rows], right)]
+    return "\n".join([*lines, "", "  \n".join(escape(line) for line in conventions(network, found))])
+
+
+def to_json(network: Network, found: Memory) -> str:
+    """Every figure in bytes: ``archlens.memory/1``. What cannot be known is null, with a reason."""
+    data = {
+        "schema": SCHEMA,
+        "name": network.name,
+        "inputs": {name: list(shape) for name, shape in network.inputs.items()},
+        "batch": found.batch,
+        "dtype": found.dtype,
+        "activations": found.activations,
+        "weights": dict(found.weights),
+        "buffers": found.buffers,
+        "inference": {
+            "outputs": found.outputs,
+            "live": _peak(found.inference),
+            "in_place": _peak(found.in_place),
+            "eager": _peak(found.eager),
+        },
+        "training": {
+            "optimizer": found.optimizer,
+            "gradients": found.gradients,
+            "optimizer_state": found.states,
+            "saved": found.saved,
+            "total": found.training,
+            "reason": found.reason or None,
+        },
+        "unknown": list(found.unknown),
+    }
+    return json.dumps(data, indent=1)
+
+
+def _peak(peak: Peak) -> dict[str, Any]:
+    alive = [{"name": t.name, "shape": list(t.shape), "bytes": t.bytes} for t in peak.alive]
+    return {"bytes": peak.bytes, "layer": peak.layer, "alive": alive, "beside": peak.beside}
+
+
+def _lines(found: Memory) -> Iterator[_Line]:
+    unknown = bool(found.unknown)
+    for dtype in BITS:
+        yield _Line(f"weights, {dtype}", found.weights[dtype])
+    yield _Line("buffers", found.buffers)
+    yield _Line("inference: all outputs", found.outputs)
+    for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
+        yield _Line(f"inference: {what}", peak.bytes, peak.layer, unknown and peak is found.eager)
+    if found.training is None:
+        return
+    yield _Line("training: weights and buffers", found.weights[found.dtype] + found.buffers)
+    yield _Line("training: gradients", found.gradients)
+    yield _Line(f"training: optimizer state, {found.optimizer}", found.states)
+    yield _Line("training: saved activations", found.saved, at_least=unknown)
+    yield _Line("training: together", found.training, at_least=unknown)
+
+
+def _grid(lines: list[_Line]) -> tuple[list[str], list[list[str]], list[bool]]:
+    rows = [
+        [
+            line.what,
+            ("at least " if line.at_least else "") + f"{line.bytes:,}",
+            words.size(line.bytes or 0),
+            printable(line.where),
+        ]
+        for line in lines
+    ]
+    return ["what", "bytes", "size", "at"], rows, [False, True, True, False]
+
+
+def _alive(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
+    """What is alive at each of the three peaks, the largest first."""
+    rows = []
+    for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
+        alive = sorted(peak.alive, key=lambda tensor: -tensor.bytes)
+        lines = [(printable(t.name), str(t.shape), words.size(t.bytes)) for t in alive[:_NAMED]]
+        if len(alive) > _NAMED:
+            rest = sum(tensor.bytes for tensor in alive[_NAMED:])
+            lines.append((f"{len(alive) - _NAMED} smaller ones", "", words.size(rest)))
+        if peak.beside:
+            lines.append(("made beside the output", "", words.size(peak.beside)))
+        rows += [[what if number == 0 else "", *line] for number, line in enumerate(lines)]
+    return ["alive at the peak", "tensor", "shape", "size"], rows, [False, False, False, True]
+
+
+def conventions(network: Network, found: Memory) -> list[str]:
+    """The rules that the figures follow, one a line."""
+    samples = "1 sample" if found.batch == 1 else f"{found.batch:,} samples"
+    lines = [
+        f"With {words.inputs(network)}, {samples} at once, weights in {found.dtype}, activations in "
+        f"{found.activations}. MB = 10^6 bytes.",
+        "int4 packs two values into a byte, each tensor by itself.",
+        "Live set: a tensor lives from its layer to its last reader, inputs too; a view takes no memory.",
+        "In place: activations, batch normalization, add and multiply write over an input that is done with.",
+        "Eager torch: nothing in place, the input stays, and what kernels make beside their output counts,",
+        "but no workspaces of cuDNN and cuBLAS.",
+    ]
+    if found.training is None:
+        lines.append(f"No figures for training: {found.reason}.")
+    else:
+        lines += [
+            "Training: gradients are as large as the weights, so is momentum; Adam keeps two such tensors.",
+            "Saved is what torch's autograd keeps on CUDA until the backward pass, each tensor once.",
+        ]
+    if any(layer.training for layer in network):
+        lines.append("Heads for training have weights and keep activations; at inference they do not run.")
+    if found.unknown:
+        names = ", ".join(map(printable, found.unknown[:3])) + (", …" if len(found.unknown) > 3 else "")
+        lines.append(f"At least: nobody has said what {len(found.unknown)} layers keep ({names}).")
+    return lines

@@ -1,0 +1,917 @@
+"""The ledger against counts that do not know it, and the conventions of other tools against those tools."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import operator
+import re
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache, reduce
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens.analysis import counting
+from archlens.analysis.cost import ITEMS, cost
+from archlens.cli import cli
+from archlens.network import Network
+from archlens.ops import OPS
+from archlens.views import cost as view
+
+from .test_ops import EXAMPLES
+
+# --- the real tools -----------------------------------------------------------------------------------
+
+
+def built(network: Network, device: str = "meta") -> tuple[Any, tuple[torch.Tensor, ...]]:
+    """A module of the network at inference, with inputs; nothing is initialised, nothing takes memory."""
+    module = archlens.build(network, device="meta").eval()
+    if device != "meta":
+        module.to_empty(device=device)
+        for buffer in module.buffers():
+            buffer.zero_()  # some are indices
+    return module, tuple(torch.empty(1, *shape, device=device) for shape in network.inputs.values())
+
+
+def by_torch(network: Network) -> tuple[int, int]:
+    module, inputs = built(network)
+    with FlopCounterMode(display=False) as counter:
+        module(*inputs)
+    assert counter.get_total_flops() % 2 == 0
+    return counter.get_total_flops() // 2, sum(p.numel() for p in module.parameters())
+
+
+def by_fvcore(network: Network) -> tuple[int, int]:
+    from fvcore.nn import FlopCountAnalysis, parameter_count
+
+    module, inputs = built(network, "cpu")
+    analysis = FlopCountAnalysis(module, inputs)
+    return int(analysis.total()), parameter_count(module)[""]
+
+
+def by_torchinfo(network: Network) -> tuple[int, int]:
+    import torchinfo
+
+    module, inputs = built(network)
+    found = torchinfo.summary(module, input_data=inputs, device="meta", verbose=0)
+    return found.total_mult_adds, found.total_params
+
+
+def by_thop(network: Network) -> tuple[int, int]:
+    import thop
+
+    module, inputs = built(network)
+    work, params = thop.profile(module, inputs, verbose=False)
+    assert work == int(work)
+    return int(work), int(params)
+
+
+def by_ptflops(network: Network, backend: str = "pytorch") -> tuple[int, int]:
+    import ptflops
+
+    # on the meta device torch itself calls the functions that the hooks of ptflops count
+    module, inputs = built(network, "cpu" if backend == "pytorch" else "meta")
+    words = [node.target for node in module.graph.nodes if node.op == "placeholder"]
+    result = ptflops.get_model_complexity_info(
+        module,
+        tuple(network.input),
+        input_constructor=lambda _: dict(zip(words, inputs, strict=True)),
+        print_per_layer_stat=False,
+        as_strings=False,
+        backend=backend,
+        ost=io.StringIO(),
+    )
+    return result[0], result[1]
+
+
+TOOLS: dict[str, Callable[[Network], tuple[int, int]]] = {
+    "torch": by_torch,
+    "fvcore": by_fvcore,
+    "torchinfo": by_torchinfo,
+    "thop": by_thop,
+    "ptflops": by_ptflops,
+    "ptflops_aten": lambda network: by_ptflops(network, "aten"),
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet(torchvision: Any) -> Iterator[None]:
+    """The tools use torch and setuptools in ways that warn; ptflops imports torchvision."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        yield
+    logging.disable(level)
+
+
+@cache
+def example(text: str) -> Network:
+    """A network of one layer, from a use of an op as ``"1x32x32 >> conv(6, 5)"``."""
+    shapes, _, step = text.partition(" >> ")
+    if ", " not in shapes:
+        return archlens.loads(f"input: {shapes}\nlayers:\n  - {step}\n")
+    inputs = dict(zip("abcdefgh", shapes.split(", "), strict=False))
+    listed = "".join(f"\n      - ref({name})" for name in inputs)
+    named = ", ".join(f"{name}: {shape}" for name, shape in inputs.items())
+    return archlens.loads(f"input: {{{named}}}\nlayers:\n  - {step}:{listed}\n")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_a_tool_and_each_op(text: str, tool: str) -> None:
+    """What a convention says that its tool prints of an op is what it prints, to the unit."""
+    network = example(text)
+    found = counting.count(network, tool)
+    assert (found.printed, found.printed_params) == TOOLS[tool](network)
+
+
+# --- whole networks, by the real tools ----------------------------------------------------------------
+
+SPECS = {
+    "unet": """
+input: 1x60x60
+blocks:
+  double(out): conv(out, 3) >> relu >> conv(out, 3) >> relu
+  up(out, skip, size=2 * x.height):
+    - upconv: conv_transpose(out, 2, stride=2)
+    - concat: [ref(skip) >> crop(size), identity]
+    - double(out)
+layers:
+  - enc1: double(4)
+  - max_pool(2)
+  - enc2: double(8)
+  - max_pool(2)
+  - middle: double(16)
+  - dec2: up(8, enc2)
+  - dec1: up(4, enc1)
+  - head: conv(2, 1)
+""",
+    "unet_by_interpolation": """
+input: 3x32x32
+layers:
+  - enc: conv(8, 3, padding=1) >> instance_norm(affine=true) >> leaky_relu
+  - down: conv(16, 3, stride=2, padding=1) >> instance_norm >> leaky_relu
+  - "upsample(2, mode='bilinear')"
+  - concat: [ref(enc), identity]
+  - conv(8, 3, padding=1)
+  - upsample(2)
+  - conv(2, 1) >> sigmoid
+""",
+    "densenet": """
+input: 3x32x32
+blocks:
+  layer(growth):
+    - dense:
+        - norm1: batch_norm
+        - relu1: relu
+        - conv1: conv(4 * growth, 1, bias=false)
+        - norm2: batch_norm
+        - relu2: relu
+        - conv2: conv(growth, 3, padding=1, bias=false)
+layers:
+  - conv0: conv(16, 3, padding=1, bias=false)
+  - block1: layer(12) * 3
+  - transition: batch_norm >> relu >> conv(26, 1, bias=false) >> avg_pool(2)
+  - block2: layer(12) * 3
+  - batch_norm >> relu >> global_avg_pool >> flatten
+  - classifier: linear(10)
+""",
+    "squeeze_and_excite": """
+input: 8x28x28
+blocks:
+  se(squeeze): [gate: [global_avg_pool, "conv(squeeze, 1)", relu, "conv(x.channels * 4, 1)", hard_sigmoid]]
+layers:
+  - residual: ["conv(32, 1, bias=false)", batch_norm, hard_swish, se(8), "conv(8, 1)"]
+  - group_norm(2)
+  - gelu
+  - layer_norm
+  - conv(16, 3, padding=1, groups=8)
+  - prelu(per_channel=true)
+  - adaptive_avg_pool(5)
+  - flatten
+  - dropout
+  - linear(10) >> softmax
+""",
+    "one_axis": """
+input: 2x500
+layers:
+  - conv(16, 9, stride=4) >> batch_norm >> relu
+  - max_pool(2)
+  - "conv(32, 5, padding='same') >> elu"
+  - avg_pool(4, stride=2)
+  - conv_transpose(8, 4, stride=2, padding=1)
+  - silu
+  - adaptive_max_pool(4)
+  - flatten
+  - linear(5) >> log_softmax
+""",
+    "three_axes": """
+input: 1x12x20x20
+layers:
+  - conv(4, 3, padding=1) >> batch_norm >> relu6
+  - max_pool((1, 2, 2))
+  - residual: ["conv(4, (1, 3, 3), padding=(0, 1, 1))", batch_norm]
+  - upsample(2, mode="trilinear")
+  - conv_transpose(2, 2, stride=2, bias=false)
+  - avg_pool(4)
+  - global_avg_pool
+  - flatten
+  - linear(3, bias=false)
+""",
+    "same_padding": """
+input: 3x65x65
+layers:
+  - conv(8, 3, stride=2, padding="same") >> batch_norm >> relu
+  - depthwise: conv(8, 3, stride=2, padding="same", groups=8, bias=false)
+  - max_pool(3, stride=2, padding="same")
+  - conv_transpose(4, 5, stride=2, padding="same")
+  - local_response_norm(5)
+""",
+    "two_inputs": """
+input: {image: 3x16x16, depth: 1x16x16}
+layers:
+  - concat: [ref(image), ref(depth)]
+  - conv(8, 3) >> batch_norm(affine=false) >> relu
+  - add: ["conv(8, 1)", identity]
+outputs:
+  aux: {training: [global_avg_pool, flatten, linear(4)]}
+""",
+}
+
+#: Networks of the zoo, some on smaller inputs, so that the tools that really run them take no time.
+ZOO = {
+    "lenet5": "1x32x32",
+    "lenet5_1998": "1x32x32",
+    "alexnet": "3x224x224",
+    "vgg11_bn": "3x64x64",
+    "googlenet": "3x96x96",
+    "googlenet_aux": "3x96x96",
+    "resnet18": "3x97x130",
+    "resnet50": "3x224x224",
+    "mobilenet_v1": "3x161x161",
+}
+
+
+@cache
+def network_of(name: str) -> Network:
+    return archlens.loads(SPECS[name]) if name in SPECS else archlens.load(name, input=ZOO[name])
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("name", [*SPECS, *ZOO])
+def test_a_tool_and_whole_networks(name: str, tool: str) -> None:
+    """What each tool prints of whole networks is reproduced to the unit; notes explain every difference."""
+    network = network_of(name)
+    found = counting.count(network, tool)
+    assert (found.printed, found.printed_params) == TOOLS[tool](network)
+    assert found.total is not None
+    assert found.printed is not None
+    assert found.printed - found.total == sum(note.macs for note in found.notes)
+    assert found.printed_params - found.params == sum(note.params for note in found.notes)
+
+
+# --- the ledger's other work, by hand -----------------------------------------------------------------
+
+
+class Tally:
+    """A number without a value, which counts what is done with it."""
+
+    done = 0
+
+    def _count(self, *_: object) -> Tally:
+        Tally.done += 1
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _count
+
+
+def f(*values: Any) -> Any:
+    """One function value, or one comparison: of an exponential, a square root, a maximum of two."""
+    Tally.done += 1
+    return values[0]
+
+
+def some(*shape: int) -> Any:
+    """An array of tallies."""
+    array = np.empty(shape, object)
+    array.fill(Tally())
+    return array
+
+
+def total(values: Any) -> Any:
+    return reduce(operator.add, list(np.ravel(values)))
+
+
+def largest(values: Any) -> Any:
+    return reduce(f, list(np.ravel(values)))
+
+
+def mean(values: Any) -> Any:
+    return total(values) / np.size(values)
+
+
+def each(function: Callable[..., Any], *arrays: Any) -> None:
+    for values in zip(*map(np.ravel, arrays), strict=True):
+        function(*values)
+
+
+def standardized(values: Any, affine: bool) -> None:
+    """Ioffe and Szegedy 2015, algorithm 1, over one set of values."""
+    differences = np.ravel(values) - mean(values)
+    variance = mean([d * d for d in differences])
+    inverse = 1 / f(variance + 1e-5)
+    scaled = differences * inverse
+    if affine:
+        scaled * some(scaled.size) + some(scaled.size)
+
+
+def windows(x: Any, size: int, stride: int) -> Iterator[Any]:
+    """Windows over two axes of every channel; x is padded already."""
+    for channel in x:
+        for i in range(0, x.shape[1] - size + 1, stride):
+            for j in range(0, x.shape[2] - size + 1, stride):
+                yield channel[i : i + size, j : j + size]
+
+
+def adapted(x: Any, outputs: int) -> Iterator[Any]:
+    """The windows that torch takes for adaptive pooling: from floor(i n / o) to ceil((i + 1) n / o)."""
+    bounds = [(i * x.shape[1] // outputs, -(-(i + 1) * x.shape[1] // outputs)) for i in range(outputs)]
+    for channel, (a, b), (c, d) in product(x, bounds, bounds):
+        yield channel[a:b, c:d]
+
+
+def mixed(outputs: int, neighbours: int) -> None:
+    for _ in range(outputs):
+        total(some(neighbours) * some(neighbours))
+
+
+def softmax(x: Any) -> None:
+    for column in x.reshape(len(x), -1).T:
+        exponentials = [f(value) for value in column]
+        each(operator.truediv, exponentials, [total(exponentials)] * len(exponentials))
+
+
+def log_softmax(x: Any) -> None:
+    for column in x.reshape(len(x), -1).T:
+        each(operator.sub, column, [f(total([f(value) for value in column]))] * len(column))
+
+
+def local_response(x: Any, size: int) -> None:
+    """Krizhevsky et al. 2012, section 3.3, with full windows at the first and last channels."""
+    squares = x * x
+    for value in np.ravel(squares):
+        around = [value] * size
+        value / f(2 + 1e-4 * total(around))
+
+
+def subsampled(x: Any) -> None:
+    for window in windows(x, 2, 2):
+        total(window) * Tally() + Tally()
+
+
+def distances(x: Any, centres: int) -> None:
+    for _ in range(centres):
+        differences = x - some(x.size)
+        total(differences * differences)
+
+
+#: Ops by their definitions; x is the input. Padding is part of a window, and stands in x already.
+DEFINITIONS: dict[str, Callable[[], Any]] = {
+    "4x3x2 >> softmax": lambda: softmax(some(4, 3, 2)),
+    "7 >> softmax": lambda: softmax(some(7, 1)),
+    "4x3x2 >> log_softmax": lambda: log_softmax(some(4, 3, 2)),
+    "6x3x3 >> glu": lambda: each(lambda a, b: a * f(b), some(3, 3, 3), some(3, 3, 3)),
+    "6x3x3 >> batch_norm": lambda: some(6, 3, 3) * some(6, 3, 3) + some(6, 3, 3),
+    "6x3x3 >> batch_norm(affine=false)": lambda: some(6, 3, 3) * some(6, 3, 3) + some(6, 3, 3),
+    "6x3x3 >> batch_norm(running_stats=false)": lambda: [standardized(c, True) for c in some(6, 3, 3)],
+    "6x3x3 >> instance_norm": lambda: [standardized(c, False) for c in some(6, 3, 3)],
+    "6x3x3 >> instance_norm(affine=true)": lambda: [standardized(c, True) for c in some(6, 3, 3)],
+    "6x3x3 >> instance_norm(running_stats=true)": lambda: some(6, 3, 3) * some(6, 3, 3) + some(6, 3, 3),
+    "6x3x3 >> group_norm(2)": lambda: [standardized(c, True) for c in some(2, 3, 3, 3)],
+    "6x3x3 >> group_norm(3, affine=false)": lambda: [standardized(c, False) for c in some(3, 2, 3, 3)],
+    "6x3x3 >> layer_norm": lambda: [standardized(c, True) for c in some(9, 6)],
+    "8 >> layer_norm(affine=false)": lambda: standardized(some(8), False),
+    '6x3x3 >> layer_norm(over="all")': lambda: standardized(some(6, 3, 3), True),
+    "6x3x3 >> local_response_norm(5)": lambda: local_response(some(6, 3, 3), 5),
+    "3x6x6 >> max_pool(2)": lambda: [largest(w) for w in windows(some(3, 6, 6), 2, 2)],
+    "3x6x6 >> max_pool(3, stride=2, padding=1)": lambda: [largest(w) for w in windows(some(3, 8, 8), 3, 2)],
+    "3x6x6 >> avg_pool(3, stride=1)": lambda: [mean(w) for w in windows(some(3, 6, 6), 3, 1)],
+    "3x7x7 >> adaptive_max_pool(3)": lambda: [largest(w) for w in adapted(some(3, 7, 7), 3)],
+    "3x7x7 >> adaptive_avg_pool(4)": lambda: [mean(w) for w in adapted(some(3, 7, 7), 4)],
+    "3x2x2 >> adaptive_avg_pool(5)": lambda: [mean(w) for w in adapted(some(3, 2, 2), 5)],
+    "3x7x5 >> global_max_pool": lambda: [largest(c) for c in some(3, 7, 5)],
+    "3x7x5 >> global_avg_pool": lambda: [mean(c) for c in some(3, 7, 5)],
+    "4x6x6 >> subsample(2)": lambda: subsampled(some(4, 6, 6)),
+    "5x3x3, 5x3x3 >> add": lambda: some(5, 3, 3) + some(5, 3, 3),
+    "5x1x1, 5x1x1, 5x3x3 >> add": lambda: some(5, 1, 1) + some(5, 1, 1) + some(5, 3, 3),
+    "5x3x3, 5x1x1 >> multiply": lambda: some(5, 3, 3) * some(5, 1, 1),
+    '3x4 >> upsample(2, mode="linear")': lambda: mixed(3 * 8, 2),
+    '3x4x4 >> upsample(2, mode="bilinear")': lambda: mixed(3 * 8 * 8, 4),
+    '3x4x4x4 >> upsample(2, mode="trilinear")': lambda: mixed(3 * 8 * 8 * 8, 8),
+    '3x4x4 >> upsample(2, mode="bicubic")': lambda: mixed(3 * 8 * 8, 16),
+    "12 >> rbf(4)": lambda: distances(some(12), 4),
+}
+
+#: Ops that compute something beside their products: a bias.
+PRODUCTS = {
+    "3x6x6 >> conv(4, 3)": lambda: [
+        total(w * some(3, 3, 3)) + Tally()
+        for i, j, _ in product(range(4), range(4), range(4))
+        for w in [some(3, 6, 6)[:, i : i + 3, j : j + 3]]
+    ],
+    "7 >> linear(5)": lambda: [total(some(7) * some(7)) + Tally() for _ in range(5)],
+    "7 >> linear(5, bias=false)": lambda: [total(some(7) * some(7)) for _ in range(5)],
+    # with a stride of its kernel each output is a sum over the channels alone
+    "3x4x4 >> conv_transpose(2, 2, stride=2)": lambda: [
+        total(some(3) * some(3)) + Tally() for _ in range(2 * 8 * 8)
+    ],
+    "3x5x5 >> conv_map([[0, 1], [2]], 3)": lambda: [
+        total(some(pairs, 3, 3) * some(pairs, 3, 3)) + Tally() for pairs in (2, 1) for _ in range(3 * 3)
+    ],
+}
+
+
+def tallied(definition: Callable[[], Any]) -> int:
+    Tally.done = 0
+    definition()
+    return Tally.done
+
+
+def other_of(text: str) -> int:
+    (entry,) = cost(example(text)).entries
+    return sum(entry.other.values())
+
+
+@pytest.mark.parametrize("text", DEFINITIONS)
+def test_other_work_by_definition(text: str) -> None:
+    """The work of an op is what its definition does, written out and counted."""
+    assert other_of(text) == tallied(DEFINITIONS[text])
+    assert cost(example(text)).total.macs == 0
+
+
+@pytest.mark.parametrize("text", PRODUCTS)
+def test_products_and_bias_by_definition(text: str) -> None:
+    """A sum of n products is n multiply-accumulates and n - 1 additions; the bias is one more."""
+    (entry,) = cost(example(text)).entries
+    assert 2 * entry.macs - entry.layer.shape.numel + other_of(text) == tallied(PRODUCTS[text])
+
+
+def test_every_op_that_works_is_defined() -> None:
+    """Activations are one function value each; every other op with work of its own is written out above."""
+    defined = {text.partition(" >> ")[2].partition("(")[0] for text in (*DEFINITIONS, *PRODUCTS)}
+    for kind, op in OPS.items():
+        for text in op.examples:
+            if op.transparent or kind in defined:
+                continue
+            expected = {"activation": example(text).output.numel} if op.family == "activation" else {}
+            assert cost(example(text)).entries[0].other == expected, text
+
+
+def test_every_item_has_a_formula_and_a_source() -> None:
+    found = {item for text in EXAMPLES if "identity" not in text for item in cost(example(text)).items}
+    assert found == set(ITEMS)
+    assert all(item.formula and item.source for item in ITEMS.values())
+
+
+# --- whole networks, by the operators that torch executes ----------------------------------------------
+
+
+class Executed(TorchDispatchMode):
+    """The work of every operator that torch executes, itemised; an unknown one is an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.work: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.note(func.overloadpacket.__name__, args, out)
+        return out
+
+    def note(self, name: str, args: Any, out: Any) -> None:
+        if name in FUNCTIONS:
+            self.work["activation"] += out.numel()
+        elif name == "_softmax":
+            self.work["activation"] += (3 * out.shape[1] - 1) * out[:, 0].numel()
+        elif name == "_log_softmax":
+            self.work["activation"] += 3 * out.numel()
+        elif name in ("convolution", "addmm"):
+            bias = args[2] if name == "convolution" else args[0]
+            self.work["bias"] += 0 if bias is None else out.numel()
+        elif name in ("add", "mul"):
+            self.work["elementwise"] += out.numel()
+        elif name == "native_batch_norm":
+            training, (x, weight) = args[5], args[:2]
+            per = (7 if weight is not None else 5) if training else 2
+            self.work["normalization"] += per * x.numel() + (3 * x.shape[1] if training else 0)
+        elif name == "native_group_norm":
+            self.work["normalization"] += 7 * args[0].numel() + 3 * args[6]
+        elif name == "native_layer_norm":
+            self.work["normalization"] += 7 * args[0].numel() + 3 * out[1].numel()
+        elif name.startswith("max_pool"):
+            self.work["pooling"] += out[0].numel() * (prod(args[1]) - 1)
+        elif name.startswith("avg_pool"):
+            self.work["pooling"] += out.numel() * prod(args[1])
+        elif name == "_adaptive_avg_pool2d":
+            x, sizes = args
+            seen = [
+                sum(-(-(i + 1) * n // o) - i * n // o for i in range(o))
+                for n, o in zip(x.shape[2:], sizes, strict=True)
+            ]
+            self.work["pooling"] += x.shape[1] * prod(seen)
+        elif name == "mean":
+            self.work["pooling"] += args[0].numel()
+        elif name in ("upsample_bilinear2d", "upsample_trilinear3d"):
+            self.work["interpolation"] += out.numel() * (2 * 2 ** (out.dim() - 2) - 1)
+        else:
+            assert name in MOVING, name
+
+
+#: Operators that are one function of each value.
+FUNCTIONS = {"relu", "relu_", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"} | {
+    "hardswish",
+    "hardsigmoid",
+    "hardtanh",
+    "_prelu_kernel",
+}
+
+#: Operators that compute nothing.
+MOVING = {"cat", "view", "_unsafe_view", "t", "mm", "slice", "permute", "transpose", "detach", "copy_"} | {
+    "upsample_nearest2d",
+    "clone",
+    "_reshape_copy",
+    "repeat",
+    "empty",
+    "unsqueeze",
+    "squeeze",
+    "alias",
+    "as_strided",
+    "_to_copy",
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for name in ZOO if name != "lenet5_1998"),
+        "unet",
+        "unet_by_interpolation",
+        "densenet",
+        "three_axes",
+        "two_inputs",
+    ],
+)
+def test_other_work_by_what_torch_executes(name: str) -> None:
+    """Every item of a whole network, from the shapes of the operators that ran."""
+    network = network_of(name)
+    module, inputs = built(network)
+    with Executed() as executed:
+        module(*inputs)
+    said = {item: count for item, count in cost(network).total.other().items() if count}
+    assert said == {item: count for item, count in executed.work.items() if count}
+
+
+def test_lenet5_works_as_often_as_its_paper_connects() -> None:
+    """LeCun et al. 1998, section II-B: S2 has 5,880 connections and S4 2,000, four inputs and a bias each."""
+    work = {entry.layer.name: sum(entry.other.values()) for entry in cost(archlens.load("lenet5_1998"))}
+    assert (work["S2"], work["S4"]) == (5_880, 2_000)
+
+
+# --- the ledger ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*SPECS, *ZOO])
+@pytest.mark.parametrize("by", ["layer", "scope", "op"])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_however_it_is_ordered_it_adds_up(name: str, by: str, depth: int) -> None:
+    network = network_of(name)
+    ledger = cost(network)
+    rows = ledger.by(by, depth)
+    assert sum(len(row.entries) for row in rows) == len(network)
+    assert sum(row.params for row in rows) == ledger.total.params == network.params
+    assert sum(row.macs for row in rows) == ledger.total.macs == network.macs
+    assert sum(row.training_macs for row in rows) == network.training_macs
+    for training in (False, True):
+        work: Counter[str] = Counter()
+        for row in rows:
+            work.update(row.other(training=training))
+        assert work == Counter(ledger.total.other(training=training))
+        assert work.keys() <= set(ledger.items) | {item for item, count in work.items() if not count}
+
+
+def test_heads_for_training_are_kept_apart() -> None:
+    ledger = cost(network_of("two_inputs"))
+    # by hand: 8 features to 4, and their biases; the mean of 14x14 positions of each of 8 channels
+    assert ledger.total.training_macs == 8 * 4
+    assert ledger.total.other(training=True) == {"pooling": 8 * 14 * 14, "bias": 4}
+    assert "pooling" not in ledger.total.other()
+    # 4 channels to 8 by 3x3 on 14x14 positions, then 8 to 8 by 1x1
+    assert ledger.total.macs == 14 * 14 * (4 * 8 * 9 + 8 * 8)
+
+
+def test_an_unknown_order_is_refused() -> None:
+    with pytest.raises(archlens.UsageError, match="a ledger is not ordered by layers") as caught:
+        cost(network_of("lenet5")).by("layers")
+    assert caught.value.diagnostic.help == "did you mean layer?"
+
+
+# --- conventions --------------------------------------------------------------------------------------
+
+
+def test_every_convention_of_a_tool_runs_the_tool() -> None:
+    """A new file in the folder is found, and must be held against its tool here."""
+    assert set(counting.names()) == {*TOOLS, "archlens", "keras"}
+    for name in counting.names():
+        convention = counting.find(name)
+        assert convention.counts.endswith(".")
+        assert convention.tool
+        assert convention.source
+    with pytest.raises(archlens.UsageError, match="there is no convention fcore") as caught:
+        counting.find("fcore")
+    assert caught.value.diagnostic.help == "did you mean fvcore?"
+
+
+def test_the_versions_that_are_named_are_those_that_ran() -> None:
+    from importlib.metadata import version
+
+    for name in ("fvcore", "torchinfo", "thop", "ptflops"):
+        # setuptools writes a post-release with a hyphen
+        assert f"{name} {version(name).replace('-', '.post')}" in counting.find(name).tool
+    assert counting.find("torch").tool.startswith(f"torch {'.'.join(version('torch').split('.')[:2])} ")
+
+
+def test_resnet50_by_everyone() -> None:
+    """The totals that circulate for ResNet-50 at 224, in G; 4.089 is torchvision's metadata."""
+    totals = {name: counting.count(network_of("resnet50"), name).total for name in counting.names()}
+    billions = {name: round(total / 1e9, 3) for name, total in totals.items() if total is not None}
+    assert billions == {
+        "archlens": 4.089,
+        "torch": 4.089,
+        "torchinfo": 4.089,
+        "ptflops_aten": 4.089,
+        "fvcore": 4.112,
+        "ptflops": 4.132,
+        "thop": 4.134,
+    }
+    assert totals["archlens"] == 4_089_184_256
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_torchvisions_own_resnet_is_counted_alike(tool: str, torchvision: Any, monkeypatch: Any) -> None:
+    """Not only the module that archlens builds."""
+    found = counting.count(archlens.load("resnet18", input=(3, 64, 64)), tool)
+
+    def theirs(network: Network, device: str = "meta") -> Any:
+        with torch.device(device):
+            module = torchvision.models.resnet18().eval()
+        module.graph = torch.fx.symbolic_trace(module).graph
+        return module, (torch.rand(1, 3, 64, 64, device=device),)
+
+    monkeypatch.setitem(globals(), "built", theirs)
+    assert TOOLS[tool](archlens.load("resnet18", input=(3, 64, 64))) == (found.total, found.params)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "beside"),
+    [
+        # keras.applications, MobileNet v1 with alpha 1
+        ("mobilenet_v1", 4_253_864, 0),
+        # keras.applications, ResNet50; it has biases in the convolutions before batch norm
+        ("resnet50", 25_636_712, 26_560),
+        # keras.applications, VGG16: no batch norm, so no difference
+        ("vgg16", 138_357_544, 0),
+    ],
+)
+def test_parameters_as_keras_counts_them(name: str, params: int, beside: int) -> None:
+    """The sources print 25,583,592 trainable ones for ResNet-50, 26,560 more than torch's 25,557,032."""
+    found = counting.count(archlens.load(name), "keras")
+    assert found.params + beside == params
+    assert found.total is None
+
+
+@pytest.mark.parametrize(
+    ("step", "tool", "why", "macs", "params"),
+    [
+        # 4x8x8 in; 4 x 2 x 2x2 weights at each of 8x8 inputs, where the tool takes 16x16 outputs
+        ("conv_transpose(2, 2, stride=2, bias=false)", "thop", "transposed", 192 * 32, 0),
+        ("conv_transpose(2, 2, stride=2, bias=false)", "torchinfo", "transposed", 192 * 32, 0),
+        ("group_norm(2)", "thop", "drops its parameters", 0, -8),
+        # 4x8x8 to 3x4x4 by 3x3: a module that pads each side by itself is none that the tools know
+        ('conv(3, 3, stride=2, padding="same", bias=false)', "thop", "no rule", -48 * 36, -108),
+        ('conv(3, 3, stride=2, padding="same", bias=false)', "ptflops", "no rule", -48 * 36, 0),
+    ],
+)
+def test_what_a_tool_gets_wrong_is_said(step: str, tool: str, why: str, macs: int, params: int) -> None:
+    found = counting.count(archlens.loads(f"input: 4x8x8\nlayers:\n  - {step}\n"), tool)
+    assert all(why in note.why or "no rule" in note.why for note in found.notes)
+    assert any(why in note.why for note in found.notes)
+    assert sum(note.macs for note in found.notes) == macs
+    assert sum(note.params for note in found.notes) == params
+    assert found.total is not None
+    assert found.printed == found.total + macs
+
+
+def test_thop_drops_the_parameters_of_heads() -> None:
+    """Szegedy et al.'s heads hold 6.38 M parameters; torchvision's metadata says 6,624,904 without them."""
+    found = counting.count(archlens.load("googlenet_aux"), "thop")
+    assert (found.params, found.printed_params) == (13_004_888, 6_624_904)
+
+
+def test_linear_layers_over_several_positions_as_torchinfo_takes_them() -> None:
+    """In torchinfo 1.8 the weights of a linear layer count once; planted, for no op has such a layer yet."""
+    (layer,) = archlens.loads("input: 6\nlayers: [linear(5)]\n").layers
+    facts = layer.facts._replace(macs=7 * 30, other={"bias": 7 * 5})
+    assert counting.find("torchinfo").work is not None
+    share = counting.find("torchinfo").work(layer._replace(facts=facts))
+    assert (share.counted, share.printed) == (7 * 35, 35)
+    assert "however many positions" in share.why
+
+
+# --- what is shown ------------------------------------------------------------------------------------
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def figures(text: str, title: str) -> list[int]:
+    """A column of a plain table, the total at its end; figures in brackets are left out."""
+    lines = text.splitlines()
+    rule = next(i for i, line in enumerate(lines) if line.startswith("---"))
+    ends = [match.span() for match in re.finditer("-+", lines[rule])]
+    start, stop = next(span for span in ends if lines[rule - 1][slice(*span)].strip() == title)
+    end = lines.index("", rule)
+    cells = [line[start:stop].strip() for line in lines[rule + 1 : end] if not line.startswith("---")]
+    return [int(cell.replace(",", "")) for cell in cells if re.fullmatch(r"[\d,]+", cell)]
+
+
+def columns_add_up(text: str, *titles: str) -> None:
+    for title in titles:
+        *parts, last = figures(text, title)
+        assert sum(parts) == last > 0, title
+
+
+def page(name: str, **options: Any) -> str:
+    return view.to_table(cost(network_of(name)), **options)
+
+
+PAGES: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
+    "cost_lenet5.txt": (lambda: page("lenet5"), ("params", "MACs", "bias", "activation", "pooling")),
+    "cost_googlenet_aux_scopes.txt": (
+        lambda: page("googlenet_aux", by="scope", width=140),
+        ("params", "MACs", "bias", "normalization", "activation", "pooling"),
+    ),
+    "cost_resnet50_narrow.txt": (lambda: page("resnet50", width=60), ("params", "MACs", "other")),
+    "cost_resnet50_ops_thop.txt": (
+        lambda: page("resnet50", by="op", count_as="thop"),
+        ("layers", "params", "MACs", "MACs, thop"),
+    ),
+    "cost_unet_torchinfo.txt": (
+        lambda: page("unet", by="scope", count_as="torchinfo", width=80),
+        ("params", "MACs", "MACs, torchinfo"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_golden(name: str, update: bool) -> None:
+    make, titles = PAGES[name]
+    text = make()
+    columns_add_up(text, *titles)
+    if update:
+        (GOLDEN / name).write_text(text + "\n", "utf-8")
+    assert text + "\n" == (GOLDEN / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet50", "googlenet_aux", "unet_by_interpolation"])
+@pytest.mark.parametrize("count_as", [None, "thop", "keras", "all"])
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_tables_fit_the_width_and_lose_no_figure(name: str, count_as: str | None, width: int) -> None:
+    text = page(name, by="scope", count_as=count_as, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert f"{network_of(name).macs:,}" in text
+    assert f"{network_of(name).params:,}" in text
+
+
+def test_each_item_that_is_shown_has_its_formula_beneath() -> None:
+    for name in SPECS:
+        ledger = cost(network_of(name))
+        for width in (None, 60):
+            text = re.sub(r"\s+", " ", view.to_table(ledger, width=width))
+            assert all(f"{item}: {ITEMS[item].formula}" in text for item in ledger.items)
+
+
+def test_all_conventions_beside_each_other() -> None:
+    text = page("resnet50", count_as="all")
+    for total in ("4,089,184,256", "4,111,512,576", "4,132,436,968", "4,133,742,592", "25,610,152"):
+        assert total in text
+    assert "thop itself prints" not in text
+    assert "thop itself prints 6,624,904 parameters" in page("googlenet_aux", count_as="all")
+
+
+def test_json_is_the_ledger() -> None:
+    data = json.loads(view.to_json(cost(network_of("googlenet_aux")), count_as="fvcore"))
+    assert data["schema"] == "archlens.cost/1"
+    assert data["input"] == [3, 96, 96]
+    for key in ("params", "macs", "layers"):
+        assert sum(row[key] for row in data["rows"]) == data["totals"][key]
+    for item in data["items"]:
+        inference = sum(row["other"].get(item, 0) for row in data["rows"])
+        training = sum(row.get("training", {"other": {}})["other"].get(item, 0) for row in data["rows"])
+        assert inference == data["totals"]["other"].get(item, 0)
+        assert training == data["totals"]["training"]["other"].get(item, 0)
+        assert data["items"][item]["formula"]
+    (found,) = data["counted"]
+    assert sum(row["counted"]["fvcore"]["macs"] for row in data["rows"]) == found["macs"]
+    assert sum(row["counted"]["fvcore"]["params"] for row in data["rows"]) == found["params"]
+    many = json.loads(view.to_json(cost(network_of("two_inputs")), by="op", count_as="all"))
+    assert many["input"] == {"image": [3, 16, 16], "depth": [1, 16, 16]}
+    assert [each["name"] for each in many["counted"]] == counting.names()
+    assert next(each for each in many["counted"] if each["name"] == "keras")["macs"] is None
+
+
+def test_csv_adds_up() -> None:
+    ledger = cost(network_of("googlenet_aux"))
+    rows = list(csv.DictReader(io.StringIO(view.to_csv(ledger, by="scope", count_as="thop"))))
+    assert sum(int(row["params"]) for row in rows) == ledger.total.params
+    assert sum(int(row["macs"]) for row in rows) == ledger.total.macs
+    assert sum(int(row["training_macs"]) for row in rows) == ledger.total.training_macs
+    assert sum(int(row["counted_macs"]) for row in rows) == counting.count(ledger.network, "thop").total
+    for item in ledger.items:
+        assert sum(int(row[item]) for row in rows) == ledger.total.other().get(item, 0)
+    listed = list(csv.DictReader(io.StringIO(view.to_csv(ledger, count_as="all"))))
+    assert [row["name"] for row in listed] == counting.names()
+    assert next(row for row in listed if row["name"] == "keras")["macs"] == ""
+
+
+def test_hostile_names_are_escaped() -> None:
+    network = archlens.loads(
+        "title: \"<b>x|y\\e[31m\"\ninput: 4x8x8\nlayers:\n  - '<s>|': conv(4, 3)\n  - '`a`*': group_norm(2)\n"
+    )
+    for count_as in (None, "thop", "all"):
+        text = view.to_table(cost(network), count_as=count_as)
+        marked = view.to_markdown(cost(network), count_as=count_as)
+        assert "\x1b" not in text + marked
+        assert "\\<b\\>x\\|y" in marked
+    assert "\\<s\\>\\|" in view.to_markdown(cost(network))
+    assert "(\\`a\\`\\*)" in view.to_markdown(cost(network), count_as="thop")
+    assert json.loads(view.to_json(cost(network)))["rows"][0]["name"] == "<s>|"
+
+
+# --- the command --------------------------------------------------------------------------------------
+
+
+def archlens_cost(*args: str) -> str:
+    result = CliRunner().invoke(cli, ["cost", *args], prog_name="archlens", catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_command() -> None:
+    assert "416,520" in archlens_cost("lenet5")
+    assert archlens_cost("resnet50", "--by", "scope").count("\n") < archlens_cost("resnet50").count("\n")
+    assert "layer1.2 " in archlens_cost("resnet50", "--by", "scope", "--depth", "2")
+    assert "76,524,800" in archlens_cost("mobilenet_v1", "--set", "alpha=0.5", "--input", "3x160x160")
+    assert json.loads(archlens_cost("lenet5", "--format", "json", "--by", "op"))["by"] == "op"
+    assert archlens_cost("lenet5", "--format", "csv").startswith("name,what,layers,params,macs,bias,")
+    assert "| **61,706** |" in archlens_cost("lenet5", "--format", "markdown")
+    assert "FlopCounterMode itself counts 2" in archlens_cost("lenet5", "--count-as", "torch")
+
+
+def test_the_command_writes_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "cost.txt"
+    assert archlens_cost("lenet5", "-o", str(path)) == ""
+    assert path.read_text("utf-8") == page("lenet5") + "\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["lenet"], "lenet5"),
+        (["lenet5", "--by", "block"], "'layer', 'scope', 'op'"),
+        (["lenet5", "--count-as", "flops"], "torchinfo"),
+        (["lenet5", "--input", "1x8x8"], "does not fit"),
+    ],
+)
+def test_what_is_wrong_is_said_once(args: list[str], says: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "archlens", "cost", *args], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode in (1, 2)
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr

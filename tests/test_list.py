@@ -1,0 +1,60 @@
+"""``archlens list`` and the index that makes it quick; ``--update`` writes the index anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import archlens
+from archlens.cli import cli
+from archlens.cli.commands.list import laid_out
+from archlens.spec import index, library
+
+INDEX = library.directory() / index.NAME
+
+
+def fresh() -> str:
+    return index.to_text(
+        {
+            stem: (library.text_of(stem), {name: laid_out(name) for name in names})
+            for stem, names in library.families().items()
+        }
+    )
+
+
+def test_the_index_is_what_the_networks_are(request: pytest.FixtureRequest) -> None:
+    text = fresh()
+    if request.config.getoption("--update"):
+        INDEX.write_text(text, "utf-8")
+    assert INDEX.read_text("utf-8") == text, "pytest tests/test_list.py --update writes it anew"
+
+
+def test_what_is_listed_is_what_is_elaborated() -> None:
+    data = json.loads(CliRunner().invoke(cli, ["list", "--format", "json"]).output)
+    assert [one["name"] for one in data["networks"]] == archlens.names()
+    for one in data["networks"][::7]:
+        network = archlens.load(one["name"])
+        assert (one["params"], one["macs"]) == (network.params, network.macs)
+        assert one["input"] == str(network.input)
+
+
+def test_a_changed_spec_is_laid_out_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index is believed only of the text that it was made from."""
+    text = library.text_of("lenet5")
+    found = index.lookup("lenet5", text)
+    assert found["lenet5"]["params"] == 61706
+    assert index.lookup("lenet5", text + "\n") == {}
+    for spoiled in ("", "[]", "{", '{"lenet5": {}}'):
+        (tmp_path / index.NAME).write_text(spoiled)
+        monkeypatch.setattr(index, "directory", lambda: tmp_path)
+        index._read.cache_clear()
+        index.lookup.cache_clear()
+        assert index.lookup("lenet5", text) == {}
+        result = CliRunner().invoke(cli, ["list", "lenet5"])
+        assert "61.71 k" in result.output
+    monkeypatch.undo()
+    index._read.cache_clear()
+    index.lookup.cache_clear()
