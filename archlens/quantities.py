@@ -1,6 +1,6 @@
 """What budgets can limit: each quantity with its unit, what it means, and how it is measured.
 
-Adding an entry to :data:`QUANTITIES` adds it to the ``budget:`` of specs, to ``[tool.archlens.budgets]``, to the
+Adding an entry to :data:`QUANTITIES` adds it to ``budget:`` in specs, to ``[tool.archlens.budgets]``, to the
 options of ``archlens check``, to the lock file and to the JSON Schema. The analyses are imported when
 something is measured, so that the words of a budget can be read without them.
 """

@@ -6,7 +6,8 @@ The fingerprint is the SHA-256 of a canonical text, ``archlens.structure/1``, in
 - ``in`` and the shape of each input, in the order of the spec: ``in 3x224x224``;
 - for each layer, in order, its op with the attributes that are not their defaults, by name in alphabetical
   order; where its inputs come from, as positions (``-1`` is the first input of the network, ``-2`` the
-  second, ``0`` the first layer); and its output shape: ``conv bias=false channels=64 kernel=7 <- -1 -> 64x112x112``.
+  second, ``0`` the first layer); and its output shape:
+  ``conv bias=false channels=64 kernel=7 <- -1 -> 64x112x112``.
   A pair whose numbers are equal is one number. Layers of heads for training end with `` training``;
 - ``out`` and the position that each output comes from, the main one first.
 
