@@ -32,6 +32,10 @@ class Unknown:
 Value = int | tuple[int, ...] | Unknown
 
 
+#: Gives a network on other inputs, by name.
+At = Callable[[Mapping[str, "Shape"]], "Network"]
+
+
 class Part(NamedTuple):
     """A part of a whole, such as a scope with its parameters."""
 
@@ -45,7 +49,7 @@ class Subject:
 
     network: Network
     #: Gives the network on other inputs, by name; ``None`` where nobody knows.
-    at: Callable[[Mapping[str, Shape]], Network] | None = None
+    at: At | None = None
 
     @cached_property
     def fields(self) -> list[ReceptiveFields]:

@@ -274,17 +274,36 @@ def read_tolerance(text: str) -> Fraction:
     raise BadLimit(f"'{shorten(written)}' is no tolerance", "a percentage below 100, as in 1 %")
 
 
-def parse_option(name: str, text: str, called: str = "") -> Requirement:
-    """A limit of the command line or of Python, by the name of its quantity and what the caller calls it.
+def parse_limits(limits: Mapping[str, str], scope: str = "", prefix: str = "") -> list[Requirement]:
+    """Limits of the command line or of Python, by the names of their quantities.
+
+    Args:
+        limits: a text under the name of each quantity.
+        scope: the scope that they are on; empty for the whole network.
+        prefix: what the caller writes before the name of a quantity.
 
     Raises:
-        UsageError: it is no limit.
+        UsageError: one is no limit, or on nothing that can be limited.
     """
-    quantity = QUANTITIES[name]
-    try:
-        return Requirement(name, "", parse(text, quantity.kind), None)
-    except BadLimit as problem:
-        raise usage(f"{called or name}: {problem.message}", help=problem.help) from None
+    found = []
+    for name, text in limits.items():
+        quantity = QUANTITIES.get(name)
+        if quantity is None:
+            help = did_you_mean(name, QUANTITIES, otherwise=f"there are {', '.join(QUANTITIES)}")
+            raise usage(f"there is no quantity {shorten(name)}", help=help)
+        called = f"{prefix}{name.replace('_', '-') if prefix else name}"
+        if not isinstance(text, str):
+            raise usage(f"{called}: a limit must be a text, not {_described(text)}", help=EXAMPLES)
+        if scope and not quantity.scoped:
+            raise usage(
+                f"{called} is a quantity of the whole network, and {shorten(scope)} has none of its own"
+            )
+        try:
+            limit = parse(text, quantity.kind, share=bool(scope) and quantity.adds_up)
+        except BadLimit as problem:
+            raise usage(f"{called}: {problem.message}", help=problem.help) from None
+        found.append(Requirement(name, scope, limit, None))
+    return found
 
 
 def _described(value: Any) -> str:

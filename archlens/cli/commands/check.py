@@ -62,7 +62,7 @@ def command(
     limit, a name or an option is wrong.
     """
     from ...budgets.check import check
-    from ...budgets.project import find_project, parse_option, read_tolerance
+    from ...budgets.project import find_project, parse_limits, read_tolerance
 
     if locked and update:
         raise usage("--locked compares with archlens.lock and --update writes it: one of them")
@@ -77,11 +77,8 @@ def command(
         raise usage(f"--tolerance: {problem.message}", help=problem.help) from None
     if allowed is not None and not locked:
         raise usage("--tolerance is for --locked")
-    given = [
-        parse_option(key.removeprefix("limit_"), text, f"--{key.removeprefix('limit_').replace('_', '-')}")
-        for key, text in limits.items()
-        if text is not None
-    ]
+    asked = {key.removeprefix("limit_"): text for key, text in limits.items() if text is not None}
+    given = parse_limits(asked, prefix="--")
     try:
         outcome = check(
             find_project(),
