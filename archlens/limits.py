@@ -239,8 +239,7 @@ def _check(limit: Limit, kind: Kind, share: bool) -> None:
     if limit.percent:
         if not share:
             raise BadLimit(
-                f"'{text}' is a share of the whole, and this has none",
-                "percentages are for the parameters, MACs and memory of a scope",
+                f"'{text}' is a percentage, and only the params, MACs and memory of a scope have one",
             )
         if limit.high is not None and limit.high >= 100 and limit.low is None:
             raise BadLimit(f"'{text}' holds for every scope: none is more than 100 %")

@@ -22,6 +22,11 @@ CASES = {
     "memory": "run('memory', 'lenet5')",
     "show": "run('show', 'lenet5')",
     "source": "run('source', 'lenet5_1998')",
+    "check": "run('check', 'lenet5', '--params', '<= 62k', '--memory', '<= 1MB', '--min-size', '<= 32')",
+    "check broken": "run('check', 'lenet5', '--params', '<= 60k', '--format', 'junit')",
+    "diff": "run('diff', 'resnet18', 'resnet34')",
+    "schema": "run('schema')",
+    "testing": "from archlens.testing import assert_budget; assert_budget('lenet5', params='<= 62k')",
     "cost": "run('cost', 'lenet5', '--count-as', 'all')",
 }
 

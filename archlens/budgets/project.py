@@ -274,6 +274,18 @@ def read_tolerance(text: str) -> Fraction:
     raise BadLimit(f"'{shorten(written)}' is no tolerance", "a percentage below 100, as in 1 %")
 
 
+def option_tolerance(text: str) -> Fraction:
+    """The tolerance of the command line, in percent.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return read_tolerance(text)
+    except BadLimit as problem:
+        raise usage(f"--tolerance: {problem.message}", help=problem.help) from None
+
+
 def parse_limits(limits: Mapping[str, str], scope: str = "", prefix: str = "") -> list[Requirement]:
     """Limits of the command line or of Python, by the names of their quantities.
 

@@ -13,6 +13,7 @@ from ..limits import Requirement
 from ..network import Network
 from ..quantities import QUANTITIES
 from ..spec import Spec, find, names, open_spec
+from ..spec.library import scan
 from .project import BUDGET_KEYS, Project, Table, display
 
 #: Folders that hold no specs of a project, and how many folders are looked into.
@@ -94,8 +95,8 @@ def _key(project: Project, path: str) -> str:
 def of_project(project: Project) -> list[Target]:
     """The networks of a project, sorted by file.
 
-    Those of ``files``; those that a table names; and, where there is no ``files``, those of every spec in
-    the project that has a ``budget:``, or of every spec where there are defaults.
+    Those of ``files`` and those that a table names; where there is no ``files``, those of every spec that has
+    a ``budget:``, and of every spec at all where there are limits on all.
 
     Raises:
         UsageError: a pattern matches nothing; with its place.
@@ -114,11 +115,32 @@ def of_project(project: Project) -> list[Target]:
         elif any(c in table.name for c in _WILD):
             zoo |= dict.fromkeys(name for name in names() if fnmatchcase(name, table.name))
     if not project.files:
-        everything = bool(project.defaults)
-        files |= dict.fromkeys(path for path in _specs(project.root) if everything or _has_budget(path))
+        files |= dict.fromkeys(_unlisted(project, zoo))
     found = [target for path in sorted(files) for target in _of_file(project, path)]
     known = frozenset(alias for target in found for alias in target.aliases)
     return [*found, *(_zoo(name) for name in zoo if name not in known)]
+
+
+def _unlisted(project: Project, zoo: Iterable[str]) -> list[Path]:
+    """The specs of a project that lists no files: those that something is said of."""
+    specs = {path: _aliases_in(project, path) for path in _specs(project.root)}
+    tables = [table for table in project.tables if not _is_path(table.name) and table.name not in zoo]
+    known = [table for table in tables if any(_matches(table, names) for names in specs.values())]
+    scopes = [table for table in tables if table not in known and not table.certain]
+    if project.defaults or scopes:
+        return list(specs)
+    return [
+        path
+        for path, names in specs.items()
+        if _has_budget(path) or any(_matches(table, names) for table in known)
+    ]
+
+
+def _aliases_in(project: Project, path: Path) -> frozenset[str]:
+    """What may name a network of a file, without the file being parsed."""
+    file = _key(project, str(path))
+    variants = scan(path.stem, _start(path))
+    return _aliases(file, "").union(*(_aliases(file, variant) for variant in variants))
 
 
 def _is_path(name: str) -> bool:
@@ -294,11 +316,14 @@ class Limits:
 
 def fits(table: Table, target: Target) -> bool:
     """Whether a table is about a network."""
-    if table.name in target.aliases or table.name == target.name:
-        return True
-    return any(c in table.name for c in _WILD) and any(
-        fnmatchcase(alias, table.name) for alias in target.aliases
-    )
+    return _matches(table, target.aliases)
+
+
+def _matches(table: Table, names: Iterable[str]) -> bool:
+    """Whether a table has one of these names, or fits one as a pattern."""
+    if not any(c in table.name for c in _WILD):
+        return table.name in names
+    return any(fnmatchcase(name, table.name) for name in names)
 
 
 def _has_scope(network: Network, scope: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -97,9 +96,9 @@ def to_markdown(found: Difference, compared: Sequence[Total], *, names: tuple[st
     return "\n".join(lines).rstrip("\n")
 
 
-def to_json(found: Difference, compared: Sequence[Total], *, names: tuple[str, str]) -> str:
+def to_data(found: Difference, compared: Sequence[Total], *, names: tuple[str, str]) -> dict[str, Any]:
     """``archlens.diff/1``: totals, and every layer that is not the same."""
-    data = {
+    return {
         "schema": SCHEMA,
         "old": names[0],
         "new": names[1],
@@ -110,7 +109,6 @@ def to_json(found: Difference, compared: Sequence[Total], *, names: tuple[str, s
         "changes": [_change(pair) for pair in found.pairs if pair.kind != SAME],
         "renamed": [renaming._asdict() for renaming in found.renamings],
     }
-    return json.dumps(data, indent=2)
 
 
 def _change(pair: Pair) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import click
 
 from ...errors import BudgetError, usage
-from ...limits import BadLimit
 from ...quantities import QUANTITIES
 from ..options import complete_names, network_options, output_option, pairs, shapes
 from ..output import show, write
@@ -62,7 +61,7 @@ def command(
     limit, a name or an option is wrong.
     """
     from ...budgets.check import check
-    from ...budgets.project import find_project, parse_limits, read_tolerance
+    from ...budgets.project import find_project, option_tolerance, parse_limits
 
     if locked and update:
         raise usage("--locked compares with archlens.lock and --update writes it: one of them")
@@ -71,10 +70,7 @@ def command(
             "--input and --set are for networks that are named, and are not locked",
             help="a network with other params is a variant of its spec",
         )
-    try:
-        allowed = None if tolerance is None else read_tolerance(tolerance)
-    except BadLimit as problem:
-        raise usage(f"--tolerance: {problem.message}", help=problem.help) from None
+    allowed = None if tolerance is None else option_tolerance(tolerance)
     if allowed is not None and not locked:
         raise usage("--tolerance is for --locked")
     asked = {key.removeprefix("limit_"): text for key, text in limits.items() if text is not None}
