@@ -62,7 +62,8 @@ class Diagnostic:
         notes: why, in the terms of the formula.
         help: what would work.
         also: other places that take part, each with what it is.
-        severity: ``"error"`` or ``"warning"``.
+        severity: ``"error"``, ``"warning"`` or ``"advice"``.
+        code: that of the rule that found it, if a rule did.
     """
 
     message: str
@@ -71,6 +72,7 @@ class Diagnostic:
     help: str = ""
     also: tuple[tuple[str, Span], ...] = ()
     severity: str = "error"
+    code: str = ""
 
 
 class ArchlensError(Exception):
@@ -170,7 +172,8 @@ _TEXT = 1000
 def render(diagnostic: Diagnostic, style: Style = lambda text, role: text) -> str:
     """A diagnostic as text: the message, the line with the place marked, why, and what would work."""
     severity = diagnostic.severity
-    out = [f"{style(severity, severity)}: {style(shorten(diagnostic.message, _TEXT), 'message')}"]
+    code = f"[{diagnostic.code}]" if diagnostic.code else ""
+    out = [f"{style(severity + code, severity)}: {style(shorten(diagnostic.message, _TEXT), 'message')}"]
     places = [("-->", "", diagnostic.span)] if diagnostic.span else []
     places += [(":::", label, span) for label, span in diagnostic.also]
     gutter = " " * max((len(str(span.line)) for _, _, span in places if span), default=1)

@@ -59,6 +59,10 @@ class Layer(NamedTuple):
         """How the output shape comes about, on one line; empty where nothing is computed."""
         return self.op.arithmetic(self.facts, *self.input_shapes)
 
+    def key(self, weight: str) -> str:
+        """The key of one of its weights or buffers in torch's state dict."""
+        return f"{self.name}.{weight}" if weight else self.name
+
     @property
     def scope(self) -> str:
         """The scope that it stands in: ``layer1.0`` for ``layer1.0.conv1``; empty at the top."""

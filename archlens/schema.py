@@ -126,6 +126,17 @@ def _mapping_step() -> Schema:
         "dense": "concat(x, F(x)).",
         "gate": "x * F(x).",
     }
+    table: dict[str, Schema] = {
+        "each": {
+            "description": "The columns of a table.",
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": ["string", "boolean"]}, "minItems": 1},
+            ],
+        },
+        "in": {"description": "Its rows.", "$ref": "#/$defs/value"},
+        "do": {"description": "The steps of a row.", **body},
+    }
     assert tuple(what) == tuple(FORMS), "the forms of a step are not those of its schema"
     return {
         "description": "A name with its step or steps; or branches that are merged; or a table of rows.",
@@ -139,20 +150,17 @@ def _mapping_step() -> Schema:
                     "description": f"Branches over the same tensor, merged by {kind}.",
                     "anyOf": [
                         {"type": "array", "items": body, "minItems": 1},
-                        {"type": "object", "minProperties": 1, "additionalProperties": body},
+                        {
+                            "type": "object",
+                            "minProperties": 1,
+                            "properties": table,
+                            "additionalProperties": body,
+                        },
                     ],
                 }
                 for kind in MERGES
             },
-            "each": {
-                "description": "The columns of a table.",
-                "anyOf": [
-                    {"type": "string"},
-                    {"type": "array", "items": {"type": ["string", "boolean"]}, "minItems": 1},
-                ],
-            },
-            "in": {"description": "Its rows.", "$ref": "#/$defs/value"},
-            "do": {"description": "The steps of a row.", **body},
+            **table,
         },
         "dependentRequired": {"each": ["in", "do"], "in": ["each", "do"], "do": ["each", "in"]},
         "additionalProperties": body,

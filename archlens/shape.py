@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod
+from typing import ClassVar
 
 #: Names of the spatial axes, by how many there are: ``CxL``, ``CxHxW``, ``CxDxHxW``.
 AXIS_NAMES: dict[int, tuple[str, ...]] = {
@@ -18,9 +19,9 @@ AXIS_NAMES: dict[int, tuple[str, ...]] = {
 
 
 class Shape(tuple[int, ...]):
-    """The sizes of a tensor without its batch axis, channels first.
+    """The sizes of a tensor without its batch axis, channels first; in a :class:`ChannelsLast`, last.
 
-    It is a tuple, so ``shape == (64, 112, 112)`` and ``channels, *spatial = shape`` work.
+    It is a tuple of the sizes in torch's order, so ``shape == (64, 112, 112)`` works.
 
     >>> shape = Shape((64, 112, 112))
     >>> print(shape)
@@ -30,6 +31,9 @@ class Shape(tuple[int, ...]):
     """
 
     __slots__ = ()
+
+    #: Whether the channels are the last axis. A flat vector is either, and counts as channels first.
+    channels_last: ClassVar[bool] = False
 
     @property
     def channels(self) -> int:
@@ -47,6 +51,20 @@ class Shape(tuple[int, ...]):
         return AXIS_NAMES[len(self) - 1]
 
     @property
+    def channel_axis(self) -> int:
+        """Which axis the channels are, without the batch."""
+        return 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all axes, in torch's order."""
+        return ("channels", *self.axes)
+
+    def with_channels(self, channels: int) -> Shape:
+        """The same positions, in the same layout, with another number of channels."""
+        return Shape((channels, *self[1:]))
+
+    @property
     def numel(self) -> int:
         """How many numbers the tensor holds, for one sample."""
         return prod(self)
@@ -55,7 +73,71 @@ class Shape(tuple[int, ...]):
         return times(self)
 
     def __repr__(self) -> str:
-        return f"Shape({tuple(self)!r})"
+        return f"{type(self).__name__}({tuple(self)!r})"
+
+
+class ChannelsLast(Shape):
+    """The sizes of a tensor whose last axis are the channels: tokens (``LxC``) and maps (``HxWxC``).
+
+    Its sizes stand in torch's order too. It equals a plain tuple of them, and no shape of the other layout.
+
+    >>> shape = ChannelsLast((197, 768))
+    >>> print(shape)
+    197x768
+    >>> shape.channels, shape.spatial
+    (768, (197,))
+    >>> shape == (197, 768), shape == Shape((197, 768))
+    (True, False)
+    """
+
+    __slots__ = ()
+
+    channels_last: ClassVar[bool] = True
+
+    @property
+    def channels(self) -> int:
+        """Size of the channel axis."""
+        return self[-1]
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Sizes of the spatial axes."""
+        return tuple(self[:-1])
+
+    @property
+    def channel_axis(self) -> int:
+        """Which axis the channels are, without the batch."""
+        return len(self) - 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all axes, in torch's order."""
+        return (*self.axes, "channels")
+
+    def with_channels(self, channels: int) -> Shape:
+        """The same positions, in the same layout, with another number of channels."""
+        return ChannelsLast((*self[:-1], channels))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Shape) and not other.channels_last:
+            return False
+        return tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return tuple.__hash__(self)
+
+
+def channels_last(spatial: Iterable[int], channels: int) -> Shape:
+    """The shape of these positions with their channels last; without any, a flat vector.
+
+    >>> channels_last((7, 7), 768), channels_last((), 768)
+    (ChannelsLast((7, 7, 768)), Shape((768,)))
+    """
+    positions = tuple(spatial)
+    return ChannelsLast((*positions, channels)) if positions else Shape((channels,))
 
 
 def times(sizes: Iterable[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,6 +23,12 @@ def update(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def torchvision() -> Any:
+    """Torchvision."""
+    return load_torchvision()
+
+
+@cache
+def load_torchvision() -> Any:
     """Torchvision; where its compiled library does not load, its models still work without ``nms``."""
     import torch
 

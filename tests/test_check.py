@@ -233,7 +233,7 @@ def test_exit_codes(args: list[str], code: int, folder: Path) -> None:
         (["lenet5", "--params", "<= -1"], "is negative"),
         (["lenet5", "--params", "<= 30 %"], "is a percentage, and only"),
         (["lenet5", "--parms", "<= 1"], "No such option"),
-        (["lenet6", "--params", "<= 1"], "did you mean lenet5?"),
+        (["lenet6", "--params", "<= 1"], "did you mean lenet5"),
         (["lost.yaml", "--params", "<= 1"], "there is no file lost.yaml"),
         (["lenet5", "--locked"], "there is no archlens.lock"),
         (["lenet5", "--locked", "--update"], "one of them"),

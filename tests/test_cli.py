@@ -122,11 +122,25 @@ def test_warnings_go_to_standard_error_and_are_bounded() -> None:
     assert "warning: and 1 more layer like it" in result.stderr
 
 
+#: Networks whose own input does not divide evenly: 224 without padding, by 4 or by 2.
+UNEVEN = {
+    "alexnet_keras": "(224 - 11)/4 + 1 = 54.25 is not whole",
+    "nin_imagenet": "(224 - 11)/4 + 1 = 54.25 is not whole",
+    "nasnet_a_mobile": "(224 - 3)/2 + 1 = 111.5 is not whole",
+    "squeezenet1_0": "(224 - 7)/2 + 1 = 109.5 is not whole",
+    "squeezenet1_1": "(224 - 3)/2 + 1 = 111.5 is not whole",
+}
+
+
 @pytest.mark.parametrize("name", archlens.names())
 def test_published_inputs_give_no_warning(name: str) -> None:
-    """At its own input no network of the zoo drops a position that it sees."""
+    """At its own input no network of the zoo drops a position that it sees, but for those known to do so."""
     result = invoke("shapes", name)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.exit_code == 0
+    if name in UNEVEN:
+        assert UNEVEN[name] in result.stderr
+    else:
+        assert result.stderr == ""
 
 
 def test_options_change_the_network() -> None:
@@ -136,7 +150,7 @@ def test_options_change_the_network() -> None:
         ).stdout
     )
     assert data["input"] == [3, 160, 160]
-    assert data["values"] == {"alpha": 0.5, "resolution": 224}
+    assert (data["values"]["alpha"], data["values"]["resolution"]) == (0.5, 224)
     assert round(data["totals"]["macs"] / 1e6) == 77  # TensorFlow slim, mobilenet_v1.md
     same = invoke(
         "shapes", "resnet", "--set", "block=bottleneck", "--set", "depths=[3, 4, 6, 3]", "--format", "json"
@@ -211,10 +225,11 @@ def test_list() -> None:
     assert [(entry["name"], entry["year"]) for entry in data["networks"]] == [
         ("lenet5", 1998),
         ("lenet5_1998", 1998),
+        ("lenet5_keras", 1998),
     ]
-    missing = run("list", "resnext")
+    missing = run("list", "resnets")
     assert missing.returncode == 2
-    assert "no network matches resnext" in missing.stderr
+    assert "no network matches resnets" in missing.stderr
 
 
 def test_show_is_the_file() -> None:
@@ -301,7 +316,9 @@ def test_a_stream_that_cannot_show_everything(tmp_path: Path) -> None:
 def test_completion() -> None:
     complete = ShellComplete(cli, {}, "archlens", "_ARCHLENS_COMPLETE")
     found = [item.value for item in complete.get_completions(["shapes"], "resnet1")]
-    assert found == ["resnet18", "resnet101", "resnet152"]
+    assert all(name.startswith("resnet1") for name in found)
+    plain = ["resnet18", "resnet101", "resnet152"]  # numbers in their order
+    assert [name for name in found if name in plain] == plain
     layers = [item.value for item in complete.get_completions(["explain", "lenet5"], "C")]
     assert layers == ["C1", "C3", "C5"]
     assert [item.type for item in complete.get_completions(["shapes"], "./my")] == ["file"]

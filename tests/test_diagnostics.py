@@ -430,10 +430,10 @@ def test_a_command_that_does_not_exist(
 def test_a_pattern_that_nothing_matches(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["list", "lenet6"], monkeypatch, capsys) == (
+    assert run(["list", "zfnett"], monkeypatch, capsys) == (
         2,
         "",
-        "error: no network matches lenet6\n  = help: did you mean lenet5?\n",
+        "error: no network matches zfnett\n  = help: did you mean zfnet?\n",
     )
 
 

@@ -188,6 +188,14 @@ None
 [[1, 2], [3, 4]][1][0]
 [1, 2][1 - 1]
 (5, 6)[1]
+[1, 2, 3][0:2]
+[1, 2, 3][1:]
+[1, 2, 3][:-1]
+[1, 2, 3][:]
+[1, 2, 3][2:1]
+[1, 2, 3][-9:9]
+[[1, 2], [3]][:1][0][1:]
+sum([1, 2, 3][:2])
 # functions
 min(3, 1, 2)
 min([3, 1, 2])
@@ -246,7 +254,7 @@ def test_every_piece_of_the_grammar_is_in_the_table() -> None:
     used = {type(node) for text in LINES for node in ast.walk(ast.parse(text, mode="eval"))}
     parts = {
         ast.Constant, ast.Name, ast.Call, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp,
-        ast.Tuple, ast.List, ast.Subscript,
+        ast.Tuple, ast.List, ast.Subscript, ast.Slice,
         ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Not,
         ast.And, ast.Or,
         ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn,
@@ -340,6 +348,7 @@ def grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(inner, inner, inner).map(lambda t: f"{t[0]} if {t[1]} else {t[2]}"),
         items.map("[{}]".format),
         st.tuples(items, inner).map(lambda t: f"[{t[0]}][{t[1]}]"),
+        st.tuples(items, inner, inner).map(lambda t: f"[{t[0]}][{t[1]}:{t[2]}]"),
         st.tuples(inner, items).map(lambda t: f"{t[0]} in [{t[1]}]"),
         st.tuples(st.sampled_from(["min", "max", "sum"]), items).map(lambda t: f"{t[0]}([{t[1]}])"),
         st.tuples(st.sampled_from(["round", "ceil", "floor", "int", "range"]), inner).map(
@@ -397,7 +406,6 @@ REFUSED = {
     ast.Yield: "(yield 1)",
     ast.YieldFrom: "(yield from [1])",
     ast.Starred: "max(*[1, 2])",
-    ast.Slice: "[1, 2, 3][0:2]",
     ast.BitOr: "1 | 2",
     ast.BitAnd: "1 & 2",
     ast.BitXor: "1 ^ 2",

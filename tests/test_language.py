@@ -492,6 +492,36 @@ def test_a_shortcut_that_is_the_identity() -> None:
     assert reads(net) == {"0": ("input",), "add": ("0", "input"), "1": ("add",)}
 
 
+def test_no_shortcut_at_all() -> None:
+    """With `shortcut: none` there is F(x) alone, and no sum; what it depends on is x before the steps."""
+    assert reads(network("- residual: [conv: 'conv(8, 1)']\n  shortcut: none")) == {"conv": ("input",)}
+    head = """\
+input: 3x8x8
+params: {skip: none}
+blocks:
+  unit(out, stride):
+    - residual:
+        - conv: conv(out, 1, stride)
+      shortcut: identity if stride == 1 and x.channels == out else none
+"""
+    layers = """
+        - unit(4, 1)
+        - unit(4, 1)
+        - unit(4, 2)
+        - residual: relu
+          shortcut: skip
+    """
+    net = network(layers, head)
+    assert reads(net) == {
+        "0.conv": ("input",),
+        "1.conv": ("0.conv",),
+        "1.add": ("1.conv", "0.conv"),
+        "2.conv": ("1.add",),
+        "3": ("2.conv",),
+    }
+    assert names(network(layers, head, skip="identity"))[-2:] == ["3", "add"]
+
+
 def test_dense_concatenates_x() -> None:
     net = network("- dense: [batch_norm, 'conv(5, 1)']\n- dense: conv(5, 1)")
     assert reads(net) == {

@@ -21,6 +21,8 @@ CASES = {
     "explain": "run('explain', 'lenet5', 'C3')",
     "memory": "run('memory', 'lenet5')",
     "show": "run('show', 'lenet5')",
+    "lint": "run('lint', 'vgg16')",
+    "rules": "run('rules', 'AL302')",
     "source": "run('source', 'lenet5_1998')",
     "check": "run('check', 'lenet5', '--params', '<= 62k', '--memory', '<= 1MB', '--min-size', '<= 32')",
     "check broken": "run('check', 'lenet5', '--params', '<= 60k', '--format', 'junit')",

@@ -5,6 +5,7 @@ Nothing here names an op to be tested; a new one is covered by being in ``archle
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -19,16 +20,17 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
 from archlens.geometry import Window
 from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, Misfit, Op
 from archlens.ops.op import registry, signature
-from archlens.shape import Shape
+from archlens.shape import ChannelsLast, Shape
 
 from .test_geometry import value
-from .torch_reference import ConvMap, runnable
+from .torch_reference import ConvMap, WithParameter, runnable
 
 #: Uses that the ops do not show off, and that have a corner: each was once wrong, or nearly.
 FURTHER = (
@@ -83,6 +85,19 @@ FURTHER = (
     "10x3 >> slice(1, 9, step=4)",
     "2x6x8x10 >> crop((1, 5, 10))",
     "3x4 >> reshape([2, -1, 3, 1])",
+    # channels that come last
+    "8x4x5, 6x4x5 >> channels_last >> concat",
+    "8x4x5, 8x4x5, 8x1x1 >> channels_last >> add",
+    "8x20, 8x20 >> tokens >> multiply",
+    "8x4x5 >> channels_last >> flatten",
+    "8x4x5 >> channels_last >> prelu",
+    "8x2x3x4 >> channels_last >> linear(3)",
+    "8x2x3x4 >> tokens >> layer_norm(affine=false)",
+    # a window as large as an axis of the map, or larger, is not shifted along it; the other axis is
+    "12x7x14 >> channels_last >> window_attention(3, 7, shift=3)",
+    "12x9x5 >> channels_last >> window_attention(2, 4, shift=(0, 3))",
+    "12x3x5 >> channels_last >> window_attention(2, 6)",
+    "12x5x9 >> channels_last >> window_attention_v2(2, (8, 4), shift=1)",
 )  # fmt: skip
 
 EXAMPLES = [*(text for op in OPS.values() for text in op.examples), *FURTHER]
@@ -103,14 +118,21 @@ def read(shapes: str) -> tuple[Shape, ...]:
 
 @cache
 def example(text: str) -> Example:
-    """The example that a text as ``"1x32x32 >> conv(6, 5)"`` means."""
-    shapes, _, step = text.partition(" >> ")
+    """The example that a text as ``"1x32x32 >> conv(6, 5)"`` means.
+
+    It is of the last step; those before it, ``"96x7x7 >> channels_last >> linear(8)"``, make its inputs.
+    """
+    shapes, *before, step = text.split(" >> ")
     inputs = read(shapes)
+    if before:
+        turns = " >> ".join(before)
+        inputs = tuple([example(f"{x} >> {turns}").facts.shape for x in inputs])
     kind = step.partition("(")[0]
     if kind in MERGES or OPS[kind].transparent:
         op = OPS[kind]()  # no step of its own
         return Example(op, inputs, op.facts(*inputs))
-    (layer,) = archlens.loads(f"input: {shapes}\nlayers:\n  - {step}\n").layers
+    steps = "".join(f"  - {one}\n" for one in (*before, step))
+    *_, layer = archlens.loads(f"input: {shapes}\nlayers:\n{steps}").layers
     return Example(layer.op, inputs, layer.facts)
 
 
@@ -151,7 +173,8 @@ def test_weights(text: str) -> None:
     weights: dict[str, tuple[int, ...]] = {}
     buffers: dict[str, tuple[int, ...]] = {}
     if isinstance(module, nn.Module):
-        weights = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
+        own = {"own": ""} if isinstance(module, WithParameter) else {}
+        weights = {own.get(name, name): tuple(tensor.shape) for name, tensor in module.named_parameters()}
         buffers = {name: tuple(tensor.shape) for name, tensor in module.named_buffers()}
     assert dict(facts.weights) == weights
     assert dict(facts.buffers) == buffers
@@ -171,6 +194,28 @@ def test_macs(text: str) -> None:
             module(*batch(1, inputs))
         counted = counter.get_total_flops() // 2
     assert facts.macs == counted
+
+
+class Softmaxes(TorchDispatchMode):
+    """Counts the values that come out of torch's softmax."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten._softmax.default:
+            self.values += found.numel()
+        return found
+
+
+@pytest.mark.parametrize("text", [text for text in EXAMPLES if "attention" in text])
+def test_softmax_is_itemised(text: str) -> None:
+    """Three operations, an exponential, an addition and a division, for each value that torch makes."""
+    _, inputs, facts = example(text)
+    with Softmaxes() as softmaxes:
+        in_torch(text)(*batch(1, inputs))
+    assert softmaxes.values
+    assert facts.other["softmax"] == 3 * softmaxes.values
 
 
 @examples
@@ -209,17 +254,20 @@ def test_channels(text: str) -> None:
         chosen = sorted({*range(min(shape.channels, 12)), *range(0, shape.channels, 37), shape.channels - 1})
         tensors = [x.expand(len(chosen), *x.shape[1:]).contiguous() for x in batch(1, inputs)]
         for sample, channel in enumerate(chosen):
-            tensors[which][sample, channel] = torch.nan
+            tensors[which][sample].select(shape.channel_axis, channel).fill_(torch.nan)
         if getattr(op, "running_stats", True):
             y = in_torch(text)(*tensors)
         else:  # statistics over the batch would carry a NaN from one sample to the next
             y = torch.cat([in_torch(text)(x.expand(2, *x.shape)) for x in tensors[0]])[::2]
-        hit = y.isnan().flatten(2).any(2) if y.dim() > 2 else y.isnan()
+        hit = y.isnan().movedim(1 + facts.shape.channel_axis, 1)
+        hit = hit.flatten(2).any(2) if hit.dim() > 2 else hit
         if isinstance(in_torch(text), ConvMap):  # the reference is dense, and 0 * NaN is NaN
             hit = in_torch(text).dense().flatten(2).any(2).T[chosen]
         if op.kind in ("flatten", "reshape"):
             assert op.reads(1, *inputs)[which] == (1 << shape.channels) - 1  # its channels are others
             continue
+        if op.kind == "max_unpool" and which == 1:
+            continue  # of this input only the places of the maxima are read, and those are no NaN
         for o in range(outputs):
             reads = op.reads(1 << o, *inputs)[which]
             assert [bool(reads >> c & 1) for c in chosen] == hit[:, o].tolist(), o
@@ -229,12 +277,14 @@ def check_windows(text: str, windows: tuple[Window, ...]) -> None:
     """Along each axis, exactly the outputs whose window looks at a row see what is in it."""
     op, inputs, facts = example(text)
     assert len(windows) == len(facts.shape.spatial)
-    for axis, window in enumerate(windows, 1):
-        outputs = facts.shape[axis]
+    first = 0 if inputs[0].channels_last else 1
+    for axis, window in enumerate(windows, first):
+        moved = axis - first + (0 if facts.shape.channels_last else 1)  # its number in the output
+        outputs = facts.shape[moved]
         for which, x in enumerate(inputs):
             size = x[axis]
             rows = probed(size)
-            found = touched(text, which, axis, rows)
+            found = touched(text, which, axis, moved, rows)
             if size < outputs and op.merges:  # repeated along the axis: every output sees it
                 assert found == {(0, i) for i in range(outputs)}
                 continue
@@ -262,8 +312,11 @@ def probed(size: int) -> list[int]:
     return [n for n in range(size) if size <= 40 or not 10 <= n < size - 10 or n % 7 == 0]
 
 
-def touched(text: str, which: int, axis: int, rows: list[int]) -> set[tuple[int, int]]:
-    """Which row of an input turns which row of the output to NaN, along one axis, in torch."""
+def touched(text: str, which: int, axis: int, moved: int, rows: list[int]) -> set[tuple[int, int]]:
+    """Which row of an input turns which row of the output to NaN, along one axis, in torch.
+
+    ``moved`` is the number of that axis in the output.
+    """
     op, inputs, facts = example(text)
     # torch's interpolation multiplies neighbours by a weight of 0 too, and 0 * NaN is NaN. Its weights are
     # never negative, so there a row of ones among zeros shows instead what is mixed in, but for rounding.
@@ -278,7 +331,7 @@ def touched(text: str, which: int, axis: int, rows: list[int]) -> set[tuple[int,
         for sample, row in enumerate(some):
             tensors[which][sample].select(axis, row).fill_(1.0 if ones else torch.nan)
         y = in_torch(text)(*tensors)
-        hit = (y > 1e-4 if ones else y.isnan()).movedim(axis + 1, 1).flatten(2).any(2)
+        hit = (y > 1e-4 if ones else y.isnan()).movedim(moved + 1, 1).flatten(2).any(2)
         found |= {(some[sample], i) for sample, i in hit.nonzero().tolist()}
     return found
 
@@ -290,7 +343,9 @@ def check_everywhere(text: str) -> None:
     for place in (*places[:: max(1, len(places) // 64)], places[-1]):
         (x,) = batch(2, (shape,))
         # channels may be kept apart, as pooling does, so the NaN stands in all of them
-        x[(0, slice(None), *place) if shape.spatial else (0, *place)] = torch.nan
+        x.movedim(shape.channel_axis + 1, 1)[(0, slice(None), *place) if shape.spatial else (0, *place)] = (
+            torch.nan
+        )
         hit = in_torch(text)(x)[0].isnan()
         if op.kind == "flatten":
             # it mixes nothing, but what has lost its axes cannot say any more what it saw along them
@@ -322,6 +377,7 @@ DEFINITIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "4x3x3 >> tanh": lambda x: 1 - 2 / ((2 * x).exp() + 1),
     "4x3x3 >> softplus": lambda x: (1 + x.exp()).log(),
     "4x3x3 >> softsign": lambda x: x / (1 + x.abs()),
+    "4x3x3 >> scale(-3)": lambda x: -(x + x + x),
     "4x3x3 >> softmax": lambda x: x.exp() / x.exp().sum(1, keepdim=True),
     "4x3x3 >> log_softmax": lambda x: x - x.exp().sum(1, keepdim=True).log(),
     "4x3x3 >> glu": lambda x: x[:, :2] / (1 + (-x[:, 2:]).exp()),
@@ -348,6 +404,9 @@ DEFINITIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "4x4x6 >> global_avg_pool": lambda x: x.mean((2, 3), keepdim=True),
     "4x3x3 >> upsample(2)": lambda x: x.repeat_interleave(2, 2).repeat_interleave(2, 3),
     "4x3x3 >> pad(((1, 0), (0, 2)), value=7)": lambda x: framed(x, 7),
+    "4x3x3 >> pad(channels=(1, 2), value=7)": lambda x: torch.stack(
+        [c if c is not None else torch.full_like(x[:, 0], 7) for c in (None, *x.unbind(1), None, None)], 1
+    ),
     "4x3x3 >> crop(2)": lambda x: x[:, :, :2, :2],
     '4x3x3 >> slice(1, axis="width")': lambda x: x[:, :, :, 1:],
     "6x3x3 >> channel_shuffle(2)": lambda x: x[:, [0, 3, 1, 4, 2, 5]],
@@ -375,6 +434,19 @@ def test_definition(text: str) -> None:
     module = in_torch(text)
     y = deepcopy(module).double()(x) if isinstance(module, nn.Module) else module(x)
     torch.testing.assert_close(y, DEFINITIONS[text](x))
+
+
+def test_max_unpool_puts_each_value_where_its_window_was_largest() -> None:
+    """Badrinarayanan et al. 2017, figure 3, by hand: the last windows are cut off at the border."""
+    pooled = torch.tensor([[1, 9, 2], [3, 4, 8], [7, 5, 6]]).view(1, 1, 3, 3).double()
+    x = torch.tensor([[10, 20], [30, 40]]).view(1, 1, 2, 2).double()
+    steps = '"max_pool(2, ceil_mode=true)", identity'
+    network = archlens.loads(f"input: 1x3x3\nlayers:\n  - max_unpool: [{steps}]\n")
+    where = torch.tensor([[0, 9, 0], [0, 0, 8], [7, 0, 6]]).view(1, 1, 3, 3).double()
+    torch.testing.assert_close(archlens.build(network).double()(pooled), where)
+    (layer,) = [layer for layer in network if layer.op.kind == "max_unpool"]
+    expected = torch.tensor([[0, 10, 0], [0, 0, 20], [30, 0, 40]]).view(1, 1, 3, 3).double()
+    torch.testing.assert_close(runnable(layer.facts.torch)(x, pooled), expected)
 
 
 def test_every_activation_has_its_definition() -> None:
@@ -412,11 +484,13 @@ def test_sides(text: str, sides: tuple[tuple[int, int], ...]) -> None:
 @examples
 def test_str_is_a_step(text: str) -> None:
     """An op prints as the step that makes it; but for ``conv_map``, which abbreviates its table."""
-    op, inputs, _ = example(text)
+    op = example(text).op
     if op.merges or op.transparent:
         assert str(op) == op.kind
     elif op.kind != "conv_map":
-        (layer,) = archlens.loads(f"input: {inputs[0]}\nlayers:\n  - {op}\n").layers
+        shapes, *before, _ = text.split(" >> ")
+        steps = "".join(f"  - {one}\n" for one in (*before, op))
+        *_, layer = archlens.loads(f"input: {shapes}\nlayers:\n{steps}").layers
         assert layer.op == op
         assert hash(layer.op) == hash(op)
         assert str(layer.op) == str(op)
@@ -427,9 +501,51 @@ def test_has_examples(kind: str) -> None:
     """Every op lists examples of itself, and each of its attributes is set in one, there or here."""
     assert OPS[kind].examples
     assert {example(text).op.kind for text in OPS[kind].examples} == {kind}
-    ops = [example(text).op for text in EXAMPLES if text.partition(" >> ")[2].partition("(")[0] == kind]
+    ops = [example(text).op for text in EXAMPLES if text.rpartition(" >> ")[2].partition("(")[0] == kind]
     for name, parameter in signature(OPS[kind]).items():
         assert parameter.required or any(op.attributes()[name] != parameter.default for op in ops), name
+
+
+# --- layouts ----------------------------------------------------------------------------------------
+
+
+def test_layouts_of_equal_sizes_are_kept_apart() -> None:
+    """What is remembered of an op or a block on 8x8x8 does not serve the other 8x8x8."""
+    network = archlens.loads(
+        "input: 8x8x8\nblocks:\n  b: relu >> layer_norm\n"
+        "layers: [relu, b, channels_last, relu, b, 'linear(3)', channels_first, 'conv(2, 1)']\n"
+    )
+    assert [layer.shape.channels_last for layer in network] == [
+        False, False, False, True, True, True, True, True, False, False
+    ]  # fmt: skip
+    assert network.output == (2, 8, 8)
+    assert [layer.facts.torch.target for layer in network if layer.op.kind == "layer_norm"] == [
+        "archlens.ChannelNorm", "nn.LayerNorm"
+    ]  # fmt: skip
+
+
+def test_equality_of_shapes() -> None:
+    """A shape equals a tuple of its sizes, and no shape of the other layout, whichever side it stands on."""
+    first, last = Shape((3, 4)), ChannelsLast((3, 4))
+    assert first == (3, 4)
+    assert last == (3, 4)
+    assert [first == last, last == first, first != last, last != first] == [False, False, True, True]
+    assert {first: 1}.get(last) is None
+    assert {("op", first): 1}.get(("op", last)) is None
+    assert pickle.loads(pickle.dumps(last)) == last
+    assert type(pickle.loads(pickle.dumps(last))) is ChannelsLast
+    assert last != 5
+
+
+def test_axes_of_both_layouts() -> None:
+    """Expressions ask by name, and get the same whichever way round the tensor is held."""
+    for name, size in {"channels": 6, "height": 4, "width": 5, "numel": 120}.items():
+        for layout in ("relu", "channels_last"):
+            network = archlens.loads(
+                f"input: 6x4x5\nlayers:\n  - {layout}\n  - tokens if x.{name} == {size} else relu\n"
+                f"  - linear(x.length)\n"
+            )
+            assert network.output == (20, 20)
 
 
 # --- adding an op touches one file -----------------------------------------------------------------

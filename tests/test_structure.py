@@ -23,6 +23,7 @@ MAY: dict[str, set[str]] = {
     "elaboration": {"errors", "network", "ops", "shape", "spec"},
     "analysis": {"errors", "geometry", "network", "ops", "shape"},
     "budgets": {"analysis", "elaboration", "errors", "limits", "network", "quantities", "spec"},
+    "lint": {"analysis", "errors", "geometry", "network", "ops", "shape", "spec"},  # rules read specs, too
     "views": {
         "analysis",
         "backends",
@@ -30,11 +31,12 @@ MAY: dict[str, set[str]] = {
         "errors",
         "geometry",
         "limits",
+        "lint",
         "network",
         "ops",
         "quantities",
         "shape",
-    },  # of backends and budgets, the records
+    },  # of backends, budgets and lint, the records
     "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
     "cli": {
         "",
@@ -43,6 +45,7 @@ MAY: dict[str, set[str]] = {
         "budgets",
         "elaboration",
         "errors",
+        "lint",
         "network",
         "quantities",
         "schema",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,52 +13,169 @@ import torch
 
 import archlens
 from archlens.backends import require_torch
-from archlens.backends.modules import PaddedConv2d
+from archlens.backends.modules import PaddedConv2d, StochasticDepth
+from archlens.backends.verification import verify
+from archlens.network import Network
 
-#: Networks that torchvision has too, each with a small input that it accepts.
+from .test_ops import EXAMPLES, example
+from .test_torchvision import build as torchvisions
+from .torch_reference import WithParameter, runnable
+
+#: Of each family that torchvision has too the smallest, and one more where its members differ by more than
+#: numbers, with a small input; that the keys and shapes of all agree is tested beside them.
 SIZES = {
-    "alexnet": 64, "googlenet": 64, "resnet18": 64, "resnet34": 64, "resnet50": 64, "resnet101": 64,
-    "resnet152": 64, "vgg11": 32, "vgg11_bn": 32, "vgg13": 32, "vgg13_bn": 32, "vgg16": 32, "vgg16_bn": 32,
-    "vgg19": 32, "vgg19_bn": 32,
+    "alexnet": 64, "deeplabv3_mobilenet_v3_large": 65, "deeplabv3_resnet50": 33, "densenet121": 64,
+    "efficientnet_b0": 32, "efficientnet_b5": 32, "efficientnet_v2_s": 32, "fcn_resnet50": 33,
+    "googlenet": 64, "inception_v3_no_aux": 75, "lraspp_mobilenet_v3_large": 65, "mnasnet0_5": 64,
+    "mobilenet_v2": 64, "mobilenet_v3_large": 64, "mobilenet_v3_small": 64, "regnet_x_400mf": 64,
+    "regnet_y_400mf": 64, "resnet18": 64, "resnet50": 64, "resnext50_32x4d": 64, "shufflenet_v2_x0_5": 64,
+    "squeezenet1_0": 64, "squeezenet1_1": 64, "vgg11": 32, "vgg11_bn": 32, "wide_resnet50_2": 32,
+    "convnext_tiny": 64, "maxvit_t": 224, "swin_t": 100, "swin_v2_t": 100, "vit_b_32": 224,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_same_weights_same_logits(torchvision: Any, name: str) -> None:
     """The strongest check there is: torchvision's state dict loads strictly, and the outputs are equal."""
-    torch.manual_seed(0)
-    extra = (
-        {"aux_logits": False, "init_weights": False, "transform_input": False} if name == "googlenet" else {}
-    )
-    theirs = torchvision.models.get_model(name, **extra).eval()
-    ours = archlens.build(archlens.load(name), device="meta").eval()
+    theirs = torchvisions(torchvision, name, device="cpu").eval()
+    fill(theirs)
+    size = SIZES[name]
+    ours = archlens.build(archlens.load(name, input=(3, size, size)), device="meta").eval()
     ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
-    x = torch.rand(2, 3, SIZES[name], SIZES[name])
+    x = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected, found = theirs(x), ours(x)
-    assert expected.abs().max() > 0
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+        expected, found = outputs(theirs(x)), outputs(ours(x))
+    assert found.keys() == expected.keys()
+    for head, value in expected.items():
+        check_logits(found[head], value)
 
 
-def test_heads_for_training_are_torchvisions(torchvision: Any) -> None:
-    """With the heads the state dict loads strictly; all three outputs agree, in training mode alone."""
+def check_logits(found: torch.Tensor, expected: torch.Tensor) -> None:
+    """Equal but for rounding; and two samples differ, so that what goes in comes through."""
+    scale = float(expected.std())
+    assert (expected[0] - expected[1]).abs().max() > 1e-3 * scale > 0
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * scale)
+
+
+#: Networks too large to be built here: the same with so many layers of their width.
+LAYERS = 2
+
+
+@pytest.mark.parametrize(
+    ("name", "patch", "heads", "width"),
+    [("vit_l_16", 16, 16, 1024), ("vit_l_32", 32, 16, 1024), ("vit_h_14", 14, 16, 1280)],
+)
+def test_same_logits_of_fewer_layers(torchvision: Any, name: str, patch: int, heads: int, width: int) -> None:
     torch.manual_seed(0)
-    theirs = torchvision.models.googlenet(init_weights=False, transform_input=False)
-    ours = archlens.build(archlens.load("googlenet_aux"))
-    ours.load_state_dict(theirs.state_dict(), strict=True)
+    theirs = torchvision.models.VisionTransformer(224, patch, LAYERS, heads, width, 4 * width).eval()
+    fill(theirs)
+    ours = archlens.build(archlens.load(name, depth=LAYERS), device="meta").eval()
+    ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
+    x = torch.rand(2, 3, 224, 224)
+    with torch.no_grad():
+        check_logits(ours(x), theirs(x))
+
+
+def outputs(value: Any) -> dict[str, torch.Tensor]:
+    return value if isinstance(value, dict) else {"out": value}
+
+
+def fill(model: torch.nn.Module) -> None:
+    """Random weights that keep values of order one, and statistics and shifts that are not trivial."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, value in (*model.named_parameters(), *model.named_buffers()):
+            if value.dim() > 1 and isinstance(value, torch.nn.Parameter):
+                value.normal_(0, (2 / value[0].numel()) ** 0.5, generator=generator)
+            elif name.endswith(("weight", "running_var")):
+                value.uniform_(0.5, 1.5, generator=generator)
+            elif name.endswith(("bias", "running_mean")):
+                value.normal_(0, 0.1, generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "heads"),
+    [
+        ("googlenet_aux", 64, {"out": "logits", "aux1": "aux_logits1", "aux2": "aux_logits2"}),
+        ("inception_v3", 299, {"out": "logits", "AuxLogits": "aux_logits"}),
+    ],
+)
+def test_heads_for_training_are_torchvisions(
+    torchvision: Any, name: str, size: int, heads: dict[str, str]
+) -> None:
+    """With the heads the state dict loads strictly; all outputs agree, those of heads in training alone."""
+    theirs = torchvisions(torchvision, name, device="cpu")
+    fill(theirs)
+    ours = archlens.build(archlens.load(name, input=(3, size, size)), device="meta")
+    ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
     for module in (*theirs.modules(), *ours.modules()):
         if isinstance(module, torch.nn.Dropout | torch.nn.BatchNorm2d):
             module.eval()
-    x = torch.rand(2, 3, 64, 64)
-    expected, found = theirs(x), ours(x)
-    torch.testing.assert_close(found["out"], expected.logits, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found["aux1"], expected.aux_logits1, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found["aux2"], expected.aux_logits2, rtol=1e-5, atol=1e-6)
+    x = torch.rand(1, 3, size, size)
+    with torch.no_grad():
+        expected, found = theirs(x), ours(x)
+    assert set(found) == set(heads)
+    for head, value in found.items():
+        torch.testing.assert_close(value, getattr(expected, heads[head]), rtol=1e-5, atol=1e-5)
+    further = next(head for head in heads if head != "out")
     ours.eval()
-    assert isinstance(ours(x), torch.Tensor)
-    assert "aux1" not in ours.code
+    with torch.no_grad():
+        assert isinstance(ours(x), torch.Tensor)
+    assert further not in ours.code
     ours.train()
-    assert set(ours(x)) == {"out", "aux1", "aux2"}
+    assert further in ours.code
+
+
+@pytest.mark.parametrize("p", [0, 0.3, 1])
+def test_stochastic_depth_is_torchvisions(torchvision: Any, p: float) -> None:
+    """In training the same samples are left out, and the others scaled alike."""
+    network = archlens.loads(f"input: 4x3x3\nlayers:\n  - drop: stochastic_depth({p})\n")
+    ours, theirs = archlens.build(network), torchvision.ops.StochasticDepth(p, "row")
+    x = torch.rand(16, 4, 3, 3)
+    torch.manual_seed(0)
+    expected = theirs(x)
+    torch.manual_seed(0)
+    torch.testing.assert_close(ours(x), expected)
+    assert len({float(kept) > 0 for kept in expected.amax((1, 2, 3))}) == (2 if p == 0.3 else 1)
+    assert ours.eval()(x) is x
+
+
+OWN = [
+    text for text in EXAMPLES
+    if example(text).facts.torch.target.startswith("archlens.") or example(text).facts.torch.parameter
+    if not example(text).op.merges
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OWN)
+def test_own_modules_compute_what_their_reference_does(text: str) -> None:
+    """What torch has no module for, with the weights of an independent reading of it, in float64."""
+    torch.manual_seed(0)
+    _, inputs, facts = example(text)
+    theirs = runnable(facts.torch)
+    op = example(text).op
+    network = one_layer(op, inputs, facts)
+    ours = archlens.build(network, dtype=torch.float64).eval()
+    if isinstance(theirs, torch.nn.Module):
+        theirs.double().eval()
+        with torch.no_grad():
+            for parameter in theirs.parameters():
+                parameter.mul_(3).add_(torch.randn_like(parameter))  # also what starts at zero, or is bounded
+        prefix = "layer" if isinstance(theirs, WithParameter) else "layer."
+        weights = {prefix + key.removeprefix("own"): value for key, value in theirs.state_dict().items()}
+        ours.load_state_dict(weights, strict=True)
+    (x,) = (torch.randn(2, *shape, dtype=torch.float64) for shape in inputs)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x))
+
+
+def one_layer(op: Any, inputs: Any, facts: Any) -> Network:
+    """A network of one layer, whose input may have its channels last."""
+    whole = archlens.loads("{input: 3, layers: [relu]}")
+    layer = whole.layers[0]._replace(name="layer", op=op, inputs=("input",), input_shapes=inputs, facts=facts)
+    return replace(
+        whole, inputs={"input": inputs[0]}, layers=(layer,), outputs={"out": "layer"}, index={"layer": layer}
+    )
 
 
 SMALL = """
@@ -71,17 +189,40 @@ layers:
 """
 
 
-@pytest.fixture
-def small() -> Any:
+#: With parameters that lie on their scope, one of them at the top, and every kind of attention.
+TOKENS = """
+input: 2x8x8
+layers:
+  - stem: ["conv(8, 1)", layer_scale: layer_scale(0.5), drop: stochastic_depth(0.1)]
+  - part: window_partition(4)
+  - residual: ["relative_attention(2, 4)"]
+  - window_reverse(4, 8)
+  - channels_last
+  - residual: ["window_attention(2, 4, shift=2)"]
+  - residual: ["window_attention_v2(2, 4, shift=2)", layer_norm]
+  - merge_patches
+  - tokens
+  - class_token: class_token
+  - encoder:
+      - pos: position_embedding
+      - residual: [layer_norm, attention: self_attention(4)]
+  - slice(0, 1, axis="length")
+  - flatten
+  - fc: linear(3)
+"""
+
+
+@pytest.fixture(params=[SMALL, TOKENS], ids=["maps", "tokens"])
+def small(request: pytest.FixtureRequest) -> Any:
     torch.manual_seed(0)
-    return archlens.build(archlens.loads(SMALL))
+    return archlens.build(archlens.loads(request.param))
 
 
 def test_training_changes_the_weights(small: Any) -> None:
-    optimizer = torch.optim.SGD(small.parameters(), lr=0.1)
+    optimizer = torch.optim.Adam(small.parameters(), lr=0.01)
     x, y = torch.rand(8, 2, 8, 8), torch.randint(0, 3, (8,))
     losses = []
-    for _ in range(20):
+    for _ in range(80):  # what attention mixes is learned late
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(small(x), y)
         loss.backward()
@@ -175,6 +316,52 @@ def test_a_layer_may_be_named_anything(name: str) -> None:
     x = torch.rand(1, 2, 8, 8)
     assert module(x).shape == (1, 2, 6, 6)
     assert torch.equal(pickle.loads(pickle.dumps(module))(x), module(x))
+    assert not any(part.training for part in module.eval().modules())
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_parameter_may_be_named_anything(name: str) -> None:
+    """The same where the name is that of a parameter on its scope."""
+    quoted = name.replace("'", "''")
+    network = archlens.loads(
+        f"input: {{data: 2x8x8}}\nlayers:\n  - '{quoted}': layer_scale(3)\n"
+        f"  - scope: [first: relu, '{quoted}': layer_scale(2)]\n"
+    )
+    module = archlens.build(network)
+    assert set(module.state_dict()) == {name, f"scope.{name}"}
+    x = torch.rand(1, 2, 8, 8)
+    assert torch.equal(module(x), 6 * x)
+    assert torch.equal(pickle.loads(pickle.dumps(module))(x), 6 * x)
+    assert verify(network).passed
+
+
+def test_parameters_start_as_their_op_says() -> None:
+    """As torchvision starts them: a class token of zeros, positions near 0, scales where they are told."""
+    module = archlens.build(
+        archlens.loads(
+            "input: 64x400\nlayers: [tokens, a: class_token, b: position_embedding, c: layer_scale(0.25)]"
+        )
+    )
+    weights = module.state_dict()
+    assert not weights["a"].any()
+    assert abs(float(weights["b"].std()) - 0.02) < 0.001
+    assert (weights["c"] == 0.25).all()
+    assert all(parameter.requires_grad for parameter in module.parameters())
+    double = archlens.build(archlens.loads("{input: 4, layers: [layer_scale]}"), dtype=torch.float64)
+    assert {parameter.dtype for parameter in double.parameters()} == {torch.float64}
+
+
+def test_stochastic_depth_leaves_whole_samples_out() -> None:
+    """In training a sample is left out whole or scaled by 1/(1 - p): Huang et al. 2016."""
+    torch.manual_seed(0)
+    module = StochasticDepth(0.25)
+    x = torch.ones(4000, 2, 3)
+    found = module(x).flatten(1)
+    assert set(found.unique().tolist()) == {0.0, torch.tensor(1.0).div(0.75).item()}
+    assert (found == found[:, :1]).all()
+    assert abs(float((found[:, 0] == 0).float().mean()) - 0.25) < 0.03
+    assert not StochasticDepth(1)(x).any()
+    assert torch.equal(module.eval()(x), x)
 
 
 @pytest.mark.parametrize(

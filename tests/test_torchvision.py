@@ -2,67 +2,137 @@
 
 from __future__ import annotations
 
+import csv
+import sys
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 import archlens
 
-NAMES = [
-    "alexnet", "googlenet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg11", "vgg11_bn",
-    "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
-]  # fmt: skip
+DATA = Path(__file__).parent / "data" / "torchvision.csv"
+
+#: The networks of the zoo that torchvision builds under the same name, with its figures.
+ROWS = {
+    row["model"]: row
+    for row in csv.DictReader(line for line in DATA.read_text().splitlines() if not line.startswith("#"))
+}
+
+#: Further networks of the zoo that torchvision builds, with its name for them and how they are asked for.
+FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
+    "googlenet_aux": ("googlenet", {}),
+    "inception_v3_no_aux": ("inception_v3", {"aux_logits": False}),
+}
+
+NAMES = [*ROWS, *FURTHER]
 
 
-def build(torchvision: Any, name: str, **kwargs: Any) -> Any:
+def build(torchvision: Any, name: str, *, device: str = "meta") -> Any:
+    """Torchvision's network, with the auxiliary heads that the spec has."""
     import torch
 
-    with torch.device("meta"):
-        return torchvision.models.get_model(name, **kwargs)
+    regnet = sys.modules["torchvision.models.regnet"]  # of that name there is a function too
+    worked_out = regnet.BlockParams.from_init_params
+
+    def widths(**parameters: Any) -> Any:
+        with torch.device("cpu"):  # they are worked out with tensors, and the meta device has no values
+            return worked_out(**parameters)
+
+    name, options = FURTHER.get(name, (name, {"aux_logits": False} if name == "googlenet" else {}))
+    if name in ("googlenet", "inception_v3"):
+        options = {**options, "init_weights": False}
+    if "_VOC_" in ROWS[name]["weights"]:
+        options = {"weights_backbone": None}
+        if not name.startswith("lraspp"):
+            options["aux_loss"] = True  # as the networks that torchvision has weights of
+    with torch.device(device), patch.object(regnet.BlockParams, "from_init_params", staticmethod(widths)):
+        return torchvision.models.get_model(name, **options)
+
+
+def test_nothing_that_torchvision_has_is_left_out(torchvision: Any) -> None:
+    """A network of the zoo that torchvision builds is compared with it, under that name."""
+    theirs = {
+        *torchvision.models.list_models(module=torchvision.models),
+        *torchvision.models.list_models(module=torchvision.models.segmentation),
+    }
+    assert theirs & set(archlens.names()) == set(ROWS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_state_dict_is_torchvisions(torchvision: Any, name: str) -> None:
     """The same keys with the same shapes, weights and buffers alike."""
-    extra = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
-    check(build(torchvision, name, **extra), archlens.load(name))
+    check(build(torchvision, name), archlens.load(name))
 
 
-def test_auxiliary_heads_are_torchvisions(torchvision: Any) -> None:
-    check(build(torchvision, "googlenet", init_weights=False), archlens.load("googlenet_aux"))
+def test_densenet264_is_what_torchvisions_class_builds(torchvision: Any) -> None:
+    import torch
+
+    with torch.device("meta"):
+        model = torchvision.models.DenseNet(32, (6, 12, 64, 48), 64)
+    check(model, archlens.load("densenet264"))
+
+
+@pytest.mark.parametrize("depth", [50, 101, 152])
+def test_resnet_v1_has_the_weights_of_v1_5(torchvision: Any, depth: int) -> None:
+    """Only strides differ: weights of the one fit the other."""
+    check(build(torchvision, f"resnet{depth}"), archlens.load(f"resnet{depth}_v1"))
+
+
+def test_lrn_adds_no_weights(torchvision: Any) -> None:
+    """One step more stands after the first convolution, so that only the numbers in the names move."""
+    ours = [tuple(shape) for layer in archlens.load("vgg11_lrn") for shape in layer.facts.weights.values()]
+    assert ours == [tuple(value.shape) for value in build(torchvision, "vgg11").parameters()]
 
 
 def check(model: Any, network: archlens.Network) -> None:
     parameters: dict[str, tuple[int, ...]] = {}
     buffers: dict[str, tuple[int, ...]] = {}
     for layer in network:
-        parameters |= {f"{layer.name}.{key}": shape for key, shape in layer.facts.weights.items()}
-        buffers |= {f"{layer.name}.{key}": shape for key, shape in layer.facts.buffers.items()}
+        parameters |= {layer.key(key): shape for key, shape in layer.facts.weights.items()}
+        buffers |= {layer.key(key): shape for key, shape in layer.facts.buffers.items()}
     assert parameters == {key: tuple(value.shape) for key, value in model.named_parameters()}
     assert buffers == {key: tuple(value.shape) for key, value in model.named_buffers()}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_layer_shapes_are_torchvisions(torchvision: Any, name: str) -> None:
-    """Every module that torchvision calls gives the shape that archlens says, at the published input."""
-    import torch
+def test_layer_shapes_and_macs_are_torchvisions(torchvision: Any, name: str) -> None:
+    """Every module that torchvision calls gives the shape that archlens says, at the published input.
 
-    extra = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
-    model = build(torchvision, name, **extra).eval()
+    And torch's counter finds as many products in torchvision's own network as archlens in its spec.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = build(torchvision, name).eval()
     network = archlens.load(name)
     seen: dict[str, tuple[int, ...]] = {}
 
     def watch(path: str, module: Any) -> None:
         def keep(module: Any, inputs: Any, output: Any) -> None:
-            seen[path] = tuple(output.shape[1:])
+            if isinstance(output, tuple):  # nn.MultiheadAttention gives the weights of attention, too
+                output = output[0]
+            if isinstance(output, torch.Tensor):
+                seen[path] = tuple(output.shape[1:])
 
         module.register_forward_hook(keep)
 
     for path, module in model.named_modules():
         watch(path, module)
-    with torch.no_grad():
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.empty(1, *network.input, device="meta"))
     compared = [layer.name for layer in network if layer.name in seen]
     assert {name: network[name].shape for name in compared} == {name: seen[name] for name in compared}
-    named = [layer.name for layer in network if layer.facts.weights]
+    # a parameter that lies on its scope has no module of its own
+    named = [layer.name for layer in network if layer.facts.weights.keys() - {""} and not layer.training]
     assert set(named) <= set(compared)
+    assert network.macs == counter.get_total_flops() / 2
+    modules = dict(model.named_modules())
+    for layer in network:
+        for attribute in {"p", "eps", "momentum"} & layer.op.attributes().keys():
+            if layer.name in modules:
+                module = modules[layer.name]
+                # where nothing is dropped MaxViT has an nn.Identity
+                theirs = 0 if isinstance(module, torch.nn.Identity) else getattr(module, attribute)
+                assert layer.op.attributes()[attribute] == pytest.approx(theirs), (layer.name, attribute)

@@ -28,6 +28,10 @@ NAMES = [
     "googlenet_2014",
     "resnet50",
     "mobilenet_v1",
+    "convnext_tiny",
+    "vit_b_32",
+    "swin_v2_t",
+    "maxvit_t",
 ]
 
 
@@ -73,6 +77,47 @@ def sizes_hold(text: str) -> None:
         assert (n + 2 * p - f) / s + 1 == out
 
 
+TOKENS = """
+title: Tokens
+input: 4x8x8
+layers:
+  - conv: conv(8, 1)
+  - scale: layer_scale
+  - windows: window_partition(4)
+  - relative: relative_attention(2, 4)
+  - map: window_reverse(4, 8)
+  - last: channels_last
+  - window: window_attention(2, 4, shift=2)
+  - v2: window_attention_v2(2, 4)
+  - merge: merge_patches
+  - linear: linear(8)
+  - tokens: tokens
+  - class: class_token
+  - position: position_embedding
+  - attention: self_attention(4)
+  - first: slice(0, 1, axis="length")
+  - flat: flatten
+"""
+
+
+def tokens() -> Network:
+    """A small network of the ops that work on tokens and windows."""
+    return archlens.loads(TOKENS)
+
+
+def products_add_up(text: str) -> None:
+    """What each derivation of MACs ends in adds up to those of the headline's layers, counted by hand.
+
+    8 channels: a convolution of 64 positions; three attentions over 64 positions in windows of 16, one with
+    a bias by a network of 7*7 relative positions; a linear layer over 16; one attention over 17 tokens.
+    """
+    lines = [line for line in text.splitlines() if line.startswith("  MACs ") and " = " in line]
+    ends = [int(line.rpartition(" = ")[2].replace(",", "")) for line in lines]
+    windows = 4 * 64 * 8 * 8 + 2 * 64 * 16 * 8
+    bias, tokens = 49 * 512 * (2 + 2), 4 * 17 * 8 * 8 + 2 * 17 * 17 * 8
+    assert ends == [64 * 4 * 8, windows, windows, windows + bias, 16 * 32 * 8, tokens]
+
+
 CASES: dict[str, tuple[Callable[[], str], Callable[[str], None]]] = {
     "lenet5.txt": (lambda: str(archlens.load("lenet5")), adds_up),
     "lenet5_1998.md": (lambda: markdown_of("lenet5_1998"), adds_up),
@@ -87,6 +132,9 @@ CASES: dict[str, tuple[Callable[[], str], Callable[[str], None]]] = {
     "lenet5.json": (lambda: json.to_json(archlens.load("lenet5")), json_adds_up),
     "lenet5.html": (lambda: html.to_table(archlens.load("lenet5")), lambda text: None),
     "explain_alexnet_2012.txt": (lambda: explained("alexnet_2012"), sizes_hold),
+    "explain_tokens.txt": (lambda: explanation.to_text(tokens(), tokens().layers), products_add_up),
+    "tokens.txt": (lambda: str(tokens()), adds_up),
+    "convnext_tiny_folded.txt": (lambda: table_of("convnext_tiny", fold=True), adds_up),
 }
 
 
@@ -132,6 +180,31 @@ def test_identical_blocks_fold_and_different_ones_do_not() -> None:
     rows = rows_of(archlens.load("resnet50"), depth=2, fold=True)
     folded = {row.name: row.repeats for row in rows if row.repeats > 1}
     assert folded == {"layer1.1..2": 2, "layer2.1..3": 3, "layer3.1..5": 5, "layer4.1..2": 2}
+
+
+def test_blocks_that_differ_in_a_rate_of_dropout_alone_fold() -> None:
+    """At inference they are the same; the row says both ends. Other attributes keep them apart."""
+    found = {}
+    for kind in ("stochastic_depth", "dropout", "elu"):
+        network = archlens.loads(
+            f"input: 4\nblocks:\n  b(rate): linear(4) >> {kind}(rate)\n"
+            "layers:\n  - {each: rate, in: [0.1, 0.2, 0.3], do: b(rate)}\n"
+        )
+        found[kind] = [row.what for row in rows_of(network, fold=True)]
+    assert found["stochastic_depth"] == ["linear(4)", "stochastic_depth(0.1) to stochastic_depth(0.3)"]
+    assert found["dropout"] == ["linear(4)", "dropout(p=0.1) to dropout(p=0.3)"]
+    assert len(found["elu"]) == 6
+
+
+def test_channels_that_come_last_are_told() -> None:
+    """In JSON by a key, under a table by a sentence; and nowhere where there are none."""
+    data = {layer["name"]: layer for layer in json.to_data(tokens())["layers"]}
+    assert data["tokens"]["layout"] == "channels last"
+    assert data["tokens"]["output"] == [16, 8]
+    assert data["scale"]["weights"] == {"": [8, 1, 1]}
+    assert "layout" not in data["conv"]
+    assert "positions x channels" in table.to_text(tokens())
+    assert "positions x channels" not in table.to_text(archlens.load("lenet5"))
 
 
 def test_blocks_that_differ_in_wiring_alone_do_not_fold() -> None:

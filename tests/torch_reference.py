@@ -19,12 +19,16 @@ from torch.nn import functional as F  # noqa: N812
 from archlens.network import Network
 from archlens.ops import Call
 
+from .conftest import load_torchvision
+
 Sides = tuple[tuple[int, int], ...]
 
 
 def runnable(call: Call) -> Any:
     """The module or function of a call: it takes the input tensors, batch first."""
     library, _, name = call.target.rpartition(".")
+    if call.parameter is not None:
+        return WithParameter(call)
     if library == "nn":
         return getattr(nn, name)(*call.args, **call.kwargs)
     if library == "archlens":
@@ -33,10 +37,33 @@ def runnable(call: Call) -> Any:
     functions: dict[str, Callable[..., Tensor]] = {
         "torch.cat": lambda *xs: torch.cat(xs, *call.args, **call.kwargs),
         "torch.reshape": lambda x: torch.reshape(x, *call.args, **call.kwargs),
+        "torch.mul": lambda x: torch.mul(x, *call.args, **call.kwargs),
+        "torch.permute": lambda x: torch.permute(x, *call.args),
+        "torch.transpose": lambda x: torch.transpose(x, *call.args),
         "operator.add": lambda *xs: reduce(operator.add, xs),
         "operator.mul": lambda *xs: reduce(operator.mul, xs),
     }
     return functions[call.target]
+
+
+class WithParameter(nn.Module):
+    """A function that takes a parameter of its own, which is called ``own`` here."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__()
+        assert call.parameter is not None
+        start: dict[str, Callable[..., Tensor]] = {
+            "torch.zeros": torch.zeros,
+            "torch.full": torch.full,
+            "archlens.normal": lambda sizes, deviation: torch.randn(sizes) * deviation,
+        }
+        self.own = nn.Parameter(start[call.parameter.target](*call.parameter.args))
+        self.target = call.target
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.target == "archlens.prepend":
+            return torch.stack([torch.cat([self.own[0], sample]) for sample in x])
+        return {"operator.add": operator.add, "operator.mul": operator.mul}[self.target](x, self.own)
 
 
 def run(network: Network, device: str = "cpu") -> dict[str, Tensor]:
@@ -203,6 +230,110 @@ def part(axis: int, start: int, stop: int, step: int) -> Callable[[Tensor], Tens
     return lambda x: x[(slice(None),) * axis + (slice(start, stop, step),)]
 
 
+def framed(sides: Sides, value: float) -> Callable[[Tensor], Tensor]:
+    """A map with a constant around it, channels included."""
+    return lambda x: F.pad(x, flat(sides), value=value)
+
+
+def unpool(kernel: tuple[int, ...]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Torch's own unpooling, by the indices of its own pooling."""
+
+    def forward(x: Tensor, pooled: Tensor) -> Tensor:
+        axes = len(kernel)
+        pool, back = getattr(F, f"max_pool{axes}d"), getattr(F, f"max_unpool{axes}d")
+        _, indices = pool(pooled, kernel, ceil_mode=True, return_indices=True)
+        restored: Tensor = back(x, indices, kernel, output_size=pooled.shape[2:])
+        return restored
+
+    return forward
+
+
+class StochasticDepth(nn.Module):
+    """Nothing at inference, which is all that is tested with it."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        assert 0 <= p <= 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert not self.training
+        return x
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """Torch's own, that gives the weights of attention too, and so takes no faster path."""
+
+    def __init__(self, channels: int, heads: int, bias: bool = True) -> None:
+        super().__init__(channels, heads, bias=bias, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            return super().forward(x, x, x, need_weights=True)[0].detach()
+
+
+def window_attention(name: str) -> Callable[..., nn.Module]:
+    """Torchvision's attention within windows."""
+
+    def make(channels: int, heads: int, window: Any, shift: Any = 0) -> nn.Module:
+        load_torchvision()
+        from torchvision.models import swin_transformer
+
+        module: Any = getattr(swin_transformer, name)
+        return module(channels, list(each(window, 2)), list(each(shift, 2)), heads)
+
+    return make
+
+
+def relative_attention(channels: int, heads: int, size: Any) -> nn.Module:
+    """Torchvision's attention of MaxViT, which knows squares only; its tables are replaced for others."""
+    load_torchvision()
+    from torchvision.models import maxvit
+
+    p, q = each(size, 2)
+    module = maxvit.RelativePositionalMultiHeadAttention(channels, channels // heads, p * q)
+    if p != q:
+        module.relative_position_bias_table = nn.Parameter(torch.rand((2 * p - 1) * (2 * q - 1), heads))
+        module.relative_position_index = maxvit._get_relative_position_index(p, q)
+    return module
+
+
+def tokens(x: Tensor) -> Tensor:
+    """The positions of each map, row by row, each with its channels."""
+    return torch.stack([x[:, :, i] for i in range(x.shape[2])], 1) if x.dim() == 3 else tokens(x.flatten(2))
+
+
+def patches(size: int) -> Callable[[Tensor], Tensor]:
+    """What each square holds, column by column; the last ones may reach into zeros."""
+
+    def merge(x: Tensor) -> Tensor:
+        samples, height, width, channels = x.shape
+        out = x.new_zeros(samples, -(-height // size), -(-width // size), size * size * channels)
+        for row in range(height):
+            for column in range(width):
+                start = ((column % size) * size + row % size) * channels
+                out[:, row // size, column // size, start : start + channels] = x[:, row, column]
+        return out
+
+    return merge
+
+
+def partition(size: Any) -> Callable[[Tensor], Tensor]:
+    """The windows of a map, one after the other; by ``F.unfold``."""
+    p, q = each(size, 2)
+
+    def cut(x: Tensor) -> Tensor:
+        columns = F.unfold(x, (p, q), stride=(p, q))  # N, C*p*q, windows
+        return columns.unflatten(1, (x.shape[1], p * q)).permute(0, 3, 2, 1)
+
+    return cut
+
+
+def reverse(size: Any, sides: Any) -> Callable[[Tensor], Tensor]:
+    """The map of the windows; by ``F.fold``."""
+    size = each(size, 2)
+    return lambda x: F.fold(x.permute(0, 3, 2, 1).flatten(1, 2), each(sides, 2), size, stride=size)
+
+
 #: What ``archlens.*`` stands for; those whose name ends in their number of axes take it first.
 OWN: dict[str, Callable[..., Any]] = {
     "PaddedConv": conv,
@@ -219,4 +350,16 @@ OWN: dict[str, Callable[..., Any]] = {
     "RBF": RBF,
     "crop": crop,
     "take": part,
+    "pad_sides": framed,
+    "max_unpool": unpool,
+    "StochasticDepth": StochasticDepth,
+    "SelfAttention": SelfAttention,
+    "WindowAttention": window_attention("ShiftedWindowAttention"),
+    "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),
+    "RelativeAttention": relative_attention,
+    "tokens": lambda: tokens,
+    "channels_last_tokens": lambda: lambda x: tokens(x.movedim(-1, 1)),
+    "merge_patches": patches,
+    "window_partition": partition,
+    "window_reverse": reverse,
 }

@@ -13,6 +13,11 @@ def find(network: Network) -> list[Diagnostic]:
     Only where windows touch or overlap: a stride larger than the kernel, as in a 1x1 convolution with
     stride 2, skips positions by intent. Left-over padding is no loss and gives no warning.
     """
+    return [_placed(warning, layer) for layer, warning in by_layer(network)]
+
+
+def by_layer(network: Network) -> list[tuple[Layer, Diagnostic]]:
+    """The same with the layers: each warning has neither the name of its layer nor a place."""
     found = []
     known: dict[int, Diagnostic | None] = {}
     for layer in network.layers:
@@ -21,7 +26,7 @@ def find(network: Network) -> list[Diagnostic]:
             known[key] = _warning(layer)
         warning = known[key]
         if warning is not None:
-            found.append(_placed(warning, layer))
+            found.append((layer, warning))
     return found
 
 
@@ -31,7 +36,7 @@ def loses(network: Network, axes: tuple[str, ...]) -> bool:
     for layer in network.layers:
         key = id(layer.facts)
         if key not in known:
-            known[key] = any(axis in axes for axis, *_ in _lost(layer))
+            known[key] = any(axis in axes for axis, *_ in lost(layer))
         if known[key]:
             return True
     return False
@@ -43,7 +48,7 @@ def _placed(warning: Diagnostic, layer: Layer) -> Diagnostic:
     )
 
 
-def _lost(layer: Layer) -> list[tuple[str, int, Window, int]]:
+def lost(layer: Layer) -> list[tuple[str, int, Window, int]]:
     """The axes along which positions are left unseen: name, size, window and how many."""
     reach = layer.facts.reach
     if not (layer.op.sliding and isinstance(reach, tuple)):
@@ -57,11 +62,11 @@ def _lost(layer: Layer) -> list[tuple[str, int, Window, int]]:
 
 
 def _warning(layer: Layer) -> Diagnostic | None:
-    lost = _lost(layer)
-    if not lost:
+    dropped = lost(layer)
+    if not dropped:
         return None
-    _, n, window, count = lost[0]
-    axes = " and ".join(name for name, *_ in lost)
+    _, n, window, count = dropped[0]
+    axes = " and ".join(name for name, *_ in dropped)
     positions = f"the last {count} positions" if count > 1 else "the last position"
     larger = n + window.stride - window.remainder(n)
     return Diagnostic(

@@ -6,7 +6,7 @@ file imports torch at its top because it defines modules; only what has asked fo
 
 from __future__ import annotations
 
-from math import prod
+from math import log, prod
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 
 def pad_sides(x: Tensor, sides: Any, value: float = 0.0) -> Tensor:
-    """Pad each side of each spatial axis by an amount of its own; a negative amount cuts."""
+    """Pad each side of the last axes, one pair for each, by an amount of its own; a negative one cuts."""
     return F.pad(x, [side for pair in reversed(sides) for side in pair], value=value)
 
 
@@ -43,11 +43,15 @@ class PaddedConv3d(Padded, nn.Conv3d):
 
 
 class Cropped(nn.Module):
-    """Does what the class beside it does, then cuts each side of the output by an amount of its own."""
+    """Does what the class beside it does, then cuts each side of the output by an amount of its own.
+
+    A negative amount after makes the output longer.
+    """
 
     def __init__(self, *args: Any, padding: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.sides = padding
+        longer = tuple(max(-after, 0) for _, after in padding)
+        super().__init__(*args, output_padding=longer, **kwargs)
+        self.sides = tuple((before, max(after, 0)) for before, after in padding)
 
     def forward(self, x: Tensor) -> Tensor:
         full = super().forward(x)
@@ -196,6 +200,209 @@ class RBF(nn.Module):
         return (x.unsqueeze(1) - self.centres).square().sum(2)
 
 
+class StochasticDepth(nn.Module):
+    """Sets the whole tensor of a sample to zero at random while training, and scales what is kept."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.empty(x.shape[0], *(1,) * (x.dim() - 1), dtype=x.dtype, device=x.device)
+        kept = kept.bernoulli_(1 - self.p)
+        return x * kept if self.p == 1 else x * kept / (1 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """Attention of every token to every token, in several heads: N, L, C."""
+
+    def __init__(self, channels: int, heads: int, bias: bool = True) -> None:
+        super().__init__(channels, heads, bias=bias, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        projected = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # N, L, 3C
+        heads = projected.reshape(*x.shape[:2], 3, self.num_heads, self.head_dim)
+        q, k, v = heads.permute(2, 0, 3, 1, 4)  # N, heads, L, C/heads
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.out_proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+
+def to_windows(x: Tensor, size: Any) -> Tensor:
+    """A map in windows that do not overlap: N, H, W, C to N, windows, positions of each, C."""
+    p, q = size
+    samples, height, width, channels = x.shape
+    x = x.reshape(samples, height // p, p, width // q, q, channels)
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+def from_windows(x: Tensor, size: Any, sides: Any) -> Tensor:
+    """The map that was cut into windows: N, windows, positions of each, C to N, H, W, C."""
+    p, q = size
+    height, width = sides
+    x = x.reshape(x.shape[0], height // p, width // q, p, q, x.shape[3])
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+def relative_index(size: Any) -> Tensor:
+    """The number of the relative position of each two positions of a window: positions, positions."""
+    p, q = size
+    at = torch.arange(p * q)
+    row, column = at // q, at % q
+    down = row.unsqueeze(1) - row + p - 1
+    right = column.unsqueeze(1) - column + q - 1
+    index: Tensor = down * (2 * q - 1) + right
+    return index
+
+
+def roll_mask(sides: Any, size: Any, shift: Any, x: Tensor) -> Tensor:
+    """-100 where only a roll brought two positions of a window together, else 0.
+
+    Its shape is windows, positions, positions.
+    """
+    region = x.new_zeros(sides)
+    for axis in (0, 1):
+        if shift[axis]:
+            at = torch.arange(sides[axis], device=x.device)
+            part = (at >= sides[axis] - size[axis]).to(x.dtype) + (at >= sides[axis] - shift[axis]).to(
+                x.dtype
+            )
+            region = region + (3 * part.unsqueeze(1) if axis == 0 else part)
+    parts = to_windows(region.view(1, *sides, 1), size).squeeze(3).squeeze(0)
+    return (parts.unsqueeze(1) != parts.unsqueeze(2)).to(x.dtype) * -100.0
+
+
+class Windowed(nn.Module):
+    """What both kinds of attention within windows of a map share: N, H, W, C.
+
+    The map is padded to whole windows, and rolled where they are shifted. A class made of this says how
+    queries and keys are compared, and which bias each pair of positions has.
+    """
+
+    relative_position_index: Tensor
+
+    def __init__(self, channels: int, heads: int, window: Any, shift: Any = 0) -> None:
+        super().__init__()
+        self.heads = heads
+        self.window = window if isinstance(window, tuple) else (window, window)
+        self.shift = shift if isinstance(shift, tuple) else (shift, shift)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+        self.register_buffer("relative_position_index", relative_index(self.window).flatten())
+
+    def project(self, x: Tensor) -> Tensor:
+        """Queries, keys and values, one after the other on the last axis."""
+        return self.qkv(x)  # type: ignore[no-any-return]
+
+    def compare(self, q: Tensor, k: Tensor) -> Tensor:
+        """How much each query is like each key."""
+        raise NotImplementedError
+
+    def table(self) -> Tensor:
+        """The bias of each relative position: relative positions, heads."""
+        raise NotImplementedError
+
+    def bias(self) -> Tensor:
+        """The bias of each two positions: heads, positions, positions."""
+        positions = self.window[0] * self.window[1]
+        return self.table()[self.relative_position_index].view(positions, positions, -1).permute(2, 0, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[1:3]
+        x = F.pad(x, (0, 0, 0, -width % self.window[1], 0, -height % self.window[0]))
+        sides = x.shape[1:3]
+        # a window as large as the map has nowhere to go
+        shift = [s if f < n else 0 for s, f, n in zip(self.shift, self.window, sides, strict=True)]
+        x = x.roll((-shift[0], -shift[1]), (1, 2))
+        x = self.project(to_windows(x, self.window))  # N, windows, positions, 3C
+        q, k, v = x.reshape(*x.shape[:3], 3, self.heads, -1).permute(3, 0, 1, 4, 2, 5)
+        scores = self.compare(q, k) + self.bias()  # N, windows, heads, positions, positions
+        if any(shift):
+            scores = scores + roll_mask(sides, self.window, shift, x).unsqueeze(1)
+        mixed = scores.softmax(-1) @ v
+        x = from_windows(self.proj(mixed.transpose(2, 3).flatten(3)), self.window, sides)
+        return x.roll((shift[0], shift[1]), (1, 2))[:, :height, :width]
+
+
+class WindowAttention(Windowed):
+    """Attention within windows, with a learned bias for each relative position."""
+
+    def __init__(self, channels: int, heads: int, window: Any, shift: Any = 0) -> None:
+        super().__init__(channels, heads, window, shift)
+        relative = (2 * self.window[0] - 1) * (2 * self.window[1] - 1)
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(relative, heads))
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+
+    def compare(self, q: Tensor, k: Tensor) -> Tensor:
+        scale: float = q.shape[-1] ** -0.5
+        return (q * scale) @ k.transpose(-2, -1)
+
+    def table(self) -> Tensor:
+        return self.relative_position_bias_table
+
+
+class WindowAttentionV2(Windowed):
+    """Attention within windows by cosine, with a bias that a small network makes of relative positions."""
+
+    relative_coords_table: Tensor
+
+    def __init__(self, channels: int, heads: int, window: Any, shift: Any = 0) -> None:
+        super().__init__(channels, heads, window, shift)
+        self.logit_scale = nn.Parameter(torch.full((heads, 1, 1), 10.0).log())
+        self.cpb_mlp = nn.Sequential(nn.Linear(2, 512), nn.ReLU(), nn.Linear(512, heads, bias=False))
+        # from -8 to 8 on each axis, then the logarithm
+        p, q = self.window
+        rows, columns = torch.arange(1 - p, p) * 8 / (p - 1), torch.arange(1 - q, q) * 8 / (q - 1)
+        away = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).unsqueeze(0)
+        self.register_buffer("relative_coords_table", away.sign() * (away.abs() + 1).log2() / 3)
+
+    def project(self, x: Tensor) -> Tensor:
+        of_queries, _, of_values = self.qkv.bias.chunk(3)
+        bias = torch.cat([of_queries, torch.zeros_like(of_queries), of_values])
+        return F.linear(x, self.qkv.weight, bias)
+
+    def compare(self, q: Tensor, k: Tensor) -> Tensor:
+        cosine = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1)
+        return cosine * self.logit_scale.clamp(max=log(100.0)).exp()
+
+    def table(self) -> Tensor:
+        return self.cpb_mlp(self.relative_coords_table).flatten(0, 2)  # type: ignore[no-any-return]
+
+    def bias(self) -> Tensor:
+        return 16 * super().bias().sigmoid()
+
+
+class RelativeAttention(nn.Module):
+    """Attention within rows of positions, with a learned bias for each relative position.
+
+    Its input is N, windows, positions, C.
+    """
+
+    relative_position_index: Tensor
+
+    def __init__(self, channels: int, heads: int, size: Any) -> None:
+        super().__init__()
+        self.heads = heads
+        p, q = size if isinstance(size, tuple) else (size, size)
+        self.to_qkv = nn.Linear(channels, 3 * channels)
+        self.merge = nn.Linear(channels, channels)
+        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * p - 1) * (2 * q - 1), heads))
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        self.register_buffer("relative_position_index", relative_index((p, q)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        qkv = self.to_qkv(x).reshape(*x.shape[:3], 3, self.heads, -1)
+        q, k, v = qkv.permute(3, 0, 1, 4, 2, 5)
+        scores = q @ (k * x.shape[-1] ** -0.5).transpose(-2, -1)  # N, windows, heads, positions, positions
+        bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)
+        mixed = (scores + bias).softmax(-1) @ v
+        return self.merge(mixed.transpose(2, 3).flatten(3))  # type: ignore[no-any-return]
+
+
 def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
     """The part of a map that starts there and has those sizes."""
     for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
@@ -206,3 +413,54 @@ def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
 def take(x: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor:
     """Every ``step``-th position of an axis, which is counted with the batch."""
     return x[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+def max_unpool(x: Tensor, pooled: Tensor, kernel: Any) -> Tensor:
+    """Each value of ``x`` at the place where the largest of its window stood in the map that was pooled."""
+    pool: Any = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.dim() - 3]
+    _, places = pool(pooled.detach(), kernel, ceil_mode=True, return_indices=True)
+    flat = pooled.new_zeros(pooled.shape).flatten(2)
+    return flat.scatter(2, places.flatten(2), x.flatten(2)).view(pooled.shape)
+
+
+def normal(sizes: Any, deviation: float) -> Tensor:
+    """Numbers from a normal distribution around zero."""
+    return torch.empty(sizes).normal_(std=deviation)
+
+
+def prepend(x: Tensor, token: Tensor) -> Tensor:
+    """A token of each sample's own before all others: N, L, C to N, L + 1, C."""
+    return torch.cat([token.expand(x.shape[0], -1, -1), x], 1)
+
+
+def tokens(x: Tensor) -> Tensor:
+    """A token for each position of a map: N, C, H, W to N, H*W, C."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def channels_last_tokens(x: Tensor) -> Tensor:
+    """A token for each position of a map whose channels come last: N, H, W, C to N, H*W, C."""
+    return x.flatten(1, -2)
+
+
+def merge_patches(x: Tensor, size: int) -> Tensor:
+    """The channels of each square of positions one after the other, column by column.
+
+    N, H, W, C to N, H/2, W/2, 4C; a side that is no multiple is padded with zeros at its end.
+    """
+    x = F.pad(x, (0, 0, 0, -x.shape[2] % size, 0, -x.shape[1] % size))
+    parts = [x[:, row::size, column::size] for column in range(size) for row in range(size)]
+    return torch.cat(parts, -1)
+
+
+def window_partition(x: Tensor, size: Any) -> Tensor:
+    """A map in windows that do not overlap: N, C, H, W to N, windows, positions of each, C."""
+    size = size if isinstance(size, tuple) else (size, size)
+    return to_windows(x.permute(0, 2, 3, 1), size)
+
+
+def window_reverse(x: Tensor, size: Any, sides: Any) -> Tensor:
+    """The map that was cut into windows: N, windows, positions of each, C to N, C, H, W."""
+    size = size if isinstance(size, tuple) else (size, size)
+    sides = sides if isinstance(sides, tuple) else (sides, sides)
+    return from_windows(x, size, sides).permute(0, 3, 1, 2)

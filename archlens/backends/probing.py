@@ -21,7 +21,7 @@ from ..analysis.receptive_field import ReceptiveFields, Seen
 from ..errors import ArchlensError, shorten
 from ..geometry import Field
 from ..network import Layer, Network
-from ..ops import Irregular, all_channels
+from ..ops import Call, Irregular, all_channels
 from ..shape import Shape, times
 from . import modules
 from .checks import FAILED, NOT_APPLICABLE, PASSED, Check
@@ -31,7 +31,10 @@ from .torch_module import find, is_module
 At = Callable[[Mapping[str, Shape]], Network]
 
 #: The longest axis that is tried, and the most rows that a NaN is planted in.
-_LONGEST, _ROWS = 3072, 64
+_LONGEST, _ROWS = 8192, 64
+
+#: The most channels of a tensor in the twin.
+_CHANNELS = 8
 
 
 def probe(network: Network, at: At | None = None) -> Iterator[Check]:
@@ -150,8 +153,8 @@ def _lengthened(network: Network, fields: ReceptiveFields, axis: int, at: At | N
     needed = min(2 * max(ends, default=0) + 3 * stride, _LONGEST)
     # a whole number of strides more than its own size, so that "same" pads alike
     length = own[axis] + max(-(-(needed - own[axis]) // stride), 0) * stride
-    for short in (48, 96, 160, 0):
-        other = [min(n, n % stride + short // stride * stride) if short else n for n in own]
+    for short in (8, 16, 32, 64, 128, 0):
+        other = [min(n, n % stride + -(-short // stride) * stride) if short else n for n in own]
         other[axis] = length
         if min(other) < 1:
             continue
@@ -222,13 +225,15 @@ class _Twin:
         last = {name: n for n, layer in enumerate(self.network.layers) for name in layer.inputs}
         for n, layer in enumerate(self.network.layers):
             if all(name in values for name in layer.inputs):
-                function = self._function(layer, [values[name].shape[1] for name in layer.inputs])
+                function = self._function(layer, values[layer.inputs[0]])
                 if function is None:
                     hits.reasons[layer.name] = f"{layer.op.kind} has no twin with few channels"
                 elif layer.shape.spatial:
                     y = function(*(values[name] for name in layer.inputs))
                     values[layer.name] = y
-                    hits.touched[layer.name] = y.isnan().movedim(axis + 2, 1).flatten(2).any(2)
+                    place = 1 + axis if layer.shape.channels_last else 2 + axis
+                    if y.dim() > place:
+                        hits.touched[layer.name] = y.isnan().movedim(place, 1).flatten(2).any(2)
             else:
                 missing = next(name for name in layer.inputs if name not in values)
                 hits.reasons[layer.name] = f"it follows {shorten(missing)}, which is not run"
@@ -237,29 +242,38 @@ class _Twin:
                     values.pop(name, None)
         return hits
 
-    def _function(self, layer: Layer, channels: list[int]) -> Callable[..., Tensor] | None:
-        """What a layer does, on tensors of so many channels."""
-        target = find(layer.facts.torch)
+    def _function(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
+        """What a layer does, on tensors with as many channels as the twin has."""
+        call = layer.facts.torch
+        target = find(call)
+        place = 1 + layer.input_shapes[0].channel_axis  # of the channels
         if is_module(target):
             with torch.device("cpu" if self.whole else "meta"):
-                module = target(*layer.facts.torch.args, **layer.facts.torch.kwargs)
+                module = target(*call.args, **call.kwargs)
             if isinstance(module, nn.Upsample):
                 return _Mixing(module)
             if self.whole:
                 return module.eval()  # type: ignore[no-any-return]
             thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
-            return None if thin is None else thin(module, channels[0])
-        thinned = None if self.whole else _FUNCTIONS.get(target)
-        if thinned is not None:
-            return thinned
-        args, kwargs = layer.facts.torch.args, layer.facts.torch.kwargs
-        if target is torch.cat:
-            return lambda *xs: torch.cat(xs, *args, **kwargs)
-        if target is modules.take and not self.whole and args[0] == 1:
-            return lambda x: x
+            return None if thin is None else thin(module, x.shape[place], call)
         if target in (operator.add, operator.mul):
-            return lambda *xs: _reduced(target, xs)
-        return lambda x: target(x, *args, **kwargs)
+            if call.parameter is not None:  # a constant hides no NaN and makes none
+                return lambda x: x
+            return lambda *xs: _merged(target, xs, None if self.whole else place)
+        if call.parameter is not None:
+            token = torch.zeros(*call.parameter.args[:-1], x.shape[place])
+            return lambda x: target(x, token)
+        if target is torch.cat:
+            return lambda *xs: self._thinned(torch.cat(xs, *call.args, **call.kwargs), place)
+        if target is modules.take and not self.whole and call.args[0] == place:
+            return lambda x: x
+        if target is modules.pad_sides and not self.whole and len(call.args[0]) == x.dim() - 1:
+            return lambda x: modules.pad_sides(x, call.args[0][1:], *call.args[1:])  # not the channels
+        return lambda *xs: target(*xs, *call.args, **call.kwargs)
+
+    def _thinned(self, x: Tensor, place: int) -> Tensor:
+        """Many concatenated channels as one, which is NaN where one of them is."""
+        return x if self.whole or x.shape[place] <= _CHANNELS else x.sum(place, keepdim=True)
 
 
 def _drops_channels(layer: Layer) -> bool:
@@ -269,29 +283,21 @@ def _drops_channels(layer: Layer) -> bool:
     return any(r != all_channels(x.channels) for r, x in zip(reads, layer.input_shapes, strict=True))
 
 
-def _reduced(function: Any, xs: tuple[Tensor, ...]) -> Tensor:
+def _merged(function: Any, xs: tuple[Tensor, ...], place: int | None) -> Tensor:
+    """A sum or product; of twins that have different numbers of channels, of one channel each."""
+    if place is not None and len({x.shape[place] for x in xs}) > 1:
+        xs = tuple(x.sum(place, keepdim=True) for x in xs)
     found = xs[0]
     for x in xs[1:]:
         found = function(found, x)
     return found
 
 
-def _merge(function: Any) -> Callable[..., Tensor]:
-    """A sum or product of tensors whose twins may have different numbers of channels."""
-
-    def run(*xs: Tensor) -> Tensor:
-        if len({x.shape[1] for x in xs}) > 1:
-            xs = tuple(x.sum(1, keepdim=True) for x in xs)
-        return _reduced(function, xs)
-
-    return run
-
-
-def _as_it_is(module: Any, channels: int) -> Any:
+def _as_it_is(module: Any, channels: int, call: Call) -> Any:
     return module.eval()
 
 
-def _conv(module: Any, channels: int) -> Any:
+def _conv(module: Any, channels: int, call: Call) -> Any:
     """Channel by channel where it was so; else all into one."""
     apart = module.groups == module.in_channels == module.out_channels > 1
     options = {
@@ -306,19 +312,30 @@ def _conv(module: Any, channels: int) -> Any:
     return type(module)(channels, channels if apart else 1, module.kernel_size, **options)
 
 
-def _conv_map(module: modules.ConvMap, channels: int) -> Any:
+def _conv_map(module: Any, channels: int, call: Call) -> Any:
     kernel = tuple(module.weight.shape[1:])
     conv: Any = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[len(kernel) - 1]
     return conv(channels, 1, kernel)
 
 
-def _normalized(module: Any, channels: int) -> Any:
+def _normalized(module: Any, channels: int, call: Call) -> Any:
     return type(module)(channels).eval()
 
 
-def _instance_norm(module: Any, channels: int) -> Any:
+def _layer_norm(module: Any, channels: int, call: Call) -> Any:
+    """Over as many axes as before: the channels that come last, or the whole sample."""
+    axes = len(module.normalized_shape)
+    return lambda x: nn.functional.layer_norm(x, x.shape[-axes:])
+
+
+def _instance_norm(module: Any, channels: int, call: Call) -> Any:
     tracked = module.track_running_stats
     return type(module)(channels, track_running_stats=tracked).eval()
+
+
+def _attention(module: Any, channels: int, call: Call) -> Any:
+    """One head; windows and shifts as they are."""
+    return type(module)(channels, 1, *call.args[2:], **call.kwargs).eval()
 
 
 class _Mixing:
@@ -336,7 +353,7 @@ class _Mixing:
 _DIMENSIONS = (1, 2, 3)
 
 #: How a module that has channels is made again with few. One without weights does what it does on any.
-_THIN: dict[type, Callable[[Any, int], Any]] = {
+_THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     **{getattr(nn, f"Conv{n}d"): _conv for n in _DIMENSIONS},
     **{getattr(nn, f"ConvTranspose{n}d"): _conv for n in _DIMENSIONS},
     **{getattr(modules, f"PaddedConv{n}d"): _conv for n in _DIMENSIONS},
@@ -345,16 +362,15 @@ _THIN: dict[type, Callable[[Any, int], Any]] = {
     **{getattr(nn, f"InstanceNorm{n}d"): _instance_norm for n in _DIMENSIONS},
     modules.ChannelNorm: _normalized,
     modules.ConvMap: _conv_map,
-    modules.Subsample: lambda module, channels: type(module)(channels, module.kernel),
-    nn.GroupNorm: lambda module, channels: nn.GroupNorm(1, channels),
-    nn.LayerNorm: lambda module, channels: lambda x: nn.functional.layer_norm(x, x.shape[1:]),
-    nn.PReLU: lambda module, channels: nn.PReLU(),
-    nn.GLU: lambda module, channels: lambda x: x,
-    nn.ChannelShuffle: lambda module, channels: lambda x: x,
-}
-
-#: The same for functions.
-_FUNCTIONS: dict[Any, Callable[..., Tensor]] = {
-    operator.add: _merge(operator.add),
-    operator.mul: _merge(operator.mul),
+    modules.Subsample: lambda module, channels, call: type(module)(channels, module.kernel),
+    nn.GroupNorm: lambda module, channels, call: nn.GroupNorm(1, channels),
+    nn.LayerNorm: _layer_norm,
+    nn.Linear: lambda module, channels, call: nn.Linear(channels, 1),
+    modules.SelfAttention: _attention,
+    modules.WindowAttention: _attention,
+    modules.WindowAttentionV2: _attention,
+    modules.RelativeAttention: _attention,
+    nn.PReLU: lambda module, channels, call: nn.PReLU(),
+    nn.GLU: lambda module, channels, call: lambda x: x,
+    nn.ChannelShuffle: lambda module, channels, call: lambda x: x,
 }

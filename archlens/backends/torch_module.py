@@ -60,6 +60,8 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
             make = find(step.call)
             if is_module(make):
                 _place(root, step.name, make(*step.call.args, **step.call.kwargs))
+            elif step.call.parameter is not None:
+                _place(root, step.name, _parameter(step.call.parameter))
     if dtype is not None:
         root.to(dtype)
     return Built(plan, root)
@@ -89,15 +91,33 @@ class Scope(nn.Module):
             super().__setattr__(name, value)
 
 
-def _place(root: nn.Module, name: str, module: nn.Module) -> None:
-    """Put a module at a path; not by ``add_module``, which refuses names such as ``train``."""
+def _parameter(call: Call) -> nn.Parameter:
+    """The parameter that a function takes, as it is initialised."""
+    made: torch.Tensor = find(call)(*call.args, **call.kwargs)
+    return nn.Parameter(made)
+
+
+def _place(root: nn.Module, name: str, made: nn.Module | nn.Parameter) -> None:
+    """Put a module or a parameter at a path; not by ``add_module``, which refuses names such as ``train``."""
     *scopes, last = name.split(".")
     for scope in scopes:
         found = root._modules.get(scope)
         if found is None:
             found = root._modules[scope] = Scope()
         root = found
-    root._modules[last] = module
+    if isinstance(made, nn.Parameter):
+        root._parameters[last] = made
+    else:
+        root._modules[last] = made
+
+
+def at(root: nn.Module, path: str) -> Any:
+    """What lies at a path, a module or a parameter; not by attributes, of which ``train`` is another."""
+    *scopes, last = path.split(".")
+    found: Any = root
+    for scope in scopes:
+        found = found._modules[scope]
+    return found._modules[last] if last in found._modules else found._parameters[last]
 
 
 class Built(fx.GraphModule):
@@ -112,6 +132,7 @@ class Built(fx.GraphModule):
     def __init__(self, plan: Plan, root: nn.Module) -> None:
         super().__init__(nn.Module(), fx.Graph(), plan.name if plan.name.isidentifier() else "Network")
         self._modules.update(root._modules)
+        self._parameters.update(root._parameters)
         object.__setattr__(self, "plan", plan)  # a layer may have the name `plan`, or `graph`
         self._draw(training=True)
 
@@ -150,18 +171,24 @@ class Built(fx.GraphModule):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.plan, dict(self._modules), self.training)
+        return _restored, (self.plan, self._tree(), self.training)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Built:
-        return _restored(self.plan, copy.deepcopy(dict(self._modules), memo), self.training)
+        return _restored(self.plan, copy.deepcopy(self._tree(), memo), self.training)
 
     def __copy__(self) -> Built:
-        return _restored(self.plan, dict(self._modules), self.training)
+        return _restored(self.plan, self._tree(), self.training)
+
+    def _tree(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Its modules and its own parameters."""
+        return dict(self._modules), dict(self._parameters)
 
 
-def _restored(plan: Plan, tree: dict[str, Any], training: bool) -> Built:
+def _restored(plan: Plan, tree: tuple[dict[str, Any], dict[str, Any]], training: bool) -> Built:
     root = Scope()
-    root._modules.update(tree)
+    modules, parameters = tree
+    root._modules.update(modules)
+    root._parameters.update(parameters)
     made = Built(plan, root)
     if not training:
         made.eval()
@@ -176,6 +203,8 @@ def _node(graph: fx.Graph, step: Step, inputs: list[fx.Node]) -> fx.Node:
         return graph.create_node("call_module", step.name, tuple(inputs), {}, _word(step.name))
     if step.call.target == "torch.cat":
         return graph.create_node("call_function", target, (inputs, *args), kwargs, _word(step.name))
+    if step.call.parameter is not None:
+        inputs = [*inputs, graph.create_node("get_attr", step.name, (), {}, _word(f"{step.name}_parameter"))]
     node, *others = inputs
     for other in others[:-1]:
         node = graph.call_function(target, (node, other))
@@ -199,11 +228,17 @@ class _SafeNames(CodeGen):
     def _gen_python_code(self, nodes: Any, root_module: str, namespace: Any, **options: Any) -> Any:
         code = super()._gen_python_code(nodes, root_module, namespace, **options)
         for node in nodes:
-            if node.op == "call_module" and not all(map(_plain, node.target.split("."))):
-                path = "".join(f"._modules[{part!r}]" for part in node.target.split("."))
-                code.src = code.src.replace(
-                    f"{_format_target(root_module, node.target)}(", f"{root_module}{path}("
-                )
+            parts = node.target.split(".") if node.op in ("call_module", "get_attr") else []
+            if all(map(_plain, parts)):
+                continue
+            path = "".join(f"._modules[{part!r}]" for part in parts[:-1])
+            plain = _format_target(root_module, node.target)
+            if node.op == "call_module":
+                path += f"._modules[{parts[-1]!r}]"
+                code.src = code.src.replace(f"{plain}(", f"{root_module}{path}(")
+            else:
+                path += f"._parameters[{parts[-1]!r}]"
+                code.src = code.src.replace(f" = {plain}\n", f" = {root_module}{path}\n")
         return code
 
 

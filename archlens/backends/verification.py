@@ -16,19 +16,21 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from ..analysis.memory import allocated
 from ..errors import shorten, usage
-from ..network import Network
+from ..network import Layer, Network
 from ..shape import Shape
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
 from .probing import At, probe
 from .torch_module import Built, build
+from .torch_module import at as tensor_at
 from .weights import read
 
 #: The operators of fvcore that are convolutions or matrix products.
-_PRODUCTS = ("conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum")
+_PRODUCTS = ("conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
 
 
 def verify(
@@ -96,13 +98,14 @@ def _verify(network: Network, device: torch.device, batch: int, state: Any, at: 
     inputs = tuple(torch.rand(batch, *shape, device=device) for shape in network.inputs.values())
     complete = module.complete()
     with torch.no_grad():
+        # attention is computed step by step: of its fused kernels the counter does not know all
         counter = FlopCounterMode(display=False)
-        with counter:
+        with counter, sdpa_kernel(SDPBackend.MATH):
             checks = list(_shapes(network, complete, inputs))
         checks += _weights(network, module)
         if network.training_macs:  # which are not part of an inference
             counter = FlopCounterMode(display=False)
-            with counter:
+            with counter, sdpa_kernel(SDPBackend.MATH):
                 module(*inputs)
         checks.append(_total(network, counter.get_total_flops() / 2, batch))
         version, counted, uncounted = _fvcore(complete, inputs)
@@ -169,11 +172,8 @@ class _Shapes(fx.Interpreter):
         return value
 
     def fetch_attr(self, target: str) -> Any:
-        """A submodule by its path; not by attributes, of which ``train`` is another."""
-        found: Any = self.module
-        for part in target.split("."):
-            found = found._modules[part]
-        return found
+        """A submodule or a parameter by its path."""
+        return tensor_at(self.module, target)
 
     def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
         return self.fetch_attr(target)(*args, **kwargs)
@@ -193,10 +193,10 @@ def _weights(network: Network, module: nn.Module) -> Iterator[Check]:
     saved = module.state_dict(keep_vars=True)
     real = {name: (tuple(value.shape), isinstance(value, nn.Parameter)) for name, value in saved.items()}
     for layer in network.layers:
-        said = {f"{layer.name}.{key}": (shape, True) for key, shape in layer.facts.weights.items()}
-        said |= {f"{layer.name}.{key}": (shape, False) for key, shape in layer.facts.buffers.items()}
+        said = {layer.key(key): (shape, True) for key, shape in layer.facts.weights.items()}
+        said |= {layer.key(key): (shape, False) for key, shape in layer.facts.buffers.items()}
         there = {name: real.pop(name) for name in list(said) if name in real}
-        there |= {name: real.pop(name) for name in list(real) if name.rpartition(".")[0] == layer.name}
+        there |= {name: real.pop(name) for name in list(real) if name.startswith(f"{layer.name}.")}
         if not said and not there:
             yield Check(layer.name, "weights", NOT_APPLICABLE, "", "", "it has no weights")
         else:
@@ -238,6 +238,7 @@ def _fvcore(module: Built, inputs: tuple[torch.Tensor, ...]) -> tuple[str, dict[
             return __version__, {}, []
         logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)
         analysis = FlopCountAnalysis(_Tupled(module), inputs)
+        analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
         counted = {
             name.removeprefix("module."): int(sum(count for op, count in ops.items() if op in _PRODUCTS))
             for name, ops in analysis.by_module_and_operator().items()
@@ -245,10 +246,17 @@ def _fvcore(module: Built, inputs: tuple[torch.Tensor, ...]) -> tuple[str, dict[
         return __version__, counted, sorted(analysis.unsupported_ops())
 
 
+def _attention(inputs: list[Any], outputs: list[Any]) -> int:
+    """Products of an operator that fvcore does not count, by the formula of torch's own counter."""
+    queries, keys, values = (value.type().sizes() for value in inputs[:3])
+    count: Any = sdpa_flop_count
+    return int(count(queries, keys, values)) // 2
+
+
 def _macs(network: Network, counted: dict[str, int], batch: int, why_not: str) -> Iterator[Check]:
     """Products of each layer, as fvcore counts the operators that ran in its module."""
     for layer in network.layers:
-        says = layer.macs * batch
+        says = _of_batch(layer, batch)
         found = counted.get(layer.name)
         if not counted:
             yield Check(layer.name, "macs", NOT_APPLICABLE, f"{says:,}", "", why_not)
@@ -259,9 +267,15 @@ def _macs(network: Network, counted: dict[str, int], batch: int, why_not: str) -
             yield Check(layer.name, "macs", status, f"{says:,}", f"{found or 0:,}", "")
 
 
+def _of_batch(layer: Layer, batch: int) -> int:
+    """Products of a layer on a whole batch, of which it may take some only once."""
+    once = layer.op.macs_once(layer.facts, *layer.input_shapes)
+    return (layer.macs - once) * batch + once
+
+
 def _total(network: Network, found: float, batch: int) -> Check:
     """Products of one inference, as torch's own counter sees them; it counts 2 for each."""
-    says = network.macs * batch
+    says = sum(_of_batch(layer, batch) for layer in network.layers if not layer.training)
     return Check("", "total", PASSED if says == found else FAILED, f"{says:,}", f"{found:,.0f}", "")
 
 

@@ -50,18 +50,23 @@ def output_option(function: F) -> F:
 def load(name: str, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
     """The network that the arguments of :func:`network_argument` mean."""
     spec, variant = find(name)
-    return elaborate(spec, variant, input=shapes(inputs), values=pairs(sets))
+    shapes, values = given(inputs, sets)
+    return elaborate(spec, variant, input=shapes, values=values)
+
+
+def given(inputs: tuple[str, ...], sets: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
+    """What --input and --set say: input shapes, and values for params."""
+    return _inputs(inputs), _pairs(sets)
 
 
 def at(name: str, sets: tuple[str, ...]) -> Callable[[Mapping[str, Shape]], Network]:
     """The same network on other inputs, by name; where it does not fit, nothing is looked for that would."""
     spec, variant = find(name)
-    values = pairs(sets)
+    values = _pairs(sets)
     return lambda inputs: elaborate(spec, variant, input=inputs, values=values, advice=False)
 
 
-def pairs(sets: tuple[str, ...]) -> dict[str, str]:
-    """The values that --set gives, by param."""
+def _pairs(sets: tuple[str, ...]) -> dict[str, str]:
     values: dict[str, str] = {}
     for text in sets:
         key, separator, value = text.partition("=")
@@ -73,13 +78,12 @@ def pairs(sets: tuple[str, ...]) -> dict[str, str]:
     return values
 
 
-def shapes(inputs: tuple[str, ...]) -> Any:
-    """The input that --input gives, or the inputs by name; ``None`` where it gives none."""
+def _inputs(inputs: tuple[str, ...]) -> Any:
     if not inputs:
         return None
     if len(inputs) == 1 and "=" not in inputs[0]:
         return inputs[0]
-    found: dict[str, str] = {}
+    shapes: dict[str, str] = {}
     for text in inputs:
         key, separator, value = text.partition("=")
         if not separator:
@@ -87,7 +91,7 @@ def shapes(inputs: tuple[str, ...]) -> Any:
                 f"--input {shorten(text)} does not say which input is meant",
                 help="as in --input image=3x224x224; with one input, once is enough",
             )
-        if key in found:
+        if key in shapes:
             raise usage(f"--input gives {shorten(key)} twice")
-        found[key] = value
-    return found
+        shapes[key] = value
+    return shapes

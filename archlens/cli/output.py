@@ -14,6 +14,7 @@ from ..errors import Diagnostic, printable, render, usage
 _STYLES: dict[str, dict[str, str | bool]] = {
     "error": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow", "bold": True},
+    "advice": {"fg": "magenta", "bold": True},
     "message": {"bold": True},
     "place": {"fg": "cyan"},
     "help": {"fg": "green", "bold": True},
@@ -34,12 +35,14 @@ def width() -> int | None:
     return None
 
 
+def styled(text: str, role: str) -> str:
+    """A piece of text in the colours of its role, as :data:`archlens.errors.Style` has it."""
+    return click.style(text, **_STYLES.get(role, {}))  # type: ignore[arg-type]
+
+
 def show(diagnostic: Diagnostic) -> None:
     """Print a diagnostic to standard error."""
-    if colored(sys.stderr):
-        text = render(diagnostic, lambda text, role: click.style(text, **_STYLES.get(role, {})))  # type: ignore[arg-type]
-    else:
-        text = render(diagnostic)
+    text = render(diagnostic, styled) if colored(sys.stderr) else render(diagnostic)
     click.echo(text, err=True, color=colored(sys.stderr))
 
 

@@ -64,11 +64,14 @@ def _shortcut(failed: LayerMisfit) -> str:
     shapes = [tensor.shape for tensor in failed.inputs]
     entry = shapes[merge.branches.index(None)]
     branch = shapes[1 - merge.branches.index(None)]
-    if len(entry) != len(branch):
+    if len(entry) != len(branch) or entry.channels_last != branch.channels_last:
+        return ""
+    flat = len(entry) == 1 or entry.channels_last
+    if flat and entry.spatial != branch.spatial:
         return ""
     if merge.form == "gate":
-        step = "linear" if len(entry) == 1 else "conv"
-        arguments = f"{entry.channels}" if len(entry) == 1 else f"{entry.channels}, 1"
+        step = "linear" if flat else "conv"
+        arguments = f"{entry.channels}" if flat else f"{entry.channels}, 1"
         return f"end the gate with as many channels as flow in: {step}({arguments})"
     for stride in range(1, 9):
         if tuple((size - 1) // stride + 1 for size in entry.spatial) == branch.spatial:
@@ -76,7 +79,7 @@ def _shortcut(failed: LayerMisfit) -> str:
     else:
         return ""
     step = f"conv({branch.channels}, 1{f', stride={stride}' if stride > 1 else ''})"
-    if len(entry) == 1:
+    if flat:
         step = f"linear({branch.channels})"
     return f"write `shortcut: {step}` beside residual:, so that x gets the shape of its branch"
 

@@ -570,6 +570,10 @@ class Walk:
         entry = self.x
         self.steps += len(merge.branches)
         ends: list[Tensor] = []
+        if merge.form == "residual" and self.is_none(merge.branches[1], env):
+            assert merge.branches[0] is not None
+            self.step(merge.branches[0], env, place)
+            return
         for branch in merge.branches:
             if isinstance(branch, Each):
                 for row in self.rows(branch, env):
@@ -593,6 +597,20 @@ class Walk:
         name = place.automatic(merge.op)
         self.layer(op, place.full(name), ends, merge.where, merge)
         place.tensors[name] = self.x
+
+    def is_none(self, step: Step | None, env: Env) -> bool:
+        """Whether a step is the word ``none``, or chooses it: there is none, not even the identity."""
+        if not isinstance(step, Do):
+            return False
+        tree = step.expression.tree
+        while type(tree) is ast.IfExp:
+            tree = choose(step.expression, env, tree)
+        if isinstance(tree, ast.Name):
+            try:
+                return env.lookup(tree.id) is None
+            except KeyError:
+                return False
+        return isinstance(tree, ast.Constant) and tree.value is None
 
     # --- blocks -------------------------------------------------------------------------------
 

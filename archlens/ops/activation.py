@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
-from .footprint import INPUT, OUTPUT, Extra, Footprint
+from .footprint import INPUT, NOTHING, OUTPUT, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op, Tensors
+from .windows import require_channels_first
 
 
 class _Activation(Op, family="activation"):
@@ -72,6 +73,8 @@ class PReLU(_Activation, kind="prelu"):
     examples = ("8x4x4 >> prelu", "8x4x4 >> prelu(per_channel=true)")
 
     def _weights(self, x: Shape) -> Tensors:
+        if self.per_channel:
+            require_channels_first(x, "prelu(per_channel=true)")
         return {"weight": (x.channels if self.per_channel else 1,)}
 
     def _torch(self, x: Shape) -> Call:
@@ -188,6 +191,18 @@ class Softsign(_Activation, kind="softsign"):
         return INPUT._replace(saved=divisor, beside=divisor, in_place=True)
 
 
+class Scale(_Activation, kind="scale"):
+    """Each value times a fixed ``factor``, which is not learned; Inception-ResNet scales its residuals so."""
+
+    factor: Number
+
+    holds = NOTHING._replace(in_place=True)
+    examples = ("896x17x17 >> scale(0.1)", "84 >> scale(-2)")
+
+    def _torch(self, x: Shape) -> Call:
+        return Call("torch.mul", (self.factor,))
+
+
 class _Softmax(_Activation):
     """What the softmaxes share: at each position one sum over the exponentials of all channels."""
 
@@ -195,14 +210,14 @@ class _Softmax(_Activation):
     holds = OUTPUT
 
     def _torch(self, x: Shape) -> Call:
-        return Call(f"nn.{self.module}", (), {"dim": 1})
+        return Call(f"nn.{self.module}", (), {"dim": 1 + x.channel_axis})
 
 
 class Softmax(_Softmax, kind="softmax"):
     """Exponentials that sum to one over the channels, at each position."""
 
     module = "Softmax"
-    examples = ("10 >> softmax", "21x8x8 >> softmax")
+    examples = ("10 >> softmax", "21x8x8 >> softmax", "21x8x8 >> channels_last >> softmax")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         # at each position n exponentials, n - 1 additions and n divisions
@@ -224,18 +239,18 @@ class LogSoftmax(_Softmax, kind="log_softmax"):
 class GLU(_Activation, kind="glu"):
     """The first half of the channels times the sigmoid of the second half."""
 
-    examples = ("16x8x8 >> glu", "64 >> glu")
+    examples = ("16x8x8 >> glu", "64 >> glu", "16x49 >> tokens >> glu")
     holds = INPUT
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         if x.channels % 2:
             raise Misfit(f"it halves the channels, and its input has {x.channels} of them")
-        half = Shape((x.channels // 2, *x.spatial))
+        half = x.with_channels(x.channels // 2)
         # a sigmoid and a product
         return super().facts(half)._replace(other={"activation": 2 * half.numel})
 
     def _torch(self, x: Shape) -> Call:
-        return Call("nn.GLU", (), {"dim": 1})
+        return Call("nn.GLU", (), {"dim": 1 + x.channel_axis})
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (channels | channels << inputs[0].channels // 2,)

@@ -63,6 +63,14 @@ def _padding(value: Any) -> Any:
     return tuple(sides) if sides and None not in sides else None
 
 
+def _sides(value: Any) -> Any:
+    """Padding before and after one axis, from one number for both or from a pair."""
+    if not isinstance(value, tuple):
+        return whole(value, 0)
+    pair = tuple(whole(side, 0) for side in value)
+    return pair if len(pair) == 2 and None not in pair else None
+
+
 def _optional(accept: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Where ``None`` is itself a value, any other kind of value stays refused."""
     return lambda value: DEFAULT if value is None else accept(value)
@@ -140,6 +148,9 @@ Padding = Annotated[
         '((0, 1), (0, 1)), "same" or "valid"',
         _padding,
     ),
+]
+Sides = Annotated[
+    int | tuple[int, int], Kind("a whole number of at least 0, or a (before, after) pair as (0, 16)", _sides)
 ]
 Table = Annotated[
     tuple[tuple[int, ...], ...],

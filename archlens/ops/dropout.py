@@ -12,12 +12,28 @@ from .op import NONE, Call, Facts, Misfit, Op
 from .windows import require_spatial
 
 
-class _Dropping(Op, family="regularization"):
-    """What the dropouts share: a probability, and no work at inference."""
+def _dropping(x: Shape, p: float, module: str) -> Facts:
+    """What all of them share: a probability, and no work at inference."""
+    if not 0 <= p <= 1:
+        raise Misfit(f"p={p} is not a probability", help="a number from 0 to 1")
+    return Facts(
+        shape=x,
+        weights=NONE,
+        buffers=NONE,
+        macs=0,
+        other={},
+        reach=(POINT,) * (len(x) - 1),
+        torch=Call(module, () if p == 0.5 and module.startswith("nn.") else (p,)),
+    )
+
+
+class _Dropout(Op, family="regularization"):
+    """What the dropouts share."""
 
     p: Number = 0.5
 
     channelwise = True
+    idle = True
 
     def _footprint(self, *mask: Extra) -> Footprint:
         """It keeps which values it dropped; at inference, and with ``p=0``, it returns its input itself."""
@@ -25,42 +41,50 @@ class _Dropping(Op, family="regularization"):
             return Footprint(part=True)
         return Footprint(saved=mask if self.p < 1 else (Extra(1, per_sample=False),), inert=True)
 
-    def _facts(self, x: Shape, module: str) -> Facts:
-        if not 0 <= self.p <= 1:
-            raise Misfit(f"p={self.p} is not a probability", help="a number from 0 to 1")
-        return Facts(
-            shape=x,
-            weights=NONE,
-            buffers=NONE,
-            macs=0,
-            other={},
-            reach=(POINT,) * (len(x) - 1),
-            torch=Call(f"nn.{module}", () if self.p == 0.5 else (self.p,)),
-        )
 
-
-class Dropout(_Dropping, kind="dropout"):
+class Dropout(_Dropout, kind="dropout"):
     """Sets values to zero with probability ``p`` while training."""
 
-    examples = ("4096 >> dropout", "64x7x7 >> dropout(0.2)")
+    examples = ("4096 >> dropout", "64x7x7 >> dropout(0.2)", "24x49 >> tokens >> dropout(0)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        return self._facts(x, "Dropout")
+        return _dropping(x, self.p, "nn.Dropout")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         n = facts.shape.numel
         return self._footprint(Extra(n, BOOL, only="cuda"), Extra(n, only="cpu"))
 
 
-class SpatialDropout(_Dropping, kind="spatial_dropout"):
+class SpatialDropout(_Dropout, kind="spatial_dropout"):
     """Sets whole channels to zero with probability ``p`` while training."""
 
-    modules: ClassVar[dict[int, str]] = {1: "Dropout1d", 2: "Dropout2d", 3: "Dropout3d"}
+    modules: ClassVar[dict[int, str]] = {1: "nn.Dropout1d", 2: "nn.Dropout2d", 3: "nn.Dropout3d"}
     examples = ("64x7x7 >> spatial_dropout(0.1)", "8x20 >> spatial_dropout", "2x4x4x4 >> spatial_dropout")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "spatial_dropout")
-        return self._facts(x, self.modules[len(x) - 1])
+        return _dropping(x, self.p, self.modules[len(x) - 1])
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         return self._footprint(Extra(facts.shape.channels))
+
+
+class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
+    """Sets the whole tensor of a sample to zero with probability ``p`` while training.
+
+    At the end of a residual branch it leaves the block out. What is kept is divided by ``1 - p``.
+    Source: Huang et al. 2016, "Deep Networks with Stochastic Depth".
+    """
+
+    p: Number
+
+    channelwise = True
+    idle = True
+    examples = ("96x7x7 >> stochastic_depth(0.1)", "24x49 >> tokens >> stochastic_depth(0)")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        return _dropping(x, self.p, "archlens.StochasticDepth")
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps which samples it dropped; at inference, and with ``p=0``, it returns its input itself."""
+        return Footprint(part=True) if self.p == 0 else Footprint(saved=(Extra(1),), inert=True)

@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
-from ..shape import Shape
+from math import prod
+
+from ..geometry import POINT
+from ..shape import Shape, times
 from .attributes import Count, Flag
 from .footprint import INPUT
 from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op
 
 
 class Linear(Op, kind="linear", family="linear"):
-    """Fully connected layer over a flat vector: ``y = Wx + b``.
+    """Fully connected layer: ``y = Wx + b`` over a flat vector, or over the last axis at each position.
 
-    Parameters: ``n_in * n_out`` and a bias each. Multiply-accumulates: ``n_in * n_out``.
+    Tokens (``LxC``) and maps whose channels come last (``HxWxC``) are multiplied position by position, with
+    the same weights. Parameters: ``n_in * n_out`` and a bias each. Multiply-accumulates: ``n_in * n_out``
+    at each position.
     """
 
     features: Count
     bias: Flag = True
 
-    examples = ("400 >> linear(120)", "84 >> linear(10, bias=false)")
+    examples = (
+        "400 >> linear(120)",
+        "84 >> linear(10, bias=false)",
+        "96x7x7 >> channels_last >> linear(384)",
+        "24x49 >> tokens >> linear(8, bias=false)",
+    )
     holds = INPUT
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        if len(x) > 1:
+        if len(x) > 1 and not x.channels_last:
             raise Misfit(
                 f"linear works on a flat vector, and its input is a map of {x}",
                 help=f"put flatten before it ({x.numel:,} features), "
-                f"or global_avg_pool >> flatten ({x.channels:,} features)",
+                f"or global_avg_pool >> flatten ({x.channels:,} features); "
+                "or channels_last, for a linear layer at each position",
             )
         weight = (self.features, x.channels)
+        shape = x.with_channels(self.features)
         return Facts(
-            shape=Shape((self.features,)),
+            shape=shape,
             weights={"weight": weight, "bias": (self.features,)} if self.bias else {"weight": weight},
             buffers=NONE,
-            macs=self.features * x.channels,
-            other={"bias": self.features} if self.bias else {},
-            reach=EVERYWHERE,
+            macs=shape.numel * x.channels,
+            other={"bias": shape.numel} if self.bias else {},
+            reach=(POINT,) * (len(x) - 1) or EVERYWHERE,
             torch=Call("nn.Linear", (x.channels, self.features), {} if self.bias else {"bias": False}),
         )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
-        return f"{self.features:,} outputs x {inputs[0].channels:,} inputs = {facts.macs:,}"
+        (x,) = inputs
+        positions = f"{times(x.spatial)} = {prod(x.spatial):,} positions x " if x.spatial else ""
+        return f"{positions}{self.features:,} outputs x {x.channels:,} inputs = {facts.macs:,}"
 
     def why_params(self, facts: Facts) -> str:
         rows, columns = facts.weights["weight"]

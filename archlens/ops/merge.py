@@ -20,6 +20,7 @@ class Concat(Op, kind="concat", family="merge"):
 
     def facts(self, *inputs: Shape) -> Facts:
         first = inputs[0]
+        _require_one_layout(inputs)
         for index, other in enumerate(inputs):
             if other.spatial != first.spatial:
                 raise Misfit(
@@ -30,13 +31,13 @@ class Concat(Op, kind="concat", family="merge"):
                     size=True,
                 )
         return Facts(
-            shape=Shape((sum(x.channels for x in inputs), *first.spatial)),
+            shape=first.with_channels(sum(x.channels for x in inputs)),
             weights=NONE,
             buffers=NONE,
             macs=0,
             other={},
             reach=(POINT,) * (len(first) - 1),
-            torch=Call("torch.cat", (), {"dim": 1}),
+            torch=Call("torch.cat", (), {"dim": 1 + first.channel_axis}),
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
@@ -58,6 +59,7 @@ class _Elementwise(Op, family="merge"):
 
     def facts(self, *inputs: Shape) -> Facts:
         shape = inputs[0]
+        _require_one_layout(inputs)
         work = 0
         for index, x in enumerate(inputs):
             fits = len(x) == len(shape) and all(a == b or 1 in (a, b) for a, b in zip(x, shape, strict=True))
@@ -68,7 +70,7 @@ class _Elementwise(Op, family="merge"):
                     inputs=(0, index),
                     size=len(x) == len(shape) and x.channels == shape.channels,
                 )
-            shape = Shape(max(a, b) for a, b in zip(x, shape, strict=True))
+            shape = type(x)(max(a, b) for a, b in zip(x, shape, strict=True))
             if index:  # one branch after the other, so the first ones may still be small
                 work += shape.numel
         return Facts(
@@ -119,11 +121,26 @@ def running(inputs: tuple[Shape, ...]) -> list[Shape]:
     return shapes
 
 
+def _require_one_layout(inputs: tuple[Shape, ...]) -> None:
+    """Refuse to merge channels that come first with channels that come last, whatever their sizes."""
+    first = inputs[0]
+    for index, x in enumerate(inputs):
+        if x.channels_last != first.channels_last and len(x) == len(first):
+            raise Misfit(
+                f"the channels of {first} come {_place(first)}, and those of {x} come {_place(x)}",
+                help="channels_first turns the one round whose channels come last",
+                inputs=(0, index),
+            )
+
+
+def _place(x: Shape) -> str:
+    return "last" if x.channels_last else "first"
+
+
 def _differing(a: Shape, b: Shape) -> str:
     if len(a) != len(b):
         return f"how many axes they have ({len(a)} and {len(b)})"
-    names = ("channels", *a.axes)
-    differing = [(n, p, q) for n, p, q in zip(names, a, b, strict=True) if p != q]
+    differing = [(n, p, q) for n, p, q in zip(a.names, a, b, strict=True) if p != q]
     return " and ".join(f"{name} ({p} and {q})" for name, p, q in differing)
 
 
@@ -132,13 +149,15 @@ def _help(a: Shape, b: Shape, *, channels: bool = True) -> str:
     if len(a) != len(b):
         small = min(a, b, key=len)
         return f"bring both to the same axes: reshape, or flatten the other, before {small} is merged"
-    if len(a) == 1:
+    if len(a) == 1 or (a.channels_last and a.spatial == b.spatial):
         return f"a linear layer brings one to the features of the other: linear({a.channels})"
     if a.spatial != b.spatial and (a.channels == b.channels or not channels):
         smaller = min(a, b, key=lambda shape: prod(shape.spatial))
         return f"bring both to {times(smaller.spatial)}: the same stride and padding on each branch, or crop"
     if a.spatial == b.spatial:
         return f"a 1x1 convolution brings one to the channels of the other: conv({a.channels}, 1)"
+    if a.channels_last:
+        return "bring both to the same positions, and a linear layer one to the features of the other"
     smaller = min(a, b, key=lambda shape: prod(shape.spatial))
     return (
         "a 1x1 convolution with a stride brings one branch to the shape of the other: "

@@ -23,7 +23,7 @@ from .op import (
     per_group,
     read_by_groups,
 )
-from .windows import require_spatial
+from .windows import require_channels_first, require_spatial
 
 #: What torch calls ``running_stats``.
 _TRACKED = "track_running_stats"
@@ -79,6 +79,7 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_channels_first(x, "batch_norm")
         kwargs = changed(self, eps="eps", momentum="momentum", affine="affine", running_stats=_TRACKED)
         return Facts(
             shape=x,
@@ -118,13 +119,15 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
         '16x5x5 >> layer_norm(over="all")',
         "96x14x14 >> layer_norm(eps=1e-6)",
         "96x14x14 >> layer_norm(affine=false)",
+        "96x14x14 >> channels_last >> layer_norm(eps=1e-6)",
+        '16x5x5 >> channels_last >> layer_norm(over="all")',
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         width = tuple(x) if self.over == "all" else (x.channels,)
         kwargs = changed(self, eps="eps", affine="elementwise_affine")
-        # torch normalizes the last axes; over the channels of a map it takes archlens' own module
-        plain = len(width) == len(x)
+        # torch normalizes the last axes; over channels that come first it takes archlens' own module
+        plain = len(width) == len(x) or x.channels_last
         return Facts(
             shape=x,
             weights=_affine(width, self.affine),
@@ -159,6 +162,7 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
     examples = ("32x14x14 >> group_norm(8)", "6x10 >> group_norm(3, affine=false)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_channels_first(x, "group_norm")
         per_group(x.channels, self.groups)
         kwargs = changed(self, eps="eps", affine="affine")
         return Facts(

@@ -49,15 +49,21 @@ class Call(NamedTuple):
     ``nn.*`` is a module that is constructed and then applied; ``archlens.*`` is one of archlens' own
     modules, for what torch has no module for; anything else is a function of the input tensors,
     called with these further arguments.
+
+    A function may take a ``parameter`` of its own after its inputs, which this call makes:
+    ``Call("operator.add", parameter=Call("torch.zeros", ((1, 197, 768),)))``. It has no module to lie in, so
+    the name of the layer is its whole key in the state dict, and the op's weights name it ``""``.
     """
 
     target: str
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = {}
+    parameter: Call | None = None
 
     def __str__(self) -> str:
         words = [repr(arg) for arg in self.args]
         words += [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        words += [f"parameter={self.parameter}"] if self.parameter else []
         return f"{self.target}({', '.join(words)})"
 
 
@@ -66,7 +72,7 @@ class Facts(NamedTuple):
 
     #: Output shape, without the batch.
     shape: Shape
-    #: Trainable tensors by torch's names, each with its shape.
+    #: Trainable tensors by torch's names, each with its shape; ``""`` is the layer's own name.
     weights: Tensors
     #: Tensors that are saved but not trained, such as running statistics.
     buffers: Tensors
@@ -144,6 +150,8 @@ class Op:
     channelwise: ClassVar[bool] = False
     #: What it asks of memory, where that depends on nothing; ``None`` is unknown, and never nothing.
     holds: ClassVar[Footprint | None] = None
+    #: Whether it does nothing at inference: scopes that differ in its attributes alone are shown as one.
+    idle: ClassVar[bool] = False
 
     def __init_subclass__(cls, kind: str | None = None, family: str | None = None) -> None:
         super().__init_subclass__()
@@ -211,10 +219,14 @@ class Op:
         positions = prod(facts.shape)
         return f"{positions:,} outputs x {facts.macs // positions:,} products each = {facts.macs:,}"
 
+    def macs_once(self, facts: Facts, *inputs: Shape) -> int:
+        """The part of ``macs`` that a whole batch takes once, however many samples it has."""
+        return 0
+
     def why_params(self, facts: Facts) -> str:
         """Where the parameters come from, as one sentence; only asked where there are any."""
         parts = [
-            f"{name} {times(shape)}" + (f" = {prod(shape):,}" if len(shape) > 1 else "")
+            f"{name} {times(shape)}".lstrip() + (f" = {prod(shape):,}" if len(shape) > 1 else "")
             for name, shape in facts.weights.items()
         ]
         return ", ".join(parts) + (f"; {facts.params:,} together" if len(parts) > 1 else "")

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
-from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Size, choice
+from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
 from .footprint import INPUT, NOTHING, Footprint
 from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
-from .windows import per_axis, require_spatial, sides_of
+from .windows import per_axis, require_channels_first, require_spatial, sides_of
 
 
 def _moved(shape: Shape, reach: Reach, torch: Call) -> Facts:
@@ -52,6 +52,7 @@ class Reshape(Op, kind="reshape", family="reshape"):
     holds = Footprint(reshapes=True)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_channels_first(x, "reshape")
         known = prod(size for size in self.shape if size != -1)
         free = self.shape.count(-1)
         if len(self.shape) - 1 not in AXIS_NAMES:
@@ -81,21 +82,24 @@ class Reshape(Op, kind="reshape", family="reshape"):
 class Pad(Op, kind="pad", family="reshape"):
     """Positions added around a map: zeros, a constant, its reflection or its border repeated.
 
-    ``padding`` is a number, one per axis, or a ``(before, after)`` pair per axis.
+    ``padding`` is a number, one per axis, or a ``(before, after)`` pair per axis. ``channels`` adds whole
+    channels of the constant, as the shortcuts without parameters of the first ResNet do (option A).
     Output size: ``n + p1 + p2``.
     """
 
-    padding: Padding
+    padding: Padding = 0
     mode: Annotated[str, choice("constant", "reflect", "replicate")] = "constant"
     value: Number = 0.0
+    channels: Sides = 0
 
-    channelwise = True
     examples = (
         "3x28x28 >> pad(2)",
         "3x28x28 >> pad(((0, 1), (2, 3)))",
         '3x8x9 >> pad((1, 2), mode="reflect")',
         '3x10 >> pad(3, mode="replicate")',
         "2x4x4x4 >> pad(1, value=-1.5)",
+        "16x8x8 >> pad(channels=(0, 16))",
+        "4x7 >> pad(1, channels=2)",
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -113,7 +117,18 @@ class Pad(Op, kind="pad", family="reshape"):
                     help=f"at most {n - 1}",
                     size=True,
                 )
-        shape = Shape((x.channels, *(n + sum(pair) for n, pair in zip(x.spatial, sides, strict=True))))
+        before, after = self.channels if isinstance(self.channels, tuple) else (self.channels,) * 2
+        if (before or after) and self.mode != "constant":
+            raise Misfit(
+                f'mode="{self.mode}" repeats what lies beside it, and channels have no neighbours',
+                help=f'pad the positions first: pad(..., mode="{self.mode}") >> pad(channels=...)',
+            )
+        shape = Shape(
+            (x.channels + before + after, *(n + sum(p) for n, p in zip(x.spatial, sides, strict=True)))
+        )
+        if before or after:
+            torch = Call("archlens.pad_sides", (((before, after), *sides), float(self.value)))
+            return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
         # torch counts from the last axis: left, right, top, bottom, …
         flat = tuple(side for pair in reversed(sides) for side in pair)
         name = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication"}[self.mode]
@@ -121,12 +136,21 @@ class Pad(Op, kind="pad", family="reshape"):
         torch = Call(f"nn.{name}Pad{len(sides)}d", (flat, *further))
         return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
 
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        before = self.channels[0] if isinstance(self.channels, tuple) else self.channels
+        return (channels >> before & all_channels(inputs[0].channels),)
+
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """Zeros and constants keep nothing; torch keeps the input of the other two."""
         return NOTHING if self.mode == "constant" else INPUT
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
-        return _sums(facts, inputs[0], lambda w, n: f"{n} + {w.before} + {w.after} = {w.output(n)}")
+        sums = _sums(facts, inputs[0], lambda w, n: f"{n} + {w.before} + {w.after} = {w.output(n)}")
+        if facts.shape.channels == inputs[0].channels:
+            return sums
+        before, after = self.channels if isinstance(self.channels, tuple) else (self.channels,) * 2
+        channels = f"channels: {inputs[0].channels} + {before} + {after} = {facts.shape.channels}"
+        return channels if self.padding == 0 else f"{channels}; {sums}"
 
 
 class Crop(Op, kind="crop", family="reshape"):
@@ -178,25 +202,27 @@ class Slice(Op, kind="slice", family="reshape"):
         '3x9x8 >> slice(1, -1, step=2, axis="height")',
         '3x9x8 >> slice(1, axis="width")',
         "100 >> slice(-10)",
+        '24x50 >> tokens >> slice(0, 1, axis="length")',
+        '6x9x8 >> channels_last >> slice(1, -1, step=2, axis="width")',
+        "6x9x8 >> channels_last >> slice(2, 5)",
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
-        names = ("channels", *x.axes)
-        if self.axis not in names:
-            raise Misfit(f"{x} has no {self.axis}", help=f"its axes are {', '.join(names)}")
-        axis = names.index(self.axis)
+        if self.axis not in x.names:
+            raise Misfit(f"{x} has no {self.axis}", help=f"its axes are {', '.join(x.names)}")
+        axis = x.names.index(self.axis)
         start, stop, step = slice(self.start, self.stop, self.step).indices(x[axis])
         size = len(range(start, stop, step))
         if size < 1:
             raise Misfit(
                 f"{self.axis} {self.start} to {x[axis] if self.stop is None else self.stop} of {x} is empty",
-                size=axis > 0,
+                size=axis != x.channel_axis,
             )
         windows = [POINT] * (len(x) - 1)
-        if axis:
+        if axis != x.channel_axis:
             last = start + (size - 1) * step
-            windows[axis - 1] = Window(1, step, -start, -(x[axis] - 1 - last))
-        shape = Shape((*x[:axis], size, *x[axis + 1 :]))
+            windows[x.axes.index(self.axis)] = Window(1, step, -start, -(x[axis] - 1 - last))
+        shape = type(x)((*x[:axis], size, *x[axis + 1 :]))
         return _moved(shape, tuple(windows), Call("archlens.take", (axis + 1, start, stop, step)))
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
@@ -214,7 +240,7 @@ class Slice(Op, kind="slice", family="reshape"):
         return Footprint(part=True, whole=not apart and _in_one_piece(facts.shape, inputs[0]))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
-        axis = ("channels", *inputs[0].axes).index(self.axis)
+        axis = inputs[0].names.index(self.axis)
         end = inputs[0][axis] if self.stop is None else self.stop
         return f"{self.axis} {self.start} to {end} of {inputs[0][axis]}: {facts.shape[axis]}"
 

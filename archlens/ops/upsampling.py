@@ -1,4 +1,4 @@
-"""Upsampling without weights: nearest, linear and cubic interpolation."""
+"""Upsampling without weights: nearest, linear and cubic interpolation, and the reverse of max pooling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
-from .footprint import NOTHING
+from .footprint import INT64, NOTHING, Extra, Footprint
 from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach
 from .windows import per_axis, require_spatial, shortest
 
@@ -104,6 +104,68 @@ class Upsample(Op, kind="upsample", family="upsampling"):
         return "; ".join(
             f"{axis[0].upper()}: {line}" for axis, line in zip(inputs[0].axes, lines, strict=True)
         )
+
+
+class MaxUnpool(Op, kind="max_unpool", family="upsampling"):
+    """The reverse of max pooling: each value goes back to where the largest of its window stood.
+
+    It merges two branches: what is put back, and the map that the pooling took its windows from, whose
+    size and largest values say where; all other positions are 0. The windows are those of
+    ``max_pool(f, ceil_mode=true)`` with ``f = ceil(n/o)``: as large as their stride, the last one cut off
+    where it must. Source: Badrinarayanan, Kendall and Cipolla, "SegNet", section 3.
+    """
+
+    merges = True
+    channelwise = True
+    examples = (
+        "8x4x4, 8x8x8 >> max_unpool",
+        "8x3x4, 8x5x8 >> max_unpool",
+        "2x3, 2x9 >> max_unpool",
+        "2x2x2x2, 2x4x4x4 >> max_unpool",
+    )
+
+    def facts(self, *inputs: Shape) -> Facts:
+        if len(inputs) != 2:
+            raise Misfit(
+                f"it takes two branches, what is put back and the map that was pooled, not {len(inputs)}",
+                help="as in [identity, ref(relu1_2)]",
+            )
+        x, pooled = inputs
+        require_spatial(x, "max_unpool")
+        if len(x) != len(pooled) or x.channels != pooled.channels:
+            raise Misfit(
+                f"it puts {x} back into {pooled}: both need the same channels and axes",
+                help="the second branch is the input of the pooling, as in ref(relu1_2)",
+                inputs=(0, 1),
+            )
+        kernel = tuple(-(-n // o) for n, o in zip(pooled.spatial, x.spatial, strict=True))
+        back = tuple(-(-n // f) for n, f in zip(pooled.spatial, kernel, strict=True))
+        if back != x.spatial:
+            raise Misfit(
+                f"no pooling with windows side by side takes {times(pooled.spatial)} to {times(x.spatial)}",
+                notes=(f"with windows of {times(kernel)} it is ceil(n/f): {times(back)}",),
+                help="pool with ceil_mode=true where the size is not a multiple of the window",
+                inputs=(0, 1),
+                size=True,
+            )
+        return Facts(
+            shape=pooled,
+            weights=NONE,
+            buffers=NONE,
+            macs=0,
+            other={},
+            reach=Irregular("where max_unpool puts a value depends on the values of the map that was pooled"),
+            torch=Call("archlens.max_unpool", (kernel,)),
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It pools once more, for the places of the maxima, and keeps those."""
+        places, maxima = Extra(inputs[0].numel, INT64), Extra(inputs[0].numel)
+        empty = Extra(facts.shape.numel)
+        return Footprint(saved=(places,), before=((places, maxima),), beside=(places, maxima, empty))
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, the size before pooling"
 
 
 def _factors(scale: Any, x: Shape) -> tuple[Any, ...]:

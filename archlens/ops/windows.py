@@ -75,11 +75,21 @@ def axes_of(x: Shape) -> str:
 
 
 def require_spatial(x: Shape, what: str) -> None:
-    """Refuse a flat vector, for the ops that work on maps."""
+    """Refuse a flat vector, and channels that come last, for the ops that work on maps."""
     if len(x) < 2:
         raise Misfit(
             f"{what} works on a map such as CxHxW, and its input is a flat vector of {x}",
             help="place it before the map is flattened, or reshape the vector into a map",
+        )
+    require_channels_first(x, what)
+
+
+def require_channels_first(x: Shape, what: str) -> None:
+    """Refuse channels that come last, for the ops that look for them on the first axis as torch does."""
+    if x.channels_last:
+        raise Misfit(
+            f"{what} works on channels that come first, and those of its input {x} come last",
+            help="channels_first turns it round, to " + str(Shape((x.channels, *x.spatial))),
         )
 
 

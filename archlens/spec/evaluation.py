@@ -102,7 +102,7 @@ def _attribute(tree: ast.Attribute, expression: Expression, scope: Scope) -> Any
     if name == "numel":
         return shape.numel
     if name in shape.axes:
-        return shape[1 + shape.axes.index(name)]
+        return shape.spatial[shape.axes.index(name)]
     if name in TENSOR_ATTRIBUTES:
         has = f"its axes: {', '.join(shape.axes)}" if shape.axes else "a flat vector has only channels"
         raise Problem(tree, f"{describe(value)} has no {name}", has)
@@ -299,11 +299,11 @@ def _list(tree: ast.Tuple | ast.List, expression: Expression, scope: Scope) -> A
 
 def _subscript(tree: ast.Subscript, expression: Expression, scope: Scope) -> Any:
     value = _value(tree.value, expression, scope)
-    index = _value(tree.slice, expression, scope)
+    if isinstance(tree.slice, ast.Slice):
+        return _part(value, tree, tree.slice, expression, scope)
+    index = _index(tree.slice, expression, scope)
     if not isinstance(value, tuple):
         raise Problem(tree, f"{describe(value)} is not a list, so it has no items")
-    if not isinstance(index, int) or isinstance(index, bool):
-        raise Problem(tree.slice, f"an index is a whole number, not {describe(index)}")
     if not -len(value) <= index < len(value):
         has = (
             f"the list has {len(value)}, numbered from 0 to {len(value) - 1}"
@@ -312,6 +312,27 @@ def _subscript(tree: ast.Subscript, expression: Expression, scope: Scope) -> Any
         )
         raise Problem(tree, f"there is no item {index}: {has}")
     return value[index]
+
+
+def _part(value: Any, tree: ast.Subscript, part: ast.Slice, expression: Expression, scope: Scope) -> Any:
+    """The items of a list from one position up to another: ``depths[:2]``, ``depths[2:]``."""
+    if part.step is not None:
+        raise Problem(part, "a part of a list has a start and a stop, and no step", "as in depths[1:3]")
+    start, stop = (
+        None if end is None else _index(end, expression, scope) for end in (part.lower, part.upper)
+    )
+    if not isinstance(value, tuple):
+        raise Problem(tree, f"{describe(value)} is not a list, so it has no items")
+    found = value[start:stop]
+    scope.spend(len(found) >> 3, tree, expression)
+    return found
+
+
+def _index(tree: ast.expr, expression: Expression, scope: Scope) -> int:
+    index = _value(tree, expression, scope)
+    if not isinstance(index, int) or isinstance(index, bool):
+        raise Problem(tree, f"an index is a whole number, not {describe(index)}")
+    return index
 
 
 _RULES: dict[type[ast.AST], Callable[[Any, Expression, Scope], Any]] = {

@@ -219,6 +219,7 @@ _PARTS: dict[type[ast.AST], tuple[str, ...]] = {
     ast.Tuple: ("elts",),
     ast.List: ("elts",),
     ast.Subscript: ("value", "slice"),
+    ast.Slice: ("lower", "upper", "step"),
 } | dict.fromkeys(
     (
         ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.RShift,
@@ -249,7 +250,7 @@ def check(expression: Expression) -> None:
                 part = getattr(tree, field)
                 if type(part) is list:
                     below += part
-                else:
+                elif part is not None:  # one end of a slice may be left open
                     below.append(part)
         if not below:
             return
@@ -293,7 +294,7 @@ def _refused(expression: Expression, tree: ast.AST) -> SpecError:
             "Lambda": "a lambda", "ListComp": "a comprehension", "GeneratorExp": "a comprehension",
             "DictComp": "a comprehension", "SetComp": "a comprehension", "Dict": "a dict", "Set": "a set",
             "JoinedStr": "an f-string", "Starred": "unpacking with *", "Await": "await",
-            "NamedExpr": "an assignment", "Slice": "a slice", "TemplateStr": "a t-string",
+            "NamedExpr": "an assignment", "TemplateStr": "a t-string",
             "Yield": "yield", "YieldFrom": "yield",
         }  # fmt: skip
         what = words.get(name, "this")

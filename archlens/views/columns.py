@@ -145,7 +145,7 @@ COLUMNS: dict[str, Column] = {
     "weights": _words(
         "weights",
         lambda row: (
-            ", ".join(f"{name} {times(size)}" for name, size in row.layers[0].facts.weights.items())
+            ", ".join(f"{name} {times(size)}".lstrip() for name, size in row.layers[0].facts.weights.items())
             if row.single
             else ""
         ),

@@ -1,7 +1,4 @@
-"""Annotations for GitHub Actions: workflow commands that mark lines of a pull request.
-
-The form is that of https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
-"""
+"""How limits came out, as annotations of GitHub Actions on the lines of the specs."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from collections.abc import Iterator
 from ..budgets.verdict import Checked, Report
 from ..errors import Span
 from . import check as words
+from .annotation import annotation
 
 
 def to_github(report: Report) -> str:
@@ -62,25 +60,3 @@ def _is_file(name: str) -> bool:
     from os.path import isfile
 
     return isfile(name)
-
-
-def annotation(level: str, message: str, span: Span | None, title: str) -> str:
-    """One workflow command: ``::error file=a.yaml,line=3,col=5,title=…::message``."""
-    where = {}
-    if span is not None:
-        where = {
-            "file": span.source.name.replace("\\", "/"),
-            "line": str(span.line),
-            "col": str(span.column),
-            "endColumn": str(span.column + span.width),
-        }
-    properties = ",".join(f"{key}={_property(value)}" for key, value in {**where, "title": title}.items())
-    return f"::{level} {properties}::{_data(message)}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -70,6 +70,8 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:
     if layer.shape.spatial:
         seen = {one.input: _seen(one[layer.name], one.misaligned.get(layer.name)) for one in fields}
         data["receptive_field"] = seen if len(seen) > 1 else next(iter(seen.values()))
+    if facts.shape.channels_last:
+        data["layout"] = "channels last"
     if layer.training:
         data["training"] = True
     data["line"] = layer.span.line

@@ -98,10 +98,12 @@ def _fold(rows: Sequence[Row], level: int) -> list[Row]:
                 if other is None or len(candidates) != len(members) or _structure(candidates, other) != shape:
                     break
                 count += 1
-            last = groups[position + count - 1][0]
+            last, ends = groups[position + count - 1]
             if count > 1:
                 assert last is not None
-                members = [_renamed(row, scope, last, count) for row in members]
+                members = [
+                    _renamed(row, end, scope, last, count) for row, end in zip(members, ends, strict=True)
+                ]
             elif len(members) > 1 or not members[0].single:
                 members = (
                     _fold(members, level + 1) if any(_deeper(row, level) for row in members) else members
@@ -133,20 +135,30 @@ def _groups(rows: Sequence[Row], level: int) -> Iterator[tuple[str | None, list[
 
 
 def _structure(members: Sequence[Row], scope: str) -> tuple[object, ...]:
-    """What makes two scopes identical: ops, wiring and shapes, with names relative to the scope."""
+    """What makes two scopes identical: ops, wiring and shapes, with names relative to the scope.
+
+    The rate of a dropout may differ: it is no part of what the scope does at inference.
+    """
     cut = len(scope)
 
     def relative(name: str) -> str:
         return name[cut:] if name == scope or name.startswith(f"{scope}.") else "^"
 
     return tuple(
-        (relative(layer.name), layer.op, layer.input_shapes, tuple(map(relative, layer.inputs)), layer.shape)
+        (
+            relative(layer.name),
+            layer.op.kind if layer.op.idle else layer.op,
+            layer.input_shapes,
+            tuple(map(relative, layer.inputs)),
+            layer.shape,
+        )
         for row in members
         for layer in row.layers
     )
 
 
-def _renamed(row: Row, first: str, last: str, count: int) -> Row:
-    """A row of a folded run: ``layer3.1..22.conv1``."""
+def _renamed(row: Row, end: Row, first: str, last: str, count: int) -> Row:
+    """A row of a folded run: ``layer3.1..22.conv1``; with the op of its last where that differs."""
     span = f"{first}..{last.rpartition('.')[2]}"
-    return row._replace(name=span + row.name[len(first) :], repeats=row.repeats * count)
+    what = row.what if row.what == end.what else f"{row.what} to {end.what}"
+    return row._replace(name=span + row.name[len(first) :], what=what, repeats=row.repeats * count)

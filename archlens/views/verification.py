@@ -18,7 +18,8 @@ CONVENTIONS = (
     "Each number of passed checks stands before the number of those that apply.",
     "shapes: every layer's output in a real forward pass.",
     "weights: the parameters and buffers that torch made, by name and shape.",
-    "MACs: the convolutions and matrix products of every module, as fvcore counts the operators that ran.",
+    "MACs: the convolutions and matrix products of every module, as fvcore counts the operators that ran; "
+    "scaled_dot_product_attention, which fvcore does not count, by the formula of torch.utils.flop_counter.",
     "fields: the receptive field of every layer with spatial axes, by NaNs planted in rows of the input.",
     "total: the MACs of an inference, by torch.utils.flop_counter, which counts 2 for each.",
 )

@@ -57,6 +57,11 @@ def conventions(network: Network) -> list[str]:
         f"With {inputs(network)}. Shapes are {shape}, without the batch. Params are trainable.",
         "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
     ]
+    if any(layer.facts.shape.channels_last for layer in network.layers):
+        lines.append(
+            "Where an op has put the channels last (channels_last, tokens, window_partition), shapes are "
+            "positions x channels."
+        )
     if network.training_macs:
         lines.append(
             f"MACs in brackets belong to heads that run in training only "

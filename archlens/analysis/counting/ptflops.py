@@ -64,6 +64,11 @@ def _padded_avg_pool(layer: Layer) -> Share:
     return same(sum(_padded(layer)))
 
 
+def _unpool(layer: Layer) -> Share:
+    """The pooling that finds the maxima again."""
+    return same(layer.input_shapes[1].numel)
+
+
 _TABLE: Table = {
     **over_axes("nn.Conv", _products),
     **over_axes("nn.ConvTranspose", _products),
@@ -89,6 +94,8 @@ _TABLE: Table = {
     **over_axes("nn.AdaptiveMaxPool", _twice),
     **over_axes("nn.AdaptiveAvgPool", _twice),
     "nn.Upsample": _upsample,
+    "torch.mul": _once,
+    "archlens.max_unpool": _unpool,
 }
 
 

@@ -10,7 +10,7 @@ import click
 
 from ...errors import BudgetError, usage
 from ...quantities import QUANTITIES
-from ..options import complete_names, network_options, output_option, pairs, shapes
+from ..options import complete_names, given, network_options, output_option
 from ..output import show, write
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,17 +74,17 @@ def command(
     if allowed is not None and not locked:
         raise usage("--tolerance is for --locked")
     asked = {key.removeprefix("limit_"): text for key, text in limits.items() if text is not None}
-    given = parse_limits(asked, prefix="--")
+    shapes, values = given(inputs, sets)
     try:
         outcome = check(
             find_project(),
             name,
-            given,
+            parse_limits(asked, prefix="--"),
             locked=locked,
             update=update,
             tolerance=allowed,
-            input=shapes(inputs),
-            values=pairs(sets),
+            input=shapes,
+            values=values,
         )
     except BudgetError as problem:
         show(problem.diagnostic)

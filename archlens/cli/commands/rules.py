@@ -1,0 +1,36 @@
+"""``archlens rules``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from click.shell_completion import CompletionItem
+
+from ...lint import RULES, meant
+from ...views import lint as view
+from ..output import colored, styled, width, write
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [
+        CompletionItem(code, help=rule.name)
+        for code, rule in RULES.items()
+        if code.startswith(incomplete.upper())
+    ]
+
+
+@click.command("rules")
+@click.argument("code", required=False, shell_complete=_complete)
+def command(code: str | None) -> None:
+    """List the rules of `archlens lint`, or explain one: what it does, why it matters, what to use instead.
+
+    CODE is a code such as AL301, its start such as AL3, or a name such as bias-before-norm.
+    """
+    chosen = list(RULES.values()) if code is None else meant(code)
+    if code is None or len(chosen) > 1:
+        write(view.rules_to_text(chosen, width()), None)
+    elif colored(sys.stdout):
+        write(view.rule_to_text(chosen[0], width(), styled), None)
+    else:
+        write(view.rule_to_text(chosen[0], width()), None)

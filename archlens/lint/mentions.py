@@ -1,0 +1,148 @@
+"""Which names the text of a spec mentions, by its lexical scopes: what is read, and what is never."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import singledispatch
+from typing import Any, NamedTuple
+
+from ..spec.expression import Expression
+from ..spec.spec import Spec
+from ..spec.steps import Body, Do, Each, Listing, Merge, Named, Steps, Template
+from ..spec.values import Block
+
+
+class Mention(NamedTuple):
+    """A name that a text mentions; ``passed`` where it is handed on and not run as a step."""
+
+    name: str
+    passed: bool
+
+
+class Mentions(NamedTuple):
+    """What each part of a spec mentions of its params and blocks."""
+
+    #: What is read from the layers, outputs and inputs on, through params and blocks.
+    reached: set[str]
+    #: The params and blocks that mention each name.
+    by: dict[str, list[str]]
+    #: The names that are handed on as values, so that something else calls them.
+    passed: set[str]
+
+
+def of_spec(spec: Spec) -> Mentions:
+    """What a spec mentions, over all its variants."""
+    known = {*spec.params, *spec.blocks}
+    own: dict[str, list[Mention]] = {name: [] for name in known}
+    for name, param in spec.params.items():
+        values = [variant.values[name][0] for variant in spec.variants.values() if name in variant.values]
+        for value in [param.value, *values]:
+            own[name] += [mention._replace(passed=True) for mention in of(value)]
+    for block in spec.blocks.values():
+        own[block.name] += of_block(block)
+    shapes = [template for variant in spec.variants.values() for template in variant.inputs.values()]
+    bodies = [spec.layers, *(output.body for output in spec.outputs.values())]
+    first = [mention for part in (*bodies, *spec.inputs.values(), *shapes) for mention in of(part)]
+    reached: set[str] = set()
+    waiting = [mention.name for mention in first if mention.name in known]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += [mention.name for mention in own[name] if mention.name in known]
+    by: dict[str, list[str]] = {name: [] for name in known}
+    for owner, mentions in own.items():
+        for name in dict.fromkeys(mention.name for mention in mentions):
+            if name in by and name != owner:
+                by[name].append(owner)
+    everything = [*first, *(mention for mentions in own.values() for mention in mentions)]
+    return Mentions(reached, by, {mention.name for mention in everything if mention.passed})
+
+
+def of_block(block: Block) -> Iterator[Mention]:
+    """What a block mentions of names that are not its own."""
+    return (mention for mention in inside(block) if mention.name not in block.parameters)
+
+
+def inside(block: Block) -> Iterator[Mention]:
+    """What the body and the defaults of a block mention, its own parameters included."""
+    yield from of(block.body)
+    for default in block.parameters.values():
+        if default is not None:
+            yield from _in_tree(default[1], False)
+
+
+@singledispatch
+def of(part: Any) -> Iterator[Mention]:
+    """What a part of a spec mentions; nothing where there is no part."""
+    assert part is None, part
+    return iter(())
+
+
+@of.register
+def _(part: Expression) -> Iterator[Mention]:
+    return _in_tree(part.tree, False)
+
+
+@of.register
+def _(part: Listing) -> Iterator[Mention]:
+    return _all(part.items)
+
+
+@of.register
+def _(part: Template) -> Iterator[Mention]:
+    return _all(piece for piece in part.parts if isinstance(piece, Expression))
+
+
+@of.register
+def _(part: Body) -> Iterator[Mention]:
+    return of(part.step)
+
+
+@of.register
+def _(part: Do) -> Iterator[Mention]:
+    return of(part.expression)
+
+
+@of.register
+def _(part: Steps) -> Iterator[Mention]:
+    return _all(part.steps)
+
+
+@of.register
+def _(part: Named) -> Iterator[Mention]:
+    return _all([part.name, part.body])
+
+
+@of.register
+def _(part: Merge) -> Iterator[Mention]:
+    return _all(part.branches)
+
+
+@of.register
+def _(part: Each) -> Iterator[Mention]:
+    """A table: its columns stand for themselves in what is done with them."""
+    for mention in of(part.rows):
+        yield mention._replace(passed=True)
+    for mention in of(part.do):
+        if mention.name not in part.names:
+            yield mention
+
+
+def _all(parts: Iterable[Any]) -> Iterator[Mention]:
+    for part in parts:
+        yield from of(part)
+
+
+def _in_tree(tree: ast.AST, passed: bool) -> Iterator[Mention]:
+    """The names in an expression; those among the arguments of a call are handed on."""
+    if isinstance(tree, ast.Name):
+        yield Mention(tree.id, passed)
+    elif isinstance(tree, ast.Call):
+        yield from _in_tree(tree.func, passed)
+        for argument in (*tree.args, *(key.value for key in tree.keywords)):
+            yield from _in_tree(argument, True)
+    else:
+        for child in ast.iter_child_nodes(tree):
+            yield from _in_tree(child, passed)

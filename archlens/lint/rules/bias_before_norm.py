@@ -1,0 +1,61 @@
+"""The rule ``bias-before-norm``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from ...ops.normalization import BatchNorm, InstanceNorm
+from ..case import Case, at_one_place, named
+from ..rule import WARNING, Finding, Rule
+
+
+class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING):
+    """A bias is added to each channel, and the normalization behind it takes it away again.
+
+    What it does:
+        Finds convolutions and linear layers with a bias that only batch or instance normalization reads.
+        Group and layer normalization subtract the mean of several channels, and are not reported.
+
+    Why it matters:
+        The normalization subtracts the mean of each channel, and with it the bias, which gets no gradient;
+        the normalization has a bias of its own. The parameters cost memory and optimizer state for
+        nothing. Source: Ioffe and Szegedy, "Batch Normalization" (2015), section 3.2.
+
+    Example:
+        input: 3x32x32
+        layers:
+          - conv(64, 3, padding=1)
+          - batch_norm
+          - relu
+
+    Use instead:
+        input: 3x32x32
+        layers:
+          - conv(64, 3, padding=1, bias=false)
+          - batch_norm
+          - relu
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        biased = [
+            layer
+            for layer in case.layers
+            if layer.facts.macs
+            and "bias" in layer.facts.weights
+            and layer.name not in case.ends
+            and (readers := case.readers[layer.name])
+            and all(isinstance(reader.op, BatchNorm | InstanceNorm) for reader in readers)
+        ]
+        for layers in at_one_place(biased):
+            saved = sum(prod(layer.facts.weights["bias"]) for layer in layers)
+            norms = case.readers[layers[0].name]
+            yield self.found(
+                layers[0],
+                f"{named(layers)}: {saved:,} biases are taken away again by the normalization behind "
+                f"{'them' if len(layers) > 1 else 'it'}",
+                layers=layers,
+                help=f"bias=false saves {saved:,} parameters",
+                also=[("the normalization", norms[0].span)],
+                saved=saved,
+            )

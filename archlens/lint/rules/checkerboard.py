@@ -1,0 +1,85 @@
+"""The rule ``checkerboard``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from ...geometry import Window
+from ...network import Layer
+from ...shape import times
+from ..case import Case, at_one_place, named, windows
+from ..rule import WARNING, Finding, Rule
+
+
+class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
+    """A transposed convolution whose kernel its stride does not divide overlaps unevenly.
+
+    What it does:
+        Finds transposed convolutions some of whose outputs are sums over more positions than their
+        neighbours are; or over none, where the kernel is shorter than the stride.
+
+    Why it matters:
+        With a 3x3 kernel and stride 2 some outputs sum up four products, others one, in a pattern of
+        squares that shows in generated images and in gradients. Training can learn to balance it, and
+        rarely does. Source: Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts",
+        Distill (2016).
+
+    Example:
+        input: 64x16x16
+        layers:
+          - conv_transpose(32, 3, stride=2, padding=1, output_padding=1)
+
+    Use instead:
+        input: 64x16x16
+        layers:
+          - conv_transpose(32, 4, stride=2, padding=1)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        uneven = [layer for layer in case.layers if any(map(_is_uneven, windows(layer)))]
+        for layers in at_one_place(uneven):
+            reach = windows(layers[0])
+            axes = [a for a, w in zip(layers[0].shape.axes, reach, strict=True) if _is_uneven(w)]
+            counts = [_overlaps(w) for w in reach]
+            least, most = prod(map(min, counts)), prod(map(max, counts))
+            kernel, stride = times(w.kernel for w in reach), times(w.stride for w in reach)
+            yield self.found(
+                layers[0],
+                f"{named(layers)}: its stride of {stride} does not divide its kernel of {kernel} along "
+                f"{' and '.join(axes)}: some outputs sum over {most} positions, others over "
+                f"{least or 'none'}",
+                layers=layers,
+                help=_help(layers[0]),
+                least=least,
+                most=most,
+            )
+
+
+def _overlaps(window: Window) -> list[int]:
+    """How many weights meet each output, over the outputs of one stride."""
+    if not window.transposed or window.stride > 1024 or window.kernel > 1024:
+        return [1]
+    counts = [0] * window.stride
+    for tap in range(window.kernel):
+        counts[tap * window.dilation % window.stride] += 1
+    return counts
+
+
+def _is_uneven(window: Window) -> bool:
+    return window.transposed and len(set(_overlaps(window))) > 1
+
+
+def _help(layer: Layer) -> str:
+    """A kernel that the stride divides; or none that is transposed."""
+    reach = windows(layer)
+    larger = {-(-w.kernel // w.stride) * w.stride for w in reach}
+    strides = {w.stride for w in reach}
+    kernel = (
+        f"a kernel of {larger.pop()}" if len(larger) == 1 else "a kernel that is a multiple of the stride"
+    )
+    if any(w.dilation > 1 for w in reach):
+        kernel += " without dilation"
+    if len(strides) > 1:
+        return kernel
+    return f"{kernel}; or upsample({strides.pop()}) >> conv({layer.shape.channels}, 3, padding=1)"

@@ -1,0 +1,50 @@
+"""The rule ``dropped-pixels``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...analysis import unseen
+from ..case import Case, at_one_place, named
+from ..rule import WARNING, Finding, Rule
+
+
+class DroppedPixels(Rule, code="AL101", name="dropped-pixels", level=WARNING):
+    """The last positions of a map are in no window, because the stride does not divide evenly.
+
+    What it does:
+        Finds convolutions and poolings for which (n + 2p - f)/s + 1 is not whole and is rounded down, so
+        that positions of the image, and not only of the padding, are dropped. A stride larger than the
+        window skips by intent and is not reported.
+
+    Why it matters:
+        What is in these rows and columns cannot influence the output, and the output is no longer centred
+        on its input. Often the input size is not the one that the network was made for: AlexNet's first
+        convolution needs 227 and is usually given 224. Source: Dumoulin and Visin, "A guide to convolution
+        arithmetic for deep learning" (2016), section 2.4.
+
+    Example:
+        input: 3x224x224
+        layers:
+          - conv(96, 11, stride=4)
+
+    Use instead:
+        input: 3x227x227
+        layers:
+          - conv(96, 11, stride=4)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        warnings = {layer.name: warning for layer, warning in unseen.by_layer(case.network)}
+        for layers in at_one_place(case.network.index[name] for name in warnings):
+            first = layers[0]
+            warning = warnings[first.name]
+            positions = [[lost for *_, lost in unseen.lost(layer)] for layer in layers]
+            yield self.found(
+                first,
+                f"{named(layers)}: {warning.message}",
+                layers=layers,
+                notes=warning.notes,
+                help=warning.help,
+                positions=positions,
+            )

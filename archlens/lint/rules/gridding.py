@@ -1,0 +1,185 @@
+"""The rule ``gridding``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from math import gcd, prod
+from typing import NamedTuple
+
+from ...geometry import POINT, Window
+from ...network import Layer
+from ...ops import Reach
+from ...shape import times
+from ..case import Case, listed, named
+from ..rule import WARNING, Finding, Rule
+
+
+class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
+    """Stacked dilated convolutions have a common factor, so that their outputs see a grid of points.
+
+    What it does:
+        Finds two or more dilated convolutions, one after the other with nothing between them that mixes
+        neighbours, whose dilations have a common factor larger than 1. Through branches it is followed if
+        all of them came from the same place. Not reported are dilations that grow behind an undilated
+        convolution, each no larger than what is covered so far (1, 2, 4, 8), as in WaveNet.
+
+    Why it matters:
+        With dilations 2, 2, 2 an output is made from every second position of every second row only, and
+        its neighbour from the others: the map falls into four that know nothing of each other, and
+        predictions flicker from pixel to pixel. Sources: Wang et al., "Understanding Convolution for
+        Semantic Segmentation" (2018), section 3.2, whose cure is dilations such as 1, 2, 5; Yu, Koltun and
+        Funkhouser, "Dilated Residual Networks" (2017), section 4.
+
+    Example:
+        input: 64x32x32
+        layers:
+          - conv(64, 3, padding=2, dilation=2)
+          - relu
+          - conv(64, 3, padding=2, dilation=2)
+
+    Use instead:
+        input: 64x32x32
+        layers:
+          - conv(64, 3, padding=1)
+          - relu
+          - conv(64, 3, padding=2, dilation=2)
+          - relu
+          - conv(64, 3, padding=5, dilation=5)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        found: dict[tuple[str, ...], list[tuple[Layer, list[_Run]]]] = {}
+        runs: dict[str, list[_Run]] = {}
+        if not any(_is_dilated(reach) for reach in {id(r): r for r in _reaches(case)}.values()):
+            return
+        for layer in case.layers:
+            before = [runs.get(name, []) for name in layer.inputs]
+            here = runs[layer.name] = _after(layer, before)
+            if _is_dilated(layer.facts.reach) and any(run.is_grid for run in here):
+                roots = tuple(run.root for run in here)
+                found.setdefault(roots, []).append((layer, here))
+        for stacked in found.values():
+            yield self._finding(stacked)
+
+    def _finding(self, stacked: list[tuple[Layer, list[_Run]]]) -> Finding:
+        flagged = [layer for layer, _ in stacked]
+        longest = max((run for _, runs in stacked for run in runs if run.is_grid), key=lambda run: run.length)
+        row = longest.layers()
+        names = {layer.name for layer in row}
+        beside = [layer for layer in flagged if layer.name not in names]
+        last = stacked[-1][1]
+        factors = [run.factor if run.is_grid else 1 for run in last]
+        factor = f"{factors[0]}" if len(set(factors)) == 1 else times(factors)
+        more = f", and {len(beside)} on branches beside them" if beside else ""
+        return self.found(
+            flagged[0],
+            f"{len(row)} dilated convolutions in a row{more}, up to {named(flagged[-1:])}, have the common "
+            f"factor {factor}: each output is made from 1 in {prod(factors)} of the positions around it",
+            layers=[*row, *beside],
+            notes=[f"dilations {_dilations([*row, *beside])}"],
+            help="dilations without a common factor, such as 1, 2, 5; or an undilated convolution between",
+            also=[("the first of them", row[0].span)] if row[0].where is not flagged[0].where else (),
+            count=len(row),
+            factor=max(factors),
+            share=prod(factors),
+        )
+
+
+class _Row(NamedTuple):
+    """A layer and those before it, so that a long row takes no room for each of its beginnings."""
+
+    layer: Layer
+    before: _Row | None
+
+
+class _Run(NamedTuple):
+    """The dilated convolutions since something last mixed neighbours, along one axis."""
+
+    root: str = ""  # what mixed them
+    factor: int = 0  # what all dilations have in common; 0 before the first
+    length: int = 0  # how many there are
+    last: int = 0  # the largest dilation so far
+    covered: int = 1  # positions side by side that an output is made from
+    pyramid: bool = True  # whether the dilations have grown without leaving holes
+    row: _Row | None = None
+
+    def layers(self) -> list[Layer]:
+        """The dilated convolutions, in order."""
+        found, row = [], self.row
+        while row is not None:
+            found.append(row.layer)
+            row = row.before
+        return found[::-1]
+
+    @property
+    def is_grid(self) -> bool:
+        return self.length > 1 and self.factor > 1 and not self.pyramid
+
+
+def _reaches(case: Case) -> Iterator[Reach]:
+    return (layer.facts.reach for layer in case.layers)
+
+
+def _is_dilated(reach: Reach) -> bool:
+    return isinstance(reach, tuple) and any(w.dilation > 1 and w.kernel > 1 for w in reach)
+
+
+def _after(layer: Layer, before: list[list[_Run]]) -> list[_Run]:
+    """The runs after a layer, one per spatial axis; none where there are no axes."""
+    axes = len(layer.shape) - 1
+    reach = layer.facts.reach
+    if not axes:
+        return []
+    if not isinstance(reach, tuple):
+        return [_Run(layer.name)] * axes
+    known = [runs if len(runs) == axes else [_Run()] * axes for runs in before]
+    runs = known[0] if len(known) == 1 else [_merged(layer, [*each]) for each in zip(*known, strict=True)]
+    if all(window == POINT for window in reach):
+        return runs
+    return [_through(layer, run, window) for run, window in zip(runs, reach, strict=True)]
+
+
+def _through(layer: Layer, run: _Run, window: Window) -> _Run:
+    """The run along one axis after a window."""
+    kernel, stride, dilation = window.kernel, window.stride, window.dilation
+    if kernel == 1 and stride == 1:
+        return run
+    if dilation == 1 or stride > 1 or window.transposed:
+        side_by_side = kernel if stride == 1 and not window.transposed else 1
+        return _Run(layer.name, covered=side_by_side)
+    fits = run.last < dilation <= run.covered
+    return _Run(
+        run.root,
+        gcd(run.factor, dilation),
+        run.length + 1,
+        max(run.last, dilation),
+        run.covered + dilation * (kernel - 1) if fits else run.covered,
+        run.pyramid and fits,
+        _Row(layer, run.row),
+    )
+
+
+def _merged(layer: Layer, runs: list[_Run]) -> _Run:
+    """Branches that came from one place go on together; others mix what neighbours know."""
+    if len({run.root for run in runs}) > 1:
+        return _Run(layer.name, covered=max(run.covered for run in runs))
+    longest = max(runs, key=lambda run: run.length)
+    return longest._replace(
+        factor=gcd(*[run.factor for run in runs]),
+        last=max(run.last for run in runs),
+        pyramid=all(run.pyramid for run in runs),
+    )
+
+
+def _dilations(layers: list[Layer]) -> str:
+    """``2 (6 times), 4 and 4x8``."""
+    runs = [(dilation, len(list(group))) for dilation, group in groupby(map(_dilation, layers))]
+    return listed([f"{one} ({count} times)" if count > 1 else one for one, count in runs], 8)
+
+
+def _dilation(layer: Layer) -> str:
+    reach = layer.facts.reach
+    assert isinstance(reach, tuple)
+    sizes = [window.dilation for window in reach]
+    return str(sizes[0]) if len(set(sizes)) == 1 else times(sizes)

@@ -1,0 +1,80 @@
+"""The rule ``heavy-linear``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from ...network import Layer
+from ...ops.linear import Linear
+from ...ops.reshape import Flatten
+from ..case import Case, named, percent
+from ..rule import ADVICE, Finding, Rule
+
+
+class HeavyLinear(Rule, code="AL302", name="heavy-linear", level=ADVICE):
+    """One fully connected layer on a flattened map holds most of the parameters.
+
+    What it does:
+        Finds a linear layer that holds more than half of all parameters, and whose input is a flattened map
+        of several positions. It says what the layer would hold behind global average pooling.
+
+    Why it matters:
+        The layer has weights of its own for each position of the map, and fixes the size of the input.
+        VGG-16's fc6 holds 102.8 M of 138.4 M parameters so. Global pooling needs as many weights as there
+        are channels, overfits less and takes any size. Source: Lin, Chen and Yan, "Network In Network"
+        (2014), section 3.2.
+
+    Example:
+        input: 3x7x7
+        layers:
+          - conv(32, 7, padding=3)
+          - relu
+          - flatten
+          - linear(10)
+
+    Use instead:
+        input: 3x7x7
+        layers:
+          - conv(32, 7, padding=3)
+          - relu
+          - global_avg_pool
+          - flatten
+          - linear(10)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        total = case.network.params
+        for layer in case.layers:
+            if not isinstance(layer.op, Linear) or 2 * layer.params <= total:
+                continue
+            flatten = _flatten(case, layer)
+            if flatten is None:
+                continue
+            x = flatten.input_shapes[0]
+            # each weight of a channel's positions is replaced by one
+            kept = layer.op.features * x.channels
+            saved = prod(layer.facts.weights["weight"]) - kept
+            if saved:
+                yield self.found(
+                    layer,
+                    f"{named([layer])}: one layer holds {layer.params:,} of {total:,} parameters "
+                    f"({percent(layer.params, total)})",
+                    layers=[layer],
+                    notes=[f"it reads {x} = {x.numel:,} features"],
+                    help=f"global_avg_pool before flatten leaves it {x.channels:,} features and "
+                    f"{layer.params - saved:,} parameters, {saved:,} fewer",
+                    params=layer.params,
+                    total=total,
+                    saved=saved,
+                )
+
+
+def _flatten(case: Case, layer: Layer) -> Layer | None:
+    """The flatten that a layer reads, through what keeps its features as they are."""
+    source = case.source(layer)
+    while source is not None and source.shape == layer.input_shapes[0] and not source.params:
+        if isinstance(source.op, Flatten) and len(source.input_shapes[0]) > 1:
+            return source
+        source = case.source(source)
+    return None

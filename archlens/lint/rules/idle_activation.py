@@ -1,0 +1,106 @@
+"""The rule ``idle-activation``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...network import Layer
+from ...ops import Op
+from ...ops.activation import (
+    HardSigmoid,
+    HardTanh,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from ...ops.dropout import Dropout, SpatialDropout
+from ...ops.pooling import AdaptiveMaxPool, GlobalMaxPool, MaxPool
+from ...ops.reshape import ChannelShuffle, Crop, Flatten, Slice
+from ..case import Case, at_one_place, named
+from ..rule import WARNING, Finding, Rule
+
+#: What is left in which range: the least and the largest value.
+_RANGES: dict[type[Op], tuple[float, float]] = {
+    ReLU: (0, float("inf")),
+    ReLU6: (0, 6),
+    Softplus: (0, float("inf")),
+    Sigmoid: (0, 1),
+    HardSigmoid: (0, 1),
+    Softmax: (0, 1),
+    Tanh: (-1, 1),
+    Softsign: (-1, 1),
+    HardTanh: (-1, 1),
+}
+
+#: Those that leave what is in their range as it is.
+_CLIPS = (ReLU, ReLU6, HardTanh)
+
+#: What takes values from its input, and makes no others.
+_PASSES = (MaxPool, AdaptiveMaxPool, GlobalMaxPool, Flatten, Crop, Slice, ChannelShuffle)
+
+
+class IdleActivation(Rule, code="AL403", name="idle-activation", level=WARNING):
+    """An activation changes nothing, because its input is in its range already.
+
+    What it does:
+        Finds relu, relu6 and hard_tanh behind an activation whose values they would not change: relu behind
+        relu or sigmoid, relu6 behind relu6. Max pooling, flatten and dropout may lie between them, for they
+        keep the range.
+
+    Why it matters:
+        It costs a pass over the map and does nothing. Either it is left over, or what should stand between
+        the two is missing.
+
+    Example:
+        input: 8x16x16
+        layers:
+          - conv(8, 3)
+          - relu
+          - max_pool(2)
+          - relu
+
+    Use instead:
+        input: 8x16x16
+        layers:
+          - conv(8, 3)
+          - relu
+          - max_pool(2)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        idle = {
+            layer.name: source
+            for layer in case.layers
+            if isinstance(layer.op, _CLIPS) and (source := _earlier(case, layer))
+        }
+        for layers in at_one_place(case.network.index[name] for name in idle):
+            first, source = layers[0], idle[layers[0].name]
+            least, most = _RANGES[type(source.op)]
+            above = "at least 0" if most == float("inf") else f"from {least:g} to {most:g}"
+            yield self.found(
+                first,
+                f"{named(layers)}: {first.op.kind} changes nothing, for the {source.op.kind} of "
+                f"{named([source])} leaves values {above}",
+                layers=layers,
+                help="leave it out, unless something is missing between them",
+                also=[("the activation before it", source.span)] if source.where is not first.where else (),
+                values=first.shape.numel,
+            )
+
+
+def _earlier(case: Case, layer: Layer) -> Layer | None:
+    """The activation before one that makes it idle."""
+    low, high = _RANGES[type(layer.op)]
+    source = case.source(layer)
+    # dropout makes zeros, and scales what it keeps
+    passes = (*_PASSES, Dropout, SpatialDropout) if (low, high) == (0, float("inf")) else _PASSES
+    while source is not None and isinstance(source.op, passes):
+        source = case.source(source)
+    if source is None or type(source.op) not in _RANGES:
+        return None
+    least, most = _RANGES[type(source.op)]
+    return source if low <= least and most <= high else None

@@ -1,0 +1,62 @@
+"""The rule ``misaligned-branches``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...errors import shorten
+from ..case import Case, at_one_place, named
+from ..rule import WARNING, Finding, Rule
+
+
+class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=WARNING):
+    """Branches are merged that look around different places of the image.
+
+    What it does:
+        Compares the centres of the receptive fields of the branches that an add, a concat or a product
+        merges, where they have the same effective stride. One finding a network.
+
+    Why it matters:
+        Position 0 of one branch belongs to another place of the image than position 0 of the other: values
+        are added that are half a stride or more apart, and no later layer can tell. The usual causes are an
+        even window with padding in one branch only, and a skip that is cropped on one side. Source: Araujo,
+        Norris and Sim, Distill (2019), "Alignment issues".
+
+    Example:
+        input: 16x33x33
+        layers:
+          - add:
+              - conv(16, 4, stride=2, padding=((1, 2), (1, 2)))
+              - conv(16, 1, stride=2)
+
+    Use instead:
+        input: 16x33x33
+        layers:
+          - add:
+              - conv(16, 3, stride=2, padding=1)
+              - conv(16, 1, stride=2)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        for fields in case.fields.values():
+            merges = [case.network.index[name] for name in fields.misaligned]
+            if not merges:
+                continue
+            first, *others = [layers[0] for layers in at_one_place(merges)]
+            count = "a merge" if len(merges) == 1 else f"{len(merges)} merges"
+            yield self.found(
+                first,
+                f"{count} of branches that look around different places: {named(merges)}",
+                layers=merges,
+                notes=[
+                    f"{shorten(layer.name)}: {fields.misaligned[layer.name]}"
+                    for layer in (first, *others[:_SHOWN])
+                ],
+                help="odd windows with padding=(f - 1)/2 on every branch look around the same place",
+                also=[("and here", layer.span) for layer in others[:_SHOWN]],
+                count=len(merges),
+            )
+
+
+#: How many places are shown beside the first: what is misaligned once is so in all that follows.
+_SHOWN = 2

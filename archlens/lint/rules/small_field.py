@@ -1,0 +1,92 @@
+"""The rule ``small-field``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...analysis.receptive_field import ReceptiveFields
+from ...errors import shorten
+from ...network import Layer
+from ...shape import times
+from ..case import Case, named
+from ..rule import WARNING, Finding, Rule
+
+
+class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
+    """What the classifier is given has seen only a part of the image.
+
+    What it does:
+        Compares the receptive field of the last map with the input, where the map is then pooled as a
+        whole, or flattened into a single linear layer. Two linear layers on a flattened map relate all
+        its positions, as those of VGG do (field 212 of 224), and are not reported; nor is anything that
+        attention or a normalization over the map has joined before.
+
+    Why it matters:
+        Pooling averages positions. If none of them has seen the whole image, the network counts what is in
+        its parts, and cannot tell how they lie to each other: a bag of features. Sources: Brendel and
+        Bethge, "Approximating CNNs with Bag-of-local-Features models works surprisingly well on ImageNet"
+        (2019); Araujo, Norris and Sim, Distill (2019), for how accuracy grows with the field.
+
+    Example:
+        input: 3x224x224
+        layers:
+          - conv(64, 7, stride=2, padding=3)
+          - relu
+          - conv(64, 3, padding=1)
+          - relu
+          - global_avg_pool
+          - flatten
+          - linear(10)
+
+    Use instead:
+        input: 3x15x15
+        layers:
+          - conv(64, 7, stride=2, padding=3)
+          - relu
+          - conv(64, 3, padding=1)
+          - relu
+          - conv(64, 3, padding=1)
+          - relu
+          - global_avg_pool
+          - flatten
+          - linear(10)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        for fields in case.fields.values():
+            last = fields.last()
+            image = case.network.inputs[fields.input]
+            seen = fields[last] if last else None
+            if not isinstance(seen, tuple) or all(
+                field.size >= n for field, n in zip(seen, image.spatial, strict=True)
+            ):
+                continue
+            joiner = _joiner(case, fields, last)
+            if joiner is None:
+                continue
+            sizes = [field.size for field in seen]
+            yield self.found(
+                case.network.index[last],
+                f"{shorten(last)}: its positions have seen {times(sizes)} of the {times(image.spatial)} "
+                f"image, and {named([joiner])} takes them together as they are",
+                layers=[case.network.index[last]],
+                notes=[f"its map of {case.network.shape_of(last)} goes into {joiner.op}"],
+                help="more layers, strides or dilation before it; a smaller input; or two linear layers "
+                "behind flatten",
+                size=sizes,
+                image=list(image.spatial),
+            )
+
+
+def _joiner(case: Case, fields: ReceptiveFields, last: str) -> Layer | None:
+    """The layer that takes all positions of the last map together; ``None`` where more relates them."""
+    name, chain = case.network.outputs["out"], []
+    while name != last:
+        layer = case.network.index[name]
+        chain.append(layer)
+        name = max(layer.inputs, key=lambda n: isinstance(fields[n], tuple))
+    if not chain or any(size > 1 for size in chain[-1].shape.spatial):
+        return None
+    flattened = chain[-1].shape.numel > fields.network.shape_of(last).channels
+    products = sum(layer.macs > 0 for layer in chain)
+    return None if flattened and products > 1 else chain[-1]

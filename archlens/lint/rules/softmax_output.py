@@ -1,0 +1,50 @@
+"""The rule ``softmax-output``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...ops.activation import LogSoftmax, Softmax
+from ..case import Case
+from ..rule import WARNING, Finding, Rule
+
+
+class SoftmaxOutput(Rule, code="AL401", name="softmax-output", level=WARNING):
+    """The network ends in a softmax, and the usual loss wants logits.
+
+    What it does:
+        Finds softmax and log_softmax as what an output of the network comes from.
+
+    Why it matters:
+        torch's CrossEntropyLoss takes logits and applies log_softmax itself. On what has been through a
+        softmax it still trains, slowly: its gradients are scaled down by the second softmax, and the loss
+        cannot fall below log(e + C - 1) - 1 for C classes. log_softmax is right before NLLLoss, and only
+        there. For probabilities at inference apply it outside the network. Source: the documentation of
+        torch.nn.CrossEntropyLoss.
+
+    Example:
+        input: 64
+        layers:
+          - linear(10)
+          - softmax
+
+    Use instead:
+        input: 64
+        layers:
+          - linear(10)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        for output, name in case.network.outputs.items():
+            layer = case.network.index.get(name)
+            if layer is None or not isinstance(layer.op, Softmax | LogSoftmax):
+                continue
+            log = isinstance(layer.op, LogSoftmax)
+            yield self.found(
+                layer,
+                f"{name}: the output {output} is a {layer.op.kind}, and CrossEntropyLoss wants logits",
+                layers=[layer],
+                help="right with NLLLoss; for CrossEntropyLoss leave it out"
+                if log
+                else "leave it out, and apply it to the logits where probabilities are wanted",
+            )

@@ -1,0 +1,58 @@
+"""The rule ``uneven-branches``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...ops import Irregular
+from ..case import Case, at_one_place, named
+from ..rule import WARNING, Finding, Rule
+
+
+class UnevenBranches(Rule, code="AL204", name="uneven-branches", level=WARNING):
+    """Branches are merged that step through the image at different strides.
+
+    What it does:
+        Finds an add, a concat or a product whose branches have the same size and yet different effective
+        strides, as when one was padded, cropped or interpolated to the size of the other.
+
+    Why it matters:
+        Neighbours in one branch are, say, two pixels apart and in the other three. The two agree at one
+        position at most and drift apart from there, so that the merge puts together what does not belong
+        together.
+
+    Example:
+        input: 8x13x13
+        layers:
+          - add:
+              - conv(8, 3, stride=2, padding=1)
+              - conv(8, 3, stride=3, padding=1) >> pad(1)
+
+    Use instead:
+        input: 8x13x13
+        layers:
+          - add:
+              - conv(8, 3, stride=2, padding=1)
+              - conv(8, 1, stride=2)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        for fields in case.fields.values():
+            uneven = [
+                layer
+                for layer in case.layers
+                if len(layer.inputs) > 1
+                and isinstance(fields[layer.name], Irregular)
+                and not isinstance(layer.facts.reach, Irregular)
+                and not any(isinstance(fields[name], Irregular) for name in layer.inputs)
+            ]
+            for layers in at_one_place(uneven):
+                seen = fields[layers[0].name]
+                assert isinstance(seen, Irregular)
+                yield self.found(
+                    layers[0],
+                    f"{named(layers)} merges branches that step through the image differently",
+                    layers=layers,
+                    notes=[seen.reason],
+                    help="the same product of strides on every branch",
+                )

@@ -1,0 +1,111 @@
+"""The rule ``unseen-padding``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...errors import shorten
+from ...geometry import Window
+from ...network import Layer
+from ...ops.op import as_written
+from ..case import Case, listed, named, plural, windows
+from ..rule import ADVICE, Finding, Rule
+
+
+class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
+    """Padding at the end of a map lies outside every window, so that the map is padded unevenly.
+
+    What it does:
+        Finds windows with a stride whose last step does not reach the end of the padding. One finding a
+        network, with how far the outputs of its last map lie off the centre of the image.
+
+    Why it matters:
+        padding=1 on both sides of a 3x3 window with stride 2 over an even map is in truth padding before
+        it and none after it. The outputs look up and to the left by half a position each time, and it adds
+        up: to 15.5 pixels in a ResNet at 224. Classifiers do not mind. Detection, segmentation and
+        the conversion of weights from TensorFlow, whose "same" pads the other side, do. Source: Araujo,
+        Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill (2019),
+        "Alignment issues".
+
+    Example:
+        input: 3x224x224
+        layers:
+          - conv(64, 7, stride=2, padding=3)
+
+    Use instead:
+        input: 3x225x225
+        layers:
+          - conv(64, 7, stride=2, padding=3)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        layers, words, known = [], [], {}
+        for layer in case.layers:
+            key = id(layer.facts)
+            if key not in known:
+                known[key] = _unreached(layer)
+            if known[key]:
+                layers.append(layer)
+                words.append(f"{shorten(layer.name)} ({known[key]})")
+        if layers:
+            yield self.found(
+                layers[0],
+                f"{plural(len(layers), 'layer')} with padding that no window reaches: {listed(words)}",
+                layers=layers,
+                notes=_shifts(case),
+                help=f"{_paddings(layers[0])} on {named(layers[:1])} gives the same outputs",
+                count=len(layers),
+            )
+
+
+def _spare(window: Window, n: int) -> int:
+    """Positions padded after the axis that no window reaches."""
+    if window.transposed or window.stride == 1 or window.after <= 0:
+        return 0
+    reached = (window.output(n) - 1) * window.stride + window.extent - window.before
+    return max(0, min(n + window.after - reached, window.after))
+
+
+def _unreached(layer: Layer) -> str:
+    """``1 of 3 after height and width``; empty where every position is reached."""
+    if not windows(layer):
+        return ""
+    x = layer.input_shapes[0]
+    found = {
+        axis: (_spare(window, n), window.after)
+        for axis, n, window in zip(x.axes, x.spatial, windows(layer), strict=True)
+    }
+    found = {axis: sizes for axis, sizes in found.items() if sizes[0]}
+    if not found:
+        return ""
+    if len(set(found.values())) == 1:
+        spare, after = next(iter(found.values()))
+        return f"{spare} of {after} after {' and '.join(found)}"
+    return ", ".join(f"{spare} of {after} after {axis}" for axis, (spare, after) in found.items())
+
+
+def _paddings(layer: Layer) -> str:
+    """The padding without what is not reached, as a spec writes it."""
+    x = layer.input_shapes[0]
+    pairs = [(w.before, w.after - _spare(w, n)) for n, w in zip(x.spatial, windows(layer), strict=True)]
+    return f"padding={as_written(tuple(pairs))}"
+
+
+def _shifts(case: Case) -> list[str]:
+    """How far up and left of the centre of the image that of the last map lies, where it does."""
+    name, fields = next(iter(case.fields.items()))
+    last = fields.last()
+    seen = fields[last] if last else None
+    if not isinstance(seen, tuple):
+        return []
+    image, outputs = case.network.inputs[name], case.network.shape_of(last).spatial
+    shifts = {}
+    for axis, n, count, field in zip(image.axes, image.spatial, outputs, seen, strict=True):
+        ends = field.at(0) + field.at(count - 1)
+        shifts[axis] = (sum(ends) - 2) / 4 - (n - 1) / 2
+    if max(shifts.values()) > 0 or not any(shifts.values()):
+        return []  # rounding up and valid windows push it the other way
+    said = f"by {-shifts[image.axes[0]]:g} along the {' and '.join(shifts)}"
+    if len(set(shifts.values())) > 1:
+        said = " and ".join(f"by {-shift:g} along the {axis}" for axis, shift in shifts.items())
+    return [f"the centre of the last map, {shorten(last)}, lies before that of the image {said}"]

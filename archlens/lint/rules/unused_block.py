@@ -1,0 +1,52 @@
+"""The rule ``unused-block``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...errors import shorten
+from ..case import Case, listed
+from ..rule import WARNING, Finding, Rule
+
+
+class UnusedBlock(Rule, code="AL602", name="unused-block", level=WARNING):
+    """A block makes no part of any variant of the network.
+
+    What it does:
+        Finds blocks that nothing mentions, from the layers, outputs and inputs on, through blocks and params
+        and over all variants.
+
+    Why it matters:
+        It is read as a part of the network and is none; a mistake in it is never noticed. Often its name
+        was meant where another's stands.
+
+    Example:
+        input: 1x8x8
+        blocks:
+          unit(width):
+            - conv(width, 3)
+            - relu
+        layers:
+          - conv(8, 3)
+
+    Use instead:
+        input: 1x8x8
+        blocks:
+          unit(width):
+            - conv(width, 3)
+            - relu
+        layers:
+          - unit(8)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        found = case.mentions
+        for block in case.spec.blocks.values():
+            if block.name not in found.reached:
+                owners = [shorten(owner) for owner in found.by[block.name]]
+                yield self.found(
+                    block,
+                    f"the block {shorten(block.name)} is used by "
+                    + (f"{listed(owners)} only, which nothing uses" if owners else "nothing"),
+                    help="leave it out, or use it where it was meant",
+                )

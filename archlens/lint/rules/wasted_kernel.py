@@ -1,0 +1,80 @@
+"""The rule ``wasted-kernel``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from ...geometry import Window
+from ...network import Layer
+from ...ops.convolution import Conv
+from ...shape import times
+from ..case import Case, at_one_place, named, percent, windows
+from ..rule import WARNING, Finding, Rule
+
+
+class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
+    """A kernel is larger than its map: some of its weights only ever meet padding.
+
+    What it does:
+        Finds convolutions of whose kernel some rows or columns lie on padding at every output. It follows
+        each of them over all outputs, so stride and dilation are taken into account.
+
+    Why it matters:
+        Those weights are multiplied by zero whatever the image is. They get no gradient, and are parameters
+        in name only. A dilated 3x3 convolution on a map smaller than its dilation is a 1x1, as was found
+        for DeepLab's larger rates: Chen et al., "Rethinking Atrous Convolution for Semantic Image
+        Segmentation" (2017), section 3.3.
+
+    Example:
+        input: 512x1x1
+        layers:
+          - conv(512, 3, padding=1)
+
+    Use instead:
+        input: 512x1x1
+        layers:
+          - conv(512, 1)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        wasted = {layer.name: used for layer in case.layers if (used := _used(layer))}
+        for layers in at_one_place(case.network.index[name] for name in wasted):
+            first = layers[0]
+            kernel, used = [w.kernel for w in windows(first)], wasted[first.name]
+            weights = prod(first.facts.weights["weight"])
+            dead = weights - weights // prod(kernel) * prod(used)
+            yield self.found(
+                first,
+                f"{named(layers)}: of its {times(kernel)} kernel only {times(used)} ever meets the map of "
+                f"{times(first.input_shapes[0].spatial)}; {dead:,} of {weights:,} weights "
+                f"({percent(dead, weights)}) meet nothing but padding",
+                layers=layers,
+                help=f"a kernel of {times(used)} does the same; or a larger map",
+                weights=weights,
+                saved=dead,
+            )
+
+
+def _used(layer: Layer) -> tuple[int, ...]:
+    """How much of the kernel meets the map, along each axis; empty where all of it does."""
+    if not isinstance(layer.op, Conv):
+        return ()
+    reach, x = windows(layer), layer.input_shapes[0]
+    kernel = tuple([w.kernel for w in reach])
+    if all(w.before <= 0 and w.after <= 0 for w in reach) or max(kernel) > _LONGEST:
+        return ()
+    sizes = zip(reach, x.spatial, layer.shape.spatial, strict=True)
+    used = tuple([sum(_meets(w, n, count, tap) for tap in range(w.kernel)) for w, n, count in sizes])
+    return used if used != kernel and all(used) else ()
+
+
+#: The longest kernel that is followed weight by weight.
+_LONGEST = 1024
+
+
+def _meets(window: Window, n: int, outputs: int, tap: int) -> bool:
+    """Whether a weight of the kernel lies on the map for some output."""
+    first = tap * window.dilation - window.before
+    output = max(0, -(first // window.stride))  # the first at which it has left the padding before
+    return output < outputs and first + output * window.stride < n

@@ -1,0 +1,306 @@
+"""Attention: over all tokens, and within windows with a bias for each relative position.
+
+Multiply-accumulates are those of the projections and of both products of attention, queries by keys and
+weights by values, as ``torch.utils.flop_counter`` counts them. What else is computed is itemised apart:
+``softmax`` takes an exponential, an addition and a division for each pair of positions and each head.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from ..shape import Shape, times
+from .attributes import Count, Flag, Size, Spare
+from .layout import require_channels_last, require_two_axes
+from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, Tensors, as_written
+from .windows import per_axis, shortest
+
+
+def _require_heads(x: Shape, heads: int) -> None:
+    """Refuse channels that do not divide among the heads."""
+    if x.channels % heads:
+        near = [h for h in range(max(1, heads - 64), heads + 64) if x.channels % h == 0]
+        near.sort(key=lambda h: (abs(h - heads), h))
+        raise Misfit(
+            f"its {x.channels} channels are not divisible by heads={heads}",
+            notes=(f"{x.channels} = {heads} * {x.channels // heads} + {x.channels % heads}",),
+            help=f"heads that divide {x.channels}: {', '.join(map(str, sorted(near[:4])))}" if near else "",
+        )
+
+
+def _projections(channels: int, into: str, out: str) -> dict[str, tuple[int, ...]]:
+    """The weights of two linear layers: to queries, keys and values, and back."""
+    return {
+        f"{into}.weight": (3 * channels, channels),
+        f"{into}.bias": (3 * channels,),
+        f"{out}.weight": (channels, channels),
+        f"{out}.bias": (channels,),
+    }
+
+
+def _products(positions: int, seen: int, channels: int) -> int:
+    """Products of attention where each position sees ``seen`` others: 4 projections, and QK and AV."""
+    return 4 * positions * channels**2 + 2 * positions * seen * channels
+
+
+def _sentence(positions: int, seen: int, channels: int) -> str:
+    return (
+        f"{positions:,} positions x ({3 * channels:,}x{channels:,} to queries, keys and values + "
+        f"{channels:,}x{channels:,} back + 2 x {channels:,}x{seen:,} for queries by keys and weights by "
+        f"values) = {_products(positions, seen, channels):,}"
+    )
+
+
+class SelfAttention(Op, kind="self_attention", family="attention"):
+    """Every token attends to every token: ``softmax(QK'/sqrt(d))V`` in several heads, between linear layers.
+
+    Its weights are those of ``nn.MultiheadAttention``: ``4C*C`` and biases. Multiply-accumulates over
+    ``LxC``: ``4L*C*C + 2L*L*C``. Source: Vaswani et al. 2017, section 3.2.
+    """
+
+    heads: Count
+    bias: Flag = True
+
+    examples = (
+        "24x49 >> tokens >> self_attention(4)",
+        "24x5x5 >> tokens >> self_attention(3, bias=false)",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_channels_last(x, "self_attention", "LxC", "tokens")
+        if len(x) != 2:
+            raise Misfit(
+                f"self_attention works on tokens such as LxC, and its input is {x}",
+                help="put tokens before it; window_attention works on HxWxC",
+            )
+        _require_heads(x, self.heads)
+        length, channels = x
+        weights: dict[str, tuple[int, ...]] = {
+            "in_proj_weight": (3 * channels, channels),
+            "out_proj.weight": (channels, channels),
+        }
+        if self.bias:
+            weights |= {"in_proj_bias": (3 * channels,), "out_proj.bias": (channels,)}
+        pairs = self.heads * length**2
+        return Facts(
+            shape=x,
+            weights=weights,
+            buffers=NONE,
+            macs=_products(length, length, channels),
+            other={"softmax": 3 * pairs, "elementwise": pairs}
+            | ({"bias": 4 * length * channels} if self.bias else {}),
+            reach=EVERYWHERE,
+            torch=Call(
+                "archlens.SelfAttention", (channels, self.heads), {} if self.bias else {"bias": False}
+            ),
+        )
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        length, channels = inputs[0]
+        return _sentence(length, length, channels)
+
+
+class _Windowed(Op, family="attention"):
+    """What both kinds of attention within windows share."""
+
+    heads: Count
+    window: Size
+    shift: Spare = 0
+
+    module: ClassVar[str]
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_channels_last(x, self.kind, "HxWxC")
+        require_two_axes(x, self.kind)
+        _require_heads(x, self.heads)
+        window, shift = per_axis(self.window, x, "window"), per_axis(self.shift, x, "shift")
+        for axis, f, s in zip(x.axes, window, shift, strict=True):
+            if s >= f:
+                raise Misfit(f"its shift of {s} is not smaller than the {axis} of its window, {f}")
+        positions, seen, shifted = _layout(x, window, shift)
+        pairs = self.heads * positions * seen
+        return Facts(
+            shape=x,
+            weights=self._bias_weights(window) | _projections(x.channels, "qkv", "proj"),
+            buffers=self._bias_buffers(window),
+            macs=_products(positions, seen, x.channels) + self._bias_macs(window),
+            other={
+                "softmax": 3 * pairs,
+                # the scale; the bias of each pair and, where windows are shifted, the mask
+                "elementwise": positions * x.channels + (1 + shifted) * pairs,
+                "bias": 4 * positions * x.channels,
+            },
+            reach=_window_reach(x, window),
+            torch=Call(
+                f"archlens.{self.module}",
+                (x.channels, self.heads, shortest(window)),
+                {"shift": shortest(shift)} if any(shift) else {},
+            ),
+        )
+
+    def _bias_weights(self, window: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        raise NotImplementedError  # pragma: no cover
+
+    def _bias_buffers(self, window: tuple[int, ...]) -> Tensors:
+        return {"relative_position_index": (prod(window) ** 2,)}
+
+    def _bias_macs(self, window: tuple[int, ...]) -> int:
+        return 0
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        (x,) = inputs
+        window = per_axis(self.window, x, "window")
+        positions, seen, _ = _layout(x, window, window)
+        text = _sentence(positions, seen, x.channels)
+        once = self.macs_once(facts, *inputs)
+        return f"{text}; + {once:,} for the bias = {facts.macs:,}" if once else text
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return ""
+
+
+def _relative(window: tuple[int, ...]) -> int:
+    """How many relative positions there are between two positions of a window."""
+    return prod(2 * f - 1 for f in window)
+
+
+def _layout(x: Shape, window: tuple[int, ...], shift: tuple[int, ...]) -> tuple[int, int, bool]:
+    """Positions of the padded map, positions of a window, and whether the windows are shifted."""
+    padded = [n + -n % f for n, f in zip(x.spatial, window, strict=True)]
+    shifted = any(s and f < n for n, f, s in zip(padded, window, shift, strict=True))
+    return prod(padded), prod(window), shifted
+
+
+def _window_reach(x: Shape, window: tuple[int, ...]) -> Reach:
+    if all(n <= f for n, f in zip(x.spatial, window, strict=True)):
+        return EVERYWHERE
+    return Irregular(f"each position sees the window of {times(window)} that it lies in")
+
+
+class WindowAttention(_Windowed, kind="window_attention", family="attention"):
+    """Attention within windows of ``HxWxC`` that do not overlap, with a learned bias per relative position.
+
+    With a ``shift`` the map is rolled by it before and back after, and positions that only the roll brought
+    together do not attend to each other. A map that the window does not divide is padded with zeros, and a
+    window as large as the map is not shifted. Multiply-accumulates over ``n`` positions, padding included,
+    in windows of ``m``: ``4n*C*C + 2n*m*C``. Source: Liu et al. 2021, sections 3.1 and 3.2.
+    """
+
+    module = "WindowAttention"
+    examples = (
+        "12x14x14 >> channels_last >> window_attention(3, 7)",
+        "12x14x14 >> channels_last >> window_attention(3, 7, shift=3)",
+        "12x6x5 >> channels_last >> window_attention(2, 7, shift=3)",
+        "8x9x10 >> channels_last >> window_attention(2, (4, 3), shift=(2, 1))",
+    )
+
+    def _bias_weights(self, window: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        return {"relative_position_bias_table": (_relative(window), self.heads)}
+
+
+#: Hidden features of the network that makes the bias of a relative position.
+_HIDDEN = 512
+
+
+class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention"):
+    """Attention within windows by the cosine of queries and keys, each head with a learned scale.
+
+    The bias of a relative position comes from a small network over its logarithm, 2 to 512 to ``heads``,
+    which runs once for a whole batch: its ``(2w - 1)^2 * 512 * (2 + heads)`` multiply-accumulates are part of
+    those of one sample. All else is as in ``window_attention``; the bias of the keys stays zero. Source:
+    Liu et al. 2022, "Swin Transformer V2", section 3.
+    """
+
+    module = "WindowAttentionV2"
+    examples = (
+        "12x8x8 >> channels_last >> window_attention_v2(3, 4)",
+        "12x8x8 >> channels_last >> window_attention_v2(3, 4, shift=2)",
+        "8x9x4 >> channels_last >> window_attention_v2(2, (4, 5), shift=(1, 2))",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        facts = super().facts(x)
+        window = per_axis(self.window, x, "window")
+        if min(window) < 2:
+            raise Misfit(
+                f"its bias needs a window of at least 2, and window is {as_written(self.window)}",
+                notes=("relative positions are divided by the size of the window less 1",),
+            )
+        positions, seen, _ = _layout(x, window, window)
+        other = dict(facts.other)
+        # the scale is one of each pair here, and not one of each query
+        other["elementwise"] += self.heads * positions * seen - positions * x.channels
+        # queries and keys: a square, an addition and a division each
+        other["normalization"] = 6 * positions * x.channels
+        other["bias"] += _HIDDEN * _relative(window)
+        other["activation"] = _HIDDEN * _relative(window) + 2 * self.heads * prod(window) ** 2
+        return facts._replace(other=other)
+
+    def macs_once(self, facts: Facts, *inputs: Shape) -> int:
+        return self._bias_macs(per_axis(self.window, inputs[0], "window"))
+
+    def _bias_macs(self, window: tuple[int, ...]) -> int:
+        return _relative(window) * _HIDDEN * (2 + self.heads)
+
+    def _bias_weights(self, window: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        return {
+            "logit_scale": (self.heads, 1, 1),
+            "cpb_mlp.0.weight": (_HIDDEN, 2),
+            "cpb_mlp.0.bias": (_HIDDEN,),
+            "cpb_mlp.2.weight": (self.heads, _HIDDEN),
+        }
+
+    def _bias_buffers(self, window: tuple[int, ...]) -> Tensors:
+        table = (1, *(2 * f - 1 for f in window), 2)
+        return {"relative_coords_table": table, "relative_position_index": (prod(window) ** 2,)}
+
+
+class RelativeAttention(Op, kind="relative_attention", family="attention"):
+    """Attention within each row of windows, ``windows x positions x C``, with a bias per relative position.
+
+    ``window_partition`` makes such rows, and ``size`` is that of its windows. Queries by keys are divided by
+    ``sqrt(C)``, as torchvision's MaxViT does. Multiply-accumulates over ``n`` positions in windows of ``m``:
+    ``4n*C*C + 2n*m*C``. Source: Tu et al. 2022, section 3.2.
+    """
+
+    heads: Count
+    size: Size
+
+    examples = (
+        "12x8x8 >> window_partition(4) >> relative_attention(3, 4)",
+        "12x6x8 >> window_partition(2) >> transpose >> relative_attention(2, (3, 4))",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_channels_last(x, self.kind, "windows x positions x C", "window_partition")
+        require_two_axes(x, self.kind)
+        _require_heads(x, self.heads)
+        size = per_axis(self.size, x, "size")
+        windows, seen = x.spatial
+        if seen != prod(size):
+            raise Misfit(
+                f"its windows of {times(size)} hold {prod(size)} positions, and those of its input {x} "
+                f"hold {seen}",
+                help="size is that of window_partition; after transpose, how many windows lie on each axis",
+            )
+        positions = windows * seen
+        pairs = self.heads * positions * seen
+        return Facts(
+            shape=x,
+            weights={"relative_position_bias_table": (_relative(size), self.heads)}
+            | _projections(x.channels, "to_qkv", "merge"),
+            buffers={"relative_position_index": (seen, seen)},
+            macs=_products(positions, seen, x.channels),
+            other={
+                "softmax": 3 * pairs,
+                "elementwise": positions * x.channels + pairs,
+                "bias": 4 * positions * x.channels,
+            },
+            reach=EVERYWHERE if windows == 1 else Irregular("each position sees the window that it lies in"),
+            torch=Call("archlens.RelativeAttention", (x.channels, self.heads, shortest(size))),
+        )
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        windows, seen = inputs[0].spatial
+        return _sentence(windows * seen, seen, inputs[0].channels)

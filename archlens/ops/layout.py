@@ -1,0 +1,213 @@
+"""Ops that turn the axes of a tensor round: channels last and first, tokens, patches and windows.
+
+They move values about and compute nothing. Convolutions want their channels first; torch's linear layers
+and layer norms want them last.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..geometry import POINT, Window
+from ..shape import Shape, channels_last, times
+from .attributes import Count, Size
+from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels
+from .windows import per_axis, require_spatial, shortest
+
+
+def _turned(shape: Shape, reach: Reach, torch: Call) -> Facts:
+    """Facts of an op that only moves values."""
+    return Facts(shape=shape, weights=NONE, buffers=NONE, macs=0, other={}, reach=reach, torch=torch)
+
+
+def require_channels_last(x: Shape, what: str, such: str, help: str = "channels_last") -> None:
+    """Refuse a flat vector, and channels that come first, for the ops that work on tokens."""
+    if not x.channels_last:
+        raise Misfit(
+            f"{what} works on channels that come last, such as {such}, and its input is "
+            + (f"a map of {x}" if len(x) > 1 else f"a flat vector of {x}"),
+            help=f"put {help} before it" if len(x) > 1 else "place it before the map is flattened",
+        )
+
+
+def require_two_axes(x: Shape, what: str) -> None:
+    """Refuse all but two spatial axes."""
+    if len(x) != 3:
+        raise Misfit(f"{what} works on two spatial axes, and its input {x} has {len(x) - 1}")
+
+
+class _Turning(Op, family="reshape"):
+    """What the ops share that exchange axes: their arithmetic says which."""
+
+    channelwise = True
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{inputs[0]} -> {facts.shape}"
+
+
+class ToChannelsLast(_Turning, kind="channels_last", family="reshape"):
+    """The channels as the last axis: ``CxHxW`` becomes ``HxWxC``, and ``CxL`` becomes ``LxC``."""
+
+    examples = ("96x14x14 >> channels_last", "8x20 >> channels_last", "2x3x4x5 >> channels_last")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_spatial(x, "channels_last")
+        axes = len(x) - 1
+        order = (0, *range(2, axes + 2), 1)
+        return _turned(channels_last(x.spatial, x.channels), (POINT,) * axes, Call("torch.permute", (order,)))
+
+
+class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
+    """The channels as the first axis: ``HxWxC`` becomes ``CxHxW``, and ``LxC`` becomes ``CxL``.
+
+    Tokens become a map again with ``channels_first >> reshape([x.channels, 14, 14])``.
+    """
+
+    examples = ("96x14x14 >> channels_last >> channels_first", "8x20 >> tokens >> channels_first")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        if not x.channels_last:
+            raise Misfit(f"the channels of its input {x} come first already")
+        axes = len(x) - 1
+        order = (0, axes + 1, *range(1, axes + 1))
+        return _turned(Shape((x.channels, *x.spatial)), (POINT,) * axes, Call("torch.permute", (order,)))
+
+
+class Tokens(Op, kind="tokens", family="reshape"):
+    """A token for each position of a map, row by row: ``CxHxW`` becomes ``(H*W)xC``.
+
+    It takes ``HxWxC`` alike, and turns ``CxL`` into ``LxC``.
+    """
+
+    channelwise = True
+    examples = ("768x14x14 >> tokens", "96x5x7 >> channels_last >> tokens", "8x20 >> tokens")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        if len(x) < 2:
+            raise Misfit(
+                f"tokens works on a map such as CxHxW, and its input is a flat vector of {x}",
+                help="place it before the map is flattened, or reshape the vector into a map",
+            )
+        reach: Reach = (POINT,)
+        if len(x) > 2:
+            reach = Irregular(f"the positions of {times(x.spatial)} stand in one row")
+        first = "archlens.channels_last_tokens" if x.channels_last else "archlens.tokens"
+        return _turned(channels_last((prod(x.spatial),), x.channels), reach, Call(first))
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        spatial = inputs[0].spatial
+        return f"{' * '.join(map(str, spatial))} = {prod(spatial)}" if len(spatial) > 1 else ""
+
+
+class Transpose(_Turning, kind="transpose", family="reshape"):
+    """The two spatial axes exchanged: ``HxWxC`` becomes ``WxHxC``, and ``CxHxW`` becomes ``CxWxH``."""
+
+    examples = ("6x4x9 >> channels_last >> transpose", "6x4x9 >> transpose")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_two_axes(x, "transpose")
+        first = 1 if x.channels_last else 2
+        shape = type(x)(x[axis] for axis in ((1, 0, 2) if x.channels_last else (0, 2, 1)))
+        reach = Irregular("the two axes are exchanged")
+        return _turned(shape, reach, Call("torch.transpose", (first, first + 1)))
+
+
+class MergePatches(Op, kind="merge_patches", family="reshape"):
+    """The channels of each square of ``size`` positions in a row: ``HxWxC`` becomes ``H/2xW/2x4C``.
+
+    They are taken column by column, as Swin Transformer does. An odd side is padded with zeros at its end.
+    Source: Liu et al. 2021, section 3.1, "patch merging", without its linear layer.
+    """
+
+    size: Count = 2
+
+    sliding = True
+    examples = (
+        "6x8x8 >> channels_last >> merge_patches",
+        "6x7x9 >> channels_last >> merge_patches",
+        "2x7x9 >> channels_last >> merge_patches(3)",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_channels_last(x, "merge_patches", "HxWxC")
+        require_two_axes(x, "merge_patches")
+        windows = tuple(Window(self.size, self.size, 0, -n % self.size) for n in x.spatial)
+        sizes = [window.output(n) for window, n in zip(windows, x.spatial, strict=True)]
+        shape = channels_last(sizes, self.size**2 * x.channels)
+        return _turned(shape, windows, Call("archlens.merge_patches", (self.size,)))
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        count, found = inputs[0].channels, 0
+        while channels:
+            found |= channels & all_channels(count)
+            channels >>= count
+        return (found,)
+
+
+class WindowPartition(Op, kind="window_partition", family="reshape"):
+    """A map as rows of windows that do not overlap: ``CxHxW`` becomes ``(H/p * W/p)x(p*p)xC``.
+
+    The first axis counts the windows, the second the positions within one. ``transpose`` after it turns
+    windows into MaxViT's grids: each then holds the same position of every window.
+    """
+
+    size: Size
+
+    channelwise = True
+    examples = ("6x8x8 >> window_partition(4)", "6x4x9 >> window_partition((2, 3))")
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_spatial(x, "window_partition")
+        require_two_axes(x, "window_partition")
+        size = per_axis(self.size, x, "size")
+        for axis, n, p in zip(x.axes, x.spatial, size, strict=True):
+            if n % p:
+                raise Misfit(
+                    f"its windows of {times(size)} do not divide a {axis} of {n}",
+                    notes=(f"{n} = {p} * {n // p} + {n % p}",),
+                    size=True,
+                )
+        windows = prod(n // p for n, p in zip(x.spatial, size, strict=True))
+        return _turned(
+            channels_last((windows, prod(size)), x.channels),
+            Irregular(f"the positions of {times(x.spatial)} stand in rows, one for each window"),
+            Call("archlens.window_partition", (shortest(size),)),
+        )
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return " = ".join(" * ".join(map(str, shape.spatial)) for shape in (inputs[0], facts.shape))
+
+
+class WindowReverse(Op, kind="window_reverse", family="reshape"):
+    """The map that ``window_partition`` cut into windows: ``(H/p * W/p)x(p*p)xC`` becomes ``CxHxW``.
+
+    ``size`` is that of a window, ``sides`` those of the map.
+    """
+
+    size: Size
+    sides: Size
+
+    channelwise = True
+    examples = (
+        "6x8x8 >> window_partition(4) >> window_reverse(4, 8)",
+        "6x4x9 >> window_partition((2, 3)) >> window_reverse((2, 3), (4, 9))",
+    )
+
+    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+        require_channels_last(x, "window_reverse", "windows x positions x C", "window_partition")
+        require_two_axes(x, "window_reverse")
+        size, sides = per_axis(self.size, x, "size"), per_axis(self.sides, x, "sides")
+        windows = tuple(n // p for n, p in zip(sides, size, strict=True))
+        if x.spatial != (prod(windows), prod(size)) or any(n % p for n, p in zip(sides, size, strict=True)):
+            raise Misfit(
+                f"{times(x.spatial)} is no map of {times(sides)} in windows of {times(size)}",
+                notes=(f"that would be {prod(windows)} windows of {prod(size)} positions",),
+            )
+        return _turned(
+            Shape((x.channels, *sides)),
+            Irregular("the positions of each window stand in a square again"),
+            Call("archlens.window_reverse", (shortest(size), shortest(sides))),
+        )
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return " = ".join(" * ".join(map(str, shape.spatial)) for shape in (inputs[0], facts.shape))

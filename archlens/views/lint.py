@@ -1,0 +1,219 @@
+"""Findings of the linter as text, JSON or GitHub's annotations; and the rules as a list and one by one.
+
+Knows what was found, and not how.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ..errors import Diagnostic, Span, Style, printable, render
+from ..lint import LEVELS, Finding, Rule
+from ..lint.case import listed
+from . import grid
+from .annotation import annotation
+
+SCHEMA = "archlens.lint/1"
+
+
+class Linted(NamedTuple):
+    """What was found in one network; or why it could not be put together."""
+
+    name: str
+    findings: Sequence[Finding]
+    problem: Diagnostic | None = None
+
+
+def totals(linted: Iterable[Linted]) -> dict[str, int]:
+    """How many findings there are of each level; a network that is wrong counts as an error."""
+    found = dict.fromkeys(LEVELS, 0)
+    for one in linted:
+        for finding in one.findings:
+            found[finding.rule.level] += 1
+        found["error"] += one.problem is not None
+    return found
+
+
+def once(linted: Sequence[Linted]) -> list[Linted]:
+    """The same with each rule once at each place: the first network has the finding, a note the others."""
+    keyed = [(one, list(zip(_places(one.findings), one.findings, strict=True))) for one in linted]
+    sharing: dict[Any, list[str]] = {}
+    for one, findings in keyed:
+        for key, _ in findings:
+            sharing.setdefault(key, []).append(one.name)
+    found = []
+    for one, findings in keyed:
+        own = []
+        for key, finding in findings:
+            names = sharing.pop(key, None)  # the first network takes it
+            if names is not None:
+                notes = [f"likewise in {listed(list(map(printable, names[1:])), _MOST)}"] if names[1:] else []
+                own.append(replace(finding, notes=(*finding.notes, *notes)))
+        found.append(one._replace(findings=own))
+    return found
+
+
+#: The most networks that a note lists.
+_MOST = 6
+
+
+def _places(findings: Sequence[Finding]) -> Iterator[Any]:
+    """What tells findings of one network apart, and is the same for those of its relatives."""
+    counts: dict[Any, int] = {}
+    for finding in findings:
+        span = finding.span
+        key = finding.rule.code, span.source.name, span.line, span.column
+        counts[key] = counts.get(key, 0) + 1
+        yield *key, counts[key]
+
+
+def _plain(text: str, role: str) -> str:
+    return text
+
+
+def to_text(linted: Sequence[Linted], style: Style = _plain) -> str:
+    """Each finding as a diagnostic, and how many there are; with several networks, under their names."""
+    shown = once(linted)
+    parts = []
+    for one in shown:
+        diagnostics = [one.problem] if one.problem else []
+        diagnostics += [finding.diagnostic for finding in one.findings]
+        if diagnostics and len(linted) > 1:
+            parts.append(style(printable(one.name), "message"))
+        parts += [render(diagnostic, style) for diagnostic in diagnostics]
+    return "\n\n".join([*parts, _summary(linted, sum(len(one.findings) for one in shown))])
+
+
+def _summary(linted: Sequence[Linted], places: int) -> str:
+    """``vgg16: 1 advice; `archlens rules AL302` says more``."""
+    counts = totals(linted)
+    of = printable(linted[0].name) if len(linted) == 1 else f"{len(linted)} networks"
+    said = [f"{n} {word}{'s' if n > 1 and word != 'advice' else ''}" for word, n in counts.items() if n]
+    if not said:
+        return f"{of}: nothing found"
+    codes = sorted({finding.rule.code for one in linted for finding in one.findings})
+    more = f"; `archlens rules {codes[0]}` says more" if codes else ""
+    at = f" at {places} place{'' if places == 1 else 's'}" if places and len(linted) > 1 else ""
+    return f"{of}: {', '.join(said)}{at}{more}"
+
+
+def to_json(linted: Sequence[Linted]) -> str:
+    """``archlens.lint/1``: every finding of every network, one a line."""
+    networks = []
+    for one in linted:
+        findings = ",\n".join(f"      {json.dumps(_finding(finding))}" for finding in one.findings)
+        problem = json.dumps(_problem(one.problem) if one.problem else None)
+        listed = f"[\n{findings}\n    ]" if findings else "[]"
+        networks.append(f'    {{"name": {json.dumps(one.name)}, "error": {problem}, "findings": {listed}}}')
+    return "\n".join(
+        [
+            "{",
+            f'  "schema": {json.dumps(SCHEMA)},',
+            '  "networks": [',
+            ",\n".join(networks),
+            "  ],",
+            f'  "totals": {json.dumps(totals(linted))}',
+            "}",
+        ]
+    )
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.rule.code,
+        "rule": finding.rule.name,
+        "level": finding.rule.level,
+        "message": finding.message,
+        **_place(finding.span),
+        "layers": list(finding.layers),
+        "notes": list(finding.notes),
+        "help": finding.help,
+        "also": [{"label": label, **_place(span)} for label, span in finding.also],
+        "numbers": dict(finding.numbers),
+    }
+
+
+def _problem(problem: Diagnostic) -> dict[str, Any]:
+    place = _place(problem.span) if problem.span else {}
+    return {"message": problem.message, **place, "notes": list(problem.notes), "help": problem.help}
+
+
+def _place(span: Span) -> dict[str, Any]:
+    return {"file": span.source.name, "line": span.line, "column": span.column, "width": span.width}
+
+
+#: What GitHub calls the levels.
+_COMMANDS = {"error": "error", "warning": "warning", "advice": "notice"}
+
+
+def to_github(linted: Sequence[Linted]) -> str:
+    """Workflow commands, which GitHub shows beside the lines of the spec."""
+    shown = once(linted)
+    lines = []
+    for one in shown:
+        if one.problem:
+            lines.append(_command(one.problem, one.name, "archlens"))
+        for finding in one.findings:
+            rule = finding.rule
+            lines.append(_command(finding.diagnostic, one.name, f"{rule.code} {rule.name}"))
+    return "\n".join(lines)
+
+
+def _command(diagnostic: Diagnostic, network: str, title: str) -> str:
+    help = [f"help: {diagnostic.help}"] if diagnostic.help else []
+    text = "\n".join([f"{network}: {diagnostic.message}", *diagnostic.notes, *help])
+    return annotation(_COMMANDS[diagnostic.severity], text, diagnostic.span, title)
+
+
+# --- the rules ---------------------------------------------------------------------------------------
+
+
+def rules_to_text(rules: Iterable[Rule], width: int | None = None) -> str:
+    """Every rule in a line: code, level, name, and what it finds; wrapped to a width where there is one."""
+    head = ["code", "level", "name", "finds"]
+    rows = [[rule.code, rule.level, rule.name, rule.documentation.summary] for rule in rules]
+    widths = grid.widths_of([head, *rows])
+    if width is not None:
+        others = sum(widths[:-1]) + grid.GAP * (len(widths) - 1)
+        if others + _NARROW > width:
+            return "\n".join(f"{code} {name} ({level})" for code, level, name, _ in rows)
+        widths[-1] = min(widths[-1], width - others)
+    lines = grid.plain(head, rows, [False] * len(head), widths)
+    return "\n".join([*lines, "", "`archlens rules CODE` says why it matters, with an example."])
+
+
+#: The fewest columns in which a sentence is still read with ease.
+_NARROW = 20
+
+
+def rule_to_text(rule: Rule, width: int | None = None, style: Style = _plain) -> str:
+    """A rule in full: what it does, why it matters, an example, and what to use instead."""
+    import textwrap
+
+    columns = min(width or _WIDTH, _WIDTH)
+    said = rule.documentation
+
+    def paragraph(text: str, indent: str = "  ") -> list[str]:
+        return textwrap.wrap(text, columns, initial_indent=indent, subsequent_indent=indent)
+
+    def section(title: str, lines: Iterable[str]) -> list[str]:
+        return ["", style(title, "message"), *lines]
+
+    return "\n".join(
+        [
+            style(f"{rule.code} {rule.name}", "message") + f" ({rule.level})",
+            "",
+            *paragraph(said.summary, ""),
+            *section("What it does", paragraph(said.what)),
+            *section("Why it matters", paragraph(said.why)),
+            *section("Example", (f"  {line}".rstrip() for line in said.example.split("\n"))),
+            *section("Use instead", (f"  {line}".rstrip() for line in said.instead.split("\n"))),
+        ]
+    )
+
+
+#: The most columns of running text.
+_WIDTH = 100

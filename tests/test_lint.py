@@ -1,0 +1,1029 @@
+"""The linter: every rule finds what it should and nothing else, where it stands, with exact numbers.
+
+Numbers are held against torch, against positions followed one by one, or against a second spec that does what
+the finding advises.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from torch.nn import functional
+
+import archlens
+from archlens.cli import cli
+from archlens.elaboration import elaborate
+from archlens.errors import render
+from archlens.lint import ADVICE, ERROR, LEVELS, RULES, WARNING, Finding, Rule, choose, lint
+from archlens.lint import rules as rules_folder
+from archlens.ops import OPS
+from archlens.spec import find, names, parse
+from archlens.views import lint as view
+
+from .test_cli import in_terminal
+
+CODES = list(RULES)
+
+
+def findings(text: str, variant: str = "", *codes: str) -> list[Finding]:
+    spec = parse(text)
+    return lint(spec, elaborate(spec, variant), [RULES[code] for code in codes] or None)
+
+
+def of(code: str, text: str, variant: str = "") -> list[Finding]:
+    return findings(text, variant, code)
+
+
+def spec(*layers: str, input: str = "8x16x16") -> str:
+    return "\n".join([f"input: {input}", "layers:", *(f"  - {layer}" for layer in layers)])
+
+
+def one(code: str, *layers: str, input: str = "8x16x16") -> Finding:
+    (found,) = of(code, spec(*layers, input=input))
+    return found
+
+
+def marked(finding: Finding) -> str:
+    """The text that a finding points at."""
+    span = finding.span
+    return span.source.lines[span.line - 1][span.column - 1 :][: span.width]
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(cli, args)
+
+
+def run(*args: str) -> tuple[int, str, str]:
+    """A command as :func:`archlens.cli.main` ends it: exit code, output, errors."""
+    root = str(Path(archlens.__file__).parents[1])
+    result = subprocess.run(
+        [sys.executable, "-m", "archlens", *args],
+        capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": root},
+    )  # fmt: skip
+    return result.returncode, result.stdout, result.stderr
+
+
+# --- what every rule must have ---------------------------------------------------------------------
+
+#: What the example of each rule is marked at.
+MARKS = {
+    "AL101": "conv(96, 11, stride=4)",
+    "AL102": "conv(64, 7, stride=2, padding=3)",
+    "AL103": "conv(128, 1, padding=1)",
+    "AL104": "conv(512, 3, padding=1)",
+    "AL105": "conv_transpose(32, 3, stride=2, padding=1, output_padding=1)",
+    "AL106": "conv(64, 3, padding=2, dilation=2)",
+    "AL201": "relu",
+    "AL202": "conv(8, 3, padding=1)",
+    "AL203": "add",
+    "AL204": "add",
+    "AL301": "conv(64, 3, padding=1)",
+    "AL302": "linear(10)",
+    "AL303": "conv(64, 5, padding=2)",
+    "AL304": "linear(10)",
+    "AL401": "softmax",
+    "AL402": "dropout",
+    "AL403": "relu",
+    "AL501": "conv(30, 3)",
+    "AL601": "width",
+    "AL602": "unit(width)",
+    "AL603": "conv(32, 1)",
+}
+
+#: The line of the example where it stands, where the text stands on several.
+LINES = {"AL106": 5, "AL201": 6, "AL202": 5, "AL203": 3, "AL204": 3, "AL403": 6}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_documentation(code: str) -> None:
+    rule = RULES[code]
+    said = rule.documentation
+    assert all(said), "a section is empty"
+    assert re.fullmatch(r"AL\d{3}", code)
+    assert rule.level in LEVELS
+    module = type(rule).__module__.rpartition(".")[2]
+    assert rule.name == module.replace("_", "-"), "a file is named as its rule"
+    assert said.summary.endswith(".")
+    assert "\n" not in said.summary
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_example_triggers_and_the_other_does_not(code: str) -> None:
+    said = RULES[code].documentation
+    assert [found.rule.code for found in of(code, said.example)] == [code]
+    assert findings(said.instead) == [], "what is advised gives no finding of any rule"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_place(code: str) -> None:
+    (found,) = of(code, RULES[code].documentation.example)
+    assert marked(found) == MARKS[code]
+    text = found.span.source.text
+    assert text.count(MARKS[code]) == 1 or found.span.line == LINES[code]
+    shown = render(found.diagnostic)
+    assert shown.startswith(f"{found.rule.level}[{code}]: ")
+    assert f" --> network:{found.span.line}:{found.span.column}" in shown
+
+
+def test_one_rule_a_file() -> None:
+    folder = Path(str(rules_folder.__file__)).parent
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert files == {rule.name.replace("-", "_") for rule in RULES.values()}
+
+
+def test_codes_are_stable() -> None:
+    """Whoever ignores a code in a workflow relies on it: codes are added, and never change their meaning."""
+    assert {code: rule.name for code, rule in RULES.items()} == {
+        "AL101": "dropped-pixels",
+        "AL102": "unseen-padding",
+        "AL103": "blind-windows",
+        "AL104": "wasted-kernel",
+        "AL105": "checkerboard",
+        "AL106": "gridding",
+        "AL201": "small-field",
+        "AL202": "saturated-field",
+        "AL203": "misaligned-branches",
+        "AL204": "uneven-branches",
+        "AL301": "bias-before-norm",
+        "AL302": "heavy-linear",
+        "AL303": "large-kernel",
+        "AL304": "stacked-linear",
+        "AL401": "softmax-output",
+        "AL402": "dropout-before-norm",
+        "AL403": "idle-activation",
+        "AL501": "odd-channels",
+        "AL601": "unused-param",
+        "AL602": "unused-block",
+        "AL603": "unread-layer",
+    }
+    with pytest.raises(TypeError, match="two rules have the code AL101"):
+        type("Again", (Rule,), {}, code="AL101", name="again", level=ADVICE)
+
+
+# --- windows, against positions followed one by one --------------------------------------------------
+
+
+def windows_of(random: Random) -> tuple[int, int, int, int, int, int]:
+    """Size, kernel, stride, padding before and after, dilation of a convolution that fits."""
+    while True:
+        n, kernel, stride = random.randint(1, 9), random.randint(1, 5), random.randint(1, 3)
+        before, after, dilation = random.randint(0, 5), random.randint(0, 5), random.randint(1, 3)
+        if n + before + after >= dilation * (kernel - 1) + 1:
+            return n, kernel, stride, before, after, dilation
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_windows(seed: int) -> None:
+    n, kernel, stride, before, after, dilation = windows_of(Random(seed))
+    text = spec(
+        f"conv(3, {kernel}, stride={stride}, padding=(({before}, {after}),), dilation={dilation})",
+        input=f"2x{n}",
+    )
+    outputs = archlens.loads(text).output[1]
+    taps = [{o * stride - before + k * dilation for k in range(kernel)} for o in range(outputs)]
+    image = set(range(n))
+
+    # an output that looks around the image, over it, is left to AL104: its taps lie on both sides
+    blind = sum(max(seen) < 0 or min(seen) >= n for seen in taps)
+    assert sum(found.numbers["outputs"] for found in of("AL103", text)) == blind
+
+    dead = sum(
+        all(o * stride - before + k * dilation not in image for o in range(outputs)) for k in range(kernel)
+    )
+    saved = sum(found.numbers["saved"] for found in of("AL104", text))
+    assert saved == (3 * 2 * dead if dead < kernel else 0)
+
+    reached = max(max(seen) for seen in taps)
+    spare = set(range(n, n + after)) - set(range(reached + 1))
+    assert bool(of("AL102", text)) == (bool(spare) and stride > 1)
+    for found in of("AL102", text):
+        assert f"{len(spare)} of {after} after length" in found.message
+
+    dropped = n - 1 - max(reached, -1) if stride <= dilation * (kernel - 1) + 1 else 0
+    positions = [p for found in of("AL101", text) for one in found.numbers["positions"] for p in one]
+    assert positions == ([dropped] if dropped > 0 else [])
+
+
+def test_each_layer_that_drops() -> None:
+    """(17 - 2)/2 + 1 = 8.5, and (8 - 3)/2 + 1 = 3.5; each word of the spec has its finding."""
+    first, second = of("AL101", spec("max_pool(2)", "relu", "max_pool(3, stride=2)", input="8x17x16"))
+    assert (marked(first), marked(second)) == ("max_pool(2)", "max_pool(3, stride=2)")
+    assert "height is never seen" in first.message
+    assert "height and width is never seen" in second.message
+    assert of("AL101", spec("conv(8, 1, stride=2)")) == []  # skipped by intent
+
+
+def test_less_padding_gives_the_same() -> None:
+    """The padding that AL102 advises computes the same numbers."""
+    (found,) = of("AL102", spec("conv(4, 7, stride=2, padding=3)", input="3x32x33"))
+    assert "padding=((3, 2), (3, 3))" in found.help
+    advised = spec("conv(4, 7, stride=2, padding=((3, 2), (3, 3)))", input="3x32x33")
+    assert of("AL102", advised) == []
+    before = archlens.build(archlens.loads(found.span.source.text))
+    after = archlens.build(archlens.loads(advised))
+    after.load_state_dict(before.state_dict())
+    x = torch.rand(1, 3, 32, 33)
+    assert torch.equal(before(x), after(x))
+
+
+def test_the_shift_of_resnet() -> None:
+    """Half a step at each of the five strides of 2: (1 + 2 + 4 + 8 + 16)/2 = 15.5 pixels."""
+    network, found = zoo("resnet50", "AL102")
+    assert len(found) == 1
+    assert "lies before that of the image by 15.5 along the height and width" in found[0].notes[0]
+    assert found[0].layers == ("conv1", "maxpool", "layer2.0.conv2", "layer3.0.conv2", "layer4.0.conv2")
+    assert network.name == "resnet50"
+    # 225 = 7*32 + 1 leaves nothing over anywhere
+    spec_, variant = find("resnet50")
+    assert lint(spec_, elaborate(spec_, variant, input="3x225x225"), [RULES["AL102"]]) == []
+
+
+def test_blind_outputs_are_the_bias() -> None:
+    found = one("AL103", "conv(4, 1, padding=2)", input="3x5x6")
+    conv = torch.nn.Conv2d(3, 4, 1, padding=2)
+    same = sum(
+        torch.equal(conv(torch.rand(1, 3, 5, 6))[0, :, i, j], conv.bias)
+        for i, j in product(range(9), range(10))
+    )
+    assert found.numbers["outputs"] == same == 9 * 10 - 5 * 6
+
+
+def test_wasted_weights_get_no_gradient() -> None:
+    found = one("AL104", "conv(4, 5, stride=2, padding=4, dilation=2)", input="3x3x2")
+    conv = torch.nn.Conv2d(3, 4, 5, stride=2, padding=4, dilation=2)
+    conv(torch.rand(2, 3, 3, 2)).sum().backward()
+    assert found.numbers["saved"] == int((conv.weight.grad == 0).sum())
+    assert found.numbers["weights"] == 3 * 4 * 25
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"), list(product((1, 2, 3, 4, 5), (1, 2, 3, 4), (1, 2, 3)))
+)
+def test_overlaps(kernel: int, stride: int, dilation: int) -> None:
+    """Sums over how many positions, counted by torch: a convolution of ones with ones, in the middle."""
+    text = spec(f"conv_transpose(1, {kernel}, stride={stride}, dilation={dilation})", input="1x60")
+    ones = functional.conv_transpose1d(
+        torch.ones(1, 1, 60), torch.ones(1, 1, kernel), stride=stride, dilation=dilation
+    )
+    counts = {int(count) for count in ones[0, 0, 30 * stride : 30 * stride + stride]}
+    found = of("AL105", text)
+    assert bool(found) == (len(counts) > 1)
+    for one_ in found:
+        assert (one_.numbers["least"], one_.numbers["most"]) == (min(counts), max(counts))
+
+
+def test_checkerboard_in_the_plane() -> None:
+    """Odena et al. 2016: a 3x3 kernel with stride 2 sums up one, two or four positions."""
+    found = one("AL105", "conv_transpose(4, 3, stride=2)")
+    assert (found.numbers["least"], found.numbers["most"]) == (1, 4)
+    assert "along height and width: some outputs sum over 4 positions, others over 1" in found.message
+    assert "a kernel of 4; or upsample(2) >> conv(4, 3, padding=1)" in found.help
+    assert "others over none" in one("AL105", "conv_transpose(4, 2, stride=(3, 2), padding=0)").message
+    assert of("AL105", spec("conv_transpose(4, 4, stride=2, padding=1)", "upsample(2)")) == []
+
+
+GRIDS = {
+    "2, 2": (["dilated(2) >> relu >> dilated(2)"], 4),
+    "2, 4, 8 with nothing before": (["dilated(2) >> dilated(4) >> dilated(8)"], 4),
+    "6, 9": (["dilated(6) >> batch_norm >> conv(8, 1) >> dilated(9)"], 9),
+    "behind a stride": (["conv(8, 3, stride=2, padding=1) >> dilated(2) >> dilated(4)"], 4),
+    "residual": (["residual: [dilated(2)]", "relu", "residual: [relu >> dilated(4)]"], 4),
+    "1, 2, 2, 2": (["dilated(1) >> dilated(2) >> dilated(2) >> dilated(2)"], 4),
+    "one axis": (['conv(8, 3, padding="same", dilation=(1, 2)) * 2'], 2),
+    "holes on one branch": (["dilated(1)", "concat: [dilated(2), dilated(4)]", "dilated(6)"], 4),
+    "no growth on one branch": (["conv(8, 9)", "concat: [dilated(2), dilated(6)]", "dilated(4)"], 4),
+    "2 and 3 side by side, then 6": (["concat: [dilated(2), dilated(3)]", "dilated(6)"], 0),
+    "padded between": (["conv(8, 3, dilation=2) >> pad(1) >> crop(60) >> conv(8, 3, dilation=2)"], 4),
+    "1, 2, 4, 8, 2": (["dilated(1) >> dilated(2) >> dilated(4) >> dilated(8) >> dilated(2)"], 4),
+    "1, 2, 5": (["dilated(1) >> dilated(2) >> dilated(5)"], 0),
+    "2, 3": (["dilated(2) >> dilated(3)"], 0),
+    "1, 2, 4, 8": (["dilated(1) >> dilated(2) >> dilated(4) >> dilated(8)"], 0),
+    "2, 1, 2": (["dilated(2) >> dilated(1) >> dilated(2)"], 0),
+    "pooled between": (["dilated(2) >> avg_pool(3, stride=1, padding=1) >> dilated(2)"], 0),
+    "side by side": (["concat: [dilated(6), dilated(12)]"], 0),
+    "one": (["dilated(4)"], 0),
+    "mixed by a branch": (["dilated(2)", "residual: [dilated(1)]", "dilated(2)"], 0),
+    "kernels of 1": (["conv(8, 1, dilation=2) * 3"], 0),
+}
+
+
+@pytest.mark.parametrize("case", GRIDS)
+def test_gridding(case: str) -> None:
+    layers, share = GRIDS[case]
+    blocks = 'blocks:\n  dilated(d):\n    - conv(8, 3, padding="same", dilation=d)\n'
+    found = of("AL106", blocks + spec(*layers, input="8x64x64"))
+    assert [one.numbers["share"] for one in found] == ([share] if share else [])
+
+
+def test_gridding_is_what_torch_sees() -> None:
+    """Of the positions within the field of one output, 1 in 4 has a gradient."""
+    text = spec("conv(1, 3, dilation=2)", "conv(1, 3, dilation=2)", "conv(1, 3, dilation=4)", input="1x17x17")
+    (found,) = of("AL106", text)
+    x = torch.rand(1, 1, 17, 17, requires_grad=True)
+    module = archlens.build(archlens.loads(text))
+    for weight in module.parameters():
+        torch.nn.init.ones_(weight)
+    module(x).sum().backward()
+    assert module(x).shape == (1, 1, 1, 1)
+    seen = x.grad[0, 0] != 0
+    assert int(seen.sum()) == 9 * 9  # of 17x17: every second along both axes
+    assert found.numbers == {"count": 3, "factor": 2, "share": 4}
+    assert found.layers == ("0", "1", "2")
+    assert [marked_ for _, marked_ in found.also] == [found.also[0][1]]
+    assert "dilations 2 (2 times) and 4" in found.notes[0]
+
+
+def test_wavenet_is_no_grid() -> None:
+    """WaveNet (van den Oord et al. 2016): kernels of 2, dilations 1, 2, 4, ... 512, repeated."""
+    text = """
+input: 8x4096
+blocks:
+  block(d):
+    - residual:
+        - multiply:
+            - conv(8, 2, padding=((d, 0),), dilation=d) >> tanh
+            - conv(8, 2, padding=((d, 0),), dilation=d) >> sigmoid
+        - conv(8, 1)
+layers:
+  - each: [repeat]
+    in: [[0], [1]]
+    do:
+      - each: [i]
+        in: range(10)
+        do: block(2 ** i)
+"""
+    assert of("AL106", text) == []
+
+
+def test_a_dilated_resnet_is_a_grid() -> None:
+    """Yu et al. 2017 on networks that dilate by 2 throughout a stage instead of striding."""
+    text = """
+input: 8x32x32
+blocks:
+  basic(d):
+    - residual:
+        - conv(8, 3, padding=d, dilation=d, bias=false) >> batch_norm >> relu
+        - conv(8, 3, padding=d, dilation=d, bias=false) >> batch_norm
+    - relu
+layers:
+  - basic(1) * 2
+  - basic(2) * 3
+"""
+    (found,) = of("AL106", text)
+    assert found.numbers == {"count": 6, "factor": 2, "share": 4}
+    assert len(found.layers) == 6
+    assert (found.span.line, found.also[0][1].line) == (7, 6)
+    assert "6 dilated convolutions in a row" in found.message
+
+
+def test_a_row_is_complete() -> None:
+    """All its layers are named, also those before it became a grid; an axis may have no factor."""
+    text = spec("conv(8, 3, padding=1)", *(f"conv(8, 3, dilation={d})" for d in (2, 4, 2)), input="8x64x64")
+    (found,) = of("AL106", text)
+    assert found.layers == ("1", "2", "3")
+    assert found.notes == ("dilations 2, 4 and 2",)
+    assert (found.span.line, found.also[0][1].line) == (6, 4)
+    assert (
+        "the common factor 1x2: each output is made from 1 in 2"
+        in one("AL106", "conv(8, 3, dilation=(1, 2))", "conv(8, 3, dilation=(1, 2))").message
+    )
+
+
+def test_branches_count_beside_the_row() -> None:
+    """As in DeepLab v3: two dilated layers, then two rates side by side."""
+    text = spec("dilated(2) * 2", "concat: [dilated(4), dilated(6)]", input="8x64x64")
+    blocks = 'blocks:\n  dilated(d):\n    - conv(8, 3, padding="same", dilation=d)\n'
+    (found,) = of("AL106", blocks + text)
+    assert found.numbers == {"count": 3, "factor": 2, "share": 4}
+    assert "3 dilated convolutions in a row, and 1 on branches beside them" in found.message
+    assert found.notes == ("dilations 2 (2 times), 4 and 6",)
+
+
+# --- receptive fields --------------------------------------------------------------------------------
+
+
+def test_small_field() -> None:
+    """Two 3x3 convolutions see 5x5; of that, what is behind joins the positions."""
+    body = ["conv(8, 3)", "relu", "conv(8, 3)"]
+    found = one("AL201", *body, "global_avg_pool >> flatten", "linear(10)")
+    assert found.numbers == {"size": [5, 5], "image": [16, 16]}
+    assert marked(found) == "conv(8, 3)"
+    assert len(of("AL201", spec(*body, "flatten", "linear(10)"))) == 1
+    pooled = ["global_avg_pool >> flatten", "linear(32) >> relu", "linear(10)"]  # of averages only
+    assert len(of("AL201", spec(*body, *pooled))) == 1
+    for clean in (
+        ["flatten", "linear(32) >> relu", "linear(10)"],  # as VGG: fc6 relates all positions
+        ["conv(10, 1)"],  # a map as output: nothing is classified
+        ["group_norm(2)", "global_avg_pool"],  # has spread what the whole map holds
+        ["conv(8, 7) >> conv(8, 6)", "global_avg_pool"],  # 5 + 6 + 5 = 16
+    ):
+        assert of("AL201", spec(*body, *clean)) == []
+
+
+def test_small_field_of_the_zoo() -> None:
+    """427 of 600, torchvision's ResNet-50: the field that Araujo et al. 2019 have for v1.5."""
+    spec_, variant = find("resnet50")
+    (found,) = lint(spec_, elaborate(spec_, variant, input="3x600x300"), [RULES["AL201"]])
+    assert found.numbers == {"size": [427, 427], "image": [600, 300]}
+    assert zoo("vgg16", "AL201")[1] == zoo("alexnet", "AL201")[1] == zoo("lenet5", "AL201")[1] == []
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_saturation(seed: int) -> None:
+    """Against gradients: every position of a layer's input has one to every position of the image."""
+    random = Random(seed)
+    n = random.randint(2, 9)
+    layers = []
+    for _ in range(6):
+        k = random.choice((1, 3, 4, 5))
+        before = random.randint(0, k - 1)
+        layers.append(f"conv(1, {k}, padding=(({before}, {k - 1 - before}),))")
+    text = spec(*layers, input=f"1x{n}")
+    module = archlens.build(archlens.loads(text))
+    for weight in module.parameters():
+        torch.nn.init.ones_(weight)
+    expected = []
+    x = torch.rand(1, 1, n, requires_grad=True)
+    flowing = x
+    for index, layer in enumerate(module.children()):
+        rows = [torch.autograd.grad(flowing[0, 0, i], x, retain_graph=True)[0] for i in range(n)]
+        if "conv(1, 1," not in layers[index] and all(bool((row != 0).all()) for row in rows):
+            expected.append(str(index))
+        flowing = layer(flowing)
+    found = of("AL202", text)
+    assert [name for one in found for name in one.layers] == expected
+    for one_ in found:
+        less = [
+            re.sub(r"\d, padding=.*", "1)", text_) if str(i) in expected else text_
+            for i, text_ in enumerate(layers)
+        ]
+        advised = archlens.loads(spec(*less, input=f"1x{n}"))
+        assert one_.numbers["saved"] == archlens.loads(text).params - advised.params
+        assert one_.numbers["count"] == len(expected)
+
+
+def test_saturation_along_one_axis() -> None:
+    """A 1x3 window looks along the width alone, which has been seen; a 3x3 looks along the height, too."""
+    wide = "conv(8, (1, 15), padding=(0, 7))"
+    assert one("AL202", wide, "conv(8, (1, 3), padding=(0, 1))", input="8x8x8").layers == ("1",)
+    assert of("AL202", spec(wide, "conv(8, 3, padding=1)", input="8x8x8")) == []
+
+
+def test_a_gate_does_not_saturate() -> None:
+    """An average over the map that was multiplied in tells no layer where anything is."""
+    gate = "gate: [global_avg_pool, sigmoid]"
+    assert of("AL202", spec("conv(8, 3, padding=1)", gate, "conv(8, 3, padding=1)")) == []
+
+
+def test_branches() -> None:
+    """Worked out by hand: a 2x2 window at 0 looks around 1/2, a 3x3 with padding 1 around 0."""
+    found = one("AL203", "concat: [max_pool(2), 'conv(8, 3, stride=2, padding=1)']")
+    assert "around 1/2 through 0 and around 0 through 1" in found.notes[0]
+    assert of("AL203", spec("concat: [max_pool(2), 'conv(8, 4, stride=2, padding=1)']")) == []
+    even = "residual: ['conv(8, 3, padding=((2, 0), (1, 1)))']"
+    (found,) = of("AL203", spec(even, "relu", even))  # one finding, with each place
+    assert found.numbers == {"count": 2}
+    assert found.layers == ("add", "add_1")
+    assert [span.line for _, span in found.also] == [5]
+    assert found.message.startswith("2 merges of branches that look around different places: add and add_1")
+    found = one("AL204", "add: ['conv(8, 1, stride=2)', 'conv(8, 9)']", "residual: [relu]")
+    assert "strides of 2 and 1" in found.notes[0]
+    assert found.layers == ("add",)
+
+
+# --- parameters, against a spec that does what is advised ---------------------------------------------
+
+
+def params(*layers: str, input: str = "8x16x16") -> int:
+    return archlens.loads(spec(*layers, input=input)).params
+
+
+@pytest.mark.parametrize(
+    "layer", ["conv(12, 3{})", "conv_transpose(12, 2, stride=2{})", "conv(8, 3, groups=8{})"]
+)
+@pytest.mark.parametrize("norm", ["batch_norm", "batch_norm(affine=false)", "instance_norm"])
+def test_bias(layer: str, norm: str) -> None:
+    found = one("AL301", layer.format(""), norm)
+    assert found.numbers["saved"] == params(layer.format(""), norm) - params(
+        layer.format(", bias=false"), norm
+    )
+    assert of("AL301", spec(layer.format(", bias=false"), norm)) == []
+    for other in ("group_norm(2)", "layer_norm", "relu >> batch_norm"):
+        assert of("AL301", spec(layer.format(""), other)) == []
+
+
+def test_bias_that_someone_else_reads() -> None:
+    assert of("AL301", spec("conv(8, 1)", "residual: [batch_norm]")) == []
+    assert of("AL301", spec("conv(8, 1)") + "\noutputs:\n  aux: [batch_norm]") == []
+
+
+def test_bias_gets_no_gradient() -> None:
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).double()
+    (module(torch.rand(4, 3, 8, 8).double()) ** 3).sum().backward()
+    assert module[0].bias.grad.abs().max() < 1e-10 < module[0].weight.grad.abs().max()
+
+
+def test_bias_of_a_repeated_block_is_one_finding() -> None:
+    text = "blocks:\n  unit(n): conv(n, 3) >> batch_norm\n" + spec("unit(16)", "unit(16) * 3")
+    (found,) = of("AL301", text)
+    assert found.numbers["saved"] == 4 * 16
+    assert len(found.layers) == 4
+    assert (found.span.line, found.span.column) == (2, 12)
+
+
+def test_vgg_and_alexnet() -> None:
+    """7*7*512*4096 + 4096 parameters of 138,357,544 (torchvision); 6*6*256*4096 + 4096 of 61,100,840."""
+    _, (found,) = zoo("vgg16", "AL302")
+    assert found.numbers == {"params": 102_764_544, "total": 138_357_544, "saved": 48 * 512 * 4096}
+    assert "102,764,544 of 138,357,544 parameters (74.3 %)" in found.message
+    _, (found,) = zoo("alexnet", "AL302")
+    assert found.numbers == {"params": 37_752_832, "total": 61_100_840, "saved": 35 * 256 * 4096}
+
+
+def test_heavy_linear() -> None:
+    flat = ["relu", "max_pool(2)", "flatten", "dropout", "linear(30)"]
+    found = one("AL302", *flat)
+    pooled = [*flat[:2], "global_avg_pool", *flat[2:]]
+    assert found.numbers["saved"] == params(*flat) - params(*pooled)
+    assert f"and {params(*pooled):,} parameters" in found.help
+    assert of("AL302", spec(*pooled)) == []
+    assert one("AL302", "flatten", "flatten", "linear(30)").numbers["saved"] == 30 * (8 * 256 - 8)
+    after_another = ["flatten", "linear(32)", "relu", "linear(1000)"]  # as wide as what was flattened
+    assert of("AL302", spec(*after_another, input="8x2x2")) == []
+    assert of("AL302", spec("flatten", "linear(9)", "relu", "linear(3000)")) == []  # not the flattened one
+    assert of("AL302", spec("conv(8, 16)", "flatten", "linear(9)")) == []  # one position is left
+
+
+@pytest.mark.parametrize("kernel", [5, 7, 9, 11, 13])
+@pytest.mark.parametrize("input", ["48x32x32", "48x16x16x16"])
+@pytest.mark.parametrize("bias", ["", ", bias=false"])
+def test_large_kernel(kernel: int, input: str, bias: str) -> None:
+    """What is advised gives the same shape and field, with as many parameters fewer as is said."""
+    large = f"conv(48, {kernel}, padding={kernel // 2}{bias})"
+    found = one("AL303", large, input=input)
+    chain = found.help.partition(" has ")[0]
+    assert 2 <= chain.count("conv") <= 3
+    advised = " >> ".join(f"{conv[:-1]}{bias})" for conv in chain.split(" >> "))
+    assert found.numbers["saved"] == params(large, input=input) - params(advised, input=input) > 0
+    before, after = (archlens.loads(spec(text, input=input)) for text in (large, advised))
+    assert before.output == after.output
+    kernels = [int(k) for k in re.findall(r"conv\(48, (\d+)", chain)]
+    assert 1 + sum(k - 1 for k in kernels) == kernel
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "conv(48, 3)", "conv(48, 4)", "conv(48, 8)", "conv(48, 13, groups=2)", "conv(48, 7, stride=2)",
+        "conv(48, 5, dilation=2)",
+        "conv(48, 7, groups=48)", "conv(48, (1, 7))", "conv(128, 5)", "max_pool(7)", "conv_transpose(48, 5)",
+    ],
+)  # fmt: skip
+def test_no_large_kernel(layer: str) -> None:
+    """conv(128, 5) on 48 channels: 25*48*128 = 153,600 < 9*48*128 + 9*128*128 = 202,752."""
+    assert of("AL303", spec(layer, input="48x32x32")) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "merged", "input"),
+    [
+        ("linear(128)", "linear(10)", "linear(10)", "64"),
+        ("linear(128, bias=false)", "linear(10, bias=false)", "linear(10, bias=false)", "64"),
+        ("conv(64, 3, stride=2, padding=1)", "conv(32, 1)", "conv(32, 3, stride=2, padding=1)", "8x16x16"),
+    ],
+)
+def test_stacked_linear(first: str, second: str, merged: str, input: str) -> None:
+    found = one("AL304", first, second, input=input)
+    assert found.numbers["saved"] == params(first, second, input=input) - params(merged, input=input)
+    for clean in ([first, "relu", second], [first], [second, first] if "conv" in first else [first]):
+        assert of("AL304", spec(*clean, input=input)) == []
+
+
+def test_a_factorisation_is_no_mistake() -> None:
+    """64*8 + 8*64 weights where one layer has 64*64; separable convolutions likewise."""
+    assert of("AL304", spec("linear(8, bias=false)", "linear(64, bias=false)", input="64")) == []
+    assert of("AL304", spec("conv(64, 3, groups=64)", "conv(64, 1)", input="64x8x8")) == []
+    assert of("AL304", spec("a: linear(99)", "b: linear(10)", input="64") + "\noutputs:\n  c: [ref(a)]") == []
+
+
+# --- training ----------------------------------------------------------------------------------------
+
+
+def test_softmax() -> None:
+    assert marked(one("AL401", "log_softmax", input="10")) == "log_softmax"
+    assert of("AL401", spec("softmax", "linear(3)", input="10")) == []  # as attention has it
+    (found,) = of("AL401", spec("linear(3)", input="10") + "\noutputs:\n  aux: [softmax]")
+    assert (found.span.line, "the output aux" in found.message) == (5, True)
+    # the bound that the documentation gives, for 10 classes
+    loss = functional.cross_entropy(torch.tensor([[1.0] + [0.0] * 9]).double(), torch.tensor([0]))
+    assert loss.item() == pytest.approx(torch.log(torch.e + torch.tensor(9.0).double()).item() - 1)
+
+
+def test_dropout() -> None:
+    for layers in (["dropout(0.2)", "batch_norm"], ["spatial_dropout(0.2)", "batch_norm"]):
+        found = one("AL402", *layers)
+        assert found.numbers["p"] == 0.2
+        assert "1.25 times as large in training" in found.notes[0]  # 1/(1 - 0.2)
+    for clean in (
+        "dropout(0) >> batch_norm",
+        "batch_norm >> dropout",
+        "dropout >> conv(8, 1)",
+        "dropout >> layer_norm",
+    ):
+        assert of("AL402", spec(clean)) == []
+    assert of("AL402", spec("dropout", "batch_norm(running_stats=false)")) == []
+
+
+ACTIVATIONS = ["relu", "relu6", "hard_tanh", "sigmoid", "tanh", "softplus", "softsign", "hard_sigmoid",
+               "softmax", "gelu", "elu", "leaky_relu", "hard_swish", "log_sigmoid"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "second"), list(product(ACTIVATIONS, ACTIVATIONS[:3])))
+@pytest.mark.parametrize("between", ["", "max_pool(2)", "dropout"])
+def test_idle_activations(first: str, second: str, between: str) -> None:
+    """Idle is what torch shows to change no value, over large and small ones, in training."""
+    middle = [between] if between else []
+    text = spec(f"{first} >> {second}" if not between else first, *middle, *([second] if between else []))
+    torch.manual_seed(0)
+    x = torch.linspace(-30, 30, 8 * 16 * 16).reshape(1, 8, 16, 16)
+    cut = spec(first, *middle)
+    before = archlens.build(archlens.loads(cut))(x)
+    after = archlens.build(archlens.loads(spec(second)))(before) if not between else None
+    if after is None:
+        after = {"relu": functional.relu, "relu6": functional.relu6, "hard_tanh": functional.hardtanh}[
+            second
+        ](before)
+    changes = not torch.equal(before, after)
+    if between == "dropout" and second != "relu":
+        assert of("AL403", text) == []  # what dropout keeps is scaled, and may leave the range
+    else:
+        assert bool(of("AL403", text)) == (not changes)
+
+
+def test_activations_with_something_between() -> None:
+    for between in ("conv(8, 1)", "batch_norm", "residual: [sigmoid]"):
+        assert of("AL403", spec("relu", between, "relu")) == []
+
+
+# --- hardware and the spec itself ---------------------------------------------------------------------
+
+
+def test_channels() -> None:
+    """By hand: 30 -> 32 of the first on 3 channels; 30x60 -> 32x64 of the second; the outputs are free."""
+    layers = ["conv(30, 1)", "relu", "conv(60, 1)", "global_avg_pool >> flatten", "linear(10)"]
+    found = one("AL501", *layers, input="3x16x16")
+    assert found.numbers["count"] == found.numbers["of"] == 3
+    assert found.numbers["macs"] == 256 * (3 * 30 + 30 * 60) + 60 * 10
+    assert found.numbers["padded"] == 256 * (3 * 32 + 32 * 64) + 64 * 10
+    assert "0 (30 out), 2 (30 in and 60 out) and 5 (60 in)" in found.message
+    grouped = one("AL501", "conv(64, 1)", "conv(64, 3, groups=16)", "conv(8, 1)", input="64x8x8")
+    assert "1 (4 in and 4 out)" in grouped.message  # as ResNeXt's 32 groups of 4
+    depthwise = one("AL501", "conv(36, 3, groups=36)", "conv(8, 1)", input="36x8x8")
+    assert (depthwise.layers, depthwise.numbers["of"]) == (("1",), 1)
+    assert of("AL501", spec("pad(1)", "conv(16, 3)", "conv(21, 1)", "softmax", input="3x8x8")) == []
+
+
+USES = """
+input: "{size}x8x8"
+params:
+  size: 3
+  width: 8
+  unit: plain
+  spare: [width]
+  group: 4
+  hidden: 5
+blocks:
+  plain(n, kernel): conv(n, 3)
+  wide(n, kernel): conv(2 * n, kernel)
+  other(a, b=a + 1, c=2): conv(b, 3)
+  dead(n): lost(n)
+  lost(n, hidden): conv(hidden, group)
+layers:
+  - each: [width, t]
+    in: [[4, 1]]
+    do: unit(width, 3)
+  - other(8)
+variants:
+  one: {unit: wide}
+  two: {hidden: 6, size: 4}
+"""
+
+
+def test_unused() -> None:
+    """Names by their scopes: a column, a block's parameter and a param of one name are three things."""
+    found = {(marked(one), one.message) for one in of("AL601", USES, "one")}
+    assert found == {
+        ("width", "the param width is read by spare only, which nothing uses"),
+        ("spare", "the param spare is read by nothing"),
+        ("group", "the param group is read by lost only, which nothing uses"),
+        ("hidden", "the param hidden is read by nothing"),
+        ("c", "c, a parameter of other, is read by nothing"),
+    }
+    (hidden,) = (one for one in of("AL601", USES, "one") if marked(one) == "hidden")
+    assert hidden.notes == ("set nevertheless by two",)
+    blocks = {(marked(one), one.message) for one in of("AL602", USES, "two")}
+    assert blocks == {
+        ("dead(n)", "the block dead is used by nothing"),
+        ("lost(n, hidden)", "the block lost is used by dead only, which nothing uses"),
+    }
+
+
+def test_a_parameter_named_as_its_block() -> None:
+    (found,) = of("AL601", "blocks:\n  size(size): relu\n" + spec("size(3)"))
+    assert (found.span.line, found.span.column, found.span.width) == (2, 8, 4)
+
+
+def test_unread() -> None:
+    text = """
+input: {image: 3x8x8, mask: 1x8x8}
+layers:
+  - a: conv(8, 3)
+  - side: ["conv(16, 3)", relu]
+  - more: conv(4, 1)
+  - ref(a)
+  - b: relu
+outputs:
+  aux: {training: [ref(a), global_avg_pool]}
+"""
+    mask, side = of("AL603", text)
+    assert (marked(mask), mask.message) == ("1x8x8", "no layer reads the input mask")
+    assert marked(side) == "conv(4, 1)"
+    assert side.layers == ("side.0", "side.1", "more")
+    assert side.message == "more is computed and never read, with 2 layers that lead nowhere else"
+    network = archlens.loads(text)
+    assert side.numbers["params"] == sum(network[name].params for name in side.layers)
+    assert side.numbers["macs"] == sum(network[name].macs for name in side.layers) > 0
+    assert side.rule.level == ERROR
+
+
+def test_unread_in_a_repeat_is_one_finding() -> None:
+    text = "blocks:\n  odd:\n    - start: relu\n    - conv(8, 1)\n    - ref(start)\n" + spec("odd * 5")
+    (found,) = of("AL603", text)
+    assert len(found.layers) == 5
+    assert found.numbers == {"params": 5 * (8 * 8 + 8), "macs": 5 * 8 * 8 * 256}
+
+
+# --- the zoo ------------------------------------------------------------------------------------------
+
+
+def zoo(name: str, *codes: str) -> tuple[Any, list[Finding]]:
+    spec_, variant = find(name)
+    network = elaborate(spec_, variant)
+    return network, lint(spec_, network, [RULES[code] for code in codes] or None)
+
+
+@pytest.mark.parametrize("name", names())
+def test_zoo(name: str) -> None:
+    network, found = zoo(name)
+    assert [one.message for one in found if one.rule.level == ERROR] == []
+    for one_ in found:
+        assert set(one_.layers) <= set(network.index)
+        assert one_.span.source.name.startswith("specs/")
+        assert one_.span.line > 1
+
+
+def test_alexnet_at_224() -> None:
+    """(224 - 11)/4 + 1 = 54.25: the paper says 224 and needs 227."""
+    code, out, _ = run("lint", "alexnet_2012", "--input", "3x224x224", "--select", "AL101")
+    assert code == 0
+    assert "(224 - 11)/4 + 1 = 54.25 is not whole" in out
+    assert "227" in out
+    assert of("AL101", archlens.spec.find("alexnet_2012").spec.source.text) == []
+
+
+def test_every_op() -> None:
+    """No op of the language is more than the rules can read."""
+    for op in OPS.values():
+        for example in op.examples:
+            input_, _, layer = example.partition(" >> ")
+            if not op.merges:
+                found = findings(f"input: {input_}\nlayers:\n  - >-\n    {layer}\n")
+                view.to_json([view.Linted("n", found)])
+
+
+# --- the command --------------------------------------------------------------------------------------
+
+BAD = spec("conv(8, 1)", "conv(9, 1)", "batch_norm", "softmax")
+DEAD = spec("a: conv(8, 1)", "conv(9, 1)", "ref(a)")
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.yaml").write_text(BAD)
+    (tmp_path / "dead.yaml").write_text(DEAD)
+    (tmp_path / "good.yaml").write_text(spec("conv(8, 3)", "relu"))
+    (tmp_path / "wrong.yaml").write_text(spec("conv(8, 99)"))
+    (tmp_path / "family.yaml").write_text(
+        'input: 8x9x9\nparams: {n: , used: 1}\nlayers: ["conv(n, 1)", batch_norm]\n'
+        "variants: {small: {n: 8}, large: {n: 16}}\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (["good.yaml"], 0), (["bad.yaml"], 0), (["bad.yaml", "--strict"], 1), (["good.yaml", "--strict"], 0),
+        (["dead.yaml"], 1), (["dead.yaml", "--ignore", "AL6"], 0), (["good.yaml", "wrong.yaml"], 1),
+        (["bad.yaml", "--strict", "--select", "AL1"], 0), (["bad.yaml", "--ignore", "AL99"], 2),
+        (["bad.yaml", "--select", ""], 2), (["bad.yaml", "--select", "AL301,"], 2), ([], 2),
+        (["bad.yaml", "--all"], 2), (["nothing.yaml"], 2), (["bad.yaml", "--format", "xml"], 2),
+        (["bad.yaml", "--set", "n=1"], 2), (["bad.yaml", "--select", "AL301", "--ignore", "AL3"], 2),
+        (["family.yaml"], 0), (["family.yaml:huge"], 2), (["dead.yaml", "-o", "report.txt"], 1),
+    ],
+)  # fmt: skip
+def test_exit_codes(files: Path, args: list[str], code: int) -> None:
+    found, out, err = run("lint", *args)
+    assert found == code, (out, err)
+    assert "Traceback" not in err
+    assert bool(err) == (code == 2)
+
+
+def test_select_and_ignore() -> None:
+    everything = [rule.code for rule in choose()]
+    assert everything == CODES
+    assert [rule.code for rule in choose(["AL30"])] == ["AL301", "AL302", "AL303", "AL304"]
+    assert [rule.code for rule in choose(["al301", "Checkerboard"])] == ["AL105", "AL301"]
+    assert len(choose((), ["AL1", "AL301"])) == len(CODES) - 7
+    with pytest.raises(archlens.UsageError, match="there is no rule bias-befor-norm") as caught:
+        choose(["bias-befor-norm"])
+    assert caught.value.diagnostic.help == "did you mean bias-before-norm?"
+    with pytest.raises(archlens.UsageError, match="there is no rule AL3O2") as caught:
+        choose((), ["AL3O2"])
+    assert "AL302" in caught.value.diagnostic.help
+
+
+def test_text(files: Path) -> None:
+    code, out, err = run("lint", "bad.yaml", "--select", "AL301")
+    assert (code, err) == (0, "")
+    assert out == (
+        "warning[AL301]: 1: 9 biases are taken away again by the normalization behind it\n"
+        "  --> bad.yaml:4:5\n"
+        "   |\n"
+        "4 |   - conv(9, 1)\n"
+        "   |     ^^^^^^^^^^\n"
+        "  ::: bad.yaml:5:5\n"
+        "   |\n"
+        "5 |   - batch_norm\n"
+        "   |     ^^^^^^^^^^ the normalization\n"
+        "   = help: bias=false saves 9 parameters\n"
+        "\n"
+        "bad: 1 warning; `archlens rules AL301` says more\n"
+    ).replace("  -->", " -->").replace("\n   |", "\n  |").replace("  :::", " :::").replace("   =", "  =")
+    assert run("lint", "good.yaml")[1] == "good: nothing found\n"
+    assert run("lint", "bad.yaml", "-o", "out.txt") == (0, "", "")
+    assert "bad: 3 warnings" in (files / "out.txt").read_text()
+    assert "\x1b" not in (files / "out.txt").read_text()
+
+
+def test_several_networks(files: Path) -> None:
+    """A family's finding stands once, with the others named; a spec that is wrong is an error among them."""
+    code, out, _ = run("lint", "family.yaml", "wrong.yaml", "--select", "AL301")
+    assert code == 1
+    assert out.count("warning[AL301]") == 1
+    assert "8 biases" in out
+    assert "= likewise in large" in out
+    assert "error: 0 (conv) does not fit: its 99x99 window is larger" in out
+    assert out.endswith("3 networks: 1 error, 2 warnings at 1 place; `archlens rules AL301` says more\n")
+    data = json.loads(run("lint", "family.yaml", "wrong.yaml", "--select", "AL301", "--format", "json")[1])
+    assert [len(one["findings"]) for one in data["networks"]] == [1, 1, 0]
+    assert [one["findings"][0]["numbers"]["saved"] for one in data["networks"][:2]] == [8, 16]
+
+
+def test_nothing_is_lost_between_findings_at_one_place() -> None:
+    """Two findings of one rule at one place of one network are both shown."""
+    text = "input: {a: 8x9x9, b: 8x9x9}\nlayers:\n  - add: [ref(a), ref(b)]\n"
+    spec_ = parse(text)
+    first = Finding(RULES["AL203"], "one", spec_.layers.step.steps[0].where.span)
+    second = Finding(RULES["AL203"], "two", first.span)
+    (shown,) = view.once([view.Linted("n", [first, second])])
+    assert [one.message for one in shown.findings] == ["one", "two"]
+    one_, other = view.once([view.Linted("n", [first, second]), view.Linted("m", [first])])
+    assert [one.notes for one in one_.findings] == [("likewise in m",), ()]
+    assert other.findings == []
+
+
+def test_json(files: Path) -> None:
+    data = json.loads(run("lint", "bad.yaml", "wrong.yaml", "--format", "json")[1])
+    assert data["schema"] == "archlens.lint/1"
+    assert data.keys() == {"schema", "networks", "totals"}
+    bad, wrong = data["networks"]
+    assert bad["error"] is None
+    first = bad["findings"][0]
+    assert list(first) == [
+        "code", "rule", "level", "message", "file", "line", "column", "width", "layers", "notes", "help",
+        "also", "numbers",
+    ]  # fmt: skip
+    lines = BAD.split("\n")
+    for found in bad["findings"]:
+        assert found["file"] == "bad.yaml"
+        text = lines[found["line"] - 1][found["column"] - 1 :][: found["width"]]
+        assert text in ("conv(8, 1)", "conv(9, 1)", "softmax")
+    assert data["totals"]["warning"] == sum(f["level"] == WARNING for f in bad["findings"]) == 3
+    assert data["totals"]["error"] == 1
+    assert (wrong["error"]["file"], wrong["error"]["line"], wrong["findings"]) == ("wrong.yaml", 3, [])
+    assert json.loads(run("lint", "good.yaml", "--format", "json")[1])["networks"][0]["findings"] == []
+
+
+def unescaped(text: str) -> str:
+    """As GitHub reads it: actions/runner, ActionCommand.cs."""
+    for escape, character in (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
+        text = text.replace(escape, character)
+    return text
+
+
+def test_github(files: Path) -> None:
+    code, out, _ = run("lint", "dead.yaml", "bad.yaml", "--format", "github", "--select", "AL603,AL301")
+    assert code == 1
+    first, second = out.splitlines()
+    assert first.startswith(
+        "::error file=dead.yaml,line=4,col=5,endColumn=15,title=AL603 unread-layer::dead: 0 is "
+    )
+    assert second.startswith("::warning file=bad.yaml,line=4,col=5,")
+    assert "%0Ahelp: bias=false saves 9 parameters" in second
+    assert run("lint", "good.yaml", "--format", "github")[:2] == (0, "")
+
+
+@pytest.mark.parametrize(
+    "name", ["a,b.yaml", "a:b.yaml", "100%25.yaml", "%0A::error::x.yaml", "a\n::error title=x::y.yaml",
+             "a\r.yaml", "::set-output name=x::y.yaml", "ä ü.yaml"]
+)  # fmt: skip
+def test_hostile_paths(files: Path, name: str) -> None:
+    """One line a command, whatever the file is called; and GitHub reads the name that it has."""
+    (files / name).write_text(DEAD)
+    _, out, _ = run("lint", f"./{name}", "--format", "github", "--select", "AL603")
+    lines = out.split("\n")
+    assert len(lines) == 2
+    head, _, text = lines[0].removeprefix("::error ").partition("::")
+    properties = dict(item.split("=", 1) for item in head.split(","))
+    assert unescaped(properties["file"]) == f"./{name}"
+    assert (properties["line"], properties["col"]) == ("4", "5")
+    assert "is computed and never read" in text
+
+
+def test_hostile_names(files: Path) -> None:
+    """Control characters reach neither a terminal nor a log."""
+    (files / "esc\x1b[31m.yaml").write_text(DEAD)
+    for form in ("text", "github"):
+        _, out, err = run("lint", "esc\x1b[31m.yaml", "--format", form)
+        assert "\x1b" not in out + err
+    text = "input: 8x4x4\nlayers:\n  - 'a::b%0A,c': conv(8, 1)\n  - relu\n  - ref('a::b%0A,c')\n  - softmax\n"
+    (files / "name.yaml").write_text(text)
+    _, out, _ = run("lint", "name.yaml", "--format", "github", "--select", "AL603")
+    assert len(out.splitlines()) == 1
+
+
+def test_rules() -> None:
+    listed = invoke("rules").stdout
+    for code, rule in RULES.items():
+        assert code in listed
+        shown = invoke("rules", code).stdout
+        assert shown == invoke("rules", rule.name).stdout
+        said = rule.documentation
+        for text in (said.example, said.instead):
+            assert "\n".join(f"  {line}".rstrip() for line in text.split("\n")) in shown
+        flat = " ".join(shown.split())
+        assert " ".join(said.what.split()) in flat
+        assert " ".join(said.why.split()) in flat
+    assert invoke("rules", "AL2").stdout.count("\nAL2") == 4
+    code, _, err = run("rules", "chequerboard")
+    assert (code, "did you mean checkerboard?" in err) == (2, True)
+
+
+@pytest.mark.parametrize("columns", [20, 45, 60, 80, 200])
+def test_rules_fit_the_terminal(columns: int) -> None:
+    text = CliRunner(env={"COLUMNS": str(columns)}).invoke(cli, ["rules"]).stdout
+    lines = text.split("\n")
+    if columns > 40:
+        assert max(map(len, lines[:-2])) <= columns
+    assert sum(line.startswith("AL") for line in lines) == len(RULES)
+
+
+def test_terminal() -> None:
+    """Coloured in a terminal, plain in a file or a pipe, and the rules within its width."""
+    shown = in_terminal("lint", "vgg16")
+    assert "\x1b[35m\x1b[1madvice[AL302]\x1b[0m" in shown
+    assert "\x1b" not in in_terminal("lint", "vgg16", NO_COLOR="1")
+    plain = re.sub(r"\x1b\[\d+m", "", in_terminal("rules", "AL106", columns=50))
+    assert max(map(len, plain.split("\n"))) <= 50
+    assert plain.startswith("AL106 gridding (warning)\n")
+
+
+def test_all() -> None:
+    result = invoke("lint", "--all", "--format", "json")
+    assert result.exit_code == 0
+    data = json.loads(result.stdout)
+    assert [one["name"] for one in data["networks"]] == names()
+    assert data["totals"]["error"] == 0
