@@ -99,8 +99,10 @@ class Quantity(NamedTuple):
     adds_up: bool = False
     #: What takes the most of it, where it is not the scopes.
     parts: Callable[[Subject], Sequence[Part]] | None = None
-    #: Whether it is written into the lock file.
-    locked: bool = True
+    #: Whether it belongs to the network alone, and not to how it is trained.
+    own: bool = True
+    #: Whether it is found by trying, which takes as long as a hundred other figures.
+    tried: bool = False
 
 
 def _params(subject: Subject, scope: str) -> int:
@@ -202,7 +204,7 @@ QUANTITIES: dict[str, Quantity] = {
         Kind.BYTES,
         "Bytes of weights, buffers, gradients, Adam's state and saved activations, one sample in float32.",
         _training,
-        locked=False,
+        own=False,
     ),
     "receptive_field": Quantity(
         "receptive field",
@@ -216,6 +218,7 @@ QUANTITIES: dict[str, Quantity] = {
         Kind.SIZE,
         "The smallest input that the network works on, along each axis.",
         _min_size,
+        tried=True,
     ),
     "depth": Quantity(
         "depth",

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..elaboration import elaborate
 from ..errors import BudgetError, Diagnostic, SpecError, UsageError, usage
 from ..limits import Requirement
 from ..network import Network
 from ..quantities import Subject
-from . import lock
 from .project import Project, display
 from .targets import Limits, Target, named, of_project
 from .verdict import Checked, Drift, Report, judge
+
+if TYPE_CHECKING:
+    from . import lock
 
 
 class Outcome:
@@ -63,6 +65,8 @@ def check(
         UsageError: a name, a limit or a file of the project is wrong.
         BudgetError: the ``budget:`` of a spec is wrong.
     """
+    from . import lock  # a check without a lock file needs none of it
+
     entries = lock.read(project.root) if locked or update else {}
     if locked and entries is None:
         raise usage(f"there is no {lock.NAME}", help="`archlens check --update` writes it")
@@ -93,6 +97,8 @@ def check(
 
 
 def _drift(entry: lock.Entry | None, today: lock.Entry, tolerance: Fraction) -> Drift:
+    from . import lock
+
     if entry is None:
         return Drift((), 0, None, f"it is not in {lock.NAME}")
     return lock.compare(entry, today, tolerance)

@@ -6,7 +6,6 @@ The text has been read by ``tomllib`` before it is scanned here, so that only wh
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -37,6 +36,8 @@ def read(source: Source) -> tuple[dict[str, Any], Places]:
     Raises:
         UsageError: it is not valid TOML.
     """
+    import tomllib  # many projects have no budgets
+
     try:
         data = tomllib.loads(source.text)
     except (tomllib.TOMLDecodeError, RecursionError) as problem:
@@ -105,7 +106,7 @@ class _Scanner:
             start = self.at
             written = self.skip(_KEY)
             quoted = written[0] in "\"'"
-            path = (*path, next(iter(tomllib.loads(f"{written}=0"))) if quoted else written)
+            path = (*path, _unquoted(written) if quoted else written)
             self.places.keys.setdefault(path, self.span(start))
             self.skip(_SPACE)
             if self.text[self.at : self.at + 1] != ".":
@@ -156,6 +157,13 @@ class _Scanner:
                 self.at += 1
                 self.skip(_BLANK)
         self.at += 1
+
+
+def _unquoted(written: str) -> str:
+    """What a key in quotes says."""
+    import tomllib
+
+    return next(iter(tomllib.loads(f"{written}=0")))
 
 
 def quoted(text: str) -> str:

@@ -216,5 +216,6 @@ def no_scope(network: Network, requirement: Requirement) -> UsageError:
 
 
 def measure_all(subject: Subject) -> dict[str, Value]:
-    """Every figure that is locked, by quantity."""
-    return {name: one.measure(subject, "") for name, one in QUANTITIES.items() if one.locked}
+    """Every figure that is locked, by quantity: all of the network's own that need no trying."""
+    locked = {name: one for name, one in QUANTITIES.items() if one.own and not one.tried}
+    return {name: one.measure(subject, "") for name, one in locked.items()}

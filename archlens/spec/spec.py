@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from keyword import iskeyword
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Source, Span, did_you_mean, error, shorten
-from ..limits import Requirement
 from .document import (
     Mapping,
     Node,
@@ -26,6 +25,9 @@ from .document import (
 from .expression import MAX_TEXT, Expression, check, parse_python
 from .steps import MAX_NAME, RESERVED, Body, Template, Value, read_body, read_template, read_value
 from .values import Block
+
+if TYPE_CHECKING:
+    from ..limits import Requirement
 
 #: What ends a line in YAML, apart from the line feed.
 _BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")

@@ -12,7 +12,6 @@ from ..errors import Span, printable, render
 from ..limits import Kind
 from ..quantities import QUANTITIES, Part, Unknown, Value
 from . import grid
-from .markdown import escape
 
 SCHEMA = "archlens.check/1"
 
@@ -45,6 +44,8 @@ def to_table(report: Report) -> str:
 
 def to_markdown(report: Report) -> str:
     """The same as a table for a pull request."""
+    from .markdown import escape  # it brings all columns along
+
     rows = [[escape(cell) for cell in row] for row in _rows(report)]
     rows = [[*row[:4], f"**{row[4]}**" if row[4] != HELD else row[4], row[5]] for row in rows]
     lines = [f"**{escape(summary(report))}**", ""]

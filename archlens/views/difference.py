@@ -58,7 +58,7 @@ def totals(old: Subject, new: Subject) -> list[Total]:
     """Every quantity before and after."""
     found = [Total("layers", len(old.network), len(new.network))]
     for name, quantity in QUANTITIES.items():
-        if quantity.locked:
+        if quantity.own:
             found.append(Total(name, quantity.measure(old, ""), quantity.measure(new, "")))
     return found
 
