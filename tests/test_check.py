@@ -884,3 +884,26 @@ def test_no_traceback_leaves_main(folder: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
+
+
+def test_documented_json_is_the_real_one(folder: Path) -> None:
+    """The form in docs/budgets.md has the keys and the values of what comes out for its own example."""
+    page = (Path(__file__).parents[1] / "docs" / "budgets.md").read_text("utf-8")
+    (documented,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (spec,) = re.findall(r"```yaml\n(# digits.yaml.*?)```", page, re.DOTALL)
+    write("digits.yaml", spec)
+    real = json.loads(check("digits.yaml", "--format", "json").stdout)
+    shown = json.loads(documented)
+    assert shown.keys() == real.keys()
+    assert shown["networks"][0].keys() == real["networks"][0].keys()
+    assert shown["networks"][0]["limits"][0] == real["networks"][0]["limits"][0]
+
+
+def test_every_quantity_and_unit_is_documented() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "budgets.md").read_text("utf-8")
+    from archlens.limits import UNITS
+
+    for name in QUANTITIES:
+        assert f"| `{name}` |" in page
+    for units in UNITS.values():
+        assert all(re.search(rf"\b{unit}\b", page) for unit in units)

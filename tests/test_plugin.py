@@ -402,3 +402,17 @@ def test_action_puts_nothing_of_users_into_commands() -> None:
         assert "${{" not in one.get("run", "")
     used = set(re.findall(r"inputs\.([\w-]+)", (ROOT / "action.yml").read_text()))
     assert used == action()["inputs"].keys()
+
+
+def test_documented_workflow_takes_what_the_action_has() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (text,) = re.findall(r"```yaml\n(# \.github/workflows/networks\.yml\n.*?)```", readme, re.DOTALL)
+    steps = yaml.safe_load(text)["jobs"]["budgets"]["steps"]
+    (used,) = (one for one in steps if "archlens" in one["uses"])
+    assert used["with"].keys() <= action()["inputs"].keys()
+    page = (ROOT / "docs" / "budgets.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in [*action()["inputs"], *action()["outputs"]])
+    (text,) = re.findall(r"```yaml\n(# \.pre-commit-config\.yaml\n.*?)```", page, re.DOTALL)
+    assert {hook["id"] for hook in yaml.safe_load(text)["repos"][0]["hooks"]} <= {
+        hook["id"] for hook in hooks()
+    }

@@ -21,9 +21,9 @@ _MOST = 40
 
 _HEAD = ["change", "layer", "what", "params", "MACs"]
 _RIGHT = [False, False, False, True, True]
-_NOTE = (
-    "Altered: another op, other attributes or other inputs. Affected: the same op on other shapes, because "
-    "of what comes before it. The changes of all lines add up to those of the totals."
+_NOTES = (
+    "Altered: another op, other attributes or other inputs.",
+    "Affected: the same op on other shapes, because of what comes before it.",
 )
 
 
@@ -75,7 +75,7 @@ def to_table(found: Difference, compared: Sequence[Total], *, names: tuple[str, 
     renamed = list(_renamed(found))
     if renamed:
         lines += [*renamed, ""]
-    return "\n".join([*lines, _summary(found), *([_NOTE] if changes else [])])
+    return "\n".join([*lines, _summary(found), *_notes(found)])
 
 
 def to_markdown(found: Difference, compared: Sequence[Total], *, names: tuple[str, str]) -> str:
@@ -91,9 +91,15 @@ def to_markdown(found: Difference, compared: Sequence[Total], *, names: tuple[st
         lines += [many, "", *table, "", "</details>", ""] if len(changes) > 12 else [*table, ""]
     lines += [f"- {escape(line)}" for line in _renamed(found)]
     lines += [""] if lines[-1] else []
-    if changes:
-        lines.append(f"<sub>{escape(_NOTE)}</sub>")
+    notes = _notes(found)
+    if notes:
+        lines.append(f"<sub>{escape(' '.join(notes))}</sub>")
     return "\n".join(lines).rstrip("\n")
+
+
+def _notes(found: Difference) -> list[str]:
+    """What the kinds of changes that are listed mean, where that does not go without saying."""
+    return [note for kind, note in zip((ALTERED, AFFECTED), _NOTES, strict=True) if found.of(kind)]
 
 
 def to_data(found: Difference, compared: Sequence[Total], *, names: tuple[str, str]) -> dict[str, Any]:
