@@ -297,6 +297,9 @@ def test_hooks_are_what_pre_commit_takes() -> None:
         assert {"id", "name", "entry", "language"} <= hook.keys() <= known
         assert hook["language"] == "python"
     assert {hook["id"] for hook in hooks()} == {"archlens-check", "archlens-lint"}
+    (lint,) = (hook for hook in hooks() if hook["id"] == "archlens-lint")
+    assert re.search(lint["files"], "src/models/net.yaml")
+    assert not re.search(lint["files"], ".pre-commit-config.yaml")
 
 
 def test_check_hook_in_the_sample(sample: Path) -> None:
