@@ -635,12 +635,8 @@ def test_dropout() -> None:
         found = one("AL402", *layers)
         assert found.numbers["p"] == 0.2
         assert "1.25 times as large in training" in found.notes[0]  # 1/(1 - 0.2)
-    for clean in (
-        "dropout(0) >> batch_norm",
-        "batch_norm >> dropout",
-        "dropout >> conv(8, 1)",
-        "dropout >> layer_norm",
-    ):
+    assert of("AL402", spec("dropout(0) >> batch_norm")) == []
+    for clean in ("batch_norm >> dropout", "dropout >> conv(8, 1)", "dropout >> layer_norm"):
         assert of("AL402", spec(clean)) == []
     assert of("AL402", spec("dropout", "batch_norm(running_stats=false)")) == []
 
@@ -737,6 +733,16 @@ def test_unused() -> None:
         ("dead(n)", "the block dead is used by nothing"),
         ("lost(n, hidden)", "the block lost is used by dead only, which nothing uses"),
     }
+
+
+def test_names_that_are_read_elsewhere() -> None:
+    """In the name of a step, and in a table: a block that is handed on may ignore a parameter."""
+    text = "params: {k: 1}\n" + spec("'layer{k}': relu")
+    assert of("AL601", text) == []
+    table = "{each: [unit], in: [plain, wide], do: 'unit(8, 3)'}"
+    blocks = 'blocks:\n  plain(n, k): "conv(n, 1)"\n  wide(n, k): "conv(n, k)"\n'
+    assert of("AL601", blocks + spec(table)) == of("AL602", blocks + spec(table)) == []
+    assert of("AL603", "input: {a: 3x4x4}\nlayers: []\n") == []  # it is the output
 
 
 def test_a_parameter_named_as_its_block() -> None:
@@ -975,10 +981,11 @@ def test_hostile_paths(files: Path, name: str) -> None:
 
 def test_hostile_names(files: Path) -> None:
     """Control characters reach neither a terminal nor a log."""
-    (files / "esc\x1b[31m.yaml").write_text(DEAD)
+    (files / "esc\x07\x1b[31m.yaml").write_text(DEAD)
     for form in ("text", "github"):
-        _, out, err = run("lint", "esc\x1b[31m.yaml", "--format", form)
+        _, out, err = run("lint", "esc\x07\x1b[31m.yaml", "--format", form)
         assert "\x1b" not in out + err
+        assert "\x07" not in out + err
     text = "input: 8x4x4\nlayers:\n  - 'a::b%0A,c': conv(8, 1)\n  - relu\n  - ref('a::b%0A,c')\n  - softmax\n"
     (files / "name.yaml").write_text(text)
     _, out, _ = run("lint", "name.yaml", "--format", "github", "--select", "AL603")

@@ -314,7 +314,7 @@ def test_clipped() -> None:
 #: Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019
 #: (google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md; TF-Slim networks). Their AlexNet pads its
 #: convolutions as the original does and its first not at all, at 227.
-ARAUJO = [
+ARAUJO: list[tuple[str, str, int, int, int]] = [  # type: ignore[list-item]
     ("vgg11", "features.0", 3, 1, 1), ("vgg11", "features.2", 4, 2, 1), ("vgg11", "features.3", 8, 2, 3),
     ("vgg11", "features.5", 10, 4, 3), ("vgg11", "features.6", 18, 4, 7), ("vgg11", "features.8", 26, 4, 11),
     ("vgg11", "features.10", 30, 8, 11), ("vgg11", "features.11", 46, 8, 19),
@@ -325,12 +325,41 @@ ARAUJO = [
     ("alexnet_2012", "pool1", 19, 8, 0), ("alexnet_2012", "conv2", 51, 8, 16),
     ("alexnet_2012", "conv3", 99, 16, 32), ("alexnet_2012", "conv4", 131, 16, 48),
     ("alexnet_2012", "conv5", 163, 16, 64), ("alexnet_2012", "pool5", 195, 32, 64),
+    *(
+        ("inception_v3_no_aux", layer, *figures)
+        for layer, *figures in (
+            ("Conv2d_1a_3x3", 3, 2, 0), ("Conv2d_2a_3x3", 7, 2, 0), ("Conv2d_2b_3x3", 11, 2, 2),
+            ("maxpool1", 15, 4, 2), ("Conv2d_3b_1x1", 15, 4, 2), ("Conv2d_4a_3x3", 23, 4, 2),
+            ("maxpool2", 31, 8, 2), ("Mixed_5b", 63, 8, 18), ("Mixed_5c", 95, 8, 34),
+            ("Mixed_5d", 127, 8, 50),
+            ("Mixed_6a", 159, 16, 58), ("Mixed_6b", 351, 16, 154), ("Mixed_6c", 543, 16, 250),
+            ("Mixed_6d", 735, 16, 346), ("Mixed_6e", 927, 16, 442), ("Mixed_7a", 1055, 32, 490),
+            ("Mixed_7b", 1183, 32, 554), ("Mixed_7c", 1311, 32, 618),
+        )
+    ),
+    # at 224, where "same" pads as it does there
+    *(
+        ("mobilenet_v1", layer, *figures)
+        for layer, *figures in (
+            ("conv1", 3, 2, 0), ("features.0", 7, 2, 2), ("features.1", 11, 4, 2), ("features.2", 19, 4, 6),
+            ("features.3", 27, 8, 6), ("features.4", 43, 8, 14), ("features.5", 59, 16, 14),
+            ("features.6", 91, 16, 30), ("features.7", 123, 16, 46), ("features.8", 155, 16, 62),
+            ("features.9", 187, 16, 78), ("features.10", 219, 16, 94), ("features.11", 251, 32, 94),
+            ("features.12", 315, 32, 126),
+        )
+    ),
+    # slim strides in the last unit of a block and not in the first of the next, so its strides are of there
+    ("resnet50_v1", "layer1", 35, 4, 15), ("resnet50_v1", "layer2", 99, 8, 47),
+    ("resnet50_v1", "layer3", 291, 16, 143), ("resnet50_v1", "layer4", 483, 32, 239),
+    ("resnet101_v1", "layer3", 835, 16, 415), ("resnet101_v1", "layer4", 1027, 32, 511),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "layer", "size", "stride", "padding"), ARAUJO)
 def test_published(name: str, layer: str, size: int, stride: int, padding: int) -> None:
-    fields = receptive_field.find(archlens.load(name))[layer]
+    network = archlens.load(name)
+    end = [one.name for one in network if one.name == layer or one.name.startswith(f"{layer}.")][-1]
+    fields = receptive_field.find(network)[end]
     assert isinstance(fields, tuple)
     assert {(field.size, field.stride, -field.start) for field in fields} == {(size, stride, padding)}
 

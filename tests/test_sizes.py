@@ -31,14 +31,14 @@ def found(name: str, **options: Any) -> sizes.Sizes:
     return sizes.find(lambda inputs: archlens.load(name, input=dict(inputs)), network, **options)
 
 
-def in_torch(make: Callable[[], torch.nn.Module], most: int) -> list[int]:
+def in_torch(make: Callable[[], torch.nn.Module], sizes: range) -> list[int]:
     """The square sizes that a torch module takes, tried one by one on the meta device, heads included."""
     with torch.device("meta"):
         module = make()
         for part in module.modules():  # in training mode a norm would also want more than one value
             part.training = not isinstance(part, torch.nn.modules.batchnorm._NormBase)
         fits = []
-        for size in range(1, most + 1):
+        for size in sizes:
             try:
                 module(torch.empty(2, 3, size, size))
             except (RuntimeError, AssertionError):
@@ -57,14 +57,19 @@ def in_torch(make: Callable[[], torch.nn.Module], most: int) -> list[int]:
         ("resnet18", 1),
         ("googlenet", 15),
         ("googlenet_aux", 15),
+        ("densenet121", 29),
+        ("squeezenet1_0", 21),
+        ("inception_v3_no_aux", 75),
     ],
 )
 def test_smallest_is_torchvisions(name: str, least: int, torchvision: Any) -> None:
     options = {"aux_logits": True, "init_weights": False} if name == "googlenet_aux" else {}
-    options |= {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
-    builder = getattr(torchvision.models, name.removesuffix("_aux"))
-    fits = in_torch(lambda: builder(weights=None, **options), 70)
-    one = found(name, bound=70)
+    without = name in ("googlenet", "inception_v3_no_aux")
+    options |= {"aux_logits": False, "init_weights": False} if without else {}
+    builder = getattr(torchvision.models, name.removesuffix("_no_aux").removesuffix("_aux"))
+    tried = range(max(least - 6, 1), least + 4)
+    fits = in_torch(lambda: builder(weights=None, **options), tried)
+    one = found(name, bound=least + 3)
     assert one.smallest == (fits[0], fits[0]) == (least, least)
     assert list(one.tried[0].valid) == fits
 
@@ -79,12 +84,24 @@ layers:
 """
 
 
+def test_heads_for_training_have_to_fit_too(torchvision: Any) -> None:
+    """Inception v3's head wants a map of 17x17, so training wants 299; an inference takes 75 (``min_size``)."""
+    one = found("inception_v3", bound=10)
+    assert one.smallest == (299, 299)
+    assert one.heads
+    with torch.device("meta"):
+        module = torchvision.models.inception_v3(weights=None, init_weights=False)
+    module(torch.empty(2, 3, 299, 299, device="meta"))
+    with pytest.raises(RuntimeError):
+        module(torch.empty(2, 3, 298, 298, device="meta"))
+
+
 def test_where_skips_must_meet() -> None:
     """Down by 4 and up by 4 comes back to the same size only from multiples of 4."""
     network, at = of(SKIPS)
     one = sizes.find(at, network, bound=50)
     module = archlens.build(network, device="meta")
-    assert list(one.tried[0].valid) == in_torch(lambda: module, 50) == list(range(4, 51, 4))
+    assert list(one.tried[0].valid) == in_torch(lambda: module, range(1, 51)) == list(range(4, 51, 4))
     assert one.smallest == (4, 4)
     assert one.tried[0].gaps
 

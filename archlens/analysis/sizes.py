@@ -64,6 +64,8 @@ class Sizes:
     #: The smallest size at which the centre output of that layer sees no padding, along each axis.
     unpadded: tuple[int | None, ...]
     costs: tuple[Cost, ...]
+    #: Whether there are heads for training; they have to fit too, where an inference may take less.
+    heads: bool
 
 
 def find(at: At, network: Network, *, bound: int | None = None) -> Sizes:
@@ -139,6 +141,7 @@ class _Search:
             layer,
             unpadded,
             tuple(self.costs()),
+            any(layer.training for layer in self.network.layers),
         )
 
     def groups(self) -> list[tuple[int, ...]]:

@@ -54,6 +54,7 @@ def to_json(sizes: Sizes) -> str:
             for tried in sizes.tried
         ],
         "unpadded": {"layer": sizes.layer, "size": list(sizes.unpadded)} if sizes.layer else None,
+        "heads_for_training": sizes.heads,
         "costs": [
             {"input": list(one.input), "params": one.params, "macs": one.macs, "activations": one.activations}
             for one in sizes.costs
@@ -81,6 +82,8 @@ def _sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
         which = f" ({tried.axes[0]})" if len(sizes.tried) > 1 else ""
         yield f"fits{which}", f"{_stretches(tried.valid)}, of 1 to {tried.bound}"
         yield f"no pixel lost{which}", _stretches(tried.lossless)
+    if sizes.heads:
+        yield "heads", "those for training have to fit, too; an inference alone may take less"
     if sizes.layer:
         if None in sizes.unpadded:
             says = (
