@@ -383,7 +383,7 @@ def test_revisions_from_elsewhere(repository: Path, monkeypatch: pytest.MonkeyPa
         ("v1:nets", "OLD: nets is no file at v1", ""),
         ("v1:nets/net.yaml:large", "OLD: v1:nets/net.yaml has no variant large", "it has no variants"),
         ("lost.yaml", "OLD: there is no file lost.yaml", ""),
-        ("lenet6", "OLD: there is no network lenet6", "did you mean lenet5?"),
+        ("lenet6", "OLD: there is no network lenet6", "did you mean lenet5"),
         ("v\x011:nets/net.yaml", "is no revision of git", ""),
     ],
 )
