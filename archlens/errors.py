@@ -109,6 +109,10 @@ class SpecError(ArchlensError):
         self.failed = failed
 
 
+class BudgetError(SpecError):
+    """The ``budget:`` of a spec is wrong: what it limits, and how far, cannot be told."""
+
+
 class UsageError(ArchlensError):
     """archlens was asked for something that does not exist: a network, a param, a layer."""
 
@@ -125,9 +129,9 @@ def error(
     return SpecError(Diagnostic(message, span, tuple(notes), help, tuple(also)))
 
 
-def usage(message: str, *, notes: Iterable[str] = (), help: str = "") -> UsageError:
+def usage(message: str, *, span: Span | None = None, notes: Iterable[str] = (), help: str = "") -> UsageError:
     """A :class:`UsageError` to raise, from the parts of its diagnostic."""
-    return UsageError(Diagnostic(message, notes=tuple(notes), help=help))
+    return UsageError(Diagnostic(message, span, tuple(notes), help))
 
 
 #: How long a word a suggestion is looked for, and among how many.

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+#: A project of its own, which tests run as its user would.
+collect_ignore = ["sample"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files")

@@ -516,6 +516,13 @@ ELSEWHERE = {
     "the file is not text: it holds the control character": "test_hostile",
     "an expression of ": "test_hostile",
     "a graph is a networkx.DiGraph": "test_diagram",
+    "is no revision of git": "test_diff",
+    "asks for a revision, and this is no git repository": "test_diff",
+    "git knows no revision ": "test_diff",
+    "is no file at ": "test_diff",
+    "has no file ": "test_diff",
+    "git is not installed": "test_diff",
+    "git did not answer: ": "test_diff",
 }
 
 

@@ -27,6 +27,11 @@ CASES = {
     "lint": "run('lint', 'vgg16')",
     "rules": "run('rules', 'AL302')",
     "source": "run('source', 'lenet5_1998')",
+    "check": "run('check', 'lenet5', '--params', '<= 62k', '--memory', '<= 1MB', '--min-size', '<= 32')",
+    "check broken": "run('check', 'lenet5', '--params', '<= 60k', '--format', 'junit')",
+    "diff": "run('diff', 'resnet18', 'resnet34')",
+    "schema": "run('schema')",
+    "testing": "from archlens.testing import assert_budget; assert_budget('lenet5', params='<= 62k')",
     "cost": "run('cost', 'lenet5', '--count-as', 'all')",
     "diagram dot": "import tempfile; run('diagram', 'resnet50', '-o', tempfile.mkdtemp() + '/x.dot')",
     "diagram volumes": (

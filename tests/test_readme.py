@@ -68,9 +68,10 @@ def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pyte
     checked = 0
     for fence in fences(page):
         where = f"{page.name}:{fence.line}"
-        if fence.language == "yaml":
-            name = re.match(r"# (\S+\.ya?ml)\n", fence.text)
-            assert name, f"{where}: a spec says its file name in its first line"
+        if fence.language in ("yaml", "toml"):
+            name = re.match(r"# (\S+\.(?:ya?ml|toml))\n", fence.text)
+            assert name, f"{where}: a file says its name in its first line"
+            (tmp_path / name[1]).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name[1]).write_text(fence.text, "utf-8")
         elif fence.language == "console":
             real = session(fence.text, tmp_path)

@@ -14,29 +14,43 @@ MAY: dict[str, set[str]] = {
     "shape": set(),
     "geometry": set(),
     "errors": {"network"},  # for the type of SpecError.network alone
+    "limits": {"errors"},
+    # what a budget can say, which a spec is read by; what measures it is looked up when it is measured
+    "quantities": {"analysis", "limits", "network", "shape"},
     "ops": {"geometry", "shape"},
-    "spec": {"errors", "ops", "shape"},
+    "spec": {"errors", "limits", "ops", "quantities", "shape"},
     "network": {"errors", "ops", "shape", "spec", "views"},  # the views: how it shows itself
     "elaboration": {"errors", "network", "ops", "shape", "spec"},
     "analysis": {"errors", "geometry", "network", "ops", "shape"},
+    "budgets": {"analysis", "elaboration", "errors", "limits", "network", "quantities", "spec"},
     "lint": {"analysis", "errors", "geometry", "network", "ops", "shape", "spec"},  # rules read specs, too
     "views": {
         "analysis",
         "backends",
+        "budgets",
         "errors",
         "geometry",
+        "limits",
         "lint",
         "network",
         "ops",
+        "quantities",
         "shape",
-    },  # of backends and lint, the records
+    },  # of backends, budgets and lint, the records
     # of the views, how numbers are said
     "drawing": {"analysis", "errors", "network", "ops", "shape", "views"},
     "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
     "cli": {
-        *("", "analysis", "backends", "drawing", "elaboration", "errors", "lint", "network", "shape"),
+        *("", "analysis", "backends", "budgets", "drawing", "elaboration", "errors", "lint", "network"),
+        *("quantities", "schema", "shape", "spec", "views"),
+    },
+    "schema": {"budgets", "limits", "ops", "quantities", "spec"},
+    # doors for tests of one's own: each does what a command does
+    "testing": {
+        *("backends", "budgets", "elaboration", "errors", "limits", "network", "quantities", "shape"),
         *("spec", "views"),
     },
+    "pytest_plugin": {"", "budgets", "errors", "limits", "network", "testing", "views"},
     "__init__": {"backends", "elaboration", "errors", "network", "shape", "spec"},
     "__main__": {"cli"},
 }

@@ -81,6 +81,17 @@ def find(at: At, network: Network, *, bound: int | None = None) -> Sizes:
     return _Search(at, network, bound).run()
 
 
+def smallest(at: At, network: Network) -> tuple[int | None, ...]:
+    """The smallest size of each axis at which a network works; ``None`` if none up to 1024 does.
+
+    Args:
+        at: gives the network on other inputs.
+        network: the same on its own.
+    """
+    search = _Search(at, network, None)
+    return search.smallest(search.groups())
+
+
 class _Search:
     """The search over the sizes of one input."""
 
@@ -110,10 +121,7 @@ class _Search:
 
     def run(self) -> Sizes:
         own = self.own.spatial
-        square = len(set(own)) == 1
-        groups: list[tuple[int, ...]] = [(axis,) for axis in range(len(own))]
-        if square and own:
-            groups = [tuple(range(len(own)))]
+        groups = self.groups()
         smallest = self.smallest(groups)
         fields = receptive_field.find(self.network, self.input)
         layer = fields.last()
@@ -135,6 +143,13 @@ class _Search:
             tuple(self.costs()),
             any(layer.training for layer in self.network.layers),
         )
+
+    def groups(self) -> list[tuple[int, ...]]:
+        """The axes that change together: all of a square input, else each by itself."""
+        own = self.own.spatial
+        if own and len(set(own)) == 1:
+            return [tuple(range(len(own)))]
+        return [(axis,) for axis in range(len(own))]
 
     def smallest(self, groups: list[tuple[int, ...]]) -> tuple[int | None, ...]:
         """The smallest size of each axis; all of them together must work, too."""

@@ -740,4 +740,8 @@ def _overlaid(base: Any, over: Any) -> Any:
     changed = {name: value for name, value in vars(over).items() if value}
     if "notes" in changed:
         changed["notes"] = (*base.notes, *over.notes)
+    if "requirements" in changed:
+        own = {(one.scope, one.quantity) for one in over.requirements}
+        kept = [one for one in base.requirements if (one.scope, one.quantity) not in own]
+        changed["requirements"] = (*kept, *over.requirements)
     return replace(base, **changed)

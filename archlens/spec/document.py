@@ -138,6 +138,9 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
             help = f"this {content[column]} closes what is not opened"
         elif problem.context_mark is not None and "flow" in str(problem.context):
             help = f"a bracket that is opened on line {problem.context_mark.line + 1} is not closed here"
+        elif "block scalar" in str(problem.context):
+            rest = content[mark.column - 1 :] if content[mark.column - 1 : mark.column] in (">", "|") else ""
+            help = f'put the text in quotes: "{rest.strip()}"' if rest else "put the text in quotes"
         elif "block" in str(problem.context):
             help = "what belongs together starts in the same column; a text with quotes in it needs quotes"
         elif "cannot start any token" in str(problem.problem):

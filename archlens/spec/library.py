@@ -134,7 +134,15 @@ def _find_file(name: str) -> Found:
     path, variant = name, ""
     if not _exists(name) and ":" in name:
         path, _, variant = name.rpartition(":")
-    spec = open_spec(path)
+    return with_variant(open_spec(path), variant, path)
+
+
+def with_variant(spec: Spec, variant: str, path: str) -> Found:
+    """A spec of a file and a variant of it; without one the variant that is called as the file.
+
+    Raises:
+        UsageError: it has no such variant.
+    """
     if variant and variant not in spec.variants:
         raise usage(
             f"{printable(path)} has no variant {shorten(variant)}",
@@ -179,6 +187,15 @@ def open_spec(path: str) -> Spec:
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise usage(f"{shorten(path, 200)} cannot be read: {reason}") from None
+    return parse(decoded(data, name), name=Path(path).stem if path != "-" else "stdin", path=name)
+
+
+def decoded(data: bytes, name: str) -> str:
+    """The bytes of a spec file as text.
+
+    Raises:
+        SpecError: they are too many, or no text.
+    """
     if len(data) > MAX_BYTES:
         raise error(
             f"{shorten(name, 200)} is larger than {MAX_BYTES // 10**6} MB, the most that a spec may have",
@@ -193,7 +210,6 @@ def open_spec(path: str) -> Spec:
             "is not UTF-8",
             help="a spec is a UTF-8 text file in YAML",
         ) from None
-    stem = Path(path).stem if path != "-" else "stdin"
     source = Source(name, text)
     if "\0" in text:
         position = text.index("\0")
@@ -202,7 +218,7 @@ def open_spec(path: str) -> Spec:
             Span(source, text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)),
             help="a spec is a UTF-8 text file in YAML",
         )
-    return parse(text.replace("\r\n", "\n"), name=stem, path=name)
+    return text.replace("\r\n", "\n")
 
 
 def _specs_in(path: str) -> str:

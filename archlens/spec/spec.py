@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from keyword import iskeyword
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Source, Span, did_you_mean, error, shorten
 from .document import (
@@ -26,6 +26,9 @@ from .expression import MAX_TEXT, Expression, check, parse_python
 from .steps import MAX_NAME, RESERVED, Body, Template, Value, read_body, read_template, read_value
 from .values import Block
 
+if TYPE_CHECKING:
+    from ..limits import Requirement
+
 #: What ends a line in YAML, apart from the line feed.
 _BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
 
@@ -38,8 +41,6 @@ KEYS = (
 PAPER_KEYS = ("authors", "title", "year", "venue", "arxiv", "doi", "url")
 
 PUBLISHED_KEYS = ("source", "note", "params", "macs", "top1", "top5", "receptive_field", "shapes")
-
-BUDGET_KEYS = ("params", "macs", "memory", "activations_peak", "receptive_field", "min_size", "depth")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,13 @@ class Meta:
     notes: tuple[str, ...] = ()
     papers: tuple[dict[str, str], ...] = ()
     published: tuple[dict[str, Any], ...] = ()
-    budget: dict[str, str] = field(default_factory=dict)
+    #: What must hold, in the order in which it is written.
+    requirements: tuple[Requirement, ...] = ()
+
+    @property
+    def budget(self) -> dict[str, str]:
+        """The limits of the whole network by quantity, as they are written."""
+        return {one.quantity: one.limit.text for one in self.requirements if not one.scope}
 
     @property
     def year(self) -> str:
@@ -312,19 +319,19 @@ def _read_meta(root: Mapping) -> Meta:
 
     notes = root.values.get("notes")
     listed = notes.items if isinstance(notes, Sequence) else [notes] if notes is not None else []
+    requirements: tuple[Requirement, ...] = ()
     budget = root.values.get("budget")
-    limits: dict[str, str] = {}
     if budget is not None:
-        mapping = expect_mapping(budget, "budget:", help="as in {params: <= 26M}")
-        check_keys(mapping, BUDGET_KEYS, "budget:")
-        limits = {key.value: expect_text(value, f"{key.value}:") for key, value in mapping.items()}
+        from .budget import read_budget  # most specs have none
+
+        requirements = read_budget(budget)
     return Meta(
         title=text("title"),
         summary=text("summary"),
         notes=tuple(expect_text(note, "a note").strip() for note in listed),
         papers=tuple(_read_records(root, "paper", PAPER_KEYS)),
         published=tuple(_read_records(root, "published", PUBLISHED_KEYS, "source")),
-        budget=limits,
+        requirements=requirements,
     )
 
 

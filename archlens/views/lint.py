@@ -6,7 +6,7 @@ Knows what was found, and not how.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from ..errors import Diagnostic, Span, Style, printable, render
 from ..lint import LEVELS, Finding, Rule
 from ..lint.case import listed
 from . import grid
+from .annotation import annotation
 
 SCHEMA = "archlens.lint/1"
 
@@ -149,11 +150,7 @@ _COMMANDS = {"error": "error", "warning": "warning", "advice": "notice"}
 
 
 def to_github(linted: Sequence[Linted]) -> str:
-    """Workflow commands, which GitHub shows beside the lines of the spec.
-
-    Source: GitHub, "Workflow commands for GitHub Actions"; what is escaped, and how, is that of
-    actions/toolkit, ``packages/core/src/command.ts``.
-    """
+    """Workflow commands, which GitHub shows beside the lines of the spec."""
     shown = once(linted)
     lines = []
     for one in shown:
@@ -166,26 +163,9 @@ def to_github(linted: Sequence[Linted]) -> str:
 
 
 def _command(diagnostic: Diagnostic, network: str, title: str) -> str:
-    properties: dict[str, Any] = {}
-    if diagnostic.span:
-        span = diagnostic.span
-        properties = {"file": span.source.name, "line": span.line, "col": span.column}
-        properties["endColumn"] = span.column + span.width
-    properties["title"] = title
     help = [f"help: {diagnostic.help}"] if diagnostic.help else []
     text = "\n".join([f"{network}: {diagnostic.message}", *diagnostic.notes, *help])
-    said = ",".join(f"{key}={_escaped(str(value), _PROPERTY)}" for key, value in properties.items())
-    return f"::{_COMMANDS[diagnostic.severity]} {said}::{_escaped(text, _DATA)}"
-
-
-#: What ends a command or a property, and how it is written.
-_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-_PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
-
-
-def _escaped(text: str, escapes: Mapping[str, str]) -> str:
-    """A text that cannot end the command that it stands in, nor steer a terminal that shows the log."""
-    return "".join(escapes.get(character) or printable(character) for character in text)
+    return annotation(_COMMANDS[diagnostic.severity], text, diagnostic.span, title)
 
 
 # --- the rules ---------------------------------------------------------------------------------------

@@ -1,0 +1,35 @@
+"""How deep a network is: the longest way through it, counted as papers do."""
+
+from __future__ import annotations
+
+from ..network import Layer, Network
+
+
+def counts(layer: Layer) -> bool:
+    """Whether a layer is one of those that people count: a convolution or a matrix product with weights.
+
+    Normalization has parameters and is not counted: ResNet-50 has 50 such layers on its longest way.
+    """
+    return bool(layer.facts.macs and layer.facts.weights)
+
+
+def find(network: Network, scope: str = "") -> int:
+    """The most convolutions and fully connected layers on one way from an input to an output.
+
+    Layers on a shorter branch, such as the projection of a shortcut, do not add to it. Heads that run in
+    training only are left out.
+
+    Args:
+        network: what is measured.
+        scope: count only the layers of this scope, or this layer.
+
+    >>> import archlens
+    >>> find(archlens.load("vgg16")), find(archlens.load("googlenet"))
+    (16, 22)
+    """
+    deepest = dict.fromkeys(network.inputs, 0)
+    for layer in network.layers:
+        before = max((deepest[name] for name in layer.inputs), default=0)
+        inside = not scope or layer.name == scope or layer.name.startswith(f"{scope}.")
+        deepest[layer.name] = before + (inside and counts(layer) and not layer.training)
+    return max((deepest[layer.name] for layer in network.layers if not layer.training), default=0)

@@ -1,0 +1,478 @@
+"""What changed between two networks: layers aligned by structure, and by name where that leaves a choice.
+
+Layers are aligned in order, so that the pairs fit as well as they can: best is the same op on the same
+shapes under the same name, then the same op, then one whose attributes differ. A renamed scope, an inserted
+block or a changed width therefore leaves everything else aligned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from ..network import Layer, Network
+from ..ops import Op
+from ..ops.op import as_written
+
+SAME, ALTERED, AFFECTED, ADDED, REMOVED = "same", "altered", "affected", "added", "removed"
+
+#: How many pairs of layers are weighed against each other; beyond it only what is equal is aligned.
+_MAX_CELLS = 1_000_000
+
+#: How many layers may differ between two networks that are too large to be weighed pair by pair.
+_MAX_EDITS = 1000
+
+
+class Pair(NamedTuple):
+    """A layer before and after; one of them is missing where it was added or removed."""
+
+    old: Layer | None
+    new: Layer | None
+    #: ``same``; ``altered``: another op, other attributes or other inputs; ``affected``: the same op, which
+    #: works on other shapes because of what comes before it; ``added``; ``removed``.
+    kind: str
+    #: What was altered, in words.
+    what: str = ""
+
+    @property
+    def params(self) -> int:
+        """By how much the parameters grew."""
+        return (self.new.params if self.new else 0) - (self.old.params if self.old else 0)
+
+    @property
+    def macs(self) -> int:
+        """By how much the multiply-accumulates of an inference grew."""
+        new, old = self.new, self.old
+        after = new.macs if new and not new.training else 0
+        return after - (old.macs if old and not old.training else 0)
+
+    @property
+    def renamed(self) -> bool:
+        """Whether the layer has another name than it had."""
+        return self.old is not None and self.new is not None and self.old.name != self.new.name
+
+
+class Run(NamedTuple):
+    """Layers that were added or removed together: one, a scope, or several scopes that are alike."""
+
+    name: str
+    #: The op, or the block that a scope was made by; empty for a scope of no block.
+    what: str
+    pairs: tuple[Pair, ...]
+    #: How many scopes that are alike.
+    repeats: int
+
+
+class Renaming(NamedTuple):
+    """A name or a scope that was changed, and how many layers with it."""
+
+    old: str
+    new: str
+    layers: int
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """Two networks, and each layer of both exactly once, in order."""
+
+    old: Network
+    new: Network
+    pairs: tuple[Pair, ...]
+
+    def of(self, kind: str) -> list[Pair]:
+        """The pairs of one kind."""
+        return [pair for pair in self.pairs if pair.kind == kind]
+
+    @cached_property
+    def renamings(self) -> list[Renaming]:
+        """What has other names than before, scope by scope."""
+        found: dict[tuple[str, str], int] = {}
+        for pair in self.pairs:
+            if pair.renamed:
+                assert pair.old is not None
+                assert pair.new is not None
+                key = _shortest(pair.old.name, pair.new.name)
+                found[key] = found.get(key, 0) + 1
+        return [Renaming(*key, count) for key, count in found.items()]
+
+    def runs(self, kind: str) -> list[Run]:
+        """What was added, or removed, by scopes."""
+        network = self.new if kind == ADDED else self.old
+        return list(_runs(network, self.of(kind), kind))
+
+    @property
+    def boundary(self) -> bool:
+        """Whether inputs or outputs differ: their shapes, or how many there are."""
+        old, new = self.old, self.new
+        if list(old.inputs.values()) != list(new.inputs.values()):
+            return True
+        return [old.shape_of(old.outputs[n]) for n in old.outputs] != [
+            new.shape_of(new.outputs[n]) for n in new.outputs
+        ]
+
+    @property
+    def empty(self) -> bool:
+        """Whether the two are the same, names included."""
+        return not self.boundary and all(pair.kind == SAME and not pair.renamed for pair in self.pairs)
+
+
+def find(old: Network, new: Network) -> Difference:
+    """What changed from one network to another.
+
+    >>> import archlens
+    >>> found = find(archlens.load("resnet50"), archlens.load("resnet101"))
+    >>> [(run.name, run.what, run.repeats) for run in found.runs(ADDED)]
+    [('layer3.6..22', 'bottleneck', 17)]
+    >>> len(found.of(REMOVED)), len(found.of(ALTERED)), found.renamings
+    (0, 0, [])
+    """
+    aligned = _aligned(old.layers, new.layers)
+    return Difference(old, new, tuple(_judged(old, new, aligned)))
+
+
+# --- alignment -------------------------------------------------------------------------------------
+
+#: Two layers side by side, by their positions; ``None`` where there is none.
+_Step = tuple[int | None, int | None]
+
+
+def _aligned(old: Sequence[Layer], new: Sequence[Layer]) -> list[_Step]:
+    """Each position of both exactly once, in order."""
+    classes = _Classes()
+    a, b = [classes.of(layer) for layer in old], [classes.of(layer) for layer in new]
+    known: dict[str, int] = {}
+    names = [[known.setdefault(layer.name, len(known)) for layer in layers] for layers in (old, new)]
+    start, stop = 0, 0
+    least = min(len(a), len(b))
+    while start < least and a[start] == b[start] and names[0][start] == names[1][start]:
+        start += 1
+    while (
+        stop < least - start and a[-1 - stop] == b[-1 - stop] and names[0][-1 - stop] == names[1][-1 - stop]
+    ):
+        stop += 1
+    middle = _Middle(classes, old, new, a, b)
+    steps: list[_Step] = [(n, n) for n in range(start)]
+    steps += middle.aligned(start, len(a) - stop, start, len(b) - stop)
+    return steps + [(len(a) - n, len(b) - n) for n in range(stop, 0, -1)]
+
+
+class _Classes:
+    """Layers that are alike but for their names have the same number."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[tuple[object, ...], int] = {}
+        self.layers: list[Layer] = []
+        self.known: dict[int, int] = {}
+        self.scores: dict[tuple[int, int], int] = {}
+
+    def of(self, layer: Layer) -> int:
+        key = (layer.op, layer.input_shapes, layer.shape)
+        number = self.numbers.setdefault(key, len(self.layers))
+        if number == len(self.layers):
+            self.layers.append(layer)
+        return number
+
+    def score(self, a: int, b: int) -> int:
+        """How well two layers fit; 0 where they do not."""
+        key = (a, b)
+        found = self.scores.get(key)
+        if found is None:
+            found = self.scores[key] = _fit(self.layers[a], self.layers[b])
+        return found
+
+
+def _fit(a: Layer, b: Layer) -> int:
+    """How well two layers fit, apart from their names."""
+    weighty = bool(a.facts.weights) and bool(b.facts.weights)
+    if a.op == b.op:
+        shapes = (a.shape == b.shape) + (a.input_shapes == b.input_shapes)
+        return (16 if weighty else 8) + 2 * shapes
+    if a.op.kind == b.op.kind:
+        differing = sum(x != b.op.attributes()[name] for name, x in a.op.attributes().items())
+        least: int = max((10 if weighty else 6) - 2 * differing, 2)
+        return least + (a.shape == b.shape)
+    alike: bool = a.op.family == b.op.family and a.op.merges == b.op.merges
+    return 2 * alike
+
+
+class _Middle:
+    """Aligns what lies between the beginning and the end that are the same."""
+
+    def __init__(
+        self, classes: _Classes, old: Sequence[Layer], new: Sequence[Layer], a: list[int], b: list[int]
+    ) -> None:
+        self.classes, self.old, self.new, self.a, self.b = classes, old, new, a, b
+
+    def aligned(self, a0: int, a1: int, b0: int, b1: int) -> list[_Step]:
+        """From ``a0`` to before ``a1`` and from ``b0`` to before ``b1``."""
+        if a0 == a1 or b0 == b1:
+            return [(i, None) for i in range(a0, a1)] + [(None, j) for j in range(b0, b1)]
+        if (a1 - a0) * (b1 - b0) <= _MAX_CELLS:
+            return self.weighed(a0, a1, b0, b1)
+        steps: list[_Step] = []
+        for i, j in [*self.equal(a0, a1, b0, b1), (a1, b1)]:
+            small = (i - a0) * (j - b0) <= _MAX_CELLS
+            steps += self.aligned(a0, i, b0, j) if small else [
+                *((n, None) for n in range(a0, i)),
+                *((None, n) for n in range(b0, j)),
+            ]  # fmt: skip
+            if i < a1:
+                steps.append((i, j))
+            a0, b0 = i + 1, j + 1
+        return steps
+
+    def weighed(self, a0: int, a1: int, b0: int, b1: int) -> list[_Step]:
+        """The alignment whose pairs fit best together, after Needleman and Wunsch (1970); gaps are free."""
+        width = b1 - b0 + 1
+        score = self.classes.score
+        names = [layer.name for layer in self.new[b0:b1]]
+        lasts = [_last(name) for name in names]
+        columns = list(zip(range(1, width), self.b[b0:b1], names, lasts, strict=True))
+        above = [0] * width
+        choices: list[bytearray] = []
+        for i in range(a0, a1):
+            layer, kind = self.old[i].name, self.a[i]
+            last = _last(layer)
+            row, choice = [0] * width, bytearray(width)
+            left = 0
+            for j, other, name, end in columns:
+                best, way = above[j], 1
+                if left > best:
+                    best, way = left, 2
+                fit = score(kind, other)
+                if fit:
+                    fit += above[j - 1]
+                    if name == layer:
+                        fit += 3
+                    elif end == last:
+                        fit += 1
+                    if fit >= best:
+                        best, way = fit, 3
+                row[j] = left = best
+                choice[j] = way
+            choices.append(choice)
+            above = row
+        return self.traced(choices, a0, a1, b0, b1)
+
+    def traced(self, choices: list[bytearray], a0: int, a1: int, b0: int, b1: int) -> list[_Step]:
+        """The way back through the choices."""
+        steps: list[_Step] = []
+        i, j = a1, b1
+        while i > a0 and j > b0:
+            way = choices[i - 1 - a0][j - b0]
+            if way == 3:
+                i, j = i - 1, j - 1
+                steps.append((i, j))
+            elif way == 1:
+                i -= 1
+                steps.append((i, None))
+            else:
+                j -= 1
+                steps.append((None, j))
+        steps += [(n, None) for n in range(i - 1, a0 - 1, -1)]
+        steps += [(None, n) for n in range(j - 1, b0 - 1, -1)]
+        return steps[::-1]
+
+    def equal(self, a0: int, a1: int, b0: int, b1: int) -> list[tuple[int, int]]:
+        """The pairs of the same op in a shortest way from one to the other, by Myers (1986).
+
+        It takes time for each layer and each that differs; where too many do, layers of the same name and op
+        are paired.
+        """
+        numbers: dict[Op, int] = {}
+        a = [numbers.setdefault(layer.op, len(numbers)) for layer in self.old[a0:a1]]
+        b = [numbers.setdefault(layer.op, len(numbers)) for layer in self.new[b0:b1]]
+        n, m = len(a), len(b)
+        reached = {1: 0}
+        history: list[dict[int, int]] = []
+        for edits in range(min(n + m, _MAX_EDITS) + 1):
+            history.append({k: reached[k] for k in range(-edits - 1, edits + 2) if k in reached})
+            for k in range(-edits, edits + 1, 2):
+                down = k == -edits or (k != edits and reached[k - 1] < reached[k + 1])
+                x = reached[k + 1] if down else reached[k - 1] + 1
+                y = x - k
+                while x < n and y < m and a[x] == b[y]:
+                    x, y = x + 1, y + 1
+                reached[k] = x
+                if x >= n and y >= m:
+                    return [(a0 + i, b0 + j) for i, j in _way_back(history, n, m)]
+        return self.by_name(a0, a1, b0, b1)
+
+    def by_name(self, a0: int, a1: int, b0: int, b1: int) -> list[tuple[int, int]]:
+        """Layers of the same name and op, as far as their order is the same."""
+        places = {self.new[j].name: j for j in range(b0, b1)}
+        found: list[tuple[int, int]] = []
+        for i in range(a0, a1):
+            j = places.get(self.old[i].name, -1)
+            if j > (found[-1][1] if found else -1) and self.old[i].op == self.new[j].op:
+                found.append((i, j))
+        return found
+
+
+def _way_back(history: list[dict[int, int]], x: int, y: int) -> list[tuple[int, int]]:
+    """The pairs along the way that was found."""
+    found = []
+    for edits in range(len(history) - 1, -1, -1):
+        reached = history[edits]
+        k = x - y
+        down = k == -edits or (k != edits and reached.get(k - 1, -1) < reached.get(k + 1, -1))
+        before = k + 1 if down else k - 1
+        start = reached.get(before, 0)
+        while (
+            x > start
+            and y > start - before
+            and x > 0
+            and y > 0
+            and (x - (not down), y - down)
+            != (
+                start,
+                start - before,
+            )
+        ):
+            x, y = x - 1, y - 1
+            found.append((x, y))
+        if edits:
+            x, y = start, start - before
+    return found[::-1]
+
+
+def _last(name: str) -> str:
+    """The last part of a name, unless it is a number, which says little."""
+    last = name.rpartition(".")[2]
+    return "" if last.isdigit() else last
+
+
+# --- what became of each layer ---------------------------------------------------------------------
+
+
+def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pair]:
+    became = dict(zip(old.inputs, new.inputs, strict=False))
+    for i, j in aligned:
+        if i is not None and j is not None:
+            became[old.layers[i].name] = new.layers[j].name
+    was = {after: before for before, after in became.items()}
+    for i, j in aligned:
+        a = old.layers[i] if i is not None else None
+        b = new.layers[j] if j is not None else None
+        if a is None:
+            yield Pair(None, b, ADDED)
+        elif b is None:
+            yield Pair(a, None, REMOVED)
+        else:
+            what = [words for words in (_altered(a.op, b.op), _rewired(a, b, became, was)) if words]
+            if a.training != b.training:
+                what.append("runs in training only" if b.training else "runs at inference, too")
+            if what:
+                yield Pair(a, b, ALTERED, "; ".join(what))
+            elif (a.input_shapes, a.shape, a.params) != (b.input_shapes, b.shape, b.params):
+                yield Pair(a, b, AFFECTED, _shapes(a, b))
+            else:
+                yield Pair(a, b, SAME)
+
+
+def _altered(a: Op, b: Op) -> str:
+    """The attributes that differ, or the two ops."""
+    if a == b:
+        return ""
+    if a.kind != b.kind:
+        return f"{a} -> {b}"
+    before, after = a.attributes(), b.attributes()
+    words = [
+        f"{name} {as_written(before[name])} -> {as_written(after[name])}"
+        for name in before
+        if before[name] != after[name]
+    ]
+    return f"{a.kind}: {', '.join(words)}"
+
+
+def _rewired(a: Layer, b: Layer, became: dict[str, str], was: dict[str, str]) -> str:
+    """How the inputs differ, where that is not because a layer came between or went."""
+    if len(a.inputs) != len(b.inputs):
+        return f"{len(a.inputs)} inputs -> {len(b.inputs)}"
+    words = [
+        f"reads {before} -> {after}"
+        for before, after in zip(a.inputs, b.inputs, strict=True)
+        if became.get(before, after) != after and was.get(after, before) != before
+    ]
+    return ", ".join(words)
+
+
+def _shapes(a: Layer, b: Layer) -> str:
+    def words(layer: Layer) -> str:
+        return f"{', '.join(map(str, layer.input_shapes))} -> {layer.shape}"
+
+    return f"on {words(a)}, now {words(b)}"
+
+
+def _shortest(old: str, new: str) -> tuple[str, str]:
+    """Two names without the last parts that they share: a scope that was renamed."""
+    before, after = old.split("."), new.split(".")
+    while len(before) > 1 and len(after) > 1 and before[-1] == after[-1]:
+        before.pop()
+        after.pop()
+    return ".".join(before), ".".join(after)
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+
+def _runs(network: Network, pairs: Sequence[Pair], kind: str) -> Iterator[Run]:
+    """Layers by the largest scopes of which nothing else is left; scopes that are alike as one."""
+    whole: dict[str, int] = {}
+    for layer in network.layers:
+        for scope in _scopes(layer.name):
+            whole[scope] = whole.get(scope, 0) + 1
+    inside: dict[str, int] = {}
+    for pair in pairs:
+        for scope in _scopes(_layer(pair).name):
+            inside[scope] = inside.get(scope, 0) + 1
+    groups: list[tuple[str, list[Pair]]] = []
+    for pair in pairs:
+        name = _layer(pair).name
+        place = next((scope for scope in _scopes(name) if inside[scope] == whole[scope] > 1), name)
+        if groups and groups[-1][0] == place:
+            groups[-1][1].append(pair)
+        else:
+            groups.append((place, [pair]))
+    first = 0
+    while first < len(groups):
+        name, members = groups[first]
+        last = first + 1
+        while last < len(groups) and _alike(groups[first], groups[last]):
+            last += 1
+        if last - first > 1:
+            name = f"{name}..{groups[last - 1][0].rpartition('.')[2]}"
+        what = network.blocks.get(groups[first][0], "")
+        if len(members) == 1:
+            what = str(_layer(members[0]).op)
+        everything = tuple(pair for _, group in groups[first:last] for pair in group)
+        yield Run(name, what, everything, last - first)
+        first = last
+
+
+def _layer(pair: Pair) -> Layer:
+    layer = pair.new or pair.old
+    assert layer is not None
+    return layer
+
+
+def _scopes(name: str) -> list[str]:
+    """The scopes that a layer lies in, the outermost first."""
+    parts = name.split(".")
+    return [".".join(parts[:n]) for n in range(1, len(parts))]
+
+
+def _alike(one: tuple[str, list[Pair]], other: tuple[str, list[Pair]]) -> bool:
+    """Whether two neighbouring scopes hold the same layers."""
+    if one[0].rpartition(".")[0] != other[0].rpartition(".")[0] or len(one[1]) != len(other[1]):
+        return False
+    if not (one[0].rpartition(".")[2].isdigit() and other[0].rpartition(".")[2].isdigit()):
+        return False
+    cut, start = len(one[0]), len(other[0])
+    return len(one[1]) > 1 and all(
+        (_layer(a).name[cut:], _layer(a).op, _layer(a).shape, _layer(a).params)
+        == (_layer(b).name[start:], _layer(b).op, _layer(b).shape, _layer(b).params)
+        for a, b in zip(one[1], other[1], strict=True)
+    )

@@ -1,0 +1,129 @@
+"""Whether a module of one's own is what a network says: its tensors by name, and its output shapes.
+
+This file imports torch; only what has already asked for torch imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import printable
+from ..network import Network
+from ..shape import times
+
+#: How many differences are named.
+_MOST = 12
+
+
+def differences(module: nn.Module, network: Network) -> list[str]:
+    """What differs, a line each; empty where all that can be compared is the same.
+
+    Args:
+        module: run once on zeros, in evaluation mode, on the device that it is on; left as it was.
+        network: what it should be.
+    """
+    found = [*_tensors(module, network), *_outputs(module, network)]
+    more = len(found) - _MOST
+    return [*found[:_MOST], f"and {more} more differences"] if more > 0 else found
+
+
+def _tensors(module: nn.Module, network: Network) -> Iterator[str]:
+    """Weights and buffers by their names in the state dict."""
+    has = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    says: dict[str, tuple[int, ...]] = {}
+    for layer in network.layers:
+        for name, shape in {**layer.facts.weights, **layer.facts.buffers}.items():
+            says[f"{layer.name}.{name}"] = tuple(shape)
+    for name, shape in says.items():
+        if name not in has:
+            yield f"{printable(name)} is missing; it should be {_shape(shape)}"
+        elif has[name] != shape:
+            yield f"{printable(name)} is {_shape(has[name])}, and should be {_shape(shape)}"
+    for name in has:
+        if name not in says:
+            yield f"{printable(name)} of {_shape(has[name])} is not in {printable(network.name)}"
+
+
+def _outputs(module: nn.Module, network: Network) -> Iterator[str]:
+    """The output shape of each submodule that a layer is called after, and those of the whole."""
+    seen: dict[str, list[tuple[int, ...]]] = {}
+    handles = []
+
+    def watch(name: str, part: nn.Module) -> None:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                seen.setdefault(name, []).append(tuple(output.shape[1:]))
+
+        handles.append(part.register_forward_hook(hook))
+
+    for name, part in module.named_modules():
+        if name in network.index:
+            watch(name, part)
+    try:
+        with _evaluating(module), torch.no_grad():
+            output = module(*_zeros(module, network))
+    except (RuntimeError, TypeError, ValueError) as problem:
+        inputs = ", ".join(str(shape) for shape in network.inputs.values())
+        yield f"it does not run on {inputs}: {printable(str(problem).splitlines()[0])}"
+        return
+    finally:
+        for handle in handles:
+            handle.remove()
+    for name, shapes in seen.items():
+        says = tuple(network.index[name].shape)
+        if len(shapes) == 1 and shapes[0] != says:  # a module that is used twice is no one layer
+            yield f"{printable(name)} gives {_shape(shapes[0])}, and should give {_shape(says)}"
+    yield from _whole(output, network)
+
+
+def _whole(output: Any, network: Network) -> Iterator[str]:
+    names = [name for name, layer in network.outputs.items() if not _trains(network, layer)]
+    parts = _parts(output, names)
+    for name in names:
+        says = tuple(network.shape_of(network.outputs[name]))
+        what = "the output" if len(names) == 1 else f"the output {printable(name)}"
+        part = parts.get(name)
+        if part is None:
+            yield f"{what} is missing; it should be {_shape(says)}"
+        elif tuple(part.shape[1:]) != says:
+            yield f"{what} is {_shape(tuple(part.shape[1:]))}, and should be {_shape(says)}"
+
+
+def _trains(network: Network, layer: str) -> bool:
+    return layer in network.index and network.index[layer].training
+
+
+def _parts(output: Any, names: list[str]) -> Mapping[str, Tensor]:
+    """The tensors that a module returned, by the names of the network's outputs."""
+    if isinstance(output, Mapping):
+        return {name: part for name, part in output.items() if isinstance(part, Tensor)}
+    parts = output if isinstance(output, tuple | list) else [output]
+    ordered = sorted(names, key=lambda name: name != "out")
+    return {name: part for name, part in zip(ordered, parts, strict=False) if isinstance(part, Tensor)}
+
+
+def _zeros(module: nn.Module, network: Network) -> list[Tensor]:
+    own = next(iter(module.parameters()), None)
+    device = own.device if own is not None else torch.device("cpu")
+    dtype = own.dtype if own is not None and own.dtype.is_floating_point else torch.float32
+    return [torch.zeros(1, *shape, device=device, dtype=dtype) for shape in network.inputs.values()]
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return times(shape) or "a single number"

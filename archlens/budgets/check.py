@@ -1,0 +1,197 @@
+"""Checking networks against their limits and against the lock file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..elaboration import elaborate
+from ..errors import BudgetError, Diagnostic, SpecError, UsageError, usage
+from ..limits import Requirement
+from ..network import Network
+from ..quantities import Subject
+from .project import Project, display
+from .targets import Limits, Target, named, of_project
+from .verdict import Checked, Drift, Report, judge
+
+if TYPE_CHECKING:
+    from . import lock
+
+
+class Outcome:
+    """What a run of ``archlens check`` found, and what it would write."""
+
+    def __init__(
+        self, report: Report, file: Path, old: Mapping[str, lock.Entry], entries: Mapping[str, lock.Entry]
+    ) -> None:
+        self.report = report
+        #: The lock file, and the entries that it should have, where that was asked for.
+        self.file = file
+        self.entries = entries
+        #: The networks whose entries are not what they were.
+        self.changed = [
+            name
+            for name in sorted({*old, *entries})
+            if name not in old or name not in entries or old[name].figures != entries[name].figures
+        ]
+
+
+def check(
+    project: Project,
+    asked: Sequence[str] = (),
+    given: Sequence[Requirement] = (),
+    *,
+    locked: bool = False,
+    update: bool = False,
+    tolerance: Fraction | None = None,
+    input: Any = None,
+    values: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Check networks against everything that limits them.
+
+    Args:
+        project: whose budgets hold.
+        asked: names or files; without any, all networks of the project.
+        given: further limits, on each of the networks.
+        locked: compare with the project's lock file, too.
+        update: measure everything that a lock file holds.
+        tolerance: how far locked figures may drift, in percent; the project's own where it is not given.
+        input: another input for each network, as :func:`archlens.load` takes it.
+        values: values for params of their specs.
+
+    Raises:
+        UsageError: a name, a limit or a file of the project is wrong.
+        BudgetError: the ``budget:`` of a spec is wrong.
+    """
+    from . import lock  # a check without a lock file needs none of it
+
+    entries = lock.read(project.root) if locked or update else {}
+    if locked and entries is None:
+        raise usage(f"there is no {lock.NAME}", help="`archlens check --update` writes it")
+    old = entries or {}
+    planned, gone = plan(project, asked, given, also=list(old), input=input, values=values or {})
+    allowed = project.tolerance if tolerance is None else tolerance
+    checked: list[Checked] = []
+    new: dict[str, lock.Entry] = dict(old) if asked else {}
+    for name, subject, problem, requirements, by_name in planned:
+        if subject is None:
+            checked.append(Checked(name, None, problem=problem))
+            continue
+        verdicts = judge(subject, requirements)
+        today = lock.entry(subject) if locked or update else None
+        drift = None
+        if today is not None and update:
+            new[name] = today
+        elif today is not None:
+            drift = _drift(old.get(name), today, allowed)
+        checked.append(Checked(name, subject.network, verdicts, drift, asked=by_name and not update))
+    report = Report(
+        tuple(checked),
+        tuple((name, old[name].span) for name in gone) if locked else (),
+        allowed if locked else None,
+        updated=update and bool(new),
+    )
+    return Outcome(report, project.root / lock.NAME, old, new)
+
+
+def _drift(entry: lock.Entry | None, today: lock.Entry, tolerance: Fraction) -> Drift:
+    from . import lock
+
+    if entry is None:
+        return Drift((), 0, None, f"it is not in {lock.NAME}")
+    return lock.compare(entry, today, tolerance)
+
+
+class Planned(NamedTuple):
+    """A network, ready to be measured, and its limits; or what is wrong with its spec."""
+
+    name: str
+    subject: Subject | None
+    problem: Diagnostic | None
+    requirements: tuple[Requirement, ...]
+    #: Whether somebody asked for it by its name.
+    asked: bool
+
+
+def plan(
+    project: Project,
+    asked: Sequence[str] = (),
+    given: Sequence[Requirement] = (),
+    *,
+    also: Sequence[str] = (),
+    input: Any = None,
+    values: Mapping[str, Any] | None = None,
+) -> tuple[list[Planned], list[str]]:
+    """The networks that are meant, each with its limits; and the names that lead nowhere any more.
+
+    Args:
+        project: whose budgets hold.
+        asked: names or files; without any, all networks of the project.
+        given: further limits, on each of the networks.
+        also: names that a lock file has: they count as networks of the project.
+        input: another input for each network.
+        values: values for params of their specs.
+
+    Raises:
+        UsageError: a name, a limit or a file of the project is wrong, or a limit is about nothing.
+        BudgetError: the ``budget:`` of a spec is wrong.
+    """
+    gone: list[str] = []
+    if asked:
+        targets = [target for name in dict.fromkeys(asked) for target in named(project, name)]
+    else:
+        targets = of_project(project)
+        known = {target.name for target in targets}
+        rest, gone = _locked_only([name for name in also if name not in known], project)
+        targets += rest
+    limits = Limits(project, targets, given)
+    planned = []
+    for target in targets:
+        subject, problem = _load(target, input, values or {})
+        found = limits.of(target, subject.network) if subject is not None else ()
+        planned.append(Planned(target.name, subject, problem, tuple(found), target.asked))
+    if not asked:
+        limits.check_used(targets, [one.subject.network for one in planned if one.subject is not None])
+    return planned, gone
+
+
+def _locked_only(names: Sequence[str], project: Project) -> tuple[list[Target], list[str]]:
+    """The networks that only the lock file names, and the names among them that lead nowhere any more."""
+    found, gone = [], []
+    for name in names:
+        path = project.root / name.rpartition(":")[0] if ":" in name else project.root / name
+        try:
+            target = named(project, display(project.root / name) if path.is_file() else name)
+        except UsageError:
+            gone.append(name)
+            continue
+        if [one.name for one in target] != [name]:
+            gone.append(name)
+            continue
+        found += target
+    return found, gone
+
+
+def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Subject | None, Diagnostic | None]:
+    """The network of a target, ready to be measured; or what is wrong with it.
+
+    Raises:
+        UsageError: an input or a value does not suit it.
+        BudgetError: its ``budget:`` is wrong.
+    """
+    spec, variant = target.spec, target.variant
+    if spec is None:
+        return None, target.problem
+    try:
+        network = elaborate(spec, variant, input=input, values=values)
+    except BudgetError:
+        raise
+    except SpecError as problem:
+        return None, problem.diagnostic
+
+    def at(inputs: Mapping[str, Any]) -> Network:
+        return elaborate(spec, variant, input=inputs, values=values, advice=False)
+
+    return Subject(network, at), None

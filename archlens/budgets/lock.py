@@ -1,0 +1,159 @@
+"""``archlens.lock``: the figures of a project's networks on the day that it was written.
+
+It is TOML, sorted by name, a figure a line, so that a difference in it can be reviewed. Figures are exact:
+counts, bytes, and sizes along each axis as ``427x427``; ``unknown`` where there is none. ``structure`` is the
+fingerprint of :mod:`archlens.analysis.structure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ..analysis.structure import fingerprint
+from ..errors import Source, Span, UsageError, did_you_mean, shorten, usage
+from ..quantities import QUANTITIES, Subject, Unknown, Value
+from . import toml
+from .project import display, read_text
+from .verdict import Change, Drift, measure_all
+
+NAME = "archlens.lock"
+SCHEMA = "archlens.lock/1"
+
+_HEAD = """\
+# The figures of the networks of this project. `archlens check --update` writes this file; commit it, and read
+# what changes in it. `archlens check --locked` fails where a network is no longer what stands here.
+"""
+
+STRUCTURE = "structure"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The figures of one network, as the file writes them."""
+
+    figures: Mapping[str, str]
+    span: Span | None = None
+    #: Where each figure stands.
+    places: Mapping[str, Span] | None = None
+
+
+def entry(subject: Subject) -> Entry:
+    """Today's figures of a network."""
+    figures = {STRUCTURE: fingerprint(subject.network)}
+    figures |= {name: written(value) for name, value in measure_all(subject).items()}
+    return Entry(figures)
+
+
+def written(value: Value) -> str:
+    """A figure as the file writes it."""
+    if isinstance(value, Unknown):
+        return UNKNOWN
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def to_text(entries: Mapping[str, Entry]) -> str:
+    """The whole file."""
+    out = [_HEAD, f'schema = "{SCHEMA}"\n']
+    for name in sorted(entries):
+        out.append(f"\n[{toml.key(['networks', name])}]\n")
+        for figure, value in entries[name].figures.items():
+            out.append(f"{figure} = {value if value.isdigit() else toml.quoted(value)}\n")
+    return "".join(out)
+
+
+def read(folder: Path) -> dict[str, Entry] | None:
+    """The entries of a project's lock file; ``None`` where there is no such file.
+
+    Raises:
+        UsageError: it is not what archlens writes.
+    """
+    file = folder / NAME
+    if not file.exists():
+        return None
+    data, places = toml.read(Source(display(file), read_text(file)))
+    if data.get("schema") != SCHEMA:
+        raise _broken(f"its schema is not {SCHEMA}", places.of(("schema",)))
+    unknown = next((key for key in data if key not in ("schema", "networks")), None)
+    if unknown is not None:
+        raise _broken(f"it has no key {shorten(unknown)}", places.keys.get((unknown,)))
+    networks = data.get("networks", {})
+    if not isinstance(networks, dict):
+        raise _broken("networks must be tables", places.of(("networks",)))
+    return {name: _entry(value, ("networks", name), places) for name, value in networks.items()}
+
+
+def _broken(message: str, span: Span | None, help: str = "") -> UsageError:
+    return usage(
+        f"{NAME} is not as archlens writes it: {message}",
+        span=span,
+        help=help or "`archlens check --update` writes it anew",
+    )
+
+
+def _entry(value: Any, path: toml.Path, places: toml.Places) -> Entry:
+    if not isinstance(value, dict):
+        raise _broken(f"{shorten(path[-1])} must be a table", places.of(path))
+    known = (STRUCTURE, *QUANTITIES)
+    spans = {}
+    for name, figure in value.items():
+        place = places.of((*path, name))
+        if name not in known:
+            raise _broken(f"there is no figure {shorten(name)}", place, did_you_mean(name, known))
+        if isinstance(figure, bool) or not isinstance(figure, int | str) or not _is_figure(name, str(figure)):
+            raise _broken(f"{name} is {shorten(str(figure))}", place)
+        if place is not None:
+            spans[name] = place
+    return Entry({name: str(figure) for name, figure in value.items()}, places.keys.get(path), spans)
+
+
+def _is_figure(name: str, text: str) -> bool:
+    if name == STRUCTURE:
+        return text.startswith("sha256:") and len(text) == 7 + 64
+    return text == UNKNOWN or all(size.isascii() and size.isdigit() for size in text.split("x"))
+
+
+def compare(locked: Entry, today: Entry, tolerance: Fraction) -> Drift:
+    """A network against its entry.
+
+    A figure may drift by the tolerance. The structure may change only where a tolerance other than zero
+    was given: then the figures alone decide.
+    """
+    places = locked.places or {}
+    changes = []
+    for name, before in locked.figures.items():
+        now = today.figures.get(name)
+        if now is None or now == before:
+            continue
+        if name == STRUCTURE:
+            changes.append(Change(name, _short(before), _short(now), None, tolerance > 0, places.get(name)))
+        else:
+            percent = _percent(before, now)
+            held = percent is not None and abs(percent) <= tolerance
+            changes.append(Change(name, before, now, percent, held, places.get(name)))
+    compared = sum(name in today.figures for name in locked.figures)
+    return Drift(tuple(changes), compared, locked.span)
+
+
+def _short(structure: str) -> str:
+    """Enough of a fingerprint to tell two apart."""
+    return structure[: 7 + 12]
+
+
+def _percent(before: str, now: str) -> Fraction | None:
+    """By how much a figure changed: along the axis along which it changed most."""
+    if UNKNOWN in (before, now):
+        return None
+    olds, news = before.split("x"), now.split("x")
+    if len(olds) != len(news):
+        return None
+    changes = []
+    for old, new in zip(map(int, olds), map(int, news), strict=True):
+        if old == 0 and new != 0:
+            return None
+        changes.append(Fraction(100 * (new - old), old) if old else Fraction(0))
+    return max(changes, key=abs)

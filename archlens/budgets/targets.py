@@ -1,0 +1,334 @@
+"""Which networks a project's budgets are about, and which limits each of them has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ..errors import BudgetError, Diagnostic, Span, SpecError, UsageError, did_you_mean, shorten, usage
+from ..limits import Requirement
+from ..network import Network
+from ..quantities import QUANTITIES
+from ..spec import Spec, find, names, open_spec
+from ..spec.library import scan
+from .project import BUDGET_KEYS, Project, Table, display
+
+#: Folders that hold no specs of a project, and how many folders are looked into.
+_SKIPPED = ("node_modules", "site-packages", "__pycache__", "build", "dist", "venv")
+_MAX_FOLDERS = 10_000
+
+_ENDINGS = (".yaml", ".yml")
+_WILD = "*?["
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A network to be checked."""
+
+    #: How reports and the lock file call it: ``resnet50``, ``models/a.yaml``, ``models/a.yaml:small``.
+    name: str
+    #: What may name it in ``pyproject.toml``, beside its name.
+    aliases: frozenset[str]
+    spec: Spec | None
+    variant: str
+    #: Whether it is a file, and not a network of the zoo.
+    file: bool
+    #: What is wrong with its spec, where it cannot be read.
+    problem: Diagnostic | None = None
+    #: Whether somebody asked for it by its name.
+    asked: bool = False
+
+
+def named(project: Project, name: str) -> list[Target]:
+    """The networks that an argument means: one, or all variants of a file."""
+    found = find(name)
+    path = _path_of(name)
+    if path is None:
+        if not found.variant and found.spec.variants:  # a family of the zoo
+            return [_zoo(variant) for variant in found.spec.variants]
+        return [_zoo(name)]
+    if name != path:
+        return [_target(project, path, found.spec, found.variant, asked=True)]
+    variants = list(found.spec.variants) or [""]
+    return [_target(project, path, found.spec, variant, asked=True) for variant in variants]
+
+
+def _path_of(name: str) -> str | None:
+    """The file that an argument names; ``None`` where it names a network of the zoo."""
+    if name == "-" or Path(name).is_file():
+        return name
+    bare = name.rpartition(":")[0]
+    return bare if bare and Path(bare).is_file() else None
+
+
+def _zoo(name: str) -> Target:
+    found = find(name)
+    return Target(name, frozenset({name}), found.spec, found.variant, False, asked=True)
+
+
+def _target(project: Project, path: str, spec: Spec, variant: str, *, asked: bool = False) -> Target:
+    file = _key(project, path)
+    name = f"{file}:{variant}" if variant else file
+    return Target(name, _aliases(file, variant), spec, variant, True, asked=asked)
+
+
+def _aliases(file: str, variant: str) -> frozenset[str]:
+    """A file by its path, its name and its stem; a variant by its name, too."""
+    bare = Path(file).name
+    found = {file, bare, Path(bare).stem}
+    return frozenset({*found, variant, *(f"{one}:{variant}" for one in found)} if variant else found)
+
+
+def _key(project: Project, path: str) -> str:
+    """A file by its path from the project's folder, whatever the current one is."""
+    if path == "-":
+        return path
+    whole = Path(os.path.abspath(path))
+    if whole.is_relative_to(project.root):
+        return whole.relative_to(project.root).as_posix()
+    return path
+
+
+def of_project(project: Project) -> list[Target]:
+    """The networks of a project, sorted by file.
+
+    Those of ``files`` and those that a table names; where there is no ``files``, those of every spec that has
+    a ``budget:``, and of every spec at all where there are limits on all.
+
+    Raises:
+        UsageError: a pattern matches nothing; with its place.
+    """
+    files: dict[Path, None] = {}
+    for glob in project.files:
+        files |= dict.fromkeys(_matching(project, glob.pattern, glob.span))
+    zoo: dict[str, None] = {}
+    for table in project.tables:
+        if _is_path(table.name):
+            path = table.name.rpartition(":")[0] or table.name
+            path = table.name if table.name.endswith(_ENDINGS) else path
+            files |= dict.fromkeys(_matching(project, path, table.span))
+        elif table.name in names():
+            zoo[table.name] = None
+        elif any(c in table.name for c in _WILD):
+            zoo |= dict.fromkeys(name for name in names() if fnmatchcase(name, table.name))
+    if not project.files:
+        files |= dict.fromkeys(_unlisted(project, zoo))
+    found = [target for path in sorted(files) for target in _of_file(project, path)]
+    known = frozenset(alias for target in found for alias in target.aliases)
+    return [*found, *(_zoo(name) for name in zoo if name not in known)]
+
+
+def _unlisted(project: Project, zoo: Iterable[str]) -> list[Path]:
+    """The specs of a project that lists no files: those that something is said of."""
+    specs = {path: _aliases_in(project, path) for path in _specs(project.root)}
+    tables = [table for table in project.tables if not _is_path(table.name) and table.name not in zoo]
+    known = [table for table in tables if any(_matches(table, names) for names in specs.values())]
+    scopes = [table for table in tables if table not in known and not table.certain]
+    if project.defaults or scopes:
+        return list(specs)
+    return [
+        path
+        for path, names in specs.items()
+        if _has_budget(path) or any(_matches(table, names) for table in known)
+    ]
+
+
+def _aliases_in(project: Project, path: Path) -> frozenset[str]:
+    """What may name a network of a file, without the file being parsed."""
+    file = _key(project, str(path))
+    variants = scan(path.stem, _start(path))
+    return _aliases(file, "").union(*(_aliases(file, variant) for variant in variants))
+
+
+def _is_path(name: str) -> bool:
+    bare = name.rpartition(":")[0] or name
+    return "/" in name or name.endswith(_ENDINGS) or bare.endswith(_ENDINGS)
+
+
+def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
+    """The files that a pattern means.
+
+    Raises:
+        UsageError: there is none, or the pattern is none.
+    """
+    try:
+        found = sorted(path for path in project.root.glob(pattern) if path.is_file())
+    except (ValueError, NotImplementedError, OSError) as problem:
+        raise usage(f"{shorten(pattern)} is no pattern: {problem}", span=span) from None
+    if not found:
+        what = "matches no file" if any(c in pattern for c in _WILD) else "is no file"
+        raise usage(
+            f"{shorten(pattern)} {what}",
+            span=span,
+            help=_instead(project, pattern) or f"patterns start at {display(project.root)}/",
+        )
+    return found
+
+
+def _instead(project: Project, pattern: str) -> str:
+    specs = [path.relative_to(project.root).as_posix() for path in _specs(project.root)]
+    return did_you_mean(pattern, specs)
+
+
+def _of_file(project: Project, path: Path) -> list[Target]:
+    """The networks of a file: its variants, or itself."""
+    shown = display(path)
+    try:
+        spec = open_spec(shown)
+    except SpecError as problem:
+        if isinstance(problem, BudgetError):
+            raise
+        file = _key(project, shown)
+        return [Target(file, _aliases(file, ""), None, "", True, problem.diagnostic)]
+    return [_target(project, shown, spec, variant) for variant in list(spec.variants) or [""]]
+
+
+def _specs(root: Path) -> list[Path]:
+    """Every file below a folder that looks like a spec, sorted."""
+    found = []
+    for count, (folder, folders, files) in enumerate(os.walk(root)):
+        if count > _MAX_FOLDERS:
+            break
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if not name.startswith(".")
+            and name not in _SKIPPED
+            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+        ]
+        found += [Path(folder, name) for name in files if name.endswith(_ENDINGS)]
+    return sorted(path for path in found if _has_keys(path, "input", "layers"))
+
+
+def _has_keys(path: Path, *keys: str) -> bool:
+    """Whether a file has lines that start with these keys, as a spec has."""
+    text = _start(path)
+    return all(text.startswith(f"{key}:") or f"\n{key}:" in text for key in keys)
+
+
+def _has_budget(path: Path) -> bool:
+    """Whether a file may have a ``budget:``, of its own or of a variant."""
+    return "budget" in _start(path)
+
+
+def _start(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(200_000)
+    except OSError:
+        return ""
+
+
+# --- limits ----------------------------------------------------------------------------------------
+
+
+class Limits:
+    """The limits of a project, and which of its tables turned out to be about something."""
+
+    def __init__(self, project: Project, targets: Sequence[Target], given: Sequence[Requirement]) -> None:
+        self.project = project
+        self.given = tuple(given)
+        #: Tables about networks, those about one of them last; and limits on all, those on scopes included.
+        self.tables: list[Table] = []
+        self.defaults = list(project.defaults)
+        #: The limits on scopes that stand under the name of the scope.
+        self.scopes: dict[int, Table] = {}
+        for table in project.tables:
+            if table.certain or _is_path(table.name) or any(fits(table, target) for target in targets):
+                self.tables.append(table)
+            else:
+                self.defaults += self.scoped(table)
+        self.tables.sort(key=lambda table: any(c in table.name for c in _WILD), reverse=True)
+        self.used: set[int] = set()
+
+    def scoped(self, table: Table) -> Iterator[Requirement]:
+        """The limits of a table that names a scope, and no network."""
+        for one in table.requirements:
+            if one.scope:
+                one = one._replace(scope=f"{table.name}.{one.scope}")
+            else:
+                one = one._replace(scope=table.name)
+                if not QUANTITIES[one.quantity].scoped:
+                    raise self.unknown(table)
+            self.scopes[id(one)] = table
+            yield one
+
+    def of(self, target: Target, network: Network) -> list[Requirement]:
+        """The limits of a network.
+
+        The defaults are for the files of the project and for the networks of the zoo that it names. A table
+        about one network counts more than one that fits several, and both more than the defaults. What
+        the spec sets itself, or the command line, holds beside what the tables say, and in place of the
+        defaults.
+
+        Raises:
+            UsageError: a percentage of a whole is asked of the whole.
+        """
+        chosen: dict[tuple[str, str], Requirement] = {}
+        own = (*network.meta.requirements, *self.given)
+        for one in self.defaults if target.file or any(fits(t, target) for t in self.tables) else ():
+            if not one.scope or _has_scope(network, one.scope):
+                self.used.add(id(one))
+                chosen[one.scope, one.quantity] = one
+        for one in own:
+            chosen.pop((one.scope, one.quantity), None)
+        for table in self.tables:
+            if fits(table, target):
+                self.used.add(id(table))
+                chosen |= {(one.scope, one.quantity): one for one in table.requirements}
+        found = [*chosen.values(), *own]
+        for one in found:
+            if one.limit.percent and not one.scope:
+                raise usage(
+                    f"{one.quantity}: '{one.limit}' is a share of the whole, and this is the whole",
+                    span=one.span,
+                    help="percentages are for scopes",
+                )
+        return found
+
+    def check_used(self, targets: Iterable[Target], networks: Iterable[Network]) -> None:
+        """Refuse a table or a limit that is about nothing, where all networks have been looked at.
+
+        Raises:
+            UsageError: the first of them; with its place.
+        """
+        for table in self.tables:
+            if id(table) not in self.used:
+                raise self.unknown(table, [target.name for target in targets])
+        scopes = [scope for network in networks for scope in _scopes(network)]
+        for one in self.defaults:
+            if one.scope and id(one) not in self.used:
+                if id(one) in self.scopes:
+                    known = [*(target.name for target in targets), *BUDGET_KEYS, *scopes]
+                    raise self.unknown(self.scopes[id(one)], known)
+                help = did_you_mean(one.scope, scopes)
+                raise usage(f"no network has a scope {shorten(one.scope)}", span=one.span, help=help)
+
+    def unknown(self, table: Table, known: Iterable[str] = ()) -> UsageError:
+        """What to say of a table that names nothing."""
+        scope = "" if table.certain else " and no scope"
+        help = did_you_mean(table.name, [*known, *names()], otherwise="a network of the zoo, or a path")
+        return usage(f"{shorten(table.name)} names no network{scope}", span=table.span, help=help)
+
+
+def fits(table: Table, target: Target) -> bool:
+    """Whether a table is about a network."""
+    return _matches(table, target.aliases)
+
+
+def _matches(table: Table, names: Iterable[str]) -> bool:
+    """Whether a table has one of these names, or fits one as a pattern."""
+    if not any(c in table.name for c in _WILD):
+        return table.name in names
+    return any(fnmatchcase(name, table.name) for name in names)
+
+
+def _has_scope(network: Network, scope: str) -> bool:
+    return scope in network.index or any(layer.name.startswith(f"{scope}.") for layer in network.layers)
+
+
+def _scopes(network: Network) -> dict[str, None]:
+    return {layer.name.partition(".")[0]: None for layer in network.layers}

@@ -1,0 +1,130 @@
+"""``archlens check``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ...errors import BudgetError, usage
+from ...quantities import QUANTITIES
+from ..options import complete_names, given, network_options, output_option
+from ..output import show, write
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _limits(function: F) -> F:
+    """An option for each quantity."""
+    for name, quantity in reversed(QUANTITIES.items()):
+        function = click.option(
+            f"--{name.replace('_', '-')}", f"limit_{name}", metavar="LIMIT", help=quantity.what
+        )(function)
+    return function
+
+
+@click.command("check")
+@click.argument("name", nargs=-1, shell_complete=complete_names)
+@_limits
+@network_options
+@click.option("--locked", is_flag=True, help="Fail where a network is not as archlens.lock says.")
+@click.option("--update", is_flag=True, help="Write today's figures to archlens.lock.")
+@click.option("--tolerance", metavar="PERCENT", help="How far locked figures may drift, as in '1 %'.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "json", "junit", "github"]),
+    default="table",
+    show_default=True,
+)
+@output_option
+def command(
+    name: tuple[str, ...],
+    inputs: tuple[str, ...],
+    sets: tuple[str, ...],
+    locked: bool,
+    update: bool,
+    tolerance: str | None,
+    form: str,
+    path: str | None,
+    **limits: str | None,
+) -> None:
+    """Check networks against their budgets.
+
+    A LIMIT is a comparison with a number and a unit, as in '<= 26M', '>= 224', '== 25557032', '20M..26M' or
+    '<= 100MiB'. Limits are also read from the `budget:` of a spec and from [tool.archlens.budgets] in
+    pyproject.toml; without NAME all networks of the project are checked.
+
+    The exit code is 0 where all limits hold, 1 where one is broken or nothing was checked, and 2 where a
+    limit, a name or an option is wrong.
+    """
+    from ...budgets.check import check
+    from ...budgets.project import find_project, option_tolerance, parse_limits
+
+    if locked and update:
+        raise usage("--locked compares with archlens.lock and --update writes it: one of them")
+    if (inputs or sets) and (locked or update or not name):
+        raise usage(
+            "--input and --set are for networks that are named, and are not locked",
+            help="a network with other params is a variant of its spec",
+        )
+    allowed = None if tolerance is None else option_tolerance(tolerance)
+    if allowed is not None and not locked:
+        raise usage("--tolerance is for --locked")
+    asked = {key.removeprefix("limit_"): text for key, text in limits.items() if text is not None}
+    shapes, values = given(inputs, sets)
+    try:
+        outcome = check(
+            find_project(),
+            name,
+            parse_limits(asked, prefix="--"),
+            locked=locked,
+            update=update,
+            tolerance=allowed,
+            input=shapes,
+            values=values,
+        )
+    except BudgetError as problem:
+        show(problem.diagnostic)
+        sys.exit(2)
+    report = outcome.report
+    if update and report.updated:
+        _update(outcome)
+    if not (update and not report.count):
+        write(_text(report, form), path)
+    if report.nothing and form == "table":
+        from ...views.check import INSTEAD
+
+        click.echo(f"help: {INSTEAD}", err=True)
+    if not report.held:
+        sys.exit(1)
+
+
+def _text(report: Any, form: str) -> str:
+    if form == "junit":
+        from ...views.junit import to_junit
+
+        return to_junit(report)
+    if form == "github":
+        from ...views.github import to_github
+
+        return to_github(report)
+    from ...views import check as view
+
+    return {"table": view.to_table, "markdown": view.to_markdown, "json": view.to_json}[form](report)
+
+
+def _update(outcome: Any) -> None:
+    """Write the lock file, and say which of its networks changed."""
+    from ...budgets import lock
+    from ...budgets.project import display
+
+    text = lock.to_text(outcome.entries)
+    file = outcome.file
+    write(text.rstrip("\n"), str(file))
+    changed = outcome.changed
+    said = f"{len(changed)} changed: {', '.join(changed)}" if changed else "none changed"
+    count = len(outcome.entries)
+    click.echo(f"{display(file)}: {count} network{'s' if count != 1 else ''}, {said}", err=True)

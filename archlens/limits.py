@@ -1,0 +1,268 @@
+"""Limits as people write them: ``<= 26M``, ``>= 224``, ``20M..26M``, ``<= 30 %``; and what they hold.
+
+Knows units and numbers, and nothing of networks or of what is measured.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from typing import NamedTuple
+
+from .errors import Span, did_you_mean, shorten
+
+
+class Kind(Enum):
+    """What a quantity is counted in; each with the units that may stand behind a number."""
+
+    COUNT = "a count"
+    BYTES = "a number of bytes"
+    SIZE = "a number of positions"
+    LAYERS = "a number of layers"
+
+
+_COUNTS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_BYTES = {
+    "B": 1,
+    **{f"{letter}B": size for letter, size in _COUNTS.items()},
+    **{f"{letter}iB": 1024 ** (power + 1) for power, letter in enumerate("KMGT")},
+}
+
+#: The units of each kind; a number without one counts single things, or bytes.
+UNITS: dict[Kind, dict[str, int]] = {Kind.COUNT: _COUNTS, Kind.BYTES: _BYTES, Kind.SIZE: {}, Kind.LAYERS: {}}
+
+#: The longest text that is read as a limit.
+_MAX_TEXT = 100
+
+#: A number that is not negative, with whatever stands behind it as its unit.
+_NUMBER = r"(?P<number>\d[\d_]*(?:,\d{3})*(?:\.\d+)?(?:[eE]\+?\d{1,2})?)\s*(?P<unit>%|[^\W\d_]*)"
+_BOUND = re.compile(rf"(?P<how><=|>=|==|=|<|>|≤|≥)?\s*{_NUMBER}")
+_RANGE = re.compile(r"(?<=[\w%])\s*(?:\.\.\.?|…|–|-| to )\s*(?=\d)")
+_HOW = {"≤": "<=", "≥": ">=", "=": "==", None: "=="}
+
+EXAMPLES = "as in <= 26M, >= 224, == 25557032 or 20M..26M"
+
+
+class BadLimit(ValueError):
+    """A text that is no limit; with what would be one."""
+
+    def __init__(self, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+@dataclass(frozen=True)
+class Limit:
+    """From where to where a value may lie; without a bound on one side it may lie anywhere there.
+
+    >>> limit = parse("20M..26M", Kind.COUNT)
+    >>> limit.holds(25_557_032), limit.holds(26_000_001)
+    (True, False)
+    """
+
+    #: As it was written.
+    text: str
+    low: Fraction | None
+    high: Fraction | None
+    #: Whether the bounds themselves are too little, or too much.
+    above: bool = False
+    below: bool = False
+    #: Whether the bounds are hundredths of the whole.
+    percent: bool = False
+
+    def holds(self, value: Fraction | int) -> bool:
+        """Whether a value, or a share in percent, lies within."""
+        if self.low is not None and (value < self.low or (self.above and value == self.low)):
+            return False
+        return not (self.high is not None and (value > self.high or (self.below and value == self.high)))
+
+    def margin(self, value: Fraction | int) -> Fraction:
+        """How far a value is from the nearest bound; negative beyond it."""
+        distances = []
+        if self.low is not None:
+            distances.append(value - self.low)
+        if self.high is not None:
+            distances.append(self.high - value)
+        return Fraction(min(distances))
+
+    def nearest(self, value: Fraction | int) -> Fraction:
+        """The bound that the margin is measured from."""
+        low, high = self.low, self.high
+        if low is None or (high is not None and high - value < value - low):
+            assert high is not None
+            return high
+        return low
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Requirement(NamedTuple):
+    """A limit on one quantity of a network or of one of its scopes, and what set it."""
+
+    quantity: str
+    #: A scope or a layer; empty for the whole network.
+    scope: str
+    limit: Limit
+    #: Where it was set; ``None`` on the command line or in Python.
+    span: Span | None
+
+    @property
+    def place(self) -> str:
+        """Where it was set, as a message names it."""
+        return f"{self.span.source.name}:{self.span.line}" if self.span else "given"
+
+
+class _Number(NamedTuple):
+    value: Fraction
+    percent: bool
+
+
+def parse(text: str, kind: Kind, *, share: bool = False) -> Limit:
+    """The limit that a text means, on a quantity of a kind.
+
+    Args:
+        text: a comparison and a number with a unit (``<= 26M``), a number alone, which is exact, a range
+            (``20M..26M``, both ends allowed), or two comparisons with a comma between them.
+        kind: what the quantity is counted in, and so which units there are.
+        share: whether a percentage of the whole makes sense for it.
+
+    Raises:
+        BadLimit: the text is no limit, its unit is not known, or nothing or everything lies within.
+    """
+    written = " ".join(text.split())
+    if not written:
+        raise BadLimit("the limit is empty", EXAMPLES)
+    if len(written) > _MAX_TEXT:
+        raise BadLimit(f"'{shorten(written, 30)}' is no limit", EXAMPLES)
+    limit = _range(written, kind) or _bounds(written, kind)
+    _check(limit, kind, share)
+    return limit
+
+
+def _range(written: str, kind: Kind) -> Limit | None:
+    """``20M..26M``; a unit may stand once, behind the second number."""
+    parts = _RANGE.split(written)
+    if len(parts) != 2:
+        return None
+    ends = [re.fullmatch(_NUMBER, part.strip()) for part in parts]
+    if ends[0] is None or ends[1] is None:
+        raise BadLimit(f"'{shorten(written)}' is no range", "as in 20M..26M; for one side, as in <= 26M")
+    unit = ends[1]["unit"]
+    first = _number(ends[0]["number"], ends[0]["unit"] or unit, kind)
+    last = _number(ends[1]["number"], unit, kind)
+    if first.percent != last.percent:
+        raise BadLimit(f"'{shorten(written)}' mixes a percentage with a number")
+    return Limit(written, first.value, last.value, percent=first.percent)
+
+
+def _bounds(written: str, kind: Kind) -> Limit:
+    """One comparison or several that hold together."""
+    limit: Limit | None = None
+    for part in _comparisons(written):
+        found = _BOUND.fullmatch(part)
+        if found is None:
+            if re.search(r"(^|[<>=≤≥\s])-\s*\d", part):
+                raise BadLimit(f"'{shorten(part)}' is negative, and nothing that is measured is", EXAMPLES)
+            if not re.search(r"\d", part):
+                raise BadLimit(f"'{shorten(part)}' has no number", EXAMPLES)
+            if re.match(r"(!=|<>|=<|=>|~)", part):
+                raise BadLimit(
+                    f"'{shorten(part)}' is no comparison", "the comparisons are <=, >=, ==, < and >"
+                )
+            raise BadLimit(f"'{shorten(part)}' is no limit", EXAMPLES)
+        how = _HOW.get(found["how"], found["how"])
+        number = _number(found["number"], found["unit"], kind)
+        one = Limit(
+            written,
+            low=number.value if how in (">=", ">", "==") else None,
+            high=number.value if how in ("<=", "<", "==") else None,
+            above=how == ">",
+            below=how == "<",
+            percent=number.percent,
+        )
+        limit = one if limit is None else _both(limit, one)
+    assert limit is not None
+    return limit
+
+
+def _comparisons(written: str) -> Iterator[str]:
+    """``>= 20M, <= 26M`` part by part; a comma between three digits belongs to the number."""
+    for part in re.split(r",(?!\d{3}(?:\D|$))| and ", written):
+        yield part.strip()
+
+
+def _both(one: Limit, other: Limit) -> Limit:
+    if one.percent != other.percent:
+        raise BadLimit(f"'{shorten(one.text)}' mixes a percentage with a number")
+    lows = [(limit.low, limit.above) for limit in (one, other) if limit.low is not None]
+    highs = [(limit.high, not limit.below) for limit in (one, other) if limit.high is not None]
+    low, above = max(lows, default=(None, False))
+    high, closed = min(highs, default=(None, True))
+    return Limit(one.text, low, high, above, not closed, one.percent)
+
+
+def _number(number: str, unit: str, kind: Kind) -> _Number:
+    value = Fraction(number.replace("_", "").replace(",", ""))
+    if unit == "%":
+        return _Number(value, True)
+    units = UNITS[kind]
+    if unit == "K" and unit not in units and "k" in units:
+        unit = "k"
+    if unit and unit not in units:
+        raise BadLimit(f"the unit {shorten(unit)} is not known here: this is {kind.value}", _help(unit, kind))
+    return _Number(value * (units[unit] if unit else 1), False)
+
+
+def _help(unit: str, kind: Kind) -> str:
+    """What was meant by a unit that is not known."""
+    units = UNITS[kind]
+    if not units:
+        return "write the number alone"
+    if kind is Kind.BYTES and unit in _COUNTS:
+        return f"{unit}B is {_BYTES[unit + 'B']:,} bytes, {unit.upper()}iB is {_BYTES[unit.upper() + 'iB']:,}"
+    alike = [name for name in units if name.lower() == unit.lower()]
+    if alike:
+        return f"did you mean {alike[0]}?"
+    if "FLOP" in unit.upper():
+        return "MACs are counted, and FLOPs = 2 x MACs; the units are k, M, G and T"
+    return did_you_mean(unit, units, otherwise=f"the units are {', '.join(units)}")
+
+
+def _check(limit: Limit, kind: Kind, share: bool) -> None:
+    """Refuse a limit that nothing or everything holds."""
+    text = shorten(limit.text)
+    if limit.percent:
+        if not share:
+            raise BadLimit(
+                f"'{text}' is a percentage, and only the params, MACs and memory of a scope have one",
+            )
+        if limit.high is not None and limit.high >= 100 and limit.low is None:
+            raise BadLimit(f"'{text}' holds for every scope: none is more than 100 %")
+        if limit.low is not None and limit.low > 100:
+            raise BadLimit(f"'{text}' cannot hold: no scope is more than 100 % of its network")
+    low, high = limit.low, limit.high
+    if low is not None and high is not None and low > high:
+        raise BadLimit(
+            f"'{text}' cannot hold: {_plain(low)} is more than {_plain(high)}", "the smaller one first"
+        )
+    if high == 0 and limit.below:
+        raise BadLimit(f"'{text}' cannot hold: nothing that is measured is negative")
+    if low == 0 and high is None and not limit.above:
+        raise BadLimit(f"'{text}' holds for everything, and so checks nothing")
+    if low is not None and high is not None:
+        empty = low == high and (limit.above or limit.below)
+        if not limit.percent:  # counts, bytes and sizes are whole
+            first = -(-low.numerator // low.denominator) + (limit.above and low.denominator == 1)
+            last = high.numerator // high.denominator - (limit.below and high.denominator == 1)
+            empty = first > last
+        if empty:
+            raise BadLimit(f"'{text}' cannot hold: no whole number lies within")
+
+
+def _plain(number: Fraction) -> str:
+    return f"{int(number):,}" if number.denominator == 1 else f"{float(number):g}"

@@ -1,0 +1,192 @@
+"""Budgets as tests: a pytest plugin that does nothing until it is asked to.
+
+``archlens_budget = true`` under ``[tool.pytest.ini_options]``, or in ``pytest.ini``, makes each limit of the
+project a test; a list of names and files does so for these. The fixtures ``assert_budget``,
+``assert_shapes`` and ``archlens_network`` are there for tests of one's own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .budgets.check import Planned
+    from .limits import Requirement
+    from .network import Network
+
+OPTION = "archlens_budget"
+
+_ON, _OFF = ("true", "1", "yes", "on"), ("", "false", "0", "no", "off")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option, which is a list of lines so that names of networks can stand in it, too."""
+    parser.addini(
+        OPTION,
+        "make each archlens budget a test: true for all of the project, or names of networks and files",
+        type="linelist",
+        default=[],
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the file that the option stands in wherever tests are collected by default."""
+    config.addinivalue_line("markers", f"{OPTION}: a limit of an archlens budget")
+    file = config.inipath
+    if _asked(config) is None or file is None:
+        return
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return
+    walked = [Path(os.path.abspath(arg)) for arg in config.args]
+    if not any(file.is_relative_to(folder) for folder in walked):
+        config.args.append(str(file))
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """The file that the option stands in holds the budgets."""
+    if file_path != parent.config.inipath or _asked(parent.config) is None:
+        return None
+    collector: pytest.Collector = BudgetFile.from_parent(parent, path=file_path)
+    return collector
+
+
+def _asked(config: pytest.Config) -> list[str] | None:
+    """The names that the option gives; none of them means the whole project; ``None`` that it is off."""
+    lines = [str(line).strip() for line in config.getini(OPTION)]
+    words = [line for line in lines if line.lower() not in _OFF]
+    if not words:
+        return None
+    return [word for word in words if word.lower() not in _ON]
+
+
+class BudgetFile(pytest.File):
+    """The budgets of a project."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        from .budgets.check import plan
+        from .budgets.project import display, find_project
+        from .errors import ArchlensError
+
+        root = self.config.rootpath
+        names = _asked(self.config) or []
+        asked = [display(root / name) if (root / name).is_file() else name for name in names]
+        try:
+            planned, _ = plan(find_project(root), asked)
+        except ArchlensError as problem:
+            raise self.CollectError(str(problem)) from None
+        if not any(one.requirements or one.problem or one.asked for one in planned):
+            yield NothingItem.from_parent(self, name="budget")
+        for one in planned:
+            if one.requirements or one.problem or one.asked:
+                yield NetworkCollector.from_parent(self, name=one.name, planned=one)
+
+
+class NetworkCollector(pytest.Collector):
+    """The limits of one network."""
+
+    def __init__(self, *, planned: Planned, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.planned = planned
+
+    def collect(self) -> Iterator[pytest.Item]:
+        one = self.planned
+        if one.problem is not None:
+            yield BrokenItem.from_parent(self, name="spec", planned=one)
+        elif not one.requirements:
+            yield NothingItem.from_parent(self, name="budget")
+        for requirement in one.requirements:
+            scope = f"{requirement.scope}: " if requirement.scope else ""
+            name = f"{scope}{requirement.quantity} {requirement.limit}"
+            yield BudgetItem.from_parent(self, name=name, planned=one, requirement=requirement)
+
+
+class _Item(pytest.Item):
+    """What fails with a message of its own, and not with a traceback."""
+
+    def __init__(self, *, planned: Planned | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.planned = planned
+        self.add_marker(OPTION)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
+        from .errors import ArchlensError
+
+        if isinstance(excinfo.value, AssertionError | ArchlensError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *args, **kwargs)
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        return self.path, None, f"budget: {self.parent.name if self.parent else ''}: {self.name}"
+
+
+class BudgetItem(_Item):
+    """One limit."""
+
+    def __init__(self, *, requirement: Requirement, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.requirement = requirement
+
+    def runtest(self) -> None:
+        from .budgets.verdict import judge
+        from .views import check as view
+
+        assert self.planned is not None
+        assert self.planned.subject is not None
+        (verdict,) = judge(self.planned.subject, [self.requirement])
+        if not verdict.held:
+            lines = [f"{self.planned.name}: {view.sentence(verdict)}", *view.heaviest(verdict)]
+            raise AssertionError("\n  ".join(lines))
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        path, line, title = super().reportinfo()
+        span = self.requirement.span
+        return (span.source.name, span.line - 1, title) if span is not None else (path, line, title)
+
+
+class BrokenItem(_Item):
+    """A spec that cannot be measured."""
+
+    def runtest(self) -> None:
+        from .errors import render
+
+        assert self.planned is not None
+        assert self.planned.problem is not None
+        raise AssertionError(f"{self.planned.name} cannot be measured:\n{render(self.planned.problem)}")
+
+
+class NothingItem(_Item):
+    """A budget that checks nothing."""
+
+    def runtest(self) -> None:
+        from .views.check import INSTEAD, NOTHING
+
+        raise AssertionError(f"{NOTHING}\n  {INSTEAD}")
+
+
+@pytest.fixture(name="assert_budget")
+def _assert_budget() -> Callable[..., None]:
+    """:func:`archlens.testing.assert_budget`."""
+    from .testing import assert_budget
+
+    return assert_budget
+
+
+@pytest.fixture(name="assert_shapes")
+def _assert_shapes() -> Callable[..., None]:
+    """:func:`archlens.testing.assert_shapes`."""
+    from .testing import assert_shapes
+
+    return assert_shapes
+
+
+@pytest.fixture(name="archlens_network")
+def _archlens_network() -> Callable[..., Network]:
+    """:func:`archlens.load`."""
+    from . import load
+
+    return load

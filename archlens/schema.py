@@ -1,0 +1,291 @@
+"""JSON Schemas of what people write: spec files, and ``[tool.archlens]`` in ``pyproject.toml``.
+
+They are for editors, which complete and check while one types, and are drawn from what archlens itself reads
+by: the keys of a spec, the ops with their signatures, the quantities with their units. What only elaboration
+can tell, such as whether a window fits, they do not say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .budgets.project import BUDGET_KEYS, KEYS
+from .limits import UNITS, Kind
+from .ops import MERGES, OPS
+from .ops.op import as_written, signature
+from .quantities import QUANTITIES, Quantity
+from .spec.spec import KEYS as SPEC_KEYS
+from .spec.spec import PAPER_KEYS, PUBLISHED_KEYS
+from .spec.steps import FORMS
+
+Schema = dict[str, Any]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+#: The version of each; a change by which what was valid no longer is changes the number.
+SPEC, PYPROJECT = "archlens.spec/1", "archlens.pyproject/1"
+
+
+def spec_schema() -> Schema:
+    """Of a spec file, as YAML 1.1 or 1.2 reads it."""
+    properties: dict[str, Schema] = {
+        "title": _text("What the network is called."),
+        "summary": _text("What it is, in a sentence or two."),
+        "paper": _records("Where it was published.", PAPER_KEYS, "title"),
+        "notes": {
+            "description": "What is easily confused.",
+            "anyOf": [{"$ref": "#/$defs/text"}, {"type": "array", "items": {"$ref": "#/$defs/text"}}],
+        },
+        "input": {
+            "description": "CxHxW, CxL or CxDxHxW, without the batch; by name where there are several.",
+            "anyOf": [
+                {"$ref": "#/$defs/shape"},
+                {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/$defs/shape"}},
+            ],
+        },
+        "params": _named("Named values for all expressions; one without a value must be given.", "value"),
+        "blocks": {
+            **_named("Reusable steps with parameters: `bottleneck(width, stride=1)`.", "body"),
+            "propertyNames": {"pattern": r"^\s*[^\W\d]\w*\s*(\(.*\))?\s*$"},
+        },
+        "layers": {"description": "The network: a list of steps.", "$ref": "#/$defs/body"},
+        "outputs": _named("Further heads; `{training: [...]}` is one that runs in training only.", "body"),
+        "variants": _named(
+            "Names for the command line, each with its own params, input or title.", "variant"
+        ),
+        "published": _records("Figures that others printed, each with its source.", PUBLISHED_KEYS, "source"),
+        "budget": {"$ref": "#/$defs/budget"},
+    }
+    assert tuple(properties) == SPEC_KEYS, "the keys of a spec are not those of its schema"
+    return {
+        "$schema": _DIALECT,
+        "title": SPEC,
+        "description": "A spec of a neural network for archlens.",
+        "type": "object",
+        "required": ["input", "layers"],
+        "additionalProperties": False,
+        "properties": properties,
+        "$defs": {
+            "text": {"type": ["string", "number", "boolean"]},
+            "shape": {
+                "description": "As in 3x224x224; expressions in braces may stand for sizes.",
+                "anyOf": [
+                    {"type": "integer", "minimum": 1},
+                    {
+                        "type": "string",
+                        "pattern": r"^\s*(\d+|\{[^{}]+\})(\s*[xX×]\s*(\d+|\{[^{}]+\})){0,3}\s*$",
+                    },
+                ],
+            },
+            "value": {
+                "description": "A number, a text, an expression, or a list of them.",
+                "anyOf": [
+                    {"type": ["string", "number", "boolean", "null"]},
+                    {"type": "array", "items": {"$ref": "#/$defs/value"}},
+                ],
+            },
+            "expression": {
+                "description": "An op or a block, called by Python's rules; `a >> b`; `block(64) * 3`.",
+                "anyOf": [
+                    *({"const": kind, "description": _signature(kind)} for kind in OPS if kind not in MERGES),
+                    {"type": "string", "minLength": 1},
+                ],
+            },
+            "body": {
+                "description": "A step, or a list of them.",
+                "anyOf": [
+                    {"$ref": "#/$defs/step"},
+                    {"type": "array", "items": {"$ref": "#/$defs/body"}},
+                ],
+            },
+            "step": {"anyOf": [{"$ref": "#/$defs/expression"}, _mapping_step()]},
+            "variant": {
+                "anyOf": [
+                    {"type": "null"},
+                    {
+                        "type": "object",
+                        "properties": {
+                            name: properties[name]
+                            for name in ("title", "summary", "notes", "paper", "input", "published", "budget")
+                        },
+                        "additionalProperties": {"$ref": "#/$defs/value"},
+                    },
+                ]
+            },
+            **_budget_defs(numbers=True),
+            "budget": {"description": "What must hold.", **_limits(scopes=True)},
+        },
+    }
+
+
+def _mapping_step() -> Schema:
+    """A step that is named, merges, or is repeated over a table."""
+    body = {"$ref": "#/$defs/body"}
+    what = {
+        "residual": "x + F(x), or shortcut(x) + F(x).",
+        "dense": "concat(x, F(x)).",
+        "gate": "x * F(x).",
+    }
+    table: dict[str, Schema] = {
+        "each": {
+            "description": "The columns of a table.",
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": ["string", "boolean"]}, "minItems": 1},
+            ],
+        },
+        "in": {"description": "Its rows.", "$ref": "#/$defs/value"},
+        "do": {"description": "The steps of a row.", **body},
+    }
+    assert tuple(what) == tuple(FORMS), "the forms of a step are not those of its schema"
+    return {
+        "description": "A name with its step or steps; or branches that are merged; or a table of rows.",
+        "type": "object",
+        "minProperties": 1,
+        "properties": {
+            **{form: {"description": says, **body} for form, says in what.items()},
+            "shortcut": {"description": "The other branch of a residual.", **body},
+            **{
+                kind: {
+                    "description": f"Branches over the same tensor, merged by {kind}.",
+                    "anyOf": [
+                        {"type": "array", "items": body, "minItems": 1},
+                        {
+                            "type": "object",
+                            "minProperties": 1,
+                            "properties": table,
+                            "additionalProperties": body,
+                        },
+                    ],
+                }
+                for kind in MERGES
+            },
+            **table,
+        },
+        "dependentRequired": {"each": ["in", "do"], "in": ["each", "do"], "do": ["each", "in"]},
+        "additionalProperties": body,
+    }
+
+
+def pyproject_schema() -> Schema:
+    """Of the table ``[tool.archlens]``."""
+    table = {"$ref": "#/$defs/table"}
+    budgets: dict[str, Schema] = {
+        "files": {
+            "description": "Patterns over spec files, from the folder of this file: models/*.yaml.",
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+            ],
+        },
+        "tolerance": {
+            "description": "How far figures may drift from archlens.lock.",
+            "type": "string",
+            "pattern": r"^\s*\d*\.?\d*\s*%\s*$|^\s*0\s*$",
+        },
+        "defaults": {"description": "Limits on every network of the project.", **table},
+        "networks": {
+            "description": "Limits by network: a name of the zoo, a file, or a pattern.",
+            "type": "object",
+            "additionalProperties": table,
+        },
+    }
+    assert tuple(budgets) == BUDGET_KEYS, "the keys of the budgets are not those of their schema"
+    tables: dict[str, Schema] = {
+        "budgets": {
+            "description": "What must hold of the networks of this project.",
+            "type": "object",
+            "properties": {**budgets, **_quantities()},
+            "additionalProperties": {**table, "description": "Limits on a network, or on a scope."},
+        }
+    }
+    assert tuple(tables) == KEYS, "the keys of [tool.archlens] are not those of its schema"
+    return {
+        "$schema": _DIALECT,
+        "title": PYPROJECT,
+        "description": "The table [tool.archlens] of a pyproject.toml.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": tables,
+        "$defs": {**_budget_defs(numbers=False), "table": _limits(scopes=True)},
+    }
+
+
+def _budget_defs(*, numbers: bool) -> dict[str, Schema]:
+    """A limit on each kind of thing, and the limits on a scope."""
+    defs = {f"limit_{kind.name.lower()}": _limit(kind, numbers=numbers) for kind in Kind}
+    return {**defs, "scope": _limits(scopes=False)}
+
+
+def _limits(*, scopes: bool) -> Schema:
+    """A table of limits, with or without tables of limits on scopes."""
+    more: Schema | bool = {"$ref": "#/$defs/scope"} if scopes else False
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": _quantities(scoped=not scopes),
+        "additionalProperties": more,
+    }
+
+
+def _quantities(*, scoped: bool = False) -> dict[str, Schema]:
+    """A property for each quantity, under its name and under that with dashes."""
+    found: dict[str, Schema] = {}
+    for name, quantity in QUANTITIES.items():
+        if quantity.scoped or not scoped:
+            found[name] = found[name.replace("_", "-")] = _quantity(quantity)
+    return found
+
+
+def _quantity(quantity: Quantity) -> Schema:
+    limit = {"$ref": f"#/$defs/limit_{quantity.kind.name.lower()}"}
+    return {"description": quantity.what, **limit}
+
+
+def _limit(kind: Kind, *, numbers: bool) -> Schema:
+    """A limit as a pattern: comparisons or a range, with the units of a kind; or, in YAML, a number alone."""
+    units = "|".join(sorted([*UNITS[kind], "%"], key=len, reverse=True))
+    number = rf"\d[\d_,]*(\.\d+)?([eE]\+?\d+)?\s*({units}|K)?"
+    bound = rf"(<=|>=|==|=|<|>|≤|≥)?\s*{number}"
+    how = rf"^\s*({bound}(\s*(,|and)\s*{bound})*|{number}\s*(\.\.\.?|…|–|-|to)\s*{number})\s*$"
+    return {
+        "description": f"A limit on {kind.value}: <= 26, >= 26, == 26 or 20..26"
+        + (f"; units: {', '.join(UNITS[kind])}." if UNITS[kind] else "."),
+        "anyOf": [
+            {"type": "string", "pattern": how},
+            *([{"type": "integer", "minimum": 0}] if numbers else []),
+        ],
+    }
+
+
+def _signature(kind: str) -> str:
+    """An op with its attributes: ``conv(channels, kernel, stride=1, …)``."""
+    words = [
+        name if parameter.required else f"{name}={as_written(parameter.default)}"
+        for name, parameter in signature(OPS[kind]).items()
+    ]
+    return f"{kind}({', '.join(words)})"
+
+
+def _text(description: str) -> Schema:
+    return {"description": description, "$ref": "#/$defs/text"}
+
+
+def _named(description: str, what: str) -> Schema:
+    """A mapping of names to things; nothing at all, too."""
+    return {
+        "description": description,
+        "type": ["object", "null"],
+        "additionalProperties": {"$ref": f"#/$defs/{what}"},
+    }
+
+
+def _records(description: str, keys: tuple[str, ...], required: str) -> Schema:
+    """A mapping with known keys, or a list of them."""
+    record = {
+        "type": "object",
+        "required": [required],
+        "properties": {key: {} for key in keys},
+        "additionalProperties": False,
+    }
+    return {"description": description, "anyOf": [record, {"type": "array", "items": record}]}

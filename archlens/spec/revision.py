@@ -1,0 +1,124 @@
+"""Specs as they were: ``git-rev:path``, such as ``main:models/a.yaml`` or ``HEAD~1:models/a.yaml:small``.
+
+The text is read with ``git show``; nothing is checked out, and git is run only for a name of this form.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import UsageError, did_you_mean, printable, shorten, usage
+from .library import MAX_BYTES, Found, decoded, find, with_variant
+from .spec import parse
+
+_ENDINGS = (".yaml", ".yml")
+
+
+def find_at(name: str, beside: str = "") -> Found:
+    """The spec that a name, a path or ``git-rev:path`` means; the last may end with ``:variant``.
+
+    Args:
+        name: what is looked for.
+        beside: another spec; its repository is asked where the current folder is in none.
+
+    Raises:
+        UsageError: there is no such network, file, revision or repository.
+        SpecError: the file is no spec.
+    """
+    parts = _parts(name)
+    if parts is None:
+        return find(name)
+    revision, path, variant = parts
+    called = f"{revision}:{path}"
+    spec = parse(decoded(_read(revision, path, beside), called), name=Path(path).stem, path=called)
+    return with_variant(spec, variant, called)
+
+
+def _parts(name: str) -> tuple[str, str, str] | None:
+    """Revision, path and variant; ``None`` where the name is of another form."""
+    revision, separator, rest = name.partition(":")
+    if not separator or not revision or not rest or _is_file(name) or _is_file(revision):
+        return None
+    if revision.endswith(_ENDINGS):
+        return None  # a file and its variant
+    path, _, variant = rest.rpartition(":")
+    return (revision, path, variant) if path.endswith(_ENDINGS) else (revision, rest, "")
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(revision: str, path: str, beside: str) -> bytes:
+    """The bytes of a file at a revision."""
+    if revision.startswith("-") or not (revision + path).isprintable():
+        raise usage(f"{shorten(revision)} is no revision of git")
+    # a path starts at the top of the repository, or in the current folder, or is where the file lies today
+    tries = [(".", path.removeprefix("./")), (".", f"./{path}")]
+    for lying in (Path(path), Path(beside).parent / Path(path).name if _is_file(beside) else None):
+        if lying is not None and lying.parent.is_dir():
+            tries.append((str(lying.parent), f"./{lying.name}"))
+    folders = [
+        folder
+        for folder in dict.fromkeys(folder for folder, _ in tries)
+        if _git(folder, "rev-parse") is not None
+    ]
+    if not folders:
+        raise usage(
+            f"{shorten(revision)}:{shorten(path)} asks for a revision, and this is no git repository",
+            help="OLD and NEW are names of networks, files, or git-rev:path",
+        )
+    commits = {
+        folder: _git(folder, "rev-parse", "--verify", "-q", f"{revision}^{{commit}}") for folder in folders
+    }
+    if not any(commits.values()):
+        known = _lines(folders[0], "for-each-ref", "--format=%(refname:short)")
+        raise usage(
+            f"git knows no revision {shorten(revision)}",
+            help=did_you_mean(revision, known, otherwise="in CI, check out the history, too: fetch-depth: 0"),
+        )
+    for folder, place in tries:
+        commit = (commits.get(folder) or b"").decode().strip()
+        size = _git(folder, "cat-file", "-s", f"{commit}:{place}") if commit else None
+        if size is None:
+            continue
+        if int(size) > MAX_BYTES:
+            raise usage(f"{shorten(path)} is larger than {MAX_BYTES // 10**6} MB at {shorten(revision)}")
+        data = _git(folder, "cat-file", "blob", f"{commit}:{place}")
+        if data is None:
+            raise usage(f"{shorten(path)} is no file at {shorten(revision)}")
+        return data
+    folder = next(folder for folder in folders if commits[folder])
+    raise _missing(revision, path, folder)
+
+
+def _missing(revision: str, path: str, folder: str) -> UsageError:
+    listed = _lines(folder, "ls-tree", "-r", "--name-only", "--full-tree", revision)
+    return usage(
+        f"{printable(revision)} has no file {shorten(path)}",
+        help=did_you_mean(
+            path,
+            [name for name in listed if name.endswith(_ENDINGS)],
+            otherwise="paths start at the top of the repository",
+        ),
+    )
+
+
+def _lines(folder: str, *args: str) -> list[str]:
+    return (_git(folder, *args) or b"").decode("utf-8", "replace").split("\n")
+
+
+def _git(folder: str, *args: str) -> bytes | None:
+    """What git prints; ``None`` where it fails."""
+    import subprocess
+
+    try:
+        done = subprocess.run(["git", "-C", folder, *args], capture_output=True, check=False, timeout=60)
+    except FileNotFoundError:
+        raise usage("git is not installed", help="a revision is read with git") from None
+    except (subprocess.TimeoutExpired, OSError, ValueError) as problem:
+        raise usage(f"git did not answer: {problem}") from None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,128 @@
+"""Budgets and shapes as assertions, for tests of one's own networks.
+
+>>> from archlens.testing import assert_budget
+>>> assert_budget("lenet5", params="<= 62k", depth="== 5")
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .budgets.project import parse_limits
+from .budgets.verdict import Checked, Report, judge
+from .elaboration import elaborate
+from .errors import ArchlensError, usage
+from .limits import Requirement
+from .network import Network
+from .quantities import At, Subject
+from .shape import Shape
+from .spec import Spec, find, parse
+from .spec.values import Block
+from .views import check as view
+
+
+def assert_budget(
+    network: Network | Spec | str | os.PathLike[str],
+    /,
+    *,
+    scopes: Mapping[str, Mapping[str, str]] | None = None,
+    **limits: str,
+) -> None:
+    """Fail unless a network keeps within limits.
+
+    Args:
+        network: a network, a spec, the name of one, the path of a file, or the text of a spec.
+        scopes: limits on scopes: ``{"fc": {"params": "<= 10 %"}}``.
+        **limits: a limit by quantity, as ``archlens check`` takes it: ``params="<= 26M"``. Without any, those
+            of the spec's own ``budget:``.
+
+    Raises:
+        AssertionError: a limit is broken, or there is none; the message says by how much.
+        UsageError: there is no such quantity, unit, scope or network.
+        SpecError: the spec is wrong.
+
+    >>> assert_budget("resnet50", params="<= 26M", scopes={"fc": {"params": "<= 10 %"}})
+    """
+    __tracebackhide__ = True
+    subject = subject_of(network)
+    requirements: tuple[Requirement, ...] = tuple(parse_limits(limits))
+    for scope, inside in (scopes or {}).items():
+        requirements += tuple(parse_limits(inside, scope))
+    if not requirements:
+        requirements = subject.network.meta.requirements
+    checked = Checked(subject.network.name, subject.network, judge(subject, requirements), asked=True)
+    if not checked.held:
+        raise AssertionError(view.to_table(Report((checked,))))
+
+
+def assert_shapes(module: Any, network: Network | Spec | str | os.PathLike[str], /) -> None:
+    """Fail unless a ``torch.nn.Module`` is what a network says; needs torch.
+
+    Held against it are the shapes of all weights and buffers by their names in the state dict, the output
+    shape of each submodule that a layer is called after, and that of the whole, for a batch of one.
+
+    Args:
+        module: on any device; it is left as it was.
+        network: a network, a spec, the name of one, the path of a file, or the text of a spec.
+
+    Raises:
+        AssertionError: something differs; the message names it.
+        UsageError: torch is not installed.
+    """
+    __tracebackhide__ = True
+    from .backends import require_torch
+
+    require_torch()
+    from .backends.holding import differences
+
+    subject = subject_of(network)
+    found = differences(module, subject.network)
+    if found:
+        head = f"{type(module).__name__} is not what {subject.network.name} says:"
+        raise AssertionError("\n  ".join([head, *found]))
+
+
+def subject_of(network: Network | Spec | str | os.PathLike[str]) -> Subject:
+    """A network, and how to get it on other inputs, where its spec is known."""
+    if isinstance(network, Network):
+        return Subject(network, _again(network))
+    if isinstance(network, Spec):
+        spec, variant = network, ""
+    elif isinstance(network, str) and "\n" in network:
+        spec, variant = parse(network), ""
+    else:
+        try:
+            spec, variant = find(os.fspath(network))
+        except TypeError:
+            what = type(network).__name__
+            raise usage(f"a network, a spec, a name or a path is needed, and this is a {what}") from None
+    return Subject(
+        elaborate(spec, variant), lambda inputs: elaborate(spec, variant, input=inputs, advice=False)
+    )
+
+
+def _again(network: Network) -> At | None:
+    """How to get a network on other inputs: from the text of its spec, if that gives the same network."""
+    if not network.layers:
+        return None
+    source = network.layers[0].span.source
+    values = {name: _given(value) for name, value in network.values.items()}
+    try:
+        spec = parse(source.text, name=network.name, path=source.name)
+        variant = network.name if network.name in spec.variants else ""
+
+        def at(inputs: Mapping[str, Shape]) -> Network:
+            return elaborate(spec, variant, input=inputs, values=values, advice=False)
+
+        same = at(network.inputs)
+    except ArchlensError:
+        return None
+    alike = [(layer.name, layer.op, layer.inputs) for layer in same]
+    return at if alike == [(layer.name, layer.op, layer.inputs) for layer in network] else None
+
+
+def _given(value: Any) -> Any:
+    """A value of a param as one gives it: a block by its name."""
+    return value.name if isinstance(value, Block) else value

@@ -1,0 +1,140 @@
+"""The JSON Schemas: valid themselves, every spec valid by them, and what archlens refuses refused."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from archlens.cli import cli
+from archlens.quantities import QUANTITIES
+from archlens.schema import pyproject_schema, spec_schema
+from archlens.spec import library
+
+HERE = Path(__file__).parent
+SPECS = sorted([*library.directory().glob("*.yaml"), *HERE.glob("sample/models/*.yaml")])
+
+
+def data_of(text: str) -> Any:
+    """A YAML text as an editor reads it; JSON knows no keys but texts."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(key): plain(inner) for key, inner in value.items()}
+        return [plain(item) for item in value] if isinstance(value, list) else value
+
+    return plain(yaml.safe_load(text))
+
+
+def errors(schema: dict[str, Any], data: Any) -> list[str]:
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(data)]
+
+
+@pytest.mark.parametrize("schema", [spec_schema(), pyproject_schema()], ids=["spec", "pyproject"])
+def test_schemas_are_schemas(schema: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_every_spec_is_valid(path: Path) -> None:
+    assert errors(spec_schema(), data_of(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "layer: [relu]",
+        "title: [a, b]",
+        "paper: {year: 1998}",
+        "paper: {title: On Networks, colour: red}",
+        "published: {params: 5}",
+        "budget: {parms: <= 5}",
+        "budget: {params: <= 5MB}",
+        "budget: {params: many}",
+        "budget: {}",
+        "budget: {fc: {min_size: <= 5}}",
+        "budget: {fc: {}}",
+        "blocks: {a b: [relu]}",
+        "outputs: {aux: 5}",
+    ],
+)
+def test_what_archlens_refuses_is_invalid(change: str) -> None:
+    """A schema that lets everything through would pass every other test here."""
+    import archlens
+
+    text = f"input: 1x8x8\nlayers: [relu]\n{change}\n"
+    assert errors(spec_schema(), data_of("input: 1x8x8\nlayers: [relu]\n")) == []
+    assert errors(spec_schema(), data_of(text)) != []
+    with pytest.raises(archlens.SpecError):
+        archlens.loads(text)
+
+
+@pytest.mark.parametrize("shape", ["3x224", "12", "3 x 8 x 8", "{n}x{2 * n}x8", "1x1x1x1"])
+def test_inputs(shape: str) -> None:
+    assert errors(spec_schema(), {"input": shape, "layers": ["relu"]}) == []
+
+
+@pytest.mark.parametrize("shape", ["3,224,224", "", "x", "1x1x1x1x1", [3, 8, 8], "3x-1x5"])
+def test_no_inputs(shape: Any) -> None:
+    assert errors(spec_schema(), {"input": shape, "layers": ["relu"]}) != []
+
+
+def test_pyproject_of_the_sample_is_valid() -> None:
+    table = tomllib.loads((HERE / "sample" / "pyproject.toml").read_text("utf-8"))["tool"]["archlens"]
+    assert errors(pyproject_schema(), table) == []
+
+
+@pytest.mark.parametrize(
+    ("budgets", "valid"),
+    [
+        ('params = "<= 26M"', True),
+        ('"classifier".params = "<= 30 %"', True),
+        ('resnet50 = {params = ">= 20M, <= 26M", fc = {macs = "<= 1 %"}}', True),
+        ('networks = {a = {receptive-field = "200..300"}}\ntolerance = "0.5 %"', True),
+        ('parms = "<= 26M"', False),
+        ("params = true", False),
+        ("params = 5", False),
+        ('params = "<= 26Q"', False),
+        ('memory = "<= 26M"', False),
+        ("files = []", False),
+        ("files = 3", False),
+        ('tolerance = "some"', False),
+        ("defaults = {}", False),
+        ('networks = {a = {fc = {depth = "5 MB"}}}', False),
+    ],
+)
+def test_pyproject(budgets: str, valid: bool) -> None:
+    found = errors(pyproject_schema(), {"budgets": tomllib.loads(budgets)})
+    assert (found == []) == valid
+
+
+def test_unknown_table() -> None:
+    assert errors(pyproject_schema(), {"budget": {}}) != []
+
+
+def test_every_op_and_quantity_can_be_completed() -> None:
+    from archlens.ops import MERGES, OPS
+
+    schema = spec_schema()
+    offered = {option.get("const") for option in schema["$defs"]["expression"]["anyOf"]}
+    assert offered - {None} == OPS.keys() - MERGES.keys()
+    assert MERGES.keys() < schema["$defs"]["step"]["anyOf"][1]["properties"].keys()
+    assert QUANTITIES.keys() < pyproject_schema()["properties"]["budgets"]["properties"].keys()
+
+
+def test_command() -> None:
+    for args, schema in (
+        (["schema"], spec_schema()),
+        (["schema", "spec"], spec_schema()),
+        (["schema", "pyproject"], pyproject_schema()),
+    ):
+        result = CliRunner().invoke(cli, args)
+        assert result.exit_code == 0
+        assert json.loads(result.stdout) == schema
+    assert CliRunner().invoke(cli, ["schema", "nonsense"]).exit_code == 2
