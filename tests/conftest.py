@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # as many processes as cores run tests already: before torch is imported, it is told to take one each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 #: A project of its own, which tests run as its user would.
 collect_ignore = ["sample"]
