@@ -86,15 +86,27 @@ class ArchlensError(Exception):
         return render(self.diagnostic)
 
 
+class Unplaced(NamedTuple):
+    """A layer that did not fit: its name, its op as a spec writes it, what it would read, and why not."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    why: str
+
+
 class SpecError(ArchlensError):
     """A spec, or the network that it describes, is wrong.
 
-    ``network`` holds the layers up to the one that failed, where it came that far.
+    ``network`` holds the layers up to the one that failed, where it came that far; ``failed`` is that one.
     """
 
-    def __init__(self, diagnostic: Diagnostic, network: Network | None = None) -> None:
+    def __init__(
+        self, diagnostic: Diagnostic, network: Network | None = None, failed: Unplaced | None = None
+    ) -> None:
         super().__init__(diagnostic)
         self.network = network
+        self.failed = failed
 
 
 class BudgetError(SpecError):

@@ -150,6 +150,31 @@ class Network:
     def __len__(self) -> int:
         return len(self.layers)
 
+    def digraph(self) -> Any:
+        """The network as a ``networkx.DiGraph``, for what needs graph algorithms.
+
+        Its nodes are the names of the inputs and of the layers, each with its ``shape``, a layer's also with
+        its ``layer``; an edge leads from what is read to the layer that reads it, in the order of the layers.
+        A layer that reads one tensor twice has one edge from it.
+
+        Raises:
+            UsageError: networkx is not installed.
+        """
+        try:
+            import networkx
+        except ImportError:
+            raise usage(
+                "a graph is a networkx.DiGraph, and networkx is not installed",
+                help="pip install 'archlens-nn[graph]'",
+            ) from None
+        graph = networkx.DiGraph(name=self.name)
+        for name, shape in self.inputs.items():
+            graph.add_node(name, shape=shape)
+        for layer in self.layers:
+            graph.add_node(layer.name, shape=layer.shape, layer=layer)
+            graph.add_edges_from((source, layer.name) for source in layer.inputs)
+        return graph
+
     def __repr__(self) -> str:
         from .views import table
 

@@ -44,9 +44,9 @@ def built(network: Network, device: str = "meta") -> tuple[Any, tuple[torch.Tens
     module = archlens.build(network, device="meta").eval()
     if device != "meta":
         module.to_empty(device=device)
-        for buffer in module.buffers():
-            buffer.zero_()  # some are indices
-    return module, tuple(torch.empty(1, *shape, device=device) for shape in network.inputs.values())
+        for tensor in (*module.parameters(), *module.buffers()):
+            tensor.data.zero_()  # some are indices, and what memory holds may be slow to compute with
+    return module, tuple(torch.zeros(1, *shape, device=device) for shape in network.inputs.values())
 
 
 def by_torch(network: Network) -> tuple[int, int]:
@@ -85,8 +85,9 @@ def by_thop(network: Network) -> tuple[int, int]:
 def by_ptflops(network: Network, backend: str = "pytorch") -> tuple[int, int]:
     import ptflops
 
-    # on the meta device torch itself calls the functions that the hooks of ptflops count
-    module, inputs = built(network, "cpu" if backend == "pytorch" else "meta")
+    # on the meta device torch itself calls the functions that the hooks of ptflops count, and takes
+    # attention apart, which it does not elsewhere
+    module, inputs = built(network, "cpu")
     words = [node.target for node in module.graph.nodes if node.op == "placeholder"]
     result = ptflops.get_model_complexity_info(
         module,
@@ -123,12 +124,16 @@ def quiet(torchvision: Any) -> Iterator[None]:
 
 @cache
 def example(text: str) -> Network:
-    """A network of one layer, from a use of an op as ``"1x32x32 >> conv(6, 5)"``."""
-    shapes, _, step = text.partition(" >> ")
+    """A network of one layer, from a use of an op as ``"1x32x32 >> conv(6, 5)"``.
+
+    Steps before the last, as in ``"96x7x7 >> channels_last >> linear(8)"``, only make its inputs.
+    """
+    shapes, *before, step = text.split(" >> ")
     if ", " not in shapes:
-        return archlens.loads(f"input: {shapes}\nlayers:\n  - {step}\n")
+        steps = "".join(f"  - {one}\n" for one in (*before, step))
+        return archlens.loads(f"input: {shapes}\nlayers:\n{steps}")
     inputs = dict(zip("abcdefgh", shapes.split(", "), strict=False))
-    listed = "".join(f"\n      - ref({name})" for name in inputs)
+    listed = "".join(f"\n      - {' >> '.join([f'ref({name})', *before])}" for name in inputs)
     named = ", ".join(f"{name}: {shape}" for name, shape in inputs.items())
     return archlens.loads(f"input: {{{named}}}\nlayers:\n  - {step}:{listed}\n")
 
@@ -266,12 +271,24 @@ ZOO = {
     "resnet18": "3x97x130",
     "resnet50": "3x224x224",
     "mobilenet_v1": "3x161x161",
+    "convnext_tiny": "3x64x64",
+    # its windows of 7x7 do not divide its maps, and are shifted
+    "swin_t": "3x64x64",
+    "swin_v2_t": "3x64x64",
+    "vit_b_32": "3x64x64",
 }
+
+#: Fewer layers than they have, where all are alike.
+SMALLER = {"vit_b_32": {"depth": 2}, "swin_v2_t": {"depths": [2, 2, 1, 1]}}
 
 
 @cache
 def network_of(name: str) -> Network:
-    return archlens.loads(SPECS[name]) if name in SPECS else archlens.load(name, input=ZOO[name])
+    return (
+        archlens.loads(SPECS[name])
+        if name in SPECS
+        else archlens.load(name, input=ZOO[name], **SMALLER.get(name, {}))
+    )
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -427,6 +444,94 @@ DEFINITIONS: dict[str, Callable[[], Any]] = {
     '3x4x4x4 >> upsample(2, mode="trilinear")': lambda: mixed(3 * 8 * 8 * 8, 8),
     '3x4x4 >> upsample(2, mode="bicubic")': lambda: mixed(3 * 8 * 8, 16),
     "12 >> rbf(4)": lambda: distances(some(12), 4),
+    "6x3x3 >> channels_last >> layer_norm": lambda: [standardized(c, True) for c in some(9, 6)],
+    '6x3x3 >> channels_last >> layer_norm(over="all")': lambda: standardized(some(6, 3, 3), True),
+    "4x3x2 >> channels_last >> softmax": lambda: softmax(some(4, 3, 2)),
+    "6x9 >> tokens >> glu": lambda: each(lambda a, b: a * f(b), some(9, 3), some(9, 3)),
+    "6x9 >> tokens >> position_embedding": lambda: some(9, 6) + some(9, 6),
+    "6x3x3 >> layer_scale": lambda: some(6, 3, 3) * some(6, 1, 1),
+    "6x3x3 >> channels_last >> layer_scale": lambda: some(3, 3, 6) * some(6),
+}
+
+
+def dot(a: Any, b: Any) -> None:
+    """A product of matrices as n multiply-accumulates for each value: a sum of n products and 0."""
+    for row, column in product(a, b):
+        total(row * column) + Tally()
+
+
+def linear(x: Any, features: int, bias: bool = True) -> Any:
+    """Each row by a linear layer."""
+    dot(x, some(features, x.shape[1]))
+    y = some(len(x), features)
+    return y + some(features) if bias else y
+
+
+def attend(x: Any, heads: int, bias: bool = True) -> None:
+    """Vaswani et al. 2017, eq. 1 and section 3.2.2: each query over all keys, in several heads."""
+    q, k, v = linear(x, 3 * x.shape[1], bias).reshape(len(x), 3, heads, -1).transpose(1, 2, 0, 3)
+    for head in range(heads):
+        dot(q[head], k[head])
+        softmax((some(len(x), len(x)) * Tally()).T)
+        dot(some(len(x), len(x)), v[head].T)
+    linear(x, x.shape[1], bias)
+
+
+def attend_in_window(x: Any, heads: int, masked: bool = False) -> None:
+    """Liu et al. 2021, eq. 4, within one window; the queries are scaled, and a mask is added."""
+    m = len(x)
+    q, k, v = linear(x, 3 * x.shape[1]).reshape(m, 3, heads, -1).transpose(1, 2, 0, 3)
+    for head in range(heads):
+        dot(q[head] * Tally(), k[head])
+        scores = some(m, m) + some(m, m)
+        softmax((scores + some(m, m) if masked else scores).T)
+        dot(some(m, m), v[head].T)
+    linear(x, x.shape[1])
+
+
+def attend_by_cosine(x: Any, heads: int, windows: int, relative: int, masked: bool = False) -> None:
+    """Liu et al. 2022, section 3: cosines by a learned scale, and a bias from a small network, made once."""
+    m = len(x)
+    hidden = linear(some(relative, 2), 512)
+    each(f, hidden)
+    linear(hidden, heads, bias=False)
+    each(lambda value: Tally() * f(value), some(heads, m, m))
+    for _ in range(heads):
+        f(f(Tally()))  # the exponential of what is at most log 100
+    for _ in range(windows):
+        q, k, v = linear(x, 3 * x.shape[1]).reshape(m, 3, heads, -1).transpose(1, 2, 0, 3)
+        for head in range(heads):
+            for vector in (*q[head], *k[head]):
+                vector / f(total(vector * vector))
+            dot(q[head], k[head])
+            scores = some(m, m) * Tally() + some(m, m)
+            softmax((scores + some(m, m) if masked else scores).T)
+            dot(some(m, m), v[head].T)
+        linear(x, x.shape[1])
+
+
+#: Attention by its definition, and how many windows it is done in.
+ATTENTION: dict[str, Callable[[], Any]] = {
+    "4x5 >> tokens >> self_attention(2)": lambda: attend(some(5, 4), 2),
+    "6x2x2 >> tokens >> self_attention(3, bias=false)": lambda: attend(some(4, 6), 3, bias=False),
+    # 4 windows of 2x2
+    "4x4x4 >> channels_last >> window_attention(2, 2)": lambda: [
+        attend_in_window(some(4, 4), 2) for _ in range(4)
+    ],
+    # 3x5 is padded to 4x6: 6 windows
+    "4x3x5 >> channels_last >> window_attention(2, 2, shift=1)": lambda: [
+        attend_in_window(some(4, 4), 2, masked=True) for _ in range(6)
+    ],
+    # 2x3 is padded to one window of 3x3, which is not shifted
+    "4x2x3 >> channels_last >> window_attention(1, 3, shift=1)": lambda: attend_in_window(some(9, 4), 1),
+    "4x4x4 >> window_partition(2) >> relative_attention(2, 2)": lambda: [
+        attend_in_window(some(4, 4), 2) for _ in range(4)
+    ],
+    # 3x3 relative positions in a window of 2x2
+    "4x4x4 >> channels_last >> window_attention_v2(2, 2)": lambda: attend_by_cosine(some(4, 4), 2, 4, 9),
+    "4x4x6 >> channels_last >> window_attention_v2(2, (2, 3), shift=1)": lambda: attend_by_cosine(
+        some(6, 4), 2, 4, 3 * 5, masked=True
+    ),
 }
 
 #: Ops that compute something beside their products: a bias.
@@ -442,6 +547,9 @@ PRODUCTS = {
     "3x4x4 >> conv_transpose(2, 2, stride=2)": lambda: [
         total(some(3) * some(3)) + Tally() for _ in range(2 * 8 * 8)
     ],
+    "7x3x2 >> channels_last >> linear(5)": lambda: [
+        total(some(7) * some(7)) + Tally() for _ in range(3 * 2 * 5)
+    ],
     "3x5x5 >> conv_map([[0, 1], [2]], 3)": lambda: [
         total(some(pairs, 3, 3) * some(pairs, 3, 3)) + Tally() for pairs in (2, 1) for _ in range(3 * 3)
     ],
@@ -455,7 +563,7 @@ def tallied(definition: Callable[[], Any]) -> int:
 
 
 def other_of(text: str) -> int:
-    (entry,) = cost(example(text)).entries
+    *_, entry = cost(example(text)).entries
     return sum(entry.other.values())
 
 
@@ -469,19 +577,26 @@ def test_other_work_by_definition(text: str) -> None:
 @pytest.mark.parametrize("text", PRODUCTS)
 def test_products_and_bias_by_definition(text: str) -> None:
     """A sum of n products is n multiply-accumulates and n - 1 additions; the bias is one more."""
-    (entry,) = cost(example(text)).entries
+    *_, entry = cost(example(text)).entries
     assert 2 * entry.macs - entry.layer.shape.numel + other_of(text) == tallied(PRODUCTS[text])
+
+
+@pytest.mark.parametrize("text", ATTENTION)
+def test_attention_by_definition(text: str) -> None:
+    """All that attention does; each multiply-accumulate is a product and an addition."""
+    *_, entry = cost(example(text)).entries
+    assert 2 * entry.macs + other_of(text) == tallied(ATTENTION[text])
 
 
 def test_every_op_that_works_is_defined() -> None:
     """Activations are one function value each; every other op with work of its own is written out above."""
-    defined = {text.partition(" >> ")[2].partition("(")[0] for text in (*DEFINITIONS, *PRODUCTS)}
+    defined = {text.split(" >> ")[-1].partition("(")[0] for text in (*DEFINITIONS, *PRODUCTS, *ATTENTION)}
     for kind, op in OPS.items():
         for text in op.examples:
             if op.transparent or kind in defined:
                 continue
             expected = {"activation": example(text).output.numel} if op.family == "activation" else {}
-            assert cost(example(text)).entries[0].other == expected, text
+            assert cost(example(text)).entries[-1].other == expected, text
 
 
 def test_every_item_has_a_formula_and_a_source() -> None:
@@ -510,6 +625,11 @@ class Executed(TorchDispatchMode):
             self.work["activation"] += out.numel()
         elif name == "_softmax":
             self.work["activation"] += (3 * out.shape[1] - 1) * out[:, 0].numel()
+        elif name == "_scaled_dot_product_flash_attention_for_cpu":
+            q, k = args[:2]
+            queries, keys = q[..., 0].numel(), k.shape[2]
+            self.work["softmax"] += queries * (3 * keys - 1)
+            self.work["elementwise"] += queries * keys
         elif name == "_log_softmax":
             self.work["activation"] += 3 * out.numel()
         elif name in ("convolution", "addmm"):
@@ -564,13 +684,17 @@ MOVING = {"cat", "view", "_unsafe_view", "t", "mm", "slice", "permute", "transpo
     "alias",
     "as_strided",
     "_to_copy",
+    "expand",
+    "as_strided_",
+    "unbind",
 }
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        *(name for name in ZOO if name != "lenet5_1998"),
+        # swin makes its masks anew, with operators that are none of its layers
+        *(name for name in ZOO if name not in ("lenet5_1998", "swin_t", "swin_v2_t")),
         "unet",
         "unet_by_interpolation",
         "densenet",
@@ -581,7 +705,8 @@ MOVING = {"cat", "view", "_unsafe_view", "t", "mm", "slice", "permute", "transpo
 def test_other_work_by_what_torch_executes(name: str) -> None:
     """Every item of a whole network, from the shapes of the operators that ran."""
     network = network_of(name)
-    module, inputs = built(network)
+    # on the meta device torch takes attention apart, and scales queries and keys
+    module, inputs = built(network, "cpu" if name == "vit_b_32" else "meta")
     with Executed() as executed:
         module(*inputs)
     said = {item: count for item, count in cost(network).total.other().items() if count}
@@ -716,6 +841,20 @@ def test_parameters_as_keras_counts_them(name: str, params: int, beside: int) ->
         # 4x8x8 to 3x4x4 by 3x3: a module that pads each side by itself is none that the tools know
         ('conv(3, 3, stride=2, padding="same", bias=false)', "thop", "no rule", -48 * 36, -108),
         ('conv(3, 3, stride=2, padding="same", bias=false)', "ptflops", "no rule", -48 * 36, 0),
+        # 64 tokens of 4 channels: 2 x 64 x 64 x 4 products of tokens, 4 x 4 x 4 weights and 4 x 4 biases
+        ("tokens >> self_attention(2)", "fvcore", "scaled_dot_product_attention", -32768, 0),
+        ("tokens >> self_attention(2)", "thop", "no rule", -(32768 + 64 * 64), -80),
+        ("tokens >> self_attention(2)", "ptflops", "no rule", -(32768 + 64 * 80), 0),
+        ("tokens >> self_attention(2)", "torchinfo", "once", 20 - (32768 + 64 * 80), 0),
+        # the bias of queries, keys and values is an addition of its own, for tokens turns the axes round
+        ("tokens >> self_attention(2)", "ptflops_aten", "row by row", -(32768 + 64 * 12), 0),
+        # 4 windows of 16 positions: the linear layers are found, and 2 x 64 x 16 x 4 products are not
+        ("channels_last >> window_attention(2, 4)", "thop", "within alone", -8192, -(7 * 7 * 2)),
+        ("channels_last >> window_attention(2, 4)", "ptflops", "within alone", -8192, 0),
+        ("channels_last >> window_attention(2, 4)", "torchinfo", "once", 80 - (8192 + 64 * 80), 0),
+        ("position_embedding", "torchinfo", "no module of their own", -256, 0),
+        ("channels_last >> linear(3)", "torchinfo", "once", 15 - 64 * 15, 0),
+        ("channels_last >> linear(3)", "ptflops_aten", "row by row", -64 * 3, 0),
     ],
 )
 def test_what_a_tool_gets_wrong_is_said(step: str, tool: str, why: str, macs: int, params: int) -> None:
@@ -728,6 +867,32 @@ def test_what_a_tool_gets_wrong_is_said(step: str, tool: str, why: str, macs: in
     assert found.printed == found.total + macs
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4x6x5 >> channels_last >> gelu >> linear(3)",
+        "4x6x5 >> channels_last >> layer_scale >> dropout >> linear(3)",
+        "4x6x5 >> channels_last >> layer_norm >> linear(3)",
+        "4x6x5 >> channels_last >> linear(3) >> linear(2)",
+        "4x6x5 >> channels_last >> transpose >> linear(3)",
+        "4x6x5 >> transpose >> channels_last >> linear(3)",
+        "4x6x1 >> channels_last >> linear(3)",
+        "1x6x5 >> channels_last >> linear(3)",
+        "4x1x1 >> channels_last >> linear(3)",
+        "4x6x5 >> channels_last >> channels_first >> tokens >> linear(3)",
+        "4x6x5 >> channels_last >> linear(3) >> channels_first >> relu >> tokens >> linear(2)",
+        "4x2x3x4 >> channels_last >> silu >> tokens >> linear(3)",
+        "4x6x5 >> channels_last >> transpose >> tokens >> linear(3)",
+        "4x6x5 >> tokens >> softmax >> linear(3)",
+        "4x6x5 >> tokens >> class_token >> linear(3)",
+        "4x6x5 >> tokens >> position_embedding >> self_attention(2)",
+    ],
+)
+def test_where_torch_adds_the_bias_of_a_linear_layer_apart(text: str) -> None:
+    network = example(text)
+    assert counting.count(network, "ptflops_aten").printed == by_ptflops(network, "aten")[0]
+
+
 def test_thop_drops_the_parameters_of_heads() -> None:
     """Szegedy et al.'s heads hold 6.38 M parameters; torchvision's metadata says 6,624,904 without them."""
     found = counting.count(archlens.load("googlenet_aux"), "thop")
@@ -735,13 +900,10 @@ def test_thop_drops_the_parameters_of_heads() -> None:
 
 
 def test_linear_layers_over_several_positions_as_torchinfo_takes_them() -> None:
-    """In torchinfo 1.8 the weights of a linear layer count once; planted, for no op has such a layer yet."""
-    (layer,) = archlens.loads("input: 6\nlayers: [linear(5)]\n").layers
-    facts = layer.facts._replace(macs=7 * 30, other={"bias": 7 * 5})
-    assert counting.find("torchinfo").work is not None
-    share = counting.find("torchinfo").work(layer._replace(facts=facts))
-    assert (share.counted, share.printed) == (7 * 35, 35)
-    assert "however many positions" in share.why
+    """In torchinfo 1.8 the weights of a linear layer, 6 x 5 and 5 biases, count once for all 7 tokens."""
+    found = counting.count(archlens.loads("input: 6x7\nlayers: [tokens, linear(5)]\n"), "torchinfo")
+    assert (found.total, found.printed) == (7 * 35, 35)
+    assert "however many positions" in found.notes[0].why
 
 
 # --- what is shown ------------------------------------------------------------------------------------

@@ -504,7 +504,7 @@ ROOMS = [
     "cli/commands/list.py",
 ]  # fmt: skip
 
-#: Messages that are met elsewhere: in the tests of hostile input, or by hand in those of the command line.
+#: Messages that are met elsewhere: in the tests of hostile input, or where a package is taken away.
 ELSEWHERE = {
     "cannot be read: ": "test_hostile",
     "is larger than ": "test_hostile",
@@ -516,6 +516,7 @@ ELSEWHERE = {
     "the file is not text: it holds half a character": "test_hostile",
     "the file is not text: it holds the control character": "test_hostile",
     "an expression of ": "test_hostile",
+    "a graph is a networkx.DiGraph": "test_diagram",
     "is no revision of git": "test_diff",
     "asks for a revision, and this is no git repository": "test_diff",
     "git knows no revision ": "test_diff",

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "fvcore", "networkx", "graphviz", "pygraphviz", "numpy", "jinja2", "rich")
+HEAVY = (
+    "torch", "torchvision", "fvcore", "networkx", "graphviz", "pygraphviz", "numpy", "jinja2", "rich",
+    "reportlab", "resvg_py", "PIL",
+)  # fmt: skip
 
 CASES = {
     "import": "import archlens",
@@ -30,6 +33,10 @@ CASES = {
     "schema": "run('schema')",
     "testing": "from archlens.testing import assert_budget; assert_budget('lenet5', params='<= 62k')",
     "cost": "run('cost', 'lenet5', '--count-as', 'all')",
+    "diagram dot": "import tempfile; run('diagram', 'resnet50', '-o', tempfile.mkdtemp() + '/x.dot')",
+    "diagram volumes": (
+        "import tempfile; run('diagram', 'vgg16', '--style', 'volumes', '-o', tempfile.mkdtemp() + '/x.svg')"
+    ),
 }
 
 RUN = """
@@ -58,6 +65,11 @@ def imported(code: str) -> list[str]:
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_heavy_is_imported(case: str) -> None:
     assert imported(CASES[case]) == []
+
+
+def test_a_graph_needs_its_layout_and_nothing_else() -> None:
+    code = "import tempfile; run('diagram', 'resnet50', '-o', tempfile.mkdtemp() + '/x.svg')"
+    assert imported(code) == ["pygraphviz"]
 
 
 def test_a_heavy_import_would_be_seen() -> None:

@@ -20,6 +20,7 @@ import torch
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -79,9 +80,24 @@ def peak_in_torch(network: Network, batch: int, align: int = 1, device: str = "c
     """The most bytes alive during a real inference, the input that the caller holds included."""
     module = archlens.build(network, device=device).eval()
     inputs = inputs_of(network, batch, device=device)
-    with torch.no_grad(), Alive(module, inputs, align) as seen:
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad(), Alive(module, inputs, align) as seen:
+        patch.setattr(F, "linear", linear)
         module(*inputs)
     return seen.peak
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """As aten/src/ATen/native/Linear.cpp adds the bias where nobody looks on.
+
+    Where the input does not lie in one piece it is added in place; but into a tensor of its own as soon as
+    a dispatch mode is there to see it, which would be seen here alone.
+    """
+    if bias is None or x.dim() == 2 or x.is_contiguous():
+        return original(x, weight, bias)
+    return torch.matmul(x, weight.t()).add_(bias)
+
+
+original = F.linear
 
 
 def saved_in_torch(
@@ -108,14 +124,16 @@ def saved_in_torch(
 def one_op(text: str) -> Network:
     """A network of one op, of an example as ``"1x32x32 >> conv(6, 5)"``.
 
-    A PReLU stands before the op on each input: its weight makes the op's inputs need gradients.
+    A PReLU stands before the op on each input: its weight makes the op's inputs need gradients. Steps before
+    the last are made on each input after it.
     """
-    shapes, _, step = text.partition(" >> ")
+    shapes, *before, step = text.split(" >> ")
+    first = " >> ".join(["prelu", *before])
     names = [f"i{number}" for number, _ in enumerate(shapes.split(", "))]
     inputs = ", ".join(f"{name}: {shape}" for name, shape in zip(names, shapes.split(", "), strict=True))
     if len(names) == 1:
-        return archlens.loads(f"input: {shapes}\nlayers:\n  - first: prelu\n  - op: {step}\n")
-    branches = "".join(f"      - ref({name}) >> prelu\n" for name in names)
+        return archlens.loads(f"input: {shapes}\nlayers:\n  - first: {first}\n  - op: {step}\n")
+    branches = "".join(f"      - ref({name}) >> {first}\n" for name in names)
     return archlens.loads(f"input: {{{inputs}}}\nlayers:\n  - op:\n    - {step}:\n{branches}")
 
 
@@ -148,7 +166,7 @@ def test_every_op(text: str) -> None:
     """What it keeps for training, and the most that is alive while it runs, to the byte."""
     torch.manual_seed(0)
     network = one_op(text)
-    if text.partition(" >> ")[2].partition("(")[0] in UNKNOWN:
+    if text.rpartition(" >> ")[2].partition("(")[0] in UNKNOWN:
         assert memory.account(network).unknown
         return
     assert memory.account(network).unknown == ()
@@ -174,7 +192,7 @@ def test_half_precision(text: str) -> None:
 #: Networks at an input at which a CPU runs them in no time.
 SMALL = {
     "lenet5": 32, "lenet5_1998": 32, "googlenet": 64, "googlenet_aux": 64, "resnet18": 64, "resnet50": 64,
-    "mobilenet_v1": 64,
+    "mobilenet_v1": 64, "convnext_tiny": 64, "vit_b_32": 64, "swin_t": 64, "swin_v2_t": 64,
 }  # fmt: skip
 
 
@@ -319,7 +337,7 @@ def test_random_networks() -> None:
     @given(networks())
     def agree(drawn: Any) -> None:
         nonlocal checked
-        if drawn.refused or "layer_norm" in drawn.text:  # other layouts than row-major are not followed
+        if drawn.refused:
             return
         network = archlens.loads(drawn.text)
         assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2), drawn.text

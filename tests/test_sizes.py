@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import archlens
 from archlens.analysis import sizes
 from archlens.cli import cli
+from archlens.cli.options import at
 from archlens.network import Network
 from archlens.shape import Shape
 
@@ -28,7 +29,7 @@ def of(text: str) -> tuple[Network, At]:
 
 def found(name: str, **options: Any) -> sizes.Sizes:
     network = archlens.load(name)
-    return sizes.find(lambda inputs: archlens.load(name, input=dict(inputs)), network, **options)
+    return sizes.find(at(name, ()), network, **options)
 
 
 def in_torch(make: Callable[[], torch.nn.Module], sizes: range) -> list[int]:
@@ -85,7 +86,7 @@ layers:
 
 
 def test_heads_for_training_have_to_fit_too(torchvision: Any) -> None:
-    """Inception v3's head wants a map of 17x17, so training wants 299; an inference takes 75 (``min_size``)."""
+    """Inception v3's head wants a map of 17x17, so training wants 299; an inference takes 75."""
     one = found("inception_v3", bound=10)
     assert one.smallest == (299, 299)
     assert one.heads
@@ -98,8 +99,8 @@ def test_heads_for_training_have_to_fit_too(torchvision: Any) -> None:
 
 def test_where_skips_must_meet() -> None:
     """Down by 4 and up by 4 comes back to the same size only from multiples of 4."""
-    network, at = of(SKIPS)
-    one = sizes.find(at, network, bound=50)
+    network, on = of(SKIPS)
+    one = sizes.find(on, network, bound=50)
     module = archlens.build(network, device="meta")
     assert list(one.tried[0].valid) == in_torch(lambda: module, range(1, 51)) == list(range(4, 51, 4))
     assert one.smallest == (4, 4)
@@ -108,8 +109,8 @@ def test_where_skips_must_meet() -> None:
 
 def test_axes_apart() -> None:
     """Where height and width differ each is searched by itself, at the own size of the other."""
-    network, at = of("{input: 3x40x20, layers: ['conv(4, (7, 3))', 'max_pool((3, 2))']}")
-    one = sizes.find(at, network)
+    network, on = of("{input: 3x40x20, layers: ['conv(4, (7, 3))', 'max_pool((3, 2))']}")
+    one = sizes.find(on, network)
     assert one.smallest == (9, 4)  # 9 - 7 + 1 = 3 and 4 - 3 + 1 = 2, one window of the pooling each
     assert [tried.axes for tried in one.tried] == [("height",), ("width",)]
     assert one.tried[0].lossless == tuple(range(9, 41, 3))
@@ -157,21 +158,21 @@ def test_costs_are_those_of_the_network() -> None:
 
 
 def test_several_inputs_change_together() -> None:
-    network, at = of(
+    network, on = of(
         """
         input: {left: 1x20x20, right: 1x20x20, code: 12}
         layers:
           - add: [[ref(left), "conv(2, 5)"], [ref(right), "conv(2, 5)"]]
         """
     )
-    one = sizes.find(at, network)
+    one = sizes.find(on, network)
     assert one.smallest == (5, 5)
     assert one.input == "left"
 
 
 def test_no_spatial_axis() -> None:
-    network, at = of("{input: 12, layers: [linear(3)]}")
-    one = sizes.find(at, network)
+    network, on = of("{input: 12, layers: [linear(3)]}")
+    one = sizes.find(on, network)
     assert (one.smallest, one.tried, one.unpadded) == ((), (), ())
 
 

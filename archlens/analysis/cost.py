@@ -28,22 +28,31 @@ ITEMS: dict[str, Item] = {
     "bias": Item("1 for each output value", "y = Wx + b"),
     "normalization": Item(
         "2 for each value where the statistics are known beforehand, else 5, or 7 with a learned scale and "
-        "shift, and 3 for each mean and variance; local response size + 4",
+        "shift, and 3 for each mean and variance; local response size + 4; 3 for each value of the "
+        "queries and keys of cosine attention",
         "Ioffe and Szegedy 2015, algorithms 1 and 2; Ba et al. 2016, eq. 3; Wu and He 2018, eq. 1 and 2; "
-        "Krizhevsky et al. 2012, section 3.3",
+        "Krizhevsky et al. 2012, section 3.3; Liu et al. 2022, section 3.2",
     ),
     "activation": Item(
         "1 for each value; glu 2 for each output; softmax 3n - 1 and log_softmax 3n for each position of n "
-        "channels",
-        "softmax: Goodfellow et al. 2016, eq. 6.29; glu: Dauphin et al. 2017, eq. 1",
+        "channels; 2 for each scale and each bias of cosine attention",
+        "softmax: Goodfellow et al. 2016, eq. 6.29; glu: Dauphin et al. 2017, eq. 1; cosine attention: Liu "
+        "et al. 2022, section 3.2, and their code",
+    ),
+    "softmax": Item(
+        "3n - 1 for each query of an attention and each head, over its n keys",
+        "Vaswani et al. 2017, eq. 1; Goodfellow et al. 2016, eq. 6.29",
     ),
     "pooling": Item(
         "f*f - 1 for each output of a maximum or sum over f*f values (padding included), f*f for a mean",
         "Goodfellow et al. 2016, section 9.3; LeCun et al. 1998, section II-B",
     ),
     "elementwise": Item(
-        "1 for each output value of an addition or a product of two branches",
-        "He et al. 2016, eq. 1; Hu et al. 2018, eq. 4",
+        "1 for each output value of an addition or a product, of two branches or with learned values; in "
+        "attention the scale, once for each pair of positions or each query's value, and for each pair its "
+        "bias and its mask",
+        "He et al. 2016, eq. 1; Hu et al. 2018, eq. 4; Vaswani et al. 2017, eq. 1; Liu et al. 2021, eq. 4; "
+        "Touvron et al. 2021, eq. 4",
     ),
     "interpolation": Item(
         "2m - 1 for each output that mixes m neighbours: linear 2, bilinear 4, trilinear 8, bicubic 16; "

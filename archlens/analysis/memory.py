@@ -6,8 +6,8 @@ The live set is found by liveness over the execution order, which is the order o
   while a layer runs, what it reads and what it writes are both alive;
 - the input of the network counts, up to its last reader;
 - flatten, reshape, crop and slice are views and take no memory, but a flatten or a reshape of what does not
-  lie in one piece, as after a crop, copies it; dropout is its input itself at inference; other layouts than
-  row-major are not followed beyond the op that makes them;
+  lie in one piece, as after a crop or with the channels last, copies it; dropout is its input itself at
+  inference;
 - *in place* means that an op that works value by value (activations, batch normalization at inference, add,
   multiply) writes over an input of its output's size that nobody reads any more, and that is not the
   network's own input;
@@ -34,9 +34,22 @@ from typing import NamedTuple
 from ..errors import did_you_mean, shorten, usage
 from ..network import Layer, Network
 from ..ops import Facts
-from ..ops.footprint import BOOL, INT64, STATISTIC, Extra, Footprint
+from ..ops.footprint import (
+    BOOL,
+    FLOAT32,
+    FORMAT,
+    INT64,
+    LIKE,
+    MATRIX,
+    PIECE,
+    STATISTIC,
+    Extra,
+    Footprint,
+    Reshaped,
+)
 from ..ops.merge import running
 from ..shape import Shape
+from . import strides
 
 #: Bits of one value, by type.
 BITS: dict[str, int] = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "int4": 4}
@@ -150,7 +163,7 @@ def account(
         if optimizer == "adam":  # torch counts its steps for each weight tensor, as a float32
             states += 4 * sum(len(layer.facts.weights) for layer in network.layers)
         saved = _saved(network, footprints, batch, activations, device)
-    steps = _steps(network, footprints)
+    steps = _steps(network, footprints, batch)
     return Memory(
         batch=batch,
         dtype=dtype,
@@ -193,7 +206,7 @@ def buffer_bytes(network: Network, dtype: str = "float32", *, align: int = 1) ->
 def output_bytes(layer: Layer, batch: int = 1, dtype: str = "float32") -> int:
     """Bytes of what a layer writes: none where its output is a view of its input."""
     footprint = layer.op.footprint(layer.facts, *layer.input_shapes)
-    if footprint is not None and (footprint.reshapes or footprint.part or footprint.inert):
+    if footprint is not None and (footprint.moves or footprint.part or footprint.inert):
         return 0
     return _bytes(layer.facts.shape.numel * batch, dtype)
 
@@ -220,7 +233,7 @@ def live_set(
         device: ``"cuda"`` or ``"cpu"``, whose kernels are meant by ``eager``.
     """
     _check(batch, device)
-    steps = _steps(network, _footprints(network))
+    steps = _steps(network, _footprints(network), batch)
     return _live(network, steps, batch, dtype, in_place=in_place, eager=device if eager else "", align=align)
 
 
@@ -283,7 +296,7 @@ def _extra(extra: Extra, batch: int, dtype: str, device: str) -> int:
     if extra.only not in ("", device):
         return 0
     count = extra.values * batch if extra.per_sample else extra.values
-    width = {INT64: 8, BOOL: 1}.get(extra.kind)
+    width = {INT64: 8, FLOAT32: 4, BOOL: 1}.get(extra.kind)
     if extra.kind == STATISTIC and device == "cuda":
         width = 4  # ATen accumulates float16 and bfloat16 in float32 there
     return _bytes(count, dtype) if width is None else count * width
@@ -294,8 +307,9 @@ class _Step(NamedTuple):
 
     layer: Layer
     footprint: Footprint
-    #: How many values its output has, for one sample.
+    #: How many values its output has, and the copy of its input if it makes one, for one sample.
     values: int
+    copied: int
     #: Whose memory its inputs lie in, and whether its output has memory of its own.
     sources: tuple[str, ...]
     own: bool
@@ -303,9 +317,9 @@ class _Step(NamedTuple):
     leaving: tuple[str, ...]
 
 
-def _steps(network: Network, footprints: Sequence[Footprint | None]) -> list[_Step]:
+def _steps(network: Network, footprints: Sequence[Footprint | None], batch: int) -> list[_Step]:
     """The layers of an inference in their order, with what is done with after each."""
-    owner = _owners(network, footprints, training=False)
+    owner, copied = _places(network, footprints, batch, training=False)
     layers = [
         (layer, footprint)
         for layer, footprint in zip(network.layers, footprints, strict=True)
@@ -327,6 +341,7 @@ def _steps(network: Network, footprints: Sequence[Footprint | None]) -> list[_St
             layer,
             footprint or Footprint(),
             layer.facts.shape.numel,
+            layer.input_shapes[0].numel if layer.name in copied else 0,
             sources[position],
             owner[layer.name] == layer.name,
             tuple(leaving.get(position, ())),
@@ -335,25 +350,101 @@ def _steps(network: Network, footprints: Sequence[Footprint | None]) -> list[_St
     ]
 
 
-def _owners(network: Network, footprints: Sequence[Footprint | None], *, training: bool) -> dict[str, str]:
-    """Whose memory each layer's output lies in: its own, or that which it is a view of."""
+class _Places(NamedTuple):
+    """Where each layer's output lies."""
+
+    #: In whose memory: its own, or that which it is a view of.
+    owner: dict[str, str]
+    #: The layers that work on a copy of their input, for it does not lie as they need it.
+    copied: set[str]
+
+
+def _places(
+    network: Network, footprints: Sequence[Footprint | None], batch: int, *, training: bool
+) -> _Places:
     owner = {name: name for name in network.inputs}
-    scattered: set[str] = set()  # tensors whose samples do not lie in one piece
+    lying = {name: strides.rows((batch, *shape)) for name, shape in network.inputs.items()}
+    copied: set[str] = set()
     for layer, footprint in zip(network.layers, footprints, strict=True):
         name, source = layer.name, layer.inputs[0]
         owner[name] = name
         if footprint is None:
+            lying[name] = strides.rows((batch, *layer.facts.shape))
             continue
-        view = footprint.part or (footprint.inert and not training)
-        if footprint.reshapes:
-            # even steps along a single axis can be said as a shape of any axes, and the same shape always
-            x = layer.input_shapes[0]
-            view = source not in scattered or len(x) == 1 or x == layer.facts.shape
-        if view:
+        sizes = (batch, *layer.input_shapes[0])
+        found: strides.Strides | None
+        if footprint.part or (footprint.inert and not training):
+            steps = (1, *(footprint.steps or (1,) * len(sizes[1:])))
+            found = tuple(stride * step for stride, step in zip(lying[source], steps, strict=True))
             owner[name] = owner[source]
-        if not footprint.whole or (view and source in scattered):
-            scattered.add(name)
-    return owner
+        elif footprint.moves:
+            found, copies = _moved(footprint, sizes, lying[source], layer.facts.shape)
+            owner[name] = name if copies else owner[source]
+        else:
+            found = _written(layer, footprint, batch, [lying[source] for source in layer.inputs])
+            if not _fits(footprint.needs, sizes, lying[source]):
+                copied.add(name)
+        lying[name] = found
+    return _Places(owner, copied)
+
+
+def _moved(
+    footprint: Footprint, sizes: strides.Sizes, lying: strides.Strides, shape: Shape
+) -> tuple[strides.Strides, bool]:
+    """How a view lies, and whether a copy had to be made for it."""
+    copies = False
+    for move in footprint.moves:
+        if isinstance(move, Reshaped):
+            to = (sizes[0], *(move.sizes or shape))
+            found = strides.reshaped(sizes, lying, to) if to != sizes else lying
+            copies = copies or found is None
+            sizes, lying = to, strides.rows(to) if found is None else found
+        else:
+            order = (0, *(axis + 1 for axis in move.order))
+            sizes = tuple(sizes[axis] for axis in order)
+            lying = tuple(lying[axis] for axis in order)
+    return lying, copies
+
+
+def _written(
+    layer: Layer, footprint: Footprint, batch: int, lying: Sequence[strides.Strides]
+) -> strides.Strides:
+    """How an output lies that has memory of its own."""
+    to = (batch, *layer.facts.shape)
+    inputs = [(batch, *shape) for shape in layer.input_shapes]
+    if isinstance(footprint.lies, tuple):
+        return strides.ordered(to, (0, *(axis + 1 for axis in footprint.lies)))
+    if footprint.lies == LIKE or footprint.in_place:
+        if len(inputs) == 1:
+            operands = [(to, lying[0])]
+            own = layer.facts.weights.get("")
+            if own:  # a weight that stands on the right of its input's axes
+                own = (1,) * (len(to) - len(own)) + own
+                operands.append((own, strides.rows(own)))
+            return strides.elementwise(to, operands)
+        found, sizes = lying[0], inputs[0]
+        for shape, other, result in zip(inputs[1:], lying[1:], running(layer.input_shapes), strict=True):
+            whole = (batch, *result)
+            found = strides.elementwise(whole, [(sizes, found), (shape, other)])
+            sizes = whole
+        return found
+    if footprint.lies == FORMAT and not layer.input_shapes[0].channels_last:
+        written = {strides.suggested(sizes, own, to) for sizes, own in zip(inputs, lying, strict=True)}
+        if len(written) == 1:
+            return written.pop()
+    return strides.rows(to)
+
+
+def _fits(needs: str, sizes: strides.Sizes, lying: strides.Strides) -> bool:
+    """Whether an op can work on its input as it lies."""
+    if needs == PIECE:
+        return strides.in_rows(sizes, lying)
+    if needs == FORMAT:
+        wanted = strides.suggested(sizes, lying, sizes)
+        return all(n == 1 or a == b for n, a, b in zip(sizes, lying, wanted, strict=True))
+    if needs == MATRIX and len(sizes) > 2:
+        return strides.reshaped(sizes, lying, (prod(sizes[:-1]), sizes[-1])) is not None
+    return True
 
 
 def _live(
@@ -378,7 +469,7 @@ def _live(
     alive = {name: Alive(name, shape, size(shape.numel)) for name, shape in inputs.items()}
     total = sum(tensor.bytes for tensor in alive.values())
     peak = Peak(total, next(iter(inputs)), tuple(alive.values()), 0)
-    for layer, footprint, values, sources, own, leaving in steps:
+    for layer, footprint, values, copied, sources, own, leaving in steps:
         if own:
             made = Alive(layer.name, layer.facts.shape, size(values))
             if in_place and footprint.in_place:
@@ -395,9 +486,11 @@ def _live(
                 results = [size(shape.numel) for shape in running(layer.input_shapes)]
                 free = {name for name in leaving if name not in inputs}
                 highest = before + _chain(sources, free, alive, results)
-            elif eager and (footprint.beside or footprint.before):
+            elif eager:
                 moments = [before + besides(moment) for moment in footprint.before]
-                highest = max(total + besides(footprint.beside), *moments, 0)
+                moments.append(total + besides(footprint.beside))
+                moments[0] += size(copied)
+                highest = max(moments)
             if highest > peak.bytes:
                 peak = Peak(highest, layer.name, tuple(alive.values()), highest - total)
         for name in leaving:
@@ -428,7 +521,7 @@ def _chain(sources: Sequence[str], free: set[str], alive: Mapping[str, Alive], r
 def _saved(
     network: Network, footprints: Sequence[Footprint | None], batch: int, dtype: str, device: str
 ) -> int:
-    owner = _owners(network, footprints, training=True)
+    owner, copied = _places(network, footprints, batch, training=True)
     trained = dict.fromkeys(network.inputs, False)
     kept: set[str] = set()
     total = 0
@@ -437,7 +530,9 @@ def _saved(
         trained[layer.name] = weights or any(trained[source] for source in inputs)
         if footprint is None or not trained[layer.name]:
             continue
-        if footprint.input:
+        if footprint.input and layer.name in copied:
+            total += _bytes(layer.input_shapes[0].numel * batch, dtype)
+        elif footprint.input:
             for number, source in enumerate(inputs):
                 # a factor is needed for the gradients of those before it; the first for that of the second
                 others = inputs[:number] or inputs[1:2] or inputs

@@ -313,19 +313,33 @@ class Windowed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[1:3]
-        x = F.pad(x, (0, 0, 0, -width % self.window[1], 0, -height % self.window[0]))
+        down, right = -height % self.window[0], -width % self.window[1]
+        if down or right:  # a pad by nothing would copy, and so would a roll
+            x = F.pad(x, (0, 0, 0, right, 0, down))
         sides = x.shape[1:3]
         # a window as large as the map has nowhere to go
         shift = [s if f < n else 0 for s, f, n in zip(self.shift, self.window, sides, strict=True)]
-        x = x.roll((-shift[0], -shift[1]), (1, 2))
-        x = self.project(to_windows(x, self.window))  # N, windows, positions, 3C
+        if any(shift):
+            x = x.roll((-shift[0], -shift[1]), (1, 2))
+        x = self.project(to_windows(x, self.window).contiguous())  # N, windows, positions, 3C
+        x = self.attend(x, sides, shift)
+        x = from_windows(self.proj(x), self.window, sides)
+        if any(shift):
+            x = x.roll((shift[0], shift[1]), (1, 2))
+        if down or right:  # a view would keep the padded map
+            x = x[:, :height, :width].clone(memory_format=torch.contiguous_format)
+        return x
+
+    def attend(self, x: Tensor, sides: Any, shift: Any) -> Tensor:
+        """Attention within each window: N, windows, positions, 3C to the same with C."""
         q, k, v = x.reshape(*x.shape[:3], 3, self.heads, -1).permute(3, 0, 1, 4, 2, 5)
-        scores = self.compare(q, k) + self.bias()  # N, windows, heads, positions, positions
+        scores = self.compare(q, k)  # N, windows, heads, positions, positions
+        scores = scores + self.bias()
         if any(shift):
             scores = scores + roll_mask(sides, self.window, shift, x).unsqueeze(1)
-        mixed = scores.softmax(-1) @ v
-        x = from_windows(self.proj(mixed.transpose(2, 3).flatten(3)), self.window, sides)
-        return x.roll((shift[0], shift[1]), (1, 2))[:, :height, :width]
+        scores = scores.softmax(-1)
+        mixed = scores @ v.contiguous()
+        return mixed.transpose(2, 3).contiguous().flatten(3)  # type: ignore[no-any-return]
 
 
 class WindowAttention(Windowed):
@@ -339,7 +353,8 @@ class WindowAttention(Windowed):
 
     def compare(self, q: Tensor, k: Tensor) -> Tensor:
         scale: float = q.shape[-1] ** -0.5
-        return (q * scale) @ k.transpose(-2, -1)
+        q = (q * scale).contiguous()
+        return q @ k.contiguous().transpose(-2, -1)
 
     def table(self) -> Tensor:
         return self.relative_position_bias_table
@@ -366,7 +381,7 @@ class WindowAttentionV2(Windowed):
         return F.linear(x, self.qkv.weight, bias)
 
     def compare(self, q: Tensor, k: Tensor) -> Tensor:
-        cosine = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1)
+        cosine = F.normalize(q, dim=-1).contiguous() @ F.normalize(k, dim=-1).contiguous().transpose(-2, -1)
         return cosine * self.logit_scale.clamp(max=log(100.0)).exp()
 
     def table(self) -> Tensor:
@@ -395,12 +410,22 @@ class RelativeAttention(nn.Module):
         self.register_buffer("relative_position_index", relative_index((p, q)))
 
     def forward(self, x: Tensor) -> Tensor:
-        qkv = self.to_qkv(x).reshape(*x.shape[:3], 3, self.heads, -1)
-        q, k, v = qkv.permute(3, 0, 1, 4, 2, 5)
-        scores = q @ (k * x.shape[-1] ** -0.5).transpose(-2, -1)  # N, windows, heads, positions, positions
-        bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)
-        mixed = (scores + bias).softmax(-1) @ v
-        return self.merge(mixed.transpose(2, 3).flatten(3))  # type: ignore[no-any-return]
+        x = self.attend(self.to_qkv(x), x.shape[-1] ** -0.5)
+        return self.merge(x)  # type: ignore[no-any-return]
+
+    def attend(self, x: Tensor, scale: float) -> Tensor:
+        """Attention within each row: N, windows, positions, 3C to the same with C."""
+        q, k, v = x.reshape(*x.shape[:3], 3, self.heads, -1).permute(3, 0, 1, 4, 2, 5)
+        scores = self.compare(q, k, scale)  # N, windows, heads, positions, positions
+        scores = scores + self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)
+        scores = scores.softmax(-1)
+        mixed = scores @ v.contiguous()
+        return mixed.transpose(2, 3).contiguous().flatten(3)  # type: ignore[no-any-return]
+
+    def compare(self, q: Tensor, k: Tensor, scale: float) -> Tensor:
+        """How much each query is like each key."""
+        k = (k * scale).contiguous()
+        return q.contiguous() @ k.transpose(-2, -1)
 
 
 def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
@@ -448,7 +473,9 @@ def merge_patches(x: Tensor, size: int) -> Tensor:
 
     N, H, W, C to N, H/2, W/2, 4C; a side that is no multiple is padded with zeros at its end.
     """
-    x = F.pad(x, (0, 0, 0, -x.shape[2] % size, 0, -x.shape[1] % size))
+    down, right = -x.shape[1] % size, -x.shape[2] % size
+    if down or right:  # a pad by nothing would copy
+        x = F.pad(x, (0, 0, 0, right, 0, down))
     parts = [x[:, row::size, column::size] for column in range(size) for row in range(size)]
     return torch.cat(parts, -1)
 

@@ -55,6 +55,19 @@ def write(text: str, path: str | None) -> None:
     if path is None or path == "-":
         click.echo(text, color=colored(sys.stdout))
         return
+    write_bytes(f"{text}\n".encode(), path)
+
+
+def write_bytes(content: bytes, path: str) -> None:
+    """Write the content of a file, whole or not at all; ``-`` is the standard output.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    if path == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
     import tempfile  # brings random numbers and hashes along
 
     target = Path(path)
@@ -62,12 +75,12 @@ def write(text: str, path: str | None) -> None:
         if target.is_dir():
             raise IsADirectoryError(21, "Is a directory")
         if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
-            target.write_text(text + "\n", "utf-8")
+            target.write_bytes(content)
             return
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".archlens-")
         try:
-            with open(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text + "\n")
+            with open(handle, "wb") as file:
+                file.write(content)
             os.chmod(temporary, _mode(target))
             os.replace(temporary, target)
         except BaseException:

@@ -11,7 +11,7 @@ import gc
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import SpecError, error
+from ..errors import SpecError, Unplaced, error
 from ..network import Network
 from ..spec.spec import Spec
 from .advice import explained
@@ -52,7 +52,11 @@ def elaborate(
     except LayerMisfit as misfit:
         if not advice:
             raise error(misfit.misfit.message, misfit.where.span) from None
-        raise SpecError(explained(misfit, walk, spec, variant, values or {}), walk.network()) from None
+        inputs = tuple(tensor.name for tensor in misfit.inputs)
+        failed = Unplaced(misfit.name, str(misfit.op), inputs, misfit.misfit.message)
+        raise SpecError(
+            explained(misfit, walk, spec, variant, values or {}), walk.network(), failed
+        ) from None
     except SpecError as problem:
         raise SpecError(
             problem.diagnostic, walk.network() if walk.inputs and not walk.spent else None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
-from .footprint import INPUT, NOTHING, OUTPUT, Extra, Footprint
+from .footprint import INPUT, LIKE, NOTHING, OUTPUT, ROWS, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op, Tensors
 from .windows import require_channels_first
 
@@ -207,7 +207,7 @@ class _Softmax(_Activation):
     """What the softmaxes share: at each position one sum over the exponentials of all channels."""
 
     channelwise = False
-    holds = OUTPUT
+    holds = OUTPUT._replace(lies=ROWS)
 
     def _torch(self, x: Shape) -> Call:
         return Call(f"nn.{self.module}", (), {"dim": 1 + x.channel_axis})
@@ -240,7 +240,7 @@ class GLU(_Activation, kind="glu"):
     """The first half of the channels times the sigmoid of the second half."""
 
     examples = ("16x8x8 >> glu", "64 >> glu", "16x49 >> tokens >> glu")
-    holds = INPUT
+    holds = INPUT._replace(lies=LIKE)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         if x.channels % 2:

@@ -2,7 +2,8 @@
 
 Multiply-accumulates are those of the projections and of both products of attention, queries by keys and
 weights by values, as ``torch.utils.flop_counter`` counts them. What else is computed is itemised apart:
-``softmax`` takes an exponential, an addition and a division for each pair of positions and each head.
+``softmax`` takes, for each head and each query, an exponential and a division for each of its ``n`` keys and
+``n - 1`` additions.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import ClassVar
 
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Spare
+from .footprint import FLOAT32, INPUT, INT64, MATRIX, PIECE, ROWS, Extra, Footprint
 from .layout import require_channels_last, require_two_axes
 from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, Tensors, as_written
 from .windows import per_axis, shortest
@@ -42,6 +44,11 @@ def _projections(channels: int, into: str, out: str) -> dict[str, tuple[int, ...
 def _products(positions: int, seen: int, channels: int) -> int:
     """Products of attention where each position sees ``seen`` others: 4 projections, and QK and AV."""
     return 4 * positions * channels**2 + 2 * positions * seen * channels
+
+
+def _softmax(pairs: int, seen: int) -> int:
+    """The work of softmax over all pairs, of which each query has ``seen``."""
+    return 3 * pairs - pairs // seen
 
 
 def _sentence(positions: int, seen: int, channels: int) -> str:
@@ -88,12 +95,29 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
             weights=weights,
             buffers=NONE,
             macs=_products(length, length, channels),
-            other={"softmax": 3 * pairs, "elementwise": pairs}
+            other={"softmax": _softmax(pairs, length), "elementwise": pairs}
             | ({"bias": 4 * length * channels} if self.bias else {}),
             reach=EVERYWHERE,
             torch=Call(
                 "archlens.SelfAttention", (channels, self.heads), {} if self.bias else {"bias": False}
             ),
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Queries, keys and values in one tensor, what comes of them, and a sum for each query and head.
+
+        No weight of a pair is ever stored: torch's kernels are fused. This is the one of the CPU; those of
+        CUDA keep the same, but some round the number of sums of each head up, or copy narrow heads to wider
+        ones.
+        """
+        projected, mixed = Extra(3 * facts.shape.numel), Extra(facts.shape.numel)
+        sums = Extra(self.heads * facts.shape[0], FLOAT32)
+        return INPUT._replace(
+            saved=(projected, mixed, sums),
+            before=((projected,), (projected, mixed, sums)),
+            beside=(projected, mixed),
+            lies=ROWS,
+            needs=MATRIX,
         )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
@@ -126,7 +150,7 @@ class _Windowed(Op, family="attention"):
             buffers=self._bias_buffers(window),
             macs=_products(positions, seen, x.channels) + self._bias_macs(window),
             other={
-                "softmax": 3 * pairs,
+                "softmax": _softmax(pairs, seen),
                 # the scale; the bias of each pair and, where windows are shifted, the mask
                 "elementwise": positions * x.channels + (1 + shifted) * pairs,
                 "bias": 4 * positions * x.channels,
@@ -138,6 +162,42 @@ class _Windowed(Op, family="attention"):
                 {"shift": shortest(shift)} if any(shift) else {},
             ),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """What lies in the windows, projected; the scores; and the copies that the products read.
+
+        Where nothing is padded or rolled and each window lies in one piece, it works on its input itself.
+        """
+        (x,) = inputs
+        window, shift = per_axis(self.window, x, "window"), per_axis(self.shift, x, "shift")
+        positions, seen, shifted = _layout(x, window, shift)
+        tensors = _Tensors(positions, seen, x.channels, self.heads)
+        padded = positions != prod(x.spatial)
+        # a view, where there is one window in each row of windows or one row in each window
+        split = not (x.spatial[1] <= window[1] or window[0] == 1)
+        apart = padded or shifted or split
+        masking = _masking(x, window, shift, split, tensors.scores) if shifted else ()
+        first, *rest = tensors.moments(*masking)
+        flow = tensors.flow
+        return Footprint(
+            input=not apart,
+            saved=(*((flow,) if apart else ()), *tensors.saved, *self._bias_saved(tensors, window)),
+            before=(
+                (*first, flow) if apart else first,
+                *rest,
+                *self._bias_moments(tensors, window),
+                *([(flow, flow)] if padded else []),
+            ),
+            beside=(flow,),
+            lies=ROWS,
+            needs="" if apart else PIECE,
+        )
+
+    def _bias_saved(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[Extra, ...]:
+        return ()
+
+    def _bias_moments(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[tuple[Extra, ...], ...]:
+        return ()
 
     def _bias_weights(self, window: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
         raise NotImplementedError  # pragma: no cover
@@ -170,6 +230,49 @@ def _layout(x: Shape, window: tuple[int, ...], shift: tuple[int, ...]) -> tuple[
     padded = [n + -n % f for n, f in zip(x.spatial, window, strict=True)]
     shifted = any(s and f < n for n, f, s in zip(padded, window, shift, strict=True))
     return prod(padded), prod(window), shifted
+
+
+class _Tensors:
+    """The tensors of attention that stores its weights, for one sample: positions by positions seen."""
+
+    def __init__(self, positions: int, seen: int, channels: int, heads: int) -> None:
+        #: A value for each position and channel; queries, keys and values together; a score of each pair.
+        self.flow = Extra(positions * channels)
+        self.projected = Extra(3 * positions * channels)
+        self.scores = Extra(heads * positions * seen)
+        #: The length of each query, or key.
+        self.lengths = Extra(heads * positions)
+        #: For the whole batch: the bias of each two positions of a window.
+        self.bias = Extra(heads * seen**2, per_sample=False)
+
+    @property
+    def saved(self) -> tuple[Extra, ...]:
+        """Row-major copies of queries, keys and values, the weights, and what is projected back."""
+        return (*(self.flow,) * 4, self.scores)
+
+    def moments(self, *masking: tuple[Extra, ...]) -> tuple[tuple[Extra, ...], ...]:
+        """From the projection on: the products, the bias, the mask, softmax, and the weighted sums."""
+        here, flow, scores = self.projected, self.flow, self.scores
+        return (
+            (here,),
+            (here, flow, flow, scores),
+            (here, scores, self.bias, scores),
+            *((here, scores, *moment) for moment in masking),
+            (here, scores, scores),
+            (here, scores, flow, flow),
+        )
+
+
+def _masking(
+    x: Shape, window: tuple[int, ...], shift: tuple[int, ...], split: bool, scores: Extra
+) -> tuple[tuple[Extra, ...], ...]:
+    """What exists while the mask of shifted windows is made, and while it is added to the scores."""
+    sides = [n + -n % f for n, f in zip(x.spatial, window, strict=True)]
+    last = 1 if shift[1] and window[1] < sides[1] else 0  # the axis that was looked at last
+    region = Extra(prod(sides), per_sample=False)
+    at = (Extra(sides[last], INT64, per_sample=False), Extra(sides[last], per_sample=False))
+    mask = Extra(prod(sides) * prod(window), per_sample=False)
+    return (region, *((region,) if split else ()), *at, mask, mask), (mask, scores)
 
 
 def _window_reach(x: Shape, window: tuple[int, ...]) -> Reach:
@@ -231,10 +334,13 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
         other = dict(facts.other)
         # the scale is one of each pair here, and not one of each query
         other["elementwise"] += self.heads * positions * seen - positions * x.channels
-        # queries and keys: a square, an addition and a division each
+        # queries and keys to length 1: squares, their sum and its root, and divisions
         other["normalization"] = 6 * positions * x.channels
         other["bias"] += _HIDDEN * _relative(window)
-        other["activation"] = _HIDDEN * _relative(window) + 2 * self.heads * prod(window) ** 2
+        # relu; the bias is 16 sigmoid, and the scale of a head an exponential of what is cut off at log 100
+        other["activation"] = (
+            _HIDDEN * _relative(window) + 2 * self.heads * prod(window) ** 2 + 2 * self.heads
+        )
         return facts._replace(other=other)
 
     def macs_once(self, facts: Facts, *inputs: Shape) -> int:
@@ -250,6 +356,30 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
             "cpb_mlp.0.bias": (_HIDDEN,),
             "cpb_mlp.2.weight": (self.heads, _HIDDEN),
         }
+
+    def _bias_saved(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[Extra, ...]:
+        """Queries, keys and values again, for their lengths; these, cut off at eps; the cosines and scales.
+
+        Of the bias: the hidden features, and its sigmoid.
+        """
+        hidden = Extra(_relative(window) * _HIDDEN, per_sample=False)
+        scales = Extra(self.heads, per_sample=False)
+        return (tensors.projected, *(tensors.lengths,) * 4, tensors.scores, scales, hidden, tensors.bias)
+
+    def _bias_moments(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[tuple[Extra, ...], ...]:
+        """Queries and keys at length 1, the scale of the cosines, and the small network of the bias."""
+        here, flow, scores = tensors.projected, tensors.flow, tensors.scores
+        hidden = Extra(_relative(window) * _HIDDEN, per_sample=False)
+        table = Extra(_relative(window) * self.heads, per_sample=False)
+        scales = Extra(self.heads, per_sample=False)
+        return (
+            (here, flow, flow, flow if self.heads > 1 else tensors.lengths),
+            (here, scores, scales, scores),
+            (here, scores, hidden, hidden),
+            (here, scores, hidden, table),
+            (here, scores, table, tensors.bias),
+            (here, scores, tensors.bias, tensors.bias),
+        )
 
     def _bias_buffers(self, window: tuple[int, ...]) -> Tensors:
         table = (1, *(2 * f - 1 for f in window), 2)
@@ -293,12 +423,19 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
             buffers={"relative_position_index": (seen, seen)},
             macs=_products(positions, seen, x.channels),
             other={
-                "softmax": 3 * pairs,
+                "softmax": _softmax(pairs, seen),
                 "elementwise": positions * x.channels + pairs,
                 "bias": 4 * positions * x.channels,
             },
             reach=EVERYWHERE if windows == 1 else Irregular("each position sees the window that it lies in"),
             torch=Call("archlens.RelativeAttention", (x.channels, self.heads, shortest(size))),
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        windows, seen = inputs[0].spatial
+        tensors = _Tensors(windows * seen, seen, inputs[0].channels, self.heads)
+        return INPUT._replace(
+            saved=tensors.saved, before=tensors.moments(), beside=(tensors.flow,), lies=ROWS, needs=MATRIX
         )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:

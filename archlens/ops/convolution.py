@@ -168,7 +168,8 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
         if not _cut_apart(facts.reach):
             return INPUT
         whole = [
-            w._replace(before=0, after=0).output(n) for w, n in zip(facts.reach, inputs[0][1:], strict=True)
+            w._replace(before=0, after=min(w.after, 0)).output(n)
+            for w, n in zip(facts.reach, inputs[0].spatial, strict=True)
         ]
         return INPUT._replace(beside=(Extra(self.channels * prod(whole)),))
 

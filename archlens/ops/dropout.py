@@ -7,7 +7,7 @@ from typing import ClassVar
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Number
-from .footprint import BOOL, Extra, Footprint
+from .footprint import BOOL, LIKE, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op
 from .windows import require_spatial
 
@@ -39,7 +39,8 @@ class _Dropout(Op, family="regularization"):
         """It keeps which values it dropped; at inference, and with ``p=0``, it returns its input itself."""
         if self.p == 0:
             return Footprint(part=True)
-        return Footprint(saved=mask if self.p < 1 else (Extra(1, per_sample=False),), inert=True)
+        saved = mask if self.p < 1 else (Extra(1, per_sample=False),)
+        return Footprint(saved=saved, inert=True, lies=LIKE)
 
 
 class Dropout(_Dropout, kind="dropout"):
@@ -87,4 +88,4 @@ class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps which samples it dropped; at inference, and with ``p=0``, it returns its input itself."""
-        return Footprint(part=True) if self.p == 0 else Footprint(saved=(Extra(1),), inert=True)
+        return Footprint(part=True) if self.p == 0 else Footprint(saved=(Extra(1),), inert=True, lies=LIKE)

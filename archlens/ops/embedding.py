@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last
 from .attributes import Number
+from .footprint import INPUT, NOTHING, ROWS
 from .layout import require_channels_last
 from .op import NONE, Call, Facts, Misfit, Op
 
@@ -21,6 +22,7 @@ class ClassToken(Op, kind="class_token", family="attention"):
 
     channelwise = True
     examples = ("24x49 >> tokens >> class_token",)
+    holds = NOTHING._replace(lies=ROWS)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         _require_tokens(x, "class_token")
@@ -48,6 +50,7 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
 
     channelwise = True
     examples = ("24x49 >> tokens >> position_embedding", "8x4x5 >> position_embedding")
+    holds = NOTHING._replace(in_place=True)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         own = (1, *x)
@@ -77,6 +80,7 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
         "96x7x7 >> channels_last >> layer_scale(0.1)",
         "24 >> layer_scale(1)",
     )
+    holds = INPUT._replace(in_place=True)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         own = (x.channels,) if x.channels_last else (x.channels, *(1,) * (len(x) - 1))

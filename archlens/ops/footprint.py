@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 #: Kinds of values: as wide as the activations; the same, but in float32 on CUDA; and fixed ones.
-VALUE, STATISTIC, INT64, BOOL = "value", "statistic", "int64", "bool"
+VALUE, STATISTIC, FLOAT32, INT64, BOOL = "value", "statistic", "float32", "int64", "bool"
+
+#: How an output lies in memory: in row-major order; with the channels innermost where its input has them
+#: so, as torch's convolutions and poolings do; in the order of its inputs, where it works value by value.
+ROWS, FORMAT, LIKE = "rows", "format", "like"
+
+#: How an input must lie, or it is copied: in one piece; so that its positions are the rows of one matrix;
+#: ``FORMAT`` is in one piece too, but the channels may be innermost.
+PIECE, MATRIX = "piece", "matrix"
 
 
 class Extra(NamedTuple):
@@ -25,6 +33,19 @@ class Extra(NamedTuple):
     only: str = ""
 
 
+class Reshaped(NamedTuple):
+    """The same values in another shape: a view if the memory allows it, else a row-major copy."""
+
+    #: Without the batch; empty is the shape of the output.
+    sizes: tuple[int, ...] = ()
+
+
+class Turned(NamedTuple):
+    """A view with its axes in another order, without the batch: ``(1, 2, 0)`` puts the first one last."""
+
+    order: tuple[int, ...]
+
+
 class Footprint(NamedTuple):
     """What autograd keeps of an op, and what its kernels need for a moment."""
 
@@ -37,12 +58,16 @@ class Footprint(NamedTuple):
     before: tuple[tuple[Extra, ...], ...] = ()
     #: What exists together with the output until the op is done.
     beside: tuple[Extra, ...] = ()
-    #: The output is the input's memory under another shape, if each sample of it lies in one piece.
-    reshapes: bool = False
-    #: The output is a part of the input's memory, or all of it.
+    #: The output is the input's memory seen otherwise, by these steps in turn, as far as they make no copy.
+    moves: tuple[Reshaped | Turned, ...] = ()
+    #: The output is a part of the input's memory, or all of it; every how many positions of each axis.
     part: bool = False
-    #: Whether each sample of the output lies in one piece, in row-major order.
-    whole: bool = True
+    steps: tuple[int, ...] = ()
+    #: How the output lies, if it has memory of its own: a word from above, or its axes, the innermost last.
+    lies: str | tuple[int, ...] = FORMAT
+    #: How the input must lie, if at all. A copy that is made otherwise lives through the first moment, or as
+    #: long as the op runs if it has but one, and stands in for the input where that is kept.
+    needs: str = ""
     #: At inference the output is the input itself.
     inert: bool = False
     #: It works value by value, so it could write over an input of its output's shape.

@@ -11,8 +11,14 @@ from math import prod
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
 from .attributes import Count, Size
+from .footprint import NOTHING, ROWS, Extra, Footprint, Reshaped, Turned
 from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels
 from .windows import per_axis, require_spatial, shortest
+
+
+def _last(shape: Shape) -> Turned:
+    """The channels turned to the end, which gives this shape."""
+    return Turned((*range(1, len(shape)), 0))
 
 
 def _turned(shape: Shape, reach: Reach, torch: Call) -> Facts:
@@ -50,6 +56,9 @@ class ToChannelsLast(_Turning, kind="channels_last", family="reshape"):
 
     examples = ("96x14x14 >> channels_last", "8x20 >> channels_last", "2x3x4x5 >> channels_last")
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        return Footprint(moves=(_last(facts.shape),))
+
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "channels_last")
         axes = len(x) - 1
@@ -64,6 +73,10 @@ class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
     """
 
     examples = ("96x14x14 >> channels_last >> channels_first", "8x20 >> tokens >> channels_first")
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        axes = len(facts.shape) - 1
+        return Footprint(moves=(Turned((axes, *range(axes))),))
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         if not x.channels_last:
@@ -94,6 +107,11 @@ class Tokens(Op, kind="tokens", family="reshape"):
         first = "archlens.channels_last_tokens" if x.channels_last else "archlens.tokens"
         return _turned(channels_last((prod(x.spatial),), x.channels), reach, Call(first))
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        if inputs[0].channels_last:
+            return Footprint(moves=(Reshaped(),))
+        return Footprint(moves=(Reshaped((facts.shape.channels, *facts.shape.spatial)), _last(facts.shape)))
+
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         spatial = inputs[0].spatial
         return f"{' * '.join(map(str, spatial))} = {prod(spatial)}" if len(spatial) > 1 else ""
@@ -110,6 +128,9 @@ class Transpose(_Turning, kind="transpose", family="reshape"):
         shape = type(x)(x[axis] for axis in ((1, 0, 2) if x.channels_last else (0, 2, 1)))
         reach = Irregular("the two axes are exchanged")
         return _turned(shape, reach, Call("torch.transpose", (first, first + 1)))
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        return Footprint(moves=(Turned((1, 0, 2) if facts.shape.channels_last else (0, 2, 1)),))
 
 
 class MergePatches(Op, kind="merge_patches", family="reshape"):
@@ -135,6 +156,11 @@ class MergePatches(Op, kind="merge_patches", family="reshape"):
         sizes = [window.output(n) for window, n in zip(windows, x.spatial, strict=True)]
         shape = channels_last(sizes, self.size**2 * x.channels)
         return _turned(shape, windows, Call("archlens.merge_patches", (self.size,)))
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps nothing; where a side is padded, the padded copy exists for a moment."""
+        padded = (Extra(facts.shape.numel),) if facts.shape.numel != inputs[0].numel else ()
+        return NOTHING._replace(before=(padded,), beside=padded, lies=ROWS)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         count, found = inputs[0].channels, 0
@@ -174,6 +200,12 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
             Call("archlens.window_partition", (shortest(size),)),
         )
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        (x,) = inputs
+        p, q = per_axis(self.size, x, "size")
+        apart = (x.spatial[0] // p, p, x.spatial[1] // q, q, x.channels)
+        return Footprint(moves=(Turned((1, 2, 0)), Reshaped(apart), Turned((0, 2, 1, 3, 4)), Reshaped()))
+
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return " = ".join(" * ".join(map(str, shape.spatial)) for shape in (inputs[0], facts.shape))
 
@@ -208,6 +240,12 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
             Irregular("the positions of each window stand in a square again"),
             Call("archlens.window_reverse", (shortest(size), shortest(sides))),
         )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        (x,), (height, width) = inputs, facts.shape.spatial
+        p, q = per_axis(self.size, x, "size")
+        apart, whole = (height // p, width // q, p, q, x.channels), (height, width, x.channels)
+        return Footprint(moves=(Reshaped(apart), Turned((0, 2, 1, 3, 4)), Reshaped(whole), Turned((2, 0, 1))))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return " = ".join(" * ".join(map(str, shape.spatial)) for shape in (inputs[0], facts.shape))

@@ -7,7 +7,7 @@ from math import prod
 from ..geometry import POINT
 from ..shape import Shape, times
 from .attributes import Count, Flag
-from .footprint import INPUT
+from .footprint import INPUT, MATRIX, ROWS
 from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op
 
 
@@ -28,7 +28,7 @@ class Linear(Op, kind="linear", family="linear"):
         "96x7x7 >> channels_last >> linear(384)",
         "24x49 >> tokens >> linear(8, bias=false)",
     )
-    holds = INPUT
+    holds = INPUT._replace(lies=ROWS, needs=MATRIX)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         if len(x) > 1 and not x.channels_last:

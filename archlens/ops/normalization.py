@@ -8,7 +8,7 @@ from typing import Annotated
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
-from .footprint import INPUT, STATISTIC, Extra, Footprint
+from .footprint import FORMAT, INPUT, PIECE, ROWS, STATISTIC, Extra, Footprint
 from .op import (
     EVERYWHERE,
     NONE,
@@ -149,7 +149,9 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
         """
         positions = 1 if self.over == "all" else prod(facts.shape.spatial)
         statistics = (Extra(positions, STATISTIC),) * 2
-        return INPUT._replace(saved=statistics, beside=statistics, whole=positions == 1)
+        axes = tuple(range(len(facts.shape)))
+        apart = self.over == "channels" and not facts.shape.channels_last
+        return INPUT._replace(saved=statistics, beside=statistics, lies=(*axes[1:], 0) if apart else axes)
 
 
 class GroupNorm(Op, kind="group_norm", family="normalization"):
@@ -180,7 +182,7 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         statistics = (Extra(self.groups),) * 2
-        return INPUT._replace(saved=statistics, beside=statistics)
+        return INPUT._replace(saved=statistics, beside=statistics, needs=FORMAT)
 
 
 class InstanceNorm(Op, kind="instance_norm", family="normalization"):
@@ -223,7 +225,10 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
         weights = [Extra(channels)] * 2 if self.affine else []
         running = [Extra(channels)] * 2 if self.running_stats else []
         return INPUT._replace(
-            saved=(*statistics, *weights[:1], *running), beside=(*weights, *(running or statistics))
+            saved=(*statistics, *weights[:1], *running),
+            beside=(*weights, *(running or statistics)),
+            lies=ROWS,
+            needs=PIECE,
         )
 
 

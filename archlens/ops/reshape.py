@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
-from .footprint import INPUT, NOTHING, Footprint
+from .footprint import INPUT, NOTHING, Footprint, Reshaped
 from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
 from .windows import per_axis, require_channels_first, require_spatial, sides_of
 
@@ -23,7 +23,7 @@ class Identity(Op, kind="identity", family="reshape"):
 
     transparent = True
     channelwise = True
-    holds = Footprint(reshapes=True)
+    holds = Footprint(moves=(Reshaped(),))
     examples = ("8x4x4 >> identity",)
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -34,7 +34,7 @@ class Flatten(Op, kind="flatten", family="reshape"):
     """All values in one vector: ``CxHxW`` becomes ``C*H*W`` features."""
 
     examples = ("16x5x5 >> flatten", "512x1x1 >> flatten", "84 >> flatten")
-    holds = Footprint(reshapes=True)
+    holds = Footprint(moves=(Reshaped(),))
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         return _moved(Shape((x.numel,)), EVERYWHERE, Call("nn.Flatten"))
@@ -49,7 +49,7 @@ class Reshape(Op, kind="reshape", family="reshape"):
     shape: Dims
 
     examples = ("400 >> reshape([16, 5, 5])", "16x5x5 >> reshape([-1, 25])")
-    holds = Footprint(reshapes=True)
+    holds = Footprint(moves=(Reshaped(),))
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_channels_first(x, "reshape")
@@ -179,7 +179,7 @@ class Crop(Op, kind="crop", family="reshape"):
         return _moved(Shape((x.channels, *sizes)), windows, Call("archlens.crop", (starts, sizes)))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        return Footprint(part=True, whole=_in_one_piece(facts.shape, inputs[0]))
+        return Footprint(part=True)
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return _sums(facts, inputs[0], lambda w, n: f"{n} - {-w.before} - {-w.after} = {w.output(n)}")
@@ -235,9 +235,8 @@ class Slice(Op, kind="slice", family="reshape"):
         return (sum(1 << c for k, c in enumerate(taken) if channels >> k & 1),)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        axis = ("channels", *inputs[0].axes).index(self.axis)
-        apart = self.step > 1 and facts.shape[axis] > 1
-        return Footprint(part=True, whole=not apart and _in_one_piece(facts.shape, inputs[0]))
+        steps = tuple(self.step if name == self.axis else 1 for name in inputs[0].names)
+        return Footprint(part=True, steps=steps)
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         axis = inputs[0].names.index(self.axis)
@@ -264,15 +263,6 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
         # output c holds channel c // groups of group c % groups
         sources = ((c % self.groups) * each + c // self.groups for c in range(count) if channels >> c & 1)
         return (sum(1 << source for source in sources),)
-
-
-def _in_one_piece(part: Shape, x: Shape) -> bool:
-    """Whether a block of neighbouring positions lies in one piece of memory, in row-major order.
-
-    Behind the last axis that is cut all are whole; before it nothing but single positions will do.
-    """
-    cut = [axis for axis, (a, b) in enumerate(zip(part, x, strict=True)) if a != b]
-    return not cut or prod(part[: cut[-1]]) == 1
 
 
 def _sums(facts: Facts, x: Shape, line: Any) -> str:

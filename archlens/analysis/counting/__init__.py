@@ -102,6 +102,7 @@ def count(network: Network, name: str) -> Count:
     work: dict[str, Share] = {}
     weights: dict[str, Share] = {}
     notes: dict[str, Note] = {}
+    placed = convention.placed(network)
     for layer in network.layers:
         key = (id(layer.facts), layer.training)  # layers of repeated blocks share their facts
         if key not in known:
@@ -111,6 +112,8 @@ def count(network: Network, name: str) -> Count:
                 done = Share(0, 0) if layer.training else convention.work(layer)
             known[key] = done, convention.params(layer)
         did, has = known[key]
+        if not layer.training:
+            did = placed.get(layer.name, did)
         if did is not None:
             work[layer.name] = did
             _note(notes, did.why, layer.name, did.printed - did.counted, 0)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import isqrt, prod
 from typing import NamedTuple
 
-from ...network import Layer
+from ...network import Layer, Network
 
 
 class Share(NamedTuple):
@@ -48,6 +48,8 @@ class Convention:
     work: Callable[[Layer], Share] | None
     #: A layer's share of the parameters.
     params: Callable[[Layer], Share]
+    #: By their names, the shares of layers of which the tool makes something else where they stand.
+    placed: Callable[[Network], Mapping[str, Share]] = lambda _: {}
 
 
 def same(count: int) -> Share:
@@ -92,3 +94,58 @@ def over_axes(name: str, rule: Callable[[Layer], Share]) -> dict[str, Callable[[
 def weight_positions(layer: Layer, positions: int) -> int:
     """Products of a convolution whose weights are each used at so many positions."""
     return prod(layer.facts.weights["weight"]) * positions
+
+
+class Inner(NamedTuple):
+    """A linear layer that is a module within one of archlens' own, where tools find it."""
+
+    #: The values of its weight and of its bias.
+    weights: int
+    bias: int
+    #: How many positions it is applied to.
+    positions: int
+
+    @property
+    def macs(self) -> int:
+        """Its multiply-accumulates."""
+        return self.weights * self.positions
+
+    @property
+    def params(self) -> int:
+        """Its parameters."""
+        return self.weights + self.bias
+
+
+#: The linear layers within archlens' own modules: those over all positions, those over relative ones.
+_WITHIN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "archlens.SelfAttention": (("out_proj",), ()),
+    "archlens.WindowAttention": (("qkv", "proj"), ()),
+    # torch's function is called with the weights of its qkv
+    "archlens.WindowAttentionV2": (("proj",), ("cpb_mlp.0", "cpb_mlp.2")),
+    "archlens.RelativeAttention": (("to_qkv", "merge"), ()),
+}
+
+#: Every kind of attention; tools find modules within, or none.
+ATTENTION = frozenset(_WITHIN)
+
+
+def within(layer: Layer) -> list[Inner]:
+    """The linear layers within an attention that are modules, and are called as such."""
+    weights = layer.facts.weights
+    over_all, over_relative = _WITHIN[met(layer)]
+    relative = prod(layer.facts.buffers.get("relative_coords_table", (0,))[:-1])
+    runs = [(name, attending(layer)[0]) for name in over_all] + [(name, relative) for name in over_relative]
+    return [
+        Inner(prod(weights[f"{name}.weight"]), prod(weights.get(f"{name}.bias", (0,))), positions)
+        for name, positions in runs
+    ]
+
+
+def attending(layer: Layer) -> tuple[int, int]:
+    """The positions of an attention, padding included, and the products of QK and AV together."""
+    facts, channels = layer.facts, layer.shape.channels
+    index = facts.buffers.get("relative_position_index")  # one for each two positions of a window
+    seen = layer.shape.spatial[0] if index is None else isqrt(prod(index))
+    products = facts.macs - layer.op.macs_once(facts, *layer.input_shapes)
+    positions = products // (2 * channels * (2 * channels + seen))
+    return positions, 2 * positions * seen * channels

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from ...network import Layer
-from .convention import Convention, Share, Table, is_affine, met, numel, over_axes, same, trainable
+from .convention import (
+    Convention,
+    Share,
+    Table,
+    attending,
+    is_affine,
+    met,
+    numel,
+    over_axes,
+    same,
+    trainable,
+)
 
 
 def _fixed(layer: Layer) -> Share:
@@ -25,6 +36,10 @@ def _upsample(layer: Layer) -> Share:
     return same(layer.shape.numel * {("nearest", 2): 1, ("bilinear", 2): 4}.get((mode, axes), 0))
 
 
+def _attention(layer: Layer) -> Share:
+    return Share(layer.macs, layer.macs - attending(layer)[1], _FUSED)
+
+
 #: What is no product, by torch's module: the operators of fvcore's table.
 _TABLE: Table = {
     **over_axes("nn.BatchNorm", _batch_norm),
@@ -35,6 +50,7 @@ _TABLE: Table = {
     "archlens.ChannelNorm": _measured,
     "nn.AdaptiveAvgPool2d": lambda layer: same(numel(layer)),
     "nn.Upsample": _upsample,
+    "archlens.SelfAttention": _attention,
 }
 
 
@@ -43,13 +59,19 @@ def _work(layer: Layer) -> Share:
     return rule(layer) if rule else same(layer.macs)
 
 
+_FUSED = (
+    "it has no rule for scaled_dot_product_attention and counts the products of queries by keys and of "
+    "weights by values as zero"
+)
+
 CONVENTION = Convention(
     tool="fvcore 0.1.5.post20221221",
     counts="Convolutions and matrix products, one for each multiply-accumulate; batch norm 2 for each value "
     "(1 without a learned scale and shift); group, layer and instance norm 5 for each value (4 without), "
     'which its source calls "just a rough estimate"; adaptive average pooling over two axes 1 for each '
     "input value; upsampling over two axes 1 (nearest) or 4 (bilinear) for each output value.",
-    leaves_out="Bias, activation, max and sliding average pooling, additions and products of branches; and, "
+    leaves_out="Bias, activation, max and sliding average pooling, additions and products of branches; the "
+    "products of self_attention beside its linear layers, as torch computes them in one function; and, "
     "for no other reason than that nobody wrote a rule, pooling and upsampling over one or three axes.",
     source="fvcore/nn/flop_count.py and jit_handles.py",
     work=_work,

@@ -5,7 +5,19 @@ from __future__ import annotations
 from math import prod
 
 from ...network import Layer
-from .convention import Convention, Share, Table, bias, is_affine, met, numel, over_axes, same, trainable
+from .convention import (
+    Convention,
+    Share,
+    Table,
+    bias,
+    is_affine,
+    met,
+    numel,
+    over_axes,
+    same,
+    trainable,
+    within,
+)
 
 
 def _products(layer: Layer) -> Share:
@@ -69,6 +81,15 @@ def _unpool(layer: Layer) -> Share:
     return same(layer.input_shapes[1].numel)
 
 
+def _attention(layer: Layer) -> Share:
+    """The linear layers within, and the relu between those over relative positions."""
+    hidden = layer.facts.weights.get("cpb_mlp.0.bias", (0,))
+    found = within(layer)
+    relu = 2 * prod(hidden) * found[-1].positions
+    linear = sum(inner.params * inner.positions for inner in found)
+    return Share(layer.macs + bias(layer) + relu, linear + relu, _INSIDE.format(met(layer)))
+
+
 _TABLE: Table = {
     **over_axes("nn.Conv", _products),
     **over_axes("nn.ConvTranspose", _products),
@@ -96,6 +117,9 @@ _TABLE: Table = {
     "nn.Upsample": _upsample,
     "torch.mul": _once,
     "archlens.max_unpool": _unpool,
+    "archlens.WindowAttention": _attention,
+    "archlens.WindowAttentionV2": _attention,
+    "archlens.RelativeAttention": _attention,
 }
 
 
@@ -107,6 +131,7 @@ def _work(layer: Layer) -> Share:
     return Share(right, 0, _UNKNOWN.format(met(layer)) if right else "")
 
 
+_INSIDE = "it has no rule for {} and counts of its products those of the linear layers within alone"
 _UNKNOWN = "it has no rule for {} and counts its products as zero"
 
 CONVENTION = Convention(
@@ -117,7 +142,7 @@ CONVENTION = Convention(
     "upsampling 2 for each value, as it counts them twice, once as modules and once as the functions that "
     "these call; relu6, leaky_relu, silu and softmax 1 for each value; local response norm about 4.",
     leaves_out="Sums and products of branches; and, silently, what it has no rule for: sigmoid, tanh, "
-    "hard_swish and all other activations.",
+    "hard_swish and all other activations; and of attention all but the linear layers that are modules.",
     source="ptflops/pytorch_ops.py and pytorch_engine.py",
     work=_work,
     params=trainable,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
-from ...network import Layer
-from .convention import Convention, Share, bias, met, same, trainable
+from ...network import Layer, Network
+from .convention import Convention, Share, attending, bias, met, same, trainable
 
 
 def _work(layer: Layer) -> Share:
     right = layer.macs + bias(layer) if layer.macs else 0
+    if met(layer) == "archlens.SelfAttention":
+        return Share(right, right - attending(layer)[1], _FUSED)
     if met(layer) == "archlens.ConvMap":
         return same(layer.macs)  # its bias is an addition of its own
     if bias(layer) and isinstance(layer.facts.reach, tuple) and met(layer) in _CROPPED:
         _, *spatial = layer.input_shapes[0]
         whole = [
-            w._replace(before=0, after=0).output(n) for w, n in zip(layer.facts.reach, spatial, strict=True)
+            w._replace(before=0, after=min(w.after, 0)).output(n)
+            for w, n in zip(layer.facts.reach, spatial, strict=True)
         ]
         return same(layer.macs + layer.shape.channels * prod(whole))
     return same(right)
@@ -25,12 +29,82 @@ def _work(layer: Layer) -> Share:
 _CROPPED = frozenset(f"archlens.CroppedConvTranspose{axes}d" for axes in (1, 2, 3))
 
 
+def _placed(network: Network) -> dict[str, Share]:
+    """Torch's linear layer adds its bias apart where its input does not lie in memory row by row.
+
+    Followed are the ops that only turn axes round, and those that work value by value on one input; all
+    others are taken to write row by row.
+    """
+    orders: dict[str, tuple[int, ...]] = {}  # axes of torch from the outermost in memory; else row by row
+    found = {}
+    for layer in network.layers:
+        before = orders.get(layer.inputs[0])
+        if before is not None and met(layer) in _APART and "bias" in layer.facts.other:
+            share = _work(layer)
+            missed = prod(layer.input_shapes[0].spatial) * _APART[met(layer)](layer)
+            why = f"{share.why}; and {_LATER}" if share.why else f"it {_LATER}"
+            found[layer.name] = Share(share.counted, share.printed - missed, why)
+        after = _order(layer, before or tuple(range(len(layer.input_shapes[0]) + 1)))
+        if not _in_rows(layer, after):
+            orders[layer.name] = after
+    return found
+
+
+#: Linear layers, and those of archlens' own modules that read their input itself: outputs to an input.
+_APART: dict[str, Callable[[Layer], int]] = {
+    "nn.Linear": lambda layer: layer.shape.channels,
+    "archlens.SelfAttention": lambda layer: 3 * layer.shape.channels,
+    "archlens.RelativeAttention": lambda layer: 3 * layer.shape.channels,
+}
+
+#: Families of the ops that work value by value on one input, and what of them writes row by row still.
+_FOLLOWING = frozenset({"activation", "regularization"})
+_COPYING = frozenset({"nn.Softmax", "nn.LogSoftmax", "archlens.prepend"})
+
+
+def _order(layer: Layer, before: tuple[int, ...]) -> tuple[int, ...]:
+    """How the output of a layer lies in memory."""
+    axes = len(before)
+    if met(layer) == "torch.permute":
+        (order,) = layer.facts.torch.args
+        return tuple(order.index(axis) for axis in before)
+    if met(layer) == "torch.transpose":
+        a, b = layer.facts.torch.args
+        return tuple({a: b, b: a}.get(axis, axis) for axis in before)
+    if met(layer) == "archlens.tokens" and before != (0, *range(2, axes), 1):
+        return (0, 2, 1)
+    if met(layer) == "archlens.channels_last_tokens" and before == (0, axes - 1, *range(1, axes - 1)):
+        return (0, 2, 1)
+    if met(layer) in _COPYING:
+        return tuple(range(axes))
+    if layer.op.family in _FOLLOWING or layer.facts.torch.parameter is not None:
+        return before
+    return tuple(range(len(layer.shape) + 1))
+
+
+def _in_rows(layer: Layer, order: tuple[int, ...]) -> bool:
+    sizes = (1, *layer.shape)
+    long = [axis for axis in order if sizes[axis] > 1]
+    return long == sorted(long)
+
+
+_LATER = (
+    "does not count the bias of a linear layer that torch adds apart, as it does where the input does not "
+    "lie in memory row by row"
+)
+_FUSED = (
+    "it has no rule for scaled_dot_product_attention and counts the products of queries by keys and of "
+    "weights by values as zero"
+)
+
 CONVENTION = Convention(
     tool="ptflops 0.7.5 (backend aten)",
     counts="Convolutions and matrix products, one for each multiply-accumulate, and their bias, 1 for each "
     "output value.",
-    leaves_out="Normalization, activation, pooling and all elementwise work.",
+    leaves_out="Normalization, activation, pooling and all elementwise work; and the products of "
+    "self_attention beside its linear layers, as torch computes them in one function.",
     source="ptflops/aten_ops.py",
     work=_work,
     params=trainable,
+    placed=_placed,
 )

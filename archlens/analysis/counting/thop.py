@@ -6,7 +6,9 @@ from math import prod
 
 from ...network import Layer
 from .convention import (
+    ATTENTION,
     Convention,
+    Inner,
     Share,
     Table,
     is_affine,
@@ -14,6 +16,7 @@ from .convention import (
     numel,
     over_axes,
     same,
+    within,
 )
 
 
@@ -81,15 +84,28 @@ def _work(layer: Layer) -> Share:
     rule = _TABLE.get(met(layer))
     if rule is not None:
         return rule(layer)
-    return Share(layer.macs, 0, _UNKNOWN.format(met(layer)) if layer.macs else "")
+    found = sum(inner.macs for inner in _found(layer))
+    why = _INSIDE if found else _UNKNOWN
+    return Share(layer.macs, found, why.format(met(layer)) if layer.macs else "")
 
 
 def _params(layer: Layer) -> Share:
     if not layer.params:
         return same(0)
-    if met(layer) not in _TABLE:
-        return Share(layer.params, 0, _DROPPED.format(met(layer)))
-    return Share(layer.params, 0, _HEADS) if layer.training else same(layer.params)
+    if layer.training:
+        return Share(layer.params, 0, _HEADS)
+    if met(layer) in _TABLE:
+        return same(layer.params)
+    found = sum(inner.params for inner in _found(layer))
+    why = _PARTLY if found else _DROPPED
+    return Share(layer.params, found, why.format(met(layer)))
+
+
+def _found(layer: Layer) -> list[Inner]:
+    """The linear layers within a module that has no rule itself."""
+    # the one within nn.MultiheadAttention is of a class of its own
+    known = met(layer) in ATTENTION and met(layer) != "archlens.SelfAttention"
+    return within(layer) if known else []
 
 
 _TRANSPOSED = (
@@ -97,6 +113,8 @@ _TRANSPOSED = (
     "each input position"
 )
 _UNKNOWN = "it has no rule for {} and counts its products as zero"
+_INSIDE = "it has no rule for {} and counts of its products those of the linear layers within alone"
+_PARTLY = "it has no rule for {} and drops its parameters but those of the linear layers within"
 _DROPPED = "it has no rule for {} and drops its parameters"
 _HEADS = "it drops the parameters of heads that run in training only"
 
@@ -108,7 +126,8 @@ CONVENTION = Convention(
     "n channels; prelu 1 for each value; upsampling 1 (nearest), 5 (linear), 11 (bilinear) or 259 (bicubic) "
     "for each output value.",
     leaves_out="Bias, relu, max pooling, sums and products of branches; and, silently, every module whose "
-    "class is not in its table: group norm, local response norm and all activations but those above.",
+    "class is not in its table: group norm, local response norm and all activations but those above; and of "
+    "attention all but the linear layers that are modules.",
     source="thop/profile.py: register_hooks, thop/vision/calc_func.py",
     work=_work,
     params=_params,

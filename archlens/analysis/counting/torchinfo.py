@@ -5,10 +5,14 @@ from __future__ import annotations
 from math import prod
 
 from ...network import Layer
-from .convention import Convention, Share, bias, trainable, weight_positions
+from .convention import ATTENTION, Convention, Share, bias, met, trainable, weight_positions, within
 
 
 def _work(layer: Layer) -> Share:
+    if met(layer) in ATTENTION:
+        return Share(layer.macs + bias(layer), sum(inner.params for inner in within(layer)), _ATTENTION)
+    if layer.facts.torch.parameter is not None:
+        return Share(layer.params, 0, _HELD)
     # torchinfo multiplies every parameter by the output positions of a convolution, and by 1 elsewhere
     if layer.op.family != "convolution":
         right = layer.macs + bias(layer) if layer.macs else layer.params
@@ -23,6 +27,11 @@ _TRANSPOSED = (
     "it multiplies the weights of a transposed convolution by its output positions; they are used once at "
     "each input position"
 )
+_ATTENTION = (
+    "it takes the weights of the linear layers within attention once, however many positions they are "
+    "applied to, and has no rule for any other product of attention"
+)
+_HELD = "it does not see parameters that lie in no module of their own"
 _FEWER = "it takes the weights of a linear layer once, however many positions it is applied to"
 
 CONVENTION = Convention(
@@ -30,7 +39,8 @@ CONVENTION = Convention(
     counts="The weights and biases of a convolution, each times its output positions; of any other layer its "
     "parameters, once: right for a linear layer over a vector, and next to nothing for a normalization, "
     "which costs as much as its map is large.",
-    leaves_out="All layers without parameters: activation, pooling, additions and products of branches.",
+    leaves_out="All layers without parameters: activation, pooling, additions and products of branches; and "
+    "parameters that lie in no module of their own, as a position embedding.",
     source="torchinfo/layer_info.py: calculate_macs",
     work=_work,
     params=trainable,

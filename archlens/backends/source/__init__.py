@@ -76,5 +76,7 @@ def _head(network: Network) -> list[str]:
         links += [said[key] for key in ("doi", "url") if key in said]
         authors = [said["authors"]] if "authors" in said else []
         paragraphs.append(". ".join(part for part in [*authors, said["title"], year, *links] if part) + ".")
-    paragraphs.append("Shapes beside the lines are channels first, without the batch.")
+    turned = any(layer.shape.channels_last for layer in network.layers)
+    order = "as in torch" if turned else "channels first"
+    paragraphs.append(f"Shapes beside the lines are {order}, without the batch.")
     return docstring(paragraphs)

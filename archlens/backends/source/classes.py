@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -14,27 +14,35 @@ from . import scopes
 from .construction import Made, Part, Run, bare, counts, filled, grown, items_of, piece_of, runs_of, split
 from .layout import (
     WIDTH,
+    Brackets,
+    Item,
     Piece,
     before,
     bracketed,
     call,
     commented,
+    counting,
     docstring,
     is_attribute,
     lines_of,
     literal,
+    one_line,
     prose,
     quoted,
     unique,
     word,
 )
+from .own import inlined
 from .scopes import Child, Class, Leaf, Parameter, Reference, Scope, Value, is_number
-from .signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, REQUIRED
+from .signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, REQUIRED, Initial
 from .variables import Line, Step, name_tensors
 
 #: The merges that ``forward`` writes as people do.
 _MERGES = {"operator.add": "add", "operator.mul": "multiply", "torch.cat": "concat"}
-_SIGNS = {"operator.add": "+", "operator.mul": "*"}
+_SIGNS = {"operator.add": "+", "operator.mul": "*", "torch.mul": "*"}
+
+#: The functions that are called as methods of their tensor: ``x.permute(0, 2, 3, 1)``.
+_METHODS = frozenset({"torch.permute", "torch.reshape", "torch.transpose"})
 
 #: As many terms stand in one sum.
 _TERMS = 30
@@ -63,8 +71,12 @@ class ClassText:
         self.parts: list[Part | None] = []
         #: The arguments of the functions among the children, by the number of the child.
         self.given: dict[int, list[tuple[str, Any]]] = {}
+        #: The parameters that they take.
+        self.made_of: dict[int, Piece] = {}
         self._construct_all()
         self.is_list = not one.is_chain and self._is_list()
+        #: Where the parameters are that functions take, by the number of the child.
+        self.taken: dict[int, str] = {}
         #: The names that attributes have.
         self.attributes = {child.name for child in self.children if not child.is_numbered}
         self.attributes |= MODULE_ATTRIBUTES | (LIST_ATTRIBUTES if self.is_list else frozenset())
@@ -120,6 +132,8 @@ class ClassText:
             else:
                 assert isinstance(child.unit, Leaf)
                 self.given[number] = self._arguments(child.unit, position)
+                if child.unit.initial is not None:
+                    self.made_of[number] = self._parameter(child.unit, child.unit.initial, position)
                 self.parts.append(None)
             position += scopes.width(child.unit)
 
@@ -130,7 +144,8 @@ class ClassText:
 
     def _construct(self, unit: Leaf | Scope, position: int) -> Made:
         if isinstance(unit, Leaf):
-            target = self.one.targets.get(position, unit.target)
+            # what has no arguments starts where the next leaf does
+            target = self.one.targets.get(position, unit.target) if unit.fields else unit.target
             arguments = tuple(self._arguments(unit, position))
             if target.startswith("archlens."):
                 target = target.removeprefix("archlens.")
@@ -153,17 +168,46 @@ class ClassText:
 
     def _arguments(self, leaf: Leaf, position: int) -> list[tuple[str, Any]]:
         """The arguments of a call but those that have their default."""
-        values = self.one.arguments[position : position + len(leaf.fields)]
+        fields = leaf.fields[: leaf.initial.start] if leaf.initial else leaf.fields
+        values = self.one.arguments[position : position + len(fields)]
         return [
             ("" if field.positional else field.name, value)
-            for field, value in zip(leaf.fields, values, strict=True)
+            for field, value in zip(fields, values, strict=True)
             if not _is(value, field.default)
         ]
+
+    def _parameter(self, leaf: Leaf, initial: Initial, position: int) -> Piece:
+        """The parameter that a function takes, as it is made."""
+        stop = position + len(leaf.fields)
+        values = [_argument(value) for value in self.one.arguments[position + initial.start : stop]]
+        items: list[Piece] = []
+        for size in initial.tuples:
+            items.append(_tuple(values[:size]) if size >= 0 else values[0])
+            del values[: abs(size)]
+        keywords = [field.name for field in leaf.fields[len(leaf.fields) - len(values) :]]
+        items += [before(f"{key}=", value) for key, value in zip(keywords, values, strict=True)]
+        return call("nn.Parameter", [self._called(initial.target, items)])
+
+    def _called(self, target: str, items: list[Piece]) -> Piece:
+        """A function applied; one of archlens that is a single expression is written as that."""
+        library, _, name = target.rpartition(".")
+        if library != "archlens":
+            self.used.add(target.partition(".")[0])
+            return call(target, items)
+        words = [one_line(item) for item in items]
+        expression = inlined(name, [word for word in words if word is not None])
+        if expression is None or None in words:
+            self.used.add(name)
+            return call(name, items)
+        self.used |= expression.names
+        return expression.text
 
     def _is_list(self) -> bool:
         """Whether all that holds weights is numbered, so that the class is a list of modules."""
         stateful = [child for child in self.children if child.stateful]
         numbered = [child for child in self.children if child.is_numbered]
+        if any(self.children[number].is_numbered for number in self.made_of):
+            return False
         return bool(stateful) and all(child.is_numbered for child in stateful) and scopes.is_counted(numbered)
 
     # --- where its modules are put -----------------------------------------------------------------
@@ -173,8 +217,9 @@ class ClassText:
         for run in self._chained(runs_of(self.parts)):
             part = self.parts[run.start]
             if part is None:
-                continue
-            if run.times > 1:
+                if run.start in self.made_of:
+                    self.taken[run.start] = self._keep(run.start)
+            elif run.times > 1:
                 self._place_loop(run, part)
             elif self.is_list and is_number(part.name):
                 self.access[run.start] = f"self[{part.name}]"
@@ -208,7 +253,7 @@ class ClassText:
     def _place_loop(self, run: Run, first: Part) -> None:
         prefix, number = split(first.name)
         last = number + run.times * run.period
-        head = f"for i in range({number}, {last}{f', {run.period}' if run.period > 1 else ''}):"
+        head = f"for i in {counting(number, last, run.period)}:"
         access: list[str] = []
         lines: list[str] = []
         for k in range(run.period):
@@ -245,7 +290,7 @@ class ClassText:
                 self.shared[key] = f"self.{attribute}"
                 self._write_init(f"self.{attribute} = ", part)
             return self.shared[key]
-        if name.startswith("__") or name in MODULE_ATTRIBUTES or (self.is_list and name in LIST_ATTRIBUTES):
+        if self._is_hidden(name):
             self._write_init(f"self._modules[{quoted(name)}] = ", part)
             return f"self._modules[{quoted(name)}]"
         if is_attribute(name):
@@ -253,6 +298,24 @@ class ClassText:
             return f"self.{name}"
         self.inits += lines_of(call("self.add_module", [quoted(name), piece_of(part.made, self.used)]), 8)
         return f"self.get_submodule({quoted(name)})"
+
+    def _keep(self, number: int) -> str:
+        """Make a parameter a part of the class, and say how it is reached."""
+        name, made = self.children[number].name, self.made_of[number]
+        if self._is_hidden(name):
+            access = f"self._parameters[{quoted(name)}]"
+        elif is_attribute(name):
+            access = f"self.{name}"
+        else:
+            self.inits += lines_of(call("self.register_parameter", [quoted(name), made]), 8)
+            return f"self.get_parameter({quoted(name)})"
+        self.inits += lines_of(before(f"{access} = ", made), 8)
+        return access
+
+    def _is_hidden(self, name: str) -> bool:
+        """Whether Python or torch gives an attribute of that name another meaning."""
+        taken = name in MODULE_ATTRIBUTES or (self.is_list and name in LIST_ATTRIBUTES)
+        return taken or name.startswith("__")
 
     def _write_init(self, target: str, part: Part) -> None:
         self.inits += lines_of(before(target, piece_of(part.made, self.used)), 8)
@@ -281,8 +344,9 @@ class ClassText:
         return [*self._signature(), *start, *kept, *self.inits]
 
     def _setattr(self) -> list[str]:
-        """A method that lets a module of the name ``training`` stand beside the mode; mostly empty."""
-        if not any(child.name == "training" for child in self.children if child.is_module):
+        """A method that lets a part of the name ``training`` stand beside the mode; mostly empty."""
+        parts = [c for number, c in enumerate(self.children) if c.is_module or number in self.made_of]
+        if not any(child.name == "training" for child in parts):
             return []
         self.used.add("Any")
         return [
@@ -374,7 +438,8 @@ class ClassText:
 
     def _step(self, row: _Row) -> Step:
         unit = row.first.unit
-        merge = _MERGES.get(unit.target, "") if isinstance(unit, Leaf) else ""
+        merges = isinstance(unit, Leaf) and unit.initial is None
+        merge = _MERGES.get(unit.target, "") if isinstance(unit, Leaf) and merges else ""
         labels = tuple([label for _, label in self._labels(row.last)])
         named = row.loop is None and not row.first.is_numbered and not merge
         return Step(row.first.inputs, row.last.outputs, merge, labels, named, row.training)
@@ -414,17 +479,22 @@ class ClassText:
         leaf = row.first.unit
         assert isinstance(leaf, Leaf)
         sign = _SIGNS.get(leaf.target)
+        arguments = [
+            before(f"{key}=", self._stored(value)) if key else self._stored(value)
+            for key, value in self.given[row.number]
+        ]
+        if row.number in self.taken:
+            inputs = (*inputs, self.taken[row.number])
         if sign and len(inputs) <= _TERMS:
-            return _terms(target, inputs, sign, indent, shape)
-        given = self.given[row.number]
-        part = _slice(leaf.target, [value for _, value in given])
+            factors = [text for text in map(one_line, arguments) if text is not None]
+            return _terms(target, (*inputs, *factors), sign, indent, shape)
+        part = _slice(leaf.target, self.given[row.number], arguments)
         if part is not None:
             return lines_of(f"{target}{inputs[0]}[{part}]", indent, comment=shape)
-        arguments = [
-            before(f"{key}=", self._stored(value)) if key else self._stored(value) for key, value in given
-        ]
-        library, _, name = leaf.target.rpartition(".")
-        function = name if library == "archlens" else leaf.target
+        if leaf.target in _METHODS:
+            method = f"{inputs[0]}.{leaf.target.removeprefix('torch.')}"
+            return lines_of(before(target, call(method, _unpacked(arguments))), indent, comment=shape)
+        function = leaf.target
         read: list[Piece] = list(inputs)
         if sign == "+":
             function, read = "sum", [bracketed("[", inputs[1:], "]"), inputs[0]]
@@ -432,8 +502,7 @@ class ClassText:
             function, read = "prod", [bracketed("[", inputs[1:], "]"), f"start={inputs[0]}"]
         elif leaf.target == "torch.cat":
             read = [bracketed("[", inputs, "]")]
-        self.used.add(function.partition(".")[0])
-        return lines_of(before(target, call(function, [*read, *arguments])), indent, comment=shape)
+        return lines_of(before(target, self._called(function, [*read, *arguments])), indent, comment=shape)
 
     def _stored(self, value: Any) -> Piece:
         """An argument in ``forward``; a parameter is kept in an attribute for it."""
@@ -511,18 +580,36 @@ def _terms(target: str, terms: tuple[str, ...], sign: str, indent: int, shape: s
     return [f"{margin}{target}(", *lines, commented(f"{margin})", shape)]
 
 
-def _slice(target: str, values: list[Any]) -> str | None:
-    """What stands in the brackets of ``x[...]`` for a crop or a slice whose numbers are known."""
-    if any(isinstance(value, Reference) for value in values):
-        return None
-    if target == "archlens.crop":
+def _slice(target: str, given: list[tuple[str, Any]], arguments: list[Piece]) -> str | None:
+    """What stands in the brackets of ``x[...]`` for a crop or a slice; a crop's numbers must be known."""
+    values = [value for _, value in given]
+    if target == "archlens.crop" and not any(isinstance(value, Reference) for value in values):
         starts, sizes = values
         return ", ".join([":", ":", *(f"{a or ''}:{a + n}" for a, n in zip(starts, sizes, strict=True))])
-    if target == "archlens.take":
-        axis, start, stop, step = values
-        part = f"{start or ''}:{stop}" + (f":{step}" if step > 1 else "")
-        return ", ".join([*[":"] * axis, part])
+    if target == "archlens.take" and not isinstance(values[0], Reference):
+        start, stop, step = map(str, arguments[1:])
+        apart = any(isinstance(value, Reference) for value in values[1:])
+        parts = [start if start != "0" else "", stop, *([step] if step != "1" else [])]
+        part = " : ".join(parts).strip() if apart else ":".join(parts)
+        return ", ".join([*[":"] * values[0], part])
     return None
+
+
+def _argument(value: Any) -> Piece:
+    """An argument in ``__init__``."""
+    return value.name if isinstance(value, Reference) else literal(value)
+
+
+def _tuple(values: list[Piece]) -> Piece:
+    """A tuple of that."""
+    return f"({one_line(values[0])},)" if len(values) == 1 else bracketed("(", values, ")")
+
+
+def _unpacked(arguments: list[Piece]) -> Iterable[Piece | Item]:
+    """Arguments, or what a tuple holds that is the only one."""
+    if len(arguments) == 1 and isinstance(arguments[0], Brackets):
+        return arguments[0].items
+    return arguments
 
 
 def _is(value: Any, default: Any) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .layout import Item, Piece, before, bracketed, call, literal, quoted
+from .layout import Item, Piece, before, bracketed, call, counting, literal, quoted
 from .scopes import Reference, is_number
 
 
@@ -151,11 +151,11 @@ def _sequential(head: str, parts: tuple[Part, ...], used: set[str]) -> Piece:
         prefix, number = split(part.name)
         if run.times == 1:
             pair = bracketed("(", [quoted(part.name), piece_of(part.made, used)], ")")
-            items.append(Item(pair, part.shape))
+            items.append(Item(pair, part.shape if len(parts) > 1 else ""))
             continue
         made = piece_of(grown(part.made, run.steps[0], number), used)
         pair = bracketed("(", [f'f"{prefix}{{i}}"', made], ")")
-        loop = f"for i in range({number}, {number + run.times})"
+        loop = f"for i in {counting(number, number + run.times)}"
         if len(runs) == 1:
             return call(head, [bracketed("OrderedDict(", [pair, loop], ")", comma=False)])
         items.append(Item(bracketed("*[", [pair, loop], "]", comma=False), _shapes(parts, run)))

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from keyword import iskeyword
 from typing import Any, NamedTuple
 
+from .own import own_modules
+
 #: Columns of a line, as in the modules that are copied.
 WIDTH = 110
 
@@ -115,7 +117,7 @@ def literal(value: Any) -> Piece:
     if isinstance(value, str):
         return quoted(value)
     assert value is None or isinstance(value, int | float)
-    return repr(value)
+    return re.sub(r"e([+-])0", r"e\1", repr(value))  # 1e-6
 
 
 def quoted(text: str) -> str:
@@ -154,14 +156,14 @@ def docstring(paragraphs: Sequence[str], indent: int = 0) -> list[str]:
 # --- names --------------------------------------------------------------------------------------
 
 #: What a local name must not hide: what the text around it uses.
-_TAKEN = frozenset({"self", "i", "layer", "torch", "nn", "prod", "crop", "take", "pad_sides", *dir(builtins)})
+_TAKEN = frozenset({"self", "i", "layer", "torch", "nn", "F", "prod", *dir(builtins)})
 
 
 def word(text: str, *, lower: bool = True) -> str:
     """A text as the name of a variable: ``word("Conv-1") == "conv_1"``."""
     name = re.sub(r"[^0-9A-Za-z]+", "_", text.lower() if lower else text).strip("_")
     name = f"x{name}" if not name or name[0].isdigit() else name
-    return f"{name}_" if iskeyword(name) or name in _TAKEN else name
+    return f"{name}_" if iskeyword(name) or name in _TAKEN or name in own_modules() else name
 
 
 def title(text: str, otherwise: str) -> str:
@@ -194,6 +196,13 @@ def unique(name: str, taken: Iterable[str]) -> str:
         count += 1
         found = numbered(name, count)
     return found
+
+
+def counting(first: int, stop: int, step: int = 1) -> str:
+    """``range(first, stop, step)``, as short as it can be."""
+    if step > 1:
+        return f"range({first}, {stop}, {step})"
+    return f"range({first}, {stop})" if first else f"range({stop})"
 
 
 def numbered(name: str, count: int) -> str:

@@ -28,6 +28,11 @@ def _own_text() -> tuple[str, ast.Module]:
 
 
 @cache
+def _functions() -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in _own_text()[1].body if isinstance(node, ast.FunctionDef)}
+
+
+@cache
 def own_modules() -> dict[str, Definition]:
     """What modules.py defines, by name and in its order."""
     text, tree = _own_text()
@@ -42,6 +47,52 @@ def own_modules() -> dict[str, Definition]:
                 isinstance(node, ast.FunctionDef),
             )
     return found
+
+
+class Expression(NamedTuple):
+    """A call of a function, written as what it returns."""
+
+    text: str
+    #: The names that it uses.
+    names: frozenset[str]
+
+
+class _Put(ast.NodeTransformer):
+    """Puts arguments in the place of the names of a function."""
+
+    def __init__(self, given: dict[str, ast.expr]) -> None:
+        self.given = given
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """What is given for a name."""
+        return self.given.get(node.id, node)
+
+
+#: What is better read once, under the name of a function.
+_INTRICATE = (ast.ListComp, ast.GeneratorExp, ast.Starred, ast.BinOp, ast.Compare)
+
+
+def inlined(name: str, arguments: list[str]) -> Expression | None:
+    """A call of one of these functions as the expression that it returns.
+
+    ``None`` where it does more than return one, or a reader is better served by its name.
+
+    >>> inlined("normal", ["(1, 2)", "0.02"]).text
+    'torch.empty((1, 2)).normal_(std=0.02)'
+    """
+    node = _functions()[name]
+    returned = node.body[-1]
+    if len(node.body) != 2 or not isinstance(returned, ast.Return) or returned.value is None:
+        return None
+    expression = ast.parse(ast.unparse(returned.value), mode="eval").body
+    inside = list(ast.walk(expression))
+    names = [one.arg for one in node.args.args]
+    plain = len(arguments) == len(names) and not any(re.search(r"""^\w+=|['"]""", text) for text in arguments)
+    if not plain or any(isinstance(one, _INTRICATE) for one in inside):
+        return None
+    given = {key: ast.parse(text, mode="eval").body for key, text in zip(names, arguments, strict=True)}
+    used = {one.id for one in inside if isinstance(one, ast.Name)} - set(names)
+    return Expression(ast.unparse(_Put(given).visit(expression)), frozenset(used))
 
 
 def copied(own: dict[str, Definition], used: set[str]) -> list[str]:

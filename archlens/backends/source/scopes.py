@@ -21,9 +21,12 @@ from .signatures import (
     LIST_ATTRIBUTES,
     MODULE_ATTRIBUTES,
     PADS_APART,
+    READS,
     REQUIRED,
     Field,
+    Initial,
     arguments_of,
+    initial_of,
 )
 
 #: A tensor: the number of the layer that makes it, or below zero an input of the network (-1 is the first).
@@ -35,7 +38,10 @@ _NESTING = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
-    """A call with all of its arguments, those that have their default too."""
+    """A call with all of its arguments, those that have their default too.
+
+    Where it takes a parameter of its own, the arguments of what makes that stand behind those of the call.
+    """
 
     target: str
     #: ``torch.reshape`` and the like, which are called where they are needed and not constructed.
@@ -45,6 +51,8 @@ class Leaf:
     #: Calls with an equal key differ in values alone.
     key: int
     stateful: bool
+    #: What makes the parameter that it takes.
+    initial: Initial | None
 
 
 @dataclass(slots=True, eq=False)
@@ -199,7 +207,7 @@ class _Reader:
         return self.keys.setdefault(key, len(self.keys))
 
     def _needed(self) -> list[bool]:
-        """Which layers are written: all modules, and the functions whose result is used."""
+        """Which layers are written: all with modules or parameters, and functions whose result is used."""
         layers = self.network.layers
         read = [False] * len(layers)
         needed = [True] * len(layers)
@@ -207,9 +215,9 @@ class _Reader:
             if number >= 0:
                 read[number] = True
         for number in range(len(layers) - 1, -1, -1):
-            needed[number] = read[number] or not is_function(
-                layers[number].facts.torch.target, self.functions
-            )
+            torch = layers[number].facts.torch
+            has_state = torch.parameter is not None or not is_function(torch.target, self.functions)
+            needed[number] = read[number] or has_state
             if needed[number]:
                 for name in layers[number].inputs:
                     source = self.numbers[name]
@@ -290,10 +298,14 @@ class _Reader:
         if found is None:
             fields, values = arguments_of(facts.torch)
             target = facts.torch.target
-            key = self.intern(("leaf", PADS_APART.get(target, target), fields))
+            initial = None
+            if facts.torch.parameter is not None:
+                initial, further, made_of = initial_of(facts.torch.parameter, len(fields))
+                fields, values = (*fields, *further), (*values, *made_of)
+            key = self.intern(("leaf", PADS_APART.get(target, target), fields, initial))
             stateful = bool(facts.weights or facts.buffers)
             found = self.leaves[id(facts)] = Leaf(
-                target, is_function(target, self.functions), fields, values, key, stateful
+                target, is_function(target, self.functions), fields, values, key, stateful, initial
             )
         return found
 
@@ -328,7 +340,9 @@ def _classes(reader: _Reader, root_name: str) -> list[Class]:
             scope.key = reader.intern(("sequential", names, tuple([_key(child) for child in scope.children])))
             continue
         counted = chain and is_counted(scope.children)
-        base = title(scope.block or re.sub(r"[0-9]+$", "", scope.name), "Block")
+        base = _base(scope)
+        if len(base) == 1 and scope.parent.parent is not None:
+            base = _base(scope.parent) + base
         scope.key = reader.intern((base, counted, _skeleton(scope)))
         shared = found.get(scope.key)
         if shared is None:
@@ -336,6 +350,11 @@ def _classes(reader: _Reader, root_name: str) -> list[Class]:
         shared.scopes.append(scope)
         scope.made_by = shared
     return list(found.values())
+
+
+def _base(scope: Scope) -> str:
+    """What the class of a scope is called, but for a number."""
+    return title(scope.block or re.sub(r"[0-9]+$", "", scope.name), "Block")
 
 
 def _children(scope: Scope) -> list[Child]:
@@ -403,6 +422,10 @@ def _skeleton(scope: Scope) -> Any:
 def _name(classes: list[Class], taken: set[str]) -> None:
     """Name classes after their block; a second skeleton by what it has more, or by a number."""
     variants: dict[str, list[Class]] = {}
+    blocks = {one.base for one in classes if one.example.block}
+    for one in classes:
+        if not one.name and not one.example.block and one.base in blocks:
+            one.base = f"{one.base}Layers"
     for one in classes:
         if not one.name:
             variants.setdefault(one.base, []).append(one)
@@ -568,8 +591,8 @@ class _Names:
         """``in_channels`` and the like, for what is so in every scope of the class."""
         if group[0].field.meaning != "channels" or _is_count(group):
             return ""
-        enters = all(shape[0] == size for shape, size in zip(self.incoming, column, strict=True))
-        leaves = all(shape[0] == size for shape, size in zip(self.outgoing, column, strict=True))
+        enters = all(shape.channels == size for shape, size in zip(self.incoming, column, strict=True))
+        leaves = all(shape.channels == size for shape, size in zip(self.outgoing, column, strict=True))
         shapes = self.incoming if enters else self.outgoing
         what = "features" if all(len(shape) == 1 for shape in shapes) else "channels"
         return what if enters and leaves else f"in_{what}" if enters else f"out_{what}" if leaves else ""
@@ -592,16 +615,22 @@ _LONG = 60
 
 def _distinct(found: list[str], groups: list[list[_Slot]]) -> list[str]:
     """The names found so far, and for the rest one by layer and argument, as short as makes them differ."""
-    for numbers, whole in ((False, False), (True, False), (True, True)):
-        tried = [_called(_lead(group), numbers=numbers, whole=whole) for group in groups]
+    leads = [_lead(group) for group in groups]
+    deepest = max((len(lead.path) for lead in leads), default=0)
+    for depth, numbers, whole in (
+        *((depth, False, False) for depth in range(1, deepest + 1)),
+        *((depth, True, False) for depth in range(1, deepest + 1)),
+        (deepest, True, True),
+    ):
+        tried = [_called(lead, depth, numbers=numbers, whole=whole) for lead in leads]
         open_ = [k for k, name in enumerate(found) if not name]
         counts = Counter([tried[k] for k in open_])
         for k in open_:
-            if counts[tried[k]] == 1:
+            if counts[tried[k]] == 1 and tried[k] not in found:
                 found[k] = tried[k]
     taken: set[str] = set()
     for k, group in enumerate(groups):
-        name = found[k] or _called(_lead(group), numbers=False, whole=False)
+        name = found[k] or _called(leads[k], deepest, numbers=False, whole=False)
         found[k] = unique(word(name if len(name) <= _LONG else _lead(group).field.name), taken)
         taken.add(found[k])
     return found
@@ -614,10 +643,16 @@ def _lead(group: list[_Slot]) -> _Slot:
 
 def _reads(slot: _Slot) -> bool:
     """Whether an argument repeats what another layer makes."""
-    return slot.field.name.startswith("in_") or slot.field.name in ("groups", "num_features", "num_channels")
+    return slot.field.name.startswith("in_") or slot.field.name in READS
 
 
-def _called(slot: _Slot, *, numbers: bool, whole: bool) -> str:
-    parts = [part for part in slot.path if numbers or not is_number(part)]
+def _called(slot: _Slot, depth: int, *, numbers: bool, whole: bool) -> str:
+    """An argument by the last ``depth`` names that lead to it, and more where all of them are numbers."""
+    start = max(len(slot.path) - depth, 0)
+    while start > 0 and all(map(is_number, slot.path[start:])):
+        start -= 1
+    parts = [part for part in slot.path[start:] if numbers or not is_number(part)]
+    if parts and is_number(parts[0]):
+        parts[0] = f"layer{parts[0]}"
     field_name = slot.field.name if whole else re.sub("^(out|num|mid)_", "", slot.field.name)
     return "_".join([*parts, field_name])

@@ -63,6 +63,9 @@ CHANNELS = (
     "in_features", "out_features", "features", "normalized_shape",
 )  # fmt: skip
 
+#: Arguments that repeat the channels of what comes in.
+READS = ("groups", "num_features", "num_channels", "normalized_shape", "channels", "size", "start", "stop")
+
 
 def _field(name: str, positional: bool, default: Any = REQUIRED) -> Field:
     return Field(name, positional, default, "channels" if name in CHANNELS else name)
@@ -113,8 +116,26 @@ SIGNATURES: Mapping[str, Mapping[str, Field]] = {
     "archlens.RBF": _fields("channels features"),
     "torch.cat": _fields("", dim=0),
     "torch.reshape": _fields("shape"),
+    "torch.permute": _fields("dims"),
+    "torch.transpose": _fields("dim0 dim1"),
+    "torch.mul": _fields("factor"),
+    "archlens.StochasticDepth": _fields("p"),
+    "archlens.SelfAttention": _fields("channels heads", bias=True),
+    "archlens.WindowAttention": _fields("channels heads window", shift=0),
+    "archlens.WindowAttentionV2": _fields("channels heads window", shift=0),
+    "archlens.RelativeAttention": _fields("channels heads size"),
     "archlens.crop": _fields("starts sizes"),
     "archlens.take": _fields("axis start stop step"),
+    "archlens.max_unpool": _fields("kernel"),
+    "archlens.merge_patches": _fields("size"),
+    "archlens.pad_sides": _fields("sides value"),
+    "archlens.window_partition": _fields("size"),
+    "archlens.window_reverse": _fields("size sides"),
+    # what makes a parameter
+    "torch.zeros": _fields("size"),
+    "torch.ones": _fields("size"),
+    "torch.full": _fields("size fill_value"),
+    "archlens.normal": _fields("sizes deviation"),
 }
 
 #: The module that does what another does, and pads each side by an amount of its own. Where one scope needs
@@ -133,7 +154,41 @@ def arguments_of(call: Call) -> tuple[tuple[Field, ...], tuple[Any, ...]]:
     if len(call.args) <= len(positional) and call.kwargs.keys() <= known.keys():
         given = {one.name: value for one, value in zip(positional, call.args, strict=False)}
         given |= call.kwargs
-        return tuple(known.values()), tuple([given.get(one.name, one.default) for one in known.values()])
+        fields = tuple(known.values())
+        if given.get("axis") == 1:  # a part of the channels
+            fields = tuple([f._replace(meaning="channels") if f.name in READS else f for f in fields])
+        return fields, tuple([given.get(one.name, one.default) for one in known.values()])
     further = [Field(f"value{k}", True, REQUIRED, f"value{k}") for k in range(len(call.args))]
     further += [Field(name, False, REQUIRED, name) for name in call.kwargs]
     return tuple(further), (*call.args, *call.kwargs.values())
+
+
+class Initial(NamedTuple):
+    """What makes a parameter; its arguments stand among the fields of what takes it."""
+
+    target: str
+    #: Where its arguments start.
+    start: int
+    #: How its arguments stand in tuples: for each the number of its items, or -1 where it is no tuple.
+    tuples: tuple[int, ...]
+
+
+def initial_of(call: Call, start: int) -> tuple[Initial, tuple[Field, ...], tuple[Any, ...]]:
+    """What makes a parameter, and all of its arguments, where each size in a tuple is one of its own.
+
+    Args:
+        call: a function of sizes, and of further numbers.
+        start: how many arguments stand before these.
+    """
+    names = [one.name for one in SIGNATURES.get(call.target, {}).values()]
+    fields: list[Field] = []
+    values: list[Any] = []
+    for k, given in enumerate(call.args):
+        for value in given if isinstance(given, tuple) else (given,):
+            is_size = isinstance(value, int)
+            name = "size" if is_size else names[k] if k < len(names) else f"value{k}"
+            fields.append(Field(name, True, REQUIRED, "channels" if is_size else name))
+            values.append(value)
+    fields += [Field(name, False, REQUIRED, name) for name in call.kwargs]
+    tuples = tuple([len(given) if isinstance(given, tuple) else -1 for given in call.args])
+    return Initial(call.target, start, tuples), tuple(fields), (*values, *call.kwargs.values())

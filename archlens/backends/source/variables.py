@@ -85,8 +85,11 @@ class _Naming:
         self.kept: set[Value] = set()
         #: How a branch that starts at a line is called; ``None`` where it takes the name of the main path.
         self.starts: dict[int, str | None] = {}
+        #: The name of the result that a tensor becomes step by step.
+        self.becomes: dict[Value, str] = {}
         for value in reversed(self.uses):
             self._look_ahead(value)
+            self._look_for_result(value)
         self.names: dict[Value, str] = dict(inputs)
         self.firsts: dict[Value, str] = dict(inputs)
         self.counts: dict[str, int] = {}
@@ -122,6 +125,17 @@ class _Naming:
             return
         self.forks[meeting] = value
         self._name_branches(value, meeting, [arm[1] for arm in arms if arm])
+
+    def _look_for_result(self, value: Value) -> None:
+        """Find the result that alone is made of a tensor, where that has a name."""
+        name = self.results.get(value, "")
+        uses = self.uses[value]
+        if value not in self.results and len(uses) == 1:
+            step = self.steps[uses[0]]
+            if len(step.inputs) == len(step.outputs) == 1:
+                name = self.becomes.get(step.outputs[0], "")
+        if name:
+            self.becomes[value] = name
 
     def _arm(self, value: Value, number: int) -> tuple[int, Value] | None:
         """Where a tensor leads through one of the lines that read it."""
@@ -200,16 +214,22 @@ class _Naming:
         self, number: int, step: Step, value: Value, label: str, alias: tuple[str, str] | None
     ) -> list[str]:
         """The names that would suit a new tensor, the best first."""
-        if self.results.get(value):
-            return [self.results[value]]
-        if value in self.kept:
+        if value in self.kept and not self.results.get(value):
             return [label]
+        if value in step.outputs[:-1]:
+            return [self.results.get(value) or label]
+        if value in self.becomes:
+            return [self.becomes[value]]
         if alias is not None:
             return [alias[1]]
         start = self.starts.get(number)
         if start is not None:
             base = self.firsts[step.inputs[0]]
-            nested = start.startswith("branch") and base not in ("x", *map(str, self.results.values()))
+            nested = (
+                start != label
+                and start.startswith("branch")
+                and base not in ("x", *map(str, self.results.values()))
+            )
             return [f"{base}_{start.removeprefix('branch')}" if nested and base != start else start]
         if number in self.forks:
             return [self.firsts[self.forks[number]], "x", "out"]

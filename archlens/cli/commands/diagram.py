@@ -1,0 +1,69 @@
+"""``archlens diagram``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ...drawing import Request, extensions, style_names, to_bytes
+from ...drawing.theme import THEMES
+from ...errors import SpecError, Unplaced
+from ..options import load, network_argument
+from ..output import show, write_bytes
+
+
+@click.command("diagram")
+@network_argument
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    required=True,
+    help=f"Where to; its extension is the format: {', '.join(extensions())}.",
+)
+@click.option("--style", type=click.Choice(style_names()), default="graph", show_default=True)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    help="How many levels of scopes are opened; without it, as many as fit a page.",
+)
+@click.option(
+    "--direction",
+    type=click.Choice(["tb", "lr"]),
+    default="tb",
+    show_default=True,
+    help="A graph's: top to bottom, or left to right.",
+)
+@click.option("--theme", type=click.Choice(list(THEMES)), default="light", show_default=True)
+def command(
+    name: str,
+    inputs: tuple[str, ...],
+    sets: tuple[str, ...],
+    path: str,
+    style: str,
+    depth: int | None,
+    direction: str,
+    theme: str,
+) -> None:
+    """Draw a network: a graph of its layers, its feature maps to scale, or where its costs are.
+
+    A network that does not fit is drawn up to the layer that failed, which is red and says why.
+    """
+    _, separator, extension = path.rpartition(".")
+    extension = extension.lower() if separator and "/" not in extension else ""
+    problem: SpecError | None = None
+    failed: Unplaced | None = None
+    try:
+        network = load(name, inputs, sets)
+    except SpecError as found:
+        if found.network is None or not found.network.layers:
+            raise
+        problem, network = found, found.network
+        failed = found.failed or Unplaced("?", "", (network.layers[-1].name,), found.diagnostic.message)
+    content = to_bytes(Request(network, style, depth, direction, theme, failed), extension)
+    write_bytes(content, path)
+    if problem is not None:
+        show(problem.diagnostic)
+        sys.exit(1)

@@ -1,0 +1,50 @@
+"""Pictures of networks: the same bytes on every machine, so that they can live in git.
+
+>>> import archlens
+>>> from archlens import drawing
+>>> drawing.to_svg(archlens.load("lenet5"), style="volumes").splitlines()[1]
+'<title>LeNet-5</title>'
+
+A style (``styles/``) makes a picture of a network, a format (``formats/``) makes bytes of it; each is a file,
+found by its name. What a style shows is decided in :mod:`archlens.drawing.plan`, and its colours in
+:mod:`archlens.drawing.theme`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from ..errors import shorten, usage
+from ..network import Network
+from .request import Request, extensions, style_names
+
+__all__ = ["Request", "extensions", "style_names", "to_bytes", "to_svg"]
+
+
+def to_svg(network: Network, **options: Any) -> str:
+    """A network as the text of an SVG file; the options are those of :class:`Request`.
+
+    Raises:
+        UsageError: there is no such style or theme, or too much to draw, or a package is missing.
+    """
+    from .formats.svg import to_svg
+
+    return to_svg(Request(network, **options).picture)
+
+
+def to_bytes(request: Request, extension: str) -> bytes:
+    """What is asked for as the content of a file.
+
+    Raises:
+        UsageError: there is no such format, or it needs a package that is missing, or cannot hold this.
+    """
+    known = extensions()
+    if extension not in known:
+        raise usage(
+            f"there is no format {shorten(extension)}" if extension else "the file has no extension",
+            help=f"the formats: {', '.join(f'.{name}' for name in known)}",
+        )
+    content = import_module(f"{__name__}.formats.{extension}").to_bytes(request)
+    assert isinstance(content, bytes)
+    return content

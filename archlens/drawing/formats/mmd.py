@@ -1,0 +1,84 @@
+"""``.mmd``: the graph as Mermaid, which GitHub draws inside Markdown in a fence called ``mermaid``."""
+
+from __future__ import annotations
+
+from ...errors import printable, shorten
+from ..plan import Box, Plan
+from ..request import Request
+from ..theme import Theme
+from . import only_graphs
+
+#: What Mermaid or the HTML that it makes takes for something else than text. It writes characters by number
+#: as ``#35;``, without the ampersand.
+_SPECIAL = frozenset('"#&<>;\\`%{}|@')
+
+
+def to_bytes(request: Request) -> bytes:
+    """The request's graph as the content of a Mermaid file.
+
+    Raises:
+        UsageError: another style than a graph is asked for.
+    """
+    only_graphs(request, "mmd")
+    return to_mermaid(request).encode("utf-8")
+
+
+def to_mermaid(request: Request) -> str:
+    """The request's graph as Mermaid text."""
+    plan, theme = request.plan, request.colors
+    lines = [f"flowchart {request.direction.upper()}"]
+    _scope(-1, plan, lines, "  ")
+    bypasses = []
+    for i, edge in enumerate(plan.edges):
+        arrow = "-.->" if edge.grows else "==>" if edge.bypass else "-->"
+        lines.append(f'  n{edge.tail} {arrow}|"{escape(plan.boxes[edge.tail].shape)}"| n{edge.head}')
+        if edge.bypass:
+            bypasses.append((i, theme.dense if edge.grows else theme.residual))
+    for i, color in bypasses:
+        lines.append(f"  linkStyle {i} stroke:{color}")
+    return "\n".join([*lines, *_styles(plan, theme), ""])
+
+
+def escape(text: str) -> str:
+    """Text that Mermaid takes for nothing but text.
+
+    >>> escape("<b> #1")
+    '#60;b#62; #35;1'
+    """
+    return "".join(f"#{ord(c)};" if c in _SPECIAL else c for c in printable(text))
+
+
+def _scope(number: int, plan: Plan, lines: list[str], indent: str) -> None:
+    for box in plan.boxes:
+        if box.scope == number:
+            lines.append(f"{indent}n{box.id}{_shape(box)}")
+    for scope in plan.scopes:
+        if scope.parent == number:
+            words = " ".join(word for word in (scope.name, scope.what, scope.note) if word)
+            lines.append(f'{indent}subgraph s{scope.id}["{escape(shorten(words, 200))}"]')
+            _scope(scope.id, plan, lines, indent + "  ")
+            lines.append(f"{indent}end")
+
+
+def _shape(box: Box) -> str:
+    words = [" ".join(word for word in (line.name, line.what) if word) for line in box.lines]
+    label = "<br/>".join(escape(shorten(line, 80)) for line in words)
+    return f'(["{label}"])' if box.kind == "input" else f'["{label}"]'
+
+
+def _styles(plan: Plan, theme: Theme) -> list[str]:
+    """A class of boxes for each family of ops, and one for what failed."""
+    members: dict[str, list[str]] = {}
+    for box in plan.boxes:
+        members.setdefault("failed" if box.kind == "failed" else box.lines[0].family, []).append(f"n{box.id}")
+    lines: list[str] = []
+    for family, boxes in members.items():
+        if family == "failed":
+            look = f"fill:{theme.shade(theme.failed, 0.12)},stroke:{theme.failed},stroke-width:2px"
+        elif family:
+            look = f"fill:{theme.tint(family)},stroke:{theme.color(family)}"
+        else:
+            continue
+        lines.append(f"  classDef c{len(lines)} {look},color:{theme.text}")
+        lines.append(f"  class {','.join(boxes)} c{len(lines) - 1}")
+    return lines

@@ -1,0 +1,110 @@
+"""``.pdf``: a picture as vectors on a page of its own size, with the package's own font, by reportlab."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from ...errors import printable, usage
+from ..metrics import BOLD_FILE, REGULAR_FILE
+from ..picture import Group, Item, Path, Rect, Text
+from ..request import Request
+
+#: The longest side that PDF 1.x knows, in points.
+_MOST = 14_400
+_REGULAR, _BOLD = "ArchlensSans", "ArchlensSans-Bold"
+
+
+def to_bytes(request: Request) -> bytes:
+    """The request's picture as the content of a PDF file.
+
+    Raises:
+        UsageError: reportlab is not installed.
+    """
+    try:
+        from reportlab.pdfbase import pdfmetrics
+        from reportlab.pdfbase.ttfonts import TTFont
+        from reportlab.pdfgen.canvas import Canvas
+    except ImportError:
+        raise usage(
+            "PDF is written by reportlab, which is not installed", help="pip install 'archlens-nn[diagram]'"
+        ) from None
+    for name, file in ((_REGULAR, REGULAR_FILE), (_BOLD, BOLD_FILE)):
+        if name not in pdfmetrics.getRegisteredFontNames():
+            pdfmetrics.registerFont(TTFont(name, str(file)))
+    picture = request.picture
+    scale = min(1.0, _MOST / max(picture.width, picture.height))
+    stream = BytesIO()
+    # invariant: no date and no random identifier
+    canvas = Canvas(stream, pagesize=(picture.width * scale, picture.height * scale), invariant=1)
+    canvas.setTitle(printable(picture.title))
+    canvas.setSubject(printable(picture.description)[:2000])
+    canvas.setCreator("archlens")
+    canvas.scale(scale, -scale)
+    canvas.translate(0, -picture.height)
+    _rectangle(Rect(0, 0, picture.width, picture.height, picture.background), canvas)
+    for item in picture.items:
+        _write(item, canvas)
+    canvas.showPage()
+    canvas.save()
+    return stream.getvalue()
+
+
+def _write(item: Item, canvas: Any) -> None:
+    match item:
+        case Group():
+            for inner in item.items:
+                _write(inner, canvas)
+        case Rect():
+            _rectangle(item, canvas)
+        case Path():
+            path = canvas.beginPath()
+            path.moveTo(*item.start)
+            for step in item.steps:
+                if len(step) == 1:
+                    path.lineTo(*step[0])
+                else:
+                    path.curveTo(*step[0], *step[1], *step[2])
+            if item.closed:
+                path.close()
+            _paint(item, canvas)
+            canvas.drawPath(path, stroke=bool(item.stroke), fill=bool(item.fill))
+        case Text():
+            _text(item, canvas)
+
+
+def _rectangle(item: Rect, canvas: Any) -> None:
+    _paint(item, canvas)
+    radius = min(item.radius, item.width / 2, item.height / 2)
+    place = (item.x, item.y, item.width, item.height)
+    if radius:
+        canvas.roundRect(*place, radius, stroke=bool(item.stroke), fill=bool(item.fill))
+    else:
+        canvas.rect(*place, stroke=bool(item.stroke), fill=bool(item.fill))
+
+
+def _text(item: Text, canvas: Any) -> None:
+    canvas.saveState()
+    canvas.translate(item.x, item.y)
+    canvas.scale(1, -1)  # the page hangs from its top
+    canvas.setFont(_BOLD if item.bold else _REGULAR, item.size)
+    canvas.setFillColor(_color(item.fill))
+    text = printable(item.text)
+    draw = {"start": canvas.drawString, "middle": canvas.drawCentredString, "end": canvas.drawRightString}
+    draw[item.anchor](0, 0, text)
+    canvas.restoreState()
+
+
+def _paint(item: Rect | Path, canvas: Any) -> None:
+    if item.fill:
+        canvas.setFillColor(_color(item.fill))
+    if item.stroke:
+        canvas.setStrokeColor(_color(item.stroke))
+        canvas.setLineWidth(item.thickness)
+        canvas.setDash(list(item.dash))
+
+
+def _color(text: str) -> Any:
+    from reportlab.lib.colors import HexColor
+
+    return HexColor(text)

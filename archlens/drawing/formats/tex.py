@@ -1,0 +1,133 @@
+"""``.tex``: a picture as TikZ in a document of its own, to be compiled as it is or taken into a paper.
+
+Every colour has a name at the top, so that a paper can give it another.
+"""
+
+from __future__ import annotations
+
+from ...errors import printable
+from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number
+from ..request import Request
+
+#: What TeX takes for commands, and how they are written as text.
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "…": r"\ldots{}",
+    "-": "{-}",  # two of them would become a dash
+}
+
+_ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
+
+
+def to_bytes(request: Request) -> bytes:
+    """The request's picture as the content of a TeX file."""
+    return to_tex(request.picture).encode("utf-8")
+
+
+def to_tex(picture: Picture) -> str:
+    """A picture as a standalone TeX document; pdfLaTeX, XeLaTeX and LuaLaTeX compile it."""
+    colors: dict[str, str] = {}
+    body: list[str] = []
+    page = Rect(0, 0, picture.width, picture.height, picture.background)
+    for item in (page, *picture.items):
+        _write(item, body, colors)
+    return "\n".join(
+        [
+            r"\documentclass[tikz,border=0pt]{standalone}",
+            r"\usepackage[T1]{fontenc}",
+            r"\usepackage{helvet,xcolor}",
+            *(f"\\definecolor{{{name}}}{{HTML}}{{{color[1:].upper()}}}" for color, name in colors.items()),
+            r"\begin{document}",
+            f"% {_comment(picture.title)}",
+            r"% one unit is one point, from the top left",
+            r"\begin{tikzpicture}[x=1bp,y=-1bp,line cap=butt,line join=round,",
+            r"  every node/.style={inner sep=0pt,outer sep=0pt,font=\sffamily}]",
+            *body,
+            r"\end{tikzpicture}",
+            r"\end{document}",
+            "",
+        ]
+    )
+
+
+def escape(text: str) -> str:
+    r"""Text that TeX takes for nothing but text.
+
+    >>> print(escape("50% of x_1"))
+    50\% of x\_1
+    """
+    return "".join(_SPECIAL.get(c, c) for c in printable(text))
+
+
+def _comment(text: str) -> str:
+    return printable(text)[:200]
+
+
+def _write(item: Item, out: list[str], colors: dict[str, str]) -> None:
+    match item:
+        case Group():
+            if item.title:
+                out.append(f"% {item.kind}: {_comment(item.title.splitlines()[0])}")
+            for inner in item.items:
+                _write(inner, out, colors)
+        case Rect():
+            radius = min(item.radius, item.width / 2, item.height / 2)
+            rounded = [f"rounded corners={number(radius)}bp"] if radius else []
+            words = [*_paint(item, colors), *rounded]
+            corner = (item.x + item.width, item.y + item.height)
+            out.append(f"\\path[{','.join(words)}] {_point((item.x, item.y))} rectangle {_point(corner)};")
+        case Path():
+            words = [_point(item.start)]
+            for step in item.steps:
+                if len(step) == 1:
+                    words.append(f"-- {_point(step[0])}")
+                else:
+                    first, second, end = map(_point, step)
+                    words.append(f".. controls {first} and {second} .. {end}")
+            if item.closed:
+                words.append("-- cycle")
+            out.append(f"\\path[{','.join(_paint(item, colors))}] {' '.join(words)};")
+        case Text():
+            bold = r"\bfseries" if item.bold else ""
+            size = f"\\fontsize{{{number(item.size)}bp}}{{{number(item.size * 1.2)}bp}}\\selectfont{bold}"
+            out.append(
+                f"\\node[anchor={_ANCHORS[item.anchor]},text={_name(item.fill, colors)}] at "
+                f"{_point((item.x, item.y))} {{{size} {escape(item.text)}}};"
+            )
+
+
+def _paint(item: Rect | Path, colors: dict[str, str]) -> list[str]:
+    words = []
+    if item.fill:
+        words.append(f"fill={_name(item.fill, colors)}")
+    if item.stroke:
+        words += [f"draw={_name(item.stroke, colors)}", f"line width={number(item.thickness)}bp"]
+        if item.dash:
+            on, off = item.dash[:2]
+            words.append(f"dash pattern=on {number(on)}bp off {number(off)}bp")
+    return words
+
+
+def _name(color: str, colors: dict[str, str]) -> str:
+    """The name of a colour in the file: made of letters alone."""
+    if color not in colors:
+        index = len(colors)
+        colors[color] = "archlens" + chr(ord("A") + index // 26) + chr(ord("a") + index % 26)
+    return colors[color]
+
+
+def _point(point: Point) -> str:
+    return f"({number(point[0])},{number(point[1])})"

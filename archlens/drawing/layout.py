@@ -1,0 +1,513 @@
+"""Where boxes go: Graphviz places boxes of fixed sizes, and a long chain is broken into columns or rows.
+
+No text reaches Graphviz, so that no font of the machine has a say. Points are from the top left.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from ..errors import usage
+from .picture import Point
+
+#: Width and height of what fits a page at full size, in points.
+PAGE = (760.0, 1040.0)
+#: The space between two boxes on one level and between levels, and around the boxes of a scope.
+_ASIDE, _APART, MARGIN = 16.0, 13.0, 17.0
+#: The space between columns, and how far a connection goes beyond a column's end.
+_GUTTER, _BEYOND = 34.0, 12.0
+#: How far after a box a bypass turns away, how far before one it turns in, and the space between two of them.
+_LEAVE, _ENTER, _LANE = 3.5, 8.0, 9.0
+#: How short a column may be beside the longest; among about how many places the cuts are chosen.
+_EVEN, _GAPS = 0.18, 80
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """Its right edge."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Its lower edge."""
+        return self.y + self.height
+
+    def moved(self, dx: float, dy: float) -> Area:
+        """The same rectangle elsewhere."""
+        return replace(self, x=self.x + dx, y=self.y + dy)
+
+    def turned(self) -> Area:
+        """The same with the axes exchanged."""
+        return Area(self.y, self.x, self.height, self.width)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """The way of a connection: cubic curves; or, where it goes from column to column, corners."""
+
+    tail: int
+    #: -1 where it ends at a joint.
+    head: int
+    points: tuple[Point, ...]
+    angular: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is."""
+
+    #: The boxes in the order in which they were given; then the joints, at which lines part.
+    boxes: list[Area]
+    wires: list[Wire]
+    #: The areas of each scope, by its number: several where it is broken.
+    scopes: list[list[Area]]
+    width: float = 0
+    height: float = 0
+
+    @property
+    def scale(self) -> float:
+        """How much of its size it keeps on a page, upright or lying; 1 where it fits."""
+        return _scale(self.width, self.height, PAGE)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A connection to be laid; ``bypass`` ones yield to the others."""
+
+    tail: int
+    head: int
+    bypass: bool
+    #: The box that it comes from, where a joint lies between; -1 otherwise.
+    source: int = -1
+
+
+def lay_out(
+    sizes: Sequence[tuple[float, float]],
+    links: Sequence[Link],
+    scope_of: Sequence[int],
+    parents: Sequence[int],
+    direction: str,
+) -> Layout:
+    """Places for boxes of these sizes.
+
+    Args:
+        sizes: width and height of each box.
+        links: what is connected.
+        scope_of: the scope of each box, or -1.
+        parents: the scope around each scope, or -1.
+        direction: ``tb`` or ``lr``.
+    """
+    sizes, scope_of = list(sizes), list(scope_of)
+    links = _joined(links, sizes, scope_of, parents)
+    text = _described(sizes, links, scope_of, parents, direction)
+    found = _by_graphviz(text, len(sizes), links, len(parents), upward=direction == "lr")
+    if direction == "lr":
+        return _turned(_broken(_bracketed(_turned(found), links), links, (PAGE[1], PAGE[0])))
+    return _broken(_bracketed(found, links), links, PAGE)
+
+
+def _joined(
+    links: Sequence[Link],
+    sizes: list[tuple[float, float]],
+    scope_of: list[int],
+    parents: Sequence[int],
+) -> list[Link]:
+    """The links, with a joint where one box feeds several in a scope that it does not stand in.
+
+    So one line alone enters the scope, and a column can end before it.
+    """
+    around = [_around(scope, parents) for scope in range(len(parents))] + [()]
+    fed: dict[int, list[Link]] = {}
+    for link in links:
+        fed.setdefault(link.tail, []).append(link)
+    out: list[Link] = []
+    for tail, some in fed.items():
+        common = _common([around[scope_of[link.head]] for link in some])
+        if len(some) < 2 or common == -1 or common in around[scope_of[tail]]:
+            out += some
+            continue
+        joint = len(sizes)
+        sizes.append((2.0, 2.0))
+        scope_of.append(common)
+        out.append(Link(tail, joint, False))
+        out += [replace(link, tail=joint, source=tail) for link in some]
+    return out
+
+
+def _around(scope: int, parents: Sequence[int]) -> tuple[int, ...]:
+    """A scope and those around it, the outermost first."""
+    found: list[int] = []
+    while scope != -1:
+        found.insert(0, scope)
+        scope = parents[scope]
+    return tuple(found)
+
+
+def _common(paths: list[tuple[int, ...]]) -> int:
+    """The innermost scope that all paths share, or -1."""
+    found = -1
+    for level in zip(*paths, strict=False):
+        if len(set(level)) > 1:
+            break
+        found = level[0]
+    return found
+
+
+def _weights(links: Sequence[Link], boxes: int) -> list[int]:
+    """How straight each link is to be: what lies on the longest way is the spine."""
+    down, up = [0] * boxes, [0] * boxes
+    forward = [link for link in sorted(links, key=_order) if link.tail != link.head]
+    for _ in range(2):  # joints stand last but lie between: a second turn settles what follows them
+        for link in forward:
+            down[link.head] = max(down[link.head], down[link.tail] + 1)
+        for link in reversed(forward):
+            up[link.tail] = max(up[link.tail], up[link.head] + 1)
+    whole = max((down[link.tail] + 1 + up[link.head] for link in links), default=0)
+    return [0 if link.bypass else 30 if down[link.tail] + 1 + up[link.head] == whole else 3 for link in links]
+
+
+def _order(link: Link) -> tuple[int, int]:
+    return (link.source if link.source >= 0 else link.tail, 1 if link.source >= 0 else 0)
+
+
+# --- Graphviz -------------------------------------------------------------------------------------
+
+
+def _described(
+    sizes: Sequence[tuple[float, float]],
+    links: Sequence[Link],
+    scope_of: Sequence[int],
+    parents: Sequence[int],
+    direction: str,
+) -> str:
+    """The boxes as Graphviz reads them: sizes in inches, and not a word of text."""
+    inside: dict[int, list[str]] = {}
+    for box, scope in enumerate(scope_of):
+        inside.setdefault(scope, []).append(f"n{box};")
+    # a scope is written after those in it, which have higher numbers
+    for scope in range(len(parents) - 1, -1, -1):
+        body = " ".join(inside.get(scope, ()))
+        inside.setdefault(parents[scope], []).append(
+            f"subgraph cluster_{scope} {{ margin={MARGIN:g}; {body} }}"
+        )
+    out, into = ("s", "n") if direction == "tb" else ("e", "w")
+    lines = [
+        f"digraph {{ rankdir={direction.upper()}; nodesep={_ASIDE / 72:.4f}; ranksep={_APART / 72:.4f};",
+        'node [shape=box fixedsize=true label=""]; edge [dir=none];',
+    ]
+    lines += [f"n{i} [width={w / 72:.4f} height={h / 72:.4f}];" for i, (w, h) in enumerate(sizes)]
+    lines += inside.get(-1, [])
+    tails, heads = Counter(link.tail for link in links), Counter(link.head for link in links)
+    for link, weight in zip(links, _weights(links, len(sizes)), strict=True):
+        # many lines from or to one point need room to turn
+        room = " minlen=2" if max(tails[link.tail], heads[link.head]) > 2 and not link.bypass else ""
+        lines.append(f"n{link.tail} -> n{link.head} [tailport={out} headport={into} weight={weight}{room}];")
+    return "\n".join([*lines, "}"])
+
+
+def _by_graphviz(text: str, boxes: int, links: Sequence[Link], scopes: int, *, upward: bool) -> Layout:
+    """What Graphviz makes of a description. Its heights grow upward, and so does the order within a rank from
+    left to right; there they are left as they are, so that what comes first stands above.
+    """
+    try:
+        from pygraphviz import AGraph
+    except ImportError:
+        raise usage(
+            "a graph is laid out by pygraphviz, which is not installed",
+            help="pip install 'archlens-nn[diagram]'; --style volumes and profile need nothing",
+        ) from None
+    graph = AGraph(string=text)
+    graph.layout(prog="dot")
+    _, _, width, height = _numbers(graph.graph_attr["bb"])
+
+    def down(y: float) -> float:
+        return y if upward else height - y
+
+    areas = []
+    for i in range(boxes):
+        node = graph.get_node(f"n{i}").attr
+        x, y = _numbers(node["pos"])
+        w, h = float(node["width"]) * 72, float(node["height"]) * 72
+        areas.append(Area(x - w / 2, down(y) - h / 2, w, h))
+    joints = {link.tail for link in links if link.source >= 0}
+    wires = []
+    for link in links:
+        text = graph.get_edge(f"n{link.tail}", f"n{link.head}").attr["pos"]
+        pairs = [_numbers(pair) for pair in text.split()]
+        tail, head = (link.source, link.head) if link.source >= 0 else (link.tail, link.head)
+        wires.append(Wire(tail, -1 if head in joints else head, tuple((x, down(y)) for x, y in pairs)))
+    around: dict[str, str] = {}
+    _gather(graph, around)
+    rectangles = []
+    for i in range(scopes):
+        left, low, right, high = _numbers(around[f"cluster_{i}"])
+        rectangles.append([Area(left, min(down(low), down(high)), right - left, high - low)])
+    return Layout(areas, wires, rectangles, width, height)
+
+
+def _gather(graph: Any, around: dict[str, str]) -> None:
+    """The bounding boxes of all scopes below a graph."""
+    for inner in graph.subgraphs():
+        around[inner.name] = inner.graph_attr["bb"]
+        _gather(inner, around)
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(word) for word in text.split(",")]
+
+
+# --- breaking a long chain ------------------------------------------------------------------------
+
+
+def _turned(layout: Layout) -> Layout:
+    """The same with the axes exchanged, so that what is done for columns serves rows."""
+    return Layout(
+        [area.turned() for area in layout.boxes],
+        [replace(wire, points=tuple((y, x) for x, y in wire.points)) for wire in layout.wires],
+        [[area.turned() for area in areas] for areas in layout.scopes],
+        layout.height,
+        layout.width,
+    )
+
+
+def _bracketed(layout: Layout, links: Sequence[Link]) -> Layout:
+    """Bypasses as brackets beside what they go around, wherever nothing is in the way; others stay curves."""
+    wires = list(layout.wires)
+    lanes: list[tuple[float, float, float]] = []
+    for i in sorted(range(len(links)), key=lambda i: _rise(layout.wires[i])):
+        if links[i].bypass:
+            corners = _bracket(wires[i], layout, lanes)
+            if corners:
+                lanes.append((corners[2][0], corners[2][1], corners[3][1]))
+                wires[i] = replace(wires[i], points=corners, angular=True)
+    left = min([0.0, *(x for wire in wires for x, _ in wire.points)])
+    right = max([layout.width, *(x for wire in wires for x, _ in wire.points)])
+    return Layout(
+        [area.moved(-left, 0) for area in layout.boxes],
+        [replace(wire, points=tuple((x - left, y) for x, y in wire.points)) for wire in wires],
+        [[area.moved(-left, 0) for area in areas] for areas in layout.scopes],
+        right - left,
+        layout.height,
+    )
+
+
+def _bracket(wire: Wire, layout: Layout, lanes: Sequence[tuple[float, float, float]]) -> tuple[Point, ...]:
+    """The corners of a bracket on the side that Graphviz chose, in the nearest lane that is free; or none.
+
+    ``lanes`` are those taken, each with where it begins and ends. A lane keeps out of the scopes that it goes
+    around.
+    """
+    (x0, y0), (x1, y1) = wire.points[0], wire.points[-1]
+    across = [x for x, _ in wire.points]
+    right = max(across) - max(x0, x1) >= min(x0, x1) - min(across)
+    top, low = y0 + _LEAVE, y1 - _ENTER
+    passed = [
+        area
+        for areas in layout.scopes
+        for area in areas
+        if not (area.y <= top and low <= area.bottom and area.x <= min(x0, x1) and max(x0, x1) <= area.right)
+    ]
+    beside = [one for one in (*layout.boxes, *passed) if one.y < low and one.bottom > top]
+    sides = sorted({box.right + _LANE for box in beside} if right else {_LANE - box.x for box in beside})
+    out = 1 if right else -1
+    for side in sides:
+        lane = out * side
+        while any(abs(lane - x) < _LANE and top < end and start < low for x, start, end in lanes):
+            lane += out * _LANE
+        corners = ((x0, y0), (x0, top), (lane, top), (lane, low), (x1, low), (x1, y1))
+        if low - top <= _LANE or any(_hits(a, b, layout.boxes) for a, b in pairwise(corners)):
+            continue
+        if not _hits(corners[2], corners[3], passed):
+            return corners
+    return ()
+
+
+def _rise(wire: Wire) -> float:
+    return wire.points[-1][1] - wire.points[0][1]
+
+
+def _hits(a: Point, b: Point, boxes: Sequence[Area]) -> bool:
+    """Whether a line along an axis runs into a box."""
+    left, right = sorted((a[0], b[0]))
+    top, low = sorted((a[1], b[1]))
+    return any(
+        left < box.right - 1 and box.x + 1 < right + 0.01 and top < box.bottom - 1 and box.y + 1 < low + 0.01
+        for box in boxes
+    )
+
+
+def _broken(layout: Layout, links: Sequence[Link], page: tuple[float, float]) -> Layout:
+    """A layout from top to bottom, broken into the columns that use a page best."""
+    gaps = _gaps(layout, links)
+    best, best_scale = [], _scale(layout.width, layout.height, page)
+    for columns in range(2, min(len(gaps) + 1, 9) + 1):
+        if best_scale >= 1:
+            break
+        cuts = _chosen(gaps, columns - 1, layout)
+        parts = _parts(layout, cuts)
+        width = sum(part.area.width for part in parts) + _GUTTER * (columns - 1)
+        height = max(part.area.height for part in parts) + 2 * _BEYOND
+        scale = _scale(width, height, page)
+        shortest, longest = min(part.area.height for part in parts), max(part.area.height for part in parts)
+        if scale > best_scale * 1.1 and shortest > longest * _EVEN:
+            best, best_scale = cuts, scale
+    return _arranged(layout, best) if best else layout
+
+
+def _scale(width: float, height: float, page: tuple[float, float]) -> float:
+    """How much of its size a picture keeps on a page, upright or lying; 1 where it fits."""
+    across, down = page
+    upright = min(across / width, down / height)
+    lying = min(down / width, across / height)
+    return min(1.0, max(upright, lying))
+
+
+def _gaps(layout: Layout, links: Sequence[Link]) -> list[float]:
+    """The heights at which nothing but one connection, which is no bypass, is cut through."""
+    gaps = []
+    end = 0.0
+    spans = [(min(y for _, y in wire.points), max(y for _, y in wire.points)) for wire in layout.wires]
+    for area in sorted(layout.boxes, key=lambda area: area.y):
+        if area.y > end > 0:
+            middle = _between(end, area.y, layout)
+            crossing = [link for link, (top, low) in zip(links, spans, strict=True) if top < middle < low]
+            if len(crossing) == 1 and not crossing[0].bypass:
+                gaps.append(middle)
+        end = max(end, area.bottom)
+    return gaps[:: 1 + len(gaps) // _GAPS]
+
+
+def _between(top: float, low: float, layout: Layout) -> float:
+    """The height between two boxes that cuts through the fewest scopes; of those, the most central."""
+    edges = {edge for areas in layout.scopes for area in areas for edge in (area.y, area.bottom)}
+    marks = [top, *sorted(edge for edge in edges if top < edge < low), low]
+    middles = [(a + b) / 2 for a, b in pairwise(marks)]
+    return min(middles, key=lambda y: (_cut_through(y, layout), abs(y - (top + low) / 2)))
+
+
+def _cut_through(y: float, layout: Layout) -> int:
+    """How many scopes a cut at a height breaks."""
+    return sum(1 for areas in layout.scopes for area in areas if area.y < y < area.bottom)
+
+
+def _chosen(gaps: list[float], cuts: int, layout: Layout) -> list[float]:
+    """The gaps that make columns of about one height, and break few scopes."""
+    cost = [_cut_through(gap, layout) for gap in gaps]
+    ends = [*gaps, layout.height]
+    # the least height that the first `i` ends can have as `k` columns, and the cut before
+    best: list[list[tuple[float, int]]] = [[((end - 0) ** 2, -1) for end in ends]]
+    for _ in range(cuts):
+        row: list[tuple[float, int]] = []
+        for i, end in enumerate(ends):
+            options = [
+                (
+                    best[-1][j][0]
+                    + (end - ends[j]) ** 2
+                    + (cost[j] * 0.15 * layout.height / (cuts + 1)) ** 2,
+                    j,
+                )
+                for j in range(i)
+                if best[-1][j][0] < float("inf")
+            ]
+            row.append(min(options, default=(float("inf"), -1)))
+        best.append(row)
+    chosen, at = [], len(ends) - 1
+    for k in range(cuts, 0, -1):
+        at = best[k][at][1]
+        chosen.append(ends[at])
+    return chosen[::-1]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A column: all that it holds, and the pieces of scopes in it."""
+
+    area: Area
+    scopes: dict[int, Area]
+
+
+def _parts(layout: Layout, cuts: list[float]) -> list[_Part]:
+    """The columns that cuts make."""
+    parts = []
+    for top, low in pairwise([float("-inf"), *cuts, float("inf")]):
+        held = [area for area in layout.boxes if top < area.y < low]
+        scopes: dict[int, Area] = {}
+        for number in range(len(layout.scopes) - 1, -1, -1):  # from the inner ones to those around them
+            area = layout.scopes[number][0]
+            if area.y >= low or area.bottom <= top:
+                continue
+            inside = [one for one in [*held, *scopes.values()] if _contains(area, one)]
+            if area.y < top:  # it goes on from the column before: room for its name
+                start = min(one.y for one in inside) - MARGIN
+                area = Area(area.x, start, area.width, area.bottom - start)
+            if area.bottom > low:
+                stop = max(one.bottom for one in inside) + MARGIN / 2
+                area = Area(area.x, area.y, area.width, stop - area.y)
+            scopes[number] = area
+        held += scopes.values()
+        points = [p for wire in layout.wires if _within(wire, top, low) for p in wire.points]
+        left = min([area.x for area in held] + [x for x, _ in points])
+        right = max([area.right for area in held] + [x for x, _ in points])
+        start, stop = min(area.y for area in held), max(area.bottom for area in held)
+        parts.append(_Part(Area(left, start, right - left, stop - start), scopes))
+    return parts
+
+
+def _contains(outer: Area, inner: Area) -> bool:
+    """Whether the middle of one area lies in another."""
+    x, y = inner.x + inner.width / 2, inner.y + inner.height / 2
+    return outer.x < x < outer.right and outer.y < y < outer.bottom
+
+
+def _within(wire: Wire, top: float, low: float) -> bool:
+    return all(top < y < low for _, y in wire.points)
+
+
+def _arranged(layout: Layout, cuts: list[float]) -> Layout:
+    """The columns side by side, and what goes from one to the next in the space between."""
+    parts = _parts(layout, cuts)
+    bounds = [float("-inf"), *cuts, float("inf")]
+    shifts, left = [], 0.0
+    for part in parts:
+        shifts.append((left - part.area.x, _BEYOND - part.area.y))
+        left += part.area.width + _GUTTER
+
+    def column(y: float) -> int:
+        return next(i for i in range(len(parts)) if bounds[i] < y < bounds[i + 1])
+
+    boxes = [area.moved(*shifts[column(area.y)]) for area in layout.boxes]
+    height = max(part.area.height for part in parts) + 2 * _BEYOND
+    wires = []
+    for wire in layout.wires:
+        first, last = column(wire.points[0][1]), column(wire.points[-1][1])
+        (x0, y0), (x1, y1) = _moved(wire.points[0], shifts[first]), _moved(wire.points[-1], shifts[last])
+        if first == last:
+            points = tuple(_moved(point, shifts[first]) for point in wire.points)
+            wires.append(replace(wire, points=points))
+        else:
+            low = _BEYOND + parts[first].area.height + _BEYOND / 2
+            between = parts[last].area.x + shifts[last][0] - _GUTTER / 2
+            corners = ((x0, y0), (x0, low), (between, low), (between, 2.0), (x1, 2.0), (x1, y1))
+            wires.append(replace(wire, points=corners, angular=True))
+    scopes = [
+        [part.scopes[i].moved(*shift) for part, shift in zip(parts, shifts, strict=True) if i in part.scopes]
+        for i in range(len(layout.scopes))
+    ]
+    return Layout(boxes, wires, scopes, left - _GUTTER, height)
+
+
+def _moved(point: Point, by: tuple[float, float]) -> Point:
+    return point[0] + by[0], point[1] + by[1]

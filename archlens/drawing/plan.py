@@ -1,0 +1,740 @@
+"""What a diagram shows of a network: boxes, what flows between them, and the scopes around them.
+
+Scopes deeper than a level become one box, repeated neighbours are folded into the first of them, and a
+layer with what merely follows it (normalization, activation) shares a box. Knows nothing of positions,
+colours or formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+from ..errors import Unplaced, printable, shorten, usage
+from ..network import Layer, Network
+from ..ops import Op
+from ..shape import Shape, times
+
+#: How many boxes the level that is chosen by itself may have, so that a page holds them and they are read.
+PAGE = 48
+#: How many boxes are laid out at all.
+MOST = 1000
+#: The families whose layers share the box of the layer that they follow, and how many lines a box may have.
+_FOLLOWING = frozenset({"normalization", "activation", "regularization"})
+_LINES = 5
+#: How long a repeated sequence of steps may be, and how often single layers must repeat to be folded.
+_PERIOD, _OFTEN = 4, 4
+
+
+class Line(NamedTuple):
+    """A line of a box: a layer, or what a box stands for."""
+
+    name: str
+    what: str
+    #: The family of ops that colours it; empty for what is no layer.
+    family: str
+
+
+@dataclass(frozen=True)
+class Box:
+    """One or more layers that are drawn as one."""
+
+    id: int
+    #: ``input``, ``layers``, ``scope`` or ``failed``.
+    kind: str
+    #: Its full name: of several layers, the first's; of folded scopes ``layer3.1..22``.
+    name: str
+    lines: tuple[Line, ...]
+    #: The layers, of a fold those of the first.
+    layers: tuple[Layer, ...]
+    #: Every layer that it stands for, in order.
+    behind: tuple[Layer, ...]
+    #: How many stand behind each layer, by its own fold and by those of the scopes around it.
+    repeats: int
+    #: How many of them follow one another, by its own fold.
+    fold: int
+    #: What flows out of it, in words.
+    shape: str
+    #: The same as a shape; of several, the last.
+    output: Shape | None
+    #: Everything about it, for those who point at it or have it read to them.
+    title: str
+    #: The scope around it, by its number; -1 at the top.
+    scope: int
+
+    @property
+    def training(self) -> bool:
+        """Whether it runs in training only."""
+        return bool(self.layers) and self.layers[0].training
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters of everything it stands for, folded or not."""
+        return sum(layer.params for layer in self.behind)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of everything it stands for."""
+        return sum(layer.macs for layer in self.behind)
+
+    @property
+    def values(self) -> int:
+        """Numbers that the layers it stands for give out, for one sample."""
+        return sum(layer.shape.numel for layer in self.behind)
+
+
+class Edge(NamedTuple):
+    """What flows from one box into another."""
+
+    tail: int
+    head: int
+    #: Empty; or, where it goes around other layers, the kind of op that merges it: ``add``, ``concat``, …
+    bypass: str
+    #: Whether the bypass makes the channels grow, as in DenseNet and U-Net.
+    grows: bool
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A scope that is drawn around its boxes."""
+
+    id: int
+    parent: int
+    #: Its name, relative to the scope around it.
+    name: str
+    #: The block that made it.
+    what: str
+    #: How often it stands there, in honest words; empty for once.
+    note: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a diagram shows."""
+
+    network: Network
+    depth: int
+    boxes: tuple[Box, ...]
+    edges: tuple[Edge, ...]
+    scopes: tuple[Scope, ...]
+    #: What failed, where the network is a partial one.
+    failed: Unplaced | None
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """The families of ops that are seen, in order of appearance."""
+        return tuple(dict.fromkeys(line.family for box in self.boxes for line in box.lines if line.family))
+
+
+def plan(network: Network, depth: int | None = None, failed: Unplaced | None = None) -> Plan:
+    """What to show of a network.
+
+    Args:
+        network: the network, or what there is of it up to a layer that failed.
+        depth: how many levels of scopes are opened; ``None`` for as many as fit a page.
+        failed: the layer that could not be placed.
+
+    Raises:
+        UsageError: there are too many boxes to lay out.
+    """
+    planner = _Planner(network, failed)
+    if depth is not None:
+        found = planner.plan(depth, MOST)
+        if found is None:
+            raise _too_many(planner, depth)
+        return found
+    for level in range(planner.deepest, 0, -1):
+        found = planner.plan(level, PAGE if level > 1 else MOST)
+        if found is not None:
+            return found
+    raise _too_many(planner, 1)
+
+
+def _too_many(planner: _Planner, depth: int) -> Exception:
+    name = shorten(planner.network.name)
+    for level in range(depth - 1, 0, -1):
+        found = planner.plan(level, MOST)
+        if found is not None:
+            return usage(
+                f"{name} has more than {MOST:,} boxes at --depth {depth}, too many to lay out",
+                help=f"--depth {level} folds it to {len(found.boxes):,}; without --depth it fits a page",
+            )
+    return usage(
+        f"{name} has more than {MOST:,} different layers at the top, too many to lay out",
+        help="give its stages names (`stage1: [steps]`), so that --depth 1 folds each into one box",
+    )
+
+
+class _Tree:
+    """A scope with what is in it, in order."""
+
+    __slots__ = ("children", "layers", "path", "runs")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.children: list[_Tree | Layer] = []
+        self.layers: list[Layer] = []
+        self.runs: list[_Run] | None = None
+
+
+_Child = _Tree | Layer
+
+
+class _Window:
+    """Some neighbouring children as one piece: what makes it equal to another piece."""
+
+    __slots__ = ("index", "layers", "loose", "outside", "strict")
+
+    def __init__(self, children: list[_Child]) -> None:
+        self.layers = [layer for child in children for layer in _layers(child)]
+        self.index = {layer.name: i for i, layer in enumerate(self.layers)}
+        #: What it reads from outside, in order of first use.
+        self.outside: dict[str, int] = {}
+        wiring = []
+        for layer in self.layers:
+            feeds = []
+            for name in layer.inputs:
+                inner = self.index.get(name)
+                feeds.append(inner if inner is not None else -1 - self._outer(name))
+            wiring.append((layer.op, layer.training, tuple(feeds)))
+        self.loose = tuple(wiring)
+        self.strict = tuple([(layer.input_shapes, layer.shape) for layer in self.layers])
+
+    def _outer(self, name: str) -> int:
+        return self.outside.setdefault(name, len(self.outside))
+
+
+class _Run(NamedTuple):
+    """Children that are drawn once, with how often they stand there."""
+
+    children: list[_Child]
+    copies: list[_Window]
+    #: Whether only the sizes differ.
+    alike: bool
+
+
+@dataclass
+class _Draft:
+    """A box while the plan is made."""
+
+    kind: str
+    layers: list[Layer]
+    scope: int
+    repeats: int
+    tree: _Tree | None = None
+    note: str = ""
+    fold: int = 1
+    name: str = ""
+
+
+@dataclass
+class _Frame:
+    """A scope while the plan is made."""
+
+    parent: int
+    path: str
+    what: str
+    note: str
+    #: How many parts of a name its own is.
+    level: int
+    fold: int
+    boxes: list[int] = field(default_factory=list)
+    frames: int = 0
+    dissolved: bool = False
+
+
+class _Full(Exception):
+    """There are more boxes than asked for."""
+
+
+class _Planner:
+    """Makes plans of one network at several depths."""
+
+    def __init__(self, network: Network, failed: Unplaced | None) -> None:
+        self.network = network
+        self.failed = failed
+        self.root = _Tree("")
+        self.deepest = 1
+        self.consumers: dict[str, list[str]] = {}
+        trees: dict[str, _Tree] = {"": self.root}
+        for layer in network.layers:
+            name = layer.name
+            self.deepest = max(self.deepest, name.count(".") + 1)
+            tree = self._tree(layer.scope, trees)
+            tree.children.append(layer)
+            for source in layer.inputs:
+                self.consumers.setdefault(source, []).append(name)
+        for output in network.outputs.values():
+            self.consumers.setdefault(output, []).append("")
+        if failed is not None:
+            for source in failed.inputs:
+                self.consumers.setdefault(source, []).append("")
+
+    def _tree(self, path: str, trees: dict[str, _Tree]) -> _Tree:
+        found = trees.get(path)
+        if found is None:
+            found = trees[path] = _Tree(path)
+            self._tree(path.rpartition(".")[0], trees).children.append(found)
+        return found
+
+    def plan(self, depth: int, most: int) -> Plan | None:
+        """The plan at a depth; ``None`` where it has more boxes than ``most``."""
+        try:
+            return _Draughtsman(self, depth, most).plan()
+        except _Full:
+            return None
+
+    # --- what repeats -------------------------------------------------------------------------
+
+    def runs(self, tree: _Tree) -> list[_Run]:
+        """The children of a scope, repeated ones together."""
+        if tree.runs is None:
+            tree.runs = list(self._runs(tree.children))
+        return tree.runs
+
+    def _runs(self, children: list[_Child]) -> Iterator[_Run]:
+        windows: dict[tuple[int, int], _Window] = {}
+
+        def window(start: int, period: int) -> _Window:
+            found = windows.get((start, period))
+            if found is None:
+                found = windows[start, period] = _Window(children[start : start + period])
+            return found
+
+        start = 0
+        while start < len(children):
+            best, copies, alike = 1, 1, False
+            for period in range(1, _PERIOD + 1):
+                leaves = any(isinstance(child, Layer) for child in children[start : start + period])
+                count = self._count(children, window, start, period, strict=True)
+                if count >= (_OFTEN if leaves else 2) and count * period > best * copies:
+                    best, copies = period, count
+                if copies > 1 and period == 1:
+                    break
+            if copies == 1 and isinstance(children[start], _Tree):
+                count = self._count(children, window, start, 1, strict=False)
+                if count >= 3:
+                    copies, alike = count, True
+            stop = start + best * copies
+            found = [window(at, best) for at in range(start, stop, best)]
+            yield _Run(children[start : start + best], found, alike)
+            start = stop
+            windows.clear()
+
+    def _count(self, children: list[_Child], window: object, start: int, period: int, *, strict: bool) -> int:
+        """How many equal pieces follow one another, each reading the one before it and read by no other."""
+        assert callable(window)
+        count, feeds = 1, None
+        while start + (count + 1) * period <= len(children):
+            here = start + count * period
+            if not _similar(children[start], children[here]):
+                break
+            first, before, this = window(start, period), window(here - period, period), window(here, period)
+            if this.loose != first.loose or (strict and this.strict != first.strict):
+                break
+            read = [before.index.get(name, -1) for name in this.outside]
+            if -1 in read or (feeds is not None and read != feeds) or not self._closed(before, this):
+                break
+            feeds = read
+            count += 1
+        return count
+
+    def _closed(self, window: _Window, following: _Window) -> bool:
+        """Whether nothing but the next piece reads what a piece makes."""
+        return all(
+            name in window.index or name in following.index
+            for layer in window.layers
+            for name in self.consumers.get(layer.name, ())
+        )
+
+
+def _similar(a: _Child, b: _Child) -> bool:
+    """Whether two children may be equal at all; a quick look before the long one."""
+    if isinstance(a, Layer) or isinstance(b, Layer):
+        return isinstance(a, Layer) and isinstance(b, Layer) and a.op == b.op
+    return len(a.children) == len(b.children)
+
+
+def _layers(child: _Child) -> list[Layer]:
+    """The layers of a child, in order; gathered once."""
+    if isinstance(child, Layer):
+        return [child]
+    if not child.layers:
+        for inner in child.children:
+            child.layers += _layers(inner)
+    return child.layers
+
+
+class _Draughtsman:
+    """Lays the children of the tree out as boxes and scopes, at one depth."""
+
+    def __init__(self, planner: _Planner, depth: int, most: int) -> None:
+        self.planner = planner
+        self.network = planner.network
+        self.depth = depth
+        self.most = most
+        self.drafts: list[_Draft] = []
+        self.frames: list[_Frame] = []
+        #: The box of each layer, and of those folded away that of their first.
+        self.box_of: dict[str, int] = {}
+        #: The layers that are drawn, and so what flows into them.
+        self.drawn: list[Layer] = []
+        #: Every layer that each box stands for.
+        self.behind: dict[int, list[Layer]] = {}
+
+    def plan(self) -> Plan:
+        for name in self.network.inputs:
+            self.box_of[name] = self.add(_Draft("input", [], -1, 1, name=name))
+        self.place(self.planner.root, -1, 1, 1)
+        if self.planner.failed is not None:
+            self.add(_Draft("failed", [], self.around(self.planner.failed.name), 1))
+        edges, sources = self.edges()
+        for layer in self.network.layers:
+            self.behind.setdefault(self.box_of[layer.name], []).append(layer)
+        renumbered = self.dissolve()
+        boxes = tuple(
+            self.box(i, draft, sources.get(i, ()), renumbered) for i, draft in enumerate(self.drafts)
+        )
+        scopes = tuple(
+            Scope(
+                renumbered[i],
+                renumbered[frame.parent],
+                self.relative(frame.path, frame.parent),
+                frame.what,
+                frame.note,
+            )
+            for i, frame in enumerate(self.frames)
+            if not frame.dissolved
+        )
+        wires = (*_bypasses(boxes, edges), *self.stopping())
+        return Plan(self.network, self.depth, boxes, wires, scopes, self.planner.failed)
+
+    def add(self, draft: _Draft) -> int:
+        if len(self.drafts) >= self.most:
+            raise _Full
+        self.drafts.append(draft)
+        number = len(self.drafts) - 1
+        if draft.scope >= 0:
+            self.frames[draft.scope].boxes.append(number)
+        return number
+
+    def frame(self, parent: int, path: str, what: str, note: str, fold: int, level: int) -> int:
+        self.frames.append(_Frame(parent, path, what, note, level, fold))
+        if parent >= 0:
+            self.frames[parent].frames += 1
+        return len(self.frames) - 1
+
+    def around(self, name: str) -> int:
+        """The innermost scope that is drawn around a name."""
+        inside = [i for i, frame in enumerate(self.frames) if name.startswith(f"{frame.path}.")]
+        return inside[-1] if inside else -1
+
+    # --- boxes --------------------------------------------------------------------------------
+
+    def place(self, tree: _Tree, scope: int, level: int, repeats: int) -> None:
+        for run in self.planner.runs(tree):
+            self.run(run, scope, level, repeats)
+
+    def run(self, run: _Run, scope: int, level: int, repeats: int) -> None:
+        first, count = run.copies[0], len(run.copies)
+        note = _note(run) if count > 1 else ""
+        every = repeats * count
+        if len(run.children) == 1:
+            child = run.children[0]
+            if isinstance(child, Layer):
+                self.layer(child, scope, every, note, count)
+            else:
+                path = _span(run) if count > 1 else child.path
+                self.scope(child, path, scope, level, every, note, count)
+        else:
+            frame = self.frame(scope, _span(run), "", note, count, level - 1)
+            for child in run.children:
+                if isinstance(child, Layer):
+                    self.layer(child, frame, every)
+                else:
+                    self.scope(child, child.path, frame, level, every)
+        for copy in run.copies[1:]:
+            for layer, same in zip(copy.layers, first.layers, strict=True):
+                self.box_of[layer.name] = self.box_of[same.name]
+
+    def scope(
+        self, tree: _Tree, path: str, scope: int, level: int, repeats: int, note: str = "", fold: int = 1
+    ) -> None:
+        layers = _layers(tree)
+        what = self.network.blocks.get(tree.path, "")
+        if level < self.depth:
+            self.place(tree, self.frame(scope, path, what, note, fold, level), level + 1, repeats)
+        elif self.is_one(layers):
+            self.layer(layers[0], scope, repeats, note, fold)
+            for layer in layers[1:]:
+                self.layer(layer, scope, repeats)
+        else:
+            number = self.add(_Draft("scope", layers, scope, repeats, tree, note, fold, path))
+            for layer in layers:
+                self.box_of[layer.name] = number
+            self.drawn += layers
+
+    def is_one(self, layers: list[Layer]) -> bool:
+        """Whether the layers of a scope share one box even where it is open."""
+        return len(layers) <= _LINES and all(
+            self.is_chained(layer, before) for before, layer in pairwise(layers)
+        )
+
+    def layer(self, layer: Layer, scope: int, repeats: int, note: str = "", fold: int = 1) -> None:
+        number = len(self.drafts) - 1
+        if not note and self.follows(layer, scope, repeats):
+            self.drafts[number].layers.append(layer)
+        else:
+            number = self.add(_Draft("layers", [layer], scope, repeats, None, note, fold))
+        self.box_of[layer.name] = number
+        self.drawn.append(layer)
+
+    def follows(self, layer: Layer, scope: int, repeats: int) -> bool:
+        """Whether a layer merely follows the last box, and so shares it."""
+        if not self.drafts:
+            return False
+        last = self.drafts[-1]
+        return (
+            last.kind == "layers"
+            and (not last.note or last.layers[-1].scope == layer.scope)
+            and (last.scope, last.repeats) == (scope, repeats)
+            and len(last.layers) < _LINES
+            and self.is_chained(layer, last.layers[-1])
+        )
+
+    def is_chained(self, layer: Layer, before: Layer) -> bool:
+        """Whether a layer merely does something to what another makes, and is alone in reading it."""
+        return (
+            layer.op.family in _FOLLOWING
+            and layer.inputs == (before.name,)
+            and self.planner.consumers[before.name] == [layer.name]
+            and before.training == layer.training
+        )
+
+    def edges(self) -> tuple[dict[tuple[int, int], Layer], dict[int, list[Shape]]]:
+        """Which box feeds which, with the layer that is fed; and the shapes that leave each box."""
+        edges: dict[tuple[int, int], Layer] = {}
+        leaving: dict[int, list[Shape]] = {}
+        for layer in self.drawn:
+            head = self.box_of[layer.name]
+            for name, shape in zip(layer.inputs, layer.input_shapes, strict=True):
+                tail = self.box_of[name]
+                if tail != head:
+                    edges.setdefault((tail, head), layer)
+                    leaving.setdefault(tail, []).append(shape)
+        return edges, leaving
+
+    def stopping(self) -> list[Edge]:
+        """What flows into the layer that failed."""
+        failed = self.planner.failed
+        sources = dict.fromkeys(self.box_of[name] for name in failed.inputs) if failed else ()
+        return [Edge(tail, len(self.drafts) - 1, "", False) for tail in sources]
+
+    def dissolve(self) -> dict[int, int]:
+        """Take away the scopes around a single box; the numbers that the others keep."""
+        for number in range(len(self.frames) - 1, -1, -1):
+            frame = self.frames[number]
+            if len(frame.boxes) + frame.frames < 2 and not (frame.note and frame.frames):
+                draft = self.drafts[frame.boxes[0]] if frame.boxes else None
+                if frame.note and (draft is None or draft.note):
+                    continue
+                if draft is not None:
+                    draft.scope = frame.parent
+                    draft.note = draft.note or frame.note
+                    draft.fold *= frame.fold
+                frame.dissolved = True
+                for inner in self.frames[number + 1 :]:
+                    if inner.parent == number:
+                        inner.parent = frame.parent
+                if frame.parent >= 0:
+                    around = self.frames[frame.parent]
+                    around.boxes += frame.boxes
+                    around.frames += frame.frames - 1
+        kept = [i for i, frame in enumerate(self.frames) if not frame.dissolved]
+        return {-1: -1} | {old: new for new, old in enumerate(kept)}
+
+    def relative(self, path: str, scope: int) -> str:
+        """A name as it is said inside a scope."""
+        level = self.frames[scope].level if scope >= 0 else 0
+        return printable(path.split(".", level)[-1])
+
+    def box(self, number: int, draft: _Draft, leaving: Iterable[Shape], renumbered: dict[int, int]) -> Box:
+        output: Shape | None = None
+        lines: list[Line] = []
+        if draft.kind == "input":
+            output = self.network.inputs[draft.name]
+            lines.append(Line(printable(draft.name), "" if draft.name == "input" else "input", ""))
+            title = f"{printable(draft.name)}: {output}"
+        elif draft.kind == "failed":
+            failed = self.planner.failed
+            assert failed is not None
+            lines.append(Line(self.relative(failed.name, draft.scope), shorten(failed.op), ""))
+            title = f"{printable(failed.name)}: {printable(failed.op)}; {printable(failed.why)}"
+        else:
+            output = draft.layers[-1].shape
+            if draft.kind == "scope":
+                lines = self.scope_lines(draft)
+                title = _scope_title(draft)
+            else:
+                lines = [
+                    Line(name, "" if name == (what := short(layer)) else what, layer.op.family)
+                    for layer in draft.layers
+                    for name in [self.relative(layer.name, draft.scope)]
+                ]
+                title = "\n".join(map(_layer_title, draft.layers))
+            if draft.note:
+                lines.append(Line("", draft.note, ""))
+                title += f"\n{draft.note}"
+            if draft.layers[0].training:
+                title += "\nin training only"
+        shapes = list(dict.fromkeys(leaving)) or ([output] if output is not None else [])
+        return Box(
+            number,
+            draft.kind,
+            printable(self.called(draft)),
+            tuple(lines),
+            tuple(draft.layers),
+            tuple(self.behind.get(number, ())),
+            draft.repeats,
+            draft.fold,
+            ", ".join(map(str, shapes[:3])),
+            shapes[-1] if shapes else None,
+            title,
+            renumbered[draft.scope],
+        )
+
+    def called(self, draft: _Draft) -> str:
+        if draft.kind == "failed":
+            assert self.planner.failed is not None
+            return self.planner.failed.name
+        return draft.name or draft.layers[0].name
+
+    def scope_lines(self, draft: _Draft) -> list[Line]:
+        from ..views.words import rounded
+
+        assert draft.tree is not None
+        params = sum(layer.params for layer in draft.layers)
+        count = f"{len(draft.layers):,} layers"
+        return [
+            Line(self.relative(draft.name, draft.scope), self.network.blocks.get(draft.tree.path, ""), ""),
+            Line("", f"{count}, {rounded(params)} params" if params else count, ""),
+        ]
+
+
+def _layer_title(layer: Layer) -> str:
+    return f"{printable(layer.name)}: {layer.op} -> {layer.shape}"
+
+
+def _scope_title(draft: _Draft) -> str:
+    """Every layer of a folded scope, as far as a title can be read."""
+    lines = [f"{printable(draft.name)}:", *map(_layer_title, draft.layers[:200])]
+    if len(draft.layers) > 200:
+        lines.append(f"and {len(draft.layers) - 200:,} more layers")
+    return "\n".join(lines)
+
+
+def _span(run: _Run) -> str:
+    """The names of a folded run: ``layer3.1..22``."""
+    first, last = run.children[0], run.copies[-1].layers[-1].name
+    start = first.name if isinstance(first, Layer) else first.path
+    level = start.count(".")
+    return f"{start}..{last.split('.')[level]}"
+
+
+def _note(run: _Run) -> str:
+    count = len(run.copies)
+    weights = any(layer.params for layer in run.copies[0].layers)
+    own = ", each with its own weights" if weights else ""
+    if not run.alike:
+        return f"x{count:,}{own}"
+    first, last = (copy.layers[0].input_shapes[0] for copy in (run.copies[0], run.copies[-1]))
+    return f"x{count:,}{own}; input {_between(first, last)}"
+
+
+def _between(first: Shape, last: Shape) -> str:
+    """How a shape changes over a run: only its channels, or all of it."""
+    if first[1:] == last[1:]:
+        return f"{first.channels} to {last.channels} channels"
+    return f"{first} to {last}"
+
+
+def short(layer: Layer) -> str:
+    """An op as figures in papers say it: ``7x7 conv, 64, /2``."""
+    op = layer.op
+    values = op.attributes()
+    axes = max(len(layer.input_shapes[0].spatial), 1)
+    kernel, stride = values.get("kernel"), values.get("stride", 1)
+    words = [f"{_size(kernel, axes)} {op.kind}" if kernel is not None else op.kind]
+    words += [_plain(values[name]) for name in required(op) if name != "kernel"]
+    if stride is None and kernel is not None:
+        stride = kernel
+    if "stride" in values and not _is_one(stride):
+        words.append("/" + (str(stride) if isinstance(stride, int) else times(dict.fromkeys(stride))))
+    for name in ("dilation", "groups"):
+        if name not in required(op) and not _is_one(values.get(name, 1)):
+            words.append(f"{name} {_plain(values[name])}")
+    return ", ".join(words)
+
+
+def required(op: Op) -> list[str]:
+    """The attributes that an op cannot do without."""
+    from ..ops.op import signature
+
+    return [name for name, parameter in signature(type(op)).items() if parameter.required]
+
+
+def _size(value: object, axes: int) -> str:
+    return times([value] * axes if isinstance(value, int) else value if isinstance(value, tuple) else ())
+
+
+def _is_one(value: object) -> bool:
+    return value == 1 or (isinstance(value, tuple) and all(one == 1 for one in value))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple) and all(isinstance(one, int) for one in value):
+        return shorten(times(value), 20)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return shorten(str(value), 20)
+
+
+def _bypasses(boxes: tuple[Box, ...], fed: dict[tuple[int, int], Layer]) -> list[Edge]:
+    """The edges, those that go around other layers marked with the op that merges them."""
+    into: dict[int, list[int]] = {}
+    out: dict[int, list[int]] = {}
+    for tail, head in fed:
+        into.setdefault(head, []).append(tail)
+        out.setdefault(tail, []).append(head)
+    above: dict[int, int] = {}  # the boxes from which each is reached, as the bits of a number
+    for box in boxes:
+        reached = 0
+        for tail in into.get(box.id, ()):
+            if tail < box.id:
+                reached |= above.get(tail, 0) | 1 << tail
+        above[box.id] = reached
+    marked: dict[tuple[int, int], tuple[str, bool]] = {}
+    for head, tails in into.items():
+        merging = next((layer for layer in boxes[head].layers if layer.op.merges), None)
+        if len(tails) < 2 or merging is None:
+            continue
+        grows = merging.shape.channels == sum(shape.channels for shape in merging.input_shapes)
+        for tail in tails:
+            way = [(tail, head)]
+            source = tail
+            while _only_reshapes(boxes[source]) and len(into.get(source, ())) == len(out[source]) == 1:
+                way.append((into[source][0], source))
+                source = into[source][0]
+            for path in (way, way[:1]):
+                origin = path[-1][0]
+                if any(above[other] >> origin & 1 for other in tails if other != tail):
+                    marked |= dict.fromkeys(path, (merging.op.kind, grows))
+                    break
+    return [Edge(tail, head, *marked.get((tail, head), ("", False))) for tail, head in fed]
+
+
+def _only_reshapes(box: Box) -> bool:
+    return box.kind == "layers" and all(layer.op.family == "reshape" for layer in box.layers)

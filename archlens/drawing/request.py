@@ -1,0 +1,76 @@
+"""What somebody wants drawn, with what every style and format needs of it, each made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ..errors import Unplaced, did_you_mean, shorten, usage
+from ..network import Network
+from .picture import Picture
+from .plan import Plan, plan
+from .theme import Theme, theme_of
+
+
+@dataclass(frozen=True)
+class Request:
+    """A network, or what there is of it, and how it is to be drawn."""
+
+    network: Network
+    style: str = "graph"
+    #: How many levels of scopes are opened; ``None`` for as many as fit a page.
+    depth: int | None = None
+    #: ``tb``, top to bottom, or ``lr``, left to right.
+    direction: str = "tb"
+    theme: str = "light"
+    #: The layer that could not be placed, where the network is only what there is up to it.
+    failed: Unplaced | None = None
+
+    @cached_property
+    def colors(self) -> Theme:
+        """The theme, with its colours."""
+        return theme_of(self.theme)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The boxes of the network, and what flows between them."""
+        return plan(self.network, self.depth, self.failed)
+
+    def shallower(self, plan_: Plan) -> Plan | None:
+        """The plan with fewer levels, where the depth was left open and there are levels left to fold."""
+        if self.depth is not None or plan_.depth < 2:
+            return None
+        return plan(self.network, plan_.depth - 1, self.failed)
+
+    @cached_property
+    def picture(self) -> Picture:
+        """The network in the style that is asked for.
+
+        Raises:
+            UsageError: there is no such style, or too much to draw, or a package is missing.
+        """
+        if self.style not in style_names():
+            help = did_you_mean(
+                self.style, style_names(), otherwise=f"the styles: {', '.join(style_names())}"
+            )
+            raise usage(f"there is no style {shorten(self.style)}", help=help)
+        picture = import_module(f"{__package__}.styles.{self.style}").draw(self)
+        assert isinstance(picture, Picture)
+        return picture
+
+
+def style_names() -> list[str]:
+    """The styles: the names of the files that draw them."""
+    return _modules("styles")
+
+
+def extensions() -> list[str]:
+    """The formats, by their extensions: the names of the files that write them."""
+    return _modules("formats")
+
+
+def _modules(folder: str) -> list[str]:
+    package = import_module(f"{__package__}.{folder}")
+    return sorted(module.name for module in iter_modules(package.__path__))

@@ -1,0 +1,1 @@
+"""One style of picture per file: ``draw(request)`` makes a picture of a network."""

@@ -1,0 +1,319 @@
+"""``graph``: layers as boxes in the colours of their families, with the shapes that flow between them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ...errors import printable
+from ..frame import NAME, SMALL, Sign, framed
+from ..layout import MARGIN, Area, Layout, Link, Wire, lay_out
+from ..metrics import fitted, width, wrapped
+from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, rounded_line
+from ..plan import Box, Line, Plan
+from ..request import Request
+from ..theme import Theme
+
+#: The first line of a box and the others, the space on its sides, that between a name and what stands beside
+#: it, and the accent.
+_LINE, _FURTHER, _PAD, _BETWEEN, _ACCENT = 19.0, 15.0, 8.0, 12.0, 4.0
+#: The narrowest and the widest box, and the space after a box in which the shape that leaves it stands.
+_NARROW, _WIDE, _TAIL = 120.0, 250.0, 16.0
+#: The strip of colours of a folded scope, and how many layers it shows.
+_STRIP, _SHOWN = 5.0, 60
+#: How small a picture may become on a page before scopes are folded instead, and how few boxes never are.
+_READABLE, _FEW = 0.6, 12
+#: How a bypass looks, and one that makes channels grow.
+_THICK, _DASH = 1.8, (5.0, 2.5)
+
+
+def draw(request: Request) -> Picture:
+    """The network as a graph.
+
+    Raises:
+        UsageError: there are too many boxes, or pygraphviz is not installed.
+    """
+    theme, lying = request.colors, request.direction == "lr"
+    plan: Plan | None = request.plan
+    while plan is not None:
+        laid = plan, *_laid_out(plan, request.direction)
+        if laid[2].scale >= _READABLE or len(plan.boxes) < _FEW:
+            break
+        plan = request.shallower(plan)
+    plan, cores, layout = laid
+    places = layout.boxes[: len(cores)]
+    areas = [Area(place.x, place.y, w, h) for place, (w, h) in zip(places, cores, strict=True)]
+    items: list[Item] = []
+    levels: list[int] = []
+    for scope in plan.scopes:
+        levels.append(levels[scope.parent] + 1 if scope.parent >= 0 else 0)
+    for scope, pieces in zip(plan.scopes, layout.scopes, strict=True):
+        ground = theme.scopes[min(levels[scope.id], len(theme.scopes) - 1)]
+        items.append(
+            Group(
+                "scope",
+                tuple(Rect(a.x, a.y, a.width, a.height, ground, theme.border, 0.6, 6) for a in pieces),
+            )
+        )
+    looks = {(edge.tail, edge.head): _look(edge.bypass, edge.grows, theme) for edge in plan.edges}
+    looks |= {(tail, -1): _look("", False, theme) for tail, _ in looks}
+    feeding = {edge.tail for edge in plan.edges}
+    # bypasses are painted first, so that where lines meet the main one is whole
+    for wire in sorted(layout.wires, key=lambda wire: looks[wire.tail, wire.head][0] == theme.line):
+        items.append(_wire(wire, *looks[wire.tail, wire.head]))
+    items += [Rect(a.x - 1, a.y - 1, 4, 4, theme.line, radius=2) for a in layout.boxes[len(cores) :]]
+    for scope, pieces in zip(plan.scopes, layout.scopes, strict=True):
+        ground = theme.scopes[min(levels[scope.id], len(theme.scopes) - 1)]
+        items += _labels(scope.name, scope.what, scope.note, pieces, ground, theme)
+    for box, area, place in zip(plan.boxes, areas, places, strict=True):
+        items.append(_box(box, area, theme, plan))
+        if box.shape:
+            items += _leaving(box, area, place, lying, box.id in feeding, theme)
+    return framed(
+        request,
+        items,
+        (layout.width, layout.height),
+        signs=_signs(plan, theme),
+        description=_described(plan),
+    )
+
+
+def _laid_out(plan: Plan, direction: str) -> tuple[list[tuple[float, float]], Layout]:
+    """The sizes of the boxes, without the space in which the shape that leaves stands; and their places."""
+    wide = _width(plan)
+    cores = [
+        (wide if box.kind != "input" else min(wide, 150.0), _height(box, wide, plan)) for box in plan.boxes
+    ]
+    tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
+    sizes = [(w + tail, h) if direction == "lr" else (w, h + _TAIL) for w, h in cores]
+    layout = lay_out(
+        sizes,
+        [Link(edge.tail, edge.head, bool(edge.bypass)) for edge in plan.edges],
+        [box.scope for box in plan.boxes],
+        [scope.parent for scope in plan.scopes],
+        direction,
+    )
+    return cores, layout
+
+
+# --- sizes ----------------------------------------------------------------------------------------
+
+
+def _width(plan: Plan) -> float:
+    """One width for all boxes, by the longest of their lines and of the notes on scopes."""
+    needed = _NARROW
+    for box in plan.boxes:
+        if box.kind == "failed":
+            needed = max(needed, 220.0)
+        needed = max(needed, 2 * width(box.shape[:40], SMALL) + 20)
+        for row in box.lines:
+            both = _BETWEEN if row.name and row.what else 0.0
+            head = row is box.lines[0]
+            first = width(row.name[:100], NAME if head else SMALL, head)
+            needed = max(needed, first + both + width(row.what[:100], SMALL) + 2 * _PAD + _ACCENT)
+    for scope in plan.scopes:
+        needed = max(needed, width(scope.note[:100], SMALL) + 14 - 2 * MARGIN)
+    return min(needed, _WIDE)
+
+
+def _height(box: Box, wide: float, plan: Plan) -> float:
+    if box.kind == "failed":
+        return _LINE + 12.0 * len(_why(plan, wide)) + 6
+    return _LINE + _FURTHER * (len(box.lines) - 1) + (_STRIP + 4 if box.kind == "scope" else 0)
+
+
+def _why(plan: Plan, wide: float) -> list[str]:
+    assert plan.failed is not None
+    return wrapped(printable(plan.failed.why[:500]), SMALL, wide - 2 * _PAD - _ACCENT, 5)
+
+
+# --- boxes ----------------------------------------------------------------------------------------
+
+
+def _box(box: Box, area: Area, theme: Theme, plan: Plan) -> Group:
+    border = theme.failed if box.kind == "failed" else theme.border
+    dash = (3.0, 2.0) if box.training else ()
+    items: list[Item] = []
+    frame = Rect(area.x, area.y, area.width, area.height, theme.box, border, 1, 3, dash)
+    if box.kind == "failed":
+        red = theme.shade(theme.failed, 0.12)
+        items.append(Rect(area.x, area.y, area.width, area.height, red, theme.failed, 1.8, 3))
+        items += _line(box.lines[0], area.x, area.y, area.width, theme, first=True, color=theme.failed)
+        for i, text in enumerate(_why(plan, area.width)):
+            y = area.y + _LINE + 12 * i + 8
+            items.append(Text(area.x + _PAD + _ACCENT, y, text, SMALL, theme.text))
+        return Group("node failed", tuple(items), box.title)
+    if box.kind == "input":
+        items.append(
+            Rect(area.x, area.y, area.width, area.height, theme.box, theme.border, 1, area.height / 2)
+        )
+        name, what = box.lines[0].name, box.lines[0].what
+        text = fitted(f"{name} ({what})" if what else name, NAME, area.width - 2 * _PAD, bold=True)
+        items.append(
+            Text(area.x + area.width / 2, area.y + 13.5, text, NAME, theme.text, "middle", bold=True)
+        )
+        return Group("node", tuple(items), box.title)
+    items.append(frame)
+    for i, row in enumerate(box.lines):
+        y = area.y + (_LINE + (i - 1) * _FURTHER if i else 0)
+        high = _FURTHER if i else _LINE
+        if row.family:
+            fill = theme.tint(row.family)
+            items.append(Rect(area.x + 0.5, y + 0.5, area.width - 1, high - 1, fill))
+            items.append(Rect(area.x + 0.5, y + 0.5, _ACCENT, high - 1, theme.color(row.family)))
+        items += _line(row, area.x, y, area.width, theme, first=i == 0)
+    if box.kind == "scope":
+        items += _strip(box, area, theme)
+    return Group("node", tuple(items), box.title)
+
+
+def _line(
+    row: Line, x: float, y: float, wide: float, theme: Theme, *, first: bool, color: str = ""
+) -> list[Item]:
+    """A line of a box: a name to the left, what it is to the right."""
+    size = NAME if first else SMALL
+    space = wide - 2 * _PAD - _ACCENT - (_BETWEEN if row.name and row.what else 0)
+    least = space * 0.5 if row.name else space
+    what = fitted(row.what, SMALL, max(least, space - width(row.name[:200], size, first)))
+    name = fitted(row.name, size, space - width(what, SMALL), first)
+    items: list[Item] = []
+    base = y + (_LINE / 2 + 3.8 if first else _FURTHER / 2 + 3.3)
+    if name:
+        items.append(Text(x + _PAD + _ACCENT, base, name, size, color or theme.text, bold=first))
+    if what:
+        tone = theme.text if row.family else theme.muted
+        items.append(Text(x + wide - _PAD, base, what, SMALL, tone, "end"))
+    return items
+
+
+def _strip(box: Box, area: Area, theme: Theme) -> list[Item]:
+    """The families in a folded scope as a strip of colours: layer by layer, or of many their shares."""
+    families = Counter(layer.op.family for layer in box.layers)
+    wide, y = area.width - 2 * _PAD, area.bottom - _STRIP - 3
+    parts = (
+        [(layer.op.family, 1) for layer in box.layers]
+        if len(box.layers) <= _SHOWN
+        else list(families.items())
+    )
+    each = wide / len(box.layers)
+    items: list[Item] = []
+    x = area.x + _PAD
+    for family, count in parts:
+        items.append(Rect(x, y, max(each * count - 0.8, 0.8), _STRIP, theme.color(family)))
+        x += each * count
+    return items
+
+
+def _leaving(box: Box, area: Area, place: Area, lying: bool, feeds: bool, theme: Theme) -> list[Item]:
+    """The shape that leaves a box, beside the line on which it does."""
+    if lying:
+        y = area.y + area.height / 2
+        text = Text(area.right + 5, y - 4, box.shape, SMALL, theme.muted)
+        return [
+            *(
+                [line((area.right, y), (place.right + 1, y), stroke=theme.line, thickness=1.2)]
+                if feeds
+                else []
+            ),
+            text,
+        ]
+    x = area.x + area.width / 2
+    shape = fitted(box.shape, SMALL, area.width / 2 - 8)
+    text = Text(x + 6, area.bottom + 11, shape, SMALL, theme.muted)
+    if feeds:
+        return [line((x, area.bottom), (x, place.bottom + 1), stroke=theme.line, thickness=1.2), text]
+    return [Text(x, area.bottom + 11, box.shape, SMALL, theme.muted, "middle")]
+
+
+# --- connections and scopes -----------------------------------------------------------------------
+
+
+def _look(bypass: str, grows: bool, theme: Theme) -> tuple[str, float, tuple[float, ...]]:
+    if not bypass:
+        return theme.line, 1.2, ()
+    return (theme.dense, _THICK, _DASH) if grows else (theme.residual, _THICK, ())
+
+
+def _wire(wire: Wire, color: str, thickness: float, dash: tuple[float, ...]) -> Group:
+    points = wire.points
+    tip, back = points[-1], points[-2]
+    ends = wire.head >= 0
+    end = _short_of(tip, back, 3.0) if ends else tip
+    path: Item
+    if wire.angular:
+        path = rounded_line(*points[:-1], end, stroke=color, radius=7, thickness=thickness, dash=dash)
+    else:
+        curves = [points[i : i + 3] for i in range(1, len(points) - 1, 3)]
+        curves[-1] = (*curves[-1][:2], end)
+        path = Path(points[0], tuple(curves), "", color, thickness, dash)
+    return Group(
+        "edge", (path, arrow_head(tip, back, color, 6.5 if thickness > 1.5 else 5.5)) if ends else (path,)
+    )
+
+
+def _short_of(tip: Point, back: Point, by: float) -> Point:
+    length = ((tip[0] - back[0]) ** 2 + (tip[1] - back[1]) ** 2) ** 0.5
+    if length <= by:
+        return tip
+    return tip[0] + (back[0] - tip[0]) * by / length, tip[1] + (back[1] - tip[1]) * by / length
+
+
+def _labels(name: str, what: str, note: str, pieces: list[Area], ground: str, theme: Theme) -> list[Item]:
+    items: list[Item] = []
+    for i, area in enumerate(pieces):
+        most = area.width - 12
+        continued = " (continued)" if i else ""
+        items += _label(area.x + 6, area.y + 10.5, name + continued, what, most, ground, theme)
+    if note and pieces:
+        area = pieces[-1]
+        text = fitted(note, SMALL, area.width - 12)
+        items += _label(area.x + 6, area.bottom - 5, text, "", area.width - 12, ground, theme)
+    return [Group("label", tuple(items))] if items else []
+
+
+def _label(x: float, y: float, name: str, what: str, most: float, ground: str, theme: Theme) -> list[Item]:
+    """Text on a scope, over whatever line passes there."""
+    name = fitted(name, SMALL, most, bold=True)
+    length = width(name, SMALL, bold=True)
+    what = fitted(what, SMALL, most - length - 6) if most - length > 40 else ""
+    whole = length + (width(what, SMALL) + 6 if what else 0)
+    items: list[Item] = [Rect(x - 2, y - 8, whole + 4, 10, ground)]
+    items.append(Text(x, y, name, SMALL, theme.text, bold=True))
+    if what:
+        items.append(Text(x + length + 6, y, what, SMALL, theme.muted))
+    return items
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _signs(plan: Plan, theme: Theme) -> list[Sign]:
+    families = [*plan.families]
+    for box in plan.boxes:
+        if box.kind == "scope":
+            families += [layer.op.family for layer in box.layers]
+    signs = [Sign(family, theme.color(family)) for family in dict.fromkeys(families)]
+    kinds = dict.fromkeys((edge.bypass, edge.grows) for edge in plan.edges if edge.bypass)
+    for kind, grows in kinds:
+        color, thickness, dash = _look(kind, grows, theme)
+        signs.append(Sign(f"bypass into {kind}", color, True, thickness, dash))
+    if any(box.training for box in plan.boxes):
+        signs.append(Sign("dashed: in training only", theme.border))
+    return signs
+
+
+def _described(plan: Plan) -> str:
+    """The picture in words."""
+    network = plan.network
+    start = " and ".join(f"{printable(name)[:80]} {shape}" for name, shape in network.inputs.items())
+    shown = [box for box in plan.boxes if box.kind != "input"]
+    chain = "; ".join(
+        f"{box.lines[0].name[:80] or 'box'} {box.lines[0].what}".strip()
+        + (f" gives {box.shape}" if box.shape else "")
+        for box in shown[:200]
+    )
+    more = f"; and {len(shown) - 200} more" if len(shown) > 200 else ""
+    skips = sum(1 for edge in plan.edges if edge.bypass)
+    around = f" {skips} connections go around other layers." if skips else ""
+    failed = f" It stops where {printable(plan.failed.why)[:300]}." if plan.failed else ""
+    head = f"A graph of {len(network):,} layers in {len(shown)} boxes, from {start}"
+    return f"{head}: {chain}{more}.{around}{failed}"

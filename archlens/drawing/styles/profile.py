@@ -1,0 +1,190 @@
+"""``profile``: where parameters, MACs, activations and the receptive field are, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import NamedTuple
+
+from ...analysis import receptive_field
+from ...analysis.receptive_field import ReceptiveFields, Seen
+from ...errors import printable
+from ...network import Network
+from ...ops import Irregular
+from ...views import words
+from ..frame import NAME, SMALL, Sign, framed
+from ..metrics import fitted, width, wrapped
+from ..picture import Group, Item, Picture, Rect, Text, line
+from ..plan import Box
+from ..request import Request
+from ..theme import Theme
+
+#: Height of a row and of the head; widths of the names, of a chart, and of the bars in it.
+_ROW, _HEAD, _NAMES, _CHART, _BARS = 16.0, 34.0, 270.0, 160.0, 96.0
+_BAR = 10.0
+
+
+class Bar(NamedTuple):
+    """What a row shows in a chart: how long, in the chart's own unit, and in words; ``None`` is unknown."""
+
+    length: float | None
+    text: str
+
+
+class Chart(NamedTuple):
+    """One of the charts."""
+
+    title: str
+    #: What stands under the title: the sum, or the most.
+    total: Callable[[Network], str]
+    bar: Callable[[Box, ReceptiveFields], Bar]
+
+
+def draw(request: Request) -> Picture:
+    """Four charts side by side over the same rows."""
+    plan, theme = request.plan, request.colors
+    boxes = [box for box in plan.boxes if box.kind != "input"]
+    fields = receptive_field.find(plan.network)
+    items: list[Item] = []
+    bottom = _HEAD + len(boxes) * _ROW
+    for i, box in enumerate(boxes):
+        items += _named(box, _HEAD + i * _ROW, theme)
+    charts: list[tuple[Chart, list[Bar]]] = [
+        (chart, [chart.bar(box, fields) if box.behind else Bar(None, "") for box in boxes])
+        for chart in CHARTS
+    ]
+    for column, (chart, bars) in enumerate(charts):
+        x = _NAMES + column * _CHART
+        items.append(Text(x, 11, chart.title, NAME, theme.text, bold=True))
+        items.append(Text(x, 24, chart.total(plan.network), SMALL, theme.muted))
+        most = (
+            max((bar.length for bar in bars if bar.length is not None and bar.length < inf), default=0) or 1
+        )
+        for i, (box, bar) in enumerate(zip(boxes, bars, strict=True)):
+            y = _HEAD + i * _ROW + (_ROW - _BAR) / 2
+            color = theme.color(_family(box)) if _family(box) else theme.border
+            long = max(min(bar.length / most, 1.0) * _BARS, 0.8) if bar.length else 0.0
+            if long:
+                dash = (2.0, 1.5) if box.training else ()
+                fill = theme.shade(color, 0.6)
+                items.append(Rect(x, y, long, _BAR, fill, color, 0.6, 0, dash))
+            items.append(Text(x + long + 4, y + 8.2, bar.text, SMALL, theme.muted))
+        low = bottom + 2 - (_ROW if plan.failed is not None else 0)
+        items.append(line((x, _HEAD - 2), (x, low), stroke=theme.border, thickness=0.8))
+    if plan.failed is not None:
+        why = wrapped(printable(plan.failed.why[:500]), SMALL, _CHART * len(CHARTS) - 10, 1)[0]
+        items.append(Text(_NAMES + 8, bottom - 4.5, why, SMALL, theme.failed))
+    return framed(
+        request,
+        items,
+        (_NAMES + len(CHARTS) * _CHART, bottom + 4),
+        signs=_signs(boxes, theme),
+        notes=_notes(request, fields, boxes),
+        description=_described(boxes, charts, request),
+    )
+
+
+def _named(box: Box, y: float, theme: Theme) -> list[Item]:
+    """A row's name to the left and what it is to the right, in front of a thin rule."""
+    color = theme.failed if box.kind == "failed" else theme.text
+    times = f" x{box.repeats:,}" if box.repeats > 1 else ""
+    what = box.lines[0].what
+    what = fitted(what, SMALL, _NAMES * 0.45)
+    space = _NAMES - 30 - width(what, SMALL) - width(times, SMALL, bold=True)
+    name = fitted(box.name, SMALL, space, bold=True)
+    base = y + _ROW / 2 + 3.2
+    mark = theme.color(_family(box)) if _family(box) else color if box.kind == "failed" else theme.border
+    items: list[Item] = [
+        Rect(0, y + 3, 4, _ROW - 6, mark),
+        Text(9, base, name + times, SMALL, color, bold=True),
+        Text(_NAMES - 12, base, what, SMALL, theme.muted, "end"),
+        line((0, y + _ROW), (_NAMES + len(CHARTS) * _CHART, y + _ROW), stroke=theme.box, thickness=0.8),
+    ]
+    return [Group("row", tuple(items), box.title)]
+
+
+def _family(box: Box) -> str:
+    """The family that colours a row; none for a scope of several."""
+    families = {layer.op.family for layer in box.layers if layer.params} or {
+        layer.op.family for layer in box.layers[:1]
+    }
+    return box.layers[0].op.family if box.kind == "layers" else families.pop() if len(families) == 1 else ""
+
+
+# --- the charts -----------------------------------------------------------------------------------
+
+
+def _count(value: Callable[[Box], int]) -> Callable[[Box, ReceptiveFields], Bar]:
+    def bar(box: Box, _: ReceptiveFields) -> Bar:
+        number = value(box)
+        return Bar(number, words.rounded(number) if number else "0")
+
+    return bar
+
+
+def _macs(box: Box, _: ReceptiveFields) -> Bar:
+    text = words.rounded(box.macs) if box.macs else "0"
+    return Bar(box.macs, f"({text})" if box.training and box.macs else text)
+
+
+def _seen(box: Box, fields: ReceptiveFields) -> Bar:
+    """What the last of a row's layers sees of the input."""
+    seen: Seen = fields[box.behind[-1].name]
+    if isinstance(seen, tuple):
+        sizes = [one.size for one in seen]
+        text = str(sizes[0]) if len(set(sizes)) == 1 else "x".join(map(str, sizes))
+        return Bar(max(sizes, default=0), text)
+    if isinstance(seen, Irregular) or seen is None:
+        return Bar(None, "no one field" if seen is not None else "nothing")
+    return Bar(inf, "everywhere")
+
+
+def _widest(network: Network) -> str:
+    sizes = network.input.spatial
+    return f"of an input of {'x'.join(map(str, sizes))}" if sizes else "of an input without positions"
+
+
+#: The charts, from left to right; another one is another line.
+CHARTS = (
+    Chart("parameters", lambda network: words.rounded(network.params), _count(lambda box: box.params)),
+    Chart("MACs", lambda network: words.rounded(network.macs), _macs),
+    Chart(
+        "activations",
+        lambda network: words.rounded(sum(layer.shape.numel for layer in network)),
+        _count(lambda box: box.values),
+    ),
+    Chart("receptive field", _widest, _seen),
+)
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _signs(boxes: list[Box], theme: Theme) -> list[Sign]:
+    return [Sign(family, theme.color(family)) for family in dict.fromkeys(map(_family, boxes)) if family]
+
+
+def _notes(request: Request, fields: ReceptiveFields, boxes: list[Box]) -> list[str]:
+    notes = [
+        "Bars are to scale within a chart. Activations are the numbers that all layers of a row give out, "
+        "for one sample. One MAC is one multiply-accumulate; FLOPs = 2 x MACs. The receptive field is that "
+        "of a row's last layer, padding included."
+    ]
+    if any(box.repeats > 1 for box in boxes):
+        notes.append("x3 stands for three, of which the row shows the sum, and the field of the last.")
+    if any(box.training for box in boxes):
+        notes.append("MACs in brackets, with dashed bars, belong to heads that run in training only.")
+    if len(request.network.inputs) > 1:
+        notes.append(f"The receptive field is that on the input {printable(fields.input)[:80]}.")
+    return notes
+
+
+def _described(boxes: list[Box], charts: list[tuple[Chart, list[Bar]]], request: Request) -> str:
+    parts = []
+    for chart, bars in charts:
+        both = zip(bars, boxes, strict=True)
+        known = [(bar.length, bar.text, box) for bar, box in both if bar.length and bar.length < inf]
+        if known:
+            _, text, box = max(known, key=lambda one: one[0])
+            parts.append(f"most {chart.title}: {text} in {box.name[:80]}")
+    return f"Bar charts over {len(boxes)} rows for {len(request.network):,} layers; {'; '.join(parts)}."

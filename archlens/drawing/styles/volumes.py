@@ -1,0 +1,623 @@
+"""``volumes``: feature maps as boxes to scale, as the figures of LeNet, AlexNet and VGG have them.
+
+Height and width are to scale, the thickness is the logarithm of the channels. Neighbours of one shape stand
+side by side as slabs over one caption; kernels are small windows on what they read; flat vectors are bars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import log2
+
+from ...errors import printable
+from ...shape import Shape
+from ..frame import SMALL, Shifted, Sign, framed
+from ..metrics import fitted, width, wrapped
+from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, polygon
+from ..plan import Box, Edge, Plan
+from ..request import Request
+from ..theme import Theme
+
+#: How tall the largest map is, and how small the smallest may be.
+_TALL, _LEAST = 150.0, 3.0
+#: Where the width of a map goes, per point of it: to the right and up.
+_ASIDE, _UP = 0.42, 0.28
+#: Thickness per doubling of the channels; length of a bar per doubling of the features, and its own sides.
+_THICK, _LONG, _BAR = 3.2, 13.0, 9.0
+#: The space between columns, between slabs and between rows; the height of a line of a caption.
+_GAP, _SLIT, _ROW, _CAPTION = 26.0, 2.5, 30.0, 12.0
+#: The widest caption, how many slabs a stage shows, how many stages there may be, and the widest row of them.
+_WORDS, _SLABS, _STAGES, _WIDE = 140.0, 6, 24, 1150.0
+#: Families of which a layer makes no volume of its own.
+_SILENT = frozenset({"normalization", "activation", "regularization", "reshape"})
+
+
+@dataclass
+class _Stage:
+    """Neighbouring boxes of one shape."""
+
+    boxes: list[Box]
+    shape: Shape | None
+    #: Slabs that are drawn; more layers than slabs are said in the caption.
+    slabs: int = 1
+    into: list[tuple[int, Edge]] = field(default_factory=list)
+    out: list[int] = field(default_factory=list)
+    column: int = 0
+    row: int = 0
+    x: float = 0
+    y: float = 0
+
+
+def draw(request: Request) -> Picture:
+    """The network's feature maps as boxes to scale."""
+    plan: Plan = request.plan
+    stages = _stages(plan)
+    # several boxes that repeat together cannot stand side by side: their scope is shown as one
+    while len(stages) > _STAGES or any(box.repeats > box.fold for box in plan.boxes) or _is_wide(stages):
+        shallower = request.shallower(plan)
+        if shallower is None:
+            break
+        plan, stages = shallower, _stages(shallower)
+    return _Artist(request, plan, stages).picture()
+
+
+def _is_wide(stages: list[_Stage]) -> bool:
+    """Whether bypasses keep together what a page does not hold in one line."""
+    return max((stage.column for stage in stages), default=0) > _STAGES / 2 and any(
+        stages[head].column - stage.column > _STAGES / 2 for stage in stages for head in stage.out
+    )
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+def _stages(plan: Plan) -> list[_Stage]:
+    """The volumes of a plan, those of one shape that follow one another together."""
+    source: dict[int, int] = {}  # the box that each box's volume stands for
+    into: dict[int, list[Edge]] = {}
+    for edge in plan.edges:
+        into.setdefault(edge.head, []).append(edge)
+    for box in plan.boxes:
+        feeds = into.get(box.id, [])
+        silent = (
+            box.kind == "layers"
+            and len({edge.tail for edge in feeds}) == 1
+            and feeds[0].tail < box.id
+            and all(layer.op.family in _SILENT for layer in box.layers)
+            and _is_same(plan.boxes[feeds[0].tail].output, box.output)
+        )
+        source[box.id] = source[feeds[0].tail] if silent else box.id
+    stages: list[_Stage] = []
+    stage_of: dict[int, int] = {}
+    reads: dict[int, dict[int, Edge]] = {}
+    readers: dict[int, set[int]] = {}
+    for box in plan.boxes:
+        if source[box.id] == box.id:
+            found = reads.setdefault(box.id, {})
+            for edge in into.get(box.id, []):
+                found.setdefault(source[edge.tail], edge)
+                readers.setdefault(source[edge.tail], set()).add(box.id)
+    for box in plan.boxes:
+        if source[box.id] != box.id:
+            continue
+        feeds_of = reads[box.id]
+        before = next(iter(feeds_of), -1)
+        last = stages[stage_of[before]] if len(feeds_of) == 1 and before in stage_of else None
+        if (
+            last is not None
+            and last.boxes[-1].id == before
+            and len(readers[before]) == 1
+            and last.boxes[0].kind != "input"
+            and box.kind != "failed"
+            and last.shape == box.output
+            and _family(last.boxes[0]) == _family(box)
+        ):
+            last.boxes.append(box)
+            stage_of[box.id] = stage_of[before]
+            continue
+        stage_of[box.id] = len(stages)
+        stage = _Stage([box], box.output)
+        for tail, edge in feeds_of.items():
+            if tail in stage_of:
+                stage.into.append((stage_of[tail], edge))
+                stages[stage_of[tail]].out.append(len(stages))
+        stages.append(stage)
+    for stage in stages:
+        stage.slabs = min(sum(box.fold for box in stage.boxes), _SLABS)
+    _place(stages)
+    return stages
+
+
+def _is_same(a: Shape | None, b: Shape | None) -> bool:
+    """Whether a volume does not change: the same shape, or the same numbers in a row."""
+    return a is not None and b is not None and (a == b or (len(b) == 1 and a.numel == b.numel))
+
+
+def _family(box: Box) -> str:
+    """The family that a box is coloured by: that of most of its parameters, or of its first layer."""
+    weights: dict[str, int] = {}
+    for layer in box.layers:
+        weights[layer.op.family] = weights.get(layer.op.family, 0) + layer.params
+    if not weights:
+        return ""
+    most = max(weights.values())
+    return next(family for family, count in weights.items() if count == most)
+
+
+def _place(stages: list[_Stage]) -> None:
+    """Columns by the longest way to each stage; rows so that no two share a place, the spine in row 0."""
+    depth = [0] * len(stages)
+    for i, stage in enumerate(stages):
+        stage.column = max((stages[tail].column + 1 for tail, _ in stage.into if tail < i), default=0)
+    for i in range(len(stages) - 1, -1, -1):
+        depth[i] = max((depth[head] + 1 for head in stages[i].out if head > i), default=0)
+    taken: set[tuple[int, int]] = set()
+    spine: set[int] = set()
+    at = max(range(len(stages)), key=lambda i: (stages[i].column + depth[i], -i), default=0)
+    whole = stages[at].column + depth[at] if stages else 0
+    previous = -1
+    for i, stage in enumerate(stages):
+        if stage.column + depth[i] == whole and (
+            previous < 0 or any(tail == previous for tail, _ in stage.into)
+        ):
+            if previous >= 0 and stage.column != stages[previous].column + 1:
+                continue
+            previous = i
+            spine.add(i)
+            taken.add((stage.column, 0))
+    for i, stage in enumerate(stages):
+        if i in spine:
+            continue
+        first = max((stages[tail].column for tail, _ in stage.into), default=stage.column) + 1
+        last = min((stages[head].column for head in stage.out), default=stage.column + 1)
+        kept = [stages[tail].row for tail, _ in stage.into if stages[tail].row and len(stages[tail].out) == 1]
+        # above the spine what the spec says before it, below what it says after
+        central = next((j for j in spine if stages[j].column == stage.column), i)
+        sign = -1 if i < central else 1
+        rows = [*kept, *(sign * k for k in range(1, len(stages) + 1))]
+        stage.row = next(row for row in rows if (stage.column, row) not in taken)
+        taken |= {
+            (column, stage.row) for column in range(min(first, stage.column), max(last, stage.column + 1))
+        }
+
+
+# --- how it looks ---------------------------------------------------------------------------------
+
+
+class _Artist:
+    """Draws the stages of a plan."""
+
+    def __init__(self, request: Request, plan: Plan, stages: list[_Stage]) -> None:
+        self.theme: Theme = request.colors
+        self.request = request
+        self.plan = plan
+        self.stages = stages
+        sides = [side for stage in stages if stage.shape for side in stage.shape.spatial[-2:]]
+        self.scale = _TALL / max(sides, default=1)
+        self.clamped = any(side * self.scale < _LEAST for side in sides)
+
+    # sizes
+
+    def map_size(self, shape: Shape) -> tuple[float, float]:
+        """Height and width of a map, in points."""
+        sides = [max(side * self.scale, _LEAST) for side in shape.spatial[-2:]]
+        return (sides[0], sides[1]) if len(sides) == 2 else (sides[0], _LEAST)
+
+    def solid(self, stage: _Stage) -> tuple[float, float, float, float]:
+        """Thickness of a slab, height, and how far its width goes to the right and up."""
+        if stage.shape is None:
+            return 60.0, 60.0, 0.0, 0.0
+        if not stage.shape.spatial:
+            long = min(max(_LONG * log2(1 + stage.shape.channels), 8.0), _TALL * 1.2)
+            return _BAR, long, 4.0, 3.0
+        high, wide = self.map_size(stage.shape)
+        return max(_THICK * log2(1 + stage.shape.channels), 2.0), high, wide * _ASIDE, wide * _UP
+
+    def extent(self, stage: _Stage) -> tuple[float, float]:
+        """Width and height of what a stage shows."""
+        thick, high, right, up = self.solid(stage)
+        return stage.slabs * thick + (stage.slabs - 1) * _SLIT + right, high + up
+
+    # words
+
+    def caption(self, stage: _Stage) -> list[tuple[str, bool]]:
+        """The lines beneath a stage, each with whether it is bold."""
+        first = stage.boxes[0]
+        if first.kind == "failed":
+            assert self.plan.failed is not None
+            why = wrapped(printable(self.plan.failed.why[:500]), SMALL, _WORDS, 6)
+            return [(fitted(first.name, SMALL, _WORDS, bold=True), True), *((text, False) for text in why)]
+        lines = [(fitted(name, SMALL, _WORDS, bold=True), True) for name in _called(stage.boxes)]
+        words = dict.fromkeys(self.what(box) for box in stage.boxes)
+        count = sum(box.fold for box in stage.boxes)
+        for i, word in enumerate(list(words)[:2]):
+            times = f"{count} x " if count > 1 and len(words) == 1 else ""
+            if word:
+                more = ", …" if i == 1 and len(words) > 2 else ""
+                lines.append((fitted(times + word + more, SMALL, _WORDS), False))
+        lines.append((str(stage.shape), False))
+        if first.repeats > first.fold:
+            lines.append((f"one of {first.repeats // first.fold:,}, one after the other", False))
+        return lines
+
+    def what(self, box: Box) -> str:
+        if box.kind == "scope":
+            return box.lines[0].what or f"{len(box.layers):,} layers"
+        return box.lines[0].what if box.kind == "layers" else ""
+
+    # places
+
+    def picture(self) -> Picture:
+        size = self.arrange()
+        items: list[Item] = []
+        order = sorted(range(len(self.stages)), key=lambda i: (self.stages[i].column, self.stages[i].row))
+        arcs = list(self.arcs())
+        for i in order:
+            stage = self.stages[i]
+            items += self.arrivals(stage)
+            items.append(Group("node", tuple(self.shown(stage)), "\n".join(box.title for box in stage.boxes)))
+        items += arcs
+        # last, with the ground behind it, so that no line runs through a word
+        items += [Group("caption", tuple(self.captioned(stage))) for stage in self.stages]
+        top = min((y for _, y in _points(items)), default=0.0)
+        if top < 0:
+            items, size = [Shifted(0, -top + 4).group(tuple(items))], (size[0], size[1] - top + 4)
+        return framed(
+            self.request, items, size, signs=self.signs(), notes=self.notes(), description=self.described()
+        )
+
+    def arrange(self) -> tuple[float, float]:
+        """Give each stage its place; long chains go on in a further line."""
+        columns: dict[int, list[_Stage]] = {}
+        for stage in self.stages:
+            columns.setdefault(stage.column, []).append(stage)
+        wide = {
+            column: max(
+                max(
+                    self.extent(stage)[0],
+                    max((width(*_sized(one)) for one in self.caption(stage)), default=0),
+                )
+                for stage in some
+            )
+            for column, some in columns.items()
+        }
+        y, right = 0.0, 0.0
+        self.breaks: set[int] = set()
+        for chosen in self.lines(sorted(columns), wide):
+            some = [stage for column in chosen for stage in columns[column]]
+            rows = sorted({stage.row for stage in some})
+            middle: dict[int, float] = {}
+            for row in rows:
+                within = [stage for stage in some if stage.row == row]
+                tall = max(self.extent(stage)[1] for stage in within)
+                words = max(len(self.caption(stage)) for stage in within) * _CAPTION
+                middle[row] = y + tall / 2
+                y += tall + 10 + words + _ROW
+            x = 14.0 if chosen[0] else 0.0
+            for column in chosen:
+                for stage in columns[column]:
+                    stage.x = x + (wide[column] - self.extent(stage)[0]) / 2
+                    stage.y = middle[stage.row]
+                x += wide[column] + _GAP
+            right = max(right, x - _GAP + 14)
+            self.breaks.add(chosen[-1])
+        return right, y - _ROW
+
+    def lines(self, columns: list[int], wide: dict[int, float]) -> list[list[int]]:
+        """The columns in lines of a bounded width, broken where one connection alone goes on."""
+        whole = left = sum(wide[column] + _GAP for column in columns)
+        count = int(-(-whole // _WIDE))
+        goal = whole / count if count else whole
+        lines: list[list[int]] = [[]]
+        used = 0.0
+        for column, following in pairwise([*columns, -1]):
+            lines[-1].append(column)
+            used += wide[column] + _GAP
+            left -= wide[column] + _GAP
+            full = following >= 0 and used + wide[following] / 2 > goal and left > goal / 3
+            if full and len(lines) < count and self.is_open(column):
+                lines.append([])
+                used = 0.0
+        return lines
+
+    def is_open(self, column: int) -> bool:
+        """Whether what goes beyond a column comes from one stage alone."""
+        crossing = {
+            tail
+            for stage in self.stages
+            for tail, _ in stage.into
+            if self.stages[tail].column <= column < stage.column
+        }
+        return len(crossing) == 1
+
+    # what is painted
+
+    def shown(self, stage: _Stage) -> Iterator[Item]:
+        """The slabs of a stage, from left to right."""
+        thick, high, right, up = self.solid(stage)
+        top = stage.y - (high + up) / 2 + up
+        if stage.shape is None:
+            red = self.theme.shade(self.theme.failed, 0.12)
+            yield Rect(stage.x, top, thick, high, red, self.theme.failed, 1.8, 3, (5, 3))
+            return
+        for i in range(stage.slabs):
+            box = stage.boxes[min(i, len(stage.boxes) - 1)]
+            yield from self.slab(stage.x + i * (thick + _SLIT), top, (thick, high, right, up), _family(box))
+
+    def slab(self, x: float, y: float, size: tuple[float, float, float, float], family: str) -> list[Item]:
+        """One box: its front, its top and the map on its right."""
+        thick, high, right, up = size
+        theme = self.theme
+        color = theme.color(family) if family else theme.border
+        shades = [theme.shade(color, share) for share in (0.42, 0.22, 0.32)]
+        edge = theme.shade(color, 0.85)
+        a, b, c, d = (x, y), (x + thick, y), (x + thick, y + high), (x, y + high)
+        behind = [(px + right, py - up) for px, py in (a, b, c)]
+        return [
+            polygon([a, b, c, d], shades[0], edge, 0.8),
+            polygon([a, behind[0], behind[1], b], shades[1], edge, 0.8),
+            polygon([b, behind[1], behind[2], c], shades[2], edge, 0.8),
+        ]
+
+    def face(self, stage: _Stage) -> tuple[Point, Point, Point, Point]:
+        """The map of a stage that looks to the right: its corners, near top, far top, far low, near low."""
+        thick, high, right, up = self.solid(stage)
+        x = stage.x + stage.slabs * thick + (stage.slabs - 1) * _SLIT
+        y = stage.y - (high + up) / 2 + up
+        return (x, y), (x + right, y - up), (x + right, y + high - up), (x, y + high)
+
+    def arrivals(self, stage: _Stage) -> list[Item]:
+        """What flows into a stage from the column before it, and the window that it reads through."""
+        items: list[Item] = []
+        _, high, _, up = self.solid(stage)
+        goal = (stage.x, stage.y + up / 2)
+        for tail, _ in stage.into:
+            source = self.stages[tail]
+            if source.column + 1 != stage.column:
+                continue
+            if source.column in self.breaks:
+                items += self.carried_on(source, goal)
+                continue
+            flat = stage.shape is not None and not stage.shape.spatial
+            window = self.window(source, stage)
+            if flat and source.shape is not None:
+                face = self.face(source)
+                top = stage.y - (high + up) / 2 + up
+                for start, end in ((face[1], (stage.x, top)), (face[2], (stage.x, top + high))):
+                    items.append(line(start, end, stroke=self.theme.border, thickness=0.7))
+            elif window:
+                color = self.theme.color(_family(stage.boxes[0]))
+                for corner in (window[1], window[2]):
+                    items.append(line(corner, goal, stroke=self.theme.shade(color, 0.8), thickness=0.7))
+                items.append(polygon(window, self.theme.shade(color, 0.75), color, 0.7))
+            else:
+                items += self.arrow(source, goal)
+        return [Group("edge", tuple(items))] if items else []
+
+    def arrow(self, source: _Stage, goal: Point) -> list[Item]:
+        face = self.face(source)
+        start = ((face[0][0] + face[1][0]) / 2, (face[0][1] + face[2][1]) / 2)
+        if source.row or source.shape is None or not source.shape.spatial:
+            start = (face[1][0], source.y)
+        color = self.theme.line
+        return [line(start, goal, stroke=color, thickness=1), arrow_head(goal, start, color, 5)]
+
+    def carried_on(self, source: _Stage, goal: Point) -> list[Item]:
+        """From the end of one line to the start of the next: an arrow that leaves, and one that arrives."""
+        start = (self.face(source)[1][0] + 2, source.y)
+        color = self.theme.line
+        out = (start[0] + 12, start[1])
+        come = (goal[0] - 14, goal[1])
+        return [
+            *(line(a, b, stroke=color, thickness=1, dash=(2, 2)) for a, b in ((start, out), (come, goal))),
+            arrow_head((out[0] + 3, out[1]), start, color, 5),
+            arrow_head(goal, come, color, 5),
+        ]
+
+    def window(self, source: _Stage, stage: _Stage) -> list[Point]:
+        """The window of a stage's first layer on the map that it reads; empty where it slides none."""
+        box = stage.boxes[0]
+        if box.kind != "layers" or source.shape is None or not source.shape.spatial:
+            return []
+        layer = box.layers[0]
+        reach = layer.facts.reach
+        if not layer.op.sliding or not isinstance(reach, tuple):
+            return []
+        spans = [one.dilation * (one.kernel - 1) + 1 for one in reach][-2:]
+        sizes = layer.input_shapes[0].spatial[-2:]
+        shares = [min(span / size, 1.0) for span, size in zip(spans, sizes, strict=True)]
+        down, across = (shares[0], shares[1]) if len(shares) == 2 else (shares[0], 1.0)
+        near, far, _, low = self.face(source)
+        high, dx, dy = low[1] - near[1], far[0] - near[0], far[1] - near[1]
+        down, across = max(down, min(2.2 / high, 1.0)), max(across, min(2.2 / max(dx, 0.1), 1.0))
+        x0, y0 = (1 - across) * 0.6, (1 - down) * 0.45
+
+        def at(u: float, v: float) -> Point:
+            return near[0] + u * dx, near[1] + u * dy + v * high
+
+        return [at(x0, y0), at(x0 + across, y0), at(x0 + across, y0 + down), at(x0, y0 + down)]
+
+    def arcs(self) -> Iterator[Item]:
+        """What goes around other stages, as arcs above them."""
+        lanes: list[tuple[int, int, int]] = []
+        jumps = [
+            (tail, head, edge)
+            for head, stage in enumerate(self.stages)
+            for tail, edge in stage.into
+            if stage.column != self.stages[tail].column + 1
+        ]
+        jumps.sort(key=lambda jump: self.stages[jump[1]].column - self.stages[jump[0]].column)
+        for tail, head, edge in jumps:
+            source, stage = self.stages[tail], self.stages[head]
+            if source.column >= stage.column:
+                continue
+            if source.row and self.line_of(source) == self.line_of(stage):
+                yield self.beside(source, stage)
+                continue
+            lane = 0
+            while any(
+                level == lane and first < stage.column and source.column < last
+                for level, first, last in lanes
+            ):
+                lane += 1
+            lanes.append((lane, source.column, stage.column))
+            yield self.arc(source, stage, edge, lane)
+
+    def beside(self, source: _Stage, stage: _Stage) -> Item:
+        """From a row of its own along that row, and over to the stage in the column before it."""
+        start = (self.face(source)[1][0], source.y)
+        goal = (stage.x, stage.y + self.solid(stage)[3] / 2)
+        ends = [
+            one.x + self.extent(one)[0]
+            for one in self.stages
+            if one.column == stage.column - 1 and one is not source
+        ]
+        turn = (max([start[0], *ends]), source.y)
+        color = self.theme.line
+        return Group(
+            "edge", (line(start, turn, goal, stroke=color, thickness=1), arrow_head(goal, turn, color, 5))
+        )
+
+    def arc(self, source: _Stage, stage: _Stage, edge: Edge, lane: int) -> Item:
+        theme = self.theme
+        color, thickness = theme.line, 1.0
+        dash: tuple[float, ...] = ()
+        if edge.bypass:
+            color, thickness = (theme.dense if edge.grows else theme.residual), 1.6
+            dash = (5.0, 2.5) if edge.grows else ()
+        (x0, y0), (x1, y1) = self.crown(source), self.crown(stage)
+        line = self.line_of(stage)
+        carried = self.line_of(source) != line
+        between = [
+            one.y - self.extent(one)[1] / 2
+            for one in self.stages
+            if source.column <= one.column <= stage.column
+            and min(source.row, stage.row) <= one.row <= 0
+            and self.line_of(one) == line
+        ]
+        top = min([y1, *between, *([] if carried else [y0])]) - 9 - 9 * lane
+        if carried:  # it left with the arrow at the end of the line before
+            x0 = 2.0
+        reach = min(16.0, (x1 - x0) / 2)
+        rising = ((x0, top + 8), (x0, top), (x0 + reach, top))
+        path = Path(
+            (x0, top) if carried else (x0, y0),
+            (
+                *(() if carried else (rising,)),
+                ((x1 - reach, top),),
+                ((x1, top), (x1, top + 8), (x1, y1 - 2)),
+            ),
+            "",
+            color,
+            thickness,
+            dash,
+        )
+        return Group("edge", (path, arrow_head((x1, y1), (x1, y1 - 8), color, 6)))
+
+    def crown(self, stage: _Stage) -> Point:
+        """The middle of the upper edge of a stage."""
+        wide, tall = self.extent(stage)
+        return stage.x + wide / 2, stage.y - tall / 2 + self.solid(stage)[3] / 2
+
+    def captioned(self, stage: _Stage) -> Iterator[Item]:
+        lines, ground = self.caption(stage), self.theme.background
+        wide, _ = self.extent(stage)
+        rows = [
+            one for one in self.stages if one.row == stage.row and self.line_of(one) == self.line_of(stage)
+        ]
+        low = max(one.y + self.extent(one)[1] / 2 for one in rows) + 14
+        for i, (text, bold) in enumerate(lines):
+            color = (
+                self.theme.failed
+                if stage.shape is None and bold
+                else self.theme.text
+                if bold
+                else self.theme.muted
+            )
+            length = width(text, SMALL, bold)
+            yield Rect(stage.x + wide / 2 - length / 2 - 2, low + i * _CAPTION - 9, length + 4, 12, ground)
+            yield Text(stage.x + wide / 2, low + i * _CAPTION, text, SMALL, color, "middle", bold)
+
+    def line_of(self, stage: _Stage) -> int:
+        return sum(1 for column in self.breaks if column < stage.column)
+
+    # words about it
+
+    def signs(self) -> list[Sign]:
+        theme = self.theme
+        families = dict.fromkeys(_family(box) for stage in self.stages for box in stage.boxes)
+        signs = [Sign(family, theme.color(family)) for family in families if family]
+        kinds = dict.fromkeys(
+            (edge.bypass, edge.grows)
+            for stage in self.stages
+            for tail, edge in stage.into
+            if edge.bypass and self.stages[tail].column + 1 != stage.column
+        )
+        for kind, grows in kinds:
+            color = theme.dense if grows else theme.residual
+            signs.append(Sign(f"bypass into {kind}", color, True, 1.6, (5.0, 2.5) if grows else ()))
+        return signs
+
+    def notes(self) -> list[str]:
+        words = "Height and width are to scale"
+        words += ", the smallest enlarged" if self.clamped else ""
+        words += "; thickness is the logarithm of the channels"
+        if any(stage.shape is not None and not stage.shape.spatial for stage in self.stages):
+            words += ", the length of a bar that of the features"
+        words += "."
+        windows = any(
+            self.window(self.stages[tail], stage) for stage in self.stages for tail, _ in stage.into
+        )
+        if windows:
+            words += " A window on a map is the kernel of the next layer, at its size."
+        if any(stage.slabs < sum(box.fold for box in stage.boxes) for stage in self.stages):
+            words += f" Stages of more than {_SLABS} show {_SLABS} slabs; the caption counts them."
+        return [words]
+
+    def described(self) -> str:
+        chain = "; ".join(
+            f"{stage.boxes[0].name[:80]} {stage.shape if stage.shape is not None else 'failed'}"
+            + (f", {sum(box.fold for box in stage.boxes)} of them" if stage.slabs > 1 else "")
+            for stage in self.stages[:200]
+        )
+        failed = f" It stops where {printable(self.plan.failed.why)[:300]}." if self.plan.failed else ""
+        return f"Feature maps of {len(self.plan.network):,} layers as boxes to scale: {chain}.{failed}"
+
+
+def _called(boxes: list[Box]) -> list[str]:
+    """The names of a stage in a line or two: all of them, or the first and the last."""
+    first, last = boxes[0].name, boxes[-1].name
+    listed = ", ".join(box.name for box in boxes)
+    if width(listed, SMALL, True) <= _WORDS:
+        return [listed]
+    if len(boxes) > 1 and width(f"{first} to {last}", SMALL, True) <= _WORDS:
+        return [f"{first} to {last}"]
+    (scope, name), (other, end) = _parted(first), _parted(last)
+    if len(boxes) == 1:
+        return [scope, name] if scope else [name]
+    return [scope, f"{name} to {end}"] if scope and scope == other else [first, f"to {last}"]
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """A name's scope and its last part, which may be a span: ``layer3`` and ``1..22``."""
+    start, dots, end = name.partition("..")
+    scope, _, last = start.rpartition(".")
+    return scope, last + dots + end
+
+
+def _sized(caption: tuple[str, bool]) -> tuple[str, float, bool]:
+    return caption[0], SMALL, caption[1]
+
+
+def _points(items: Sequence[Item]) -> Iterator[Point]:
+    """Corners of all that is painted."""
+    for item in items:
+        if isinstance(item, Group):
+            yield from _points(item.items)
+        elif isinstance(item, Path):
+            yield item.start
+            yield from (point for step in item.steps for point in step)
+        else:
+            yield item.x, item.y

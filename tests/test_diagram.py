@@ -1,0 +1,805 @@
+"""Pictures: golden files with a meaning checked on each, what must hold for any network, and bad input."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import archlens
+from archlens import drawing
+from archlens.cli.output import write_bytes
+from archlens.drawing import Request, extensions, style_names, to_bytes
+from archlens.drawing.formats import dot, mmd, tex
+from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
+from archlens.drawing.plan import MOST, PAGE, Plan, plan
+from archlens.drawing.theme import FAMILIES, THEMES, contrast
+from archlens.errors import SpecError, UsageError
+from archlens.network import Network
+
+GOLDEN = Path(__file__).parent / "golden"
+SVG = "{http://www.w3.org/2000/svg}"
+
+UNET = """
+title: A small U-Net
+input: 1x64x64
+blocks:
+  double(out):
+    - conv(out, 3, padding=1) >> relu >> conv(out, 3, padding=1) >> relu
+  up(out, skip):
+    - upconv: conv_transpose(out, 2, stride=2)
+    - concat:
+        - ref(skip)
+        - identity
+    - double(out)
+layers:
+  - enc1: double(8)
+  - max_pool(2)
+  - enc2: double(16)
+  - max_pool(2)
+  - middle: double(32)
+  - dec2: up(16, enc2)
+  - dec1: up(8, enc1)
+  - head: conv(2, 1)
+"""
+
+BRANCHES = """
+title: Branches
+input: 3x32x32
+layers:
+  - stem: conv(32, 3, padding=1) >> relu
+  - mixed:
+      - concat:
+          a: conv(32, 1)
+          b: conv(16, 1) >> conv(64, 3, padding=1)
+          c: conv(16, 1) >> conv(32, 5, padding=2)
+          d: "max_pool(3, stride=1, padding=1) >> conv(32, 1)"
+  - gated:
+      - residual:
+          - conv(160, 3, padding=1)
+          - gate:
+              - global_avg_pool
+              - conv(40, 1) >> relu >> conv(160, 1) >> sigmoid
+  - global_avg_pool
+  - flatten
+  - fc: linear(10)
+"""
+
+#: Layers as in DenseNet: each reads all that went before, so that no two have equal shapes.
+DENSE = """
+title: A small DenseNet
+input: 3x32x32
+blocks:
+  layer():
+    - dense:
+        - norm: batch_norm
+        - relu: relu
+        - conv: conv(12, 3, padding=1, bias=false)
+layers:
+  - stem: conv(16, 3, padding=1)
+  - block: layer * 5
+  - global_avg_pool
+  - flatten
+  - fc: linear(10)
+"""
+
+FAILING = """
+title: Too wide
+input: 1x28x28
+layers:
+  - conv1: conv(8, 5)
+  - pool1: max_pool(3)
+  - conv2: conv(16, 9)
+  - fc: linear(10)
+"""
+
+HOSTILE = """
+title: "<b>A & 'B' ünï 日本</b> {long}"
+input: 1x28x28
+layers:
+  - '<script>alert(1)</script>': conv(8, 5)
+  - {name}: conv(4, 3)
+  - 'a"b&c': relu
+  - 'ünïcødé日本': flatten
+  - 'a-->b': linear(3)
+  - 'end%%#;x': relu
+  - '$\\_^~&': relu
+""".format(long="t" * 10_000, name="n" * 200)
+
+
+def loaded(text: str) -> Network:
+    """A network of the zoo by its name, or that of a text."""
+    return archlens.loads(text) if "\n" in text else archlens.load(text)
+
+
+def partial(text: str = FAILING, **options: Any) -> Request:
+    """What there is of a network up to the layer that failed."""
+    with pytest.raises(SpecError) as caught:
+        archlens.loads(text)
+    assert caught.value.network is not None
+    return Request(caught.value.network, failed=caught.value.failed, **options)
+
+
+# --- reading an SVG back ---------------------------------------------------------------------------
+
+
+class Drawn(NamedTuple):
+    """A rectangle with the texts of its group."""
+
+    x: float
+    y: float
+    right: float
+    bottom: float
+    texts: list[ElementTree.Element]
+    title: str
+
+
+def read(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)
+
+
+def nodes(root: ElementTree.Element) -> list[Drawn]:
+    found = []
+    for group in root.iter(f"{SVG}g"):
+        if "node" in group.get("class", "").split():
+            rect = group.find(f"{SVG}rect")
+            assert rect is not None
+            x, y, w, h = (float(rect.get(key, "nan")) for key in ("x", "y", "width", "height"))
+            title = group.findtext(f"{SVG}title", "")
+            found.append(Drawn(x, y, x + w, y + h, list(group.iter(f"{SVG}text")), title))
+    return found
+
+
+def extent(text: ElementTree.Element) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a text, by the table of widths and not by what the file says."""
+    size, anchor = float(text.get("font-size", "nan")), text.get("anchor", text.get("text-anchor", "start"))
+    x, y = float(text.get("x", "nan")), float(text.get("y", "nan"))
+    wide = width(text.text or "", size, text.get("font-weight") == "bold")
+    left = {"start": x, "middle": x - wide / 2, "end": x - wide}[anchor]
+    return left, y - 0.72 * size, left + wide, y + 0.21 * size
+
+
+def overlapping(boxes: list[Drawn]) -> Iterator[tuple[str, str]]:
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            if a.x < b.right - 0.2 and b.x < a.right - 0.2 and a.y < b.bottom - 0.2 and b.y < a.bottom - 0.2:
+                yield a.title[:40], b.title[:40]
+
+
+def sound(svg: str) -> ElementTree.Element:
+    """What holds for every picture: well-formed, titled, nothing from outside, every text on the page."""
+    root = read(svg)
+    assert root.get("role") == "img"
+    assert root.findtext(f"{SVG}title")
+    assert len(root.findtext(f"{SVG}desc") or "") > 40
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
+        "svg", "title", "desc", "g", "rect", "path", "text",
+    }  # fmt: skip
+    wide, high = float(root.get("width", "nan")), float(root.get("height", "nan"))
+    for text in root.iter(f"{SVG}text"):
+        left, top, right, bottom = extent(text)
+        assert left >= 0, text.text
+        assert right <= wide + 0.1, text.text
+        assert top >= 0, text.text
+        assert bottom <= high, text.text
+    return root
+
+
+def straights(root: ElementTree.Element) -> Iterator[tuple[float, float, float, float]]:
+    """Left, top, right and bottom of each straight piece of a connection."""
+    for group in root.iter(f"{SVG}g"):
+        if group.get("class") == "edge":
+            for path in group.findall(f"{SVG}path"):
+                if path.get("fill") == "none":
+                    steps = re.findall(r"([MLC])([^MLC]+)", path.get("d", ""))
+                    points = [step[1].split()[-1].split(",") for step in steps]
+                    for (kind, _), a, b in zip(steps[1:], points, points[1:], strict=False):
+                        if kind == "L":
+                            (x0, x1), (y0, y1) = (
+                                sorted(map(float, (a[0], b[0]))),
+                                sorted(map(float, (a[1], b[1]))),
+                            )
+                            yield x0, y0, x1, y1
+
+
+def a_graph(svg: str) -> None:
+    """No two boxes overlap, every word in a box is inside it, and no straight line runs through one."""
+    root = sound(svg)
+    boxes = nodes(root)
+    assert boxes
+    for left, top, right, bottom in straights(root):
+        for box in boxes:
+            apart = (
+                right <= box.x + 1 or left >= box.right - 1 or bottom <= box.y + 1 or top >= box.bottom - 1
+            )
+            assert apart, box.title[:60]
+    assert list(overlapping(boxes)) == []
+    for box in boxes:
+        for text in box.texts:
+            left, top, right, bottom = extent(text)
+            assert box.x <= left, text.text
+            assert right <= box.right + 0.1, text.text
+            assert box.y <= top, text.text
+            assert bottom <= box.bottom, text.text
+
+
+def captioned(svg: str) -> None:
+    """No caption runs into another."""
+    texts = [
+        (number, extent(text))
+        for number, group in enumerate(sound(svg).iter(f"{SVG}g"))
+        if group.get("class") == "caption"
+        for text in group.iter(f"{SVG}text")
+    ]
+    assert texts
+    for i, (group, a) in enumerate(texts):
+        for other, b in texts[i + 1 :]:
+            apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+            assert group == other or apart, (a, b)
+
+
+def names_all(text: str) -> Callable[[str], None]:
+    """Every layer's name, op and shape is in the titles of a graph, which is sound."""
+
+    def check(svg: str) -> None:
+        a_graph(svg)
+        titles = "\n".join(box.title for box in nodes(read(svg)))
+        for layer in loaded(text):
+            assert f"{layer.name}: {layer.op} -> {layer.shape}" in titles
+
+    return check
+
+
+def shapes_shown(text: str) -> Callable[[str], None]:
+    """The shape of every layer that changes one is written into the picture."""
+
+    def check(svg: str) -> None:
+        root = sound(svg)
+        words = " ".join(text.text or "" for text in root.iter(f"{SVG}text"))
+        for layer in loaded(text):
+            if layer.shape != layer.input_shapes[0] and layer.op.kind != "flatten":
+                assert re.search(rf"\b{layer.shape}\b", words), layer.name
+
+    return check
+
+
+def stops(svg: str) -> None:
+    """The failing layer is there, and says why."""
+    root = sound(svg)
+    words = " ".join(text.text or "" for text in root.iter(f"{SVG}text"))
+    assert "conv2" in words
+    assert "its 9x9 window is larger than its 8x8 input" in words
+    assert "fc" not in words.split()
+
+
+def totals(svg: str) -> None:
+    """The figures under the titles are torchvision's: num_params 13,004,888 with both heads, 1.498 GFLOPS."""
+    words = [text.text for text in sound(svg).iter(f"{SVG}text")]
+    assert "13.00 M" in words
+    assert "1.50 G" in words
+
+
+GOLDENS: dict[str, tuple[Callable[[], Request], Callable[[str], None]]] = {
+    "diagram_lenet5.svg": (lambda: Request(archlens.load("lenet5")), names_all("lenet5")),
+    "diagram_unet.svg": (lambda: Request(archlens.loads(UNET), depth=2), names_all(UNET)),
+    "diagram_branches_lr_dark.svg": (
+        lambda: Request(archlens.loads(BRANCHES), direction="lr", theme="dark"),
+        names_all(BRANCHES),
+    ),
+    "diagram_resnet18.svg": (lambda: Request(archlens.load("resnet18")), a_graph),
+    "diagram_dense.svg": (lambda: Request(archlens.loads(DENSE)), a_graph),
+    "diagram_failing.svg": (lambda: partial(), stops),
+    "diagram_lenet5_volumes.svg": (
+        lambda: Request(archlens.load("lenet5"), style="volumes"),
+        shapes_shown("lenet5"),
+    ),
+    "diagram_branches_volumes_dark.svg": (
+        lambda: Request(archlens.loads(BRANCHES), style="volumes", theme="dark"),
+        shapes_shown(BRANCHES),
+    ),
+    "diagram_resnet18_volumes.svg": (
+        lambda: Request(archlens.load("resnet18"), style="volumes", depth=3),
+        captioned,
+    ),
+    "diagram_failing_volumes.svg": (lambda: partial(style="volumes"), stops),
+    "diagram_googlenet_aux_profile.svg": (
+        lambda: Request(archlens.load("googlenet_aux"), style="profile"),
+        totals,
+    ),
+    "diagram_failing_profile.svg": (lambda: partial(style="profile"), stops),
+}
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_golden(name: str, update: bool) -> None:
+    make, check = GOLDENS[name]
+    found = to_bytes(make(), "svg").decode()
+    path = GOLDEN / name
+    if update:
+        path.write_text(found, "utf-8")
+    check(found)
+    assert found == path.read_text("utf-8")
+
+
+def test_overlaps_and_cut_text_would_be_seen() -> None:
+    svg = drawing.to_svg(archlens.load("lenet5"))
+    y = nodes(read(svg))[2].y
+    nearer = re.sub(rf'y="{y:g}" width', 'y="80" width', svg)
+    assert nearer != svg
+    with pytest.raises(AssertionError):
+        a_graph(nearer)
+    with pytest.raises(AssertionError):
+        a_graph(svg.replace(">conv1<", f">{'wide' * 30}<").replace(">C1<", f">{'wide' * 30}<"))
+
+
+# --- every network ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["tb", "lr"])
+@pytest.mark.parametrize("name", [*archlens.names(), UNET, BRANCHES, DENSE, HOSTILE])
+def test_graphs_are_sound(name: str, direction: str) -> None:
+    a_graph(drawing.to_svg(loaded(name), direction=direction))
+
+
+@pytest.mark.parametrize("style", ["volumes", "profile"])
+@pytest.mark.parametrize("name", [*archlens.names(), UNET, BRANCHES, DENSE, HOSTILE])
+def test_other_styles_are_sound(name: str, style: str) -> None:
+    (captioned if style == "volumes" else sound)(drawing.to_svg(loaded(name), style=style))
+
+
+@pytest.mark.parametrize("name", ["resnet152", "googlenet", "vgg19_bn", "mobilenet_v1", DENSE])
+def test_a_page_holds_it_and_it_is_read(name: str) -> None:
+    """On A4 (at 96 points an inch and with a margin: 760 x 1040) the smallest text is 5.5 points or more."""
+    root = read(drawing.to_svg(loaded(name)))
+    sides = sorted(float(root.get(key, "nan")) for key in ("width", "height"))
+    scale = min(760 / sides[0], 1040 / sides[1], 1.0)
+    assert 9.5 * scale >= 5.5
+
+
+@pytest.mark.parametrize("name", ["resnet152", "googlenet_aux", UNET, BRANCHES, DENSE])
+@pytest.mark.parametrize("depth", [1, 2, 3, 9])
+def test_every_layer_stands_behind_one_box(name: str, depth: int) -> None:
+    network = loaded(name)
+    found = plan(network, depth)
+    assert sorted(layer.name for box in found.boxes for layer in box.behind) == sorted(network.index)
+    assert sum(box.params for box in found.boxes) == network.params
+
+
+# --- folding and bypasses ----------------------------------------------------------------------------
+
+
+def notes(found: Plan) -> list[str]:
+    return [scope.note for scope in found.scopes if scope.note] + [
+        line.what for box in found.boxes for line in box.lines if line.what.startswith("x")
+    ]
+
+
+def test_identical_blocks_are_folded_and_counted() -> None:
+    """ResNet-152 has 3, 8, 36 and 3 blocks a stage (He et al. 2016, Table 1); the first of each differs."""
+    own = ", each with its own weights"
+    assert notes(plan(archlens.load("resnet152"))) == [f"x2{own}", f"x7{own}", f"x35{own}", f"x2{own}"]
+
+
+def test_blocks_that_only_grow_are_folded_as_such() -> None:
+    """16 channels and five times 12 more: the fifth layer reads 16 + 4 * 12 = 64."""
+    found = plan(archlens.loads(DENSE))
+    assert notes(found) == ["x5, each with its own weights; input 16 to 64 channels"]
+
+
+def test_without_weights_none_are_claimed() -> None:
+    text = "{input: 1x64, blocks: {b: [relu, tanh, {add: [relu, tanh]}]}, layers: ['b * 4']}"
+    assert notes(plan(archlens.loads(text))) == ["x4"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "boxes"),
+    [
+        (["conv(4, 3, padding=1) * 3"], 3),  # single layers are folded from four on
+        (["conv(4, 3, padding=1) * 4"], 1),
+        (["(conv(4, 3, padding=1) >> relu) * 5"], 1),
+        (["conv(4, 3, padding=1)", "conv(4, 5, padding=2)"] * 2, 4),
+        (["conv(4, 3, padding=1)", "conv(4, 5, padding=2)"] * 6, 2),
+        (["conv(4, 3, padding=1) * 6", {"add": ["ref('2')", "identity"]}], 7),  # one in between is read
+    ],
+)
+def test_single_layers_fold(layers: list[Any], boxes: int) -> None:
+    import json
+
+    network = archlens.loads(json.dumps({"input": "4x8x8", "layers": layers}))
+    found = [box for box in plan(network).boxes if box.kind == "layers"]
+    assert len(found) == boxes
+    assert sum(len(box.behind) for box in found) == len(network)
+
+
+def test_a_block_that_is_read_from_elsewhere_is_not_folded_away() -> None:
+    text = """
+input: 4x8x8
+blocks:
+  two(): ["conv(4, 1)", "conv(4, 3, padding=1)"]
+layers:
+  - a: two
+  - b: two
+  - c: two
+  - add: [ref(b), identity]
+"""
+    found = plan(archlens.loads(text))
+    assert notes(found) == ["x2, each with its own weights"]  # a and b; c would take b's reader away
+    assert [scope.name for scope in found.scopes] == ["a..b", "c"]
+
+
+def test_what_is_read_by_two_shares_its_box_with_neither() -> None:
+    text = "{input: 4x8x8, layers: [{a: 'conv(4, 1)'}, relu, {add: [ref(a), identity]}]}"
+    found = plan(archlens.loads(text))
+    assert [[line.name for line in box.lines] for box in found.boxes] == [["input"], ["a"], ["0"], ["add"]]
+    assert [edge.bypass for edge in found.edges] == ["", "", "add", ""]
+
+
+def test_bypasses() -> None:
+    """ResNet-18 has two blocks a stage; those without a projection go around: 2 + 1 + 1 + 1, two folded."""
+    kinds = [edge.bypass for edge in plan(archlens.load("resnet18")).edges if edge.bypass]
+    assert kinds == ["add"] * 4
+    dense = [(edge.bypass, edge.grows) for edge in plan(archlens.loads(DENSE)).edges if edge.bypass]
+    assert dense == [("concat", True)]
+    skips = [(edge.bypass, edge.grows) for edge in plan(archlens.loads(UNET), 1).edges if edge.bypass]
+    assert skips == [("concat", True)] * 2
+    inside = {edge.bypass for edge in plan(archlens.loads(BRANCHES)).edges}
+    assert inside == {"", "add", "multiply"}  # branches of an inception module go around nothing
+
+
+def test_bypasses_look_different() -> None:
+    for text, dashed in ((BRANCHES, False), (DENSE, True)):
+        paths = list(read(drawing.to_svg(loaded(text))).iter(f"{SVG}path"))
+        thick = [path for path in paths if path.get("stroke-width") == "1.8"]
+        assert thick
+        assert all(bool(path.get("stroke-dasharray")) == dashed for path in thick)
+
+
+def test_depth() -> None:
+    network = archlens.load("resnet50")
+    assert [len(plan(network, depth).boxes) for depth in (1, 2)] == [1 + 2 + 4 + 3, 1 + 2 + 8 + 3]
+    assert len(plan(network).boxes) <= PAGE
+
+
+# --- text, colours, formats ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("table", "file"), [(REGULAR, REGULAR_FILE), (BOLD, BOLD_FILE)])
+def test_widths_are_those_of_the_font(table: dict[int, str], file: Path) -> None:
+    from reportlab.pdfbase.ttfonts import TTFontFile
+
+    widths = TTFontFile(str(file)).charWidths
+    for expected, characters in table.items():
+        for character in characters:
+            assert abs(widths[ord(character)] - expected) <= 1, character
+
+
+def test_fitted_text_fits() -> None:
+    for most in (5.0, 30.0, 80.0, 500.0):
+        for text in ("conv1", "a_rather_long_name_of_a_layer" * 40, "日本" * 50, ""):
+            found = fitted(text, 11, most, bold=True)
+            assert width(found, 11, bold=True) <= most + 0.01 or found == "…"
+            assert found == text or "…" in found
+    assert not is_known("日本")
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=str)
+def test_text_is_read_on_every_ground(theme: Any) -> None:
+    """WCAG 2.1, 1.4.3: a contrast of 4.5 for text; of 3 for lines that carry meaning (1.4.11)."""
+    grounds = [theme.background, theme.box, *theme.scopes]
+    for ground in [*grounds, *map(theme.tint, [*FAMILIES, "something new"])]:
+        assert contrast(theme.text, ground) >= 4.5
+    for ground in grounds:
+        assert contrast(theme.muted, ground) >= 4.5
+        for color in (theme.line, theme.residual, theme.dense, theme.failed):
+            assert contrast(color, ground) >= 3
+
+
+def test_a_new_family_has_a_colour_of_its_own_that_stays() -> None:
+    light = THEMES["light"]
+    assert light.color("quantum") == light.color("quantum")
+    assert light.color("quantum") not in FAMILIES.values()
+
+
+def test_every_family_of_ops_has_a_colour() -> None:
+    from archlens.ops.op import registry
+
+    assert {op.family for op in registry.values()} <= FAMILIES.keys()
+
+
+def test_png() -> None:
+    content = to_bytes(Request(archlens.load("lenet5")), "png")
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    picture = Request(archlens.load("lenet5")).picture
+    assert abs(int.from_bytes(content[16:20], "big") - 2 * picture.width) <= 1
+
+
+def test_png_has_no_font_of_the_machine_unless_characters_are_missing(monkeypatch: Any) -> None:
+    import resvg_py
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", lambda **options: asked.append(options) or b"")
+    for name in ("lenet5", HOSTILE):
+        to_bytes(Request(loaded(name)), "png")
+    assert [options["skip_system_fonts"] for options in asked] == [True, False]
+    assert all(str(REGULAR_FILE) in options["font_files"] for options in asked)
+
+
+def test_pdf() -> None:
+    content = to_bytes(Request(archlens.load("lenet5"), style="volumes"), "pdf")
+    assert content.startswith(b"%PDF-")
+    assert b"ArchlensSans" in content
+    assert b"/Image" not in content.replace(b"/ImageB /ImageC /ImageI", b"")  # vectors, and not a photograph
+
+
+@pytest.mark.parametrize("style", style_names())
+@pytest.mark.parametrize("name", ["lenet5", HOSTILE])
+def test_tex(name: str, style: str) -> None:
+    text = tex.to_tex(Request(loaded(name), style=style).picture)
+    body = text.replace(r"\{", "").replace(r"\}", "")
+    assert body.count("{") == body.count("}")
+    assert text.count(r"\begin{tikzpicture}") == text.count(r"\end{tikzpicture}") == 1
+    assert set(re.findall(r"(?:fill|draw|text)=(\w+)", text)) == set(re.findall(r"definecolor{(\w+)}", text))
+    drawn = [line for line in text.splitlines() if line.startswith((r"\path", r"\node"))]
+    assert all(line.endswith(";") for line in drawn)
+    point = r"\(-?[\d.]+,-?[\d.]+\)"
+    step = rf"(?:-- {point}|-- cycle|\.\. controls {point} and {point} \.\. {point}|rectangle {point})"
+    for line in drawn:
+        if line.startswith(r"\path"):
+            assert re.fullmatch(rf"\\path\[[^\]]+\] {point}(?: {step})+;", line), line
+        else:
+            assert re.fullmatch(rf"\\node\[[^\]]+\] at {point} {{.*}};", line), line
+    # what is special to TeX is only ever written by us
+    words = re.findall(r"\\selectfont(?:\\bfseries)? (.*)};$", text, re.MULTILINE)
+    assert words
+    for word in words:
+        bare = re.sub(r"\\(?:text\w+|ldots){}|\\[{}$&#%_]|{-}", "", word)
+        assert not set(bare) & set('\\{}$&#%_^~<>|"'), word
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet_aux", UNET, HOSTILE])
+def test_dot_is_read_by_graphviz(name: str) -> None:
+    from pygraphviz import AGraph
+
+    request = Request(loaded(name))
+    graph = AGraph(string=dot.to_dot(request))
+    assert len(graph.nodes()) == len(request.plan.boxes)
+    assert len(graph.edges()) == len(request.plan.edges)
+    for box in request.plan.boxes:
+        if box.lines[0].name.isascii() and len(box.lines[0].name) < 60:
+            assert box.lines[0].name in graph.get_node(f"n{box.id}").attr["label"].replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet_aux", UNET, HOSTILE])
+def test_mermaid(name: str) -> None:
+    """Line by line the grammar that GitHub's Mermaid reads: no word stands outside quotes, none ends them."""
+    request = Request(loaded(name))
+    head, *lines = mmd.to_mermaid(request).splitlines()
+    assert head == "flowchart TB"
+    text = r'"[^"<>;{}`\\|@]*(?:<br/>[^"<>;{}`\\|@]*)*"'
+    entities = r"(?:#\d+;)"
+    forms = [
+        rf"n\d+(?:\(\[{text}\]\)|\[{text}\])",
+        rf"n\d+ (?:-->|==>|-\.->)\|{text}\| n\d+",
+        rf"subgraph s\d+\[{text}\]",
+        "end",
+        r"linkStyle \d+ stroke:#\w{6}",
+        r"classDef c\d+ fill:#\w{6},stroke:#\w{6}(?:,stroke-width:2px)?,color:#\w{6}",
+        r"class n\d+(?:,n\d+)* c\d+",
+    ]
+    for line in lines:
+        bare = re.sub(entities, "", line.strip())
+        assert any(re.fullmatch(form, bare) for form in forms), line
+    assert sum(line.strip() == "end" for line in lines) == len(request.plan.scopes)
+    assert sum(" n" in line and "|" in line for line in lines) == len(request.plan.edges)
+
+
+SAME = """
+import sys, archlens, hashlib
+from archlens.drawing import Request, extensions, style_names, to_bytes
+for name in ("resnet18", "googlenet_aux"):
+    for extension in extensions():
+        for style in style_names() if extension not in ("dot", "mmd") else ["graph"]:
+            content = to_bytes(Request(archlens.load(name), style=style, theme="dark"), extension)
+            print(name, extension, style, hashlib.sha256(content).hexdigest())
+"""
+
+
+def test_the_same_bytes_whatever_the_process() -> None:
+    found = set()
+    for seed in ("1", "2"):
+        environment = os.environ | {
+            "PYTHONHASHSEED": seed,
+            "FONTCONFIG_FILE": os.devnull,
+            "TZ": f"UTC-{seed}",
+        }
+        run = [sys.executable, "-W", "error", "-c", SAME]
+        result = subprocess.run(run, capture_output=True, text=True, check=True, env=environment)
+        assert result.stderr == ""
+        found.add(result.stdout)
+    assert len(found) == 1
+
+
+def test_text_is_escaped_in_svg() -> None:
+    svg = drawing.to_svg(archlens.loads(HOSTILE))
+    assert "<script" not in svg
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in svg
+    titles = " ".join(box.title for box in nodes(read(svg)))
+    assert "<script>alert(1)</script>" in titles
+    assert "n" * 200 in titles  # whole where it is pointed at, though the box shows less
+
+
+# --- bad input ------------------------------------------------------------------------------------------
+
+
+def cli(*args: str) -> subprocess.CompletedProcess[str]:
+    run = [sys.executable, "-m", "archlens", "diagram", *args]
+    return subprocess.run(run, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "message", "help"),
+    [
+        ("x.gif", "there is no format gif", "the formats: .dot, .mmd, .pdf, .png, .svg, .tex"),
+        ("x", "the file has no extension", "the formats: .dot, .mmd, .pdf, .png, .svg, .tex"),
+        ("x.svg/y", "the file has no extension", "the formats: .dot, .mmd, .pdf, .png, .svg, .tex"),
+        ("none/x.svg", "cannot be written: No such file or directory", ""),
+        ("y" * 10_000 + ".svg", "cannot be written: File name too long", ""),
+    ],
+)
+def test_files_that_cannot_be(file: str, message: str, help: str, tmp_path: Path) -> None:
+    result = cli("lenet5", "-o", str(tmp_path / file))
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert help in result.stderr
+    assert len(result.stderr) < 1000
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_of_ten_thousand_characters(tmp_path: Path) -> None:
+    result = cli("x" * 10_000, "-o", str(tmp_path / "x.svg"))
+    assert result.returncode == 2
+    assert "there is no network xxx" in result.stderr
+    assert len(result.stderr) < 1000
+
+
+def test_nothing_is_left_behind_and_nothing_overwritten(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "x.svg"
+    path.write_text("before")
+
+    def fails(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(UsageError, match="No space left on device"):
+        write_bytes(b"after", str(path))
+    assert [one.name for one in tmp_path.iterdir()] == ["x.svg"]
+    assert path.read_text() == "before"
+
+
+def test_a_network_that_fails_is_drawn_and_the_command_fails(tmp_path: Path) -> None:
+    spec = tmp_path / "wide.yaml"
+    spec.write_text(FAILING)
+    result = cli(str(spec), "-o", str(tmp_path / "x.svg"))
+    assert result.returncode == 1
+    assert "conv2 does not fit: its 9x9 window is larger than its 8x8 input" in result.stderr
+    svg = (tmp_path / "x.svg").read_text()
+    stops(svg)
+    failed = next(group for group in read(svg).iter(f"{SVG}g") if group.get("class") == "node failed")
+    assert THEMES["light"].failed in ElementTree.tostring(failed, "unicode")
+    assert plan(partial().network, failed=partial().failed).edges[-1][:2] == (2, 3)  # pool1 leads into it
+
+
+def test_a_mistake_that_is_no_misfit_is_drawn_too(tmp_path: Path) -> None:
+    spec = tmp_path / "x.yaml"
+    spec.write_text("input: 1x8x8\nlayers:\n  - a: conv(2, 3)\n  - b: conv(x.depth, 3)\n")
+    result = cli(str(spec), "-o", str(tmp_path / "x.svg"))
+    assert result.returncode == 1
+    svg = (tmp_path / "x.svg").read_text()
+    assert 'class="node failed"' in svg
+    a_graph(svg)
+
+
+def test_nothing_to_draw(tmp_path: Path) -> None:
+    spec = tmp_path / "x.yaml"
+    spec.write_text("input: 1x8x8\nlayers:\n  - a: conv(2, 9)\n")
+    result = cli(str(spec), "-o", str(tmp_path / "x.svg"))
+    assert result.returncode == 1
+    assert "a does not fit" in result.stderr
+    assert not (tmp_path / "x.svg").exists()
+
+
+def test_styles_that_a_format_cannot_hold(tmp_path: Path) -> None:
+    for extension in ("dot", "mmd"):
+        result = cli("lenet5", "--style", "volumes", "-o", str(tmp_path / f"x.{extension}"))
+        assert result.returncode == 2
+        assert f".{extension} is the text of a graph, and cannot hold the style volumes" in result.stderr
+
+
+def test_a_hundred_thousand_layers() -> None:
+    same = archlens.loads("{input: 4x8x8, layers: ['conv(4, 3, padding=1) * 100000']}")
+    for style in style_names():
+        svg = drawing.to_svg(same, style=style)
+        assert "100,000" in svg
+        assert len(svg) < 20_000
+
+
+MANY = """
+input: 1x8x8
+blocks:
+  stage(k):
+    - each: i
+      in: range(1, {each})
+      do: conv(i % 7 * i % 11 + k, 3, padding=1)
+layers: {layers}
+"""
+
+
+def test_too_many_different_layers_are_refused_with_the_flag_that_folds_them() -> None:
+    network = archlens.loads(MANY.format(each=MOST, layers="[a: stage(1), b: stage(2), c: stage(3)]"))
+    assert len(plan(network).boxes) == 4
+    with pytest.raises(UsageError) as caught:
+        plan(network, 2)
+    assert "more than 1,000 boxes at --depth 2" in str(caught.value)
+    assert "--depth 1 folds it to 4" in str(caught.value)
+    flat = "[{each: i, in: 'range(1, 2000)', do: 'conv(i % 7 * i % 11 + 1, 3, padding=1)'}]"
+    with pytest.raises(UsageError, match="more than 1,000 different layers at the top") as caught:
+        plan(archlens.loads(MANY.format(each=2, layers=flat)))
+    assert "give its stages names" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("package", "extension", "message"),
+    [
+        ("pygraphviz", "svg", "laid out by pygraphviz, which is not installed"),
+        ("resvg_py", "png", "painted by resvg-py, which is not installed"),
+        ("reportlab", "pdf", "written by reportlab, which is not installed"),
+    ],
+)
+def test_a_missing_package(package: str, extension: str, message: str, monkeypatch: Any) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UsageError, match=message) as caught:
+        to_bytes(Request(archlens.load("lenet5")), extension)
+    assert "pip install 'archlens-nn[diagram]'" in str(caught.value)
+
+
+def test_wrong_words() -> None:
+    network = archlens.load("lenet5")
+    with pytest.raises(UsageError, match="there is no style grahp"):
+        drawing.to_svg(network, style="grahp")
+    with pytest.raises(UsageError, match="there is no theme dusk"):
+        drawing.to_svg(network, theme="dusk")
+
+
+def test_formats_are_what_the_issue_names() -> None:
+    assert extensions() == ["dot", "mmd", "pdf", "png", "svg", "tex"]
+    assert style_names() == ["graph", "profile", "volumes"]
+
+
+# --- the graph for algorithms -----------------------------------------------------------------------------
+
+
+def test_digraph() -> None:
+    import networkx
+
+    graph = archlens.load("resnet50").digraph()
+    assert networkx.is_directed_acyclic_graph(graph)
+    assert graph.nodes["conv1"]["shape"] == (64, 112, 112)
+    # 50 weighted layers on the longest way, as its name says (He et al. 2016, Table 1)
+    longest = networkx.dag_longest_path(graph)
+    layers = [graph.nodes[name].get("layer") for name in longest]
+    assert sum(1 for layer in layers if layer is not None and layer.op.kind in ("conv", "linear")) == 50
+
+
+def test_digraph_without_networkx(monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "networkx", None)
+    with pytest.raises(UsageError, match="networkx is not installed"):
+        archlens.load("lenet5").digraph()
