@@ -47,9 +47,9 @@ def assert_budget(
     """
     __tracebackhide__ = True
     subject = subject_of(network)
-    requirements: tuple[Requirement, ...] = tuple(parse_limits(limits))
+    requirements: tuple[Requirement, ...] = tuple(parse_limits(limits.items()))
     for scope, inside in (scopes or {}).items():
-        requirements += tuple(parse_limits(inside, scope))
+        requirements += tuple(parse_limits(inside.items(), scope))
     if not requirements:
         requirements = subject.network.meta.requirements
     checked = Checked(subject.network.name, subject.network, judge(subject, requirements), asked=True)

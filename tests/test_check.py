@@ -224,6 +224,8 @@ def test_what_adds_up_does() -> None:
         (["lenet5", "--memory", "<= 0.23MiB"], 1),
         (["lenet5", "--activations-peak", "<= 37632"], 0),  # C1 and tanh: twice 6x28x28 floats
         (["lenet5", "--activations-peak", "< 37632"], 1),
+        (["lenet5", "--params", "<= 62k", "--params", "<= 61k"], 1),  # each that is given holds
+        (["lenet5", "--params", "<= 61k", "--params", "<= 62k"], 1),
         (["lenet5", "alexnet", "--params", "<= 62M"], 0),
         (["lenet5", "alexnet", "--params", "<= 61k"], 1),
         (["mobilenet_v1", "--set", "alpha=0.5", "--params", "<= 2M"], 0),

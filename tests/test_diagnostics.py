@@ -159,7 +159,8 @@ def test_form(case: str) -> None:
     for line in [first, *tail]:
         assert line.isprintable()
         assert "None" not in line
-        assert "<" not in line or "<stdin>" in line or " < " in line or "<=" in line or "<<" in line, line
+        plain = line.replace("<stdin>", "").replace("'< 0'", "").replace(" < ", "")
+        assert "<" not in plain or "<=" in plain or "<<" in plain, line
 
 
 def test_no_golden_file_without_a_case() -> None:

@@ -286,11 +286,11 @@ def option_tolerance(text: str) -> Fraction:
         raise usage(f"--tolerance: {problem.message}", help=problem.help) from None
 
 
-def parse_limits(limits: Mapping[str, str], scope: str = "", prefix: str = "") -> list[Requirement]:
+def parse_limits(limits: Iterable[tuple[str, str]], scope: str = "", prefix: str = "") -> list[Requirement]:
     """Limits of the command line or of Python, by the names of their quantities.
 
     Args:
-        limits: a text under the name of each quantity.
+        limits: names of quantities, each with a text; a name may come twice, and then both hold.
         scope: the scope that they are on; empty for the whole network.
         prefix: what the caller writes before the name of a quantity.
 
@@ -298,7 +298,7 @@ def parse_limits(limits: Mapping[str, str], scope: str = "", prefix: str = "") -
         UsageError: one is no limit, or on nothing that can be limited.
     """
     found = []
-    for name, text in limits.items():
+    for name, text in limits:
         quantity = QUANTITIES.get(name)
         if quantity is None:
             help = did_you_mean(name, QUANTITIES, otherwise=f"there are {', '.join(QUANTITIES)}")

@@ -20,7 +20,7 @@ def _limits(function: F) -> F:
     """An option for each quantity."""
     for name, quantity in reversed(QUANTITIES.items()):
         function = click.option(
-            f"--{name.replace('_', '-')}", f"limit_{name}", metavar="LIMIT", help=quantity.what
+            f"--{name.replace('_', '-')}", f"limit_{name}", multiple=True, metavar="LIMIT", help=quantity.what
         )(function)
     return function
 
@@ -49,7 +49,7 @@ def command(
     tolerance: str | None,
     form: str,
     path: str | None,
-    **limits: str | None,
+    **limits: tuple[str, ...],
 ) -> None:
     """Check networks against their budgets.
 
@@ -73,7 +73,7 @@ def command(
     allowed = None if tolerance is None else option_tolerance(tolerance)
     if allowed is not None and not locked:
         raise usage("--tolerance is for --locked")
-    asked = {key.removeprefix("limit_"): text for key, text in limits.items() if text is not None}
+    asked = [(key.removeprefix("limit_"), text) for key, texts in limits.items() for text in texts]
     shapes, values = given(inputs, sets)
     try:
         outcome = check(
