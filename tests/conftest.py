@@ -11,6 +11,7 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:
     # as many processes as cores run tests already: before torch is imported, it is told to take one each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.pop("COLUMNS", None)  # the width of the terminal of pytest is not that of what is tested
 
 #: A project of its own, which tests run as its user would.
 collect_ignore = ["sample"]

@@ -39,10 +39,13 @@ def test_same_weights_same_logits(torchvision: Any, name: str) -> None:
     """The strongest check there is: torchvision's state dict loads strictly, and the outputs are equal."""
     theirs = torchvisions(torchvision, name, device="cpu").eval()
     fill(theirs)
+    if name in ("maxvit_t", "swin_t", "swin_v2_t"):  # whose softmaxes make much of the last places of float32
+        theirs = theirs.double()
     size = SIZES[name]
     ours = archlens.build(archlens.load(name, input=(3, size, size)), device="meta").eval()
     ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
     x = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    x = x.to(next(theirs.parameters()).dtype)
     with torch.no_grad():
         expected, found = outputs(theirs(x)), outputs(ours(x))
     assert found.keys() == expected.keys()

@@ -67,17 +67,24 @@ def _together(layer: str, checks: list[Check]) -> Check:
 
 def _along(network: Network, fields: ReceptiveFields, axis: int, at: At | None) -> Iterator[Check]:
     """The checks along one axis of one input; of what only the own input has a field of, on that."""
-    long = _lengthened(network, fields, axis, at)
-    found = {check.layer: check for check in _on(long, fields, axis, None)}
+    found: dict[str, Check] = {}
+    for narrow in (True, False):
+        long = _lengthened(network, fields, axis, at, narrow=narrow)
+        found = {check.layer: check for check in _on(long, fields, axis, None, own=long is network)}
+        # on a narrow map a dilated window may hold nothing but padding: then its own width decides
+        if not any(check.status == FAILED for check in found.values()) or long is network:
+            break
     known = {name for name, seen in fields.seen.items() if isinstance(seen, tuple)}
     left = [name for name, check in found.items() if name in known and check.status == NOT_APPLICABLE]
     if left:
-        own = {check.layer: check for check in _on(network, fields, axis, left)}
+        own = {check.layer: check for check in _on(network, fields, axis, left, own=True)}
         found |= {name: own[name] for name in left}
     yield from found.values()
 
 
-def _on(network: Network, fields: ReceptiveFields, axis: int, layers: list[str] | None) -> Iterator[Check]:
+def _on(
+    network: Network, fields: ReceptiveFields, axis: int, layers: list[str] | None, *, own: bool
+) -> Iterator[Check]:
     """The checks along one axis, run on a network that may be longer than that of the fields.
 
     With ``layers`` the NaNs go where the fields of the middle outputs of those begin and end.
@@ -90,7 +97,8 @@ def _on(network: Network, fields: ReceptiveFields, axis: int, layers: list[str] 
             continue
         seen, says = probed[layer.name], _said(fields[layer.name])
         if layer.name in hits.touched:
-            status, found, reason = _compared(seen, axis, rows, hits.touched[layer.name])
+            size = network.inputs[fields.input].spatial[axis] if own else None
+            status, found, reason = _compared(seen, axis, rows, hits.touched[layer.name], size)
             where = f"{found} on an input of {network.inputs[fields.input]}" if found else ""
             yield Check(layer.name, "field", status, says, where, reason)
         else:
@@ -107,8 +115,14 @@ def _said(seen: Seen) -> str:
     return "nothing" if seen is None else seen.reason if isinstance(seen, Irregular) else "everywhere"
 
 
-def _compared(seen: Seen, axis: int, rows: list[int], touched: Tensor) -> tuple[str, str, str]:
-    """How what turned to NaN (rows x outputs) compares with what is predicted: status, finding, reason."""
+def _compared(
+    seen: Seen, axis: int, rows: list[int], touched: Tensor, size: int | None
+) -> tuple[str, str, str]:
+    """How what turned to NaN (rows x outputs) compares with what is predicted: status, finding, reason.
+
+    With a ``size``, that of the input, only outputs whose whole field lies within it have to see its ends:
+    near the border of a short input a field may end in what a layer on the way cuts off or pads.
+    """
     if isinstance(seen, Irregular):
         return NOT_APPLICABLE, "", seen.reason
     if seen is None:
@@ -122,6 +136,8 @@ def _compared(seen: Seen, axis: int, rows: list[int], touched: Tensor) -> tuple[
     planted = torch.tensor(rows).unsqueeze(1)
     inside = (starts <= planted) & (planted < stops)
     border = inside & ((planted == starts) | (planted == stops - 1))
+    if size is not None:
+        border &= (starts >= 0) & (stops <= size)
     for wrong, says in ((touched & ~inside, "sees"), (border & ~touched, "does not see")):
         if wrong.any():
             row, output = (int(i) for i in wrong.nonzero()[0])
@@ -141,7 +157,9 @@ def _intervals(field: Field, outputs: int) -> tuple[Tensor, ...]:
 # --- on which input -----------------------------------------------------------------------------------
 
 
-def _lengthened(network: Network, fields: ReceptiveFields, axis: int, at: At | None) -> Network:
+def _lengthened(
+    network: Network, fields: ReceptiveFields, axis: int, at: At | None, *, narrow: bool
+) -> Network:
     """The network on an input that is longer than its fields along one axis, and short along the others."""
     if at is None:
         return network
@@ -153,7 +171,7 @@ def _lengthened(network: Network, fields: ReceptiveFields, axis: int, at: At | N
     needed = min(2 * max(ends, default=0) + 3 * stride, _LONGEST)
     # a whole number of strides more than its own size, so that "same" pads alike
     length = own[axis] + max(-(-(needed - own[axis]) // stride), 0) * stride
-    for short in (8, 16, 32, 64, 128, 0):
+    for short in (8, 16, 32, 64, 128, 0) if narrow else (0,):
         other = [min(n, n % stride + -(-short // stride) * stride) if short else n for n in own]
         other[axis] = length
         if min(other) < 1:
