@@ -136,7 +136,7 @@ def _compared(
     planted = torch.tensor(rows).unsqueeze(1)
     inside = (starts <= planted) & (planted < stops)
     border = inside & ((planted == starts) | (planted == stops - 1))
-    if size is not None:
+    if size is not None and (border & ~touched).any():
         border &= (starts >= 0) & (stops <= size)
     for wrong, says in ((touched & ~inside, "sees"), (border & ~touched, "does not see")):
         if wrong.any():
