@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..errors import ArchlensError
 from ..network import Network
 from ..shape import Shape
-from . import receptive_field, unseen
+from . import memory, receptive_field, unseen
 
 #: Gives the network on other inputs, by name; raises :class:`ArchlensError` where it does not fit.
 At = Callable[[Mapping[str, Shape]], Network]
@@ -43,8 +43,8 @@ class Cost(NamedTuple):
     input: Shape
     params: int
     macs: int
-    #: Values of all layers' outputs together.
-    activations: int
+    #: The most bytes of activations alive at once in an inference, in float32.
+    live_set: int
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class _Search:
                 network.inputs[self.input],
                 network.params,
                 network.macs,
-                sum(layer.shape.numel for layer in network.layers if not layer.training),
+                memory.live_set(network).bytes,
             )
             for _, network in sorted(sizes.items())
         ]

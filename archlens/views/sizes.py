@@ -56,7 +56,7 @@ def to_json(sizes: Sizes) -> str:
         "unpadded": {"layer": sizes.layer, "size": list(sizes.unpadded)} if sizes.layer else None,
         "heads_for_training": sizes.heads,
         "costs": [
-            {"input": list(one.input), "params": one.params, "macs": one.macs, "activations": one.activations}
+            {"input": list(one.input), "params": one.params, "macs": one.macs, "live_set": one.live_set}
             for one in sizes.costs
         ],
     }
@@ -66,7 +66,7 @@ def to_json(sizes: Sizes) -> str:
 _WIDTH = 18
 _NOTES = (
     "Each size was tried. No pixel lost: every position of every map is in some window of the next layer.",
-    "Activations: the values of all layers' outputs, for one sample.",
+    "Live set: the most bytes of activations alive at once in an inference of one sample, in float32.",
 )
 
 
@@ -97,9 +97,9 @@ def _sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
 
 def _costs(sizes: Sizes) -> tuple[list[str], list[list[str]]]:
     rows = [
-        [str(one.input), f"{one.params:,}", f"{one.macs:,}", f"{one.activations:,}"] for one in sizes.costs
+        [str(one.input), f"{one.params:,}", f"{one.macs:,}", words.size(one.live_set)] for one in sizes.costs
     ]
-    return ["input", "params", "MACs", "activations"], rows
+    return ["input", "params", "MACs", "live set"], rows
 
 
 def _stretches(sizes: Sequence[int]) -> str:
