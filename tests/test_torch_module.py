@@ -28,7 +28,8 @@ HUGE = {"vit_h_14", "vit_l_16", "vit_l_32", "regnet_y_128gf"}
 #: Inputs that networks want, or that keep a large one quick; 64 for the others.
 WANTED = {
     "deeplabv3_mobilenet_v3_large": 65, "deeplabv3_resnet50": 33, "deeplabv3_resnet101": 33,
-    "fcn_resnet50": 33, "fcn_resnet101": 33, "inception_v3": 299, "inception_v3_no_aux": 75, "lraspp_mobilenet_v3_large": 65,
+    "fcn_resnet50": 33, "fcn_resnet101": 33, "inception_v3": 299, "inception_v3_no_aux": 75,
+    "lraspp_mobilenet_v3_large": 65,
     "maxvit_t": 224, "swin_t": 100, "swin_v2_t": 100, "vit_b_16": 224, "vit_b_32": 224,
 }  # fmt: skip
 
