@@ -547,7 +547,7 @@ def test_bounds(most: str, more: str, message: str) -> None:
     start = time.perf_counter()
     value_of(most)
     assert refusal_of(more) == message
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize(

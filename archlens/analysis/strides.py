@@ -8,11 +8,13 @@ aten/src/ATen/TensorIterator.cpp, ``is_channels_last_strides_2d`` in c10/core/Me
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 Sizes = tuple[int, ...]
 Strides = tuple[int, ...]
 
 
+@lru_cache(4096)  # a network has few shapes, and asks about each of them often
 def rows(sizes: Sizes) -> Strides:
     """Row-major order, without gaps.
 
@@ -36,6 +38,7 @@ def ordered(sizes: Sizes, order: Sequence[int]) -> Strides:
     return tuple(found)
 
 
+@lru_cache(4096)
 def in_rows(sizes: Sizes, strides: Strides) -> bool:
     """Whether all lies in one piece and in row-major order; axes of one position do not matter."""
     return all(
@@ -69,6 +72,7 @@ def reshaped(sizes: Sizes, strides: Strides, to: Sizes) -> Strides | None:
     return tuple(found) if axis == -1 else None
 
 
+@lru_cache(4096)
 def suggested(sizes: Sizes, strides: Strides, to: Sizes) -> Strides:
     """What convolutions and poolings write: the channels innermost where those of their input are."""
     if len(sizes) not in (4, 5) or len(to) != len(sizes):
