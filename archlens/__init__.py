@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .elaboration import elaborate
-from .errors import ArchlensError, Diagnostic, Span, SpecError, UsageError
-from .network import Layer, Network
-from .shape import Shape
-from .spec import find, names, parse
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .errors import ArchlensError, Diagnostic, Span, SpecError, UsageError
+    from .network import Layer, Network
+    from .shape import Shape
+    from .spec import names
 
 __version__ = "0.1.0"
 
@@ -32,6 +34,31 @@ __all__ = [
     "loads",
     "names",
 ]
+
+#: Where the public names are. They are imported when they are first asked for, so that a pytest in whose
+#: environment archlens happens to be installed, and which asks nothing of it, pays nothing for it.
+_WHERE = {
+    **dict.fromkeys(["ArchlensError", "Diagnostic", "Span", "SpecError", "UsageError"], "errors"),
+    **dict.fromkeys(["Layer", "Network"], "network"),
+    "Shape": "shape",
+    "names": "spec",
+}
+
+#: The rooms that ``import archlens`` is enough for: ``archlens.spec.find``.
+_ROOMS = ("elaboration", "errors", "network", "ops", "shape", "spec")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load(name: str, /, *, input: Any = None, **values: Any) -> Network:
@@ -53,6 +80,9 @@ def load(name: str, /, *, input: Any = None, **values: Any) -> Network:
     >>> archlens.load("resnet50", depths=[3, 4, 23, 3]).params  # ResNet-101
     44549160
     """
+    from .elaboration import elaborate
+    from .spec import find
+
     spec, variant = find(name)
     return elaborate(spec, variant, input=input, values=values)
 
@@ -63,6 +93,9 @@ def loads(text: str, /, *, variant: str = "", input: Any = None, **values: Any) 
     >>> print(archlens.loads("{input: 1x32x32, layers: ['conv(6, 5)']}").output)
     6x28x28
     """
+    from .elaboration import elaborate
+    from .spec import parse
+
     spec = parse(text)
     if variant and variant not in spec.variants:
         raise _no_variant(variant, spec.variants)

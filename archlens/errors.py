@@ -108,6 +108,11 @@ class SpecError(ArchlensError):
         self.network = network
         self.failed = failed
 
+    def _repr_html_(self) -> str:
+        """In a notebook: the diagnostic, and the network up to there."""
+        text = to_html(self.diagnostic)
+        return f"{text}\n{self.network.shown(self)}" if self.network and self.network.layers else text
+
 
 class BudgetError(SpecError):
     """The ``budget:`` of a spec is wrong: what it limits, and how far, cannot be told."""
@@ -206,6 +211,15 @@ def render(diagnostic: Diagnostic, style: Style = lambda text, role: text) -> st
         help = shorten(diagnostic.help, _TEXT)
         out.append(f"{gutter} {style('=', 'place')} {style('help', 'help')}: {help}")
     return "\n".join(out)
+
+
+def to_html(diagnostic: Diagnostic) -> str:
+    """The text of a diagnostic for a page."""
+    from html import escape
+
+    # its marks stand beneath what they mark in a font of one width only, which notebooks do not give it
+    style = "font-family: monospace; line-height: 1.3; overflow-x: auto"
+    return f'<pre class="archlens-error" style="{style}">{escape(render(diagnostic))}</pre>'
 
 
 def _excerpt(span: Span) -> tuple[str, str]:

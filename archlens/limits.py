@@ -37,10 +37,13 @@ UNITS: dict[Kind, dict[str, int]] = {Kind.COUNT: _COUNTS, Kind.BYTES: _BYTES, Ki
 #: The longest text that is read as a limit.
 _MAX_TEXT = 100
 
+#: More than anything that is measured; a limit beyond it is a slip.
+_MOST = 10**24
+
 #: A number that is not negative, with whatever stands behind it as its unit.
-_NUMBER = r"(?P<number>\d[\d_]*(?:,\d{3})*(?:\.\d+)?(?:[eE]\+?\d{1,2})?)\s*(?P<unit>%|[^\W\d_]*)"
+_NUMBER = r"(?P<number>\d[\d_]*(?:,\d{3})*(?:\.\d+)?(?:[eE]\+?\d{1,4})?)\s*(?P<unit>%|[^\W\d_]*)"
 _BOUND = re.compile(rf"(?P<how><=|>=|==|=|<|>|≤|≥)?\s*{_NUMBER}")
-_RANGE = re.compile(r"(?<=[\w%])\s*(?:\.\.\.?|…|–|-| to )\s*(?=\d)")
+_RANGE = re.compile(r"(?<=[\w%])(?<!\d[eE])\s*(?:\.\.\.?|…|–|-| to )\s*(?=\d)")
 _HOW = {"≤": "<=", "≥": ">=", "=": "==", None: "=="}
 
 EXAMPLES = "as in <= 26M, >= 224, == 25557032 or 20M..26M"
@@ -98,7 +101,10 @@ class Limit:
         return low
 
     def __str__(self) -> str:
-        return self.text
+        """As one says it: ``<= 26M``, ``== 61706`` or ``in 20M..26M``."""
+        if self.text[:1] in "<>=≤≥":
+            return self.text
+        return f"{'==' if self.low == self.high and '..' not in self.text else 'in'} {self.text}"
 
 
 class Requirement(NamedTuple):
@@ -163,7 +169,8 @@ def _range(written: str, kind: Kind) -> Limit | None:
 def _bounds(written: str, kind: Kind) -> Limit:
     """One comparison or several that hold together."""
     limit: Limit | None = None
-    for part in _comparisons(written):
+    parts = list(_comparisons(written))
+    for part in parts:
         found = _BOUND.fullmatch(part)
         if found is None:
             if re.search(r"(^|[<>=≤≥\s])-\s*\d", part):
@@ -174,7 +181,14 @@ def _bounds(written: str, kind: Kind) -> Limit:
                 raise BadLimit(
                     f"'{shorten(part)}' is no comparison", "the comparisons are <=, >=, ==, < and >"
                 )
+            if kind is Kind.SIZE and re.fullmatch(r"\D*\d+(\s*[xX×]\s*\d+)+", part):
+                raise BadLimit(f"'{shorten(part)}' is no limit", "one number, which holds along every axis")
             raise BadLimit(f"'{shorten(part)}' is no limit", EXAMPLES)
+        if len(parts) > 1 and found["how"] is None:
+            raise BadLimit(
+                f"'{shorten(written)}' has a comma that parts neither thousands nor comparisons",
+                "as in 1,000,000 or >= 20M, <= 26M; decimals are written 1.5M",
+            )
         how = _HOW.get(found["how"], found["how"])
         number = _number(found["number"], found["unit"], kind)
         one = Limit(
@@ -199,6 +213,8 @@ def _comparisons(written: str) -> Iterator[str]:
 def _both(one: Limit, other: Limit) -> Limit:
     if one.percent != other.percent:
         raise BadLimit(f"'{shorten(one.text)}' mixes a percentage with a number")
+    if None not in (one.low, other.low) or None not in (one.high, other.high):
+        raise BadLimit(f"'{shorten(one.text)}' limits the same side twice", "as in >= 20M, <= 26M")
     lows = [(limit.low, limit.above) for limit in (one, other) if limit.low is not None]
     highs = [(limit.high, not limit.below) for limit in (one, other) if limit.high is not None]
     low, above = max(lows, default=(None, False))
@@ -215,7 +231,10 @@ def _number(number: str, unit: str, kind: Kind) -> _Number:
         unit = "k"
     if unit and unit not in units:
         raise BadLimit(f"the unit {shorten(unit)} is not known here: this is {kind.value}", _help(unit, kind))
-    return _Number(value * (units[unit] if unit else 1), False)
+    value *= units[unit] if unit else 1
+    if value > _MOST:
+        raise BadLimit(f"{shorten(number + unit)} is more than anything that is measured", EXAMPLES)
+    return _Number(value, False)
 
 
 def _help(unit: str, kind: Kind) -> str:
@@ -228,6 +247,13 @@ def _help(unit: str, kind: Kind) -> str:
     alike = [name for name in units if name.lower() == unit.lower()]
     if alike:
         return f"did you mean {alike[0]}?"
+    bare = re.sub(r"\s*(MACs?|params?|parameters)$", "", unit, flags=re.IGNORECASE)
+    if bare != unit and bare in units:
+        return f"did you mean {bare}?"
+    if kind is Kind.COUNT and unit in ("B", "b", "bn", "billion"):
+        return "a billion is written 1G"
+    if kind is Kind.COUNT and unit in ("million", "mn", "mio"):
+        return "a million is written 1M"
     if "FLOP" in unit.upper():
         return "MACs are counted, and FLOPs = 2 x MACs; the units are k, M, G and T"
     return did_you_mean(unit, units, otherwise=f"the units are {', '.join(units)}")

@@ -5,12 +5,12 @@ Everything downstream takes a :class:`Network`; nothing changes one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import Located, Span, did_you_mean, shorten, usage
+from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
 from .ops import Facts, Op
 from .shape import Shape
 
@@ -181,6 +181,18 @@ class Network:
         return table.to_text(self)
 
     def _repr_html_(self) -> str:
-        from .views import html
+        return self.shown()
 
-        return html.to_table(self)
+    def shown(self, problem: SpecError | None = None) -> str:
+        """Table and diagram as HTML, as a notebook shows them.
+
+        Args:
+            problem: what is wrong after the last layer, where this is only what there is up to there.
+        """
+        from .embedding import to_notebook
+
+        return to_notebook(self, problem)
+
+
+#: Gives a network on other inputs, by name; raises :class:`ArchlensError` where it does not fit.
+At = Callable[[Mapping[str, Shape]], Network]

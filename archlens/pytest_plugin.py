@@ -38,8 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Collect the file that the option stands in wherever tests are collected by default."""
     config.addinivalue_line("markers", f"{OPTION}: a limit of an archlens budget")
     file = config.inipath
-    if _asked(config) is None or file is None:
+    if _asked(config) is None:
         return
+    if file is None:
+        raise pytest.UsageError(f"{OPTION} needs a pyproject.toml or a pytest.ini, and pytest found none")
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         return
     walked = [Path(os.path.abspath(arg)) for arg in config.args]
@@ -69,7 +71,7 @@ class BudgetFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         from .budgets.check import plan
-        from .budgets.project import display, find_project
+        from .budgets.finding import display, find_project
         from .errors import ArchlensError
 
         root = self.config.rootpath

@@ -7,33 +7,22 @@ something is measured, so that the words of a budget can be read without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from .analysis.unknown import Unknown as Unknown
 from .limits import Kind
 
 if TYPE_CHECKING:
     from .analysis.memory import Peak
     from .analysis.receptive_field import ReceptiveFields
-    from .network import Layer, Network
-    from .shape import Shape
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """A value that cannot be known, and why."""
-
-    reason: str
+    from .network import At, Layer, Network
 
 
 #: What was measured: a number; one for each spatial axis; or none, with the reason.
 Value = int | tuple[int, ...] | Unknown
-
-
-#: Gives a network on other inputs, by name.
-At = Callable[[Mapping[str, "Shape"]], "Network"]
 
 
 class Part(NamedTuple):
@@ -133,31 +122,19 @@ def _training(subject: Subject, scope: str) -> Value:
 
 def _receptive_field(subject: Subject, scope: str) -> Value:
     """The field of the last layer that has one, within the scope; of several inputs, of each in turn."""
-    found: list[int] = []
-    reason = "the input has no spatial axes"
-    for fields in subject.fields:
-        if not subject.network.inputs[fields.input].spatial:
-            continue
-        if scope:
-            names = [layer.name for layer in subject.inside(scope) if isinstance(fields[layer.name], tuple)]
-        else:
-            names = [name for name in [fields.last()] if name]
-        seen = fields[names[-1]] if names else None
-        if not isinstance(seen, tuple) or not seen:
-            reason = "no layer sees an interval of the input: all see everything"
-            continue
-        found += [field.size for field in seen]
-    return tuple(found) or Unknown(reason)
+    from .analysis import receptive_field
+
+    inside = {layer.name for layer in subject.inside(scope)} if scope else None
+    return receptive_field.whole(subject.fields, inside)
 
 
 def _min_size(subject: Subject, scope: str) -> Value:
     found = subject.smallest
     if found is None:
         return Unknown("smaller inputs are tried with the spec, and here is only the network")
-    sizes = tuple(size for size in found if size is not None)
-    if len(sizes) < len(found):
-        return Unknown("no input was found that it works on")
-    return sizes or Unknown("the input has no spatial axes")
+    from .analysis import sizes
+
+    return sizes.known(found)
 
 
 def _depth(subject: Subject, scope: str) -> int:

@@ -113,7 +113,7 @@ def spec_schema() -> Schema:
                 ]
             },
             **_budget_defs(numbers=True),
-            "budget": {"description": "What must hold.", **_limits(scopes=True)},
+            "budget": {"description": "What must hold.", **_limits(_SCOPES)},
         },
     }
 
@@ -163,31 +163,51 @@ def _mapping_step() -> Schema:
             **table,
         },
         "dependentRequired": {"each": ["in", "do"], "in": ["each", "do"], "do": ["each", "in"]},
+        "anyOf": [  # one step in an item
+            {"maxProperties": 1},
+            {"maxProperties": 2, "required": ["residual", "shortcut"]},
+            {"maxProperties": 3, "required": ["each", "in", "do"]},
+        ],
         "additionalProperties": body,
     }
 
 
 def pyproject_schema() -> Schema:
+    """Of a ``pyproject.toml``, as editors need it; of its tables it knows ``[tool.archlens]`` alone."""
+    archlens = _archlens_schema()
+    return {
+        "$schema": _DIALECT,
+        "title": PYPROJECT,
+        "description": "A pyproject.toml with the table [tool.archlens].",
+        "type": "object",
+        "properties": {"tool": {"type": "object", "properties": {"archlens": archlens}}},
+        "$defs": archlens.pop("$defs"),
+    }
+
+
+def _archlens_schema() -> Schema:
     """Of the table ``[tool.archlens]``."""
     table = {"$ref": "#/$defs/table"}
+    outside = {"pattern": r"^/|(^|/)\.\.(/|$)"}  # of the project
+    pattern = {"type": "string", "minLength": 1, "not": outside}
     budgets: dict[str, Schema] = {
         "files": {
             "description": "Patterns over spec files, from the folder of this file: models/*.yaml.",
-            "anyOf": [
-                {"type": "string", "minLength": 1},
-                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
-            ],
+            "anyOf": [pattern, {"type": "array", "items": pattern, "minItems": 1}],
         },
         "tolerance": {
-            "description": "How far figures may drift from archlens.lock.",
+            "description": "How far figures may drift from archlens.lock: a percentage below 100.",
             "type": "string",
-            "pattern": r"^\s*\d*\.?\d*\s*%\s*$|^\s*0\s*$",
+            "pattern": r"^\s*(\d{1,2}(\.\d*)?|\.\d+)\s*%\s*$|^\s*0\s*$",
         },
-        "defaults": {"description": "Limits on every network of the project.", **table},
+        "defaults": {
+            "description": "Limits on every network of the project.",
+            **_limits(_SCOPES),
+        },
         "networks": {
             "description": "Limits by network: a name of the zoo, a file, or a pattern.",
             "type": "object",
-            "additionalProperties": table,
+            "additionalProperties": _limits(_SCOPES),
         },
     }
     assert tuple(budgets) == BUDGET_KEYS, "the keys of the budgets are not those of their schema"
@@ -201,56 +221,63 @@ def pyproject_schema() -> Schema:
     }
     assert tuple(tables) == KEYS, "the keys of [tool.archlens] are not those of its schema"
     return {
-        "$schema": _DIALECT,
-        "title": PYPROJECT,
-        "description": "The table [tool.archlens] of a pyproject.toml.",
+        "description": "Exact shapes and costs of neural networks, and budgets for them.",
         "type": "object",
         "additionalProperties": False,
         "properties": tables,
-        "$defs": {**_budget_defs(numbers=False), "table": _limits(scopes=True)},
+        # a table may turn out to name a scope, and then shares of the whole make sense
+        "$defs": {**_budget_defs(numbers=False), "table": _limits(_SCOPES, shares=True)},
     }
 
 
+#: What stands in a table of limits beside quantities: scopes with limits of their own.
+_SCOPES: Schema = {"$ref": "#/$defs/scope"}
+
+
 def _budget_defs(*, numbers: bool) -> dict[str, Schema]:
-    """A limit on each kind of thing, and the limits on a scope."""
+    """A limit on each kind of thing, with and without shares of the whole; and the limits on a scope."""
     defs = {f"limit_{kind.name.lower()}": _limit(kind, numbers=numbers) for kind in Kind}
-    return {**defs, "scope": _limits(scopes=False)}
+    for kind in {quantity.kind for quantity in QUANTITIES.values() if quantity.adds_up}:
+        defs[f"share_{kind.name.lower()}"] = _limit(kind, numbers=numbers, share=True)
+    return {**dict(sorted(defs.items())), "scope": _limits(False, scoped=True, shares=True)}
 
 
-def _limits(*, scopes: bool) -> Schema:
-    """A table of limits, with or without tables of limits on scopes."""
-    more: Schema | bool = {"$ref": "#/$defs/scope"} if scopes else False
+def _limits(more: Schema | bool, *, scoped: bool = False, shares: bool = False) -> Schema:
+    """A table of limits, and what else may stand in it."""
     return {
         "type": "object",
         "minProperties": 1,
-        "properties": _quantities(scoped=not scopes),
+        "properties": _quantities(scoped=scoped, shares=shares),
+        "propertyNames": {"minLength": 1},
         "additionalProperties": more,
     }
 
 
-def _quantities(*, scoped: bool = False) -> dict[str, Schema]:
+def _quantities(*, scoped: bool = False, shares: bool = False) -> dict[str, Schema]:
     """A property for each quantity, under its name and under that with dashes."""
     found: dict[str, Schema] = {}
     for name, quantity in QUANTITIES.items():
         if quantity.scoped or not scoped:
-            found[name] = found[name.replace("_", "-")] = _quantity(quantity)
+            found[name] = found[name.replace("_", "-")] = _quantity(quantity, shares=shares)
     return found
 
 
-def _quantity(quantity: Quantity) -> Schema:
-    limit = {"$ref": f"#/$defs/limit_{quantity.kind.name.lower()}"}
-    return {"description": quantity.what, **limit}
+def _quantity(quantity: Quantity, *, shares: bool) -> Schema:
+    form = "share" if shares and quantity.adds_up else "limit"
+    return {"description": quantity.what, "$ref": f"#/$defs/{form}_{quantity.kind.name.lower()}"}
 
 
-def _limit(kind: Kind, *, numbers: bool) -> Schema:
+def _limit(kind: Kind, *, numbers: bool, share: bool = False) -> Schema:
     """A limit as a pattern: comparisons or a range, with the units of a kind; or, in YAML, a number alone."""
-    units = "|".join(sorted([*UNITS[kind], "%"], key=len, reverse=True))
-    number = rf"\d[\d_,]*(\.\d+)?([eE]\+?\d+)?\s*({units}|K)?"
-    bound = rf"(<=|>=|==|=|<|>|≤|≥)?\s*{number}"
-    how = rf"^\s*({bound}(\s*(,|and)\s*{bound})*|{number}\s*(\.\.\.?|…|–|-|to)\s*{number})\s*$"
+    known = [*UNITS[kind], *(["K"] if "k" in UNITS[kind] else []), *(["%"] if share else [])]
+    unit = f"({'|'.join(sorted(known, key=len, reverse=True))})?" if known else ""
+    number = rf"\d[\d_]*(,\d{{3}})*(\.\d+)?([eE]\+?\d{{1,2}})?\s*{unit}"
+    bound = rf"(<=|>=|==|=|<|>|≤|≥)\s*{number}"
+    how = rf"^\s*({number}|{bound}(\s*(,|and)\s*{bound})?|{number}\s*(\.\.\.?|…|–|-|to)\s*{number})\s*$"
+    said = [*UNITS[kind], *(["% of the whole"] if share else [])]
     return {
         "description": f"A limit on {kind.value}: <= 26, >= 26, == 26 or 20..26"
-        + (f"; units: {', '.join(UNITS[kind])}." if UNITS[kind] else "."),
+        + (f"; units: {', '.join(said)}." if said else "."),
         "anyOf": [
             {"type": "string", "pattern": how},
             *([{"type": "integer", "minimum": 0}] if numbers else []),

@@ -12,12 +12,11 @@ from typing import Any
 
 from .budgets.project import parse_limits
 from .budgets.verdict import Checked, Report, judge
-from .elaboration import elaborate
+from .elaboration import elaborate, on_other_inputs
 from .errors import ArchlensError, usage
 from .limits import Requirement
-from .network import Network
-from .quantities import At, Subject
-from .shape import Shape
+from .network import At, Network
+from .quantities import Subject
 from .spec import Spec, find, parse
 from .spec.values import Block
 from .views import check as view
@@ -48,13 +47,26 @@ def assert_budget(
     __tracebackhide__ = True
     subject = subject_of(network)
     requirements: tuple[Requirement, ...] = tuple(parse_limits(limits.items()))
-    for scope, inside in (scopes or {}).items():
+    for scope, inside in _tables(scopes):
         requirements += tuple(parse_limits(inside.items(), scope))
     if not requirements:
         requirements = subject.network.meta.requirements
     checked = Checked(subject.network.name, subject.network, judge(subject, requirements), asked=True)
     if not checked.held:
         raise AssertionError(view.to_table(Report((checked,))))
+
+
+def _tables(scopes: Any) -> list[tuple[str, Mapping[str, str]]]:
+    """The limits by scope, where they are that.
+
+    Raises:
+        UsageError: they are not, or a scope has none or no name.
+    """
+    tables = list(scopes.items()) if isinstance(scopes, Mapping) else [("", scopes)] if scopes else []
+    for scope, inside in tables:
+        if not (isinstance(scope, str) and scope and isinstance(inside, Mapping) and inside):
+            raise usage("scopes are limits by scope", help='as in scopes={"fc": {"params": "<= 10 %"}}')
+    return tables
 
 
 def assert_shapes(module: Any, network: Network | Spec | str | os.PathLike[str], /) -> None:
@@ -75,8 +87,12 @@ def assert_shapes(module: Any, network: Network | Spec | str | os.PathLike[str],
     from .backends import require_torch
 
     require_torch()
+    from torch.nn import Module
+
     from .backends.holding import differences
 
+    if not isinstance(module, Module):
+        raise usage(f"a torch.nn.Module is needed, and this is a {type(module).__name__}")
     subject = subject_of(network)
     found = differences(module, subject.network)
     if found:
@@ -98,9 +114,7 @@ def subject_of(network: Network | Spec | str | os.PathLike[str]) -> Subject:
         except TypeError:
             what = type(network).__name__
             raise usage(f"a network, a spec, a name or a path is needed, and this is a {what}") from None
-    return Subject(
-        elaborate(spec, variant), lambda inputs: elaborate(spec, variant, input=inputs, advice=False)
-    )
+    return Subject(elaborate(spec, variant), on_other_inputs(spec, variant))
 
 
 def _again(network: Network) -> At | None:
@@ -111,16 +125,12 @@ def _again(network: Network) -> At | None:
     values = {name: _given(value) for name, value in network.values.items()}
     try:
         spec = parse(source.text, name=network.name, path=source.name)
-        variant = network.name if network.name in spec.variants else ""
-
-        def at(inputs: Mapping[str, Shape]) -> Network:
-            return elaborate(spec, variant, input=inputs, values=values, advice=False)
-
-        same = at(network.inputs)
+        again = on_other_inputs(spec, network.name if network.name in spec.variants else "", values)
+        same = again(network.inputs)
     except ArchlensError:
         return None
     alike = [(layer.name, layer.op, layer.inputs) for layer in same]
-    return at if alike == [(layer.name, layer.op, layer.inputs) for layer in network] else None
+    return again if alike == [(layer.name, layer.op, layer.inputs) for layer in network] else None
 
 
 def _given(value: Any) -> Any:

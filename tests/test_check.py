@@ -141,6 +141,47 @@ def test_bytes(text: str, size: int) -> None:
     assert not limit.holds(size + 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "message", "help"),
+    [
+        ("1,00", Kind.COUNT, "has a comma that parts neither", "1.5M"),
+        (">= 4,2G", Kind.COUNT, "has a comma that parts neither", "1.5M"),  # was >= 4 and exactly 2G
+        ("5, 6", Kind.COUNT, "has a comma that parts neither", ""),
+        ("<= 26M, <= 27M", Kind.COUNT, "limits the same side twice", ""),
+        ("== 5, <= 6", Kind.COUNT, "limits the same side twice", ""),
+        ("<= 1e400", Kind.COUNT, "1e400 is more than anything that is measured", ""),
+        ("<= 99999999999999999T", Kind.COUNT, "is more than anything", ""),
+        ("<= 1e-3M", Kind.COUNT, "'<= 1e-3M' is no limit", ""),
+        ("<= 32x32", Kind.SIZE, "is no limit", "one number, which holds along every axis"),
+        ("<= 3GMACs", Kind.COUNT, "the unit GMACs is not known", "did you mean G?"),
+        ("<= 7B", Kind.COUNT, "the unit B is not known", "a billion is written 1G"),
+        ("<= 26m", Kind.COUNT, "the unit m is not known", "did you mean M?"),
+        ("<= 26g", Kind.COUNT, "the unit g is not known", "did you mean G?"),
+        ("<= 26M", Kind.BYTES, "the unit M is not known", "MB is 1,000,000 bytes, MiB is 1,048,576"),
+        ("<= 26mb", Kind.BYTES, "the unit mb is not known", "did you mean MB?"),
+        ("0..0.5", Kind.LAYERS, "", ""),
+        ("5..1", Kind.LAYERS, "5 is more than 1", "the smaller one first"),
+    ],
+)
+def test_no_limits(text: str, kind: Kind, message: str, help: str) -> None:
+    if not message:  # a network without convolutions and matrix products has a depth of nothing
+        assert parse(text, kind).holds(0)
+        return
+    with pytest.raises(BadLimit) as caught:
+        parse(text, kind)
+    assert message in caught.value.message
+    assert help in caught.value.help
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("<= 26M", "<= 26M"), ("61706", "== 61706"), ("20M..26M", "in 20M..26M"), ("20M-26M", "in 20M-26M"),
+     ("20k to 26k", "in 20k to 26k"), (">= 20M, <= 26M", ">= 20M, <= 26M")],
+)  # fmt: skip
+def test_limits_are_said(text: str, said: str) -> None:
+    assert str(parse(text, Kind.COUNT)) == said
+
+
 def test_margins() -> None:
     assert parse("<= 26M", Kind.COUNT).margin(25_557_032) == 442_968
     assert parse("20M..26M", Kind.COUNT).margin(27_000_000) == -1_000_000
@@ -374,6 +415,48 @@ def test_a_broken_spec_fails_and_the_others_are_checked(folder: Path) -> None:
     assert "params <= 2k" in result.stdout
 
 
+@pytest.mark.parametrize("broken", ["conv(n, 9)", "cnv(n, 3)", 'conv(n, 3)"\n  x: ['])
+def test_what_is_broken_is_told_in_every_form_and_stays_locked(broken: str, folder: Path) -> None:
+    """A layer that does not fit, a word that is not known, a file that is no YAML: all in one report."""
+    text = 'input: 1x8x8\nparams: {n: }\nlayers: ["conv(n, 3)"]\nvariants: {a: {n: 1}, b: {n: 2}}\n'
+    write("f.yaml", text)
+    write("g.yaml", SMALL)
+    assert check("f.yaml", "g.yaml", "--update").exit_code == 0
+    before = Path("archlens.lock").read_text()
+    write("f.yaml", text.replace("conv(n, 3)", broken))
+    for args in (["f.yaml", "g.yaml", "--locked"], ["--locked"], ["f.yaml", "g.yaml", "--params", "<= 2k"]):
+        result = check(*args)
+        assert result.exit_code == 1
+        assert "g.yaml  " in result.stdout
+        data = json.loads(check(*args, "--format", "json").stdout)
+        assert data["gone"] == []
+        assert {one["name"].partition(":")[0] for one in data["networks"]} == {"f.yaml", "g.yaml"}
+        assert all(one["problem"]["file"] == "f.yaml" for one in data["networks"][:-1] if one["problem"])
+        assert "::error file=f.yaml,line=" in check(*args, "--format", "github").stdout
+    for args in ([], ["f.yaml"]):
+        assert check(*args, "--update").exit_code == 1
+        assert Path("archlens.lock").read_text() == before
+
+
+@pytest.mark.parametrize("broken", ["conv(8, 9)", "cnv(8, 3)", "conv(8, 3)\n   x: ["])
+def test_what_is_broken_is_not_taken_for_a_wrong_table(broken: str, folder: Path) -> None:
+    """The tables and scopes of a network that cannot be laid out are about something all the same."""
+    write("net.yaml", SMALL.replace("conv(8, 3)", broken))
+    write("other.yaml", SMALL.replace("features", "trunk"))
+    text = '[tool.archlens.budgets]\nfiles = "*.yaml"\nfeatures.params = "<= 9 %"\nnet.macs = "<= 1M"\n'
+    if "x:" in broken:  # not even its variants are known
+        text += '"net.yaml:small".macs = "<= 1M"\n'
+    write("pyproject.toml", text)
+    result = check()
+    assert result.exit_code == 1, result.output
+    assert "net.yaml cannot be measured:" in result.stdout
+    write("net.yaml", SMALL)
+    if "x:" in broken:
+        assert "net.yaml:small names no network" in failing()
+    else:
+        assert check().exit_code == 0
+
+
 # --- budgets of a project --------------------------------------------------------------------------
 
 
@@ -420,6 +503,34 @@ def test_more_certain_tables_come_first(folder: Path) -> None:
     )
     found = re.findall(r"nets/(\w)\.yaml +(\w+ <= \d)", check().stdout)
     assert found == [("a", "params <= 4"), ("a", "macs <= 2"), ("b", "params <= 3"), ("b", "macs <= 2")]
+
+
+def test_a_variant_counts_more_than_its_file(folder: Path) -> None:
+    """Whichever stands first."""
+    write("f.yaml", "input: 1x8x8\nparams: {n: }\nlayers: ['conv(n, 3)']\nvariants: {a: {n: 1}, b: {n: 2}}\n")
+    tables = ['["f.yaml:b"]\nparams = "<= 7"\n', '["f.yaml"]\nparams = "<= 8"\n', '["f*"]\nparams = "<= 9"\n']
+    for order in (tables, tables[::-1]):
+        write("pyproject.toml", "".join(f"[tool.archlens.budgets.{table[1:]}" for table in order))
+        found = re.findall(r"f\.yaml:(\w) +(params <= \d)", check().stdout)
+        assert found == [("a", "params <= 8"), ("b", "params <= 7")]
+
+
+def test_who_has_no_budget_is_counted(folder: Path) -> None:
+    write("a.yaml", SMALL)
+    write("b.yaml", SMALL)
+    write("pyproject.toml", '[tool.archlens.budgets]\nfiles = "*.yaml"\na.params = "<= 2k"\n')
+    result = check()
+    assert result.exit_code == 0
+    assert "2 networks: 1 limit holds; 1 of them has no budget." in result.stdout
+
+
+def test_a_file_is_checked_once(folder: Path) -> None:
+    write("a.yaml", SMALL)
+    write("b.yaml", SMALL)
+    result = check(
+        "a.yaml", "b.yaml", "./a.yaml", str(folder / "b.yaml"), "--params", "<= 1k", "--format", "github"
+    )
+    assert re.findall(r"file=([^,]+),", result.stdout) == ["a.yaml", "b.yaml"]
 
 
 def test_networks_of_the_zoo_and_scopes(folder: Path) -> None:
@@ -498,7 +609,11 @@ def test_defaults_are_for_the_project_alone(folder: Path) -> None:
             "1:24",
             "clasifier names no network and no scope",
         ),
-        ('[tool.archlens.budgets.classifier]\nmin_size = "<= 5"', "1:24", "classifier names no network"),
+        (
+            '[tool.archlens.budgets.classifier]\nmin_size = "<= 5"',
+            "1:24",
+            "classifier names no network, and a scope has no min_size",
+        ),
         (
             '[tool.archlens.budgets.defaults]\nclasifier.params = "<= 5 %"',
             "2:20",
@@ -517,11 +632,26 @@ def test_defaults_are_for_the_project_alone(folder: Path) -> None:
             "min_size is limited twice",
         ),
         ('[tool.archlens.budgets]\nparams = "<= 5', "2:15", "pyproject.toml is not valid TOML"),
+        ('[tool.archlens.budgets]\nfiles = ["nets"]', "2:10", "nets is a folder"),
+        ('[tool.archlens.budgets.net."".params]\nx = 1', "1:28", "the name of the scope is empty"),
+        (
+            '[tool.archlens.budgets.net]\nparams = "<= 5"\n'
+            '[tool.archlens.budgets.networks.net]\nparams = "<= 6"',
+            "4:10",
+            "params is limited twice for net",
+        ),
+        (
+            '[tool.archlens.budgets.net]\nparams = "<= 5"\n'
+            '[tool.archlens.budgets."net.yaml"]\nparams = "<= 6"',
+            "4:10",
+            "params is limited twice for net.yaml",
+        ),
     ],
 )
 def test_wrong_pyproject(text: str, place: str, message: str, folder: Path) -> None:
     """Each mistake has its place, and exit code 2."""
     write("net.yaml", SMALL)
+    Path("nets").mkdir()
     write("pyproject.toml", text + "\n")
     said = check()
     assert said.exit_code != 0
@@ -532,6 +662,7 @@ def test_wrong_pyproject(text: str, place: str, message: str, folder: Path) -> N
 
 def test_suggestions(folder: Path) -> None:
     write("net.yaml", SMALL)
+    Path("nets").mkdir()
     for text, help in [
         ('[tool.archlens]\nbudget.params = "<= 5"', "did you mean budgets?"),
         ('[tool.archlens.budgets]\nparms = "<= 5"', "did you mean params?"),
@@ -540,6 +671,9 @@ def test_suggestions(folder: Path) -> None:
         ('[tool.archlens.budgets.clasifier]\nparams = "<= 5"', "did you mean classifier?"),
         ('[tool.archlens.budgets.resnet5]\nparams = "<= 5"', "did you mean resnet50"),
         ('[tool.archlens.budgets]\nparams = "<= 5MB"', "did you mean M?"),
+        ('[tool.archlens.budgets]\nfiles = "nets"', "as in nets/*.yaml"),
+        ('[tool.archlens.budgets.net]\nfeatures.conv.params = "<= 5"', 'in quotes: "layer1.0".params'),
+        ('[tool.archlens.budgets.net]\n"features.params" = "<= 5"', 'in quotes: "layer1.0".params'),
     ]:
         write("pyproject.toml", text)
         assert help in failing(), text
@@ -650,6 +784,20 @@ def test_github_annotates_the_spec(sample: Path) -> None:
     assert "::" not in check("models/digits.yaml", "--format", "github").stdout
 
 
+def test_annotations_start_at_the_top_of_the_repository(
+    sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub looks paths up there, and a step may work in a folder below."""
+    monkeypatch.chdir(sample / "models")
+    args = ("wide.yaml", "--params", "<= 1", "--format", "github")
+    assert "file=wide.yaml,line=15," in check(*args).stdout
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(sample))
+    assert "file=models/wide.yaml,line=15," in check(*args).stdout
+    assert "file=models/wide.yaml,line=6," in check("../models/wide.yaml", *args[1:]).stdout
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(sample / "elsewhere"))
+    assert "file=wide.yaml,line=15," in check(*args).stdout
+
+
 def test_markdown(sample: Path) -> None:
     text = check("--format", "markdown").stdout
     assert text.startswith("**3 of 10 limits broken.**")
@@ -752,12 +900,54 @@ def test_locked_networks_are_checked_without_limits(folder: Path) -> None:
         ('schema = "archlens.lock/1"\nnetworks.a.params = -1', "params is -1"),
         ('schema = "archlens.lock/1"\nnetworks.a.params = [1]', "params is [1]"),
         ('schema = "archlens.lock/1"\nnetworks.a.structure = "x"', "structure is x"),
+        ('schema = "archlens.lock/1"\nnetworks.a.min_size = 5', "there is no figure min_size"),
         ("schema =", "archlens.lock is not valid TOML"),
+        ('schema = "archlens.lock/1"\n<<<<<<< HEAD\n', "archlens.lock is not valid TOML"),
     ],
 )
 def test_wrong_lock(text: str, message: str, folder: Path) -> None:
+    """What is said to help does."""
+    write("net.yaml", SMALL + "budget: {params: <= 2k}\n")
     write("archlens.lock", text)
-    assert message in failing("--locked")
+    for option in ("--locked", "--update"):
+        said = failing(option)
+        assert message in said
+        assert "help: " in said
+    if "remove archlens.lock, and `archlens check --update` writes it anew" in said:
+        Path("archlens.lock").unlink()
+        assert check("--update").exit_code == 0
+        assert check("--locked").exit_code == 0
+    else:
+        assert "figure" in message
+
+
+def test_a_figure_that_was_taken_out_of_the_lock_is_missed(sample: Path) -> None:
+    """Else a line less would loosen the ratchet; and `--update` puts it back."""
+    check("models/digits.yaml", "--update")
+    lock = Path("archlens.lock")
+    before = lock.read_text()
+    lock.write_text(before.replace("params = 1546\n", ""))
+    result = check("models/digits.yaml", "--locked")
+    assert result.exit_code == 1
+    assert "models/digits.yaml: params is 1,546, and is not in the lock file" in result.stdout
+    data = json.loads(check("models/digits.yaml", "--locked", "--format", "json").stdout)
+    (change,) = data["networks"][0]["lock"]["changes"]
+    assert (change["locked"], change["value"], change["percent"], change["held"]) == (None, 1546, None, False)
+    lock.write_text(re.sub(r"(?m)^\w+ = (?!\"archlens).*\n", "", before))  # a table and nothing in it
+    assert check("models/digits.yaml", "--locked", "--tolerance", "99 %").exit_code == 1
+    assert check("models/digits.yaml", "--update").exit_code == 0
+    assert lock.read_text() == before
+
+
+def test_an_update_is_told_in_the_form_that_was_asked_for(folder: Path) -> None:
+    write("net.yaml", SMALL)
+    data = json.loads(check("net.yaml", "--update", "--format", "json").stdout)
+    assert [one["name"] for one in data["networks"]] == ["net.yaml"]
+    assert ElementTree.fromstring(
+        check("net.yaml", "--update", "--format", "junit").stdout.partition("\n")[2]
+    ).get("tests") == "0"  # fmt: skip
+    check("net.yaml", "--update", "-o", "said.txt")
+    assert Path("said.txt").read_text() == "1 network: written to archlens.lock.\n"
 
 
 # --- fingerprints ----------------------------------------------------------------------------------
@@ -886,7 +1076,7 @@ def test_multi_line_texts_are_skipped() -> None:
 def test_the_whole_zoo_in_one_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every network, with its smallest input and everything else that a lock file holds."""
     from archlens.budgets.check import check as run_check
-    from archlens.budgets.project import find_project
+    from archlens.budgets.finding import find_project
 
     outcome = run_check(find_project(), archlens.names(), [], update=True)
     assert set(outcome.entries) == set(archlens.names())

@@ -118,6 +118,19 @@ def test_command(tmp_path: Path) -> None:
     )
 
 
+def test_standard_output_is_fitted_and_a_file_is_not(tmp_path: Path) -> None:
+    """``-o -`` is the standard output: its table keeps to the columns, as it does without ``-o``."""
+    file = tmp_path / "claims.txt"
+
+    def claims_to(*output: str) -> str:
+        return CliRunner().invoke(cli, ["claims", "resnet50", *output], env={"COLUMNS": "95"}).output
+
+    assert max(map(len, claims_to().splitlines())) <= 95
+    assert claims_to("-o", "-") == claims_to()
+    assert claims_to("-o", str(file)) == ""
+    assert max(map(len, file.read_text().splitlines())) > 95
+
+
 def test_usage() -> None:
     runner = CliRunner()
     assert runner.invoke(cli, ["claims"]).exit_code != 0

@@ -100,12 +100,13 @@ def test_pipe_respects_columns() -> None:
 
 
 def test_failing_layer_still_prints_what_came_before() -> None:
-    result = run("shapes", "lenet5", "--input", "1x12x12")
-    assert result.returncode == 1
-    assert "error: C3 does not fit: its 5x5 window is larger than its 4x4 input" in result.stderr
-    assert "C1" in result.stdout
-    assert "up to here" in result.stdout
-    assert "F6" not in result.stdout
+    for output in ((), ("-o", "-")):
+        result = run("shapes", "lenet5", "--input", "1x12x12", *output)
+        assert result.returncode == 1
+        assert "error: C3 does not fit: its 5x5 window is larger than its 4x4 input" in result.stderr
+        assert "C1" in result.stdout
+        assert "up to here" in result.stdout
+        assert "F6" not in result.stdout
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])

@@ -524,6 +524,7 @@ ELSEWHERE = {
     "has no file ": "test_diff",
     "git is not installed": "test_diff",
     "git did not answer: ": "test_diff",
+    "takes names of networks, or --all": "test_report",
 }
 
 

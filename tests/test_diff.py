@@ -104,6 +104,18 @@ def test_changed_width() -> None:
     assert conv2.what == "on 32x32x32 -> 32x32x32, now 48x32x32 -> 32x32x32"
 
 
+def test_renamed_widened_and_inserted_at_once() -> None:
+    """What follows the layer that it followed is the one that was there; the rest is new, together."""
+    old = "input: 3x16x16\nblocks:\n  e(c): ['conv(c, 3, padding=1)', batch_norm, relu]\nlayers:\n"
+    steps = "  - a: e(8)\n  - mid: e(16)\n  - out: conv(5, 1)\n"
+    new = steps.replace("a: e(8)", "a: e(12)").replace(
+        "- mid: e(16)", "- bottom: e(16)\n  - extra:\n      - residual: e(16)"
+    )
+    found = between(old + steps, old + new)
+    assert found.renamings == [("mid", "bottom", 3)]
+    assert runs(found, ADDED) == [("extra", "", 1)]
+
+
 def test_another_op() -> None:
     found = between(BASE, BASE.replace("      - relu\n  - pool", "      - gelu\n  - pool"))
     (altered,) = found.of(ALTERED)
@@ -382,6 +394,8 @@ def test_revisions_from_elsewhere(repository: Path, monkeypatch: pytest.MonkeyPa
         ("v1:lenet5", "OLD: v1 has no file lenet5", "paths start at the top"),
         ("v1:nets", "OLD: nets is no file at v1", ""),
         ("v1:nets/net.yaml:large", "OLD: v1:nets/net.yaml has no variant large", "it has no variants"),
+        (":nets/net.yaml", "OLD: :nets/net.yaml has no revision", "as in HEAD:models/net.yaml"),
+        ("v1:", "OLD: v1: has no path", "as in HEAD:models/net.yaml"),
         ("lost.yaml", "OLD: there is no file lost.yaml", ""),
         ("lenet6", "OLD: there is no network lenet6", "did you mean lenet5"),
         ("v\x011:nets/net.yaml", "is no revision of git", ""),

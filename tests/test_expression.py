@@ -544,10 +544,10 @@ DEEP = "this expression is nested more than 80 deep"
     ],
 )  # fmt: skip
 def test_bounds(most: str, more: str, message: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone: other tests run beside it
     value_of(most)
     assert refusal_of(more) == message
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -583,7 +583,7 @@ def test_bounds(most: str, more: str, message: str) -> None:
     ],
 )
 def test_no_expression_takes_long(text: str) -> None:
-    start = time.process_time()  # of this process alone: other tests run beside it
+    start = time.process_time()
     assert refusal_of(text)
     assert time.process_time() - start < 5
 

@@ -24,10 +24,12 @@ import archlens
 from archlens.elaboration import scope, walk
 from archlens.elaboration.bounds import MAX_LAYERS, MAX_STEPS, TOO_MANY_STEPS
 from archlens.errors import printable
+from archlens.spec import parse
 
 resource = pytest.importorskip("resource", reason="limits are set as POSIX sets them")
 
 MEMORY = 2 * 10**9
+#: Of the processor, and not of the clock: other tests run beside these.
 SECONDS = 60
 
 HEAD = "input: 3x8x8\n"
@@ -41,6 +43,7 @@ class Ended(NamedTuple):
 
 def limited() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -51,7 +54,7 @@ def run(*args: str, stdin: bytes | None = None) -> Ended:
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
-        timeout=SECONDS,
+        timeout=20 * SECONDS,  # for what waits, and does not work
         preexec_fn=limited,
         env={**os.environ, "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
     )
@@ -506,10 +509,10 @@ def test_too_much(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "MAX_STEPS", MAX_STEPS // 10)
     monkeypatch.setattr(scope, "MAX_STEPS", MAX_STEPS // 10)
     content, message = SLOW[case]
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(archlens.SpecError) as caught:
         archlens.loads(content())
-    assert time.perf_counter() - start < SECONDS / 10
+    assert time.process_time() - start < SECONDS / 10
     said = str(caught.value).split("\n")[0].removeprefix("error: ")
     assert said_so(said, message), said
     assert caught.value.network is None  # nobody wants to see what was placed
@@ -549,10 +552,10 @@ def test_what_is_large_and_works(text: str, shape: tuple[int, ...]) -> None:
 
 def test_many_merges_in_one_scope() -> None:
     """Each merge finds a name of its own, and does not go through those of all others for it."""
-    start = time.perf_counter()
+    start = time.process_time()
     net = archlens.loads(each("range(20000)", "add: [identity, identity]"))
     assert net.layers[-1].name == "add_19999"
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_numbers_of_any_length_are_printed(tmp_path: Path) -> None:
@@ -727,7 +730,7 @@ def mutated(draw: Callable[[st.SearchStrategy[int]], int]) -> str:
 def names_of(text: str) -> Iterator[str]:
     yield ""
     try:
-        yield from archlens.parse(text).variants
+        yield from parse(text).variants
     except archlens.ArchlensError:
         return
 
@@ -736,7 +739,7 @@ def names_of(text: str) -> Iterator[str]:
 @given(mutated())
 def test_broken_specs(text: str) -> None:
     """A spec that is damaged anyhow is laid out or refused, and never breaks archlens."""
-    start = time.perf_counter()
+    start = time.process_time()
     for variant in list(names_of(text))[:2]:
         try:
             archlens.loads(text, variant=variant)
@@ -748,7 +751,7 @@ def test_broken_specs(text: str) -> None:
             if span is not None and span.source.name == "network":
                 assert 1 <= span.line <= span.source.text.count("\n") + 1
                 assert 1 <= span.column <= len(span.source.lines[span.line - 1]) + 1
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @settings(max_examples=300, derandomize=True, database=None, deadline=None)

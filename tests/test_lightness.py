@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = (
     "torch", "torchvision", "fvcore", "networkx", "graphviz", "pygraphviz", "numpy", "jinja2", "rich",
-    "reportlab", "resvg_py", "PIL",
+    "reportlab", "resvg_py", "PIL", "sphinx", "docutils", "mkdocs", "markdown",
 )  # fmt: skip
 
 CASES = {
@@ -33,6 +33,10 @@ CASES = {
     "schema": "run('schema')",
     "testing": "from archlens.testing import assert_budget; assert_budget('lenet5', params='<= 62k')",
     "cost": "run('cost', 'lenet5', '--count-as', 'all')",
+    "compare": "run('compare', 'resnet50', 'vgg16', 'unet')",
+    "compare chart": (
+        "import tempfile; run('compare', 'resnet50', 'vgg16', '-o', tempfile.mkdtemp() + '/x.svg')"
+    ),
     "diagram dot": "import tempfile; run('diagram', 'resnet50', '-o', tempfile.mkdtemp() + '/x.dot')",
     "diagram volumes": (
         "import tempfile; run('diagram', 'vgg16', '--style', 'volumes', '-o', tempfile.mkdtemp() + '/x.svg')"
@@ -72,6 +76,32 @@ def test_a_graph_needs_its_layout_and_nothing_else() -> None:
     assert imported(code) == ["pygraphviz"]
 
 
+def test_a_notebook_needs_no_more() -> None:
+    assert imported("import archlens; archlens.load('resnet50')._repr_html_()") == ["pygraphviz"]
+
+
 def test_a_heavy_import_would_be_seen() -> None:
     assert imported("import archlens, numpy") == ["numpy"]
     assert "torch" in imported("import archlens, torch")
+
+
+def test_a_plugin_that_nobody_asks_brings_nothing() -> None:
+    """Pytest imports the plugin wherever archlens is installed: then it has to be next to nothing."""
+    code = "import archlens.pytest_plugin, sys; print(*(m for m in sys.modules if m.startswith('archlens')))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(result.stdout.split()) == {"archlens", "archlens.pytest_plugin"}
+
+
+def test_the_public_names_are_there_when_they_are_asked_for() -> None:
+    code = (
+        "import archlens\n"
+        "assert set(archlens.__all__) <= set(dir(archlens))\n"
+        "for name in archlens.__all__: getattr(archlens, name)\n"
+        "from archlens import *\n"
+        "assert archlens.spec.find('lenet5').spec.name == 'lenet5'\n"
+        "assert isinstance(load('lenet5'), Network)\n"
+        "try: archlens.lod\n"
+        "except AttributeError as problem: print(problem)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "module 'archlens' has no attribute 'lod'\n"

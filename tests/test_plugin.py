@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,29 @@ def test_each_limit_of_the_sample_is_a_test(sample: Path) -> None:
     ) in result.stdout
 
 
+def test_the_plugin_says_what_the_command_says(sample: Path) -> None:
+    """The same limits under the same names, with the same verdicts, by the JUnit XML of both."""
+    project = Path("pyproject.toml")
+    project.write_text(
+        project.read_text().replace("1k..2k", "1k - 2k")
+        + '[tool.archlens.budgets."mobilenet_v3*"]\nmacs = "<= 100M"\n'
+    )
+    run_pytest("--junit-xml=pytest.xml", "pyproject.toml")
+    command = [sys.executable, "-m", "archlens", "check", "--format", "junit", "-o", "check.xml"]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+
+    def verdicts(path: str) -> list[tuple[str | None, bool]]:
+        cases = ElementTree.parse(path).getroot().iter("testcase")
+        return sorted((case.get("name"), case.find("failure") is None) for case in cases)
+
+    assert verdicts("pytest.xml") == verdicts("check.xml")
+    assert len(verdicts("check.xml")) == 10 + 2 * 2  # both have a classifier, too
+    assert ("params in 1k - 2k", True) in verdicts("check.xml")
+    assert ("macs <= 100M", False) in verdicts(
+        "check.xml"
+    )  # mobilenet_v3_large: torchvision says 0.217 GMACs
+
+
 def test_what_is_collected(sample: Path) -> None:
     """By default all; with a path what lies in it; and one limit by its own name."""
     for args, count in (
@@ -122,6 +146,14 @@ def test_pytest_ini(sample: Path) -> None:
     Path("pytest.ini").write_text("[pytest]\narchlens_budget = true\n")
     assert outcome(run_pytest()) == "4 failed, 9 passed"
     assert outcome(run_pytest("pytest.ini")) == "3 failed, 7 passed"
+
+
+def test_without_a_file_there_is_nothing_to_collect(tmp_path: Path) -> None:
+    """Asked for on the command line, and no file to stand in for the budgets: that is said, not ignored."""
+    (tmp_path / "test_x.py").write_text("def test_x(): pass\n")
+    result = run_pytest("-o", "archlens_budget=true", cwd=tmp_path)
+    assert result.returncode == 4
+    assert "archlens_budget needs a pyproject.toml or a pytest.ini" in result.stderr
 
 
 def test_specs_alone(tmp_path: Path) -> None:
@@ -193,6 +225,10 @@ def test_a_budget_that_checks_nothing_fails() -> None:
         ({"scopes": {"fd": {"params": "<= 5 %"}}}, "resnet50 has no scope fd"),
         ({"scopes": {"fc": {"min_size": "<= 5"}}}, "has none of its own"),
         ({"params": "<= 5 %"}, "is a percentage"),
+        ({"scopes": ["fc"]}, "scopes are limits by scope"),
+        ({"scopes": {"fc": "<= 5"}}, "scopes are limits by scope"),
+        ({"scopes": {"fc": {}}, "params": "<= 26M"}, "scopes are limits by scope"),
+        ({"scopes": {"": {"params": "<= 5"}}}, "scopes are limits by scope"),
     ],
 )
 def test_wrong_limits(limits: dict[str, Any], message: str) -> None:
@@ -266,6 +302,11 @@ def test_shapes_of_ones_own() -> None:
         assert_shapes(_Lenet(input=3), OWN)
 
 
+def test_only_modules_have_shapes() -> None:
+    with pytest.raises(UsageError, match=r"a torch\.nn\.Module is needed, and this is a list"):
+        assert_shapes([_Lenet()], OWN)
+
+
 def test_shapes_of_built_modules() -> None:
     for name in ("lenet5", "lenet5_1998", "googlenet_aux", "mobilenet_v1_0.25"):
         network = archlens.load(name)
@@ -321,6 +362,19 @@ def test_check_hook_in_the_sample(sample: Path) -> None:
     assert subprocess.run(command, capture_output=True, env=environment).returncode == 0
 
 
+def test_lint_hook_in_the_sample(sample: Path) -> None:
+    """As pre-commit runs it: the entry, with the files that have changed."""
+    (hook,) = (hook for hook in hooks() if hook["id"] == "archlens-lint")
+    command = [sys.executable, "-m", *hook["entry"].split()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    files = ["models/digits.yaml", "models/wide.yaml"]
+    assert subprocess.run([*command, *files], capture_output=True, env=environment).returncode == 0
+    Path(files[0]).write_text("input: 1x8x8\nlayers: ['conv(2, 9)']\n")
+    failed = subprocess.run([*command, *files], capture_output=True, text=True, env=environment)
+    assert failed.returncode == 1
+    assert "--> models/digits.yaml:2:11" in failed.stdout + failed.stderr
+
+
 def action() -> dict[str, Any]:
     found = yaml.safe_load((ROOT / "action.yml").read_text())
     assert isinstance(found, dict)
@@ -369,10 +423,8 @@ def test_action_checks(tmp_path: Path) -> None:
     assert "there is no archlens.lock" in log
 
 
-def test_action_tells_what_changed(tmp_path: Path) -> None:
-    folder = tmp_path / "project"
-    shutil.copytree(SAMPLE, folder)
-    (folder / "models" / "broken.yaml").write_text("input: 1x8x8\nlayers: ['conv(2, 9)']\n")
+def committed(folder: Path) -> Callable[..., None]:
+    """Make a folder a repository of git with one commit; gives what runs git in it."""
 
     def git(*args: str) -> None:
         subprocess.run(
@@ -383,6 +435,14 @@ def test_action_tells_what_changed(tmp_path: Path) -> None:
     git("init", "-q")
     git("add", "-A")
     git("commit", "-qm", "one")
+    return git
+
+
+def test_action_tells_what_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(SAMPLE, folder)
+    (folder / "models" / "broken.yaml").write_text("input: 1x8x8\nlayers: ['conv(2, 9)']\n")
+    committed(folder)
     assert act("diff", folder, BASE="HEAD")[2] == "changed=false\n"
     assert act("diff", folder, BASE="")[2] == "changed=false\n"
     for name in ("digits", "broken"):
@@ -395,9 +455,88 @@ def test_action_tells_what_changed(tmp_path: Path) -> None:
     assert "this is OLD, HEAD:./models/broken.yaml; NEW is sound" in summary
     code, _, out, summary = act("diff", folder / "models", BASE="HEAD")
     assert "### HEAD:./digits.yaml → digits.yaml" in summary
+    base = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True
+    ).stdout.strip()
+    assert f"### {base[:7]}" in (short := act("diff", folder, BASE=base)[3])
+    assert base not in short
     code, log, _, _ = act("diff", folder, BASE="0123456")
     assert code == 1
     assert "fetch-depth: 0" in log
+
+
+def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(SAMPLE, folder)
+    git = committed(folder)
+    git("mv", "models/digits.yaml", "models/zwei drei é.yaml")
+    moved = folder / "models" / "zwei drei é.yaml"
+    moved.write_text(moved.read_text().replace("conv(16, 3)", "conv(17, 3)"))
+    git("rm", "-q", "models/wide.yaml")
+    (folder / "new.yaml").write_text("input: 1x8x8\nlayers: ['conv(2, 3)']\n")
+    (folder / "no_spec.yaml").write_text("jobs: {}\n")
+    git("add", "-A")
+    code, log, out, summary = act("diff", folder, BASE="HEAD")
+    assert (code, out) == (0, "changed=false\nchanged=true\n"), log
+    assert "### new.yaml is new" in summary
+    assert "### models/wide.yaml is gone" in summary
+    assert "### HEAD:./models/digits.yaml → models/zwei drei é.yaml" in summary
+    assert "channels 16 -\\> 17" in summary
+    assert "no_spec" not in summary
+    for line in (
+        "- all is as it was",
+        "",
+    ):  # a pull request that changes no spec, and one that changes nothing
+        git("reset", "-q", "--hard")
+        (folder / "other.yml").write_text(line)
+        git("add", "-A")
+        assert act("diff", folder, BASE="HEAD")[2] == "changed=false\n"
+
+
+GH = """#!/bin/sh
+echo "$@" >> "$GH_LOG"
+case "$*" in
+  *--jq*) printf "$GH_MINE"; exit "${GH_CODE:-0}" ;;
+  *body=@*) cat "${*##*body=@}" > "$GH_BODY"; exit "${GH_CODE:-0}" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "mine", "code", "call"),
+    [
+        ("true", "", 0, "-X POST repos/o/r/issues/7/comments"),
+        ("true", "41\\n42\\n", 0, "-X PATCH repos/o/r/issues/comments/41 "),
+        ("false", "41", 0, "-X PATCH repos/o/r/issues/comments/41 "),  # the comment would be false by now
+        ("false", "", 0, ""),
+        ("true", "", 1, "-X POST repos/o/r/issues/7/comments"),  # from a fork
+    ],
+)
+def test_action_comments(changed: str, mine: str, code: int, call: str, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gh").write_text(GH)
+    (tmp_path / "bin" / "gh").chmod(0o755)
+    (tmp_path / "archlens-diff.md").write_text("### a\n" + "| é | 1 |\n" * 10_000)
+    ended, log, _, _ = act(
+        "comment", folder, GH_TOKEN="t", REPOSITORY="o/r", NUMBER="7", CHANGED=changed, GH_MINE=mine,
+        GH_LOG=str(tmp_path / "calls"), GH_BODY=str(tmp_path / "body"), GH_CODE=str(code),
+    )  # fmt: skip
+    assert ended == 0, log
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls[0].startswith("api --paginate repos/o/r/issues/7/comments")
+    assert [line for line in calls[1:] if call not in line] == []
+    assert len(calls) == 1 + bool(call)
+    assert ("::warning::archlens could not comment" in log) == bool(code)
+    if call:
+        body = (tmp_path / "body").read_text("utf-8")  # cut between lines, and not within a character
+        assert body.startswith("<!-- archlens -->\n")
+        assert len(body) < 65_536
+        if changed == "true":
+            assert body.endswith("| é | 1 |\n\n\nThe rest is in the summary of the job.\n")
+        else:
+            assert body == "<!-- archlens -->\nNo network is changed any more.\n"
 
 
 def test_action_puts_nothing_of_users_into_commands() -> None:
@@ -412,6 +551,9 @@ def test_documented_workflow_takes_what_the_action_has() -> None:
     (text,) = re.findall(r"```yaml\n(# \.github/workflows/networks\.yml\n.*?)```", readme, re.DOTALL)
     steps = yaml.safe_load(text)["jobs"]["budgets"]["steps"]
     (used,) = (one for one in steps if "archlens" in one["uses"])
+    assert used["with"].keys() <= action()["inputs"].keys()
+    own = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    (used,) = (one for job in own["jobs"].values() for one in job["steps"] if one.get("uses") == "./")
     assert used["with"].keys() <= action()["inputs"].keys()
     page = (ROOT / "docs" / "budgets.md").read_text("utf-8")
     assert all(f"`{name}`" in page for name in [*action()["inputs"], *action()["outputs"]])

@@ -12,12 +12,15 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
 import archlens
+from archlens.cli import cli
 from archlens.views import json as network_json
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +28,11 @@ PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(ROOT.
 
 #: Fences whose content is shown and run elsewhere: the commands of set-up are those that CI runs.
 SHOWN = {"sh", "json"}
+
+
+#: Fences whose content is a file, which says its name in a comment on the first line.
+FILES = {"yaml", "toml", "rst", "md"}
+FILE = re.compile(r"(?:#|\.\.|<!--) (\S+\.(?:ya?ml|toml|rst|md|py))(?: -->)?\n")
 
 
 class Fence(NamedTuple):
@@ -36,8 +44,8 @@ class Fence(NamedTuple):
 
 def fences(page: Path) -> list[Fence]:
     text = page.read_text("utf-8")
-    found = re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [Fence(m[1], m[2], m.start(2), text.count("\n", 0, m.start()) + 1) for m in found]
+    found = re.finditer(r"^(`{3,})(\w+)\n(.*?)^\1$", text, re.MULTILINE | re.DOTALL)
+    return [Fence(m[2], m[3], m.start(3), text.count("\n", 0, m.start()) + 1) for m in found]
 
 
 def run(command: str, folder: Path) -> str:
@@ -68,8 +76,8 @@ def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pyte
     checked = 0
     for fence in fences(page):
         where = f"{page.name}:{fence.line}"
-        if fence.language in ("yaml", "toml"):
-            name = re.match(r"# (\S+\.(?:ya?ml|toml))\n", fence.text)
+        name = FILE.match(fence.text)
+        if fence.language in FILES or (fence.language == "python" and name):
             assert name, f"{where}: a file says its name in its first line"
             (tmp_path / name[1]).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name[1]).write_text(fence.text, "utf-8")
@@ -119,6 +127,86 @@ def test_json_block_names_what_there_is() -> None:
     assert documented.keys() == real.keys()
     assert documented["layers"][0] == real["layers"][0]
     assert documented["totals"] == real["totals"]
+
+
+#: Commands whose output has, together, every key that there is.
+FORMS = {
+    "list": [["lenet5"]],
+    "sizes": [["lenet5"]],
+    "cost": [["lenet5", "--count-as", "thop"]],
+    "memory": [["lenet5"]],
+    "claims": [["lenet5"]],
+    "compare": [["lenet5", "alexnet"]],
+    "lint": [["lenet5", "vgg16", "broken.yaml", "lint.yaml"]],
+    "verification": [["lenet5"]],
+    "check": [["net.yaml", "broken.yaml", "other.yaml", "--locked"]],
+    "diff": [["vgg11", "vgg11_bn"]],
+}
+
+SPECS = {
+    "net.yaml": "input: 1x8x8\nlayers: ['conv(2, 3)', relu]\nbudget: {params: <= 5, '0': {params: <= 5 %}}\n",
+    "other.yaml": "input: 1x8x8\nlayers: ['conv(2, 3)']\nbudget: {receptive_field: <= 5}\n",
+    "broken.yaml": "input: 1x8x8\nlayers: ['conv(2, 9)']\n",
+    "lint.yaml": (
+        "input: 3x32x32\nlayers:\n  - conv: conv(64, 3, padding=1)\n  - norm: batch_norm\n  - relu\n"
+    ),
+}
+
+
+def keys(data: object, path: str = "") -> Iterator[str]:
+    """The way to each value: ``networks[].name``; what is in a list has no number."""
+    if isinstance(data, dict) and data:
+        for key, value in data.items():
+            yield from keys(value, f"{path}/{key}")
+    elif isinstance(data, list) and any(isinstance(item, dict) for item in data):
+        for item in data:
+            yield from keys(item, f"{path}[]")
+    else:
+        yield path.removeprefix("/")
+
+
+def documented(name: str) -> set[str]:
+    """The keys that docs/json.md lists for a form, written like those of :func:`keys`."""
+    page = (ROOT / "docs" / "json.md").read_text("utf-8")
+    (section,) = re.findall(rf"### `archlens\.{name}/1`.*?\n(.*?)(?=\n### |\Z)", page, re.DOTALL)
+    found: set[str] = set()
+    for item in re.findall(r"^- (.*?)(?=\n- |\n\n|\Z)", section, re.DOTALL | re.MULTILINE):
+        first = ""
+        for word in re.findall(r"`([^`]+)`", item.split(": ")[0]):
+            if word.startswith("."):  # beside the first, or in something that lies beside it
+                word = f"{first.rpartition('.')[0]}{word}"
+            first = first or word
+            found.add(word.replace(".", "/"))
+    return found
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_key_of_every_form_is_documented(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each key that comes out stands in docs/json.md, and each that stands there comes out."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    for file, text in SPECS.items():
+        (tmp_path / file).write_text(text)
+    command = {"verification": "verify"}.get(name, name)
+    if name == "check":
+        CliRunner().invoke(cli, ["check", "net.yaml", "lenet5", "--update"])
+        (tmp_path / "net.yaml").write_text(SPECS["net.yaml"].replace("relu", "tanh"))
+    told = documented(name) | {"schema"}
+    patterns = {word: re.compile(re.escape(word).replace(r"\*", "[^/]+")) for word in told}
+    hit: set[str] = set()
+    for args in FORMS[name]:
+        result = CliRunner().invoke(cli, [command, *args, "--format", "json"])
+        data = json.loads(result.stdout)
+        assert data["schema"] == f"archlens.{name}/1"
+        for key in keys(data):
+            # an object or a list that is empty or absent may stand for all that is told of what is in it
+            inside = re.compile(rf"{re.escape(key)}(/|\[\]).*")
+            fits = {word for word, pattern in patterns.items() if pattern.fullmatch(key)}
+            assert fits or any(map(inside.fullmatch, told)), f"{key} is not documented"
+            hit |= fits
+    assert told - hit == set(), "documented, and not there"
 
 
 def test_version_and_python() -> None:

@@ -184,6 +184,26 @@ def test_upsampling_bilinear_by_hand() -> None:
     assert [seen[0].at(output) for output in range(4)] == [(-1, 1), (0, 2), (0, 2), (1, 3)]
 
 
+def test_shifted_windows_by_hand() -> None:
+    """Swin: patches of 4 in windows of 7 see 28 pixels; shifted by 3, a window lies in two of those.
+
+    Liu et al. 2021, sections 3.1 and 3.2. Windows have no centre that branches could be aligned at.
+    """
+    found = receptive_field.find(archlens.load("swin_t"))
+
+    def seen(layer: str, *outputs: int) -> list[tuple[int, int]]:
+        fields = found[layer]
+        assert isinstance(fields, tuple)
+        assert fields[0] == fields[1]
+        return [fields[0].at(output) for output in outputs]
+
+    assert seen("features.1.0.add_1", 0, 6, 7, 55) == [(0, 28), (0, 28), (28, 56), (196, 224)]
+    # shifted windows go from -4 to 2, from 3 to 9 and so on, and each lies in two of the windows before
+    assert seen("features.1.1.attn", 0, 2, 3, 9, 10) == [(-28, 28), (-28, 28), (0, 56), (0, 56), (28, 84)]
+    assert found["features.7.0.attn"] is EVERYWHERE  # the window is as large as the map
+    assert found.misaligned == {}
+
+
 # --- what has no one field ----------------------------------------------------------------------------
 
 
@@ -306,6 +326,13 @@ def test_clipped() -> None:
         fields = receptive_field.find(archlens.load("vgg16", input=(3, size, size)))
         assert fields.is_clipped("features.30") is clipped
     assert fields.is_clipped("classifier.0") is None
+
+
+def test_clipped_along_one_axis() -> None:
+    """The same at 224 positions of height and 192 of width."""
+    fields = receptive_field.find(archlens.load("vgg16", input=(3, 224, 192)))
+    found = [fields.is_clipped("features.30", axes) for axes in ((0,), (1,), (0, 1), None)]
+    assert found == [False, True, True, True]
 
 
 # --- figures of others ------------------------------------------------------------------------------

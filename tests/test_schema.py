@@ -57,6 +57,12 @@ def test_every_spec_is_valid(path: Path) -> None:
         "budget: {parms: <= 5}",
         "budget: {params: <= 5MB}",
         "budget: {params: many}",
+        "budget: {params: <= 5 %}",
+        "budget: {memory: <= 5 K}",
+        "budget: {params: '5, 6'}",
+        "budget: {'': {params: 5}}",
+        "budget: {fc: {depth: <= 5 %}}",
+        "outputs: {aux: [{a: relu, b: relu}]}",
         "budget: {}",
         "budget: {fc: {min_size: <= 5}}",
         "budget: {fc: {}}",
@@ -85,9 +91,9 @@ def test_no_inputs(shape: Any) -> None:
     assert errors(spec_schema(), {"input": shape, "layers": ["relu"]}) != []
 
 
-def test_pyproject_of_the_sample_is_valid() -> None:
-    table = tomllib.loads((HERE / "sample" / "pyproject.toml").read_text("utf-8"))["tool"]["archlens"]
-    assert errors(pyproject_schema(), table) == []
+def test_a_whole_pyproject_is_valid() -> None:
+    for path in (HERE / "sample" / "pyproject.toml", HERE.parent / "pyproject.toml"):
+        assert errors(pyproject_schema(), tomllib.loads(path.read_text("utf-8"))) == []
 
 
 @pytest.mark.parametrize(
@@ -105,17 +111,32 @@ def test_pyproject_of_the_sample_is_valid() -> None:
         ("files = []", False),
         ("files = 3", False),
         ('tolerance = "some"', False),
+        ('tolerance = "%"', False),
+        ('tolerance = "100 %"', False),
+        ('files = ["../*.yaml"]', False),
+        ('files = ["/etc/*.yaml"]', False),
+        ('files = ["a/..b/*.yaml"]', True),
+        ('params = "<= 30 %"', False),
+        ('defaults.params = "<= 30 %"', False),
+        ('net.params = "<= 30 %"', True),  # net may be a scope
+        ('networks.net.params = "<= 30 %"', False),
+        ('networks.net.fc.params = "<= 30 %"', True),
+        ('fc.depth = "<= 30 %"', False),
+        ('memory = "<= 5K"', False),
+        ('params = "<= 1,5M"', False),
+        ('params = ">= 1,500, <= 1M"', True),
         ("defaults = {}", False),
         ('networks = {a = {fc = {depth = "5 MB"}}}', False),
     ],
 )
 def test_pyproject(budgets: str, valid: bool) -> None:
-    found = errors(pyproject_schema(), {"budgets": tomllib.loads(budgets)})
+    found = errors(pyproject_schema(), {"tool": {"archlens": {"budgets": tomllib.loads(budgets)}}})
     assert (found == []) == valid
 
 
 def test_unknown_table() -> None:
-    assert errors(pyproject_schema(), {"budget": {}}) != []
+    assert errors(pyproject_schema(), {"tool": {"archlens": {"budget": {}}}}) != []
+    assert errors(pyproject_schema(), {"tool": {"other": {"budget": {}}}, "project": {}}) == []
 
 
 def test_every_op_and_quantity_can_be_completed() -> None:
@@ -125,7 +146,8 @@ def test_every_op_and_quantity_can_be_completed() -> None:
     offered = {option.get("const") for option in schema["$defs"]["expression"]["anyOf"]}
     assert offered - {None} == OPS.keys() - MERGES.keys()
     assert MERGES.keys() < schema["$defs"]["step"]["anyOf"][1]["properties"].keys()
-    assert QUANTITIES.keys() < pyproject_schema()["properties"]["budgets"]["properties"].keys()
+    table = pyproject_schema()["properties"]["tool"]["properties"]["archlens"]
+    assert QUANTITIES.keys() < table["properties"]["budgets"]["properties"].keys()
 
 
 def test_command() -> None:

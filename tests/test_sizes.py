@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from archlens.cli import cli
 from archlens.cli.options import at
 from archlens.network import Network
 from archlens.shape import Shape
+from archlens.spec import find
 
 At = Callable[[Mapping[str, Shape]], Network]
 
@@ -29,7 +31,7 @@ def of(text: str) -> tuple[Network, At]:
 
 def found(name: str, **options: Any) -> sizes.Sizes:
     network = archlens.load(name)
-    return sizes.find(at(name, ()), network, **options)
+    return sizes.find(at(find(name), ()), network, **options)
 
 
 def in_torch(make: Callable[[], torch.nn.Module], sizes: range) -> list[int]:
@@ -104,7 +106,8 @@ def test_where_skips_must_meet() -> None:
     module = archlens.build(network, device="meta")
     assert list(one.tried[0].valid) == in_torch(lambda: module, range(1, 51)) == list(range(4, 51, 4))
     assert one.smallest == (4, 4)
-    assert one.tried[0].gaps
+    # sizes that do not fit lie above one that does
+    assert len(one.tried[0].valid) < one.tried[0].bound - one.tried[0].valid[0] + 1
 
 
 def test_axes_apart() -> None:
@@ -155,6 +158,44 @@ def test_costs_are_those_of_the_network() -> None:
     # features of a fully connected layer grow with the input, and so do its parameters
     grown = found("lenet5").costs
     assert len({cost.params for cost in grown}) == len(grown)
+
+
+def test_fields_of_other_inputs() -> None:
+    """The field of VGG-16's last maximum is 212 (Araujo et al. 2019); at 448 two of them are averaged.
+
+    At 112 the 3x3 map is stretched to 7x7 by uneven windows, so that the maximum is the last with a field.
+    """
+    costs = {cost.input[1]: cost for cost in found("vgg16").costs}
+    seen = {size: (cost.layer, cost.field, cost.clipped) for size, cost in costs.items()}
+    assert seen | {280: (), 336: ()} == {
+        112: ("features.30", (212, 212), True),
+        168: ("features.30", (212, 212), True),
+        224: ("avgpool", (212, 212), False),  # the middle of 7: from 3 * 32 - 90 = 6 to 218
+        280: (),
+        336: (),
+        448: ("avgpool", (212 + 32, 212 + 32), False),
+    }
+
+
+def test_a_brief_search() -> None:
+    """It shows the same as far as it goes: to 96, or to twice the smallest.
+
+    Ronneberger et al. 2015, section 2: no pixel is lost where all four poolings find even sizes; 188 gives 4.
+    """
+    brief, whole = found("densenet121", brief=True), found("densenet121", bound=96)
+    assert brief.tried == whole.tried
+    (tried,) = found("unet", brief=True).tried
+    assert tried.bound == 2 * 188
+    assert tried.lossless[0] == 188
+    assert {b - a for a, b in pairwise(tried.lossless)} == {2**4}
+
+
+def test_a_spec_from_a_pipe() -> None:
+    """It can be read once only, and is looked at on many inputs."""
+    text = "input: 1x8x8\nlayers: ['conv(4, 3)', 'max_pool(2)']\n"
+    result = CliRunner().invoke(cli, ["sizes", "-"], input=text)
+    assert result.exception is None
+    assert "smallest            4x4" in result.output
 
 
 def test_several_inputs_change_together() -> None:

@@ -19,7 +19,8 @@ MAY: dict[str, set[str]] = {
     "quantities": {"analysis", "limits", "network", "shape"},
     "ops": {"geometry", "shape"},
     "spec": {"errors", "limits", "ops", "quantities", "shape"},
-    "network": {"errors", "ops", "shape", "spec", "views"},  # the views: how it shows itself
+    # views and embedding, inside functions: how it shows itself, in a terminal and in a notebook
+    "network": {"embedding", "errors", "ops", "shape", "spec", "views"},
     "elaboration": {"errors", "network", "ops", "shape", "spec"},
     "analysis": {"errors", "geometry", "network", "ops", "shape"},
     "budgets": {"analysis", "elaboration", "errors", "limits", "network", "quantities", "spec"},
@@ -39,10 +40,19 @@ MAY: dict[str, set[str]] = {
     },  # of backends, budgets and lint, the records
     # of the views, how numbers are said
     "drawing": {"analysis", "errors", "network", "ops", "shape", "views"},
+    "reporting": {
+        *("analysis", "drawing", "errors", "lint", "network", "quantities", "shape", "spec", "views"),
+    },
+    # a network within a page: what a page asks for, then what the commands shapes and diagram do; and the
+    # doors of the tools that make pages: Sphinx lays tables out and chooses formats of pictures itself
+    "embedding": {"drawing", "elaboration", "errors", "network", "spec", "views"},
+    "sphinx": {"", "drawing", "embedding", "errors", "network", "views"},
+    "markdown": {"embedding", "errors"},
+    "mkdocs": {"drawing", "embedding", "errors", "markdown"},
     "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
     "cli": {
         *("", "analysis", "backends", "budgets", "drawing", "elaboration", "errors", "lint", "network"),
-        *("quantities", "schema", "shape", "spec", "views"),
+        *("quantities", "reporting", "schema", "shape", "spec", "views"),
     },
     "schema": {"budgets", "limits", "ops", "quantities", "spec"},
     # doors for tests of one's own: each does what a command does

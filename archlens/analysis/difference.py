@@ -232,6 +232,7 @@ class _Middle:
         columns = list(zip(range(1, width), self.b[b0:b1], names, lasts, strict=True))
         above = [0] * width
         choices: list[bytearray] = []
+        before = bytearray([3]) + bytearray(width - 1)  # what stands before this is aligned
         for i in range(a0, a1):
             layer, kind = self.old[i].name, self.a[i]
             last = _last(layer)
@@ -241,19 +242,21 @@ class _Middle:
                 best, way = above[j], 1
                 if left > best:
                     best, way = left, 2
-                fit = score(kind, other)
+                fit = 4 * score(kind, other)
                 if fit:
                     fit += above[j - 1]
                     if name == layer:
-                        fit += 3
+                        fit += 12
                     elif end == last:
+                        fit += 4
+                    if before[j - 1] == 3:  # one gap rather than two, where all else is equal
                         fit += 1
                     if fit >= best:
                         best, way = fit, 3
                 row[j] = left = best
                 choice[j] = way
             choices.append(choice)
-            above = row
+            above, before = row, choice
         return self.traced(choices, a0, a1, b0, b1)
 
     def traced(self, choices: list[bytearray], a0: int, a1: int, b0: int, b1: int) -> list[_Step]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 from ..errors import shorten
 from ..geometry import INPUT, POINT, Field, Uneven
 from ..network import Layer, Network
-from ..ops import EVERYWHERE, Everywhere, Irregular, all_channels
+from ..ops import EVERYWHERE, Everywhere, InTurn, Irregular, all_channels
 from ..shape import Shape
+from .unknown import Unknown
 
 #: What a layer sees of an input: a field per spatial axis; everything that is let through to it; something
 #: that has no one interval and step, with the reason; or nothing at all.
@@ -40,15 +42,20 @@ class ReceptiveFields:
     def __getitem__(self, layer: str) -> Seen:
         return self.seen[layer]
 
-    def is_clipped(self, layer: str) -> bool | None:
-        """Whether the centre output of a layer sees padding; ``None`` where no field is known."""
+    def is_clipped(self, layer: str, axes: Sequence[int] | None = None) -> bool | None:
+        """Whether the centre output of a layer sees padding; ``None`` where no field is known.
+
+        Args:
+            layer: its name.
+            axes: the spatial axes that are looked along, from 0; all of them unless they are given.
+        """
         fields = self.seen[layer]
         if not isinstance(fields, tuple):
             return None
         sizes, image = self.network.shape_of(layer).spatial, self.network.inputs[self.input].spatial
-        for field, outputs, size in zip(fields, sizes, image, strict=True):
-            start, stop = field.at((outputs - 1) // 2)
-            if start < 0 or stop > size:
+        for axis in range(len(image)) if axes is None else axes:
+            start, stop = fields[axis].at((sizes[axis] - 1) // 2)
+            if start < 0 or stop > image[axis]:
                 return True
         return False
 
@@ -89,6 +96,33 @@ def find(network: Network, input: str = "") -> ReceptiveFields:
     return _Pass(network, input or next(iter(network.inputs))).run()
 
 
+def whole(
+    found: Iterable[ReceptiveFields], inside: Container[str] | None = None
+) -> tuple[int, ...] | Unknown:
+    """The size of the field of the last layer that has one, along each axis; of several inputs, each in turn.
+
+    Args:
+        found: the fields on each input of a network.
+        inside: look among these layers only, by name.
+    """
+    sizes: list[int] = []
+    reason = "the input has no spatial axes"
+    for fields in found:
+        if not fields.network.inputs[fields.input].spatial:
+            continue
+        if inside is None:
+            name = fields.last()
+        else:
+            layers = [layer.name for layer in fields.network.layers if layer.name in inside]
+            name = next((one for one in reversed(layers) if isinstance(fields[one], tuple)), "")
+        seen = fields[name] if name else None
+        if not isinstance(seen, tuple) or not seen:
+            reason = "no layer sees an interval of the input: all see everything"
+            continue
+        sizes += [field.size for field in seen]
+    return tuple(sizes) or Unknown(reason)
+
+
 class _Branch(NamedTuple):
     """What flows into a layer: from where, in which shape, and what it sees."""
 
@@ -112,6 +146,8 @@ class _Pass:
         #: Layers whose channels may see different parts of the input.
         self.uneven: set[str] = set()
         self.misaligned: dict[str, str] = {}
+        #: Layers behind one that takes blocks whole: what they see has no centre.
+        self.blocks: set[str] = set()
         #: What some channels of a layer see, where it was asked for.
         self.parts: dict[tuple[str, int], Seen] = {}
         self.steps = _MAX_STEPS * (len(network.layers) + 1)
@@ -121,6 +157,8 @@ class _Pass:
         points: dict[int, bool] = {}  # by the identity of a reach, which its facts keep alive
         for layer in self.network.layers:
             reach = layer.facts.reach
+            if isinstance(reach, InTurn) or (self.blocks and not self.blocks.isdisjoint(layer.inputs)):
+                self.blocks.add(layer.name)
             if len(layer.inputs) == 1 and layer.inputs[0] not in uneven:
                 found = seen[layer.inputs[0]]
                 if type(found) is tuple and type(reach) is tuple:
@@ -204,8 +242,10 @@ class _Pass:
         if isinstance(reach, Irregular):
             return Irregular(f"{shorten(layer.name)}: {reach.reason}")
         assert isinstance(found, tuple), found
-        assert isinstance(reach, tuple), reach
         try:
+            if isinstance(reach, InTurn):
+                axes = zip(found, reach.axes, strict=True)
+                return tuple(reduce(Field.through, windows, field) for field, windows in axes)
             if len(set(found)) == len(set(reach)) == 1:
                 return (found[0].through(reach[0]),) * len(found)
             return tuple(field.through(window) for field, window in zip(found, reach, strict=True))
@@ -251,6 +291,8 @@ class _Pass:
         """Note a merge whose branches look around different centres."""
         a, b = one[1], other[1]
         if a is b or not isinstance(a, tuple) or not isinstance(b, tuple) or layer.name in self.misaligned:
+            return
+        if layer.name in self.blocks:
             return
         for axis, left, right in zip(layer.shape.axes, a, b, strict=True):
             if 0 < left.step * right.period == right.step * left.period and not left.is_aligned_with(right):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from ..errors import ArchlensError
-from ..network import Network
+from ..network import At, Network
 from ..shape import Shape
 from . import memory, receptive_field, unseen
-
-#: Gives the network on other inputs, by name; raises :class:`ArchlensError` where it does not fit.
-At = Callable[[Mapping[str, Shape]], Network]
+from .receptive_field import ReceptiveFields
+from .unknown import Unknown
 
 #: The largest size that is tried in search of one that fits, and how far beyond the size of its field that
 #: of an input without padding at the centre is searched, in effective strides.
 _LARGEST, _STRIDES = 1024, 6
+
+#: The least bound of a brief search.
+_BRIEF = 96
 
 
 class Tried(NamedTuple):
@@ -31,11 +33,6 @@ class Tried(NamedTuple):
     #: Those of them at which no window leaves a border position unseen.
     lossless: tuple[int, ...]
 
-    @property
-    def gaps(self) -> bool:
-        """Whether a size that does not fit lies above one that does, as where skips have to meet."""
-        return bool(self.valid) and len(self.valid) < self.bound - self.valid[0] + 1
-
 
 class Cost(NamedTuple):
     """What a network costs on one input."""
@@ -45,6 +42,11 @@ class Cost(NamedTuple):
     macs: int
     #: The most bytes of activations alive at once in an inference, in float32.
     live_set: int
+    #: The last layer that has a field there; empty where none has.
+    layer: str
+    #: Its field along each axis, and whether its centre output sees padding; ``None`` where there is none.
+    field: tuple[int, ...] | None
+    clipped: bool | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Sizes:
     heads: bool
 
 
-def find(at: At, network: Network, *, bound: int | None = None) -> Sizes:
+def find(at: At, network: Network, *, bound: int | None = None, brief: bool = False) -> Sizes:
     """Which inputs a network takes.
 
     Nothing is derived: each size is tried, by elaborating the network on it.
@@ -77,8 +79,9 @@ def find(at: At, network: Network, *, bound: int | None = None) -> Sizes:
         at: gives the network on other inputs.
         network: the same on its own.
         bound: the largest size tried in the search for valid ones; its own size, unless it is given.
+        brief: go no further than twice the smallest, and 96, in that search: far enough to show a pattern.
     """
-    return _Search(at, network, bound).run()
+    return _Search(at, network, bound, brief).run()
 
 
 def smallest(at: At, network: Network) -> tuple[int | None, ...]:
@@ -88,19 +91,33 @@ def smallest(at: At, network: Network) -> tuple[int | None, ...]:
         at: gives the network on other inputs.
         network: the same on its own.
     """
-    search = _Search(at, network, None)
+    search = _Search(at, network)
     return search.smallest(search.groups())
+
+
+def known(found: tuple[int | None, ...]) -> tuple[int, ...] | Unknown:
+    """What :func:`smallest` found, or why it is none."""
+    sizes = tuple(size for size in found if size is not None)
+    if len(sizes) < len(found):
+        return Unknown("no input was found that it works on")
+    return sizes or Unknown("the input has no spatial axes")
 
 
 class _Search:
     """The search over the sizes of one input."""
 
-    def __init__(self, at: At, network: Network, bound: int | None) -> None:
+    def __init__(self, at: At, network: Network, bound: int | None = None, brief: bool = False) -> None:
         self.at = at
         self.network = network
         self.bound = bound
+        self.brief = brief
         self.input, self.own = next(iter(network.inputs.items()))
         self.known: dict[tuple[int, ...], Network | None] = {self.own.spatial: network}
+
+    @cached_property
+    def fields(self) -> ReceptiveFields:
+        """What each layer sees of the own input."""
+        return receptive_field.find(self.network, self.input)
 
     def on(self, *spatial: int) -> Network | None:
         """The network on an input of that size, if it takes it."""
@@ -123,13 +140,12 @@ class _Search:
         own = self.own.spatial
         groups = self.groups()
         smallest = self.smallest(groups)
-        fields = receptive_field.find(self.network, self.input)
-        layer = fields.last()
+        layer = self.fields.last()
         unpadded = self.unpadded(groups, layer) if layer else (None,) * len(own)
         while None in unpadded and layer in self.network.index:
             # adaptive pooling, say, has a field on the own input only: then it is the layer before it
             before = self.network[layer].inputs[0]
-            if before not in self.network.index or not isinstance(fields[before], tuple):
+            if before not in self.network.index or not isinstance(self.fields[before], tuple):
                 break
             layer, unpadded = before, self.unpadded(groups, before)
         return Sizes(
@@ -137,7 +153,7 @@ class _Search:
             self.input,
             self.own,
             smallest,
-            tuple(self.tried(group) for group in groups),
+            tuple(self.tried(group, max(smallest[axis] or 0 for axis in group)) for group in groups),
             layer,
             unpadded,
             tuple(self.costs()),
@@ -166,9 +182,11 @@ class _Search:
         last = max(_LARGEST, *(self.own.spatial[axis] for axis in axes))
         return next((n for n in range(start, last + 1) if self.along(axes, n) is not None), None)
 
-    def tried(self, axes: tuple[int, ...]) -> Tried:
+    def tried(self, axes: tuple[int, ...], smallest: int) -> Tried:
         """What becomes of every size up to the bound."""
         bound = self.bound or self.own.spatial[axes[0]]
+        if self.brief:
+            bound = min(bound, max(2 * smallest, _BRIEF))
         valid = [(n, found) for n in range(1, bound + 1) if (found := self.along(axes, n)) is not None]
         names = tuple(self.own.axes[axis] for axis in axes)
         lossless = tuple(n for n, network in valid if not unseen.loses(network, names))
@@ -181,17 +199,18 @@ class _Search:
 
     def centred(self, axes: tuple[int, ...], layer: str) -> int | None:
         """The same along some axes."""
-        seen = receptive_field.find(self.network, self.input)[layer]
+        seen = self.fields[layer]
         assert isinstance(seen, tuple)
         fields = [seen[axis] for axis in axes]
         start = max(field.size for field in fields)
         stride = max(-(-field.step // field.period) for field in fields)
         for size in range(start, start + _STRIDES * stride + 2):
             network = self.along(axes, size)
-            if network is not None and layer in network.index:
-                found = receptive_field.find(network, self.input)
-                if _sees_no_padding(network, found, layer, axes):
-                    return size
+            if network is None or layer not in network.index:
+                continue
+            clipped = receptive_field.find(network, self.input).is_clipped(layer, axes)
+            if clipped is False:  # and not where no field is known
+                return size
         return None
 
     def costs(self) -> list[Cost]:
@@ -204,26 +223,19 @@ class _Search:
             network = self.on(*scaled) if min(scaled, default=0) > 0 else None
             if network is not None:
                 sizes[scaled] = network
-        return [
-            Cost(
-                network.inputs[self.input],
-                network.params,
-                network.macs,
-                memory.live_set(network).bytes,
-            )
-            for _, network in sorted(sizes.items())
-        ]
+        return [self.cost(network) for _, network in sorted(sizes.items())]
 
-
-def _sees_no_padding(
-    network: Network, fields: receptive_field.ReceptiveFields, layer: str, axes: tuple[int, ...]
-) -> bool:
-    seen = fields[layer]
-    if not isinstance(seen, tuple):
-        return False
-    sizes, image = network.shape_of(layer).spatial, network.inputs[fields.input].spatial
-    for axis in axes:
-        start, stop = seen[axis].at((sizes[axis] - 1) // 2)
-        if start < 0 or stop > image[axis]:
-            return False
-    return True
+    def cost(self, network: Network) -> Cost:
+        """What it costs on one of these inputs."""
+        fields = self.fields if network is self.network else receptive_field.find(network, self.input)
+        layer = fields.last()
+        seen = fields[layer] if layer else None
+        return Cost(
+            network.inputs[self.input],
+            network.params,
+            network.macs,
+            memory.live_set(network).bytes,
+            layer,
+            tuple(one.size for one in seen) if isinstance(seen, tuple) else None,
+            fields.is_clipped(layer) if layer else None,
+        )

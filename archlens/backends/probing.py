@@ -10,7 +10,7 @@ neither. This file imports torch; only what has already asked for torch imports 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -20,15 +20,12 @@ from ..analysis import receptive_field
 from ..analysis.receptive_field import ReceptiveFields, Seen
 from ..errors import ArchlensError, shorten
 from ..geometry import Field
-from ..network import Layer, Network
+from ..network import At, Layer, Network
 from ..ops import Call, Irregular, all_channels
 from ..shape import Shape, times
 from . import modules
 from .checks import FAILED, NOT_APPLICABLE, PASSED, Check
 from .torch_module import find, is_module
-
-#: Gives the network on other inputs, by name.
-At = Callable[[Mapping[str, Shape]], Network]
 
 #: The longest axis that is tried, and the most rows that a NaN is planted in.
 _LONGEST, _ROWS = 8192, 64
@@ -74,11 +71,18 @@ def _along(network: Network, fields: ReceptiveFields, axis: int, at: At | None) 
         # on a narrow map a dilated window may hold nothing but padding: then its own width decides
         if not any(check.status == FAILED for check in found.values()) or long is network:
             break
-    known = {name for name, seen in fields.seen.items() if isinstance(seen, tuple)}
-    left = [name for name, check in found.items() if name in known and check.status == NOT_APPLICABLE]
-    if left:
-        own = {check.layer: check for check in _on(network, fields, axis, left, own=True)}
-        found |= {name: own[name] for name in left}
+    # what shows no border there: fields whose ends lie far apart, as those of blocks do, are probed where
+    # they end; and those that there are on the own input only, on that
+    for tried in (long, network):
+        intervals = (receptive_field.find(long, fields.input) if tried is long else fields).seen
+        left = [
+            name
+            for name, check in found.items()
+            if check.status == NOT_APPLICABLE and isinstance(intervals[name], tuple)
+        ]
+        if left:
+            again = {check.layer: check for check in _on(tried, fields, axis, left, own=tried is network)}
+            found |= {name: again[name] for name in left}
     yield from found.values()
 
 
@@ -356,6 +360,20 @@ def _attention(module: Any, channels: int, call: Call) -> Any:
     return type(module)(channels, 1, *call.args[2:], **call.kwargs).eval()
 
 
+def _windowed(module: Any, channels: int, call: Call) -> Any:
+    """The same; what only a roll brought into a window is not seen: torch's -100 leaves a NaN what it is."""
+    thin = _attention(module, channels, call)
+
+    def attend(x: Tensor, sides: Any, shift: Any) -> Tensor:
+        planted = x.isnan().any(-1).unsqueeze(2)  # N, windows, 1, positions
+        if any(shift):
+            planted = planted & (modules.roll_mask(sides, thin.window, shift, x) == 0)
+        return x[..., :channels].nan_to_num().masked_fill(planted.any(-1, keepdim=True), torch.nan)
+
+    thin.attend = attend
+    return thin
+
+
 class _Mixing:
     """Interpolation in which a neighbour with a weight of 0 is not seen: ``0 * NaN`` would be NaN."""
 
@@ -385,8 +403,8 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     nn.LayerNorm: _layer_norm,
     nn.Linear: lambda module, channels, call: nn.Linear(channels, 1),
     modules.SelfAttention: _attention,
-    modules.WindowAttention: _attention,
-    modules.WindowAttentionV2: _attention,
+    modules.WindowAttention: _windowed,
+    modules.WindowAttentionV2: _windowed,
     modules.RelativeAttention: _attention,
     nn.PReLU: lambda module, channels, call: nn.PReLU(),
     nn.GLU: lambda module, channels, call: lambda x: x,

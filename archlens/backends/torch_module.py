@@ -120,8 +120,8 @@ def at(root: nn.Module, path: str) -> Any:
     return found._modules[last] if last in found._modules else found._parameters[last]
 
 
-class Built(fx.GraphModule):
-    """The module of a network: a graph of its layers over the tree of its scopes.
+class Built(Scope, fx.GraphModule):
+    """The module of a network: its outermost scope, and a graph of its layers over the tree of scopes.
 
     In training mode the graph has the heads for training, else it has not: they are not run and
     thrown away, and an exported or compiled module is without them.
@@ -135,12 +135,6 @@ class Built(fx.GraphModule):
         self._parameters.update(root._parameters)
         object.__setattr__(self, "plan", plan)  # a layer may have the name `plan`, or `graph`
         self._draw(training=True)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "training":  # which a layer may be called
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
 
     def train(self, mode: bool = True) -> Built:
         """Set training or evaluation mode, as for any module."""

@@ -21,10 +21,10 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from ..analysis.memory import allocated
 from ..errors import shorten, usage
-from ..network import Layer, Network
+from ..network import At, Layer, Network
 from ..shape import Shape
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
-from .probing import At, probe
+from .probing import probe
 from .torch_module import Built, build
 from .torch_module import at as tensor_at
 from .weights import read

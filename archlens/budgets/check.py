@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..elaboration import elaborate
+from ..elaboration import elaborate, on_other_inputs
 from ..errors import BudgetError, Diagnostic, SpecError, UsageError, usage
 from ..limits import Requirement
-from ..network import Network
 from ..quantities import Subject
-from .project import Project, display
+from .finding import display
+from .project import Project
 from .targets import Limits, Target, named, of_project
 from .verdict import Checked, Drift, Report, judge
 
@@ -24,11 +23,10 @@ class Outcome:
     """What a run of ``archlens check`` found, and what it would write."""
 
     def __init__(
-        self, report: Report, file: Path, old: Mapping[str, lock.Entry], entries: Mapping[str, lock.Entry]
+        self, report: Report, old: Mapping[str, lock.Entry], entries: Mapping[str, lock.Entry]
     ) -> None:
         self.report = report
-        #: The lock file, and the entries that it should have, where that was asked for.
-        self.file = file
+        #: The entries that the lock file should have, where that was asked for.
         self.entries = entries
         #: The networks whose entries are not what they were.
         self.changed = [
@@ -65,12 +63,7 @@ def check(
         UsageError: a name, a limit or a file of the project is wrong.
         BudgetError: the ``budget:`` of a spec is wrong.
     """
-    from . import lock  # a check without a lock file needs none of it
-
-    entries = lock.read(project.root) if locked or update else {}
-    if locked and entries is None:
-        raise usage(f"there is no {lock.NAME}", help="`archlens check --update` writes it")
-    old = entries or {}
+    old = _locked(project, needed=locked) if locked or update else {}
     planned, gone = plan(project, asked, given, also=list(old), input=input, values=values or {})
     allowed = project.tolerance if tolerance is None else tolerance
     checked: list[Checked] = []
@@ -78,9 +71,13 @@ def check(
     for name, subject, problem, requirements, by_name in planned:
         if subject is None:
             checked.append(Checked(name, None, problem=problem))
+            if update:  # what it was stays in the file until it can be measured again
+                new |= {
+                    entry: old[entry] for entry in old if entry.partition(":")[0] == name or entry == name
+                }
             continue
         verdicts = judge(subject, requirements)
-        today = lock.entry(subject) if locked or update else None
+        today = _today(subject) if locked or update else None
         drift = None
         if today is not None and update:
             new[name] = today
@@ -93,7 +90,25 @@ def check(
         allowed if locked else None,
         updated=update and bool(new),
     )
-    return Outcome(report, project.root / lock.NAME, old, new)
+    return Outcome(report, old, new)
+
+
+# a check without a lock file imports nothing of it
+
+
+def _locked(project: Project, *, needed: bool) -> Mapping[str, lock.Entry]:
+    from . import lock
+
+    entries = lock.read(project.root)
+    if entries is None and needed:
+        raise usage(f"there is no {lock.NAME}", help="`archlens check --update` writes it")
+    return entries or {}
+
+
+def _today(subject: Subject) -> lock.Entry:
+    from . import lock
+
+    return lock.entry(subject)
 
 
 def _drift(entry: lock.Entry | None, today: lock.Entry, tolerance: Fraction) -> Drift:
@@ -140,10 +155,14 @@ def plan(
     """
     gone: list[str] = []
     if asked:
-        targets = [target for name in dict.fromkeys(asked) for target in named(project, name)]
+        called: dict[str, Target] = {}
+        for target in (target for name in asked for target in named(project, name)):
+            called.setdefault(target.name, target)  # a.yaml and ./a.yaml are one
+        targets = list(called.values())
     else:
         targets = of_project(project)
         known = {target.name for target in targets}
+        known |= {name for name in also for one in targets if one.problem and name.startswith(f"{one.name}:")}
         rest, gone = _locked_only([name for name in also if name not in known], project)
         targets += rest
     limits = Limits(project, targets, given)
@@ -153,13 +172,15 @@ def plan(
         found = limits.of(target, subject.network) if subject is not None else ()
         planned.append(Planned(target.name, subject, problem, tuple(found), target.asked))
     if not asked:
-        limits.check_used(targets, [one.subject.network for one in planned if one.subject is not None])
+        sound = [one.subject.network for one in planned if one.subject is not None]
+        limits.check_used(targets, sound, complete=len(sound) == len(planned))
     return planned, gone
 
 
 def _locked_only(names: Sequence[str], project: Project) -> tuple[list[Target], list[str]]:
     """The networks that only the lock file names, and the names among them that lead nowhere any more."""
-    found, gone = [], []
+    found: list[Target] = []
+    gone: list[str] = []
     for name in names:
         path = project.root / name.rpartition(":")[0] if ":" in name else project.root / name
         try:
@@ -167,10 +188,12 @@ def _locked_only(names: Sequence[str], project: Project) -> tuple[list[Target], 
         except UsageError:
             gone.append(name)
             continue
-        if [one.name for one in target] != [name]:
+        if target[0].problem is not None:
+            found += [] if target[0].name in {one.name for one in found} else target
+        elif [one.name for one in target] == [name]:
+            found += target
+        else:
             gone.append(name)
-            continue
-        found += target
     return found, gone
 
 
@@ -190,8 +213,4 @@ def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Subjec
         raise
     except SpecError as problem:
         return None, problem.diagnostic
-
-    def at(inputs: Mapping[str, Any]) -> Network:
-        return elaborate(spec, variant, input=inputs, values=values, advice=False)
-
-    return Subject(network, at), None
+    return Subject(network, on_other_inputs(spec, variant, values)), None

@@ -3,22 +3,25 @@
 It is TOML, sorted by name, a figure a line, so that a difference in it can be reviewed. Figures are exact:
 counts, bytes, and sizes along each axis as ``427x427``; ``unknown`` where there is none. ``structure`` is the
 fingerprint of :mod:`archlens.analysis.structure`.
+
+The smallest input is not in it: it is found by trying, which takes longer than all other figures together,
+and as long as the structure is the same it changes only where a spec asks for the size of its input.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from ..analysis.structure import fingerprint
 from ..errors import Source, Span, UsageError, did_you_mean, shorten, usage
-from ..quantities import QUANTITIES, Subject, Unknown, Value
+from ..quantities import Subject, Unknown, Value
 from . import toml
-from .project import display, read_text
-from .verdict import Change, Drift, measure_all
+from .finding import display, read_text
+from .verdict import LOCKED, Change, Drift, measure_all
 
 NAME = "archlens.lock"
 SCHEMA = "archlens.lock/1"
@@ -27,6 +30,9 @@ _HEAD = """\
 # The figures of the networks of this project. `archlens check --update` writes this file; commit it, and read
 # what changes in it. `archlens check --locked` fails where a network is no longer what stands here.
 """
+
+#: What to do with a file that cannot be read, conflicts of a merge included.
+_ANEW = f"remove {NAME}, and `archlens check --update` writes it anew"
 
 STRUCTURE = "structure"
 UNKNOWN = "unknown"
@@ -75,7 +81,10 @@ def read(folder: Path) -> dict[str, Entry] | None:
     file = folder / NAME
     if not file.exists():
         return None
-    data, places = toml.read(Source(display(file), read_text(file)))
+    try:
+        data, places = toml.read(Source(display(file), read_text(file)))
+    except UsageError as problem:
+        raise UsageError(replace(problem.diagnostic, help=problem.diagnostic.help or _ANEW)) from None
     if data.get("schema") != SCHEMA:
         raise _broken(f"its schema is not {SCHEMA}", places.of(("schema",)))
     unknown = next((key for key in data if key not in ("schema", "networks")), None)
@@ -91,14 +100,14 @@ def _broken(message: str, span: Span | None, help: str = "") -> UsageError:
     return usage(
         f"{NAME} is not as archlens writes it: {message}",
         span=span,
-        help=help or "`archlens check --update` writes it anew",
+        help=help or _ANEW,
     )
 
 
 def _entry(value: Any, path: toml.Path, places: toml.Places) -> Entry:
     if not isinstance(value, dict):
         raise _broken(f"{shorten(path[-1])} must be a table", places.of(path))
-    known = (STRUCTURE, *QUANTITIES)
+    known = (STRUCTURE, *LOCKED)
     spans = {}
     for name, figure in value.items():
         place = places.of((*path, name))
@@ -120,23 +129,24 @@ def _is_figure(name: str, text: str) -> bool:
 def compare(locked: Entry, today: Entry, tolerance: Fraction) -> Drift:
     """A network against its entry.
 
-    A figure may drift by the tolerance. The structure may change only where a tolerance other than zero
-    was given: then the figures alone decide.
+    A figure may drift by the tolerance, and one that the file does not have counts as changed. The structure
+    may change only where a tolerance other than zero was given: then the figures alone decide.
     """
     places = locked.places or {}
     changes = []
-    for name, before in locked.figures.items():
-        now = today.figures.get(name)
-        if now is None or now == before:
+    for name, now in today.figures.items():
+        before = locked.figures.get(name)
+        if now == before:
             continue
-        if name == STRUCTURE:
+        if before is None:
+            changes.append(Change(name, "", now, None, False, locked.span))
+        elif name == STRUCTURE:
             changes.append(Change(name, _short(before), _short(now), None, tolerance > 0, places.get(name)))
         else:
             percent = _percent(before, now)
             held = percent is not None and abs(percent) <= tolerance
             changes.append(Change(name, before, now, percent, held, places.get(name)))
-    compared = sum(name in today.figures for name in locked.figures)
-    return Drift(tuple(changes), compared, locked.span)
+    return Drift(tuple(changes), len(today.figures), locked.span)
 
 
 def _short(structure: str) -> str:

@@ -14,7 +14,8 @@ from ..network import Network
 from ..quantities import QUANTITIES
 from ..spec import Spec, find, names, open_spec
 from ..spec.library import scan
-from .project import BUDGET_KEYS, Project, Table, display
+from .finding import display
+from .project import BUDGET_KEYS, Project, Table, twice
 
 #: Folders that hold no specs of a project, and how many folders are looked into.
 _SKIPPED = ("node_modules", "site-packages", "__pycache__", "build", "dist", "venv")
@@ -43,9 +44,19 @@ class Target:
 
 
 def named(project: Project, name: str) -> list[Target]:
-    """The networks that an argument means: one, or all variants of a file."""
-    found = find(name)
+    """The networks that an argument means: one, or all variants of a file.
+
+    Raises:
+        UsageError: there is no such network, file or variant.
+        BudgetError: its ``budget:`` is wrong.
+    """
     path = _path_of(name)
+    try:
+        found = find(name)
+    except SpecError as problem:
+        if isinstance(problem, BudgetError):
+            raise
+        return [_broken(project, path or name, problem, asked=True)]
     if path is None:
         if not found.variant and found.spec.variants:  # a family of the zoo
             return [_zoo(variant) for variant in found.spec.variants]
@@ -73,6 +84,12 @@ def _target(project: Project, path: str, spec: Spec, variant: str, *, asked: boo
     file = _key(project, path)
     name = f"{file}:{variant}" if variant else file
     return Target(name, _aliases(file, variant), spec, variant, True, asked=asked)
+
+
+def _broken(project: Project, path: str, problem: SpecError, *, asked: bool = False) -> Target:
+    """A file that is no spec, whatever it was to hold."""
+    file = _key(project, path)
+    return Target(file, _aliases(file, ""), None, "", True, problem.diagnostic, asked)
 
 
 def _aliases(file: str, variant: str) -> frozenset[str]:
@@ -159,11 +176,15 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
     except (ValueError, NotImplementedError, OSError) as problem:
         raise usage(f"{shorten(pattern)} is no pattern: {problem}", span=span) from None
     if not found:
-        what = "matches no file" if any(c in pattern for c in _WILD) else "is no file"
+        what, help = "matches no file", _instead(project, pattern)
+        if not any(c in pattern for c in _WILD):
+            what = "is no file"
+            if (project.root / pattern).is_dir():
+                what, help = "is a folder", f"as in {pattern.rstrip('/')}/*.yaml"
         raise usage(
             f"{shorten(pattern)} {what}",
             span=span,
-            help=_instead(project, pattern) or f"patterns start at {display(project.root)}/",
+            help=help or f"patterns start at {display(project.root)}/",
         )
     return found
 
@@ -181,8 +202,7 @@ def _of_file(project: Project, path: Path) -> list[Target]:
     except SpecError as problem:
         if isinstance(problem, BudgetError):
             raise
-        file = _key(project, shown)
-        return [Target(file, _aliases(file, ""), None, "", True, problem.diagnostic)]
+        return [_broken(project, shown, problem)]
     return [_target(project, shown, spec, variant) for variant in list(spec.variants) or [""]]
 
 
@@ -231,7 +251,7 @@ class Limits:
     def __init__(self, project: Project, targets: Sequence[Target], given: Sequence[Requirement]) -> None:
         self.project = project
         self.given = tuple(given)
-        #: Tables about networks, those about one of them last; and limits on all, those on scopes included.
+        #: Tables about networks; and limits on all, those on scopes included.
         self.tables: list[Table] = []
         self.defaults = list(project.defaults)
         #: The limits on scopes that stand under the name of the scope.
@@ -241,7 +261,7 @@ class Limits:
                 self.tables.append(table)
             else:
                 self.defaults += self.scoped(table)
-        self.tables.sort(key=lambda table: any(c in table.name for c in _WILD), reverse=True)
+        #: The defaults that a network had the scope of.
         self.used: set[int] = set()
 
     def scoped(self, table: Table) -> Iterator[Requirement]:
@@ -252,7 +272,11 @@ class Limits:
             else:
                 one = one._replace(scope=table.name)
                 if not QUANTITIES[one.quantity].scoped:
-                    raise self.unknown(table)
+                    raise usage(
+                        f"{shorten(table.name)} names no network, and a scope has no {one.quantity}",
+                        span=table.span,
+                        help=did_you_mean(table.name, names(), otherwise=""),
+                    )
             self.scopes[id(one)] = table
             yield one
 
@@ -260,12 +284,12 @@ class Limits:
         """The limits of a network.
 
         The defaults are for the files of the project and for the networks of the zoo that it names. A table
-        about one network counts more than one that fits several, and both more than the defaults. What
-        the spec sets itself, or the command line, holds beside what the tables say, and in place of the
-        defaults.
+        about one variant counts more than one about its file, that more than a pattern, and all more than
+        the defaults; of two patterns the later one counts. What the spec sets itself, or the command line,
+        holds beside what the tables say, and in place of the defaults.
 
         Raises:
-            UsageError: a percentage of a whole is asked of the whole.
+            UsageError: a percentage of a whole is asked of the whole; or two tables set the same limit.
         """
         chosen: dict[tuple[str, str], Requirement] = {}
         own = (*network.meta.requirements, *self.given)
@@ -275,31 +299,45 @@ class Limits:
                 chosen[one.scope, one.quantity] = one
         for one in own:
             chosen.pop((one.scope, one.quantity), None)
-        for table in self.tables:
-            if fits(table, target):
-                self.used.add(id(table))
-                chosen |= {(one.scope, one.quantity): one for one in table.requirements}
+        ranks: dict[tuple[str, str], int] = {}
+        for table in sorted(self.tables, key=lambda table: _rank(table, target)):
+            if not fits(table, target):
+                continue
+            rank = _rank(table, target)
+            for one in table.requirements:
+                key = one.scope, one.quantity
+                if rank and ranks.get(key) == rank:  # such as a.yaml and models/a.yaml
+                    raise twice(one, chosen[key], target.name)
+                chosen[key], ranks[key] = one, rank
         found = [*chosen.values(), *own]
         for one in found:
             if one.limit.percent and not one.scope:
                 raise usage(
-                    f"{one.quantity}: '{one.limit}' is a share of the whole, and this is the whole",
+                    f"{one.quantity}: '{one.limit.text}' is a share of the whole, and this is the whole",
                     span=one.span,
                     help="percentages are for scopes",
                 )
         return found
 
-    def check_used(self, targets: Iterable[Target], networks: Iterable[Network]) -> None:
+    def check_used(
+        self, targets: Sequence[Target], networks: Iterable[Network], *, complete: bool = True
+    ) -> None:
         """Refuse a table or a limit that is about nothing, where all networks have been looked at.
+
+        Args:
+            targets: the networks of the project.
+            networks: those of them that could be laid out.
+            complete: whether that are all; if not, nobody knows which scopes the others have.
 
         Raises:
             UsageError: the first of them; with its place.
         """
         for table in self.tables:
-            if id(table) not in self.used:
+            broken_family = any(t.spec is None and table.name.startswith(f"{t.name}:") for t in targets)
+            if not broken_family and not any(fits(table, target) for target in targets):
                 raise self.unknown(table, [target.name for target in targets])
         scopes = [scope for network in networks for scope in _scopes(network)]
-        for one in self.defaults:
+        for one in self.defaults if complete else ():
             if one.scope and id(one) not in self.used:
                 if id(one) in self.scopes:
                     known = [*(target.name for target in targets), *BUDGET_KEYS, *scopes]
@@ -312,6 +350,14 @@ class Limits:
         scope = "" if table.certain else " and no scope"
         help = did_you_mean(table.name, [*known, *names()], otherwise="a network of the zoo, or a path")
         return usage(f"{shorten(table.name)} names no network{scope}", span=table.span, help=help)
+
+
+def _rank(table: Table, target: Target) -> int:
+    """How much a table counts for a network: as a pattern, by its file or name, or by its variant."""
+    if any(c in table.name for c in _WILD):
+        return 0
+    variant = target.variant
+    return 1 + bool(variant and (table.name == variant or table.name.endswith(f":{variant}")))
 
 
 def fits(table: Table, target: Target) -> bool:

@@ -12,6 +12,9 @@ from ..limits import Requirement
 from ..network import Network
 from ..quantities import QUANTITIES, Part, Subject, Unknown, Value
 
+#: The quantities that are locked: all of the network's own that need no trying.
+LOCKED = {name: one for name, one in QUANTITIES.items() if one.own and not one.tried}
+
 #: How many parts are named where a limit is broken.
 _PARTS = 3
 
@@ -21,8 +24,9 @@ class Verdict(NamedTuple):
 
     quantity: str
     scope: str
-    #: The limit as it was written.
+    #: The limit as it was written, and as one says it: ``in 20M..26M``.
     limit: str
+    said: str
     #: What was measured.
     value: Value
     #: The share of the whole in percent, where the limit is one.
@@ -61,6 +65,7 @@ class Change(NamedTuple):
     """A figure that is not what the lock file says."""
 
     quantity: str
+    #: What the file says; empty where it says nothing.
     locked: str
     today: str
     #: How much more it is, in percent; ``None`` where that cannot be said.
@@ -161,6 +166,7 @@ def _verdict(
         requirement.quantity,
         requirement.scope,
         limit.text,
+        str(limit),
         value,
         share,
         None if measured is None else limit.margin(measured),
@@ -216,6 +222,5 @@ def no_scope(network: Network, requirement: Requirement) -> UsageError:
 
 
 def measure_all(subject: Subject) -> dict[str, Value]:
-    """Every figure that is locked, by quantity: all of the network's own that need no trying."""
-    locked = {name: one for name, one in QUANTITIES.items() if one.own and not one.tried}
-    return {name: one.measure(subject, "") for name, one in locked.items()}
+    """Every figure that is locked, by quantity."""
+    return {name: one.measure(subject, "") for name, one in LOCKED.items()}

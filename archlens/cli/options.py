@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from ..elaboration import elaborate
-from ..errors import shorten, usage
-from ..network import Network
-from ..shape import Shape
-from ..spec import find, names
+from ..elaboration import elaborate, on_other_inputs
+from ..elaboration.given import read_inputs, read_values
+from ..errors import usage
+from ..network import At, Network
+from ..spec import Found, find, names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,51 +47,57 @@ def output_option(function: F) -> F:
     return click.option("-o", "--output", "path", metavar="FILE", help="Write to a file.")(function)
 
 
+def format_option(*forms: str) -> Callable[[F], F]:
+    """--format: which form the result has; the first unless it is given."""
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True)
+
+
+def names_argument(function: F) -> F:
+    """NAME...: which networks."""
+    return click.argument("name", nargs=-1, shell_complete=complete_names)(function)
+
+
+def all_option(function: F) -> F:
+    """--all: every network, in the place of NAME...; :func:`chosen` says which are meant."""
+    return click.option("--all", "every", is_flag=True, help="Every network of the zoo.")(function)
+
+
+def chosen(command: str, name: tuple[str, ...], every: bool, *, example: str) -> list[str]:
+    """The names that NAME... and --all mean.
+
+    Raises:
+        UsageError: there are both of them, or neither; its help names the example.
+    """
+    if every == bool(name):
+        raise usage(
+            f"{command} takes names of networks, or --all",
+            help=f"archlens {command} {example}, or archlens {command} --all",
+        )
+    return names() if every else list(name)
+
+
 def load(name: str, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
     """The network that the arguments of :func:`network_argument` mean."""
-    spec, variant = find(name)
+    return make(find(name), inputs, sets)
+
+
+def make(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
+    """The same for a spec that has been found; one that came through a pipe cannot be found again."""
     shapes, values = given(inputs, sets)
-    return elaborate(spec, variant, input=shapes, values=values)
+    return elaborate(found.spec, found.variant, input=shapes, values=values)
 
 
 def given(inputs: tuple[str, ...], sets: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
     """What --input and --set say: input shapes, and values for params."""
-    return _inputs(inputs), _pairs(sets)
+    return read_inputs(inputs, "--input"), read_values(sets, "--set")
 
 
-def at(name: str, sets: tuple[str, ...]) -> Callable[[Mapping[str, Shape]], Network]:
-    """The same network on other inputs, by name; where it does not fit, nothing is looked for that would."""
+def each(name: str) -> list[Found]:
+    """The network that a name means; or each variant, where it means a family and none of its variants."""
     spec, variant = find(name)
-    values = _pairs(sets)
-    return lambda inputs: elaborate(spec, variant, input=inputs, values=values, advice=False)
+    return [Found(spec, one) for one in ([variant] if variant else spec.variants or [""])]
 
 
-def _pairs(sets: tuple[str, ...]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for text in sets:
-        key, separator, value = text.partition("=")
-        if not separator or not key.strip():
-            raise usage(f"--set {shorten(text)} has no value", help="as in --set alpha=0.5")
-        if key.strip() in values:
-            raise usage(f"--set gives {shorten(key.strip())} twice")
-        values[key.strip()] = value
-    return values
-
-
-def _inputs(inputs: tuple[str, ...]) -> Any:
-    if not inputs:
-        return None
-    if len(inputs) == 1 and "=" not in inputs[0]:
-        return inputs[0]
-    shapes: dict[str, str] = {}
-    for text in inputs:
-        key, separator, value = text.partition("=")
-        if not separator:
-            raise usage(
-                f"--input {shorten(text)} does not say which input is meant",
-                help="as in --input image=3x224x224; with one input, once is enough",
-            )
-        if key in shapes:
-            raise usage(f"--input gives {shorten(key)} twice")
-        shapes[key] = value
-    return shapes
+def at(found: Found, sets: tuple[str, ...]) -> At:
+    """The same network on other inputs, by name; where it does not fit, nothing is looked for that would."""
+    return on_other_inputs(found.spec, found.variant, read_values(sets, "--set"))

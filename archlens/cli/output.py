@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeGuard, TypeVar
 
 import click
 
 from ..errors import Diagnostic, printable, render, usage
+
+T = TypeVar("T")
 
 _STYLES: dict[str, dict[str, str | bool]] = {
     "error": {"fg": "red", "bold": True},
@@ -26,8 +29,23 @@ def colored(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def width() -> int | None:
-    """The columns to fit: the terminal's, or those of COLUMNS; ``None`` for a pipe."""
+def is_file(path: str | None) -> TypeGuard[str]:
+    """Whether -o means a file; without it, or with ``-``, a result goes to the standard output."""
+    return path is not None and path != "-"
+
+
+def in_color(path: str | None = None) -> bool:
+    """Whether a result has colours, where -o sends it."""
+    return not is_file(path) and colored(sys.stdout)
+
+
+def width(path: str | None = None) -> int | None:
+    """The columns to fit, where -o sends a result: the terminal's, or those of COLUMNS.
+
+    ``None`` for a pipe or a file.
+    """
+    if is_file(path):
+        return None
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
         import shutil  # brings compression libraries along
 
@@ -52,10 +70,10 @@ def write(text: str, path: str | None) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    if path is None or path == "-":
+    if is_file(path):
+        write_bytes(f"{text}\n".encode(), path)
+    else:
         click.echo(text, color=colored(sys.stdout))
-        return
-    write_bytes(f"{text}\n".encode(), path)
 
 
 def write_bytes(content: bytes, path: str) -> None:
@@ -89,6 +107,33 @@ def write_bytes(content: bytes, path: str) -> None:
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise usage(f"{printable(path)[:200]} cannot be written: {reason}") from None
+
+
+def write_files(files: Iterable[tuple[str, bytes]], folder: str) -> None:
+    """Write files by their paths beneath a folder, which is made where there is none; each is whole.
+
+    Raises:
+        UsageError: one cannot be written.
+    """
+    for path, content in files:
+        target = Path(folder) / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as problem:
+            reason = getattr(problem, "strerror", None) or str(problem)
+            raise usage(f"{printable(str(target.parent))[:200]} is no folder to write to: {reason}") from None
+        write_bytes(content, str(target))
+
+
+def progress(items: Sequence[T], label: str, name: Callable[[T], str], *, many: int = 2) -> Iterator[T]:
+    """The items one by one; from ``many`` on with a bar on standard error, if that is a terminal."""
+    if len(items) < many or not sys.stderr.isatty():
+        yield from items
+        return
+    with click.progressbar(
+        items, label=label, file=sys.stderr, item_show_func=lambda item: name(item) if item else ""
+    ) as bar:
+        yield from bar
 
 
 def _mode(target: Path) -> int:

@@ -17,9 +17,10 @@ from typing import Any
 
 from ..errors import shorten, usage
 from ..network import Network
-from .request import Request, extensions, style_names
+from .chart import Chart
+from .request import Drawn, Request, extensions, style_names
 
-__all__ = ["Request", "extensions", "style_names", "to_bytes", "to_svg"]
+__all__ = ["Chart", "Request", "extensions", "style_names", "to_bytes", "to_svg"]
 
 
 def to_svg(network: Network, **options: Any) -> str:
@@ -33,8 +34,8 @@ def to_svg(network: Network, **options: Any) -> str:
     return to_svg(Request(network, **options).picture)
 
 
-def to_bytes(request: Request, extension: str) -> bytes:
-    """What is asked for as the content of a file.
+def to_bytes(drawn: Drawn, extension: str) -> bytes:
+    """What is asked for, a :class:`Request` or a :class:`Chart`, as the content of a file.
 
     Raises:
         UsageError: there is no such format, or it needs a package that is missing, or cannot hold this.
@@ -45,6 +46,6 @@ def to_bytes(request: Request, extension: str) -> bytes:
             f"there is no format {shorten(extension)}" if extension else "the file has no extension",
             help=f"the formats: {', '.join(f'.{name}' for name in known)}",
         )
-    content = import_module(f"{__name__}.formats.{extension}").to_bytes(request)
+    content = import_module(f"{__name__}.formats.{extension}").to_bytes(drawn)
     assert isinstance(content, bytes)
     return content

@@ -47,14 +47,28 @@ def framed(
         notes: sentences beneath the key.
         description: what the picture shows, for those who do not see it.
     """
-    theme = request.colors
     network = request.network
-    title = shorten(network.title, 200)
     headline = words.headline(network, complete=request.failed is None).removeprefix(printable(network.title))
+    heading = (network.title, headline.removeprefix(": "))
+    return page(heading, items, size, request.colors, signs=signs, notes=notes, description=description)
+
+
+def page(
+    heading: tuple[str, str],
+    items: Iterable[Item],
+    size: tuple[float, float],
+    theme: Theme,
+    *,
+    signs: Iterable[Sign] = (),
+    notes: Iterable[str] = (),
+    description: str,
+) -> Picture:
+    """The same under a heading of one's own: a title, and a line beneath it."""
+    title = shorten(heading[0], 200)
     inner = max(size[0], LEAST)
     out: list[Item] = [
         Text(EDGE, EDGE + 12, fitted(title, TITLE, inner, bold=True), TITLE, theme.text, bold=True),
-        Text(EDGE, EDGE + 28, fitted(headline.removeprefix(": "), SMALL + 1, inner), SMALL + 1, theme.muted),
+        Text(EDGE, EDGE + 28, fitted(heading[1], SMALL + 1, inner), SMALL + 1, theme.muted),
     ]
     top = EDGE + 46
     out.append(Shifted(EDGE + max(0.0, (inner - size[0]) / 2), top).group(tuple(items)))

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..errors import Unplaced, printable, shorten, usage
+from ..errors import Unplaced, UsageError, printable, shorten, usage
 from ..network import Layer, Network
 from ..ops import Op
 from ..shape import Shape, times
@@ -153,19 +153,26 @@ def plan(network: Network, depth: int | None = None, failed: Unplaced | None = N
     raise _too_many(planner, 1)
 
 
-def _too_many(planner: _Planner, depth: int) -> Exception:
+class TooMuch(UsageError):
+    """A network has too much to draw."""
+
+
+def _too_many(planner: _Planner, depth: int) -> TooMuch:
     name = shorten(planner.network.name)
     for level in range(depth - 1, 0, -1):
         found = planner.plan(level, MOST)
         if found is not None:
-            return usage(
+            problem = usage(
                 f"{name} has more than {MOST:,} boxes at --depth {depth}, too many to lay out",
                 help=f"--depth {level} folds it to {len(found.boxes):,}; without --depth it fits a page",
             )
-    return usage(
-        f"{name} has more than {MOST:,} different layers at the top, too many to lay out",
-        help="give its stages names (`stage1: [steps]`), so that --depth 1 folds each into one box",
-    )
+            break
+    else:
+        problem = usage(
+            f"{name} has more than {MOST:,} different layers at the top, too many to lay out",
+            help="give its stages names (`stage1: [steps]`), so that --depth 1 folds each into one box",
+        )
+    return TooMuch(problem.diagnostic)
 
 
 class _Tree:
@@ -586,7 +593,7 @@ class _Draughtsman:
                 ]
                 title = "\n".join(map(_layer_title, draft.layers))
             if draft.note:
-                lines.append(Line("", draft.note, ""))
+                lines += [Line("", part, "") for part in draft.note.split("; ")]
                 title += f"\n{draft.note}"
             if draft.layers[0].training:
                 title += "\nin training only"

@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Protocol
 
-from ..errors import Unplaced, did_you_mean, shorten, usage
+from ..errors import SpecError, Unplaced, did_you_mean, shorten, usage
 from ..network import Network
 from .picture import Picture
 from .plan import Plan, plan
 from .theme import Theme, theme_of
+
+
+class Drawn(Protocol):
+    """Whatever there is a picture of; the formats that hold any picture ask for no more."""
+
+    @property
+    def picture(self) -> Picture: ...
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,14 @@ class Request:
         picture = import_module(f"{__package__}.styles.{self.style}").draw(self)
         assert isinstance(picture, Picture)
         return picture
+
+
+def unplaced(problem: SpecError) -> Unplaced:
+    """The layer that failed, as far as it is known; it is drawn as the end of the network up to there."""
+    if problem.failed is not None:
+        return problem.failed
+    assert problem.network is not None
+    return Unplaced("?", "", (problem.network.layers[-1].name,), problem.diagnostic.message)
 
 
 def style_names() -> list[str]:

@@ -40,6 +40,12 @@ FAMILIES = {
 #: For families to come: further hues, between those of the palette.
 _FURTHER = ("#44aa99", "#882255", "#999933", "#6699cc", "#aa4466", "#117733")
 
+#: For groups of any kind, in the order in which they are told apart best.
+HUES = (
+    *(BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, FAMILIES["attention"]),
+    *(*_FURTHER[1:3], GREY, *_FURTHER[3:], _FURTHER[0]),
+)
+
 
 @dataclass(frozen=True)
 class Theme:
@@ -72,6 +78,10 @@ class Theme:
     def tint(self, family: str) -> str:
         """The colour of a family's boxes, on which text is read."""
         return mixed(color_of(family), self.background, self.strength)
+
+    def hue(self, position: int) -> str:
+        """The full colour of the n-th of some groups, which have no colours of their own."""
+        return mixed(HUES[position % len(HUES)], self.text, self.purity)
 
     def shade(self, color: str, strength: float) -> str:
         """Some of a colour over the background."""

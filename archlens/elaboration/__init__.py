@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import SpecError, Unplaced, error
-from ..network import Network
+from ..network import At, Network
 from ..spec.spec import Spec
 from .advice import explained
 from .inputs import given_inputs
@@ -70,3 +70,11 @@ def elaborate(
     finally:
         if collecting:
             gc.enable()
+
+
+def on_other_inputs(spec: Spec, variant: str = "", values: Mapping[str, Any] | None = None) -> At:
+    """What gives the network of a spec on other inputs, by name.
+
+    Where it does not fit, nothing is looked for that would.
+    """
+    return lambda inputs: elaborate(spec, variant, input=inputs, values=values, advice=False)

@@ -10,7 +10,19 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from .op import EVERYWHERE, Call, Everywhere, Facts, Irregular, Misfit, Op, Reach, all_channels, registry
+from .op import (
+    EVERYWHERE,
+    Call,
+    Everywhere,
+    Facts,
+    InTurn,
+    Irregular,
+    Misfit,
+    Op,
+    Reach,
+    all_channels,
+    registry,
+)
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -28,6 +40,7 @@ __all__ = [
     "Call",
     "Everywhere",
     "Facts",
+    "InTurn",
     "Irregular",
     "Misfit",
     "Op",

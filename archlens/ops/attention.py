@@ -11,11 +11,12 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
+from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Spare
 from .footprint import FLOAT32, INPUT, INT64, MATRIX, PIECE, ROWS, Extra, Footprint
 from .layout import require_channels_last, require_two_axes
-from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, Tensors, as_written
+from .op import EVERYWHERE, NONE, Call, Facts, InTurn, Irregular, Misfit, Op, Reach, Tensors, as_written
 from .windows import per_axis, shortest
 
 
@@ -155,7 +156,7 @@ class _Windowed(Op, family="attention"):
                 "elementwise": positions * x.channels + (1 + shifted) * pairs,
                 "bias": 4 * positions * x.channels,
             },
-            reach=_window_reach(x, window),
+            reach=_window_reach(x, window, shift),
             torch=Call(
                 f"archlens.{self.module}",
                 (x.channels, self.heads, shortest(window)),
@@ -275,10 +276,16 @@ def _masking(
     return (region, *((region,) if split else ()), *at, mask, mask), (mask, scores)
 
 
-def _window_reach(x: Shape, window: tuple[int, ...]) -> Reach:
+def _window_reach(x: Shape, window: tuple[int, ...], shift: tuple[int, ...]) -> Reach:
+    """Each position sees the window that it lies in; the first of shifted ones begin before the map."""
     if all(n <= f for n, f in zip(x.spatial, window, strict=True)):
         return EVERYWHERE
-    return Irregular(f"each position sees the window of {times(window)} that it lies in")
+    axes = []
+    for n, f, s in zip(x.spatial, window, shift, strict=True):
+        padding = -n % f
+        before, after = (f - s, padding + s) if s and n + padding > f else (0, padding)
+        axes.append((Window(f, f, before, after), Window(f, f, before, after, transposed=True)))
+    return InTurn(tuple(axes))
 
 
 class WindowAttention(_Windowed, kind="window_attention", family="attention"):

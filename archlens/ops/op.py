@@ -34,8 +34,20 @@ class Irregular:
     reason: str
 
 
-#: How far an output looks: a window per spatial axis of the input, or everywhere, or not sayable.
-Reach = tuple[Window, ...] | Everywhere | Irregular
+@dataclass(frozen=True)
+class InTurn:
+    """The reach of an op that looks through several windows, one after the other, along each spatial axis.
+
+    Attention within a block is such: one window takes all of the block, and a transposed one gives it back to
+    each of its positions.
+    """
+
+    axes: tuple[tuple[Window, ...], ...]
+
+
+#: How far an output looks: a window per spatial axis of the input, or several in turn, or everywhere, or not
+#: sayable.
+Reach = tuple[Window, ...] | InTurn | Everywhere | Irregular
 
 #: Name of a tensor in torch's state dict, and its shape.
 Tensors = Mapping[str, tuple[int, ...]]

@@ -5,7 +5,7 @@ Knows the names of the ops and their merges, and nothing of networks or analyses
 
 from __future__ import annotations
 
-from .library import find, names, open_spec
+from .library import Found, find, names, open_spec
 from .spec import Spec, Variant, parse
 
-__all__ = ["Spec", "Variant", "find", "names", "open_spec", "parse"]
+__all__ = ["Found", "Spec", "Variant", "find", "names", "open_spec", "parse"]

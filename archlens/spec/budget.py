@@ -9,6 +9,7 @@ from ..limits import EXAMPLES, BadLimit, Requirement, parse
 from ..quantities import QUANTITIES
 from .document import Mapping, Node, Scalar, describe, expect_mapping
 
+_KEYS = "its keys are names of scopes, as in fc: {params: ...}, or "
 _EXAMPLE = 'as in {params: "<= 26M", fc: {params: "<= 10 %"}}'
 
 
@@ -43,6 +44,8 @@ def read_budget(node: Node) -> tuple[Requirement, ...]:
 def _entries(mapping: Mapping) -> Iterator[tuple[Scalar, Requirement]]:
     for key, value in mapping.items():
         if isinstance(value, Mapping):
+            if not key.value:
+                raise key.error("the name of the scope is empty", help=_EXAMPLE)
             if not value.keys:
                 raise key.error(f"the budget of {shorten(key.value)} limits nothing", help=_EXAMPLE)
             for inner, limit in value.items():
@@ -55,10 +58,11 @@ def _requirement(key: Scalar, value: Node, scope: str) -> Requirement:
     name = key.value.replace("-", "_")
     quantity = QUANTITIES.get(name)
     if quantity is None:
-        raise key.error(
-            f"budget: has no key {shorten(key.value)}",
-            help=did_you_mean(name, QUANTITIES, otherwise=f"its keys are {', '.join(QUANTITIES)}"),
-        )
+        help = did_you_mean(name, QUANTITIES, otherwise=f"{_KEYS}{', '.join(QUANTITIES)}")
+        inner, _, last = name.rpartition(".")
+        if inner and last in QUANTITIES:
+            help = f"a limit on a scope is written {shorten(inner)}: {{{last}: ...}}"
+        raise key.error(f"budget: has no key {shorten(key.value)}", help=help)
     if scope and not quantity.scoped:
         raise key.error(
             f"{name} is a quantity of the whole network, and {shorten(scope)} has none of its own"

@@ -84,7 +84,7 @@ def find(name: str) -> Found:
     """
     if not name.strip():
         raise usage("the name of a network is missing", help="`archlens list` shows all")
-    if _is_path(name):
+    if is_path(name):
         return _find_file(name)
     stem = _family_of(name)
     if stem is None:
@@ -121,7 +121,8 @@ def _unknown(name: str) -> UsageError:
     )
 
 
-def _is_path(name: str) -> bool:
+def is_path(name: str) -> bool:
+    """Whether a name is that of a file, by how it is written."""
     if name == "-":
         return True
     bare, _, _ = name.rpartition(":")
@@ -131,10 +132,16 @@ def _is_path(name: str) -> bool:
 
 
 def _find_file(name: str) -> Found:
-    path, variant = name, ""
-    if not _exists(name) and ":" in name:
-        path, _, variant = name.rpartition(":")
+    path, variant = split(name)
     return with_variant(open_spec(path), variant, path)
+
+
+def split(name: str) -> tuple[str, str]:
+    """The file and the variant of ``my.yaml:variant``; a file may have a colon in its own name."""
+    if _exists(name) or ":" not in name:
+        return name, ""
+    path, _, variant = name.rpartition(":")
+    return path, variant
 
 
 def with_variant(spec: Spec, variant: str, path: str) -> Found:

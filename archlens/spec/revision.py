@@ -27,6 +27,9 @@ def find_at(name: str, beside: str = "") -> Found:
     """
     parts = _parts(name)
     if parts is None:
+        if name.startswith(":") or (name.endswith(":") and not _is_file(name[:-1])):
+            missing = "no revision" if name.startswith(":") else "no path"
+            raise usage(f"{shorten(name)} has {missing}", help="as in HEAD:models/net.yaml")
         return find(name)
     revision, path, variant = parts
     called = f"{revision}:{path}"

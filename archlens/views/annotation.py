@@ -6,6 +6,7 @@ Source: GitHub, "Workflow commands for GitHub Actions"; what is escaped, and how
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from ..errors import Span, printable
@@ -27,7 +28,7 @@ def annotation(level: str, message: str, span: Span | None, title: str) -> str:
     where: dict[str, str] = {}
     if span is not None:
         where = {
-            "file": span.source.name.replace("\\", "/"),
+            "file": _from_the_top(span.source.name).replace("\\", "/"),
             "line": str(span.line),
             "col": str(span.column),
             "endColumn": str(span.column + span.width),
@@ -35,6 +36,15 @@ def annotation(level: str, message: str, span: Span | None, title: str) -> str:
     properties = {**where, "title": title}
     said = ",".join(f"{key}={_escaped(value, _PROPERTY)}" for key, value in properties.items())
     return f"::{level} {said}::{_escaped(message, _DATA)}"
+
+
+def _from_the_top(name: str) -> str:
+    """A path as GitHub looks it up: from the top of the repository, whatever folder a step works in."""
+    top = os.environ.get("GITHUB_WORKSPACE")
+    if not top or not os.path.isfile(name):
+        return name
+    path = os.path.relpath(os.path.realpath(name), os.path.realpath(top))
+    return name if path.startswith("..") else path
 
 
 def _escaped(text: str, escapes: Mapping[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -63,6 +62,8 @@ def to_markdown(report: Report) -> str:
 
 def to_json(report: Report) -> str:
     """``archlens.check/1``: every limit, in plain numbers."""
+    import json  # the other forms need none of it
+
     data = {
         "schema": SCHEMA,
         "held": report.held,
@@ -100,6 +101,9 @@ def summary(report: Report) -> str:
     if said:
         return "; ".join(said) + "."
     parts = [f"{limits} limit{'s hold' if limits != 1 else ' holds'}"] if limits else []
+    bare = sum(one.empty for one in report.checked)
+    if bare and limits:
+        parts.append(f"{bare} of them ha{'ve' if bare > 1 else 's'} no budget")
     if report.tolerance is not None:
         within = f", within {percent(report.tolerance)}" if report.tolerance else ""
         parts.append(f"all is as locked{within}")
@@ -141,7 +145,7 @@ def _rows(report: Report) -> Iterator[list[str]]:
             for change in drift.changes:
                 yield [
                     name,
-                    f"locked: {change.quantity} {figure(change.quantity, change.locked)}",
+                    f"locked: {change.quantity} {figure(change.quantity, change.locked)}".rstrip(),
                     figure(change.quantity, change.today),
                     signed(change.percent) if change.percent is not None else "",
                     HELD if change.held else "DRIFTED",
@@ -152,8 +156,7 @@ def _rows(report: Report) -> Iterator[list[str]]:
 def limit(verdict: Verdict) -> str:
     """``params <= 26M``, or ``fc: params <= 30 %``."""
     scope = f"{printable(verdict.scope)}: " if verdict.scope else ""
-    how = "" if verdict.limit[:1] in "<>=≤≥" else "== " if ".." not in verdict.limit else "in "
-    return f"{scope}{verdict.quantity} {how}{printable(verdict.limit)}"
+    return f"{scope}{verdict.quantity} {printable(verdict.said)}"
 
 
 def shown(verdict: Verdict) -> str:
@@ -200,7 +203,7 @@ def percent(number: Fraction) -> str:
     value = float(number)
     if value and abs(value) < 0.05:
         return f"{value:.2g} %"
-    return f"{value:.1f} %"
+    return f"{value:,.1f} %"
 
 
 def signed(number: Fraction) -> str:
@@ -236,12 +239,12 @@ def sentence(verdict: Verdict) -> str:
     """What is wrong with a broken limit."""
     scope = f" of {printable(verdict.scope)}" if verdict.scope else ""
     what = f"{verdict.quantity}{scope}"
-    said = limit(verdict).rpartition(f"{verdict.quantity} ")[2]
+    said = printable(verdict.said)
     if isinstance(verdict.value, Unknown):
         return f"{what} is not known, and should be {said}: {verdict.value.reason}"
     assert verdict.margin is not None
-    place = set_by(verdict.span)
-    return f"{what} is {shown(verdict)}, and should be {said} ({_beyond(verdict)}), set by {place}"
+    place = f", set by {set_by(verdict.span)}" if verdict.span else ""
+    return f"{what} is {shown(verdict)}, and should be {said} ({_beyond(verdict)}){place}"
 
 
 def _beyond(verdict: Verdict) -> str:
@@ -272,6 +275,8 @@ def _part(part: Part, verdict: Verdict) -> str:
 def drifted(change: Change) -> str:
     """A figure that is no more what it was."""
     before, now = figure(change.quantity, change.locked), figure(change.quantity, change.today)
+    if not before:
+        return f"{change.quantity} is {now}, and is not in the lock file"
     by = f" ({signed(change.percent)})" if change.percent is not None else ""
     return f"{change.quantity} was {before} and is {now}{by}"
 
@@ -336,7 +341,9 @@ def _plain(number: Fraction | None) -> int | float | None:
     return int(number) if number.denominator == 1 else float(number)
 
 
-def _number(text: str) -> int | list[int] | str:
+def _number(text: str) -> int | list[int] | str | None:
+    if not text:
+        return None
     if text.isdigit():
         return int(text)
     sizes = text.split("x")

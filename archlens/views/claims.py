@@ -18,29 +18,26 @@ SCHEMA = "archlens.claims/1"
 #: The claims of networks, in order.
 Claims = Sequence[tuple[Network, Sequence[Claim]]]
 
-_HEAD = ["network", "figure", "published", "computed", "verdict", "source"]
-_RIGHT = [False, False, True, True, False, False]
-
 
 def to_table(found: Claims, *, width: int | None) -> str:
     """A line a figure; beneath, why some differ; and how many are what."""
-    rows = [[printable(cell) for cell in row] for row in _rows(found)]
+    head, rows, right = columns(found)
     lines = []
     if rows:
-        widths = grid.widths_of([_HEAD, *rows])
+        widths = grid.widths_of([head, *rows])
         if width is not None:  # the source is wrapped, the rest is not
             widths[-1] = max(min(widths[-1], width - sum(widths[:-1]) - grid.GAP * (len(widths) - 1)), 16)
-        lines = [*grid.plain(_HEAD, rows, _RIGHT, widths), ""]
-    for line in [*_reasons(found), *_silent(found), *_summary(found)]:
-        lines += textwrap.wrap(printable(line), width) if width else [printable(line)]
+        lines = [*grid.plain(head, rows, right, widths), ""]
+    for line in sentences(found):
+        lines += textwrap.wrap(line, width) if width else [line]
     return "\n".join(lines)
 
 
 def to_markdown(found: Claims) -> str:
     """The same as a table of Markdown."""
-    rows = [[escape(cell) for cell in row] for row in _rows(found)]
-    below = [f"- {escape(line)}" for line in [*_reasons(found), *_silent(found), *_summary(found)]]
-    return "\n".join([*grid.pipes(_HEAD, rows, _RIGHT), "", *below])
+    head, rows, right = columns(found)
+    below = [f"- {escape(line)}" for line in sentences(found)]
+    return "\n".join([*grid.pipes(head, [[escape(cell) for cell in row] for row in rows], right), "", *below])
 
 
 def to_json(found: Claims) -> str:
@@ -64,12 +61,20 @@ def to_json(found: Claims) -> str:
     )
 
 
-def _rows(found: Claims) -> list[list[str]]:
-    return [
+def columns(found: Claims) -> tuple[list[str], list[list[str]], list[bool]]:
+    """A figure a line: a head, rows, and which columns hold numbers."""
+    rows = [
         [network.name, claim.what, _printed(claim), claim.computed, _verdict(claim), claim.source]
         for network, claims in found
         for claim in claims
     ]
+    head = ["network", "figure", "published", "computed", "verdict", "source"]
+    return head, [list(map(printable, row)) for row in rows], [False, False, True, True, False, False]
+
+
+def sentences(found: Claims) -> list[str]:
+    """Why some figures differ, which networks have none, and how many are what."""
+    return [printable(line) for line in [*_reasons(found), *_silent(found), *_summary(found)]]
 
 
 def _printed(claim: Claim) -> str:

@@ -30,6 +30,10 @@ class Findings:
         return [receptive_field.find(self.network, name) for name in self.network.inputs]
 
 
+#: What is said beneath the table where a column is shown.
+_Notes = Callable[[Sequence[Row], Findings], list[str]]
+
+
 class Column(NamedTuple):
     """One column: its title, and what it shows of a row as text and as a plain value."""
 
@@ -38,8 +42,7 @@ class Column(NamedTuple):
     value: Callable[[Row, Findings], object]
     #: The sum over all rows, for columns that have one.
     total: Callable[[Network], int] | None = None
-    #: What is said beneath the table where it is shown.
-    notes: Callable[[Sequence[Row], Findings], list[str]] | None = None
+    notes: _Notes | None = None
 
     @property
     def number(self) -> bool:
@@ -76,7 +79,7 @@ def _work(title: str, of: Callable[[Layer], int]) -> Column:
     return Column(title, text, lambda row, _: value(row), total)
 
 
-def _seen(title: str, text: Callable[[ReceptiveFields, str], str], *, noted: bool = False) -> Column:
+def _seen(title: str, text: Callable[[ReceptiveFields, str], str], notes: _Notes | None = None) -> Column:
     """A column of the receptive field: of a scope, that of its last layer; of several inputs, of each."""
 
     def cell(row: Row, findings: Findings) -> str:
@@ -85,7 +88,7 @@ def _seen(title: str, text: Callable[[ReceptiveFields, str], str], *, noted: boo
             return ""  # identical blocks see more and more; a flat vector has no positions
         return "; ".join(text(fields, layer.name) for fields in findings.fields)
 
-    return Column(title, cell, cell, notes=_notes if noted else None)
+    return Column(title, cell, cell, notes=notes)
 
 
 def _each(field: Callable[[Field], object]) -> Callable[[ReceptiveFields, str], str]:
@@ -110,13 +113,14 @@ def _clipped(fields: ReceptiveFields, layer: str) -> str:
     return "" if clipped is None else "yes" if clipped else "no"
 
 
-def _notes(rows: Sequence[Row], findings: Findings) -> list[str]:
+def _said(sentence: str) -> _Notes:
+    return lambda rows, findings: [sentence]
+
+
+def _about_fields(rows: Sequence[Row], findings: Findings) -> list[str]:
     """What the receptive fields mean, and where there is none or the branches do not align."""
-    lines = [
-        "Field: input positions from the first to the last one that an output sees, padding included; "
-        "start: the first that output 0 sees; clipped: whether the centre output sees padding."
-    ]
-    shown = {row.layers[-1].name for row in rows}
+    lines = ["Field: input positions from the first to the last one that an output sees, padding included."]
+    shown = dict.fromkeys(row.layers[-1].name for row in rows)  # in order, as all that is written
     reasons: dict[str, None] = {}
     for fields in findings.fields:
         for name in shown:
@@ -137,11 +141,11 @@ COLUMNS: dict[str, Column] = {
     "input": _words("input", lambda row: ", ".join(map(str, row.layers[0].input_shapes))),
     "arithmetic": _words("arithmetic", lambda row: row.layers[0].arithmetic if row.single else ""),
     "output": _words("output", lambda row: str(row.layers[-1].shape)),
-    "field": _seen("field", _field, noted=True),
+    "field": _seen("field", _field, _about_fields),
     "stride": _seen("effective stride", _each(lambda field: field.stride)),
-    "start": _seen("start", _each(lambda field: field.start)),
+    "start": _seen("start", _each(lambda field: field.start), _said("Start: the first that output 0 sees.")),
     "centre": _seen("centre", _each(lambda field: field.centre)),
-    "clipped": _seen("clipped", _clipped),
+    "clipped": _seen("clipped", _clipped, _said("Clipped: whether the centre output sees padding.")),
     "weights": _words(
         "weights",
         lambda row: (

@@ -13,6 +13,7 @@ from ..analysis.cost import ITEMS, Ledger, Sum
 from ..errors import cells_of, printable
 from ..network import Network
 from . import grid, words
+from .json import input_of
 from .markdown import escape
 
 SCHEMA = "archlens.cost/1"
@@ -24,7 +25,7 @@ _LEAST = {"op": 14, "tool": 14, "layer": 8, "scope": 8}
 _NAMES = {"layer": ("layer", "op"), "scope": ("scope", "op"), "op": ("op", "layers")}
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
     """One column of a table: a cell for each row, and one beneath them."""
 
     title: str
@@ -33,11 +34,11 @@ class _Column(NamedTuple):
     number: bool
 
 
-class _Page(NamedTuple):
+class Page(NamedTuple):
     """What a form shows: a headline, columns, and sentences beneath."""
 
     headline: str
-    columns: tuple[_Column, ...]
+    columns: tuple[Column, ...]
     below: tuple[str, ...]
 
 
@@ -88,13 +89,18 @@ def to_table(
 
 def to_markdown(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> str:
     """The ledger as a Markdown table; arguments as for :func:`to_table`."""
-    page = _pages(ledger, by, depth, count_as)[0]
+    page = of(ledger, by=by, depth=depth, count_as=count_as)
     totals = [f"**{column.total}**" if column.total else "" for column in page.columns]
     rows = [list(map(escape, row)) for row in zip(*(column.cells for column in page.columns), strict=True)]
     if any(totals):
         rows.append(totals)
     table = "\n".join(grid.pipes([c.title for c in page.columns], rows, [c.number for c in page.columns]))
     return f"**{escape(page.headline)}**\n\n{table}\n\n" + "  \n".join(map(escape, page.below))
+
+
+def of(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> Page:
+    """What the forms of text show, at full width; arguments as for :func:`to_table`."""
+    return _pages(ledger, by, depth, count_as)[0]
 
 
 def to_csv(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> str:
@@ -149,14 +155,11 @@ def to_data(
         if counts:
             data["counted"] = {name: _counted(c, row) for name, c in zip(chosen, counts, strict=True)}
         rows.append(data)
-    single = list(network.inputs) == ["input"]
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "name": network.name,
         "title": network.title,
-        "input": list(network.input)
-        if single
-        else {name: list(shape) for name, shape in network.inputs.items()},
+        "input": input_of(network),
         "by": by,
         "items": {item: ITEMS[item]._asdict() for item in ledger.items if item in ITEMS},
         "rows": rows,
@@ -209,17 +212,17 @@ def _count_data(count: counting.Count) -> dict[str, Any]:
     }
 
 
-def _pages(ledger: Ledger, by: str, depth: int, count_as: str | None) -> list[_Page]:
+def _pages(ledger: Ledger, by: str, depth: int, count_as: str | None) -> list[Page]:
     """The same page in its variants, the widest first."""
     if count_as == "all":
         return _comparison(ledger.network)
     rows = ledger.by(by, depth)
-    name = _Column(_NAMES[by][0], tuple(printable(row.name) for row in rows), "total", False)
+    name = Column(_NAMES[by][0], tuple(printable(row.name) for row in rows), "total", False)
     if by == "op":
         counts = [len(row.entries) for row in rows]
         what = _numbers("layers", list(map(str, counts)), str(sum(counts)))
     else:
-        what = _Column(_NAMES[by][1], tuple(printable(row.what) for row in rows), "", False)
+        what = Column(_NAMES[by][1], tuple(printable(row.what) for row in rows), "", False)
     params = _numbers("params", [f"{row.params:,}" for row in rows], f"{ledger.total.params:,}")
     macs = _numbers("MACs", [_figure(row.macs, row.training_macs) for row in rows], f"{ledger.total.macs:,}")
     if count_as:
@@ -242,9 +245,9 @@ def _pages(ledger: Ledger, by: str, depth: int, count_as: str | None) -> list[_P
     headline = f"{words.headline(ledger.network)}, {words.rounded(sum(total.values()))} other operations"
     below = _conventions(ledger)
     at_width = f"other adds up {', '.join(ledger.items)}, for want of width."
-    pages = [_Page(headline, (name, what, params, macs, *items), below)]
+    pages = [Page(headline, (name, what, params, macs, *items), below)]
     if len(items) > 1:
-        pages.append(_Page(headline, (name, what, params, macs, merged), (*below, at_width)))
+        pages.append(Page(headline, (name, what, params, macs, merged), (*below, at_width)))
     last = pages[-1]
     pages.append(
         last._replace(
@@ -255,7 +258,7 @@ def _pages(ledger: Ledger, by: str, depth: int, count_as: str | None) -> list[_P
     return pages
 
 
-def _counted_pages(ledger: Ledger, count_as: str, rows: Sequence[Sum], columns: list[_Column]) -> list[_Page]:
+def _counted_pages(ledger: Ledger, count_as: str, rows: Sequence[Sum], columns: list[Column]) -> list[Page]:
     count = counting.count(ledger.network, count_as)
     shares = [_counted(count, row) for row in rows]
     if count.params != ledger.total.params:
@@ -271,7 +274,7 @@ def _counted_pages(ledger: Ledger, count_as: str, rows: Sequence[Sum], columns: 
         figures.append(f"though it prints {words.rounded(count.printed)}")
     title = f"{printable(ledger.network.title)}: {words.inputs(ledger.network)}"
     headline = f"{title}, as {count.convention.tool} counts: {', '.join(figures)}"
-    page = _Page(headline, tuple(columns), tuple(_explained(count, ledger)))
+    page = Page(headline, tuple(columns), tuple(_explained(count, ledger)))
     narrow = page._replace(
         columns=(columns[0], *columns[2:]),
         below=(*page.below, f"Left out, for want of width: {columns[1].title}."),
@@ -303,14 +306,14 @@ def _explained(count: counting.Count, ledger: Ledger) -> Iterable[str]:
         yield f"So the tool itself prints {count.printed_params:,} parameters."
 
 
-def _comparison(network: Network) -> list[_Page]:
+def _comparison(network: Network) -> list[Page]:
     """All conventions, one a row."""
     names = counting.names()
     counts = [counting.count(network, name) for name in names]
     own = network.macs
     columns = [
-        _Column("as", tuple(names), "", False),
-        _Column("tool", tuple(count.convention.tool for count in counts), "", False),
+        Column("as", tuple(names), "", False),
+        Column("tool", tuple(count.convention.tool for count in counts), "", False),
         _numbers("params", [f"{count.params:,}" for count in counts], ""),
         _numbers("MACs", [_optional(count.total) for count in counts], ""),
         _numbers(
@@ -329,7 +332,7 @@ def _comparison(network: Network) -> list[_Page]:
             if count.printed_params != count.params:
                 found.append(f"{count.printed_params:,} parameters")
             below.append(f"{name} itself prints {' and '.join(found)}, and is wrong there.")
-    page = _Page(words.headline(network), tuple(columns), tuple(below))
+    page = Page(words.headline(network), tuple(columns), tuple(below))
     return [page, page._replace(columns=(columns[0], *columns[2:]))]
 
 
@@ -360,8 +363,8 @@ def _brackets(ledger: Ledger) -> str:
     )
 
 
-def _numbers(title: str, cells: Sequence[str], total: str) -> _Column:
-    return _Column(title, tuple(cells), total, True)
+def _numbers(title: str, cells: Sequence[str], total: str) -> Column:
+    return Column(title, tuple(cells), total, True)
 
 
 def _optional(number: int | None) -> str:
@@ -375,7 +378,7 @@ def _figure(done: int, training: int) -> str:
     return f"{done:,} ({training:,})" if done else f"({training:,})"
 
 
-def _fit(columns: Sequence[_Column], width: int | None) -> tuple[list[int], int]:
+def _fit(columns: Sequence[Column], width: int | None) -> tuple[list[int], int]:
     """How wide each column is, words narrowed where it is needed; and how much is too wide still."""
     widths = [max(map(cells_of, (c.title, *c.cells, c.total))) for c in columns]
     if width is None:

@@ -1,30 +1,56 @@
-"""A network as an HTML table, for notebooks."""
+"""A network as an HTML table, for notebooks and pages; no style sheet, so that it looks like its page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from ..network import Network
-from . import words
-from .columns import COLUMNS, DEFAULT, Findings
-from .rows import rows_of
+from .cells import Cells, cells
+from .columns import DEFAULT
+from .rows import Row, rows_of
+
+#: A box in which a wide table scrolls.
+_WIDE = "overflow-x: auto; margin: 0 -0.8rem; padding: 0 0.8rem; font-size: 0.85em"
 
 
-def to_table(network: Network) -> str:
-    """The table of a network, with its headline and conventions."""
-    head = "".join(_cell("th", COLUMNS[name].title, COLUMNS[name].number) for name in DEFAULT)
-    findings = Findings(network)
-    body = [[COLUMNS[name].text(row, findings) for name in DEFAULT] for row in rows_of(network)]
-    totals = [f"{total(network):,}" if (total := COLUMNS[name].total) else "" for name in DEFAULT]
-    totals[0] = "total"
-    lines = [
-        "".join(_cell("td", cell, COLUMNS[name].number) for name, cell in zip(DEFAULT, row, strict=True))
-        for row in [*body, totals]
-    ]
-    table = "\n".join(f"<tr>{line}</tr>" for line in [head, *lines])
-    below = "<br>".join(map(escape, words.conventions(network)))
-    headline = escape(words.headline(network))
-    return f"<p><b>{headline}</b></p>\n<table>\n{table}\n</table>\n<p><small>{below}</small></p>"
+def to_table(
+    network: Network,
+    rows: Sequence[Row] | None = None,
+    *,
+    columns: Sequence[str] = DEFAULT,
+    complete: bool = True,
+    tallest: str = "",
+) -> str:
+    """The table of a network, with its headline and conventions.
+
+    Args:
+        network: what is shown.
+        rows: what is listed; every layer, unless others are given.
+        columns: which columns, by name.
+        complete: whether the network came to its end.
+        tallest: a height, as CSS has it, beyond which the table scrolls.
+    """
+    found = cells(network, rows_of(network) if rows is None else rows, columns, complete=complete)
+    below = "<br>".join(map(escape, found.below))
+    # Material for MkDocs lets a table stand out by as much on either side, which must not make it scroll
+    box = f"overflow: auto; max-height: {tallest}" if tallest else _WIDE
+    return (
+        f"<p><b>{escape(found.headline)}</b></p>\n"
+        f'<div style="{box}">\n{_table(found)}\n</div>\n<p><small>{below}</small></p>'
+    )
+
+
+def _table(found: Cells) -> str:
+    def line(tag: str, row: Sequence[str]) -> str:
+        return f"<tr>{''.join(map(_cell, [tag] * len(row), row, found.numbers))}</tr>"
+
+    parts = ["<table>", "<thead>", line("th", found.head), "</thead>", "<tbody>"]
+    parts += [line("td", row) for row in found.rows]
+    parts.append("</tbody>")
+    if found.totals:
+        parts += ["<tfoot>", line("td", found.totals), "</tfoot>"]
+    return "\n".join([*parts, "</table>"])
 
 
 def _cell(tag: str, text: str, number: bool) -> str:

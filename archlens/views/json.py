@@ -34,21 +34,25 @@ def to_data(network: Network) -> dict[str, Any]:
     Shapes are lists without the batch. ``params`` and ``macs`` of the totals follow the conventions of
     the tables: heads for training count as parameters and not as MACs.
     """
-    single = list(network.inputs) == ["input"]
     fields = [receptive_field.find(network, name) for name in network.inputs]
     return {
         "schema": SCHEMA,
         "name": network.name,
         "title": network.title,
-        "input": list(network.input)
-        if single
-        else {name: list(shape) for name, shape in network.inputs.items()},
+        "input": input_of(network),
         "values": {name: _plain(value) for name, value in network.values.items()},
         "outputs": dict(network.outputs),
         "layers": [_layer(layer, fields) for layer in network.layers],
         "totals": {"params": network.params, "macs": network.macs}
         | ({"training_macs": network.training_macs} if network.training_macs else {}),
     }
+
+
+def input_of(network: Network) -> list[int] | dict[str, list[int]]:
+    """The shape of the only input where that has no name of its own; else the shapes by name."""
+    if list(network.inputs) == ["input"]:
+        return list(network.input)
+    return {name: list(shape) for name, shape in network.inputs.items()}
 
 
 def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:

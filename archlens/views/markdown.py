@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..network import Network
-from . import grid, words
-from .columns import COLUMNS, DEFAULT, Findings
+from . import grid
+from .cells import cells
+from .columns import DEFAULT
 from .rows import Row
 
 
@@ -14,25 +16,13 @@ def to_markdown(
     network: Network, rows: Sequence[Row], *, columns: Sequence[str] = DEFAULT, complete: bool = True
 ) -> str:
     """A headline, the rows with their totals, and the conventions beneath."""
-    findings = Findings(network)
-    body = [[escape(COLUMNS[name].text(row, findings)) for name in columns] for row in rows]
-    totals = []
-    totalled = not complete or any(COLUMNS[name].total for name in columns)
-    for name in columns:
-        total = COLUMNS[name].total
-        totals.append(f"**{total(network):,}**" if total else "")
-    if not COLUMNS[columns[0]].total:
-        totals[0] = "**total**" if complete else "**up to here**"
-    table = "\n".join(
-        grid.pipes(
-            [COLUMNS[name].title for name in columns],
-            [*body, totals] if totalled else body,
-            [COLUMNS[name].number for name in columns],
-        )
-    )
-    noted = [escape(line) for name in columns if (say := COLUMNS[name].notes) for line in say(rows, findings)]
-    below = "  \n".join([*words.conventions(network), *noted])
-    return f"**{escape(words.headline(network, complete=complete))}**\n\n{table}\n\n{below}"
+    found = cells(network, rows, columns, complete=complete)
+    body = [list(map(escape, row)) for row in found.rows]
+    if found.totals:
+        body.append([f"**{total}**" if total else "" for total in found.totals])
+    table = "\n".join(grid.pipes(found.head, body, found.numbers))
+    below = "  \n".join(map(escape, found.below))
+    return f"**{escape(found.headline)}**\n\n{table}\n\n{below}"
 
 
 def escape(text: str) -> str:
@@ -41,4 +31,17 @@ def escape(text: str) -> str:
     >>> print(escape("a|b *c* <d>"))
     a\|b \*c\* \<d\>
     """
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>|#~" else c for c in text)
+    return "".join(f"\\{c}" if c in _MARKS else c for c in text)
+
+
+def unescape(text: str) -> str:
+    r"""The text that :func:`escape` was given.
+
+    >>> print(unescape(escape("a|b *c* <d> & \\")))
+    a|b *c* <d> & \
+    """
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+#: What means something in Markdown.
+_MARKS = "\\`*_{}[]<>|#~&"

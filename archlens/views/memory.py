@@ -33,13 +33,13 @@ class _Line(NamedTuple):
 
 def to_table(network: Network, found: Memory, *, width: int | None = None) -> str:
     """Weights, inference and training in bytes; what is alive at the peaks, and the rules beneath."""
-    head, rows, right = _grid(list(_lines(found)))
+    head, rows, right = account(found)
     widths = grid.widths_of([head, *rows])
     # the layer at the peak is among those that are alive there; the size is the bytes rounded
     while width is not None and len(widths) > 2 and _span(widths) > width:
         head, rows, right, widths = head[:-1], [row[:-1] for row in rows], right[:-1], widths[:-1]
     lines = [words.headline(network), "", *grid.plain(head, rows, right, widths)]
-    head, rows, right = _alive(found)
+    head, rows, right = alive(found)
     widths = grid.widths_of([head, *rows])
     if width is not None:
         widths[1] = max(widths[1] - max(_span(widths) - width, 0), _NAME)
@@ -55,7 +55,7 @@ def _span(widths: list[int]) -> int:
 def to_markdown(network: Network, found: Memory) -> str:
     """The same as a Markdown page."""
     lines = [f"**{escape(words.headline(network))}**"]
-    for head, rows, right in (_grid(list(_lines(found))), _alive(found)):
+    for head, rows, right in (account(found), alive(found)):
         lines += ["", *grid.pipes(head, [[escape(cell) for cell in row] for row in rows], right)]
     return "\n".join([*lines, "", "  \n".join(escape(line) for line in conventions(network, found))])
 
@@ -112,7 +112,8 @@ def _lines(found: Memory) -> Iterator[_Line]:
     yield _Line("training: together", found.training, at_least=unknown)
 
 
-def _grid(lines: list[_Line]) -> tuple[list[str], list[list[str]], list[bool]]:
+def account(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
+    """A figure a line: a head, rows, and which columns hold numbers."""
     rows = [
         [
             line.what,
@@ -120,13 +121,13 @@ def _grid(lines: list[_Line]) -> tuple[list[str], list[list[str]], list[bool]]:
             words.size(line.bytes or 0),
             printable(line.where),
         ]
-        for line in lines
+        for line in _lines(found)
     ]
     return ["what", "bytes", "size", "at"], rows, [False, True, True, False]
 
 
-def _alive(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
-    """What is alive at each of the three peaks, the largest first."""
+def alive(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
+    """What is alive at each of the three peaks, the largest first; as :func:`account`."""
     rows = []
     for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
         alive = sorted(peak.alive, key=lambda tensor: -tensor.bytes)

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from ..network import Layer, Network
 
+#: More rows than this are folded where nobody asked for a table in so many words; and the most of those.
+MANY, _MOST = 80, 400
+
 
 class Row(NamedTuple):
     """A line of a table: one layer, or several that are shown as one."""
@@ -47,6 +50,25 @@ def rows_of(network: Network, depth: int | None = None, fold: bool = False) -> l
     """
     rows = _singles(network.layers) if depth is None else _scopes(network, depth)
     return _repeats(rows) if fold else rows
+
+
+def readable(network: Network) -> list[Row]:
+    """The rows of a network as it shows itself: folded where there would be many.
+
+    Where no scopes can be folded, the last row stands for everything that is not shown.
+    """
+    rows = rows_of(network)
+    if len(rows) > MANY:
+        rows = rows_of(network, fold=True)
+    for depth in (3, 2, 1):
+        if len(rows) > MANY:
+            rows = rows_of(network, depth, fold=True)
+    return rows if len(rows) <= _MOST else [*rows[: _MOST - 1], _rest(rows[_MOST - 1 :])]
+
+
+def _rest(rows: Sequence[Row]) -> Row:
+    layers = tuple(layer for row in rows for layer in row.layers * row.repeats)
+    return Row(f"... {len(rows):,} more", f"{len(layers):,} layers", layers, 1, False)
 
 
 def _singles(layers: Sequence[Layer]) -> list[Row]:

@@ -20,20 +20,20 @@ _MOST = 8
 
 def to_text(network: Network, sizes: Sizes) -> str:
     """What fits, in sentences, and the cost on some inputs as a table."""
-    head, rows = _costs(sizes)
-    lines = grid.plain(head, rows, [True] * len(head), grid.widths_of([head, *rows]))
-    said = [f"{title:<{_WIDTH}}  {text}" for title, text in _sentences(sizes)]
+    head, rows, right = costs(sizes)
+    lines = grid.plain(head, rows, right, grid.widths_of([head, *rows]))
+    said = [f"{title:<{_WIDTH}}  {text}" for title, text in sentences(sizes)]
     return "\n".join(
-        [words.headline(network), "", *said, "", *lines, "", *words.conventions(network), *_NOTES]
+        [words.headline(network), "", *said, "", *lines, "", *words.conventions(network), *NOTES]
     )
 
 
 def to_markdown(network: Network, sizes: Sizes) -> str:
     """The same as a list and a table."""
-    head, rows = _costs(sizes)
-    said = [f"- {title}: {escape(text)}" for title, text in _sentences(sizes)]
-    below = "  \n".join(map(escape, [*words.conventions(network), *_NOTES]))
-    table = "\n".join(grid.pipes(head, rows, [True] * len(head)))
+    head, rows, right = costs(sizes)
+    said = [f"- {title}: {escape(text)}" for title, text in sentences(sizes)]
+    below = "  \n".join(map(escape, [*words.conventions(network), *NOTES]))
+    table = "\n".join(grid.pipes(head, rows, right))
     return "\n".join([f"**{escape(words.headline(network))}**", "", *said, "", table, "", below])
 
 
@@ -56,7 +56,15 @@ def to_json(sizes: Sizes) -> str:
         "unpadded": {"layer": sizes.layer, "size": list(sizes.unpadded)} if sizes.layer else None,
         "heads_for_training": sizes.heads,
         "costs": [
-            {"input": list(one.input), "params": one.params, "macs": one.macs, "live_set": one.live_set}
+            {
+                "input": list(one.input),
+                "params": one.params,
+                "macs": one.macs,
+                "live_set": one.live_set,
+                "layer": one.layer or None,
+                "field": one.field and list(one.field),
+                "clipped": one.clipped,
+            }
             for one in sizes.costs
         ],
     }
@@ -64,13 +72,17 @@ def to_json(sizes: Sizes) -> str:
 
 
 _WIDTH = 18
-_NOTES = (
+#: What the figures mean.
+NOTES = (
     "Each size was tried. No pixel lost: every position of every map is in some window of the next layer.",
     "Live set: the most bytes of activations alive at once in an inference of one sample, in float32.",
+    "Field: input positions that one output of the last layer with a field sees; clipped: whether its centre "
+    "output sees padding.",
 )
 
 
-def _sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
+def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
+    """Which inputs it takes: what each sentence is about, and the sentence."""
     if not sizes.own.spatial:
         yield "smallest", f"the input {sizes.own} has no spatial axes"
         return
@@ -95,11 +107,20 @@ def _sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
         yield "field", says
 
 
-def _costs(sizes: Sizes) -> tuple[list[str], list[list[str]]]:
+def costs(sizes: Sizes) -> tuple[list[str], list[list[str]], list[bool]]:
+    """What it costs on some inputs: a head, rows, and which columns hold numbers."""
     rows = [
-        [str(one.input), f"{one.params:,}", f"{one.macs:,}", words.size(one.live_set)] for one in sizes.costs
+        [
+            str(one.input),
+            f"{one.params:,}",
+            f"{one.macs:,}",
+            words.size(one.live_set),
+            times(one.field) if one.field else "",
+            "" if one.clipped is None else "yes" if one.clipped else "no",
+        ]
+        for one in sizes.costs
     ]
-    return ["input", "params", "MACs", "live set"], rows
+    return ["input", "params", "MACs", "live set", "field", "clipped"], rows, [True] * 5 + [False]
 
 
 def _stretches(sizes: Sequence[int]) -> str:

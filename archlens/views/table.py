@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from ..errors import cells_of
 from ..network import Network
 from . import grid, words
-from .columns import COLUMNS, DEFAULT, Findings
-from .rows import Row, rows_of
+from .cells import cells
+from .columns import COLUMNS, DEFAULT
+from .rows import Row, readable
 
 #: The least width that a column is wrapped to before another is left out.
 _LEAST = {"arithmetic": 30, "op": 14, "weights": 16, "from": 12, "input": 12, "layer": 8}
@@ -18,9 +19,6 @@ _SPARE = (
     *("arithmetic", "weights", "from", "input", "op", "family", "centre", "start", "clipped", "stride"),
     *("output", "params", "field"),
 )
-
-#: More rows than this are folded where nobody asked for a table in so many words.
-_MANY = 80
 
 
 def to_table(
@@ -42,33 +40,22 @@ def to_table(
         bold: emphasise the head and the totals with terminal codes.
         complete: whether the network came to its end; else the totals are called so.
     """
-    head = {name: COLUMNS[name].title for name in columns}
-    findings = Findings(network)
-    cells = {name: [COLUMNS[name].text(row, findings) for row in rows] for name in columns}
-    totalled = not complete or any(COLUMNS[name].total for name in columns)
-    for name in columns if totalled else ():
-        total = COLUMNS[name].total
-        cells[name].append(f"{total(network):,}" if total else "")
-    if totalled and not COLUMNS[columns[0]].total:
-        cells[columns[0]][-1] = "total" if complete else "up to here"
-    natural = {name: max(map(cells_of, [head[name], *cells[name]])) for name in columns}
-    widths, left_out = _fit(natural, width)
-    lines = grid.plain(
-        [head[name] for name in widths],
-        list(zip(*(cells[name] for name in widths), strict=True)),
-        [COLUMNS[name].number for name in widths],
-        list(widths.values()),
-    )
+    found = cells(network, rows, columns, complete=complete)
+    body = [*found.rows, found.totals] if found.totals else found.rows
+    texts = dict(zip(columns, zip(found.head, *body, strict=True), strict=True))
+    widths, left_out = _fit({name: max(map(cells_of, column)) for name, column in texts.items()}, width)
+    head, *body = map(list, zip(*(texts[name] for name in widths), strict=True))
+    right = [COLUMNS[name].number for name in widths]
+    lines = grid.plain(head, body, right, list(widths.values()))
     if bold:
         from click import style
 
         lines[0] = style(lines[0], bold=True)
         lines[1] = style(lines[1], dim=True)
-        lines[-1] = style(lines[-1], bold=totalled)
-    if totalled:
+        lines[-1] = style(lines[-1], bold=bool(found.totals))
+    if found.totals:
         lines.insert(len(lines) - 1, lines[1])
-    below = [*words.conventions(network)]
-    below += [line for name in columns if (say := COLUMNS[name].notes) for line in say(rows, findings)]
+    below = [*found.below]
     if left_out:
         below.append(f"Left out, for want of width: {', '.join(left_out)}.")
     return "\n".join([*lines, "", *(line for text in below for line in words.wrapped(text, width))])
@@ -76,13 +63,7 @@ def to_table(
 
 def to_text(network: Network) -> str:
     """A network as it shows itself: headline and table, folded where it would be long."""
-    rows = rows_of(network)
-    if len(rows) > _MANY:
-        rows = rows_of(network, fold=True)
-    for depth in (3, 2, 1):
-        if len(rows) > _MANY:
-            rows = rows_of(network, depth, fold=True)
-    return f"{words.headline(network)}\n\n{to_table(network, rows)}"
+    return f"{words.headline(network)}\n\n{to_table(network, readable(network))}"
 
 
 def _fit(natural: dict[str, int], width: int | None) -> tuple[dict[str, int], list[str]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
 from ..errors import printable
 from . import grid
-from .markdown import escape
+from .markdown import escape, unescape
 
 SCHEMA = "archlens.verification/1"
 
@@ -57,7 +58,7 @@ def to_markdown(found: Sequence[Verification], *, timings: bool) -> str:
     failures = [f"- {escape(one.name)}: {escape(line)}" for one in found for line in _failures(one)]
     return "\n".join(
         [
-            "# Verification",
+            _TITLE,
             "",
             f"{sum(one.passed for one in found)} of {len(found)} networks passed every check that applies. "
             "`archlens verify --all` makes this page.",
@@ -71,6 +72,40 @@ def to_markdown(found: Sequence[Verification], *, timings: bool) -> str:
             *(f"- {escape(line)}" for line in CONVENTIONS),
         ]
     )
+
+
+class Report(NamedTuple):
+    """A page of :func:`to_markdown`, read back."""
+
+    #: The file that it was read from, for a link to it.
+    file: str
+    #: On what, and with what, it was made.
+    made: str
+    #: The cells of each network by the titles of their columns.
+    rows: Mapping[str, Mapping[str, str]]
+
+
+def read(text: str, file: str) -> Report | None:
+    """A report that lies in a file; ``None`` where the text is none."""
+    lines = text.split("\n")
+    made = next((line[2:].rstrip(".") for line in lines if line.startswith("- Device ")), "")
+    table = [[cell.strip() for cell in _CELLS.split(line)[1:-1]] for line in lines if line.startswith("| ")]
+    if lines[0] != _TITLE or not made or len(table) < 2:
+        return None
+    head = table[0]
+    rows = {
+        unescape(row[0]): dict(zip(head[1:], map(unescape, row[1:]), strict=True))
+        for row in table[2:]
+        if len(row) == len(head)
+    }
+    return Report(file, unescape(made), rows)
+
+
+#: The first line of a report.
+_TITLE = "# Verification"
+
+#: What stands between two cells.
+_CELLS = re.compile(r"(?<!\\)\|")
 
 
 def to_json(found: Sequence[Verification]) -> str:

@@ -52,6 +52,16 @@ class Convention:
     placed: Callable[[Network], Mapping[str, Share]] = lambda _: {}
 
 
+#: Why a tool counts too little of a layer: it has no rule for torch's attention; none for a module (its name
+#: stands in the braces), and counts those within; none for a module, and none within.
+FUSED = (
+    "it has no rule for scaled_dot_product_attention and counts the products of queries by keys and of "
+    "weights by values as zero"
+)
+INSIDE = "it has no rule for {} and counts of its products those of the linear layers within alone"
+UNKNOWN = "it has no rule for {} and counts its products as zero"
+
+
 def same(count: int) -> Share:
     """A share of which nothing is wrong."""
     return Share(count, count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...network import Layer
 from .convention import (
+    FUSED,
     Convention,
     Share,
     Table,
@@ -37,7 +38,7 @@ def _upsample(layer: Layer) -> Share:
 
 
 def _attention(layer: Layer) -> Share:
-    return Share(layer.macs, layer.macs - attending(layer)[1], _FUSED)
+    return Share(layer.macs, layer.macs - attending(layer)[1], FUSED)
 
 
 #: What is no product, by torch's module: the operators of fvcore's table.
@@ -58,11 +59,6 @@ def _work(layer: Layer) -> Share:
     rule = _TABLE.get(met(layer))
     return rule(layer) if rule else same(layer.macs)
 
-
-_FUSED = (
-    "it has no rule for scaled_dot_product_attention and counts the products of queries by keys and of "
-    "weights by values as zero"
-)
 
 CONVENTION = Convention(
     tool="fvcore 0.1.5.post20221221",

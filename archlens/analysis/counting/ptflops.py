@@ -6,6 +6,8 @@ from math import prod
 
 from ...network import Layer
 from .convention import (
+    INSIDE,
+    UNKNOWN,
     Convention,
     Share,
     Table,
@@ -87,7 +89,7 @@ def _attention(layer: Layer) -> Share:
     found = within(layer)
     relu = 2 * prod(hidden) * found[-1].positions
     linear = sum(inner.params * inner.positions for inner in found)
-    return Share(layer.macs + bias(layer) + relu, linear + relu, _INSIDE.format(met(layer)))
+    return Share(layer.macs + bias(layer) + relu, linear + relu, INSIDE.format(met(layer)))
 
 
 _TABLE: Table = {
@@ -128,11 +130,8 @@ def _work(layer: Layer) -> Share:
     if rule is not None:
         return rule(layer)
     right = _products(layer).counted if layer.macs else 0
-    return Share(right, 0, _UNKNOWN.format(met(layer)) if right else "")
+    return Share(right, 0, UNKNOWN.format(met(layer)) if right else "")
 
-
-_INSIDE = "it has no rule for {} and counts of its products those of the linear layers within alone"
-_UNKNOWN = "it has no rule for {} and counts its products as zero"
 
 CONVENTION = Convention(
     tool="ptflops 0.7.5 (backend pytorch)",

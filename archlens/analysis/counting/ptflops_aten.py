@@ -6,13 +6,13 @@ from collections.abc import Callable
 from math import prod
 
 from ...network import Layer, Network
-from .convention import Convention, Share, attending, bias, met, same, trainable
+from .convention import FUSED, Convention, Share, attending, bias, met, same, trainable
 
 
 def _work(layer: Layer) -> Share:
     right = layer.macs + bias(layer) if layer.macs else 0
     if met(layer) == "archlens.SelfAttention":
-        return Share(right, right - attending(layer)[1], _FUSED)
+        return Share(right, right - attending(layer)[1], FUSED)
     if met(layer) == "archlens.ConvMap":
         return same(layer.macs)  # its bias is an addition of its own
     if bias(layer) and isinstance(layer.facts.reach, tuple) and met(layer) in _CROPPED:
@@ -91,10 +91,6 @@ def _in_rows(layer: Layer, order: tuple[int, ...]) -> bool:
 _LATER = (
     "does not count the bias of a linear layer that torch adds apart, as it does where the input does not "
     "lie in memory row by row"
-)
-_FUSED = (
-    "it has no rule for scaled_dot_product_attention and counts the products of queries by keys and of "
-    "weights by values as zero"
 )
 
 CONVENTION = Convention(

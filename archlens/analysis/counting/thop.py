@@ -7,6 +7,8 @@ from math import prod
 from ...network import Layer
 from .convention import (
     ATTENTION,
+    INSIDE,
+    UNKNOWN,
     Convention,
     Inner,
     Share,
@@ -85,7 +87,7 @@ def _work(layer: Layer) -> Share:
     if rule is not None:
         return rule(layer)
     found = sum(inner.macs for inner in _found(layer))
-    why = _INSIDE if found else _UNKNOWN
+    why = INSIDE if found else UNKNOWN
     return Share(layer.macs, found, why.format(met(layer)) if layer.macs else "")
 
 
@@ -112,8 +114,6 @@ _TRANSPOSED = (
     "it multiplies the weights of a transposed convolution by its output positions; they are used once at "
     "each input position"
 )
-_UNKNOWN = "it has no rule for {} and counts its products as zero"
-_INSIDE = "it has no rule for {} and counts of its products those of the linear layers within alone"
 _PARTLY = "it has no rule for {} and drops its parameters but those of the linear layers within"
 _DROPPED = "it has no rule for {} and drops its parameters"
 _HEADS = "it drops the parameters of heads that run in training only"

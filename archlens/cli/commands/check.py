@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from ...errors import BudgetError, usage
 from ...quantities import QUANTITIES
-from ..options import complete_names, given, network_options, output_option
+from ..options import format_option, given, names_argument, network_options, output_option
 from ..output import show, write
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,19 +27,13 @@ def _limits(function: F) -> F:
 
 
 @click.command("check")
-@click.argument("name", nargs=-1, shell_complete=complete_names)
+@names_argument
 @_limits
 @network_options
 @click.option("--locked", is_flag=True, help="Fail where a network is not as archlens.lock says.")
 @click.option("--update", is_flag=True, help="Write today's figures to archlens.lock.")
 @click.option("--tolerance", metavar="PERCENT", help="How far locked figures may drift, as in '1 %'.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "markdown", "json", "junit", "github"]),
-    default="table",
-    show_default=True,
-)
+@format_option("table", "markdown", "json", "junit", "github")
 @output_option
 def command(
     name: tuple[str, ...],
@@ -61,7 +56,8 @@ def command(
     limit, a name or an option is wrong.
     """
     from ...budgets.check import check
-    from ...budgets.project import find_project, option_tolerance, parse_limits
+    from ...budgets.finding import find_project
+    from ...budgets.project import option_tolerance, parse_limits
 
     if locked and update:
         raise usage("--locked compares with archlens.lock and --update writes it: one of them")
@@ -75,9 +71,10 @@ def command(
         raise usage("--tolerance is for --locked")
     asked = [(key.removeprefix("limit_"), text) for key, texts in limits.items() for text in texts]
     shapes, values = given(inputs, sets)
+    project = find_project()
     try:
         outcome = check(
-            find_project(),
+            project,
             name,
             parse_limits(asked, prefix="--"),
             locked=locked,
@@ -91,8 +88,8 @@ def command(
         sys.exit(2)
     report = outcome.report
     if update and report.updated:
-        _update(outcome)
-    if not (update and not report.count):
+        _update(outcome, project.root)
+    if report.count or not update or form != "table" or path:  # else there is nothing to be seen
         write(_text(report, form), path)
     if report.nothing and form == "table":
         from ...views.check import INSTEAD
@@ -116,13 +113,13 @@ def _text(report: Any, form: str) -> str:
     return {"table": view.to_table, "markdown": view.to_markdown, "json": view.to_json}[form](report)
 
 
-def _update(outcome: Any) -> None:
+def _update(outcome: Any, folder: Path) -> None:
     """Write the lock file, and say which of its networks changed."""
     from ...budgets import lock
-    from ...budgets.project import display
+    from ...budgets.finding import display
 
     text = lock.to_text(outcome.entries)
-    file = outcome.file
+    file = folder / lock.NAME
     write(text.rstrip("\n"), str(file))
     changed = outcome.changed
     said = f"{len(changed)} changed: {', '.join(changed)}" if changed else "none changed"

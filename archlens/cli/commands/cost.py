@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from ...analysis import counting
 from ...analysis.cost import cost
 from ...views import cost as view
-from ..options import load, network_argument, output_option
-from ..output import colored, width, write
+from ..options import format_option, load, network_argument, output_option
+from ..output import in_color, width, write
 
 
 @click.command("cost")
@@ -35,13 +33,7 @@ from ..output import colored, width, write
     metavar="TOOL",
     help=f"Count as a tool does, and say what that is: {', '.join(counting.names())}; or all of them.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", *view.FORMS]),
-    default="table",
-    show_default=True,
-)
+@format_option("table", *view.FORMS)
 @output_option
 def command(
     name: str,
@@ -58,13 +50,12 @@ def command(
     if form != "table":
         write(view.FORMS[form](ledger, by=by, depth=depth, count_as=count_as), path)
         return
-    to_file = path is not None and path != "-"
     text = view.to_table(
         ledger,
         by=by,
         depth=depth,
         count_as=count_as,
-        width=None if to_file else width(),
-        bold=not to_file and colored(sys.stdout),
+        width=width(path),
+        bold=in_color(path),
     )
     write(text, path)

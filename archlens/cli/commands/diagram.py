@@ -7,6 +7,7 @@ import sys
 import click
 
 from ...drawing import Request, extensions, style_names, to_bytes
+from ...drawing.request import unplaced
 from ...drawing.theme import THEMES
 from ...errors import SpecError, Unplaced
 from ..options import load, network_argument
@@ -61,7 +62,7 @@ def command(
         if found.network is None or not found.network.layers:
             raise
         problem, network = found, found.network
-        failed = found.failed or Unplaced("?", "", (network.layers[-1].name,), found.diagnostic.message)
+        failed = unplaced(found)
     content = to_bytes(Request(network, style, depth, direction, theme, failed), extension)
     write_bytes(content, path)
     if problem is not None:

@@ -10,27 +10,21 @@ from typing import Any
 import click
 
 from ...analysis import difference
-from ...elaboration import elaborate
+from ...elaboration import elaborate, on_other_inputs
 from ...errors import SpecError, UsageError, shorten, usage
 from ...quantities import Subject
 from ...spec import Spec
 from ...spec.library import Found
 from ...spec.revision import find_at
 from ...views import difference as view
-from ..options import complete_names, output_option
+from ..options import complete_names, format_option, output_option
 from ..output import show, write
 
 
 @click.command("diff")
 @click.argument("old", shell_complete=complete_names)
 @click.argument("new", shell_complete=complete_names)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "markdown", "json"]),
-    default="table",
-    show_default=True,
-)
+@format_option("table", "markdown", "json")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where there is a difference.")
 @output_option
 def command(old: str, new: str, form: str, exit_code: bool, path: str | None) -> None:
@@ -138,5 +132,4 @@ def _both(names: _Names, founds: _Founds) -> tuple[Subject, Subject]:
 
 
 def _subject(spec: Spec, variant: str) -> Subject:
-    network = elaborate(spec, variant)
-    return Subject(network, lambda inputs: elaborate(spec, variant, input=inputs, advice=False))
+    return Subject(elaborate(spec, variant), on_other_inputs(spec, variant))

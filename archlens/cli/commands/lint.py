@@ -8,15 +8,22 @@ from collections.abc import Iterator
 import click
 from click.shell_completion import CompletionItem
 
-from ...elaboration import elaborate
 from ...errors import SpecError, usage
 from ...lint import ERROR, RULES, choose, lint
 from ...network import Network
-from ...spec import find, names
 from ...spec.spec import Spec
 from ...views import lint as view
-from ..options import complete_names, given, network_options, output_option
-from ..output import colored, styled, write
+from ..options import (
+    all_option,
+    chosen,
+    each,
+    format_option,
+    make,
+    names_argument,
+    network_options,
+    output_option,
+)
+from ..output import in_color, styled, write
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -29,9 +36,9 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 
 @click.command("lint")
-@click.argument("name", nargs=-1, shell_complete=complete_names)
+@names_argument
 @network_options
-@click.option("--all", "every", is_flag=True, help="Every network of the zoo.")
+@all_option
 @click.option(
     "--select",
     multiple=True,
@@ -43,13 +50,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     "--ignore", multiple=True, metavar="CODES", shell_complete=_complete, help="Leave these rules out."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 on any finding, and not on errors only.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-)
+@format_option("text", "json", "github")
 @output_option
 def command(
     name: tuple[str, ...],
@@ -67,25 +68,21 @@ def command(
     Of a file with variants each is checked. `archlens rules` lists what is looked for. The exit code is 1
     where there is a finding of level error, or any with --strict, and 2 where the command is wrong.
     """
-    if every == bool(name):
-        raise usage(
-            "lint takes names of networks, or --all", help="archlens lint my.yaml, or archlens lint --all"
-        )
+    called = dict.fromkeys(chosen("lint", name, every, example="my.yaml"))
     rules = choose(_words(select, "--select"), _words(ignore, "--ignore"))
     linted = []
-    for one in names() if every else dict.fromkeys(name):
-        for called, spec, network in _networks(one, inputs, sets):
+    for one in called:
+        for variant, spec, network in _networks(one, inputs, sets):
             if isinstance(network, Network) and spec is not None:
-                linted.append(view.Linted(called, lint(spec, network, rules)))
+                linted.append(view.Linted(variant, lint(spec, network, rules)))
             elif isinstance(network, SpecError):
-                linted.append(view.Linted(called, (), network.diagnostic))
+                linted.append(view.Linted(variant, (), network.diagnostic))
     if form == "json":
         text = view.to_json(linted)
     elif form == "github":
         text = view.to_github(linted)
     else:
-        plain = (path is not None and path != "-") or not colored(sys.stdout)
-        text = view.to_text(linted) if plain else view.to_text(linted, styled)
+        text = view.to_text(linted, styled) if in_color(path) else view.to_text(linted)
     if text or path is not None:
         write(text, path)
     totals = view.totals(linted)
@@ -106,14 +103,13 @@ def _networks(
 ) -> Iterator[tuple[str, Spec | None, Network | SpecError]]:
     """The network that a name means, or each variant of a family; or what is wrong with it."""
     try:
-        spec, variant = find(name)
+        founds = each(name)
     except SpecError as problem:
         yield name, None, problem
         return
-    shapes, values = given(inputs, sets)
-    for one in spec.variants if not variant and spec.variants else [variant]:
+    for found in founds:
         try:
-            network: Network | SpecError = elaborate(spec, one, input=shapes, values=values)
+            network: Network | SpecError = make(found, inputs, sets)
         except SpecError as problem:
             network = problem
-        yield one or spec.name, spec, network
+        yield found.variant or found.spec.name, found.spec, network

@@ -15,12 +15,13 @@ from ...spec import find, index, names
 from ...spec.library import families, text_of
 from ...views import grid
 from ...views.words import rounded
+from ..options import format_option
 from ..output import width, write
 
 
 @click.command("list")
 @click.argument("pattern", required=False)
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_option("table", "json")
 def command(pattern: str | None, form: str) -> None:
     """List the networks of the zoo, or those whose name matches PATTERN (a part of it, or res*50)."""
     chosen = [name for name in names() if pattern is None or _matches(name, pattern)]

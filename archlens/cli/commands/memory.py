@@ -6,7 +6,7 @@ import click
 
 from ...analysis.memory import BITS, OPTIMIZERS, account
 from ...views import memory as view
-from ..options import load, network_argument, output_option
+from ..options import format_option, load, network_argument, output_option
 from ..output import width, write
 
 
@@ -28,13 +28,7 @@ from ..output import width, write
 @click.option(
     "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam", show_default=True, help="In training."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "markdown", "json"]),
-    default="table",
-    show_default=True,
-)
+@format_option("table", "markdown", "json")
 @output_option
 def command(
     name: str,
@@ -59,6 +53,5 @@ def command(
     elif form == "markdown":
         text = view.to_markdown(network, found)
     else:
-        to_file = path is not None and path != "-"
-        text = view.to_table(network, found, width=None if to_file else width())
+        text = view.to_table(network, found, width=width(path))
     write(text, path)

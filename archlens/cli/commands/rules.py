@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 from click.shell_completion import CompletionItem
 
 from ...lint import RULES, meant
 from ...views import lint as view
-from ..output import colored, styled, width, write
+from ..output import in_color, styled, width, write
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -30,7 +28,7 @@ def command(code: str | None) -> None:
     chosen = list(RULES.values()) if code is None else meant(code)
     if code is None or len(chosen) > 1:
         write(view.rules_to_text(chosen, width()), None)
-    elif colored(sys.stdout):
+    elif in_color():
         write(view.rule_to_text(chosen[0], width(), styled), None)
     else:
         write(view.rule_to_text(chosen[0], width()), None)

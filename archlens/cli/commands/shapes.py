@@ -12,8 +12,8 @@ from ...network import Network
 from ...views import csv, json, markdown, table, words
 from ...views.columns import COLUMNS, DEFAULT, SETS, choose
 from ...views.rows import rows_of
-from ..options import load, network_argument, output_option
-from ..output import colored, show, width, write
+from ..options import format_option, load, network_argument, output_option
+from ..output import in_color, is_file, show, width, write
 
 #: How many warnings are shown in full.
 _WARNINGS = 3
@@ -23,13 +23,7 @@ _WARNINGS = 3
 @network_argument
 @click.option("--depth", type=click.IntRange(min=1), help="Fold scopes deeper than this into subtotals.")
 @click.option("--fold", is_flag=True, help="Show identical neighbouring blocks once, as x3.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "markdown", "csv", "json"]),
-    default="table",
-    show_default=True,
-)
+@format_option("table", "markdown", "csv", "json")
 @click.option("--columns", metavar="A,B,...", help=f"Which columns: {', '.join([*COLUMNS, *SETS])}.")
 @output_option
 def command(
@@ -48,7 +42,7 @@ def command(
         network = load(name, inputs, sets)
     except SpecError as problem:
         partial = problem.network
-        if partial is not None and partial.layers and form in ("table", "markdown") and path is None:
+        if partial is not None and partial.layers and form in ("table", "markdown") and not is_file(path):
             show(problem.diagnostic)
             click.echo(err=True)
             click.echo(_text(partial, form, chosen, depth, fold, path, complete=False))
@@ -75,13 +69,12 @@ def _text(
         return csv.to_csv(network, rows, columns=columns)
     if form == "markdown":
         return markdown.to_markdown(network, rows, columns=columns, complete=complete)
-    to_file = path is not None and path != "-"
     text = table.to_table(
         network,
         rows,
         columns=columns,
-        width=None if to_file else width(),
-        bold=not to_file and colored(sys.stdout),
+        width=width(path),
+        bold=in_color(path),
         complete=complete,
     )
     return f"{words.headline(network, complete=complete)}\n\n{text}"

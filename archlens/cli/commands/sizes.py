@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from ...analysis import sizes
+from ...spec import find
 from ...views import sizes as view
-from ..options import at, load, network_argument, output_option
+from ..options import at, format_option, make, network_argument, output_option
 from ..output import write
 
 
@@ -18,20 +19,15 @@ from ..output import write
     metavar="N",
     help="Try every size up to this; without it, up to the input's own.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "markdown", "json"]),
-    default="table",
-    show_default=True,
-)
+@format_option("table", "markdown", "json")
 @output_option
 def command(
     name: str, inputs: tuple[str, ...], sets: tuple[str, ...], upto: int | None, form: str, path: str | None
 ) -> None:
     """Find the inputs that a network takes: the smallest, which fit, which lose no pixel, what they cost."""
-    network = load(name, inputs, sets)
-    found = sizes.find(at(name, sets), network, bound=upto)
+    spec = find(name)
+    network = make(spec, inputs, sets)
+    found = sizes.find(at(spec, sets), network, bound=upto)
     if form == "json":
         write(view.to_json(found), path)
     elif form == "markdown":

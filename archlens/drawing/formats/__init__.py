@@ -1,19 +1,29 @@
-"""One format per file, named as its extension: ``to_bytes(request)`` makes the content of a file."""
+"""One format per file, named as its extension: ``to_bytes(drawn)`` makes the content of a file."""
 
 from __future__ import annotations
 
 from ...errors import usage
-from ..request import Request
+from ..request import Drawn, Request
+
+#: The formats that hold any picture, and not only a graph; how a sentence lists them.
+ANY = ("svg", "png", "pdf", "tex")
+_WRITE = f"write {', '.join(f'.{name}' for name in ANY[:-1])} or .{ANY[-1]}"
 
 
-def only_graphs(request: Request, extension: str) -> None:
-    """For formats that are the text of a graph, and know no other picture.
+def only_graphs(drawn: Drawn, extension: str) -> Request:
+    """For formats that are the text of a graph, and know no other picture: the request for one.
 
     Raises:
-        UsageError: another style is asked for.
+        UsageError: something else is asked for.
     """
-    if request.style != "graph":
+    if not isinstance(drawn, Request):
         raise usage(
-            f".{extension} is the text of a graph, and cannot hold the style {request.style}",
-            help="leave --style out; or write .svg, .png, .pdf or .tex",
+            f".{extension} is the text of a graph, and cannot hold a chart",
+            help=_WRITE,
         )
+    if drawn.style != "graph":
+        raise usage(
+            f".{extension} is the text of a graph, and cannot hold the style {drawn.style}",
+            help=f"leave --style out; or {_WRITE}",
+        )
+    return drawn

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from ...errors import printable, shorten
 from ..plan import Box, Plan
-from ..request import Request
+from ..request import Drawn, Request
 from ..theme import Theme
 from . import only_graphs
 
 
-def to_bytes(request: Request) -> bytes:
-    """The request's graph as the content of a DOT file.
+def to_bytes(drawn: Drawn) -> bytes:
+    """A request's graph as the content of a DOT file.
 
     Raises:
         UsageError: another style than a graph is asked for.
     """
-    only_graphs(request, "dot")
-    return to_dot(request).encode("utf-8")
+    return to_dot(only_graphs(drawn, "dot")).encode("utf-8")
 
 
 def to_dot(request: Request) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import printable, shorten
 from ..plan import Box, Plan
-from ..request import Request
+from ..request import Drawn, Request
 from ..theme import Theme
 from . import only_graphs
 
@@ -13,14 +13,13 @@ from . import only_graphs
 _SPECIAL = frozenset('"#&<>;\\`%{}|@')
 
 
-def to_bytes(request: Request) -> bytes:
-    """The request's graph as the content of a Mermaid file.
+def to_bytes(drawn: Drawn) -> bytes:
+    """A request's graph as the content of a Mermaid file.
 
     Raises:
         UsageError: another style than a graph is asked for.
     """
-    only_graphs(request, "mmd")
-    return to_mermaid(request).encode("utf-8")
+    return to_mermaid(only_graphs(drawn, "mmd")).encode("utf-8")
 
 
 def to_mermaid(request: Request) -> str:

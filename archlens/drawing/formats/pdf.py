@@ -8,15 +8,15 @@ from typing import Any
 from ...errors import printable, usage
 from ..metrics import BOLD_FILE, REGULAR_FILE
 from ..picture import Group, Item, Path, Rect, Text
-from ..request import Request
+from ..request import Drawn
 
 #: The longest side that PDF 1.x knows, in points.
 _MOST = 14_400
 _REGULAR, _BOLD = "ArchlensSans", "ArchlensSans-Bold"
 
 
-def to_bytes(request: Request) -> bytes:
-    """The request's picture as the content of a PDF file.
+def to_bytes(drawn: Drawn) -> bytes:
+    """A picture as the content of a PDF file.
 
     Raises:
         UsageError: reportlab is not installed.
@@ -32,7 +32,7 @@ def to_bytes(request: Request) -> bytes:
     for name, file in ((_REGULAR, REGULAR_FILE), (_BOLD, BOLD_FILE)):
         if name not in pdfmetrics.getRegisteredFontNames():
             pdfmetrics.registerFont(TTFont(name, str(file)))
-    picture = request.picture
+    picture = drawn.picture
     scale = min(1.0, _MOST / max(picture.width, picture.height))
     stream = BytesIO()
     # invariant: no date and no random identifier

@@ -5,15 +5,15 @@ from __future__ import annotations
 from ...errors import usage
 from ..metrics import BOLD_FILE, FONTS, REGULAR_FILE, is_known
 from ..picture import Picture, Text, walk
-from ..request import Request
+from ..request import Drawn
 from .svg import to_svg
 
 #: Pixels per point, and the most pixels that a side may have.
 _ZOOM, _MOST = 2.0, 16_000
 
 
-def to_bytes(request: Request) -> bytes:
-    """The request's picture as the content of a PNG file.
+def to_bytes(drawn: Drawn) -> bytes:
+    """A picture as the content of a PNG file.
 
     Raises:
         UsageError: resvg-py is not installed, or there would be too many pixels.
@@ -24,7 +24,7 @@ def to_bytes(request: Request) -> bytes:
         raise usage(
             "PNG is painted by resvg-py, which is not installed", help="pip install 'archlens-nn[diagram]'"
         ) from None
-    picture = request.picture
+    picture = drawn.picture
     longest = max(picture.width, picture.height)
     if longest > _MOST:
         raise usage(

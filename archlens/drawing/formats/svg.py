@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from ..metrics import is_known, width
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number
-from ..request import Request
+from ..request import Drawn
 
 #: Fonts of one set of widths, which :mod:`archlens.drawing.metrics` holds; then whatever there is.
 FAMILY = "Helvetica, Arial, 'Liberation Sans', 'Archlens Sans', sans-serif"
 
 
-def to_bytes(request: Request) -> bytes:
-    """The request's picture as the content of an SVG file."""
-    return to_svg(request.picture).encode("utf-8")
+def to_bytes(drawn: Drawn) -> bytes:
+    """A picture as the content of an SVG file."""
+    return to_svg(drawn.picture).encode("utf-8")
 
 
 def to_svg(picture: Picture) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...errors import printable
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number
-from ..request import Request
+from ..request import Drawn
 
 #: What TeX takes for commands, and how they are written as text.
 _SPECIAL = {
@@ -32,9 +32,9 @@ _SPECIAL = {
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
 
-def to_bytes(request: Request) -> bytes:
-    """The request's picture as the content of a TeX file."""
-    return to_tex(request.picture).encode("utf-8")
+def to_bytes(drawn: Drawn) -> bytes:
+    """A picture as the content of a TeX file."""
+    return to_tex(drawn.picture).encode("utf-8")
 
 
 def to_tex(picture: Picture) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -19,8 +19,10 @@ from ..plan import Box
 from ..request import Request
 from ..theme import Theme
 
-#: Height of a row and of the head; widths of the names, of a chart, and of the bars in it.
-_ROW, _HEAD, _NAMES, _CHART, _BARS = 16.0, 34.0, 270.0, 160.0, 96.0
+#: Height of a row and of the head; widths of a chart, and of the bars in it.
+_ROW, _HEAD, _CHART, _BARS = 16.0, 34.0, 160.0, 96.0
+#: The least and the most width of the names, and what they and what stands beside them are kept apart by.
+_NARROW, _WIDE, _APART = 220.0, 460.0, 30.0
 _BAR = 10.0
 
 
@@ -47,14 +49,15 @@ def draw(request: Request) -> Picture:
     fields = receptive_field.find(plan.network)
     items: list[Item] = []
     bottom = _HEAD + len(boxes) * _ROW
+    names = _width(boxes)
     for i, box in enumerate(boxes):
-        items += _named(box, _HEAD + i * _ROW, theme)
+        items += _named(box, _HEAD + i * _ROW, names, theme)
     charts: list[tuple[Chart, list[Bar]]] = [
         (chart, [chart.bar(box, fields) if box.behind else Bar(None, "") for box in boxes])
         for chart in CHARTS
     ]
     for column, (chart, bars) in enumerate(charts):
-        x = _NAMES + column * _CHART
+        x = names + column * _CHART
         items.append(Text(x, 11, chart.title, NAME, theme.text, bold=True))
         items.append(Text(x, 24, chart.total(plan.network), SMALL, theme.muted))
         most = (
@@ -73,32 +76,45 @@ def draw(request: Request) -> Picture:
         items.append(line((x, _HEAD - 2), (x, low), stroke=theme.border, thickness=0.8))
     if plan.failed is not None:
         why = wrapped(printable(plan.failed.why[:500]), SMALL, _CHART * len(CHARTS) - 10, 1)[0]
-        items.append(Text(_NAMES + 8, bottom - 4.5, why, SMALL, theme.failed))
+        items.append(Text(names + 8, bottom - 4.5, why, SMALL, theme.failed))
     return framed(
         request,
         items,
-        (_NAMES + len(CHARTS) * _CHART, bottom + 4),
+        (names + len(CHARTS) * _CHART, bottom + 4),
         signs=_signs(boxes, theme),
         notes=_notes(request, fields, boxes),
         description=_described(boxes, charts, request),
     )
 
 
-def _named(box: Box, y: float, theme: Theme) -> list[Item]:
+def _width(boxes: Sequence[Box]) -> float:
+    """The width that the longest name needs with what it is, within bounds."""
+    needed = (
+        width(box.name[:100] + _times(box), SMALL, bold=True) + width(box.lines[0].what[:60], SMALL) + _APART
+        for box in boxes
+    )
+    return min(max(_NARROW, *needed), _WIDE)
+
+
+def _times(box: Box) -> str:
+    return f" x{box.repeats:,}" if box.repeats > 1 else ""
+
+
+def _named(box: Box, y: float, names: float, theme: Theme) -> list[Item]:
     """A row's name to the left and what it is to the right, in front of a thin rule."""
     color = theme.failed if box.kind == "failed" else theme.text
-    times = f" x{box.repeats:,}" if box.repeats > 1 else ""
-    what = box.lines[0].what
-    what = fitted(what, SMALL, _NAMES * 0.45)
-    space = _NAMES - 30 - width(what, SMALL) - width(times, SMALL, bold=True)
-    name = fitted(box.name, SMALL, space, bold=True)
+    times = _times(box)
+    space = names - _APART - width(times, SMALL, bold=True)
+    # the name may take the half at least, and what the other leaves
+    what = fitted(box.lines[0].what, SMALL, max(space / 2, space - width(box.name[:100], SMALL, bold=True)))
+    name = fitted(box.name, SMALL, space - width(what, SMALL), bold=True)
     base = y + _ROW / 2 + 3.2
     mark = theme.color(_family(box)) if _family(box) else color if box.kind == "failed" else theme.border
     items: list[Item] = [
         Rect(0, y + 3, 4, _ROW - 6, mark),
         Text(9, base, name + times, SMALL, color, bold=True),
-        Text(_NAMES - 12, base, what, SMALL, theme.muted, "end"),
-        line((0, y + _ROW), (_NAMES + len(CHARTS) * _CHART, y + _ROW), stroke=theme.box, thickness=0.8),
+        Text(names - 12, base, what, SMALL, theme.muted, "end"),
+        line((0, y + _ROW), (names + len(CHARTS) * _CHART, y + _ROW), stroke=theme.box, thickness=0.8),
     ]
     return [Group("row", tuple(items), box.title)]
 

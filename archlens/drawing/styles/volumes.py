@@ -596,8 +596,13 @@ def _called(boxes: list[Box]) -> list[str]:
         return [f"{first} to {last}"]
     (scope, name), (other, end) = _parted(first), _parted(last)
     if len(boxes) == 1:
-        return [scope, name] if scope else [name]
-    return [scope, f"{name} to {end}"] if scope and scope == other else [first, f"to {last}"]
+        start, dots, stop = name.partition("..")
+        own = [name] if not dots or width(name, SMALL, True) <= _WORDS else [f"{start} to", stop]
+        return [scope, *own] if scope else own
+    start, stop = name.partition("..")[0], end.rpartition("..")[2]  # of spans, where they begin and end
+    if scope and scope == other:
+        return [scope, f"{start} to {stop}"]
+    return [*([first] if width(first, SMALL, True) <= _WORDS else [scope, name]), f"to {last}"]
 
 
 def _parted(name: str) -> tuple[str, str]:

@@ -1,0 +1,199 @@
+"""What networks are compared by: one record a network, with figures that are measured alike for all.
+
+Everything but the smallest input takes a few milliseconds. That is found by trying, and only where a way to
+try is given.
+
+**Which accuracy.** One network has several published ones: the paper's, often an average over ten crops, and
+those of several sets of weights. One is chosen, by this rule, and its source goes with it wherever it goes:
+
+1. an accuracy belongs to a network as its spec has it: with another input or another param there is none;
+2. torchvision's weights come before other sources, for they are all measured in one way: one crop from the
+   middle of each validation image, at the size that the weights name;
+3. of several that are left the first that the spec lists is taken: of torchvision's, ``IMAGENET1K_V1``;
+4. top-1 and top-5 are those of one entry, and so of the same weights on the same crops.
+
+**Which data.** Accuracies among 1,000 classes and among 10 are no figures of one kind. ``classes`` says among
+how many the network chooses; 1,000 are ImageNet's, and so are 1,001, with one for the background.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from ..network import At, Network
+from ..ops import EVERYWHERE
+from ..shape import Shape
+from . import depth, memory, receptive_field, sizes
+from .unknown import Unknown
+
+#: How many classes ImageNet's 1,000 are, without and with one for the background.
+IMAGENET = (1000, 1001)
+
+#: Who publishes weights that are all measured in one way; the first word of a source.
+MEASURED_ALIKE = "torchvision"
+
+#: Names of torchvision's weights: a class for the network, and which weights of it.
+_WEIGHTS = re.compile(r"\w+_Weights\.(\w+).*", re.DOTALL)
+
+#: A number of hundredths, as a source prints it.
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%?")
+
+#: Why there is no smallest input where nobody gave a way to try.
+NOT_TRIED = Unknown("it was not asked for: it is found by trying")
+
+
+class Accuracy(NamedTuple):
+    """An accuracy that somebody published."""
+
+    #: In hundredths, and the digits that were printed.
+    percent: float
+    printed: str
+    #: Where, as the spec says it.
+    source: str
+
+    @property
+    def series(self) -> str:
+        """The source without what names the one network: figures of one series were measured alike.
+
+        >>> Accuracy(76.13, "76.13", "torchvision 0.28, ResNet50_Weights.IMAGENET1K_V1").series
+        'torchvision 0.28, weights IMAGENET1K_V1'
+        """
+        return _WEIGHTS.sub(r"weights \1", self.source)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One network, as it stands in a comparison. What cannot be known is :class:`Unknown`."""
+
+    name: str
+    title: str
+    #: The spec file that it comes from, without folder and ending: networks of one file are a family.
+    family: str
+    #: Of the paper; ``None`` where none is cited.
+    year: int | None
+    #: Input shapes by name, without the batch.
+    inputs: Mapping[str, Shape]
+    #: The most convolutions and matrix products with weights on one way through it.
+    depth: int
+    #: Trainable parameters, those of heads for training included.
+    params: int
+    #: Multiply-accumulates of one inference on one sample.
+    macs: int
+    #: The live set of :func:`archlens.analysis.memory.live_set`: the most bytes of activations alive at once,
+    #: of one inference on one sample in float32, each op writing into memory of its own.
+    peak: int
+    #: Input positions that one output of the last layer with a field sees, along each axis.
+    receptive_field: tuple[int, ...] | Unknown
+    #: The first layer after that whose every position sees the whole input, as behind attention or a
+    #: squeeze-and-excitation; empty where there is none, and only what pools the last map sees everything.
+    everywhere_from: str
+    #: The smallest input that it works on, along each axis.
+    smallest: tuple[int, ...] | Unknown
+    #: Among how many classes it chooses.
+    classes: int | Unknown
+    top1: Accuracy | Unknown
+    top5: Accuracy | Unknown
+    #: How many accuracies its spec lists beside the chosen one.
+    others: int
+
+    @property
+    def input(self) -> Shape:
+        """The shape of its only input, or of the first."""
+        return next(iter(self.inputs.values()))
+
+    @property
+    def imagenet(self) -> bool:
+        """Whether it chooses among ImageNet's 1,000 classes."""
+        return self.classes in IMAGENET
+
+
+def find(network: Network, *, at: At | None = None, altered: str = "") -> Compared:
+    """The figures that one network is compared by.
+
+    Args:
+        network: what is measured.
+        at: gives the network on other inputs; without it the smallest input is not looked for.
+        altered: how the network differs from what its spec says, where it does, as in ``"another input"``.
+
+    >>> import archlens
+    >>> found = find(archlens.load("resnet50"))
+    >>> found.depth, found.params, found.macs, found.peak, found.receptive_field
+    (50, 25557032, 4089184256, 9633792, (427, 427))
+    >>> found.top1
+    Accuracy(percent=76.13, printed='76.13', source='torchvision 0.28, ResNet50_Weights.IMAGENET1K_V1')
+    """
+    fields = [receptive_field.find(network, name) for name in network.inputs]
+    year = network.meta.year
+    entries = [entry for entry in network.meta.published if "top1" in entry or "top5" in entry]
+    return Compared(
+        name=network.name,
+        title=network.title,
+        family=_family(network),
+        year=int(year) if year.isdecimal() else None,
+        inputs=network.inputs,
+        depth=depth.find(network),
+        params=network.params,
+        macs=network.macs,
+        peak=memory.live_set(network).bytes,
+        receptive_field=receptive_field.whole(fields),
+        everywhere_from=_everywhere_from(network, fields[0]),
+        smallest=sizes.known(sizes.smallest(at, network)) if at is not None else NOT_TRIED,
+        classes=_classes(network),
+        top1=_accuracy(entries, "top1", altered),
+        top5=_accuracy(entries, "top5", altered),
+        others=max(len(entries) - 1, 0),
+    )
+
+
+def _family(network: Network) -> str:
+    if not network.layers:
+        return network.name
+    return PurePath(network.layers[0].span.source.name).stem
+
+
+def _everywhere_from(network: Network, fields: receptive_field.ReceptiveFields) -> str:
+    return next(
+        (
+            layer.name
+            for layer in network.layers
+            if fields[layer.name] is EVERYWHERE and any(size > 1 for size in layer.shape.spatial)
+        ),
+        "",
+    )
+
+
+def _classes(network: Network) -> int | Unknown:
+    """The numbers that the main output gives for one sample, if they are of one position."""
+    shape = network.output
+    if any(size != 1 for size in shape.spatial):
+        return Unknown(f"its output is {shape}: not one choice among classes")
+    return shape.channels
+
+
+def _accuracy(entries: list[dict[str, Any]], key: str, altered: str) -> Accuracy | Unknown:
+    """The published figure that the rule of this module chooses."""
+    if not entries:
+        return Unknown("its spec has no published accuracy")
+    if altered:
+        return Unknown(f"with {altered} the published one does not hold")
+    entry = _chosen(entries)
+    source = " ".join(str(entry["source"]).split())
+    if key not in entry:
+        return Unknown(f"{source} prints none")
+    printed = " ".join(str(entry[key]).split())
+    found = _PERCENT.fullmatch(printed)
+    if found is None or not 0 <= float(found[1]) <= 100:
+        return Unknown(f"what its spec has for it, '{printed[:40]}', is no number of hundredths")
+    return Accuracy(float(found[1]), found[1], source)
+
+
+def _chosen(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of torchvision's the first, else the first; those with a top-1 before those without."""
+    return min(
+        entries,
+        key=lambda entry: ("top1" not in entry, str(entry["source"]).split()[:1] != [MEASURED_ALIKE]),
+    )

@@ -1,0 +1,153 @@
+"""``archlens compare``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+import click
+
+from ...analysis import comparison
+from ...analysis.comparison import Compared
+from ...drawing import extensions
+from ...drawing.formats import ANY
+from ...drawing.theme import THEMES
+from ...errors import SpecError, shorten, usage
+from ...network import Network
+from ...spec import Found
+from ...views import comparison as view
+from ..options import all_option, at, chosen, each, make, names_argument, network_options
+from ..output import is_file, progress, width, write, write_bytes
+
+#: The formats of the table, and the extension that a file of each has.
+_FORMS = {"table": "txt", "markdown": "md", "csv": "csv", "json": "json"}
+
+#: So many networks take long enough for a bar.
+_MANY = 20
+
+
+@click.command("compare")
+@names_argument
+@network_options
+@all_option
+@click.option("--no-smallest", is_flag=True, help="Leave the smallest inputs out: they are found by trying.")
+@click.option("--format", "form", type=click.Choice(list(_FORMS)), help="Of the table.  [default: table]")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    help="The chart, if it ends in .svg, .png, .pdf or .tex; the table, if in .txt, .md, .csv or .json.",
+)
+@click.option("--theme", type=click.Choice(list(THEMES)), help="Of the chart.  [default: light]")
+def command(
+    name: tuple[str, ...],
+    inputs: tuple[str, ...],
+    sets: tuple[str, ...],
+    every: bool,
+    no_smallest: bool,
+    form: str | None,
+    path: str | None,
+    theme: str | None,
+) -> None:
+    """Put networks side by side, and their accuracy over their MACs into a chart.
+
+    A family, such as efficientnet, means each of its networks. --input and --set apply to all. The accuracies
+    are published ones, of the networks as their specs have them; the table says where each is from.
+    """
+    named = chosen("compare", name, every, example="resnet50 vgg16 mobilenet_v2")
+    ending = _ending(path)
+    is_chart = ending in extensions()
+    if theme is not None and not is_chart:
+        raise usage("--theme is for a chart, and none is written", help="add -o chart.svg")
+    shown = "table" if is_chart and form is None else form or _form(path, ending)
+    if form is not None and not is_chart and ending in _FORMS.values() and ending != _FORMS[form]:
+        raise usage(
+            f"--format {form} and a file that ends in .{ending} contradict each other",
+            help=f"leave --format out, or end the file in .{_FORMS[form]}",
+        )
+    found = _all(named, inputs, sets, smallest=not no_smallest)
+    if is_chart:
+        assert path is not None
+        from ...drawing import Chart, to_bytes
+
+        write_bytes(to_bytes(Chart(tuple(found), theme or "light"), ending), path)
+        path = None
+    if shown == "json":
+        text = view.to_json(found)
+    elif shown == "csv":
+        text = view.to_csv(found)
+    elif shown == "markdown":
+        text = view.to_markdown(found)
+    else:
+        text = view.to_table(found, width=width(path))
+    write(text, path)
+
+
+def _ending(path: str | None) -> str:
+    """What a file ends in, without the dot; empty for the standard output."""
+    name = (path or "").rpartition("/")[2]
+    return name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
+
+
+def _form(path: str | None, ending: str) -> str:
+    """The format of the table that a file's ending means.
+
+    Raises:
+        UsageError: it means none.
+    """
+    if not is_file(path):
+        return "table"
+    for form, known in _FORMS.items():
+        if ending == known:
+            return form
+    raise usage(
+        f"there is no format .{shorten(ending)}" if ending else "the file has no extension",
+        help=f"a chart ends in {', '.join(f'.{name}' for name in ANY)}; "
+        f"a table in {', '.join(f'.{name}' for name in _FORMS.values())}, or --format says which",
+    )
+
+
+def _all(
+    named: Iterable[str], inputs: tuple[str, ...], sets: tuple[str, ...], *, smallest: bool
+) -> list[Compared]:
+    """The records of the networks that are named.
+
+    Raises:
+        UsageError: one is named twice, or there is no such network.
+    """
+    meant: dict[tuple[str, str], tuple[str, Found]] = {}
+    for name in named:
+        for one in each(name):
+            key = (one.spec.source.name, one.variant)
+            if key in meant:
+                raise usage(f"{shorten(one.variant or name)} is named twice", help="each network once")
+            meant[key] = name, one
+    bar = progress([*meant.values()], "comparing", lambda pair: pair[1].variant or pair[0], many=_MANY)
+    found = [_one(one, inputs, sets, smallest=smallest) for _, one in bar]
+    twice = Counter(one.name for one in found)
+    return [
+        replace(one, name=name) if twice[one.name] > 1 else one
+        for one, (name, _) in zip(found, meant.values(), strict=True)
+    ]
+
+
+def _one(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...], *, smallest: bool) -> Compared:
+    network = make(found, inputs, sets)
+    return comparison.find(
+        network,
+        at=at(found, sets) if smallest else None,
+        altered=_altered(network, found) if inputs or sets else "",
+    )
+
+
+def _altered(network: Network, found: Found) -> str:
+    """How a network differs from what its spec says, where --input and --set make it differ."""
+    try:
+        own = make(found, (), ())
+    except SpecError:
+        return "these params"  # it has no values of its own
+    if own.values != network.values:
+        return "other params"
+    return "another input" if own.inputs != network.inputs else ""

@@ -1,0 +1,112 @@
+"""``archlens report``."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ...analysis import comparison
+from ...errors import printable, shorten, usage
+from ...network import Network
+from ...reporting import FORMS, File, Material, file_name, gallery, page
+from ...views import verification
+from ..options import all_option, at, chosen, each, format_option, make, names_argument, network_options
+from ..output import progress, write_files
+
+
+@click.command("report")
+@names_argument
+@network_options
+@all_option
+@click.option("-o", "--output", "path", metavar="DIR", required=True, help="The folder that the pages go to.")
+@format_option(*FORMS)
+@click.option(
+    "--verification",
+    "reported",
+    multiple=True,
+    metavar="FILE",
+    help="What `archlens verify --format markdown` wrote; without it, verification*.md in DIR.",
+)
+def command(
+    name: tuple[str, ...],
+    inputs: tuple[str, ...],
+    sets: tuple[str, ...],
+    every: bool,
+    path: str,
+    form: str,
+    reported: tuple[str, ...],
+) -> None:
+    """Write a page about each network: figures, diagrams, every layer, cost, published figures, the spec.
+
+    Of a file with variants each has its page. --all also writes a page that leads to all others. An HTML page
+    is one file; a Markdown one has its pictures beside it. The same networks give the same bytes.
+    """
+    asked = [(one, found) for one in chosen("report", name, every, example="lenet5") for found in each(one)]
+    subjects = [(one, found, make(found, inputs, sets)) for one, found in asked]
+    _check_names([network for _, _, network in subjects])
+    reports = _reports(_folder(path), reported)
+    options = [word for one in inputs for word in ("--input", one)]
+    options += [word for one in sets for word in ("--set", one)]
+    files: list[File] = []
+    compared = []
+    for one, found, network in progress(subjects, "report", lambda subject: subject[2].name):
+        said = shlex.join(["archlens", "report", Path(one).name, *options])
+        files += page(Material(network, found.spec, at(found, sets), reports), form, made=said, gallery=every)
+        if every:
+            compared.append((network, comparison.find(network)))
+    if every:
+        files += gallery(compared, form)
+    write_files(files, path)
+
+
+def _check_names(networks: Sequence[Network]) -> None:
+    """Hold that each network has a page of its own, on systems that do not tell A from a too."""
+    pages: dict[str, str] = {}
+    for network in networks:
+        name = file_name(network.name).casefold()
+        if name in pages:
+            raise usage(
+                f"{shorten(pages[name])} and {shorten(network.name)} would have one page, {name}",
+                help="write them to two folders",
+            )
+        pages[name] = network.name
+
+
+def _folder(path: str) -> Path:
+    """The folder that the pages go to, if that can be one.
+
+    Raises:
+        UsageError: it has no name, or one that no folder can have.
+    """
+    if not path.strip():
+        raise usage("the folder that the pages go to has no name", help="as in -o pages; -o . is this one")
+    try:
+        Path(path).exists()
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise usage(f"{shorten(path)} is no folder to write to: {reason}") from None
+    return Path(path)
+
+
+def _reports(folder: Path, given: Sequence[str]) -> list[verification.Report]:
+    """What is known of verifications: the files that are given, or those that lie in the folder."""
+    found = []
+    for path in map(Path, given) if given else sorted(folder.glob("verification*.md")):
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, ValueError) as problem:
+            reason = getattr(problem, "strerror", None) or "it is not UTF-8"
+            raise usage(f"{printable(str(path))[:200]} cannot be read: {reason}") from None
+        # a link leads to what lies beside the pages only
+        report = verification.read(text, path.name if path.parent == folder else "")
+        if report is not None:
+            found.append(report)
+        elif given:
+            raise usage(
+                f"{printable(str(path))[:200]} is no report of a verification",
+                help="archlens verify NAME --format markdown -o FILE writes one",
+            )
+    return found

@@ -1,0 +1,250 @@
+"""The forms of pages: how words and pictures are written in each, and which files a page has."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from html import escape as html_escape
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from ..analysis.comparison import Compared
+from ..drawing import Chart, Request
+from ..drawing.formats.svg import to_svg
+from ..drawing.inline import AUTO, to_inline
+from ..drawing.thumbnail import thumbnail
+from ..errors import printable, usage
+from ..network import Network
+from ..views import grid
+from ..views.markdown import escape as markdown_escape
+from .gallery import sections as gallery_sections
+from .material import Material
+from .parts import Code, Command, Link, Piece, Table, Thumbnail
+from .sections import sections as page_sections
+
+if TYPE_CHECKING:
+    import jinja2
+
+#: The folder beside Markdown pages that holds their pictures.
+PICTURES = "pictures"
+
+#: The width of a small picture, in pixels.
+SMALL = 150
+
+
+class File(NamedTuple):
+    """A file to be written: where, beneath the folder of the pages, and what."""
+
+    path: str
+    content: bytes
+
+
+class Form(NamedTuple):
+    """A form of pages."""
+
+    #: The ending of its files and of its templates.
+    extension: str
+    #: What the page of all networks is called.
+    gallery: str
+    #: Whether pictures stand in the page itself.
+    contained: bool
+
+
+def page(material: Material, form: str, *, made: str = "", gallery: bool = False) -> list[File]:
+    """The page of a network, and the pictures that it shows.
+
+    Args:
+        material: the network, and what the sections say of it.
+        form: a name of :data:`FORMS`.
+        made: the command that makes it, which its foot names.
+        gallery: whether a page of all networks lies beside it.
+
+    Raises:
+        UsageError: a package is missing.
+    """
+    chosen = FORMS[form]
+    name = file_name(material.network.name)
+    pictures: list[File] = []
+
+    def picture(style: str) -> str:
+        return _shown(Request(material.network, style), f"{name}-{style}", chosen, pictures)
+
+    text = _template("page", chosen).render(
+        made=made,
+        title=printable(material.network.title),
+        sections=page_sections(material),
+        gallery=chosen.gallery if gallery else "",
+        picture=picture,
+    )
+    return [File(f"{name}.{chosen.extension}", _tidy(text)), *pictures]
+
+
+def gallery(found: Sequence[tuple[Network, Compared]], form: str) -> list[File]:
+    """The page that leads to all others, and the small pictures that it shows.
+
+    Raises:
+        UsageError: a package is missing.
+    """
+    chosen = FORMS[form]
+    networks = {network.name: network for network, _ in found}
+    figures = [one for _, one in found]
+    pictures: list[File] = []
+
+    def small(name: str) -> str:
+        """The address of a small picture: a file beside the page, or the picture itself."""
+        svg = to_svg(thumbnail(Request(networks[name], "volumes").picture))
+        if chosen.contained:
+            return f"data:image/svg+xml;base64,{b64encode(svg.encode('utf-8')).decode('ascii')}"
+        return _beside(svg, f"{file_name(name)}-small", pictures)
+
+    def picture(name: str) -> str:
+        return _shown(Chart(tuple(figures)), name, chosen, pictures)
+
+    def address(name: str) -> str:
+        return f"{file_name(name)}.{chosen.extension}"
+
+    shown = gallery_sections(figures, address, small)
+    text = _template("gallery", chosen).render(title="Networks", sections=shown, picture=picture)
+    return [File(chosen.gallery, _tidy(text)), *pictures]
+
+
+def file_name(name: str) -> str:
+    """A name of a network as that of a file, on any system.
+
+    >>> file_name("resnet50"), file_name("a/b:c"), file_name("..")
+    ('resnet50', 'a_b_c', 'network')
+    """
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name).strip(".")[:100] or "network"
+
+
+def _tidy(text: str) -> bytes:
+    """The text without the empty lines that templates leave."""
+    return (re.sub(r"\n{3,}", "\n\n", text).strip() + "\n").encode("utf-8")
+
+
+def _shown(drawn: Request | Chart, name: str, form: Form, pictures: list[File]) -> str:
+    """A picture itself, in the colours of its page; or its path, where it is a file beside the page."""
+    if not form.contained:
+        return _beside(to_svg(drawn.picture), name, pictures)
+    from markupsafe import Markup
+
+    # made by this package, which escapes what it shows
+    return Markup(to_inline(replace(drawn, theme=AUTO)).strip())
+
+
+def _beside(svg: str, name: str, pictures: list[File]) -> str:
+    """The path of a picture, which is added to those of the page."""
+    pictures.append(File(f"{PICTURES}/{name}.svg", svg.encode("utf-8")))
+    return pictures[-1].path
+
+
+# --- Markdown ----------------------------------------------------------------------------------------
+
+
+def _markdown(said: Piece | Sequence[Piece]) -> str:
+    match said:
+        case str():
+            return markdown_escape(said)
+        case Link():
+            return f"[{markdown_escape(said.text)}]({quote(said.url, safe=_URL)})"
+        case Command():
+            return code_span(said.text)
+        case Thumbnail():
+            return _THUMBNAIL.format(*map(html_escape, (said.url, said.source, said.text)))
+        case _:
+            return "".join(map(_markdown, said))
+
+
+#: A small picture: the page that it leads to, the picture, and the words beneath it.
+_THUMBNAIL = f'<a href="{{0}}"><img src="{{1}}" width="{SMALL}" alt=""><br>{{2}}</a>'
+
+#: What stands in an address as it is; brackets and blanks would end it.
+_URL = ":/?#@!$&*+,;=%~"
+
+
+def code_span(text: str) -> str:
+    """A text between two fences that are longer than any that it holds.
+
+    >>> print(code_span("a"), code_span("a `` b"))
+    `a` ``` a `` b ```
+    """
+    fence = _fence(text)
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
+
+
+def _block(part: Code) -> str:
+    fence = _fence(part.text).ljust(3, "`")
+    return f"{fence}{part.language}\n{part.text.rstrip()}\n{fence}"
+
+
+def _fence(text: str) -> str:
+    return "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+
+
+def _pipes(table: Table) -> str:
+    rows = [[_markdown(cell) for cell in row] for row in table.rows]
+    if table.totals:
+        rows[-1] = [f"**{cell}**" if cell else "" for cell in rows[-1]]
+    return "\n".join(grid.pipes([_markdown(cell) for cell in table.head], rows, table.right))
+
+
+# --- HTML --------------------------------------------------------------------------------------------
+
+
+def _html(said: Piece | Sequence[Piece]) -> str:
+    from markupsafe import Markup, escape
+
+    match said:
+        case str():
+            return escape(said)
+        case Link():
+            return Markup('<a href="{}">{}</a>').format(said.url, said.text)
+        case Command():
+            return Markup("<code>{}</code>").format(said.text)
+        case Thumbnail():
+            return Markup(_THUMBNAIL).format(said.url, said.source, said.text)
+        case _:
+            return Markup("").join(map(_html, said))
+
+
+# --- the templates -----------------------------------------------------------------------------------
+
+
+def _template(name: str, form: Form) -> jinja2.Template:
+    return _environment().get_template(f"{name}.{form.extension}.j2")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    try:
+        import jinja2
+    except ImportError:
+        raise usage(
+            "pages need Jinja2, which is not installed", help="pip install 'archlens-nn[report]'"
+        ) from None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "markdown": _markdown,
+        "html": _html,
+        "pipes": _pipes,
+        "block": _block,
+        "typed": Command,
+    }
+    return environment
+
+
+#: The forms by the name that ``--format`` takes.
+FORMS: dict[str, Form] = {
+    "markdown": Form("md", "README.md", False),
+    "html": Form("html", "index.html", True),
+}

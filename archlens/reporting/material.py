@@ -1,0 +1,57 @@
+"""What the sections of a page are made from, each found out once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..analysis import sizes
+from ..analysis.cost import Ledger, cost
+from ..analysis.memory import Memory, account
+from ..drawing.plan import TooMuch, plan
+from ..network import At, Network
+from ..spec.spec import Spec
+from ..views.columns import Findings
+from ..views.verification import Report
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A network, the spec that it was made from, and what is known of it from elsewhere."""
+
+    network: Network
+    spec: Spec
+    #: Gives the network on other inputs, by name.
+    at: At
+    #: Reports of verifications, of this network or of others.
+    reports: Sequence[Report] = ()
+
+    @cached_property
+    def findings(self) -> Findings:
+        """What the columns of tables show."""
+        return Findings(self.network)
+
+    @cached_property
+    def undrawn(self) -> str:
+        """Why there are no pictures of it; empty where it can be drawn."""
+        try:
+            plan(self.network)
+        except TooMuch as problem:
+            return f"{problem.diagnostic.message}; {problem.diagnostic.help}"
+        return ""
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """All its work."""
+        return cost(self.network)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """All its bytes."""
+        return account(self.network)
+
+    @cached_property
+    def sizes(self) -> sizes.Sizes:
+        """The inputs that it takes."""
+        return sizes.find(self.at, self.network, brief=True)

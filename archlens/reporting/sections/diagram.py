@@ -1,0 +1,23 @@
+"""The network drawn: its feature maps to scale, and the graph of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...views import words
+from ..material import Material
+from ..parts import Paragraph, Part, Picture
+
+TITLE = "Diagram"
+ORDER = 20
+
+
+def parts(material: Material) -> Sequence[Part]:
+    """The two pictures, the calmer one first."""
+    if material.undrawn:
+        return [Paragraph([f"Not drawn: {material.undrawn}."])]
+    title = words.headline(material.network)
+    return [
+        Picture("volumes", f"Feature maps to scale. {title}"),
+        Picture("graph", f"Graph of the layers. {title}"),
+    ]

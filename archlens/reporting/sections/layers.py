@@ -1,0 +1,34 @@
+"""Every layer with the arithmetic of its output shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...views.cells import cells
+from ...views.rows import rows_of
+from ..material import Material
+from ..parts import Details, Notes, Part, Table
+
+TITLE = "Layers"
+ORDER = 30
+
+#: What the table shows.
+SHOWN = ("layer", "op", "arithmetic", "output", "field", "params", "macs")
+
+#: The longest table that is open from the start.
+OPEN = 40
+
+
+def parts(material: Material) -> Sequence[Part]:
+    """The table, identical neighbouring blocks once."""
+    network = material.network
+    rows = rows_of(network, fold=True)
+    found = cells(network, rows, SHOWN)
+    table = Table(found.head, [*found.rows, found.totals], found.numbers, totals=True)
+    folded = any(row.repeats > 1 for row in rows)
+    once = ["x2 and the like: so many identical blocks, each with its own weights, shown once."]
+    said: list[Part] = [table, Notes([*found.below, *(once if folded else [])])]
+    if len(rows) <= OPEN:
+        return said
+    shown = f"{len(network):,} layers in {len(rows):,} lines" if folded else f"{len(network):,} layers"
+    return [Details(shown, said)]

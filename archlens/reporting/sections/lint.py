@@ -1,0 +1,41 @@
+"""What is most likely a mistake, or worth knowing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import printable
+from ...lint import Finding, lint
+from ..material import Material
+from ..parts import Command, Paragraph, Part, Table
+
+TITLE = "Lint"
+ORDER = 80
+
+
+def parts(material: Material) -> Sequence[Part]:
+    """A line a finding, with its line in the spec."""
+    found = lint(material.spec, material.network)
+    if not found:
+        return [Paragraph(["No finding."])]
+    head = ["rule", "line", "finding", "what would help"]
+    rows = [[_rule(one), str(one.span.line), _said(one), printable(one.help)] for one in found]
+    return [
+        Table(head, rows, [False, True, False, False]),
+        Paragraph(
+            [
+                "Lines are those of the spec below. ",
+                Command("archlens rules CODE"),
+                " says why a rule matters.",
+            ]
+        ),
+    ]
+
+
+def _rule(finding: Finding) -> str:
+    rule = finding.rule
+    return f"{rule.code} {rule.name} ({rule.level})"
+
+
+def _said(finding: Finding) -> str:
+    return printable("; ".join([finding.message, *finding.notes]))

@@ -1,0 +1,23 @@
+"""Cost, memory and receptive field against the size of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...views import sizes as view
+from ..material import Material
+from ..parts import Bullets, Notes, Part, Table
+
+TITLE = "Other inputs"
+ORDER = 60
+
+
+def parts(material: Material) -> Sequence[Part]:
+    """Which inputs fit, and what some of them cost."""
+    found = material.sizes
+    head, rows, right = view.costs(found)
+    return [
+        Bullets([[f"{title}: {text}"] for title, text in view.sentences(found)]),
+        Table(head, rows, right),
+        Notes(view.NOTES),
+    ]

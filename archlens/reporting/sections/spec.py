@@ -1,0 +1,20 @@
+"""The spec itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import printable
+from ..material import Material
+from ..parts import Code, Details, Part
+
+TITLE = "Spec"
+ORDER = 100
+
+
+def parts(material: Material) -> Sequence[Part]:
+    """The whole file; of a family with which of its variants this is."""
+    name, variants = material.network.name, material.spec.variants
+    lines = material.spec.source.text.count("\n")
+    which = f"variant {printable(name)} of {len(variants)}" if name in variants else "the whole file"
+    return [Details(f"{lines} lines, {which}", [Code(material.spec.source.text, "yaml")])]

@@ -1,0 +1,670 @@
+"""Networks side by side: which figure is chosen and where it is from, the tables, and the chart."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from itertools import combinations, pairwise
+from math import log10
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import archlens
+from archlens.analysis import comparison
+from archlens.analysis.comparison import NOT_TRIED, Accuracy, Compared
+from archlens.analysis.unknown import Unknown
+from archlens.cli import cli
+from archlens.drawing import Chart, to_bytes
+from archlens.drawing.labels import Box, Disc, Place, meets, place
+from archlens.drawing.theme import HUES, THEMES, contrast
+from archlens.errors import UsageError
+from archlens.views import comparison as view
+
+from .test_diagram import extent, read, sound
+
+GOLDEN = Path(__file__).parent / "golden"
+SVG = "{http://www.w3.org/2000/svg}"
+
+#: Parameters, multiply-accumulates in G, smallest input, top-1 and top-5: the metadata of torchvision 0.28's
+#: IMAGENET1K_V1 weights (``num_params``, ``_ops``, ``min_size``, ``acc@1``, ``acc@5``).
+TORCHVISION = {
+    "alexnet": (61100840, 0.714, 63, 56.522, 79.066),
+    "vgg16": (138357544, 15.47, 32, 71.592, 90.382),
+    "googlenet": (6624904, 1.498, 15, 69.778, 89.53),
+    "resnet18": (11689512, 1.814, 1, 69.758, 89.078),
+    "mobilenet_v2": (3504872, 0.301, 1, 71.878, 90.286),
+    "densenet121": (7978856, 2.834, 29, 74.434, 91.972),
+    "efficientnet_b0": (5288548, 0.386, 1, 77.692, 93.532),
+}
+
+#: A network of one's own, with an accuracy that somebody else printed, and a name that is no markup.
+OWN = """
+title: "<b>Own</b> & 'more'"
+input: 3x32x32
+layers: ["conv(8, 3)", relu, global_avg_pool, flatten, linear(1000)]
+published:
+  - {source: "<script>alert(1)</script>, a table", top1: 55.5}
+  - {source: another table, top1: 54, top5: 77}
+"""
+
+#: Goldens: networks of one source and of several, of one family and of several, and one that is not drawn.
+SOME = ("mobilenet_v1", "mobilenet_v2", "resnet18", "resnet50", "resnet152", "vgg16", "alexnet", "unet")
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(cli, ["compare", *args])
+
+
+def found(*names: str) -> list[Compared]:
+    return [comparison.find(archlens.load(name)) for name in names]
+
+
+def own(**published: Any) -> Compared:
+    """A network without layers to speak of, with one published entry."""
+    text = json.dumps({"input": "3x8x8", "layers": ["flatten", "linear(1000)"], "published": published})
+    return comparison.find(archlens.loads(text))
+
+
+def svg_of(*names: str, theme: str = "light") -> str:
+    return to_bytes(Chart(tuple(found(*names)), theme), "svg").decode()
+
+
+@pytest.fixture(scope="module")
+def zoo() -> list[Compared]:
+    return found(*archlens.names())
+
+
+# --- the figures -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_figures_are_torchvisions(name: str) -> None:
+    params, macs, smallest, top1, top5 = TORCHVISION[name]
+    network = archlens.load(name)
+
+    def at(inputs: Any) -> archlens.Network:
+        return archlens.load(name, input=inputs)
+
+    one = comparison.find(network, at=at)
+    assert one.params == params
+    assert round(one.macs / 1e9, 3) == macs
+    assert one.smallest == (smallest, smallest)
+    assert isinstance(one.top1, Accuracy)
+    assert isinstance(one.top5, Accuracy)
+    assert (one.top1.percent, one.top5.percent) == (top1, top5)
+    assert one.top1.source == one.top5.source
+    assert one.top1.series == "torchvision 0.28, weights IMAGENET1K_V1"
+    assert one.imagenet
+
+
+def test_other_figures() -> None:
+    """Each from its own source, none of them from archlens."""
+    vgg16, resnet50, googlenet, mobilenet = found("vgg16", "resnet50", "googlenet", "mobilenet_v1")
+    # the names of the networks; GoogLeNet: "22 layers deep when counting only layers with parameters",
+    # Szegedy et al. 2015, section 5
+    assert (vgg16.depth, resnet50.depth, googlenet.depth) == (16, 50, 22)
+    # google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md: vgg_16/pool5 and Conv2d_13_pointwise
+    assert (vgg16.receptive_field, mobilenet.receptive_field) == ((212, 212), (315, 315))
+    # three maps of 256x56x56 in float32 meet in the first block of layer1
+    assert resnet50.peak == 3 * 256 * 56 * 56 * 4
+    # the years of the papers that are cited
+    assert [one.year for one in (vgg16, resnet50, mobilenet)] == [2015, 2016, 2017]
+    assert [one.family for one in (vgg16, resnet50)] == ["vgg", "resnet"]
+
+
+def test_every_torchvision_accuracy(torchvision: Any, zoo: list[Compared]) -> None:
+    """What is chosen of torchvision's is what those weights' metadata says, at the network's own input."""
+    checked = 0
+    for one in zoo:
+        if not isinstance(one.top1, Accuracy) or not one.top1.source.startswith("torchvision"):
+            continue
+        name = re.search(r"\w+_Weights\.\w+", one.top1.source)
+        assert name, one.top1.source
+        weights = torchvision.models.get_weight(name[0])
+        metrics = weights.meta["_metrics"]["ImageNet-1K"]
+        assert one.top1.percent == metrics["acc@1"], one.name
+        assert isinstance(one.top5, Accuracy)
+        assert one.top5.percent == metrics["acc@5"], one.name
+        assert weights.transforms().crop_size == [one.input.spatial[0]], one.name
+        assert weights.meta["num_params"] == one.params, one.name
+        checked += 1
+    assert checked >= 80  # the networks of torchvision 0.28 for classification
+
+
+def test_which_accuracy() -> None:
+    convnext, b1, mobilenet, resnet_v1 = found(
+        "convnext_tiny", "efficientnet_b1", "mobilenet_v1", "resnet50_v1"
+    )
+    # torchvision's (82.52) before the authors' (82.1), which the spec lists first
+    assert isinstance(convnext.top1, Accuracy)
+    assert convnext.top1.percent == 82.52
+    assert convnext.others == 1
+    # IMAGENET1K_V1 (78.642) before V2 (79.838)
+    assert isinstance(b1.top1, Accuracy)
+    assert b1.top1.percent == 78.642
+    # Howard et al. 2017, Table 6, prints a top-1 and no top-5
+    assert isinstance(mobilenet.top1, Accuracy)
+    assert (mobilenet.top1.printed, mobilenet.top1.source) == ("70.6", "Howard et al. 2017, Table 6")
+    assert mobilenet.top5 == Unknown("Howard et al. 2017, Table 6 prints none")
+    # He et al.'s own, on one crop: another network than torchvision's, with a source of its own
+    assert isinstance(resnet_v1.top1, Accuracy)
+    assert resnet_v1.top1.source == "KaimingHe/deep-residual-networks, one crop"
+
+
+def test_unknown_is_no_zero() -> None:
+    unet, lenet = found("unet", "lenet5")
+    assert unet.top1 == lenet.top1 == Unknown("its spec has no published accuracy")
+    assert isinstance(unet.classes, Unknown)
+    assert lenet.classes == 10
+    assert not lenet.imagenet
+    assert unet.smallest is NOT_TRIED
+    flat = comparison.find(archlens.loads("input: '7'\nlayers: [linear(3)]"))
+    assert isinstance(flat.receptive_field, Unknown)
+    assert flat.year is None
+
+
+@pytest.mark.parametrize("printed", ["good", "-3", "101", "about 70", "1e2", "70,1"])
+def test_what_is_no_accuracy(printed: str) -> None:
+    one = own(source="a table", top1=printed)
+    assert one.top1 == Unknown(f"what its spec has for it, '{printed}', is no number of hundredths")
+
+
+def test_what_is_one() -> None:
+    assert own(source="a table", top1="70.10 %").top1 == Accuracy(70.1, "70.10", "a table")
+    assert own(source="a table", top5=99).top1 == Unknown("a table prints none")
+
+
+def test_seeing_everything_is_said(zoo: list[Compared]) -> None:
+    """Behind a squeeze-and-excitation, or attention over all tokens, every position sees the whole input."""
+    early = {one.family for one in zoo if one.everywhere_from}
+    assert {"efficientnet", "mobilenet_v3", "se_resnet", "vit"} <= early
+    assert not early & {"resnet", "vgg", "densenet", "mobilenet_v2", "inception_v3"}
+
+
+# --- tables ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("compare.txt", None), ("compare_narrow.txt", 80), ("compare_three_narrow.txt", 60)],
+)
+def test_golden_tables(name: str, columns: int | None, update: bool) -> None:
+    chosen = SOME if "three" not in name else ("resnet50", "vgg16", "unet")
+    text = view.to_table(found(*chosen), width=columns) + "\n"
+    if update:
+        (GOLDEN / name).write_text(text, "utf-8")
+    assert text == (GOLDEN / name).read_text("utf-8")
+    if columns:
+        assert max(map(len, text.split("\n"))) <= columns
+    table, below = text.split("\n\n")
+    for one in chosen:
+        assert one in table
+    assert ("Left out, for want of width" in below) == (name == "compare_narrow.txt")
+    # torchvision's metadata again, as a table says it
+    assert "138.36 M" in table
+    assert "71.592" in table
+    assert "unknown" in table
+    assert "of unet: its spec has no published accuracy." in " ".join(below.split())
+
+
+def test_sources_are_told_apart() -> None:
+    text = view.to_table(found("resnet18", "mobilenet_v1", "resnet20_cifar"))
+    assert "69.758 a" in text
+    assert "70.6 b" in text
+    assert "91.25 c" in text
+    assert "a: torchvision 0.28, weights IMAGENET1K_V1\nb: Howard et al. 2017, Table 6\n" in text
+    assert "Among 10 classes, and not among ImageNet's 1,000: resnet20_cifar." in text
+    assert "69.758 a" not in view.to_table(found("resnet18", "resnet50"))  # of one source none is marked
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 20])
+@pytest.mark.parametrize("columns", [20, 40, 80, 120, 200])
+def test_it_fits_or_says_what_is_left_out(zoo: list[Compared], count: int, columns: int) -> None:
+    text = view.to_table(zoo[:count], width=columns)
+    least = len("convnext_large") if count > 5 else 0
+    fits = max(map(len, text.split("\n"))) <= columns
+    assert fits or columns < least + 40
+    assert ("Left out" in " ".join(text.split())) or all(
+        title in text for title in ("year", "depth", "MACs", "activations", "top-5")
+    )
+
+
+def test_markdown_escapes(tmp_path: Path) -> None:
+    text = view.to_markdown([comparison.find(archlens.loads(OWN)), *found("unet")])
+    assert "\\<script\\>alert(1)\\</script\\>, a table" in text
+    lines = [line for line in text.split("\n") if line.startswith("|")]
+    assert len(lines) == 4
+    assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
+
+
+def test_some_columns() -> None:
+    """Those of a gallery, with what they mean and no word on the others."""
+    names = ("name", "year", "depth", "top1")
+    head, rows, right = view.cells(found("vgg16", "unet"), names)
+    assert head == ["network", "year", "depth", "top-1"]
+    assert rows[0] == ["vgg16", "2015", "16", "71.592"]
+    assert right == [False, True, True, True]
+    text = "\n".join(view.conventions(found("vgg16", "unet"), names))
+    assert "Depth:" in text
+    assert "Activations" not in text
+    assert "Unknown top-1 of unet" in text
+
+
+def test_a_family_is_each_of_its_networks() -> None:
+    data = json.loads(invoke("squeezenet", "resnet18", "--no-smallest", "--format", "json").stdout)
+    assert [one["name"] for one in data["networks"]] == [
+        "squeezenet1_0",
+        "squeezenet1_0_227",
+        "squeezenet1_1",
+        "resnet18",
+    ]
+
+
+def test_forms_agree() -> None:
+    """The same numbers as JSON and as CSV; what is not known is null, with its reason, and empty."""
+    names = (*TORCHVISION, "unet")
+    data = json.loads(invoke(*names, "--no-smallest", "--format", "json").stdout)
+    rows = list(csv.DictReader(io.StringIO(invoke(*names, "--no-smallest", "--format", "csv").stdout)))
+    assert data["schema"] == "archlens.compare/1"
+    for one, row in zip(data["networks"], rows, strict=True):
+        assert one["name"] == row["name"]
+        for key in ("year", "depth", "params", "macs", "activations_peak"):
+            assert str(one[key]) == row[key]
+        if one["name"] == "unet":
+            assert one["top1"] is None
+            assert one["reasons"]["top1"] == "its spec has no published accuracy"
+            assert row["top1"] == row["classes"] == row["smallest"] == row["source"] == ""
+        else:
+            params, _, _, top1, top5 = TORCHVISION[one["name"]]
+            assert (one["params"], float(row["top1"]), float(row["top5"])) == (params, top1, top5)
+            assert one["top1"] == {"percent": top1, "source": row["source"]}
+            assert one["reasons"] == {"smallest": NOT_TRIED.reason}
+
+
+def test_smallest_is_found_unless_it_is_left_out() -> None:
+    assert re.search(r"^vgg16 .* 32x32 ", invoke("vgg16").stdout, re.MULTILINE)  # torchvision: min_size
+    text = invoke("vgg16", "--no-smallest").stdout
+    assert "smallest" not in text
+
+
+def test_another_input_has_no_accuracy() -> None:
+    """What was measured at 224 is not shown at 160, and the MACs are those at 160."""
+    text = invoke("resnet50", "--input", "3x160x160", "--no-smallest").stdout
+    assert "with another input the published one does not hold" in text
+    assert "76.13" not in text
+    assert "76.13" in invoke("resnet50", "--input", "3x224x224", "--no-smallest").stdout
+    text = invoke("mobilenet_v1", "--set", "alpha=0.5", "--no-smallest").stdout
+    assert "with other params the published one does not hold" in text
+
+
+def test_files_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for path in (tmp_path / "own.yaml", tmp_path / "a" / "own.yaml"):
+        path.write_text(OWN)
+    text = invoke(str(tmp_path / "own.yaml"), "resnet18").stdout
+    assert re.search(r"^own +unknown", text, re.MULTILINE)  # the year: no paper is cited
+    # two of one name are told apart by their paths
+    data = json.loads(
+        invoke(str(tmp_path / "own.yaml"), str(tmp_path / "a" / "own.yaml"), "--format", "json").stdout
+    )
+    assert [one["name"] for one in data["networks"]] == [
+        str(tmp_path / "own.yaml"),
+        str(tmp_path / "a" / "own.yaml"),
+    ]
+
+
+# --- the command -----------------------------------------------------------------------------------
+
+BAD = {
+    (): "compare takes names of networks, or --all",
+    ("resnet50", "--all"): "compare takes names of networks, or --all",
+    ("resnet5O",): "there is no network resnet5O",
+    ("resnet50", "vgg16", "resnet50"): "resnet50 is named twice",
+    ("squeezenet", "squeezenet1_1"): "squeezenet1_1 is named twice",
+    ("resnet50", "-o", "x.jpeg"): "there is no format .jpeg",
+    ("resnet50", "-o", "x"): "the file has no extension",
+    ("resnet50", "-o", ".svg"): "the file has no extension",
+    ("resnet50", "-o", "x.dot"): ".dot is the text of a graph, and cannot hold a chart",
+    ("resnet50", "-o", "x.mmd"): ".mmd is the text of a graph, and cannot hold a chart",
+    ("resnet50", "-o", "x.md", "--format", "csv"): "--format csv and a file that ends in .md contradict",
+    ("resnet50", "--theme", "dark"): "--theme is for a chart, and none is written",
+    ("resnet50", "-o", "x.md", "--theme", "dark"): "--theme is for a chart, and none is written",
+    ("resnet50", "-o", "nowhere/x.svg"): "nowhere/x.svg cannot be written",
+    ("resnet50", "-o", "nowhere/x.csv"): "nowhere/x.csv cannot be written",
+    ("lenet5", "resnet20_cifar", "-o", "x.svg"): "of no network a top-1 on ImageNet is known",
+    ("resnet50", "--set", "alpha=1"): "resnet50 has no param alpha",
+    ("x" * 10_000,): "there is no network xxx",
+}
+
+
+@pytest.mark.parametrize("args", BAD, ids=lambda args: " ".join(args)[:40] or "none")
+def test_bad_input(args: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One clear message, and no file left behind."""
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*args)
+    assert isinstance(result.exception, UsageError), result.output
+    assert BAD[args] in str(result.exception)
+    assert len(str(result.exception)) < 1000
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_accuracy_says_why_of_each() -> None:
+    with pytest.raises(UsageError) as caught:
+        _ = Chart(tuple(found("lenet5", "resnet20_cifar"))).picture
+    assert "lenet5: no top-1: its spec has no published accuracy" in str(caught.value)
+    assert "resnet20_cifar: a top-1 among 10 classes, not ImageNet's 1,000" in str(caught.value)
+
+
+def test_where_things_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chart goes to its file, its table to the terminal; a table to its file, by ending or format."""
+    monkeypatch.chdir(tmp_path)
+    plain = invoke("resnet18", "vgg16").stdout
+    assert invoke("resnet18", "vgg16", "-o", "x.svg").stdout == plain
+    assert (tmp_path / "x.svg").read_text().startswith("<svg")
+    assert invoke("resnet18", "vgg16", "-o", "x.SVG", "--format", "csv").stdout.startswith("name,title,")
+    for name, start in {
+        "x.md": "| network",
+        "x.csv": "name,title,",
+        "x.json": "{",
+        "x.txt": "network",
+    }.items():
+        assert invoke("resnet18", "vgg16", "-o", name).stdout == ""
+        assert (tmp_path / name).read_text().startswith(start)
+    assert invoke("resnet18", "-o", "x.dat", "--format", "json").stdout == ""
+    assert json.loads((tmp_path / "x.dat").read_text())["schema"] == "archlens.compare/1"
+    assert invoke("resnet18", "-o", "-", "--format", "csv").stdout.startswith("name,title,")
+
+
+@pytest.mark.parametrize("extension", ["svg", "png", "pdf", "tex"])
+def test_every_format_of_chart(extension: str) -> None:
+    starts = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "tex": rb"\documentclass"}
+    chart = Chart(tuple(found("resnet18", "vgg16")))
+    content = to_bytes(chart, extension)
+    assert content.startswith(starts[extension])
+    assert content == to_bytes(Chart(chart.networks), extension)
+
+
+# --- the chart -------------------------------------------------------------------------------------
+
+
+class Bubble(NamedTuple):
+    """A circle of the chart, with the network that its title names."""
+
+    name: str
+    x: float
+    y: float
+    radius: float
+    color: str
+    dashed: bool
+
+
+def bubbles(root: ElementTree.Element) -> dict[str, Bubble]:
+    drawn = {}
+    for group in root.iter(f"{SVG}g"):
+        if group.get("class") == "bubble":
+            name = group.findtext(f"{SVG}title", "").partition(":")[0]
+            rect = group.find(f"{SVG}rect")
+            assert rect is not None
+            x, y, wide, high = (float(rect.get(key, "nan")) for key in ("x", "y", "width", "height"))
+            assert wide == high
+            drawn[name] = Bubble(
+                name,
+                x + wide / 2,
+                y + high / 2,
+                wide / 2,
+                rect.get("stroke", ""),
+                rect.get("stroke-dasharray") is not None,
+            )
+    return drawn
+
+
+def labels(root: ElementTree.Element) -> dict[str, Box]:
+    group = next(group for group in root.iter(f"{SVG}g") if group.get("class") == "labels")
+    return {text.text or "": Box(*extent(text)) for text in group.iter(f"{SVG}text")}
+
+
+def legible(svg: str) -> ElementTree.Element:
+    """No label runs into another, none lies over the centre of a bubble, and every bubble is in the field."""
+    root = sound(svg)
+    boxes, drawn = labels(root), bubbles(root)
+    for (name, a), (other, b) in combinations(boxes.items(), 2):
+        apart = a.right <= b.left or b.right <= a.left or a.bottom <= b.top or b.bottom <= a.top
+        assert apart, (name, other)
+    for name, box in boxes.items():
+        for one in drawn.values():
+            over = box.left < one.x < box.right and box.top < one.y < box.bottom
+            assert not over, (name, one.name)
+    axes = next(group for group in root.iter(f"{SVG}g") if group.get("class") == "axes")
+    frame = axes.findall(f"{SVG}path")[-1].get("d", "")
+    points = [tuple(map(float, point.split(","))) for point in re.findall(r"[\d.]+,[\d.]+", frame)]
+    (left, top), (_, bottom), (right, _) = points
+    for one in drawn.values():
+        assert left <= one.x - one.radius, one.name
+        assert one.x + one.radius <= right, one.name
+        assert top <= one.y - one.radius, one.name
+        assert one.y + one.radius <= bottom, one.name
+    return root
+
+
+@pytest.mark.parametrize(("name", "theme"), [("compare.svg", "light"), ("compare_dark.svg", "dark")])
+def test_golden_charts(name: str, theme: str, update: bool) -> None:
+    svg = svg_of(*SOME, theme=theme)
+    if update:
+        (GOLDEN / name).write_text(svg, "utf-8")
+    assert svg == (GOLDEN / name).read_text("utf-8")
+    root = legible(svg)
+    drawn = bubbles(root)
+    assert drawn.keys() == {*SOME} - {"unet"}
+    assert labels(root).keys() == drawn.keys()
+    text = " ".join(" ".join(element.text or "" for element in root.iter(f"{SVG}text")).split())
+    assert "Not drawn: unet (no top-1: its spec has no published accuracy)." in text
+    assert "Source: torchvision 0.28, weights IMAGENET1K_V1 (6 of 7); dashed: Howard et al. 2017" in text
+    assert {one.name for one in drawn.values() if one.dashed} == {"mobilenet_v1"}
+    assert drawn["resnet18"].color == drawn["resnet152"].color != drawn["vgg16"].color
+
+
+def test_what_the_chart_shows() -> None:
+    """Areas as the parameters, places as the logarithms of the MACs and as the accuracies: torchvision's."""
+    drawn = bubbles(read(svg_of(*TORCHVISION)))
+    largest = drawn["vgg16"]
+    for name, (params, _, _, _, _) in TORCHVISION.items():
+        # a coordinate is written to a tenth of a point, and so is a width
+        assert drawn[name].radius / largest.radius == pytest.approx(
+            (params / TORCHVISION["vgg16"][0]) ** 0.5, abs=0.1 / largest.radius
+        )
+    order = sorted(TORCHVISION, key=lambda name: TORCHVISION[name][1])
+    assert all(drawn[a].x < drawn[b].x for a, b in pairwise(order))
+    first, last = order[0], order[-1]
+    per_decade = (drawn[last].x - drawn[first].x) / log10(TORCHVISION[last][1] / TORCHVISION[first][1])
+    per_percent = (drawn["alexnet"].y - drawn["efficientnet_b0"].y) / (77.692 - 56.522)
+    for name, (_, macs, _, top1, _) in TORCHVISION.items():
+        along = per_decade * log10(macs / TORCHVISION[first][1])
+        # torchvision rounds 0.301 G to three digits, which is up to a thousandth of it
+        assert drawn[name].x - drawn[first].x == pytest.approx(along, abs=0.6)
+        assert drawn["alexnet"].y - drawn[name].y == pytest.approx(per_percent * (top1 - 56.522), abs=0.2)
+
+
+def test_the_figures_of_the_axes_are_where_they_say() -> None:
+    """A tick of 1 G stands where a network of 1 G would, and 70 where one of 70 % would."""
+    root = read(svg_of(*TORCHVISION))
+    drawn = bubbles(root)
+    axes = next(group for group in root.iter(f"{SVG}g") if group.get("class") == "axes")
+    ticks = {text.text or "": text for text in axes.iter(f"{SVG}text")}
+    units = {"M": 1e-3, "G": 1.0}
+    across = {
+        float(text.split()[0]) * units[text.split()[1]]: float(tick.get("x", "nan"))
+        for text, tick in ticks.items()
+        if re.fullmatch(r"[\d.]+ [MG]", text)
+    }
+    assert len(across) >= 4
+    left, right = drawn["mobilenet_v2"], drawn["vgg16"]
+    per_decade = (right.x - left.x) / log10(15.47 / 0.301)
+    for macs, x in across.items():
+        assert x == pytest.approx(left.x + per_decade * log10(macs / 0.301), abs=0.6)
+    upward = {float(t): float(tick.get("y", "nan")) for t, tick in ticks.items() if re.fullmatch(r"\d+", t)}
+    assert len(upward) >= 4
+    low, high = drawn["alexnet"], drawn["efficientnet_b0"]
+    for percent, y in upward.items():
+        expected = low.y + (high.y - low.y) * (percent - 56.522) / (77.692 - 56.522)
+        assert y - 3.2 == pytest.approx(expected, abs=0.2)  # the base of a text is below its middle
+
+
+def test_the_key_of_areas_is_of_the_same_scale() -> None:
+    root = read(svg_of(*TORCHVISION))
+    group = next(group for group in root.iter(f"{SVG}g") if group.get("class") == "sizes")
+    radii = [float(rect.get("width", "nan")) / 2 for rect in group.iter(f"{SVG}rect")]
+    counts = [text.text or "" for text in group.iter(f"{SVG}text")][1:]
+    assert counts == ["5 M", "20 M", "100 M"]
+    largest = bubbles(root)["vgg16"].radius
+    for radius, count in zip(radii, counts, strict=True):
+        assert radius == pytest.approx(largest * (int(count[:-2]) * 1e6 / 138357544) ** 0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_many_are_legible(zoo: list[Compared], theme: str) -> None:
+    """Forty networks, and all there are: legible, and each drawn one has its name."""
+    drawable = [one for one in zoo if isinstance(one.top1, Accuracy) and one.imagenet]
+    assert len(drawable) > 100
+    for networks in (drawable[:40], drawable[-40:], zoo):
+        root = legible(to_bytes(Chart(tuple(networks), theme), "svg").decode())
+        drawn = bubbles(root)
+        assert len(drawn) == min(len(networks), len(drawable))
+        assert labels(root).keys() == drawn.keys()
+
+
+@pytest.mark.parametrize("names", [("resnet50",), ("resnet50", "vgg16"), ("vit_h_14", "squeezenet1_1")])
+def test_few_are_legible(names: tuple[str, ...]) -> None:
+    assert labels(legible(svg_of(*names))).keys() == {*names}
+
+
+def test_what_is_written_by_others_is_text(tmp_path: Path) -> None:
+    path = tmp_path / ("<script>" + "n" * 150 + ".yaml")
+    path.write_text(OWN)
+    result = invoke(str(path), "resnet18", "-o", str(tmp_path / "x.svg"))
+    assert result.exit_code == 0
+    svg = (tmp_path / "x.svg").read_text()
+    legible(svg)
+    assert "<script" not in svg
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;, a table" in svg
+
+
+def test_the_same_bytes_in_another_process(tmp_path: Path) -> None:
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-m", "archlens", "compare", *SOME, "-o", f"{tmp_path}/{seed}.svg"],
+            check=True,
+            capture_output=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        )
+    assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()
+    assert (tmp_path / "1.svg").read_text() == (GOLDEN / "compare.svg").read_text()
+
+
+def test_lines_join_families_that_grow() -> None:
+    """EfficientNet's grow with their MACs; of ShuffleNet v1's by groups, two of a size do not."""
+
+    def count(*names: str) -> int:
+        return svg_of(*names).partition('<g class="families">')[2].partition("</g>")[0].count("<path")
+
+    assert count("efficientnet_b0", "efficientnet_b1", "efficientnet_b2") == 2
+    assert count("shufflenet_v1_g1", "shufflenet_v1_g2", "shufflenet_v1_g8", "shufflenet_v1_g4") == 0
+    assert count("resnet50", "vgg16") == 0
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
+def test_hues_stand_out(theme: Any) -> None:
+    """WCAG 2.1, 1.4.11 wants 3:1 of graphics; the lightest two of Okabe and Ito's have less on white."""
+    for i in range(len(HUES)):
+        assert contrast(theme.hue(i), theme.background) > 2
+        # the text on a bubble, 1.4.3: 4.5:1
+        assert contrast(theme.text, theme.shade(theme.hue(i), theme.strength)) > 4.5
+    assert len({theme.hue(i) for i in range(len(HUES))}) == len(HUES)
+
+
+# --- labels ----------------------------------------------------------------------------------------
+
+PAGE = Box(0, 0, 600, 400)
+DISCS = st.lists(
+    st.builds(
+        Disc,
+        st.floats(20, 580),
+        st.floats(20, 380),
+        st.floats(0, 30),
+        st.floats(5, 120),
+        st.just(11.0),
+    ),
+    max_size=25,
+)
+
+
+def check_places(discs: list[Disc]) -> list[Place]:
+    """The places of labels: on the page, apart from each other, over no centre, and crossed by no leader."""
+    places = place(discs, PAGE)
+    known = [one for one in places if one is not None]
+    assert place(discs, PAGE) == places
+    for one in known:
+        left, top, right, bottom = one.box
+        assert PAGE.left <= left
+        assert right <= PAGE.right
+        assert PAGE.top <= top
+        assert bottom <= PAGE.bottom
+        assert not any(left < disc.x < right and top < disc.y < bottom for disc in discs)
+    for a, b in combinations(known, 2):
+        assert _apart(a, b)
+        for one, other in ((a, b), (b, a)):
+            assert one.leader is None or not meets(one.leader, other.box)
+    return known
+
+
+@settings(max_examples=60, deadline=None)
+@given(DISCS)
+def test_labels_never_meet(discs: list[Disc]) -> None:
+    check_places(discs)
+
+
+@pytest.mark.parametrize("apart", [6, 10, 14, 20])
+def test_a_crowd_has_its_labels_around_it(apart: int) -> None:
+    """So near to each other that lines have to lead to most labels."""
+    discs = [Disc(300 + i * apart, 150 + j * apart, 5, 40 + 9 * j, 11) for i in range(6) for j in range(4)]
+    known = check_places(discs)
+    assert sum(one.leader is not None for one in known) > len(discs) / 2
+    assert len(known) > len(discs) / 2
+
+
+def _apart(a: Place, b: Place) -> bool:
+    return (
+        a.box.right <= b.box.left
+        or b.box.right <= a.box.left
+        or a.box.bottom <= b.box.top
+        or b.box.bottom <= a.box.top
+    )
+
+
+def test_no_room_is_no_place() -> None:
+    assert place([Disc(5, 5, 1, 50, 11)], Box(0, 0, 20, 20)) == [None]
+
+
+@pytest.mark.parametrize(
+    ("segment", "expected"),
+    [
+        (((0, 0), (10, 10)), True),
+        (((0, 5), (3, 5)), False),
+        (((5, 0), (5, 20)), True),
+        (((0, 9), (9, 0)), True),
+        (((0, 7), (7, 0)), False),
+        (((5, 5), (5, 5)), True),
+    ],
+)
+def test_meets(segment: Any, expected: bool) -> None:
+    assert meets(segment, Box(4, 4, 6, 6)) is expected

@@ -1,0 +1,513 @@
+"""Pages about networks: the committed ones are what would be written, what they say is so, and bad input.
+
+``pytest tests/test_report.py --update`` writes the pages of ``reports/`` that are not as they should be.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from click.testing import CliRunner, Result
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+
+import archlens
+from archlens import drawing
+from archlens.analysis import comparison
+from archlens.backends.checks import FAILED, NOT_APPLICABLE, PASSED, Check, Verification
+from archlens.cli import cli
+from archlens.cli.commands import report
+from archlens.drawing.picture import Group, Rect, Text, walk
+from archlens.drawing.picture import Path as Line
+from archlens.drawing.thumbnail import thumbnail
+from archlens.elaboration import on_other_inputs
+from archlens.reporting import File, Material, file_name, forms, gallery, page
+from archlens.spec import find, names
+from archlens.views import verification
+
+REPORTS = Path(__file__).parents[1] / "reports"
+
+HOSTILE = """
+title: "<script>alert(1)</script> | *bold* `code` &amp; [x](javascript:alert(1))"
+summary: "# no heading\\n- <img src=x onerror=alert(1)>"
+notes:
+- |
+  ```
+  ends no block
+- "| a | b |"
+paper: {authors: "<b>A</b>", title: T, year: 2020, url: "javascript:alert(1)"}
+input: 1x8x8
+layers:
+  - "a|b*c</pre><script>": conv(4, 3)
+  - relu
+published:
+  - source: "a | b <i>"
+    params: 41
+    note: "<u>"
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*args: str, input: str | None = None) -> Result:
+        result = CliRunner().invoke(cli, ["report", *args], input=input)
+        problem = result.exception
+        if problem is not None and not isinstance(problem, SystemExit):
+            assert isinstance(problem, archlens.ArchlensError), result.exc_info
+        return result
+
+    return command
+
+
+# --- the committed pages -----------------------------------------------------------------------------
+
+
+def of_zoo(name: str, form: str = "markdown") -> list[File]:
+    """The page of a network of the zoo, as ``archlens report --all -o reports`` makes it."""
+    found = find(name)
+    reports = [
+        read
+        for path in sorted(REPORTS.glob("verification*.md"))
+        if (read := verification.read(path.read_text("utf-8"), path.name))
+    ]
+    material = Material(archlens.load(name), found.spec, on_other_inputs(found.spec, found.variant), reports)
+    return page(material, form, made=f"archlens report {name}", gallery=True)
+
+
+def hold(files: list[File], update: bool) -> None:
+    """Hold files against the committed ones."""
+    for path, content in files:
+        committed = REPORTS / path
+        if update:
+            committed.parent.mkdir(exist_ok=True)
+            committed.write_bytes(content)
+        again = "pytest tests/test_report.py --update, or archlens report --all -o reports, writes it anew"
+        assert committed.is_file(), f"{path} is missing: {again}"
+        assert committed.read_bytes() == content, f"{path}: {again}"
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_committed_page_is_what_is_written(name: str, update: bool) -> None:
+    hold(of_zoo(name), update)
+
+
+def test_the_committed_gallery_is_what_is_written(update: bool) -> None:
+    networks = [archlens.load(name) for name in names()]
+    hold(gallery([(network, comparison.find(network)) for network in networks], "markdown"), update)
+
+
+def test_there_is_no_other_committed_page() -> None:
+    pages = {path.stem for path in REPORTS.glob("*.md")} - {"README"}
+    assert {name for name in pages if not name.startswith("verification")} == set(map(file_name, names()))
+    shown = {match for path in REPORTS.glob("*.md") for match in _targets(path.read_text("utf-8"))}
+    pictures = {f"pictures/{path.name}" for path in REPORTS.glob("pictures/*")}
+    assert pictures == {target for target in shown if target.startswith("pictures/")}
+
+
+def test_every_link_of_the_committed_pages_leads_somewhere() -> None:
+    for path in REPORTS.glob("*.md"):
+        for target in _targets(path.read_text("utf-8")):
+            if not target.startswith("https://"):
+                assert (REPORTS / unquote(target)).is_file(), (path.name, target)
+
+
+def test_the_readmes_first_picture_is_what_its_command_draws(run: Any) -> None:
+    text = (REPORTS.parent / "README.md").read_text("utf-8")
+    picture = next(target for target in _targets(text) if target.endswith(".svg"))
+    command = re.search(r"`archlens (diagram [^`]+) -o alexnet.svg`", text)
+    assert command is not None
+    assert CliRunner().invoke(cli, [*command[1].split(), "-o", "alexnet.svg"]).exit_code == 0
+    assert Path("alexnet.svg").read_bytes() == (REPORTS.parent / picture).read_bytes()
+
+
+def _targets(text: str) -> Iterator[str]:
+    """What a Markdown text links to or shows."""
+    yield from re.findall(r"(?<!\\)\]\(([^)\s]+)\)", text)
+    yield from re.findall(r'(?:src|href)="([^"]+)"', text)
+
+
+def test_all_is_every_network_and_the_gallery(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command on a zoo of three writes their committed pages, byte for byte, and a gallery of three."""
+    some = ["lenet5", "nin_cifar10", "m5"]
+    monkeypatch.setattr("archlens.cli.options.names", lambda: some)
+    Path("out").mkdir()
+    for path in REPORTS.glob("verification*.md"):
+        Path("out", path.name).write_bytes(path.read_bytes())
+    assert run("--all", "-o", "out").exit_code == 0
+    for name in some:
+        written = [Path("out", f"{name}.md"), *Path("out/pictures").glob(f"{name}-[!s]*.svg")]
+        assert len(written) == 4
+        for path in written:
+            assert path.read_bytes() == (REPORTS / path.relative_to("out")).read_bytes()
+    head = tables(Path("out/README.md").read_text("utf-8"))[-1]
+    assert [row[0] for row in head[1:]] == ["lenet5", "nin_cifar10", "m5"]  # 1998, 2014, 2017
+
+
+# --- what the pages say ------------------------------------------------------------------------------
+
+
+def tree(text: str) -> SyntaxTreeNode:
+    """A Markdown text as GitHub reads it: CommonMark with tables."""
+    return SyntaxTreeNode(MarkdownIt("commonmark").enable("table").parse(text))
+
+
+def words(node: SyntaxTreeNode) -> str:
+    """The text of a part of it."""
+    shown = ("text", "code_inline", "html_inline")
+    return "".join(one.content for one in node.walk() if not one.is_root and one.type in shown)
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """The tables of a Markdown text, each row by row with its head."""
+    return [
+        [[words(cell) for cell in row.children] for row in table.walk() if row.type == "tr"]
+        for table in tree(text).walk()
+        if table.type == "table"
+    ]
+
+
+def titled(text: str, title: str) -> str:
+    """One section of a page."""
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def text_of(name: str) -> str:
+    return (REPORTS / f"{name}.md").read_text("utf-8")
+
+
+def test_figures_are_those_of_the_papers() -> None:
+    """VGG-16: torchvision 0.28's metadata; the field: Araujo et al. 2019. LeNet-5: arithmetic by hand."""
+    figures = {row[0]: row[1] for row in tables(titled(text_of("vgg16"), "Figures"))[0]}
+    assert figures["parameters"] == "138,357,544"
+    assert figures["depth"] == "16"
+    assert figures["receptive field"] == "212x212"
+    assert figures["weights"] == f"{4 * 138_357_544:,}"
+    figures = {row[0]: row[1] for row in tables(titled(text_of("lenet5"), "Figures"))[0]}
+    assert figures["parameters"] == f"{6 * 26 + 16 * 151 + 120 * 401 + 84 * 121 + 10 * 85:,}"
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet152", "googlenet_aux", "swin_t"])
+def test_columns_add_up_to_the_totals(name: str) -> None:
+    network = archlens.load(name)
+    text = text_of(name)
+    for title, columns in (("Layers", ("params", "MACs")), ("Cost", ("params", "MACs"))):
+        table = tables(titled(text, title))[0]
+        for column in columns:
+            at = table[0].index(column)
+            # brackets hold what runs in training only, which is in no total
+            cells = [re.sub(r"\s*\([\d,]+\)", "", row[at]) or "0" for row in table[1:]]
+            *parts, total = (int(cell.replace(",", "")) for cell in cells)
+            assert sum(parts) == total == getattr(network, column.lower())
+
+
+def test_every_line_of_a_folded_table_says_how_many_it_stands_for() -> None:
+    table = tables(titled(text_of("resnet152"), "Layers"))[0]
+    repeats = [int(match[1]) if (match := re.search(r" x(\d+)$", row[0])) else 1 for row in table[1:-1]]
+    assert sum(repeats) == len(archlens.load("resnet152"))
+
+
+def test_the_spec_stands_there_as_it_is() -> None:
+    nodes = tree(text_of("resnet50")).walk(include_self=False)
+    assert [node.content for node in nodes if node.type == "fence"] == [find("resnet50").spec.source.text]
+
+
+def test_a_claim_that_differs_stands_there_with_its_reason() -> None:
+    section = titled(text_of("darknet53"), "Published and computed")
+    different = [row for row in tables(section)[0] if row[3] == "different"]
+    assert [row[1] for row in different] == [
+        "9.35G"
+    ]  # Redmon and Farhadi 2018, Table 2: 18.7 billion operations
+    assert "macs 9.35G: " in section
+
+
+def test_the_verification_is_quoted_with_where_it_was_made() -> None:
+    table = tables(titled(text_of("lenet5"), "Verification"))[0]
+    row = dict(zip(*table, strict=True))
+    assert row["made on"].startswith("Device cpu, torch 2.13.0")
+    assert row["verdict"] == "passed"
+    assert row["weights"] == "5/5"  # five layers have any
+    assert "(verification.md)" in titled(text_of("lenet5"), "Verification")
+
+
+def test_other_inputs_cost_what_they_cost() -> None:
+    """ResNet-50's convolutions at half the size: a quarter of the work where maps are halved exactly."""
+    rows = tables(titled(text_of("vgg16"), "Other inputs"))[0]
+    macs = {row[0]: int(row[2].replace(",", "")) for row in rows[1:]}
+    linear = 25_088 * 4096 + 4096 * 4096 + 4096 * 1000  # Simonyan and Zisserman 2015, Table 1, column D
+    assert macs["3x448x448"] - linear == 4 * (macs["3x224x224"] - linear)
+    fields = {row[0]: (row[4], row[5]) for row in rows[1:]}
+    assert fields["3x112x112"] == ("212x212", "yes")
+    assert fields["3x448x448"] == ("244x244", "no")  # two steps of 32 averaged
+
+
+def test_gallery_compares_all_networks() -> None:
+    text = (REPORTS / "README.md").read_text("utf-8")
+    table = tables(text)[-1]
+    rows = {row[0]: dict(zip(table[0], row, strict=True)) for row in table[1:]}
+    assert list(rows) != sorted(rows)
+    assert set(rows) == set(names())
+    assert rows["vgg16"]["year"] == "2015"
+    assert rows["vgg16"]["params"] == "138.36 M"
+    assert rows["vgg16"]["top-1"].startswith("71.592")  # torchvision 0.28, VGG16_Weights.IMAGENET1K_V1
+    years = [int(row["year"]) for row in rows.values()]
+    assert years == sorted(years)
+
+
+# --- forms -------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """The tags of an HTML page, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_an_html_page_is_one_file_that_asks_for_nothing() -> None:
+    files = of_zoo("resnet50", "html")
+    assert [file.path for file in files] == ["resnet50.html"]
+    found = Page(files[0].content.decode("utf-8"))
+    tags = [tag for tag, _ in found.tags]
+    assert tags.count("svg") == 3  # the three styles
+    assert not {"script", "link", "iframe", "img", "object"} & set(tags)
+    for tag, attributes in found.tags:
+        assert not [key for key in attributes if key.startswith("on")], tag
+        if "href" in attributes:
+            assert tag == "a"
+            assert str(attributes["href"]).startswith(("#", "https://", "index.html", "verification"))
+    links = [str(attributes["href"]) for _, attributes in found.tags if "href" in attributes]
+    sections = {f"#{attributes['id']}" for tag, attributes in found.tags if tag == "section"}
+    assert {link for link in links if link.startswith("#")} == sections
+
+
+def test_an_html_gallery_is_one_file() -> None:
+    networks = [archlens.load(name) for name in ("lenet5", "vgg11", "vgg13")]
+    files = gallery([(network, comparison.find(network)) for network in networks], "html")
+    assert [file.path for file in files] == ["index.html"]
+    found = Page(files[0].content.decode("utf-8"))
+    images = [attributes["src"] for tag, attributes in found.tags if tag == "img"]
+    assert len(images) == 2  # a family each
+    assert all(str(image).startswith("data:image/svg+xml;base64,") for image in images)
+    links = {attributes["href"] for tag, attributes in found.tags if tag == "a"}
+    assert {"lenet5.html", "vgg11.html", "vgg13.html"} <= links
+
+
+def test_words_are_words(run: Any) -> None:
+    """Whatever a spec says, it is shown, and does nothing."""
+    Path("hostile.yaml").write_text(HOSTILE, "utf-8")
+    assert run("hostile.yaml", "-o", "out", "--format", "html").exit_code == 0
+    found = Page(Path("out/hostile.html").read_text("utf-8"))
+    assert not {"script", "img", "b", "i", "u"} & {tag for tag, _ in found.tags}
+    assert "<script>alert(1)</script> | *bold* `code` &amp;" in found.text
+    assert not [a for _, a in found.tags if "javascript" in str(a.get("href"))]
+    assert run("hostile.yaml", "-o", "out").exit_code == 0
+    text = Path("out/hostile.md").read_text("utf-8")
+    nodes = [node for node in tree(text).walk() if not node.is_root]
+    assert next(words(node) for node in nodes if node.type == "heading").startswith(
+        "<script>alert(1)</script> | *bold* `code` &amp; [x](javascript:alert(1))"
+    )
+    html = {node.content.strip() for node in nodes if node.type in ("html_block", "html_inline")}
+    assert {tag for one in html for tag in re.findall(r"</?(\w+)", one)} <= {"details", "summary"}
+    assert not [node for node in nodes if node.type == "link" and "javascript" in str(node.attrs["href"])]
+    assert [node.content for node in nodes if node.type == "fence"] == [HOSTILE]
+    layers = tables(titled(text, "Layers"))[0]
+    assert layers[1][0] == "a|b*c</pre><script>"
+
+
+def test_pages_know_no_place(run: Any, tmp_path: Path) -> None:
+    """The same bytes wherever they are made: neither the folder nor the path of a spec stands in a page."""
+    (tmp_path / "net.yaml").write_text("input: 1x8x8\nlayers: ['conv(4, 3)', relu]\n", "utf-8")
+    for place in (tmp_path / "net.yaml", "net.yaml", "../" + tmp_path.name + "/net.yaml"):
+        assert run(str(place), "-o", f"out{len(str(place))}").exit_code == 0
+    pages = {path.read_bytes() for path in tmp_path.glob("out*/net.md")}
+    assert len(pages) == 1
+    assert tmp_path.name.encode() not in pages.pop()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("resnet50", "resnet50"), ("a/../b", "a_.._b"), ("...", "network"), ("ü" * 200, "_" * 100)],
+)
+def test_file_names(name: str, file: str) -> None:
+    assert file_name(name) == file
+
+
+# --- parts of it -------------------------------------------------------------------------------------
+
+
+def test_a_report_of_a_verification_is_read_back() -> None:
+    checks = (
+        Check("a", "shape", PASSED, "4", "4", ""),
+        Check("b", "shape", FAILED, "4", "5", "odd"),
+        Check("a", "macs", NOT_APPLICABLE, "", "", "none"),
+    )
+    one = Verification("a_|b", "A", "cpu", "2.13.0", "0.1", 2, checks, ("aten::add_x",), None, None, None)
+    text = verification.to_markdown([one], timings=False)
+    found = verification.read(text, "x.md")
+    assert found is not None
+    assert found.made == "Device cpu, torch 2.13.0, fvcore 0.1, batch 2"
+    assert found.rows["a_|b"]["shapes"] == "1/2"
+    assert found.rows["a_|b"]["MACs"] == "not applicable"
+    assert found.rows["a_|b"]["verdict"] == "FAILED"
+    assert verification.read("# Verification\n\nnothing\n", "x.md") is None
+    assert verification.read("", "x.md") is None
+
+
+def test_a_report_of_another_version_of_the_network_is_not_quoted(run: Any) -> None:
+    text = (REPORTS / "verification.md").read_text("utf-8")
+    Path("v.md").write_text(re.sub(r"(\| lenet5 +\| +)12", r"\g<1>11", text), "utf-8")
+    assert "| lenet5" in Path("v.md").read_text("utf-8")
+    assert run("lenet5", "-o", "out", "--verification", "v.md").exit_code == 0
+    assert "No report of a verification" in Path("out/lenet5.md").read_text("utf-8")
+    Path("v.md").write_text(text, "utf-8")
+    assert run("lenet5", "-o", "out", "--verification", "v.md").exit_code == 0
+    section = titled(Path("out/lenet5.md").read_text("utf-8"), "Verification")
+    assert "Device cpu" in section
+    assert "v.md" not in section  # it does not lie beside the page
+
+
+@pytest.mark.parametrize("name", ["lenet5", "googlenet", "unet", "m5", "vit_b_16"])
+def test_a_thumbnail_is_the_drawing_alone_and_within_its_page(name: str) -> None:
+    picture = drawing.Request(archlens.load(name), "volumes").picture
+    small = thumbnail(picture)
+    assert small.width == pytest.approx(2 * small.height)
+    items = list(walk(small.items))
+    assert not [item for item in items if isinstance(item, Text)]
+    shapes = [item for item in items if not isinstance(item, Group)]
+    assert shapes
+    for item in shapes:
+        corners = (
+            [(item.x, item.y), (item.x + item.width, item.y + item.height)]
+            if isinstance(item, Rect)
+            else [item.start, *(point for step in item.steps for point in step)]
+            if isinstance(item, Line)
+            else []
+        )
+        for x, y in corners:
+            assert 0 <= x <= small.width
+            assert 0 <= y <= small.height
+    original = [item for item in picture.items if isinstance(item, Group) and item.kind == "drawing"]
+    kept = [item for item in walk(tuple(original)) if isinstance(item, Rect | Line)]
+    assert len(kept) == len(shapes)
+
+
+# --- the command -------------------------------------------------------------------------------------
+
+
+def test_a_family_has_a_page_for_each_variant(run: Any) -> None:
+    Path("two.yaml").write_text(
+        "input: 1x8x8\nparams: {n: 4}\nlayers: ['conv(n, 3)']\nvariants: {small: {n: 2}, large: {n: 8}}\n"
+    )
+    assert run("two.yaml", "-o", "out").exit_code == 0
+    assert {path.name for path in Path("out").glob("*.md")} == {"small.md", "large.md"}
+    # 8 kernels of 3x3 and a bias each
+    assert "| 80 |" in Path("out/large.md").read_text("utf-8").replace("**", "")
+
+
+def test_what_is_too_much_to_draw_has_a_page_that_says_so(run: Any) -> None:
+    lines = "".join(f"  - l{i}: conv({4 + i % 7}, 1)\n" for i in range(1100))
+    Path("long.yaml").write_text(f"input: 4x8x8\nlayers:\n{lines}", "utf-8")
+    assert run("long.yaml", "-o", "out").exit_code == 0
+    text = Path("out/long.md").read_text("utf-8")
+    assert "Not drawn: long has more than 1,000 different layers at the top" in text
+    assert "pictures/" not in text
+    assert len(tables(titled(text, "Layers"))[0]) == 1 + 1100 + 1
+
+
+def test_params_and_inputs_are_said_at_the_foot(run: Any) -> None:
+    assert run("mobilenet_v1", "--set", "alpha=0.5", "--input", "3x160x160", "-o", "out").exit_code == 0
+    text = Path("out/mobilenet_v1.md").read_text("utf-8")
+    assert "archlens report mobilenet_v1 --input 3x160x160 --set alpha=0.5" in text
+    figures = {row[0]: row for row in tables(titled(text, "Figures"))[0]}
+    # Howard et al. 2017: 0.5 MobileNet has 1.3 million parameters (Table 6), 0.50 MobileNet-160 76 million
+    # mult-adds (Table 9)
+    assert figures["parameters"][2].startswith("1.3")
+    assert figures["MACs"][2].startswith("76.")
+
+
+def test_a_spec_from_a_pipe(run: Any) -> None:
+    assert run("-", "-o", "out", input="input: 1x8x8\nlayers: ['conv(4, 3)']\n").exit_code == 0
+    assert Path("out/stdin.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ((), "report takes names of networks, or --all"),
+        (("lenet5", "--all"), "report takes names of networks, or --all"),
+        (("lenet6",), "there is no network lenet6"),
+        (("lenet5", "./lenet5.yaml"), "lenet5 and lenet5 would have one page, lenet5"),
+        (("lenet5", "--verification", "none.md"), "none.md cannot be read: No such file or directory"),
+        (("lenet5", "--verification", "broken.yaml"), "broken.yaml is no report of a verification"),
+        (("lenet5", "--verification", "binary"), "binary cannot be read: it is not UTF-8"),
+        (("lenet5", "broken.yaml"), "there is no op or block convv"),
+    ],
+)
+def test_bad_input_writes_nothing(run: Any, args: tuple[str, ...], message: str) -> None:
+    Path("lenet5.yaml").write_text("input: 1x8x8\nlayers: ['conv(4, 3)']\n", "utf-8")
+    Path("broken.yaml").write_text("input: 1x8x8\nlayers: ['convv(4, 3)']\n", "utf-8")
+    Path("binary").write_bytes(b"\xff\xfe")
+    before = set(Path().iterdir())
+    result = run(*args, "-o", "out")
+    assert result.exit_code != 0
+    assert message in str(getattr(result.exception, "diagnostic", "")) + result.output
+    assert set(Path().iterdir()) == before
+
+
+def test_a_folder_that_cannot_be_written_to(run: Any) -> None:
+    Path("file").write_text("here already")
+    for place in ("file", "file/below"):
+        result = run("lenet5", "-o", place)
+        assert "is no folder to write to" in result.exception.diagnostic.message
+    assert Path("file").read_text() == "here already"
+    for place, message in (
+        ("d" * 5000, f"{'d' * 57}... is no folder to write to: File name too long"),
+        (" ", "the folder that the pages go to has no name"),
+        ("a\0b", "a\\x00b is no folder to write to: embedded null byte"),
+    ):
+        assert run("lenet5", "-o", place).exception.diagnostic.message == message
+
+
+def test_a_network_that_does_not_fit_is_shown_why(run: Any) -> None:
+    result = run("lenet5", "--input", "1x4x4", "-o", "out")
+    assert "does not fit" in result.exception.diagnostic.message
+    assert not Path("out").exists()
+
+
+def test_without_jinja2_it_is_said_what_is_missing(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
+    forms._environment.cache_clear()
+    result = run("lenet5", "-o", "out")
+    assert result.exception.diagnostic.message == "pages need Jinja2, which is not installed"
+    assert result.exception.diagnostic.help == "pip install 'archlens-nn[report]'"
+    assert not Path("out").exists()
+
+
+def test_svg_in_pages_is_well_formed() -> None:
+    for path in sorted(REPORTS.glob("pictures/*-small.svg")):
+        root = ElementTree.fromstring(path.read_text("utf-8"))
+        assert root.tag.endswith("svg")
+
+
+def test_progress_needs_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(report.progress(["a", "b"], "report", str)) == ["a", "b"]
+    assert capsys.readouterr().err == ""
