@@ -8,10 +8,21 @@ from typing import Any
 
 import pytest
 
+#: Variables by which programs guess at the terminal or the service that they run in.
+SURROUNDINGS = {
+    "CI", "COLUMNS", "LINES", "FORCE_COLOR", "FORCE_COLOUR", "NO_COLOR", "NO_COLOUR", "CLICOLOR",
+    "CLICOLOR_FORCE", "PY_COLORS", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "SOURCE_DATE_EPOCH",
+}  # fmt: skip
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     # as many processes as cores run tests already: before torch is imported, it is told to take one each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.pop("COLUMNS", None)  # the width of the terminal of pytest is not that of what is tested
+
+# What is tested behaves alike wherever the tests run: the width, the colours and the service of whoever runs
+# pytest are not those of what is tested (``CI=true`` alone makes Sphinx write colours into a pipe).
+for variable in list(os.environ):
+    if variable in SURROUNDINGS or variable.startswith(("GITHUB_", "RUNNER_", "SPHINX")):
+        del os.environ[variable]
 
 #: A project of its own, which tests run as its user would.
 collect_ignore = ["sample"]

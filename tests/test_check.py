@@ -58,10 +58,9 @@ def check(*args: str) -> Result:
 
 def run(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """As a user would: exit code, output and messages."""
-    clean = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR")}
     return subprocess.run(
         [sys.executable, "-m", "archlens", *args],
-        capture_output=True, text=True, cwd=cwd, env=clean, timeout=60,
+        capture_output=True, text=True, cwd=cwd, timeout=60,
     )  # fmt: skip
 
 

@@ -24,11 +24,10 @@ from archlens.spec import library
 def run(
     *args: str, cwd: Path | None = None, stdin: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR", "NO_COLOR")}
     return subprocess.run(
         [sys.executable, "-m", "archlens", *args],
         capture_output=True, text=True, errors="replace", cwd=cwd, input=stdin, timeout=60,
-        env=clean | environment,
+        env=os.environ | environment,
     )  # fmt: skip
 
 
@@ -44,11 +43,10 @@ def in_terminal(*args: str, columns: int = 100, **environment: str) -> str:
 
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    clean = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM")}
     process = subprocess.Popen(
         [sys.executable, "-m", "archlens", *args],
         stdin=subprocess.DEVNULL, stdout=follower, stderr=follower,
-        env=clean | {"TERM": "xterm"} | environment,
+        env=os.environ | {"TERM": "xterm"} | environment,
     )  # fmt: skip
     os.close(follower)
     output = b""

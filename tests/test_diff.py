@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -246,10 +245,9 @@ def diff(*args: str) -> Result:
 
 
 def run(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR")}
     return subprocess.run(
         [sys.executable, "-m", "archlens", "diff", *args],
-        capture_output=True, text=True, cwd=cwd, env=clean, timeout=60,
+        capture_output=True, text=True, cwd=cwd, timeout=60,
     )  # fmt: skip
 
 

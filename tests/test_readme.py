@@ -50,10 +50,15 @@ def fences(page: Path) -> list[Fence]:
 
 def run(command: str, folder: Path) -> str:
     """What a command prints, standard output first, as a terminal without colours would show it."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
-        command, shell=True, cwd=folder, capture_output=True, text=True, env=environment, timeout=60
+        command,
+        shell=True,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PATH": path},
+        timeout=60,
     )
     return result.stdout + result.stderr
 
