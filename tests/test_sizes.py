@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 import archlens
 from archlens.analysis import sizes
+from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
 from archlens.cli.options import at
 from archlens.network import Network
@@ -215,6 +216,52 @@ def test_no_spatial_axis() -> None:
     network, on = of("{input: 12, layers: [linear(3)]}")
     one = sizes.find(on, network)
     assert (one.smallest, one.tried, one.unpadded) == ((), (), ())
+
+
+class Counted:
+    """Counts how often a network is laid out on another input."""
+
+    def __init__(self, text: str) -> None:
+        self.network, self.on = of(text)
+        self.count = 0
+
+    def __call__(self, inputs: Mapping[str, Shape]) -> Network:
+        self.count += 1
+        return self.on(inputs)
+
+
+def test_no_search_goes_on_for_ever() -> None:
+    """A second of audio has 16,000 samples; not each of them is a size that somebody asks about."""
+    many = Counted("{input: 1x48000, layers: ['conv(2, 80, stride=4)', 'max_pool(4)']}")
+    one = sizes.find(many, many.network)
+    assert one.smallest == (80 + 3 * 4,)
+    assert [tried.bound for tried in one.tried] == [sizes.MOST]
+    assert many.count < 2 * sizes.MOST
+    assert sizes.find(many, many.network, bound=3000).tried[0].valid == tuple(range(92, 3001))
+
+
+def test_a_size_that_is_out_of_reach(tmp_path: Path) -> None:
+    text = "{input: 1x5000, layers: ['crop(4990)', 'max_pool(3)']}"
+    (tmp_path / "far.yaml").write_text(text)
+    one = found(str(tmp_path / "far.yaml"))
+    assert one.smallest == (None,)
+    assert sizes.known(one.smallest) == Unknown("no input up to 2,048 was found that it works on")
+    result = CliRunner().invoke(cli, ["sizes", "-"], input=text)
+    assert "smallest            none was found; tried up to 2,048\n" in result.output
+    assert "fits                none, of 1 to 2048\n" in result.output
+    result = CliRunner().invoke(cli, ["sizes", "-", "--upto", "5000"], input=text)
+    assert "smallest            4990\n" in result.output
+    assert "fits                4990 to 5000, of 1 to 5000\n" in result.output
+
+
+def test_a_field_that_no_image_holds() -> None:
+    """Nine layers of stride 7: the search for its centre tries so many sizes, of all layers together."""
+    layers = ", ".join(["'conv(2, 3, stride=7, padding=1)'"] * 9)
+    many = Counted(f"{{input: 1x32x32, layers: [{layers}]}}")
+    one = sizes.find(many, many.network)
+    assert one.unpadded == (None, None)
+    assert one.layer == "8"
+    assert many.count < 2 * sizes.MOST
 
 
 def test_command(tmp_path: Path) -> None:

@@ -13,9 +13,13 @@ from . import memory, receptive_field, unseen
 from .receptive_field import ReceptiveFields
 from .unknown import Unknown
 
-#: The largest size that is tried in search of one that fits, and how far beyond the size of its field that
-#: of an input without padding at the centre is searched, in effective strides.
-_LARGEST, _STRIDES = 1024, 6
+#: How many sizes are tried, of each kind that is searched, unless more are asked for: enough for every
+#: effective stride in use, and a few seconds for a network of a hundred layers.
+MOST = 2048
+
+#: How far beyond the size of its field that of an input without padding at the centre is searched, in
+#: effective strides.
+_STRIDES = 6
 
 #: The least bound of a brief search.
 _BRIEF = 96
@@ -57,7 +61,8 @@ class Sizes:
     #: The input that is changed, at its own size.
     input: str
     own: Shape
-    #: The smallest size of each axis at which the network works; ``None`` if none up to 1024 does.
+    #: The smallest size of each axis at which the network works; ``None`` where a search as far as
+    #: :data:`MOST`, or as the bound that was given, found none.
     smallest: tuple[int | None, ...]
     #: Sizes with all axes alike where the input's own are; else along each axis, the others at their own.
     tried: tuple[Tried, ...]
@@ -78,14 +83,15 @@ def find(at: At, network: Network, *, bound: int | None = None, brief: bool = Fa
     Args:
         at: gives the network on other inputs.
         network: the same on its own.
-        bound: the largest size tried in the search for valid ones; its own size, unless it is given.
+        bound: the largest size tried in the search for valid ones; unless it is given, the network's own
+            size, or :data:`MOST` where that is larger.
         brief: go no further than twice the smallest, and 96, in that search: far enough to show a pattern.
     """
     return _Search(at, network, bound, brief).run()
 
 
 def smallest(at: At, network: Network) -> tuple[int | None, ...]:
-    """The smallest size of each axis at which a network works; ``None`` if none up to 1024 does.
+    """The smallest size of each axis at which a network works; ``None`` if none up to :data:`MOST` does.
 
     Args:
         at: gives the network on other inputs.
@@ -99,7 +105,7 @@ def known(found: tuple[int | None, ...]) -> tuple[int, ...] | Unknown:
     """What :func:`smallest` found, or why it is none."""
     sizes = tuple(size for size in found if size is not None)
     if len(sizes) < len(found):
-        return Unknown("no input was found that it works on")
+        return Unknown(f"no input up to {MOST:,} was found that it works on")
     return sizes or Unknown("the input has no spatial axes")
 
 
@@ -112,7 +118,10 @@ class _Search:
         self.bound = bound
         self.brief = brief
         self.input, self.own = next(iter(network.inputs.items()))
-        self.known: dict[tuple[int, ...], Network | None] = {self.own.spatial: network}
+        #: Sizes that are known not to fit. The networks on those that fit are not kept: they are many.
+        self.misfits: set[tuple[int, ...]] = set()
+        #: How many more sizes may be tried in search of a centre without padding.
+        self.tries = MOST
 
     @cached_property
     def fields(self) -> ReceptiveFields:
@@ -121,33 +130,28 @@ class _Search:
 
     def on(self, *spatial: int) -> Network | None:
         """The network on an input of that size, if it takes it."""
-        if spatial not in self.known:
-            shapes = {
-                name: Shape((shape.channels, *spatial)) if shape.spatial == self.own.spatial else shape
-                for name, shape in self.network.inputs.items()
-            }
-            try:
-                self.known[spatial] = self.at(shapes)
-            except ArchlensError:
-                self.known[spatial] = None
-        return self.known[spatial]
+        if spatial == self.own.spatial:
+            return self.network
+        if spatial in self.misfits:
+            return None
+        shapes = {
+            name: Shape((shape.channels, *spatial)) if shape.spatial == self.own.spatial else shape
+            for name, shape in self.network.inputs.items()
+        }
+        try:
+            return self.at(shapes)
+        except ArchlensError:
+            self.misfits.add(spatial)
+            return None
 
     def along(self, axes: tuple[int, ...], size: int) -> Network | None:
         """The network with some axes of that size and the others at their own."""
         return self.on(*(size if axis in axes else n for axis, n in enumerate(self.own.spatial)))
 
     def run(self) -> Sizes:
-        own = self.own.spatial
         groups = self.groups()
         smallest = self.smallest(groups)
-        layer = self.fields.last()
-        unpadded = self.unpadded(groups, layer) if layer else (None,) * len(own)
-        while None in unpadded and layer in self.network.index:
-            # adaptive pooling, say, has a field on the own input only: then it is the layer before it
-            before = self.network[layer].inputs[0]
-            if before not in self.network.index or not isinstance(self.fields[before], tuple):
-                break
-            layer, unpadded = before, self.unpadded(groups, before)
+        layer, unpadded = self.unpadded(groups)
         return Sizes(
             self.network.name,
             self.input,
@@ -169,42 +173,58 @@ class _Search:
 
     def smallest(self, groups: list[tuple[int, ...]]) -> tuple[int | None, ...]:
         """The smallest size of each axis; all of them together must work, too."""
-        found = [self.first((axis,), 1) for axis in range(len(self.own.spatial))]
+        found = [self.first((axis,)) for axis in range(len(self.own.spatial))]
         works = None not in found and self.on(*(n for n in found if n is not None)) is not None
         for group in groups if len(groups) == 1 or not works else ():
-            together = self.first(group, 1)
+            together = self.first(group)
             if not works or (together is not None and all(together <= (found[a] or together) for a in group)):
                 for axis in group:
                     found[axis] = together
         return tuple(found)
 
-    def first(self, axes: tuple[int, ...], start: int) -> int | None:
-        last = max(_LARGEST, *(self.own.spatial[axis] for axis in axes))
-        return next((n for n in range(start, last + 1) if self.along(axes, n) is not None), None)
+    def first(self, axes: tuple[int, ...]) -> int | None:
+        """The first size of some axes that fits: their own does, but it may be out of reach."""
+        last = min(self.own.spatial[axes[0]], max(MOST, self.bound or 0))
+        return next((n for n in range(1, last + 1) if self.along(axes, n) is not None), None)
 
     def tried(self, axes: tuple[int, ...], smallest: int) -> Tried:
         """What becomes of every size up to the bound."""
-        bound = self.bound or self.own.spatial[axes[0]]
+        bound = self.bound or min(self.own.spatial[axes[0]], MOST)
         if self.brief:
             bound = min(bound, max(2 * smallest, _BRIEF))
-        valid = [(n, found) for n in range(1, bound + 1) if (found := self.along(axes, n)) is not None]
         names = tuple(self.own.axes[axis] for axis in axes)
-        lossless = tuple(n for n, network in valid if not unseen.loses(network, names))
-        return Tried(names, bound, tuple(n for n, _ in valid), lossless)
+        valid: dict[int, bool] = {}  # and whether nothing is lost there
+        for size in range(1, bound + 1):
+            network = self.along(axes, size)
+            if network is not None:
+                valid[size] = not unseen.loses(network, names)
+        return Tried(names, bound, tuple(valid), tuple(size for size, whole in valid.items() if whole))
 
-    def unpadded(self, groups: list[tuple[int, ...]], layer: str) -> tuple[int | None, ...]:
-        """The smallest size of each axis at which the centre output of a layer sees no padding."""
-        found = {axis: size for group in groups for size in [self.centred(group, layer)] for axis in group}
-        return tuple(found[axis] for axis in range(len(self.own.spatial)))
+    def unpadded(self, groups: list[tuple[int, ...]]) -> tuple[str, tuple[int | None, ...]]:
+        """The smallest size of each axis at which the centre output sees no padding, and that of which layer.
+
+        It is the last layer that has a field; or, where that has one on the own input only, as that of an
+        adaptive pooling may be, the layer before it.
+        """
+        last = layer = self.fields.last()
+        while layer in self.network.index and isinstance(self.fields[layer], tuple) and self.tries > 0:
+            found = {
+                axis: size for group in groups for size in [self.centred(group, layer)] for axis in group
+            }
+            if None not in found.values():
+                return layer, tuple(found[axis] for axis in range(len(self.own.spatial)))
+            layer = self.network[layer].inputs[0]
+        return last, (None,) * len(self.own.spatial)
 
     def centred(self, axes: tuple[int, ...], layer: str) -> int | None:
-        """The same along some axes."""
+        """The same of one layer along some axes."""
         seen = self.fields[layer]
         assert isinstance(seen, tuple)
         fields = [seen[axis] for axis in axes]
         start = max(field.size for field in fields)
         stride = max(-(-field.step // field.period) for field in fields)
-        for size in range(start, start + _STRIDES * stride + 2):
+        for size in range(start, start + min(_STRIDES * stride + 2, self.tries)):
+            self.tries -= 1
             network = self.along(axes, size)
             if network is None or layer not in network.index:
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from ..analysis.sizes import Sizes
+from ..analysis.sizes import MOST, Sizes
 from ..errors import printable
 from ..network import Network
 from ..shape import times
@@ -87,7 +87,10 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
         yield "smallest", f"the input {sizes.own} has no spatial axes"
         return
     if None in sizes.smallest:
-        yield "smallest", "none was found"
+        yield (
+            "smallest",
+            f"none was found; tried up to {max(MOST, *(tried.bound for tried in sizes.tried)):,}",
+        )
     else:
         yield "smallest", times(n for n in sizes.smallest if n is not None)
     for tried in sizes.tried:

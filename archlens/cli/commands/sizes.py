@@ -15,9 +15,9 @@ from ..output import write
 @network_argument
 @click.option(
     "--upto",
-    type=click.IntRange(min=1, max=8192),
+    type=click.IntRange(min=1, max=100_000),
     metavar="N",
-    help="Try every size up to this; without it, up to the input's own.",
+    help=f"Try every size up to this; without it, up to the input's own, and to {sizes.MOST:,} at most.",
 )
 @format_option("table", "markdown", "json")
 @output_option

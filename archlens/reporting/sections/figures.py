@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...analysis import depth
 from ...analysis.receptive_field import ReceptiveFields
+from ...analysis.sizes import MOST
 from ...errors import printable
 from ...shape import times
 from ...views import words
@@ -50,7 +51,7 @@ def _rows(material: Material) -> Iterator[list[str]]:
         known = None not in smallest
         size = times(n for n in smallest if n is not None) if known else "unknown"
         why = "height x width" if len(smallest) == 2 else "along each axis"
-        yield ["smallest input", size, "", why if known else "no size up to 1024 was found to fit"]
+        yield ["smallest input", size, "", why if known else f"none was found to fit, of 1 to {MOST:,}"]
 
 
 def _field(fields: ReceptiveFields, *, several: bool) -> list[str]:
