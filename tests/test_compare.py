@@ -174,6 +174,12 @@ def test_unknown_is_no_zero() -> None:
     assert flat.year is None
 
 
+@pytest.mark.parametrize("year", ["in press", "12345", "9" * 5000])
+def test_what_is_no_year(year: str) -> None:
+    text = f"paper: {{title: X, year: {year}}}\ninput: 3x8x8\nlayers: [relu]"
+    assert comparison.find(archlens.loads(text)).year is None
+
+
 @pytest.mark.parametrize("printed", ["good", "-3", "101", "about 70", "1e2", "70,1"])
 def test_what_is_no_accuracy(printed: str) -> None:
     one = own(source="a table", top1=printed)
