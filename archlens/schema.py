@@ -309,8 +309,8 @@ def _named(description: str, what: str) -> Schema:
 
 def _field(key: str, required: str) -> Schema:
     """A text, or a mapping of layers to texts; what is not required may be left empty."""
-    text = {"$ref": "#/$defs/text"}
-    kinds = [] if key in ONLY_BY_LAYER else [text]
+    text: Schema = {"$ref": "#/$defs/text"}
+    kinds: list[Schema] = [] if key in ONLY_BY_LAYER else [text]
     kinds += [{"type": "object", "additionalProperties": text}] if key in BY_LAYER else []
     return {"anyOf": kinds if key == required else [*kinds, {"type": "null"}]}
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -442,6 +443,38 @@ def test_params_and_inputs_are_said_at_the_foot(run: Any) -> None:
     # mult-adds (Table 9)
     assert figures["parameters"][2].startswith("1.3")
     assert figures["MACs"][2].startswith("76.")
+
+
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [(["--input", "3x320x320"], "another input"), (["--set", "depths=[1, 1, 1, 1]"], "other params")],
+)
+def test_what_was_published_and_verified_is_of_the_spec_itself(
+    run: Any, options: list[str], how: str
+) -> None:
+    """A page about another input or other params neither claims it nor calls it wrong."""
+    Path("v.md").write_text((REPORTS / "verification.md").read_text("utf-8"), "utf-8")
+    assert run("resnet18", "--verification", "v.md", *options, "-o", "out").exit_code == 0
+    text = Path("out/resnet18.md").read_text("utf-8")
+    assert f"With {how} the figures that are published" in titled(text, "Published and computed")
+    said = titled(text, "Verification")
+    assert f"`archlens verify resnet18 {shlex.join(options)}` verifies this network" in said
+    assert "Device" not in said
+    # the same input and the same params as in the spec are no others
+    assert run("resnet18", "--verification", "v.md", "--input", "3x224x224", "-o", "out").exit_code == 0
+    text = Path("out/resnet18.md").read_text("utf-8")
+    assert tables(titled(text, "Published and computed"))
+    assert "Device" in titled(text, "Verification")
+
+
+def test_the_command_that_verifies_is_one_that_works(run: Any) -> None:
+    Path("my net.yaml").write_text("input: 1x8x8\nlayers: ['conv(4, 3)']\n", "utf-8")
+    assert run("my net.yaml", "-o", "out").exit_code == 0
+    (command,) = re.findall(r"`(archlens verify .*)`", Path("out/my_net.md").read_text("utf-8"))
+    result = CliRunner().invoke(cli, [*shlex.split(command)[1:-1], "out/verification.md"])
+    assert result.exit_code == 0, result.output
+    assert run("my net.yaml", "-o", "out").exit_code == 0
+    assert "passed" in titled(Path("out/my_net.md").read_text("utf-8"), "Verification")
 
 
 def test_a_spec_from_a_pipe(run: Any) -> None:
