@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import xml.etree.ElementTree as ElementTree
@@ -332,6 +333,60 @@ def test_words_are_words(run: Any) -> None:
     assert [node.content for node in nodes if node.type == "fence"] == [HOSTILE]
     layers = tables(titled(text, "Layers"))[0]
     assert layers[1][0] == "a|b*c</pre><script>"
+
+
+#: What would be a list, a rule or a heading at the start of a line, and addresses with marks in them.
+NOTES = [
+    "- a",
+    "+ a",
+    "1. a",
+    "12) a",
+    "-",
+    "---",
+    "===",
+    "-3",
+    "1.5",
+    "=1",
+    "a - b",
+    "see https://a.org/b_c*d_(e).",
+]
+
+
+def test_lines_are_lines(run: Any) -> None:
+    text = json.dumps({"summary": "1. no list", "notes": NOTES, "input": "1x8x8", "layers": ["relu"]})
+    Path("net.yaml").write_text(text, "utf-8")
+    assert run("net.yaml", "-o", "out").exit_code == 0
+    nodes = [node for node in tree(Path("out/net.md").read_text("utf-8")).walk() if not node.is_root]
+    assert next(words(node) for node in nodes if node.type == "paragraph") == "1. no list"
+    assert [words(node) for node in nodes if node.type == "list_item"][: len(NOTES)] == NOTES
+    assert not [node for node in nodes if node.type == "ordered_list"]
+    # the one before the foot
+    assert len([node for node in nodes if node.type == "hr"]) == 1
+    assert [node.attrs["href"] for node in nodes if node.type == "link"] == ["https://a.org/b_c*d_(e)"]
+
+
+@pytest.mark.parametrize(
+    ("paper", "addresses"),
+    [
+        ({"arxiv": "1512.03385"}, ["https://arxiv.org/abs/1512.03385"]),
+        ({"arxiv": "arXiv:1512.03385"}, ["https://arxiv.org/abs/1512.03385"]),
+        ({"arxiv": "https://arxiv.org/abs/cs/9501101"}, ["https://arxiv.org/abs/cs/9501101"]),
+        ({"doi": "https://doi.org/10.1/x"}, ["https://doi.org/10.1/x"]),
+        ({"doi": "10.1002/(SICI)17:15<1#2?>"}, ["https://doi.org/10.1002/%28SICI%2917:15%3C1%232%3F%3E"]),
+        ({"url": "https://a.org/b c|d"}, ["https://a.org/b%20c%7Cd"]),
+        ({"url": "javascript:alert(1)"}, []),
+    ],
+)
+def test_a_citation_leads_to_the_paper(run: Any, paper: dict[str, str], addresses: list[str]) -> None:
+    text = json.dumps({"paper": {"title": "T", **paper}, "input": "1x8x8", "layers": ["relu"]})
+    Path("net.yaml").write_text(text, "utf-8")
+    assert run("net.yaml", "-o", "out").exit_code == 0
+    nodes = [node for node in tree(Path("out/net.md").read_text("utf-8")).walk() if not node.is_root]
+    assert [node.attrs["href"] for node in nodes if node.type == "link"] == addresses
+    assert run("net.yaml", "-o", "out", "--format", "html").exit_code == 0
+    found = Page(Path("out/net.html").read_text("utf-8"))
+    links = [str(attributes["href"]) for tag, attributes in found.tags if tag == "a"]
+    assert [link for link in links if not link.startswith("#")] == addresses
 
 
 def test_pages_know_no_place(run: Any, tmp_path: Path) -> None:
