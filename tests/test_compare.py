@@ -298,6 +298,23 @@ def test_forms_agree() -> None:
             assert one["reasons"] == {"smallest": NOT_TRIED.reason}
 
 
+TWO_INPUTS = """
+input: {left: 3x16x16, right: 1x16x16}
+layers:
+  - a: ref(left) >> conv(4, 3, padding=1)
+  - b: ref(right) >> conv(4, 5, padding=2)
+  - add: [ref(a), ref(b)]
+"""
+
+
+def test_of_several_inputs_each_has_a_field() -> None:
+    found = [comparison.find(archlens.loads(TWO_INPUTS))]
+    assert found[0].receptive_field == (3, 3, 5, 5)
+    (row,) = csv.DictReader(io.StringIO(view.to_csv(found)))
+    assert (row["input"], row["receptive_field"]) == ("3x16x16 1x16x16", "3x3 5x5")
+    assert "  3x3, 5x5  " in view.to_table(found)
+
+
 def test_smallest_is_found_unless_it_is_left_out() -> None:
     assert re.search(r"^vgg16 .* 32x32 ", invoke("vgg16").stdout, re.MULTILINE)  # torchvision: min_size
     text = invoke("vgg16", "--no-smallest").stdout

@@ -575,6 +575,19 @@ def test_a_folder_that_cannot_be_written_to(run: Any) -> None:
         assert run("lenet5", "-o", place).exception.diagnostic.message == message
 
 
+@pytest.mark.parametrize("taken", ["lenet5.md", "pictures/lenet5-graph.svg"])
+def test_what_is_in_the_way_is_found_before_anything_is_written(run: Any, taken: str) -> None:
+    (Path("out") / taken).mkdir(parents=True)
+    assert run("lenet1", "lenet5", "-o", "out").exception.diagnostic.message == (
+        f"out/{taken} cannot be written: Is a directory"
+    )
+    assert not [path for path in Path("out").rglob("*") if path.is_file()]
+    Path("file").mkdir()
+    Path("file/pictures").write_text("mine", "utf-8")
+    assert "file/pictures is no folder" in run("lenet5", "-o", "file").exception.diagnostic.message
+    assert [path.name for path in Path("file").iterdir()] == ["pictures"]
+
+
 def test_a_network_that_does_not_fit_is_shown_why(run: Any) -> None:
     result = run("lenet5", "--input", "1x4x4", "-o", "out")
     assert "does not fit" in result.exception.diagnostic.message
