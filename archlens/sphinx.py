@@ -107,15 +107,17 @@ def _before(content: StringList, page: str, line: int) -> tuple[int, int]:
     count in different ways, and what is nested has lost its indentation.
     """
     start = next((i for i, text in enumerate(content) if text.strip()), 0)
-    first = content[start] if content else ""
+    body = [text.split() for text in content[start:]]
     try:
         lines = Path(page).read_text("utf-8-sig").splitlines()
     except (OSError, ValueError):
         lines = []
-    for number, text in enumerate(lines[line:], line):
-        if text.strip() == first.strip():
-            return number - start, max(len(text.rstrip()) - len(first.rstrip()), 0)
-    return line, 0
+    for number in range(line, len(lines) - len(body) + 1):
+        # all of it: a page may hold several specs that start alike, and in a table the page has bars, too
+        if body and [text.split() for text in lines[number : number + len(body)]] == body:
+            return number - start, max(len(lines[number].rstrip()) - len(content[start].rstrip()), 0)
+    counted = content.offset(start) if content else None  # from 0; MyST counts from the body
+    return max(line, (counted or 0) - start), 0
 
 
 def _table(cells: Cells) -> nodes.Element:
@@ -129,7 +131,9 @@ def _table(cells: Cells) -> nodes.Element:
     group += nodes.tbody("", *(_row(row, cells.numbers) for row in body))
     table += group
     lines = nodes.line_block("", *(nodes.line("", line) for line in cells.below))
-    return nodes.container("", nodes.container("", table, classes=["archlens-table"]), lines)
+    # quotation marks in it are code, which Sphinx is not to make typographic
+    boxed = nodes.container("", table, classes=["archlens-table"])
+    return nodes.container("", boxed, lines, support_smartquotes=False)
 
 
 def _row(cells: list[str], numbers: list[bool]) -> nodes.row:

@@ -410,6 +410,15 @@ def test_sphinx_html(site: Sphinx) -> None:
     assert "_static/archlens.css" in page.html
 
 
+def test_sphinx_leaves_code_as_it_is(sphinx: Sphinx) -> None:
+    text = "input: 1x8x8\n   layers:\n   - up--2: upsample(2, mode='bilinear')"
+    sphinx.write("index.rst", f"Code\n====\n\n.. archlens::\n   :show: table\n\n   {text}\n")
+    assert sphinx.build() == (0, "")
+    shown = sphinx.page().text
+    assert 'upsample(scale=2, mode="bilinear")' in shown
+    assert "up--2" in shown
+
+
 def test_sphinx_paths_and_order(site: Sphinx) -> None:
     assert site.build() == (0, "")
     page = site.page("sub/other.html")
@@ -494,6 +503,14 @@ BAD_PAGES = {
         "  --> docs/index.rst:12:10\n",
     ),
     "broken YAML": (".. archlens::\n\n   input: [1", 6, "error: "),
+    "in a table, above a spec that starts alike": (
+        "+------------------+\n| .. archlens::    |\n|                  |\n|    input: 1x8x8  |\n"
+        "|    layers:       |\n|    - conv(3, 13) |\n+------------------+\n\n"
+        ".. archlens::\n   :show: table\n\n   input: 1x8x8\n   layers:\n   - conv(3, 3)",
+        9,
+        "error: 0 (conv) does not fit: its 13x13 window is larger than its 8x8 input\n"
+        " --> docs/index.rst:9:3\n",
+    ),
     "too much": (
         ".. archlens:: many.yaml\n   :show: diagram",
         4,
