@@ -252,6 +252,22 @@ def test_other_inputs_cost_what_they_cost() -> None:
     assert fields["3x448x448"] == ("244x244", "no")  # two steps of 32 averaged
 
 
+def test_how_far_sizes_were_tried_is_said(run: Any) -> None:
+    Path("far.yaml").write_text("input: 1x97x97\nlayers: ['conv(4, 3)']", "utf-8")
+    steps = "[{add: ['ref(a)', 'ref(b)']}, 'conv(4, 3)']"
+    Path("near.yaml").write_text(f"input: {{a: 1x96x96, b: 1x96x96}}\nlayers: {steps}", "utf-8")
+    assert run("far.yaml", "near.yaml", "-o", "out").exit_code == 0
+    far, near = (
+        titled(Path(f"out/{name}.md").read_text("utf-8"), "Other inputs") for name in ("far", "near")
+    )
+    assert "3 to 96, of 1 to 96" in far
+    assert "3 to 96, of 1 to 96" in near
+    assert "Tried for this page: sizes up to" in far
+    assert "Tried for this page" not in near  # 96 is all
+    assert "Input: that of a; other inputs of the same size change with it." in near
+    assert "Input: that" not in far
+
+
 def test_gallery_compares_all_networks() -> None:
     text = (REPORTS / "README.md").read_text("utf-8")
     table = tables(text)[-1]
