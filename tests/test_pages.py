@@ -588,6 +588,21 @@ def test_fences_within_a_list_and_an_admonition() -> None:
 
 
 @pytest.mark.parametrize("extensions", [(), ("fenced_code",), ("extra",)], ids=str)
+def test_fences_within_quotes(extensions: tuple[str, ...]) -> None:
+    lines = f"before\n\n```archlens\n{HOSTILE}\n```\nafter".splitlines()
+    quoted = "\n".join(f"> {line}".rstrip() for line in lines)
+    twice = "\n".join(f"> {line}".rstrip() for line in quoted.splitlines())
+    page = converted(f"{quoted}\n\ntext\n\n{twice}\n", *extensions)
+    check_page(page, 2)
+    assert [row[0] for row in page.rows] == ["layer", "<script>alert(1)</script>", "total"] * 2
+    assert re.search(
+        r"<blockquote>\s*<p>before</p>.*<svg.*</svg>.*<p>after</p>\s*</blockquote>", page.html, re.DOTALL
+    )
+    # one that the end of the quote leaves open is none
+    assert not converted("> ```archlens lenet5\n\ntext\n\n```\n", *extensions).svgs
+
+
+@pytest.mark.parametrize("extensions", [(), ("fenced_code",), ("extra",)], ids=str)
 def test_a_fence_that_is_shown_as_it_is(extensions: tuple[str, ...]) -> None:
     """Within a longer fence, as code by its indentation, and where it does not end."""
     fence = "```archlens lenet5 <b>\n```\n"
@@ -597,6 +612,8 @@ def test_a_fence_that_is_shown_as_it_is(extensions: tuple[str, ...]) -> None:
     page = converted("text\n\n    " + fence.replace("\n", "\n    ") + "\n", *extensions)
     assert not page.svgs
     assert "```archlens lenet5 <b>\n```" in page.text
+    page = converted("text\n\n    > ```archlens lenet5\n    > ```\n", *extensions)
+    assert "> ```archlens lenet5\n> ```" in page.text
     page = converted("```archlens lenet5\n\ntext\n", *extensions)
     assert not page.svgs
     assert "\x02" not in page.html
@@ -706,8 +723,14 @@ def test_mkdocs(mkdocs: Mkdocs) -> None:
             "  --> docs/index.md:11:7\n   |\n11 |     - conv(3, 13)\n",
         ),
         ("# A\n\n```archlens my.yaml input=1x3x3\n```\n", 3, "error: c does not fit"),
+        (
+            "> a\n>\n> ```archlens\n> input: 1x8x8\n> layers:\n> - conv(3, 13)\n> ```\n",
+            6,
+            "error: 0 (conv) does not fit: its 13x13 window is larger than its 8x8 input\n"
+            " --> docs/index.md:6:5\n  |\n6 |   - conv(3, 13)\n",
+        ),
     ],
-    ids=["name", "inline", "file"],
+    ids=["name", "inline", "file", "quote"],
 )
 def test_mkdocs_fails_with_the_place(mkdocs: Mkdocs, text: str, line: int, message: str) -> None:
     """Strictly the build fails; otherwise the page says what is wrong."""

@@ -306,6 +306,8 @@ def test_an_html_page_is_one_file_that_asks_for_nothing() -> None:
     found = Page(files[0].content.decode("utf-8"))
     tags = [tag for tag, _ in found.tags]
     assert tags.count("svg") == 3  # the three styles
+    # an address may be wider than a telephone
+    assert b"overflow-wrap: break-word" in files[0].content
     assert not {"script", "link", "iframe", "img", "object"} & set(tags)
     for tag, attributes in found.tags:
         assert not [key for key in attributes if key.startswith("on")], tag
