@@ -31,6 +31,8 @@ from .views.cells import Cells
 
 #: The kinds of pictures that builders may take, the best one first, with their extensions.
 _KINDS = {"image/svg+xml": "svg", "application/pdf": "pdf", "image/png": "png"}
+#: The height that is left beneath a heading on a page of LaTeX, which would cut what is taller, in points.
+_TALLEST = 440
 #: The builders whose pages hold a picture that is to turn dark with them; others get a file.
 _PAGES = ("html", "dirhtml", "singlehtml")
 
@@ -170,6 +172,8 @@ def _drawn(app: Sphinx, docname: str, node: Diagram) -> nodes.Node:
     image.source, image.line = node.source, node.line
     kind = next((kind for kind in _KINDS if kind in app.builder.supported_image_types), None)
     path = _written(app, request, _KINDS[kind]) if kind is not None else ""
+    if app.builder.format == "latex" and picture.height > _TALLEST:
+        image["height"] = f"{_TALLEST}pt"
     image["uri"], image["candidates"] = path, {kind or "*": path}
     if path:
         app.env.images.add_file(docname, path)

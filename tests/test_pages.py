@@ -441,7 +441,7 @@ def test_sphinx_latex(site: Sphinx) -> None:
     out = site.folder / "_build" / "latex"
     text = (out / "networks.tex").read_text("utf-8")
     assert re.search(rf"{TOTAL}\s", text)
-    names = re.findall(r"\\sphinxincludegraphics\{\{([^}]*)\}(\.pdf)\}", text)
+    names = re.findall(r"\\sphinxincludegraphics(?:\[.*?\])?\{\{([^}]*)\}(\.pdf)\}", text)
     assert len(names) == 4
     files = {f"{stem}{ending}": (out / f"{stem}{ending}").read_bytes() for stem, ending in names}
     assert all(content.startswith(b"%PDF-") for content in files.values())
@@ -450,6 +450,19 @@ def test_sphinx_latex(site: Sphinx) -> None:
     again.write("sub/other.rst", OTHER)
     assert again.build("latex") == (0, "")
     assert files == {name: (again.folder / "_build" / "latex" / name).read_bytes() for name in files}
+
+
+def test_sphinx_latex_leaves_room_for_a_heading(sphinx: Sphinx) -> None:
+    """LaTeX breaks no page behind a heading, and cuts what is too tall for the rest of its page."""
+    styles = {"resnet50": "graph", "lenet1": "volumes"}
+    parts = [f".. archlens:: {name}\n   :show: diagram\n   :style: {styles[name]}\n" for name in styles]
+    sphinx.write("index.rst", "\n".join(["Tall\n====\n", *parts]))
+    assert sphinx.build("latex") == (0, "")
+    text = (sphinx.folder / "_build" / "latex" / "networks.tex").read_text("utf-8")
+    assert re.findall(r"\\sphinxincludegraphics(\[.*?\])?\{\{(\w+)-", text) == [
+        ("[height=440bp]", "resnet50"),
+        ("", "lenet1"),
+    ]
 
 
 def test_sphinx_in_parallel(site: Sphinx) -> None:
