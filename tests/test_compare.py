@@ -331,6 +331,16 @@ def test_another_input_has_no_accuracy() -> None:
     assert "with other params the published one does not hold" in text
 
 
+def test_params_without_a_value_are_given(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: 3x8x8\nparams: {n: }\nlayers: ['conv(n, 3)']\npublished: {source: S, top1: 5}\n", "utf-8"
+    )
+    result = invoke(str(path), "--set", "n=3")
+    assert result.exit_code == 0
+    assert "with these params the published one does not hold" in result.stdout
+
+
 def test_files_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for path in (tmp_path / "own.yaml", tmp_path / "a" / "own.yaml"):

@@ -540,6 +540,17 @@ def test_what_was_published_and_verified_is_of_the_spec_itself(
     assert "Device" in titled(text, "Verification")
 
 
+@pytest.mark.parametrize(
+    "spec", ["layers: []", "layers: [identity]", "params: {n: }\nlayers: ['conv(n, 3)']"]
+)
+def test_next_to_nothing_has_a_page(run: Any, spec: str) -> None:
+    Path("net.yaml").write_text(f"input: 3x8x8\n{spec}\n", "utf-8")
+    values = ["--set", "n=3"] if "n:" in spec else []
+    for form in ("markdown", "html"):
+        result = run("net.yaml", *values, "-o", "out", "--format", form)
+        assert result.exit_code == 0, result.exception
+
+
 def test_the_command_that_verifies_is_one_that_works(run: Any) -> None:
     Path("my net.yaml").write_text("input: 1x8x8\nlayers: ['conv(4, 3)']\n", "utf-8")
     assert run("my net.yaml", "-o", "out").exit_code == 0

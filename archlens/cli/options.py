@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from ..elaboration import elaborate, on_other_inputs
 from ..elaboration.given import read_inputs, read_values
-from ..errors import SpecError, usage
+from ..errors import ArchlensError, usage
 from ..network import At, Network
 from ..spec import Found, find, names
 
@@ -102,7 +102,7 @@ def altered(network: Network, found: Found) -> str:
     """How a network differs from what its spec says, where --input and --set make it differ."""
     try:
         own = make(found, (), ())
-    except SpecError:
+    except ArchlensError:
         return "these params"  # it has no values of its own
     if own.values != network.values:
         return "other params"
