@@ -155,6 +155,20 @@ def test_all_is_every_network_and_the_gallery(run: Any, monkeypatch: pytest.Monk
     assert [row[0] for row in head[1:]] == ["lenet5", "nin_cifar10", "m5"]  # 1998, 2014, 2017
 
 
+def test_all_replaces_no_readme_of_ones_own(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archlens.cli.options.names", lambda: ["lenet5"])
+    for name, form in (("README.md", "markdown"), ("index.html", "html")):
+        Path(name).write_text("mine", "utf-8")
+        before = set(Path().iterdir())
+        result = run("--all", "-o", ".", "--format", form)
+        assert result.exception.diagnostic.message == (
+            f"{name} is there already, and is not what archlens writes"
+        )
+        assert (Path(name).read_text("utf-8"), set(Path().iterdir())) == ("mine", before)
+        for _ in range(2):  # its own it replaces
+            assert run("--all", "-o", form, "--format", form).exit_code == 0
+
+
 # --- what the pages say ------------------------------------------------------------------------------
 
 

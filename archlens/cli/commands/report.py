@@ -58,6 +58,8 @@ def command(
     subjects = [(one, found, make(found, inputs, sets)) for one, found in named]
     _check_names([network for _, _, network in subjects])
     reports = _reports(_folder(path), reported)
+    if every:
+        _check_gallery(Path(path, FORMS[form].gallery))
     options = [word for one in inputs for word in ("--input", one)]
     options += [word for one in sets for word in ("--set", one)]
     files: list[File] = []
@@ -85,6 +87,19 @@ def _check_names(networks: Sequence[Network]) -> None:
                 help="write them to two folders",
             )
         pages[name] = network.name
+
+
+def _check_gallery(path: Path) -> None:
+    """Hold that the page that leads to all others replaces no README of somebody's own."""
+    try:
+        others = path.is_file() and b"archlens report --all" not in path.read_bytes()
+    except OSError:
+        return  # it cannot be written either, which is said when it is
+    if others:
+        raise usage(
+            f"{printable(str(path))[:200]} is there already, and is not what archlens writes",
+            help="choose another folder, or move it away",
+        )
 
 
 def _folder(path: str) -> Path:
