@@ -6,8 +6,8 @@
     ```
 
 A spec may stand within the fence in place of a name; the options are those of the command line
-(:data:`archlens.embedding.OPTIONS`), in quotes where they hold spaces. A fence within a list, an admonition
-or a tab works, too; one within another fence is text. ``markdown.markdown(text,
+(:data:`archlens.embedding.OPTIONS`), in quotes where they hold spaces. A fence within a list, a quote, an
+admonition or a tab works, too; one within another fence is text. ``markdown.markdown(text,
 extensions=["archlens.markdown"])`` raises what is wrong; :mod:`archlens.mkdocs` puts the extension into a
 site.
 """
@@ -33,7 +33,8 @@ from .errors import ArchlensError, shorten, usage
 #: The name of the fence.
 NAME = "archlens"
 
-_OPEN = re.compile(r"^(?P<margin>[ ]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
+#: The first line of a fence; it may be within quotes.
+_OPEN = re.compile(r"^(?P<margin>(?:[ ]{0,3}>)*[ ]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 #: Where a fence was, until its block is reached; characters that no text holds.
 _MARK = "\u0002archlens:{}\u0003"
 _MARKED = re.compile("\u0002archlens:([0-9]+)\u0003")
@@ -146,7 +147,7 @@ class _Find(Preprocessor):
         position = 0
         while position < len(lines):
             opened = _OPEN.match(lines[position])
-            end = _end(lines, position, opened["fence"]) if opened else None
+            end = _end(lines, position, opened["margin"], opened["fence"]) if opened else None
             if opened is None or end is None:
                 out.append(lines[position])
                 position += 1
@@ -154,10 +155,11 @@ class _Find(Preprocessor):
             name, _, info = opened["info"].strip().partition(" ")
             if name == NAME:
                 margin = opened["margin"]
-                body = [_without(line, len(margin)) for line in lines[position + 1 : end]]
-                source = "\n".join(_without(line, len(margin)) for line in lines[position : end + 1])
+                opening, *body, closing = (_without(line, margin) for line in lines[position : end + 1])
+                source = "\n".join([opening, *body, closing])
                 text = "".join(f"{line}\n" for line in body) if any(map(str.strip, body)) else ""
-                out += ["", margin + _MARK.format(len(self.fences)), ""]
+                quote = margin[: margin.rfind(">") + 1]
+                out += [quote, margin + _MARK.format(len(self.fences)), quote]
                 self.fences.append(Fence(source, info, text, position + 1, len(margin)))
             else:
                 out += lines[position : end + 1]
@@ -165,17 +167,24 @@ class _Find(Preprocessor):
         return out
 
 
-def _end(lines: list[str], start: int, fence: str) -> int | None:
-    """The line that ends a fence: as many of the same signs, or more."""
+def _end(lines: list[str], start: int, margin: str, fence: str) -> int | None:
+    """The line that ends a fence: as many of the same signs, or more, and within the same quotes."""
+    quotes = margin.count(">")
     for number in range(start + 1, len(lines)):
-        text = lines[number].strip()
+        if re.match(rf"(?:[ ]{{0,3}}>){{{quotes}}}", lines[number]) is None:
+            return None  # the quote ends before
+        text = _without(lines[number], margin).strip()
         if text.startswith(fence) and not text.strip(fence[0]):
             return number
     return None
 
 
-def _without(line: str, margin: int) -> str:
-    return line[margin:] if not line[:margin].strip() else line.lstrip()
+def _without(line: str, margin: str) -> str:
+    """A line without the quotes and blanks to the left of its fence, as far as it has them."""
+    for _ in range(margin.count(">")):
+        line = line.partition(">")[2]
+    blanks = len(margin) - margin.rfind(">") - 1
+    return line[blanks:] if not line[:blanks].strip() else line.lstrip()
 
 
 class _Show(BlockProcessor):

@@ -14,8 +14,8 @@ from .limits import UNITS, Kind
 from .ops import MERGES, OPS
 from .ops.op import as_written, signature
 from .quantities import QUANTITIES, Quantity
+from .spec.spec import BY_LAYER, ONLY_BY_LAYER, PAPER_KEYS, PUBLISHED_KEYS
 from .spec.spec import KEYS as SPEC_KEYS
-from .spec.spec import PAPER_KEYS, PUBLISHED_KEYS
 from .spec.steps import FORMS
 
 Schema = dict[str, Any]
@@ -307,12 +307,20 @@ def _named(description: str, what: str) -> Schema:
     }
 
 
+def _field(key: str, required: str) -> Schema:
+    """A text, or a mapping of layers to texts; what is not required may be left empty."""
+    text: Schema = {"$ref": "#/$defs/text"}
+    kinds: list[Schema] = [] if key in ONLY_BY_LAYER else [text]
+    kinds += [{"type": "object", "additionalProperties": text}] if key in BY_LAYER else []
+    return {"anyOf": kinds if key == required else [*kinds, {"type": "null"}]}
+
+
 def _records(description: str, keys: tuple[str, ...], required: str) -> Schema:
     """A mapping with known keys, or a list of them."""
     record = {
         "type": "object",
         "required": [required],
-        "properties": {key: {} for key in keys},
+        "properties": {key: _field(key, required) for key in keys},
         "additionalProperties": False,
     }
     return {"description": description, "anyOf": [record, {"type": "array", "items": record}]}

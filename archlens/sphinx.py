@@ -31,6 +31,8 @@ from .views.cells import Cells
 
 #: The kinds of pictures that builders may take, the best one first, with their extensions.
 _KINDS = {"image/svg+xml": "svg", "application/pdf": "pdf", "image/png": "png"}
+#: The height that is left beneath a heading on a page of LaTeX, which would cut what is taller, in points.
+_TALLEST = 440
 #: The builders whose pages hold a picture that is to turn dark with them; others get a file.
 _PAGES = ("html", "dirhtml", "singlehtml")
 
@@ -107,15 +109,17 @@ def _before(content: StringList, page: str, line: int) -> tuple[int, int]:
     count in different ways, and what is nested has lost its indentation.
     """
     start = next((i for i, text in enumerate(content) if text.strip()), 0)
-    first = content[start] if content else ""
+    body = [text.split() for text in content[start:]]
     try:
         lines = Path(page).read_text("utf-8-sig").splitlines()
     except (OSError, ValueError):
         lines = []
-    for number, text in enumerate(lines[line:], line):
-        if text.strip() == first.strip():
-            return number - start, max(len(text.rstrip()) - len(first.rstrip()), 0)
-    return line, 0
+    for number in range(line, len(lines) - len(body) + 1):
+        # all of it: a page may hold several specs that start alike, and in a table the page has bars, too
+        if body and [text.split() for text in lines[number : number + len(body)]] == body:
+            return number - start, max(len(lines[number].rstrip()) - len(content[start].rstrip()), 0)
+    counted = content.offset(start) if content else None  # from 0; MyST counts from the body
+    return max(line, (counted or 0) - start), 0
 
 
 def _table(cells: Cells) -> nodes.Element:
@@ -129,7 +133,9 @@ def _table(cells: Cells) -> nodes.Element:
     group += nodes.tbody("", *(_row(row, cells.numbers) for row in body))
     table += group
     lines = nodes.line_block("", *(nodes.line("", line) for line in cells.below))
-    return nodes.container("", nodes.container("", table, classes=["archlens-table"]), lines)
+    # quotation marks in it are code, which Sphinx is not to make typographic
+    boxed = nodes.container("", table, classes=["archlens-table"])
+    return nodes.container("", boxed, lines, support_smartquotes=False)
 
 
 def _row(cells: list[str], numbers: list[bool]) -> nodes.row:
@@ -166,6 +172,8 @@ def _drawn(app: Sphinx, docname: str, node: Diagram) -> nodes.Node:
     image.source, image.line = node.source, node.line
     kind = next((kind for kind in _KINDS if kind in app.builder.supported_image_types), None)
     path = _written(app, request, _KINDS[kind]) if kind is not None else ""
+    if app.builder.format == "latex" and picture.height > _TALLEST:
+        image["height"] = f"{_TALLEST}pt"
     image["uri"], image["candidates"] = path, {kind or "*": path}
     if path:
         app.env.images.add_file(docname, path)

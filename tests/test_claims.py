@@ -15,6 +15,7 @@ import archlens
 from archlens.analysis import claims
 from archlens.analysis.claims import DIFFERENT, EQUAL, NOT_COMPUTED, ROUNDED, agrees
 from archlens.cli import cli
+from archlens.views.claims import to_table
 
 
 @pytest.mark.parametrize("name", archlens.names())
@@ -50,10 +51,18 @@ def test_a_figure_that_is_rounded_agrees(number: int, decimals: int, letter: str
         ("~4", 4, DIFFERENT),
         ("", 4, DIFFERENT),
         ("1" * 400, 4, DIFFERENT),
+        ("9" * 5000, 4, DIFFERENT),  # Python reads no such number
+        ("0." + "9" * 5000 + "k", 4, DIFFERENT),
     ],
 )
 def test_agreement(printed: str, number: int, verdict: str) -> None:
     assert agrees(printed, number) == verdict
+
+
+@pytest.mark.parametrize("printed", ["²", "9" * 5000])
+def test_a_figure_that_is_none_stands_there_as_it_is(printed: str) -> None:
+    network = archlens.loads(f"input: 3x8x8\nlayers: [relu]\npublished: {{source: S, params: {printed}}}")
+    assert printed in to_table([(network, claims.find(network))], width=None)
 
 
 SPEC = """

@@ -174,6 +174,12 @@ def test_unknown_is_no_zero() -> None:
     assert flat.year is None
 
 
+@pytest.mark.parametrize("year", ["in press", "12345", "9" * 5000])
+def test_what_is_no_year(year: str) -> None:
+    text = f"paper: {{title: X, year: {year}}}\ninput: 3x8x8\nlayers: [relu]"
+    assert comparison.find(archlens.loads(text)).year is None
+
+
 @pytest.mark.parametrize("printed", ["good", "-3", "101", "about 70", "1e2", "70,1"])
 def test_what_is_no_accuracy(printed: str) -> None:
     one = own(source="a table", top1=printed)
@@ -292,6 +298,23 @@ def test_forms_agree() -> None:
             assert one["reasons"] == {"smallest": NOT_TRIED.reason}
 
 
+TWO_INPUTS = """
+input: {left: 3x16x16, right: 1x16x16}
+layers:
+  - a: ref(left) >> conv(4, 3, padding=1)
+  - b: ref(right) >> conv(4, 5, padding=2)
+  - add: [ref(a), ref(b)]
+"""
+
+
+def test_of_several_inputs_each_has_a_field() -> None:
+    found = [comparison.find(archlens.loads(TWO_INPUTS))]
+    assert found[0].receptive_field == (3, 3, 5, 5)
+    (row,) = csv.DictReader(io.StringIO(view.to_csv(found)))
+    assert (row["input"], row["receptive_field"]) == ("3x16x16 1x16x16", "3x3 5x5")
+    assert "  3x3, 5x5  " in view.to_table(found)
+
+
 def test_smallest_is_found_unless_it_is_left_out() -> None:
     assert re.search(r"^vgg16 .* 32x32 ", invoke("vgg16").stdout, re.MULTILINE)  # torchvision: min_size
     text = invoke("vgg16", "--no-smallest").stdout
@@ -306,6 +329,16 @@ def test_another_input_has_no_accuracy() -> None:
     assert "76.13" in invoke("resnet50", "--input", "3x224x224", "--no-smallest").stdout
     text = invoke("mobilenet_v1", "--set", "alpha=0.5", "--no-smallest").stdout
     assert "with other params the published one does not hold" in text
+
+
+def test_params_without_a_value_are_given(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: 3x8x8\nparams: {n: }\nlayers: ['conv(n, 3)']\npublished: {source: S, top1: 5}\n", "utf-8"
+    )
+    result = invoke(str(path), "--set", "n=3")
+    assert result.exit_code == 0
+    assert "with these params the published one does not hold" in result.stdout
 
 
 def test_files_of_ones_own(tmp_path: Path) -> None:

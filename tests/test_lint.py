@@ -431,6 +431,12 @@ def test_small_field() -> None:
         assert of("AL201", spec(*body, *clean)) == []
 
 
+def test_small_field_on_each_of_several_inputs() -> None:
+    steps = ["add: [ref(a), ref(b)]", "conv(8, 3)", "global_avg_pool >> flatten", "linear(10)"]
+    found = of("AL201", spec(*steps, input="{a: 8x16x16, b: 8x16x16}"))
+    assert ["of the 16x16 image of a" in found[0].message, "image of b" in found[1].message] == [True, True]
+
+
 def test_small_field_of_the_zoo() -> None:
     """427 of 600, torchvision's ResNet-50: the field that Araujo et al. 2019 have for v1.5."""
     spec_, variant = find("resnet50")

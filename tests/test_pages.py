@@ -410,6 +410,15 @@ def test_sphinx_html(site: Sphinx) -> None:
     assert "_static/archlens.css" in page.html
 
 
+def test_sphinx_leaves_code_as_it_is(sphinx: Sphinx) -> None:
+    text = "input: 1x8x8\n   layers:\n   - up--2: upsample(2, mode='bilinear')"
+    sphinx.write("index.rst", f"Code\n====\n\n.. archlens::\n   :show: table\n\n   {text}\n")
+    assert sphinx.build() == (0, "")
+    shown = sphinx.page().text
+    assert 'upsample(scale=2, mode="bilinear")' in shown
+    assert "up--2" in shown
+
+
 def test_sphinx_paths_and_order(site: Sphinx) -> None:
     assert site.build() == (0, "")
     page = site.page("sub/other.html")
@@ -432,7 +441,7 @@ def test_sphinx_latex(site: Sphinx) -> None:
     out = site.folder / "_build" / "latex"
     text = (out / "networks.tex").read_text("utf-8")
     assert re.search(rf"{TOTAL}\s", text)
-    names = re.findall(r"\\sphinxincludegraphics\{\{([^}]*)\}(\.pdf)\}", text)
+    names = re.findall(r"\\sphinxincludegraphics(?:\[.*?\])?\{\{([^}]*)\}(\.pdf)\}", text)
     assert len(names) == 4
     files = {f"{stem}{ending}": (out / f"{stem}{ending}").read_bytes() for stem, ending in names}
     assert all(content.startswith(b"%PDF-") for content in files.values())
@@ -441,6 +450,19 @@ def test_sphinx_latex(site: Sphinx) -> None:
     again.write("sub/other.rst", OTHER)
     assert again.build("latex") == (0, "")
     assert files == {name: (again.folder / "_build" / "latex" / name).read_bytes() for name in files}
+
+
+def test_sphinx_latex_leaves_room_for_a_heading(sphinx: Sphinx) -> None:
+    """LaTeX breaks no page behind a heading, and cuts what is too tall for the rest of its page."""
+    styles = {"resnet50": "graph", "lenet1": "volumes"}
+    parts = [f".. archlens:: {name}\n   :show: diagram\n   :style: {styles[name]}\n" for name in styles]
+    sphinx.write("index.rst", "\n".join(["Tall\n====\n", *parts]))
+    assert sphinx.build("latex") == (0, "")
+    text = (sphinx.folder / "_build" / "latex" / "networks.tex").read_text("utf-8")
+    assert re.findall(r"\\sphinxincludegraphics(\[.*?\])?\{\{(\w+)-", text) == [
+        ("[height=440bp]", "resnet50"),
+        ("", "lenet1"),
+    ]
 
 
 def test_sphinx_in_parallel(site: Sphinx) -> None:
@@ -494,6 +516,14 @@ BAD_PAGES = {
         "  --> docs/index.rst:12:10\n",
     ),
     "broken YAML": (".. archlens::\n\n   input: [1", 6, "error: "),
+    "in a table, above a spec that starts alike": (
+        "+------------------+\n| .. archlens::    |\n|                  |\n|    input: 1x8x8  |\n"
+        "|    layers:       |\n|    - conv(3, 13) |\n+------------------+\n\n"
+        ".. archlens::\n   :show: table\n\n   input: 1x8x8\n   layers:\n   - conv(3, 3)",
+        9,
+        "error: 0 (conv) does not fit: its 13x13 window is larger than its 8x8 input\n"
+        " --> docs/index.rst:9:3\n",
+    ),
     "too much": (
         ".. archlens:: many.yaml\n   :show: diagram",
         4,
@@ -571,6 +601,21 @@ def test_fences_within_a_list_and_an_admonition() -> None:
 
 
 @pytest.mark.parametrize("extensions", [(), ("fenced_code",), ("extra",)], ids=str)
+def test_fences_within_quotes(extensions: tuple[str, ...]) -> None:
+    lines = f"before\n\n```archlens\n{HOSTILE}\n```\nafter".splitlines()
+    quoted = "\n".join(f"> {line}".rstrip() for line in lines)
+    twice = "\n".join(f"> {line}".rstrip() for line in quoted.splitlines())
+    page = converted(f"{quoted}\n\ntext\n\n{twice}\n", *extensions)
+    check_page(page, 2)
+    assert [row[0] for row in page.rows] == ["layer", "<script>alert(1)</script>", "total"] * 2
+    assert re.search(
+        r"<blockquote>\s*<p>before</p>.*<svg.*</svg>.*<p>after</p>\s*</blockquote>", page.html, re.DOTALL
+    )
+    # one that the end of the quote leaves open is none
+    assert not converted("> ```archlens lenet5\n\ntext\n\n```\n", *extensions).svgs
+
+
+@pytest.mark.parametrize("extensions", [(), ("fenced_code",), ("extra",)], ids=str)
 def test_a_fence_that_is_shown_as_it_is(extensions: tuple[str, ...]) -> None:
     """Within a longer fence, as code by its indentation, and where it does not end."""
     fence = "```archlens lenet5 <b>\n```\n"
@@ -580,6 +625,8 @@ def test_a_fence_that_is_shown_as_it_is(extensions: tuple[str, ...]) -> None:
     page = converted("text\n\n    " + fence.replace("\n", "\n    ") + "\n", *extensions)
     assert not page.svgs
     assert "```archlens lenet5 <b>\n```" in page.text
+    page = converted("text\n\n    > ```archlens lenet5\n    > ```\n", *extensions)
+    assert "> ```archlens lenet5\n> ```" in page.text
     page = converted("```archlens lenet5\n\ntext\n", *extensions)
     assert not page.svgs
     assert "\x02" not in page.html
@@ -689,8 +736,14 @@ def test_mkdocs(mkdocs: Mkdocs) -> None:
             "  --> docs/index.md:11:7\n   |\n11 |     - conv(3, 13)\n",
         ),
         ("# A\n\n```archlens my.yaml input=1x3x3\n```\n", 3, "error: c does not fit"),
+        (
+            "> a\n>\n> ```archlens\n> input: 1x8x8\n> layers:\n> - conv(3, 13)\n> ```\n",
+            6,
+            "error: 0 (conv) does not fit: its 13x13 window is larger than its 8x8 input\n"
+            " --> docs/index.md:6:5\n  |\n6 |   - conv(3, 13)\n",
+        ),
     ],
-    ids=["name", "inline", "file"],
+    ids=["name", "inline", "file", "quote"],
 )
 def test_mkdocs_fails_with_the_place(mkdocs: Mkdocs, text: str, line: int, message: str) -> None:
     """Strictly the build fails; otherwise the page says what is wrong."""

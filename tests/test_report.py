@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -153,6 +155,20 @@ def test_all_is_every_network_and_the_gallery(run: Any, monkeypatch: pytest.Monk
     assert [row[0] for row in head[1:]] == ["lenet5", "nin_cifar10", "m5"]  # 1998, 2014, 2017
 
 
+def test_all_replaces_no_readme_of_ones_own(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archlens.cli.options.names", lambda: ["lenet5"])
+    for name, form in (("README.md", "markdown"), ("index.html", "html")):
+        Path(name).write_text("mine", "utf-8")
+        before = set(Path().iterdir())
+        result = run("--all", "-o", ".", "--format", form)
+        assert result.exception.diagnostic.message == (
+            f"{name} is there already, and is not what archlens writes"
+        )
+        assert (Path(name).read_text("utf-8"), set(Path().iterdir())) == ("mine", before)
+        for _ in range(2):  # its own it replaces
+            assert run("--all", "-o", form, "--format", form).exit_code == 0
+
+
 # --- what the pages say ------------------------------------------------------------------------------
 
 
@@ -250,6 +266,22 @@ def test_other_inputs_cost_what_they_cost() -> None:
     assert fields["3x448x448"] == ("244x244", "no")  # two steps of 32 averaged
 
 
+def test_how_far_sizes_were_tried_is_said(run: Any) -> None:
+    Path("far.yaml").write_text("input: 1x97x97\nlayers: ['conv(4, 3)']", "utf-8")
+    steps = "[{add: ['ref(a)', 'ref(b)']}, 'conv(4, 3)']"
+    Path("near.yaml").write_text(f"input: {{a: 1x96x96, b: 1x96x96}}\nlayers: {steps}", "utf-8")
+    assert run("far.yaml", "near.yaml", "-o", "out").exit_code == 0
+    far, near = (
+        titled(Path(f"out/{name}.md").read_text("utf-8"), "Other inputs") for name in ("far", "near")
+    )
+    assert "3 to 96, of 1 to 96" in far
+    assert "3 to 96, of 1 to 96" in near
+    assert "Tried for this page: sizes up to" in far
+    assert "Tried for this page" not in near  # 96 is all
+    assert "Input: that of a; other inputs of the same size change with it." in near
+    assert "Input: that" not in far
+
+
 def test_gallery_compares_all_networks() -> None:
     text = (REPORTS / "README.md").read_text("utf-8")
     table = tables(text)[-1]
@@ -288,6 +320,8 @@ def test_an_html_page_is_one_file_that_asks_for_nothing() -> None:
     found = Page(files[0].content.decode("utf-8"))
     tags = [tag for tag, _ in found.tags]
     assert tags.count("svg") == 3  # the three styles
+    # an address may be wider than a telephone
+    assert b"overflow-wrap: break-word" in files[0].content
     assert not {"script", "link", "iframe", "img", "object"} & set(tags)
     for tag, attributes in found.tags:
         assert not [key for key in attributes if key.startswith("on")], tag
@@ -331,6 +365,60 @@ def test_words_are_words(run: Any) -> None:
     assert [node.content for node in nodes if node.type == "fence"] == [HOSTILE]
     layers = tables(titled(text, "Layers"))[0]
     assert layers[1][0] == "a|b*c</pre><script>"
+
+
+#: What would be a list, a rule or a heading at the start of a line, and addresses with marks in them.
+NOTES = [
+    "- a",
+    "+ a",
+    "1. a",
+    "12) a",
+    "-",
+    "---",
+    "===",
+    "-3",
+    "1.5",
+    "=1",
+    "a - b",
+    "see https://a.org/b_c*d_(e).",
+]
+
+
+def test_lines_are_lines(run: Any) -> None:
+    text = json.dumps({"summary": "1. no list", "notes": NOTES, "input": "1x8x8", "layers": ["relu"]})
+    Path("net.yaml").write_text(text, "utf-8")
+    assert run("net.yaml", "-o", "out").exit_code == 0
+    nodes = [node for node in tree(Path("out/net.md").read_text("utf-8")).walk() if not node.is_root]
+    assert next(words(node) for node in nodes if node.type == "paragraph") == "1. no list"
+    assert [words(node) for node in nodes if node.type == "list_item"][: len(NOTES)] == NOTES
+    assert not [node for node in nodes if node.type == "ordered_list"]
+    # the one before the foot
+    assert len([node for node in nodes if node.type == "hr"]) == 1
+    assert [node.attrs["href"] for node in nodes if node.type == "link"] == ["https://a.org/b_c*d_(e)"]
+
+
+@pytest.mark.parametrize(
+    ("paper", "addresses"),
+    [
+        ({"arxiv": "1512.03385"}, ["https://arxiv.org/abs/1512.03385"]),
+        ({"arxiv": "arXiv:1512.03385"}, ["https://arxiv.org/abs/1512.03385"]),
+        ({"arxiv": "https://arxiv.org/abs/cs/9501101"}, ["https://arxiv.org/abs/cs/9501101"]),
+        ({"doi": "https://doi.org/10.1/x"}, ["https://doi.org/10.1/x"]),
+        ({"doi": "10.1002/(SICI)17:15<1#2?>"}, ["https://doi.org/10.1002/%28SICI%2917:15%3C1%232%3F%3E"]),
+        ({"url": "https://a.org/b c|d"}, ["https://a.org/b%20c%7Cd"]),
+        ({"url": "javascript:alert(1)"}, []),
+    ],
+)
+def test_a_citation_leads_to_the_paper(run: Any, paper: dict[str, str], addresses: list[str]) -> None:
+    text = json.dumps({"paper": {"title": "T", **paper}, "input": "1x8x8", "layers": ["relu"]})
+    Path("net.yaml").write_text(text, "utf-8")
+    assert run("net.yaml", "-o", "out").exit_code == 0
+    nodes = [node for node in tree(Path("out/net.md").read_text("utf-8")).walk() if not node.is_root]
+    assert [node.attrs["href"] for node in nodes if node.type == "link"] == addresses
+    assert run("net.yaml", "-o", "out", "--format", "html").exit_code == 0
+    found = Page(Path("out/net.html").read_text("utf-8"))
+    links = [str(attributes["href"]) for tag, attributes in found.tags if tag == "a"]
+    assert [link for link in links if not link.startswith("#")] == addresses
 
 
 def test_pages_know_no_place(run: Any, tmp_path: Path) -> None:
@@ -444,6 +532,49 @@ def test_params_and_inputs_are_said_at_the_foot(run: Any) -> None:
     assert figures["MACs"][2].startswith("76.")
 
 
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [(["--input", "3x320x320"], "another input"), (["--set", "depths=[1, 1, 1, 1]"], "other params")],
+)
+def test_what_was_published_and_verified_is_of_the_spec_itself(
+    run: Any, options: list[str], how: str
+) -> None:
+    """A page about another input or other params neither claims it nor calls it wrong."""
+    Path("v.md").write_text((REPORTS / "verification.md").read_text("utf-8"), "utf-8")
+    assert run("resnet18", "--verification", "v.md", *options, "-o", "out").exit_code == 0
+    text = Path("out/resnet18.md").read_text("utf-8")
+    assert f"With {how} the figures that are published" in titled(text, "Published and computed")
+    said = titled(text, "Verification")
+    assert f"`archlens verify resnet18 {shlex.join(options)}` verifies this network" in said
+    assert "Device" not in said
+    # the same input and the same params as in the spec are no others
+    assert run("resnet18", "--verification", "v.md", "--input", "3x224x224", "-o", "out").exit_code == 0
+    text = Path("out/resnet18.md").read_text("utf-8")
+    assert tables(titled(text, "Published and computed"))
+    assert "Device" in titled(text, "Verification")
+
+
+@pytest.mark.parametrize(
+    "spec", ["layers: []", "layers: [identity]", "params: {n: }\nlayers: ['conv(n, 3)']"]
+)
+def test_next_to_nothing_has_a_page(run: Any, spec: str) -> None:
+    Path("net.yaml").write_text(f"input: 3x8x8\n{spec}\n", "utf-8")
+    values = ["--set", "n=3"] if "n:" in spec else []
+    for form in ("markdown", "html"):
+        result = run("net.yaml", *values, "-o", "out", "--format", form)
+        assert result.exit_code == 0, result.exception
+
+
+def test_the_command_that_verifies_is_one_that_works(run: Any) -> None:
+    Path("my net.yaml").write_text("input: 1x8x8\nlayers: ['conv(4, 3)']\n", "utf-8")
+    assert run("my net.yaml", "-o", "out").exit_code == 0
+    (command,) = re.findall(r"`(archlens verify .*)`", Path("out/my_net.md").read_text("utf-8"))
+    result = CliRunner().invoke(cli, [*shlex.split(command)[1:-1], "out/verification.md"])
+    assert result.exit_code == 0, result.output
+    assert run("my net.yaml", "-o", "out").exit_code == 0
+    assert "passed" in titled(Path("out/my_net.md").read_text("utf-8"), "Verification")
+
+
 def test_a_spec_from_a_pipe(run: Any) -> None:
     assert run("-", "-o", "out", input="input: 1x8x8\nlayers: ['conv(4, 3)']\n").exit_code == 0
     assert Path("out/stdin.md").is_file()
@@ -485,6 +616,19 @@ def test_a_folder_that_cannot_be_written_to(run: Any) -> None:
         ("a\0b", "a\\x00b is no folder to write to: embedded null byte"),
     ):
         assert run("lenet5", "-o", place).exception.diagnostic.message == message
+
+
+@pytest.mark.parametrize("taken", ["lenet5.md", "pictures/lenet5-graph.svg"])
+def test_what_is_in_the_way_is_found_before_anything_is_written(run: Any, taken: str) -> None:
+    (Path("out") / taken).mkdir(parents=True)
+    assert run("lenet1", "lenet5", "-o", "out").exception.diagnostic.message == (
+        f"out/{taken} cannot be written: Is a directory"
+    )
+    assert not [path for path in Path("out").rglob("*") if path.is_file()]
+    Path("file").mkdir()
+    Path("file/pictures").write_text("mine", "utf-8")
+    assert "file/pictures is no folder" in run("lenet5", "-o", "file").exception.diagnostic.message
+    assert [path.name for path in Path("file").iterdir()] == ["pictures"]
 
 
 def test_a_network_that_does_not_fit_is_shown_why(run: Any) -> None:

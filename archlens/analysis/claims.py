@@ -21,7 +21,8 @@ VERDICTS = (EQUAL, ROUNDED, DIFFERENT, NOT_COMPUTED)
 #: What letters after a figure mean.
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 
-_FIGURE = re.compile(r"([0-9][0-9,_]*)(?:\.([0-9]+))?\s*([kKMBGT]?)")
+#: No figure has more digits; far beyond, Python would not read them.
+_FIGURE = re.compile(r"([0-9][0-9,_]{0,99})(?:\.([0-9]{1,99}))?\s*([kKMBGT]?)")
 
 
 class Claim(NamedTuple):

@@ -133,7 +133,7 @@ def find(network: Network, *, at: At | None = None, altered: str = "") -> Compar
         name=network.name,
         title=network.title,
         family=_family(network),
-        year=int(year) if year.isdecimal() else None,
+        year=int(year) if year.isdecimal() and len(year) <= 4 else None,
         inputs=network.inputs,
         depth=depth.find(network),
         params=network.params,

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from ..elaboration import elaborate, on_other_inputs
 from ..elaboration.given import read_inputs, read_values
-from ..errors import usage
+from ..errors import ArchlensError, usage
 from ..network import At, Network
 from ..spec import Found, find, names
 
@@ -96,6 +96,17 @@ def each(name: str) -> list[Found]:
     """The network that a name means; or each variant, where it means a family and none of its variants."""
     spec, variant = find(name)
     return [Found(spec, one) for one in ([variant] if variant else spec.variants or [""])]
+
+
+def altered(network: Network, found: Found) -> str:
+    """How a network differs from what its spec says, where --input and --set make it differ."""
+    try:
+        own = make(found, (), ())
+    except ArchlensError:
+        return "these params"  # it has no values of its own
+    if own.values != network.values:
+        return "other params"
+    return "another input" if own.inputs != network.inputs else ""
 
 
 def at(found: Found, sets: tuple[str, ...]) -> At:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO, TypeGuard, TypeVar
 
@@ -109,19 +109,25 @@ def write_bytes(content: bytes, path: str) -> None:
         raise usage(f"{printable(path)[:200]} cannot be written: {reason}") from None
 
 
-def write_files(files: Iterable[tuple[str, bytes]], folder: str) -> None:
+def write_files(files: Sequence[tuple[str, bytes]], folder: str) -> None:
     """Write files by their paths beneath a folder, which is made where there is none; each is whole.
+
+    What is in the way of one is found before the first is written.
 
     Raises:
         UsageError: one cannot be written.
     """
-    for path, content in files:
-        target = Path(folder) / path
+    targets = {Path(folder) / path: content for path, content in files}
+    for parent in dict.fromkeys(target.parent for target in targets):
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            parent.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or str(problem)
-            raise usage(f"{printable(str(target.parent))[:200]} is no folder to write to: {reason}") from None
+            raise usage(f"{printable(str(parent))[:200]} is no folder to write to: {reason}") from None
+    for target in targets:
+        if target.is_dir():
+            raise usage(f"{printable(str(target))[:200]} cannot be written: Is a directory")
+    for target, content in targets.items():
         write_bytes(content, str(target))
 
 

@@ -21,6 +21,7 @@ from ..errors import printable, usage
 from ..network import Network
 from ..views import grid
 from ..views.markdown import escape as markdown_escape
+from ..views.markdown import escape_words
 from .gallery import sections as gallery_sections
 from .material import Material
 from .parts import Code, Command, Link, Piece, Table, Thumbnail
@@ -142,6 +143,15 @@ def _beside(svg: str, name: str, pictures: list[File]) -> str:
     return pictures[-1].path
 
 
+def _address(url: str) -> str:
+    """An address in which nothing ends it."""
+    return quote(url, safe=_URL)
+
+
+#: What stands in an address as it is; brackets and blanks would end it.
+_URL = ":/?#@!$&*+,;=%~"
+
+
 # --- Markdown ----------------------------------------------------------------------------------------
 
 
@@ -150,7 +160,7 @@ def _markdown(said: Piece | Sequence[Piece]) -> str:
         case str():
             return markdown_escape(said)
         case Link():
-            return f"[{markdown_escape(said.text)}]({quote(said.url, safe=_URL)})"
+            return f"[{escape_words(said.text)}]({_address(said.url)})"
         case Command():
             return code_span(said.text)
         case Thumbnail():
@@ -161,9 +171,6 @@ def _markdown(said: Piece | Sequence[Piece]) -> str:
 
 #: A small picture: the page that it leads to, the picture, and the words beneath it.
 _THUMBNAIL = f'<a href="{{0}}"><img src="{{1}}" width="{SMALL}" alt=""><br>{{2}}</a>'
-
-#: What stands in an address as it is; brackets and blanks would end it.
-_URL = ":/?#@!$&*+,;=%~"
 
 
 def code_span(text: str) -> str:
@@ -202,7 +209,7 @@ def _html(said: Piece | Sequence[Piece]) -> str:
         case str():
             return escape(said)
         case Link():
-            return Markup('<a href="{}">{}</a>').format(said.url, said.text)
+            return Markup('<a href="{}">{}</a>').format(_address(said.url), said.text)
         case Command():
             return Markup("<code>{}</code>").format(said.text)
         case Thumbnail():

@@ -74,5 +74,6 @@ def _table(found: Sequence[Compared], address: _Named) -> list[Part]:
     linked: list[list[Piece]] = [
         [Link(row[0], address(one.name)), *row[1:]] for one, row in zip(found, rows, strict=True)
     ]
-    notes = Notes(list(view.conventions(found, SHOWN)))
+    size = "MACs are those on the input that a network's page names; larger ones cost more."
+    notes = Notes([size, *view.conventions(found, SHOWN)])
     return [Table(head, linked, right), Details("What the figures mean, and where they are from", [notes])]

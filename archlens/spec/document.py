@@ -294,13 +294,3 @@ def check_keys(
                     otherwise=otherwise(key.value) if otherwise else f"its keys are {', '.join(known)}",
                 ),
             )
-
-
-def to_data(node: Node, number: Callable[[str], object] = lambda text: text) -> object:
-    """A node as plain lists, dicts and texts, for the parts of a spec that are only data."""
-    if isinstance(node, Scalar):
-        return None if node.empty else number(node.value) if node.plain else node.value
-    if isinstance(node, Sequence):
-        return [to_data(item, number) for item in node.items]
-    assert isinstance(node, Mapping)
-    return {key.value: to_data(value, number) for key, value in node.items()}

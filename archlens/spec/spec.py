@@ -20,7 +20,6 @@ from .document import (
     describe,
     expect_mapping,
     expect_text,
-    to_data,
 )
 from .expression import MAX_TEXT, Expression, check, parse_python
 from .steps import MAX_NAME, RESERVED, Body, Template, Value, read_body, read_template, read_value
@@ -41,6 +40,9 @@ KEYS = (
 PAPER_KEYS = ("authors", "title", "year", "venue", "arxiv", "doi", "url")
 
 PUBLISHED_KEYS = ("source", "note", "params", "macs", "top1", "top5", "receptive_field", "shapes")
+
+#: Those of them that may be, and those that must be, a mapping by layer.
+BY_LAYER, ONLY_BY_LAYER = ("receptive_field", "shapes"), ("shapes",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,7 +340,7 @@ def _read_meta(root: Mapping) -> Meta:
 def _read_records(
     root: Mapping, key: str, known: tuple[str, ...], required: str = "title"
 ) -> list[dict[str, Any]]:
-    """A list of mappings with known keys, or one mapping alone."""
+    """A list of mappings of texts with known keys, or one mapping alone; what is left empty is left out."""
     node = root.values.get(key)
     if node is None:
         return []
@@ -346,7 +348,19 @@ def _read_records(
     for item in node.items if isinstance(node, Sequence) else [node]:
         mapping = expect_mapping(item, f"{key}:")
         check_keys(mapping, known, f"{key}:")
-        if required not in mapping.keys:
+        filled = {
+            name: value
+            for name, value in mapping.values.items()
+            if not (isinstance(value, Scalar) and value.empty)
+        }
+        if required not in filled:
             raise mapping.error(f"{key}: needs a {required}:")
-        records.append(to_data(mapping))
-    return records  # type: ignore[return-value]
+        records.append({name: _read_field(name, value) for name, value in filled.items()})
+    return records
+
+
+def _read_field(name: str, value: Node) -> str | dict[str, str]:
+    if name in ONLY_BY_LAYER or (name in BY_LAYER and isinstance(value, Mapping)):
+        layers = expect_mapping(value, f"{name}:")
+        return {layer: expect_text(printed, f"{layer}:") for layer, printed in layers.values.items()}
+    return expect_text(value, f"{name}:")

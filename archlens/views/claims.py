@@ -78,7 +78,8 @@ def sentences(found: Claims) -> list[str]:
 
 
 def _printed(claim: Claim) -> str:
-    return f"{int(claim.printed):,}" if claim.printed.isdigit() else claim.printed
+    plain = claim.printed.isdecimal() and len(claim.printed) <= 100
+    return f"{int(claim.printed):,}" if plain else claim.printed
 
 
 def _verdict(claim: Claim) -> str:
@@ -115,4 +116,5 @@ def _summary(found: Claims) -> list[str]:
     tail = ""
     if counts[DIFFERENT]:
         tail = f"; {unexplained} without a reason" if unexplained else "; each with its reason"
-    return [f"{total:,} published figures: {', '.join(parts)}{tail}."]
+    figures = "published figure" if total == 1 else "published figures"
+    return [f"{total:,} {figures}: {', '.join(parts)}{tail}."]

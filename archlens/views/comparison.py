@@ -40,8 +40,17 @@ def _year(found: int | None) -> str | Unknown:
     return Unknown("no paper is cited") if found is None else str(found)
 
 
-def _sizes(found: tuple[int, ...] | Unknown, mark: str = "") -> str | Unknown:
-    return found if isinstance(found, Unknown) else times(found) + mark
+def _sizes(found: tuple[int, ...] | Unknown) -> str | Unknown:
+    return found if isinstance(found, Unknown) else times(found)
+
+
+def _field(one: Compared, between: str, mark: str = "") -> str | Unknown:
+    """The receptive field; of several inputs that on each."""
+    found = one.receptive_field
+    if isinstance(found, Unknown):
+        return found
+    axes = max(len(shape.spatial) for shape in one.inputs.values())
+    return between.join(times(found[at : at + axes]) for at in range(0, len(found), axes)) + mark
 
 
 def _percent(found: Accuracy | Unknown, marks: dict[str, str]) -> str | Unknown:
@@ -57,9 +66,7 @@ COLUMNS: dict[str, _Column] = {
     "params": _Column("params", lambda one, _: words.rounded(one.params)),
     "macs": _Column("MACs", lambda one, _: words.rounded(one.macs)),
     "peak": _Column("activations", lambda one, _: words.size(one.peak)),
-    "field": _Column(
-        "field", lambda one, _: _sizes(one.receptive_field, " *" if one.everywhere_from else "")
-    ),
+    "field": _Column("field", lambda one, _: _field(one, ", ", " *" if one.everywhere_from else "")),
     "smallest": _Column("smallest", lambda one, _: _sizes(one.smallest)),
     "top1": _Column("top-1", lambda one, marks: _percent(one.top1, marks)),
     "top5": _Column("top-5", lambda one, marks: _percent(one.top5, marks)),
@@ -178,7 +185,7 @@ def _flat(one: Compared) -> dict[str, Any]:
         "params": one.params,
         "macs": one.macs,
         "activations_peak": one.peak,
-        "receptive_field": _sizes(one.receptive_field),
+        "receptive_field": _field(one, " "),
         "everywhere_from": one.everywhere_from,
         "smallest": _sizes(one.smallest),
         "classes": one.classes,

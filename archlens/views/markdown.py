@@ -26,22 +26,35 @@ def to_markdown(
 
 
 def escape(text: str) -> str:
-    r"""Text that Markdown shows as it is.
+    r"""Text that Markdown shows as it is, wherever it stands; an address on the web leads there.
 
-    >>> print(escape("a|b *c* <d>"))
-    a\|b \*c\* \<d\>
+    >>> print(escape("a|b *c* <d>"), escape("1. see https://a.org/b_c."), sep="; ")
+    a\|b \*c\* \<d\>; 1\. see <https://a.org/b_c>.
     """
+    words = _ADDRESS.split(text)  # every other one is an address, which would keep backslashes
+    said = "".join(f"<{word}>" if at % 2 else escape_words(word) for at, word in enumerate(words))
+    return _START.sub(r"\1\\", said)
+
+
+def escape_words(text: str) -> str:
+    """Text that Markdown shows as it is, within a line or a link."""
     return "".join(f"\\{c}" if c in _MARKS else c for c in text)
 
 
 def unescape(text: str) -> str:
     r"""The text that :func:`escape` was given.
 
-    >>> print(unescape(escape("a|b *c* <d> & \\")))
-    a|b *c* <d> & \
+    >>> print(unescape(escape("a|b *c* <d> & \\ http://e_f")))
+    a|b *c* <d> & \ http://e_f
     """
-    return re.sub(r"\\(.)", r"\1", text)
+    return re.sub(r"\\(.)|[<>]", r"\1", text)
 
 
 #: What means something in Markdown.
 _MARKS = "\\`*_{}[]<>|#~&"
+
+#: What makes an item of a list, a heading of the line above or a rule, where a line starts with it.
+_START = re.compile(r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|-{2,}\s*$|=+\s*$))")
+
+#: An address on the web, without the punctuation that follows it in a sentence.
+_ADDRESS = re.compile(r"(https?://(?:[^\s<>|\\()]|\([^\s<>|\\()]*\))+(?<![.,;:!?'\"\]*`~]))")

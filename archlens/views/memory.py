@@ -157,7 +157,8 @@ def conventions(network: Network, found: Memory) -> list[str]:
         lines.append(f"No figures for training: {found.reason}.")
     else:
         lines += [
-            "Training: gradients are as large as the weights, so is momentum; Adam keeps two such tensors.",
+            "Training: gradients are as large as the weights, so is momentum; Adam keeps two such tensors,",
+            "and for each tensor of weights a count of its steps, of 4 bytes.",
             "Saved is what torch's autograd keeps on CUDA until the backward pass, each tensor once.",
         ]
     if any(layer.training for layer in network):

@@ -24,7 +24,7 @@ def to_text(network: Network, sizes: Sizes) -> str:
     lines = grid.plain(head, rows, right, grid.widths_of([head, *rows]))
     said = [f"{title:<{_WIDTH}}  {text}" for title, text in sentences(sizes)]
     return "\n".join(
-        [words.headline(network), "", *said, "", *lines, "", *words.conventions(network), *NOTES]
+        [words.headline(network), "", *said, "", *lines, "", *words.conventions(network), *notes(network)]
     )
 
 
@@ -32,7 +32,7 @@ def to_markdown(network: Network, sizes: Sizes) -> str:
     """The same as a list and a table."""
     head, rows, right = costs(sizes)
     said = [f"- {title}: {escape(text)}" for title, text in sentences(sizes)]
-    below = "  \n".join(map(escape, [*words.conventions(network), *NOTES]))
+    below = "  \n".join(map(escape, [*words.conventions(network), *notes(network)]))
     table = "\n".join(grid.pipes(head, rows, right))
     return "\n".join([f"**{escape(words.headline(network))}**", "", *said, "", table, "", below])
 
@@ -73,12 +73,20 @@ def to_json(sizes: Sizes) -> str:
 
 _WIDTH = 18
 #: What the figures mean.
-NOTES = (
+_NOTES = (
     "Each size was tried. No pixel lost: every position of every map is in some window of the next layer.",
     "Live set: the most bytes of activations alive at once in an inference of one sample, in float32.",
     "Field: input positions that one output of the last layer with a field sees; clipped: whether its centre "
     "output sees padding.",
 )
+
+
+def notes(network: Network) -> Iterator[str]:
+    """What the figures mean, one sentence a line."""
+    yield from _NOTES
+    if len(network.inputs) > 1:
+        first = printable(next(iter(network.inputs)))
+        yield f"Input: that of {first}; other inputs of the same size change with it."
 
 
 def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:

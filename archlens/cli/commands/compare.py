@@ -13,11 +13,10 @@ from ...analysis.comparison import Compared
 from ...drawing import extensions
 from ...drawing.formats import ANY
 from ...drawing.theme import THEMES
-from ...errors import SpecError, shorten, usage
-from ...network import Network
+from ...errors import shorten, usage
 from ...spec import Found
 from ...views import comparison as view
-from ..options import all_option, at, chosen, each, make, names_argument, network_options
+from ..options import all_option, altered, at, chosen, each, make, names_argument, network_options
 from ..output import is_file, progress, width, write, write_bytes
 
 #: The formats of the table, and the extension that a file of each has.
@@ -138,16 +137,5 @@ def _one(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...], *, smalle
     return comparison.find(
         network,
         at=at(found, sets) if smallest else None,
-        altered=_altered(network, found) if inputs or sets else "",
+        altered=altered(network, found) if inputs or sets else "",
     )
-
-
-def _altered(network: Network, found: Found) -> str:
-    """How a network differs from what its spec says, where --input and --set make it differ."""
-    try:
-        own = make(found, (), ())
-    except SpecError:
-        return "these params"  # it has no values of its own
-    if own.values != network.values:
-        return "other params"
-    return "another input" if own.inputs != network.inputs else ""

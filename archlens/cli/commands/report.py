@@ -13,7 +13,17 @@ from ...errors import printable, shorten, usage
 from ...network import Network
 from ...reporting import FORMS, File, Material, file_name, gallery, page
 from ...views import verification
-from ..options import all_option, at, chosen, each, format_option, make, names_argument, network_options
+from ..options import (
+    all_option,
+    altered,
+    at,
+    chosen,
+    each,
+    format_option,
+    make,
+    names_argument,
+    network_options,
+)
 from ..output import progress, write_files
 
 
@@ -44,17 +54,21 @@ def command(
     Of a file with variants each has its page. --all also writes a page that leads to all others. An HTML page
     is one file; a Markdown one has its pictures beside it. The same networks give the same bytes.
     """
-    asked = [(one, found) for one in chosen("report", name, every, example="lenet5") for found in each(one)]
-    subjects = [(one, found, make(found, inputs, sets)) for one, found in asked]
+    named = [(one, found) for one in chosen("report", name, every, example="lenet5") for found in each(one)]
+    subjects = [(one, found, make(found, inputs, sets)) for one, found in named]
     _check_names([network for _, _, network in subjects])
     reports = _reports(_folder(path), reported)
+    if every:
+        _check_gallery(Path(path, FORMS[form].gallery))
     options = [word for one in inputs for word in ("--input", one)]
     options += [word for one in sets for word in ("--set", one)]
     files: list[File] = []
     compared = []
     for one, found, network in progress(subjects, "report", lambda subject: subject[2].name):
-        said = shlex.join(["archlens", "report", Path(one).name, *options])
-        files += page(Material(network, found.spec, at(found, sets), reports), form, made=said, gallery=every)
+        asked = shlex.join([Path(one).name, *options])
+        differs = altered(network, found) if options else ""
+        material = Material(network, found.spec, at(found, sets), reports, differs, asked)
+        files += page(material, form, made=f"archlens report {asked}", gallery=every)
         if every:
             compared.append((network, comparison.find(network)))
     if every:
@@ -73,6 +87,19 @@ def _check_names(networks: Sequence[Network]) -> None:
                 help="write them to two folders",
             )
         pages[name] = network.name
+
+
+def _check_gallery(path: Path) -> None:
+    """Hold that the page that leads to all others replaces no README of somebody's own."""
+    try:
+        others = path.is_file() and b"archlens report --all" not in path.read_bytes()
+    except OSError:
+        return  # it cannot be written either, which is said when it is
+    if others:
+        raise usage(
+            f"{printable(str(path))[:200]} is there already, and is not what archlens writes",
+            help="choose another folder, or move it away",
+        )
 
 
 def _folder(path: str) -> Path:

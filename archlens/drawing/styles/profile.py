@@ -93,7 +93,7 @@ def _width(boxes: Sequence[Box]) -> float:
         width(box.name[:100] + _times(box), SMALL, bold=True) + width(box.lines[0].what[:60], SMALL) + _APART
         for box in boxes
     )
-    return min(max(_NARROW, *needed), _WIDE)
+    return min(max([_NARROW, *needed]), _WIDE)  # there may be no boxes
 
 
 def _times(box: Box) -> str:

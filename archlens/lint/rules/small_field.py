@@ -65,10 +65,11 @@ class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
             if joiner is None:
                 continue
             sizes = [field.size for field in seen]
+            which = f" of {shorten(fields.input)}" if len(case.network.inputs) > 1 else ""
             yield self.found(
                 case.network.index[last],
                 f"{shorten(last)}: its positions have seen {times(sizes)} of the {times(image.spatial)} "
-                f"image, and {named([joiner])} takes them together as they are",
+                f"image{which}, and {named([joiner])} takes them together as they are",
                 layers=[case.network.index[last]],
                 notes=[f"its map of {case.network.shape_of(last)} goes into {joiner.op}"],
                 help="more layers, strides or dilation before it; a smaller input; or two linear layers "

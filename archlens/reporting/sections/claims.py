@@ -15,6 +15,9 @@ ORDER = 70
 
 def parts(material: Material) -> Sequence[Part]:
     """A line a figure; beneath, why some differ."""
+    if material.altered and material.network.meta.published:
+        said = f"With {material.altered} the figures that are published in the spec do not hold."
+        return [Paragraph([said])]
     found = [(material.network, claims.find(material.network))]
     if not found[0][1]:
         return [Paragraph(["No figure is published in the spec."])]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from urllib.parse import quote
 
 from ..material import Material
 from ..parts import Bullets, Link, Paragraph, Part, Piece
@@ -24,19 +25,26 @@ def parts(material: Material) -> Sequence[Part]:
     return found
 
 
-def citation(paper: Mapping[str, Any]) -> Iterator[Piece]:
+def citation(paper: Mapping[str, str]) -> Iterator[Piece]:
     """A paper as it is cited: authors, title, venue and year, with links to where it is."""
-    said = {key: _line(str(value)) for key, value in paper.items() if value is not None}
-    where = " ".join(said[key] for key in ("venue", "year") if key in said)
-    yield ". ".join(part for part in (said.get("authors"), said.get("title"), where) if part) + "."
-    if "arxiv" in said:
-        yield from (" ", Link(f"arXiv:{said['arxiv']}", f"https://arxiv.org/abs/{said['arxiv']}"))
-    if "doi" in said:
-        yield from (" ", Link(f"doi:{said['doi']}", f"https://doi.org/{said['doi']}"))
+    said = {key: _line(value) for key, value in paper.items()}
+    place = " ".join(said[key] for key in ("venue", "year") if key in said)
+    yield ". ".join(part for part in (said.get("authors"), said.get("title"), place) if part) + "."
+    for key, (called, where) in _ARCHIVES.items():
+        if key in said:
+            name = _WHERE.sub("", said[key])
+            yield from (" ", Link(f"{called}:{name}", where + quote(name, safe="/:;")))
     if "url" in said:
         url = said["url"]
         safe = url.startswith(("https://", "http://"))
         yield from (" ", Link(url, url) if safe else url)
+
+
+#: How names of archives are written, and where what they name is.
+_ARCHIVES = {"arxiv": ("arXiv", "https://arxiv.org/abs/"), "doi": ("doi", "https://doi.org/")}
+
+#: What people write before such a name.
+_WHERE = re.compile(r"^(https?://)?(arxiv\.org/(abs|pdf)/|(dx\.)?doi\.org/|arxiv:|doi:)\s*", re.IGNORECASE)
 
 
 def _line(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ...views import sizes as view
 from ..material import Material
@@ -19,5 +19,12 @@ def parts(material: Material) -> Sequence[Part]:
     return [
         Bullets([[f"{title}: {text}"] for title, text in view.sentences(found)]),
         Table(head, rows, right),
-        Notes(view.NOTES),
+        Notes([*view.notes(material.network), *_bounds(material)]),
     ]
+
+
+def _bounds(material: Material) -> Iterator[str]:
+    """How far was tried, where that is less than the input's own size."""
+    sizes = material.sizes
+    if any(tried.bound < max(sizes.own.spatial) for tried in sizes.tried):
+        yield "Tried for this page: sizes up to twice the smallest, and up to 96; archlens sizes tries more."

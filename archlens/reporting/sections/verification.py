@@ -19,7 +19,7 @@ def parts(material: Material) -> Sequence[Part]:
     head: Sequence[str] = ()
     for report in material.reports:
         cells = report.rows.get(name)
-        if cells is None:
+        if cells is None or material.altered:
             continue
         # a report of another layout, or of another version of the spec, says nothing of this one
         if cells.get("layers") != str(len(material.network)) or (head and list(cells) != list(head)):
@@ -28,8 +28,12 @@ def parts(material: Material) -> Sequence[Part]:
         made = Link(report.made, report.file) if report.file else report.made
         rows.append([made, *(cells[title] for title in head[1:])])
     if not rows:
-        verify = Command(f"archlens verify {name}")
-        return [Paragraph(["No report of a verification lies here; with torch, ", verify, " makes one."])]
+        verify = f"archlens verify {material.asked or name}"
+        if material.altered:
+            said = f"With {material.altered} what was verified of the spec does not hold; with torch, "
+            return [Paragraph([said, Command(verify), " verifies this network."])]
+        written = Command(f"{verify} --format markdown -o verification.md")
+        return [Paragraph(["No report of a verification lies here; with torch, ", written, " makes one."])]
     return [
         Table(["made on", *head[1:]], rows, [False, True, *[True] * (len(head) - 3), False]),
         Details("What is compared", [Notes(CONVENTIONS)]),
