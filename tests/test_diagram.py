@@ -706,12 +706,39 @@ def test_a_mistake_that_is_no_misfit_is_drawn_too(tmp_path: Path) -> None:
     a_graph(svg)
 
 
+@pytest.mark.parametrize("style", ["graph", "profile", "volumes"])
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ("conv(2, 9)", "its 9x9 window is larger than its 8x8 input"),
+        ("conf(2, 3)", "there is no op or block conf"),
+    ],
+)
+def test_where_the_first_layer_fails(step: str, why: str, style: str, tmp_path: Path) -> None:
+    spec = tmp_path / "x.yaml"
+    spec.write_text(f"input: 1x8x8\nlayers:\n  - a: {step}\n")
+    result = cli(str(spec), "--style", style, "-o", str(tmp_path / "x.svg"))
+    assert result.returncode == 1
+    svg = (tmp_path / "x.svg").read_text()
+    shown = " ".join(text.text or "" for text in read(svg).iter(f"{SVG}text"))
+    assert "up to the layer that failed" in shown
+    assert why in shown
+    assert THEMES["light"].failed in svg
+    assert f"It stops where {why}" in (sound(svg).findtext(f"{SVG}desc") or "")
+
+
+@pytest.mark.parametrize("style", ["graph", "profile", "volumes"])
+def test_a_network_without_a_layer(style: str) -> None:
+    root = read(drawing.to_svg(archlens.loads("{input: 5, layers: [identity]}"), style=style))
+    assert re.fullmatch(r"[A-Z].* 0 layers(.*\w)?\.", root.findtext(f"{SVG}desc") or "")
+
+
 def test_nothing_to_draw(tmp_path: Path) -> None:
     spec = tmp_path / "x.yaml"
-    spec.write_text("input: 1x8x8\nlayers:\n  - a: conv(2, 9)\n")
+    spec.write_text("input: 1x8x8\nlayers:\n  - a: conv(2, 9\n")
     result = cli(str(spec), "-o", str(tmp_path / "x.svg"))
     assert result.returncode == 1
-    assert "a does not fit" in result.stderr
+    assert "conv(2, 9 is not an expression" in result.stderr
     assert not (tmp_path / "x.svg").exists()
 
 
