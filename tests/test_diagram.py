@@ -434,6 +434,34 @@ layers:
     assert [scope.name for scope in found.scopes] == ["a..b", "c"]
 
 
+def test_captions_count_what_stages_of_many_slabs_show() -> None:
+    convs = "conv(4, 1) >> conv(4, 3, padding=1) * 7"
+    assert captions(f"{{input: 4x8x8, layers: ['{convs}', max_pool(1), 'conv(4, 1) * 2']}}")[1:] == [
+        ["0, 1", "1x1 conv, 4", "7 x 3x3 conv, 4", "4x8x8"],
+        ["8", "1x1 max_pool", "4x8x8"],
+        ["9, 10", "2 x 1x1 conv, 4", "4x8x8"],
+    ]
+    more = "conv(4, 5, padding=2) * 2 >> conv(4, 7, padding=3)"
+    several = captions(f"{{input: 4x8x8, layers: ['{convs} >> {more}']}}")[1]
+    assert several[-4:] == ["1x1 conv, 4", "7 x 3x3 conv, 4", "and 3 more", "4x8x8"]
+
+
+def test_volumes_say_what_runs_in_training_only() -> None:
+    """A head of the same shape is no further slab of what it reads."""
+    net = "{input: 4x8x8, layers: [a: 'conv(4, 1)'], outputs: {aux: {training: [b: 'conv(4, 1)']}}}"
+    assert captions(net)[1:] == [
+        ["a", "1x1 conv, 4", "4x8x8"],
+        ["aux.b", "1x1 conv, 4", "4x8x8", "in training only"],
+    ]
+
+
+def captions(spec: str) -> list[list[str | None]]:
+    """What stands beneath the stages of volumes."""
+    root = read(drawing.to_svg(archlens.loads(spec), style="volumes"))
+    groups = [group for group in root.iter(f"{SVG}g") if group.get("class") == "caption"]
+    return [[text.text for text in group.iter(f"{SVG}text")] for group in groups]
+
+
 def test_what_is_read_by_two_shares_its_box_with_neither() -> None:
     text = "{input: 4x8x8, layers: [{a: 'conv(4, 1)'}, relu, {add: [ref(a), identity]}]}"
     found = plan(archlens.loads(text))
