@@ -111,6 +111,7 @@ layers:
   - 'a-->b': linear(3)
   - 'end%%#;x': relu
   - '$\\_^~&': relu
+  - '&lt;$$x$$fa:fa-car': relu
 """.format(long="t" * 10_000, name="n" * 200)
 
 
@@ -599,9 +600,24 @@ def test_dot_is_read_by_graphviz(name: str) -> None:
     graph = AGraph(string=dot.to_dot(request))
     assert len(graph.nodes()) == len(request.plan.boxes)
     assert len(graph.edges()) == len(request.plan.edges)
+    root = read(graph.draw(format="svg", prog="dot").decode())
+    texts = {(text.text or "").replace("\xa0", " ") for text in root.iter(f"{SVG}text")}
     for box in request.plan.boxes:
-        if box.lines[0].name.isascii() and len(box.lines[0].name) < 60:
-            assert box.lines[0].name in graph.get_node(f"n{box.id}").attr["label"].replace("\\\\", "\\")
+        for line in box.lines:
+            if len(line.name) <= 50:
+                assert " ".join(word for word in (line.name, line.what) if word) in texts
+
+
+def test_formats_of_text_say_why_a_layer_failed_and_what_runs_in_training_only() -> None:
+    why = "its 9x9 window is larger than its 8x8 input"
+    assert rf'label="conv2 conv(16, 9)\n{why}" fillcolor' in dot.to_dot(partial())
+    assert f'["conv2 conv(16, 9)<br/>{why}"]' in mmd.to_mermaid(partial())
+    request = Request(archlens.load("googlenet_aux"))
+    training = [f"n{box.id}" for box in request.plan.boxes if box.training]
+    lines = mmd.to_mermaid(request).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.endswith(" stroke-dasharray:3 2"))
+    assert training
+    assert lines[at + 1].split()[1] == ",".join(training)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "googlenet_aux", UNET, HOSTILE])
@@ -610,7 +626,7 @@ def test_mermaid(name: str) -> None:
     request = Request(loaded(name))
     head, *lines = mmd.to_mermaid(request).splitlines()
     assert head == "flowchart TB"
-    text = r'"[^"<>;{}`\\|@]*(?:<br/>[^"<>;{}`\\|@]*)*"'
+    text = r'"[^"<>:;{}`\\|@$]*(?:<br/>[^"<>:;{}`\\|@$]*)*"'
     entities = r"(?:#\d+;)"
     forms = [
         rf"n\d+(?:\(\[{text}\]\)|\[{text}\])",
@@ -619,6 +635,7 @@ def test_mermaid(name: str) -> None:
         "end",
         r"linkStyle \d+ stroke:#\w{6}",
         r"classDef c\d+ fill:#\w{6},stroke:#\w{6}(?:,stroke-width:2px)?,color:#\w{6}",
+        r"classDef c\d+ stroke-dasharray:3 2",
         r"class n\d+(?:,n\d+)* c\d+",
     ]
     for line in lines:
