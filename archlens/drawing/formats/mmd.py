@@ -65,7 +65,7 @@ def _shape(box: Box, plan: Plan) -> str:
 
 
 def _styles(plan: Plan, theme: Theme) -> list[str]:
-    """A class of boxes for each family of ops, one for what failed, and one for what runs in training only."""
+    """A class of boxes for each family of ops, for what failed, and for what runs in training only."""
     members: dict[str, list[str]] = {}
     for box in plan.boxes:
         if box.kind == "failed":
