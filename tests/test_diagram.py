@@ -8,6 +8,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from archlens import drawing
 from archlens.cli.output import write_bytes
 from archlens.drawing import Request, extensions, style_names, to_bytes
 from archlens.drawing.formats import dot, mmd, tex
+from archlens.drawing.layout import Link, lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
 from archlens.drawing.plan import MOST, PAGE, Plan, plan
 from archlens.drawing.theme import FAMILIES, THEMES, contrast
@@ -70,6 +72,23 @@ layers:
   - global_avg_pool
   - flatten
   - fc: linear(10)
+"""
+
+#: Two inputs, each with a tower of its own, and two heads.
+TWO = """
+title: Two eyes
+input: {left: 3x64x64, right: 1x64x64}
+blocks:
+  tower(side): ref(side) >> conv(8, 3, padding=1) >> conv(16, 3, stride=2, padding=1)
+layers:
+  - concat: {l: tower(left), r: tower(right)}
+  - fuse: conv(32, 1)
+  - body: conv(32, 3, padding=1)
+  - head: conv(4, 1)
+outputs:
+  depth: ref(fuse) >> conv(1, 1)
+  normals: ref(body) >> conv(3, 1) >> tanh
+  aux: {training: [ref(body), global_avg_pool, flatten, linear(10)]}
 """
 
 #: Layers as in DenseNet: each reads all that went before, so that no two have equal shapes.
@@ -210,8 +229,23 @@ def straights(root: ElementTree.Element) -> Iterator[tuple[float, float, float, 
                             yield x0, y0, x1, y1
 
 
+def curves(root: ElementTree.Element) -> Iterator[tuple[float, float]]:
+    """Points on the curves of connections."""
+    for path in root.findall(f".//{SVG}g[@class='edge']/{SVG}path[@fill='none']"):
+        end: list[complex] = []
+        for kind, numbers in re.findall(r"([MLC])([^MLC]+)", path.get("d", "")):
+            points = [complex(*map(float, pair.split(","))) for pair in numbers.split()]
+            if kind == "C":
+                for k in range(1, 20):
+                    way = [*end, *points]
+                    while len(way) > 1:  # de Casteljau
+                        way = [a + (b - a) * k / 20 for a, b in pairwise(way)]
+                    yield way[0].real, way[0].imag
+            end = points[-1:]
+
+
 def a_graph(svg: str) -> None:
-    """No two boxes overlap, every word in a box is inside it, and no straight line runs through one."""
+    """No two boxes overlap, every word in a box is inside it, and no line runs through one."""
     root = sound(svg)
     boxes = nodes(root)
     assert boxes
@@ -221,6 +255,9 @@ def a_graph(svg: str) -> None:
                 right <= box.x + 1 or left >= box.right - 1 or bottom <= box.y + 1 or top >= box.bottom - 1
             )
             assert apart, box.title[:60]
+    for x, y in curves(root):
+        for box in boxes:
+            assert not (box.x + 2 < x < box.right - 2 and box.y + 2 < y < box.bottom - 2), box.title[:60]
     assert list(overlapping(boxes)) == []
     for box in boxes:
         for text in box.texts:
@@ -380,6 +417,65 @@ def notes(found: Plan) -> list[str]:
     return [scope.note for scope in found.scopes if scope.note] + [
         line.what for box in found.boxes for line in box.lines if line.what.startswith("x")
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "direction"),
+    [
+        ("deeplabv3_resnet50", 1, "tb"),
+        ("inception_v3_no_aux", 2, "tb"),
+        (TWO, 9, "tb"),
+    ],
+)
+def test_boxes_are_moved_apart_for_lines(name: str, depth: int, direction: str) -> None:
+    svg = drawing.to_svg(loaded(name), depth=depth, direction=direction)
+    a_graph(svg)
+    # every curve arrives from above, or from the left, and not along the edge of the box
+    for path in read(svg).findall(f".//{SVG}g[@class='edge']/{SVG}path[@fill='none']"):
+        *_, (x0, y0), (x1, y1) = [
+            map(float, pair.split(",")) for pair in re.findall(r"[-\d.]+,[-\d.]+", path.get("d", ""))
+        ]
+        assert (y1 - y0 if direction == "tb" else x1 - x0) >= 1
+
+
+@pytest.mark.parametrize("direction", ["tb", "lr"])
+def test_many_branches_are_the_teeth_of_a_comb(direction: str) -> None:
+    branches = "".join(f"      - conv({i}, 1) >> conv(4, 3, padding=1)\n" for i in range(1, 21))
+    network = archlens.loads(f"input: 4x8x8\nlayers:\n  - concat:\n{branches}  - conv(1, 1)\n")
+    root = read(drawing.to_svg(network, direction=direction))
+    for group in root.iter(f"{SVG}g"):
+        if group.get("class") == "edge":
+            path = group.findall(f"{SVG}path")[0].get("d", "")
+            numbers = [float(number) for number in re.findall(r"[-\d.]+", path)]
+            steps = list(zip(numbers[::2], numbers[1::2], strict=True))
+            # from corner to corner along an axis; only the corners are round
+            assert all(
+                abs(a[0] - b[0]) < 0.2 or abs(a[1] - b[1]) < 0.2 or abs(a[0] - b[0]) + abs(a[1] - b[1]) < 15
+                for a, b in pairwise(steps)
+            ), path
+
+
+def test_a_picture_is_no_wider_than_what_is_in_it() -> None:
+    """Brackets take less room than the curves in whose stead they are."""
+    chain = [Link(i, i + 1, False) for i in range(19)]
+    around = [Link(i, j, True) for i in range(0, 18, 2) for j in range(i + 3, 20, 2)]
+    layout = lay_out([(120.0, 35.0)] * 20, [*chain, *around], [-1] * 20, [], "tb")
+    across = [x for wire in layout.wires for x, _ in wire.points]
+    across += [x for box in layout.boxes for x in (box.x, box.right)]
+    assert (min(across), max(across)) == (0, pytest.approx(layout.width))
+
+
+def test_a_long_row_is_placed_to_the_point() -> None:
+    """Graphviz writes five digits of a position, which are not enough for 180,000 points."""
+    count = 900
+    links = [Link(i, i + 1, False) for i in range(count - 1)]
+    scopes = [i // 2 for i in range(count)]
+    layout = lay_out([(190.0, 30.0)] * count, links, scopes, [-1] * (count // 2), "lr")
+    for wire in layout.wires:
+        (x0, y0), (x1, y1) = wire.points[0], wire.points[-1]
+        tail, head = layout.boxes[wire.tail], layout.boxes[wire.head]
+        assert (x0, y0) == pytest.approx((tail.right, tail.y + 15), abs=1.2)
+        assert (x1, y1) == pytest.approx((head.x, head.y + 15), abs=1.2)
 
 
 def test_identical_blocks_are_folded_and_counted() -> None:
