@@ -685,7 +685,11 @@ def test_tex(name: str, style: str) -> None:
     assert words
     for word in words:
         bare = re.sub(r"\\(?:text\w+|ldots){}|\\[{}$&#%_]|{-}", "", word)
-        assert not set(bare) & set('\\{}$&#%_^~<>|"'), word
+        assert not set(bare) & set("\\{}$&#%_^~<>|\"'`"), word
+    # and what pdfLaTeX may not know has a stand-in
+    unknown = {c for word in words for c in word if ord(c) > 0xFF}
+    assert set(re.findall(r"detokenize{(.)}", text)) == unknown
+    assert all(f"DeclareUnicodeCharacter{{{ord(c):04X}}}" in text for c in unknown)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "googlenet_aux", UNET, HOSTILE])
