@@ -541,6 +541,8 @@ def test_captions_count_what_stages_of_many_slabs_show() -> None:
     more = "conv(4, 5, padding=2) * 2 >> conv(4, 7, padding=3)"
     several = captions(f"{{input: 4x8x8, layers: ['{convs} >> {more}']}}")[1]
     assert several[-4:] == ["1x1 conv, 4", "7 x 3x3 conv, 4", "and 3 more", "4x8x8"]
+    row = captions("{input: 4x8, layers: ['conv(4, 3, padding=1) * 2']}")[1]
+    assert row == ["0, 1", "2 x (3 conv, 4)", "4x8"]
 
 
 def test_volumes_say_what_runs_in_training_only() -> None:

@@ -237,8 +237,9 @@ class _Artist:
             words[self.what(box)] += box.fold
         for word, count in list(words.items())[:2]:
             if word:
-                times = f"{count:,} x " if count > 1 else ""
-                lines.append((fitted(times + word, SMALL, _WORDS), False))
+                if count > 1:  # not "4 x 3 conv" for four of kernel 3, as if it were one of 4x3
+                    word = f"{count:,} x ({word})" if word.split()[0].isdigit() else f"{count:,} x {word}"
+                lines.append((fitted(word, SMALL, _WORDS), False))
         if len(words) > 2:
             lines.append((f"and {sum(list(words.values())[2:]):,} more", False))
         lines.append((str(stage.shape), False))
