@@ -8,6 +8,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from archlens import drawing
 from archlens.cli.output import write_bytes
 from archlens.drawing import Request, extensions, style_names, to_bytes
 from archlens.drawing.formats import dot, mmd, tex
+from archlens.drawing.layout import Link, lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
 from archlens.drawing.plan import MOST, PAGE, Plan, plan
 from archlens.drawing.theme import FAMILIES, THEMES, contrast
@@ -72,6 +74,23 @@ layers:
   - fc: linear(10)
 """
 
+#: Two inputs, each with a tower of its own, and two heads.
+TWO = """
+title: Two eyes
+input: {left: 3x64x64, right: 1x64x64}
+blocks:
+  tower(side): ref(side) >> conv(8, 3, padding=1) >> conv(16, 3, stride=2, padding=1)
+layers:
+  - concat: {l: tower(left), r: tower(right)}
+  - fuse: conv(32, 1)
+  - body: conv(32, 3, padding=1)
+  - head: conv(4, 1)
+outputs:
+  depth: ref(fuse) >> conv(1, 1)
+  normals: ref(body) >> conv(3, 1) >> tanh
+  aux: {training: [ref(body), global_avg_pool, flatten, linear(10)]}
+"""
+
 #: Layers as in DenseNet: each reads all that went before, so that no two have equal shapes.
 DENSE = """
 title: A small DenseNet
@@ -111,6 +130,7 @@ layers:
   - 'a-->b': linear(3)
   - 'end%%#;x': relu
   - '$\\_^~&': relu
+  - '&lt;$$x$$fa:fa-car': relu
 """.format(long="t" * 10_000, name="n" * 200)
 
 
@@ -209,8 +229,23 @@ def straights(root: ElementTree.Element) -> Iterator[tuple[float, float, float, 
                             yield x0, y0, x1, y1
 
 
+def curves(root: ElementTree.Element) -> Iterator[tuple[float, float]]:
+    """Points on the curves of connections."""
+    for path in root.findall(f".//{SVG}g[@class='edge']/{SVG}path[@fill='none']"):
+        end: list[complex] = []
+        for kind, numbers in re.findall(r"([MLC])([^MLC]+)", path.get("d", "")):
+            points = [complex(*map(float, pair.split(","))) for pair in numbers.split()]
+            if kind == "C":
+                for k in range(1, 20):
+                    way = [*end, *points]
+                    while len(way) > 1:  # de Casteljau
+                        way = [a + (b - a) * k / 20 for a, b in pairwise(way)]
+                    yield way[0].real, way[0].imag
+            end = points[-1:]
+
+
 def a_graph(svg: str) -> None:
-    """No two boxes overlap, every word in a box is inside it, and no straight line runs through one."""
+    """No two boxes overlap, every word in a box is inside it, and no line runs through one."""
     root = sound(svg)
     boxes = nodes(root)
     assert boxes
@@ -220,6 +255,9 @@ def a_graph(svg: str) -> None:
                 right <= box.x + 1 or left >= box.right - 1 or bottom <= box.y + 1 or top >= box.bottom - 1
             )
             assert apart, box.title[:60]
+    for x, y in curves(root):
+        for box in boxes:
+            assert not (box.x + 2 < x < box.right - 2 and box.y + 2 < y < box.bottom - 2), box.title[:60]
     assert list(overlapping(boxes)) == []
     for box in boxes:
         for text in box.texts:
@@ -381,6 +419,65 @@ def notes(found: Plan) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "depth", "direction"),
+    [
+        ("deeplabv3_resnet50", 1, "tb"),
+        ("inception_v3_no_aux", 2, "tb"),
+        (TWO, 9, "tb"),
+    ],
+)
+def test_boxes_are_moved_apart_for_lines(name: str, depth: int, direction: str) -> None:
+    svg = drawing.to_svg(loaded(name), depth=depth, direction=direction)
+    a_graph(svg)
+    # every curve arrives from above, or from the left, and not along the edge of the box
+    for path in read(svg).findall(f".//{SVG}g[@class='edge']/{SVG}path[@fill='none']"):
+        *_, (x0, y0), (x1, y1) = [
+            map(float, pair.split(",")) for pair in re.findall(r"[-\d.]+,[-\d.]+", path.get("d", ""))
+        ]
+        assert (y1 - y0 if direction == "tb" else x1 - x0) >= 1
+
+
+@pytest.mark.parametrize("direction", ["tb", "lr"])
+def test_many_branches_are_the_teeth_of_a_comb(direction: str) -> None:
+    branches = "".join(f"      - conv({i}, 1) >> conv(4, 3, padding=1)\n" for i in range(1, 21))
+    network = archlens.loads(f"input: 4x8x8\nlayers:\n  - concat:\n{branches}  - conv(1, 1)\n")
+    root = read(drawing.to_svg(network, direction=direction))
+    for group in root.iter(f"{SVG}g"):
+        if group.get("class") == "edge":
+            path = group.findall(f"{SVG}path")[0].get("d", "")
+            numbers = [float(number) for number in re.findall(r"[-\d.]+", path)]
+            steps = list(zip(numbers[::2], numbers[1::2], strict=True))
+            # from corner to corner along an axis; only the corners are round
+            assert all(
+                abs(a[0] - b[0]) < 0.2 or abs(a[1] - b[1]) < 0.2 or abs(a[0] - b[0]) + abs(a[1] - b[1]) < 15
+                for a, b in pairwise(steps)
+            ), path
+
+
+def test_a_picture_is_no_wider_than_what_is_in_it() -> None:
+    """Brackets take less room than the curves in whose stead they are."""
+    chain = [Link(i, i + 1, False) for i in range(19)]
+    around = [Link(i, j, True) for i in range(0, 18, 2) for j in range(i + 3, 20, 2)]
+    layout = lay_out([(120.0, 35.0)] * 20, [*chain, *around], [-1] * 20, [], "tb")
+    across = [x for wire in layout.wires for x, _ in wire.points]
+    across += [x for box in layout.boxes for x in (box.x, box.right)]
+    assert (min(across), max(across)) == (0, pytest.approx(layout.width))
+
+
+def test_a_long_row_is_placed_to_the_point() -> None:
+    """Graphviz writes five digits of a position, which are not enough for 180,000 points."""
+    count = 900
+    links = [Link(i, i + 1, False) for i in range(count - 1)]
+    scopes = [i // 2 for i in range(count)]
+    layout = lay_out([(190.0, 30.0)] * count, links, scopes, [-1] * (count // 2), "lr")
+    for wire in layout.wires:
+        (x0, y0), (x1, y1) = wire.points[0], wire.points[-1]
+        tail, head = layout.boxes[wire.tail], layout.boxes[wire.head]
+        assert (x0, y0) == pytest.approx((tail.right, tail.y + 15), abs=1.2)
+        assert (x1, y1) == pytest.approx((head.x, head.y + 15), abs=1.2)
+
+
 def test_identical_blocks_are_folded_and_counted() -> None:
     """ResNet-152 has 3, 8, 36 and 3 blocks a stage (He et al. 2016, Table 1); the first of each differs."""
     own = ", each with its own weights"
@@ -432,6 +529,36 @@ layers:
     found = plan(archlens.loads(text))
     assert notes(found) == ["x2, each with its own weights"]  # a and b; c would take b's reader away
     assert [scope.name for scope in found.scopes] == ["a..b", "c"]
+
+
+def test_captions_count_what_stages_of_many_slabs_show() -> None:
+    convs = "conv(4, 1) >> conv(4, 3, padding=1) * 7"
+    assert captions(f"{{input: 4x8x8, layers: ['{convs}', max_pool(1), 'conv(4, 1) * 2']}}")[1:] == [
+        ["0, 1", "1x1 conv, 4", "7 x 3x3 conv, 4", "4x8x8"],
+        ["8", "1x1 max_pool", "4x8x8"],
+        ["9, 10", "2 x 1x1 conv, 4", "4x8x8"],
+    ]
+    more = "conv(4, 5, padding=2) * 2 >> conv(4, 7, padding=3)"
+    several = captions(f"{{input: 4x8x8, layers: ['{convs} >> {more}']}}")[1]
+    assert several[-4:] == ["1x1 conv, 4", "7 x 3x3 conv, 4", "and 3 more", "4x8x8"]
+    row = captions("{input: 4x8, layers: ['conv(4, 3, padding=1) * 2']}")[1]
+    assert row == ["0, 1", "2 x (3 conv, 4)", "4x8"]
+
+
+def test_volumes_say_what_runs_in_training_only() -> None:
+    """A head of the same shape is no further slab of what it reads."""
+    net = "{input: 4x8x8, layers: [a: 'conv(4, 1)'], outputs: {aux: {training: [b: 'conv(4, 1)']}}}"
+    assert captions(net)[1:] == [
+        ["a", "1x1 conv, 4", "4x8x8"],
+        ["aux.b", "1x1 conv, 4", "4x8x8", "in training only"],
+    ]
+
+
+def captions(spec: str) -> list[list[str | None]]:
+    """What stands beneath the stages of volumes."""
+    root = read(drawing.to_svg(archlens.loads(spec), style="volumes"))
+    groups = [group for group in root.iter(f"{SVG}g") if group.get("class") == "caption"]
+    return [[text.text for text in group.iter(f"{SVG}text")] for group in groups]
 
 
 def test_what_is_read_by_two_shares_its_box_with_neither() -> None:
@@ -560,7 +687,11 @@ def test_tex(name: str, style: str) -> None:
     assert words
     for word in words:
         bare = re.sub(r"\\(?:text\w+|ldots){}|\\[{}$&#%_]|{-}", "", word)
-        assert not set(bare) & set('\\{}$&#%_^~<>|"'), word
+        assert not set(bare) & set("\\{}$&#%_^~<>|\"'`"), word
+    # and what pdfLaTeX may not know has a stand-in
+    unknown = {c for word in words for c in word if ord(c) > 0xFF}
+    assert set(re.findall(r"detokenize{(.)}", text)) == unknown
+    assert all(f"DeclareUnicodeCharacter{{{ord(c):04X}}}" in text for c in unknown)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "googlenet_aux", UNET, HOSTILE])
@@ -571,9 +702,24 @@ def test_dot_is_read_by_graphviz(name: str) -> None:
     graph = AGraph(string=dot.to_dot(request))
     assert len(graph.nodes()) == len(request.plan.boxes)
     assert len(graph.edges()) == len(request.plan.edges)
+    root = read(graph.draw(format="svg", prog="dot").decode())
+    texts = {(text.text or "").replace("\xa0", " ") for text in root.iter(f"{SVG}text")}
     for box in request.plan.boxes:
-        if box.lines[0].name.isascii() and len(box.lines[0].name) < 60:
-            assert box.lines[0].name in graph.get_node(f"n{box.id}").attr["label"].replace("\\\\", "\\")
+        for line in box.lines:
+            if len(line.name) <= 50:
+                assert " ".join(word for word in (line.name, line.what) if word) in texts
+
+
+def test_formats_of_text_say_why_a_layer_failed_and_what_runs_in_training_only() -> None:
+    why = "its 9x9 window is larger than its 8x8 input"
+    assert rf'label="conv2 conv(16, 9)\n{why}" fillcolor' in dot.to_dot(partial())
+    assert f'["conv2 conv(16, 9)<br/>{why}"]' in mmd.to_mermaid(partial())
+    request = Request(archlens.load("googlenet_aux"))
+    training = [f"n{box.id}" for box in request.plan.boxes if box.training]
+    lines = mmd.to_mermaid(request).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.endswith(" stroke-dasharray:3 2"))
+    assert training
+    assert lines[at + 1].split()[1] == ",".join(training)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "googlenet_aux", UNET, HOSTILE])
@@ -582,7 +728,7 @@ def test_mermaid(name: str) -> None:
     request = Request(loaded(name))
     head, *lines = mmd.to_mermaid(request).splitlines()
     assert head == "flowchart TB"
-    text = r'"[^"<>;{}`\\|@]*(?:<br/>[^"<>;{}`\\|@]*)*"'
+    text = r'"[^"<>:;{}`\\|@$]*(?:<br/>[^"<>:;{}`\\|@$]*)*"'
     entities = r"(?:#\d+;)"
     forms = [
         rf"n\d+(?:\(\[{text}\]\)|\[{text}\])",
@@ -591,6 +737,7 @@ def test_mermaid(name: str) -> None:
         "end",
         r"linkStyle \d+ stroke:#\w{6}",
         r"classDef c\d+ fill:#\w{6},stroke:#\w{6}(?:,stroke-width:2px)?,color:#\w{6}",
+        r"classDef c\d+ stroke-dasharray:3 2",
         r"class n\d+(?:,n\d+)* c\d+",
     ]
     for line in lines:
@@ -706,12 +853,39 @@ def test_a_mistake_that_is_no_misfit_is_drawn_too(tmp_path: Path) -> None:
     a_graph(svg)
 
 
+@pytest.mark.parametrize("style", ["graph", "profile", "volumes"])
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ("conv(2, 9)", "its 9x9 window is larger than its 8x8 input"),
+        ("conf(2, 3)", "there is no op or block conf"),
+    ],
+)
+def test_where_the_first_layer_fails(step: str, why: str, style: str, tmp_path: Path) -> None:
+    spec = tmp_path / "x.yaml"
+    spec.write_text(f"input: 1x8x8\nlayers:\n  - a: {step}\n")
+    result = cli(str(spec), "--style", style, "-o", str(tmp_path / "x.svg"))
+    assert result.returncode == 1
+    svg = (tmp_path / "x.svg").read_text()
+    shown = " ".join(text.text or "" for text in read(svg).iter(f"{SVG}text"))
+    assert "up to the layer that failed" in shown
+    assert why in shown
+    assert THEMES["light"].failed in svg
+    assert f"It stops where {why}" in (sound(svg).findtext(f"{SVG}desc") or "")
+
+
+@pytest.mark.parametrize("style", ["graph", "profile", "volumes"])
+def test_a_network_without_a_layer(style: str) -> None:
+    root = read(drawing.to_svg(archlens.loads("{input: 5, layers: [identity]}"), style=style))
+    assert re.fullmatch(r"[A-Z].* 0 layers(.*\w)?\.", root.findtext(f"{SVG}desc") or "")
+
+
 def test_nothing_to_draw(tmp_path: Path) -> None:
     spec = tmp_path / "x.yaml"
-    spec.write_text("input: 1x8x8\nlayers:\n  - a: conv(2, 9)\n")
+    spec.write_text("input: 1x8x8\nlayers:\n  - a: conv(2, 9\n")
     result = cli(str(spec), "-o", str(tmp_path / "x.svg"))
     assert result.returncode == 1
-    assert "a does not fit" in result.stderr
+    assert "conv(2, 9 is not an expression" in result.stderr
     assert not (tmp_path / "x.svg").exists()
 
 

@@ -6,7 +6,7 @@ No text reaches Graphviz, so that no font of the machine has a say. Points are f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -22,6 +22,13 @@ _ASIDE, _APART, MARGIN = 16.0, 13.0, 17.0
 _GUTTER, _BEYOND = 34.0, 12.0
 #: How far after a box a bypass turns away, how far before one it turns in, and the space between two of them.
 _LEAVE, _ENTER, _LANE = 3.5, 8.0, 9.0
+#: From where on Graphviz, which writes five digits, rounds positions to whole points.
+_ROUNDED = 10_000
+#: How often boxes are moved apart for lines that run through one; how far into it, and how many points on a
+#: curve are looked at.
+_TRIES, _INTO, _STEPS = 4, 1.5, 16
+#: How many connections may leave or reach a box as curves.
+_MANY = 6
 #: How short a column may be beside the longest; among about how many places the cuts are chosen.
 _EVEN, _GAPS = 0.18, 80
 
@@ -110,13 +117,28 @@ def lay_out(
         parents: the scope around each scope, or -1.
         direction: ``tb`` or ``lr``.
     """
-    sizes, scope_of = list(sizes), list(scope_of)
+    lying = direction == "lr"
+    count, sizes, scope_of = len(sizes), list(sizes), list(scope_of)
     links = _joined(links, sizes, scope_of, parents)
-    text = _described(sizes, links, scope_of, parents, direction)
-    found = _by_graphviz(text, len(sizes), links, len(parents), upward=direction == "lr")
-    if direction == "lr":
-        return _turned(_broken(_bracketed(_turned(found), links), links, (PAGE[1], PAGE[0])))
-    return _broken(_bracketed(found, links), links, PAGE)
+    room = [0] * len(links)
+    best, least = None, len(links) + 1
+    for _ in range(_TRIES):
+        text = _described(sizes, links, scope_of, parents, direction, room)
+        found = _by_graphviz(text, len(sizes), links, len(parents), upward=lying)
+        found = _combed(_bracketed(_turned(found) if lying else found, links), links)
+        tight = _tight(found, count)
+        if len(tight) < least:
+            best, least = found, len(tight)
+        if not tight:
+            break
+        tails, heads = {links[i].tail for i in tight}, {links[i].head for i in tight}
+        room = [
+            more + (link.tail in tails or link.head in heads) for more, link in zip(room, links, strict=True)
+        ]
+    assert best is not None
+    if lying:
+        return _turned(_broken(best, links, (PAGE[1], PAGE[0])))
+    return _broken(best, links, PAGE)
 
 
 def _joined(
@@ -167,7 +189,7 @@ def _common(paths: list[tuple[int, ...]]) -> int:
 
 
 def _weights(links: Sequence[Link], boxes: int) -> list[int]:
-    """How straight each link is to be: what lies on the longest way is the spine."""
+    """How straight each link is to be: the longest way is the spine; of many branches, each is one."""
     down, up = [0] * boxes, [0] * boxes
     forward = [link for link in sorted(links, key=_order) if link.tail != link.head]
     for _ in range(2):  # joints stand last but lie between: a second turn settles what follows them
@@ -176,7 +198,21 @@ def _weights(links: Sequence[Link], boxes: int) -> list[int]:
         for link in reversed(forward):
             up[link.tail] = max(up[link.tail], up[link.head] + 1)
     whole = max((down[link.tail] + 1 + up[link.head] for link in links), default=0)
-    return [0 if link.bypass else 30 if down[link.tail] + 1 + up[link.head] == whole else 3 for link in links]
+    tails, heads = _fans(links)
+    return [
+        0
+        if link.bypass
+        else 30
+        if down[link.tail] + 1 + up[link.head] == whole and max(tails[link.tail], heads[link.head]) <= _MANY
+        else 3
+        for link in links
+    ]
+
+
+def _fans(links: Sequence[Link]) -> tuple[Counter[int], Counter[int]]:
+    """How many connections other than bypasses leave each box, and how many reach it."""
+    plain = [link for link in links if not link.bypass]
+    return Counter(link.tail for link in plain), Counter(link.head for link in plain)
 
 
 def _order(link: Link) -> tuple[int, int]:
@@ -192,8 +228,12 @@ def _described(
     scope_of: Sequence[int],
     parents: Sequence[int],
     direction: str,
+    room: Sequence[int],
 ) -> str:
-    """The boxes as Graphviz reads them: sizes in inches, and not a word of text."""
+    """The boxes as Graphviz reads them: sizes in inches, and not a word of text.
+
+    ``room`` is how many levels further apart the ends of each link are than they need to be.
+    """
     inside: dict[int, list[str]] = {}
     for box, scope in enumerate(scope_of):
         inside.setdefault(scope, []).append(f"n{box};")
@@ -211,10 +251,11 @@ def _described(
     lines += [f"n{i} [width={w / 72:.4f} height={h / 72:.4f}];" for i, (w, h) in enumerate(sizes)]
     lines += inside.get(-1, [])
     tails, heads = Counter(link.tail for link in links), Counter(link.head for link in links)
-    for link, weight in zip(links, _weights(links, len(sizes)), strict=True):
+    for link, weight, more in zip(links, _weights(links, len(sizes)), room, strict=True):
         # many lines from or to one point need room to turn
-        room = " minlen=2" if max(tails[link.tail], heads[link.head]) > 2 and not link.bypass else ""
-        lines.append(f"n{link.tail} -> n{link.head} [tailport={out} headport={into} weight={weight}{room}];")
+        more += 1 if max(tails[link.tail], heads[link.head]) > 2 and not link.bypass else 0
+        words = f" minlen={1 + more}" if more else ""
+        lines.append(f"n{link.tail} -> n{link.head} [tailport={out} headport={into} weight={weight}{words}];")
     return "\n".join([*lines, "}"])
 
 
@@ -231,7 +272,12 @@ def _by_graphviz(text: str, boxes: int, links: Sequence[Link], scopes: int, *, u
         ) from None
     graph = AGraph(string=text)
     graph.layout(prog="dot")
-    _, _, width, height = _numbers(graph.graph_attr["bb"])
+    place, extent = "pos", "bb"
+    width, height = _corners(_points(graph.graph_attr[extent]))[1]
+    if max(width, height) >= _ROUNDED:
+        graph = AGraph(string=AGraph(string=text).draw(format="xdot", prog="dot").decode())
+        place = extent = "_draw_"
+        width, height = _corners(_points(graph.graph_attr[extent]))[1]
 
     def down(y: float) -> float:
         return y if upward else height - y
@@ -239,34 +285,106 @@ def _by_graphviz(text: str, boxes: int, links: Sequence[Link], scopes: int, *, u
     areas = []
     for i in range(boxes):
         node = graph.get_node(f"n{i}").attr
-        x, y = _numbers(node["pos"])
+        (left, low), (right, high) = _corners(_points(node[place]))
         w, h = float(node["width"]) * 72, float(node["height"]) * 72
-        areas.append(Area(x - w / 2, down(y) - h / 2, w, h))
+        areas.append(Area((left + right) / 2 - w / 2, down((low + high) / 2) - h / 2, w, h))
     joints = {link.tail for link in links if link.source >= 0}
     wires = []
     for link in links:
-        text = graph.get_edge(f"n{link.tail}", f"n{link.head}").attr["pos"]
-        pairs = [_numbers(pair) for pair in text.split()]
+        points = _points(graph.get_edge(f"n{link.tail}", f"n{link.head}").attr[place])
         tail, head = (link.source, link.head) if link.source >= 0 else (link.tail, link.head)
-        wires.append(Wire(tail, -1 if head in joints else head, tuple((x, down(y)) for x, y in pairs)))
+        wires.append(Wire(tail, -1 if head in joints else head, tuple((x, down(y)) for x, y in points)))
     around: dict[str, str] = {}
-    _gather(graph, around)
+    _gather(graph, around, extent)
     rectangles = []
     for i in range(scopes):
-        left, low, right, high = _numbers(around[f"cluster_{i}"])
+        (left, low), (right, high) = _corners(_points(around[f"cluster_{i}"]))
         rectangles.append([Area(left, min(down(low), down(high)), right - left, high - low)])
     return Layout(areas, wires, rectangles, width, height)
 
 
-def _gather(graph: Any, around: dict[str, str]) -> None:
-    """The bounding boxes of all scopes below a graph."""
+def _gather(graph: Any, around: dict[str, str], extent: str) -> None:
+    """The extents of all scopes below a graph, as they are written."""
     for inner in graph.subgraphs():
-        around[inner.name] = inner.graph_attr["bb"]
-        _gather(inner, around)
+        around[inner.name] = inner.graph_attr[extent]
+        _gather(inner, around, extent)
 
 
-def _numbers(text: str) -> list[float]:
-    return [float(word) for word in text.split(",")]
+def _corners(points: Sequence[Point]) -> tuple[Point, Point]:
+    """The least and the greatest corner of what points span."""
+    across, down = zip(*points, strict=True)
+    return (min(across), min(down)), (max(across), max(down))
+
+
+def _points(text: str) -> list[Point]:
+    """Points as Graphviz writes places and extents, or what it paints: ``P 4 0 0 0 52 ...`` after colours.
+
+    >>> _points("0,0,1.6863e+05,68"), _points("c 7 -#000000 B 4 0 34 12.25 34 24 34 36 34")[1]
+    ([(0.0, 0.0), (168630.0, 68.0)], (12.25, 34.0))
+    """
+    words = text.replace(",", " ").split()
+    shape = next((i for i, word in enumerate(words) if word in ("P", "p", "B")), None)
+    if shape is not None:
+        words = words[shape + 2 : shape + 2 + 2 * int(words[shape + 1])]
+    numbers = [float(word) for word in words]
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+# --- lines that stay off boxes ----------------------------------------------------------------------
+
+
+def _tight(layout: Layout, boxes: int) -> list[int]:
+    """The connections whose curves run through one of the first so many boxes, or arrive from the side."""
+    found = []
+    for i, wire in enumerate(layout.wires):
+        if wire.angular:
+            continue
+        (left, top), (right, low) = _corners(wire.points)
+        near = [
+            box
+            for box in layout.boxes[:boxes]
+            if left < box.right - _INTO
+            and box.x + _INTO < right
+            and top < box.bottom - _INTO
+            and box.y + _INTO < low
+        ]
+        aslant = wire.points[-1][1] - wire.points[-2][1] < _INTO  # it is to arrive from above
+        if aslant or any(_is_in(point, box) for point in _along(wire.points) for box in near):
+            found.append(i)
+    return found
+
+
+def _is_in(point: Point, box: Area) -> bool:
+    return box.x + _INTO < point[0] < box.right - _INTO and box.y + _INTO < point[1] < box.bottom - _INTO
+
+
+def _along(points: Sequence[Point]) -> Iterator[Point]:
+    """Points on cubic curves, one after the other."""
+    for i in range(0, len(points) - 3, 3):
+        a, b, c, d = points[i : i + 4]
+        for step in range(1, _STEPS):
+            t = step / _STEPS
+            u = 1 - t
+            shares = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
+            yield (
+                sum(share * point[0] for share, point in zip(shares, (a, b, c, d), strict=True)),
+                sum(share * point[1] for share, point in zip(shares, (a, b, c, d), strict=True)),
+            )
+
+
+def _combed(layout: Layout, links: Sequence[Link]) -> Layout:
+    """Many connections from or to one box as the teeth of a comb, wherever nothing is in the way."""
+    wires = list(layout.wires)
+    tails, heads = _fans(links)
+    for i, link in enumerate(links):
+        (x0, y0), (x1, y1) = wires[i].points[0], wires[i].points[-1]
+        if link.bypass or max(tails[link.tail], heads[link.head]) <= _MANY:
+            continue
+        across = y0 + _ENTER if tails[link.tail] > _MANY else y1 - _ENTER - _LEAVE
+        corners = ((x0, y0), (x0, across), (x1, across), (x1, y1))
+        if y0 < across < y1 and not any(_hits(a, b, layout.boxes) for a, b in pairwise(corners)):
+            wires[i] = replace(wires[i], points=corners, angular=True)
+    return replace(layout, wires=wires)
 
 
 # --- breaking a long chain ------------------------------------------------------------------------
@@ -293,8 +411,10 @@ def _bracketed(layout: Layout, links: Sequence[Link]) -> Layout:
             if corners:
                 lanes.append((corners[2][0], corners[2][1], corners[3][1]))
                 wires[i] = replace(wires[i], points=corners, angular=True)
-    left = min([0.0, *(x for wire in wires for x, _ in wire.points)])
-    right = max([layout.width, *(x for wire in wires for x, _ in wire.points)])
+    areas = [*layout.boxes, *(area for areas in layout.scopes for area in areas)]
+    across = [x for area in areas for x in (area.x, area.right)]
+    across += [x for wire in wires for x, _ in wire.points]
+    left, right = min(across), max(across)
     return Layout(
         [area.moved(-left, 0) for area in layout.boxes],
         [replace(wire, points=tuple((x - left, y) for x, y in wire.points)) for wire in wires],

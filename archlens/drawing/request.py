@@ -74,7 +74,9 @@ def unplaced(problem: SpecError) -> Unplaced:
     if problem.failed is not None:
         return problem.failed
     assert problem.network is not None
-    return Unplaced("?", "", (problem.network.layers[-1].name,), problem.diagnostic.message)
+    layers = problem.network.layers
+    before = layers[-1].name if layers else next(iter(problem.network.inputs))
+    return Unplaced("?", "", (before,), problem.diagnostic.message)
 
 
 def style_names() -> list[str]:

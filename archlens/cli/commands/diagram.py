@@ -59,7 +59,7 @@ def command(
     try:
         network = load(name, inputs, sets)
     except SpecError as found:
-        if found.network is None or not found.network.layers:
+        if found.network is None:
             raise
         problem, network = found, found.network
         failed = unplaced(found)

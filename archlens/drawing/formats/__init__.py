@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ...errors import usage
+from textwrap import wrap
+
+from ...errors import shorten, usage
+from ..plan import Box, Plan
 from ..request import Drawn, Request
 
 #: The formats that hold any picture, and not only a graph; how a sentence lists them.
@@ -27,3 +30,14 @@ def only_graphs(drawn: Drawn, extension: str) -> Request:
             help=f"leave --style out; or {_WRITE}",
         )
     return drawn
+
+
+def lines_of(box: Box, plan: Plan) -> list[str]:
+    """The lines of a box as those formats write them; of the layer that failed, with the reason."""
+    lines = [
+        " ".join(word for word in (shorten(line.name, 50), shorten(line.what, 80)) if word)
+        for line in box.lines
+    ]
+    if box.kind == "failed" and plan.failed is not None:
+        lines += wrap(shorten(plan.failed.why, 300), 60)
+    return lines

@@ -6,7 +6,7 @@ from ...errors import printable, shorten
 from ..plan import Box, Plan
 from ..request import Drawn, Request
 from ..theme import Theme
-from . import only_graphs
+from . import lines_of, only_graphs
 
 
 def to_bytes(drawn: Drawn) -> bytes:
@@ -44,7 +44,8 @@ def _scope(number: int, plan: Plan, theme: Theme, lines: list[str], indent: str)
     for box in plan.boxes:
         if box.scope == number:
             look = f'fillcolor="{_fill(box, theme)}"{_frame(box, theme)}'
-            lines.append(f"{indent}n{box.id} [label={_label(box)} {look}];")
+            label = quoted("\n".join(lines_of(box, plan)))
+            lines.append(f"{indent}n{box.id} [label={label} {look}];")
     for scope in plan.scopes:
         if scope.parent == number:
             words = " ".join(word for word in (scope.name, scope.what, scope.note) if word)
@@ -55,11 +56,6 @@ def _scope(number: int, plan: Plan, theme: Theme, lines: list[str], indent: str)
             )
             _scope(scope.id, plan, theme, lines, indent + "  ")
             lines.append(f"{indent}}}")
-
-
-def _label(box: Box) -> str:
-    lines = [" ".join(word for word in (line.name, line.what) if word) for line in box.lines]
-    return quoted("\n".join(shorten(line, 80) for line in lines))
 
 
 def _fill(box: Box, theme: Theme) -> str:
@@ -74,10 +70,10 @@ def _frame(box: Box, theme: Theme) -> str:
 
 
 def quoted(text: str) -> str:
-    r"""Text in DOT's quotes, where a backslash and a quote stand for themselves.
+    r"""Text in DOT's quotes, where a backslash, a quote and an ampersand stand for themselves.
 
-    >>> print(quoted('a "b"'))
-    "a \"b\""
+    >>> print(quoted('a "b" &lt;'))
+    "a \"b\" &amp;lt;"
     """
-    lines = [printable(line) for line in text.split("\n")]
-    return '"' + r"\n".join(line.replace("\\", "\\\\").replace('"', r"\"") for line in lines) + '"'
+    lines = [printable(line).replace("\\", "\\\\").replace('"', r"\"") for line in text.split("\n")]
+    return '"' + r"\n".join(lines).replace("&", "&amp;") + '"'

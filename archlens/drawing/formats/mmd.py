@@ -6,11 +6,11 @@ from ...errors import printable, shorten
 from ..plan import Box, Plan
 from ..request import Drawn, Request
 from ..theme import Theme
-from . import only_graphs
+from . import lines_of, only_graphs
 
-#: What Mermaid or the HTML that it makes takes for something else than text. It writes characters by number
-#: as ``#35;``, without the ampersand.
-_SPECIAL = frozenset('"#&<>;\\`%{}|@')
+#: What Mermaid or the HTML that it makes takes for something else than text: ``$$x$$`` for a formula, and
+#: ``fa:car`` for an icon. It writes characters by number as ``#35;``, without the ampersand.
+_SPECIAL = frozenset('"#&<>;:\\`%{}|@$')
 
 
 def to_bytes(drawn: Drawn) -> bytes:
@@ -50,7 +50,7 @@ def escape(text: str) -> str:
 def _scope(number: int, plan: Plan, lines: list[str], indent: str) -> None:
     for box in plan.boxes:
         if box.scope == number:
-            lines.append(f"{indent}n{box.id}{_shape(box)}")
+            lines.append(f"{indent}n{box.id}{_shape(box, plan)}")
     for scope in plan.scopes:
         if scope.parent == number:
             words = " ".join(word for word in (scope.name, scope.what, scope.note) if word)
@@ -59,25 +59,27 @@ def _scope(number: int, plan: Plan, lines: list[str], indent: str) -> None:
             lines.append(f"{indent}end")
 
 
-def _shape(box: Box) -> str:
-    words = [" ".join(word for word in (line.name, line.what) if word) for line in box.lines]
-    label = "<br/>".join(escape(shorten(line, 80)) for line in words)
+def _shape(box: Box, plan: Plan) -> str:
+    label = "<br/>".join(map(escape, lines_of(box, plan)))
     return f'(["{label}"])' if box.kind == "input" else f'["{label}"]'
 
 
 def _styles(plan: Plan, theme: Theme) -> list[str]:
-    """A class of boxes for each family of ops, and one for what failed."""
+    """A class of boxes for each family of ops, for what failed, and for what runs in training only."""
     members: dict[str, list[str]] = {}
     for box in plan.boxes:
-        members.setdefault("failed" if box.kind == "failed" else box.lines[0].family, []).append(f"n{box.id}")
-    lines: list[str] = []
-    for family, boxes in members.items():
-        if family == "failed":
-            look = f"fill:{theme.shade(theme.failed, 0.12)},stroke:{theme.failed},stroke-width:2px"
-        elif family:
-            look = f"fill:{theme.tint(family)},stroke:{theme.color(family)}"
+        if box.kind == "failed":
+            look = f"fill:{theme.shade(theme.failed, 0.12)},stroke:{theme.failed},stroke-width:2px,"
+        elif family := box.lines[0].family:
+            look = f"fill:{theme.tint(family)},stroke:{theme.color(family)},"
         else:
-            continue
-        lines.append(f"  classDef c{len(lines)} {look},color:{theme.text}")
-        lines.append(f"  class {','.join(boxes)} c{len(lines) - 1}")
+            look = ""
+        if look:
+            members.setdefault(f"{look}color:{theme.text}", []).append(f"n{box.id}")
+        if box.training:
+            members.setdefault("stroke-dasharray:3 2", []).append(f"n{box.id}")
+    lines: list[str] = []
+    for number, (look, boxes) in enumerate(members.items()):
+        lines.append(f"  classDef c{number} {look}")
+        lines.append(f"  class {','.join(boxes)} c{number}")
     return lines

@@ -18,6 +18,9 @@ _REGULAR, _BOLD = "ArchlensSans", "ArchlensSans-Bold"
 def to_bytes(drawn: Drawn) -> bytes:
     """A picture as the content of a PDF file.
 
+    A character that the font lacks (it has Latin, Greek and Cyrillic) is an empty box; SVG and PNG take it
+    from another font of the machine.
+
     Raises:
         UsageError: reportlab is not installed.
     """

@@ -6,7 +6,7 @@ Every colour has a name at the top, so that a paper can give it another.
 from __future__ import annotations
 
 from ...errors import printable
-from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number
+from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number, walk
 from ..request import Drawn
 
 #: What TeX takes for commands, and how they are written as text.
@@ -26,8 +26,13 @@ _SPECIAL = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "…": r"\ldots{}",
-    "-": "{-}",  # two of them would become a dash
+    "-": "{-}",  # two of them would become a dash, as two of the next would become quotes
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
 }
+
+#: The last character of Latin 1, of which TeX knows all.
+_LATIN = 0xFF
 
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
@@ -38,17 +43,22 @@ def to_bytes(drawn: Drawn) -> bytes:
 
 
 def to_tex(picture: Picture) -> str:
-    """A picture as a standalone TeX document; pdfLaTeX, XeLaTeX and LuaLaTeX compile it."""
+    """A picture as a standalone TeX document; pdfLaTeX, XeLaTeX and LuaLaTeX compile it.
+
+    Where pdfLaTeX knows a character no better, it sets a question mark in its place.
+    """
     colors: dict[str, str] = {}
     body: list[str] = []
     page = Rect(0, 0, picture.width, picture.height, picture.background)
     for item in (page, *picture.items):
         _write(item, body, colors)
+    texts = {c for item in walk(picture.items) if isinstance(item, Text) for c in printable(item.text)}
     return "\n".join(
         [
             r"\documentclass[tikz,border=0pt]{standalone}",
             r"\usepackage[T1]{fontenc}",
             r"\usepackage{helvet,xcolor}",
+            *(_declared(c) for c in sorted(texts) if ord(c) > _LATIN and c not in _SPECIAL),
             *(f"\\definecolor{{{name}}}{{HTML}}{{{color[1:].upper()}}}" for color, name in colors.items()),
             r"\begin{document}",
             f"% {_comment(picture.title)}",
@@ -61,6 +71,12 @@ def to_tex(picture: Picture) -> str:
             "",
         ]
     )
+
+
+def _declared(c: str) -> str:
+    """A character at which pdfLaTeX would stop, unless it knows it; other engines have no such command."""
+    known = rf"\ifcsname u8:\detokenize{{{c}}}\endcsname\else"
+    return rf"\ifdefined\DeclareUnicodeCharacter{known}\DeclareUnicodeCharacter{{{ord(c):04X}}}{{?}}\fi\fi"
 
 
 def escape(text: str) -> str:

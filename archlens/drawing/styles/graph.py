@@ -316,4 +316,4 @@ def _described(plan: Plan) -> str:
     around = f" {skips} connections go around other layers." if skips else ""
     failed = f" It stops where {printable(plan.failed.why)[:300]}." if plan.failed else ""
     head = f"A graph of {len(network):,} layers in {len(shown)} boxes, from {start}"
-    return f"{head}: {chain}{more}.{around}{failed}"
+    return f"{head}{': ' if chain else ''}{chain}{more}.{around}{failed}"

@@ -93,7 +93,7 @@ def _width(boxes: Sequence[Box]) -> float:
         width(box.name[:100] + _times(box), SMALL, bold=True) + width(box.lines[0].what[:60], SMALL) + _APART
         for box in boxes
     )
-    return min(max([_NARROW, *needed]), _WIDE)  # there may be no boxes
+    return min(max(_NARROW, max(needed, default=0.0)), _WIDE)
 
 
 def _times(box: Box) -> str:
@@ -196,11 +196,12 @@ def _notes(request: Request, fields: ReceptiveFields, boxes: list[Box]) -> list[
 
 
 def _described(boxes: list[Box], charts: list[tuple[Chart, list[Bar]]], request: Request) -> str:
-    parts = []
+    parts = [f"Bar charts over {len(boxes)} rows for {len(request.network):,} layers"]
     for chart, bars in charts:
         both = zip(bars, boxes, strict=True)
         known = [(bar.length, bar.text, box) for bar, box in both if bar.length and bar.length < inf]
         if known:
             _, text, box = max(known, key=lambda one: one[0])
             parts.append(f"most {chart.title}: {text} in {box.name[:80]}")
-    return f"Bar charts over {len(boxes)} rows for {len(request.network):,} layers; {'; '.join(parts)}."
+    failed = f" It stops where {printable(request.failed.why)[:300]}." if request.failed else ""
+    return f"{'; '.join(parts)}.{failed}"

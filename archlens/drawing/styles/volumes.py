@@ -6,6 +6,7 @@ side by side as slabs over one caption; kernels are small windows on what they r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -112,6 +113,7 @@ def _stages(plan: Plan) -> list[_Stage]:
             and last.boxes[0].kind != "input"
             and box.kind != "failed"
             and last.shape == box.output
+            and last.boxes[0].training == box.training
             and _family(last.boxes[0]) == _family(box)
         ):
             last.boxes.append(box)
@@ -230,14 +232,19 @@ class _Artist:
             why = wrapped(printable(self.plan.failed.why[:500]), SMALL, _WORDS, 6)
             return [(fitted(first.name, SMALL, _WORDS, bold=True), True), *((text, False) for text in why)]
         lines = [(fitted(name, SMALL, _WORDS, bold=True), True) for name in _called(stage.boxes)]
-        words = dict.fromkeys(self.what(box) for box in stage.boxes)
-        count = sum(box.fold for box in stage.boxes)
-        for i, word in enumerate(list(words)[:2]):
-            times = f"{count} x " if count > 1 and len(words) == 1 else ""
+        words: Counter[str] = Counter()
+        for box in stage.boxes:
+            words[self.what(box)] += box.fold
+        for word, count in list(words.items())[:2]:
             if word:
-                more = ", …" if i == 1 and len(words) > 2 else ""
-                lines.append((fitted(times + word + more, SMALL, _WORDS), False))
+                if count > 1:  # not "4 x 3 conv" for four of kernel 3, as if it were one of 4x3
+                    word = f"{count:,} x ({word})" if word.split()[0].isdigit() else f"{count:,} x {word}"
+                lines.append((fitted(word, SMALL, _WORDS), False))
+        if len(words) > 2:
+            lines.append((f"and {sum(list(words.values())[2:]):,} more", False))
         lines.append((str(stage.shape), False))
+        if first.training:
+            lines.append(("in training only", False))
         if first.repeats > first.fold:
             lines.append((f"one of {first.repeats // first.fold:,}, one after the other", False))
         return lines
