@@ -146,6 +146,7 @@ def test_bytes(text: str, size: int) -> None:
         ("1,00", Kind.COUNT, "has a comma that parts neither", "1.5M"),
         (">= 4,2G", Kind.COUNT, "has a comma that parts neither", "1.5M"),  # was >= 4 and exactly 2G
         ("5, 6", Kind.COUNT, "has a comma that parts neither", ""),
+        ("<= 26M,", Kind.COUNT, "'<= 26M,' has a comma that parts neither", ""),
         ("<= 26M, <= 27M", Kind.COUNT, "limits the same side twice", ""),
         ("== 5, <= 6", Kind.COUNT, "limits the same side twice", ""),
         ("<= 1e400", Kind.COUNT, "1e400 is more than anything that is measured", ""),
@@ -186,6 +187,31 @@ def test_margins() -> None:
     assert parse("20M..26M", Kind.COUNT).margin(27_000_000) == -1_000_000
     assert parse("20M..26M", Kind.COUNT).margin(21_000_000) == 1_000_000
     assert parse("<= 30 %", Kind.COUNT, share=True).margin(Fraction(91, 3)) == Fraction(-1, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<= 100 %", "holds for every scope"),
+        ("0..100 %", "holds for every scope"),
+        (">= 0 %, <= 250 %", "holds for every scope"),
+        (">= 0 %", "holds for everything"),
+        ("> 100 %", "cannot hold"),
+        (">= 101 %", "cannot hold"),
+        ("< 0 %", "cannot hold"),
+        ("< 100 %", ""),
+        ("> 0 %, <= 100 %", ""),
+        (">= 100 %", ""),
+        ("100 %", ""),
+        ("0 %", ""),
+    ],
+)
+def test_shares_that_limit_nothing(text: str, message: str) -> None:
+    if not message:
+        assert parse(text, Kind.COUNT, share=True).percent
+        return
+    with pytest.raises(BadLimit, match=message):
+        parse(text, Kind.COUNT, share=True)
 
 
 @given(st.text(max_size=40) | st.text("<>=.0123456789kMGiB% ,-eE", max_size=20))
@@ -360,6 +386,34 @@ def test_unknown_value_breaks_a_limit(folder: Path) -> None:
     result = check("flat.yaml")
     assert result.exit_code == 1
     assert "receptive_field is not known, and should be >= 3: the input has no spatial axes" in result.stdout
+
+
+def test_the_margin_of_a_share_is_never_rounded_away(folder: Path) -> None:
+    """A limit a hair beside the value is neither nothing beyond it nor exactly it."""
+    write("net.yaml", SMALL)
+    network = archlens.load("net.yaml")
+    part = sum(layer.params for layer in network if layer.name.startswith("classifier"))
+    share = Fraction(100 * part, network.params)
+    assert share.denominator > 1
+    beneath = int(share * 10**4)
+    for shown, held, margin in (
+        (f"<= {beneath / 10**4:.4f} %", False, Fraction(beneath, 10**4) - share),
+        (f"<= {(beneath + 1) / 10**4:.4f} %", True, Fraction(beneath + 1, 10**4) - share),
+    ):
+        write("pyproject.toml", f'[tool.archlens.budgets]\nclassifier.params = "{shown}"\n')
+        result = check()
+        assert (result.exit_code == 0) == held
+        assert f"  {float(margin):.2g} %" in result.stdout
+        assert " 0.0 %" not in result.stdout
+
+
+def test_too_little_is_not_too_much_along_another_axis(folder: Path) -> None:
+    """One axis is as far below the bound as the other is above it."""
+    write("net.yaml", "input: 1x40x40\nlayers:\n  - conv(2, (5, 15))\n")
+    result = check("net.yaml", "--receptive-field", ">= 10")
+    assert "receptive_field is 5x15, and should be >= 10 (5 = 50.0 % too little)" in result.stdout
+    result = check("net.yaml", "--receptive-field", "<= 10")
+    assert "receptive_field is 5x15, and should be <= 10 (5 = 50.0 % too much)" in result.stdout
 
 
 def test_axes_are_not_mixed(folder: Path) -> None:
@@ -548,6 +602,16 @@ def test_networks_of_the_zoo_and_scopes(folder: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_pattern_is_about_the_project_first(folder: Path) -> None:
+    """What fits a network of the project does not bring in all of the zoo that fits, too."""
+    write("resnet_tiny.yaml", SMALL)
+    for pattern in ("*", "resnet*", "res*_tiny"):
+        write("pyproject.toml", f'[tool.archlens.budgets.networks."{pattern}"]\nparams = "<= 1M"\n')
+        result = check()
+        assert result.exit_code == 0
+        assert "1 network: 1 limit holds." in result.stdout
+
+
 def test_defaults_are_for_the_project_alone(folder: Path) -> None:
     write("net.yaml", SMALL)
     write("pyproject.toml", '[tool.archlens.budgets]\nmacs = "<= 1k"\n')
@@ -591,6 +655,7 @@ def test_defaults_are_for_the_project_alone(folder: Path) -> None:
         ('[tool.archlens.budgets]\nfiles = [""]', "2:10", "the pattern is empty"),
         ('[tool.archlens.budgets]\nfiles = ["a**b/**c"]', "2:10", "a**b/**c"),
         ('[tool.archlens.budgets]\ntolerance = "much"', "2:13", "tolerance: 'much' is no tolerance"),
+        ('[tool.archlens.budgets]\ntolerance = "²%"', "2:13", "tolerance: '²%' is no tolerance"),
         ("[tool.archlens.budgets]\ntolerance = 1", "2:13", "tolerance must be a text, not the number 1"),
         ("[tool.archlens.budgets.defaults]", "1:24", "[tool.archlens.budgets.defaults] limits nothing"),
         ("[tool.archlens.budgets.networks.net]", "1:33", "limits nothing"),
@@ -632,6 +697,7 @@ def test_defaults_are_for_the_project_alone(folder: Path) -> None:
         ),
         ('[tool.archlens.budgets]\nparams = "<= 5', "2:15", "pyproject.toml is not valid TOML"),
         ('[tool.archlens.budgets]\nfiles = ["nets"]', "2:10", "nets is a folder"),
+        ('[tool.archlens.budgets]\nfiles = ["."]', "2:10", ". is a folder"),
         ('[tool.archlens.budgets.net."".params]\nx = 1', "1:28", "the name of the scope is empty"),
         (
             '[tool.archlens.budgets.net]\nparams = "<= 5"\n'
@@ -671,6 +737,7 @@ def test_suggestions(folder: Path) -> None:
         ('[tool.archlens.budgets.resnet5]\nparams = "<= 5"', "did you mean resnet50"),
         ('[tool.archlens.budgets]\nparams = "<= 5MB"', "did you mean M?"),
         ('[tool.archlens.budgets]\nfiles = "nets"', "as in nets/*.yaml"),
+        ('[tool.archlens.budgets]\nfiles = "./"', "as in *.yaml"),
         ('[tool.archlens.budgets.net]\nfeatures.conv.params = "<= 5"', 'in quotes: "layer1.0".params'),
         ('[tool.archlens.budgets.net]\n"features.params" = "<= 5"', 'in quotes: "layer1.0".params'),
     ]:

@@ -113,7 +113,8 @@ def of_project(project: Project) -> list[Target]:
     """The networks of a project, sorted by file.
 
     Those of ``files`` and those that a table names; where there is no ``files``, those of every spec that has
-    a ``budget:``, and of every spec at all where there are limits on all.
+    a ``budget:``, and of every spec at all where there are limits on all. A pattern is about networks of the
+    zoo only where it fits none of the project's own.
 
     Raises:
         UsageError: a pattern matches nothing; with its place.
@@ -129,12 +130,13 @@ def of_project(project: Project) -> list[Target]:
             files |= dict.fromkeys(_matching(project, path, table.span))
         elif table.name in names():
             zoo[table.name] = None
-        elif any(c in table.name for c in _WILD):
-            zoo |= dict.fromkeys(name for name in names() if fnmatchcase(name, table.name))
     if not project.files:
         files |= dict.fromkeys(_unlisted(project, zoo))
     found = [target for path in sorted(files) for target in _of_file(project, path)]
     known = frozenset(alias for target in found for alias in target.aliases)
+    for table in project.tables:
+        if any(c in table.name for c in _WILD) and not _is_path(table.name) and not _matches(table, known):
+            zoo |= dict.fromkeys(name for name in names() if fnmatchcase(name, table.name))
     return [*found, *(_zoo(name) for name in zoo if name not in known)]
 
 
@@ -172,7 +174,9 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
         UsageError: there is none, or the pattern is none.
     """
     try:
-        found = sorted(path for path in project.root.glob(pattern) if path.is_file())
+        # pathlib has no pattern for the folder itself
+        here = not Path(pattern).parts
+        found = [] if here else sorted(path for path in project.root.glob(pattern) if path.is_file())
     except (ValueError, NotImplementedError, OSError) as problem:
         raise usage(f"{shorten(pattern)} is no pattern: {problem}", span=span) from None
     if not found:
@@ -180,7 +184,7 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
         if not any(c in pattern for c in _WILD):
             what = "is no file"
             if (project.root / pattern).is_dir():
-                what, help = "is a folder", f"as in {pattern.rstrip('/')}/*.yaml"
+                what, help = "is a folder", f"as in {(Path(pattern) / '*.yaml').as_posix()}"
         raise usage(
             f"{shorten(pattern)} {what}",
             span=span,
