@@ -7,7 +7,7 @@ block or a changed width therefore leaves everything else aligned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ..network import Layer, Network
 from ..ops import Op
 from ..ops.op import as_written
+from .structure import attributes
 
 SAME, ALTERED, AFFECTED, ADDED, REMOVED = "same", "altered", "affected", "added", "removed"
 
@@ -186,15 +187,25 @@ class _Classes:
 def _fit(a: Layer, b: Layer) -> int:
     """How well two layers fit, apart from their names."""
     weighty = bool(a.facts.weights) and bool(b.facts.weights)
-    if a.op == b.op:
+    differing = _differing(a.op, b.op)
+    if differing == []:
         shapes = (a.shape == b.shape) + (a.input_shapes == b.input_shapes)
         return (16 if weighty else 8) + 2 * shapes
-    if a.op.kind == b.op.kind:
-        differing = sum(x != b.op.attributes()[name] for name, x in a.op.attributes().items())
-        least: int = max((10 if weighty else 6) - 2 * differing, 2)
+    if differing is not None:
+        least = max((10 if weighty else 6) - 2 * len(differing), 2)
         return least + (a.shape == b.shape)
     alike: bool = a.op.family == b.op.family and a.op.merges == b.op.merges
     return 2 * alike
+
+
+def _differing(a: Op, b: Op) -> list[str] | None:
+    """The attributes of which two ops of one kind have other values, however they are written."""
+    if a.kind != b.kind:
+        return None
+    if a == b:
+        return []
+    before, after = attributes(a), attributes(b)
+    return [name for name in a.attributes() if before[name] != after[name]]
 
 
 class _Middle:
@@ -279,14 +290,29 @@ class _Middle:
         return steps[::-1]
 
     def equal(self, a0: int, a1: int, b0: int, b1: int) -> list[tuple[int, int]]:
-        """The pairs of the same op in a shortest way from one to the other, by Myers (1986).
+        """Pairs to begin with: of the same op; where too many layers differ, of the same name and kind.
 
-        It takes time for each layer and each that differs; where too many do, layers of the same name and op
-        are paired.
+        Where half of the layers have other names, too, the kind alone decides.
         """
-        numbers: dict[Op, int] = {}
-        a = [numbers.setdefault(layer.op, len(numbers)) for layer in self.old[a0:a1]]
-        b = [numbers.setdefault(layer.op, len(numbers)) for layer in self.new[b0:b1]]
+        found = self.shortest(a0, a1, b0, b1, lambda layer: layer.op)
+        if found is not None:
+            return found
+        named = self.by_name(a0, a1, b0, b1)
+        if 2 * len(named) >= min(a1 - a0, b1 - b0):
+            return named
+        found = self.shortest(a0, a1, b0, b1, lambda layer: layer.op.kind)
+        return named if found is None else found
+
+    def shortest(
+        self, a0: int, a1: int, b0: int, b1: int, key: Callable[[Layer], Hashable]
+    ) -> list[tuple[int, int]] | None:
+        """The pairs of the same key in a shortest way from one to the other, by Myers (1986).
+
+        It takes time for each layer and each that differs; ``None`` where too many do.
+        """
+        numbers: dict[Hashable, int] = {}
+        a = [numbers.setdefault(key(layer), len(numbers)) for layer in self.old[a0:a1]]
+        b = [numbers.setdefault(key(layer), len(numbers)) for layer in self.new[b0:b1]]
         n, m = len(a), len(b)
         reached = {1: 0}
         history: list[dict[int, int]] = []
@@ -301,15 +327,15 @@ class _Middle:
                 reached[k] = x
                 if x >= n and y >= m:
                     return [(a0 + i, b0 + j) for i, j in _way_back(history, n, m)]
-        return self.by_name(a0, a1, b0, b1)
+        return None
 
     def by_name(self, a0: int, a1: int, b0: int, b1: int) -> list[tuple[int, int]]:
-        """Layers of the same name and op, as far as their order is the same."""
+        """Layers of the same name and kind, as far as their order is the same."""
         places = {self.new[j].name: j for j in range(b0, b1)}
         found: list[tuple[int, int]] = []
         for i in range(a0, a1):
             j = places.get(self.old[i].name, -1)
-            if j > (found[-1][1] if found else -1) and self.old[i].op == self.new[j].op:
+            if j > (found[-1][1] if found else -1) and self.old[i].op.kind == self.new[j].op.kind:
                 found.append((i, j))
         return found
 
@@ -377,16 +403,13 @@ def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pa
 
 def _altered(a: Op, b: Op) -> str:
     """The attributes that differ, or the two ops."""
-    if a == b:
-        return ""
-    if a.kind != b.kind:
+    differing = _differing(a, b)
+    if differing is None:
         return f"{a} -> {b}"
-    before, after = a.attributes(), b.attributes()
-    words = [
-        f"{name} {as_written(before[name])} -> {as_written(after[name])}"
-        for name in before
-        if before[name] != after[name]
-    ]
+    if not differing:
+        return ""
+    before, after = attributes(a), attributes(b)
+    words = [f"{name} {as_written(before[name])} -> {as_written(after[name])}" for name in differing]
     return f"{a.kind}: {', '.join(words)}"
 
 

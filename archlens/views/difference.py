@@ -97,6 +97,12 @@ def to_markdown(found: Difference, compared: Sequence[Total], *, names: tuple[st
     return "\n".join(lines).rstrip("\n")
 
 
+def alone(added: Sequence[str], removed: Sequence[str], *, markdown: bool = False) -> list[str]:
+    """A sentence for each network that only one of two files has."""
+    said = [f"{name} is new" for name in added] + [f"{name} is gone" for name in removed]
+    return [f"### {escape(one)}" if markdown else f"{printable(one)}." for one in said]
+
+
 def _notes(found: Difference) -> list[str]:
     """What the kinds of changes that are listed mean, where that does not go without saying."""
     return [note for kind, note in zip((ALTERED, AFFECTED), _NOTES, strict=True) if found.of(kind)]
