@@ -561,6 +561,8 @@ def test_action_tells_what_changed(tmp_path: Path) -> None:
 def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shutil.copytree(SAMPLE, folder)
+    same = folder / "models" / "small.yaml"
+    same.write_text("input: 1x8x8\nlayers: ['conv(2, 3)']\n")
     git = committed(folder)
     git("mv", "models/digits.yaml", "models/zwei drei é.yaml")
     moved = folder / "models" / "zwei drei é.yaml"
@@ -568,9 +570,11 @@ def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
     git("rm", "-q", "models/wide.yaml")
     (folder / "new.yaml").write_text("input: 1x8x8\nlayers: ['conv(2, 3)']\n")
     (folder / "no_spec.yaml").write_text("jobs: {}\n")
+    same.write_text(f"# about this network\n{same.read_text()}")
     git("add", "-A")
     code, log, out, summary = act("diff", folder, BASE="HEAD")
     assert (code, out) == (0, "changed=false\nchanged=true\n"), log
+    assert "small.yaml" not in summary  # words alone have changed
     assert "### new.yaml is new" in summary
     assert "### models/wide.yaml is gone" in summary
     assert "### HEAD:./models/digits.yaml → models/zwei drei é.yaml" in summary
