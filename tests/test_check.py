@@ -586,6 +586,30 @@ def test_a_file_is_checked_once(folder: Path) -> None:
     assert re.findall(r"file=([^,]+),", result.stdout) == ["a.yaml", "b.yaml"]
 
 
+def test_a_file_is_called_by_its_place_whatever_the_way_to_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the lock file, too: else what is locked in one folder is lost in another."""
+    write("outside.yaml", SMALL)
+    Path("project").mkdir()
+    monkeypatch.chdir("project")
+    write("sub/net.yaml", SMALL)
+    write("pyproject.toml", '[tool.archlens.budgets.networks."sub/net.yaml"]\nparams = "<= 2k"\n')
+    link = folder / "link"
+    link.symlink_to(folder / "project")
+    assert re.search(r"(?m)^sub/net.yaml +params <= 2k", check(str(link / "sub" / "net.yaml")).stdout)
+    monkeypatch.chdir("sub")
+    assert check("--update", "net.yaml", "../../outside.yaml").exit_code == 0
+    monkeypatch.chdir(folder / "project")
+    assert re.findall(r'(?m)^\[networks\."(.*)"\]', Path("archlens.lock").read_text()) == [
+        "../outside.yaml",
+        "sub/net.yaml",
+    ]
+    assert check("--locked").exit_code == 0
+    absolute = str(folder / "outside.yaml")
+    assert f"{absolute}  depth <= 9" in check(absolute, "--depth", "<= 9").stdout
+
+
 def test_networks_of_the_zoo_and_scopes(folder: Path) -> None:
     write(
         "pyproject.toml",

@@ -103,10 +103,13 @@ def _key(project: Project, path: str) -> str:
     """A file by its path from the project's folder, whatever the current one is."""
     if path == "-":
         return path
+    folder, name = os.path.split(path)
     whole = Path(os.path.abspath(path))
-    if whole.is_relative_to(project.root):
-        return whole.relative_to(project.root).as_posix()
-    return path
+    # the root has no links in it, and a way to the file may
+    for file in (whole, Path(os.path.realpath(folder), name)):
+        if file.is_relative_to(project.root):
+            return file.relative_to(project.root).as_posix()
+    return path if os.path.isabs(path) else Path(os.path.relpath(whole, project.root)).as_posix()
 
 
 def of_project(project: Project) -> list[Target]:
