@@ -1011,6 +1011,19 @@ def test_wrong_lock(text: str, message: str, folder: Path) -> None:
         assert "figure" in message
 
 
+def test_a_locked_name_may_be_anything(folder: Path) -> None:
+    write("net.yaml", SMALL)
+    check("net.yaml", "--update")
+    lock = Path("archlens.lock")
+    text = lock.read_text()
+    for name in ("x" * 300, f"{'x' * 300}.yaml:small", ":", "a b", "\\u001b[31m"):
+        lock.write_text(text.replace('"net.yaml"', f'"{name}"'))
+        result = check("--locked")
+        assert result.exit_code == 1
+        assert "is in archlens.lock, and is no more." in result.stdout
+        assert "\x1b" not in result.stdout
+
+
 def test_a_figure_that_was_taken_out_of_the_lock_is_missed(sample: Path) -> None:
     """Else a line less would loosen the ratchet; and `--update` puts it back."""
     check("models/digits.yaml", "--update")

@@ -135,6 +135,14 @@ def test_names_and_files(sample: Path) -> None:
     text = project.read_text()
     project.write_text(text.replace("archlens_budget = true", 'archlens_budget = ["models/digits.yaml"]'))
     assert outcome(run_pytest("pyproject.toml")) == "6 passed"
+    spec = Path("models/digits.yaml")
+    spec.write_text(f"{spec.read_text()}\nvariants:\n  small:\n  large:\n")
+    project.write_text(
+        text.replace("archlens_budget = true", 'archlens_budget = ["models/digits.yaml:small"]')
+    )
+    assert outcome(run_pytest("pyproject.toml")) == "6 passed"
+    assert outcome(run_pytest("../pyproject.toml", cwd=Path("tests"))) == "6 passed"
+    spec.write_text(spec.read_text().partition("\nvariants")[0])
     project.write_text(text.replace("archlens_budget = true", 'archlens_budget = ["lenet5"]'))
     result = run_pytest("pyproject.toml")
     assert outcome(result) == "1 failed"

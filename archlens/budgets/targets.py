@@ -69,10 +69,10 @@ def named(project: Project, name: str) -> list[Target]:
 
 def _path_of(name: str) -> str | None:
     """The file that an argument names; ``None`` where it names a network of the zoo."""
-    if name == "-" or Path(name).is_file():
+    if name == "-" or os.path.isfile(name):
         return name
     bare = name.rpartition(":")[0]
-    return bare if bare and Path(bare).is_file() else None
+    return bare if os.path.isfile(bare) else None
 
 
 def _zoo(name: str) -> Target:
@@ -186,7 +186,7 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
         what, help = "matches no file", _instead(project, pattern)
         if not any(c in pattern for c in _WILD):
             what = "is no file"
-            if (project.root / pattern).is_dir():
+            if os.path.isdir(project.root / pattern):
                 what, help = "is a folder", f"as in {(Path(pattern) / '*.yaml').as_posix()}"
         raise usage(
             f"{shorten(pattern)} {what}",
