@@ -926,6 +926,7 @@ def test_update_and_locked(sample: Path) -> None:
     assert lock.read_text() == before
     text = check("models/wide.yaml", "--locked").stdout
     assert "models/wide.yaml: it is not in archlens.lock" in text
+    assert re.search(r"(?m)^models/wide.yaml +locked +UNKNOWN$", text)  # nothing set it
 
 
 def test_lock_of_the_whole_project(sample: Path) -> None:
