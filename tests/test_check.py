@@ -626,6 +626,23 @@ def test_networks_of_the_zoo_and_scopes(folder: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "name", ["net.yaml", "nets/*", "nets/**", "ne*/net.yaml", "nets/deep/*", "nets/deep/net.yaml", "net"]
+)
+def test_what_a_table_may_call_a_file(name: str, folder: Path) -> None:
+    """By its path, by less, or by a pattern; what lies beside it is no spec, whatever a pattern says."""
+    write("nets/deep/net.yaml", SMALL)
+    write("nets/deep/README.md", "# Networks")
+    write("nets/notes.txt", "none")
+    for files in ('[tool.archlens.budgets]\nfiles = ["nets/**"]\n', ""):
+        table = f'[tool.archlens.budgets.networks."{name}"]\nparams = "<= 2k"\n'
+        write("pyproject.toml", files + table)
+        result = check()
+        assert result.exit_code == 0, result.output
+        assert "1 network: 1 limit holds." in result.stdout
+        assert "nets/deep/net.yaml  params <= 2k" in result.stdout
+
+
 def test_a_pattern_is_about_the_project_first(folder: Path) -> None:
     """What fits a network of the project does not bring in all of the zoo that fits, too."""
     write("resnet_tiny.yaml", SMALL)

@@ -126,17 +126,24 @@ def of_project(project: Project) -> list[Target]:
     for glob in project.files:
         files |= dict.fromkeys(_matching(project, glob.pattern, glob.span))
     zoo: dict[str, None] = {}
+    lost: list[tuple[Table, UsageError]] = []
     for table in project.tables:
         if _is_path(table.name):
             path = table.name.rpartition(":")[0] or table.name
             path = table.name if table.name.endswith(_ENDINGS) else path
-            files |= dict.fromkeys(_matching(project, path, table.span))
+            try:
+                files |= dict.fromkeys(_matching(project, path, table.span))
+            except UsageError as problem:
+                lost.append((table, problem))
         elif table.name in names():
             zoo[table.name] = None
     if not project.files:
         files |= dict.fromkeys(_unlisted(project, zoo))
     found = [target for path in sorted(files) for target in _of_file(project, path)]
     known = frozenset(alias for target in found for alias in target.aliases)
+    for table, why in lost:
+        if not _matches(table, known):  # by less than its path, or by a pattern that leaves folders out
+            raise why
     for table in project.tables:
         if any(c in table.name for c in _WILD) and not _is_path(table.name) and not _matches(table, known):
             zoo |= dict.fromkeys(name for name in names() if fnmatchcase(name, table.name))
@@ -146,9 +153,9 @@ def of_project(project: Project) -> list[Target]:
 def _unlisted(project: Project, zoo: Iterable[str]) -> list[Path]:
     """The specs of a project that lists no files: those that something is said of."""
     specs = {path: _aliases_in(project, path) for path in _specs(project.root)}
-    tables = [table for table in project.tables if not _is_path(table.name) and table.name not in zoo]
+    tables = [table for table in project.tables if table.name not in zoo]
     known = [table for table in tables if any(_matches(table, names) for names in specs.values())]
-    scopes = [table for table in tables if table not in known and not table.certain]
+    scopes = [t for t in tables if t not in known and not t.certain and not _is_path(t.name)]
     if project.defaults or scopes:
         return list(specs)
     return [
@@ -179,7 +186,11 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
     try:
         # pathlib has no pattern for the folder itself
         here = not Path(pattern).parts
-        found = [] if here else sorted(path for path in project.root.glob(pattern) if path.is_file())
+        # what Python takes ** at the end for depends on its version
+        whole = f"{pattern}/*" if pattern.endswith("**") else pattern
+        found = [] if here else sorted(path for path in project.root.glob(whole) if path.is_file())
+        if whole.endswith("*"):  # which says nothing of the kind of file
+            found = [path for path in found if path.name.endswith(_ENDINGS)]
     except (ValueError, NotImplementedError, OSError) as problem:
         raise usage(f"{shorten(pattern)} is no pattern: {problem}", span=span) from None
     if not found:
