@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -431,6 +432,10 @@ def test_revisions_from_elsewhere(repository: Path, monkeypatch: pytest.MonkeyPa
     outside = repository.parent / "outside"
     outside.mkdir()
     monkeypatch.chdir(outside)
+    assert "+330" in diff("v1:nets/net.yaml", str(repository / "nets" / "net.yaml")).stdout
+    renamed = str(repository / "nets" / "renamed.yaml")
+    shutil.copy(repository / "nets" / "net.yaml", renamed)
+    assert "+330" in diff("v1:nets/net.yaml", renamed).stdout
     assert "+330" in diff("v1:net.yaml", str(repository / "nets" / "net.yaml")).stdout
     assert (
         "+330"
@@ -445,6 +450,7 @@ def test_revisions_from_elsewhere(repository: Path, monkeypatch: pytest.MonkeyPa
         ("0123456:nets/net.yaml", "OLD: git knows no revision 0123456", "fetch-depth: 0"),
         ("v1:nets/nett.yaml", "OLD: v1 has no file nets/nett.yaml", "did you mean nets/net.yaml?"),
         ("v1:lenet5", "OLD: v1 has no file lenet5", "paths start at the top"),
+        ("v1:lost/net.yaml", "OLD: v1 has no file lost/net.yaml", "did you mean nets/net.yaml?"),
         ("v1:nets", "OLD: nets is no file at v1", ""),
         ("v1:nets/net.yaml:large", "OLD: v1:nets/net.yaml has no variant large", "it has no variants"),
         (":nets/net.yaml", "OLD: :nets/net.yaml has no revision", "as in HEAD:models/net.yaml"),

@@ -53,11 +53,17 @@ def _read(revision: str, path: str, beside: str) -> bytes:
     """The bytes of a file at a revision."""
     if revision.startswith("-") or not (revision + path).isprintable():
         raise usage(f"{shorten(revision)} is no revision of git")
-    # a path starts at the top of the repository, or in the current folder, or is where the file lies today
+    # a path starts at the top of the repository, here or beside the other file, or in the current folder, or
+    # is where the file lies today
     tries = [(".", path.removeprefix("./")), (".", f"./{path}")]
-    for lying in (Path(path), Path(beside).parent / Path(path).name if isfile(beside) else None):
-        if lying is not None and isdir(lying.parent):
-            tries.append((str(lying.parent), f"./{lying.name}"))
+    lying = [Path(path)]
+    if isfile(beside):
+        there = Path(beside).resolve().parent
+        tries.append((str(there), path.removeprefix("./")))
+        near = there / Path(path).name
+        if near.parts[-len(Path(path).parts) :] == Path(path).parts:  # else it is another file of that name
+            lying.append(near)
+    tries += [(str(file.parent), f"./{file.name}") for file in lying if isdir(file.parent)]
     folders = [
         folder
         for folder in dict.fromkeys(folder for folder, _ in tries)
