@@ -1029,6 +1029,18 @@ def test_wrong_lock(text: str, message: str, folder: Path) -> None:
         assert "figure" in message
 
 
+def test_a_name_that_is_no_text_is_not_locked(folder: Path) -> None:
+    name = os.fsdecode(b"net\xff.yaml")
+    try:
+        write(name, SMALL)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    assert check(name, "--params", "<= 2k").exit_code == 0
+    said = failing(name, "--update")
+    assert "the name net\\udcff.yaml is not UTF-8, and cannot stand in archlens.lock" in said
+    assert not Path("archlens.lock").exists()
+
+
 def test_a_locked_name_may_be_anything(folder: Path) -> None:
     write("net.yaml", SMALL)
     check("net.yaml", "--update")
