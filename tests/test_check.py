@@ -779,6 +779,7 @@ def test_suggestions(folder: Path) -> None:
         ('[tool.archlens.budgets]\nparams = "<= 5MB"', "did you mean M?"),
         ('[tool.archlens.budgets]\nfiles = "nets"', "as in nets/*.yaml"),
         ('[tool.archlens.budgets]\nfiles = "./"', "as in *.yaml"),
+        ("[tool.archlens.budgets]\nfiles = 'lost\\*.yaml'", "folders are parted by /: lost/*.yaml"),
         ('[tool.archlens.budgets.net]\nfeatures.conv.params = "<= 5"', 'in quotes: "layer1.0".params'),
         ('[tool.archlens.budgets.net]\n"features.params" = "<= 5"', 'in quotes: "layer1.0".params'),
     ]:
