@@ -643,6 +643,24 @@ def test_what_a_table_may_call_a_file(name: str, folder: Path) -> None:
         assert "nets/deep/net.yaml  params <= 2k" in result.stdout
 
 
+def test_patterns_leave_out_what_is_not_the_projects(folder: Path) -> None:
+    """Else the zoo that is installed in an environment would be checked; but for what a pattern names."""
+    aside = (".venv/lib/specs", "env/specs", "node_modules/a", "build", ".hidden")
+    for place in (*aside, "models/deep"):
+        write(f"{place}/net.yaml", SMALL)
+    write("env/pyvenv.cfg", "")
+
+    def names(pattern: str) -> list[str]:
+        write("pyproject.toml", f'[tool.archlens.budgets]\nfiles = ["{pattern}"]\nparams = "<= 2k"\n')
+        return [one["name"] for one in json.loads(check("--format", "json").stdout)["networks"]]
+
+    assert names("**/*.yaml") == ["models/deep/net.yaml"]
+    assert names(".hidden/*.yaml") == [".hidden/net.yaml"]
+    assert names("env/**/*.yaml") == ["env/specs/net.yaml"]
+    write("pyproject.toml", '[tool.archlens.budgets]\nparams = "<= 2k"\n')
+    assert "1 network: 1 limit holds." in check().stdout
+
+
 def test_a_pattern_is_about_the_project_first(folder: Path) -> None:
     """What fits a network of the project does not bring in all of the zoo that fits, too."""
     write("resnet_tiny.yaml", SMALL)

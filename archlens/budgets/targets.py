@@ -191,6 +191,8 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
         found = [] if here else sorted(path for path in project.root.glob(whole) if path.is_file())
         if whole.endswith("*"):  # which says nothing of the kind of file
             found = [path for path in found if path.name.endswith(_ENDINGS)]
+        written = Path(pattern).parts
+        found = [path for path in found if not _lies_aside(path, project.root, written)]
     except (ValueError, NotImplementedError, OSError) as problem:
         raise usage(f"{shorten(pattern)} is no pattern: {problem}", span=span) from None
     if not found:
@@ -207,6 +209,17 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
             help=help or f"patterns start at {display(project.root)}/",
         )
     return found
+
+
+def _lies_aside(path: Path, root: Path, written: Sequence[str]) -> bool:
+    """Whether a file lies in a folder that holds no specs of the project, and that nobody wrote out."""
+    folders = list(path.relative_to(root).parents)[:-1]
+    return any(folder.name not in written and _is_aside(root / folder) for folder in folders)
+
+
+def _is_aside(folder: Path) -> bool:
+    name = folder.name
+    return name.startswith(".") or name in _SKIPPED or os.path.exists(folder / "pyvenv.cfg")
 
 
 def _instead(project: Project, pattern: str) -> str:
@@ -232,13 +245,7 @@ def _specs(root: Path) -> list[Path]:
     for count, (folder, folders, files) in enumerate(os.walk(root)):
         if count > _MAX_FOLDERS:
             break
-        folders[:] = [
-            name
-            for name in sorted(folders)
-            if not name.startswith(".")
-            and name not in _SKIPPED
-            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
-        ]
+        folders[:] = [name for name in sorted(folders) if not _is_aside(Path(folder, name))]
         found += [Path(folder, name) for name in files if name.endswith(_ENDINGS)]
     return sorted(path for path in found if _has_keys(path, "input", "layers"))
 
