@@ -151,6 +151,44 @@ def test_other_input() -> None:
     assert not between("input: 3x8x8\nlayers: [relu]", "input: 3x8x8\nlayers: [relu]").boundary
 
 
+TWO = """\
+input: {l: 4x8x8, r: 4x8x8}
+layers:
+  - add:
+      left: [ref(l), relu]
+      right: [ref(r), relu]
+outputs:
+  aux: ref(left)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("l: 4x8x8, r: 4x8x8", "r: 4x8x8, l: 4x8x8", "inputs: l 4x8x8, r 4x8x8 -> r 4x8x8, l 4x8x8"),
+        ("aux:", "side:", "outputs: out from add, aux from left.0 -> out from add, side from left.0"),
+        (
+            "aux: ref(left)",
+            "aux: ref(right)",
+            "outputs: out from add, aux from left.0 -> out from add, aux from right.0",
+        ),
+        (
+            "  aux: ref(left)\n",
+            "  aux: ref(left)\n  b: ref(right)\n",
+            "outputs: out from add, aux from left.0 -> out from add, aux from left.0, b from right.0",
+        ),
+    ],
+)
+def test_what_goes_in_and_comes_out(old: str, new: str, said: str) -> None:
+    """Where no layer is another one, what a caller sees may be."""
+    assert old in TWO
+    found = between(TWO, TWO.replace(old, new))
+    assert set(counts(found)) == {SAME}
+    assert found.boundary == [said]
+    assert not found.empty
+    assert difference.find(found.old, found.old).empty
+
+
 def test_resnet101_is_resnet50_with_17_blocks_more() -> None:
     found = between(archlens.load("resnet50"), archlens.load("resnet101"))
     assert runs(found, ADDED) == [("layer3.6..22", "bottleneck", 17)]

@@ -7,7 +7,7 @@ block or a changed width therefore leaves everything else aligned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -103,15 +103,30 @@ class Difference:
         network = self.new if kind == ADDED else self.old
         return list(_runs(network, self.of(kind), kind))
 
-    @property
-    def boundary(self) -> bool:
-        """Whether inputs or outputs differ: their shapes, or how many there are."""
+    @cached_property
+    def boundary(self) -> list[str]:
+        """How inputs and outputs differ, in words: names, shapes, order, and where an output comes from."""
         old, new = self.old, self.new
-        if list(old.inputs.values()) != list(new.inputs.values()):
-            return True
-        return [old.shape_of(old.outputs[n]) for n in old.outputs] != [
-            new.shape_of(new.outputs[n]) for n in new.outputs
-        ]
+        words = []
+        if list(old.inputs.items()) != list(new.inputs.items()):
+            before, after = (
+                ", ".join(f"{name} {shape}" for name, shape in network.inputs.items())
+                for network in (old, new)
+            )
+            words.append(f"inputs: {before} -> {after}")
+        became = _became(old, new, ((pair.old, pair.new) for pair in self.pairs))
+        aligned = set(became.values())
+        differ = list(old.outputs) != list(new.outputs) or any(
+            layer in became and new.outputs[name] in aligned and became[layer] != new.outputs[name]
+            for name, layer in old.outputs.items()
+        )
+        if differ:
+            before, after = (
+                ", ".join(f"{name} from {layer}" for name, layer in network.outputs.items())
+                for network in (old, new)
+            )
+            words.append(f"outputs: {before} -> {after}")
+        return words
 
     @property
     def empty(self) -> bool:
@@ -376,15 +391,20 @@ def _last(name: str) -> str:
 # --- what became of each layer ---------------------------------------------------------------------
 
 
+def _became(old: Network, new: Network, pairs: Iterable[tuple[Layer | None, Layer | None]]) -> dict[str, str]:
+    """What each input and layer of the old network is called in the new one, where it is there still."""
+    same = old.inputs.keys() == new.inputs.keys()
+    found = dict(zip(old.inputs, old.inputs if same else new.inputs, strict=False))
+    return found | {pair[0].name: pair[1].name for pair in pairs if pair[0] and pair[1]}
+
+
 def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pair]:
-    became = dict(zip(old.inputs, new.inputs, strict=False))
-    for i, j in aligned:
-        if i is not None and j is not None:
-            became[old.layers[i].name] = new.layers[j].name
+    layers = [
+        (None if i is None else old.layers[i], None if j is None else new.layers[j]) for i, j in aligned
+    ]
+    became = _became(old, new, layers)
     was = {after: before for before, after in became.items()}
-    for i, j in aligned:
-        a = old.layers[i] if i is not None else None
-        b = new.layers[j] if j is not None else None
+    for a, b in layers:
         if a is None:
             yield Pair(None, b, ADDED)
         elif b is None:
