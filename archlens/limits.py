@@ -172,6 +172,11 @@ def _bounds(written: str, kind: Kind) -> Limit:
     parts = list(_comparisons(written))
     for part in parts:
         found = _BOUND.fullmatch(part)
+        if len(parts) > 1 and (not part or (found and found["how"] is None)):
+            raise BadLimit(
+                f"'{shorten(written)}' has a comma that parts neither thousands nor comparisons",
+                "as in 1,000,000 or >= 20M, <= 26M; decimals are written 1.5M",
+            )
         if found is None:
             if re.search(r"(^|[<>=≤≥\s])-\s*\d", part):
                 raise BadLimit(f"'{shorten(part)}' is negative, and nothing that is measured is", EXAMPLES)
@@ -184,11 +189,6 @@ def _bounds(written: str, kind: Kind) -> Limit:
             if kind is Kind.SIZE and re.fullmatch(r"\D*\d+(\s*[xX×]\s*\d+)+", part):
                 raise BadLimit(f"'{shorten(part)}' is no limit", "one number, which holds along every axis")
             raise BadLimit(f"'{shorten(part)}' is no limit", EXAMPLES)
-        if len(parts) > 1 and found["how"] is None:
-            raise BadLimit(
-                f"'{shorten(written)}' has a comma that parts neither thousands nor comparisons",
-                "as in 1,000,000 or >= 20M, <= 26M; decimals are written 1.5M",
-            )
         how = _HOW.get(found["how"], found["how"])
         number = _number(found["number"], found["unit"], kind)
         one = Limit(
@@ -267,9 +267,10 @@ def _check(limit: Limit, kind: Kind, share: bool) -> None:
             raise BadLimit(
                 f"'{text}' is a percentage, and only the params, MACs and memory of a scope have one",
             )
-        if limit.high is not None and limit.high >= 100 and limit.low is None:
+        closed = not (limit.low == 0 and limit.above) and not (limit.high == 100 and limit.below)
+        if limit.high is not None and limit.high >= 100 and not limit.low and closed:
             raise BadLimit(f"'{text}' holds for every scope: none is more than 100 %")
-        if limit.low is not None and limit.low > 100:
+        if limit.low is not None and (limit.low > 100 or (limit.low == 100 and limit.above)):
             raise BadLimit(f"'{text}' cannot hold: no scope is more than 100 % of its network")
     low, high = limit.low, limit.high
     if low is not None and high is not None and low > high:

@@ -71,12 +71,12 @@ class BudgetFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         from .budgets.check import plan
-        from .budgets.finding import display, find_project
+        from .budgets.finding import called, find_project
         from .errors import ArchlensError
 
         root = self.config.rootpath
         names = _asked(self.config) or []
-        asked = [display(root / name) if (root / name).is_file() else name for name in names]
+        asked = [called(root, name) for name in names]
         try:
             planned, _ = plan(find_project(root), asked)
         except ArchlensError as problem:

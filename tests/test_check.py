@@ -146,6 +146,7 @@ def test_bytes(text: str, size: int) -> None:
         ("1,00", Kind.COUNT, "has a comma that parts neither", "1.5M"),
         (">= 4,2G", Kind.COUNT, "has a comma that parts neither", "1.5M"),  # was >= 4 and exactly 2G
         ("5, 6", Kind.COUNT, "has a comma that parts neither", ""),
+        ("<= 26M,", Kind.COUNT, "'<= 26M,' has a comma that parts neither", ""),
         ("<= 26M, <= 27M", Kind.COUNT, "limits the same side twice", ""),
         ("== 5, <= 6", Kind.COUNT, "limits the same side twice", ""),
         ("<= 1e400", Kind.COUNT, "1e400 is more than anything that is measured", ""),
@@ -186,6 +187,31 @@ def test_margins() -> None:
     assert parse("20M..26M", Kind.COUNT).margin(27_000_000) == -1_000_000
     assert parse("20M..26M", Kind.COUNT).margin(21_000_000) == 1_000_000
     assert parse("<= 30 %", Kind.COUNT, share=True).margin(Fraction(91, 3)) == Fraction(-1, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<= 100 %", "holds for every scope"),
+        ("0..100 %", "holds for every scope"),
+        (">= 0 %, <= 250 %", "holds for every scope"),
+        (">= 0 %", "holds for everything"),
+        ("> 100 %", "cannot hold"),
+        (">= 101 %", "cannot hold"),
+        ("< 0 %", "cannot hold"),
+        ("< 100 %", ""),
+        ("> 0 %, <= 100 %", ""),
+        (">= 100 %", ""),
+        ("100 %", ""),
+        ("0 %", ""),
+    ],
+)
+def test_shares_that_limit_nothing(text: str, message: str) -> None:
+    if not message:
+        assert parse(text, Kind.COUNT, share=True).percent
+        return
+    with pytest.raises(BadLimit, match=message):
+        parse(text, Kind.COUNT, share=True)
 
 
 @given(st.text(max_size=40) | st.text("<>=.0123456789kMGiB% ,-eE", max_size=20))
@@ -362,6 +388,34 @@ def test_unknown_value_breaks_a_limit(folder: Path) -> None:
     assert "receptive_field is not known, and should be >= 3: the input has no spatial axes" in result.stdout
 
 
+def test_the_margin_of_a_share_is_never_rounded_away(folder: Path) -> None:
+    """A limit a hair beside the value is neither nothing beyond it nor exactly it."""
+    write("net.yaml", SMALL)
+    network = archlens.load("net.yaml")
+    part = sum(layer.params for layer in network if layer.name.startswith("classifier"))
+    share = Fraction(100 * part, network.params)
+    assert share.denominator > 1
+    beneath = int(share * 10**4)
+    for shown, held, margin in (
+        (f"<= {beneath / 10**4:.4f} %", False, Fraction(beneath, 10**4) - share),
+        (f"<= {(beneath + 1) / 10**4:.4f} %", True, Fraction(beneath + 1, 10**4) - share),
+    ):
+        write("pyproject.toml", f'[tool.archlens.budgets]\nclassifier.params = "{shown}"\n')
+        result = check()
+        assert (result.exit_code == 0) == held
+        assert f"  {float(margin):.2g} %" in result.stdout
+        assert " 0.0 %" not in result.stdout
+
+
+def test_too_little_is_not_too_much_along_another_axis(folder: Path) -> None:
+    """One axis is as far below the bound as the other is above it."""
+    write("net.yaml", "input: 1x40x40\nlayers:\n  - conv(2, (5, 15))\n")
+    result = check("net.yaml", "--receptive-field", ">= 10")
+    assert "receptive_field is 5x15, and should be >= 10 (5 = 50.0 % too little)" in result.stdout
+    result = check("net.yaml", "--receptive-field", "<= 10")
+    assert "receptive_field is 5x15, and should be <= 10 (5 = 50.0 % too much)" in result.stdout
+
+
 def test_axes_are_not_mixed(folder: Path) -> None:
     """Each axis must hold: this sees 7 rows and 3 columns."""
     write("tall.yaml", "input: 1x20x20\nlayers: ['conv(2, (7, 3))']\n")
@@ -532,6 +586,30 @@ def test_a_file_is_checked_once(folder: Path) -> None:
     assert re.findall(r"file=([^,]+),", result.stdout) == ["a.yaml", "b.yaml"]
 
 
+def test_a_file_is_called_by_its_place_whatever_the_way_to_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the lock file, too: else what is locked in one folder is lost in another."""
+    write("outside.yaml", SMALL)
+    Path("project").mkdir()
+    monkeypatch.chdir("project")
+    write("sub/net.yaml", SMALL)
+    write("pyproject.toml", '[tool.archlens.budgets.networks."sub/net.yaml"]\nparams = "<= 2k"\n')
+    link = folder / "link"
+    link.symlink_to(folder / "project")
+    assert re.search(r"(?m)^sub/net.yaml +params <= 2k", check(str(link / "sub" / "net.yaml")).stdout)
+    monkeypatch.chdir("sub")
+    assert check("--update", "net.yaml", "../../outside.yaml").exit_code == 0
+    monkeypatch.chdir(folder / "project")
+    assert re.findall(r'(?m)^\[networks\."(.*)"\]', Path("archlens.lock").read_text()) == [
+        "../outside.yaml",
+        "sub/net.yaml",
+    ]
+    assert check("--locked").exit_code == 0
+    absolute = str(folder / "outside.yaml")
+    assert f"{absolute}  depth <= 9" in check(absolute, "--depth", "<= 9").stdout
+
+
 def test_networks_of_the_zoo_and_scopes(folder: Path) -> None:
     write(
         "pyproject.toml",
@@ -546,6 +624,51 @@ def test_networks_of_the_zoo_and_scopes(folder: Path) -> None:
         ("resnet50", "fc: params <= 9 %"), ("resnet50", "params <= 26M"),
         ("vgg11_bn", "depth <= 16"), ("vgg13_bn", "depth <= 16"), ("vgg16_bn", "depth <= 16"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["net.yaml", "nets/*", "nets/**", "ne*/net.yaml", "nets/deep/*", "nets/deep/net.yaml", "net"]
+)
+def test_what_a_table_may_call_a_file(name: str, folder: Path) -> None:
+    """By its path, by less, or by a pattern; what lies beside it is no spec, whatever a pattern says."""
+    write("nets/deep/net.yaml", SMALL)
+    write("nets/deep/README.md", "# Networks")
+    write("nets/notes.txt", "none")
+    for files in ('[tool.archlens.budgets]\nfiles = ["nets/**"]\n', ""):
+        table = f'[tool.archlens.budgets.networks."{name}"]\nparams = "<= 2k"\n'
+        write("pyproject.toml", files + table)
+        result = check()
+        assert result.exit_code == 0, result.output
+        assert "1 network: 1 limit holds." in result.stdout
+        assert "nets/deep/net.yaml  params <= 2k" in result.stdout
+
+
+def test_patterns_leave_out_what_is_not_the_projects(folder: Path) -> None:
+    """Else the zoo that is installed in an environment would be checked; but for what a pattern names."""
+    aside = (".venv/lib/specs", "env/specs", "node_modules/a", "build", ".hidden")
+    for place in (*aside, "models/deep"):
+        write(f"{place}/net.yaml", SMALL)
+    write("env/pyvenv.cfg", "")
+
+    def names(pattern: str) -> list[str]:
+        write("pyproject.toml", f'[tool.archlens.budgets]\nfiles = ["{pattern}"]\nparams = "<= 2k"\n')
+        return [one["name"] for one in json.loads(check("--format", "json").stdout)["networks"]]
+
+    assert names("**/*.yaml") == ["models/deep/net.yaml"]
+    assert names(".hidden/*.yaml") == [".hidden/net.yaml"]
+    assert names("env/**/*.yaml") == ["env/specs/net.yaml"]
+    write("pyproject.toml", '[tool.archlens.budgets]\nparams = "<= 2k"\n')
+    assert "1 network: 1 limit holds." in check().stdout
+
+
+def test_a_pattern_is_about_the_project_first(folder: Path) -> None:
+    """What fits a network of the project does not bring in all of the zoo that fits, too."""
+    write("resnet_tiny.yaml", SMALL)
+    for pattern in ("*", "resnet*", "res*_tiny"):
+        write("pyproject.toml", f'[tool.archlens.budgets.networks."{pattern}"]\nparams = "<= 1M"\n')
+        result = check()
+        assert result.exit_code == 0
+        assert "1 network: 1 limit holds." in result.stdout
 
 
 def test_defaults_are_for_the_project_alone(folder: Path) -> None:
@@ -591,6 +714,7 @@ def test_defaults_are_for_the_project_alone(folder: Path) -> None:
         ('[tool.archlens.budgets]\nfiles = [""]', "2:10", "the pattern is empty"),
         ('[tool.archlens.budgets]\nfiles = ["a**b/**c"]', "2:10", "a**b/**c"),
         ('[tool.archlens.budgets]\ntolerance = "much"', "2:13", "tolerance: 'much' is no tolerance"),
+        ('[tool.archlens.budgets]\ntolerance = "²%"', "2:13", "tolerance: '²%' is no tolerance"),
         ("[tool.archlens.budgets]\ntolerance = 1", "2:13", "tolerance must be a text, not the number 1"),
         ("[tool.archlens.budgets.defaults]", "1:24", "[tool.archlens.budgets.defaults] limits nothing"),
         ("[tool.archlens.budgets.networks.net]", "1:33", "limits nothing"),
@@ -632,6 +756,7 @@ def test_defaults_are_for_the_project_alone(folder: Path) -> None:
         ),
         ('[tool.archlens.budgets]\nparams = "<= 5', "2:15", "pyproject.toml is not valid TOML"),
         ('[tool.archlens.budgets]\nfiles = ["nets"]', "2:10", "nets is a folder"),
+        ('[tool.archlens.budgets]\nfiles = ["."]', "2:10", ". is a folder"),
         ('[tool.archlens.budgets.net."".params]\nx = 1', "1:28", "the name of the scope is empty"),
         (
             '[tool.archlens.budgets.net]\nparams = "<= 5"\n'
@@ -671,6 +796,8 @@ def test_suggestions(folder: Path) -> None:
         ('[tool.archlens.budgets.resnet5]\nparams = "<= 5"', "did you mean resnet50"),
         ('[tool.archlens.budgets]\nparams = "<= 5MB"', "did you mean M?"),
         ('[tool.archlens.budgets]\nfiles = "nets"', "as in nets/*.yaml"),
+        ('[tool.archlens.budgets]\nfiles = "./"', "as in *.yaml"),
+        ("[tool.archlens.budgets]\nfiles = 'lost\\*.yaml'", "folders are parted by /: lost/*.yaml"),
         ('[tool.archlens.budgets.net]\nfeatures.conv.params = "<= 5"', 'in quotes: "layer1.0".params'),
         ('[tool.archlens.budgets.net]\n"features.params" = "<= 5"', 'in quotes: "layer1.0".params'),
     ]:
@@ -835,6 +962,7 @@ def test_update_and_locked(sample: Path) -> None:
     assert lock.read_text() == before
     text = check("models/wide.yaml", "--locked").stdout
     assert "models/wide.yaml: it is not in archlens.lock" in text
+    assert re.search(r"(?m)^models/wide.yaml +locked +UNKNOWN$", text)  # nothing set it
 
 
 def test_lock_of_the_whole_project(sample: Path) -> None:
@@ -918,6 +1046,31 @@ def test_wrong_lock(text: str, message: str, folder: Path) -> None:
         assert check("--locked").exit_code == 0
     else:
         assert "figure" in message
+
+
+def test_a_name_that_is_no_text_is_not_locked(folder: Path) -> None:
+    name = os.fsdecode(b"net\xff.yaml")
+    try:
+        write(name, SMALL)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    assert check(name, "--params", "<= 2k").exit_code == 0
+    said = failing(name, "--update")
+    assert "the name net\\udcff.yaml is not UTF-8, and cannot stand in archlens.lock" in said
+    assert not Path("archlens.lock").exists()
+
+
+def test_a_locked_name_may_be_anything(folder: Path) -> None:
+    write("net.yaml", SMALL)
+    check("net.yaml", "--update")
+    lock = Path("archlens.lock")
+    text = lock.read_text()
+    for name in ("x" * 300, f"{'x' * 300}.yaml:small", ":", "a b", "\\u001b[31m"):
+        lock.write_text(text.replace('"net.yaml"', f'"{name}"'))
+        result = check("--locked")
+        assert result.exit_code == 1
+        assert "is in archlens.lock, and is no more." in result.stdout
+        assert "\x1b" not in result.stdout
 
 
 def test_a_figure_that_was_taken_out_of_the_lock_is_missed(sample: Path) -> None:

@@ -187,6 +187,19 @@ def test_output_file_is_whole_or_absent(tmp_path: Path) -> None:
         assert "Traceback" not in result.stderr
 
 
+def test_output_through_a_link_leaves_the_link(tmp_path: Path) -> None:
+    for name in ("there", "not_yet"):
+        (tmp_path / "real").mkdir(exist_ok=True)
+        link, file = tmp_path / f"{name}.txt", tmp_path / "real" / f"{name}.txt"
+        link.symlink_to(Path("real", f"{name}.txt"))
+        if name == "there":
+            file.write_text("before")
+        assert run("shapes", "lenet5", "-o", str(link)).returncode == 0
+        assert link.is_symlink()
+        assert file.read_text("utf-8").startswith("LeNet-5")
+        assert [path.name for path in tmp_path.glob(".archlens-*")] == []
+
+
 def test_output_file_keeps_its_permissions(tmp_path: Path) -> None:
     target = tmp_path / "shared.txt"
     target.write_text("old")

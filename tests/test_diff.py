@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 import archlens
 from archlens.analysis import difference
 from archlens.analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME, Difference
+from archlens.analysis.structure import fingerprint
 from archlens.cli import cli
 from archlens.network import Network
 
@@ -149,6 +151,44 @@ def test_other_input() -> None:
     assert not between("input: 3x8x8\nlayers: [relu]", "input: 3x8x8\nlayers: [relu]").boundary
 
 
+TWO = """\
+input: {l: 4x8x8, r: 4x8x8}
+layers:
+  - add:
+      left: [ref(l), relu]
+      right: [ref(r), relu]
+outputs:
+  aux: ref(left)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("l: 4x8x8, r: 4x8x8", "r: 4x8x8, l: 4x8x8", "inputs: l 4x8x8, r 4x8x8 -> r 4x8x8, l 4x8x8"),
+        ("aux:", "side:", "outputs: out from add, aux from left.0 -> out from add, side from left.0"),
+        (
+            "aux: ref(left)",
+            "aux: ref(right)",
+            "outputs: out from add, aux from left.0 -> out from add, aux from right.0",
+        ),
+        (
+            "  aux: ref(left)\n",
+            "  aux: ref(left)\n  b: ref(right)\n",
+            "outputs: out from add, aux from left.0 -> out from add, aux from left.0, b from right.0",
+        ),
+    ],
+)
+def test_what_goes_in_and_comes_out(old: str, new: str, said: str) -> None:
+    """Where no layer is another one, what a caller sees may be."""
+    assert old in TWO
+    found = between(TWO, TWO.replace(old, new))
+    assert set(counts(found)) == {SAME}
+    assert found.boundary == [said]
+    assert not found.empty
+    assert difference.find(found.old, found.old).empty
+
+
 def test_resnet101_is_resnet50_with_17_blocks_more() -> None:
     found = between(archlens.load("resnet50"), archlens.load("resnet101"))
     assert runs(found, ADDED) == [("layer3.6..22", "bottleneck", 17)]
@@ -189,7 +229,7 @@ def test_networks_that_have_little_in_common() -> None:
 
 
 def plain(steps: list[str]) -> Network:
-    return archlens.loads("input: 4x8x8\nlayers:\n" + "".join(f'  - "{step}"\n' for step in steps))
+    return archlens.loads("input: 4x8x8\nlayers:\n" + "".join(f"  - {step}\n" for step in steps))
 
 
 @settings(deadline=None, max_examples=40)
@@ -217,6 +257,40 @@ def test_large_networks_take_the_other_way(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(difference, "_MAX_EDITS", 1)
     found = between(plain(steps), plain([*steps[:7], "tanh", *steps[8:]]))
     assert counts(found)[SAME] >= 40
+
+
+def test_large_networks_that_changed_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where too many layers differ to be weighed, a layer is still the one of the same name, or kind."""
+    monkeypatch.setattr(difference, "_MAX_CELLS", 4)
+    monkeypatch.setattr(difference, "_MAX_EDITS", 9)
+    steps = [f"c{n}: conv({4 + n % 3}, 3, padding=1)" for n in range(20)]
+    wider = [step.replace("conv(", "conv(1") for step in steps]
+    found = between(plain(steps), plain(wider))
+    assert counts(found) == {ALTERED: 20}
+    assert found.renamings == []
+    inserted = [*wider[:3], "extra: tanh", *wider[3:15], *wider[17:]]
+    found = between(plain(steps), plain(inserted))
+    assert counts(found) == {ALTERED: 18, ADDED: 1, REMOVED: 2}
+    assert [(pair.old.name, pair.new.name) for pair in found.pairs if pair.old and pair.new] == [
+        (name, name) for name in (step.partition(":")[0] for step in steps) if name not in ("c15", "c16")
+    ]
+    found = between(plain(steps), plain([step.replace("c", "d", 1) for step in wider]))
+    assert counts(found) == {ALTERED: 20}
+
+
+def test_how_an_attribute_is_written_is_no_difference() -> None:
+    old = ["conv(4, 1)", "max_pool(2)", "avg_pool((2, 1))"]
+    new = [
+        "conv(4, (1, 1), (1, 1), padding=(0, 0))",
+        "max_pool(2, stride=2)",
+        "avg_pool((2, 1), stride=(2, 1))",
+    ]
+    found = between(plain(old), plain(new))
+    assert found.empty
+    assert fingerprint(found.old) == fingerprint(found.new)
+    changed = between(plain(old), plain([*new[:1], "max_pool(2, stride=1)", new[2]]))
+    assert [pair.what for pair in changed.of(ALTERED)] == ["max_pool: stride 2 -> 1"]
+    assert fingerprint(changed.old) != fingerprint(changed.new)
 
 
 def test_time_grows_with_the_layers() -> None:
@@ -326,9 +400,29 @@ def test_families_are_compared_variant_by_variant(tmp_path: Path, monkeypatch: p
     assert "a.yaml:large -> b.yaml:large" in result.stdout
     data = json.loads(diff("a.yaml", "b.yaml", "--format", "json").stdout)
     assert [one["identical"] for one in data["networks"]] == [True, False]
+    assert (data["added"], data["removed"]) == (["b.yaml:huge"], [])
     assert diff("a.yaml:small", "b.yaml:huge").stdout.startswith("a.yaml:small -> b.yaml:huge\n")
     Path("c.yaml").write_text(text.replace("small", "tiny").replace("large", "vast"))
     assert "a.yaml and c.yaml have no variant in common" in run("a.yaml", "c.yaml").stderr
+
+
+def test_variants_that_only_one_family_has_are_a_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "input: 1x8x8\nparams: {n: }\nlayers: ['conv(n, 3)']\nvariants:\n  small: {n: 2}\n"
+    Path("a.yaml").write_text(text)
+    Path("b.yaml").write_text(f"{text}  huge: {{n: 99}}\n")
+    for old, new, said in (("a", "b", "b.yaml:huge is new"), ("b", "a", "b.yaml:huge is gone")):
+        names = f"{old}.yaml", f"{new}.yaml"
+        result = diff(*names, "--exit-code")
+        assert result.exit_code == 1
+        assert result.stdout.endswith(f"The two are the same.\n\n{said}.\n")
+        assert diff(*names, "--format", "markdown").stdout.endswith(f"\n\n### {said}\n")
+        data = json.loads(diff(*names, "--format", "json").stdout)
+        assert (data["identical"], len(data["networks"])) == (False, 1)
+        assert data["added" if old == "a" else "removed"] == ["b.yaml:huge"]
+    assert diff("a.yaml", "a.yaml", "--exit-code").exit_code == 0
 
 
 # --- revisions -------------------------------------------------------------------------------------
@@ -376,6 +470,10 @@ def test_revisions_from_elsewhere(repository: Path, monkeypatch: pytest.MonkeyPa
     outside = repository.parent / "outside"
     outside.mkdir()
     monkeypatch.chdir(outside)
+    assert "+330" in diff("v1:nets/net.yaml", str(repository / "nets" / "net.yaml")).stdout
+    renamed = str(repository / "nets" / "renamed.yaml")
+    shutil.copy(repository / "nets" / "net.yaml", renamed)
+    assert "+330" in diff("v1:nets/net.yaml", renamed).stdout
     assert "+330" in diff("v1:net.yaml", str(repository / "nets" / "net.yaml")).stdout
     assert (
         "+330"
@@ -390,6 +488,7 @@ def test_revisions_from_elsewhere(repository: Path, monkeypatch: pytest.MonkeyPa
         ("0123456:nets/net.yaml", "OLD: git knows no revision 0123456", "fetch-depth: 0"),
         ("v1:nets/nett.yaml", "OLD: v1 has no file nets/nett.yaml", "did you mean nets/net.yaml?"),
         ("v1:lenet5", "OLD: v1 has no file lenet5", "paths start at the top"),
+        ("v1:lost/net.yaml", "OLD: v1 has no file lost/net.yaml", "did you mean nets/net.yaml?"),
         ("v1:nets", "OLD: nets is no file at v1", ""),
         ("v1:nets/net.yaml:large", "OLD: v1:nets/net.yaml has no variant large", "it has no variants"),
         (":nets/net.yaml", "OLD: :nets/net.yaml has no revision", "as in HEAD:models/net.yaml"),

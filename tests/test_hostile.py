@@ -166,6 +166,10 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     assert refusal(run("shapes", "-")) == "the file is empty"
     long = "x" * 5000 + ".yaml"
     assert refusal(run("shapes", long)).endswith("... cannot be read: File name too long")
+    assert refusal(run("check", long)).endswith("... cannot be read: File name too long")
+    assert refusal(run("check", "x" * 5000)).startswith("there is no network xxx")
+    assert refusal(run("diff", "lenet5", long)).endswith("... cannot be read: File name too long")
+    assert refusal(run("diff", f"HEAD:{'x' * 5000}/a.yaml", "lenet5")).startswith("OLD: ")
     assert refusal(run("shapes", "x\n\x1b[31m.yaml")) == "there is no file x\\n\\x1b[31m.yaml"
     assert refusal(run("shapes", "x" * 5000)).startswith("there is no network xxx")
     assert refusal(run("shapes", "\x1b[31m")) == "there is no network \\x1b[31m"

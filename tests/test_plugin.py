@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shutil
@@ -134,6 +135,14 @@ def test_names_and_files(sample: Path) -> None:
     text = project.read_text()
     project.write_text(text.replace("archlens_budget = true", 'archlens_budget = ["models/digits.yaml"]'))
     assert outcome(run_pytest("pyproject.toml")) == "6 passed"
+    spec = Path("models/digits.yaml")
+    spec.write_text(f"{spec.read_text()}\nvariants:\n  small:\n  large:\n")
+    project.write_text(
+        text.replace("archlens_budget = true", 'archlens_budget = ["models/digits.yaml:small"]')
+    )
+    assert outcome(run_pytest("pyproject.toml")) == "6 passed"
+    assert outcome(run_pytest("../pyproject.toml", cwd=Path("tests"))) == "6 passed"
+    spec.write_text(spec.read_text().partition("\nvariants")[0])
     project.write_text(text.replace("archlens_budget = true", 'archlens_budget = ["lenet5"]'))
     result = run_pytest("pyproject.toml")
     assert outcome(result) == "1 failed"
@@ -302,13 +311,105 @@ def test_shapes_of_ones_own() -> None:
         assert_shapes(_Lenet(input=3), OWN)
 
 
+class _Own:
+    """A module that forwards as it is told, made when torch is there."""
+
+    def __new__(cls, forward: Callable[[Any, Any], Any], *, lazy: bool = False) -> Any:
+        from torch import nn, zeros
+
+        class Own(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv = nn.LazyConv2d(4, 3) if lazy else nn.Conv2d(1, 4, 3)
+                self.register_buffer("count", zeros(()), persistent=False)
+
+            def forward(self, x: Any) -> Any:
+                return forward(self, x)
+
+        return Own()
+
+
+CONV = "input: 1x8x8\nlayers:\n  - conv: conv(4, 3)\n"
+
+
+def _fails(error: Exception) -> Callable[[Any, Any], Any]:
+    def forward(module: Any, x: Any) -> Any:
+        raise error
+
+    return forward
+
+
+@pytest.mark.parametrize(
+    ("forward", "says"),
+    [
+        (lambda m, x: (m.conv(x), None), ""),
+        (lambda m, x: {"out": m.conv(x), "loss": None}, ""),
+        (lambda m, x: {"loss": None, "logits": m.conv(x)}, ""),
+        (lambda m, x: dataclasses.make_dataclass("Found", ["loss", "logits"])(None, m.conv(x)), ""),
+        (lambda m, x: str(m.conv(x).shape), "the output is a str without tensors, and should be 4x6x6"),
+        (lambda m, x: [], "the output is a list without tensors, and should be 4x6x6"),
+        (lambda m, x: m.conv(x)[..., 1:], "the output is 4x6x5, and should be 4x6x6"),
+        (_fails(KeyError("x")), "it does not run on 1x8x8: KeyError: 'x'"),
+        (_fails(AssertionError("batch")), "it does not run on 1x8x8: AssertionError: batch"),
+        (_fails(RuntimeError()), "it does not run on 1x8x8: RuntimeError"),
+        (_fails(RuntimeError("sizes\ndiffer")), "it does not run on 1x8x8: sizes"),
+    ],
+)
+def test_whatever_a_module_gives(forward: Callable[[Any, Any], Any], says: str) -> None:
+    module = _Own(forward)
+    if not says:
+        assert_shapes(module, CONV)
+        return
+    with pytest.raises(AssertionError) as caught:
+        assert_shapes(module, CONV)
+    assert str(caught.value).splitlines()[1:] == [f"  {says}"]
+    assert not module.conv._forward_hooks
+
+
+def test_a_module_is_left_as_it_was() -> None:
+    """Its buffers and torch's random numbers, too."""
+    import torch
+
+    def forward(module: Any, x: Any) -> Any:
+        module.count += 1
+        return module.conv(x + torch.randn_like(x))
+
+    module = _Own(forward)
+    count, state = module.count, torch.get_rng_state()
+    assert_shapes(module, CONV)
+    assert module.count is count
+    assert count == 0
+    assert torch.equal(torch.get_rng_state(), state)
+    assert module.training
+
+
+def test_lazy_modules_are_not_made() -> None:
+    from torch.nn.parameter import is_lazy
+
+    module = _Own(lambda m, x: m.conv(x), lazy=True)
+    with pytest.raises(AssertionError, match="have no shape yet: run it on 1x8x8 first"):
+        assert_shapes(module, CONV)
+    assert is_lazy(module.conv.weight)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_scripted_modules_take_no_hooks() -> None:
+    import torch
+
+    module = torch.jit.trace(_Lenet().eval(), torch.zeros(1, 1, 32, 32))
+    assert_shapes(module, OWN)
+    with pytest.raises(AssertionError, match="the output is 10, and should be 11"):
+        assert_shapes(module, OWN.replace("linear(10)", "linear(11)"))
+    assert_shapes(torch.jit.script(torch.nn.Sequential(torch.nn.Flatten())), "input: 1x2x2\nlayers: flatten")
+
+
 def test_only_modules_have_shapes() -> None:
     with pytest.raises(UsageError, match=r"a torch\.nn\.Module is needed, and this is a list"):
         assert_shapes([_Lenet()], OWN)
 
 
 def test_shapes_of_built_modules() -> None:
-    for name in ("lenet5", "lenet5_1998", "googlenet_aux", "mobilenet_v1_0.25"):
+    for name in ("lenet5", "lenet5_1998", "googlenet_aux", "mobilenet_v1_0.25", "vit_b_32", "convnext_tiny"):
         network = archlens.load(name)
         assert_shapes(archlens.build(network), network)
 
@@ -468,6 +569,8 @@ def test_action_tells_what_changed(tmp_path: Path) -> None:
 def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shutil.copytree(SAMPLE, folder)
+    same = folder / "models" / "small.yaml"
+    same.write_text("input: 1x8x8\nlayers: ['conv(2, 3)']\n")
     git = committed(folder)
     git("mv", "models/digits.yaml", "models/zwei drei é.yaml")
     moved = folder / "models" / "zwei drei é.yaml"
@@ -475,9 +578,11 @@ def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
     git("rm", "-q", "models/wide.yaml")
     (folder / "new.yaml").write_text("input: 1x8x8\nlayers: ['conv(2, 3)']\n")
     (folder / "no_spec.yaml").write_text("jobs: {}\n")
+    same.write_text(f"# about this network\n{same.read_text()}")
     git("add", "-A")
     code, log, out, summary = act("diff", folder, BASE="HEAD")
     assert (code, out) == (0, "changed=false\nchanged=true\n"), log
+    assert "small.yaml" not in summary  # words alone have changed
     assert "### new.yaml is new" in summary
     assert "### models/wide.yaml is gone" in summary
     assert "### HEAD:./models/digits.yaml → models/zwei drei é.yaml" in summary

@@ -19,6 +19,7 @@ from archlens.analysis import receptive_field
 from archlens.backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Verification
 from archlens.backends.torch_module import Built, find, is_module
 from archlens.backends.verification import verify
+from archlens.backends.weights import read
 from archlens.cli import cli
 from archlens.network import Network
 from archlens.ops import Call, Facts, Irregular
@@ -275,6 +276,15 @@ def test_weights_that_fit(tmp_path: Path) -> None:
     torch.save(archlens.build(archlens.load("lenet5")).state_dict(), path)
     result = invoke("verify", "lenet5", "--weights", str(path))
     assert result.exit_code == 0, result.stderr
+
+
+def test_weights_that_have_the_name_of_their_layer(tmp_path: Path) -> None:
+    """As the token of a vision transformer and ConvNeXt's scales, which torch keeps beside its modules."""
+    network = archlens.loads("input: 4x8x8\nlayers:\n  - scale: layer_scale\n  - conv: conv(2, 3)\n")
+    state = archlens.build(network).state_dict()
+    assert "scale" in state
+    torch.save(state, tmp_path / "w.pth")
+    assert read(network, str(tmp_path / "w.pth")).keys() == state.keys()
 
 
 class Harmful:

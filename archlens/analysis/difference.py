@@ -7,7 +7,7 @@ block or a changed width therefore leaves everything else aligned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ..network import Layer, Network
 from ..ops import Op
 from ..ops.op import as_written
+from .structure import attributes
 
 SAME, ALTERED, AFFECTED, ADDED, REMOVED = "same", "altered", "affected", "added", "removed"
 
@@ -102,15 +103,30 @@ class Difference:
         network = self.new if kind == ADDED else self.old
         return list(_runs(network, self.of(kind), kind))
 
-    @property
-    def boundary(self) -> bool:
-        """Whether inputs or outputs differ: their shapes, or how many there are."""
+    @cached_property
+    def boundary(self) -> list[str]:
+        """How inputs and outputs differ, in words: names, shapes, order, and where an output comes from."""
         old, new = self.old, self.new
-        if list(old.inputs.values()) != list(new.inputs.values()):
-            return True
-        return [old.shape_of(old.outputs[n]) for n in old.outputs] != [
-            new.shape_of(new.outputs[n]) for n in new.outputs
-        ]
+        words = []
+        if list(old.inputs.items()) != list(new.inputs.items()):
+            before, after = (
+                ", ".join(f"{name} {shape}" for name, shape in network.inputs.items())
+                for network in (old, new)
+            )
+            words.append(f"inputs: {before} -> {after}")
+        became = _became(old, new, ((pair.old, pair.new) for pair in self.pairs))
+        aligned = set(became.values())
+        differ = list(old.outputs) != list(new.outputs) or any(
+            layer in became and new.outputs[name] in aligned and became[layer] != new.outputs[name]
+            for name, layer in old.outputs.items()
+        )
+        if differ:
+            before, after = (
+                ", ".join(f"{name} from {layer}" for name, layer in network.outputs.items())
+                for network in (old, new)
+            )
+            words.append(f"outputs: {before} -> {after}")
+        return words
 
     @property
     def empty(self) -> bool:
@@ -186,15 +202,25 @@ class _Classes:
 def _fit(a: Layer, b: Layer) -> int:
     """How well two layers fit, apart from their names."""
     weighty = bool(a.facts.weights) and bool(b.facts.weights)
-    if a.op == b.op:
+    differing = _differing(a.op, b.op)
+    if differing == []:
         shapes = (a.shape == b.shape) + (a.input_shapes == b.input_shapes)
         return (16 if weighty else 8) + 2 * shapes
-    if a.op.kind == b.op.kind:
-        differing = sum(x != b.op.attributes()[name] for name, x in a.op.attributes().items())
-        least: int = max((10 if weighty else 6) - 2 * differing, 2)
+    if differing is not None:
+        least = max((10 if weighty else 6) - 2 * len(differing), 2)
         return least + (a.shape == b.shape)
     alike: bool = a.op.family == b.op.family and a.op.merges == b.op.merges
     return 2 * alike
+
+
+def _differing(a: Op, b: Op) -> list[str] | None:
+    """The attributes of which two ops of one kind have other values, however they are written."""
+    if a.kind != b.kind:
+        return None
+    if a == b:
+        return []
+    before, after = attributes(a), attributes(b)
+    return [name for name in a.attributes() if before[name] != after[name]]
 
 
 class _Middle:
@@ -279,14 +305,29 @@ class _Middle:
         return steps[::-1]
 
     def equal(self, a0: int, a1: int, b0: int, b1: int) -> list[tuple[int, int]]:
-        """The pairs of the same op in a shortest way from one to the other, by Myers (1986).
+        """Pairs to begin with: of the same op; where too many layers differ, of the same name and kind.
 
-        It takes time for each layer and each that differs; where too many do, layers of the same name and op
-        are paired.
+        Where half of the layers have other names, too, the kind alone decides.
         """
-        numbers: dict[Op, int] = {}
-        a = [numbers.setdefault(layer.op, len(numbers)) for layer in self.old[a0:a1]]
-        b = [numbers.setdefault(layer.op, len(numbers)) for layer in self.new[b0:b1]]
+        found = self.shortest(a0, a1, b0, b1, lambda layer: layer.op)
+        if found is not None:
+            return found
+        named = self.by_name(a0, a1, b0, b1)
+        if 2 * len(named) >= min(a1 - a0, b1 - b0):
+            return named
+        found = self.shortest(a0, a1, b0, b1, lambda layer: layer.op.kind)
+        return named if found is None else found
+
+    def shortest(
+        self, a0: int, a1: int, b0: int, b1: int, key: Callable[[Layer], Hashable]
+    ) -> list[tuple[int, int]] | None:
+        """The pairs of the same key in a shortest way from one to the other, by Myers (1986).
+
+        It takes time for each layer and each that differs; ``None`` where too many do.
+        """
+        numbers: dict[Hashable, int] = {}
+        a = [numbers.setdefault(key(layer), len(numbers)) for layer in self.old[a0:a1]]
+        b = [numbers.setdefault(key(layer), len(numbers)) for layer in self.new[b0:b1]]
         n, m = len(a), len(b)
         reached = {1: 0}
         history: list[dict[int, int]] = []
@@ -301,15 +342,15 @@ class _Middle:
                 reached[k] = x
                 if x >= n and y >= m:
                     return [(a0 + i, b0 + j) for i, j in _way_back(history, n, m)]
-        return self.by_name(a0, a1, b0, b1)
+        return None
 
     def by_name(self, a0: int, a1: int, b0: int, b1: int) -> list[tuple[int, int]]:
-        """Layers of the same name and op, as far as their order is the same."""
+        """Layers of the same name and kind, as far as their order is the same."""
         places = {self.new[j].name: j for j in range(b0, b1)}
         found: list[tuple[int, int]] = []
         for i in range(a0, a1):
             j = places.get(self.old[i].name, -1)
-            if j > (found[-1][1] if found else -1) and self.old[i].op == self.new[j].op:
+            if j > (found[-1][1] if found else -1) and self.old[i].op.kind == self.new[j].op.kind:
                 found.append((i, j))
         return found
 
@@ -350,15 +391,20 @@ def _last(name: str) -> str:
 # --- what became of each layer ---------------------------------------------------------------------
 
 
+def _became(old: Network, new: Network, pairs: Iterable[tuple[Layer | None, Layer | None]]) -> dict[str, str]:
+    """What each input and layer of the old network is called in the new one, where it is there still."""
+    same = old.inputs.keys() == new.inputs.keys()
+    found = dict(zip(old.inputs, old.inputs if same else new.inputs, strict=False))
+    return found | {pair[0].name: pair[1].name for pair in pairs if pair[0] and pair[1]}
+
+
 def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pair]:
-    became = dict(zip(old.inputs, new.inputs, strict=False))
-    for i, j in aligned:
-        if i is not None and j is not None:
-            became[old.layers[i].name] = new.layers[j].name
+    layers = [
+        (None if i is None else old.layers[i], None if j is None else new.layers[j]) for i, j in aligned
+    ]
+    became = _became(old, new, layers)
     was = {after: before for before, after in became.items()}
-    for i, j in aligned:
-        a = old.layers[i] if i is not None else None
-        b = new.layers[j] if j is not None else None
+    for a, b in layers:
         if a is None:
             yield Pair(None, b, ADDED)
         elif b is None:
@@ -377,16 +423,13 @@ def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pa
 
 def _altered(a: Op, b: Op) -> str:
     """The attributes that differ, or the two ops."""
-    if a == b:
-        return ""
-    if a.kind != b.kind:
+    differing = _differing(a, b)
+    if differing is None:
         return f"{a} -> {b}"
-    before, after = a.attributes(), b.attributes()
-    words = [
-        f"{name} {as_written(before[name])} -> {as_written(after[name])}"
-        for name in before
-        if before[name] != after[name]
-    ]
+    if not differing:
+        return ""
+    before, after = attributes(a), attributes(b)
+    words = [f"{name} {as_written(before[name])} -> {as_written(after[name])}" for name in differing]
     return f"{a.kind}: {', '.join(words)}"
 
 

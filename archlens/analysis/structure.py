@@ -8,7 +8,8 @@ The fingerprint is the SHA-256 of a canonical text, ``archlens.structure/1``, in
   order; where its inputs come from, as positions (``-1`` is the first input of the network, ``-2`` the
   second, ``0`` the first layer); and its output shape:
   ``conv bias=false channels=64 kernel=7 <- -1 -> 64x112x112``.
-  A pair whose numbers are equal is one number. Layers of heads for training end with `` training``;
+  A pair whose numbers are equal is one number, and a stride of a pool that is its kernel is left out. Layers
+  of heads for training end with `` training``;
 - ``out`` and the position that each output comes from, the main one first.
 
 It depends on no name, path, machine or version of Python. It changes with a shape, an attribute, an op or the
@@ -66,12 +67,24 @@ def _lines(network: Network) -> Iterator[str]:
 def described(op: Op) -> str:
     """An op with the attributes that are not their defaults, in one form however they were written."""
     words = [op.kind]
-    parameters = signature(type(op))
+    values, parameters = attributes(op), signature(type(op))
     for name in sorted(parameters):
-        value, parameter = _plain(getattr(op, name)), parameters[name]
-        if parameter.required or value != _plain(parameter.default):
-            words.append(f"{name}={as_written(value)}")
+        other = op.follows.get(name)
+        default = values[other] if other else _plain(parameters[name].default)
+        if parameters[name].required or values[name] != default:
+            words.append(f"{name}={as_written(values[name])}")
     return " ".join(words)
+
+
+def attributes(op: Op) -> dict[str, Any]:
+    """The attributes of an op by name, each in one form however it was written.
+
+    >>> from archlens.ops import OPS
+    >>> attributes(OPS["max_pool"]((2, 2)))["stride"]
+    2
+    """
+    found = {name: _plain(value) for name, value in op.attributes().items()}
+    return found | {name: found[other] for name, other in op.follows.items() if found[name] is None}
 
 
 def _plain(value: Any) -> Any:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ..errors import printable
 from ..network import Network
@@ -27,6 +29,8 @@ def differences(module: nn.Module, network: Network) -> list[str]:
         module: run once on zeros, in evaluation mode, on the device that it is on; left as it was.
         network: what it should be.
     """
+    if any(map(is_lazy, (*module.parameters(), *module.buffers()))):  # a run would make them
+        return [f"some of its parameters have no shape yet: run it on {_inputs(network)} first"]
     found = [*_tensors(module, network), *_outputs(module, network)]
     more = len(found) - _MOST
     return [*found[:_MOST], f"and {more} more differences"] if more > 0 else found
@@ -34,11 +38,15 @@ def differences(module: nn.Module, network: Network) -> list[str]:
 
 def _tensors(module: nn.Module, network: Network) -> Iterator[str]:
     """Weights and buffers by their names in the state dict."""
-    has = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    has = {
+        name: tuple(value.shape)
+        for name, value in module.state_dict().items()
+        if isinstance(value, Tensor)  # a module may keep anything else beside them
+    }
     says: dict[str, tuple[int, ...]] = {}
     for layer in network.layers:
         for name, shape in {**layer.facts.weights, **layer.facts.buffers}.items():
-            says[f"{layer.name}.{name}"] = tuple(shape)
+            says[layer.key(name)] = tuple(shape)
     for name, shape in says.items():
         if name not in has:
             yield f"{printable(name)} is missing; it should be {_shape(shape)}"
@@ -61,15 +69,20 @@ def _outputs(module: nn.Module, network: Network) -> Iterator[str]:
 
         handles.append(part.register_forward_hook(hook))
 
-    for name, part in module.named_modules():
-        if name in network.index:
-            watch(name, part)
     try:
-        with _evaluating(module), torch.no_grad():
+        for name, part in module.named_modules():
+            if name in network.index and not isinstance(part, torch.jit.ScriptModule):  # that takes no hooks
+                watch(name, part)
+        with _as_it_was(module), torch.no_grad():
             output = module(*_zeros(module, network))
-    except (RuntimeError, TypeError, ValueError) as problem:
-        inputs = ", ".join(str(shape) for shape in network.inputs.values())
-        yield f"it does not run on {inputs}: {printable(str(problem).splitlines()[0])}"
+    except Exception as problem:  # whatever its forward raises
+        said = next(iter(str(problem).splitlines()), "")
+        kind = (
+            ""
+            if said and isinstance(problem, RuntimeError | TypeError | ValueError)
+            else type(problem).__name__
+        )
+        yield f"it does not run on {_inputs(network)}: {printable(': '.join(filter(None, (kind, said))))}"
         return
     finally:
         for handle in handles:
@@ -88,7 +101,9 @@ def _whole(output: Any, network: Network) -> Iterator[str]:
         says = tuple(network.shape_of(network.outputs[name]))
         what = "the output" if len(names) == 1 else f"the output {printable(name)}"
         part = parts.get(name)
-        if part is None:
+        if part is None and not parts:
+            yield f"{what} is a {type(output).__name__} without tensors, and should be {_shape(says)}"
+        elif part is None:
             yield f"{what} is missing; it should be {_shape(says)}"
         elif tuple(part.shape[1:]) != says:
             yield f"{what} is {_shape(tuple(part.shape[1:]))}, and should be {_shape(says)}"
@@ -99,9 +114,13 @@ def _trains(network: Network, layer: str) -> bool:
 
 
 def _parts(output: Any, names: list[str]) -> Mapping[str, Tensor]:
-    """The tensors that a module returned, by the names of the network's outputs."""
-    if isinstance(output, Mapping):
+    """The tensors that a module returned, by the names of the network's outputs; or else in their order."""
+    if isinstance(output, Mapping) and any(name in output for name in names):
         return {name: part for name, part in output.items() if isinstance(part, Tensor)}
+    if is_dataclass(output):
+        output = {field.name: getattr(output, field.name) for field in fields(output)}
+    if isinstance(output, Mapping):
+        output = [part for part in output.values() if isinstance(part, Tensor)]
     parts = output if isinstance(output, tuple | list) else [output]
     ordered = sorted(names, key=lambda name: name != "out")
     return {name: part for name, part in zip(ordered, parts, strict=False) if isinstance(part, Tensor)}
@@ -115,14 +134,27 @@ def _zeros(module: nn.Module, network: Network) -> list[Tensor]:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def _as_it_was(module: nn.Module) -> Iterator[None]:
+    """In evaluation mode; then the modes, the buffers and torch's random numbers are what they were."""
     modes = {part: part.training for part in module.modules()}
+    buffers = [(part, name, buffer) for part in modes for name, buffer in part.named_buffers(recurse=False)]
+    own = next(iter(module.parameters()), None)
+    devices = [own.device] if own is not None and own.device.type == "cuda" else []
     module.eval()
     try:
-        yield
+        for part, name, buffer in buffers:
+            setattr(part, name, buffer.clone())
+        with torch.random.fork_rng(devices):
+            yield
     finally:
+        for part, name, buffer in buffers:
+            setattr(part, name, buffer)
         for part, training in modes.items():
             part.training = training
+
+
+def _inputs(network: Network) -> str:
+    return ", ".join(map(str, network.inputs.values()))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

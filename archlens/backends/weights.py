@@ -59,7 +59,7 @@ def _differences(network: Network, found: Mapping[str, Any]) -> list[str]:
     expected: dict[str, tuple[int, ...]] = {}
     for layer in network.layers:
         for key, shape in {**layer.facts.weights, **layer.facts.buffers}.items():
-            expected[f"{layer.name}.{key}"] = shape
+            expected[layer.key(key)] = shape
     missing = [name for name in expected if name not in found]
     unknown = [name for name in found if name not in expected]
     other = [

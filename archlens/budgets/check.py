@@ -10,7 +10,7 @@ from ..elaboration import elaborate, on_other_inputs
 from ..errors import BudgetError, Diagnostic, SpecError, UsageError, usage
 from ..limits import Requirement
 from ..quantities import Subject
-from .finding import display
+from .finding import called
 from .project import Project
 from .targets import Limits, Target, named, of_project
 from .verdict import Checked, Drift, Report, judge
@@ -155,10 +155,10 @@ def plan(
     """
     gone: list[str] = []
     if asked:
-        called: dict[str, Target] = {}
+        wanted: dict[str, Target] = {}
         for target in (target for name in asked for target in named(project, name)):
-            called.setdefault(target.name, target)  # a.yaml and ./a.yaml are one
-        targets = list(called.values())
+            wanted.setdefault(target.name, target)  # a.yaml and ./a.yaml are one
+        targets = list(wanted.values())
     else:
         targets = of_project(project)
         known = {target.name for target in targets}
@@ -182,9 +182,8 @@ def _locked_only(names: Sequence[str], project: Project) -> tuple[list[Target], 
     found: list[Target] = []
     gone: list[str] = []
     for name in names:
-        path = project.root / name.rpartition(":")[0] if ":" in name else project.root / name
         try:
-            target = named(project, display(project.root / name) if path.is_file() else name)
+            target = named(project, called(project.root, name))
         except UsageError:
             gone.append(name)
             continue

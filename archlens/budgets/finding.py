@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import isfile
 from pathlib import Path
 
 from ..errors import Source, usage
@@ -47,6 +48,12 @@ def display(file: Path) -> str:
         return relpath(file).replace("\\", "/")
     except ValueError:  # another drive
         return str(file)
+
+
+def called(root: Path, name: str) -> str:
+    """A network that a project names, as one names it in the current folder: ``../a.yaml:small``."""
+    file = name.rpartition(":")[0] if ":" in name else name
+    return display(root / name) if isfile(root / file) or isfile(root / name) else name
 
 
 def read_text(file: Path) -> str:

@@ -63,9 +63,17 @@ def written(value: Value) -> str:
 
 
 def to_text(entries: Mapping[str, Entry]) -> str:
-    """The whole file."""
+    """The whole file.
+
+    Raises:
+        UsageError: the name of a file is no text, which TOML has no way to write.
+    """
     out = [_HEAD, f'schema = "{SCHEMA}"\n']
     for name in sorted(entries):
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            raise usage(
+                f"the name {shorten(name)} is not UTF-8, and cannot stand in {NAME}", help="rename the file"
+            )
         out.append(f"\n[{toml.key(['networks', name])}]\n")
         for figure, value in entries[name].figures.items():
             out.append(f"{figure} = {value if value.isdigit() else toml.quoted(value)}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -64,10 +65,8 @@ def read_tolerance(text: str) -> Fraction:
     written = text.strip()
     if written in ("0", "0%", "0 %"):
         return Fraction(0)
-    if written.endswith("%") and written[:-1].strip().replace(".", "", 1).isdigit():
-        number = Fraction(written[:-1].strip())
-        if number < 100:
-            return number
+    if re.fullmatch(r"[0-9]{1,2}(\.[0-9]*)?\s*%|\.[0-9]+\s*%", written):
+        return Fraction(written[:-1].strip())
     raise BadLimit(f"'{shorten(written)}' is no tolerance", "a percentage below 100, as in 1 %")
 
 

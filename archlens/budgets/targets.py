@@ -69,10 +69,10 @@ def named(project: Project, name: str) -> list[Target]:
 
 def _path_of(name: str) -> str | None:
     """The file that an argument names; ``None`` where it names a network of the zoo."""
-    if name == "-" or Path(name).is_file():
+    if name == "-" or os.path.isfile(name):
         return name
     bare = name.rpartition(":")[0]
-    return bare if bare and Path(bare).is_file() else None
+    return bare if os.path.isfile(bare) else None
 
 
 def _zoo(name: str) -> Target:
@@ -103,17 +103,21 @@ def _key(project: Project, path: str) -> str:
     """A file by its path from the project's folder, whatever the current one is."""
     if path == "-":
         return path
+    folder, name = os.path.split(path)
     whole = Path(os.path.abspath(path))
-    if whole.is_relative_to(project.root):
-        return whole.relative_to(project.root).as_posix()
-    return path
+    # the root has no links in it, and a way to the file may
+    for file in (whole, Path(os.path.realpath(folder), name)):
+        if file.is_relative_to(project.root):
+            return file.relative_to(project.root).as_posix()
+    return path if os.path.isabs(path) else Path(os.path.relpath(whole, project.root)).as_posix()
 
 
 def of_project(project: Project) -> list[Target]:
     """The networks of a project, sorted by file.
 
     Those of ``files`` and those that a table names; where there is no ``files``, those of every spec that has
-    a ``budget:``, and of every spec at all where there are limits on all.
+    a ``budget:``, and of every spec at all where there are limits on all. A pattern is about networks of the
+    zoo only where it fits none of the project's own.
 
     Raises:
         UsageError: a pattern matches nothing; with its place.
@@ -122,28 +126,36 @@ def of_project(project: Project) -> list[Target]:
     for glob in project.files:
         files |= dict.fromkeys(_matching(project, glob.pattern, glob.span))
     zoo: dict[str, None] = {}
+    lost: list[tuple[Table, UsageError]] = []
     for table in project.tables:
         if _is_path(table.name):
             path = table.name.rpartition(":")[0] or table.name
             path = table.name if table.name.endswith(_ENDINGS) else path
-            files |= dict.fromkeys(_matching(project, path, table.span))
+            try:
+                files |= dict.fromkeys(_matching(project, path, table.span))
+            except UsageError as problem:
+                lost.append((table, problem))
         elif table.name in names():
             zoo[table.name] = None
-        elif any(c in table.name for c in _WILD):
-            zoo |= dict.fromkeys(name for name in names() if fnmatchcase(name, table.name))
     if not project.files:
         files |= dict.fromkeys(_unlisted(project, zoo))
     found = [target for path in sorted(files) for target in _of_file(project, path)]
     known = frozenset(alias for target in found for alias in target.aliases)
+    for table, why in lost:
+        if not _matches(table, known):  # by less than its path, or by a pattern that leaves folders out
+            raise why
+    for table in project.tables:
+        if any(c in table.name for c in _WILD) and not _is_path(table.name) and not _matches(table, known):
+            zoo |= dict.fromkeys(name for name in names() if fnmatchcase(name, table.name))
     return [*found, *(_zoo(name) for name in zoo if name not in known)]
 
 
 def _unlisted(project: Project, zoo: Iterable[str]) -> list[Path]:
     """The specs of a project that lists no files: those that something is said of."""
     specs = {path: _aliases_in(project, path) for path in _specs(project.root)}
-    tables = [table for table in project.tables if not _is_path(table.name) and table.name not in zoo]
+    tables = [table for table in project.tables if table.name not in zoo]
     known = [table for table in tables if any(_matches(table, names) for names in specs.values())]
-    scopes = [table for table in tables if table not in known and not table.certain]
+    scopes = [t for t in tables if t not in known and not t.certain and not _is_path(t.name)]
     if project.defaults or scopes:
         return list(specs)
     return [
@@ -172,21 +184,42 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
         UsageError: there is none, or the pattern is none.
     """
     try:
-        found = sorted(path for path in project.root.glob(pattern) if path.is_file())
+        # pathlib has no pattern for the folder itself
+        here = not Path(pattern).parts
+        # what Python takes ** at the end for depends on its version
+        whole = f"{pattern}/*" if pattern.endswith("**") else pattern
+        found = [] if here else sorted(path for path in project.root.glob(whole) if path.is_file())
+        if whole.endswith("*"):  # which says nothing of the kind of file
+            found = [path for path in found if path.name.endswith(_ENDINGS)]
+        written = Path(pattern).parts
+        found = [path for path in found if not _lies_aside(path, project.root, written)]
     except (ValueError, NotImplementedError, OSError) as problem:
         raise usage(f"{shorten(pattern)} is no pattern: {problem}", span=span) from None
     if not found:
         what, help = "matches no file", _instead(project, pattern)
         if not any(c in pattern for c in _WILD):
             what = "is no file"
-            if (project.root / pattern).is_dir():
-                what, help = "is a folder", f"as in {pattern.rstrip('/')}/*.yaml"
+            if os.path.isdir(project.root / pattern):
+                what, help = "is a folder", f"as in {(Path(pattern) / '*.yaml').as_posix()}"
+        if "\\" in pattern:
+            help = f"folders are parted by /: {shorten(pattern.replace(chr(92), '/'))}"
         raise usage(
             f"{shorten(pattern)} {what}",
             span=span,
             help=help or f"patterns start at {display(project.root)}/",
         )
     return found
+
+
+def _lies_aside(path: Path, root: Path, written: Sequence[str]) -> bool:
+    """Whether a file lies in a folder that holds no specs of the project, and that nobody wrote out."""
+    folders = list(path.relative_to(root).parents)[:-1]
+    return any(folder.name not in written and _is_aside(root / folder) for folder in folders)
+
+
+def _is_aside(folder: Path) -> bool:
+    name = folder.name
+    return name.startswith(".") or name in _SKIPPED or os.path.exists(folder / "pyvenv.cfg")
 
 
 def _instead(project: Project, pattern: str) -> str:
@@ -212,13 +245,7 @@ def _specs(root: Path) -> list[Path]:
     for count, (folder, folders, files) in enumerate(os.walk(root)):
         if count > _MAX_FOLDERS:
             break
-        folders[:] = [
-            name
-            for name in sorted(folders)
-            if not name.startswith(".")
-            and name not in _SKIPPED
-            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
-        ]
+        folders[:] = [name for name in sorted(folders) if not _is_aside(Path(folder, name))]
         found += [Path(folder, name) for name in files if name.endswith(_ENDINGS)]
     return sorted(path for path in found if _has_keys(path, "input", "layers"))
 

@@ -31,7 +31,9 @@ class Verdict(NamedTuple):
     value: Value
     #: The share of the whole in percent, where the limit is one.
     share: Fraction | None
-    #: How far the value, or the share, is from the nearest bound; negative beyond it.
+    #: What is held against the limit: the share, or the value along the axis that does worst.
+    measured: Fraction | int | None
+    #: How far that is from the nearest bound; negative beyond it.
     margin: Fraction | None
     #: The bound that the margin is measured from.
     bound: Fraction | None
@@ -169,6 +171,7 @@ def _verdict(
         str(limit),
         value,
         share,
+        measured,
         None if measured is None else limit.margin(measured),
         None if measured is None else limit.nearest(measured),
         held,

@@ -79,6 +79,8 @@ def write(text: str, path: str | None) -> None:
 def write_bytes(content: bytes, path: str) -> None:
     """Write the content of a file, whole or not at all; ``-`` is the standard output.
 
+    A link stays one: what it leads to is written.
+
     Raises:
         UsageError: the file cannot be written.
     """
@@ -92,9 +94,12 @@ def write_bytes(content: bytes, path: str) -> None:
     try:
         if target.is_dir():
             raise IsADirectoryError(21, "Is a directory")
-        if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
+        # a pipe or a device cannot be replaced, nor what /dev/stdout is open on
+        if (target.exists() and not target.is_file()) or target.is_relative_to("/dev"):
             target.write_bytes(content)
             return
+        if target.is_symlink():
+            target = Path(os.path.realpath(target))
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".archlens-")
         try:
             with open(handle, "wb") as file:

@@ -162,6 +162,8 @@ class Op:
     channelwise: ClassVar[bool] = False
     #: What it asks of memory, where that depends on nothing; ``None`` is unknown, and never nothing.
     holds: ClassVar[Footprint | None] = None
+    #: Attributes that are the same as another where they are not given: ``{"stride": "kernel"}``.
+    follows: ClassVar[Mapping[str, str]] = {}
     #: Whether it does nothing at inference: scopes that differ in its attributes alone are shown as one.
     idle: ClassVar[bool] = False
 

@@ -22,6 +22,7 @@ class _Sliding(Op, family="pooling"):
 
     sliding = True
     channelwise = True
+    follows = {"stride": "kernel"}
 
     def _windows(self, x: Shape, dilation: Size, ceil_mode: bool) -> tuple[Window, ...]:
         require_spatial(x, self.kind)

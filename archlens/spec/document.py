@@ -7,6 +7,7 @@ interpreted: ``no``, ``1:30`` and ``0x10`` stay the text that was written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -110,9 +111,20 @@ def compose(source: Source) -> Node | None:
         ) from None
 
 
+#: The lines that git puts around what it could not merge.
+_CONFLICT = re.compile(r"^(<{7}|>{7})( .*)?$", re.MULTILINE)
+
+
 def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
     mark = problem.problem_mark or problem.context_mark
     text = source.text
+    conflict = _CONFLICT.search(text)
+    if conflict is not None:
+        return error(
+            "here a merge left a conflict",
+            Span(source, text.count("\n", 0, conflict.start()) + 1, 1, len(conflict[0])),
+            help="keep what should stand, and take out the lines with <<<<<<<, ======= and >>>>>>>",
+        )
     unclosed = ""
     if mark is not None and problem.context_mark is not None and not text[mark.index :].strip():
         # what is missing at the end of the file was opened where the context starts

@@ -5,6 +5,7 @@ The text is read with ``git show``; nothing is checked out, and git is run only 
 
 from __future__ import annotations
 
+from os.path import isdir, isfile
 from pathlib import Path
 
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
@@ -27,7 +28,7 @@ def find_at(name: str, beside: str = "") -> Found:
     """
     parts = _parts(name)
     if parts is None:
-        if name.startswith(":") or (name.endswith(":") and not _is_file(name[:-1])):
+        if name.startswith(":") or (name.endswith(":") and not isfile(name[:-1])):
             missing = "no revision" if name.startswith(":") else "no path"
             raise usage(f"{shorten(name)} has {missing}", help="as in HEAD:models/net.yaml")
         return find(name)
@@ -40,7 +41,7 @@ def find_at(name: str, beside: str = "") -> Found:
 def _parts(name: str) -> tuple[str, str, str] | None:
     """Revision, path and variant; ``None`` where the name is of another form."""
     revision, separator, rest = name.partition(":")
-    if not separator or not revision or not rest or _is_file(name) or _is_file(revision):
+    if not separator or not revision or not rest or isfile(name) or isfile(revision):
         return None
     if revision.endswith(_ENDINGS):
         return None  # a file and its variant
@@ -48,22 +49,21 @@ def _parts(name: str) -> tuple[str, str, str] | None:
     return (revision, path, variant) if path.endswith(_ENDINGS) else (revision, rest, "")
 
 
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def _read(revision: str, path: str, beside: str) -> bytes:
     """The bytes of a file at a revision."""
     if revision.startswith("-") or not (revision + path).isprintable():
         raise usage(f"{shorten(revision)} is no revision of git")
-    # a path starts at the top of the repository, or in the current folder, or is where the file lies today
+    # a path starts at the top of the repository, here or beside the other file, or in the current folder, or
+    # is where the file lies today
     tries = [(".", path.removeprefix("./")), (".", f"./{path}")]
-    for lying in (Path(path), Path(beside).parent / Path(path).name if _is_file(beside) else None):
-        if lying is not None and lying.parent.is_dir():
-            tries.append((str(lying.parent), f"./{lying.name}"))
+    lying = [Path(path)]
+    if isfile(beside):
+        there = Path(beside).resolve().parent
+        tries.append((str(there), path.removeprefix("./")))
+        near = there / Path(path).name
+        if near.parts[-len(Path(path).parts) :] == Path(path).parts:  # else it is another file of that name
+            lying.append(near)
+    tries += [(str(file.parent), f"./{file.name}") for file in lying if isdir(file.parent)]
     folders = [
         folder
         for folder in dict.fromkeys(folder for folder, _ in tries)

@@ -139,7 +139,7 @@ def _rows(report: Report) -> Iterator[list[str]]:
         drift = one.drift
         if drift is not None:
             if drift.problem:
-                yield [name, "locked", "", "", "UNKNOWN", set_by(drift.span)]
+                yield [name, "locked", "", "", "UNKNOWN", ""]  # no line says anything of it
             elif not drift.changes:
                 yield [name, f"locked: {drift.compared} figures", "the same", "", HELD, set_by(drift.span)]
             for change in drift.changes:
@@ -184,10 +184,10 @@ def margin(verdict: Verdict) -> str:
     """How far from the bound, and how much of it that is: ``442,968 = 1.7 %``; negative beyond."""
     if verdict.margin is None or verdict.bound is None:
         return ""
-    if verdict.share is not None:
-        return f"{decimals(verdict.margin)} %"
     if not verdict.margin:
         return "0"
+    if verdict.share is not None:
+        return percent(verdict.margin)
     unit = " B" if QUANTITIES[verdict.quantity].kind is Kind.BYTES else ""
     text = f"{decimals(verdict.margin)}{unit}"
     return f"{text} = {percent(100 * verdict.margin / verdict.bound)}" if verdict.bound else text
@@ -250,16 +250,11 @@ def sentence(verdict: Verdict) -> str:
 def _beyond(verdict: Verdict) -> str:
     assert verdict.margin is not None
     assert verdict.bound is not None
-    measured = verdict.share
-    if measured is None:
-        sizes = verdict.value if isinstance(verdict.value, tuple) else (verdict.value,)
-        over = any(isinstance(size, int) and size - verdict.bound == -verdict.margin for size in sizes)
-    else:
-        over = measured - verdict.bound == -verdict.margin
+    assert verdict.measured is not None
     if not verdict.margin:
         return "the bound itself does not count"
     missing = verdict._replace(margin=-verdict.margin)
-    return f"{margin(missing)} too {'much' if over else 'little'}"
+    return f"{margin(missing)} too {'much' if verdict.measured > verdict.bound else 'little'}"
 
 
 def heaviest(verdict: Verdict) -> list[str]:

@@ -72,9 +72,9 @@ def to_table(found: Difference, compared: Sequence[Total], *, names: tuple[str, 
     changes = [_cells(line) for line in _listed(found)]
     if changes:
         lines += [*grid.plain(_HEAD, changes, _RIGHT, grid.widths_of([_HEAD, *changes])), ""]
-    renamed = list(_renamed(found))
-    if renamed:
-        lines += [*renamed, ""]
+    beside = [*map(printable, found.boundary), *_renamed(found)]
+    if beside:
+        lines += [*beside, ""]
     return "\n".join([*lines, _summary(found), *_notes(found)])
 
 
@@ -89,12 +89,18 @@ def to_markdown(found: Difference, compared: Sequence[Total], *, names: tuple[st
         table = grid.pipes(_HEAD, changes, _RIGHT)
         many = f"<details><summary>{len(changes)} lines of changes</summary>"
         lines += [many, "", *table, "", "</details>", ""] if len(changes) > 12 else [*table, ""]
-    lines += [f"- {escape(line)}" for line in _renamed(found)]
+    lines += [f"- {escape(line)}" for line in (*map(printable, found.boundary), *_renamed(found))]
     lines += [""] if lines[-1] else []
     notes = _notes(found)
     if notes:
         lines.append(f"<sub>{escape(' '.join(notes))}</sub>")
     return "\n".join(lines).rstrip("\n")
+
+
+def alone(added: Sequence[str], removed: Sequence[str], *, markdown: bool = False) -> list[str]:
+    """A sentence for each network that only one of two files has."""
+    said = [f"{name} is new" for name in added] + [f"{name} is gone" for name in removed]
+    return [f"### {escape(one)}" if markdown else f"{printable(one)}." for one in said]
 
 
 def _notes(found: Difference) -> list[str]:
@@ -114,6 +120,7 @@ def to_data(found: Difference, compared: Sequence[Total], *, names: tuple[str, s
         "unchanged": len(found.of(SAME)),
         "changes": [_change(pair) for pair in found.pairs if pair.kind != SAME],
         "renamed": [renaming._asdict() for renaming in found.renamings],
+        "boundary": found.boundary,
     }
 
 
@@ -252,6 +259,5 @@ def _summary(found: Difference) -> str:
     if renamed:
         said.append(f"{renamed} under another name")
     same = len(found.of(SAME))
-    if not said:
-        return f"Inputs or outputs differ; all {same} layers are the same."
-    return f"{', '.join(said)}; {same} layers are the same."
+    alike = "1 layer is the same" if same == 1 else f"{same} layers are the same"
+    return f"{', '.join(said) or 'Inputs or outputs differ'}; {alike}."

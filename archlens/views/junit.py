@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..budgets.verdict import Checked, Report
-from ..errors import render
+from ..errors import printable, render
 from . import check as words
 
 #: Characters that XML 1.0 has no way to write.
@@ -80,6 +80,6 @@ def _attributes(**values: str) -> str:
 
 
 def _escape(text: str, *, quoted: bool = False) -> str:
-    text = "".join(c if c.isprintable() or c in _ALLOWED else f"\\x{ord(c):02x}" for c in text)
+    text = "".join(c if c in _ALLOWED else printable(c) for c in text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.replace('"', "&quot;").replace("\n", "&#10;") if quoted else text

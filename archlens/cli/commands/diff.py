@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -37,8 +37,8 @@ def command(old: str, new: str, form: str, exit_code: bool, path: str | None) ->
     chosen = _chosen(old, new)
     texts: list[str] = []
     data: list[dict[str, Any]] = []
-    identical = True
-    for names, founds in chosen:
+    identical = not chosen.added and not chosen.removed
+    for names, founds in chosen.pairs:
         subjects = _both(names, founds)
         found = difference.find(subjects[0].network, subjects[1].network)
         identical = identical and found.empty
@@ -48,9 +48,19 @@ def command(old: str, new: str, form: str, exit_code: bool, path: str | None) ->
         else:
             to_text = view.to_table if form == "table" else view.to_markdown
             texts.append(to_text(found, totals, names=names))
+    texts += view.alone(chosen.added, chosen.removed, markdown=form == "markdown")
     if form == "json":
-        family = {"schema": view.SCHEMA, "old": old, "new": new, "identical": identical, "networks": data}
-        texts = [json.dumps(data[0] if len(data) == 1 else family, indent=2)]
+        family = {
+            "schema": view.SCHEMA,
+            "old": old,
+            "new": new,
+            "identical": identical,
+            "networks": data,
+            "added": chosen.added,
+            "removed": chosen.removed,
+        }
+        single = len(data) == 1 and not chosen.added and not chosen.removed
+        texts = [json.dumps(data[0] if single else family, indent=2)]
     write("\n\n".join(texts), path)
     if exit_code and not identical:
         sys.exit(1)
@@ -61,7 +71,15 @@ _Names = tuple[str, str]
 _Founds = tuple[Found | SpecError, Found | SpecError]
 
 
-def _chosen(old: str, new: str) -> list[tuple[_Names, _Founds]]:
+class _Chosen(NamedTuple):
+    """The pairs to compare, and the variants that only one of two families has."""
+
+    pairs: list[tuple[_Names, _Founds]]
+    added: list[str]
+    removed: list[str]
+
+
+def _chosen(old: str, new: str) -> _Chosen:
     """The pairs to compare: one; or, of two families, each variant that both have.
 
     Raises:
@@ -82,20 +100,21 @@ def _chosen(old: str, new: str) -> list[tuple[_Names, _Founds]]:
         or isinstance(after, SpecError)
         or not (_is_family(before, old) and _is_family(after, new))
     ):
-        return [((old, new), (before, after))]
+        return _Chosen([((old, new), (before, after))], [], [])
     common = [name for name in after.spec.variants if name in before.spec.variants]
     if not common:
         raise usage(
             f"{shorten(old)} and {shorten(new)} have no variant in common",
             help=f"name one of each: {', '.join(before.spec.variants)}; {', '.join(after.spec.variants)}",
         )
-    return [
-        (
-            (f"{old}:{name}", f"{new}:{name}"),
-            (Found(before.spec, name), Found(after.spec, name)),
-        )
-        for name in common
-    ]
+    return _Chosen(
+        [
+            ((f"{old}:{name}", f"{new}:{name}"), (Found(before.spec, name), Found(after.spec, name)))
+            for name in common
+        ],
+        added=[f"{new}:{name}" for name in after.spec.variants if name not in common],
+        removed=[f"{old}:{name}" for name in before.spec.variants if name not in common],
+    )
 
 
 def _is_family(found: Found, name: str) -> bool:
