@@ -125,7 +125,8 @@ def _receptive_field(subject: Subject, scope: str) -> Value:
     from .analysis import receptive_field
 
     inside = {layer.name for layer in subject.inside(scope)} if scope else None
-    return receptive_field.whole(subject.fields, inside)
+    found = receptive_field.whole(subject.fields, inside)
+    return found if isinstance(found, Unknown) else tuple(size for sizes in found for size in sizes)
 
 
 def _min_size(subject: Subject, scope: str) -> Value:

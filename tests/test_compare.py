@@ -115,7 +115,7 @@ def test_other_figures() -> None:
     # Szegedy et al. 2015, section 5
     assert (vgg16.depth, resnet50.depth, googlenet.depth) == (16, 50, 22)
     # google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md: vgg_16/pool5 and Conv2d_13_pointwise
-    assert (vgg16.receptive_field, mobilenet.receptive_field) == ((212, 212), (315, 315))
+    assert (vgg16.receptive_field, mobilenet.receptive_field) == (((212, 212),), ((315, 315),))
     # three maps of 256x56x56 in float32 meet in the first block of layer1
     assert resnet50.peak == 3 * 256 * 56 * 56 * 4
     # the years of the papers that are cited
@@ -309,10 +309,19 @@ layers:
 
 def test_of_several_inputs_each_has_a_field() -> None:
     found = [comparison.find(archlens.loads(TWO_INPUTS))]
-    assert found[0].receptive_field == (3, 3, 5, 5)
+    assert found[0].receptive_field == ((3, 3), (5, 5))
     (row,) = csv.DictReader(io.StringIO(view.to_csv(found)))
     assert (row["input"], row["receptive_field"]) == ("3x16x16 1x16x16", "3x3 5x5")
     assert "  3x3, 5x5  " in view.to_table(found)
+    assert json.loads(view.to_json(found))["networks"][0]["receptive_field"] == [3, 3, 5, 5]
+    mixed = """
+        input: {sound: 1x16, image: 3x16x16}
+        layers:
+          - a: ref(sound) >> conv(4, 7) >> flatten
+          - b: ref(image) >> conv(4, 5) >> flatten
+          - concat: [ref(a), ref(b)]
+    """
+    assert "  7, 5x5 " in view.to_table([comparison.find(archlens.loads(mixed))])
 
 
 def test_smallest_is_found_unless_it_is_left_out() -> None:

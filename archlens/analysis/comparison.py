@@ -86,8 +86,9 @@ class Compared:
     #: The live set of :func:`archlens.analysis.memory.live_set`: the most bytes of activations alive at once,
     #: of one inference on one sample in float32, each op writing into memory of its own.
     peak: int
-    #: Input positions that one output of the last layer with a field sees, along each axis.
-    receptive_field: tuple[int, ...] | Unknown
+    #: Input positions that one output of the last layer with a field sees, along each axis; on each input
+    #: where a layer has one.
+    receptive_field: tuple[tuple[int, ...], ...] | Unknown
     #: The first layer after that whose every position sees the whole input, as behind attention or a
     #: squeeze-and-excitation; empty where there is none, and only what pools the last map sees everything.
     everywhere_from: str
@@ -122,7 +123,7 @@ def find(network: Network, *, at: At | None = None, altered: str = "") -> Compar
     >>> import archlens
     >>> found = find(archlens.load("resnet50"))
     >>> found.depth, found.params, found.macs, found.peak, found.receptive_field
-    (50, 25557032, 4089184256, 9633792, (427, 427))
+    (50, 25557032, 4089184256, 9633792, ((427, 427),))
     >>> found.top1
     Accuracy(percent=76.13, printed='76.13', source='torchvision 0.28, ResNet50_Weights.IMAGENET1K_V1')
     """

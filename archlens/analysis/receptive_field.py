@@ -72,7 +72,10 @@ class ReceptiveFields:
                 return name if layer is not None else ""
             if layer is None:
                 return ""
-            name = max(layer.inputs, key=lambda n: isinstance(self.seen[n], tuple))
+            # nothing of this input flows where None is seen
+            name = max(
+                layer.inputs, key=lambda n: (isinstance(self.seen[n], tuple), self.seen[n] is not None)
+            )
 
 
 def find(network: Network, input: str = "") -> ReceptiveFields:
@@ -98,14 +101,14 @@ def find(network: Network, input: str = "") -> ReceptiveFields:
 
 def whole(
     found: Iterable[ReceptiveFields], inside: Container[str] | None = None
-) -> tuple[int, ...] | Unknown:
-    """The size of the field of the last layer that has one, along each axis; of several inputs, each in turn.
+) -> tuple[tuple[int, ...], ...] | Unknown:
+    """The size of the field of the last layer that has one, along each axis; on each input where one has.
 
     Args:
         found: the fields on each input of a network.
         inside: look among these layers only, by name.
     """
-    sizes: list[int] = []
+    sizes: list[tuple[int, ...]] = []
     reason = "the input has no spatial axes"
     for fields in found:
         if not fields.network.inputs[fields.input].spatial:
@@ -119,7 +122,7 @@ def whole(
         if not isinstance(seen, tuple) or not seen:
             reason = "no layer sees an interval of the input: all see everything"
             continue
-        sizes += [field.size for field in seen]
+        sizes.append(tuple(field.size for field in seen))
     return tuple(sizes) or Unknown(reason)
 
 

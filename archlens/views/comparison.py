@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 from ..analysis.comparison import NOT_TRIED, Accuracy, Compared
@@ -47,10 +47,7 @@ def _sizes(found: tuple[int, ...] | Unknown) -> str | Unknown:
 def _field(one: Compared, between: str, mark: str = "") -> str | Unknown:
     """The receptive field; of several inputs that on each."""
     found = one.receptive_field
-    if isinstance(found, Unknown):
-        return found
-    axes = max(len(shape.spatial) for shape in one.inputs.values())
-    return between.join(times(found[at : at + axes]) for at in range(0, len(found), axes)) + mark
+    return found if isinstance(found, Unknown) else between.join(map(times, found)) + mark
 
 
 def _percent(found: Accuracy | Unknown, marks: dict[str, str]) -> str | Unknown:
@@ -143,6 +140,7 @@ def to_data(one: Compared) -> dict[str, Any]:
     """One network of the same, as plain lists and dicts."""
     single = list(one.inputs) == ["input"]
     shapes = {name: list(shape) for name, shape in one.inputs.items()}
+    fields = one.receptive_field
     figures: dict[str, Any] = {
         "name": one.name,
         "title": one.title,
@@ -153,7 +151,7 @@ def to_data(one: Compared) -> dict[str, Any]:
         "params": one.params,
         "macs": one.macs,
         "activations_peak": one.peak,
-        "receptive_field": one.receptive_field,
+        "receptive_field": fields if isinstance(fields, Unknown) else tuple(chain.from_iterable(fields)),
         "everywhere_from": one.everywhere_from or None,
         "smallest": one.smallest,
         "classes": one.classes,
