@@ -18,6 +18,7 @@ import archlens
 from archlens import drawing
 from archlens.cli.output import write_bytes
 from archlens.drawing import Request, extensions, style_names, to_bytes
+from archlens.drawing import picture as drawn
 from archlens.drawing.formats import dot, mmd, tex
 from archlens.drawing.layout import Link, lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
@@ -543,6 +544,32 @@ def test_captions_count_what_stages_of_many_slabs_show() -> None:
     assert several[-4:] == ["1x1 conv, 4", "7 x 3x3 conv, 4", "and 3 more", "4x8x8"]
     row = captions("{input: 4x8, layers: ['conv(4, 3, padding=1) * 2']}")[1]
     assert row == ["0, 1", "2 x (3 conv, 4)", "4x8"]
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [("deeplab_v2_resnet101", None), ("googlenet_aux", None), ("inception_v3", 2), ("googlenet", 2)],
+)
+def test_lines_of_volumes_run_through_no_caption(name: str, depth: int | None) -> None:
+    """Those between rows turn in the space between two columns."""
+    items = Request(archlens.load(name), "volumes", depth=depth).picture.items
+    groups = [item for item in drawn.walk(items) if isinstance(item, drawn.Group)]
+    words = [
+        item for one in groups if one.kind == "caption" for item in one.items if isinstance(item, drawn.Rect)
+    ]
+    edges = [
+        item for one in groups if one.kind == "edge" for item in one.items if isinstance(item, drawn.Path)
+    ]
+    lines = [
+        (before, after)
+        for edge in edges
+        for before, after in pairwise([edge.start, *(step[-1] for step in edge.steps)])
+    ]
+    assert any(abs(before[1] - after[1]) > 40 and before[0] == after[0] for before, after in lines)
+    for (x0, y0), (x1, y1) in lines:
+        for part in range(21):
+            x, y = x0 + (x1 - x0) * part / 20, y0 + (y1 - y0) * part / 20
+            assert not any(one.x < x < one.x + one.width and one.y < y < one.y + one.height for one in words)
 
 
 def test_volumes_say_what_runs_in_training_only() -> None:

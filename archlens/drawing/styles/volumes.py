@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from math import log2
 
@@ -16,7 +17,7 @@ from ...errors import printable
 from ...shape import Shape
 from ..frame import SMALL, Shifted, Sign, framed
 from ..metrics import fitted, width, wrapped
-from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, polygon
+from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, polygon, rounded_line
 from ..plan import Box, Edge, Plan
 from ..request import Request
 from ..theme import Theme
@@ -263,7 +264,7 @@ class _Artist:
         arcs = list(self.arcs())
         for i in order:
             stage = self.stages[i]
-            items += self.arrivals(stage)
+            items += self.arrivals(i)
             items.append(Group("node", tuple(self.shown(stage)), "\n".join(box.title for box in stage.boxes)))
         items += arcs
         # last, with the ground behind it, so that no line runs through a word
@@ -292,6 +293,8 @@ class _Artist:
         }
         y, right = 0.0, 0.0
         self.breaks: set[int] = set()
+        #: Where each column begins, captions included.
+        self.left: dict[int, float] = {}
         for chosen in self.lines(sorted(columns), wide):
             some = [stage for column in chosen for stage in columns[column]]
             rows = sorted({stage.row for stage in some})
@@ -304,6 +307,7 @@ class _Artist:
                 y += tall + 10 + words + _ROW
             x = 14.0 if chosen[0] else 0.0
             for column in chosen:
+                self.left[column] = x
                 for stage in columns[column]:
                     stage.x = x + (wide[column] - self.extent(stage)[0]) / 2
                     stage.y = middle[stage.row]
@@ -375,17 +379,25 @@ class _Artist:
         y = stage.y - (high + up) / 2 + up
         return (x, y), (x + right, y - up), (x + right, y + high - up), (x, y + high)
 
-    def arrivals(self, stage: _Stage) -> list[Item]:
+    def entry(self, stage: _Stage) -> Point:
+        """Where arrows reach a stage: the middle of its left edge."""
+        return stage.x, stage.y + self.solid(stage)[3] / 2
+
+    def arrivals(self, head: int) -> list[Item]:
         """What flows into a stage from the column before it, and the window that it reads through."""
         items: list[Item] = []
+        stage = self.stages[head]
         _, high, _, up = self.solid(stage)
-        goal = (stage.x, stage.y + up / 2)
+        goal = self.entry(stage)
         for tail, _ in stage.into:
             source = self.stages[tail]
             if source.column + 1 != stage.column:
                 continue
             if source.column in self.breaks:
                 items += self.carried_on(source, goal)
+                continue
+            if source.row != stage.row:
+                items += self.across(tail, head)
                 continue
             flat = stage.shape is not None and not stage.shape.spatial
             window = self.window(source, stage)
@@ -410,6 +422,40 @@ class _Artist:
             start = (face[1][0], source.y)
         color = self.theme.line
         return [line(start, goal, stroke=color, thickness=1), arrow_head(goal, start, color, 5)]
+
+    def across(self, tail: int, head: int) -> list[Item]:
+        """From one row to another, in the space between two columns, where nothing is written."""
+        source, stage = self.stages[tail], self.stages[head]
+        goal = self.entry(stage)
+        start = (self.face(source)[1][0], source.y)
+        turn = self.left[stage.column] - _GAP / 2 + self.lanes[tail, head]
+        corners = (start, (turn, start[1]), (turn, goal[1]), goal)
+        color = self.theme.line
+        return [
+            rounded_line(*corners, stroke=color, radius=5, thickness=1),
+            arrow_head(goal, corners[2], color, 5),
+        ]
+
+    @cached_property
+    def lanes(self) -> dict[tuple[int, int], float]:
+        """How far from the middle of the space before a column each line to another row runs.
+
+        Those that leave one stage run together, and so do those that reach one.
+        """
+        spaces: dict[int, list[tuple[int, int]]] = {}
+        for head, stage in enumerate(self.stages):
+            for tail, _ in stage.into:
+                if self.stages[tail].row != stage.row:
+                    spaces.setdefault(stage.column, []).append((tail, head))
+        found = {}
+        for links in spaces.values():
+            leaving = Counter(tail for tail, _ in links)
+            ends = {link: (True, link[0]) if leaving[link[0]] > 1 else (False, link[1]) for link in links}
+            places = {end: place for place, end in enumerate(dict.fromkeys(ends.values()))}
+            step = min(5.0, _GAP / 2 / len(places))
+            for link, end in ends.items():
+                found[link] = (places[end] - (len(places) - 1) / 2) * step
+        return found
 
     def carried_on(self, source: _Stage, goal: Point) -> list[Item]:
         """From the end of one line to the start of the next: an arrow that leaves, and one that arrives."""
@@ -461,7 +507,7 @@ class _Artist:
             if source.column >= stage.column:
                 continue
             if source.row and self.line_of(source) == self.line_of(stage):
-                yield self.beside(source, stage)
+                yield Group("edge", tuple(self.across(tail, head)))
                 continue
             lane = 0
             while any(
@@ -471,21 +517,6 @@ class _Artist:
                 lane += 1
             lanes.append((lane, source.column, stage.column))
             yield self.arc(source, stage, edge, lane)
-
-    def beside(self, source: _Stage, stage: _Stage) -> Item:
-        """From a row of its own along that row, and over to the stage in the column before it."""
-        start = (self.face(source)[1][0], source.y)
-        goal = (stage.x, stage.y + self.solid(stage)[3] / 2)
-        ends = [
-            one.x + self.extent(one)[0]
-            for one in self.stages
-            if one.column == stage.column - 1 and one is not source
-        ]
-        turn = (max([start[0], *ends]), source.y)
-        color = self.theme.line
-        return Group(
-            "edge", (line(start, turn, goal, stroke=color, thickness=1), arrow_head(goal, turn, color, 5))
-        )
 
     def arc(self, source: _Stage, stage: _Stage, edge: Edge, lane: int) -> Item:
         theme = self.theme
