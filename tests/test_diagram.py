@@ -546,30 +546,55 @@ def test_captions_count_what_stages_of_many_slabs_show() -> None:
     assert row == ["0, 1", "2 x (3 conv, 4)", "4x8"]
 
 
+#: Two branches, of which one has branches of different lengths in it, the short one first.
+NESTED = """
+input: 3x32x32
+layers:
+  - stem: conv(8, 3, padding=1)
+  - concat:
+      - (conv(8, 3, padding=1) >> max_pool(3, stride=1, padding=1)) * 3
+      - add:
+          - conv(8, 1)
+          - conv(8, 3, padding=1) >> max_pool(3, stride=1, padding=1) >> conv(8, 1)
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "depth"),
-    [("deeplab_v2_resnet101", None), ("googlenet_aux", None), ("inception_v3", 2), ("googlenet", 2)],
+    [
+        ("deeplab_v2_resnet101", None),
+        ("googlenet_aux", None),
+        ("inception_v3", 2),
+        ("googlenet", 2),
+        ("nasnet_a_mobile", 2),
+        ("nested", None),
+    ],
 )
-def test_lines_of_volumes_run_through_no_caption(name: str, depth: int | None) -> None:
-    """Those between rows turn in the space between two columns."""
-    items = Request(archlens.load(name), "volumes", depth=depth).picture.items
+def test_lines_of_volumes_run_through_no_words_and_no_slab(name: str, depth: int | None) -> None:
+    """Those between rows turn in the space between two columns; those along a row have it for themselves."""
+    network = archlens.loads(NESTED) if name == "nested" else archlens.load(name)
+    items = Request(network, "volumes", depth=depth).picture.items
     groups = [item for item in drawn.walk(items) if isinstance(item, drawn.Group)]
-    words = [
-        item for one in groups if one.kind == "caption" for item in one.items if isinstance(item, drawn.Rect)
-    ]
-    edges = [
-        item for one in groups if one.kind == "edge" for item in one.items if isinstance(item, drawn.Path)
-    ]
-    lines = [
-        (before, after)
-        for edge in edges
-        for before, after in pairwise([edge.start, *(step[-1] for step in edge.steps)])
-    ]
+    areas: list[tuple[float, float, float, float]] = []
+    lines: list[tuple[drawn.Point, drawn.Point]] = []
+    for group in groups:
+        for i, item in enumerate(group.items):
+            if group.kind == "caption" and isinstance(item, drawn.Rect):
+                areas.append((item.x, item.y, item.x + item.width, item.y + item.height))
+            elif group.kind == "node" and isinstance(item, drawn.Path) and i % 3 == 0:
+                corners = [item.start, *(step[-1] for step in item.steps)]  # of the front
+                across, down = zip(*corners, strict=True)
+                areas.append((min(across) + 0.1, min(down) + 0.1, max(across) - 0.1, max(down) - 0.1))
+            elif group.kind == "edge" and isinstance(item, drawn.Path):
+                lines += pairwise([item.start, *(step[-1] for step in item.steps)])
     assert any(abs(before[1] - after[1]) > 40 and before[0] == after[0] for before, after in lines)
     for (x0, y0), (x1, y1) in lines:
-        for part in range(21):
-            x, y = x0 + (x1 - x0) * part / 20, y0 + (y1 - y0) * part / 20
-            assert not any(one.x < x < one.x + one.width and one.y < y < one.y + one.height for one in words)
+        for left, top, right, low in areas:
+            if max(x0, x1) <= left or right <= min(x0, x1) or max(y0, y1) <= top or low <= min(y0, y1):
+                continue
+            for part in range(201):
+                x, y = x0 + (x1 - x0) * part / 200, y0 + (y1 - y0) * part / 200
+                assert not (left < x < right and top < y < low)
 
 
 def test_volumes_say_what_runs_in_training_only() -> None:

@@ -174,16 +174,15 @@ def _place(stages: list[_Stage]) -> None:
         if i in spine:
             continue
         first = max((stages[tail].column for tail, _ in stage.into), default=stage.column) + 1
-        last = min((stages[head].column for head in stage.out), default=stage.column + 1)
+        last = max((stages[head].column for head in stage.out), default=stage.column + 1)
         kept = [stages[tail].row for tail, _ in stage.into if stages[tail].row and len(stages[tail].out) == 1]
         # above the spine what the spec says before it, below what it says after
         central = next((j for j in spine if stages[j].column == stage.column), i)
         sign = -1 if i < central else 1
         rows = [*kept, *(sign * k for k in range(1, len(stages) + 1))]
-        stage.row = next(row for row in rows if (stage.column, row) not in taken)
-        taken |= {
-            (column, stage.row) for column in range(min(first, stage.column), max(last, stage.column + 1))
-        }
+        span = range(min(first, stage.column), max(last, stage.column + 1))  # it and what flows in and out
+        stage.row = next(row for row in rows if not any((column, row) in taken for column in span))
+        taken |= {(column, stage.row) for column in span}
 
 
 # --- how it looks ---------------------------------------------------------------------------------
@@ -396,7 +395,7 @@ class _Artist:
             if source.column in self.breaks:
                 items += self.carried_on(source, goal)
                 continue
-            if source.row != stage.row:
+            if self.turns(source, stage):
                 items += self.across(tail, head)
                 continue
             flat = stage.shape is not None and not stage.shape.spatial
@@ -423,18 +422,34 @@ class _Artist:
         color = self.theme.line
         return [line(start, goal, stroke=color, thickness=1), arrow_head(goal, start, color, 5)]
 
-    def across(self, tail: int, head: int) -> list[Item]:
+    def turns(self, source: _Stage, stage: _Stage) -> bool:
+        """Whether what flows there turns in the space before it: not where both are in the first row."""
+        if source.column + 1 == stage.column:
+            return source.row != stage.row
+        return source.column < stage.column and (source.row != 0 or stage.row != 0)
+
+    def across(self, tail: int, head: int, edge: Edge | None = None) -> list[Item]:
         """From one row to another, in the space between two columns, where nothing is written."""
         source, stage = self.stages[tail], self.stages[head]
         goal = self.entry(stage)
         start = (self.face(source)[1][0], source.y)
-        turn = self.left[stage.column] - _GAP / 2 + self.lanes[tail, head]
+        turn = self.turn(tail, head)
         corners = (start, (turn, start[1]), (turn, goal[1]), goal)
-        color = self.theme.line
+        color, thickness, dash = self.look(edge)
         return [
-            rounded_line(*corners, stroke=color, radius=5, thickness=1),
+            rounded_line(*corners, stroke=color, radius=5, thickness=thickness, dash=dash),
             arrow_head(goal, corners[2], color, 5),
         ]
+
+    def turn(self, tail: int, head: int) -> float:
+        """Where a line turns in the space before the column that it goes to."""
+        return self.left[self.stages[head].column] - _GAP / 2 + self.lanes[tail, head]
+
+    def look(self, edge: Edge | None) -> tuple[str, float, tuple[float, ...]]:
+        """The colour, the thickness and the dashes of a connection: those of bypasses are told apart."""
+        if edge is None or not edge.bypass:
+            return self.theme.line, 1.0, ()
+        return (self.theme.dense, 1.6, (5.0, 2.5)) if edge.grows else (self.theme.residual, 1.6, ())
 
     @cached_property
     def lanes(self) -> dict[tuple[int, int], float]:
@@ -445,7 +460,7 @@ class _Artist:
         spaces: dict[int, list[tuple[int, int]]] = {}
         for head, stage in enumerate(self.stages):
             for tail, _ in stage.into:
-                if self.stages[tail].row != stage.row:
+                if self.turns(self.stages[tail], stage):
                     spaces.setdefault(stage.column, []).append((tail, head))
         found = {}
         for links in spaces.values():
@@ -507,7 +522,7 @@ class _Artist:
             if source.column >= stage.column:
                 continue
             if source.row and self.line_of(source) == self.line_of(stage):
-                yield Group("edge", tuple(self.across(tail, head)))
+                yield Group("edge", tuple(self.across(tail, head, edge)))
                 continue
             lane = 0
             while any(
@@ -516,15 +531,11 @@ class _Artist:
             ):
                 lane += 1
             lanes.append((lane, source.column, stage.column))
-            yield self.arc(source, stage, edge, lane)
+            yield self.arc(tail, head, edge, lane)
 
-    def arc(self, source: _Stage, stage: _Stage, edge: Edge, lane: int) -> Item:
-        theme = self.theme
-        color, thickness = theme.line, 1.0
-        dash: tuple[float, ...] = ()
-        if edge.bypass:
-            color, thickness = (theme.dense if edge.grows else theme.residual), 1.6
-            dash = (5.0, 2.5) if edge.grows else ()
+    def arc(self, tail: int, head: int, edge: Edge, lane: int) -> Item:
+        source, stage = self.stages[tail], self.stages[head]
+        color, thickness, dash = self.look(edge)
         (x0, y0), (x1, y1) = self.crown(source), self.crown(stage)
         line = self.line_of(stage)
         carried = self.line_of(source) != line
@@ -535,9 +546,20 @@ class _Artist:
             and min(source.row, stage.row) <= one.row <= 0
             and self.line_of(one) == line
         ]
-        top = min([y1, *between, *([] if carried else [y0])]) - 9 - 9 * lane
+        top = min([*([] if stage.row else [y1]), *between, *([] if carried else [y0])]) - 9 - 9 * lane
         if carried:  # it left with the arrow at the end of the line before
             x0 = 2.0
+        if stage.row:
+            goal, turn = self.entry(stage), self.turn(tail, head)
+            rise = [(x0, top)] if carried else [(x0, y0), (x0, top)]
+            corners = (*rise, (turn, top), (turn, goal[1]), goal)
+            return Group(
+                "edge",
+                (
+                    rounded_line(*corners, stroke=color, radius=8, thickness=thickness, dash=dash),
+                    arrow_head(goal, corners[-2], color, 6),
+                ),
+            )
         reach = min(16.0, (x1 - x0) / 2)
         rising = ((x0, top + 8), (x0, top), (x0 + reach, top))
         path = Path(
