@@ -127,6 +127,14 @@ class Network:
         """Multiply-accumulates of the heads that run in training only."""
         return sum(layer.facts.macs for layer in self.layers if layer.training)
 
+    def state(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of all weights and buffers, by their keys in torch's state dict."""
+        return {
+            layer.key(name): shape
+            for layer in self.layers
+            for name, shape in {**layer.facts.weights, **layer.facts.buffers}.items()
+        }
+
     def shape_of(self, name: str) -> Shape:
         """The shape of a layer's output, or of an input of the network."""
         found = self.index.get(name)

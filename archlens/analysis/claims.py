@@ -75,21 +75,20 @@ def agrees(printed: str, computed: int) -> str:
 
 
 def _entry(network: Network, entry: Mapping[str, Any]) -> Iterator[Claim]:
-    source, note = " ".join(str(entry["source"]).split()), " ".join(str(entry.get("note", "")).split())
+    source, note = " ".join(entry["source"].split()), " ".join(entry.get("note", "").split())
     for key in ("params", "macs"):
         if key in entry:
-            printed, value = str(entry[key]), getattr(network, key)
+            printed, value = entry[key], getattr(network, key)
             yield Claim(key, printed, f"{value:,}", agrees(printed, value), source, note)
-    shapes = entry.get("shapes") or {}
-    for layer, printed in shapes.items() if isinstance(shapes, Mapping) else ():
-        computed = _shape(network, str(layer))
-        verdict = EQUAL if computed == str(printed) else DIFFERENT
-        yield Claim(f"shape of {layer}", str(printed), computed, verdict, source, note)
+    for layer, printed in entry.get("shapes", {}).items():
+        computed = _shape(network, layer)
+        verdict = EQUAL if computed == printed else DIFFERENT
+        yield Claim(f"shape of {layer}", printed, computed, verdict, source, note)
     if "receptive_field" in entry:
         yield from _fields(network, entry["receptive_field"], source, note)
     for key, what in (("top1", "top-1"), ("top5", "top-5")):
         if key in entry:
-            yield Claim(what, str(entry[key]), "", NOT_COMPUTED, source, note)
+            yield Claim(what, entry[key], "", NOT_COMPUTED, source, note)
 
 
 def _shape(network: Network, name: str) -> str:
@@ -109,6 +108,6 @@ def _fields(network: Network, printed: Any, source: str, note: str) -> Iterator[
         computed = ""
         if isinstance(seen, tuple):
             sizes = [field.size for field in seen]
-            computed = str(sizes[0]) if len(set(sizes)) == 1 and "x" not in str(size) else times(sizes)
+            computed = str(sizes[0]) if len(set(sizes)) == 1 and "x" not in size else times(sizes)
         what = f"receptive field of {layer}" if layer else "receptive field"
-        yield Claim(what, str(size), computed, EQUAL if computed == str(size) else DIFFERENT, source, note)
+        yield Claim(what, size, computed, EQUAL if computed == size else DIFFERENT, source, note)

@@ -128,13 +128,12 @@ def find(network: Network, *, at: At | None = None, altered: str = "") -> Compar
     Accuracy(percent=76.13, printed='76.13', source='torchvision 0.28, ResNet50_Weights.IMAGENET1K_V1')
     """
     fields = [receptive_field.find(network, name) for name in network.inputs]
-    year = network.meta.year
     entries = [entry for entry in network.meta.published if "top1" in entry or "top5" in entry]
     return Compared(
         name=network.name,
         title=network.title,
         family=_family(network),
-        year=int(year) if year.isdecimal() and len(year) <= 4 else None,
+        year=network.meta.year_number,
         inputs=network.inputs,
         depth=depth.find(network),
         params=network.params,
@@ -182,10 +181,10 @@ def _accuracy(entries: list[dict[str, Any]], key: str, altered: str) -> Accuracy
     if altered:
         return Unknown(f"with {altered} the published one does not hold")
     entry = _chosen(entries)
-    source = " ".join(str(entry["source"]).split())
+    source = " ".join(entry["source"].split())
     if key not in entry:
         return Unknown(f"{source} prints none")
-    printed = " ".join(str(entry[key]).split())
+    printed = " ".join(entry[key].split())
     found = _PERCENT.fullmatch(printed)
     if found is None or not 0 <= float(found[1]) <= 100:
         return Unknown(f"what its spec has for it, '{printed[:40]}', is no number of hundredths")
@@ -196,5 +195,5 @@ def _chosen(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Of torchvision's the first, else the first; those with a top-1 before those without."""
     return min(
         entries,
-        key=lambda entry: ("top1" not in entry, str(entry["source"]).split()[:1] != [MEASURED_ALIKE]),
+        key=lambda entry: ("top1" not in entry, entry["source"].split()[:1] != [MEASURED_ALIKE]),
     )

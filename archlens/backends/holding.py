@@ -43,10 +43,7 @@ def _tensors(module: nn.Module, network: Network) -> Iterator[str]:
         for name, value in module.state_dict().items()
         if isinstance(value, Tensor)  # a module may keep anything else beside them
     }
-    says: dict[str, tuple[int, ...]] = {}
-    for layer in network.layers:
-        for name, shape in {**layer.facts.weights, **layer.facts.buffers}.items():
-            says[layer.key(name)] = tuple(shape)
+    says = network.state()
     for name, shape in says.items():
         if name not in has:
             yield f"{printable(name)} is missing; it should be {_shape(shape)}"

@@ -56,10 +56,7 @@ def read(network: Network, path: str) -> Mapping[str, torch.Tensor]:
 
 
 def _differences(network: Network, found: Mapping[str, Any]) -> list[str]:
-    expected: dict[str, tuple[int, ...]] = {}
-    for layer in network.layers:
-        for key, shape in {**layer.facts.weights, **layer.facts.buffers}.items():
-            expected[layer.key(key)] = shape
+    expected = network.state()
     missing = [name for name in expected if name not in found]
     unknown = [name for name in found if name not in expected]
     other = [

@@ -85,6 +85,11 @@ class Meta:
         """The year of the paper; empty where none is cited."""
         return self.papers[0].get("year", "") if self.papers else ""
 
+    @property
+    def year_number(self) -> int | None:
+        """The same as a number; ``None`` where none is cited, or what is cited is no year."""
+        return int(self.year) if self.year.isdecimal() and len(self.year) <= 4 else None
+
 
 @dataclass(frozen=True, eq=False)
 class Variant:

@@ -137,5 +137,5 @@ def _one(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...], *, smalle
     return comparison.find(
         network,
         at=at(found, sets) if smallest else None,
-        altered=altered(network, found) if inputs or sets else "",
+        altered=altered(network, found, inputs, sets),
     )

@@ -63,7 +63,7 @@ def laid_out(name: str) -> dict[str, Any]:
     network = elaborate(spec, variant)
     return {
         "title": network.title,
-        "year": int(year) if (year := network.meta.year).isdigit() else None,
+        "year": network.meta.year_number,
         "input": str(network.input),
         "params": network.params,
         "macs": network.macs,

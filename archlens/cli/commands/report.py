@@ -66,7 +66,7 @@ def command(
     compared = []
     for one, found, network in progress(subjects, "report", lambda subject: subject[2].name):
         asked = shlex.join([Path(one).name, *options])
-        differs = altered(network, found) if options else ""
+        differs = altered(network, found, inputs, sets)
         material = Material(network, found.spec, at(found, sets), reports, differs, asked)
         files += page(material, form, made=f"archlens report {asked}", gallery=every)
         if every:

@@ -534,6 +534,7 @@ class _Artist:
             yield self.arc(tail, head, edge, lane)
 
     def arc(self, tail: int, head: int, edge: Edge, lane: int) -> Item:
+        """Above what lies between: down onto a stage of the first row, or into the space before another."""
         source, stage = self.stages[tail], self.stages[head]
         color, thickness, dash = self.look(edge)
         (x0, y0), (x1, y1) = self.crown(source), self.crown(stage)
