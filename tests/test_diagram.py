@@ -393,6 +393,63 @@ def test_other_styles_are_sound(name: str, style: str) -> None:
     (captioned if style == "volumes" else sound)(drawing.to_svg(loaded(name), style=style))
 
 
+POWERS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def said(text: str) -> tuple[float, float]:
+    """The least and the most that a figure of a profile stands for: ``1.23 M``, ``(300)``, ``5x8x8``."""
+    count = re.fullmatch(r"\(?([\d.]+) ?([kMGT]?)\)?", text)
+    if count is None:
+        longest = max(map(float, text.split("x")))
+        return longest, longest
+    value = float(count[1]) * POWERS[count[2]]
+    rounding = 0.005 * POWERS[count[2]] if count[2] else 0.0
+    return value - rounding, value + rounding
+
+
+@pytest.mark.parametrize("name", [*archlens.names(), UNET, BRANCHES, DENSE, TWO])
+def test_bars_are_to_scale(name: str) -> None:
+    """Each bar of a profile is as long as the figure beside it says, on one scale a chart."""
+    root = read(drawing.to_svg(loaded(name), style="profile"))
+    charts = [group for group in root.iter(f"{SVG}g") if group.get("class") == "chart"]
+    assert len(charts) == 4
+    for chart in charts:
+        # lengths, and the least and most of what they stand for
+        lengths: list[tuple[float, float, float]] = []
+        rows, mark = (group for group in chart.findall(f"{SVG}g"))
+        long, arrow = 0.0, False
+        for item in rows:
+            if item.tag == f"{SVG}rect":
+                long = float(item.get("width", "nan"))
+            elif item.tag == f"{SVG}g":
+                arrow = True
+            else:
+                words = item.text or ""
+                assert arrow == (words == "everywhere")
+                if re.search(r"\d", words):
+                    lengths.append((long, *said(words)))
+                else:
+                    assert not long, words
+                long, arrow = 0.0, False
+        assert lengths or "everywhere" in [text.text for text in rows.iter(f"{SVG}text")]
+        head = [text.text for text in chart.findall(f"{SVG}text")]
+        axis = chart.find(f"{SVG}path")
+        assert axis is not None
+        if head[0] == "receptive field" and "positions" not in (head[1] or ""):
+            extent = max(map(int, re.findall(r"\d+", head[1] or "")))
+            origin, *places = (float(path.get("d", "")[1:].split(",")[0]) for path in (axis, *mark))
+            lengths += [(place - origin, extent, extent) for place in places]
+        # a length is drawn to a tenth of a point, and is a tenth at least
+        scales = [
+            ((long - 0.15) / most, (long + 0.15) / least if long > 0.1 else float("inf"))
+            for long, least, most in lengths
+            if least
+        ]
+        for long, least, _ in lengths:
+            assert bool(long) == bool(least)
+        assert max((low for low, _ in scales), default=0) <= min((high for _, high in scales), default=1)
+
+
 @pytest.mark.parametrize("name", ["resnet152", "googlenet", "vgg19_bn", "mobilenet_v1", DENSE])
 def test_a_page_holds_it_and_it_is_read(name: str) -> None:
     """On A4 (at 96 points an inch and with a margin: 760 x 1040) the smallest text is 5.5 points or more."""

@@ -679,10 +679,10 @@ def short(layer: Layer) -> str:
     if stride is None and kernel is not None:
         stride = kernel
     if "stride" in values and not _is_one(stride):
-        words.append("/" + (str(stride) if isinstance(stride, int) else times(dict.fromkeys(stride))))
+        words.append(f"/{_even(stride)}")
     for name in ("dilation", "groups"):
         if name not in required(op) and not _is_one(values.get(name, 1)):
-            words.append(f"{name} {_plain(values[name])}")
+            words.append(f"{name} {_even(values[name])}")
     return ", ".join(words)
 
 
@@ -695,6 +695,12 @@ def required(op: Op) -> list[str]:
 
 def _size(value: object, axes: int) -> str:
     return times([value] * axes if isinstance(value, int) else value if isinstance(value, tuple) else ())
+
+
+def _even(value: object) -> str:
+    """A size along every axis: one number where all are equal, or else each."""
+    even = isinstance(value, tuple) and len(set(value)) == 1
+    return _plain(value[0] if even else value)  # type: ignore[index]
 
 
 def _is_one(value: object) -> bool:

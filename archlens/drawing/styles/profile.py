@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from ...ops import Irregular
 from ...views import words
 from ..frame import NAME, SMALL, Sign, framed
 from ..metrics import fitted, width, wrapped
-from ..picture import Group, Item, Picture, Rect, Text, line
+from ..picture import Group, Item, Picture, Rect, Text, arrow_head, line
 from ..plan import Box
 from ..request import Request
 from ..theme import Theme
@@ -23,11 +23,19 @@ from ..theme import Theme
 _ROW, _HEAD, _CHART, _BARS = 16.0, 34.0, 160.0, 96.0
 #: The least and the most width of the names, and what they and what stands beside them are kept apart by.
 _NARROW, _WIDE, _APART = 220.0, 460.0, 30.0
-_BAR = 10.0
+#: The height of a bar, and how far below the top of its row the words stand.
+_BAR, _BASE = 10.0, 11.2
+#: The least that a coordinate says, so that there is something of whatever is not zero.
+_HAIR = 0.1
+#: Dashes of what runs in training only, and of the line that bars are held against.
+_TRAINING, _MARK = (2.0, 1.5), (3.0, 2.0)
 
 
 class Bar(NamedTuple):
-    """What a row shows in a chart: how long, in the chart's own unit, and in words; ``None`` is unknown."""
+    """What a row shows in a chart: how long, in the chart's own unit, and in words.
+
+    ``None`` is unknown and draws nothing; ``inf`` is no length, and draws an arrow.
+    """
 
     length: float | None
     text: str
@@ -40,6 +48,8 @@ class Chart(NamedTuple):
     #: What stands under the title: the sum, or the most.
     total: Callable[[Network], str]
     bar: Callable[[Box, ReceptiveFields], Bar]
+    #: What the bars are held against, in the chart's own unit: a line over all rows; 0 for none.
+    mark: Callable[[ReceptiveFields], int] = lambda _: 0
 
 
 def draw(request: Request) -> Picture:
@@ -56,24 +66,24 @@ def draw(request: Request) -> Picture:
         (chart, [chart.bar(box, fields) if box.behind else Bar(None, "") for box in boxes])
         for chart in CHARTS
     ]
+    low = bottom + 2 - (_ROW if plan.failed is not None else 0)
     for column, (chart, bars) in enumerate(charts):
         x = names + column * _CHART
-        items.append(Text(x, 11, chart.title, NAME, theme.text, bold=True))
-        items.append(Text(x, 24, chart.total(plan.network), SMALL, theme.muted))
-        most = (
-            max((bar.length for bar in bars if bar.length is not None and bar.length < inf), default=0) or 1
+        mark = chart.mark(fields)
+        known = [bar.length for bar in bars if bar.length is not None and bar.length < inf]
+        scale = _BARS / (max([*known, mark], default=0) or 1)
+        rows = [
+            item
+            for i, (box, bar) in enumerate(zip(boxes, bars, strict=True))
+            for item in _drawn(bar, box, x, _HEAD + i * _ROW, scale, theme)
+        ]
+        axis = line((x, _HEAD - 2), (x, low), stroke=theme.border, thickness=0.8)
+        held = _mark(x + mark * scale, low, rows, theme) if mark else ()
+        head = (
+            Text(x, 11, chart.title, NAME, theme.text, bold=True),
+            Text(x, 24, chart.total(plan.network), SMALL, theme.muted),
         )
-        for i, (box, bar) in enumerate(zip(boxes, bars, strict=True)):
-            y = _HEAD + i * _ROW + (_ROW - _BAR) / 2
-            color = theme.color(_family(box)) if _family(box) else theme.border
-            long = max(min(bar.length / most, 1.0) * _BARS, 0.8) if bar.length else 0.0
-            if long:
-                dash = (2.0, 1.5) if box.training else ()
-                fill = theme.shade(color, 0.6)
-                items.append(Rect(x, y, long, _BAR, fill, color, 0.6, 0, dash))
-            items.append(Text(x + long + 4, y + 8.2, bar.text, SMALL, theme.muted))
-        low = bottom + 2 - (_ROW if plan.failed is not None else 0)
-        items.append(line((x, _HEAD - 2), (x, low), stroke=theme.border, thickness=0.8))
+        items.append(Group("chart", (*head, Group("bars", tuple(rows)), axis, Group("mark", tuple(held)))))
     if plan.failed is not None:
         why = wrapped(printable(plan.failed.why[:500]), SMALL, _CHART * len(CHARTS) - 10, 1)[0]
         items.append(Text(names + 8, bottom - 4.5, why, SMALL, theme.failed))
@@ -85,6 +95,39 @@ def draw(request: Request) -> Picture:
         notes=_notes(request, fields, boxes),
         description=_described(boxes, charts, request),
     )
+
+
+def _drawn(bar: Bar, box: Box, x: float, top: float, scale: float, theme: Theme) -> list[Item]:
+    """The bar of a row, or the arrow of what has no length, and the words behind it."""
+    color = theme.color(_family(box)) if _family(box) else theme.border
+    items: list[Item] = []
+    y = top + (_ROW - _BAR) / 2
+    long = 0.0
+    if bar.length == inf:
+        long = _BARS
+        start, tip = (x, y + _BAR / 2), (x + long, y + _BAR / 2)
+        shaft = line(start, (tip[0] - 4, tip[1]), stroke=color, thickness=1.2)
+        items.append(Group("everywhere", (shaft, arrow_head(tip, start, color))))
+    elif bar.length:
+        long = max(bar.length * scale, _HAIR)
+        dash = _TRAINING if box.training else ()
+        rect = Rect(x, y, long, _BAR, theme.shade(color, 0.6), color, 0.6, 0, dash)
+        items.append(rect)
+    items.append(Text(x + long + 4, top + _BASE, bar.text, SMALL, theme.muted))
+    return items
+
+
+def _mark(x: float, low: float, drawn: Sequence[Item], theme: Theme) -> Iterator[Item]:
+    """A line down all rows, but for those whose words stand there."""
+    start = _HEAD - 2
+    for item in drawn:
+        if isinstance(item, Text) and item.x - 2 < x < item.x + width(item.text, item.size) + 2:
+            top = item.y - _BASE
+            if start < top:
+                yield line((x, start), (x, top), stroke=theme.muted, thickness=0.8, dash=_MARK)
+            start = top + _ROW
+    if start < low:
+        yield line((x, start), (x, low), stroke=theme.muted, thickness=0.8, dash=_MARK)
 
 
 def _width(boxes: Sequence[Box]) -> float:
@@ -108,7 +151,7 @@ def _named(box: Box, y: float, names: float, theme: Theme) -> list[Item]:
     # the name may take the half at least, and what the other leaves
     what = fitted(box.lines[0].what, SMALL, max(space / 2, space - width(box.name[:100], SMALL, bold=True)))
     name = fitted(box.name, SMALL, space - width(what, SMALL), bold=True)
-    base = y + _ROW / 2 + 3.2
+    base = y + _BASE
     mark = theme.color(_family(box)) if _family(box) else color if box.kind == "failed" else theme.border
     items: list[Item] = [
         Rect(0, y + 3, 4, _ROW - 6, mark),
@@ -160,6 +203,11 @@ def _widest(network: Network) -> str:
     return f"of an input of {'x'.join(map(str, sizes))}" if sizes else "of an input without positions"
 
 
+def _extent(fields: ReceptiveFields) -> int:
+    """The longest side of the input."""
+    return max(fields.network.inputs[fields.input].spatial, default=0)
+
+
 #: The charts, from left to right; another one is another line.
 CHARTS = (
     Chart("parameters", lambda network: words.rounded(network.params), _count(lambda box: box.params)),
@@ -169,7 +217,7 @@ CHARTS = (
         lambda network: words.rounded(sum(layer.shape.numel for layer in network)),
         _count(lambda box: box.values),
     ),
-    Chart("receptive field", _widest, _seen),
+    Chart("receptive field", _widest, _seen, _extent),
 )
 
 
@@ -184,8 +232,12 @@ def _notes(request: Request, fields: ReceptiveFields, boxes: list[Box]) -> list[
     notes = [
         "Bars are to scale within a chart. Activations are the numbers that all layers of a row give out, "
         "for one sample. One MAC is one multiply-accumulate; FLOPs = 2 x MACs. The receptive field is that "
-        "of a row's last layer, padding included."
+        "of a row's last layer, padding included; its bar is as long as its longest side."
     ]
+    if _extent(fields):
+        notes[0] += " The dashed line is the longest side of the input."
+    if any(box.behind and _seen(box, fields).length == inf for box in boxes):
+        notes[0] += " An arrow is no length: everything that is let through, however large the input."
     if any(box.repeats > 1 for box in boxes):
         notes.append("x3 stands for three, of which the row shows the sum, and the field of the last.")
     if any(box.training for box in boxes):
