@@ -6,6 +6,7 @@ Nothing here names an op to be tested; a new one is covered by being in ``archle
 from __future__ import annotations
 
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from archlens.geometry import INPUT, Window
 from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, InTurn, Misfit, Op
 from archlens.ops.op import registry, signature
 from archlens.shape import ChannelsLast, Shape
+from archlens.views import explanation
 
 from .test_geometry import value
 from .torch_reference import ConvMap, WithParameter, runnable
@@ -153,6 +155,23 @@ def seed() -> Iterator[None]:
     torch.manual_seed(0)
     with torch.no_grad():
         yield
+
+
+@examples
+def test_explain_says_what_becomes_of_the_shape(text: str) -> None:
+    """That it stays only where it does; where it does not, every size that is new, which torch's has too."""
+    op, inputs, facts = example(text)
+    network = archlens.loads("input: 4\nlayers: [linear(2)]\n")
+    layer = network.layers[0]._replace(op=op, inputs=("it",) * len(inputs), input_shapes=inputs, facts=facts)
+    said = explanation.to_text(network, [layer]).partition("  shape ")[2].partition("\n  output")[0]
+    tensors = batch(1, inputs)
+    out = in_torch(text)(*tensors).shape[1:]
+    if "stays" in said:
+        assert all(x.shape[1:] == out for x in tensors)
+    elif not layer.arithmetic:
+        assert {n for n in out if n not in inputs[0]} <= set(
+            map(int, re.findall(r"\d+", said.replace(",", "")))
+        )
 
 
 def batch(size: int, inputs: tuple[Shape, ...]) -> list[Tensor]:

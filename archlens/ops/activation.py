@@ -249,6 +249,10 @@ class GLU(_Activation, kind="glu"):
         # a sigmoid and a product
         return super().facts(half)._replace(other={"activation": 2 * half.numel})
 
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        (x,) = inputs
+        return f"{x.channels:,} -> {facts.shape.channels:,} channels: the second half gates the first"
+
     def _torch(self, x: Shape) -> Call:
         return Call("nn.GLU", (), {"dim": 1 + x.channel_axis})
 

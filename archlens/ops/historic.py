@@ -168,6 +168,10 @@ class RBF(Op, kind="rbf", family="linear"):
             torch=Call("archlens.RBF", (x.channels, self.features)),
         )
 
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        (x,) = inputs
+        return f"{x.channels:,} features -> {self.features:,} distances, one to each centre"
+
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         differences = Extra(self.features * inputs[0].channels)
         return Footprint(saved=(differences,), before=((differences, differences),), beside=(differences,))

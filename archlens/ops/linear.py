@@ -11,6 +11,14 @@ from .footprint import INPUT, MATRIX, ROWS
 from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op
 
 
+def _each_position(x: Shape) -> str:
+    """How often something is done to the features of a shape; empty for a flat vector."""
+    if not x.spatial:
+        return ""
+    product = f"{times(x.spatial)} = " if len(x.spatial) > 1 else ""
+    return f", at each of {product}{prod(x.spatial):,} positions"
+
+
 class Linear(Op, kind="linear", family="linear"):
     """Fully connected layer: ``y = Wx + b`` over a flat vector, or over the last axis at each position.
 
@@ -49,6 +57,10 @@ class Linear(Op, kind="linear", family="linear"):
             reach=(POINT,) * (len(x) - 1) or EVERYWHERE,
             torch=Call("nn.Linear", (x.channels, self.features), {} if self.bias else {"bias": False}),
         )
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        (x,) = inputs
+        return f"{x.channels:,} -> {self.features:,} features" + _each_position(x)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         (x,) = inputs

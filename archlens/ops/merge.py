@@ -83,6 +83,12 @@ class _Elementwise(Op, family="merge"):
             torch=Call(self.function),
         )
 
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        smaller = [str(x) for x in dict.fromkeys(inputs) if x != facts.shape]
+        if not smaller:
+            return super().why_shape(facts, *inputs)
+        return f"{' and '.join(smaller)} {'are' if len(smaller) > 1 else 'is'} repeated to {facts.shape}"
+
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return tuple([1 if x.channels == 1 else channels for x in inputs])
 

@@ -228,6 +228,12 @@ class Op:
             return lines[0]
         return "; ".join(f"{axis[0].upper()}: {line}" for axis, line in zip(x.axes, lines, strict=True))
 
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        """How the output shape comes about, in words; only asked where no arithmetic is."""
+        if all(x == facts.shape for x in inputs):
+            return "stays as it is"
+        return f"{' and '.join(map(str, inputs))} -> {facts.shape}"
+
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         """Where the multiply-accumulates come from, as one sentence; only asked where there are any."""
         positions = prod(facts.shape)

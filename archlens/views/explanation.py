@@ -51,7 +51,7 @@ def _shape(layer: Layer) -> Iterator[str]:
     """Formula, numbers, and what the rounding drops."""
     reach, x = layer.facts.reach, layer.input_shapes[0]
     if not (layer.op.sliding and isinstance(reach, tuple)):
-        yield layer.arithmetic or "stays as it is"
+        yield layer.arithmetic or layer.op.why_shape(layer.facts, *layer.input_shapes)
         return
     axes = list(zip(x.axes, x.spatial, reach, strict=True))
     if len({(n, window) for _, n, window in axes}) == 1:
