@@ -22,7 +22,7 @@ from archlens.drawing import picture as drawn
 from archlens.drawing.formats import dot, mmd, tex
 from archlens.drawing.layout import Link, lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
-from archlens.drawing.plan import MOST, PAGE, Plan, plan
+from archlens.drawing.plan import MOST, PAGE, Plan, plan, short
 from archlens.drawing.theme import FAMILIES, THEMES, contrast
 from archlens.errors import SpecError, UsageError
 from archlens.network import Network
@@ -448,6 +448,34 @@ def test_bars_are_to_scale(name: str) -> None:
         for long, least, _ in lengths:
             assert bool(long) == bool(least)
         assert max((low for low, _ in scales), default=0) <= min((high for _, high in scales), default=1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "step", "label"),
+    [
+        ("4x16", "max_pool(2)", "2 max_pool, /2"),
+        ("4x16", "max_pool((3,), stride=(2,))", "3 max_pool, /2"),
+        ("4x16", "conv(8, 3, dilation=(2,))", "3 conv, 8, dilation 2"),
+        ("4x16x16", "max_pool((2, 2))", "2x2 max_pool, /2"),
+        ("4x16x16", "max_pool((2, 1))", "2x1 max_pool, /2x1"),
+        ("4x16x16", "max_pool((1, 2), stride=1)", "1x2 max_pool"),
+        ("4x16x16", "conv(8, (1, 3), stride=(1, 2), dilation=(1, 3))", "1x3 conv, 8, /1x2, dilation 1x3"),
+        ("4x16x16", "conv(8, 3, stride=(2, 2), dilation=(2, 2))", "3x3 conv, 8, /2, dilation 2"),
+        ("4x16x16", "max_pool(3, stride=(2, 1))", "3x3 max_pool, /2x1"),
+        ("4x8x16x16", "max_pool((2, 1, 2))", "2x1x2 max_pool, /2x1x2"),
+        ("4x8x16x16", "max_pool((1, 2, 2))", "1x2x2 max_pool, /1x2x2"),
+        ("4x8x16x16", "max_pool(2)", "2x2x2 max_pool, /2"),
+        ("4x8x16x16", "avg_pool(3, stride=(2, 3, 4))", "3x3x3 avg_pool, /2x3x4"),
+        ("4x8x16x16", "conv(8, 3, stride=(2, 2, 1))", "3x3x3 conv, 8, /2x2x1"),
+        ("4x8x16x16", "conv(8, 3, dilation=(1, 2, 2))", "3x3x3 conv, 8, dilation 1x2x2"),
+        ("4x8x16x16", "conv_transpose(8, 2, stride=(1, 2, 1))", "2x2x2 conv_transpose, 8, /1x2x1"),
+        ("4x8x16x16", "subsample((1, 2, 2))", "1x2x2 subsample"),
+        ("4x16x16", "adaptive_avg_pool((1, 1))", "adaptive_avg_pool, 1x1"),
+    ],
+)
+def test_labels_name_every_axis_or_one_number_for_all(shape: str, step: str, label: str) -> None:
+    (layer,) = archlens.loads(f"input: {shape}\nlayers:\n  - {step}\n").layers
+    assert short(layer) == label
 
 
 @pytest.mark.parametrize("name", ["resnet152", "googlenet", "vgg19_bn", "mobilenet_v1", DENSE])
