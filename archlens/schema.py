@@ -13,9 +13,12 @@ from .budgets.project import BUDGET_KEYS, KEYS
 from .limits import UNITS, Kind
 from .ops import MERGES, OPS
 from .ops.op import as_written, signature
+from .published import AXES
+from .published import QUANTITIES as PUBLISHED
 from .quantities import QUANTITIES, Quantity
-from .spec.spec import BY_LAYER, ONLY_BY_LAYER, PAPER_KEYS, PUBLISHED_KEYS
+from .spec.published import PUBLISHED_KEYS
 from .spec.spec import KEYS as SPEC_KEYS
+from .spec.spec import PAPER_KEYS
 from .spec.steps import FORMS
 
 Schema = dict[str, Any]
@@ -31,7 +34,7 @@ def spec_schema() -> Schema:
     properties: dict[str, Schema] = {
         "title": _text("What the network is called."),
         "summary": _text("What it is, in a sentence or two."),
-        "paper": _records("Where it was published.", PAPER_KEYS, "title"),
+        "paper": _records("Where it was published.", "title", dict.fromkeys(PAPER_KEYS, _TEXT)),
         "notes": {
             "description": "What is easily confused.",
             "anyOf": [{"$ref": "#/$defs/text"}, {"type": "array", "items": {"$ref": "#/$defs/text"}}],
@@ -53,7 +56,12 @@ def spec_schema() -> Schema:
         "variants": _named(
             "Names for the command line, each with its own params, input or title.", "variant"
         ),
-        "published": _records("Figures that others printed, each with its source.", PUBLISHED_KEYS, "source"),
+        "published": _records(
+            "Figures that others printed, each with its source.",
+            "source",
+            _published_fields(),
+            never=("note", "unexplained"),
+        ),
         "budget": {"$ref": "#/$defs/budget"},
     }
     assert tuple(properties) == SPEC_KEYS, "the keys of a spec are not those of its schema"
@@ -294,8 +302,11 @@ def _signature(kind: str) -> str:
     return f"{kind}({', '.join(words)})"
 
 
+_TEXT: Schema = {"$ref": "#/$defs/text"}
+
+
 def _text(description: str) -> Schema:
-    return {"description": description, "$ref": "#/$defs/text"}
+    return {"description": description, **_TEXT}
 
 
 def _named(description: str, what: str) -> Schema:
@@ -307,20 +318,53 @@ def _named(description: str, what: str) -> Schema:
     }
 
 
-def _field(key: str, required: str) -> Schema:
-    """A text, or a mapping of layers to texts; what is not required may be left empty."""
-    text: Schema = {"$ref": "#/$defs/text"}
-    kinds: list[Schema] = [] if key in ONLY_BY_LAYER else [text]
-    kinds += [{"type": "object", "additionalProperties": text}] if key in BY_LAYER else []
-    return {"anyOf": kinds if key == required else [*kinds, {"type": "null"}]}
+def _published_fields() -> dict[str, Schema]:
+    """The keys of an entry of ``published:``."""
+    letter = f"[{''.join(AXES)}]"
+    fields: dict[str, Schema] = {
+        "source": {"description": "Who printed it, and where in it: a table, a page, a file.", **_TEXT},
+        "link": {
+            "description": "arxiv:1409.4842, doi:10.1109/5.726791, https://..., or paper: that of this spec.",
+            "type": "string",
+            "pattern": r"^\s*(paper|arxiv:\S+|doi:10\.\S+|https://\S+)\s*$",
+        },
+        "axes": {
+            "description": "How its shapes are printed: HxWxC, or HxW. Torch's order where it is left out.",
+            "type": "string",
+            "pattern": rf"^\s*{letter}(\s*[xX×*·@]\s*{letter})*\s*$",
+        },
+        "note": {"description": "Why figures of the entry differ.", **_TEXT},
+        "unexplained": {"description": "What is known, where they differ for no known reason.", **_TEXT},
+        "unverified": {"description": "Why it has not been seen in print.", **_TEXT},
+    }
+    for key, quantity in PUBLISHED.items():
+        kinds = [_TEXT] if quantity.whole else []
+        kinds += [{"type": "object", "additionalProperties": _TEXT}] if quantity.parts else []
+        fields[key] = {"description": f"As printed: {quantity.example}.", "anyOf": kinds}
+    return {key: fields[key] for key in PUBLISHED_KEYS}
 
 
-def _records(description: str, keys: tuple[str, ...], required: str) -> Schema:
-    """A mapping with known keys, or a list of them."""
-    record = {
+def _records(
+    description: str, required: str, fields: dict[str, Schema], never: tuple[str, ...] = ()
+) -> Schema:
+    """A mapping with known keys, or a list of them; what is not required may be left empty.
+
+    Args:
+        description: what they are.
+        required: the key that each has.
+        fields: what stands under each key.
+        never: keys that do not stand together.
+    """
+    record: Schema = {
         "type": "object",
         "required": [required],
-        "properties": {key: _field(key, required) for key in keys},
+        "properties": {
+            key: field if key == required else {"anyOf": [field, {"type": "null"}]}
+            for key, field in fields.items()
+        },
         "additionalProperties": False,
     }
+    if never:
+        given = {"not": {"type": "null"}}
+        record["not"] = {"required": list(never), "properties": dict.fromkeys(never, given)}
     return {"description": description, "anyOf": [record, {"type": "array", "items": record}]}

@@ -28,7 +28,7 @@ from archlens.cli import cli
 from archlens.drawing import Chart, to_bytes
 from archlens.drawing.labels import Box, Disc, Place, meets, place
 from archlens.drawing.theme import HUES, THEMES, contrast
-from archlens.errors import UsageError
+from archlens.errors import SpecError, UsageError
 from archlens.views import comparison as view
 
 from .test_diagram import extent, read, sound
@@ -155,7 +155,7 @@ def test_which_accuracy() -> None:
     assert b1.top1.percent == 78.642
     # Howard et al. 2017, Table 6, prints a top-1 and no top-5
     assert isinstance(mobilenet.top1, Accuracy)
-    assert (mobilenet.top1.printed, mobilenet.top1.source) == ("70.6", "Howard et al. 2017, Table 6")
+    assert (mobilenet.top1.digits, mobilenet.top1.source) == ("70.6", "Howard et al. 2017, Table 6")
     assert mobilenet.top5 == Unknown("Howard et al. 2017, Table 6 prints none")
     # He et al.'s own, on one crop: another network than torchvision's, with a source of its own
     assert isinstance(resnet_v1.top1, Accuracy)
@@ -182,13 +182,37 @@ def test_what_is_no_year(year: str) -> None:
 
 @pytest.mark.parametrize("printed", ["good", "-3", "101", "about 70", "1e2", "70,1"])
 def test_what_is_no_accuracy(printed: str) -> None:
-    one = own(source="a table", top1=printed)
-    assert one.top1 == Unknown(f"what its spec has for it, '{printed}', is no number of hundredths")
+    with pytest.raises(SpecError, match=re.escape(f"top1: '{printed}' is no figure that can be compared")):
+        own(source="a table", top1=printed)
 
 
 def test_what_is_one() -> None:
     assert own(source="a table", top1="70.10 %").top1 == Accuracy(70.1, "70.10", "a table")
     assert own(source="a table", top5=99).top1 == Unknown("a table prints none")
+
+
+@pytest.mark.parametrize(
+    ("error", "percent", "digits"),
+    # in binary 100 - 6.67 is 93.33 and 100 - 37.7 is 62.3, but 100 - 0.07 is 99.93000000000001
+    [("6.67", 93.33, "93.33"), ("37.70 %", 62.3, "62.30"), ("0.07", 99.93, "99.93"), ("100", 0.0, "0")],
+)
+def test_an_error_is_the_rest_of_a_hundred(error: str, percent: float, digits: str) -> None:
+    one = own(source="Table 2", link="arxiv:1409.4842", top1_error=error, top5="99")
+    said = Accuracy(percent, digits, "Table 2, which prints the error", "https://arxiv.org/abs/1409.4842")
+    assert one.top1 == said
+    assert one.top5 == Accuracy(99.0, "99", "Table 2", "https://arxiv.org/abs/1409.4842")
+
+
+def test_what_nobody_has_verified_is_unknown() -> None:
+    """And whatever somebody has seen is taken before it."""
+    unseen = {"source": "torchvision, from memory", "top1": "70", "unverified": "the page is gone"}
+    one = own(**unseen)
+    assert one.top1 == Unknown("nobody has seen what torchvision, from memory prints: the page is gone")
+    seen = {"source": "Table 2", "top5_error": "10"}
+    text = json.dumps({"input": "3x8x8", "layers": ["flatten", "linear(1000)"], "published": [unseen, seen]})
+    both = comparison.find(archlens.loads(text))
+    assert both.top1 == Unknown("Table 2 prints none")
+    assert both.top5 == Accuracy(90.0, "90", "Table 2, which prints the error")
 
 
 def test_seeing_everything_is_said(zoo: list[Compared]) -> None:
@@ -294,7 +318,7 @@ def test_forms_agree() -> None:
         else:
             params, _, _, top1, top5 = TORCHVISION[one["name"]]
             assert (one["params"], float(row["top1"]), float(row["top5"])) == (params, top1, top5)
-            assert one["top1"] == {"percent": top1, "source": row["source"]}
+            assert (one["top1"]["percent"], one["top1"]["source"]) == (top1, row["source"])
             assert one["reasons"] == {"smallest": NOT_TRIED.reason}
 
 

@@ -1010,6 +1010,7 @@ input: 3x8x8
 layers: relu
 published:
   - source: the paper, table 1
+    link: paper
     params: 1.5M
     macs: 300M
 budget:
@@ -1023,7 +1024,9 @@ budget:
         {"authors": "Doe et al.", "title": "On Networks", "year": "1998", "arxiv": "0001.00001"},
     )
     assert net.meta.year == "1998"
-    assert net.meta.published == ({"source": "the paper, table 1", "params": "1.5M", "macs": "300M"},)
+    (entry,) = net.meta.published
+    assert (entry.source, entry.link) == ("the paper, table 1", "https://arxiv.org/abs/0001.00001")
+    assert (entry.printed("params"), entry.printed("macs")) == ("1.5M", "300M")
     assert net.meta.budget == {"params": "<= 26M"}
 
 

@@ -15,14 +15,15 @@ MAY: dict[str, set[str]] = {
     "geometry": set(),
     "errors": {"network"},  # for the type of SpecError.network alone
     "limits": {"errors"},
+    "published": {"errors"},
     # what a budget can say, which a spec is read by; what measures it is looked up when it is measured
     "quantities": {"analysis", "limits", "network", "shape"},
     "ops": {"geometry", "shape"},
-    "spec": {"errors", "limits", "ops", "quantities", "shape"},
+    "spec": {"errors", "limits", "ops", "published", "quantities", "shape"},
     # views and embedding, inside functions: how it shows itself, in a terminal and in a notebook
     "network": {"embedding", "errors", "ops", "shape", "spec", "views"},
     "elaboration": {"errors", "network", "ops", "shape", "spec"},
-    "analysis": {"errors", "geometry", "network", "ops", "shape"},
+    "analysis": {"errors", "geometry", "network", "ops", "published", "shape"},
     "budgets": {"analysis", "elaboration", "errors", "limits", "network", "quantities", "spec"},
     "lint": {"analysis", "errors", "geometry", "network", "ops", "shape", "spec"},  # rules read specs, too
     "views": {
@@ -35,13 +36,15 @@ MAY: dict[str, set[str]] = {
         "lint",
         "network",
         "ops",
+        "published",
         "quantities",
         "shape",
     },  # of backends, budgets and lint, the records
     # of the views, how numbers are said
     "drawing": {"analysis", "errors", "network", "ops", "shape", "views"},
     "reporting": {
-        *("analysis", "drawing", "errors", "lint", "network", "quantities", "shape", "spec", "views"),
+        *("analysis", "drawing", "errors", "lint", "network", "published", "quantities", "shape", "spec"),
+        *("views",),
     },
     # a network within a page: what a page asks for, then what the commands shapes and diagram do; and the
     # doors of the tools that make pages: Sphinx lays tables out and chooses formats of pictures itself
@@ -54,7 +57,7 @@ MAY: dict[str, set[str]] = {
         *("", "analysis", "backends", "budgets", "drawing", "elaboration", "errors", "lint", "network"),
         *("quantities", "reporting", "schema", "shape", "spec", "views"),
     },
-    "schema": {"budgets", "limits", "ops", "quantities", "spec"},
+    "schema": {"budgets", "limits", "ops", "published", "quantities", "spec"},
     # doors for tests of one's own: each does what a command does
     "testing": {
         *("backends", "budgets", "elaboration", "errors", "limits", "network", "quantities", "shape"),

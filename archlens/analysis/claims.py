@@ -2,112 +2,193 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
 
-from ..network import Network
-from ..shape import times
+from ..errors import SpecError, did_you_mean, error, shorten
+from ..network import Layer, Network
+from ..published import Entry, Figure, number, sizes
+from ..shape import Shape, times
 from . import receptive_field
 
 EQUAL = "equal"
 ROUNDED = "equal to the printed digits"
-DIFFERENT = "different"
-NOT_COMPUTED = "not computed"
+EXPLAINED = "different, explained"
+UNEXPLAINED = "different, unexplained"
+TRAINED = "depends on training"
+UNVERIFIED = "not verified"
 
 #: How a comparison can end, the best first.
-VERDICTS = (EQUAL, ROUNDED, DIFFERENT, NOT_COMPUTED)
+VERDICTS = (EQUAL, ROUNDED, EXPLAINED, UNEXPLAINED, TRAINED, UNVERIFIED)
 
-#: What letters after a figure mean.
-UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
-
-#: No figure has more digits; far beyond, Python would not read them.
-_FIGURE = re.compile(r"([0-9][0-9,_]{0,99})(?:\.([0-9]{1,99}))?\s*([kKMBGT]?)")
+#: Of what a figure is said to be, where that is not the key that a spec has it under.
+_CALLED = {
+    "flops": "FLOPs",
+    "receptive_field": "receptive field",
+    "shapes": "shape",
+    "top1": "top-1",
+    "top5": "top-5",
+    "top1_error": "top-1 error",
+    "top5_error": "top-5 error",
+}
 
 
 class Claim(NamedTuple):
     """One figure that somebody printed: what it is of, and how it compares."""
 
-    #: ``"params"``, ``"macs"``, ``"shape of conv1"``, ``"receptive field"``, ``"top-1"`` or ``"top-5"``.
+    #: ``"params"``, ``"macs of conv1"``, ``"FLOPs"``, ``"shape of conv1"``, ``"receptive field"``,
+    #: ``"top-1"``, ``"top-5 error"``.
     what: str
     printed: str
-    #: The same as computed here; empty for what depends on training.
+    #: The same as computed here, a shape in the order printed; empty for what depends on training.
     computed: str
+    #: One of :data:`VERDICTS`.
     verdict: str
-    #: Where it was printed.
-    source: str
-    #: What the spec says about it; the reason, where the two differ.
-    note: str
+    #: What printed it, and what the spec says about that.
+    entry: Entry
 
     @property
-    def unexplained(self) -> bool:
-        """Whether it differs and the spec does not say why."""
-        return self.verdict == DIFFERENT and not self.note
+    def silent(self) -> bool:
+        """Whether it differs and the spec says nothing about it."""
+        return self.verdict == UNEXPLAINED and not self.entry.unexplained
+
+    @property
+    def remark(self) -> str:
+        """What the spec says about a figure that differs or has not been verified."""
+        return {
+            EXPLAINED: self.entry.note,
+            UNEXPLAINED: self.entry.unexplained,
+            UNVERIFIED: self.entry.unverified,
+        }.get(self.verdict, "")
 
 
 def find(network: Network) -> list[Claim]:
     """Every published figure of a network beside the computed one, in the order of the spec.
 
+    Raises:
+        SpecError: a figure is of a layer that the network does not have, or of an axis that a shape does not.
+
     >>> import archlens
-    >>> [claim.verdict for claim in find(archlens.load("lenet5_1998")) if claim.what == "params"]
+    >>> [claim.verdict for claim in find(archlens.load("resnet50")) if claim.what == "params"][:1]
     ['equal']
     """
-    return [claim for entry in network.meta.published for claim in _entry(network, entry)]
+    computed = _Computed(network)
+    return [computed.claim(entry, figure) for entry in network.meta.published for figure in entry.figures]
 
 
 def agrees(printed: str, computed: int) -> str:
-    """Whether a figure is what was printed, to the digits that were: one of :data:`VERDICTS`.
+    """Whether a count is what was printed: equal, equal to the digits that were, or ``""`` where it is not.
 
-    >>> agrees("25,557,032", 25557032), agrees("3.8G", 3_857_973_248), agrees("3.8G", 4_089_184_256)
-    ('equal', 'different', 'different')
-    >>> agrees("3.9G", 3_857_973_248), agrees("about a lot", 1)
-    ('equal to the printed digits', 'different')
+    Exactly half way between two roundings it is equal to the digits of both: people round either way.
+
+    >>> agrees("25,557,032", 25557032), agrees("3.8G", 3_857_973_248), agrees("3.9G", 3_857_973_248)
+    ('equal', '', 'equal to the printed digits')
+    >>> agrees("0.2k", 250), agrees("0.3k", 250)
+    ('equal to the printed digits', 'equal to the printed digits')
     """
-    match = _FIGURE.fullmatch(printed.strip())
-    if match is None:
-        return DIFFERENT
-    whole, decimals, unit = match[1].replace(",", "").replace("_", ""), match[2] or "", UNITS[match[3]]
+    read = number(printed)
+    if read is None:
+        return ""
     # in units of its last digit, all whole numbers: no rounding of ours gets in between
-    value, scale = int(whole + decimals) * unit, 10 ** len(decimals)
+    value, scale = read.digits * read.unit, 10**read.decimals
     if value == computed * scale:
         return EQUAL
-    return ROUNDED if unit > 1 and 2 * abs(value - computed * scale) <= unit else DIFFERENT
+    return ROUNDED if read.unit > 1 and 2 * abs(value - computed * scale) <= read.unit else ""
 
 
-def _entry(network: Network, entry: Mapping[str, Any]) -> Iterator[Claim]:
-    source, note = " ".join(entry["source"].split()), " ".join(entry.get("note", "").split())
-    for key in ("params", "macs"):
-        if key in entry:
-            printed, value = entry[key], getattr(network, key)
-            yield Claim(key, printed, f"{value:,}", agrees(printed, value), source, note)
-    for layer, printed in entry.get("shapes", {}).items():
-        computed = _shape(network, layer)
-        verdict = EQUAL if computed == printed else DIFFERENT
-        yield Claim(f"shape of {layer}", printed, computed, verdict, source, note)
-    if "receptive_field" in entry:
-        yield from _fields(network, entry["receptive_field"], source, note)
-    for key, what in (("top1", "top-1"), ("top5", "top-5")):
-        if key in entry:
-            yield Claim(what, entry[key], "", NOT_COMPUTED, source, note)
+class _Computed:
+    """What the figures of one network are held against."""
 
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        wanted = {figure.of for entry in network.meta.published for figure in entry.figures if figure.of}
+        #: The layers of each layer or scope that a figure is of.
+        self.inside: dict[str, list[Layer]] = {}
+        for layer in network.layers if wanted else ():
+            for name in _scopes(layer.name):
+                if name in wanted:
+                    self.inside.setdefault(name, []).append(layer)
 
-def _shape(network: Network, name: str) -> str:
-    """The output shape of a layer, or of the last layer of a scope; empty where there is none."""
-    inside = [layer for layer in network.layers if layer.name == name or layer.name.startswith(f"{name}.")]
-    return str(inside[-1].shape) if inside else ""
+    @cached_property
+    def fields(self) -> receptive_field.ReceptiveFields:
+        return receptive_field.find(self.network)
 
-
-def _fields(network: Network, printed: Any, source: str, note: str) -> Iterator[Claim]:
-    """The field of the network, or of the layers that are named."""
-    fields = receptive_field.find(network)
-    named = printed if isinstance(printed, Mapping) else {"": printed}
-    for layer, size in named.items():
-        inside = [one for one in network.layers if one.name == layer or one.name.startswith(f"{layer}.")]
-        name = inside[-1].name if layer and inside else "" if layer else fields.last()
-        seen = fields[name] if name else None
+    def claim(self, entry: Entry, figure: Figure) -> Claim:
+        """A figure beside the computed one."""
+        quantity, of = figure.quantity, figure.of
+        what = _CALLED.get(quantity, quantity) + (f" of {of}" if of else "")
+        if of and of not in self.inside and not (quantity == "shapes" and of in self.network.inputs):
+            raise self.unknown(figure)
         computed = ""
-        if isinstance(seen, tuple):
-            sizes = [field.size for field in seen]
-            computed = str(sizes[0]) if len(set(sizes)) == 1 and "x" not in size else times(sizes)
-        what = f"receptive field of {layer}" if layer else "receptive field"
-        yield Claim(what, size, computed, EQUAL if computed == size else DIFFERENT, source, note)
+        if quantity == "shapes":
+            computed, verdict = _shape(self.shape(of), entry, figure)
+        elif quantity == "receptive_field":
+            computed, verdict = self.field(of, figure.printed)
+        elif quantity in ("params", "macs", "flops"):
+            value = self.count(quantity, of)
+            computed, verdict = f"{value:,}", agrees(figure.printed, value)
+        else:
+            verdict = TRAINED
+        if entry.unverified:
+            verdict = UNVERIFIED
+        return Claim(
+            what, figure.printed, computed, verdict or (EXPLAINED if entry.note else UNEXPLAINED), entry
+        )
+
+    def count(self, quantity: str, of: str) -> int:
+        """Parameters, multiply-accumulates, or two operations for each of these."""
+        if quantity == "flops":
+            return 2 * self.count("macs", of)
+        found: int = getattr(self.network, quantity)
+        return sum(getattr(layer, quantity) for layer in self.inside[of]) if of else found
+
+    def shape(self, of: str) -> Shape:
+        """The output of a layer, of the last layer of a scope, or an input."""
+        return self.inside[of][-1].shape if of in self.inside else self.network.inputs[of]
+
+    def field(self, of: str, printed: str) -> tuple[str, str]:
+        """The field of a layer, or of the network; and whether it is what is printed."""
+        name = self.inside[of][-1].name if of else self.fields.last()
+        seen = self.fields[name] if name else None
+        if not isinstance(seen, tuple):
+            return "", ""
+        found, read = tuple(field.size for field in seen), sizes(printed) or ()
+        if len(set(found)) == 1 and len(read) == 1:
+            found = found[:1]
+        return times(found), EQUAL if read == found else ""
+
+    def unknown(self, figure: Figure) -> SpecError:
+        """Why a figure cannot be compared that is of no layer."""
+        network = shorten(self.network.name)
+        known = dict.fromkeys(name for layer in self.network.layers for name in _scopes(layer.name))
+        return error(
+            f"published: has a figure of {shorten(figure.of)}, and {network} has no such layer or scope",
+            figure.span,
+            help=did_you_mean(figure.of, known),
+        )
+
+
+def _scopes(layer: str) -> Iterator[str]:
+    """A layer and the scopes around it, by name, the outermost first."""
+    return accumulate(layer.split("."), "{}.{}".format)
+
+
+def _shape(shape: Shape, entry: Entry, figure: Figure) -> tuple[str, str]:
+    """A shape in the order in which its source prints it, and whether it is what is printed."""
+    found: tuple[int, ...] = shape
+    if entry.axes:
+        by_name = dict(zip(shape.names, shape, strict=True))
+        if len(shape) == 1:  # a vector has one position along each axis
+            by_name = dict.fromkeys(entry.axes, 1) | by_name
+        missing = [axis for axis in entry.axes if axis not in by_name]
+        if missing:
+            raise error(
+                f"axes: names the {missing[0]}, which the output of {shorten(figure.of)} does not have: "
+                f"it is {shape}, {' x '.join(shape.names)}",
+                figure.span,
+                help="shapes that are printed in another way are an entry of their own",
+            )
+        found = tuple(by_name[axis] for axis in entry.axes)
+    return times(found), EQUAL if sizes(figure.printed) == found else ""

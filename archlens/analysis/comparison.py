@@ -10,7 +10,9 @@ those of several sets of weights. One is chosen, by this rule, and its source go
 2. torchvision's weights come before other sources, for they are all measured in one way: one crop from the
    middle of each validation image, at the size that the weights name;
 3. of several that are left the first that the spec lists is taken: of torchvision's, ``IMAGENET1K_V1``;
-4. top-1 and top-5 are those of one entry, and so of the same weights on the same crops.
+4. top-1 and top-5 are those of one entry, and so of the same weights on the same crops;
+5. where an error was printed, the accuracy is the rest of a hundred, which its source says;
+6. one that nobody has verified is taken for unknown.
 
 **Which data.** Accuracies among 1,000 classes and among 10 are no figures of one kind. ``classes`` says among
 how many the network chooses; 1,000 are ImageNet's, and so are 1,001, with one for the background.
@@ -21,11 +23,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..network import At, Network
 from ..ops import EVERYWHERE
+from ..published import Entry, percent
 from ..shape import Shape
 from . import depth, memory, receptive_field, sizes
 from .unknown import Unknown
@@ -39,9 +43,6 @@ MEASURED_ALIKE = "torchvision"
 #: Names of torchvision's weights: a class for the network, and which weights of it.
 _WEIGHTS = re.compile(r"\w+_Weights\.(\w+).*", re.DOTALL)
 
-#: A number of hundredths, as a source prints it.
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%?")
-
 #: Why there is no smallest input where nobody gave a way to try.
 NOT_TRIED = Unknown("it was not asked for: it is found by trying")
 
@@ -49,11 +50,12 @@ NOT_TRIED = Unknown("it was not asked for: it is found by trying")
 class Accuracy(NamedTuple):
     """An accuracy that somebody published."""
 
-    #: In hundredths, and the digits that were printed.
+    #: In hundredths, and with the digits that were printed; where an error was, the rest of a hundred.
     percent: float
-    printed: str
-    #: Where, as the spec says it.
+    digits: str
+    #: Where, as the spec says it, and its address; empty where it says none.
     source: str
+    link: str = ""
 
     @property
     def series(self) -> str:
@@ -124,11 +126,13 @@ def find(network: Network, *, at: At | None = None, altered: str = "") -> Compar
     >>> found = find(archlens.load("resnet50"))
     >>> found.depth, found.params, found.macs, found.peak, found.receptive_field
     (50, 25557032, 4089184256, 9633792, ((427, 427),))
-    >>> found.top1
-    Accuracy(percent=76.13, printed='76.13', source='torchvision 0.28, ResNet50_Weights.IMAGENET1K_V1')
+    >>> found.top1.percent, found.top1.source
+    (76.13, 'torchvision 0.28, ResNet50_Weights.IMAGENET1K_V1')
     """
     fields = [receptive_field.find(network, name) for name in network.inputs]
-    entries = [entry for entry in network.meta.published if "top1" in entry or "top5" in entry]
+    entries = [
+        entry for entry in network.meta.published if _printed(entry, "top1") or _printed(entry, "top5")
+    ]
     return Compared(
         name=network.name,
         title=network.title,
@@ -174,26 +178,43 @@ def _classes(network: Network) -> int | Unknown:
     return shape.channels
 
 
-def _accuracy(entries: list[dict[str, Any]], key: str, altered: str) -> Accuracy | Unknown:
+def _accuracy(entries: list[Entry], key: str, altered: str) -> Accuracy | Unknown:
     """The published figure that the rule of this module chooses."""
     if not entries:
         return Unknown("its spec has no published accuracy")
     if altered:
         return Unknown(f"with {altered} the published one does not hold")
     entry = _chosen(entries)
-    source = " ".join(entry["source"].split())
-    if key not in entry:
-        return Unknown(f"{source} prints none")
-    printed = " ".join(entry[key].split())
-    found = _PERCENT.fullmatch(printed)
-    if found is None or not 0 <= float(found[1]) <= 100:
-        return Unknown(f"what its spec has for it, '{printed[:40]}', is no number of hundredths")
-    return Accuracy(float(found[1]), found[1], source)
+    if entry.unverified:
+        return Unknown(f"nobody has seen what {entry.source} prints: {entry.unverified}")
+    found = _printed(entry, key)
+    if found is None:
+        return Unknown(f"{entry.source} prints none")
+    value, error = found
+    source = f"{entry.source}, which prints the error" if error else entry.source
+    return Accuracy(float(value), str(value), source, entry.link)
 
 
-def _chosen(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of torchvision's the first, else the first; those with a top-1 before those without."""
+def _printed(entry: Entry, key: str) -> tuple[Decimal, bool] | None:
+    """An accuracy that an entry has, and whether as an error, of which it is the rest of a hundred."""
+    for error in (False, True):
+        printed = entry.printed(f"{key}_error" if error else key)
+        value = percent(printed) if printed is not None else None
+        if value is not None:
+            return (100 - value if error else value), error
+    return None
+
+
+def _chosen(entries: list[Entry]) -> Entry:
+    """Of torchvision's the first, else the first; those with a top-1 before those without.
+
+    What nobody has verified comes last.
+    """
     return min(
         entries,
-        key=lambda entry: ("top1" not in entry, entry["source"].split()[:1] != [MEASURED_ALIKE]),
+        key=lambda entry: (
+            bool(entry.unverified),
+            _printed(entry, "top1") is None,
+            entry.source.split()[:1] != [MEASURED_ALIKE],
+        ),
     )

@@ -196,7 +196,7 @@ class _Drawing:
         """A bubble with a dot at its centre; dashed where its accuracy is of another source."""
         network, theme = one.network, self.theme
         title = (
-            f"{shorten(network.name)}: top-1 {one.accuracy.printed} %, {words.rounded(network.macs)} MACs, "
+            f"{shorten(network.name)}: top-1 {one.accuracy.digits} %, {words.rounded(network.macs)} MACs, "
             f"{words.rounded(network.params)} parameters; {shorten(one.accuracy.source, 200)}"
         )
         fill = theme.shade(one.color, theme.strength)
@@ -281,7 +281,7 @@ class _Drawing:
         count = f"{len(self.bubbles)} network{'s' if len(self.bubbles) != 1 else ''}"
         return (
             f"Bubble chart of {count}: top-1 accuracy on ImageNet over multiply-accumulates. "
-            f"Most accurate: {shorten(best.network.name)}, {best.accuracy.printed} %. Fewest "
+            f"Most accurate: {shorten(best.network.name)}, {best.accuracy.digits} %. Fewest "
             f"multiply-accumulates: {shorten(least.network.name)}, {words.rounded(least.network.macs)}. Most "
             f"parameters: {shorten(largest.network.name)}, {words.rounded(largest.network.params)}."
         )

@@ -10,7 +10,6 @@ from functools import cache
 from html import escape as html_escape
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
 
 from ..analysis.comparison import Compared
 from ..drawing import Chart, Request
@@ -21,7 +20,8 @@ from ..errors import printable, usage
 from ..network import Network
 from ..views import grid
 from ..views.markdown import escape as markdown_escape
-from ..views.markdown import escape_words
+from ..views.markdown import link as markdown_link
+from ..views.markdown import safe_address
 from .gallery import sections as gallery_sections
 from .material import Material
 from .parts import Code, Command, Link, Piece, Table, Thumbnail
@@ -143,15 +143,6 @@ def _beside(svg: str, name: str, pictures: list[File]) -> str:
     return pictures[-1].path
 
 
-def _address(url: str) -> str:
-    """An address in which nothing ends it."""
-    return quote(url, safe=_URL)
-
-
-#: What stands in an address as it is; brackets and blanks would end it.
-_URL = ":/?#@!$&*+,;=%~"
-
-
 # --- Markdown ----------------------------------------------------------------------------------------
 
 
@@ -160,7 +151,7 @@ def _markdown(said: Piece | Sequence[Piece]) -> str:
         case str():
             return markdown_escape(said)
         case Link():
-            return f"[{escape_words(said.text)}]({_address(said.url)})"
+            return markdown_link(said.text, said.url)
         case Command():
             return code_span(said.text)
         case Thumbnail():
@@ -209,7 +200,7 @@ def _html(said: Piece | Sequence[Piece]) -> str:
         case str():
             return escape(said)
         case Link():
-            return Markup('<a href="{}">{}</a>').format(_address(said.url), said.text)
+            return Markup('<a href="{}">{}</a>').format(safe_address(said.url), said.text)
         case Command():
             return Markup("<code>{}</code>").format(said.text)
         case Thumbnail():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from .values import Block
 
 if TYPE_CHECKING:
     from ..limits import Requirement
+    from ..published import Entry
 
 #: What ends a line in YAML, apart from the line feed.
 _BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
@@ -38,11 +39,6 @@ KEYS = (
 )  # fmt: skip
 
 PAPER_KEYS = ("authors", "title", "year", "venue", "arxiv", "doi", "url")
-
-PUBLISHED_KEYS = ("source", "note", "params", "macs", "top1", "top5", "receptive_field", "shapes")
-
-#: Those of them that may be, and those that must be, a mapping by layer.
-BY_LAYER, ONLY_BY_LAYER = ("receptive_field", "shapes"), ("shapes",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +67,8 @@ class Meta:
     summary: str = ""
     notes: tuple[str, ...] = ()
     papers: tuple[dict[str, str], ...] = ()
-    published: tuple[dict[str, Any], ...] = ()
+    #: What others printed of it, one entry a source, in the order in which it is written.
+    published: tuple[Entry, ...] = ()
     #: What must hold, in the order in which it is written.
     requirements: tuple[Requirement, ...] = ()
 
@@ -161,11 +158,12 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
             )
         blocks[block.name] = block
     inputs = _read_inputs(root.values["input"])
-    variants = _section(root, "variants", lambda key, node: _read_variant(key, node, params, inputs))
+    meta = _read_meta(root)
+    variants = _section(root, "variants", lambda key, node: _read_variant(key, node, params, inputs, meta))
     return Spec(
         name=name,
         source=source,
-        meta=_read_meta(root),
+        meta=meta,
         inputs=inputs,
         params=params,
         blocks=blocks,
@@ -264,7 +262,7 @@ def _read_output(key: Scalar, node: Node) -> Output:
 
 
 def _read_variant(
-    key: Scalar, node: Node, params: dict[str, Param], declared: dict[str, Template]
+    key: Scalar, node: Node, params: dict[str, Param], declared: dict[str, Template], file: Meta
 ) -> Variant:
     if not key.value or not key.value.isprintable() or any(c in key.value for c in ':/\\ "'):
         raise key.error(f"'{shorten(key.value)}' cannot name a variant: no blanks, colons or slashes")
@@ -293,7 +291,7 @@ def _read_variant(
                 template.span,
                 help=did_you_mean(name, declared, otherwise=f"its inputs: {', '.join(declared)}"),
             )
-    return Variant(key.value, values, inputs, _read_meta(mapping), key.span)
+    return Variant(key.value, values, inputs, _read_meta(mapping, file.papers), key.span)
 
 
 def _read_inputs(node: Node) -> dict[str, Template]:
@@ -317,8 +315,13 @@ def _read_shape(node: Node) -> Template:
 _META_KEYS = ("title", "summary", "notes", "paper", "published", "budget")
 
 
-def _read_meta(root: Mapping) -> Meta:
-    """The parts that are for people. Their texts are kept as written."""
+def _read_meta(root: Mapping, papers: tuple[dict[str, str], ...] = ()) -> Meta:
+    """The parts that are for people. Their texts are kept as written.
+
+    Args:
+        root: the whole file, or a variant.
+        papers: what a variant is published in where it does not say.
+    """
 
     def text(key: str) -> str:
         node = root.values.get(key)
@@ -332,24 +335,28 @@ def _read_meta(root: Mapping) -> Meta:
         from .budget import read_budget  # most specs have none
 
         requirements = read_budget(budget)
+    own = tuple(_read_records(root, "paper", PAPER_KEYS, "title"))
+    published: tuple[Entry, ...] = ()
+    printed = root.values.get("published")
+    if printed is not None:
+        from .published import read_published  # most specs of one's own have none
+
+        published = read_published(printed, own or papers)
     return Meta(
         title=text("title"),
         summary=text("summary"),
         notes=tuple(expect_text(note, "a note").strip() for note in listed),
-        papers=tuple(_read_records(root, "paper", PAPER_KEYS)),
-        published=tuple(_read_records(root, "published", PUBLISHED_KEYS, "source")),
+        papers=own,
+        published=published,
         requirements=requirements,
     )
 
 
-def _read_records(
-    root: Mapping, key: str, known: tuple[str, ...], required: str = "title"
-) -> list[dict[str, Any]]:
+def _read_records(root: Mapping, key: str, known: tuple[str, ...], required: str) -> Iterator[dict[str, str]]:
     """A list of mappings of texts with known keys, or one mapping alone; what is left empty is left out."""
     node = root.values.get(key)
     if node is None:
-        return []
-    records = []
+        return
     for item in node.items if isinstance(node, Sequence) else [node]:
         mapping = expect_mapping(item, f"{key}:")
         check_keys(mapping, known, f"{key}:")
@@ -360,12 +367,4 @@ def _read_records(
         }
         if required not in filled:
             raise mapping.error(f"{key}: needs a {required}:")
-        records.append({name: _read_field(name, value) for name, value in filled.items()})
-    return records
-
-
-def _read_field(name: str, value: Node) -> str | dict[str, str]:
-    if name in ONLY_BY_LAYER or (name in BY_LAYER and isinstance(value, Mapping)):
-        layers = expect_mapping(value, f"{name}:")
-        return {layer: expect_text(printed, f"{layer}:") for layer, printed in layers.values.items()}
-    return expect_text(value, f"{name}:")
+        yield {name: expect_text(value, f"{name}:") for name, value in filled.items()}

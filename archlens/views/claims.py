@@ -5,55 +5,65 @@ from __future__ import annotations
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from ..analysis.claims import DIFFERENT, EQUAL, NOT_COMPUTED, ROUNDED, VERDICTS, Claim
-from ..errors import printable
+from ..analysis.claims import (
+    EQUAL,
+    EXPLAINED,
+    ROUNDED,
+    TRAINED,
+    UNEXPLAINED,
+    UNVERIFIED,
+    VERDICTS,
+    Claim,
+)
+from ..errors import cells_of, printable, shorten
 from ..network import Network
+from ..published import Entry
 from . import grid
-from .markdown import escape
+from .markdown import escape, link
 
-SCHEMA = "archlens.claims/1"
+SCHEMA = "archlens.claims/2"
 
 #: The claims of networks, in order.
 Claims = Sequence[tuple[Network, Sequence[Claim]]]
 
+#: What stands over the figures, and which columns hold numbers.
+HEAD, RIGHT = ("figure", "published", "computed", "verdict"), (False, True, True, False)
+
+#: How far the figures of a source stand in from its name.
+_INDENT = "  "
+
+#: How many figures a sentence names.
+_NAMED = 4
+
 
 def to_table(found: Claims, *, width: int | None) -> str:
-    """A line a figure; beneath, why some differ; and how many are what."""
-    head, rows, right = columns(found)
-    lines = []
-    if rows:
-        widths = grid.widths_of([head, *rows])
-        if width is not None:  # the source is wrapped, the rest is not
-            widths[-1] = max(min(widths[-1], width - sum(widths[:-1]) - grid.GAP * (len(widths) - 1)), 16)
-        lines = [*grid.plain(head, rows, right, widths), ""]
-    for line in sentences(found):
-        lines += textwrap.wrap(line, width) if width else [line]
-    return "\n".join(lines)
+    """A line a figure, under the source that printed it; under these why they differ; and a tally."""
+    blocks = [_block(network, claims, width) for network, claims in found if claims]
+    blocks += [_wrapped(line, width) for line in [*_silent(found), *_summary(found)]]
+    return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def to_markdown(found: Claims) -> str:
-    """The same as a table of Markdown."""
-    head, rows, right = columns(found)
+    """The same as a table of Markdown, with the links in its last column."""
+    rows = [
+        [*map(escape, [printable(network.name), *cells(claim)]), source_link(claim.entry)]
+        for network, claims in found
+        for claim in claims
+    ]
     below = [f"- {escape(line)}" for line in sentences(found)]
-    return "\n".join([*grid.pipes(head, [[escape(cell) for cell in row] for row in rows], right), "", *below])
+    return "\n".join([*grid.pipes(["network", *HEAD, "source"], rows, [False, *RIGHT, False]), "", *below])
 
 
 def to_json(found: Claims) -> str:
-    """``archlens.claims/1``: every claim; ``computed`` is null for what depends on training."""
+    """``archlens.claims/2``: every claim; ``computed`` is null for what depends on training."""
     return json.dumps(
         {
             "schema": SCHEMA,
             "networks": [
-                {
-                    "name": network.name,
-                    "claims": [
-                        claim._asdict()
-                        | {"computed": claim.computed or None, "unexplained": claim.unexplained}
-                        for claim in claims
-                    ],
-                }
+                {"name": network.name, "claims": [_data(claim) for claim in claims]}
                 for network, claims in found
             ],
         },
@@ -61,60 +71,127 @@ def to_json(found: Claims) -> str:
     )
 
 
-def columns(found: Claims) -> tuple[list[str], list[list[str]], list[bool]]:
-    """A figure a line: a head, rows, and which columns hold numbers."""
-    rows = [
-        [network.name, claim.what, _printed(claim), claim.computed, _verdict(claim), claim.source]
-        for network, claims in found
-        for claim in claims
-    ]
-    head = ["network", "figure", "published", "computed", "verdict", "source"]
-    return head, [list(map(printable, row)) for row in rows], [False, False, True, True, False, False]
+def _data(claim: Claim) -> dict[str, object]:
+    return {
+        "what": claim.what,
+        "printed": claim.printed,
+        "computed": claim.computed or None,
+        "verdict": claim.verdict,
+        "source": claim.entry.source,
+        "link": claim.entry.link or None,
+        "remark": claim.remark,
+        "silent": claim.silent,
+    }
+
+
+def cells(claim: Claim) -> list[str]:
+    """A figure, its published and its computed value, and how they compare."""
+    verdict = claim.verdict.replace("different", "DIFFERENT") if claim.silent else claim.verdict
+    return list(map(printable, (claim.what, _printed(claim), claim.computed, verdict)))
+
+
+def source_link(entry: Entry) -> str:
+    """A source as Markdown, which leads there where the spec has a link."""
+    source = printable(entry.source)
+    return link(source, entry.link) if entry.link else escape(source)
 
 
 def sentences(found: Claims) -> list[str]:
     """Why some figures differ, which networks have none, and how many are what."""
-    return [printable(line) for line in [*_reasons(found), *_silent(found), *_summary(found)]]
+    return [*_reasons(found), *_silent(found), *_summary(found)]
 
 
 def _printed(claim: Claim) -> str:
-    plain = claim.printed.isdecimal() and len(claim.printed) <= 100
+    plain = claim.printed.isdecimal() and not claim.what.startswith(("shape", "top"))
     return f"{int(claim.printed):,}" if plain else claim.printed
 
 
-def _verdict(claim: Claim) -> str:
-    return "DIFFERENT, unexplained" if claim.unexplained else claim.verdict
+# --- the table -------------------------------------------------------------------------------------
 
 
-def _reasons(found: Claims) -> list[str]:
-    return [
-        f"{network.name}, {claim.what} {claim.printed}: {claim.note}."
-        for network, claims in found
-        for claim in claims
-        if claim.verdict == DIFFERENT and claim.note
-    ]
+def _block(network: Network, claims: Sequence[Claim], width: int | None) -> list[str]:
+    """The figures of one network."""
+    rows = [cells(claim) for claim in claims]
+    widths = _widths([HEAD, *rows], None if width is None else width - len(_INDENT))
+    lines = [printable(network.name), *(_INDENT + line for line in grid.plain(HEAD, [], RIGHT, widths))]
+    for entry, own in groupby(zip(claims, rows, strict=True), lambda pair: pair[0].entry):
+        lines += _wrapped(printable(entry.source), width)
+        lines += [entry.link] if entry.link else []
+        remarks: dict[str, None] = {}
+        for claim, row in own:
+            lines += [_INDENT + line for line in grid.lines(row, RIGHT, widths)]
+            remarks[_remark(claim)] = None
+        for remark in filter(None, remarks):
+            inner = None if width is None else width - len(_INDENT)
+            lines += [_INDENT + line for line in _wrapped(remark, inner)]
+    return lines
+
+
+def _widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
+    """The columns of the table; where they are too wide, verdicts and then names are wrapped at blanks."""
+    widths = grid.widths_of(rows)
+    if width is None:
+        return widths
+    for column in (3, 0):
+        over = sum(widths) + grid.GAP * (len(widths) - 1) - width
+        least = max(cells_of(word) for row in rows for word in row[column].split() or [""])
+        widths[column] = max(min(widths[column], widths[column] - over), least)
+    return widths
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    """A text in lines; what has no blank, such as a path, is never cut."""
+    if width is None:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+# --- what stands beneath ---------------------------------------------------------------------------
+
+
+def _remark(claim: Claim) -> str:
+    """What the spec says about a figure, in a sentence; empty where that is nothing."""
+    if claim.silent:
+        return "Different: the spec does not say why."
+    if not claim.remark:
+        return ""
+    said = {EXPLAINED: "Different", UNEXPLAINED: "Unexplained", UNVERIFIED: "Not verified"}[claim.verdict]
+    return printable(f"{said}: {claim.remark.rstrip('.')}.")
+
+
+def _reasons(found: Claims) -> Iterator[str]:
+    """What the specs say about figures, once for all that one entry has."""
+    for network, claims in found:
+        reasons: dict[tuple[Entry, str], list[str]] = {}
+        for claim in claims:
+            if remark := _remark(claim):
+                reasons.setdefault((claim.entry, remark), []).append(f"{claim.what} {claim.printed}")
+        for (_, remark), figures in reasons.items():
+            more = f" and {len(figures) - _NAMED} more" if len(figures) > _NAMED else ""
+            named = ", ".join(figures[:_NAMED]) + more
+            yield f"{printable(network.name)}, {printable(named)}. {remark}"
 
 
 def _silent(found: Claims) -> list[str]:
-    names = [network.name for network, claims in found if not claims]
+    names = [shorten(network.name) for network, claims in found if not claims]
     return [f"No figure is published in the spec of {', '.join(names)}."] if names else []
 
 
 def _summary(found: Claims) -> list[str]:
     counts = Counter(claim.verdict for _, claims in found for claim in claims)
-    unexplained = sum(claim.unexplained for _, claims in found for claim in claims)
+    silent = sum(claim.silent for _, claims in found for claim in claims)
     total = sum(counts.values())
     if not total:
         return []
-    words = {
+    said = {
         EQUAL: "equal",
         ROUNDED: "equal to the printed digits",
-        DIFFERENT: "different",
-        NOT_COMPUTED: "that depend on training and are not computed",
+        EXPLAINED: "different and explained",
+        UNEXPLAINED: "different and unexplained",
+        TRAINED: "that depend on training",
+        UNVERIFIED: "not verified",
     }
-    parts = [f"{counts[verdict]:,} {words[verdict]}" for verdict in VERDICTS if counts[verdict]]
-    tail = ""
-    if counts[DIFFERENT]:
-        tail = f"; {unexplained} without a reason" if unexplained else "; each with its reason"
+    parts = [f"{counts[verdict]:,} {said[verdict]}" for verdict in VERDICTS if counts[verdict]]
+    tail = f"; about {silent:,} of them the spec says nothing" if silent else ""
     figures = "published figure" if total == 1 else "published figures"
     return [f"{total:,} {figures}: {', '.join(parts)}{tail}."]

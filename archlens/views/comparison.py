@@ -51,7 +51,7 @@ def _field(one: Compared, between: str, mark: str = "") -> str | Unknown:
 
 
 def _percent(found: Accuracy | Unknown, marks: dict[str, str]) -> str | Unknown:
-    return found if isinstance(found, Unknown) else found.printed + marks[found.series]
+    return found if isinstance(found, Unknown) else found.digits + marks[found.series]
 
 
 #: Every figure, in the order in which it is shown.
@@ -166,7 +166,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Unknown):
         return None
     if isinstance(value, Accuracy):
-        return {"percent": value.percent, "source": value.source}
+        return {"percent": value.percent, "source": value.source, "link": value.link or None}
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -22,14 +22,14 @@ def plain(
     head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], widths: Sequence[int]
 ) -> list[str]:
     """Lines of aligned text under a ruled head; a cell wider than its column is wrapped."""
-    lines = _lines(head, right, widths)
-    lines.append((" " * GAP).join("-" * width for width in widths))
+    ruled = [*lines(head, right, widths), (" " * GAP).join("-" * width for width in widths)]
     for row in rows:
-        lines += _lines(row, right, widths)
-    return lines
+        ruled += lines(row, right, widths)
+    return ruled
 
 
-def _lines(row: Sequence[str], right: Sequence[bool], widths: Sequence[int]) -> list[str]:
+def lines(row: Sequence[str], right: Sequence[bool], widths: Sequence[int]) -> list[str]:
+    """A row of cells: one line, or as many as its cells need."""
     gap = " " * GAP
     if all(len(cell) <= width for cell, width in zip(row, widths, strict=True)):
         return [gap.join(map(_aligned, row, right, widths)).rstrip()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from ..network import Network
 from . import grid
@@ -39,6 +40,24 @@ def escape(text: str) -> str:
 def escape_words(text: str) -> str:
     """Text that Markdown shows as it is, within a line or a link."""
     return "".join(f"\\{c}" if c in _MARKS else c for c in text)
+
+
+def link(text: str, url: str) -> str:
+    r"""Text that leads somewhere.
+
+    >>> print(link("a_b", "https://a.org/c (d)"))
+    [a\_b](https://a.org/c%20%28d%29)
+    """
+    return f"[{escape_words(text)}]({safe_address(url)})"
+
+
+def safe_address(url: str) -> str:
+    """An address in which nothing ends it."""
+    return quote(url, safe=_URL)
+
+
+#: What stands in an address as it is; brackets and blanks would end it.
+_URL = ":/?#@!$&*+,;=%~"
 
 
 def unescape(text: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...analysis import claims
+from ...errors import printable
+from ...published import Entry
 from ...views import claims as view
 from ..material import Material
-from ..parts import Bullets, Paragraph, Part, Table
+from ..parts import Bullets, Link, Paragraph, Part, Piece, Table
 
 TITLE = "Published and computed"
 ORDER = 70
@@ -21,7 +23,11 @@ def parts(material: Material) -> Sequence[Part]:
     found = [(material.network, claims.find(material.network))]
     if not found[0][1]:
         return [Paragraph(["No figure is published in the spec."])]
-    head, rows, right = view.columns(found)
-    # on a page of one network its name says nothing
-    table = Table(head[1:], [row[1:] for row in rows], right[1:])
+    rows = [[*view.cells(claim), _source(claim.entry)] for claim in found[0][1]]
+    table = Table([*view.HEAD, "source"], rows, [*view.RIGHT, False])
     return [table, Bullets([[line] for line in view.sentences(found)])]
+
+
+def _source(entry: Entry) -> Piece:
+    source = printable(entry.source)
+    return Link(source, entry.link) if entry.link else source

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import quote
 
+from ...published import archived
 from ..material import Material
 from ..parts import Bullets, Link, Paragraph, Part, Piece
 
@@ -30,21 +29,18 @@ def citation(paper: Mapping[str, str]) -> Iterator[Piece]:
     said = {key: _line(value) for key, value in paper.items()}
     place = " ".join(said[key] for key in ("venue", "year") if key in said)
     yield ". ".join(part for part in (said.get("authors"), said.get("title"), place) if part) + "."
-    for key, (called, where) in _ARCHIVES.items():
+    for key, called in _ARCHIVES.items():
         if key in said:
-            name = _WHERE.sub("", said[key])
-            yield from (" ", Link(f"{called}:{name}", where + quote(name, safe="/:;")))
+            name, where = archived(key, said[key])
+            yield from (" ", Link(f"{called}:{name}", where))
     if "url" in said:
         url = said["url"]
         safe = url.startswith(("https://", "http://"))
         yield from (" ", Link(url, url) if safe else url)
 
 
-#: How names of archives are written, and where what they name is.
-_ARCHIVES = {"arxiv": ("arXiv", "https://arxiv.org/abs/"), "doi": ("doi", "https://doi.org/")}
-
-#: What people write before such a name.
-_WHERE = re.compile(r"^(https?://)?(arxiv\.org/(abs|pdf)/|(dx\.)?doi\.org/|arxiv:|doi:)\s*", re.IGNORECASE)
+#: How the archives are called.
+_ARCHIVES = {"arxiv": "arXiv", "doi": "doi"}
 
 
 def _line(text: str) -> str:
