@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -202,6 +203,151 @@ def test_shifted_windows_by_hand() -> None:
     assert seen("features.1.1.attn", 0, 2, 3, 9, 10) == [(-28, 28), (-28, 28), (0, 56), (0, 56), (28, 84)]
     assert found["features.7.0.attn"] is EVERYWHERE  # the window is as large as the map
     assert found.misaligned == {}
+
+
+# --- behind a cut --------------------------------------------------------------------------------------
+
+
+def followed(network: Network) -> dict[str, list[tuple[set[int], bool]]]:
+    """What each output of each layer on one axis sees, position by position, and whether it sees padding.
+
+    A position that a layer looks for outside its input is padding, wherever the layer stands.
+    """
+    size = network.input.spatial[0]
+    found = {"input": [({position}, False) for position in range(size)]}
+    for layer in network:
+        outputs: list[tuple[set[int], bool]] = [(set(), False)] * layer.shape.spatial[0]
+        for name in layer.inputs:
+            inside, reach = found[name], layer.facts.reach
+            assert isinstance(reach, tuple)
+            for output, (positions, padding) in enumerate(outputs):
+                looked = taps(reach[0], output)
+                within = [inside[tap] for tap in looked if 0 <= tap < len(inside)]
+                outputs[output] = (
+                    positions.union(*(one for one, _ in within)),
+                    padding or len(within) < len(looked) or any(padded for _, padded in within),
+                )
+        found[layer.name] = outputs
+    return found
+
+
+def some_step(random: Random) -> str:
+    return random.choice(
+        [
+            f"slice({random.randint(0, 9)}, {random.randint(20, 40)}, step={random.randint(1, 2)}, "
+            'axis="length")',
+            f"slice(-{random.randint(12, 30)}, axis='length')",
+            f"crop({random.randint(8, 30)})",
+            f"conv(1, {random.randint(1, 4)}, stride={random.randint(1, 2)}, padding={random.randint(0, 2)})",
+            "max_pool(3, stride=2, padding=1)",
+            "max_pool(2)",
+            "conv_transpose(1, 2, stride=2)",
+            "conv_transpose(1, 1, padding=3)",
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_nothing_beyond_a_cut_is_seen(seed: int) -> None:
+    """Chains of cuts and windows: each output sees what its field and the limits share, and no more."""
+    random = Random(seed)
+    steps = [some_step(random) for _ in range(random.randint(2, 6))]
+    try:
+        network = archlens.loads(
+            f"input: 1x{random.randint(40, 70)}\nlayers: [{', '.join(map(repr, steps))}]"
+        )
+    except archlens.SpecError:
+        return  # a map became too small for a step
+    fields = receptive_field.find(network)
+    for name, outputs in followed(network).items():
+        seen = fields[name]
+        assert isinstance(seen, tuple)
+        limit = fields.limits[name][0] if name in fields.limits else None
+        first, last = (limit.start, limit.stop) if limit else (0, network.input.spatial[0])
+        assert limit is None or limit.is_exact
+        for output, (positions, _) in enumerate(outputs):
+            start, stop = seen[0].at(output)
+            assert not positions or (
+                max(start, first) <= min(positions) and max(positions) < min(stop, last)
+            ), (steps, name, output)
+        left = set().union(*(positions for positions, _ in outputs))
+        if limit and left and network.index[name].op.kind in ("slice", "crop") and "conv" not in str(steps):
+            assert (limit.start, limit.stop) == (min(left), max(left) + 1)
+        centre = (len(outputs) - 1) // 2
+        assert fields.is_clipped(name) is outputs[centre][1], (steps, name)
+
+
+def test_a_cut_by_hand() -> None:
+    """Of 64 positions 16 to 26 are kept; a window of 3 at their end finds padding, and not position 27."""
+    network = archlens.loads(
+        """
+        input: 1x64
+        layers:
+          - cut: slice(16, 27, axis="length")       # 16 to 26: 11 positions
+          - pool: max_pool(3, stride=2, padding=1)  # 6 outputs; the last looks at 25, 26 and what was 27
+          - up: conv_transpose(1, 2, stride=2)
+          - wide: conv(1, 9, padding=4)             # of 12; output 5 looks at 1 to 9: pools 0 to 4
+        """
+    )
+    fields = receptive_field.find(network)
+    assert [(one.start, one.stop) for one in fields.limits["wide"]] == [(16, 27)]
+    pool, wide = fields["pool"], fields["wide"]
+    assert isinstance(pool, tuple)
+    assert isinstance(wide, tuple)
+    assert (pool[0].at(0), pool[0].at(5)) == ((15, 18), (25, 28))  # the field goes on as if nothing were cut
+    assert wide[0].at(5) == (15, 26)
+    assert fields.is_clipped("pool") is False  # output 2 looks at 19 to 21
+    assert fields.is_clipped("wide") is True  # 15 has been cut
+    layers = {layer["name"]: layer["receptive_field"] for layer in json_view.to_data(network)["layers"]}
+    assert layers["cut"]["limits"] == [[16, 27]]
+    assert layers["wide"]["limits"] == [[16, 27]]
+
+
+def test_cuts_against_planted_nans() -> None:
+    """Fields that reach into what a slice has cut are what torch sees, up to the cut and no further."""
+    network = archlens.loads(
+        """
+        input: 1x64x9
+        layers:
+          - slice(16, 27, axis="height")
+          - max_pool(3, stride=2, padding=1)
+          - conv_transpose(4, 2, stride=2)
+          - conv(4, 9, padding=4)
+        """
+    )
+    checks = list(probe(network))
+    assert [check.status for check in checks[:3]] == [PASSED] * 3, checks
+    assert checks[3].status != FAILED, checks  # each of its fields reaches out of the cut
+
+
+def test_a_cut_is_said(tmp_path: Path) -> None:
+    spec = "input: 1x9x64\nlayers: ['slice(16, 27, axis=\"width\")', 'conv(4, 3, padding=1)']\n"
+    (tmp_path / "cut.yaml").write_text(spec, encoding="utf-8")
+    result = CliRunner().invoke(cli, ["shapes", str(tmp_path / "cut.yaml"), "--columns", "field,clipped"])
+    assert (
+        "Behind a cut only positions 16 to 26 of the width are seen; fields count what was" in result.output
+    )
+    assert result.output.count("Behind a cut") == 1
+
+
+def test_branches_that_have_been_cut_apart() -> None:
+    """A merge sees what either branch has left; where only one has been cut, padding may not be known."""
+    network = archlens.loads(
+        """
+        input: 1x64
+        layers:
+          - concat:
+              - left: slice(0, 40, axis="length")
+              - right: slice(24, axis="length")
+          - near: conv(1, 3, padding=1)
+          - far: conv(1, 49, padding=24)
+        """
+    )
+    fields = receptive_field.find(network)
+    assert fields.limits["concat"] == ((0, 64, (24, 40)),)
+    assert fields.misaligned.keys() == {"concat"}
+    assert fields.is_clipped("near") is None
+    assert fields.is_clipped("far") is True
 
 
 # --- what has no one field ----------------------------------------------------------------------------

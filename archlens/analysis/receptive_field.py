@@ -23,12 +23,28 @@ Seen = tuple[Field, ...] | Everywhere | Irregular | None
 _MAX_CHANNELS, _MAX_STEPS = 10**6, 20
 
 
+class Limit(NamedTuple):
+    """What a crop, a slice or a cropping transposed convolution has left of one axis of the input."""
+
+    #: Nothing outside ``[start, stop)`` is seen.
+    start: int
+    stop: int
+    #: Within these no branch has been cut: the same, unless branches that differ have been merged.
+    inner: tuple[int, int]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether what is seen is the field, as far as it lies within."""
+        return self.inner == (self.start, self.stop)
+
+
 @dataclass(frozen=True, eq=False)
 class ReceptiveFields:
     """What every layer of a network sees of one of its inputs.
 
-    Padding counts as seen: a field that reaches beyond the image is not cut. ``"everywhere"`` means
-    everything that the layers before let through.
+    Padding counts as seen: a field that reaches beyond the image is not cut, nor is one that reaches beyond
+    what a crop or a slice has left (:attr:`limits`), where a layer finds padding just as at the border of the
+    image. ``"everywhere"`` means everything that the layers before let through.
     """
 
     network: Network
@@ -38,12 +54,16 @@ class ReceptiveFields:
     seen: Mapping[str, Seen]
     #: The merges whose branches look around different centres, each with how they differ.
     misaligned: Mapping[str, str]
+    #: The layers behind a crop or a slice, each with what that has left of the input, along each axis.
+    limits: Mapping[str, tuple[Limit, ...]]
 
     def __getitem__(self, layer: str) -> Seen:
         return self.seen[layer]
 
     def is_clipped(self, layer: str, axes: Sequence[int] | None = None) -> bool | None:
-        """Whether the centre output of a layer sees padding; ``None`` where no field is known.
+        """Whether the centre output of a layer sees padding; ``None`` where that is not known.
+
+        Behind a crop or a slice the padding begins where that has cut.
 
         Args:
             layer: its name.
@@ -53,11 +73,15 @@ class ReceptiveFields:
         if not isinstance(fields, tuple):
             return None
         sizes, image = self.network.shape_of(layer).spatial, self.network.inputs[self.input].spatial
+        limits = self.limits.get(layer) or tuple(Limit(0, size, (0, size)) for size in image)
+        known = True
         for axis in range(len(image)) if axes is None else axes:
             start, stop = fields[axis].at((sizes[axis] - 1) // 2)
-            if start < 0 or stop > image[axis]:
+            limit = limits[axis]
+            if start < limit.start or stop > limit.stop:
                 return True
-        return False
+            known = known and limit.inner[0] <= start and stop <= limit.inner[1]
+        return False if known else None
 
     def last(self) -> str:
         """The last layer on the way to the main output that sees an interval, and not everything.
@@ -149,6 +173,7 @@ class _Pass:
         #: Layers whose channels may see different parts of the input.
         self.uneven: set[str] = set()
         self.misaligned: dict[str, str] = {}
+        self.limits: dict[str, tuple[Limit, ...]] = {}
         #: Layers behind one that takes blocks whole: what they see has no centre.
         self.blocks: set[str] = set()
         #: What some channels of a layer see, where it was asked for.
@@ -156,7 +181,7 @@ class _Pass:
         self.steps = _MAX_STEPS * (len(network.layers) + 1)
 
     def run(self) -> ReceptiveFields:
-        seen, uneven = self.seen, self.uneven
+        seen, uneven, limits = self.seen, self.uneven, self.limits
         points: dict[int, bool] = {}  # by the identity of a reach, which its facts keep alive
         for layer in self.network.layers:
             reach = layer.facts.reach
@@ -175,7 +200,22 @@ class _Pass:
                 seen[layer.name] = found
             else:
                 seen[layer.name] = self._general(layer)
-        return ReceptiveFields(self.network, self.input, seen, self.misaligned)
+            if limits or layer.op.cuts:
+                self._limit(layer)
+        return ReceptiveFields(self.network, self.input, seen, self.misaligned, limits)
+
+    def _limit(self, layer: Layer) -> None:
+        """What is left of the input at a layer, if it cuts or a layer before it has cut."""
+        whole = tuple([Limit(0, size, (0, size)) for size in self.image])
+        # a branch that sees nothing of this input takes nothing from the others
+        names = [name for name in layer.inputs if self.seen[name] is not None]
+        found = [self.limits.get(name, whole) for name in names]
+        together = tuple(map(_around, zip(*found, strict=True)))
+        fields = self.seen[layer.name]
+        if layer.op.cuts and isinstance(fields, tuple):
+            together = tuple(map(_cut, together, fields, layer.shape.spatial))
+        if together and together != whole:
+            self.limits[layer.name] = together
 
     def _general(self, layer: Layer) -> Seen:
         """A layer that merges, or whose input has channels that see different parts."""
@@ -304,6 +344,22 @@ class _Pass:
                     f"and around {right.centre} through {shorten(other[0].name)}"
                 )
                 return
+
+
+def _around(limits: Sequence[Limit]) -> Limit:
+    """What branches together have left, where each has been cut by itself."""
+    starts, stops, inner = zip(*limits, strict=True)
+    firsts, lasts = zip(*inner, strict=True)
+    return Limit(min(starts), max(stops), (max(firsts), min(lasts)))
+
+
+def _cut(limit: Limit, field: Field, outputs: int) -> Limit:
+    """The same at a layer with so many outputs: what the first and the last of them see."""
+    period = min(field.period, outputs)
+    start = min(field.at(output)[0] for output in range(period))
+    stop = max(field.at(output)[1] for output in range(outputs - period, outputs))
+    first, last = limit.inner
+    return Limit(max(limit.start, start), min(limit.stop, stop), (max(first, start), min(last, stop)))
 
 
 def _either(a: Field, b: Field, size: int) -> Field:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..analysis import receptive_field
-from ..analysis.receptive_field import ReceptiveFields, Seen
+from ..analysis.receptive_field import Limit, ReceptiveFields, Seen
 from ..errors import ArchlensError, shorten
 from ..geometry import Field
 from ..network import At, Layer, Network
@@ -102,7 +102,9 @@ def _on(
         seen, says = probed[layer.name], _said(fields[layer.name])
         if layer.name in hits.touched:
             size = network.inputs[fields.input].spatial[axis] if own else None
-            status, found, reason = _compared(seen, axis, rows, hits.touched[layer.name], size)
+            limits = probed.limits.get(layer.name)
+            limit = limits[axis] if limits else None
+            status, found, reason = _compared(seen, axis, rows, hits.touched[layer.name], size, limit)
             where = f"{found} on an input of {network.inputs[fields.input]}" if found else ""
             yield Check(layer.name, "field", status, says, where, reason)
         else:
@@ -120,9 +122,11 @@ def _said(seen: Seen) -> str:
 
 
 def _compared(
-    seen: Seen, axis: int, rows: list[int], touched: Tensor, size: int | None
+    seen: Seen, axis: int, rows: list[int], touched: Tensor, size: int | None, limit: Limit | None
 ) -> tuple[str, str, str]:
     """How what turned to NaN (rows x outputs) compares with what is predicted: status, finding, reason.
+
+    Behind a cut nothing outside its ``limit`` may be seen, and a field that reaches out of it ends there.
 
     With a ``size``, that of the input, only outputs whose whole field lies within it have to see its ends:
     near the border of a short input a field may end in what a layer on the way cuts off or pads.
@@ -140,6 +144,9 @@ def _compared(
     planted = torch.tensor(rows).unsqueeze(1)
     inside = (starts <= planted) & (planted < stops)
     border = inside & ((planted == starts) | (planted == stops - 1))
+    if limit is not None:
+        inside &= (limit.start <= planted) & (planted < limit.stop)
+        border &= (limit.inner[0] <= starts) & (stops <= limit.inner[1])
     if size is not None and (border & ~touched).any():
         border &= (starts >= 0) & (stops <= size)
     for wrong, says in ((touched & ~inside, "sees"), (border & ~touched, "does not see")):

@@ -127,9 +127,23 @@ def _about_fields(rows: Sequence[Row], findings: Findings) -> list[str]:
             seen: Seen = fields[name]
             if isinstance(seen, Irregular):
                 reasons[f"No one field: {seen.reason}."] = None
+        for name in shown:
+            if name in fields.limits:
+                reasons.setdefault(_cut(fields, name))
         for name, how in fields.misaligned.items():
             reasons[f"Not aligned: {printable(name)}: {how}."] = None
     return [*lines, *list(reasons)[:5], *([f"And {len(reasons) - 5} more."] if len(reasons) > 5 else [])]
+
+
+def _cut(fields: ReceptiveFields, layer: str) -> str:
+    """What a crop or a slice has left, on the axes that it has cut."""
+    shape = fields.network.inputs[fields.input]
+    left = " and ".join(
+        f"{limit.start} to {limit.stop - 1} of the {axis}"
+        for axis, size, limit in zip(shape.axes, shape.spatial, fields.limits[layer], strict=True)
+        if (limit.start, limit.stop) != (0, size) or not limit.is_exact
+    )
+    return f"Behind a cut only positions {left} are seen; fields count what was cut as they count padding."
 
 
 #: Every column by the name that ``--columns`` takes.

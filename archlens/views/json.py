@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..analysis import receptive_field
-from ..analysis.receptive_field import ReceptiveFields, Seen
+from ..analysis.receptive_field import ReceptiveFields
 from ..network import Layer, Network
 from ..ops import Irregular
 
@@ -72,7 +72,7 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:
         "other": dict(facts.other),
     }
     if layer.shape.spatial:
-        seen = {one.input: _seen(one[layer.name], one.misaligned.get(layer.name)) for one in fields}
+        seen = {one.input: _seen(one, layer.name) for one in fields}
         data["receptive_field"] = seen if len(seen) > 1 else next(iter(seen.values()))
     if facts.shape.channels_last:
         data["layout"] = "channels last"
@@ -82,13 +82,16 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:
     return data
 
 
-def _seen(seen: Seen, misaligned: str | None) -> Any:
+def _seen(fields: ReceptiveFields, layer: str) -> Any:
+    seen, misaligned = fields[layer], fields.misaligned.get(layer)
     if isinstance(seen, tuple):
         data: dict[str, Any] = {
             "size": [field.size for field in seen],
             "stride": [field.stride for field in seen],
             "start": [field.start for field in seen],
         }
+        if layer in fields.limits:
+            data["limits"] = [[limit.start, limit.stop] for limit in fields.limits[layer]]
         return data | ({"misaligned": misaligned} if misaligned else {})
     if isinstance(seen, Irregular):
         return {"reason": seen.reason}
