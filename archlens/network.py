@@ -5,10 +5,10 @@ Everything downstream takes a :class:`Network`; nothing changes one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
 from .ops import Facts, Op
@@ -202,5 +202,8 @@ class Network:
         return to_notebook(self, problem)
 
 
-#: Gives a network on other inputs, by name; raises :class:`ArchlensError` where it does not fit.
-At = Callable[[Mapping[str, Shape]], Network]
+class At(Protocol):
+    """Gives a network on other inputs, by name; raises :class:`ArchlensError` where it does not fit."""
+
+    def __call__(self, inputs: Mapping[str, Shape], /, *, inference: bool = False) -> Network:
+        """The network on these inputs; for an inference without its heads for training."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -17,17 +18,17 @@ from archlens.analysis import sizes
 from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
 from archlens.cli.options import at
-from archlens.network import Network
+from archlens.elaboration import on_other_inputs
+from archlens.network import At, Network
 from archlens.shape import Shape
-from archlens.spec import find
-
-At = Callable[[Mapping[str, Shape]], Network]
+from archlens.spec import find, parse
 
 
 def of(text: str) -> tuple[Network, At]:
     """The network of a spec's text, and the same on other inputs."""
     network = archlens.loads(text)
-    return network, lambda inputs: archlens.loads(text, input={k: tuple(v) for k, v in inputs.items()})
+    spec = parse(text)
+    return network, on_other_inputs(spec)
 
 
 def found(name: str, **options: Any) -> sizes.Sizes:
@@ -90,14 +91,24 @@ layers:
 
 def test_heads_for_training_have_to_fit_too(torchvision: Any) -> None:
     """Inception v3's head wants a map of 17x17, so training wants 299; an inference takes 75."""
-    one = found("inception_v3", bound=10)
-    assert one.smallest == (299, 299)
-    assert one.heads
+    one = found("inception_v3", bound=80)
+    assert one.smallest == (75, 75)
+    assert one.training is not None
+    assert one.training.smallest == (299, 299)
+    assert one.tried[0].valid[0] == 75
+    assert one.training.tried[0].valid == ()
+    result = CliRunner().invoke(cli, ["sizes", "inception_v3", "--upto", "80"]).output
+    assert re.search(r"^smallest +75x75$", result, re.M)
+    assert re.search(r"^in training +299x299 at least, as its heads have to fit, too$", result, re.M)
     with torch.device("meta"):
         module = torchvision.models.inception_v3(weights=None, init_weights=False)
     module(torch.empty(2, 3, 299, 299, device="meta"))
     with pytest.raises(RuntimeError):
         module(torch.empty(2, 3, 298, 298, device="meta"))
+    module.eval()
+    module(torch.empty(2, 3, 75, 75, device="meta"))
+    with pytest.raises(RuntimeError):
+        module(torch.empty(2, 3, 74, 74, device="meta"))
 
 
 def test_where_skips_must_meet() -> None:
@@ -225,9 +236,9 @@ class Counted:
         self.network, self.on = of(text)
         self.count = 0
 
-    def __call__(self, inputs: Mapping[str, Shape]) -> Network:
+    def __call__(self, inputs: Mapping[str, Shape], /, *, inference: bool = False) -> Network:
         self.count += 1
-        return self.on(inputs)
+        return self.on(inputs, inference=inference)
 
 
 def test_no_search_goes_on_for_ever() -> None:

@@ -38,8 +38,16 @@ class Tried(NamedTuple):
     lossless: tuple[int, ...]
 
 
+class Training(NamedTuple):
+    """The sizes at which the heads that run in training only fit, too."""
+
+    #: The smallest size of each axis; ``None`` where none was found.
+    smallest: tuple[int | None, ...]
+    tried: tuple[Tried, ...]
+
+
 class Cost(NamedTuple):
-    """What a network costs on one input."""
+    """What an inference costs on one input."""
 
     input: Shape
     params: int
@@ -55,7 +63,10 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Sizes:
-    """The input sizes of a network; several inputs change together if they have the axes of the first."""
+    """The input sizes of a network; several inputs change together if they have the axes of the first.
+
+    All is that of an inference, which leaves heads for training out, unless it says otherwise.
+    """
 
     name: str
     #: The input that is changed, at its own size.
@@ -71,8 +82,8 @@ class Sizes:
     #: The smallest size at which the centre output of that layer sees no padding, along each axis.
     unpadded: tuple[int | None, ...]
     costs: tuple[Cost, ...]
-    #: Whether there are heads for training; they have to fit too, where an inference may take less.
-    heads: bool
+    #: Which sizes a training takes, whose heads have to fit, too; ``None`` where there are no such heads.
+    training: Training | None
 
 
 def find(at: At, network: Network, *, bound: int | None = None, brief: bool = False) -> Sizes:
@@ -91,7 +102,7 @@ def find(at: At, network: Network, *, bound: int | None = None, brief: bool = Fa
 
 
 def smallest(at: At, network: Network) -> tuple[int | None, ...]:
-    """The smallest size of each axis at which a network works; ``None`` if none up to :data:`MOST` does.
+    """The smallest size of each axis at which an inference works; ``None`` if none up to :data:`MOST` does.
 
     Args:
         at: gives the network on other inputs.
@@ -112,9 +123,20 @@ def known(found: tuple[int | None, ...]) -> tuple[int, ...] | Unknown:
 class _Search:
     """The search over the sizes of one input."""
 
-    def __init__(self, at: At, network: Network, bound: int | None = None, brief: bool = False) -> None:
+    def __init__(
+        self,
+        at: At,
+        network: Network,
+        bound: int | None = None,
+        brief: bool = False,
+        *,
+        inference: bool = True,
+    ) -> None:
         self.at = at
-        self.network = network
+        self.whole = network
+        self.heads = any(layer.training for layer in network.layers)
+        self.inference = inference and self.heads
+        self.network = at(network.inputs, inference=True) if self.inference else network
         self.bound = bound
         self.brief = brief
         self.input, self.own = next(iter(network.inputs.items()))
@@ -139,7 +161,7 @@ class _Search:
             for name, shape in self.network.inputs.items()
         }
         try:
-            return self.at(shapes)
+            return self.at(shapes, inference=self.inference)
         except ArchlensError:
             self.misfits.add(spatial)
             return None
@@ -157,12 +179,24 @@ class _Search:
             self.input,
             self.own,
             smallest,
-            tuple(self.tried(group, max(smallest[axis] or 0 for axis in group)) for group in groups),
+            self.all_tried(groups, smallest),
             layer,
             unpadded,
             tuple(self.costs()),
-            any(layer.training for layer in self.network.layers),
+            self.training(groups),
         )
+
+    def training(self, groups: list[tuple[int, ...]]) -> Training | None:
+        """The same search with the heads for training, where there are any."""
+        if not self.heads:
+            return None
+        search = _Search(self.at, self.whole, self.bound, self.brief, inference=False)
+        smallest = search.smallest(groups)
+        return Training(smallest, search.all_tried(groups, smallest))
+
+    def all_tried(self, groups: list[tuple[int, ...]], smallest: tuple[int | None, ...]) -> tuple[Tried, ...]:
+        """What becomes of the sizes along each of the axes."""
+        return tuple(self.tried(group, max(smallest[axis] or 0 for axis in group)) for group in groups)
 
     def groups(self) -> list[tuple[int, ...]]:
         """The axes that change together: all of a square input, else each by itself."""

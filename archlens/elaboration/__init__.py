@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import SpecError, Unplaced, error
 from ..network import At, Network
+from ..shape import Shape
 from ..spec.spec import Spec
 from .advice import explained
 from .inputs import given_inputs
@@ -26,6 +27,7 @@ def elaborate(
     input: Any = None,
     values: Mapping[str, Any] | None = None,
     advice: bool = True,
+    inference: bool = False,
 ) -> Network:
     """The network that a spec describes.
 
@@ -36,12 +38,13 @@ def elaborate(
             shapes where there are several inputs.
         values: values for params, by name; a text is read as a spec's text is.
         advice: whether to search for what would work where a layer does not fit, such as a larger input.
+        inference: leave out the heads that run in training only, which may want a larger input.
 
     Raises:
         SpecError: the spec is wrong or a layer does not fit; carries the network up to there.
         UsageError: there is no such variant, param or input, or a param was left without a value.
     """
-    walk = Walk(spec, variant, values or {})
+    walk = Walk(spec, variant, values or {}, inference=inference)
     given = given_inputs(spec, input)
     # a walk makes no garbage; a collector that visits every layer made so far, again and again, would
     # double the time of a network with a million of them
@@ -77,4 +80,8 @@ def on_other_inputs(spec: Spec, variant: str = "", values: Mapping[str, Any] | N
 
     Where it does not fit, nothing is looked for that would.
     """
-    return lambda inputs: elaborate(spec, variant, input=inputs, values=values, advice=False)
+
+    def at(inputs: Mapping[str, Shape], /, *, inference: bool = False) -> Network:
+        return elaborate(spec, variant, input=inputs, values=values, advice=False, inference=inference)
+
+    return at

@@ -62,8 +62,11 @@ class LayerMisfit(Exception):
 class Walk:
     """One elaboration: what flows, what has been placed, and what may still be spent."""
 
-    def __init__(self, spec: Spec, variant: str, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self, spec: Spec, variant: str, values: Mapping[str, Any], *, inference: bool = False
+    ) -> None:
         self.spec = spec
+        self.inference = inference  # whether heads for training are left out
         self.name = variant or spec.name
         self.variant = spec.variants[variant] if variant else None
         self.x = Tensor("", Shape((1,)))
@@ -215,6 +218,8 @@ class Walk:
                     output.span,
                     help="as in aux1:",
                 )
+            if output.training and self.inference:
+                continue
             self.x = main
             self.training = output.training
             placed = len(self.layers)

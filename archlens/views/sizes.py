@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from ..analysis.sizes import MOST, Sizes
+from ..analysis.sizes import MOST, Sizes, Tried
 from ..errors import printable
 from ..network import Network
 from ..shape import times
 from . import grid, words
 from .markdown import escape
 
-SCHEMA = "archlens.sizes/1"
+SCHEMA = "archlens.sizes/2"
 
 #: The most stretches of sizes that a line lists.
 _MOST = 8
@@ -38,23 +39,20 @@ def to_markdown(network: Network, sizes: Sizes) -> str:
 
 
 def to_json(sizes: Sizes) -> str:
-    """``archlens.sizes/1``: sizes along each spatial axis; ``null`` where none was found."""
+    """``archlens.sizes/2``: sizes along each spatial axis; ``null`` where none was found."""
     data = {
         "schema": SCHEMA,
         "name": sizes.name,
         "input": list(sizes.own),
         "smallest": list(sizes.smallest),
-        "tried": [
-            {
-                "axes": list(tried.axes),
-                "bound": tried.bound,
-                "valid": list(tried.valid),
-                "lossless": list(tried.lossless),
-            }
-            for tried in sizes.tried
-        ],
+        "tried": list(map(_tried, sizes.tried)),
         "unpadded": {"layer": sizes.layer, "size": list(sizes.unpadded)} if sizes.layer else None,
-        "heads_for_training": sizes.heads,
+        "training": {
+            "smallest": list(sizes.training.smallest),
+            "tried": list(map(_tried, sizes.training.tried)),
+        }
+        if sizes.training
+        else None,
         "costs": [
             {
                 "input": list(one.input),
@@ -71,6 +69,15 @@ def to_json(sizes: Sizes) -> str:
     return json.dumps(data, indent=2)
 
 
+def _tried(tried: Tried) -> dict[str, Any]:
+    return {
+        "axes": list(tried.axes),
+        "bound": tried.bound,
+        "valid": list(tried.valid),
+        "lossless": list(tried.lossless),
+    }
+
+
 _WIDTH = 18
 #: What the figures mean.
 _NOTES = (
@@ -84,6 +91,8 @@ _NOTES = (
 def notes(network: Network) -> Iterator[str]:
     """What the figures mean, one sentence a line."""
     yield from _NOTES
+    if any(layer.training for layer in network.layers):
+        yield "What fits and what it costs is that of an inference, without the heads for training."
     if len(network.inputs) > 1:
         first = printable(next(iter(network.inputs)))
         yield f"Input: that of {first}; other inputs of the same size change with it."
@@ -94,19 +103,14 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
     if not sizes.own.spatial:
         yield "smallest", f"the input {sizes.own} has no spatial axes"
         return
-    if None in sizes.smallest:
-        yield (
-            "smallest",
-            f"none was found; tried up to {max(MOST, *(tried.bound for tried in sizes.tried)):,}",
-        )
-    else:
-        yield "smallest", times(n for n in sizes.smallest if n is not None)
+    yield "smallest", _smallest(sizes.smallest, sizes.tried)
     for tried in sizes.tried:
         which = f" ({tried.axes[0]})" if len(sizes.tried) > 1 else ""
         yield f"fits{which}", f"{_stretches(tried.valid)}, of 1 to {tried.bound}"
         yield f"no pixel lost{which}", _stretches(tried.lossless)
-    if sizes.heads:
-        yield "heads", "those for training have to fit, too; an inference alone may take less"
+    if sizes.training:
+        least = _smallest(sizes.training.smallest, sizes.training.tried)
+        yield "in training", f"{least} at least, as its heads have to fit, too"
     if sizes.layer:
         if None in sizes.unpadded:
             says = (
@@ -116,6 +120,12 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
             size = times(n for n in sizes.unpadded if n is not None)
             says = f"from {size} on the centre output of {printable(sizes.layer)} sees no padding"
         yield "field", says
+
+
+def _smallest(smallest: Sequence[int | None], tried: Sequence[Tried]) -> str:
+    if None in smallest:
+        return f"none was found; tried up to {max(MOST, *(one.bound for one in tried)):,}"
+    return times(n for n in smallest if n is not None)
 
 
 def costs(sizes: Sizes) -> tuple[list[str], list[list[str]], list[bool]]:
