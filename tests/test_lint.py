@@ -95,6 +95,7 @@ MARKS = {
     "AL401": "softmax",
     "AL402": "dropout",
     "AL403": "relu",
+    "AL404": "group_norm(16)",
     "AL501": "conv(30, 3)",
     "AL601": "width",
     "AL602": "unit(width)",
@@ -162,6 +163,7 @@ def test_codes_are_stable() -> None:
         "AL401": "softmax-output",
         "AL402": "dropout-before-norm",
         "AL403": "idle-activation",
+        "AL404": "single-statistics",
         "AL501": "odd-channels",
         "AL601": "unused-param",
         "AL602": "unused-block",
@@ -169,6 +171,16 @@ def test_codes_are_stable() -> None:
     }
     with pytest.raises(TypeError, match="two rules have the code AL101"):
         type("Again", (Rule,), {}, code="AL101", name="again", level=ADVICE)
+
+
+def test_statistics_of_one_value() -> None:
+    """What torch refuses in training, and what it refuses for one sample; of one position only."""
+    running = one("AL404", "instance_norm(running_stats=true)", input="8x1x1")
+    assert "it runs in evaluation only" in running.message
+    for step in ("batch_norm(running_stats=false)", "group_norm(8)"):
+        assert "it does not run on a single sample" in one("AL404", step, input="8x1x1").message
+        assert of("AL404", spec(step, input="8x1x2")) == []
+    assert of("AL404", spec("batch_norm", "group_norm(4)", input="8x1x1")) == []
 
 
 # --- windows, against positions followed one by one --------------------------------------------------

@@ -53,9 +53,6 @@ FURTHER = (
     "4x2x5 >> max_pool(3, stride=2, ceil_mode=true)",
     "4x7 >> avg_pool(2, stride=2, padding=1, ceil_mode=true)",
     "4x6x6 >> max_pool(2, stride=3, padding=1, ceil_mode=true)",
-    # torch's AvgPool3d takes no map that is smaller than its kernel
-    "2x2x2x4 >> avg_pool(3, stride=1, padding=1)",
-    "2x2x5x5 >> avg_pool(3, stride=2, ceil_mode=true, count_include_pad=false)",
     # a factor that is not whole, although the output is a multiple of the input
     "2x3x3 >> upsample(3.1)",
     '2x3x3 >> upsample(3.1, mode="bilinear")',
@@ -783,6 +780,28 @@ CASES = [
     ),
     Case("1x5x4 >> upsample(2, size=3)", lambda x: nn.Upsample(3, 2)(x), "either a scale or a size"),
     Case("1x5x4 >> upsample", lambda x: nn.Upsample()(x), "either a scale or a size"),
+    Case(
+        "2x2x5x5 >> avg_pool(3, stride=2, ceil_mode=true)",
+        lambda x: nn.AvgPool3d(3, 2, ceil_mode=True)(x),
+        "window of 3 is larger than the depth of 2",
+    ),
+    Case("2x3x5x4 >> avg_pool(3, ceil_mode=true)", lambda x: nn.AvgPool3d(3, ceil_mode=True)(x)),
+    Case(
+        "2x4x2x4 >> avg_pool(3, stride=1, padding=1)",
+        lambda x: nn.AvgPool3d(3, 1, 1)(x),
+        "window of 3 is larger than the height of 2",
+    ),
+    # a tuple of one number is for all axes, but for the kernel of a convolution
+    Case("2x9x8 >> conv(3, 3, stride=(2,))", lambda x: nn.Conv2d(2, 3, 3, stride=(2,))(x)),
+    Case("2x9x8 >> conv(3, 3, dilation=(2,))", lambda x: nn.Conv2d(2, 3, 3, dilation=(2,))(x)),
+    Case("2x9x8x7 >> conv(3, 3, padding=(1,))", lambda x: nn.Conv3d(2, 3, 3, padding=(1,))(x)),
+    Case("2x9x8 >> conv(3, (3,))", lambda x: nn.Conv2d(2, 3, (3,))(x), "kernel=(3,) has 1 value"),
+    Case("2x9x8 >> max_pool(2, stride=(3,), dilation=(2,))", lambda x: nn.MaxPool2d(2, (3,), 0, (2,))(x)),
+    Case("2x9x8 >> avg_pool(2, padding=(1,))", lambda x: nn.AvgPool2d(2, padding=(1,))(x)),
+    Case(
+        "2x9x8 >> conv_transpose(3, 3, stride=(2,), padding=(1,), output_padding=(1,), dilation=(2,))",
+        lambda x: nn.ConvTranspose2d(2, 3, 3, (2,), (1,), (1,), dilation=(2,))(x),
+    ),
     # reshaping
     Case("12 >> reshape([3, 2, 2])", lambda x: nn.Unflatten(1, (3, 2, 2))(x)),
     Case("13 >> reshape([3, 2, 2])", lambda x: nn.Unflatten(1, (3, 2, 2))(x), "cannot hold"),
@@ -794,6 +813,10 @@ CASES = [
     Case("4x5x6 >> linear(3)", lambda x: nn.Linear(4, 3)(x), "works on a flat vector"),
     Case("4x1x2 >> instance_norm", lambda x: nn.InstanceNorm2d(4)(x)),
     Case("4x1x1 >> instance_norm", lambda x: nn.InstanceNorm2d(4)(x), "more than one position"),
+    Case(
+        "4x1x1 >> instance_norm(running_stats=true)",
+        lambda x: nn.InstanceNorm2d(4, track_running_stats=True).eval()(x),
+    ),
     Case("4x2 >> local_response_norm(2)", lambda x: nn.LocalResponseNorm(2)(x)),
     Case("4 >> local_response_norm(2)", lambda x: nn.LocalResponseNorm(2)(x), "flat vector"),
     Case("4 >> dropout(1)", lambda x: nn.Dropout(1)(x)),
@@ -823,3 +846,40 @@ def test_both_refuse_or_neither(case: Case) -> None:
         assert case.refusal in str(caught.value)
     else:
         assert example(case.text).facts.shape == case.torch(*tensors).shape[1:]
+
+
+@pytest.mark.parametrize("x", ["4x1x1", "4x1", "4x1x1x1", "4x2x1", "4x1x3", "4"])
+@pytest.mark.parametrize(
+    "op",
+    [
+        "batch_norm",
+        "batch_norm(running_stats=false)",
+        "instance_norm",
+        "instance_norm(running_stats=true)",
+        "group_norm(4)",
+        "group_norm(2)",
+        "group_norm(1)",
+        "layer_norm",
+        'layer_norm(over="all")',
+    ],
+)
+def test_least_batch(op: str, x: str) -> None:
+    """From which batch on torch runs a normalization, in training and in evaluation."""
+    try:
+        network = archlens.loads(f"input: {x}\nlayers: ['{op}']")
+    except archlens.SpecError:
+        assert op.startswith("instance_norm")  # of one position, or of none
+        return
+    (layer,) = network
+    for training in (True, False):
+        module = archlens.build(network).train(training)
+        runs = []
+        for count in (1, 2, 3):
+            try:
+                module(torch.rand(count, *network.input))
+            except ValueError:
+                continue
+            runs.append(count)
+        least = min(runs, default=None)
+        assert runs == ([] if least is None else list(range(least, 4)))
+        assert layer.op.least_batch(*layer.input_shapes, training=training) == least

@@ -279,7 +279,7 @@ def test_command(tmp_path: Path) -> None:
     runner = CliRunner()
     result = runner.invoke(cli, ["sizes", "lenet5", "--format", "json"])
     data = json.loads(result.output)
-    assert data["schema"] == "archlens.sizes/1"
+    assert data["schema"] == "archlens.sizes/2"
     assert data["smallest"] == [16, 16]  # two 5x5 windows and two poolings: ((16 - 4)/2 - 4)/2 = 1
     assert data["tried"] == [
         {

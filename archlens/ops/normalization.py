@@ -92,6 +92,11 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
             torch=Call(f"nn.BatchNorm{max(len(x) - 1, 1)}d", (x.channels,), kwargs),
         )
 
+    def least_batch(self, *inputs: Shape, training: bool) -> int | None:
+        """Statistics of the batch are over all of its positions, of all samples together."""
+        taken = training or not self.running_stats
+        return 2 if taken and inputs[0].numel == inputs[0].channels else 1
+
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its input, and the mean and deviation of each channel of this batch."""
         statistics = (Extra(facts.shape.channels, STATISTIC, per_sample=False),) * 2
@@ -180,6 +185,10 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (read_by_groups(channels, self.groups, inputs[0].channels, inputs[0].channels),)
 
+    def least_batch(self, *inputs: Shape, training: bool) -> int | None:
+        """Torch looks at the whole batch, though each sample has statistics of its own."""
+        return 2 if inputs[0].numel == self.groups else 1
+
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         statistics = (Extra(self.groups),) * 2
         return INPUT._replace(saved=statistics, beside=statistics, needs=FORMAT)
@@ -202,7 +211,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "instance_norm")
-        if x.numel == x.channels:
+        if x.numel == x.channels and not self.running_stats:
             raise Misfit(
                 f"it needs more than one position to take statistics over, and its input is {x}",
                 size=True,
@@ -217,6 +226,10 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
             reach=_points(x) if self.running_stats else EVERYWHERE,
             torch=Call(f"nn.InstanceNorm{len(x) - 1}d", (x.channels,), kwargs),
         )
+
+    def least_batch(self, *inputs: Shape, training: bool) -> int | None:
+        """Statistics are of each sample by itself."""
+        return None if training and inputs[0].numel == inputs[0].channels else 1
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """As batch normalization of samples x channels; torch repeats weights and statistics for it."""

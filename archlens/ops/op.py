@@ -211,6 +211,13 @@ class Op:
             return (channels,) * len(inputs)
         return tuple([all_channels(x.channels) for x in inputs])
 
+    def least_batch(self, *inputs: Shape, training: bool) -> int | None:
+        """The smallest batch that torch runs it on in a mode; ``None`` where it runs it on none.
+
+        Statistics over a single value are refused.
+        """
+        return 1
+
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint | None:
         """What it asks of memory beside weights and output; ``None`` where nobody has said."""
         return self.holds

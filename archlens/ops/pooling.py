@@ -54,7 +54,7 @@ class _Sliding(Op, family="pooling"):
         kwargs: dict[str, Any] = {}
         if stride != kernel:
             kwargs["stride"] = shortest(stride)
-        even = _even(name, x, windows)
+        even = _even(windows)
         if even and any(w.before for w in windows):
             kwargs["padding"] = shortest(tuple(w.before for w in windows))
         elif not even:
@@ -100,7 +100,7 @@ class MaxPool(_Sliding, kind="max_pool"):
         """It keeps its input and, as int64, the place of each maximum; torch makes those always."""
         assert isinstance(facts.reach, tuple)
         places = Extra(facts.shape.numel, INT64)
-        if _even("Max", inputs[0], facts.reach):
+        if _even(facts.reach):
             return INPUT._replace(saved=(places,), beside=(places,))
         padded = self._padded(facts, inputs[0])
         return Footprint(saved=(padded[1], places), before=(padded,), beside=(padded[1], places))
@@ -127,6 +127,15 @@ class AvgPool(_Sliding, kind="avg_pool"):
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         windows = self._windows(x, 1, self.ceil_mode)
+        if len(windows) == 3 and _even(windows):
+            for axis, n, window in zip(x.axes, x.spatial, windows, strict=True):
+                if n < window.kernel:
+                    raise Misfit(
+                        f"its window of {window.kernel} is larger than the {axis} of {n}; torch's "
+                        "avg_pool3d takes no smaller map, padded or rounded up",
+                        help="max_pool takes it, and so does conv",
+                        size=True,
+                    )
         shape = Shape((x.channels, *check_windows(windows, x)))
         further: dict[str, Any] = {}
         if self.ceil_mode:
@@ -141,7 +150,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
         """Its backward pass reads no value of its input, and yet torch keeps it."""
         assert isinstance(facts.reach, tuple)
         x = inputs[0]
-        if _even("Avg", x, facts.reach):
+        if _even(facts.reach):
             return INPUT
         first, second = self._padded(facts, x)
         share = Extra(facts.shape.numel // x.channels, per_sample=False)
@@ -272,14 +281,10 @@ def _maxima(facts: Facts) -> Footprint:
     return INPUT._replace(saved=places, beside=places)
 
 
-def _even(name: str, x: Shape, windows: tuple[Window, ...]) -> bool:
+def _even(windows: tuple[Window, ...]) -> bool:
     """Whether torch's own pooling can pad so."""
-    # "same" may pad a dilated window by more than half of its kernel, which torch does not; and its
-    # AvgPool3d takes no map that is smaller than the kernel, padded or not
-    even = all(w.before == w.after <= w.kernel // 2 for w in windows)
-    if name == "Avg" and len(windows) == 3:
-        even = even and all(n >= w.kernel for n, w in zip(x.spatial, windows, strict=True))
-    return even
+    # "same" may pad a dilated window by more than half of its kernel, which torch does not
+    return all(w.before == w.after <= w.kernel // 2 for w in windows)
 
 
 def _pooled(shape: Shape, windows: tuple[Window, ...], work: int, torch: Call) -> Facts:

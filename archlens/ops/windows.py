@@ -9,6 +9,9 @@ from ..geometry import Window, same
 from ..shape import Shape, times
 from .op import Misfit, as_written
 
+#: The attributes of which torch takes a tuple of one number for all axes.
+_ONE_FOR_ALL = ("stride", "padding", "dilation", "output_padding")
+
 
 def per_axis(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
     """A size for each spatial axis of ``x``, from one for all or from one each.
@@ -19,9 +22,12 @@ def per_axis(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
     count = len(x) - 1
     if isinstance(value, int):
         return (value,) * count
+    if len(value) == 1 and attribute in _ONE_FOR_ALL and isinstance(value[0], int):
+        return tuple(value) * count
     if len(value) != count:
+        values = "1 value" if len(value) == 1 else f"{len(value)} values"
         raise Misfit(
-            f"{attribute}={as_written(value)} has {len(value)} values, and its input {x} has {axes_of(x)}",
+            f"{attribute}={as_written(value)} has {values}, and its input {x} has {axes_of(x)}",
             help=f"give one value for all axes, or one for each of {', '.join(x.axes)}"
             if count > 1
             else "give one value",

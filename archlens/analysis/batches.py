@@ -1,0 +1,44 @@
+"""Normalizations whose statistics are over a single value, which torch refuses in some modes or batches."""
+
+from __future__ import annotations
+
+from ..errors import Diagnostic
+from ..network import Layer, Network
+
+
+def find(network: Network) -> list[Diagnostic]:
+    """A warning for each layer that has a shape, but that torch does not run in training or on one sample.
+
+    Batch normalization of one position is none of them: in evaluation it runs, and in training from a batch
+    of 2 on.
+    """
+    return [
+        Diagnostic(f"{layer.name}: {one.message}", layer.span, one.notes, one.help, (), "warning")
+        for layer, one in by_layer(network)
+    ]
+
+
+def by_layer(network: Network) -> list[tuple[Layer, Diagnostic]]:
+    """The same with the layers: each warning has neither the name of its layer nor a place."""
+    found = []
+    for layer in network.layers:
+        if layer.op.family == "normalization":
+            warning = _warning(layer)
+            if warning is not None:
+                found.append((layer, warning))
+    return found
+
+
+def _warning(layer: Layer) -> Diagnostic | None:
+    (x,) = layer.input_shapes
+    if layer.op.least_batch(x, training=True) is None:
+        return Diagnostic(
+            f"it runs in evaluation only: in training it takes statistics over one position, its input {x}",
+            help="a larger map, or layer_norm",
+        )
+    if (layer.op.least_batch(x, training=False) or 1) > 1:
+        return Diagnostic(
+            f"it does not run on a single sample: its statistics would be over one value of its input {x}",
+            help="a larger map, running statistics or larger groups; from a batch of 2 on torch runs it",
+        )
+    return None

@@ -1,0 +1,46 @@
+"""The rule ``single-statistics``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...analysis import batches
+from ..case import Case, at_one_place, named
+from ..rule import WARNING, Finding, Rule
+
+
+class SingleStatistics(Rule, code="AL404", name="single-statistics", level=WARNING):
+    """A mean and a variance are taken of a single value, which torch refuses to do.
+
+    What it does:
+        Finds instance normalization with running statistics of a map of one position, which runs in
+        evaluation only, and group normalization with a group for each channel, or batch normalization without
+        running statistics, of one position, which runs from a batch of 2 samples on.
+
+    Why it matters:
+        The variance of one value is 0, and what is normalized by it is 0 whatever the input. torch stops with
+        "Expected more than 1 value per channel when training" or "Expected more than 1 spatial element when
+        training", and the network that has run in evaluation fails with the first step of training, or with
+        the last batch of an epoch. Source: torch.nn.functional, batch_norm, group_norm and instance_norm.
+
+    Example:
+        input: 64x8x8
+        layers:
+          - global_avg_pool
+          - conv(16, 1)
+          - group_norm(16)
+
+    Use instead:
+        input: 64x8x8
+        layers:
+          - global_avg_pool
+          - conv(16, 1)
+          - group_norm(4)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        warnings = {layer.name: warning for layer, warning in batches.by_layer(case.network)}
+        for layers in at_one_place(case.network.index[name] for name in warnings):
+            first = layers[0]
+            warning = warnings[first.name]
+            yield self.found(first, f"{named(layers)}: {warning.message}", layers=layers, help=warning.help)
