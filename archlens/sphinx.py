@@ -16,14 +16,16 @@ from typing import Any
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
+from sphinx.addnodes import tabular_col_spec
 from sphinx.application import Sphinx
-from sphinx.util import logging
+from sphinx.util import logging, texescape
 from sphinx.util.docutils import SphinxDirective
 
 from . import __file__ as _package
 from . import __version__
 from .drawing import Request, to_bytes
 from .drawing.inline import AUTO, to_inline
+from .drawing.metrics import width
 from .embedding import OPTIONS, Place, Wanted, shown, wanted
 from .errors import ArchlensError
 from .network import Network
@@ -33,6 +35,21 @@ from .views.cells import Cells
 _KINDS = {"image/svg+xml": "svg", "application/pdf": "pdf", "image/png": "png"}
 #: The height that is left beneath a heading on a page of LaTeX, which would cut what is taller, in points.
 _TALLEST = 440
+#: The width of a line on such a page, in points.
+_LINE = 450
+#: The sizes of text in a table there, the largest first; and how narrow the columns of words are made before
+#: the next one is taken, in em.
+_SIZES = {
+    "normalsize": (1.0, 14),
+    "small": (0.9, 13),
+    "footnotesize": (0.8, 11),
+    "scriptsize": (0.7, 8),
+    "tiny": (0.5, 6),
+}
+#: Half of what is between two columns, and how wide a column is whose cells are one line each, in em.
+_BETWEEN, _SHORT = 0.4, 6.0
+#: What is never broken, however wide it is: a number, a shape.
+_WHOLE = re.compile(r"[\dx,.%+-]*")
 #: The builders whose pages hold a picture that is to turn dark with them; others get a file.
 _PAGES = ("html", "dirhtml", "singlehtml")
 
@@ -67,7 +84,8 @@ class Archlens(SphinxDirective):
             network = asked.network()
             made: list[nodes.Node] = [self._part(part, asked, network) for part in asked.show]
         except ArchlensError as problem:
-            return [self._problem(problem)]
+            self._report(problem)
+            return [_said(problem)]
         named = next(made[0].findall(nodes.table), made[0])
         assert isinstance(named, nodes.Element)
         self.add_name(named)
@@ -91,15 +109,23 @@ class Archlens(SphinxDirective):
             root=str(self.env.srcdir),
         )
 
-    def _problem(self, problem: ArchlensError) -> nodes.Node:
-        """An error of Sphinx: where an inline spec is wrong, or else on the line of the directive."""
+    def _report(self, problem: ArchlensError) -> None:
+        """Say an error of Sphinx: where an inline spec is wrong, or else on the line of the directive."""
         page, line = self.get_source_info()
         span = problem.diagnostic.span
         if span is not None and self.content and span.source.name == shown(page):
             line = span.line
         message, _, rest = str(problem).partition("\n")
         more = [nodes.literal_block("", rest)] if rest else []
-        return self.state.document.reporter.error(f"archlens: {message}", *more, source=page, line=line)
+        # its node is not for the page: Sphinx takes such nodes away again
+        self.state.document.reporter.error(f"archlens: {message}", *more, source=page, line=line)
+
+
+def _said(problem: ArchlensError) -> nodes.Node:
+    """What stands on the page where something is wrong: the diagnostic, in a box."""
+    text = str(problem)
+    block = nodes.literal_block(text, text, language="none")
+    return nodes.error("", block, classes=["archlens-error"])
 
 
 def _before(content: StringList, page: str, line: int) -> tuple[int, int]:
@@ -156,7 +182,11 @@ def _draw(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             node.replace_self(_drawn(app, docname, node))
         except ArchlensError as problem:
             _log.warning("archlens: %s", problem, location=node)
-            node.replace_self(nodes.literal_block("", str(problem)))
+            node.replace_self(_said(problem))
+    if app.builder.format == "latex":
+        for table in list(doctree.findall(nodes.table)):
+            if "archlens" in table["classes"]:
+                _fit(app, table)
 
 
 def _drawn(app: Sphinx, docname: str, node: Diagram) -> nodes.Node:
@@ -178,6 +208,75 @@ def _drawn(app: Sphinx, docname: str, node: Diagram) -> nodes.Node:
     if path:
         app.env.images.add_file(docname, path)
     return nodes.paragraph("", "", image)
+
+
+def _fit(app: Sphinx, table: nodes.table) -> None:
+    """Give the columns of a table on a page of LaTeX their widths, and its text a size at which they fit.
+
+    Left to itself Sphinx gives all columns about the same width, and paints over what does not fit; and a
+    table of up to 30 rows stays on one page, however high it is.
+    """
+    columns = list(zip(*(row.findall(nodes.entry) for row in table.findall(nodes.row)), strict=True))
+    points = re.match(r"\d+", str(app.config.latex_elements.get("pointsize", "10pt")))
+    line = _LINE / int(points[0] if points else 10)
+    wanted, wraps = [], []
+    for head, *body in columns:
+        texts = [entry.astext() for entry in body]
+        wide = max(width(text, 1.0) for text in texts)
+        wraps.append(wide > _SHORT and not all(map(_WHOLE.fullmatch, texts)))
+        words = [width(word, 1.0, bold=True) for word in head.astext().split()]
+        wanted.append(max(wide, *words))
+    wrapped = [wide for wide, breaks in zip(wanted, wraps, strict=True) if breaks]
+    size, left, narrow = "", 0.0, 0
+    for size, (factor, narrow) in _SIZES.items():  # noqa: B007
+        left = line / factor - 2 * _BETWEEN * len(columns) - sum(wanted) + sum(wrapped)
+        if left >= sum(min(wide, narrow) for wide in wrapped):
+            break
+    else:
+        _log.warning("archlens: the table is wider than a page; name fewer columns", location=table)
+    shares = _shared(wrapped, left, narrow)
+    spec = tabular_col_spec(spec="")
+    for column, wide, breaks in zip(columns, wanted, wraps, strict=True):
+        number = "archlens-number" in column[0]["classes"]
+        spec["spec"] += "r" if number else "l"
+        room = shares.pop(0) if breaks else wide
+        for entry in column if breaks else column[:1]:
+            text = _box(entry.astext(), room, number, app.config.latex_engine)
+            entry[0].clear()
+            entry[0] += nodes.raw("", text, format="latex")
+    # cells of Sphinx are no wider than their part of a line, which is nothing to these
+    before = (
+        rf"\begingroup\{size}\setlength{{\tabcolsep}}{{{_BETWEEN}em}}\def\sphinxcolwidth#1#2{{\linewidth}}"
+    )
+    table["classes"].append("longtable")
+    at = table.parent.index(table)
+    table.parent.insert(at + 1, nodes.raw("", r"\endgroup", format="latex"))
+    table.parent.insert(at, [nodes.raw("", before, format="latex"), spec])
+
+
+def _shared(wanted: list[float], room: float, least: float) -> list[float]:
+    """As much for each as it wants, or an equal part of what those leave that want less; some at least."""
+    given = dict.fromkeys(range(len(wanted)), 0.0)
+    for count, i in enumerate(sorted(given, key=lambda i: wanted[i])):
+        part = max(room / (len(wanted) - count), least)
+        given[i] = min(wanted[i], part)
+        room -= given[i]
+    return list(given.values())
+
+
+def _box(text: str, wide: float, right: bool, engine: str) -> str:
+    """A text for LaTeX in lines of a width, which end behind a sign, or in a word that has no room alone."""
+    out = ""
+    for part in re.findall(r"[^\W_]+|.", text, re.DOTALL):
+        if width(part, 1.0, bold=True) > wide:
+            out += r"\allowbreak{}".join(texescape.escape(c, engine) for c in part)
+        else:
+            out += texescape.escape(part, engine)
+        if not part.isalnum() and not part.isspace():
+            out += r"\allowbreak{}"
+    # no hyphens, which would be read as part of a name
+    side = "left" if right else "right"
+    return rf"\parbox[t]{{{wide:.2f}em}}{{\ragged{side}\hyphenpenalty10000\exhyphenpenalty10000 {out}\strut}}"
 
 
 def _written(app: Sphinx, request: Request, extension: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from html import unescape
 from html.parser import HTMLParser
 from importlib.metadata import EntryPoint
 from itertools import pairwise
@@ -32,6 +34,7 @@ from archlens import drawing
 from archlens.drawing.inline import style_sheet, to_inline
 from archlens.embedding import OPTIONS, wanted
 from archlens.errors import ArchlensError, SpecError, UsageError
+from archlens.views.columns import COLUMNS
 from archlens.views.rows import readable
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -465,6 +468,113 @@ def test_sphinx_latex_leaves_room_for_a_heading(sphinx: Sphinx) -> None:
     ]
 
 
+#: Narrow and wide tables, long ones, and names that are longer than a line: a name, and what follows.
+LONG = "n" * 60
+TABLES = [
+    ("lenet5", ""),
+    ("resnet50", "   :depth: 1\n"),
+    ("c3d", ""),
+    ("resnet18", "   :columns: layer, op, input, output, field, stride, params, macs\n"),
+    ("vit_b_16", ""),
+    ("", f"\n   input: 3x224x224\n   layers:\n   - {LONG}: conv(64, 7)\n   - _a-b--c_$%&~^\\: relu\n"),
+    ("vgg16", "   :columns: params, macs\n"),
+]
+TABLES_PAGE = "Tables\n======\n" + "".join(
+    f"\n.. archlens:: {name}\n   :show: table\n{rest}" for name, rest in TABLES
+)
+
+
+def test_sphinx_latex_gives_each_table_columns_that_hold_its_numbers(sphinx: Sphinx) -> None:
+    """In Times a figure is half an em wide, a comma a quarter and an x half: all of a row is within a line.
+
+    A line of Sphinx' manual on A4 is 159 mm, 453 points, wide.
+    """
+    sphinx.write("index.rst", TABLES_PAGE)
+    assert sphinx.build("latex") == (0, "")
+    text = (sphinx.folder / "_build" / "latex" / "networks.tex").read_text("utf-8")
+    tables = re.findall(
+        r"\\begingroup\\(\w+)\\setlength\{\\tabcolsep\}\{([\d.]+)em\}.*?"
+        r"\\begin\{longtable\}\{([lr]+)\}(.*?)\\end\{longtable\}",
+        text,
+        re.DOTALL,
+    )
+    assert len(tables) == len(TABLES) == text.count(r"\begin{long") == text.count(r"\endgroup")
+    points = {"normalsize": 10, "small": 9, "footnotesize": 8, "scriptsize": 7}
+    for size, between, spec, inside in tables:
+        widths = [0.0] * len(spec)
+        body = inside.partition(r"\endlastfoot")[2]
+        for row in re.split(r"\\\\\n", body)[:-1]:
+            cells = re.split(r"(?<!\\)&", row)
+            assert len(cells) == len(spec)
+            for i, cell in enumerate(cells):
+                box = re.search(r"\\parbox\[t\]\{([\d.]+)em\}", cell)
+                (shown,) = re.search(r"\\sphinxAtStartPar\n(.*)\n", cell).groups()  # type: ignore[union-attr]
+                if box:
+                    wide = float(box[1])
+                    assert spec[i] == "l"
+                else:
+                    wide = 0.25 * shown.count(",") + 0.5 * len(re.sub(r"\\\w+\{\}|,", "", shown))
+                widths[i] = max(widths[i], wide)
+        assert sum(widths) + 2 * float(between) * len(spec) <= 453 / points[size], spec
+    assert [spec for _, _, spec, _ in tables][:2] == ["llllrr", "llllrr"]
+    assert tables[-1][2] == "rr"
+
+
+def words_of(pdf: Path) -> list[list[tuple[float, float, float, float, str]]]:
+    """Of each page the words: left, top, right, bottom, and what they say."""
+    done = subprocess.run(["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, text=True, check=True)
+    return [
+        [
+            (*map(float, found[:4]), unescape(found[4]))  # type: ignore[misc]
+            for found in re.findall(
+                r'<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">(.*?)</word>', page
+            )
+        ]
+        for page in done.stdout.split("<page ")[1:]
+    ]
+
+
+@pytest.mark.skipif(
+    not (shutil.which("pdflatex") and shutil.which("pdftotext")),
+    reason="LaTeX and poppler are not installed, which make a page and read it",
+)
+def test_a_page_that_latex_prints_has_every_number_whole(sphinx: Sphinx) -> None:
+    """No word of a table lies over another or beyond the margins, and each is there as the table has it."""
+    sphinx.write("index.rst", TABLES_PAGE)
+    assert sphinx.build("latex") == (0, "")
+    out = sphinx.folder / "_build" / "latex"
+    for _ in range(2):
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "networks.tex"]
+        done = subprocess.run(command, cwd=out, capture_output=True, text=True, errors="replace", timeout=120)
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert re.findall(r"Overfull .hbox.*", done.stdout) == []
+    pages = words_of(out / "networks.pdf")
+    for words in pages:
+        words.sort(key=lambda word: (word[1], word[0]))
+        for i, a in enumerate(words):
+            assert 70 <= a[0] <= a[2] <= 612 - 70, a
+            for b in words[i + 1 :]:
+                apart = a[2] <= b[0] + 0.1 or b[2] <= a[0] + 0.1 or a[3] <= b[1] + 3 or b[3] <= a[1] + 3
+                assert apart, (a, b)
+    printed = Counter(word[4] for words in pages for word in words)
+    for name in filter(None, dict(TABLES)):
+        for figure in (archlens.load(name).params, archlens.load(name).macs):
+            assert printed[f"{figure:,}"], (name, figure)
+    # He et al. 2016, table 1: conv1 gives 112x112, with 64 kernels of 7x7; torchvision's num_params
+    assert {"64x112x112", "25,557,032", "4,089,184,256"} <= printed.keys()
+    assert sum(len(word) for word in printed.elements() if set(word) == {"n"}) == len(LONG)
+
+
+def test_sphinx_says_that_a_table_is_wider_than_a_page(sphinx: Sphinx) -> None:
+    table = f".. archlens:: vit_b_16\n   :show: table\n   :columns: {', '.join(COLUMNS)}\n"
+    sphinx.write("index.rst", f"Wide\n====\n\n{table}")
+    assert sphinx.build() == (0, "")
+    code, said = sphinx.build("latex")
+    assert code == 1
+    assert "index.rst" in said
+    assert "archlens: the table is wider than a page; name fewer columns" in said
+
+
 def test_sphinx_in_parallel(site: Sphinx) -> None:
     """What ``parallel_read_safe`` and ``parallel_write_safe`` promise."""
     for number in range(12):
@@ -545,6 +655,25 @@ def test_sphinx_fails_with_the_place(sphinx: Sphinx, case: str) -> None:
     assert found, said
     assert re.sub(r"\n\n", "\n", found[1]).startswith(message)
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("builder", ["html", "text", "latex"])
+@pytest.mark.parametrize("case", BAD_PAGES)
+def test_sphinx_shows_what_is_wrong_in_its_place(sphinx: Sphinx, case: str, builder: str) -> None:
+    text, _, message = BAD_PAGES[case]
+    steps = "".join(f"  - c{i}: conv({i % 7 + 1}, 1)\n" for i in range(1100))
+    sphinx.write("many.yaml", f"input: 3x4x4\nlayers:\n{steps}")
+    sphinx.write("index.rst", f"Bad\n===\n\nBefore.\n\n{text}\n\nAfter.\n")
+    out = sphinx.folder / "_build" / builder
+    assert build_main(["-q", "-b", builder, str(sphinx.folder), str(out)]) == 0
+    assert "archlens: error: " in sphinx.capture.readouterr().err
+    name = {"html": "index.html", "text": "index.txt", "latex": "networks.tex"}[builder]
+    content = (out / name).read_text("utf-8")
+    place = content[content.index("Before.") : content.index("After.")]
+    if builder == "html":
+        place = Page(place).text
+    words = re.sub(r"\s+", " ", re.sub(r"\\PYG\w*|\\sphinxhyphen|[{}|\\]", "", place))
+    assert re.sub(r"[\s|]+", " ", message.partition("\n")[0]) in words
 
 
 def test_sphinx_without_what_writes_pdf(site: Sphinx, monkeypatch: pytest.MonkeyPatch) -> None:
