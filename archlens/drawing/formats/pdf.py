@@ -39,7 +39,9 @@ def to_bytes(drawn: Drawn) -> bytes:
     scale = min(1.0, _MOST / max(picture.width, picture.height))
     stream = BytesIO()
     # invariant: no date and no random identifier
-    canvas = Canvas(stream, pagesize=(picture.width * scale, picture.height * scale), invariant=1)
+    size = (picture.width * scale, picture.height * scale)
+    # every page begins with a font, and the one that reportlab takes is not embedded
+    canvas = Canvas(stream, pagesize=size, invariant=1, initialFontName=_REGULAR)
     canvas.setTitle(printable(picture.title))
     canvas.setSubject(printable(picture.description)[:2000])
     canvas.setCreator("archlens")
