@@ -128,11 +128,11 @@ class Network:
         return sum(layer.facts.macs for layer in self.layers if layer.training)
 
     def state(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of all weights and buffers, by their keys in torch's state dict."""
+        """The shapes of all weights and saved buffers, by their keys in torch's state dict."""
         return {
             layer.key(name): shape
             for layer in self.layers
-            for name, shape in {**layer.facts.weights, **layer.facts.buffers}.items()
+            for name, shape in {**layer.facts.weights, **layer.facts.kept}.items()
         }
 
     def shape_of(self, name: str) -> Shape:

@@ -106,7 +106,7 @@ def _memory(subject: Subject, scope: str) -> int:
     from .analysis import memory
 
     part = subject.part(scope)
-    return memory.weight_bytes(part) + memory.buffer_bytes(part)
+    return memory.weight_bytes(part) + memory.buffer_bytes(part, saved_only=True)
 
 
 def _peak_parts(subject: Subject) -> list[Part]:
@@ -180,7 +180,7 @@ QUANTITIES: dict[str, Quantity] = {
     "training_memory": Quantity(
         "training memory",
         Kind.BYTES,
-        "Bytes of weights, buffers, gradients, Adam's state and saved activations, one sample in float32.",
+        "Most bytes in training with Adam, gradients of activations apart, one sample in float32.",
         _training,
         own=False,
     ),

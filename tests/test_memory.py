@@ -11,9 +11,13 @@ import subprocess
 import sys
 import textwrap
 import weakref
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
+from itertools import product
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -40,15 +44,15 @@ from .test_random_networks import networks
 class Alive(TorchDispatchMode):
     """The bytes of the storages that are alive, and the most of them so far.
 
-    Weights and buffers are left out. ``align`` rounds each storage up, as an allocator does.
+    Those of ``apart`` are left out. ``align`` rounds each storage up, as an allocator does.
     """
 
-    def __init__(self, module: nn.Module, inputs: list[Tensor], align: int = 1) -> None:
+    def __init__(self, apart: Iterable[Tensor], inputs: Iterable[Tensor], align: int = 1) -> None:
         super().__init__()
         self.align = align
         self.sizes: dict[int, int] = {}
         self.now = self.peak = 0
-        self.apart = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
+        self.apart = {t.untyped_storage()._cdata for t in apart}
         for tensor in inputs:
             self.see(tensor)
 
@@ -72,6 +76,10 @@ class Alive(TorchDispatchMode):
         return found
 
 
+def own(module: nn.Module) -> tuple[Tensor, ...]:
+    return (*module.parameters(), *module.buffers())
+
+
 def inputs_of(network: Network, batch: int, **given: Any) -> list[Tensor]:
     return [torch.rand(batch, *shape, **given) for shape in network.inputs.values()]
 
@@ -80,7 +88,7 @@ def peak_in_torch(network: Network, batch: int, align: int = 1, device: str = "c
     """The most bytes alive during a real inference, the input that the caller holds included."""
     module = archlens.build(network, device=device).eval()
     inputs = inputs_of(network, batch, device=device)
-    with pytest.MonkeyPatch.context() as patch, torch.no_grad(), Alive(module, inputs, align) as seen:
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad(), Alive(own(module), inputs, align) as seen:
         patch.setattr(F, "linear", linear)
         module(*inputs)
     return seen.peak
@@ -105,7 +113,7 @@ def saved_in_torch(
 ) -> int:
     """The bytes of the distinct storages that autograd keeps, weights and buffers apart."""
     module = archlens.build(network, device=device, dtype=dtype).train()
-    apart = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
+    apart = {t.untyped_storage()._cdata for t in own(module)}
     kept = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -194,6 +202,10 @@ SMALL = {
     "lenet5": 32, "lenet5_1998": 32, "googlenet": 64, "googlenet_aux": 64, "resnet18": 64, "resnet50": 64,
     "mobilenet_v1": 64, "convnext_tiny": 64, "vit_b_32": 64, "swin_t": 64, "swin_v2_t": 64,
 }  # fmt: skip
+
+
+def from_text(text: str) -> Network:
+    return archlens.loads(textwrap.dedent(text))
 
 
 def small(name: str) -> Network:
@@ -317,7 +329,7 @@ WIRING = {
 
 @pytest.mark.parametrize("name", WIRING)
 def test_wiring(name: str) -> None:
-    network = archlens.loads(textwrap.dedent(WIRING[name]))
+    network = from_text(WIRING[name])
     assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2)
     said = memory.live_set(network, batch=2, eager=True, device="cpu")
     assert said.bytes == peak_in_torch(network, 2)
@@ -441,19 +453,32 @@ def pool(network: Network) -> int:
     return blocks[-1][0] + blocks[-1][1]
 
 
-@pytest.mark.parametrize("name", ["lenet5_1998", "resnet18", "googlenet_aux"])
-@pytest.mark.parametrize(
-    ("dtype", "real"),
-    [("float32", torch.float32), ("float16", torch.float16), ("bfloat16", torch.bfloat16)],
-)
-def test_weights_and_buffers(name: str, dtype: str, real: torch.dtype) -> None:
-    """As torch's module has them once it is converted; its counters stay int64."""
-    network = archlens.load(name)
-    module = archlens.build(network, device="meta", dtype=real)
-    assert memory.weight_bytes(network, dtype) == sum(p.nbytes for p in module.parameters())
-    saved = set(module.state_dict())
-    buffers = {key: b for key, b in module.named_buffers() if key in saved}
-    assert memory.buffer_bytes(network, dtype) == sum(b.nbytes for b in buffers.values())
+@pytest.mark.parametrize("name", archlens.names())
+def test_weights_and_buffers(name: str) -> None:
+    """As torch's module has them, before and after it is converted; counters and indices stay int64."""
+    check_bytes(archlens.load(name))
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_weights_and_buffers_of_every_op(text: str) -> None:
+    check_bytes(one_op(text))
+
+
+def check_bytes(network: Network) -> None:
+    module = archlens.build(network, device="meta")
+    saved = module.state_dict()
+    assert {
+        layer.key(name): (buffer.shape, buffer.dtype, buffer.saved)
+        for layer in network
+        for name, buffer in layer.facts.buffers.items()
+    } == {
+        name: (tuple(buffer.shape), str(buffer.dtype).removeprefix("torch."), name in saved)
+        for name, buffer in module.named_buffers()
+    }
+    for dtype, convert in (("float32", module.float), ("float16", module.half)):
+        convert()
+        assert memory.weight_bytes(network, dtype) == sum(weight.nbytes for weight in module.parameters())
+        assert memory.buffer_bytes(network, dtype) == sum(buffer.nbytes for buffer in module.buffers())
 
 
 def test_int4_rounds_each_tensor_up() -> None:
@@ -464,28 +489,127 @@ def test_int4_rounds_each_tensor_up() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "make"),
-    [
-        ("sgd", lambda p: torch.optim.SGD(p, lr=0.1)),
-        ("momentum", lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
-        ("adam", lambda p: torch.optim.Adam(p)),
-    ],
-)
-def test_optimizer_state(optimizer: str, make: Any) -> None:
+#: Torch's, by the names of the command.
+OPTIMIZERS: dict[str, Any] = {
+    "sgd": partial(torch.optim.SGD, lr=0.1),
+    "momentum": partial(torch.optim.SGD, lr=0.1, momentum=0.9),
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+
+
+def test_optimizers() -> None:
+    assert memory.OPTIMIZERS.keys() == {"none", *OPTIMIZERS}
+
+
+def states_of(stepped: torch.optim.Optimizer) -> list[Tensor]:
+    return [t for t in tree_leaves(stepped.state_dict()["state"]) if isinstance(t, Tensor)]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_optimizer_state(optimizer: str) -> None:
     """The tensors that torch's optimizers hold after a step, and the gradients before it."""
     network = archlens.load("lenet5")
     module = archlens.build(network)
     module(torch.rand(1, 1, 32, 32)).sum().backward()
     found = memory.account(network, optimizer=optimizer)
     assert found.gradients == sum(p.grad.nbytes for p in module.parameters() if p.grad is not None)
-    stepped = make(module.parameters())
+    stepped = OPTIMIZERS[optimizer](module.parameters())
     stepped.step()
-    tensors = [t for t in tree_leaves(stepped.state_dict()["state"]) if isinstance(t, Tensor)]
-    assert found.states == sum(t.nbytes for t in tensors)
-    assert found.training == (
+    assert found.states == sum(t.nbytes for t in states_of(stepped))
+    assert found.backward == (
         found.weights["float32"] + found.buffers + found.gradients + found.states + (found.saved or 0)
     )
+
+
+#: The largest weight after one nearly as large, and before; a tensor of a scope after a scope within it.
+STEPS = {
+    "down": "{input: 90, layers: ['linear(100, bias=false)', 'linear(95, bias=false)', 'linear(3)']}",
+    "up": "{input: 95, layers: ['linear(100, bias=false)', 'linear(90, bias=false)']}",
+    "its own": """
+        input: 40x5x5
+        layers:
+          - a:
+              - tokens
+              - b: [small: 'linear(40, bias=false)', large: 'linear(900, bias=false)']
+              - position: position_embedding
+          - c: linear(45, bias=false)
+        """,
+}
+
+
+@pytest.mark.parametrize("foreach", [False, True, None])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_step(optimizer: str, foreach: bool | None) -> None:
+    """What torch's optimizers make while they step, to the byte; on a CPU ``None`` is one after another."""
+    networks = [small("lenet5"), archlens.load("mobilenet_v1_0.25"), *map(from_text, STEPS.values())]
+    for network, dtype in product(networks, ("float32", "bfloat16")):
+        module = archlens.build(network, dtype=getattr(torch, dtype))
+        gradients = [torch.rand_like(weight) for weight in module.parameters()]
+        for weight, gradient in zip(module.parameters(), gradients, strict=True):
+            weight.grad = gradient
+        stepped = OPTIMIZERS[optimizer](module.parameters(), foreach=foreach)
+        stepped.step()
+        with Alive([*own(module), *gradients, *states_of(stepped)], []) as seen:
+            stepped.step()
+        said = memory.account(network, optimizer=optimizer, dtype=dtype).step
+        assert said is not None
+        assert seen.peak == (said.foreach if foreach else said.single)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet18", "vit_b_32"])
+def test_training(name: str) -> None:
+    """All that is alive while the optimizer steps, of which the peak is the larger way, to the byte."""
+    network = small(name)
+    said = memory.account(network, batch=2, device="cpu")
+    assert said.step is not None
+    assert said.backward is not None
+    assert said.saved is not None
+    kept = said.backward - said.saved
+    measured = {foreach: training_in_torch(network, 2, foreach) for foreach in (False, True)}
+    inputs = 2 * 4 * network.input.numel
+    assert measured[False].step == kept + said.step.single + inputs
+    assert measured[True].step == kept + said.step.foreach + inputs
+    assert said.training == max(measured[False].step, measured[True].step, said.backward)
+
+
+class Training(NamedTuple):
+    """The most bytes that are alive in a forward and backward pass, and in a step after it."""
+
+    passes: int
+    step: int
+
+
+def training_in_torch(network: Network, batch: int, foreach: bool) -> Training:
+    module = archlens.build(network).train()
+    stepped = torch.optim.Adam(module.parameters(), foreach=foreach)
+    for weight in module.parameters():
+        weight.grad = torch.zeros_like(weight)
+    stepped.step()
+    stepped.zero_grad()
+    inputs = inputs_of(network, batch)
+    with Alive([], [*own(module), *states_of(stepped), *inputs]) as seen:
+        module(*inputs).sum().backward()
+        passes, seen.peak = seen.peak, seen.now
+        stepped.step()
+    return Training(passes, seen.peak)
+
+
+def test_an_input_that_nobody_keeps_is_held_by_the_caller() -> None:
+    """At the end of the forward pass it is there beside what autograd keeps."""
+    network = archlens.loads("{input: 1x100x100, layers: [tanh, 'max_pool(10)', 'conv(2, 1)']}")
+    found = memory.account(network, optimizer="sgd")
+    # the convolution keeps its input of 100 values, and nothing before it is trained; it has 2 + 2 weights
+    assert found.saved == 4 * 100
+    assert found.training == 4 * (4 + 4 + 100 + 100 * 100)
+
+
+@pytest.mark.parametrize("name", archlens.names())
+def test_parameters_in_order(name: str) -> None:
+    network = archlens.load(name)
+    module = archlens.build(network, device="meta")
+    real = [(key, tuple(weight.shape)) for key, weight in module.named_parameters()]
+    assert list(memory.parameters(network).items()) == real
 
 
 def test_what_cuda_does_otherwise() -> None:
@@ -551,6 +675,9 @@ def test_json_adds_up() -> None:
     training = data["training"]
     parts = ("gradients", "optimizer_state", "saved")
     assert training["total"] == data["weights"]["float32"] + data["buffers"] + sum(map(training.get, parts))
+    # its first convolution keeps a padded copy of the input, so that the caller's is beside it in both
+    most = max(training["saved"], *training["step"].values()) + 4 * prod(data["inputs"]["input"])
+    assert training["peak"] == training["total"] - training["saved"] + most
     for peak in (data["inference"][name] for name in ("live", "in_place", "eager")):
         assert peak["bytes"] == peak["beside"] + sum(tensor["bytes"] for tensor in peak["alive"])
 

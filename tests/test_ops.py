@@ -184,7 +184,7 @@ def test_shape(text: str) -> None:
 
 @examples
 def test_weights(text: str) -> None:
-    """Weights and buffers have the names and the shapes of torch's."""
+    """Weights and saved buffers have the names and the shapes of torch's."""
     facts, module = example(text).facts, in_torch(text)
     weights: dict[str, tuple[int, ...]] = {}
     buffers: dict[str, tuple[int, ...]] = {}
@@ -193,7 +193,7 @@ def test_weights(text: str) -> None:
         weights = {own.get(name, name): tuple(tensor.shape) for name, tensor in module.named_parameters()}
         buffers = {name: tuple(tensor.shape) for name, tensor in module.named_buffers()}
     assert dict(facts.weights) == weights
-    assert dict(facts.buffers) == buffers
+    assert facts.kept == buffers
     assert facts.params == sum(map(prod, weights.values()))
 
 

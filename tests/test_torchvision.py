@@ -62,7 +62,7 @@ def test_nothing_that_torchvision_has_is_left_out(torchvision: Any) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_state_dict_is_torchvisions(torchvision: Any, name: str) -> None:
-    """The same keys with the same shapes, weights and buffers alike."""
+    """The same keys with the same shapes, weights and buffers alike; buffers are of the same types."""
     check(build(torchvision, name), archlens.load(name))
 
 
@@ -88,12 +88,16 @@ def test_lrn_adds_no_weights(torchvision: Any) -> None:
 
 def check(model: Any, network: archlens.Network) -> None:
     parameters: dict[str, tuple[int, ...]] = {}
-    buffers: dict[str, tuple[int, ...]] = {}
+    buffers: dict[str, tuple[tuple[int, ...], str, bool]] = {}
     for layer in network:
         parameters |= {layer.key(key): shape for key, shape in layer.facts.weights.items()}
-        buffers |= {layer.key(key): shape for key, shape in layer.facts.buffers.items()}
+        buffers |= {layer.key(key): tuple(buffer) for key, buffer in layer.facts.buffers.items()}
     assert parameters == {key: tuple(value.shape) for key, value in model.named_parameters()}
-    assert buffers == {key: tuple(value.shape) for key, value in model.named_buffers()}
+    saved = model.state_dict()
+    assert buffers == {
+        key: (tuple(value.shape), str(value.dtype).removeprefix("torch."), key in saved)
+        for key, value in model.named_buffers()
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

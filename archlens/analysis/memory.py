@@ -57,8 +57,28 @@ BITS: dict[str, int] = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8,
 #: The types that weights can be trained in.
 FLOATS = ("float32", "float16", "bfloat16")
 
-#: Tensors that an optimizer keeps for each weight, of the weight's size and type.
-OPTIMIZERS: dict[str, int] = {"none": 0, "sgd": 0, "momentum": 1, "adam": 2}
+#: Bytes of one value of what is not converted with the weights.
+_WIDTHS: dict[str, int] = {INT64: 8, FLOAT32: 4, BOOL: 1}
+
+
+class Optimizer(NamedTuple):
+    """What one of torch's optimizers keeps of each tensor of weights."""
+
+    #: Tensors of its size and type.
+    states: int = 0
+    #: Whether its steps are counted, as a float32, and each weight's own step is found by a root.
+    adaptive: bool = False
+
+
+_ADAM = Optimizer(states=2, adaptive=True)
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "none": Optimizer(),
+    "sgd": Optimizer(),
+    "momentum": Optimizer(states=1),
+    "adam": _ADAM,
+    "adamw": _ADAM,
+}
 
 #: What CUDA's caching allocator of torch rounds every allocation up to: ``kMinBlockSize`` in
 #: c10/cuda/CUDACachingAllocator.cpp.
@@ -84,6 +104,15 @@ class Peak(NamedTuple):
     beside: int
 
 
+class Stepping(NamedTuple):
+    """The most bytes that a step of the optimizer makes and lets go again."""
+
+    #: With ``foreach=False``, which is torch's default on a CPU.
+    single: int
+    #: With ``foreach=True``, its default on CUDA.
+    foreach: int
+
+
 @dataclass(frozen=True)
 class Memory:
     """The bytes of one network. What cannot be known is ``None``, and ``reason`` says why."""
@@ -94,7 +123,7 @@ class Memory:
     optimizer: str
     #: Trainable tensors, by the type that they are held in.
     weights: Mapping[str, int]
-    #: Running statistics and other tensors that are saved and not trained.
+    #: Running statistics, indices and other tensors that are not trained.
     buffers: int
     #: The outputs of all layers that run at inference, views apart, added up.
     outputs: int
@@ -106,16 +135,32 @@ class Memory:
     states: int | None
     #: What autograd keeps between the forward and the backward pass.
     saved: int | None
+    #: What a step of the optimizer makes.
+    step: Stepping | None
+    #: The network's input, which the caller holds, and the part of it that is not saved.
+    inputs: int
+    unsaved_inputs: int
     reason: str
     #: Layers whose op does not say what it keeps; ``saved`` and ``eager`` are then "at least".
     unknown: tuple[str, ...]
 
     @property
-    def training(self) -> int | None:
+    def backward(self) -> int | None:
         """Weights, buffers, gradients, optimizer state and saved activations together."""
         if self.gradients is None or self.states is None or self.saved is None:
             return None
         return self.weights[self.dtype] + self.buffers + self.gradients + self.states + self.saved
+
+    @property
+    def training(self) -> int | None:
+        """The larger of the backward pass and a step of the optimizer, in whichever way torch takes it.
+
+        The caller holds the network's input in both. Gradients of activations on their way are not in it.
+        """
+        if self.backward is None or self.saved is None or self.step is None:
+            return None
+        step = max(self.step) + self.inputs
+        return self.backward - self.saved + max(self.saved + self.unsaved_inputs, step)
 
 
 def account(
@@ -143,7 +188,7 @@ def account(
     >>> import archlens
     >>> found = account(archlens.load("lenet5"))
     >>> found.weights["float32"], found.inference.bytes, found.training
-    (246824, 37632, 1023768)
+    (246824, 37632, 1238232)
     """
     activations = activations or (dtype if dtype in FLOATS else "float32")
     for name, known in ((dtype, BITS), (activations, BITS), (optimizer, OPTIMIZERS)):
@@ -152,17 +197,20 @@ def account(
     _check(batch, device)
     weights = {name: weight_bytes(network, name) for name in BITS}
     footprints = _footprints(network)
-    gradients = states = saved = None
+    gradients = states = saved = step = None
+    unsaved = 0
     if optimizer == "none":
         reason = "nothing is trained without an optimizer"
     elif dtype not in FLOATS or activations not in FLOATS:
         reason = f"torch has no gradients of {dtype if dtype not in FLOATS else activations}"
     else:
         reason = ""
-        gradients, states = weights[dtype], OPTIMIZERS[optimizer] * weights[dtype]
-        if optimizer == "adam":  # torch counts its steps for each weight tensor, as a float32
-            states += 4 * sum(len(layer.facts.weights) for layer in network.layers)
-        saved = _saved(network, footprints, batch, activations, device)
+        kept = OPTIMIZERS[optimizer]
+        gradients, states = weights[dtype], kept.states * weights[dtype]
+        if kept.adaptive:
+            states += _WIDTHS[FLOAT32] * sum(len(layer.facts.weights) for layer in network.layers)
+        step = _stepping(network, dtype) if kept.adaptive else Stepping(0, 0)
+        saved, unsaved = _saved(network, footprints, batch, activations, device)
     steps = _steps(network, footprints, batch)
     return Memory(
         batch=batch,
@@ -178,6 +226,9 @@ def account(
         gradients=gradients,
         states=states,
         saved=saved,
+        step=step,
+        inputs=sum(_bytes(shape.numel * batch, activations) for shape in network.inputs.values()),
+        unsaved_inputs=unsaved,
         reason=reason,
         unknown=tuple(
             layer.name for layer, known in zip(network.layers, footprints, strict=True) if known is None
@@ -194,13 +245,56 @@ def weight_bytes(network: Network, dtype: str = "float32", *, align: int = 1) ->
     )
 
 
-def buffer_bytes(network: Network, dtype: str = "float32", *, align: int = 1) -> int:
-    """Bytes of all buffers: of the type given, but a scalar is batch normalization's int64 counter."""
+def buffer_bytes(
+    network: Network, dtype: str = "float32", *, align: int = 1, saved_only: bool = False
+) -> int:
+    """Bytes of all buffers, or of those in the state dict: floats of the type given, integers as they are."""
     return sum(
-        times * _rounded(_bytes(prod(shape), dtype) if shape else 8, align)
+        times * _rounded(_sized(prod(buffer.shape), buffer.dtype, floats=dtype), align)
         for facts, times in _distinct(network)
-        for shape in facts.buffers.values()
+        for buffer in facts.buffers.values()
+        if buffer.saved or not saved_only
     )
+
+
+def _sized(count: int, kind: str, *, floats: str) -> int:
+    """Bytes of so many values of a buffer, whose floats are held as ``floats``."""
+    return count * _WIDTHS[kind] if kind != FLOAT32 else _bytes(count, floats)
+
+
+def _stepping(network: Network, dtype: str) -> Stepping:
+    """What a step of Adam or AdamW makes, as ``torch/optim/adam.py`` of torch 2.13 has it.
+
+    One tensor at a time: ``denom = (exp_avg_sq.sqrt() / …).add_(eps)``, so the root and the quotient exist
+    together, while ``denom`` is still that of the tensor before. All at once: ``torch._foreach_sqrt`` makes
+    a root of each, which then is worked on in place. All else of both is in place, and all of SGD
+    (``torch/optim/sgd.py``).
+    """
+    single = before = foreach = 0
+    for shape in parameters(network).values():
+        size = _bytes(prod(shape), dtype)
+        single = max(single, before + 2 * size)
+        before = size
+        foreach += size
+    return Stepping(single, foreach)
+
+
+def parameters(network: Network) -> dict[str, tuple[int, ...]]:
+    """The shapes of all trainable tensors, by their keys and in the order of ``module.parameters()``.
+
+    That is the order of the layers, but what lies in a scope itself stands before the scopes within it.
+    """
+    found = {
+        layer.key(name): shape for layer in network.layers for name, shape in layer.facts.weights.items()
+    }
+    first: dict[str, int] = {}  # a scope's first tensor
+
+    def place(key: str) -> tuple[int, ...]:
+        scopes = [key[:dot] for dot, letter in enumerate(key) if letter == "."]
+        return (*[first.setdefault(scope, len(first)) for scope in scopes], -1)
+
+    places = {key: place(key) for key in found}
+    return {key: found[key] for key in sorted(found, key=places.__getitem__)}
 
 
 def output_bytes(layer: Layer, batch: int = 1, dtype: str = "float32") -> int:
@@ -244,7 +338,7 @@ def saved_bytes(network: Network, *, batch: int = 1, dtype: str = "float32", dev
     nothing where nothing before it, nor it itself, is trained. Heads for training run.
     """
     _check(batch, device)
-    return _saved(network, _footprints(network), batch, dtype, device)
+    return _saved(network, _footprints(network), batch, dtype, device)[0]
 
 
 def allocated(network: Network, *, batch: int = 1) -> int:
@@ -296,7 +390,7 @@ def _extra(extra: Extra, batch: int, dtype: str, device: str) -> int:
     if extra.only not in ("", device):
         return 0
     count = extra.values * batch if extra.per_sample else extra.values
-    width = {INT64: 8, FLOAT32: 4, BOOL: 1}.get(extra.kind)
+    width = _WIDTHS.get(extra.kind)
     if extra.kind == STATISTIC and device == "cuda":
         width = 4  # ATen accumulates float16 and bfloat16 in float32 there
     return _bytes(count, dtype) if width is None else count * width
@@ -466,61 +560,68 @@ def _live(
     def besides(extras: Sequence[Extra]) -> int:
         return sum(_rounded(_extra(extra, batch, dtype, eager), align) for extra in extras)
 
-    alive = {name: Alive(name, shape, size(shape.numel)) for name, shape in inputs.items()}
-    total = sum(tensor.bytes for tensor in alive.values())
-    peak = Peak(total, next(iter(inputs)), tuple(alive.values()), 0)
-    for layer, footprint, values, copied, sources, own, leaving in steps:
+    made = {name: Alive(name, shape, size(shape.numel)) for name, shape in inputs.items()}
+    born = dict.fromkeys(inputs, -1)
+    gone: dict[str, int] = {}
+    total = sum(tensor.bytes for tensor in made.values())
+    peak, at, beside = total, -1, 0
+    for position, (layer, footprint, values, copied, sources, own, leaving) in enumerate(steps):
         if own:
-            made = Alive(layer.name, layer.facts.shape, size(values))
+            filled = size(values)
             if in_place and footprint.in_place:
-                over = next(
-                    (n for n in sources if n in leaving and n not in inputs and alive[n].bytes == made.bytes),
-                    None,
-                )
-                total -= alive.pop(over).bytes if over else 0
+                free = {name for name in leaving if name not in inputs and made[name].bytes == filled}
+                over = next((name for name in sources if name in free), None)
+                if over is not None:
+                    total -= filled
+                    gone[over] = position
             before = total
-            total += made.bytes
-            alive[layer.name] = made
+            total += filled
+            made[layer.name] = Alive(layer.name, layer.facts.shape, filled)
+            born[layer.name] = position
             highest = total
             if eager and footprint.chained and len(sources) > 2:
                 results = [size(shape.numel) for shape in running(layer.input_shapes)]
                 free = {name for name in leaving if name not in inputs}
-                highest = before + _chain(sources, free, alive, results)
+                highest = before + _chain(sources, free, made, results)
             elif eager:
                 moments = [before + besides(moment) for moment in footprint.before]
                 moments.append(total + besides(footprint.beside))
                 moments[0] += size(copied)
                 highest = max(moments)
-            if highest > peak.bytes:
-                peak = Peak(highest, layer.name, tuple(alive.values()), highest - total)
+            if highest > peak:
+                peak, at, beside = highest, position, highest - total
         for name in leaving:
-            if name in alive and not (eager and name in inputs):
-                total -= alive.pop(name).bytes
-    return peak
+            if name not in gone and not (eager and name in inputs):
+                total -= made[name].bytes
+                gone[name] = position + 1
+    alive = [made[name] for name in made if born[name] <= at < gone.get(name, len(steps))]
+    return Peak(peak, steps[at].layer.name if at >= 0 else next(iter(inputs)), tuple(alive), beside)
 
 
-def _chain(sources: Sequence[str], free: set[str], alive: Mapping[str, Alive], results: Sequence[int]) -> int:
+def _chain(sources: Sequence[str], free: set[str], sizes: Mapping[str, Alive], results: Sequence[int]) -> int:
     """The most bytes, beside what was alive before, while tensors are merged two at a time.
 
     Args:
         sources: the memory that each input lies in.
         free: those that nobody reads after the merge; each goes with its last use.
-        alive: their sizes.
+        sizes: what they take.
         results: bytes of each result in turn; one goes as soon as the next is made.
     """
+    uses = {source: number for number, source in enumerate(sources)}  # the last of each
     highest = last = freed = 0
     for number, result in enumerate(results):
         highest = max(highest, last + result - freed)
         last = result
         for used in (0, 1) if number == 0 else (number + 1,):
-            if sources[used] in free and sources[used] not in sources[used + 1 :]:
-                freed += alive[sources[used]].bytes
+            if sources[used] in free and uses[sources[used]] == used:
+                freed += sizes[sources[used]].bytes
     return highest
 
 
 def _saved(
     network: Network, footprints: Sequence[Footprint | None], batch: int, dtype: str, device: str
-) -> int:
+) -> tuple[int, int]:
+    """What autograd keeps, and the inputs of the network that it does not."""
     owner, copied = _places(network, footprints, batch, training=True)
     trained = dict.fromkeys(network.inputs, False)
     kept: set[str] = set()
@@ -533,11 +634,13 @@ def _saved(
         if footprint.input and layer.name in copied:
             total += _bytes(layer.input_shapes[0].numel * batch, dtype)
         elif footprint.input:
-            for number, source in enumerate(inputs):
-                # a factor is needed for the gradients of those before it; the first for that of the second
-                others = inputs[:number] or inputs[1:2] or inputs
-                if weights or any(trained[other] for other in others):
+            # a factor is needed for the gradients of those before it; the first for that of the second
+            others = trained[inputs[min(1, len(inputs) - 1)]]
+            so_far = False
+            for source in inputs:
+                if weights or others:
                     kept.add(owner[source])
+                others = so_far = so_far or trained[source]
         if footprint.output:
             kept.add(owner[layer.name])
         extras = footprint.saved
@@ -545,4 +648,6 @@ def _saved(
             extras = tuple(e for e, factor in zip(extras, inputs[2:], strict=False) if trained[factor])
         for extra in extras:
             total += _extra(extra, batch, dtype, device)
-    return total + sum(_bytes(network.shape_of(name).numel * batch, dtype) for name in kept)
+    sizes = {name: _bytes(network.shape_of(name).numel * batch, dtype) for name in kept | set(network.inputs)}
+    unsaved = sum(sizes.pop(name) for name in network.inputs if name not in kept)
+    return total + sum(sizes.values()), unsaved

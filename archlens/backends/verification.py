@@ -194,7 +194,7 @@ def _weights(network: Network, module: nn.Module) -> Iterator[Check]:
     real = {name: (tuple(value.shape), isinstance(value, nn.Parameter)) for name, value in saved.items()}
     for layer in network.layers:
         said = {layer.key(key): (shape, True) for key, shape in layer.facts.weights.items()}
-        said |= {layer.key(key): (shape, False) for key, shape in layer.facts.buffers.items()}
+        said |= {layer.key(key): (shape, False) for key, shape in layer.facts.kept.items()}
         there = {name: real.pop(name) for name in list(said) if name in real}
         there |= {name: real.pop(name) for name in list(real) if name.startswith(f"{layer.name}.")}
         if not said and not there:

@@ -12,6 +12,8 @@ from pkgutil import iter_modules
 
 from .op import (
     EVERYWHERE,
+    Buffer,
+    Buffers,
     Call,
     Everywhere,
     Facts,
@@ -37,6 +39,8 @@ __all__ = [
     "EVERYWHERE",
     "MERGES",
     "OPS",
+    "Buffer",
+    "Buffers",
     "Call",
     "Everywhere",
     "Facts",

@@ -16,7 +16,21 @@ from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Spare
 from .footprint import FLOAT32, INPUT, INT64, MATRIX, PIECE, ROWS, Extra, Footprint
 from .layout import require_channels_last, require_two_axes
-from .op import EVERYWHERE, NONE, Call, Facts, InTurn, Irregular, Misfit, Op, Reach, Tensors, as_written
+from .op import (
+    EVERYWHERE,
+    NONE,
+    Buffer,
+    Buffers,
+    Call,
+    Facts,
+    InTurn,
+    Irregular,
+    Misfit,
+    Op,
+    Reach,
+    Tensors,
+    as_written,
+)
 from .windows import per_axis, shortest
 
 
@@ -147,7 +161,7 @@ class _Windowed(Op, family="attention"):
         pairs = self.heads * positions * seen
         return Facts(
             shape=x,
-            weights=self._bias_weights(window) | _projections(x.channels, "qkv", "proj"),
+            weights=self._weights(window, _projections(x.channels, "qkv", "proj")),
             buffers=self._bias_buffers(window),
             macs=_products(positions, seen, x.channels) + self._bias_macs(window),
             other={
@@ -200,11 +214,12 @@ class _Windowed(Op, family="attention"):
     def _bias_moments(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[tuple[Extra, ...], ...]:
         return ()
 
-    def _bias_weights(self, window: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def _weights(self, window: tuple[int, ...], projections: Tensors) -> Tensors:
+        """All weights, in torch's order."""
         raise NotImplementedError  # pragma: no cover
 
-    def _bias_buffers(self, window: tuple[int, ...]) -> Tensors:
-        return {"relative_position_index": (prod(window) ** 2,)}
+    def _bias_buffers(self, window: tuple[int, ...]) -> Buffers:
+        return {"relative_position_index": Buffer((prod(window) ** 2,), INT64)}
 
     def _bias_macs(self, window: tuple[int, ...]) -> int:
         return 0
@@ -305,8 +320,8 @@ class WindowAttention(_Windowed, kind="window_attention", family="attention"):
         "8x9x10 >> channels_last >> window_attention(2, (4, 3), shift=(2, 1))",
     )
 
-    def _bias_weights(self, window: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        return {"relative_position_bias_table": (_relative(window), self.heads)}
+    def _weights(self, window: tuple[int, ...], projections: Tensors) -> Tensors:
+        return {"relative_position_bias_table": (_relative(window), self.heads), **projections}
 
 
 #: Hidden features of the network that makes the bias of a relative position.
@@ -356,9 +371,10 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
     def _bias_macs(self, window: tuple[int, ...]) -> int:
         return _relative(window) * _HIDDEN * (2 + self.heads)
 
-    def _bias_weights(self, window: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def _weights(self, window: tuple[int, ...], projections: Tensors) -> Tensors:
         return {
             "logit_scale": (self.heads, 1, 1),
+            **projections,
             "cpb_mlp.0.weight": (_HIDDEN, 2),
             "cpb_mlp.0.bias": (_HIDDEN,),
             "cpb_mlp.2.weight": (self.heads, _HIDDEN),
@@ -388,9 +404,9 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
             (here, scores, tensors.bias, tensors.bias),
         )
 
-    def _bias_buffers(self, window: tuple[int, ...]) -> Tensors:
-        table = (1, *(2 * f - 1 for f in window), 2)
-        return {"relative_coords_table": table, "relative_position_index": (prod(window) ** 2,)}
+    def _bias_buffers(self, window: tuple[int, ...]) -> Buffers:
+        table = Buffer((1, *(2 * f - 1 for f in window), 2))
+        return {"relative_coords_table": table, **super()._bias_buffers(window)}
 
 
 class RelativeAttention(Op, kind="relative_attention", family="attention"):
@@ -427,7 +443,7 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
             shape=x,
             weights={"relative_position_bias_table": (_relative(size), self.heads)}
             | _projections(x.channels, "to_qkv", "merge"),
-            buffers={"relative_position_index": (seen, seen)},
+            buffers={"relative_position_index": Buffer((seen, seen), INT64)},
             macs=_products(positions, seen, x.channels),
             other={
                 "softmax": _softmax(pairs, seen),

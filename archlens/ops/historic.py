@@ -11,8 +11,8 @@ from math import prod
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Table
-from .footprint import INPUT, Extra, Footprint
-from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op
+from .footprint import INPUT, INT64, Extra, Footprint
+from .op import EVERYWHERE, NONE, Buffer, Call, Facts, Misfit, Op
 from .windows import check_windows, per_axis, require_spatial, shortest
 
 
@@ -97,7 +97,8 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
         return Facts(
             shape=shape,
             weights={"weight": weight, "bias": (shape.channels,)} if self.bias else {"weight": weight},
-            buffers=NONE,
+            # the output and the input of each pair
+            buffers={name: Buffer((pairs,), INT64, saved=False) for name in ("rows", "columns")},
             macs=pairs * prod(kernel) * positions,
             other={"bias": shape.numel} if self.bias else {},
             reach=windows,
@@ -161,7 +162,7 @@ class RBF(Op, kind="rbf", family="linear"):
         return Facts(
             shape=Shape((self.features,)),
             weights=NONE,
-            buffers={"centres": (self.features, x.channels)},
+            buffers={"centres": Buffer((self.features, x.channels))},
             macs=0,
             other={"distance": self.features * (3 * x.channels - 1)},
             reach=EVERYWHERE,

@@ -8,10 +8,12 @@ from typing import Annotated
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
-from .footprint import FORMAT, INPUT, PIECE, ROWS, STATISTIC, Extra, Footprint
+from .footprint import FORMAT, INPUT, INT64, PIECE, ROWS, STATISTIC, Extra, Footprint
 from .op import (
     EVERYWHERE,
     NONE,
+    Buffer,
+    Buffers,
     Call,
     Facts,
     Misfit,
@@ -33,10 +35,11 @@ def _affine(width: tuple[int, ...], affine: bool) -> Tensors:
     return {"weight": width, "bias": width} if affine else NONE
 
 
-def _statistics(channels: int, kept: bool) -> Tensors:
+def _statistics(channels: int, kept: bool) -> Buffers:
     if not kept:
         return NONE
-    return {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
+    each = Buffer((channels,))
+    return {"running_mean": each, "running_var": each, "num_batches_tracked": Buffer((), INT64)}
 
 
 def _work(x: Shape, affine: bool, sets: int = 0) -> dict[str, int]:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_type_hint
 from ..geometry import POINT, Window
 from ..shape import Shape, times
 from .attributes import Kind
-from .footprint import Footprint
+from .footprint import FLOAT32, Footprint
 
 
 class Everywhere(Enum):
@@ -52,7 +52,21 @@ Reach = tuple[Window, ...] | InTurn | Everywhere | Irregular
 #: Name of a tensor in torch's state dict, and its shape.
 Tensors = Mapping[str, tuple[int, ...]]
 
-NONE: Tensors = {}
+NONE: Mapping[str, Any] = {}
+
+
+class Buffer(NamedTuple):
+    """A tensor that a module has and does not train, such as running statistics."""
+
+    shape: tuple[int, ...]
+    #: ``"float32"``, which becomes another float with the weights, or ``"int64"``, which stays what it is.
+    dtype: str = FLOAT32
+    #: Whether it is in the state dict.
+    saved: bool = True
+
+
+#: Name of a buffer in torch's module.
+Buffers = Mapping[str, Buffer]
 
 
 class Call(NamedTuple):
@@ -86,8 +100,8 @@ class Facts(NamedTuple):
     shape: Shape
     #: Trainable tensors by torch's names, each with its shape; ``""`` is the layer's own name.
     weights: Tensors
-    #: Tensors that are saved but not trained, such as running statistics.
-    buffers: Tensors
+    #: Tensors that are not trained, such as running statistics.
+    buffers: Buffers
     #: Multiply-accumulates of convolutions and matrix products, for one sample.
     macs: int
     #: What else it computes, itemised, in elementary operations (one addition, multiplication,
@@ -103,6 +117,11 @@ class Facts(NamedTuple):
     def params(self) -> int:
         """Trainable parameters: the sizes of ``weights``, added up."""
         return sum(prod(shape) for shape in self.weights.values())
+
+    @property
+    def kept(self) -> Tensors:
+        """The shapes of the buffers that are in the state dict."""
+        return {name: buffer.shape for name, buffer in self.buffers.items() if buffer.saved}
 
 
 class Misfit(ValueError):

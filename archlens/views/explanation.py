@@ -32,8 +32,8 @@ def _layer(layer: Layer) -> Iterator[str]:
         yield f"  params  {layer.op.why_params(facts)}"
     else:
         yield "  params  none: nothing is learned"
-    if facts.buffers:
-        saved = ", ".join(f"{name} {times(size) or 'scalar'}" for name, size in facts.buffers.items())
+    if facts.kept:
+        saved = ", ".join(f"{name} {times(size) or 'scalar'}" for name, size in facts.kept.items())
         yield f"  saved   {saved}: kept with the weights, not trained"
     if facts.macs:
         yield f"  MACs    {layer.op.why_macs(facts, *inputs)}"

@@ -10,6 +10,7 @@ from ..analysis import receptive_field
 from ..analysis.receptive_field import ReceptiveFields
 from ..network import Layer, Network
 from ..ops import Irregular
+from ..ops.footprint import FLOAT32
 
 SCHEMA = "archlens.network/1"
 
@@ -66,7 +67,9 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:
         "output": list(facts.shape),
         "arithmetic": layer.arithmetic,
         "weights": {name: list(shape) for name, shape in facts.weights.items()},
-        "buffers": {name: list(shape) for name, shape in facts.buffers.items()},
+        "buffers": {name: list(buffer.shape) for name, buffer in facts.buffers.items()},
+        "dtypes": dict.fromkeys(facts.weights, FLOAT32)
+        | {name: buffer.dtype for name, buffer in facts.buffers.items()},
         "params": facts.params,
         "macs": facts.macs,
         "other": dict(facts.other),
@@ -76,6 +79,9 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:
         data["receptive_field"] = seen if len(seen) > 1 else next(iter(seen.values()))
     if facts.shape.channels_last:
         data["layout"] = "channels last"
+    unsaved = [name for name, buffer in facts.buffers.items() if not buffer.saved]
+    if unsaved:
+        data["unsaved"] = unsaved
     if layer.training:
         data["training"] = True
     data["line"] = layer.span.line

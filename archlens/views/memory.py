@@ -82,7 +82,9 @@ def to_json(network: Network, found: Memory) -> str:
             "gradients": found.gradients,
             "optimizer_state": found.states,
             "saved": found.saved,
-            "total": found.training,
+            "total": found.backward,
+            "step": found.step and found.step._asdict(),
+            "peak": found.training,
             "reason": found.reason or None,
         },
         "unknown": list(found.unknown),
@@ -103,13 +105,19 @@ def _lines(found: Memory) -> Iterator[_Line]:
     yield _Line("inference: all outputs", found.outputs)
     for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
         yield _Line(f"inference: {what}", peak.bytes, peak.layer, unknown and peak is found.eager)
-    if found.training is None:
+    if found.training is None or found.step is None:
         return
     yield _Line("training: weights and buffers", found.weights[found.dtype] + found.buffers)
     yield _Line("training: gradients", found.gradients)
     yield _Line(f"training: optimizer state, {found.optimizer}", found.states)
     yield _Line("training: saved activations", found.saved, at_least=unknown)
-    yield _Line("training: together", found.training, at_least=unknown)
+    step = {"each tensor": found.step.single, "foreach": found.step.foreach}
+    for way, size in step.items():
+        yield _Line(f"training: step, {way}", size)
+    where = f"step, {max(step, key=step.__getitem__)}"
+    if found.backward is not None and found.training <= found.backward + found.unsaved_inputs:
+        where = "backward pass"
+    yield _Line("training: peak", found.training, where, at_least=unknown)
 
 
 def account(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
@@ -160,6 +168,9 @@ def conventions(network: Network, found: Memory) -> list[str]:
             "Training: gradients are as large as the weights, so is momentum; Adam keeps two such tensors,",
             "and for each tensor of weights a count of its steps, of 4 bytes.",
             "Saved is what torch's autograd keeps on CUDA until the backward pass, each tensor once.",
+            "Step: what the optimizer makes and lets go; foreach is torch's default on CUDA.",
+            "Peak: weights, buffers, gradients and state, with what is saved or with the step and the input,",
+            "whichever is more; but no gradients of activations.",
         ]
     if any(layer.training for layer in network):
         lines.append("Heads for training have weights and keep activations; at inference they do not run.")

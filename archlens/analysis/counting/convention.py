@@ -143,7 +143,7 @@ def within(layer: Layer) -> list[Inner]:
     """The linear layers within an attention that are modules, and are called as such."""
     weights = layer.facts.weights
     over_all, over_relative = _WITHIN[met(layer)]
-    relative = prod(layer.facts.buffers.get("relative_coords_table", (0,))[:-1])
+    relative = prod(layer.facts.kept.get("relative_coords_table", (0,))[:-1])
     runs = [(name, attending(layer)[0]) for name in over_all] + [(name, relative) for name in over_relative]
     return [
         Inner(prod(weights[f"{name}.weight"]), prod(weights.get(f"{name}.bias", (0,))), positions)
@@ -154,7 +154,7 @@ def within(layer: Layer) -> list[Inner]:
 def attending(layer: Layer) -> tuple[int, int]:
     """The positions of an attention, padding included, and the products of QK and AV together."""
     facts, channels = layer.facts, layer.shape.channels
-    index = facts.buffers.get("relative_position_index")  # one for each two positions of a window
+    index = facts.kept.get("relative_position_index")  # one for each two positions of a window
     seen = layer.shape.spatial[0] if index is None else isqrt(prod(index))
     products = facts.macs - layer.op.macs_once(facts, *layer.input_shapes)
     positions = products // (2 * channels * (2 * channels + seen))

@@ -10,7 +10,7 @@ from .convention import Convention, Share, same
 
 def _params(layer: Layer) -> Share:
     # torch's count of batches seen is a scalar, and Keras has none
-    kept = sum(prod(shape) for shape in layer.facts.buffers.values() if shape)
+    kept = sum(prod(shape) for shape in layer.facts.kept.values() if shape)
     return same(layer.params + kept)
 
 
