@@ -16,6 +16,7 @@ from archlens.analysis import claims
 from archlens.analysis.claims import EQUAL, EXPLAINED, ROUNDED, TRAINED, UNEXPLAINED, UNVERIFIED, agrees
 from archlens.cli import cli
 from archlens.published import address, axes, number, percent, sizes
+from archlens.views.claims import to_table
 
 
 @pytest.mark.parametrize("name", archlens.names())
@@ -287,6 +288,55 @@ def test_command(tmp_path: Path) -> None:
         in said
     )
     assert "- small, shape of stage10 16x8. Different: it shows the width after the crop." in said
+
+
+def test_a_figure_of_a_layer_that_is_not_there(tmp_path: Path) -> None:
+    """No network fits such a spec; a prefix of a name is no scope."""
+    path = tmp_path / "small.yaml"
+    path.write_text(SPEC.replace("{stage10: 49 152}", "{stage: 49 152}"))
+    for form in ("table", "markdown", "json"):
+        result = CliRunner().invoke(cli, ["claims", str(path), "--format", form])
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "published: has a figure of stage, and small has no such layer or scope" in result.stderr
+    assert archlens.load(str(path)).params == 374  # it is no worse a network
+
+
+def test_a_field_of_everything() -> None:
+    spec = "input: 3x8x8\nlayers: [{gate: [global_avg_pool, sigmoid]}, {b: relu}]"
+    network = archlens.loads(f"{spec}\npublished: {{source: S, receptive_field: {{b: 8}}, note: cut}}")
+    (claim,) = claims.find(network)
+    assert (claim.computed, claim.verdict) == ("everywhere", EXPLAINED)
+
+
+def test_many_figures_of_one_scope_take_no_longer() -> None:
+    """Of a scope of 2,000 layers, 5,000 entries: each is counted once."""
+    entry = "{source: S, params: {a: 4}, flops: {a: 4}, receptive_field: 3, note: n}"
+    entries = ", ".join([entry] * 5000)
+    network = archlens.loads(f"input: 1x8x8\nlayers: [a: 'conv(1, 1) * 2000']\npublished: [{entries}]")
+    found = claims.find(network)
+    assert len(found) == 15000
+    assert (found[0].computed, found[1].computed) == ("4,000", f"{2 * 2000 * 64:,}")
+
+
+def test_at_80_columns_nothing_is_cut() -> None:
+    """Sources and remarks are wrapped between words; what is longer is a link, which leads nowhere if cut."""
+    for name in archlens.names():
+        network = archlens.load(name)
+        found = claims.find(network)
+        lines = to_table([(network, found)], width=80).splitlines()
+        links = {claim.entry.link for claim in found}
+        assert [line for line in lines if len(line) > 80 and line not in links] == [], name
+        words = " ".join(word for line in lines for word in line.split())
+        for claim in found:
+            assert claim.entry.source in words, name
+            assert " ".join(claim.remark.split()).rstrip(".") in words, name
+
+
+def test_a_path_that_is_longer_than_the_terminal_is_not_cut() -> None:
+    path = "a/" * 30 + "table-of-figures.md"
+    spec = f"input: 3x8x8\nlayers: [relu]\npublished: {{source: The file {path}, params: 0}}"
+    network = archlens.loads(spec)
+    assert path in to_table([(network, claims.find(network))], width=40).splitlines()
 
 
 def test_standard_output_is_fitted_and_a_file_is_not(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..errors import SpecError, did_you_mean, error, shorten
 from ..network import Layer, Network
+from ..ops import EVERYWHERE
 from ..published import Entry, Figure, number, sizes
 from ..shape import Shape, times
 from . import receptive_field
@@ -42,7 +43,8 @@ class Claim(NamedTuple):
     #: ``"top-1"``, ``"top-5 error"``.
     what: str
     printed: str
-    #: The same as computed here, a shape in the order printed; empty for what depends on training.
+    #: The same as computed here, a shape in the order printed; empty for what depends on training, and
+    #: where there is none.
     computed: str
     #: One of :data:`VERDICTS`.
     verdict: str
@@ -57,11 +59,13 @@ class Claim(NamedTuple):
     @property
     def remark(self) -> str:
         """What the spec says about a figure that differs or has not been verified."""
-        return {
-            EXPLAINED: self.entry.note,
-            UNEXPLAINED: self.entry.unexplained,
-            UNVERIFIED: self.entry.unverified,
-        }.get(self.verdict, "")
+        entry = self.entry
+        said = {
+            EXPLAINED: (entry.note,),
+            UNEXPLAINED: (entry.unexplained,),
+            UNVERIFIED: (entry.unverified, entry.note, entry.unexplained),
+        }
+        return "; ".join(filter(None, said.get(self.verdict, ())))
 
 
 def find(network: Network) -> list[Claim]:
@@ -115,6 +119,21 @@ class _Computed:
     def fields(self) -> receptive_field.ReceptiveFields:
         return receptive_field.find(self.network)
 
+    @cached_property
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Parameters and multiply-accumulates of what figures are of; of the whole network under no name."""
+        network = self.network
+        found = {("params", ""): network.params, ("macs", ""): network.macs}
+        for of, layers in self.inside.items():
+            found["params", of] = sum(layer.params for layer in layers)
+            found["macs", of] = sum(layer.macs for layer in layers)
+        return found
+
+    @cached_property
+    def last(self) -> str:
+        """The layer whose field is that of the network; empty where there is none."""
+        return self.fields.last()
+
     def claim(self, entry: Entry, figure: Figure) -> Claim:
         """A figure beside the computed one."""
         quantity, of = figure.quantity, figure.of
@@ -127,7 +146,7 @@ class _Computed:
         elif quantity == "receptive_field":
             computed, verdict = self.field(of, figure.printed)
         elif quantity in ("params", "macs", "flops"):
-            value = self.count(quantity, of)
+            value = 2 * self.counts["macs", of] if quantity == "flops" else self.counts[quantity, of]
             computed, verdict = f"{value:,}", agrees(figure.printed, value)
         else:
             verdict = TRAINED
@@ -137,23 +156,16 @@ class _Computed:
             what, figure.printed, computed, verdict or (EXPLAINED if entry.note else UNEXPLAINED), entry
         )
 
-    def count(self, quantity: str, of: str) -> int:
-        """Parameters, multiply-accumulates, or two operations for each of these."""
-        if quantity == "flops":
-            return 2 * self.count("macs", of)
-        found: int = getattr(self.network, quantity)
-        return sum(getattr(layer, quantity) for layer in self.inside[of]) if of else found
-
     def shape(self, of: str) -> Shape:
         """The output of a layer, of the last layer of a scope, or an input."""
         return self.inside[of][-1].shape if of in self.inside else self.network.inputs[of]
 
     def field(self, of: str, printed: str) -> tuple[str, str]:
         """The field of a layer, or of the network; and whether it is what is printed."""
-        name = self.inside[of][-1].name if of else self.fields.last()
+        name = self.inside[of][-1].name if of else self.last
         seen = self.fields[name] if name else None
         if not isinstance(seen, tuple):
-            return "", ""
+            return EVERYWHERE.value if seen is EVERYWHERE else "", ""
         found, read = tuple(field.size for field in seen), sizes(printed) or ()
         if len(set(found)) == 1 and len(read) == 1:
             found = found[:1]

@@ -10,7 +10,7 @@ _TEXT = """\
 
 title: {title}
 # summary: What it is for, in a sentence.
-# paper: {{authors: Who et al., title: Its title, year: 2026}}
+# paper: {{authors: Who et al., title: Its title, year: 2026, arxiv: "2601.00001"}}
 
 # channels x height x width, without the batch
 input: 3x32x32
@@ -51,7 +51,7 @@ variants:
 
 # Figures that others printed, each with its source: `archlens claims {name}.yaml` compares them.
 # published:
-#   - {{source: "Who et al., Table 1", params: 0.2M}}
+#   - {{source: "Who et al., Table 1", link: paper, params: 0.2M}}
 
 # What must hold.
 # budget: {{params: <= 1M}}
