@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from ..analysis.memory import allocated
@@ -91,7 +91,7 @@ def _device(name: str) -> torch.device:
 
 
 def _verify(network: Network, device: torch.device, batch: int, state: Any, at: At | None) -> Verification:
-    with _plain_weights():
+    with _PlainWeights():
         module = build(network, device=device).eval()
     if state is not None:
         module.load_state_dict(state, strict=True)
@@ -133,28 +133,29 @@ def _verify(network: Network, device: torch.device, batch: int, state: Any, at: 
     )
 
 
-@contextmanager
-def _plain_weights() -> Iterator[None]:
-    """Make modules with constant weights: nothing here depends on them, and random ones take time."""
+class _PlainWeights(TorchFunctionMode):
+    """Make modules with constant weights: nothing here depends on them, and random ones take time.
 
-    def constant(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    It holds for the modules that this thread makes.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The call; of one that draws numbers, the constant in their place."""
+        given = kwargs or {}
+        if getattr(function, "__name__", "") not in _DRAWS:
+            return function(*args, **given)
         with torch.no_grad():
-            return tensor.fill_(0.01)
-
-    kept = {name: getattr(nn.init, name) for name in _RANDOM}
-    try:
-        for name in _RANDOM:
-            setattr(nn.init, name, constant)
-        yield
-    finally:
-        for name, function in kept.items():
-            setattr(nn.init, name, function)
+            return (args[0] if args else given["tensor"]).fill_(0.01)
 
 
-#: What torch's modules, and archlens' own, draw their first weights with.
-_RANDOM = (
-    *("kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_"),
-    *("uniform_", "normal_", "trunc_normal_"),
+#: What the first weights of torch's modules, and of archlens' own, are drawn with.
+_DRAWS = frozenset(
+    {
+        *("kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_"),
+        *("uniform_", "normal_", "trunc_normal_"),
+    }
 )
 
 

@@ -8,7 +8,7 @@ which the pictures ask first; ``tests/test_diagram.py`` holds the tables against
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 #: The font files, for the formats that carry or paint glyphs themselves.
@@ -93,7 +93,7 @@ def is_known(text: str) -> bool:
     return text.isascii() or all(c in _WIDTHS[False] for c in text)
 
 
-@cache
+@lru_cache(4096)  # the words of a picture are measured again and again while it is laid out
 def width(text: str, size: float, bold: bool = False) -> float:
     """The width of a line of text; characters without a known width count as a full square."""
     widths = _WIDTHS[bold]

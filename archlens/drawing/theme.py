@@ -7,7 +7,7 @@ blindness", Nature Methods 8, 441 (2011), recommends.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from zlib import crc32
 
 from ..errors import did_you_mean, shorten, usage
@@ -141,7 +141,7 @@ def theme_of(name: str) -> Theme:
     return THEMES[name]
 
 
-@cache
+@lru_cache(4096)
 def mixed(color: str, ground: str, share: float) -> str:
     """``share`` of a colour over a ground, in sRGB.
 

@@ -7,7 +7,6 @@ network up to that point.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,10 +45,6 @@ def elaborate(
     """
     walk = Walk(spec, variant, values or {}, inference=inference)
     given = given_inputs(spec, input)
-    # a walk makes no garbage; a collector that visits every layer made so far, again and again, would
-    # double the time of a network with a million of them
-    collecting = gc.isenabled()
-    gc.disable()
     try:
         return walk.run(given)
     except LayerMisfit as misfit:
@@ -70,9 +65,6 @@ def elaborate(
             walk.last.span if walk.last else None,
             help="one after the other they can be as many as you like",
         ) from None
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def on_other_inputs(spec: Spec, variant: str = "", values: Mapping[str, Any] | None = None) -> At:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
+from threading import Lock
 from typing import Any, NamedTuple
 
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
@@ -31,6 +32,13 @@ from .arguments import WHOLE, arguments, bind, make, unquoted, usage_of_block
 from .bounds import MAX_AXIS, MAX_BLOCKS, MAX_LAYERS, MAX_STEPS, TOO_MANY_STEPS
 from .inputs import SHAPE_HELP, read_shape, usable
 from .scope import Env, Place, Word
+
+
+class Known(NamedTuple):
+    """An op, and its facts by the shapes that it was asked on."""
+
+    op: Op
+    facts: dict[tuple[Shape, ...], Facts]
 
 
 class _Made(NamedTuple):
@@ -85,9 +93,10 @@ class Walk:
         self.last: Located | None = None
         self.stack: list[str] = []  # the blocks that run, and "" for a step that was handed on
         self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
-        self.ops, self.facts = _remembered()
-        self.words: dict[int, Word] = {}
-        self.fixed: dict[int, tuple[Op, Located]] = {}  # what a lone word that names an op always makes
+        self.memory = _memory
+        self.remembers = 0  # how many ops and facts this walk has added to the memory
+        self.words: dict[ast.expr, Word] = {}
+        self.fixed: dict[ast.expr, tuple[Known, Located]] = {}  # what a lone word that names an op makes
         self.root = Place("", None, spec.layers.names)
         self.names: dict[str, Any] = {**OPS, **spec.blocks, **CONSTANTS, "True": True, "False": False}
         self.values = self._params(values)
@@ -203,6 +212,12 @@ class Walk:
     # --- the walk -----------------------------------------------------------------------------
 
     def run(self, given: Mapping[str, Shape]) -> Network:
+        try:
+            return self._run(given)
+        finally:
+            _remember(self.memory, self.remembers)
+
+    def _run(self, given: Mapping[str, Shape]) -> Network:
         self._read_inputs(given)
         first = next(iter(self.sources.values()))
         self.names["input"] = first if len(self.sources) == 1 else Inputs(self.sources)
@@ -449,8 +464,8 @@ class Walk:
         at: Located | None,
     ) -> None:
         """Run an op, a block, a ref or a step that was handed on."""
-        fixed = self.fixed.get(id(tree))
-        if fixed is not None and fixed[0].kind not in env.locals:
+        fixed = self.fixed.get(tree)
+        if fixed is not None and fixed[0].op.kind not in env.locals:
             self.spend(fixed[1])
             self.place_op(*fixed, name, at, place)
             return
@@ -458,9 +473,9 @@ class Walk:
         if not isinstance(func, ast.Name):
             problem = not_callable(func, env)
             raise expression.error(problem.message, func, help=problem.help)
-        where = self.words.get(id(tree))
+        where = self.words.get(tree)
         if where is None:
-            where = self.words[id(tree)] = Word(expression, tree)
+            where = self.words[tree] = Word(expression, tree)
         self.spend(where)
         if func.id == "ref":
             tensor = env.ref(tree, expression)
@@ -479,10 +494,10 @@ class Walk:
         if isinstance(target, Deferred) and isinstance(tree, ast.Name):
             self.deferred(target, place, name, at)
         elif isinstance(target, type):
-            op = self.op(target, tree, expression, env)
-            if isinstance(tree, ast.Name) and tree.id == op.kind:
-                self.fixed[id(tree)] = op, where
-            self.place_op(op, where, name, at, place)
+            known = self.op(target, tree, expression, env)
+            if isinstance(tree, ast.Name) and tree.id == known.op.kind:
+                self.fixed[tree] = known, where
+            self.place_op(known, where, name, at, place)
         elif isinstance(target, Block):
             self.block(target, tree, expression, env, place, name, at, where)
         elif func.id == "x":
@@ -515,7 +530,7 @@ class Walk:
 
     # --- ops ----------------------------------------------------------------------------------
 
-    def op(self, kind: type[Op], tree: ast.Name | ast.Call, expression: Expression, env: Env) -> Op:
+    def op(self, kind: type[Op], tree: ast.Name | ast.Call, expression: Expression, env: Env) -> Known:
         """The op that a call makes; the same arguments make the same op."""
         if isinstance(tree, ast.Name) or not (tree.args or tree.keywords):
             key: Any = kind
@@ -527,34 +542,39 @@ class Walk:
             except SpecError as problem:
                 raise unquoted(kind, tree, expression, env) or problem from None
             key = (kind, *kwargs, *_key((*args, *kwargs.values())))
-        found = self.ops.get(key)
+        found = self.memory.get(key)
         if found is None:
             if kind.merges:
                 raise expression.error(
                     f"{kind.kind} merges several branches, and a step has one input", tree,
                     help=f"write {kind.kind}: with its branches under it",
                 )  # fmt: skip
-            found = self.ops[key] = make(kind, args, kwargs, tree, expression)
+            found = self.remember(key, make(kind, args, kwargs, tree, expression))
         return found
 
-    def place_op(self, op: Op, where: Located, name: str | None, at: Located | None, place: Place) -> None:
+    def remember(self, key: Any, op: Op) -> Known:
+        """The op that is known under a key from now on: this one, or what another thread made meanwhile."""
+        self.remembers += 1
+        return self.memory.setdefault(key, Known(op, {}))
+
+    def place_op(self, known: Known, where: Located, name: str | None, at: Located | None, place: Place) -> None:
         """Ask an op for its facts on what flows in, and make it a layer."""
         if name is None:
             name = place.number()
             at = where
         assert at is not None
         place.claim(name, at)
-        if not op.transparent:
-            self.layer(op, place.full(name), [self.x], where)
+        if not known.op.transparent:
+            self.layer(known, place.full(name), [self.x], where)
         place.tensors[name] = self.x
 
     def layer(
-        self, op: Op, name: str, inputs: list[Tensor], where: Located, form: Merge | None = None
+        self, known: Known, name: str, inputs: list[Tensor], where: Located, form: Merge | None = None
     ) -> None:
         self.steps += len(name) >> 6  # a path of many scopes takes its room once for each layer
         shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([tensor.shape for tensor in inputs])
-        key = (id(op), shapes)  # one op object for the same arguments, kept alive by self.ops
-        facts = self.facts.get(key)
+        op, remembered = known
+        facts = remembered.get(shapes)
         if facts is None:
             try:
                 facts = op.facts(*shapes)
@@ -565,7 +585,8 @@ class Walk:
                 raise LayerMisfit(name, where, misfit, inputs, op, form) from None
             except Misfit as misfit:
                 raise LayerMisfit(name, where, misfit, inputs, op, form) from None
-            self.facts[key] = facts
+            facts = remembered.setdefault(shapes, facts)
+            self.remembers += 1
         sources = (inputs[0].name,) if len(inputs) == 1 else tuple([tensor.name for tensor in inputs])
         self.layers.append(Layer(name, op, sources, shapes, facts, where, self.training))
         self.x = Tensor(name, facts.shape)
@@ -596,11 +617,11 @@ class Walk:
                 merge.where.span,
             )
         self.spend(merge.where)
-        op = self.ops.get(merge.op)
-        if op is None:
-            op = self.ops[merge.op] = OPS[merge.op]()
+        known = self.memory.get(merge.op)
+        if known is None:
+            known = self.remember(merge.op, OPS[merge.op]())
         name = place.automatic(merge.op)
-        self.layer(op, place.full(name), ends, merge.where, merge)
+        self.layer(known, place.full(name), ends, merge.where, merge)
         place.tensors[name] = self.x
 
     def is_none(self, step: Step | None, env: Env) -> bool:
@@ -708,21 +729,27 @@ class Walk:
         self.x = Tensor(moved(made.end.name), made.end.shape)
 
 
-#: Ops by what they are made from, and their facts by the op and the shapes. Both are pure, and the members
-#: of a family, and the sizes that are tried when one does not fit, share most of them.
-_OPS: dict[Any, Op] = {}
-_FACTS: dict[Any, Facts] = {}
+#: Ops by what they are made from, each with its facts. Both are pure, and the members of a family, and the
+#: sizes that are tried when one does not fit, share most of them. Walks of several threads read and fill one
+#: memory; an entry is added and never altered, and a walk goes on with the memory that it started with.
+_memory: dict[Any, Known] = {}
+_remembered = 0
+_counting = Lock()
 
-#: How many facts are remembered from one network to the next.
-_REMEMBERED = 20_000
+#: How many ops and facts are remembered from one network to the next.
+_MOST = 20_000
 
 
-def _remembered() -> tuple[dict[Any, Op], dict[Any, Facts]]:
-    """What is known from before; forgotten as a whole, for facts are known by the op's identity."""
-    global _OPS, _FACTS
-    if len(_FACTS) + len(_OPS) > _REMEMBERED:
-        _OPS, _FACTS = {}, {}
-    return _OPS, _FACTS
+def _remember(memory: dict[Any, Known], count: int) -> None:
+    """Count what a walk has added to a memory; a full one is followed by an empty one."""
+    global _memory, _remembered
+    if not count:
+        return
+    with _counting:
+        if memory is _memory:  # and not one that is forgotten already
+            _remembered += count
+            if _remembered > _MOST:
+                _memory, _remembered = {}, 0
 
 
 def _key(values: tuple[Any, ...]) -> tuple[Any, ...]:

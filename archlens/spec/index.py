@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from .library import directory
@@ -33,7 +33,7 @@ def _read() -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-@cache
+@lru_cache(256)
 def lookup(stem: str, text: str) -> Mapping[str, Mapping[str, Any]]:
     """The entries of a spec file's networks by name; empty where its text is another than it was."""
     found = _read().get(stem, {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,10 @@ from .spec import Spec, parse
 
 #: The most bytes of a spec file: a hundred times the longest spec of a real network.
 MAX_BYTES = 2_000_000
+
+#: Which files are not parsed again as long as they stay as they are: so many, of at most so many bytes.
+_KEPT = 32
+_KEPT_BYTES = 64_000
 
 
 class Found(NamedTuple):
@@ -194,7 +198,13 @@ def open_spec(path: str) -> Spec:
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise usage(f"{shorten(path, 200)} cannot be read: {reason}") from None
-    return parse(decoded(data, name), name=Path(path).stem if path != "-" else "stdin", path=name)
+    read = _parsed if len(data) <= _KEPT_BYTES else _parsed.__wrapped__
+    return read(data, Path(path).stem if path != "-" else "stdin", name)
+
+
+@lru_cache(_KEPT)  # by the bytes themselves: the time of a file's last change is too coarse to be believed
+def _parsed(data: bytes, stem: str, path: str) -> Spec:
+    return parse(decoded(data, path), name=stem, path=path)
 
 
 def decoded(data: bytes, name: str) -> str:
