@@ -44,8 +44,8 @@ _WHERE = {
     "names": "spec",
 }
 
-#: The rooms that ``import archlens`` is enough for: ``archlens.spec.find``.
-_ROOMS = ("elaboration", "errors", "network", "ops", "shape", "spec")
+#: The rooms that ``import archlens`` is enough for: ``archlens.spec.find``, ``archlens.analysis.cost.cost``.
+_ROOMS = ("analysis", "elaboration", "errors", "lint", "network", "ops", "shape", "spec", "testing")
 
 
 def __getattr__(name: str) -> Any:

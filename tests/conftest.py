@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 #: Variables by which programs guess at the terminal or the service that they run in.
 SURROUNDINGS = {
@@ -23,6 +24,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 for variable in list(os.environ):
     if variable in SURROUNDINGS or variable.startswith(("GITHUB_", "RUNNER_", "SPHINX")):
         del os.environ[variable]
+
+# However busy the machine is, a property holds or it does not.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 #: A project of its own, which tests run as its user would.
 collect_ignore = ["sample"]

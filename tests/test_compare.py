@@ -693,7 +693,7 @@ def check_places(discs: list[Disc]) -> list[Place]:
     return known
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DISCS)
 def test_labels_never_meet(discs: list[Disc]) -> None:
     check_places(discs)

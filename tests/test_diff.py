@@ -232,7 +232,7 @@ def plain(steps: list[str]) -> Network:
     return archlens.loads("input: 4x8x8\nlayers:\n" + "".join(f"  - {step}\n" for step in steps))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.sampled_from(["relu", "tanh", "conv(4, 1)", "conv(5, 3, padding=1)"]), min_size=1, max_size=12

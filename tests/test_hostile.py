@@ -739,7 +739,7 @@ def names_of(text: str) -> Iterator[str]:
         return
 
 
-@settings(max_examples=500, derandomize=True, database=None, deadline=None)
+@settings(max_examples=500, derandomize=True, database=None)
 @given(mutated())
 def test_broken_specs(text: str) -> None:
     """A spec that is damaged anyhow is laid out or refused, and never breaks archlens."""
@@ -758,7 +758,7 @@ def test_broken_specs(text: str) -> None:
     assert time.process_time() - start < 10
 
 
-@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+@settings(max_examples=300, derandomize=True, database=None)
 @given(
     st.lists(
         st.sampled_from([*PIECES, "conv(8, 3)", "relu", "a", "blocks:\n  u(n): ", "layers:\n  - "]),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +107,36 @@ def test_the_public_names_are_there_when_they_are_asked_for() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "module 'archlens' has no attribute 'lod'\n"
+
+
+ROOT = Path(__file__).parents[1]
+
+#: What the documentation names in Python: `archlens.analysis.cost.cost(network)`.
+NAMED = sorted(
+    {
+        name
+        for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+        for name in re.findall(r"`(archlens(?:\.[a-z_]+)+)[`(]", page.read_text("utf-8"))
+    }
+    - {"archlens.lock"}  # a file
+)
+
+
+def test_the_documentation_names_something() -> None:
+    assert {"archlens.analysis", "archlens.analysis.cost.cost", "archlens.testing"} <= {*NAMED}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_the_documentation_names_needs_no_other_import(name: str) -> None:
+    assert imported(f"import archlens; {name}") == []
+
+
+def test_what_is_not_there_is_an_attribute_error() -> None:
+    code = (
+        "import archlens\n"
+        "for owner in (archlens, archlens.analysis):\n"
+        "    assert not hasattr(owner, 'nothing')\n"
+        "    try: owner.nothing\n"
+        "    except AttributeError as problem: assert owner.__name__ in str(problem)"
+    )
+    assert imported(code) == []

@@ -343,7 +343,6 @@ def test_random_networks() -> None:
         max_examples=60,
         derandomize=True,
         database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     @given(networks())

@@ -782,7 +782,7 @@ def test_random_networks() -> None:
 
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-    @settings(max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=slow)
+    @settings(max_examples=40, derandomize=True, database=None, suppress_health_check=slow)
     @given(networks())
     def agree(drawn: Drawn) -> None:
         nonlocal met

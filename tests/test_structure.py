@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 import archlens
 
 ROOT = Path(archlens.__file__).parent
@@ -141,3 +143,8 @@ def test_nothing_evaluates_code() -> None:
                 assert node.func.id not in ("eval", "exec", "compile", "__import__"), path
             if isinstance(node, ast.Attribute):
                 assert node.attr not in ("unsafe_load", "full_load", "literal_eval"), path
+
+
+def test_no_property_depends_on_the_clock() -> None:
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check

@@ -57,8 +57,8 @@ def cli() -> None:
 
 def main() -> Any:
     """Run the command line; exits with 0, or 1 where the spec is wrong, or 2 where the usage is."""
-    # what a run lays out lives until it ends: visiting it again and again would double the time of a network with
-    # a million layers
+    # what a run lays out lives until it ends: a collector that visits it again and again would double the
+    # time of a network with a million layers
     gc.set_threshold(50_000)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

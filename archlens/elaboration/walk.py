@@ -557,7 +557,9 @@ class Walk:
         self.remembers += 1
         return self.memory.setdefault(key, Known(op, {}))
 
-    def place_op(self, known: Known, where: Located, name: str | None, at: Located | None, place: Place) -> None:
+    def place_op(
+        self, known: Known, where: Located, name: str | None, at: Located | None, place: Place
+    ) -> None:
         """Ask an op for its facts on what flows in, and make it a layer."""
         if name is None:
             name = place.number()
