@@ -346,10 +346,11 @@ def test_standard_output_is_fitted_and_a_file_is_not(tmp_path: Path) -> None:
     def claims_to(*output: str) -> str:
         return CliRunner().invoke(cli, ["claims", "resnet50", *output], env={"COLUMNS": "70"}).output
 
-    assert max(map(len, claims_to().splitlines())) <= 70
+    # an address is on a line of its own, and is not broken
+    assert max(len(line) for line in claims_to().splitlines() if not line.startswith("https://")) <= 70
     assert claims_to("-o", "-") == claims_to()
     assert claims_to("-o", str(file)) == ""
-    assert max(map(len, file.read_text().splitlines())) > 70
+    assert max(len(line) for line in file.read_text().splitlines() if not line.startswith("https://")) > 70
 
 
 def test_usage() -> None:

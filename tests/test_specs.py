@@ -266,6 +266,78 @@ def test_preactivation_resnet_1001_without_its_normalization() -> None:
         assert round((network.params - norms) / 1e6, 1) == printed_millions
 
 
+@pytest.mark.parametrize(("name", "depth"), [("preact_resnet164", 164), ("preact_resnet1001", 1001)])
+def test_preactivation_resnets_for_cifar_count_as_their_source(name: str, depth: int) -> None:
+    """resnet-pre-act.lua of KaimingHe/resnet-1k-layers: every unit has its normalization, the first too."""
+    params = 3 * 3 * 3 * 16  # Convolution(3, 16, 3, 3), and nothing after it
+    channels = 16
+    for out in (64, 128, 256):
+        for _ in range((depth - 2) // 9):
+            params += preactivated(channels, out // 4) + 2 * channels
+            channels = out
+    params += 2 * channels + channels * 10 + 10
+    assert archlens.load(name).params == params
+
+
+def test_preactivation_resnet_200_counts_as_its_source() -> None:
+    """preresnet.lua of facebook/fb.resnet.torch: the first block of the first layer is ``no_preact``.
+
+    So has it the paper's appendix: "we adopt the first activation right after conv1 and before splitting".
+    """
+    params = 3 * 7 * 7 * 64 + 2 * 64  # Convolution(3, 64, 7, 7), SBatchNorm(64)
+    channels = 64
+    for number, (features, count) in enumerate([(64, 3), (128, 24), (256, 36), (512, 3)]):
+        for block in range(count):
+            no_preact = number == 0 and block == 0
+            params += preactivated(channels, features) + (0 if no_preact else 2 * channels)
+            channels = 4 * features
+    params += 2 * channels + channels * 1000 + 1000
+    network = archlens.load("preact_resnet200")
+    assert network.params == params == 64_666_152
+    assert "layer1.0.bn1" not in [layer.name for layer in network]
+    assert network["layer2.0.bn1"].params == 2 * 256
+
+
+def preactivated(channels: int, width: int) -> int:
+    """A bottleneck without its first normalization, with a projection where the channels change."""
+    body = channels * width + 2 * width + 9 * width * width + 2 * width + width * 4 * width
+    return body + (channels * 4 * width if channels != 4 * width else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "n"),
+    [
+        ("resnet20_cifar", 3), ("resnet32_cifar", 5), ("resnet44_cifar", 7), ("resnet56_cifar", 9),
+        ("resnet110_cifar", 18), ("resnet1202_cifar", 200),
+    ],
+)  # fmt: skip
+def test_cifar_resnets_by_hand(name: str, n: int) -> None:
+    """He et al. 2016, section 4.2: 6n + 2 layers with 16, 32 and 64 filters; shortcuts have no parameters."""
+    products = 3 * 16 + 2 * n * 16 * 16 + 16 * 32 + (2 * n - 1) * 32 * 32 + 32 * 64 + (2 * n - 1) * 64 * 64
+    normalized = 16 + 2 * n * (16 + 32 + 64)
+    assert archlens.load(name).params == 9 * products + 2 * normalized + 64 * 10 + 10
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "k"),
+    [
+        ("densenet40_k12_cifar", 40, 12),
+        ("densenet100_k12_cifar", 100, 12),
+        ("densenet100_k24_cifar", 100, 24),
+    ],
+)
+def test_plain_densenets_by_hand(name: str, depth: int, k: int) -> None:
+    """Huang et al. 2017, section 3: three blocks after 16 channels, transitions keep all channels."""
+    channels, params = 16, 3 * 9 * 16
+    for block in range(3):
+        if block:
+            params += 2 * channels + channels * channels
+        for _ in range((depth - 4) // 3):
+            params += 2 * channels + 9 * channels * k
+            channels += k
+    assert archlens.load(name).params == params + 2 * channels + channels * 10 + 10
+
+
 @pytest.mark.parametrize(("groups", "millions"), [(1, 143), (2, 140), (3, 137), (4, 133), (8, 137)])
 def test_shufflenet_v1_table_without_the_dense_layer(groups: int, millions: int) -> None:
     """Zhang et al. 2018, Table 1."""
