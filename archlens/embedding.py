@@ -13,9 +13,9 @@ from html import escape
 from typing import Any
 
 from .drawing import Request, style_names
-from .drawing.inline import AUTO, to_inline
+from .drawing.inline import to_inline
 from .drawing.request import unplaced
-from .drawing.theme import THEMES
+from .drawing.theme import AUTO, THEMES
 from .elaboration import elaborate
 from .elaboration.given import read_inputs, read_values
 from .errors import SpecError, Unplaced, UsageError, did_you_mean, shorten, usage

@@ -24,8 +24,9 @@ from sphinx.util.docutils import SphinxDirective
 from . import __file__ as _package
 from . import __version__
 from .drawing import Request, to_bytes
-from .drawing.inline import AUTO, to_inline
+from .drawing.inline import to_inline
 from .drawing.metrics import width
+from .drawing.theme import AUTO
 from .embedding import OPTIONS, Place, Wanted, shown, wanted
 from .errors import ArchlensError
 from .network import Network

@@ -10,6 +10,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -379,6 +380,77 @@ def test_overlaps_and_cut_text_would_be_seen() -> None:
         a_graph(nearer)
     with pytest.raises(AssertionError):
         a_graph(svg.replace(">conv1<", f">{'wide' * 30}<").replace(">C1<", f">{'wide' * 30}<"))
+
+
+# --- themes ----------------------------------------------------------------------------------------
+
+
+def as_browsers_show(svg: str, *, dark: bool) -> list[tuple[str, dict[str, str], str | None]]:
+    """The elements of a picture with the colours that its style sheet gives them.
+
+    A rule overrides an attribute; of those by an attribute or a class, which weigh the same, the last holds.
+    """
+    root = read(svg)
+    style = root.find(f"{SVG}style")
+    rules: list[tuple[str, str, str]] = []
+    if style is not None:
+        sheet = re.fullmatch(r"@media \(prefers-color-scheme:dark\)\{(.*)\}", style.text or "")
+        assert sheet
+        root.remove(style)
+        rules = re.findall(r"(\[[^]]+\]|\.[\w-]+)\{(fill|stroke):(#\w{6})\}", sheet[1]) if dark else []
+        assert "".join(f"{name}{{{what}:{color}}}" for name, what, color in rules) == (
+            sheet[1] if dark else ""
+        )
+    shown = []
+    for element in root.iter():
+        own = dict(element.attrib)
+        kinds = own.get("class", "").split() if element.tag != f"{SVG}g" else []
+        if kinds:
+            del own["class"]
+        colors = {}
+        for name, what, color in rules:
+            if name == f'[{what}="{own.get(what)}"]' or name[1:] in kinds:
+                colors[what] = color
+        shown.append((element.tag, own | colors, element.text))
+    return shown
+
+
+def chart() -> Chart:
+    return Chart(tuple(map(comparison.find, map(archlens.load, ("alexnet", "vgg16", "resnet18")))))
+
+
+@pytest.mark.parametrize("style", style_names())
+@pytest.mark.parametrize(
+    "name", ["resnet50", "vit_b_16", "densenet121", UNET, BRANCHES, TWO, HOSTILE, "chart"]
+)
+def test_a_file_in_both_themes_is_the_light_and_the_dark_picture(name: str, style: str) -> None:
+    drawn = chart() if name == "chart" else Request(loaded(name), style)
+    auto = to_bytes(replace(drawn, theme="auto"), "svg").decode()
+    for theme in ("light", "dark"):
+        one = to_bytes(replace(drawn, theme=theme), "svg").decode()
+        assert as_browsers_show(auto, dark=theme == "dark") == as_browsers_show(one, dark=False)
+    assert "http" not in auto.replace('"http://www.w3.org/2000/svg"', "")
+
+
+def test_programs_without_style_sheets_show_the_light_picture(monkeypatch: Any) -> None:
+    request = Request(archlens.load("lenet5"))
+    light = to_bytes(request, "png")
+    auto = to_bytes(replace(request, theme="auto"), "svg").decode()
+    monkeypatch.setattr("archlens.drawing.formats.png.to_svg", lambda _: auto)
+    assert to_bytes(request, "png") == light
+
+
+def test_a_failing_network_in_both_themes() -> None:
+    auto = to_bytes(partial(theme="auto"), "svg").decode()
+    dark = to_bytes(partial(theme="dark"), "svg").decode()
+    assert as_browsers_show(auto, dark=True) == as_browsers_show(dark, dark=False)
+
+
+@pytest.mark.parametrize("extension", [one for one in extensions() if one != "svg"])
+def test_no_other_format_has_both_themes(extension: str) -> None:
+    with pytest.raises(UsageError, match=rf"a \.{extension} has one theme, light or dark") as caught:
+        to_bytes(Request(archlens.load("lenet5"), theme="auto"), extension)
+    assert caught.value.diagnostic.help == "auto is for .svg"
 
 
 # --- every network ---------------------------------------------------------------------------------
@@ -823,11 +895,7 @@ def fonts(content: bytes) -> dict[bytes, bytes]:
 @pytest.mark.parametrize("style", style_names())
 def test_every_font_of_a_pdf_is_within_it(name: str, style: str) -> None:
     """IEEE's, ACM's and others' checks of camera-ready papers refuse a font that is not."""
-    drawn = (
-        Chart(tuple(map(comparison.find, map(archlens.load, ("alexnet", "vgg16")))))
-        if name == "chart"
-        else Request(loaded(name), style)
-    )
+    drawn = chart() if name == "chart" else Request(loaded(name), style)
     content = to_bytes(drawn, "pdf")
     found = fonts(content)
     assert found

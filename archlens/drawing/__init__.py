@@ -19,6 +19,7 @@ from ..errors import shorten, usage
 from ..network import Network
 from .chart import Chart
 from .request import Drawn, Request, extensions, style_names
+from .theme import AUTO
 
 __all__ = ["Chart", "Request", "extensions", "style_names", "to_bytes", "to_svg"]
 
@@ -29,9 +30,7 @@ def to_svg(network: Network, **options: Any) -> str:
     Raises:
         UsageError: there is no such style or theme, or too much to draw, or a package is missing.
     """
-    from .formats.svg import to_svg
-
-    return to_svg(Request(network, **options).picture)
+    return to_bytes(Request(network, **options), "svg").decode("utf-8")
 
 
 def to_bytes(drawn: Drawn, extension: str) -> bytes:
@@ -46,6 +45,12 @@ def to_bytes(drawn: Drawn, extension: str) -> bytes:
             f"there is no format {shorten(extension)}" if extension else "the file has no extension",
             help=f"the formats: {', '.join(f'.{name}' for name in known)}",
         )
+    if isinstance(drawn, Request | Chart) and drawn.theme == AUTO:
+        if extension != "svg":
+            raise usage(f"a .{extension} has one theme, light or dark", help="auto is for .svg")
+        from .themed import pictures, to_both
+
+        return to_both(*pictures(drawn)).encode("utf-8")
     content = import_module(f"{__name__}.formats.{extension}").to_bytes(drawn)
     assert isinstance(content, bytes)
     return content

@@ -9,16 +9,11 @@ and MkDocs (``data-bs-theme``). On any other page the picture is light, on its o
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import repeat
-
 from .chart import Chart
 from .formats.svg import to_svg
-from .picture import Group, Item, Text
 from .request import Request
-
-#: The theme of a picture that takes that of its page.
-AUTO = "auto"
+from .theme import AUTO
+from .themed import merged, pictures
 
 _DARK = (
     '[data-jp-theme-light="false"],.vscode-dark,.vscode-high-contrast,html[theme="dark"],[data-theme="dark"],'
@@ -43,13 +38,8 @@ def to_inline(drawn: Request | Chart, sheet: dict[str, str] | None = None) -> st
     style = '<svg style="max-width: 100%; height: auto"'
     if drawn.theme != AUTO:
         return to_svg(drawn.picture).replace("<svg", style, 1)
-    light, dark = (replace(drawn, theme=theme).picture for theme in ("light", "dark"))
     colors = {} if sheet is None else sheet
-    both = replace(
-        light,
-        background=_both(light.background, dark.background, colors),
-        items=tuple(map(_merged, light.items, dark.items, repeat(colors))),
-    )
+    both = merged(*pictures(drawn), lambda light, dark: _both(light, dark, colors))
     text = to_svg(both).replace("<svg", f'{style} class="archlens-auto"', 1)
     if sheet is not None:
         return text
@@ -64,19 +54,6 @@ def style_sheet(colors: dict[str, str]) -> str:
         f":is({_DARK}) .archlens-auto{{{values}}}"
         f"@media (prefers-color-scheme:dark){{{_ASKED} .archlens-auto{{{values}}}}}"
     )
-
-
-def _merged(light: Item, dark: Item, colors: dict[str, str]) -> Item:
-    """An item of both pictures, which differ in nothing but colours."""
-    if isinstance(light, Group):
-        assert isinstance(dark, Group)
-        return replace(light, items=tuple(map(_merged, light.items, dark.items, repeat(colors))))
-    assert not isinstance(dark, Group)
-    fill = _both(light.fill, dark.fill, colors)
-    if isinstance(light, Text):
-        return replace(light, fill=fill)
-    assert not isinstance(dark, Text)
-    return replace(light, fill=fill, stroke=_both(light.stroke, dark.stroke, colors))
 
 
 def _both(light: str, dark: str, colors: dict[str, str]) -> str:

@@ -122,6 +122,9 @@ DARK = Theme(
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
+#: The theme of a picture that takes that of its page: no colours, but both of them.
+AUTO = "auto"
+
 
 def color_of(family: str) -> str:
     """The hue of a family of ops; one that has none is given a further one by its name."""

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..analysis.comparison import Compared
 from ..drawing import Chart, Request
-from ..drawing.formats.svg import to_svg
-from ..drawing.inline import AUTO, to_inline
+from ..drawing.inline import to_inline
+from ..drawing.theme import AUTO
+from ..drawing.themed import pictures as in_both_themes
+from ..drawing.themed import to_both
 from ..drawing.thumbnail import thumbnail
 from ..errors import printable, usage
 from ..network import Network
@@ -97,7 +99,7 @@ def gallery(found: Sequence[tuple[Network, Compared]], form: str) -> list[File]:
 
     def small(name: str) -> str:
         """The address of a small picture: a file beside the page, or the picture itself."""
-        svg = to_svg(thumbnail(Request(networks[name], "volumes").picture))
+        svg = to_both(*map(thumbnail, in_both_themes(Request(networks[name], "volumes"))))
         if chosen.contained:
             return f"data:image/svg+xml;base64,{b64encode(svg.encode('utf-8')).decode('ascii')}"
         return _beside(svg, f"{file_name(name)}-small", pictures)
@@ -130,7 +132,7 @@ def _tidy(text: str) -> bytes:
 def _shown(drawn: Request | Chart, name: str, form: Form, pictures: list[File]) -> str:
     """A picture itself, in the colours of its page; or its path, where it is a file beside the page."""
     if not form.contained:
-        return _beside(to_svg(drawn.picture), name, pictures)
+        return _beside(to_both(*in_both_themes(drawn)), name, pictures)
     from markupsafe import Markup
 
     # made by this package, which escapes what it shows

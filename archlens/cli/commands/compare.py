@@ -12,7 +12,7 @@ from ...analysis import comparison
 from ...analysis.comparison import Compared
 from ...drawing import extensions
 from ...drawing.formats import ANY
-from ...drawing.theme import THEMES
+from ...drawing.theme import AUTO, THEMES
 from ...errors import shorten, usage
 from ...spec import Found
 from ...views import comparison as view
@@ -39,7 +39,11 @@ _MANY = 20
     metavar="FILE",
     help="The chart, if it ends in .svg, .png, .pdf or .tex; the table, if in .txt, .md, .csv or .json.",
 )
-@click.option("--theme", type=click.Choice(list(THEMES)), help="Of the chart.  [default: light]")
+@click.option(
+    "--theme",
+    type=click.Choice([*THEMES, AUTO]),
+    help="Of the chart; with auto an .svg is as the pages of its reader are.  [default: light]",
+)
 def command(
     name: tuple[str, ...],
     inputs: tuple[str, ...],

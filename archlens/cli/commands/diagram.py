@@ -8,7 +8,7 @@ import click
 
 from ...drawing import Request, extensions, style_names, to_bytes
 from ...drawing.request import unplaced
-from ...drawing.theme import THEMES
+from ...drawing.theme import AUTO, THEMES
 from ...errors import SpecError, Unplaced
 from ..options import load, network_argument
 from ..output import show, write_bytes
@@ -37,7 +37,13 @@ from ..output import show, write_bytes
     show_default=True,
     help="A graph's: top to bottom, or left to right.",
 )
-@click.option("--theme", type=click.Choice(list(THEMES)), default="light", show_default=True)
+@click.option(
+    "--theme",
+    type=click.Choice([*THEMES, AUTO]),
+    default="light",
+    show_default=True,
+    help="Its colours; with auto an .svg is as the pages of its reader are.",
+)
 def command(
     name: str,
     inputs: tuple[str, ...],
