@@ -7,6 +7,7 @@ operator and let go when torch lets them go; and what ``torch.autograd.graph.sav
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import textwrap
@@ -478,6 +479,65 @@ def check_bytes(network: Network) -> None:
         convert()
         assert memory.weight_bytes(network, dtype) == sum(weight.nbytes for weight in module.parameters())
         assert memory.buffer_bytes(network, dtype) == sum(buffer.nbytes for buffer in module.buffers())
+
+
+OPS_DRAWN = ("conv(4, 1)", "relu", "tanh", "concat", "add", "multiply")
+
+
+def drawn(seed: int) -> Network:
+    """A graph whose merges read any layers before them; the last is read again late, or never."""
+    choose = random.Random(seed)
+    channels = [choose.randint(1, 4)]
+    text = f"input: 1x3x3\nlayers:\n  - l0: conv({channels[0]}, 1)\n"
+    for number in range(1, choose.randint(6, 20)):
+        step = choose.choice(OPS_DRAWN)
+        alike = [at for at, width in enumerate(channels) if width == channels[-1]]
+        if step in ("concat", "add", "multiply"):
+            read = choose.choices(range(number) if step == "concat" else alike, k=choose.randint(2, 5))
+            text += f"  - l{number}:\n    - {step}:\n"
+            text += "".join(f"      - ref(l{source})\n" for source in read)
+            channels.append(sum(channels[at] for at in read) if step == "concat" else channels[-1])
+        else:
+            text += f"  - l{number}: {step}\n"
+            channels.append(4 if step.startswith("conv") else channels[-1])
+    return archlens.loads(text)
+
+
+def by_definition(network: Network, *, in_place: bool) -> tuple[int, str, list[str]]:
+    """The peak, where it is first, and what is alive there: each time looked up among all layers."""
+    layers = list(network)
+    size = {name: 4 * shape.numel for name, shape in network.inputs.items()}
+    size |= {layer.name: 4 * layer.shape.numel for layer in layers}
+    forever = set(network.outputs.values())
+    over: set[str] = set()  # whose memory has been written over
+    best: tuple[int, str, list[str]] = (sum(size[name] for name in network.inputs), "input", ["input"])
+    for at, layer in enumerate(layers):
+        later = {source for other in layers[at + 1 :] for source in other.inputs} | forever
+        if in_place and layer.op.kind in ("relu", "tanh", "add", "multiply"):
+            for source in layer.inputs:
+                if source not in later | over | set(network.inputs) and size[source] == size[layer.name]:
+                    over.add(source)
+                    break
+        made = ["input", *(other.name for other in layers[:at])]
+        alive = [n for n in made if n in later | set(layer.inputs) and n not in over] + [layer.name]
+        total = sum(size[name] for name in alive)
+        if total > best[0]:
+            best = total, layer.name, alive
+    return best
+
+
+def test_peaks_of_drawn_graphs() -> None:
+    """Against their definition, applied from the start at each layer."""
+    apart = 0
+    for seed in range(150):
+        network = drawn(seed)
+        found = [memory.live_set(network, in_place=in_place) for in_place in (False, True)]
+        for peak, in_place in zip(found, (False, True), strict=True):
+            said = (peak.bytes, peak.layer, [tensor.name for tensor in peak.alive])
+            assert said == by_definition(network, in_place=in_place), seed
+        apart += found[0].bytes != found[1].bytes
+        assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2), seed
+    assert apart > 30
 
 
 def test_int4_rounds_each_tensor_up() -> None:

@@ -141,6 +141,7 @@ def check(network: Network) -> str:
     seen: dict[int, list[Any]] = {}
     theirs, ours = archlens.build(network), made(noted, seen)
     assert shapes_of(ours) == shapes_of(theirs)
+    same(buffers_of(ours), buffers_of(theirs))  # which loading overwrites
     ours.load_state_dict(theirs.state_dict(), strict=True)
     tensors = [torch.rand(2, *shape) for shape in network.inputs.values()]
     for mode in (False, True):
@@ -160,6 +161,11 @@ def check(network: Network) -> str:
 
 def shapes_of(module: Any) -> list[tuple[str, tuple[int, ...]]]:
     return [(key, tuple(tensor.shape)) for key, tensor in module.state_dict().items()]
+
+
+def buffers_of(module: Any) -> dict[str, Any]:
+    """Its buffers, but for the centres of an rbf, which are drawn at random."""
+    return {key: value for key, value in module.named_buffers() if not key.endswith("centres")}
 
 
 def dumped(spec: Any) -> str:

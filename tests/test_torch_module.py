@@ -169,6 +169,10 @@ def test_own_modules_compute_what_their_reference_does(text: str) -> None:
                 parameter.mul_(3).add_(torch.randn_like(parameter))  # also what starts at zero, or is bounded
         prefix = "layer" if isinstance(theirs, WithParameter) else "layer."
         weights = {prefix + key.removeprefix("own"): value for key, value in theirs.state_dict().items()}
+        made = dict(ours.named_buffers())  # which loading overwrites
+        for key, value in theirs.named_buffers():
+            if key != "centres":  # they are drawn at random
+                torch.testing.assert_close(made[prefix + key], value, rtol=1e-6, atol=0)
         ours.load_state_dict(weights, strict=True)
     (x,) = (torch.randn(2, *shape, dtype=torch.float64) for shape in inputs)
     with torch.no_grad():

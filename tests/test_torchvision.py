@@ -101,6 +101,30 @@ def check(model: Any, network: archlens.Network) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_buffers_have_torchvisions_values(torchvision: Any, name: str) -> None:
+    """As they are made: a state dict that is loaded would overwrite what is wrong with them."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class WithoutWeights(TorchFunctionMode):
+        """``torch.empty``, of which torch makes weights, takes no memory; all else has its values."""
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            place = {"device": "meta"} if func is torch.empty else {}
+            return func(*args, **{**(kwargs or {}), **place})
+
+    with WithoutWeights():
+        theirs = dict(build(torchvision, name, device="cpu").named_buffers())
+        ours = dict(archlens.build(archlens.load(name), device="cpu").named_buffers())
+    assert ours.keys() == theirs.keys()
+    for key, value in theirs.items():
+        assert not value.is_meta
+        torch.testing.assert_close(
+            ours[key], value, rtol=1e-6, atol=0, msg=lambda why, key=key: f"{key}: {why}"
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_layer_shapes_and_macs_are_torchvisions(torchvision: Any, name: str) -> None:
     """Every module that torchvision calls gives the shape that archlens says, at the published input.
 

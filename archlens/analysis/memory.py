@@ -569,8 +569,8 @@ def _live(
         if own:
             filled = size(values)
             if in_place and footprint.in_place:
-                free = {name for name in leaving if name not in inputs and made[name].bytes == filled}
-                over = next((name for name in sources if name in free), None)
+                free = set(leaving) - inputs.keys()
+                over = next((name for name in sources if name in free and made[name].bytes == filled), None)
                 if over is not None:
                     total -= filled
                     gone[over] = position
@@ -581,7 +581,7 @@ def _live(
             highest = total
             if eager and footprint.chained and len(sources) > 2:
                 results = [size(shape.numel) for shape in running(layer.input_shapes)]
-                free = {name for name in leaving if name not in inputs}
+                free = set(leaving) - inputs.keys()
                 highest = before + _chain(sources, free, made, results)
             elif eager:
                 moments = [before + besides(moment) for moment in footprint.before]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import archlens
-from archlens.analysis import cost, memory, receptive_field, unseen
+from archlens.analysis import cost, depth, memory, receptive_field, structure, unseen
 
 LAYING_OUT = """
 import time
@@ -32,7 +32,12 @@ ANALYSES: dict[str, Callable[[archlens.Network], Any]] = {
     "cost": cost.cost,
     "memory": memory.account,
     "pixels unseen": unseen.find,
+    "depth": depth.find,
+    "structure": structure.fingerprint,
 }
+
+#: Merges that are wide; of more than two tensors the last two are taken two at a time.
+MERGED = ("concat", "add", "multiply")
 
 DEEP = """
 input: 8x64x64
@@ -48,6 +53,15 @@ blocks:
 layers:
   - unit(8) * {units}
 """
+
+
+#: As many tensors alive at once as there are branches.
+WIDE = "input: 1x4x4\nlayers:\n  - {merge}:\n{branches}"
+
+
+def wide(merge: str, layers: int) -> archlens.Network:
+    """One merge of ``layers / 2`` branches of two layers each."""
+    return archlens.loads(WIDE.format(merge=merge, branches="      - conv(1, 1) >> relu\n" * (layers // 2)))
 
 
 def timed(function: Callable[[archlens.Network], Any], network: archlens.Network) -> float:
@@ -72,12 +86,13 @@ def main() -> None:
         total += seconds
         print(f"  {name:<16} {1e3 * seconds:6.2f} ms")
     print(f"  together         {1e3 * total:6.2f} ms, {total / laid:.2f} times laying out")
-    small, large = (archlens.loads(DEEP.format(units=units)) for units in (300, 3000))
-    for name, function in ANALYSES.items():
-        each = [
-            statistics.median(timed(function, one) for _ in range(3)) / len(one) for one in (small, large)
-        ]
-        print(f"  {name:<16} per layer, {len(large):,} layers beside {len(small):,}: {each[1] / each[0]:.2f}")
+    grown = {"deep": [archlens.loads(DEEP.format(units=units)) for units in (300, 3000)]}
+    grown |= {merge: [wide(merge, layers) for layers in (1000, 16000, 32000)] for merge in MERGED}
+    for what, networks in grown.items():
+        print(f"per layer, {what}, of {', '.join(f'{len(network):,}' for network in networks)} layers:")
+        for name, function in ANALYSES.items():
+            each = [statistics.median(timed(function, one) for _ in range(3)) / len(one) for one in networks]
+            print(f"  {name:<16}", *(f"{seconds / each[0]:.2f}" for seconds in each))
 
 
 if __name__ == "__main__":
