@@ -114,7 +114,7 @@ def test_failing_layer_gives_programs_nothing(form: str) -> None:
 
 
 def test_warnings_go_to_standard_error_and_are_bounded() -> None:
-    result = run("shapes", "alexnet_2012", "--input", "3x224x224", "--format", "json")
+    result = run("shapes", "alexnet_keras", "--format", "json")
     assert result.returncode == 0
     assert json.loads(result.stdout)["totals"]["params"] > 0
     assert "(224 - 11)/4 + 1 = 54.25 is not whole" in result.stderr

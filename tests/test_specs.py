@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import archlens
+from archlens.analysis import receptive_field
+from archlens.errors import SpecError
 from archlens.network import Layer, Network
 from archlens.spec import library, open_spec, parse
 
@@ -23,8 +25,9 @@ def torchvision_rows() -> list[dict[str, str]]:
 #: Parameters and MACs of every network in issue order; the sources stand beside them.
 #: fmt: off
 EXACT = {
-    # arithmetic of the layers, as printed in many write-ups: 156 + 2,416 + 48,120 + 10,164 + 850
-    "lenet5": (61_706, 416_520),
+    # 156 + 2,416 + 48,120 + 10,164 + 850, and 28*28*6*25 + 10*10*16*150 + 120*400 + 84*120 + 10*84
+    "lenet5": (61_706, 117_600 + 240_000 + 48_000 + 10_080 + 840),
+    "lenet5_keras": (61_706, 117_600 + 240_000 + 48_000 + 10_080 + 840),
     # LeCun et al. 1998, section II-B: 156 + 12 + 1,516 + 32 + 48,120 + 10,164; products counted by hand:
     # 28*28*6*25 + 10*10*60*25 + 120*400 + 84*120
     "lenet5_1998": (60_000, 117_600 + 150_000 + 48_000 + 10_080),
@@ -196,15 +199,43 @@ def test_vgg16_layer_by_layer() -> None:
     assert sum(dense) == 123_642_856
 
 
-def test_googlenet_2014_modules() -> None:
-    """Operations of Szegedy et al. 2015, Table 1, in millions, where the table is right."""
-    network = archlens.load("googlenet_2014")
-    table = {
-        "3a": 128, "3b": 304, "4a": 73, "4b": 88, "4c": 100, "4d": 119, "4e": 170, "5b": 71,
-    }  # fmt: skip
-    for module, millions in table.items():
-        inside = [layer.macs for layer in network if layer.name.startswith(f"inception{module}.")]
-        assert abs(sum(inside) / 1e6 - millions) < 1
+def test_vgg16_c_is_b_and_three_small_convolutions() -> None:
+    """B as torchvision counts it; a 1x1 convolution of 256 channels and two of 512, each with its biases."""
+    small = (256 * 256 + 256) + 2 * (512 * 512 + 512)
+    assert archlens.load("vgg16_c").params == 133_047_848 + small
+
+
+def test_inception_resnet_v1_is_facenets_without_its_last_module_and_features() -> None:
+    """As pytorchcv counts it, inceptionresnetv1 has 23,995,624: a module and a bottleneck more than this."""
+    branches = 2 * 1792 * 192 + 2 * 192 * 192 * 3 + 4 * 2 * 192  # 1x1; 1x1, 1x3, 3x1; with normalization
+    module = branches + 384 * 1792 + 1792
+    features = 1792 * 512 + 2 * 512 + 512 * 1000 + 1000
+    classes = 1792 * 1000 + 1000
+    assert archlens.load("inception_resnet_v1").params == 23_995_624 - module - features + classes
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "maps"),
+    [
+        # at 224 only; 227 divides. (54 - 3)/2 + 1 = 26.5
+        ("alexnet_2012", 224, {"conv1": 54, "pool1": 27, "pool2": 13, "pool5": 6}),
+        # (118 - 3)/2 + 1 = 58.5, (28 - 3)/2 + 1 = 13.5, (14 - 3)/2 + 1 = 6.5
+        ("zfnet", 240, {"conv1": 118, "pool1": 59, "pool2": 14, "pool5": 7}),
+        # (15 - 5)/3 + 1 = 4.3
+        ("googlenet_2014", 240, {"inception4a": 15, "aux1.0": 5, "aux2.0": 5}),
+        ("nin_imagenet", 231, {"mlpconv1": 56, "mlpconv2": 28, "mlpconv3": 14, "mlpconv4": 7}),
+    ],
+)
+def test_pooling_rounds_up_as_in_caffe_and_cuda_convnet(name: str, size: int, maps: dict[str, int]) -> None:
+    """Caffe's pooling_layer.cpp: ceil((size + 2 pad - kernel)/stride) + 1."""
+    network = archlens.load(name, input=(3, size, size))
+    assert {layer: end_of(network, layer)[1] for layer in maps} == maps
+
+
+def test_alexnet_2012_at_the_size_that_its_paper_prints() -> None:
+    """Counted from Caffe's bvlc_alexnet/deploy.prototxt at 224, with Caffe's rounding."""
+    network = archlens.load("alexnet_2012", input=(3, 224, 224))
+    assert (network.params, network.macs) == (60_965_224, 720_608_384)
 
 
 def test_resnet_stage_sizes() -> None:
@@ -256,6 +287,46 @@ def test_inception_v2_of_tensorflow_slim() -> None:
     weights = sum(layer.params for layer in network if layer.op.kind == "conv")
     channels = sum(layer.shape.channels for layer in network if layer.op.kind == "batch_norm")
     assert weights + 3 * (channels - 64) + 64 == 10_173_112
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "last"),
+    [
+        # slim/nets/inception_v2_test.py, testHalfSizeImages and testGlobalPoolUnknownImageShape
+        (112, 112, (1024, 4, 4)), (250, 300, (1024, 8, 10)),
+        # maps of 231, 116, 58, 29, 15 and 8: the half of each, rounded up
+        (231, 231, (1024, 8, 8)),
+    ],
+)  # fmt: skip
+def test_inception_v2_of_tensorflow_slim_takes_every_size(
+    height: int, width: int, last: tuple[int, ...]
+) -> None:
+    network = archlens.load("bn_inception", input=(3, height, width))
+    assert end_of(network, "inception_5b") == last
+    assert network.params == archlens.load("bn_inception").params
+
+
+def test_inception_v2_pads_as_tensorflow_slim_does() -> None:
+    """Effective paddings at 224 of google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md."""
+    table = {
+        "conv1": 2, "pool1": 2, "conv2_reduce": 2, "conv2": 6, "pool2": 6, "inception_3a": 22,
+        "inception_3b": 38, "inception_3c": 46, "inception_4a": 78, "inception_4b": 110, "inception_4c": 142,
+        "inception_4d": 174, "inception_4e": 190, "inception_5a": 254, "inception_5b": 318,
+    }  # fmt: skip
+    network = archlens.load("bn_inception")
+    fields = receptive_field.find(network)
+    found = {}
+    for name in table:
+        seen = fields[layers(network, name)[-1].name]
+        assert isinstance(seen, tuple)
+        found[name] = -seen[0].start
+    assert found == table
+
+
+def test_bn_inception_of_caffe_fits_even_maps_only() -> None:
+    """As the Caffe models and pytorchcv's bninception, which has 15 positions beside 14 at 231."""
+    with pytest.raises(SpecError, match="160x15x15 and 320x14x14"):
+        archlens.load("bn_inception_caffe", input=(3, 231, 231))
 
 
 def test_preactivation_resnet_1001_without_its_normalization() -> None:
