@@ -100,10 +100,11 @@ MARKS = {
     "AL601": "width",
     "AL602": "unit(width)",
     "AL603": "conv(32, 1)",
+    "AL604": "add",
 }
 
 #: The line of the example where it stands, where the text stands on several.
-LINES = {"AL106": 5, "AL201": 6, "AL202": 5, "AL203": 3, "AL204": 3, "AL403": 6}
+LINES = {"AL106": 5, "AL201": 6, "AL202": 5, "AL203": 3, "AL204": 3, "AL403": 6, "AL604": 7}
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -168,9 +169,35 @@ def test_codes_are_stable() -> None:
         "AL601": "unused-param",
         "AL602": "unused-block",
         "AL603": "unread-layer",
+        "AL604": "unread-repeat",
     }
     with pytest.raises(TypeError, match="two rules have the code AL101"):
         type("Again", (Rule,), {}, code="AL101", name="again", level=ADVICE)
+
+
+def test_causal_branches_are_aligned() -> None:
+    """No branch looks beyond its own position: at each merge both end there, and begin ever earlier."""
+    causal = [f"residual: ['conv(8, 2, padding=(({d}, 0),), dilation={d})', relu]" for d in (1, 2, 4, 8)]
+    assert of("AL203", spec(*causal, input="8x64")) == []
+    # one step into the future, and the branches look around different places
+    assert len(of("AL203", spec(*causal, "residual: ['conv(8, 2, padding=((0, 1),))']", input="8x64"))) == 1
+
+
+def test_upsampled_branches_may_be_half_a_coarse_step_off() -> None:
+    """As HRNet and FPN merge them: 3x3 convolutions of stride 2 down, nearest upsampling up.
+
+    The coarse sample i lies at 2^k i; its 2^k copies lie at 2^k i to 2^k i + 2^k - 1, on average
+    (2^k - 1)/2 later, which is less than half of 2^k. A shift by one coarse sample is a whole step.
+    """
+    down = "conv(8, 3, stride=2, padding=1)"
+    for times in (1, 2, 3):
+        left = 16 // 2**times
+        steps = [down] * times
+        cut = [f"slice(0, {left}, axis='{axis}')" for axis in ("height", "width")]
+        shifted = [*steps, "pad(((1, 0), (1, 0)))", *cut]
+        for branch, count in ((steps, 0), (shifted, 1)):
+            text = " >> ".join([*branch, f"upsample({2**times})"])
+            assert len(of("AL203", spec(f'add: [identity, "{text}"]'))) == count
 
 
 def test_statistics_of_one_value() -> None:
@@ -509,7 +536,7 @@ def test_branches() -> None:
     found = one("AL203", "concat: [max_pool(2), 'conv(8, 3, stride=2, padding=1)']")
     assert "around 1/2 through 0 and around 0 through 1" in found.notes[0]
     assert of("AL203", spec("concat: [max_pool(2), 'conv(8, 4, stride=2, padding=1)']")) == []
-    even = "residual: ['conv(8, 3, padding=((2, 0), (1, 1)))']"
+    even = "residual: ['conv(8, 3, padding=((0, 2), (1, 1)))']"
     (found,) = of("AL203", spec(even, "relu", even))  # one finding, with each place
     assert found.numbers == {"count": 2}
     assert found.layers == ("add", "add_1")
@@ -789,6 +816,25 @@ outputs:
     assert side.numbers["params"] == sum(network[name].params for name in side.layers)
     assert side.numbers["macs"] == sum(network[name].macs for name in side.layers) > 0
     assert side.rule.level == ERROR
+
+
+def test_the_last_residual_of_skips_is_no_error() -> None:
+    """As WaveNet has it: each repeat's skip is read, and the residual of all repeats but the last."""
+    block = ["entry: identity", "gated: relu", "skip: conv(8, 1)"]
+    residual = "add: [ref(entry), 'ref(gated) >> conv(8, 1)']"
+    body = "".join(f"    - {step}\n" for step in (*block, residual))
+    skips = [f"'ref(\"{name}.skip\")'" for name in "abc"]
+    text = f"blocks:\n  layer:\n{body}" + spec(*(f"{n}: layer" for n in "abc"), f"add: [{', '.join(skips)}]")
+    assert of("AL603", text) == []
+    (found,) = of("AL604", text)
+    assert found.layers == ("c.0", "c.add")
+    assert found.numbers == {"params": 8 * 8 + 8, "macs": 8 * 8 * 256}
+    assert found.rule.level == ADVICE
+    # where no repeat is read, the step is the mistake
+    alone = text.replace("'ref(gated) >> conv(8, 1)'", "relu")
+    assert of("AL604", alone) != []
+    lost = text.replace(residual, f"{residual}\n    - lost: conv(4, 1)\n    - ref(add)")
+    assert [one_.layers for one_ in of("AL603", lost)] == [("a.lost", "b.lost", "c.lost")]
 
 
 def test_unread_in_a_repeat_is_one_finding() -> None:

@@ -101,7 +101,8 @@ def _verify(network: Network, device: torch.device, batch: int, state: Any, at: 
         # attention is computed step by step: of its fused kernels the counter does not know all
         counter = FlopCounterMode(display=False)
         with counter, sdpa_kernel(SDPBackend.MATH):
-            checks = list(_shapes(network, complete, inputs))
+            shapes = _Shapes(complete, counter)
+            checks = list(_shapes(network, shapes, inputs))
         checks += _weights(network, module)
         if network.training_macs:  # which are not part of an inference
             counter = FlopCounterMode(display=False)
@@ -109,12 +110,7 @@ def _verify(network: Network, device: torch.device, batch: int, state: Any, at: 
                 module(*inputs)
         checks.append(_total(network, counter.get_total_flops() / 2, batch))
         version, counted, uncounted = _fvcore(complete, inputs)
-        why = (
-            "fvcore traces, and a trace has no sizes on the meta device"
-            if version
-            else "fvcore is not installed"
-        )
-        checks += _macs(network, counted, batch, why)
+        checks += _macs(network, counted, shapes.products, batch)
         checks += probe(network, at)
         seconds, peak = _timed(module, inputs, device)
     checks.sort(key=lambda check: CHECKS.index(check.what))
@@ -160,16 +156,24 @@ _DRAWS = frozenset(
 
 
 class _Shapes(fx.Interpreter):
-    """Runs a graph node by node and keeps the shape of each layer's output, without the batch."""
+    """Runs a graph node by node and keeps of each layer the shape of its output, without the batch.
 
-    def __init__(self, module: Built) -> None:
+    It keeps its products, too, as a counter that is running sees them; that counts 2 for each.
+    """
+
+    def __init__(self, module: Built, counter: FlopCounterMode) -> None:
         super().__init__(module)
+        self.counter = counter
         self.found: dict[str, tuple[int, ...]] = {}
+        self.products: dict[str, int] = {}
 
     def run_node(self, n: fx.Node) -> Any:
+        before = self.counter.get_total_flops()
         value = super().run_node(n)
         if "layer" in n.meta:
-            self.found[n.meta["layer"]] = tuple(value.shape[1:])
+            name = n.meta["layer"]
+            self.found[name] = tuple(value.shape[1:])
+            self.products[name] = self.products.get(name, 0) + self.counter.get_total_flops() - before
         return value
 
     def fetch_attr(self, target: str) -> Any:
@@ -180,9 +184,8 @@ class _Shapes(fx.Interpreter):
         return self.fetch_attr(target)(*args, **kwargs)
 
 
-def _shapes(network: Network, module: Built, inputs: tuple[torch.Tensor, ...]) -> Iterator[Check]:
+def _shapes(network: Network, shapes: _Shapes, inputs: tuple[torch.Tensor, ...]) -> Iterator[Check]:
     """Each layer's output in a real forward pass."""
-    shapes = _Shapes(module)
     shapes.run(*inputs)
     for layer in network.layers:
         says, found = str(layer.shape), str(Shape(shapes.found[layer.name]))
@@ -254,18 +257,31 @@ def _attention(inputs: list[Any], outputs: list[Any]) -> int:
     return int(count(queries, keys, values)) // 2
 
 
-def _macs(network: Network, counted: dict[str, int], batch: int, why_not: str) -> Iterator[Check]:
-    """Products of each layer, as fvcore counts the operators that ran in its module."""
+def _macs(network: Network, counted: dict[str, int], products: dict[str, int], batch: int) -> Iterator[Check]:
+    """Products of each layer, as torch's counter sees them run, and as fvcore counts them in its module.
+
+    Of what no output depends on fvcore's trace has nothing, though torch runs it.
+    """
+    traced = _read(network) if counted else set()
     for layer in network.layers:
         says = _of_batch(layer, batch)
-        found = counted.get(layer.name)
-        if not counted:
-            yield Check(layer.name, "macs", NOT_APPLICABLE, f"{says:,}", "", why_not)
-        elif found is None and not says:
-            yield Check(layer.name, "macs", NOT_APPLICABLE, "0", "", "it is a function, not a module")
+        ran, rest = divmod(products[layer.name], 2)
+        found = counted.get(layer.name, 0) if layer.name in traced else says
+        if says != ran or rest:
+            halves = f"{ran:,}{'.5' if rest else ''}"
+            yield Check(layer.name, "macs", FAILED, f"{says:,}", halves, "by torch.utils.flop_counter")
         else:
-            status = PASSED if says == found else FAILED
-            yield Check(layer.name, "macs", status, f"{says:,}", f"{found or 0:,}", "")
+            status, why = (PASSED, "") if found == says else (FAILED, "by fvcore")
+            yield Check(layer.name, "macs", status, f"{says:,}", f"{found:,}", why)
+
+
+def _read(network: Network) -> set[str]:
+    """The layers that some output depends on."""
+    found = set(network.outputs.values())
+    for layer in reversed(network.layers):
+        if layer.name in found:
+            found.update(layer.inputs)
+    return found
 
 
 def _of_batch(layer: Layer, batch: int) -> int:

@@ -34,6 +34,29 @@ class Case:
         return found
 
     @cached_property
+    def unread(self) -> Mapping[str, list[Layer]]:
+        """By each result that nothing reads, the layers that lead to it and to no output, in order."""
+        needed = set(self.ends)
+        owner: dict[str, str] = {}
+        found: dict[str, list[Layer]] = {}
+        for layer in reversed(self.layers):
+            if layer.name in needed:
+                needed.update(layer.inputs)
+                continue
+            readers = self.readers[layer.name]
+            last = owner[layer.name] = owner[readers[0].name] if readers else layer.name
+            found.setdefault(last, []).append(layer)
+        return {last: layers[::-1] for last, layers in reversed(found.items())}
+
+    @cached_property
+    def unread_repeats(self) -> set[str]:
+        """Those of the results that nothing reads whose step of the spec stands for others that are read."""
+        waste = {layer.name for layers in self.unread.values() for layer in layers}
+        places = {id(self.network.index[name].where): name for name in self.unread}
+        read = {id(layer.where) for layer in self.layers if layer.name not in waste} if places else set()
+        return {name for name in self.unread if id(self.network.index[name].where) in read}
+
+    @cached_property
     def fields(self) -> Mapping[str, ReceptiveFields]:
         """The receptive fields, for each input."""
         return {name: receptive_field.find(self.network, name) for name in self.network.inputs}

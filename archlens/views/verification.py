@@ -19,8 +19,9 @@ CONVENTIONS = (
     "Each number of passed checks stands before the number of those that apply.",
     "shapes: every layer's output in a real forward pass.",
     "weights: the parameters and buffers that torch made, by name and shape.",
-    "MACs: the convolutions and matrix products of every module, as fvcore counts the operators that ran; "
-    "scaled_dot_product_attention, which fvcore does not count, by the formula of torch.utils.flop_counter.",
+    "MACs: the convolutions and matrix products of every layer, as torch.utils.flop_counter sees them run; "
+    "and but on the meta device, which it cannot trace, as fvcore counts the operators of its module, with "
+    "the formula of torch.utils.flop_counter for scaled_dot_product_attention, which it has none for.",
     "fields: the receptive field of every layer with spatial axes, by NaNs planted in rows of the input.",
     "total: the MACs of an inference, by torch.utils.flop_counter, which counts 2 for each.",
 )

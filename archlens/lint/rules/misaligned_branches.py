@@ -14,7 +14,9 @@ class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=W
 
     What it does:
         Compares the centres of the receptive fields of the branches that an add, a concat or a product
-        merges, where they have the same effective stride. One finding a network.
+        merges, where they have the same effective stride. One finding a network. Causal branches, none of
+        which looks beyond its own position, are aligned; so is a branch that has been upsampled, as long as
+        it is off by less than half a step of its coarser grid.
 
     Why it matters:
         Position 0 of one branch belongs to another place of the image than position 0 of the other: values

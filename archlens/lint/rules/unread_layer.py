@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...errors import shorten
-from ...network import Layer
 from ..case import Case, at_one_place, named, plural
 from ..rule import ERROR, Finding, Rule
 
@@ -16,7 +15,8 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
     What it does:
         Finds steps whose result no later step reads and no output is, with all that leads to them alone; and
         inputs of the network that no step reads. It says the parameters and multiply-accumulates in
-        vain. Heads under outputs: are outputs, those for training too.
+        vain. Heads under outputs: are outputs, those for training too. A repeated step of which others are
+        read is for AL604.
 
     Why it matters:
         The work is done and thrown away, and the parameters never get a gradient, which PyTorch's
@@ -44,9 +44,9 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
         for name, template in case.spec.inputs.items():
             if not case.readers[name] and name not in case.ends:
                 yield self.found(template, f"no layer reads the input {shorten(name)}", help="leave it out")
-        dead = _dead(case)
-        for ends in at_one_place(case.network.index[name] for name in dead):
-            layers = [layer for end in ends for layer in dead[end.name]]
+        unread = [name for name in case.unread if name not in case.unread_repeats]
+        for ends in at_one_place(case.network.index[name] for name in unread):
+            layers = [layer for end in ends for layer in case.unread[end.name]]
             params, macs = sum(one.params for one in layers), sum(one.macs for one in layers)
             others = len(layers) - len(ends)
             more = f", with {plural(others, 'layer')} that lead nowhere else" if others else ""
@@ -59,18 +59,3 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
                 params=params,
                 macs=macs,
             )
-
-
-def _dead(case: Case) -> dict[str, list[Layer]]:
-    """By each result that nothing reads, the layers that lead to it and to no output."""
-    needed = set(case.ends)
-    owner: dict[str, str] = {}
-    found: dict[str, list[Layer]] = {}
-    for layer in reversed(case.layers):
-        if layer.name in needed:
-            needed.update(layer.inputs)
-            continue
-        readers = case.readers[layer.name]
-        last = owner[layer.name] = owner[readers[0].name] if readers else layer.name
-        found.setdefault(last, []).append(layer)
-    return {last: layers[::-1] for last, layers in reversed(found.items())}

@@ -1,0 +1,75 @@
+"""The rule ``unread-repeat``; see its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..case import Case, at_one_place, named, plural
+from ..rule import ADVICE, Finding, Rule
+
+
+class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
+    """One of several repeats of a step is computed in vain: nothing reads it, though others are read.
+
+    What it does:
+        Finds results that no layer reads and no output is, made by a step of which another repeat is read.
+        It says the parameters and multiply-accumulates in vain.
+
+    Why it matters:
+        Networks whose output is a sum of skips, such as WaveNet, have a last residual convolution that leads
+        nowhere. Their code makes it all the same, and their published parameters may hold it, so it is no
+        mistake; but it is work without an effect, and its parameters never get a gradient, which PyTorch's
+        DistributedDataParallel refuses unless it is told. Source: van den Oord et al., "WaveNet: A Generative
+        Model for Raw Audio" (2016), figure 4.
+
+    Example:
+        input: 8x64
+        blocks:
+          layer(d):
+            - entry: identity
+            - gated: conv(8, 2, padding=((d, 0),), dilation=d) >> tanh
+            - skip: conv(8, 1)
+            - add:
+                - ref(entry)
+                - ref(gated) >> conv(8, 1)
+        layers:
+          - first: layer(1)
+          - second: layer(2)
+          - add:
+              - ref("first.skip")
+              - ref("second.skip")
+
+    Use instead:
+        input: 8x64
+        blocks:
+          layer(d):
+            - entry: identity
+            - gated: conv(8, 2, padding=((d, 0),), dilation=d) >> tanh
+            - skip: conv(8, 1)
+            - add:
+                - ref(entry)
+                - ref(gated) >> conv(8, 1)
+        layers:
+          - first: layer(1)
+          - second: conv(8, 2, padding=((2, 0),), dilation=2) >> tanh
+          - add:
+              - ref("first.skip")
+              - conv(8, 1)
+    """
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        unread = [name for name in case.unread if name in case.unread_repeats]
+        for ends in at_one_place(case.network.index[name] for name in unread):
+            layers = [layer for end in ends for layer in case.unread[end.name]]
+            params, macs = sum(one.params for one in layers), sum(one.macs for one in layers)
+            others = len(layers) - len(ends)
+            more = f", with {plural(others, 'layer')} that lead nowhere else" if others else ""
+            yield self.found(
+                ends[0],
+                f"of a repeated step {named(ends)} {'is' if len(ends) == 1 else 'are'} not read{more}",
+                layers=layers,
+                notes=[f"{params:,} parameters and {macs:,} multiply-accumulates in vain"],
+                help="as it may be meant; else leave the last one out",
+                params=params,
+                macs=macs,
+            )
