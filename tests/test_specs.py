@@ -430,6 +430,35 @@ def test_mobilenet_v1_keras_in_keras_counting() -> None:
     network = archlens.load("mobilenet_v1_keras")
     moving = sum(2 * layer.shape.channels for layer in network if layer.op.kind == "batch_norm")
     assert network.params + moving == 4_264_808
+    assert network.params == 4_242_920  # those that it trains
+
+
+def test_deeplab_v2_is_its_trunk_and_four_classifiers() -> None:
+    """The trunks are as counted elsewhere; the classifiers are arithmetic of the layers."""
+    # the convolutions of VGG-16; fc6 with holes, fc7 and fc8 of each branch
+    trunk = 138_357_544 - (25_088 + 1) * 4096 - (4096 + 1) * 4096 - (4096 + 1) * 1000
+    classifier = (512 * 3 * 3 + 1) * 1024 + (1024 + 1) * 1024 + (1024 + 1) * 21
+    assert archlens.load("deeplab_v2").params == trunk + 4 * classifier
+    # torchvision 0.28, resnet101 without its classifier; one convolution in each branch
+    network = archlens.load("deeplab_v2_resnet101")
+    assert network.params == 44_549_160 - (2048 + 1) * 1000 + 4 * (2048 * 3 * 3 + 1) * 21
+    # 321 halved three times and rounded up: 161, 81, 41; what is dilated keeps its size
+    sizes = {
+        "layer1": (256, 81),
+        "layer2": (512, 41),
+        "layer3": (1024, 41),
+        "layer4": (2048, 41),
+        "aspp": (21, 41),
+    }
+    for name, (channels, side) in sizes.items():
+        assert end_of(network, name) == (channels, side, side)
+
+
+def test_tiny_yolo_v2_fills_its_weights_file() -> None:
+    """tiny-yolo-voc.weights has 63,471,556 bytes: a header of 16, and four for each number of the network."""
+    network = archlens.load("tiny_yolo_v2")
+    moving = sum(2 * layer.shape.channels for layer in network if layer.op.kind == "batch_norm")
+    assert 16 + 4 * (network.params + moving) == 63_471_556
 
 
 @pytest.mark.parametrize("path", sorted(library.directory().glob("*.yaml")), ids=lambda path: path.stem)
