@@ -61,13 +61,14 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def load(name: str, /, *, input: Any = None, **values: Any) -> Network:
+def load(name: str, /, *, input: Any = None, max_layers: int | None = None, **values: Any) -> Network:
     """The network that a name of the zoo or the path of a spec file means.
 
     Args:
         name: ``"resnet50"``, ``"my.yaml"`` or ``"my.yaml:variant"``.
         input: another input shape, as ``(3, 224, 224)`` or ``"3x224x224"``, without the batch; a
             mapping of names to shapes where the network has several inputs.
+        max_layers: how many layers it may have, where that is more than 50,000; other bounds follow.
         **values: values for the spec's params.
 
     Raises:
@@ -84,10 +85,12 @@ def load(name: str, /, *, input: Any = None, **values: Any) -> Network:
     from .spec import find
 
     spec, variant = find(name)
-    return elaborate(spec, variant, input=input, values=values)
+    return elaborate(spec, variant, input=input, values=values, max_layers=max_layers)
 
 
-def loads(text: str, /, *, variant: str = "", input: Any = None, **values: Any) -> Network:
+def loads(
+    text: str, /, *, variant: str = "", input: Any = None, max_layers: int | None = None, **values: Any
+) -> Network:
     """The network that the text of a spec describes; otherwise as :func:`load`.
 
     >>> print(archlens.loads("{input: 1x32x32, layers: ['conv(6, 5)']}").output)
@@ -99,7 +102,7 @@ def loads(text: str, /, *, variant: str = "", input: Any = None, **values: Any) 
     spec = parse(text)
     if variant and variant not in spec.variants:
         raise _no_variant(variant, spec.variants)
-    return elaborate(spec, variant, input=input, values=values)
+    return elaborate(spec, variant, input=input, values=values, max_layers=max_layers)
 
 
 def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:

@@ -55,11 +55,13 @@ class Subject:
         return memory.live_set(self.network)
 
     @cached_property
-    def smallest(self) -> tuple[int | None, ...] | None:
-        """The smallest input along each axis; ``None`` where there is no way to try."""
+    def smallest(self) -> tuple[int, ...] | Unknown:
+        """The smallest input along each axis; or why it is not known."""
+        if self.at is None:
+            return Unknown("smaller inputs are tried with the spec, and here is only the network")
         from .analysis import sizes
 
-        return None if self.at is None else sizes.smallest(self.at, self.network)
+        return sizes.smallest(self.at, self.network)
 
     def inside(self, scope: str) -> tuple[Layer, ...]:
         """The layers of a scope, or the one of that name; all of them for no scope."""
@@ -130,12 +132,7 @@ def _receptive_field(subject: Subject, scope: str) -> Value:
 
 
 def _min_size(subject: Subject, scope: str) -> Value:
-    found = subject.smallest
-    if found is None:
-        return Unknown("smaller inputs are tried with the spec, and here is only the network")
-    from .analysis import sizes
-
-    return sizes.known(found)
+    return subject.smallest
 
 
 def _depth(subject: Subject, scope: str) -> int:

@@ -21,8 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archlens
-from archlens.elaboration import scope, walk
-from archlens.elaboration.bounds import MAX_LAYERS, MAX_STEPS, TOO_MANY_STEPS
+from archlens.elaboration.bounds import MAX_LAYERS, Bounds
 from archlens.errors import printable
 from archlens.spec import parse
 
@@ -216,7 +215,7 @@ ITEMS = "this list holds more than the 100,000 items allowed"
 #: What is said of a network that is too much; which of the two comes first depends on the bounds.
 TOO_MUCH = "too much"
 SAID_OF_TOO_MUCH = (
-    TOO_MANY_STEPS,
+    f"laying this network out takes more than {10 * MAX_LAYERS:,} steps",
     f"the network has more than {MAX_LAYERS:,} layers, the most that one may have",
 )
 REPEATED = f"are more than the {MAX_LAYERS:,} layers that a network may have"
@@ -423,10 +422,10 @@ REPEATS: Cases = {
         lambda: layer("relu * 10**9"),
         f"1,000,000,000 repeats {REPEATED}",
     ),
-    "repeats of repeats": (lambda: layer("(relu * 200000) * 200000"), TOO_MUCH),
-    "repeats of identity": (lambda: layer("(identity * 200000) * 200000"), TOO_MUCH),
-    "repeats of nothing": (lambda: layer("([] * 200000) * 200000"), TOO_MUCH),
-    "repeats of no repeats": (lambda: layer("((relu * 0) * 200000) * 200000"), TOO_MUCH),
+    "repeats of repeats": (lambda: layer("(relu * 45000) * 45000"), TOO_MUCH),
+    "repeats of identity": (lambda: layer("(identity * 45000) * 45000"), TOO_MUCH),
+    "repeats of nothing": (lambda: layer("([] * 45000) * 45000"), TOO_MUCH),
+    "repeats of no repeats": (lambda: layer("((relu * 0) * 45000) * 45000"), TOO_MUCH),
     "rows of nothing": (lambda: table("range(100000)", "[]"), TOO_MUCH),
     "rows of lists": (lambda: table("range(1000)", "relu * (0 * len(range(100000)))"), TOO_MUCH),
     "rows of long expressions": (
@@ -453,11 +452,11 @@ REPEATS: Cases = {
         TOO_MUCH,
     ),
     "blocks with many parameters": (
-        lambda: blocks(f'? "b({", ".join(f"p{k}=1" for k in range(2000))})"\n  : "[]"', last="b * 200000"),
+        lambda: blocks(f'? "b({", ".join(f"p{k}=1" for k in range(2000))})"\n  : "[]"', last="b * 45000"),
         TOO_MUCH,
     ),
     "names within names": (
-        lambda: HEAD + "layers:\n" + nested(25, lambda k: f"{'n' * 190}{k}:", "relu * 1500000"),
+        lambda: HEAD + "layers:\n" + nested(25, lambda k: f"{'n' * 190}{k}:", "relu * 49000"),
         TOO_MUCH,
     ),
     "scopes within blocks": (
@@ -472,8 +471,8 @@ REPEATS: Cases = {
         "scopes and blocks are nested too deep here",
     ),
     "a search for an input that fits": (
-        lambda: layers("identity * 200000", "conv(8, 9)"),
-        "200000 (conv) does not fit: its 9x9 window is larger than its 8x8 input",
+        lambda: layers("identity * 45000", "conv(8, 9)"),
+        "45000 (conv) does not fit: its 9x9 window is larger than its 8x8 input",
     ),
     "another search": (
         lambda: layers("stem: conv(8, 3)", "identity * 40000", "add: [ref(stem), 'conv(8, 3)']"),
@@ -510,15 +509,16 @@ def test_hostile(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("case", SLOW)
 def test_too_much(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a tenth of the steps, each of these ends in a tenth of the time that it may take."""
-    monkeypatch.setattr(walk, "MAX_STEPS", MAX_STEPS // 10)
-    monkeypatch.setattr(scope, "MAX_STEPS", MAX_STEPS // 10)
+    bounds = Bounds(MAX_LAYERS)
+    bounds.steps //= 10
+    monkeypatch.setattr("archlens.elaboration.walk.Bounds", lambda layers: bounds)
     content, message = SLOW[case]
     start = time.process_time()
     with pytest.raises(archlens.SpecError) as caught:
         archlens.loads(content())
     assert time.process_time() - start < SECONDS / 10
     said = str(caught.value).split("\n")[0].removeprefix("error: ")
-    assert said_so(said, message), said
+    assert said_so(said.replace(f"{bounds.steps:,}", f"{10 * MAX_LAYERS:,}"), message), said
     assert caught.value.network is None  # nobody wants to see what was placed
 
 
@@ -526,7 +526,12 @@ def test_too_much(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_list_of_100_000_steps(tmp_path: Path) -> None:
-    assert len(archlens.loads(HEAD + "layers:\n" + "- relu\n" * 100_000)) == 100_000
+    text = HEAD + "layers:\n" + "- relu\n" * 100_000
+    with pytest.raises(archlens.SpecError, match="more than 50,000 layers"):
+        archlens.loads(text)
+    assert len(archlens.loads(text, max_layers=100_000)) == 100_000
+    with pytest.raises(archlens.SpecError, match="more than 99,999 layers"):
+        archlens.loads(text, max_layers=99_999)
     status, out, err = shapes(tmp_path / "file.yaml", HEAD + "layers:\n" + "- relu\n" * 20_000)
     assert (status, err) == (0, "")
     assert "\n19999 " in out  # the name of the last
@@ -552,6 +557,91 @@ def test_a_list_of_100_000_steps(tmp_path: Path) -> None:
 )
 def test_what_is_large_and_works(text: str, shape: tuple[int, ...]) -> None:
     assert archlens.loads(text).output == shape
+
+
+def test_bounds_follow_from_that_on_layers() -> None:
+    """With 20 layers, 80 tensors are read, and 200 views of inputs found; a bound is met exactly."""
+    net = archlens.loads(layers("relu * 20"), max_layers=20)
+    assert len(net) == 20
+    wide = "concat: {{each: i, in: range({}), do: identity}}"
+    assert len(archlens.loads(layers(wide.format(80)), max_layers=20)) == 1
+    inputs = "input: {{{}}}\nlayers: relu * {}\n"
+    few = ", ".join(f"i{k}: 1x8x8" for k in range(10))
+    many = ", ".join(f"i{k}: 1x8x8" for k in range(15))
+    assert len(archlens.loads(inputs.format(few, 10), max_layers=20)) == 10
+    heads = "outputs: {" + ", ".join(f"o{k}: ref(a{k})" for k in range(62)) + "}\n"
+    named = layers(*(f"a{k}: relu" for k in range(62)))
+    for text, most, message in (
+        (
+            layers("relu * 10", "tanh * 11"),
+            20,
+            "the network has more than 20 layers, the most that one may have",
+        ),
+        (layers("relu * 21"), 20, "21 repeats are more than the 20 layers that a network may have"),
+        (
+            layers(wide.format(81)),
+            20,
+            "the layers and outputs of the network read more than 80 tensors, the most for 20 layers",
+        ),
+        (
+            named + heads,
+            30,
+            "the network has more than 30 layers, the most that one may have",
+        ),
+        (
+            inputs.format(few, 11),
+            20,
+            "the network has too many layers for its 10 inputs: inputs x (inputs + layers) may be 200",
+        ),
+        (
+            inputs.format(many, 0),
+            20,
+            "the network has too many layers for its 15 inputs: inputs x (inputs + layers) may be 200",
+        ),
+        (
+            blocks("u: relu * 15", last="u >> u"),
+            20,
+            "the network has more than 20 layers, the most that one may have",
+        ),
+    ):
+        with pytest.raises(archlens.SpecError) as caught:
+            archlens.loads(text, max_layers=most)
+        assert caught.value.diagnostic.message == message
+        assert caught.value.diagnostic.help == "--max-layers, or max_layers= in Python, allows more"
+    for wrong in (0, -1, 1.5, "9"):
+        with pytest.raises(
+            archlens.UsageError, match="max_layers is a whole number of layers, and at least 1"
+        ):
+            archlens.loads(layers("relu"), max_layers=wrong)  # type: ignore[arg-type]
+
+
+def test_outputs_count_as_connections() -> None:
+    """63 layers read a tensor each, and 190 outputs name one: 253, one more than 63 layers allow."""
+    text = layers(*(f"a{k}: relu" for k in range(63)))
+
+    def heads(count: int) -> str:
+        return "outputs:\n" + "".join(f"  o{k}: ref(a{k % 62})\n" for k in range(count))
+
+    assert len(archlens.loads(text + heads(189), max_layers=63).outputs) == 190
+    with pytest.raises(archlens.SpecError, match="read more than 252 tensors, the most for 63 layers"):
+        archlens.loads(text + heads(190), max_layers=63)
+
+
+def test_the_bound_on_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text(layers("relu * 60000"))
+    assert refusal(run("cost", str(path))) == f"60,000 repeats {REPEATED}"
+    ended = run("shapes", str(path), "--max-layers", "60000", "--format", "csv")
+    assert ended.status == 0
+    assert ended.out.count("\n") == 60_001
+
+
+def test_a_long_chain_is_read_by_every_rule(tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text(layer(" >> ".join(["relu"] * 2500)))
+    for command in (["lint"], ["report", "-o", str(tmp_path / "pages")]):
+        ended = run(*command, str(path))
+        assert (ended.status, ended.err) == (0, "")
 
 
 def test_many_merges_in_one_scope() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -259,13 +260,38 @@ def test_a_size_that_is_out_of_reach(tmp_path: Path) -> None:
     (tmp_path / "far.yaml").write_text(text)
     one = found(str(tmp_path / "far.yaml"))
     assert one.smallest == (None,)
-    assert sizes.known(one.smallest) == Unknown("no input up to 2,048 was found that it works on")
+    assert one.searched == 2048
+    network = archlens.load(str(tmp_path / "far.yaml"))
+    on = at(find(str(tmp_path / "far.yaml")), ())
+    assert sizes.smallest(on, network) == Unknown("no input up to 2,048 was found that it works on")
     result = CliRunner().invoke(cli, ["sizes", "-"], input=text)
     assert "smallest            none was found; tried up to 2,048\n" in result.output
     assert "fits                none, of 1 to 2048\n" in result.output
     result = CliRunner().invoke(cli, ["sizes", "-", "--upto", "5000"], input=text)
     assert "smallest            4990\n" in result.output
     assert "fits                4990 to 5000, of 1 to 5000\n" in result.output
+
+
+def test_a_search_of_a_large_network_is_given_up() -> None:
+    """Of 15,000 layers on 2,000 sizes, 30,000,000 layers, a search lays out a million; with a bound, all."""
+    on = Counted("{input: 1x2000, layers: ['crop(10)', 'relu * 15000']}")
+    one = sizes.find(on, on.network)
+    assert one.given_up
+    assert one.smallest == (10,)  # what does not fit ends at its first layer, and costs little
+    assert 20 < one.tried[0].bound < 100
+    assert one.tried[0].valid == tuple(range(10, one.tried[0].bound + 1))
+    wide = Counted("{input: 1x2000, layers: ['relu * 15000', 'crop(1990)']}")
+    one = sizes.find(wide, wide.network)
+    assert one.given_up
+    assert one.smallest == (None,)
+    assert 20 < one.searched < 100
+    assert 15_000 * wide.count < 1_300_000
+    found = sizes.smallest(wide, wide.network)
+    assert isinstance(found, Unknown)
+    assert re.fullmatch(r"no input up to \d\d was found that it works on", found.reason)
+    small = Counted("{input: 1x8, layers: ['relu * 15000', 'crop(8)']}")
+    assert sizes.find(small, small.network, bound=8).tried[0].bound == 8
+    assert not sizes.find(small, small.network, bound=8).given_up
 
 
 def test_a_field_that_no_image_holds() -> None:

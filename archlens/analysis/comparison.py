@@ -145,7 +145,7 @@ def find(network: Network, *, at: At | None = None, altered: str = "") -> Compar
         peak=memory.live_set(network).bytes,
         receptive_field=receptive_field.whole(fields),
         everywhere_from=_everywhere_from(network, fields[0]),
-        smallest=sizes.known(sizes.smallest(at, network)) if at is not None else NOT_TRIED,
+        smallest=sizes.smallest(at, network) if at is not None else NOT_TRIED,
         classes=_classes(network),
         top1=_accuracy(entries, "top1", altered),
         top5=_accuracy(entries, "top5", altered),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ..errors import ArchlensError
+from ..errors import ArchlensError, SpecError
 from ..network import At, Network
 from ..shape import Shape
 from . import memory, receptive_field, unseen
@@ -23,6 +23,16 @@ _STRIDES = 6
 
 #: The least bound of a brief search.
 _BRIEF = 96
+
+#: How much work a search may be whose bound nobody gave, in layers laid out; and a brief one. A network of
+#: seven hundred layers is tried on six hundred sizes.
+_WORK, _BRIEF_WORK = 1_260_000, 500_000
+
+#: How many layers another layer is worth that is like no other of the network.
+_DISTINCT = 6
+
+#: How often the network itself is worth: what else a search does for each layer.
+_OWN = 12
 
 
 class Tried(NamedTuple):
@@ -43,6 +53,8 @@ class Training(NamedTuple):
 
     #: The smallest size of each axis; ``None`` where none was found.
     smallest: tuple[int | None, ...]
+    #: How far that was looked for.
+    searched: int
     tried: tuple[Tried, ...]
 
 
@@ -72,9 +84,13 @@ class Sizes:
     #: The input that is changed, at its own size.
     input: str
     own: Shape
-    #: The smallest size of each axis at which the network works; ``None`` where a search as far as
-    #: :data:`MOST`, or as the bound that was given, found none.
+    #: The smallest size of each axis at which the network works; ``None`` where none was found.
     smallest: tuple[int | None, ...]
+    #: How far that was looked for: :data:`MOST`, or the bound that was given where that is larger; less where
+    #: the search was given up.
+    searched: int
+    #: Whether the search was given up, because the network is large and no bound was given.
+    given_up: bool
     #: Sizes with all axes alike where the input's own are; else along each axis, the others at their own.
     tried: tuple[Tried, ...]
     #: The layer whose field is that of the network: the last that does not see everything.
@@ -101,23 +117,26 @@ def find(at: At, network: Network, *, bound: int | None = None, brief: bool = Fa
     return _Search(at, network, bound, brief).run()
 
 
-def smallest(at: At, network: Network) -> tuple[int | None, ...]:
-    """The smallest size of each axis at which an inference works; ``None`` if none up to :data:`MOST` does.
+def smallest(at: At, network: Network) -> tuple[int, ...] | Unknown:
+    """The smallest size of each axis at which an inference works; or why none is known.
 
     Args:
         at: gives the network on other inputs.
         network: the same on its own.
     """
-    search = _Search(at, network)
-    return search.smallest(search.groups())
-
-
-def known(found: tuple[int | None, ...]) -> tuple[int, ...] | Unknown:
-    """What :func:`smallest` found, or why it is none."""
+    search = _Search(at, network, brief=True)
+    found = search.smallest(search.groups())
     sizes = tuple(size for size in found if size is not None)
     if len(sizes) < len(found):
-        return Unknown(f"no input up to {MOST:,} was found that it works on")
+        if not search.searched:
+            return Unknown("smaller inputs are not tried of a network as large as this")
+        return Unknown(f"no input up to {search.searched:,} was found that it works on")
     return sizes or Unknown("the input has no spatial axes")
+
+
+def _work(network: Network) -> int:
+    """How much work it is to lay a network out: layers, and those above all that are like no other."""
+    return len(network.layers) + _DISTINCT * len({id(layer.facts) for layer in network.layers})
 
 
 class _Search:
@@ -144,6 +163,10 @@ class _Search:
         self.misfits: set[tuple[int, ...]] = set()
         #: How many more sizes may be tried in search of a centre without padding.
         self.tries = MOST
+        #: How much work is left; none is counted where a bound was given.
+        self.work = (_BRIEF_WORK if brief else _WORK) - _OWN * _work(network)
+        self.searched = max(MOST, bound or 0)
+        self.given_up = False
 
     @cached_property
     def fields(self) -> ReceptiveFields:
@@ -154,17 +177,29 @@ class _Search:
         """The network on an input of that size, if it takes it."""
         if spatial == self.own.spatial:
             return self.network
-        if spatial in self.misfits:
+        if spatial in self.misfits or not self.affordable:
             return None
         shapes = {
             name: Shape((shape.channels, *spatial)) if shape.spatial == self.own.spatial else shape
             for name, shape in self.network.inputs.items()
         }
         try:
-            return self.at(shapes, inference=self.inference)
+            network = self.at(shapes, inference=self.inference)
+        except SpecError as problem:
+            self.work -= _work(problem.network) if problem.network is not None else 1
+            self.misfits.add(spatial)
+            return None
         except ArchlensError:
             self.misfits.add(spatial)
             return None
+        self.work -= _work(network)
+        return network
+
+    @property
+    def affordable(self) -> bool:
+        """Whether another size may be tried."""
+        self.given_up = self.given_up or (self.bound is None and self.work < 0)
+        return not self.given_up
 
     def along(self, axes: tuple[int, ...], size: int) -> Network | None:
         """The network with some axes of that size and the others at their own."""
@@ -173,17 +208,22 @@ class _Search:
     def run(self) -> Sizes:
         groups = self.groups()
         smallest = self.smallest(groups)
+        costs = tuple(self.costs())
         layer, unpadded = self.unpadded(groups)
+        tried = self.all_tried(groups, smallest)
+        training = self.training(groups)
         return Sizes(
             self.network.name,
             self.input,
             self.own,
             smallest,
-            self.all_tried(groups, smallest),
+            self.searched,
+            self.given_up,
+            tried,
             layer,
             unpadded,
-            tuple(self.costs()),
-            self.training(groups),
+            costs,
+            training,
         )
 
     def training(self, groups: list[tuple[int, ...]]) -> Training | None:
@@ -191,8 +231,11 @@ class _Search:
         if not self.heads:
             return None
         search = _Search(self.at, self.whole, self.bound, self.brief, inference=False)
+        search.work = self.work  # what is left of it
         smallest = search.smallest(groups)
-        return Training(smallest, search.all_tried(groups, smallest))
+        tried = search.all_tried(groups, smallest)
+        self.given_up = self.given_up or search.given_up
+        return Training(smallest, search.searched, tried)
 
     def all_tried(self, groups: list[tuple[int, ...]], smallest: tuple[int | None, ...]) -> tuple[Tried, ...]:
         """What becomes of the sizes along each of the axes."""
@@ -219,7 +262,13 @@ class _Search:
     def first(self, axes: tuple[int, ...]) -> int | None:
         """The first size of some axes that fits: their own does, but it may be out of reach."""
         last = min(self.own.spatial[axes[0]], max(MOST, self.bound or 0))
-        return next((n for n in range(1, last + 1) if self.along(axes, n) is not None), None)
+        for size in range(1, last + 1):
+            if self.along(axes, size) is not None:
+                return size
+            if self.given_up:
+                self.searched = min(self.searched, size - 1)
+                break
+        return None
 
     def tried(self, axes: tuple[int, ...], smallest: int) -> Tried:
         """What becomes of every size up to the bound."""
@@ -230,6 +279,9 @@ class _Search:
         valid: dict[int, bool] = {}  # and whether nothing is lost there
         for size in range(1, bound + 1):
             network = self.along(axes, size)
+            if self.given_up:
+                bound = size - 1
+                break
             if network is not None:
                 valid[size] = not unseen.loses(network, names)
         return Tried(names, bound, tuple(valid), tuple(size for size, whole in valid.items() if whole))

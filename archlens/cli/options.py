@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..elaboration import elaborate, on_other_inputs
+from ..elaboration.bounds import MAX_LAYERS, allowing
 from ..elaboration.given import read_inputs, read_values
 from ..errors import ArchlensError, usage
 from ..network import At, Network
@@ -28,8 +29,26 @@ def network_argument(function: F) -> F:
     return click.argument("name", shell_complete=complete_names)(network_options(function))
 
 
+def _allow(ctx: click.Context, param: click.Parameter, layers: int | None) -> None:
+    if layers is not None:
+        ctx.with_resource(allowing(layers))
+
+
+def size_option(function: F) -> F:
+    """--max-layers: how large a network may be, for as long as the command runs."""
+    return click.option(
+        "--max-layers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        expose_value=False,
+        callback=_allow,
+        help=f"How many layers a network may have; unless it is given, {MAX_LAYERS:,}.",
+    )(function)
+
+
 def network_options(function: F) -> F:
-    """--input and --set: on what input, with which params."""
+    """--input, --set and --max-layers: on what input, with which params, and how large it may be."""
+    function = size_option(function)
     function = click.option(
         "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."
     )(function)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import SpecError, Unplaced, error
+from ..errors import Diagnostic, SpecError, Unplaced, error, usage
 from ..network import At, Network
 from ..shape import Shape
 from ..spec.spec import Spec
 from .advice import explained
+from .bounds import allowed, allowing
 from .inputs import given_inputs
 from .walk import LayerMisfit, Walk
 
@@ -27,6 +28,7 @@ def elaborate(
     values: Mapping[str, Any] | None = None,
     advice: bool = True,
     inference: bool = False,
+    max_layers: int | None = None,
 ) -> Network:
     """The network that a spec describes.
 
@@ -38,18 +40,24 @@ def elaborate(
         values: values for params, by name; a text is read as a spec's text is.
         advice: whether to search for what would work where a layer does not fit, such as a larger input.
         inference: leave out the heads that run in training only, which may want a larger input.
+        max_layers: how many layers it may have; else as many as is allowed here.
 
     Raises:
         SpecError: the spec is wrong or a layer does not fit; carries the network up to there.
         UsageError: there is no such variant, param or input, or a param was left without a value.
     """
+    if max_layers is not None:
+        if not isinstance(max_layers, int) or max_layers < 1:
+            raise usage("max_layers is a whole number of layers, and at least 1")
+        with allowing(max_layers):
+            return elaborate(spec, variant, input=input, values=values, advice=advice, inference=inference)
     walk = Walk(spec, variant, values or {}, inference=inference)
     given = given_inputs(spec, input)
     try:
         return walk.run(given)
     except LayerMisfit as misfit:
         if not advice:
-            raise error(misfit.misfit.message, misfit.where.span) from None
+            raise SpecError(Diagnostic(misfit.misfit.message, misfit.where.span), walk.network()) from None
         inputs = tuple(tensor.name for tensor in misfit.inputs)
         failed = Unplaced(misfit.name, str(misfit.op), inputs, misfit.misfit.message)
         raise SpecError(
@@ -72,8 +80,10 @@ def on_other_inputs(spec: Spec, variant: str = "", values: Mapping[str, Any] | N
 
     Where it does not fit, nothing is looked for that would.
     """
+    most = allowed()
 
     def at(inputs: Mapping[str, Shape], /, *, inference: bool = False) -> Network:
-        return elaborate(spec, variant, input=inputs, values=values, advice=False, inference=inference)
+        with allowing(most):
+            return elaborate(spec, variant, input=inputs, values=values, advice=False, inference=inference)
 
     return at

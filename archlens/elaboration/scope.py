@@ -10,7 +10,7 @@ from ..errors import Located, Span, did_you_mean, error, shorten
 from ..spec.evaluation import evaluate
 from ..spec.expression import Expression
 from ..spec.values import Tensor, describe
-from .bounds import MAX_STEPS, TOO_MANY_STEPS
+from .bounds import RAISED
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -199,8 +199,9 @@ class Env:
 
     def spend(self, steps: int, tree: ast.AST, expression: Expression) -> None:
         self.walk.steps += steps
-        if self.walk.steps > MAX_STEPS:
-            raise expression.error(TOO_MANY_STEPS, tree)
+        bounds = self.walk.bounds
+        if self.walk.steps > bounds.steps:
+            raise expression.error(bounds.too_many_steps, tree, help=RAISED)
 
 
 #: Spellings that need not be suggested.

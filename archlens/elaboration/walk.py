@@ -29,7 +29,7 @@ from ..spec.values import (
     size_of,
 )
 from .arguments import WHOLE, arguments, bind, make, unquoted, usage_of_block
-from .bounds import MAX_AXIS, MAX_BLOCKS, MAX_LAYERS, MAX_STEPS, TOO_MANY_STEPS
+from .bounds import MAX_AXIS, MAX_BLOCKS, RAISED, Bounds, allowed
 from .inputs import SHAPE_HELP, read_shape, usable
 from .scope import Env, Place, Word
 
@@ -89,7 +89,11 @@ class Walk:
         self.reads = 0  # how often a step was read by its name
         self.made: dict[Any, _Made] = {}
         self.training = False
+        self.bounds = Bounds(allowed())
+        self.most = self.bounds.layers  # fewer where there are many inputs
         self.steps = 0
+        self.connections = 0
+        self.heads: set[str] = set()  # the layers of heads for training
         self.last: Located | None = None
         self.stack: list[str] = []  # the blocks that run, and "" for a step that was handed on
         self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
@@ -176,6 +180,11 @@ class Walk:
         if self.variant is not None:
             declared |= self.variant.inputs
         env = Env(self, {}, self.root)
+        count = len(declared)
+        self.most = min(self.most, self.bounds.views // count - count)
+        if self.most < 0:
+            first = next(iter(declared.values()))
+            raise error(self.bounds.too_many_views(count), first.span, help=RAISED)
         for name, template in declared.items():
             shape = given.get(name)
             if shape is None:
@@ -239,20 +248,22 @@ class Walk:
             self.training = output.training
             placed = len(self.layers)
             self.named(name, output.span, output.body, env, self.root)
-            if not output.training:
+            if output.training:
+                self.heads.update([layer.name for layer in self.layers[placed:]])
+            elif self.heads:
                 self.check_inference(name, output.span, self.layers[placed:])
             if len(self.layers) > placed or self.x is not main:
+                self.connect(1, output)
                 self.outputs[name] = self.x.name
+        if len(self.layers) > self.most and self.last is not None:
+            raise self.too_many_layers(self.last)
         return self.network()
 
     def check_inference(self, head: str, span: Span, layers: list[Layer]) -> None:
         """Refuse a head that runs at inference and reads what runs in training only."""
-        heads = {layer.name for layer in self.layers if layer.training}
-        if not heads:
-            return
         read = [(source, layer.span) for layer in layers for source in layer.inputs]
         for source, place in [*read, (self.x.name, span)]:
-            if source in heads:
+            if source in self.heads:
                 raise error(
                     f"{shorten(head)} reads {shorten(source)}, which runs in training only",
                     place,
@@ -360,18 +371,31 @@ class Walk:
     @property
     def spent(self) -> bool:
         """Whether there was more to lay out than there may be."""
-        return self.steps > MAX_STEPS or len(self.layers) > MAX_LAYERS
+        return (
+            self.steps > self.bounds.steps
+            or len(self.layers) > self.most
+            or self.connections > self.bounds.connections
+        )
 
     def spend(self, where: Located) -> None:
         """Count a step, and remember where it stands."""
         self.steps += 1
         self.last = where
-        if len(self.layers) > MAX_LAYERS:
-            raise error(
-                f"the network has more than {MAX_LAYERS:,} layers, the most that one may have", where.span
-            )
-        if self.steps > MAX_STEPS:
-            raise error(TOO_MANY_STEPS, where.span)
+        if len(self.layers) > self.most:
+            raise self.too_many_layers(where)
+        if self.steps > self.bounds.steps:
+            raise error(self.bounds.too_many_steps, where.span, help=RAISED)
+
+    def too_many_layers(self, where: Located) -> SpecError:
+        few = self.most < self.bounds.layers
+        said = self.bounds.too_many_views(len(self.inputs)) if few else self.bounds.too_many_layers
+        return error(said, where.span, help=RAISED)
+
+    def connect(self, count: int, where: Located) -> None:
+        """Count what is read."""
+        self.connections += count
+        if self.connections > self.bounds.connections:
+            raise error(self.bounds.too_many_connections, where.span, help=RAISED)
 
     def tree(
         self,
@@ -399,10 +423,12 @@ class Walk:
                     tree.right,
                     help=WHOLE if isinstance(count, float) else "",
                 )
-            if count > MAX_LAYERS:
+            if count > self.bounds.layers:
+                most = f"{self.bounds.layers:,}"
                 raise expression.error(
-                    f"{count:,} repeats are more than the {MAX_LAYERS:,} layers that a network may have",
+                    f"{count:,} repeats are more than the {most} layers that a network may have",
                     tree.right,
+                    help=RAISED,
                 )
             self.several(expression, [tree.left], count, env, place, name, at)
         elif isinstance(tree, (ast.List, ast.Tuple)):
@@ -449,8 +475,8 @@ class Walk:
             self.steps += 1  # also where there is nothing to repeat
             for tree in trees:
                 self.tree(expression, tree, env, inside, None, None)
-        if self.steps > MAX_STEPS:
-            raise expression.error(TOO_MANY_STEPS)
+        if self.steps > self.bounds.steps:
+            raise expression.error(self.bounds.too_many_steps, help=RAISED)
         if name is not None:
             self.close(name, place)
 
@@ -590,6 +616,9 @@ class Walk:
             facts = remembered.setdefault(shapes, facts)
             self.remembers += 1
         sources = (inputs[0].name,) if len(inputs) == 1 else tuple([tensor.name for tensor in inputs])
+        self.connect(len(inputs), where)
+        if len(inputs) > 1:
+            self.steps += sum([len(source) for source in sources]) >> 6
         self.layers.append(Layer(name, op, sources, shapes, facts, where, self.training))
         self.x = Tensor(name, facts.shape)
 
@@ -719,6 +748,9 @@ class Walk:
         self.steps += count * (1 + (len(path) >> 6))
         self.spend(where)
         layers = self.layers[made.layers]
+        if len(self.layers) + len(layers) > self.most:
+            raise self.too_many_layers(where)
+        self.connect(sum([len(layer.inputs) for layer in layers]), where)
         self.layers += [
             Layer(path + name[cut:], op, tuple([moved(feed) for feed in inputs]), shapes, facts, at, training)
             for name, op, inputs, shapes, facts, at, training in layers

@@ -137,12 +137,14 @@ def _all(parts: Iterable[Any]) -> Iterator[Mention]:
 
 def _in_tree(tree: ast.AST, passed: bool) -> Iterator[Mention]:
     """The names in an expression; those among the arguments of a call are handed on."""
-    if isinstance(tree, ast.Name):
-        yield Mention(tree.id, passed)
-    elif isinstance(tree, ast.Call):
-        yield from _in_tree(tree.func, passed)
-        for argument in (*tree.args, *(key.value for key in tree.keywords)):
-            yield from _in_tree(argument, True)
-    else:
-        for child in ast.iter_child_nodes(tree):
-            yield from _in_tree(child, passed)
+    waiting = [(tree, passed)]  # a chain is as deep as it is long, and so no recursion
+    while waiting:
+        tree, passed = waiting.pop()
+        if isinstance(tree, ast.Name):
+            yield Mention(tree.id, passed)
+        elif isinstance(tree, ast.Call):
+            arguments = (*tree.args, *(key.value for key in tree.keywords))
+            waiting += [(argument, True) for argument in reversed(arguments)]
+            waiting.append((tree.func, passed))
+        else:
+            waiting += [(child, passed) for child in reversed([*ast.iter_child_nodes(tree)])]

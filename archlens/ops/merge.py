@@ -10,6 +10,9 @@ from ..shape import Shape, times
 from .footprint import INPUT, NOTHING, Extra, Footprint
 from .op import NONE, Call, Facts, Misfit, Op, all_channels
 
+#: The most terms of a sum that are written out.
+_TERMS = 50
+
 
 class Concat(Op, kind="concat", family="merge"):
     """The channels of all branches, one after the other."""
@@ -48,7 +51,10 @@ class Concat(Op, kind="concat", family="merge"):
         return tuple(found)
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
-        return " + ".join(str(x.channels) for x in inputs) + f" = {facts.shape.channels}"
+        terms = [str(x.channels) for x in inputs]
+        if len(terms) > _TERMS:
+            terms = [*terms[:3], "...", terms[-1]]
+        return f"{' + '.join(terms)} = {facts.shape.channels}"
 
 
 class _Elementwise(Op, family="merge"):

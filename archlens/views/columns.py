@@ -54,6 +54,21 @@ def _words(title: str, text: Callable[[Row], str]) -> Column:
     return Column(title, lambda row, _: text(row), lambda row, _: text(row))
 
 
+#: The most words of a list that a cell shows; a plain value has all.
+_LISTED = 50
+
+
+def _list(title: str, words: Callable[[Row], Sequence[str]]) -> Column:
+    """A column of lists."""
+
+    def text(row: Row, _: Findings) -> str:
+        found = words(row)
+        more = len(found) - _LISTED
+        return ", ".join(found) if more <= 0 else f"{', '.join(found[:_LISTED])} and {more:,} more"
+
+    return Column(title, text, lambda row, _: ", ".join(words(row)))
+
+
 def _layer(row: Row) -> str:
     name = printable(row.name)
     return f"{name} x{row.repeats}" if row.repeats > 1 else name
@@ -151,8 +166,8 @@ COLUMNS: dict[str, Column] = {
     "layer": _words("layer", _layer),
     "op": _words("op", lambda row: printable(row.what)),
     "family": _words("family", lambda row: row.layers[0].op.family if row.single else "scope"),
-    "from": _words("from", lambda row: printable(", ".join(row.layers[0].inputs))),
-    "input": _words("input", lambda row: ", ".join(map(str, row.layers[0].input_shapes))),
+    "from": _list("from", lambda row: [printable(name) for name in row.layers[0].inputs]),
+    "input": _list("input", lambda row: [str(shape) for shape in row.layers[0].input_shapes]),
     "arithmetic": _words("arithmetic", lambda row: row.layers[0].arithmetic if row.single else ""),
     "output": _words("output", lambda row: str(row.layers[-1].shape)),
     "field": _seen("field", _field, _about_fields),

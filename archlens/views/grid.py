@@ -12,10 +12,13 @@ from ..errors import cells_of
 #: Spaces between two columns.
 GAP = 2
 
+#: The widest column: one cell that is longer would fill all others up with as many blanks.
+WIDEST = 300
+
 
 def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The columns that a terminal needs for each column of cells."""
-    return [max(map(cells_of, column)) for column in zip(*rows, strict=True)]
+    """The columns that a terminal needs for each column of cells, as far as it is bounded."""
+    return [min(max(map(cells_of, column)), WIDEST) for column in zip(*rows, strict=True)]
 
 
 def plain(

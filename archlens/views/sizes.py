@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..analysis.sizes import MOST, Sizes, Tried
+from ..analysis.sizes import Sizes, Tried
 from ..errors import printable
 from ..network import Network
 from ..shape import times
@@ -103,14 +103,16 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
     if not sizes.own.spatial:
         yield "smallest", f"the input {sizes.own} has no spatial axes"
         return
-    yield "smallest", _smallest(sizes.smallest, sizes.tried)
+    yield "smallest", _smallest(sizes.smallest, sizes.searched)
     for tried in sizes.tried:
         which = f" ({tried.axes[0]})" if len(sizes.tried) > 1 else ""
         yield f"fits{which}", f"{_stretches(tried.valid)}, of 1 to {tried.bound}"
         yield f"no pixel lost{which}", _stretches(tried.lossless)
     if sizes.training:
-        least = _smallest(sizes.training.smallest, sizes.training.tried)
+        least = _smallest(sizes.training.smallest, sizes.training.searched)
         yield "in training", f"{least} at least, as its heads have to fit, too"
+    if sizes.given_up:
+        yield "given up", "the network is large, and no more sizes were tried; --upto N tries every size to N"
     if sizes.layer:
         if None in sizes.unpadded:
             says = (
@@ -122,9 +124,9 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
         yield "field", says
 
 
-def _smallest(smallest: Sequence[int | None], tried: Sequence[Tried]) -> str:
+def _smallest(smallest: Sequence[int | None], searched: int) -> str:
     if None in smallest:
-        return f"none was found; tried up to {max(MOST, *(one.bound for one in tried)):,}"
+        return f"none was found; tried up to {searched:,}" if searched else "not looked for"
     return times(n for n in smallest if n is not None)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import cells_of
 from ..network import Network
 from . import grid, words
 from .cells import cells
@@ -43,7 +42,8 @@ def to_table(
     found = cells(network, rows, columns, complete=complete)
     body = [*found.rows, found.totals] if found.totals else found.rows
     texts = dict(zip(columns, zip(found.head, *body, strict=True), strict=True))
-    widths, left_out = _fit({name: max(map(cells_of, column)) for name, column in texts.items()}, width)
+    natural = dict(zip(texts, grid.widths_of(list(zip(*texts.values(), strict=True))), strict=True))
+    widths, left_out = _fit(natural, width)
     head, *body = map(list, zip(*(texts[name] for name in widths), strict=True))
     right = [COLUMNS[name].number for name in widths]
     lines = grid.plain(head, body, right, list(widths.values()))

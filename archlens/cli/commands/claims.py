@@ -8,13 +8,14 @@ import click
 
 from ...analysis import claims
 from ...views import claims as view
-from ..options import all_option, chosen, format_option, load, names_argument, output_option
+from ..options import all_option, chosen, format_option, load, names_argument, output_option, size_option
 from ..output import width, write
 
 
 @click.command("claims")
 @names_argument
 @all_option
+@size_option
 @format_option("table", "markdown", "json")
 @output_option
 def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> None:

@@ -17,7 +17,7 @@ from ...spec import Spec
 from ...spec.library import Found
 from ...spec.revision import find_at
 from ...views import difference as view
-from ..options import complete_names, format_option, output_option
+from ..options import complete_names, format_option, output_option, size_option
 from ..output import show, write
 
 
@@ -25,6 +25,7 @@ from ..output import show, write
 @click.argument("old", shell_complete=complete_names)
 @click.argument("new", shell_complete=complete_names)
 @format_option("table", "markdown", "json")
+@size_option
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where there is a difference.")
 @output_option
 def command(old: str, new: str, form: str, exit_code: bool, path: str | None) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from ...analysis import depth
 from ...analysis.receptive_field import ReceptiveFields
-from ...analysis.sizes import MOST
 from ...errors import printable
 from ...shape import times
 from ...views import words
@@ -51,7 +50,9 @@ def _rows(material: Material) -> Iterator[list[str]]:
         known = None not in smallest
         size = times(n for n in smallest if n is not None) if known else "unknown"
         why = "height x width" if len(smallest) == 2 else "along each axis"
-        yield ["smallest input", size, "", why if known else f"none was found to fit, of 1 to {MOST:,}"]
+        upto = material.sizes.searched
+        none = f"none was found to fit, of 1 to {upto:,}" if upto else "not looked for"
+        yield ["smallest input", size, "", why if known else none]
 
 
 def _field(fields: ReceptiveFields, *, several: bool) -> list[str]:
