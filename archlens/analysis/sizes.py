@@ -262,7 +262,7 @@ class _Search:
     def first(self, axes: tuple[int, ...]) -> int | None:
         """The first size of some axes that fits: their own does, but it may be out of reach."""
         last = min(self.own.spatial[axes[0]], max(MOST, self.bound or 0))
-        for size in range(1, last + 1):
+        for size in range(1, 1 if self.given_up else last + 1):
             if self.along(axes, size) is not None:
                 return size
             if self.given_up:
