@@ -96,11 +96,14 @@ class Network:
     values: Mapping[str, Any]
     #: Layers by name.
     index: Mapping[str, Layer] = field(repr=False)
+    #: The params whose values are other than the spec's own, as ``"width=192"``.
+    altered: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        """Its title, or its name where the spec gives none."""
-        return self.meta.title or self.name
+        """Its title, or its name where the spec gives none; and which params have other values."""
+        title = self.meta.title or self.name
+        return f"{title} with {', '.join(self.altered)}" if self.altered else title
 
     @property
     def input(self) -> Shape:

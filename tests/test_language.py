@@ -1162,3 +1162,33 @@ def test_the_trap_of_commas_and_its_ways_out() -> None:
         "\n- conv(64, 1)\n- relu",
     ):
         assert names(archlens.loads(f"input: 3x8x8\nlayers: {layers}\n")) == ["0", "1"]
+
+
+TITLED = """
+title: A Net
+input: 3x8x8
+params: {width: 8, act: relu, sizes: [1, 2]}
+layers: ["conv(width, 1)", act]
+variants: {a: {width: 16}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("variant", "given", "title"),
+    [
+        ("", {}, "A Net"),
+        ("", {"width": 8}, "A Net"),
+        ("", {"width": "4 + 4"}, "A Net"),
+        ("", {"width": 9}, "A Net with width=9"),
+        ("a", {"width": 16}, "A Net"),
+        ("a", {"width": "8"}, "A Net with width=8"),
+        ("", {"act": "tanh", "width": 9}, "A Net with width=9, act=tanh"),
+        ("", {"sizes": [1, 3]}, "A Net with sizes=(1, 3)"),
+    ],
+)
+def test_the_title_says_which_params_are_other_than_the_specs(
+    variant: str, given: dict[str, Any], title: str
+) -> None:
+    network = archlens.loads(TITLED, variant=variant, **given)
+    assert network.title == title
+    assert network.meta.title == "A Net"

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from ..errors import SpecError, did_you_mean, shorten
+from ..errors import SpecError, shorten
 from ..ops import Op
 from ..ops.attributes import DEFAULT
 from ..ops.op import signature
 from ..spec.evaluation import evaluate
 from ..spec.expression import Expression
+from ..spec.synonyms import argument_meant
 from ..spec.values import Block, describe, size_of
 from .bounds import MAX_SIZE
 from .scope import Env
@@ -92,7 +93,7 @@ def bind(
             raise expression.error(
                 f"{name} has no argument {shorten(key)}",
                 call.keywords[position],
-                help=did_you_mean(key, order, otherwise=usage_() if order else f"write {name} alone"),
+                help=argument_meant(key, order, otherwise=usage_() if order else f"write {name} alone"),
             )
         if key in found:
             raise expression.error(f"{name} is given {key} twice", call.keywords[position], help=usage_())
@@ -135,8 +136,12 @@ def make(
                 and parameters[name].kind.accept(value.kind) is not None
             ):
                 help = f'a text needs quotes: {name}="{value.kind}"'
+            elif isinstance(value, tuple) and None in value and "one per axis" in parameters[name].kind.says:
+                help = "none is not a size; x.height and x.width are those of what flows in"
+            nothing = ", one of them none" if isinstance(value, tuple) and None in value else ""
             raise expression.error(
-                f"the {name} of {kind.kind} must be {parameters[name].kind.says}, not {describe(value)}",
+                f"the {name} of {kind.kind} must be {parameters[name].kind.says}, not "
+                f"{describe(value)}{nothing}",
                 part,
                 help=help,
             )

@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
 from ..network import Layer, Network
 from ..ops import OPS, Facts, Misfit, Op
+from ..ops.op import as_written
 from ..shape import Shape
 from ..spec.document import Scalar
 from ..spec.evaluation import choose, evaluate, not_callable
 from ..spec.expression import Expression, parse_part, steps_of
 from ..spec.functions import FUNCTIONS
-from ..spec.spec import Spec
+from ..spec.spec import Param, Spec
 from ..spec.steps import Body, Do, Each, Listing, Merge, Named, Step, Steps, Template, Value, check_name
+from ..spec.synonyms import op_meant
 from ..spec.values import (
     CONSTANTS,
     MAX_ITEMS,
@@ -98,6 +100,7 @@ class Walk:
         self.stack: list[str] = []  # the blocks that run, and "" for a step that was handed on
         self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
         self.memory = _memory
+        self.altered: list[str] = []
         self.remembers = 0  # how many ops and facts this walk has added to the memory
         self.words: dict[ast.expr, Word] = {}
         self.fixed: dict[ast.expr, tuple[Known, Located]] = {}  # what a lone word that names an op makes
@@ -126,6 +129,7 @@ class Walk:
         for name, param in spec.params.items():
             if name in given:
                 found[name] = self._given(name, given[name], env)
+                self._note(name, param, given[name], env)
             elif self.variant is not None and name in self.variant.values:
                 found[name] = self._word(self.variant.values[name][0], env)
             elif param.value is not None:
@@ -137,6 +141,27 @@ class Walk:
                     help=f"{spec.name} is a family: {listed}" if listed else f"--set {name}=...",
                 )
         return found
+
+    def _note(self, name: str, param: Param, given: Any, env: Env) -> None:
+        """Note a value that was given and is not the spec's own."""
+        own = param.value
+        if self.variant is not None and name in self.variant.values:
+            own = self.variant.values[name][0]
+        value = env.locals[name]
+        try:
+            if own is not None and _key((value,)) == _key((self._word(own, env),)):
+                return
+        except SpecError:
+            pass  # its own value has no meaning beside the others that are given
+        shown = (
+            value.kind
+            if isinstance(value, type) and issubclass(value, Op)
+            else value.name
+            if isinstance(value, Block)
+            else value
+        )
+        written = given.strip() if isinstance(given, str) else as_written(shown).strip('"')
+        self.altered.append(f"{name}={shorten(written)}")
 
     def _given(self, name: str, value: Any, env: Env) -> Any:
         """A value from the command line or from Python."""
@@ -284,6 +309,7 @@ class Walk:
             blocks=dict(self.blocks),
             values=self.values,
             index={layer.name: layer for layer in self.layers},
+            altered=tuple(self.altered),
         )
 
     def at(self, path: str) -> Tensor | None:
@@ -547,7 +573,7 @@ class Walk:
             f"there is no op or block {shorten(func.id)}",
             func,
             help=env.hint(func.id)
-            or did_you_mean(
+            or op_meant(
                 func.id,
                 [*env.locals, *self.spec.blocks, *OPS, "ref"],
                 otherwise="a step is an op such as conv or relu, or a block of this file",

@@ -30,6 +30,8 @@ def per_axis(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
             f"{attribute}={as_written(value)} has {values}, and its input {x} has {axes_of(x)}",
             help=f"give one value for all axes, or one for each of {', '.join(x.axes)}"
             if count > 1
+            else f"padding=({as_written(value)},) pads {value[0]} before and {value[1]} after"
+            if attribute == "padding" and len({*value}) == len(value) == 2 and {*map(type, value)} == {int}
             else "give one value",
         )
     return tuple(value)

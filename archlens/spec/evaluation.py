@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import did_you_mean, shorten
 from .expression import Expression
 from .functions import FUNCTIONS, Misuse
+from .synonyms import op_meant
 from .values import (
     MAX_BITS,
     MAX_ITEMS,
@@ -73,7 +74,7 @@ def _name(tree: ast.Name, expression: Expression, scope: Scope) -> Any:
         raise Problem(
             tree,
             f"the name {shorten(tree.id)} is not known here",
-            scope.hint(tree.id) or did_you_mean(tree.id, [*scope.known(), *FUNCTIONS], otherwise=quotes),
+            scope.hint(tree.id) or op_meant(tree.id, [*scope.known(), *FUNCTIONS], otherwise=quotes),
         ) from None
 
 
@@ -128,7 +129,7 @@ def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
                 tree.func,
                 f"there is no function, op or block {shorten(name)}",
                 scope.hint(name)
-                or did_you_mean(
+                or op_meant(
                     name,
                     [*FUNCTIONS, *scope.known()],
                     otherwise=f"the functions are {', '.join(FUNCTIONS)}",
@@ -158,7 +159,7 @@ def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
 def not_callable(tree: ast.expr, scope: Scope) -> Problem:
     """What is wrong with calling anything but a name: ``nn.Conv2d(...)``, ``conv(64, 1)(x)``."""
     meant = tree.attr if isinstance(tree, ast.Attribute) else ""
-    return Problem(tree, "only a name can be called", did_you_mean(meant, scope.known()) if meant else "")
+    return Problem(tree, "only a name can be called", op_meant(meant, scope.known()) if meant else "")
 
 
 def _binary(tree: ast.BinOp, expression: Expression, scope: Scope) -> Any:

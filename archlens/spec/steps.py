@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from ..errors import Located, Span, error, shorten
 from ..ops import MERGES
 from .document import Mapping, Node, Scalar, Sequence, check_keys, describe
 from .expression import Expression, is_torn, parse, parse_part, torn
+from .synonyms import merge_meant
 
 
 @dataclass(slots=True, eq=False)
@@ -150,7 +152,7 @@ def _read_mapping(node: Mapping) -> Step:
                 f"{shorten(first)} and {shorten(second)} stand in one list item", help=_own_line(second)
             )
         ((key, value),) = node.items()
-        return Named(read_template(key, "a name"), read_body(value))
+        return _read_named(key, value)
     if "each" in found:
         return _read_each(node)
     form = next((key for key in found if key in FORMS or key in MERGES), None)
@@ -172,6 +174,34 @@ def _read_mapping(node: Mapping) -> Step:
     return Merge(form, form, _read_branches(node.values[form], form), where)
 
 
+def _read_named(key: Scalar, value: Node) -> Named:
+    """A step with a name; over several steps, a name that seems to say how they are merged is refused."""
+    name = read_template(key, "a name")
+    if not isinstance(value, Scalar):
+        _check_scope(name, key)
+    body = read_body(value)
+    if isinstance(body.step, Do) and isinstance(body.step.expression.tree, ast.Tuple | ast.List):
+        _check_scope(name, key)
+    return Named(name, body)
+
+
+def _check_scope(name: Template, key: Scalar) -> None:
+    """Refuse the name of a scope that everybody else, or a reader of a keyword, takes for a merge.
+
+    Raises:
+        SpecError: it is one, and not written as an expression.
+    """
+    if name.literal is None:
+        return
+    advice = merge_meant(name.literal, KEYWORDS)
+    if advice is not None:
+        word = shorten(name.literal)
+        raise key.error(
+            f"{word}: is no key of the language, and would name a scope whose steps run one after the other",
+            help=f"{advice} A scope that is to have this name is written \"{{'{word}'}}\":",
+        )
+
+
 def _read_branches(node: Node, form: str) -> list[Step | None]:
     branches: list[Step | None]
     if isinstance(node, Mapping) and "each" in node.keys:
@@ -184,7 +214,7 @@ def _read_branches(node: Node, form: str) -> list[Step | None]:
                     help=f"a branch that is itself merged stands in a list, or has a name: {form}: "
                     f"[{{name: {{{key.value}: ...}}}}]",
                 )
-        branches = [Named(read_template(key, "a name"), read_body(value)) for key, value in node.items()]
+        branches = [_read_named(key, value) for key, value in node.items()]
     elif isinstance(node, Sequence):
         branches = [read_step(item) for item in node.items]
     else:

@@ -51,7 +51,7 @@ def emit(network: Network) -> str:
 
 def _root_name(network: Network, reserved: frozenset[str]) -> str:
     """The name of the network as its title writes it: ``ResNet50`` for resnet50, "ResNet-50"."""
-    written = re.sub(r"[^0-9A-Za-z]+", "", network.title)
+    written = re.sub(r"[^0-9A-Za-z]+", "", network.meta.title or network.name)
     parts = []
     for part in re.split(r"[^0-9A-Za-z]+", network.name):
         at = written.lower().find(part.lower())

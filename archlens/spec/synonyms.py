@@ -1,0 +1,216 @@
+"""What the ops, merges and arguments of the language are called elsewhere: by torch, Keras, ONNX and people.
+
+A word is looked up in small letters, without ``_``, and without ``1d``, ``2d`` or ``3d`` unless they matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..errors import did_you_mean, shorten
+from ..ops import MERGES, OPS
+
+
+def _table(text: str) -> dict[str, str]:
+    """``op: word word``, a line each, by the words."""
+    rows = [line.split(": ") for line in text.strip().splitlines()]
+    return {word: op.strip() for op, words in rows for word in words.split()}
+
+
+#: The op that is meant, by what it is called elsewhere.
+WORDS = _table("""
+    adaptive_avg_pool: adaptiveaveragepool adaptiveaveragepooling
+    adaptive_max_pool: adaptivemaxpooling
+    avg_pool: averagepool averagepooling meanpool
+    batch_norm: batchnormalization bn syncbatchnorm
+    channels_first: permute
+    class_token: cls clstoken
+    conv: convolution convolutional
+    conv_transpose: transposedconv transposedconvolution convtransposed deconv deconvolution upconv
+    crop: cropping centercrop
+    dropout: drop
+    elu: exponentiallinearunit
+    flatten: view ravel squeeze
+    gelu: gaussianerrorlinearunit
+    global_avg_pool: mean avg average reducemean globalaveragepool globalaveragepooling gap globalpool
+    global_max_pool: globalmaxpooling gmp reducemax
+    group_norm: groupnormalization gn
+    hard_sigmoid: hsigmoid
+    hard_swish: hswish hardsilu
+    identity: noop pass passthrough skip inputlayer
+    instance_norm: instancenormalization in
+    layer_norm: layernormalization ln
+    layer_scale: layerscaling
+    leaky_relu: lrelu leakyrectifiedlinearunit
+    linear: dense fc fullyconnected gemm affine innerproduct
+    local_response_norm: lrn
+    max_pool: maxpooling
+    max_unpool: maxunpooling
+    pad: zeropad zeropadding constantpad reflectionpad replicationpad reflectpad
+    position_embedding: posembed positionalembedding positionalencoding
+    prelu: parametricrelu
+    relu: rectifier rectifiedlinearunit threshold
+    relu6: clippedrelu
+    reshape: unflatten
+    self_attention: multiheadattention mha attention multiheadselfattention selfattn msa
+    sigmoid: logistic
+    silu: swish
+    softmax: soft
+    spatial_dropout: featuredropout dropout1d dropout2d dropout3d
+    stochastic_depth: droppath dropconnect
+    tokens: tokenize patchestotokens
+    upsample: upsampling interpolate resize upscale resizebilinear upsamplingbilinear upsamplingnearest
+""")
+
+#: The merge that is meant, by what it is called elsewhere; empty where no op merges so.
+MERGE_WORDS = _table("""
+    concat: cat concatenate concatenated concatenation hstack vstack dstack columnstack rowstack
+    add: sum plus addn addition summation elementwiseadd
+    multiply: mul mult times product prod multiplication hadamard
+""") | dict.fromkeys(
+    (
+        *(
+            "merge",
+            "parallel",
+            "branches",
+            "stack",
+            "average",
+            "avg",
+            "mean",
+            "max",
+            "maximum",
+            "min",
+            "minimum",
+        ),
+        *("sub", "subtract", "div", "divide", "matmul", "mm", "bmm", "dot", "where", "einsum", "outer"),
+    ),
+    "",
+)
+
+#: What archlens has no op for, by the words for it.
+ABSENT = {
+    word: what
+    for what, words in {
+        "recurrent layers": "rnn lstm gru lstmcell grucell rnncell simplernn bidirectional convlstm",
+        "embeddings of words": "embedding embeddingbag gather",
+        "whole transformer layers: they are made of self_attention, layer_norm and linear": (
+            "transformer transformerencoder transformerencoderlayer transformerdecoder "
+            "transformerdecoderlayer"
+        ),
+        "a pixel shuffle": "pixelshuffle pixelunshuffle spacetodepth depthtospace",
+        "an unfold": "unfold fold im2col col2im",
+        "a pooling of fractions or norms": "fractionalmaxpool lppool globallppool",
+        "a norm of roots of squares or of weights": "rmsnorm weightnorm spectralnorm",
+        "noise": "gaussiannoise gaussiandropout alphadropout featurealphadropout",
+        "a loss": "crossentropy crossentropyloss mse mseloss nll nllloss bceloss",
+        "a sampling at positions that are worked out": "gridsample affinegrid roialign roipool",
+        "arithmetic on one tensor": "abs exp log sqrt pow square neg clamp clip sin cos erf sign",
+    }.items()
+    for word in words.split()
+}  # fmt: skip
+
+#: The arguments that are meant, the first that the op has, by what they are called elsewhere.
+ARGUMENT_WORDS = {
+    **dict.fromkeys(
+        ("outchannels", "outfeatures", "filters", "units", "outputs", "numoutput"), ("channels", "features")
+    ),
+    **dict.fromkeys(("kernelsize", "kernelshape", "ksize", "windowsize", "poolsize", "k"), ("kernel",)),
+    **dict.fromkeys(("strides", "s"), ("stride",)),
+    **dict.fromkeys(("pad", "pads", "paddings"), ("padding",)),
+    **dict.fromkeys(("dilations", "dilationrate", "rate"), ("dilation", "p")),
+    **dict.fromkeys(("group", "numgroups", "featuregroupcount"), ("groups",)),
+    **dict.fromkeys(("usebias", "biasterm"), ("bias",)),
+    **dict.fromkeys(("epsilon", "epsvalue"), ("eps",)),
+    **dict.fromkeys(("trackrunningstats",), ("running_stats",)),
+    **dict.fromkeys(("elementwiseaffine",), ("affine",)),
+    **dict.fromkeys(("scalefactor",), ("scale",)),
+}
+
+#: Arguments that no op has, and why not.
+ARGUMENTS_ABSENT = {
+    **dict.fromkeys(
+        ("inchannels", "infeatures", "numfeatures", "inputdim", "inputshape", "normalizedshape", "embeddim"),
+        "what flows in says it; leave it out",
+    ),
+    **dict.fromkeys(("activation", "act"), "an activation is a step of its own: >> relu"),
+    **dict.fromkeys(("paddingmode",), "a mode other than zeros is that of a pad before it"),
+    **dict.fromkeys(("inplace", "device", "dtype", "name"), "it changes no shape and no cost; leave it out"),
+    **dict.fromkeys(("dataformat",), "channels are first; channels_last turns them"),
+}
+
+
+def plain(word: str) -> str:
+    """A word as it is looked up.
+
+    >>> plain("Conv2d"), plain("max_pool2d"), plain("AveragePooling2D")
+    ('conv', 'maxpool', 'averagepooling')
+    """
+    return re.sub(r"(?<=.)[123]d", "", _joined(word))
+
+
+def _joined(word: str) -> str:
+    return re.sub(r"[_-]", "", word.lower())
+
+
+def op_meant(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """The help about an op that is not there: by meaning first, and by its letters where it has none."""
+    known = list(known)
+    for key in (_joined(word), plain(word)):
+        same = [name for name in known if plain(name) == key]
+        if same:
+            return f"did you mean {shorten(same[0])}?"
+        if key in WORDS:
+            return f"did you mean {WORDS[key]}?"
+    if MERGE_WORDS.get(key):
+        return f"write {MERGE_WORDS[key]}: with its branches under it"
+    if key in ABSENT:
+        return f"archlens does not have {ABSENT[key]}"
+    return did_you_mean(word, known, otherwise=otherwise)
+
+
+def argument_meant(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """The help about an argument that an op or a block does not have."""
+    known = list(known)
+    key = plain(word)
+    for name in ARGUMENT_WORDS.get(key, ()):
+        if name in known:
+            return f"did you mean {name}?"
+    return ARGUMENTS_ABSENT.get(key) or did_you_mean(word, known, otherwise=otherwise)
+
+
+def merge_meant(name: str, keywords: Iterable[str]) -> str | None:
+    """What a key over several steps means elsewhere, or nearly says: advice, or ``None`` for a name.
+
+    A word with a number in it is a name, as ``add1``; so is the word for an op, and a short one that looks
+    like a keyword, as ``gates``.
+    """
+    key = plain(name)
+    if key in MERGE_WORDS or key in {plain(kind) for kind in MERGES}:
+        meant = MERGE_WORDS.get(key, key)
+        return f"did you mean {meant}:?" if meant else f"the keys that merge branches: {', '.join(MERGES)}."
+    if any(c.isdigit() for c in name) or key in {plain(kind) for kind in OPS}:
+        return None
+    for keyword in keywords:
+        most = 2 if len(keyword) > 5 else 1 if len(keyword) > 3 else 0
+        # gates and date are words of their own, and residual_path says what is in it
+        other = len(keyword) <= 5 and (name.startswith(keyword) or name[:1] != keyword[0])
+        if not other and not name.startswith(f"{keyword}_") and _edits(name.lower(), keyword) <= most:
+            return f"did you mean {keyword}:?"
+    return None
+
+
+def _edits(a: str, b: str) -> int:
+    """How many letters are put in, left out, changed or swapped between two words; at most 3."""
+    if abs(len(a) - len(b)) > 2:
+        return 3
+    rows = [list(range(len(b) + 1))]
+    for i, x in enumerate(a, 1):
+        row = [i]
+        for j, y in enumerate(b, 1):
+            best = min(row[-1] + 1, rows[-1][j] + 1, rows[-1][j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return min(rows[-1][-1], 3)

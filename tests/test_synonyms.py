@@ -1,0 +1,124 @@
+"""What the language's words are called elsewhere, and names that seem to say more than a name."""
+
+from __future__ import annotations
+
+import pytest
+
+import archlens
+from archlens.ops import MERGES, OPS
+from archlens.ops.op import signature
+from archlens.spec import synonyms
+from archlens.spec.steps import KEYWORDS
+from archlens.spec.synonyms import argument_meant, merge_meant, op_meant, plain
+
+
+def test_what_the_tables_mean_exists() -> None:
+    assert {*synonyms.WORDS.values()} <= OPS.keys()
+    assert {*synonyms.MERGE_WORDS.values()} <= {*MERGES, ""}
+    arguments = {name for op in OPS.values() for name in signature(op)}
+    assert {name for names in synonyms.ARGUMENT_WORDS.values() for name in names} <= arguments
+
+
+def test_a_word_has_one_meaning() -> None:
+    own = {plain(kind) for kind in OPS}
+    assert not own & synonyms.WORDS.keys()
+    assert not own & synonyms.ABSENT.keys()
+    assert not synonyms.ABSENT.keys() & (synonyms.WORDS.keys() | synonyms.MERGE_WORDS.keys())
+    for table in (synonyms.WORDS, synonyms.MERGE_WORDS, synonyms.ABSENT, synonyms.ARGUMENT_WORDS):
+        assert all(plain(word) == word for word in table if not word.startswith("dropout"))
+
+
+@pytest.mark.parametrize(
+    ("word", "op"),
+    {
+        # torch's classes and functions
+        "Conv2d": "conv", "ConvTranspose3d": "conv_transpose", "BatchNorm1d": "batch_norm",
+        "AvgPool2d": "avg_pool",
+        "MaxPool3d": "max_pool", "AdaptiveAvgPool2d": "adaptive_avg_pool", "max_pool2d": "max_pool",
+        "SiLU": "silu", "LeakyReLU": "leaky_relu", "Dropout2d": "spatial_dropout", "LayerNorm": "layer_norm",
+        "MultiheadAttention": "self_attention", "Upsample": "upsample", "interpolate": "upsample",
+        "LocalResponseNorm": "local_response_norm", "Hardswish": "hard_swish", "ZeroPad2d": "pad",
+        # Keras' layers
+        "Dense": "linear", "dense": "linear", "Conv2D": "conv", "MaxPooling2D": "max_pool",
+        "AveragePooling1D": "avg_pool", "GlobalAveragePooling2D": "global_avg_pool",
+        "BatchNormalization": "batch_norm", "LayerNormalization": "layer_norm", "UpSampling2D": "upsample",
+        "Conv2DTranspose": "conv_transpose", "Cropping2D": "crop",
+        # ONNX' operators
+        "Gemm": "linear", "GlobalAveragePool": "global_avg_pool", "AveragePool": "avg_pool",
+        "LRN": "local_response_norm",
+        "ReduceMean": "global_avg_pool", "Resize": "upsample",
+        # what people say
+        "swish": "silu", "mean": "global_avg_pool", "fc": "linear", "bn": "batch_norm",
+        "deconv": "conv_transpose",
+        "drop_path": "stochastic_depth", "lrn": "local_response_norm", "gap": "global_avg_pool",
+        # by the letters, where nothing else says what is meant
+        "reluu": "relu", "batchnrm": "batch_norm",
+    }.items(),
+)  # fmt: skip
+def test_an_op_by_another_name(word: str, op: str) -> None:
+    assert op_meant(word, OPS) == f"did you mean {op}?"
+
+
+@pytest.mark.parametrize("word", ["gru", "LSTM", "EmbeddingBag", "space_to_depth", "PixelShuffle", "RMSNorm"])
+def test_what_there_is_no_op_for_is_not_guessed(word: str) -> None:
+    assert op_meant(word, OPS).startswith("archlens does not have ")
+
+
+def test_a_block_of_the_file_comes_first() -> None:
+    assert op_meant("Dense", ["dense_", *OPS]) == "did you mean dense_?"
+
+
+def test_arguments_by_another_name() -> None:
+    assert argument_meant("filters", signature(OPS["conv"])) == "did you mean channels?"
+    assert argument_meant("units", signature(OPS["linear"])) == "did you mean features?"
+    assert argument_meant("kernel_size", signature(OPS["max_pool"])) == "did you mean kernel?"
+    assert argument_meant("in_channels", signature(OPS["conv"])) == "what flows in says it; leave it out"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "add1",
+            "add_1",
+            "concat2",
+            "each1",
+            "dense1",
+            "dense_block",
+            "residual_path",
+            "gate_conv",
+            "gates",
+        ),
+        *("head", "reach", "date", "ad", "done", "inn", "stem", "max_pool", "relu", "avg_pool", "layer1"),
+        *("features", "classifier", "branch", "branch1x1", "transition", "downsample", "attn", "mlp"),
+    ],
+)
+def test_names_that_are_names(name: str) -> None:
+    assert merge_meant(name, KEYWORDS) is None
+
+
+@pytest.mark.parametrize("name", ["cat", "Concat", "sum", "mul", "sub", "div", "stack", "matmul", "parallel"])
+def test_a_merge_by_its_name_elsewhere_is_refused(name: str) -> None:
+    for branches in ("[relu, tanh]", "{a: relu, b: tanh}", '"(relu, tanh)"'):
+        with pytest.raises(archlens.SpecError, match=f"error: {name}: is no key of the language"):
+            archlens.loads(f"input: 3x8x8\nlayers:\n- {name}: {branches}\n")
+    # of one step nothing is lost
+    assert archlens.loads(f"input: 3x8x8\nlayers:\n- {name}: relu\n").layers[0].name == name
+
+
+@pytest.mark.parametrize("name", ["cat", "residuel", "ech"])
+def test_a_scope_of_that_name(name: str) -> None:
+    network = archlens.loads(f"input: 3x8x8\nlayers:\n- \"{{'{name}'}}\": [relu, tanh]\n")
+    assert [layer.name for layer in network] == [f"{name}.0", f"{name}.1"]
+
+
+def test_every_keyword_misspelt_by_a_letter() -> None:
+    """One of its letters left out, doubled, or swapped with the next; but for words of three letters."""
+    for keyword in KEYWORDS:
+        if len(keyword) < 4:
+            continue
+        for at in range(1, len(keyword) - 1):
+            left, right = keyword[:at], keyword[at + 1 :]
+            swapped = left + keyword[at + 1] + keyword[at] + keyword[at + 2 :]
+            for name in {left + right, left + 2 * keyword[at] + right, swapped} - {keyword}:
+                assert merge_meant(name, KEYWORDS) is not None, name
