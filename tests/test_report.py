@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import xml.etree.ElementTree as ElementTree
+from base64 import b64decode
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -372,6 +373,67 @@ def test_an_html_gallery_is_one_file() -> None:
     assert {"lenet5.html", "vgg11.html", "vgg13.html"} <= links
 
 
+#: The eighth of its lines has a finding: two linear layers one after the other; and the third has no sign.
+TWELVE = """\
+title: Twelve lines
+input: 64
+
+layers:
+  - one: linear(64)
+  - relu
+  - two: linear(64)
+  - three: linear(64)
+  - relu
+  - four: linear(64)
+  - relu
+  - five: linear(64)"""
+
+
+def test_a_spec_has_the_numbers_that_findings_cite(run: Any) -> None:
+    """In Markdown as the lines have them, in HTML drawn by the style sheet, and so no text to be copied."""
+    Path("net.yaml").write_text(TWELVE, "utf-8")
+    assert run("net.yaml", "-o", "out").exit_code == 0
+    text = Path("out/net.md").read_text("utf-8")
+    (table,) = tables(titled(text, "Lint"))
+    assert "AL304" in table[1][0]
+    assert table[1][1] == "8"
+    (fence,) = [node.content for node in tree(text).walk() if node.type == "fence"]
+    lines = fence.splitlines()
+    assert lines[7] == " 8    - three: linear(64)"
+    assert lines[2] == " 3"
+    assert lines[11] == "12    - five: linear(64)"
+    assert "12 lines, the whole file" in text
+    assert run("net.yaml", "-o", "out", "--format", "html").exit_code == 0
+    html = Path("out/net.html").read_text("utf-8")
+    (block,) = re.findall("<pre[^>]*><code>(.*?)</code></pre>", html, re.DOTALL)
+    assert Page(block).text == TWELVE + "\n"
+    assert block.count("<span>") == 12
+    assert re.search(r"pre span::before \{[^}]*counter-increment: line; content: counter\(line\);", html)
+
+
+def test_pictures_are_as_the_page_that_shows_them() -> None:
+    """Every file is light, and dark where its reader's pages are; within HTML as the page itself is."""
+    networks = [archlens.load(name) for name in ("lenet5", "vgg11")]
+    found = [(network, comparison.find(network)) for network in networks]
+    files = [*of_zoo("lenet5"), *gallery(found, "markdown")]
+    pictures = [file.content.decode("utf-8") for file in files if file.path.endswith(".svg")]
+    assert len(pictures) == 3 + 2 + 1
+    (index,) = gallery(found, "html")
+    tags = Page(index.content.decode("utf-8")).tags
+    data = [str(attributes["src"]).partition("base64,")[2] for tag, attributes in tags if tag == "img"]
+    assert len(data) == 2
+    for svg in [*pictures, *(b64decode(one).decode("utf-8") for one in data)]:
+        root = ElementTree.fromstring(svg)
+        ground = root.find("{http://www.w3.org/2000/svg}rect")
+        sheet = root.findtext("{http://www.w3.org/2000/svg}style") or ""
+        assert ground is not None
+        assert ground.get("fill") == "#ffffff"
+        # GitHub's own colour of dark pages
+        assert '[fill="#ffffff"]{fill:#0d1117}' in sheet
+        assert sheet.startswith("@media (prefers-color-scheme:dark){")
+    assert b'data-theme="auto"' in index.content
+
+
 def test_words_are_words(run: Any) -> None:
     """Whatever a spec says, it is shown, and does nothing."""
     Path("hostile.yaml").write_text(HOSTILE, "utf-8")
@@ -391,7 +453,8 @@ def test_words_are_words(run: Any) -> None:
     assert {tag for one in html for tag in re.findall(r"</?(\w+)", one)} <= {"details", "summary"}
     led = [str(node.attrs["href"]) for node in nodes if node.type == "link"]
     assert not [where for where in led if "javascript" in where and not where.startswith("https://a.org/a")]
-    assert [node.content for node in nodes if node.type == "fence"] == [HOSTILE]
+    (fence,) = [node.content for node in nodes if node.type == "fence"]
+    assert re.sub("(?m)^ *[0-9]+(  )?", "", fence) == HOSTILE
     layers = tables(titled(text, "Layers"))[0]
     assert layers[1][0] == "a|b*c</pre><script>"
 

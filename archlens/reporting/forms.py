@@ -177,8 +177,10 @@ def code_span(text: str) -> str:
 
 
 def _block(part: Code) -> str:
-    fence = _fence(part.text).ljust(3, "`")
-    return f"{fence}{part.language}\n{part.text.rstrip()}\n{fence}"
+    fence = _fence("\n".join(part.lines)).ljust(3, "`")
+    digits = len(str(len(part.lines)))
+    numbered = [f"{number:>{digits}}  {line}".rstrip() for number, line in enumerate(part.lines, 1)]
+    return "\n".join([fence, *numbered, fence])
 
 
 def _fence(text: str) -> str:

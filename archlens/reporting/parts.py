@@ -81,10 +81,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class Code:
-    """A text as it is."""
+    """Lines of a text as they are, each with its number, from 1."""
 
-    text: str
-    language: str
+    lines: Sequence[str]
     kind: ClassVar[str] = "code"
 
 

@@ -15,6 +15,6 @@ ORDER = 100
 def parts(material: Material) -> Sequence[Part]:
     """The whole file; of a family with which of its variants this is."""
     name, variants = material.network.name, material.spec.variants
-    lines = material.spec.source.text.count("\n")
+    lines = material.spec.source.text.removesuffix("\n").split("\n")
     which = f"variant {printable(name)} of {len(variants)}" if name in variants else "the whole file"
-    return [Details(f"{lines} lines, {which}", [Code(material.spec.source.text, "yaml")])]
+    return [Details(f"{len(lines)} line{'s' if len(lines) > 1 else ''}, {which}", [Code(lines)])]
