@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from .drawing import Request, style_names
@@ -197,7 +196,7 @@ def to_notebook(network: Network, problem: SpecError | None = None) -> str:
         box = f'<div style="overflow: auto; max-height: {_DIAGRAM}">\n{picture}</div>'
         table += f"\n<details open><summary>Diagram</summary>\n{box}\n</details>"
     if reason:
-        table += f"\n<p><small>No graph: {escape(reason)}</small></p>"
+        table += f"\n<p><small>No graph: {html.escape(reason)}</small></p>"
     return _div([table])
 
 

@@ -172,6 +172,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """The same for a text of several lines, which keeps them and its tabs."""
+    return "".join(c if c in "\n\t" else printable(c) for c in text) if not text.isprintable() else text
+
+
 def shorten(text: str, most: int = 60) -> str:
     """Printable text of bounded length, for use inside a message."""
     text = printable(text[: most + 1])
@@ -219,7 +224,7 @@ def to_html(diagnostic: Diagnostic) -> str:
 
     # its marks stand beneath what they mark in a font of one width only, which notebooks do not give it
     style = "font-family: monospace; line-height: 1.3; overflow-x: auto"
-    return f'<pre class="archlens-error" style="{style}">{escape(render(diagnostic))}</pre>'
+    return f'<pre class="archlens-error" style="{style}">{escape(printable_lines(render(diagnostic)))}</pre>'
 
 
 def _excerpt(span: Span) -> tuple[str, str]:

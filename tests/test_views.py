@@ -267,7 +267,7 @@ def test_hostile_names_are_escaped() -> None:
     assert "<script>" not in html.to_table(network)
     assert "&lt;script&gt;" in html.to_table(network)
     assert "\x1b" not in str(network) + html.to_table(network) + markdown_text(network)
-    assert "\\<script\\>\\|" in markdown_text(network)
+    assert "&lt;script&gt;\\|" in markdown_text(network)
     assert json_module.loads(json.to_json(network))["layers"][0]["name"] == "<script>|"
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from html import escape as html_escape
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..analysis.comparison import Compared
 from ..drawing import Chart, Request
@@ -18,7 +18,7 @@ from ..drawing.theme import AUTO
 from ..drawing.themed import pictures as in_both_themes
 from ..drawing.themed import to_both
 from ..drawing.thumbnail import thumbnail
-from ..errors import printable, usage
+from ..errors import printable, printable_lines, usage
 from ..network import Network
 from ..views import grid
 from ..views.markdown import escape as markdown_escape
@@ -202,13 +202,13 @@ def _html(said: Piece | Sequence[Piece]) -> str:
 
     match said:
         case str():
-            return escape(said)
+            return escape(printable_lines(said))
         case Link():
-            return Markup('<a href="{}">{}</a>').format(safe_address(said.url), said.text)
+            return Markup('<a href="{}">{}</a>').format(safe_address(said.url), printable_lines(said.text))
         case Command():
-            return Markup("<code>{}</code>").format(said.text)
+            return Markup("<code>{}</code>").format(printable_lines(said.text))
         case Thumbnail():
-            return Markup(_THUMBNAIL).format(said.url, said.source, said.text)
+            return Markup(_THUMBNAIL).format(said.url, said.source, printable_lines(said.text))
         case _:
             return Markup("").join(map(_html, said))
 
@@ -218,6 +218,11 @@ def _html(said: Piece | Sequence[Piece]) -> str:
 
 def _template(name: str, form: Form) -> jinja2.Template:
     return _environment().get_template(f"{name}.{form.extension}.j2")
+
+
+def _visible(value: Any) -> Any:
+    """What a template writes, in which no character steers what stands around it."""
+    return printable_lines(value) if type(value) is str else value
 
 
 @cache
@@ -234,6 +239,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_visible,
     )
     environment.filters |= {
         "markdown": _markdown,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count
@@ -14,6 +12,7 @@ from ..analysis.unknown import Unknown
 from ..errors import printable, shorten
 from ..shape import times
 from . import grid, words
+from .csv import lines as csv_lines
 from .markdown import escape
 
 SCHEMA = "archlens.compare/1"
@@ -123,12 +122,8 @@ def to_markdown(found: Sequence[Compared]) -> str:
 
 def to_csv(found: Sequence[Compared]) -> str:
     """A line a network, after a line of names: plain numbers, and nothing where a figure is not known."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     records = [_flat(one) for one in found]
-    writer.writerow(records[0].keys())
-    writer.writerows(record.values() for record in records)
-    return out.getvalue().rstrip("\n")
+    return csv_lines([list(records[0]), *(list(record.values()) for record in records)])
 
 
 def to_json(found: Sequence[Compared]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +11,7 @@ from ..analysis.cost import ITEMS, Ledger, Sum
 from ..errors import cells_of, printable
 from ..network import Network
 from . import grid, words
+from .csv import lines as csv_lines
 from .json import input_of
 from .markdown import escape
 
@@ -105,24 +104,23 @@ def of(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | Non
 
 def to_csv(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> str:
     """Plain numbers, a line per row and no totals; work that runs in training only has its own columns."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    rows: list[Sequence[object]] = []
     if count_as == "all":
         keys = ("name", "tool", "params", "macs", "printed_params", "printed_macs")
-        writer.writerow(keys)
+        rows.append(keys)
         for name in counting.names():
             data = {"name": name} | _count_data(counting.count(ledger.network, name))
-            writer.writerow(["" if data[key] is None else data[key] for key in keys])
-        return out.getvalue().rstrip("\n")
+            rows.append(["" if data[key] is None else data[key] for key in keys])
+        return csv_lines(rows)
     count = counting.count(ledger.network, count_as) if count_as else None
     head = ["name", "what", "layers", "params", "macs", *ledger.items, "training_macs"]
-    writer.writerow(head + (_counted_titles(count) if count else []))
+    rows.append(head + (_counted_titles(count) if count else []))
     for row in ledger.by(by, depth):
         other = row.other()
         cells: list[object] = [row.name, row.what, len(row.entries), row.params, row.macs]
         cells += [*(other.get(item, 0) for item in ledger.items), row.training_macs]
-        writer.writerow(cells + (list(_counted(count, row).values()) if count else []))
-    return out.getvalue().rstrip("\n")
+        rows.append(cells + (list(_counted(count, row).values()) if count else []))
+    return csv_lines(rows)
 
 
 def to_json(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> str:

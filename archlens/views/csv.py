@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
+from ..errors import printable
 from ..network import Network
 from .columns import COLUMNS, DEFAULT, Findings
 from .rows import Row
@@ -13,9 +15,30 @@ from .rows import Row
 
 def to_csv(network: Network, rows: Sequence[Row], *, columns: Sequence[str] = DEFAULT) -> str:
     """One line per row, after a line of column names."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
     findings = Findings(network)
-    writer.writerows([COLUMNS[name].value(row, findings) for name in columns] for row in rows)
+    body = [[COLUMNS[name].value(row, findings) for name in columns] for row in rows]
+    return lines([columns, *body])
+
+
+def lines(rows: Iterable[Sequence[object]]) -> str:
+    """Rows of values as lines; the last has no end."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(map(_cell, row) for row in rows)
     return out.getvalue().rstrip("\n")
+
+
+def _cell(value: object) -> object:
+    """A value as a cell that no spreadsheet takes for a formula: a quote stands before such a text.
+
+    >>> _cell("=1+1"), _cell("conv"), _cell(-3)
+    ("'=1+1", 'conv', -3)
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(_FORMULAS) and not _NUMBER.fullmatch(text) else text
+
+
+#: How the formulas of spreadsheets start; a number may, too.
+_FORMULAS = ("=", "+", "-", "@")
+_NUMBER = re.compile(r"[-+]\d+(\.\d+)?")

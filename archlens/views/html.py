@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from html import escape as html_escape
 
+from ..errors import printable_lines
 from ..network import Network
 from .cells import Cells, cells
 from .columns import DEFAULT
@@ -12,6 +13,11 @@ from .rows import Row, rows_of
 
 #: A box in which a wide table scrolls.
 _WIDE = "overflow-x: auto; margin: 0 -0.8rem; padding: 0 0.8rem; font-size: 0.85em"
+
+
+def escape(text: str) -> str:
+    """Text for a page, in which no character steers what stands around it."""
+    return html_escape(printable_lines(text))
 
 
 def to_table(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from ..errors import printable
 from ..network import Network
 from . import grid
 from .cells import cells
@@ -30,16 +32,16 @@ def escape(text: str) -> str:
     r"""Text that Markdown shows as it is, wherever it stands; an address on the web leads there.
 
     >>> print(escape("a|b *c* <d>"), escape("1. see https://a.org/b_c."), sep="; ")
-    a\|b \*c\* \<d\>; 1\. see <https://a.org/b_c>.
+    a\|b \*c\* &lt;d&gt;; 1\. see <https://a.org/b_c>.
     """
-    words = _ADDRESS.split(text)  # every other one is an address, which would keep backslashes
+    words = _ADDRESS.split(printable(text))  # every other one is an address, which would keep backslashes
     said = "".join(f"<{word}>" if at % 2 else escape_words(word) for at, word in enumerate(words))
     return _START.sub(r"\1\\", said)
 
 
 def escape_words(text: str) -> str:
     """Text that Markdown shows as it is, within a line or a link."""
-    return "".join(f"\\{c}" if c in _MARKS else c for c in text)
+    return "".join(_ENTITIES.get(c) or (f"\\{c}" if c in _MARKS else c) for c in printable(text))
 
 
 def link(text: str, url: str) -> str:
@@ -66,11 +68,14 @@ def unescape(text: str) -> str:
     >>> print(unescape(escape("a|b *c* <d> & \\ http://e_f")))
     a|b *c* <d> & \ http://e_f
     """
-    return re.sub(r"\\(.)|[<>]", r"\1", text)
+    return html.unescape(re.sub(r"\\(.)|[<>]", r"\1", text))
 
 
 #: What means something in Markdown.
-_MARKS = "\\`*_{}[]<>|#~&"
+_MARKS = "\\`*_{}[]|#~"
+
+#: What means something in the HTML within it; not every reader takes a backslash before these.
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 #: What makes an item of a list, a heading of the line above or a rule, where a line starts with it.
 _START = re.compile(r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|-{2,}\s*$|=+\s*$))")
