@@ -552,7 +552,7 @@ def test_action_tells_what_changed(tmp_path: Path) -> None:
     code, _, out, summary = act("diff", folder, BASE="HEAD")
     assert (code, out) == (0, "changed=false\nchanged=true\n")
     assert r"### HEAD:./models/digits.yaml → models/digits.yaml" in summary
-    assert "conv: channels 16 -\\> 24" in summary
+    assert "conv: channels 16 -&gt; 24" in summary
     assert "this is OLD, HEAD:./models/broken.yaml; NEW is sound" in summary
     code, _, out, summary = act("diff", folder / "models", BASE="HEAD")
     assert "### HEAD:./digits.yaml → digits.yaml" in summary
@@ -586,7 +586,7 @@ def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
     assert "### new.yaml is new" in summary
     assert "### models/wide.yaml is gone" in summary
     assert "### HEAD:./models/digits.yaml → models/zwei drei é.yaml" in summary
-    assert "channels 16 -\\> 17" in summary
+    assert "channels 16 -&gt; 17" in summary
     assert "no_spec" not in summary
     for line in (
         "- all is as it was",
