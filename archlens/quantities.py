@@ -7,7 +7,7 @@ something is measured, so that the words of a budget can be read without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -65,9 +65,19 @@ class Subject:
 
     def inside(self, scope: str) -> tuple[Layer, ...]:
         """The layers of a scope, or the one of that name; all of them for no scope."""
-        if not scope:
-            return self.network.layers
-        return tuple(x for x in self.network.layers if x.name == scope or x.name.startswith(f"{scope}."))
+        return tuple(self.scopes.get(scope, ())) if scope else self.network.layers
+
+    @cached_property
+    def scopes(self) -> Mapping[str, Sequence[Layer]]:
+        """The layers of each scope, in order; a layer is a scope of its own."""
+        found: dict[str, list[Layer]] = {}
+        for layer in self.network.layers:
+            end = layer.name.find(".")
+            while end >= 0:
+                found.setdefault(layer.name[:end], []).append(layer)
+                end = layer.name.find(".", end + 1)
+            found.setdefault(layer.name, []).append(layer)
+        return found
 
     def part(self, scope: str) -> Network:
         """The layers of a scope as if they were all that there is; for what adds up over layers."""

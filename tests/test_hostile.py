@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 import archlens
 from archlens.elaboration.bounds import MAX_LAYERS, Bounds
 from archlens.errors import printable
+from archlens.quantities import Subject
 from archlens.spec import parse
 
 resource = pytest.importorskip("resource", reason="limits are set as POSIX sets them")
@@ -625,6 +626,23 @@ def test_outputs_count_as_connections() -> None:
     assert len(archlens.loads(text + heads(189), max_layers=63).outputs) == 190
     with pytest.raises(archlens.SpecError, match="read more than 252 tensors, the most for 63 layers"):
         archlens.loads(text + heads(190), max_layers=63)
+
+
+def test_variants_are_bounded() -> None:
+    text = layers("relu * n") + "params: {n: 1}\nvariants:\n"
+    lines = [f"  v{k}: {{n: {k + 1}}}\n" for k in range(1001)]
+    assert len(archlens.loads(text + "".join(lines[:1000]), variant="v9")) == 10
+    with pytest.raises(archlens.SpecError, match="the file has more than 1,000 variants"):
+        archlens.loads(text + "".join(lines), variant="v9")
+
+
+def test_the_layers_of_a_scope() -> None:
+    """As a search through all layers finds them; a name that starts another is no scope of it."""
+    text = layers("a: [relu, {b: [tanh, relu]}]", "ab: relu", "a1: [relu]")
+    subject = Subject(archlens.loads(text))
+    for scope in ("a", "ab", "a1", "a.b", "a.b.0", "a.0", "b", "a.", "none"):
+        found = [x for x in subject.network if x.name == scope or x.name.startswith(f"{scope}.")]
+        assert list(subject.inside(scope)) == found
 
 
 def test_the_bound_on_the_command_line(tmp_path: Path) -> None:

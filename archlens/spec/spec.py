@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ..limits import Requirement
     from ..published import Entry
 
+#: The most variants of a file: each of them is a network of its own to lint, check or report.
+MAX_VARIANTS = 1000
+
 #: What ends a line in YAML, apart from the line feed.
 _BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
 
@@ -159,6 +162,11 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
         blocks[block.name] = block
     inputs = _read_inputs(root.values["input"])
     meta = _read_meta(root)
+    listed = root.values.get("variants")
+    if isinstance(listed, Mapping) and len(listed.keys) > MAX_VARIANTS:
+        raise list(listed.keys.values())[MAX_VARIANTS].error(
+            f"the file has more than {MAX_VARIANTS:,} variants", help="a value can be given with --set, too"
+        )
     variants = _section(root, "variants", lambda key, node: _read_variant(key, node, params, inputs, meta))
     return Spec(
         name=name,
