@@ -85,7 +85,7 @@ def load(name: str, /, *, input: Any = None, max_layers: int | None = None, **va
     from .spec import find
 
     spec, variant = find(name)
-    return elaborate(spec, variant, input=input, values=values, max_layers=max_layers)
+    return _warned(elaborate(spec, variant, input=input, values=values, max_layers=max_layers))
 
 
 def loads(
@@ -102,7 +102,7 @@ def loads(
     spec = parse(text)
     if variant and variant not in spec.variants:
         raise _no_variant(variant, spec.variants)
-    return elaborate(spec, variant, input=input, values=values, max_layers=max_layers)
+    return _warned(elaborate(spec, variant, input=input, values=values, max_layers=max_layers))
 
 
 def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:
@@ -125,3 +125,16 @@ def _no_variant(variant: str, variants: Mapping[str, Any]) -> UsageError:
     from .errors import did_you_mean, shorten, usage
 
     return usage(f"there is no variant {shorten(variant)}", help=did_you_mean(variant, variants))
+
+
+def _warned(network: Network) -> Network:
+    """The network; Python's own warning says where an input looks as if its channels stood last."""
+    if any(len(shape) > 2 and shape[-1] < 5 for shape in network.inputs.values()):
+        from warnings import warn
+
+        from .analysis.layouts import find
+        from .errors import render
+
+        for problem in find(network):
+            warn(render(problem), stacklevel=3)
+    return network

@@ -98,6 +98,8 @@ class Network:
     index: Mapping[str, Layer] = field(repr=False)
     #: The params whose values are other than the spec's own, as ``"width=192"``.
     altered: tuple[str, ...] = ()
+    #: Where the spec says the shape of an input, unless another was given.
+    declared: Mapping[str, Located] = field(default_factory=dict, repr=False)
 
     @property
     def title(self) -> str:

@@ -5,6 +5,7 @@ Every expected value is worked out by hand; where that takes more than a look, a
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 import archlens
 from archlens import Network
+from archlens.analysis import layouts
 
 
 def network(layers: str, head: str = "input: 3x8x8\n", **more: Any) -> Network:
@@ -1192,3 +1194,39 @@ def test_the_title_says_which_params_are_other_than_the_specs(
     network = archlens.loads(TITLED, variant=variant, **given)
     assert network.title == title
     assert network.meta.title == "A Net"
+
+
+@pytest.mark.parametrize(
+    ("shape", "first"),
+    [
+        ("224x224x3", "3x224x224"),
+        ("28x28x1", "1x28x28"),
+        ("32x64x4", "4x32x64"),
+        ("16x112x112x3", "3x16x112x112"),
+        ("3x224x224", ""),
+        ("3x4x4", ""),
+        ("64x5x5", ""),
+        ("224x3x224", ""),
+        ("16000x1", ""),
+    ],
+)
+def test_an_input_whose_channels_seem_to_stand_last(shape: str, first: str) -> None:
+    text = f"input: {shape}\nlayers: [relu]\n"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loaded = archlens.loads(text)
+        archlens.loads("input: 3x8x8\nlayers: [relu]\n" if shape.count("x") == 2 else text, input=shape)
+    said = [str(one.message) for one in caught]
+    assert [f"help: channels come first: {first}\n" in f"{one}\n" for one in said] == [True] * (
+        2 * bool(first)
+    )
+    (problem,) = layouts.find(loaded) or [None]
+    if first:
+        assert problem is not None
+        assert problem.span is not None
+        assert (problem.span.line, problem.span.column, problem.span.width) == (1, 8, len(shape))
+        assert layouts.find(archlens.loads("input: 3x8x8\nlayers: [relu]\n")) == []
+
+
+def test_no_network_of_the_zoo_seems_to_have_its_channels_last() -> None:
+    assert not [name for name in archlens.names() if layouts.find(archlens.load(name))]

@@ -101,6 +101,7 @@ class Walk:
         self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
         self.memory = _memory
         self.altered: list[str] = []
+        self.declared: dict[str, Located] = {}
         self.remembers = 0  # how many ops and facts this walk has added to the memory
         self.words: dict[ast.expr, Word] = {}
         self.fixed: dict[ast.expr, tuple[Known, Located]] = {}  # what a lone word that names an op makes
@@ -213,6 +214,7 @@ class Walk:
         for name, template in declared.items():
             shape = given.get(name)
             if shape is None:
+                self.declared[name] = template
                 text = self.text(template, env)
                 shape = read_shape(text)
                 if shape is None:
@@ -310,6 +312,7 @@ class Walk:
             values=self.values,
             index={layer.name: layer for layer in self.layers},
             altered=tuple(self.altered),
+            declared=self.declared,
         )
 
     def at(self, path: str) -> Tensor | None:
