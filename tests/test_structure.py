@@ -66,7 +66,7 @@ MAY: dict[str, set[str]] = {
         *("spec", "views"),
     },
     "pytest_plugin": {"", "budgets", "errors", "limits", "network", "testing", "views"},
-    "__init__": {"backends", "elaboration", "errors", "network", "shape", "spec"},
+    "__init__": {"analysis", "backends", "elaboration", "errors", "network", "shape", "spec"},
     "__main__": {"cli"},
 }
 
