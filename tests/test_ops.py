@@ -613,7 +613,7 @@ def test_a_class_is_an_op() -> None:
 NEW_OP = """
 from ..shape import Shape
 from .attributes import Count
-from .op import EVERYWHERE, NONE, Call, Facts, Op
+from .op import EVERYWHERE, NONE, Call, Facts, Op, takes
 
 
 class Repeat(Op, kind="repeat", family="reshape"):
@@ -621,7 +621,8 @@ class Repeat(Op, kind="repeat", family="reshape"):
 
     def facts(self, x: Shape) -> Facts:
         shape = Shape((self.times * x.channels, *x.spatial))
-        return Facts(shape, NONE, NONE, 0, {}, EVERYWHERE, Call("archlens.repeat", (self.times,)))
+        torch = Call("archlens.repeat", takes("times"), (self.times,))
+        return Facts(shape, NONE, NONE, 0, {}, EVERYWHERE, torch)
 """
 
 

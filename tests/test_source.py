@@ -30,12 +30,11 @@ from archlens.backends.source.signatures import (
     LIST_ATTRIBUTES,
     MODULE_ATTRIBUTES,
     PADS_APART,
-    REQUIRED,
-    SIGNATURES,
+    arguments_of,
 )
 from archlens.cli import cli
 from archlens.network import Network
-from archlens.ops import MERGES, OPS
+from archlens.ops import MERGES, OPS, REQUIRED, Call, takes
 
 from .test_ops import EXAMPLES
 from .test_random_networks import Drawn, networks
@@ -419,6 +418,27 @@ def test_an_op_with_parameters_of_a_class() -> None:
         checked(dumped({"input": {"data": shapes}, "layers": layers}))
         done.add(kind)
     assert {"conv", "max_pool", "upsample", "pad", "window_attention"} <= done
+
+
+def test_parameters_are_called_as_the_field_calls_them() -> None:
+    """What differs between two blocks has the names that torch gives it, whatever the op."""
+    cases = {
+        "pad(p, value=v)": ("(p=1, v=0.5)", "(p=2, v=1.5)", "padding: tuple[int, ...], value: float"),
+        "pad(p, channels=v)": (
+            "(p=1, v=1)",
+            "(p=(1, 2), v=3)",
+            "sides: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]",
+        ),
+        'pad(p, mode="reflect")': ("(p=1)", "(p=2)", "padding: tuple[int, ...]"),
+        "leaky_relu(p)": ("(p=0.2)", "(p=0.3)", "negative_slope: float"),
+    }
+    for step, (first, second, expected) in cases.items():
+        names = ", ".join(re.findall(r"(\w)=", first))
+        layers = [{"one": f"b{first}"}, {"two": f"b{second}"}]
+        block = [{"a": step}, {"b": "relu"}, {"c": "conv(3, 1)"}]
+        spec = {"input": "3x12x12", "blocks": {f"b({names})": block}, "layers": layers}
+        text = check(archlens.loads(dumped(spec)))
+        assert expected in text, text
 
 
 def test_texts_as_parameters() -> None:
@@ -954,14 +974,38 @@ def test_attributes_of_torch() -> None:
     assert (of(nn.Sequential()) | of(nn.ModuleList())) - of(nn.Module()) <= LIST_ATTRIBUTES | {"append"}
 
 
-#: Torch's functions have no signature that Python can read; they are called in the test of every op.
-CLASSES = [target for target in SIGNATURES if not target.startswith("torch.")]
+def calls() -> dict[str, Call]:
+    """Every callable that the examples of the ops call, and those that make their parameters."""
+    found: dict[str, Call] = {}
+    for text in EXAMPLES:
+        for layer in archlens.loads(spec_of(text)):
+            torch = layer.facts.torch
+            for call in (torch, torch.parameter):
+                if call is not None:
+                    assert found.setdefault(call.target, call).takes == call.takes
+    return found
 
 
-@pytest.mark.parametrize("target", CLASSES)
-def test_signatures_of_torch(target: str) -> None:
+CALLS = calls()
+
+
+def test_calls_name_their_arguments() -> None:
+    """Nothing is given to a call that it does not say that it takes."""
+    for call in CALLS.values():
+        arguments_of(call)
+    with pytest.raises(TypeError, match=r"nn\.Linear\(3, 4\) is given what it does not take: in_features"):
+        arguments_of(Call("nn.Linear", takes("in_features"), (3, 4)))
+    with pytest.raises(TypeError, match="does not take: nothing"):
+        arguments_of(Call("nn.GELU", kwargs={"approximate": "tanh"}))
+
+
+@pytest.mark.parametrize("target", CALLS)
+def test_arguments_of_torch(target: str) -> None:
     """Order, names and defaults of arguments are those of what is called."""
     library, _, name = target.rpartition(".")
+    fields = CALLS[target].takes
+    if library in ("torch", "operator"):
+        return  # these have no signature that Python can read; they are called in the test of every op
     function: Any = getattr(modules if library == "archlens" else nn, name)
     if isinstance(function, type):
         bases = [one for one in function.__mro__ if one.__module__.startswith("torch.nn.modules")]
@@ -972,10 +1016,12 @@ def test_signatures_of_torch(target: str) -> None:
         for one in inspect.signature(function).parameters.values()
         if one.name != "self" and one.annotation != "Tensor"
     ]
-    fields = list(SIGNATURES[target].values())
-    for field, parameter in zip([one for one in fields if one.positional], parameters, strict=False):
+    places = [one for one in fields if one.positional]
+    for field, parameter in zip(places, parameters, strict=False):
         assert parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-        if field.default is not REQUIRED or not target.startswith("archlens."):
+        # archlens' own modules shorten it; the classes of a source take the field's name
+        assert parameter.name == field.name or (library == "archlens" and parameter.name in field.name)
+        if field.default is not REQUIRED or library == "nn":
             empty = parameter.default is inspect.Parameter.empty
             assert empty if field.default is REQUIRED else same_value(parameter.default, field.default)
     by_name = {one.name: one for one in parameters}

@@ -12,6 +12,8 @@ from pkgutil import iter_modules
 
 from .op import (
     EVERYWHERE,
+    REQUIRED,
+    Argument,
     Buffer,
     Buffers,
     Call,
@@ -24,6 +26,7 @@ from .op import (
     Reach,
     all_channels,
     registry,
+    takes,
 )
 
 for _module in iter_modules(__path__):
@@ -39,6 +42,8 @@ __all__ = [
     "EVERYWHERE",
     "MERGES",
     "OPS",
+    "REQUIRED",
+    "Argument",
     "Buffer",
     "Buffers",
     "Call",
@@ -50,4 +55,5 @@ __all__ = [
     "Op",
     "Reach",
     "all_channels",
+    "takes",
 ]

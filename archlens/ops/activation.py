@@ -9,7 +9,7 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
 from .footprint import INPUT, LIKE, NOTHING, OUTPUT, ROWS, Extra, Footprint
-from .op import NONE, Call, Facts, Misfit, Op, Tensors
+from .op import NONE, Argument, Call, Facts, Misfit, Op, Tensors, takes
 from .windows import require_channels_first
 
 
@@ -62,7 +62,11 @@ class LeakyReLU(_Activation, kind="leaky_relu"):
     examples = ("8x4x4 >> leaky_relu", "8x4x4 >> leaky_relu(0.1)")
 
     def _torch(self, x: Shape) -> Call:
-        return Call("nn.LeakyReLU", () if self.slope == 0.01 else (self.slope,))
+        return Call(
+            "nn.LeakyReLU",
+            (Argument("negative_slope", default=0.01),),
+            () if self.slope == 0.01 else (self.slope,),
+        )
 
 
 class PReLU(_Activation, kind="prelu"):
@@ -78,7 +82,9 @@ class PReLU(_Activation, kind="prelu"):
         return {"weight": (x.channels if self.per_channel else 1,)}
 
     def _torch(self, x: Shape) -> Call:
-        return Call("nn.PReLU", (x.channels,) if self.per_channel else ())
+        return Call(
+            "nn.PReLU", (Argument("num_parameters", default=1),), (x.channels,) if self.per_channel else ()
+        )
 
 
 class ELU(_Activation, kind="elu"):
@@ -89,7 +95,7 @@ class ELU(_Activation, kind="elu"):
     examples = ("8x4x4 >> elu", "8x4x4 >> elu(alpha=0.5)")
 
     def _torch(self, x: Shape) -> Call:
-        return Call("nn.ELU", () if self.alpha == 1.0 else (self.alpha,))
+        return Call("nn.ELU", (Argument("alpha", default=1.0),), () if self.alpha == 1.0 else (self.alpha,))
 
 
 class SELU(_Activation, kind="selu"):
@@ -108,7 +114,7 @@ class GELU(_Activation, kind="gelu"):
 
     def _torch(self, x: Shape) -> Call:
         kwargs: dict[str, Any] = {} if self.approximate == "none" else {"approximate": self.approximate}
-        return Call("nn.GELU", (), kwargs)
+        return Call("nn.GELU", takes(approximate="none"), (), kwargs)
 
 
 class SiLU(_Activation, kind="silu"):
@@ -200,7 +206,7 @@ class Scale(_Activation, kind="scale"):
     examples = ("896x17x17 >> scale(0.1)", "84 >> scale(-2)")
 
     def _torch(self, x: Shape) -> Call:
-        return Call("torch.mul", (self.factor,))
+        return Call("torch.mul", takes("factor"), (self.factor,))
 
 
 class _Softmax(_Activation):
@@ -210,7 +216,7 @@ class _Softmax(_Activation):
     holds = OUTPUT._replace(lies=ROWS)
 
     def _torch(self, x: Shape) -> Call:
-        return Call(f"nn.{self.module}", (), {"dim": 1 + x.channel_axis})
+        return Call(f"nn.{self.module}", takes(dim=None), (), {"dim": 1 + x.channel_axis})
 
 
 class Softmax(_Softmax, kind="softmax"):
@@ -254,7 +260,7 @@ class GLU(_Activation, kind="glu"):
         return f"{x.channels:,} -> {facts.shape.channels:,} channels: the second half gates the first"
 
     def _torch(self, x: Shape) -> Call:
-        return Call("nn.GLU", (), {"dim": 1 + x.channel_axis})
+        return Call("nn.GLU", takes(dim=-1), (), {"dim": 1 + x.channel_axis})
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (channels | channels << inputs[0].channels // 2,)

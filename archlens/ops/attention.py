@@ -30,6 +30,7 @@ from .op import (
     Reach,
     Tensors,
     as_written,
+    takes,
 )
 from .windows import per_axis, shortest
 
@@ -114,7 +115,10 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
             | ({"bias": 4 * length * channels} if self.bias else {}),
             reach=EVERYWHERE,
             torch=Call(
-                "archlens.SelfAttention", (channels, self.heads), {} if self.bias else {"bias": False}
+                "archlens.SelfAttention",
+                takes("channels heads", bias=True),
+                (channels, self.heads),
+                {} if self.bias else {"bias": False},
             ),
         )
 
@@ -173,6 +177,7 @@ class _Windowed(Op, family="attention"):
             reach=_window_reach(x, window, shift),
             torch=Call(
                 f"archlens.{self.module}",
+                takes("channels heads window", shift=0),
                 (x.channels, self.heads, shortest(window)),
                 {"shift": shortest(shift)} if any(shift) else {},
             ),
@@ -451,7 +456,11 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
                 "bias": 4 * positions * x.channels,
             },
             reach=EVERYWHERE if windows == 1 else Irregular("each position sees the window that it lies in"),
-            torch=Call("archlens.RelativeAttention", (x.channels, self.heads, shortest(size))),
+            torch=Call(
+                "archlens.RelativeAttention",
+                takes("channels heads size"),
+                (x.channels, self.heads, shortest(size)),
+            ),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

@@ -9,8 +9,11 @@ from ..geometry import Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Padding, Size, Spare
 from .footprint import INPUT, Extra, Footprint
-from .op import NONE, Call, Facts, Misfit, Op, Tensors, changed, per_group, read_by_groups
+from .op import NONE, Call, Facts, Misfit, Op, Tensors, changed, per_group, read_by_groups, takes
 from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
+
+_CONV = takes("in_channels out_channels kernel_size", stride=1, padding=0, dilation=1, groups=1, bias=True)
+_TRANSPOSED = (*_CONV, *takes(output_padding=0))
 
 
 class Conv(Op, kind="conv", family="convolution"):
@@ -205,7 +208,7 @@ def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...]) -> Call:
         even = _even(windows)
         name = "nn.Conv" if even else "archlens.PaddedConv"
         padding = shortest(tuple([w.before if even else (w.before, w.after) for w in windows]))
-    return Call(f"{name}{len(windows)}d", (x.channels, op.channels, op.kernel), _kwargs(op, padding))
+    return Call(f"{name}{len(windows)}d", _CONV, (x.channels, op.channels, op.kernel), _kwargs(op, padding))
 
 
 def _torch_transposed(op: ConvTranspose, x: Shape, windows: tuple[Window, ...]) -> Call:
@@ -217,7 +220,7 @@ def _torch_transposed(op: ConvTranspose, x: Shape, windows: tuple[Window, ...]) 
         kwargs = _kwargs(op, tuple((w.before, w.after) for w in windows))
     elif any(spare):
         kwargs["output_padding"] = shortest(spare)
-    return Call(f"{name}{len(windows)}d", (x.channels, op.channels, op.kernel), kwargs)
+    return Call(f"{name}{len(windows)}d", _TRANSPOSED, (x.channels, op.channels, op.kernel), kwargs)
 
 
 def _even(windows: tuple[Window, ...]) -> bool:

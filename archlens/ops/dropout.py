@@ -8,8 +8,10 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Number
 from .footprint import BOOL, LIKE, Extra, Footprint
-from .op import NONE, Call, Facts, Misfit, Op
+from .op import NONE, Argument, Call, Facts, Misfit, Op, takes
 from .windows import require_spatial
+
+_TORCHS = (Argument("p", default=0.5),)
 
 
 def _dropping(x: Shape, p: float, module: str) -> Facts:
@@ -23,7 +25,9 @@ def _dropping(x: Shape, p: float, module: str) -> Facts:
         macs=0,
         other={},
         reach=(POINT,) * (len(x) - 1),
-        torch=Call(module, () if p == 0.5 and module.startswith("nn.") else (p,)),
+        torch=Call(module, _TORCHS, () if p == 0.5 else (p,))
+        if module.startswith("nn.")
+        else Call(module, takes("p"), (p,)),
     )
 
 

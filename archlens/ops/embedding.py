@@ -10,7 +10,7 @@ from ..shape import Shape, channels_last
 from .attributes import Number
 from .footprint import INPUT, NOTHING, ROWS
 from .layout import require_channels_last
-from .op import NONE, Call, Facts, Misfit, Op
+from .op import NONE, Call, Facts, Misfit, Op, takes
 
 
 class ClassToken(Op, kind="class_token", family="attention"):
@@ -34,7 +34,7 @@ class ClassToken(Op, kind="class_token", family="attention"):
             macs=0,
             other={},
             reach=(Window(1, 1, 1, 0),),
-            torch=Call("archlens.prepend", parameter=Call("torch.zeros", own)),
+            torch=Call("archlens.prepend", parameter=Call("torch.zeros", takes("*size"), own)),
         )
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
@@ -61,7 +61,9 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
             macs=0,
             other={"elementwise": x.numel},
             reach=(POINT,) * (len(x) - 1),
-            torch=Call("operator.add", parameter=Call("archlens.normal", (own, 0.02))),
+            torch=Call(
+                "operator.add", parameter=Call("archlens.normal", takes("sizes deviation"), (own, 0.02))
+            ),
         )
 
 
@@ -91,7 +93,10 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
             macs=0,
             other={"elementwise": x.numel},
             reach=(POINT,) * (len(x) - 1),
-            torch=Call("operator.mul", parameter=Call("torch.full", (own, float(self.initial)))),
+            torch=Call(
+                "operator.mul",
+                parameter=Call("torch.full", takes("size fill_value"), (own, float(self.initial))),
+            ),
         )
 
 

@@ -12,7 +12,7 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Table
 from .footprint import INPUT, INT64, Extra, Footprint
-from .op import EVERYWHERE, NONE, Buffer, Call, Facts, Misfit, Op
+from .op import EVERYWHERE, NONE, Buffer, Call, Facts, Misfit, Op, takes
 from .windows import check_windows, per_axis, require_spatial, shortest
 
 
@@ -46,7 +46,7 @@ class Subsample(Op, kind="subsample", family="pooling"):
                 "bias": shape.numel,
             },
             reach=windows,
-            torch=Call("archlens.Subsample", (x.channels, shortest(kernel))),
+            torch=Call("archlens.Subsample", takes("channels kernel_size"), (x.channels, shortest(kernel))),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -104,6 +104,7 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
             reach=windows,
             torch=Call(
                 "archlens.ConvMap",
+                takes("in_channels connections kernel_size", bias=True),
                 (x.channels, self.connections, kernel),
                 {} if self.bias else {"bias": False},
             ),
@@ -166,7 +167,7 @@ class RBF(Op, kind="rbf", family="linear"):
             macs=0,
             other={"distance": self.features * (3 * x.channels - 1)},
             reach=EVERYWHERE,
-            torch=Call("archlens.RBF", (x.channels, self.features)),
+            torch=Call("archlens.RBF", takes("channels features"), (x.channels, self.features)),
         )
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:

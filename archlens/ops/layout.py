@@ -12,7 +12,7 @@ from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
 from .attributes import Count, Size
 from .footprint import NOTHING, ROWS, Extra, Footprint, Reshaped, Turned
-from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels
+from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, takes
 from .windows import per_axis, require_spatial, shortest
 
 
@@ -63,7 +63,11 @@ class ToChannelsLast(_Turning, kind="channels_last", family="reshape"):
         require_spatial(x, "channels_last")
         axes = len(x) - 1
         order = (0, *range(2, axes + 2), 1)
-        return _turned(channels_last(x.spatial, x.channels), (POINT,) * axes, Call("torch.permute", (order,)))
+        return _turned(
+            channels_last(x.spatial, x.channels),
+            (POINT,) * axes,
+            Call("torch.permute", takes("dims"), (order,)),
+        )
 
 
 class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
@@ -83,7 +87,9 @@ class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
             raise Misfit(f"the channels of its input {x} come first already")
         axes = len(x) - 1
         order = (0, axes + 1, *range(1, axes + 1))
-        return _turned(Shape((x.channels, *x.spatial)), (POINT,) * axes, Call("torch.permute", (order,)))
+        return _turned(
+            Shape((x.channels, *x.spatial)), (POINT,) * axes, Call("torch.permute", takes("dims"), (order,))
+        )
 
 
 class Tokens(Op, kind="tokens", family="reshape"):
@@ -127,7 +133,7 @@ class Transpose(_Turning, kind="transpose", family="reshape"):
         first = 1 if x.channels_last else 2
         shape = type(x)(x[axis] for axis in ((1, 0, 2) if x.channels_last else (0, 2, 1)))
         reach = Irregular("the two axes are exchanged")
-        return _turned(shape, reach, Call("torch.transpose", (first, first + 1)))
+        return _turned(shape, reach, Call("torch.transpose", takes("dim0 dim1"), (first, first + 1)))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         return Footprint(moves=(Turned((1, 0, 2) if facts.shape.channels_last else (0, 2, 1)),))
@@ -155,7 +161,7 @@ class MergePatches(Op, kind="merge_patches", family="reshape"):
         windows = tuple(Window(self.size, self.size, 0, -n % self.size) for n in x.spatial)
         sizes = [window.output(n) for window, n in zip(windows, x.spatial, strict=True)]
         shape = channels_last(sizes, self.size**2 * x.channels)
-        return _turned(shape, windows, Call("archlens.merge_patches", (self.size,)))
+        return _turned(shape, windows, Call("archlens.merge_patches", takes("size"), (self.size,)))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps nothing; where a side is padded, the padded copy exists for a moment."""
@@ -197,7 +203,7 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
         return _turned(
             channels_last((windows, prod(size)), x.channels),
             Irregular(f"the positions of {times(x.spatial)} stand in rows, one for each window"),
-            Call("archlens.window_partition", (shortest(size),)),
+            Call("archlens.window_partition", takes("size"), (shortest(size),)),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -238,7 +244,7 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
         return _turned(
             Shape((x.channels, *sides)),
             Irregular("the positions of each window stand in a square again"),
-            Call("archlens.window_reverse", (shortest(size), shortest(sides))),
+            Call("archlens.window_reverse", takes("size sides"), (shortest(size), shortest(sides))),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

@@ -8,7 +8,9 @@ from ..geometry import POINT
 from ..shape import Shape, times
 from .attributes import Count, Flag
 from .footprint import INPUT, MATRIX, ROWS
-from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op
+from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, takes
+
+_TAKES = takes("in_features out_features", bias=True)
 
 
 def _each_position(x: Shape) -> str:
@@ -55,7 +57,9 @@ class Linear(Op, kind="linear", family="linear"):
             macs=shape.numel * x.channels,
             other={"bias": shape.numel} if self.bias else {},
             reach=(POINT,) * (len(x) - 1) or EVERYWHERE,
-            torch=Call("nn.Linear", (x.channels, self.features), {} if self.bias else {"bias": False}),
+            torch=Call(
+                "nn.Linear", _TAKES, (x.channels, self.features), {} if self.bias else {"bias": False}
+            ),
         )
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..geometry import POINT
 from ..shape import Shape, times
 from .footprint import INPUT, NOTHING, Extra, Footprint
-from .op import NONE, Call, Facts, Misfit, Op, all_channels
+from .op import NONE, Call, Facts, Misfit, Op, all_channels, takes
 
 #: The most terms of a sum that are written out.
 _TERMS = 50
@@ -40,7 +40,7 @@ class Concat(Op, kind="concat", family="merge"):
             macs=0,
             other={},
             reach=(POINT,) * (len(first) - 1),
-            torch=Call("torch.cat", (), {"dim": 1 + first.channel_axis}),
+            torch=Call("torch.cat", takes(dim=0), (), {"dim": 1 + first.channel_axis}),
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:

@@ -24,8 +24,15 @@ from .op import (
     changed,
     per_group,
     read_by_groups,
+    takes,
 )
 from .windows import require_channels_first, require_spatial
+
+_BATCH = takes("num_features", eps=1e-5, momentum=0.1, affine=True, track_running_stats=True)
+_INSTANCE = takes("num_features", eps=1e-5, momentum=0.1, affine=False, track_running_stats=False)
+_LAYER = takes("normalized_shape", eps=1e-5, elementwise_affine=True)
+_GROUP = takes("num_groups num_channels", eps=1e-5, affine=True)
+_RESPONSE = takes("size", alpha=1e-4, beta=0.75, k=1.0)
 
 #: What torch calls ``running_stats``.
 _TRACKED = "track_running_stats"
@@ -92,7 +99,7 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
             other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
             # without running statistics each output depends on the whole batch and map
             reach=_points(x) if self.running_stats else EVERYWHERE,
-            torch=Call(f"nn.BatchNorm{max(len(x) - 1, 1)}d", (x.channels,), kwargs),
+            torch=Call(f"nn.BatchNorm{max(len(x) - 1, 1)}d", _BATCH, (x.channels,), kwargs),
         )
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
@@ -145,6 +152,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
             reach=_points(x) if len(width) == 1 else EVERYWHERE,
             torch=Call(
                 "nn.LayerNorm" if plain else "archlens.ChannelNorm",
+                _LAYER,
                 (width if len(width) > 1 else width[0],),
                 kwargs,
             ),
@@ -182,7 +190,7 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
             macs=0,
             other=_work(x, self.affine, sets=self.groups),
             reach=EVERYWHERE,
-            torch=Call("nn.GroupNorm", (self.groups, x.channels), kwargs),
+            torch=Call("nn.GroupNorm", _GROUP, (self.groups, x.channels), kwargs),
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
@@ -227,7 +235,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
             macs=0,
             other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
             reach=_points(x) if self.running_stats else EVERYWHERE,
-            torch=Call(f"nn.InstanceNorm{len(x) - 1}d", (x.channels,), kwargs),
+            torch=Call(f"nn.InstanceNorm{len(x) - 1}d", _INSTANCE, (x.channels,), kwargs),
         )
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
@@ -273,7 +281,7 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
             # a square; an addition between each two of size; then scale, shift, power and division
             other={"normalization": (self.size + 4) * x.numel},
             reach=_points(x),
-            torch=Call("nn.LocalResponseNorm", (self.size,), kwargs),
+            torch=Call("nn.LocalResponseNorm", _RESPONSE, (self.size,), kwargs),
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:

@@ -69,19 +69,55 @@ class Buffer(NamedTuple):
 Buffers = Mapping[str, Buffer]
 
 
+class Required:
+    """Stands for the default of an argument that has none."""
+
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED = Required()
+
+
+class Argument(NamedTuple):
+    """An argument that a call can be given."""
+
+    name: str
+    #: Whether it is given by its place.
+    positional: bool = True
+    #: What it is where it is not given.
+    default: Any = REQUIRED
+
+
+def takes(names: str = "", **defaults: Any) -> tuple[Argument, ...]:
+    """The arguments of a call: those that go by their place, then those by name, with their defaults.
+
+    >>> [one.name for one in takes("num_groups num_channels", eps=1e-5, affine=True)]
+    ['num_groups', 'num_channels', 'eps', 'affine']
+    """
+    return (
+        *[Argument(name) for name in names.split()],
+        *[Argument(name, False, default) for name, default in defaults.items()],
+    )
+
+
 class Call(NamedTuple):
-    """A call as a value: ``Call("nn.Conv2d", (3, 64, 7), {"stride": 2})``.
+    """A call as a value: ``Call("nn.Conv2d", CONV, (3, 64, 7), {"stride": 2})``.
+
+    Which arguments the callable takes stands beside those that it is given, so that they have names and
+    defaults where nobody can ask the callable itself.
 
     ``nn.*`` is a module that is constructed and then applied; ``archlens.*`` is one of archlens' own
     modules, for what torch has no module for; anything else is a function of the input tensors,
     called with these further arguments.
 
     A function may take a ``parameter`` of its own after its inputs, which this call makes:
-    ``Call("operator.add", parameter=Call("torch.zeros", ((1, 197, 768),)))``. It has no module to lie in, so
-    the name of the layer is its whole key in the state dict, and the op's weights name it ``""``.
+    ``Call("operator.add", parameter=Call("archlens.normal", NORMAL, (sizes, 0.02)))``. It has no module to
+    lie in, so the name of the layer is its whole key in the state dict, and the op's weights name it ``""``.
     """
 
     target: str
+    takes: tuple[Argument, ...] = ()
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = {}
     parameter: Call | None = None

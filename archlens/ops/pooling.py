@@ -9,8 +9,12 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Padding, Size
 from .footprint import INPUT, INT64, NOTHING, Extra, Footprint
-from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Irregular, Misfit, Op, Reach, takes
 from .windows import check_windows, per_axis, require_spatial, shortest, slide
+
+_MAX = takes("kernel_size", stride=None, padding=0, dilation=1, ceil_mode=False)
+_AVERAGE = takes("kernel_size", stride=None, padding=0, ceil_mode=False, count_include_pad=True)
+_ADAPTIVE = takes("output_size")
 
 
 class _Sliding(Op, family="pooling"):
@@ -48,7 +52,9 @@ class _Sliding(Op, family="pooling"):
             second *= max(padded, (out - 1) * w.stride + w.extent)
         return Extra(first), Extra(second)
 
-    def _torch(self, name: str, x: Shape, windows: tuple[Window, ...], **further: Any) -> Call:
+    def _torch(
+        self, name: str, arguments: tuple[Argument, ...], windows: tuple[Window, ...], **further: Any
+    ) -> Call:
         kernel = tuple(w.kernel for w in windows)
         stride = tuple(w.stride for w in windows)
         kwargs: dict[str, Any] = {}
@@ -60,7 +66,7 @@ class _Sliding(Op, family="pooling"):
         elif not even:
             kwargs["padding"] = tuple((w.before, w.after) for w in windows)
         target = f"nn.{name}Pool{len(windows)}d" if even else f"archlens.Padded{name}Pool"
-        return Call(target, (shortest(kernel),), kwargs | further)
+        return Call(target, arguments, (shortest(kernel),), kwargs | further)
 
 
 class MaxPool(_Sliding, kind="max_pool"):
@@ -94,7 +100,7 @@ class MaxPool(_Sliding, kind="max_pool"):
             further["ceil_mode"] = True
         # a comparison between each two positions of a window, its padding included
         work = shape.numel * (prod(w.kernel for w in windows) - 1)
-        return _pooled(shape, windows, work, self._torch("Max", x, windows, **further))
+        return _pooled(shape, windows, work, self._torch("Max", _MAX, windows, **further))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its input and, as int64, the place of each maximum; torch makes those always."""
@@ -144,7 +150,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
             further["count_include_pad"] = False
         # an addition between each two positions of a window, its padding included, and a division
         work = shape.numel * prod(w.kernel for w in windows)
-        return _pooled(shape, windows, work, self._torch("Avg", x, windows, **further))
+        return _pooled(shape, windows, work, self._torch("Avg", _AVERAGE, windows, **further))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """Its backward pass reads no value of its input, and yet torch keeps it."""
@@ -190,7 +196,7 @@ class _Adaptive(Op, family="pooling"):
             macs=0,
             other={"pooling": x.channels * prod(seen) + (last - 1) * shape.numel},
             reach=reach,
-            torch=Call(f"nn.Adaptive{name}Pool{len(sizes)}d", (shortest(sizes),)),
+            torch=Call(f"nn.Adaptive{name}Pool{len(sizes)}d", _ADAPTIVE, (shortest(sizes),)),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -246,7 +252,7 @@ class _Global(Op, family="pooling"):
             macs=0,
             other={"pooling": x.numel + (last - 1) * x.channels},
             reach=EVERYWHERE,
-            torch=Call(f"nn.Adaptive{name}Pool{axes}d", (1,)),
+            torch=Call(f"nn.Adaptive{name}Pool{axes}d", _ADAPTIVE, (1,)),
         )
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:

@@ -9,7 +9,7 @@ from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
 from .footprint import INPUT, NOTHING, Footprint, Reshaped
-from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
+from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group, takes
 from .windows import per_axis, require_channels_first, require_spatial, sides_of
 
 
@@ -70,9 +70,9 @@ class Reshape(Op, kind="reshape", family="reshape"):
         return _moved(
             shape,
             Irregular("reshape rearranges positions"),
-            Call("nn.Unflatten", (1, tuple(shape)))
+            Call("nn.Unflatten", takes("dim unflattened_size"), (1, tuple(shape)))
             if len(x) == 1
-            else Call("torch.reshape", ((-1, *shape),)),
+            else Call("torch.reshape", takes("shape"), ((-1, *shape),)),
         )
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
@@ -127,13 +127,16 @@ class Pad(Op, kind="pad", family="reshape"):
             (x.channels + before + after, *(n + sum(p) for n, p in zip(x.spatial, sides, strict=True)))
         )
         if before or after:
-            torch = Call("archlens.pad_sides", (((before, after), *sides), float(self.value)))
+            torch = Call(
+                "archlens.pad_sides", takes("sides value"), (((before, after), *sides), float(self.value))
+            )
             return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
         # torch counts from the last axis: left, right, top, bottom, …
         flat = tuple(side for pair in reversed(sides) for side in pair)
         name = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication"}[self.mode]
-        further: tuple[Any, ...] = (float(self.value),) if self.mode == "constant" else ()
-        torch = Call(f"nn.{name}Pad{len(sides)}d", (flat, *further))
+        given: tuple[Any, ...] = (flat, float(self.value)) if self.mode == "constant" else (flat,)
+        names = "padding value" if self.mode == "constant" else "padding"
+        torch = Call(f"nn.{name}Pad{len(sides)}d", takes(names), given)
         return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
@@ -177,7 +180,11 @@ class Crop(Op, kind="crop", family="reshape"):
             Window(1, 1, -start, -(n - size - start))
             for n, size, start in zip(x.spatial, sizes, starts, strict=True)
         )
-        return _moved(Shape((x.channels, *sizes)), windows, Call("archlens.crop", (starts, sizes)))
+        return _moved(
+            Shape((x.channels, *sizes)),
+            windows,
+            Call("archlens.crop", takes("starts sizes"), (starts, sizes)),
+        )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         return Footprint(part=True)
@@ -225,7 +232,11 @@ class Slice(Op, kind="slice", family="reshape"):
             last = start + (size - 1) * step
             windows[x.axes.index(self.axis)] = Window(1, step, -start, -(x[axis] - 1 - last))
         shape = type(x)((*x[:axis], size, *x[axis + 1 :]))
-        return _moved(shape, tuple(windows), Call("archlens.take", (axis + 1, start, stop, step)))
+        return _moved(
+            shape,
+            tuple(windows),
+            Call("archlens.take", takes("axis start stop step"), (axis + 1, start, stop, step)),
+        )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         count = inputs[0].channels
@@ -257,7 +268,7 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
         require_spatial(x, "channel_shuffle")
         per_group(x.channels, self.groups)
-        return _moved(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", (self.groups,)))
+        return _moved(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", takes("groups"), (self.groups,)))
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         count = inputs[0].channels

@@ -9,8 +9,10 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
 from .footprint import INT64, NOTHING, Extra, Footprint
-from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach
+from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, takes
 from .windows import per_axis, require_spatial, shortest
+
+_TAKES = takes(size=None, scale_factor=None, mode="nearest", align_corners=None)
 
 #: torch's name of linear interpolation, by spatial axes.
 _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -75,7 +77,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
             # a product for each of the neighbours that are mixed, and an addition between each two
             other={"interpolation": (2 * points - 1) * shape.numel} if points else {},
             reach=_reach(x, sizes, self.scale, mode, self.align_corners),
-            torch=Call("nn.Upsample", (), kwargs),
+            torch=Call("nn.Upsample", _TAKES, (), kwargs),
         )
 
     def _mode(self, axes: int) -> str:
@@ -155,7 +157,7 @@ class MaxUnpool(Op, kind="max_unpool", family="upsampling"):
             macs=0,
             other={},
             reach=Irregular("where max_unpool puts a value depends on the values of the map that was pooled"),
-            torch=Call("archlens.max_unpool", (kernel,)),
+            torch=Call("archlens.max_unpool", takes("kernel"), (kernel,)),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

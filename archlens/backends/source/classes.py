@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ...errors import shorten
 from ...network import Network
+from ...ops import REQUIRED
 from ...shape import Shape
 from . import scopes
 from .construction import Made, Part, Run, bare, counts, filled, grown, items_of, piece_of, runs_of, split
@@ -34,7 +35,7 @@ from .layout import (
 )
 from .own import inlined
 from .scopes import Child, Class, Leaf, Parameter, Reference, Scope, Value, is_number
-from .signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, REQUIRED, Initial
+from .signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, Initial
 from .variables import Line, Step, name_tensors
 
 #: The merges that ``forward`` writes as people do.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...network import Layer, Network
+from ...ops import REQUIRED
 from ...shape import Shape
 from .layout import is_attribute, title, unique, word
 from .signatures import (
@@ -22,7 +23,6 @@ from .signatures import (
     MODULE_ATTRIBUTES,
     PADS_APART,
     READS,
-    REQUIRED,
     Field,
     Initial,
     arguments_of,
