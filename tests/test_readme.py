@@ -137,7 +137,7 @@ def test_json_block_names_what_there_is() -> None:
 #: Commands whose output has, together, every key that there is.
 FORMS = {
     "list": [["lenet5"]],
-    "sizes": [["lenet5"]],
+    "sizes": [["lenet5"], ["heads.yaml"]],
     "cost": [["lenet5", "--count-as", "thop"]],
     "memory": [["lenet5"]],
     "claims": [["vgg16"]],
@@ -151,6 +151,7 @@ FORMS = {
 SPECS = {
     "net.yaml": "input: 1x8x8\nlayers: ['conv(2, 3)', relu]\nbudget: {params: <= 5, '0': {params: <= 5 %}}\n",
     "other.yaml": "input: 1x8x8\nlayers: ['conv(2, 3)']\nbudget: {receptive_field: <= 5}\n",
+    "heads.yaml": "input: 1x8x8\nlayers: ['conv(2, 3)']\noutputs: {aux: {training: ['conv(2, 5)']}}\n",
     "broken.yaml": "input: 1x8x8\nlayers: ['conv(2, 9)']\n",
     "lint.yaml": (
         "input: 3x32x32\nlayers:\n  - conv: conv(64, 3, padding=1)\n  - norm: batch_norm\n  - relu\n"
