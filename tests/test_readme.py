@@ -138,7 +138,7 @@ def test_json_block_names_what_there_is() -> None:
 FORMS = {
     "list": [["lenet5"]],
     "sizes": [["lenet5"], ["heads.yaml"]],
-    "cost": [["lenet5", "--count-as", "thop"]],
+    "cost": [["lenet5", "--count-as", "thop"], ["resnet18", "--count-as", "thop"]],
     "memory": [["lenet5"]],
     "claims": [["vgg16"]],
     "compare": [["lenet5", "alexnet"]],

@@ -207,6 +207,7 @@ def _count_data(count: counting.Count) -> dict[str, Any]:
         "printed_params": count.printed_params,
         "printed_macs": count.printed,
         "notes": [note._asdict() for note in count.notes],
+        "own_module": count.own and {"source": counting.TORCHVISION, **count.own._asdict()},
     }
 
 
@@ -298,10 +299,17 @@ def _explained(count: counting.Count, ledger: Ledger) -> Iterable[str]:
             if figure
         ]
         yield f"Not imitated: {note.why} ({printable(layers)}): {', '.join(wrong)}."
+    if count.work is not None:
+        yield "Counted: the module that archlens.build makes of the network, on a CPU."
     if count.printed != count.total:
-        yield f"So the tool itself prints {count.printed:,} MACs."
+        yield f"So the tool prints {count.printed:,} MACs of it."
     if count.printed_params != count.params:
-        yield f"So the tool itself prints {count.printed_params:,} parameters."
+        yield f"So the tool prints {count.printed_params:,} parameters of it."
+    if count.own is not None:
+        yield (
+            f"Of torchvision's own module it prints {count.own.macs:,} MACs and {count.own.params:,} "
+            f"parameters (measured with {counting.TORCHVISION})."
+        )
 
 
 def _comparison(network: Network) -> list[Page]:
@@ -322,14 +330,22 @@ def _comparison(network: Network) -> list[Page]:
     ]
     below = [
         f"With {words.inputs(network)}, for one sample, at inference.",
-        "All count one network; they differ in what they mix in. --count-as with a name says what.",
+        "All count one network, the module that archlens.build makes of it, on a CPU; they differ in what "
+        "they mix in. --count-as with a name says what.",
     ]
+    if any(count.own for count in counts):
+        theirs = ["" if count.own is None else f"{count.own.macs:,}" for count in counts]
+        columns.append(_numbers("torchvision's own", theirs, ""))
+        below.append(
+            "torchvision's own: the MACs that the tool prints of torchvision's own module, whose classes and "
+            f"functions are others (measured with {counting.TORCHVISION})."
+        )
     for name, count in zip(names, counts, strict=True):
         if (count.printed, count.printed_params) != (count.total, count.params):
             found = [f"{count.printed:,} MACs"] if count.printed != count.total else []
             if count.printed_params != count.params:
                 found.append(f"{count.printed_params:,} parameters")
-            below.append(f"{name} itself prints {' and '.join(found)}, and is wrong there.")
+            below.append(f"{name} prints {' and '.join(found)}, and is wrong there.")
     page = Page(words.headline(network), tuple(columns), tuple(below))
     return [page, page._replace(columns=(columns[0], *columns[2:]))]
 

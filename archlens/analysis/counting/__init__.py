@@ -30,14 +30,23 @@ class Note(NamedTuple):
     params: int
 
 
+class Printed(NamedTuple):
+    """What a tool prints of a module."""
+
+    macs: int
+    params: int
+
+
 class Count(NamedTuple):
-    """A network as a tool counts it, on the module that ``archlens.build`` makes of it."""
+    """A network as a tool counts it, on the module that ``archlens.build`` makes of it, on a CPU."""
 
     convention: Convention
     #: The share of each layer by its name: of the tool's total, and of its parameters.
     work: dict[str, Share] | None
     weights: dict[str, Share]
     notes: tuple[Note, ...]
+    #: What the tool was seen to print of torchvision's own module, where the network is one of torchvision's.
+    own: Printed | None
 
     @property
     def total(self) -> int | None:
@@ -119,7 +128,31 @@ def count(network: Network, name: str) -> Count:
             _note(notes, did.why, layer.name, did.printed - did.counted, 0)
         weights[layer.name] = has
         _note(notes, has.why, layer.name, 0, has.printed - has.counted)
-    return Count(convention, None if convention.work is None else work, weights, tuple(notes.values()))
+    own = printed_of_own(network).get(name)
+    return Count(convention, None if convention.work is None else work, weights, tuple(notes.values()), own)
+
+
+#: The torchvision whose modules were run.
+TORCHVISION = "torchvision 0.28.0"
+
+
+def printed_of_own(network: Network) -> dict[str, Printed]:
+    """What each tool was seen to print of torchvision's own module, by the tool's name.
+
+    It is measured, and not computed: tools look classes of modules and functions up, and torchvision's code
+    has others than the module that archlens builds. Empty where the network is none of torchvision's, is not
+    as it is there, or was too large to be run.
+    """
+    import json
+    from importlib.resources import files
+
+    from ..structure import fingerprint
+
+    data = json.loads((files(__name__) / "own_modules.json").read_text("utf-8"))
+    found = data.get(network.name)
+    if found is None or found["structure"] != fingerprint(network):
+        return {}
+    return {tool: Printed(*printed) for tool, printed in found["prints"].items()}
 
 
 def _note(notes: dict[str, Note], why: str, layer: str, macs: int, params: int) -> None:

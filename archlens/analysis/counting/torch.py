@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from .convention import Convention, same, trainable
+from ...network import Layer
+from .convention import Convention, Share, attending, met, same, trainable
+
+_FLASH = (
+    "on a CPU it has no rule for the kernel that torch attends with, and takes its products for zero; it has "
+    "rules for those of CUDA and of the meta device, and counts all there"
+)
+
+
+def _work(layer: Layer) -> Share:
+    if met(layer) == "archlens.SelfAttention":
+        return Share(layer.macs, layer.macs - attending(layer)[1], _FLASH)
+    return same(layer.macs)
+
 
 CONVENTION = Convention(
     tool="torch 2.13 (flop_counter, halved)",
@@ -10,6 +23,6 @@ CONVENTION = Convention(
     "and prints twice this total.",
     leaves_out="Bias, normalization, activation, pooling and all elementwise work.",
     source="torch/utils/flop_counter.py: conv_flop_count, mm_flop, addmm_flop, bmm_flop",
-    work=lambda layer: same(layer.macs),
+    work=_work,
     params=trainable,
 )
