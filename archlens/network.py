@@ -68,6 +68,10 @@ class Layer(NamedTuple):
         """The scope that it stands in: ``layer1.0`` for ``layer1.0.conv1``; empty at the top."""
         return self.name.rpartition(".")[0]
 
+    def within(self, scope: str) -> bool:
+        """Whether it lies in a scope, or is the layer of that name: ``layer10.0`` is not in ``layer1``."""
+        return self.name == scope or self.name.startswith(f"{scope}.")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Network:
@@ -148,7 +152,7 @@ class Network:
     def __getitem__(self, name: str) -> Layer:
         found = self.index.get(name)
         if found is None:
-            inside = [layer.name for layer in self.layers if layer.name.startswith(f"{name}.")][:3]
+            inside = [layer.name for layer in self.layers if layer.within(name)][:3]
             raise usage(
                 f"{self.name} has no layer {shorten(name)}",
                 help=f"{name} is a scope: {', '.join(inside)}, …"

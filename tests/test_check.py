@@ -239,6 +239,53 @@ def test_depth_is_what_papers_count(name: str, layers: int) -> None:
     assert depth.find(archlens.load(name)) == layers
 
 
+#: ``1`` begins ``10`` and ``1b``. A convolution of 3 over 8x8 leaves 6x6, then 4x4, where that of 1 runs.
+TEN = """\
+input: 1x8x8
+layers:
+  - layer1: [conv: "conv(2, 3)"]
+  - layer10: [conv: "conv(4, 3)"]
+  - layer1b: conv(3, 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("scope", "params", "macs", "field"),
+    [
+        ("layer1", 2 * 1 * 9 + 2, 6 * 6 * 2 * 1 * 9, 3),
+        ("layer1.conv", 2 * 1 * 9 + 2, 6 * 6 * 2 * 1 * 9, 3),
+        ("layer10", 4 * 2 * 9 + 4, 4 * 4 * 4 * 2 * 9, 5),
+        ("layer1b", 3 * 4 + 3, 4 * 4 * 3 * 4, 5),
+    ],
+)
+def test_a_scope_whose_name_begins_others(
+    folder: Path, scope: str, params: int, macs: int, field: int
+) -> None:
+    """Of ``layer1`` is what lies in it, and not what lies in ``layer10`` or ``layer1b``."""
+    subject = Subject(archlens.loads(TEN))
+    expected = {"params": params, "macs": macs, "memory": 4 * params, "depth": 1}
+    assert {name: QUANTITIES[name].measure(subject, scope) for name in expected} == expected
+    assert QUANTITIES["receptive_field"].measure(subject, scope) == (field, field)
+    budget = f"budget:\n  {scope}: {{params: == {params}, macs: == {macs}, depth: == 1}}\n"
+    write("ten.yaml", TEN + budget)
+    result = check("ten.yaml")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("scope", ["layer", "layer1.con", "1", "layer100"])
+def test_a_part_of_a_name_is_no_scope(folder: Path, scope: str) -> None:
+    """Neither in a spec, nor in the limits of a project, nor as what is asked for."""
+    write("ten.yaml", f"{TEN}budget: {{'{scope}': {{params: <= 1k}}}}\n")
+    assert f"ten has no scope {scope}" in failing("ten.yaml")
+    write("ten.yaml", TEN)
+    limits = f"[tool.archlens.budgets.defaults]\n'{scope}' = {{params = '<= 1k'}}\n"
+    write("pyproject.toml", f"[tool.archlens.budgets]\nfiles = ['ten.yaml']\n{limits}")
+    assert f"no network has a scope {scope}" in failing()
+    with pytest.raises(archlens.UsageError, match=f"ten has no layer {scope}") as caught:
+        archlens.load("ten.yaml")[scope]
+    assert "is a scope" not in str(caught.value)
+
+
 def test_depth_of_a_scope() -> None:
     network = archlens.load("resnet50")
     assert depth.find(network, "layer1") == 3 * 3

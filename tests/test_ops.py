@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
 from archlens.geometry import INPUT, Window
-from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, InTurn, Misfit, Op
+from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, InTurn, Irregular, Misfit, Op
 from archlens.ops.op import registry, signature
 from archlens.shape import ChannelsLast, Shape
 from archlens.views import explanation
@@ -78,6 +78,10 @@ FURTHER = (
     "8x5x5 >> local_response_norm(4, alpha=0.1, beta=0.5)",
     "8x5x5 >> batch_norm(affine=false, running_stats=false)",
     "8x1x1, 8x4x5, 8x4x1 >> multiply",
+    "1x4x5, 8x1x5 >> multiply",  # neither is as large as what comes out
+    "1x7, 6x7, 6x1 >> add",
+    "1x2x3x4, 5x2x3x4 >> multiply",
+    "8x4x5, 1x4x5 >> channels_last >> multiply",
     '2x9x8 >> slice(-7, -1, step=3, axis="width")',
     '2x9 >> slice(8, axis="length")',
     '2x3x4x5 >> slice(1, 99, axis="depth")',
@@ -249,6 +253,105 @@ def test_arithmetic(text: str) -> None:
             results.add(value(right))
     if op.sliding:
         assert results == set(facts.shape.spatial)
+
+
+#: What sees everything; against torch in :func:`test_reach`.
+SEE_EVERYTHING = {
+    "512x7x7 >> adaptive_avg_pool(1)",
+    "2x9x8x7 >> adaptive_max_pool(1)",
+    "8x20 >> batch_norm(running_stats=false)",
+    "8x5x5 >> batch_norm(affine=false, running_stats=false)",
+    "16x5x5 >> flatten",
+    "512x1x1 >> flatten",
+    "84 >> flatten",
+    "8x4x5 >> channels_last >> flatten",
+    "1280x7x7 >> global_avg_pool",
+    "8x50 >> global_avg_pool",
+    "64x7x5 >> global_max_pool",
+    "32x14x14 >> group_norm(8)",
+    "6x10 >> group_norm(3, affine=false)",
+    "8x5x5 >> group_norm(4, eps=0.1)",
+    "8x14x14 >> instance_norm",
+    "8x14 >> instance_norm(affine=true)",
+    '16x5x5 >> layer_norm(over="all")',
+    '16x5x5 >> channels_last >> layer_norm(over="all")',
+    '8x5x5 >> layer_norm(over="all", affine=false)',
+    "400 >> linear(120)",
+    "84 >> linear(10, bias=false)",
+    "84 >> rbf(10)",
+    "24x49 >> tokens >> self_attention(4)",
+    "24x5x5 >> tokens >> self_attention(3, bias=false)",
+    # one window is as large as the map
+    "12x6x5 >> channels_last >> window_attention(2, 7, shift=3)",
+    "12x3x5 >> channels_last >> window_attention(2, 6)",
+}
+
+#: What no window says, and why. These alone may call themselves irregular: a test of reach cannot contradict.
+IRREGULAR = {
+    # windows of 2 and 3 positions, or of 1 and 2
+    "256x13x13 >> adaptive_avg_pool(6)": "the windows that take 13x13 to 6x6 differ in size",
+    "8x2x2 >> adaptive_avg_pool(7)": "the windows that take 2x2 to 7x7 differ in size",
+    "8x10 >> adaptive_avg_pool(4)": "the windows that take 10 to 4 differ in size",
+    "256x13x13 >> adaptive_max_pool(6)": "the windows that take 13x13 to 6x6 differ in size",
+    # no whole number of outputs for each input
+    "4x10x6 >> upsample((2, 1.5))": "interpolation from 10x6 to 20x9 mixes uneven neighbours",
+    "2x3x3 >> upsample(3.1)": "interpolation from 3x3 to 9x9 mixes uneven neighbours",
+    '2x3x3 >> upsample(3.1, mode="bilinear")': "interpolation from 3x3 to 9x9 mixes uneven neighbours",
+    "2x6x6 >> upsample(0.5)": "interpolation from 6x6 to 3x3 mixes uneven neighbours",
+    # a step of (n - 1)/(outputs - 1), which is not 1/2, 1/3 and so on
+    '21x16x12 >> upsample(size=(65, 65), mode="bilinear", align_corners=true)': (
+        "interpolation from 16x12 to 65x65 mixes uneven neighbours"
+    ),
+    '2x7 >> upsample(4, mode="linear", align_corners=true)': (
+        "interpolation from 7 to 28 mixes uneven neighbours"
+    ),
+    # four positions, of which those beyond the border are the border's
+    '2x4x5 >> upsample(2, mode="bicubic")': "interpolation from 4x5 to 8x10 mixes uneven neighbours",
+    # what is seen depends on values
+    **dict.fromkeys(
+        (
+            "8x4x4, 8x8x8 >> max_unpool",
+            "8x3x4, 8x5x8 >> max_unpool",
+            "2x3, 2x9 >> max_unpool",
+            "2x2x2x2, 2x4x4x4 >> max_unpool",
+        ),
+        "where max_unpool puts a value depends on the values of the map that was pooled",
+    ),
+    # positions get another order, or another number of axes
+    "400 >> reshape([16, 5, 5])": "reshape rearranges positions",
+    "16x5x5 >> reshape([-1, 25])": "reshape rearranges positions",
+    "3x4 >> reshape([2, -1, 3, 1])": "reshape rearranges positions",
+    "768x14x14 >> tokens": "the positions of 14x14 stand in one row",
+    "96x5x7 >> channels_last >> tokens": "the positions of 5x7 stand in one row",
+    "6x4x9 >> transpose": "the two axes are exchanged",
+    "6x4x9 >> channels_last >> transpose": "the two axes are exchanged",
+    "6x8x8 >> window_partition(4)": "the positions of 8x8 stand in rows, one for each window",
+    "6x4x9 >> window_partition((2, 3))": "the positions of 4x9 stand in rows, one for each window",
+    **dict.fromkeys(
+        (
+            "6x8x8 >> window_partition(4) >> window_reverse(4, 8)",
+            "6x4x9 >> window_partition((2, 3)) >> window_reverse((2, 3), (4, 9))",
+        ),
+        "the positions of each window stand in a square again",
+    ),
+    # whole windows along one axis, and one position along the other
+    **dict.fromkeys(
+        (
+            "12x8x8 >> window_partition(4) >> relative_attention(3, 4)",
+            "12x6x8 >> window_partition(2) >> transpose >> relative_attention(2, (3, 4))",
+        ),
+        "each position sees the window that it lies in",
+    ),
+}
+
+
+@examples
+def test_what_may_say_no_windows(text: str) -> None:
+    """An op that called itself irregular would pass every comparison with torch: so each use is known."""
+    reach = example(text).facts.reach
+    assert (reach is EVERYWHERE) == (text in SEE_EVERYTHING)
+    assert (reach.reason if isinstance(reach, Irregular) else None) == IRREGULAR.get(text)
+    assert isinstance(reach, InTurn) <= ("window_attention" in text)
 
 
 @examples

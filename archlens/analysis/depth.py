@@ -30,6 +30,6 @@ def find(network: Network, scope: str = "") -> int:
     deepest = dict.fromkeys(network.inputs, 0)
     for layer in network.layers:
         before = max((deepest[name] for name in layer.inputs), default=0)
-        inside = not scope or layer.name == scope or layer.name.startswith(f"{scope}.")
+        inside = not scope or layer.within(scope)
         deepest[layer.name] = before + (inside and counts(layer) and not layer.training)
     return max((deepest[layer.name] for layer in network.layers if not layer.training), default=0)

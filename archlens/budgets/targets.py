@@ -400,7 +400,7 @@ def _matches(table: Table, names: Iterable[str]) -> bool:
 
 
 def _has_scope(network: Network, scope: str) -> bool:
-    return scope in network.index or any(layer.name.startswith(f"{scope}.") for layer in network.layers)
+    return any(layer.within(scope) for layer in network.layers)
 
 
 def _scopes(network: Network) -> dict[str, None]:

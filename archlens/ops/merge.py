@@ -103,15 +103,23 @@ class Add(_Elementwise, kind="add"):
     """The sum of all branches, value by value."""
 
     function = "operator.add"
-    examples = ("64x56x56, 64x56x56 >> add", "8x4x4, 8x1x1, 8x4x4 >> add", "10, 10 >> add")
+    examples = (
+        "64x56x56, 64x56x56 >> add",
+        "8x4x4, 8x1x1, 8x4x4 >> add",
+        "1x4x5, 6x4x5 >> add",
+        "10, 10 >> add",
+    )
     holds = NOTHING._replace(in_place=True, chained=True)
 
 
 class Multiply(_Elementwise, kind="multiply"):
-    """The product of all branches, value by value; ``Cx1x1`` scales a ``CxHxW`` channel by channel."""
+    """The product of all branches, value by value.
+
+    ``Cx1x1`` scales a ``CxHxW`` channel by channel, and ``1xHxW`` position by position.
+    """
 
     function = "operator.mul"
-    examples = ("64x56x56, 64x1x1 >> multiply", "8x4x4, 8x4x4 >> multiply")
+    examples = ("64x56x56, 64x1x1 >> multiply", "8x4x5, 1x4x5 >> multiply", "8x4x4, 8x4x4 >> multiply")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its factors, and of more than two the products of the first ones."""
