@@ -288,7 +288,8 @@ def _check(limit: Limit, kind: Kind, share: bool) -> None:
             last = high.numerator // high.denominator - (limit.below and high.denominator == 1)
             empty = first > last
         if empty:
-            raise BadLimit(f"'{text}' cannot hold: no whole number lies within")
+            what = "nothing" if limit.percent else "no whole number"
+            raise BadLimit(f"'{text}' cannot hold: {what} lies within")
 
 
 def _plain(number: Fraction) -> str:

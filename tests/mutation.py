@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: file's docstrings, and for ops those tests that name one of them.
 TESTS = {
     "archlens/geometry.py": "geometry receptive_field ops lint sizes",
-    "archlens/limits.py": "check",
+    "archlens/limits.py": "limits check",
     "archlens/ops/": "ops diagnostics memory language cost random_networks torch_module",
     "archlens/lint/": "lint",
     "archlens/analysis/receptive_field.py": "receptive_field views lint check",
@@ -167,7 +167,7 @@ def shown(node: ast.AST) -> str:
 # --- running the tests --------------------------------------------------------------------------------
 
 
-def stages(file: str) -> list[list[str]]:
+def stages(file: str, left_out: list[str]) -> list[list[str]]:
     """What pytest is to run for a file, in turn."""
     names = TESTS[max((start for start in TESTS if file.startswith(start)), key=len)].split()
     found = [[f"tests/test_{name}.py"] for name in names]
@@ -175,7 +175,8 @@ def stages(file: str) -> list[list[str]]:
     if kinds:
         found.insert(0, ["tests/test_ops.py", "-k", " or ".join(kinds)])
     module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return [[f"tests/test_doctests.py::test_docstrings[{module}]"], *found]
+    found.insert(0, [f"tests/test_doctests.py::test_docstrings[{module}]"])
+    return [[*arguments, *(f"--deselect={test}" for test in left_out)] for arguments in found]
 
 
 def run(arguments: list[str], seconds: int) -> tuple[bool, float]:
@@ -236,6 +237,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, metavar="N", help="so many of the mutations, drawn by chance")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
+    parser.add_argument("--deselect", action="append", default=[], metavar="TEST", help="leave a test out")
     parser.add_argument("--list", action="store_true", help="print the mutations and run nothing")
     options = parser.parse_args()
 
@@ -264,13 +266,15 @@ def main() -> None:
         seconds: dict[str, list[tuple[list[str], int]]] = {}
         limits: dict[str, int] = {}
         for file in {one.file: None for one in planted}:
-            for arguments in stages(file):
+            for arguments in stages(file, options.deselect):
                 if str(arguments) not in limits:
                     passed, used = run(arguments, 3600)
                     if not passed:
                         sys.exit(f"pytest {' '.join(arguments)} fails, or archlens is not the copy's")
                     limits[str(arguments)] = int(3 * used) + 20
-            seconds[file] = [(arguments, limits[str(arguments)]) for arguments in stages(file)]
+            seconds[file] = [
+                (arguments, limits[str(arguments)]) for arguments in stages(file, options.deselect)
+            ]
         for copy in copies[1:]:
             shutil.copytree(copies[0], copy)
 
