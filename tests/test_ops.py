@@ -56,8 +56,8 @@ FURTHER = (
     # a factor that is not whole, although the output is a multiple of the input
     "2x3x3 >> upsample(3.1)",
     '2x3x3 >> upsample(3.1, mode="bilinear")',
-    '2x5x1 >> upsample(3, mode="bilinear")',
-    '2x5x4 >> upsample(1, mode="linear")',
+    '2x1x5 >> upsample(3, mode="bilinear")',
+    '2x5x6 >> upsample(1, mode="linear")',
     "2x6x6 >> upsample(0.5)",
     "2x5x6 >> upsample(size=(10, 24))",
     '2x7 >> upsample(5, mode="linear")',

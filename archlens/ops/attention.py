@@ -346,7 +346,7 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
     examples = (
         "12x8x8 >> channels_last >> window_attention_v2(3, 4)",
         "12x8x8 >> channels_last >> window_attention_v2(3, 4, shift=2)",
-        "8x9x4 >> channels_last >> window_attention_v2(2, (4, 5), shift=(1, 2))",
+        "8x9x5 >> channels_last >> window_attention_v2(2, (4, 6), shift=(1, 2))",
     )
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
