@@ -5,12 +5,13 @@ A :class:`Diagnostic` is a value; :func:`render` turns it into text. Knows nothi
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from .wrapping import cells_of, wrapped
 
 if TYPE_CHECKING:
     from .network import Network
@@ -183,19 +184,37 @@ def shorten(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-#: Dresses a piece of text for its role: "error", "warning", "place", "mark", "note" or "help".
+#: Dresses a piece of text for its role, such as "error", "place" or "help" of a diagnostic.
 Style = Callable[[str, str], str]
+
+
+def unstyled(text: str, role: str) -> str:
+    """The style of a pipe or a file: none."""
+    return text
+
 
 #: The most characters that a diagnostic shows of a source line, and of a message, note or help.
 _LINE = 100
 _TEXT = 1000
 
 
-def render(diagnostic: Diagnostic, style: Style = lambda text, role: text) -> str:
-    """A diagnostic as text: the message, the line with the place marked, why, and what would work."""
+def render(diagnostic: Diagnostic, style: Style = unstyled, width: int | None = None) -> str:
+    """A diagnostic as text: the message, the line with the place marked, why, and what would work.
+
+    With a width texts are wrapped, and of a line of source so much is shown as fits.
+    """
     severity = diagnostic.severity
-    code = f"[{diagnostic.code}]" if diagnostic.code else ""
-    out = [f"{style(severity + code, severity)}: {style(shorten(diagnostic.message, _TEXT), 'message')}"]
+    title = severity + (f"[{diagnostic.code}]" if diagnostic.code else "")
+
+    def said(text: str, lead: str, dressed: str, role: str = "") -> Iterator[str]:
+        """A text behind a lead, which is dressed once all lines are found."""
+        first, *more = wrapped(shorten(text, _TEXT), width, lead=lead)
+        for line, start in ((first, dressed), *((line, "") for line in more)):
+            body = line[len(lead) :] if start else line.lstrip()
+            indent = "" if start else line[: len(line) - len(body)]
+            yield start + indent + (style(body, role) if role and body else body)
+
+    out = [*said(diagnostic.message, f"{title}: ", f"{style(title, severity)}: ", "message")]
     places = [("-->", "", diagnostic.span)] if diagnostic.span else []
     places += [(":::", label, span) for label, span in diagnostic.also]
     gutter = " " * max((len(str(span.line)) for _, _, span in places if span), default=1)
@@ -203,18 +222,19 @@ def render(diagnostic: Diagnostic, style: Style = lambda text, role: text) -> st
         assert span is not None
         out.append(f"{gutter}{style(arrow, 'place')} {span}")
         out.append(f"{gutter} {style('|', 'place')}")
-        text, marks = _excerpt(span)
+        room = None if width is None else width - len(gutter) - len(" | ")
+        text, marks = _excerpt(span, room)
         number = style(f"{span.line:>{len(gutter)}} |", "place")
         out.append(f"{number} {text}".rstrip())
-        marked = style(marks.lstrip(), severity)
-        out.append(
-            f"{gutter} {style('|', 'place')} {' ' * (len(marks) - len(marks.lstrip()))}{marked}"
-            + (f" {style(printable(label), severity)}" if label else "")
-        )
-    out += [f"{gutter} {style('=', 'place')} {shorten(note, _TEXT)}" for note in diagnostic.notes]
+        bar = f"{gutter} {style('|', 'place')} "
+        first, *more = wrapped(printable(label), room, lead=f"{marks} ")
+        out.append(bar + marks[: -len(marks.lstrip())] + style(first.strip(), severity))
+        out += [bar + line[: -len(line.lstrip())] + style(line.strip(), severity) for line in more]
+    equals = f"{gutter} {style('=', 'place')} "
+    for note in diagnostic.notes:
+        out += said(note, f"{gutter} = ", equals)
     if diagnostic.help:
-        help = shorten(diagnostic.help, _TEXT)
-        out.append(f"{gutter} {style('=', 'place')} {style('help', 'help')}: {help}")
+        out += said(diagnostic.help, f"{gutter} = help: ", f"{equals}{style('help', 'help')}: ")
     return "\n".join(out)
 
 
@@ -227,19 +247,28 @@ def to_html(diagnostic: Diagnostic) -> str:
     return f'<pre class="archlens-error" style="{style}">{escape(printable_lines(render(diagnostic)))}</pre>'
 
 
-def _excerpt(span: Span) -> tuple[str, str]:
+def _excerpt(span: Span, room: int | None) -> tuple[str, str]:
     """The line of a span, cut to a bounded width around it, and the line of marks beneath it."""
+    most = _LINE
+    text, marks = _cut(span, most)
+    while room is not None and most > 1 and cells_of(text) > room:
+        most = max(min(most, room) - 1, 1)  # in characters, which may take more columns than one
+        text, marks = _cut(span, most)
+    return text, marks
+
+
+def _cut(span: Span, most: int) -> tuple[str, str]:
     lines = span.source.lines
     line = lines[span.line - 1].rstrip("\r") if span.line <= len(lines) else ""
     start = min(span.column - 1, len(line))
     stop = min(start + max(span.width, 1), max(len(line), start + 1))
     lead = ""
-    if len(line) > _LINE:
-        first = max(0, min(start - 20, len(line) - _LINE))
+    if len(line) > most:
+        first = max(0, min(start - most // 5, len(line) - most))
         lead = "..." if first else ""
-        tail = "..." if first + _LINE < len(line) else ""
-        stop = min(stop, first + _LINE)
-        text = lead + _shown(line[first : first + _LINE]) + tail
+        tail = "..." if first + most < len(line) else ""
+        stop = min(stop, first + most)
+        text = lead + _shown(line[first : first + most]) + tail
         before = lead + _shown(line[first:start])
     else:
         text, before = _shown(line), _shown(line[:start])
@@ -248,12 +277,3 @@ def _excerpt(span: Span) -> tuple[str, str]:
 
 def _shown(text: str) -> str:
     return printable(text.replace("\t", "    "))
-
-
-def cells_of(text: str) -> int:
-    """How many columns a terminal gives the text."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )

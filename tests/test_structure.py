@@ -15,7 +15,8 @@ ROOT = Path(archlens.__file__).parent
 MAY: dict[str, set[str]] = {
     "shape": set(),
     "geometry": set(),
-    "errors": {"network"},  # for the type of SpecError.network alone
+    "wrapping": set(),
+    "errors": {"network", "wrapping"},  # of the network, for the type of SpecError.network alone
     "limits": {"errors"},
     "published": {"errors"},
     # what a budget can say, which a spec is read by; what measures it is looked up when it is measured
@@ -41,6 +42,7 @@ MAY: dict[str, set[str]] = {
         "published",
         "quantities",
         "shape",
+        "wrapping",
     },  # of backends, budgets and lint, the records
     # of the views, how numbers are said
     "drawing": {"analysis", "errors", "network", "ops", "shape", "views"},
@@ -57,7 +59,7 @@ MAY: dict[str, set[str]] = {
     "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
     "cli": {
         *("", "analysis", "backends", "budgets", "drawing", "elaboration", "errors", "lint", "network"),
-        *("quantities", "reporting", "schema", "shape", "spec", "views"),
+        *("quantities", "reporting", "schema", "shape", "spec", "views", "wrapping"),
     },
     "schema": {"budgets", "limits", "ops", "published", "quantities", "spec"},
     # doors for tests of one's own: each does what a command does

@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO, TypeGuard, TypeVar
+from typing import TextIO, TypedDict, TypeGuard, TypeVar
 
 import click
 
-from ..errors import Diagnostic, printable, render, usage
+from ..errors import Diagnostic, Style, printable, render, unstyled, usage
+from ..wrapping import wrapped
 
 T = TypeVar("T")
 
@@ -21,6 +22,11 @@ _STYLES: dict[str, dict[str, str | bool]] = {
     "message": {"bold": True},
     "place": {"fg": "cyan"},
     "help": {"fg": "green", "bold": True},
+    "head": {"bold": True},
+    "rule": {"dim": True},
+    "good": {"fg": "green"},
+    "bad": {"fg": "red", "bold": True},
+    "notable": {"fg": "yellow"},
 }
 
 
@@ -34,23 +40,31 @@ def is_file(path: str | None) -> TypeGuard[str]:
     return path is not None and path != "-"
 
 
-def in_color(path: str | None = None) -> bool:
-    """Whether a result has colours, where -o sends it."""
-    return not is_file(path) and colored(sys.stdout)
+class Looks(TypedDict):
+    """How a text is fitted and dressed, as the views take it."""
+
+    width: int | None
+    style: Style
 
 
-def width(path: str | None = None) -> int | None:
-    """The columns to fit, where -o sends a result: the terminal's, or those of COLUMNS.
-
-    ``None`` for a pipe or a file.
-    """
+def looks(path: str | None = None) -> Looks:
+    """The columns to fit and the colours, where -o sends a result; none for a file."""
     if is_file(path):
-        return None
-    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
-        import shutil  # brings compression libraries along
+        return {"width": None, "style": unstyled}
+    return {"width": _width(sys.stdout), "style": styled if colored(sys.stdout) else unstyled}
 
-        return max(shutil.get_terminal_size().columns, 20)
-    return None
+
+def _width(stream: TextIO) -> int | None:
+    """The columns to fit: those of COLUMNS, or the terminal's; ``None`` for a pipe."""
+    given = os.environ.get("COLUMNS", "")
+    columns = int(given) if given.isdecimal() and len(given) < 10 else 0
+    if not columns and stream.isatty():
+        try:
+            columns = os.get_terminal_size(stream.fileno()).columns
+        except (OSError, ValueError):  # some terminals do not say
+            columns = 0
+        columns = columns or 80
+    return max(columns, 20) if columns else None
 
 
 def styled(text: str, role: str) -> str:
@@ -60,8 +74,13 @@ def styled(text: str, role: str) -> str:
 
 def show(diagnostic: Diagnostic) -> None:
     """Print a diagnostic to standard error."""
-    text = render(diagnostic, styled) if colored(sys.stderr) else render(diagnostic)
-    click.echo(text, err=True, color=colored(sys.stderr))
+    style = styled if colored(sys.stderr) else unstyled
+    click.echo(render(diagnostic, style, _width(sys.stderr)), err=True, color=colored(sys.stderr))
+
+
+def remark(text: str, *, err: bool = True) -> None:
+    """Print a sentence that is no part of a result."""
+    click.echo("\n".join(wrapped(text, _width(sys.stderr if err else sys.stdout))), err=err)
 
 
 def write(text: str, path: str | None) -> None:

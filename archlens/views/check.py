@@ -7,17 +7,26 @@ from fractions import Fraction
 from typing import Any
 
 from ..budgets.verdict import Change, Checked, Report, Verdict
-from ..errors import Span, printable, render
+from ..errors import Span, Style, printable, render, unstyled
 from ..limits import Kind
 from ..quantities import QUANTITIES, Part, Unknown, Value
-from . import grid
+from ..wrapping import wrapped
+from . import grid, words
 
 SCHEMA = "archlens.check/1"
 
 HELD, BROKEN = "held", "BROKEN"
 
-_HEAD = ["network", "limit", "value", "margin", "verdict", "set by"]
-_RIGHT = [False, False, True, True, False, False]
+_ROLES = {BROKEN: "bad", "DRIFTED": "bad", "UNKNOWN": "bad"}
+
+_COLUMNS = [
+    grid.Column("network", least=grid.LEAST),
+    grid.Column("limit", least=grid.LEAST),
+    grid.Column("value", right=True),
+    grid.Column("margin", right=True),
+    grid.Column("verdict", roles=_ROLES),
+    grid.Column("set by", least=grid.LEAST, spare=1),
+]
 
 #: What is said where nothing was checked, and what would be.
 NOTHING = "Nothing was checked: no network has a budget."
@@ -26,19 +35,26 @@ INSTEAD = (
 )
 
 
-def to_table(report: Report) -> str:
+def to_table(report: Report, *, width: int | None = None, style: Style = unstyled) -> str:
     """A line a limit; beneath it why each broken one is, and what the quantities mean."""
     rows = list(_rows(report))
-    lines = grid.plain(_HEAD, rows, _RIGHT, grid.widths_of([_HEAD, *rows])) if rows else []
+    layout = grid.fit(_COLUMNS, rows, width, style)
+    lines = layout.table(rows) if rows else []
     for one in report.checked:
         if one.problem is not None:
-            lines += ["", f"{printable(one.name)} cannot be measured:", render(one.problem)]
-        for why in explanations(one):
-            lines += ["", *why]
-    lines += ["", *(f"{printable(name)} is in archlens.lock, and is no more." for name, _ in report.gone)]
+            lines += ["", *wrapped(f"{printable(one.name)} cannot be measured:", width)]
+            lines.append(render(one.problem, style, width))
+        for first, *rest in explanations(one):
+            lines += ["", *wrapped(first, width)]
+            for line in rest:
+                said = line.lstrip()
+                lines += wrapped(said, width, lead=line[: -len(said)])
+    gone = (f"{printable(name)} is in archlens.lock, and is no more." for name, _ in report.gone)
+    lines += ["", *words.below(gone, width)]
     if lines[-1]:
         lines.append("")
-    return "\n".join([*lines, summary(report), *conventions(report)]).lstrip("\n")
+    below = words.below([summary(report), *conventions(report), *layout.left_out], width)
+    return "\n".join([*lines, *below]).lstrip("\n")
 
 
 def to_markdown(report: Report) -> str:
@@ -48,7 +64,8 @@ def to_markdown(report: Report) -> str:
     rows = [[escape(cell) for cell in row] for row in _rows(report)]
     rows = [[*row[:4], f"**{row[4]}**" if row[4] != HELD else row[4], row[5]] for row in rows]
     lines = [f"**{escape(summary(report))}**", ""]
-    lines += [*grid.pipes(_HEAD, rows, _RIGHT), ""] if rows else []
+    head, right = [column.title for column in _COLUMNS], [column.right for column in _COLUMNS]
+    lines += [*grid.pipes(head, rows, right), ""] if rows else []
     for one in report.checked:
         if one.problem is not None:
             lines += [f"- {escape(one.name)} cannot be measured: {escape(one.problem.message)}"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -18,9 +17,10 @@ from ..analysis.claims import (
     VERDICTS,
     Claim,
 )
-from ..errors import cells_of, printable, shorten
+from ..errors import Style, printable, shorten, unstyled
 from ..network import Network
 from ..published import Entry
+from ..wrapping import wrapped
 from . import grid
 from .markdown import escape, link
 
@@ -35,14 +35,17 @@ HEAD, RIGHT = ("figure", "published", "computed", "verdict"), (False, True, True
 #: How far the figures of a source stand in from its name.
 _INDENT = "  "
 
+#: How verdicts are dressed: what the spec does not explain most.
+_ROLES = {"DIFFERENT": "bad", "different": "notable", "equal": "good"}
+
 #: How many figures a sentence names.
 _NAMED = 4
 
 
-def to_table(found: Claims, *, width: int | None) -> str:
+def to_table(found: Claims, *, width: int | None, style: Style = unstyled) -> str:
     """A line a figure, under the source that printed it; under these why they differ; and a tally."""
-    blocks = [_block(network, claims, width) for network, claims in found if claims]
-    blocks += [_wrapped(line, width) for line in [*_silent(found), *_summary(found)]]
+    blocks = [_block(network, claims, width, style) for network, claims in found if claims]
+    blocks += [wrapped(line, width) for line in [*_silent(found), *_summary(found)]]
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
@@ -109,41 +112,26 @@ def _printed(claim: Claim) -> str:
 # --- the table -------------------------------------------------------------------------------------
 
 
-def _block(network: Network, claims: Sequence[Claim], width: int | None) -> list[str]:
+def _block(network: Network, claims: Sequence[Claim], width: int | None, style: Style) -> list[str]:
     """The figures of one network."""
     rows = [cells(claim) for claim in claims]
-    widths = _widths([HEAD, *rows], None if width is None else width - len(_INDENT))
-    lines = [printable(network.name), *(_INDENT + line for line in grid.plain(HEAD, [], RIGHT, widths))]
+    inner = None if width is None else width - len(_INDENT)
+    columns = [
+        grid.Column(title, right, 0 if right else grid.LEAST, roles=_ROLES)
+        for title, right in zip(HEAD, RIGHT, strict=True)
+    ]
+    layout = grid.fit(columns, rows, inner, style)
+    lines = [*wrapped(printable(network.name), width), *(_INDENT + line for line in layout.head)]
     for entry, own in groupby(zip(claims, rows, strict=True), lambda pair: pair[0].entry):
-        lines += _wrapped(printable(entry.source), width)
+        lines += wrapped(printable(entry.source), width)
         lines += [entry.link] if entry.link else []
         remarks: dict[str, None] = {}
         for claim, row in own:
-            lines += [_INDENT + line for line in grid.lines(row, RIGHT, widths)]
+            lines += [_INDENT + line for line in layout.row(row)]
             remarks[_remark(claim)] = None
         for remark in filter(None, remarks):
-            inner = None if width is None else width - len(_INDENT)
-            lines += [_INDENT + line for line in _wrapped(remark, inner)]
+            lines += wrapped(remark, width, lead=_INDENT)
     return lines
-
-
-def _widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
-    """The columns of the table; where they are too wide, verdicts and then names are wrapped at blanks."""
-    widths = grid.widths_of(rows)
-    if width is None:
-        return widths
-    for column in (3, 0):
-        over = sum(widths) + grid.GAP * (len(widths) - 1) - width
-        least = max(cells_of(word) for row in rows for word in row[column].split() or [""])
-        widths[column] = max(min(widths[column], widths[column] - over), least)
-    return widths
-
-
-def _wrapped(text: str, width: int | None) -> list[str]:
-    """A text in lines; what has no blank, such as a path, is never cut."""
-    if width is None:
-        return [text]
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 # --- what stands beneath ---------------------------------------------------------------------------

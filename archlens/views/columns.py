@@ -14,7 +14,7 @@ from ..geometry import Field
 from ..network import Layer, Network
 from ..ops import Irregular
 from ..shape import times
-from . import words
+from . import grid, words
 from .rows import Row
 
 
@@ -40,25 +40,31 @@ class Column(NamedTuple):
     title: str
     text: Callable[[Row, Findings], str]
     value: Callable[[Row, Findings], object]
+    #: Whether it holds numbers, and so is aligned to the right.
+    number: bool = True
     #: The sum over all rows, for columns that have one.
     total: Callable[[Network], int] | None = None
     notes: _Notes | None = None
+    #: The least width that words are wrapped to; 0 does not wrap.
+    least: int = 0
+    #: Which is left out first where a terminal is too narrow, that of the least number; 0 never is.
+    spare: int = 0
 
     @property
-    def number(self) -> bool:
-        """Whether it holds numbers, and so is aligned to the right."""
-        return self.total is not None
+    def titled(self) -> grid.Column:
+        """What a table for a terminal knows of it."""
+        return grid.Column(self.title, self.number, self.least, self.spare)
 
 
-def _words(title: str, text: Callable[[Row], str]) -> Column:
-    return Column(title, lambda row, _: text(row), lambda row, _: text(row))
+def _words(title: str, text: Callable[[Row], str], *, least: int = grid.LEAST, spare: int = 0) -> Column:
+    return Column(title, lambda row, _: text(row), lambda row, _: text(row), False, least=least, spare=spare)
 
 
 #: The most words of a list that a cell shows; a plain value has all.
 _LISTED = 50
 
 
-def _list(title: str, words: Callable[[Row], Sequence[str]]) -> Column:
+def _list(title: str, words: Callable[[Row], Sequence[str]], *, spare: int) -> Column:
     """A column of lists."""
 
     def text(row: Row, _: Findings) -> str:
@@ -66,7 +72,7 @@ def _list(title: str, words: Callable[[Row], Sequence[str]]) -> Column:
         more = len(found) - _LISTED
         return ", ".join(found) if more <= 0 else f"{', '.join(found[:_LISTED])} and {more:,} more"
 
-    return Column(title, text, lambda row, _: ", ".join(words(row)))
+    return Column(title, text, lambda row, _: ", ".join(words(row)), False, least=grid.LEAST, spare=spare)
 
 
 def _layer(row: Row) -> str:
@@ -74,8 +80,10 @@ def _layer(row: Row) -> str:
     return f"{name} x{row.repeats}" if row.repeats > 1 else name
 
 
-def _count(title: str, value: Callable[[Row], int], total: Callable[[Network], int]) -> Column:
-    return Column(title, lambda row, _: f"{value(row):,}", lambda row, _: value(row), total)
+def _count(title: str, value: Callable[[Row], int], total: Callable[[Network], int], *, spare: int) -> Column:
+    return Column(
+        title, lambda row, _: f"{value(row):,}", lambda row, _: value(row), total=total, spare=spare
+    )
 
 
 def _work(title: str, of: Callable[[Layer], int]) -> Column:
@@ -91,10 +99,17 @@ def _work(title: str, of: Callable[[Layer], int]) -> Column:
     def total(network: Network) -> int:
         return sum(of(layer) for layer in network.layers if not layer.training)
 
-    return Column(title, text, lambda row, _: value(row), total)
+    return Column(title, text, lambda row, _: value(row), total=total)
 
 
-def _seen(title: str, text: Callable[[ReceptiveFields, str], str], notes: _Notes | None = None) -> Column:
+def _seen(
+    title: str,
+    text: Callable[[ReceptiveFields, str], str],
+    notes: _Notes | None = None,
+    *,
+    spare: int,
+    number: bool = True,
+) -> Column:
     """A column of the receptive field: of a scope, that of its last layer; of several inputs, of each."""
 
     def cell(row: Row, findings: Findings) -> str:
@@ -103,7 +118,7 @@ def _seen(title: str, text: Callable[[ReceptiveFields, str], str], notes: _Notes
             return ""  # identical blocks see more and more; a flat vector has no positions
         return "; ".join(text(fields, layer.name) for fields in findings.fields)
 
-    return Column(title, cell, cell, notes=notes)
+    return Column(title, cell, cell, number, notes=notes, spare=spare)
 
 
 def _each(field: Callable[[Field], object]) -> Callable[[ReceptiveFields, str], str]:
@@ -163,18 +178,28 @@ def _cut(fields: ReceptiveFields, layer: str) -> str:
 
 #: Every column by the name that ``--columns`` takes.
 COLUMNS: dict[str, Column] = {
-    "layer": _words("layer", _layer),
-    "op": _words("op", lambda row: printable(row.what)),
-    "family": _words("family", lambda row: row.layers[0].op.family if row.single else "scope"),
-    "from": _list("from", lambda row: [printable(name) for name in row.layers[0].inputs]),
-    "input": _list("input", lambda row: [str(shape) for shape in row.layers[0].input_shapes]),
-    "arithmetic": _words("arithmetic", lambda row: row.layers[0].arithmetic if row.single else ""),
-    "output": _words("output", lambda row: str(row.layers[-1].shape)),
-    "field": _seen("field", _field, _about_fields),
-    "stride": _seen("effective stride", _each(lambda field: field.stride)),
-    "start": _seen("start", _each(lambda field: field.start), _said("Start: the first that output 0 sees.")),
-    "centre": _seen("centre", _each(lambda field: field.centre)),
-    "clipped": _seen("clipped", _clipped, _said("Clipped: whether the centre output sees padding.")),
+    "layer": _words("layer", _layer, least=10),
+    "op": _words("op", lambda row: printable(row.what), least=14, spare=5),
+    "family": _words("family", lambda row: row.layers[0].op.family if row.single else "scope", spare=6),
+    "from": _list("from", lambda row: [printable(name) for name in row.layers[0].inputs], spare=3),
+    "input": _list("input", lambda row: [str(shape) for shape in row.layers[0].input_shapes], spare=4),
+    "arithmetic": _words(
+        "arithmetic", lambda row: row.layers[0].arithmetic if row.single else "", least=30, spare=1
+    ),
+    "output": _words("output", lambda row: str(row.layers[-1].shape), least=0, spare=11),
+    "field": _seen("field", _field, _about_fields, spare=13),
+    "stride": _seen("effective stride", _each(lambda field: field.stride), spare=10),
+    "start": _seen(
+        "start", _each(lambda field: field.start), _said("Start: the first that output 0 sees."), spare=8
+    ),
+    "centre": _seen("centre", _each(lambda field: field.centre), spare=7),
+    "clipped": _seen(
+        "clipped",
+        _clipped,
+        _said("Clipped: whether the centre output sees padding."),
+        spare=9,
+        number=False,
+    ),
     "weights": _words(
         "weights",
         lambda row: (
@@ -182,8 +207,10 @@ COLUMNS: dict[str, Column] = {
             if row.single
             else ""
         ),
+        least=16,
+        spare=2,
     ),
-    "params": _count("params", lambda row: row.params, lambda network: network.params),
+    "params": _count("params", lambda row: row.params, lambda network: network.params, spare=12),
     "activation": _work("bytes (float32)", output_bytes),
     "other": _work("other operations", lambda layer: sum(layer.facts.other.values())),
     "macs": _work("MACs", lambda layer: layer.facts.macs),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..analysis.comparison import NOT_TRIED, Accuracy, Compared
 from ..analysis.unknown import Unknown
-from ..errors import printable, shorten
+from ..errors import Style, printable, shorten, unstyled
 from ..shape import times
 from . import grid, words
 from .csv import lines as csv_lines
@@ -33,6 +33,8 @@ class _Column(NamedTuple):
     title: str
     cell: Callable[[Compared, dict[str, str]], str | Unknown]
     right: bool = True
+    #: Which is left out first where a terminal is narrow, that of the least number; 0 never is.
+    spare: int = 0
 
 
 def _year(found: int | None) -> str | Unknown:
@@ -56,16 +58,16 @@ def _percent(found: Accuracy | Unknown, marks: dict[str, str]) -> str | Unknown:
 #: Every figure, in the order in which it is shown.
 COLUMNS: dict[str, _Column] = {
     "name": _Column("network", lambda one, _: shorten(one.name, _NAME), right=False),
-    "year": _Column("year", lambda one, _: _year(one.year)),
-    "input": _Column("input", lambda one, _: ", ".join(map(str, one.inputs.values())), right=False),
-    "depth": _Column("depth", lambda one, _: str(one.depth)),
+    "year": _Column("year", lambda one, _: _year(one.year), spare=2),
+    "input": _Column("input", lambda one, _: ", ".join(map(str, one.inputs.values())), right=False, spare=3),
+    "depth": _Column("depth", lambda one, _: str(one.depth), spare=7),
     "params": _Column("params", lambda one, _: words.rounded(one.params)),
     "macs": _Column("MACs", lambda one, _: words.rounded(one.macs)),
-    "peak": _Column("activations", lambda one, _: words.size(one.peak)),
-    "field": _Column("field", lambda one, _: _field(one, ", ", " *" if one.everywhere_from else "")),
-    "smallest": _Column("smallest", lambda one, _: _sizes(one.smallest)),
-    "top1": _Column("top-1", lambda one, marks: _percent(one.top1, marks)),
-    "top5": _Column("top-5", lambda one, marks: _percent(one.top5, marks)),
+    "peak": _Column("activations", lambda one, _: words.size(one.peak), spare=6),
+    "field": _Column("field", lambda one, _: _field(one, ", ", " *" if one.everywhere_from else ""), spare=5),
+    "smallest": _Column("smallest", lambda one, _: _sizes(one.smallest), spare=4),
+    "top1": _Column("top-1", lambda one, marks: _percent(one.top1, marks), spare=8),
+    "top5": _Column("top-5", lambda one, marks: _percent(one.top5, marks), spare=1),
 }
 
 #: What they mean, and how they are counted.
@@ -83,33 +85,36 @@ _ACCURACY = (
     "them, else what it lists first. `archlens claims NAME` shows all."
 )
 
-#: The figures that are left out first where a terminal is narrow.
-_SPARE = ("top5", "year", "input", "smallest", "field", "peak", "depth", "top1")
 
-
-def to_table(found: Sequence[Compared], *, width: int | None = None) -> str:
+def to_table(found: Sequence[Compared], *, width: int | None = None, style: Style = unstyled) -> str:
     """A network a line, or a figure a line where only that fits; the conventions beneath.
 
     Args:
         found: what is compared, in this order.
         width: the columns of the terminal; ``None`` is as wide as need be. Where neither way fits, figures
             are left out, and which is said.
+        style: how the head is dressed.
     """
     names = _names(found)
-    head, rows, right = cells(found, names)
-    left_out: list[str] = []
-    if width is not None and _span([head, *rows]) > width:
-        turned = [list(line) for line in zip(*[head, *rows], strict=True)]
-        if _span(turned) <= width:
-            head, rows, right = turned[0], turned[1:], [False] + [True] * len(found)
+    head, rows, _ = cells(found, names)
+    titled = [
+        grid.Column(
+            COLUMNS[name].title, COLUMNS[name].right, 0 if name != "name" else grid.LEAST, COLUMNS[name].spare
+        )
+        for name in names
+    ]
+    layout = grid.fit(titled, rows, width, style)
+    if not layout.whole:
+        first, *turned = [list(line) for line in zip(head, *rows, strict=True)]
+        each = [grid.Column(title, number > 0) for number, title in enumerate(first)]
+        other = grid.fit(each, turned, width, style)
+        if other.whole:
+            layout, rows = other, turned
         else:
-            names, left_out = _fitting(found, names, width)
-            head, rows, right = cells(found, names)
-    lines = grid.plain(head, rows, right, grid.widths_of([head, *rows]))
-    below = [*conventions(found, names)]
-    if left_out:
-        below.append(f"Left out, for want of width: {', '.join(left_out)}.")
-    return "\n".join([*lines, "", *(line for text in below for line in words.wrapped(text, width))])
+            names = [name for number, name in enumerate(names) if number in layout.widths]
+    return "\n".join(
+        [*layout.table(rows), "", *words.below([*conventions(found, names), *layout.left_out], width)]
+    )
 
 
 def to_markdown(found: Sequence[Compared]) -> str:
@@ -209,24 +214,6 @@ def cells(found: Sequence[Compared], names: Sequence[str]) -> tuple[list[str], l
 
 def _text(cell: str | Unknown) -> str:
     return UNKNOWN if isinstance(cell, Unknown) else cell
-
-
-def _span(rows: Sequence[Sequence[str]]) -> int:
-    widths = grid.widths_of(rows)
-    return sum(widths) + grid.GAP * (len(widths) - 1)
-
-
-def _fitting(found: Sequence[Compared], names: list[str], width: int) -> tuple[list[str], list[str]]:
-    """The figures that fit a width, and the titles of those that do not."""
-    kept, left_out = list(names), []
-    for name in _SPARE:
-        head, rows, _ = cells(found, kept)
-        if _span([head, *rows]) <= width:
-            break
-        if name in kept:
-            kept.remove(name)
-            left_out.append(COLUMNS[name].title)
-    return kept, left_out
 
 
 def _series(found: Sequence[Compared]) -> dict[str, list[str]]:

@@ -8,17 +8,15 @@ from typing import Any, NamedTuple
 
 from ..analysis import counting
 from ..analysis.cost import ITEMS, Ledger, Sum
-from ..errors import cells_of, printable
+from ..errors import Style, printable, unstyled
 from ..network import Network
+from ..wrapping import wrapped
 from . import grid, words
 from .csv import lines as csv_lines
 from .json import input_of
 from .markdown import escape
 
 SCHEMA = "archlens.cost/1"
-
-#: The least width that a column of words is wrapped to.
-_LEAST = {"op": 14, "tool": 14, "layer": 8, "scope": 8}
 
 #: The titles of the first two columns, by what a row stands for.
 _NAMES = {"layer": ("layer", "op"), "scope": ("scope", "op"), "op": ("op", "layers")}
@@ -31,6 +29,8 @@ class Column(NamedTuple):
     cells: tuple[str, ...]
     total: str
     number: bool
+    #: As that of :class:`grid.Column`.
+    spare: int = 0
 
 
 class Page(NamedTuple):
@@ -48,7 +48,7 @@ def to_table(
     depth: int = 1,
     count_as: str | None = None,
     width: int | None = None,
-    bold: bool = False,
+    style: Style = unstyled,
 ) -> str:
     """The ledger as aligned text.
 
@@ -58,32 +58,21 @@ def to_table(
         depth: how many names deep a scope is.
         count_as: a convention of :mod:`archlens.analysis.counting`, or ``"all"`` to compare them.
         width: the columns of the terminal; ``None`` does not wrap.
-        bold: emphasise the head and the totals with terminal codes.
+        style: how head and totals are dressed.
     """
-    pages = _pages(ledger, by, depth, count_as)
-    for page in pages:
-        widths, over = _fit(page.columns, width)
-        if over <= 0:
+    for page in _pages(ledger, by, depth, count_as):
+        rows = list(zip(*(column.cells for column in page.columns), strict=True))
+        totals = [column.total for column in page.columns]
+        titled = [
+            grid.Column(column.title, column.number, 0 if column.number else grid.LEAST, column.spare)
+            for column in page.columns
+        ]
+        layout = grid.fit(titled, [*rows, totals], width, style)
+        if layout.whole:
             break
-    totals = any(column.total for column in page.columns)
-    cells = [[*column.cells, *([column.total] if totals else [])] for column in page.columns]
-    lines = grid.plain(
-        [column.title for column in page.columns],
-        list(zip(*cells, strict=True)),
-        [column.number for column in page.columns],
-        widths,
-    )
-    if bold:
-        from click import style
-
-        lines[0] = style(lines[0], bold=True)
-        lines[1] = style(lines[1], dim=True)
-    if totals:
-        if bold:
-            lines[-1] = style(lines[-1], bold=True)
-        lines.insert(len(lines) - 1, lines[1])
-    below = [line for text in page.below for line in _wrapped(text, width)]
-    return "\n".join([*_wrapped(page.headline, width), "", *lines, "", *below])
+    lines = layout.table(rows, totals if any(totals) else ())
+    below = words.below([*page.below, *layout.left_out], width)
+    return "\n".join([*wrapped(page.headline, width), "", *lines, "", *below])
 
 
 def to_markdown(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> str:
@@ -212,7 +201,7 @@ def _count_data(count: counting.Count) -> dict[str, Any]:
 
 
 def _pages(ledger: Ledger, by: str, depth: int, count_as: str | None) -> list[Page]:
-    """The same page in its variants, the widest first."""
+    """The page, and one with fewer figures for a narrow terminal where there is one."""
     if count_as == "all":
         return _comparison(ledger.network)
     rows = ledger.by(by, depth)
@@ -221,7 +210,7 @@ def _pages(ledger: Ledger, by: str, depth: int, count_as: str | None) -> list[Pa
         counts = [len(row.entries) for row in rows]
         what = _numbers("layers", list(map(str, counts)), str(sum(counts)))
     else:
-        what = Column(_NAMES[by][1], tuple(printable(row.what) for row in rows), "", False)
+        what = Column(_NAMES[by][1], tuple(printable(row.what) for row in rows), "", False, spare=grid.DETAIL)
     params = _numbers("params", [f"{row.params:,}" for row in rows], f"{ledger.total.params:,}")
     macs = _numbers("MACs", [_figure(row.macs, row.training_macs) for row in rows], f"{ledger.total.macs:,}")
     if count_as:
@@ -247,13 +236,6 @@ def _pages(ledger: Ledger, by: str, depth: int, count_as: str | None) -> list[Pa
     pages = [Page(headline, (name, what, params, macs, *items), below)]
     if len(items) > 1:
         pages.append(Page(headline, (name, what, params, macs, merged), (*below, at_width)))
-    last = pages[-1]
-    pages.append(
-        last._replace(
-            columns=tuple(column for column in last.columns if column is not what),
-            below=(*last.below, f"Left out, for want of width: {what.title}."),
-        )
-    )
     return pages
 
 
@@ -273,12 +255,7 @@ def _counted_pages(ledger: Ledger, count_as: str, rows: Sequence[Sum], columns: 
         figures.append(f"though it prints {words.rounded(count.printed)}")
     title = f"{printable(ledger.network.title)}: {words.inputs(ledger.network)}"
     headline = f"{title}, as {count.convention.tool} counts: {', '.join(figures)}"
-    page = Page(headline, tuple(columns), tuple(_explained(count, ledger)))
-    narrow = page._replace(
-        columns=(columns[0], *columns[2:]),
-        below=(*page.below, f"Left out, for want of width: {columns[1].title}."),
-    )
-    return [page, narrow]
+    return [Page(headline, tuple(columns), tuple(_explained(count, ledger)))]
 
 
 def _explained(count: counting.Count, ledger: Ledger) -> Iterable[str]:
@@ -319,7 +296,7 @@ def _comparison(network: Network) -> list[Page]:
     own = network.macs
     columns = [
         Column("as", tuple(names), "", False),
-        Column("tool", tuple(count.convention.tool for count in counts), "", False),
+        Column("tool", tuple(count.convention.tool for count in counts), "", False, spare=grid.DETAIL),
         _numbers("params", [f"{count.params:,}" for count in counts], ""),
         _numbers("MACs", [_optional(count.total) for count in counts], ""),
         _numbers(
@@ -346,8 +323,7 @@ def _comparison(network: Network) -> list[Page]:
             if count.printed_params != count.params:
                 found.append(f"{count.printed_params:,} parameters")
             below.append(f"{name} prints {' and '.join(found)}, and is wrong there.")
-    page = Page(words.headline(network), tuple(columns), tuple(below))
-    return [page, page._replace(columns=(columns[0], *columns[2:]))]
+    return [Page(words.headline(network), tuple(columns), tuple(below))]
 
 
 def _conventions(ledger: Ledger) -> tuple[str, ...]:
@@ -390,27 +366,6 @@ def _figure(done: int, training: int) -> str:
     if not training:
         return f"{done:,}"
     return f"{done:,} ({training:,})" if done else f"({training:,})"
-
-
-def _fit(columns: Sequence[Column], width: int | None) -> tuple[list[int], int]:
-    """How wide each column is, words narrowed where it is needed; and how much is too wide still."""
-    widths = [max(map(cells_of, (c.title, *c.cells, c.total))) for c in columns]
-    if width is None:
-        return widths, 0
-    over = sum(widths) + grid.GAP * (len(widths) - 1) - width
-    for title, least in _LEAST.items():
-        for position, column in enumerate(columns):
-            if column.title == title and not column.number and over > 0:
-                give = max(min(over, widths[position] - least), 0)
-                widths[position] -= give
-                over -= give
-    return widths, over
-
-
-def _wrapped(text: str, width: int | None) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width) if width else [text]
 
 
 #: The forms by the name that ``--format`` takes, but for the table, which fits a width.

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from ..analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME, Difference, Pair
 from ..analysis.structure import fingerprint
-from ..errors import printable
+from ..errors import Style, printable, unstyled
 from ..quantities import QUANTITIES, Subject, Unknown, Value
-from . import grid
+from ..wrapping import wrapped
+from . import grid, words
 from .check import amount, signed
 from .markdown import escape
 
@@ -19,8 +20,17 @@ SCHEMA = "archlens.diff/1"
 #: How many lines of each kind a table lists; the rest is added up in one.
 _MOST = 40
 
-_HEAD = ["change", "layer", "what", "params", "MACs"]
-_RIGHT = [False, False, False, True, True]
+_TOTALS = [
+    grid.Column("total", least=grid.LEAST),
+    *(grid.Column(title, right=True) for title in ("before", "after", "change")),
+]
+_CHANGES = [
+    grid.Column("change", roles={ADDED: "good", REMOVED: "bad", ALTERED: "notable"}),
+    grid.Column("layer", least=grid.LEAST),
+    grid.Column("what", least=grid.LEAST),
+    grid.Column("params", right=True),
+    grid.Column("MACs", right=True),
+]
 _NOTES = (
     "Altered: another op, other attributes or other inputs.",
     "Affected: the same op on other shapes, because of what comes before it.",
@@ -63,30 +73,35 @@ def totals(old: Subject, new: Subject) -> list[Total]:
     return found
 
 
-def to_table(found: Difference, compared: Sequence[Total], *, names: tuple[str, str]) -> str:
+def to_table(
+    found: Difference,
+    compared: Sequence[Total],
+    *,
+    names: tuple[str, str],
+    width: int | None = None,
+    style: Style = unstyled,
+) -> str:
     """Totals before and after, then what changed, line by line."""
-    lines = [f"{printable(names[0])} -> {printable(names[1])}", ""]
-    head = ["total", "before", "after", "change"]
+    lines = [*wrapped(f"{printable(names[0])} -> {printable(names[1])}", width), ""]
     rows = [_total(total) for total in compared]
-    lines += [*grid.plain(head, rows, [False, True, True, True], grid.widths_of([head, *rows])), ""]
+    lines += [*grid.fit(_TOTALS, rows, width, style).table(rows), ""]
     changes = [_cells(line) for line in _listed(found)]
     if changes:
-        lines += [*grid.plain(_HEAD, changes, _RIGHT, grid.widths_of([_HEAD, *changes])), ""]
+        lines += [*grid.fit(_CHANGES, changes, width, style).table(changes), ""]
     beside = [*map(printable, found.boundary), *_renamed(found)]
     if beside:
-        lines += [*beside, ""]
-    return "\n".join([*lines, _summary(found), *_notes(found)])
+        lines += [*words.below(beside, width), ""]
+    return "\n".join([*lines, *words.below([_summary(found), *_notes(found)], width)])
 
 
 def to_markdown(found: Difference, compared: Sequence[Total], *, names: tuple[str, str]) -> str:
     """A comment for a pull request: summary, totals, and the changes, folded away where they are many."""
     lines = [f"### {escape(names[0])} → {escape(names[1])}", "", escape(_summary(found)), ""]
-    head = ["total", "before", "after", "change"]
     rows = [[escape(cell) for cell in _total(total)] for total in compared]
-    lines += [*grid.pipes(head, rows, [False, True, True, True]), ""]
+    lines += [*_pipes(_TOTALS, rows), ""]
     changes = [[escape(cell) for cell in _cells(line)] for line in _listed(found)]
     if changes:
-        table = grid.pipes(_HEAD, changes, _RIGHT)
+        table = _pipes(_CHANGES, changes)
         many = f"<details><summary>{len(changes)} lines of changes</summary>"
         lines += [many, "", *table, "", "</details>", ""] if len(changes) > 12 else [*table, ""]
     lines += [f"- {escape(line)}" for line in (*map(printable, found.boundary), *_renamed(found))]
@@ -95,6 +110,10 @@ def to_markdown(found: Difference, compared: Sequence[Total], *, names: tuple[st
     if notes:
         lines.append(f"<sub>{escape(' '.join(notes))}</sub>")
     return "\n".join(lines).rstrip("\n")
+
+
+def _pipes(columns: Sequence[grid.Column], rows: Sequence[Sequence[str]]) -> list[str]:
+    return grid.pipes([column.title for column in columns], rows, [column.right for column in columns])
 
 
 def alone(added: Sequence[str], removed: Sequence[str], *, markdown: bool = False) -> list[str]:

@@ -8,43 +8,53 @@ from ..errors import printable
 from ..geometry import Window
 from ..network import Layer, Network
 from ..shape import times
+from ..wrapping import wrapped
 from . import words
 
 
-def to_text(network: Network, layers: Iterable[Layer]) -> str:
+def to_text(network: Network, layers: Iterable[Layer], *, width: int | None = None) -> str:
     """The derivation of some layers, one paragraph each."""
-    paragraphs = ["\n".join(_layer(layer)) for layer in layers]
-    return "\n\n".join([words.headline(network), *paragraphs, "\n".join(words.conventions(network))])
+    paragraphs = [
+        [line for title, text in _layer(layer) for line in wrapped(text, width, lead=title)]
+        for layer in layers
+    ]
+    headline, below = wrapped(words.headline(network), width), words.below(words.conventions(network), width)
+    return "\n\n".join("\n".join(lines) for lines in (headline, *paragraphs, below))
 
 
-def _layer(layer: Layer) -> Iterator[str]:
-    facts, inputs = layer.facts, layer.input_shapes
-    yield f"{printable(layer.name)}: {printable(str(layer.op))}"
+def _layer(layer: Layer) -> Iterator[tuple[str, str]]:
+    """The lines on a layer: what each is about, and what it says."""
+    inputs = layer.input_shapes
+    yield "", f"{printable(layer.name)}: {printable(str(layer.op))}"
     sources = ", ".join(
         f"{shape} from {printable(name)}" for name, shape in zip(layer.inputs, inputs, strict=True)
     )
-    yield f"  input   {sources}"
+    for title, text in [("input", sources), *_lines(layer)]:
+        yield f"  {title:<7} ", text
+
+
+def _lines(layer: Layer) -> Iterator[tuple[str, str]]:
+    facts, inputs = layer.facts, layer.input_shapes
     lines = list(_shape(layer))
-    for title, line in zip(["shape", *[""] * len(lines)], lines, strict=False):
-        yield f"  {title:<7} {line}"
-    yield f"  output  {facts.shape}" + (f" = {facts.shape.numel:,} values" if len(facts.shape) > 1 else "")
+    yield from zip(["shape", *[""] * len(lines)], lines, strict=False)
+    yield "output", f"{facts.shape}" + (f" = {facts.shape.numel:,} values" if len(facts.shape) > 1 else "")
     if facts.weights:
-        yield f"  params  {layer.op.why_params(facts)}"
+        yield "params", layer.op.why_params(facts)
     else:
-        yield "  params  none: nothing is learned"
+        yield "params", "none: nothing is learned"
     if facts.kept:
         saved = ", ".join(f"{name} {times(size) or 'scalar'}" for name, size in facts.kept.items())
-        yield f"  saved   {saved}: kept with the weights, not trained"
+        yield "saved", f"{saved}: kept with the weights, not trained"
     if facts.macs:
-        yield f"  MACs    {layer.op.why_macs(facts, *inputs)}"
+        yield "MACs", layer.op.why_macs(facts, *inputs)
     else:
-        yield "  MACs    none: no convolution and no matrix product"
+        yield "MACs", "none: no convolution and no matrix product"
     if facts.other:
         items = ", ".join(f"{count:,} for {what}" for what, count in facts.other.items() if count)
         if items:
-            yield f"  other   {items}: elementary operations, not part of the MACs"
+            yield "other", f"{items}: elementary operations, not part of the MACs"
     if layer.training:
-        yield "  note    runs in training only"
+        yield "note", "runs in training only"
 
 
 def _shape(layer: Layer) -> Iterator[str]:

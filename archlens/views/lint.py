@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..errors import Diagnostic, Span, Style, printable, render
+from ..errors import Diagnostic, Span, Style, printable, render, unstyled
 from ..lint import LEVELS, Finding, Rule
 from ..lint.case import listed
+from ..wrapping import wrapped
 from . import grid
 from .annotation import annotation
 
@@ -70,11 +71,7 @@ def _places(findings: Sequence[Finding]) -> Iterator[Any]:
         yield *key, counts[key]
 
 
-def _plain(text: str, role: str) -> str:
-    return text
-
-
-def to_text(linted: Sequence[Linted], style: Style = _plain) -> str:
+def to_text(linted: Sequence[Linted], style: Style = unstyled, width: int | None = None) -> str:
     """Each finding as a diagnostic, and how many there are; with several networks, under their names."""
     shown = once(linted)
     parts = []
@@ -83,8 +80,9 @@ def to_text(linted: Sequence[Linted], style: Style = _plain) -> str:
         diagnostics += [finding.diagnostic for finding in one.findings]
         if diagnostics and len(linted) > 1:
             parts.append(style(printable(one.name), "message"))
-        parts += [render(diagnostic, style) for diagnostic in diagnostics]
-    return "\n\n".join([*parts, _summary(linted, sum(len(one.findings) for one in shown))])
+        parts += [render(diagnostic, style, width) for diagnostic in diagnostics]
+    summary = _summary(linted, sum(len(one.findings) for one in shown))
+    return "\n\n".join([*parts, *wrapped(summary, width)])
 
 
 def _summary(linted: Sequence[Linted], places: int) -> str:
@@ -171,33 +169,30 @@ def _command(diagnostic: Diagnostic, network: str, title: str) -> str:
 # --- the rules ---------------------------------------------------------------------------------------
 
 
-def rules_to_text(rules: Iterable[Rule], width: int | None = None) -> str:
+def rules_to_text(rules: Iterable[Rule], width: int | None = None, style: Style = unstyled) -> str:
     """Every rule in a line: code, level, name, and what it finds; wrapped to a width where there is one."""
-    head = ["code", "level", "name", "finds"]
+    columns = [*map(grid.Column, ("code", "level", "name")), grid.Column("finds", least=_NARROW)]
     rows = [[rule.code, rule.level, rule.name, rule.documentation.summary] for rule in rules]
-    widths = grid.widths_of([head, *rows])
-    if width is not None:
-        others = sum(widths[:-1]) + grid.GAP * (len(widths) - 1)
-        if others + _NARROW > width:
-            return "\n".join(f"{code} {name} ({level})" for code, level, name, _ in rows)
-        widths[-1] = min(widths[-1], width - others)
-    lines = grid.plain(head, rows, [False] * len(head), widths)
-    return "\n".join([*lines, "", "`archlens rules CODE` says why it matters, with an example."])
+    lines = grid.fit(columns, rows, width, style).table(rows)
+    return "\n".join(
+        [*lines, "", *wrapped("`archlens rules CODE` says why it matters, with an example.", width)]
+    )
 
 
 #: The fewest columns in which a sentence is still read with ease.
 _NARROW = 20
 
 
-def rule_to_text(rule: Rule, width: int | None = None, style: Style = _plain) -> str:
-    """A rule in full: what it does, why it matters, an example, and what to use instead."""
-    import textwrap
+def rule_to_text(rule: Rule, width: int | None = None, style: Style = unstyled) -> str:
+    """A rule in full: what it does, why it matters, an example, and what to use instead.
 
+    Examples are specs, and are as they are.
+    """
     columns = min(width or _WIDTH, _WIDTH)
     said = rule.documentation
 
     def paragraph(text: str, indent: str = "  ") -> list[str]:
-        return textwrap.wrap(text, columns, initial_indent=indent, subsequent_indent=indent)
+        return wrapped(text, columns, lead=indent)
 
     def section(title: str, lines: Iterable[str]) -> list[str]:
         return ["", style(title, "message"), *lines]

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..analysis.memory import BITS, Memory, Peak
-from ..errors import printable
+from ..errors import Style, printable, unstyled
 from ..network import Network
+from ..wrapping import wrapped
 from . import grid, words
 from .markdown import escape
 
@@ -16,9 +17,6 @@ SCHEMA = "archlens.memory/1"
 
 #: How many of the tensors that are alive at a peak are named.
 _NAMED = 6
-
-#: The least width that their names are wrapped to.
-_NAME = 8
 
 #: The three live sets.
 _PEAKS = ("live set", "live set, in place", "live set, eager torch")
@@ -31,25 +29,19 @@ class _Line(NamedTuple):
     at_least: bool = False
 
 
-def to_table(network: Network, found: Memory, *, width: int | None = None) -> str:
+def to_table(network: Network, found: Memory, *, width: int | None = None, style: Style = unstyled) -> str:
     """Weights, inference and training in bytes; what is alive at the peaks, and the rules beneath."""
-    head, rows, right = account(found)
-    widths = grid.widths_of([head, *rows])
-    # the layer at the peak is among those that are alive there; the size is the bytes rounded
-    while width is not None and len(widths) > 2 and _span(widths) > width:
-        head, rows, right, widths = head[:-1], [row[:-1] for row in rows], right[:-1], widths[:-1]
-    lines = [words.headline(network), "", *grid.plain(head, rows, right, widths)]
-    head, rows, right = alive(found)
-    widths = grid.widths_of([head, *rows])
-    if width is not None:
-        widths[1] = max(widths[1] - max(_span(widths) - width, 0), _NAME)
-    lines += ["", *grid.plain(head, rows, right, widths), ""]
-    lines += [line for text in conventions(network, found) for line in words.wrapped(text, width)]
-    return "\n".join(lines)
-
-
-def _span(widths: list[int]) -> int:
-    return sum(widths) + grid.GAP * (len(widths) - 1)
+    lines, left_out = wrapped(words.headline(network), width), []
+    # the size is the bytes rounded, and the layer at the peak is among those that are alive there
+    for (head, rows, right), least, spare in (
+        (account(found), (20, 0, 0, grid.LEAST), (0, 0, 2, 1)),
+        (alive(found), (0, grid.LEAST, 0, 0), (0, 0, 0, 0)),
+    ):
+        columns = [grid.Column(*one) for one in zip(head, right, least, spare, strict=True)]
+        layout = grid.fit(columns, rows, width, style)
+        lines += ["", *layout.table(rows)]
+        left_out += layout.left_out
+    return "\n".join([*lines, "", *words.below([*conventions(network, found), *left_out], width)])
 
 
 def to_markdown(network: Network, found: Memory) -> str:
@@ -158,18 +150,18 @@ def conventions(network: Network, found: Memory) -> list[str]:
         "int4 packs two values into a byte, each tensor by itself.",
         "Live set: a tensor lives from its layer to its last reader, inputs too; a view takes no memory.",
         "In place: activations, batch normalization, add and multiply write over an input that is done with.",
-        "Eager torch: nothing in place, the input stays, and what kernels make beside their output counts,",
+        "Eager torch: nothing in place, the input stays, and what kernels make beside their output counts, "
         "but no workspaces of cuDNN and cuBLAS.",
     ]
     if found.training is None:
         lines.append(f"No figures for training: {found.reason}.")
     else:
         lines += [
-            "Training: gradients are as large as the weights, so is momentum; Adam keeps two such tensors,",
+            "Training: gradients are as large as the weights, so is momentum; Adam keeps two such tensors, "
             "and for each tensor of weights a count of its steps, of 4 bytes.",
             "Saved is what torch's autograd keeps on CUDA until the backward pass, each tensor once.",
             "Step: what the optimizer makes and lets go; foreach is torch's default on CUDA.",
-            "Peak: weights, buffers, gradients and state, with what is saved or with the step and the input,",
+            "Peak: weights, buffers, gradients and state, with what is saved or with the step and the input, "
             "whichever is more; but no gradients of activations.",
         ]
     if any(layer.training for layer in network):

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..analysis.sizes import Sizes, Tried
-from ..errors import printable
+from ..errors import Style, printable, unstyled
 from ..network import Network
 from ..shape import times
+from ..wrapping import wrapped
 from . import grid, words
 from .markdown import escape
 
@@ -19,14 +20,15 @@ SCHEMA = "archlens.sizes/2"
 _MOST = 8
 
 
-def to_text(network: Network, sizes: Sizes) -> str:
+def to_text(network: Network, sizes: Sizes, *, width: int | None = None, style: Style = unstyled) -> str:
     """What fits, in sentences, and the cost on some inputs as a table."""
     head, rows, right = costs(sizes)
-    lines = grid.plain(head, rows, right, grid.widths_of([head, *rows]))
-    said = [f"{title:<{_WIDTH}}  {text}" for title, text in sentences(sizes)]
-    return "\n".join(
-        [words.headline(network), "", *said, "", *lines, "", *words.conventions(network), *notes(network)]
-    )
+    layout = grid.fit([grid.Column(*one) for one in zip(head, right, strict=True)], rows, width, style)
+    lines = [*wrapped(words.headline(network), width), ""]
+    for title, text in sentences(sizes):
+        lines += wrapped(text, width, lead=f"{title:<{_WIDTH}}  ")
+    below = words.below([*words.conventions(network), *notes(network)], width)
+    return "\n".join([*lines, "", *layout.table(rows), "", *below])
 
 
 def to_markdown(network: Network, sizes: Sizes) -> str:
@@ -78,7 +80,9 @@ def _tried(tried: Tried) -> dict[str, Any]:
     }
 
 
+#: The columns before the sentences.
 _WIDTH = 18
+
 #: What the figures mean.
 _NOTES = (
     "Each size was tried. No pixel lost: every position of every map is in some window of the next layer.",

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
-from ..errors import printable
-from . import grid
+from ..errors import Style, printable, unstyled
+from . import grid, words
 from .markdown import escape, unescape
 
 SCHEMA = "archlens.verification/1"
@@ -29,19 +29,31 @@ CONVENTIONS = (
 _TITLES = {"shape": "shapes", "weights": "weights", "macs": "MACs", "field": "fields", "total": "total"}
 
 
-def to_table(found: Sequence[Verification], *, layers: bool) -> str:
+def to_table(
+    found: Sequence[Verification], *, layers: bool, width: int | None = None, style: Style = unstyled
+) -> str:
     """A line a network, then what failed; with ``layers`` every check of every layer."""
-    head = ["network", "layers", *_TITLES.values(), "verdict"]
+    columns = [
+        grid.Column("network", least=grid.LEAST),
+        grid.Column("layers", right=True),
+        *(grid.Column(title, right=True, least=_NONE) for title in _TITLES.values()),
+        grid.Column("verdict", roles=_ROLES),
+    ]
     rows = [_summary(one) for one in found]
-    right = [False, True, *[False] * (len(CHECKS) + 1)]
-    lines = grid.plain(head, rows, right, grid.widths_of([head, *rows]))
+    lines = grid.fit(columns, rows, width, style).table(rows)
     if layers:
         for one in found:
-            lines += ["", *_layers(one)]
+            lines += ["", *_layers(one, width, style)]
     for one in found:
-        lines += [f"{printable(one.name)}: {line}" for line in _failures(one)]
-    lines += ["", *_circumstances(found, timings=True), *CONVENTIONS]
-    return "\n".join(lines)
+        lines += words.below((f"{printable(one.name)}: {line}" for line in _failures(one)), width)
+    return "\n".join([*lines, "", *words.below([*_circumstances(found, timings=True), *CONVENTIONS], width)])
+
+
+#: The columns of "not applicable", on two lines.
+_NONE = 10
+
+#: How verdicts are dressed.
+_ROLES = {"passed": "good", "failed": "bad", "FAILED": "bad"}
 
 
 def to_markdown(found: Sequence[Verification], *, timings: bool) -> str:
@@ -152,9 +164,12 @@ def _failures(one: Verification) -> list[str]:
     ]
 
 
-def _layers(one: Verification) -> list[str]:
+def _layers(one: Verification, width: int | None, style: Style) -> list[str]:
     """A line a check: the layer, what was compared, and how it came out."""
-    head = ["layer", "check", "archlens", "torch", "verdict"]
+    columns = [
+        grid.Column(title, least=least, roles=_ROLES if title == "verdict" else None)
+        for title, least in (("layer", 12), ("check", 0), ("archlens", 12), ("torch", 12), ("verdict", 20))
+    ]
     rows = [
         [
             printable(check.layer) or "all",
@@ -165,7 +180,7 @@ def _layers(one: Verification) -> list[str]:
         ]
         for check in one.checks
     ]
-    return grid.plain(head, rows, [False] * 5, grid.widths_of([head, *rows]))
+    return grid.fit(columns, rows, width, style).table(rows)
 
 
 def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]:

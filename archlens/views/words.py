@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..analysis.receptive_field import Seen
 from ..errors import printable
 from ..network import Network
 from ..ops import Irregular
 from ..shape import times
+from ..wrapping import wrapped
 
 #: Powers of ten and their letters.
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
@@ -70,8 +73,6 @@ def conventions(network: Network) -> list[str]:
     return lines
 
 
-def wrapped(text: str, width: int | None) -> list[str]:
-    """A sentence in lines of at most so many columns; an empty one stays a line."""
-    import textwrap
-
-    return (textwrap.wrap(text, width) or [""]) if width else [text]
+def below(sentences: Iterable[str], width: int | None) -> list[str]:
+    """Sentences in lines of at most so many columns, each from a new line on."""
+    return [line for sentence in sentences for line in wrapped(sentence, width)]

@@ -12,7 +12,7 @@ import click
 from ...errors import BudgetError, usage
 from ...quantities import QUANTITIES
 from ..options import format_option, given, names_argument, network_options, output_option
-from ..output import show, write
+from ..output import looks, remark, show, write
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,16 +90,16 @@ def command(
     if update and report.updated:
         _update(outcome, project.root)
     if report.count or not update or form != "table" or path:  # else there is nothing to be seen
-        write(_text(report, form), path)
+        write(_text(report, form, path), path)
     if report.nothing and form == "table":
         from ...views.check import INSTEAD
 
-        click.echo(f"help: {INSTEAD}", err=True)
+        remark(f"help: {INSTEAD}")
     if not report.held:
         sys.exit(1)
 
 
-def _text(report: Any, form: str) -> str:
+def _text(report: Any, form: str, path: str | None) -> str:
     if form == "junit":
         from ...views.junit import to_junit
 
@@ -110,7 +110,9 @@ def _text(report: Any, form: str) -> str:
         return to_github(report)
     from ...views import check as view
 
-    return {"table": view.to_table, "markdown": view.to_markdown, "json": view.to_json}[form](report)
+    if form == "table":
+        return view.to_table(report, **looks(path))
+    return view.to_markdown(report) if form == "markdown" else view.to_json(report)
 
 
 def _update(outcome: Any, folder: Path) -> None:
@@ -124,4 +126,4 @@ def _update(outcome: Any, folder: Path) -> None:
     changed = outcome.changed
     said = f"{len(changed)} changed: {', '.join(changed)}" if changed else "none changed"
     count = len(outcome.entries)
-    click.echo(f"{display(file)}: {count} network{'s' if count != 1 else ''}, {said}", err=True)
+    remark(f"{display(file)}: {count} network{'s' if count != 1 else ''}, {said}")

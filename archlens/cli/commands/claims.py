@@ -9,7 +9,7 @@ import click
 from ...analysis import claims
 from ...views import claims as view
 from ..options import all_option, chosen, format_option, load, names_argument, output_option, size_option
-from ..output import width, write
+from ..output import looks, write
 
 
 @click.command("claims")
@@ -31,7 +31,7 @@ def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> 
     elif form == "markdown":
         text = view.to_markdown(found)
     else:
-        text = view.to_table(found, width=width(path))
+        text = view.to_table(found, **looks(path))
     write(text, path)
     if any(claim.silent for _, each in found for claim in each):
         sys.exit(1)

@@ -17,7 +17,7 @@ from ...errors import shorten, usage
 from ...spec import Found
 from ...views import comparison as view
 from ..options import all_option, altered, at, chosen, each, make, names_argument, network_options
-from ..output import is_file, progress, width, write, write_bytes
+from ..output import is_file, looks, progress, write, write_bytes
 
 #: The formats of the table, and the extension that a file of each has.
 _FORMS = {"table": "txt", "markdown": "md", "csv": "csv", "json": "json"}
@@ -84,7 +84,7 @@ def command(
     elif shown == "markdown":
         text = view.to_markdown(found)
     else:
-        text = view.to_table(found, width=width(path))
+        text = view.to_table(found, **looks(path))
     write(text, path)
 
 

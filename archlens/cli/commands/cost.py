@@ -8,7 +8,7 @@ from ...analysis import counting
 from ...analysis.cost import cost
 from ...views import cost as view
 from ..options import format_option, load, network_argument, output_option
-from ..output import in_color, width, write
+from ..output import looks, write
 
 
 @click.command("cost")
@@ -55,7 +55,6 @@ def command(
         by=by,
         depth=depth,
         count_as=count_as,
-        width=width(path),
-        bold=in_color(path),
+        **looks(path),
     )
     write(text, path)

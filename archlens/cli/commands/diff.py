@@ -18,7 +18,7 @@ from ...spec.library import Found
 from ...spec.revision import find_at
 from ...views import difference as view
 from ..options import complete_names, format_option, output_option, size_option
-from ..output import show, write
+from ..output import looks, show, write
 
 
 @click.command("diff")
@@ -46,9 +46,10 @@ def command(old: str, new: str, form: str, exit_code: bool, path: str | None) ->
         totals = view.totals(*subjects)
         if form == "json":
             data.append(view.to_data(found, totals, names=names))
+        elif form == "markdown":
+            texts.append(view.to_markdown(found, totals, names=names))
         else:
-            to_text = view.to_table if form == "table" else view.to_markdown
-            texts.append(to_text(found, totals, names=names))
+            texts.append(view.to_table(found, totals, names=names, **looks(path)))
     texts += view.alone(chosen.added, chosen.removed, markdown=form == "markdown")
     if form == "json":
         family = {

@@ -9,7 +9,7 @@ from ...errors import ArchlensError
 from ...network import Layer, Network
 from ...views import explanation
 from ..options import load, network_argument, output_option
-from ..output import write
+from ..output import looks, write
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -32,7 +32,8 @@ def command(
     LAYER is a layer or a scope, such as conv1 or layer1.0; without it every layer is explained.
     """
     network = load(name, inputs, sets)
-    write(explanation.to_text(network, _chosen(network, layer)), path)
+    chosen = _chosen(network, layer)
+    write(explanation.to_text(network, chosen, width=looks(path)["width"]), path)
 
 
 def _chosen(network: Network, name: str | None) -> list[Layer]:

@@ -23,7 +23,7 @@ from ..options import (
     network_options,
     output_option,
 )
-from ..output import in_color, styled, write
+from ..output import looks, write
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -82,7 +82,7 @@ def command(
     elif form == "github":
         text = view.to_github(linted)
     else:
-        text = view.to_text(linted, styled) if in_color(path) else view.to_text(linted)
+        text = view.to_text(linted, **looks(path))
     if text or path is not None:
         write(text, path)
     totals = view.totals(linted)

@@ -13,10 +13,10 @@ from ...elaboration import elaborate
 from ...errors import did_you_mean, shorten, usage
 from ...spec import find, index, names
 from ...spec.library import families, text_of
-from ...views import grid
+from ...views import grid, words
 from ...views.words import rounded
 from ..options import format_option
-from ..output import width, write
+from ..output import looks, write
 
 
 @click.command("list")
@@ -36,14 +36,22 @@ def command(pattern: str | None, form: str) -> None:
     if form == "json":
         write(json.dumps({"schema": "archlens.list/1", "networks": entries}, indent=2), None)
         return
-    head = ["name", "year", "params", "MACs", "input", "title"]
+    columns = [
+        grid.Column("name", least=grid.LEAST),
+        grid.Column("year", right=True, spare=2),
+        grid.Column("params", right=True),
+        grid.Column("MACs", right=True),
+        grid.Column("input", spare=1),
+        grid.Column("title", least=grid.LEAST),
+    ]
     rows = [
         [e["name"], str(e["year"] or ""), rounded(e["params"]), rounded(e["macs"]), e["input"], e["title"]]
         for e in entries
     ]
-    lines = grid.plain(head, rows, [False, False, True, True, False, False], grid.widths_of([head, *rows]))
-    limit = width()
-    write("\n".join(line[:limit].rstrip() for line in lines), None)
+    look = looks()
+    layout = grid.fit(columns, rows, **look)
+    below = words.below(layout.left_out, look["width"])
+    write("\n".join([*layout.table(rows), *([""] if below else []), *below]), None)
 
 
 def _matches(name: str, pattern: str) -> bool:

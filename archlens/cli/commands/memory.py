@@ -7,7 +7,7 @@ import click
 from ...analysis.memory import BITS, OPTIMIZERS, account
 from ...views import memory as view
 from ..options import format_option, load, network_argument, output_option
-from ..output import width, write
+from ..output import looks, write
 
 
 @click.command("memory")
@@ -53,5 +53,5 @@ def command(
     elif form == "markdown":
         text = view.to_markdown(network, found)
     else:
-        text = view.to_table(network, found, width=width(path))
+        text = view.to_table(network, found, **looks(path))
     write(text, path)

@@ -8,7 +8,7 @@ import click
 
 from ...errors import printable, shorten, usage
 from ...spec.skeleton import skeleton
-from ..output import write
+from ..output import remark, write
 
 
 @click.command("new")
@@ -22,4 +22,4 @@ def command(name: str) -> None:
     if path.exists():
         raise usage(f"{shorten(str(path))} is already there, and is left as it is", help="take another name")
     write(skeleton(stem).rstrip("\n"), str(path))
-    click.echo(f"{printable(str(path))} is written; now: archlens shapes {printable(str(path))}")
+    remark(f"{printable(str(path))} is written; now: archlens shapes {printable(str(path))}", err=False)

@@ -7,7 +7,7 @@ from click.shell_completion import CompletionItem
 
 from ...lint import RULES, meant
 from ...views import lint as view
-from ..output import in_color, styled, width, write
+from ..output import looks, write
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -27,8 +27,6 @@ def command(code: str | None) -> None:
     """
     chosen = list(RULES.values()) if code is None else meant(code)
     if code is None or len(chosen) > 1:
-        write(view.rules_to_text(chosen, width()), None)
-    elif in_color():
-        write(view.rule_to_text(chosen[0], width(), styled), None)
+        write(view.rules_to_text(chosen, **looks()), None)
     else:
-        write(view.rule_to_text(chosen[0], width()), None)
+        write(view.rule_to_text(chosen[0], **looks()), None)

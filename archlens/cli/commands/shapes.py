@@ -12,8 +12,9 @@ from ...network import Network
 from ...views import csv, json, markdown, table, words
 from ...views.columns import COLUMNS, DEFAULT, SETS, choose
 from ...views.rows import rows_of
+from ...wrapping import wrapped
 from ..options import format_option, load, network_argument, output_option
-from ..output import in_color, is_file, show, width, write
+from ..output import is_file, looks, remark, show, write
 
 #: How many warnings are shown in full.
 _WARNINGS = 3
@@ -69,15 +70,15 @@ def _text(
         return csv.to_csv(network, rows, columns=columns)
     if form == "markdown":
         return markdown.to_markdown(network, rows, columns=columns, complete=complete)
+    look = looks(path)
     text = table.to_table(
         network,
         rows,
         columns=columns,
-        width=width(path),
-        bold=in_color(path),
         complete=complete,
+        **look,
     )
-    return f"{words.headline(network, complete=complete)}\n\n{text}"
+    return "\n".join([*wrapped(words.headline(network, complete=complete), look["width"]), "", text])
 
 
 def _warn(network: Network) -> None:
@@ -86,4 +87,4 @@ def _warn(network: Network) -> None:
         show(warning)
     more = len(warnings) - _WARNINGS
     if more > 0:
-        click.echo(f"warning: and {more} more layer{'s' if more > 1 else ''} like it", err=True)
+        remark(f"warning: and {more} more layer{'s' if more > 1 else ''} like it")

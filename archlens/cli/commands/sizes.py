@@ -8,7 +8,7 @@ from ...analysis import sizes
 from ...spec import find
 from ...views import sizes as view
 from ..options import at, format_option, make, network_argument, output_option
-from ..output import write
+from ..output import looks, write
 
 
 @click.command("sizes")
@@ -33,4 +33,4 @@ def command(
     elif form == "markdown":
         write(view.to_markdown(network, found), path)
     else:
-        write(view.to_text(network, found), path)
+        write(view.to_text(network, found, **looks(path)), path)

@@ -20,7 +20,7 @@ from ..options import (
     network_options,
     output_option,
 )
-from ..output import progress, write
+from ..output import looks, progress, write
 
 
 @click.command("verify")
@@ -67,7 +67,7 @@ def command(
     elif form == "markdown":
         text = view.to_markdown(found, timings=device.startswith("cuda"))
     else:
-        text = view.to_table(found, layers=layers)
+        text = view.to_table(found, layers=layers, **looks(path))
     write(text, path)
     if not all(one.passed for one in found):
         sys.exit(1)
