@@ -175,7 +175,9 @@ def printable(text: str) -> str:
 
 def printable_lines(text: str) -> str:
     """The same for a text of several lines, which keeps them and its tabs."""
-    return "".join(c if c in "\n\t" else printable(c) for c in text) if not text.isprintable() else text
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
 def shorten(text: str, most: int = 60) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
@@ -35,6 +35,8 @@ class Request:
     theme: str = "light"
     #: The layer that could not be placed, where the network is only what there is up to it.
     failed: Unplaced | None = None
+    #: Its plan, where that has been made already: it is the same in every style and theme.
+    made: Plan | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def colors(self) -> Theme:
@@ -44,7 +46,7 @@ class Request:
     @cached_property
     def plan(self) -> Plan:
         """The boxes of the network, and what flows between them."""
-        return plan(self.network, self.depth, self.failed)
+        return self.made or plan(self.network, self.depth, self.failed)
 
     def shallower(self, plan_: Plan) -> Plan | None:
         """The plan with fewer levels, where the depth was left open and there are levels left to fold."""

@@ -28,6 +28,8 @@ def pictures(drawn: Request | Chart) -> tuple[Picture, Picture]:
     Raises:
         UsageError: there is no such style, or too much to draw, or a package is missing.
     """
+    if isinstance(drawn, Request):
+        drawn = replace(drawn, made=drawn.plan)
     return replace(drawn, theme="light").picture, replace(drawn, theme="dark").picture
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..analysis.comparison import Compared
 from ..drawing import Chart, Request
 from ..drawing.inline import to_inline
+from ..drawing.plan import Plan
 from ..drawing.theme import AUTO
 from ..drawing.themed import pictures as in_both_themes
 from ..drawing.themed import to_both
@@ -74,7 +75,8 @@ def page(material: Material, form: str, *, made: str = "", gallery: bool = False
     pictures: list[File] = []
 
     def picture(style: str) -> str:
-        return _shown(Request(material.network, style), f"{name}-{style}", chosen, pictures)
+        made = material.plan if isinstance(material.plan, Plan) else None
+        return _shown(Request(material.network, style, made=made), f"{name}-{style}", chosen, pictures)
 
     text = _template("page", chosen).render(
         made=made,

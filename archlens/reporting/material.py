@@ -9,7 +9,7 @@ from functools import cached_property
 from ..analysis import sizes
 from ..analysis.cost import Ledger, cost
 from ..analysis.memory import Memory, account
-from ..drawing.plan import TooMuch, plan
+from ..drawing.plan import Plan, TooMuch, plan
 from ..network import At, Network
 from ..spec.spec import Spec
 from ..views.columns import Findings
@@ -37,13 +37,12 @@ class Material:
         return Findings(self.network)
 
     @cached_property
-    def undrawn(self) -> str:
-        """Why there are no pictures of it; empty where it can be drawn."""
+    def plan(self) -> Plan | str:
+        """What its pictures show; or why there are none of it."""
         try:
-            plan(self.network)
+            return plan(self.network)
         except TooMuch as problem:
             return f"{problem.diagnostic.message}; {problem.diagnostic.help}"
-        return ""
 
     @cached_property
     def ledger(self) -> Ledger:

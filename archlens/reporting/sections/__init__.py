@@ -1,18 +1,23 @@
 """The sections of a page, a file each, found by their names.
 
-A section has a ``TITLE``, an ``ORDER`` that says where it stands, and a function ``parts`` that gives what it
-says of a network; a section that has nothing to say gives nothing and is left out.
+A section has a ``TITLE``, an ``ORDER`` that says where it stands, a ``COMMAND`` that prints the same with
+no bound on its lines, and a function ``parts`` that gives what it says of a network; one that has nothing
+to say gives nothing and is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import NamedTuple
 
 from ..material import Material
-from ..parts import Part
+from ..parts import Bullets, Code, Command, Details, Notes, Paragraph, Part, Table
+
+#: The most lines of a table, a list or a text that a page shows; that of the zoo's deepest network has 930.
+MOST = 1000
 
 
 class Section(NamedTuple):
@@ -26,5 +31,39 @@ def sections(material: Material) -> list[Section]:
     """All that a page says of a network, in order."""
     modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
     modules.sort(key=lambda module: (module.ORDER, module.__name__))
-    found = [Section(module.TITLE, module.parts(material)) for module in modules]
+    found = [
+        Section(module.TITLE, _all_bounded(module.parts(material), module.COMMAND)) for module in modules
+    ]
     return [section for section in found if section.parts]
+
+
+def _all_bounded(parts: Sequence[Part], command: str) -> list[Part]:
+    return [shown for part in parts for shown in _bounded(part, command)]
+
+
+def _bounded(part: Part, command: str) -> Iterator[Part]:
+    """A part with no more lines than a page shows; beneath, how many more there are and what prints them."""
+    cut: Part
+    match part:
+        case Details():
+            yield replace(part, parts=_all_bounded(part.parts, command))
+            return
+        case Table():
+            more = len(part.rows) - part.totals - MOST
+            cut = replace(
+                part, rows=[*part.rows[:MOST], *part.rows[-1:]] if part.totals else part.rows[:MOST]
+            )
+        case Bullets():
+            more = len(part.items) - MOST
+            cut = replace(part, items=part.items[:MOST])
+        case Notes() | Code():
+            more = len(part.lines) - MOST
+            cut = replace(part, lines=part.lines[:MOST])
+        case _:
+            more = 0
+    if more <= 0:
+        yield part
+        return
+    yield cut
+    lines = "1 more line is" if more == 1 else f"{more:,} more lines are"
+    yield Paragraph([f"{lines} left out here; ", Command(f"archlens {command}"), " prints all."])

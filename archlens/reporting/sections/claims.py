@@ -13,6 +13,7 @@ from ..parts import Bullets, Link, Paragraph, Part, Piece, Table
 
 TITLE = "Published and computed"
 ORDER = 70
+COMMAND = "claims"
 
 
 def parts(material: Material) -> Sequence[Part]:

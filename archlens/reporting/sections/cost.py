@@ -10,6 +10,7 @@ from ..parts import Details, Notes, Part, Picture, Table
 
 TITLE = "Cost"
 ORDER = 40
+COMMAND = "cost"
 
 #: The most lines that the ledger has; scopes are opened as long as it has no more.
 MOST = 24
@@ -21,8 +22,9 @@ DEEPEST = 6
 def parts(material: Material) -> Sequence[Part]:
     """Charts, the ledger by scope, and what its columns count."""
     ledger = material.ledger
-    counts = {depth: len(ledger.by_scope(depth)) for depth in range(1, DEEPEST + 1)}
-    depth = max((depth for depth, count in counts.items() if count <= MOST), default=1)
+    depth = 1
+    while depth < DEEPEST and len(ledger.by_scope(depth + 1)) <= MOST:
+        depth += 1
     page = view.of(ledger, by="scope", depth=depth)
     table = Table(
         [column.title for column in page.columns],
@@ -31,6 +33,6 @@ def parts(material: Material) -> Sequence[Part]:
         totals=True,
     )
     title = f"Parameters, MACs, activations and receptive field, layer by layer. {page.headline}"
-    charts = [] if material.undrawn else [Picture("profile", title)]
+    charts = [] if isinstance(material.plan, str) else [Picture("profile", title)]
     formulas = Details("What each column counts, and by which formula", [Notes(page.below)])
     return [*charts, table, formulas]

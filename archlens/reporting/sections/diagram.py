@@ -10,12 +10,13 @@ from ..parts import Paragraph, Part, Picture
 
 TITLE = "Diagram"
 ORDER = 20
+COMMAND = "diagram"
 
 
 def parts(material: Material) -> Sequence[Part]:
     """The two pictures, the calmer one first."""
-    if material.undrawn:
-        return [Paragraph([f"Not drawn: {material.undrawn}."])]
+    if isinstance(material.plan, str):
+        return [Paragraph([f"Not drawn: {material.plan}."])]
     title = words.headline(material.network)
     return [
         Picture("volumes", f"Feature maps to scale. {title}"),

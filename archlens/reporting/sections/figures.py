@@ -14,6 +14,7 @@ from ..parts import Notes, Part, Table
 
 TITLE = "Figures"
 ORDER = 10
+COMMAND = "shapes"
 
 
 def parts(material: Material) -> Sequence[Part]:

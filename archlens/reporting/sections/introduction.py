@@ -10,6 +10,7 @@ from ..parts import Bullets, Link, Paragraph, Part, Piece
 
 TITLE = ""
 ORDER = 0
+COMMAND = "show"
 
 
 def parts(material: Material) -> Sequence[Part]:

@@ -11,6 +11,7 @@ from ..parts import Details, Notes, Part, Table
 
 TITLE = "Layers"
 ORDER = 30
+COMMAND = "shapes"
 
 #: What the table shows.
 SHOWN = ("layer", "op", "arithmetic", "output", "field", "params", "macs")

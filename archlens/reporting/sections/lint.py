@@ -11,6 +11,7 @@ from ..parts import Command, Paragraph, Part, Table
 
 TITLE = "Lint"
 ORDER = 80
+COMMAND = "lint"
 
 
 def parts(material: Material) -> Sequence[Part]:

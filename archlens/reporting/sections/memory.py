@@ -10,6 +10,7 @@ from ..parts import Details, Notes, Part, Table
 
 TITLE = "Memory"
 ORDER = 50
+COMMAND = "memory"
 
 
 def parts(material: Material) -> Sequence[Part]:

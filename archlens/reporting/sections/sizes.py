@@ -10,6 +10,7 @@ from ..parts import Bullets, Notes, Part, Table
 
 TITLE = "Other inputs"
 ORDER = 60
+COMMAND = "sizes"
 
 
 def parts(material: Material) -> Sequence[Part]:

@@ -10,6 +10,7 @@ from ..parts import Code, Details, Part
 
 TITLE = "Spec"
 ORDER = 100
+COMMAND = "show"
 
 
 def parts(material: Material) -> Sequence[Part]:

@@ -10,6 +10,7 @@ from ..parts import Command, Details, Link, Notes, Paragraph, Part, Piece, Table
 
 TITLE = "Verification"
 ORDER = 90
+COMMAND = "verify"
 
 
 def parts(material: Material) -> Sequence[Part]:
