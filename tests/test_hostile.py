@@ -14,14 +14,17 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archlens
+from archlens.cli import cli
 from archlens.elaboration.bounds import MAX_LAYERS, Bounds
+from archlens.elaboration.walk import Walk
 from archlens.errors import printable
 from archlens.quantities import Subject
 from archlens.spec import parse
@@ -634,6 +637,56 @@ def test_variants_are_bounded() -> None:
     assert len(archlens.loads(text + "".join(lines[:1000]), variant="v9")) == 10
     with pytest.raises(archlens.SpecError, match="the file has more than 1,000 variants"):
         archlens.loads(text + "".join(lines), variant="v9")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["lint"],
+        ["check"],
+        ["report", "-o", "pages"],
+        ["compare", "--no-smallest"],
+        ["claims"],
+        ["diff", "other.yaml"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_variants_are_bounded_together(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 1,000 variants with 900 layers each 56 have 50,400 together, and no further one is laid out."""
+    monkeypatch.chdir(tmp_path)
+    walked: set[int] = set()
+    walk = Walk.__init__
+
+    def noted(self: Walk, spec: Any, variant: str, *args: Any, **kwargs: Any) -> None:
+        walked.add(int(variant.removeprefix("v")))
+        walk(self, spec, variant, *args, **kwargs)
+
+    text = layers("relu * n") + "params: {n: 900}\nvariants:\n"
+    text += "".join(f"  v{k}: {{n: {900 + k % 2}}}\n" for k in range(1000))
+    for name in ("file.yaml", "other.yaml"):
+        Path(name).write_text(text)
+    monkeypatch.setattr(Walk, "__init__", noted)
+    if command == ["claims"]:  # it takes one network for each name
+        command = ["claims", *(f"file.yaml:v{k}" for k in range(1000))]
+    else:
+        command = [*command, "file.yaml"]
+    found = CliRunner().invoke(cli, command)
+    assert isinstance(found.exception, archlens.UsageError)
+    said = found.exception.diagnostic
+    assert said.message.endswith(".yaml have more than 50,000 layers together")
+    assert said.help.startswith("name one of them, as in ")
+    assert said.help.endswith(":v56; or --max-layers, or max_layers= in Python, allows more")
+    assert walked == set(range(56))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.yaml", "other.yaml"]
+
+
+def test_variants_that_are_named_again_count_once(tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text(layers("relu * 30000"))
+    found = CliRunner().invoke(cli, ["compare", str(path), "--input", "3x9x9", "--no-smallest"])
+    assert found.exit_code == 0  # it is laid out on its own input, too, and compared with that
 
 
 def test_the_layers_of_a_scope() -> None:

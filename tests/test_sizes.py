@@ -275,6 +275,7 @@ def test_a_search_of_a_large_network_is_given_up(monkeypatch: pytest.MonkeyPatch
     """Of 300 layers on 500 sizes, 150,000 layers, a search that may lay out 25,000 tries some 70 sizes."""
     monkeypatch.setattr(sizes, "_WORK", 25_000)
     monkeypatch.setattr(sizes, "_BRIEF_WORK", 25_000)
+    monkeypatch.setattr(sizes, "_OWN", 12)
     on = Counted("{input: 1x500, layers: ['crop(10)', 'relu * 299']}")
     one = sizes.find(on, on.network)
     assert one.given_up
@@ -294,6 +295,17 @@ def test_a_search_of_a_large_network_is_given_up(monkeypatch: pytest.MonkeyPatch
     one = sizes.find(wide, wide.network, bound=500)
     assert not one.given_up
     assert one.tried[0].valid == tuple(range(490, 501))
+
+
+@pytest.mark.parametrize(
+    ("name", "brief", "tried"), [("densenet264", True, 96), ("efficientnet_b7", False, 600)]
+)
+def test_no_search_of_the_zoo_is_given_up(name: str, brief: bool, tried: int) -> None:
+    """Those that take the most work: for a page up to 96, and by default up to the network's own size."""
+    spec, variant = find(name)
+    found = sizes.find(on_other_inputs(spec, variant), archlens.load(name), brief=brief)
+    assert not found.given_up
+    assert [one.bound for one in found.tried] == [tried]
 
 
 def test_a_field_that_no_image_holds() -> None:

@@ -26,13 +26,13 @@ _BRIEF = 96
 
 #: How much work a search may be whose bound nobody gave, in layers laid out; and a brief one. Each is more
 #: than any network of the zoo takes, of which EfficientNet-B7 is tried on most sizes.
-_WORK, _BRIEF_WORK = 9_000_000, 350_000
+_WORK, _BRIEF_WORK = 1_560_000, 760_000
 
 #: How many layers more a layer is worth that is like no other of the network, and a scope that a block makes.
-_DISTINCT = _BLOCK = 2
+_DISTINCT, _BLOCK = 4, 2
 
-#: How often the network itself is worth: what else a search does for each layer.
-_OWN = 12
+#: How often the network itself is worth: what else a command does for each layer.
+_OWN = 100
 
 
 class Tried(NamedTuple):
@@ -135,7 +135,7 @@ def smallest(at: At, network: Network) -> tuple[int, ...] | Unknown:
 
 
 def _work(network: Network) -> int:
-    """How much work it is to lay a network out: layers, those above all that are like no other, and blocks."""
+    """How much work it is to lay a network out: layers, above all those like no other, and blocks."""
     distinct = len({id(layer.facts) for layer in network.layers})
     return len(network.layers) + _DISTINCT * distinct + _BLOCK * len(network.blocks)
 

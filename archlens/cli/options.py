@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..elaboration import elaborate, on_other_inputs
-from ..elaboration.bounds import MAX_LAYERS, allowing
+from ..elaboration.bounds import MAX_LAYERS, allowing, together
 from ..elaboration.given import read_inputs, read_values
 from ..errors import ArchlensError, usage
 from ..network import At, Network
@@ -30,19 +30,21 @@ def network_argument(function: F) -> F:
 
 
 def _allow(ctx: click.Context, param: click.Parameter, layers: int | None) -> None:
+    ctx.with_resource(together())
     if layers is not None:
         ctx.with_resource(allowing(layers))
 
 
 def size_option(function: F) -> F:
-    """--max-layers: how large a network may be, for as long as the command runs."""
+    """--max-layers: how large the networks of a file may be, for as long as the command runs."""
     return click.option(
         "--max-layers",
         type=click.IntRange(min=1),
         metavar="N",
         expose_value=False,
         callback=_allow,
-        help=f"How many layers a network may have; unless it is given, {MAX_LAYERS:,}.",
+        help=f"How many layers a network may have, and the variants of a file together; unless it is given, "
+        f"{MAX_LAYERS:,}.",
     )(function)
 
 

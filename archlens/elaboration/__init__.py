@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import Diagnostic, SpecError, Unplaced, error, usage
+from ..errors import Diagnostic, SpecError, Unplaced, error, shorten, usage
 from ..network import At, Network
 from ..shape import Shape
 from ..spec.spec import Spec
 from .advice import explained
-from .bounds import allowed, allowing
+from .bounds import RAISED, allowed, allowing, laid_out, too_many_together
 from .inputs import given_inputs
 from .walk import LayerMisfit, Walk
 
@@ -44,13 +44,20 @@ def elaborate(
 
     Raises:
         SpecError: the spec is wrong or a layer does not fit; carries the network up to there.
-        UsageError: there is no such variant, param or input, or a param was left without a value.
+        UsageError: there is no such variant, param or input, or a param was left without a value; or the
+            variants of the file have too many layers together, where that is bounded.
     """
     if max_layers is not None:
         if not isinstance(max_layers, int) or max_layers < 1:
             raise usage("max_layers is a whole number of layers, and at least 1")
         with allowing(max_layers):
             return elaborate(spec, variant, input=input, values=values, advice=advice, inference=inference)
+    file = spec.source.name
+    if advice and too_many_together(file, variant):
+        raise usage(
+            f"the networks of {shorten(file)} have more than {allowed():,} layers together",
+            help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
+        )
     walk = Walk(spec, variant, values or {}, inference=inference)
     given = given_inputs(spec, input)
     try:
@@ -73,6 +80,9 @@ def elaborate(
             walk.last.span if walk.last else None,
             help="one after the other they can be as many as you like",
         ) from None
+    finally:
+        if advice:  # else it is one of many in a search, which is bounded by itself
+            laid_out(file, variant, max(len(walk.layers), walk.steps // 10))
 
 
 def on_other_inputs(spec: Spec, variant: str = "", values: Mapping[str, Any] | None = None) -> At:

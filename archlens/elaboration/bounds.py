@@ -19,6 +19,9 @@ MAX_AXIS = 10**15
 #: How the bounds that follow from that on the layers are raised.
 RAISED = "--max-layers, or max_layers= in Python, allows more"
 
+#: The layers of each variant of each file that were laid out; ``None`` where nobody adds them up.
+_LAID_OUT: ContextVar[dict[str, dict[str, int]] | None] = ContextVar("laid_out", default=None)
+
 _ALLOWED: ContextVar[int] = ContextVar("max_layers", default=MAX_LAYERS)
 
 
@@ -35,6 +38,28 @@ def allowing(layers: int) -> Iterator[None]:
 def allowed() -> int:
     """The most layers that a network may have here."""
     return _ALLOWED.get()
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Within it the networks of a file may have as many layers together as one of them."""
+    token = _LAID_OUT.set({})
+    try:
+        yield
+    finally:
+        _LAID_OUT.reset(token)
+
+
+def laid_out(file: str, variant: str, layers: int) -> None:
+    """Take down that a variant of a file was laid out."""
+    if (found := _LAID_OUT.get()) is not None:
+        found.setdefault(file, {})[variant] = layers
+
+
+def too_many_together(file: str, variant: str) -> bool:
+    """Whether the other variants of a file have used up what all of them may have."""
+    found = (_LAID_OUT.get() or {}).get(file, {})
+    return sum(found.values()) - found.get(variant, 0) > allowed()
 
 
 class Bounds:
