@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from typing import Any, NamedTuple
 
 from ..spec.expression import Expression
@@ -31,8 +31,9 @@ class Mentions(NamedTuple):
     passed: set[str]
 
 
+@lru_cache(maxsize=8)
 def of_spec(spec: Spec) -> Mentions:
-    """What a spec mentions, over all its variants."""
+    """What a spec mentions, over all its variants; found once for all of them."""
     known = {*spec.params, *spec.blocks}
     own: dict[str, list[Mention]] = {name: [] for name in known}
     for name, param in spec.params.items():
