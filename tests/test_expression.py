@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import builtins
 import math
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from hypothesis import strategies as st
 
 import archlens
 from archlens.spec.values import Deferred
+
+from .work import calls_made
 
 SPEC = "{input: 3x8x8, params: {value: none}, layers: relu}"
 
@@ -544,10 +545,8 @@ DEEP = "this expression is nested more than 80 deep"
     ],
 )  # fmt: skip
 def test_bounds(most: str, more: str, message: str) -> None:
-    start = time.process_time()  # of this process alone: other tests run beside it
     value_of(most)
     assert refusal_of(more) == message
-    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -582,10 +581,9 @@ def test_bounds(most: str, more: str, message: str) -> None:
         "10 ** 29 / 10 ** -300",
     ],
 )
-def test_no_expression_takes_long(text: str) -> None:
-    start = time.process_time()
-    assert refusal_of(text)
-    assert time.process_time() - start < 5
+def test_what_would_take_long_is_refused(text: str) -> None:
+    """Before it is computed: nothing here could be."""
+    assert calls_made(lambda: refusal_of(text)) < 1_000_000
 
 
 def test_a_chain_counts_as_one_level() -> None:

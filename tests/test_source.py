@@ -8,7 +8,6 @@ import random
 import re
 import subprocess
 import sys
-import time
 import types
 from collections.abc import Iterator
 from keyword import iskeyword
@@ -38,6 +37,7 @@ from archlens.ops import MERGES, OPS, REQUIRED, Call, takes
 
 from .test_ops import EXAMPLES
 from .test_random_networks import Drawn, networks
+from .work import calls_made
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTH = 110
@@ -951,16 +951,15 @@ LONG = {
 
 @pytest.mark.parametrize("form", LONG)
 def test_long_networks(form: str) -> None:
-    """The time grows as the layers do. The bound is wide: 8 times the layers take about 8 times as long."""
+    """The work grows as the layers do: 8 times the layers take about 8 times as many calls."""
     blocks = "blocks:\n  unit(k):\n    - residual: ['conv(k, 1)', relu, 'conv(4, 1)']\n"
-    times = []
+    work = []
     for count in (800, 6400):
         network = archlens.loads(f"input: 4x2x2\n{blocks}layers:\n{LONG[form](count)}")
-        start = time.process_time()
-        text = emit(network)
-        times.append(time.process_time() - start)
-        ast.parse(text)
-    assert times[1] < 40 * max(times[0], 0.01), times
+        texts: list[str] = []
+        work.append(calls_made(lambda network=network, texts=texts: texts.append(emit(network))))
+        ast.parse(texts[0])
+    assert work[1] < 14 * work[0], work
 
 
 # --- what is written down of torch -----------------------------------------------------------------
