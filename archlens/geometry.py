@@ -308,7 +308,7 @@ class Field(NamedTuple):
         outputs = lcm(self.period, other.period)
         # twice the difference of the centres, of all outputs together
         apart = sum(sum(self.at(i)) - sum(other.at(i)) for i in range(outputs))
-        coarse = max(one.step for one in (self, other) if one.period > 1)
+        coarse = max(self.step, other.step)  # at one stride, of the longer period
         return apart == 0 or abs(apart) < coarse * outputs
 
 

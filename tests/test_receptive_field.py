@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 
@@ -92,6 +93,67 @@ def test_unions(seed: int) -> None:
     for output in range(-40, 40):
         positions = set().union(*(seen(branch, output) for branch in branches))
         assert both.at(output) == (min(positions), max(positions) + 1)
+
+
+def centres(windows: list[Window], count: int) -> list[Fraction]:
+    """The middle of the positions that each of the first outputs sees, each twice."""
+    found = [seen(windows, output) for output in range(count)]
+    return [Fraction(min(one) + max(one), 2) for one in found]
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_alignment(seed: int) -> None:
+    """Over what something upsampled, the centres are less than half of a coarse step apart on average."""
+    random = Random(seed)
+
+    def branch() -> list[Window]:
+        down, up = random.choice([(1, 1), (2, 2), (3, 3), (4, 4), (2, 4), (1, 2)])
+        windows = [Window(random.randint(1, 4), down, random.randint(-1, 4), 9)]
+        if up > 1:
+            windows.append(Window(random.randint(up, 5), up, random.randint(0, 2), 0, transposed=True))
+        return [*windows, Window(random.randint(1, 3), 1, random.randint(-1, 2), 9)]
+
+    one, other = branch(), branch()
+    fields = []
+    for windows in (one, other):
+        field = INPUT
+        for window in windows:
+            field = field.through(window)
+        fields.append(field)
+    if fields[0].step * fields[1].period != fields[1].step * fields[0].period:
+        return  # of different strides
+    turns = 12  # a multiple of every period
+    apart = sum(a - b for a, b in zip(centres(one, turns), centres(other, turns), strict=True)) / turns
+    coarse = [field.step for field in fields if field.period > 1]
+    aligned = apart == 0 or (bool(coarse) and abs(apart) < Fraction(max(coarse), 2))
+    causal = fields[0].period == fields[1].period == 1 and fields[0].stops == fields[1].stops <= (1,)
+    assert fields[0].is_aligned_with(fields[1]) is fields[1].is_aligned_with(fields[0]) is (aligned or causal)
+
+
+@pytest.mark.parametrize(
+    ("shift", "aligned"),
+    # outputs 0 and 1 see position 0, 2 and 3 see 2: their centres are 1/2 before 0, 1, 2, 3 on average
+    [(-2, False), (-1, True), (0, True), (1, False)],
+)
+def test_alignment_by_hand(shift: int, aligned: bool) -> None:
+    """Half of a step of 2 is 1: shifted by 1/2 either way they are aligned, by 3/2 they are not."""
+    coarse = INPUT.through(Window(1, 2)).through(Window(2, 2, transposed=True))
+    assert coarse.is_aligned_with(INPUT.through(Window(1, before=-shift))) is aligned
+
+
+def test_half_of_a_coarse_step_is_not_aligned() -> None:
+    """Outputs 0 and 1 see 0 and 1, whose middle is 1/2; those beside them look at 1 and 2, or at -1 and 0."""
+    coarse = INPUT.through(Window(2, 2)).through(Window(2, 2, transposed=True))
+    for shift, aligned in ((-1, False), (0, True), (1, False)):
+        assert coarse.is_aligned_with(INPUT.through(Window(1, before=-shift))) is aligned
+
+
+def test_alignment_of_periods_that_differ() -> None:
+    """Centres 0, 0, 2, 2, 4, 4 and 2, 2, 2, 5, 5, 5: 3/2 apart on average, half of a step of 3."""
+    two = INPUT.through(Window(1, 2)).through(Window(2, 2, transposed=True))
+    three = INPUT.through(Window(3, 3, before=-1)).through(Window(3, 3, transposed=True))
+    assert not two.is_aligned_with(three)
+    assert not three.is_aligned_with(two)
 
 
 def test_no_number_grows_without_end() -> None:
@@ -239,6 +301,8 @@ def some_step(random: Random) -> str:
             f"slice(-{random.randint(12, 30)}, axis='length')",
             f"crop({random.randint(8, 30)})",
             f"conv(1, {random.randint(1, 4)}, stride={random.randint(1, 2)}, padding={random.randint(0, 2)})",
+            f"conv(1, {random.randint(1, 4)}, padding=(({random.randint(0, 3)}, {random.randint(0, 3)}),))",
+            f"pad((({random.randint(0, 2)}, {random.randint(0, 2)}),))",
             "max_pool(3, stride=2, padding=1)",
             "max_pool(2)",
             "conv_transpose(1, 2, stride=2)",
@@ -472,6 +536,69 @@ def test_clipped() -> None:
         fields = receptive_field.find(archlens.load("vgg16", input=(3, size, size)))
         assert fields.is_clipped("features.30") is clipped
     assert fields.is_clipped("classifier.0") is None
+
+
+@pytest.mark.parametrize(
+    ("size", "step", "clipped"),
+    [
+        # of 4 outputs the centre is output 1, of 5 output 2, of 2 output 0
+        (4, "conv(1, 3, padding=((2, 0),))", True),  # it looks at -1 to 1
+        (4, "conv(1, 3, padding=((0, 2),))", False),  # at 1 to 3
+        (4, "conv(1, 3, padding=1)", False),  # at 0 to 2
+        (5, "conv(1, 5, padding=2)", False),  # at 0 to 4: all, and nothing beyond
+        (5, "conv(1, 5, padding=((3, 1),))", True),  # at -1 to 3
+        (5, "conv(1, 5, padding=((1, 3),))", True),  # at 1 to 5
+        (5, "conv(1, 6, padding=((2, 3),))", True),  # at 0 to 5
+        (2, "conv(1, 2, padding=((0, 1),))", False),  # at 0 and 1; output 1 looks at 2
+        (2, "conv(1, 3, padding=1)", True),  # at -1 to 1
+        (6, "conv(1, 4, padding=((2, 1),))", False),  # of 6 outputs output 2: 0 to 3
+        (6, "conv(1, 4, padding=((3, 0),))", True),  # -1 to 2
+        (6, "conv(1, 4, stride=2, padding=((2, 0),))", False),  # of 3 outputs output 1: 0 to 3
+        (6, "conv(1, 4, stride=2, padding=((0, 4),))", False),  # of 4 outputs output 1: 2 to 5
+        (6, "conv(1, 4, stride=2, padding=((3, 3),))", False),  # of 5 outputs output 2: 1 to 4
+        (6, "conv(1, 4, stride=2, padding=((3, 1),))", True),  # of 4 outputs output 1: -1 to 2
+    ],
+)
+def test_clipped_by_hand(size: int, step: str, clipped: bool) -> None:
+    """Of an even number of outputs the centre is the one before the middle."""
+    network = archlens.loads(f"input: 1x{size}\nlayers:\n  - it: {step}\n")
+    assert receptive_field.find(network).is_clipped("it") is clipped
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_clipped_on_each_axis(seed: int) -> None:
+    """Every axis by itself is what a network along that axis alone is, position by position."""
+    random = Random(seed)
+    axes = random.randint(1, 3)
+    sizes = [random.randint(9, 30) for _ in range(axes)]
+    rows = [
+        [
+            (random.randint(1, 4), random.randint(1, 2), random.randint(0, 3), random.randint(0, 3))
+            for _ in sizes
+        ]
+        for _ in range(random.randint(1, 4))
+    ]
+
+    def built(chosen: list[int]) -> Network:
+        steps = []
+        for row in rows:
+            kernels, strides, befores, afters = zip(*(row[axis] for axis in chosen), strict=True)
+            sides = tuple(zip(befores, afters, strict=True))
+            steps.append(f"  - conv(1, {kernels}, stride={strides}, padding={sides})\n")
+        shape = "x".join(str(sizes[axis]) for axis in chosen)
+        return archlens.loads(f"input: 99x{shape}\nlayers:\n{''.join(steps)}")
+
+    try:
+        network = built([*range(axes)])
+    except archlens.SpecError:
+        return  # a map became too small for a step
+    fields = receptive_field.find(network)
+    outputs = [followed(built([axis])) for axis in range(axes)]
+    for layer in network:
+        found = [fields.is_clipped(layer.name, (axis,)) for axis in range(axes)]
+        lines = [one[layer.name] for one in outputs]
+        assert found == [line[(len(line) - 1) // 2][1] for line in lines]
+        assert fields.is_clipped(layer.name) is any(found)
 
 
 def test_clipped_along_one_axis() -> None:
