@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from itertools import product
+from math import gcd, prod
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -383,6 +384,40 @@ def test_gridding_is_what_torch_sees() -> None:
     assert "dilations 2 (2 times) and 4" in found.notes[0]
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_figures_of_gridding(seed: int) -> None:
+    """Against gradients: a factor is what the positions have in common that an output sees, on each axis."""
+    random = Random(seed)
+    axes = random.randint(1, 3)
+    drawn = (2, 3, 4, 6) if axes < 3 else (2, 4)
+    dilations = [
+        tuple(random.choice(drawn) for _ in range(axes)) for _ in range(random.randint(1, 4 - axes // 2))
+    ]
+    layers = [f"conv(1, {random.randint(2, 3)}, dilation={one})" for one in dilations]
+    size = 1 + sum(2 * max(one) for one in dilations)
+    grids = []
+    for count in range(2, len(layers) + 1):
+        text = spec(*layers[:count], input="x".join(map(str, [1] + [size] * axes)))
+        module = archlens.build(archlens.loads(text))
+        for weight in module.parameters():
+            torch.nn.init.ones_(weight)
+        x = torch.rand(1, 1, *[size] * axes, requires_grad=True)
+        module(x).flatten()[0].backward()  # output 0 sees position 0
+        factors = tuple(gcd(*places) for places in x.grad[0, 0].nonzero().T.tolist())
+        if prod(factors) > 1:
+            grids.append((count, factors))
+    found = of("AL106", spec(*layers, input="x".join(map(str, [1] + [size] * axes))))
+    if not grids:
+        assert found == []
+        return
+    count, factors = grids[-1]
+    share = prod(factors)
+    assert [one.numbers for one in found] == [{"count": count, "factor": max(factors), "share": share}]
+    said = str(factors[0]) if len(set(factors)) == 1 else "x".join(map(str, factors))
+    assert f"have the common factor {said}: each output is made from 1 in {share} of" in found[0].message
+    assert found[0].layers == tuple(map(str, range(count)))
+
+
 def test_wavenet_is_no_grid() -> None:
     """WaveNet (van den Oord et al. 2016): kernels of 2, dilations 1, 2, 4, ... 512, repeated."""
     text = """
@@ -518,6 +553,34 @@ def test_saturation(seed: int) -> None:
         assert one_.numbers["count"] == len(expected)
 
 
+def test_figures_of_saturation() -> None:
+    """By hand: 1x1 windows keep one weight of each kernel, biases stay, and poolings hold none."""
+    found = one(
+        "AL202",
+        "first: conv(8, (15, 11), padding=(7, 5))",  # sees all 8 and 6 positions from every output
+        "relu",
+        "square: conv(8, 3, padding=1)",  # 8*8*9 + 8, and of its 576 weights 64 stay
+        "strip: conv(8, (1, 3), padding=(0, 1))",  # 8*8*3 + 8; 64 of 192
+        "max_pool(3, stride=1, padding=1)",
+        "apart: conv(8, 3, padding=1, groups=8, bias=false)",  # 8*9; 8 of 72
+        "point: conv(4, 1)",
+        "last: conv_transpose(4, 2)",  # 4*4*4 + 4; 16 of 64
+        input="1x8x6",
+    )
+    assert found.numbers == {
+        "count": 5,
+        "of": 6,
+        "params": (576 + 8) + (192 + 8) + 72 + (64 + 4),
+        "saved": (576 - 64) + (192 - 64) + (72 - 8) + (64 - 16),
+    }
+    assert "5 of 6 layers with a window larger than 1 add no spatial context" in found.message
+    assert "from square to last every position of their inputs has seen the whole 8x6 image" in found.message
+    assert found.notes == ("they hold 924 parameters; with 1x1 windows 752 fewer",)
+    pooled = one("AL202", "conv(8, 15, padding=7)", "max_pool(3, stride=1, padding=1)", input="1x8x8")
+    assert pooled.numbers == {"count": 1, "of": 2, "params": 0, "saved": 0}
+    assert pooled.notes == ()
+
+
 def test_saturation_along_one_axis() -> None:
     """A 1x3 window looks along the width alone, which has been seen; a 3x3 looks along the height, too."""
     wide = "conv(8, (1, 15), padding=(0, 7))"
@@ -610,6 +673,15 @@ def test_heavy_linear() -> None:
     assert of("AL302", spec("conv(8, 16)", "flatten", "linear(9)")) == []  # one position is left
 
 
+@pytest.mark.parametrize(("channels", "share"), [(3, "57.1"), (4, ""), (5, "")])
+def test_heavy_is_more_than_half(channels: int, share: str) -> None:
+    """2x2x2 features have 8 weights; a convolution before them has 2 for each channel: 6, 8 or 10."""
+    layers = ["conv(2, 1, bias=false)", "relu", "flatten", "linear(1, bias=false)"]
+    found = of("AL302", spec(*layers, input=f"{channels}x2x2"))
+    assert [one.numbers for one in found] == ([{"params": 8, "total": 14, "saved": 8 - 2}] if share else [])
+    assert all(f"8 of 14 parameters ({share} %)" in one.message for one in found)
+
+
 @pytest.mark.parametrize("kernel", [5, 7, 9, 11, 13])
 @pytest.mark.parametrize("input", ["48x32x32", "48x16x16x16"])
 @pytest.mark.parametrize("bias", ["", ", bias=false"])
@@ -646,6 +718,15 @@ def test_no_large_kernel(layer: str) -> None:
         ("linear(128)", "linear(10)", "linear(10)", "64"),
         ("linear(128, bias=false)", "linear(10, bias=false)", "linear(10, bias=false)", "64"),
         ("conv(64, 3, stride=2, padding=1)", "conv(32, 1)", "conv(32, 3, stride=2, padding=1)", "8x16x16"),
+        # one of the two has a bias: W(Vx + b) has the bias Wb, and so has the one layer in their place
+        ("linear(128)", "linear(10, bias=false)", "linear(10)", "64"),
+        ("linear(128, bias=false)", "linear(10)", "linear(10)", "64"),
+        ("conv(64, 3)", "conv(32, 1, bias=false)", "conv(32, 3)", "8x16x16"),
+        ("conv(64, 3, bias=false)", "conv(32, 1)", "conv(32, 3)", "8x16x16"),
+        ("conv(64, 5, bias=false)", "conv(32, 1, bias=false)", "conv(32, 5, bias=false)", "8x16"),
+        ("conv(64, (1, 2, 3))", "conv(32, 1)", "conv(32, (1, 2, 3))", "8x4x5x6"),
+        # 64*33 + 33*64 weights for 64*64: 128 more; with 32 they are as many
+        ("linear(33, bias=false)", "linear(64, bias=false)", "linear(64, bias=false)", "64"),
     ],
 )
 def test_stacked_linear(first: str, second: str, merged: str, input: str) -> None:
@@ -657,6 +738,7 @@ def test_stacked_linear(first: str, second: str, merged: str, input: str) -> Non
 
 def test_a_factorisation_is_no_mistake() -> None:
     """64*8 + 8*64 weights where one layer has 64*64; separable convolutions likewise."""
+    assert of("AL304", spec("linear(32, bias=false)", "linear(64, bias=false)", input="64")) == []  # as many
     assert of("AL304", spec("linear(8, bias=false)", "linear(64, bias=false)", input="64")) == []
     assert of("AL304", spec("conv(64, 3, groups=64)", "conv(64, 1)", input="64x8x8")) == []
     assert of("AL304", spec("a: linear(99)", "b: linear(10)", input="64") + "\noutputs:\n  c: [ref(a)]") == []
@@ -759,6 +841,33 @@ variants:
   one: {unit: wide}
   two: {hidden: 6, size: 4}
 """
+
+
+def test_figures_of_odd_channels() -> None:
+    """By hand, with what flows in and out in each group, up to the next multiple of 8."""
+    layers = [
+        "first: conv(12, 1)",  # 3 channels of the input are free: 64*3*12 to 64*3*16
+        "grouped: conv(36, 3, padding=1, groups=3)",  # 4 in, 12 out: 64*9*3*(4*12) to 64*9*3*(8*16)
+        "up: conv_transpose(20, 2, stride=2)",  # 36 and 20: 64*4*36*20 to 64*4*40*24
+        "even: conv(16, 1)",  # 20 in: 256*20*16 to 256*24*16
+        "conv(8, 1)",  # 16 and 8 are multiples
+        "last: conv(5, 1)",  # 5 channels of the output are free, and 8 come in
+    ]
+    found = one("AL501", *layers, input="3x8x8")
+    macs = 64 * 3 * 12 + 64 * 9 * 3 * 4 * 12 + 64 * 4 * 36 * 20 + 256 * 20 * 16
+    padded = 64 * 3 * 16 + 64 * 9 * 3 * 8 * 16 + 64 * 4 * 40 * 24 + 256 * 24 * 16
+    assert found.numbers == {"count": 4, "of": 6, "macs": macs, "padded": padded}
+    assert found.layers == ("first", "grouped", "up", "even")
+    assert "4 of 6 convolutions and linear layers have channels that are no multiple of 8" in found.message
+    assert (
+        "first (12 out), grouped (4 in and 12 out), up (36 in and 20 out) and even (20 in)" in found.message
+    )
+    # 2,304 + 82,944 + 184,320 + 81,920 = 351,488, and 568,320, which is 1.617 times as many
+    assert f"take {padded:,} multiply-accumulates instead of {macs:,}, 61.7 % more" in found.notes[0]
+    tokens = one("AL501", "tokens", "a: linear(20)", "relu", "b: linear(8)", "linear(8)", input="16x5")
+    assert tokens.numbers == {
+        "count": 2, "of": 3, "macs": 5 * (16 * 20 + 20 * 8), "padded": 5 * (16 * 24 + 24 * 8)
+    }  # fmt: skip
 
 
 def test_unused() -> None:
@@ -872,14 +981,27 @@ def test_alexnet_at_224() -> None:
     assert of("AL101", archlens.spec.find("alexnet_2012").spec.source.text) == []
 
 
-def test_every_op() -> None:
-    """No op of the language is more than the rules can read."""
-    for op in OPS.values():
-        for example in op.examples:
-            input_, _, layer = example.partition(" >> ")
-            if not op.merges:
-                found = findings(f"input: {input_}\nlayers:\n  - >-\n    {layer}\n")
-                view.to_json([view.Linted("n", found)])
+@pytest.mark.parametrize("kind", OPS)
+def test_every_op(kind: str) -> None:
+    """The rules read every op, and find no error in what it shows off; each finding says its place."""
+    for example in OPS[kind].examples:
+        shapes, *steps = example.split(" >> ")
+        if OPS[kind].merges:
+            named = [f"b{i}" for i, _ in enumerate(shapes.split(", "))]
+            inputs = ", ".join(f"{name}: {x}" for name, x in zip(named, shapes.split(", "), strict=True))
+            branches = ", ".join(f"[ref({name})]" for name in named)
+            text = f"input: {{{inputs}}}\nlayers:\n  - ref(b0)\n  - {kind}: [{branches}]\n"
+        elif OPS[kind].transparent:
+            continue  # no step of its own
+        else:
+            text = f"input: {shapes}\nlayers:\n" + "".join(f"  - >-\n    {step}\n" for step in steps)
+        found = findings(text)
+        assert [one_.message for one_ in found if one_.rule.level == ERROR] == []
+        layers = {layer.name for layer in archlens.loads(text)}
+        assert all(layers.issuperset(one_.layers) for one_ in found)
+        assert all(marked(one_) for one_ in found)
+        (written,) = json.loads(view.to_json([view.Linted("n", found)]))["networks"]
+        assert [one_["code"] for one_ in written["findings"]] == [one_.rule.code for one_ in found]
 
 
 # --- the command --------------------------------------------------------------------------------------

@@ -254,6 +254,32 @@ def test_files_in_threads(tmp_path: Path) -> None:
     together(write, read, read, read)
 
 
+# --- by value, and by what kind of value ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [False, True])
+@pytest.mark.parametrize(
+    ("step", "first", "second"),
+    [
+        ("conv(4, {})", "(1, 1)", "(true, true)"),
+        ("conv(4, {})", "(1, 1)", "(1, true)"),
+        ("conv(4, {})", "1", "true"),
+        ("pad({})", "((1, 0), (0, 1))", "((1, 0), (0, true))"),
+        ("reshape({})", "[2, -1, 1]", "[2, -1, true]"),
+        ("conv(4, 1, bias={})", "true", "1"),
+        ("scale({}[0])", "(1, 2)", "(true, 2)"),
+    ],
+)
+def test_true_is_not_1(step: str, first: str, second: str, block: bool) -> None:
+    """Python takes them for equal, in lists too; what fitted with the one does not let the other pass."""
+    head = f"input: 4x8x8\nblocks:\n  b(it): {step.format('it')}\nlayers:\n"
+    one, other = (f"b({it})" if block else step.format(it) for it in (first, second))
+    archlens.loads(f"{head}  - {one}\n")
+    for steps in ([other], [one, other]):
+        with pytest.raises(archlens.SpecError, match="must be"):
+            archlens.loads(head + "".join(f"  - {it}\n" for it in steps))
+
+
 # --- every cache ------------------------------------------------------------------------------------
 
 #: Caches without a bound, and what bounds them.
