@@ -49,6 +49,11 @@ class Window(NamedTuple):
         """Positions from the first to the last one looked at: ``d(f - 1) + 1``."""
         return self.dilation * (self.kernel - 1) + 1
 
+    @property
+    def cuts(self) -> bool:
+        """Whether it drops positions at an end of the axis: negative padding, or that of a transposed one."""
+        return max(self.before, self.after) > 0 if self.transposed else min(self.before, self.after) < 0
+
     def remainder(self, size: int) -> int:
         """What is left over when ``n + 2p - f`` is divided by ``s``: positions that do not fit a step."""
         return (size + self.before + self.after - self.extent) % self.stride

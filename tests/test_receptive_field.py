@@ -335,7 +335,9 @@ def test_nothing_beyond_a_cut_is_seen(seed: int) -> None:
                 max(start, first) <= min(positions) and max(positions) < min(stop, last)
             ), (steps, name, output)
         left = set().union(*(positions for positions, _ in outputs))
-        if limit and left and network.index[name].op.kind in ("slice", "crop") and "conv" not in str(steps):
+        reach = network.index[name].facts.reach if name != "input" else ()
+        cuts = isinstance(reach, tuple) and any(min(one.before, one.after) < 0 for one in reach)
+        if limit and left and cuts and "conv" not in str(steps):
             assert (limit.start, limit.stop) == (min(left), max(left) + 1)
         centre = (len(outputs) - 1) // 2
         assert fields.is_clipped(name) is outputs[centre][1], (steps, name)
@@ -392,6 +394,27 @@ def test_a_cut_is_said(tmp_path: Path) -> None:
         "Behind a cut only positions 16 to 26 of the width are seen; fields count what was" in result.output
     )
     assert result.output.count("Behind a cut") == 1
+
+
+@pytest.mark.parametrize(
+    "step", ["slice(0, 4)", "conv_transpose(4, 2, stride=2)", "crop(3)", "slice(0, 3, axis='width')"]
+)
+def test_what_drops_no_position_is_no_cut(step: str) -> None:
+    """The first convolution never looks at position 7; what follows it takes channels, or all positions."""
+    network = archlens.loads(f"input: 3x8x8\nlayers: ['conv(8, 3, stride=2)', {step!r}]")
+    assert receptive_field.find(network).limits == {}
+
+
+def test_an_axis_that_is_not_cut_is_whole() -> None:
+    """Of the 3 x 3 positions of the convolution one column goes, that of positions 4 to 6 of the width."""
+    network = archlens.loads(
+        """
+        input: 3x8x8
+        layers: ['conv(8, 3, stride=2)', 'slice(0, 2, axis="width")']
+        """
+    )
+    ((height, width),) = receptive_field.find(network).limits.values()
+    assert (height[:2], width[:2]) == ((0, 8), (0, 5))
 
 
 def test_branches_that_have_been_cut_apart() -> None:

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from ..errors import shorten
-from ..geometry import INPUT, POINT, Field, Uneven
+from ..geometry import INPUT, POINT, Field, Uneven, Window
 from ..network import Layer, Network
 from ..ops import EVERYWHERE, Everywhere, InTurn, Irregular, all_channels
 from ..shape import Shape
@@ -200,20 +200,24 @@ class _Pass:
                 seen[layer.name] = found
             else:
                 seen[layer.name] = self._general(layer)
-            if limits or layer.op.cuts:
-                self._limit(layer)
+            cut = type(reach) is tuple and any(window.cuts for window in reach)
+            if limits or cut:
+                self._limit(layer, reach if cut else ())
         return ReceptiveFields(self.network, self.input, seen, self.misaligned, limits)
 
-    def _limit(self, layer: Layer) -> None:
-        """What is left of the input at a layer, if it cuts or a layer before it has cut."""
+    def _limit(self, layer: Layer, windows: Sequence[Window]) -> None:
+        """What is left of the input at a layer; its windows are given where it cuts itself."""
         whole = tuple([Limit(0, size, (0, size)) for size in self.image])
         # a branch that sees nothing of this input takes nothing from the others
         names = [name for name in layer.inputs if self.seen[name] is not None]
         found = [self.limits.get(name, whole) for name in names]
         together = tuple(map(_around, zip(*found, strict=True)))
         fields = self.seen[layer.name]
-        if layer.op.cuts and isinstance(fields, tuple):
-            together = tuple(map(_cut, together, fields, layer.shape.spatial))
+        if windows and isinstance(fields, tuple):
+            axes = zip(windows, together, fields, layer.shape.spatial, strict=True)
+            together = tuple(
+                [_cut(limit, field, size) if window.cuts else limit for window, limit, field, size in axes]
+            )
         if together and together != whole:
             self.limits[layer.name] = together
 

@@ -117,7 +117,6 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
     dilation: Size = 1
 
     sliding = True
-    cuts = True
     examples = (
         "8x28x28 >> conv_transpose(4, 2, stride=2)",
         "8x14x14 >> conv_transpose(4, 3, stride=2, padding=1, output_padding=1, bias=false)",

@@ -211,8 +211,6 @@ class Op:
     merges: ClassVar[bool] = False
     #: Whether it slides a window over its input, so that its output size is worth deriving.
     sliding: ClassVar[bool] = False
-    #: Whether it may drop positions at the ends of an axis that lie within its input.
-    cuts: ClassVar[bool] = False
     #: Whether it passes its input on untouched, and so makes no layer.
     transparent: ClassVar[bool] = False
     #: Whether each output channel depends on no other channels than those of its own number.

@@ -162,7 +162,6 @@ class Crop(Op, kind="crop", family="reshape"):
     size: Size
 
     channelwise = True
-    cuts = True
     examples = ("64x64x64 >> crop(56)", "8x7x9 >> crop((4, 8))", "8x11 >> crop(4)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -204,7 +203,6 @@ class Slice(Op, kind="slice", family="reshape"):
     step: Count = 1
     axis: Annotated[str, choice("channels", "length", "depth", "height", "width")] = "channels"
 
-    cuts = True
     examples = (
         "116x28x28 >> slice(0, 58)",
         "116x28x28 >> slice(58)",
