@@ -129,7 +129,7 @@ def _no_variant(variant: str, variants: Mapping[str, Any]) -> UsageError:
 
 def _warned(network: Network) -> Network:
     """The network; Python's own warning says where an input looks as if its channels stood last."""
-    if any(len(shape) > 2 and shape[-1] < 5 for shape in network.inputs.values()):
+    if any(shape.turned() for shape in network.inputs.values()):
         from warnings import warn
 
         from .analysis.layouts import find

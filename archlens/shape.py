@@ -17,6 +17,9 @@ AXIS_NAMES: dict[int, tuple[str, ...]] = {
     3: ("depth", "height", "width"),
 }
 
+#: How many channels pictures have: grey, colours, and colours with transparency.
+_PICTURES = (1, 3, 4)
+
 
 class Shape(tuple[int, ...]):
     """The sizes of a tensor without its batch axis, channels first; in a :class:`ChannelsLast`, last.
@@ -63,6 +66,20 @@ class Shape(tuple[int, ...]):
     def with_channels(self, channels: int) -> Shape:
         """The same positions, in the same layout, with another number of channels."""
         return Shape((channels, *self[1:]))
+
+    def turned(self) -> Shape | None:
+        """The shape that is meant where the channels seem to stand last, as TensorFlow has them.
+
+        That is where there are two or three other axes, and of all sizes only the last is that of a picture's
+        channels: ``3x4x4`` is a small picture as it should be.
+
+        >>> print(Shape((224, 224, 3)).turned(), Shape((3, 4, 4)).turned())
+        3x224x224 None
+        """
+        *first, last = self
+        if len(first) < 2 or last not in _PICTURES or any(size in _PICTURES for size in first):
+            return None
+        return Shape((last, *first))
 
     @property
     def numel(self) -> int:

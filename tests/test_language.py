@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import archlens
 from archlens import Network
 from archlens.analysis import layouts
+from archlens.cli import cli
 
 
 def network(layers: str, head: str = "input: 3x8x8\n", **more: Any) -> Network:
@@ -1226,6 +1228,22 @@ def test_an_input_whose_channels_seem_to_stand_last(shape: str, first: str) -> N
         assert problem.span is not None
         assert (problem.span.line, problem.span.column, problem.span.width) == (1, 8, len(shape))
         assert layouts.find(archlens.loads("input: 3x8x8\nlayers: [relu]\n")) == []
+
+
+@pytest.mark.parametrize("command", ["shapes", "cost", "memory", "sizes", "lint", "explain", "source"])
+def test_every_command_warns_of_channels_that_seem_to_stand_last(command: str, tmp_path: Path) -> None:
+    spec = tmp_path / "last.yaml"
+    spec.write_text("input: 64x64x3\nlayers: ['conv(8, 1)', relu]\n", encoding="utf-8")
+    result = CliRunner().invoke(cli, [command, str(spec)])
+    assert result.stderr.count("is read as 64 channels of 64x3") == 1
+    assert "is read as" not in CliRunner().invoke(cli, [command, str(spec), "--input", "3x64x64"]).stderr
+
+
+def test_a_layer_that_does_not_fit_because_channels_stand_last() -> None:
+    """The smallest input that fits would be 224x7x7, which nobody wants."""
+    with pytest.raises(archlens.SpecError) as caught:
+        archlens.loads("input: 224x224x3\nlayers: ['conv(64, 7, stride=2)']")
+    assert caught.value.diagnostic.help == "channels come first: 3x224x224"
 
 
 def test_no_network_of_the_zoo_seems_to_have_its_channels_last() -> None:

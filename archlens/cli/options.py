@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from ..analysis import layouts
 from ..elaboration import elaborate, on_other_inputs
 from ..elaboration.bounds import MAX_LAYERS, allowing, together
 from ..elaboration.given import read_inputs, read_values
 from ..errors import ArchlensError, usage
 from ..network import At, Network
 from ..spec import Found, find, names
+from .output import show
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -103,7 +105,18 @@ def load(name: str, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
 
 
 def make(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
-    """The same for a spec that has been found; one that came through a pipe cannot be found again."""
+    """The same for a spec that has been found; one that came through a pipe cannot be found again.
+
+    A warning says where an input looks as if its channels stood last.
+    """
+    network = laid_out(found, inputs, sets)
+    for warning in layouts.find(network):
+        show(warning)
+    return network
+
+
+def laid_out(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
+    """The same without a word."""
     shapes, values = given(inputs, sets)
     return elaborate(found.spec, found.variant, input=shapes, values=values)
 
@@ -124,7 +137,7 @@ def altered(network: Network, found: Found, inputs: tuple[str, ...], sets: tuple
     if not inputs and not sets:
         return ""
     try:
-        own = make(found, (), ())
+        own = laid_out(found, (), ())
     except ArchlensError:
         return "these params"  # it has no values of its own
     if own.values != network.values:

@@ -38,7 +38,10 @@ def explained(
         above = max(walk.x.shape.spatial, default=0) if misfit.inputs else 0
         smallest = smallest_input(spec, variant, values, walk.inputs, above)
         own = f"give {name} {help}" if help.startswith("padding=") else help
-        if smallest is not None:
+        turned = next(filter(None, [shape.turned() for shape in walk.inputs.values()]), None)
+        if turned is not None:
+            help = f"channels come first: {turned}"
+        elif smallest is not None:
             sides = len(smallest) - 1
             square = {1: "", 2: " square", 3: " cubic"}[sides]
             which = "next larger" if misfit.inputs else "smallest"

@@ -7,14 +7,15 @@ from click.shell_completion import CompletionItem
 
 from ...errors import ArchlensError
 from ...network import Layer, Network
+from ...spec import find
 from ...views import explanation
-from ..options import load, network_argument, output_option
+from ..options import laid_out, load, network_argument, output_option
 from ..output import looks, write
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     try:
-        network = load(ctx.params.get("name") or "", (), ())
+        network = laid_out(find(ctx.params.get("name") or ""), (), ())
     except ArchlensError:
         return []
     return [CompletionItem(layer.name) for layer in network if layer.name.startswith(incomplete)]

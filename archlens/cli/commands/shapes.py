@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ...analysis import batches, layouts, unseen
+from ...analysis import batches, unseen
 from ...errors import SpecError
 from ...network import Network
 from ...views import csv, json, markdown, table, words
@@ -82,7 +82,7 @@ def _text(
 
 
 def _warn(network: Network) -> None:
-    warnings = [*layouts.find(network), *unseen.find(network), *batches.find(network)]
+    warnings = [*unseen.find(network), *batches.find(network)]
     for warning in warnings[:_WARNINGS]:
         show(warning)
     more = len(warnings) - _WARNINGS
