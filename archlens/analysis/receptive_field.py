@@ -200,13 +200,13 @@ class _Pass:
                 seen[layer.name] = found
             else:
                 seen[layer.name] = self._general(layer)
-            cut = type(reach) is tuple and any(window.cuts for window in reach)
-            if limits or cut:
-                self._limit(layer, reach if cut else ())
+            windows = reach if isinstance(reach, tuple) else ()
+            if limits or any(window.cuts for window in windows):
+                self._limit(layer, windows)
         return ReceptiveFields(self.network, self.input, seen, self.misaligned, limits)
 
     def _limit(self, layer: Layer, windows: Sequence[Window]) -> None:
-        """What is left of the input at a layer; its windows are given where it cuts itself."""
+        """What is left of the input at a layer that cuts, or that a layer before it has cut."""
         whole = tuple([Limit(0, size, (0, size)) for size in self.image])
         # a branch that sees nothing of this input takes nothing from the others
         names = [name for name in layer.inputs if self.seen[name] is not None]
