@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-#: What separates words; not a number from its unit.
-_BLANK = re.compile(r"\s+(?!(?:[kMGT]?B|[kMGT%])(?![\w/-]))")
+#: What separates words, but for a number and its unit.
+_BLANK = re.compile(r"(?<!\d)\s+|\s+(?!(?:[kMGT]?B|[kMGT%])(?![\w=(/-]))")
 
 #: What is never broken: a number, with all that belongs to it, and else a single character.
 _NUMBER = re.compile(r"\d+(?:[.,x:]\d+)*(?:e[+-]?\d+)?")

@@ -53,9 +53,10 @@ class Layout(NamedTuple):
 
     @property
     def head(self) -> list[str]:
-        """The titles, ruled."""
+        """The titles, ruled; of rows in several lines that of the first."""
         if self.narrow:
-            return []
+            title = self.columns[0].title
+            return [self.style(title, "head"), self.style("-" * cells_of(title), "rule")]
         titles = [self.style(line, "head") for line in self._lines([c.title for c in self.columns])]
         return [*titles, self.rule]
 
@@ -138,11 +139,11 @@ def fit(
     if width is None or _span(natural) <= width:
         return Layout(columns, dict(enumerate(natural)), style=style)
     cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    shown = list(range(len(columns)))
     for within in (False, True):
         floors = [_floor(*one, within=within) for one in zip(columns, cells, natural, strict=True)]
-        shown = list(range(len(columns)))
-        for i in (-1, *_spared(columns, all=within)):
-            shown = [other for other in shown if other != i]
+        for left_out in (None, *_spared(columns, all=within)):
+            shown = [i for i in shown if i != left_out]
             widths = _levelled([natural[i] for i in shown], [floors[i] for i in shown], width)
             if widths:
                 whole = not within and len(shown) == len(columns)
