@@ -233,6 +233,22 @@ def test_tables_fit_the_width(name: str, width: int) -> None:
     assert f"{network.params:,}" in text
 
 
+def test_numbers_are_aligned_to_the_right() -> None:
+    """Also those without a total: field, stride, start and centre; what is clipped is a word."""
+    network = archlens.load("lenet5")
+    columns = choose("layer,output,field,stride,start,centre,clipped,params")
+    rows = rows_of(network)
+    head, rule, *_ = (line for line in table.to_table(network, rows, columns=columns).split("\n"))
+    for title in ("field", "effective stride", "start", "centre", "params"):
+        end = head.index(title) + len(title)
+        assert rule[end - 1 : end + 1] in ("- ", "-")
+    assert head.index("clipped") == rule.index("-------", head.index("clipped"))
+    marks = markdown.to_markdown(network, rows, columns=columns).split("\n")[3]
+    assert [mark.strip()[-1] for mark in marks.strip("|").split("|")] == [*"--::::-:"]
+    first = html.to_table(network, rows, columns=columns).partition("</tr>")[0]
+    assert re.findall(r"text-align: (\w+)", first) == ["left"] * 2 + ["right"] * 4 + ["left", "right"]
+
+
 def test_columns() -> None:
     network = archlens.load("lenet5")
     assert choose("layer, MACs") == ("layer", "macs")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archlens.analysis import comparison, sizes
@@ -253,12 +253,17 @@ TEXTS = st.text(alphabet=st.sampled_from("ab1,.-_ 幅題、（"), max_size=60)
 
 
 @given(TEXTS, st.integers(10, 30), st.integers(0, 6), st.booleans())
+@example("ab 1,111,111,111.5 ab", 10, 0, True)
+@example("a word that_is_longer_than_that", 10, 2, False)
 @settings(deadline=None)
 def test_wrapped(text: str, width: int, indent: int, within: bool) -> None:
     """Nothing but blanks goes; a line is too long where its one word or number is; numbers stay whole."""
     lead = "-" * indent
     lines = wrapped(text, width, lead=lead, within=within)
     assert "".join("".join(lines).split()) == lead + "".join(text.split())
+    if not within:
+        shown = set(" ".join([lines[0].removeprefix(lead), *lines[1:]]).split())
+        assert {word for word in text.split() if word.isascii()} <= shown
     for line in lines:
         if cells(line) > width:
             body = line.removeprefix(lead)
