@@ -62,7 +62,7 @@ class Wanted:
     columns: tuple[str, ...] = DEFAULT
     #: How many levels of scopes are opened; ``None`` for as many as are readable.
     depth: int | None = None
-    #: Whether identical blocks are listed once; ``None`` where the table would be long.
+    #: Whether what repeats is listed once; ``None`` where the table would be long.
     fold: bool | None = None
     style: str = "graph"
     direction: str = "tb"

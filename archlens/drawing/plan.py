@@ -7,12 +7,13 @@ colours or formats.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
+from ..analysis.repeats import Child, Repeats, Run, Tree, differing, layers_of, written
 from ..errors import Unplaced, UsageError, printable, shorten, usage
 from ..network import Layer, Network
 from ..ops import Op
@@ -25,8 +26,6 @@ MOST = 1000
 #: The families whose layers share the box of the layer that they follow, and how many lines a box may have.
 _FOLLOWING = frozenset({"normalization", "activation", "regularization"})
 _LINES = 5
-#: How long a repeated sequence of steps may be, and how often single layers must repeat to be folded.
-_PERIOD, _OFTEN = 4, 4
 
 
 class Line(NamedTuple):
@@ -146,7 +145,7 @@ def plan(network: Network, depth: int | None = None, failed: Unplaced | None = N
         if found is None:
             raise _too_many(planner, depth)
         return found
-    for level in range(planner.deepest, 0, -1):
+    for level in range(planner.repeats.deepest, 0, -1):
         found = planner.plan(level, PAGE if level > 1 else MOST)
         if found is not None:
             return found
@@ -175,54 +174,6 @@ def _too_many(planner: _Planner, depth: int) -> TooMuch:
     return TooMuch(problem.diagnostic)
 
 
-class _Tree:
-    """A scope with what is in it, in order."""
-
-    __slots__ = ("children", "layers", "path", "runs")
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.children: list[_Tree | Layer] = []
-        self.layers: list[Layer] = []
-        self.runs: list[_Run] | None = None
-
-
-_Child = _Tree | Layer
-
-
-class _Window:
-    """Some neighbouring children as one piece: what makes it equal to another piece."""
-
-    __slots__ = ("index", "layers", "loose", "outside", "strict")
-
-    def __init__(self, children: list[_Child]) -> None:
-        self.layers = [layer for child in children for layer in _layers(child)]
-        self.index = {layer.name: i for i, layer in enumerate(self.layers)}
-        #: What it reads from outside, in order of first use.
-        self.outside: dict[str, int] = {}
-        wiring = []
-        for layer in self.layers:
-            feeds = []
-            for name in layer.inputs:
-                inner = self.index.get(name)
-                feeds.append(inner if inner is not None else -1 - self._outer(name))
-            wiring.append((layer.op, layer.training, tuple(feeds)))
-        self.loose = tuple(wiring)
-        self.strict = tuple([(layer.input_shapes, layer.shape) for layer in self.layers])
-
-    def _outer(self, name: str) -> int:
-        return self.outside.setdefault(name, len(self.outside))
-
-
-class _Run(NamedTuple):
-    """Children that are drawn once, with how often they stand there."""
-
-    children: list[_Child]
-    copies: list[_Window]
-    #: Whether only the sizes differ.
-    alike: bool
-
-
 @dataclass
 class _Draft:
     """A box while the plan is made."""
@@ -231,7 +182,7 @@ class _Draft:
     layers: list[Layer]
     scope: int
     repeats: int
-    tree: _Tree | None = None
+    tree: Tree | None = None
     note: str = ""
     fold: int = 1
     name: str = ""
@@ -263,29 +214,8 @@ class _Planner:
     def __init__(self, network: Network, failed: Unplaced | None) -> None:
         self.network = network
         self.failed = failed
-        self.root = _Tree("")
-        self.deepest = 1
-        self.consumers: dict[str, list[str]] = {}
-        trees: dict[str, _Tree] = {"": self.root}
-        for layer in network.layers:
-            name = layer.name
-            self.deepest = max(self.deepest, name.count(".") + 1)
-            tree = self._tree(layer.scope, trees)
-            tree.children.append(layer)
-            for source in layer.inputs:
-                self.consumers.setdefault(source, []).append(name)
-        for output in network.outputs.values():
-            self.consumers.setdefault(output, []).append("")
-        if failed is not None:
-            for source in failed.inputs:
-                self.consumers.setdefault(source, []).append("")
-
-    def _tree(self, path: str, trees: dict[str, _Tree]) -> _Tree:
-        found = trees.get(path)
-        if found is None:
-            found = trees[path] = _Tree(path)
-            self._tree(path.rpartition(".")[0], trees).children.append(found)
-        return found
+        self.repeats = Repeats(network, failed.inputs if failed is not None else ())
+        self.consumers = self.repeats.consumers
 
     def plan(self, depth: int, most: int) -> Plan | None:
         """The plan at a depth; ``None`` where it has more boxes than ``most``."""
@@ -293,86 +223,6 @@ class _Planner:
             return _Draughtsman(self, depth, most).plan()
         except _Full:
             return None
-
-    # --- what repeats -------------------------------------------------------------------------
-
-    def runs(self, tree: _Tree) -> list[_Run]:
-        """The children of a scope, repeated ones together."""
-        if tree.runs is None:
-            tree.runs = list(self._runs(tree.children))
-        return tree.runs
-
-    def _runs(self, children: list[_Child]) -> Iterator[_Run]:
-        windows: dict[tuple[int, int], _Window] = {}
-
-        def window(start: int, period: int) -> _Window:
-            found = windows.get((start, period))
-            if found is None:
-                found = windows[start, period] = _Window(children[start : start + period])
-            return found
-
-        start = 0
-        while start < len(children):
-            best, copies, alike = 1, 1, False
-            for period in range(1, _PERIOD + 1):
-                leaves = any(isinstance(child, Layer) for child in children[start : start + period])
-                count = self._count(children, window, start, period, strict=True)
-                if count >= (_OFTEN if leaves else 2) and count * period > best * copies:
-                    best, copies = period, count
-                if copies > 1 and period == 1:
-                    break
-            if copies == 1 and isinstance(children[start], _Tree):
-                count = self._count(children, window, start, 1, strict=False)
-                if count >= 3:
-                    copies, alike = count, True
-            stop = start + best * copies
-            found = [window(at, best) for at in range(start, stop, best)]
-            yield _Run(children[start : start + best], found, alike)
-            start = stop
-            windows.clear()
-
-    def _count(self, children: list[_Child], window: object, start: int, period: int, *, strict: bool) -> int:
-        """How many equal pieces follow one another, each reading the one before it and read by no other."""
-        assert callable(window)
-        count, feeds = 1, None
-        while start + (count + 1) * period <= len(children):
-            here = start + count * period
-            if not _similar(children[start], children[here]):
-                break
-            first, before, this = window(start, period), window(here - period, period), window(here, period)
-            if this.loose != first.loose or (strict and this.strict != first.strict):
-                break
-            read = [before.index.get(name, -1) for name in this.outside]
-            if -1 in read or (feeds is not None and read != feeds) or not self._closed(before, this):
-                break
-            feeds = read
-            count += 1
-        return count
-
-    def _closed(self, window: _Window, following: _Window) -> bool:
-        """Whether nothing but the next piece reads what a piece makes."""
-        return all(
-            name in window.index or name in following.index
-            for layer in window.layers
-            for name in self.consumers.get(layer.name, ())
-        )
-
-
-def _similar(a: _Child, b: _Child) -> bool:
-    """Whether two children may be equal at all; a quick look before the long one."""
-    if isinstance(a, Layer) or isinstance(b, Layer):
-        return isinstance(a, Layer) and isinstance(b, Layer) and a.op == b.op
-    return len(a.children) == len(b.children)
-
-
-def _layers(child: _Child) -> list[Layer]:
-    """The layers of a child, in order; gathered once."""
-    if isinstance(child, Layer):
-        return [child]
-    if not child.layers:
-        for inner in child.children:
-            child.layers += _layers(inner)
-    return child.layers
 
 
 class _Draughtsman:
@@ -387,6 +237,8 @@ class _Draughtsman:
         self.frames: list[_Frame] = []
         #: The box of each layer, and of those folded away that of their first.
         self.box_of: dict[str, int] = {}
+        #: For each layer that is drawn, all those that it stands for, itself first.
+        self.alike: dict[str, list[Layer]] = {}
         #: The layers that are drawn, and so what flows into them.
         self.drawn: list[Layer] = []
         #: Every layer that each box stands for.
@@ -395,7 +247,7 @@ class _Draughtsman:
     def plan(self) -> Plan:
         for name in self.network.inputs:
             self.box_of[name] = self.add(_Draft("input", [], -1, 1, name=name))
-        self.place(self.planner.root, -1, 1, 1)
+        self.place([self.planner.repeats.root], -1, 1, 1)
         if self.planner.failed is not None:
             self.add(_Draft("failed", [], self.around(self.planner.failed.name), 1))
         edges, sources = self.edges()
@@ -441,45 +293,44 @@ class _Draughtsman:
 
     # --- boxes --------------------------------------------------------------------------------
 
-    def place(self, tree: _Tree, scope: int, level: int, repeats: int) -> None:
-        for run in self.planner.runs(tree):
+    def place(self, trees: Sequence[Tree], scope: int, level: int, repeats: int) -> None:
+        for run in self.planner.repeats.runs(trees):
             self.run(run, scope, level, repeats)
 
-    def run(self, run: _Run, scope: int, level: int, repeats: int) -> None:
-        first, count = run.copies[0], len(run.copies)
+    def run(self, run: Run, scope: int, level: int, repeats: int) -> None:
+        first, count = run.copies[0], run.count
         note = _note(run) if count > 1 else ""
         every = repeats * count
-        if len(run.children) == 1:
-            child = run.children[0]
-            if isinstance(child, Layer):
-                self.layer(child, scope, every, note, count)
-            else:
-                path = _span(run) if count > 1 else child.path
-                self.scope(child, path, scope, level, every, note, count)
+        if len(run.columns) == 1:
+            self.child(run.columns[0], run.span, scope, level, every, note, count)
         else:
-            frame = self.frame(scope, _span(run), "", note, count, level - 1)
-            for child in run.children:
-                if isinstance(child, Layer):
-                    self.layer(child, frame, every)
-                else:
-                    self.scope(child, child.path, frame, level, every)
+            frame = self.frame(scope, run.span, "", note, count, level - 1)
+            for column in run.columns:
+                self.child(column, "", frame, level, every)
         for copy in run.copies[1:]:
-            for layer, same in zip(copy.layers, first.layers, strict=True):
+            for layer, same in zip(copy, first, strict=True):
                 self.box_of[layer.name] = self.box_of[same.name]
 
-    def scope(
-        self, tree: _Tree, path: str, scope: int, level: int, repeats: int, note: str = "", fold: int = 1
-    ) -> None:
-        layers = _layers(tree)
-        what = self.network.blocks.get(tree.path, "")
-        if level < self.depth:
-            self.place(tree, self.frame(scope, path, what, note, fold, level), level + 1, repeats)
-        elif self.is_one(layers):
+    def child(
+        self, column: tuple[Child, ...], span: str, scope: int, level: int, repeats: int, note: str = "",
+        fold: int = 1,
+    ) -> None:  # fmt: skip
+        child = column[0]
+        layers = layers_of(child)
+        if isinstance(child, Tree) and level < self.depth:
+            path, what = span or child.path, self.network.blocks.get(child.path, "")
+            trees = [tree for tree in column if isinstance(tree, Tree)]
+            self.place(trees, self.frame(scope, path, what, note, fold, level), level + 1, repeats)
+            return
+        for same in zip(*map(layers_of, column), strict=True):
+            self.alike[same[0].name] = list(same)
+        if isinstance(child, Layer) or self.is_one(layers):
             self.layer(layers[0], scope, repeats, note, fold)
             for layer in layers[1:]:
                 self.layer(layer, scope, repeats)
         else:
-            number = self.add(_Draft("scope", layers, scope, repeats, tree, note, fold, path))
+            draft = _Draft("scope", layers, scope, repeats, child, note, fold, span or child.path)
+            number = self.add(draft)
             for layer in layers:
                 self.box_of[layer.name] = number
             self.drawn += layers
@@ -584,14 +435,10 @@ class _Draughtsman:
             output = draft.layers[-1].shape
             if draft.kind == "scope":
                 lines = self.scope_lines(draft)
-                title = _scope_title(draft)
+                title = self.scope_title(draft)
             else:
-                lines = [
-                    Line(name, "" if name == (what := short(layer)) else what, layer.op.family)
-                    for layer in draft.layers
-                    for name in [self.relative(layer.name, draft.scope)]
-                ]
-                title = "\n".join(map(_layer_title, draft.layers))
+                lines = [self.line(layer, draft.scope) for layer in draft.layers]
+                title = "\n".join(map(self.layer_title, draft.layers))
             if draft.note:
                 lines += [Line("", part, "") for part in draft.note.split("; ")]
                 title += f"\n{draft.note}"
@@ -613,6 +460,26 @@ class _Draughtsman:
             renumbered[draft.scope],
         )
 
+    def line(self, layer: Layer, scope: int) -> Line:
+        name = self.relative(layer.name, scope)
+        said = differing([one.op for one in self.alike[layer.name]])
+        what = short(layer, said)
+        if said:  # these are long, and so a name that is the op says it
+            what = what.removeprefix(f"{name}, ")
+        return Line(name, "" if name == what else what, layer.op.family)
+
+    def layer_title(self, layer: Layer) -> str:
+        alike = self.alike[layer.name]
+        shapes = " to ".join(dict.fromkeys([str(layer.shape), str(alike[-1].shape)]))
+        return f"{printable(layer.name)}: {written([one.op for one in alike])} -> {shapes}"
+
+    def scope_title(self, draft: _Draft) -> str:
+        """Every layer of a folded scope, as far as a title can be read."""
+        lines = [f"{printable(draft.name)}:", *map(self.layer_title, draft.layers[:200])]
+        if len(draft.layers) > 200:
+            lines.append(f"and {len(draft.layers) - 200:,} more layers")
+        return "\n".join(lines)
+
     def called(self, draft: _Draft) -> str:
         if draft.kind == "failed":
             assert self.planner.failed is not None
@@ -623,59 +490,34 @@ class _Draughtsman:
         from ..views.words import rounded
 
         assert draft.tree is not None
-        params = sum(layer.params for layer in draft.layers)
+        counts = [sum(self.alike[layer.name][end].params for layer in draft.layers) for end in (0, -1)]
+        params = " to ".join(map(rounded, dict.fromkeys(counts)))
         count = f"{len(draft.layers):,} layers"
         return [
             Line(self.relative(draft.name, draft.scope), self.network.blocks.get(draft.tree.path, ""), ""),
-            Line("", f"{count}, {rounded(params)} params" if params else count, ""),
+            Line("", f"{count}, {params} params" if any(counts) else count, ""),
         ]
 
 
-def _layer_title(layer: Layer) -> str:
-    return f"{printable(layer.name)}: {layer.op} -> {layer.shape}"
-
-
-def _scope_title(draft: _Draft) -> str:
-    """Every layer of a folded scope, as far as a title can be read."""
-    lines = [f"{printable(draft.name)}:", *map(_layer_title, draft.layers[:200])]
-    if len(draft.layers) > 200:
-        lines.append(f"and {len(draft.layers) - 200:,} more layers")
-    return "\n".join(lines)
-
-
-def _span(run: _Run) -> str:
-    """The names of a folded run: ``layer3.1..22``."""
-    first, last = run.children[0], run.copies[-1].layers[-1].name
-    start = first.name if isinstance(first, Layer) else first.path
-    level = start.count(".")
-    return f"{start}..{last.split('.')[level]}"
-
-
-def _note(run: _Run) -> str:
-    count = len(run.copies)
-    weights = any(layer.params for layer in run.copies[0].layers)
+def _note(run: Run) -> str:
+    weights = any(layer.params for layer in run.copies[0])
     own = ", each with its own weights" if weights else ""
-    if not run.alike:
-        return f"x{count:,}{own}"
-    first, last = (copy.layers[0].input_shapes[0] for copy in (run.copies[0], run.copies[-1]))
-    return f"x{count:,}{own}; input {_between(first, last)}"
+    return "; ".join([f"x{run.count:,}{own}", *run.changes])
 
 
-def _between(first: Shape, last: Shape) -> str:
-    """How a shape changes over a run: only its channels, or all of it."""
-    if first[1:] == last[1:]:
-        return f"{first.channels} to {last.channels} channels"
-    return f"{first} to {last}"
+def short(layer: Layer, instead: Mapping[str, str] = {}) -> str:
+    """An op as figures in papers say it: ``7x7 conv, 64, /2``.
 
-
-def short(layer: Layer) -> str:
-    """An op as figures in papers say it: ``7x7 conv, 64, /2``."""
+    Args:
+        layer: where it stands.
+        instead: other words in the place of some values.
+    """
     op = layer.op
     values = op.attributes()
     axes = max(len(layer.input_shapes[0].spatial), 1)
     kernel, stride = values.get("kernel"), values.get("stride", 1)
     words = [f"{_size(kernel, axes)} {op.kind}" if kernel is not None else op.kind]
-    words += [_plain(values[name]) for name in required(op) if name != "kernel"]
+    words += [instead.get(name) or _plain(values[name]) for name in required(op) if name != "kernel"]
     if stride is None and kernel is not None:
         stride = kernel
     if "stride" in values and not _is_one(stride):

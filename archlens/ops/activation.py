@@ -59,6 +59,7 @@ class LeakyReLU(_Activation, kind="leaky_relu"):
 
     slope: Number = 0.01
 
+    incidental = {"slope": "slope"}
     examples = ("8x4x4 >> leaky_relu", "8x4x4 >> leaky_relu(0.1)")
 
     def _torch(self, x: Shape) -> Call:
@@ -92,6 +93,7 @@ class ELU(_Activation, kind="elu"):
 
     alpha: Number = 1.0
 
+    incidental = {"alpha": "alpha"}
     examples = ("8x4x4 >> elu", "8x4x4 >> elu(alpha=0.5)")
 
     def _torch(self, x: Shape) -> Call:
@@ -202,6 +204,7 @@ class Scale(_Activation, kind="scale"):
 
     factor: Number
 
+    incidental = {"factor": "factor"}
     holds = NOTHING._replace(in_place=True)
     examples = ("896x17x17 >> scale(0.1)", "84 >> scale(-2)")
 

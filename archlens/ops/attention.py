@@ -151,6 +151,7 @@ class _Windowed(Op, family="attention"):
     window: Size
     shift: Spare = 0
 
+    incidental = {"shift": "shift"}
     module: ClassVar[str]
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]

@@ -37,7 +37,7 @@ class _Dropout(Op, family="regularization"):
     p: Number = 0.5
 
     channelwise = True
-    idle = True
+    incidental = {"p": "drop"}
 
     def _footprint(self, *mask: Extra) -> Footprint:
         """It keeps which values it dropped; at inference, and with ``p=0``, it returns its input itself."""
@@ -84,7 +84,7 @@ class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
     p: Number
 
     channelwise = True
-    idle = True
+    incidental = {"p": "drop"}
     examples = ("96x7x7 >> stochastic_depth(0.1)", "24x49 >> tokens >> stochastic_depth(0)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]

@@ -76,6 +76,7 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
 
     initial: Number = 1e-6
 
+    incidental = {"initial": "initial"}
     channelwise = True
     examples = (
         "96x7x7 >> layer_scale",

@@ -80,6 +80,7 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
     running_stats: Flag = True
 
     channelwise = True
+    incidental = {"eps": "eps", "momentum": "momentum"}
     examples = (
         "64x112x112 >> batch_norm",
         "8x5x5 >> batch_norm(eps=0.001, momentum=0.01)",
@@ -129,6 +130,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
     affine: Flag = True
     over: Annotated[str, choice("channels", "all")] = "channels"
 
+    incidental = {"eps": "eps"}
     examples = (
         "768 >> layer_norm",
         '16x5x5 >> layer_norm(over="all")',
@@ -177,6 +179,7 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
     eps: Number = 1e-5
     affine: Flag = True
 
+    incidental = {"eps": "eps"}
     examples = ("32x14x14 >> group_norm(8)", "6x10 >> group_norm(3, affine=false)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]
@@ -214,6 +217,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
     running_stats: Flag = False
 
     channelwise = True
+    incidental = {"eps": "eps", "momentum": "momentum"}
     examples = (
         "8x14x14 >> instance_norm",
         "8x14 >> instance_norm(affine=true)",
@@ -268,6 +272,7 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
     beta: Number = 0.75
     k: Number = 1.0
 
+    incidental = {"alpha": "alpha", "beta": "beta", "k": "k"}
     examples = ("96x55x55 >> local_response_norm(5, k=2)", "8x10 >> local_response_norm(3)")
 
     def facts(self, x: Shape) -> Facts:  # type: ignore[override]

@@ -6,7 +6,7 @@ An op is a frozen dataclass whose fields are its attributes. It answers one ques
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from enum import Enum
 from math import prod
@@ -219,8 +219,9 @@ class Op:
     holds: ClassVar[Footprint | None] = None
     #: Attributes that are the same as another where they are not given: ``{"stride": "kernel"}``.
     follows: ClassVar[Mapping[str, str]] = {}
-    #: Whether it does nothing at inference: scopes that differ in its attributes alone are shown as one.
-    idle: ClassVar[bool] = False
+    #: Attributes that do nothing to shape, weights and multiply-accumulates, each with the word for it: of
+    #: scopes that differ in these alone one is shown for all, and they are said.
+    incidental: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, kind: str | None = None, family: str | None = None) -> None:
         super().__init_subclass__()
@@ -317,6 +318,13 @@ class Op:
         """Its attributes by name, in the order of the signature."""
         return {name: getattr(self, name) for name in signature(type(self))}
 
+    @property
+    def essence(self) -> Hashable:
+        """Equal for ops that differ in what is incidental alone."""
+        if not self.incidental:
+            return self
+        return (type(self), *[value for name, value in vars(self).items() if name not in self.incidental])
+
     def __str__(self) -> str:
         """As a spec writes it, without the attributes that have their default.
 
@@ -324,10 +332,16 @@ class Op:
         >>> print(Conv(64, 7, stride=2, padding=3, bias=False))
         conv(64, 7, stride=2, padding=3, bias=false)
         """
+        return self.written({})
+
+    def written(self, instead: Mapping[str, str]) -> str:
+        """As a spec writes it, with other words in the place of some values."""
         words = []
         for name, parameter in signature(type(self)).items():
             value = getattr(self, name)
-            if parameter.required:
+            if name in instead:
+                words.append(instead[name] if parameter.required else f"{name}={instead[name]}")
+            elif parameter.required:
                 words.append(as_written(value))
             elif value != parameter.default:
                 words.append(f"{name}={as_written(value)}")

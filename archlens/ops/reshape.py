@@ -92,6 +92,7 @@ class Pad(Op, kind="pad", family="reshape"):
     value: Number = 0.0
     channels: Sides = 0
 
+    incidental = {"value": "value"}
     examples = (
         "3x28x28 >> pad(2)",
         "3x28x28 >> pad(((0, 1), (2, 3)))",

@@ -90,7 +90,7 @@ def _work(title: str, of: Callable[[Layer], int]) -> Column:
     """A count of what runs: heads for training stand in brackets, and are not in the total."""
 
     def value(row: Row) -> int:
-        return row.repeats * sum(map(of, row.layers))
+        return row.total(of)
 
     def text(row: Row, _: Findings) -> str:
         count = value(row)
@@ -115,7 +115,7 @@ def _seen(
     def cell(row: Row, findings: Findings) -> str:
         layer = row.layers[-1]
         if row.repeats > 1 or not layer.shape.spatial:
-            return ""  # identical blocks see more and more; a flat vector has no positions
+            return ""  # repeats see more and more; a flat vector has no positions
         return "; ".join(text(fields, layer.name) for fields in findings.fields)
 
     return Column(title, cell, cell, number, notes=notes, spare=spare)
@@ -176,17 +176,30 @@ def _cut(fields: ReceptiveFields, layer: str) -> str:
     return f"Behind a cut only positions {left} are seen; fields count what was cut as they count padding."
 
 
+def _inputs(row: Row) -> list[str]:
+    """The shapes of what it reads; where repeats grow, of the first and of the last."""
+    first, last = (layers[0].input_shapes for layers in (row.copies[0], row.copies[-1]))
+    return [str(a) if a == b else f"{a} to {b}" for a, b in zip(first, last, strict=True)]
+
+
+def _weights(layer: Layer) -> str:
+    return ", ".join(f"{name} {times(size)}".lstrip() for name, size in layer.facts.weights.items())
+
+
 #: Every column by the name that ``--columns`` takes.
 COLUMNS: dict[str, Column] = {
     "layer": _words("layer", _layer, least=10),
     "op": _words("op", lambda row: printable(row.what), least=14, spare=5),
     "family": _words("family", lambda row: row.layers[0].op.family if row.single else "scope", spare=6),
     "from": _list("from", lambda row: [printable(name) for name in row.layers[0].inputs], spare=3),
-    "input": _list("input", lambda row: [str(shape) for shape in row.layers[0].input_shapes], spare=4),
+    "input": _list("input", _inputs, spare=4),
     "arithmetic": _words(
-        "arithmetic", lambda row: row.layers[0].arithmetic if row.single else "", least=30, spare=1
+        "arithmetic",
+        lambda row: row.ends(lambda layers: layers[0].arithmetic) if row.single else "",
+        least=30,
+        spare=1,
     ),
-    "output": _words("output", lambda row: str(row.layers[-1].shape), least=0, spare=11),
+    "output": _words("output", lambda row: row.ends(lambda layers: str(layers[-1].shape)), least=0, spare=11),
     "field": _seen("field", _field, _about_fields, spare=13),
     "stride": _seen("effective stride", _each(lambda field: field.stride), spare=10),
     "start": _seen(
@@ -202,11 +215,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "weights": _words(
         "weights",
-        lambda row: (
-            ", ".join(f"{name} {times(size)}".lstrip() for name, size in row.layers[0].facts.weights.items())
-            if row.single
-            else ""
-        ),
+        lambda row: row.ends(lambda layers: _weights(layers[0])) if row.single else "",
         least=16,
         spare=2,
     ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..analysis.repeats import Repeats, Tree, changes_of, name_of, span, written
 from ..network import Layer, Network
 
 #: More rows than this are folded where nobody asked for a table in so many words; and the most of those.
@@ -12,32 +13,49 @@ MANY, _MOST = 80, 400
 
 
 class Row(NamedTuple):
-    """A line of a table: one layer, or several that are shown as one."""
+    """A line of a table: one layer or scope, or several that repeat."""
 
     name: str
     #: The op with its attributes, or the block that a scope was made by.
     what: str
-    #: What the row stands for; the first of them where identical ones are folded.
-    layers: tuple[Layer, ...]
-    #: How many identical ones the row stands for.
-    repeats: int
+    #: The layers of each that the row stands for, in order.
+    copies: tuple[tuple[Layer, ...], ...]
     #: Whether it is a single layer, and not a scope.
     single: bool
 
     @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What the row stands for; of several that repeat, the layers of the first."""
+        return self.copies[0]
+
+    @property
+    def repeats(self) -> int:
+        """How many the row stands for."""
+        return len(self.copies)
+
+    @property
     def params(self) -> int:
         """Parameters of everything that the row stands for."""
-        return self.repeats * sum(layer.facts.params for layer in self.layers)
+        return self.total(lambda layer: layer.facts.params)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of everything that the row stands for."""
-        return self.repeats * sum(layer.facts.macs for layer in self.layers)
+        return self.total(lambda layer: layer.facts.macs)
 
     @property
     def training(self) -> bool:
         """Whether it runs in training only."""
         return self.layers[0].training
+
+    def total(self, of: Callable[[Layer], int]) -> int:
+        """A count, added up over everything that the row stands for."""
+        return sum(of(layer) for layers in self.copies for layer in layers)
+
+    def ends(self, of: Callable[[tuple[Layer, ...]], str]) -> str:
+        """What is said of some layers: of the first, and where repeats grow, of the last as well."""
+        first, last = of(self.copies[0]), of(self.copies[-1])
+        return first if first == last else f"{first} to {last}"
 
 
 def rows_of(network: Network, depth: int | None = None, fold: bool = False) -> list[Row]:
@@ -46,10 +64,12 @@ def rows_of(network: Network, depth: int | None = None, fold: bool = False) -> l
     Args:
         network: what is shown.
         depth: fold every scope that lies deeper into one row with its subtotals.
-        fold: show neighbouring scopes that are identical once, with how often they stand there.
+        fold: show neighbours that repeat once, with how often they stand there.
     """
-    rows = _singles(network.layers) if depth is None else _scopes(network, depth)
-    return _repeats(rows) if fold else rows
+    if fold:
+        repeats = Repeats(network)
+        return list(_folded(network, repeats, [repeats.root], "", depth))
+    return _singles(network.layers) if depth is None else _scopes(network, depth)
 
 
 def readable(network: Network) -> list[Row]:
@@ -67,12 +87,12 @@ def readable(network: Network) -> list[Row]:
 
 
 def _rest(rows: Sequence[Row]) -> Row:
-    layers = tuple(layer for row in rows for layer in row.layers * row.repeats)
-    return Row(f"... {len(rows):,} more", f"{len(layers):,} layers", layers, 1, False)
+    layers = tuple(layer for row in rows for layers in row.copies for layer in layers)
+    return Row(f"... {len(rows):,} more", f"{len(layers):,} layers", (layers,), False)
 
 
 def _singles(layers: Sequence[Layer]) -> list[Row]:
-    return [Row(layer.name, str(layer.op), (layer,), 1, True) for layer in layers]
+    return [Row(layer.name, str(layer.op), ((layer,),), True) for layer in layers]
 
 
 def _scopes(network: Network, depth: int) -> list[Row]:
@@ -83,7 +103,7 @@ def _scopes(network: Network, depth: int) -> list[Row]:
     def close() -> None:
         if inside:
             what = network.blocks.get(scope) or f"{len(inside)} layers"
-            rows.append(Row(scope, what, tuple(inside), 1, False))
+            rows.append(Row(scope, what, (tuple(inside),), False))
             inside.clear()
 
     for layer in network.layers:
@@ -95,92 +115,39 @@ def _scopes(network: Network, depth: int) -> list[Row]:
         if place:
             inside.append(layer)
         else:
-            rows.append(Row(layer.name, str(layer.op), (layer,), 1, True))
+            rows += _singles([layer])
     close()
     return rows
 
 
-def _repeats(rows: list[Row]) -> list[Row]:
-    """Fold runs of identical neighbouring scopes, the outermost first."""
-    return _fold(rows, 0)
+def _folded(
+    network: Network, repeats: Repeats, trees: Sequence[Tree], prefix: str, depth: int | None
+) -> Iterator[Row]:
+    """The rows of a scope, and of those that it stands for; what repeats in it stands there once.
 
-
-def _fold(rows: Sequence[Row], level: int) -> list[Row]:
-    """Fold runs among the scopes at one level of the names, then inside those that remain."""
-    groups = list(_groups(rows, level))
-    folded: list[Row] = []
-    position = 0
-    while position < len(groups):
-        scope, members = groups[position]
-        count = 1
-        if scope is not None:
-            shape = _structure(members, scope)
-            while position + count < len(groups):
-                other, candidates = groups[position + count]
-                if other is None or len(candidates) != len(members) or _structure(candidates, other) != shape:
-                    break
-                count += 1
-            last, ends = groups[position + count - 1]
-            if count > 1:
-                assert last is not None
-                members = [
-                    _renamed(row, end, scope, last, count) for row, end in zip(members, ends, strict=True)
-                ]
-            elif len(members) > 1 or not members[0].single:
-                members = (
-                    _fold(members, level + 1) if any(_deeper(row, level) for row in members) else members
-                )
-        folded += members
-        position += count
-    return folded
-
-
-def _deeper(row: Row, level: int) -> bool:
-    return row.name.count(".") > level
-
-
-def _groups(rows: Sequence[Row], level: int) -> Iterator[tuple[str | None, list[Row]]]:
-    """Neighbouring rows of one scope at a level; a layer that stands there itself has no scope."""
-    scope: str | None = None
-    members: list[Row] = []
-    for row in rows:
-        parts = row.name.split(".")
-        alone = len(parts) == level + 1 and row.single
-        place = None if alone else ".".join(parts[: level + 1])
-        if members and (place is None or place != scope):
-            yield scope, members
-            members = []
-        scope = place
-        members.append(row)
-    if members:
-        yield scope, members
-
-
-def _structure(members: Sequence[Row], scope: str) -> tuple[object, ...]:
-    """What makes two scopes identical: ops, wiring and shapes, with names relative to the scope.
-
-    The rate of a dropout may differ: it is no part of what the scope does at inference.
+    Args:
+        network: what is shown.
+        repeats: what repeats in it.
+        trees: the scope, and those that repeat it.
+        prefix: what it is called, with a dot behind: ``layer3.1..22.``.
+        depth: how many levels of scopes are opened from here on.
     """
-    cut = len(scope)
-
-    def relative(name: str) -> str:
-        return name[cut:] if name == scope or name.startswith(f"{scope}.") else "^"
-
-    return tuple(
-        (
-            relative(layer.name),
-            layer.op.kind if layer.op.idle else layer.op,
-            layer.input_shapes,
-            tuple(map(relative, layer.inputs)),
-            layer.shape,
-        )
-        for row in members
-        for layer in row.layers
-    )
-
-
-def _renamed(row: Row, end: Row, first: str, last: str, count: int) -> Row:
-    """A row of a folded run: ``layer3.1..22.conv1``; with the op of its last where that differs."""
-    span = f"{first}..{last.rpartition('.')[2]}"
-    what = row.what if row.what == end.what else f"{row.what} to {end.what}"
-    return row._replace(name=span + row.name[len(first) :], what=what, repeats=row.repeats * count)
+    for run in repeats.runs(trees):
+        for column, (first, last) in zip(run.columns, run.ends, strict=True):
+            name = name_of(first) if run.count == 1 else span(name_of(first), name_of(last))
+            name = prefix + name[len(trees[0].path) + 1 if trees[0].path else 0 :]
+            if isinstance(first, Layer):
+                layers = [layer for layer in column if isinstance(layer, Layer)]
+                yield Row(
+                    name, written([layer.op for layer in layers]), tuple([(layer,) for layer in layers]), True
+                )
+                continue
+            inner = [tree for tree in column if isinstance(tree, Tree)]
+            if depth is None or depth > 1:
+                further = None if depth is None else depth - 1
+                yield from _folded(network, repeats, inner, f"{name}.", further)
+                continue
+            copies = tuple([tuple(tree.layers) for tree in inner])
+            what = network.blocks.get(first.path) or f"{len(copies[0])} layers"
+            said = [f"{word} {text}" for word, text in changes_of(copies).items()]
+            yield Row(name, ", ".join([what, *said]), copies, False)

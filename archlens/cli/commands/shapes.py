@@ -23,7 +23,7 @@ _WARNINGS = 3
 @click.command("shapes")
 @network_argument
 @click.option("--depth", type=click.IntRange(min=1), help="Fold scopes deeper than this into subtotals.")
-@click.option("--fold", is_flag=True, help="Show identical neighbouring blocks once, as x3.")
+@click.option("--fold", is_flag=True, help="Show neighbours that repeat once, as x3.")
 @format_option("table", "markdown", "csv", "json")
 @click.option("--columns", metavar="A,B,...", help=f"Which columns: {', '.join([*COLUMNS, *SETS])}.")
 @output_option

@@ -21,13 +21,15 @@ OPEN = 40
 
 
 def parts(material: Material) -> Sequence[Part]:
-    """The table, identical neighbouring blocks once."""
+    """The table, neighbours that repeat once."""
     network = material.network
     rows = rows_of(network, fold=True)
     found = cells(network, rows, SHOWN)
     table = Table(found.head, [*found.rows, found.totals], found.numbers, totals=True)
     folded = any(row.repeats > 1 for row in rows)
-    once = ["x2 and the like: so many identical blocks, each with its own weights, shown once."]
+    once = [
+        "x2 and the like: so many repeats, each with its own weights, shown once; what differs has a range."
+    ]
     said: list[Part] = [table, Notes([*found.below, *(once if folded else [])])]
     if len(rows) <= OPEN:
         return said
