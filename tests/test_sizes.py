@@ -341,3 +341,14 @@ def test_command(tmp_path: Path) -> None:
     assert "- smallest: 16x16" in path.read_text()
     assert runner.invoke(cli, ["sizes", "lenet6"]).exit_code != 0
     assert runner.invoke(cli, ["sizes", "lenet5", "--upto", "0"]).exit_code == 2
+
+
+def test_heads_for_training_that_fit_no_size_that_was_tried(tmp_path: Path) -> None:
+    """The head wants a map of 2,990, which is further than the sizes are tried."""
+    spec = tmp_path / "far.yaml"
+    spec.write_text(
+        "input: 3x3000x3000\nlayers: ['conv(8, 3)']\noutputs:\n  aux:\n    training: ['avg_pool(2990)']\n",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(cli, ["sizes", str(spec)]).output
+    assert re.search(r"^in training +none was found; tried up to 2,048$", result, re.M)

@@ -59,7 +59,13 @@ def test_an_op_by_another_name(word: str, op: str) -> None:
     assert op_meant(word, OPS) == f"did you mean {op}?"
 
 
-@pytest.mark.parametrize("word", ["gru", "LSTM", "EmbeddingBag", "space_to_depth", "PixelShuffle", "RMSNorm"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("gru", "LSTM", "EmbeddingBag", "space_to_depth", "PixelShuffle", "RMSNorm"),
+        *("CELU", "rrelu", "DepthwiseConv2D", "SeparableConv2D", "squeeze_excitation"),
+    ],
+)
 def test_what_there_is_no_op_for_is_not_guessed(word: str) -> None:
     assert op_meant(word, OPS).startswith("archlens does not have ")
 
@@ -97,7 +103,9 @@ def test_names_that_are_names(name: str) -> None:
     assert merge_meant(name, KEYWORDS) is None
 
 
-@pytest.mark.parametrize("name", ["cat", "Concat", "sum", "mul", "sub", "div", "stack", "matmul", "parallel"])
+@pytest.mark.parametrize(
+    "name", ["cat", "Concat", "sum", "mul", "sub", "div", "stack", "matmul", "parallel", "Eltwise", "route"]
+)
 def test_a_merge_by_its_name_elsewhere_is_refused(name: str) -> None:
     for branches in ("[relu, tanh]", "{a: relu, b: tanh}", '"(relu, tanh)"'):
         with pytest.raises(archlens.SpecError, match=f"error: {name}: is no key of the language"):

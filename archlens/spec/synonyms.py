@@ -65,13 +65,15 @@ WORDS = _table("""
 
 #: The merge that is meant, by what it is called elsewhere; empty where no op merges so.
 MERGE_WORDS = _table("""
-    concat: cat concatenate concatenated concatenation hstack vstack dstack columnstack rowstack
+    concat: cat route concatenate concatenated concatenation hstack vstack dstack columnstack rowstack
     add: sum plus addn addition summation elementwiseadd
     multiply: mul mult times product prod multiplication hadamard
 """) | dict.fromkeys(
     (
         *(
             "merge",
+            "eltwise",
+            "elementwise",
             "parallel",
             "branches",
             "stack",
@@ -102,6 +104,16 @@ ABSENT = {
         "an unfold": "unfold fold im2col col2im",
         "a pooling of fractions or norms": "fractionalmaxpool lppool globallppool",
         "a norm of roots of squares or of weights": "rmsnorm weightnorm spectralnorm",
+        "that activation": "celu rrelu crelu maxout hardshrink softshrink tanhshrink shrink thresholdedrelu",
+        "a depthwise convolution by itself: it is conv with groups=x.channels": (
+            "depthwiseconv dwconv depthwise convdw convdepthwise"
+        ),
+        "a separable convolution by itself: it is conv with groups=x.channels, and conv(..., 1)": (
+            "separableconv depthwiseseparableconv sepconv"
+        ),
+        "squeeze and excitation by itself: it is a gate: over global_avg_pool and convolutions": (
+            "se seblock selayer squeezeexcite squeezeexcitation squeezeandexcitation"
+        ),
         "noise": "gaussiannoise gaussiandropout alphadropout featurealphadropout",
         "a loss": "crossentropy crossentropyloss mse mseloss nll nllloss bceloss",
         "a sampling at positions that are worked out": "gridsample affinegrid roialign roipool",

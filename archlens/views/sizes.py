@@ -114,7 +114,8 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
         yield f"no pixel lost{which}", _stretches(tried.lossless)
     if sizes.training:
         least = _smallest(sizes.training.smallest, sizes.training.searched)
-        yield "in training", f"{least} at least, as its heads have to fit, too"
+        why = "" if None in sizes.training.smallest else " at least, as its heads have to fit, too"
+        yield "in training", f"{least}{why}"
     if sizes.given_up:
         yield "given up", "the network is large, and no more sizes were tried; --upto N tries every size to N"
     if sizes.layer:
