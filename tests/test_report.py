@@ -27,11 +27,13 @@ from archlens.analysis import comparison
 from archlens.backends.checks import FAILED, NOT_APPLICABLE, PASSED, Check, Verification
 from archlens.cli import cli
 from archlens.cli.commands import report
+from archlens.drawing import request
 from archlens.drawing.picture import Group, Rect, Text, walk
 from archlens.drawing.picture import Path as Line
 from archlens.drawing.thumbnail import thumbnail
 from archlens.elaboration import on_other_inputs
-from archlens.reporting import File, Material, file_name, forms, gallery, page
+from archlens.network import Network
+from archlens.reporting import File, Material, file_name, forms, gallery, material, page
 from archlens.spec import find, names
 from archlens.views import verification
 
@@ -84,8 +86,8 @@ def of_zoo(name: str, form: str = "markdown") -> list[File]:
         for path in sorted(REPORTS.glob("verification*.md"))
         if (read := verification.read(path.read_text("utf-8"), path.name))
     ]
-    material = Material(archlens.load(name), found.spec, on_other_inputs(found.spec, found.variant), reports)
-    return page(material, form, made=f"archlens report {name}", gallery=True)
+    of = Material(archlens.load(name), found.spec, on_other_inputs(found.spec, found.variant), reports)
+    return page(of, form, made=f"archlens report {name}", gallery=True)
 
 
 def hold(files: list[File], update: bool) -> None:
@@ -610,7 +612,44 @@ def test_what_is_too_much_to_draw_has_a_page_that_says_so(run: Any) -> None:
     text = Path("out/long.md").read_text("utf-8")
     assert "Not drawn: long has more than 1,000 different layers at the top" in text
     assert "pictures/" not in text
-    assert len(tables(titled(text, "Layers"))[0]) == 1 + 1100 + 1
+    assert len(tables(titled(text, "Layers"))[0]) == 1 + 1000 + 1  # a page shows no more lines
+    assert "100 more lines are left out here; `archlens shapes` prints all." in titled(text, "Layers")
+    assert "102 more lines are left out here; `archlens show` prints all." in titled(text, "Spec")
+
+
+@pytest.mark.parametrize("form", ["markdown", "html"])
+def test_a_page_is_bounded(run: Any, form: str) -> None:
+    """However much there is of layers, scopes, notes, papers, findings or published figures."""
+    step = "['conv({}, 1)', dropout(0.5), batch_norm]"  # of which the rules say something
+    steps = "".join(f"  - s{i}: {step.format(4 + i % 7)}\n" for i in range(1500))
+    text = f"input: 4x8x8\nlayers:\n{steps}notes:\n" + "".join(f"  - note {i}\n" for i in range(1001))
+    text += "published:\n" + "".join(f"  - {{params: {i}, source: table {i}}}\n" for i in range(1200))
+    Path("long.yaml").write_text(text, "utf-8")
+    assert run("long.yaml", "-o", "out", "--format", form).exit_code == 0
+    (page,) = Path("out").glob("long.*")
+    lines = page.read_text("utf-8").split("\n")
+    assert len(lines) < 9 * (1000 + 30)  # a section each, and what stands around its lines
+    said = [line for line in lines if "left out here" in line]
+    for command in ("shapes", "cost", "claims", "lint", "show"):
+        assert any(f"archlens {command}" in line for line in said), command
+    assert sum("1 more line is left out here" in line for line in said) == 1  # of 1,001 notes
+
+
+def test_what_a_page_shows_is_planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three pictures in two themes each show one plan."""
+    made: list[Network] = []
+    planned = material.plan
+
+    def counted(network: Network, *args: Any) -> Any:
+        made.append(network)
+        return planned(network, *args)
+
+    monkeypatch.setattr(material, "plan", counted)
+    monkeypatch.setattr(request, "plan", counted)
+    for form in ("markdown", "html"):
+        made.clear()
+        of_zoo("lenet5", form)
+        assert len(made) == 1
 
 
 def test_params_and_inputs_are_said_at_the_foot(run: Any) -> None:
