@@ -514,7 +514,7 @@ def test_hostile(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("case", SLOW)
 def test_too_much(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a tenth of the steps, each of these ends after so many calls for each step."""
+    """With a tenth of the steps: each is stopped by them, and for none Python does much in a step."""
     bounds = Bounds(MAX_LAYERS)
     bounds.steps //= 10
     monkeypatch.setattr("archlens.elaboration.walk.Bounds", lambda layers: bounds)
@@ -528,7 +528,7 @@ def test_too_much(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
         except archlens.SpecError as problem:
             refused.append(problem)
 
-    assert calls_made(load) < 60 * bounds.steps
+    assert calls_made(load) < 120 * bounds.steps
     (problem,) = refused
     said = str(problem).split("\n")[0].removeprefix("error: ")
     assert said_so(said.replace(f"{bounds.steps:,}", f"{10 * MAX_LAYERS:,}"), message), said
