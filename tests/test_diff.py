@@ -544,3 +544,12 @@ def test_a_file_with_a_colon_stays_a_file(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     Path("v1:net.yaml").write_text(BASE)
     assert diff("v1:net.yaml", "v1:net.yaml", "--exit-code").exit_code == 0
+
+
+def test_an_input_with_its_channels_last_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("new.yaml").write_text("input: 32x32x3\nlayers: ['conv(4, 1)']\n")
+    result = CliRunner().invoke(cli, ["diff", "lenet5", "new.yaml"])
+    assert "32x32x3 is read as 32 channels of 32x3" in result.stderr

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import NamedTuple
 
 from ..analysis import receptive_field
 from ..analysis.receptive_field import ReceptiveFields
@@ -82,6 +83,46 @@ def at_one_place(layers: Iterable[Layer]) -> list[list[Layer]]:
     for layer in layers:
         found.setdefault(id(layer.where), []).append(layer)
     return list(found.values())
+
+
+class Vain(NamedTuple):
+    """Results of one step that nothing reads, with all that leads to them alone."""
+
+    ends: list[Layer]
+    layers: list[Layer]
+
+    @property
+    def params(self) -> int:
+        """The parameters that never get a gradient."""
+        return sum(layer.params for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """The multiply-accumulates that have no effect."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def said(self) -> str:
+        """The results as the subject of a sentence: ``side is``."""
+        return f"{named(self.ends)} {'is' if len(self.ends) == 1 else 'are'}"
+
+    @property
+    def more(self) -> str:
+        """What else leads nowhere, as the end of the sentence."""
+        others = len(self.layers) - len(self.ends)
+        return f", with {plural(others, 'layer')} that lead nowhere else" if others else ""
+
+    @property
+    def note(self) -> str:
+        """What it costs."""
+        return f"{self.params:,} parameters and {self.macs:,} multiply-accumulates in vain"
+
+
+def in_vain(case: Case, *, repeats: bool) -> Iterator[Vain]:
+    """The results that nothing reads: those of a step of which other repeats are read, or all others."""
+    ends = [name for name in case.unread if (name in case.unread_repeats) == repeats]
+    for together in at_one_place(case.network.index[name] for name in ends):
+        yield Vain(together, [layer for end in together for layer in case.unread[end.name]])
 
 
 def windows(layer: Layer) -> tuple[Window, ...]:

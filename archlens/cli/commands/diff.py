@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from ...analysis import difference
+from ...analysis import difference, layouts
 from ...elaboration import elaborate, on_other_inputs
 from ...errors import SpecError, UsageError, shorten, usage
 from ...quantities import Subject
@@ -153,4 +153,7 @@ def _both(names: _Names, founds: _Founds) -> tuple[Subject, Subject]:
 
 
 def _subject(spec: Spec, variant: str) -> Subject:
-    return Subject(elaborate(spec, variant), on_other_inputs(spec, variant))
+    network = elaborate(spec, variant)
+    for warning in layouts.find(network):
+        show(warning)
+    return Subject(network, on_other_inputs(spec, variant))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...errors import shorten
-from ..case import Case, at_one_place, named, plural
+from ..case import Case, in_vain
 from ..rule import ERROR, Finding, Rule
 
 
@@ -44,18 +44,13 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
         for name, template in case.spec.inputs.items():
             if not case.readers[name] and name not in case.ends:
                 yield self.found(template, f"no layer reads the input {shorten(name)}", help="leave it out")
-        unread = [name for name in case.unread if name not in case.unread_repeats]
-        for ends in at_one_place(case.network.index[name] for name in unread):
-            layers = [layer for end in ends for layer in case.unread[end.name]]
-            params, macs = sum(one.params for one in layers), sum(one.macs for one in layers)
-            others = len(layers) - len(ends)
-            more = f", with {plural(others, 'layer')} that lead nowhere else" if others else ""
+        for vain in in_vain(case, repeats=False):
             yield self.found(
-                ends[0],
-                f"{named(ends)} {'is' if len(ends) == 1 else 'are'} computed and never read{more}",
-                layers=layers,
-                notes=[f"{params:,} parameters and {macs:,} multiply-accumulates in vain"],
+                vain.ends[0],
+                f"{vain.said} computed and never read{vain.more}",
+                layers=vain.layers,
+                notes=[vain.note],
                 help="merge it, name it under outputs:, or leave it out",
-                params=params,
-                macs=macs,
+                params=vain.params,
+                macs=vain.macs,
             )

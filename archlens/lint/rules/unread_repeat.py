@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..case import Case, at_one_place, named, plural
+from ..case import Case, in_vain
 from ..rule import ADVICE, Finding, Rule
 
 
@@ -58,18 +58,13 @@ class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
     """
 
     def check(self, case: Case) -> Iterator[Finding]:
-        unread = [name for name in case.unread if name in case.unread_repeats]
-        for ends in at_one_place(case.network.index[name] for name in unread):
-            layers = [layer for end in ends for layer in case.unread[end.name]]
-            params, macs = sum(one.params for one in layers), sum(one.macs for one in layers)
-            others = len(layers) - len(ends)
-            more = f", with {plural(others, 'layer')} that lead nowhere else" if others else ""
+        for vain in in_vain(case, repeats=True):
             yield self.found(
-                ends[0],
-                f"of a repeated step {named(ends)} {'is' if len(ends) == 1 else 'are'} not read{more}",
-                layers=layers,
-                notes=[f"{params:,} parameters and {macs:,} multiply-accumulates in vain"],
+                vain.ends[0],
+                f"of a repeated step {vain.said} not read{vain.more}",
+                layers=vain.layers,
+                notes=[vain.note],
                 help="as it may be meant; else leave the last one out",
-                params=params,
-                macs=macs,
+                params=vain.params,
+                macs=vain.macs,
             )
