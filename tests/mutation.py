@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The test files that matter for what begins so, the quickest first. Before them come the examples in the
 #: file's docstrings, and for ops those tests that name one of them.
 TESTS = {
-    "archlens/geometry.py": "geometry receptive_field ops lint sizes",
+    "archlens/geometry.py": "geometry receptive_field ops",
     "archlens/limits.py": "limits check",
     "archlens/ops/": "ops diagnostics memory language cost random_networks torch_module",
     "archlens/lint/": "lint",
@@ -170,13 +170,14 @@ def shown(node: ast.AST) -> str:
 def stages(file: str, left_out: list[str]) -> list[list[str]]:
     """What pytest is to run for a file, in turn."""
     names = TESTS[max((start for start in TESTS if file.startswith(start)), key=len)].split()
-    found = [[f"tests/test_{name}.py"] for name in names]
-    kinds = re.findall(r'kind="(\w+)"', (ROOT / file).read_text("utf-8"))
-    if kinds:
-        found.insert(0, ["tests/test_ops.py", "-k", " or ".join(kinds)])
+    first, *rest = [f"tests/test_{name}.py" for name in names]
     module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    found.insert(0, [f"tests/test_doctests.py::test_docstrings[{module}]"])
-    return [[*arguments, *(f"--deselect={test}" for test in left_out)] for arguments in found]
+    examples = f"tests/test_doctests.py::test_docstrings[{module}]"
+    kinds = re.findall(r'kind="(\w+)"', (ROOT / file).read_text("utf-8"))
+    found = [[examples, first], rest]
+    if kinds:
+        found = [[examples, first, "-k", " or ".join(["docstrings", *kinds])], [first, *rest]]
+    return [[*arguments, *(f"--deselect={test}" for test in left_out)] for arguments in found if arguments]
 
 
 def run(arguments: list[str], seconds: int) -> tuple[bool, float]:
@@ -190,7 +191,9 @@ def run(arguments: list[str], seconds: int) -> tuple[bool, float]:
             os.dup2(1, 2)
             import pytest
 
-            options = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+            options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
+            options += ["-o", "addopts=--import-mode=importlib"]
+            options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what is imported already
             passed = pytest.main([*arguments, *options]) in (0, 5)  # 5: there is no such test
             import archlens
 
@@ -255,6 +258,7 @@ def main() -> None:
         return
 
     os.environ["OMP_NUM_THREADS"] = "1"
+    import hypothesis  # noqa: F401
     import pytest  # noqa: F401  # what takes long to import is imported once, and archlens in each run
     import torch  # noqa: F401
 

@@ -190,6 +190,62 @@ def test_what_goes_in_and_comes_out(old: str, new: str, said: str) -> None:
     assert difference.find(found.old, found.old).empty
 
 
+THREE = TWO + "  more: ref(right)\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        # the order in which a caller gets them
+        (
+            "  aux: ref(left)\n  more: ref(right)\n",
+            "  more: ref(right)\n  aux: ref(left)\n",
+            "outputs: out from add, aux from left.0, more from right.0 "
+            "-> out from add, more from right.0, aux from left.0",
+        ),
+        # the same names, from each other's layers
+        (
+            "  aux: ref(left)\n  more: ref(right)\n",
+            "  aux: ref(right)\n  more: ref(left)\n",
+            "outputs: out from add, aux from left.0, more from right.0 "
+            "-> out from add, aux from right.0, more from left.0",
+        ),
+        (
+            "  more: ref(right)\n",
+            "",
+            "outputs: out from add, aux from left.0, more from right.0 -> out from add, aux from left.0",
+        ),
+        # straight from an input
+        (
+            "  more: ref(right)\n",
+            "  more: ref(r)\n",
+            "outputs: out from add, aux from left.0, more from right.0 "
+            "-> out from add, aux from left.0, more from r",
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", ["table", "markdown", "json"])
+def test_outputs_that_changed_are_told(tmp_path: Path, old: str, new: str, said: str, form: str) -> None:
+    """In every form, though every layer is as it was."""
+    assert old in THREE
+    (tmp_path / "a.yaml").write_text(THREE)
+    (tmp_path / "b.yaml").write_text(THREE.replace(old, new))
+    arguments = ["diff", str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml"), "--format", form]
+    shown = CliRunner().invoke(cli, arguments).stdout
+    if form == "json":
+        assert json.loads(shown)["boundary"] == [said]
+    else:
+        assert said in shown.replace("-\\>", "->").replace("&gt;", ">")
+        assert "Inputs or outputs differ" in shown or form == "markdown"
+
+
+def test_an_output_whose_layer_has_another_name_is_the_same() -> None:
+    """It comes from the layer that it came from; what was renamed is told once."""
+    found = between(THREE, THREE.replace("left", "west"))
+    assert found.boundary == []
+    assert found.renamings == [("left", "west", 1)]
+
+
 def test_resnet101_is_resnet50_with_17_blocks_more() -> None:
     found = between(archlens.load("resnet50"), archlens.load("resnet101"))
     assert runs(found, ADDED) == [("layer3.6..22", "bottleneck", 17)]

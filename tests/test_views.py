@@ -175,6 +175,20 @@ def test_rows_add_up_to_the_totals(name: str, depth: int | None, fold: bool) -> 
     assert sum(row.repeats * len(row.layers) for row in rows) == len(network.layers)
 
 
+def test_a_layer_whose_name_begins_as_that_of_a_scope_is_outside() -> None:
+    """``b1x`` does not lie in ``b1``: both scopes read it from outside, and are the same."""
+    network = archlens.loads(
+        """
+        input: 4x8x8
+        layers:
+          - b1x: relu
+          - b1: [one: "conv(4, 1)", add: [identity, ref(b1x)]]
+          - b2: [one: "conv(4, 1)", add: [identity, ref(b1x)]]
+        """
+    )
+    assert [row.name for row in rows_of(network, fold=True)][:2] == ["b1x", "b1..b2.one"]
+
+
 def test_identical_blocks_fold_and_different_ones_do_not() -> None:
     """ResNet-50 has 3, 4, 6 and 3 blocks a stage, of which each first one has a projection."""
     rows = rows_of(archlens.load("resnet50"), depth=2, fold=True)
