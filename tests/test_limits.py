@@ -215,3 +215,42 @@ def test_a_share_may_lie_between_whole_numbers() -> None:
     for text in ("> 5 %, < 5 %", ">= 5 %, < 5 %", "> 5 %, <= 5 %"):
         with pytest.raises(BadLimit, match="cannot hold: nothing lies within"):
             parse(text, Kind.COUNT, share=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "size"),
+    [
+        ("1k", Kind.COUNT, 10**3),
+        ("1M", Kind.COUNT, 10**6),
+        ("1G", Kind.COUNT, 10**9),
+        ("1T", Kind.COUNT, 10**12),
+        ("1TB", Kind.BYTES, 10**12),
+        ("1TiB", Kind.BYTES, 2**40),
+        ("1000000000000T", Kind.COUNT, 10**24),
+    ],
+)
+def test_units(text: str, kind: Kind, size: int) -> None:
+    limit = parse(text, kind)
+    assert (limit.low, limit.high) == (size, size)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the limit is empty"),
+        (" \n ", "the limit is empty"),
+        ("1000000000001T", "is more than anything that is measured"),
+        ("<= " + "9" * 98, "is no limit"),
+        ("20M..30%", "'20M..30%' mixes a percentage with a number"),
+        ("20%..30M", "'20%..30M' mixes a percentage with a number"),
+        (">= 20%, <= 30M", "mixes a percentage with a number"),
+    ],
+)
+def test_what_no_limit_may_be(text: str, message: str) -> None:
+    with pytest.raises(BadLimit) as caught:
+        parse(text, Kind.COUNT, share=True)
+    assert message in caught.value.message
+
+
+def test_a_text_of_100_characters_is_read() -> None:
+    assert parse("<= " + "0" * 96 + "7", Kind.COUNT).high == 7
