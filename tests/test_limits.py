@@ -244,6 +244,12 @@ def test_units(text: str, kind: Kind, size: int) -> None:
         ("20M..30%", "'20M..30%' mixes a percentage with a number"),
         ("20%..30M", "'20%..30M' mixes a percentage with a number"),
         (">= 20%, <= 30M", "mixes a percentage with a number"),
+        ("<= -5", "'<= -5' is negative, and nothing that is measured is"),
+        ("-5", "is negative"),
+        ("<= M", "'<= M' has no number"),
+        ("!= 5", "'!= 5' is no comparison"),
+        ("=< 5", "'=< 5' is no comparison"),
+        ("5 apples 6", "'5 apples 6' is no limit"),
     ],
 )
 def test_what_no_limit_may_be(text: str, message: str) -> None:
