@@ -277,6 +277,22 @@ def test_arithmetic_reads_well(window: Window, n: int, printed: str) -> None:
     assert window.arithmetic(n) == printed
 
 
+@pytest.mark.parametrize(
+    ("window", "formula"),
+    [
+        (Window(5), "(n + 2p - f)/s + 1"),
+        (Window(3, 2, 0, 1), "(n + p1 + p2 - f)/s + 1"),
+        (Window(3, dilation=2), "(n + 2p - d(f - 1) - 1)/s + 1"),
+        (Window(2, 2, transposed=True), "(n - 1)s - 2p + f"),
+        (Window(3, 2, 1, 0, transposed=True), "(n - 1)s - 2p + f + o"),
+        (Window(5, 3, dilation=2, transposed=True), "(n - 1)s - 2p + d(f - 1) + 1"),
+    ],
+)
+def test_formula_reads_well(window: Window, formula: str) -> None:
+    """A letter stands there only where it does something: d from 2 on, o where the sides differ."""
+    assert window.formula == formula
+
+
 def test_formula_is_the_arithmetic() -> None:
     """The letters stand for the numbers: filled in, the formula gives the same before it is rounded."""
     for plain, n in windows():
