@@ -794,7 +794,7 @@ def test_every_form_escapes(folder: Path) -> None:
     tree = ElementTree.fromstring(check("a%,b.yaml", "--format", "junit").stdout.partition("\n")[2])
     assert f"{HOSTILE[:-1]}: 20" in (tree.find(".//failure").text or "")  # type: ignore[union-attr]
     markdown = check("a%,b.yaml", "--format", "markdown").stdout
-    assert r"a\|b\<c\>" in markdown
+    assert r"a\|b&lt;c&gt;" in markdown
     assert {
         line.count("|") - line.count(r"\|") for line in markdown.splitlines() if line.startswith("|")
     } == {7}

@@ -509,6 +509,7 @@ ROOMS = [
 #: Messages that are met elsewhere: in the tests of hostile input, or where a package is taken away.
 ELSEWHERE = {
     "max_layers is a whole number": "test_hostile",
+    "layers together": "test_hostile",
     "cannot be read: ": "test_hostile",
     "is larger than ": "test_hostile",
     "is not a text file: byte": "test_hostile",

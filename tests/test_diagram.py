@@ -1141,7 +1141,8 @@ def test_styles_that_a_format_cannot_hold(tmp_path: Path) -> None:
 
 
 def test_a_hundred_thousand_layers() -> None:
-    same = archlens.loads("{input: 4x8x8, layers: ['conv(4, 3, padding=1) * 100000']}")
+    text = "{input: 4x8x8, layers: ['conv(4, 3, padding=1) * 100000']}"
+    same = archlens.loads(text, max_layers=100_000)
     for style in style_names():
         svg = drawing.to_svg(same, style=style)
         assert "100,000" in svg

@@ -438,7 +438,7 @@ def test_hostile_names_are_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name, width in (("a.yaml", 3), ("b.yaml", 4)):
         Path(name).write_text(f"input: 1x8x8\nlayers:\n  - '<script>|': conv({width}, 3)\n")
     text = diff("a.yaml", "b.yaml", "--format", "markdown").stdout
-    assert r"\<script\>\|" in text
+    assert r"&lt;script&gt;\|" in text
     assert "<script>" not in text
 
 

@@ -188,7 +188,7 @@ def account(
     >>> import archlens
     >>> found = account(archlens.load("lenet5"))
     >>> found.weights["float32"], found.inference.bytes, found.training
-    (246824, 37632, 1238232)
+    (246824, 37632, 1375496)
     """
     activations = activations or (dtype if dtype in FLOATS else "float32")
     for name, known in ((dtype, BITS), (activations, BITS), (optimizer, OPTIMIZERS)):
