@@ -59,7 +59,7 @@ def run(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]
     """As a user would: exit code, output and messages."""
     return subprocess.run(
         [sys.executable, "-m", "archlens", *args],
-        capture_output=True, text=True, cwd=cwd, timeout=60,
+        capture_output=True, text=True, cwd=cwd, timeout=600,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "archlens", *args],
-        capture_output=True, text=True, errors="replace", cwd=cwd, input=stdin, timeout=60,
+        capture_output=True, text=True, errors="replace", cwd=cwd, input=stdin, timeout=600,
         env=os.environ | environment,
     )  # fmt: skip
 

@@ -376,7 +376,7 @@ def diff(*args: str) -> Result:
 def run(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "archlens", "diff", *args],
-        capture_output=True, text=True, cwd=cwd, timeout=60,
+        capture_output=True, text=True, cwd=cwd, timeout=600,
     )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def run(*args: str) -> tuple[int, str, str]:
     root = str(Path(archlens.__file__).parents[1])
     result = subprocess.run(
         [sys.executable, "-m", "archlens", *args],
-        capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": root},
+        capture_output=True, text=True, timeout=600, env=os.environ | {"PYTHONPATH": root},
     )  # fmt: skip
     return result.returncode, result.stdout, result.stderr
 

@@ -545,7 +545,7 @@ def test_a_page_that_latex_prints_has_every_number_whole(sphinx: Sphinx) -> None
     out = sphinx.folder / "_build" / "latex"
     for _ in range(2):
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "networks.tex"]
-        done = subprocess.run(command, cwd=out, capture_output=True, text=True, errors="replace", timeout=120)
+        done = subprocess.run(command, cwd=out, capture_output=True, text=True, errors="replace", timeout=600)
         assert done.returncode == 0, done.stdout[-2000:]
     assert re.findall(r"Overfull .hbox.*", done.stdout) == []
     pages = words_of(out / "networks.pdf")
@@ -586,7 +586,7 @@ def test_sphinx_in_parallel(site: Sphinx) -> None:
     for jobs in ("1", "2"):
         out = site.folder / f"_build{jobs}"
         command = [sys.executable, "-m", "sphinx", "-q", "-W", "-j", jobs, str(site.folder), str(out)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         found = [*out.rglob("*.html"), *(out / "_images").iterdir()]
         made[jobs] = {path.relative_to(out): path.read_bytes() for path in found}

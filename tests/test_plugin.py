@@ -41,7 +41,7 @@ def run_pytest(*args: str, cwd: Path | None = None) -> subprocess.CompletedProce
     plugin = [] if installed else ["-p", "archlens.pytest_plugin"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", "-q", *args],
-        capture_output=True, text=True, cwd=cwd, env=clean, timeout=120,
+        capture_output=True, text=True, cwd=cwd, env=clean, timeout=600,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def run(command: str, folder: Path) -> str:
         capture_output=True,
         text=True,
         env=os.environ | {"PATH": path},
-        timeout=60,
+        timeout=600,
     )
     return result.stdout + result.stderr
 
