@@ -143,10 +143,12 @@ def _compared(
     starts, stops = _intervals(seen[axis], touched.shape[1])
     planted = torch.tensor(rows).unsqueeze(1)
     inside = (starts <= planted) & (planted < stops)
-    border = inside & ((planted == starts) | (planted == stops - 1))
+    first, last = planted == starts, planted == stops - 1
+    if limit is not None:
+        first, last = first & (limit.inner[0] <= starts), last & (stops <= limit.inner[1])
+    border = inside & (first | last)
     if limit is not None:
         inside &= (limit.start <= planted) & (planted < limit.stop)
-        border &= (limit.inner[0] <= starts) & (stops <= limit.inner[1])
     if size is not None and (border & ~touched).any():
         border &= (starts >= 0) & (stops <= size)
     for wrong, says in ((touched & ~inside, "sees"), (border & ~touched, "does not see")):
