@@ -27,13 +27,12 @@ from archlens.analysis import comparison
 from archlens.backends.checks import FAILED, NOT_APPLICABLE, PASSED, Check, Verification
 from archlens.cli import cli
 from archlens.cli.commands import report
-from archlens.drawing import request
+from archlens.drawing import plan
 from archlens.drawing.picture import Group, Rect, Text, walk
 from archlens.drawing.picture import Path as Line
 from archlens.drawing.thumbnail import thumbnail
 from archlens.elaboration import on_other_inputs
-from archlens.network import Network
-from archlens.reporting import File, Material, file_name, forms, gallery, material, page
+from archlens.reporting import File, Material, file_name, forms, gallery, page
 from archlens.spec import find, names
 from archlens.views import verification
 
@@ -640,20 +639,20 @@ def test_a_page_is_bounded(run: Any, form: str) -> None:
 
 
 def test_what_a_page_shows_is_planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three pictures in two themes each show one plan."""
-    made: list[Network] = []
-    planned = material.plan
+    """Three pictures in two themes each share their plans, and no depth is planned twice."""
+    made: list[int] = []
+    drawn = plan._Draughtsman.plan
 
-    def counted(network: Network, *args: Any) -> Any:
-        made.append(network)
-        return planned(network, *args)
+    def counted(self: Any) -> Any:
+        made.append(self.depth)
+        return drawn(self)
 
-    monkeypatch.setattr(material, "plan", counted)
-    monkeypatch.setattr(request, "plan", counted)
-    for form in ("markdown", "html"):
-        made.clear()
-        of_zoo("lenet5", form)
-        assert len(made) == 1
+    monkeypatch.setattr(plan._Draughtsman, "plan", counted)
+    for name, least in (("lenet5", 1), ("resnet50", 2)):  # whose volumes want fewer levels than its graph
+        for form in ("markdown", "html"):
+            made.clear()
+            of_zoo(name, form)
+            assert len(made) == len(set(made)) >= least, (name, made)
 
 
 def test_params_and_inputs_are_said_at_the_foot(run: Any) -> None:

@@ -139,27 +139,17 @@ def plan(network: Network, depth: int | None = None, failed: Unplaced | None = N
     Raises:
         UsageError: there are too many boxes to lay out.
     """
-    planner = _Planner(network, failed)
-    if depth is not None:
-        found = planner.plan(depth, MOST)
-        if found is None:
-            raise _too_many(planner, depth)
-        return found
-    for level in range(planner.repeats.deepest, 0, -1):
-        found = planner.plan(level, PAGE if level > 1 else MOST)
-        if found is not None:
-            return found
-    raise _too_many(planner, 1)
+    return Plans(network, failed).at(depth)
 
 
 class TooMuch(UsageError):
     """A network has too much to draw."""
 
 
-def _too_many(planner: _Planner, depth: int) -> TooMuch:
-    name = shorten(planner.network.name)
+def _too_many(plans: Plans, depth: int) -> TooMuch:
+    name = shorten(plans.network.name)
     for level in range(depth - 1, 0, -1):
-        found = planner.plan(level, MOST)
+        found = plans.made(level, MOST)
         if found is not None:
             problem = usage(
                 f"{name} has more than {MOST:,} boxes at --depth {depth}, too many to lay out",
@@ -208,16 +198,40 @@ class _Full(Exception):
     """There are more boxes than asked for."""
 
 
-class _Planner:
-    """Makes plans of one network at several depths."""
+class Plans:
+    """The plans of one network at several depths, each made once.
 
-    def __init__(self, network: Network, failed: Unplaced | None) -> None:
+    They are the same in every style and theme; what repeats is found once for all depths.
+    """
+
+    def __init__(self, network: Network, failed: Unplaced | None = None) -> None:
         self.network = network
         self.failed = failed
         self.repeats = Repeats(network, failed.inputs if failed is not None else ())
         self.consumers = self.repeats.consumers
+        self._at: dict[int | None, Plan] = {}
 
-    def plan(self, depth: int, most: int) -> Plan | None:
+    def at(self, depth: int | None = None) -> Plan:
+        """The plan at a depth, or at the largest that fits a page; as :func:`plan` has it."""
+        found = self._at.get(depth)
+        if found is None:
+            found = self._at[depth] = self._chosen(depth)
+            self._at.setdefault(found.depth, found)
+        return found
+
+    def _chosen(self, depth: int | None) -> Plan:
+        if depth is not None:
+            found = self.made(depth, MOST)
+            if found is None:
+                raise _too_many(self, depth)
+            return found
+        for level in range(self.repeats.deepest, 0, -1):
+            found = self.made(level, PAGE if level > 1 else MOST)
+            if found is not None:
+                return found
+        raise _too_many(self, 1)
+
+    def made(self, depth: int, most: int) -> Plan | None:
         """The plan at a depth; ``None`` where it has more boxes than ``most``."""
         try:
             return _Draughtsman(self, depth, most).plan()
@@ -228,9 +242,9 @@ class _Planner:
 class _Draughtsman:
     """Lays the children of the tree out as boxes and scopes, at one depth."""
 
-    def __init__(self, planner: _Planner, depth: int, most: int) -> None:
-        self.planner = planner
-        self.network = planner.network
+    def __init__(self, plans: Plans, depth: int, most: int) -> None:
+        self.plans = plans
+        self.network = plans.network
         self.depth = depth
         self.most = most
         self.drafts: list[_Draft] = []
@@ -247,9 +261,9 @@ class _Draughtsman:
     def plan(self) -> Plan:
         for name in self.network.inputs:
             self.box_of[name] = self.add(_Draft("input", [], -1, 1, name=name))
-        self.place([self.planner.repeats.root], -1, 1, 1)
-        if self.planner.failed is not None:
-            self.add(_Draft("failed", [], self.around(self.planner.failed.name), 1))
+        self.place([self.plans.repeats.root], -1, 1, 1)
+        if self.plans.failed is not None:
+            self.add(_Draft("failed", [], self.around(self.plans.failed.name), 1))
         edges, sources = self.edges()
         for layer in self.network.layers:
             self.behind.setdefault(self.box_of[layer.name], []).append(layer)
@@ -269,7 +283,7 @@ class _Draughtsman:
             if not frame.dissolved
         )
         wires = (*_bypasses(boxes, edges), *self.stopping())
-        return Plan(self.network, self.depth, boxes, wires, scopes, self.planner.failed)
+        return Plan(self.network, self.depth, boxes, wires, scopes, self.plans.failed)
 
     def add(self, draft: _Draft) -> int:
         if len(self.drafts) >= self.most:
@@ -294,7 +308,7 @@ class _Draughtsman:
     # --- boxes --------------------------------------------------------------------------------
 
     def place(self, trees: Sequence[Tree], scope: int, level: int, repeats: int) -> None:
-        for run in self.planner.repeats.runs(trees):
+        for run in self.plans.repeats.runs(trees):
             self.run(run, scope, level, repeats)
 
     def run(self, run: Run, scope: int, level: int, repeats: int) -> None:
@@ -368,7 +382,7 @@ class _Draughtsman:
         return (
             layer.op.family in _FOLLOWING
             and layer.inputs == (before.name,)
-            and self.planner.consumers[before.name] == [layer.name]
+            and self.plans.consumers[before.name] == [layer.name]
             and before.training == layer.training
         )
 
@@ -387,7 +401,7 @@ class _Draughtsman:
 
     def stopping(self) -> list[Edge]:
         """What flows into the layer that failed."""
-        failed = self.planner.failed
+        failed = self.plans.failed
         sources = dict.fromkeys(self.box_of[name] for name in failed.inputs) if failed else ()
         return [Edge(tail, len(self.drafts) - 1, "", False) for tail in sources]
 
@@ -427,7 +441,7 @@ class _Draughtsman:
             lines.append(Line(printable(draft.name), "" if draft.name == "input" else "input", ""))
             title = f"{printable(draft.name)}: {output}"
         elif draft.kind == "failed":
-            failed = self.planner.failed
+            failed = self.plans.failed
             assert failed is not None
             lines.append(Line(self.relative(failed.name, draft.scope), shorten(failed.op), ""))
             title = f"{printable(failed.name)}: {printable(failed.op)}; {printable(failed.why)}"
@@ -482,8 +496,8 @@ class _Draughtsman:
 
     def called(self, draft: _Draft) -> str:
         if draft.kind == "failed":
-            assert self.planner.failed is not None
-            return self.planner.failed.name
+            assert self.plans.failed is not None
+            return self.plans.failed.name
         return draft.name or draft.layers[0].name
 
     def scope_lines(self, draft: _Draft) -> list[Line]:

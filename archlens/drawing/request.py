@@ -11,7 +11,7 @@ from typing import Protocol
 from ..errors import SpecError, Unplaced, did_you_mean, shorten, usage
 from ..network import Network
 from .picture import Picture
-from .plan import Plan, plan
+from .plan import Plan, Plans
 from .theme import Theme, theme_of
 
 
@@ -35,8 +35,8 @@ class Request:
     theme: str = "light"
     #: The layer that could not be placed, where the network is only what there is up to it.
     failed: Unplaced | None = None
-    #: Its plan, where that has been made already: it is the same in every style and theme.
-    made: Plan | None = field(default=None, repr=False, compare=False)
+    #: Its plans, where some have been made already: they are the same in every style and theme.
+    made: Plans | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def colors(self) -> Theme:
@@ -44,15 +44,20 @@ class Request:
         return theme_of(self.theme)
 
     @cached_property
+    def plans(self) -> Plans:
+        """The plans of the network at any depth."""
+        return self.made or Plans(self.network, self.failed)
+
+    @cached_property
     def plan(self) -> Plan:
         """The boxes of the network, and what flows between them."""
-        return self.made or plan(self.network, self.depth, self.failed)
+        return self.plans.at(self.depth)
 
     def shallower(self, plan_: Plan) -> Plan | None:
         """The plan with fewer levels, where the depth was left open and there are levels left to fold."""
         if self.depth is not None or plan_.depth < 2:
             return None
-        return plan(self.network, plan_.depth - 1, self.failed)
+        return self.plans.at(plan_.depth - 1)
 
     @cached_property
     def picture(self) -> Picture:

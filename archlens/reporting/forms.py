@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..analysis.comparison import Compared
 from ..drawing import Chart, Request
 from ..drawing.inline import to_inline
-from ..drawing.plan import Plan
+from ..drawing.plan import Plans
 from ..drawing.theme import AUTO
 from ..drawing.themed import pictures as in_both_themes
 from ..drawing.themed import to_both
@@ -75,7 +75,7 @@ def page(material: Material, form: str, *, made: str = "", gallery: bool = False
     pictures: list[File] = []
 
     def picture(style: str) -> str:
-        made = material.plan if isinstance(material.plan, Plan) else None
+        made = material.plans if isinstance(material.plans, Plans) else None
         return _shown(Request(material.network, style, made=made), f"{name}-{style}", chosen, pictures)
 
     text = _template("page", chosen).render(

@@ -9,7 +9,7 @@ from functools import cached_property
 from ..analysis import sizes
 from ..analysis.cost import Ledger, cost
 from ..analysis.memory import Memory, account
-from ..drawing.plan import Plan, TooMuch, plan
+from ..drawing.plan import Plans, TooMuch
 from ..network import At, Network
 from ..spec.spec import Spec
 from ..views.columns import Findings
@@ -37,12 +37,14 @@ class Material:
         return Findings(self.network)
 
     @cached_property
-    def plan(self) -> Plan | str:
+    def plans(self) -> Plans | str:
         """What its pictures show; or why there are none of it."""
+        plans = Plans(self.network)
         try:
-            return plan(self.network)
+            plans.at()
         except TooMuch as problem:
             return f"{problem.diagnostic.message}; {problem.diagnostic.help}"
+        return plans
 
     @cached_property
     def ledger(self) -> Ledger:

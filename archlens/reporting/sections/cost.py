@@ -33,6 +33,6 @@ def parts(material: Material) -> Sequence[Part]:
         totals=True,
     )
     title = f"Parameters, MACs, activations and receptive field, layer by layer. {page.headline}"
-    charts = [] if isinstance(material.plan, str) else [Picture("profile", title)]
+    charts = [] if isinstance(material.plans, str) else [Picture("profile", title)]
     formulas = Details("What each column counts, and by which formula", [Notes(page.below)])
     return [*charts, table, formulas]

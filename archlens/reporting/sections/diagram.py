@@ -15,8 +15,8 @@ COMMAND = "diagram"
 
 def parts(material: Material) -> Sequence[Part]:
     """The two pictures, the calmer one first."""
-    if isinstance(material.plan, str):
-        return [Paragraph([f"Not drawn: {material.plan}."])]
+    if isinstance(material.plans, str):
+        return [Paragraph([f"Not drawn: {material.plans}."])]
     title = words.headline(material.network)
     return [
         Picture("volumes", f"Feature maps to scale. {title}"),
