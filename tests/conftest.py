@@ -24,6 +24,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 for variable in list(os.environ):
     if variable in SURROUNDINGS or variable.startswith(("GITHUB_", "RUNNER_", "SPHINX")):
         del os.environ[variable]
+# readline, which pytest may have imported, tells programs that are started, and not Python, how wide it is
+for variable in ("COLUMNS", "LINES"):
+    os.unsetenv(variable)
 
 # However busy the machine is, a property holds or it does not.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -167,6 +167,17 @@ def test_no_number_grows_without_end() -> None:
         INPUT.through(Window(2**20, 2**20, transposed=True))
 
 
+def test_how_far_positions_are_followed() -> None:
+    """As far as 10^15, that one included: beyond the end, before the start, and from step to step."""
+    far = 10**15
+    assert INPUT.through(Window(1, far)).step == far
+    assert INPUT.through(Window(far)).stops == (far,)
+    assert INPUT.through(Window(1, 1, far)).starts == (-far,)
+    for window in (Window(1, far + 1), Window(far + 1), Window(1, 1, far + 1)):
+        with pytest.raises(Uneven, match="beyond 1"):
+            INPUT.through(window)
+
+
 # --- whole graphs, by hand --------------------------------------------------------------------------
 
 
