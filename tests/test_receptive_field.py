@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -176,6 +177,29 @@ def test_how_far_positions_are_followed() -> None:
     for window in (Window(1, far + 1), Window(far + 1), Window(1, 1, far + 1)):
         with pytest.raises(Uneven, match="beyond 1"):
             INPUT.through(window)
+
+
+def test_periods_are_bounded_together() -> None:
+    """1,024 outputs may see intervals of their own, of one step up or of several."""
+    by_32 = Window(32, 32, transposed=True)
+    assert INPUT.through(by_32).through(by_32).period == 1024
+    with pytest.raises(Uneven, match="repeat only after 2,048 positions"):
+        INPUT.through(by_32).through(Window(64, 64, transposed=True))
+
+
+@pytest.mark.parametrize("dilation", range(1, 7))
+@pytest.mark.parametrize("stride", range(1, 8))
+def test_dilated_steps_up(stride: int, dilation: int) -> None:
+    """Each output of a transposed window, from its taps one by one; with shared factors and without."""
+    for kernel, before in product(range(1, 10), (0, 1, 4)):
+        window = Window(kernel, stride, before, 0, dilation, transposed=True)
+        positions = [taps(window, output) for output in range(-20, 20)]
+        if not all(positions):
+            with pytest.raises(Uneven, match="see nothing"):
+                INPUT.through(window)
+            continue
+        field = INPUT.through(window)
+        assert [field.at(output) for output in range(-20, 20)] == [(min(p), max(p) + 1) for p in positions]
 
 
 # --- whole graphs, by hand --------------------------------------------------------------------------
