@@ -136,6 +136,15 @@ class Network:
         """Multiply-accumulates of the heads that run in training only."""
         return sum(layer.facts.macs for layer in self.layers if layer.training)
 
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The layers and inputs that some output depends on, by name."""
+        found = set(self.outputs.values())
+        for layer in reversed(self.layers):
+            if layer.name in found:
+                found.update(layer.inputs)
+        return frozenset(found)
+
     def state(self) -> dict[str, tuple[int, ...]]:
         """The shapes of all weights and saved buffers, by their keys in torch's state dict."""
         return {

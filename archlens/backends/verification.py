@@ -262,7 +262,7 @@ def _macs(network: Network, counted: dict[str, int], products: dict[str, int], b
 
     Of what no output depends on fvcore's trace has nothing, though torch runs it.
     """
-    traced = _read(network) if counted else set()
+    traced = network.needed if counted else frozenset()
     for layer in network.layers:
         says = _of_batch(layer, batch)
         ran, rest = divmod(products[layer.name], 2)
@@ -273,15 +273,6 @@ def _macs(network: Network, counted: dict[str, int], products: dict[str, int], b
         else:
             status, why = (PASSED, "") if found == says else (FAILED, "by fvcore")
             yield Check(layer.name, "macs", status, f"{says:,}", f"{found:,}", why)
-
-
-def _read(network: Network) -> set[str]:
-    """The layers that some output depends on."""
-    found = set(network.outputs.values())
-    for layer in reversed(network.layers):
-        if layer.name in found:
-            found.update(layer.inputs)
-    return found
 
 
 def _of_batch(layer: Layer, batch: int) -> int:

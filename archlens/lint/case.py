@@ -37,12 +37,10 @@ class Case:
     @cached_property
     def unread(self) -> Mapping[str, list[Layer]]:
         """By each result that nothing reads, the layers that lead to it and to no output, in order."""
-        needed = set(self.ends)
         owner: dict[str, str] = {}
         found: dict[str, list[Layer]] = {}
         for layer in reversed(self.layers):
-            if layer.name in needed:
-                needed.update(layer.inputs)
+            if layer.name in self.network.needed:
                 continue
             readers = self.readers[layer.name]
             last = owner[layer.name] = owner[readers[0].name] if readers else layer.name
