@@ -103,6 +103,24 @@ def test_an_op_that_two_threads_make_at_once(monkeypatch: pytest.MonkeyPatch) ->
         hold(first + 50)
 
 
+def test_one_expression_at_a_time_is_given_to_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11's parser ends now and then in a SystemError where two threads are in it at once."""
+    inside, most, parse = [], [], expression.ast.parse
+
+    def slow(*args: Any, **options: Any) -> Any:
+        inside.append(0)
+        most.append(len(inside))
+        time.sleep(0.001)
+        try:
+            return parse(*args, **options)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(expression.ast, "parse", slow)
+    together(*[lambda _, text=f"relu({n})": expression.parse_python(text, "eval") for n in range(8)])  # type: ignore[misc]
+    assert most == [1] * 8
+
+
 @pytest.mark.usefixtures("hasty")
 def test_what_is_remembered_is_bounded_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "_MOST", 100)

@@ -11,7 +11,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from keyword import iskeyword
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from ..errors import Span, SpecError, error, shorten
@@ -138,17 +138,19 @@ def parse_part(text: str, node: Scalar, offset: int) -> Expression:
 #: What Python's parser itself warns of: an escape that it does not know, a number that runs into a word.
 _WARNS = re.compile(r"\\|\d[A-Za-z_]")
 
-#: Python's filters of warnings are those of all threads: two that set them aside at once would mix them up.
-_quiet = Lock()
+#: Python 3.11 counts the depth of a tree for all threads together: where two make one at once, either may
+#: end in a SystemError (https://github.com/python/cpython/issues/106905). Filters of warnings are shared.
+_parsing = RLock()
 
 
 def parse_python(text: str, mode: str) -> Any:
     """The tree of a text by Python's grammar, without Python's warnings on standard error."""
-    if not _WARNS.search(text):
-        return ast.parse(text, mode=mode)
-    with _quiet, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(text, mode=mode)
+    with _parsing:
+        if not _WARNS.search(text):
+            return ast.parse(text, mode=mode)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text, mode=mode)
 
 
 def _at(tree: ast.expr, text: str) -> ast.expr:
