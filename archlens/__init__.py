@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .errors import ArchlensError, Diagnostic, Span, SpecError, UsageError
+    from .library import names
     from .network import Layer, Network
     from .shape import Shape
-    from .spec import names
 
 __version__ = "0.1.0"
 
@@ -41,11 +41,22 @@ _WHERE = {
     **dict.fromkeys(["ArchlensError", "Diagnostic", "Span", "SpecError", "UsageError"], "errors"),
     **dict.fromkeys(["Layer", "Network"], "network"),
     "Shape": "shape",
-    "names": "spec",
+    "names": "library",
 }
 
-#: The rooms that ``import archlens`` is enough for: ``archlens.spec.find``, ``archlens.analysis.cost.cost``.
-_ROOMS = ("analysis", "elaboration", "errors", "lint", "network", "ops", "shape", "spec", "testing")
+#: The rooms that ``import archlens`` is enough for, as in ``archlens.analysis.cost.cost``.
+_ROOMS = (
+    "analysis",
+    "elaboration",
+    "errors",
+    "language",
+    "library",
+    "lint",
+    "network",
+    "ops",
+    "shape",
+    "testing",
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -82,7 +93,7 @@ def load(name: str, /, *, input: Any = None, max_layers: int | None = None, **va
     44549160
     """
     from .elaboration import elaborate
-    from .spec import find
+    from .library import find
 
     spec, variant = find(name)
     return _warned(elaborate(spec, variant, input=input, values=values, max_layers=max_layers))
@@ -97,7 +108,7 @@ def loads(
     6x28x28
     """
     from .elaboration import elaborate
-    from .spec import parse
+    from .language import parse
 
     spec = parse(text)
     if variant and variant not in spec.variants:

@@ -15,7 +15,7 @@ from .ops import Facts, Op
 from .shape import Shape
 
 if TYPE_CHECKING:
-    from .spec.spec import Meta
+    from .language.spec import Meta
 
 
 class Layer(NamedTuple):
@@ -215,7 +215,7 @@ class Network:
         Args:
             problem: what is wrong after the last layer, where this is only what there is up to there.
         """
-        from .embedding import to_notebook
+        from .integrations.page import to_notebook
 
         return to_notebook(self, problem)
 

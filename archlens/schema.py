@@ -9,24 +9,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from .analysis.quantities import QUANTITIES, Quantity
 from .budgets.project import BUDGET_KEYS, KEYS
+from .language.published import PUBLISHED_KEYS
+from .language.spec import KEYS as SPEC_KEYS
+from .language.spec import PAPER_KEYS
+from .language.steps import FORMS
 from .limits import UNITS, Kind
 from .ops import MERGES, OPS
 from .ops.op import as_written, signature
 from .published import AXES
 from .published import QUANTITIES as PUBLISHED
-from .quantities import QUANTITIES, Quantity
-from .spec.published import PUBLISHED_KEYS
-from .spec.spec import KEYS as SPEC_KEYS
-from .spec.spec import PAPER_KEYS
-from .spec.steps import FORMS
 
 Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 #: The version of each; a change by which what was valid no longer is changes the number.
-SPEC, PYPROJECT = "archlens.spec/1", "archlens.pyproject/1"
+SPEC, PYPROJECT = "archlens.language/1", "archlens.pyproject/1"
 
 
 def spec_schema() -> Schema:

@@ -10,15 +10,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .analysis.quantities import Subject
 from .budgets.project import parse_limits
 from .budgets.verdict import Checked, Report, judge
 from .elaboration import elaborate, on_other_inputs
 from .errors import ArchlensError, usage
+from .language import Spec, parse
+from .language.steps import Block
+from .library import find
 from .limits import Requirement
 from .network import At, Network
-from .quantities import Subject
-from .spec import Spec, find, parse
-from .spec.values import Block
 from .views import check as view
 
 

@@ -28,11 +28,11 @@ from hypothesis import strategies as st
 
 import archlens
 from archlens.analysis import depth, memory, structure
+from archlens.analysis.quantities import QUANTITIES, Subject
 from archlens.budgets import toml
 from archlens.cli import cli, main
 from archlens.errors import Source
-from archlens.quantities import QUANTITIES, Subject
-from archlens.spec import library
+from archlens.library import finding as library
 
 SAMPLE = Path(__file__).parent / "sample"
 

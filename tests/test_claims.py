@@ -17,8 +17,8 @@ import archlens
 from archlens.analysis import claims
 from archlens.analysis.claims import EQUAL, EXPLAINED, ROUNDED, TRAINED, UNEXPLAINED, UNVERIFIED, agrees
 from archlens.cli import cli
+from archlens.library import finding as library
 from archlens.published import Entry, address, axes, number, percent, sizes
-from archlens.spec import library
 from archlens.views.claims import to_table
 
 # --- the zoo ---------------------------------------------------------------------------------------

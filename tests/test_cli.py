@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 import archlens
 from archlens.cli import cli
-from archlens.spec import library
+from archlens.library import finding as library
 
 
 def run(

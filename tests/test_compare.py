@@ -30,7 +30,7 @@ from archlens.drawing.labels import Box, Disc, Place, meets, place
 from archlens.drawing.theme import HUES, THEMES, contrast
 from archlens.elaboration import on_other_inputs
 from archlens.errors import SpecError, UsageError
-from archlens.spec import find
+from archlens.library import find
 from archlens.views import comparison as view
 
 from .test_diagram import extent, read, sound

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archlens
-from archlens.spec.values import Deferred
+from archlens.elaboration.values import Deferred
 
 from .work import calls_made
 

@@ -22,12 +22,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archlens
+from archlens.analysis.quantities import Subject
 from archlens.cli import cli
 from archlens.elaboration.bounds import MAX_LAYERS, Bounds
 from archlens.elaboration.walk import Walk
 from archlens.errors import printable
-from archlens.quantities import Subject
-from archlens.spec import parse
+from archlens.language import parse
 
 from .work import calls_made
 

@@ -89,9 +89,10 @@ def test_a_heavy_import_would_be_seen() -> None:
 
 def test_a_plugin_that_nobody_asks_brings_nothing() -> None:
     """Pytest imports the plugin wherever archlens is installed: then it has to be next to nothing."""
-    code = "import archlens.pytest_plugin, sys; print(*(m for m in sys.modules if m.startswith('archlens')))"
+    plugin = "archlens.integrations.pytest_plugin"
+    code = f"import {plugin}, sys; print(*(m for m in sys.modules if m.startswith('archlens')))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(result.stdout.split()) == {"archlens", "archlens.pytest_plugin"}
+    assert set(result.stdout.split()) == {"archlens", "archlens.integrations", plugin}
 
 
 def test_the_public_names_are_there_when_they_are_asked_for() -> None:
@@ -100,7 +101,7 @@ def test_the_public_names_are_there_when_they_are_asked_for() -> None:
         "assert set(archlens.__all__) <= set(dir(archlens))\n"
         "for name in archlens.__all__: getattr(archlens, name)\n"
         "from archlens import *\n"
-        "assert archlens.spec.find('lenet5').spec.name == 'lenet5'\n"
+        "assert archlens.library.find('lenet5').spec.name == 'lenet5'\n"
         "assert isinstance(load('lenet5'), Network)\n"
         "try: archlens.lod\n"
         "except AttributeError as problem: print(problem)\n"

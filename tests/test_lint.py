@@ -26,10 +26,11 @@ import archlens
 from archlens.cli import cli
 from archlens.elaboration import elaborate
 from archlens.errors import render
+from archlens.language import parse
+from archlens.library import find, names
 from archlens.lint import ADVICE, ERROR, LEVELS, RULES, WARNING, Finding, Rule, choose, lint
 from archlens.lint import rules as rules_folder
 from archlens.ops import OPS
-from archlens.spec import find, names, parse
 from archlens.views import lint as view
 
 from .test_cli import in_terminal
@@ -979,7 +980,7 @@ def test_alexnet_at_224() -> None:
     assert code == 0
     assert "(224 - 11)/4 + 1 = 54.25 is not whole" in out
     assert "227" in out
-    assert of("AL101", archlens.spec.find("alexnet_2012").spec.source.text) == []
+    assert of("AL101", archlens.library.find("alexnet_2012").spec.source.text) == []
 
 
 @pytest.mark.parametrize("kind", OPS)

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 import archlens
 from archlens.cli import cli
 from archlens.cli.commands.list import laid_out
-from archlens.spec import index, library
+from archlens.library import finding as library
+from archlens.library import index
 
 INDEX = library.directory() / index.NAME
 

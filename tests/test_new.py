@@ -23,7 +23,7 @@ def test_it_works_as_it_stands(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     network = archlens.load(f"{name}.yaml")
     module = archlens.build(network, device="meta")
     assert network.params == sum(p.numel() for p in module.parameters())
-    wide = next(v for v in archlens.spec.open_spec(f"{name}.yaml").variants if v.endswith("_wide"))
+    wide = next(v for v in archlens.library.open_spec(f"{name}.yaml").variants if v.endswith("_wide"))
     assert archlens.load(f"{name}.yaml:{wide}").params > 3 * network.params
 
 

@@ -32,8 +32,8 @@ from sphinx.cmd.build import build_main
 import archlens
 from archlens import drawing
 from archlens.drawing.inline import style_sheet, to_inline
-from archlens.embedding import OPTIONS, wanted
 from archlens.errors import ArchlensError, SpecError, UsageError
+from archlens.integrations.page import OPTIONS, wanted
 from archlens.views.columns import COLUMNS
 from archlens.views.rows import readable
 
@@ -354,7 +354,7 @@ class Sphinx:
     def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.folder, self.capture = folder, capture
         (folder / "sub").mkdir(parents=True)
-        self.write("conf.py", 'project = "Networks"\nextensions = ["archlens.sphinx"]\n')
+        self.write("conf.py", 'project = "Networks"\nextensions = ["archlens.integrations.sphinx"]\n')
         self.write("my.yaml", MY)
 
     def write(self, name: str, text: str) -> None:
@@ -693,7 +693,7 @@ def test_sphinx_without_what_writes_pdf(site: Sphinx, monkeypatch: pytest.Monkey
 
 
 def converted(text: str, *extensions: str) -> Page:
-    return Page(markdown.markdown(text, extensions=["archlens.markdown", *extensions]))
+    return Page(markdown.markdown(text, extensions=["archlens.integrations.markdown", *extensions]))
 
 
 @pytest.mark.parametrize("extensions", [(), ("fenced_code",), ("extra", "admonition")], ids=str)
@@ -781,7 +781,7 @@ def test_a_wrong_fence(fence: str, message: str) -> None:
 
 def test_the_same_markdown_twice() -> None:
     """One converter for many pages, as site generators have it."""
-    converter = markdown.Markdown(extensions=["archlens.markdown"])
+    converter = markdown.Markdown(extensions=["archlens.integrations.markdown"])
     text = "```archlens lenet5 show=table columns=layer,params\n```\n"
     assert converter.reset().convert(text) == converter.reset().convert(text)
     assert Page(converter.reset().convert(text)).row("total") == ["total", TOTAL]

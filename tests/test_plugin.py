@@ -38,7 +38,7 @@ def run_pytest(*args: str, cwd: Path | None = None) -> subprocess.CompletedProce
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
     clean["PYTHONPATH"] = f"{ROOT}{os.pathsep}{clean.get('PYTHONPATH', '')}"
     installed = any(one.name == "archlens" for one in entry_points(group="pytest11"))
-    plugin = [] if installed else ["-p", "archlens.pytest_plugin"]
+    plugin = [] if installed else ["-p", "archlens.integrations.pytest_plugin"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", "-q", *args],
         capture_output=True, text=True, cwd=cwd, env=clean, timeout=600,
@@ -54,7 +54,7 @@ def test_entry_point_is_declared() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["entry-points"]["pytest11"] == {"archlens": "archlens.pytest_plugin"}
+    assert project["entry-points"]["pytest11"] == {"archlens": "archlens.integrations.pytest_plugin"}
 
 
 def test_each_limit_of_the_sample_is_a_test(sample: Path) -> None:
@@ -209,7 +209,7 @@ def test_budget_of_anything(tmp_path: Path) -> None:
         assert_budget(network, params="20", min_size="3")
         with pytest.raises(AssertionError, match="params is 20, and should be <= 19 "):
             assert_budget(network, params="<= 19")
-    from archlens.spec import parse
+    from archlens.language import parse
 
     assert_budget(parse(text), params="20")
 

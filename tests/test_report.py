@@ -32,8 +32,8 @@ from archlens.drawing.picture import Group, Rect, Text, walk
 from archlens.drawing.picture import Path as Line
 from archlens.drawing.thumbnail import thumbnail
 from archlens.elaboration import on_other_inputs
+from archlens.library import find, names
 from archlens.reporting import File, Material, file_name, forms, gallery, page
-from archlens.spec import find, names
 from archlens.views import verification
 
 REPORTS = Path(__file__).parents[1] / "reports"

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from archlens.analysis.quantities import QUANTITIES
 from archlens.cli import cli
-from archlens.quantities import QUANTITIES
+from archlens.library import finding as library
 from archlens.schema import pyproject_schema, spec_schema
-from archlens.spec import library
 
 HERE = Path(__file__).parent
 SPECS = sorted([*library.directory().glob("*.yaml"), *HERE.glob("sample/models/*.yaml")])

@@ -19,9 +19,10 @@ from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
 from archlens.cli.options import at
 from archlens.elaboration import on_other_inputs
+from archlens.language import parse
+from archlens.library import find
 from archlens.network import At, Network
 from archlens.shape import Shape
-from archlens.spec import find, parse
 
 
 def of(text: str) -> tuple[Network, At]:

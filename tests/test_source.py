@@ -24,17 +24,12 @@ from torch import nn
 
 import archlens
 from archlens.backends import modules
-from archlens.backends.source import emit
-from archlens.backends.source.layout import quoted
-from archlens.backends.source.signatures import (
-    LIST_ATTRIBUTES,
-    MODULE_ATTRIBUTES,
-    PADS_APART,
-    arguments_of,
-)
 from archlens.cli import cli
 from archlens.network import Network
 from archlens.ops import MERGES, OPS, REQUIRED, Call, takes
+from archlens.source import emit
+from archlens.source.layout import quoted
+from archlens.source.signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, PADS_APART, arguments_of
 
 from .test_ops import EXAMPLES
 from .test_random_networks import Drawn, networks

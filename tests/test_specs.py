@@ -10,8 +10,10 @@ import pytest
 import archlens
 from archlens.analysis import receptive_field
 from archlens.errors import SpecError
+from archlens.language import parse
+from archlens.library import finding as library
+from archlens.library import open_spec
 from archlens.network import Layer, Network
-from archlens.spec import library, open_spec, parse
 
 NAMES = archlens.names()
 DATA = Path(__file__).parent / "data"

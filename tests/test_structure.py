@@ -19,56 +19,56 @@ MAY: dict[str, set[str]] = {
     "errors": {"network", "wrapping"},  # of the network, for the type of SpecError.network alone
     "limits": {"errors"},
     "published": {"errors"},
-    # what a budget can say, which a spec is read by; what measures it is looked up when it is measured
-    "quantities": {"analysis", "limits", "network", "shape"},
     "ops": {"geometry", "shape"},
-    "spec": {"errors", "limits", "ops", "published", "quantities", "shape"},
-    # views and embedding, inside functions: how it shows itself, in a terminal and in a notebook
-    "network": {"embedding", "errors", "ops", "shape", "spec", "views"},
-    "elaboration": {"errors", "network", "ops", "shape", "spec"},
-    "analysis": {"errors", "geometry", "network", "ops", "published", "shape"},
-    "budgets": {"analysis", "elaboration", "errors", "limits", "network", "quantities", "spec"},
-    "lint": {"analysis", "errors", "geometry", "network", "ops", "shape", "spec"},  # rules read specs, too
-    "views": {
+    # of the analyses, the quantities that a budget can say
+    "language": {"analysis", "errors", "limits", "ops", "published", "shape"},
+    # views and integrations, inside functions: how it shows itself, in a terminal and in a notebook
+    "network": {"errors", "integrations", "language", "ops", "shape", "views"},
+    "analysis": {"errors", "geometry", "limits", "network", "ops", "published", "shape"},
+    "library": {"errors", "language"},
+    "elaboration": {"errors", "language", "network", "ops", "shape"},
+    "budgets": {"analysis", "elaboration", "errors", "language", "library", "limits", "network"},
+    # rules read specs, too
+    "lint": {
         "analysis",
-        "backends",
-        "budgets",
+        "elaboration",
         "errors",
         "geometry",
-        "limits",
-        "lint",
+        "language",
+        "library",
         "network",
         "ops",
-        "published",
-        "quantities",
         "shape",
-        "wrapping",
+    },
+    "source": {"errors", "network", "ops", "shape"},
+    "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
+    "views": {
+        *("analysis", "backends", "budgets", "errors", "geometry", "language", "limits", "lint", "network"),
+        *("ops", "published", "shape", "wrapping"),
     },  # of backends, budgets and lint, the records
     # of the views, how numbers are said
     "drawing": {"analysis", "errors", "network", "ops", "shape", "views"},
     "reporting": {
-        *("analysis", "drawing", "errors", "lint", "network", "published", "quantities", "shape", "spec"),
+        *("analysis", "drawing", "errors", "language", "library", "lint", "network", "published", "shape"),
         *("views",),
     },
-    # a network within a page: what a page asks for, then what the commands shapes and diagram do; and the
-    # doors of the tools that make pages: Sphinx lays tables out and chooses formats of pictures itself
-    "embedding": {"drawing", "elaboration", "errors", "network", "spec", "views"},
-    "sphinx": {"", "drawing", "embedding", "errors", "network", "views"},
-    "markdown": {"embedding", "errors"},
-    "mkdocs": {"drawing", "embedding", "errors", "markdown"},
-    "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
-    "cli": {
-        *("", "analysis", "backends", "budgets", "drawing", "elaboration", "errors", "lint", "network"),
-        *("quantities", "reporting", "schema", "shape", "spec", "views", "wrapping"),
+    # a network within somebody else's page, where Sphinx lays tables out and chooses formats of pictures
+    # itself, and within somebody else's tests
+    "integrations": {
+        *("", "budgets", "drawing", "elaboration", "errors", "language", "library", "limits", "network"),
+        *("testing", "views"),
     },
-    "schema": {"budgets", "limits", "ops", "published", "quantities", "spec"},
+    "cli": {
+        *("", "analysis", "backends", "budgets", "drawing", "elaboration", "errors", "language", "library"),
+        *("lint", "network", "reporting", "schema", "shape", "source", "views", "wrapping"),
+    },
+    "schema": {"analysis", "budgets", "language", "limits", "ops", "published"},
     # doors for tests of one's own: each does what a command does
     "testing": {
-        *("backends", "budgets", "elaboration", "errors", "limits", "network", "quantities", "shape"),
-        *("spec", "views"),
+        *("analysis", "backends", "budgets", "elaboration", "errors", "language", "library", "limits"),
+        *("network", "shape", "views"),
     },
-    "pytest_plugin": {"", "budgets", "errors", "limits", "network", "testing", "views"},
-    "__init__": {"analysis", "backends", "elaboration", "errors", "network", "shape", "spec"},
+    "__init__": {"analysis", "backends", "elaboration", "errors", "language", "library", "network", "shape"},
     "__main__": {"cli"},
 }
 
@@ -134,7 +134,7 @@ def test_networkx_is_imported_in_one_place() -> None:
 def test_a_wrong_direction_would_be_seen() -> None:
     assert violations(ROOT / "ops" / "linear.py", "from ..network import Network") == {"network"}
     assert violations(ROOT / "analysis" / "unseen.py", "def f():\n    from ..views import table") == {"views"}
-    assert violations(ROOT / "spec" / "steps.py", "import archlens.cli.output") == {"cli"}
+    assert violations(ROOT / "language" / "steps.py", "import archlens.cli.output") == {"cli"}
 
 
 def test_nothing_evaluates_code() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 import archlens
+from archlens.language import synonyms
+from archlens.language.steps import KEYWORDS
+from archlens.language.synonyms import argument_meant, merge_meant, op_meant, plain
 from archlens.ops import MERGES, OPS
 from archlens.ops.op import signature
-from archlens.spec import synonyms
-from archlens.spec.steps import KEYWORDS
-from archlens.spec.synonyms import argument_meant, merge_meant, op_meant, plain
 
 
 def test_what_the_tables_mean_exists() -> None:

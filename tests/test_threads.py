@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 import archlens
-from archlens import elaboration, spec
+from archlens import elaboration, language
 from archlens.elaboration import walk
-from archlens.spec import expression, library
+from archlens.language import expression
+from archlens.library import finding as library
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_a_large_network_is_not_remembered_beyond_its_end(monkeypatch: pytest.Mo
 def test_the_collector_is_left_alone() -> None:
     """Another thread may rely on it, or have paused it, while a network is laid out."""
     seen: list[bool] = []
-    network = spec.parse(wide(7))
+    network = language.parse(wide(7))
 
     class Seeing(walk.Walk):
         def run(self, given: Any) -> Any:
@@ -302,17 +303,17 @@ def test_true_is_not_1(step: str, first: str, second: str, block: bool) -> None:
 
 #: Caches without a bound, and what bounds them.
 BOUNDED = {
-    "archlens.backends.source.own": "the functions of one file",
+    "archlens.source.own": "the functions of one file",
     "archlens.elaboration.arguments.required": "the kinds of op",
     "archlens.reporting.forms._environment": "it takes nothing",
-    "archlens.spec.index._read": "it takes nothing",
-    "archlens.spec.library": "the files of the zoo",
+    "archlens.library.index._read": "it takes nothing",
+    "archlens.library.finding": "the files of the zoo",
 }
 
 
 def caches() -> Iterator[tuple[str, Any]]:
     for module in walk_packages(archlens.__path__, "archlens."):
-        if module.name in ("archlens.__main__", "archlens.mkdocs", "archlens.sphinx"):
+        if module.name.rpartition(".")[2] in ("__main__", "mkdocs", "sphinx"):
             continue
         for name, value in vars(import_module(module.name)).items():
             if hasattr(value, "cache_parameters") and value.__module__ == module.name:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..analysis.quantities import Subject
 from ..elaboration import elaborate, on_other_inputs
 from ..errors import BudgetError, Diagnostic, SpecError, UsageError, usage
 from ..limits import Requirement
-from ..quantities import Subject
 from .finding import called
 from .project import Project
 from .targets import Limits, Target, named, of_project

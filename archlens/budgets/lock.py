@@ -16,9 +16,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from ..analysis.quantities import Subject, Unknown, Value
 from ..analysis.structure import fingerprint
 from ..errors import Source, Span, UsageError, did_you_mean, shorten, usage
-from ..quantities import Subject, Unknown, Value
 from . import toml
 from .finding import display, read_text
 from .verdict import LOCKED, Change, Drift, measure_all

@@ -9,9 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..analysis.quantities import QUANTITIES
 from ..errors import Diagnostic, Span, UsageError, did_you_mean, shorten, usage
 from ..limits import EXAMPLES, BadLimit, Requirement, parse
-from ..quantities import QUANTITIES
 
 #: The keys of ``[tool.archlens]``, and those of its ``budgets`` that are not quantities.
 KEYS = ("budgets",)

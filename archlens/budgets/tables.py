@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from ..analysis.quantities import QUANTITIES
 from ..errors import Source, UsageError, did_you_mean, shorten, usage
 from ..limits import EXAMPLES, BadLimit, Requirement, parse
-from ..quantities import QUANTITIES
 from . import toml
 from .project import BUDGET_KEYS, KEYS, Glob, Project, Table, described, read_tolerance, twice
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from ..analysis.quantities import QUANTITIES
 from ..errors import BudgetError, Diagnostic, Span, SpecError, UsageError, did_you_mean, shorten, usage
+from ..language import Spec
+from ..library import find, names, open_spec
+from ..library.finding import scan
 from ..limits import Requirement
 from ..network import Network
-from ..quantities import QUANTITIES
-from ..spec import Spec, find, names, open_spec
-from ..spec.library import scan
 from .finding import display
 from .project import BUDGET_KEYS, Project, Table, twice
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from ..analysis.quantities import QUANTITIES, Part, Subject, Unknown, Value
 from ..errors import Diagnostic, Span, UsageError, did_you_mean, shorten, usage
 from ..limits import Requirement
 from ..network import Network
-from ..quantities import QUANTITIES, Part, Subject, Unknown, Value
 
 #: The quantities that are locked: all of the network's own that need no trying.
 LOCKED = {name: one for name, one in QUANTITIES.items() if one.own and not one.tried}

@@ -13,8 +13,8 @@ from ..elaboration import elaborate, on_other_inputs
 from ..elaboration.bounds import MAX_LAYERS, allowing, together
 from ..elaboration.given import read_inputs, read_values
 from ..errors import ArchlensError, usage
+from ..library import Found, find, names
 from ..network import At, Network
-from ..spec import Found, find, names
 from .output import show
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import Diagnostic, SpecError, Unplaced, error, shorten, usage
+from ..language.spec import Spec
 from ..network import At, Network
 from ..shape import Shape
-from ..spec.spec import Spec
 from .advice import explained
 from .bounds import RAISED, allowed, allowing, laid_out, too_many_together
 from .inputs import given_inputs

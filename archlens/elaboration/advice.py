@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import Diagnostic, Span, SpecError, UsageError, shorten
+from ..language.spec import Spec
 from ..network import Layer
 from ..ops import Op
 from ..shape import Shape
-from ..spec.spec import Spec
-from ..spec.values import Tensor
+from .values import Tensor
 from .walk import LayerMisfit, Walk
 
 

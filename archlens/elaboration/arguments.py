@@ -8,15 +8,16 @@ from functools import cache
 from typing import Any
 
 from ..errors import SpecError, shorten
+from ..language.expression import Expression
+from ..language.steps import Block
+from ..language.synonyms import argument_meant
 from ..ops import Op
 from ..ops.attributes import DEFAULT
 from ..ops.op import signature
-from ..spec.evaluation import evaluate
-from ..spec.expression import Expression
-from ..spec.synonyms import argument_meant
-from ..spec.values import Block, describe, size_of
 from .bounds import MAX_SIZE
+from .evaluation import evaluate
 from .scope import Env
+from .values import describe, size_of
 
 
 def unquoted(kind: type[Op], tree: ast.Call, expression: Expression, env: Env) -> SpecError | None:

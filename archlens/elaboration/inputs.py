@@ -7,10 +7,10 @@ from math import isfinite
 from typing import Any
 
 from ..errors import did_you_mean, shorten, usage
+from ..language.spec import Spec
 from ..shape import AXIS_NAMES, Shape
-from ..spec.spec import Spec
-from ..spec.values import MAX_BITS
 from .bounds import MAX_SIZE
+from .values import MAX_BITS
 
 
 def read_shape(text: str) -> Shape | None:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Located, Span, did_you_mean, error, shorten
-from ..spec.evaluation import evaluate
-from ..spec.expression import Expression
-from ..spec.values import Tensor, describe
+from ..language.expression import Expression
 from .bounds import RAISED
+from .evaluation import evaluate
+from .values import Tensor, describe
 
 if TYPE_CHECKING:
     from .walk import Walk

@@ -8,32 +8,35 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
+from ..language.document import Scalar
+from ..language.expression import Expression, parse_part, steps_of
+from ..language.spec import Param, Spec
+from ..language.steps import (
+    Block,
+    Body,
+    Do,
+    Each,
+    Listing,
+    Merge,
+    Named,
+    Step,
+    Steps,
+    Template,
+    Value,
+    check_name,
+)
+from ..language.synonyms import op_meant
 from ..network import Layer, Network
 from ..ops import OPS, Facts, Misfit, Op
 from ..ops.op import as_written
 from ..shape import Shape
-from ..spec.document import Scalar
-from ..spec.evaluation import choose, evaluate, not_callable
-from ..spec.expression import Expression, parse_part, steps_of
-from ..spec.functions import FUNCTIONS
-from ..spec.spec import Param, Spec
-from ..spec.steps import Body, Do, Each, Listing, Merge, Named, Step, Steps, Template, Value, check_name
-from ..spec.synonyms import op_meant
-from ..spec.values import (
-    CONSTANTS,
-    MAX_ITEMS,
-    Block,
-    Deferred,
-    Inputs,
-    Tensor,
-    describe,
-    is_template,
-    size_of,
-)
 from .arguments import WHOLE, arguments, bind, make, unquoted, usage_of_block
 from .bounds import MAX_AXIS, MAX_BLOCKS, RAISED, Bounds, allowed
+from .evaluation import choose, evaluate, not_callable
+from .functions import FUNCTIONS
 from .inputs import SHAPE_HELP, read_shape, usable
 from .scope import Env, Place, Word
+from .values import CONSTANTS, MAX_ITEMS, Deferred, Inputs, Tensor, describe, is_template, size_of
 
 
 class Known(NamedTuple):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..errors import did_you_mean, shorten, usage
+from ..language.spec import Spec
 from ..network import Network
-from ..spec.spec import Spec
 from .case import Case
 from .rule import ADVICE, ERROR, LEVELS, WARNING, Documentation, Finding, Rule
 from .rules import RULES

@@ -10,8 +10,8 @@ from ..analysis import receptive_field
 from ..analysis.receptive_field import ReceptiveFields
 from ..errors import shorten
 from ..geometry import Window
+from ..language.spec import Spec
 from ..network import Layer, Network
-from ..spec.spec import Spec
 from .mentions import Mentions, of_spec
 
 

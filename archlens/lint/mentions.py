@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache, singledispatch
 from typing import Any, NamedTuple
 
-from ..spec.expression import Expression
-from ..spec.spec import Spec
-from ..spec.steps import Body, Do, Each, Listing, Merge, Named, Steps, Template
-from ..spec.values import Block
+from ..language.expression import Expression
+from ..language.spec import Spec
+from ..language.steps import Block, Body, Do, Each, Listing, Merge, Named, Steps, Template
 
 
 class Mention(NamedTuple):

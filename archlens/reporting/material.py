@@ -10,8 +10,8 @@ from ..analysis import sizes
 from ..analysis.cost import Ledger, cost
 from ..analysis.memory import Memory, account
 from ..drawing.plan import Plans, TooMuch
+from ..language.spec import Spec
 from ..network import At, Network
-from ..spec.spec import Spec
 from ..views.columns import Findings
 from ..views.verification import Report
 

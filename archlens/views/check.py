@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+from ..analysis.quantities import QUANTITIES, Part, Unknown, Value
 from ..budgets.verdict import Change, Checked, Report, Verdict
 from ..errors import Span, Style, printable, render, unstyled
 from ..limits import Kind
-from ..quantities import QUANTITIES, Part, Unknown, Value
 from ..wrapping import wrapped
 from . import grid, words
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME, Difference, Pair
+from ..analysis.quantities import QUANTITIES, Subject, Unknown, Value
 from ..analysis.structure import fingerprint
 from ..errors import Style, printable, unstyled
-from ..quantities import QUANTITIES, Subject, Unknown, Value
 from ..wrapping import wrapped
 from . import grid, words
 from .check import amount, signed

@@ -41,7 +41,7 @@ IN_PROCESS = (
 import statistics, time
 import archlens
 from archlens.elaboration import elaborate
-from archlens.spec import library, parse
+from archlens.language import library, parse
 
 text = (library.directory() / "resnet.yaml").read_text("utf-8")
 
@@ -71,7 +71,7 @@ print(statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pa
 SCALING = """
 import resource, statistics, time
 from archlens.elaboration import elaborate
-from archlens.spec import parse
+from archlens.language import parse
 
 SPEC = '''
 input: 8x32x32

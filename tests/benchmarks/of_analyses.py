@@ -20,7 +20,7 @@ from archlens.analysis import cost, depth, memory, receptive_field, structure, u
 LAYING_OUT = """
 import time
 import archlens.elaboration
-from archlens.spec import find
+from archlens.language import find
 spec, variant = find("resnet152")
 start = time.perf_counter()
 archlens.elaboration.elaborate(spec, variant)

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from ...analysis.quantities import QUANTITIES
 from ...errors import BudgetError, usage
-from ...quantities import QUANTITIES
 from ..options import format_option, given, names_argument, network_options, output_option
 from ..output import looks, remark, show, write
 

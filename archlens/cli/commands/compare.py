@@ -14,7 +14,7 @@ from ...drawing import extensions
 from ...drawing.formats import ANY
 from ...drawing.theme import AUTO, THEMES
 from ...errors import shorten, usage
-from ...spec import Found
+from ...library import Found
 from ...views import comparison as view
 from ..options import all_option, altered, at, chosen, each, make, names_argument, network_options
 from ..output import is_file, looks, progress, write, write_bytes

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import click
 
 from ...analysis import difference, layouts
+from ...analysis.quantities import Subject
 from ...elaboration import elaborate, on_other_inputs
 from ...errors import SpecError, UsageError, shorten, usage
-from ...quantities import Subject
-from ...spec import Spec
-from ...spec.library import Found
-from ...spec.revision import find_at
+from ...language import Spec
+from ...library.finding import Found
+from ...library.revision import find_at
 from ...views import difference as view
 from ..options import complete_names, format_option, output_option, size_option
 from ..output import looks, show, write

@@ -6,8 +6,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from ...errors import ArchlensError
+from ...library import find
 from ...network import Layer, Network
-from ...spec import find
 from ...views import explanation
 from ..options import laid_out, load, network_argument, output_option
 from ..output import looks, write

@@ -9,9 +9,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from ...errors import SpecError, usage
+from ...language.spec import Spec
 from ...lint import ERROR, RULES, choose, lint
 from ...network import Network
-from ...spec.spec import Spec
 from ...views import lint as view
 from ..options import (
     all_option,

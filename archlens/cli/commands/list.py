@@ -11,8 +11,8 @@ import click
 
 from ...elaboration import elaborate
 from ...errors import did_you_mean, shorten, usage
-from ...spec import find, index, names
-from ...spec.library import families, text_of
+from ...library import find, index, names
+from ...library.finding import families, text_of
 from ...views import grid, words
 from ...views.words import rounded
 from ..options import format_option

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ...errors import printable, shorten, usage
-from ...spec.skeleton import skeleton
+from ...library.skeleton import skeleton
 from ..output import remark, write
 
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ...spec import find
+from ...library import find
 from ..options import complete_names
 from ..output import colored, write
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ...analysis import sizes
-from ...spec import find
+from ...library import find
 from ...views import sizes as view
 from ..options import at, format_option, make, network_argument, output_option
 from ..output import looks, write

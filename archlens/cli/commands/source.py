@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ...backends.source import emit
+from ...source import emit
 from ..options import load, network_argument, output_option
 from ..output import colored, write
 

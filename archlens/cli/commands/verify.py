@@ -8,7 +8,7 @@ import click
 
 from ...backends import require_torch
 from ...errors import usage
-from ...spec import find
+from ...library import find
 from ...views import verification as view
 from ..options import (
     all_option,

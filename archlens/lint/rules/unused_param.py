@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ...errors import Span, shorten
-from ...spec.values import Block
+from ...language.steps import Block
 from .. import mentions
 from ..case import Case, listed
 from ..rule import WARNING, Finding, Rule

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from .analysis.unknown import Unknown as Unknown
-from .limits import Kind
+from ..limits import Kind
+from .unknown import Unknown as Unknown
 
 if TYPE_CHECKING:
-    from .analysis.memory import Peak
-    from .analysis.receptive_field import ReceptiveFields
-    from .network import At, Layer, Network
+    from ..network import At, Layer, Network
+    from .memory import Peak
+    from .receptive_field import ReceptiveFields
 
 
 #: What was measured: a number; one for each spatial axis; or none, with the reason.
@@ -43,14 +43,14 @@ class Subject:
     @cached_property
     def fields(self) -> list[ReceptiveFields]:
         """The receptive fields, of each input."""
-        from .analysis import receptive_field
+        from . import receptive_field
 
         return [receptive_field.find(self.network, name) for name in self.network.inputs]
 
     @cached_property
     def peak(self) -> Peak:
         """The moment of an inference at which most bytes of activations are alive."""
-        from .analysis import memory
+        from . import memory
 
         return memory.live_set(self.network)
 
@@ -59,7 +59,7 @@ class Subject:
         """The smallest input along each axis; or why it is not known."""
         if self.at is None:
             return Unknown("smaller inputs are tried with the spec, and here is only the network")
-        from .analysis import sizes
+        from . import sizes
 
         return sizes.smallest(self.at, self.network)
 
@@ -115,7 +115,7 @@ def _macs(subject: Subject, scope: str) -> int:
 
 
 def _memory(subject: Subject, scope: str) -> int:
-    from .analysis import memory
+    from . import memory
 
     part = subject.part(scope)
     return memory.weight_bytes(part) + memory.buffer_bytes(part, saved_only=True)
@@ -126,7 +126,7 @@ def _peak_parts(subject: Subject) -> list[Part]:
 
 
 def _training(subject: Subject, scope: str) -> Value:
-    from .analysis import memory
+    from . import memory
 
     found = memory.account(subject.network)
     return Unknown(found.reason) if found.training is None else found.training
@@ -134,7 +134,7 @@ def _training(subject: Subject, scope: str) -> Value:
 
 def _receptive_field(subject: Subject, scope: str) -> Value:
     """The field of the last layer that has one, within the scope; of several inputs, of each in turn."""
-    from .analysis import receptive_field
+    from . import receptive_field
 
     inside = {layer.name for layer in subject.inside(scope)} if scope else None
     found = receptive_field.whole(subject.fields, inside)
@@ -146,7 +146,7 @@ def _min_size(subject: Subject, scope: str) -> Value:
 
 
 def _depth(subject: Subject, scope: str) -> int:
-    from .analysis import depth
+    from . import depth
 
     return depth.find(subject.network, scope)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..errors import Span, shorten
+from ..errors import shorten
+from ..language.expression import Expression
+from ..language.steps import Block
 from ..ops import Op
 from ..shape import Shape
-from .expression import Expression
 
 #: Bounds on a number, in bits, and on a list, in items.
 MAX_BITS = 100
@@ -79,21 +80,6 @@ OPAQUE = (Tensor, Inputs, Deferred)
 def is_template(value: Any) -> bool:
     """Whether a value makes steps when it is called."""
     return isinstance(value, Block) or (isinstance(value, type) and issubclass(value, Op))
-
-
-@dataclass(slots=True, eq=False)
-class Block:
-    """A reusable group of steps: its parameters, in order, with their defaults; and its body."""
-
-    name: str
-    parameters: dict[str, tuple[Expression, ast.expr] | None]
-    body: Any
-    span: Span
-    #: Whether each parameter must be given.
-    required: dict[str, bool] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.required = {name: default is None for name, default in self.parameters.items()}
 
 
 def size_of(value: Any, most: int = MAX_ITEMS) -> int:

@@ -7,10 +7,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ...errors import shorten
-from ...network import Network
-from ...ops import REQUIRED
-from ...shape import Shape
+from ..errors import shorten
+from ..network import Network
+from ..ops import REQUIRED
+from ..shape import Shape
 from . import scopes
 from .construction import Made, Part, Run, bare, counts, filled, grown, items_of, piece_of, runs_of, split
 from .layout import (

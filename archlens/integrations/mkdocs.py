@@ -1,4 +1,4 @@
-"""An MkDocs plugin, ``plugins: [search, archlens]``: on every page the fences of :mod:`archlens.markdown`.
+"""An MkDocs plugin, ``plugins: [search, archlens]``: on every page the fences of :mod:`.markdown`.
 
 Paths start from the folder of the page, or with a slash from ``docs_dir``. A mistake is logged with the page
 and its line, and shown in its place; ``mkdocs build --strict`` fails. ``mkdocs serve`` watches every spec
@@ -17,10 +17,10 @@ from mkdocs.plugins import BasePlugin, get_plugin_logger
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
-from .drawing.inline import style_sheet
-from .embedding import shown
-from .errors import ArchlensError, to_html
+from ..drawing.inline import style_sheet
+from ..errors import ArchlensError, to_html
 from .markdown import ArchlensExtension
+from .page import shown
 
 #: Where the style sheet of dark pages is in the site.
 _SHEET = "assets/archlens.css"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from .library import directory
+from .finding import directory
 
 NAME = "index.json"
 

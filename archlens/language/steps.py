@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import Located, Span, error, shorten
 from ..ops import MERGES
@@ -37,6 +37,21 @@ class Body:
 
     step: Step
     names: dict[str, Located]
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A reusable group of steps: its parameters, in order, with their defaults; and its body."""
+
+    name: str
+    parameters: dict[str, tuple[Expression, ast.expr] | None]
+    body: Body
+    span: Span
+    #: Whether each parameter must be given.
+    required: dict[str, bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.required = {name: default is None for name, default in self.parameters.items()}
 
 
 @dataclass(slots=True, eq=False)

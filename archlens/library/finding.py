@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Source, Span, UsageError, did_you_mean, error, printable, shorten, usage
-from .spec import Spec, parse
+from ..language.spec import Spec, parse
 
 #: The most bytes of a spec file: a hundred times the longest spec of a real network.
 MAX_BYTES = 2_000_000

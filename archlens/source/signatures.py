@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ...ops import REQUIRED, Argument, Call
+from ..ops import REQUIRED, Argument, Call
 
 #: What ``nn.Module`` has already, so that no submodule can be reached by such an attribute; names with two
 #: underscores before them are not listed.

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ...network import Layer, Network
-from ...ops import REQUIRED
-from ...shape import Shape
+from ..network import Layer, Network
+from ..ops import REQUIRED
+from ..shape import Shape
 from .layout import is_attribute, title, unique, word
 from .signatures import (
     CHANNELS,

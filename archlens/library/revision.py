@@ -9,8 +9,8 @@ from os.path import isdir, isfile
 from pathlib import Path
 
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
-from .library import MAX_BYTES, Found, decoded, find, with_variant
-from .spec import parse
+from ..language.spec import parse
+from .finding import MAX_BYTES, Found, decoded, find, with_variant
 
 _ENDINGS = (".yaml", ".yml")
 

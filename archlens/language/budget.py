@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..analysis.quantities import QUANTITIES
 from ..errors import BudgetError, Diagnostic, Span, SpecError, did_you_mean, shorten
 from ..limits import EXAMPLES, BadLimit, Requirement, parse
-from ..quantities import QUANTITIES
 from .document import Mapping, Node, Scalar, describe, expect_mapping
 
 _KEYS = "its keys are names of scopes, as in fc: {params: ...}, or "

@@ -22,8 +22,7 @@ from .document import (
     expect_text,
 )
 from .expression import MAX_TEXT, Expression, check, parse_python
-from .steps import MAX_NAME, RESERVED, Body, Template, Value, read_body, read_template, read_value
-from .values import Block
+from .steps import MAX_NAME, RESERVED, Block, Body, Template, Value, read_body, read_template, read_value
 
 if TYPE_CHECKING:
     from ..limits import Requirement

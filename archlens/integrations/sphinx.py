@@ -1,7 +1,7 @@
 """A Sphinx extension: ``.. archlens:: NAME`` puts table and diagram of a network into a page.
 
-``extensions = ["archlens.sphinx"]`` in ``conf.py``. The options are those of the command line
-(:data:`archlens.embedding.OPTIONS`); a spec may stand in the body in place of a name. The table is a table of
+``extensions = ["archlens.integrations.sphinx"]`` in ``conf.py``. The options are those of the command line
+(:data:`.page.OPTIONS`); a spec may stand in the body in place of a name. The table is a table of
 docutils, so that every builder writes it; the picture is drawn for each builder as it can show it. A mistake
 is an error of Sphinx at the line of the page that it stands on.
 """
@@ -21,16 +21,16 @@ from sphinx.application import Sphinx
 from sphinx.util import logging, texescape
 from sphinx.util.docutils import SphinxDirective
 
-from . import __file__ as _package
-from . import __version__
-from .drawing import Request, to_bytes
-from .drawing.inline import to_inline
-from .drawing.metrics import width
-from .drawing.theme import AUTO
-from .embedding import OPTIONS, Place, Wanted, shown, wanted
-from .errors import ArchlensError
-from .network import Network
-from .views.cells import Cells
+from .. import __file__ as _package
+from .. import __version__
+from ..drawing import Request, to_bytes
+from ..drawing.inline import to_inline
+from ..drawing.metrics import width
+from ..drawing.theme import AUTO
+from ..errors import ArchlensError
+from ..network import Network
+from ..views.cells import Cells
+from .page import OPTIONS, Place, Wanted, shown, wanted
 
 #: The kinds of pictures that builders may take, the best one first, with their extensions.
 _KINDS = {"image/svg+xml": "svg", "application/pdf": "pdf", "image/png": "png"}

@@ -6,10 +6,10 @@
     ```
 
 A spec may stand within the fence in place of a name; the options are those of the command line
-(:data:`archlens.embedding.OPTIONS`), in quotes where they hold spaces. A fence within a list, a quote, an
-admonition or a tab works, too; one within another fence is text. ``markdown.markdown(text,
-extensions=["archlens.markdown"])`` raises what is wrong; :mod:`archlens.mkdocs` puts the extension into a
-site.
+(:data:`.page.OPTIONS`), in quotes where they hold spaces. A fence within a list, a quote, an admonition or a
+tab works, too; one within another fence is text. ``markdown.markdown(text,
+extensions=["archlens.integrations.markdown"])`` raises what is wrong; :mod:`.mkdocs` puts the extension into
+a site.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from markdown.extensions import Extension
 from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
 
-from .embedding import Place, Wanted, to_html, wanted
-from .errors import ArchlensError, shorten, usage
+from ..errors import ArchlensError, shorten, usage
+from .page import Place, Wanted, to_html, wanted
 
 #: The name of the fence.
 NAME = "archlens"

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import did_you_mean, shorten
-from .expression import Expression
+from ..language.expression import Expression
+from ..language.synonyms import op_meant
 from .functions import FUNCTIONS, Misuse
-from .synonyms import op_meant
 from .values import (
     MAX_BITS,
     MAX_ITEMS,

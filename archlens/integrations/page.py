@@ -1,7 +1,7 @@
 """A network within somebody else's page: what may be asked for, and its table and picture as HTML.
 
-Notebooks (:meth:`Network._repr_html_`), Sphinx (:mod:`archlens.sphinx`), Markdown (:mod:`archlens.markdown`)
-and MkDocs (:mod:`archlens.mkdocs`) share it. Knows none of these tools.
+Notebooks (:meth:`Network._repr_html_`), Sphinx (:mod:`.sphinx`), Markdown (:mod:`.markdown`) and MkDocs
+(:mod:`.mkdocs`) share it. Knows none of these tools.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .drawing import Request, style_names
-from .drawing.inline import to_inline
-from .drawing.request import unplaced
-from .drawing.theme import AUTO, THEMES
-from .elaboration import elaborate
-from .elaboration.given import read_inputs, read_values
-from .errors import SpecError, Unplaced, UsageError, did_you_mean, shorten, usage
-from .network import Network
-from .spec import find, open_spec, parse
-from .spec.library import is_path, split, with_variant
-from .views import html
-from .views.cells import Cells, cells
-from .views.columns import DEFAULT, choose
-from .views.rows import Row, readable, rows_of
+from ..drawing import Request, style_names
+from ..drawing.inline import to_inline
+from ..drawing.request import unplaced
+from ..drawing.theme import AUTO, THEMES
+from ..elaboration import elaborate
+from ..elaboration.given import read_inputs, read_values
+from ..errors import SpecError, Unplaced, UsageError, did_you_mean, shorten, usage
+from ..language import parse
+from ..library import find, open_spec
+from ..library.finding import is_path, split, with_variant
+from ..network import Network
+from ..views import html
+from ..views.cells import Cells, cells
+from ..views.columns import DEFAULT, choose
+from ..views.rows import Row, readable, rows_of
 
 #: The parts that a page can show, in the order in which it does unless it is asked for another.
 PARTS = ("table", "diagram")

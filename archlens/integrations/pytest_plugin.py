@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .budgets.check import Planned
-    from .limits import Requirement
-    from .network import Network
+    from ..budgets.check import Planned
+    from ..limits import Requirement
+    from ..network import Network
 
 OPTION = "archlens_budget"
 
@@ -70,9 +70,9 @@ class BudgetFile(pytest.File):
     """The budgets of a project."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        from .budgets.check import plan
-        from .budgets.finding import called, find_project
-        from .errors import ArchlensError
+        from ..budgets.check import plan
+        from ..budgets.finding import called, find_project
+        from ..errors import ArchlensError
 
         root = self.config.rootpath
         names = _asked(self.config) or []
@@ -116,7 +116,7 @@ class _Item(pytest.Item):
         self.add_marker(OPTION)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
-        from .errors import ArchlensError
+        from ..errors import ArchlensError
 
         if isinstance(excinfo.value, AssertionError | ArchlensError):
             return str(excinfo.value)
@@ -134,8 +134,8 @@ class BudgetItem(_Item):
         self.requirement = requirement
 
     def runtest(self) -> None:
-        from .budgets.verdict import judge
-        from .views import check as view
+        from ..budgets.verdict import judge
+        from ..views import check as view
 
         assert self.planned is not None
         assert self.planned.subject is not None
@@ -154,7 +154,7 @@ class BrokenItem(_Item):
     """A spec that cannot be measured."""
 
     def runtest(self) -> None:
-        from .errors import render
+        from ..errors import render
 
         assert self.planned is not None
         assert self.planned.problem is not None
@@ -165,7 +165,7 @@ class NothingItem(_Item):
     """A budget that checks nothing."""
 
     def runtest(self) -> None:
-        from .views.check import INSTEAD, NOTHING
+        from ..views.check import INSTEAD, NOTHING
 
         raise AssertionError(f"{NOTHING}\n  {INSTEAD}")
 
@@ -173,7 +173,7 @@ class NothingItem(_Item):
 @pytest.fixture(name="assert_budget")
 def _assert_budget() -> Callable[..., None]:
     """:func:`archlens.testing.assert_budget`."""
-    from .testing import assert_budget
+    from ..testing import assert_budget
 
     return assert_budget
 
@@ -181,7 +181,7 @@ def _assert_budget() -> Callable[..., None]:
 @pytest.fixture(name="assert_shapes")
 def _assert_shapes() -> Callable[..., None]:
     """:func:`archlens.testing.assert_shapes`."""
-    from .testing import assert_shapes
+    from ..testing import assert_shapes
 
     return assert_shapes
 
@@ -189,6 +189,6 @@ def _assert_shapes() -> Callable[..., None]:
 @pytest.fixture(name="archlens_network")
 def _archlens_network() -> Callable[..., Network]:
     """:func:`archlens.load`."""
-    from . import load
+    from .. import load
 
     return load

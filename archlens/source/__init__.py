@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 
-from ...errors import shorten
-from ...network import Network
+from ..errors import shorten
+from ..network import Network
 from . import scopes
 from .classes import ClassText
 from .layout import docstring, prose, title
