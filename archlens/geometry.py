@@ -69,17 +69,26 @@ class Window(NamedTuple):
         return steps + 1
 
     def unseen(self, size: int) -> int:
-        """Input positions at the end of the axis that no window reaches.
+        """Input positions at the end of the axis that no window reaches, or whose every output is cropped.
 
         >>> Window(kernel=11, stride=4).unseen(224)  # (224 - 11)/4 + 1 = 54.25
         1
         >>> Window(kernel=7, stride=2, before=3, after=3).unseen(224)  # only padding is left over
         0
+        >>> Window(kernel=2, stride=2, before=4, after=4, transposed=True).unseen(28)  # each writes 2 of 56
+        2
         """
-        if self.transposed:
-            return 0
-        last = (self.output(size) - 1) * self.stride + self.extent - self.before
-        return min(max(size - last, 0), size)
+        if not self.transposed:
+            last = (self.output(size) - 1) * self.stride + self.extent - self.before
+            return min(max(size - last, 0), size)
+        # with tap m an input j writes the output sj + md - p; the last such j of the first tap that has one
+        far = self.before - (size - 1) * self.stride
+        for tap in range(max(-(-far // self.dilation), 0), self.kernel):
+            least = self.before - tap * self.dilation
+            last = min((least + self.output(size) - 1) // self.stride, size - 1)
+            if last * self.stride >= max(least, 0):
+                return size - 1 - last
+        return size
 
     def smallest_padding(self, size: int) -> int:
         """The least padding on both sides with which the window fits ``size`` positions."""

@@ -115,7 +115,37 @@ def test_unseen() -> None:
         while unseen < n and n - 1 - unseen not in spanned:
             unseen += 1
         assert window.unseen(n) == unseen, (window, n)
-    assert Window(2, 3, transposed=True).unseen(9) == 0
+
+
+def test_unseen_behind_a_crop() -> None:
+    """Inputs at the end of which a transposed window keeps nothing, from the outputs that each writes."""
+    found = set()
+    for kernel, stride, dilation, before, after in product(
+        range(1, 5), (1, 2, 3), (1, 2, 3), range(6), range(-2, 6)
+    ):
+        window = Window(kernel, stride, before, after, dilation, transposed=True)
+        for n in range(1, 7):
+            kept = range(window.output(n))
+            used = [
+                position
+                for position in range(n)
+                if any(position * stride + tap * dilation - before in kept for tap in range(kernel))
+            ]
+            if kept:
+                assert window.unseen(n) == n - 1 - max(used, default=-1), (window, n)
+                found.add(window.unseen(n))
+    assert found >= {0, 1, 2, 3}
+
+
+def test_unseen_behind_a_crop_in_torch() -> None:
+    """Of 5 inputs that write 2 of 10 outputs each, a padding of 2 or 3 loses the first and the last."""
+    for padding, unseen in ((1, 0), (2, 1), (3, 1), (4, 2)):
+        x = torch.zeros(1, 1, 5, requires_grad=True)
+        F.conv_transpose1d(x, torch.ones(1, 1, 2), None, 2, padding).sum().backward()
+        assert x.grad is not None
+        used = [bool(value) for value in x.grad[0, 0]]
+        assert used == [False] * unseen + [True] * (5 - 2 * unseen) + [False] * unseen
+        assert Window(2, 2, padding, padding, transposed=True).unseen(5) == unseen
 
 
 def test_unseen_of_tensorflows_example() -> None:

@@ -265,6 +265,18 @@ def test_each_layer_that_drops() -> None:
     assert of("AL101", spec("conv(8, 1, stride=2)")) == []  # skipped by intent
 
 
+def test_inputs_whose_outputs_are_cropped() -> None:
+    """Of 9 inputs each writes 3 of 19 outputs, 2 apart: the last two 14 to 18, and 6 to 12 are kept."""
+    (found,) = of("AL101", spec("conv_transpose(4, 3, stride=2, padding=6)", input="1x9"))
+    assert "all that the last 2 positions of its input's length write is cropped away" in found.message
+    assert found.numbers["positions"] == [[2]]
+    assert "at most 2 keeps" in (found.help or "")  # the last writes 16 to 18, and 19 - 2 - 1 = 16
+    assert of("AL101", spec("conv_transpose(4, 3, stride=2, padding=2)", input="1x9")) == []
+    (spare,) = of("AL101", spec("conv_transpose(4, 3, stride=2, padding=4, output_padding=1)", input="1x9"))
+    assert "the last position of its input's length writes is cropped" in spare.message
+    assert "at most 3 keeps" in (spare.help or "")  # one more output at the end is kept
+
+
 def test_less_padding_gives_the_same() -> None:
     """The padding that AL102 advises computes the same numbers."""
     (found,) = of("AL102", spec("conv(4, 7, stride=2, padding=3)", input="3x32x33"))

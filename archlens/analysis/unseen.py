@@ -68,6 +68,12 @@ def _warning(layer: Layer) -> Diagnostic | None:
     _, n, window, count = dropped[0]
     axes = " and ".join(name for name, *_ in dropped)
     positions = f"the last {count} positions" if count > 1 else "the last position"
+    if window.transposed:
+        most = window.extent - 1 + window.before - window.after
+        return Diagnostic(
+            f"all that {positions} of its input's {axes} write{'s' * (count == 1)} is cropped away",
+            help=f"a padding of at most {most} keeps some of it",
+        )
     larger = n + window.stride - window.remainder(n)
     return Diagnostic(
         f"{_quotient(window, n)} is not whole: {positions} of its input's {axes} "
