@@ -1,52 +1,47 @@
 """Plants small mistakes in archlens, one at a time, and lists those that no test sees. Run by hand.
 
     python tests/mutation.py archlens/geometry.py archlens/limits.py
-    python tests/mutation.py archlens/ops --sample 100 --seed 1
+    python tests/mutation.py archlens/ops --sample 100 --seed 1 --seconds 5
 
-Each mistake is planted in a copy of the project in a temporary directory, and the tests that matter for its
-file run on that copy, quickest first, up to the first that fails. What comes out depends on the files, the
-seed and nothing else; a test that does not end is stopped by the processor time that it has used. Whoever
-reads a survivor judges it: either nothing can tell the two programs apart, or a test is missing.
+The tests are collected once, and run once to learn which lines each of them executes, and for how long. Then,
+for each mistake, a process is forked in which the function that holds it gets other code, and the tests that
+execute its line run, up to the first that fails: those first that caught something near, then the quickest.
+A mistake outside of functions is there before archlens is imported, and the tests are collected anew. A test
+that does not end is stopped by the processor time that it has used.
+
+What comes out depends on the files and the seed and nothing else, but where ``--seconds`` cuts off what a
+mistake may cost. Programs that tests start are not looked into. Whoever reads a survivor judges it: either
+nothing can tell the two programs apart, or a test is missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import multiprocessing
+import gc
 import os
+import pickle
 import random
-import re
 import resource
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator
+from importlib.machinery import SourceFileLoader
+from itertools import accumulate
 from pathlib import Path
+from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: The test files that matter for what begins so, the quickest first. Before them come the examples in the
-#: file's docstrings, and for ops those tests that name one of them.
-TESTS = {
-    "archlens/geometry.py": "geometry receptive_field ops",
-    "archlens/limits.py": "limits check",
-    "archlens/ops/": "ops diagnostics memory language cost random_networks torch_module",
-    "archlens/lint/": "lint",
-    "archlens/analysis/receptive_field.py": "receptive_field views lint check",
-    "archlens/analysis/claims.py": "claims specs",
-    "archlens/analysis/comparison.py": "compare",
-    "archlens/analysis/cost.py": "cost views",
-    "archlens/analysis/counting/": "cost",
-    "archlens/analysis/depth.py": "check",
-    "archlens/analysis/difference.py": "diff",
-    "archlens/analysis/memory.py": "memory check",
-    "archlens/analysis/sizes.py": "sizes check",
-    "archlens/analysis/strides.py": "sizes lint",
-    "archlens/analysis/": "views diff lint check sizes verify",
-    "archlens/": "views check lint language",
-}
+#: The test files that look at the program from inside its process.
+TESTS = (
+    "doctests geometry receptive_field limits ops diagnostics memory language cost random_networks "
+    "torch_module lint views check diff compare sizes verify specs claims repeats"
+)
 
 BINARY: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.FloorDiv: ast.Mult, ast.Div: ast.Mult,
@@ -64,12 +59,15 @@ SKIPPED = (ast.Assert, ast.Import, ast.ImportFrom)
 
 
 class Mutation(NamedTuple):
-    """A mistake in a file: the program with it, and how it reads."""
+    """A mistake in a file, and how it reads."""
 
     file: str
     line: int
     change: str
-    program: str
+    #: The lines that a test must execute to come upon it.
+    lines: range
+    #: The first line of the outermost function that holds it.
+    function: int | None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.change}"
@@ -132,22 +130,53 @@ def places(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
                 yield from places(child)
 
 
-def mutations(file: str, text: str) -> Iterator[Mutation]:
-    """All mistakes that are planted in a file, in the order of its text."""
-    tree = ast.parse(text)
+def mutations(file: str) -> Iterator[tuple[Mutation, ast.Module]]:
+    """All mistakes that are planted in a file, in the order of its text, each with the program that has it.
+
+    The program is one and the same, and has another mistake when the next is asked for.
+    """
+    tree = ast.parse((ROOT / file).read_text("utf-8"))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    functions = [(first(node), node) for node in nodes if isinstance(node, ast.FunctionDef)]
+    classes = [(first(node), node) for node in nodes if isinstance(node, ast.ClassDef)]
+    simple = [node for node in nodes if not hasattr(node, "body")]
     line = 0
     for parent, name, index in list(places(tree)):
         held: Any = getattr(parent, name)
         node = held if index is None else held[index]
         line = getattr(node, "lineno", line)
+        last = getattr(getattr(node, "test", node), "end_lineno", line)
+        lines = next(
+            (
+                range(one.lineno, (one.end_lineno or 0) + 1)
+                for one in simple
+                if one.lineno <= line <= (one.end_lineno or 0)
+            ),
+            range(line, last + 1),
+        )
+        inside = [start for start, one in functions if one.body[0].lineno <= line <= (one.end_lineno or 0)]
+        if not inside:  # what is done at import: the tests of its class, or of the file
+            around = [
+                (one.lineno, one.end_lineno or 0)
+                for _, one in classes
+                if one.lineno <= line <= (one.end_lineno or 0)
+            ]
+            lines = range(*min(around, default=(0, 1 << 20)))
         for other in replacements(node):
             put(parent, name, index, other)
-            program = ast.unparse(ast.fix_missing_locations(tree))
-            put(parent, name, index, node)
             change = f"{shown(node)}  ->  {shown(other)}"
             if isinstance(node, ast.Constant):  # a number says nothing without what is around it
                 change += f"   in  {shown(parent)}"
-            yield Mutation(file, line, change, program)
+            yield (
+                Mutation(file, line, change, lines, min(inside, default=None)),
+                ast.fix_missing_locations(tree),
+            )
+            put(parent, name, index, node)
+
+
+def first(node: ast.FunctionDef | ast.ClassDef) -> int:
+    """The first line of a function or class: that of its first decorator."""
+    return min([node.lineno, *(one.lineno for one in node.decorator_list)])
 
 
 def put(parent: ast.AST, name: str, index: int | None, node: ast.AST) -> None:
@@ -167,70 +196,294 @@ def shown(node: ast.AST) -> str:
 # --- running the tests --------------------------------------------------------------------------------
 
 
-def stages(file: str, left_out: list[str]) -> list[list[str]]:
-    """What pytest is to run for a file, in turn."""
-    names = TESTS[max((start for start in TESTS if file.startswith(start)), key=len)].split()
-    first, *rest = [f"tests/test_{name}.py" for name in names]
-    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    examples = f"tests/test_doctests.py::test_docstrings[{module}]"
-    kinds = re.findall(r'kind="(\w+)"', (ROOT / file).read_text("utf-8"))
-    found = [[examples, first], rest]
-    if kinds:
-        found = [[examples, first, "-k", " or ".join(["docstrings", *kinds])], [first, *rest]]
-    return [[*arguments, *(f"--deselect={test}" for test in left_out)] for arguments in found if arguments]
+class Test(NamedTuple):
+    """What a test does when nothing is wrong."""
+
+    name: str
+    #: The seconds that it takes.
+    seconds: float
+    #: Of each file, the lines that it executes.
+    lines: dict[str, set[int]]
 
 
-def run(arguments: list[str], seconds: int) -> tuple[bool, float]:
-    """Whether some tests pass in a process of their own, and the seconds of processor time that they took."""
-    child = os.fork()
-    if not child:
+class Crew:
+    """Processes that are forked from this one, so many at a time."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self.running: dict[int, Callable[[int], object]] = {}
+
+    def start(self, work: Callable[[], int], then: Callable[[int], object]) -> None:
+        """Do some work in a process, and then something with how it has ended."""
+        while len(self.running) >= self.jobs:
+            self.wait()
+        child = os.fork()
+        if child:
+            self.running[child] = then
+            return
+        status = UNKNOWN
         try:
-            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             resource.setrlimit(resource.RLIMIT_DATA, (6 << 30, 6 << 30))
-            os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-            os.dup2(1, 2)
-            import pytest
-
-            options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
-            options += ["-o", "addopts=--import-mode=importlib"]
-            options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what is imported already
-            passed = pytest.main([*arguments, *options]) in (0, 5)  # 5: there is no such test
-            import archlens
-
-            os._exit(passed and Path(archlens.__file__).is_relative_to(Path.cwd()))
+            self.running = {}
+            status = work()
         finally:
-            os._exit(0)  # whatever else happens, they have not passed
-    _, status, used = os.wait4(child, 0)
-    return os.waitstatus_to_exitcode(status) == 1, used.ru_utime + used.ru_stime
+            os._exit(status)
+
+    def wait(self) -> None:
+        child, status = os.wait()
+        self.running.pop(child)(os.waitstatus_to_exitcode(status))
+
+    def finish(self) -> None:
+        while self.running:
+            self.wait()
 
 
-def enter(copy: Path) -> None:
-    """From now on the project is this copy."""
-    os.chdir(copy)
-    sys.path.insert(0, str(copy))
-    os.environ["PYTHONPATH"] = str(copy)
+#: How a process ends in which the tests passed, in which one failed, and in which something else went wrong.
+PASSED, FAILED, UNKNOWN = 0, 1, 2
+
+#: Added to the index of the test that failed, if it is known.
+FIRST = 10
 
 
-def judge(work: tuple[Mutation, list[tuple[list[str], int]]]) -> bool:
-    """Whether a test sees a mutation, which is planted in the copy that this process works on."""
-    mutation, tests = work
-    path = Path(mutation.file)
-    original = path.read_bytes()
-    for stale in path.parent.glob(f"__pycache__/{path.stem}.*"):
-        stale.unlink()
-    try:
-        path.write_text(mutation.program, "utf-8")
-        return not all(run(arguments, seconds)[0] for arguments, seconds in tests)
-    finally:
-        path.write_bytes(original)
-        shutil.rmtree(".hypothesis", ignore_errors=True)
+class Plugin:
+    """Has pytest collect tests, and does something else with them than running each."""
+
+    def __init__(self, work: Callable[[Plugin, list[Any]], None]) -> None:
+        self.work = work
+        self.failed = False
+
+    def collect(self, arguments: Collection[str]) -> None:
+        """Collect, and work."""
+        import pytest
+
+        options = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:archlens"]
+        options += [
+            "-o",
+            "addopts=--import-mode=importlib",
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+        ]
+        pytest.main([*options, *arguments], [self])
+
+    def pytest_collection(self) -> None:
+        """A property that fails once has failed: nobody reads its smallest example."""
+        from hypothesis import HealthCheck, Phase, settings
+
+        phases, clock = (Phase.explicit, Phase.generate), [HealthCheck.too_slow]
+        settings.register_profile(
+            "once", phases=phases, deadline=None, derandomize=True, database=None, suppress_health_check=clock
+        )
+        settings.load_profile("once")
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        self.work(self, session.items)
+        return True
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.failed |= report.failed
+
+    def passes(self, item: Any, limit: float | None = None) -> bool:
+        """Whether a test passes, alone, in so many seconds of processor time."""
+        if limit is not None:
+            used = time.process_time()
+            resource.setrlimit(resource.RLIMIT_CPU, (int(used + limit) + 1, -1))
+        forget()
+        self.failed = False
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        return not self.failed
 
 
-def work_on(copies: Any) -> None:
-    """What a process does first: it takes a copy, and compiles nothing any more into it."""
-    enter(copies.get())
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    sys.dont_write_bytecode = True
+def forget() -> None:
+    """Empty what the program and the tests remember from one question to the next."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("archlens", "test")):
+            for key, value in vars(module).items():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+                elif type(value) is dict and key.startswith("_") and key.islower() and "__" not in key:
+                    value.clear()
+
+
+def watch(plugin: Plugin, items: list[Any], files: Collection[str], seconds: float) -> list[Test]:
+    """Run tests, so many seconds of each property's examples, and see what they execute of some files."""
+    found = {str(ROOT / file): set[int]() for file in files}
+
+    def step(frame: FrameType, event: str, arg: object) -> Any:
+        found[frame.f_code.co_filename].add(frame.f_lineno)
+        return step
+
+    def enter(frame: FrameType, event: str, arg: object) -> Any:
+        return step(frame, event, arg) if frame.f_code.co_filename in found else None
+
+    tests = []
+    spent: defaultdict[str, float] = defaultdict(float)
+    for item in random.Random(0).sample(items, len(items)):
+        kind = item.nodeid.partition("[")[0]
+        if spent[kind] > seconds:
+            continue
+        begin = time.process_time()
+        sys.settrace(enter)
+        threading.settrace(enter)
+        passed = plugin.passes(item)
+        sys.settrace(None)
+        threading.settrace(None)
+        if not passed:
+            print("left out, because it fails:", item.nodeid, file=sys.stderr)
+            continue
+        lines = {file: found[str(ROOT / file)].copy() for file in files if found[str(ROOT / file)]}
+        took = time.process_time() - begin
+        spent[kind] += took
+        if lines:
+            tests.append(Test(item.nodeid, took, lines))
+        for one in found.values():
+            one.clear()
+    return tests
+
+
+def record(plugin: Plugin, items: list[Any], files: Collection[str], jobs: int, seconds: float) -> list[Test]:
+    """What the tests do, a process for each of their files."""
+    crew, tests = Crew(jobs), []
+    groups = defaultdict(list)
+    for item in items:
+        groups[item.path].append(item)
+    with tempfile.TemporaryDirectory() as folder:
+        for path, group in groups.items():
+
+            def work(path: Path = path, group: list[Any] = group) -> int:
+                Path(folder, path.name).write_bytes(pickle.dumps(watch(plugin, group, files, seconds)))
+                return PASSED
+
+            crew.start(work, lambda status: None)
+        crew.finish()
+        for path in groups:
+            tests += pickle.loads(Path(folder, path.name).read_bytes())
+    return tests
+
+
+class Run:
+    """What has come out so far, and how the next mistakes are looked for."""
+
+    def __init__(self, tests: list[Test], seconds: float) -> None:
+        self.tests = {test.name: test for test in tests}
+        self.seconds = seconds
+        self.caught: dict[tuple[str, int | None], Counter[str]] = defaultdict(Counter)
+        self.survivors: list[Mutation] = []
+        self.later: list[Mutation] = []
+
+    def chosen(self, mutation: Mutation) -> list[str]:
+        """The names of the tests that come upon a mistake, in turn."""
+        found = [
+            test
+            for test in self.tests.values()
+            if not test.lines.get(mutation.file, set()).isdisjoint(mutation.lines)
+        ]
+        # the quickest example of each property, then the next of each
+        ranks: Counter[str] = Counter()
+        order = {}
+        for test in sorted(found, key=lambda test: test.seconds):
+            kind = test.name.partition("[")[0]
+            order[test.name] = (
+                -self.caught[mutation.file, mutation.function][test.name],
+                ranks[kind],
+                test.seconds,
+            )
+            ranks[kind] += 1
+        names = sorted(order, key=order.__getitem__)
+        spent = accumulate(self.tests[name].seconds for name in names)
+        return [
+            name for name, sum_ in zip(names, spent, strict=True) if sum_ < self.seconds or name == names[0]
+        ]
+
+    def judge(self, mutation: Mutation, names: list[str], status: int) -> None:
+        """Take down how a process has ended in which a mistake was planted."""
+        if status == PASSED:
+            self.survivors.append(mutation)
+            print(mutation, file=OUT, flush=True)
+        elif status == UNKNOWN:
+            self.later.append(mutation)
+        elif status >= FIRST:
+            self.caught[mutation.file, mutation.function][names[status - FIRST]] += 1
+
+
+def swap(tree: ast.Module, mutation: Mutation, functions: list[FunctionType]) -> None:
+    """Give a function the code that it has in another program."""
+    path = str(ROOT / mutation.file)
+    codes = [compile(tree, path, "exec", dont_inherit=True)]
+    for code in codes:
+        codes += [one for one in code.co_consts if isinstance(one, CodeType)]
+    code = next(one for one in codes if one.co_firstlineno == mutation.function and one.co_name != "<module>")
+    held = [one for one in functions if one.__code__.co_filename == path]
+    held = [one for one in held if one.__code__.co_firstlineno == mutation.function]
+    for function in held:
+        function.__code__ = code
+    if not held:
+        raise LookupError("it is made in another function, or no longer there")
+
+
+def fast(plugin: Plugin, items: list[Any], run: Run, planted: dict[str, set[int]], jobs: int) -> None:
+    """Plant what can be planted in a function that is there."""
+    named = {item.nodeid: item for item in items}
+    functions = [one for one in gc.get_objects() if type(one) is FunctionType]
+    gc.collect()
+    gc.freeze()
+    crew = Crew(jobs)
+    for file, numbers in planted.items():
+        for number, (mutation, tree) in enumerate(mutations(file)):
+            if number not in numbers or mutation.function is None:
+                continue
+            names = run.chosen(mutation)
+
+            def work(mutation: Mutation = mutation, names: list[str] = names, tree: ast.Module = tree) -> int:
+                swap(tree, mutation, functions)
+                for index, name in enumerate(names):
+                    if not plugin.passes(named[name], 3 * run.tests[name].seconds + 3):
+                        return FIRST + index if FIRST + index < 250 else FAILED
+                return PASSED
+
+            def then(status: int, mutation: Mutation = mutation, names: list[str] = names) -> None:
+                run.judge(mutation, names, status)
+
+            crew.start(work, then)
+    crew.finish()
+
+
+def slow(run: Run, planted: dict[str, set[int]], jobs: int) -> None:
+    """Plant what is there when archlens is imported."""
+    later, run.later = run.later, []
+    crew = Crew(jobs)
+    for file, numbers in planted.items():
+        for number, (mutation, tree) in enumerate(mutations(file)):
+            if number not in numbers or (mutation.function is not None and mutation not in later):
+                continue
+            names = run.chosen(mutation)
+
+            def work(mutation: Mutation = mutation, names: list[str] = names, tree: ast.Module = tree) -> int:
+                path, get_code = str(ROOT / mutation.file), SourceFileLoader.get_code
+
+                def other(self: SourceFileLoader, name: str) -> CodeType | None:
+                    if self.path == path:
+                        return compile(tree, path, "exec", dont_inherit=True)
+                    return get_code(self, name)
+
+                SourceFileLoader.get_code = other  # type: ignore[method-assign,assignment]
+                results = []
+
+                def each(plugin: Plugin, items: list[Any]) -> None:
+                    ordered = {item.nodeid: item for item in items}
+                    for name in names:
+                        passed = plugin.passes(ordered[name], 3 * run.tests[name].seconds + 3)
+                        results.append(passed)
+                        if not passed:
+                            break
+
+                Plugin(each).collect(names)
+                return PASSED if len(results) == len(names) and all(results) else FAILED
+
+            def then(status: int, mutation: Mutation = mutation, names: list[str] = names) -> None:
+                run.judge(mutation, names, FAILED if status == UNKNOWN else status)
+
+            crew.start(work, then)
+    crew.finish()
 
 
 def main() -> None:
@@ -239,64 +492,77 @@ def main() -> None:
     parser.add_argument("paths", nargs="+", help="files and folders in the project")
     parser.add_argument("--sample", type=int, metavar="N", help="so many of the mutations, drawn by chance")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument(
+        "--seconds", type=float, default=1e9, help="of tests for a mutation; the rest is left"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
-    parser.add_argument("--deselect", action="append", default=[], metavar="TEST", help="leave a test out")
+    parser.add_argument(
+        "--record", type=Path, help="a file that keeps what the tests execute, for the next run"
+    )
+    parser.add_argument("--tests", default=TESTS, metavar="NAMES", help="the test files, without test_")
     parser.add_argument("--list", action="store_true", help="print the mutations and run nothing")
     options = parser.parse_args()
 
-    chosen: dict[str, str] = {}
+    files = []
     for path in [(ROOT / path).resolve() for path in options.paths]:
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            chosen[file.relative_to(ROOT).as_posix()] = file.read_text("utf-8")
-    planted = [one for file, text in chosen.items() for one in mutations(file, text)]
-    total = len(planted)
-    if options.sample is not None and options.sample < total:
-        drawn = random.Random(options.seed).sample(range(total), options.sample)
-        planted = [planted[i] for i in sorted(drawn)]
+        for one in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            files.append(one.relative_to(ROOT).as_posix())
+    every = [(file, number) for file in files for number, _ in enumerate(mutations(file))]
+    drawn = every
+    if options.sample is not None and options.sample < len(every):
+        drawn = random.Random(options.seed).sample(every, options.sample)
+    planted = {file: {number for one, number in drawn if one == file} for file in files}
     if options.list:
-        print(*planted, sep="\n")
+        for file in files:
+            for number, (mutation, _) in enumerate(mutations(file)):
+                if number in planted[file]:
+                    print(mutation)
         return
 
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.chdir(ROOT)
     import hypothesis  # noqa: F401
-    import pytest  # noqa: F401  # what takes long to import is imported once, and archlens in each run
+    import pytest  # noqa: F401  # what takes long to import is imported once
     import torch  # noqa: F401
 
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 1)
+    paths = [f"tests/test_{name}.py" for name in options.tests.split()]
     with tempfile.TemporaryDirectory() as folder:
-        copies = [Path(folder, str(number)) for number in range(options.jobs)]
-        left_out = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
-        shutil.copytree(ROOT, copies[0], ignore=left_out)
-        enter(copies[0])
-        seconds: dict[str, list[tuple[list[str], int]]] = {}
-        limits: dict[str, int] = {}
-        for file in {one.file: None for one in planted}:
-            for arguments in stages(file, options.deselect):
-                if str(arguments) not in limits:
-                    passed, used = run(arguments, 3600)
-                    if not passed:
-                        sys.exit(f"pytest {' '.join(arguments)} fails, or archlens is not the copy's")
-                    limits[str(arguments)] = int(3 * used) + 20
-            seconds[file] = [
-                (arguments, limits[str(arguments)]) for arguments in stages(file, options.deselect)
-            ]
-        for copy in copies[1:]:
-            shutil.copytree(copies[0], copy)
+        os.environ["TMPDIR"] = folder
+        kept = Path(folder, "run")
 
-        context = multiprocessing.get_context("fork")
-        queue = context.Queue()
-        for copy in copies:
-            queue.put(copy)
-        survived = 0
-        with context.Pool(options.jobs, work_on, (queue,)) as pool:
-            work = [(one, seconds[one.file]) for one in planted]
-            for one, caught in zip(planted, pool.imap(judge, work), strict=True):
-                if not caught:
-                    survived += 1
-                    print(one, flush=True)
+        def collected(plugin: Plugin, items: list[Any]) -> None:
+            """What is done in the process in which archlens is as it is."""
+            if options.record and options.record.exists():
+                tests = pickle.loads(options.record.read_bytes())
+            else:
+                forget()
+                tests = record(plugin, items, files, options.jobs, 4 * options.seconds)
+                if options.record:
+                    options.record.write_bytes(pickle.dumps(tests))
+            names = {item.nodeid for item in items}
+            run = Run([test for test in tests if test.name in names], options.seconds)
+            fast(plugin, items, run, planted, options.jobs)
+            kept.write_bytes(pickle.dumps(run))
+
+        def work() -> int:
+            Plugin(collected).collect(paths)
+            return PASSED
+
+        crew = Crew(1)
+        crew.start(work, lambda status: None)
+        crew.finish()
+        run = pickle.loads(kept.read_bytes())
+        slow(run, planted, options.jobs)
+    total, survived = len(drawn), len(run.survivors)
     print(
-        f"{len(planted)} of {total} mutations planted, {len(planted) - survived} caught, {survived} survived"
+        f"{total} of {len(every)} mutations planted, {total - survived} caught, {survived} survived", file=OUT
     )
 
+
+#: Where the result goes; what the tests print goes nowhere.
+OUT = os.fdopen(os.dup(1), "w")
 
 if __name__ == "__main__":
     main()
