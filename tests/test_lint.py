@@ -23,6 +23,7 @@ from click.testing import CliRunner, Result
 from torch.nn import functional
 
 import archlens
+from archlens.analysis.study import Study
 from archlens.cli import cli
 from archlens.elaboration import elaborate
 from archlens.errors import render
@@ -40,7 +41,7 @@ CODES = list(RULES)
 
 def findings(text: str, variant: str = "", *codes: str) -> list[Finding]:
     spec = parse(text)
-    return lint(spec, elaborate(spec, variant), [RULES[code] for code in codes] or None)
+    return lint(Study(elaborate(spec, variant)), spec, [RULES[code] for code in codes] or None)
 
 
 def of(code: str, text: str, variant: str = "") -> list[Finding]:
@@ -299,7 +300,7 @@ def test_the_shift_of_resnet() -> None:
     assert network.name == "resnet50"
     # 225 = 7*32 + 1 leaves nothing over anywhere
     spec_, variant = find("resnet50")
-    assert lint(spec_, elaborate(spec_, variant, input="3x225x225"), [RULES["AL102"]]) == []
+    assert lint(Study(elaborate(spec_, variant, input="3x225x225")), spec_, [RULES["AL102"]]) == []
 
 
 def test_blind_outputs_are_the_bias() -> None:
@@ -527,7 +528,7 @@ def test_small_field_on_each_of_several_inputs() -> None:
 def test_small_field_of_the_zoo() -> None:
     """427 of 600, torchvision's ResNet-50: the field that Araujo et al. 2019 have for v1.5."""
     spec_, variant = find("resnet50")
-    (found,) = lint(spec_, elaborate(spec_, variant, input="3x600x300"), [RULES["AL201"]])
+    (found,) = lint(Study(elaborate(spec_, variant, input="3x600x300")), spec_, [RULES["AL201"]])
     assert found.numbers == {"size": [427, 427], "image": [600, 300]}
     assert zoo("vgg16", "AL201")[1] == zoo("alexnet", "AL201")[1] == zoo("lenet5", "AL201")[1] == []
 
@@ -973,7 +974,7 @@ def test_unread_in_a_repeat_is_one_finding() -> None:
 def zoo(name: str, *codes: str) -> tuple[Any, list[Finding]]:
     spec_, variant = find(name)
     network = elaborate(spec_, variant)
-    return network, lint(spec_, network, [RULES[code] for code in codes] or None)
+    return network, lint(Study(network), spec_, [RULES[code] for code in codes] or None)
 
 
 @pytest.mark.parametrize("name", names())

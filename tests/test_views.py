@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import archlens
+from archlens.analysis.study import Study
 from archlens.network import Network
 from archlens.views import csv, explanation, html, json, markdown, table
-from archlens.views.columns import COLUMNS, Findings, choose
+from archlens.views.columns import COLUMNS, choose
 from archlens.views.rows import Row, rows_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -278,14 +279,14 @@ def test_columns() -> None:
 
 def test_every_column_has_text_and_value() -> None:
     network = archlens.load("resnet50")
-    findings = Findings(network)
+    study = Study(network)
     row = rows_of(network)[0]
     scope = rows_of(network, depth=1)[4]
     assert isinstance(scope, Row)
     for column in COLUMNS.values():
-        assert isinstance(column.text(row, findings), str)
-        assert isinstance(column.text(scope, findings), str)
-        assert isinstance(column.value(row, findings), str | int)
+        assert isinstance(column.text(row, study), str)
+        assert isinstance(column.text(scope, study), str)
+        assert isinstance(column.value(row, study), str | int)
 
 
 def test_hostile_names_are_escaped() -> None:

@@ -57,8 +57,16 @@ class ReceptiveFields:
     #: The layers behind a crop or a slice, each with what that has left of the input, along each axis.
     limits: Mapping[str, tuple[Limit, ...]]
 
-    def __getitem__(self, layer: str) -> Seen:
-        return self.seen[layer]
+    def __getitem__(self, name: str) -> Seen:
+        """What a layer, an input, or the last layer of a scope sees.
+
+        Raises:
+            UsageError: there is none of this name.
+        """
+        if name in self.seen:
+            return self.seen[name]
+        last = next((layer.name for layer in reversed(self.network.layers) if layer.within(name)), None)
+        return self.seen[last if last is not None else self.network[name].name]
 
     def is_clipped(self, layer: str, axes: Sequence[int] | None = None) -> bool | None:
         """Whether the centre output of a layer sees padding; ``None`` where that is not known.

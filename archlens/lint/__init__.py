@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..analysis.study import Study
 from ..errors import did_you_mean, shorten, usage
 from ..language.spec import Spec
-from ..network import Network
-from .case import Case
 from .rule import ADVICE, ERROR, LEVELS, WARNING, Documentation, Finding, Rule
 from .rules import RULES
 
@@ -29,16 +28,18 @@ __all__ = [
 ]
 
 
-def lint(spec: Spec, network: Network, rules: Iterable[Rule] | None = None) -> list[Finding]:
+def lint(study: Study, spec: Spec | None = None, rules: Iterable[Rule] | None = None) -> list[Finding]:
     """What the rules find in a network and its spec, in the order of the file.
 
     Args:
-        spec: what the network was made from.
-        network: the network, which knows by its name which variant it is.
+        study: of the network, which knows by its name which variant it is.
+        spec: what it was made from; without it nothing is said of params and blocks that are not used.
         rules: those that are checked; all of them, unless they are given.
     """
-    case = Case(spec, network)
-    found = [finding for rule in rules or RULES.values() for finding in rule.check(case)]
+    found: list[Finding] = []
+    for rule in rules or RULES.values():
+        found += rule.read(spec, study) if spec is not None else ()
+        found += rule.check(study)
     return sorted(found, key=lambda one: (one.span.line, one.span.column, one.rule.code))
 
 

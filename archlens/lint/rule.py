@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+from ..analysis.study import Study
 from ..errors import Diagnostic, Located, Span
+from ..language.spec import Spec
 from ..network import Layer
-
-if TYPE_CHECKING:
-    from .case import Case
 
 #: How much a finding matters: a mistake; most likely one; something worth knowing.
 ERROR, WARNING, ADVICE = LEVELS = ("error", "warning", "advice")
@@ -78,9 +77,13 @@ class Rule:
             raise TypeError(f"two rules have the code {code}")
         registry[code] = cls()
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        """What the rule finds in a network and its spec."""
-        raise NotImplementedError  # pragma: no cover
+    def check(self, study: Study) -> Iterator[Finding]:
+        """What the rule finds in a network."""
+        yield from ()
+
+    def read(self, spec: Spec, study: Study) -> Iterator[Finding]:
+        """What the rule finds in the text of the spec that a network was made from."""
+        yield from ()
 
     def found(
         self,

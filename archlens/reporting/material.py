@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..analysis import sizes
-from ..analysis.cost import Ledger, cost
-from ..analysis.memory import Memory, account
+from ..analysis.study import Study
 from ..drawing.plan import Plans, TooMuch
 from ..language.spec import Spec
 from ..network import At, Network
-from ..views.columns import Findings
 from ..views.verification import Report
 
 
@@ -32,9 +30,9 @@ class Material:
     asked: str = ""
 
     @cached_property
-    def findings(self) -> Findings:
-        """What the columns of tables show."""
-        return Findings(self.network)
+    def study(self) -> Study:
+        """What is found out about it."""
+        return Study(self.network)
 
     @cached_property
     def plans(self) -> Plans | str:
@@ -45,16 +43,6 @@ class Material:
         except TooMuch as problem:
             return f"{problem.diagnostic.message}; {problem.diagnostic.help}"
         return plans
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """All its work."""
-        return cost(self.network)
-
-    @cached_property
-    def memory(self) -> Memory:
-        """All its bytes."""
-        return account(self.network)
 
     @cached_property
     def sizes(self) -> sizes.Sizes:

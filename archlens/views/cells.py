@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..analysis.study import Study
 from ..network import Network
 from . import words
-from .columns import COLUMNS, DEFAULT, Findings
+from .columns import COLUMNS, DEFAULT
 from .rows import Row
 
 
@@ -37,18 +38,18 @@ def cells(
         complete: whether the network came to its end; else the totals are called so.
     """
     chosen = [COLUMNS[name] for name in columns]
-    findings = Findings(network)
+    study = Study(network)
     totals = [f"{column.total(network):,}" if column.total else "" for column in chosen]
     if not any(totals) and complete:
         totals = []
     elif not chosen[0].total:
         totals[0] = "total" if complete else "up to here"
-    noted = [line for column in chosen if column.notes for line in column.notes(rows, findings)]
+    noted = [line for column in chosen if column.notes for line in column.notes(rows, study)]
     return Cells(
         headline=words.headline(network, complete=complete),
         head=[column.title for column in chosen],
         numbers=[column.number for column in chosen],
-        rows=[[column.text(row, findings) for column in chosen] for row in rows],
+        rows=[[column.text(row, study) for column in chosen] for row in rows],
         totals=totals,
         below=[*words.conventions(network), *noted],
     )

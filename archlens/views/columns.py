@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
-from ..analysis import receptive_field
 from ..analysis.memory import output_bytes
 from ..analysis.receptive_field import ReceptiveFields, Seen
+from ..analysis.study import Study
 from ..errors import did_you_mean, printable, usage
 from ..geometry import Field
 from ..network import Layer, Network
@@ -17,29 +16,16 @@ from ..shape import times
 from . import grid, words
 from .rows import Row
 
-
-class Findings:
-    """What the analyses find out about a network, each made when a column first asks for it."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-
-    @cached_property
-    def fields(self) -> list[ReceptiveFields]:
-        """The receptive fields, of each input."""
-        return [receptive_field.find(self.network, name) for name in self.network.inputs]
-
-
 #: What is said beneath the table where a column is shown.
-_Notes = Callable[[Sequence[Row], Findings], list[str]]
+_Notes = Callable[[Sequence[Row], Study], list[str]]
 
 
 class Column(NamedTuple):
     """One column: its title, and what it shows of a row as text and as a plain value."""
 
     title: str
-    text: Callable[[Row, Findings], str]
-    value: Callable[[Row, Findings], object]
+    text: Callable[[Row, Study], str]
+    value: Callable[[Row, Study], object]
     #: Whether it holds numbers, and so is aligned to the right.
     number: bool = True
     #: The sum over all rows, for columns that have one.
@@ -67,7 +53,7 @@ _LISTED = 50
 def _list(title: str, words: Callable[[Row], Sequence[str]], *, spare: int) -> Column:
     """A column of lists."""
 
-    def text(row: Row, _: Findings) -> str:
+    def text(row: Row, _: Study) -> str:
         found = words(row)
         more = len(found) - _LISTED
         return ", ".join(found) if more <= 0 else f"{', '.join(found[:_LISTED])} and {more:,} more"
@@ -92,7 +78,7 @@ def _work(title: str, of: Callable[[Layer], int]) -> Column:
     def value(row: Row) -> int:
         return row.total(of)
 
-    def text(row: Row, _: Findings) -> str:
+    def text(row: Row, _: Study) -> str:
         count = value(row)
         return f"({count:,})" if row.training and count else f"{count:,}"
 
@@ -112,11 +98,11 @@ def _seen(
 ) -> Column:
     """A column of the receptive field: of a scope, that of its last layer; of several inputs, of each."""
 
-    def cell(row: Row, findings: Findings) -> str:
+    def cell(row: Row, study: Study) -> str:
         layer = row.layers[-1]
         if row.repeats > 1 or not layer.shape.spatial:
             return ""  # repeats see more and more; a flat vector has no positions
-        return "; ".join(text(fields, layer.name) for fields in findings.fields)
+        return "; ".join(text(fields, layer.name) for fields in study.fields.values())
 
     return Column(title, cell, cell, number, notes=notes, spare=spare)
 
@@ -144,15 +130,15 @@ def _clipped(fields: ReceptiveFields, layer: str) -> str:
 
 
 def _said(sentence: str) -> _Notes:
-    return lambda rows, findings: [sentence]
+    return lambda rows, study: [sentence]
 
 
-def _about_fields(rows: Sequence[Row], findings: Findings) -> list[str]:
+def _about_fields(rows: Sequence[Row], study: Study) -> list[str]:
     """What the receptive fields mean, and where there is none or the branches do not align."""
     lines = ["Field: input positions from the first to the last one that an output sees, padding included."]
     shown = dict.fromkeys(row.layers[-1].name for row in rows)  # in order, as all that is written
     reasons: dict[str, None] = {}
-    for fields in findings.fields:
+    for fields in study.fields.values():
         for name in shown:
             seen: Seen = fields[name]
             if isinstance(seen, Irregular):

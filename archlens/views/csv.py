@@ -7,16 +7,17 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 
+from ..analysis.study import Study
 from ..errors import printable
 from ..network import Network
-from .columns import COLUMNS, DEFAULT, Findings
+from .columns import COLUMNS, DEFAULT
 from .rows import Row
 
 
 def to_csv(network: Network, rows: Sequence[Row], *, columns: Sequence[str] = DEFAULT) -> str:
     """One line per row, after a line of column names."""
-    findings = Findings(network)
-    body = [[COLUMNS[name].value(row, findings) for name in columns] for row in rows]
+    study = Study(network)
+    body = [[COLUMNS[name].value(row, study) for name in columns] for row in rows]
     return lines([columns, *body])
 
 

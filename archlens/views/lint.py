@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import Diagnostic, Span, Style, printable, render, unstyled
 from ..lint import LEVELS, Finding, Rule
-from ..lint.case import listed
+from ..lint.words import listed
 from ..wrapping import wrapped
 from . import grid
 from .annotation import annotation

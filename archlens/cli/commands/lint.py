@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import click
 from click.shell_completion import CompletionItem
 
+from ...analysis.study import Study
 from ...errors import SpecError, usage
 from ...language.spec import Spec
 from ...lint import ERROR, RULES, choose, lint
@@ -74,7 +75,7 @@ def command(
     for one in called:
         for variant, spec, network in _networks(one, inputs, sets):
             if isinstance(network, Network) and spec is not None:
-                linted.append(view.Linted(variant, lint(spec, network, rules)))
+                linted.append(view.Linted(variant, lint(Study(network), spec, rules)))
             elif isinstance(network, SpecError):
                 linted.append(view.Linted(variant, (), network.diagnostic))
     if form == "json":

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from ...analysis.study import Study
 from ...ops.normalization import BatchNorm, InstanceNorm
-from ..case import Case, at_one_place, named
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named
 
 
 class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING):
@@ -37,19 +38,19 @@ class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING)
           - relu
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
+    def check(self, study: Study) -> Iterator[Finding]:
         biased = [
             layer
-            for layer in case.layers
+            for layer in study.network.layers
             if layer.facts.macs
             and "bias" in layer.facts.weights
-            and layer.name not in case.ends
-            and (readers := case.readers[layer.name])
+            and layer.name not in study.ends
+            and (readers := study.readers[layer.name])
             and all(isinstance(reader.op, BatchNorm | InstanceNorm) for reader in readers)
         ]
         for layers in at_one_place(biased):
             saved = sum(prod(layer.facts.weights["bias"]) for layer in layers)
-            norms = case.readers[layers[0].name]
+            norms = study.readers[layers[0].name]
             yield self.found(
                 layers[0],
                 f"{named(layers)}: {saved:,} biases are taken away again by the normalization behind "

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from ...analysis.study import Study
 from ...geometry import Window
 from ...network import Layer
 from ...shape import times
-from ..case import Case, at_one_place, named, windows
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named, windows
 
 
 class BlindWindows(Rule, code="AL103", name="blind-windows", level=WARNING):
@@ -35,9 +36,9 @@ class BlindWindows(Rule, code="AL103", name="blind-windows", level=WARNING):
           - conv(128, 1)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        blind = {layer.name: counts for layer in case.layers if (counts := _counts(layer))}
-        for layers in at_one_place(case.network.index[name] for name in blind):
+    def check(self, study: Study) -> Iterator[Finding]:
+        blind = {layer.name: counts for layer in study.network.layers if (counts := _counts(layer))}
+        for layers in at_one_place(study.network.index[name] for name in blind):
             first = layers[0]
             spatial = first.shape.spatial
             outputs = prod(spatial) - prod(n - k for n, k in zip(spatial, blind[first.name], strict=True))

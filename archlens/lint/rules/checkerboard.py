@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from ...analysis.study import Study
 from ...geometry import Window
 from ...network import Layer
 from ...shape import times
-from ..case import Case, at_one_place, named, windows
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named, windows
 
 
 class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
@@ -36,8 +37,8 @@ class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
           - conv_transpose(32, 4, stride=2, padding=1)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        uneven = [layer for layer in case.layers if any(map(_is_uneven, windows(layer)))]
+    def check(self, study: Study) -> Iterator[Finding]:
+        uneven = [layer for layer in study.network.layers if any(map(_is_uneven, windows(layer)))]
         for layers in at_one_place(uneven):
             reach = windows(layers[0])
             axes = [a for a, w in zip(layers[0].shape.axes, reach, strict=True) if _is_uneven(w)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...analysis.study import Study
 from ...ops.dropout import Dropout, SpatialDropout
 from ...ops.normalization import BatchNorm
-from ..case import Case, at_one_place, named
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named
 
 
 class DropoutBeforeNorm(Rule, code="AL402", name="dropout-before-norm", level=WARNING):
@@ -40,11 +41,11 @@ class DropoutBeforeNorm(Rule, code="AL402", name="dropout-before-norm", level=WA
           - dropout
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
+    def check(self, study: Study) -> Iterator[Finding]:
         found = []
-        for layer in case.layers:
+        for layer in study.network.layers:
             if isinstance(layer.op, BatchNorm) and layer.op.running_stats:
-                source = case.source(layer)
+                source = study.source(layer)
                 if source and isinstance(source.op, Dropout | SpatialDropout) and source.op.p > 0:
                     found.append(source)
         for layers in at_one_place(found):
@@ -52,7 +53,7 @@ class DropoutBeforeNorm(Rule, code="AL402", name="dropout-before-norm", level=WA
             assert isinstance(first.op, Dropout | SpatialDropout)
             # of a value x kept with probability q = 1 - p and scaled by 1/q: E[y^2] = E[x^2]/q
             scale = f"{1 / (1 - first.op.p):.4g}" if first.op.p < 1 else "no finite number"
-            norm = case.readers[first.name][0]
+            norm = study.readers[first.name][0]
             yield self.found(
                 first,
                 f"{named(layers)}: batch normalization behind dropout({first.op.p:g}) learns a variance that "

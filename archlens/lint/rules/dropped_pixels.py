@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...analysis import unseen
-from ..case import Case, at_one_place, named
+from ...analysis.study import Study
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named
 
 
 class DroppedPixels(Rule, code="AL101", name="dropped-pixels", level=WARNING):
@@ -34,9 +35,9 @@ class DroppedPixels(Rule, code="AL101", name="dropped-pixels", level=WARNING):
           - conv(96, 11, stride=4)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        warnings = {layer.name: warning for layer, warning in unseen.by_layer(case.network)}
-        for layers in at_one_place(case.network.index[name] for name in warnings):
+    def check(self, study: Study) -> Iterator[Finding]:
+        warnings = {layer.name: warning for layer, warning in unseen.by_layer(study.network)}
+        for layers in at_one_place(study.network.index[name] for name in warnings):
             first = layers[0]
             warning = warnings[first.name]
             positions = [[lost for *_, lost in unseen.lost(layer)] for layer in layers]

@@ -7,12 +7,13 @@ from itertools import groupby
 from math import gcd, prod
 from typing import NamedTuple
 
+from ...analysis.study import Study
 from ...geometry import POINT, Window
 from ...network import Layer
 from ...ops import Reach
 from ...shape import times
-from ..case import Case, listed, named
 from ..rule import WARNING, Finding, Rule
+from ..words import listed, named
 
 
 class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
@@ -48,12 +49,12 @@ class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
           - conv(64, 3, padding=5, dilation=5)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
+    def check(self, study: Study) -> Iterator[Finding]:
         found: dict[tuple[str, ...], list[tuple[Layer, list[_Run]]]] = {}
         runs: dict[str, list[_Run]] = {}
-        if not any(_is_dilated(reach) for reach in {id(r): r for r in _reaches(case)}.values()):
+        if not any(_is_dilated(reach) for reach in {id(r): r for r in _reaches(study)}.values()):
             return
-        for layer in case.layers:
+        for layer in study.network.layers:
             before = [runs.get(name, []) for name in layer.inputs]
             here = runs[layer.name] = _after(layer, before)
             if _is_dilated(layer.facts.reach) and any(run.is_grid for run in here):
@@ -117,8 +118,8 @@ class _Run(NamedTuple):
         return self.length > 1 and self.factor > 1 and not self.pyramid
 
 
-def _reaches(case: Case) -> Iterator[Reach]:
-    return (layer.facts.reach for layer in case.layers)
+def _reaches(study: Study) -> Iterator[Reach]:
+    return (layer.facts.reach for layer in study.network.layers)
 
 
 def _is_dilated(reach: Reach) -> bool:

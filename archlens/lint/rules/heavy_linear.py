@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from ...analysis.study import Study
 from ...network import Layer
 from ...ops.linear import Linear
 from ...ops.reshape import Flatten
-from ..case import Case, named, percent
 from ..rule import ADVICE, Finding, Rule
+from ..words import named, percent
 
 
 class HeavyLinear(Rule, code="AL302", name="heavy-linear", level=ADVICE):
@@ -43,12 +44,12 @@ class HeavyLinear(Rule, code="AL302", name="heavy-linear", level=ADVICE):
           - linear(10)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        total = case.network.params
-        for layer in case.layers:
+    def check(self, study: Study) -> Iterator[Finding]:
+        total = study.network.params
+        for layer in study.network.layers:
             if not isinstance(layer.op, Linear) or 2 * layer.params <= total:
                 continue
-            flatten = _flatten(case, layer)
+            flatten = _flatten(study, layer)
             if flatten is None:
                 continue
             x = flatten.input_shapes[0]
@@ -70,11 +71,11 @@ class HeavyLinear(Rule, code="AL302", name="heavy-linear", level=ADVICE):
                 )
 
 
-def _flatten(case: Case, layer: Layer) -> Layer | None:
+def _flatten(study: Study, layer: Layer) -> Layer | None:
     """The flatten that a layer reads, through what keeps its features as they are."""
-    source = case.source(layer)
+    source = study.source(layer)
     while source is not None and source.shape == layer.input_shapes[0] and not source.params:
         if isinstance(source.op, Flatten) and len(source.input_shapes[0]) > 1:
             return source
-        source = case.source(source)
+        source = study.source(source)
     return None

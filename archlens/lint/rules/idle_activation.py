@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...analysis.study import Study
 from ...network import Layer
 from ...ops import Op
 from ...ops.activation import (
@@ -20,8 +21,8 @@ from ...ops.activation import (
 from ...ops.dropout import Dropout, SpatialDropout
 from ...ops.pooling import AdaptiveMaxPool, GlobalMaxPool, MaxPool
 from ...ops.reshape import ChannelShuffle, Crop, Flatten, Slice
-from ..case import Case, at_one_place, named
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named
 
 #: What is left in which range: the least and the largest value.
 _RANGES: dict[type[Op], tuple[float, float]] = {
@@ -71,13 +72,13 @@ class IdleActivation(Rule, code="AL403", name="idle-activation", level=WARNING):
           - max_pool(2)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
+    def check(self, study: Study) -> Iterator[Finding]:
         idle = {
             layer.name: source
-            for layer in case.layers
-            if isinstance(layer.op, _CLIPS) and (source := _earlier(case, layer))
+            for layer in study.network.layers
+            if isinstance(layer.op, _CLIPS) and (source := _earlier(study, layer))
         }
-        for layers in at_one_place(case.network.index[name] for name in idle):
+        for layers in at_one_place(study.network.index[name] for name in idle):
             first, source = layers[0], idle[layers[0].name]
             least, most = _RANGES[type(source.op)]
             above = "at least 0" if most == float("inf") else f"from {least:g} to {most:g}"
@@ -92,14 +93,14 @@ class IdleActivation(Rule, code="AL403", name="idle-activation", level=WARNING):
             )
 
 
-def _earlier(case: Case, layer: Layer) -> Layer | None:
+def _earlier(study: Study, layer: Layer) -> Layer | None:
     """The activation before one that makes it idle."""
     low, high = _RANGES[type(layer.op)]
-    source = case.source(layer)
+    source = study.source(layer)
     # dropout makes zeros, and scales what it keeps
     passes = (*_PASSES, Dropout, SpatialDropout) if (low, high) == (0, float("inf")) else _PASSES
     while source is not None and isinstance(source.op, passes):
-        source = case.source(source)
+        source = study.source(source)
     if source is None or type(source.op) not in _RANGES:
         return None
     least, most = _RANGES[type(source.op)]

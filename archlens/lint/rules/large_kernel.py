@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from ...analysis.study import Study
 from ...network import Layer
 from ...ops.convolution import Conv
 from ...shape import times
-from ..case import Case, at_one_place, named, windows
 from ..rule import ADVICE, Finding, Rule
+from ..words import at_one_place, named, windows
 
 
 class LargeKernel(Rule, code="AL303", name="large-kernel", level=ADVICE):
@@ -40,9 +41,9 @@ class LargeKernel(Rule, code="AL303", name="large-kernel", level=ADVICE):
           - conv(64, 3, padding=1)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        found = {layer.name: better for layer in case.layers if (better := _better(layer))}
-        for layers in at_one_place(case.network.index[name] for name in found):
+    def check(self, study: Study) -> Iterator[Finding]:
+        found = {layer.name: better for layer in study.network.layers if (better := _better(layer))}
+        for layers in at_one_place(study.network.index[name] for name in found):
             first = layers[0]
             kernels, _ = found[first.name]
             saved = sum(found[layer.name][1] for layer in layers)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...analysis.study import Study
 from ...errors import shorten
-from ..case import Case, at_one_place, named
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named
 
 
 class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=WARNING):
@@ -39,9 +40,9 @@ class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=W
               - conv(16, 1, stride=2)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        for fields in case.fields.values():
-            merges = [case.network.index[name] for name in fields.misaligned]
+    def check(self, study: Study) -> Iterator[Finding]:
+        for fields in study.fields.values():
+            merges = [study.network.index[name] for name in fields.misaligned]
             if not merges:
                 continue
             first, *others = [layers[0] for layers in at_one_place(merges)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ...analysis.study import Study
 from ...errors import shorten
 from ...network import Layer
 from ...ops.convolution import Conv, ConvTranspose
 from ...ops.linear import Linear
-from ..case import Case, listed
 from ..rule import ADVICE, Finding, Rule
+from ..words import listed
 
 #: What tensor cores take at once in float16: 16 bytes.
 _MULTIPLE = 8
@@ -53,9 +54,9 @@ class OddChannels(Rule, code="AL501", name="odd-channels", level=ADVICE):
           - linear(10)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        ends, starts = _towards_outputs(case), _towards_inputs(case)
-        products = [layer for layer in case.layers if _is_product(layer)]
+    def check(self, study: Study) -> Iterator[Finding]:
+        ends, starts = _towards_outputs(study), _towards_inputs(study)
+        products = [layer for layer in study.network.layers if _is_product(layer)]
         sides = [(layer, *_channels(layer)) for layer in products]
         odd = [
             _Odd(layer, inside, outside, layer.inputs[0] not in starts, layer.name not in ends)
@@ -127,19 +128,19 @@ def _up(channels: int) -> int:
     return -(-channels // _MULTIPLE) * _MULTIPLE
 
 
-def _towards_outputs(case: Case) -> set[str]:
+def _towards_outputs(study: Study) -> set[str]:
     """The layers whose channels are those of an output: nothing with weights comes after them."""
-    found = set(case.ends)
-    for layer in reversed(case.layers):
+    found = set(study.ends)
+    for layer in reversed(study.network.layers):
         if layer.name in found and not layer.macs:
             found.update(layer.inputs)
     return found
 
 
-def _towards_inputs(case: Case) -> set[str]:
+def _towards_inputs(study: Study) -> set[str]:
     """The inputs, and the layers whose channels are theirs: nothing with products comes before them."""
-    found = set(case.network.inputs)
-    for layer in case.layers:
+    found = set(study.network.inputs)
+    for layer in study.network.layers:
         if not layer.macs and all(name in found for name in layer.inputs):
             found.add(layer.name)
     return found

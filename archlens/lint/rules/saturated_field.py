@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from math import prod
 
 from ...analysis.receptive_field import Seen
+from ...analysis.study import Study
 from ...geometry import Field
 from ...network import Layer
 from ...shape import times
-from ..case import Case, named, windows
 from ..rule import ADVICE, Finding, Rule
+from ..words import named, windows
 
 
 class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
@@ -43,12 +44,12 @@ class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
           - conv(8, 1)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        for fields in case.fields.values():
+    def check(self, study: Study) -> Iterator[Finding]:
+        for fields in study.fields.values():
             image = fields.network.inputs[fields.input].spatial
             wide, found = 0, []
             known: dict[tuple[int, int], bool] = {}
-            for layer in case.layers:
+            for layer in study.network.layers:
                 reach = windows(layer)
                 if not reach or all(window.kernel == 1 for window in reach):
                     continue

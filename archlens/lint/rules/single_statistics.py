@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...analysis import batches
-from ..case import Case, at_one_place, named
+from ...analysis.study import Study
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named
 
 
 class SingleStatistics(Rule, code="AL404", name="single-statistics", level=WARNING):
@@ -38,9 +39,9 @@ class SingleStatistics(Rule, code="AL404", name="single-statistics", level=WARNI
           - group_norm(4)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        warnings = {layer.name: warning for layer, warning in batches.by_layer(case.network)}
-        for layers in at_one_place(case.network.index[name] for name in warnings):
+    def check(self, study: Study) -> Iterator[Finding]:
+        warnings = {layer.name: warning for layer, warning in batches.by_layer(study.network)}
+        for layers in at_one_place(study.network.index[name] for name in warnings):
             first = layers[0]
             warning = warnings[first.name]
             yield self.found(first, f"{named(layers)}: {warning.message}", layers=layers, help=warning.help)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...analysis.receptive_field import ReceptiveFields
+from ...analysis.study import Study
 from ...errors import shorten
 from ...network import Layer
 from ...shape import times
-from ..case import Case, named
 from ..rule import WARNING, Finding, Rule
+from ..words import named
 
 
 class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
@@ -52,26 +53,26 @@ class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
           - linear(10)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        for fields in case.fields.values():
+    def check(self, study: Study) -> Iterator[Finding]:
+        for fields in study.fields.values():
             last = fields.last()
-            image = case.network.inputs[fields.input]
+            image = study.network.inputs[fields.input]
             seen = fields[last] if last else None
             if not isinstance(seen, tuple) or all(
                 field.size >= n for field, n in zip(seen, image.spatial, strict=True)
             ):
                 continue
-            joiner = _joiner(case, fields, last)
+            joiner = _joiner(study, fields, last)
             if joiner is None:
                 continue
             sizes = [field.size for field in seen]
-            which = f" of {shorten(fields.input)}" if len(case.network.inputs) > 1 else ""
+            which = f" of {shorten(fields.input)}" if len(study.network.inputs) > 1 else ""
             yield self.found(
-                case.network.index[last],
+                study.network.index[last],
                 f"{shorten(last)}: its positions have seen {times(sizes)} of the {times(image.spatial)} "
                 f"image{which}, and {named([joiner])} takes them together as they are",
-                layers=[case.network.index[last]],
-                notes=[f"its map of {case.network.shape_of(last)} goes into {joiner.op}"],
+                layers=[study.network.index[last]],
+                notes=[f"its map of {study.network.shape_of(last)} goes into {joiner.op}"],
                 help="more layers, strides or dilation before it; a smaller input; or two linear layers "
                 "behind flatten",
                 size=sizes,
@@ -79,11 +80,11 @@ class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
             )
 
 
-def _joiner(case: Case, fields: ReceptiveFields, last: str) -> Layer | None:
+def _joiner(study: Study, fields: ReceptiveFields, last: str) -> Layer | None:
     """The layer that takes all positions of the last map together; ``None`` where more relates them."""
-    name, chain = case.network.outputs["out"], []
+    name, chain = study.network.outputs["out"], []
     while name != last:
-        layer = case.network.index[name]
+        layer = study.network.index[name]
         chain.append(layer)
         name = max(layer.inputs, key=lambda n: isinstance(fields[n], tuple))
     if not chain or any(size > 1 for size in chain[-1].shape.spatial):

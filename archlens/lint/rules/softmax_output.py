@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...analysis.study import Study
 from ...ops.activation import LogSoftmax, Softmax
-from ..case import Case
 from ..rule import WARNING, Finding, Rule
 
 
@@ -34,9 +34,9 @@ class SoftmaxOutput(Rule, code="AL401", name="softmax-output", level=WARNING):
           - linear(10)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        for output, name in case.network.outputs.items():
-            layer = case.network.index.get(name)
+    def check(self, study: Study) -> Iterator[Finding]:
+        for output, name in study.network.outputs.items():
+            layer = study.network.index.get(name)
             if layer is None or not isinstance(layer.op, Softmax | LogSoftmax):
                 continue
             log = isinstance(layer.op, LogSoftmax)

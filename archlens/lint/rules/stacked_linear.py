@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from ...analysis.study import Study
 from ...network import Layer
 from ...ops.convolution import Conv
 from ...ops.linear import Linear
-from ..case import Case, at_one_place, named, windows
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named, windows
 
 
 class StackedLinear(Rule, code="AL304", name="stacked-linear", level=WARNING):
@@ -38,15 +39,15 @@ class StackedLinear(Rule, code="AL304", name="stacked-linear", level=WARNING):
           - linear(10)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
+    def check(self, study: Study) -> Iterator[Finding]:
         pairs: dict[str, tuple[Layer, int]] = {}
-        for layer in case.layers:
+        for layer in study.network.layers:
             if isinstance(layer.op, Linear | Conv):
-                reader = case.reader(layer)
+                reader = study.reader(layer)
                 saved = _saved(layer, reader) if reader else 0
                 if reader and saved > 0:
                     pairs[reader.name] = layer, saved
-        for layers in at_one_place(case.network.index[name] for name in pairs):
+        for layers in at_one_place(study.network.index[name] for name in pairs):
             first = pairs[layers[0].name][0]
             saved = sum(pairs[layer.name][1] for layer in layers)
             more = f" (and {len(layers) - 1} more)" if len(layers) > 1 else ""

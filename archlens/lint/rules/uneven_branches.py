@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...analysis.study import Study
 from ...ops import Irregular
-from ..case import Case, at_one_place, named
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named
 
 
 class UnevenBranches(Rule, code="AL204", name="uneven-branches", level=WARNING):
@@ -36,11 +37,11 @@ class UnevenBranches(Rule, code="AL204", name="uneven-branches", level=WARNING):
               - conv(8, 1, stride=2)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        for fields in case.fields.values():
+    def check(self, study: Study) -> Iterator[Finding]:
+        for fields in study.fields.values():
             uneven = [
                 layer
-                for layer in case.layers
+                for layer in study.network.layers
                 if len(layer.inputs) > 1
                 and isinstance(fields[layer.name], Irregular)
                 and not isinstance(layer.facts.reach, Irregular)

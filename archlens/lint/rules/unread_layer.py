@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...analysis.study import Study
 from ...errors import shorten
-from ..case import Case, in_vain
+from ...language.spec import Spec
 from ..rule import ERROR, Finding, Rule
+from ..vain import in_vain
 
 
 class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
@@ -40,11 +42,13 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
               - conv(32, 3, padding=1)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        for name, template in case.spec.inputs.items():
-            if not case.readers[name] and name not in case.ends:
+    def read(self, spec: Spec, study: Study) -> Iterator[Finding]:
+        for name, template in spec.inputs.items():
+            if not study.readers[name] and name not in study.ends:
                 yield self.found(template, f"no layer reads the input {shorten(name)}", help="leave it out")
-        for vain in in_vain(case, repeats=False):
+
+    def check(self, study: Study) -> Iterator[Finding]:
+        for vain in in_vain(study, repeats=False):
             yield self.found(
                 vain.ends[0],
                 f"{vain.said} computed and never read{vain.more}",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..case import Case, in_vain
+from ...analysis.study import Study
 from ..rule import ADVICE, Finding, Rule
+from ..vain import in_vain
 
 
 class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
@@ -57,8 +58,8 @@ class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
               - conv(8, 1)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        for vain in in_vain(case, repeats=True):
+    def check(self, study: Study) -> Iterator[Finding]:
+        for vain in in_vain(study, repeats=True):
             yield self.found(
                 vain.ends[0],
                 f"of a repeated step {vain.said} not read{vain.more}",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...analysis.study import Study
 from ...errors import shorten
 from ...geometry import Window
 from ...network import Layer
 from ...ops.op import as_written
-from ..case import Case, listed, named, plural, windows
 from ..rule import ADVICE, Finding, Rule
+from ..words import listed, named, plural, windows
 
 
 class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
@@ -38,9 +39,9 @@ class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
           - conv(64, 7, stride=2, padding=3)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
+    def check(self, study: Study) -> Iterator[Finding]:
         layers, words, known = [], [], {}
-        for layer in case.layers:
+        for layer in study.network.layers:
             key = id(layer.facts)
             if key not in known:
                 known[key] = _unreached(layer)
@@ -52,7 +53,7 @@ class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
                 layers[0],
                 f"{plural(len(layers), 'layer')} with padding that no window reaches: {listed(words)}",
                 layers=layers,
-                notes=_shifts(case),
+                notes=_shifts(study),
                 help=f"{_paddings(layers[0])} on {named(layers[:1])} gives the same outputs",
                 count=len(layers),
             )
@@ -91,14 +92,14 @@ def _paddings(layer: Layer) -> str:
     return f"padding={as_written(tuple(pairs))}"
 
 
-def _shifts(case: Case) -> list[str]:
+def _shifts(study: Study) -> list[str]:
     """How far up and left of the centre of the image that of the last map lies, where it does."""
-    name, fields = next(iter(case.fields.items()))
+    name, fields = next(iter(study.fields.items()))
     last = fields.last()
     seen = fields[last] if last else None
     if not isinstance(seen, tuple):
         return []
-    image, outputs = case.network.inputs[name], case.network.shape_of(last).spatial
+    image, outputs = study.network.inputs[name], study.network.shape_of(last).spatial
     shifts = {}
     for axis, n, count, field in zip(image.axes, image.spatial, outputs, seen, strict=True):
         ends = field.at(0) + field.at(count - 1)

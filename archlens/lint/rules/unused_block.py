@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...analysis.study import Study
 from ...errors import shorten
-from ..case import Case, listed
+from ...language.spec import Spec
+from .. import mentions
 from ..rule import WARNING, Finding, Rule
+from ..words import listed
 
 
 class UnusedBlock(Rule, code="AL602", name="unused-block", level=WARNING):
@@ -39,9 +42,9 @@ class UnusedBlock(Rule, code="AL602", name="unused-block", level=WARNING):
           - unit(8)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        found = case.mentions
-        for block in case.spec.blocks.values():
+    def read(self, spec: Spec, study: Study) -> Iterator[Finding]:
+        found = mentions.of_spec(spec)
+        for block in spec.blocks.values():
             if block.name not in found.reached:
                 owners = [shorten(owner) for owner in found.by[block.name]]
                 yield self.found(

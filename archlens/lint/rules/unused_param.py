@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ...analysis.study import Study
 from ...errors import Span, shorten
+from ...language.spec import Spec
 from ...language.steps import Block
 from .. import mentions
-from ..case import Case, listed
 from ..rule import WARNING, Finding, Rule
+from ..words import listed
 
 
 class UnusedParam(Rule, code="AL601", name="unused-param", level=WARNING):
@@ -39,9 +41,8 @@ class UnusedParam(Rule, code="AL601", name="unused-param", level=WARNING):
           - conv(width, 3)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        spec = case.spec
-        found = case.mentions
+    def read(self, spec: Spec, study: Study) -> Iterator[Finding]:
+        found = mentions.of_spec(spec)
         for name, param in spec.params.items():
             if name in found.reached:
                 continue

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
+from ...analysis.study import Study
 from ...geometry import Window
 from ...network import Layer
 from ...ops.convolution import Conv
 from ...shape import times
-from ..case import Case, at_one_place, named, percent, windows
 from ..rule import WARNING, Finding, Rule
+from ..words import at_one_place, named, percent, windows
 
 
 class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
@@ -37,9 +38,9 @@ class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
           - conv(512, 1)
     """
 
-    def check(self, case: Case) -> Iterator[Finding]:
-        wasted = {layer.name: used for layer in case.layers if (used := _used(layer))}
-        for layers in at_one_place(case.network.index[name] for name in wasted):
+    def check(self, study: Study) -> Iterator[Finding]:
+        wasted = {layer.name: used for layer in study.network.layers if (used := _used(layer))}
+        for layers in at_one_place(study.network.index[name] for name in wasted):
             first = layers[0]
             kernel, used = [w.kernel for w in windows(first)], wasted[first.name]
             weights = prod(first.facts.weights["weight"])

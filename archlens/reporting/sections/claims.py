@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...analysis import claims
 from ...errors import printable
 from ...published import Entry
 from ...views import claims as view
@@ -21,7 +20,7 @@ def parts(material: Material) -> Sequence[Part]:
     if material.altered and material.network.meta.published:
         said = f"With {material.altered} the figures that are published in the spec do not hold."
         return [Paragraph([said])]
-    found = [(material.network, claims.find(material.network))]
+    found = [(material.network, material.study.claims)]
     if not found[0][1]:
         return [Paragraph(["No figure is published in the spec."])]
     rows = [[*view.cells(claim), _source(claim.entry)] for claim in found[0][1]]

@@ -21,7 +21,7 @@ DEEPEST = 6
 
 def parts(material: Material) -> Sequence[Part]:
     """Charts, the ledger by scope, and what its columns count."""
-    ledger = material.ledger
+    ledger = material.study.cost
     depth = 1
     while depth < DEEPEST and len(ledger.by_scope(depth + 1)) <= MOST:
         depth += 1

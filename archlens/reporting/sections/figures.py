@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...analysis import depth
 from ...analysis.receptive_field import ReceptiveFields
 from ...errors import printable
 from ...shape import times
@@ -27,7 +26,7 @@ def parts(material: Material) -> Sequence[Part]:
 
 
 def _rows(material: Material) -> Iterator[list[str]]:
-    network, memory = material.network, material.memory
+    network, memory = material.network, material.study.memory()
     for name, shape in network.inputs.items():
         called = "input" if name == "input" else f"input {printable(name)}"
         yield [called, str(shape), "", "without the batch"]
@@ -36,12 +35,12 @@ def _rows(material: Material) -> Iterator[list[str]]:
     yield _count("MACs", network.macs, "of one inference on one sample")
     if network.training_macs:
         yield _count("MACs of heads", network.training_macs, "that run in training only, beside these")
-    other = sum(material.ledger.total.other().values())
+    other = sum(material.study.cost.total.other().values())
     yield _count("other operations", other, "all else that an inference computes; no part of the MACs")
     deep = "convolutions and matrix products with weights on the longest way"
-    yield ["depth", str(depth.find(network)), "", deep]
+    yield ["depth", str(material.study.depth), "", deep]
     yield ["layers", f"{len(network):,}", "", "every op, activations and merges too"]
-    for fields in material.findings.fields:
+    for fields in material.study.fields.values():
         yield _field(fields, several=len(network.inputs) > 1)
     yield _bytes("weights", memory.weights["float32"], "in float32")
     peak = memory.inference

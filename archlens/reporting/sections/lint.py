@@ -16,7 +16,7 @@ COMMAND = "lint"
 
 def parts(material: Material) -> Sequence[Part]:
     """A line a finding, with its line in the spec."""
-    found = lint(material.spec, material.network)
+    found = lint(material.study, material.spec)
     if not found:
         return [Paragraph(["No finding."])]
     head = ["rule", "line", "finding", "what would help"]

@@ -15,7 +15,8 @@ COMMAND = "memory"
 
 def parts(material: Material) -> Sequence[Part]:
     """The account, and the rules that it follows."""
+    found = material.study.memory()
     return [
-        Table(*view.account(material.memory)),
-        Details("What is alive when", [Notes(view.conventions(material.network, material.memory))]),
+        Table(*view.account(found)),
+        Details("What is alive when", [Notes(view.conventions(material.network, found))]),
     ]

@@ -1,0 +1,107 @@
+"""A network with what is found out about it: each analysis is made when it is first asked for, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from ..network import Layer, Network
+from . import claims, cost, depth, memory, receptive_field
+from .claims import Claim
+from .cost import Ledger
+from .memory import Memory
+from .receptive_field import ReceptiveFields
+
+
+class Study:
+    """What views, rules, limits and reports take, instead of a network and analyses of their own."""
+
+    def __init__(self, network: Network) -> None:
+        #: What is studied.
+        self.network = network
+        self._memory: dict[tuple[object, ...], Memory] = {}
+
+    @cached_property
+    def fields(self) -> Mapping[str, ReceptiveFields]:
+        """The receptive fields on each input, by its name."""
+        return {name: receptive_field.find(self.network, name) for name in self.network.inputs}
+
+    @property
+    def receptive_fields(self) -> ReceptiveFields:
+        """What each layer sees of the only input, or of the first: ``receptive_fields["layer1.0.conv1"]``.
+
+        A field along each spatial axis, with its ``size``, ``stride`` and ``start`` in input positions; a
+        scope has the field of its last layer.
+        """
+        return next(iter(self.fields.values()))
+
+    @cached_property
+    def cost(self) -> Ledger:
+        """Parameters, multiply-accumulates and all other work, by layer, scope and op, for one sample."""
+        return cost.cost(self.network)
+
+    def memory(
+        self,
+        *,
+        batch: int = 1,
+        dtype: str = "float32",
+        activations: str | None = None,
+        training: bool = True,
+        optimizer: str = "adam",
+        device: str = "cuda",
+    ) -> Memory:
+        """The bytes of weights, of an inference and of training.
+
+        Args:
+            batch: samples at once.
+            dtype: the type of the weights.
+            activations: the type of the activations, where it is another.
+            training: whether what training takes is found, too.
+            optimizer: the one that trains it.
+            device: whose kernels are meant: ``"cuda"`` or ``"cpu"``.
+        """
+        asked = (batch, dtype, activations, optimizer if training else "none", device)
+        found = self._memory.get(asked)
+        if found is None:
+            found = self._memory[asked] = memory.account(
+                self.network,
+                batch=batch,
+                dtype=dtype,
+                activations=activations,
+                optimizer=optimizer if training else "none",
+                device=device,
+            )
+        return found
+
+    @cached_property
+    def depth(self) -> int:
+        """The most convolutions and matrix products with weights on one way through it."""
+        return depth.find(self.network)
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """What the paper and others printed of it, each beside what is computed."""
+        return claims.find(self.network)
+
+    @cached_property
+    def readers(self) -> Mapping[str, Sequence[Layer]]:
+        """The layers that read each layer or input, in order; each once."""
+        found: dict[str, list[Layer]] = {name: [] for name in (*self.network.inputs, *self.network.index)}
+        for layer in self.network.layers:
+            for name in layer.inputs if len(layer.inputs) == 1 else dict.fromkeys(layer.inputs):
+                found[name].append(layer)
+        return found
+
+    @cached_property
+    def ends(self) -> frozenset[str]:
+        """The layers (and inputs) that outputs come from."""
+        return frozenset(self.network.outputs.values())
+
+    def reader(self, layer: Layer) -> Layer | None:
+        """The only layer that reads this one; ``None`` where there are several, or it is an output."""
+        readers = self.readers[layer.name]
+        return readers[0] if len(readers) == 1 and layer.name not in self.ends else None
+
+    def source(self, layer: Layer) -> Layer | None:
+        """The only layer that this one reads; ``None`` where it merges, or reads an input."""
+        return self.network.index.get(layer.inputs[0]) if len(layer.inputs) == 1 else None
