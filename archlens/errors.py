@@ -9,12 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .wrapping import cells_of, wrapped
-
-if TYPE_CHECKING:
-    from .network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +96,11 @@ class Unplaced(NamedTuple):
 class SpecError(ArchlensError):
     """A spec, or the network that it describes, is wrong.
 
-    ``network`` holds the layers up to the one that failed, where it came that far; ``failed`` is that one.
+    ``network``, an :class:`archlens.Network`, holds the layers up to the one that failed, where it came that
+    far; ``failed`` is that one.
     """
 
-    def __init__(
-        self, diagnostic: Diagnostic, network: Network | None = None, failed: Unplaced | None = None
-    ) -> None:
+    def __init__(self, diagnostic: Diagnostic, network: Any = None, failed: Unplaced | None = None) -> None:
         super().__init__(diagnostic)
         self.network = network
         self.failed = failed

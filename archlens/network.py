@@ -5,17 +5,19 @@ Everything downstream takes a :class:`Network`; nothing changes one.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
 from .ops import Facts, Op
 from .shape import Shape
 
 if TYPE_CHECKING:
-    from .language.spec import Meta
+    from .limits import Requirement
+    from .published import Entry
 
 
 class Layer(NamedTuple):
@@ -73,6 +75,57 @@ class Layer(NamedTuple):
         return self.name == scope or self.name.startswith(f"{scope}.")
 
 
+@dataclass(frozen=True, eq=False)
+class Meta:
+    """What is for people and reports: every part may be absent."""
+
+    title: str = ""
+    summary: str = ""
+    notes: tuple[str, ...] = ()
+    papers: tuple[dict[str, str], ...] = ()
+    #: What others printed of it, one entry a source, in the order in which it is written.
+    published: tuple[Entry, ...] = ()
+    #: What must hold, in the order in which it is written.
+    requirements: tuple[Requirement, ...] = ()
+
+    @property
+    def budget(self) -> dict[str, str]:
+        """The limits of the whole network by quantity, as they are written."""
+        return {one.quantity: one.limit.text for one in self.requirements if not one.scope}
+
+    @property
+    def year(self) -> str:
+        """The year of the paper; empty where none is cited."""
+        return self.papers[0].get("year", "") if self.papers else ""
+
+    @property
+    def year_number(self) -> int | None:
+        """The same as a number; ``None`` where none is cited, or what is cited is no year."""
+        return int(self.year) if self.year.isdecimal() and len(self.year) <= 4 else None
+
+
+@dataclass(frozen=True, eq=False)
+class Origin(ABC):
+    """Where a network came from, and how it is had on other inputs or values; what made it knows how."""
+
+    #: What it is one of: the name of the spec that it is a variant of; empty where it stands alone.
+    family: str
+    #: What messages call the place that it came from, such as the path of a file; empty for Python.
+    source: str
+
+    @abstractmethod
+    def again(
+        self,
+        network: Network,
+        inputs: Mapping[str, Any],
+        values: Mapping[str, Any],
+        *,
+        inference: bool = False,
+        advice: bool = False,
+    ) -> Network:
+        """The same network on other inputs and values; see :meth:`Network.with_input`."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """A network whose every shape is known.
@@ -100,6 +153,8 @@ class Network:
     values: Mapping[str, Any]
     #: Layers by name.
     index: Mapping[str, Layer] = field(repr=False)
+    #: Where it came from, and how it is had on other inputs.
+    origin: Origin
     #: The params whose values are other than the spec's own, as ``"width=192"``.
     altered: tuple[str, ...] = ()
     #: Where the spec says the shape of an input, unless another was given.
@@ -144,6 +199,57 @@ class Network:
             if layer.name in found:
                 found.update(layer.inputs)
         return frozenset(found)
+
+    @cached_property
+    def fixed(self) -> str:
+        """Why it cannot be had on other inputs or values; empty where it can."""
+        made = self.origin.again(self, self.inputs, {})
+        if [layer[:5] for layer in made] == [layer[:5] for layer in self]:  # all but where it stands
+            return ""
+        return f"{shorten(self.name)} is not what its origin makes, and cannot be had on another input"
+
+    def _again(self, inputs: Mapping[str, Any], values: Mapping[str, Any], **how: bool) -> Network:
+        if self.fixed:
+            raise usage(self.fixed)
+        return self.origin.again(self, inputs, values, **how)
+
+    def with_input(self, input: Any, *, inference: bool = False, advice: bool = True) -> Network:
+        """The same network on another input.
+
+        Args:
+            input: a shape without the batch, as ``(3, 224, 224)`` or ``"3x224x224"``; a mapping of names to
+                shapes where there are several inputs, and those that it does not name stay as they are.
+            inference: leave out the heads that run in training only, which may want a larger input.
+            advice: whether to search for what would work where a layer does not fit.
+
+        Raises:
+            SpecError: a layer does not fit; carries the network up to there.
+            UsageError: there is no such input, the shape is none, or the network was altered by hand.
+
+        >>> import archlens
+        >>> archlens.load("resnet50").with_input("3x320x320")["layer4.2.conv3"].shape
+        Shape((2048, 10, 10))
+        """
+        given = input if isinstance(input, Mapping) else {next(iter(self.inputs)): input}
+        if not isinstance(input, Mapping) and len(self.inputs) > 1:
+            raise usage(
+                f"{self.name} has several inputs",
+                help=f"name the one that is meant: {', '.join(f'{name}=CxHxW' for name in self.inputs)}",
+            )
+        return self._again(given, {}, inference=inference, advice=advice)
+
+    def with_values(self, **values: Any) -> Network:
+        """The same network with other values for params of its spec; the others stay as they are.
+
+        Raises:
+            SpecError: a layer does not fit; carries the network up to there.
+            UsageError: there is no such param, or the network was altered by hand.
+
+        >>> import archlens
+        >>> archlens.load("resnet50").with_values(depths=[3, 4, 23, 3]).params  # ResNet-101
+        44549160
+        """
+        return self._again({}, values, advice=True)
 
     def state(self) -> dict[str, tuple[int, ...]]:
         """The shapes of all weights and saved buffers, by their keys in torch's state dict."""
@@ -218,10 +324,3 @@ class Network:
         from .integrations.page import to_notebook
 
         return to_notebook(self, problem)
-
-
-class At(Protocol):
-    """Gives a network on other inputs, by name; raises :class:`ArchlensError` where it does not fit."""
-
-    def __call__(self, inputs: Mapping[str, Shape], /, *, inference: bool = False) -> Network:
-        """The network on these inputs; for an inference without its heads for training."""

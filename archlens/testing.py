@@ -13,13 +13,12 @@ from typing import Any
 from .analysis.quantities import Subject
 from .budgets.project import parse_limits
 from .budgets.verdict import Checked, Report, judge
-from .elaboration import elaborate, on_other_inputs
-from .errors import ArchlensError, usage
+from .elaboration import elaborate
+from .errors import usage
 from .language import Spec, parse
-from .language.steps import Block
 from .library import find
 from .limits import Requirement
-from .network import At, Network
+from .network import Network
 from .views import check as view
 
 
@@ -102,9 +101,9 @@ def assert_shapes(module: Any, network: Network | Spec | str | os.PathLike[str],
 
 
 def subject_of(network: Network | Spec | str | os.PathLike[str]) -> Subject:
-    """A network, and how to get it on other inputs, where its spec is known."""
+    """What is meant by a network, a spec, a name, a path or a text, ready to be measured."""
     if isinstance(network, Network):
-        return Subject(network, _again(network))
+        return Subject(network)
     if isinstance(network, Spec):
         spec, variant = network, ""
     elif isinstance(network, str) and "\n" in network:
@@ -115,25 +114,4 @@ def subject_of(network: Network | Spec | str | os.PathLike[str]) -> Subject:
         except TypeError:
             what = type(network).__name__
             raise usage(f"a network, a spec, a name or a path is needed, and this is a {what}") from None
-    return Subject(elaborate(spec, variant), on_other_inputs(spec, variant))
-
-
-def _again(network: Network) -> At | None:
-    """How to get a network on other inputs: from the text of its spec, if that gives the same network."""
-    if not network.layers:
-        return None
-    source = network.layers[0].span.source
-    values = {name: _given(value) for name, value in network.values.items()}
-    try:
-        spec = parse(source.text, name=network.name, path=source.name)
-        again = on_other_inputs(spec, network.name if network.name in spec.variants else "", values)
-        same = again(network.inputs)
-    except ArchlensError:
-        return None
-    alike = [(layer.name, layer.op, layer.inputs) for layer in same]
-    return again if alike == [(layer.name, layer.op, layer.inputs) for layer in network] else None
-
-
-def _given(value: Any) -> Any:
-    """A value of a param as one gives it: a block by its name."""
-    return value.name if isinstance(value, Block) else value
+    return Subject(elaborate(spec, variant))

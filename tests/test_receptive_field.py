@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -752,10 +753,7 @@ def spoiled(name: str, window: Window) -> Network:
         else layer
         for layer in network.layers
     )
-    return Network(
-        name=network.name, meta=network.meta, inputs=network.inputs, layers=layers, outputs=network.outputs,
-        blocks=network.blocks, values=network.values, index={layer.name: layer for layer in layers},
-    )  # fmt: skip
+    return replace(network, layers=layers, index={layer.name: layer for layer in layers})
 
 
 def test_a_small_network_passes() -> None:

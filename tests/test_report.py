@@ -31,7 +31,6 @@ from archlens.drawing import plan
 from archlens.drawing.picture import Group, Rect, Text, walk
 from archlens.drawing.picture import Path as Line
 from archlens.drawing.thumbnail import thumbnail
-from archlens.elaboration import on_other_inputs
 from archlens.library import find, names
 from archlens.reporting import File, Material, file_name, forms, gallery, page
 from archlens.views import verification
@@ -85,7 +84,7 @@ def of_zoo(name: str, form: str = "markdown") -> list[File]:
         for path in sorted(REPORTS.glob("verification*.md"))
         if (read := verification.read(path.read_text("utf-8"), path.name))
     ]
-    of = Material(archlens.load(name), found.spec, on_other_inputs(found.spec, found.variant), reports)
+    of = Material(archlens.load(name), found.spec, reports)
     return page(of, form, made=f"archlens report {name}", gallery=True)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,24 +18,11 @@ import archlens
 from archlens.analysis import sizes
 from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
-from archlens.cli.options import at
-from archlens.elaboration import on_other_inputs
-from archlens.language import parse
-from archlens.library import find
-from archlens.network import At, Network
-from archlens.shape import Shape
-
-
-def of(text: str) -> tuple[Network, At]:
-    """The network of a spec's text, and the same on other inputs."""
-    network = archlens.loads(text)
-    spec = parse(text)
-    return network, on_other_inputs(spec)
+from archlens.network import Network, Origin
 
 
 def found(name: str, **options: Any) -> sizes.Sizes:
-    network = archlens.load(name)
-    return sizes.find(at(find(name), ()), network, **options)
+    return sizes.find(archlens.load(name), **options)
 
 
 def in_torch(make: Callable[[], torch.nn.Module], sizes: range) -> list[int]:
@@ -114,8 +102,8 @@ def test_heads_for_training_have_to_fit_too(torchvision: Any) -> None:
 
 def test_where_skips_must_meet() -> None:
     """Down by 4 and up by 4 comes back to the same size only from multiples of 4."""
-    network, on = of(SKIPS)
-    one = sizes.find(on, network, bound=50)
+    network = archlens.loads(SKIPS)
+    one = sizes.find(network, bound=50)
     module = archlens.build(network, device="meta")
     assert list(one.tried[0].valid) == in_torch(lambda: module, range(1, 51)) == list(range(4, 51, 4))
     assert one.smallest == (4, 4)
@@ -125,8 +113,8 @@ def test_where_skips_must_meet() -> None:
 
 def test_axes_apart() -> None:
     """Where height and width differ each is searched by itself, at the own size of the other."""
-    network, on = of("{input: 3x40x20, layers: ['conv(4, (7, 3))', 'max_pool((3, 2))']}")
-    one = sizes.find(on, network)
+    network = archlens.loads("{input: 3x40x20, layers: ['conv(4, (7, 3))', 'max_pool((3, 2))']}")
+    one = sizes.find(network)
     assert one.smallest == (9, 4)  # 9 - 7 + 1 = 3 and 4 - 3 + 1 = 2, one window of the pooling each
     assert [tried.axes for tried in one.tried] == [("height",), ("width",)]
     assert one.tried[0].lossless == tuple(range(9, 41, 3))
@@ -215,44 +203,48 @@ def test_a_spec_from_a_pipe() -> None:
 
 
 def test_several_inputs_change_together() -> None:
-    network, on = of(
+    network = archlens.loads(
         """
         input: {left: 1x20x20, right: 1x20x20, code: 12}
         layers:
           - add: [[ref(left), "conv(2, 5)"], [ref(right), "conv(2, 5)"]]
         """
     )
-    one = sizes.find(on, network)
+    one = sizes.find(network)
     assert one.smallest == (5, 5)
     assert one.input == "left"
 
 
 def test_no_spatial_axis() -> None:
-    network, on = of("{input: 12, layers: [linear(3)]}")
-    one = sizes.find(on, network)
+    network = archlens.loads("{input: 12, layers: [linear(3)]}")
+    one = sizes.find(network)
     assert (one.smallest, one.tried, one.unpadded) == ((), (), ())
 
 
-class Counted:
+class Counted(Origin):
     """Counts how often a network is laid out on another input."""
 
     def __init__(self, text: str) -> None:
-        self.network, self.on = of(text)
-        self.count = 0
+        made = archlens.loads(text)
+        self.inner, self.count = made.origin, 0
+        self.network = replace(made, origin=self)
 
-    def __call__(self, inputs: Mapping[str, Shape], /, *, inference: bool = False) -> Network:
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # it counts
+
+    def again(self, *args: Any, **options: Any) -> Network:
         self.count += 1
-        return self.on(inputs, inference=inference)
+        return self.inner.again(*args, **options)
 
 
 def test_no_search_goes_on_for_ever() -> None:
     """A second of audio has 16,000 samples; not each of them is a size that somebody asks about."""
     many = Counted("{input: 1x48000, layers: ['conv(2, 80, stride=4)', 'max_pool(4)']}")
-    one = sizes.find(many, many.network)
+    one = sizes.find(many.network)
     assert one.smallest == (80 + 3 * 4,)
     assert [tried.bound for tried in one.tried] == [sizes.MOST]
     assert many.count < 2 * sizes.MOST
-    assert sizes.find(many, many.network, bound=3000).tried[0].valid == tuple(range(92, 3001))
+    assert sizes.find(many.network, bound=3000).tried[0].valid == tuple(range(92, 3001))
 
 
 def test_a_size_that_is_out_of_reach(tmp_path: Path) -> None:
@@ -262,8 +254,7 @@ def test_a_size_that_is_out_of_reach(tmp_path: Path) -> None:
     assert one.smallest == (None,)
     assert one.searched == 2048
     network = archlens.load(str(tmp_path / "far.yaml"))
-    on = at(find(str(tmp_path / "far.yaml")), ())
-    assert sizes.smallest(on, network) == Unknown("no input up to 2,048 was found that it works on")
+    assert sizes.smallest(network) == Unknown("no input up to 2,048 was found that it works on")
     result = CliRunner().invoke(cli, ["sizes", "-"], input=text)
     assert "smallest            none was found; tried up to 2,048\n" in result.output
     assert "fits                none, of 1 to 2048\n" in result.output
@@ -278,22 +269,22 @@ def test_a_search_of_a_large_network_is_given_up(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sizes, "_BRIEF_WORK", 25_000)
     monkeypatch.setattr(sizes, "_OWN", 12)
     on = Counted("{input: 1x500, layers: ['crop(10)', 'relu * 299']}")
-    one = sizes.find(on, on.network)
+    one = sizes.find(on.network)
     assert one.given_up
     assert one.smallest == (10,)  # what does not fit ends at its first layer, and costs little
     assert 20 < one.tried[0].bound < 100
     assert one.tried[0].valid == tuple(range(10, one.tried[0].bound + 1))
     assert 300 * on.count < 30_000
     wide = Counted("{input: 1x500, layers: ['relu * 299', 'crop(490)']}")
-    one = sizes.find(wide, wide.network)
+    one = sizes.find(wide.network)
     assert one.given_up
     assert one.smallest == (None,)
     assert 20 < one.searched < 100
     assert 300 * wide.count < 30_000
-    found = sizes.smallest(wide, wide.network)
+    found = sizes.smallest(wide.network)
     assert isinstance(found, Unknown)
     assert re.fullmatch(r"no input up to \d\d was found that it works on", found.reason)
-    one = sizes.find(wide, wide.network, bound=500)
+    one = sizes.find(wide.network, bound=500)
     assert not one.given_up
     assert one.tried[0].valid == tuple(range(490, 501))
 
@@ -303,8 +294,7 @@ def test_a_search_of_a_large_network_is_given_up(monkeypatch: pytest.MonkeyPatch
 )
 def test_no_search_of_the_zoo_is_given_up(name: str, brief: bool, tried: int) -> None:
     """Those that take the most work: for a page up to 96, and by default up to the network's own size."""
-    spec, variant = find(name)
-    found = sizes.find(on_other_inputs(spec, variant), archlens.load(name), brief=brief)
+    found = sizes.find(archlens.load(name), brief=brief)
     assert not found.given_up
     assert [one.bound for one in found.tried] == [tried]
 
@@ -313,7 +303,7 @@ def test_a_field_that_no_image_holds() -> None:
     """Nine layers of stride 7: the search for its centre tries so many sizes, of all layers together."""
     layers = ", ".join(["'conv(2, 3, stride=7, padding=1)'"] * 9)
     many = Counted(f"{{input: 1x32x32, layers: [{layers}]}}")
-    one = sizes.find(many, many.network)
+    one = sizes.find(many.network)
     assert one.unpadded == (None, None)
     assert one.layer == "8"
     assert many.count < 2 * sizes.MOST

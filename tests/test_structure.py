@@ -16,14 +16,14 @@ MAY: dict[str, set[str]] = {
     "shape": set(),
     "geometry": set(),
     "wrapping": set(),
-    "errors": {"network", "wrapping"},  # of the network, for the type of SpecError.network alone
+    "errors": {"wrapping"},
     "limits": {"errors"},
     "published": {"errors"},
     "ops": {"geometry", "shape"},
     # of the analyses, the quantities that a budget can say
-    "language": {"analysis", "errors", "limits", "ops", "published", "shape"},
+    "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
     # views and integrations, inside functions: how it shows itself, in a terminal and in a notebook
-    "network": {"errors", "integrations", "language", "ops", "shape", "views"},
+    "network": {"errors", "integrations", "limits", "ops", "published", "shape", "views"},
     "analysis": {"errors", "geometry", "limits", "network", "ops", "published", "shape"},
     "library": {"errors", "language"},
     "elaboration": {"errors", "language", "network", "ops", "shape"},

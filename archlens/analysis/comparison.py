@@ -27,7 +27,7 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import NamedTuple
 
-from ..network import At, Network
+from ..network import Network
 from ..ops import EVERYWHERE
 from ..published import Entry, percent
 from ..shape import Shape
@@ -114,12 +114,12 @@ class Compared:
         return self.classes in IMAGENET
 
 
-def find(network: Network, *, at: At | None = None, altered: str = "") -> Compared:
+def find(network: Network, *, smallest: bool = False, altered: str = "") -> Compared:
     """The figures that one network is compared by.
 
     Args:
         network: what is measured.
-        at: gives the network on other inputs; without it the smallest input is not looked for.
+        smallest: whether the smallest input is looked for, which takes as long as all the rest.
         altered: how the network differs from what its spec says, where it does, as in ``"another input"``.
 
     >>> import archlens
@@ -145,7 +145,7 @@ def find(network: Network, *, at: At | None = None, altered: str = "") -> Compar
         peak=memory.live_set(network).bytes,
         receptive_field=receptive_field.whole(fields),
         everywhere_from=_everywhere_from(network, fields[0]),
-        smallest=sizes.smallest(at, network) if at is not None else NOT_TRIED,
+        smallest=sizes.smallest(network) if smallest else NOT_TRIED,
         classes=_classes(network),
         top1=_accuracy(entries, "top1", altered),
         top5=_accuracy(entries, "top5", altered),

@@ -16,7 +16,7 @@ from ..limits import Kind
 from .unknown import Unknown as Unknown
 
 if TYPE_CHECKING:
-    from ..network import At, Layer, Network
+    from ..network import Layer, Network
     from .memory import Peak
     from .receptive_field import ReceptiveFields
 
@@ -34,11 +34,9 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A network whose quantities are measured, and how to get it on other inputs."""
+    """A network whose quantities are measured."""
 
     network: Network
-    #: Gives the network on other inputs, by name; ``None`` where nobody knows.
-    at: At | None = None
 
     @cached_property
     def fields(self) -> list[ReceptiveFields]:
@@ -57,11 +55,9 @@ class Subject:
     @cached_property
     def smallest(self) -> tuple[int, ...] | Unknown:
         """The smallest input along each axis; or why it is not known."""
-        if self.at is None:
-            return Unknown("smaller inputs are tried with the spec, and here is only the network")
         from . import sizes
 
-        return sizes.smallest(self.at, self.network)
+        return sizes.smallest(self.network)
 
     def inside(self, scope: str) -> tuple[Layer, ...]:
         """The layers of a scope, or the one of that name; all of them for no scope."""

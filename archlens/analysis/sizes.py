@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from ..errors import ArchlensError, SpecError
-from ..network import At, Network
+from ..network import Network
 from ..shape import Shape
 from . import memory, receptive_field, unseen
 from .receptive_field import ReceptiveFields
@@ -102,29 +103,25 @@ class Sizes:
     training: Training | None
 
 
-def find(at: At, network: Network, *, bound: int | None = None, brief: bool = False) -> Sizes:
+def find(network: Network, *, bound: int | None = None, brief: bool = False) -> Sizes:
     """Which inputs a network takes.
 
     Nothing is derived: each size is tried, by elaborating the network on it.
 
     Args:
-        at: gives the network on other inputs.
-        network: the same on its own.
+        network: one that can be had on other inputs.
         bound: the largest size tried in the search for valid ones; unless it is given, the network's own
             size, or :data:`MOST` where that is larger.
         brief: go no further than twice the smallest, and 96, in that search: far enough to show a pattern.
     """
-    return _Search(at, network, bound, brief).run()
+    return _Search(network, bound, brief).run()
 
 
-def smallest(at: At, network: Network) -> tuple[int, ...] | Unknown:
-    """The smallest size of each axis at which an inference works; or why none is known.
-
-    Args:
-        at: gives the network on other inputs.
-        network: the same on its own.
-    """
-    search = _Search(at, network, brief=True)
+def smallest(network: Network) -> tuple[int, ...] | Unknown:
+    """The smallest size of each axis at which an inference works; or why none is known."""
+    if network.fixed:
+        return Unknown(network.fixed)
+    search = _Search(network, brief=True)
     found = search.smallest(search.groups())
     sizes = tuple(size for size in found if size is not None)
     if len(sizes) < len(found):
@@ -145,18 +142,16 @@ class _Search:
 
     def __init__(
         self,
-        at: At,
         network: Network,
         bound: int | None = None,
         brief: bool = False,
         *,
         inference: bool = True,
     ) -> None:
-        self.at = at
         self.whole = network
         self.heads = any(layer.training for layer in network.layers)
         self.inference = inference and self.heads
-        self.network = at(network.inputs, inference=True) if self.inference else network
+        self.network = self.again(network.inputs) if self.inference else network
         self.bound = bound
         self.brief = brief
         self.input, self.own = next(iter(network.inputs.items()))
@@ -174,6 +169,10 @@ class _Search:
         """What each layer sees of the own input."""
         return receptive_field.find(self.network, self.input)
 
+    def again(self, inputs: Mapping[str, Shape]) -> Network:
+        """The network on other inputs, without a search for what would work where it does not fit."""
+        return self.whole.with_input(inputs, inference=self.inference, advice=False)
+
     def on(self, *spatial: int) -> Network | None:
         """The network on an input of that size, if it takes it."""
         if spatial == self.own.spatial:
@@ -185,7 +184,7 @@ class _Search:
             for name, shape in self.network.inputs.items()
         }
         try:
-            network = self.at(shapes, inference=self.inference)
+            network = self.again(shapes)
         except SpecError as problem:
             self.work -= _work(problem.network) if problem.network is not None else 1
             self.misfits.add(spatial)
@@ -231,7 +230,7 @@ class _Search:
         """The same search with the heads for training, where there are any."""
         if not self.heads:
             return None
-        search = _Search(self.at, self.whole, self.bound, self.brief, inference=False)
+        search = _Search(self.whole, self.bound, self.brief, inference=False)
         search.work = self.work  # what is left of it
         smallest = search.smallest(groups)
         tried = search.all_tried(groups, smallest)

@@ -20,7 +20,7 @@ from ..analysis import receptive_field
 from ..analysis.receptive_field import Limit, ReceptiveFields, Seen
 from ..errors import ArchlensError, shorten
 from ..geometry import Field
-from ..network import At, Layer, Network
+from ..network import Layer, Network
 from ..ops import Call, Irregular, all_channels
 from ..shape import Shape, times
 from . import modules
@@ -34,19 +34,17 @@ _LONGEST, _ROWS = 8192, 64
 _CHANNELS = 8
 
 
-def probe(network: Network, at: At | None = None) -> Iterator[Check]:
+def probe(network: Network) -> Iterator[Check]:
     """A check of the receptive field for every layer that has spatial axes.
 
-    Args:
-        network: what is verified.
-        at: gives the network on other inputs; without it the network's own is used, where the fields of
-            deep layers may cover everything and so show no border.
+    It is looked at on longer inputs, where the network can be had on them: on its own the fields of deep
+    layers may cover everything, and so show no border.
     """
     found: dict[str, list[Check]] = {}
     for name, shape in network.inputs.items():
         fields = receptive_field.find(network, name)
         for axis in range(len(shape.spatial)):
-            for check in _along(network, fields, axis, at):
+            for check in _along(network, fields, axis):
                 found.setdefault(check.layer, []).append(check)
     for layer in network.layers:
         if layer.shape.spatial:
@@ -62,11 +60,11 @@ def _together(layer: str, checks: list[Check]) -> Check:
     return Check(layer, "field", NOT_APPLICABLE, "", "", "the inputs have no spatial axes")
 
 
-def _along(network: Network, fields: ReceptiveFields, axis: int, at: At | None) -> Iterator[Check]:
+def _along(network: Network, fields: ReceptiveFields, axis: int) -> Iterator[Check]:
     """The checks along one axis of one input; of what only the own input has a field of, on that."""
     found: dict[str, Check] = {}
     for narrow in (True, False):
-        long = _lengthened(network, fields, axis, at, narrow=narrow)
+        long = _lengthened(network, fields, axis, narrow=narrow)
         found = {check.layer: check for check in _on(long, fields, axis, None, own=long is network)}
         # on a narrow map a dilated window may hold nothing but padding: then its own width decides
         if not any(check.status == FAILED for check in found.values()) or long is network:
@@ -170,12 +168,8 @@ def _intervals(field: Field, outputs: int) -> tuple[Tensor, ...]:
 # --- on which input -----------------------------------------------------------------------------------
 
 
-def _lengthened(
-    network: Network, fields: ReceptiveFields, axis: int, at: At | None, *, narrow: bool
-) -> Network:
+def _lengthened(network: Network, fields: ReceptiveFields, axis: int, *, narrow: bool) -> Network:
     """The network on an input that is longer than its fields along one axis, and short along the others."""
-    if at is None:
-        return network
     shape = network.inputs[fields.input]
     own = shape.spatial
     stride = _stride(fields, axis)
@@ -190,7 +184,7 @@ def _lengthened(
         if min(other) < 1:
             continue
         try:
-            return at({**network.inputs, fields.input: Shape((shape.channels, *other))})
+            return network.with_input({fields.input: Shape((shape.channels, *other))}, advice=False)
         except ArchlensError:
             continue
     return network

@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from ..analysis.memory import allocated
 from ..errors import shorten, usage
-from ..network import At, Layer, Network
+from ..network import Layer, Network
 from ..shape import Shape
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
 from .probing import probe
@@ -39,7 +39,6 @@ def verify(
     device: str = "cpu",
     batch: int = 1,
     weights: str | None = None,
-    at: At | None = None,
 ) -> Verification:
     """Build a network in torch, run it, and compare.
 
@@ -48,8 +47,6 @@ def verify(
         device: ``"cpu"``, ``"cuda"`` (or ``"cuda:1"``), or ``"meta"``, which computes shapes only.
         batch: samples of the forward pass.
         weights: the path of a state dict, which has to fit, and with which the network then runs.
-        at: gives the network on other inputs, by name, for the receptive fields: on its own input those
-            of deep layers may cover everything, and so show no border.
 
     Raises:
         UsageError: there is no such device, its memory does not suffice, or the weights cannot be read.
@@ -58,7 +55,7 @@ def verify(
     where = _device(device)
     state = read(network, weights) if weights is not None else None
     try:
-        return _verify(network, where, batch, state, at)
+        return _verify(network, where, batch, state)
     except torch.OutOfMemoryError:
         raise usage(
             f"{network.name} does not fit into the memory of {device}",
@@ -90,7 +87,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _verify(network: Network, device: torch.device, batch: int, state: Any, at: At | None) -> Verification:
+def _verify(network: Network, device: torch.device, batch: int, state: Any) -> Verification:
     with _PlainWeights():
         module = build(network, device=device).eval()
     if state is not None:
@@ -111,7 +108,7 @@ def _verify(network: Network, device: torch.device, batch: int, state: Any, at: 
         checks.append(_total(network, counter.get_total_flops() / 2, batch))
         version, counted, uncounted = _fvcore(complete, inputs)
         checks += _macs(network, counted, shapes.products, batch)
-        checks += probe(network, at)
+        checks += probe(network)
         seconds, peak = _timed(module, inputs, device)
     checks.sort(key=lambda check: CHECKS.index(check.what))
     return Verification(

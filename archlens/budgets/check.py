@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..analysis.quantities import Subject
-from ..elaboration import elaborate, on_other_inputs
+from ..elaboration import elaborate
 from ..errors import BudgetError, Diagnostic, SpecError, UsageError, usage
 from ..limits import Requirement
 from .finding import called
@@ -212,4 +212,4 @@ def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Subjec
         raise
     except SpecError as problem:
         return None, problem.diagnostic
-    return Subject(network, on_other_inputs(spec, variant, values)), None
+    return Subject(network), None

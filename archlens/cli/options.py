@@ -9,12 +9,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..analysis import layouts
-from ..elaboration import elaborate, on_other_inputs
+from ..elaboration import elaborate
 from ..elaboration.bounds import MAX_LAYERS, allowing, together
 from ..elaboration.given import read_inputs, read_values
 from ..errors import ArchlensError, usage
 from ..library import Found, find, names
-from ..network import At, Network
+from ..network import Network
 from .output import show
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -143,8 +143,3 @@ def altered(network: Network, found: Found, inputs: tuple[str, ...], sets: tuple
     if own.values != network.values:
         return "other params"
     return "another input" if own.inputs != network.inputs else ""
-
-
-def at(found: Found, sets: tuple[str, ...]) -> At:
-    """The same network on other inputs, by name; where it does not fit, nothing is looked for that would."""
-    return on_other_inputs(found.spec, found.variant, read_values(sets, "--set"))

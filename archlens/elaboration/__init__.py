@@ -8,11 +8,12 @@ network up to that point.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Diagnostic, SpecError, Unplaced, error, shorten, usage
 from ..language.spec import Spec
-from ..network import At, Network
+from ..network import Network, Origin
 from ..shape import Shape
 from .advice import explained
 from .bounds import RAISED, allowed, allowing, laid_out, too_many_together
@@ -58,8 +59,9 @@ def elaborate(
             f"the networks of {shorten(file)} have more than {allowed():,} layers together",
             help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
         )
-    walk = Walk(spec, variant, values or {}, inference=inference)
     given = given_inputs(spec, input)
+    origin = FromSpec(spec.name, file, spec, variant, values or {}, given, allowed())
+    walk = Walk(spec, variant, values or {}, origin, inference=inference)
     try:
         return walk.run(given)
     except LayerMisfit as misfit:
@@ -85,15 +87,33 @@ def elaborate(
             laid_out(file, variant, max(len(walk.layers), walk.steps // 10))
 
 
-def on_other_inputs(spec: Spec, variant: str = "", values: Mapping[str, Any] | None = None) -> At:
-    """What gives the network of a spec on other inputs, by name.
+@dataclass(frozen=True, eq=False)
+class FromSpec(Origin):
+    """A network that was laid out from a spec."""
 
-    Where it does not fit, nothing is looked for that would.
-    """
-    most = allowed()
+    spec: Spec
+    variant: str
+    #: The values and inputs that it was given, where they are not the spec's own.
+    values: Mapping[str, Any]
+    inputs: Mapping[str, Shape]
+    #: The most layers that it may have.
+    most: int
 
-    def at(inputs: Mapping[str, Shape], /, *, inference: bool = False) -> Network:
-        with allowing(most):
-            return elaborate(spec, variant, input=inputs, values=values, advice=False, inference=inference)
-
-    return at
+    def again(
+        self,
+        network: Network,
+        inputs: Mapping[str, Any],
+        values: Mapping[str, Any],
+        *,
+        inference: bool = False,
+        advice: bool = False,
+    ) -> Network:
+        with allowing(self.most):
+            return elaborate(
+                self.spec,
+                self.variant,
+                input={**self.inputs, **inputs},
+                values={**self.values, **values},
+                advice=advice,
+                inference=inference,
+            )

@@ -36,7 +36,7 @@ def explained(
     if misfit.size and walk.steps < _SEARCH_STEPS:
         # what merges may fit at a small size by chance, as 1x1 does with anything: a larger one is meant
         above = max(walk.x.shape.spatial, default=0) if misfit.inputs else 0
-        smallest = smallest_input(spec, variant, values, walk.inputs, above)
+        smallest = smallest_input(spec, variant, values, walk, above)
         own = f"give {name} {help}" if help.startswith("padding=") else help
         turned = next(filter(None, [shape.turned() for shape in walk.inputs.values()]), None)
         if turned is not None:
@@ -108,25 +108,26 @@ _SEARCH_SIZE = 1024
 
 
 def smallest_input(
-    spec: Spec, variant: str, values: Mapping[str, Any], inputs: Mapping[str, Shape], above: int = 0
+    spec: Spec, variant: str, values: Mapping[str, Any], failed: Walk, above: int = 0
 ) -> Shape | None:
     """The smallest input with equal sides, longer than ``above``, that the whole network accepts.
 
     ``None`` where there are several inputs or no spatial axis, or where the search is given up.
     """
-    if len(inputs) != 1:
+    if len(failed.inputs) != 1:
         return None
-    ((name, shape),) = inputs.items()
+    ((name, shape),) = failed.inputs.items()
     if len(shape) < 2:
         return None
     spent = 0
     for side in range(above + 1, above + _SEARCH_SIZE + 1):
         tried = Shape((shape.channels, *(side,) * (len(shape) - 1)))
-        walk = Walk(spec, variant, values)
+        walk = Walk(spec, variant, values, failed.origin)
         try:
             walk.run({name: tried})
-        except LayerMisfit as failed:
-            if not failed.misfit.size and failed.misfit.inputs == () and side > max(shape.spatial):
+        except LayerMisfit as misplaced:
+            misfit = misplaced.misfit
+            if not misfit.size and misfit.inputs == () and side > max(shape.spatial):
                 return None
             spent += walk.steps + 1
         except (SpecError, UsageError, RecursionError):

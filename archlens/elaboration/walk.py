@@ -26,7 +26,7 @@ from ..language.steps import (
     check_name,
 )
 from ..language.synonyms import op_meant
-from ..network import Layer, Network
+from ..network import Layer, Network, Origin
 from ..ops import OPS, Facts, Misfit, Op
 from ..ops.op import as_written
 from ..shape import Shape
@@ -76,9 +76,16 @@ class Walk:
     """One elaboration: what flows, what has been placed, and what may still be spent."""
 
     def __init__(
-        self, spec: Spec, variant: str, values: Mapping[str, Any], *, inference: bool = False
+        self,
+        spec: Spec,
+        variant: str,
+        values: Mapping[str, Any],
+        origin: Origin,
+        *,
+        inference: bool = False,
     ) -> None:
         self.spec = spec
+        self.origin = origin
         self.inference = inference  # whether heads for training are left out
         self.name = variant or spec.name
         self.variant = spec.variants[variant] if variant else None
@@ -316,6 +323,7 @@ class Walk:
             index={layer.name: layer for layer in self.layers},
             altered=tuple(self.altered),
             declared=self.declared,
+            origin=self.origin,
         )
 
     def at(self, path: str) -> Tensor | None:

@@ -10,6 +10,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Source, Span, did_you_mean, error, shorten
+from ..network import Meta
 from .document import (
     Mapping,
     Node,
@@ -59,35 +60,6 @@ class Output:
     body: Body
     training: bool
     span: Span
-
-
-@dataclass(frozen=True, eq=False)
-class Meta:
-    """What is for people and reports: every part may be absent."""
-
-    title: str = ""
-    summary: str = ""
-    notes: tuple[str, ...] = ()
-    papers: tuple[dict[str, str], ...] = ()
-    #: What others printed of it, one entry a source, in the order in which it is written.
-    published: tuple[Entry, ...] = ()
-    #: What must hold, in the order in which it is written.
-    requirements: tuple[Requirement, ...] = ()
-
-    @property
-    def budget(self) -> dict[str, str]:
-        """The limits of the whole network by quantity, as they are written."""
-        return {one.quantity: one.limit.text for one in self.requirements if not one.scope}
-
-    @property
-    def year(self) -> str:
-        """The year of the paper; empty where none is cited."""
-        return self.papers[0].get("year", "") if self.papers else ""
-
-    @property
-    def year_number(self) -> int | None:
-        """The same as a number; ``None`` where none is cited, or what is cited is no year."""
-        return int(self.year) if self.year.isdecimal() and len(self.year) <= 4 else None
 
 
 @dataclass(frozen=True, eq=False)

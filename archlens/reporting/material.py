@@ -10,7 +10,7 @@ from ..analysis import sizes
 from ..analysis.study import Study
 from ..drawing.plan import Plans, TooMuch
 from ..language.spec import Spec
-from ..network import At, Network
+from ..network import Network
 from ..views.verification import Report
 
 
@@ -20,8 +20,6 @@ class Material:
 
     network: Network
     spec: Spec
-    #: Gives the network on other inputs, by name.
-    at: At
     #: Reports of verifications, of this network or of others.
     reports: Sequence[Report] = ()
     #: How the network differs from what its spec says, where it does, as in ``"another input"``.
@@ -47,4 +45,4 @@ class Material:
     @cached_property
     def sizes(self) -> sizes.Sizes:
         """The inputs that it takes."""
-        return sizes.find(self.at, self.network, brief=True)
+        return sizes.find(self.network, brief=True)

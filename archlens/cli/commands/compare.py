@@ -16,7 +16,7 @@ from ...drawing.theme import AUTO, THEMES
 from ...errors import shorten, usage
 from ...library import Found
 from ...views import comparison as view
-from ..options import all_option, altered, at, chosen, each, make, names_argument, network_options
+from ..options import all_option, altered, chosen, each, make, names_argument, network_options
 from ..output import is_file, looks, progress, write, write_bytes
 
 #: The formats of the table, and the extension that a file of each has.
@@ -140,6 +140,6 @@ def _one(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...], *, smalle
     network = make(found, inputs, sets)
     return comparison.find(
         network,
-        at=at(found, sets) if smallest else None,
+        smallest=smallest,
         altered=altered(network, found, inputs, sets),
     )

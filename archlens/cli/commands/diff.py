@@ -11,7 +11,7 @@ import click
 
 from ...analysis import difference, layouts
 from ...analysis.quantities import Subject
-from ...elaboration import elaborate, on_other_inputs
+from ...elaboration import elaborate
 from ...errors import SpecError, UsageError, shorten, usage
 from ...language import Spec
 from ...library.finding import Found
@@ -156,4 +156,4 @@ def _subject(spec: Spec, variant: str) -> Subject:
     network = elaborate(spec, variant)
     for warning in layouts.find(network):
         show(warning)
-    return Subject(network, on_other_inputs(spec, variant))
+    return Subject(network)

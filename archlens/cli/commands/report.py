@@ -16,7 +16,6 @@ from ...views import verification
 from ..options import (
     all_option,
     altered,
-    at,
     chosen,
     each,
     format_option,
@@ -67,7 +66,7 @@ def command(
     for one, found, network in progress(subjects, "report", lambda subject: subject[2].name):
         asked = shlex.join([Path(one).name, *options])
         differs = altered(network, found, inputs, sets)
-        material = Material(network, found.spec, at(found, sets), reports, differs, asked)
+        material = Material(network, found.spec, reports, differs, asked)
         files += page(material, form, made=f"archlens report {asked}", gallery=every)
         if every:
             compared.append((network, comparison.find(network)))

@@ -7,7 +7,7 @@ import click
 from ...analysis import sizes
 from ...library import find
 from ...views import sizes as view
-from ..options import at, format_option, make, network_argument, output_option
+from ..options import format_option, make, network_argument, output_option
 from ..output import looks, write
 
 
@@ -27,7 +27,7 @@ def command(
     """Find the inputs that a network takes: the smallest, which fit, which lose no pixel, what they cost."""
     spec = find(name)
     network = make(spec, inputs, sets)
-    found = sizes.find(at(spec, sets), network, bound=upto)
+    found = sizes.find(network, bound=upto)
     if form == "json":
         write(view.to_json(found), path)
     elif form == "markdown":

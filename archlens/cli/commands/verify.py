@@ -12,7 +12,6 @@ from ...library import find
 from ...views import verification as view
 from ..options import (
     all_option,
-    at,
     chosen,
     format_option,
     make,
@@ -59,7 +58,7 @@ def command(
     specs = [find(one) for one in called]
     subjects = [(spec, make(spec, inputs, sets)) for spec in specs]
     found = [
-        verify(network, device=device, batch=batch, weights=weights, at=at(spec, sets))
+        verify(network, device=device, batch=batch, weights=weights)
         for spec, network in progress(subjects, "verify", lambda subject: subject[1].name)
     ]
     if form == "json":
