@@ -97,6 +97,35 @@ def test_unions(seed: int) -> None:
         assert both.at(output) == (min(positions), max(positions) + 1)
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_shortest_period(seed: int) -> None:
+    """Fewer starts and stops may say the same field; which periods it has is tried on what outputs see."""
+    random = Random(seed)
+    short, turns, step = random.randint(1, 4), random.randint(1, 4), random.randint(0, 5)
+    starts = [random.randint(-2, 2) for _ in range(short)]
+    sizes = [random.randint(1, 2) for _ in range(short)]
+    ends = [divmod(output, short) for output in range(short * turns)]
+    field = Field(
+        tuple(starts[phase] + turn * step for turn, phase in ends),
+        tuple(starts[phase] + sizes[phase] + turn * step for turn, phase in ends),
+        step * turns,
+    )
+    seen = [field.at(output) for output in range(40)]
+
+    def repeats(period: int) -> bool:
+        shifts = {(b[0] - a[0], b[1] - a[1]) for a, b in zip(seen, seen[period:], strict=False)}
+        return len(shifts) == 1 and len(set(shifts.pop())) == 1
+
+    found = field.shortened()
+    assert [found.at(output) for output in range(40)] == seen
+    assert found.period == next(period for period in range(1, 17) if repeats(period))
+
+
+def test_a_field_that_stands_still() -> None:
+    """Broadcast, every output is the first, also where its neighbour has seen something else."""
+    assert {Field((0, 1), (2, 5), 3).fixed().at(output) for output in range(-3, 4)} == {(0, 2)}
+
+
 def centres(windows: list[Window], count: int) -> list[Fraction]:
     """The middle of the positions that each of the first outputs sees, each twice."""
     found = [seen(windows, output) for output in range(count)]
@@ -186,6 +215,14 @@ def test_periods_are_bounded_together() -> None:
     assert INPUT.through(by_32).through(by_32).period == 1024
     with pytest.raises(Uneven, match="repeat only after 2,048 positions"):
         INPUT.through(by_32).through(Window(64, 64, transposed=True))
+
+
+def test_periods_of_branches_are_bounded() -> None:
+    """Of 32 and 1,024 outputs both repeat after 1,024, and of 32 and 33 after 32*33."""
+    fields = {period: Field(tuple(range(period)), (2000,) * period, period) for period in (32, 33, 1024)}
+    assert fields[32].union(fields[1024]).at(1023) == (1023, 2000 + 31 * 32)
+    with pytest.raises(Uneven, match="repeat only after 1,056 positions"):
+        fields[32].union(fields[33])
 
 
 @pytest.mark.parametrize("dilation", range(1, 7))
