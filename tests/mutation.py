@@ -500,6 +500,7 @@ def main() -> None:
         "--record", type=Path, help="a file that keeps what the tests execute, for the next run"
     )
     parser.add_argument("--tests", default=TESTS, metavar="NAMES", help="the test files, without test_")
+    parser.add_argument("--again", type=Path, help="a file with survivors: only these are planted")
     parser.add_argument("--list", action="store_true", help="print the mutations and run nothing")
     options = parser.parse_args()
 
@@ -507,16 +508,14 @@ def main() -> None:
     for path in [(ROOT / path).resolve() for path in options.paths]:
         for one in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             files.append(one.relative_to(ROOT).as_posix())
-    every = [(file, number) for file in files for number, _ in enumerate(mutations(file))]
-    drawn = every
-    if options.sample is not None and options.sample < len(every):
-        drawn = random.Random(options.seed).sample(every, options.sample)
-    planted = {file: {number for one, number in drawn if one == file} for file in files}
+    every = [(file, number, str(one)) for file in files for number, (one, _) in enumerate(mutations(file))]
+    again = options.again and set(options.again.read_text("utf-8").splitlines())
+    drawn = [one for one in every if not again or one[2] in again]
+    if options.sample is not None and options.sample < len(drawn):
+        drawn = sorted(random.Random(options.seed).sample(drawn, options.sample))
+    planted = {file: {number for one, number, _ in drawn if one == file} for file in files}
     if options.list:
-        for file in files:
-            for number, (mutation, _) in enumerate(mutations(file)):
-                if number in planted[file]:
-                    print(mutation)
+        print(*(text for _, _, text in drawn), sep="\n")
         return
 
     os.environ["OMP_NUM_THREADS"] = "1"
