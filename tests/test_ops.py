@@ -703,7 +703,7 @@ def test_a_class_is_an_op() -> None:
     try:
 
         class Twice(Op, kind="twice", family="test"):
-            def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+            def facts(self, x: Shape) -> Facts:
                 return Facts(x, {}, {}, 0, {}, EVERYWHERE, Call("nn.Identity"))
 
         assert registry["twice"] is Twice
@@ -716,7 +716,7 @@ def test_a_class_is_an_op() -> None:
 NEW_OP = """
 from ..shape import Shape
 from .attributes import Count
-from .op import EVERYWHERE, NONE, Call, Facts, Op, takes
+from .op import EVERYWHERE, NONE, Call, Facts, Op
 
 
 class Repeat(Op, kind="repeat", family="reshape"):
@@ -724,7 +724,7 @@ class Repeat(Op, kind="repeat", family="reshape"):
 
     def facts(self, x: Shape) -> Facts:
         shape = Shape((self.times * x.channels, *x.spatial))
-        torch = Call("archlens.repeat", takes("times"), (self.times,))
+        torch = Call("archlens.repeat", times=self.times)
         return Facts(shape, NONE, NONE, 0, {}, EVERYWHERE, torch)
 """
 

@@ -316,12 +316,12 @@ def last_norm(draw: Draw, x: Tensor) -> Step:
 def self_attention(draw: Draw, x: Tensor) -> Step:
     heads, width = groups_for(draw, x.shape[-1]), x.shape[-1]
     return step(
-        "self_attention", lambda: runnable(Call("archlens.SelfAttention", args=(width, heads))), heads
+        "self_attention", lambda: runnable(Call("archlens.SelfAttention", channels=width, heads=heads)), heads
     )
 
 
 def class_token(draw: Draw, x: Tensor) -> Step:
-    call = Call("archlens.prepend", parameter=Call("torch.zeros", args=(1, 1, x.shape[-1])))
+    call = Call("archlens.prepend", parameter=Call("torch.zeros", 1, 1, x.shape[-1]))
     return step("class_token", lambda: runnable(call))
 
 
@@ -329,7 +329,7 @@ def window_attention(draw: Draw, x: Tensor) -> Step:
     heads, width, window = groups_for(draw, x.shape[-1]), x.shape[-1], number(draw, 2, 7)
     shift, name = number(draw, 0, window - 1), one_of(draw, "", "V2")
     kind = f"window_attention_{name.lower()}" if name else "window_attention"
-    call = Call(f"archlens.WindowAttention{name}", args=(width, heads, window), kwargs={"shift": shift})
+    call = Call(f"archlens.WindowAttention{name}", channels=width, heads=heads, window=window, shift=shift)
     return step(kind, lambda: runnable(call), heads, window, shift)
 
 

@@ -26,7 +26,7 @@ import archlens
 from archlens.backends import modules
 from archlens.cli import cli
 from archlens.network import Network
-from archlens.ops import MERGES, OPS, REQUIRED, Call, takes
+from archlens.ops import MERGES, OPS, REQUIRED, Argument, Call
 from archlens.source import emit
 from archlens.source.layout import quoted
 from archlens.source.signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, PADS_APART, arguments_of
@@ -979,28 +979,37 @@ def calls() -> dict[str, Call]:
     for layer in layers:
         for call in (layer.facts.torch, layer.facts.torch.parameter):
             if call is not None:
-                assert found.setdefault(call.target, call).takes == call.takes
+                same = found.setdefault(call.target, call)
+                assert signature_of(same) == signature_of(call)
     return found
+
+
+def signature_of(call: Call) -> list[tuple[str, Argument]]:
+    """The arguments of a call but for what they are given."""
+    return [(name, one._replace(value=None)) for name, one in call.arguments.items()]
 
 
 CALLS = calls()
 
 
-def test_calls_name_their_arguments() -> None:
-    """Nothing is given to a call that it does not say that it takes."""
-    for call in CALLS.values():
-        arguments_of(call)
-    with pytest.raises(TypeError, match=r"nn\.Linear\(3, 4\) is given what it does not take: in_features"):
-        arguments_of(Call("nn.Linear", takes("in_features"), (3, 4)))
-    with pytest.raises(TypeError, match="does not take: nothing"):
-        arguments_of(Call("nn.GELU", kwargs={"approximate": "tanh"}))
+def test_calls_leave_out_what_has_its_default() -> None:
+    """All arguments have names; those that are required go by their place."""
+    call = Call("nn.Linear", in_features=3, out_features=4, bias=Argument(True, default=True))
+    assert (call.args, call.kwargs, str(call)) == ((3, 4), {}, "nn.Linear(3, 4)")
+    assert [call[name] for name in ("in_features", "out_features", "bias")] == [3, 4, True]
+    call = Call("nn.Linear", in_features=3, out_features=4, bias=Argument(False, default=True))
+    assert (call.args, call.kwargs) == ((3, 4), {"bias": False})
+    call = Call("nn.ELU", alpha=Argument(0.5, default=1.0, by_place=True))
+    assert (call.args, call.kwargs) == ((0.5,), {})
+    call = Call("torch.zeros", 1, 1, 8)
+    assert (call.args, call.kwargs) == ((1, 1, 8), {})
 
 
 @pytest.mark.parametrize("target", CALLS)
 def test_arguments_of_torch(target: str) -> None:
     """Order, names and defaults of arguments are those of what is called."""
     library, _, name = target.rpartition(".")
-    fields = CALLS[target].takes
+    fields, _ = arguments_of(CALLS[target])
     if library in ("torch", "operator"):
         return  # these have no signature that Python can read; they are called in the test of every op
     function: Any = getattr(modules if library == "archlens" else nn, name)

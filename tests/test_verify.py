@@ -23,7 +23,7 @@ from archlens.backends.verification import verify
 from archlens.backends.weights import read
 from archlens.cli import cli
 from archlens.network import Network
-from archlens.ops import Facts, Irregular
+from archlens.ops import Call, Facts, Irregular
 from archlens.views import verification as view
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,7 +99,9 @@ def spoiled(network: Network, name: str, change: Callable[[Facts], Facts]) -> Ne
 
 def call(**changed: Any) -> Callable[[Facts], Facts]:
     def change(facts: Facts) -> Facts:
-        return facts._replace(torch=facts.torch._replace(kwargs={**facts.torch.kwargs, **changed}))
+        given = facts.torch.arguments
+        other = {name: given[name]._replace(value=value) for name, value in changed.items()}
+        return facts._replace(torch=Call(facts.torch.target, **{**given, **other}))
 
     return change
 

@@ -286,14 +286,14 @@ class _Twin:
                 return lambda x: x
             return lambda *xs: _merged(target, xs, None if self.whole else place)
         if call.parameter is not None:
-            token = torch.zeros(*call.parameter.args[:-1], x.shape[place])
+            token = torch.zeros(*call.parameter.sizes[:-1], x.shape[place])
             return lambda x: target(x, token)
         if target is torch.cat:
             return lambda *xs: self._thinned(torch.cat(xs, *call.args, **call.kwargs), place)
-        if target is modules.take and not self.whole and call.args[0] == place:
+        if target is modules.take and not self.whole and call["axis"] == place:
             return lambda x: x
-        if target is modules.pad_sides and not self.whole and len(call.args[0]) == x.dim() - 1:
-            return lambda x: modules.pad_sides(x, call.args[0][1:], *call.args[1:])  # not the channels
+        if target is modules.pad_sides and not self.whole and len(call["sides"]) == x.dim() - 1:
+            return lambda x: modules.pad_sides(x, call["sides"][1:], call["value"])  # not the channels
         return lambda *xs: target(*xs, *call.args, **call.kwargs)
 
     def _thinned(self, x: Tensor, place: int) -> Tensor:

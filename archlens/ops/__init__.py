@@ -21,12 +21,12 @@ from .op import (
     Facts,
     InTurn,
     Irregular,
+    Merge,
     Misfit,
     Op,
     Reach,
     all_channels,
     registry,
-    takes,
 )
 
 for _module in iter_modules(__path__):
@@ -51,9 +51,9 @@ __all__ = [
     "Facts",
     "InTurn",
     "Irregular",
+    "Merge",
     "Misfit",
     "Op",
     "Reach",
     "all_channels",
-    "takes",
 ]

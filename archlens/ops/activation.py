@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
 from .footprint import INPUT, LIKE, NOTHING, OUTPUT, ROWS, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Misfit, Op, Tensors, takes
+from .op import NONE, Argument, Call, Facts, Misfit, Op, Tensors
 from .windows import require_channels_first
 
 
@@ -27,7 +27,7 @@ class _Activation(Op, family="activation"):
     def _weights(self, x: Shape) -> Tensors:
         return NONE
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         return Facts(
             shape=x,
             weights=self._weights(x),
@@ -63,11 +63,7 @@ class LeakyReLU(_Activation, kind="leaky_relu"):
     examples = ("8x4x4 >> leaky_relu", "8x4x4 >> leaky_relu(0.1)")
 
     def _torch(self, x: Shape) -> Call:
-        return Call(
-            "nn.LeakyReLU",
-            (Argument("negative_slope", default=0.01),),
-            () if self.slope == 0.01 else (self.slope,),
-        )
+        return Call("nn.LeakyReLU", negative_slope=Argument(self.slope, default=0.01, by_place=True))
 
 
 class PReLU(_Activation, kind="prelu"):
@@ -83,9 +79,8 @@ class PReLU(_Activation, kind="prelu"):
         return {"weight": (x.channels if self.per_channel else 1,)}
 
     def _torch(self, x: Shape) -> Call:
-        return Call(
-            "nn.PReLU", (Argument("num_parameters", default=1),), (x.channels,) if self.per_channel else ()
-        )
+        slopes = x.channels if self.per_channel else 1
+        return Call("nn.PReLU", num_parameters=Argument(slopes, default=1, by_place=True))
 
 
 class ELU(_Activation, kind="elu"):
@@ -97,7 +92,7 @@ class ELU(_Activation, kind="elu"):
     examples = ("8x4x4 >> elu", "8x4x4 >> elu(alpha=0.5)")
 
     def _torch(self, x: Shape) -> Call:
-        return Call("nn.ELU", (Argument("alpha", default=1.0),), () if self.alpha == 1.0 else (self.alpha,))
+        return Call("nn.ELU", alpha=Argument(self.alpha, default=1.0, by_place=True))
 
 
 class SELU(_Activation, kind="selu"):
@@ -115,8 +110,7 @@ class GELU(_Activation, kind="gelu"):
     examples = ("96x7x7 >> gelu", '768 >> gelu(approximate="tanh")')
 
     def _torch(self, x: Shape) -> Call:
-        kwargs: dict[str, Any] = {} if self.approximate == "none" else {"approximate": self.approximate}
-        return Call("nn.GELU", takes(approximate="none"), (), kwargs)
+        return Call("nn.GELU", approximate=Argument(self.approximate, default="none"))
 
 
 class SiLU(_Activation, kind="silu"):
@@ -209,7 +203,7 @@ class Scale(_Activation, kind="scale"):
     examples = ("896x17x17 >> scale(0.1)", "84 >> scale(-2)")
 
     def _torch(self, x: Shape) -> Call:
-        return Call("torch.mul", takes("factor"), (self.factor,))
+        return Call("torch.mul", factor=self.factor)
 
 
 class _Softmax(_Activation):
@@ -219,7 +213,7 @@ class _Softmax(_Activation):
     holds = OUTPUT._replace(lies=ROWS)
 
     def _torch(self, x: Shape) -> Call:
-        return Call(f"nn.{self.module}", takes(dim=None), (), {"dim": 1 + x.channel_axis})
+        return Call(f"nn.{self.module}", dim=Argument(1 + x.channel_axis, default=None))
 
 
 class Softmax(_Softmax, kind="softmax"):
@@ -228,7 +222,7 @@ class Softmax(_Softmax, kind="softmax"):
     module = "Softmax"
     examples = ("10 >> softmax", "21x8x8 >> softmax", "21x8x8 >> channels_last >> softmax")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         # at each position n exponentials, n - 1 additions and n divisions
         work = (3 * x.channels - 1) * prod(x.spatial)
         return super().facts(x)._replace(other={"activation": work})
@@ -240,7 +234,7 @@ class LogSoftmax(_Softmax, kind="log_softmax"):
     module = "LogSoftmax"
     examples = ("10 >> log_softmax",)
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         # at each position n exponentials, n - 1 additions, a logarithm and n differences
         return super().facts(x)._replace(other={"activation": 3 * x.numel})
 
@@ -251,7 +245,7 @@ class GLU(_Activation, kind="glu"):
     examples = ("16x8x8 >> glu", "64 >> glu", "16x49 >> tokens >> glu")
     holds = INPUT._replace(lies=LIKE)
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         if x.channels % 2:
             raise Misfit(f"it halves the channels, and its input has {x.channels} of them")
         half = x.with_channels(x.channels // 2)
@@ -263,7 +257,7 @@ class GLU(_Activation, kind="glu"):
         return f"{x.channels:,} -> {facts.shape.channels:,} channels: the second half gates the first"
 
     def _torch(self, x: Shape) -> Call:
-        return Call("nn.GLU", takes(dim=-1), (), {"dim": 1 + x.channel_axis})
+        return Call("nn.GLU", dim=Argument(1 + x.channel_axis, default=-1))
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (channels | channels << inputs[0].channels // 2,)

@@ -19,6 +19,7 @@ from .layout import require_channels_last, require_two_axes
 from .op import (
     EVERYWHERE,
     NONE,
+    Argument,
     Buffer,
     Buffers,
     Call,
@@ -30,7 +31,6 @@ from .op import (
     Reach,
     Tensors,
     as_written,
-    takes,
 )
 from .windows import per_axis, shortest
 
@@ -90,7 +90,7 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
         "24x5x5 >> tokens >> self_attention(3, bias=false)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_channels_last(x, "self_attention", "LxC", "tokens")
         if len(x) != 2:
             raise Misfit(
@@ -116,9 +116,9 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
             reach=EVERYWHERE,
             torch=Call(
                 "archlens.SelfAttention",
-                takes("channels heads", bias=True),
-                (channels, self.heads),
-                {} if self.bias else {"bias": False},
+                channels=channels,
+                heads=self.heads,
+                bias=Argument(self.bias, default=True),
             ),
         )
 
@@ -154,7 +154,7 @@ class _Windowed(Op, family="attention"):
     incidental = {"shift": "shift"}
     module: ClassVar[str]
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_channels_last(x, self.kind, "HxWxC")
         require_two_axes(x, self.kind)
         _require_heads(x, self.heads)
@@ -178,9 +178,10 @@ class _Windowed(Op, family="attention"):
             reach=_window_reach(x, window, shift),
             torch=Call(
                 f"archlens.{self.module}",
-                takes("channels heads window", shift=0),
-                (x.channels, self.heads, shortest(window)),
-                {"shift": shortest(shift)} if any(shift) else {},
+                channels=x.channels,
+                heads=self.heads,
+                window=shortest(window),
+                shift=Argument(shortest(shift), default=0),
             ),
         )
 
@@ -350,7 +351,7 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
         "8x9x5 >> channels_last >> window_attention_v2(2, (4, 6), shift=(1, 2))",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         facts = super().facts(x)
         window = per_axis(self.window, x, "window")
         if min(window) < 2:
@@ -431,7 +432,7 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
         "12x6x8 >> window_partition(2) >> transpose >> relative_attention(2, (3, 4))",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_channels_last(x, self.kind, "windows x positions x C", "window_partition")
         require_two_axes(x, self.kind)
         _require_heads(x, self.heads)
@@ -458,9 +459,7 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
             },
             reach=EVERYWHERE if windows == 1 else Irregular("each position sees the window that it lies in"),
             torch=Call(
-                "archlens.RelativeAttention",
-                takes("channels heads size"),
-                (x.channels, self.heads, shortest(size)),
+                "archlens.RelativeAttention", channels=x.channels, heads=self.heads, size=shortest(size)
             ),
         )
 

@@ -9,11 +9,8 @@ from ..geometry import Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Padding, Size, Spare
 from .footprint import INPUT, Extra, Footprint
-from .op import NONE, Call, Facts, Misfit, Op, Tensors, changed, per_group, read_by_groups, takes
+from .op import NONE, Argument, Call, Facts, Misfit, Op, Tensors, per_group, read_by_groups
 from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
-
-_CONV = takes("in_channels out_channels kernel_size", stride=1, padding=0, dilation=1, groups=1, bias=True)
-_TRANSPOSED = (*_CONV, *takes(output_padding=0))
 
 
 class Conv(Op, kind="conv", family="convolution"):
@@ -50,7 +47,7 @@ class Conv(Op, kind="conv", family="convolution"):
         "3x8x16x16 >> conv(4, 3, padding=1)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "conv")
         kernel = per_axis(self.kernel, x, "kernel")
         windows = slide(x, self.kernel, self.stride, self.padding, self.dilation)
@@ -127,7 +124,7 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
         "4x4x4x4 >> conv_transpose(2, 2, stride=2)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "conv_transpose")
         kernel = per_axis(self.kernel, x, "kernel")
         stride = per_axis(self.stride, x, "stride")
@@ -207,19 +204,21 @@ def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...]) -> Call:
         even = _even(windows)
         name = "nn.Conv" if even else "archlens.PaddedConv"
         padding = shortest(tuple([w.before if even else (w.before, w.after) for w in windows]))
-    return Call(f"{name}{len(windows)}d", _CONV, (x.channels, op.channels, op.kernel), _kwargs(op, padding))
+    return Call(f"{name}{len(windows)}d", **_arguments(op, x, padding))
 
 
 def _torch_transposed(op: ConvTranspose, x: Shape, windows: tuple[Window, ...]) -> Call:
     """Torch crops both sides alike and gives a few positions back at the end; else it is archlens' own."""
     spare = tuple(w.before - w.after for w in windows)
-    name, kwargs = "nn.ConvTranspose", _kwargs(op, shortest(tuple(w.before for w in windows)))
+    name, padding = "nn.ConvTranspose", shortest(tuple(w.before for w in windows))
     if _cut_apart(windows):
-        name = "archlens.CroppedConvTranspose"
-        kwargs = _kwargs(op, tuple((w.before, w.after) for w in windows))
-    elif any(spare):
-        kwargs["output_padding"] = shortest(spare)
-    return Call(f"{name}{len(windows)}d", _TRANSPOSED, (x.channels, op.channels, op.kernel), kwargs)
+        name, padding = "archlens.CroppedConvTranspose", tuple((w.before, w.after) for w in windows)
+        spare = (0,)
+    return Call(
+        f"{name}{len(windows)}d",
+        **_arguments(op, x, padding),
+        output_padding=Argument(shortest(spare), default=0),
+    )
 
 
 def _even(windows: tuple[Window, ...]) -> bool:
@@ -232,11 +231,15 @@ def _cut_apart(windows: tuple[Window, ...]) -> bool:
     return not all(0 <= w.before - w.after < max(w.stride, w.dilation) for w in windows)
 
 
-def _kwargs(op: Conv | ConvTranspose, padding: Any) -> dict[str, Any]:
-    """What differs from torch's defaults, with the padding that came of ``same`` and the like."""
-    kwargs = changed(
-        op, stride="stride", padding="padding", dilation="dilation", groups="groups", bias="bias"
-    )
-    if "padding" in kwargs:
-        kwargs["padding"] = padding
-    return {name: value for name, value in kwargs.items() if value != 0 or name == "bias"}
+def _arguments(op: Conv | ConvTranspose, x: Shape, padding: Any) -> dict[str, Any]:
+    """What all of torch's convolutions take, with the padding that came of ``same`` and the like."""
+    return {
+        "in_channels": x.channels,
+        "out_channels": op.channels,
+        "kernel_size": op.kernel,
+        "stride": Argument(op.stride, default=1),
+        "padding": Argument(padding, default=0),
+        "dilation": Argument(op.dilation, default=1),
+        "groups": Argument(op.groups, default=1),
+        "bias": Argument(op.bias, default=True),
+    }

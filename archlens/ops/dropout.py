@@ -8,10 +8,8 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Number
 from .footprint import BOOL, LIKE, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Misfit, Op, takes
+from .op import NONE, Argument, Call, Facts, Misfit, Op
 from .windows import require_spatial
-
-_TORCHS = (Argument("p", default=0.5),)
 
 
 def _dropping(x: Shape, p: float, module: str) -> Facts:
@@ -25,9 +23,7 @@ def _dropping(x: Shape, p: float, module: str) -> Facts:
         macs=0,
         other={},
         reach=(POINT,) * (len(x) - 1),
-        torch=Call(module, _TORCHS, () if p == 0.5 else (p,))
-        if module.startswith("nn.")
-        else Call(module, takes("p"), (p,)),
+        torch=Call(module, p=Argument(p, default=0.5, by_place=True) if module.startswith("nn.") else p),
     )
 
 
@@ -52,7 +48,7 @@ class Dropout(_Dropout, kind="dropout"):
 
     examples = ("4096 >> dropout", "64x7x7 >> dropout(0.2)", "24x49 >> tokens >> dropout(0)")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         return _dropping(x, self.p, "nn.Dropout")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -66,7 +62,7 @@ class SpatialDropout(_Dropout, kind="spatial_dropout"):
     modules: ClassVar[dict[int, str]] = {1: "nn.Dropout1d", 2: "nn.Dropout2d", 3: "nn.Dropout3d"}
     examples = ("64x7x7 >> spatial_dropout(0.1)", "8x20 >> spatial_dropout", "2x4x4x4 >> spatial_dropout")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "spatial_dropout")
         return _dropping(x, self.p, self.modules[len(x) - 1])
 
@@ -87,7 +83,7 @@ class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
     incidental = {"p": "drop"}
     examples = ("96x7x7 >> stochastic_depth(0.1)", "24x49 >> tokens >> stochastic_depth(0)")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         return _dropping(x, self.p, "archlens.StochasticDepth")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

@@ -10,7 +10,7 @@ from ..shape import Shape, channels_last
 from .attributes import Number
 from .footprint import INPUT, NOTHING, ROWS
 from .layout import require_channels_last
-from .op import NONE, Call, Facts, Misfit, Op, takes
+from .op import NONE, Call, Facts, Misfit, Op
 
 
 class ClassToken(Op, kind="class_token", family="attention"):
@@ -24,7 +24,7 @@ class ClassToken(Op, kind="class_token", family="attention"):
     examples = ("24x49 >> tokens >> class_token",)
     holds = NOTHING._replace(lies=ROWS)
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         _require_tokens(x, "class_token")
         own = (1, 1, x.channels)
         return Facts(
@@ -34,7 +34,7 @@ class ClassToken(Op, kind="class_token", family="attention"):
             macs=0,
             other={},
             reach=(Window(1, 1, 1, 0),),
-            torch=Call("archlens.prepend", parameter=Call("torch.zeros", takes("*size"), own)),
+            torch=Call("archlens.prepend", parameter=Call("torch.zeros", *own)),
         )
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
@@ -52,7 +52,7 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
     examples = ("24x49 >> tokens >> position_embedding", "8x4x5 >> position_embedding")
     holds = NOTHING._replace(in_place=True)
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         own = (1, *x)
         return Facts(
             shape=x,
@@ -61,9 +61,7 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
             macs=0,
             other={"elementwise": x.numel},
             reach=(POINT,) * (len(x) - 1),
-            torch=Call(
-                "operator.add", parameter=Call("archlens.normal", takes("sizes deviation"), (own, 0.02))
-            ),
+            torch=Call("operator.add", parameter=Call("archlens.normal", sizes=own, deviation=0.02)),
         )
 
 
@@ -85,7 +83,7 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
     )
     holds = INPUT._replace(in_place=True)
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         own = (x.channels,) if x.channels_last else (x.channels, *(1,) * (len(x) - 1))
         return Facts(
             shape=x,
@@ -95,8 +93,7 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
             other={"elementwise": x.numel},
             reach=(POINT,) * (len(x) - 1),
             torch=Call(
-                "operator.mul",
-                parameter=Call("torch.full", takes("size fill_value"), (own, float(self.initial))),
+                "operator.mul", parameter=Call("torch.full", size=own, fill_value=float(self.initial))
             ),
         )
 

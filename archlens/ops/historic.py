@@ -12,7 +12,7 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Table
 from .footprint import INPUT, INT64, Extra, Footprint
-from .op import EVERYWHERE, NONE, Buffer, Call, Facts, Misfit, Op, takes
+from .op import EVERYWHERE, NONE, Argument, Buffer, Call, Facts, Misfit, Op
 from .windows import check_windows, per_axis, require_spatial, shortest
 
 
@@ -29,7 +29,7 @@ class Subsample(Op, kind="subsample", family="pooling"):
     channelwise = True
     examples = ("6x28x28 >> subsample(2)", "16x10x10 >> subsample(2)", "3x9 >> subsample(3)")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "subsample")
         windows = tuple(Window(f, f) for f in per_axis(self.kernel, x, "kernel"))
         shape = Shape((x.channels, *check_windows(windows, x)))
@@ -46,7 +46,7 @@ class Subsample(Op, kind="subsample", family="pooling"):
                 "bias": shape.numel,
             },
             reach=windows,
-            torch=Call("archlens.Subsample", takes("channels kernel_size"), (x.channels, shortest(kernel))),
+            torch=Call("archlens.Subsample", channels=x.channels, kernel_size=shortest(kernel)),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -76,7 +76,7 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
         "2x9x9 >> conv_map([[0], [1], [0, 1]], (3, 5), bias=false)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "conv_map")
         for number, row in enumerate(self.connections):
             if max(row) >= x.channels:
@@ -104,9 +104,10 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
             reach=windows,
             torch=Call(
                 "archlens.ConvMap",
-                takes("in_channels connections kernel_size", bias=True),
-                (x.channels, self.connections, kernel),
-                {} if self.bias else {"bias": False},
+                in_channels=x.channels,
+                connections=self.connections,
+                kernel_size=kernel,
+                bias=Argument(self.bias, default=True),
             ),
         )
 
@@ -155,7 +156,7 @@ class RBF(Op, kind="rbf", family="linear"):
 
     examples = ("84 >> rbf(10)",)
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         if len(x) > 1:
             raise Misfit(
                 f"rbf works on a flat vector, and its input is a map of {x}", help="put flatten before it"
@@ -167,7 +168,7 @@ class RBF(Op, kind="rbf", family="linear"):
             macs=0,
             other={"distance": self.features * (3 * x.channels - 1)},
             reach=EVERYWHERE,
-            torch=Call("archlens.RBF", takes("channels features"), (x.channels, self.features)),
+            torch=Call("archlens.RBF", channels=x.channels, features=self.features),
         )
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:

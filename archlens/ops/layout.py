@@ -12,7 +12,7 @@ from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
 from .attributes import Count, Size
 from .footprint import NOTHING, ROWS, Extra, Footprint, Reshaped, Turned
-from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, takes
+from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels
 from .windows import per_axis, require_spatial, shortest
 
 
@@ -59,14 +59,14 @@ class ToChannelsLast(_Turning, kind="channels_last", family="reshape"):
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         return Footprint(moves=(_last(facts.shape),))
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "channels_last")
         axes = len(x) - 1
         order = (0, *range(2, axes + 2), 1)
         return _turned(
             channels_last(x.spatial, x.channels),
             (POINT,) * axes,
-            Call("torch.permute", takes("dims"), (order,)),
+            Call("torch.permute", dims=order),
         )
 
 
@@ -82,14 +82,12 @@ class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
         axes = len(facts.shape) - 1
         return Footprint(moves=(Turned((axes, *range(axes))),))
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         if not x.channels_last:
             raise Misfit(f"the channels of its input {x} come first already")
         axes = len(x) - 1
         order = (0, axes + 1, *range(1, axes + 1))
-        return _turned(
-            Shape((x.channels, *x.spatial)), (POINT,) * axes, Call("torch.permute", takes("dims"), (order,))
-        )
+        return _turned(Shape((x.channels, *x.spatial)), (POINT,) * axes, Call("torch.permute", dims=order))
 
 
 class Tokens(Op, kind="tokens", family="reshape"):
@@ -101,7 +99,7 @@ class Tokens(Op, kind="tokens", family="reshape"):
     channelwise = True
     examples = ("768x14x14 >> tokens", "96x5x7 >> channels_last >> tokens", "8x20 >> tokens")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         if len(x) < 2:
             raise Misfit(
                 f"tokens works on a map such as CxHxW, and its input is a flat vector of {x}",
@@ -128,12 +126,12 @@ class Transpose(_Turning, kind="transpose", family="reshape"):
 
     examples = ("6x4x9 >> channels_last >> transpose", "6x4x9 >> transpose")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_two_axes(x, "transpose")
         first = 1 if x.channels_last else 2
         shape = type(x)(x[axis] for axis in ((1, 0, 2) if x.channels_last else (0, 2, 1)))
         reach = Irregular("the two axes are exchanged")
-        return _turned(shape, reach, Call("torch.transpose", takes("dim0 dim1"), (first, first + 1)))
+        return _turned(shape, reach, Call("torch.transpose", dim0=first, dim1=first + 1))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         return Footprint(moves=(Turned((1, 0, 2) if facts.shape.channels_last else (0, 2, 1)),))
@@ -155,13 +153,13 @@ class MergePatches(Op, kind="merge_patches", family="reshape"):
         "2x7x9 >> channels_last >> merge_patches(3)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_channels_last(x, "merge_patches", "HxWxC")
         require_two_axes(x, "merge_patches")
         windows = tuple(Window(self.size, self.size, 0, -n % self.size) for n in x.spatial)
         sizes = [window.output(n) for window, n in zip(windows, x.spatial, strict=True)]
         shape = channels_last(sizes, self.size**2 * x.channels)
-        return _turned(shape, windows, Call("archlens.merge_patches", takes("size"), (self.size,)))
+        return _turned(shape, windows, Call("archlens.merge_patches", size=self.size))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps nothing; where a side is padded, the padded copy exists for a moment."""
@@ -188,7 +186,7 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
     channelwise = True
     examples = ("6x8x8 >> window_partition(4)", "6x4x9 >> window_partition((2, 3))")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "window_partition")
         require_two_axes(x, "window_partition")
         size = per_axis(self.size, x, "size")
@@ -203,7 +201,7 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
         return _turned(
             channels_last((windows, prod(size)), x.channels),
             Irregular(f"the positions of {times(x.spatial)} stand in rows, one for each window"),
-            Call("archlens.window_partition", takes("size"), (shortest(size),)),
+            Call("archlens.window_partition", size=shortest(size)),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -231,7 +229,7 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
         "6x4x9 >> window_partition((2, 3)) >> window_reverse((2, 3), (4, 9))",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_channels_last(x, "window_reverse", "windows x positions x C", "window_partition")
         require_two_axes(x, "window_reverse")
         size, sides = per_axis(self.size, x, "size"), per_axis(self.sides, x, "sides")
@@ -244,7 +242,7 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
         return _turned(
             Shape((x.channels, *sides)),
             Irregular("the positions of each window stand in a square again"),
-            Call("archlens.window_reverse", takes("size sides"), (shortest(size), shortest(sides))),
+            Call("archlens.window_reverse", size=shortest(size), sides=shortest(sides)),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

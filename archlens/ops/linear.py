@@ -8,9 +8,7 @@ from ..geometry import POINT
 from ..shape import Shape, times
 from .attributes import Count, Flag
 from .footprint import INPUT, MATRIX, ROWS
-from .op import EVERYWHERE, NONE, Call, Facts, Misfit, Op, takes
-
-_TAKES = takes("in_features out_features", bias=True)
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Misfit, Op
 
 
 def _each_position(x: Shape) -> str:
@@ -40,7 +38,7 @@ class Linear(Op, kind="linear", family="linear"):
     )
     holds = INPUT._replace(lies=ROWS, needs=MATRIX)
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         if len(x) > 1 and not x.channels_last:
             raise Misfit(
                 f"linear works on a flat vector, and its input is a map of {x}",
@@ -58,7 +56,10 @@ class Linear(Op, kind="linear", family="linear"):
             other={"bias": shape.numel} if self.bias else {},
             reach=(POINT,) * (len(x) - 1) or EVERYWHERE,
             torch=Call(
-                "nn.Linear", _TAKES, (x.channels, self.features), {} if self.bias else {"bias": False}
+                "nn.Linear",
+                in_features=x.channels,
+                out_features=self.features,
+                bias=Argument(self.bias, default=True),
             ),
         )
 

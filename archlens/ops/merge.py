@@ -8,16 +8,15 @@ from typing import ClassVar
 from ..geometry import POINT
 from ..shape import Shape, times
 from .footprint import INPUT, NOTHING, Extra, Footprint
-from .op import NONE, Call, Facts, Misfit, Op, all_channels, takes
+from .op import NONE, Argument, Call, Facts, Merge, Misfit, all_channels
 
 #: The most terms of a sum that are written out.
 _TERMS = 50
 
 
-class Concat(Op, kind="concat", family="merge"):
+class Concat(Merge, kind="concat"):
     """The channels of all branches, one after the other."""
 
-    merges = True
     examples = ("64x28x28, 128x28x28, 32x28x28 >> concat", "10, 20 >> concat")
     holds = NOTHING
 
@@ -40,7 +39,7 @@ class Concat(Op, kind="concat", family="merge"):
             macs=0,
             other={},
             reach=(POINT,) * (len(first) - 1),
-            torch=Call("torch.cat", takes(dim=0), (), {"dim": 1 + first.channel_axis}),
+            torch=Call("torch.cat", dim=Argument(1 + first.channel_axis, default=0)),
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
@@ -57,10 +56,9 @@ class Concat(Op, kind="concat", family="merge"):
         return f"{' + '.join(terms)} = {facts.shape.channels}"
 
 
-class _Elementwise(Op, family="merge"):
+class _Elementwise(Merge):
     """What add and multiply share: equal shapes, or one of size 1 that is repeated along an axis."""
 
-    merges = True
     function: ClassVar[str]
 
     def facts(self, *inputs: Shape) -> Facts:

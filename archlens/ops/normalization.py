@@ -12,6 +12,7 @@ from .footprint import FORMAT, INPUT, INT64, PIECE, ROWS, STATISTIC, Extra, Foot
 from .op import (
     EVERYWHERE,
     NONE,
+    Argument,
     Buffer,
     Buffers,
     Call,
@@ -21,21 +22,10 @@ from .op import (
     Reach,
     Tensors,
     all_channels,
-    changed,
     per_group,
     read_by_groups,
-    takes,
 )
 from .windows import require_channels_first, require_spatial
-
-_BATCH = takes("num_features", eps=1e-5, momentum=0.1, affine=True, track_running_stats=True)
-_INSTANCE = takes("num_features", eps=1e-5, momentum=0.1, affine=False, track_running_stats=False)
-_LAYER = takes("normalized_shape", eps=1e-5, elementwise_affine=True)
-_GROUP = takes("num_groups num_channels", eps=1e-5, affine=True)
-_RESPONSE = takes("size", alpha=1e-4, beta=0.75, k=1.0)
-
-#: What torch calls ``running_stats``.
-_TRACKED = "track_running_stats"
 
 
 def _affine(width: tuple[int, ...], affine: bool) -> Tensors:
@@ -89,9 +79,8 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
         "8x4x4x4 >> batch_norm",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_channels_first(x, "batch_norm")
-        kwargs = changed(self, eps="eps", momentum="momentum", affine="affine", running_stats=_TRACKED)
         return Facts(
             shape=x,
             weights=_affine((x.channels,), self.affine),
@@ -100,7 +89,14 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
             other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
             # without running statistics each output depends on the whole batch and map
             reach=_points(x) if self.running_stats else EVERYWHERE,
-            torch=Call(f"nn.BatchNorm{max(len(x) - 1, 1)}d", _BATCH, (x.channels,), kwargs),
+            torch=Call(
+                f"nn.BatchNorm{max(len(x) - 1, 1)}d",
+                num_features=x.channels,
+                eps=Argument(self.eps, default=1e-5),
+                momentum=Argument(self.momentum, default=0.1),
+                affine=Argument(self.affine, default=True),
+                track_running_stats=Argument(self.running_stats, default=True),
+            ),
         )
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
@@ -140,9 +136,8 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
         '16x5x5 >> channels_last >> layer_norm(over="all")',
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         width = tuple(x) if self.over == "all" else (x.channels,)
-        kwargs = changed(self, eps="eps", affine="elementwise_affine")
         # torch normalizes the last axes; over channels that come first it takes archlens' own module
         plain = len(width) == len(x) or x.channels_last
         return Facts(
@@ -154,9 +149,9 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
             reach=_points(x) if len(width) == 1 else EVERYWHERE,
             torch=Call(
                 "nn.LayerNorm" if plain else "archlens.ChannelNorm",
-                _LAYER,
-                (width if len(width) > 1 else width[0],),
-                kwargs,
+                normalized_shape=width if len(width) > 1 else width[0],
+                eps=Argument(self.eps, default=1e-5),
+                elementwise_affine=Argument(self.affine, default=True),
             ),
         )
 
@@ -182,10 +177,9 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
     incidental = {"eps": "eps"}
     examples = ("32x14x14 >> group_norm(8)", "6x10 >> group_norm(3, affine=false)")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_channels_first(x, "group_norm")
         per_group(x.channels, self.groups)
-        kwargs = changed(self, eps="eps", affine="affine")
         return Facts(
             shape=x,
             weights=_affine((x.channels,), self.affine),
@@ -193,7 +187,13 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
             macs=0,
             other=_work(x, self.affine, sets=self.groups),
             reach=EVERYWHERE,
-            torch=Call("nn.GroupNorm", _GROUP, (self.groups, x.channels), kwargs),
+            torch=Call(
+                "nn.GroupNorm",
+                num_groups=self.groups,
+                num_channels=x.channels,
+                eps=Argument(self.eps, default=1e-5),
+                affine=Argument(self.affine, default=True),
+            ),
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
@@ -224,14 +224,13 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
         "4x4x6x6 >> instance_norm(affine=true, running_stats=true)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "instance_norm")
         if x.numel == x.channels and not self.running_stats:
             raise Misfit(
                 f"it needs more than one position to take statistics over, and its input is {x}",
                 size=True,
             )
-        kwargs = changed(self, eps="eps", momentum="momentum", affine="affine", running_stats=_TRACKED)
         return Facts(
             shape=x,
             weights=_affine((x.channels,), self.affine),
@@ -239,7 +238,14 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
             macs=0,
             other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
             reach=_points(x) if self.running_stats else EVERYWHERE,
-            torch=Call(f"nn.InstanceNorm{len(x) - 1}d", _INSTANCE, (x.channels,), kwargs),
+            torch=Call(
+                f"nn.InstanceNorm{len(x) - 1}d",
+                num_features=x.channels,
+                eps=Argument(self.eps, default=1e-5),
+                momentum=Argument(self.momentum, default=0.1),
+                affine=Argument(self.affine, default=False),
+                track_running_stats=Argument(self.running_stats, default=False),
+            ),
         )
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
@@ -275,9 +281,8 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
     incidental = {"alpha": "alpha", "beta": "beta", "k": "k"}
     examples = ("96x55x55 >> local_response_norm(5, k=2)", "8x10 >> local_response_norm(3)")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "local_response_norm")
-        kwargs = changed(self, alpha="alpha", beta="beta", k="k")
         return Facts(
             shape=x,
             weights=NONE,
@@ -286,7 +291,13 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
             # a square; an addition between each two of size; then scale, shift, power and division
             other={"normalization": (self.size + 4) * x.numel},
             reach=_points(x),
-            torch=Call("nn.LocalResponseNorm", _RESPONSE, (self.size,), kwargs),
+            torch=Call(
+                "nn.LocalResponseNorm",
+                size=self.size,
+                alpha=Argument(self.alpha, default=1e-4),
+                beta=Argument(self.beta, default=0.75),
+                k=Argument(self.k, default=1.0),
+            ),
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:

@@ -80,47 +80,67 @@ REQUIRED = Required()
 
 
 class Argument(NamedTuple):
-    """An argument that a call can be given."""
+    """What an argument of a call is given, and what it is where it is not given.
 
-    name: str
-    #: Whether it is given by its place.
-    positional: bool = True
-    #: What it is where it is not given.
-    default: Any = REQUIRED
-
-
-def takes(names: str = "", **defaults: Any) -> tuple[Argument, ...]:
-    """The arguments of a call: those that go by their place, then those by name, with their defaults.
-
-    >>> [one.name for one in takes("num_groups num_channels", eps=1e-5, affine=True)]
-    ['num_groups', 'num_channels', 'eps', 'affine']
+    One that is required goes by its place, and any other by its name unless it says otherwise.
     """
-    return (
-        *[Argument(name) for name in names.split()],
-        *[Argument(name, False, default) for name, default in defaults.items()],
-    )
+
+    value: Any
+    default: Any = REQUIRED
+    by_place: bool = False
+
+    @property
+    def positional(self) -> bool:
+        """Whether it goes by its place."""
+        return self.by_place or self.default is REQUIRED
 
 
-class Call(NamedTuple):
-    """A call as a value: ``Call("nn.Conv2d", CONV, (3, 64, 7), {"stride": 2})``.
-
-    Which arguments the callable takes stands beside those that it is given, so that they have names and
-    defaults where nobody can ask the callable itself.
+@dataclass(frozen=True, init=False)
+class Call:
+    """A call as a value, with the names of its arguments and torch's defaults of them.
 
     ``nn.*`` is a module that is constructed and then applied; ``archlens.*`` is one of archlens' own
     modules, for what torch has no module for; anything else is a function of the input tensors,
     called with these further arguments.
 
+    >>> print(Call("nn.Conv1d", in_channels=3, out_channels=8, kernel_size=5, stride=Argument(2, default=1)))
+    nn.Conv1d(3, 8, 5, stride=2)
+
     A function may take a ``parameter`` of its own after its inputs, which this call makes:
-    ``Call("operator.add", parameter=Call("archlens.normal", NORMAL, (sizes, 0.02)))``. It has no module to
-    lie in, so the name of the layer is its whole key in the state dict, and the op's weights name it ``""``.
+    ``Call("operator.add", parameter=Call("archlens.normal", sizes=sizes, deviation=0.02))``. It has no
+    module to lie in, so the name of the layer is its whole key in the state dict, and the op's weights name
+    it ``""``.
     """
 
     target: str
-    takes: tuple[Argument, ...] = ()
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = {}
-    parameter: Call | None = None
+    #: What goes to a ``*size``, which has no names.
+    sizes: tuple[int, ...]
+    #: All arguments in the order of the callable, those that have their default too.
+    arguments: Mapping[str, Argument]
+    parameter: Call | None
+
+    def __init__(self, target: str, *sizes: int, parameter: Call | None = None, **arguments: Any) -> None:
+        named = {n: a if isinstance(a, Argument) else Argument(a) for n, a in arguments.items()}
+        vars(self).update(target=target, sizes=sizes, arguments=named, parameter=parameter)
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of an argument, given or not."""
+        return self.arguments[name].value
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """What is given by place."""
+        placed = [one for one in self.arguments.values() if one.positional]
+        return (*self.sizes, *[one.value for one in placed if one.value != one.default])
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """What is given by name: what differs from its default."""
+        return {
+            name: one.value
+            for name, one in self.arguments.items()
+            if not one.positional and one.value != one.default
+        }
 
     def __str__(self) -> str:
         words = [repr(arg) for arg in self.args]
@@ -247,8 +267,8 @@ class Op:
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenInstanceError(f"an op does not change: {name} of {self}")
 
-    def facts(self, *inputs: Shape) -> Facts:
-        """What the op does to these input shapes.
+    def facts(self, x: Shape, /) -> Facts:
+        """What the op does to this input shape; a :class:`Merge` takes several.
 
         Raises:
             Misfit: the shapes do not fit; the message says why in the terms of the formula.
@@ -357,6 +377,16 @@ class Op:
         return hash((type(self), *vars(self).values()))
 
 
+class Merge(Op, family="merge"):
+    """An op that makes one tensor of several: its kind is a key that opens branches in a spec."""
+
+    merges = True
+
+    def facts(self, *inputs: Shape) -> Facts:
+        """What the op does to these input shapes."""
+        raise TypeError(f"{type(self).__name__} does not say its facts")  # pragma: no cover
+
+
 class Parameter(NamedTuple):
     """One attribute of an op: what it accepts, and its default unless it is required."""
 
@@ -391,18 +421,6 @@ def as_written(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(as_written, value))}{',' if len(value) == 1 else ''})"
     return str(value)
-
-
-def changed(op: Op, **names: str) -> dict[str, Any]:
-    """The attributes that differ from their defaults, under torch's names for them.
-
-    It serves ops whose defaults are torch's own.
-    """
-    return {
-        theirs: getattr(op, ours)
-        for ours, theirs in names.items()
-        if getattr(op, ours) != getattr(type(op), ours)
-    }
 
 
 def all_channels(count: int) -> int:

@@ -9,12 +9,8 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Padding, Size
 from .footprint import INPUT, INT64, NOTHING, Extra, Footprint
-from .op import EVERYWHERE, NONE, Argument, Call, Facts, Irregular, Misfit, Op, Reach, takes
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Irregular, Misfit, Op, Reach
 from .windows import check_windows, per_axis, require_spatial, shortest, slide
-
-_MAX = takes("kernel_size", stride=None, padding=0, dilation=1, ceil_mode=False)
-_AVERAGE = takes("kernel_size", stride=None, padding=0, ceil_mode=False, count_include_pad=True)
-_ADAPTIVE = takes("output_size")
 
 
 class _Sliding(Op, family="pooling"):
@@ -52,21 +48,21 @@ class _Sliding(Op, family="pooling"):
             second *= max(padded, (out - 1) * w.stride + w.extent)
         return Extra(first), Extra(second)
 
-    def _torch(
-        self, name: str, arguments: tuple[Argument, ...], windows: tuple[Window, ...], **further: Any
-    ) -> Call:
+    def _torch(self, name: str, windows: tuple[Window, ...], **further: Any) -> Call:
         kernel = tuple(w.kernel for w in windows)
         stride = tuple(w.stride for w in windows)
-        kwargs: dict[str, Any] = {}
-        if stride != kernel:
-            kwargs["stride"] = shortest(stride)
-        even = _even(windows)
-        if even and any(w.before for w in windows):
-            kwargs["padding"] = shortest(tuple(w.before for w in windows))
-        elif not even:
-            kwargs["padding"] = tuple((w.before, w.after) for w in windows)
-        target = f"nn.{name}Pool{len(windows)}d" if even else f"archlens.Padded{name}Pool"
-        return Call(target, arguments, (shortest(kernel),), kwargs | further)
+        padding: Any = tuple((w.before, w.after) for w in windows)
+        target = f"archlens.Padded{name}Pool"
+        if _even(windows):
+            padding = shortest(tuple(w.before for w in windows))
+            target = f"nn.{name}Pool{len(windows)}d"
+        return Call(
+            target,
+            kernel_size=shortest(kernel),
+            stride=Argument(None if stride == kernel else shortest(stride), default=None),
+            padding=Argument(padding, default=0),
+            **further,
+        )
 
 
 class MaxPool(_Sliding, kind="max_pool"):
@@ -90,17 +86,18 @@ class MaxPool(_Sliding, kind="max_pool"):
         "4x8x8x8 >> max_pool(2)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         windows = self._windows(x, self.dilation, self.ceil_mode)
         shape = Shape((x.channels, *check_windows(windows, x)))
-        further: dict[str, Any] = {}
-        if self.dilation != 1:
-            further["dilation"] = shortest(per_axis(self.dilation, x, "dilation"))
-        if self.ceil_mode:
-            further["ceil_mode"] = True
+        torch = self._torch(
+            "Max",
+            windows,
+            dilation=Argument(shortest(per_axis(self.dilation, x, "dilation")), default=1),
+            ceil_mode=Argument(self.ceil_mode, default=False),
+        )
         # a comparison between each two positions of a window, its padding included
         work = shape.numel * (prod(w.kernel for w in windows) - 1)
-        return _pooled(shape, windows, work, self._torch("Max", _MAX, windows, **further))
+        return _pooled(shape, windows, work, torch)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its input and, as int64, the place of each maximum; torch makes those always."""
@@ -131,7 +128,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
         "4x8x8x8 >> avg_pool((1, 2, 2))",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         windows = self._windows(x, 1, self.ceil_mode)
         if len(windows) == 3 and _even(windows):
             for axis, n, window in zip(x.axes, x.spatial, windows, strict=True):
@@ -143,14 +140,15 @@ class AvgPool(_Sliding, kind="avg_pool"):
                         size=True,
                     )
         shape = Shape((x.channels, *check_windows(windows, x)))
-        further: dict[str, Any] = {}
-        if self.ceil_mode:
-            further["ceil_mode"] = True
-        if not self.count_include_pad:
-            further["count_include_pad"] = False
+        torch = self._torch(
+            "Avg",
+            windows,
+            ceil_mode=Argument(self.ceil_mode, default=False),
+            count_include_pad=Argument(self.count_include_pad, default=True),
+        )
         # an addition between each two positions of a window, its padding included, and a division
         work = shape.numel * prod(w.kernel for w in windows)
-        return _pooled(shape, windows, work, self._torch("Avg", _AVERAGE, windows, **further))
+        return _pooled(shape, windows, work, torch)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """Its backward pass reads no value of its input, and yet torch keeps it."""
@@ -196,7 +194,7 @@ class _Adaptive(Op, family="pooling"):
             macs=0,
             other={"pooling": x.channels * prod(seen) + (last - 1) * shape.numel},
             reach=reach,
-            torch=Call(f"nn.Adaptive{name}Pool{len(sizes)}d", _ADAPTIVE, (shortest(sizes),)),
+            torch=Call(f"nn.Adaptive{name}Pool{len(sizes)}d", output_size=shortest(sizes)),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -220,7 +218,7 @@ class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
         "2x4x6x8 >> adaptive_avg_pool(2)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         return self._facts(x, "Avg", last=1)  # the division
 
 
@@ -229,7 +227,7 @@ class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
 
     examples = ("256x13x13 >> adaptive_max_pool(6)", "8x12x9 >> adaptive_max_pool((6, 3))")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         return self._facts(x, "Max", last=0)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -252,7 +250,7 @@ class _Global(Op, family="pooling"):
             macs=0,
             other={"pooling": x.numel + (last - 1) * x.channels},
             reach=EVERYWHERE,
-            torch=Call(f"nn.Adaptive{name}Pool{axes}d", _ADAPTIVE, (1,)),
+            torch=Call(f"nn.Adaptive{name}Pool{axes}d", output_size=1),
         )
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
@@ -265,7 +263,7 @@ class GlobalAvgPool(_Global, kind="global_avg_pool"):
     examples = ("1280x7x7 >> global_avg_pool", "8x50 >> global_avg_pool")
     holds = NOTHING
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         return self._facts(x, "Avg", last=1)  # the division
 
 
@@ -274,7 +272,7 @@ class GlobalMaxPool(_Global, kind="global_max_pool"):
 
     examples = ("64x7x5 >> global_max_pool",)
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         return self._facts(x, "Max", last=0)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

@@ -9,7 +9,7 @@ from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
 from .footprint import INPUT, NOTHING, Footprint, Reshaped
-from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group, takes
+from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
 from .windows import per_axis, require_channels_first, require_spatial, sides_of
 
 
@@ -26,7 +26,7 @@ class Identity(Op, kind="identity", family="reshape"):
     holds = Footprint(moves=(Reshaped(),))
     examples = ("8x4x4 >> identity",)
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         return _moved(x, (POINT,) * (len(x) - 1), Call("nn.Identity"))
 
 
@@ -36,7 +36,7 @@ class Flatten(Op, kind="flatten", family="reshape"):
     examples = ("16x5x5 >> flatten", "512x1x1 >> flatten", "84 >> flatten")
     holds = Footprint(moves=(Reshaped(),))
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         return _moved(Shape((x.numel,)), EVERYWHERE, Call("nn.Flatten"))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
@@ -51,7 +51,7 @@ class Reshape(Op, kind="reshape", family="reshape"):
     examples = ("400 >> reshape([16, 5, 5])", "16x5x5 >> reshape([-1, 25])")
     holds = Footprint(moves=(Reshaped(),))
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_channels_first(x, "reshape")
         known = prod(size for size in self.shape if size != -1)
         free = self.shape.count(-1)
@@ -70,9 +70,9 @@ class Reshape(Op, kind="reshape", family="reshape"):
         return _moved(
             shape,
             Irregular("reshape rearranges positions"),
-            Call("nn.Unflatten", takes("dim unflattened_size"), (1, tuple(shape)))
+            Call("nn.Unflatten", dim=1, unflattened_size=tuple(shape))
             if len(x) == 1
-            else Call("torch.reshape", takes("shape"), ((-1, *shape),)),
+            else Call("torch.reshape", shape=(-1, *shape)),
         )
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
@@ -103,7 +103,7 @@ class Pad(Op, kind="pad", family="reshape"):
         "4x7 >> pad(1, channels=2)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "pad")
         if isinstance(self.padding, str):
             raise Misfit(
@@ -128,16 +128,13 @@ class Pad(Op, kind="pad", family="reshape"):
             (x.channels + before + after, *(n + sum(p) for n, p in zip(x.spatial, sides, strict=True)))
         )
         if before or after:
-            torch = Call(
-                "archlens.pad_sides", takes("sides value"), (((before, after), *sides), float(self.value))
-            )
+            torch = Call("archlens.pad_sides", sides=((before, after), *sides), value=float(self.value))
             return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
         # torch counts from the last axis: left, right, top, bottom, …
         flat = tuple(side for pair in reversed(sides) for side in pair)
         name = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication"}[self.mode]
-        given: tuple[Any, ...] = (flat, float(self.value)) if self.mode == "constant" else (flat,)
-        names = "padding value" if self.mode == "constant" else "padding"
-        torch = Call(f"nn.{name}Pad{len(sides)}d", takes(names), given)
+        value: dict[str, Any] = {"value": float(self.value)} if self.mode == "constant" else {}
+        torch = Call(f"nn.{name}Pad{len(sides)}d", padding=flat, **value)
         return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
@@ -165,7 +162,7 @@ class Crop(Op, kind="crop", family="reshape"):
     channelwise = True
     examples = ("64x64x64 >> crop(56)", "8x7x9 >> crop((4, 8))", "8x11 >> crop(4)")
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "crop")
         sizes = per_axis(self.size, x, "size")
         for axis, n, size in zip(x.axes, x.spatial, sizes, strict=True):
@@ -183,7 +180,7 @@ class Crop(Op, kind="crop", family="reshape"):
         return _moved(
             Shape((x.channels, *sizes)),
             windows,
-            Call("archlens.crop", takes("starts sizes"), (starts, sizes)),
+            Call("archlens.crop", starts=starts, sizes=sizes),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -215,7 +212,7 @@ class Slice(Op, kind="slice", family="reshape"):
         "6x9x8 >> channels_last >> slice(2, 5)",
     )
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         if self.axis not in x.names:
             raise Misfit(f"{x} has no {self.axis}", help=f"its axes are {', '.join(x.names)}")
         axis = x.names.index(self.axis)
@@ -234,7 +231,7 @@ class Slice(Op, kind="slice", family="reshape"):
         return _moved(
             shape,
             tuple(windows),
-            Call("archlens.take", takes("axis start stop step"), (axis + 1, start, stop, step)),
+            Call("archlens.take", axis=axis + 1, start=start, stop=stop, step=step),
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
@@ -264,10 +261,10 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
     examples = ("12x5x5 >> channel_shuffle(3)", "116x28x28 >> channel_shuffle(2)")
     holds = NOTHING
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "channel_shuffle")
         per_group(x.channels, self.groups)
-        return _moved(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", takes("groups"), (self.groups,)))
+        return _moved(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", groups=self.groups))
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         count = inputs[0].channels

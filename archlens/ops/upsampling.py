@@ -9,10 +9,8 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
 from .footprint import INT64, NOTHING, Extra, Footprint
-from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, takes
+from .op import NONE, Argument, Call, Facts, Irregular, Merge, Misfit, Op, Reach
 from .windows import per_axis, require_spatial, shortest
-
-_TAKES = takes(size=None, scale_factor=None, mode="nearest", align_corners=None)
 
 #: torch's name of linear interpolation, by spatial axes.
 _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -42,7 +40,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
     )
     holds = NOTHING
 
-    def facts(self, x: Shape) -> Facts:  # type: ignore[override]
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, "upsample")
         axes = len(x) - 1
         if (self.scale is None) == (self.size is None):
@@ -58,15 +56,6 @@ class Upsample(Op, kind="upsample", family="upsampling"):
             if min(sizes) < 1:
                 raise Misfit(f"scale={self.scale} leaves nothing of {times(x.spatial)}", size=True)
         mode = self._mode(axes)
-        kwargs: dict[str, Any] = {}
-        if self.size is not None:
-            kwargs["size"] = shortest(sizes)
-        else:
-            kwargs["scale_factor"] = self.scale
-        if mode != "nearest":
-            kwargs["mode"] = mode
-        if self.align_corners:
-            kwargs["align_corners"] = True
         shape = Shape((x.channels, *sizes))
         points = {"nearest": 0, "bicubic": 4**2}.get(mode, 2**axes)
         return Facts(
@@ -77,7 +66,13 @@ class Upsample(Op, kind="upsample", family="upsampling"):
             # a product for each of the neighbours that are mixed, and an addition between each two
             other={"interpolation": (2 * points - 1) * shape.numel} if points else {},
             reach=_reach(x, sizes, self.scale, mode, self.align_corners),
-            torch=Call("nn.Upsample", _TAKES, (), kwargs),
+            torch=Call(
+                "nn.Upsample",
+                size=Argument(None if self.size is None else shortest(sizes), default=None),
+                scale_factor=Argument(self.scale, default=None),
+                mode=Argument(mode, default="nearest"),
+                align_corners=Argument(self.align_corners or None, default=None),
+            ),
         )
 
     def _mode(self, axes: int) -> str:
@@ -108,7 +103,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
         )
 
 
-class MaxUnpool(Op, kind="max_unpool", family="upsampling"):
+class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
     """The reverse of max pooling: each value goes back to where the largest of its window stood.
 
     It merges two branches: what is put back, and the map that the pooling took its windows from, whose
@@ -117,7 +112,6 @@ class MaxUnpool(Op, kind="max_unpool", family="upsampling"):
     where it must. Source: Badrinarayanan, Kendall and Cipolla, "SegNet", section 3.
     """
 
-    merges = True
     channelwise = True
     examples = (
         "8x4x4, 8x8x8 >> max_unpool",
@@ -157,7 +151,7 @@ class MaxUnpool(Op, kind="max_unpool", family="upsampling"):
             macs=0,
             other={},
             reach=Irregular("where max_unpool puts a value depends on the values of the map that was pooled"),
-            torch=Call("archlens.max_unpool", takes("kernel"), (kernel,)),
+            torch=Call("archlens.max_unpool", kernel=kernel),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..ops import REQUIRED, Argument, Call
+from ..ops import REQUIRED, Call
 
 #: What ``nn.Module`` has already, so that no submodule can be reached by such an attribute; names with two
 #: underscores before them are not listed.
@@ -39,7 +39,7 @@ LIST_ATTRIBUTES = frozenset(
 
 
 class Field(NamedTuple):
-    """An argument of a call."""
+    """An argument of a call, whatever it is given."""
 
     name: str
     positional: bool
@@ -68,27 +68,13 @@ PADS_APART: Mapping[str, str] = {
 
 def arguments_of(call: Call) -> tuple[tuple[Field, ...], tuple[Any, ...]]:
     """All arguments of a call, those that have their default too."""
-    _require_names(call)
-    places = [one.name for one in call.takes if one.positional]
-    given = {**dict(zip(places, call.args, strict=False)), **call.kwargs}
-    of_channels = given.get("axis") == 1  # a part of the channels
-    return (
-        tuple([_field(one, of_channels) for one in call.takes]),
-        tuple([given.get(one.name, one.default) for one in call.takes]),
-    )
-
-
-def _field(one: Argument, of_channels: bool) -> Field:
-    is_size = one.name in CHANNELS or (of_channels and one.name in READS)
-    return Field(*one, "channels" if is_size else one.name)
-
-
-def _require_names(call: Call) -> None:
-    """Refuse a call that is given what it does not say that it takes: such arguments had no names."""
-    places = [one.name for one in call.takes if one.positional]
-    names = {one.name for one in call.takes}
-    if not (len(call.args) <= len(places) or places[-1:] == ["*size"]) or not call.kwargs.keys() <= names:
-        raise TypeError(f"{call} is given what it does not take: {', '.join(names) or 'nothing'}")
+    of_channels = "axis" in call.arguments and call["axis"] == 1  # a part of the channels
+    fields = []
+    for name, one in call.arguments.items():
+        is_size = name in CHANNELS or (of_channels and name in READS)
+        fields.append(Field(name, one.positional, one.default, "channels" if is_size else name))
+    values = [one.default if one.value == one.default else one.value for one in call.arguments.values()]
+    return tuple(fields), tuple(values)
 
 
 class Initial(NamedTuple):
@@ -108,16 +94,14 @@ def initial_of(call: Call, start: int) -> tuple[Initial, tuple[Field, ...], tupl
         call: a function of sizes, and of further numbers.
         start: how many arguments stand before these.
     """
-    _require_names(call)
-    names = [one.name for one in call.takes]
+    given = [("size", size) for size in call.sizes] + [(n, one.value) for n, one in call.arguments.items()]
     fields: list[Field] = []
     values: list[Any] = []
-    for k, given in enumerate(call.args):
-        for value in given if isinstance(given, tuple) else (given,):
+    for argument, one in given:
+        for value in one if isinstance(one, tuple) else (one,):
             is_size = isinstance(value, int)
-            name = "size" if is_size else names[k]
+            name = "size" if is_size else argument
             fields.append(Field(name, True, REQUIRED, "channels" if is_size else name))
             values.append(value)
-    fields += [Field(name, False, REQUIRED, name) for name in call.kwargs]
-    tuples = tuple([len(given) if isinstance(given, tuple) else -1 for given in call.args])
-    return Initial(call.target, start, tuples), tuple(fields), (*values, *call.kwargs.values())
+    tuples = tuple([len(one) if isinstance(one, tuple) else -1 for _, one in given])
+    return Initial(call.target, start, tuples), tuple(fields), tuple(values)

@@ -32,7 +32,7 @@ def _batch_norm(layer: Layer) -> Share:
 
 
 def _upsample(layer: Layer) -> Share:
-    mode = layer.facts.torch.kwargs.get("mode", "nearest")
+    mode = layer.facts.torch["mode"]
     axes = len(layer.shape) - 1
     return same(layer.shape.numel * {("nearest", 2): 1, ("bilinear", 2): 4}.get((mode, axes), 0))
 

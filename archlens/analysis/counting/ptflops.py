@@ -41,7 +41,7 @@ def _normalization(layer: Layer) -> Share:
 
 def _upsample(layer: Layer) -> Share:
     """The hook on the module counts output values; that on the function multiplies by the scale."""
-    scale = layer.facts.torch.kwargs.get("scale_factor")
+    scale = layer.facts.torch["scale_factor"]
     if scale is None:
         return same(2 * layer.shape.numel)
     if isinstance(scale, tuple):
@@ -55,7 +55,7 @@ def _upsample(layer: Layer) -> Share:
 def _local_response(layer: Layer) -> Share:
     """Torch's function calls a product, an average pooling, a product and an addition."""
     channels, *spatial = layer.input_shapes[0]
-    (size,) = layer.facts.torch.args
+    size = layer.facts.torch["size"]
     return same(3 * numel(layer) + (channels + size - 1) * prod(spatial))
 
 

@@ -66,10 +66,10 @@ def _order(layer: Layer, before: tuple[int, ...]) -> tuple[int, ...]:
     """How the output of a layer lies in memory."""
     axes = len(before)
     if met(layer) == "torch.permute":
-        (order,) = layer.facts.torch.args
+        order = layer.facts.torch["dims"]
         return tuple(order.index(axis) for axis in before)
     if met(layer) == "torch.transpose":
-        a, b = layer.facts.torch.args
+        a, b = layer.facts.torch["dim0"], layer.facts.torch["dim1"]
         return tuple({a: b, b: a}.get(axis, axis) for axis in before)
     if met(layer) == "archlens.tokens" and before != (0, *range(2, axes), 1):
         return (0, 2, 1)

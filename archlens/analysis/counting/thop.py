@@ -32,7 +32,7 @@ def _products(layer: Layer) -> Share:
 
 def _transposed(layer: Layer) -> Share:
     channels, _, *kernel = layer.facts.weights["weight"]
-    groups = layer.facts.torch.kwargs.get("groups", 1)
+    groups = layer.facts.torch["groups"]
     found = layer.shape.numel * (channels // groups) * prod(kernel)
     return Share(layer.macs, found, _TRANSPOSED if found != layer.macs else "")
 
@@ -55,7 +55,7 @@ def _adaptive(layer: Layer) -> Share:
 
 
 def _upsample(layer: Layer) -> Share:
-    mode = layer.facts.torch.kwargs.get("mode", "nearest")
+    mode = layer.facts.torch["mode"]
     each = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 224 + 35}
     return same(layer.shape.numel * each.get(mode, 0))
 
