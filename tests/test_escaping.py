@@ -32,7 +32,8 @@ from archlens.views.csv import lines, to_csv
 from archlens.views.rows import rows_of
 
 HOSTILE = st.text(
-    st.sampled_from([*"<>&\"'`*_[]()#|~\\!=+-@:/.;xa1 ", "\x1b", "\x07", "\u202e", "\u2066"]), max_size=40
+    st.sampled_from([*"<>&\"'`*_[]()#|~\\!=+-@＝＋－＠:/.;xa1\t\r ", "\x1b", "\x07", "\u202e", "\u2066"]),
+    max_size=40,
 ) | st.sampled_from(
     ["<img src=x onerror=alert(1)>", "<svg onload=alert(1)>", "&lt;b&gt;", "=1+1", "@SUM(A1)", "[a](b:c)"]
 )
@@ -89,15 +90,21 @@ def test_csv_has_no_cell_or_formula(texts: list[str], number: int) -> None:
     assert found[2:] == [str(number), "-3"]
     for text, cell in zip(texts, found, strict=False):
         assert cell in (printable(text), f"'{printable(text)}")
-        assert not cell.startswith(("=", "@"))
+        assert not cell.startswith(("=", "@", "＝", "＋", "－", "＠", "\t", "\r"))
         if cell.startswith(("+", "-")):
             float(cell)
 
 
-@pytest.mark.parametrize("name", ["=1+1", "@cmd", "+a", "-a"])
+@pytest.mark.parametrize("name", ["=1+1", "@cmd", "+a", "-a", "＝1+1", "＠cmd", "＋a", "－a"])
 def test_names_are_no_formulas(name: str) -> None:
     network = archlens.loads(f"input: 3x8x8\nlayers: [{json.dumps({name: 'relu'})}]\n")
     assert to_csv(network, rows_of(network)).split("\n")[1].startswith(f"'{name},")
+
+
+@pytest.mark.parametrize("start", ["\t", "\r", "\n"])
+def test_no_cell_starts_with_what_spreadsheets_skip(start: str) -> None:
+    (found,) = csv.reader(io.StringIO(lines([[f"{start}=1+1"]])))
+    assert found == [f"{json.dumps(start)[1:-1]}=1+1"]
 
 
 # --- forms with a text of their own ----------------------------------------------------------------

@@ -40,6 +40,7 @@ def _cell(value: object) -> object:
     return f"'{text}" if text.startswith(_FORMULAS) and not _NUMBER.fullmatch(text) else text
 
 
-#: How the formulas of spreadsheets start; a number may, too.
-_FORMULAS = ("=", "+", "-", "@")
+#: How the formulas of spreadsheets start, in wide characters, too; a number may as well. Behind a tab or the
+#: end of a line none can start: both are shown as their escapes.
+_FORMULAS = tuple("=+-@＝＋－＠")
 _NUMBER = re.compile(r"[-+]\d+(\.\d+)?")
