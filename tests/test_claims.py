@@ -372,7 +372,7 @@ def test_command(tmp_path: Path) -> None:
     assert lines.count("  Not verified: the page is gone.") == 1  # of both figures
     assert " ".join(lines[lines.index("") :]).strip() == (
         "23 published figures: 15 equal, 2 equal to the printed digits, 1 different and explained, "
-        "2 different and unexplained, 1 that depend on training, 2 not verified; about 1 of them the spec "
+        "2 different and unexplained, 1 that depends on training, 2 not verified; about 1 of them the spec "
         "says nothing."
     )
     path.write_text(SPEC.replace(", stage10.conv2: 8}", "}"))

@@ -176,7 +176,7 @@ def _summary(found: Claims) -> list[str]:
         ROUNDED: "equal to the printed digits",
         EXPLAINED: "different and explained",
         UNEXPLAINED: "different and unexplained",
-        TRAINED: "that depend on training",
+        TRAINED: "that depends on training" if counts[TRAINED] == 1 else "that depend on training",
         UNVERIFIED: "not verified",
     }
     parts = [f"{counts[verdict]:,} {said[verdict]}" for verdict in VERDICTS if counts[verdict]]
