@@ -28,6 +28,7 @@ from archlens.elaboration.bounds import MAX_LAYERS, Bounds
 from archlens.elaboration.walk import Walk
 from archlens.errors import printable
 from archlens.language import parse
+from archlens.views.rows import rows_of
 
 from .work import calls_made
 
@@ -740,6 +741,26 @@ def test_many_merges_in_one_scope() -> None:
 
     load(10)
     assert calls_made(lambda: load(4000)) < 2.2 * calls_made(lambda: load(2000))
+
+
+def test_what_repeats_is_found_alike_in_nested_scopes() -> None:
+    """Layers are not looked at again for each scope around them."""
+
+    def made(levels: int) -> int:
+        net = archlens.loads(HEAD + "layers:\n" + nested(levels, lambda k: f"s{k}:", "relu * 2000"))
+        return calls_made(lambda: rows_of(net, fold=True))
+
+    assert made(20) < 2 * made(2)
+
+
+def test_scopes_that_differ_are_told_apart_by_a_look() -> None:
+    """In 200 scopes, no two alike, a few calls say so of each pair; how they are wired is not looked at."""
+
+    def made(width: str) -> int:
+        net = archlens.loads(each("range(200)", f"s{{i}}: conv({width}, 1) >> relu >> conv(9, 1) >> tanh"))
+        return calls_made(lambda: rows_of(net, fold=True))
+
+    assert made("i + 1") < 400 * 800  # layers
 
 
 def test_numbers_of_any_length_are_printed(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..network import Layer, Network
 from ..ops import Op
@@ -26,21 +27,25 @@ _FEW = 4
 class Tree:
     """A scope with what is in it, in order."""
 
-    __slots__ = ("_layers", "_runs", "children", "path")
-
     def __init__(self, path: str) -> None:
         self.path = path
         self.children: list[Child] = []
-        self._layers: list[Layer] = []
         self._runs: list[_Run] | None = None
 
-    @property
+    @cached_property
     def layers(self) -> list[Layer]:
-        """Its layers, those of the scopes in it too; gathered once."""
-        if not self._layers:
-            for child in self.children:
-                self._layers += layers_of(child)
-        return self._layers
+        """Its layers, those of the scopes in it too."""
+        return _layers_of(self.children)
+
+    @cached_property
+    def look(self) -> list[_Look]:
+        """What each of its layers is, wherever the scope stands."""
+        return [_look(layer, layer.name[len(self.path) :]) for layer in self.layers]
+
+    @cached_property
+    def sizes(self) -> list[_Sizes]:
+        """How large each of its layers is."""
+        return [_sizes(layer) for layer in self.layers]
 
 
 Child = Tree | Layer
@@ -49,6 +54,10 @@ Child = Tree | Layer
 def layers_of(child: Child) -> list[Layer]:
     """The layers of a child, in order."""
     return [child] if isinstance(child, Layer) else child.layers
+
+
+def _layers_of(children: Iterable[Child]) -> list[Layer]:
+    return [layer for child in children for layer in layers_of(child)]
 
 
 def name_of(child: Child) -> str:
@@ -265,7 +274,7 @@ class Repeats:
                 if count >= _GROWING:
                     copies = count
             stop = start + best * copies
-            found = tuple([tuple(piece(at, best).layers) for at in range(start, stop, best)])
+            found = tuple([tuple(_layers_of(children[at : at + best])) for at in range(start, stop, best)])
             yield _Run(start, stop, best, found)
             start = stop
             pieces.clear()
@@ -285,10 +294,11 @@ class Repeats:
         way: tuple[int, ...] | None = None
         while start + (count + 1) * period <= len(children):
             here = start + count * period
-            if not _similar(children[start], children[here]):
+            pairs = zip(children[start : start + period], children[here : here + period], strict=True)
+            if not all(_alike(a, b, growing=growing) for a, b in pairs):
                 break
             first, before, this = piece(start, period), piece(here - period, period), piece(here, period)
-            if this.steps != first.steps or (not growing and this.sizes != first.sizes):
+            if this.feeds != first.feeds:
                 break
             if growing:
                 step = _directions(before, this)
@@ -330,32 +340,21 @@ class _Run:
 
 
 class _Piece:
-    """Some neighbouring children as one: what makes it equal to another."""
+    """Some neighbouring children as one: how they are wired, and what they read from outside."""
 
-    __slots__ = ("index", "layers", "outside", "sizes", "steps")
+    __slots__ = ("feeds", "index", "layers", "outside")
 
     def __init__(self, children: list[Child]) -> None:
-        self.layers = [layer for child in children for layer in layers_of(child)]
+        self.layers = _layers_of(children)
         self.index = {layer.name: i for i, layer in enumerate(self.layers)}
         #: What it reads from outside, in order of first use.
         self.outside: dict[str, int] = {}
-        steps = []
-        for child in children:
-            start = len(name_of(child))
-            for layer in layers_of(child):
-                feeds = []
-                for name in layer.inputs:
-                    inner = self.index.get(name)
-                    feeds.append(inner if inner is not None else -1 - self._outer(name))
-                kinds = [(len(shape), shape.channels_last) for shape in (*layer.input_shapes, layer.shape)]
-                steps.append((layer.name[start:], layer.op.essence, layer.training, tuple(feeds), kinds))
-        self.steps = tuple(steps)
-        self.sizes = tuple(
-            [(layer.input_shapes, layer.shape, layer.params, layer.macs) for layer in self.layers]
-        )
+        #: For each layer what it reads: layers of the piece by their numbers, others as -1, -2 and so on.
+        self.feeds = [[self._number(name) for name in layer.inputs] for layer in self.layers]
 
-    def _outer(self, name: str) -> int:
-        return self.outside.setdefault(name, len(self.outside))
+    def _number(self, name: str) -> int:
+        inner = self.index.get(name)
+        return inner if inner is not None else -1 - self.outside.setdefault(name, len(self.outside))
 
 
 def _directions(before: _Piece, this: _Piece) -> tuple[int, ...]:
@@ -372,8 +371,27 @@ def _directions(before: _Piece, this: _Piece) -> tuple[int, ...]:
     )
 
 
-def _similar(a: Child, b: Child) -> bool:
-    """Whether two children may be equal at all; a quick look before the long one."""
-    if isinstance(a, Layer) or isinstance(b, Layer):
-        return isinstance(a, Layer) and isinstance(b, Layer) and a.op.essence == b.op.essence
-    return len(a.children) == len(b.children)
+#: What a layer is, wherever it stands; and how large it is.
+_Look = tuple[str, object, bool, list[tuple[int, bool]]]
+_Sizes = tuple[tuple[Shape, ...], Shape, int, int]
+
+
+def _look(layer: Layer, name: str) -> _Look:
+    kinds = [(len(shape), shape.channels_last) for shape in (*layer.input_shapes, layer.shape)]
+    return name, layer.op.essence, layer.training, kinds
+
+
+def _sizes(layer: Layer) -> _Sizes:
+    return layer.input_shapes, layer.shape, layer.params, layer.macs
+
+
+def _alike(a: Child, b: Child, *, growing: bool) -> bool:
+    """Whether two children are the same but for their wiring; and where they grow, but for their sizes."""
+    if isinstance(a, Tree) and isinstance(b, Tree):
+        if len(a.children) != len(b.children) or a.look != b.look:
+            return False
+        return growing or a.sizes == b.sizes
+    if isinstance(a, Tree) or isinstance(b, Tree):
+        return False
+    # a look at the ops first: it is what tells most neighbours apart
+    return a.op.essence == b.op.essence and _look(a, "") == _look(b, "") and _sizes(a) == _sizes(b)

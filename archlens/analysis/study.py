@@ -11,6 +11,7 @@ from .claims import Claim
 from .cost import Ledger
 from .memory import Memory
 from .receptive_field import ReceptiveFields
+from .repeats import Repeats
 
 
 class Study:
@@ -77,6 +78,11 @@ class Study:
     def depth(self) -> int:
         """The most convolutions and matrix products with weights on one way through it."""
         return depth.find(self.network)
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """What repeats in it, in tables and pictures."""
+        return Repeats(self.network)
 
     @cached_property
     def claims(self) -> list[Claim]:

@@ -204,10 +204,12 @@ class Plans:
     They are the same in every style and theme; what repeats is found once for all depths.
     """
 
-    def __init__(self, network: Network, failed: Unplaced | None = None) -> None:
+    def __init__(
+        self, network: Network, failed: Unplaced | None = None, repeats: Repeats | None = None
+    ) -> None:
         self.network = network
         self.failed = failed
-        self.repeats = Repeats(network, failed.inputs if failed is not None else ())
+        self.repeats = repeats or Repeats(network, failed.inputs if failed is not None else ())
         self.consumers = self.repeats.consumers
         self._at: dict[int | None, Plan] = {}
 

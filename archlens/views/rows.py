@@ -58,16 +58,19 @@ class Row(NamedTuple):
         return first if first == last else f"{first} to {last}"
 
 
-def rows_of(network: Network, depth: int | None = None, fold: bool = False) -> list[Row]:
+def rows_of(
+    network: Network, depth: int | None = None, fold: bool = False, repeats: Repeats | None = None
+) -> list[Row]:
     """The rows of a network; the params and the MACs of all rows add up to those of the network.
 
     Args:
         network: what is shown.
         depth: fold every scope that lies deeper into one row with its subtotals.
         fold: show neighbours that repeat once, with how often they stand there.
+        repeats: what repeats in it, where that has been found already.
     """
     if fold:
-        repeats = Repeats(network)
+        repeats = repeats or Repeats(network)
         return list(_folded(network, repeats, [repeats.root], "", depth))
     return _singles(network.layers) if depth is None else _scopes(network, depth)
 

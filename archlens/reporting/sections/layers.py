@@ -23,7 +23,7 @@ OPEN = 40
 def parts(material: Material) -> Sequence[Part]:
     """The table, neighbours that repeat once."""
     network = material.network
-    rows = rows_of(network, fold=True)
+    rows = rows_of(network, fold=True, repeats=material.study.repeats)
     found = cells(network, rows, SHOWN)
     table = Table(found.head, [*found.rows, found.totals], found.numbers, totals=True)
     folded = any(row.repeats > 1 for row in rows)
