@@ -292,9 +292,13 @@ class _Artist:
         }
         y, right = 0.0, 0.0
         self.breaks: set[int] = set()
+        #: The line that each column stands in.
+        self.line: dict[int, int] = {}
+        #: Where the stages of each line and row end, below.
+        self.low: dict[tuple[int, int], float] = {}
         #: Where each column begins, captions included.
         self.left: dict[int, float] = {}
-        for chosen in self.lines(sorted(columns), wide):
+        for number, chosen in enumerate(self.lines(sorted(columns), wide)):
             some = [stage for column in chosen for stage in columns[column]]
             rows = sorted({stage.row for stage in some})
             middle: dict[int, float] = {}
@@ -303,10 +307,11 @@ class _Artist:
                 tall = max(self.extent(stage)[1] for stage in within)
                 words = max(len(self.caption(stage)) for stage in within) * _CAPTION
                 middle[row] = y + tall / 2
+                self.low[number, row] = max(middle[row] + self.extent(stage)[1] / 2 for stage in within)
                 y += tall + 10 + words + _ROW
             x = 14.0 if chosen[0] else 0.0
             for column in chosen:
-                self.left[column] = x
+                self.left[column], self.line[column] = x, number
                 for stage in columns[column]:
                     stage.x = x + (wide[column] - self.extent(stage)[0]) / 2
                     stage.y = middle[stage.row]
@@ -521,7 +526,7 @@ class _Artist:
             source, stage = self.stages[tail], self.stages[head]
             if source.column >= stage.column:
                 continue
-            if source.row and self.line_of(source) == self.line_of(stage):
+            if source.row and self.line[source.column] == self.line[stage.column]:
                 yield Group("edge", tuple(self.across(tail, head, edge)))
                 continue
             lane = 0
@@ -538,14 +543,14 @@ class _Artist:
         source, stage = self.stages[tail], self.stages[head]
         color, thickness, dash = self.look(edge)
         (x0, y0), (x1, y1) = self.crown(source), self.crown(stage)
-        line = self.line_of(stage)
-        carried = self.line_of(source) != line
+        line = self.line[stage.column]
+        carried = self.line[source.column] != line
         between = [
             one.y - self.extent(one)[1] / 2
             for one in self.stages
             if source.column <= one.column <= stage.column
             and min(source.row, stage.row) <= one.row <= 0
-            and self.line_of(one) == line
+            and self.line[one.column] == line
         ]
         top = min([*([] if stage.row else [y1]), *between, *([] if carried else [y0])]) - 9 - 9 * lane
         if carried:  # it left with the arrow at the end of the line before
@@ -585,10 +590,7 @@ class _Artist:
     def captioned(self, stage: _Stage) -> Iterator[Item]:
         lines, ground = self.caption(stage), self.theme.background
         wide, _ = self.extent(stage)
-        rows = [
-            one for one in self.stages if one.row == stage.row and self.line_of(one) == self.line_of(stage)
-        ]
-        low = max(one.y + self.extent(one)[1] / 2 for one in rows) + 14
+        low = self.low[self.line[stage.column], stage.row] + 14
         for i, (text, bold) in enumerate(lines):
             color = (
                 self.theme.failed
@@ -600,9 +602,6 @@ class _Artist:
             length = width(text, SMALL, bold)
             yield Rect(stage.x + wide / 2 - length / 2 - 2, low + i * _CAPTION - 9, length + 4, 12, ground)
             yield Text(stage.x + wide / 2, low + i * _CAPTION, text, SMALL, color, "middle", bold)
-
-    def line_of(self, stage: _Stage) -> int:
-        return sum(1 for column in self.breaks if column < stage.column)
 
     # words about it
 
