@@ -79,7 +79,7 @@ def load(name: str, /, *, input: Any = None, max_layers: int | None = None, **va
         name: ``"resnet50"``, ``"my.yaml"`` or ``"my.yaml:variant"``.
         input: another input shape, as ``(3, 224, 224)`` or ``"3x224x224"``, without the batch; a
             mapping of names to shapes where the network has several inputs.
-        max_layers: how many layers it may have, where that is more than 50,000; other bounds follow.
+        max_layers: how many layers it may have, where that is more than 25,000; other bounds follow.
         **values: values for the spec's params.
 
     Raises:

@@ -54,11 +54,6 @@ def elaborate(
         with allowing(max_layers):
             return elaborate(spec, variant, input=input, values=values, advice=advice, inference=inference)
     file = spec.source.name
-    if advice and too_many_together(file, variant):
-        raise usage(
-            f"the networks of {shorten(file)} have more than {allowed():,} layers together",
-            help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
-        )
     given = given_inputs(spec, input)
     origin = FromSpec(spec.name, file, spec, variant, values or {}, given, allowed())
     walk = Walk(spec, variant, values or {}, origin, inference=inference)
@@ -85,6 +80,11 @@ def elaborate(
     finally:
         if advice:  # else it is one of many in a search, which is bounded by itself
             laid_out(file, variant, max(len(walk.layers), walk.steps // 10))
+            if too_many_together(file):
+                raise usage(
+                    f"the networks of {shorten(file)} have more than {allowed():,} layers together",
+                    help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
+                ) from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-#: The most layers of a network unless more are asked for. The largest that people train have some ten
-#: thousand; with as many as this, every command ends in seconds.
-MAX_LAYERS = 50_000
+#: The most layers of a network unless more are asked for. The deepest that people have trained, of ten
+#: thousand convolutions, has some twenty thousand; with as many as this, every command ends in seconds.
+MAX_LAYERS = 25_000
 #: Blocks within blocks.
 MAX_BLOCKS = 40
 
@@ -56,10 +56,10 @@ def laid_out(file: str, variant: str, layers: int) -> None:
         found.setdefault(file, {})[variant] = layers
 
 
-def too_many_together(file: str, variant: str) -> bool:
-    """Whether the other variants of a file have used up what all of them may have."""
+def too_many_together(file: str) -> bool:
+    """Whether several variants of a file have more than all of them may have."""
     found = (_LAID_OUT.get() or {}).get(file, {})
-    return sum(found.values()) - found.get(variant, 0) > allowed()
+    return len(found) > 1 and sum(found.values()) > allowed()
 
 
 class Bounds:
