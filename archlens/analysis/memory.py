@@ -49,7 +49,8 @@ from ..ops.footprint import (
 )
 from ..ops.merge import running
 from ..shape import Shape
-from . import strides
+from . import backward, strides
+from .backward import Kept, Moment
 
 #: Bits of one value, by type.
 BITS: dict[str, int] = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "int4": 4}
@@ -137,30 +138,40 @@ class Memory:
     saved: int | None
     #: What a step of the optimizer makes.
     step: Stepping | None
-    #: The network's input, which the caller holds, and the part of it that is not saved.
-    inputs: int
-    unsaved_inputs: int
+    #: The peaks of the forward pass, the backward pass and the step of the optimizer, in whichever way it
+    #: takes more; none where nothing is trained.
+    moments: tuple[Moment, ...]
     reason: str
-    #: Layers whose op does not say what it keeps; ``saved`` and ``eager`` are then "at least".
+    #: Layers whose op does not say what it keeps; ``saved``, ``eager`` and ``training`` are then "at least".
     unknown: tuple[str, ...]
 
     @property
-    def backward(self) -> int | None:
-        """Weights, buffers, gradients, optimizer state and saved activations together."""
-        if self.gradients is None or self.states is None or self.saved is None:
+    def total(self) -> int | None:
+        """Weights, buffers, gradients, optimizer state and saved activations; they are not there all at once."""
+        if self.gradients is None or self.saved is None:
             return None
-        return self.weights[self.dtype] + self.buffers + self.gradients + self.states + self.saved
+        return self.lasting + self.gradients + self.saved
+
+    @property
+    def lasting(self) -> int:
+        """What is there in all of training: weights, buffers and the state of the optimizer."""
+        return self.weights[self.dtype] + self.buffers + (self.states or 0)
+
+    @property
+    def peak(self) -> Moment | None:
+        """The moment of training at which most bytes are alive."""
+        return max(self.moments, key=lambda moment: moment.bytes, default=None)
 
     @property
     def training(self) -> int | None:
-        """The larger of the backward pass and a step of the optimizer, in whichever way torch takes it.
+        """The most bytes that are alive at once in an iteration of training: a bound.
 
-        The caller holds the network's input in both. Gradients of activations on their way are not in it.
+        An iteration is a forward pass, the backward pass and a step of the optimizer, by torch without
+        compilation, and it begins without gradients, as ``zero_grad()`` leaves it. The caller holds the
+        network's inputs and outputs. What the loss makes is not in it, nor are the workspaces of kernels and
+        what an allocator rounds up.
         """
-        if self.backward is None or self.saved is None or self.step is None:
-            return None
-        step = max(self.step) + self.inputs
-        return self.backward - self.saved + max(self.saved + self.unsaved_inputs, step)
+        return None if self.peak is None else self.lasting + self.peak.bytes
 
 
 def account(
@@ -198,7 +209,7 @@ def account(
     weights = {name: weight_bytes(network, name) for name in BITS}
     footprints = _footprints(network)
     gradients = states = saved = step = None
-    unsaved = 0
+    moments: tuple[Moment, ...] = ()
     if optimizer == "none":
         reason = "nothing is trained without an optimizer"
     elif dtype not in FLOATS or activations not in FLOATS:
@@ -210,8 +221,24 @@ def account(
         if kept.adaptive:
             states += _WIDTHS[FLOAT32] * sum(len(layer.facts.weights) for layer in network.layers)
         step = _stepping(network, dtype) if kept.adaptive else Stepping(0, 0)
-        saved, unsaved = _saved(network, footprints, batch, activations, device)
-    steps = _steps(network, footprints, batch)
+        places = _places(network, footprints, batch, training=True)
+        kept = _kept(network, footprints, places, batch, activations, device)
+        saved = kept.bytes
+        forward = _forward(network, _steps(network, footprints, places, kept), kept, batch, activations, device)
+        back = backward.peak(
+            network,
+            footprints,
+            kept,
+            size=lambda values: _bytes(values * batch, activations),
+            weights=lambda layer: sum(_bytes(prod(shape), dtype) for shape in layer.facts.weights.values()),
+            temporaries=lambda footprint: sum(
+                _extra(extra, batch, activations, device) for extra in footprint.backward
+            ),
+        )
+        way = "foreach" if step.foreach > step.single else "each tensor"
+        stepping = Moment(f"step, {way}", "", gradients, 0, sum(kept.held.values()), 0, max(step))
+        moments = (forward, back, stepping)
+    steps = _steps(network, footprints, _places(network, footprints, batch, training=False))
     return Memory(
         batch=batch,
         dtype=dtype,
@@ -227,8 +254,7 @@ def account(
         states=states,
         saved=saved,
         step=step,
-        inputs=sum(_bytes(shape.numel * batch, activations) for shape in network.inputs.values()),
-        unsaved_inputs=unsaved,
+        moments=moments,
         reason=reason,
         unknown=tuple(
             layer.name for layer, known in zip(network.layers, footprints, strict=True) if known is None
@@ -327,7 +353,8 @@ def live_set(
         device: ``"cuda"`` or ``"cpu"``, whose kernels are meant by ``eager``.
     """
     _check(batch, device)
-    steps = _steps(network, _footprints(network), batch)
+    footprints = _footprints(network)
+    steps = _steps(network, footprints, _places(network, footprints, batch, training=False))
     return _live(network, steps, batch, dtype, in_place=in_place, eager=device if eager else "", align=align)
 
 
@@ -338,7 +365,9 @@ def saved_bytes(network: Network, *, batch: int = 1, dtype: str = "float32", dev
     nothing where nothing before it, nor it itself, is trained. Heads for training run.
     """
     _check(batch, device)
-    return _saved(network, _footprints(network), batch, dtype, device)[0]
+    footprints = _footprints(network)
+    places = _places(network, footprints, batch, training=True)
+    return _kept(network, footprints, places, batch, dtype, device).bytes
 
 
 def allocated(network: Network, *, batch: int = 1) -> int:
@@ -411,13 +440,15 @@ class _Step(NamedTuple):
     leaving: tuple[str, ...]
 
 
-def _steps(network: Network, footprints: Sequence[Footprint | None], batch: int) -> list[_Step]:
-    """The layers of an inference in their order, with what is done with after each."""
-    owner, copied = _places(network, footprints, batch, training=False)
+def _steps(
+    network: Network, footprints: Sequence[Footprint | None], places: _Places, kept: Kept | None = None
+) -> list[_Step]:
+    """The layers in their order, with what is done with after each; all of them where some is kept."""
+    owner, copied = places
     layers = [
         (layer, footprint)
         for layer, footprint in zip(network.layers, footprints, strict=True)
-        if not layer.training
+        if kept is not None or not layer.training
     ]
     sources = [tuple([owner[source] for source in layer.inputs]) for layer, _ in layers]
     last: dict[str, int] = {}
@@ -425,8 +456,8 @@ def _steps(network: Network, footprints: Sequence[Footprint | None], batch: int)
         last[owner[layer.name]] = position
         for source in sources[position]:
             last[source] = position
-    for source in network.outputs.values():
-        last.pop(owner[source], None)
+    for source in [owner[output] for output in network.outputs.values()] + list(kept.until if kept else ()):
+        last.pop(source, None)
     leaving: dict[int, list[str]] = {}
     for name, position in last.items():
         leaving.setdefault(position, []).append(name)
@@ -550,22 +581,28 @@ def _live(
     in_place: bool = False,
     eager: str = "",
     align: int = 1,
+    keeping: Sequence[int] = (),
 ) -> Peak:
-    """The peak of the live set; ``eager`` is the device whose kernels are meant, or empty."""
+    """The peak of the live set; ``eager`` is the device whose kernels are meant, or empty.
+
+    ``keeping`` is what each layer's op saves beside its output, which then stays. It is taken to be there as
+    long as the op runs, beside what exists on the way, though it may be the same.
+    """
     inputs = network.inputs
 
     def size(count: int) -> int:
         return _rounded(_bytes(count * batch, dtype), align)
 
-    def besides(extras: Sequence[Extra]) -> int:
+    def besides(extras: Iterable[Extra]) -> int:
         return sum(_rounded(_extra(extra, batch, dtype, eager), align) for extra in extras)
 
     made = {name: Alive(name, shape, size(shape.numel)) for name, shape in inputs.items()}
     born = dict.fromkeys(inputs, -1)
     gone: dict[str, int] = {}
     total = sum(tensor.bytes for tensor in made.values())
-    peak, at, beside = total, -1, 0
+    peak, at, beside, stored = total, -1, 0, 0
     for position, (layer, footprint, values, copied, sources, own, leaving) in enumerate(steps):
+        kept = keeping[position] if keeping else 0
         if own:
             filled = size(values)
             if in_place and footprint.in_place:
@@ -582,14 +619,15 @@ def _live(
             if eager and footprint.chained and len(sources) > 2:
                 results = [size(shape.numel) for shape in running(layer.input_shapes)]
                 free = set(leaving) - inputs.keys()
-                highest = before + _chain(sources, free, made, results)
+                highest = before + _chain(sources, free, made, results) + kept
             elif eager:
                 moments = [before + besides(moment) for moment in footprint.before]
                 moments.append(total + besides(footprint.beside))
                 moments[0] += size(copied)
-                highest = max(moments)
-            if highest > peak:
-                peak, at, beside = highest, position, highest - total
+                highest = max(moments) + kept
+            if highest + stored > peak:
+                peak, at, beside = highest + stored, position, highest + stored - total
+        stored += kept
         for name in leaving:
             if name not in gone and not (eager and name in inputs):
                 total -= made[name].bytes
@@ -618,36 +656,57 @@ def _chain(sources: Sequence[str], free: set[str], sizes: Mapping[str, Alive], r
     return highest
 
 
-def _saved(
-    network: Network, footprints: Sequence[Footprint | None], batch: int, dtype: str, device: str
-) -> tuple[int, int]:
-    """What autograd keeps, and the inputs of the network that it does not."""
-    owner, copied = _places(network, footprints, batch, training=True)
+def _kept(
+    network: Network,
+    footprints: Sequence[Footprint | None],
+    places: _Places,
+    batch: int,
+    dtype: str,
+    device: str,
+) -> Kept:
+    """What autograd keeps between the forward and the backward pass."""
+    owner, copied = places
     trained = dict.fromkeys(network.inputs, False)
-    kept: set[str] = set()
-    total = 0
-    for layer, footprint in zip(network.layers, footprints, strict=True):
+    until: dict[str, int] = {}
+    beside = []
+    for position, (layer, footprint) in enumerate(zip(network.layers, footprints, strict=True)):
         weights, inputs = bool(layer.facts.weights), layer.inputs
         trained[layer.name] = weights or any(trained[source] for source in inputs)
+        beside.append(0)
         if footprint is None or not trained[layer.name]:
             continue
         if footprint.input and layer.name in copied:
-            total += _bytes(layer.input_shapes[0].numel * batch, dtype)
+            beside[-1] += _bytes(layer.input_shapes[0].numel * batch, dtype)
         elif footprint.input:
             # a factor is needed for the gradients of those before it; the first for that of the second
             others = trained[inputs[min(1, len(inputs) - 1)]]
             so_far = False
             for source in inputs:
                 if weights or others:
-                    kept.add(owner[source])
+                    until.setdefault(owner[source], position)
                 others = so_far = so_far or trained[source]
         if footprint.output:
-            kept.add(owner[layer.name])
+            until.setdefault(owner[layer.name], position)
         extras = footprint.saved
         if footprint.chained:  # a product so far is needed for the gradient of the next factor
             extras = tuple(e for e, factor in zip(extras, inputs[2:], strict=False) if trained[factor])
-        for extra in extras:
-            total += _extra(extra, batch, dtype, device)
-    sizes = {name: _bytes(network.shape_of(name).numel * batch, dtype) for name in kept | set(network.inputs)}
-    unsaved = sum(sizes.pop(name) for name in network.inputs if name not in kept)
-    return total + sum(sizes.values()), unsaved
+        beside[-1] += sum(_extra(extra, batch, dtype, device) for extra in extras)
+    held = dict.fromkeys((*network.inputs, *[owner[output] for output in network.outputs.values()]))
+    sizes = {name: _bytes(network.shape_of(name).numel * batch, dtype) for name in {**until, **held}}
+    return Kept(
+        trained,
+        until,
+        beside,
+        {name: sizes[name] for name in held},
+        sum(sizes[name] for name in until) + sum(beside),
+    )
+
+
+def _forward(network: Network, steps: Sequence[_Step], kept: Kept, batch: int, dtype: str, device: str) -> Moment:
+    """The peak of the forward pass of training, in which what is saved stays."""
+    found = _live(network, steps, batch, dtype, eager=device, keeping=kept.beside)
+    at = next((n for n, layer in enumerate(network.layers) if layer.name == found.layer), -1)
+    stored = sum(kept.beside[: at + 1])
+    saved = sum(tensor.bytes for tensor in found.alive if kept.until.get(tensor.name, at + 1) <= at)
+    activations = sum(tensor.bytes for tensor in found.alive) - saved
+    return Moment("forward pass", found.layer, 0, saved + stored, activations, 0, found.beside - stored)

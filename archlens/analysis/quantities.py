@@ -183,7 +183,7 @@ QUANTITIES: dict[str, Quantity] = {
     "training_memory": Quantity(
         "training memory",
         Kind.BYTES,
-        "Most bytes in training with Adam, gradients of activations apart, one sample in float32.",
+        "Most bytes alive at once in training with Adam, one sample in float32, workspaces and the loss apart.",
         _training,
         own=False,
     ),

@@ -73,6 +73,10 @@ class PReLU(_Activation, kind="prelu"):
 
     examples = ("8x4x4 >> prelu", "8x4x4 >> prelu(per_channel=true)")
 
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """The gradient of a slope is a sum over values of their own; that of the input is made in any case."""
+        return INPUT._replace(backward=(Extra(facts.shape.numel),) * 2, in_place=True)
+
     def _weights(self, x: Shape) -> Tensors:
         if self.per_channel:
             require_channels_first(x, "prelu(per_channel=true)")
@@ -190,7 +194,7 @@ class Softsign(_Activation, kind="softsign"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         divisor = (Extra(facts.shape.numel),)
-        return INPUT._replace(saved=divisor, beside=divisor, in_place=True)
+        return INPUT._replace(saved=divisor, beside=divisor, backward=divisor * 3, in_place=True)
 
 
 class Scale(_Activation, kind="scale"):

@@ -135,6 +135,7 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
             saved=(projected, mixed, sums),
             before=((projected,), (projected, mixed, sums)),
             beside=(projected, mixed),
+            backward=(projected, mixed),
             lies=ROWS,
             needs=MATRIX,
         )
@@ -211,6 +212,7 @@ class _Windowed(Op, family="attention"):
                 *([(flow, flow)] if padded else []),
             ),
             beside=(flow,),
+            backward=(*tensors.backward, *self._bias_backward(tensors, window)),
             lies=ROWS,
             needs="" if apart else PIECE,
         )
@@ -219,6 +221,9 @@ class _Windowed(Op, family="attention"):
         return ()
 
     def _bias_moments(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[tuple[Extra, ...], ...]:
+        return ()
+
+    def _bias_backward(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[Extra, ...]:
         return ()
 
     def _weights(self, window: tuple[int, ...], projections: Tensors) -> Tensors:
@@ -272,6 +277,11 @@ class _Tensors:
     def saved(self) -> tuple[Extra, ...]:
         """Row-major copies of queries, keys and values, the weights, and what is projected back."""
         return (*(self.flow,) * 4, self.scores)
+
+    @property
+    def backward(self) -> tuple[Extra, ...]:
+        """Gradients of the weights, and of the scores that they are a softmax of."""
+        return (self.scores, self.scores, self.flow)
 
     def moments(self, *masking: tuple[Extra, ...]) -> tuple[tuple[Extra, ...], ...]:
         """From the projection on: the products, the bias, the mask, softmax, and the weighted sums."""
@@ -396,6 +406,11 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
         scales = Extra(self.heads, per_sample=False)
         return (tensors.projected, *(tensors.lengths,) * 4, tensors.scores, scales, hidden, tensors.bias)
 
+    def _bias_backward(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[Extra, ...]:
+        """The cosines that are scaled, and what comes back through the small network of the bias."""
+        hidden = Extra(_relative(window) * _HIDDEN, per_sample=False)
+        return (tensors.scores, hidden, hidden)
+
     def _bias_moments(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[tuple[Extra, ...], ...]:
         """Queries and keys at length 1, the scale of the cosines, and the small network of the bias."""
         here, flow, scores = tensors.projected, tensors.flow, tensors.scores
@@ -467,7 +482,12 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
         windows, seen = inputs[0].spatial
         tensors = _Tensors(windows * seen, seen, inputs[0].channels, self.heads)
         return INPUT._replace(
-            saved=tensors.saved, before=tensors.moments(), beside=(tensors.flow,), lies=ROWS, needs=MATRIX
+            saved=tensors.saved,
+            before=tensors.moments(),
+            beside=(tensors.flow,),
+            backward=tensors.backward,
+            lies=ROWS,
+            needs=MATRIX,
         )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:

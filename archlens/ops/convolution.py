@@ -78,7 +78,8 @@ class Conv(Op, kind="conv", family="convolution"):
         x = inputs[0]
         sizes = [n + w.before + w.after for n, w in zip(x.spatial, facts.reach, strict=True)]
         padded = (Extra(x.channels * prod(sizes)),)
-        return Footprint(saved=padded, before=(padded,), beside=padded)
+        wider = (Extra(max(padded[0].values - x.numel, 0)),)  # than the gradient of what is padded
+        return Footprint(saved=padded, before=(padded,), beside=padded, backward=wider)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         depth, *kernel = facts.weights["weight"][1:]
@@ -171,7 +172,8 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
             w._replace(before=0, after=min(w.after, 0)).output(n)
             for w, n in zip(facts.reach, inputs[0].spatial, strict=True)
         ]
-        return INPUT._replace(beside=(Extra(self.channels * prod(whole)),))
+        uncut = (Extra(self.channels * prod(whole)),)
+        return INPUT._replace(beside=uncut, backward=uncut)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         depth, *kernel = facts.weights["weight"][1:]

@@ -88,4 +88,7 @@ class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps which samples it dropped; at inference, and with ``p=0``, it returns its input itself."""
-        return Footprint(part=True) if self.p == 0 else Footprint(saved=(Extra(1),), inert=True, lies=LIKE)
+        if self.p == 0:
+            return Footprint(part=True)
+        product = (Extra(facts.shape.numel),)  # which is then divided
+        return Footprint(saved=(Extra(1),), beside=product, backward=product, inert=True, lies=LIKE)

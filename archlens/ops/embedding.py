@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last
 from .attributes import Number
-from .footprint import INPUT, NOTHING, ROWS
+from .footprint import INPUT, PASSED, ROWS, Extra, Footprint
 from .layout import require_channels_last
 from .op import NONE, Call, Facts, Misfit, Op
 
@@ -22,7 +22,7 @@ class ClassToken(Op, kind="class_token", family="attention"):
 
     channelwise = True
     examples = ("24x49 >> tokens >> class_token",)
-    holds = NOTHING._replace(lies=ROWS)
+    holds = PASSED._replace(lies=ROWS)
 
     def facts(self, x: Shape) -> Facts:
         _require_tokens(x, "class_token")
@@ -50,7 +50,7 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
 
     channelwise = True
     examples = ("24x49 >> tokens >> position_embedding", "8x4x5 >> position_embedding")
-    holds = NOTHING._replace(in_place=True)
+    holds = PASSED._replace(in_place=True)
 
     def facts(self, x: Shape) -> Facts:
         own = (1, *x)
@@ -81,7 +81,10 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
         "96x7x7 >> channels_last >> layer_scale(0.1)",
         "24 >> layer_scale(1)",
     )
-    holds = INPUT._replace(in_place=True)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input; the gradient of a factor is a sum over values of their own."""
+        return INPUT._replace(backward=(Extra(facts.shape.numel),), in_place=True)
 
     def facts(self, x: Shape) -> Facts:
         own = (x.channels,) if x.channels_last else (x.channels, *(1,) * (len(x) - 1))

@@ -72,12 +72,18 @@ class Footprint(NamedTuple):
     inert: bool = False
     #: It works value by value, so it could write over an input of its output's shape.
     in_place: bool = False
+    #: What exists for a moment while the gradients of inputs and weights are computed, beside these.
+    backward: tuple[Extra, ...] = ()
+    #: The gradients of its inputs are its output's own, or parts of it.
+    passes: bool = False
     #: With more than two inputs, torch does it two at a time; ``saved`` are the results on the way.
     chained: bool = False
 
 
-#: Nothing is kept: the sum of two tensors needs neither of them to be differentiated.
+#: Nothing is kept: a mean needs no value of its input to be differentiated.
 NOTHING = Footprint()
+#: Nor is anything computed: a sum of two tensors hands on the gradient of its output.
+PASSED = Footprint(passes=True)
 #: The inputs are kept, as a convolution keeps its own for the gradient of its weights.
 INPUT = Footprint(input=True)
 #: The output is kept, as ReLU's says where its input was positive.

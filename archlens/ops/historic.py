@@ -51,7 +51,7 @@ class Subsample(Op, kind="subsample", family="pooling"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         sums = Extra(facts.shape.numel)
-        return INPUT._replace(saved=(sums,), before=((sums, sums),), beside=(sums, sums))
+        return INPUT._replace(saved=(sums,), before=((sums, sums),), beside=(sums, sums), backward=(sums,) * 2)
 
     def why_params(self, facts: Facts) -> str:
         channels = facts.shape.channels
@@ -124,7 +124,12 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
         pairs = facts.weights["weight"][0]
         read = Extra(pairs * prod(inputs[0].spatial))
         each = Extra(pairs * prod(facts.shape.spatial))
-        return Footprint(saved=(read, each), before=((read, each),), beside=(each, Extra(facts.shape.numel)))
+        return Footprint(
+            saved=(read, each),
+            before=((read, each),),
+            beside=(each, Extra(facts.shape.numel)),
+            backward=(read,),
+        )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         weight, positions = facts.weights["weight"], facts.shape.spatial
@@ -177,4 +182,9 @@ class RBF(Op, kind="rbf", family="linear"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         differences = Extra(self.features * inputs[0].channels)
-        return Footprint(saved=(differences,), before=((differences, differences),), beside=(differences,))
+        return Footprint(
+            saved=(differences,),
+            before=((differences, differences),),
+            beside=(differences,),
+            backward=(differences,) * 3,
+        )

@@ -164,7 +164,8 @@ class MergePatches(Op, kind="merge_patches", family="reshape"):
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps nothing; where a side is padded, the padded copy exists for a moment."""
         padded = (Extra(facts.shape.numel),) if facts.shape.numel != inputs[0].numel else ()
-        return NOTHING._replace(before=(padded,), beside=padded, lies=ROWS)
+        each = (Extra(max(inputs[0].numel, facts.shape.numel)),) * 3
+        return NOTHING._replace(before=(padded,), beside=padded, backward=each, lies=ROWS)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         count, found = inputs[0].channels, 0

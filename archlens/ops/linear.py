@@ -7,7 +7,7 @@ from math import prod
 from ..geometry import POINT
 from ..shape import Shape, times
 from .attributes import Count, Flag
-from .footprint import INPUT, MATRIX, ROWS
+from .footprint import INPUT, MATRIX, ROWS, Extra, Footprint
 from .op import EVERYWHERE, NONE, Argument, Call, Facts, Misfit, Op
 
 
@@ -36,7 +36,11 @@ class Linear(Op, kind="linear", family="linear"):
         "96x7x7 >> channels_last >> linear(384)",
         "24x49 >> tokens >> linear(8, bias=false)",
     )
-    holds = INPUT._replace(lies=ROWS, needs=MATRIX)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input; where the gradient at the positions is no matrix as it lies, it is copied."""
+        copied = (Extra(facts.shape.numel),) if facts.shape.spatial else ()
+        return INPUT._replace(backward=copied, lies=ROWS, needs=MATRIX)
 
     def facts(self, x: Shape) -> Facts:
         if len(x) > 1 and not x.channels_last:

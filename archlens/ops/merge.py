@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..geometry import POINT
 from ..shape import Shape, times
-from .footprint import INPUT, NOTHING, Extra, Footprint
+from .footprint import INPUT, PASSED, Extra, Footprint
 from .op import NONE, Argument, Call, Facts, Merge, Misfit, all_channels
 
 #: The most terms of a sum that are written out.
@@ -18,7 +18,7 @@ class Concat(Merge, kind="concat"):
     """The channels of all branches, one after the other."""
 
     examples = ("64x28x28, 128x28x28, 32x28x28 >> concat", "10, 20 >> concat")
-    holds = NOTHING
+    holds = PASSED
 
     def facts(self, *inputs: Shape) -> Facts:
         first = inputs[0]
@@ -107,7 +107,7 @@ class Add(_Elementwise, kind="add"):
         "1x4x5, 6x4x5 >> add",
         "10, 10 >> add",
     )
-    holds = NOTHING._replace(in_place=True, chained=True)
+    holds = PASSED._replace(in_place=True, chained=True)
 
 
 class Multiply(_Elementwise, kind="multiply"):
@@ -122,7 +122,13 @@ class Multiply(_Elementwise, kind="multiply"):
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its factors, and of more than two the products of the first ones."""
         products = [Extra(products.numel) for products in running(inputs)[:-1]]
-        return INPUT._replace(saved=tuple(products), in_place=True, chained=True)
+        repeated = sum(x.numel < facts.shape.numel for x in inputs)
+        return INPUT._replace(
+            saved=tuple(products),
+            backward=(Extra(facts.shape.numel),) * min(repeated, 2),
+            in_place=True,
+            chained=True,
+        )
 
 
 def running(inputs: tuple[Shape, ...]) -> list[Shape]:

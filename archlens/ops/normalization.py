@@ -261,6 +261,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
         return INPUT._replace(
             saved=(*statistics, *weights[:1], *running),
             beside=(*weights, *(running or statistics)),
+            backward=tuple(weights),
             lies=ROWS,
             needs=PIECE,
         )
@@ -313,4 +314,9 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
         """Torch computes it in steps: squares, padded by channels, averaged, scaled, to a power."""
         x = facts.shape
         n, padded = Extra(x.numel), Extra((x.channels + self.size - 1) * prod(x.spatial))
-        return INPUT._replace(saved=(padded, n, n), before=((n, padded), (n, n, n)), beside=(n,))
+        return INPUT._replace(
+            saved=(padded, n, n),
+            before=((n, padded), (n, n, n)),
+            beside=(n,),
+            backward=(Extra(max(3 * x.numel, padded.values)),),
+        )

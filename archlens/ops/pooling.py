@@ -106,7 +106,9 @@ class MaxPool(_Sliding, kind="max_pool"):
         if _even(facts.reach):
             return INPUT._replace(saved=(places,), beside=(places,))
         padded = self._padded(facts, inputs[0])
-        return Footprint(saved=(padded[1], places), before=(padded,), beside=(padded[1], places))
+        return Footprint(
+            saved=(padded[1], places), before=(padded,), beside=(padded[1], places), backward=padded[1:]
+        )
 
 
 class AvgPool(_Sliding, kind="avg_pool"):
@@ -163,6 +165,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
             saved=(second, share),
             before=((first, second, counted, share), (second, Extra(facts.shape.numel), counted, share)),
             beside=(Extra(facts.shape.numel), counted, share),
+            backward=(second,),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
-from .footprint import INPUT, NOTHING, Footprint, Reshaped
+from .footprint import INPUT, NOTHING, Extra, Footprint, Reshaped
 from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
 from .windows import per_axis, require_channels_first, require_spatial, sides_of
 
@@ -184,7 +184,10 @@ class Crop(Op, kind="crop", family="reshape"):
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        return Footprint(part=True)
+        """Its gradient gets its zeros back axis by axis, the last one first."""
+        x = inputs[0]
+        between = (Extra(x.numel // x.spatial[0] * facts.shape.spatial[0]),) if len(x.spatial) > 1 else ()
+        return Footprint(part=True, backward=between)
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return _sums(facts, inputs[0], lambda w, n: f"{n} - {-w.before} - {-w.after} = {w.output(n)}")

@@ -22,6 +22,16 @@ _NAMED = 6
 _PEAKS = ("live set", "live set, in place", "live set, eager torch")
 
 
+#: What is alive at the peak of training beside weights, buffers and the state of the optimizer.
+_PARTS = {
+    "gradients": "gradients of weights",
+    "saved": "saved activations",
+    "activations": "other activations",
+    "activation_gradients": "gradients of activations",
+    "temporaries": "temporaries",
+}
+
+
 class _Line(NamedTuple):
     what: str
     bytes: int | None
@@ -74,8 +84,11 @@ def to_json(network: Network, found: Memory) -> str:
             "gradients": found.gradients,
             "optimizer_state": found.states,
             "saved": found.saved,
-            "total": found.backward,
+            "total": found.total,
             "step": found.step and found.step._asdict(),
+            "moments": [
+                one._asdict() | {"bytes": found.lasting + one.bytes} for one in found.moments
+            ],
             "peak": found.training,
             "reason": found.reason or None,
         },
@@ -97,7 +110,7 @@ def _lines(found: Memory) -> Iterator[_Line]:
     yield _Line("inference: all outputs", found.outputs)
     for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
         yield _Line(f"inference: {what}", peak.bytes, peak.layer, unknown and peak is found.eager)
-    if found.training is None or found.step is None:
+    if found.peak is None or found.step is None:
         return
     yield _Line("training: weights and buffers", found.weights[found.dtype] + found.buffers)
     yield _Line("training: gradients", found.gradients)
@@ -106,9 +119,7 @@ def _lines(found: Memory) -> Iterator[_Line]:
     step = {"each tensor": found.step.single, "foreach": found.step.foreach}
     for way, size in step.items():
         yield _Line(f"training: step, {way}", size)
-    where = f"step, {max(step, key=step.__getitem__)}"
-    if found.backward is not None and found.training <= found.backward + found.unsaved_inputs:
-        where = "backward pass"
+    where = ", ".join(filter(None, (found.peak.when, found.peak.layer)))
     yield _Line("training: peak", found.training, where, at_least=unknown)
 
 
@@ -127,7 +138,7 @@ def account(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
 
 
 def alive(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
-    """What is alive at each of the three peaks, the largest first; as :func:`account`."""
+    """What is alive at each peak of an inference, the largest first, and of training; as :func:`account`."""
     rows = []
     for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
         alive = sorted(peak.alive, key=lambda tensor: -tensor.bytes)
@@ -137,6 +148,12 @@ def alive(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
             lines.append((f"{len(alive) - _NAMED} smaller ones", "", words.size(rest)))
         if peak.beside:
             lines.append(("made beside the output", "", words.size(peak.beside)))
+        rows += [[what if number == 0 else "", *line] for number, line in enumerate(lines)]
+    if found.peak is not None:
+        parts = [(title, getattr(found.peak, name)) for name, title in _PARTS.items()]
+        lines = [(title, "", words.size(size)) for title, size in parts if size]
+        lines = [("weights, buffers, optimizer state", "", words.size(found.lasting)), *lines]
+        what = f"training, {found.peak.when}"
         rows += [[what if number == 0 else "", *line] for number, line in enumerate(lines)]
     return ["alive at the peak", "tensor", "shape", "size"], rows, [False, False, False, True]
 
@@ -161,8 +178,10 @@ def conventions(network: Network, found: Memory) -> list[str]:
             "and for each tensor of weights a count of its steps, of 4 bytes.",
             "Saved is what torch's autograd keeps on CUDA until the backward pass, each tensor once.",
             "Step: what the optimizer makes and lets go; foreach is torch's default on CUDA.",
-            "Peak: weights, buffers, gradients and state, with what is saved or with the step and the input, "
-            "whichever is more; but no gradients of activations.",
+            "Peak: a bound on what is alive at once in a forward pass without old gradients, the backward pass "
+            "and a step; it has the gradients of activations, temporaries of ops, and the inputs and outputs that "
+            "the caller holds.",
+            "Not in it: what the loss makes, workspaces of kernels, and what an allocator rounds up or caches.",
         ]
     if any(layer.training for layer in network):
         lines.append("Heads for training have weights and keep activations; at inference they do not run.")

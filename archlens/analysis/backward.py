@@ -1,0 +1,183 @@
+"""The peak of the backward pass: what is alive while torch's autograd goes back through a network.
+
+The engine takes the layers in the reverse order. While it computes the gradients of a layer, there are
+
+- the gradients of the weights so far, this layer's included;
+- what is still saved for the backward pass: of this layer and of those before it;
+- the inputs and outputs of the network, which the caller holds;
+- the gradients of activations: that of the layer's output, those of its inputs, and those that wait for
+  layers before it, as at the shortcut of a residual;
+- temporaries of the op (``Footprint.backward``).
+
+Then the gradient of the output goes, and what is saved for this layer alone. Where a tensor has several
+readers their gradients are added as they come: in place, unless something else lies in the same memory. A sum
+hands the gradient of its output on as it is, and a concatenation parts of it: it stays until the last of
+them has been used.
+
+It is a bound. What an op works through in several steps is taken to be there all at once, and a gradient that
+may be seen in another shape without a copy is taken to be copied where its memory stays anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from ..network import Layer, Network
+from ..ops.footprint import Footprint
+
+
+class Moment(NamedTuple):
+    """A moment of an iteration of training, and the bytes that are alive beside weights, buffers and state."""
+
+    #: ``"forward pass"``, ``"backward pass"``, or the step of the optimizer.
+    when: str
+    #: The layer that runs; empty in a step.
+    layer: str
+    #: Gradients of the weights so far.
+    gradients: int
+    #: What is saved for the backward pass and has not been let go.
+    saved: int
+    #: Activations that are not saved: what the forward pass reads again, and what the caller holds.
+    activations: int
+    #: Gradients of activations.
+    activation_gradients: int
+    #: What the op's kernels, or the optimizer, make for a moment.
+    temporaries: int
+
+    @property
+    def bytes(self) -> int:
+        """All of them together."""
+        return sum(self[2:])
+
+
+class Kept(NamedTuple):
+    """What is saved for the backward pass."""
+
+    #: Whether the output of a layer, or an input, depends on something that is trained.
+    trained: Mapping[str, bool]
+    #: Whose memory is kept, with the first layer whose op keeps it: the backward pass comes to that last.
+    until: Mapping[str, int]
+    #: Bytes that each layer's op keeps beside.
+    beside: Sequence[int]
+    #: What the caller holds, saved or not: the memory of inputs and outputs, with its bytes.
+    held: Mapping[str, int]
+    #: Bytes of all of it, each memory once.
+    bytes: int
+
+
+class _Storage:
+    """Memory in which gradients of activations lie, and how many of them."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes = size
+        self.users = 1
+
+
+#: A gradient lies in one memory, or in either of two where nobody can say which.
+_Gradient = list[_Storage]
+
+
+class _Gradients:
+    """The gradients of activations that are alive, and those that wait for their layers."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.waiting: dict[str, _Gradient] = {}
+
+    def make(self, size: int) -> _Gradient:
+        self.bytes += size
+        return [_Storage(size)]
+
+    def share(self, gradient: _Gradient) -> _Gradient:
+        for storage in gradient:
+            storage.users += 1
+        return gradient
+
+    def drop(self, gradient: _Gradient) -> None:
+        for storage in gradient:
+            storage.users -= 1
+            self.bytes -= 0 if storage.users else storage.bytes
+
+    def add(self, name: str, gradient: _Gradient, size: int) -> int:
+        """One more reader's gradient of a tensor; returns the most bytes on the way."""
+        highest = self.bytes
+        before = self.waiting.get(name)
+        if before is None:
+            self.waiting[name] = gradient
+        else:
+            self.waiting[name] = self.make(size)
+            highest = self.bytes
+            self.drop(before)
+            self.drop(gradient)
+        return highest
+
+
+def peak(
+    network: Network,
+    footprints: Sequence[Footprint | None],
+    kept: Kept,
+    *,
+    size: Callable[[int], int],
+    weights: Callable[[Layer], int],
+    temporaries: Callable[[Footprint], int],
+) -> Moment:
+    """The moment of the backward pass at which most bytes are alive.
+
+    Args:
+        network: all of whose layers have run, heads for training included.
+        footprints: what each layer asks of memory.
+        kept: what is saved.
+        size: bytes of a tensor of activations, by its values for one sample.
+        weights: bytes of the gradients of a layer's weights.
+        temporaries: bytes of what an op makes for a moment.
+    """
+    flowing = _Gradients()
+    for output in dict.fromkeys(network.outputs.values()):
+        if kept.trained[output]:
+            flowing.waiting[output] = flowing.make(size(network.shape_of(output).numel))
+    leaving: dict[int, list[str]] = {}
+    for name, position in kept.until.items():
+        leaving.setdefault(position, []).append(name)
+    gradients, saved = 0, kept.bytes
+    activations = sum(size for name, size in kept.held.items() if name not in kept.until)
+    found = Moment("backward pass", "", 0, saved, activations, flowing.bytes, 0)
+    most = found.bytes
+
+    def see(flows: int, beside: int) -> None:
+        nonlocal found, most
+        total = gradients + saved + activations + flows + beside
+        if total > most:
+            most = total
+            found = Moment("backward pass", layer.name, gradients, saved, activations, flows, beside)
+
+    for position in reversed(range(len(network.layers))):
+        layer, footprint = network.layers[position], footprints[position] or Footprint()
+        given = flowing.waiting.pop(layer.name, None)
+        handed: list[tuple[str, _Gradient, int]] = []
+        if given is not None:
+            gradients += weights(layer)
+            beside = temporaries(footprint)
+            for source, shape in zip(layer.inputs, layer.input_shapes, strict=True):
+                if not kept.trained[source]:
+                    continue
+                own = size(shape.numel)
+                alike = shape.numel == layer.shape.numel
+                if footprint.passes and (alike or not footprint.chained):
+                    handed.append((source, flowing.share(given), own))
+                elif not (footprint.moves or (footprint.part and alike)):
+                    handed.append((source, flowing.make(own), own))
+                elif len(given) == 1 and given[0].users == 1:  # it is the same bytes, copied or not
+                    beside += own
+                    handed.append((source, flowing.share(given), own))
+                else:
+                    handed.append((source, flowing.share(given) + flowing.make(own), own))
+            see(flowing.bytes, beside)
+            flowing.drop(given)
+        saved -= kept.beside[position]
+        for name in leaving.get(position, ()):
+            saved -= size(network.shape_of(name).numel)
+            activations += kept.held.get(name, 0)
+        for source, gradient, own in handed:
+            see(flowing.add(source, gradient, own), 0)
+    return found
