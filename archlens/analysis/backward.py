@@ -10,9 +10,10 @@ The engine takes the layers in the reverse order. While it computes the gradient
 - temporaries of the op (``Footprint.backward``).
 
 Then the gradient of the output goes, and what is saved for this layer alone. Where a tensor has several
-readers their gradients are added as they come: in place, unless something else lies in the same memory. A sum
+readers their gradients are added as they come, and the sum is taken to be another tensor. A sum
 hands the gradient of its output on as it is, and a concatenation parts of it: it stays until the last of
-them has been used.
+them has been used. The gradient of a weight is copied where it does not lie as the weight does, as that of
+a convolution whose input has its channels innermost.
 
 It is a bound. What an op works through in several steps is taken to be there all at once, and a gradient that
 may be seen in another shape without a copy is taken to be copied where its memory stays anyway.
@@ -20,7 +21,7 @@ may be seen in another shape without a copy is taken to be copied where its memo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ..network import Layer, Network
@@ -28,7 +29,7 @@ from ..ops.footprint import Footprint
 
 
 class Moment(NamedTuple):
-    """A moment of an iteration of training, and the bytes that are alive beside weights, buffers and state."""
+    """A moment of training, and the bytes that are alive beside weights, buffers and optimizer state."""
 
     #: ``"forward pass"``, ``"backward pass"``, or the step of the optimizer.
     when: str
@@ -117,6 +118,7 @@ def peak(
     network: Network,
     footprints: Sequence[Footprint | None],
     kept: Kept,
+    turned: Collection[str],
     *,
     size: Callable[[int], int],
     weights: Callable[[Layer], int],
@@ -128,6 +130,7 @@ def peak(
         network: all of whose layers have run, heads for training included.
         footprints: what each layer asks of memory.
         kept: what is saved.
+        turned: layers whose input does not lie in row-major order.
         size: bytes of a tensor of activations, by its values for one sample.
         weights: bytes of the gradients of a layer's weights.
         temporaries: bytes of what an op makes for a moment.
@@ -180,4 +183,6 @@ def peak(
             activations += kept.held.get(name, 0)
         for source, gradient, own in handed:
             see(flowing.add(source, gradient, own), 0)
+        if given is not None and layer.name in turned:
+            see(flowing.bytes, weights(layer))
     return found

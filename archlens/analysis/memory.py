@@ -147,7 +147,7 @@ class Memory:
 
     @property
     def total(self) -> int | None:
-        """Weights, buffers, gradients, optimizer state and saved activations; they are not there all at once."""
+        """Weights, buffers, gradients, optimizer state and saved activations, all of each."""
         if self.gradients is None or self.saved is None:
             return None
         return self.lasting + self.gradients + self.saved
@@ -216,19 +216,22 @@ def account(
         reason = f"torch has no gradients of {dtype if dtype not in FLOATS else activations}"
     else:
         reason = ""
-        kept = OPTIMIZERS[optimizer]
-        gradients, states = weights[dtype], kept.states * weights[dtype]
-        if kept.adaptive:
+        rule = OPTIMIZERS[optimizer]
+        gradients, states = weights[dtype], rule.states * weights[dtype]
+        if rule.adaptive:
             states += _WIDTHS[FLOAT32] * sum(len(layer.facts.weights) for layer in network.layers)
-        step = _stepping(network, dtype) if kept.adaptive else Stepping(0, 0)
+        step = _stepping(network, dtype) if rule.adaptive else Stepping(0, 0)
         places = _places(network, footprints, batch, training=True)
         kept = _kept(network, footprints, places, batch, activations, device)
         saved = kept.bytes
-        forward = _forward(network, _steps(network, footprints, places, kept), kept, batch, activations, device)
+        forward = _forward(
+            network, _steps(network, footprints, places, kept), kept, batch, activations, device
+        )
         back = backward.peak(
             network,
             footprints,
             kept,
+            places.turned,
             size=lambda values: _bytes(values * batch, activations),
             weights=lambda layer: sum(_bytes(prod(shape), dtype) for shape in layer.facts.weights.values()),
             temporaries=lambda footprint: sum(
@@ -444,7 +447,7 @@ def _steps(
     network: Network, footprints: Sequence[Footprint | None], places: _Places, kept: Kept | None = None
 ) -> list[_Step]:
     """The layers in their order, with what is done with after each; all of them where some is kept."""
-    owner, copied = places
+    owner, copied, _ = places
     layers = [
         (layer, footprint)
         for layer, footprint in zip(network.layers, footprints, strict=True)
@@ -482,6 +485,8 @@ class _Places(NamedTuple):
     owner: dict[str, str]
     #: The layers that work on a copy of their input, for it does not lie as they need it.
     copied: set[str]
+    #: The layers whose input does not lie in row-major order.
+    turned: set[str]
 
 
 def _places(
@@ -490,6 +495,7 @@ def _places(
     owner = {name: name for name in network.inputs}
     lying = {name: strides.rows((batch, *shape)) for name, shape in network.inputs.items()}
     copied: set[str] = set()
+    turned: set[str] = set()
     for layer, footprint in zip(network.layers, footprints, strict=True):
         name, source = layer.name, layer.inputs[0]
         owner[name] = name
@@ -497,6 +503,8 @@ def _places(
             lying[name] = strides.rows((batch, *layer.facts.shape))
             continue
         sizes = (batch, *layer.input_shapes[0])
+        if not strides.in_rows(sizes, lying[source]):
+            turned.add(name)
         found: strides.Strides | None
         if footprint.part or (footprint.inert and not training):
             steps = (1, *(footprint.steps or (1,) * len(sizes[1:])))
@@ -510,7 +518,7 @@ def _places(
             if not _fits(footprint.needs, sizes, lying[source]):
                 copied.add(name)
         lying[name] = found
-    return _Places(owner, copied)
+    return _Places(owner, copied, turned)
 
 
 def _moved(
@@ -593,7 +601,7 @@ def _live(
     def size(count: int) -> int:
         return _rounded(_bytes(count * batch, dtype), align)
 
-    def besides(extras: Iterable[Extra]) -> int:
+    def besides(extras: Sequence[Extra]) -> int:
         return sum(_rounded(_extra(extra, batch, dtype, eager), align) for extra in extras)
 
     made = {name: Alive(name, shape, size(shape.numel)) for name, shape in inputs.items()}
@@ -665,7 +673,7 @@ def _kept(
     device: str,
 ) -> Kept:
     """What autograd keeps between the forward and the backward pass."""
-    owner, copied = places
+    owner, copied, _ = places
     trained = dict.fromkeys(network.inputs, False)
     until: dict[str, int] = {}
     beside = []
@@ -702,7 +710,9 @@ def _kept(
     )
 
 
-def _forward(network: Network, steps: Sequence[_Step], kept: Kept, batch: int, dtype: str, device: str) -> Moment:
+def _forward(
+    network: Network, steps: Sequence[_Step], kept: Kept, batch: int, dtype: str, device: str
+) -> Moment:
     """The peak of the forward pass of training, in which what is saved stays."""
     found = _live(network, steps, batch, dtype, eager=device, keeping=kept.beside)
     at = next((n for n, layer in enumerate(network.layers) if layer.name == found.layer), -1)

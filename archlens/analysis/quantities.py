@@ -183,7 +183,7 @@ QUANTITIES: dict[str, Quantity] = {
     "training_memory": Quantity(
         "training memory",
         Kind.BYTES,
-        "Most bytes alive at once in training with Adam, one sample in float32, workspaces and the loss apart.",
+        "Most bytes alive in training with Adam, one sample in float32; not the loss and workspaces.",
         _training,
         own=False,
     ),

@@ -74,7 +74,7 @@ class PReLU(_Activation, kind="prelu"):
     examples = ("8x4x4 >> prelu", "8x4x4 >> prelu(per_channel=true)")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """The gradient of a slope is a sum over values of their own; that of the input is made in any case."""
+        """The gradient of a slope is a sum over as many values; that of the input is always made."""
         return INPUT._replace(backward=(Extra(facts.shape.numel),) * 2, in_place=True)
 
     def _weights(self, x: Shape) -> Tensors:

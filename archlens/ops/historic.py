@@ -51,7 +51,9 @@ class Subsample(Op, kind="subsample", family="pooling"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         sums = Extra(facts.shape.numel)
-        return INPUT._replace(saved=(sums,), before=((sums, sums),), beside=(sums, sums), backward=(sums,) * 2)
+        return INPUT._replace(
+            saved=(sums,), before=((sums, sums),), beside=(sums, sums), backward=(sums,) * 2
+        )
 
     def why_params(self, facts: Facts) -> str:
         channels = facts.shape.channels

@@ -86,9 +86,7 @@ def to_json(network: Network, found: Memory) -> str:
             "saved": found.saved,
             "total": found.total,
             "step": found.step and found.step._asdict(),
-            "moments": [
-                one._asdict() | {"bytes": found.lasting + one.bytes} for one in found.moments
-            ],
+            "moments": [one._asdict() | {"bytes": found.lasting + one.bytes} for one in found.moments],
             "peak": found.training,
             "reason": found.reason or None,
         },
@@ -178,10 +176,10 @@ def conventions(network: Network, found: Memory) -> list[str]:
             "and for each tensor of weights a count of its steps, of 4 bytes.",
             "Saved is what torch's autograd keeps on CUDA until the backward pass, each tensor once.",
             "Step: what the optimizer makes and lets go; foreach is torch's default on CUDA.",
-            "Peak: a bound on what is alive at once in a forward pass without old gradients, the backward pass "
-            "and a step; it has the gradients of activations, temporaries of ops, and the inputs and outputs that "
-            "the caller holds.",
-            "Not in it: what the loss makes, workspaces of kernels, and what an allocator rounds up or caches.",
+            "Peak: a bound on what is alive at once in a forward pass without old gradients, the backward "
+            "pass and a step; with gradients of activations, temporaries of ops, and the inputs and outputs, "
+            "which the caller holds.",
+            "Not in the peak: what the loss makes, workspaces of kernels, what an allocator rounds up or caches.",
         ]
     if any(layer.training for layer in network):
         lines.append("Heads for training have weights and keep activations; at inference they do not run.")
