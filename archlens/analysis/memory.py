@@ -199,7 +199,7 @@ def account(
     >>> import archlens
     >>> found = account(archlens.load("lenet5"))
     >>> found.weights["float32"], found.inference.bytes, found.training
-    (246824, 37632, 1375496)
+    (246824, 37632, 1375536)
     """
     activations = activations or (dtype if dtype in FLOATS else "float32")
     for name, known in ((dtype, BITS), (activations, BITS), (optimizer, OPTIMIZERS)):

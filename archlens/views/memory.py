@@ -179,7 +179,7 @@ def conventions(network: Network, found: Memory) -> list[str]:
             "Peak: a bound on what is alive at once in a forward pass without old gradients, the backward "
             "pass and a step; with gradients of activations, temporaries of ops, and the inputs and outputs, "
             "which the caller holds.",
-            "Not in the peak: what the loss makes, workspaces of kernels, what an allocator rounds up or caches.",
+            "Not in the peak: what the loss makes, workspaces of kernels, what an allocator rounds up.",
         ]
     if any(layer.training for layer in network):
         lines.append("Heads for training have weights and keep activations; at inference they do not run.")
