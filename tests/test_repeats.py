@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from random import Random
 
 import pytest
 
 import archlens
-from archlens.analysis.repeats import Repeats, in_words
+from archlens.analysis.repeats import Repeats, in_words, stretches
 from archlens.drawing.plan import Plan, plan
 from archlens.network import Layer, Network
 from archlens.ops import OPS
@@ -303,3 +304,40 @@ def test_incidental_attributes_change_neither_shape_nor_weights_nor_macs(text: s
                 for one in others:
                     changed = type(op)(**op.attributes() | {one: "another"})
                     assert changed.essence != op.essence
+
+
+# --- the rule --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_from_each_on_the_period_that_reaches_furthest(seed: int) -> None:
+    """Against every period tried at every place; letters stand for neighbours."""
+    random = Random(seed)
+    text = "".join(random.choice("ab" if seed % 2 else "aaab") for _ in range(random.randint(0, 24)))
+    longest = random.randint(1, 5)
+
+    def copies(start: int, period: int) -> int:
+        piece = text[start : start + period]
+        return max(n for n in range(1, 26) if n == 1 or text.startswith(piece * n, start)) if piece else 1
+
+    at = 0
+    for start, period, count in stretches(len(text), copies, longest):
+        assert start == at
+        piece = text[start : start + period]
+        assert text.startswith(piece * count, start)
+        for other in range(1, longest + 1):
+            reach = copies(start, other) * other if copies(start, other) > 1 else 1
+            assert reach < period * count or (reach == period * count and other >= period)
+        at += period * count
+    assert at == len(text)
+
+
+def test_what_repeats_within_what_repeats() -> None:
+    """The larger one is taken: by the letters above, ``aaab`` twice, and not ``aaa`` and again ``aaa``."""
+    text = "aaabaaab"
+    found = list(
+        stretches(
+            8, lambda at, n: max(k for k in range(1, 9) if text.startswith(text[at : at + n] * k, at)), 4
+        )
+    )
+    assert found == [(0, 4, 2)]

@@ -40,7 +40,7 @@ MAY: dict[str, set[str]] = {
         "ops",
         "shape",
     },
-    "source": {"errors", "network", "ops", "shape"},
+    "source": {"analysis", "errors", "network", "ops", "shape"},
     "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
     "views": {
         *("analysis", "backends", "budgets", "errors", "geometry", "language", "limits", "lint", "network"),

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ..network import Layer, Network
 from ..ops import Op
 from ..ops.op import as_written
+from .repeats import span, stretches
 from .structure import attributes
 
 SAME, ALTERED, AFFECTED, ADDED, REMOVED = "same", "altered", "affected", "added", "removed"
@@ -482,20 +483,19 @@ def _runs(network: Network, pairs: Sequence[Pair], kind: str) -> Iterator[Run]:
             groups[-1][1].append(pair)
         else:
             groups.append((place, [pair]))
-    first = 0
-    while first < len(groups):
-        name, members = groups[first]
+
+    def copies(first: int, period: int) -> int:
         last = first + 1
         while last < len(groups) and _alike(groups[first], groups[last]):
             last += 1
-        if last - first > 1:
-            name = f"{name}..{groups[last - 1][0].rpartition('.')[2]}"
-        what = network.blocks.get(groups[first][0], "")
-        if len(members) == 1:
-            what = str(_layer(members[0]).op)
-        everything = tuple(pair for _, group in groups[first:last] for pair in group)
-        yield Run(name, what, everything, last - first)
-        first = last
+        return last - first
+
+    for stretch in stretches(len(groups), copies):
+        name, members = groups[stretch.start]
+        what = str(_layer(members[0]).op) if len(members) == 1 else network.blocks.get(name, "")
+        last = groups[stretch.stop - 1][0]
+        everything = tuple(pair for _, group in groups[stretch.start : stretch.stop] for pair in group)
+        yield Run(name if name == last else span(name, last), what, everything, stretch.copies)
 
 
 def _layer(pair: Pair) -> Layer:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from ..network import Layer, Network
 from ..ops import Op
@@ -205,6 +206,43 @@ def _plain(value: object) -> str:
 # --- finding it ------------------------------------------------------------------------------------
 
 
+class Stretch(NamedTuple):
+    """Neighbours that repeat: ``copies`` times ``period`` of them, by their positions."""
+
+    start: int
+    period: int = 1
+    copies: int = 1
+
+    @property
+    def stop(self) -> int:
+        """The position behind the last of them."""
+        return self.start + self.period * self.copies
+
+
+def stretches(length: int, copies: Callable[[int, int], int], longest: int = 1) -> Iterator[Stretch]:
+    """All positions in order, those that repeat together: from each on the period that reaches furthest.
+
+    Tables, diagrams, source and differences go by it; each says itself which neighbours are alike.
+
+    Args:
+        length: how many neighbours there are.
+        copies: from a position on, how many times so many of them follow one another; 1 where they do not,
+            or so few times that they had better be shown one by one.
+        longest: how many neighbours may make up what repeats.
+    """
+    start = 0
+    while start < length:
+        best = Stretch(start)
+        for period in range(1, longest + 1):
+            found = Stretch(start, period, copies(start, period))
+            if found.copies > 1 and found.stop > best.stop:
+                best = found
+            if best.stop == length:
+                break
+        yield best
+        start = best.stop
+
+
 class Repeats:
     """The scopes of a network as a tree, and what repeats in each.
 
@@ -259,24 +297,20 @@ class Repeats:
                 found = pieces[start, period] = _Piece(children[start : start + period])
             return found
 
-        start = 0
-        while start < len(children):
-            best, copies = 1, 1
-            for period in range(1, PERIOD + 1):
-                leaves = any(isinstance(child, Layer) for child in children[start : start + period])
-                count = self._count(children, piece, start, period, growing=False)
-                if count >= (OFTEN if leaves else 2) and count * period > best * copies:
-                    best, copies = period, count
-                if copies > 1 and period == 1:
-                    break
-            if copies == 1 and isinstance(children[start], Tree):
-                count = self._count(children, piece, start, 1, growing=True)
-                if count >= _GROWING:
-                    copies = count
-            stop = start + best * copies
-            found = tuple([tuple(_layers_of(children[at : at + best])) for at in range(start, stop, best)])
-            yield _Run(start, stop, best, found)
-            start = stop
+        def copies(start: int, period: int) -> int:
+            leaves = any(isinstance(child, Layer) for child in children[start : start + period])
+            count = self._count(children, piece, start, period, growing=False)
+            if count >= (OFTEN if leaves else 2):
+                return count
+            count = 1 if leaves or period > 1 else self._count(children, piece, start, 1, growing=True)
+            return count if count >= _GROWING else 1
+
+        for start, period, count in stretches(len(children), copies, PERIOD):
+            stop = start + period * count
+            starts = range(start, stop, period)
+            yield _Run(
+                start, stop, period, tuple([tuple(_layers_of(children[k : k + period])) for k in starts])
+            )
             pieces.clear()
 
     def _count(

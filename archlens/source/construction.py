@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..analysis.repeats import stretches
 from .layout import Item, Piece, before, bracketed, call, counting, literal, quoted
 from .scopes import Reference, is_number
 
@@ -52,32 +53,30 @@ _PERIOD = 8
 
 
 def runs_of(parts: Sequence[Part | None]) -> Iterator[Run]:
-    """Neighbours in the order in which they stand, with those that repeat taken together."""
-    start = 0
-    while start < len(parts):
-        best = Run(start, 1, 1)
-        for period in range(1, _PERIOD + 1):
-            run = _repeats(parts, start, period)
-            if run is not None and run.stop > best.stop and _is_worth(run, parts):
-                best = run
-        yield best
-        start = best.stop
+    """Neighbours in the order in which they stand, with those that repeat taken together.
+
+    Beyond what makes tables fold, they must be one text: the same call, with numbers that grow evenly.
+    """
+
+    def copies(start: int, period: int) -> int:
+        steps, count = _steps(parts, start, period), 1
+        while steps and _steps(parts, start + (count - 1) * period, period) == steps:
+            count += 1
+        return count if count > 1 and _is_worth(Run(start, period, count, steps), parts) else 1
+
+    for start, period, count in stretches(len(parts), copies, _PERIOD):
+        yield Run(start, period, count, _steps(parts, start, period) if count > 1 else ())
 
 
-def _repeats(parts: Sequence[Part | None], start: int, period: int) -> Run | None:
+def _steps(parts: Sequence[Part | None], start: int, period: int) -> tuple[tuple[int, ...], ...]:
+    """By how much the arguments of so many parts grow to the next; empty where these are not the same."""
     steps = []
     for k in range(start, start + period):
         step = _step(parts[k], parts[k + period]) if k + period < len(parts) else None
         if step is None:
-            return None
+            return ()
         steps.append(step)
-    count = 2
-    while start + (count + 1) * period <= len(parts) and all(
-        _step(parts[k - period], parts[k]) == steps[k - start - count * period]
-        for k in range(start + count * period, start + (count + 1) * period)
-    ):
-        count += 1
-    return Run(start, period, count, tuple(steps))
+    return tuple(steps)
 
 
 def _step(one: Part | None, other: Part | None) -> tuple[int, ...] | None:
