@@ -28,8 +28,8 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator
-from importlib.machinery import SourceFileLoader
+from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
 from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -245,11 +245,27 @@ PASSED, FAILED, UNKNOWN = 0, 1, 2
 FIRST = 10
 
 
+class Finder:
+    """Finds other code for one file, when its module is imported."""
+
+    def __init__(self, path: str, code: CodeType) -> None:
+        self.path = path
+        self.code = code
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
+        found = PathFinder.find_spec(name, path)
+        if found is None or found.origin != self.path:
+            return None
+        found.loader.get_code = lambda name: self.code  # type: ignore[union-attr]
+        return found
+
+
 class Plugin:
     """Has pytest collect tests, and does something else with them than running each."""
 
-    def __init__(self, work: Callable[[Plugin, list[Any]], None]) -> None:
+    def __init__(self, work: Callable[[Plugin, list[Any]], None], finder: Finder | None = None) -> None:
         self.work = work
+        self.finder = finder
         self.failed = False
 
     def collect(self, arguments: Collection[str]) -> None:
@@ -274,6 +290,8 @@ class Plugin:
             "once", phases=phases, deadline=None, derandomize=True, database=None, suppress_health_check=clock
         )
         settings.load_profile("once")
+        if self.finder:
+            sys.meta_path.insert(0, self.finder)  # before that by which pytest rewrites assertions
 
     def pytest_runtestloop(self, session: Any) -> bool:
         self.work(self, session.items)
@@ -458,14 +476,6 @@ def slow(run: Run, planted: dict[str, set[int]], jobs: int) -> None:
             names = run.chosen(mutation)
 
             def work(mutation: Mutation = mutation, names: list[str] = names, tree: ast.Module = tree) -> int:
-                path, get_code = str(ROOT / mutation.file), SourceFileLoader.get_code
-
-                def other(self: SourceFileLoader, name: str) -> CodeType | None:
-                    if self.path == path:
-                        return compile(tree, path, "exec", dont_inherit=True)
-                    return get_code(self, name)
-
-                SourceFileLoader.get_code = other  # type: ignore[method-assign,assignment]
                 results = []
 
                 def each(plugin: Plugin, items: list[Any]) -> None:
@@ -476,7 +486,9 @@ def slow(run: Run, planted: dict[str, set[int]], jobs: int) -> None:
                         if not passed:
                             break
 
-                Plugin(each).collect(names)
+                path = str(ROOT / mutation.file)
+                code = compile(tree, path, "exec", dont_inherit=True)
+                Plugin(each, Finder(path, code)).collect(names)
                 return PASSED if len(results) == len(names) and all(results) else FAILED
 
             def then(status: int, mutation: Mutation = mutation, names: list[str] = names) -> None:
