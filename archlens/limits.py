@@ -117,11 +117,6 @@ class Requirement(NamedTuple):
     #: Where it was set; ``None`` on the command line or in Python.
     span: Span | None
 
-    @property
-    def place(self) -> str:
-        """Where it was set, as a message names it."""
-        return f"{self.span.source.name}:{self.span.line}" if self.span else "given"
-
 
 class _Number(NamedTuple):
     value: Fraction
@@ -215,11 +210,8 @@ def _both(one: Limit, other: Limit) -> Limit:
         raise BadLimit(f"'{shorten(one.text)}' mixes a percentage with a number")
     if None not in (one.low, other.low) or None not in (one.high, other.high):
         raise BadLimit(f"'{shorten(one.text)}' limits the same side twice", "as in >= 20M, <= 26M")
-    lows = [(limit.low, limit.above) for limit in (one, other) if limit.low is not None]
-    highs = [(limit.high, not limit.below) for limit in (one, other) if limit.high is not None]
-    low, above = max(lows, default=(None, False))
-    high, closed = min(highs, default=(None, True))
-    return Limit(one.text, low, high, above, not closed, one.percent)
+    first, last = (other, one) if one.low is None else (one, other)
+    return Limit(one.text, first.low, last.high, first.above, last.below, one.percent)
 
 
 def _number(number: str, unit: str, kind: Kind) -> _Number:
@@ -244,11 +236,8 @@ def _help(unit: str, kind: Kind) -> str:
         return "write the number alone"
     if kind is Kind.BYTES and unit in _COUNTS:
         return f"{unit}B is {_BYTES[unit + 'B']:,} bytes, {unit.upper()}iB is {_BYTES[unit.upper() + 'iB']:,}"
-    alike = [name for name in units if name.lower() == unit.lower()]
-    if alike:
-        return f"did you mean {alike[0]}?"
     bare = re.sub(r"\s*(MACs?|params?|parameters)$", "", unit, flags=re.IGNORECASE)
-    if bare != unit and bare in units:
+    if bare in units:
         return f"did you mean {bare}?"
     if kind is Kind.COUNT and unit in ("B", "b", "bn", "billion"):
         return "a billion is written 1G"
