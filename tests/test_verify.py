@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,7 @@ from click.testing import CliRunner
 
 import archlens
 from archlens.analysis import receptive_field
+from archlens.backends import verification
 from archlens.backends.checks import CHECKS, FAILED, PASSED, Verification
 from archlens.backends.torch_module import Built
 from archlens.backends.verification import verify
@@ -346,3 +349,26 @@ def test_on_a_gpu(name: str) -> None:
     assert found.peak_bytes
     assert found.predicted_bytes
     assert found.predicted_bytes <= found.peak_bytes  # workspaces, and blocks that are not split, come on top
+
+
+def test_one_verification_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads: what is set for the whole process in one is never set while the other runs."""
+    inside, most = 0, 0
+    met = threading.Barrier(2)
+
+    def count(*args: Any) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        with suppress(threading.BrokenBarrierError):
+            met.wait(timeout=0.2)  # both come here at once, or neither sees the other
+        inside -= 1
+
+    monkeypatch.setattr(verification, "_verify", count)
+    network = archlens.load("lenet5")
+    threads = [threading.Thread(target=verify, args=(network,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1

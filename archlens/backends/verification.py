@@ -8,6 +8,7 @@ with torch's own counter. This file imports torch; only what has already asked f
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,9 @@ from .probing import probe
 from .torch_module import Built, build
 from .torch_module import at as tensor_at
 from .weights import read
+
+#: Which kernel of attention runs, and which warnings are shown, is set for the whole process.
+_ALONE = threading.Lock()
 
 #: The operators of fvcore that are convolutions or matrix products.
 _PRODUCTS = ("conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
@@ -55,7 +59,8 @@ def verify(
     where = _device(device)
     state = read(network, weights) if weights is not None else None
     try:
-        return _verify(network, where, batch, state)
+        with _ALONE:
+            return _verify(network, where, batch, state)
     except torch.OutOfMemoryError:
         raise usage(
             f"{network.name} does not fit into the memory of {device}",
