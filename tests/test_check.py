@@ -1194,3 +1194,12 @@ def test_every_quantity_and_unit_is_documented() -> None:
         assert f"| `{name}` |" in page
     for units in UNITS.values():
         assert all(re.search(rf"\b{unit}\b", page) for unit in units)
+
+
+def test_check_warns_of_channels_that_stand_last(tmp_path: Path) -> None:
+    spec = tmp_path / "turned.yaml"
+    spec.write_text("{input: 224x224x3, layers: ['conv(4, 1)']}")
+    result = CliRunner().invoke(cli, ["check", str(spec), "--params", "<= 1M"])
+    assert result.exit_code == 0
+    assert result.stderr.count("224x224x3 is read as 224 channels of 224x3") == 1
+    assert "is read as" not in result.stdout

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ...analysis import layouts
 from ...analysis.quantities import QUANTITIES
 from ...errors import BudgetError, usage
 from ..options import format_option, given, names_argument, network_options, output_option
@@ -87,6 +88,9 @@ def command(
         show(problem.diagnostic)
         sys.exit(2)
     report = outcome.report
+    for checked in report.checked:
+        for warning in layouts.find(checked.network) if checked.network is not None else ():
+            show(warning)
     if update and report.updated:
         _update(outcome, project.root)
     if report.count or not update or form != "table" or path:  # else there is nothing to be seen
