@@ -1,4 +1,4 @@
-"""``archlens list`` and the index that makes it quick; ``--update`` writes the index anew."""
+"""``archlens list`` and the index that makes it quick."""
 
 from __future__ import annotations
 
@@ -10,27 +10,8 @@ from click.testing import CliRunner
 
 import archlens
 from archlens.cli import cli
-from archlens.cli.commands.list import laid_out
 from archlens.library import finding as library
 from archlens.library import index
-
-INDEX = library.directory() / index.NAME
-
-
-def fresh() -> str:
-    return index.to_text(
-        {
-            stem: (library.text_of(stem), {name: laid_out(name) for name in names})
-            for stem, names in library.families().items()
-        }
-    )
-
-
-def test_the_index_is_what_the_networks_are(request: pytest.FixtureRequest) -> None:
-    text = fresh()
-    if request.config.getoption("--update"):
-        INDEX.write_text(text, "utf-8")
-    assert INDEX.read_text("utf-8") == text, "pytest tests/test_list.py --update writes it anew"
 
 
 def test_what_is_listed_is_what_is_elaborated() -> None:

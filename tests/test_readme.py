@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from generate import COMMAND
 
 import archlens
 from archlens.cli import cli
@@ -92,7 +93,7 @@ def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pyte
                 text = text.replace(f"```console\n{fence.text}```", f"```console\n{real}```")
                 page.write_text(text, "utf-8")
             else:
-                assert real == fence.text, where
+                assert real == fence.text, f"{where}: `{COMMAND}` writes it anew"
             checked += 1
         elif fence.language == "python":
             test = doctest.DocTestParser().get_doctest(fence.text, names, where, page.name, fence.line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from functools import cache
 from html import escape as html_escape
@@ -88,8 +88,15 @@ def page(material: Material, form: str, *, made: str = "", gallery: bool = False
     return [File(f"{name}.{chosen.extension}", _tidy(text)), *pictures]
 
 
-def gallery(found: Sequence[tuple[Network, Compared]], form: str) -> list[File]:
+def gallery(
+    found: Sequence[tuple[Network, Compared]], form: str, *, pages: Container[str] | None = None
+) -> list[File]:
     """The page that leads to all others, and the small pictures that it shows.
+
+    Args:
+        found: the networks, and their figures.
+        form: a name of :data:`FORMS`.
+        pages: the names of the networks whose pages lie beside it, where those are not all.
 
     Raises:
         UsageError: a package is missing.
@@ -110,7 +117,8 @@ def gallery(found: Sequence[tuple[Network, Compared]], form: str) -> list[File]:
         return _shown(Chart(tuple(figures)), name, chosen, pictures)
 
     def address(name: str) -> str:
-        return f"{file_name(name)}.{chosen.extension}"
+        beside = pages is None or name in pages
+        return f"{file_name(name)}.{chosen.extension}" if beside else ""
 
     shown = gallery_sections(figures, address, small)
     text = _template("gallery", chosen).render(title="Networks", sections=shown, picture=picture)
@@ -159,13 +167,14 @@ def _markdown(said: Piece | Sequence[Piece]) -> str:
         case Command():
             return code_span(said.text)
         case Thumbnail():
-            return _THUMBNAIL.format(*map(html_escape, (said.url, said.source, said.text)))
+            small = _THUMBNAIL.format(*map(html_escape, (said.source, said.text)))
+            return f'<a href="{html_escape(said.url)}">{small}</a>' if said.url else small
         case _:
             return "".join(map(_markdown, said))
 
 
-#: A small picture: the page that it leads to, the picture, and the words beneath it.
-_THUMBNAIL = f'<a href="{{0}}"><img src="{{1}}" width="{SMALL}" alt=""><br>{{2}}</a>'
+#: A small picture, and the words beneath it.
+_THUMBNAIL = f'<img src="{{0}}" width="{SMALL}" alt=""><br>{{1}}'
 
 
 def code_span(text: str) -> str:
@@ -210,7 +219,8 @@ def _html(said: Piece | Sequence[Piece]) -> str:
         case Command():
             return Markup("<code>{}</code>").format(printable_lines(said.text))
         case Thumbnail():
-            return Markup(_THUMBNAIL).format(said.url, said.source, printable_lines(said.text))
+            small = Markup(_THUMBNAIL).format(said.source, printable_lines(said.text))
+            return Markup('<a href="{}">{}</a>').format(said.url, small) if said.url else small
         case _:
             return Markup("").join(map(_html, said))
 

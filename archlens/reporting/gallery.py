@@ -25,12 +25,12 @@ def sections(found: Sequence[Compared], address: _Named, source: _Named) -> list
 
     Args:
         found: the networks, in any order.
-        address: gives that of the page of a network, by its name.
+        address: gives that of the page of a network, by its name; empty where it has none here.
         source: gives the address of the small picture of a network, by its name.
     """
     ordered = sorted(found, key=lambda one: (one.year is None, one.year or 0))  # and as they come within one
     said = [
-        Section("", list(_introduction(ordered))),
+        Section("", list(_introduction(ordered, address))),
         Section("Families", [_thumbnails(ordered, address, source)]),
         Section("Accuracy over work", _chart(ordered)),
         Section("Networks", _table(ordered, address)),
@@ -38,11 +38,16 @@ def sections(found: Sequence[Compared], address: _Named, source: _Named) -> list
     return [section for section in said if section.parts]
 
 
-def _introduction(found: Sequence[Compared]) -> Iterator[Part]:
-    count = f"{len(found)} networks of {len({one.family for one in found})} families, each with a page: "
-    said = "diagrams, every layer with its arithmetic, cost, memory, receptive field, published figures, and "
-    written = "how its figures were verified. "
-    yield Paragraph([count, said, written, Command("archlens report --all"), " writes them."])
+def _introduction(found: Sequence[Compared], address: _Named) -> Iterator[Part]:
+    here = sum(1 for one in found if address(one.name))
+    count = f"{len(found)} networks of {len({one.family for one in found})} families, "
+    pages = "each with a page" if here == len(found) else f"of which {here} have their pages here"
+    said = (
+        ": diagrams, every layer with its arithmetic, cost, memory, receptive field, published figures, and "
+    )
+    written = " writes them." if here == len(found) else " writes them all."
+    command = Command("archlens report --all")
+    yield Paragraph([count, pages, said, "how its figures were verified. ", command, written])
 
 
 def _thumbnails(found: Sequence[Compared], address: _Named, source: _Named) -> Table:
@@ -72,7 +77,8 @@ def _chart(found: Sequence[Compared]) -> list[Part]:
 def _table(found: Sequence[Compared], address: _Named) -> list[Part]:
     head, rows, right = view.cells(found, SHOWN)
     linked: list[list[Piece]] = [
-        [Link(row[0], address(one.name)), *row[1:]] for one, row in zip(found, rows, strict=True)
+        [Link(row[0], url) if (url := address(one.name)) else row[0], *row[1:]]
+        for one, row in zip(found, rows, strict=True)
     ]
     size = "MACs are those on the input that a network's page names; larger ones cost more."
     notes = Notes([size, *view.conventions(found, SHOWN)])

@@ -17,7 +17,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture that leads to a page, with words beneath; ``source`` is its address."""
+    """A small picture, by its address ``source``, with words beneath; ``url`` is that of a page, or empty."""
 
     source: str
     url: str

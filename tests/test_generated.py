@@ -1,0 +1,71 @@
+"""What archlens itself writes into this repository is what it would write today."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import generate
+import pytest
+from generate import COMMAND, PAGES, PARTS, REPORTS, ROOT
+
+import archlens
+from archlens.reporting import file_name
+
+
+def stale(files: generate.Files) -> list[str]:
+    """The paths of the files that are not as they should be."""
+    places = {path: ROOT / path for path in files}
+    return [
+        path for path, place in places.items() if not place.is_file() or place.read_bytes() != files[path]
+    ]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_is_not_stale(part: str) -> None:
+    found = stale(PARTS[part]())
+    assert not found, f"stale: {', '.join(found)}; `{COMMAND}` writes them anew, and git diff shows how"
+
+
+@pytest.mark.parametrize("name", archlens.names())
+def test_a_report_is_not_stale(name: str) -> None:
+    """Of most pages only the digests are committed, so it is said how to see what differs."""
+    files = generate.report(name)
+    if name in PAGES:
+        found, how = stale(files), "git diff shows how"
+    else:
+        now, before = generate.digests(files), generate.recorded().get(name, {})
+        found = sorted(path for path in now.keys() | before.keys() if now.get(path) != before.get(path))
+        how = f"`archlens report {name} -o DIR` without and with the change shows how"
+    assert not found, f"{name}: stale: {', '.join(found)}; `{COMMAND}` writes them anew, and {how}"
+
+
+def test_the_outputs_in_the_documentation_are_written_too() -> None:
+    """That they are not stale is tested where they run."""
+    assert "tests/test_readme.py" in Path(generate.__file__).read_text("utf-8")
+
+
+def targets(text: str) -> Iterator[str]:
+    """What a Markdown text links to or shows."""
+    yield from re.findall(r"(?<!\\)\]\(([^)\s]+)\)", text)
+    yield from re.findall(r'(?:src|href)="([^"]+)"', text)
+
+
+def test_there_is_no_other_report() -> None:
+    pages = {path.stem for path in REPORTS.glob("*.md") if not path.name.startswith("verification")}
+    assert pages == {"README", *map(file_name, PAGES)}
+    assert list(generate.recorded()) == [name for name in archlens.names() if name not in PAGES]
+    shown = {match for path in REPORTS.glob("*.md") for match in targets(path.read_text("utf-8"))}
+    pictures = {f"pictures/{path.name}" for path in REPORTS.glob("pictures/*")}
+    assert pictures == {target for target in shown if target.startswith("pictures/")}
+
+
+@pytest.mark.parametrize("folder", [".", ".github", "docs", "reports", "tests/diagnostics"])
+def test_every_link_leads_somewhere(folder: str) -> None:
+    for path in ROOT.glob(f"{folder}/*.md"):
+        for target in targets(path.read_text("utf-8")):
+            if not target.startswith(("https://", "#")):
+                there = path.parent / unquote(target.partition("#")[0])
+                assert there.exists(), f"{path.relative_to(ROOT)} links to {target}, which is not there"
