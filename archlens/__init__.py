@@ -10,9 +10,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import notebook
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .elaboration.building import Builder
     from .errors import ArchlensError, Diagnostic, Span, SpecError, UsageError
     from .library import names
     from .network import Layer, Network
@@ -22,6 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArchlensError",
+    "Builder",
     "Diagnostic",
     "Layer",
     "Network",
@@ -40,6 +44,7 @@ __all__ = [
 _WHERE = {
     **dict.fromkeys(["ArchlensError", "Diagnostic", "Span", "SpecError", "UsageError"], "errors"),
     **dict.fromkeys(["Layer", "Network"], "network"),
+    "Builder": "elaboration.building",
     "Shape": "shape",
     "names": "library",
 }
@@ -130,6 +135,15 @@ def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:
     from .backends.torch_module import build
 
     return build(network, device=device, dtype=dtype)
+
+
+def _in_notebook(network: Any, problem: Any) -> str:
+    from .integrations.page import to_notebook
+
+    return to_notebook(network, problem)
+
+
+notebook.to_html = _in_notebook
 
 
 def _no_variant(variant: str, variants: Mapping[str, Any]) -> UsageError:

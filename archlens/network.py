@@ -9,8 +9,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import notebook
 from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
 from .ops import Facts, Op
 from .shape import Shape
@@ -31,8 +33,8 @@ class Layer(NamedTuple):
     #: Their shapes.
     input_shapes: tuple[Shape, ...]
     facts: Facts
-    #: What placed it, in the spec.
-    where: Located
+    #: What placed it, where that stands in a file.
+    where: Located | None
     #: Whether it serves only a head that runs in training and not at inference.
     training: bool
 
@@ -42,9 +44,14 @@ class Layer(NamedTuple):
         return self.facts.shape
 
     @property
-    def span(self) -> Span:
-        """Where the spec places it."""
-        return self.where.span
+    def span(self) -> Span | None:
+        """Where a file places it; ``None`` where none does."""
+        return self.where.span if self.where is not None else None
+
+    @property
+    def step(self) -> object:
+        """What placed it: the same object for all layers that one step of a file placed."""
+        return self.where if self.where is not None else self
 
     @property
     def params(self) -> int:
@@ -308,9 +315,10 @@ class Network:
         return graph
 
     def __repr__(self) -> str:
-        from .views import table
-
-        return table.to_text(self)
+        inputs = ", ".join(map(str, self.inputs.values()))
+        ends = ", ".join(str(self.shape_of(end)) for end in self.outputs.values())
+        figures = f"{len(self):,} layers, {self.params:,} params, {self.macs:,} MACs"
+        return f"<Network {shorten(self.name)}: {inputs} -> {ends}, {figures}>"
 
     def _repr_html_(self) -> str:
         return self.shown()
@@ -321,6 +329,8 @@ class Network:
         Args:
             problem: what is wrong after the last layer, where this is only what there is up to there.
         """
-        from .integrations.page import to_notebook
-
-        return to_notebook(self, problem)
+        return (
+            notebook.to_html(self, problem)
+            if notebook.to_html is not None
+            else f"<pre>{escape(repr(self))}</pre>"
+        )

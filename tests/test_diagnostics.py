@@ -613,6 +613,7 @@ def test_every_message_has_a_case() -> None:
     told = "\n".join(case.expected for case in CASES.values())
     told += "\n".join(message for _, message, _ in USAGE.values())
     told += Path(__file__).read_text("utf-8").partition("USAGE")[2].partition("# --- no message")[0]
+    told += Path(__file__).with_name("test_builder.py").read_text("utf-8")
     made = messages()
     assert len(made) > 150  # the search works
     missing = {

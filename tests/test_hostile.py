@@ -519,7 +519,7 @@ def test_too_much(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a tenth of the steps: each is stopped by them, and for none Python does much in a step."""
     bounds = Bounds(MAX_LAYERS)
     bounds.steps //= 10
-    monkeypatch.setattr("archlens.elaboration.walk.Bounds", lambda layers: bounds)
+    monkeypatch.setattr("archlens.elaboration.building.Bounds", lambda layers: bounds)
     content, message = SLOW[case]
     text = content()
     refused: list[archlens.SpecError] = []

@@ -13,6 +13,7 @@ ROOT = Path(archlens.__file__).parent
 
 #: What each room may import, beside what lies in itself. Imports inside functions count too.
 MAY: dict[str, set[str]] = {
+    "notebook": set(),
     "shape": set(),
     "geometry": set(),
     "wrapping": set(),
@@ -22,11 +23,10 @@ MAY: dict[str, set[str]] = {
     "ops": {"geometry", "shape"},
     # of the analyses, the quantities that a budget can say
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
-    # views and integrations, inside functions: how it shows itself, in a terminal and in a notebook
-    "network": {"errors", "integrations", "limits", "ops", "published", "shape", "views"},
+    "network": {"errors", "limits", "notebook", "ops", "published", "shape"},
     "analysis": {"errors", "geometry", "limits", "network", "ops", "published", "shape"},
     "library": {"errors", "language"},
-    "elaboration": {"errors", "language", "network", "ops", "shape"},
+    "elaboration": {"analysis", "errors", "language", "network", "ops", "shape"},
     "budgets": {"analysis", "elaboration", "errors", "language", "library", "limits", "network"},
     # rules read specs, too
     "lint": {
@@ -68,7 +68,10 @@ MAY: dict[str, set[str]] = {
         *("analysis", "backends", "budgets", "elaboration", "errors", "language", "library", "limits"),
         *("network", "shape", "views"),
     },
-    "__init__": {"analysis", "backends", "elaboration", "errors", "language", "library", "network", "shape"},
+    "__init__": {
+        *("analysis", "backends", "elaboration", "errors", "integrations", "language", "library", "network"),
+        *("notebook", "shape"),
+    },
     "__main__": {"cli"},
 }
 
@@ -113,6 +116,40 @@ def test_every_room_is_known() -> None:
 def test_directions() -> None:
     found = {str(path.relative_to(ROOT)): violations(path) for path in FILES}
     assert {path: rooms for path, rooms in found.items() if rooms} == {}
+
+
+def imported(path: Path, files: dict[str, Path]) -> set[str]:
+    """The files that a file imports, wherever in it and for whatever: also lazily, and for types alone."""
+    package = module_of(path).split(".") if path.name == "__init__.py" else module_of(path).split(".")[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *(node.module.split(".") if node.module else [])])
+            found |= {name if (name := f"{module}.{alias.name}") in files else module for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & set(files) - {module_of(path)}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(["archlens", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
+
+
+def circles(graph: dict[str, set[str]]) -> set[str]:
+    """What lies on a circle or between two: all that is left where no end can be taken away any more."""
+    left = {name: set(ends) for name, ends in graph.items()}
+    while ends := {name for name, next_ in left.items() if not next_ & set(left)}:
+        left = {name: next_ for name, next_ in left.items() if name not in ends}
+    return set(left)
+
+
+def test_no_files_import_each_other() -> None:
+    files = {module_of(path): path for path in FILES}
+    graph = {name: imported(path, files) for name, path in files.items()}
+    assert circles(graph) == set()
+    back = graph | {"archlens.network": graph["archlens.network"] | {"archlens.views.table"}}
+    assert {"archlens.network", "archlens.views.table"} <= circles(back)  # it would be seen
 
 
 def test_networkx_is_imported_in_one_place() -> None:

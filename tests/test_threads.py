@@ -19,7 +19,7 @@ import pytest
 
 import archlens
 from archlens import elaboration, language
-from archlens.elaboration import walk
+from archlens.elaboration import building, walk
 from archlens.language import expression
 from archlens.library import finding as library
 
@@ -85,7 +85,7 @@ def test_totals_in_threads() -> None:
 
 def test_an_op_that_two_threads_make_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known of the one that is not kept is not taken for what is known of a later op in its place."""
-    make, barriers = walk.make, []
+    make, barriers = building.make, []
 
     def waiting(*args: Any) -> Any:
         op = make(*args)
@@ -98,7 +98,7 @@ def test_an_op_that_two_threads_make_at_once(monkeypatch: pytest.MonkeyPatch) ->
 
     for first in range(500_000, 501_000, 100):
         with monkeypatch.context() as patch:
-            patch.setattr(walk, "make", waiting)
+            patch.setattr(building, "make", waiting)
             together(partial(loads, first), partial(loads, first))
         gc.collect()
         hold(first + 50)
@@ -124,20 +124,20 @@ def test_one_expression_at_a_time_is_given_to_python(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("hasty")
 def test_what_is_remembered_is_bounded_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "_MOST", 100)
+    monkeypatch.setattr(building, "_MOST", 100)
 
     def loads(number: int, _: threading.Barrier) -> None:
         for turn in range(20):
             hold(100_000 + 10_000 * number + 30 * turn)
 
     together(*[partial(loads, number) for number in range(8)])
-    assert sum(1 + len(known.facts) for known in walk._memory.values()) <= 100
+    assert sum(1 + len(known.facts) for known in building._memory.values()) <= 100
 
 
 def test_a_large_network_is_not_remembered_beyond_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "_MOST", 100)
+    monkeypatch.setattr(building, "_MOST", 100)
     hold(200_000, 101)
-    assert not walk._memory
+    assert not building._memory
 
 
 def test_the_collector_is_left_alone() -> None:
@@ -304,7 +304,7 @@ def test_true_is_not_1(step: str, first: str, second: str, block: bool) -> None:
 #: Caches without a bound, and what bounds them.
 BOUNDED = {
     "archlens.source.own": "the functions of one file",
-    "archlens.elaboration.arguments.required": "the kinds of op",
+    "archlens.elaboration.binding.required": "the kinds of op",
     "archlens.reporting.forms._environment": "it takes nothing",
     "archlens.library.index._read": "it takes nothing",
     "archlens.library.finding": "the files of the zoo",

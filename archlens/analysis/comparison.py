@@ -154,9 +154,7 @@ def find(network: Network, *, smallest: bool = False, altered: str = "") -> Comp
 
 
 def _family(network: Network) -> str:
-    if not network.layers:
-        return network.name
-    return PurePath(network.layers[0].span.source.name).stem
+    return PurePath(network.origin.source).stem or network.name
 
 
 def _everywhere_from(network: Network, fields: receptive_field.ReceptiveFields) -> str:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from ..errors import Diagnostic, SpecError, Unplaced, error, shorten, usage
+from ..errors import Diagnostic, SpecError, Unplaced, UsageError, error, shorten, usage
 from ..language.spec import Spec
 from ..network import Network, Origin
 from ..shape import Shape
-from .advice import explained
+from .advice import LayerMisfit, explained
 from .bounds import RAISED, allowed, allowing, laid_out, too_many_together
 from .inputs import given_inputs
-from .walk import LayerMisfit, Walk
+from .walk import Walk
 
 
 def elaborate(
@@ -54,22 +55,24 @@ def elaborate(
         with allowing(max_layers):
             return elaborate(spec, variant, input=input, values=values, advice=advice, inference=inference)
     file = spec.source.name
+    walk = Walk(spec, variant, values or {}, inference=inference)
     given = given_inputs(spec, input)
-    origin = FromSpec(spec.name, file, spec, variant, values or {}, given, allowed())
-    walk = Walk(spec, variant, values or {}, origin, inference=inference)
+    walk.builder.origin = FromSpec(spec.name, file, spec, variant, values or {}, given, allowed())
     try:
         return walk.run(given)
     except LayerMisfit as misfit:
         if not advice:
-            raise SpecError(Diagnostic(misfit.misfit.message, misfit.where.span), walk.network()) from None
+            raise SpecError(Diagnostic(str(misfit), misfit.span), walk.network()) from None
         inputs = tuple(tensor.name for tensor in misfit.inputs)
         failed = Unplaced(misfit.name, str(misfit.op), inputs, misfit.misfit.message)
-        raise SpecError(
-            explained(misfit, walk, spec, variant, values or {}), walk.network(), failed
-        ) from None
+        builder = walk.builder
+        smallest = partial(smallest_input, spec, variant, values or {}, builder.inputs)
+        searched = smallest if builder.steps < _SEARCH_STEPS else None
+        said = explained(misfit, builder.layers, builder.inputs, searched)
+        raise SpecError(said, walk.network(), failed) from None
     except SpecError as problem:
         raise SpecError(
-            problem.diagnostic, walk.network() if walk.inputs and not walk.spent else None
+            problem.diagnostic, walk.network() if walk.builder.inputs and not walk.spent else None
         ) from None
     except RecursionError:
         raise error(
@@ -79,12 +82,49 @@ def elaborate(
         ) from None
     finally:
         if advice:  # else it is one of many in a search, which is bounded by itself
-            laid_out(file, variant, max(len(walk.layers), walk.steps // 10))
+            laid_out(file, variant, max(len(walk.builder.layers), walk.builder.steps // 10))
             if too_many_together(file):
                 raise usage(
                     f"the networks of {shorten(file)} have more than {allowed():,} layers together",
                     help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
                 ) from None
+
+
+#: How many steps the search for the smallest input may take, and how large an input it tries.
+_SEARCH_STEPS = 100_000
+_SEARCH_SIZE = 1024
+
+
+def smallest_input(
+    spec: Spec, variant: str, values: Mapping[str, Any], inputs: Mapping[str, Shape], above: int
+) -> Shape | None:
+    """The smallest input with equal sides, longer than ``above``, that the whole network accepts.
+
+    ``None`` where there are several inputs or no spatial axis, or where the search is given up.
+    """
+    if len(inputs) != 1:
+        return None
+    ((name, shape),) = inputs.items()
+    if len(shape) < 2:
+        return None
+    spent = 0
+    for side in range(above + 1, above + _SEARCH_SIZE + 1):
+        tried = Shape((shape.channels, *(side,) * (len(shape) - 1)))
+        walk = Walk(spec, variant, values)
+        try:
+            walk.run({name: tried})
+        except LayerMisfit as misplaced:
+            misfit = misplaced.misfit
+            if not misfit.size and misfit.inputs == () and side > max(shape.spatial):
+                return None
+            spent += walk.builder.steps + 1
+        except (SpecError, UsageError, RecursionError):
+            spent += walk.builder.steps + 1
+        else:
+            return tried
+        if spent > _SEARCH_STEPS:
+            return None
+    return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,26 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
-from ..errors import Diagnostic, Span, SpecError, UsageError, shorten
-from ..language.spec import Spec
+from ..errors import Diagnostic, Located, Span, shorten
+from ..language.steps import Merge
 from ..network import Layer
-from ..ops import Op
+from ..ops import Misfit, Op
 from ..shape import Shape
 from .values import Tensor
-from .walk import LayerMisfit, Walk
+
+
+class LayerMisfit(Exception):
+    """A layer refuses its inputs: the op's reason, and where in the network it is."""
+
+    def __init__(
+        self,
+        name: str,
+        where: Located | None,
+        misfit: Misfit,
+        inputs: list[Tensor],
+        op: Op,
+        merge: Merge | None,
+    ) -> None:
+        super().__init__(misfit.message)
+        self.name = name
+        self.where = where
+        self.misfit = misfit
+        self.inputs = inputs
+        self.op = op
+        self.merge = merge
+
+    @property
+    def span(self) -> Span | None:
+        """Where it stands, if it stands in a file."""
+        return self.where.span if self.where is not None else None
 
 
 def explained(
-    failed: LayerMisfit, walk: Walk, spec: Spec, variant: str, values: Mapping[str, Any]
+    failed: LayerMisfit,
+    layers: Iterable[Layer],
+    inputs: Mapping[str, Shape],
+    smallest: Callable[[int], Shape | None] | None = None,
 ) -> Diagnostic:
-    """The diagnostic of a layer that does not fit: why, how the shapes came about, what would work."""
+    """The diagnostic of a layer that does not fit: why, how the shapes came about, what would work.
+
+    Args:
+        failed: the layer.
+        layers: those that stand before it.
+        inputs: of the network.
+        smallest: finds the smallest input with equal sides, longer than a number, that all of the network
+            accepts; ``None`` where that would take too long.
+    """
     misfit, name = failed.misfit, _called(failed.name, failed.op)
     notes = [*misfit.notes]
     also: list[tuple[str, Span]] = []
-    index = {layer.name: layer for layer in walk.layers}
+    index = {layer.name: layer for layer in layers}
     if misfit.inputs:
         for position in dict.fromkeys(misfit.inputs):
             tensor = failed.inputs[position]
@@ -33,25 +68,23 @@ def explained(
     else:
         notes.append(_chain(failed, index))
     help = _shortcut(failed) or misfit.help
-    if misfit.size and walk.steps < _SEARCH_STEPS:
+    if misfit.size and smallest is not None:
         # what merges may fit at a small size by chance, as 1x1 does with anything: a larger one is meant
-        above = max(walk.x.shape.spatial, default=0) if misfit.inputs else 0
-        smallest = smallest_input(spec, variant, values, walk, above)
+        above = max(failed.inputs[-1].shape.spatial, default=0) if misfit.inputs else 0
+        fits = smallest(above)
         own = f"give {name} {help}" if help.startswith("padding=") else help
-        turned = next(filter(None, [shape.turned() for shape in walk.inputs.values()]), None)
+        turned = next(filter(None, [shape.turned() for shape in inputs.values()]), None)
         if turned is not None:
             help = f"channels come first: {turned}"
-        elif smallest is not None:
-            sides = len(smallest) - 1
+        elif fits is not None:
+            sides = len(fits) - 1
             square = {1: "", 2: " square", 3: " cubic"}[sides]
             which = "next larger" if misfit.inputs else "smallest"
-            fitting = f"the {which}{square} input that fits the whole network is {smallest}"
+            fitting = f"the {which}{square} input that fits the whole network is {fits}"
             help = f"{fitting}; or {own}" if own else fitting
         else:
             help = own
-    return Diagnostic(
-        f"{name} does not fit: {misfit.message}", failed.where.span, tuple(notes), help, tuple(also)
-    )
+    return Diagnostic(f"{name} does not fit: {misfit.message}", failed.span, tuple(notes), help, tuple(also))
 
 
 def _called(name: str, op: Op) -> str:
@@ -100,40 +133,3 @@ def _chain(failed: LayerMisfit, index: Mapping[str, Layer]) -> str:
         layer = index.get(source)
     links.append("..." if layer is not None else f"{tensor.name} {tensor.shape}")
     return " -> ".join([*reversed(links), _called(failed.name, failed.op)])
-
-
-#: How many steps the search for the smallest input may take, and how large an input it tries.
-_SEARCH_STEPS = 100_000
-_SEARCH_SIZE = 1024
-
-
-def smallest_input(
-    spec: Spec, variant: str, values: Mapping[str, Any], failed: Walk, above: int = 0
-) -> Shape | None:
-    """The smallest input with equal sides, longer than ``above``, that the whole network accepts.
-
-    ``None`` where there are several inputs or no spatial axis, or where the search is given up.
-    """
-    if len(failed.inputs) != 1:
-        return None
-    ((name, shape),) = failed.inputs.items()
-    if len(shape) < 2:
-        return None
-    spent = 0
-    for side in range(above + 1, above + _SEARCH_SIZE + 1):
-        tried = Shape((shape.channels, *(side,) * (len(shape) - 1)))
-        walk = Walk(spec, variant, values, failed.origin)
-        try:
-            walk.run({name: tried})
-        except LayerMisfit as misplaced:
-            misfit = misplaced.misfit
-            if not misfit.size and misfit.inputs == () and side > max(shape.spatial):
-                return None
-            spent += walk.steps + 1
-        except (SpecError, UsageError, RecursionError):
-            spent += walk.steps + 1
-        else:
-            return tried
-        if spent > _SEARCH_STEPS:
-            return None
-    return None

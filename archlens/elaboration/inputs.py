@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -33,21 +33,35 @@ def _checked(sizes: Iterable[Any]) -> Shape | None:
 
 def given_inputs(spec: Spec, given: Any) -> dict[str, Shape]:
     """The input shapes that the caller gave, by name."""
+    return read_given(given, spec.inputs, spec.name)
+
+
+def read_given(given: Any, known: Collection[str] | None, network: str) -> dict[str, Shape]:
+    """Input shapes by name: a shape alone is that of the only input.
+
+    Args:
+        given: a shape, a mapping of names to shapes, or ``None``.
+        known: the names that inputs have; ``None`` where they may have any.
+        network: what messages call the network.
+
+    Raises:
+        UsageError: there is no such input, or that is no shape.
+    """
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        if len(spec.inputs) > 1:
+        if known is not None and len(known) > 1:
             raise usage(
-                f"{spec.name} has several inputs",
-                help=f"name the one that is meant: {', '.join(f'{name}=CxHxW' for name in spec.inputs)}",
+                f"{network} has several inputs",
+                help=f"name the one that is meant: {', '.join(f'{name}=CxHxW' for name in known)}",
             )
-        given = {next(iter(spec.inputs)): given}
+        given = {next(iter(known)) if known else "input": given}
     shapes = {}
     for name, value in given.items():
-        if name not in spec.inputs:
+        if known is not None and name not in known:
             raise usage(
-                f"{spec.name} has no input {shorten(str(name))}",
-                help=did_you_mean(str(name), spec.inputs, otherwise=f"its inputs: {', '.join(spec.inputs)}"),
+                f"{network} has no input {shorten(str(name))}",
+                help=did_you_mean(str(name), known, otherwise=f"its inputs: {', '.join(known)}"),
             )
         try:
             shape = read_shape(value) if isinstance(value, str) else _checked(value)

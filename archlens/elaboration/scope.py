@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from ..errors import Located, Span, did_you_mean, error, shorten
 from ..language.expression import Expression
+from ..language.spec import Spec
 from .bounds import RAISED
+from .building import Builder, Place
 from .evaluation import evaluate
 from .values import Tensor, describe
-
-if TYPE_CHECKING:
-    from .walk import Walk
 
 
 class Word:
@@ -30,59 +29,26 @@ class Word:
         return self.expression.span(self.tree)
 
 
-class Place:
-    """A scope being filled: where names are given, and found again by ``ref``."""
+class Elaboration:
+    """What has come about of a spec, as far as its expressions ask for it."""
 
-    __slots__ = ("certain", "count", "merges", "parent", "path", "taken", "tensors")
+    def __init__(self, spec: Spec, builder: Builder, names: dict[str, Any]) -> None:
+        self.spec = spec
+        self.builder = builder
+        self.names = names  # what every expression knows: ops, blocks, params
+        self.reads = 0  # how often a step was read by its name
+        self.paths: dict[str, Tensor] = {}  # of the first `indexed` layers and scopes
+        self.indexed = (0, 0)
 
-    def __init__(self, path: str, parent: Place | None, certain: Mapping[str, Located]) -> None:
-        self.path = path
-        self.parent = parent
-        self.certain = certain  # names that the spec's text is sure to give here
-        self.count = 0
-        self.merges: dict[str, int] = {}  # how far each kind of merge has been counted
-        self.taken: dict[str, Located | None] = {}
-        self.tensors: dict[str, Tensor] = {}
-
-    def full(self, name: str) -> str:
-        return f"{self.path}.{name}" if self.path else name
-
-    def number(self) -> str:
-        """The next number, as ``nn.Sequential`` counts."""
-        name = str(self.count)
-        self.count += 1
-        return name
-
-    def automatic(self, kind: str) -> str:
-        """A name for a merge, which has none of its own: ``add``, ``add_1`` and so on."""
-        count = self.merges.get(kind, 0)
-        name = f"{kind}_{count}" if count else kind
-        while name in self.taken or name in self.certain:
-            count += 1
-            name = f"{kind}_{count}"
-        self.merges[kind] = count
-        self.taken[name] = None
-        return name
-
-    def claim(self, name: str, where: Located) -> None:
-        if name in self.taken:
-            first = self.taken[name]
-            scope = f" in {self.path}" if self.path else ""
-            raise error(
-                f"the name {shorten(name)} stands twice{scope}",
-                where.span,
-                help=_another_name(name, first, where),
-                also=[("it stands here first", first.span)] if first and first is not where else (),
-            )
-        self.taken[name] = where
-
-
-def _another_name(name: str, first: Located | None, second: Located) -> str:
-    if first is None:
-        return "an unnamed merge has it already; use another name"
-    if first is second:
-        return f"it stands in a table: give each row a name of its own, as in {shorten(name)}{{i}}"
-    return "steps without a name are numbered from 0" if name.isdigit() else ""
+    def at(self, path: str) -> Tensor | None:
+        """The output of a finished layer or scope, by its full name."""
+        layers, scopes = self.indexed
+        builder = self.builder
+        self.paths |= {layer.name: Tensor(layer.name, layer.shape) for layer in builder.layers[layers:]}
+        self.paths |= dict(builder.scopes[scopes:])
+        self.indexed = len(builder.layers), len(builder.scopes)
+        self.reads += 1
+        return self.paths.get(path)
 
 
 class Env:
@@ -90,7 +56,7 @@ class Env:
 
     __slots__ = ("locals", "place", "walk")
 
-    def __init__(self, walk: Walk, names: dict[str, Any], place: Place) -> None:
+    def __init__(self, walk: Elaboration, names: dict[str, Any], place: Place) -> None:
         self.walk = walk
         self.locals = names
         self.place = place
@@ -99,8 +65,8 @@ class Env:
         if name in self.locals:
             return self.locals[name]
         walk = self.walk
-        if name == "x" and walk.sources:
-            return walk.x
+        if name == "x" and walk.builder.sources:
+            return walk.builder.x
         if name in walk.names:
             return walk.names[name]
         tensor = self.step(name)
@@ -116,8 +82,8 @@ class Env:
                 self.walk.reads += 1
                 return place.tensors[name]
             place = place.parent
-        self.walk.reads += name in self.walk.sources
-        return self.walk.sources.get(name)
+        self.walk.reads += name in self.walk.builder.sources
+        return self.walk.builder.sources.get(name)
 
     def ref(self, tree: ast.expr, expression: Expression) -> Tensor:
         self.walk.reads += 1
@@ -175,7 +141,7 @@ class Env:
         return None
 
     def steps(self) -> list[str]:
-        found: list[str] = list(self.walk.sources)
+        found: list[str] = list(self.walk.builder.sources)
         place: Place | None = self.place
         while place is not None:
             found += [name for name in place.tensors if not name.isdigit()]
@@ -183,7 +149,7 @@ class Env:
         return found
 
     def known(self) -> Iterable[str]:
-        flowing = ["x"] if self.walk.sources else []
+        flowing = ["x"] if self.walk.builder.sources else []
         return [*self.locals, *flowing, *(n for n in self.walk.names if n not in _HIDDEN), *self.steps()]
 
     def hint(self, name: str) -> str:
@@ -198,9 +164,9 @@ class Env:
         return f"it is a parameter of {owner}, and a block sees only its own and the file's params"
 
     def spend(self, steps: int, tree: ast.AST, expression: Expression) -> None:
-        self.walk.steps += steps
-        bounds = self.walk.bounds
-        if self.walk.steps > bounds.steps:
+        self.walk.builder.steps += steps
+        bounds = self.walk.builder.bounds
+        if self.walk.builder.steps > bounds.steps:
             raise expression.error(bounds.too_many_steps, tree, help=RAISED)
 
 

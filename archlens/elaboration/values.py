@@ -27,6 +27,9 @@ class Tensor:
     name: str
     shape: Shape
 
+    def __repr__(self) -> str:
+        return f"<{shorten(self.name)} {self.shape}>"
+
 
 @dataclass(slots=True, eq=False)
 class Inputs:

@@ -1,10 +1,9 @@
-"""The walk over a spec: what flows, what has been placed, and what may still be spent."""
+"""The walk over a spec: its steps, one by one, as calls of a builder."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from threading import Lock
 from typing import Any, NamedTuple
 
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
@@ -26,24 +25,19 @@ from ..language.steps import (
     check_name,
 )
 from ..language.synonyms import op_meant
-from ..network import Layer, Network, Origin
-from ..ops import OPS, Facts, Misfit, Op
+from ..network import Layer, Network
+from ..ops import OPS, Op
 from ..ops.op import as_written
 from ..shape import Shape
-from .arguments import WHOLE, arguments, bind, make, unquoted, usage_of_block
-from .bounds import MAX_AXIS, MAX_BLOCKS, RAISED, Bounds, allowed
+from .arguments import arguments, refused_in, unquoted
+from .binding import WHOLE, bind, usage_of_block
+from .bounds import MAX_BLOCKS, RAISED
+from .building import Builder, Known, Place, by_value
 from .evaluation import choose, evaluate, not_callable
 from .functions import FUNCTIONS
 from .inputs import SHAPE_HELP, read_shape, usable
-from .scope import Env, Place, Word
+from .scope import Elaboration, Env, Word
 from .values import CONSTANTS, MAX_ITEMS, Deferred, Inputs, Tensor, describe, is_template, size_of
-
-
-class Known(NamedTuple):
-    """An op, and its facts by the shapes that it was asked on."""
-
-    op: Op
-    facts: dict[tuple[Shape, ...], Facts]
 
 
 class _Made(NamedTuple):
@@ -57,66 +51,26 @@ class _Made(NamedTuple):
     end: Tensor
 
 
-class LayerMisfit(Exception):
-    """A layer refuses its inputs: the op's reason, and where in the network it is."""
+class Walk(Elaboration):
+    """One elaboration of a spec, step by step."""
 
     def __init__(
-        self, name: str, where: Located, misfit: Misfit, inputs: list[Tensor], op: Op, merge: Merge | None
+        self, spec: Spec, variant: str, values: Mapping[str, Any], *, inference: bool = False
     ) -> None:
-        super().__init__(misfit.message)
-        self.name = name
-        self.where = where
-        self.misfit = misfit
-        self.inputs = inputs
-        self.op = op
-        self.merge = merge
-
-
-class Walk:
-    """One elaboration: what flows, what has been placed, and what may still be spent."""
-
-    def __init__(
-        self,
-        spec: Spec,
-        variant: str,
-        values: Mapping[str, Any],
-        origin: Origin,
-        *,
-        inference: bool = False,
-    ) -> None:
-        self.spec = spec
-        self.origin = origin
-        self.inference = inference  # whether heads for training are left out
-        self.name = variant or spec.name
         self.variant = spec.variants[variant] if variant else None
-        self.x = Tensor("", Shape((1,)))
-        self.inputs: dict[str, Shape] = {}
-        self.sources: dict[str, Tensor] = {}
-        self.layers: list[Layer] = []
-        self.outputs: dict[str, str] = {}
-        self.blocks: list[tuple[str, str]] = []  # path and name of each block's scope
-        self.scopes: list[tuple[str, Tensor]] = []  # path and output of each scope
-        self.paths: dict[str, Tensor] = {}  # of the first `indexed` layers and scopes
-        self.indexed = (0, 0)
-        self.reads = 0  # how often a step was read by its name
+        meta = spec.meta if self.variant is None else _overlaid(spec.meta, self.variant.meta)
+        builder = Builder(variant or spec.name, meta=meta)
+        names = {**OPS, **spec.blocks, **CONSTANTS, "True": True, "False": False}
+        super().__init__(spec, builder, names)
+        self.inference = inference  # whether heads for training are left out
         self.made: dict[Any, _Made] = {}
-        self.training = False
-        self.bounds = Bounds(allowed())
-        self.most = self.bounds.layers  # fewer where there are many inputs
-        self.steps = 0
-        self.connections = 0
-        self.heads: set[str] = set()  # the layers of heads for training
         self.last: Located | None = None
         self.stack: list[str] = []  # the blocks that run, and "" for a step that was handed on
         self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
-        self.memory = _memory
         self.altered: list[str] = []
-        self.declared: dict[str, Located] = {}
-        self.remembers = 0  # how many ops and facts this walk has added to the memory
         self.words: dict[ast.expr, Word] = {}
         self.fixed: dict[ast.expr, tuple[Known, Located]] = {}  # what a lone word that names an op makes
-        self.root = Place("", None, spec.layers.names)
-        self.names: dict[str, Any] = {**OPS, **spec.blocks, **CONSTANTS, "True": True, "False": False}
+        self.root = builder.root = Place("", None, spec.layers.names)
         self.values = self._params(values)
         self.names |= self.values
 
@@ -128,7 +82,7 @@ class Walk:
         for name in given:
             if name not in spec.params:
                 raise usage(
-                    f"{self.name} has no param {shorten(str(name))}",
+                    f"{self.builder.name} has no param {shorten(str(name))}",
                     help=did_you_mean(
                         str(name),
                         spec.params,
@@ -160,7 +114,7 @@ class Walk:
             own = self.variant.values[name][0]
         value = env.locals[name]
         try:
-            if own is not None and _key((value,)) == _key((self._word(own, env),)):
+            if own is not None and by_value((value,)) == by_value((self._word(own, env),)):
                 return
         except SpecError:
             pass  # its own value has no meaning beside the others that are given
@@ -206,7 +160,7 @@ class Walk:
     def _listed(self, items: list[Any], listing: Listing) -> tuple[Any, ...]:
         """A list that was written in YAML; what is in it may itself be long."""
         found = tuple(items)
-        self.steps += len(found)
+        self.builder.steps += len(found)
         if size_of(found) > MAX_ITEMS:
             raise error(f"this list holds more than the {MAX_ITEMS:,} items allowed", listing.span)
         return found
@@ -217,14 +171,14 @@ class Walk:
             declared |= self.variant.inputs
         env = Env(self, {}, self.root)
         count = len(declared)
-        self.most = min(self.most, self.bounds.views // count - count)
-        if self.most < 0:
+        self.builder.most = min(self.builder.most, self.builder.bounds.views // count - count)
+        if self.builder.most < 0:
             first = next(iter(declared.values()))
-            raise error(self.bounds.too_many_views(count), first.span, help=RAISED)
+            raise error(self.builder.bounds.too_many_views(count), first.span, help=RAISED)
         for name, template in declared.items():
             shape = given.get(name)
             if shape is None:
-                self.declared[name] = template
+                self.builder.declared[name] = template
                 text = self.text(template, env)
                 shape = read_shape(text)
                 if shape is None:
@@ -233,8 +187,8 @@ class Walk:
                         template.span,
                         help=SHAPE_HELP,
                     )
-            self.inputs[name] = shape
-            self.sources[name] = Tensor(name, shape)
+            self.builder.inputs[name] = shape
+            self.builder.sources[name] = Tensor(name, shape)
             self.root.taken[name] = template
 
     def text(self, template: Template, env: Env) -> str:
@@ -261,19 +215,19 @@ class Walk:
         try:
             return self._run(given)
         finally:
-            _remember(self.memory, self.remembers)
+            self.builder.settle()
 
     def _run(self, given: Mapping[str, Shape]) -> Network:
         self._read_inputs(given)
-        first = next(iter(self.sources.values()))
-        self.names["input"] = first if len(self.sources) == 1 else Inputs(self.sources)
-        self.x = first
+        first = next(iter(self.builder.sources.values()))
+        self.names["input"] = first if len(self.builder.sources) == 1 else Inputs(self.builder.sources)
+        self.builder.x = first
         env = Env(self, {}, self.root)
         self.body(self.spec.layers, env, self.root)
-        main = self.x
-        self.outputs["out"] = main.name
+        main = self.builder.x
+        self.builder.outputs["out"] = main.name
         for name, output in self.spec.outputs.items():
-            if name in self.outputs:
+            if name in self.builder.outputs:
                 raise error(
                     f"{name} is the name of the end of layers:, and cannot name a further head",
                     output.span,
@@ -281,59 +235,24 @@ class Walk:
                 )
             if output.training and self.inference:
                 continue
-            self.x = main
-            self.training = output.training
-            placed = len(self.layers)
+            self.builder.x = main
+            self.builder.training = output.training
+            placed = len(self.builder.layers)
             self.named(name, output.span, output.body, env, self.root)
             if output.training:
-                self.heads.update([layer.name for layer in self.layers[placed:]])
-            elif self.heads:
-                self.check_inference(name, output.span, self.layers[placed:])
-            if len(self.layers) > placed or self.x is not main:
-                self.connect(1, output)
-                self.outputs[name] = self.x.name
-        if len(self.layers) > self.most and self.last is not None:
-            raise self.too_many_layers(self.last)
+                self.builder.heads.update([layer.name for layer in self.builder.layers[placed:]])
+            elif self.builder.heads:
+                self.builder.check_inference(name, output.span, self.builder.layers[placed:], self.builder.x)
+            if len(self.builder.layers) > placed or self.builder.x is not main:
+                self.builder.connect(1, output)
+                self.builder.outputs[name] = self.builder.x.name
+        if len(self.builder.layers) > self.builder.most and self.last is not None:
+            raise self.builder.too_many_layers(self.last)
         return self.network()
-
-    def check_inference(self, head: str, span: Span, layers: list[Layer]) -> None:
-        """Refuse a head that runs at inference and reads what runs in training only."""
-        read = [(source, layer.span) for layer in layers for source in layer.inputs]
-        for source, place in [*read, (self.x.name, span)]:
-            if source in self.heads:
-                raise error(
-                    f"{shorten(head)} reads {shorten(source)}, which runs in training only",
-                    place,
-                    help=f"let it run in training only, too: {shorten(head)}: {{training: [...]}}",
-                )
 
     def network(self) -> Network:
         """What has been placed so far."""
-        meta = self.spec.meta
-        if self.variant is not None:
-            meta = _overlaid(meta, self.variant.meta)
-        return Network(
-            name=self.name,
-            meta=meta,
-            inputs=self.inputs,
-            layers=tuple(self.layers),
-            outputs=self.outputs or {"out": self.x.name},
-            blocks=dict(self.blocks),
-            values=self.values,
-            index={layer.name: layer for layer in self.layers},
-            altered=tuple(self.altered),
-            declared=self.declared,
-            origin=self.origin,
-        )
-
-    def at(self, path: str) -> Tensor | None:
-        """The output of a finished layer or scope, by its full name."""
-        layers, scopes = self.indexed
-        self.paths |= {layer.name: Tensor(layer.name, layer.shape) for layer in self.layers[layers:]}
-        self.paths |= dict(self.scopes[scopes:])
-        self.indexed = len(self.layers), len(self.scopes)
-        self.reads += 1
-        return self.paths.get(path)
+        return self.builder.closed(self.values, self.altered)
 
     def body(self, body: Body, env: Env, place: Place) -> None:
         self.step(body.step, env, place)
@@ -349,7 +268,7 @@ class Walk:
                 check_name(literal, step.name)
             self.named(literal, step.name, step.body, env, place)
         elif isinstance(step, Steps):
-            self.steps += len(step.steps)
+            self.builder.steps += len(step.steps)
             for inner in step.steps:
                 self.step(inner, env, place)
         elif isinstance(step, Merge):
@@ -370,12 +289,12 @@ class Walk:
 
     def open(self, name: str, at: Located, place: Place, certain: Mapping[str, Located]) -> Place:
         place.claim(name, at)
-        self.steps += len(place.path) >> 6
+        self.builder.steps += len(place.path) >> 6
         return Place(place.full(name), place, certain)
 
     def close(self, name: str, place: Place) -> None:
-        place.tensors[name] = self.x
-        self.scopes.append((place.full(name), self.x))
+        place.tensors[name] = self.builder.x
+        self.builder.scopes.append((place.full(name), self.builder.x))
 
     def rows(self, each: Each, env: Env) -> Iterable[Env]:
         """The names of each row of a table."""
@@ -387,7 +306,7 @@ class Walk:
                 help="as in range(3)" if isinstance(rows, int) else "",
             )
         for number, row in enumerate(rows, 1):
-            self.steps += len(env.locals) + len(each.names) >> 3
+            self.builder.steps += len(env.locals) + len(each.names) >> 3
             self.spend(each.where)
             if len(each.names) == 1 and not (isinstance(row, tuple) and len(row) == 1):
                 cells: tuple[Any, ...] = (row,)
@@ -412,30 +331,19 @@ class Walk:
     def spent(self) -> bool:
         """Whether there was more to lay out than there may be."""
         return (
-            self.steps > self.bounds.steps
-            or len(self.layers) > self.most
-            or self.connections > self.bounds.connections
+            self.builder.steps > self.builder.bounds.steps
+            or len(self.builder.layers) > self.builder.most
+            or self.builder.connections > self.builder.bounds.connections
         )
 
     def spend(self, where: Located) -> None:
         """Count a step, and remember where it stands."""
-        self.steps += 1
+        self.builder.steps += 1
         self.last = where
-        if len(self.layers) > self.most:
-            raise self.too_many_layers(where)
-        if self.steps > self.bounds.steps:
-            raise error(self.bounds.too_many_steps, where.span, help=RAISED)
-
-    def too_many_layers(self, where: Located) -> SpecError:
-        few = self.most < self.bounds.layers
-        said = self.bounds.too_many_views(len(self.inputs)) if few else self.bounds.too_many_layers
-        return error(said, where.span, help=RAISED)
-
-    def connect(self, count: int, where: Located) -> None:
-        """Count what is read."""
-        self.connections += count
-        if self.connections > self.bounds.connections:
-            raise error(self.bounds.too_many_connections, where.span, help=RAISED)
+        if len(self.builder.layers) > self.builder.most:
+            raise self.builder.too_many_layers(where)
+        if self.builder.steps > self.builder.bounds.steps:
+            raise error(self.builder.bounds.too_many_steps, where.span, help=RAISED)
 
     def tree(
         self,
@@ -463,8 +371,8 @@ class Walk:
                     tree.right,
                     help=WHOLE if isinstance(count, float) else "",
                 )
-            if count > self.bounds.layers:
-                most = f"{self.bounds.layers:,}"
+            if count > self.builder.bounds.layers:
+                most = f"{self.builder.bounds.layers:,}"
                 raise expression.error(
                     f"{count:,} repeats are more than the {most} layers that a network may have",
                     tree.right,
@@ -512,11 +420,11 @@ class Walk:
             if env.place is place:
                 env = Env(self, env.locals, inside)
         for _ in range(count):
-            self.steps += 1  # also where there is nothing to repeat
+            self.builder.steps += 1  # also where there is nothing to repeat
             for tree in trees:
                 self.tree(expression, tree, env, inside, None, None)
-        if self.steps > self.bounds.steps:
-            raise expression.error(self.bounds.too_many_steps, help=RAISED)
+        if self.builder.steps > self.builder.bounds.steps:
+            raise expression.error(self.builder.bounds.too_many_steps, help=RAISED)
         if name is not None:
             self.close(name, place)
 
@@ -547,7 +455,7 @@ class Walk:
             tensor = env.ref(tree, expression)
             if name is not None and at is not None:
                 place.claim(name, at)
-            self.x = tensor
+            self.builder.x = tensor
             if name is not None:
                 self.close(name, place)
             return
@@ -598,30 +506,19 @@ class Walk:
 
     def op(self, kind: type[Op], tree: ast.Name | ast.Call, expression: Expression, env: Env) -> Known:
         """The op that a call makes; the same arguments make the same op."""
-        if isinstance(tree, ast.Name) or not (tree.args or tree.keywords):
-            key: Any = kind
-            args: list[Any] = []
-            kwargs: dict[str, Any] = {}
-        else:
+        if kind.merges:
+            raise expression.error(
+                f"{kind.kind} merges several branches, and a step has one input", tree,
+                help=f"write {kind.kind}: with its branches under it",
+            )  # fmt: skip
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        if isinstance(tree, ast.Call):
             try:
                 args, kwargs = arguments(tree, expression, env)
             except SpecError as problem:
                 raise unquoted(kind, tree, expression, env) or problem from None
-            key = (kind, *kwargs, *_key((*args, *kwargs.values())))
-        found = self.memory.get(key)
-        if found is None:
-            if kind.merges:
-                raise expression.error(
-                    f"{kind.kind} merges several branches, and a step has one input", tree,
-                    help=f"write {kind.kind}: with its branches under it",
-                )  # fmt: skip
-            found = self.remember(key, make(kind, args, kwargs, tree, expression))
-        return found
-
-    def remember(self, key: Any, op: Op) -> Known:
-        """The op that is known under a key from now on: this one, or what another thread made meanwhile."""
-        self.remembers += 1
-        return self.memory.setdefault(key, Known(op, {}))
+        return self.builder.known(kind, args, kwargs, refused_in(tree, expression))
 
     def place_op(
         self, known: Known, where: Located, name: str | None, at: Located | None, place: Place
@@ -633,39 +530,13 @@ class Walk:
         assert at is not None
         place.claim(name, at)
         if not known.op.transparent:
-            self.layer(known, place.full(name), [self.x], where)
-        place.tensors[name] = self.x
-
-    def layer(
-        self, known: Known, name: str, inputs: list[Tensor], where: Located, form: Merge | None = None
-    ) -> None:
-        self.steps += len(name) >> 6  # a path of many scopes takes its room once for each layer
-        shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([tensor.shape for tensor in inputs])
-        op, remembered = known
-        facts = remembered.get(shapes)
-        if facts is None:
-            try:
-                facts = op.facts(*shapes)
-                if max(facts.shape) > MAX_AXIS:
-                    raise Misfit(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
-            except OverflowError:
-                misfit = Misfit("its numbers are too large")
-                raise LayerMisfit(name, where, misfit, inputs, op, form) from None
-            except Misfit as misfit:
-                raise LayerMisfit(name, where, misfit, inputs, op, form) from None
-            facts = remembered.setdefault(shapes, facts)
-            self.remembers += 1
-        sources = (inputs[0].name,) if len(inputs) == 1 else tuple([tensor.name for tensor in inputs])
-        self.connect(len(inputs), where)
-        if len(inputs) > 1:
-            self.steps += sum([len(source) for source in sources]) >> 6
-        self.layers.append(Layer(name, op, sources, shapes, facts, where, self.training))
-        self.x = Tensor(name, facts.shape)
+            self.builder.layer(known, place.full(name), [self.builder.x], where)
+        place.tensors[name] = self.builder.x
 
     def merge(self, merge: Merge, env: Env, place: Place) -> None:
         """Run branches over the same tensor, and merge what comes out of them."""
-        entry = self.x
-        self.steps += len(merge.branches)
+        entry = self.builder.x
+        self.builder.steps += len(merge.branches)
         ends: list[Tensor] = []
         if merge.form == "residual" and self.is_none(merge.branches[1], env):
             assert merge.branches[0] is not None
@@ -674,26 +545,26 @@ class Walk:
         for branch in merge.branches:
             if isinstance(branch, Each):
                 for row in self.rows(branch, env):
-                    self.x = entry
+                    self.builder.x = entry
                     self.step(branch.do, row, place)
-                    ends.append(self.x)
+                    ends.append(self.builder.x)
                 continue
-            self.x = entry
+            self.builder.x = entry
             if branch is not None:
                 self.step(branch, env, place)
-            ends.append(self.x)
+            ends.append(self.builder.x)
         if len(ends) < 2:
             raise error(
                 f"{merge.form}: merges at least two branches, and this table gives {len(ends) or 'none'}",
                 merge.where.span,
             )
         self.spend(merge.where)
-        known = self.memory.get(merge.op)
+        known = self.builder.memory.get(merge.op)
         if known is None:
-            known = self.remember(merge.op, OPS[merge.op]())
+            known = self.builder.remember(merge.op, OPS[merge.op]())
         name = place.automatic(merge.op)
-        self.layer(known, place.full(name), ends, merge.where, merge)
-        place.tensors[name] = self.x
+        self.builder.layer(known, place.full(name), ends, merge.where, merge)
+        place.tensors[name] = self.builder.x
 
     def is_none(self, step: Step | None, env: Env) -> bool:
         """Whether a step is the word ``none``, or chooses it: there is none, not even the identity."""
@@ -734,13 +605,18 @@ class Walk:
             raise expression.error(f"blocks are nested more than {MAX_BLOCKS} deep", tree)
         args, kwargs = ([], {}) if isinstance(tree, ast.Name) else arguments(tree, expression, env)
         given = bind(
-            block.required, args, kwargs, tree, expression, block.name, lambda: usage_of_block(block)
+            block.required,
+            args,
+            kwargs,
+            refused_in(tree, expression),
+            block.name,
+            lambda: usage_of_block(block),
         )
         if name is None:
             name = place.number()
             at = where
         assert at is not None
-        self.steps += 8 + (len(block.parameters) >> 1) + (len(place.path) >> 6)
+        self.builder.steps += 8 + (len(block.parameters) >> 1) + (len(place.path) >> 6)
         inside = Place(place.full(name), self.root, block.body.names)
         names: dict[str, Any] = {}
         own = Env(self, names, inside)
@@ -751,7 +627,12 @@ class Walk:
                 assert default is not None
                 names[key] = evaluate(default[0], own, default[1])
         place.claim(name, at)
-        same: Any = (block.name, self.training, self.x.shape, *_key(tuple(names.values())))
+        same: Any = (
+            block.name,
+            self.builder.training,
+            self.builder.x.shape,
+            *by_value(tuple(names.values())),
+        )
         made = self.made.get(same)
         if made is not None:
             self.again(made, inside.path, where)
@@ -761,75 +642,47 @@ class Walk:
 
     def run_block(self, block: Block, env: Env, inside: Place, key: Any) -> None:
         """Run the steps of a block; what they made is kept unless it depends on where it stands."""
-        entry, reads = self.x.name, self.reads
-        start = len(self.layers), len(self.scopes), len(self.blocks)
-        self.blocks.append((inside.path, block.name))
+        entry, reads = self.builder.x.name, self.reads
+        start = len(self.builder.layers), len(self.builder.scopes), len(self.builder.blocks)
+        self.builder.blocks.append((inside.path, block.name))
         self.stack.append(block.name)
         self.body(block.body, env, inside)
         self.stack.pop()
         if self.reads == reads:
             self.made[key] = _Made(
-                slice(start[0], len(self.layers)),
-                slice(start[1], len(self.scopes)),
-                slice(start[2], len(self.blocks)),
+                slice(start[0], len(self.builder.layers)),
+                slice(start[1], len(self.builder.scopes)),
+                slice(start[2], len(self.builder.blocks)),
                 entry,
                 len(inside.path),
-                self.x,
+                self.builder.x,
             )
 
     def again(self, made: _Made, path: str, where: Located) -> None:
         """Repeat what a block made before from the same arguments and the same shape, under a new path."""
-        source, old, cut = self.x.name, made.entry, made.cut
+        builder = self.builder
+        source, old, cut = builder.x.name, made.entry, made.cut
 
         def moved(name: str) -> str:
             return source if name == old else path + name[cut:]
 
         count = sum(part.stop - part.start for part in (made.layers, made.scopes, made.blocks))
-        self.steps += count * (1 + (len(path) >> 6))
+        builder.steps += count * (1 + (len(path) >> 6))
         self.spend(where)
-        layers = self.layers[made.layers]
-        if len(self.layers) + len(layers) > self.most:
-            raise self.too_many_layers(where)
-        self.connect(sum([len(layer.inputs) for layer in layers]), where)
-        self.layers += [
+        layers = builder.layers[made.layers]
+        if len(builder.layers) + len(layers) > builder.most:
+            raise builder.too_many_layers(where)
+        builder.connect(sum([len(layer.inputs) for layer in layers]), where)
+        builder.layers += [
             Layer(path + name[cut:], op, tuple([moved(feed) for feed in inputs]), shapes, facts, at, training)
             for name, op, inputs, shapes, facts, at, training in layers
         ]
-        self.scopes += [
+        builder.scopes += [
             (path + inner[cut:], Tensor(moved(end.name), end.shape))
-            for inner, end in self.scopes[made.scopes]
+            for inner, end in builder.scopes[made.scopes]
         ]
-        self.blocks += [(path + inner[cut:], name) for inner, name in self.blocks[made.blocks]]
-        self.x = Tensor(moved(made.end.name), made.end.shape)
-
-
-#: Ops by what they are made from, each with its facts. Both are pure, and the members of a family, and the
-#: sizes that are tried when one does not fit, share most of them. Walks of several threads read and fill one
-#: memory; an entry is added and never altered, and a walk goes on with the memory that it started with.
-_memory: dict[Any, Known] = {}
-_remembered = 0
-_counting = Lock()
-
-#: How many ops and facts are remembered from one network to the next.
-_MOST = 20_000
-
-
-def _remember(memory: dict[Any, Known], count: int) -> None:
-    """Count what a walk has added to a memory; a full one is followed by an empty one."""
-    global _memory, _remembered
-    if not count:
-        return
-    with _counting:
-        if memory is _memory:  # and not one that is forgotten already
-            _remembered += count
-            if _remembered > _MOST:
-                _memory, _remembered = {}, 0
-
-
-def _key(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Values and what tells those apart that Python takes for equal: 1, 1.0 and true, also in lists."""
-    kinds = tuple(map(type, values))
-    return (*values, *kinds, *map(str, values)) if tuple in kinds else (*values, *kinds)
+        builder.blocks += [(path + inner[cut:], name) for inner, name in builder.blocks[made.blocks]]
+        builder.x = Tensor(moved(made.end.name), made.end.shape)
 
 
 def _row_span(each: Each, number: int) -> Span:

@@ -313,7 +313,7 @@ def read_template(node: Scalar, what: str) -> Template:
     return Template(tuple(parts), node)
 
 
-def check_name(name: str, where: Located) -> None:
+def check_name(name: str, where: Located | None) -> None:
     """Refuse what cannot be a part of a state-dict key.
 
     Raises:
@@ -321,14 +321,15 @@ def check_name(name: str, where: Located) -> None:
     """
     if name.isidentifier() and len(name) <= MAX_NAME:
         return
+    span = where.span if where is not None else None
     if not name:
-        raise error("a name is missing before the colon", where.span)
+        raise error("a name is missing before the colon", span)
     if len(name) > MAX_NAME:
-        raise error(f"a name of {len(name):,} characters is more than the {MAX_NAME} allowed", where.span)
+        raise error(f"a name of {len(name):,} characters is more than the {MAX_NAME} allowed", span)
     if "." in name or not name.isprintable() or any(c.isspace() for c in name):
         raise error(
             f"'{shorten(name)}' cannot name a step: a name has no dots and no blanks",
-            where.span,
+            span,
             help="dots join scopes: write `layer1: [conv1: ...]` for layer1.conv1",
         )
 

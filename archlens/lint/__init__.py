@@ -40,7 +40,15 @@ def lint(study: Study, spec: Spec | None = None, rules: Iterable[Rule] | None = 
     for rule in rules or RULES.values():
         found += rule.read(spec, study) if spec is not None else ()
         found += rule.check(study)
-    return sorted(found, key=lambda one: (one.span.line, one.span.column, one.rule.code))
+    order = {layer.name: number for number, layer in enumerate(study.network)}
+
+    def place(one: Finding) -> tuple[int, int, str]:
+        """Its place in the file; or where the network has none, its first layer's in the network."""
+        if one.span is not None:
+            return one.span.line, one.span.column, one.rule.code
+        return order.get(one.layers[0], 0) if one.layers else 0, 0, one.rule.code
+
+    return sorted(found, key=place)
 
 
 def choose(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> list[Rule]:

@@ -12,7 +12,7 @@ from inspect import cleandoc
 from typing import Any, ClassVar, NamedTuple
 
 from ..analysis.study import Study
-from ..errors import Diagnostic, Located, Span
+from ..errors import Diagnostic, Located, Span, shorten
 from ..language.spec import Spec
 from ..network import Layer
 
@@ -29,7 +29,8 @@ class Finding:
 
     rule: Rule
     message: str
-    span: Span
+    #: ``None`` for a network that stands in no file.
+    span: Span | None
     #: The layers that it is about, by name, in order; empty where it is about the spec alone.
     layers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -93,12 +94,17 @@ class Rule:
         layers: Sequence[Layer] = (),
         notes: Sequence[str] = (),
         help: str = "",
-        also: Sequence[tuple[str, Span]] = (),
+        also: Sequence[tuple[str, Layer]] = (),
         **numbers: Any,
     ) -> Finding:
-        """A finding at a layer, or at a place of the spec."""
+        """A finding at a layer or a place of the spec, and the other layers that take part."""
         names = tuple([layer.name for layer in layers])
-        return Finding(self, message, at.span, names, tuple(notes), help, tuple(also), numbers)
+        others = [(label, layer.span) for label, layer in also if layer.span is not None]
+        if at.span is None:
+            assert isinstance(at, Layer)  # all else stands in a file
+            named = [f"{label}: {shorten(layer.name)}" for label, layer in also]
+            notes = [f"at {shorten(at.name)}", *notes, *named]
+        return Finding(self, message, at.span, names, tuple(notes), help, tuple(others), numbers)
 
     @property
     def documentation(self) -> Documentation:

@@ -47,9 +47,9 @@ def in_vain(study: Study, *, repeats: bool) -> Iterator[Vain]:
     """The results that nothing reads: those of a step of which other repeats are read, or all others."""
     unread, index = _unread(study), study.network.index
     waste = {layer.name for layers in unread.values() for layer in layers}
-    places = {id(index[name].where) for name in unread}
-    read = {id(layer.where) for layer in study.network if layer.name not in waste} if places else set()
-    ends = [name for name in unread if (id(index[name].where) in read) == repeats]
+    places = {id(index[name].step) for name in unread}
+    read = {id(layer.step) for layer in study.network if layer.name not in waste} if places else set()
+    ends = [name for name in unread if (id(index[name].step) in read) == repeats]
     for together in at_one_place(index[name] for name in ends):
         yield Vain(together, [layer for end in together for layer in unread[end.name]])
 

@@ -13,7 +13,7 @@ def at_one_place(layers: Iterable[Layer]) -> list[list[Layer]]:
     """Layers put together that the same word of the spec made, so that one mistake is one finding."""
     found: dict[int, list[Layer]] = {}
     for layer in layers:
-        found.setdefault(id(layer.where), []).append(layer)
+        found.setdefault(id(layer.step), []).append(layer)
     return list(found.values())
 
 

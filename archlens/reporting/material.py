@@ -19,7 +19,8 @@ class Material:
     """A network, the spec that it was made from, and what is known of it from elsewhere."""
 
     network: Network
-    spec: Spec
+    #: What it was made from, where that is a spec.
+    spec: Spec | None = None
     #: Reports of verifications, of this network or of others.
     reports: Sequence[Report] = ()
     #: How the network differs from what its spec says, where it does, as in ``"another input"``.

@@ -48,12 +48,10 @@ def _place(one: Checked, span: Span | None) -> Span | None:
     A network of the zoo has no file in the repository that is checked; then it is what set the limit.
     """
     network = one.network
-    if network is None or not network.layers:
+    first = network.layers[0].span if network is not None and network.layers else None
+    if first is None or (span is not None and span.source.name == first.source.name):
         return span
-    source = network.layers[0].span.source
-    if span is not None and span.source.name == source.name:
-        return span
-    return network.layers[0].span if _is_file(source.name) else span
+    return first if _is_file(first.source.name) else span
 
 
 def _is_file(name: str) -> bool:

@@ -84,7 +84,8 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:
         data["unsaved"] = unsaved
     if layer.training:
         data["training"] = True
-    data["line"] = layer.span.line
+    if layer.span is not None:
+        data["line"] = layer.span.line
     return data
 
 

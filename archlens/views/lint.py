@@ -66,7 +66,8 @@ def _places(findings: Sequence[Finding]) -> Iterator[Any]:
     counts: dict[Any, int] = {}
     for finding in findings:
         span = finding.span
-        key = finding.rule.code, span.source.name, span.line, span.column
+        place = (span.source.name, span.line, span.column) if span is not None else finding.layers[:1]
+        key = finding.rule.code, *place
         counts[key] = counts.get(key, 0) + 1
         yield *key, counts[key]
 
@@ -135,11 +136,17 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _problem(problem: Diagnostic) -> dict[str, Any]:
-    place = _place(problem.span) if problem.span else {}
-    return {"message": problem.message, **place, "notes": list(problem.notes), "help": problem.help}
+    return {
+        "message": problem.message,
+        **_place(problem.span),
+        "notes": list(problem.notes),
+        "help": problem.help,
+    }
 
 
-def _place(span: Span) -> dict[str, Any]:
+def _place(span: Span | None) -> dict[str, Any]:
+    if span is None:
+        return {}
     return {"file": span.source.name, "line": span.line, "column": span.column, "width": span.width}
 
 

@@ -57,6 +57,6 @@ class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING)
                 f"{'them' if len(layers) > 1 else 'it'}",
                 layers=layers,
                 help=f"bias=false saves {saved:,} parameters",
-                also=[("the normalization", norms[0].span)],
+                also=[("the normalization", norms[0])],
                 saved=saved,
             )

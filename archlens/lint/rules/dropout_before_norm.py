@@ -61,6 +61,6 @@ class DropoutBeforeNorm(Rule, code="AL402", name="dropout-before-norm", level=WA
                 layers=layers,
                 notes=[f"the mean square of what it normalizes is {scale} times as large in training"],
                 help="dropout behind the last batch normalization",
-                also=[("the normalization", norm.span)],
+                also=[("the normalization", norm)],
                 p=first.op.p,
             )

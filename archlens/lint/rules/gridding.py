@@ -80,7 +80,7 @@ class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
             layers=[*row, *beside],
             notes=[f"dilations {_dilations([*row, *beside])}"],
             help="dilations without a common factor, such as 1, 2, 5; or an undilated convolution between",
-            also=[("the first of them", row[0].span)] if row[0].where is not flagged[0].where else (),
+            also=[("the first of them", row[0])] if row[0].step is not flagged[0].step else (),
             count=len(row),
             factor=max(factors),
             share=prod(factors),

@@ -88,7 +88,7 @@ class IdleActivation(Rule, code="AL403", name="idle-activation", level=WARNING):
                 f"{named([source])} leaves values {above}",
                 layers=layers,
                 help="leave it out, unless something is missing between them",
-                also=[("the activation before it", source.span)] if source.where is not first.where else (),
+                also=[("the activation before it", source)] if source.step is not first.step else (),
                 values=first.shape.numel,
             )
 

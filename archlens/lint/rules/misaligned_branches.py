@@ -56,7 +56,7 @@ class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=W
                     for layer in (first, *others[:_SHOWN])
                 ],
                 help="odd windows with padding=(f - 1)/2 on every branch look around the same place",
-                also=[("and here", layer.span) for layer in others[:_SHOWN]],
+                also=[("and here", layer) for layer in others[:_SHOWN]],
                 count=len(merges),
             )
 

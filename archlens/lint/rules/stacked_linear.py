@@ -56,7 +56,7 @@ class StackedLinear(Rule, code="AL304", name="stacked-linear", level=WARNING):
                 f"{named(layers[:1])}{more} follows {named([first])} with no nonlinearity between them",
                 layers=layers,
                 help=f"an activation between them; or one layer, which saves {saved:,} parameters",
-                also=[("the layer before it", first.span)],
+                also=[("the layer before it", first)],
                 saved=saved,
             )
 

@@ -20,17 +20,24 @@ def parts(material: Material) -> Sequence[Part]:
     if not found:
         return [Paragraph(["No finding."])]
     head = ["rule", "line", "finding", "what would help"]
-    rows = [[_rule(one), str(one.span.line), _said(one), printable(one.help)] for one in found]
+    rows = [
+        [_rule(one), str(one.span.line) if one.span is not None else "", _said(one), printable(one.help)]
+        for one in found
+    ]
     return [
         Table(head, rows, [False, True, False, False]),
         Paragraph(
             [
-                "Lines are those of the spec below. ",
+                "Lines are those of the spec below. " if material.spec is not None else "",
                 Command("archlens rules CODE"),
                 " says why a rule matters.",
             ]
         ),
     ]
+
+
+def _line(finding: Finding) -> str:
+    return str(finding.span.line) if finding.span is not None else ""
 
 
 def _rule(finding: Finding) -> str:

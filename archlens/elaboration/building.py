@@ -1,0 +1,506 @@
+"""The builder: the one thing that places ops, names them, asks each for its facts, and closes a network.
+
+The walk over a spec uses it, and so can anybody in Python; see :class:`Builder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from operator import index
+from threading import Lock
+from typing import Any, NamedTuple
+from warnings import warn
+
+from ..analysis import layouts
+from ..errors import (
+    Located,
+    Span,
+    SpecError,
+    Unplaced,
+    did_you_mean,
+    error,
+    render,
+    shorten,
+    usage,
+)
+from ..language.steps import Merge, check_name
+from ..network import Layer, Meta, Network, Origin
+from ..ops import OPS, Facts, Misfit, Op
+from ..shape import Shape
+from .advice import LayerMisfit, explained
+from .binding import Refused, make, usage_of
+from .bounds import MAX_AXIS, RAISED, Bounds, allowed, allowing
+from .inputs import read_given, usable
+from .values import Tensor
+
+
+class Known(NamedTuple):
+    """An op, and its facts by the shapes that it was asked on."""
+
+    op: Op
+    facts: dict[tuple[Shape, ...], Facts]
+
+
+class Place:
+    """A scope being filled: where names are given, and found again by ``ref``."""
+
+    __slots__ = ("certain", "count", "merges", "parent", "path", "taken", "tensors")
+
+    def __init__(self, path: str, parent: Place | None, certain: Mapping[str, Located]) -> None:
+        self.path = path
+        self.parent = parent
+        self.certain = certain  # names that the spec's text is sure to give here
+        self.count = 0
+        self.merges: dict[str, int] = {}  # how far each kind of merge has been counted
+        self.taken: dict[str, Located | None] = {}
+        self.tensors: dict[str, Tensor] = {}
+
+    def full(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    def number(self) -> str:
+        """The next number, as ``nn.Sequential`` counts."""
+        name = str(self.count)
+        self.count += 1
+        return name
+
+    def automatic(self, kind: str) -> str:
+        """A name for a merge, which has none of its own: ``add``, ``add_1`` and so on."""
+        count = self.merges.get(kind, 0)
+        name = f"{kind}_{count}" if count else kind
+        while name in self.taken or name in self.certain:
+            count += 1
+            name = f"{kind}_{count}"
+        self.merges[kind] = count
+        self.taken[name] = None
+        return name
+
+    def claim(self, name: str, where: Located | None) -> None:
+        if name in self.taken:
+            first = self.taken[name]
+            scope = f" in {shorten(self.path)}" if self.path else ""
+            raise error(
+                f"the name {shorten(name)} stands twice{scope}",
+                where.span if where is not None else None,
+                help=_another_name(name, first, where),
+                also=[("it stands here first", first.span)] if first and first is not where else (),
+            )
+        self.taken[name] = where
+
+
+def _another_name(name: str, first: Located | None, second: Located | None) -> str:
+    if second is None:
+        return ""
+    if first is None:
+        return "an unnamed merge has it already; use another name"
+    if first is second:
+        return f"it stands in a table: give each row a name of its own, as in {shorten(name)}{{i}}"
+    return "steps without a name are numbered from 0" if name.isdigit() else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Built(Origin):
+    """A network that was placed layer by layer: on other inputs the same ops are placed again."""
+
+    def again(
+        self,
+        network: Network,
+        inputs: Mapping[str, Any],
+        values: Mapping[str, Any],
+        *,
+        inference: bool = False,
+        advice: bool = False,
+    ) -> Network:
+        if values:
+            raise usage(
+                f"{shorten(network.name)} has no param {shorten(next(iter(values)))}, for it has no spec"
+            )
+        given = read_given(inputs, network.inputs, network.name)
+        with allowing(max(allowed(), len(network))):
+            builder = Builder(network.name, {**network.inputs, **given}, meta=network.meta, origin=self)
+        tensors = dict(builder.sources)
+        for layer in network:
+            if layer.training and inference:
+                continue
+            builder.training = layer.training
+            builder.place(layer.op, *[tensors[name] for name in layer.inputs], name=layer.name)
+            tensors[layer.name] = builder.x
+        builder.blocks = [*network.blocks.items()]
+        builder.outputs = {name: end for name, end in network.outputs.items() if end in tensors}
+        return builder.closed()
+
+
+class Builder:
+    """Places ops one after the other, and closes a network.
+
+    >>> import archlens
+    >>> net = archlens.Builder("digits", "1x28x28")
+    >>> with net.scope("features"):
+    ...     x = net.conv(net.x, 16, 3, padding=1, name="conv1")
+    ...     y = net.relu(net.conv(x, 16, 3, padding=1))
+    ...     net.add(x, y)
+    <features.add 16x28x28>
+    >>> net.linear(net.flatten(), 10, name="fc")
+    <fc 10>
+    >>> network = net.network()
+    >>> network.params, network.output
+    (127930, Shape((10,)))
+
+    Every op has a method of its name, which takes the tensors that it reads and then the op's arguments, as a
+    spec does. Without a tensor it reads what was placed last. A step without a name is numbered in its scope.
+
+    Args:
+        name: what the network is called.
+        input: its shape without the batch, or shapes by name; inputs can be added with :meth:`input`, too.
+        meta: what is for people, such as its title and papers.
+        origin: where it came from, if it can be had on other inputs in another way than by placing the same
+            ops again.
+        max_layers: how many layers it may have; else as many as is allowed here.
+    """
+
+    def __init__(
+        self,
+        name: str = "network",
+        input: Any = None,
+        *,
+        meta: Meta | None = None,
+        origin: Origin | None = None,
+        max_layers: int | None = None,
+    ) -> None:
+        self.name = name
+        self.meta = meta if meta is not None else Meta()
+        self.origin = origin if origin is not None else Built("", "")
+        self.bounds = Bounds(allowed() if max_layers is None else max_layers)
+        self.most = self.bounds.layers  # fewer where there are many inputs
+        self.steps = 0
+        self.connections = 0
+        self.inputs: dict[str, Shape] = {}
+        self.sources: dict[str, Tensor] = {}
+        self.declared: dict[str, Located] = {}
+        #: What was placed last.
+        self.x = Tensor("", Shape((1,)))
+        self.layers: list[Layer] = []
+        self.outputs: dict[str, str] = {}
+        self.blocks: list[tuple[str, str]] = []  # path and name of each block's scope
+        self.scopes: list[tuple[str, Tensor]] = []  # path and output of each scope
+        self.training = False
+        self.heads: set[str] = set()  # the layers of heads for training
+        self.root = self.inside = Place("", None, {})
+        self.memory = _memory
+        self.remembers = 0  # how many ops and facts have been added to the memory
+        self._places = {"": self.root}
+        self._tensors: dict[str, Tensor] = {}  # that a user may name
+        for one, shape in read_given(input, None, name).items():
+            self.input(shape, one)
+
+    # --- what a user calls ----------------------------------------------------------------------
+
+    def input(self, shape: Any, name: str = "input", where: Located | None = None) -> Tensor:
+        """An input of the network.
+
+        Args:
+            shape: without the batch, as ``(3, 224, 224)`` or ``"3x224x224"``.
+            name: what it is called, where there are several.
+            where: its place in a file.
+
+        Raises:
+            UsageError: that is no shape.
+            SpecError: the name is taken.
+        """
+        if not isinstance(shape, Shape):
+            shape = read_given({name: shape}, None, self.name)[name]
+        self.root.claim(name, where)
+        self.inputs[name] = shape
+        self.x = self.sources[name] = self._tensors[name] = Tensor(name, shape)
+        return self.x
+
+    def __getattr__(self, kind: str) -> Callable[..., Tensor]:
+        if kind.startswith("_"):
+            raise AttributeError(kind)
+        if kind not in OPS:
+            raise AttributeError(f"there is no op {shorten(kind)}; {did_you_mean(kind, OPS)}".rstrip("; "))
+        return partial(self._call, OPS[kind])
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *OPS]
+
+    def _call(
+        self, kind: type[Op], *given: Any, name: str = "", where: Located | None = None, **named: Any
+    ) -> Tensor:
+        """Place an op: first the tensors that it reads, then its arguments."""
+        count = next((i for i, one in enumerate(given) if not isinstance(one, Tensor)), len(given))
+
+        def refused(message: str, part: int | str | None, help: str) -> SpecError:
+            return error(f"{shorten(self.inside.full(name))}: {message}" if name else message, help=help)
+
+        args = [_plain(value) for value in given[count:]]
+        kwargs = {key: _plain(value) for key, value in named.items()}
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Tensor):
+                raise refused("the tensors that an op reads stand before its arguments", None, usage_of(kind))
+        return self._placed(self.known(kind, args, kwargs, refused), given[:count], name, where)
+
+    def place(self, op: Op, *inputs: Tensor, name: str = "", where: Located | None = None) -> Tensor:
+        """Place an op.
+
+        Args:
+            op: what is placed.
+            inputs: the tensors that it reads; without any what was placed last.
+            name: its name in the scope that is open, which may lead into scopes within it, as
+                ``"layer1.0.conv1"``; a number unless it is given.
+            where: its place in a file.
+
+        Returns:
+            What flows out of it.
+
+        Raises:
+            SpecError: it does not fit; carries the network up to there.
+        """
+        known = self.memory.get(("op", op))
+        if known is None:
+            known = self.remember(("op", op), op)
+        return self._placed(known, inputs, name, where)
+
+    def _placed(self, known: Known, inputs: tuple[Tensor, ...], name: str, where: Located | None) -> Tensor:
+        op = known.op
+        if not inputs and not self.sources:
+            raise error(f"{op.kind} has nothing to read", help="the network has no input yet")
+        read = [*inputs] or [self.x]
+        if op.merges != (len(read) > 1):
+            several = "merges several tensors, not 1" if op.merges else f"reads one tensor, not {len(read)}"
+            raise error(f"{shorten(name) or op.kind}: {op.kind} {several}")
+        for tensor in read:
+            if self._tensors.get(tensor.name) is not tensor:
+                raise error(f"{shorten(name) or op.kind}: {tensor!r} is no tensor of this network")
+        path, _, last = name.rpartition(".")
+        place = self._open(path)
+        if not last:
+            last = place.automatic(op.kind) if op.merges else place.number()
+        else:
+            check_name(last, where)
+            place.claim(last, where)
+        try:
+            if not op.transparent:
+                self.layer(known, place.full(last), read, where)
+            else:
+                self.x = read[0]
+            if len(self.layers) > self.most:
+                raise self.too_many_layers(where)
+        except LayerMisfit as misfit:
+            names = tuple(tensor.name for tensor in read)
+            failed = Unplaced(misfit.name, str(op), names, misfit.misfit.message)
+            raise SpecError(explained(misfit, self.layers, self.inputs), self.closed(), failed) from None
+        except SpecError as problem:
+            raise SpecError(problem.diagnostic, self.closed()) from None
+        self._tensors[self.x.name] = self.x
+        return self.x
+
+    def _open(self, path: str) -> Place:
+        """The scope of that path within the one that is open."""
+        place = self.inside
+        for name in path.split(".") if path else ():
+            full = place.full(name)
+            if full not in self._places:
+                check_name(name, None)
+                place.claim(name, None)
+                self._places[full] = Place(full, place, {})
+            place = self._places[full]
+        return place
+
+    @contextmanager
+    def scope(self, name: str = "", *, block: str = "", training: bool = False) -> Iterator[None]:
+        """Within it names stand in a scope: ``layer1``, or ``layer1.0``; a number unless one is given.
+
+        Args:
+            name: of the scope; one that was open before is opened again.
+            block: what made it, where several scopes are made alike, such as ``"bottleneck"``.
+            training: whether what is placed there serves a head that runs in training only.
+        """
+        before, serves = self.inside, self.training
+        place = self._open(name or before.number())
+        if block:
+            self.blocks.append((place.path, block))
+        self.inside, self.training = place, training or serves
+        try:
+            yield
+        finally:
+            self.inside, self.training = before, serves
+            self.scopes.append((place.path, self.x))
+
+    def network(self, out: Tensor | None = None, /, **heads: Tensor) -> Network:
+        """The network of all that was placed.
+
+        A warning says where an input looks as if its channels stood last.
+
+        Args:
+            out: its main output; without it what was placed last.
+            heads: further outputs by name.
+
+        Raises:
+            SpecError: nothing was placed, or a head for inference reads what runs in training only.
+        """
+        ends = {"out": out if out is not None else self.x, **heads}
+        if not self.layers:
+            raise error(f"{shorten(self.name)} has no layers")
+        for name, end in ends.items():
+            if self._tensors.get(end.name) is not end:
+                raise error(f"the output {shorten(name)}: {end!r} is no tensor of this network")
+        self.heads = {layer.name for layer in self.layers if layer.training}
+        self.check_inference("out", None, [layer for layer in self.layers if not layer.training], ends["out"])
+        self.outputs = {name: end.name for name, end in ends.items()}
+        network = self.closed()
+        for problem in layouts.find(network):
+            warn(render(problem), stacklevel=2)
+        return network
+
+    # --- what the walk over a spec calls, too ------------------------------------------------------
+
+    def known(
+        self,
+        kind: type[Op],
+        args: list[Any],
+        kwargs: dict[str, Any],
+        refused: Refused,
+    ) -> Known:
+        """The op that a call makes; the same arguments make the same op."""
+        key: Any = (kind, *kwargs, *by_value((*args, *kwargs.values()))) if args or kwargs else kind
+        found = self.memory.get(key)
+        return found if found is not None else self.remember(key, make(kind, args, kwargs, refused))
+
+    def remember(self, key: Any, op: Op) -> Known:
+        """The op that is known under a key from now on: this one, or what another thread made meanwhile."""
+        self.remembers += 1
+        return self.memory.setdefault(key, Known(op, {}))
+
+    def layer(
+        self,
+        known: Known,
+        name: str,
+        inputs: list[Tensor],
+        where: Located | None,
+        form: Merge | None = None,
+    ) -> None:
+        """Ask an op for its facts on some tensors, and make it a layer; it flows from there.
+
+        Raises:
+            LayerMisfit: it refuses them.
+            SpecError: too much is read.
+        """
+        self.steps += len(name) >> 6  # a path of many scopes takes its room once for each layer
+        shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([tensor.shape for tensor in inputs])
+        op, remembered = known
+        facts = remembered.get(shapes)
+        if facts is None:
+            try:
+                facts = op.facts(*shapes)
+                if max(facts.shape) > MAX_AXIS:
+                    raise Misfit(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
+            except OverflowError:
+                misfit = Misfit("its numbers are too large")
+                raise LayerMisfit(name, where, misfit, inputs, op, form) from None
+            except Misfit as misfit:
+                raise LayerMisfit(name, where, misfit, inputs, op, form) from None
+            facts = remembered.setdefault(shapes, facts)
+            self.remembers += 1
+        sources = (inputs[0].name,) if len(inputs) == 1 else tuple([tensor.name for tensor in inputs])
+        self.connect(len(inputs), where)
+        if len(inputs) > 1:
+            self.steps += sum([len(source) for source in sources]) >> 6
+        self.layers.append(Layer(name, op, sources, shapes, facts, where, self.training))
+        self.x = Tensor(name, facts.shape)
+
+    def connect(self, count: int, where: Located | None) -> None:
+        """Count what is read."""
+        self.connections += count
+        if self.connections > self.bounds.connections:
+            raise error(self.bounds.too_many_connections, _span(where), help=RAISED)
+
+    def too_many_layers(self, where: Located | None) -> SpecError:
+        """The diagnostic of a network that is too large."""
+        few = self.most < self.bounds.layers
+        said = self.bounds.too_many_views(len(self.inputs)) if few else self.bounds.too_many_layers
+        return error(said, _span(where), help=RAISED)
+
+    def check_inference(self, head: str, span: Span | None, layers: Iterable[Layer], end: Tensor) -> None:
+        """Refuse a head that runs at inference and reads what runs in training only."""
+        read = [(source, layer.span) for layer in layers for source in layer.inputs]
+        for source, place in [*read, (end.name, span)]:
+            if source in self.heads:
+                raise error(
+                    f"{shorten(head)} reads {shorten(source)}, which runs in training only",
+                    place,
+                    help=f"let it run in training only, too: {shorten(head)}: {{training: [...]}}",
+                )
+
+    def settle(self) -> None:
+        """Count what has been remembered, so that the memory stays bounded."""
+        remembered, self.remembers = self.remembers, 0
+        _count(self.memory, remembered)
+
+    def closed(self, values: Mapping[str, Any] | None = None, altered: Iterable[str] = ()) -> Network:
+        """The network of what has been placed so far."""
+        self.settle()
+        return Network(
+            name=self.name,
+            meta=self.meta,
+            inputs=dict(self.inputs),
+            layers=tuple(self.layers),
+            outputs=dict(self.outputs) or {"out": self.x.name},
+            blocks=dict(self.blocks),
+            values=values if values is not None else {},
+            index={layer.name: layer for layer in self.layers},
+            origin=self.origin,
+            altered=tuple(altered),
+            declared=self.declared,
+        )
+
+
+def _span(where: Located | None) -> Span | None:
+    return where.span if where is not None else None
+
+
+def _plain(value: Any) -> Any:
+    """A value from Python as an op takes it: lists as tuples, and whole numbers of other libraries as such.
+
+    Raises:
+        UsageError: it is out of range.
+    """
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    if not isinstance(value, bool | int | float | str | type(None)) and hasattr(value, "__index__"):
+        value = index(value)
+    if isinstance(value, int | float) and not usable(value):
+        raise usage("a number is out of range")
+    return value
+
+
+#: Ops by what they are made from, each with its facts. Both are pure, and the members of a family, and the
+#: sizes that are tried when one does not fit, share most of them. Builders of several threads read and fill
+#: one memory; an entry is added and never altered, and a builder goes on with the one that it started with.
+_memory: dict[Any, Known] = {}
+_remembered = 0
+_counting = Lock()
+
+#: How many ops and facts are remembered from one network to the next.
+_MOST = 20_000
+
+
+def _count(memory: dict[Any, Known], count: int) -> None:
+    """Count what a builder has added to a memory; a full one is followed by an empty one."""
+    global _memory, _remembered
+    if not count:
+        return
+    with _counting:
+        if memory is _memory:  # and not one that is forgotten already
+            _remembered += count
+            if _remembered > _MOST:
+                _memory, _remembered = {}, 0
+
+
+def by_value(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values and what tells those apart that Python takes for equal: 1, 1.0 and true, also in lists."""
+    kinds = tuple(map(type, values))
+    return (*values, *kinds, *map(str, values)) if tuple in kinds else (*values, *kinds)

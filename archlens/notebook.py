@@ -1,0 +1,12 @@
+"""How a network shows itself in a notebook.
+
+Views stand above networks, and a network cannot know them: the package itself says here what shows one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+#: Table and diagram of a network as HTML; and what is wrong after its last layer, if anything is.
+to_html: Callable[[Any, Any], str] | None = None
