@@ -236,17 +236,17 @@ class Field(NamedTuple):
         kernel, stride, before, _, dilation, _, _ = window
         if self.period * stride > MAX_PERIOD:
             raise Uneven(f"its outputs repeat only after {self.period * stride:,} positions")
-        shared = gcd(dilation, stride)
-        every = stride // shared  # of the kernel's positions, those that meet one output lie so far apart
+        if kernel < stride:
+            raise Uneven("its kernel is shorter than its stride, so that some outputs see nothing")
+        if gcd(dilation, stride) > 1:
+            raise Uneven("its dilation and its stride share a factor, so that some outputs see nothing")
         ends = []
         for phase in range(self.period * stride):
-            reached, rest = divmod(phase + before, shared)
-            least = reached * pow(dilation // shared, -1, every) % every
-            if rest or least >= kernel:
-                raise Uneven("its kernel is shorter than its stride, so that some outputs see nothing")
-            most = least + (kernel - 1 - least) // every * every
+            # every stride-th of the kernel's positions meets this output
+            least = (phase + before) * pow(dilation, -1, stride) % stride
+            most = least + (kernel - 1 - least) // stride * stride
             first, last = [(phase + before - tap * dilation) // stride for tap in (most, least)]
-            ends.append(self._over(first, last, dilation // shared))
+            ends.append(self._over(first, last, dilation))
         return _from(ends, self.step)
 
     def _over(self, first: int, last: int, apart: int) -> tuple[int, int]:

@@ -76,6 +76,24 @@ def test_chains_of_windows(seed: int) -> None:
         assert field.size == max(len(range(*field.at(output))) for output in outputs)
 
 
+@pytest.mark.parametrize(
+    "windows",
+    [  # three dilated steps up, or two and one down between them: later outputs begin earlier here and there
+        [Window(4, 4, 1, dilation=3, transposed=True), Window(6, 2, 4, dilation=3, transposed=True),
+         Window(5, 3, -1, dilation=2, transposed=True)],
+        [Window(6, 4, -1, dilation=3, transposed=True), Window(2, 2, 2, dilation=3),
+         Window(5, 4, 2, dilation=3, transposed=True), Window(2, 1, -1, dilation=2, transposed=True)],
+    ],
+)  # fmt: skip
+def test_outputs_that_begin_earlier(windows: list[Window]) -> None:
+    field = INPUT
+    for window in windows:
+        field = field.through(window)
+    for output in range(-60, 60):
+        positions = seen(windows, output)
+        assert field.at(output) == (min(positions), max(positions) + 1), output
+
+
 @pytest.mark.parametrize("seed", range(100))
 def test_unions(seed: int) -> None:
     """Two branches over one tensor: from the first to the last position that either sees."""
@@ -119,11 +137,14 @@ def test_shortest_period(seed: int) -> None:
     found = field.shortened()
     assert [found.at(output) for output in range(40)] == seen
     assert found.period == next(period for period in range(1, 17) if repeats(period))
+    assert len(found.starts) == len(found.stops)
 
 
 def test_a_field_that_stands_still() -> None:
     """Broadcast, every output is the first, also where its neighbour has seen something else."""
-    assert {Field((0, 1), (2, 5), 3).fixed().at(output) for output in range(-3, 4)} == {(0, 2)}
+    found = Field((0, 1), (2, 5), 3).fixed()
+    assert {found.at(output) for output in range(-3, 4)} == {(0, 2)}
+    assert len(found.starts) == len(found.stops) == 1
 
 
 def centres(windows: list[Window], count: int) -> list[Fraction]:
@@ -138,7 +159,7 @@ def test_alignment(seed: int) -> None:
     random = Random(seed)
 
     def branch() -> list[Window]:
-        down, up = random.choice([(1, 1), (2, 2), (3, 3), (4, 4), (2, 4), (1, 2)])
+        down, up = random.choice([(1, 1), (2, 2), (3, 3), (4, 4), (2, 4), (1, 2), (2, 1), (3, 1)])
         windows = [Window(random.randint(1, 4), down, random.randint(-1, 4), 9)]
         if up > 1:
             windows.append(Window(random.randint(up, 5), up, random.randint(0, 2), 0, transposed=True))
@@ -170,6 +191,15 @@ def test_alignment_by_hand(shift: int, aligned: bool) -> None:
     """Half of a step of 2 is 1: shifted by 1/2 either way they are aligned, by 3/2 they are not."""
     coarse = INPUT.through(Window(1, 2)).through(Window(2, 2, transposed=True))
     assert coarse.is_aligned_with(INPUT.through(Window(1, before=-shift))) is aligned
+
+
+def test_causal_windows_are_aligned() -> None:
+    """Those that end at their own position, or before it, look at the past; later, only centres count."""
+    for late, aligned in ((0, True), (1, True), (-1, False)):
+        short, long = INPUT.through(Window(2, before=1 + late)), INPUT.through(Window(4, before=3 + late))
+        assert short.stops == long.stops == (1 - late,)
+        assert short.is_aligned_with(long) is long.is_aligned_with(short) is aligned
+    assert not INPUT.through(Window(2, before=1)).is_aligned_with(INPUT.through(Window(4, before=4)))
 
 
 def test_half_of_a_coarse_step_is_not_aligned() -> None:
