@@ -17,7 +17,7 @@ from .language.spec import PAPER_KEYS
 from .language.steps import FORMS
 from .limits import UNITS, Kind
 from .ops import MERGES, OPS
-from .ops.op import as_written, signature
+from .ops.op import arguments
 from .published import AXES
 from .published import QUANTITIES as PUBLISHED
 
@@ -295,11 +295,7 @@ def _limit(kind: Kind, *, numbers: bool, share: bool = False) -> Schema:
 
 def _signature(kind: str) -> str:
     """An op with its attributes: ``conv(channels, kernel, stride=1, …)``."""
-    words = [
-        name if parameter.required else f"{name}={as_written(parameter.default)}"
-        for name, parameter in signature(OPS[kind]).items()
-    ]
-    return f"{kind}({', '.join(words)})"
+    return f"{kind}({', '.join(arguments(OPS[kind]))})"
 
 
 _TEXT: Schema = {"$ref": "#/$defs/text"}

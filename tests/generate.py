@@ -1,7 +1,8 @@
 """Writes everything in this repository that archlens itself writes: ``python tests/generate.py``.
 
-That is ``specs/index.json``, ``archlens.lock``, the outputs shown in the README and in ``docs/``, and
-``reports/``: the gallery, the pages of :data:`PAGES` with their pictures, and a digest of every other page.
+That is ``specs/index.json``, ``archlens.lock``, ``docs/ops.md``, the outputs shown in the README and in
+``docs/``, and ``reports/``: the gallery, the pages of :data:`PAGES` with their pictures, and a digest of each
+other page.
 What torch says of the zoo, ``reports/verification.md``, takes minutes and is written with ``--verification``.
 ``tests/test_generated.py`` compares, and says what is stale. Golden files are no part of it: they are read.
 """
@@ -93,8 +94,13 @@ def lock() -> Files:
         return {"archlens.lock": Path(folder, "archlens.lock").read_bytes()}
 
 
+def ops() -> Files:
+    """The reference of the ops, as ``archlens ops --format markdown`` prints it."""
+    return {"docs/ops.md": CliRunner().invoke(cli, ["ops", "--format", "markdown"]).stdout_bytes}
+
+
 #: What is generated beside the pages of networks, by what makes it.
-PARTS: dict[str, Callable[[], Files]] = {"index": specs_index, "lock": lock, "gallery": gallery}
+PARTS: dict[str, Callable[[], Files]] = {"index": specs_index, "lock": lock, "ops": ops, "gallery": gallery}
 
 
 def digests(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -138,6 +138,7 @@ def test_json_block_names_what_there_is() -> None:
 #: Commands whose output has, together, every key that there is.
 FORMS = {
     "list": [["lenet5"]],
+    "ops": [[]],
     "sizes": [["lenet5"], ["heads.yaml"]],
     "cost": [["lenet5", "--count-as", "thop"], ["resnet18", "--count-as", "thop"]],
     "memory": [["lenet5"]],

@@ -60,7 +60,7 @@ MAY: dict[str, set[str]] = {
     },
     "cli": {
         *("", "analysis", "backends", "budgets", "drawing", "elaboration", "errors", "language", "library"),
-        *("lint", "network", "reporting", "schema", "shape", "source", "views", "wrapping"),
+        *("lint", "network", "ops", "reporting", "schema", "shape", "source", "views", "wrapping"),
     },
     "schema": {"analysis", "budgets", "language", "limits", "ops", "published"},
     # doors for tests of one's own: each does what a command does

@@ -234,8 +234,10 @@ class _Twin:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        # where a layer takes some channels and not others, which ones matters
-        self.whole = any(_drops_channels(layer) for layer in network.layers)
+        # where a layer takes some channels and not others, which ones matters; a reshape wants them all
+        self.whole = any(
+            layer.facts.torch.target == "torch.reshape" or _drops_channels(layer) for layer in network.layers
+        )
 
     def run(self, input: str, axis: int, rows: list[int]) -> _Hits:
         """Plant a NaN in each of the rows, one a sample, and see where it comes out."""
@@ -332,7 +334,7 @@ def _conv(module: Any, channels: int, call: Call) -> Any:
         "groups": channels if apart else 1,
         "bias": False,
     }
-    if isinstance(module, nn.modules.conv._ConvTransposeNd):
+    if isinstance(module, nn.modules.conv._ConvTransposeNd) and not isinstance(module, modules.Cropped):
         options["output_padding"] = module.output_padding
     return type(module)(channels, channels if apart else 1, module.kernel_size, **options)
 

@@ -9,84 +9,46 @@ import re
 from collections.abc import Iterable
 
 from ..errors import did_you_mean, shorten
-from ..ops import MERGES, OPS
+from ..ops import MERGES, OPS, Op
 
 
-def _table(text: str) -> dict[str, str]:
-    """``op: word word``, a line each, by the words."""
-    rows = [line.split(": ") for line in text.strip().splitlines()]
-    return {word: op.strip() for op, words in rows for word in words.split()}
+def plain(word: str) -> str:
+    """A word as it is looked up.
+
+    >>> plain("Conv2d"), plain("max_pool2d"), plain("AveragePooling2D")
+    ('conv', 'maxpool', 'averagepooling')
+    """
+    return re.sub(r"(?<=.)[123]d", "", _joined(word))
+
+
+def _joined(word: str) -> str:
+    return re.sub(r"[_-]", "", word.lower())
+
+
+#: The words that are names of ops here.
+_OWN = {plain(kind) for kind in OPS}
+
+
+def words_for(op: type[Op]) -> set[str]:
+    """The words for an op elsewhere; a name with arguments is none, as it means more than this op."""
+    if op.names is None:
+        return set()
+    keras, onnx, also = op.names
+    theirs = {plain(name.rpartition(".")[2]) for name in f"{keras} {onnx}".split() if "(" not in name}
+    return (theirs | {*also.split()}) - _OWN
 
 
 #: The op that is meant, by what it is called elsewhere.
-WORDS = _table("""
-    adaptive_avg_pool: adaptiveaveragepool adaptiveaveragepooling
-    adaptive_max_pool: adaptivemaxpooling
-    avg_pool: averagepool averagepooling meanpool
-    batch_norm: batchnormalization bn syncbatchnorm
-    channels_first: permute
-    class_token: cls clstoken
-    conv: convolution convolutional
-    conv_transpose: transposedconv transposedconvolution convtransposed deconv deconvolution upconv
-    crop: cropping centercrop
-    dropout: drop
-    elu: exponentiallinearunit
-    flatten: view ravel squeeze
-    gelu: gaussianerrorlinearunit
-    global_avg_pool: mean avg average reducemean globalaveragepool globalaveragepooling gap globalpool
-    global_max_pool: globalmaxpooling gmp reducemax
-    group_norm: groupnormalization gn
-    hard_sigmoid: hsigmoid
-    hard_swish: hswish hardsilu
-    identity: noop pass passthrough skip inputlayer
-    instance_norm: instancenormalization in
-    layer_norm: layernormalization ln
-    layer_scale: layerscaling
-    leaky_relu: lrelu leakyrectifiedlinearunit
-    linear: dense fc fullyconnected gemm affine innerproduct
-    local_response_norm: lrn
-    max_pool: maxpooling
-    max_unpool: maxunpooling
-    pad: zeropad zeropadding constantpad reflectionpad replicationpad reflectpad
-    position_embedding: posembed positionalembedding positionalencoding
-    prelu: parametricrelu
-    relu: rectifier rectifiedlinearunit threshold
-    relu6: clippedrelu
-    reshape: unflatten
-    self_attention: multiheadattention mha attention multiheadselfattention selfattn msa
-    sigmoid: logistic
-    silu: swish
-    softmax: soft
-    spatial_dropout: featuredropout dropout1d dropout2d dropout3d
-    stochastic_depth: droppath dropconnect
-    tokens: tokenize patchestotokens
-    upsample: upsampling interpolate resize upscale resizebilinear upsamplingbilinear upsamplingnearest
-""")
+WORDS = {word: kind for kind, op in OPS.items() if op.family != "merge" for word in words_for(op)}
 
 #: The merge that is meant, by what it is called elsewhere; empty where no op merges so.
-MERGE_WORDS = _table("""
-    concat: cat route concatenate concatenated concatenation hstack vstack dstack columnstack rowstack
-    add: sum plus addn addition summation elementwiseadd
-    multiply: mul mult times product prod multiplication hadamard
-""") | dict.fromkeys(
-    (
-        *(
-            "merge",
-            "eltwise",
-            "elementwise",
-            "parallel",
-            "branches",
-            "stack",
-            "average",
-            "avg",
-            "mean",
-            "max",
-            "maximum",
-            "min",
-            "minimum",
-        ),
-        *("sub", "subtract", "div", "divide", "matmul", "mm", "bmm", "dot", "where", "einsum", "outer"),
-    ),
+MERGE_WORDS = {
+    word: kind for kind, op in OPS.items() if op.family == "merge" for word in words_for(op)
+} | dict.fromkeys(
+    """
+    merge eltwise elementwise parallel branches stack average avg mean max maximum min minimum
+    sub subtract div divide matmul mm bmm dot where einsum outer
+    """.split(),  # noqa: SIM905
     "",
 )
 
@@ -150,19 +112,6 @@ ARGUMENTS_ABSENT = {
     **dict.fromkeys(("inplace", "device", "dtype", "name"), "it changes no shape and no cost; leave it out"),
     **dict.fromkeys(("dataformat",), "channels are first; channels_last turns them"),
 }
-
-
-def plain(word: str) -> str:
-    """A word as it is looked up.
-
-    >>> plain("Conv2d"), plain("max_pool2d"), plain("AveragePooling2D")
-    ('conv', 'maxpool', 'averagepooling')
-    """
-    return re.sub(r"(?<=.)[123]d", "", _joined(word))
-
-
-def _joined(word: str) -> str:
-    return re.sub(r"[_-]", "", word.lower())
 
 
 def op_meant(word: str, known: Iterable[str], *, otherwise: str = "") -> str:

@@ -9,12 +9,16 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
 from .footprint import INPUT, LIKE, NOTHING, OUTPUT, ROWS, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Misfit, Op, Tensors
+from .op import NONE, Argument, Call, Facts, Misfit, Names, Op, Tensors
 from .windows import require_channels_first
 
 
 class _Activation(Op, family="activation"):
-    """What activations share: shape and position stay, nothing is learned."""
+    """What activations share: shape and position stay, nothing is learned.
+
+    Output: the shape of the input.
+    Limits: none.
+    """
 
     holds = INPUT._replace(in_place=True)
     #: torch's module.
@@ -44,22 +48,31 @@ class ReLU(_Activation, kind="relu"):
 
     module = "ReLU"
     holds = OUTPUT._replace(in_place=True)
+    names = Names(keras="ReLU", onnx="Relu", also="rectifier rectifiedlinearunit threshold")
     examples = ("64x112x112 >> relu", "84 >> relu")
 
 
 class ReLU6(_Activation, kind="relu6"):
-    """``min(max(0, x), 6)``."""
+    """``min(max(0, x), 6)``.
+
+    Source: Howard et al. 2017, "MobileNets".
+    """
 
     module = "ReLU6"
+    names = Names(keras="ReLU(max_value=6) activations.relu6", onnx="Clip(min=0,max=6)", also="clippedrelu")
     examples = ("32x8x8 >> relu6",)
 
 
 class LeakyReLU(_Activation, kind="leaky_relu"):
-    """``x`` where positive, else ``slope * x``."""
+    """``x`` where positive, else ``slope * x``.
 
-    slope: Number = 0.01
+    Source: Maas, Hannun and Ng 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic Models".
+    """
+
+    slope: Annotated[Number, "the slope where x is negative"] = 0.01
 
     incidental = {"slope": "slope"}
+    names = Names(keras="LeakyReLU", onnx="LeakyRelu", also="lrelu leakyrectifiedlinearunit")
     examples = ("8x4x4 >> leaky_relu", "8x4x4 >> leaky_relu(0.1)")
 
     def _torch(self, x: Shape) -> Call:
@@ -67,10 +80,16 @@ class LeakyReLU(_Activation, kind="leaky_relu"):
 
 
 class PReLU(_Activation, kind="prelu"):
-    """``x`` where positive, else a learned slope times ``x``: one slope, or one per channel."""
+    """``x`` where positive, else a learned slope times ``x``: one slope, or one per channel.
 
-    per_channel: Flag = False
+    Parameters: 1, or ``c`` with ``per_channel=true``.
+    Limits: with ``per_channel=true`` the channels come first.
+    Source: He et al. 2015, "Delving Deep into Rectifiers", equation 1.
+    """
 
+    per_channel: Annotated[Flag, "a slope for each channel, and not one for all"] = False
+
+    names = Names(keras="PReLU", onnx="PRelu", also="parametricrelu")
     examples = ("8x4x4 >> prelu", "8x4x4 >> prelu(per_channel=true)")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -88,11 +107,15 @@ class PReLU(_Activation, kind="prelu"):
 
 
 class ELU(_Activation, kind="elu"):
-    """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
+    """``x`` where positive, else ``alpha * (exp(x) - 1)``.
 
-    alpha: Number = 1.0
+    Source: Clevert, Unterthiner and Hochreiter 2015, equation 15.
+    """
+
+    alpha: Annotated[Number, "what the output tends to below zero is -alpha"] = 1.0
 
     incidental = {"alpha": "alpha"}
+    names = Names(keras="ELU", onnx="Elu", also="exponentiallinearunit")
     examples = ("8x4x4 >> elu", "8x4x4 >> elu(alpha=0.5)")
 
     def _torch(self, x: Shape) -> Call:
@@ -100,17 +123,29 @@ class ELU(_Activation, kind="elu"):
 
 
 class SELU(_Activation, kind="selu"):
-    """The self-normalizing ``elu``, scaled by fixed constants."""
+    """The self-normalizing ``elu``, scaled by fixed constants.
+
+    ``1.0507 * x`` where positive, else ``1.0507 * 1.6733 * (exp(x) - 1)``.
+
+    Source: Klambauer et al. 2017, "Self-Normalizing Neural Networks", equation 2.
+    """
 
     module = "SELU"
+    names = Names(keras="activations.selu", onnx="Selu")
     examples = ("84 >> selu",)
 
 
 class GELU(_Activation, kind="gelu"):
-    """``x * Phi(x)``, exact or by its tanh approximation."""
+    """``x * Phi(x)``, exact or by its tanh approximation.
 
-    approximate: Annotated[str, choice("none", "tanh")] = "none"
+    ``Phi`` is the distribution function of the standard normal distribution.
 
+    Source: Hendrycks and Gimpel 2016, section 2.
+    """
+
+    approximate: Annotated[str, choice("none", "tanh"), "by which formula: exact, or with tanh"] = "none"
+
+    names = Names(keras="activations.gelu", onnx="Gelu", also="gaussianerrorlinearunit")
     examples = ("96x7x7 >> gelu", '768 >> gelu(approximate="tanh")')
 
     def _torch(self, x: Shape) -> Call:
@@ -121,27 +156,40 @@ class SiLU(_Activation, kind="silu"):
     """``x * sigmoid(x)``, also called swish."""
 
     module = "SiLU"
+    names = Names(keras="activations.silu", onnx="Swish", also="swish")
     examples = ("32x8x8 >> silu",)
 
 
 class Mish(_Activation, kind="mish"):
-    """``x * tanh(softplus(x))``."""
+    """``x * tanh(softplus(x))``.
+
+    Source: Misra 2019, "Mish: A Self Regularized Non-Monotonic Activation Function".
+    """
 
     module = "Mish"
+    names = Names(keras="activations.mish", onnx="Mish")
     examples = ("32x8x8 >> mish",)
 
 
 class HardSwish(_Activation, kind="hard_swish"):
-    """``x * relu6(x + 3) / 6``."""
+    """``x * relu6(x + 3) / 6``.
+
+    Source: Howard et al. 2019, "Searching for MobileNetV3", section 5.2.
+    """
 
     module = "Hardswish"
+    names = Names(keras="activations.hard_swish", onnx="HardSwish", also="hswish hardsilu")
     examples = ("16x8x8 >> hard_swish",)
 
 
 class HardSigmoid(_Activation, kind="hard_sigmoid"):
-    """``relu6(x + 3) / 6``."""
+    """``relu6(x + 3) / 6``.
+
+    Keras 2 had other constants, ``0.2x + 0.5`` cut off at 0 and 1, and ONNX has them still unless it is told.
+    """
 
     module = "Hardsigmoid"
+    names = Names(keras="activations.hard_sigmoid", onnx="HardSigmoid(alpha=1/6)", also="hsigmoid")
     examples = ("16x1x1 >> hard_sigmoid",)
 
 
@@ -149,6 +197,7 @@ class HardTanh(_Activation, kind="hard_tanh"):
     """``min(max(-1, x), 1)``."""
 
     module = "Hardtanh"
+    names = Names(keras="activations.hard_tanh", onnx="Clip(min=-1,max=1)")
     examples = ("16x4x4 >> hard_tanh",)
 
 
@@ -157,6 +206,7 @@ class Sigmoid(_Activation, kind="sigmoid"):
 
     module = "Sigmoid"
     holds = OUTPUT._replace(in_place=True)
+    names = Names(keras="activations.sigmoid", onnx="Sigmoid", also="logistic")
     examples = ("16x1x1 >> sigmoid",)
 
 
@@ -164,6 +214,7 @@ class LogSigmoid(_Activation, kind="log_sigmoid"):
     """``log(sigmoid(x))``."""
 
     module = "LogSigmoid"
+    names = Names(keras="activations.log_sigmoid", onnx="")
     examples = ("10 >> log_sigmoid",)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -176,6 +227,7 @@ class Tanh(_Activation, kind="tanh"):
 
     module = "Tanh"
     holds = OUTPUT._replace(in_place=True)
+    names = Names(keras="activations.tanh", onnx="Tanh")
     examples = ("6x28x28 >> tanh",)
 
 
@@ -183,6 +235,7 @@ class Softplus(_Activation, kind="softplus"):
     """``log(1 + exp(x))``."""
 
     module = "Softplus"
+    names = Names(keras="activations.softplus", onnx="Softplus")
     examples = ("6x8x8 >> softplus",)
 
 
@@ -190,6 +243,7 @@ class Softsign(_Activation, kind="softsign"):
     """``x / (1 + |x|)``."""
 
     module = "Softsign"
+    names = Names(keras="activations.softsign", onnx="Softsign")
     examples = ("6x8x8 >> softsign",)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -198,12 +252,16 @@ class Softsign(_Activation, kind="softsign"):
 
 
 class Scale(_Activation, kind="scale"):
-    """Each value times a fixed ``factor``, which is not learned; Inception-ResNet scales its residuals so."""
+    """Each value times a fixed ``factor``, which is not learned; Inception-ResNet scales its residuals so.
 
-    factor: Number
+    Source: Szegedy et al. 2016, "Inception-v4", section 3.3.
+    """
+
+    factor: Annotated[Number, "what each value is multiplied by"]
 
     incidental = {"factor": "factor"}
     holds = NOTHING._replace(in_place=True)
+    names = Names(keras="Rescaling(scale)", onnx="Mul(x,factor)")
     examples = ("896x17x17 >> scale(0.1)", "84 >> scale(-2)")
 
     def _torch(self, x: Shape) -> Call:
@@ -224,6 +282,7 @@ class Softmax(_Softmax, kind="softmax"):
     """Exponentials that sum to one over the channels, at each position."""
 
     module = "Softmax"
+    names = Names(keras="Softmax", onnx="Softmax", also="soft")
     examples = ("10 >> softmax", "21x8x8 >> softmax", "21x8x8 >> channels_last >> softmax")
 
     def facts(self, x: Shape) -> Facts:
@@ -236,6 +295,7 @@ class LogSoftmax(_Softmax, kind="log_softmax"):
     """The logarithm of ``softmax``."""
 
     module = "LogSoftmax"
+    names = Names(keras="activations.log_softmax", onnx="LogSoftmax")
     examples = ("10 >> log_softmax",)
 
     def facts(self, x: Shape) -> Facts:
@@ -244,8 +304,14 @@ class LogSoftmax(_Softmax, kind="log_softmax"):
 
 
 class GLU(_Activation, kind="glu"):
-    """The first half of the channels times the sigmoid of the second half."""
+    """The first half of the channels times the sigmoid of the second half.
 
+    Output: half as many channels, ``c/2``.
+    Limits: an even number of channels.
+    Source: Dauphin et al. 2016, "Language Modeling with Gated Convolutional Networks", equation 1.
+    """
+
+    names = Names(keras="activations.glu", onnx="")
     examples = ("16x8x8 >> glu", "64 >> glu", "16x49 >> tokens >> glu")
     holds = INPUT._replace(lies=LIKE)
 

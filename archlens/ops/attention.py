@@ -9,7 +9,7 @@ weights by values, as ``torch.utils.flop_counter`` counts them. What else is com
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from ..geometry import Window
 from ..shape import Shape, times
@@ -27,6 +27,7 @@ from .op import (
     InTurn,
     Irregular,
     Misfit,
+    Names,
     Op,
     Reach,
     Tensors,
@@ -78,13 +79,23 @@ def _sentence(positions: int, seen: int, channels: int) -> str:
 class SelfAttention(Op, kind="self_attention", family="attention"):
     """Every token attends to every token: ``softmax(QK'/sqrt(d))V`` in several heads, between linear layers.
 
-    Its weights are those of ``nn.MultiheadAttention``: ``4C*C`` and biases. Multiply-accumulates over
-    ``LxC``: ``4L*C*C + 2L*L*C``. Source: Vaswani et al. 2017, section 3.2.
+    Its weights are those of ``nn.MultiheadAttention``. ``d`` is ``C/heads``.
+
+    Output: the shape of the input, ``LxC``.
+    Parameters: ``4*C*C``, and ``4*C`` of bias.
+    MACs: ``4*L*C*C + 2*L*L*C``: the projections, and queries by keys and weights by values.
+    Limits: tokens, ``LxC``, whose channels ``heads`` divides.
+    Source: Vaswani et al. 2017, section 3.2.
     """
 
-    heads: Count
-    bias: Flag = True
+    heads: Annotated[Count, "how many heads the channels are divided among"]
+    bias: Annotated[Flag, "whether the projections add a bias"] = True
 
+    names = Names(
+        keras="MultiHeadAttention",
+        onnx="Attention",
+        also="multiheadattention mha attention multiheadselfattention selfattn msa",
+    )
     examples = (
         "24x49 >> tokens >> self_attention(4)",
         "24x5x5 >> tokens >> self_attention(3, bias=false)",
@@ -148,9 +159,9 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
 class _Windowed(Op, family="attention"):
     """What both kinds of attention within windows share."""
 
-    heads: Count
-    window: Size
-    shift: Spare = 0
+    heads: Annotated[Count, "how many heads the channels are divided among"]
+    window: Annotated[Size, "positions of a window along each axis"]
+    shift: Annotated[Spare, "by how many positions the windows are shifted"] = 0
 
     incidental = {"shift": "shift"}
     module: ClassVar[str]
@@ -325,11 +336,17 @@ class WindowAttention(_Windowed, kind="window_attention", family="attention"):
 
     With a ``shift`` the map is rolled by it before and back after, and positions that only the roll brought
     together do not attend to each other. A map that the window does not divide is padded with zeros, and a
-    window as large as the map is not shifted. Multiply-accumulates over ``n`` positions, padding included,
-    in windows of ``m``: ``4n*C*C + 2n*m*C``. Source: Liu et al. 2021, sections 3.1 and 3.2.
+    window as large as the map is not shifted.
+
+    Output: the shape of the input, ``HxWxC``.
+    Parameters: ``4*C*C + 4*C``, and ``(2*h - 1)*(2*w - 1)*heads`` for the bias in windows of ``hxw``.
+    MACs: ``4*n*C*C + 2*n*m*C`` over ``n`` positions, padding included, in windows of ``m`` positions.
+    Limits: channels last, two spatial axes, channels that ``heads`` divides, a shift smaller than the window.
+    Source: Liu et al. 2021, "Swin Transformer", sections 3.1 and 3.2.
     """
 
     module = "WindowAttention"
+    names = Names(keras="", onnx="")
     examples = (
         "12x14x14 >> channels_last >> window_attention(3, 7)",
         "12x14x14 >> channels_last >> window_attention(3, 7, shift=3)",
@@ -349,12 +366,19 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
     """Attention within windows by the cosine of queries and keys, each head with a learned scale.
 
     The bias of a relative position comes from a small network over its logarithm, 2 to 512 to ``heads``,
-    which runs once for a whole batch: its ``(2w - 1)^2 * 512 * (2 + heads)`` multiply-accumulates are part of
-    those of one sample. All else is as in ``window_attention``; the bias of the keys stays zero. Source:
-    Liu et al. 2022, "Swin Transformer V2", section 3.
+    which runs once for a whole batch: its multiply-accumulates are part of those of one sample. All else is
+    as in ``window_attention``; the bias of the keys stays zero.
+
+    Output: the shape of the input, ``HxWxC``.
+    Parameters: ``4*C*C + 4*C + heads``, and ``512*(2 + 1 + heads)`` for the bias.
+    MACs: ``4*n*C*C + 2*n*m*C + (2*h - 1)*(2*w - 1)*512*(2 + heads)``, with ``n`` and ``m`` as in
+        ``window_attention``.
+    Limits: as those of ``window_attention``; windows of at least 2.
+    Source: Liu et al. 2022, "Swin Transformer V2", section 3.
     """
 
     module = "WindowAttentionV2"
+    names = Names(keras="", onnx="")
     examples = (
         "12x8x8 >> channels_last >> window_attention_v2(3, 4)",
         "12x8x8 >> channels_last >> window_attention_v2(3, 4, shift=2)",
@@ -435,13 +459,19 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
     """Attention within each row of windows, ``windows x positions x C``, with a bias per relative position.
 
     ``window_partition`` makes such rows, and ``size`` is that of its windows. Queries by keys are divided by
-    ``sqrt(C)``, as torchvision's MaxViT does. Multiply-accumulates over ``n`` positions in windows of ``m``:
-    ``4n*C*C + 2n*m*C``. Source: Tu et al. 2022, section 3.2.
+    ``sqrt(C)``, as torchvision's MaxViT does.
+
+    Output: the shape of the input.
+    Parameters: ``4*C*C + 4*C``, and ``(2*h - 1)*(2*w - 1)*heads`` for the bias in windows of ``hxw``.
+    MACs: ``4*n*C*C + 2*n*m*C`` over ``n`` positions in windows of ``m`` positions.
+    Limits: channels last, two axes, ``m = h*w``, and channels that ``heads`` divides.
+    Source: Tu et al. 2022, "MaxViT", section 3.2.
     """
 
-    heads: Count
-    size: Size
+    heads: Annotated[Count, "how many heads the channels are divided among"]
+    size: Annotated[Size, "positions of a window along each axis, hxw"]
 
+    names = Names(keras="", onnx="")
     examples = (
         "12x8x8 >> window_partition(4) >> relative_attention(3, 4)",
         "12x6x8 >> window_partition(2) >> transpose >> relative_attention(2, (3, 4))",

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Annotated, Any
 
 from ..geometry import Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Padding, Size, Spare
 from .footprint import INPUT, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Misfit, Op, Tensors, per_group, read_by_groups
+from .op import NONE, Argument, Call, Facts, Misfit, Names, Op, Tensors, per_group, read_by_groups
 from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
 
 
 class Conv(Op, kind="conv", family="convolution"):
     """N-dimensional convolution over ``(C, *spatial)``; one, two or three spatial axes.
 
-    ``groups=x.channels`` makes it depthwise. ``padding`` is a number, one per axis, a
-    ``(before, after)`` pair per axis, ``"valid"`` (none) or ``"same"``: TensorFlow's, whose output has
-    ``ceil(n/s)`` positions under any stride.
+    ``groups=x.channels`` makes it depthwise.
 
-    Output size: ``(n + 2p - d(f - 1) - 1)/s + 1``, rounded down. Parameters: ``c_out * c_in/groups * f*f``
-    and a bias each. One output takes ``c_in/groups * f*f`` multiply-accumulates.
+    Output: ``(n + 2p - d(f - 1) - 1)/s + 1`` positions of ``n`` along each axis, rounded down; ``ceil(n/s)``
+        with ``padding="same"``.
+    Parameters: ``c_out * c_in/groups * f*f``, and a bias for each output channel.
+    MACs: ``c_in/groups * f*f`` for each output value.
+    Limits: a map, channels first, with its padding at least as large as the window; ``groups`` divides the
+        channels of input and output.
+    Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", sections 2 and 5.
     """
 
-    channels: Count
-    kernel: Size
-    stride: Size = 1
-    padding: Padding = 0
-    dilation: Size = 1
-    groups: Count = 1
-    bias: Flag = True
+    channels: Annotated[Count, "channels of the output, c_out"]
+    kernel: Annotated[Size, "size of the window, f"]
+    stride: Annotated[Size, "step of the window, s"] = 1
+    padding: Annotated[Padding, 'positions added at both sides, p; "same" as TensorFlow pads'] = 0
+    dilation: Annotated[Size, "distance of the window's taps, d"] = 1
+    groups: Annotated[Count, "groups of channels that see each other alone"] = 1
+    bias: Annotated[Flag, "whether each output channel has a bias"] = True
 
     sliding = True
+    names = Names(keras="Conv1D Conv2D Conv3D", onnx="Conv", also="convolution convolutional")
     examples = (
         "1x32x32 >> conv(6, 5)",
         "3x224x224 >> conv(64, 7, stride=2, padding=3, bias=false)",
@@ -97,24 +101,33 @@ class Conv(Op, kind="conv", family="convolution"):
 class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
     """Transposed convolution over ``(C, *spatial)``: each input writes a kernel of outputs.
 
-    ``padding`` crops the output; ``output_padding`` adds positions at its end. ``"same"`` gives ``n*s``
-    positions, as TensorFlow does.
+    ``padding`` crops the output; ``output_padding`` adds positions at its end. What the cropping drops is
+    computed all the same, and counted, as fvcore and ``torch.utils.flop_counter`` do.
 
-    Output size: ``(n - 1)s - 2p + d(f - 1) + 1 + output_padding``. One input takes
-    ``c_out/groups * f*f`` multiply-accumulates, those that the cropping then drops included, as
-    fvcore and ``torch.utils.flop_counter`` count.
+    Output: ``(n - 1)s - 2p + d(f - 1) + 1 + output_padding`` positions of ``n`` along each axis; ``n*s``
+        with ``padding="same"``.
+    Parameters: ``c_in * c_out/groups * f*f``, and a bias for each output channel.
+    MACs: ``c_out/groups * f*f`` for each input value.
+    Limits: a map, channels first; ``output_padding`` smaller than the stride or the dilation; ``groups``
+        divides the channels of input and output.
+    Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", section 4.
     """
 
-    channels: Count
-    kernel: Size
-    stride: Size = 1
-    padding: Padding = 0
-    output_padding: Spare = 0
-    groups: Count = 1
-    bias: Flag = True
-    dilation: Size = 1
+    channels: Annotated[Count, "channels of the output, c_out"]
+    kernel: Annotated[Size, "size of what each input writes, f"]
+    stride: Annotated[Size, "step between what neighbours write, s"] = 1
+    padding: Annotated[Padding, 'positions cut off at both sides, p; "same" leaves n*s'] = 0
+    output_padding: Annotated[Spare, "positions added at the end"] = 0
+    groups: Annotated[Count, "groups of channels that see each other alone"] = 1
+    bias: Annotated[Flag, "whether each output channel has a bias"] = True
+    dilation: Annotated[Size, "distance of the kernel's taps, d"] = 1
 
     sliding = True
+    names = Names(
+        keras="Conv1DTranspose Conv2DTranspose Conv3DTranspose",
+        onnx="ConvTranspose",
+        also="transposedconv transposedconvolution convtransposed deconv deconvolution upconv",
+    )
     examples = (
         "8x28x28 >> conv_transpose(4, 2, stride=2)",
         "8x14x14 >> conv_transpose(4, 3, stride=2, padding=1, output_padding=1, bias=false)",

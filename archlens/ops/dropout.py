@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Number
 from .footprint import BOOL, LIKE, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Misfit, Op
+from .op import NONE, Argument, Call, Facts, Misfit, Names, Op
 from .windows import require_spatial
 
 
@@ -28,9 +28,13 @@ def _dropping(x: Shape, p: float, module: str) -> Facts:
 
 
 class _Dropout(Op, family="regularization"):
-    """What the dropouts share."""
+    """What the dropouts share.
 
-    p: Number = 0.5
+    Output: the shape of the input.
+    Limits: ``p`` from 0 to 1.
+    """
+
+    p: Annotated[Number, "the probability of being dropped"] = 0.5
 
     channelwise = True
     incidental = {"p": "drop"}
@@ -44,8 +48,14 @@ class _Dropout(Op, family="regularization"):
 
 
 class Dropout(_Dropout, kind="dropout"):
-    """Sets values to zero with probability ``p`` while training."""
+    """Sets values to zero with probability ``p`` while training.
 
+    What is kept is divided by ``1 - p``. At inference it does nothing.
+
+    Source: Srivastava et al. 2014, "Dropout".
+    """
+
+    names = Names(keras="Dropout", onnx="Dropout", also="drop")
     examples = ("4096 >> dropout", "64x7x7 >> dropout(0.2)", "24x49 >> tokens >> dropout(0)")
 
     def facts(self, x: Shape) -> Facts:
@@ -57,9 +67,20 @@ class Dropout(_Dropout, kind="dropout"):
 
 
 class SpatialDropout(_Dropout, kind="spatial_dropout"):
-    """Sets whole channels to zero with probability ``p`` while training."""
+    """Sets whole channels to zero with probability ``p`` while training.
+
+    What is kept is divided by ``1 - p``. At inference it does nothing.
+
+    Limits: a map, channels first; ``p`` from 0 to 1.
+    Source: Tompson et al. 2015, "Efficient Object Localization Using Convolutional Networks", section 3.2.
+    """
 
     modules: ClassVar[dict[int, str]] = {1: "nn.Dropout1d", 2: "nn.Dropout2d", 3: "nn.Dropout3d"}
+    names = Names(
+        keras="SpatialDropout1D SpatialDropout2D SpatialDropout3D",
+        onnx="",
+        also="featuredropout dropout1d dropout2d dropout3d",
+    )
     examples = ("64x7x7 >> spatial_dropout(0.1)", "8x20 >> spatial_dropout", "2x4x4x4 >> spatial_dropout")
 
     def facts(self, x: Shape) -> Facts:
@@ -74,13 +95,17 @@ class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
     """Sets the whole tensor of a sample to zero with probability ``p`` while training.
 
     At the end of a residual branch it leaves the block out. What is kept is divided by ``1 - p``.
+
+    Output: the shape of the input.
+    Limits: ``p`` from 0 to 1.
     Source: Huang et al. 2016, "Deep Networks with Stochastic Depth".
     """
 
-    p: Number
+    p: Annotated[Number, "the probability of being dropped"]
 
     channelwise = True
     incidental = {"p": "drop"}
+    names = Names(keras="", onnx="", also="droppath dropconnect")
     examples = ("96x7x7 >> stochastic_depth(0.1)", "24x49 >> tokens >> stochastic_depth(0)")
 
     def facts(self, x: Shape) -> Facts:

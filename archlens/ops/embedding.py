@@ -5,22 +5,29 @@ They lie directly on their scope: the layer's name is their key in the state dic
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last
 from .attributes import Number
 from .footprint import INPUT, PASSED, ROWS, Extra, Footprint
 from .layout import require_channels_last
-from .op import NONE, Call, Facts, Misfit, Op
+from .op import NONE, Call, Facts, Misfit, Names, Op
 
 
 class ClassToken(Op, kind="class_token", family="attention"):
     """A learned token before all others: ``LxC`` becomes ``(L + 1)xC``.
 
     What attention gathers in it is classified; ``slice(0, 1, axis="length") >> flatten`` takes it out.
+
+    Output: ``(L + 1)xC``.
+    Parameters: ``C``.
+    Limits: tokens, ``LxC``.
     Source: Devlin et al. 2019 and Dosovitskiy et al. 2021, equation 1.
     """
 
     channelwise = True
+    names = Names(keras="", onnx="", also="cls clstoken")
     examples = ("24x49 >> tokens >> class_token",)
     holds = PASSED._replace(lies=ROWS)
 
@@ -45,10 +52,16 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
     """A learned vector for each position, added to what stands there.
 
     It ties a network to one input size. Initialised from a normal distribution of standard deviation
-    0.02, as BERT does. Source: Dosovitskiy et al. 2021, equation 1.
+    0.02, as BERT does.
+
+    Output: the shape of the input.
+    Parameters: as many as the input has values.
+    Limits: none.
+    Source: Dosovitskiy et al. 2021, equation 1.
     """
 
     channelwise = True
+    names = Names(keras="", onnx="", also="posembed positionalembedding positionalencoding")
     examples = ("24x49 >> tokens >> position_embedding", "8x4x5 >> position_embedding")
     holds = PASSED._replace(in_place=True)
 
@@ -68,14 +81,17 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
 class LayerScale(Op, kind="layer_scale", family="normalization"):
     """A learned factor for each channel, near zero at first, so that a residual block starts as nothing.
 
-    ``initial`` is where the factors start. Source: Touvron et al. 2021, "Going deeper with Image
-    Transformers", equation 4.
+    Output: the shape of the input.
+    Parameters: ``c``.
+    Limits: none.
+    Source: Touvron et al. 2021, "Going deeper with Image Transformers", equation 4.
     """
 
-    initial: Number = 1e-6
+    initial: Annotated[Number, "where the factors start"] = 1e-6
 
     incidental = {"initial": "initial"}
     channelwise = True
+    names = Names(keras="", onnx="", also="layerscaling")
     examples = (
         "96x7x7 >> layer_scale",
         "96x7x7 >> channels_last >> layer_scale(0.1)",

@@ -7,26 +7,33 @@ Proc. IEEE 86(11), 1998, section II-B.
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Table
 from .footprint import INPUT, INT64, Extra, Footprint
-from .op import EVERYWHERE, NONE, Argument, Buffer, Call, Facts, Misfit, Op
+from .op import EVERYWHERE, NONE, Argument, Buffer, Call, Facts, Misfit, Names, Op
 from .windows import check_windows, per_axis, require_spatial, shortest
 
 
 class Subsample(Op, kind="subsample", family="pooling"):
     """Trainable subsampling: the sum of each window, times a coefficient, plus a bias.
 
-    One coefficient and one bias per channel, so 2 parameters each; the windows do not overlap. It is
-    neither a convolution nor a matrix product, so it has no multiply-accumulates of its own.
+    The windows do not overlap. It is neither a convolution nor a matrix product, so it has no
+    multiply-accumulates of its own.
+
+    Output: ``(n - f)/f + 1`` positions of ``n`` along each axis, rounded down.
+    Parameters: ``2*c``: one coefficient and one bias for each channel.
+    Limits: a map, channels first, at least as large as the window.
+    Source: LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition", section II-B.
     """
 
-    kernel: Size
+    kernel: Annotated[Size, "size of the window, and its step, f"]
 
     sliding = True
     channelwise = True
+    names = Names(keras="", onnx="")
     examples = ("6x28x28 >> subsample(2)", "16x10x10 >> subsample(2)", "3x9 >> subsample(3)")
 
     def facts(self, x: Shape) -> Facts:
@@ -63,16 +70,23 @@ class Subsample(Op, kind="subsample", family="pooling"):
 class ConvMap(Op, kind="conv_map", family="convolution"):
     """Convolution with a connection table: each output channel reads only the inputs listed for it.
 
-    ``connections`` has a row per output channel: the numbers, from 0, of the input channels it reads.
-    Every pair has a kernel of its own, so the parameters are ``pairs * f*f`` and a bias per output
-    channel. torch 7 called it ``SpatialConvolutionMap``.
+    torch 7 called it ``SpatialConvolutionMap``.
+
+    Output: ``n - f + 1`` positions of ``n`` along each axis, and a channel for each row of the table.
+    Parameters: ``pairs * f*f``, as every connected pair has a kernel of its own, and a bias for each output
+        channel.
+    MACs: ``pairs * f*f`` for each position of the output.
+    Limits: a map, channels first, at least as large as the window; no input channel twice in a row of the
+        table.
+    Source: LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition", table I.
     """
 
-    connections: Table
-    kernel: Size
-    bias: Flag = True
+    connections: Annotated[Table, "the inputs of each output channel, numbered from 0"]
+    kernel: Annotated[Size, "size of the window, f"]
+    bias: Annotated[Flag, "whether each output channel has a bias"] = True
 
     sliding = True
+    names = Names(keras="", onnx="")
     examples = (
         "3x8x8 >> conv_map([[0, 1], [1, 2], [0, 1, 2]], 3)",
         "2x9x9 >> conv_map([[0], [1], [0, 1]], (3, 5), bias=false)",
@@ -157,10 +171,15 @@ class RBF(Op, kind="rbf", family="linear"):
     The centres were drawn by hand as 7x12 bitmaps of the characters and kept fixed, so they are a buffer
     and not parameters. A squared distance is not a matrix product: it is itemised apart, a difference and
     a square for each of the paper's 840 connections, and the additions between them.
+
+    Output: ``features`` distances.
+    Limits: a flat vector.
+    Source: LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition", section II-B.
     """
 
-    features: Count
+    features: Annotated[Count, "how many centres there are"]
 
+    names = Names(keras="", onnx="")
     examples = ("84 >> rbf(10)",)
 
     def facts(self, x: Shape) -> Facts:

@@ -7,12 +7,13 @@ and layer norms want them last.
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
 from .attributes import Count, Size
 from .footprint import NOTHING, ROWS, Extra, Footprint, Reshaped, Turned
-from .op import NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels
+from .op import NONE, Call, Facts, Irregular, Misfit, Names, Op, Reach, all_channels
 from .windows import per_axis, require_spatial, shortest
 
 
@@ -52,8 +53,13 @@ class _Turning(Op, family="reshape"):
 
 
 class ToChannelsLast(_Turning, kind="channels_last", family="reshape"):
-    """The channels as the last axis: ``CxHxW`` becomes ``HxWxC``, and ``CxL`` becomes ``LxC``."""
+    """The channels as the last axis: ``CxHxW`` becomes ``HxWxC``, and ``CxL`` becomes ``LxC``.
 
+    Output: the same sizes, the channels last.
+    Limits: a map, channels first.
+    """
+
+    names = Names(keras="Permute((2,3,1))", onnx="Transpose(perm=(0,2,3,1))")
     examples = ("96x14x14 >> channels_last", "8x20 >> channels_last", "2x3x4x5 >> channels_last")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -74,8 +80,12 @@ class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
     """The channels as the first axis: ``HxWxC`` becomes ``CxHxW``, and ``LxC`` becomes ``CxL``.
 
     Tokens become a map again with ``channels_first >> reshape([x.channels, 14, 14])``.
+
+    Output: the same sizes, the channels first.
+    Limits: channels that come last.
     """
 
+    names = Names(keras="Permute((3,1,2))", onnx="Transpose(perm=(0,3,1,2))", also="permute")
     examples = ("96x14x14 >> channels_last >> channels_first", "8x20 >> tokens >> channels_first")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -94,9 +104,13 @@ class Tokens(Op, kind="tokens", family="reshape"):
     """A token for each position of a map, row by row: ``CxHxW`` becomes ``(H*W)xC``.
 
     It takes ``HxWxC`` alike, and turns ``CxL`` into ``LxC``.
+
+    Output: ``(H*W)xC``.
+    Limits: a map; either layout.
     """
 
     channelwise = True
+    names = Names(keras="", onnx="", also="tokenize patchestotokens")
     examples = ("768x14x14 >> tokens", "96x5x7 >> channels_last >> tokens", "8x20 >> tokens")
 
     def facts(self, x: Shape) -> Facts:
@@ -122,8 +136,13 @@ class Tokens(Op, kind="tokens", family="reshape"):
 
 
 class Transpose(_Turning, kind="transpose", family="reshape"):
-    """The two spatial axes exchanged: ``HxWxC`` becomes ``WxHxC``, and ``CxHxW`` becomes ``CxWxH``."""
+    """The two spatial axes exchanged: ``HxWxC`` becomes ``WxHxC``, and ``CxHxW`` becomes ``CxWxH``.
 
+    Output: ``WxHxC``, or ``CxWxH``.
+    Limits: two spatial axes; either layout.
+    """
+
+    names = Names(keras="Permute((2,1,3))", onnx="Transpose(perm=(0,2,1,3))")
     examples = ("6x4x9 >> channels_last >> transpose", "6x4x9 >> transpose")
 
     def facts(self, x: Shape) -> Facts:
@@ -141,12 +160,17 @@ class MergePatches(Op, kind="merge_patches", family="reshape"):
     """The channels of each square of ``size`` positions in a row: ``HxWxC`` becomes ``H/2xW/2x4C``.
 
     They are taken column by column, as Swin Transformer does. An odd side is padded with zeros at its end.
-    Source: Liu et al. 2021, section 3.1, "patch merging", without its linear layer.
+    It is the paper's "patch merging" without its linear layer.
+
+    Output: ``ceil(H/size) x ceil(W/size) x size*size*C``.
+    Limits: channels last, two spatial axes.
+    Source: Liu et al. 2021, "Swin Transformer", section 3.1.
     """
 
-    size: Count = 2
+    size: Annotated[Count, "the side of a square"] = 2
 
     sliding = True
+    names = Names(keras="", onnx="")
     examples = (
         "6x8x8 >> channels_last >> merge_patches",
         "6x7x9 >> channels_last >> merge_patches",
@@ -180,11 +204,16 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
 
     The first axis counts the windows, the second the positions within one. ``transpose`` after it turns
     windows into MaxViT's grids: each then holds the same position of every window.
+
+    Output: ``(H/p * W/p)x(p*p)xC``.
+    Limits: a map of two spatial axes, channels first, whose sides the window divides.
+    Source: Tu et al. 2022, "MaxViT", section 3.2.
     """
 
-    size: Size
+    size: Annotated[Size, "positions of a window along each axis, p"]
 
     channelwise = True
+    names = Names(keras="", onnx="")
     examples = ("6x8x8 >> window_partition(4)", "6x4x9 >> window_partition((2, 3))")
 
     def facts(self, x: Shape) -> Facts:
@@ -218,13 +247,15 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
 class WindowReverse(Op, kind="window_reverse", family="reshape"):
     """The map that ``window_partition`` cut into windows: ``(H/p * W/p)x(p*p)xC`` becomes ``CxHxW``.
 
-    ``size`` is that of a window, ``sides`` those of the map.
+    Output: ``CxHxW``, of the given ``sides``.
+    Limits: rows of windows as ``window_partition`` makes them, as many as lie in a map of these sides.
     """
 
-    size: Size
-    sides: Size
+    size: Annotated[Size, "positions of a window along each axis, p"]
+    sides: Annotated[Size, "height and width of the map"]
 
     channelwise = True
+    names = Names(keras="", onnx="")
     examples = (
         "6x8x8 >> window_partition(4) >> window_reverse(4, 8)",
         "6x4x9 >> window_partition((2, 3)) >> window_reverse((2, 3), (4, 9))",

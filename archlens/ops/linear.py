@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from ..geometry import POINT
 from ..shape import Shape, times
 from .attributes import Count, Flag
 from .footprint import INPUT, MATRIX, ROWS, Extra, Footprint
-from .op import EVERYWHERE, NONE, Argument, Call, Facts, Misfit, Op
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Misfit, Names, Op
 
 
 def _each_position(x: Shape) -> str:
@@ -23,13 +24,18 @@ class Linear(Op, kind="linear", family="linear"):
     """Fully connected layer: ``y = Wx + b`` over a flat vector, or over the last axis at each position.
 
     Tokens (``LxC``) and maps whose channels come last (``HxWxC``) are multiplied position by position, with
-    the same weights. Parameters: ``n_in * n_out`` and a bias each. Multiply-accumulates: ``n_in * n_out``
-    at each position.
+    the same weights.
+
+    Output: ``n_out`` features; the positions stay.
+    Parameters: ``n_in * n_out``, and a bias for each output feature.
+    MACs: ``n_in * n_out`` at each position.
+    Limits: a flat vector, or channels that come last.
     """
 
-    features: Count
-    bias: Flag = True
+    features: Annotated[Count, "features of the output, n_out"]
+    bias: Annotated[Flag, "whether each output feature has a bias"] = True
 
+    names = Names(keras="Dense", onnx="Gemm", also="dense fc fullyconnected gemm affine innerproduct")
     examples = (
         "400 >> linear(120)",
         "84 >> linear(10, bias=false)",

@@ -8,15 +8,24 @@ from typing import ClassVar
 from ..geometry import POINT
 from ..shape import Shape, times
 from .footprint import INPUT, PASSED, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Merge, Misfit, all_channels
+from .op import NONE, Argument, Call, Facts, Merge, Misfit, Names, all_channels
 
 #: The most terms of a sum that are written out.
 _TERMS = 50
 
 
 class Concat(Merge, kind="concat"):
-    """The channels of all branches, one after the other."""
+    """The channels of all branches, one after the other.
 
+    Output: ``c1 + c2 + ...`` channels; the positions stay.
+    Limits: branches of the same positions and the same layout.
+    """
+
+    names = Names(
+        keras="Concatenate",
+        onnx="Concat",
+        also="cat route concatenate concatenated concatenation hstack vstack dstack columnstack rowstack",
+    )
     examples = ("64x28x28, 128x28x28, 32x28x28 >> concat", "10, 20 >> concat")
     holds = PASSED
 
@@ -57,7 +66,11 @@ class Concat(Merge, kind="concat"):
 
 
 class _Elementwise(Merge):
-    """What add and multiply share: equal shapes, or one of size 1 that is repeated along an axis."""
+    """What add and multiply share: equal shapes, or one of size 1 that is repeated along an axis.
+
+    Output: along each axis the larger size.
+    Limits: branches of as many axes and the same layout, equal along each axis or 1.
+    """
 
     function: ClassVar[str]
 
@@ -101,6 +114,7 @@ class Add(_Elementwise, kind="add"):
     """The sum of all branches, value by value."""
 
     function = "operator.add"
+    names = Names(keras="Add", onnx="Add Sum", also="sum plus addn addition summation elementwiseadd")
     examples = (
         "64x56x56, 64x56x56 >> add",
         "8x4x4, 8x1x1, 8x4x4 >> add",
@@ -117,6 +131,7 @@ class Multiply(_Elementwise, kind="multiply"):
     """
 
     function = "operator.mul"
+    names = Names(keras="Multiply", onnx="Mul", also="mul mult times product prod multiplication hadamard")
     examples = ("64x56x56, 64x1x1 >> multiply", "8x4x5, 1x4x5 >> multiply", "8x4x4, 8x4x4 >> multiply")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

@@ -18,6 +18,7 @@ from .op import (
     Call,
     Facts,
     Misfit,
+    Names,
     Op,
     Reach,
     Tensors,
@@ -59,18 +60,23 @@ def _points(x: Shape) -> Reach:
 class BatchNorm(Op, kind="batch_norm", family="normalization"):
     """Batch normalization: each channel is scaled and shifted.
 
-    Parameters: 2 per channel (none with ``affine=false``). The running mean and variance are buffers;
-    Keras counts them as parameters, torch does not. At inference an output depends on its own input
-    alone.
+    The running mean and variance are buffers; Keras counts them as parameters, torch does not. At inference
+    an output depends on its own input alone.
+
+    Output: the shape of the input.
+    Parameters: ``2*c``, a scale and a shift for each channel; none with ``affine=false``.
+    Limits: channels first; in training more than one value of each channel in the whole batch.
+    Source: Ioffe and Szegedy 2015, algorithm 1.
     """
 
-    eps: Number = 1e-5
-    momentum: Number = 0.1
-    affine: Flag = True
-    running_stats: Flag = True
+    eps: Annotated[Number, "added to the variance before its root is taken"] = 1e-5
+    momentum: Annotated[Number, "the weight of a new batch in the running statistics"] = 0.1
+    affine: Annotated[Flag, "whether a scale and a shift are learned"] = True
+    running_stats: Annotated[Flag, "whether statistics are kept for inference"] = True
 
     channelwise = True
     incidental = {"eps": "eps", "momentum": "momentum"}
+    names = Names(keras="BatchNormalization", onnx="BatchNormalization", also="bn syncbatchnorm")
     examples = (
         "64x112x112 >> batch_norm",
         "8x5x5 >> batch_norm(eps=0.001, momentum=0.01)",
@@ -120,13 +126,19 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
     ``over="channels"`` normalizes each position by itself (ConvNeXt, and every vector);
     ``over="all"`` takes channels and positions together, with a weight for each, as
     ``nn.LayerNorm((C, H, W))`` does.
+
+    Output: the shape of the input.
+    Parameters: ``2*c``; with ``over="all"`` twice the values of the input; none with ``affine=false``.
+    Limits: none.
+    Source: Ba, Kiros and Hinton 2016, "Layer Normalization", equation 4.
     """
 
-    eps: Number = 1e-5
-    affine: Flag = True
-    over: Annotated[str, choice("channels", "all")] = "channels"
+    eps: Annotated[Number, "added to the variance before its root is taken"] = 1e-5
+    affine: Annotated[Flag, "whether a scale and a shift are learned"] = True
+    over: Annotated[str, choice("channels", "all"), "what is normalized together"] = "channels"
 
     incidental = {"eps": "eps"}
+    names = Names(keras="LayerNormalization", onnx="LayerNormalization", also="ln")
     examples = (
         "768 >> layer_norm",
         '16x5x5 >> layer_norm(over="all")',
@@ -168,13 +180,20 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
 
 
 class GroupNorm(Op, kind="group_norm", family="normalization"):
-    """Group normalization: statistics over groups of channels and all positions."""
+    """Group normalization: statistics over groups of channels and all positions.
 
-    groups: Count
-    eps: Number = 1e-5
-    affine: Flag = True
+    Output: the shape of the input.
+    Parameters: ``2*c``, a scale and a shift for each channel; none with ``affine=false``.
+    Limits: channels first, and ``groups`` divides them.
+    Source: Wu and He 2018, "Group Normalization", section 3.
+    """
+
+    groups: Annotated[Count, "how many groups the channels are divided into"]
+    eps: Annotated[Number, "added to the variance before its root is taken"] = 1e-5
+    affine: Annotated[Flag, "whether a scale and a shift are learned"] = True
 
     incidental = {"eps": "eps"}
+    names = Names(keras="GroupNormalization", onnx="GroupNormalization", also="gn")
     examples = ("32x14x14 >> group_norm(8)", "6x10 >> group_norm(3, affine=false)")
 
     def facts(self, x: Shape) -> Facts:
@@ -209,15 +228,22 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
 
 
 class InstanceNorm(Op, kind="instance_norm", family="normalization"):
-    """Instance normalization: statistics over the positions of each channel of each sample."""
+    """Instance normalization: statistics over the positions of each channel of each sample.
 
-    eps: Number = 1e-5
-    momentum: Number = 0.1
-    affine: Flag = False
-    running_stats: Flag = False
+    Output: the shape of the input.
+    Parameters: none; ``2*c`` with ``affine=true``.
+    Limits: a map, channels first, of more than one position unless ``running_stats=true``.
+    Source: Ulyanov, Vedaldi and Lempitsky 2016, "Instance Normalization", equation 4.
+    """
+
+    eps: Annotated[Number, "added to the variance before its root is taken"] = 1e-5
+    momentum: Annotated[Number, "the weight of a new batch in the running statistics"] = 0.1
+    affine: Annotated[Flag, "whether a scale and a shift are learned"] = False
+    running_stats: Annotated[Flag, "whether statistics are kept for inference"] = False
 
     channelwise = True
     incidental = {"eps": "eps", "momentum": "momentum"}
+    names = Names(keras="GroupNormalization(groups=-1)", onnx="InstanceNormalization", also="in")
     examples = (
         "8x14x14 >> instance_norm",
         "8x14 >> instance_norm(affine=true)",
@@ -270,16 +296,20 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
 class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
     """AlexNet's normalization by the activity of ``size`` neighbouring channels at the same position.
 
-    ``b = a / (k + alpha/size * sum a^2)^beta``. Source: Krizhevsky et al. 2012, section 3.3; the
-    division by ``size`` is Caffe's and torch's.
+    ``b = a / (k + alpha/size * sum a^2)^beta``; the division by ``size`` is Caffe's and torch's.
+
+    Output: the shape of the input.
+    Limits: a map, channels first.
+    Source: Krizhevsky, Sutskever and Hinton 2012, section 3.3.
     """
 
-    size: Count
-    alpha: Number = 1e-4
-    beta: Number = 0.75
-    k: Number = 1.0
+    size: Annotated[Count, "how many channels count as neighbours"]
+    alpha: Annotated[Number, "the weight of their squares"] = 1e-4
+    beta: Annotated[Number, "the power"] = 0.75
+    k: Annotated[Number, "what is added to their sum"] = 1.0
 
     incidental = {"alpha": "alpha", "beta": "beta", "k": "k"}
+    names = Names(keras="", onnx="LRN", also="lrn")
     examples = ("96x55x55 >> local_response_norm(5, k=2)", "8x10 >> local_response_norm(3)")
 
     def facts(self, x: Shape) -> Facts:

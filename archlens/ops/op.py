@@ -212,6 +212,19 @@ class Misfit(ValueError):
 registry: dict[str, type[Op]] = {}
 
 
+class Names(NamedTuple):
+    """What an op is called elsewhere, its names separated by blanks; torch's stand in its calls.
+
+    A name with arguments is that of an op that does more: ``Clip(min=0,max=6)``.
+    """
+
+    #: The names of Keras and of ONNX; empty where they have none.
+    keras: str
+    onnx: str
+    #: Other words for it, in small letters and without ``_``.
+    also: str = ""
+
+
 @dataclass_transform(frozen_default=True)
 class Op:
     """One operation with its attributes.
@@ -225,6 +238,8 @@ class Op:
     kind: ClassVar[str]
     #: The group it is listed and coloured with: ``"convolution"``, ``"pooling"``, …
     family: ClassVar[str]
+    #: What it is called elsewhere; ``None`` where nobody has said.
+    names: ClassVar[Names | None] = None
     #: Uses of it as ``"1x32x32 >> conv(6, 5)"``; each is tested against torch.
     examples: ClassVar[tuple[str, ...]] = ()
     #: Whether it merges several tensors into one.
@@ -388,11 +403,12 @@ class Merge(Op, family="merge"):
 
 
 class Parameter(NamedTuple):
-    """One attribute of an op: what it accepts, and its default unless it is required."""
+    """One attribute of an op: what it accepts, its default unless it is required, and what it means."""
 
     kind: Kind
     required: bool
     default: Any
+    meaning: str = ""
 
 
 _signatures: dict[type[Op], dict[str, Parameter]] = {}
@@ -406,10 +422,24 @@ def signature(op: type[Op]) -> dict[str, Parameter]:
         if hasattr(op, "__dataclass_fields__"):
             hints = get_type_hints(op, include_extras=True)
             for field in fields(op):  # type: ignore[arg-type]  # dataclass by dataclass_transform
-                kind = hints[field.name].__metadata__[0]
-                found[field.name] = Parameter(kind, field.default is MISSING, field.default)
+                kind, *meaning = hints[field.name].__metadata__
+                found[field.name] = Parameter(kind, field.default is MISSING, field.default, *meaning)
         _signatures[op] = found
     return found
+
+
+def signed(op: type[Op]) -> str:
+    """An op with its attributes: ``conv(channels, kernel, stride=1, …)``."""
+    words = arguments(op)
+    return f"{op.kind}({', '.join(words)})" if words else op.kind
+
+
+def arguments(op: type[Op]) -> list[str]:
+    """The attributes of an op, those that have a default with it, as Python writes them."""
+    return [
+        name if parameter.required else f"{name}={as_written(parameter.default)}"
+        for name, parameter in signature(op).items()
+    ]
 
 
 def as_written(value: Any) -> str:

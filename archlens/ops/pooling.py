@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from math import gcd, prod
-from typing import Any
+from typing import Annotated, Any
 
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Padding, Size
 from .footprint import INPUT, INT64, NOTHING, Extra, Footprint
-from .op import EVERYWHERE, NONE, Argument, Call, Facts, Irregular, Misfit, Op, Reach
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Irregular, Misfit, Names, Op, Reach
 from .windows import check_windows, per_axis, require_spatial, shortest, slide
 
 
 class _Sliding(Op, family="pooling"):
-    """What max and average pooling share: the windows."""
+    """What max and average pooling share: the windows.
 
-    kernel: Size
-    stride: OptionalSize = None
-    padding: Padding = 0
+    Limits: a map, channels first, with its padding at least as large as the window; padding of at most half
+        of the window.
+    """
+
+    kernel: Annotated[Size, "size of the window, f"]
+    stride: Annotated[OptionalSize, "step of the window, s; none is that of the kernel"] = None
+    padding: Annotated[Padding, 'positions added at both sides, p; "same" as TensorFlow pads'] = 0
 
     sliding = True
     channelwise = True
@@ -68,13 +72,16 @@ class _Sliding(Op, family="pooling"):
 class MaxPool(_Sliding, kind="max_pool"):
     """The largest value in each window; the stride is the kernel unless it is given.
 
-    Output size: ``(n + 2p - d(f - 1) - 1)/s + 1``, rounded down, or up with ``ceil_mode`` (Caffe's way;
-    a last window that would start in the padding is dropped).
+    With ``ceil_mode`` a last window that would start in the padding is dropped, as Caffe does.
+
+    Output: ``(n + 2p - d(f - 1) - 1)/s + 1`` positions of ``n`` along each axis, rounded down, or up with
+        ``ceil_mode``; ``ceil(n/s)`` with ``padding="same"``.
     """
 
-    dilation: Size = 1
-    ceil_mode: Flag = False
+    dilation: Annotated[Size, "distance of the window's taps, d"] = 1
+    ceil_mode: Annotated[Flag, "whether the output size is rounded up"] = False
 
+    names = Names(keras="MaxPooling1D MaxPooling2D MaxPooling3D", onnx="MaxPool")
     examples = (
         "6x28x28 >> max_pool(2)",
         "64x112x112 >> max_pool(3, stride=2, padding=1)",
@@ -115,12 +122,17 @@ class AvgPool(_Sliding, kind="avg_pool"):
     """The mean of each window; the stride is the kernel unless it is given.
 
     ``count_include_pad=false`` divides by the positions inside the image only, as TensorFlow does.
-    Output size as for ``max_pool``.
+
+    Output: ``(n + 2p - f)/s + 1`` positions of ``n`` along each axis, rounded down, or up with ``ceil_mode``;
+        ``ceil(n/s)`` with ``padding="same"``.
     """
 
-    ceil_mode: Flag = False
-    count_include_pad: Flag = True
+    ceil_mode: Annotated[Flag, "whether the output size is rounded up"] = False
+    count_include_pad: Annotated[Flag, "whether padding counts in the mean"] = True
 
+    names = Names(
+        keras="AveragePooling1D AveragePooling2D AveragePooling3D", onnx="AveragePool", also="meanpool"
+    )
     examples = (
         "6x28x28 >> avg_pool(2)",
         "8x35x35 >> avg_pool(3, stride=1, padding=1)",
@@ -170,9 +182,13 @@ class AvgPool(_Sliding, kind="avg_pool"):
 
 
 class _Adaptive(Op, family="pooling"):
-    """What adaptive pooling shares: output i sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``."""
+    """What adaptive pooling shares: output i sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``.
 
-    size: Size
+    Output: the size that is given, whatever the input.
+    Limits: a map, channels first.
+    """
+
+    size: Annotated[Size, "positions of the output, o"]
 
     channelwise = True
 
@@ -210,8 +226,16 @@ class _Adaptive(Op, family="pooling"):
 
 
 class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
-    """The mean over windows chosen so that the output has the size that is asked for."""
+    """The mean over windows chosen so that the output has the size that is asked for.
 
+    Output i of ``o`` sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``, the last not included.
+    """
+
+    names = Names(
+        keras="AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D",
+        onnx="",
+        also="adaptiveaveragepool",
+    )
     examples = (
         "512x7x7 >> adaptive_avg_pool(1)",
         "256x13x13 >> adaptive_avg_pool(6)",
@@ -226,8 +250,12 @@ class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
 
 
 class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
-    """The largest value over windows chosen so that the output has the size that is asked for."""
+    """The largest value over windows chosen so that the output has the size that is asked for.
 
+    Output i of ``o`` sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``, the last not included.
+    """
+
+    names = Names(keras="AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D", onnx="")
     examples = ("256x13x13 >> adaptive_max_pool(6)", "8x12x9 >> adaptive_max_pool((6, 3))")
 
     def facts(self, x: Shape) -> Facts:
@@ -238,7 +266,11 @@ class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
 
 
 class _Global(Op, family="pooling"):
-    """What global pooling shares: one window as large as the map."""
+    """What global pooling shares: one window as large as the map.
+
+    Output: ``Cx1x1``, with a 1 for each axis of the input.
+    Limits: a map, channels first.
+    """
 
     channelwise = True
 
@@ -263,6 +295,11 @@ class _Global(Op, family="pooling"):
 class GlobalAvgPool(_Global, kind="global_avg_pool"):
     """The mean over the whole map, of each channel; keeps the axes, so the output is ``Cx1x1``."""
 
+    names = Names(
+        keras="GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D",
+        onnx="GlobalAveragePool",
+        also="mean avg average reducemean gap globalpool",
+    )
     examples = ("1280x7x7 >> global_avg_pool", "8x50 >> global_avg_pool")
     holds = NOTHING
 
@@ -273,6 +310,11 @@ class GlobalAvgPool(_Global, kind="global_avg_pool"):
 class GlobalMaxPool(_Global, kind="global_max_pool"):
     """The largest value of the whole map, of each channel; keeps the axes, so the output is ``Cx1x1``."""
 
+    names = Names(
+        keras="GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D",
+        onnx="GlobalMaxPool",
+        also="gmp reducemax",
+    )
     examples = ("64x7x5 >> global_max_pool",)
 
     def facts(self, x: Shape) -> Facts:

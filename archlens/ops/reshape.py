@@ -9,7 +9,7 @@ from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
 from .footprint import INPUT, NOTHING, Extra, Footprint, Reshaped
-from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Op, Reach, all_channels, per_group
+from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Names, Op, Reach, all_channels, per_group
 from .windows import per_axis, require_channels_first, require_spatial, sides_of
 
 
@@ -19,11 +19,16 @@ def _moved(shape: Shape, reach: Reach, torch: Call) -> Facts:
 
 
 class Identity(Op, kind="identity", family="reshape"):
-    """The tensor itself. It makes no layer; its place is counted as ``nn.Sequential`` would."""
+    """The tensor itself. It makes no layer; its place is counted as ``nn.Sequential`` would.
+
+    Output: the shape of the input.
+    Limits: none.
+    """
 
     transparent = True
     channelwise = True
     holds = Footprint(moves=(Reshaped(),))
+    names = Names(keras="Identity", onnx="Identity", also="noop pass passthrough skip inputlayer")
     examples = ("8x4x4 >> identity",)
 
     def facts(self, x: Shape) -> Facts:
@@ -31,8 +36,13 @@ class Identity(Op, kind="identity", family="reshape"):
 
 
 class Flatten(Op, kind="flatten", family="reshape"):
-    """All values in one vector: ``CxHxW`` becomes ``C*H*W`` features."""
+    """All values in one vector: ``CxHxW`` becomes ``C*H*W`` features.
 
+    Output: ``C*H*W``.
+    Limits: none.
+    """
+
+    names = Names(keras="Flatten", onnx="Flatten", also="view ravel squeeze")
     examples = ("16x5x5 >> flatten", "512x1x1 >> flatten", "84 >> flatten")
     holds = Footprint(moves=(Reshaped(),))
 
@@ -44,10 +54,15 @@ class Flatten(Op, kind="flatten", family="reshape"):
 
 
 class Reshape(Op, kind="reshape", family="reshape"):
-    """The same values in another shape, in row-major order; one size may be ``-1``."""
+    """The same values in another shape, in row-major order; one size may be ``-1``.
 
-    shape: Dims
+    Output: the shape that is given; ``-1`` is the values of the input divided by the other sizes.
+    Limits: channels first, at most three spatial axes, and as many values as the input has.
+    """
 
+    shape: Annotated[Dims, "the new sizes, channels first"]
+
+    names = Names(keras="Reshape", onnx="Reshape", also="unflatten")
     examples = ("400 >> reshape([16, 5, 5])", "16x5x5 >> reshape([-1, 25])")
     holds = Footprint(moves=(Reshaped(),))
 
@@ -82,17 +97,24 @@ class Reshape(Op, kind="reshape", family="reshape"):
 class Pad(Op, kind="pad", family="reshape"):
     """Positions added around a map: zeros, a constant, its reflection or its border repeated.
 
-    ``padding`` is a number, one per axis, or a ``(before, after)`` pair per axis. ``channels`` adds whole
-    channels of the constant, as the shortcuts without parameters of the first ResNet do (option A).
-    Output size: ``n + p1 + p2``.
+    ``channels`` adds whole channels of the constant, as the shortcuts without parameters of the first
+    ResNet do (option A).
+
+    Output: ``n + p1 + p2`` positions of ``n`` along each axis.
+    Limits: a map, channels first; ``mode="reflect"`` pads by less than the map has; channels take a constant.
     """
 
-    padding: Padding = 0
-    mode: Annotated[str, choice("constant", "reflect", "replicate")] = "constant"
-    value: Number = 0.0
-    channels: Sides = 0
+    padding: Annotated[Padding, "positions added at both sides"] = 0
+    mode: Annotated[str, choice("constant", "reflect", "replicate"), "what is added"] = "constant"
+    value: Annotated[Number, "the constant"] = 0.0
+    channels: Annotated[Sides, "whole channels added before and after"] = 0
 
     incidental = {"value": "value"}
+    names = Names(
+        keras="ZeroPadding1D ZeroPadding2D ZeroPadding3D",
+        onnx="Pad",
+        also="zeropad constantpad reflectionpad replicationpad reflectpad",
+    )
     examples = (
         "3x28x28 >> pad(2)",
         "3x28x28 >> pad(((0, 1), (2, 3)))",
@@ -155,11 +177,16 @@ class Pad(Op, kind="pad", family="reshape"):
 
 
 class Crop(Op, kind="crop", family="reshape"):
-    """The centre of a map, of the size that is asked for; an odd remainder is cut at the end."""
+    """The centre of a map, of the size that is asked for; an odd remainder is cut at the end.
 
-    size: Size
+    Output: the size that is given.
+    Limits: a map, channels first, at least as large as that.
+    """
+
+    size: Annotated[Size, "positions that are kept"]
 
     channelwise = True
+    names = Names(keras="CenterCrop", onnx="CenterCropPad", also="cropping")
     examples = ("64x64x64 >> crop(56)", "8x7x9 >> crop((4, 8))", "8x11 >> crop(4)")
 
     def facts(self, x: Shape) -> Facts:
@@ -197,13 +224,19 @@ class Slice(Op, kind="slice", family="reshape"):
     """Part of an axis: positions ``start`` to ``stop`` (not included), every ``step``-th.
 
     Python's rules: negative numbers count from the end, and ``stop=none`` is the end.
+
+    Output: ``ceil((stop - start)/step)`` of the axis.
+    Limits: an axis that the input has, and at least one position of it.
     """
 
-    start: Index = 0
-    stop: OptionalIndex = None
-    step: Count = 1
-    axis: Annotated[str, choice("channels", "length", "depth", "height", "width")] = "channels"
+    start: Annotated[Index, "the first position"] = 0
+    stop: Annotated[OptionalIndex, "the first position that is left out"] = None
+    step: Annotated[Count, "every how many positions"] = 1
+    axis: Annotated[str, choice("channels", "length", "depth", "height", "width"), "along which axis"] = (
+        "channels"
+    )
 
+    names = Names(keras="", onnx="Slice")
     examples = (
         "116x28x28 >> slice(0, 58)",
         "116x28x28 >> slice(58)",
@@ -257,10 +290,16 @@ class Slice(Op, kind="slice", family="reshape"):
 
 
 class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
-    """ShuffleNet's shuffle: the channels of ``groups`` groups are interleaved."""
+    """ShuffleNet's shuffle: the channels of ``groups`` groups are interleaved.
 
-    groups: Count
+    Output: the shape of the input.
+    Limits: a map, channels first, and ``groups`` divides them.
+    Source: Zhang et al. 2017, "ShuffleNet", section 3.1.
+    """
 
+    groups: Annotated[Count, "how many groups are interleaved"]
+
+    names = Names(keras="", onnx="")
     examples = ("12x5x5 >> channel_shuffle(3)", "116x28x28 >> channel_shuffle(2)")
     holds = NOTHING
 

@@ -9,7 +9,7 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
 from .footprint import INT64, NOTHING, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Irregular, Merge, Misfit, Op, Reach
+from .op import NONE, Argument, Call, Facts, Irregular, Merge, Misfit, Names, Op, Reach
 from .windows import per_axis, require_spatial, shortest
 
 #: torch's name of linear interpolation, by spatial axes.
@@ -19,16 +19,26 @@ _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 class Upsample(Op, kind="upsample", family="upsampling"):
     """A larger (or smaller) map by interpolation: by a ``scale``, or to a ``size``.
 
-    Output size: ``floor(n * scale)``. ``mode`` is ``"nearest"``, ``"linear"`` (bilinear on a map) or
-    ``"cubic"`` (two axes only).
+    Output: ``floor(n * scale)`` positions of ``n`` along each axis, or the size that is given.
+    Limits: a map, channels first; either ``scale`` or ``size``; ``mode="cubic"`` on two axes only;
+        ``align_corners`` not with ``mode="nearest"``.
     """
 
-    scale: Scale = None
-    size: OptionalSize = None
-    mode: Annotated[str, choice("nearest", "linear", "bilinear", "trilinear", "cubic", "bicubic")] = "nearest"
-    align_corners: Flag = False
+    scale: Annotated[Scale, "how many times as large"] = None
+    size: Annotated[OptionalSize, "positions of the output"] = None
+    mode: Annotated[
+        str,
+        choice("nearest", "linear", "bilinear", "trilinear", "cubic", "bicubic"),
+        "how values between are found",
+    ] = "nearest"
+    align_corners: Annotated[Flag, "whether the corners of input and output fall together"] = False
 
     channelwise = True
+    names = Names(
+        keras="UpSampling1D UpSampling2D UpSampling3D",
+        onnx="Resize",
+        also="interpolate upscale resizebilinear upsamplingbilinear upsamplingnearest",
+    )
     examples = (
         "64x28x28 >> upsample(2)",
         '21x16x16 >> upsample(8, mode="bilinear")',
@@ -109,10 +119,16 @@ class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
     It merges two branches: what is put back, and the map that the pooling took its windows from, whose
     size and largest values say where; all other positions are 0. The windows are those of
     ``max_pool(f, ceil_mode=true)`` with ``f = ceil(n/o)``: as large as their stride, the last one cut off
-    where it must. Source: Badrinarayanan, Kendall and Cipolla, "SegNet", section 3.
+    where it must.
+
+    Output: the shape of the map that was pooled.
+    Limits: two maps, channels first, of the same channels, the second of a size that such a pooling takes to
+        that of the first.
+    Source: Badrinarayanan, Kendall and Cipolla, "SegNet", section 3.
     """
 
     channelwise = True
+    names = Names(keras="", onnx="MaxUnpool", also="maxunpooling")
     examples = (
         "8x4x4, 8x8x8 >> max_unpool",
         "8x3x4, 8x5x8 >> max_unpool",

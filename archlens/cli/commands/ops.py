@@ -1,0 +1,48 @@
+"""``archlens ops``."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import CompletionItem
+
+from ...elaboration.examples import reference
+from ...errors import shorten, usage
+from ...language.synonyms import op_meant
+from ...ops import OPS
+from ...ops.op import registry
+from ...views import ops as view
+from ..options import format_option, output_option
+from ..output import looks, write
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(kind) for kind in OPS if kind.startswith(incomplete)]
+
+
+@click.command("ops")
+@click.argument("op", required=False, shell_complete=_complete)
+@format_option("table", "markdown", "json")
+@output_option
+def command(op: str | None, form: str, path: str | None) -> None:
+    """List the ops of the language, or explain OP: arguments, formulas, names elsewhere, examples.
+
+    What another tool calls it, such as Conv2D, Gemm or swish, is answered with its name here.
+    """
+    if op is not None and op not in OPS:
+        raise usage(
+            f"there is no op {shorten(op)}", help=op_meant(op, OPS, otherwise="`archlens ops` lists all")
+        )
+    chosen = registry if op is None else {op: OPS[op]}
+    if form == "json":
+        text = view.to_json(map(reference, chosen.values()))
+    elif form == "markdown":
+        text = (
+            view.to_markdown(map(reference, chosen.values()))
+            if op is None
+            else view.to_section(reference(OPS[op]))
+        )
+    elif op is None:
+        text = view.to_table(**looks(path))
+    else:
+        text = view.to_text(reference(OPS[op]), **looks(path))
+    write(text, path)

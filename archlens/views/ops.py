@@ -1,0 +1,226 @@
+"""The ops of the language: all of them in a line each, or one in full."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, TypeVar
+
+from ..errors import Style, unstyled
+from ..ops import OPS
+from ..ops.op import arguments, as_written, registry, signed
+from ..ops.reference import Documentation, Entry, documentation, group_of, title_of
+from ..wrapping import wrapped
+from . import grid
+
+T = TypeVar("T")
+
+#: The schema of the JSON, and its version.
+SCHEMA = "archlens.ops/1"
+
+#: The most columns of running text.
+_WIDTH = 100
+
+#: The sections that say how much.
+_FORMULAS = ("output", "parameters", "macs", "limits", "source")
+_TITLES = {"macs": "MACs"}
+
+#: What an op has elsewhere that is not there.
+_NONE = "none"
+
+
+def to_table(width: int | None = None, style: Style = unstyled) -> str:
+    """Every op in a line, by the file that it is in: its arguments with their defaults, and what it does."""
+    columns = [
+        grid.Column("op"),
+        *(grid.Column(title, least=grid.LEAST) for title in ("arguments", "what it does")),
+    ]
+    rows = [
+        (group_of(op), [kind, ", ".join(arguments(op)), _plain(documentation(op).summary)])
+        for kind, op in registry.items()
+    ]
+    layout = grid.fit(columns, [row for _, row in rows], width, style)
+    lines = layout.head
+    for group, inside in _by_group(rows, lambda one: one[0]):
+        lines += ["", *[style(line, "message") for line in wrapped(title_of(group), width)]]
+        lines += [line for _, row in inside for line in layout.row(row)]
+    return "\n".join([*lines, "", *wrapped("`archlens ops OP` explains one.", width)])
+
+
+def _by_group(items: Iterable[T], group: Callable[[T], str]) -> Iterator[tuple[str, list[T]]]:
+    """Items by the file that their op is in; in a file they stay in order."""
+    for name, inside in groupby(sorted(items, key=group), key=group):
+        yield name, list(inside)
+
+
+def to_text(entry: Entry, width: int | None = None, style: Style = unstyled) -> str:
+    """An op in full: its arguments and formulas, what it is called elsewhere, and its examples."""
+    said = entry.documentation
+    columns = min(width or _WIDTH, _WIDTH)
+    lines = [style(line, "message") for line in wrapped(signed(OPS[entry.kind]), columns)]
+    for text in (said.summary, *said.text):
+        lines += ["", *wrapped(_plain(text), columns)]
+    if entry.arguments:
+        fields = [
+            grid.Column("argument"),
+            *(grid.Column(t, least=12) for t in ("default", "takes", "meaning")),
+        ]
+        lines += ["", *_table(fields, _arguments(entry), width, style)]
+    facts = [grid.Column("fact"), grid.Column("formula", least=12)]
+    lines += ["", *_table(facts, [[t, _plain(text)] for t, text in _formulas(said)], columns, style)]
+    names = [grid.Column("elsewhere"), grid.Column("its name", least=12)]
+    lines += [
+        "",
+        *_table(names, [[t, _listed(found, said)] for t, found, said in _elsewhere(entry)], columns, style),
+    ]
+    examples = [
+        grid.Column("example", least=12),
+        grid.Column("output"),
+        *(grid.Column(t, right=True) for t in ("params", "MACs")),
+    ]
+    return "\n".join([*lines, "", *_table(examples, _examples(entry), width, style)])
+
+
+def _table(
+    columns: Sequence[grid.Column], rows: Sequence[Sequence[str]], width: int | None, style: Style
+) -> list[str]:
+    return grid.fit(columns, rows, width, style).table(rows)
+
+
+def _plain(text: str) -> str:
+    """A docstring's text without its marks."""
+    return text.replace("``", "")
+
+
+def _formulas(said: Documentation) -> list[tuple[str, str]]:
+    fields = said._asdict()
+    return [(_TITLES.get(name, name), fields[name]) for name in _FORMULAS if fields[name]]
+
+
+def _arguments(entry: Entry) -> list[list[str]]:
+    return [
+        [name, "" if one.required else as_written(one.default), one.kind.says, one.meaning]
+        for name, one in entry.arguments.items()
+    ]
+
+
+def _elsewhere(entry: Entry) -> list[tuple[str, list[str], str]]:
+    """For each tool the names of an op there, and what is to be said beside them."""
+    names = entry.names
+    own = "" if not entry.own else "and archlens' own" if entry.torch else "none: archlens has its own"
+    theirs = [("torch", entry.torch, own)]
+    theirs += [(tool, found.split(), "") for tool, found in (("Keras", names.keras), ("ONNX", names.onnx))]
+    theirs = [(tool, found, said if found or said else _NONE) for tool, found, said in theirs]
+    return [*theirs, ("also", names.also.split(), "")] if names.also else theirs
+
+
+def _listed(names: Sequence[str], said: str) -> str:
+    return ", ".join([*names, *([said] if said else [])])
+
+
+def _examples(entry: Entry) -> list[list[str]]:
+    return [
+        [one.text, str(one.facts.shape), f"{one.facts.params:,}", f"{one.facts.macs:,}"]
+        for one in entry.examples
+    ]
+
+
+#: What stands at the head of the page.
+_ABOUT = (
+    "What a step of a spec can be; `archlens ops` lists the same in a terminal, and `archlens ops conv` "
+    "explains one. An argument without a default must be given. In formulas `n` is a size before, `c` are "
+    "channels, and `f`, `s`, `p` and `d` kernel, stride, padding and dilation; `f*f` is the product of the "
+    "sides of the window, on one axis or three as well. The figures of the examples are those of the op, "
+    "which archlens' tests hold against torch."
+)
+
+# --- other forms --------------------------------------------------------------------------------------
+
+
+def to_json(entries: Iterable[Entry]) -> str:
+    """``archlens.ops/1``: all that the reference has of each op."""
+    return json.dumps({"schema": SCHEMA, "ops": [_record(entry) for entry in entries]}, indent=2)
+
+
+def _record(entry: Entry) -> dict[str, Any]:
+    said = entry.documentation
+    return {
+        "op": entry.kind,
+        "group": entry.group,
+        "family": OPS[entry.kind].family,
+        "summary": _plain(said.summary),
+        "text": [_plain(text) for text in said.text],
+        "arguments": [
+            {
+                "name": name,
+                "required": one.required,
+                "default": None if one.required else one.default,
+                "takes": one.kind.says,
+                "meaning": one.meaning,
+            }
+            for name, one in entry.arguments.items()
+        ],
+        **{name: _plain(getattr(said, name)) for name in _FORMULAS},
+        "names": {
+            "torch": entry.torch,
+            **{tool: names.split() for tool, names in entry.names._asdict().items()},
+        },
+        "examples": [
+            {
+                "text": one.text,
+                "inputs": [list(shape) for shape in one.inputs],
+                "output": list(one.facts.shape),
+                "params": one.facts.params,
+                "macs": one.facts.macs,
+            }
+            for one in entry.examples
+        ],
+    }
+
+
+def to_markdown(entries: Iterable[Entry]) -> str:
+    """The reference as a page: each group with its ops in a table, and then each in full."""
+    groups = list(_by_group(entries, lambda one: one.group))
+    first = groups[0][1][0]
+    shown = "\n".join(["```console", f"$ archlens ops {first.kind}", to_text(first), "```"])
+    lines = ["# The ops", "", *wrapped(_ABOUT, 110), "", shown]
+    for group, inside in groups:
+        lines += ["", f"## {_marked(title_of(group)).removesuffix('.')}", ""]
+        rows = [[f"[`{one.kind}`](#{one.kind})", _cell(one.documentation.summary)] for one in inside]
+        lines += grid.pipes(["op", "what it does"], rows, (False, False))
+        for one in inside:
+            lines += ["", to_section(one)]
+    return "\n".join(lines)
+
+
+def _marked(text: str) -> str:
+    """A docstring's text as Markdown."""
+    return text.replace("``", "`")
+
+
+def _cell(text: str) -> str:
+    """The same in a table, where even code ends at a bar."""
+    return _marked(text).replace("|", "\\|")
+
+
+def to_section(entry: Entry) -> str:
+    """An op in full, as Markdown."""
+    said = entry.documentation
+    lines = [f"### {entry.kind}", "", f"`{signed(OPS[entry.kind])}`"]
+    for text in (said.summary, *said.text):
+        lines += ["", _marked(text)]
+    if entry.arguments:
+        rows = [
+            [f"`{name}`", f"`{default}`" if default else "", _cell(takes), _cell(meaning)]
+            for name, default, takes, meaning in _arguments(entry)
+        ]
+        lines += ["", *grid.pipes(["argument", "default", "takes", "meaning"], rows, (False,) * 4)]
+    lines += ["", *(f"- {title}: {_marked(text)}" for title, text in _formulas(said))]
+    lines += [
+        f"- {title}: {_listed([f'`{name}`' for name in found], said)}"
+        for title, found, said in _elsewhere(entry)
+    ]
+    rows = [[f"`{text}`", *figures] for text, *figures in _examples(entry)]
+    lines += ["", *grid.pipes(["example", "output", "params", "MACs"], rows, (False, False, True, True))]
+    return "\n".join(lines)

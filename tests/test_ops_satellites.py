@@ -1,0 +1,139 @@
+"""An op is whole: what lies around it, in other rooms, knows it too.
+
+One test, over every op and everything that is to know it. A new op fails here for each that it lacks.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+
+import archlens
+from archlens.analysis import counting
+from archlens.analysis.cost import ITEMS
+from archlens.backends.probing import _Twin
+from archlens.elaboration.examples import reference
+from archlens.language.synonyms import op_meant, words_for
+from archlens.network import Network
+from archlens.ops import MERGES, OPS
+from archlens.ops.reference import Entry
+from archlens.source import emit
+
+from .test_cost import example as network_of
+
+
+def networks(entry: Entry) -> Iterator[tuple[str, Network]]:
+    """The examples of an op, each as a network; an op that makes no layer has none."""
+    if not OPS[entry.kind].transparent:
+        for one in entry.examples:
+            with warnings.catch_warnings(action="ignore"):  # sizes that look like channels
+                yield one.text, network_of(one.text)
+
+
+def documentation(entry: Entry) -> Iterator[str]:
+    """Each section is there; it says `none` where the examples have none, and there alone."""
+    said = entry.documentation
+    if not said.summary.endswith("."):
+        yield "its docstring does not start with a sentence"
+    for section in ("output", "limits"):
+        if not getattr(said, section):
+            yield f"its docstring has no {section.capitalize()}:"
+    some = {
+        "parameters": any(one.facts.params for one in entry.examples),
+        "macs": any(one.facts.macs for one in entry.examples),
+    }
+    for section, has in some.items():
+        says = getattr(said, section)
+        if has and says == "none":
+            yield f"its docstring says nothing of its {section}"
+        if not has and not says.startswith("none"):
+            yield f"its docstring tells of {section}, and no example has any"
+    for name, argument in entry.arguments.items():
+        if not argument.meaning:
+            yield f"{name} has no meaning: Annotated[..., 'what it is']"
+
+
+def synonyms(entry: Entry) -> Iterator[str]:
+    """Each of its names elsewhere leads to it."""
+    op = OPS[entry.kind]
+    for word in words_for(op):
+        help = op_meant(word, OPS)
+        if help not in (f"did you mean {entry.kind}?", f"write {entry.kind}: with its branches under it"):
+            yield f"{word} leads elsewhere: {help}"
+
+
+def memory(entry: Entry) -> Iterator[str]:
+    """``None`` is unknown."""
+    for one in entry.examples:
+        if one.op.footprint(one.facts, *one.inputs) is None:
+            yield f"neither holds nor footprint says what is kept of {one.text}"
+
+
+def work(entry: Entry) -> Iterator[str]:
+    """What it computes beside products is of the items that have a formula."""
+    for one in entry.examples:
+        for item in one.facts.other.keys() - ITEMS.keys():
+            yield f"{item} has no formula in archlens.analysis.cost.ITEMS"
+
+
+def count_conventions(entry: Entry) -> Iterator[str]:
+    """Each convention counts it; whether as its tool does, ``tests/test_cost.py`` tries on each example."""
+    for text, network in networks(entry):
+        for name in counting.names():
+            found = counting.count(network, name)
+            if (found.work is not None and not found.work) or not found.weights:
+                yield f"{name} does not count {text}"
+
+
+def source(entry: Entry) -> Iterator[str]:
+    """It is written as code that is Python, in which what it calls stands."""
+    for text, network in networks(entry):
+        tree = ast.parse(emit(network))
+        if not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree)):
+            yield f"{text} is no class"
+
+
+def building(entry: Entry) -> Iterator[str]:
+    """The module that is built gives the shape of its facts."""
+    for text, network in networks(entry):
+        module = archlens.build(network).eval()
+        found = module(*[torch.rand(2, *shape) for shape in network.inputs.values()])
+        if tuple(found.shape[1:]) != tuple(network.output):
+            yield f"{text} gives {tuple(found.shape)}"
+
+
+def probes_of_reach(entry: Entry) -> Iterator[str]:
+    """With few channels it can be run, to see how far it looks; what has no axes cannot."""
+    for text, network in networks(entry):
+        name, shape = next(iter(network.inputs.items()))
+        if shape.spatial and network.output.spatial:
+            hits = _Twin(network).run(name, 0, [shape.spatial[0] // 2])
+            yield from (f"{text}: {reason}" for reason in hits.reasons.values())
+
+
+SATELLITES: tuple[Callable[[Entry], Iterator[str]], ...] = (
+    *(documentation, synonyms, memory, work, count_conventions, source, building, probes_of_reach),
+)
+
+
+@pytest.mark.parametrize("kind", OPS)
+@pytest.mark.parametrize("satellite", SATELLITES, ids=lambda one: one.__name__)
+def test_nothing_lacks_an_op(kind: str, satellite: Callable[[Entry], Iterator[str]]) -> None:
+    """All that is missing is said at once."""
+    assert OPS[kind].examples, "it has no examples"
+    assert OPS[kind].names is not None, "it does not say what it is called elsewhere: names = Names(...)"
+    with torch.no_grad():
+        lacking: list[Any] = list(satellite(reference(OPS[kind])))
+    assert lacking == [], "\n".join(lacking)
+
+
+def test_merges_are_the_ops_that_take_several() -> None:
+    """A class of the base for merges is one, and no other."""
+    from archlens.ops.op import Merge
+
+    assert {kind for kind, op in OPS.items() if issubclass(op, Merge)} == MERGES.keys()
