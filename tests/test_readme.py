@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from generate import COMMAND
 
@@ -109,13 +110,23 @@ def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pyte
 
 
 def test_set_up_is_what_ci_runs() -> None:
-    """The two commands of the README stand in ``.ci/run`` and in the workflow to the letter."""
+    """The README's commands stand to the letter in the one list that ``.ci/run`` and the workflow run."""
     commands = [line for f in fences(PAGES[0]) if f.language == "sh" for line in f.text.strip().split("\n")]
     assert commands[:2] == ["pip install . && archlens shapes lenet5", "pip install '.[test]' && pytest"]
-    for place in (".ci/run", ".github/workflows/ci.yml"):
-        text = (ROOT / place).read_text("utf-8")
-        for command in commands[:2]:
-            assert command in text, place
+    listed = (ROOT / ".ci" / "check").read_text("utf-8").splitlines()
+    assert [line for line in listed if line in commands] == commands[:2]
+    assert (ROOT / ".ci" / "run").read_text("utf-8").splitlines()[-1] == ".ci/check"
+    job = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]["check"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/check"]
+
+
+def test_ci_runs_on_every_python_that_is_named() -> None:
+    job = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]["check"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = [found for one in project["classifiers"] if (found := re.search(r"Python :: (3\.\d+)$", one))]
+    versions = job["strategy"]["matrix"]["python"]
+    assert versions == [match[1] for match in named]
+    assert project["requires-python"] == f">={versions[0]}"
 
 
 def test_nobody_is_sent_to_the_other_package() -> None:
