@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 from math import pi, prod, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -173,6 +173,52 @@ def test_explain_says_what_becomes_of_the_shape(text: str) -> None:
         assert {n for n in out if n not in inputs[0]} <= set(
             map(int, re.findall(r"\d+", said.replace(",", "")))
         )
+
+
+def product_of(text: str) -> int:
+    """The product of all numbers in a text, as 1800 of "12 kernels of 6x5x5"."""
+    words = [word for word in text.replace(",", "").split() if re.fullmatch(r"\d+(x\d+)*", word)]
+    assert words, text
+    return prod(int(n) for word in words for n in word.split("x"))
+
+
+@examples
+def test_explain_counts_params(text: str) -> None:
+    """Each product is what stands behind its equals sign, and the sum what torch's module has."""
+    op, inputs, facts = example(text)
+    if not facts.weights:
+        return
+    said = re.sub(r" \(.*?\)", "", op.why_params(facts))
+    listed, _, together = said.rpartition("; ")
+    if listed:  # tensor by tensor
+        tensors = [item.partition(" ")[2].split(" = ") for item in re.split(r", (?=[a-z])", listed)]
+        assert all(len({product_of(part) for part in parts}) == 1 for parts in tensors)
+        assert sum(product_of(parts[0]) for parts in tensors) == product_of(together)
+    for before, after in pairwise(said.split(" = ") if not listed else []):
+        terms = before.split(" + ")
+        assert sum(map(product_of, terms)) == product_of(after.partition(" + ")[0])
+    total = product_of(together if listed else said.rpartition(" = ")[2])
+    if isinstance(op, OPS["conv"]) and op.groups > 1:  # type: ignore[attr-defined]
+        assert f"({inputs[0].channels} channels / {op.groups} groups)" in op.why_params(facts)  # type: ignore[attr-defined]
+    assert total == sum(parameter.numel() for parameter in in_torch(text).parameters())
+
+
+@examples
+def test_explain_counts_macs(text: str) -> None:
+    """So do those of multiply-accumulates, from factor to factor."""
+    op, inputs, facts = example(text)
+    if not facts.macs:
+        return
+    said, _, bias = op.why_macs(facts, *inputs).partition("; + ")
+    within = re.search(r"\((.*)\)", said)
+    if within:
+        said = said.replace(within[0], str(sum(map(product_of, within[1].split(" + ")))))
+    factors, _, end = said.rpartition(" = ")
+    parts = [factor.split(" = ") for factor in factors.split(" x ")]
+    assert all(len({product_of(part) for part in each}) == 1 for each in parts)
+    assert prod(product_of(each[0]) for each in parts) == product_of(end)
+    once, _, together = bias.partition(" = ")
+    assert facts.macs == product_of(together or end) == product_of(end) + (product_of(once) if once else 0)
 
 
 def batch(size: int, inputs: tuple[Shape, ...]) -> list[Tensor]:
