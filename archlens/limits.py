@@ -83,6 +83,14 @@ class Limit:
             return False
         return not (self.high is not None and (value > self.high or (self.below and value == self.high)))
 
+    def settled(self, least: int) -> bool:
+        """Whether a value that is at least so much holds or breaks it, whatever it is."""
+        if self.percent:
+            return False
+        if self.high is None:
+            return self.holds(least)
+        return least > self.high or (self.below and least == self.high)
+
     def margin(self, value: Fraction | int) -> Fraction:
         """How far a value is from the nearest bound; negative beyond it."""
         distances = []

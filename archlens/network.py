@@ -13,8 +13,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import notebook
+from .counts import AtLeast
 from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
 from .ops import Facts, Op
+from .ops.opaque import UNKNOWN
 from .shape import Shape
 
 if TYPE_CHECKING:
@@ -197,6 +199,27 @@ class Network:
     def training_macs(self) -> int:
         """Multiply-accumulates of the heads that run in training only."""
         return sum(layer.facts.macs for layer in self.layers if layer.training)
+
+    @cached_property
+    def unknown(self) -> dict[str, str]:
+        """The layers whose multiply-accumulates are not all known, each with the reason."""
+        counts = ((layer.name, layer.facts.macs) for layer in self.layers)
+        return {name: macs.why for name, macs in counts if isinstance(macs, AtLeast)}
+
+    def require_calls(self, what: str) -> None:
+        """Refuse what needs every op in torch.
+
+        Raises:
+            UsageError: of some op it is not known what it computes.
+        """
+        for layer in self.layers:
+            if layer.facts.torch.target == UNKNOWN:
+                op = shorten(str(layer.op))
+                raise usage(
+                    f"{shorten(self.name)} cannot be {what}: what {op} computes is not known",
+                    span=layer.span,
+                    notes=(f"it is the layer {shorten(layer.name)}",),
+                )
 
     @cached_property
     def needed(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ ROOT = Path(archlens.__file__).parent
 
 #: What each room may import, beside what lies in itself. Imports inside functions count too.
 MAY: dict[str, set[str]] = {
+    "counts": set(),
     "notebook": set(),
     "shape": set(),
     "geometry": set(),
@@ -20,14 +21,14 @@ MAY: dict[str, set[str]] = {
     "errors": {"wrapping"},
     "limits": {"errors"},
     "published": {"errors"},
-    "ops": {"geometry", "shape"},
+    "ops": {"counts", "geometry", "shape"},
     # of the analyses, the quantities that a budget can say
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
-    "network": {"errors", "limits", "notebook", "ops", "published", "shape"},
+    "network": {"counts", "errors", "limits", "notebook", "ops", "published", "shape"},
     "analysis": {"errors", "geometry", "limits", "network", "ops", "published", "shape"},
     "library": {"errors", "language"},
     "elaboration": {"analysis", "errors", "language", "network", "ops", "shape"},
-    "budgets": {"analysis", "elaboration", "errors", "language", "library", "limits", "network"},
+    "budgets": {"counts", "analysis", "elaboration", "errors", "language", "library", "limits", "network"},
     # rules read specs, too
     "lint": {
         "analysis",
@@ -43,8 +44,8 @@ MAY: dict[str, set[str]] = {
     "source": {"analysis", "errors", "network", "ops", "shape"},
     "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
     "views": {
-        *("analysis", "backends", "budgets", "errors", "geometry", "language", "limits", "lint", "network"),
-        *("ops", "published", "shape", "wrapping"),
+        *("analysis", "backends", "budgets", "counts", "errors", "geometry", "language", "limits", "lint"),
+        *("network", "ops", "published", "shape", "wrapping"),
     },  # of backends, budgets and lint, the records
     # of the views, how numbers are said
     "drawing": {"analysis", "errors", "network", "ops", "shape", "views"},
@@ -59,8 +60,8 @@ MAY: dict[str, set[str]] = {
         *("testing", "views"),
     },
     "cli": {
-        *("", "analysis", "backends", "budgets", "drawing", "elaboration", "errors", "language", "library"),
-        *("lint", "network", "ops", "reporting", "schema", "shape", "source", "views", "wrapping"),
+        *("", "analysis", "backends", "budgets", "counts", "drawing", "elaboration", "errors", "language"),
+        *("library", "lint", "network", "ops", "reporting", "schema", "shape", "source", "views", "wrapping"),
     },
     "schema": {"analysis", "budgets", "language", "limits", "ops", "published"},
     # doors for tests of one's own: each does what a command does

@@ -48,6 +48,7 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
         device: where the weights are made; ``"meta"`` makes none.
         dtype: another type than torch's default.
     """
+    network.require_calls("built")
     plan = Plan(
         network.name,
         tuple(network.inputs),

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..analysis.quantities import QUANTITIES, Part, Subject, Unknown, Value
+from ..counts import AtLeast
 from ..errors import Diagnostic, Span, UsageError, did_you_mean, shorten, usage
 from ..limits import Requirement
 from ..network import Network
@@ -144,12 +145,16 @@ def _judged(subject: Subject, requirement: Requirement) -> Verdict:
     if requirement.scope and not subject.inside(requirement.scope):
         raise no_scope(subject.network, requirement)
     value = quantity.measure(subject, requirement.scope)
+    if isinstance(value, AtLeast) and not limit.settled(value):
+        value = _unknown(value)
     if isinstance(value, Unknown):
         return _verdict(requirement, value, None, False)
     if limit.percent:
         whole = quantity.measure(subject, "")
         assert isinstance(value, int)
         assert isinstance(whole, int)
+        if isinstance(whole, AtLeast):
+            return _verdict(requirement, _unknown(whole), None, False)
         share = Fraction(100 * value, whole) if whole else Fraction(0)
         verdict = _verdict(requirement, value, share, limit.holds(share))
     else:
@@ -226,4 +231,9 @@ def no_scope(network: Network, requirement: Requirement) -> UsageError:
 
 def measure_all(subject: Subject) -> dict[str, Value]:
     """Every figure that is locked, by quantity."""
-    return {name: one.measure(subject, "") for name, one in LOCKED.items()}
+    found = {name: one.measure(subject, "") for name, one in LOCKED.items()}
+    return {name: _unknown(one) if isinstance(one, AtLeast) else one for name, one in found.items()}
+
+
+def _unknown(value: AtLeast) -> Unknown:
+    return Unknown(f"{value:,}, {value.why}" if int(value) else value.why)

@@ -37,6 +37,7 @@ def emit(network: Network) -> str:
                 nn.MaxPool2d(2),  # 6x14x14
             )
     """
+    network.require_calls("written as source")
     own = own_modules()
     functions = frozenset(f"archlens.{name}" for name, one in own.items() if one.is_function)
     reserved = frozenset({*own, "Any", "OrderedDict", "Tensor", "F"})

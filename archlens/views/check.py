@@ -8,6 +8,7 @@ from typing import Any
 
 from ..analysis.quantities import QUANTITIES, Part, Unknown, Value
 from ..budgets.verdict import Change, Checked, Report, Verdict
+from ..counts import dumps
 from ..errors import Span, Style, printable, render, unstyled
 from ..limits import Kind
 from ..wrapping import wrapped
@@ -79,8 +80,6 @@ def to_markdown(report: Report) -> str:
 
 def to_json(report: Report) -> str:
     """``archlens.check/1``: every limit, in plain numbers."""
-    import json  # the other forms need none of it
-
     data = {
         "schema": SCHEMA,
         "held": report.held,
@@ -89,7 +88,7 @@ def to_json(report: Report) -> str:
         "tolerance": None if report.tolerance is None else float(report.tolerance),
         "gone": [name for name, _ in report.gone],
     }
-    return json.dumps(data, indent=2)
+    return dumps(data, indent=2)
 
 
 def summary(report: Report) -> str:

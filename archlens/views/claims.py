@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -17,6 +16,7 @@ from ..analysis.claims import (
     VERDICTS,
     Claim,
 )
+from ..counts import dumps
 from ..errors import Style, printable, shorten, unstyled
 from ..network import Network
 from ..published import Entry
@@ -62,7 +62,7 @@ def to_markdown(found: Claims) -> str:
 
 def to_json(found: Claims) -> str:
     """``archlens.claims/2``: every claim; ``computed`` is null for what depends on training."""
-    return json.dumps(
+    return dumps(
         {
             "schema": SCHEMA,
             "networks": [

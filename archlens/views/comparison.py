@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count
 from typing import Any, NamedTuple
 
 from ..analysis.comparison import NOT_TRIED, Accuracy, Compared
 from ..analysis.unknown import Unknown
+from ..counts import dumps
 from ..errors import Style, printable, shorten, unstyled
 from ..shape import times
 from . import grid, words
@@ -133,7 +133,7 @@ def to_csv(found: Sequence[Compared]) -> str:
 
 def to_json(found: Sequence[Compared]) -> str:
     """``archlens.compare/1``: every figure; one that is not known is null, with its reason."""
-    return json.dumps({"schema": SCHEMA, "networks": [to_data(one) for one in found]}, indent=1)
+    return dumps({"schema": SCHEMA, "networks": [to_data(one) for one in found]}, indent=1)
 
 
 def to_data(one: Compared) -> dict[str, Any]:

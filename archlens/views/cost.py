@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..analysis import counting
 from ..analysis.cost import ITEMS, Ledger, Sum
+from ..counts import dumps
 from ..errors import Style, printable, unstyled
 from ..network import Network
 from ..wrapping import wrapped
@@ -118,10 +118,10 @@ def to_json(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str 
     lines = []
     for key, value in data.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            body = ",\n".join(f"    {json.dumps(row)}" for row in value)
-            lines.append(f"  {json.dumps(key)}: [\n{body}\n  ]")
+            body = ",\n".join(f"    {dumps(row)}" for row in value)
+            lines.append(f"  {dumps(key)}: [\n{body}\n  ]")
         else:
-            lines.append(f"  {json.dumps(key)}: {json.dumps(value)}")
+            lines.append(f"  {dumps(key)}: {dumps(value)}")
     return "{\n" + ",\n".join(lines) + "\n}"
 
 

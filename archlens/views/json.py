@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from ..analysis import receptive_field
 from ..analysis.receptive_field import ReceptiveFields
+from ..counts import dumps
 from ..network import Layer, Network
 from ..ops import Irregular
 from ..ops.footprint import FLOAT32
@@ -20,9 +20,9 @@ def to_json(network: Network) -> str:
     head = to_data(network)
     layers = head.pop("layers")
     totals = head.pop("totals")
-    lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
-    body = ",\n".join(f"    {json.dumps(layer)}" for layer in layers)
-    return "\n".join(["{", *lines, '  "layers": [', body, "  ],", f'  "totals": {json.dumps(totals)}', "}"])
+    lines = [f"  {dumps(key)}: {dumps(value)}," for key, value in head.items()]
+    body = ",\n".join(f"    {dumps(layer)}" for layer in layers)
+    return "\n".join(["{", *lines, '  "layers": [', body, "  ],", f'  "totals": {dumps(totals)}', "}"])
 
 
 def to_data(network: Network) -> dict[str, Any]:

@@ -5,11 +5,11 @@ Knows what was found, and not how.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ..counts import dumps
 from ..errors import Diagnostic, Span, Style, printable, render, unstyled
 from ..lint import LEVELS, Finding, Rule
 from ..lint.words import listed
@@ -103,18 +103,18 @@ def to_json(linted: Sequence[Linted]) -> str:
     """``archlens.lint/1``: every finding of every network, one a line."""
     networks = []
     for one in linted:
-        findings = ",\n".join(f"      {json.dumps(_finding(finding))}" for finding in one.findings)
-        problem = json.dumps(_problem(one.problem) if one.problem else None)
+        findings = ",\n".join(f"      {dumps(_finding(finding))}" for finding in one.findings)
+        problem = dumps(_problem(one.problem) if one.problem else None)
         listed = f"[\n{findings}\n    ]" if findings else "[]"
-        networks.append(f'    {{"name": {json.dumps(one.name)}, "error": {problem}, "findings": {listed}}}')
+        networks.append(f'    {{"name": {dumps(one.name)}, "error": {problem}, "findings": {listed}}}')
     return "\n".join(
         [
             "{",
-            f'  "schema": {json.dumps(SCHEMA)},',
+            f'  "schema": {dumps(SCHEMA)},',
             '  "networks": [',
             ",\n".join(networks),
             "  ],",
-            f'  "totals": {json.dumps(totals(linted))}',
+            f'  "totals": {dumps(totals(linted))}',
             "}",
         ]
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..analysis.memory import BITS, Memory, Peak
+from ..counts import dumps
 from ..errors import Style, printable, unstyled
 from ..network import Network
 from ..wrapping import wrapped
@@ -92,7 +92,7 @@ def to_json(network: Network, found: Memory) -> str:
         },
         "unknown": list(found.unknown),
     }
-    return json.dumps(data, indent=1)
+    return dumps(data, indent=1)
 
 
 def _peak(peak: Peak) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..analysis.sizes import Sizes, Tried
+from ..counts import dumps
 from ..errors import Style, printable, unstyled
 from ..network import Network
 from ..shape import times
@@ -68,7 +68,7 @@ def to_json(sizes: Sizes) -> str:
             for one in sizes.costs
         ],
     }
-    return json.dumps(data, indent=2)
+    return dumps(data, indent=2)
 
 
 def _tried(tried: Tried) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
+from ..counts import dumps
 from ..errors import Style, printable, unstyled
 from . import grid, words
 from .markdown import escape, unescape
@@ -123,7 +123,7 @@ _CELLS = re.compile(r"(?<!\\)\|")
 
 def to_json(found: Sequence[Verification]) -> str:
     """Every check of every layer: ``archlens.verification/1``."""
-    return json.dumps({"schema": SCHEMA, "networks": [_data(one) for one in found]}, indent=1)
+    return dumps({"schema": SCHEMA, "networks": [_data(one) for one in found]}, indent=1)
 
 
 def _data(one: Verification) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..analysis.receptive_field import Seen
+from ..counts import AtLeast
 from ..errors import printable
 from ..network import Network
 from ..ops import Irregular
@@ -17,6 +18,9 @@ _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 def rounded(number: int) -> str:
     """A count for a headline: ``rounded(11_689_512) == "11.69 M"``; M = 10^6."""
+    if isinstance(number, AtLeast):
+        known = not number.difference and int(number)
+        return f"at least {rounded(int(number))}" if known else "unknown"
     for size, letter in _UNITS:
         if number >= size:
             return f"{number / size:.2f} {letter}"
@@ -65,6 +69,11 @@ def conventions(network: Network) -> list[str]:
             "Where an op has put the channels last (channels_last, tokens, window_partition), shapes are "
             "positions x channels."
         )
+    unknown = network.unknown
+    if unknown:
+        name, why = next(iter(unknown.items()))
+        more = f" and of {len(unknown) - 1:,} more layers" if len(unknown) > 1 else ""
+        lines.append(f"The cost of {printable(name)}{more} is unknown: {printable(why)}.")
     if network.training_macs:
         lines.append(
             f"MACs in brackets belong to heads that run in training only "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import click
 
 from ...analysis import difference, layouts
 from ...analysis.quantities import Subject
+from ...counts import dumps
 from ...elaboration import elaborate
 from ...errors import SpecError, UsageError, shorten, usage
 from ...language import Spec
@@ -62,7 +62,7 @@ def command(old: str, new: str, form: str, exit_code: bool, path: str | None) ->
             "removed": chosen.removed,
         }
         single = len(data) == 1 and not chosen.added and not chosen.removed
-        texts = [json.dumps(data[0] if single else family, indent=2)]
+        texts = [dumps(data[0] if single else family, indent=2)]
     write("\n\n".join(texts), path)
     if exit_code and not identical:
         sys.exit(1)

@@ -1,0 +1,151 @@
+"""Ops whose cost nobody knows: what is known of them is a fact, and nothing counts the rest as zero."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import archlens
+from archlens import Builder, Network, SpecError, UsageError
+from archlens.analysis import comparison, difference, receptive_field
+from archlens.analysis.cost import cost
+from archlens.analysis.quantities import Subject, Unknown
+from archlens.budgets.project import parse_limits
+from archlens.budgets.verdict import judge, measure_all
+from archlens.counts import AtLeast, dumps
+from archlens.ops import Irregular
+from archlens.ops.opaque import Opaque
+from archlens.shape import Shape
+from archlens.testing import assert_budget
+
+
+def network() -> Network:
+    """A convolution of 16 * 4 * 9 = 576 MACs and 40 parameters, then what nobody knows, with 12 weights."""
+    net = Builder("half", "1x6x6")
+    x = net.conv(4, 3, name="known")
+    op = Opaque("my.op", Shape((4, 2, 2)), (x.shape,), reason="it is written in CUDA", weights={"w": (4, 3)})
+    net.place(op, x, name="odd")
+    return net.network()
+
+
+# --- the number -----------------------------------------------------------------------------------------
+
+
+def test_it_spreads_through_sums_and_products() -> None:
+    one = AtLeast(5, "why")
+    for found, known in [
+        (one + 1, 6), (1 + one, 6), (sum([1, one, 2]), 8), (one * 3, 15), (3 * one, 15), (one // 2, 2),
+        (one + one, 10), (one - 2, 3), (2 - one, -3), (-one, -5),
+    ]:  # fmt: skip
+        assert isinstance(found, AtLeast), known
+        assert (int(found), found.why) == (known, "why")
+    again = pickle.loads(pickle.dumps(one))
+    assert (type(again), int(again), again.why) == (AtLeast, 5, "why")
+
+
+def test_how_it_is_said() -> None:
+    assert f"{AtLeast(1234):,}" == str(AtLeast(1234) + 0).replace("1234", "1,234") == "at least 1,234"
+    assert f"{AtLeast(0):,}" == f"{AtLeast(7) - 7:,}" == f"{9 - AtLeast(7):+,}" == "unknown"
+    assert AtLeast(0)  # it may be more than nothing
+    assert json.loads(dumps({"a": [AtLeast(3, "b"), 1], "c": 5 - AtLeast(1, "d")})) == {
+        "a": [{"at_least": 3, "why": "b"}, 1],
+        "c": {"at_least": None, "why": "d"},
+    }
+
+
+# --- a network with it ----------------------------------------------------------------------------------
+
+
+def test_what_is_known_is_a_fact() -> None:
+    found = network()
+    assert found.output == (4, 2, 2)
+    assert found.params == 40 + 12
+    assert found.state()["odd.w"] == (4, 3)
+    assert found.unknown == {"odd": "it is written in CUDA"}
+    assert repr(found) == "<Network half: 1x6x6 -> 4x2x2, 2 layers, 52 params, at least 576 MACs>"
+    seen = receptive_field.find(found)
+    assert seen["known"][0].size == 3  # type: ignore[index]
+    assert seen["odd"] == Irregular("odd: it is written in CUDA")
+
+
+def test_on_another_input_its_output_is_not_known() -> None:
+    with pytest.raises(SpecError, match=r"what comes out of my\.op is known on 4x4x4 only"):
+        network().with_input("1x9x9")
+    assert network().with_input("1x6x6").macs == 576
+
+
+def test_no_view_counts_it_as_zero() -> None:
+    from archlens.views import comparison as compared
+    from archlens.views import cost as costs
+    from archlens.views import difference as differences
+    from archlens.views import json as json_view
+    from archlens.views import table
+
+    found = network()
+    text = table.to_text(found)
+    assert "at least 576 MACs" in text.splitlines()[0]
+    assert "The cost of odd is unknown: it is written in CUDA." in text
+    row = next(line for line in text.splitlines() if line.startswith("odd"))
+    assert row.endswith("unknown")
+    total = next(line for line in text.splitlines() if line.startswith("total"))
+    assert total.endswith("at least 576")
+    data = json.loads(json_view.to_json(found))
+    assert data["totals"]["macs"] == {"at_least": 576, "why": "it is written in CUDA"}
+    assert data["layers"][1]["macs"] == {"at_least": 0, "why": "it is written in CUDA"}
+    assert "at least 576" in costs.to_table(cost(found))
+    assert "at least 576" in compared.to_table([comparison.find(found)])
+    known = replace(found, layers=found.layers[:1], outputs={"out": "known"})
+    assert "unknown" in differences.to_table(
+        difference.find(known, found), differences.totals(Subject(known), Subject(found)), names=("a", "b")
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "held"),
+    [
+        ("<= 1k", False),
+        ("<= 500", False),
+        (">= 500", True),
+        (">= 577", False),
+        ("500..600", False),
+        ("== 576", False),
+    ],
+)
+def test_no_limit_holds_by_it(limit: str, held: bool) -> None:
+    """576 are known: what is at least so much is above 500, and may be anything above."""
+    (verdict,) = judge(Subject(network()), parse_limits([("macs", limit)]))
+    assert verdict.held is held
+    assert isinstance(verdict.value, Unknown) == (limit in ("<= 1k", ">= 577", "500..600", "== 576"))
+
+
+def test_shares_and_locks_of_it() -> None:
+    (verdict,) = judge(Subject(network()), parse_limits([("macs", "<= 50 %")], "known"))
+    assert not verdict.held
+    assert isinstance(measure_all(Subject(network()))["macs"], Unknown)
+    with pytest.raises(AssertionError, match="it is written in CUDA"):
+        assert_budget(network(), macs="<= 1M")
+
+
+def test_it_is_neither_built_nor_written() -> None:
+    from archlens.source import emit
+
+    with pytest.raises(UsageError, match=r"half cannot be built: what my\.op computes is not known"):
+        archlens.build(network())
+    with pytest.raises(
+        UsageError, match=r"half cannot be written as source: what my\.op computes is not known"
+    ):
+        emit(network())
+
+
+def test_it_is_drawn_and_has_a_page(tmp_path: Path) -> None:
+    from archlens.reporting import page
+    from archlens.reporting.material import Material
+
+    files = page(Material(network()), "markdown", made="archlens report half")
+    text = "".join(str(file) for file in files)
+    assert "at least 576" in text
+    assert "my.op" in text
