@@ -29,8 +29,12 @@ FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
 NAMES = [*ROWS, *FURTHER]
 
 
+#: What torch draws new weights with: most of the time that it takes to build a network.
+DRAWN = ("normal_", "uniform_", "trunc_normal_", "kaiming_normal_", "kaiming_uniform_", "xavier_uniform_")
+
+
 def build(torchvision: Any, name: str, *, device: str = "meta") -> Any:
-    """Torchvision's network, with the auxiliary heads that the spec has."""
+    """Torchvision's network, with the auxiliary heads that the spec has; weights that are drawn are not."""
     import torch
 
     regnet = sys.modules["torchvision.models.regnet"]  # of that name there is a function too
@@ -47,7 +51,12 @@ def build(torchvision: Any, name: str, *, device: str = "meta") -> Any:
         options = {"weights_backbone": None}
         if not name.startswith("lraspp"):
             options["aux_loss"] = True  # as the networks that torchvision has weights of
-    with torch.device(device), patch.object(regnet.BlockParams, "from_init_params", staticmethod(widths)):
+    undrawn = {name: lambda tensor, *args, **kwargs: tensor for name in DRAWN}
+    with (
+        torch.device(device),
+        patch.object(regnet.BlockParams, "from_init_params", staticmethod(widths)),
+        patch.multiple(torch.nn.init, **undrawn),
+    ):
         return torchvision.models.get_model(name, **options)
 
 
