@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+import archlens
+
 #: Variables by which programs guess at the terminal or the service that they run in.
 SURROUNDINGS = {
     "CI", "COLUMNS", "LINES", "FORCE_COLOR", "FORCE_COLOUR", "NO_COLOR", "NO_COLOUR", "CLICOLOR",
@@ -38,6 +40,21 @@ collect_ignore = ["sample"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files")
+
+
+#: The networks that the fast lane tries, of what is tried on every network of the zoo.
+QUICK = {"lenet5", "resnet18", "googlenet", "mobilenet_v2", "swin_t", "unet"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is tried on a network of the zoo by its name is slow, but for a few."""
+    zoo = set(archlens.names())
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        values = callspec.params.values() if callspec else ()
+        networks = zoo.intersection(value for value in values if isinstance(value, str))
+        if networks and not networks & QUICK:
+            item.add_marker("slow")
 
 
 @pytest.fixture

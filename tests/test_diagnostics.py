@@ -205,6 +205,7 @@ def test_the_manual_is_read_whole() -> None:
         headings, fences = (len(re.findall(mark, text, re.MULTILINE)) for mark in ("^## ", "^```"))
         assert (headings, fences) == (len(cases(topic)), 4 * len(cases(topic))), topic.name
     assert len(CASES) == sum(len(cases(topic)) for topic in TOPICS)
+    assert set(MANUAL.iterdir()) == {*TOPICS, MANUAL / "README.md"}, "a case is a headed part of a topic"
     listed = re.findall(r"^- \[(.+)\]\((.+)\)$", (MANUAL / "README.md").read_text("utf-8"), re.MULTILINE)
     titles = [(topic.read_text("utf-8").partition("\n")[0][2:], topic.name) for topic in TOPICS]
     assert sorted(listed) == sorted(titles)

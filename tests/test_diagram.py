@@ -1002,6 +1002,7 @@ for name in ("resnet18", "googlenet_aux"):
 """
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_process() -> None:
     found = set()
     for seed in ("1", "2"):

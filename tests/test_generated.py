@@ -23,7 +23,9 @@ def stale(files: generate.Files) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=pytest.mark.slow if part == "gallery" else ()) for part in PARTS]
+)
 def test_a_part_is_not_stale(part: str) -> None:
     found = stale(PARTS[part]())
     assert not found, f"stale: {', '.join(found)}; `{COMMAND}` writes them anew, and git diff shows how"

@@ -164,6 +164,7 @@ def test_what_is_no_spec(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (ended.status, ended.out) == (1, "")
 
 
+@pytest.mark.slow
 def test_what_is_no_file(tmp_path: Path) -> None:
     assert refusal(run("shapes", f"{tmp_path}/")).endswith(" is a folder, not a spec file")
     assert refusal(run("shapes", "/dev/zero")).startswith("/dev/zero is larger than 2 MB")
@@ -515,6 +516,7 @@ def test_hostile(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("case", SLOW)
+@pytest.mark.slow
 def test_too_much(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a tenth of the steps: each is stopped by them, and for none Python does much in a step."""
     bounds = Bounds(MAX_LAYERS)
@@ -540,6 +542,7 @@ def test_too_much(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- what is large or strange, and works ----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_list_of_100_000_steps(tmp_path: Path) -> None:
     text = HEAD + "layers:\n" + "- relu\n" * 100_000
     with pytest.raises(archlens.SpecError, match="more than 25,000 layers"):
@@ -662,6 +665,7 @@ def test_variants_are_bounded() -> None:
     ],
     ids=lambda command: command[0],
 )
+@pytest.mark.slow
 def test_variants_are_bounded_together(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -788,6 +792,7 @@ def test_numbers_of_any_length_are_printed(tmp_path: Path) -> None:
 CONTROL = "\\e[31mred\\e[0m\\a\\r\\u202egpj"
 
 
+@pytest.mark.slow
 def test_control_characters_are_shown_and_not_obeyed(tmp_path: Path) -> None:
     """In a title, in texts, and in what a message repeats; the YAML escapes make the characters."""
     spec = f'title: "{CONTROL}"\nsummary: "{CONTROL}"\nnotes: ["{CONTROL}"]\ninput: 3x8x8\nlayers: [relu]\n'
@@ -880,6 +885,7 @@ def test_half_a_character() -> None:
     )
 
 
+@pytest.mark.slow
 def test_values_from_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
     path.write_text("input: 3x8x8\nparams: {n: 1}\nlayers:\n  - relu * n\n")
@@ -963,6 +969,7 @@ def loaded(problems: list[archlens.ArchlensError], text: str, variant: str) -> N
 
 @settings(max_examples=500, derandomize=True, database=None)
 @given(mutated())
+@pytest.mark.slow
 def test_broken_specs(text: str) -> None:
     """A spec that is damaged anyhow is laid out or refused, and never breaks archlens."""
     for variant in list(names_of(text))[:2]:
@@ -985,6 +992,7 @@ def test_broken_specs(text: str) -> None:
         max_size=30,
     )
 )
+@pytest.mark.slow
 def test_broken_pieces(pieces: list[str]) -> None:
     """The same with texts that were never a spec."""
     for head in ("", "input: 3x8x8\nlayers:\n  - ", "input: 3x8x8\nlayers: relu\nparams:\n  n: "):

@@ -335,6 +335,7 @@ def test_wiring(name: str) -> None:
     assert said.bytes == peak_in_torch(network, 2)
 
 
+@pytest.mark.slow
 def test_random_networks() -> None:
     """Branches in branches, every op that is drawn: both references, to the byte."""
     checked = 0
@@ -747,11 +748,13 @@ def test_training_of_wiring(name: str) -> None:
         bounded(from_text(WIRING[name]), batch, name)
 
 
+@pytest.mark.slow
 def test_training_of_drawn_graphs() -> None:
     for seed in range(60):
         bounded(drawn(seed), 2, seed)
 
 
+@pytest.mark.slow
 def test_training_of_random_networks() -> None:
     ratios = []
 

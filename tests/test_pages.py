@@ -388,6 +388,7 @@ def site(sphinx: Sphinx) -> Sphinx:
     return sphinx
 
 
+@pytest.mark.slow
 def test_sphinx_html(site: Sphinx) -> None:
     assert site.build() == (0, "")
     page = site.page()
@@ -413,6 +414,7 @@ def test_sphinx_html(site: Sphinx) -> None:
     assert "_static/archlens.css" in page.html
 
 
+@pytest.mark.slow
 def test_sphinx_leaves_code_as_it_is(sphinx: Sphinx) -> None:
     text = "input: 1x8x8\n   layers:\n   - up--2: upsample(2, mode='bilinear')"
     sphinx.write("index.rst", f"Code\n====\n\n.. archlens::\n   :show: table\n\n   {text}\n")
@@ -422,6 +424,7 @@ def test_sphinx_leaves_code_as_it_is(sphinx: Sphinx) -> None:
     assert "up--2" in shown
 
 
+@pytest.mark.slow
 def test_sphinx_paths_and_order(site: Sphinx) -> None:
     assert site.build() == (0, "")
     page = site.page("sub/other.html")
@@ -430,6 +433,7 @@ def test_sphinx_paths_and_order(site: Sphinx) -> None:
     assert page.html.index("<svg") < page.html.index("<table")
 
 
+@pytest.mark.slow
 def test_sphinx_text(site: Sphinx) -> None:
     assert site.build("text") == (0, "")
     text = (site.folder / "_build" / "text" / "index.txt").read_text("utf-8")
@@ -438,6 +442,7 @@ def test_sphinx_text(site: Sphinx) -> None:
     assert "<script>alert(1)</script>" in text
 
 
+@pytest.mark.slow
 def test_sphinx_latex(site: Sphinx) -> None:
     """Pictures are vectors in files, whose names and bytes are the same in whatever folder they are made."""
     assert site.build("latex") == (0, "")
@@ -455,6 +460,7 @@ def test_sphinx_latex(site: Sphinx) -> None:
     assert files == {name: (again.folder / "_build" / "latex" / name).read_bytes() for name in files}
 
 
+@pytest.mark.slow
 def test_sphinx_latex_leaves_room_for_a_heading(sphinx: Sphinx) -> None:
     """LaTeX breaks no page behind a heading, and cuts what is too tall for the rest of its page."""
     styles = {"resnet50": "graph", "lenet1": "volumes"}
@@ -484,6 +490,7 @@ TABLES_PAGE = "Tables\n======\n" + "".join(
 )
 
 
+@pytest.mark.slow
 def test_sphinx_latex_gives_each_table_columns_that_hold_its_numbers(sphinx: Sphinx) -> None:
     """In Times a figure is half an em wide, a comma a quarter and an x half: all of a row is within a line.
 
@@ -538,6 +545,7 @@ def words_of(pdf: Path) -> list[list[tuple[float, float, float, float, str]]]:
     not (shutil.which("pdflatex") and shutil.which("pdftotext")),
     reason="LaTeX and poppler are not installed, which make a page and read it",
 )
+@pytest.mark.slow
 def test_a_page_that_latex_prints_has_every_number_whole(sphinx: Sphinx) -> None:
     """No word of a table lies over another or beyond the margins, and each is there as the table has it."""
     sphinx.write("index.rst", TABLES_PAGE)
@@ -565,6 +573,7 @@ def test_a_page_that_latex_prints_has_every_number_whole(sphinx: Sphinx) -> None
     assert sum(len(word) for word in printed.elements() if set(word) == {"n"}) == len(LONG)
 
 
+@pytest.mark.slow
 def test_sphinx_says_that_a_table_is_wider_than_a_page(sphinx: Sphinx) -> None:
     table = f".. archlens:: vit_b_16\n   :show: table\n   :columns: {', '.join(COLUMNS)}\n"
     sphinx.write("index.rst", f"Wide\n====\n\n{table}")
@@ -575,6 +584,7 @@ def test_sphinx_says_that_a_table_is_wider_than_a_page(sphinx: Sphinx) -> None:
     assert "archlens: the table is wider than a page; name fewer columns" in said
 
 
+@pytest.mark.slow
 def test_sphinx_in_parallel(site: Sphinx) -> None:
     """What ``parallel_read_safe`` and ``parallel_write_safe`` promise."""
     for number in range(12):
@@ -593,6 +603,7 @@ def test_sphinx_in_parallel(site: Sphinx) -> None:
     assert made["1"] == made["2"]
 
 
+@pytest.mark.slow
 def test_sphinx_builds_again_what_has_changed(site: Sphinx) -> None:
     assert site.build() == (0, "")
     site.write("my.yaml", MY.replace("conv(8, 5)", "conv(9, 5)"))
@@ -643,6 +654,7 @@ BAD_PAGES = {
 
 
 @pytest.mark.parametrize("case", BAD_PAGES)
+@pytest.mark.slow
 def test_sphinx_fails_with_the_place(sphinx: Sphinx, case: str) -> None:
     text, line, message = BAD_PAGES[case]
     steps = "".join(f"  - c{i}: conv({i % 7 + 1}, 1)\n" for i in range(1100))
@@ -659,6 +671,7 @@ def test_sphinx_fails_with_the_place(sphinx: Sphinx, case: str) -> None:
 
 @pytest.mark.parametrize("builder", ["html", "text", "latex"])
 @pytest.mark.parametrize("case", BAD_PAGES)
+@pytest.mark.slow
 def test_sphinx_shows_what_is_wrong_in_its_place(sphinx: Sphinx, case: str, builder: str) -> None:
     text, _, message = BAD_PAGES[case]
     steps = "".join(f"  - c{i}: conv({i % 7 + 1}, 1)\n" for i in range(1100))
@@ -676,6 +689,7 @@ def test_sphinx_shows_what_is_wrong_in_its_place(sphinx: Sphinx, case: str, buil
     assert re.sub(r"[\s|]+", " ", message.partition("\n")[0]) in words
 
 
+@pytest.mark.slow
 def test_sphinx_without_what_writes_pdf(site: Sphinx, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "reportlab"]:
         monkeypatch.delitem(sys.modules, name)
@@ -828,6 +842,7 @@ def mkdocs(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest
     return Mkdocs(tmp_path, caplog)
 
 
+@pytest.mark.slow
 def test_mkdocs(mkdocs: Mkdocs) -> None:
     mkdocs.write("docs/index.md", f"# Networks\n\n```archlens lenet5\n```\n\n```archlens\n{HOSTILE}```\n")
     mkdocs.write(
@@ -874,6 +889,7 @@ def test_mkdocs(mkdocs: Mkdocs) -> None:
     ],
     ids=["name", "inline", "file", "quote"],
 )
+@pytest.mark.slow
 def test_mkdocs_fails_with_the_place(mkdocs: Mkdocs, text: str, line: int, message: str) -> None:
     """Strictly the build fails; otherwise the page says what is wrong."""
     mkdocs.write("docs/index.md", text)
@@ -897,6 +913,7 @@ class Watching:
         self.watched.append(path)
 
 
+@pytest.mark.slow
 def test_mkdocs_serve_watches_the_specs(mkdocs: Mkdocs) -> None:
     """Those of the first build, and those that a later one reads for the first time; each once."""
     specs = mkdocs.folder / "specs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -35,14 +36,29 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_pytest(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Pytest in a fresh process, with the plugin as an installation would load it."""
+    return _run(["-m", "pytest", *OPTIONS, *args], cwd)
+
+
+INSTALLED = any(one.name == "archlens" for one in entry_points(group="pytest11"))
+OPTIONS = [
+    *([] if INSTALLED else ["-p", "archlens.integrations.pytest_plugin"]), "-p", "no:cacheprovider", "-q",
+]  # fmt: skip
+
+#: Runs pytest several times in one process, which imports but once what the tests import, such as torch.
+TIMES = "import json, pytest, sys\nfor args in json.loads(sys.argv[1]): pytest.main(args); print(chr(0))"
+
+
+def run_pytest_on_each(*args: list[str]) -> list[str]:
+    """What pytest prints of each, all in one fresh process."""
+    return _run(["-c", TIMES, json.dumps([[*OPTIONS, *one] for one in args])], None).stdout.split("\0\n")[:-1]
+
+
+def _run(command: list[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
     clean["PYTHONPATH"] = f"{ROOT}{os.pathsep}{clean.get('PYTHONPATH', '')}"
-    installed = any(one.name == "archlens" for one in entry_points(group="pytest11"))
-    plugin = [] if installed else ["-p", "archlens.integrations.pytest_plugin"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", "-q", *args],
-        capture_output=True, text=True, cwd=cwd, env=clean, timeout=600,
-    )  # fmt: skip
+        [sys.executable, *command], capture_output=True, text=True, cwd=cwd, env=clean, timeout=600
+    )
 
 
 def outcome(result: subprocess.CompletedProcess[str]) -> str:
@@ -57,6 +73,7 @@ def test_entry_point_is_declared() -> None:
     assert project["entry-points"]["pytest11"] == {"archlens": "archlens.integrations.pytest_plugin"}
 
 
+@pytest.mark.slow
 def test_each_limit_of_the_sample_is_a_test(sample: Path) -> None:
     result = run_pytest("--junit-xml=out.xml", "-W", "error")
     assert (result.returncode, outcome(result)) == (1, "4 failed, 9 passed")
@@ -71,6 +88,7 @@ def test_each_limit_of_the_sample_is_a_test(sample: Path) -> None:
     ) in result.stdout
 
 
+@pytest.mark.slow
 def test_the_plugin_says_what_the_command_says(sample: Path) -> None:
     """The same limits under the same names, with the same verdicts, by the JUnit XML of both."""
     project = Path("pyproject.toml")
@@ -94,33 +112,37 @@ def test_the_plugin_says_what_the_command_says(sample: Path) -> None:
     )  # mobilenet_v3_large: torchvision says 0.217 GMACs
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_what_is_collected(sample: Path) -> None:
     """By default all; with a path what lies in it; and one limit by its own name."""
-    for args, count in (
-        ([], 13),
-        (["."], 13),
-        (["tests"], 3),
-        (["tests/test_models.py"], 3),
-        (["pyproject.toml"], 10),
-        (["pyproject.toml::models/digits.yaml"], 6),
-        (["pyproject.toml::models/wide.yaml::params <= 100k"], 1),
-        (["-k", "digits and params"], 2),
-        (["-m", "archlens_budget"], 10),
-        (["-m", "not archlens_budget"], 3),
-    ):
-        result = run_pytest("--collect-only", "--strict-markers", *args)
-        assert f"{count}" in re.findall(r"(\d+)(?:/\d+)? tests? collected", result.stdout), (
-            args,
-            result.stdout,
-        )
+    counts = {
+        "": 13,
+        ".": 13,
+        "tests": 3,
+        "tests/test_models.py": 3,
+        "pyproject.toml": 10,
+        "pyproject.toml::models/digits.yaml": 6,
+        "pyproject.toml::models/wide.yaml::params <= 100k": 1,
+        "-k=digits and params": 2,
+        "-m=archlens_budget": 10,
+        "-m=not archlens_budget": 3,
+    }
+    outputs = run_pytest_on_each(
+        *(["--collect-only", "--strict-markers", *filter(None, [arg])] for arg in counts)
+    )
+    for (arg, count), output in zip(counts.items(), outputs, strict=True):
+        assert f"{count}" in re.findall(r"(\d+)(?:/\d+)? tests? collected", output), (arg, output)
 
 
+@pytest.mark.slow
 def test_testpaths_leave_the_budgets_in(sample: Path) -> None:
     project = Path("pyproject.toml")
     project.write_text(project.read_text() + 'testpaths = ["tests"]\n')
     assert outcome(run_pytest()) == "4 failed, 9 passed"
 
 
+@pytest.mark.slow
 def test_inactive_unless_asked_for(sample: Path) -> None:
     project = Path("pyproject.toml")
     for line in ("", "archlens_budget = false", 'archlens_budget = ""'):
@@ -130,6 +152,7 @@ def test_inactive_unless_asked_for(sample: Path) -> None:
         assert outcome(run_pytest()) == "1 failed, 2 passed"
 
 
+@pytest.mark.slow
 def test_names_and_files(sample: Path) -> None:
     project = Path("pyproject.toml")
     text = project.read_text()
@@ -149,6 +172,7 @@ def test_names_and_files(sample: Path) -> None:
     assert "Nothing was checked" in result.stdout
 
 
+@pytest.mark.slow
 def test_pytest_ini(sample: Path) -> None:
     project = Path("pyproject.toml")
     project.write_text(project.read_text().partition("[tool.pytest")[0])
@@ -165,6 +189,7 @@ def test_without_a_file_there_is_nothing_to_collect(tmp_path: Path) -> None:
     assert "archlens_budget needs a pyproject.toml or a pytest.ini" in result.stderr
 
 
+@pytest.mark.slow
 def test_specs_alone(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\narchlens_budget = yes\n")
     (tmp_path / "net.yaml").write_text("input: 1x8x8\nlayers: ['conv(2, 3)']\nbudget: {params: <= 20}\n")
@@ -172,6 +197,7 @@ def test_specs_alone(tmp_path: Path) -> None:
     assert (result.returncode, outcome(result)) == (0, "1 passed")
 
 
+@pytest.mark.slow
 def test_nothing_to_check_fails(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\narchlens_budget = true\n")
     result = run_pytest(cwd=tmp_path)
@@ -179,6 +205,7 @@ def test_nothing_to_check_fails(tmp_path: Path) -> None:
     assert "Nothing was checked: no network has a budget." in result.stdout
 
 
+@pytest.mark.slow
 def test_mistakes_are_told_without_a_traceback(sample: Path) -> None:
     project = Path("pyproject.toml")
     text = project.read_text()
@@ -262,6 +289,7 @@ def test_a_network_without_its_spec_has_no_smallest_input() -> None:
         assert_budget(cut, min_size="<= 32")
 
 
+@pytest.mark.slow
 def test_shapes_of_torchvisions_own(torchvision: Any) -> None:
     """Torchvision's module is held against the spec, weight by weight and submodule by submodule."""
     assert_shapes(torchvision.models.resnet18(), "resnet18")
@@ -539,6 +567,7 @@ def committed(folder: Path) -> Callable[..., None]:
     return git
 
 
+@pytest.mark.slow
 def test_action_tells_what_changed(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shutil.copytree(SAMPLE, folder)

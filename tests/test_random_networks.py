@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pytest
 import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -517,6 +518,7 @@ def check(drawn: Drawn) -> archlens.Network:
     return network
 
 
+@pytest.mark.slow
 def test_archlens_and_torch_agree() -> None:
     """Every layer has torch's shape, and the whole has its parameters and its products, until both refuse."""
     met: Counter[str] = Counter()

@@ -547,6 +547,7 @@ def test_a_family_has_a_page_for_each_variant(run: Any) -> None:
     assert "| 80 |" in Path("out/large.md").read_text("utf-8").replace("**", "")
 
 
+@pytest.mark.slow
 def test_what_is_too_much_to_draw_has_a_page_that_says_so(run: Any) -> None:
     lines = "".join(f"  - l{i}: conv({4 + i % 7}, 1)\n" for i in range(1100))
     Path("long.yaml").write_text(f"input: 4x8x8\nlayers:\n{lines}", "utf-8")
@@ -560,6 +561,7 @@ def test_what_is_too_much_to_draw_has_a_page_that_says_so(run: Any) -> None:
 
 
 @pytest.mark.parametrize("form", ["markdown", "html"])
+@pytest.mark.slow
 def test_a_page_is_bounded(run: Any, form: str) -> None:
     """However much there is of layers, scopes, notes, papers, findings or published figures."""
     step = "['conv({}, 1)', dropout(0.5), batch_norm]"  # of which the rules say something
@@ -609,6 +611,7 @@ def test_params_and_inputs_are_said_at_the_foot(run: Any) -> None:
     ("options", "how"),
     [(["--input", "3x320x320"], "another input"), (["--set", "depths=[1, 1, 1, 1]"], "other params")],
 )
+@pytest.mark.slow
 def test_what_was_published_and_verified_is_of_the_spec_itself(
     run: Any, options: list[str], how: str
 ) -> None:
@@ -638,6 +641,7 @@ def test_next_to_nothing_has_a_page(run: Any, spec: str) -> None:
         assert result.exit_code == 0, result.exception
 
 
+@pytest.mark.slow
 def test_the_command_that_verifies_is_one_that_works(run: Any) -> None:
     Path("my net.yaml").write_text("input: 1x8x8\nlayers: ['conv(4, 3)']\n", "utf-8")
     assert run("my net.yaml", "-o", "out").exit_code == 0

@@ -230,6 +230,7 @@ def test_same_outputs(name: str) -> None:
     check(archlens.load(name, **SMALL[name]))
 
 
+@pytest.mark.slow
 def test_ruff_leaves_the_sources_as_they_are(tmp_path: Path) -> None:
     for name in archlens.names():
         (tmp_path / f"{name.replace('.', '_')}.py").write_text(emit(archlens.load(name)), "utf-8")
@@ -800,6 +801,7 @@ def test_the_batch_may_have_any_size() -> None:
 # --- random networks -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_random_networks() -> None:
     """Those of the test against torch, with all arguments that ops have."""
     met = 0
@@ -917,6 +919,7 @@ class Written:
         return dumped(spec)
 
 
+@pytest.mark.slow
 def test_random_structures() -> None:
     refused = 0
     for seed in range(60):
@@ -948,6 +951,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("form", LONG)
+@pytest.mark.slow
 def test_long_networks(form: str) -> None:
     """The work grows as the layers do: 8 times the layers take about 8 times as many calls."""
     blocks = "blocks:\n  unit(k):\n    - residual: ['conv(k, 1)', relu, 'conv(4, 1)']\n"

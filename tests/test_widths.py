@@ -160,6 +160,7 @@ def test_of_a_network(printed: Callable[[str, int | None], str], command: str, n
 
 
 @pytest.mark.parametrize("command", OTHERS)
+@pytest.mark.slow
 def test_others(printed: Callable[[str, int | None], str], command: str) -> None:
     check(printed, command)
 
@@ -331,6 +332,7 @@ def test_details_go_before_a_word_is_broken_and_figures_after_it() -> None:
 # --- colours ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_verdicts_have_colours(tmp_path: Path) -> None:
     red, green, yellow = "\x1b[31m\x1b[1m", "\x1b[32m", "\x1b[33m"
     text = in_terminal("check", "lenet5", "--params", "<=3", "--macs", "<=1G")
