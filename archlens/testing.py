@@ -15,6 +15,7 @@ from .budgets.project import parse_limits
 from .budgets.verdict import Checked, Report, judge
 from .elaboration import elaborate
 from .errors import usage
+from .forms import text
 from .language import Spec, parse
 from .library import find
 from .limits import Requirement
@@ -53,7 +54,7 @@ def assert_budget(
         requirements = subject.network.meta.requirements
     checked = Checked(subject.network.name, subject.network, judge(subject, requirements), asked=True)
     if not checked.held:
-        raise AssertionError(view.to_table(Report((checked,))))
+        raise AssertionError(text.write(view.table(Report((checked,)))))
 
 
 def _tables(scopes: Any) -> list[tuple[str, Mapping[str, str]]]:

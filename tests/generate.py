@@ -3,7 +3,8 @@
 That is ``specs/index.json``, ``archlens.lock``, ``docs/ops.md``, the outputs shown in the README and in
 ``docs/``, and ``reports/``: the gallery, the pages of :data:`PAGES` with their pictures, and a digest of each
 other page.
-What torch says of the zoo, ``reports/verification.md``, takes minutes and is written with ``--verification``.
+What torch says of the zoo, ``reports/verification.md`` and ``.json``, takes minutes and is written with
+``--verification``.
 ``tests/test_generated.py`` compares, and says what is stale. Golden files are no part of it: they are read.
 """
 
@@ -28,6 +29,7 @@ import archlens
 from archlens.analysis import comparison
 from archlens.cli import cli
 from archlens.cli.commands.list import laid_out
+from archlens.forms import markdown
 from archlens.library import find, finding, index
 from archlens.reporting import File, Material, page
 from archlens.reporting import gallery as gallery_of
@@ -58,7 +60,8 @@ def of_zoo(name: str, form: str = "markdown") -> list[File]:
 
 @cache
 def _verifications() -> list[verification.Report]:
-    texts = ((path.read_text("utf-8"), path.name) for path in sorted(REPORTS.glob("verification*.md")))
+    paths = sorted(REPORTS.glob("verification*.json"))
+    texts = ((path.read_text("utf-8"), path.with_suffix(".md").name) for path in paths)
     return [read for text, name in texts if (read := verification.read(text, name))]
 
 
@@ -130,12 +133,20 @@ def _write(files: Files) -> None:
             print(path)
 
 
+def _verify() -> None:
+    """Write what ``archlens verify --all`` has as Markdown and, with ``--brief``, as JSON, from one run."""
+    from archlens.backends.verification import verify
+
+    found = [verify(archlens.load(name)) for name in archlens.names()]
+    (REPORTS / "verification.md").write_text(f"{markdown.write(verification.table(found))}\n", "utf-8")
+    (REPORTS / "verification.json").write_text(f"{verification.to_counts(found)}\n", "utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--verification", action="store_true", help="also run every network in torch")
     if parser.parse_args().verification:
-        command = ["verify", "--all", "--format", "markdown", "-o", str(REPORTS / "verification.md")]
-        subprocess.run([sys.executable, "-m", "archlens", *command], check=True)
+        _verify()
     written: Files = {}
     for part in PARTS.values():
         written |= part()

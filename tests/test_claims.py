@@ -17,9 +17,10 @@ import archlens
 from archlens.analysis import claims
 from archlens.analysis.claims import EQUAL, EXPLAINED, ROUNDED, TRAINED, UNEXPLAINED, UNVERIFIED, agrees
 from archlens.cli import cli
+from archlens.forms import text as terminal
 from archlens.library import finding as library
 from archlens.published import Entry, address, axes, number, percent, sizes
-from archlens.views.claims import to_table
+from archlens.views.claims import table
 
 # --- the zoo ---------------------------------------------------------------------------------------
 
@@ -428,7 +429,7 @@ def test_at_80_columns_nothing_is_cut() -> None:
     for name in archlens.names():
         network = archlens.load(name)
         found = claims.find(network)
-        lines = to_table([(network, found)], width=80).splitlines()
+        lines = terminal.write(table([(network, found)]), 80).splitlines()
         links = {claim.entry.link for claim in found}
         assert [line for line in lines if len(line) > 80 and line not in links] == [], name
         words = " ".join(word for line in lines for word in line.split())
@@ -441,7 +442,7 @@ def test_a_path_that_is_longer_than_the_terminal_is_not_cut() -> None:
     path = "a/" * 30 + "table-of-figures.md"
     spec = f"input: 3x8x8\nlayers: [relu]\npublished: {{source: The file {path}, params: 0}}"
     network = archlens.loads(spec)
-    assert path in to_table([(network, claims.find(network))], width=40).splitlines()
+    assert path in terminal.write(table([(network, claims.find(network))]), 40).splitlines()
 
 
 def test_standard_output_is_fitted_and_a_file_is_not(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ from archlens.drawing import Chart, to_bytes
 from archlens.drawing.labels import Box, Disc, Place, meets, place
 from archlens.drawing.theme import HUES, THEMES, contrast
 from archlens.errors import SpecError, UsageError
+from archlens.forms import csv as csv_form
+from archlens.forms import markdown as markdown_form
+from archlens.forms import text as terminal
+from archlens.forms.table import words_of
 from archlens.views import comparison as view
 
 from .test_diagram import extent, read, sound
@@ -226,7 +230,7 @@ def test_seeing_everything_is_said(zoo: list[Compared]) -> None:
 )
 def test_golden_tables(name: str, columns: int | None, update: bool) -> None:
     chosen = SOME if "three" not in name else ("resnet50", "vgg16", "unet")
-    text = view.to_table(found(*chosen), width=columns) + "\n"
+    text = terminal.write(view.table(found(*chosen)), columns) + "\n"
     if update:
         (GOLDEN / name).write_text(text, "utf-8")
     assert text == (GOLDEN / name).read_text("utf-8")
@@ -244,19 +248,21 @@ def test_golden_tables(name: str, columns: int | None, update: bool) -> None:
 
 
 def test_sources_are_told_apart() -> None:
-    text = view.to_table(found("resnet18", "mobilenet_v1", "resnet20_cifar"))
+    text = terminal.write(view.table(found("resnet18", "mobilenet_v1", "resnet20_cifar")))
     assert "69.758 a" in text
     assert "70.6 b" in text
     assert "91.25 c" in text
     assert "a: torchvision 0.28, weights IMAGENET1K_V1\nb: Howard et al. 2017, Table 6\n" in text
     assert "Among 10 classes, and not among ImageNet's 1,000: resnet20_cifar." in text
-    assert "69.758 a" not in view.to_table(found("resnet18", "resnet50"))  # of one source none is marked
+    assert "69.758 a" not in terminal.write(
+        view.table(found("resnet18", "resnet50"))
+    )  # of one source none is marked
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 20])
 @pytest.mark.parametrize("columns", [20, 40, 80, 120, 200])
 def test_it_fits_or_says_what_is_left_out(zoo: list[Compared], count: int, columns: int) -> None:
-    text = view.to_table(zoo[:count], width=columns)
+    text = terminal.write(view.table(zoo[:count]), columns)
     least = len("convnext_large") if count > 5 else 0
     fits = max(map(len, text.split("\n"))) <= columns
     assert fits or columns < least + 40
@@ -266,7 +272,7 @@ def test_it_fits_or_says_what_is_left_out(zoo: list[Compared], count: int, colum
 
 
 def test_markdown_escapes(tmp_path: Path) -> None:
-    text = view.to_markdown([comparison.find(archlens.loads(OWN)), *found("unet")])
+    text = markdown_form.write(view.table([comparison.find(archlens.loads(OWN)), *found("unet")]))
     assert "&lt;script&gt;alert(1)&lt;/script&gt;, a table" in text
     lines = [line for line in text.split("\n") if line.startswith("|")]
     assert len(lines) == 4
@@ -276,11 +282,11 @@ def test_markdown_escapes(tmp_path: Path) -> None:
 def test_some_columns() -> None:
     """Those of a gallery, with what they mean and no word on the others."""
     names = ("name", "year", "depth", "top1")
-    head, rows, right = view.cells(found("vgg16", "unet"), names)
-    assert head == ["network", "year", "depth", "top-1"]
-    assert rows[0] == ["vgg16", "2015", "16", "71.592"]
-    assert right == [False, True, True, True]
-    text = "\n".join(view.conventions(found("vgg16", "unet"), names))
+    made = view.table(found("vgg16", "unet"), names).seen
+    assert [column.title for column in made.columns] == ["network", "year", "depth", "top-1"]
+    assert list(map(words_of, made.cells[0])) == ["vgg16", "2015", "16", "71.592"]
+    assert [column.right for column in made.columns] == [False, True, True, True]
+    text = "\n".join(made.notes)
     assert "Depth:" in text
     assert "Activations" not in text
     assert "Unknown top-1 of unet" in text
@@ -329,9 +335,9 @@ layers:
 def test_of_several_inputs_each_has_a_field() -> None:
     found = [comparison.find(archlens.loads(TWO_INPUTS))]
     assert found[0].receptive_field == ((3, 3), (5, 5))
-    (row,) = csv.DictReader(io.StringIO(view.to_csv(found)))
+    (row,) = csv.DictReader(io.StringIO(csv_form.write(view.table(found))))
     assert (row["input"], row["receptive_field"]) == ("3x16x16 1x16x16", "3x3 5x5")
-    assert "  3x3, 5x5  " in view.to_table(found)
+    assert "  3x3, 5x5  " in terminal.write(view.table(found))
     assert json.loads(view.to_json(found))["networks"][0]["receptive_field"] == [3, 3, 5, 5]
     mixed = """
         input: {sound: 1x16, image: 3x16x16}
@@ -340,7 +346,7 @@ def test_of_several_inputs_each_has_a_field() -> None:
           - b: ref(image) >> conv(4, 5) >> flatten
           - concat: [ref(a), ref(b)]
     """
-    assert "  7, 5x5 " in view.to_table([comparison.find(archlens.loads(mixed))])
+    assert "  7, 5x5 " in terminal.write(view.table([comparison.find(archlens.loads(mixed))]))
 
 
 def test_smallest_is_found_unless_it_is_left_out() -> None:

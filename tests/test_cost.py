@@ -32,6 +32,9 @@ from archlens.analysis import counting
 from archlens.analysis.cost import ITEMS, cost
 from archlens.analysis.structure import fingerprint
 from archlens.cli import cli
+from archlens.forms import csv as csv_form
+from archlens.forms import markdown as markdown_form
+from archlens.forms import text as terminal
 from archlens.network import Network
 from archlens.ops import OPS
 from archlens.views import cost as view
@@ -846,7 +849,7 @@ def test_torchvisions_own_is_said_where_it_was_run() -> None:
     assert counting.printed_of_own(vit)["torch"].macs == 16_848_500_736
     assert counting.printed_of_own(archlens.load("vit_b_16", depth=2)) == {}
     assert counting.printed_of_own(archlens.load("resnet18", input=(3, 64, 64))) == {}
-    text = view.to_table(cost(archlens.load("swin_b")), count_as="thop")
+    text = terminal.write(view.table(cost(archlens.load("swin_b")), count_as="thop"))
     assert "Of torchvision's own module it prints 10,2" in text
     assert "torchvision's own" not in page("lenet5", count_as="all")
 
@@ -966,8 +969,8 @@ def columns_add_up(text: str, *titles: str) -> None:
         assert sum(parts) == last > 0, title
 
 
-def page(name: str, **options: Any) -> str:
-    return view.to_table(cost(network_of(name)), **options)
+def page(name: str, width: int | None = None, **options: Any) -> str:
+    return terminal.write(view.table(cost(network_of(name)), **options), width)
 
 
 PAGES: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
@@ -1012,7 +1015,7 @@ def test_each_item_that_is_shown_has_its_formula_beneath() -> None:
     for name in SPECS:
         ledger = cost(network_of(name))
         for width in (None, 60):
-            text = re.sub(r"\s+", " ", view.to_table(ledger, width=width))
+            text = re.sub(r"\s+", " ", terminal.write(view.table(ledger), width))
             assert all(f"{item}: {ITEMS[item].formula}" in text for item in ledger.items)
 
 
@@ -1047,14 +1050,14 @@ def test_json_is_the_ledger() -> None:
 
 def test_csv_adds_up() -> None:
     ledger = cost(network_of("googlenet_aux"))
-    rows = list(csv.DictReader(io.StringIO(view.to_csv(ledger, by="scope", count_as="thop"))))
+    rows = list(csv.DictReader(io.StringIO(csv_form.write(view.table(ledger, by="scope", count_as="thop")))))
     assert sum(int(row["params"]) for row in rows) == ledger.total.params
     assert sum(int(row["macs"]) for row in rows) == ledger.total.macs
     assert sum(int(row["training_macs"]) for row in rows) == ledger.total.training_macs
     assert sum(int(row["counted_macs"]) for row in rows) == counting.count(ledger.network, "thop").total
     for item in ledger.items:
         assert sum(int(row[item]) for row in rows) == ledger.total.other().get(item, 0)
-    listed = list(csv.DictReader(io.StringIO(view.to_csv(ledger, count_as="all"))))
+    listed = list(csv.DictReader(io.StringIO(csv_form.write(view.table(ledger, count_as="all")))))
     assert [row["name"] for row in listed] == counting.names()
     assert next(row for row in listed if row["name"] == "keras")["macs"] == ""
 
@@ -1064,12 +1067,12 @@ def test_hostile_names_are_escaped() -> None:
         "title: \"<b>x|y\\e[31m\"\ninput: 4x8x8\nlayers:\n  - '<s>|': conv(4, 3)\n  - '`a`*': group_norm(2)\n"
     )
     for count_as in (None, "thop", "all"):
-        text = view.to_table(cost(network), count_as=count_as)
-        marked = view.to_markdown(cost(network), count_as=count_as)
+        text = terminal.write(view.table(cost(network), count_as=count_as))
+        marked = markdown_form.write(view.table(cost(network), count_as=count_as))
         assert "\x1b" not in text + marked
         assert "&lt;b&gt;x\\|y" in marked
-    assert "&lt;s&gt;\\|" in view.to_markdown(cost(network))
-    assert "(\\`a\\`\\*)" in view.to_markdown(cost(network), count_as="thop")
+    assert "&lt;s&gt;\\|" in markdown_form.write(view.table(cost(network)))
+    assert "(\\`a\\`\\*)" in markdown_form.write(view.table(cost(network), count_as="thop"))
     assert json.loads(view.to_json(cost(network)))["rows"][0]["name"] == "<s>|"
 
 

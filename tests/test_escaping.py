@@ -24,11 +24,12 @@ import archlens
 from archlens.cli import cli
 from archlens.drawing.formats import dot, mmd, svg, tex
 from archlens.errors import printable, printable_lines
-from archlens.views import html as html_view
-from archlens.views import junit
-from archlens.views import markdown as markdown_view
-from archlens.views.annotation import annotation
-from archlens.views.csv import lines, to_csv
+from archlens.forms import html as html_form
+from archlens.forms import junit
+from archlens.forms import markdown as markdown_form
+from archlens.forms.csv import lines, write
+from archlens.forms.github import annotation
+from archlens.views import shapes
 from archlens.views.rows import rows_of
 
 HOSTILE = st.text(
@@ -66,7 +67,7 @@ class Tags(HTMLParser):
 @given(HOSTILE)
 def test_markdown_has_no_tag_or_link(text: str) -> None:
     """In what GitHub reads, and in what MkDocs reads, which takes no backslash before a bracket."""
-    said = f"a {markdown_view.escape_words(text)} b"
+    said = f"a {markdown_form.escape_words(text)} b"
     commonmark = Tags(MarkdownIt("commonmark").render(said))
     assert commonmark.tags == ["p"]
     assert " ".join(commonmark.text.split()) == " ".join(f"a {printable(text)} b".split())
@@ -76,7 +77,7 @@ def test_markdown_has_no_tag_or_link(text: str) -> None:
 @MANY
 @given(HOSTILE)
 def test_html_has_no_tag(text: str) -> None:
-    page = Tags(f"<p>{html_view.escape(text)}</p>")
+    page = Tags(f"<p>{html_form.escape(text)}</p>")
     assert page.tags == ["p"]
     assert page.text == printable_lines(text)
     assert all(c.isprintable() or c in "\n\t" for c in page.text)
@@ -98,7 +99,7 @@ def test_csv_has_no_cell_or_formula(texts: list[str], number: int) -> None:
 @pytest.mark.parametrize("name", ["=1+1", "@cmd", "+a", "-a", "＝1+1", "＠cmd", "＋a", "－a"])
 def test_names_are_no_formulas(name: str) -> None:
     network = archlens.loads(f"input: 3x8x8\nlayers: [{json.dumps({name: 'relu'})}]\n")
-    assert to_csv(network, rows_of(network)).split("\n")[1].startswith(f"'{name},")
+    assert write(shapes.table(network, rows_of(network))).split("\n")[1].startswith(f"'{name},")
 
 
 @pytest.mark.parametrize("start", ["\t", "\r", "\n"])

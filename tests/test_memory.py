@@ -32,6 +32,8 @@ import archlens
 from archlens.analysis import memory
 from archlens.backends.verification import verify
 from archlens.cli import cli
+from archlens.forms import markdown as markdown_form
+from archlens.forms import text as terminal
 from archlens.network import Network
 from archlens.ops import OPS
 from archlens.views import memory as view
@@ -894,7 +896,7 @@ def test_an_op_that_says_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     network = archlens.loads("{input: 1x4x4, layers: ['conv(2, 1)', tanh, tanh, tanh, tanh]}")
     found = memory.account(network)
     assert found.unknown == ("1", "2", "3", "4")
-    text = view.to_table(network, found)
+    text = terminal.write(view.table(network, found))
     assert "at least 64 " in text  # the 16 values that the convolution keeps
     assert "At least: nobody has said what 4 layers keep (1, 2, 3, …)." in text
 
@@ -998,8 +1000,10 @@ def test_prediction_stands_beside_the_measured_peak() -> None:
     blocks = sum(-(-p.nbytes // 512) * 512 for p in archlens.build(network).parameters())
     assert said == blocks + peak_in_torch(network, 1, 512)
     measured = replace(found, seconds=0.002, peak_bytes=said + 8_519_680, predicted_bytes=said)
-    text = verification_view.to_table([measured], layers=False)
+    text = terminal.write(verification_view.table([measured]))
     assert "with at most 8.8 MB allocated" in text
     assert "For lenet5, which allocated most, archlens predicts 0.3 MB" in text
-    assert "| 8.8 |" in " ".join(verification_view.to_markdown([measured], timings=True).split())
+    assert "| 8.8 |" in " ".join(
+        markdown_form.write(verification_view.table([measured], timings=True)).split()
+    )
     assert json.loads(verification_view.to_json([measured]))["networks"][0]["predicted_bytes"] == said

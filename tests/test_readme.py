@@ -158,6 +158,8 @@ FORMS = {
     "compare": [["lenet5", "alexnet"]],
     "lint": [["lenet5", "vgg16", "broken.yaml", "lint.yaml"]],
     "verification": [["lenet5"]],
+    "verified": [["lenet5", "--brief"]],
+    "table": [["AL1"]],
     "check": [["net.yaml", "broken.yaml", "other.yaml", "--locked"]],
     "diff": [["vgg11", "vgg11_bn"]],
 }
@@ -210,7 +212,7 @@ def test_every_key_of_every_form_is_documented(
     (tmp_path / ".git").mkdir()
     for file, text in SPECS.items():
         (tmp_path / file).write_text(text)
-    command = {"verification": "verify"}.get(name, name)
+    command = {"verification": "verify", "verified": "verify", "table": "rules"}.get(name, name)
     if name == "check":
         CliRunner().invoke(cli, ["check", "net.yaml", "lenet5", "--update"])
         (tmp_path / "net.yaml").write_text(SPECS["net.yaml"].replace("relu", "tanh"))

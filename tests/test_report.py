@@ -85,7 +85,7 @@ def test_all_is_every_network_and_the_gallery(run: Any, monkeypatch: pytest.Monk
     some = ["lenet5", "alexnet_2012", "m5"]
     monkeypatch.setattr("archlens.cli.options.names", lambda: some)
     Path("out").mkdir()
-    for path in REPORTS.glob("verification*.md"):
+    for path in REPORTS.glob("verification*"):
         Path("out", path.name).write_bytes(path.read_bytes())
     assert run("--all", "-o", "out").exit_code == 0
     for name in some:
@@ -485,28 +485,44 @@ def test_a_report_of_a_verification_is_read_back() -> None:
         Check("a", "macs", NOT_APPLICABLE, "", "", "none"),
     )
     one = Verification("a_|b", "A", "cpu", "2.13.0", "0.1", 2, checks, ("aten::add_x",), None, None, None)
-    text = verification.to_markdown([one], timings=False)
-    found = verification.read(text, "x.md")
-    assert found is not None
-    assert found.made == "Device cpu, torch 2.13.0, fvcore 0.1, batch 2"
-    assert found.rows["a_|b"]["shapes"] == "1/2"
-    assert found.rows["a_|b"]["MACs"] == "not applicable"
-    assert found.rows["a_|b"]["verdict"] == "FAILED"
-    assert verification.read("# Verification\n\nnothing\n", "x.md") is None
-    assert verification.read("", "x.md") is None
+    for text in (verification.to_json([one]), verification.to_counts([one])):
+        found = verification.read(text, "x.md")
+        assert found is not None
+        assert found.made == "Device cpu, torch 2.13.0, fvcore 0.1, batch 2"
+        assert found.rows["a_|b"]["layers"] == "2"
+        assert found.rows["a_|b"]["shapes"] == "1/2"
+        assert found.rows["a_|b"]["MACs"] == "not applicable"
+        assert found.rows["a_|b"]["verdict"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "7", "null", "# Verification", "[" * 100_000, '{"schema": "archlens.verified/1"}'),
+        '{"schema": "archlens.verification/1", "networks": []}',
+        '{"schema": "archlens.verification/1", "networks": [7]}',
+        '{"schema": "archlens.verified/1", "device": 7, "torch": "", "fvcore": "", "batch": 1}',
+        '{"schema": "archlens.verified/1", "device": "cpu", "torch": "", "fvcore": "", "batch": 1, '
+        '"networks": [{"name": "a", "passed": true, "layers": 1, "checks": {"shape": [1, 2, 3]}}]}',
+        '{"schema": "archlens.verified/2"}',
+    ],
+)
+def test_what_is_no_report_of_a_verification(text: str) -> None:
+    assert verification.read(text, "x.md") is None
 
 
 def test_a_report_of_another_version_of_the_network_is_not_quoted(run: Any) -> None:
-    text = (REPORTS / "verification.md").read_text("utf-8")
-    Path("v.md").write_text(re.sub(r"(\| lenet5 +\| +)12", r"\g<1>11", text), "utf-8")
-    assert "| lenet5" in Path("v.md").read_text("utf-8")
-    assert run("lenet5", "-o", "out", "--verification", "v.md").exit_code == 0
+    text = (REPORTS / "verification.json").read_text("utf-8")
+    other = re.sub(r'("lenet5", "passed": true, "layers": )12', r"\g<1>11", text)
+    assert other != text
+    Path("v.json").write_text(other, "utf-8")
+    assert run("lenet5", "-o", "out", "--verification", "v.json").exit_code == 0
     assert "No report of a verification" in Path("out/lenet5.md").read_text("utf-8")
-    Path("v.md").write_text(text, "utf-8")
-    assert run("lenet5", "-o", "out", "--verification", "v.md").exit_code == 0
+    Path("v.json").write_text(text, "utf-8")
+    assert run("lenet5", "-o", "out", "--verification", "v.json").exit_code == 0
     section = titled(Path("out/lenet5.md").read_text("utf-8"), "Verification")
     assert "Device cpu" in section
-    assert "v.md" not in section  # it does not lie beside the page
+    assert "v.json" not in section  # it does not lie beside the page
 
 
 @pytest.mark.parametrize("name", ["lenet5", "googlenet", "unet", "m5", "vit_b_16"])
@@ -616,15 +632,15 @@ def test_what_was_published_and_verified_is_of_the_spec_itself(
     run: Any, options: list[str], how: str
 ) -> None:
     """A page about another input or other params neither claims it nor calls it wrong."""
-    Path("v.md").write_text((REPORTS / "verification.md").read_text("utf-8"), "utf-8")
-    assert run("resnet18", "--verification", "v.md", *options, "-o", "out").exit_code == 0
+    Path("v.json").write_text((REPORTS / "verification.json").read_text("utf-8"), "utf-8")
+    assert run("resnet18", "--verification", "v.json", *options, "-o", "out").exit_code == 0
     text = Path("out/resnet18.md").read_text("utf-8")
     assert f"With {how} the figures that are published" in titled(text, "Published and computed")
     said = titled(text, "Verification")
     assert f"`archlens verify resnet18 {shlex.join(options)}` verifies this network" in said
     assert "Device" not in said
     # the same input and the same params as in the spec are no others
-    assert run("resnet18", "--verification", "v.md", "--input", "3x224x224", "-o", "out").exit_code == 0
+    assert run("resnet18", "--verification", "v.json", "--input", "3x224x224", "-o", "out").exit_code == 0
     text = Path("out/resnet18.md").read_text("utf-8")
     assert tables(titled(text, "Published and computed"))
     assert "Device" in titled(text, "Verification")
@@ -646,7 +662,7 @@ def test_the_command_that_verifies_is_one_that_works(run: Any) -> None:
     Path("my net.yaml").write_text("input: 1x8x8\nlayers: ['conv(4, 3)']\n", "utf-8")
     assert run("my net.yaml", "-o", "out").exit_code == 0
     (command,) = re.findall(r"`(archlens verify .*)`", Path("out/my_net.md").read_text("utf-8"))
-    result = CliRunner().invoke(cli, [*shlex.split(command)[1:-1], "out/verification.md"])
+    result = CliRunner().invoke(cli, [*shlex.split(command)[1:-1], "out/verification.json"])
     assert result.exit_code == 0, result.output
     assert run("my net.yaml", "-o", "out").exit_code == 0
     assert "passed" in titled(Path("out/my_net.md").read_text("utf-8"), "Verification")

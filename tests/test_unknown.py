@@ -79,14 +79,17 @@ def test_on_another_input_its_output_is_not_known() -> None:
 
 
 def test_no_view_counts_it_as_zero() -> None:
+    from archlens.forms import forms
+    from archlens.forms import text as terminal
     from archlens.views import comparison as compared
     from archlens.views import cost as costs
     from archlens.views import difference as differences
     from archlens.views import json as json_view
-    from archlens.views import table
+    from archlens.views import shapes
+    from archlens.views.rows import rows_of
 
     found = network()
-    text = table.to_text(found)
+    text = terminal.write(shapes.table(found, rows_of(found)))
     assert "at least 576 MACs" in text.splitlines()[0]
     assert "The cost of odd is unknown: it is written in CUDA." in text
     row = next(line for line in text.splitlines() if line.startswith("odd"))
@@ -96,12 +99,20 @@ def test_no_view_counts_it_as_zero() -> None:
     data = json.loads(json_view.to_json(found))
     assert data["totals"]["macs"] == {"at_least": 576, "why": "it is written in CUDA"}
     assert data["layers"][1]["macs"] == {"at_least": 0, "why": "it is written in CUDA"}
-    assert "at least 576" in costs.to_table(cost(found))
-    assert "at least 576" in compared.to_table([comparison.find(found)])
+    assert "at least 576" in terminal.write(costs.table(cost(found)))
+    assert "at least 576" in terminal.write(compared.table([comparison.find(found)]))
     known = replace(found, layers=found.layers[:1], outputs={"out": "known"})
-    assert "unknown" in differences.to_table(
-        difference.find(known, found), differences.totals(Subject(known), Subject(found)), names=("a", "b")
-    )
+    totals = differences.totals(Subject(known), Subject(found))
+    shown = differences.table(difference.find(known, found), totals, names=("a", "b"))
+    assert "unknown" in terminal.write(shown)
+    made = costs.table(cost(found))
+    for name, said in {
+        "markdown": "at least 576",
+        "csv": "unknown",
+        "html": "at least 576",
+        "latex": "at least 576",
+    }.items():
+        assert said in forms()[name].write(made), name
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from archlens.backends.torch_module import Built
 from archlens.backends.verification import verify
 from archlens.backends.weights import read
 from archlens.cli import cli
+from archlens.forms import text as terminal
 from archlens.network import Network
 from archlens.ops import Call, Facts, Irregular
 from archlens.views import verification as view
@@ -38,7 +39,7 @@ def test_every_network_on_the_meta_device(name: str) -> None:
     """Shapes, weights and products at the real size; receptive fields wherever there is one."""
     network = archlens.load(name)
     found = verify(network, device="meta")
-    assert found.passed, view.to_table([found], layers=False)
+    assert found.passed, terminal.write(view.table([found]))
     assert all(check.status == PASSED for check in found.of("shape"))
     fields = receptive_field.find(network)
     for check in found.of("field"):
@@ -73,7 +74,7 @@ def test_each_family_on_the_cpu(name: str) -> None:
     spatial = size if isinstance(size, tuple) else (size, size)
     network = archlens.load(name, input=(network.input.channels, *spatial))
     found = verify(network, batch=2)
-    assert found.passed, view.to_table([found], layers=False)
+    assert found.passed, terminal.write(view.table([found]))
     assert [check.status for check in found.of("macs")] == [PASSED] * len(network)
     weighed = {check.layer for check in found.of("weights") if check.status == PASSED}
     assert {layer.name for layer in network if layer.params} <= weighed
@@ -135,7 +136,7 @@ def test_a_planted_bug_is_found_and_named(bug: str) -> None:
     meta = verify(spoiled(network, layer, change), device="meta")
     assert (layer, what) in [(check.layer, check.what) for check in meta.checks if check.status == FAILED]
     assert not found.passed
-    assert f"network: {layer}, " in view.to_table([found], layers=False)
+    assert f"network: {layer}, " in terminal.write(view.table([found]))
 
 
 def test_what_no_output_reads_is_counted_as_torch_runs_it() -> None:
@@ -144,7 +145,7 @@ def test_what_no_output_reads_is_counted_as_torch_runs_it() -> None:
         "input: 4x8x8\nlayers:\n  - first: conv(4, 1)\n  - unread: conv(2, 1)\n  - ref(first)\n"
     )
     found = verify(network)
-    assert found.passed, view.to_table([found], layers=True)
+    assert found.passed, terminal.write(view.table([found], layers=True))
     assert [(check.layer, check.found) for check in found.of("macs")] == [
         ("first", f"{4 * 4 * 64:,}"),
         ("unread", f"{4 * 2 * 64:,}"),
@@ -177,6 +178,14 @@ def test_the_report_is_of_these_networks() -> None:
     assert f"torch {torch.__version__.partition('+')[0]}" in committed
     count = len(archlens.names())
     assert f"{count} of {count} networks passed every check that applies." in committed
+
+
+def test_programs_read_the_same_of_it() -> None:
+    """``reports/verification.json`` says what the page beside it does."""
+    found = view.read(REPORT.with_suffix(".json").read_text("utf-8"), REPORT.name)
+    assert found is not None
+    assert {name: list(cells.values()) for name, cells in found.rows.items()} == committed_rows()
+    assert f"- {found.made}.\n" in REPORT.read_text("utf-8")
 
 
 @cache
@@ -272,7 +281,7 @@ def test_without_fvcore_torch_counts_alone(monkeypatch: pytest.MonkeyPatch) -> N
     found = verify(archlens.load("lenet5"))
     assert found.passed
     assert {(check.status, check.reason) for check in found.of("macs")} == {(PASSED, "")}
-    assert "fvcore is not installed" in view.to_table([found], layers=False)
+    assert "fvcore is not installed" in terminal.write(view.table([found]))
     assert found.of("total")[0].status == PASSED
 
 

@@ -7,16 +7,19 @@ import io
 import json as json_module
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import archlens
 from archlens.analysis.study import Study
+from archlens.forms import csv, html, markdown, text
+from archlens.forms.table import Table
 from archlens.network import Network
-from archlens.views import csv, explanation, html, json, markdown, table
+from archlens.views import explanation, json, shapes
 from archlens.views.columns import COLUMNS, choose
-from archlens.views.rows import Row, rows_of
+from archlens.views.rows import Row, readable, rows_of
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -120,33 +123,41 @@ def products_add_up(text: str) -> None:
 
 
 CASES: dict[str, tuple[Callable[[], str], Callable[[str], None]]] = {
-    "lenet5.txt": (lambda: str(archlens.load("lenet5")), adds_up),
+    "lenet5.txt": (lambda: shown(archlens.load("lenet5")), adds_up),
     "lenet5_1998.md": (lambda: markdown_of("lenet5_1998"), adds_up),
     "googlenet_2014_depth1.txt": (lambda: table_of("googlenet_2014", depth=1), adds_up),
     "resnet50_folded.txt": (lambda: table_of("resnet50", depth=2, fold=True), adds_up),
     "resnet50_all_folded.txt": (lambda: table_of("resnet50", fold=True), adds_up),
     "vgg16_narrow.txt": (lambda: table_of("vgg16", width=72), adds_up),
     "alexnet.csv": (
-        lambda: csv.to_csv(archlens.load("alexnet"), rows_of(archlens.load("alexnet"))),
+        lambda: csv.write(table("alexnet")),
         csv_adds_up,
     ),
     "lenet5.json": (lambda: json.to_json(archlens.load("lenet5")), json_adds_up),
-    "lenet5.html": (lambda: html.to_table(archlens.load("lenet5")), lambda text: None),
+    "lenet5.html": (lambda: html.write(table("lenet5")), lambda text: None),
     "explain_alexnet_2012.txt": (lambda: explained("alexnet_2012"), sizes_hold),
     "explain_tokens.txt": (lambda: explanation.to_text(tokens(), tokens().layers), products_add_up),
-    "tokens.txt": (lambda: str(tokens()), adds_up),
+    "tokens.txt": (lambda: shown(tokens()), adds_up),
     "convnext_tiny_folded.txt": (lambda: table_of("convnext_tiny", fold=True), adds_up),
 }
 
 
 def table_of(name: str, depth: int | None = None, fold: bool = False, width: int | None = None) -> str:
+    return text.write(replace(table(name, depth, fold), headline=""), width)
+
+
+def table(name: str, depth: int | None = None, fold: bool = False) -> Table:
     network = archlens.load(name)
-    return table.to_table(network, rows_of(network, depth, fold), width=width)
+    return shapes.table(network, rows_of(network, depth, fold))
+
+
+def shown(network: Network) -> str:
+    """A network as a page shows it: folded where it would be long."""
+    return text.write(shapes.table(network, readable(network)))
 
 
 def markdown_of(name: str) -> str:
-    network = archlens.load(name)
-    return markdown.to_markdown(network, rows_of(network))
+    return markdown.write(table(name))
 
 
 def explained(name: str) -> str:
@@ -217,8 +228,8 @@ def test_channels_that_come_last_are_told() -> None:
     assert data["tokens"]["output"] == [16, 8]
     assert data["scale"]["weights"] == {"": [8, 1, 1]}
     assert "layout" not in data["conv"]
-    assert "positions x channels" in table.to_text(tokens())
-    assert "positions x channels" not in table.to_text(archlens.load("lenet5"))
+    assert "positions x channels" in shown(tokens())
+    assert "positions x channels" not in shown(archlens.load("lenet5"))
 
 
 def test_blocks_that_differ_in_wiring_alone_do_not_fold() -> None:
@@ -241,35 +252,36 @@ layers:
 def test_tables_fit_the_width(name: str, width: int) -> None:
     """No line is longer than the terminal; numbers are never cut or wrapped."""
     network = archlens.load(name)
-    text = table.to_table(network, rows_of(network, depth=2), width=width)
-    assert max(map(len, text.splitlines())) <= max(width, 48)
-    assert f"{network.macs:,}" in text
-    assert f"{network.params:,}" in text
+    fitted = table_of(name, depth=2, width=width)
+    assert max(map(len, fitted.splitlines())) <= max(width, 48)
+    assert f"{network.macs:,}" in fitted
+    assert f"{network.params:,}" in fitted
 
 
 def test_numbers_are_aligned_to_the_right() -> None:
     """Also those without a total: field, stride, start and centre; what is clipped is a word."""
     network = archlens.load("lenet5")
     columns = choose("layer,output,field,stride,start,centre,clipped,params")
-    rows = rows_of(network)
-    head, rule, *_ = (line for line in table.to_table(network, rows, columns=columns).split("\n"))
+    made = shapes.table(network, rows_of(network), columns)
+    _, _, head, rule, *_ = text.write(made).split("\n")
     for title in ("field", "effective stride", "start", "centre", "params"):
         end = head.index(title) + len(title)
         assert rule[end - 1 : end + 1] in ("- ", "-")
     assert head.index("clipped") == rule.index("-------", head.index("clipped"))
-    marks = markdown.to_markdown(network, rows, columns=columns).split("\n")[3]
+    marks = markdown.write(made).split("\n")[3]
     assert [mark.strip()[-1] for mark in marks.strip("|").split("|")] == [*"--::::-:"]
-    first = html.to_table(network, rows, columns=columns).partition("</tr>")[0]
+    first = html.write(made).partition("</tr>")[0]
     assert re.findall(r"text-align: (\w+)", first) == ["left"] * 2 + ["right"] * 4 + ["left", "right"]
 
 
 def test_columns() -> None:
     network = archlens.load("lenet5")
     assert choose("layer, MACs") == ("layer", "macs")
-    text = table.to_table(network, rows_of(network), columns=choose("layer,from,input,family,weights,output"))
-    assert "C3" in text
-    assert "S2" in text
-    assert "weight 16x6x5x5, bias 16" in text
+    columns = choose("layer,from,input,family,weights,output")
+    listed = text.write(shapes.table(network, rows_of(network), columns))
+    assert "C3" in listed
+    assert "S2" in listed
+    assert "weight 16x6x5x5, bias 16" in listed
     with pytest.raises(archlens.UsageError, match="no column parms") as caught:
         choose("layer,parms")
     assert caught.value.diagnostic.help == "did you mean params?"
@@ -294,15 +306,12 @@ def test_hostile_names_are_escaped() -> None:
     network = archlens.loads(
         "title: \"<b>x|y\\e[31m\"\ninput: 3x8x8\nlayers:\n  - '<script>|': conv(4, 3)\n  - '`a`': relu\n"
     )
-    assert "<script>" not in html.to_table(network)
-    assert "&lt;script&gt;" in html.to_table(network)
-    assert "\x1b" not in str(network) + html.to_table(network) + markdown_text(network)
-    assert "&lt;script&gt;\\|" in markdown_text(network)
+    made = shapes.table(network, rows_of(network))
+    assert "<script>" not in html.write(made)
+    assert "&lt;script&gt;" in html.write(made)
+    assert "\x1b" not in shown(network) + html.write(made) + markdown.write(made)
+    assert "&lt;script&gt;\\|" in markdown.write(made)
     assert json_module.loads(json.to_json(network))["layers"][0]["name"] == "<script>|"
-
-
-def markdown_text(network: Network) -> str:
-    return markdown.to_markdown(network, rows_of(network))
 
 
 def test_json_of_several_inputs_and_training_heads() -> None:
@@ -323,12 +332,12 @@ outputs:
     # by hand: 4 channels to 2 with a bias, and the head from 2 channels to 5
     assert data["totals"] == {"params": (4 * 2 + 2) + (2 * 5 + 5), "macs": 64 * 8, "training_macs": 64 * 10}
     assert [layer.get("training", False) for layer in data["layers"]] == [False, False, True]
-    assert "(640)" in str(network)
+    assert "(640)" in shown(network)
 
 
 def test_a_long_network_shows_itself_folded() -> None:
-    assert len(str(archlens.load("resnet152")).splitlines()) < 90
-    assert len(str(archlens.load("vgg16")).splitlines()) > 40
+    assert len(shown(archlens.load("resnet152")).splitlines()) < 90
+    assert len(shown(archlens.load("vgg16")).splitlines()) > 40
 
 
 def test_network_in_a_notebook() -> None:

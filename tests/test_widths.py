@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from archlens.analysis import comparison, sizes
 from archlens.cli import main
-from archlens.views import grid
+from archlens.forms import text as terminal
+from archlens.forms.table import DETAIL, Column, Table
 from archlens.wrapping import wrapped
 
 from .test_cli import in_terminal
@@ -287,17 +288,21 @@ def test_a_number_keeps_its_unit() -> None:
     assert wrapped("branch B of 3 k=2 branches", 8) == ["branch B", "of 3 k=2", "branches"]
 
 
+def lines_of(columns: list[Column], row: list[str], width: int) -> list[str]:
+    return terminal.write(Table(columns, [row]), width).partition("\n\n")[0].split("\n")
+
+
 def test_the_widest_column_is_narrowed_first() -> None:
-    columns = [grid.Column("a", least=5), grid.Column("b", least=5), grid.Column("n", right=True)]
+    columns = [Column("a", least=5), Column("b", least=5), Column("n", right=True)]
     row = ["one two three four five six", "seven eight", "123,456"]
-    assert grid.fit(columns, [row], 40).table([row]) == [
+    assert lines_of(columns, row, 40) == [
         "a                   b                  n",
         "------------------  -----------  -------",
         "one two three four  seven eight  123,456",
         "five six",
     ]
     # 7 for the number, two gaps: 14 are left, 7 for each
-    assert grid.fit(columns, [row], 25).table([row]) == [
+    assert lines_of(columns, row, 25) == [
         "a        b              n",
         "-------  -------  -------",
         "one two  seven    123,456",
@@ -307,26 +312,26 @@ def test_the_widest_column_is_narrowed_first() -> None:
         "six",
     ]
     # where no table fits a row is some lines
-    assert grid.fit(columns, [row], 20).table([row])[-2:] == ["  b  seven eight", "  n  123,456"]
+    assert lines_of(columns, row, 20)[-2:] == ["  b  seven eight", "  n  123,456"]
 
 
 def test_details_go_before_a_word_is_broken_and_figures_after_it() -> None:
     columns = [
-        grid.Column("name", least=4),
-        grid.Column("detail", least=4, spare=1),
-        grid.Column("figure", right=True, spare=grid.DETAIL),
-        grid.Column("sum", right=True),
+        Column("name", least=4),
+        Column("detail", least=4, spare=1),
+        Column("figure", right=True, spare=DETAIL),
+        Column("sum", right=True),
     ]
     row = ["abcdefgh.ijkl", "a detail", "12,345", "678,901"]
-    assert grid.fit(columns, [row], 30).table([row]) == [
+    assert lines_of(columns, row, 30) == [
         "name           figure      sum",
         "-------------  ------  -------",
         "abcdefgh.ijkl  12,345  678,901",
     ]
-    layout = grid.fit(columns, [row], 29)
+    layout = terminal.fit(columns, [row], 29)
     assert layout.row(row) == ["abcdefgh.     12,345  678,901", "ijkl"]
     assert layout.left_out == ["Left out, for want of width: detail."]
-    assert grid.fit(columns, [row], 14).left_out == ["Left out, for want of width: detail, figure."]
+    assert terminal.fit(columns, [row], 14).left_out == ["Left out, for want of width: detail, figure."]
 
 
 # --- colours ---------------------------------------------------------------------------------------
@@ -356,8 +361,8 @@ def test_what_fails_is_red() -> None:
 
     checks = (Check("a", "shape", FAILED, "1x1", "2x2", ""), Check("b", "shape", PASSED, "1x1", "1x1", ""))
     one = Verification("n", "N", "cpu", "2", "", 1, checks, (), None, None, None)
-    text = verification.to_table([one], layers=True, style=styled)
+    text = terminal.write(verification.table([one], layers=True), style=styled)
     assert "\x1b[31m\x1b[1mFAILED\x1b[0m" in text
     assert "\x1b[31m\x1b[1mfailed\x1b[0m" in text
     assert "\x1b[32mpassed\x1b[0m" in text
-    assert "\x1b" not in verification.to_table([one], layers=True)
+    assert "\x1b" not in terminal.write(verification.table([one], layers=True))

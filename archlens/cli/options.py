@@ -13,6 +13,7 @@ from ..elaboration import elaborate
 from ..elaboration.bounds import MAX_LAYERS, allowing, together
 from ..elaboration.given import read_inputs, read_values
 from ..errors import ArchlensError, usage
+from ..forms import forms
 from ..library import Found, find, names
 from ..network import Network
 from .output import show
@@ -70,9 +71,17 @@ def output_option(function: F) -> F:
     return click.option("-o", "--output", "path", metavar="FILE", help="Write to a file.")(function)
 
 
-def format_option(*forms: str) -> Callable[[F], F]:
-    """--format: which form the result has; the first unless it is given."""
-    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True)
+def format_option(*, checks: bool = False, first: str = "table") -> Callable[[F], F]:
+    """--format: which form a table has.
+
+    Args:
+        checks: whether something can fail, which there are forms for, too.
+        first: what it is unless the option is given; of lines that are no table, another word than that.
+    """
+    names = [form.name for form in forms().values() if form.name != "table" and (checks or not form.checks)]
+    return click.option(
+        "--format", "form", type=click.Choice([first, *names]), default=first, show_default=True
+    )
 
 
 def names_argument(function: F) -> F:

@@ -11,6 +11,8 @@ from typing import TextIO, TypedDict, TypeGuard, TypeVar
 import click
 
 from ..errors import Diagnostic, Style, printable, render, unstyled, usage
+from ..forms import forms
+from ..forms.table import Table
 from ..wrapping import wrapped
 
 T = TypeVar("T")
@@ -93,6 +95,18 @@ def write(text: str, path: str | None) -> None:
         write_bytes(f"{text}\n".encode(), path)
     else:
         click.echo(text, color=colored(sys.stdout))
+
+
+def write_table(table: Table, form: str, path: str | None) -> None:
+    """Print a table in a form, or write it to a file.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    written = forms()[form].write
+    text = written(table, **looks(path)) if form == "table" else written(table)
+    if text or path is not None:
+        write(text, path)
 
 
 def write_bytes(content: bytes, path: str) -> None:

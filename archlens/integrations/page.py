@@ -18,12 +18,13 @@ from ..drawing.theme import AUTO, THEMES
 from ..elaboration import elaborate
 from ..elaboration.given import read_inputs, read_values
 from ..errors import SpecError, Unplaced, UsageError, did_you_mean, shorten, usage
+from ..forms import html
+from ..forms.table import Table
 from ..language import parse
 from ..library import find, open_spec
 from ..library.finding import is_path, split, with_variant
 from ..network import Network
-from ..views import html
-from ..views.cells import Cells, cells
+from ..views import shapes
 from ..views.columns import DEFAULT, choose
 from ..views.rows import Row, readable, rows_of
 
@@ -106,9 +107,9 @@ class Wanted:
             return readable(network)
         return rows_of(network, self.depth, bool(self.fold))
 
-    def cells(self, network: Network) -> Cells:
-        """Its table, cell by cell."""
-        return cells(network, self.rows(network), self.columns)
+    def table(self, network: Network) -> Table:
+        """Its table."""
+        return shapes.table(network, self.rows(network), self.columns)
 
     def request(self, network: Network, theme: str = "") -> Request:
         """Its picture; the theme is the one that is asked for unless another is given."""
@@ -175,7 +176,7 @@ def to_html(asked: Wanted, network: Network, sheet: dict[str, str] | None = None
     parts = []
     for part in asked.show:
         if part == "table":
-            parts.append(html.to_table(network, asked.rows(network), columns=asked.columns))
+            parts.append(html.write(asked.table(network)))
         else:
             picture = to_inline(asked.request(network), sheet)
             parts.append(f'<div style="margin: 1em 0">\n{picture}</div>')
@@ -191,7 +192,7 @@ def to_notebook(network: Network, problem: SpecError | None = None) -> str:
         network: what is shown.
         problem: what is wrong after its last layer, where the network is only what there is up to there.
     """
-    table = html.to_table(network, readable(network), complete=problem is None, tallest=_TABLE)
+    table = html.write(shapes.table(network, readable(network), complete=problem is None), tallest=_TABLE)
     picture, reason = _diagram(network, unplaced(problem) if problem is not None else None)
     if picture:
         box = f'<div style="overflow: auto; max-height: {_DIAGRAM}">\n{picture}</div>'

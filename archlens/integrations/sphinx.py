@@ -9,6 +9,7 @@ is an error of Sphinx at the line of the page that it stands on.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ from ..drawing.inline import to_inline
 from ..drawing.metrics import width
 from ..drawing.theme import AUTO
 from ..errors import ArchlensError
+from ..forms.table import Table, words_of
 from ..network import Network
-from ..views.cells import Cells
 from .page import OPTIONS, Place, Wanted, shown, wanted
 
 #: The kinds of pictures that builders may take, the best one first, with their extensions.
@@ -94,7 +95,7 @@ class Archlens(SphinxDirective):
 
     def _part(self, part: str, asked: Wanted, network: Network) -> nodes.Element:
         if part == "table":
-            return _table(asked.cells(network))
+            return _table(asked.table(network))
         node = Diagram(asked=asked)
         self.set_source_info(node)
         return node
@@ -149,23 +150,25 @@ def _before(content: StringList, page: str, line: int) -> tuple[int, int]:
     return max(line, (counted or 0) - start), 0
 
 
-def _table(cells: Cells) -> nodes.Element:
+def _table(shown: Table) -> nodes.Element:
     """A table, with its headline as title and the conventions beneath."""
-    table = nodes.table("", nodes.title("", cells.headline), classes=["archlens", "colwidths-auto"])
-    columns = list(zip(cells.head, *cells.rows, strict=True))
-    group = nodes.tgroup("", cols=len(columns))
-    group += [nodes.colspec("", colwidth=max(map(len, column))) for column in columns]
-    group += nodes.thead("", _row(cells.head, cells.numbers))
-    body = [*cells.rows, cells.totals] if cells.totals else cells.rows
-    group += nodes.tbody("", *(_row(row, cells.numbers) for row in body))
+    table = nodes.table("", nodes.title("", shown.headline), classes=["archlens", "colwidths-auto"])
+    head = [column.title for column in shown.columns]
+    rows = [list(map(words_of, row)) for row in shown.cells]
+    numbers = [column.right for column in shown.columns]
+    group = nodes.tgroup("", cols=len(head))
+    group += [nodes.colspec("", colwidth=max(map(len, column))) for column in zip(head, *rows, strict=True)]
+    group += nodes.thead("", _row(head, numbers))
+    body = [*rows, shown.totals] if shown.totals else rows
+    group += nodes.tbody("", *(_row(row, numbers) for row in body))
     table += group
-    lines = nodes.line_block("", *(nodes.line("", line) for line in cells.below))
+    lines = nodes.line_block("", *(nodes.line("", line) for line in shown.notes))
     # quotation marks in it are code, which Sphinx is not to make typographic
     boxed = nodes.container("", table, classes=["archlens-table"])
     return nodes.container("", boxed, lines, support_smartquotes=False)
 
 
-def _row(cells: list[str], numbers: list[bool]) -> nodes.row:
+def _row(cells: Sequence[str], numbers: list[bool]) -> nodes.row:
     """A row; archlens.css aligns its numbers to the right, since themes have no class in common that does."""
     return nodes.row(
         "",

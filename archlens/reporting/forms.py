@@ -20,14 +20,12 @@ from ..drawing.themed import pictures as in_both_themes
 from ..drawing.themed import to_both
 from ..drawing.thumbnail import thumbnail
 from ..errors import printable, printable_lines, usage
+from ..forms import markdown
+from ..forms.table import Command, Content, Link, Table, Worded, words_of
 from ..network import Network
-from ..views import grid
-from ..views.markdown import escape as markdown_escape
-from ..views.markdown import link as markdown_link
-from ..views.markdown import safe_address
 from .gallery import sections as gallery_sections
 from .material import Material
-from .parts import Code, Command, Link, Piece, Table, Thumbnail
+from .parts import Code, Thumbnail
 from .sections import sections as page_sections
 
 if TYPE_CHECKING:
@@ -158,17 +156,13 @@ def _beside(svg: str, name: str, pictures: list[File]) -> str:
 # --- Markdown ----------------------------------------------------------------------------------------
 
 
-def _markdown(said: Piece | Sequence[Piece]) -> str:
+def _markdown(said: Content | Sequence[Content]) -> str:
     match said:
-        case str():
-            return markdown_escape(said)
-        case Link():
-            return markdown_link(said.text, said.url)
-        case Command():
-            return code_span(said.text)
         case Thumbnail():
             small = _THUMBNAIL.format(*map(html_escape, (said.source, said.text)))
             return f'<a href="{html_escape(said.url)}">{small}</a>' if said.url else small
+        case str() | Worded():
+            return markdown.said(said)
         case _:
             return "".join(map(_markdown, said))
 
@@ -177,50 +171,35 @@ def _markdown(said: Piece | Sequence[Piece]) -> str:
 _THUMBNAIL = f'<img src="{{0}}" width="{SMALL}" alt=""><br>{{1}}'
 
 
-def code_span(text: str) -> str:
-    """A text between two fences that are longer than any that it holds.
-
-    >>> print(code_span("a"), code_span("a `` b"))
-    `a` ``` a `` b ```
-    """
-    fence = _fence(text)
-    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
-
-
 def _block(part: Code) -> str:
-    fence = _fence("\n".join(part.lines)).ljust(3, "`")
+    fence = markdown.fence("\n".join(part.lines)).ljust(3, "`")
     digits = len(str(len(part.lines)))
     numbered = [f"{number:>{digits}}  {line}".rstrip() for number, line in enumerate(part.lines, 1)]
     return "\n".join([fence, *numbered, fence])
 
 
-def _fence(text: str) -> str:
-    return "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-
-
-def _pipes(table: Table) -> str:
-    rows = [[_markdown(cell) for cell in row] for row in table.rows]
-    if table.totals:
-        rows[-1] = [f"**{cell}**" if cell else "" for cell in rows[-1]]
-    return "\n".join(grid.pipes([_markdown(cell) for cell in table.head], rows, table.right))
+def _grid(table: Table) -> str:
+    return markdown.grid(table, _markdown)
 
 
 # --- HTML --------------------------------------------------------------------------------------------
 
 
-def _html(said: Piece | Sequence[Piece]) -> str:
+def _html(said: Content | Sequence[Content]) -> str:
     from markupsafe import Markup, escape
 
     match said:
-        case str():
-            return escape(printable_lines(said))
-        case Link():
-            return Markup('<a href="{}">{}</a>').format(safe_address(said.url), printable_lines(said.text))
+        case Link() if said.url:
+            return Markup('<a href="{}">{}</a>').format(
+                markdown.safe_address(said.url), printable_lines(said.text)
+            )
         case Command():
             return Markup("<code>{}</code>").format(printable_lines(said.text))
         case Thumbnail():
             small = Markup(_THUMBNAIL).format(said.source, printable_lines(said.text))
             return Markup('<a href="{}">{}</a>').format(said.url, small) if said.url else small
+        case str() | Worded():
+            return escape(printable_lines(words_of(said)))
         case _:
             return Markup("").join(map(_html, said))
 
@@ -256,10 +235,11 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "markdown": _markdown,
         "html": _html,
-        "pipes": _pipes,
+        "grid": _grid,
         "block": _block,
         "typed": Command,
     }
+    environment.tests["table"] = lambda part: isinstance(part, Table)
     return environment
 
 

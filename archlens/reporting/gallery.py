@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from ..analysis.comparison import Accuracy, Compared
 from ..errors import printable
+from ..forms.table import Column, Command, Content, Link, Table, words_of
 from ..views import comparison as view
-from .parts import Command, Details, Link, Notes, Paragraph, Part, Picture, Piece, Table, Thumbnail
+from .parts import Details, Notes, Paragraph, Part, Picture, Thumbnail
 from .sections import Section
 
 #: The figures that are shown of each network, as the columns of a comparison are called.
-SHOWN = ("name", "year", "depth", "params", "macs", "field", "top1")
+SHOWN = ("name", "year", "depth", "params", "macs", "receptive_field", "top1")
 
 #: Gives an address by the name of a network.
 _Named = Callable[[str], str]
@@ -55,12 +57,12 @@ def _thumbnails(found: Sequence[Compared], address: _Named, source: _Named) -> T
     first: dict[str, Compared] = {}
     for one in found:
         first.setdefault(one.family, one)
-    cells: list[Piece] = [
+    cells: list[Content] = [
         Thumbnail(source(one.name), address(one.name), _called(one)) for one in first.values()
     ]
     rows = [cells[start : start + ACROSS] for start in range(0, len(cells), ACROSS)]
     rows[-1] = [*rows[-1], *[""] * (ACROSS - len(rows[-1]))]
-    return Table([""] * ACROSS, rows, [False] * ACROSS)
+    return Table([Column("")] * ACROSS, rows)
 
 
 def _called(one: Compared) -> str:
@@ -75,11 +77,12 @@ def _chart(found: Sequence[Compared]) -> list[Part]:
 
 
 def _table(found: Sequence[Compared], address: _Named) -> list[Part]:
-    head, rows, right = view.cells(found, SHOWN)
-    linked: list[list[Piece]] = [
-        [Link(row[0], url) if (url := address(one.name)) else row[0], *row[1:]]
-        for one, row in zip(found, rows, strict=True)
+    table = view.table(found, SHOWN).seen
+    linked = [
+        [Link(words_of(row[0]), address(one.name)), *row[1:]]
+        for one, row in zip(found, table.cells, strict=True)
     ]
     size = "MACs are those on the input that a network's page names; larger ones cost more."
-    notes = Notes([size, *view.conventions(found, SHOWN)])
-    return [Table(head, linked, right), Details("What the figures mean, and where they are from", [notes])]
+    notes = Notes([size, *table.notes])
+    details = Details("What the figures mean, and where they are from", [notes])
+    return [replace(table, rows=linked), details]

@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-
-@dataclass(frozen=True)
-class Link:
-    """Words that lead somewhere."""
-
-    text: str
-    url: str
+from ..forms.table import Content, Table
 
 
 @dataclass(frozen=True)
@@ -25,21 +19,10 @@ class Thumbnail:
 
 
 @dataclass(frozen=True)
-class Command:
-    """What is typed at a prompt."""
-
-    text: str
-
-
-#: What stands in a line: words as they are, and what leads somewhere or is typed.
-Piece = str | Link | Command | Thumbnail
-
-
-@dataclass(frozen=True)
 class Paragraph:
     """Words, one piece after another."""
 
-    pieces: Sequence[Piece]
+    pieces: Sequence[Content]
     kind: ClassVar[str] = "paragraph"
 
 
@@ -47,7 +30,7 @@ class Paragraph:
 class Bullets:
     """A list of sentences."""
 
-    items: Sequence[Sequence[Piece]]
+    items: Sequence[Sequence[Content]]
     kind: ClassVar[str] = "bullets"
 
 
@@ -57,17 +40,6 @@ class Notes:
 
     lines: Sequence[str]
     kind: ClassVar[str] = "notes"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells under a head; ``right`` says which columns hold numbers, ``totals`` whether the last row sums."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[Piece]]
-    right: Sequence[bool]
-    totals: bool = False
-    kind: ClassVar[str] = "table"
 
 
 @dataclass(frozen=True)

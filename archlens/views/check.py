@@ -1,18 +1,18 @@
-"""How limits came out, as a table, Markdown or JSON. Knows what was found, and not how."""
+"""How limits came out, as a table or JSON. Knows what was found, and not how."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from ..analysis.quantities import QUANTITIES, Part, Unknown, Value
 from ..budgets.verdict import Change, Checked, Report, Verdict
 from ..counts import dumps
-from ..errors import Span, Style, printable, render, unstyled
+from ..errors import Diagnostic, Span, printable, render
+from ..forms.table import LEAST, Annotation, Case, Cell, Column, Content, Table
 from ..limits import Kind
-from ..wrapping import wrapped
-from . import grid, words
 
 SCHEMA = "archlens.check/1"
 
@@ -20,14 +20,14 @@ HELD, BROKEN = "held", "BROKEN"
 
 _ROLES = {BROKEN: "bad", "DRIFTED": "bad", "UNKNOWN": "bad"}
 
-_COLUMNS = [
-    grid.Column("network", least=grid.LEAST),
-    grid.Column("limit", least=grid.LEAST),
-    grid.Column("value", right=True),
-    grid.Column("margin", right=True),
-    grid.Column("verdict", roles=_ROLES),
-    grid.Column("set by", least=grid.LEAST, spare=1),
-]
+_COLUMNS = (
+    Column("network", least=LEAST),
+    Column("limit", least=LEAST),
+    Column("value", right=True),
+    Column("margin", right=True),
+    Column("verdict", roles=_ROLES),
+    Column("set by", least=LEAST, spare=1, key="set_by"),
+)
 
 #: What is said where nothing was checked, and what would be.
 NOTHING = "Nothing was checked: no network has a budget."
@@ -36,46 +36,26 @@ INSTEAD = (
 )
 
 
-def to_table(report: Report, *, width: int | None = None, style: Style = unstyled) -> str:
+def table(report: Report) -> Table:
     """A line a limit; beneath it why each broken one is, and what the quantities mean."""
+    gone = [f"{name} is in archlens.lock, and is no more." for name, _ in report.gone]
     rows = list(_rows(report))
-    layout = grid.fit(_COLUMNS, rows, width, style)
-    lines = layout.table(rows) if rows else []
-    for one in report.checked:
-        if one.problem is not None:
-            lines += ["", *wrapped(f"{printable(one.name)} cannot be measured:", width)]
-            lines.append(render(one.problem, style, width))
-        for first, *rest in explanations(one):
-            lines += ["", *wrapped(first, width)]
-            for line in rest:
-                said = line.lstrip()
-                lines += wrapped(said, width, lead=line[: -len(said)])
-    gone = (f"{printable(name)} is in archlens.lock, and is no more." for name, _ in report.gone)
-    lines += ["", *words.below(gone, width)]
-    if lines[-1]:
-        lines.append("")
-    below = words.below([summary(report), *conventions(report), *layout.left_out], width)
-    return "\n".join([*lines, *below]).lstrip("\n")
+    return Table(
+        columns=_COLUMNS if rows else (),
+        rows=rows,
+        remarks=[*(block for one in report.checked for block in _remarks(one)), *([gone] if gone else [])],
+        summary=[summary(report)],
+        notes=conventions(report),
+        json=partial(to_json, report),
+        suites=list(_suites(report)),
+        annotations=list(_annotations(report)),
+    )
 
 
-def to_markdown(report: Report) -> str:
-    """The same as a table for a pull request."""
-    from .markdown import escape  # it brings all columns along
-
-    rows = [[escape(cell) for cell in row] for row in _rows(report)]
-    rows = [[*row[:4], f"**{row[4]}**" if row[4] != HELD else row[4], row[5]] for row in rows]
-    lines = [f"**{escape(summary(report))}**", ""]
-    head, right = [column.title for column in _COLUMNS], [column.right for column in _COLUMNS]
-    lines += [*grid.pipes(head, rows, right), ""] if rows else []
-    for one in report.checked:
-        if one.problem is not None:
-            lines += [f"- {escape(one.name)} cannot be measured: {escape(one.problem.message)}"]
-            lines[-1] += f" ({escape(str(one.problem.span))})" if one.problem.span else ""
-        for first, *rest in explanations(one):
-            lines += [f"- {escape(first)}", *(f"  - {escape(line.strip())}" for line in rest)]
-    lines += [f"- {escape(name)} is in archlens.lock, and is no more." for name, _ in report.gone]
-    lines += [""] if lines[-1] else []
-    return "\n".join([*lines, "  \n".join(map(escape, conventions(report)))]).rstrip("\n")
+def _remarks(one: Checked) -> Iterator[list[str | Diagnostic]]:
+    if one.problem is not None:
+        yield [f"{one.name} cannot be measured:", one.problem]
+    yield from explanations(one)
 
 
 def to_json(report: Report) -> str:
@@ -140,22 +120,22 @@ def conventions(report: Report) -> list[str]:
 # --- cells -----------------------------------------------------------------------------------------
 
 
-def _rows(report: Report) -> Iterator[list[str]]:
+def _rows(report: Report) -> Iterator[list[Content]]:
     for one in report.checked:
-        name = printable(one.name)
+        name = one.name
         for verdict in one.verdicts:
             yield [
                 name,
                 limit(verdict),
                 shown(verdict),
                 margin(verdict),
-                HELD if verdict.held else BROKEN,
+                HELD if verdict.held else _strong(BROKEN),
                 set_by(verdict.span),
             ]
         drift = one.drift
         if drift is not None:
             if drift.problem:
-                yield [name, "locked", "", "", "UNKNOWN", ""]  # no line says anything of it
+                yield [name, "locked", "", "", _strong("UNKNOWN"), ""]  # no line says anything of it
             elif not drift.changes:
                 yield [name, f"locked: {drift.compared} figures", "the same", "", HELD, set_by(drift.span)]
             for change in drift.changes:
@@ -164,9 +144,13 @@ def _rows(report: Report) -> Iterator[list[str]]:
                     f"locked: {change.quantity} {figure(change.quantity, change.locked)}".rstrip(),
                     figure(change.quantity, change.today),
                     signed(change.percent) if change.percent is not None else "",
-                    HELD if change.held else "DRIFTED",
+                    HELD if change.held else _strong("DRIFTED"),
                     set_by(change.span or drift.span),
                 ]
+
+
+def _strong(verdict: str) -> Cell:
+    return Cell(verdict, verdict, strong=True)
 
 
 def limit(verdict: Verdict) -> str:
@@ -235,7 +219,7 @@ def set_by(span: Span | None) -> str:
 # --- explanations ----------------------------------------------------------------------------------
 
 
-def explanations(one: Checked) -> Iterator[list[str]]:
+def explanations(one: Checked) -> Iterator[list[str | Diagnostic]]:
     """Why each broken limit of a network is: a sentence, and what takes the most."""
     name = printable(one.name)
     if one.empty and one.asked:
@@ -290,6 +274,88 @@ def drifted(change: Change) -> str:
         return f"{change.quantity} is {now}, and is not in the lock file"
     by = f" ({signed(change.percent)})" if change.percent is not None else ""
     return f"{change.quantity} was {before} and is {now}{by}"
+
+
+# --- what failed -----------------------------------------------------------------------------------
+
+
+def _suites(report: Report) -> Iterator[tuple[str, list[Case]]]:
+    """A suite a network, a case a limit."""
+    for one in report.checked:
+        yield one.name, list(_cases(one))
+    for name, _ in report.gone:
+        yield name, [Case("locked", "failure", f"{name} is no more")]
+    if report.nothing:
+        yield "archlens check", [Case("budget", "failure", NOTHING, INSTEAD)]
+
+
+def _cases(one: Checked) -> Iterator[Case]:
+    if one.problem is not None:
+        yield Case("spec", "error", one.problem.message, render(one.problem))
+    if one.empty and one.asked:
+        yield Case("budget", "failure", "nothing was checked, for it has no budget", INSTEAD)
+    for verdict in one.verdicts:
+        name = limit(verdict)
+        if verdict.held:
+            yield Case(name)
+        else:
+            text = "\n".join([sentence(verdict), *heaviest(verdict)])
+            yield Case(name, "failure", sentence(verdict), text)
+    drift = one.drift
+    if drift is not None:
+        changes = [drifted(change) for change in drift.changes if not change.held]
+        if drift.held:
+            yield Case("locked")
+        else:
+            yield Case("locked", "failure", drift.problem or "; ".join(changes), "\n".join(changes))
+
+
+def _annotations(report: Report) -> Iterator[Annotation]:
+    """What is broken, on the lines of the specs."""
+    for one in report.checked:
+        yield from _broken(one)
+    for name, span in report.gone:
+        yield Annotation("error", f"{name} is in archlens.lock, and is no more", span, "archlens.lock")
+    if report.nothing:
+        yield Annotation("error", f"{NOTHING}\n{INSTEAD}", None, "archlens check")
+
+
+def _broken(one: Checked) -> Iterator[Annotation]:
+    if one.problem is not None:
+        problem = one.problem
+        notes = [*problem.notes, *([f"help: {problem.help}"] if problem.help else [])]
+        yield Annotation("error", "\n".join([problem.message, *notes]), problem.span, f"{one.name} is broken")
+    elif one.empty and one.asked:
+        yield Annotation("error", f"{one.name} has no budget, and nothing was checked", None, one.name)
+    for verdict in one.verdicts:
+        if not verdict.held:
+            text = "\n".join([sentence(verdict), *heaviest(verdict)])
+            yield Annotation("error", text, _line(one, verdict.span), f"{one.name}: {limit(verdict)}")
+    drift = one.drift
+    if drift is not None and drift.problem:
+        yield Annotation("error", f"{one.name}: {drift.problem}", _line(one, None), f"{one.name}: locked")
+    for change in drift.changes if drift is not None else ():
+        if not change.held:
+            place = _line(one, change.span or (drift.span if drift else None))
+            yield Annotation("error", drifted(change), place, f"{one.name}: locked {change.quantity}")
+
+
+def _line(one: Checked, span: Span | None) -> Span | None:
+    """A line of the spec where there is one: where it sets the limit, or else where its layers start.
+
+    A network of the zoo has no file in the repository that is checked; then it is what set the limit.
+    """
+    network = one.network
+    first = network.layers[0].span if network is not None and network.layers else None
+    if first is None or (span is not None and span.source.name == first.source.name):
+        return span
+    return first if _is_file(first.source.name) else span
+
+
+def _is_file(name: str) -> bool:
+    from os.path import isfile
+
+    return isfile(name)
 
 
 # --- data ------------------------------------------------------------------------------------------

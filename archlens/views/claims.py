@@ -1,9 +1,10 @@
-"""Published figures beside computed ones, as a table, Markdown or JSON."""
+"""Published figures beside computed ones, as a table or JSON."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 from ..analysis.claims import (
@@ -17,47 +18,69 @@ from ..analysis.claims import (
     Claim,
 )
 from ..counts import dumps
-from ..errors import Style, printable, shorten, unstyled
+from ..errors import printable, shorten
+from ..forms.table import LEAST, Annotation, Case, Column, Line, Link, Row, Table
 from ..network import Network
 from ..published import Entry
-from ..wrapping import wrapped
-from . import grid
-from .markdown import escape, link
 
 SCHEMA = "archlens.claims/2"
 
 #: The claims of networks, in order.
 Claims = Sequence[tuple[Network, Sequence[Claim]]]
 
-#: What stands over the figures, and which columns hold numbers.
-HEAD, RIGHT = ("figure", "published", "computed", "verdict"), (False, True, True, False)
-
 #: How far the figures of a source stand in from its name.
-_INDENT = "  "
+_INDENT = 2
 
 #: How verdicts are dressed: what the spec does not explain most.
 _ROLES = {"DIFFERENT": "bad", "different": "notable", "equal": "good"}
+
+_COLUMNS = (
+    Column("figure", least=LEAST, roles=_ROLES),
+    Column("published", right=True, roles=_ROLES),
+    Column("computed", right=True, roles=_ROLES),
+    Column("verdict", least=LEAST, roles=_ROLES),
+)
+_LINK = Column("", key="link", shown=False)
 
 #: How many figures a sentence names.
 _NAMED = 4
 
 
-def to_table(found: Claims, *, width: int | None, style: Style = unstyled) -> str:
-    """A line a figure, under the source that printed it; under these why they differ; and a tally."""
-    blocks = [_block(network, claims, width, style) for network, claims in found if claims]
-    blocks += [wrapped(line, width) for line in [*_silent(found), *_summary(found)]]
-    return "\n\n".join("\n".join(block) for block in blocks)
+def table(found: Claims) -> Table:
+    """A line a figure, and why some differ; in a terminal under the source that printed it."""
+    below = [[line] for line in [*_silent(found), *_summary(found)]]
+    return Table(
+        columns=[Column("network"), *_COLUMNS, Column("source"), _LINK],
+        rows=[
+            [network.name, *_cells(claim), Link(claim.entry.source, claim.entry.link), claim.entry.link]
+            for network, claims in found
+            for claim in claims
+        ],
+        remarks=[[line] for line in _reasons(found)] + below,
+        terminal=[
+            *(_of_network(network, claims) for network, claims in found if claims),
+            Table(remarks=below),
+        ],
+        json=partial(to_json, found),
+        suites=[(network.name, list(map(_case, claims))) for network, claims in found],
+        annotations=[
+            Annotation("error", _difference(claim), None, f"{network.name}: {claim.what}")
+            for network, claims in found
+            for claim in claims
+            if claim.silent
+        ],
+    )
 
 
-def to_markdown(found: Claims) -> str:
-    """The same as a table of Markdown, with the links in its last column."""
-    rows = [
-        [*map(escape, [printable(network.name), *cells(claim)]), source_link(claim.entry)]
-        for network, claims in found
-        for claim in claims
-    ]
-    below = [f"- {escape(line)}" for line in sentences(found)]
-    return "\n".join([*grid.pipes(["network", *HEAD, "source"], rows, [False, *RIGHT, False]), "", *below])
+def _case(claim: Claim) -> Case:
+    name = f"{claim.what} {claim.printed}, {claim.entry.source}"
+    return Case(name, "failure", _difference(claim)) if claim.silent else Case(name)
+
+
+def _difference(claim: Claim) -> str:
+    return (
+        f"{claim.entry.source} has {claim.printed}, and {claim.computed} is computed; the spec says no reason"
+    )
 
 
 def to_json(found: Claims) -> str:
@@ -87,21 +110,10 @@ def _data(claim: Claim) -> dict[str, object]:
     }
 
 
-def cells(claim: Claim) -> list[str]:
+def _cells(claim: Claim) -> list[str]:
     """A figure, its published and its computed value, and how they compare."""
     verdict = claim.verdict.replace("different", "DIFFERENT") if claim.silent else claim.verdict
-    return list(map(printable, (claim.what, _printed(claim), claim.computed, verdict)))
-
-
-def source_link(entry: Entry) -> str:
-    """A source as Markdown, which leads there where the spec has a link."""
-    source = printable(entry.source)
-    return link(source, entry.link) if entry.link else escape(source)
-
-
-def sentences(found: Claims) -> list[str]:
-    """Why some figures differ, which networks have none, and how many are what."""
-    return [*_reasons(found), *_silent(found), *_summary(found)]
+    return [claim.what, _printed(claim), claim.computed, verdict]
 
 
 def _printed(claim: Claim) -> str:
@@ -109,29 +121,17 @@ def _printed(claim: Claim) -> str:
     return f"{int(claim.printed):,}" if plain else claim.printed
 
 
-# --- the table -------------------------------------------------------------------------------------
-
-
-def _block(network: Network, claims: Sequence[Claim], width: int | None, style: Style) -> list[str]:
-    """The figures of one network."""
-    rows = [cells(claim) for claim in claims]
-    inner = None if width is None else width - len(_INDENT)
-    columns = [
-        grid.Column(title, right, 0 if right else grid.LEAST, roles=_ROLES)
-        for title, right in zip(HEAD, RIGHT, strict=True)
-    ]
-    layout = grid.fit(columns, rows, inner, style)
-    lines = [*wrapped(printable(network.name), width), *(_INDENT + line for line in layout.head)]
-    for entry, own in groupby(zip(claims, rows, strict=True), lambda pair: pair[0].entry):
-        lines += wrapped(printable(entry.source), width)
-        lines += [entry.link] if entry.link else []
+def _of_network(network: Network, claims: Sequence[Claim]) -> Table:
+    """The figures of one network, under their sources; what the spec says of them stands under each."""
+    rows: list[Row] = []
+    for entry, own in groupby(claims, lambda claim: claim.entry):
+        rows.append(Line(Link(entry.source, entry.link)))
         remarks: dict[str, None] = {}
-        for claim, row in own:
-            lines += [_INDENT + line for line in layout.row(row)]
+        for claim in own:
+            rows.append(_cells(claim))
             remarks[_remark(claim)] = None
-        for remark in filter(None, remarks):
-            lines += wrapped(remark, width, lead=_INDENT)
-    return lines
+        rows += [Line(remark, inner=True) for remark in filter(None, remarks)]
+    return Table(_COLUMNS, rows, network.name, indent=_INDENT)
 
 
 # --- what stands beneath ---------------------------------------------------------------------------

@@ -9,11 +9,13 @@ from ..analysis.memory import output_bytes
 from ..analysis.receptive_field import ReceptiveFields, Seen
 from ..analysis.study import Study
 from ..errors import did_you_mean, printable, usage
+from ..forms import table
+from ..forms.table import LEAST, Plain
 from ..geometry import Field
 from ..network import Layer, Network
 from ..ops import Irregular
 from ..shape import times
-from . import grid, words
+from . import words
 from .rows import Row
 
 #: What is said beneath the table where a column is shown.
@@ -25,7 +27,7 @@ class Column(NamedTuple):
 
     title: str
     text: Callable[[Row, Study], str]
-    value: Callable[[Row, Study], object]
+    value: Callable[[Row, Study], Plain]
     #: Whether it holds numbers, and so is aligned to the right.
     number: bool = True
     #: The sum over all rows, for columns that have one.
@@ -37,13 +39,16 @@ class Column(NamedTuple):
     spare: int = 0
 
     @property
-    def titled(self) -> grid.Column:
-        """What a table for a terminal knows of it."""
-        return grid.Column(self.title, self.number, self.least, self.spare)
+    def titled(self) -> table.Column:
+        """What a table knows of it."""
+        return table.Column(self.title, self.number, self.least, self.spare)
 
 
-def _words(title: str, text: Callable[[Row], str], *, least: int = grid.LEAST, spare: int = 0) -> Column:
-    return Column(title, lambda row, _: text(row), lambda row, _: text(row), False, least=least, spare=spare)
+def _words(title: str, text: Callable[[Row], str], *, least: int = LEAST, spare: int = 0) -> Column:
+    def cell(row: Row, _: Study) -> str:
+        return text(row)
+
+    return Column(title, cell, cell, False, least=least, spare=spare)
 
 
 #: The most words of a list that a cell shows; a plain value has all.
@@ -58,7 +63,7 @@ def _list(title: str, words: Callable[[Row], Sequence[str]], *, spare: int) -> C
         more = len(found) - _LISTED
         return ", ".join(found) if more <= 0 else f"{', '.join(found[:_LISTED])} and {more:,} more"
 
-    return Column(title, text, lambda row, _: ", ".join(words(row)), False, least=grid.LEAST, spare=spare)
+    return Column(title, text, lambda row, _: ", ".join(words(row)), False, least=LEAST, spare=spare)
 
 
 def _layer(row: Row) -> str:

@@ -1,19 +1,19 @@
-"""Networks side by side, as a table, Markdown, CSV or JSON."""
+"""Networks side by side, as a table or JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, count
 from typing import Any, NamedTuple
 
 from ..analysis.comparison import NOT_TRIED, Accuracy, Compared
 from ..analysis.unknown import Unknown
 from ..counts import dumps
-from ..errors import Style, printable, shorten, unstyled
+from ..errors import printable, shorten
+from ..forms.table import LEAST, Cell, Column, Table, words_of
 from ..shape import times
-from . import grid, words
-from .csv import lines as csv_lines
-from .markdown import escape
+from . import words
 
 SCHEMA = "archlens.compare/1"
 
@@ -63,8 +63,10 @@ COLUMNS: dict[str, _Column] = {
     "depth": _Column("depth", lambda one, _: str(one.depth), spare=7),
     "params": _Column("params", lambda one, _: words.rounded(one.params)),
     "macs": _Column("MACs", lambda one, _: words.rounded(one.macs)),
-    "peak": _Column("activations", lambda one, _: words.size(one.peak), spare=6),
-    "field": _Column("field", lambda one, _: _field(one, ", ", " *" if one.everywhere_from else ""), spare=5),
+    "activations_peak": _Column("activations", lambda one, _: words.size(one.peak), spare=6),
+    "receptive_field": _Column(
+        "field", lambda one, _: _field(one, ", ", " *" if one.everywhere_from else ""), spare=5
+    ),
     "smallest": _Column("smallest", lambda one, _: _sizes(one.smallest), spare=4),
     "top1": _Column("top-1", lambda one, marks: _percent(one.top1, marks), spare=8),
     "top5": _Column("top-5", lambda one, marks: _percent(one.top5, marks), spare=1),
@@ -75,9 +77,9 @@ _MEANT = {
     "depth": "Depth: convolutions and matrix products with weights, the most on one way.",
     "params": "Params are trainable.",
     "macs": "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
-    "peak": "Activations: the live set, the most bytes alive at once in an inference of one sample in "
-    "float32, each op writing into memory of its own; MB = 10^6 bytes.",
-    "field": "Field: input positions that an output of the last layer with a field sees.",
+    "activations_peak": "Activations: the live set, the most bytes alive at once in an inference of one "
+    "sample in float32, each op writing into memory of its own; MB = 10^6 bytes.",
+    "receptive_field": "Field: input positions that an output of the last layer with a field sees.",
     "smallest": "Smallest: the smallest input, found by trying.",
 }
 _ACCURACY = (
@@ -86,49 +88,48 @@ _ACCURACY = (
 )
 
 
-def to_table(found: Sequence[Compared], *, width: int | None = None, style: Style = unstyled) -> str:
-    """A network a line, or a figure a line where only that fits; the conventions beneath.
+def table(found: Sequence[Compared], names: Sequence[str] = ()) -> Table:
+    """A network a line, and what the figures mean; in a terminal a figure a line, where only that fits.
 
     Args:
         found: what is compared, in this order.
-        width: the columns of the terminal; ``None`` is as wide as need be. Where neither way fits, figures
-            are left out, and which is said.
-        style: how the head is dressed.
+        names: which of :data:`COLUMNS` are shown; unless they are given, all, but the smallest input only
+            where somebody asked for it.
     """
-    names = _names(found)
-    head, rows, _ = cells(found, names)
-    titled = [
-        grid.Column(
-            COLUMNS[name].title, COLUMNS[name].right, 0 if name != "name" else grid.LEAST, COLUMNS[name].spare
-        )
-        for name in names
+    names = names or _names(found)
+    marks = _marks(found)
+    columns = [_column(key, shown=key in names) for key in _flat(found[0])]
+    rows = [
+        [
+            Cell(_text(COLUMNS[key].cell(one, marks)) if key in names else "", value)
+            for key, value in _flat(one).items()
+        ]
+        for one in found
     ]
-    layout = grid.fit(titled, rows, width, style)
-    if not layout.whole:
-        first, *turned = [list(line) for line in zip(head, *rows, strict=True)]
-        each = [grid.Column(title, number > 0) for number, title in enumerate(first)]
-        other = grid.fit(each, turned, width, style)
-        if other.whole:
-            layout, rows = other, turned
-        else:
-            names = [name for number, name in enumerate(names) if number in layout.widths]
-    return "\n".join(
-        [*layout.table(rows), "", *words.below([*conventions(found, names), *layout.left_out], width)]
+    whole = Table(
+        columns=columns,
+        rows=rows,
+        notes=list(conventions(found, names)),
+        noted=lambda left: list(conventions(found, left)),
+        json=lambda: to_json(found),
     )
+    return replace(whole, narrow=[_turned(whole), whole])
 
 
-def to_markdown(found: Sequence[Compared]) -> str:
-    """A table with a network a line, and the conventions beneath."""
-    names = _names(found)
-    head, rows, right = cells(found, names)
-    table = "\n".join(grid.pipes(head, [[escape(cell) for cell in row] for row in rows], right))
-    return f"{table}\n\n" + "  \n".join(escape(line) for line in conventions(found, names))
+def _column(key: str, *, shown: bool) -> Column:
+    if not shown:
+        return Column("", key=key, shown=False)
+    title, _, right, spare = COLUMNS[key]
+    return Column(title, right, LEAST if key == "name" else 0, spare, key=key)
 
 
-def to_csv(found: Sequence[Compared]) -> str:
-    """A line a network, after a line of names: plain numbers, and nothing where a figure is not known."""
-    records = [_flat(one) for one in found]
-    return csv_lines([list(records[0]), *(list(record.values()) for record in records)])
+def _turned(table: Table) -> Table:
+    """A figure a line."""
+    seen = table.seen
+    rows = [list(map(words_of, row)) for row in seen.cells]
+    first, *lines = [[column.title, *cells] for column, *cells in zip(seen.columns, *rows, strict=True)]
+    columns = [Column(title, right=number > 0) for number, title in enumerate(first)]
+    return replace(table, columns=columns, rows=lines)
 
 
 def to_json(found: Sequence[Compared]) -> str:
@@ -204,14 +205,6 @@ def _names(found: Sequence[Compared]) -> list[str]:
     ]
 
 
-def cells(found: Sequence[Compared], names: Sequence[str]) -> tuple[list[str], list[list[str]], list[bool]]:
-    """Some of :data:`COLUMNS` of each network: a head, rows, and which columns hold numbers."""
-    marks = _marks(found)
-    columns = [COLUMNS[name] for name in names]
-    rows = [[_text(column.cell(one, marks)) for column in columns] for one in found]
-    return [column.title for column in columns], rows, [column.right for column in columns]
-
-
 def _text(cell: str | Unknown) -> str:
     return UNKNOWN if isinstance(cell, Unknown) else cell
 
@@ -245,10 +238,10 @@ def _letter(number: int) -> str:
 
 def conventions(found: Sequence[Compared], names: Sequence[str]) -> Iterator[str]:
     """What the figures of some columns mean, where the accuracies are from, and why some are not known."""
-    for together in (("depth", "params", "macs"), ("peak",), ("field", "smallest")):
+    for together in (("depth", "params", "macs"), ("activations_peak",), ("receptive_field", "smallest")):
         if said := [_MEANT[name] for name in together if name in names]:
             yield " ".join(said)
-    if "field" in names:
+    if "receptive_field" in names:
         yield from _wide(found)
     if "top1" in names or "top5" in names:
         series, marks = _series(found), _marks(found)

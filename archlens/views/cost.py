@@ -1,119 +1,72 @@
-"""The ledger of a network, and what another tool makes of it: as a table, Markdown, JSON or CSV."""
+"""The ledger of a network, and what another tool makes of it: as a table or JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..analysis import counting
 from ..analysis.cost import ITEMS, Ledger, Sum
 from ..counts import dumps
-from ..errors import Style, printable, unstyled
+from ..errors import printable
+from ..forms.table import DETAIL, LEAST, Cell, Column, Content, Table, count
 from ..network import Network
-from ..wrapping import wrapped
-from . import grid, words
-from .csv import lines as csv_lines
+from . import words
 from .json import input_of
-from .markdown import escape
 
 SCHEMA = "archlens.cost/1"
 
-#: The titles of the first two columns, by what a row stands for.
-_NAMES = {"layer": ("layer", "op"), "scope": ("scope", "op"), "op": ("op", "layers")}
+#: A column for programs only.
+_DATA = Column("", shown=False)
 
 
-class Column(NamedTuple):
-    """One column of a table: a cell for each row, and one beneath them."""
-
-    title: str
-    cells: tuple[str, ...]
-    total: str
-    number: bool
-    #: As that of :class:`grid.Column`.
-    spare: int = 0
-
-
-class Page(NamedTuple):
-    """What a form shows: a headline, columns, and sentences beneath."""
-
-    headline: str
-    columns: tuple[Column, ...]
-    below: tuple[str, ...]
-
-
-def to_table(
-    ledger: Ledger,
-    *,
-    by: str = "layer",
-    depth: int = 1,
-    count_as: str | None = None,
-    width: int | None = None,
-    style: Style = unstyled,
-) -> str:
-    """The ledger as aligned text.
+def table(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> Table:
+    """The ledger, or what another tool makes of it.
 
     Args:
         ledger: what is shown.
         by: a row for each ``"layer"``, ``"scope"`` or ``"op"``.
         depth: how many names deep a scope is.
         count_as: a convention of :mod:`archlens.analysis.counting`, or ``"all"`` to compare them.
-        width: the columns of the terminal; ``None`` does not wrap.
-        style: how head and totals are dressed.
     """
-    for page in _pages(ledger, by, depth, count_as):
-        rows = list(zip(*(column.cells for column in page.columns), strict=True))
-        totals = [column.total for column in page.columns]
-        titled = [
-            grid.Column(column.title, column.number, 0 if column.number else grid.LEAST, column.spare)
-            for column in page.columns
-        ]
-        layout = grid.fit(titled, [*rows, totals], width, style)
-        if layout.whole:
-            break
-    lines = layout.table(rows, totals if any(totals) else ())
-    below = words.below([*page.below, *layout.left_out], width)
-    return "\n".join([*wrapped(page.headline, width), "", *lines, "", *below])
-
-
-def to_markdown(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> str:
-    """The ledger as a Markdown table; arguments as for :func:`to_table`."""
-    page = of(ledger, by=by, depth=depth, count_as=count_as)
-    totals = [f"**{column.total}**" if column.total else "" for column in page.columns]
-    rows = [list(map(escape, row)) for row in zip(*(column.cells for column in page.columns), strict=True)]
-    if any(totals):
-        rows.append(totals)
-    table = "\n".join(grid.pipes([c.title for c in page.columns], rows, [c.number for c in page.columns]))
-    return f"**{escape(page.headline)}**\n\n{table}\n\n" + "  \n".join(map(escape, page.below))
-
-
-def of(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> Page:
-    """What the forms of text show, at full width; arguments as for :func:`to_table`."""
-    return _pages(ledger, by, depth, count_as)[0]
-
-
-def to_csv(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> str:
-    """Plain numbers, a line per row and no totals; work that runs in training only has its own columns."""
-    rows: list[Sequence[object]] = []
+    json = partial(to_json, ledger, by=by, depth=depth, count_as=count_as)
     if count_as == "all":
-        keys = ("name", "tool", "params", "macs", "printed_params", "printed_macs")
-        rows.append(keys)
-        for name in counting.names():
-            data = {"name": name} | _count_data(counting.count(ledger.network, name))
-            rows.append(["" if data[key] is None else data[key] for key in keys])
-        return csv_lines(rows)
-    count = counting.count(ledger.network, count_as) if count_as else None
-    head = ["name", "what", "layers", "params", "macs", *ledger.items, "training_macs"]
-    rows.append(head + (_counted_titles(count) if count else []))
-    for row in ledger.by(by, depth):
-        other = row.other()
-        cells: list[object] = [row.name, row.what, len(row.entries), row.params, row.macs]
-        cells += [*(other.get(item, 0) for item in ledger.items), row.training_macs]
-        rows.append(cells + (list(_counted(count, row).values()) if count else []))
-    return csv_lines(rows)
+        return _table(_comparison(ledger.network), json=json)
+    rows = ledger.by(by, depth)
+    if count_as:
+        return _table(_counted_page(ledger, count_as, rows, by), json=json)
+    pages = _pages(ledger, rows, by)
+    return _table(pages[0], json=json, narrow=[_table(page) for page in pages[1:]])
+
+
+class _Shown(NamedTuple):
+    """A column with its cells and what stands beneath them."""
+
+    column: Column
+    cells: Sequence[Content]
+    total: str = ""
+
+
+class _Page(NamedTuple):
+    headline: str
+    columns: Sequence[_Shown]
+    below: Sequence[str]
+
+
+def _table(page: _Page, **beside: Any) -> Table:
+    return Table(
+        headline=page.headline,
+        columns=[one.column for one in page.columns],
+        rows=list(zip(*(one.cells for one in page.columns), strict=True)),
+        totals=[one.total for one in page.columns],
+        notes=page.below,
+        **beside,
+    )
 
 
 def to_json(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> str:
-    """The ledger as ``archlens.cost/1``, one row a line."""
+    """The ledger as ``archlens.cost/1``, one row a line; arguments as for :func:`table`."""
     data = to_data(ledger, by=by, depth=depth, count_as=count_as)
     lines = []
     for key, value in data.items():
@@ -180,10 +133,6 @@ def _counted(count: counting.Count, row: Sum) -> dict[str, int]:
     return shares
 
 
-def _counted_titles(count: counting.Count) -> list[str]:
-    return ["counted_params"] + (["counted_macs"] if count.work is not None else [])
-
-
 def _count_data(count: counting.Count) -> dict[str, Any]:
     convention = count.convention
     return {
@@ -200,23 +149,21 @@ def _count_data(count: counting.Count) -> dict[str, Any]:
     }
 
 
-def _pages(ledger: Ledger, by: str, depth: int, count_as: str | None) -> list[Page]:
+def _first(rows: Sequence[Sum], by: str) -> list[_Shown]:
+    """What a row is, and of how many layers."""
+    counts = [len(row.entries) for row in rows]
+    op = by == "op"
+    return [
+        _Shown(Column(by, least=LEAST, key="name"), [row.name for row in rows], "total"),
+        _Shown(Column("op", least=LEAST, spare=DETAIL, key="what", shown=not op), [row.what for row in rows]),
+        _Shown(Column("layers", right=True, shown=op), list(map(count, counts)), str(sum(counts))),
+    ]
+
+
+def _pages(ledger: Ledger, rows: Sequence[Sum], by: str) -> list[_Page]:
     """The page, and one with fewer figures for a narrow terminal where there is one."""
-    if count_as == "all":
-        return _comparison(ledger.network)
-    rows = ledger.by(by, depth)
-    name = Column(_NAMES[by][0], tuple(printable(row.name) for row in rows), "total", False)
-    if by == "op":
-        counts = [len(row.entries) for row in rows]
-        what = _numbers("layers", list(map(str, counts)), str(sum(counts)))
-    else:
-        what = Column(_NAMES[by][1], tuple(printable(row.what) for row in rows), "", False, spare=grid.DETAIL)
-    params = _numbers("params", [f"{row.params:,}" for row in rows], f"{ledger.total.params:,}")
-    macs = _numbers("MACs", [_figure(row.macs, row.training_macs) for row in rows], f"{ledger.total.macs:,}")
-    if count_as:
-        return _counted_pages(ledger, count_as, rows, [name, what, params, macs])
-    work = [(row.other(), row.other(training=True)) for row in rows]
     total = ledger.total.other()
+    work = [(row.other(), row.other(training=True)) for row in rows]
     items = [
         _numbers(
             item,
@@ -233,29 +180,54 @@ def _pages(ledger: Ledger, by: str, depth: int, count_as: str | None) -> list[Pa
     headline = f"{words.headline(ledger.network)}, {words.rounded(sum(total.values()))} other operations"
     below = _conventions(ledger)
     at_width = f"other adds up {', '.join(ledger.items)}, for want of width."
-    pages = [Page(headline, (name, what, params, macs, *items), below)]
+    first = [*_first(rows, by), _params(ledger, rows), _macs(ledger, rows)]
+    pages = [_Page(headline, [*first, *items, _training(rows)], below)]
     if len(items) > 1:
-        pages.append(Page(headline, (name, what, params, macs, merged), (*below, at_width)))
+        pages.append(_Page(headline, [*first, merged], (*below, at_width)))
     return pages
 
 
-def _counted_pages(ledger: Ledger, count_as: str, rows: Sequence[Sum], columns: list[Column]) -> list[Page]:
-    count = counting.count(ledger.network, count_as)
-    shares = [_counted(count, row) for row in rows]
-    if count.params != ledger.total.params:
-        theirs = [f"{share['params']:,}" for share in shares]
-        columns.insert(3, _numbers(f"params, {count_as}", theirs, f"{count.params:,}"))
-    if count.total is not None:
-        done = [f"{share['macs']:,}" for share in shares]
-        columns.append(_numbers(f"MACs, {count_as}", done, f"{count.total:,}"))
-    figures = [f"{words.rounded(count.params)} parameters"]
-    if count.total is not None:
-        figures.append(f"{words.rounded(count.total)} MACs")
-    if count.printed is not None and count.printed != count.total:
-        figures.append(f"though it prints {words.rounded(count.printed)}")
+def _params(ledger: Ledger, rows: Sequence[Sum]) -> _Shown:
+    return _numbers("params", [count(row.params) for row in rows], f"{ledger.total.params:,}")
+
+
+def _macs(ledger: Ledger, rows: Sequence[Sum]) -> _Shown:
+    macs = [_figure(row.macs, row.training_macs) for row in rows]
+    return _numbers("MACs", macs, f"{ledger.total.macs:,}", key="macs")
+
+
+def _training(rows: Sequence[Sum]) -> _Shown:
+    return _Shown(_DATA._replace(key="training_macs"), [count(row.training_macs) for row in rows])
+
+
+def _counted_page(ledger: Ledger, count_as: str, rows: Sequence[Sum], by: str) -> _Page:
+    """Beside the figures of archlens those of a tool, where it has others."""
+    found = counting.count(ledger.network, count_as)
+    shares = [_counted(found, row) for row in rows]
+    work = [(row.other(), row.other(training=True)) for row in rows]
+    columns = [*_first(rows, by), _params(ledger, rows)]
+    theirs = [count(share["params"]) for share in shares]
+    if found.params != ledger.total.params:
+        columns.append(_numbers(f"params, {count_as}", theirs, f"{found.params:,}", key=""))
+    columns.append(_macs(ledger, rows))
+    if found.total is not None:
+        done = [count(share["macs"]) for share in shares]
+        columns.append(_numbers(f"MACs, {count_as}", done, f"{found.total:,}", key=""))
+    columns += [
+        _Shown(_DATA._replace(key=item), [count(each.get(item, 0)) for each, _ in work])
+        for item in ledger.items
+    ]
+    columns += [_training(rows), _Shown(_DATA._replace(key="counted_params"), theirs)]
+    if found.total is not None:
+        columns.append(_Shown(_DATA._replace(key="counted_macs"), done))
+    figures = [f"{words.rounded(found.params)} parameters"]
+    if found.total is not None:
+        figures.append(f"{words.rounded(found.total)} MACs")
+    if found.printed is not None and found.printed != found.total:
+        figures.append(f"though it prints {words.rounded(found.printed)}")
     title = f"{printable(ledger.network.title)}: {words.inputs(ledger.network)}"
-    headline = f"{title}, as {count.convention.tool} counts: {', '.join(figures)}"
-    return [Page(headline, tuple(columns), tuple(_explained(count, ledger)))]
+    headline = f"{title}, as {found.convention.tool} counts: {', '.join(figures)}"
+    return _Page(headline, columns, tuple(_explained(found, ledger)))
 
 
 def _explained(count: counting.Count, ledger: Ledger) -> Iterable[str]:
@@ -289,41 +261,43 @@ def _explained(count: counting.Count, ledger: Ledger) -> Iterable[str]:
         )
 
 
-def _comparison(network: Network) -> list[Page]:
+def _comparison(network: Network) -> _Page:
     """All conventions, one a row."""
     names = counting.names()
     counts = [counting.count(network, name) for name in names]
     own = network.macs
     columns = [
-        Column("as", tuple(names), "", False),
-        Column("tool", tuple(count.convention.tool for count in counts), "", False, spare=grid.DETAIL),
-        _numbers("params", [f"{count.params:,}" for count in counts], ""),
-        _numbers("MACs", [_optional(count.total) for count in counts], ""),
+        _Shown(Column("as", least=LEAST, key="name"), names),
+        _Shown(Column("tool", least=LEAST, spare=DETAIL), [one.convention.tool for one in counts]),
+        _numbers("params", [count(one.params) for one in counts]),
+        _numbers("MACs", [_optional(one.total) for one in counts], key="macs"),
         _numbers(
             "beside archlens",
-            ["" if count.total is None else f"{count.total - own:+,}" for count in counts],
-            "",
+            ["" if one.total is None else f"{one.total - own:+,}" for one in counts],
+            key="",
         ),
+        _Shown(_DATA._replace(key="printed_params"), [_optional(one.printed_params) for one in counts]),
+        _Shown(_DATA._replace(key="printed_macs"), [_optional(one.printed) for one in counts]),
     ]
     below = [
         f"With {words.inputs(network)}, for one sample, at inference.",
         "All count one network, the module that archlens.build makes of it, on a CPU; they differ in what "
         "they mix in. --count-as with a name says what.",
     ]
-    if any(count.own for count in counts):
-        theirs = ["" if count.own is None else f"{count.own.macs:,}" for count in counts]
-        columns.append(_numbers("torchvision's own", theirs, ""))
+    if any(one.own for one in counts):
+        theirs = ["" if one.own is None else f"{one.own.macs:,}" for one in counts]
+        columns.append(_numbers("torchvision's own", theirs, key=""))
         below.append(
             "torchvision's own: the MACs that the tool prints of torchvision's own module, whose classes and "
             f"functions are others (measured with {counting.TORCHVISION})."
         )
-    for name, count in zip(names, counts, strict=True):
-        if (count.printed, count.printed_params) != (count.total, count.params):
-            found = [f"{count.printed:,} MACs"] if count.printed != count.total else []
-            if count.printed_params != count.params:
-                found.append(f"{count.printed_params:,} parameters")
+    for name, one in zip(names, counts, strict=True):
+        if (one.printed, one.printed_params) != (one.total, one.params):
+            found = [f"{one.printed:,} MACs"] if one.printed != one.total else []
+            if one.printed_params != one.params:
+                found.append(f"{one.printed_params:,} parameters")
             below.append(f"{name} prints {' and '.join(found)}, and is wrong there.")
-    return [Page(words.headline(network), tuple(columns), tuple(below))]
+    return _Page(words.headline(network), columns, below)
 
 
 def _conventions(ledger: Ledger) -> tuple[str, ...]:
@@ -353,20 +327,17 @@ def _brackets(ledger: Ledger) -> str:
     )
 
 
-def _numbers(title: str, cells: Sequence[str], total: str) -> Column:
-    return Column(title, tuple(cells), total, True)
+def _numbers(title: str, cells: Sequence[Content], total: str = "", key: str | None = None) -> _Shown:
+    return _Shown(Column(title, right=True, key=key), cells, total)
 
 
-def _optional(number: int | None) -> str:
-    return "none" if number is None else f"{number:,}"
+def _optional(number: int | None) -> Cell:
+    return Cell("none", None) if number is None else count(number)
 
 
-def _figure(done: int, training: int) -> str:
+def _figure(done: int, training: int) -> Cell:
     """A count of an inference, and in brackets that of heads for training."""
-    if not training:
-        return f"{done:,}"
-    return f"{done:,} ({training:,})" if done else f"({training:,})"
-
-
-#: The forms by the name that ``--format`` takes, but for the table, which fits a width.
-FORMS: dict[str, Callable[..., str]] = {"markdown": to_markdown, "csv": to_csv, "json": to_json}
+    text = f"{done:,}"
+    if training:
+        text = f"{done:,} ({training:,})" if done else f"({training:,})"
+    return Cell(text, done)

@@ -1,36 +1,43 @@
-"""What changed between two networks, as a table, Markdown for a pull request, or JSON."""
+"""What changed between two networks, as a table or JSON."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from ..analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME, Difference, Pair
 from ..analysis.quantities import QUANTITIES, Subject, Unknown, Value
 from ..analysis.structure import fingerprint
-from ..errors import Style, printable, unstyled
-from ..wrapping import wrapped
-from . import grid, words
+from ..counts import dumps
+from ..errors import printable
+from ..forms.table import LEAST, Annotation, Case, Cell, Column, Content, Table, in_words
+from ..shape import times
 from .check import amount, signed
-from .markdown import escape
 
 SCHEMA = "archlens.diff/1"
 
 #: How many lines of each kind a table lists; the rest is added up in one.
 _MOST = 40
 
-_TOTALS = [
-    grid.Column("total", least=grid.LEAST),
-    *(grid.Column(title, right=True) for title in ("before", "after", "change")),
-]
-_CHANGES = [
-    grid.Column("change", roles={ADDED: "good", REMOVED: "bad", ALTERED: "notable"}),
-    grid.Column("layer", least=grid.LEAST),
-    grid.Column("what", least=grid.LEAST),
-    grid.Column("params", right=True),
-    grid.Column("MACs", right=True),
-]
+#: How many lines are not folded away.
+_OPEN = 12
+
+#: A difference is a part of somebody's page: a comment on a change.
+_LEVEL = 3
+
+_TOTALS = (
+    Column("total", least=LEAST),
+    *(Column(title, right=True) for title in ("before", "after", "change")),
+)
+_CHANGES = (
+    Column("change", roles={ADDED: "good", REMOVED: "bad", ALTERED: "notable"}),
+    Column("layer", least=LEAST),
+    Column("what", least=LEAST),
+    Column("params", right=True),
+    Column("MACs", right=True, key="macs"),
+)
 _NOTES = (
     "Altered: another op, other attributes or other inputs.",
     "Affected: the same op on other shapes, because of what comes before it.",
@@ -73,53 +80,71 @@ def totals(old: Subject, new: Subject) -> list[Total]:
     return found
 
 
-def to_table(
-    found: Difference,
-    compared: Sequence[Total],
+def table(found: Difference, compared: Sequence[Total], *, names: tuple[str, str]) -> Table:
+    """Totals before and after, then what changed, line by line."""
+    changes = [_cells(line) for line in _listed(found)]
+    many = f"{len(changes)} lines of changes" if len(changes) > _OPEN else ""
+    beside = [*found.boundary, *_renamed(found)]
+    return Table(
+        headline=names[0],
+        then=names[1],
+        columns=_TOTALS,
+        rows=list(map(_total, compared)),
+        more=[Table(_CHANGES, changes, folded=many)] if changes else [],
+        remarks=[beside] if beside else [],
+        summary=[_summary(found)],
+        notes=_notes(found),
+        level=_LEVEL,
+    )
+
+
+def all_of(
+    pairs: Sequence[tuple[Table, dict[str, Any]]],
+    added: Sequence[str],
+    removed: Sequence[str],
     *,
     names: tuple[str, str],
-    width: int | None = None,
-    style: Style = unstyled,
-) -> str:
-    """Totals before and after, then what changed, line by line."""
-    lines = [*wrapped(f"{printable(names[0])} -> {printable(names[1])}", width), ""]
-    rows = [_total(total) for total in compared]
-    lines += [*grid.fit(_TOTALS, rows, width, style).table(rows), ""]
-    changes = [_cells(line) for line in _listed(found)]
-    if changes:
-        lines += [*grid.fit(_CHANGES, changes, width, style).table(changes), ""]
-    beside = [*map(printable, found.boundary), *_renamed(found)]
-    if beside:
-        lines += [*words.below(beside, width), ""]
-    return "\n".join([*lines, *words.below([_summary(found), *_notes(found)], width)])
+    identical: bool,
+) -> Table:
+    """The difference of two networks; or those of two families, with what only one of them has.
 
-
-def to_markdown(found: Difference, compared: Sequence[Total], *, names: tuple[str, str]) -> str:
-    """A comment for a pull request: summary, totals, and the changes, folded away where they are many."""
-    lines = [f"### {escape(names[0])} → {escape(names[1])}", "", escape(_summary(found)), ""]
-    rows = [[escape(cell) for cell in _total(total)] for total in compared]
-    lines += [*_pipes(_TOTALS, rows), ""]
-    changes = [[escape(cell) for cell in _cells(line)] for line in _listed(found)]
-    if changes:
-        table = _pipes(_CHANGES, changes)
-        many = f"<details><summary>{len(changes)} lines of changes</summary>"
-        lines += [many, "", *table, "", "</details>", ""] if len(changes) > 12 else [*table, ""]
-    lines += [f"- {escape(line)}" for line in (*map(printable, found.boundary), *_renamed(found))]
-    lines += [""] if lines[-1] else []
-    notes = _notes(found)
-    if notes:
-        lines.append(f"<sub>{escape(' '.join(notes))}</sub>")
-    return "\n".join(lines).rstrip("\n")
-
-
-def _pipes(columns: Sequence[grid.Column], rows: Sequence[Sequence[str]]) -> list[str]:
-    return grid.pipes([column.title for column in columns], rows, [column.right for column in columns])
-
-
-def alone(added: Sequence[str], removed: Sequence[str], *, markdown: bool = False) -> list[str]:
-    """A sentence for each network that only one of two files has."""
+    Args:
+        pairs: the differences, each as a table and as :func:`to_data` has it.
+        added: the networks that only the second has.
+        removed: those that only the first has.
+        names: what the two are called.
+        identical: whether there is no difference at all.
+    """
     said = [f"{name} is new" for name in added] + [f"{name} is gone" for name in removed]
-    return [f"### {escape(one)}" if markdown else f"{printable(one)}." for one in said]
+    alone = [Table(headline=one, level=_LEVEL, terminal=[Table(notes=[f"{one}."])]) for one in said]
+    family = {
+        "schema": SCHEMA,
+        "old": names[0],
+        "new": names[1],
+        "identical": identical,
+        "networks": [data for _, data in pairs],
+        "added": added,
+        "removed": removed,
+    }
+    data = pairs[0][1] if len(pairs) == 1 and not said else family
+    return Table(
+        more=[*(one for one, _ in pairs), *alone],
+        json=lambda: dumps(data, indent=2),
+        suites=[
+            (" -> ".join(names), list(starmap(_case, pairs)) + [Case(one, "failure", one) for one in said])
+        ],
+        annotations=[
+            Annotation("notice", in_words(one.summary), None, f"{one.headline} -> {one.then}")
+            for one, data in pairs
+            if not data["identical"]
+        ]
+        + [Annotation("notice", one, None, " -> ".join(names)) for one in said],
+    )
+
+
+def _case(found: Table, data: dict[str, Any]) -> Case:
+    name, said = f"{found.headline} -> {found.then}", in_words(found.summary)
+    return Case(name) if data["identical"] else Case(name, "failure", said)
 
 
 def _notes(found: Difference) -> list[str]:
@@ -165,11 +190,16 @@ def _plain(value: Value) -> int | list[int] | None:
 # --- totals ----------------------------------------------------------------------------------------
 
 
-def _total(total: Total) -> list[str]:
+def _total(total: Total) -> list[Content]:
     title = QUANTITIES[total.name].title if total.name in QUANTITIES else total.name
     quantity = total.name if total.name in QUANTITIES else "depth"
     change = _growth(total.old, total.new, quantity)
-    return [title, amount(quantity, total.old), amount(quantity, total.new), change]
+    return [title, *(Cell(amount(quantity, one), _single(one)) for one in (total.old, total.new)), change]
+
+
+def _single(value: Value) -> int | str | None:
+    """A value in a cell of its own."""
+    return times(value) if isinstance(value, tuple) else None if isinstance(value, Unknown) else value
 
 
 def _growth(old: Value, new: Value, quantity: str) -> str:
@@ -234,14 +264,12 @@ def _lines(found: Difference, kind: str) -> Iterator[Line]:
         yield Line(kind, layers, "on other shapes, at the same cost", tuple(quiet))
 
 
-def _cells(line: Line) -> list[str]:
-    return [
-        line.kind,
-        printable(line.name),
-        printable(line.what),
-        f"{line.params:+,}" if line.params else "0",
-        f"{line.macs:+,}" if line.macs else "0",
-    ]
+def _cells(line: Line) -> list[Content]:
+    return [line.kind, line.name, line.what, _grown_by(line.params), _grown_by(line.macs)]
+
+
+def _grown_by(number: int) -> Cell:
+    return Cell(f"{number:+,}" if number else "0", number)
 
 
 def _renamed(found: Difference) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..errors import printable
+from ..forms.text import sentences
 from ..geometry import Window
 from ..network import Layer, Network
 from ..shape import times
@@ -18,7 +19,7 @@ def to_text(network: Network, layers: Iterable[Layer], *, width: int | None = No
         [line for title, text in _layer(layer) for line in wrapped(text, width, lead=title)]
         for layer in layers
     ]
-    headline, below = wrapped(words.headline(network), width), words.below(words.conventions(network), width)
+    headline, below = wrapped(words.headline(network), width), sentences(words.conventions(network), width)
     return "\n\n".join("\n".join(lines) for lines in (headline, *paragraphs, below))
 
 

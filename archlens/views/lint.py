@@ -1,4 +1,4 @@
-"""Findings of the linter as text, JSON or GitHub's annotations; and the rules as a list and one by one.
+"""Findings of the linter as text, as a table or JSON; and the rules as a table and one by one.
 
 Knows what was found, and not how.
 """
@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..counts import dumps
 from ..errors import Diagnostic, Span, Style, printable, render, unstyled
-from ..lint import LEVELS, Finding, Rule
+from ..forms.table import LEAST, Annotation, Case, Column, Table
+from ..lint import ERROR, LEVELS, Finding, Rule
 from ..lint.words import listed
 from ..wrapping import wrapped
-from . import grid
-from .annotation import annotation
 
 SCHEMA = "archlens.lint/1"
 
@@ -153,41 +153,91 @@ def _place(span: Span | None) -> dict[str, Any]:
 #: What GitHub calls the levels.
 _COMMANDS = {"error": "error", "warning": "warning", "advice": "notice"}
 
+_COLUMNS = (
+    Column("network", least=LEAST),
+    Column("level"),
+    Column("code"),
+    Column("rule", shown=False),
+    Column("at", least=LEAST),
+    Column("message", least=LEAST),
+    Column("help", least=LEAST),
+)
 
-def to_github(linted: Sequence[Linted]) -> str:
-    """Workflow commands, which GitHub shows beside the lines of the spec."""
+
+def table(linted: Sequence[Linted], *, strict: bool = False) -> Table:
+    """A line a finding.
+
+    Args:
+        linted: what was found.
+        strict: whether any finding fails, and not only an error.
+    """
     shown = once(linted)
-    lines = []
-    for one in shown:
-        if one.problem:
-            lines.append(_command(one.problem, one.name, "archlens"))
-        for finding in one.findings:
-            rule = finding.rule
-            lines.append(_command(finding.diagnostic, one.name, f"{rule.code} {rule.name}"))
-    return "\n".join(lines)
+    rows = [_row(one.name, *found) for one in linted for found in _found(one)]
+    return Table(
+        columns=_COLUMNS if rows else (),
+        rows=rows,
+        notes=[_summary(linted, sum(len(one.findings) for one in shown))],
+        json=partial(to_json, linted),
+        suites=[(one.name, list(_cases(one, strict))) for one in linted],
+        annotations=[_annotation(one.name, *found) for one in shown for found in _found(one)],
+    )
 
 
-def _command(diagnostic: Diagnostic, network: str, title: str) -> str:
-    help = [f"help: {diagnostic.help}"] if diagnostic.help else []
-    text = "\n".join([f"{network}: {diagnostic.message}", *diagnostic.notes, *help])
-    return annotation(_COMMANDS[diagnostic.severity], text, diagnostic.span, title)
+def _found(one: Linted) -> Iterator[tuple[Diagnostic, str]]:
+    """What is wrong with a network, each with the name of the rule that says so."""
+    if one.problem:
+        yield one.problem, ""
+    for finding in one.findings:
+        yield finding.diagnostic, finding.rule.name
+
+
+def _row(network: str, found: Diagnostic, rule: str) -> list[str]:
+    at = str(found.span) if found.span else ""
+    return [network, found.severity, found.code, rule, at, found.message, found.help]
+
+
+def _cases(one: Linted, strict: bool) -> Iterator[Case]:
+    """A case a finding; of a network without any, one that holds."""
+    for found, rule in _found(one):
+        name = f"{found.code} {rule} {found.span or ''}".strip() if rule else "spec"
+        wrong = strict or found.severity == ERROR
+        tag = "failure" if rule else "error"
+        yield Case(name, tag, found.message, render(found)) if wrong else Case(name)
+    if not one.problem and not one.findings:
+        yield Case("lint")
+
+
+def _annotation(network: str, found: Diagnostic, rule: str) -> Annotation:
+    help = [f"help: {found.help}"] if found.help else []
+    text = "\n".join([f"{network}: {found.message}", *found.notes, *help])
+    title = f"{found.code} {rule}" if rule else "archlens"
+    return Annotation(_COMMANDS[found.severity], text, found.span, title)
 
 
 # --- the rules ---------------------------------------------------------------------------------------
 
 
-def rules_to_text(rules: Iterable[Rule], width: int | None = None, style: Style = unstyled) -> str:
-    """Every rule in a line: code, level, name, and what it finds; wrapped to a width where there is one."""
-    columns = [*map(grid.Column, ("code", "level", "name")), grid.Column("finds", least=_NARROW)]
-    rows = [[rule.code, rule.level, rule.name, rule.documentation.summary] for rule in rules]
-    lines = grid.fit(columns, rows, width, style).table(rows)
-    return "\n".join(
-        [*lines, "", *wrapped("`archlens rules CODE` says why it matters, with an example.", width)]
+def rules(found: Iterable[Rule]) -> Table:
+    """Every rule in a line: code, level, name, and what it finds; programs get all that is said of it."""
+    said = [(rule, rule.documentation) for rule in found]
+    return Table(
+        columns=_RULES,
+        rows=[
+            [rule.code, rule.level, rule.name, one.summary, one.what, one.why, one.example, one.instead]
+            for rule, one in said
+        ],
+        notes=["`archlens rules CODE` says why it matters, with an example."],
     )
 
 
 #: The fewest columns in which a sentence is still read with ease.
 _NARROW = 20
+
+_RULES = (
+    *(Column(title) for title in ("code", "level", "name")),
+    Column("finds", least=_NARROW),
+    *(Column("", key=key, shown=False) for key in ("what", "why", "example", "instead")),
+)
 
 
 def rule_to_text(rule: Rule, width: int | None = None, style: Style = unstyled) -> str:

@@ -1,17 +1,17 @@
-"""Memory as a table, Markdown or JSON: bytes, and the rules that they follow."""
+"""Memory as a table or JSON: bytes, and the rules that they follow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..analysis.memory import BITS, Memory, Peak
 from ..counts import dumps
-from ..errors import Style, printable, unstyled
+from ..errors import printable
+from ..forms.table import LEAST, Cell, Column, Content, Table
 from ..network import Network
-from ..wrapping import wrapped
-from . import grid, words
-from .markdown import escape
+from . import words
 
 SCHEMA = "archlens.memory/1"
 
@@ -30,6 +30,19 @@ _PARTS = {
     "activation_gradients": "gradients of activations",
     "temporaries": "temporaries",
 }
+# the size is the bytes rounded, and the layer at the peak is among those that are alive there
+_ACCOUNT = (
+    Column("what", least=20),
+    Column("bytes", right=True, unit="B"),
+    Column("size", right=True, spare=2, key=""),
+    Column("at", least=LEAST, spare=1),
+)
+_ALIVE = (
+    Column("alive at the peak", key="peak"),
+    Column("tensor", least=LEAST),
+    Column("shape"),
+    Column("size", right=True, key="bytes", unit="B"),
+)
 
 
 class _Line(NamedTuple):
@@ -39,27 +52,24 @@ class _Line(NamedTuple):
     at_least: bool = False
 
 
-def to_table(network: Network, found: Memory, *, width: int | None = None, style: Style = unstyled) -> str:
+def table(network: Network, found: Memory) -> Table:
     """Weights, inference and training in bytes; what is alive at the peaks, and the rules beneath."""
-    lines, left_out = wrapped(words.headline(network), width), []
-    # the size is the bytes rounded, and the layer at the peak is among those that are alive there
-    for (head, rows, right), least, spare in (
-        (account(found), (20, 0, 0, grid.LEAST), (0, 0, 2, 1)),
-        (alive(found), (0, grid.LEAST, 0, 0), (0, 0, 0, 0)),
-    ):
-        columns = [grid.Column(*one) for one in zip(head, right, least, spare, strict=True)]
-        layout = grid.fit(columns, rows, width, style)
-        lines += ["", *layout.table(rows)]
-        left_out += layout.left_out
-    return "\n".join([*lines, "", *words.below([*conventions(network, found), *left_out], width)])
-
-
-def to_markdown(network: Network, found: Memory) -> str:
-    """The same as a Markdown page."""
-    lines = [f"**{escape(words.headline(network))}**"]
-    for head, rows, right in (account(found), alive(found)):
-        lines += ["", *grid.pipes(head, [[escape(cell) for cell in row] for row in rows], right)]
-    return "\n".join([*lines, "", "  \n".join(escape(line) for line in conventions(network, found))])
+    return Table(
+        headline=words.headline(network),
+        columns=_ACCOUNT,
+        rows=[
+            [
+                line.what,
+                Cell(("at least " if line.at_least else "") + f"{line.bytes:,}", line.bytes),
+                words.size(line.bytes or 0),
+                line.where,
+            ]
+            for line in _lines(found)
+        ],
+        more=[Table(_ALIVE, list(_alive(found)))],
+        notes=conventions(network, found),
+        json=partial(to_json, network, found),
+    )
 
 
 def to_json(network: Network, found: Memory) -> str:
@@ -121,39 +131,26 @@ def _lines(found: Memory) -> Iterator[_Line]:
     yield _Line("training: peak", found.training, where, at_least=unknown)
 
 
-def account(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
-    """A figure a line: a head, rows, and which columns hold numbers."""
-    rows = [
-        [
-            line.what,
-            ("at least " if line.at_least else "") + f"{line.bytes:,}",
-            words.size(line.bytes or 0),
-            printable(line.where),
-        ]
-        for line in _lines(found)
-    ]
-    return ["what", "bytes", "size", "at"], rows, [False, True, True, False]
-
-
-def alive(found: Memory) -> tuple[list[str], list[list[str]], list[bool]]:
-    """What is alive at each peak of an inference, the largest first, and of training; as :func:`account`."""
-    rows = []
+def _alive(found: Memory) -> Iterator[list[Content]]:
+    """What is alive at each peak of an inference, the largest first, and of training."""
     for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
         alive = sorted(peak.alive, key=lambda tensor: -tensor.bytes)
-        lines = [(printable(t.name), str(t.shape), words.size(t.bytes)) for t in alive[:_NAMED]]
+        lines = [(t.name, str(t.shape), t.bytes) for t in alive[:_NAMED]]
         if len(alive) > _NAMED:
             rest = sum(tensor.bytes for tensor in alive[_NAMED:])
-            lines.append((f"{len(alive) - _NAMED} smaller ones", "", words.size(rest)))
+            lines.append((f"{len(alive) - _NAMED} smaller ones", "", rest))
         if peak.beside:
-            lines.append(("made beside the output", "", words.size(peak.beside)))
-        rows += [[what if number == 0 else "", *line] for number, line in enumerate(lines)]
+            lines.append(("made beside the output", "", peak.beside))
+        yield from _under(what, lines)
     if found.peak is not None:
-        parts = [(title, getattr(found.peak, name)) for name, title in _PARTS.items()]
-        lines = [(title, "", words.size(size)) for title, size in parts if size]
-        lines = [("weights, buffers, optimizer state", "", words.size(found.lasting)), *lines]
-        what = f"training, {found.peak.when}"
-        rows += [[what if number == 0 else "", *line] for number, line in enumerate(lines)]
-    return ["alive at the peak", "tensor", "shape", "size"], rows, [False, False, False, True]
+        parts = [(title, "", getattr(found.peak, name)) for name, title in _PARTS.items()]
+        lasting = ("weights, buffers, optimizer state", "", found.lasting)
+        yield from _under(f"training, {found.peak.when}", [lasting, *(part for part in parts if part[2])])
+
+
+def _under(what: str, lines: Iterable[tuple[str, str, int]]) -> Iterator[list[Content]]:
+    for number, (name, shape, size) in enumerate(lines):
+        yield [Cell("" if number else what, what), name, shape, Cell(words.size(size), size)]
 
 
 def conventions(network: Network, found: Memory) -> list[str]:

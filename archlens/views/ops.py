@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
 from ..errors import Style, unstyled
+from ..forms import text as terminal
+from ..forms.markdown import pipes
+from ..forms.table import LEAST, Column, Line, Row, Table
 from ..ops import OPS
-from ..ops.op import arguments, as_written, registry, signed
+from ..ops.op import Op, arguments, as_written, signed
 from ..ops.reference import Documentation, Entry, documentation, group_of, title_of
 from ..wrapping import wrapped
-from . import grid
 
 T = TypeVar("T")
 
@@ -30,22 +32,28 @@ _TITLES = {"macs": "MACs"}
 _NONE = "none"
 
 
-def to_table(width: int | None = None, style: Style = unstyled) -> str:
-    """Every op in a line, by the file that it is in: its arguments with their defaults, and what it does."""
-    columns = [
-        grid.Column("op"),
-        *(grid.Column(title, least=grid.LEAST) for title in ("arguments", "what it does")),
-    ]
-    rows = [
-        (group_of(op), [kind, ", ".join(arguments(op)), _plain(documentation(op).summary)])
-        for kind, op in registry.items()
-    ]
-    layout = grid.fit(columns, [row for _, row in rows], width, style)
-    lines = layout.head
-    for group, inside in _by_group(rows, lambda one: one[0]):
-        lines += ["", *[style(line, "message") for line in wrapped(title_of(group), width)]]
-        lines += [line for _, row in inside for line in layout.row(row)]
-    return "\n".join([*lines, "", *wrapped("`archlens ops OP` explains one.", width)])
+_COLUMNS = (
+    Column("op"),
+    Column("arguments", least=LEAST),
+    Column("what it does", least=LEAST, key="summary"),
+    Column("", key="group", shown=False),
+)
+
+
+def table(chosen: Mapping[str, type[Op]], entries: Callable[[], Iterable[Entry]]) -> Table:
+    """A line an op, by the file that it is in: its arguments with their defaults, and what it does.
+
+    Args:
+        chosen: which ops.
+        entries: gives all that the reference has of them, for programs.
+    """
+    rows: list[Row] = []
+    for group, inside in _by_group(chosen.items(), lambda one: group_of(one[1])):
+        rows.append(Line(title_of(group), heading=True))
+        rows += [
+            [kind, ", ".join(arguments(op)), _plain(documentation(op).summary), group] for kind, op in inside
+        ]
+    return Table(_COLUMNS, rows, notes=["`archlens ops OP` explains one."], json=lambda: to_json(entries()))
 
 
 def _by_group(items: Iterable[T], group: Callable[[T], str]) -> Iterator[tuple[str, list[T]]]:
@@ -63,29 +71,29 @@ def to_text(entry: Entry, width: int | None = None, style: Style = unstyled) -> 
         lines += ["", *wrapped(_plain(text), columns)]
     if entry.arguments:
         fields = [
-            grid.Column("argument"),
-            *(grid.Column(t, least=12) for t in ("default", "takes", "meaning")),
+            Column("argument"),
+            *(Column(t, least=12) for t in ("default", "takes", "meaning")),
         ]
         lines += ["", *_table(fields, _arguments(entry), width, style)]
-    facts = [grid.Column("fact"), grid.Column("formula", least=12)]
+    facts = [Column("fact"), Column("formula", least=12)]
     lines += ["", *_table(facts, [[t, _plain(text)] for t, text in _formulas(said)], columns, style)]
-    names = [grid.Column("elsewhere"), grid.Column("its name", least=12)]
+    names = [Column("elsewhere"), Column("its name", least=12)]
     lines += [
         "",
         *_table(names, [[t, _listed(found, said)] for t, found, said in _elsewhere(entry)], columns, style),
     ]
     examples = [
-        grid.Column("example", least=12),
-        grid.Column("output"),
-        *(grid.Column(t, right=True) for t in ("params", "MACs")),
+        Column("example", least=12),
+        Column("output"),
+        *(Column(t, right=True) for t in ("params", "MACs")),
     ]
     return "\n".join([*lines, "", *_table(examples, _examples(entry), width, style)])
 
 
 def _table(
-    columns: Sequence[grid.Column], rows: Sequence[Sequence[str]], width: int | None, style: Style
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None, style: Style
 ) -> list[str]:
-    return grid.fit(columns, rows, width, style).table(rows)
+    return terminal.write(Table(columns, rows), width, style).split("\n")
 
 
 def _plain(text: str) -> str:
@@ -188,7 +196,7 @@ def to_markdown(entries: Iterable[Entry]) -> str:
     for group, inside in groups:
         lines += ["", f"## {_marked(title_of(group)).removesuffix('.')}", ""]
         rows = [[f"[`{one.kind}`](#{one.kind})", _cell(one.documentation.summary)] for one in inside]
-        lines += grid.pipes(["op", "what it does"], rows, (False, False))
+        lines += pipes(["op", "what it does"], rows, (False, False))
         for one in inside:
             lines += ["", to_section(one)]
     return "\n".join(lines)
@@ -215,12 +223,12 @@ def to_section(entry: Entry) -> str:
             [f"`{name}`", f"`{default}`" if default else "", _cell(takes), _cell(meaning)]
             for name, default, takes, meaning in _arguments(entry)
         ]
-        lines += ["", *grid.pipes(["argument", "default", "takes", "meaning"], rows, (False,) * 4)]
+        lines += ["", *pipes(["argument", "default", "takes", "meaning"], rows, (False,) * 4)]
     lines += ["", *(f"- {title}: {_marked(text)}" for title, text in _formulas(said))]
     lines += [
         f"- {title}: {_listed([f'`{name}`' for name in found], said)}"
         for title, found, said in _elsewhere(entry)
     ]
     rows = [[f"`{text}`", *figures] for text, *figures in _examples(entry)]
-    lines += ["", *grid.pipes(["example", "output", "params", "MACs"], rows, (False, False, True, True))]
+    lines += ["", *pipes(["example", "output", "params", "MACs"], rows, (False, False, True, True))]
     return "\n".join(lines)

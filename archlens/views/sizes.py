@@ -1,18 +1,18 @@
-"""The input sizes of a network as a table, Markdown or JSON."""
+"""The input sizes of a network as a table or JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from ..analysis.sizes import Sizes, Tried
 from ..counts import dumps
-from ..errors import Style, printable, unstyled
+from ..errors import printable
+from ..forms.table import Cell, Column, Table, count
 from ..network import Network
 from ..shape import times
-from ..wrapping import wrapped
-from . import grid, words
-from .markdown import escape
+from . import words
 
 SCHEMA = "archlens.sizes/2"
 
@@ -20,24 +20,26 @@ SCHEMA = "archlens.sizes/2"
 _MOST = 8
 
 
-def to_text(network: Network, sizes: Sizes, *, width: int | None = None, style: Style = unstyled) -> str:
-    """What fits, in sentences, and the cost on some inputs as a table."""
-    head, rows, right = costs(sizes)
-    layout = grid.fit([grid.Column(*one) for one in zip(head, right, strict=True)], rows, width, style)
-    lines = [*wrapped(words.headline(network), width), ""]
-    for title, text in sentences(sizes):
-        lines += wrapped(text, width, lead=f"{title:<{_WIDTH}}  ")
-    below = words.below([*words.conventions(network), *notes(network)], width)
-    return "\n".join([*lines, "", *layout.table(rows), "", *below])
-
-
-def to_markdown(network: Network, sizes: Sizes) -> str:
-    """The same as a list and a table."""
-    head, rows, right = costs(sizes)
-    said = [f"- {title}: {escape(text)}" for title, text in sentences(sizes)]
-    below = "  \n".join(map(escape, [*words.conventions(network), *notes(network)]))
-    table = "\n".join(grid.pipes(head, rows, right))
-    return "\n".join([f"**{escape(words.headline(network))}**", "", *said, "", table, "", below])
+def table(network: Network, sizes: Sizes) -> Table:
+    """What fits, in sentences, and the cost on some inputs."""
+    return Table(
+        headline=words.headline(network),
+        lead=list(sentences(sizes)),
+        columns=_COLUMNS,
+        rows=[
+            [
+                str(one.input),
+                count(one.params),
+                count(one.macs),
+                Cell(words.size(one.live_set), one.live_set),
+                times(one.field) if one.field else "",
+                Cell("" if one.clipped is None else "yes" if one.clipped else "no", one.clipped),
+            ]
+            for one in sizes.costs
+        ],
+        notes=[*words.conventions(network), *notes(network)],
+        json=partial(to_json, sizes),
+    )
 
 
 def to_json(sizes: Sizes) -> str:
@@ -80,8 +82,14 @@ def _tried(tried: Tried) -> dict[str, Any]:
     }
 
 
-#: The columns before the sentences.
-_WIDTH = 18
+_COLUMNS = (
+    Column("input", right=True),
+    Column("params", right=True),
+    Column("MACs", right=True, key="macs"),
+    Column("live set", right=True, key="live_set", unit="B"),
+    Column("field", right=True),
+    Column("clipped"),
+)
 
 #: What the figures mean.
 _NOTES = (
@@ -133,22 +141,6 @@ def _smallest(smallest: Sequence[int | None], searched: int) -> str:
     if None in smallest:
         return f"none was found; tried up to {searched:,}" if searched else "not looked for"
     return times(n for n in smallest if n is not None)
-
-
-def costs(sizes: Sizes) -> tuple[list[str], list[list[str]], list[bool]]:
-    """What it costs on some inputs: a head, rows, and which columns hold numbers."""
-    rows = [
-        [
-            str(one.input),
-            f"{one.params:,}",
-            f"{one.macs:,}",
-            words.size(one.live_set),
-            times(one.field) if one.field else "",
-            "" if one.clipped is None else "yes" if one.clipped else "no",
-        ]
-        for one in sizes.costs
-    ]
-    return ["input", "params", "MACs", "live set", "field", "clipped"], rows, [True] * 5 + [False]
 
 
 def _stretches(sizes: Sequence[int]) -> str:

@@ -1,18 +1,19 @@
-"""Verifications as a table, Markdown or JSON. Knows what was found, and not how."""
+"""Verifications as a table or JSON. Knows what was found, and not how."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
 from ..counts import dumps
-from ..errors import Style, printable, unstyled
-from . import grid, words
-from .markdown import escape, unescape
+from ..errors import printable
+from ..forms.table import LEAST, Annotation, Case, Cell, Column, Command, Content, Line, Table
 
-SCHEMA = "archlens.verification/1"
+SCHEMA, COUNTS = "archlens.verification/1", "archlens.verified/1"
 
 #: What is compared with what; stands under every table of it.
 CONVENTIONS = (
@@ -29,68 +30,124 @@ CONVENTIONS = (
 _TITLES = {"shape": "shapes", "weights": "weights", "macs": "MACs", "field": "fields", "total": "total"}
 
 
-def to_table(
-    found: Sequence[Verification], *, layers: bool, width: int | None = None, style: Style = unstyled
-) -> str:
-    """A line a network, then what failed; with ``layers`` every check of every layer."""
-    columns = [
-        grid.Column("network", least=grid.LEAST),
-        grid.Column("layers", right=True),
-        *(grid.Column(title, right=True, least=_NONE) for title in _TITLES.values()),
-        grid.Column("verdict", roles=_ROLES),
-    ]
-    rows = [_summary(one) for one in found]
-    lines = grid.fit(columns, rows, width, style).table(rows)
-    if layers:
-        for one in found:
-            lines += ["", *_layers(one, width, style)]
-    for one in found:
-        lines += words.below((f"{printable(one.name)}: {line}" for line in _failures(one)), width)
-    return "\n".join([*lines, "", *words.below([*_circumstances(found, timings=True), *CONVENTIONS], width)])
-
-
 #: The columns of "not applicable", on two lines.
 _NONE = 10
 
 #: How verdicts are dressed.
 _ROLES = {"passed": "good", "failed": "bad", "FAILED": "bad"}
 
+_COLUMNS = (
+    Column("network", least=LEAST),
+    Column("layers", right=True),
+    *(Column(title, right=True, least=_NONE) for title in _TITLES.values()),
+    Column("verdict", roles=_ROLES),
+)
+_MEASURED = (
+    Column("ms", right=True, key="milliseconds"),
+    Column("peak MB", right=True, key="peak_bytes", unit="B"),
+    Column("predicted MB", right=True, key="predicted_bytes", unit="B"),
+)
+_CHECKS = (
+    Column("network", shown=False),
+    *(
+        Column(title, least=least, roles=_ROLES if title == "verdict" else None)
+        for title, least in (("layer", 12), ("check", 0), ("archlens", 12), ("torch", 12), ("verdict", 20))
+    ),
+)
 
-def to_markdown(found: Sequence[Verification], *, timings: bool) -> str:
-    """A report: where it was made, a row a network, and what each check compares."""
-    head = ["network", "layers", *_TITLES.values(), "verdict"]
-    right = [False, True, *[True] * len(CHECKS), False]
-    if timings:
-        head += ["ms", "peak MB", "predicted MB"]
-        right += [True, True, True]
-    rows = []
-    for one in found:
-        row = [escape(cell) for cell in _summary(one)]
-        measured = [_milliseconds(one), _megabytes(one.peak_bytes), _megabytes(one.predicted_bytes)]
-        rows.append([*row, *measured] if timings else row)
-    failures = [f"- {escape(one.name)}: {escape(line)}" for one in found for line in _failures(one)]
-    return "\n".join(
-        [
-            _TITLE,
-            "",
-            f"{sum(one.passed for one in found)} of {len(found)} networks passed every check that applies. "
-            "`archlens verify --all` makes this page.",
-            "",
-            *(f"- {escape(line)}" for line in _circumstances(found, timings=False)),
-            "",
-            *grid.pipes(head, rows, right),
-            "",
-            *failures,
-            *([""] if failures else []),
-            *(f"- {escape(line)}" for line in CONVENTIONS),
+
+def table(
+    found: Sequence[Verification], *, layers: bool = False, timings: bool = False, brief: bool = False
+) -> Table:
+    """A line a network, then what failed, where it was made, and what each check compares.
+
+    Args:
+        found: what was found.
+        layers: whether every check of every layer follows.
+        timings: whether times and bytes are worth a column.
+        brief: whether JSON is to say how many checks passed, and not each.
+    """
+    rows = [_summary(one) for one in found]
+    each = [Table(_CHECKS, _layers(one)) for one in found] if layers else []
+    failures = [f"{one.name}: {line}" for one in found for line in _failures(one)]
+    passed = f"{sum(one.passed for one in found)} of {len(found)} networks passed every check that applies. "
+    # a terminal has what failed right beneath what it failed in
+    *others, last = [Table(_COLUMNS, rows), *each]
+    last = replace(last, rows=[*last.rows, *map(Line, failures)])
+    notes = [*_circumstances(found, timings=True), *CONVENTIONS]
+    return Table(
+        headline="Verification",
+        level=1,
+        summary=[passed, Command("archlens verify --all"), " makes this page."],
+        lead=[("", line) for line in _circumstances(found, timings=False)],
+        columns=(*_COLUMNS, *_MEASURED) if timings else _COLUMNS,
+        rows=[
+            [*row, *_measured(one.seconds, one.peak_bytes, one.predicted_bytes)]
+            for row, one in zip(rows, found, strict=True)
         ]
+        if timings
+        else rows,
+        more=each,
+        remarks=[failures] if failures else [],
+        notes=CONVENTIONS,
+        terminal=[*others, replace(last, notes=notes)],
+        json=partial(to_counts if brief else to_json, found),
+        suites=[(one.name, list(_cases(one))) for one in found],
+        annotations=[Annotation("error", line, None, one.name) for one in found for line in _failures(one)],
     )
 
 
-class Report(NamedTuple):
-    """A page of :func:`to_markdown`, read back."""
+def _cases(one: Verification) -> Iterator[Case]:
+    """A case for what was compared: all layers of a network in one."""
+    failures = _failures(one)
+    for title in _TITLES.values():
+        wrong = [line for line in failures if f", {title}: " in line]
+        yield Case(title, "failure", f"{len(wrong)} failed", "\n".join(wrong)) if wrong else Case(title)
 
-    #: The file that it was read from, for a link to it.
+
+def to_json(found: Sequence[Verification]) -> str:
+    """Every check of every layer: ``archlens.verification/1``."""
+    return dumps({"schema": SCHEMA, "networks": [_data(one) for one in found]}, indent=1)
+
+
+def to_counts(found: Sequence[Verification]) -> str:
+    """How many checks passed of those that apply, a network a line: ``archlens.verified/1``."""
+    head = _counts([_data(one) for one in found])
+    networks = head.pop("networks")
+    lines = [f"  {dumps(key)}: {dumps(value)}," for key, value in head.items()]
+    body = ",\n".join(f"    {dumps(network)}" for network in networks)
+    return "\n".join(["{", *lines, '  "networks": [', body, "  ]", "}"])
+
+
+def _counts(networks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What :func:`to_counts` says of networks as :func:`to_json` has them."""
+    first = networks[0]
+    return {
+        "schema": COUNTS,
+        **{key: first[key] for key in ("device", "torch", "fvcore", "batch")},
+        "uncounted": sorted({op for one in networks for op in one["uncounted"]}),
+        "networks": [
+            {
+                "name": one["name"],
+                "passed": one["passed"],
+                "layers": sum(check["what"] == "shape" for check in one["checks"]),
+                "checks": {what: _passed(one["checks"], what) for what in CHECKS},
+                **{key: one[key] for key in ("seconds", "peak_bytes", "predicted_bytes")},
+            }
+            for one in networks
+        ],
+    }
+
+
+def _passed(checks: Sequence[Mapping[str, Any]], what: str) -> list[int]:
+    found = [check["status"] for check in checks if check["what"] == what]
+    return [found.count(PASSED), len(found) - found.count(NOT_APPLICABLE)]
+
+
+class Report(NamedTuple):
+    """What a file says of verifications."""
+
+    #: A page that says the same, for a link to it; or the file itself.
     file: str
     #: On what, and with what, it was made.
     made: str
@@ -99,31 +156,32 @@ class Report(NamedTuple):
 
 
 def read(text: str, file: str) -> Report | None:
-    """A report that lies in a file; ``None`` where the text is none."""
-    lines = text.split("\n")
-    made = next((line[2:].rstrip(".") for line in lines if line.startswith("- Device ")), "")
-    table = [[cell.strip() for cell in _CELLS.split(line)[1:-1]] for line in lines if line.startswith("| ")]
-    if lines[0] != _TITLE or not made or len(table) < 2:
+    """What :func:`to_json` or :func:`to_counts` wrote, read back; ``None`` where the text is none of both."""
+    try:
+        data = json.loads(text)
+        if data["schema"] == SCHEMA:
+            data = _counts(data["networks"])
+        if data["schema"] != COUNTS:
+            return None
+        made = _made(*(data[key] for key in ("device", "torch", "fvcore", "batch")))
+        timings = data["device"].startswith("cuda")
+        rows = {str(one["name"]): _cells(one, timings=timings) for one in data["networks"]}
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
-    head = table[0]
-    rows = {
-        unescape(row[0]): dict(zip(head[1:], map(unescape, row[1:]), strict=True))
-        for row in table[2:]
-        if len(row) == len(head)
-    }
-    return Report(file, unescape(made), rows)
+    return Report(file, made.rstrip("."), rows)
 
 
-#: The first line of a report.
-_TITLE = "# Verification"
-
-#: What stands between two cells.
-_CELLS = re.compile(r"(?<!\\)\|")
-
-
-def to_json(found: Sequence[Verification]) -> str:
-    """Every check of every layer: ``archlens.verification/1``."""
-    return dumps({"schema": SCHEMA, "networks": [_data(one) for one in found]}, indent=1)
+def _cells(one: Mapping[str, Any], *, timings: bool) -> dict[str, str]:
+    """The row of a network, but for its name, by the titles of the columns."""
+    cells = {"layers": str(one["layers"])}
+    for what, title in _TITLES.items():
+        passed, of = one["checks"][what]
+        cells[title] = _share(passed, of)
+    cells["verdict"] = _verdict(one["passed"])
+    if timings:
+        found = _measured(one["seconds"], one["peak_bytes"], one["predicted_bytes"])
+        cells |= {column.title: cell.text for column, cell in zip(_MEASURED, found, strict=True)}
+    return cells
 
 
 def _data(one: Verification) -> dict[str, Any]:
@@ -142,16 +200,24 @@ def _data(one: Verification) -> dict[str, Any]:
     }
 
 
-def _summary(one: Verification) -> list[str]:
+def _summary(one: Verification) -> list[Content]:
     counts = [_count(one.of(what)) for what in CHECKS]
-    verdict = "passed" if one.passed else "FAILED"
-    return [printable(one.name), str(len(one.of("shape"))), *counts, verdict]
+    layers = len(one.of("shape"))
+    return [one.name, Cell(str(layers), layers), *counts, _verdict(one.passed)]
+
+
+def _verdict(passed: bool) -> str:
+    return "passed" if passed else "FAILED"
 
 
 def _count(checks: Sequence[Check]) -> str:
     passed = sum(check.status == PASSED for check in checks)
     apply = sum(check.status != NOT_APPLICABLE for check in checks)
-    return f"{passed}/{apply}" if apply else "not applicable"
+    return _share(passed, apply)
+
+
+def _share(passed: int, of: int) -> str:
+    return f"{passed}/{of}" if of else "not applicable"
 
 
 def _failures(one: Verification) -> list[str]:
@@ -164,15 +230,12 @@ def _failures(one: Verification) -> list[str]:
     ]
 
 
-def _layers(one: Verification, width: int | None, style: Style) -> list[str]:
+def _layers(one: Verification) -> list[list[Content]]:
     """A line a check: the layer, what was compared, and how it came out."""
-    columns = [
-        grid.Column(title, least=least, roles=_ROLES if title == "verdict" else None)
-        for title, least in (("layer", 12), ("check", 0), ("archlens", 12), ("torch", 12), ("verdict", 20))
-    ]
-    rows = [
+    return [
         [
-            printable(check.layer) or "all",
+            one.name,
+            check.layer or "all",
             _TITLES[check.what],
             check.says,
             check.found,
@@ -180,14 +243,17 @@ def _layers(one: Verification, width: int | None, style: Style) -> list[str]:
         ]
         for check in one.checks
     ]
-    return grid.fit(columns, rows, width, style).table(rows)
+
+
+def _made(device: str, torch: str, fvcore: str | None, batch: int) -> str:
+    counted = f"fvcore {fvcore}" if fvcore else "fvcore is not installed"
+    return f"Device {device}, torch {torch}, {counted}, batch {batch}."
 
 
 def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]:
     """Where the checks were made, with what, and what fvcore did not count."""
     one = found[0]
-    fvcore = f"fvcore {one.fvcore}" if one.fvcore else "fvcore is not installed"
-    lines = [f"Device {one.device}, torch {one.torch}, {fvcore}, batch {one.batch}."]
+    lines = [_made(one.device, one.torch, one.fvcore, one.batch)]
     uncounted = sorted({op for each in found for op in each.uncounted})
     if uncounted:
         names = ", ".join(op.removeprefix("aten::") for op in uncounted)
@@ -212,8 +278,9 @@ def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]
     return lines
 
 
-def _milliseconds(one: Verification) -> str:
-    return "" if one.seconds is None else f"{one.seconds * 1e3:,.2f}"
+def _measured(seconds: float | None, *sizes: int | None) -> list[Cell]:
+    ms = None if seconds is None else seconds * 1e3
+    return [Cell("" if ms is None else f"{ms:,.2f}", ms), *(Cell(_megabytes(size), size) for size in sizes)]
 
 
 def _megabytes(size: int | None) -> str:

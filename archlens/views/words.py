@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..analysis.receptive_field import Seen
 from ..counts import AtLeast
 from ..errors import printable
 from ..network import Network
 from ..ops import Irregular
 from ..shape import times
-from ..wrapping import wrapped
 
 #: Powers of ten and their letters.
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
@@ -80,8 +77,3 @@ def conventions(network: Network) -> list[str]:
             f"({network.training_macs:,}); the total is without them."
         )
     return lines
-
-
-def below(sentences: Iterable[str], width: int | None) -> list[str]:
-    """Sentences in lines of at most so many columns, each from a new line on."""
-    return [line for sentence in sentences for line in wrapped(sentence, width)]

@@ -13,7 +13,7 @@ from ...analysis import layouts
 from ...analysis.quantities import QUANTITIES
 from ...errors import BudgetError, usage
 from ..options import format_option, given, names_argument, network_options, output_option
-from ..output import looks, remark, show, write
+from ..output import remark, show, write, write_table
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ def _limits(function: F) -> F:
 @click.option("--locked", is_flag=True, help="Fail where a network is not as archlens.lock says.")
 @click.option("--update", is_flag=True, help="Write today's figures to archlens.lock.")
 @click.option("--tolerance", metavar="PERCENT", help="How far locked figures may drift, as in '1 %'.")
-@format_option("table", "markdown", "json", "junit", "github")
+@format_option(checks=True)
 @output_option
 def command(
     name: tuple[str, ...],
@@ -94,29 +94,15 @@ def command(
     if update and report.updated:
         _update(outcome, project.root)
     if report.count or not update or form != "table" or path:  # else there is nothing to be seen
-        write(_text(report, form, path), path)
+        from ...views import check as view
+
+        write_table(view.table(report), form, path)
     if report.nothing and form == "table":
         from ...views.check import INSTEAD
 
         remark(f"help: {INSTEAD}")
     if not report.held:
         sys.exit(1)
-
-
-def _text(report: Any, form: str, path: str | None) -> str:
-    if form == "junit":
-        from ...views.junit import to_junit
-
-        return to_junit(report)
-    if form == "github":
-        from ...views.github import to_github
-
-        return to_github(report)
-    from ...views import check as view
-
-    if form == "table":
-        return view.to_table(report, **looks(path))
-    return view.to_markdown(report) if form == "markdown" else view.to_json(report)
 
 
 def _update(outcome: Any, folder: Path) -> None:

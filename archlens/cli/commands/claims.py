@@ -9,14 +9,14 @@ import click
 from ...analysis import claims
 from ...views import claims as view
 from ..options import all_option, chosen, format_option, load, names_argument, output_option, size_option
-from ..output import looks, write
+from ..output import write_table
 
 
 @click.command("claims")
 @names_argument
 @all_option
 @size_option
-@format_option("table", "markdown", "json")
+@format_option(checks=True)
 @output_option
 def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> None:
     """Compare what others printed of a network with what is computed.
@@ -26,12 +26,6 @@ def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> 
     """
     networks = [load(one, (), ()) for one in chosen("claims", name, every, example="resnet50")]
     found = [(network, claims.find(network)) for network in networks]
-    if form == "json":
-        text = view.to_json(found)
-    elif form == "markdown":
-        text = view.to_markdown(found)
-    else:
-        text = view.to_table(found, **looks(path))
-    write(text, path)
+    write_table(view.table(found), form, path)
     if any(claim.silent for _, each in found for claim in each):
         sys.exit(1)

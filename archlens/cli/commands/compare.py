@@ -14,13 +14,14 @@ from ...drawing import extensions
 from ...drawing.formats import ANY
 from ...drawing.theme import AUTO, THEMES
 from ...errors import shorten, usage
+from ...forms import forms
 from ...library import Found
 from ...views import comparison as view
 from ..options import all_option, altered, chosen, each, make, names_argument, network_options
-from ..output import is_file, looks, progress, write, write_bytes
+from ..output import is_file, progress, write_bytes, write_table
 
 #: The formats of the table, and the extension that a file of each has.
-_FORMS = {"table": "txt", "markdown": "md", "csv": "csv", "json": "json"}
+_FORMS = {form.name: form.extension for form in forms().values() if not form.checks}
 
 #: So many networks take long enough for a bar.
 _MANY = 20
@@ -37,7 +38,7 @@ _MANY = 20
     "--output",
     "path",
     metavar="FILE",
-    help="The chart, if it ends in .svg, .png, .pdf or .tex; the table, if in .txt, .md, .csv or .json.",
+    help="The chart, if it ends in .svg, .png, .pdf or .tex; the table, if in .txt, .md, .csv, .json, .html.",
 )
 @click.option(
     "--theme",
@@ -77,15 +78,7 @@ def command(
 
         write_bytes(to_bytes(Chart(tuple(found), theme or "light"), ending), path)
         path = None
-    if shown == "json":
-        text = view.to_json(found)
-    elif shown == "csv":
-        text = view.to_csv(found)
-    elif shown == "markdown":
-        text = view.to_markdown(found)
-    else:
-        text = view.to_table(found, **looks(path))
-    write(text, path)
+    write_table(view.table(found), shown, path)
 
 
 def _ending(path: str | None) -> str:
@@ -105,10 +98,11 @@ def _form(path: str | None, ending: str) -> str:
     for form, known in _FORMS.items():
         if ending == known:
             return form
+    tables = [f".{name}" for name in _FORMS.values() if name not in extensions()]
     raise usage(
         f"there is no format .{shorten(ending)}" if ending else "the file has no extension",
         help=f"a chart ends in {', '.join(f'.{name}' for name in ANY)}; "
-        f"a table in {', '.join(f'.{name}' for name in _FORMS.values())}, or --format says which",
+        f"a table in {', '.join(tables)}, or --format says which",
     )
 
 

@@ -8,7 +8,7 @@ from ...analysis import counting
 from ...analysis.cost import cost
 from ...views import cost as view
 from ..options import format_option, load, network_argument, output_option
-from ..output import looks, write
+from ..output import write_table
 
 
 @click.command("cost")
@@ -33,7 +33,7 @@ from ..output import looks, write
     metavar="TOOL",
     help=f"Count as a tool does, and say what that is: {', '.join(counting.names())}; or all of them.",
 )
-@format_option("table", *view.FORMS)
+@format_option()
 @output_option
 def command(
     name: str,
@@ -47,14 +47,4 @@ def command(
 ) -> None:
     """What a network costs: MACs, and beside them all other work, itemised, with its formulas."""
     ledger = cost(load(name, inputs, sets))
-    if form != "table":
-        write(view.FORMS[form](ledger, by=by, depth=depth, count_as=count_as), path)
-        return
-    text = view.to_table(
-        ledger,
-        by=by,
-        depth=depth,
-        count_as=count_as,
-        **looks(path),
-    )
-    write(text, path)
+    write_table(view.table(ledger, by=by, depth=depth, count_as=count_as), form, path)

@@ -10,21 +10,21 @@ import click
 
 from ...analysis import difference, layouts
 from ...analysis.quantities import Subject
-from ...counts import dumps
 from ...elaboration import elaborate
 from ...errors import SpecError, UsageError, shorten, usage
+from ...forms.table import Table
 from ...language import Spec
 from ...library.finding import Found
 from ...library.revision import find_at
 from ...views import difference as view
 from ..options import complete_names, format_option, output_option, size_option
-from ..output import looks, show, write
+from ..output import show, write_table
 
 
 @click.command("diff")
 @click.argument("old", shell_complete=complete_names)
 @click.argument("new", shell_complete=complete_names)
-@format_option("table", "markdown", "json")
+@format_option(checks=True)
 @size_option
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where there is a difference.")
 @output_option
@@ -36,34 +36,16 @@ def command(old: str, new: str, form: str, exit_code: bool, path: str | None) ->
     renamed scope or an inserted block leaves the others where they are.
     """
     chosen = _chosen(old, new)
-    texts: list[str] = []
-    data: list[dict[str, Any]] = []
+    pairs: list[tuple[Table, dict[str, Any]]] = []
     identical = not chosen.added and not chosen.removed
     for names, founds in chosen.pairs:
         subjects = _both(names, founds)
         found = difference.find(subjects[0].network, subjects[1].network)
         identical = identical and found.empty
         totals = view.totals(*subjects)
-        if form == "json":
-            data.append(view.to_data(found, totals, names=names))
-        elif form == "markdown":
-            texts.append(view.to_markdown(found, totals, names=names))
-        else:
-            texts.append(view.to_table(found, totals, names=names, **looks(path)))
-    texts += view.alone(chosen.added, chosen.removed, markdown=form == "markdown")
-    if form == "json":
-        family = {
-            "schema": view.SCHEMA,
-            "old": old,
-            "new": new,
-            "identical": identical,
-            "networks": data,
-            "added": chosen.added,
-            "removed": chosen.removed,
-        }
-        single = len(data) == 1 and not chosen.added and not chosen.removed
-        texts = [dumps(data[0] if single else family, indent=2)]
-    write("\n\n".join(texts), path)
+        pairs.append((view.table(found, totals, names=names), view.to_data(found, totals, names=names)))
+    shown = view.all_of(pairs, chosen.added, chosen.removed, names=(old, new), identical=identical)
+    write_table(shown, form, path)
     if exit_code and not identical:
         sys.exit(1)
 

@@ -24,7 +24,7 @@ from ..options import (
     network_options,
     output_option,
 )
-from ..output import looks, write
+from ..output import looks, write, write_table
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -51,7 +51,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     "--ignore", multiple=True, metavar="CODES", shell_complete=_complete, help="Leave these rules out."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 on any finding, and not on errors only.")
-@format_option("text", "json", "github")
+@format_option(checks=True, first="text")
 @output_option
 def command(
     name: tuple[str, ...],
@@ -78,14 +78,10 @@ def command(
                 linted.append(view.Linted(variant, lint(Study(network), spec, rules)))
             elif isinstance(network, SpecError):
                 linted.append(view.Linted(variant, (), network.diagnostic))
-    if form == "json":
-        text = view.to_json(linted)
-    elif form == "github":
-        text = view.to_github(linted)
+    if form == "text":
+        write(view.to_text(linted, **looks(path)), path)
     else:
-        text = view.to_text(linted, **looks(path))
-    if text or path is not None:
-        write(text, path)
+        write_table(view.table(linted, strict=strict), form, path)
     totals = view.totals(linted)
     if totals[ERROR] or (strict and any(totals.values())):
         sys.exit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
@@ -11,17 +11,17 @@ import click
 
 from ...elaboration import elaborate
 from ...errors import did_you_mean, shorten, usage
+from ...forms.table import LEAST, Cell, Column, Table
 from ...library import find, index, names
 from ...library.finding import families, text_of
-from ...views import grid, words
 from ...views.words import rounded
 from ..options import format_option
-from ..output import looks, write
+from ..output import write_table
 
 
 @click.command("list")
 @click.argument("pattern", required=False)
-@format_option("table", "json")
+@format_option()
 def command(pattern: str | None, form: str) -> None:
     """List the networks of the zoo, or those whose name matches PATTERN (a part of it, or res*50)."""
     chosen = [name for name in names() if pattern is None or _matches(name, pattern)]
@@ -33,25 +33,33 @@ def command(pattern: str | None, form: str) -> None:
         )
     stems = {name: stem for stem, inside in families().items() for name in inside}
     entries = [{"name": name, **entry_of(name, stems[name])} for name in chosen]
-    if form == "json":
-        write(json.dumps({"schema": "archlens.list/1", "networks": entries}, indent=2), None)
-        return
-    columns = [
-        grid.Column("name", least=grid.LEAST),
-        grid.Column("year", right=True, spare=2),
-        grid.Column("params", right=True),
-        grid.Column("MACs", right=True),
-        grid.Column("input", spare=1),
-        grid.Column("title", least=grid.LEAST),
-    ]
+    write_table(_table(entries), form, None)
+
+
+_COLUMNS = (
+    Column("name", least=LEAST),
+    Column("year", right=True, spare=2),
+    Column("params", right=True),
+    Column("MACs", right=True, key="macs"),
+    Column("input", spare=1),
+    Column("title", least=LEAST),
+)
+
+
+def _table(entries: Sequence[Mapping[str, Any]]) -> Table:
     rows = [
-        [e["name"], str(e["year"] or ""), rounded(e["params"]), rounded(e["macs"]), e["input"], e["title"]]
+        [
+            e["name"],
+            Cell(str(e["year"] or ""), e["year"]),
+            Cell(rounded(e["params"]), e["params"]),
+            Cell(rounded(e["macs"]), e["macs"]),
+            e["input"],
+            e["title"],
+        ]
         for e in entries
     ]
-    look = looks()
-    layout = grid.fit(columns, rows, **look)
-    below = words.below(layout.left_out, look["width"])
-    write("\n".join([*layout.table(rows), *([""] if below else []), *below]), None)
+    data = {"schema": "archlens.list/1", "networks": entries}
+    return Table(_COLUMNS, rows, json=lambda: json.dumps(data, indent=2))
 
 
 def _matches(name: str, pattern: str) -> bool:

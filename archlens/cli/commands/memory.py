@@ -7,7 +7,7 @@ import click
 from ...analysis.memory import BITS, OPTIMIZERS, account
 from ...views import memory as view
 from ..options import format_option, load, network_argument, output_option
-from ..output import looks, write
+from ..output import write_table
 
 
 @click.command("memory")
@@ -28,7 +28,7 @@ from ..output import looks, write
 @click.option(
     "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam", show_default=True, help="In training."
 )
-@format_option("table", "markdown", "json")
+@format_option()
 @output_option
 def command(
     name: str,
@@ -48,10 +48,4 @@ def command(
     """
     network = load(name, inputs, sets)
     found = account(network, batch=batch, dtype=dtype, activations=activations, optimizer=optimizer)
-    if form == "json":
-        text = view.to_json(network, found)
-    elif form == "markdown":
-        text = view.to_markdown(network, found)
-    else:
-        text = view.to_table(network, found, **looks(path))
-    write(text, path)
+    write_table(view.table(network, found), form, path)

@@ -12,7 +12,7 @@ from ...ops import OPS
 from ...ops.op import registry
 from ...views import ops as view
 from ..options import format_option, output_option
-from ..output import looks, write
+from ..output import looks, write, write_table
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -21,7 +21,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 @click.command("ops")
 @click.argument("op", required=False, shell_complete=_complete)
-@format_option("table", "markdown", "json")
+@format_option()
 @output_option
 def command(op: str | None, form: str, path: str | None) -> None:
     """List the ops of the language, or explain OP: arguments, formulas, names elsewhere, examples.
@@ -33,16 +33,10 @@ def command(op: str | None, form: str, path: str | None) -> None:
             f"there is no op {shorten(op)}", help=op_meant(op, OPS, otherwise="`archlens ops` lists all")
         )
     chosen = registry if op is None else {op: OPS[op]}
-    if form == "json":
-        text = view.to_json(map(reference, chosen.values()))
-    elif form == "markdown":
-        text = (
-            view.to_markdown(map(reference, chosen.values()))
-            if op is None
-            else view.to_section(reference(OPS[op]))
-        )
-    elif op is None:
-        text = view.to_table(**looks(path))
+    if form == "markdown":  # a page, which has more than a table
+        entries = map(reference, chosen.values())
+        write(view.to_markdown(entries) if op is None else view.to_section(next(entries)), path)
+    elif op is not None and form == "table":
+        write(view.to_text(reference(OPS[op]), **looks(path)), path)
     else:
-        text = view.to_text(reference(OPS[op]), **looks(path))
-    write(text, path)
+        write_table(view.table(chosen, lambda: map(reference, chosen.values())), form, path)

@@ -18,7 +18,6 @@ from ..options import (
     altered,
     chosen,
     each,
-    format_option,
     make,
     names_argument,
     network_options,
@@ -31,13 +30,13 @@ from ..output import progress, write_files
 @network_options
 @all_option
 @click.option("-o", "--output", "path", metavar="DIR", required=True, help="The folder that the pages go to.")
-@format_option(*FORMS)
+@click.option("--format", "form", type=click.Choice(list(FORMS)), default="markdown", show_default=True)
 @click.option(
     "--verification",
     "reported",
     multiple=True,
     metavar="FILE",
-    help="What `archlens verify --format markdown` wrote; without it, verification*.md in DIR.",
+    help="What `archlens verify --format json` wrote; without it, verification*.json in DIR.",
 )
 def command(
     name: tuple[str, ...],
@@ -120,19 +119,21 @@ def _folder(path: str) -> Path:
 def _reports(folder: Path, given: Sequence[str]) -> list[verification.Report]:
     """What is known of verifications: the files that are given, or those that lie in the folder."""
     found = []
-    for path in map(Path, given) if given else sorted(folder.glob("verification*.md")):
+    for path in map(Path, given) if given else sorted(folder.glob("verification*.json")):
         try:
             text = path.read_text("utf-8")
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or "it is not UTF-8"
             raise usage(f"{printable(str(path))[:200]} cannot be read: {reason}") from None
-        # a link leads to what lies beside the pages only
-        report = verification.read(text, path.name if path.parent == folder else "")
+        # a link leads to what lies beside the pages only: to the page for people, where there is one
+        page = path.with_suffix(".md")
+        beside = page if page.is_file() else path
+        report = verification.read(text, beside.name if path.parent == folder else "")
         if report is not None:
             found.append(report)
         elif given:
             raise usage(
                 f"{printable(str(path))[:200]} is no report of a verification",
-                help="archlens verify NAME --format markdown -o FILE writes one",
+                help="archlens verify NAME --format json -o FILE writes one",
             )
     return found

@@ -7,7 +7,8 @@ from click.shell_completion import CompletionItem
 
 from ...lint import RULES, meant
 from ...views import lint as view
-from ..output import looks, write
+from ..options import format_option
+from ..output import looks, write, write_table
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -20,13 +21,14 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 @click.command("rules")
 @click.argument("code", required=False, shell_complete=_complete)
-def command(code: str | None) -> None:
+@format_option()
+def command(code: str | None, form: str) -> None:
     """List the rules of `archlens lint`, or explain one: what it does, why it matters, what to use instead.
 
     CODE is a code such as AL301, its start such as AL3, or a name such as bias-before-norm.
     """
     chosen = list(RULES.values()) if code is None else meant(code)
-    if code is None or len(chosen) > 1:
-        write(view.rules_to_text(chosen, **looks()), None)
+    if code is None or len(chosen) > 1 or form != "table":
+        write_table(view.rules(chosen), form, None)
     else:
         write(view.rule_to_text(chosen[0], **looks()), None)

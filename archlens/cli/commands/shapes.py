@@ -9,12 +9,11 @@ import click
 from ...analysis import batches, unseen
 from ...errors import SpecError
 from ...network import Network
-from ...views import csv, json, markdown, table, words
+from ...views import shapes as view
 from ...views.columns import COLUMNS, DEFAULT, SETS, choose
 from ...views.rows import rows_of
-from ...wrapping import wrapped
 from ..options import format_option, load, network_argument, output_option
-from ..output import is_file, looks, remark, show, write
+from ..output import is_file, remark, show, write_table
 
 #: How many warnings are shown in full.
 _WARNINGS = 3
@@ -24,7 +23,7 @@ _WARNINGS = 3
 @network_argument
 @click.option("--depth", type=click.IntRange(min=1), help="Fold scopes deeper than this into subtotals.")
 @click.option("--fold", is_flag=True, help="Show neighbours that repeat once, as x3.")
-@format_option("table", "markdown", "csv", "json")
+@format_option()
 @click.option("--columns", metavar="A,B,...", help=f"Which columns: {', '.join([*COLUMNS, *SETS])}.")
 @output_option
 def command(
@@ -46,39 +45,13 @@ def command(
         if partial is not None and partial.layers and form in ("table", "markdown") and not is_file(path):
             show(problem.diagnostic)
             click.echo(err=True)
-            click.echo(_text(partial, form, chosen, depth, fold, path, complete=False))
+            write_table(
+                view.table(partial, rows_of(partial, depth, fold), chosen, complete=False), form, path
+            )
             sys.exit(1)
         raise
     _warn(network)
-    write(_text(network, form, chosen, depth, fold, path, complete=True), path)
-
-
-def _text(
-    network: Network,
-    form: str,
-    columns: tuple[str, ...],
-    depth: int | None,
-    fold: bool,
-    path: str | None,
-    *,
-    complete: bool,
-) -> str:
-    if form == "json":
-        return json.to_json(network)
-    rows = rows_of(network, depth, fold)
-    if form == "csv":
-        return csv.to_csv(network, rows, columns=columns)
-    if form == "markdown":
-        return markdown.to_markdown(network, rows, columns=columns, complete=complete)
-    look = looks(path)
-    text = table.to_table(
-        network,
-        rows,
-        columns=columns,
-        complete=complete,
-        **look,
-    )
-    return "\n".join([*wrapped(words.headline(network, complete=complete), look["width"]), "", text])
+    write_table(view.table(network, rows_of(network, depth, fold), chosen), form, path)
 
 
 def _warn(network: Network) -> None:

@@ -8,7 +8,7 @@ from ...analysis import sizes
 from ...library import find
 from ...views import sizes as view
 from ..options import format_option, make, network_argument, output_option
-from ..output import looks, write
+from ..output import write_table
 
 
 @click.command("sizes")
@@ -19,7 +19,7 @@ from ..output import looks, write
     metavar="N",
     help=f"Try every size up to this; without it, up to the input's own, and to {sizes.MOST:,} at most.",
 )
-@format_option("table", "markdown", "json")
+@format_option()
 @output_option
 def command(
     name: str, inputs: tuple[str, ...], sets: tuple[str, ...], upto: int | None, form: str, path: str | None
@@ -28,9 +28,4 @@ def command(
     spec = find(name)
     network = make(spec, inputs, sets)
     found = sizes.find(network, bound=upto)
-    if form == "json":
-        write(view.to_json(found), path)
-    elif form == "markdown":
-        write(view.to_markdown(network, found), path)
-    else:
-        write(view.to_text(network, found, **looks(path)), path)
+    write_table(view.table(network, found), form, path)

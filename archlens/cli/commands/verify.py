@@ -19,7 +19,7 @@ from ..options import (
     network_options,
     output_option,
 )
-from ..output import looks, progress, write
+from ..output import progress, write_table
 
 
 @click.command("verify")
@@ -30,7 +30,8 @@ from ..output import looks, progress, write
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Samples at once.")
 @click.option("--weights", metavar="FILE", help="Weights that have to fit, of one network.")
 @click.option("--layers", is_flag=True, help="Show every check of every layer.")
-@format_option("table", "markdown", "json")
+@click.option("--brief", is_flag=True, help="In JSON, say how many checks passed, and not each.")
+@format_option(checks=True)
 @output_option
 def command(
     name: tuple[str, ...],
@@ -41,6 +42,7 @@ def command(
     batch: int,
     weights: str | None,
     layers: bool,
+    brief: bool,
     form: str,
     path: str | None,
 ) -> None:
@@ -61,12 +63,7 @@ def command(
         verify(network, device=device, batch=batch, weights=weights)
         for spec, network in progress(subjects, "verify", lambda subject: subject[1].name)
     ]
-    if form == "json":
-        text = view.to_json(found)
-    elif form == "markdown":
-        text = view.to_markdown(found, timings=device.startswith("cuda"))
-    else:
-        text = view.to_table(found, layers=layers, **looks(path))
-    write(text, path)
+    shown = view.table(found, layers=layers, timings=device.startswith("cuda"), brief=brief)
+    write_table(shown, form, path)
     if not all(one.passed for one in found):
         sys.exit(1)

@@ -6,33 +6,9 @@ Every colour has a name at the top, so that a paper can give it another.
 from __future__ import annotations
 
 from ...errors import printable
+from ...forms.latex import LATIN, SPECIAL, escape
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number, walk
 from ..request import Drawn
-
-#: What TeX takes for commands, and how they are written as text.
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "…": r"\ldots{}",
-    "-": "{-}",  # two of them would become a dash, as two of the next would become quotes
-    "'": r"\textquotesingle{}",
-    "`": r"\textasciigrave{}",
-}
-
-#: The last character of Latin 1, of which TeX knows all.
-_LATIN = 0xFF
 
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
@@ -58,7 +34,7 @@ def to_tex(picture: Picture) -> str:
             r"\documentclass[tikz,border=0pt]{standalone}",
             r"\usepackage[T1]{fontenc}",
             r"\usepackage{helvet,xcolor}",
-            *(_declared(c) for c in sorted(texts) if ord(c) > _LATIN and c not in _SPECIAL),
+            *(_declared(c) for c in sorted(texts) if ord(c) > LATIN and c not in SPECIAL),
             *(f"\\definecolor{{{name}}}{{HTML}}{{{color[1:].upper()}}}" for color, name in colors.items()),
             r"\begin{document}",
             f"% {_comment(picture.title)}",
@@ -77,15 +53,6 @@ def _declared(c: str) -> str:
     """A character at which pdfLaTeX would stop, unless it knows it; other engines have no such command."""
     known = rf"\ifcsname u8:\detokenize{{{c}}}\endcsname\else"
     return rf"\ifdefined\DeclareUnicodeCharacter{known}\DeclareUnicodeCharacter{{{ord(c):04X}}}{{?}}\fi\fi"
-
-
-def escape(text: str) -> str:
-    r"""Text that TeX takes for nothing but text.
-
-    >>> print(escape("50% of x_1"))
-    50\% of x\_1
-    """
-    return "".join(_SPECIAL.get(c, c) for c in printable(text))
 
 
 def _comment(text: str) -> str:

@@ -13,8 +13,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import NamedTuple
 
+from ...forms.table import Command, Table
 from ..material import Material
-from ..parts import Bullets, Code, Command, Details, Notes, Paragraph, Part, Table
+from ..parts import Bullets, Code, Details, Notes, Paragraph, Part
 
 #: The most lines of a table, a list or a text that a page shows; that of the zoo's deepest network has 930.
 MOST = 1000
@@ -49,10 +50,8 @@ def _bounded(part: Part, command: str) -> Iterator[Part]:
             yield replace(part, parts=_all_bounded(part.parts, command))
             return
         case Table():
-            more = len(part.rows) - part.totals - MOST
-            cut = replace(
-                part, rows=[*part.rows[:MOST], *part.rows[-1:]] if part.totals else part.rows[:MOST]
-            )
+            more = len(part.rows) - MOST
+            cut = replace(part, rows=part.rows[:MOST])
         case Bullets():
             more = len(part.items) - MOST
             cut = replace(part, items=part.items[:MOST])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from ...errors import printable
-from ...published import Entry
 from ...views import claims as view
 from ..material import Material
-from ..parts import Bullets, Link, Paragraph, Part, Piece, Table
+from ..parts import Bullets, Paragraph, Part
 
 TITLE = "Published and computed"
 ORDER = 70
@@ -20,14 +19,9 @@ def parts(material: Material) -> Sequence[Part]:
     if material.altered and material.network.meta.published:
         said = f"With {material.altered} the figures that are published in the spec do not hold."
         return [Paragraph([said])]
-    found = [(material.network, material.study.claims)]
-    if not found[0][1]:
+    table = view.table([(material.network, material.study.claims)])
+    if not table.rows:
         return [Paragraph(["No figure is published in the spec."])]
-    rows = [[*view.cells(claim), _source(claim.entry)] for claim in found[0][1]]
-    table = Table([*view.HEAD, "source"], rows, [*view.RIGHT, False])
-    return [table, Bullets([[line] for line in view.sentences(found)])]
-
-
-def _source(entry: Entry) -> Piece:
-    source = printable(entry.source)
-    return Link(source, entry.link) if entry.link else source
+    _network, *columns = table.columns
+    shown = replace(table, columns=columns, rows=[row[1:] for row in table.cells])
+    return [shown.seen, Bullets([[str(line)] for block in table.remarks for line in block])]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...views import cost as view
 from ..material import Material
-from ..parts import Details, Notes, Part, Picture, Table
+from ..parts import Details, Notes, Part, Picture
 
 TITLE = "Cost"
 ORDER = 40
@@ -25,14 +25,8 @@ def parts(material: Material) -> Sequence[Part]:
     depth = 1
     while depth < DEEPEST and len(ledger.by_scope(depth + 1)) <= MOST:
         depth += 1
-    page = view.of(ledger, by="scope", depth=depth)
-    table = Table(
-        [column.title for column in page.columns],
-        [*zip(*(column.cells for column in page.columns), strict=True), [c.total for c in page.columns]],
-        [column.number for column in page.columns],
-        totals=True,
-    )
-    title = f"Parameters, MACs, activations and receptive field, layer by layer. {page.headline}"
+    table = view.table(ledger, by="scope", depth=depth)
+    title = f"Parameters, MACs, activations and receptive field, layer by layer. {table.headline}"
     charts = [] if isinstance(material.plans, str) else [Picture("profile", title)]
-    formulas = Details("What each column counts, and by which formula", [Notes(page.below)])
-    return [*charts, table, formulas]
+    formulas = Details("What each column counts, and by which formula", [Notes(table.notes)])
+    return [*charts, table.seen, formulas]

@@ -6,21 +6,24 @@ from collections.abc import Iterator, Sequence
 
 from ...analysis.receptive_field import ReceptiveFields
 from ...errors import printable
+from ...forms.table import Column, Table
 from ...shape import times
 from ...views import words
 from ..material import Material
-from ..parts import Notes, Part, Table
+from ..parts import Notes, Part
 
 TITLE = "Figures"
 ORDER = 10
 COMMAND = "shapes"
+
+_COLUMNS = (Column(""), Column("exact", right=True), Column("", right=True), Column("what it is"))
 
 
 def parts(material: Material) -> Sequence[Part]:
     """A table of one figure a line, and the conventions that rule it."""
     rows = list(_rows(material))
     return [
-        Table(["", "exact", "", "what it is"], rows, [False, True, True, False]),
+        Table(_COLUMNS, rows),
         Notes([*words.conventions(material.network)]),
     ]
 

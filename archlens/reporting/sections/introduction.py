@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ...forms.table import Content, Link
 from ...published import archived
 from ..material import Material
-from ..parts import Bullets, Link, Paragraph, Part, Piece
+from ..parts import Bullets, Paragraph, Part
 
 TITLE = ""
 ORDER = 0
@@ -25,7 +26,7 @@ def parts(material: Material) -> Sequence[Part]:
     return found
 
 
-def citation(paper: Mapping[str, str]) -> Iterator[Piece]:
+def citation(paper: Mapping[str, str]) -> Iterator[Content]:
     """A paper as it is cited: authors, title, venue and year, with links to where it is."""
     said = {key: _line(value) for key, value in paper.items()}
     place = " ".join(said[key] for key in ("venue", "year") if key in said)

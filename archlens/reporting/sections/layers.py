@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...views.cells import cells
+from ...views import shapes
 from ...views.rows import rows_of
 from ..material import Material
-from ..parts import Details, Notes, Part, Table
+from ..parts import Details, Notes, Part
 
 TITLE = "Layers"
 ORDER = 30
@@ -24,13 +24,12 @@ def parts(material: Material) -> Sequence[Part]:
     """The table, neighbours that repeat once."""
     network = material.network
     rows = rows_of(network, fold=True, repeats=material.study.repeats)
-    found = cells(network, rows, SHOWN)
-    table = Table(found.head, [*found.rows, found.totals], found.numbers, totals=True)
+    table = shapes.table(network, rows, SHOWN)
     folded = any(row.repeats > 1 for row in rows)
     once = [
         "x2 and the like: so many repeats, each with its own weights, shown once; what differs has a range."
     ]
-    said: list[Part] = [table, Notes([*found.below, *(once if folded else [])])]
+    said: list[Part] = [table, Notes([*table.notes, *(once if folded else [])])]
     if len(rows) <= OPEN:
         return said
     shown = f"{len(network):,} layers in {len(rows):,} lines" if folded else f"{len(network):,} layers"

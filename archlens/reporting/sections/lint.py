@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import printable
+from ...forms.table import Column, Command, Table
 from ...lint import Finding, lint
 from ..material import Material
-from ..parts import Command, Paragraph, Part, Table
+from ..parts import Paragraph, Part
 
 TITLE = "Lint"
 ORDER = 80
 COMMAND = "lint"
+
+_COLUMNS = (Column("rule"), Column("line", right=True), Column("finding"), Column("what would help"))
 
 
 def parts(material: Material) -> Sequence[Part]:
@@ -19,13 +22,12 @@ def parts(material: Material) -> Sequence[Part]:
     found = lint(material.study, material.spec)
     if not found:
         return [Paragraph(["No finding."])]
-    head = ["rule", "line", "finding", "what would help"]
     rows = [
         [_rule(one), str(one.span.line) if one.span is not None else "", _said(one), printable(one.help)]
         for one in found
     ]
     return [
-        Table(head, rows, [False, True, False, False]),
+        Table(_COLUMNS, rows),
         Paragraph(
             [
                 "Lines are those of the spec below. " if material.spec is not None else "",

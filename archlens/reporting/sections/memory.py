@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...views import memory as view
 from ..material import Material
-from ..parts import Details, Notes, Part, Table
+from ..parts import Details, Notes, Part
 
 TITLE = "Memory"
 ORDER = 50
@@ -15,8 +15,5 @@ COMMAND = "memory"
 
 def parts(material: Material) -> Sequence[Part]:
     """The account, and the rules that it follows."""
-    found = material.study.memory()
-    return [
-        Table(*view.account(found)),
-        Details("What is alive when", [Notes(view.conventions(material.network, found))]),
-    ]
+    table = view.table(material.network, material.study.memory())
+    return [table.seen, Details("What is alive when", [Notes(table.notes)])]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...views import sizes as view
 from ..material import Material
-from ..parts import Bullets, Notes, Part, Table
+from ..parts import Bullets, Notes, Part
 
 TITLE = "Other inputs"
 ORDER = 60
@@ -16,10 +16,9 @@ COMMAND = "sizes"
 def parts(material: Material) -> Sequence[Part]:
     """Which inputs fit, and what some of them cost."""
     found = material.sizes
-    head, rows, right = view.costs(found)
     return [
         Bullets([[f"{title}: {text}"] for title, text in view.sentences(found)]),
-        Table(head, rows, right),
+        view.table(material.network, found).seen,
         Notes([*view.notes(material.network), *_bounds(material)]),
     ]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...forms.table import Column, Command, Content, Link, Table
 from ...views.verification import CONVENTIONS
 from ..material import Material
-from ..parts import Command, Details, Link, Notes, Paragraph, Part, Piece, Table
+from ..parts import Details, Notes, Paragraph, Part
 
 TITLE = "Verification"
 ORDER = 90
@@ -16,7 +17,7 @@ COMMAND = "verify"
 def parts(material: Material) -> Sequence[Part]:
     """A line for each report that names the network, as that report has it."""
     name = material.network.name
-    rows: list[list[Piece]] = []
+    rows: list[list[Content]] = []
     head: Sequence[str] = ()
     for report in material.reports:
         cells = report.rows.get(name)
@@ -33,9 +34,9 @@ def parts(material: Material) -> Sequence[Part]:
         if material.altered:
             said = f"With {material.altered} what was verified of the spec does not hold; with torch, "
             return [Paragraph([said, Command(verify), " verifies this network."])]
-        written = Command(f"{verify} --format markdown -o verification.md")
+        written = Command(f"{verify} --format json -o verification.json")
         return [Paragraph(["No report of a verification lies here; with torch, ", written, " makes one."])]
     return [
-        Table(["made on", *head[1:]], rows, [False, True, *[True] * (len(head) - 3), False]),
+        Table([Column("made on"), *(Column(title, title != "verdict") for title in head[1:])], rows),
         Details("What is compared", [Notes(CONVENTIONS)]),
     ]

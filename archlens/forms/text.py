@@ -1,15 +1,16 @@
-"""Cells in aligned columns: the one layout under every plain and Markdown table, fitted to a terminal.
+"""A table for a terminal, fitted to its width.
 
 No table library: importing the fastest takes as long as everything else that prints a table of ResNet-152.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import Style, unstyled
+from ..errors import Diagnostic, Style, printable, render, unstyled
 from ..wrapping import cells_of, longest_number, longest_word, wrapped
+from .table import DETAIL, Column, Content, Form, Line, Link, Table, in_words, words_of
 
 #: Spaces between two columns.
 GAP = 2
@@ -17,26 +18,93 @@ GAP = 2
 #: The widest column: one cell that is longer would fill all others up with as many blanks.
 WIDEST = 300
 
-#: The least width that a column of words is wrapped to.
-LEAST = 12
-
-#: The columns of details have a lower ``spare``.
-DETAIL = 5
+#: The columns before the sentences above a table.
+_LEAD = 18
 
 
-class Column(NamedTuple):
-    """What a table knows of one of its columns."""
+def write(table: Table, width: int | None = None, style: Style = unstyled) -> str:
+    """The table in lines.
 
-    title: str
-    #: Whether it is aligned to the right, as numbers are.
-    right: bool = False
-    #: Words may be wrapped, to no less than this; 0 is for figures, which never are.
-    least: int = 0
-    #: Where a terminal is too narrow the column with the least number is left out first; 0 never is. Those
-    #: below :data:`DETAIL` are left out before a word is broken.
-    spare: int = 0
-    #: The roles by which a style dresses cells, by the first word of a cell.
-    roles: Mapping[str, str] | None = None
+    Args:
+        table: what is shown.
+        width: the columns of the terminal; ``None`` does not wrap.
+        style: how head and totals are dressed.
+    """
+    return "\n\n".join("\n".join(block) for block in _blocks(table, width, style))
+
+
+def _blocks(table: Table, width: int | None, style: Style) -> Iterator[list[str]]:
+    """What stands there, part by part."""
+    if table.terminal:
+        for one in table.terminal:
+            yield from _blocks(one, width, style)
+        return
+    headline = f"{table.headline} -> {table.then}" if table.then else table.headline
+    over = wrapped(printable(headline), width) if headline else []
+    if over and not table.indent:
+        yield over
+    if table.lead:
+        said = [(f"{title:<{_LEAD}}  ", printable(text)) for title, text in table.lead]
+        yield [line for title, text in said for line in wrapped(text, width, lead=title)]
+    notes, left_out = table.notes, []
+    if table.columns:
+        table, layout = _fitted(table, width, style)
+        yield [*(over if table.indent else []), *_rows(table, layout, width, style)]
+        notes, left_out = table.notes, layout.left_out
+        if left_out and table.noted:
+            notes = table.noted([table.columns[i].name for i in layout.widths])
+    for one in table.more:
+        yield from _blocks(one, width, style)
+    for block in table.remarks:
+        yield [line for said in block for line in _remark(said, width, style)]
+    if table.summary:
+        notes = [in_words(table.summary), *notes]
+    if notes or left_out:
+        yield sentences([*notes, *left_out], width)
+
+
+def sentences(said: Iterable[str], width: int | None) -> list[str]:
+    """Sentences in lines of at most so many columns, each from a new line on."""
+    return [line for sentence in said for line in wrapped(printable(sentence), width)]
+
+
+def _remark(said: str | Diagnostic, width: int | None, style: Style) -> list[str]:
+    if isinstance(said, Diagnostic):
+        return [render(said, style, width)]
+    text = said.lstrip()
+    return wrapped(printable(text), width, lead=said[: len(said) - len(text)])
+
+
+def _fitted(table: Table, width: int | None, style: Style) -> tuple[Table, Layout]:
+    """The table as it fits, or what is shown in its place."""
+    for one in (table, *table.narrow):
+        shown = one.seen
+        inner = width if width is None else width - shown.indent
+        cells = list(map(_cells, shown.cells))
+        layout = fit(shown.columns, [*cells, shown.totals] if any(shown.totals) else cells, inner, style)
+        if layout.whole:
+            break
+    return shown, layout
+
+
+def _cells(row: Sequence[Content]) -> list[str]:
+    return [printable(words_of(cell)) for cell in row]
+
+
+def _rows(table: Table, layout: Layout, width: int | None, style: Style) -> list[str]:
+    """Head, rows and totals, with the lines between them."""
+    lead = " " * table.indent
+    lines = [lead + line for line in layout.head]
+    for row in table.rows:
+        if not isinstance(row, Line):
+            lines += [lead + line for line in layout.row(_cells(row))]
+            continue
+        said = wrapped(printable(words_of(row.words)), width, lead=lead if row.inner else "")
+        lines += ["", *(style(line, "message") for line in said)] if row.heading else said
+        lines += [row.words.url] if isinstance(row.words, Link) and row.words.url else []
+    if any(table.totals):
+        lines += [lead + line for line in layout.totals(table.totals)]
+    return lines
 
 
 class Layout(NamedTuple):
@@ -69,14 +137,10 @@ class Layout(NamedTuple):
         """A row: one line, or as many as its cells need."""
         return self._record(cells) if self.narrow else self._lines(cells, dressed=True)
 
-    def table(self, rows: Sequence[Sequence[str]], totals: Sequence[str] = ()) -> list[str]:
-        """Head, rows and totals."""
-        lines = self.head
-        for row in rows:
-            lines += self.row(row)
-        if totals and not self.narrow:
-            lines.append(self.rule)
-        return lines + [self.style(line, "head") for line in self.row(totals)] if totals else lines
+    def totals(self, cells: Sequence[str]) -> list[str]:
+        """The sums, ruled off."""
+        lines = [self.style(line, "head") for line in self.row(cells)]
+        return lines if self.narrow else [self.rule, *lines]
 
     @property
     def left_out(self) -> list[str]:
@@ -188,16 +252,4 @@ def _levelled(natural: Sequence[int], floors: Sequence[int], width: int) -> list
         most -= 1
 
 
-def pipes(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
-    """Lines of a Markdown table; the cells are taken as they are."""
-    widths = [max(width, 3) for width in widths_of([head, *rows])]
-    rule = [
-        "-" * (width - 1) + ":" if r else ":" + "-" * (width - 1)
-        for r, width in zip(right, widths, strict=True)
-    ]
-    return [f"| {' | '.join(map(_padded, row, right, widths))} |" for row in [head, rule, *rows]]
-
-
-def _padded(cell: str, right: bool, width: int) -> str:
-    blanks = " " * (width - cells_of(cell))
-    return blanks + cell if right else cell + blanks
+FORM = Form("table", "txt", write, rank=0)

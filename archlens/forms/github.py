@@ -10,10 +10,17 @@ import os
 from collections.abc import Mapping
 
 from ..errors import Span, printable
+from .table import Form, Table, in_words
 
 #: What ends a command or a property, and how it is written.
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
+
+
+def write(table: Table) -> str:
+    """A command for each thing that failed, and a line that says how it all came out."""
+    lines = [annotation(*one) for one in table.annotations]
+    return "\n".join([*lines, printable(in_words(table.summary))] if table.summary else lines)
 
 
 def annotation(level: str, message: str, span: Span | None, title: str) -> str:
@@ -50,3 +57,6 @@ def _from_the_top(name: str) -> str:
 def _escaped(text: str, escapes: Mapping[str, str]) -> str:
     """A text that cannot end the command that it stands in, nor steer a terminal that shows the log."""
     return "".join(escapes.get(character) or printable(character) for character in text)
+
+
+FORM = Form("github", "txt", write, rank=7, checks=True)

@@ -1,35 +1,22 @@
-"""A network as the cells of a table, for forms that lay a table out themselves."""
+"""Every layer of a network, or what is folded of them, in columns that one may choose."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
 
 from ..analysis.study import Study
+from ..forms.table import Cell, Content, Table
 from ..network import Network
-from . import words
-from .columns import COLUMNS, DEFAULT
+from . import json, words
+from .columns import COLUMNS, DEFAULT, Column
 from .rows import Row
 
 
-class Cells(NamedTuple):
-    """A table as plain text, cell by cell."""
-
-    headline: str
-    head: list[str]
-    #: Whether each column holds numbers, and so is aligned to the right.
-    numbers: list[bool]
-    rows: list[list[str]]
-    #: The totals; empty where no column has one.
-    totals: list[str]
-    #: The conventions, one sentence each.
-    below: list[str]
-
-
-def cells(
+def table(
     network: Network, rows: Sequence[Row], columns: Sequence[str] = DEFAULT, *, complete: bool = True
-) -> Cells:
-    """The cells of some rows.
+) -> Table:
+    """Some rows of a network.
 
     Args:
         network: where the totals come from.
@@ -45,11 +32,16 @@ def cells(
     elif not chosen[0].total:
         totals[0] = "total" if complete else "up to here"
     noted = [line for column in chosen if column.notes for line in column.notes(rows, study)]
-    return Cells(
+    return Table(
         headline=words.headline(network, complete=complete),
-        head=[column.title for column in chosen],
-        numbers=[column.number for column in chosen],
-        rows=[[column.text(row, study) for column in chosen] for row in rows],
+        columns=[COLUMNS[name].titled._replace(key=name) for name in columns],
+        rows=[[_cell(column, row, study) for column in chosen] for row in rows],
         totals=totals,
-        below=[*words.conventions(network), *noted],
+        notes=[*words.conventions(network), *noted],
+        json=partial(json.to_json, network),
     )
+
+
+def _cell(column: Column, row: Row, study: Study) -> Content:
+    said = column.text(row, study)
+    return said if column.text is column.value else Cell(said, column.value(row, study))

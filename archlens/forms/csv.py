@@ -1,28 +1,31 @@
-"""A network as comma-separated values: plain numbers, no totals, nothing folded into text."""
+"""A table as comma-separated values: plain numbers, no totals, nothing folded into text."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from ..analysis.study import Study
 from ..errors import printable
-from ..network import Network
-from .columns import COLUMNS, DEFAULT
-from .rows import Row
+from .table import Form, Table
 
 
-def to_csv(network: Network, rows: Sequence[Row], *, columns: Sequence[str] = DEFAULT) -> str:
-    """One line per row, after a line of column names."""
-    study = Study(network)
-    body = [[COLUMNS[name].value(row, study) for name in columns] for row in rows]
-    return lines([columns, *body])
+def write(table: Table) -> str:
+    """A line a row, after a line of names; several tables are parted by an empty line."""
+    return "\n\n".join(lines([one.names(), *one.records()]) for one in _tables(table))
+
+
+def _tables(table: Table) -> Iterator[Table]:
+    if table.columns:
+        yield table
+    for one in table.more:
+        yield from _tables(one)
 
 
 def lines(rows: Iterable[Sequence[object]]) -> str:
     """Rows of values as lines; the last has no end."""
+    import csv
+    import io
+
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(map(_cell, row) for row in rows)
     return out.getvalue().rstrip("\n")
@@ -44,3 +47,6 @@ def _cell(value: object) -> object:
 #: end of a line none can start: both are shown as their escapes.
 _FORMULAS = tuple("=+-@＝＋－＠")
 _NUMBER = re.compile(r"[-+]\d+(\.\d+)?")
+
+
+FORM = Form("csv", "csv", write, rank=2)
