@@ -139,6 +139,21 @@ def test_a_planted_bug_is_found_and_named(bug: str) -> None:
     assert f"network: {layer}, " in terminal.write(view.table([found]))
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "reshape([-1, 25])",
+        "conv_transpose(2, 2, stride=3, padding='same')",
+        "conv_transpose(2, 5, padding=((3, 0), 1))",
+    ],
+)
+def test_what_a_twin_of_few_channels_cannot_do(step: str) -> None:
+    """A reshape wants all its channels; cutting an output's sides apart is no ``output_padding``."""
+    found = verify(archlens.loads(f'input: 4x5x5\nlayers:\n  - conv(4, 3, padding=1)\n  - "{step}"\n'))
+    assert found.passed, view.to_table([found], layers=True)
+    assert [check.layer for check in found.of("fields") if check.status == FAILED] == []
+
+
 def test_what_no_output_reads_is_counted_as_torch_runs_it() -> None:
     """As the last residual convolution of WaveNet: fvcore's trace drops it, torch runs it."""
     network = archlens.loads(

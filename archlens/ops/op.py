@@ -115,13 +115,17 @@ class Call:
     target: str
     #: What goes to a ``*size``, which has no names.
     sizes: tuple[int, ...]
-    #: All arguments in the order of the callable, those that have their default too.
-    arguments: Mapping[str, Argument]
+    #: All arguments by name, in the order of the callable; those that are required as they are.
+    given: Mapping[str, Any]
     parameter: Call | None
 
     def __init__(self, target: str, *sizes: int, parameter: Call | None = None, **arguments: Any) -> None:
-        named = {n: a if isinstance(a, Argument) else Argument(a) for n, a in arguments.items()}
-        vars(self).update(target=target, sizes=sizes, arguments=named, parameter=parameter)
+        self.__dict__.update(target=target, sizes=sizes, given=arguments, parameter=parameter)
+
+    @property
+    def arguments(self) -> dict[str, Argument]:
+        """All arguments, those that have their default too."""
+        return {n: a if isinstance(a, Argument) else Argument(a) for n, a in self.given.items()}
 
     def __getitem__(self, name: str) -> Any:
         """The value of an argument, given or not."""

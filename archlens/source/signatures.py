@@ -68,12 +68,13 @@ PADS_APART: Mapping[str, str] = {
 
 def arguments_of(call: Call) -> tuple[tuple[Field, ...], tuple[Any, ...]]:
     """All arguments of a call, those that have their default too."""
-    of_channels = "axis" in call.arguments and call["axis"] == 1  # a part of the channels
+    arguments = call.arguments
+    of_channels = "axis" in arguments and call["axis"] == 1  # a part of the channels
     fields = []
-    for name, one in call.arguments.items():
+    for name, one in arguments.items():
         is_size = name in CHANNELS or (of_channels and name in READS)
         fields.append(Field(name, one.positional, one.default, "channels" if is_size else name))
-    values = [one.default if one.value == one.default else one.value for one in call.arguments.values()]
+    values = [one.default if one.value == one.default else one.value for one in arguments.values()]
     return tuple(fields), tuple(values)
 
 
