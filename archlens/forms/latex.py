@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ..errors import Diagnostic, printable
@@ -39,8 +40,12 @@ _NEEDS = r"""% \usepackage[T1]{fontenc}
 \DeclareRobustCommand{\archlensknown}[1]{\ifdefined\DeclareUnicodeCharacter
   \ifcsname u8:\detokenize{#1}\endcsname#1\else?\fi\else#1\fi}"""
 
-#: The characters of a line in small type, and the fewest that a column of words is given.
-_LINE, _LEAST = 84, 9
+#: The characters of a line in small type, and how many fit between two columns.
+_LINE, _GAP = 78, 3
+
+#: Behind what a line may end.
+_MARKS = "./:,_-"
+_PIECE = re.compile(rf"[^\s{_MARKS}]+[{_MARKS}]?")
 
 
 def escape(text: str) -> str:
@@ -97,32 +102,25 @@ def _row(row: Sequence[Content] | Line, columns: int) -> str:
 
 def _columns(table: Table) -> str:
     """Where the columns are wider than a line, those of words share what the others leave."""
-    cells = [[words_of(row[i]) for row in table.cells] for i in range(len(table.columns))]
-    wide = [
-        max(map(cells_of, [column.title, *texts])) for column, texts in zip(table.columns, cells, strict=True)
-    ]
-    words = [i for i, column in enumerate(table.columns) if not column.right and wide[i] > _LEAST]
-    room = _LINE - sum(wide) + sum(wide[i] for i in words)
-    if sum(wide) <= _LINE or not words:
-        return "".join("r" if column.right else "l" for column in table.columns)
-    given = dict(zip(words, _shared([wide[i] for i in words], room), strict=True))
-    return "".join(
-        rf">{{\raggedright\arraybackslash}}p{{{given[i] / _LINE:.2f}\linewidth}}"
-        if i in given
-        else "r"
-        if column.right
-        else "l"
+    texts = [
+        [column.title, *(printable(words_of(row[i])) for row in table.cells)]
         for i, column in enumerate(table.columns)
-    )
-
-
-def _shared(wanted: Sequence[int], room: int) -> list[int]:
-    """As much for each as it wants, or an equal part of what those leave that want less; some at least."""
-    given = [0] * len(wanted)
-    for left, i in enumerate(sorted(range(len(wanted)), key=lambda i: wanted[i])):
-        given[i] = max(min(wanted[i], room // (len(wanted) - left)), _LEAST)
-        room -= given[i]
-    return given
+    ]
+    wide = [max(map(cells_of, column)) for column in texts]
+    least = [
+        max((len(piece) for text in column for piece in _PIECE.findall(text)), default=0) for column in texts
+    ]
+    sides = ["r" if column.right else "l" for column in table.columns]
+    words = [i for i, side in enumerate(sides) if side == "l" and least[i] < wide[i]]
+    room = _LINE - _GAP * len(wide) - sum(wide)
+    if room >= 0:
+        return "".join(sides)
+    room += sum(wide[i] for i in words)
+    for left, i in enumerate(sorted(words, key=wide.__getitem__)):  # those that want less leave it to others
+        given = max(min(wide[i], room // (len(words) - left)), least[i])
+        room -= given
+        sides[i] = rf">{{\raggedright\arraybackslash}}p{{{given / _LINE:.2f}\linewidth}}"
+    return "".join(sides)
 
 
 def _said(words: Content) -> str:
@@ -144,7 +142,7 @@ def _known(text: str) -> str:
 
 
 def _breakable(c: str) -> str:
-    return escape(c) + (r"\allowbreak{}" if c in "._/:-," else "")
+    return escape(c) + (r"\allowbreak{}" if c in _MARKS else "")
 
 
 def _list(lines: Sequence[str | Diagnostic]) -> Iterator[str]:
