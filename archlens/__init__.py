@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .library import names
     from .network import Layer, Network
     from .shape import Shape
+    from .studying import Study, study
 
 __version__ = "0.1.0"
 
@@ -32,11 +33,13 @@ __all__ = [
     "Shape",
     "Span",
     "SpecError",
+    "Study",
     "UsageError",
     "build",
     "load",
     "loads",
     "names",
+    "study",
 ]
 
 #: Where the public names are. They are imported when they are first asked for, so that a pytest in whose
@@ -47,6 +50,7 @@ _WHERE = {
     "Builder": "elaboration.building",
     "Shape": "shape",
     "names": "library",
+    **dict.fromkeys(["Study", "study"], "studying"),
 }
 
 #: The rooms that ``import archlens`` is enough for, as in ``archlens.analysis.cost.cost``.

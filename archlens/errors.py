@@ -6,7 +6,7 @@ A :class:`Diagnostic` is a value; :func:`render` turns it into text. Knows nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
@@ -19,7 +19,7 @@ class Source:
     """A text with the name that messages give it: usually the path of a file."""
 
     name: str
-    text: str
+    text: str = field(repr=False)
 
     @cached_property
     def lines(self) -> list[str]:

@@ -10,16 +10,14 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .analysis.quantities import Subject
 from .budgets.project import parse_limits
 from .budgets.verdict import Checked, Report, judge
-from .elaboration import elaborate
 from .errors import usage
 from .forms import text
-from .language import Spec, parse
-from .library import find
+from .language import Spec
 from .limits import Requirement
 from .network import Network
+from .studying import study
 from .views import check as view
 
 
@@ -46,13 +44,13 @@ def assert_budget(
     >>> assert_budget("resnet50", params="<= 26M", scopes={"fc": {"params": "<= 10 %"}})
     """
     __tracebackhide__ = True
-    subject = subject_of(network)
+    found = study(network)
     requirements: tuple[Requirement, ...] = tuple(parse_limits(limits.items()))
     for scope, inside in _tables(scopes):
         requirements += tuple(parse_limits(inside.items(), scope))
     if not requirements:
-        requirements = subject.network.meta.requirements
-    checked = Checked(subject.network.name, subject.network, judge(subject, requirements), asked=True)
+        requirements = found.network.meta.requirements
+    checked = Checked(found.network.name, found.network, judge(found, requirements), asked=True)
     if not checked.held:
         raise AssertionError(text.write(view.table(Report((checked,)))))
 
@@ -94,25 +92,8 @@ def assert_shapes(module: Any, network: Network | Spec | str | os.PathLike[str],
 
     if not isinstance(module, Module):
         raise usage(f"a torch.nn.Module is needed, and this is a {type(module).__name__}")
-    subject = subject_of(network)
-    found = differences(module, subject.network)
+    meant = study(network).network
+    found = differences(module, meant)
     if found:
-        head = f"{type(module).__name__} is not what {subject.network.name} says:"
+        head = f"{type(module).__name__} is not what {meant.name} says:"
         raise AssertionError("\n  ".join([head, *found]))
-
-
-def subject_of(network: Network | Spec | str | os.PathLike[str]) -> Subject:
-    """What is meant by a network, a spec, a name, a path or a text, ready to be measured."""
-    if isinstance(network, Network):
-        return Subject(network)
-    if isinstance(network, Spec):
-        spec, variant = network, ""
-    elif isinstance(network, str) and "\n" in network:
-        spec, variant = parse(network), ""
-    else:
-        try:
-            spec, variant = find(os.fspath(network))
-        except TypeError:
-            what = type(network).__name__
-            raise usage(f"a network, a spec, a name or a path is needed, and this is a {what}") from None
-    return Subject(elaborate(spec, variant))

@@ -30,7 +30,7 @@ from archlens.analysis import comparison
 from archlens.cli import cli
 from archlens.cli.commands.list import laid_out
 from archlens.forms import markdown
-from archlens.library import find, finding, index
+from archlens.library import finding, index
 from archlens.reporting import File, Material, page
 from archlens.reporting import gallery as gallery_of
 from archlens.views import verification
@@ -54,7 +54,7 @@ Files = dict[str, bytes]
 
 def of_zoo(name: str, form: str = "markdown") -> list[File]:
     """The page of a network of the zoo, as ``archlens report --all -o reports`` makes it."""
-    material = Material(archlens.load(name), find(name).spec, _verifications())
+    material = Material(archlens.study(name), _verifications())
     return page(material, form, made=f"archlens report {name}", gallery=True)
 
 

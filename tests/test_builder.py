@@ -251,7 +251,7 @@ def test_it_passes_through_every_view() -> None:
     assert all(one.notes[0].startswith("at ") for one in found)
     assert emit(replace(network, name="network")) == emit(spec)
     assert Plans(network).at() is not None
-    assert page(Material(network), "markdown", made="archlens report small")
+    assert page(Material(archlens.study(network)), "markdown", made="archlens report small")
     assert_budget(network, params="== 2974")
     with pytest.raises(AssertionError, match="params"):
         assert_budget(network, params="<= 2k")

@@ -28,7 +28,8 @@ from hypothesis import strategies as st
 
 import archlens
 from archlens.analysis import depth, memory, structure
-from archlens.analysis.quantities import QUANTITIES, Subject
+from archlens.analysis.quantities import QUANTITIES
+from archlens.analysis.study import Study
 from archlens.budgets import toml
 from archlens.cli import cli, main
 from archlens.errors import Source
@@ -133,7 +134,7 @@ def test_a_scope_whose_name_begins_others(
     folder: Path, scope: str, params: int, macs: int, field: int
 ) -> None:
     """Of ``layer1`` is what lies in it, and not what lies in ``layer10`` or ``layer1b``."""
-    subject = Subject(archlens.loads(TEN))
+    subject = Study(archlens.loads(TEN))
     expected = {"params": params, "macs": macs, "memory": 4 * params, "depth": 1}
     assert {name: QUANTITIES[name].measure(subject, scope) for name in expected} == expected
     assert QUANTITIES["receptive_field"].measure(subject, scope) == (field, field)
@@ -166,7 +167,7 @@ def test_depth_of_a_scope() -> None:
 
 def test_memory_is_what_a_checkpoint_holds() -> None:
     """Torchvision's metadata says 97.781 MB (MiB) for the file of ResNet-50, with its names and headers."""
-    value = QUANTITIES["memory"].measure(Subject(archlens.load("resnet50")), "")
+    value = QUANTITIES["memory"].measure(Study(archlens.load("resnet50")), "")
     assert isinstance(value, int)
     assert 97.781 * 2**20 * 0.998 < value < 97.781 * 2**20
     network = archlens.load("resnet50")
@@ -174,7 +175,7 @@ def test_memory_is_what_a_checkpoint_holds() -> None:
 
 
 def test_what_adds_up_does() -> None:
-    subject = Subject(archlens.load("googlenet_aux"))
+    subject = Study(archlens.load("googlenet_aux"))
     tops = dict.fromkeys(layer.name.partition(".")[0] for layer in subject.network)
     for name, quantity in QUANTITIES.items():
         if quantity.adds_up:

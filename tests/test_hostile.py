@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archlens
-from archlens.analysis.quantities import Subject
+from archlens.analysis.study import Study
 from archlens.cli import cli
 from archlens.drawing.request import Request
 from archlens.elaboration.bounds import MAX_LAYERS, Bounds
@@ -714,7 +714,7 @@ def test_variants_that_are_named_again_count_once(tmp_path: Path) -> None:
 def test_the_layers_of_a_scope() -> None:
     """As a search through all layers finds them; a name that starts another is no scope of it."""
     text = layers("a: [relu, {b: [tanh, relu]}]", "ab: relu", "a1: [relu]")
-    subject = Subject(archlens.loads(text))
+    subject = Study(archlens.loads(text))
     for scope in ("a", "ab", "a1", "a.b", "a.b.0", "a.0", "b", "a.", "none"):
         found = [x for x in subject.network if x.name == scope or x.name.startswith(f"{scope}.")]
         assert list(subject.inside(scope)) == found

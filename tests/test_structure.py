@@ -54,7 +54,7 @@ MAY: dict[str, set[str]] = {
     "drawing": {"analysis", "errors", "forms", "network", "ops", "shape", "views"},
     "reporting": {
         *("analysis", "drawing", "errors", "forms", "language", "library", "lint", "network", "published"),
-        *("shape", "views"),
+        *("shape", "studying", "views"),
     },
     # a network within somebody else's page, where Sphinx lays tables out and chooses formats of pictures
     # itself, and within somebody else's tests
@@ -64,18 +64,21 @@ MAY: dict[str, set[str]] = {
     },
     "cli": {
         *("", "analysis", "backends", "budgets", "counts", "drawing", "elaboration", "errors", "forms"),
-        *("language", "library", "lint", "network", "ops", "reporting", "schema", "shape", "source", "views"),
+        *("language", "library", "lint", "network", "ops", "reporting", "schema", "shape", "source"),
+        *("studying", "views"),
         *("wrapping",),
     },
     "schema": {"analysis", "budgets", "language", "limits", "ops", "published"},
     # doors for tests of one's own: each does what a command does
     "testing": {
         *("analysis", "backends", "budgets", "elaboration", "errors", "forms", "language", "library"),
-        *("limits", "network", "shape", "views"),
+        *("limits", "network", "studying", "views"),
     },
+    # the Python door to all analyses, and to the linter
+    "studying": {"analysis", "elaboration", "errors", "language", "library", "lint", "network"},
     "__init__": {
         *("analysis", "backends", "elaboration", "errors", "integrations", "language", "library", "network"),
-        *("notebook", "shape"),
+        *("notebook", "shape", "studying"),
     },
     "__main__": {"cli"},
 }

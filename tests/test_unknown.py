@@ -13,7 +13,8 @@ import archlens
 from archlens import Builder, Network, SpecError, UsageError
 from archlens.analysis import comparison, difference, receptive_field
 from archlens.analysis.cost import cost
-from archlens.analysis.quantities import Subject, Unknown
+from archlens.analysis.quantities import Unknown
+from archlens.analysis.study import Study
 from archlens.budgets.project import parse_limits
 from archlens.budgets.verdict import judge, measure_all
 from archlens.counts import AtLeast, dumps
@@ -102,7 +103,7 @@ def test_no_view_counts_it_as_zero() -> None:
     assert "at least 576" in terminal.write(costs.table(cost(found)))
     assert "at least 576" in terminal.write(compared.table([comparison.find(found)]))
     known = replace(found, layers=found.layers[:1], outputs={"out": "known"})
-    totals = differences.totals(Subject(known), Subject(found))
+    totals = differences.totals(Study(known), Study(found))
     shown = differences.table(difference.find(known, found), totals, names=("a", "b"))
     assert "unknown" in terminal.write(shown)
     made = costs.table(cost(found))
@@ -128,15 +129,15 @@ def test_no_view_counts_it_as_zero() -> None:
 )
 def test_no_limit_holds_by_it(limit: str, held: bool) -> None:
     """576 are known: what is at least so much is above 500, and may be anything above."""
-    (verdict,) = judge(Subject(network()), parse_limits([("macs", limit)]))
+    (verdict,) = judge(Study(network()), parse_limits([("macs", limit)]))
     assert verdict.held is held
     assert isinstance(verdict.value, Unknown) == (limit in ("<= 1k", ">= 577", "500..600", "== 576"))
 
 
 def test_shares_and_locks_of_it() -> None:
-    (verdict,) = judge(Subject(network()), parse_limits([("macs", "<= 50 %")], "known"))
+    (verdict,) = judge(Study(network()), parse_limits([("macs", "<= 50 %")], "known"))
     assert not verdict.held
-    assert isinstance(measure_all(Subject(network()))["macs"], Unknown)
+    assert isinstance(measure_all(Study(network()))["macs"], Unknown)
     with pytest.raises(AssertionError, match="it is written in CUDA"):
         assert_budget(network(), macs="<= 1M")
 
@@ -156,7 +157,7 @@ def test_it_is_drawn_and_has_a_page(tmp_path: Path) -> None:
     from archlens.reporting import page
     from archlens.reporting.material import Material
 
-    files = page(Material(network()), "markdown", made="archlens report half")
+    files = page(Material(archlens.study(network())), "markdown", made="archlens report half")
     text = "".join(str(file) for file in files)
     assert "at least 576" in text
     assert "my.op" in text

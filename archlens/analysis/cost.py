@@ -133,6 +133,16 @@ class Ledger:
         """The whole network."""
         return Sum("", "", self.entries)
 
+    @property
+    def params(self) -> int:
+        """Trainable parameters, those of heads for training included."""
+        return self.total.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference on one sample."""
+        return self.total.macs
+
     @cached_property
     def items(self) -> tuple[str, ...]:
         """The items that occur, heads for training included, in the order of :data:`ITEMS`."""

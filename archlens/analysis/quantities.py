@@ -7,18 +7,14 @@ something is measured, so that the words of a budget can be read without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..limits import Kind
 from .unknown import Unknown as Unknown
 
 if TYPE_CHECKING:
-    from ..network import Layer, Network
-    from .memory import Peak
-    from .receptive_field import ReceptiveFields
+    from .study import Study
 
 
 #: What was measured: a number; one for each spatial axis; or none, with the reason.
@@ -32,54 +28,6 @@ class Part(NamedTuple):
     value: int
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A network whose quantities are measured."""
-
-    network: Network
-
-    @cached_property
-    def fields(self) -> list[ReceptiveFields]:
-        """The receptive fields, of each input."""
-        from . import receptive_field
-
-        return [receptive_field.find(self.network, name) for name in self.network.inputs]
-
-    @cached_property
-    def peak(self) -> Peak:
-        """The moment of an inference at which most bytes of activations are alive."""
-        from . import memory
-
-        return memory.live_set(self.network)
-
-    @cached_property
-    def smallest(self) -> tuple[int, ...] | Unknown:
-        """The smallest input along each axis; or why it is not known."""
-        from . import sizes
-
-        return sizes.smallest(self.network)
-
-    def inside(self, scope: str) -> tuple[Layer, ...]:
-        """The layers of a scope, or the one of that name; all of them for no scope."""
-        return tuple(self.scopes.get(scope, ())) if scope else self.network.layers
-
-    @cached_property
-    def scopes(self) -> Mapping[str, Sequence[Layer]]:
-        """The layers of each scope, in order; a layer is a scope of its own."""
-        found: dict[str, list[Layer]] = {}
-        for layer in self.network.layers:
-            end = layer.name.find(".")
-            while end >= 0:
-                found.setdefault(layer.name[:end], []).append(layer)
-                end = layer.name.find(".", end + 1)
-            found.setdefault(layer.name, []).append(layer)
-        return found
-
-    def part(self, scope: str) -> Network:
-        """The layers of a scope as if they were all that there is; for what adds up over layers."""
-        return replace(self.network, layers=self.inside(scope)) if scope else self.network
-
-
 class Quantity(NamedTuple):
     """Something about a network that can be limited."""
 
@@ -89,62 +37,60 @@ class Quantity(NamedTuple):
     #: What it is, in one sentence.
     what: str
     #: Its value for a network or for one of its scopes.
-    measure: Callable[[Subject, str], Value]
+    measure: Callable[[Study, str], Value]
     #: Whether a scope has a value of its own.
     scoped: bool = False
     #: Whether the values of all layers add up to that of the network, so that a scope has a share.
     adds_up: bool = False
     #: What takes the most of it, where it is not the scopes.
-    parts: Callable[[Subject], Sequence[Part]] | None = None
+    parts: Callable[[Study], Sequence[Part]] | None = None
     #: Whether it belongs to the network alone, and not to how it is trained.
     own: bool = True
     #: Whether it is found by trying, which takes as long as a hundred other figures.
     tried: bool = False
 
 
-def _params(subject: Subject, scope: str) -> int:
-    return sum(layer.params for layer in subject.inside(scope))
+def _params(study: Study, scope: str) -> int:
+    return sum(layer.params for layer in study.inside(scope))
 
 
-def _macs(subject: Subject, scope: str) -> int:
-    return sum(layer.macs for layer in subject.inside(scope) if not layer.training)
+def _macs(study: Study, scope: str) -> int:
+    return sum(layer.macs for layer in study.inside(scope) if not layer.training)
 
 
-def _memory(subject: Subject, scope: str) -> int:
+def _memory(study: Study, scope: str) -> int:
     from . import memory
 
-    part = subject.part(scope)
+    part = study.part(scope)
     return memory.weight_bytes(part) + memory.buffer_bytes(part, saved_only=True)
 
 
-def _peak_parts(subject: Subject) -> list[Part]:
-    return [Part(tensor.name, tensor.bytes) for tensor in subject.peak.alive]
+def _peak_parts(study: Study) -> list[Part]:
+    return [Part(tensor.name, tensor.bytes) for tensor in study.peak.alive]
 
 
-def _training(subject: Subject, scope: str) -> Value:
-    from . import memory
-
-    found = memory.account(subject.network)
+def _training(study: Study, scope: str) -> Value:
+    found = study.memory()
     return Unknown(found.reason) if found.training is None else found.training
 
 
-def _receptive_field(subject: Subject, scope: str) -> Value:
+def _receptive_field(study: Study, scope: str) -> Value:
     """The field of the last layer that has one, within the scope; of several inputs, of each in turn."""
     from . import receptive_field
 
-    inside = {layer.name for layer in subject.inside(scope)} if scope else None
-    found = receptive_field.whole(subject.fields, inside)
+    inside = {layer.name for layer in study.inside(scope)} if scope else None
+    found = receptive_field.whole(study.fields.values(), inside)
     return found if isinstance(found, Unknown) else tuple(size for sizes in found for size in sizes)
 
 
-def _min_size(subject: Subject, scope: str) -> Value:
-    return subject.smallest
+def _min_size(study: Study, scope: str) -> Value:
+    return study.smallest
 
 
-def _depth(subject: Subject, scope: str) -> int:
+def _depth(study: Study, scope: str) -> int:
     from . import depth
 
-    return depth.find(subject.network, scope)
+    return depth.find(study.network, scope)
 
 
 #: Every quantity, under the name that budgets use; on the command line with dashes.
@@ -177,7 +123,7 @@ QUANTITIES: dict[str, Quantity] = {
         "activations peak",
         Kind.BYTES,
         "The most bytes of activations alive at once, of one inference on one sample in float32.",
-        lambda subject, scope: subject.peak.bytes,
+        lambda study, scope: study.peak.bytes,
         parts=_peak_parts,
     ),
     "training_memory": Quantity(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from ..network import Layer, Network
-from . import claims, cost, depth, memory, receptive_field
+from . import claims, cost, depth, memory, receptive_field, sizes
 from .claims import Claim
 from .cost import Ledger
-from .memory import Memory
+from .memory import Memory, Peak
 from .receptive_field import ReceptiveFields
 from .repeats import Repeats
+from .sizes import Sizes
+from .unknown import Unknown
 
 
 class Study:
@@ -75,6 +78,24 @@ class Study:
         return found
 
     @cached_property
+    def peak(self) -> Peak:
+        """The moment of an inference at which most bytes of activations are alive."""
+        return memory.live_set(self.network)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """Which inputs it takes, found by trying: the ``smallest``, those that fit, those that lose no pixel.
+
+        As far as shows a pattern: :func:`archlens.analysis.sizes.find` goes on to a bound.
+        """
+        return sizes.find(self.network, brief=True)
+
+    @cached_property
+    def smallest(self) -> tuple[int, ...] | Unknown:
+        """The smallest input along each axis, in less time than :attr:`sizes`; or why it is not known."""
+        return sizes.smallest(self.network)
+
+    @cached_property
     def depth(self) -> int:
         """The most convolutions and matrix products with weights on one way through it."""
         return depth.find(self.network)
@@ -88,6 +109,26 @@ class Study:
     def claims(self) -> list[Claim]:
         """What the paper and others printed of it, each beside what is computed."""
         return claims.find(self.network)
+
+    def inside(self, scope: str) -> Sequence[Layer]:
+        """The layers of a scope, or the one of that name; all of them for no scope."""
+        return self.scopes.get(scope, ()) if scope else self.network.layers
+
+    def part(self, scope: str) -> Network:
+        """The layers of a scope as if they were all that there is; for what adds up over layers."""
+        return replace(self.network, layers=tuple(self.inside(scope))) if scope else self.network
+
+    @cached_property
+    def scopes(self) -> Mapping[str, Sequence[Layer]]:
+        """The layers of each scope, in order; a layer is a scope of its own."""
+        found: dict[str, list[Layer]] = {}
+        for layer in self.network.layers:
+            end = layer.name.find(".")
+            while end >= 0:
+                found.setdefault(layer.name[:end], []).append(layer)
+                end = layer.name.find(".", end + 1)
+            found.setdefault(layer.name, []).append(layer)
+        return found
 
     @cached_property
     def readers(self) -> Mapping[str, Sequence[Layer]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..analysis.quantities import Subject
+from ..analysis.study import Study
 from ..elaboration import elaborate
 from ..errors import BudgetError, Diagnostic, SpecError, UsageError, usage
 from ..limits import Requirement
@@ -68,22 +68,22 @@ def check(
     allowed = project.tolerance if tolerance is None else tolerance
     checked: list[Checked] = []
     new: dict[str, lock.Entry] = dict(old) if asked else {}
-    for name, subject, problem, requirements, by_name in planned:
-        if subject is None:
+    for name, study, problem, requirements, by_name in planned:
+        if study is None:
             checked.append(Checked(name, None, problem=problem))
             if update:  # what it was stays in the file until it can be measured again
                 new |= {
                     entry: old[entry] for entry in old if entry.partition(":")[0] == name or entry == name
                 }
             continue
-        verdicts = judge(subject, requirements)
-        today = _today(subject) if locked or update else None
+        verdicts = judge(study, requirements)
+        today = _today(study) if locked or update else None
         drift = None
         if today is not None and update:
             new[name] = today
         elif today is not None:
             drift = _drift(old.get(name), today, allowed)
-        checked.append(Checked(name, subject.network, verdicts, drift, asked=by_name and not update))
+        checked.append(Checked(name, study.network, verdicts, drift, asked=by_name and not update))
     report = Report(
         tuple(checked),
         tuple((name, old[name].span) for name in gone) if locked else (),
@@ -105,10 +105,10 @@ def _locked(project: Project, *, needed: bool) -> Mapping[str, lock.Entry]:
     return entries or {}
 
 
-def _today(subject: Subject) -> lock.Entry:
+def _today(study: Study) -> lock.Entry:
     from . import lock
 
-    return lock.entry(subject)
+    return lock.entry(study)
 
 
 def _drift(entry: lock.Entry | None, today: lock.Entry, tolerance: Fraction) -> Drift:
@@ -123,7 +123,7 @@ class Planned(NamedTuple):
     """A network, ready to be measured, and its limits; or what is wrong with its spec."""
 
     name: str
-    subject: Subject | None
+    study: Study | None
     problem: Diagnostic | None
     requirements: tuple[Requirement, ...]
     #: Whether somebody asked for it by its name.
@@ -168,11 +168,11 @@ def plan(
     limits = Limits(project, targets, given)
     planned = []
     for target in targets:
-        subject, problem = _load(target, input, values or {})
-        found = limits.of(target, subject.network) if subject is not None else ()
-        planned.append(Planned(target.name, subject, problem, tuple(found), target.asked))
+        study, problem = _load(target, input, values or {})
+        found = limits.of(target, study.network) if study is not None else ()
+        planned.append(Planned(target.name, study, problem, tuple(found), target.asked))
     if not asked:
-        sound = [one.subject.network for one in planned if one.subject is not None]
+        sound = [one.study.network for one in planned if one.study is not None]
         limits.check_used(targets, sound, complete=len(sound) == len(planned))
     return planned, gone
 
@@ -196,7 +196,7 @@ def _locked_only(names: Sequence[str], project: Project) -> tuple[list[Target], 
     return found, gone
 
 
-def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Subject | None, Diagnostic | None]:
+def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Study | None, Diagnostic | None]:
     """The network of a target, ready to be measured; or what is wrong with it.
 
     Raises:
@@ -212,4 +212,4 @@ def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Subjec
         raise
     except SpecError as problem:
         return None, problem.diagnostic
-    return Subject(network), None
+    return Study(network), None

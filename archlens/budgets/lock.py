@@ -16,8 +16,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..analysis.quantities import Subject, Unknown, Value
+from ..analysis.quantities import Unknown, Value
 from ..analysis.structure import fingerprint
+from ..analysis.study import Study
 from ..errors import Source, Span, UsageError, did_you_mean, shorten, usage
 from . import toml
 from .finding import display, read_text
@@ -48,10 +49,10 @@ class Entry:
     places: Mapping[str, Span] | None = None
 
 
-def entry(subject: Subject) -> Entry:
+def entry(study: Study) -> Entry:
     """Today's figures of a network."""
-    figures = {STRUCTURE: fingerprint(subject.network)}
-    figures |= {name: written(value) for name, value in measure_all(subject).items()}
+    figures = {STRUCTURE: fingerprint(study.network)}
+    figures |= {name: written(value) for name, value in measure_all(study).items()}
     return Entry(figures)
 
 

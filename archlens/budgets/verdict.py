@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..analysis.quantities import QUANTITIES, Part, Subject, Unknown, Value
+from ..analysis.quantities import QUANTITIES, Part, Unknown, Value
+from ..analysis.study import Study
 from ..counts import AtLeast
 from ..errors import Diagnostic, Span, UsageError, did_you_mean, shorten, usage
 from ..limits import Requirement
@@ -131,26 +132,26 @@ class Report:
         return not self.nothing and not self.gone and all(one.held for one in self.checked)
 
 
-def judge(subject: Subject, requirements: Iterable[Requirement]) -> tuple[Verdict, ...]:
+def judge(study: Study, requirements: Iterable[Requirement]) -> tuple[Verdict, ...]:
     """Each limit against what is measured.
 
     Raises:
         UsageError: a limit is on a scope that the network does not have.
     """
-    return tuple(_judged(subject, requirement) for requirement in requirements)
+    return tuple(_judged(study, requirement) for requirement in requirements)
 
 
-def _judged(subject: Subject, requirement: Requirement) -> Verdict:
+def _judged(study: Study, requirement: Requirement) -> Verdict:
     quantity, limit = QUANTITIES[requirement.quantity], requirement.limit
-    if requirement.scope and not subject.inside(requirement.scope):
-        raise no_scope(subject.network, requirement)
-    value = quantity.measure(subject, requirement.scope)
+    if requirement.scope and not study.inside(requirement.scope):
+        raise no_scope(study.network, requirement)
+    value = quantity.measure(study, requirement.scope)
     if isinstance(value, AtLeast) and not limit.settled(value):
         value = _unknown(value)
     if isinstance(value, Unknown):
         return _verdict(requirement, value, None, False)
     if limit.percent:
-        whole = quantity.measure(subject, "")
+        whole = quantity.measure(study, "")
         assert isinstance(value, int)
         assert isinstance(whole, int)
         if isinstance(whole, AtLeast):
@@ -161,7 +162,7 @@ def _judged(subject: Subject, requirement: Requirement) -> Verdict:
         sizes = value if isinstance(value, tuple) else (value,)
         worst = min(sizes, key=lambda size: (limit.holds(size), limit.margin(size)))
         verdict = _verdict(requirement, value, None, all(map(limit.holds, sizes)), worst)
-    return verdict if verdict.held else _explained(verdict, subject)
+    return verdict if verdict.held else _explained(verdict, study)
 
 
 def _verdict(
@@ -184,13 +185,13 @@ def _verdict(
     )
 
 
-def _explained(verdict: Verdict, subject: Subject) -> Verdict:
+def _explained(verdict: Verdict, study: Study) -> Verdict:
     """A broken limit, with what takes the most of it."""
     quantity = QUANTITIES[verdict.quantity]
     if quantity.parts is not None:
-        parts = list(quantity.parts(subject))
+        parts = list(quantity.parts(study))
     elif quantity.adds_up:
-        parts = _scopes(subject, verdict.quantity, verdict.scope)
+        parts = _scopes(study, verdict.quantity, verdict.scope)
     else:
         return verdict
     if len(parts) == 1 and parts[0].name == verdict.scope:
@@ -200,19 +201,19 @@ def _explained(verdict: Verdict, subject: Subject) -> Verdict:
     return verdict._replace(parts=tuple(parts), whole=whole)
 
 
-def _scopes(subject: Subject, name: str, scope: str) -> list[Part]:
+def _scopes(study: Study, name: str, scope: str) -> list[Part]:
     """What each scope and layer directly within a scope takes; deeper where there is but one."""
     measure = QUANTITIES[name].measure
     while True:
         level = scope.count(".") + 2 if scope else 1
-        inside = dict.fromkeys(".".join(layer.name.split(".")[:level]) for layer in subject.inside(scope))
+        inside = dict.fromkeys(".".join(layer.name.split(".")[:level]) for layer in study.inside(scope))
         only = next(iter(inside), "")
         if len(inside) != 1 or only == scope:
             break
         scope = only
     parts = []
     for one in inside:
-        value = measure(subject, one)
+        value = measure(study, one)
         assert isinstance(value, int)
         parts.append(Part(one, value))
     return parts
@@ -229,9 +230,9 @@ def no_scope(network: Network, requirement: Requirement) -> UsageError:
     return usage(message, span=requirement.span, help=help)
 
 
-def measure_all(subject: Subject) -> dict[str, Value]:
+def measure_all(study: Study) -> dict[str, Value]:
     """Every figure that is locked, by quantity."""
-    found = {name: one.measure(subject, "") for name, one in LOCKED.items()}
+    found = {name: one.measure(study, "") for name, one in LOCKED.items()}
     return {name: _unknown(one) if isinstance(one, AtLeast) else one for name, one in found.items()}
 
 

@@ -138,8 +138,8 @@ class BudgetItem(_Item):
         from ..views import check as view
 
         assert self.planned is not None
-        assert self.planned.subject is not None
-        (verdict,) = judge(self.planned.subject, [self.requirement])
+        assert self.planned.study is not None
+        (verdict,) = judge(self.planned.study, [self.requirement])
         if not verdict.held:
             lines = [f"{self.planned.name}: {view.sentence(verdict)}", *view.heaviest(verdict)]
             raise AssertionError("\n  ".join(lines))

@@ -6,21 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..analysis import sizes
-from ..analysis.study import Study
 from ..drawing.plan import Plans, TooMuch
-from ..language.spec import Spec
 from ..network import Network
+from ..studying import Study
 from ..views.verification import Report
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """A network, the spec that it was made from, and what is known of it from elsewhere."""
+    """A network with what is found out about it, and what is known of it from elsewhere."""
 
-    network: Network
-    #: What it was made from, where that is a spec.
-    spec: Spec | None = None
+    study: Study
     #: Reports of verifications, of this network or of others.
     reports: Sequence[Report] = ()
     #: How the network differs from what its spec says, where it does, as in ``"another input"``.
@@ -28,10 +24,10 @@ class Material:
     #: What was asked for, as a command line has it; empty for its name.
     asked: str = ""
 
-    @cached_property
-    def study(self) -> Study:
-        """What is found out about it."""
-        return Study(self.network)
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self.study.network
 
     @cached_property
     def plans(self) -> Plans | str:
@@ -42,8 +38,3 @@ class Material:
         except TooMuch as problem:
             return f"{problem.diagnostic.message}; {problem.diagnostic.help}"
         return plans
-
-    @cached_property
-    def sizes(self) -> sizes.Sizes:
-        """The inputs that it takes."""
-        return sizes.find(self.network, brief=True)

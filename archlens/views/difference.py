@@ -8,8 +8,9 @@ from itertools import starmap
 from typing import Any, NamedTuple
 
 from ..analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME, Difference, Pair
-from ..analysis.quantities import QUANTITIES, Subject, Unknown, Value
+from ..analysis.quantities import QUANTITIES, Unknown, Value
 from ..analysis.structure import fingerprint
+from ..analysis.study import Study
 from ..counts import dumps
 from ..errors import printable
 from ..forms.table import LEAST, Annotation, Case, Cell, Column, Content, Table, in_words
@@ -71,7 +72,7 @@ class Total(NamedTuple):
     new: Value
 
 
-def totals(old: Subject, new: Subject) -> list[Total]:
+def totals(old: Study, new: Study) -> list[Total]:
     """Every quantity before and after."""
     found = [Total("layers", len(old.network), len(new.network))]
     for name, quantity in QUANTITIES.items():

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 
 from ...analysis import difference, layouts
-from ...analysis.quantities import Subject
+from ...analysis.study import Study
 from ...elaboration import elaborate
 from ...errors import SpecError, UsageError, shorten, usage
 from ...forms.table import Table
@@ -39,10 +39,10 @@ def command(old: str, new: str, form: str, exit_code: bool, path: str | None) ->
     pairs: list[tuple[Table, dict[str, Any]]] = []
     identical = not chosen.added and not chosen.removed
     for names, founds in chosen.pairs:
-        subjects = _both(names, founds)
-        found = difference.find(subjects[0].network, subjects[1].network)
+        studies = _both(names, founds)
+        found = difference.find(studies[0].network, studies[1].network)
         identical = identical and found.empty
-        totals = view.totals(*subjects)
+        totals = view.totals(*studies)
         pairs.append((view.table(found, totals, names=names), view.to_data(found, totals, names=names)))
     shown = view.all_of(pairs, chosen.added, chosen.removed, names=(old, new), identical=identical)
     write_table(shown, form, path)
@@ -109,15 +109,15 @@ def _is_family(found: Found, name: str) -> bool:
     return file != found.variant and file.endswith((".yaml", ".yml"))
 
 
-def _both(names: _Names, founds: _Founds) -> tuple[Subject, Subject]:
+def _both(names: _Names, founds: _Founds) -> tuple[Study, Study]:
     """Both networks; where one is broken, the message says which, and whether the other is."""
-    subjects: dict[str, Subject] = {}
+    studies: dict[str, Study] = {}
     problems: dict[str, SpecError] = {}
     for which, found in zip(("OLD", "NEW"), founds, strict=True):
         try:
             if isinstance(found, SpecError):
                 raise found
-            subjects[which] = _subject(*found)
+            studies[which] = _study(*found)
         except SpecError as problem:
             problems[which] = problem
         except UsageError as problem:
@@ -131,11 +131,11 @@ def _both(names: _Names, founds: _Founds) -> tuple[Subject, Subject]:
         if which == list(problems)[-1]:
             raise SpecError(diagnostic, broken.network)
         show(diagnostic)
-    return subjects["OLD"], subjects["NEW"]
+    return studies["OLD"], studies["NEW"]
 
 
-def _subject(spec: Spec, variant: str) -> Subject:
+def _study(spec: Spec, variant: str) -> Study:
     network = elaborate(spec, variant)
     for warning in layouts.find(network):
         show(warning)
-    return Subject(network)
+    return Study(network)

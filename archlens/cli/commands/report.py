@@ -12,6 +12,7 @@ from ...analysis import comparison
 from ...errors import printable, shorten, usage
 from ...network import Network
 from ...reporting import FORMS, File, Material, file_name, gallery, page
+from ...studying import Study
 from ...views import verification
 from ..options import (
     all_option,
@@ -65,7 +66,7 @@ def command(
     for one, found, network in progress(subjects, "report", lambda subject: subject[2].name):
         asked = shlex.join([Path(one).name, *options])
         differs = altered(network, found, inputs, sets)
-        material = Material(network, found.spec, reports, differs, asked)
+        material = Material(Study(network), reports, differs, asked)
         files += page(material, form, made=f"archlens report {asked}", gallery=every)
         if every:
             compared.append((network, comparison.find(network)))

@@ -48,12 +48,12 @@ def _rows(material: Material) -> Iterator[list[str]]:
     yield _bytes("weights", memory.weights["float32"], "in float32")
     peak = memory.inference
     yield _bytes("live set", peak.bytes, f"at most alive at once, at {printable(peak.layer) or 'the input'}")
-    smallest = material.sizes.smallest
+    smallest = material.study.sizes.smallest
     if smallest:
         known = None not in smallest
         size = times(n for n in smallest if n is not None) if known else "unknown"
         why = "height x width" if len(smallest) == 2 else "along each axis"
-        upto = material.sizes.searched
+        upto = material.study.sizes.searched
         none = f"none was found to fit, of 1 to {upto:,}" if upto else "not looked for"
         yield ["smallest input", size, "", why if known else none]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...errors import printable
 from ...forms.table import Column, Command, Table
-from ...lint import Finding, lint
+from ...lint import Finding
 from ..material import Material
 from ..parts import Paragraph, Part
 
@@ -19,7 +19,7 @@ _COLUMNS = (Column("rule"), Column("line", right=True), Column("finding"), Colum
 
 def parts(material: Material) -> Sequence[Part]:
     """A line a finding, with its line in the spec."""
-    found = lint(material.study, material.spec)
+    found = material.study.lint
     if not found:
         return [Paragraph(["No finding."])]
     rows = [
@@ -30,7 +30,7 @@ def parts(material: Material) -> Sequence[Part]:
         Table(_COLUMNS, rows),
         Paragraph(
             [
-                "Lines are those of the spec below. " if material.spec is not None else "",
+                "Lines are those of the spec below. " if material.study.spec is not None else "",
                 Command("archlens rules CODE"),
                 " says why a rule matters.",
             ]

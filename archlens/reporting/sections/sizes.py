@@ -15,7 +15,7 @@ COMMAND = "sizes"
 
 def parts(material: Material) -> Sequence[Part]:
     """Which inputs fit, and what some of them cost."""
-    found = material.sizes
+    found = material.study.sizes
     return [
         Bullets([[f"{title}: {text}"] for title, text in view.sentences(found)]),
         view.table(material.network, found).seen,
@@ -25,6 +25,6 @@ def parts(material: Material) -> Sequence[Part]:
 
 def _bounds(material: Material) -> Iterator[str]:
     """How far was tried, where that is less than the input's own size."""
-    sizes = material.sizes
+    sizes = material.study.sizes
     if any(tried.bound < max(sizes.own.spatial) for tried in sizes.tried):
         yield "Tried for this page: sizes up to twice the smallest, and up to 96; archlens sizes tries more."

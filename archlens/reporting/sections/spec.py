@@ -15,9 +15,10 @@ COMMAND = "show"
 
 def parts(material: Material) -> Sequence[Part]:
     """The whole file; of a family with which of its variants this is."""
-    if material.spec is None:
+    name, spec = material.network.name, material.study.spec
+    if spec is None:
         return []
-    name, variants = material.network.name, material.spec.variants
-    lines = material.spec.source.text.removesuffix("\n").split("\n")
+    variants = spec.variants
+    lines = spec.source.text.removesuffix("\n").split("\n")
     which = f"variant {printable(name)} of {len(variants)}" if name in variants else "the whole file"
     return [Details(f"{len(lines)} line{'s' if len(lines) > 1 else ''}, {which}", [Code(lines)])]
