@@ -122,6 +122,7 @@ def test_other_figures() -> None:
     assert [one.family for one in (vgg16, resnet50)] == ["vgg", "resnet"]
 
 
+@pytest.mark.slow
 def test_every_torchvision_accuracy(torchvision: Any, zoo: list[Compared]) -> None:
     """What is chosen of torchvision's is what those weights' metadata says, at the network's own input."""
     checked = 0
@@ -630,6 +631,7 @@ def test_what_is_written_by_others_is_text(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;, a table" in svg
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_another_process(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         subprocess.run(

@@ -1141,6 +1141,7 @@ def test_styles_that_a_format_cannot_hold(tmp_path: Path) -> None:
         assert f".{extension} is the text of a graph, and cannot hold the style volumes" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_layers() -> None:
     text = "{input: 4x8x8, layers: ['conv(4, 3, padding=1) * 100000']}"
     same = archlens.loads(text, max_layers=100_000)

@@ -1051,6 +1051,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["family.yaml"], 0), (["family.yaml:huge"], 2), (["dead.yaml", "-o", "report.txt"], 1),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_exit_codes(files: Path, args: list[str], code: int) -> None:
     found, out, err = run("lint", *args)
     assert found == code, (out, err)
@@ -1167,6 +1168,7 @@ def test_github(files: Path) -> None:
     "name", ["a,b.yaml", "a:b.yaml", "100%25.yaml", "%0A::error::x.yaml", "a\n::error title=x::y.yaml",
              "a\r.yaml", "::set-output name=x::y.yaml", "ä ü.yaml"]
 )  # fmt: skip
+@pytest.mark.slow
 def test_hostile_paths(files: Path, name: str) -> None:
     """One line a command, whatever the file is called; and GitHub reads the name that it has."""
     (files / name).write_text(DEAD)
@@ -1229,6 +1231,7 @@ def test_terminal() -> None:
     assert plain.startswith("AL106 gridding (warning)\n")
 
 
+@pytest.mark.slow
 def test_all() -> None:
     result = invoke("lint", "--all", "--format", "json")
     assert result.exit_code == 0

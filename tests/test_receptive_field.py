@@ -415,6 +415,7 @@ def some_step(random: Random) -> str:
 
 
 @pytest.mark.parametrize("seed", range(300))
+@pytest.mark.slow
 def test_nothing_beyond_a_cut_is_seen(seed: int) -> None:
     """Chains of cuts and windows: each output sees what its field and the limits share, and no more."""
     random = Random(seed)

@@ -156,6 +156,7 @@ def cells(text: str) -> int:
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.slow
 def test_of_a_network(printed: Callable[[str, int | None], str], command: str, name: str) -> None:
     check(printed, command.replace("NAME", name))
 
