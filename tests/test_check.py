@@ -1121,6 +1121,7 @@ def _paths(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
     st.dictionaries(st.text(max_size=5), _VALUES, max_size=4),
     st.dictionaries(st.text(max_size=5), _VALUES, max_size=3),
 )
+@pytest.mark.slow
 def test_places_of_any_toml(top: dict[str, object], table: dict[str, object]) -> None:
     """What stands at the place of a value is the value, by tomllib."""
     text = "".join(f"{toml.key([k])}   = {_written(v)} # end\n" for k, v in top.items() if k != "t")
@@ -1144,6 +1145,7 @@ def test_multi_line_texts_are_skipped() -> None:
 # --- everything at once ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_whole_zoo_in_one_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every network, with its smallest input and everything else that a lock file holds."""
     from archlens.budgets.check import check as run_check

@@ -145,13 +145,13 @@ def example(text: str) -> Network:
     return archlens.loads(f"input: {{{named}}}\nlayers:\n  - {step}:{listed}\n")
 
 
-@pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("text", EXAMPLES)
-def test_a_tool_and_each_op(text: str, tool: str) -> None:
+def test_each_op_and_the_tools(text: str) -> None:
     """What a convention says that its tool prints of an op is what it prints, to the unit."""
     network = example(text)
-    found = counting.count(network, tool)
-    assert (found.printed, found.printed_params) == TOOLS[tool](network)
+    counted = {tool: counting.count(network, tool) for tool in TOOLS}
+    said = {tool: (found.printed, found.printed_params) for tool, found in counted.items()}
+    assert said == {tool: run(network) for tool, run in TOOLS.items()}
 
 
 # --- whole networks, by the real tools ----------------------------------------------------------------
@@ -300,6 +300,7 @@ def network_of(name: str) -> Network:
 
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("name", [*SPECS, *ZOO])
+@pytest.mark.slow
 def test_a_tool_and_whole_networks(name: str, tool: str) -> None:
     """What each tool prints of whole networks is reproduced to the unit; notes explain every difference."""
     network = network_of(name)
@@ -831,6 +832,7 @@ def test_what_is_measured_of_torchvisions_own_modules_is_of_all_and_of_these() -
 
 
 @pytest.mark.parametrize("name", ["alexnet", "googlenet", "mobilenet_v3_small", "vit_b_32", "swin_t"])
+@pytest.mark.slow
 def test_what_tools_print_of_torchvisions_own_modules(name: str, torchvision: Any) -> None:
     """As people run them: on the CPU, with the module as torchvision makes it."""
     found = own_modules.measure(name, lambda: build(torchvision, name))
