@@ -146,6 +146,7 @@ def example(text: str) -> Network:
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
+@pytest.mark.slow
 def test_each_op_and_the_tools(text: str) -> None:
     """What a convention says that its tool prints of an op is what it prints, to the unit."""
     network = example(text)

@@ -553,6 +553,7 @@ def test_revisions_from_elsewhere(repository: Path, monkeypatch: pytest.MonkeyPa
         ("v\x011:nets/net.yaml", "is no revision of git", ""),
     ],
 )
+@pytest.mark.slow
 def test_what_is_not_there(old: str, message: str, help: str, repository: Path) -> None:
     result = run(old, "nets/net.yaml")
     assert (result.returncode, result.stdout) == (2, "")

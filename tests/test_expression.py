@@ -360,6 +360,7 @@ def grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 @settings(max_examples=1500, derandomize=True, database=None)
 @given(st.recursive(NUMBERS, grown, max_leaves=8))
+@pytest.mark.slow
 def test_random_expressions(text: str) -> None:
     """A random expression has Python's value, or none; and none only for a reason."""
     if not parses(text):

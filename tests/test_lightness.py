@@ -70,6 +70,7 @@ def imported(code: str) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.slow
 def test_nothing_heavy_is_imported(case: str) -> None:
     assert imported(CASES[case]) == []
 

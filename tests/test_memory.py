@@ -680,6 +680,7 @@ def bounded(network: Network, batch: int, label: object) -> float:
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
+@pytest.mark.slow
 def test_training_of_every_op(text: str) -> None:
     """At most half as much again as is measured, where the op is all that there is."""
     network = one_op(text)
