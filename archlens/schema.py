@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .analysis.quantities import QUANTITIES, Quantity
+from .analysis.figures import QUANTITIES, Figure
 from .budgets.project import BUDGET_KEYS, KEYS
 from .language.published import PUBLISHED_KEYS
 from .language.spec import KEYS as SPEC_KEYS
@@ -270,7 +270,7 @@ def _quantities(*, scoped: bool = False, shares: bool = False) -> dict[str, Sche
     return found
 
 
-def _quantity(quantity: Quantity, *, shares: bool) -> Schema:
+def _quantity(quantity: Figure, *, shares: bool) -> Schema:
     form = "share" if shares and quantity.adds_up else "limit"
     return {"description": quantity.what, "$ref": f"#/$defs/{form}_{quantity.kind.name.lower()}"}
 

@@ -72,7 +72,10 @@ def report(name: str) -> Files:
 
 def gallery() -> Files:
     """The page that leads to the others."""
-    found = [(network := archlens.load(name), comparison.find(network)) for name in archlens.names()]
+    found = [
+        (network := archlens.load(name), comparison.find(archlens.study(network)))
+        for name in archlens.names()
+    ]
     return _beneath(REPORTS, gallery_of(found, "markdown", pages=PAGES))
 
 

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 import archlens
 from archlens.analysis import depth, memory, structure
-from archlens.analysis.quantities import QUANTITIES
+from archlens.analysis.figures import QUANTITIES
 from archlens.analysis.study import Study
 from archlens.budgets import toml
 from archlens.cli import cli, main
@@ -207,8 +207,8 @@ def test_what_adds_up_does() -> None:
         (["lenet5", "--memory", "== 246824B"], 0),  # 61,706 floats of 4 bytes
         (["lenet5", "--memory", "<= 0.24MiB"], 0),
         (["lenet5", "--memory", "<= 0.23MiB"], 1),
-        (["lenet5", "--activations-peak", "<= 37632"], 0),  # C1 and tanh: twice 6x28x28 floats
-        (["lenet5", "--activations-peak", "< 37632"], 1),
+        (["lenet5", "--peak-activations", "<= 37632"], 0),  # C1 and tanh: twice 6x28x28 floats
+        (["lenet5", "--peak-activations", "< 37632"], 1),
         (["lenet5", "--params", "<= 62k", "--params", "<= 61k"], 1),  # each that is given holds
         (["lenet5", "--params", "<= 61k", "--params", "<= 62k"], 1),
         (["lenet5", "alexnet", "--params", "<= 62M"], 0),
@@ -296,7 +296,7 @@ def test_heaviest_scopes_of_vgg(folder: Path) -> None:
 
 def test_peak_names_what_is_alive(folder: Path) -> None:
     """ResNet-50: three maps of 256x56x56 floats, where layer1.0 adds its shortcut."""
-    text = check("resnet50", "--activations-peak", "<= 9MB").stdout
+    text = check("resnet50", "--peak-activations", "<= 9MB").stdout
     assert text.count(f"{256 * 56 * 56 * 4:,} B = 33.3 %") == 3
 
 
@@ -872,7 +872,7 @@ def test_update_and_locked(sample: Path) -> None:
     # 8*25 + 8 + 16*8*9 + 16 + 16*10 + 10 params; the field: 5, then 6 after the pooling, then 2 * 2 more
     assert figures == {
         "params": 1546, "macs": 28 * 28 * 8 * 25 + 12 * 12 * 16 * 72 + 160, "memory": 4 * 1546,
-        "activations_peak": 2 * 4 * 8 * 28 * 28, "receptive_field": "10x10", "depth": 3,
+        "peak_activations": 2 * 4 * 8 * 28 * 28, "receptive_field": "10x10", "depth": 3,
     }  # fmt: skip
     assert check("models/digits.yaml", "--locked").exit_code == 0
     assert "all is as locked" in check("models/digits.yaml", "--locked").stdout

@@ -71,13 +71,13 @@ def invoke(*args: str) -> Result:
 
 
 def found(*names: str) -> list[Compared]:
-    return [comparison.find(archlens.load(name)) for name in names]
+    return [comparison.find(archlens.study(name)) for name in names]
 
 
 def own(**published: Any) -> Compared:
     """A network without layers to speak of, with one published entry."""
     text = json.dumps({"input": "3x8x8", "layers": ["flatten", "linear(1000)"], "published": published})
-    return comparison.find(archlens.loads(text))
+    return comparison.find(archlens.study(archlens.loads(text)))
 
 
 def svg_of(*names: str, theme: str = "light") -> str:
@@ -95,10 +95,10 @@ def zoo() -> list[Compared]:
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_figures_are_torchvisions(name: str) -> None:
     params, macs, smallest, top1, top5 = TORCHVISION[name]
-    one = comparison.find(archlens.load(name), smallest=True)
+    one = comparison.find(archlens.study(name), smallest=True)
     assert one.params == params
     assert round(one.macs / 1e9, 3) == macs
-    assert one.smallest == (smallest, smallest)
+    assert one.figures["min_size"] == (smallest, smallest)
     assert isinstance(one.top1, Accuracy)
     assert isinstance(one.top5, Accuracy)
     assert (one.top1.percent, one.top5.percent) == (top1, top5)
@@ -112,11 +112,11 @@ def test_other_figures() -> None:
     vgg16, resnet50, googlenet, mobilenet = found("vgg16", "resnet50", "googlenet", "mobilenet_v1")
     # the names of the networks; GoogLeNet: "22 layers deep when counting only layers with parameters",
     # Szegedy et al. 2015, section 5
-    assert (vgg16.depth, resnet50.depth, googlenet.depth) == (16, 50, 22)
+    assert [one.figures["depth"] for one in (vgg16, resnet50, googlenet)] == [16, 50, 22]
     # google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md: vgg_16/pool5 and Conv2d_13_pointwise
     assert (vgg16.receptive_field, mobilenet.receptive_field) == (((212, 212),), ((315, 315),))
     # three maps of 256x56x56 in float32 meet in the first block of layer1
-    assert resnet50.peak == 3 * 256 * 56 * 56 * 4
+    assert resnet50.figures["peak_activations"] == 3 * 256 * 56 * 56 * 4
     # the years of the papers that are cited
     assert [one.year for one in (vgg16, resnet50, mobilenet)] == [2015, 2016, 2017]
     assert [one.family for one in (vgg16, resnet50)] == ["vgg", "resnet"]
@@ -168,8 +168,8 @@ def test_unknown_is_no_zero() -> None:
     assert isinstance(unet.classes, Unknown)
     assert lenet.classes == 10
     assert not lenet.imagenet
-    assert unet.smallest is NOT_TRIED
-    flat = comparison.find(archlens.loads("input: '7'\nlayers: [linear(3)]"))
+    assert unet.figures["min_size"] is NOT_TRIED
+    flat = comparison.find(archlens.study("input: '7'\nlayers: [linear(3)]"))
     assert isinstance(flat.receptive_field, Unknown)
     assert flat.year is None
 
@@ -177,7 +177,7 @@ def test_unknown_is_no_zero() -> None:
 @pytest.mark.parametrize("year", ["in press", "12345", "9" * 5000])
 def test_what_is_no_year(year: str) -> None:
     text = f"paper: {{title: X, year: {year}}}\ninput: 3x8x8\nlayers: [relu]"
-    assert comparison.find(archlens.loads(text)).year is None
+    assert comparison.find(archlens.study(archlens.loads(text))).year is None
 
 
 @pytest.mark.parametrize("printed", ["good", "-3", "101", "about 70", "1e2", "70,1"])
@@ -210,7 +210,7 @@ def test_what_nobody_has_verified_is_unknown() -> None:
     assert one.top1 == Unknown("nobody has seen what torchvision, from memory prints: the page is gone")
     seen = {"source": "Table 2", "top5_error": "10"}
     text = json.dumps({"input": "3x8x8", "layers": ["flatten", "linear(1000)"], "published": [unseen, seen]})
-    both = comparison.find(archlens.loads(text))
+    both = comparison.find(archlens.study(archlens.loads(text)))
     assert both.top1 == Unknown("Table 2 prints none")
     assert both.top5 == Accuracy(90.0, "90", "Table 2, which prints the error")
 
@@ -273,7 +273,9 @@ def test_it_fits_or_says_what_is_left_out(zoo: list[Compared], count: int, colum
 
 
 def test_markdown_escapes(tmp_path: Path) -> None:
-    text = markdown_form.write(view.table([comparison.find(archlens.loads(OWN)), *found("unet")]))
+    text = markdown_form.write(
+        view.table([comparison.find(archlens.study(archlens.loads(OWN))), *found("unet")])
+    )
     assert "&lt;script&gt;alert(1)&lt;/script&gt;, a table" in text
     lines = [line for line in text.split("\n") if line.startswith("|")]
     assert len(lines) == 4
@@ -311,7 +313,7 @@ def test_forms_agree() -> None:
     assert data["schema"] == "archlens.compare/1"
     for one, row in zip(data["networks"], rows, strict=True):
         assert one["name"] == row["name"]
-        for key in ("year", "depth", "params", "macs", "activations_peak"):
+        for key in ("year", "depth", "params", "macs", "peak_activations"):
             assert str(one[key]) == row[key]
         if one["name"] == "unet":
             assert one["top1"] is None
@@ -334,7 +336,7 @@ layers:
 
 
 def test_of_several_inputs_each_has_a_field() -> None:
-    found = [comparison.find(archlens.loads(TWO_INPUTS))]
+    found = [comparison.find(archlens.study(archlens.loads(TWO_INPUTS)))]
     assert found[0].receptive_field == ((3, 3), (5, 5))
     (row,) = csv.DictReader(io.StringIO(csv_form.write(view.table(found))))
     assert (row["input"], row["receptive_field"]) == ("3x16x16 1x16x16", "3x3 5x5")
@@ -347,7 +349,7 @@ def test_of_several_inputs_each_has_a_field() -> None:
           - b: ref(image) >> conv(4, 5) >> flatten
           - concat: [ref(a), ref(b)]
     """
-    assert "  7, 5x5 " in terminal.write(view.table([comparison.find(archlens.loads(mixed))]))
+    assert "  7, 5x5 " in terminal.write(view.table([comparison.find(archlens.study(archlens.loads(mixed)))]))
 
 
 def test_smallest_is_found_unless_it_is_left_out() -> None:

@@ -182,7 +182,7 @@ def test_every_op(text: str) -> None:
     assert memory.account(network).unknown == ()
     for batch in (2, 3):
         assert memory.saved_bytes(network, batch=batch, device="cpu") == saved_in_torch(network, batch)
-        found = memory.live_set(network, batch=batch, eager=True, device="cpu")
+        found = memory.peak_activations(network, batch=batch, eager=True, device="cpu")
         assert found.bytes == peak_in_torch(network, batch)
 
 
@@ -220,7 +220,7 @@ def test_whole_networks(name: str) -> None:
     network = small(name)
     assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2)
     for align in (1, memory.BLOCK):
-        said = memory.live_set(network, batch=2, eager=True, device="cpu", align=align)
+        said = memory.peak_activations(network, batch=2, eager=True, device="cpu", align=align)
         assert said.bytes == peak_in_torch(network, 2, align)
         assert said.bytes == said.beside + sum(tensor.bytes for tensor in said.alive)
 
@@ -230,7 +230,7 @@ def test_whole_networks_at_their_size(name: str) -> None:
     """On the meta device, whose tensors have sizes and no values; its batch normalization copies more."""
     network = archlens.load(name)
     assert memory.saved_bytes(network, batch=3, device="cpu") == saved_in_torch(network, 3, device="meta")
-    said = memory.live_set(network, batch=3, eager=True, device="cpu")
+    said = memory.peak_activations(network, batch=3, eager=True, device="cpu")
     assert said.bytes == peak_in_torch(network, 3, device="meta")
 
 
@@ -333,7 +333,7 @@ WIRING = {
 def test_wiring(name: str) -> None:
     network = from_text(WIRING[name])
     assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2)
-    said = memory.live_set(network, batch=2, eager=True, device="cpu")
+    said = memory.peak_activations(network, batch=2, eager=True, device="cpu")
     assert said.bytes == peak_in_torch(network, 2)
 
 
@@ -355,7 +355,7 @@ def test_random_networks() -> None:
             return
         network = archlens.loads(drawn.text)
         assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2), drawn.text
-        said = memory.live_set(network, batch=2, eager=True, device="cpu")
+        said = memory.peak_activations(network, batch=2, eager=True, device="cpu")
         assert said.bytes == peak_in_torch(network, 2), drawn.text
         checked += 1
 
@@ -377,22 +377,22 @@ layers:
 """
 
 
-def test_live_set_by_hand() -> None:
+def test_peak_activations_by_hand() -> None:
     network = archlens.loads(CHAIN)
     # alive: in+a 300, a+b 400, b+c 400, b+c+d 600, b+d+sum 600, sum+fc 203
-    live = memory.live_set(network)
+    live = memory.peak_activations(network)
     assert (live.bytes, live.layer) == (4 * 600, "d")
     assert [tensor.name for tensor in live.alive] == ["b", "c", "d"]
     # in place: in+a 300, b in a's place 200, b+c 400, d in c's place 400, the sum in b's or d's place
-    in_place = memory.live_set(network, in_place=True)
+    in_place = memory.peak_activations(network, in_place=True)
     assert (in_place.bytes, in_place.layer) == (4 * 400, "c")
     # eager: as the first, and the input of 100 stays
-    assert memory.live_set(network, eager=True).bytes == 4 * 700
+    assert memory.peak_activations(network, eager=True).bytes == 4 * 700
     # autograd: a keeps the input, relu b, c keeps b again, relu d, add nothing, fc the sum
     assert memory.saved_bytes(network) == 4 * (100 + 200 + 200 + 200)
     # half as wide; and int4 packs two values into a byte
-    assert memory.live_set(network, dtype="float16").bytes == 2 * 600
-    assert memory.live_set(network, dtype="int4", batch=3).bytes == 3 * 600 // 2
+    assert memory.peak_activations(network, dtype="float16").bytes == 2 * 600
+    assert memory.peak_activations(network, dtype="int4", batch=3).bytes == 3 * 600 // 2
     assert memory.account(network).outputs == 4 * (200 + 200 + 200 + 200 + 200 + 3)
 
 
@@ -400,9 +400,9 @@ def test_in_place_spares_what_is_read_again() -> None:
     network = archlens.loads("{input: 1x10x10, layers: [relu, a: 'conv(3, 1)', residual: [relu]]}")
     # the network's own input is the caller's: in+relu 200; relu+a 400; a+relu 600, for a is read again;
     # the sum goes over either of them
-    assert memory.live_set(network, in_place=True).bytes == 4 * 600
+    assert memory.peak_activations(network, in_place=True).bytes == 4 * 600
     alone = archlens.loads("{input: 1x10x10, layers: [relu]}")
-    assert memory.live_set(alone, in_place=True).bytes == 4 * 200
+    assert memory.peak_activations(alone, in_place=True).bytes == 4 * 200
 
 
 def test_resnet50_and_the_planners() -> None:
@@ -414,7 +414,7 @@ def test_resnet50_and_the_planners() -> None:
     README says, 11,239,424 bytes, which is 10.72 MiB.
     """
     network = archlens.load("resnet50")
-    assert memory.live_set(network).bytes == 9_633_792 == 3 * 256 * 56 * 56 * 4
+    assert memory.peak_activations(network).bytes == 9_633_792 == 3 * 256 * 56 * 56 * 4
     assert pool(network) == 11_239_424
     assert round(11_239_424 / 2**20, 1) == 10.7
 
@@ -533,7 +533,7 @@ def test_peaks_of_drawn_graphs() -> None:
     apart = 0
     for seed in range(150):
         network = drawn(seed)
-        found = [memory.live_set(network, in_place=in_place) for in_place in (False, True)]
+        found = [memory.peak_activations(network, in_place=in_place) for in_place in (False, True)]
         for peak, in_place in zip(found, (False, True), strict=True):
             said = (peak.bytes, peak.layer, [tensor.name for tensor in peak.alive])
             assert said == by_definition(network, in_place=in_place), seed

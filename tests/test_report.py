@@ -307,7 +307,7 @@ def test_an_html_page_is_one_file_that_asks_for_nothing() -> None:
 
 def test_an_html_gallery_is_one_file() -> None:
     networks = [archlens.load(name) for name in ("lenet5", "vgg11", "vgg13")]
-    files = gallery([(network, comparison.find(network)) for network in networks], "html")
+    files = gallery([(network, comparison.find(archlens.study(network))) for network in networks], "html")
     assert [file.path for file in files] == ["index.html"]
     found = Page(files[0].content.decode("utf-8"))
     images = [attributes["src"] for tag, attributes in found.tags if tag == "img"]
@@ -358,7 +358,7 @@ def test_a_spec_has_the_numbers_that_findings_cite(run: Any) -> None:
 def test_pictures_are_as_the_page_that_shows_them() -> None:
     """Every file is light, and dark where its reader's pages are; within HTML as the page itself is."""
     networks = [archlens.load(name) for name in ("lenet5", "vgg11")]
-    found = [(network, comparison.find(network)) for network in networks]
+    found = [(network, comparison.find(archlens.study(network))) for network in networks]
     files = [*of_zoo("lenet5"), *gallery(found, "markdown")]
     pictures = [file.content.decode("utf-8") for file in files if file.path.endswith(".svg")]
     assert len(pictures) == 3 + 2 + 1

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from archlens.analysis.quantities import QUANTITIES
+from archlens.analysis.figures import QUANTITIES
 from archlens.cli import cli
 from archlens.library import finding as library
 from archlens.schema import pyproject_schema, spec_schema

@@ -19,6 +19,7 @@ from archlens.analysis import sizes
 from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
 from archlens.network import Network, Origin
+from archlens.views.sizes import scaled
 
 
 def found(name: str, **options: Any) -> sizes.Sizes:
@@ -155,13 +156,14 @@ def test_no_padding_at_the_centre() -> None:
 
 def test_costs_are_those_of_the_network() -> None:
     one = found("mobilenet_v1")
-    costs = {cost.input[1]: cost for cost in one.costs}
-    assert costs[224].macs == 568_740_352  # Howard et al. 2017 print 569 million
-    assert costs[112].macs < costs[168].macs < costs[224].macs < costs[280].macs
-    assert {cost.params for cost in one.costs} == {4_231_976}
+    costs = {cost.input[1]: cost for cost in map(scaled, one.scaled)}
+    macs = {size: cost.figures["macs"] for size, cost in costs.items()}
+    assert macs[224] == 568_740_352  # Howard et al. 2017 print 569 million
+    assert macs[112] < macs[168] < macs[224] < macs[280]  # type: ignore[operator]
+    assert {cost.figures["params"] for cost in costs.values()} == {4_231_976}
     # features of a fully connected layer grow with the input, and so do its parameters
-    grown = found("lenet5").costs
-    assert len({cost.params for cost in grown}) == len(grown)
+    grown = [scaled(network).figures["params"] for network in found("lenet5").scaled]
+    assert len(set(grown)) == len(grown)
 
 
 def test_fields_of_other_inputs() -> None:
@@ -169,7 +171,7 @@ def test_fields_of_other_inputs() -> None:
 
     At 112 the 3x3 map is stretched to 7x7 by uneven windows, so that the maximum is the last with a field.
     """
-    costs = {cost.input[1]: cost for cost in found("vgg16").costs}
+    costs = {cost.input[1]: cost for cost in map(scaled, found("vgg16").scaled)}
     seen = {size: (cost.layer, cost.field, cost.clipped) for size, cost in costs.items()}
     assert seen | {280: (), 336: ()} == {
         112: ("features.30", (212, 212), True),

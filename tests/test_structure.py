@@ -53,8 +53,8 @@ MAY: dict[str, set[str]] = {
     # of the views, how numbers are said; of the forms, what TeX takes for text
     "drawing": {"analysis", "errors", "forms", "network", "ops", "shape", "views"},
     "reporting": {
-        *("analysis", "drawing", "errors", "forms", "language", "library", "lint", "network", "published"),
-        *("shape", "studying", "views"),
+        *("analysis", "drawing", "errors", "forms", "language", "library", "limits", "lint", "network"),
+        *("published", "shape", "studying", "views"),
     },
     # a network within somebody else's page, where Sphinx lays tables out and chooses formats of pictures
     # itself, and within somebody else's tests

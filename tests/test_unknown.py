@@ -13,7 +13,7 @@ import archlens
 from archlens import Builder, Network, SpecError, UsageError
 from archlens.analysis import comparison, difference, receptive_field
 from archlens.analysis.cost import cost
-from archlens.analysis.quantities import Unknown
+from archlens.analysis.figures import Unknown
 from archlens.analysis.study import Study
 from archlens.budgets.project import parse_limits
 from archlens.budgets.verdict import judge, measure_all
@@ -101,7 +101,7 @@ def test_no_view_counts_it_as_zero() -> None:
     assert data["totals"]["macs"] == {"at_least": 576, "why": "it is written in CUDA"}
     assert data["layers"][1]["macs"] == {"at_least": 0, "why": "it is written in CUDA"}
     assert "at least 576" in terminal.write(costs.table(cost(found)))
-    assert "at least 576" in terminal.write(compared.table([comparison.find(found)]))
+    assert "at least 576" in terminal.write(compared.table([comparison.find(archlens.study(found))]))
     known = replace(found, layers=found.layers[:1], outputs={"out": "known"})
     totals = differences.totals(Study(known), Study(found))
     shown = differences.table(difference.find(known, found), totals, names=("a", "b"))

@@ -31,7 +31,9 @@ from ..network import Network
 from ..ops import EVERYWHERE
 from ..published import Entry, percent
 from ..shape import Shape
-from . import depth, memory, receptive_field, sizes
+from . import receptive_field
+from .figures import Value, Where, shown
+from .study import Study
 from .unknown import Unknown
 
 #: How many classes ImageNet's 1,000 are, without and with one for the background.
@@ -79,23 +81,14 @@ class Compared:
     year: int | None
     #: Input shapes by name, without the batch.
     inputs: Mapping[str, Shape]
-    #: The most convolutions and matrix products with weights on one way through it.
-    depth: int
-    #: Trainable parameters, those of heads for training included.
-    params: int
-    #: Multiply-accumulates of one inference on one sample.
-    macs: int
-    #: The live set of :func:`archlens.analysis.memory.live_set`: the most bytes of activations alive at once,
-    #: of one inference on one sample in float32, each op writing into memory of its own.
-    peak: int
+    #: Every figure of :data:`archlens.analysis.figures.FIGURES` that is compared, by its name.
+    figures: Mapping[str, Value]
     #: Input positions that one output of the last layer with a field sees, along each axis; on each input
     #: where a layer has one.
     receptive_field: tuple[tuple[int, ...], ...] | Unknown
     #: The first layer after that whose every position sees the whole input, as behind attention or a
     #: squeeze-and-excitation; empty where there is none, and only what pools the last map sees everything.
     everywhere_from: str
-    #: The smallest input that it works on, along each axis.
-    smallest: tuple[int, ...] | Unknown
     #: Among how many classes it chooses.
     classes: int | Unknown
     top1: Accuracy | Unknown
@@ -109,27 +102,37 @@ class Compared:
         return next(iter(self.inputs.values()))
 
     @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return _number(self.figures["params"])
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference on one sample."""
+        return _number(self.figures["macs"])
+
+    @property
     def imagenet(self) -> bool:
         """Whether it chooses among ImageNet's 1,000 classes."""
         return self.classes in IMAGENET
 
 
-def find(network: Network, *, smallest: bool = False, altered: str = "") -> Compared:
+def find(study: Study, *, smallest: bool = False, altered: str = "") -> Compared:
     """The figures that one network is compared by.
 
     Args:
-        network: what is measured.
-        smallest: whether the smallest input is looked for, which takes as long as all the rest.
+        study: of the network that is measured.
+        smallest: whether what is found by trying is looked for, which takes as long as all the rest.
         altered: how the network differs from what its spec says, where it does, as in ``"another input"``.
 
     >>> import archlens
-    >>> found = find(archlens.load("resnet50"))
-    >>> found.depth, found.params, found.macs, found.peak, found.receptive_field
-    (50, 25557032, 4089184256, 9633792, ((427, 427),))
+    >>> found = find(archlens.study("resnet50"))
+    >>> found.params, found.macs, found.figures["depth"], found.receptive_field
+    (25557032, 4089184256, 50, ((427, 427),))
     >>> found.top1.percent, found.top1.source
     (76.13, 'torchvision 0.28, ResNet50_Weights.IMAGENET1K_V1')
     """
-    fields = [receptive_field.find(network, name) for name in network.inputs]
+    network = study.network
     entries = [
         entry for entry in network.meta.published if _printed(entry, "top1") or _printed(entry, "top5")
     ]
@@ -139,18 +142,22 @@ def find(network: Network, *, smallest: bool = False, altered: str = "") -> Comp
         family=_family(network),
         year=network.meta.year_number,
         inputs=network.inputs,
-        depth=depth.find(network),
-        params=network.params,
-        macs=network.macs,
-        peak=memory.live_set(network).bytes,
-        receptive_field=receptive_field.whole(fields),
-        everywhere_from=_everywhere_from(network, fields[0]),
-        smallest=sizes.smallest(network) if smallest else NOT_TRIED,
+        figures={
+            name: NOT_TRIED if one.tried and not smallest else one.measure(study, "")
+            for name, one in shown(Where.COMPARISON).items()
+        },
+        receptive_field=receptive_field.whole(study.fields.values()),
+        everywhere_from=_everywhere_from(network, study.receptive_fields),
         classes=_classes(network),
         top1=_accuracy(entries, "top1", altered),
         top5=_accuracy(entries, "top5", altered),
         others=max(len(entries) - 1, 0),
     )
+
+
+def _number(value: Value) -> int:
+    assert isinstance(value, int)
+    return value
 
 
 def _family(network: Network) -> str:

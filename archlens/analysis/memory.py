@@ -334,7 +334,7 @@ def output_bytes(layer: Layer, batch: int = 1, dtype: str = "float32") -> int:
     return _bytes(layer.facts.shape.numel * batch, dtype)
 
 
-def live_set(
+def peak_activations(
     network: Network,
     *,
     batch: int = 1,
@@ -381,7 +381,7 @@ def allocated(network: Network, *, batch: int = 1) -> int:
     although they are up to 1 MiB larger than what they hold.
     """
     weights = weight_bytes(network, align=BLOCK) + buffer_bytes(network, align=BLOCK)
-    return weights + live_set(network, batch=batch, eager=True, align=BLOCK).bytes
+    return weights + peak_activations(network, batch=batch, eager=True, align=BLOCK).bytes
 
 
 def _check(batch: int, device: str) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..errors import ArchlensError, SpecError
 from ..network import Network
 from ..shape import Shape
-from . import memory, receptive_field, unseen
+from . import receptive_field, unseen
 from .receptive_field import ReceptiveFields
 from .unknown import Unknown
 
@@ -59,21 +59,6 @@ class Training(NamedTuple):
     tried: tuple[Tried, ...]
 
 
-class Cost(NamedTuple):
-    """What an inference costs on one input."""
-
-    input: Shape
-    params: int
-    macs: int
-    #: The most bytes of activations alive at once in an inference, in float32.
-    live_set: int
-    #: The last layer that has a field there; empty where none has.
-    layer: str
-    #: Its field along each axis, and whether its centre output sees padding; ``None`` where there is none.
-    field: tuple[int, ...] | None
-    clipped: bool | None
-
-
 @dataclass(frozen=True)
 class Sizes:
     """The input sizes of a network; several inputs change together if they have the axes of the first.
@@ -98,7 +83,8 @@ class Sizes:
     layer: str
     #: The smallest size at which the centre output of that layer sees no padding, along each axis.
     unpadded: tuple[int | None, ...]
-    costs: tuple[Cost, ...]
+    #: The network on its own input, and on some that are smaller and larger.
+    scaled: tuple[Network, ...]
     #: Which sizes a training takes, whose heads have to fit, too; ``None`` where there are no such heads.
     training: Training | None
 
@@ -208,7 +194,7 @@ class _Search:
     def run(self) -> Sizes:
         groups = self.groups()
         smallest = self.smallest(groups)
-        costs = tuple(self.costs())
+        scaled = tuple(self.scaled())
         layer, unpadded = self.unpadded(groups)
         tried = self.all_tried(groups, smallest)
         training = self.training(groups)
@@ -222,7 +208,7 @@ class _Search:
             tried,
             layer,
             unpadded,
-            costs,
+            scaled,
             training,
         )
 
@@ -319,8 +305,8 @@ class _Search:
                 return size
         return None
 
-    def costs(self) -> list[Cost]:
-        """The cost on the own input, and on some that are smaller and larger."""
+    def scaled(self) -> list[Network]:
+        """The network on its own input, and on some that are smaller and larger."""
         sizes = {self.own.spatial: self.network}
         for times in (0.5, 0.75, 1.25, 1.5, 2.0):
             scaled = tuple(
@@ -329,19 +315,4 @@ class _Search:
             network = self.on(*scaled) if min(scaled, default=0) > 0 else None
             if network is not None:
                 sizes[scaled] = network
-        return [self.cost(network) for _, network in sorted(sizes.items())]
-
-    def cost(self, network: Network) -> Cost:
-        """What it costs on one of these inputs."""
-        fields = self.fields if network is self.network else receptive_field.find(network, self.input)
-        layer = fields.last()
-        seen = fields[layer] if layer else None
-        return Cost(
-            network.inputs[self.input],
-            network.params,
-            network.macs,
-            memory.live_set(network).bytes,
-            layer,
-            tuple(one.size for one in seen) if isinstance(seen, tuple) else None,
-            fields.is_clipped(layer) if layer else None,
-        )
+        return [network for _, network in sorted(sizes.items())]

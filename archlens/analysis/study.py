@@ -22,7 +22,7 @@ class Study:
 
     def __init__(self, network: Network) -> None:
         #: What is studied.
-        self.network = network
+        self.network: Network = network
         self._memory: dict[tuple[object, ...], Memory] = {}
 
     @cached_property
@@ -80,7 +80,7 @@ class Study:
     @cached_property
     def peak(self) -> Peak:
         """The moment of an inference at which most bytes of activations are alive."""
-        return memory.live_set(self.network)
+        return memory.peak_activations(self.network)
 
     @cached_property
     def sizes(self) -> Sizes:

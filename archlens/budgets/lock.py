@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..analysis.quantities import Unknown, Value
+from ..analysis.figures import Unknown, Value
 from ..analysis.structure import fingerprint
 from ..analysis.study import Study
 from ..errors import Source, Span, UsageError, did_you_mean, shorten, usage

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..analysis.quantities import QUANTITIES
+from ..analysis.figures import QUANTITIES
 from ..errors import Diagnostic, Span, UsageError, did_you_mean, shorten, usage
 from ..limits import EXAMPLES, BadLimit, Requirement, parse
 

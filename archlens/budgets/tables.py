@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..analysis.quantities import QUANTITIES
+from ..analysis.figures import QUANTITIES
 from ..errors import Source, UsageError, did_you_mean, shorten, usage
 from ..limits import EXAMPLES, BadLimit, Requirement, parse
 from . import toml

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..analysis.quantities import QUANTITIES
+from ..analysis.figures import QUANTITIES
 from ..errors import BudgetError, Diagnostic, Span, SpecError, UsageError, did_you_mean, shorten, usage
 from ..language import Spec
 from ..library import find, names, open_spec

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..analysis.quantities import QUANTITIES, Part, Unknown, Value
+from ..analysis.figures import QUANTITIES, Part, Unknown, Value
 from ..analysis.study import Study
 from ..counts import AtLeast
 from ..errors import Diagnostic, Span, UsageError, did_you_mean, shorten, usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..analysis.quantities import QUANTITIES
+from ..analysis.figures import QUANTITIES
 from ..errors import BudgetError, Diagnostic, Span, SpecError, did_you_mean, shorten
 from ..limits import EXAMPLES, BadLimit, Requirement, parse
 from .document import Mapping, Node, Scalar, describe, expect_mapping

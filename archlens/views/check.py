@@ -7,12 +7,13 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from ..analysis.quantities import QUANTITIES, Part, Unknown, Value
+from ..analysis.figures import FIGURES, QUANTITIES, Part, Unknown, Value
 from ..budgets.verdict import Change, Checked, Report, Verdict
 from ..counts import dumps
 from ..errors import Diagnostic, Span, printable, render
 from ..forms.table import LEAST, Annotation, Case, Cell, Column, Content, Table
 from ..limits import Kind
+from .words import clause
 
 SCHEMA = "archlens.check/1"
 
@@ -112,9 +113,7 @@ def conventions(report: Report) -> list[str]:
     used |= {
         change.quantity for one in report.checked for change in (one.drift.changes if one.drift else ())
     } & QUANTITIES.keys()
-    return [
-        f"{name}: {one.what[0].lower()}{one.what[1:]}" for name, one in QUANTITIES.items() if name in used
-    ]
+    return [f"{name}: {clause(one.what)}" for name, one in QUANTITIES.items() if name in used]
 
 
 # --- cells -----------------------------------------------------------------------------------------
@@ -172,7 +171,7 @@ def amount(quantity: str, value: Value) -> str:
         return "not known"
     if isinstance(value, tuple):
         return "x".join(map(str, value))
-    return f"{value:,}{' B' if QUANTITIES[quantity].kind is Kind.BYTES else ''}"
+    return f"{value:,}{' B' if FIGURES[quantity].kind is Kind.BYTES else ''}"
 
 
 def figure(quantity: str, text: str) -> str:

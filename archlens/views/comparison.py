@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, count
+from itertools import count
 from typing import Any, NamedTuple
 
 from ..analysis.comparison import NOT_TRIED, Accuracy, Compared
-from ..analysis.unknown import Unknown
+from ..analysis.figures import Figure, Head, Unknown, Value, Where, shown
 from ..counts import dumps
 from ..errors import printable, shorten
 from ..forms.table import LEAST, Cell, Column, Table, words_of
@@ -41,10 +41,6 @@ def _year(found: int | None) -> str | Unknown:
     return Unknown("no paper is cited") if found is None else str(found)
 
 
-def _sizes(found: tuple[int, ...] | Unknown) -> str | Unknown:
-    return found if isinstance(found, Unknown) else times(found)
-
-
 def _field(one: Compared, between: str, mark: str = "") -> str | Unknown:
     """The receptive field; of several inputs that on each."""
     found = one.receptive_field
@@ -55,33 +51,46 @@ def _percent(found: Accuracy | Unknown, marks: dict[str, str]) -> str | Unknown:
     return found if isinstance(found, Unknown) else found.digits + marks[found.series]
 
 
-#: Every figure, in the order in which it is shown.
+#: The figures that are compared; the depth, by which people call a network, comes first.
+_FIGURES = {
+    "smallest" if name == "min_size" else name: figure
+    for name, figure in sorted(shown(Where.COMPARISON).items(), key=lambda item: item[0] != "depth")
+}
+
+
+def _head(figure: Figure) -> Head:
+    """The head of its column: its title and its sentence, where it has no other."""
+    return figure.head or Head(
+        figure.title, 1, f"{figure.title[:1].upper()}{figure.title[1:]}: {words.clause(figure.what)}"
+    )
+
+
+def _value(one: Compared, name: str) -> Value:
+    return one.figures["min_size" if name == "smallest" else name]
+
+
+def _figure(name: str, figure: Figure) -> _Column:
+    def cell(one: Compared, _: dict[str, str]) -> str | Unknown:
+        if name == "receptive_field":
+            return _field(one, ", ", " *" if one.everywhere_from else "")
+        value = _value(one, name)
+        return value if isinstance(value, Unknown) else words.figure(figure.kind, value)
+
+    return _Column(_head(figure).title, cell, spare=_head(figure).spare)
+
+
+#: Every column, in the order in which it is shown.
 COLUMNS: dict[str, _Column] = {
     "name": _Column("network", lambda one, _: shorten(one.name, _NAME), right=False),
     "year": _Column("year", lambda one, _: _year(one.year), spare=2),
     "input": _Column("input", lambda one, _: ", ".join(map(str, one.inputs.values())), right=False, spare=3),
-    "depth": _Column("depth", lambda one, _: str(one.depth), spare=7),
-    "params": _Column("params", lambda one, _: words.rounded(one.params)),
-    "macs": _Column("MACs", lambda one, _: words.rounded(one.macs)),
-    "activations_peak": _Column("activations", lambda one, _: words.size(one.peak), spare=6),
-    "receptive_field": _Column(
-        "field", lambda one, _: _field(one, ", ", " *" if one.everywhere_from else ""), spare=5
-    ),
-    "smallest": _Column("smallest", lambda one, _: _sizes(one.smallest), spare=4),
+    **{name: _figure(name, figure) for name, figure in _FIGURES.items()},
     "top1": _Column("top-1", lambda one, marks: _percent(one.top1, marks), spare=8),
     "top5": _Column("top-5", lambda one, marks: _percent(one.top5, marks), spare=1),
 }
 
-#: What they mean, and how they are counted.
-_MEANT = {
-    "depth": "Depth: convolutions and matrix products with weights, the most on one way.",
-    "params": "Params are trainable.",
-    "macs": "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
-    "activations_peak": "Activations: the live set, the most bytes alive at once in an inference of one "
-    "sample in float32, each op writing into memory of its own; MB = 10^6 bytes.",
-    "receptive_field": "Field: input positions that an output of the last layer with a field sees.",
-    "smallest": "Smallest: the smallest input, found by trying.",
-}
+#: The figures whose sentences stand on one line.
+_TOGETHER = (("depth", "params", "macs"), ("receptive_field", "smallest"))
 _ACCURACY = (
     "Top-1 and top-5 in %, as published and not measured here: of torchvision's weights where the spec has "
     "them, else what it lists first. `archlens claims NAME` shows all."
@@ -141,26 +150,29 @@ def to_data(one: Compared) -> dict[str, Any]:
     """One network of the same, as plain lists and dicts."""
     single = list(one.inputs) == ["input"]
     shapes = {name: list(shape) for name, shape in one.inputs.items()}
-    fields = one.receptive_field
     figures: dict[str, Any] = {
         "name": one.name,
         "title": one.title,
         "family": one.family,
         "year": one.year,
         "input": list(one.input) if single else shapes,
-        "depth": one.depth,
-        "params": one.params,
-        "macs": one.macs,
-        "activations_peak": one.peak,
-        "receptive_field": fields if isinstance(fields, Unknown) else tuple(chain.from_iterable(fields)),
-        "everywhere_from": one.everywhere_from or None,
-        "smallest": one.smallest,
+        **_figures(one, one.everywhere_from or None),
         "classes": one.classes,
         "top1": one.top1,
         "top5": one.top5,
     }
     reasons = {name: value.reason for name, value in figures.items() if isinstance(value, Unknown)}
     return {name: _plain(value) for name, value in figures.items()} | {"reasons": reasons}
+
+
+def _figures(one: Compared, everywhere_from: str | None) -> dict[str, Any]:
+    """The figures by the names that JSON and CSV have for them; with where everything is seen from on."""
+    found: dict[str, Any] = {}
+    for name in _FIGURES:
+        found[name] = _value(one, name)
+        if name == "receptive_field":
+            found["everywhere_from"] = everywhere_from
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -180,13 +192,11 @@ def _flat(one: Compared) -> dict[str, Any]:
         "family": one.family,
         "year": one.year,
         "input": " ".join(map(str, one.inputs.values())),
-        "depth": one.depth,
-        "params": one.params,
-        "macs": one.macs,
-        "activations_peak": one.peak,
+        **{
+            key: times(value) if isinstance(value, tuple) else value
+            for key, value in _figures(one, one.everywhere_from).items()
+        },
         "receptive_field": _field(one, " "),
-        "everywhere_from": one.everywhere_from,
-        "smallest": _sizes(one.smallest),
         "classes": one.classes,
         "top1": one.top1.percent if isinstance(one.top1, Accuracy) else None,
         "top5": one.top5.percent if isinstance(one.top5, Accuracy) else None,
@@ -201,7 +211,9 @@ def _flat(one: Compared) -> dict[str, Any]:
 def _names(found: Sequence[Compared]) -> list[str]:
     """The figures that are shown: the smallest input where somebody asked for it."""
     return [
-        name for name in COLUMNS if name != "smallest" or any(one.smallest is not NOT_TRIED for one in found)
+        name
+        for name in COLUMNS
+        if any(name not in _FIGURES or _value(one, name) is not NOT_TRIED for one in found)
     ]
 
 
@@ -238,8 +250,9 @@ def _letter(number: int) -> str:
 
 def conventions(found: Sequence[Compared], names: Sequence[str]) -> Iterator[str]:
     """What the figures of some columns mean, where the accuracies are from, and why some are not known."""
-    for together in (("depth", "params", "macs"), ("activations_peak",), ("receptive_field", "smallest")):
-        if said := [_MEANT[name] for name in together if name in names]:
+    alone = [(name,) for name in _FIGURES if not any(name in together for together in _TOGETHER)]
+    for together in (_TOGETHER[0], *alone, *_TOGETHER[1:]):
+        if said := [_head(_FIGURES[name]).says for name in together if name in names]:
             yield " ".join(said)
     if "receptive_field" in names:
         yield from _wide(found)

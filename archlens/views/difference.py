@@ -8,7 +8,7 @@ from itertools import starmap
 from typing import Any, NamedTuple
 
 from ..analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME, Difference, Pair
-from ..analysis.quantities import QUANTITIES, Unknown, Value
+from ..analysis.figures import FIGURES, Unknown, Value, Where, shown
 from ..analysis.structure import fingerprint
 from ..analysis.study import Study
 from ..counts import dumps
@@ -73,12 +73,11 @@ class Total(NamedTuple):
 
 
 def totals(old: Study, new: Study) -> list[Total]:
-    """Every quantity before and after."""
-    found = [Total("layers", len(old.network), len(new.network))]
-    for name, quantity in QUANTITIES.items():
-        if quantity.own:
-            found.append(Total(name, quantity.measure(old, ""), quantity.measure(new, "")))
-    return found
+    """Every figure before and after."""
+    return [
+        Total(name, figure.measure(old, ""), figure.measure(new, ""))
+        for name, figure in shown(Where.DIFFERENCE).items()
+    ]
 
 
 def table(found: Difference, compared: Sequence[Total], *, names: tuple[str, str]) -> Table:
@@ -192,10 +191,9 @@ def _plain(value: Value) -> int | list[int] | None:
 
 
 def _total(total: Total) -> list[Content]:
-    title = QUANTITIES[total.name].title if total.name in QUANTITIES else total.name
-    quantity = total.name if total.name in QUANTITIES else "depth"
-    change = _growth(total.old, total.new, quantity)
-    return [title, *(Cell(amount(quantity, one), _single(one)) for one in (total.old, total.new)), change]
+    name = total.name
+    cells = [Cell(amount(name, one), _single(one)) for one in (total.old, total.new)]
+    return [FIGURES[name].title, *cells, _growth(total.old, total.new, name)]
 
 
 def _single(value: Value) -> int | str | None:

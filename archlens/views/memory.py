@@ -18,8 +18,8 @@ SCHEMA = "archlens.memory/1"
 #: How many of the tensors that are alive at a peak are named.
 _NAMED = 6
 
-#: The three live sets.
-_PEAKS = ("live set", "live set, in place", "live set, eager torch")
+#: The three ways in which an inference is counted.
+_PEAKS = ("peak activations", "peak, in place", "peak, eager torch")
 
 
 #: What is alive at the peak of training beside weights, buffers and the state of the optimizer.
@@ -85,7 +85,7 @@ def to_json(network: Network, found: Memory) -> str:
         "buffers": found.buffers,
         "inference": {
             "outputs": found.outputs,
-            "live": _peak(found.inference),
+            "peak_activations": _peak(found.inference),
             "in_place": _peak(found.in_place),
             "eager": _peak(found.eager),
         },
@@ -160,7 +160,8 @@ def conventions(network: Network, found: Memory) -> list[str]:
         f"With {words.inputs(network)}, {samples} at once, weights in {found.dtype}, activations in "
         f"{found.activations}. MB = 10^6 bytes.",
         "int4 packs two values into a byte, each tensor by itself.",
-        "Live set: a tensor lives from its layer to its last reader, inputs too; a view takes no memory.",
+        "Peak activations: a tensor lives from its layer to its last reader, inputs too; a view takes no "
+        "memory.",
         "In place: activations, batch normalization, add and multiply write over an input that is done with.",
         "Eager torch: nothing in place, the input stays, and what kernels make beside their output counts, "
         "but no workspaces of cuDNN and cuBLAS.",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..analysis.figures import Unknown, Value, Where, shown
 from ..analysis.sizes import Sizes, Tried
+from ..analysis.study import Study
 from ..counts import dumps
 from ..errors import printable
-from ..forms.table import Cell, Column, Table, count
+from ..forms.table import Cell, Column, Content, Table, count
+from ..limits import Kind
 from ..network import Network
-from ..shape import times
+from ..shape import Shape, times
 from . import words
 
 SCHEMA = "archlens.sizes/2"
@@ -29,13 +32,11 @@ def table(network: Network, sizes: Sizes) -> Table:
         rows=[
             [
                 str(one.input),
-                count(one.params),
-                count(one.macs),
-                Cell(words.size(one.live_set), one.live_set),
+                *(_cell(_FIGURES[name].kind, value) for name, value in one.figures.items()),
                 times(one.field) if one.field else "",
                 Cell("" if one.clipped is None else "yes" if one.clipped else "no", one.clipped),
             ]
-            for one in sizes.costs
+            for one in map(scaled, sizes.scaled)
         ],
         notes=[*words.conventions(network), *notes(network)],
         json=partial(to_json, sizes),
@@ -60,17 +61,46 @@ def to_json(sizes: Sizes) -> str:
         "costs": [
             {
                 "input": list(one.input),
-                "params": one.params,
-                "macs": one.macs,
-                "live_set": one.live_set,
+                **one.figures,
                 "layer": one.layer or None,
                 "field": one.field and list(one.field),
                 "clipped": one.clipped,
             }
-            for one in sizes.costs
+            for one in map(scaled, sizes.scaled)
         ],
     }
     return dumps(data, indent=2)
+
+
+class Scaled(NamedTuple):
+    """What is shown of the network on one input."""
+
+    input: Shape
+    figures: Mapping[str, Value]
+    #: The last layer that has a field there; empty where none has.
+    layer: str
+    #: Its field along each axis, and whether its centre output sees padding; ``None`` where there is none.
+    field: tuple[int, ...] | None
+    clipped: bool | None
+
+
+#: The figures that change with the input, or are said beside those that do.
+_FIGURES = shown(Where.SIZES)
+
+
+def scaled(network: Network) -> Scaled:
+    """What is shown of a network on one input."""
+    study = Study(network)
+    fields = study.receptive_fields
+    layer = fields.last()
+    seen = fields[layer] if layer else None
+    return Scaled(
+        network.input,
+        {name: figure.measure(study, "") for name, figure in _FIGURES.items()},
+        layer,
+        tuple(one.size for one in seen) if isinstance(seen, tuple) else None,
+        fields.is_clipped(layer) if layer else None,
+    )
 
 
 def _tried(tried: Tried) -> dict[str, Any]:
@@ -84,17 +114,28 @@ def _tried(tried: Tried) -> dict[str, Any]:
 
 _COLUMNS = (
     Column("input", right=True),
-    Column("params", right=True),
-    Column("MACs", right=True, key="macs"),
-    Column("live set", right=True, key="live_set", unit="B"),
+    *(
+        Column(figure.title, right=True, key=name, unit="B" if figure.kind is Kind.BYTES else "")
+        for name, figure in _FIGURES.items()
+    ),
     Column("field", right=True),
     Column("clipped"),
 )
 
+
+def _cell(kind: Kind, value: Value) -> Content:
+    """Counts are exact, and bytes rounded."""
+    if isinstance(value, Unknown):
+        return Cell("unknown", None)
+    if kind is Kind.COUNT and isinstance(value, int):
+        return count(value)
+    return Cell(words.figure(kind, value), value if isinstance(value, int) else times(value))
+
+
 #: What the figures mean.
 _NOTES = (
     "Each size was tried. No pixel lost: every position of every map is in some window of the next layer.",
-    "Live set: the most bytes of activations alive at once in an inference of one sample, in float32.",
+    "Peak activations: the most bytes of activations alive at once in an inference of one sample in float32.",
     "Field: input positions that one output of the last layer with a field sees; clipped: whether its centre "
     "output sees padding.",
 )

@@ -272,8 +272,8 @@ def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]
         if largest.peak_bytes:
             lines.append(
                 f"For {printable(largest.name)}, which allocated most, archlens predicts "
-                f"{_megabytes(largest.predicted_bytes)} MB: weights, buffers and the live set of eager "
-                "torch, in blocks of 512 bytes. Workspaces of cuDNN and cuBLAS come on top."
+                f"{_megabytes(largest.predicted_bytes)} MB: weights, buffers and the peak activations of "
+                "eager torch, in blocks of 512 bytes. Workspaces of cuDNN and cuBLAS come on top."
             )
     return lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..analysis.receptive_field import Seen
 from ..counts import AtLeast
 from ..errors import printable
+from ..limits import Kind
 from ..network import Network
 from ..ops import Irregular
 from ..shape import times
@@ -36,6 +37,22 @@ def field(seen: Seen) -> str:
 def size(count: int) -> str:
     """Bytes for people: ``size(3_211_264) == "3.21 MB"``; MB = 10^6 bytes."""
     return f"{rounded(count)}B" if count >= 1000 else f"{count} B"
+
+
+def figure(kind: Kind, value: int | tuple[int, ...]) -> str:
+    """A figure for a table: rounded, as a size in bytes, or along each axis."""
+    if isinstance(value, tuple):
+        return times(value)
+    return {Kind.COUNT: rounded, Kind.BYTES: size}.get(kind, str)(value)
+
+
+def clause(sentence: str) -> str:
+    """A sentence behind a colon.
+
+    >>> clause("The most bytes."), clause("MACs of heads.")
+    ('the most bytes.', 'MACs of heads.')
+    """
+    return sentence if sentence[:2].isupper() else f"{sentence[:1].lower()}{sentence[1:]}"
 
 
 def inputs(network: Network) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from ...analysis import layouts
-from ...analysis.quantities import QUANTITIES
+from ...analysis.figures import QUANTITIES
 from ...errors import BudgetError, usage
 from ..options import format_option, given, names_argument, network_options, output_option
 from ..output import remark, show, write, write_table

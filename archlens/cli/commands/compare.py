@@ -10,6 +10,7 @@ import click
 
 from ...analysis import comparison
 from ...analysis.comparison import Compared
+from ...analysis.study import Study
 from ...drawing import extensions
 from ...drawing.formats import ANY
 from ...drawing.theme import AUTO, THEMES
@@ -133,7 +134,7 @@ def _all(
 def _one(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...], *, smallest: bool) -> Compared:
     network = make(found, inputs, sets)
     return comparison.find(
-        network,
+        Study(network),
         smallest=smallest,
         altered=altered(network, found, inputs, sets),
     )

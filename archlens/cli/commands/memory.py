@@ -41,9 +41,9 @@ def command(
     form: str,
     path: str | None,
 ) -> None:
-    """Bytes of weights, of the live set of an inference and of training, to the unit.
+    """Bytes of weights, of the peak activations of an inference and of training, to the unit.
 
-    The live set is given three times: every op into memory of its own; in place where that is possible;
+    The peak is given three times: every op into memory of its own; in place where that is possible;
     and as torch does it eagerly. Which tensors are alive at each peak is said beneath.
     """
     network = load(name, inputs, sets)

@@ -66,10 +66,11 @@ def command(
     for one, found, network in progress(subjects, "report", lambda subject: subject[2].name):
         asked = shlex.join([Path(one).name, *options])
         differs = altered(network, found, inputs, sets)
-        material = Material(Study(network), reports, differs, asked)
+        study = Study(network)
+        material = Material(study, reports, differs, asked)
         files += page(material, form, made=f"archlens report {asked}", gallery=every)
         if every:
-            compared.append((network, comparison.find(network)))
+            compared.append((network, comparison.find(study)))
     if every:
         files += gallery(compared, form)
     write_files(files, path)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...analysis.figures import Figure, Unknown, Where, shown
 from ...analysis.receptive_field import ReceptiveFields
+from ...analysis.sizes import Sizes
+from ...analysis.study import Study
 from ...errors import printable
 from ...forms.table import Column, Table
+from ...limits import Kind
 from ...shape import times
 from ...views import words
 from ..material import Material
@@ -28,33 +32,52 @@ def parts(material: Material) -> Sequence[Part]:
     ]
 
 
+#: The order of a page; a figure that is not named here comes last.
+_ORDER = (
+    *("params", "macs", "training_macs", "other", "depth", "layers", "receptive_field", "weights"),
+    *("peak_activations", "min_size"),
+)
+
+
 def _rows(material: Material) -> Iterator[list[str]]:
-    network, memory = material.network, material.study.memory()
+    network, study = material.network, material.study
     for name, shape in network.inputs.items():
         called = "input" if name == "input" else f"input {printable(name)}"
         yield [called, str(shape), "", "without the batch"]
     yield ["output", str(network.output), "", "at inference"]
-    yield _count("parameters", network.params, "trainable")
-    yield _count("MACs", network.macs, "of one inference on one sample")
-    if network.training_macs:
-        yield _count("MACs of heads", network.training_macs, "that run in training only, beside these")
-    other = sum(material.study.cost.total.other().values())
-    yield _count("other operations", other, "all else that an inference computes; no part of the MACs")
-    deep = "convolutions and matrix products with weights on the longest way"
-    yield ["depth", str(material.study.depth), "", deep]
-    yield ["layers", f"{len(network):,}", "", "every op, activations and merges too"]
-    for fields in material.study.fields.values():
-        yield _field(fields, several=len(network.inputs) > 1)
-    yield _bytes("weights", memory.weights["float32"], "in float32")
-    peak = memory.inference
-    yield _bytes("live set", peak.bytes, f"at most alive at once, at {printable(peak.layer) or 'the input'}")
-    smallest = material.study.sizes.smallest
+    found = shown(Where.REPORT)
+    for name in [*_ORDER, *(other for other in found if other not in _ORDER)]:
+        if name == "receptive_field":
+            for fields in study.fields.values():
+                yield _field(fields, several=len(network.inputs) > 1)
+        elif name == "min_size":
+            yield from _smallest(study.sizes)
+        else:
+            yield from _row(found[name], study)
+
+
+def _row(figure: Figure, study: Study) -> Iterator[list[str]]:
+    name, value = figure.name or figure.title, figure.measure(study, "")
+    note = figure.note(study) if callable(figure.note) else figure.note
+    note = note or words.clause(figure.what).removesuffix(".")
+    if isinstance(value, Unknown):
+        yield [name, "unknown", "", value.reason]
+    elif isinstance(value, tuple):
+        yield [name, times(value), "", note]
+    elif figure.kind is Kind.BYTES:
+        yield [name, f"{value:,}", words.size(value), f"bytes, {note}"]
+    elif value or not figure.rare:
+        large = figure.kind is Kind.COUNT and value >= 1000
+        yield [name, f"{value:,}", words.rounded(value) if large else "", note]
+
+
+def _smallest(sizes: Sizes) -> Iterator[list[str]]:
+    smallest = sizes.smallest
     if smallest:
         known = None not in smallest
         size = times(n for n in smallest if n is not None) if known else "unknown"
         why = "height x width" if len(smallest) == 2 else "along each axis"
-        upto = material.study.sizes.searched
-        none = f"none was found to fit, of 1 to {upto:,}" if upto else "not looked for"
+        none = f"none was found to fit, of 1 to {sizes.searched:,}" if sizes.searched else "not looked for"
         yield ["smallest input", size, "", why if known else none]
 
 
@@ -64,11 +87,3 @@ def _field(fields: ReceptiveFields, *, several: bool) -> list[str]:
     if not layer:
         return [name, "unknown", "", "no layer with spatial axes has a field of its own"]
     return [name, words.field(fields[layer]), "", f"of {printable(layer)}, the last layer that has one"]
-
-
-def _count(name: str, number: int, what: str) -> list[str]:
-    return [name, f"{number:,}", words.rounded(number) if number >= 1000 else "", what]
-
-
-def _bytes(name: str, size: int, what: str) -> list[str]:
-    return [name, f"{size:,}", words.size(size), f"bytes, {what}"]

@@ -1,0 +1,62 @@
+"""One registry of figures: what an entry is shown in, and that nothing has a list of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import archlens
+from archlens.analysis import comparison
+from archlens.analysis.figures import FIGURES, QUANTITIES, Where, shown
+from archlens.budgets.verdict import LOCKED
+from archlens.cli import cli
+from archlens.reporting.material import Material
+from archlens.reporting.sections import figures as section
+from archlens.views import comparison as comparison_view
+from archlens.views import difference as difference_view
+from archlens.views import sizes as sizes_view
+
+#: What a column of a comparison is called where a figure has another name.
+SMALLEST = {"smallest": "min_size"}
+
+
+def test_each_is_shown_where_it_says() -> None:
+    study = archlens.study("googlenet_aux")
+    totals = difference_view.totals(study, study)
+    assert [total.name for total in totals] == list(shown(Where.DIFFERENCE))
+    (network,) = json.loads(comparison_view.to_json([comparison.find(study)]))["networks"]
+    columns = {SMALLEST.get(name, name) for name in comparison_view.COLUMNS}
+    assert shown(Where.COMPARISON).keys() <= columns
+    assert shown(Where.COMPARISON).keys() <= {SMALLEST.get(name, name) for name in network}
+    assert sizes_view.scaled(study.network).figures.keys() == shown(Where.SIZES).keys()
+    rows = {str(row[0]) for row in section.parts(Material(study))[0].rows}  # type: ignore[union-attr]
+    assert {figure.name or figure.title for figure in shown(Where.REPORT).values()} <= rows
+    assert shown(Where.LIMITS) == QUANTITIES
+    assert LOCKED.keys() < QUANTITIES.keys() < FIGURES.keys()
+
+
+def test_places_agree_on_each() -> None:
+    """GoogLeNet with its heads, whose MACs torchvision puts at 1.498 G without them."""
+    study = archlens.study("googlenet_aux")
+    values = {name: figure.measure(study, "") for name, figure in FIGURES.items()}
+    found = comparison.find(study)
+    assert {**values, **found.figures, "min_size": 0} == {**values, "min_size": 0}
+    scaled = sizes_view.scaled(study.network)
+    assert all(values[name] == value for name, value in scaled.figures.items())
+    assert values["macs"] == study.cost.macs
+    assert round(study.cost.macs / 1e9, 3) == 1.498
+    assert values["peak_activations"] == study.memory().inference.bytes == study.peak.bytes
+
+
+def test_the_former_name_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = "{input: 1x8x8, layers: ['conv(2, 3)'], budget: {activations_peak: <= 1MB}}"
+    Path("mine.yaml").write_text(spec, "utf-8")
+    for args in (["check", "mine.yaml"], ["check", "lenet5", "--activations-peak", "<= 1MB"]):
+        result = CliRunner().invoke(cli, args)
+        assert result.exit_code == 2
+        assert "did you mean" in result.output.lower()
+        assert "peak_activations" in result.output.replace("-", "_")
