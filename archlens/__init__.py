@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import notebook
+from . import showing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,13 +141,19 @@ def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:
     return build(network, device=device, dtype=dtype)
 
 
-def _in_notebook(network: Any, problem: Any) -> str:
+def _text(network: Any) -> str:
+    from .views import table
+
+    return table.to_text(network)
+
+
+def _html(network: Any, problem: Any) -> str:
     from .integrations.page import to_notebook
 
     return to_notebook(network, problem)
 
 
-notebook.to_html = _in_notebook
+showing.to_text, showing.to_html = _text, _html
 
 
 def _no_variant(variant: str, variants: Mapping[str, Any]) -> UsageError:

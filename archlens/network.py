@@ -9,10 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import notebook
+from . import showing
 from .counts import AtLeast
 from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
 from .ops import Facts, Op
@@ -343,6 +342,9 @@ class Network:
         figures = f"{len(self):,} layers, {self.params:,} params, {self.macs:,} MACs"
         return f"<Network {shorten(self.name)}: {inputs} -> {ends}, {figures}>"
 
+    def __str__(self) -> str:
+        return showing.to_text(self)
+
     def _repr_html_(self) -> str:
         return self.shown()
 
@@ -352,8 +354,4 @@ class Network:
         Args:
             problem: what is wrong after the last layer, where this is only what there is up to there.
         """
-        return (
-            notebook.to_html(self, problem)
-            if notebook.to_html is not None
-            else f"<pre>{escape(repr(self))}</pre>"
-        )
+        return showing.to_html(self, problem)

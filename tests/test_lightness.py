@@ -94,7 +94,7 @@ def test_a_plugin_that_nobody_asks_brings_nothing() -> None:
     plugin = "archlens.integrations.pytest_plugin"
     code = f"import {plugin}, sys; print(*(m for m in sys.modules if m.startswith('archlens')))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(result.stdout.split()) == {"archlens", "archlens.integrations", "archlens.notebook", plugin}
+    assert set(result.stdout.split()) == {"archlens", "archlens.integrations", "archlens.showing", plugin}
 
 
 def test_the_public_names_are_there_when_they_are_asked_for() -> None:

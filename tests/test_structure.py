@@ -14,7 +14,7 @@ ROOT = Path(archlens.__file__).parent
 #: What each room may import, beside what lies in itself. Imports inside functions count too.
 MAY: dict[str, set[str]] = {
     "counts": set(),
-    "notebook": set(),
+    "showing": set(),
     "shape": set(),
     "geometry": set(),
     "wrapping": set(),
@@ -24,7 +24,7 @@ MAY: dict[str, set[str]] = {
     "ops": {"counts", "geometry", "shape"},
     # of the analyses, the quantities that a budget can say
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
-    "network": {"counts", "errors", "limits", "notebook", "ops", "published", "shape"},
+    "network": {"counts", "errors", "limits", "showing", "ops", "published", "shape"},
     "analysis": {"errors", "geometry", "limits", "network", "ops", "published", "shape"},
     "library": {"errors", "language"},
     "elaboration": {"analysis", "errors", "language", "network", "ops", "shape"},
@@ -78,7 +78,7 @@ MAY: dict[str, set[str]] = {
     "studying": {"analysis", "elaboration", "errors", "language", "library", "lint", "network"},
     "__init__": {
         *("analysis", "backends", "elaboration", "errors", "integrations", "language", "library", "network"),
-        *("notebook", "shape", "studying"),
+        *("showing", "shape", "studying", "views"),
     },
     "__main__": {"cli"},
 }

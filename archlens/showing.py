@@ -1,4 +1,4 @@
-"""How a network shows itself in a notebook.
+"""How a network shows itself: in a terminal, and in a notebook.
 
 Views stand above networks, and a network cannot know them: the package itself says here what shows one.
 """
@@ -8,5 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+#: Its table as text.
+to_text: Callable[[Any], str] = repr
+
 #: Table and diagram of a network as HTML; and what is wrong after its last layer, if anything is.
-to_html: Callable[[Any, Any], str] | None = None
+to_html: Callable[[Any, Any], str] = lambda network, problem: to_text(network)  # noqa: E731
