@@ -142,9 +142,10 @@ def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:
 
 
 def _text(network: Any) -> str:
-    from .views import table
+    from .forms import text
+    from .views import rows, shapes
 
-    return table.to_text(network)
+    return text.write(shapes.table(network, rows.rows_of(network)))
 
 
 def _html(network: Any, problem: Any) -> str:

@@ -77,8 +77,8 @@ MAY: dict[str, set[str]] = {
     # the Python door to all analyses, and to the linter
     "studying": {"analysis", "elaboration", "errors", "language", "library", "lint", "network"},
     "__init__": {
-        *("analysis", "backends", "elaboration", "errors", "integrations", "language", "library", "network"),
-        *("showing", "shape", "studying", "views"),
+        *("analysis", "backends", "elaboration", "errors", "forms", "integrations", "language", "library"),
+        *("network", "showing", "shape", "studying", "views"),
     },
     "__main__": {"cli"},
 }
