@@ -79,6 +79,7 @@ layers:
 """
 
 
+@pytest.mark.slow
 def test_heads_for_training_have_to_fit_too(torchvision: Any) -> None:
     """Inception v3's head wants a map of 17x17, so training wants 299; an inference takes 75."""
     one = found("inception_v3", bound=80)

@@ -83,6 +83,7 @@ def test_totals_in_threads() -> None:
     together(*[partial(loads, number) for number in range(8)])
 
 
+@pytest.mark.slow
 def test_an_op_that_two_threads_make_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known of the one that is not kept is not taken for what is known of a later op in its place."""
     make, barriers = building.make, []

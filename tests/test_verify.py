@@ -268,6 +268,7 @@ def test_a_failure_makes_the_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> Non
         (["verify", "lenet5", "--batch", "0"], "0 is not in the range"),
     ],
 )
+@pytest.mark.slow
 def test_bad_input(args: list[str], message: str) -> None:
     result = subprocess.run([sys.executable, "-m", "archlens", *args], capture_output=True, text=True)
     assert result.returncode == 2
@@ -342,6 +343,7 @@ class Harmful:
         (None, 2, "cannot be read: No such file or directory"),
     ],
 )
+@pytest.mark.slow
 def test_weights_that_do_not_fit(content: Any, code: int, message: str, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     if content is not None:
