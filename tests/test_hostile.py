@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 
 import archlens
 from archlens.analysis.study import Study
+from archlens.bounds import MAX_LAYERS, Bounds
 from archlens.cli import cli
 from archlens.drawing.request import Request
-from archlens.elaboration.bounds import MAX_LAYERS, Bounds
 from archlens.elaboration.walk import Walk
 from archlens.errors import printable
 from archlens.language import parse
@@ -697,6 +697,84 @@ def test_variants_are_bounded_together(
     assert said.help.endswith(":v27; or --max-layers, or max_layers= in Python, allows more")
     assert walked == set(range(28))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.yaml", "other.yaml"]
+
+
+def family(directory: Path, line: str, *, more: str = "", size: str = "1x500") -> str:
+    """A file of four variants that are alike."""
+    path = directory / "file.yaml"
+    path.write_text(
+        f"input: {size}\nparams: {{n: 1}}\nlayers: [{line}]\n{more}"
+        "variants: {v0: {n: 1}, v1: {n: 1}, v2: {n: 1}, v3: {n: 1}}\n"
+    )
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "more", "worth"),
+    [
+        ("relu", "", 1 + 40 + 20),
+        ("relu, flatten, linear(9)", "", 3 + 40 + 40),
+        ("relu", f"summary: {'x' * 30_500}\n", 1 + 40 + 20 + 30),  # the file has less than 31,000 characters
+    ],
+    ids=["pages", "boxes", "text"],
+)
+def test_pages_are_bounded_together(
+    line: str, more: str, worth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page is worth its layers, 40, 10 for each box and the input, and 1 for 1,000 characters."""
+    monkeypatch.chdir(tmp_path)
+    file, pages = Path(family(tmp_path, line, more=more, size="1x8x8")).name, Path("pages")
+    made: list[str] = []
+    monkeypatch.setattr("archlens.cli.commands.report.page", lambda subject, *_, **__: made.append("") or [])
+    args = ["report", file, "-o", "pages", "--max-layers"]
+    found = CliRunner().invoke(cli, [*args, str(4 * worth - 1)])
+    assert isinstance(found.exception, archlens.UsageError)
+    said = found.exception.diagnostic
+    assert said.message == f"the pages of file.yaml are more work together than {4 * worth - 1} layers"
+    assert (
+        said.help
+        == "name one of them, as in file.yaml:v3; or --max-layers, or max_layers= in Python, allows more"
+    )
+    assert not made
+    assert not pages.exists()
+    assert CliRunner().invoke(cli, [*args, str(4 * worth)]).exit_code == 0
+    assert len(made) == 4
+    assert CliRunner().invoke(cli, ["report", f"{file}:v1", *args[2:], "10"]).exit_code == 0  # one by itself
+
+
+@pytest.mark.parametrize(
+    ("line", "layers", "tried"),
+    [
+        # four of 100 leave 400; a size that does not fit is worth 99, 4 for those like no other, and 10
+        ("relu * 99, crop(490)", 800, 80 * 400 // 113),
+        # 10 of nothing laid out, and no more than 44 for each that they may have
+        ("crop(490)", 100, 44 * 100 // 10),
+    ],
+    ids=["what is left", "all"],
+)
+@pytest.mark.parametrize("command", [["compare"], ["check", "--min-size", ">= 5"]], ids=lambda args: args[0])
+def test_searches_are_bounded_together(
+    command: list[str], line: str, layers: int, tried: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = family(tmp_path, line)
+    walks = 0
+    run = Walk.run
+
+    def noted(self: Walk, inputs: Any) -> Any:
+        nonlocal walks
+        walks += 1
+        return run(self, inputs)
+
+    monkeypatch.setattr(Walk, "run", noted)
+    found = CliRunner().invoke(cli, [*command, file, "--max-layers", str(layers)])
+    assert "the networks of the file are large together" in " ".join(found.output.split())
+    if command == ["compare"]:  # which does not know of the others when it searches the first
+        tried = 489
+    assert tried <= walks <= tried + 20
+    walks = 0
+    found = CliRunner().invoke(cli, [*command, file, "--max-layers", "20000"])
+    assert "large together" not in found.output
+    assert walks >= 4 * 489
 
 
 def test_the_bounds_are_documented() -> None:

@@ -230,6 +230,7 @@ class Counted(Origin):
     def __init__(self, text: str) -> None:
         made = archlens.loads(text)
         self.inner, self.count = made.origin, 0
+        self.family, self.source = self.inner.family, self.inner.source
         self.network = replace(made, origin=self)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -19,15 +19,16 @@ MAY: dict[str, set[str]] = {
     "geometry": set(),
     "wrapping": set(),
     "errors": {"wrapping"},
+    "bounds": {"errors"},
     "limits": {"errors"},
     "published": {"errors"},
     "ops": {"counts", "geometry", "shape"},
     # of the analyses, the quantities that a budget can say
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
     "network": {"counts", "errors", "limits", "showing", "ops", "published", "shape"},
-    "analysis": {"errors", "geometry", "limits", "network", "ops", "published", "shape"},
+    "analysis": {"bounds", "errors", "geometry", "limits", "network", "ops", "published", "shape"},
     "library": {"errors", "language"},
-    "elaboration": {"analysis", "errors", "language", "network", "ops", "shape"},
+    "elaboration": {"analysis", "bounds", "errors", "language", "network", "ops", "shape"},
     "budgets": {"counts", "analysis", "elaboration", "errors", "language", "library", "limits", "network"},
     # rules read specs, too
     "lint": {
@@ -63,10 +64,9 @@ MAY: dict[str, set[str]] = {
         *("network", "testing", "views"),
     },
     "cli": {
-        *("", "analysis", "backends", "budgets", "counts", "drawing", "elaboration", "errors", "forms"),
-        *("language", "library", "lint", "network", "ops", "reporting", "schema", "shape", "source"),
-        *("studying", "views"),
-        *("wrapping",),
+        *("", "analysis", "backends", "bounds", "budgets", "counts", "drawing", "elaboration", "errors"),
+        *("forms", "language", "library", "lint", "network", "ops", "reporting", "schema", "shape", "source"),
+        *("studying", "views", "wrapping"),
     },
     "schema": {"analysis", "budgets", "language", "limits", "ops", "published"},
     # doors for tests of one's own: each does what a command does

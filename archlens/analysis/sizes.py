@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from ..bounds import RAISED, may_search, searched
 from ..errors import ArchlensError, SpecError
 from ..network import Network
 from ..shape import Shape
@@ -31,6 +32,9 @@ _WORK, _BRIEF_WORK = 1_560_000, 760_000
 
 #: How many layers more a layer is worth that is like no other of the network, and a scope that a block makes.
 _DISTINCT, _BLOCK = 4, 2
+
+#: How many layers a size is worth, besides those that are laid out on it.
+_TRY = 10
 
 #: How often the network itself is worth: what else a command does for each layer.
 _OWN = 100
@@ -75,8 +79,8 @@ class Sizes:
     #: How far that was looked for: :data:`MOST`, or the bound that was given where that is larger; less where
     #: the search was given up.
     searched: int
-    #: Whether the search was given up, because the network is large and no bound was given.
-    given_up: bool
+    #: Why the search was given up, where no bound was given; empty where it was not.
+    given_up: str
     #: Sizes with all axes alike where the input's own are; else along each axis, the others at their own.
     tried: tuple[Tried, ...]
     #: The layer whose field is that of the network: the last that does not see everything.
@@ -112,15 +116,19 @@ def smallest(network: Network) -> tuple[int, ...] | Unknown:
     sizes = tuple(size for size in found if size is not None)
     if len(sizes) < len(found):
         if not search.searched:
-            return Unknown("smaller inputs are not tried of a network as large as this")
+            return Unknown(f"smaller inputs are not tried: {search.given_up}")
         return Unknown(f"no input up to {search.searched:,} was found that it works on")
     return sizes or Unknown("the input has no spatial axes")
 
 
+def _layers(network: Network) -> int:
+    """How many layers a network is worth, where those like no other are worth more."""
+    return len(network.layers) + _DISTINCT * len({id(layer.facts) for layer in network.layers})
+
+
 def _work(network: Network) -> int:
-    """How much work it is to lay a network out: layers, above all those like no other, and blocks."""
-    distinct = len({id(layer.facts) for layer in network.layers})
-    return len(network.layers) + _DISTINCT * distinct + _BLOCK * len(network.blocks)
+    """How much work it is to lay a network out: layers, and blocks."""
+    return _layers(network) + _BLOCK * len(network.blocks)
 
 
 class _Search:
@@ -148,7 +156,8 @@ class _Search:
         #: How much work is left; none is counted where a bound was given.
         self.work = (_BRIEF_WORK if brief else _WORK) - _OWN * _work(network)
         self.searched = max(MOST, bound or 0)
-        self.given_up = False
+        self.given_up = ""
+        self.source = network.origin.source
 
     @cached_property
     def fields(self) -> ReceptiveFields:
@@ -172,19 +181,28 @@ class _Search:
         try:
             network = self.again(shapes)
         except SpecError as problem:
-            self.work -= _work(problem.network) if problem.network is not None else 1
+            self.spend(problem.network)
             self.misfits.add(spatial)
             return None
         except ArchlensError:
             self.misfits.add(spatial)
             return None
-        self.work -= _work(network)
+        self.spend(network)
         return network
+
+    def spend(self, network: Network | None) -> None:
+        """Take down what it took to lay a network out; ``None`` where nothing of it could be."""
+        self.work -= _work(network) if network is not None else 1
+        searched(self.source, _TRY + (_layers(network) if network is not None else 0))
 
     @property
     def affordable(self) -> bool:
         """Whether another size may be tried."""
-        self.given_up = self.given_up or (self.bound is None and self.work < 0)
+        if not self.given_up and self.bound is None:
+            if self.work < 0:
+                self.given_up = "the network is large"
+            elif not may_search(self.source):
+                self.given_up = f"the networks of the file are large together ({RAISED})"
         return not self.given_up
 
     def along(self, axes: tuple[int, ...], size: int) -> Network | None:

@@ -9,8 +9,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..analysis import layouts
+from ..bounds import MAX_LAYERS, allowing, together
 from ..elaboration import elaborate
-from ..elaboration.bounds import MAX_LAYERS, allowing, together
 from ..elaboration.given import read_inputs, read_values
 from ..errors import ArchlensError, usage
 from ..forms import forms

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..errors import Diagnostic, SpecError, Unplaced, UsageError, error, shorten, usage
+from ..bounds import allowed, allowing, laid_out
+from ..errors import Diagnostic, SpecError, Unplaced, UsageError, error, usage
 from ..language.spec import Spec
 from ..network import Network, Origin
 from ..shape import Shape
 from .advice import LayerMisfit, explained
-from .bounds import RAISED, allowed, allowing, laid_out, too_many_together
 from .inputs import given_inputs
 from .walk import Walk
 
@@ -83,11 +83,6 @@ def elaborate(
     finally:
         if advice:  # else it is one of many in a search, which is bounded by itself
             laid_out(file, variant, max(len(walk.builder.layers), walk.builder.steps // 10))
-            if too_many_together(file):
-                raise usage(
-                    f"the networks of {shorten(file)} have more than {allowed():,} layers together",
-                    help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
-                ) from None
 
 
 #: How many steps the search for the smallest input may take, and how large an input it tries.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from ..bounds import MAX_SIZE
 from ..errors import SpecError
 from ..language.expression import Expression
 from ..ops import Op
 from ..ops.op import signature
 from .binding import Refused
-from .bounds import MAX_SIZE
 from .evaluation import evaluate
 from .scope import Env
 from .values import size_of

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from warnings import warn
 
 from ..analysis import layouts
+from ..bounds import MAX_AXIS, RAISED, Bounds, allowed, allowing
 from ..errors import (
     Located,
     Span,
@@ -32,7 +33,6 @@ from ..ops import OPS, Facts, Misfit, Op
 from ..shape import Shape
 from .advice import LayerMisfit, explained
 from .binding import Refused, make, usage_of
-from .bounds import MAX_AXIS, RAISED, Bounds, allowed, allowing
 from .inputs import read_given, usable
 from .values import Tensor
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from math import isfinite
 from typing import Any
 
+from ..bounds import MAX_SIZE
 from ..errors import did_you_mean, shorten, usage
 from ..language.spec import Spec
 from ..shape import AXIS_NAMES, Shape
-from .bounds import MAX_SIZE
 from .values import MAX_BITS
 
 

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
+from ..bounds import RAISED
 from ..errors import Located, Span, did_you_mean, error, shorten
 from ..language.expression import Expression
 from ..language.spec import Spec
-from .bounds import RAISED
 from .building import Builder, Place
 from .evaluation import evaluate
 from .values import Tensor, describe

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ..bounds import MAX_BLOCKS, RAISED
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
 from ..language.document import Scalar
 from ..language.expression import Expression, parse_part, steps_of
@@ -31,7 +32,6 @@ from ..ops.op import as_written
 from ..shape import Shape
 from .arguments import arguments, refused_in, unquoted
 from .binding import WHOLE, bind, usage_of_block
-from .bounds import MAX_BLOCKS, RAISED
 from .building import Builder, Known, Place, by_value
 from .evaluation import choose, evaluate, not_callable
 from .functions import FUNCTIONS

@@ -38,3 +38,8 @@ class Material:
         except TooMuch as problem:
             return f"{problem.diagnostic.message}; {problem.diagnostic.help}"
         return plans
+
+    @property
+    def boxes(self) -> int:
+        """How many boxes its pictures have."""
+        return 0 if isinstance(self.plans, str) else len(self.plans.at().boxes)

@@ -166,7 +166,7 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
         why = "" if None in sizes.training.smallest else " at least, as its heads have to fit, too"
         yield "in training", f"{least}{why}"
     if sizes.given_up:
-        yield "given up", "the network is large, and no more sizes were tried; --upto N tries every size to N"
+        yield "given up", f"{sizes.given_up}, and no more sizes were tried; --upto N tries every size to N"
     if sizes.layer:
         if None in sizes.unpadded:
             says = (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from ...analysis import comparison
+from ...bounds import shown
 from ...errors import printable, shorten, usage
 from ...network import Network
 from ...reporting import FORMS, File, Material, file_name, gallery, page
@@ -63,14 +65,19 @@ def command(
     options += [word for one in sets for word in ("--set", one)]
     files: list[File] = []
     compared = []
-    for one, found, network in progress(subjects, "report", lambda subject: subject[2].name):
+    materials: deque[Material] = deque()
+    for one, found, network in subjects:
         asked = shlex.join([Path(one).name, *options])
         differs = altered(network, found, inputs, sets)
-        study = Study(network)
-        material = Material(study, reports, differs, asked)
-        files += page(material, form, made=f"archlens report {asked}", gallery=every)
+        material = Material(Study(network), reports, differs, asked)
+        text = found.spec.source.text
+        shown(found.spec.source.name, found.variant, len(network.layers), material.boxes, len(text))
+        materials.append(material)
+    for _, _, network in progress(subjects, "report", lambda subject: subject[2].name):
+        material = materials.popleft()  # with all that was found out about it
+        files += page(material, form, made=f"archlens report {material.asked}", gallery=every)
         if every:
-            compared.append((network, comparison.find(study)))
+            compared.append((network, comparison.find(material.study)))
     if every:
         files += gallery(compared, form)
     write_files(files, path)

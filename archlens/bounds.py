@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from .errors import shorten, usage
+
 #: The most layers of a network unless more are asked for. The deepest that people have trained, of ten
 #: thousand convolutions, has some twenty thousand; with as many as this, every command ends in seconds.
 MAX_LAYERS = 25_000
@@ -18,9 +20,6 @@ MAX_AXIS = 10**15
 
 #: How the bounds that follow from that on the layers are raised.
 RAISED = "--max-layers, or max_layers= in Python, allows more"
-
-#: The layers of each variant of each file that were laid out; ``None`` where nobody adds them up.
-_LAID_OUT: ContextVar[dict[str, dict[str, int]] | None] = ContextVar("laid_out", default=None)
 
 _ALLOWED: ContextVar[int] = ContextVar("max_layers", default=MAX_LAYERS)
 
@@ -40,26 +39,85 @@ def allowed() -> int:
     return _ALLOWED.get()
 
 
+class _File:
+    """What a command does with the networks of one file."""
+
+    def __init__(self) -> None:
+        #: What each of its variants is worth, in layers.
+        self.worth: dict[str, int] = {}
+        #: The layers of all sizes that they were searched on.
+        self.searched = 0
+
+
+#: The files of which several networks were made; ``None`` where nobody adds up what they take.
+_FILES: ContextVar[dict[str, _File] | None] = ContextVar("files", default=None)
+
+#: What a page of a report is worth, in layers: itself, each box of its pictures, and a piece of the spec.
+_PAGE, _BOX, _CHARACTERS = 40, 10, 1000
+
+#: How many layers the searches of all networks of a file may lay out: for each layer that the networks may
+#: have together, and for each that is left of those. Of the zoo's files RegNet's takes the most of it, a
+#: million beside pages worth 11,000.
+_SEARCHED, _SPARE = 44, 80
+
+
 @contextmanager
 def together() -> Iterator[None]:
-    """Within it the networks of a file may have as many layers together as one of them."""
-    token = _LAID_OUT.set({})
+    """Within it the networks of a file may have as many layers together as one of them, and pages."""
+    token = _FILES.set({})
     try:
         yield
     finally:
-        _LAID_OUT.reset(token)
+        _FILES.reset(token)
 
 
 def laid_out(file: str, variant: str, layers: int) -> None:
-    """Take down that a variant of a file was laid out."""
-    if (found := _LAID_OUT.get()) is not None:
-        found.setdefault(file, {})[variant] = layers
+    """Take down that a variant of a file was laid out.
+
+    Raises:
+        UsageError: the variants of the file have too many layers together.
+    """
+    _add(
+        file, variant, layers, f"the networks of {shorten(file)} have more than {allowed():,} layers together"
+    )
 
 
-def too_many_together(file: str) -> bool:
-    """Whether several variants of a file have more than all of them may have."""
-    found = (_LAID_OUT.get() or {}).get(file, {})
-    return len(found) > 1 and sum(found.values()) > allowed()
+def shown(file: str, variant: str, layers: int, boxes: int, characters: int) -> None:
+    """Take down that a variant of a file has a page, with so many boxes in its pictures, and the file on it.
+
+    Raises:
+        UsageError: the pages of the file are too much work together.
+    """
+    worth = layers + _PAGE + _BOX * boxes + characters // _CHARACTERS
+    _add(
+        file, variant, worth, f"the pages of {shorten(file)} are more work together than {allowed():,} layers"
+    )
+
+
+def _add(file: str, variant: str, worth: int, too_much: str) -> None:
+    if (files := _FILES.get()) is None:
+        return
+    found = files.setdefault(file, _File()).worth
+    found[variant] = max(worth, found.get(variant, 0))
+    if len(found) > 1 and sum(found.values()) > allowed():
+        raise usage(
+            too_much.format(shorten(file), allowed()),
+            help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
+        ) from None
+
+
+def searched(file: str, layers: int) -> None:
+    """Take down that a search laid a network of a file out."""
+    if found := (_FILES.get() or {}).get(file):
+        found.searched += layers
+
+
+def may_search(file: str) -> bool:
+    """Whether what the networks of a file take together leaves any work for a search; one by itself may."""
+    found = (_FILES.get() or {}).get(file)
+    if found is None or len(found.worth) < 2:
+        return True
+    return found.searched < min(_SEARCHED * allowed(), _SPARE * (allowed() - sum(found.worth.values())))
 
 
 class Bounds:
