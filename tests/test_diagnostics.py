@@ -571,6 +571,8 @@ ELSEWHERE = {
     "git is not installed": "test_diff",
     "git did not answer: ": "test_diff",
     "takes names of networks, or --all": "test_report",
+    " computes is not known": "test_unknown",
+    "what comes out of ": "test_unknown",
 }
 
 
