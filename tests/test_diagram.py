@@ -416,7 +416,7 @@ def as_browsers_show(svg: str, *, dark: bool) -> list[tuple[str, dict[str, str],
 
 
 def chart() -> Chart:
-    return Chart(tuple(map(comparison.find, map(archlens.load, ("alexnet", "vgg16", "resnet18")))))
+    return Chart(tuple(map(comparison.find, map(archlens.study, ("alexnet", "vgg16", "resnet18")))))
 
 
 @pytest.mark.parametrize("style", style_names())

@@ -305,6 +305,7 @@ def test_true_is_not_1(step: str, first: str, second: str, block: bool) -> None:
 #: Caches without a bound, and what bounds them.
 BOUNDED = {
     "archlens.source.own": "the functions of one file",
+    "archlens.forms.forms": "it takes nothing",
     "archlens.elaboration.binding.required": "the kinds of op",
     "archlens.reporting.forms._environment": "it takes nothing",
     "archlens.library.index._read": "it takes nothing",
