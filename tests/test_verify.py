@@ -26,6 +26,8 @@ from archlens.backends.verification import verify
 from archlens.backends.weights import read
 from archlens.cli import cli
 from archlens.forms import text as terminal
+from archlens.library.finding import families, text_of
+from archlens.library.index import lookup
 from archlens.network import Network
 from archlens.ops import Call, Facts, Irregular
 from archlens.views import verification as view
@@ -34,9 +36,18 @@ ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "reports" / "verification.md"
 
 
-@pytest.mark.parametrize("name", archlens.names())
-def test_every_network_on_the_meta_device(name: str) -> None:
-    """Shapes, weights and products at the real size; receptive fields wherever there is one."""
+def smallest(family: str, members: list[str]) -> str:
+    """The member of a family with the fewest parameters: its relatives differ in numbers alone."""
+    figures = lookup(family, text_of(family))
+    return min(members, key=lambda name: (figures[name]["params"], name))
+
+
+@pytest.mark.parametrize("name", [smallest(*family) for family in families().items()])
+def test_every_family_on_the_meta_device(name: str) -> None:
+    """Shapes, weights and products at the real size; receptive fields wherever there is one.
+
+    All members are verified where ``python tests/generate.py --verification`` writes the report.
+    """
     network = archlens.load(name)
     found = verify(network, device="meta")
     assert found.passed, terminal.write(view.table([found]))
