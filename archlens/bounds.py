@@ -101,7 +101,7 @@ def _add(file: str, variant: str, worth: int, too_much: str) -> None:
     found[variant] = max(worth, found.get(variant, 0))
     if len(found) > 1 and sum(found.values()) > allowed():
         raise usage(
-            too_much.format(shorten(file), allowed()),
+            too_much,
             help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
         ) from None
 

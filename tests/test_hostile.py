@@ -742,6 +742,14 @@ def test_pages_are_bounded_together(
     assert CliRunner().invoke(cli, ["report", f"{file}:v1", *args[2:], "10"]).exit_code == 0  # one by itself
 
 
+def test_braces_in_the_name_of_a_file_are_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("{a.b}{.yaml").write_text(layers("relu * 9") + "variants: {v0: {}, v1: {}}\n")
+    found = CliRunner().invoke(cli, ["lint", "{a.b}{.yaml", "--max-layers", "17"])
+    assert isinstance(found.exception, archlens.UsageError)
+    assert "the networks of {a.b}{.yaml have more than 17 layers together" in str(found.exception)
+
+
 @pytest.mark.parametrize(
     ("line", "layers", "tried"),
     [
