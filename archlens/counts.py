@@ -36,11 +36,9 @@ class AtLeast(int):
         return made
 
     def _of(self, known: Any, difference: bool = False) -> Any:
-        return (
-            NotImplemented
-            if known is NotImplemented
-            else AtLeast(known, self.why, difference or self.difference)
-        )
+        if known is NotImplemented:
+            return known
+        return AtLeast(known, self.why, difference or self.difference)
 
     def __add__(self, other: int) -> AtLeast:
         return self._of(super().__add__(other))  # type: ignore[no-any-return]

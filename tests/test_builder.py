@@ -70,6 +70,7 @@ def test_every_op_of_the_zoo_is_placed_again_on_another_input() -> None:
     alone = replace(network, origin=Built("", ""))
     other, again = network.with_input("3x64x96"), alone.with_input("3x64x96")
     assert plain(other) == plain(again)
+    assert [layer.span for layer in again] == [layer.span for layer in network]  # and where it stands
     assert (other.outputs, other.params, other.macs) == (again.outputs, again.params, again.macs)
 
 
@@ -152,6 +153,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "too many layers": (
         lambda: [(n := Builder("many", "1x8x8", max_layers=2)), *(n.relu() for _ in range(3))],
         "more than 2 layers",
+    ),
+    "too many inputs": (
+        lambda: Builder("wide", {f"i{n}": "1x2x2" for n in range(501)}),
+        "the network has too many layers for its 501 inputs",
     ),
     "what runs in training only": (lambda: in_training(), "out reads 0, which runs in training only"),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -90,23 +91,26 @@ def room_of(path: Path) -> str:
 
 def imports(path: Path, text: str | None = None) -> set[str]:
     """The rooms that a file imports, wherever in the file."""
-    package = ["archlens", *path.relative_to(ROOT).parts[:-1]]
     found = set()
+    for name in named(path, text):
+        first, _, rest = name.partition(".")
+        room = rest.partition(".")[0]
+        if first == "archlens":
+            found.add(room if (ROOT / room).is_dir() or (ROOT / f"{room}.py").is_file() else "")
+    return found
+
+
+def named(path: Path, text: str | None = None) -> Iterator[str]:
+    """What a file imports, wherever in it and for whatever: as ``archlens.errors.usage`` a function, too."""
+    package = ["archlens", *path.relative_to(ROOT).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text("utf-8") if text is None else text)):
-        names = []
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
-            module = [*base, *(node.module.split(".") if node.module else [])]
             # `from . import a, b` names modules; `from .a import b` names what is in one
-            names = [[*module, alias.name] for alias in node.names]
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            yield from (".".join([*module, alias.name]) for alias in node.names)
         elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-        for parts in names:
-            if parts[0] == "archlens":
-                rest = parts[1] if len(parts) > 1 else ""
-                exists = (ROOT / rest).is_dir() or (ROOT / f"{rest}.py").is_file()
-                found.add(rest if exists else "")
-    return found
+            yield from (alias.name for alias in node.names)
 
 
 def violations(path: Path, text: str | None = None) -> set[str]:
@@ -128,15 +132,7 @@ def test_directions() -> None:
 
 def imported(path: Path, files: dict[str, Path]) -> set[str]:
     """The files that a file imports, wherever in it and for whatever: also lazily, and for types alone."""
-    package = module_of(path).split(".") if path.name == "__init__.py" else module_of(path).split(".")[:-1]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*base, *(node.module.split(".") if node.module else [])])
-            found |= {name if (name := f"{module}.{alias.name}") in files else module for alias in node.names}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+    found = {name if name in files else name.rpartition(".")[0] for name in named(path)}
     return found & set(files) - {module_of(path)}
 
 

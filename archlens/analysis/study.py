@@ -64,7 +64,8 @@ class Study:
             optimizer: the one that trains it.
             device: whose kernels are meant: ``"cuda"`` or ``"cpu"``.
         """
-        asked = (batch, dtype, activations, optimizer if training else "none", device)
+        optimizer = optimizer if training else "none"
+        asked = (batch, dtype, activations, optimizer, device)
         found = self._memory.get(asked)
         if found is None:
             found = self._memory[asked] = memory.account(
@@ -72,7 +73,7 @@ class Study:
                 batch=batch,
                 dtype=dtype,
                 activations=activations,
-                optimizer=optimizer if training else "none",
+                optimizer=optimizer,
                 device=device,
             )
         return found

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from ..bounds import allowed, allowing, laid_out
-from ..errors import Diagnostic, SpecError, Unplaced, UsageError, error, usage
+from ..errors import Diagnostic, SpecError, UsageError, error, usage
 from ..language.spec import Spec
 from ..network import Network, Origin
 from ..shape import Shape
@@ -63,13 +63,11 @@ def elaborate(
     except LayerMisfit as misfit:
         if not advice:
             raise SpecError(Diagnostic(str(misfit), misfit.span), walk.network()) from None
-        inputs = tuple(tensor.name for tensor in misfit.inputs)
-        failed = Unplaced(misfit.name, str(misfit.op), inputs, misfit.misfit.message)
         builder = walk.builder
         smallest = partial(smallest_input, spec, variant, values or {}, builder.inputs)
         searched = smallest if builder.steps < _SEARCH_STEPS else None
         said = explained(misfit, builder.layers, builder.inputs, searched)
-        raise SpecError(said, walk.network(), failed) from None
+        raise SpecError(said, walk.network(), misfit.unplaced) from None
     except SpecError as problem:
         raise SpecError(
             problem.diagnostic, walk.network() if walk.builder.inputs and not walk.spent else None

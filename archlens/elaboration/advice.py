@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ..errors import Diagnostic, Located, Span, shorten
+from ..errors import Diagnostic, Located, Span, Unplaced, shorten
 from ..language.steps import Merge
 from ..network import Layer
 from ..ops import Misfit, Op
@@ -31,6 +31,12 @@ class LayerMisfit(Exception):
         self.inputs = inputs
         self.op = op
         self.merge = merge
+
+    @property
+    def unplaced(self) -> Unplaced:
+        """The layer, for the error that carries it."""
+        inputs = tuple(tensor.name for tensor in self.inputs)
+        return Unplaced(self.name, str(self.op), inputs, self.misfit.message)
 
     @property
     def span(self) -> Span | None:

@@ -20,7 +20,6 @@ from ..errors import (
     Located,
     Span,
     SpecError,
-    Unplaced,
     did_you_mean,
     error,
     render,
@@ -126,8 +125,8 @@ class Built(Origin):
             if layer.training and inference:
                 continue
             builder.training = layer.training
-            builder.place(layer.op, *[tensors[name] for name in layer.inputs], name=layer.name)
-            tensors[layer.name] = builder.x
+            read = [tensors[name] for name in layer.inputs]
+            tensors[layer.name] = builder.place(layer.op, *read, name=layer.name, where=layer.where)
         builder.blocks = [*network.blocks.items()]
         builder.outputs = {name: end for name, end in network.outputs.items() if end in tensors}
         return builder.closed()
@@ -208,10 +207,11 @@ class Builder:
 
         Raises:
             UsageError: that is no shape.
-            SpecError: the name is taken.
+            SpecError: the name is taken, or there are too many inputs.
         """
         if not isinstance(shape, Shape):
             shape = read_given({name: shape}, None, self.name)[name]
+        self.admit(len(self.inputs) + 1, where)
         self.root.claim(name, where)
         self.inputs[name] = shape
         self.x = self.sources[name] = self._tensors[name] = Tensor(name, shape)
@@ -290,9 +290,8 @@ class Builder:
             if len(self.layers) > self.most:
                 raise self.too_many_layers(where)
         except LayerMisfit as misfit:
-            names = tuple(tensor.name for tensor in read)
-            failed = Unplaced(misfit.name, str(op), names, misfit.misfit.message)
-            raise SpecError(explained(misfit, self.layers, self.inputs), self.closed(), failed) from None
+            said = explained(misfit, self.layers, self.inputs)
+            raise SpecError(said, self.closed(), misfit.unplaced) from None
         except SpecError as problem:
             raise SpecError(problem.diagnostic, self.closed()) from None
         self._tensors[self.x.name] = self.x
@@ -357,6 +356,16 @@ class Builder:
         return network
 
     # --- what the walk over a spec calls, too ------------------------------------------------------
+
+    def admit(self, inputs: int, where: Located | None) -> None:
+        """Bound the layers by the number of inputs, for each of which they are looked at.
+
+        Raises:
+            SpecError: there are so many inputs that no layer is left.
+        """
+        self.most = min(self.bounds.layers, self.bounds.views // inputs - inputs)
+        if self.most < 0:
+            raise error(self.bounds.too_many_views(inputs), _span(where), help=RAISED)
 
     def known(
         self,

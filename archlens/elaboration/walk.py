@@ -170,11 +170,7 @@ class Walk(Elaboration):
         if self.variant is not None:
             declared |= self.variant.inputs
         env = Env(self, {}, self.root)
-        count = len(declared)
-        self.builder.most = min(self.builder.most, self.builder.bounds.views // count - count)
-        if self.builder.most < 0:
-            first = next(iter(declared.values()))
-            raise error(self.builder.bounds.too_many_views(count), first.span, help=RAISED)
+        self.builder.admit(len(declared), next(iter(declared.values())))
         for name, template in declared.items():
             shape = given.get(name)
             if shape is None:
@@ -187,9 +183,7 @@ class Walk(Elaboration):
                         template.span,
                         help=SHAPE_HELP,
                     )
-            self.builder.inputs[name] = shape
-            self.builder.sources[name] = Tensor(name, shape)
-            self.root.taken[name] = template
+            self.builder.input(shape, name, template)
 
     def text(self, template: Template, env: Env) -> str:
         """A template with its expressions filled in."""

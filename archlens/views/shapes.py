@@ -14,7 +14,12 @@ from .rows import Row
 
 
 def table(
-    network: Network, rows: Sequence[Row], columns: Sequence[str] = DEFAULT, *, complete: bool = True
+    network: Network,
+    rows: Sequence[Row],
+    columns: Sequence[str] = DEFAULT,
+    *,
+    complete: bool = True,
+    study: Study | None = None,
 ) -> Table:
     """Some rows of a network.
 
@@ -23,9 +28,10 @@ def table(
         rows: what is listed.
         columns: which columns, by name.
         complete: whether the network came to its end; else the totals are called so.
+        study: what is found out about it, where somebody has that already.
     """
     chosen = [COLUMNS[name] for name in columns]
-    study = Study(network)
+    study = study or Study(network)
     totals = [f"{column.total(network):,}" if column.total else "" for column in chosen]
     if not any(totals) and complete:
         totals = []

@@ -24,7 +24,7 @@ def parts(material: Material) -> Sequence[Part]:
     """The table, neighbours that repeat once."""
     network = material.network
     rows = rows_of(network, fold=True, repeats=material.study.repeats)
-    table = shapes.table(network, rows, SHOWN)
+    table = shapes.table(network, rows, SHOWN, study=material.study)
     folded = any(row.repeats > 1 for row in rows)
     once = [
         "x2 and the like: so many repeats, each with its own weights, shown once; what differs has a range."
