@@ -143,9 +143,9 @@ def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:
 
 def _text(network: Any) -> str:
     from .forms import text
-    from .views import rows, shapes
+    from .views import rows, shapes_table
 
-    return text.write(shapes.table(network, rows.rows_of(network)))
+    return text.write(shapes_table.table(network, rows.rows_of(network)))
 
 
 def _html(network: Any, problem: Any) -> str:

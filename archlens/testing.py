@@ -18,7 +18,7 @@ from .language import Spec
 from .limits import Requirement
 from .network import Network
 from .studying import study
-from .views import check as view
+from .views import check_table as view
 
 
 def assert_budget(

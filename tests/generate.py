@@ -33,7 +33,7 @@ from archlens.forms import markdown
 from archlens.library import finding, index
 from archlens.reporting import File, Material, page
 from archlens.reporting import gallery as gallery_of
-from archlens.views import verification
+from archlens.views import verification_table
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "reports"
@@ -59,10 +59,10 @@ def of_zoo(name: str, form: str = "markdown") -> list[File]:
 
 
 @cache
-def _verifications() -> list[verification.Report]:
+def _verifications() -> list[verification_table.Report]:
     paths = sorted(REPORTS.glob("verification*.json"))
     texts = ((path.read_text("utf-8"), path.with_suffix(".md").name) for path in paths)
-    return [read for text, name in texts if (read := verification.read(text, name))]
+    return [read for text, name in texts if (read := verification_table.read(text, name))]
 
 
 def report(name: str) -> Files:
@@ -141,8 +141,8 @@ def _verify() -> None:
     from archlens.backends.verification import verify
 
     found = [verify(archlens.load(name)) for name in archlens.names()]
-    (REPORTS / "verification.md").write_text(f"{markdown.write(verification.table(found))}\n", "utf-8")
-    (REPORTS / "verification.json").write_text(f"{verification.to_counts(found)}\n", "utf-8")
+    (REPORTS / "verification.md").write_text(f"{markdown.write(verification_table.table(found))}\n", "utf-8")
+    (REPORTS / "verification.json").write_text(f"{verification_table.to_counts(found)}\n", "utf-8")
 
 
 def main() -> None:

@@ -14,13 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archlens
-from archlens.analysis import claims
-from archlens.analysis.claims import EQUAL, EXPLAINED, ROUNDED, TRAINED, UNEXPLAINED, UNVERIFIED, agrees
+from archlens.analysis import published_figures
+from archlens.analysis.published_figures import (
+    EQUAL,
+    EXPLAINED,
+    ROUNDED,
+    TRAINED,
+    UNEXPLAINED,
+    UNVERIFIED,
+    agrees,
+)
 from archlens.cli import cli
 from archlens.forms import text as terminal
 from archlens.library import finding as library
 from archlens.published import Entry, address, axes, number, percent, sizes
-from archlens.views.claims import table
+from archlens.views.published_table import table
 
 # --- the zoo ---------------------------------------------------------------------------------------
 
@@ -76,7 +84,7 @@ def test_a_link_that_does_not_stay(link: str) -> None:
     assert not stays(link)
 
 
-def wrong(entry: Entry, found: list[claims.Claim]) -> Iterator[str]:
+def wrong(entry: Entry, found: list[published_figures.Claim]) -> Iterator[str]:
     """What an entry of the zoo lacks."""
     if not stays(entry.link):
         yield f"no link that can be followed: {entry.link or 'none'}"
@@ -95,7 +103,7 @@ def test_every_entry_of_the_zoo() -> None:
     problems = []
     for name in archlens.names():
         network = archlens.load(name)
-        found = claims.find(network)
+        found = published_figures.find(network)
         for entry in network.meta.published:
             own = [claim for claim in found if claim.entry is entry]
             problems += [f"{name}: {entry.source}: {problem}" for problem in wrong(entry, own)]
@@ -117,7 +125,7 @@ def test_every_entry_of_the_zoo() -> None:
 )
 def test_what_is_wrong_with_an_entry(entry: str, problem: str | None) -> None:
     network = archlens.loads(f"input: 1x8x8\nlayers: ['conv(4, 3)']\npublished: {entry}")
-    found = list(wrong(network.meta.published[0], claims.find(network)))
+    found = list(wrong(network.meta.published[0], published_figures.find(network)))
     assert problem in found if problem else found == []
 
 
@@ -283,7 +291,7 @@ def test_every_kind_of_figure() -> None:
     and 96*16*16 = 24,576; fc 4*10 + 10 = 50 and 40. Together 374 and 245,800, and twice that 491,600. The
     pool sees 3 + 1 = 4; conv2, at a stride of 2, 4 + 2*2 = 8 high and 4 wide.
     """
-    found = claims.find(archlens.loads(SPEC))
+    found = published_figures.find(archlens.loads(SPEC))
     assert [(claim.what, claim.printed, claim.computed, claim.verdict) for claim in found] == [
         ("params", "374", "374", EQUAL),
         ("macs", "245800", "245,800", EQUAL),
@@ -333,9 +341,9 @@ def test_every_kind_of_figure() -> None:
 def test_shapes_are_compared_in_the_order_printed(spec: str, order: str, shapes: str) -> None:
     """A map of CxHxW, a sequence, a volume, tokens with their channels last, a vector."""
     text = f"{spec}\npublished: {{source: S, axes: {order}, shapes: {shapes}}}"
-    assert [claim.verdict for claim in claims.find(archlens.loads(text))] == [EQUAL]
+    assert [claim.verdict for claim in published_figures.find(archlens.loads(text))] == [EQUAL]
     other = text.replace("5", "6", 1) if "C" in order else text.replace("6x4", "4x6")
-    assert [claim.verdict for claim in claims.find(archlens.loads(other))] == [UNEXPLAINED]
+    assert [claim.verdict for claim in published_figures.find(archlens.loads(other))] == [UNEXPLAINED]
 
 
 def test_a_variant_is_published_where_its_file_is() -> None:
@@ -410,7 +418,7 @@ def test_a_figure_of_a_layer_that_is_not_there(tmp_path: Path) -> None:
 def test_a_field_of_everything() -> None:
     spec = "input: 3x8x8\nlayers: [{gate: [global_avg_pool, sigmoid]}, {b: relu}]"
     network = archlens.loads(f"{spec}\npublished: {{source: S, receptive_field: {{b: 8}}, note: cut}}")
-    (claim,) = claims.find(network)
+    (claim,) = published_figures.find(network)
     assert (claim.computed, claim.verdict) == ("everywhere", EXPLAINED)
 
 
@@ -419,7 +427,7 @@ def test_many_figures_of_one_scope_take_no_longer() -> None:
     entry = "{source: S, params: {a: 4}, flops: {a: 4}, receptive_field: 3, note: n}"
     entries = ", ".join([entry] * 5000)
     network = archlens.loads(f"input: 1x8x8\nlayers: [a: 'conv(1, 1) * 2000']\npublished: [{entries}]")
-    found = claims.find(network)
+    found = published_figures.find(network)
     assert len(found) == 15000
     assert (found[0].computed, found[1].computed) == ("4,000", f"{2 * 2000 * 64:,}")
 
@@ -428,7 +436,7 @@ def test_at_80_columns_nothing_is_cut() -> None:
     """Sources and remarks are wrapped between words; what is longer is a link, which leads nowhere if cut."""
     for name in archlens.names():
         network = archlens.load(name)
-        found = claims.find(network)
+        found = published_figures.find(network)
         lines = terminal.write(table([(network, found)]), 80).splitlines()
         links = {claim.entry.link for claim in found}
         assert [line for line in lines if len(line) > 80 and line not in links] == [], name
@@ -442,7 +450,7 @@ def test_a_path_that_is_longer_than_the_terminal_is_not_cut() -> None:
     path = "a/" * 30 + "table-of-figures.md"
     spec = f"input: 3x8x8\nlayers: [relu]\npublished: {{source: The file {path}, params: 0}}"
     network = archlens.loads(spec)
-    assert path in terminal.write(table([(network, claims.find(network))]), 40).splitlines()
+    assert path in terminal.write(table([(network, published_figures.find(network))]), 40).splitlines()
 
 
 def test_standard_output_is_fitted_and_a_file_is_not(tmp_path: Path) -> None:

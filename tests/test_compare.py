@@ -33,7 +33,7 @@ from archlens.forms import csv as csv_form
 from archlens.forms import markdown as markdown_form
 from archlens.forms import text as terminal
 from archlens.forms.table import words_of
-from archlens.views import comparison as view
+from archlens.views import comparison_table as view
 
 from .test_diagram import extent, read, sound
 

@@ -37,7 +37,7 @@ from archlens.forms import markdown as markdown_form
 from archlens.forms import text as terminal
 from archlens.network import Network
 from archlens.ops import OPS
-from archlens.views import cost as view
+from archlens.views import cost_table as view
 
 from . import own_modules
 from .test_ops import EXAMPLES

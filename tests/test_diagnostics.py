@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 
 import archlens
-from archlens.analysis import claims
+from archlens.analysis import published_figures
 from archlens.cli import main
 
 MANUAL = Path(__file__).parent / "diagnostics"
@@ -74,7 +74,7 @@ def rendered(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     variant = headers(case.text, "variant")
     with pytest.raises(archlens.SpecError) as caught:
         # the figures that a spec publishes are compared when somebody asks
-        claims.find(archlens.load(":".join([f"{case.name}.yaml", *variant])))
+        published_figures.find(archlens.load(":".join([f"{case.name}.yaml", *variant])))
     return f"{caught.value}\n"
 
 

@@ -29,7 +29,7 @@ from archlens.forms import junit
 from archlens.forms import markdown as markdown_form
 from archlens.forms.csv import lines, write
 from archlens.forms.github import annotation
-from archlens.views import shapes
+from archlens.views import shapes_table
 from archlens.views.rows import rows_of
 
 HOSTILE = st.text(
@@ -99,7 +99,7 @@ def test_csv_has_no_cell_or_formula(texts: list[str], number: int) -> None:
 @pytest.mark.parametrize("name", ["=1+1", "@cmd", "+a", "-a", "＝1+1", "＠cmd", "＋a", "－a"])
 def test_names_are_no_formulas(name: str) -> None:
     network = archlens.loads(f"input: 3x8x8\nlayers: [{json.dumps({name: 'relu'})}]\n")
-    assert write(shapes.table(network, rows_of(network))).split("\n")[1].startswith(f"'{name},")
+    assert write(shapes_table.table(network, rows_of(network))).split("\n")[1].startswith(f"'{name},")
 
 
 @pytest.mark.parametrize("start", ["\t", "\r", "\n"])

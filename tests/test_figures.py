@@ -14,10 +14,10 @@ from archlens.analysis.figures import FIGURES, QUANTITIES, Where, shown
 from archlens.budgets.verdict import LOCKED
 from archlens.cli import cli
 from archlens.reporting.material import Material
-from archlens.reporting.sections import figures as section
-from archlens.views import comparison as comparison_view
-from archlens.views import difference as difference_view
-from archlens.views import sizes as sizes_view
+from archlens.reporting.sections import figures_section as section
+from archlens.views import comparison_table as comparison_view
+from archlens.views import difference_table as difference_view
+from archlens.views import sizes_table as sizes_view
 
 #: What a column of a comparison is called where a figure has another name.
 SMALLEST = {"smallest": "min_size"}

@@ -32,7 +32,7 @@ from archlens.library import find, names
 from archlens.lint import ADVICE, ERROR, LEVELS, RULES, WARNING, Finding, Rule, choose, lint
 from archlens.lint import rules as rules_folder
 from archlens.ops import OPS
-from archlens.views import lint as view
+from archlens.views import lint_table as view
 
 from .test_cli import in_terminal
 

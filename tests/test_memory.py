@@ -36,8 +36,8 @@ from archlens.forms import markdown as markdown_form
 from archlens.forms import text as terminal
 from archlens.network import Network
 from archlens.ops import OPS
-from archlens.views import memory as view
-from archlens.views import verification as verification_view
+from archlens.views import memory_table as view
+from archlens.views import verification_table as verification_view
 
 from .test_ops import FURTHER
 from .test_random_networks import networks

@@ -30,7 +30,7 @@ from archlens.drawing.picture import Path as Line
 from archlens.drawing.thumbnail import thumbnail
 from archlens.library import find, names
 from archlens.reporting import file_name, forms, gallery
-from archlens.views import verification
+from archlens.views import verification_table
 
 HOSTILE = """
 title: "<script>alert(1)</script> | *bold* `code` &amp; [x](javascript:alert(1))"
@@ -485,8 +485,8 @@ def test_a_report_of_a_verification_is_read_back() -> None:
         Check("a", "macs", NOT_APPLICABLE, "", "", "none"),
     )
     one = Verification("a_|b", "A", "cpu", "2.13.0", "0.1", 2, checks, ("aten::add_x",), None, None, None)
-    for text in (verification.to_json([one]), verification.to_counts([one])):
-        found = verification.read(text, "x.md")
+    for text in (verification_table.to_json([one]), verification_table.to_counts([one])):
+        found = verification_table.read(text, "x.md")
         assert found is not None
         assert found.made == "Device cpu, torch 2.13.0, fvcore 0.1, batch 2"
         assert found.rows["a_|b"]["layers"] == "2"
@@ -508,7 +508,7 @@ def test_a_report_of_a_verification_is_read_back() -> None:
     ],
 )
 def test_what_is_no_report_of_a_verification(text: str) -> None:
-    assert verification.read(text, "x.md") is None
+    assert verification_table.read(text, "x.md") is None
 
 
 def test_a_report_of_another_version_of_the_network_is_not_quoted(run: Any) -> None:

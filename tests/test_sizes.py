@@ -19,7 +19,7 @@ from archlens.analysis import sizes
 from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
 from archlens.network import Network, Origin
-from archlens.views.sizes import scaled
+from archlens.views.sizes_table import scaled
 
 
 def found(name: str, **options: Any) -> sizes.Sizes:

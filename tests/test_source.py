@@ -28,7 +28,7 @@ from archlens.cli import cli
 from archlens.network import Network
 from archlens.ops import MERGES, OPS, REQUIRED, Argument, Call
 from archlens.source import emit
-from archlens.source.layout import quoted
+from archlens.source.formatting import quoted
 from archlens.source.signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, PADS_APART, arguments_of
 
 from .test_ops import EXAMPLES

@@ -82,15 +82,15 @@ def test_on_another_input_its_output_is_not_known() -> None:
 def test_no_view_counts_it_as_zero() -> None:
     from archlens.forms import forms
     from archlens.forms import text as terminal
-    from archlens.views import comparison as compared
-    from archlens.views import cost as costs
-    from archlens.views import difference as differences
+    from archlens.views import comparison_table as compared
+    from archlens.views import cost_table as costs
+    from archlens.views import difference_table as differences
     from archlens.views import json as json_view
-    from archlens.views import shapes
+    from archlens.views import shapes_table
     from archlens.views.rows import rows_of
 
     found = network()
-    text = terminal.write(shapes.table(found, rows_of(found)))
+    text = terminal.write(shapes_table.table(found, rows_of(found)))
     assert "at least 576 MACs" in text.splitlines()[0]
     assert "The cost of odd is unknown: it is written in CUDA." in text
     row = next(line for line in text.splitlines() if line.startswith("odd"))

@@ -30,7 +30,7 @@ from archlens.library.finding import families, text_of
 from archlens.library.index import lookup
 from archlens.network import Network
 from archlens.ops import Call, Facts, Irregular
-from archlens.views import verification as view
+from archlens.views import verification_table as view
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "reports" / "verification.md"

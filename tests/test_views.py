@@ -17,7 +17,7 @@ from archlens.analysis.study import Study
 from archlens.forms import csv, html, markdown, text
 from archlens.forms.table import Table
 from archlens.network import Network
-from archlens.views import explanation, json, shapes
+from archlens.views import explanation, json, shapes_table
 from archlens.views.columns import COLUMNS, choose
 from archlens.views.rows import Row, readable, rows_of
 
@@ -148,12 +148,12 @@ def table_of(name: str, depth: int | None = None, fold: bool = False, width: int
 
 def table(name: str, depth: int | None = None, fold: bool = False) -> Table:
     network = archlens.load(name)
-    return shapes.table(network, rows_of(network, depth, fold))
+    return shapes_table.table(network, rows_of(network, depth, fold))
 
 
 def shown(network: Network) -> str:
     """A network as a page shows it: folded where it would be long."""
-    return text.write(shapes.table(network, readable(network)))
+    return text.write(shapes_table.table(network, readable(network)))
 
 
 def markdown_of(name: str) -> str:
@@ -262,7 +262,7 @@ def test_numbers_are_aligned_to_the_right() -> None:
     """Also those without a total: field, stride, start and centre; what is clipped is a word."""
     network = archlens.load("lenet5")
     columns = choose("layer,output,field,stride,start,centre,clipped,params")
-    made = shapes.table(network, rows_of(network), columns)
+    made = shapes_table.table(network, rows_of(network), columns)
     _, _, head, rule, *_ = text.write(made).split("\n")
     for title in ("field", "effective stride", "start", "centre", "params"):
         end = head.index(title) + len(title)
@@ -278,7 +278,7 @@ def test_columns() -> None:
     network = archlens.load("lenet5")
     assert choose("layer, MACs") == ("layer", "macs")
     columns = choose("layer,from,input,family,weights,output")
-    listed = text.write(shapes.table(network, rows_of(network), columns))
+    listed = text.write(shapes_table.table(network, rows_of(network), columns))
     assert "C3" in listed
     assert "S2" in listed
     assert "weight 16x6x5x5, bias 16" in listed
@@ -306,7 +306,7 @@ def test_hostile_names_are_escaped() -> None:
     network = archlens.loads(
         "title: \"<b>x|y\\e[31m\"\ninput: 3x8x8\nlayers:\n  - '<script>|': conv(4, 3)\n  - '`a`': relu\n"
     )
-    made = shapes.table(network, rows_of(network))
+    made = shapes_table.table(network, rows_of(network))
     assert "<script>" not in html.write(made)
     assert "&lt;script&gt;" in html.write(made)
     assert "\x1b" not in shown(network) + html.write(made) + markdown.write(made)

@@ -360,12 +360,12 @@ def test_verdicts_have_colours(tmp_path: Path) -> None:
 def test_what_fails_is_red() -> None:
     from archlens.backends.checks import FAILED, PASSED, Check, Verification
     from archlens.cli.output import styled
-    from archlens.views import verification
+    from archlens.views import verification_table
 
     checks = (Check("a", "shape", FAILED, "1x1", "2x2", ""), Check("b", "shape", PASSED, "1x1", "1x1", ""))
     one = Verification("n", "N", "cpu", "2", "", 1, checks, (), None, None, None)
-    text = terminal.write(verification.table([one], layers=True), style=styled)
+    text = terminal.write(verification_table.table([one], layers=True), style=styled)
     assert "\x1b[31m\x1b[1mFAILED\x1b[0m" in text
     assert "\x1b[31m\x1b[1mfailed\x1b[0m" in text
     assert "\x1b[32mpassed\x1b[0m" in text
-    assert "\x1b" not in terminal.write(verification.table([one], layers=True))
+    assert "\x1b" not in terminal.write(verification_table.table([one], layers=True))

@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import cached_property
 
 from ..network import Layer, Network
-from . import claims, cost, depth, memory, receptive_field, sizes
-from .claims import Claim
+from . import cost, depth, memory, published_figures, receptive_field, sizes
 from .cost import Ledger
 from .memory import Memory, Peak
+from .published_figures import Claim
 from .receptive_field import ReceptiveFields
 from .repeats import Repeats
 from .sizes import Sizes
@@ -109,7 +109,7 @@ class Study:
     @cached_property
     def claims(self) -> list[Claim]:
         """What the paper and others printed of it, each beside what is computed."""
-        return claims.find(self.network)
+        return published_figures.find(self.network)
 
     def inside(self, scope: str) -> Sequence[Layer]:
         """The layers of a scope, or the one of that name; all of them for no scope."""

@@ -24,7 +24,7 @@ from ..language import parse
 from ..library import find, open_spec
 from ..library.finding import is_path, split, with_variant
 from ..network import Network
-from ..views import shapes
+from ..views import shapes_table
 from ..views.columns import DEFAULT, choose
 from ..views.rows import Row, readable, rows_of
 
@@ -109,7 +109,7 @@ class Wanted:
 
     def table(self, network: Network) -> Table:
         """Its table."""
-        return shapes.table(network, self.rows(network), self.columns)
+        return shapes_table.table(network, self.rows(network), self.columns)
 
     def request(self, network: Network, theme: str = "") -> Request:
         """Its picture; the theme is the one that is asked for unless another is given."""
@@ -192,7 +192,9 @@ def to_notebook(network: Network, problem: SpecError | None = None) -> str:
         network: what is shown.
         problem: what is wrong after its last layer, where the network is only what there is up to there.
     """
-    table = html.write(shapes.table(network, readable(network), complete=problem is None), tallest=_TABLE)
+    table = html.write(
+        shapes_table.table(network, readable(network), complete=problem is None), tallest=_TABLE
+    )
     picture, reason = _diagram(network, unplaced(problem) if problem is not None else None)
     if picture:
         box = f'<div style="overflow: auto; max-height: {_DIAGRAM}">\n{picture}</div>'

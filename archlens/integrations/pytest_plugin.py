@@ -135,7 +135,7 @@ class BudgetItem(_Item):
 
     def runtest(self) -> None:
         from ..budgets.verdict import judge
-        from ..views import check as view
+        from ..views import check_table as view
 
         assert self.planned is not None
         assert self.planned.study is not None
@@ -165,7 +165,7 @@ class NothingItem(_Item):
     """A budget that checks nothing."""
 
     def runtest(self) -> None:
-        from ..views.check import INSTEAD, NOTHING
+        from ..views.check_table import INSTEAD, NOTHING
 
         raise AssertionError(f"{NOTHING}\n  {INSTEAD}")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..analysis.comparison import Accuracy, Compared
 from ..errors import printable
 from ..forms.table import Column, Command, Content, Link, Table, words_of
-from ..views import comparison as view
+from ..views import comparison_table as view
 from .parts import Details, Notes, Paragraph, Part, Picture, Thumbnail
 from .sections import Section
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from ..drawing.plan import Plans, TooMuch
 from ..network import Network
 from ..studying import Study
-from ..views.verification import Report
+from ..views.verification_table import Report
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from ..errors import shorten
 from ..network import Network
 from . import scopes
 from .classes import ClassText
-from .layout import docstring, prose, title
+from .formatting import docstring, prose, title
 from .own import copied, imports_of, own_modules
 
 __all__ = ["emit"]

@@ -13,7 +13,7 @@ from ..ops import REQUIRED
 from ..shape import Shape
 from . import scopes
 from .construction import Made, Part, Run, bare, counts, filled, grown, items_of, piece_of, runs_of, split
-from .layout import (
+from .formatting import (
     WIDTH,
     Brackets,
     Item,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..analysis.repeats import stretches
-from .layout import Item, Piece, before, bracketed, call, counting, literal, quoted
+from .formatting import Item, Piece, before, bracketed, call, counting, literal, quoted
 from .scopes import Reference, is_number
 
 

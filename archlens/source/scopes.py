@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..network import Layer, Network
 from ..ops import REQUIRED
 from ..shape import Shape
-from .layout import is_attribute, title, unique, word
+from .formatting import is_attribute, title, unique, word
 from .signatures import (
     CHANNELS,
     LIST_ATTRIBUTES,

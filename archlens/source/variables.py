@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .layout import numbered
+from .formatting import numbered
 
 Value = int
 

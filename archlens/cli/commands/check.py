@@ -94,11 +94,11 @@ def command(
     if update and report.updated:
         _update(outcome, project.root)
     if report.count or not update or form != "table" or path:  # else there is nothing to be seen
-        from ...views import check as view
+        from ...views import check_table as view
 
         write_table(view.table(report), form, path)
     if report.nothing and form == "table":
-        from ...views.check import INSTEAD
+        from ...views.check_table import INSTEAD
 
         remark(f"help: {INSTEAD}")
     if not report.held:

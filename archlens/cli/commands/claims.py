@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from ...analysis import claims
-from ...views import claims as view
+from ...analysis import published_figures
+from ...views import published_table as view
 from ..options import all_option, chosen, format_option, load, names_argument, output_option, size_option
 from ..output import write_table
 
@@ -25,7 +25,7 @@ def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> 
     is silent makes the exit code 1.
     """
     networks = [load(one, (), ()) for one in chosen("claims", name, every, example="resnet50")]
-    found = [(network, claims.find(network)) for network in networks]
+    found = [(network, published_figures.find(network)) for network in networks]
     write_table(view.table(found), form, path)
     if any(claim.silent for _, each in found for claim in each):
         sys.exit(1)

@@ -17,7 +17,7 @@ from ...drawing.theme import AUTO, THEMES
 from ...errors import shorten, usage
 from ...forms import forms
 from ...library import Found
-from ...views import comparison as view
+from ...views import comparison_table as view
 from ..options import all_option, altered, chosen, each, make, names_argument, network_options
 from ..output import is_file, progress, write_bytes, write_table
 

@@ -6,7 +6,7 @@ import click
 
 from ...analysis import counting
 from ...analysis.cost import cost
-from ...views import cost as view
+from ...views import cost_table as view
 from ..options import format_option, load, network_argument, output_option
 from ..output import write_table
 

@@ -16,7 +16,7 @@ from ...forms.table import Table
 from ...language import Spec
 from ...library.finding import Found
 from ...library.revision import find_at
-from ...views import difference as view
+from ...views import difference_table as view
 from ..options import complete_names, format_option, output_option, size_option
 from ..output import show, write_table
 

@@ -13,7 +13,7 @@ from ...errors import SpecError, usage
 from ...language.spec import Spec
 from ...lint import ERROR, RULES, choose, lint
 from ...network import Network
-from ...views import lint as view
+from ...views import lint_table as view
 from ..options import (
     all_option,
     chosen,

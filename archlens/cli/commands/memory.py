@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ...analysis.memory import BITS, OPTIMIZERS, account
-from ...views import memory as view
+from ...views import memory_table as view
 from ..options import format_option, load, network_argument, output_option
 from ..output import write_table
 

@@ -10,7 +10,7 @@ from ...errors import shorten, usage
 from ...language.synonyms import op_meant
 from ...ops import OPS
 from ...ops.op import registry
-from ...views import ops as view
+from ...views import ops_table as view
 from ..options import format_option, output_option
 from ..output import looks, write, write_table
 

@@ -15,7 +15,7 @@ from ...errors import printable, shorten, usage
 from ...network import Network
 from ...reporting import FORMS, File, Material, file_name, gallery, page
 from ...studying import Study
-from ...views import verification
+from ...views import verification_table
 from ..options import (
     all_option,
     altered,
@@ -125,7 +125,7 @@ def _folder(path: str) -> Path:
     return Path(path)
 
 
-def _reports(folder: Path, given: Sequence[str]) -> list[verification.Report]:
+def _reports(folder: Path, given: Sequence[str]) -> list[verification_table.Report]:
     """What is known of verifications: the files that are given, or those that lie in the folder."""
     found = []
     for path in map(Path, given) if given else sorted(folder.glob("verification*.json")):
@@ -137,7 +137,7 @@ def _reports(folder: Path, given: Sequence[str]) -> list[verification.Report]:
         # a link leads to what lies beside the pages only: to the page for people, where there is one
         page = path.with_suffix(".md")
         beside = page if page.is_file() else path
-        report = verification.read(text, beside.name if path.parent == folder else "")
+        report = verification_table.read(text, beside.name if path.parent == folder else "")
         if report is not None:
             found.append(report)
         elif given:

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ...lint import RULES, meant
-from ...views import lint as view
+from ...views import lint_table as view
 from ..options import format_option
 from ..output import looks, write, write_table
 

@@ -9,7 +9,7 @@ import click
 from ...analysis import batches, unseen
 from ...errors import SpecError
 from ...network import Network
-from ...views import shapes as view
+from ...views import shapes_table as view
 from ...views.columns import COLUMNS, DEFAULT, SETS, choose
 from ...views.rows import rows_of
 from ..options import format_option, load, network_argument, output_option

@@ -6,7 +6,7 @@ import click
 
 from ...analysis import sizes
 from ...library import find
-from ...views import sizes as view
+from ...views import sizes_table as view
 from ..options import format_option, make, network_argument, output_option
 from ..output import write_table
 

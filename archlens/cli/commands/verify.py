@@ -9,7 +9,7 @@ import click
 from ...backends import require_torch
 from ...errors import usage
 from ...library import find
-from ...views import verification as view
+from ...views import verification_table as view
 from ..options import (
     all_option,
     chosen,

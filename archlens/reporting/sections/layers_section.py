@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...views import shapes
+from ...views import shapes_table
 from ...views.rows import rows_of
 from ..material import Material
 from ..parts import Details, Notes, Part
@@ -24,7 +24,7 @@ def parts(material: Material) -> Sequence[Part]:
     """The table, neighbours that repeat once."""
     network = material.network
     rows = rows_of(network, fold=True, repeats=material.study.repeats)
-    table = shapes.table(network, rows, SHOWN, study=material.study)
+    table = shapes_table.table(network, rows, SHOWN, study=material.study)
     folded = any(row.repeats > 1 for row in rows)
     once = [
         "x2 and the like: so many repeats, each with its own weights, shown once; what differs has a range."

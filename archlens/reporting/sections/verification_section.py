@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...forms.table import Column, Command, Content, Link, Table
-from ...views.verification import CONVENTIONS
+from ...views.verification_table import CONVENTIONS
 from ..material import Material
 from ..parts import Details, Notes, Paragraph, Part
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...views import sizes as view
+from ...views import sizes_table as view
 from ..material import Material
 from ..parts import Bullets, Notes, Part
 

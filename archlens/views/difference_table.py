@@ -15,7 +15,7 @@ from ..counts import dumps
 from ..errors import printable
 from ..forms.table import LEAST, Annotation, Case, Cell, Column, Content, Table, in_words
 from ..shape import times
-from .check import amount, signed
+from .check_table import amount, signed
 
 SCHEMA = "archlens.diff/1"
 

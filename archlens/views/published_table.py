@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
-from ..analysis.claims import (
+from ..analysis.published_figures import (
     EQUAL,
     EXPLAINED,
     ROUNDED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...views import claims as view
+from ...views import published_table as view
 from ..material import Material
 from ..parts import Bullets, Paragraph, Part
 

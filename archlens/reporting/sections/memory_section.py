@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...views import memory as view
+from ...views import memory_table as view
 from ..material import Material
 from ..parts import Details, Notes, Part
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...views import cost as view
+from ...views import cost_table as view
 from ..material import Material
 from ..parts import Details, Notes, Part, Picture
 
