@@ -72,14 +72,17 @@ def together() -> Iterator[None]:
 
 
 def laid_out(file: str, variant: str, layers: int) -> None:
-    """Take down that a variant of a file was laid out.
+    """Take down that a variant of a file was laid out."""
+    _add(file, variant, layers)
+
+
+def check_together(file: str, variant: str) -> None:
+    """Look whether another variant of a file may be laid out, or has been.
 
     Raises:
         UsageError: the variants of the file have too many layers together.
     """
-    _add(
-        file, variant, layers, f"the networks of {shorten(file)} have more than {allowed():,} layers together"
-    )
+    _check(file, variant, f"the networks of {shorten(file)} have more than {allowed():,} layers together")
 
 
 def shown(file: str, variant: str, layers: int, boxes: int, characters: int) -> None:
@@ -88,22 +91,23 @@ def shown(file: str, variant: str, layers: int, boxes: int, characters: int) -> 
     Raises:
         UsageError: the pages of the file are too much work together.
     """
-    worth = layers + _PAGE + _BOX * boxes + characters // _CHARACTERS
-    _add(
-        file, variant, worth, f"the pages of {shorten(file)} are more work together than {allowed():,} layers"
-    )
+    _add(file, variant, layers + _PAGE + _BOX * boxes + characters // _CHARACTERS)
+    _check(file, variant, f"the pages of {shorten(file)} are more work together than {allowed():,} layers")
 
 
-def _add(file: str, variant: str, worth: int, too_much: str) -> None:
-    if (files := _FILES.get()) is None:
-        return
-    found = files.setdefault(file, _File()).worth
-    found[variant] = max(worth, found.get(variant, 0))
-    if len(found) > 1 and sum(found.values()) > allowed():
+def _add(file: str, variant: str, worth: int) -> None:
+    if (files := _FILES.get()) is not None:
+        found = files.setdefault(file, _File()).worth
+        found[variant] = max(worth, found.get(variant, 0))
+
+
+def _check(file: str, variant: str, too_much: str) -> None:
+    found = (_FILES.get() or {}).get(file)
+    if found is not None and len({*found.worth, variant}) > 1 and sum(found.worth.values()) > allowed():
         raise usage(
             too_much,
             help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
-        ) from None
+        )
 
 
 def searched(file: str, layers: int) -> None:

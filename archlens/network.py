@@ -164,7 +164,7 @@ class Network:
     #: Where it came from, and how it is had on other inputs.
     origin: Origin
     #: The params whose values are other than the spec's own, as ``"width=192"``.
-    altered: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     #: Where the spec says the shape of an input, unless another was given.
     declared: Mapping[str, Located] = field(default_factory=dict, repr=False)
 
@@ -172,7 +172,7 @@ class Network:
     def title(self) -> str:
         """Its title, or its name where the spec gives none; and which params have other values."""
         title = self.meta.title or self.name
-        return f"{title} with {', '.join(self.altered)}" if self.altered else title
+        return f"{title} with {', '.join(self.overrides)}" if self.overrides else title
 
     @property
     def input(self) -> Shape:

@@ -84,7 +84,7 @@ def test_a_link_that_does_not_stay(link: str) -> None:
     assert not stays(link)
 
 
-def wrong(entry: Entry, found: list[published_figures.Claim]) -> Iterator[str]:
+def wrong(entry: Entry, found: list[published_figures.PublishedFigure]) -> Iterator[str]:
     """What an entry of the zoo lacks."""
     if not stays(entry.link):
         yield f"no link that can be followed: {entry.link or 'none'}"

@@ -541,7 +541,7 @@ def test_the_network_up_to_the_layer_that_failed() -> None:
 # --- no message without a case --------------------------------------------------------------------
 
 #: Functions that make a diagnostic, or a part of one; their first text is the message.
-MAKERS = {"error", "usage", "Problem", "Misfit", "_Misuse", "fail"}
+MAKERS = {"error", "usage", "Problem", "ShapeError", "_Misuse", "fail"}
 
 #: Where messages are made that this module answers for.
 ROOMS = [

@@ -26,7 +26,7 @@ from archlens.drawing import picture as drawn
 from archlens.drawing.formats import dot, mmd, tex
 from archlens.drawing.layout import Link, lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
-from archlens.drawing.plan import MOST, PAGE, Plan, plan, short
+from archlens.drawing.plan import MOST, PAGE, Plan, Plans, short
 from archlens.drawing.theme import FAMILIES, THEMES, contrast
 from archlens.errors import SpecError, UsageError
 from archlens.network import Network
@@ -566,7 +566,7 @@ def test_a_page_holds_it_and_it_is_read(name: str) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 3, 9])
 def test_every_layer_stands_behind_one_box(name: str, depth: int) -> None:
     network = loaded(name)
-    found = plan(network, depth)
+    found = Plans(network).at(depth)
     assert sorted(layer.name for box in found.boxes for layer in box.behind) == sorted(network.index)
     assert sum(box.params for box in found.boxes) == network.params
 
@@ -642,18 +642,18 @@ def test_a_long_row_is_placed_to_the_point() -> None:
 def test_identical_blocks_are_folded_and_counted() -> None:
     """ResNet-152 has 3, 8, 36 and 3 blocks a stage (He et al. 2016, Table 1); the first of each differs."""
     own = ", each with its own weights"
-    assert notes(plan(archlens.load("resnet152"))) == [f"x2{own}", f"x7{own}", f"x35{own}", f"x2{own}"]
+    assert notes(Plans(archlens.load("resnet152")).at()) == [f"x2{own}", f"x7{own}", f"x35{own}", f"x2{own}"]
 
 
 def test_blocks_that_only_grow_are_folded_as_such() -> None:
     """16 channels and five times 12 more: the fifth layer reads 16 + 4 * 12 = 64."""
-    found = plan(archlens.loads(DENSE))
+    found = Plans(archlens.loads(DENSE)).at()
     assert notes(found) == ["x5, each with its own weights; input 16 to 64 channels"]
 
 
 def test_without_weights_none_are_claimed() -> None:
     text = "{input: 1x64, blocks: {b: [relu, tanh, {add: [relu, tanh]}]}, layers: ['b * 4']}"
-    assert notes(plan(archlens.loads(text))) == ["x4"]
+    assert notes(Plans(archlens.loads(text)).at()) == ["x4"]
 
 
 @pytest.mark.parametrize(
@@ -671,7 +671,7 @@ def test_single_layers_fold(layers: list[Any], boxes: int) -> None:
     import json
 
     network = archlens.loads(json.dumps({"input": "4x8x8", "layers": layers}))
-    found = [box for box in plan(network).boxes if box.kind == "layers"]
+    found = [box for box in Plans(network).at().boxes if box.kind == "layers"]
     assert len(found) == boxes
     assert sum(len(box.behind) for box in found) == len(network)
 
@@ -687,7 +687,7 @@ layers:
   - c: two
   - add: [ref(b), identity]
 """
-    found = plan(archlens.loads(text))
+    found = Plans(archlens.loads(text)).at()
     assert notes(found) == ["x2, each with its own weights"]  # a and b; c would take b's reader away
     assert [scope.name for scope in found.scopes] == ["a..b", "c"]
 
@@ -775,20 +775,20 @@ def captions(spec: str) -> list[list[str | None]]:
 
 def test_what_is_read_by_two_shares_its_box_with_neither() -> None:
     text = "{input: 4x8x8, layers: [{a: 'conv(4, 1)'}, relu, {add: [ref(a), identity]}]}"
-    found = plan(archlens.loads(text))
+    found = Plans(archlens.loads(text)).at()
     assert [[line.name for line in box.lines] for box in found.boxes] == [["input"], ["a"], ["0"], ["add"]]
     assert [edge.bypass for edge in found.edges] == ["", "", "add", ""]
 
 
 def test_bypasses() -> None:
     """ResNet-18 has two blocks a stage; those without a projection go around: 2 + 1 + 1 + 1, two folded."""
-    kinds = [edge.bypass for edge in plan(archlens.load("resnet18")).edges if edge.bypass]
+    kinds = [edge.bypass for edge in Plans(archlens.load("resnet18")).at().edges if edge.bypass]
     assert kinds == ["add"] * 4
-    dense = [(edge.bypass, edge.grows) for edge in plan(archlens.loads(DENSE)).edges if edge.bypass]
+    dense = [(edge.bypass, edge.grows) for edge in Plans(archlens.loads(DENSE)).at().edges if edge.bypass]
     assert dense == [("concat", True)]
-    skips = [(edge.bypass, edge.grows) for edge in plan(archlens.loads(UNET), 1).edges if edge.bypass]
+    skips = [(edge.bypass, edge.grows) for edge in Plans(archlens.loads(UNET)).at(1).edges if edge.bypass]
     assert skips == [("concat", True)] * 2
-    inside = {edge.bypass for edge in plan(archlens.loads(BRANCHES)).edges}
+    inside = {edge.bypass for edge in Plans(archlens.loads(BRANCHES)).at().edges}
     assert inside == {"", "add", "multiply"}  # branches of an inception module go around nothing
 
 
@@ -802,8 +802,8 @@ def test_bypasses_look_different() -> None:
 
 def test_depth() -> None:
     network = archlens.load("resnet50")
-    assert [len(plan(network, depth).boxes) for depth in (1, 2)] == [1 + 2 + 4 + 3, 1 + 2 + 8 + 3]
-    assert len(plan(network).boxes) <= PAGE
+    assert [len(Plans(network).at(depth).boxes) for depth in (1, 2)] == [1 + 2 + 4 + 3, 1 + 2 + 8 + 3]
+    assert len(Plans(network).at().boxes) <= PAGE
 
 
 # --- text, colours, formats ---------------------------------------------------------------------------
@@ -1085,10 +1085,10 @@ def test_a_network_that_fails_is_drawn_and_the_command_fails(tmp_path: Path) -> 
     stops(svg)
     failed = next(group for group in read(svg).iter(f"{SVG}g") if group.get("class") == "node failed")
     assert THEMES["light"].failed in ElementTree.tostring(failed, "unicode")
-    assert plan(partial().network, failed=partial().failed).edges[-1][:2] == (2, 3)  # pool1 leads into it
+    assert Plans(partial().network, partial().failed).at().edges[-1][:2] == (2, 3)  # pool1 leads into it
 
 
-def test_a_mistake_that_is_no_misfit_is_drawn_too(tmp_path: Path) -> None:
+def test_a_mistake_that_is_no_shape_error_is_drawn_too(tmp_path: Path) -> None:
     spec = tmp_path / "x.yaml"
     spec.write_text("input: 1x8x8\nlayers:\n  - a: conv(2, 3)\n  - b: conv(x.depth, 3)\n")
     result = cli(str(spec), "-o", str(tmp_path / "x.svg"))
@@ -1164,14 +1164,14 @@ layers: {layers}
 
 def test_too_many_different_layers_are_refused_with_the_flag_that_folds_them() -> None:
     network = archlens.loads(MANY.format(each=MOST, layers="[a: stage(1), b: stage(2), c: stage(3)]"))
-    assert len(plan(network).boxes) == 4
+    assert len(Plans(network).at().boxes) == 4
     with pytest.raises(UsageError) as caught:
-        plan(network, 2)
+        Plans(network).at(2)
     assert "more than 1,000 boxes at --depth 2" in str(caught.value)
     assert "--depth 1 folds it to 4" in str(caught.value)
     flat = "[{each: i, in: 'range(1, 2000)', do: 'conv(i % 7 * i % 11 + 1, 3, padding=1)'}]"
     with pytest.raises(UsageError, match="more than 1,000 different layers at the top") as caught:
-        plan(archlens.loads(MANY.format(each=2, layers=flat)))
+        Plans(archlens.loads(MANY.format(each=2, layers=flat))).at()
     assert "give its stages names" in str(caught.value)
 
 

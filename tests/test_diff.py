@@ -57,8 +57,8 @@ def counts(found: Difference) -> dict[str, int]:
     return dict(Counter(pair.kind for pair in found.pairs))
 
 
-def runs(found: Difference, kind: str) -> list[tuple[str, str, int]]:
-    return [(run.name, run.what, run.repeats) for run in found.runs(kind)]
+def groups(found: Difference, kind: str) -> list[tuple[str, str, int]]:
+    return [(group.name, group.what, group.repeats) for group in found.groups(kind)]
 
 
 # --- alignment -------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def test_inserted_block_and_shifted_numbers() -> None:
     new = blocks + "  - net:\n" + "".join(f"      - {step}\n" for step in [*steps[:1], "b(12)", *steps[1:]])
     found = between(old, new)
     assert counts(found) == {SAME: 7, ADDED: 2, AFFECTED: 1}  # the next convolution has 12 inputs, not 8
-    assert runs(found, ADDED) == [("net.1", "b", 1)]
+    assert groups(found, ADDED) == [("net.1", "b", 1)]
 
 
 def test_changed_width() -> None:
@@ -115,7 +115,7 @@ def test_renamed_widened_and_inserted_at_once() -> None:
     )
     found = between(old + steps, old + new)
     assert found.renamings == [("mid", "bottom", 3)]
-    assert runs(found, ADDED) == [("extra", "", 1)]
+    assert groups(found, ADDED) == [("extra", "", 1)]
 
 
 def test_another_op() -> None:
@@ -141,7 +141,7 @@ def test_rewired() -> None:
 
 def test_removed() -> None:
     found = between(BASE, BASE.replace("      - bn: batch_norm\n", ""))
-    assert runs(found, REMOVED) == [("stem.bn", "batch_norm", 1)]
+    assert groups(found, REMOVED) == [("stem.bn", "batch_norm", 1)]
     assert counts(found) == {SAME: 9, REMOVED: 1}
 
 
@@ -248,23 +248,23 @@ def test_an_output_whose_layer_has_another_name_is_the_same() -> None:
 
 def test_resnet101_is_resnet50_with_17_blocks_more() -> None:
     found = between(archlens.load("resnet50"), archlens.load("resnet101"))
-    assert runs(found, ADDED) == [("layer3.6..22", "bottleneck", 17)]
+    assert groups(found, ADDED) == [("layer3.6..22", "bottleneck", 17)]
     assert counts(found) == {SAME: 175, ADDED: 170}
     assert found.renamings == []
 
 
 def test_resnet152() -> None:
     found = between(archlens.load("resnet50"), archlens.load("resnet152"))
-    assert runs(found, ADDED) == [("layer2.4..7", "bottleneck", 4), ("layer3.6..35", "bottleneck", 30)]
+    assert groups(found, ADDED) == [("layer2.4..7", "bottleneck", 4), ("layer3.6..35", "bottleneck", 30)]
     found = between(archlens.load("resnet152"), archlens.load("resnet50"))
-    assert runs(found, REMOVED) == [("layer2.4..7", "bottleneck", 4), ("layer3.6..35", "bottleneck", 30)]
+    assert groups(found, REMOVED) == [("layer2.4..7", "bottleneck", 4), ("layer3.6..35", "bottleneck", 30)]
 
 
 def test_vgg16_bn_is_vgg16_with_13_normalizations() -> None:
     """Every name after the first is another one, and by name nothing would fit."""
     found = between(archlens.load("vgg16"), archlens.load("vgg16_bn"))
     assert counts(found) == {SAME: 40, ADDED: 13}
-    assert {what for _, what, _ in runs(found, ADDED)} == {"batch_norm"}
+    assert {what for _, what, _ in groups(found, ADDED)} == {"batch_norm"}
     for pair in found.of(SAME):
         assert pair.old is not None
         assert pair.new is not None
@@ -273,7 +273,7 @@ def test_vgg16_bn_is_vgg16_with_13_normalizations() -> None:
 
 def test_heads_for_training_are_added() -> None:
     found = between(archlens.load("googlenet"), archlens.load("googlenet_aux"))
-    assert [name for name, _, _ in runs(found, ADDED)] == ["aux1", "aux2"]
+    assert [name for name, _, _ in groups(found, ADDED)] == ["aux1", "aux2"]
     assert sum(pair.macs for pair in found.pairs) == 0
 
 

@@ -21,7 +21,7 @@ from markdown_it import MarkdownIt
 from archlens.cli import cli
 from archlens.errors import Diagnostic
 from archlens.forms import forms
-from archlens.forms.table import Annotation, Case, Cell, Column, Command, Line, Link, Table
+from archlens.forms.table import Annotation, Case, Cell, Column, Command, Link, SpanningRow, Table
 
 HOSTILE = r"""a|b & c_d % {x} \input{/etc/passwd} $y$ #1 ~^ <script> "q" 'r' `s` -- 深 é … =1"""
 
@@ -33,7 +33,7 @@ TABLE = Table(
         Column("", key="data_only", shown=False),
     ),
     rows=[
-        Line(Link(HOSTILE, "https://a.org/b_(c)")),
+        SpanningRow(Link(HOSTILE, "https://a.org/b_(c)")),
         [HOSTILE, Cell("1,234", 1234), "yes", Cell("", None)],
         [Link("there", "https://a.org"), Cell("9", 9, strong=True), "no", "d"],
     ],

@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 
 import archlens
 from archlens.analysis.study import Study
-from archlens.bounds import MAX_LAYERS, Bounds
+from archlens.bounds import MAX_LAYERS, Bounds, allowing, together
 from archlens.cli import cli
 from archlens.drawing.request import Request
+from archlens.elaboration import elaborate
 from archlens.elaboration.walk import Walk
 from archlens.errors import printable
 from archlens.language import parse
@@ -697,6 +698,18 @@ def test_variants_are_bounded_together(
     assert said.help.endswith(":v27; or --max-layers, or max_layers= in Python, allows more")
     assert walked == set(range(28))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.yaml", "other.yaml"]
+
+
+def test_a_mistake_is_not_hidden_by_too_many_layers_together() -> None:
+    """60 layers each and 100 together: the wrong second one says what is wrong, and no third one is begun."""
+    text = layers("relu * 60", "flatten", "linear(n)") + "params: {n: 9}\nvariants:\n"
+    spec = parse(text + "  right: {n: 9}\n  wrong: {n: 0}\n  wrong_too: {n: 0}\n")
+    with together(), allowing(100):
+        assert len(elaborate(spec, "right")) == 62
+        with pytest.raises(archlens.SpecError, match="channels"):
+            elaborate(spec, "wrong")
+        with pytest.raises(archlens.UsageError, match="more than 100 layers together"):
+            elaborate(spec, "wrong_too")
 
 
 def family(directory: Path, line: str, *, more: str = "", size: str = "1x500") -> str:

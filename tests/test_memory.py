@@ -222,7 +222,7 @@ def test_whole_networks(name: str) -> None:
     for align in (1, memory.BLOCK):
         said = memory.peak_activations(network, batch=2, eager=True, device="cpu", align=align)
         assert said.bytes == peak_in_torch(network, 2, align)
-        assert said.bytes == said.beside + sum(tensor.bytes for tensor in said.alive)
+        assert said.bytes == said.workspace + sum(tensor.bytes for tensor in said.alive)
 
 
 @pytest.mark.parametrize("name", ["alexnet", "alexnet_2012", "vgg11", "vgg16", "googlenet_2014"])

@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
 from archlens.geometry import INPUT, Window
-from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, InTurn, Irregular, Misfit, Op
+from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, NonUniform, Op, ShapeError, WindowChain
 from archlens.ops.op import registry, signature
 from archlens.shape import ChannelsLast, Shape
 from archlens.views import explanation
@@ -333,7 +333,7 @@ SEE_EVERYTHING = {
 }
 
 #: What no window says, and why. These alone may call themselves irregular: a test of reach cannot contradict.
-IRREGULAR = {
+NON_UNIFORM = {
     # windows of 2 and 3 positions, or of 1 and 2
     "256x13x13 >> adaptive_avg_pool(6)": "the windows that take 13x13 to 6x6 differ in size",
     "8x2x2 >> adaptive_avg_pool(7)": "the windows that take 2x2 to 7x7 differ in size",
@@ -396,8 +396,8 @@ def test_what_may_say_no_windows(text: str) -> None:
     """An op that called itself irregular would pass every comparison with torch: so each use is known."""
     reach = example(text).facts.reach
     assert (reach is EVERYWHERE) == (text in SEE_EVERYTHING)
-    assert (reach.reason if isinstance(reach, Irregular) else None) == IRREGULAR.get(text)
-    assert isinstance(reach, InTurn) <= ("window_attention" in text)
+    assert (reach.reason if isinstance(reach, NonUniform) else None) == NON_UNIFORM.get(text)
+    assert isinstance(reach, WindowChain) <= ("window_attention" in text)
 
 
 @examples
@@ -408,7 +408,7 @@ def test_reach(text: str) -> None:
         check_windows(text, reach)
     elif reach is EVERYWHERE:
         check_everywhere(text)
-    elif isinstance(reach, InTurn):
+    elif isinstance(reach, WindowChain):
         check_windows_in_turn(text, reach)
     else:
         assert reach.reason  # shown where a number would be
@@ -442,7 +442,7 @@ def test_channels(text: str) -> None:
             assert [bool(reads >> c & 1) for c in chosen] == hit[:, o].tolist(), o
 
 
-def check_windows_in_turn(text: str, reach: InTurn) -> None:
+def check_windows_in_turn(text: str, reach: WindowChain) -> None:
     """The same for an op with one input that looks through several windows, one after the other.
 
     Where the last window of shifted ones begins on one side of the map and ends on the other, torch adds -100
@@ -991,7 +991,7 @@ def test_both_refuse_or_neither(case: Case) -> None:
     if case.refusal:
         with pytest.raises((RuntimeError, ValueError, IndexError, TypeError)):
             case.torch(*tensors)
-        with pytest.raises((archlens.SpecError, Misfit)) as caught:
+        with pytest.raises((archlens.SpecError, ShapeError)) as caught:
             example(case.text)
         assert case.refusal in str(caught.value)
     else:

@@ -20,7 +20,7 @@ from archlens.backends.probing import probe
 from archlens.cli import cli
 from archlens.geometry import INPUT, Field, Uneven, Window
 from archlens.network import Network
-from archlens.ops import EVERYWHERE, Irregular
+from archlens.ops import EVERYWHERE, NonUniform
 from archlens.views import json as json_view
 
 # --- one axis, by brute force ------------------------------------------------------------------------
@@ -556,8 +556,8 @@ def test_branches_of_different_strides_are_said() -> None:
         """
     )
     reason = "add: its branches (a, b) have different strides of 1 and 2"
-    assert found["add"] == Irregular(reason)
-    assert found["c"] == Irregular(reason)  # and what follows has none either
+    assert found["add"] == NonUniform(reason)
+    assert found["c"] == NonUniform(reason)  # and what follows has none either
 
 
 def test_branches_with_different_centres_are_said() -> None:
@@ -652,7 +652,7 @@ def test_an_axis_that_is_repeated() -> None:
               - identity
               - slice(0, 1, axis="height")
         """
-    assert table(spec)["multiply"] == Irregular(
+    assert table(spec)["multiply"] == NonUniform(
         "multiply: its branches (input, 1) have different strides of 1 and 0"
     )
 

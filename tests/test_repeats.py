@@ -10,7 +10,7 @@ import pytest
 
 import archlens
 from archlens.analysis.repeats import Repeats, in_words, stretches
-from archlens.drawing.plan import Plan, plan
+from archlens.drawing.plan import Plan, Plans
 from archlens.network import Layer, Network
 from archlens.ops import OPS
 from archlens.ops.op import signature
@@ -44,7 +44,7 @@ def test_tables_and_diagrams_fold_the_same(name: str) -> None:
     in_table = {
         layers[0].name: row.repeats for row in rows_of(network, fold=True) for layers in row.copies[:1]
     }
-    drawn = plan(network, depth=Repeats(network).deepest)
+    drawn = Plans(network).at(Repeats(network).deepest)
     in_diagram = {layer.name: box.repeats for box in drawn.boxes for layer in box.layers}
     assert in_table == in_diagram
 
@@ -118,7 +118,7 @@ def test_drop_rates_are_said() -> None:
     """18 blocks, from 0 to 0.1 in equal steps: the seventh to the fifteenth have 6/17 to 14/17 of it."""
     network = archlens.load("convnext_tiny")
     assert [round(0.1 * k / 17, 3) for k in (6, 14)] == [0.035, 0.082]
-    assert notes(plan(network))[2] == "x9, each with its own weights; drop 0.035 to 0.082"
+    assert notes(Plans(network).at())[2] == "x9, each with its own weights; drop 0.035 to 0.082"
     whats = [row.what for row in rows_of(network, fold=True)]
     assert "stochastic_depth(0.035 to 0.082)" in whats
     closed = [row.what for row in rows_of(network, 3, fold=True) if row.repeats == 9]
@@ -129,7 +129,7 @@ def test_shifts_are_said_in_turn() -> None:
     """Windows of 7 are shifted by 3 in every second block (Liu et al. 2021, section 3.2)."""
     network = archlens.load("swin_t")
     said = "shift 0 and 3 in turn"
-    assert said in notes(plan(network))[2]
+    assert said in notes(Plans(network).at())[2]
     attention = [row.what for row in rows_of(network, fold=True) if "attention" in row.what]
     assert attention[2] == "window_attention(12, 7, shift=0 and 3 in turn)"
 
@@ -137,7 +137,7 @@ def test_shifts_are_said_in_turn() -> None:
 def test_blocks_that_grow_say_from_what_to_what() -> None:
     """Each layer of a dense block adds 32 channels: the sixth reads 64 + 5 * 32 = 224, and makes 256."""
     network = archlens.load("densenet121")
-    assert notes(plan(network))[0] == "x6, each with its own weights; input 64 to 224 channels"
+    assert notes(Plans(network).at())[0] == "x6, each with its own weights; input 64 to 224 channels"
     rows = {row.name: row for row in rows_of(network, fold=True)}
     row = rows["features.denseblock1.denselayer1..denselayer6.concat"]
     assert row.ends(lambda layers: str(layers[-1].shape)) == "96x56x56 to 256x56x56"
@@ -185,7 +185,7 @@ layers:
     rows = {row.name: (row.repeats, row.what) for row in rows_of(network, fold=True)}
     assert rows["0..1.0..2.1"] == (6, "stochastic_depth(0 to 0.5)")
     assert rows["0..1.end"] == (2, "max_pool(1)")
-    drawn = plan(network)
+    drawn = Plans(network).at()
     assert notes(drawn) == ["x2, each with its own weights; drop 0 to 0.5"]
     inner = [line.what for box in drawn.boxes for line in box.lines if box.repeats == 6]
     assert inner[1:] == ["stochastic_depth, 0 to 0.5", "x3, each with its own weights", "drop 0 to 0.5"]

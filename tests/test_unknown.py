@@ -18,7 +18,7 @@ from archlens.analysis.study import Study
 from archlens.budgets.project import parse_limits
 from archlens.budgets.verdict import judge, measure_all
 from archlens.counts import AtLeast, dumps
-from archlens.ops import Irregular
+from archlens.ops import NonUniform
 from archlens.ops.opaque import Opaque
 from archlens.shape import Shape
 from archlens.testing import assert_budget
@@ -70,7 +70,7 @@ def test_what_is_known_is_a_fact() -> None:
     assert repr(found) == "<Network half: 1x6x6 -> 4x2x2, 2 layers, 52 params, at least 576 MACs>"
     seen = receptive_field.find(found)
     assert seen["known"][0].size == 3  # type: ignore[index]
-    assert seen["odd"] == Irregular("odd: it is written in CUDA")
+    assert seen["odd"] == NonUniform("odd: it is written in CUDA")
 
 
 def test_on_another_input_its_output_is_not_known() -> None:

@@ -29,7 +29,7 @@ from archlens.forms import text as terminal
 from archlens.library.finding import families, text_of
 from archlens.library.index import lookup
 from archlens.network import Network
-from archlens.ops import Call, Facts, Irregular
+from archlens.ops import Call, Facts, NonUniform
 from archlens.views import verification_table as view
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +54,7 @@ def test_every_family_on_the_meta_device(name: str) -> None:
     assert all(check.status == PASSED for check in found.of("shape"))
     fields = receptive_field.find(network)
     for check in found.of("field"):
-        assert check.status == PASSED or isinstance(fields[check.layer], Irregular), check
+        assert check.status == PASSED or isinstance(fields[check.layer], NonUniform), check
     assert found.of("total")[0].status == PASSED
     assert [check.status for check in found.of("macs")] == [PASSED] * len(network)
     assert committed_rows()[name] == fresh_row(network, found)

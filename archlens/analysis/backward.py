@@ -52,7 +52,7 @@ class Moment(NamedTuple):
         return sum(self[2:])
 
 
-class Kept(NamedTuple):
+class Saved(NamedTuple):
     """What is saved for the backward pass."""
 
     #: Whether the output of a layer, or an input, depends on something that is trained.
@@ -117,7 +117,7 @@ class _Gradients:
 def peak(
     network: Network,
     footprints: Sequence[Footprint | None],
-    kept: Kept,
+    kept: Saved,
     turned: Collection[str],
     *,
     size: Callable[[int], int],

@@ -117,13 +117,13 @@ class Compared:
         return self.classes in IMAGENET
 
 
-def find(study: Study, *, smallest: bool = False, altered: str = "") -> Compared:
+def find(study: Study, *, smallest: bool = False, overridden: str = "") -> Compared:
     """The figures that one network is compared by.
 
     Args:
         study: of the network that is measured.
         smallest: whether what is found by trying is looked for, which takes as long as all the rest.
-        altered: how the network differs from what its spec says, where it does, as in ``"another input"``.
+        overridden: how the network differs from what its spec says, where it does, as in ``"another input"``.
 
     >>> import archlens
     >>> found = find(archlens.study("resnet50"))
@@ -149,8 +149,8 @@ def find(study: Study, *, smallest: bool = False, altered: str = "") -> Compared
         receptive_field=receptive_field.whole(study.fields.values()),
         everywhere_from=_everywhere_from(network, study.receptive_fields),
         classes=_classes(network),
-        top1=_accuracy(entries, "top1", altered),
-        top5=_accuracy(entries, "top5", altered),
+        top1=_accuracy(entries, "top1", overridden),
+        top5=_accuracy(entries, "top5", overridden),
         others=max(len(entries) - 1, 0),
     )
 
@@ -183,12 +183,12 @@ def _classes(network: Network) -> int | Unknown:
     return shape.channels
 
 
-def _accuracy(entries: list[Entry], key: str, altered: str) -> Accuracy | Unknown:
+def _accuracy(entries: list[Entry], key: str, overridden: str) -> Accuracy | Unknown:
     """The published figure that the rule of this module chooses."""
     if not entries:
         return Unknown("its spec has no published accuracy")
-    if altered:
-        return Unknown(f"with {altered} the published one does not hold")
+    if overridden:
+        return Unknown(f"with {overridden} the published one does not hold")
     entry = _chosen(entries)
     if entry.unverified:
         return Unknown(f"nobody has seen what {entry.source} prints: {entry.unverified}")

@@ -56,7 +56,7 @@ class Pair(NamedTuple):
         return self.old is not None and self.new is not None and self.old.name != self.new.name
 
 
-class Run(NamedTuple):
+class ChangeGroup(NamedTuple):
     """Layers that were added or removed together: one, a scope, or several scopes that are alike."""
 
     name: str
@@ -99,10 +99,10 @@ class Difference:
                 found[key] = found.get(key, 0) + 1
         return [Renaming(*key, count) for key, count in found.items()]
 
-    def runs(self, kind: str) -> list[Run]:
+    def groups(self, kind: str) -> list[ChangeGroup]:
         """What was added, or removed, by scopes."""
         network = self.new if kind == ADDED else self.old
-        return list(_runs(network, self.of(kind), kind))
+        return list(_groups(network, self.of(kind), kind))
 
     @cached_property
     def boundary(self) -> list[str]:
@@ -140,7 +140,7 @@ def find(old: Network, new: Network) -> Difference:
 
     >>> import archlens
     >>> found = find(archlens.load("resnet50"), archlens.load("resnet101"))
-    >>> [(run.name, run.what, run.repeats) for run in found.runs(ADDED)]
+    >>> [(group.name, group.what, group.repeats) for group in found.groups(ADDED)]
     [('layer3.6..22', 'bottleneck', 17)]
     >>> len(found.of(REMOVED)), len(found.of(ALTERED)), found.renamings
     (0, 0, [])
@@ -462,10 +462,10 @@ def _shortest(old: str, new: str) -> tuple[str, str]:
     return ".".join(before), ".".join(after)
 
 
-# --- runs ------------------------------------------------------------------------------------------
+# --- groups ----------------------------------------------------------------------------------------
 
 
-def _runs(network: Network, pairs: Sequence[Pair], kind: str) -> Iterator[Run]:
+def _groups(network: Network, pairs: Sequence[Pair], kind: str) -> Iterator[ChangeGroup]:
     """Layers by the largest scopes of which nothing else is left; scopes that are alike as one."""
     whole: dict[str, int] = {}
     for layer in network.layers:
@@ -495,7 +495,7 @@ def _runs(network: Network, pairs: Sequence[Pair], kind: str) -> Iterator[Run]:
         what = str(_layer(members[0]).op) if len(members) == 1 else network.blocks.get(name, "")
         last = groups[stretch.stop - 1][0]
         everything = tuple(pair for _, group in groups[stretch.start : stretch.stop] for pair in group)
-        yield Run(name if name == last else span(name, last), what, everything, stretch.copies)
+        yield ChangeGroup(name if name == last else span(name, last), what, everything, stretch.copies)
 
 
 def _layer(pair: Pair) -> Layer:

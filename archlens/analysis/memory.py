@@ -12,9 +12,8 @@ The live set is found by liveness over the execution order, which is the order o
   multiply) writes over an input of its output's size that nobody reads any more, and that is not the
   network's own input;
 - *eager* means torch without compilation: nothing in place, the caller holds the network's input to the end,
-  and what the op's kernels make beside their output counts: the indices of a max pooling, the padded copy
-  of an unevenly padded convolution. The workspaces of cuDNN and cuBLAS are not in it: they depend on the
-  device.
+  and the workspace of the op's kernels counts: the indices of a max pooling, the padded copy of an unevenly
+  padded convolution. Those of cuDNN and cuBLAS are not in it: they depend on the device.
 
 ResNet-50 at batch 1 in float32 has a live set of 9,633,792 bytes: three maps of 256x56x56, first where
 layer1.0 normalizes its shortcut. Folding batch normalization into the convolutions does not change it:
@@ -50,7 +49,7 @@ from ..ops.footprint import (
 from ..ops.merge import running
 from ..shape import Shape
 from . import backward, strides
-from .backward import Kept, Moment
+from .backward import Moment, Saved
 
 #: Bits of one value, by type.
 BITS: dict[str, int] = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "int4": 4}
@@ -101,8 +100,9 @@ class Peak(NamedTuple):
     #: The layer that runs then; the name of an input where no layer runs.
     layer: str
     alive: tuple[Alive, ...]
-    #: Of the bytes, what the op's kernels make beside these tensors; only where torch is meant.
-    beside: int
+    #: Of the bytes, the workspace of the op's kernels, without that of cuDNN and cuBLAS; only where torch is
+    #: meant.
+    workspace: int
 
 
 class Stepping(NamedTuple):
@@ -444,7 +444,7 @@ class _Step(NamedTuple):
 
 
 def _steps(
-    network: Network, footprints: Sequence[Footprint | None], places: _Places, kept: Kept | None = None
+    network: Network, footprints: Sequence[Footprint | None], places: _Places, kept: Saved | None = None
 ) -> list[_Step]:
     """The layers in their order, with what is done with after each; all of them where some is kept."""
     owner, copied, _ = places
@@ -608,7 +608,7 @@ def _live(
     born = dict.fromkeys(inputs, -1)
     gone: dict[str, int] = {}
     total = sum(tensor.bytes for tensor in made.values())
-    peak, at, beside, stored = total, -1, 0, 0
+    peak, at, workspace, stored = total, -1, 0, 0
     for position, (layer, footprint, values, copied, sources, own, leaving) in enumerate(steps):
         kept = keeping[position] if keeping else 0
         if own:
@@ -630,18 +630,18 @@ def _live(
                 highest = before + _chain(sources, free, made, results) + kept
             elif eager:
                 moments = [before + besides(moment) for moment in footprint.before]
-                moments.append(total + besides(footprint.beside))
+                moments.append(total + besides(footprint.workspace))
                 moments[0] += size(copied)
                 highest = max(moments) + kept
             if highest + stored > peak:
-                peak, at, beside = highest + stored, position, highest + stored - total
+                peak, at, workspace = highest + stored, position, highest + stored - total
         stored += kept
         for name in leaving:
             if name not in gone and not (eager and name in inputs):
                 total -= made[name].bytes
                 gone[name] = position + 1
     alive = [made[name] for name in made if born[name] <= at < gone.get(name, len(steps))]
-    return Peak(peak, steps[at].layer.name if at >= 0 else next(iter(inputs)), tuple(alive), beside)
+    return Peak(peak, steps[at].layer.name if at >= 0 else next(iter(inputs)), tuple(alive), workspace)
 
 
 def _chain(sources: Sequence[str], free: set[str], sizes: Mapping[str, Alive], results: Sequence[int]) -> int:
@@ -671,7 +671,7 @@ def _kept(
     batch: int,
     dtype: str,
     device: str,
-) -> Kept:
+) -> Saved:
     """What autograd keeps between the forward and the backward pass."""
     owner, copied, _ = places
     trained = dict.fromkeys(network.inputs, False)
@@ -701,7 +701,7 @@ def _kept(
         beside[-1] += sum(_extra(extra, batch, dtype, device) for extra in extras)
     held = dict.fromkeys((*network.inputs, *[owner[output] for output in network.outputs.values()]))
     sizes = {name: _bytes(network.shape_of(name).numel * batch, dtype) for name in {**until, **held}}
-    return Kept(
+    return Saved(
         trained,
         until,
         beside,
@@ -711,7 +711,7 @@ def _kept(
 
 
 def _forward(
-    network: Network, steps: Sequence[_Step], kept: Kept, batch: int, dtype: str, device: str
+    network: Network, steps: Sequence[_Step], kept: Saved, batch: int, dtype: str, device: str
 ) -> Moment:
     """The peak of the forward pass of training, in which what is saved stays."""
     found = _live(network, steps, batch, dtype, eager=device, keeping=kept.beside)
@@ -719,4 +719,4 @@ def _forward(
     stored = sum(kept.beside[: at + 1])
     saved = sum(tensor.bytes for tensor in found.alive if kept.until.get(tensor.name, at + 1) <= at)
     activations = sum(tensor.bytes for tensor in found.alive) - saved
-    return Moment("forward pass", found.layer, 0, saved + stored, activations, 0, found.beside - stored)
+    return Moment("forward pass", found.layer, 0, saved + stored, activations, 0, found.workspace - stored)

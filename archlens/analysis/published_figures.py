@@ -36,7 +36,7 @@ _CALLED = {
 }
 
 
-class Claim(NamedTuple):
+class PublishedFigure(NamedTuple):
     """One figure that somebody printed: what it is of, and how it compares."""
 
     #: ``"params"``, ``"macs of conv1"``, ``"FLOPs"``, ``"shape of conv1"``, ``"receptive field"``,
@@ -68,18 +68,18 @@ class Claim(NamedTuple):
         return "; ".join(filter(None, said.get(self.verdict, ())))
 
 
-def find(network: Network) -> list[Claim]:
+def find(network: Network) -> list[PublishedFigure]:
     """Every published figure of a network beside the computed one, in the order of the spec.
 
     Raises:
         SpecError: a figure is of a layer that the network does not have, or of an axis that a shape does not.
 
     >>> import archlens
-    >>> [claim.verdict for claim in find(archlens.load("resnet50")) if claim.what == "params"][:1]
+    >>> [one.verdict for one in find(archlens.load("resnet50")) if one.what == "params"][:1]
     ['equal']
     """
     computed = _Computed(network)
-    return [computed.claim(entry, figure) for entry in network.meta.published for figure in entry.figures]
+    return [computed.compared(entry, figure) for entry in network.meta.published for figure in entry.figures]
 
 
 def agrees(printed: str, computed: int) -> str:
@@ -134,7 +134,7 @@ class _Computed:
         """The layer whose field is that of the network; empty where there is none."""
         return self.fields.last()
 
-    def claim(self, entry: Entry, figure: Figure) -> Claim:
+    def compared(self, entry: Entry, figure: Figure) -> PublishedFigure:
         """A figure beside the computed one."""
         quantity, of = figure.quantity, figure.of
         what = _CALLED.get(quantity, quantity) + (f" of {of}" if of else "")
@@ -152,7 +152,7 @@ class _Computed:
             verdict = TRAINED
         if entry.unverified:
             verdict = UNVERIFIED
-        return Claim(
+        return PublishedFigure(
             what, figure.printed, computed, verdict or (EXPLAINED if entry.note else UNEXPLAINED), entry
         )
 

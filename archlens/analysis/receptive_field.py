@@ -10,13 +10,13 @@ from typing import NamedTuple
 from ..errors import shorten
 from ..geometry import INPUT, POINT, Field, Uneven, Window
 from ..network import Layer, Network
-from ..ops import EVERYWHERE, Everywhere, InTurn, Irregular, all_channels
+from ..ops import EVERYWHERE, Everywhere, NonUniform, WindowChain, all_channels
 from ..shape import Shape
 from .unknown import Unknown
 
 #: What a layer sees of an input: a field per spatial axis; everything that is let through to it; something
 #: that has no one interval and step, with the reason; or nothing at all.
-Seen = tuple[Field, ...] | Everywhere | Irregular | None
+Seen = tuple[Field, ...] | Everywhere | NonUniform | None
 
 #: How many channels are told apart where a layer reads some of them only, and how many layers are gone
 #: back through for it, for each layer of the network.
@@ -114,7 +114,7 @@ def find(network: Network, input: str = "") -> ReceptiveFields:
     """The receptive field of every layer, exact on any graph, in one pass.
 
     A merge sees from the first to the last position that one of its branches sees. Where branches have
-    different effective strides no interval is guessed: the layer is :class:`Irregular`, with the branches
+    different effective strides no interval is guessed: the layer is :class:`NonUniform`, with the branches
     named. Where a layer reads only some channels of a concatenation, only their branches count.
 
     Args:
@@ -176,7 +176,7 @@ class _Pass:
         self.image = shape.spatial
         start: Seen = (INPUT,) * len(shape.spatial)
         if not shape.spatial:
-            start = Irregular(f"the input {shape} has no spatial axes")
+            start = NonUniform(f"the input {shape} has no spatial axes")
         self.seen: dict[str, Seen] = {name: start if name == input else None for name in network.inputs}
         #: Layers whose channels may see different parts of the input.
         self.uneven: set[str] = set()
@@ -193,7 +193,7 @@ class _Pass:
         points: dict[int, bool] = {}  # by the identity of a reach, which its facts keep alive
         for layer in self.network.layers:
             reach = layer.facts.reach
-            if isinstance(reach, InTurn) or (self.blocks and not self.blocks.isdisjoint(layer.inputs)):
+            if isinstance(reach, WindowChain) or (self.blocks and not self.blocks.isdisjoint(layer.inputs)):
                 self.blocks.add(layer.name)
             if len(layer.inputs) == 1 and layer.inputs[0] not in uneven:
                 found = seen[layer.inputs[0]]
@@ -241,7 +241,7 @@ class _Pass:
         if self._tells_apart(layer):
             self.uneven.add(layer.name)
         if max(x.channels for x in (*shapes, layer.shape)) > _MAX_CHANNELS:
-            return Irregular(f"{shorten(layer.name)}: it has too many channels to be told apart")
+            return NonUniform(f"{shorten(layer.name)}: it has too many channels to be told apart")
         found = []
         reads = layer.op.reads(all_channels(layer.shape.channels), *shapes)
         for name, x, channels in zip(layer.inputs, shapes, reads, strict=True):
@@ -270,7 +270,7 @@ class _Pass:
                 continue
             self.steps -= 1
             if self.steps < 0:
-                return Irregular(f"{shorten(name)}: its channels come from too many layers")
+                return NonUniform(f"{shorten(name)}: its channels come from too many layers")
             layer = self.network.index[name]
             reads = layer.op.reads(channels, *layer.input_shapes)
             needed = [key for key in zip(layer.inputs, reads, strict=True) if key[1]]
@@ -292,20 +292,20 @@ class _Pass:
             return found
         if reach is EVERYWHERE:
             return EVERYWHERE
-        if isinstance(found, Irregular):
+        if isinstance(found, NonUniform):
             return found
-        if isinstance(reach, Irregular):
-            return Irregular(f"{shorten(layer.name)}: {reach.reason}")
+        if isinstance(reach, NonUniform):
+            return NonUniform(f"{shorten(layer.name)}: {reach.reason}")
         assert isinstance(found, tuple), found
         try:
-            if isinstance(reach, InTurn):
+            if isinstance(reach, WindowChain):
                 axes = zip(found, reach.axes, strict=True)
                 return tuple(reduce(Field.through, windows, field) for field, windows in axes)
             if len(set(found)) == len(set(reach)) == 1:
                 return (found[0].through(reach[0]),) * len(found)
             return tuple(field.through(window) for field, window in zip(found, reach, strict=True))
         except Uneven as reason:
-            return Irregular(f"{shorten(layer.name)}: {reason}")
+            return NonUniform(f"{shorten(layer.name)}: {reason}")
 
     def _merged(self, layer: Layer, branches: Sequence[_Branch]) -> Seen:
         """What a layer sees through several inputs together."""
@@ -316,7 +316,7 @@ class _Pass:
         if any(seen is EVERYWHERE for _, seen in found):
             return EVERYWHERE
         for _, seen in found:
-            if isinstance(seen, Irregular):
+            if isinstance(seen, NonUniform):
                 return seen
         merged: tuple[Field, ...] = ()
         for branch, seen in found:
@@ -326,7 +326,7 @@ class _Pass:
                 merged = tuple(map(_either, merged, fields, self.image)) if merged else fields
             except Uneven as reason:
                 names = ", ".join(shorten(b.name) for b, _ in found)
-                return Irregular(f"{shorten(layer.name)}: its branches ({names}) have different {reason}")
+                return NonUniform(f"{shorten(layer.name)}: its branches ({names}) have different {reason}")
             self._compare(layer, found[0], (branch, seen))
         if all(_is_whole(field, size) for field, size in zip(merged, self.image, strict=True)):
             return EVERYWHERE

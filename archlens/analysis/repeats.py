@@ -31,7 +31,7 @@ class Tree:
     def __init__(self, path: str) -> None:
         self.path = path
         self.children: list[Child] = []
-        self._runs: list[_Run] | None = None
+        self._extents: list[_Extent] | None = None
 
     @cached_property
     def layers(self) -> list[Layer]:
@@ -67,7 +67,7 @@ def name_of(child: Child) -> str:
 
 
 @dataclass(frozen=True)
-class Run:
+class Fold:
     """Neighbours that are shown once: one child, or several that follow one another."""
 
     #: For each child that is shown, all those that it stands for, itself first. They are more than
@@ -266,17 +266,17 @@ class Repeats:
         for source in (*network.outputs.values(), *read):
             self.consumers.setdefault(source, []).append("")
 
-    def runs(self, trees: Sequence[Tree]) -> list[Run]:
+    def folds(self, trees: Sequence[Tree]) -> list[Fold]:
         """The children of a scope, those that repeat together.
 
         Args:
             trees: the scope; and after it those that it stands for, where it is shown for several.
         """
-        found = trees[0]._runs
+        found = trees[0]._extents
         if found is None:
-            found = trees[0]._runs = list(self._runs(trees[0].children))
+            found = trees[0]._extents = list(self._extents(trees[0].children))
         return [
-            Run(
+            Fold(
                 tuple(
                     [
                         tuple([tree.children[at] for tree in trees for at in range(k, run.stop, run.period)])
@@ -288,7 +288,7 @@ class Repeats:
             for run in found
         ]
 
-    def _runs(self, children: list[Child]) -> Iterator[_Run]:
+    def _extents(self, children: list[Child]) -> Iterator[_Extent]:
         pieces: dict[tuple[int, int], _Piece] = {}
 
         def piece(start: int, period: int) -> _Piece:
@@ -308,7 +308,7 @@ class Repeats:
         for start, period, count in stretches(len(children), copies, PERIOD):
             stop = start + period * count
             starts = range(start, stop, period)
-            yield _Run(
+            yield _Extent(
                 start, stop, period, tuple([tuple(_layers_of(children[k : k + period])) for k in starts])
             )
             pieces.clear()
@@ -364,7 +364,7 @@ def _tree(path: str, trees: dict[str, Tree]) -> Tree:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Extent:
     """Where a run stands among the children of its scope."""
 
     start: int

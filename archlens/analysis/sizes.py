@@ -150,7 +150,7 @@ class _Search:
         self.brief = brief
         self.input, self.own = next(iter(network.inputs.items()))
         #: Sizes that are known not to fit. The networks on those that fit are not kept: they are many.
-        self.misfits: set[tuple[int, ...]] = set()
+        self.refused: set[tuple[int, ...]] = set()
         #: How many more sizes may be tried in search of a centre without padding.
         self.tries = MOST
         #: How much work is left; none is counted where a bound was given.
@@ -172,7 +172,7 @@ class _Search:
         """The network on an input of that size, if it takes it."""
         if spatial == self.own.spatial:
             return self.network
-        if spatial in self.misfits or not self.affordable:
+        if spatial in self.refused or not self.affordable:
             return None
         shapes = {
             name: Shape((shape.channels, *spatial)) if shape.spatial == self.own.spatial else shape
@@ -182,10 +182,10 @@ class _Search:
             network = self.again(shapes)
         except SpecError as problem:
             self.spend(problem.network)
-            self.misfits.add(spatial)
+            self.refused.add(spatial)
             return None
         except ArchlensError:
-            self.misfits.add(spatial)
+            self.refused.add(spatial)
             return None
         self.spend(network)
         return network

@@ -10,7 +10,7 @@ from ..network import Layer, Network
 from . import cost, depth, memory, published_figures, receptive_field, sizes
 from .cost import Ledger
 from .memory import Memory, Peak
-from .published_figures import Claim
+from .published_figures import PublishedFigure
 from .receptive_field import ReceptiveFields
 from .repeats import Repeats
 from .sizes import Sizes
@@ -107,7 +107,7 @@ class Study:
         return Repeats(self.network)
 
     @cached_property
-    def claims(self) -> list[Claim]:
+    def claims(self) -> list[PublishedFigure]:
         """What the paper and others printed of it, each beside what is computed."""
         return published_figures.find(self.network)
 

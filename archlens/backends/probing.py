@@ -21,7 +21,7 @@ from ..analysis.receptive_field import Limit, ReceptiveFields, Seen
 from ..errors import ArchlensError, shorten
 from ..geometry import Field
 from ..network import Layer, Network
-from ..ops import Call, Irregular, all_channels
+from ..ops import Call, NonUniform, all_channels
 from ..shape import Shape, times
 from . import modules
 from .checks import FAILED, NOT_APPLICABLE, PASSED, Check
@@ -106,7 +106,7 @@ def _on(
             where = f"{found} on an input of {network.inputs[fields.input]}" if found else ""
             yield Check(layer.name, "field", status, says, where, reason)
         else:
-            reason = seen.reason if isinstance(seen, Irregular) else hits.reasons.get(layer.name, "")
+            reason = seen.reason if isinstance(seen, NonUniform) else hits.reasons.get(layer.name, "")
             yield Check(layer.name, "field", NOT_APPLICABLE, says, "", reason)
 
 
@@ -116,7 +116,7 @@ def _said(seen: Seen) -> str:
         starts = {str(field.start): None for field in seen}
         sizes = times(field.size for field in seen)
         return f"{sizes}, stride {' and '.join(strides)}, from {' and '.join(starts)}"
-    return "nothing" if seen is None else seen.reason if isinstance(seen, Irregular) else "everywhere"
+    return "nothing" if seen is None else seen.reason if isinstance(seen, NonUniform) else "everywhere"
 
 
 def _compared(
@@ -129,7 +129,7 @@ def _compared(
     With a ``size``, that of the input, only outputs whose whole field lies within it have to see its ends:
     near the border of a short input a field may end in what a layer on the way cuts off or pads.
     """
-    if isinstance(seen, Irregular):
+    if isinstance(seen, NonUniform):
         return NOT_APPLICABLE, "", seen.reason
     if seen is None:
         return (FAILED, "it sees the input", "") if touched.any() else (PASSED, "as predicted", "")

@@ -141,7 +141,7 @@ def each(name: str) -> list[Found]:
     return [Found(spec, one) for one in ([variant] if variant else spec.variants or [""])]
 
 
-def altered(network: Network, found: Found, inputs: tuple[str, ...], sets: tuple[str, ...]) -> str:
+def overridden(network: Network, found: Found, inputs: tuple[str, ...], sets: tuple[str, ...]) -> str:
     """How a network differs from what its spec says, where --input and --set make it differ."""
     if not inputs and not sets:
         return ""

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..analysis.repeats import Child, Repeats, Run, Tree, differing, layers_of, written
+from ..analysis.repeats import Child, Fold, Repeats, Tree, differing, layers_of, written
 from ..errors import Unplaced, UsageError, printable, shorten, usage
 from ..network import Layer, Network
 from ..ops import Op
@@ -28,7 +28,7 @@ _FOLLOWING = frozenset({"normalization", "activation", "regularization"})
 _LINES = 5
 
 
-class Line(NamedTuple):
+class BoxLine(NamedTuple):
     """A line of a box: a layer, or what a box stands for."""
 
     name: str
@@ -46,7 +46,7 @@ class Box:
     kind: str
     #: Its full name: of several layers, the first's; of folded scopes ``layer3.1..22``.
     name: str
-    lines: tuple[Line, ...]
+    lines: tuple[BoxLine, ...]
     #: The layers, of a fold those of the first.
     layers: tuple[Layer, ...]
     #: Every layer that it stands for, in order.
@@ -97,7 +97,7 @@ class Edge(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Scope:
+class DrawnScope:
     """A scope that is drawn around its boxes."""
 
     id: int
@@ -118,7 +118,7 @@ class Plan:
     depth: int
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
-    scopes: tuple[Scope, ...]
+    scopes: tuple[DrawnScope, ...]
     #: What failed, where the network is a partial one.
     failed: Unplaced | None
 
@@ -126,20 +126,6 @@ class Plan:
     def families(self) -> tuple[str, ...]:
         """The families of ops that are seen, in order of appearance."""
         return tuple(dict.fromkeys(line.family for box in self.boxes for line in box.lines if line.family))
-
-
-def plan(network: Network, depth: int | None = None, failed: Unplaced | None = None) -> Plan:
-    """What to show of a network.
-
-    Args:
-        network: the network, or what there is of it up to a layer that failed.
-        depth: how many levels of scopes are opened; ``None`` for as many as fit a page.
-        failed: the layer that could not be placed.
-
-    Raises:
-        UsageError: there are too many boxes to lay out.
-    """
-    return Plans(network, failed).at(depth)
 
 
 class TooMuch(UsageError):
@@ -214,7 +200,11 @@ class Plans:
         self._at: dict[int | None, Plan] = {}
 
     def at(self, depth: int | None = None) -> Plan:
-        """The plan at a depth, or at the largest that fits a page; as :func:`plan` has it."""
+        """What to show with so many levels of scopes opened, or with as many as fit a page.
+
+        Raises:
+            TooMuch: there are too many boxes to lay out.
+        """
         found = self._at.get(depth)
         if found is None:
             found = self._at[depth] = self._chosen(depth)
@@ -274,7 +264,7 @@ class _Draughtsman:
             self.box(i, draft, sources.get(i, ()), renumbered) for i, draft in enumerate(self.drafts)
         )
         scopes = tuple(
-            Scope(
+            DrawnScope(
                 renumbered[i],
                 renumbered[frame.parent],
                 self.relative(frame.path, frame.parent),
@@ -310,20 +300,20 @@ class _Draughtsman:
     # --- boxes --------------------------------------------------------------------------------
 
     def place(self, trees: Sequence[Tree], scope: int, level: int, repeats: int) -> None:
-        for run in self.plans.repeats.runs(trees):
-            self.run(run, scope, level, repeats)
+        for fold in self.plans.repeats.folds(trees):
+            self.fold(fold, scope, level, repeats)
 
-    def run(self, run: Run, scope: int, level: int, repeats: int) -> None:
-        first, count = run.copies[0], run.count
-        note = _note(run) if count > 1 else ""
+    def fold(self, fold: Fold, scope: int, level: int, repeats: int) -> None:
+        first, count = fold.copies[0], fold.count
+        note = _note(fold) if count > 1 else ""
         every = repeats * count
-        if len(run.columns) == 1:
-            self.child(run.columns[0], run.span, scope, level, every, note, count)
+        if len(fold.columns) == 1:
+            self.child(fold.columns[0], fold.span, scope, level, every, note, count)
         else:
-            frame = self.frame(scope, run.span, "", note, count, level - 1)
-            for column in run.columns:
+            frame = self.frame(scope, fold.span, "", note, count, level - 1)
+            for column in fold.columns:
                 self.child(column, "", frame, level, every)
-        for copy in run.copies[1:]:
+        for copy in fold.copies[1:]:
             for layer, same in zip(copy, first, strict=True):
                 self.box_of[layer.name] = self.box_of[same.name]
 
@@ -437,15 +427,15 @@ class _Draughtsman:
 
     def box(self, number: int, draft: _Draft, leaving: Iterable[Shape], renumbered: dict[int, int]) -> Box:
         output: Shape | None = None
-        lines: list[Line] = []
+        lines: list[BoxLine] = []
         if draft.kind == "input":
             output = self.network.inputs[draft.name]
-            lines.append(Line(printable(draft.name), "" if draft.name == "input" else "input", ""))
+            lines.append(BoxLine(printable(draft.name), "" if draft.name == "input" else "input", ""))
             title = f"{printable(draft.name)}: {output}"
         elif draft.kind == "failed":
             failed = self.plans.failed
             assert failed is not None
-            lines.append(Line(self.relative(failed.name, draft.scope), shorten(failed.op), ""))
+            lines.append(BoxLine(self.relative(failed.name, draft.scope), shorten(failed.op), ""))
             title = f"{printable(failed.name)}: {printable(failed.op)}; {printable(failed.why)}"
         else:
             output = draft.layers[-1].shape
@@ -456,7 +446,7 @@ class _Draughtsman:
                 lines = [self.line(layer, draft.scope) for layer in draft.layers]
                 title = "\n".join(map(self.layer_title, draft.layers))
             if draft.note:
-                lines += [Line("", part, "") for part in draft.note.split("; ")]
+                lines += [BoxLine("", part, "") for part in draft.note.split("; ")]
                 title += f"\n{draft.note}"
             if draft.layers[0].training:
                 title += "\nin training only"
@@ -476,13 +466,13 @@ class _Draughtsman:
             renumbered[draft.scope],
         )
 
-    def line(self, layer: Layer, scope: int) -> Line:
+    def line(self, layer: Layer, scope: int) -> BoxLine:
         name = self.relative(layer.name, scope)
         said = differing([one.op for one in self.alike[layer.name]])
         what = short(layer, said)
         if said:  # these are long, and so a name that is the op says it
             what = what.removeprefix(f"{name}, ")
-        return Line(name, "" if name == what else what, layer.op.family)
+        return BoxLine(name, "" if name == what else what, layer.op.family)
 
     def layer_title(self, layer: Layer) -> str:
         alike = self.alike[layer.name]
@@ -502,7 +492,7 @@ class _Draughtsman:
             return self.plans.failed.name
         return draft.name or draft.layers[0].name
 
-    def scope_lines(self, draft: _Draft) -> list[Line]:
+    def scope_lines(self, draft: _Draft) -> list[BoxLine]:
         from ..views.words import rounded
 
         assert draft.tree is not None
@@ -510,15 +500,15 @@ class _Draughtsman:
         params = " to ".join(map(rounded, dict.fromkeys(counts)))
         count = f"{len(draft.layers):,} layers"
         return [
-            Line(self.relative(draft.name, draft.scope), self.network.blocks.get(draft.tree.path, ""), ""),
-            Line("", f"{count}, {params} params" if any(counts) else count, ""),
+            BoxLine(self.relative(draft.name, draft.scope), self.network.blocks.get(draft.tree.path, ""), ""),
+            BoxLine("", f"{count}, {params} params" if any(counts) else count, ""),
         ]
 
 
-def _note(run: Run) -> str:
-    weights = any(layer.params for layer in run.copies[0])
+def _note(fold: Fold) -> str:
+    weights = any(layer.params for layer in fold.copies[0])
     own = ", each with its own weights" if weights else ""
-    return "; ".join([f"x{run.count:,}{own}", *run.changes])
+    return "; ".join([f"x{fold.count:,}{own}", *fold.changes])
 
 
 def short(layer: Layer, instead: Mapping[str, str] = {}) -> str:

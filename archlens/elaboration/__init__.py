@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..bounds import allowed, allowing, laid_out
+from ..bounds import allowed, allowing, check_together, laid_out
 from ..errors import Diagnostic, SpecError, UsageError, error, usage
 from ..language.spec import Spec
 from ..network import Network, Origin
 from ..shape import Shape
-from .advice import LayerMisfit, explained
+from .advice import LayerShapeError, explained
 from .inputs import given_inputs
 from .walk import Walk
 
@@ -55,19 +55,21 @@ def elaborate(
         with allowing(max_layers):
             return elaborate(spec, variant, input=input, values=values, advice=advice, inference=inference)
     file = spec.source.name
+    if advice:  # else it is one of many in a search, which is bounded by itself
+        check_together(file, variant)
     walk = Walk(spec, variant, values or {}, inference=inference)
     given = given_inputs(spec, input)
     walk.builder.origin = FromSpec(spec.name, file, spec, variant, values or {}, given, allowed())
     try:
-        return walk.run(given)
-    except LayerMisfit as misfit:
+        network = walk.run(given)
+    except LayerShapeError as failed:
         if not advice:
-            raise SpecError(Diagnostic(str(misfit), misfit.span), walk.network()) from None
+            raise SpecError(Diagnostic(str(failed), failed.span), walk.network()) from None
         builder = walk.builder
         smallest = partial(smallest_input, spec, variant, values or {}, builder.inputs)
         searched = smallest if builder.steps < _SEARCH_STEPS else None
-        said = explained(misfit, builder.layers, builder.inputs, searched)
-        raise SpecError(said, walk.network(), misfit.unplaced) from None
+        said = explained(failed, builder.layers, builder.inputs, searched)
+        raise SpecError(said, walk.network(), failed.unplaced) from None
     except SpecError as problem:
         raise SpecError(
             problem.diagnostic, walk.network() if walk.builder.inputs and not walk.spent else None
@@ -79,8 +81,11 @@ def elaborate(
             help="one after the other they can be as many as you like",
         ) from None
     finally:
-        if advice:  # else it is one of many in a search, which is bounded by itself
+        if advice:
             laid_out(file, variant, max(len(walk.builder.layers), walk.builder.steps // 10))
+    if advice:
+        check_together(file, variant)
+    return network
 
 
 #: How many steps the search for the smallest input may take, and how large an input it tries.
@@ -106,9 +111,9 @@ def smallest_input(
         walk = Walk(spec, variant, values)
         try:
             walk.run({name: tried})
-        except LayerMisfit as misplaced:
-            misfit = misplaced.misfit
-            if not misfit.size and misfit.inputs == () and side > max(shape.spatial):
+        except LayerShapeError as failed:
+            cause = failed.cause
+            if not cause.size and cause.inputs == () and side > max(shape.spatial):
                 return None
             spent += walk.builder.steps + 1
         except (SpecError, UsageError, RecursionError):

@@ -7,27 +7,27 @@ from collections.abc import Callable, Iterable, Mapping
 from ..errors import Diagnostic, Located, Span, Unplaced, shorten
 from ..language.steps import Merge
 from ..network import Layer
-from ..ops import Misfit, Op
+from ..ops import Op, ShapeError
 from ..shape import Shape
 from .values import Tensor
 
 
-class LayerMisfit(Exception):
+class LayerShapeError(Exception):
     """A layer refuses its inputs: the op's reason, and where in the network it is."""
 
     def __init__(
         self,
         name: str,
         where: Located | None,
-        misfit: Misfit,
+        cause: ShapeError,
         inputs: list[Tensor],
         op: Op,
         merge: Merge | None,
     ) -> None:
-        super().__init__(misfit.message)
+        super().__init__(cause.message)
         self.name = name
         self.where = where
-        self.misfit = misfit
+        self.cause = cause
         self.inputs = inputs
         self.op = op
         self.merge = merge
@@ -36,7 +36,7 @@ class LayerMisfit(Exception):
     def unplaced(self) -> Unplaced:
         """The layer, for the error that carries it."""
         inputs = tuple(tensor.name for tensor in self.inputs)
-        return Unplaced(self.name, str(self.op), inputs, self.misfit.message)
+        return Unplaced(self.name, str(self.op), inputs, self.cause.message)
 
     @property
     def span(self) -> Span | None:
@@ -45,7 +45,7 @@ class LayerMisfit(Exception):
 
 
 def explained(
-    failed: LayerMisfit,
+    failed: LayerShapeError,
     layers: Iterable[Layer],
     inputs: Mapping[str, Shape],
     smallest: Callable[[int], Shape | None] | None = None,
@@ -59,12 +59,12 @@ def explained(
         smallest: finds the smallest input with equal sides, longer than a number, that all of the network
             accepts; ``None`` where that would take too long.
     """
-    misfit, name = failed.misfit, _called(failed.name, failed.op)
-    notes = [*misfit.notes]
+    cause, name = failed.cause, _called(failed.name, failed.op)
+    notes = [*cause.notes]
     also: list[tuple[str, Span]] = []
     index = {layer.name: layer for layer in layers}
-    if misfit.inputs:
-        for position in dict.fromkeys(misfit.inputs):
+    if cause.inputs:
+        for position in dict.fromkeys(cause.inputs):
             tensor = failed.inputs[position]
             layer = index.get(tensor.name)
             if layer is not None and layer.span is not None:
@@ -73,10 +73,10 @@ def explained(
                 notes.append(f"{shorten(tensor.name)} gives {tensor.shape}")
     else:
         notes.append(_chain(failed, index))
-    help = _shortcut(failed) or misfit.help
-    if misfit.size and smallest is not None:
+    help = _shortcut(failed) or cause.help
+    if cause.size and smallest is not None:
         # what merges may fit at a small size by chance, as 1x1 does with anything: a larger one is meant
-        above = max(failed.inputs[-1].shape.spatial, default=0) if misfit.inputs else 0
+        above = max(failed.inputs[-1].shape.spatial, default=0) if cause.inputs else 0
         fits = smallest(above)
         own = f"give {name} {help}" if help.startswith("padding=") else help
         turned = next(filter(None, [shape.turned() for shape in inputs.values()]), None)
@@ -85,12 +85,12 @@ def explained(
         elif fits is not None:
             sides = len(fits) - 1
             square = {1: "", 2: " square", 3: " cubic"}[sides]
-            which = "next larger" if misfit.inputs else "smallest"
+            which = "next larger" if cause.inputs else "smallest"
             fitting = f"the {which}{square} input that fits the whole network is {fits}"
             help = f"{fitting}; or {own}" if own else fitting
         else:
             help = own
-    return Diagnostic(f"{name} does not fit: {misfit.message}", failed.span, tuple(notes), help, tuple(also))
+    return Diagnostic(f"{name} does not fit: {cause.message}", failed.span, tuple(notes), help, tuple(also))
 
 
 def _called(name: str, op: Op) -> str:
@@ -98,7 +98,7 @@ def _called(name: str, op: Op) -> str:
     return f"{shorten(name)} ({op.kind})" if name.rpartition(".")[2].isdigit() else shorten(name)
 
 
-def _shortcut(failed: LayerMisfit) -> str:
+def _shortcut(failed: LayerShapeError) -> str:
     """What a ``residual`` without a shortcut, or a ``gate``, needs for its branch; empty for the rest."""
     merge = failed.merge
     if merge is None or merge.form not in ("residual", "gate") or None not in merge.branches:
@@ -126,7 +126,7 @@ def _shortcut(failed: LayerMisfit) -> str:
     return f"write `shortcut: {step}` beside residual:, so that x gets the shape of its branch"
 
 
-def _chain(failed: LayerMisfit, index: Mapping[str, Layer]) -> str:
+def _chain(failed: LayerShapeError, index: Mapping[str, Layer]) -> str:
     """How the shapes came about: ``input 1x12x12 -> C1 6x8x8 -> S2 6x4x4 -> C3``."""
     links: list[str] = []
     tensor = failed.inputs[0]

@@ -28,9 +28,9 @@ from ..errors import (
 )
 from ..language.steps import Merge, check_name
 from ..network import Layer, Meta, Network, Origin
-from ..ops import OPS, Facts, Misfit, Op
+from ..ops import OPS, Facts, Op, ShapeError
 from ..shape import Shape
-from .advice import LayerMisfit, explained
+from .advice import LayerShapeError, explained
 from .binding import Refused, make, usage_of
 from .inputs import read_given, usable
 from .values import Tensor
@@ -289,9 +289,9 @@ class Builder:
                 self.x = read[0]
             if len(self.layers) > self.most:
                 raise self.too_many_layers(where)
-        except LayerMisfit as misfit:
-            said = explained(misfit, self.layers, self.inputs)
-            raise SpecError(said, self.closed(), misfit.unplaced) from None
+        except LayerShapeError as failed:
+            said = explained(failed, self.layers, self.inputs)
+            raise SpecError(said, self.closed(), failed.unplaced) from None
         except SpecError as problem:
             raise SpecError(problem.diagnostic, self.closed()) from None
         self._tensors[self.x.name] = self.x
@@ -395,7 +395,7 @@ class Builder:
         """Ask an op for its facts on some tensors, and make it a layer; it flows from there.
 
         Raises:
-            LayerMisfit: it refuses them.
+            LayerShapeError: it refuses them.
             SpecError: too much is read.
         """
         self.steps += len(name) >> 6  # a path of many scopes takes its room once for each layer
@@ -406,12 +406,12 @@ class Builder:
             try:
                 facts = op.facts(*shapes)
                 if max(facts.shape) > MAX_AXIS:
-                    raise Misfit(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
+                    raise ShapeError(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
             except OverflowError:
-                misfit = Misfit("its numbers are too large")
-                raise LayerMisfit(name, where, misfit, inputs, op, form) from None
-            except Misfit as misfit:
-                raise LayerMisfit(name, where, misfit, inputs, op, form) from None
+                cause = ShapeError("its numbers are too large")
+                raise LayerShapeError(name, where, cause, inputs, op, form) from None
+            except ShapeError as cause:
+                raise LayerShapeError(name, where, cause, inputs, op, form) from None
             facts = remembered.setdefault(shapes, facts)
             self.remembers += 1
         sources = (inputs[0].name,) if len(inputs) == 1 else tuple([tensor.name for tensor in inputs])
@@ -449,7 +449,7 @@ class Builder:
         remembered, self.remembers = self.remembers, 0
         _count(self.memory, remembered)
 
-    def closed(self, values: Mapping[str, Any] | None = None, altered: Iterable[str] = ()) -> Network:
+    def closed(self, values: Mapping[str, Any] | None = None, overrides: Iterable[str] = ()) -> Network:
         """The network of what has been placed so far."""
         self.settle()
         return Network(
@@ -462,7 +462,7 @@ class Builder:
             values=values if values is not None else {},
             index={layer.name: layer for layer in self.layers},
             origin=self.origin,
-            altered=tuple(altered),
+            overrides=tuple(overrides),
             declared=self.declared,
         )
 

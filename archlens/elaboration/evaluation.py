@@ -20,7 +20,7 @@ from .values import (
     TENSORS,
     Deferred,
     Inputs,
-    Scope,
+    Namespace,
     Tensor,
     describe,
     is_template,
@@ -38,7 +38,7 @@ class Problem(Exception):
         self.help = help
 
 
-def evaluate(expression: Expression, scope: Scope, tree: ast.expr | None = None) -> Any:
+def evaluate(expression: Expression, scope: Namespace, tree: ast.expr | None = None) -> Any:
     """The value of an expression, or of a part of it.
 
     Lists are tuples. A call of an op or a block is a :class:`Deferred` step, not yet run.
@@ -54,15 +54,15 @@ def evaluate(expression: Expression, scope: Scope, tree: ast.expr | None = None)
         raise expression.error(problem.message, problem.tree, help=problem.help) from None
 
 
-def _value(tree: ast.expr, expression: Expression, scope: Scope) -> Any:
+def _value(tree: ast.expr, expression: Expression, scope: Namespace) -> Any:
     return _RULES[type(tree)](tree, expression, scope)
 
 
-def _constant(tree: ast.Constant, expression: Expression, scope: Scope) -> Any:
+def _constant(tree: ast.Constant, expression: Expression, scope: Namespace) -> Any:
     return _bounded(tree.value, tree)
 
 
-def _name(tree: ast.Name, expression: Expression, scope: Scope) -> Any:
+def _name(tree: ast.Name, expression: Expression, scope: Namespace) -> Any:
     try:
         return scope.lookup(tree.id)
     except KeyError:
@@ -82,7 +82,7 @@ def _name(tree: ast.Name, expression: Expression, scope: Scope) -> Any:
 TENSOR_ATTRIBUTES = ("channels", "depth", "height", "width", "length", "numel")
 
 
-def _attribute(tree: ast.Attribute, expression: Expression, scope: Scope) -> Any:
+def _attribute(tree: ast.Attribute, expression: Expression, scope: Namespace) -> Any:
     value = _value(tree.value, expression, scope)
     name = tree.attr
     if isinstance(value, Inputs):
@@ -114,7 +114,7 @@ def _attribute(tree: ast.Attribute, expression: Expression, scope: Scope) -> Any
     )
 
 
-def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
+def _call(tree: ast.Call, expression: Expression, scope: Namespace) -> Any:
     if not isinstance(tree.func, ast.Name):
         raise not_callable(tree.func, scope)
     name = tree.func.id
@@ -156,13 +156,13 @@ def _call(tree: ast.Call, expression: Expression, scope: Scope) -> Any:
     return result
 
 
-def not_callable(tree: ast.expr, scope: Scope) -> Problem:
+def not_callable(tree: ast.expr, scope: Namespace) -> Problem:
     """What is wrong with calling anything but a name: ``nn.Conv2d(...)``, ``conv(64, 1)(x)``."""
     meant = tree.attr if isinstance(tree, ast.Attribute) else ""
     return Problem(tree, "only a name can be called", op_meant(meant, scope.known()) if meant else "")
 
 
-def _binary(tree: ast.BinOp, expression: Expression, scope: Scope) -> Any:
+def _binary(tree: ast.BinOp, expression: Expression, scope: Namespace) -> Any:
     if isinstance(tree.op, ast.RShift):
         return Deferred(tree, expression, scope)
     left = _value(tree.left, expression, scope)
@@ -219,7 +219,7 @@ def _power_bits(base: Any, exponent: Any) -> float:
     return float((base.bit_length() - 1) * exponent)
 
 
-def _unary(tree: ast.UnaryOp, expression: Expression, scope: Scope) -> Any:
+def _unary(tree: ast.UnaryOp, expression: Expression, scope: Namespace) -> Any:
     value = _value(tree.operand, expression, scope)
     if isinstance(tree.op, ast.Not):
         return not _truth(value, tree.operand)
@@ -228,7 +228,7 @@ def _unary(tree: ast.UnaryOp, expression: Expression, scope: Scope) -> Any:
     return -value if isinstance(tree.op, ast.USub) else +value
 
 
-def _boolean(tree: ast.BoolOp, expression: Expression, scope: Scope) -> Any:
+def _boolean(tree: ast.BoolOp, expression: Expression, scope: Namespace) -> Any:
     value: Any = None
     stop_at = isinstance(tree.op, ast.Or)
     for part in tree.values:
@@ -244,7 +244,7 @@ def _truth(value: Any, tree: ast.expr) -> Any:
     return value  # a block, an op or a step is true, as opposed to none
 
 
-def _compare(tree: ast.Compare, expression: Expression, scope: Scope) -> Any:
+def _compare(tree: ast.Compare, expression: Expression, scope: Namespace) -> Any:
     left = _value(tree.left, expression, scope)
     for op, part in zip(tree.ops, tree.comparators, strict=True):
         right = _value(part, expression, scope)
@@ -270,16 +270,16 @@ def _compare(tree: ast.Compare, expression: Expression, scope: Scope) -> Any:
     return True
 
 
-def _conditional(tree: ast.IfExp, expression: Expression, scope: Scope) -> Any:
+def _conditional(tree: ast.IfExp, expression: Expression, scope: Namespace) -> Any:
     return _value(_chosen(tree, expression, scope), expression, scope)
 
 
-def _chosen(tree: ast.IfExp, expression: Expression, scope: Scope) -> ast.expr:
+def _chosen(tree: ast.IfExp, expression: Expression, scope: Namespace) -> ast.expr:
     test = _truth(_value(tree.test, expression, scope), tree.test)
     return tree.body if test else tree.orelse
 
 
-def choose(expression: Expression, scope: Scope, tree: ast.IfExp) -> ast.expr:
+def choose(expression: Expression, scope: Namespace, tree: ast.IfExp) -> ast.expr:
     """Which side of ``a if condition else b`` it is.
 
     Raises:
@@ -292,13 +292,13 @@ def choose(expression: Expression, scope: Scope, tree: ast.IfExp) -> ast.expr:
         raise expression.error(problem.message, problem.tree, help=problem.help) from None
 
 
-def _list(tree: ast.Tuple | ast.List, expression: Expression, scope: Scope) -> Any:
+def _list(tree: ast.Tuple | ast.List, expression: Expression, scope: Namespace) -> Any:
     items = tuple(_value(item, expression, scope) for item in tree.elts)
     scope.spend(len(items) >> 3, tree, expression)
     return _bounded(items, tree)
 
 
-def _subscript(tree: ast.Subscript, expression: Expression, scope: Scope) -> Any:
+def _subscript(tree: ast.Subscript, expression: Expression, scope: Namespace) -> Any:
     value = _value(tree.value, expression, scope)
     if isinstance(tree.slice, ast.Slice):
         return _part(value, tree, tree.slice, expression, scope)
@@ -315,7 +315,7 @@ def _subscript(tree: ast.Subscript, expression: Expression, scope: Scope) -> Any
     return value[index]
 
 
-def _part(value: Any, tree: ast.Subscript, part: ast.Slice, expression: Expression, scope: Scope) -> Any:
+def _part(value: Any, tree: ast.Subscript, part: ast.Slice, expression: Expression, scope: Namespace) -> Any:
     """The items of a list from one position up to another: ``depths[:2]``, ``depths[2:]``."""
     if part.step is not None:
         raise Problem(part, "a part of a list has a start and a stop, and no step", "as in depths[1:3]")
@@ -329,14 +329,14 @@ def _part(value: Any, tree: ast.Subscript, part: ast.Slice, expression: Expressi
     return found
 
 
-def _index(tree: ast.expr, expression: Expression, scope: Scope) -> int:
+def _index(tree: ast.expr, expression: Expression, scope: Namespace) -> int:
     index = _value(tree, expression, scope)
     if not isinstance(index, int) or isinstance(index, bool):
         raise Problem(tree, f"an index is a whole number, not {describe(index)}")
     return index
 
 
-_RULES: dict[type[ast.AST], Callable[[Any, Expression, Scope], Any]] = {
+_RULES: dict[type[ast.AST], Callable[[Any, Expression, Namespace], Any]] = {
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: _attribute,

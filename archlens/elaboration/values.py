@@ -44,10 +44,10 @@ class Deferred:
 
     tree: ast.expr
     expression: Expression
-    scope: Scope
+    scope: Namespace
 
 
-class Scope(Protocol):
+class Namespace(Protocol):
     """Where the names of an expression are looked up."""
 
     def lookup(self, name: str) -> Any:

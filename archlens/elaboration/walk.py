@@ -67,7 +67,7 @@ class Walk(Elaboration):
         self.last: Located | None = None
         self.stack: list[str] = []  # the blocks that run, and "" for a step that was handed on
         self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
-        self.altered: list[str] = []
+        self.overrides: list[str] = []
         self.words: dict[ast.expr, Word] = {}
         self.fixed: dict[ast.expr, tuple[Known, Located]] = {}  # what a lone word that names an op makes
         self.root = builder.root = Place("", None, spec.layers.names)
@@ -126,7 +126,7 @@ class Walk(Elaboration):
             else value
         )
         written = given.strip() if isinstance(given, str) else as_written(shown).strip('"')
-        self.altered.append(f"{name}={shorten(written)}")
+        self.overrides.append(f"{name}={shorten(written)}")
 
     def _given(self, name: str, value: Any, env: Env) -> Any:
         """A value from the command line or from Python."""
@@ -246,7 +246,7 @@ class Walk(Elaboration):
 
     def network(self) -> Network:
         """What has been placed so far."""
-        return self.builder.closed(self.values, self.altered)
+        return self.builder.closed(self.values, self.overrides)
 
     def body(self, body: Body, env: Env, place: Place) -> None:
         self.step(body.step, env, place)

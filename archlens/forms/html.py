@@ -7,7 +7,7 @@ from html import escape as html_escape
 
 from ..errors import Diagnostic, printable_lines, render
 from .markdown import safe_address
-from .table import Cell, Command, Content, Form, Line, Link, Table, words_of
+from .table import Cell, Command, Content, Form, Link, SpanningRow, Table, words_of
 
 #: A box in which a wide table scrolls.
 _WIDE = "overflow-x: auto; margin: 0 -0.8rem; padding: 0 0.8rem; font-size: 0.85em"
@@ -53,8 +53,8 @@ def _blocks(table: Table, tallest: str) -> Iterator[str]:
 def _grid(table: Table) -> str:
     sides = [column.right for column in table.columns]
 
-    def line(tag: str, row: Sequence[Content] | Line) -> str:
-        if isinstance(row, Line):
+    def line(tag: str, row: Sequence[Content] | SpanningRow) -> str:
+        if isinstance(row, SpanningRow):
             return f'<tr><th colspan="{len(sides)}" style="text-align: left">{_said(row.words)}</th></tr>'
         return f"<tr>{''.join(map(_cell, [tag] * len(row), row, sides))}</tr>"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import Diagnostic, printable
 from ..wrapping import cells_of
-from .table import Cell, Command, Content, Form, Line, Table, words_of
+from .table import Cell, Command, Content, Form, SpanningRow, Table, words_of
 
 #: What TeX takes for commands, and how they are written as text.
 SPECIAL = {
@@ -94,8 +94,8 @@ def _grid(table: Table) -> str:
     return "\n".join([*parts, r"\end{longtable}}"])
 
 
-def _row(row: Sequence[Content] | Line, columns: int) -> str:
-    if isinstance(row, Line):
+def _row(row: Sequence[Content] | SpanningRow, columns: int) -> str:
+    if isinstance(row, SpanningRow):
         return rf"\multicolumn{{{columns}}}{{l}}{{{_said(row.words)}}}"
     return " & ".join(map(_said, row))
 

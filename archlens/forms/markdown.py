@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ..errors import Diagnostic, printable
 from ..wrapping import cells_of
-from .table import Cell, Command, Content, Form, Line, Link, Table, words_of
+from .table import Cell, Command, Content, Form, Link, SpanningRow, Table, words_of
 from .text import widths_of
 
 
@@ -59,7 +59,7 @@ def grid(table: Table, said: Callable[[Content], str] = said) -> str:
     table = table.seen
     blank = [""] * (len(table.columns) - 1)
     rows = [
-        [f"**{said(row.words)}**", *blank] if isinstance(row, Line) else list(map(said, row))
+        [f"**{said(row.words)}**", *blank] if isinstance(row, SpanningRow) else list(map(said, row))
         for row in table.rows
     ]
     if any(table.totals):

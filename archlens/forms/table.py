@@ -66,7 +66,7 @@ class Command(NamedTuple):
     text: str
 
 
-class Line(NamedTuple):
+class SpanningRow(NamedTuple):
     """A row of words across all columns."""
 
     words: str | Link
@@ -86,7 +86,7 @@ class Worded(Protocol):
 
 
 Content = str | Worded
-Row = Sequence[Content] | Line
+Row = Sequence[Content] | SpanningRow
 
 
 class Case(NamedTuple):
@@ -161,14 +161,14 @@ class Table:
         return replace(
             self,
             columns=[self.columns[i] for i in kept],
-            rows=[row if isinstance(row, Line) else [row[i] for i in kept] for row in self.rows],
+            rows=[row if isinstance(row, SpanningRow) else [row[i] for i in kept] for row in self.rows],
             totals=[self.totals[i] for i in kept] if self.totals else (),
         )
 
     @property
     def cells(self) -> list[Sequence[Content]]:
         """The rows, but for the lines between them."""
-        return [row for row in self.rows if not isinstance(row, Line)]
+        return [row for row in self.rows if not isinstance(row, SpanningRow)]
 
     def records(self) -> list[list[Plain]]:
         """The plain values of the columns that programs see, row by row."""

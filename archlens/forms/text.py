@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import Diagnostic, Style, printable, render, unstyled
 from ..wrapping import cells_of, longest_number, longest_word, wrapped
-from .table import DETAIL, Column, Content, Form, Line, Link, Table, in_words, words_of
+from .table import DETAIL, Column, Content, Form, Link, SpanningRow, Table, in_words, words_of
 
 #: Spaces between two columns.
 GAP = 2
@@ -96,7 +96,7 @@ def _rows(table: Table, layout: Layout, width: int | None, style: Style) -> list
     lead = " " * table.indent
     lines = [lead + line for line in layout.head]
     for row in table.rows:
-        if not isinstance(row, Line):
+        if not isinstance(row, SpanningRow):
             lines += [lead + line for line in layout.row(_cells(row))]
             continue
         said = wrapped(printable(words_of(row.words)), width, lead=lead if row.inner else "")

@@ -9,7 +9,7 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
 from .footprint import INPUT, LIKE, NOTHING, OUTPUT, ROWS, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Misfit, Names, Op, Tensors
+from .op import NONE, Argument, Call, Facts, Names, Op, ShapeError, Tensors
 from .windows import require_channels_first
 
 
@@ -20,7 +20,7 @@ class _Activation(Op, family="activation"):
     Limits: none.
     """
 
-    holds = INPUT._replace(in_place=True)
+    saved_for_backward = INPUT._replace(in_place=True)
     #: torch's module.
     module: ClassVar[str]
     channelwise = True
@@ -47,7 +47,7 @@ class ReLU(_Activation, kind="relu"):
     """``max(0, x)``."""
 
     module = "ReLU"
-    holds = OUTPUT._replace(in_place=True)
+    saved_for_backward = OUTPUT._replace(in_place=True)
     names = Names(keras="ReLU", onnx="Relu", also="rectifier rectifiedlinearunit threshold")
     examples = ("64x112x112 >> relu", "84 >> relu")
 
@@ -205,7 +205,7 @@ class Sigmoid(_Activation, kind="sigmoid"):
     """``1 / (1 + exp(-x))``."""
 
     module = "Sigmoid"
-    holds = OUTPUT._replace(in_place=True)
+    saved_for_backward = OUTPUT._replace(in_place=True)
     names = Names(keras="activations.sigmoid", onnx="Sigmoid", also="logistic")
     examples = ("16x1x1 >> sigmoid",)
 
@@ -219,14 +219,14 @@ class LogSigmoid(_Activation, kind="log_sigmoid"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         exponentials = (Extra(facts.shape.numel, only="cpu"),)
-        return INPUT._replace(saved=exponentials, beside=exponentials, in_place=True)
+        return INPUT._replace(saved=exponentials, workspace=exponentials, in_place=True)
 
 
 class Tanh(_Activation, kind="tanh"):
     """The hyperbolic tangent."""
 
     module = "Tanh"
-    holds = OUTPUT._replace(in_place=True)
+    saved_for_backward = OUTPUT._replace(in_place=True)
     names = Names(keras="activations.tanh", onnx="Tanh")
     examples = ("6x28x28 >> tanh",)
 
@@ -248,7 +248,7 @@ class Softsign(_Activation, kind="softsign"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         divisor = (Extra(facts.shape.numel),)
-        return INPUT._replace(saved=divisor, beside=divisor, backward=divisor * 3, in_place=True)
+        return INPUT._replace(saved=divisor, workspace=divisor, backward=divisor * 3, in_place=True)
 
 
 class Scale(_Activation, kind="scale"):
@@ -260,7 +260,7 @@ class Scale(_Activation, kind="scale"):
     factor: Annotated[Number, "what each value is multiplied by"]
 
     incidental = {"factor": "factor"}
-    holds = NOTHING._replace(in_place=True)
+    saved_for_backward = NOTHING._replace(in_place=True)
     names = Names(keras="Rescaling(scale)", onnx="Mul(x,factor)")
     examples = ("896x17x17 >> scale(0.1)", "84 >> scale(-2)")
 
@@ -272,7 +272,7 @@ class _Softmax(_Activation):
     """What the softmaxes share: at each position one sum over the exponentials of all channels."""
 
     channelwise = False
-    holds = OUTPUT._replace(lies=ROWS)
+    saved_for_backward = OUTPUT._replace(lies=ROWS)
 
     def _torch(self, x: Shape) -> Call:
         return Call(f"nn.{self.module}", dim=Argument(1 + x.channel_axis, default=None))
@@ -313,11 +313,11 @@ class GLU(_Activation, kind="glu"):
 
     names = Names(keras="activations.glu", onnx="")
     examples = ("16x8x8 >> glu", "64 >> glu", "16x49 >> tokens >> glu")
-    holds = INPUT._replace(lies=LIKE)
+    saved_for_backward = INPUT._replace(lies=LIKE)
 
     def facts(self, x: Shape) -> Facts:
         if x.channels % 2:
-            raise Misfit(f"it halves the channels, and its input has {x.channels} of them")
+            raise ShapeError(f"it halves the channels, and its input has {x.channels} of them")
         half = x.with_channels(x.channels // 2)
         # a sigmoid and a product
         return super().facts(half)._replace(other={"activation": 2 * half.numel})

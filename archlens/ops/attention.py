@@ -24,13 +24,13 @@ from .op import (
     Buffers,
     Call,
     Facts,
-    InTurn,
-    Irregular,
-    Misfit,
     Names,
+    NonUniform,
     Op,
     Reach,
+    ShapeError,
     Tensors,
+    WindowChain,
     as_written,
 )
 from .windows import per_axis, shortest
@@ -41,7 +41,7 @@ def _require_heads(x: Shape, heads: int) -> None:
     if x.channels % heads:
         near = [h for h in range(max(1, heads - 64), heads + 64) if x.channels % h == 0]
         near.sort(key=lambda h: (abs(h - heads), h))
-        raise Misfit(
+        raise ShapeError(
             f"its {x.channels} channels are not divisible by heads={heads}",
             notes=(f"{x.channels} = {heads} * {x.channels // heads} + {x.channels % heads}",),
             help=f"heads that divide {x.channels}: {', '.join(map(str, sorted(near[:4])))}" if near else "",
@@ -104,7 +104,7 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
     def facts(self, x: Shape) -> Facts:
         require_channels_last(x, "self_attention", "LxC", "tokens")
         if len(x) != 2:
-            raise Misfit(
+            raise ShapeError(
                 f"self_attention works on tokens such as LxC, and its input is {x}",
                 help="put tokens before it; window_attention works on HxWxC",
             )
@@ -145,7 +145,7 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
         return INPUT._replace(
             saved=(projected, mixed, sums),
             before=((projected,), (projected, mixed, sums)),
-            beside=(projected, mixed),
+            workspace=(projected, mixed),
             backward=(projected, mixed),
             lies=ROWS,
             needs=MATRIX,
@@ -173,7 +173,7 @@ class _Windowed(Op, family="attention"):
         window, shift = per_axis(self.window, x, "window"), per_axis(self.shift, x, "shift")
         for axis, f, s in zip(x.axes, window, shift, strict=True):
             if s >= f:
-                raise Misfit(f"its shift of {s} is not smaller than the {axis} of its window, {f}")
+                raise ShapeError(f"its shift of {s} is not smaller than the {axis} of its window, {f}")
         positions, seen, shifted = _layout(x, window, shift)
         pairs = self.heads * positions * seen
         return Facts(
@@ -222,7 +222,7 @@ class _Windowed(Op, family="attention"):
                 *self._bias_moments(tensors, window),
                 *([(flow, flow)] if padded else []),
             ),
-            beside=(flow,),
+            workspace=(flow,),
             backward=(*tensors.backward, *self._bias_backward(tensors, window)),
             lies=ROWS,
             needs="" if apart else PIECE,
@@ -328,7 +328,7 @@ def _window_reach(x: Shape, window: tuple[int, ...], shift: tuple[int, ...]) -> 
         padding = -n % f
         before, after = (f - s, padding + s) if s and n + padding > f else (0, padding)
         axes.append((Window(f, f, before, after), Window(f, f, before, after, transposed=True)))
-    return InTurn(tuple(axes))
+    return WindowChain(tuple(axes))
 
 
 class WindowAttention(_Windowed, kind="window_attention", family="attention"):
@@ -389,7 +389,7 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
         facts = super().facts(x)
         window = per_axis(self.window, x, "window")
         if min(window) < 2:
-            raise Misfit(
+            raise ShapeError(
                 f"its bias needs a window of at least 2, and window is {as_written(self.window)}",
                 notes=("relative positions are divided by the size of the window less 1",),
             )
@@ -484,7 +484,7 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
         size = per_axis(self.size, x, "size")
         windows, seen = x.spatial
         if seen != prod(size):
-            raise Misfit(
+            raise ShapeError(
                 f"its windows of {times(size)} hold {prod(size)} positions, and those of its input {x} "
                 f"hold {seen}",
                 help="size is that of window_partition; after transpose, how many windows lie on each axis",
@@ -502,7 +502,7 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
                 "elementwise": positions * x.channels + pairs,
                 "bias": 4 * positions * x.channels,
             },
-            reach=EVERYWHERE if windows == 1 else Irregular("each position sees the window that it lies in"),
+            reach=EVERYWHERE if windows == 1 else NonUniform("each position sees the window that it lies in"),
             torch=Call(
                 "archlens.RelativeAttention", channels=x.channels, heads=self.heads, size=shortest(size)
             ),
@@ -514,7 +514,7 @@ class RelativeAttention(Op, kind="relative_attention", family="attention"):
         return INPUT._replace(
             saved=tensors.saved,
             before=tensors.moments(),
-            beside=(tensors.flow,),
+            workspace=(tensors.flow,),
             backward=tensors.backward,
             lies=ROWS,
             needs=MATRIX,

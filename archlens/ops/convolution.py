@@ -9,7 +9,7 @@ from ..geometry import Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Padding, Size, Spare
 from .footprint import INPUT, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Misfit, Names, Op, Tensors, per_group, read_by_groups
+from .op import NONE, Argument, Call, Facts, Names, Op, ShapeError, Tensors, per_group, read_by_groups
 from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
 
 
@@ -83,7 +83,7 @@ class Conv(Op, kind="conv", family="convolution"):
         sizes = [n + w.before + w.after for n, w in zip(x.spatial, facts.reach, strict=True)]
         padded = (Extra(x.channels * prod(sizes)),)
         wider = (Extra(max(padded[0].values - x.numel, 0)),)  # than the gradient of what is padded
-        return Footprint(saved=padded, before=(padded,), beside=padded, backward=wider)
+        return Footprint(saved=padded, before=(padded,), workspace=padded, backward=wider)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         depth, *kernel = facts.weights["weight"][1:]
@@ -145,7 +145,7 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
         dilation = per_axis(self.dilation, x, "dilation")
         spare = per_axis(self.output_padding, x, "output_padding")
         if any(o >= max(s, d) for o, s, d in zip(spare, stride, dilation, strict=True)):
-            raise Misfit(
+            raise ShapeError(
                 "its output_padding must be smaller than its stride or its dilation",
                 notes=(f"output_padding={times(spare)}, stride={times(stride)}, dilation={times(dilation)}",),
             )
@@ -186,7 +186,7 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
             for w, n in zip(facts.reach, inputs[0].spatial, strict=True)
         ]
         uncut = (Extra(self.channels * prod(whole)),)
-        return INPUT._replace(beside=uncut, backward=uncut)
+        return INPUT._replace(workspace=uncut, backward=uncut)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         depth, *kernel = facts.weights["weight"][1:]

@@ -8,14 +8,14 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Number
 from .footprint import BOOL, LIKE, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Misfit, Names, Op
+from .op import NONE, Argument, Call, Facts, Names, Op, ShapeError
 from .windows import require_spatial
 
 
 def _dropping(x: Shape, p: float, module: str) -> Facts:
     """What all of them share: a probability, and no work at inference."""
     if not 0 <= p <= 1:
-        raise Misfit(f"p={p} is not a probability", help="a number from 0 to 1")
+        raise ShapeError(f"p={p} is not a probability", help="a number from 0 to 1")
     return Facts(
         shape=x,
         weights=NONE,
@@ -116,4 +116,4 @@ class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
         if self.p == 0:
             return Footprint(part=True)
         product = (Extra(facts.shape.numel),)  # which is then divided
-        return Footprint(saved=(Extra(1),), beside=product, backward=product, inert=True, lies=LIKE)
+        return Footprint(saved=(Extra(1),), workspace=product, backward=product, inert=True, lies=LIKE)

@@ -12,7 +12,7 @@ from ..shape import Shape, channels_last
 from .attributes import Number
 from .footprint import INPUT, PASSED, ROWS, Extra, Footprint
 from .layout import require_channels_last
-from .op import NONE, Call, Facts, Misfit, Names, Op
+from .op import NONE, Call, Facts, Names, Op, ShapeError
 
 
 class ClassToken(Op, kind="class_token", family="attention"):
@@ -29,7 +29,7 @@ class ClassToken(Op, kind="class_token", family="attention"):
     channelwise = True
     names = Names(keras="", onnx="", also="cls clstoken")
     examples = ("24x49 >> tokens >> class_token",)
-    holds = PASSED._replace(lies=ROWS)
+    saved_for_backward = PASSED._replace(lies=ROWS)
 
     def facts(self, x: Shape) -> Facts:
         _require_tokens(x, "class_token")
@@ -63,7 +63,7 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
     channelwise = True
     names = Names(keras="", onnx="", also="posembed positionalembedding positionalencoding")
     examples = ("24x49 >> tokens >> position_embedding", "8x4x5 >> position_embedding")
-    holds = PASSED._replace(in_place=True)
+    saved_for_backward = PASSED._replace(in_place=True)
 
     def facts(self, x: Shape) -> Facts:
         own = (1, *x)
@@ -121,4 +121,6 @@ def _require_tokens(x: Shape, what: str) -> None:
     """Refuse all but ``LxC``."""
     require_channels_last(x, what, "LxC", "tokens")
     if len(x) != 2:
-        raise Misfit(f"{what} works on tokens such as LxC, and its input is {x}", help="put tokens before it")
+        raise ShapeError(
+            f"{what} works on tokens such as LxC, and its input is {x}", help="put tokens before it"
+        )

@@ -56,8 +56,8 @@ class Footprint(NamedTuple):
     saved: tuple[Extra, ...] = ()
     #: Moments at which the output does not exist yet: what exists instead, beside the inputs.
     before: tuple[tuple[Extra, ...], ...] = ()
-    #: What exists together with the output until the op is done.
-    beside: tuple[Extra, ...] = ()
+    #: The workspace of its kernels: what exists together with the output until the op is done.
+    workspace: tuple[Extra, ...] = ()
     #: The output is the input's memory seen otherwise, by these steps in turn, as far as they make no copy.
     moves: tuple[Reshaped | Turned, ...] = ()
     #: The output is a part of the input's memory, or all of it; every how many positions of each axis.

@@ -13,7 +13,7 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, Size, Table
 from .footprint import INPUT, INT64, Extra, Footprint
-from .op import EVERYWHERE, NONE, Argument, Buffer, Call, Facts, Misfit, Names, Op
+from .op import EVERYWHERE, NONE, Argument, Buffer, Call, Facts, Names, Op, ShapeError
 from .windows import check_windows, per_axis, require_spatial, shortest
 
 
@@ -59,7 +59,7 @@ class Subsample(Op, kind="subsample", family="pooling"):
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         sums = Extra(facts.shape.numel)
         return INPUT._replace(
-            saved=(sums,), before=((sums, sums),), beside=(sums, sums), backward=(sums,) * 2
+            saved=(sums,), before=((sums, sums),), workspace=(sums, sums), backward=(sums,) * 2
         )
 
     def why_params(self, facts: Facts) -> str:
@@ -96,12 +96,12 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
         require_spatial(x, "conv_map")
         for number, row in enumerate(self.connections):
             if max(row) >= x.channels:
-                raise Misfit(
+                raise ShapeError(
                     f"output {number} of its table reads input channel {max(row)}, and there are "
                     f"{x.channels}, numbered from 0"
                 )
             if len(set(row)) < len(row):
-                raise Misfit(f"output {number} of its table reads one input channel twice")
+                raise ShapeError(f"output {number} of its table reads one input channel twice")
         kernel = per_axis(self.kernel, x, "kernel")
         windows = tuple(map(Window, kernel))
         pairs = sum(map(len, self.connections))
@@ -143,7 +143,7 @@ class ConvMap(Op, kind="conv_map", family="convolution"):
         return Footprint(
             saved=(read, each),
             before=((read, each),),
-            beside=(each, Extra(facts.shape.numel)),
+            workspace=(each, Extra(facts.shape.numel)),
             backward=(read,),
         )
 
@@ -184,7 +184,7 @@ class RBF(Op, kind="rbf", family="linear"):
 
     def facts(self, x: Shape) -> Facts:
         if len(x) > 1:
-            raise Misfit(
+            raise ShapeError(
                 f"rbf works on a flat vector, and its input is a map of {x}", help="put flatten before it"
             )
         return Facts(
@@ -206,6 +206,6 @@ class RBF(Op, kind="rbf", family="linear"):
         return Footprint(
             saved=(differences,),
             before=((differences, differences),),
-            beside=(differences,),
+            workspace=(differences,),
             backward=(differences,) * 3,
         )

@@ -13,7 +13,7 @@ from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
 from .attributes import Count, Size
 from .footprint import NOTHING, ROWS, Extra, Footprint, Reshaped, Turned
-from .op import NONE, Call, Facts, Irregular, Misfit, Names, Op, Reach, all_channels
+from .op import NONE, Call, Facts, Names, NonUniform, Op, Reach, ShapeError, all_channels
 from .windows import per_axis, require_spatial, shortest
 
 
@@ -30,7 +30,7 @@ def _turned(shape: Shape, reach: Reach, torch: Call) -> Facts:
 def require_channels_last(x: Shape, what: str, such: str, help: str = "channels_last") -> None:
     """Refuse a flat vector, and channels that come first, for the ops that work on tokens."""
     if not x.channels_last:
-        raise Misfit(
+        raise ShapeError(
             f"{what} works on channels that come last, such as {such}, and its input is "
             + (f"a map of {x}" if len(x) > 1 else f"a flat vector of {x}"),
             help=f"put {help} before it" if len(x) > 1 else "place it before the map is flattened",
@@ -40,7 +40,7 @@ def require_channels_last(x: Shape, what: str, such: str, help: str = "channels_
 def require_two_axes(x: Shape, what: str) -> None:
     """Refuse all but two spatial axes."""
     if len(x) != 3:
-        raise Misfit(f"{what} works on two spatial axes, and its input {x} has {len(x) - 1}")
+        raise ShapeError(f"{what} works on two spatial axes, and its input {x} has {len(x) - 1}")
 
 
 class _Turning(Op, family="reshape"):
@@ -94,7 +94,7 @@ class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
 
     def facts(self, x: Shape) -> Facts:
         if not x.channels_last:
-            raise Misfit(f"the channels of its input {x} come first already")
+            raise ShapeError(f"the channels of its input {x} come first already")
         axes = len(x) - 1
         order = (0, axes + 1, *range(1, axes + 1))
         return _turned(Shape((x.channels, *x.spatial)), (POINT,) * axes, Call("torch.permute", dims=order))
@@ -115,13 +115,13 @@ class Tokens(Op, kind="tokens", family="reshape"):
 
     def facts(self, x: Shape) -> Facts:
         if len(x) < 2:
-            raise Misfit(
+            raise ShapeError(
                 f"tokens works on a map such as CxHxW, and its input is a flat vector of {x}",
                 help="place it before the map is flattened, or reshape the vector into a map",
             )
         reach: Reach = (POINT,)
         if len(x) > 2:
-            reach = Irregular(f"the positions of {times(x.spatial)} stand in one row")
+            reach = NonUniform(f"the positions of {times(x.spatial)} stand in one row")
         first = "archlens.channels_last_tokens" if x.channels_last else "archlens.tokens"
         return _turned(channels_last((prod(x.spatial),), x.channels), reach, Call(first))
 
@@ -149,7 +149,7 @@ class Transpose(_Turning, kind="transpose", family="reshape"):
         require_two_axes(x, "transpose")
         first = 1 if x.channels_last else 2
         shape = type(x)(x[axis] for axis in ((1, 0, 2) if x.channels_last else (0, 2, 1)))
-        reach = Irregular("the two axes are exchanged")
+        reach = NonUniform("the two axes are exchanged")
         return _turned(shape, reach, Call("torch.transpose", dim0=first, dim1=first + 1))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -189,7 +189,7 @@ class MergePatches(Op, kind="merge_patches", family="reshape"):
         """It keeps nothing; where a side is padded, the padded copy exists for a moment."""
         padded = (Extra(facts.shape.numel),) if facts.shape.numel != inputs[0].numel else ()
         each = (Extra(max(inputs[0].numel, facts.shape.numel)),) * 3
-        return NOTHING._replace(before=(padded,), beside=padded, backward=each, lies=ROWS)
+        return NOTHING._replace(before=(padded,), workspace=padded, backward=each, lies=ROWS)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         count, found = inputs[0].channels, 0
@@ -222,7 +222,7 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
         size = per_axis(self.size, x, "size")
         for axis, n, p in zip(x.axes, x.spatial, size, strict=True):
             if n % p:
-                raise Misfit(
+                raise ShapeError(
                     f"its windows of {times(size)} do not divide a {axis} of {n}",
                     notes=(f"{n} = {p} * {n // p} + {n % p}",),
                     size=True,
@@ -230,7 +230,7 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
         windows = prod(n // p for n, p in zip(x.spatial, size, strict=True))
         return _turned(
             channels_last((windows, prod(size)), x.channels),
-            Irregular(f"the positions of {times(x.spatial)} stand in rows, one for each window"),
+            NonUniform(f"the positions of {times(x.spatial)} stand in rows, one for each window"),
             Call("archlens.window_partition", size=shortest(size)),
         )
 
@@ -267,13 +267,13 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
         size, sides = per_axis(self.size, x, "size"), per_axis(self.sides, x, "sides")
         windows = tuple(n // p for n, p in zip(sides, size, strict=True))
         if x.spatial != (prod(windows), prod(size)) or any(n % p for n, p in zip(sides, size, strict=True)):
-            raise Misfit(
+            raise ShapeError(
                 f"{times(x.spatial)} is no map of {times(sides)} in windows of {times(size)}",
                 notes=(f"that would be {prod(windows)} windows of {prod(size)} positions",),
             )
         return _turned(
             Shape((x.channels, *sides)),
-            Irregular("the positions of each window stand in a square again"),
+            NonUniform("the positions of each window stand in a square again"),
             Call("archlens.window_reverse", size=shortest(size), sides=shortest(sides)),
         )
 

@@ -9,7 +9,7 @@ from ..geometry import POINT
 from ..shape import Shape, times
 from .attributes import Count, Flag
 from .footprint import INPUT, MATRIX, ROWS, Extra, Footprint
-from .op import EVERYWHERE, NONE, Argument, Call, Facts, Misfit, Names, Op
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, Op, ShapeError
 
 
 def _each_position(x: Shape) -> str:
@@ -50,7 +50,7 @@ class Linear(Op, kind="linear", family="linear"):
 
     def facts(self, x: Shape) -> Facts:
         if len(x) > 1 and not x.channels_last:
-            raise Misfit(
+            raise ShapeError(
                 f"linear works on a flat vector, and its input is a map of {x}",
                 help=f"put flatten before it ({x.numel:,} features), "
                 f"or global_avg_pool >> flatten ({x.channels:,} features); "

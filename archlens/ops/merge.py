@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..geometry import POINT
 from ..shape import Shape, times
 from .footprint import INPUT, PASSED, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Merge, Misfit, Names, all_channels
+from .op import NONE, Argument, Call, Facts, Merge, Names, ShapeError, all_channels
 
 #: The most terms of a sum that are written out.
 _TERMS = 50
@@ -27,14 +27,14 @@ class Concat(Merge, kind="concat"):
         also="cat route concatenate concatenated concatenation hstack vstack dstack columnstack rowstack",
     )
     examples = ("64x28x28, 128x28x28, 32x28x28 >> concat", "10, 20 >> concat")
-    holds = PASSED
+    saved_for_backward = PASSED
 
     def facts(self, *inputs: Shape) -> Facts:
         first = inputs[0]
         _require_one_layout(inputs)
         for index, other in enumerate(inputs):
             if other.spatial != first.spatial:
-                raise Misfit(
+                raise ShapeError(
                     f"only channels can differ in a concat, and {first} and {other} differ in "
                     f"{_differing(first, other)}",
                     help=_help(first, other, channels=False),
@@ -81,7 +81,7 @@ class _Elementwise(Merge):
         for index, x in enumerate(inputs):
             fits = len(x) == len(shape) and all(a == b or 1 in (a, b) for a, b in zip(x, shape, strict=True))
             if not fits:
-                raise Misfit(
+                raise ShapeError(
                     f"it cannot {self.kind} {inputs[0]} and {x}: they differ in {_differing(shape, x)}",
                     help=_help(shape, x),
                     inputs=(0, index),
@@ -121,7 +121,7 @@ class Add(_Elementwise, kind="add"):
         "1x4x5, 6x4x5 >> add",
         "10, 10 >> add",
     )
-    holds = PASSED._replace(in_place=True, chained=True)
+    saved_for_backward = PASSED._replace(in_place=True, chained=True)
 
 
 class Multiply(_Elementwise, kind="multiply"):
@@ -165,7 +165,7 @@ def _require_one_layout(inputs: tuple[Shape, ...]) -> None:
     first = inputs[0]
     for index, x in enumerate(inputs):
         if x.channels_last != first.channels_last and len(x) == len(first):
-            raise Misfit(
+            raise ShapeError(
                 f"the channels of {first} come {_place(first)}, and those of {x} come {_place(x)}",
                 help="channels_first turns the one round whose channels come last",
                 inputs=(0, index),

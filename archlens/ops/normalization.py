@@ -17,10 +17,10 @@ from .op import (
     Buffers,
     Call,
     Facts,
-    Misfit,
     Names,
     Op,
     Reach,
+    ShapeError,
     Tensors,
     all_channels,
     per_group,
@@ -115,7 +115,7 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
         statistics = (Extra(facts.shape.channels, STATISTIC, per_sample=False),) * 2
         return INPUT._replace(
             saved=statistics,
-            beside=() if self.running_stats else statistics,
+            workspace=() if self.running_stats else statistics,
             in_place=self.running_stats,
         )
 
@@ -176,7 +176,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
         statistics = (Extra(positions, STATISTIC),) * 2
         axes = tuple(range(len(facts.shape)))
         apart = self.over == "channels" and not facts.shape.channels_last
-        return INPUT._replace(saved=statistics, beside=statistics, lies=(*axes[1:], 0) if apart else axes)
+        return INPUT._replace(saved=statistics, workspace=statistics, lies=(*axes[1:], 0) if apart else axes)
 
 
 class GroupNorm(Op, kind="group_norm", family="normalization"):
@@ -224,7 +224,7 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         statistics = (Extra(self.groups),) * 2
-        return INPUT._replace(saved=statistics, beside=statistics, needs=FORMAT)
+        return INPUT._replace(saved=statistics, workspace=statistics, needs=FORMAT)
 
 
 class InstanceNorm(Op, kind="instance_norm", family="normalization"):
@@ -253,7 +253,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
     def facts(self, x: Shape) -> Facts:
         require_spatial(x, "instance_norm")
         if x.numel == x.channels and not self.running_stats:
-            raise Misfit(
+            raise ShapeError(
                 f"it needs more than one position to take statistics over, and its input is {x}",
                 size=True,
             )
@@ -286,7 +286,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
         running = [Extra(channels)] * 2 if self.running_stats else []
         return INPUT._replace(
             saved=(*statistics, *weights[:1], *running),
-            beside=(*weights, *(running or statistics)),
+            workspace=(*weights, *(running or statistics)),
             backward=tuple(weights),
             lies=ROWS,
             needs=PIECE,
@@ -347,6 +347,6 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
         return INPUT._replace(
             saved=(padded, n, n),
             before=((n, padded), (n, n, n)),
-            beside=(n,),
+            workspace=(n,),
             backward=(Extra(max(3 * x.numel, padded.values)),),
         )

@@ -28,14 +28,14 @@ EVERYWHERE = Everywhere.EVERYWHERE
 
 
 @dataclass(frozen=True)
-class Irregular:
+class NonUniform:
     """The reach of an op whose outputs look at windows that one :class:`Window` cannot say."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class InTurn:
+class WindowChain:
     """The reach of an op that looks through several windows, one after the other, along each spatial axis.
 
     Attention within a block is such: one window takes all of the block, and a transposed one gives it back to
@@ -47,7 +47,7 @@ class InTurn:
 
 #: How far an output looks: a window per spatial axis of the input, or several in turn, or everywhere, or not
 #: sayable.
-Reach = tuple[Window, ...] | InTurn | Everywhere | Irregular
+Reach = tuple[Window, ...] | WindowChain | Everywhere | NonUniform
 
 #: Name of a tensor in torch's state dict, and its shape.
 Tensors = Mapping[str, tuple[int, ...]]
@@ -184,7 +184,7 @@ class Facts(NamedTuple):
         return {name: buffer.shape for name, buffer in self.buffers.items() if buffer.saved}
 
 
-class Misfit(ValueError):
+class ShapeError(ValueError):
     """An op refuses the shapes that it is given.
 
     Args:
@@ -254,8 +254,9 @@ class Op:
     transparent: ClassVar[bool] = False
     #: Whether each output channel depends on no other channels than those of its own number.
     channelwise: ClassVar[bool] = False
-    #: What it asks of memory, where that depends on nothing; ``None`` is unknown, and never nothing.
-    holds: ClassVar[Footprint | None] = None
+    #: What it saves for the backward pass and makes on the way, where that depends on nothing; ``None`` is
+    #: unknown, and never nothing.
+    saved_for_backward: ClassVar[Footprint | None] = None
     #: Attributes that are the same as another where they are not given: ``{"stride": "kernel"}``.
     follows: ClassVar[Mapping[str, str]] = {}
     #: Attributes that do nothing to shape, weights and multiply-accumulates, each with the word for it: of
@@ -290,7 +291,7 @@ class Op:
         """What the op does to this input shape; a :class:`Merge` takes several.
 
         Raises:
-            Misfit: the shapes do not fit; the message says why in the terms of the formula.
+            ShapeError: the shapes do not fit; the message says why in the terms of the formula.
         """
         raise TypeError(f"{type(self).__name__} does not say its facts")  # pragma: no cover
 
@@ -313,7 +314,7 @@ class Op:
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint | None:
         """What it asks of memory beside weights and output; ``None`` where nobody has said."""
-        return self.holds
+        return self.saved_for_backward
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         """How the output shape comes about, on one line; empty where nothing is computed.
@@ -475,12 +476,12 @@ def per_group(channels: int, groups: int, which: str = "input") -> int:
     """Channels in each of ``groups`` groups.
 
     Raises:
-        Misfit: they do not divide evenly; with the nearest numbers of groups that do.
+        ShapeError: they do not divide evenly; with the nearest numbers of groups that do.
     """
     if channels % groups:
         near = [d for d in range(max(1, groups - 64), groups + 64) if channels % d == 0]
         near.sort(key=lambda d: (abs(d - groups), d))
-        raise Misfit(
+        raise ShapeError(
             f"its {channels} {which} channels are not divisible by groups={groups}",
             notes=(f"{channels} = {groups} * {channels // groups} + {channels % groups}",),
             help=f"groups that divide {channels}: {', '.join(map(str, sorted(near[:4])))}" if near else "",

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..counts import AtLeast
 from ..shape import Shape
-from .op import Buffer, Call, Facts, Irregular, Misfit, Op
+from .op import Buffer, Call, Facts, NonUniform, Op, ShapeError
 
 #: What the call of an op is that nobody can make.
 UNKNOWN = "archlens.unknown"
@@ -59,14 +59,14 @@ class Opaque(Op, family="opaque"):
         known: dict[str, Any] = vars(self)
         if inputs != known["inputs"]:
             shapes = " and ".join(map(str, known["inputs"]))
-            raise Misfit(f"what comes out of {known['name']} is known on {shapes} only")
+            raise ShapeError(f"what comes out of {known['name']} is known on {shapes} only")
         return Facts(
             shape=known["shape"],
             weights=dict(known["weights"]),
             buffers=dict(known["buffers"]),
             macs=AtLeast(0, known["reason"]),
             other={},
-            reach=Irregular(known["reason"]),
+            reach=NonUniform(known["reason"]),
             torch=Call(UNKNOWN),
         )
 

@@ -9,7 +9,7 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Padding, Size
 from .footprint import INPUT, INT64, NOTHING, Extra, Footprint
-from .op import EVERYWHERE, NONE, Argument, Call, Facts, Irregular, Misfit, Names, Op, Reach
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, NonUniform, Op, Reach, ShapeError
 from .windows import check_windows, per_axis, require_spatial, shortest, slide
 
 
@@ -35,7 +35,7 @@ class _Sliding(Op, family="pooling"):
         for window in windows:
             most = window.kernel // 2  # torch does not count the dilation
             if self.padding != "same" and max(window.before, window.after) > most:
-                raise Misfit(
+                raise ShapeError(
                     f"its padding of {max(window.before, window.after)} is more than half of its "
                     f"window of {window.kernel}, so that a window could see nothing but padding",
                     help=f"padding of at most {most}",
@@ -111,10 +111,10 @@ class MaxPool(_Sliding, kind="max_pool"):
         assert isinstance(facts.reach, tuple)
         places = Extra(facts.shape.numel, INT64)
         if _even(facts.reach):
-            return INPUT._replace(saved=(places,), beside=(places,))
+            return INPUT._replace(saved=(places,), workspace=(places,))
         padded = self._padded(facts, inputs[0])
         return Footprint(
-            saved=(padded[1], places), before=(padded,), beside=(padded[1], places), backward=padded[1:]
+            saved=(padded[1], places), before=(padded,), workspace=(padded[1], places), backward=padded[1:]
         )
 
 
@@ -147,7 +147,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
         if len(windows) == 3 and _even(windows):
             for axis, n, window in zip(x.axes, x.spatial, windows, strict=True):
                 if n < window.kernel:
-                    raise Misfit(
+                    raise ShapeError(
                         f"its window of {window.kernel} is larger than the {axis} of {n}; torch's "
                         "avg_pool3d takes no smaller map, padded or rounded up",
                         help="max_pool takes it, and so does conv",
@@ -176,7 +176,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
         return Footprint(
             saved=(second, share),
             before=((first, second, counted, share), (second, Extra(facts.shape.numel), counted, share)),
-            beside=(Extra(facts.shape.numel), counted, share),
+            workspace=(Extra(facts.shape.numel), counted, share),
             backward=(second,),
         )
 
@@ -203,7 +203,7 @@ class _Adaptive(Op, family="pooling"):
         elif all(n % o == 0 for n, o in zip(x.spatial, sizes, strict=True)):
             reach = tuple(Window(n // o, n // o) for n, o in zip(x.spatial, sizes, strict=True))
         else:
-            reach = Irregular(f"the windows that take {times(x.spatial)} to {times(sizes)} differ in size")
+            reach = NonUniform(f"the windows that take {times(x.spatial)} to {times(sizes)} differ in size")
         # neighbouring windows share a position wherever their border does not fall between two
         seen = [n + o - gcd(n, o) for n, o in zip(x.spatial, sizes, strict=True)]
         return Facts(
@@ -301,7 +301,7 @@ class GlobalAvgPool(_Global, kind="global_avg_pool"):
         also="mean avg average reducemean gap globalpool",
     )
     examples = ("1280x7x7 >> global_avg_pool", "8x50 >> global_avg_pool")
-    holds = NOTHING
+    saved_for_backward = NOTHING
 
     def facts(self, x: Shape) -> Facts:
         return self._facts(x, "Avg", last=1)  # the division
@@ -327,7 +327,7 @@ class GlobalMaxPool(_Global, kind="global_max_pool"):
 def _maxima(facts: Facts) -> Footprint:
     """The input, and the place of each maximum."""
     places = (Extra(facts.shape.numel, INT64),)
-    return INPUT._replace(saved=places, beside=places)
+    return INPUT._replace(saved=places, workspace=places)
 
 
 def _even(windows: tuple[Window, ...]) -> bool:

@@ -9,7 +9,19 @@ from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
 from .footprint import INPUT, NOTHING, Extra, Footprint, Reshaped
-from .op import EVERYWHERE, NONE, Call, Facts, Irregular, Misfit, Names, Op, Reach, all_channels, per_group
+from .op import (
+    EVERYWHERE,
+    NONE,
+    Call,
+    Facts,
+    Names,
+    NonUniform,
+    Op,
+    Reach,
+    ShapeError,
+    all_channels,
+    per_group,
+)
 from .windows import per_axis, require_channels_first, require_spatial, sides_of
 
 
@@ -27,7 +39,7 @@ class Identity(Op, kind="identity", family="reshape"):
 
     transparent = True
     channelwise = True
-    holds = Footprint(moves=(Reshaped(),))
+    saved_for_backward = Footprint(moves=(Reshaped(),))
     names = Names(keras="Identity", onnx="Identity", also="noop pass passthrough skip inputlayer")
     examples = ("8x4x4 >> identity",)
 
@@ -44,7 +56,7 @@ class Flatten(Op, kind="flatten", family="reshape"):
 
     names = Names(keras="Flatten", onnx="Flatten", also="view ravel squeeze")
     examples = ("16x5x5 >> flatten", "512x1x1 >> flatten", "84 >> flatten")
-    holds = Footprint(moves=(Reshaped(),))
+    saved_for_backward = Footprint(moves=(Reshaped(),))
 
     def facts(self, x: Shape) -> Facts:
         return _moved(Shape((x.numel,)), EVERYWHERE, Call("nn.Flatten"))
@@ -64,18 +76,18 @@ class Reshape(Op, kind="reshape", family="reshape"):
 
     names = Names(keras="Reshape", onnx="Reshape", also="unflatten")
     examples = ("400 >> reshape([16, 5, 5])", "16x5x5 >> reshape([-1, 25])")
-    holds = Footprint(moves=(Reshaped(),))
+    saved_for_backward = Footprint(moves=(Reshaped(),))
 
     def facts(self, x: Shape) -> Facts:
         require_channels_first(x, "reshape")
         known = prod(size for size in self.shape if size != -1)
         free = self.shape.count(-1)
         if len(self.shape) - 1 not in AXIS_NAMES:
-            raise Misfit(f"{times(self.shape)} has more than three spatial axes")
+            raise ShapeError(f"{times(self.shape)} has more than three spatial axes")
         if free > 1:
-            raise Misfit(f"only one size can be -1, and {times(self.shape)} has {free}")
+            raise ShapeError(f"only one size can be -1, and {times(self.shape)} has {free}")
         if x.numel % known if free else x.numel != known:
-            raise Misfit(
+            raise ShapeError(
                 f"{x} holds {x.numel:,} values, which {times(self.shape)} cannot hold",
                 notes=(f"{' * '.join(map(str, self.shape)).replace('-1', '?')} must make {x.numel:,}",),
                 help=f"the sizes given make {known:,}" + (", which must divide it" if free else ""),
@@ -84,7 +96,7 @@ class Reshape(Op, kind="reshape", family="reshape"):
         shape = Shape(x.numel // known if size == -1 else size for size in self.shape)
         return _moved(
             shape,
-            Irregular("reshape rearranges positions"),
+            NonUniform("reshape rearranges positions"),
             Call("nn.Unflatten", dim=1, unflattened_size=tuple(shape))
             if len(x) == 1
             else Call("torch.reshape", shape=(-1, *shape)),
@@ -128,21 +140,21 @@ class Pad(Op, kind="pad", family="reshape"):
     def facts(self, x: Shape) -> Facts:
         require_spatial(x, "pad")
         if isinstance(self.padding, str):
-            raise Misfit(
+            raise ShapeError(
                 f'"{self.padding}" depends on the window of a convolution; pad takes numbers',
                 help="pad(1), pad((1, 2)) or pad(((0, 1), (0, 1)))",
             )
         sides = sides_of(self.padding, x)
         for axis, n, pair in zip(x.axes, x.spatial, sides, strict=True):
             if self.mode == "reflect" and max(pair) >= n:
-                raise Misfit(
+                raise ShapeError(
                     f"it cannot reflect {max(pair)} positions of a {axis} of {n}",
                     help=f"at most {n - 1}",
                     size=True,
                 )
         before, after = self.channels if isinstance(self.channels, tuple) else (self.channels,) * 2
         if (before or after) and self.mode != "constant":
-            raise Misfit(
+            raise ShapeError(
                 f'mode="{self.mode}" repeats what lies beside it, and channels have no neighbours',
                 help=f'pad the positions first: pad(..., mode="{self.mode}") >> pad(channels=...)',
             )
@@ -194,7 +206,7 @@ class Crop(Op, kind="crop", family="reshape"):
         sizes = per_axis(self.size, x, "size")
         for axis, n, size in zip(x.axes, x.spatial, sizes, strict=True):
             if size > n:
-                raise Misfit(
+                raise ShapeError(
                     f"it cannot cut {size} positions out of a {axis} of {n}",
                     help="crop the larger of the two maps, or pad this one",
                     size=True,
@@ -250,12 +262,12 @@ class Slice(Op, kind="slice", family="reshape"):
 
     def facts(self, x: Shape) -> Facts:
         if self.axis not in x.names:
-            raise Misfit(f"{x} has no {self.axis}", help=f"its axes are {', '.join(x.names)}")
+            raise ShapeError(f"{x} has no {self.axis}", help=f"its axes are {', '.join(x.names)}")
         axis = x.names.index(self.axis)
         start, stop, step = slice(self.start, self.stop, self.step).indices(x[axis])
         size = len(range(start, stop, step))
         if size < 1:
-            raise Misfit(
+            raise ShapeError(
                 f"{self.axis} {self.start} to {x[axis] if self.stop is None else self.stop} of {x} is empty",
                 size=axis != x.channel_axis,
             )
@@ -301,7 +313,7 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
 
     names = Names(keras="", onnx="")
     examples = ("12x5x5 >> channel_shuffle(3)", "116x28x28 >> channel_shuffle(2)")
-    holds = NOTHING
+    saved_for_backward = NOTHING
 
     def facts(self, x: Shape) -> Facts:
         require_spatial(x, "channel_shuffle")

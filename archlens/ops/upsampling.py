@@ -9,7 +9,7 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
 from .footprint import INT64, NOTHING, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Irregular, Merge, Misfit, Names, Op, Reach
+from .op import NONE, Argument, Call, Facts, Merge, Names, NonUniform, Op, Reach, ShapeError
 from .windows import per_axis, require_spatial, shortest
 
 #: torch's name of linear interpolation, by spatial axes.
@@ -48,23 +48,25 @@ class Upsample(Op, kind="upsample", family="upsampling"):
         '2x4x5 >> upsample(2, mode="bicubic")',
         '2x4x4x4 >> upsample(2, mode="trilinear")',
     )
-    holds = NOTHING
+    saved_for_backward = NOTHING
 
     def facts(self, x: Shape) -> Facts:
         require_spatial(x, "upsample")
         axes = len(x) - 1
         if (self.scale is None) == (self.size is None):
-            raise Misfit("it takes either a scale or a size", help="upsample(2) or upsample(size=56)")
+            raise ShapeError("it takes either a scale or a size", help="upsample(2) or upsample(size=56)")
         if self.size is not None:
             sizes = per_axis(self.size, x, "size")
         else:
             assert self.scale is not None
             factors = _factors(self.scale, x)
             if len(factors) != axes:
-                raise Misfit(f"scale has {len(factors)} values, and its input {x} has {axes} spatial axes")
+                raise ShapeError(
+                    f"scale has {len(factors)} values, and its input {x} has {axes} spatial axes"
+                )
             sizes = tuple(floor(n * factor) for n, factor in zip(x.spatial, factors, strict=True))
             if min(sizes) < 1:
-                raise Misfit(f"scale={self.scale} leaves nothing of {times(x.spatial)}", size=True)
+                raise ShapeError(f"scale={self.scale} leaves nothing of {times(x.spatial)}", size=True)
         mode = self._mode(axes)
         shape = Shape((x.channels, *sizes))
         points = {"nearest": 0, "bicubic": 4**2}.get(mode, 2**axes)
@@ -89,9 +91,9 @@ class Upsample(Op, kind="upsample", family="upsampling"):
         mode = {"linear": _LINEAR[axes], "cubic": "bicubic"}.get(self.mode, self.mode)
         if mode == "nearest":
             if self.align_corners:
-                raise Misfit("align_corners has no meaning for nearest interpolation")
+                raise ShapeError("align_corners has no meaning for nearest interpolation")
         elif mode != ("bicubic" if axes == 2 and mode == "bicubic" else _LINEAR[axes]):
-            raise Misfit(
+            raise ShapeError(
                 f'mode="{self.mode}" does not work on {axes} spatial {"axis" if axes == 1 else "axes"}',
                 help='mode="linear" works on any',
             )
@@ -138,14 +140,14 @@ class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
 
     def facts(self, *inputs: Shape) -> Facts:
         if len(inputs) != 2:
-            raise Misfit(
+            raise ShapeError(
                 f"it takes two branches, what is put back and the map that was pooled, not {len(inputs)}",
                 help="as in [identity, ref(relu1_2)]",
             )
         x, pooled = inputs
         require_spatial(x, "max_unpool")
         if len(x) != len(pooled) or x.channels != pooled.channels:
-            raise Misfit(
+            raise ShapeError(
                 f"it puts {x} back into {pooled}: both need the same channels and axes",
                 help="the second branch is the input of the pooling, as in ref(relu1_2)",
                 inputs=(0, 1),
@@ -153,7 +155,7 @@ class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
         kernel = tuple(-(-n // o) for n, o in zip(pooled.spatial, x.spatial, strict=True))
         back = tuple(-(-n // f) for n, f in zip(pooled.spatial, kernel, strict=True))
         if back != x.spatial:
-            raise Misfit(
+            raise ShapeError(
                 f"no pooling with windows side by side takes {times(pooled.spatial)} to {times(x.spatial)}",
                 notes=(f"with windows of {times(kernel)} it is ceil(n/f): {times(back)}",),
                 help="pool with ceil_mode=true where the size is not a multiple of the window",
@@ -166,7 +168,9 @@ class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
             buffers=NONE,
             macs=0,
             other={},
-            reach=Irregular("where max_unpool puts a value depends on the values of the map that was pooled"),
+            reach=NonUniform(
+                "where max_unpool puts a value depends on the values of the map that was pooled"
+            ),
             torch=Call("archlens.max_unpool", kernel=kernel),
         )
 
@@ -174,7 +178,7 @@ class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
         """It pools once more, for the places of the maxima, and keeps those."""
         places, maxima = Extra(inputs[0].numel, INT64), Extra(inputs[0].numel)
         empty = Extra(facts.shape.numel)
-        return Footprint(saved=(places,), before=((places, maxima),), beside=(places, maxima, empty))
+        return Footprint(saved=(places,), before=((places, maxima),), workspace=(places, maxima, empty))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, the size before pooling"
@@ -190,7 +194,7 @@ def _reach(x: Shape, sizes: tuple[int, ...], scale: Any, mode: str, align_corner
     for n, out, factor in zip(x.spatial, sizes, _factors(scale, x), strict=True):
         # 3 * 2.1 is rounded to 6, but torch steps by 2.1 nevertheless
         if out % n or factor not in (None, out // n) or align_corners or mode == "bicubic":
-            return Irregular(
+            return NonUniform(
                 f"interpolation from {times(x.spatial)} to {times(sizes)} mixes uneven neighbours"
             )
         s = out // n

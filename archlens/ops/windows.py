@@ -7,7 +7,7 @@ from typing import Any
 
 from ..geometry import Window, same
 from ..shape import Shape, times
-from .op import Misfit, as_written
+from .op import ShapeError, as_written
 
 #: The attributes of which torch takes a tuple of one number for all axes.
 _ONE_FOR_ALL = ("stride", "padding", "dilation", "output_padding")
@@ -17,7 +17,7 @@ def per_axis(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
     """A size for each spatial axis of ``x``, from one for all or from one each.
 
     Raises:
-        Misfit: there is not one value per axis.
+        ShapeError: there is not one value per axis.
     """
     count = len(x) - 1
     if isinstance(value, int):
@@ -26,7 +26,7 @@ def per_axis(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
         return tuple(value) * count
     if len(value) != count:
         values = "1 value" if len(value) == 1 else f"{len(value)} values"
-        raise Misfit(
+        raise ShapeError(
             f"{attribute}={as_written(value)} has {values}, and its input {x} has {axes_of(x)}",
             help=f"give one value for all axes, or one for each of {', '.join(x.axes)}"
             if count > 1
@@ -50,7 +50,7 @@ def slide(
     """The windows of a convolution or a pooling, one per spatial axis of ``x``.
 
     Raises:
-        Misfit: an attribute does not have one value per axis.
+        ShapeError: an attribute does not have one value per axis.
     """
     if type(kernel) is type(stride) is type(padding) is type(dilation) is int:
         return (Window(kernel, stride, padding, padding, dilation, ceil),) * (len(x) - 1)
@@ -85,7 +85,7 @@ def axes_of(x: Shape) -> str:
 def require_spatial(x: Shape, what: str) -> None:
     """Refuse a flat vector, and channels that come last, for the ops that work on maps."""
     if len(x) < 2:
-        raise Misfit(
+        raise ShapeError(
             f"{what} works on a map such as CxHxW, and its input is a flat vector of {x}",
             help="place it before the map is flattened, or reshape the vector into a map",
         )
@@ -95,7 +95,7 @@ def require_spatial(x: Shape, what: str) -> None:
 def require_channels_first(x: Shape, what: str) -> None:
     """Refuse channels that come last, for the ops that look for them on the first axis as torch does."""
     if x.channels_last:
-        raise Misfit(
+        raise ShapeError(
             f"{what} works on channels that come first, and those of its input {x} come last",
             help="channels_first turns it round, to " + str(Shape((x.channels, *x.spatial))),
         )
@@ -105,7 +105,7 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
     """The output sizes of the windows over the spatial axes of ``x``.
 
     Raises:
-        Misfit: a window is larger than its padded input, with the arithmetic and the least padding
+        ShapeError: a window is larger than its padded input, with the arithmetic and the least padding
             that would do.
     """
     first = windows[0]
@@ -119,7 +119,7 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
     window, n = windows[axis], x.spatial[axis]
     where = "" if len(set(zip(windows, x.spatial, strict=True))) == 1 else f"{x.axes[axis]}: "
     if window.transposed:
-        raise Misfit(
+        raise ShapeError(
             f"its padding crops away the whole {x.axes[axis]} of its output",
             notes=(f"{where}{window.formula} = {window.arithmetic(n)}",),
             help="give it less padding",
@@ -129,7 +129,7 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
     padded = any(w.before or w.after for w in windows)
     sides = times(n + w.before + w.after for w, n in zip(windows, x.spatial, strict=True))
     least = max(w.smallest_padding(n) for w, n in zip(windows, x.spatial, strict=True))
-    raise Misfit(
+    raise ShapeError(
         f"its {what} is larger than its {_input(sides, padded, len(windows))}",
         notes=(f"{where}{window.formula} = {window.arithmetic(n, total_padding=True)}",),
         help=f"padding={least}",

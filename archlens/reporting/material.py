@@ -20,7 +20,7 @@ class Material:
     #: Reports of verifications, of this network or of others.
     reports: Sequence[Report] = ()
     #: How the network differs from what its spec says, where it does, as in ``"another input"``.
-    altered: str = ""
+    overridden: str = ""
     #: What was asked for, as a command line has it; empty for its name.
     asked: str = ""
 

@@ -12,7 +12,19 @@ from ..network import Network
 from ..ops import REQUIRED
 from ..shape import Shape
 from . import scopes
-from .construction import Made, Part, Run, bare, counts, filled, grown, items_of, piece_of, runs_of, split
+from .construction import (
+    Made,
+    Part,
+    Repetition,
+    bare,
+    counts,
+    filled,
+    grown,
+    items_of,
+    piece_of,
+    repetitions_of,
+    split,
+)
 from .formatting import (
     WIDTH,
     Brackets,
@@ -34,9 +46,9 @@ from .formatting import (
     word,
 )
 from .own import inlined
-from .scopes import Child, Class, Leaf, Parameter, Reference, Scope, Value, is_number
+from .scopes import Child, Class, Leaf, Parameter, Reference, SourceScope, Value, is_number
 from .signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, Initial
-from .variables import Line, Step, name_tensors
+from .variables import LineNames, Step, name_tensors
 
 #: The merges that ``forward`` writes as people do.
 _MERGES = {"operator.add": "add", "operator.mul": "multiply", "torch.cat": "concat"}
@@ -52,7 +64,7 @@ _TERMS = 30
 class _Loop(NamedTuple):
     """Children that ``forward`` takes in a loop."""
 
-    run: Run
+    run: Repetition
     head: str
     #: How each child of a round is reached.
     access: tuple[str, ...]
@@ -140,10 +152,10 @@ class ClassText:
 
     def _part(self, child: Child, position: int) -> Part:
         shape = ", ".join(str(self._shape(value)) for value in child.outputs)
-        is_own = isinstance(child.unit, Scope) and child.unit.made_by is not None
+        is_own = isinstance(child.unit, SourceScope) and child.unit.made_by is not None
         return Part(child.name, self._construct(child.unit, position), shape, is_own)
 
-    def _construct(self, unit: Leaf | Scope, position: int) -> Made:
+    def _construct(self, unit: Leaf | SourceScope, position: int) -> Made:
         if isinstance(unit, Leaf):
             # what has no arguments starts where the next leaf does
             target = self.one.targets.get(position, unit.target) if unit.fields else unit.target
@@ -215,7 +227,7 @@ class ClassText:
 
     def _place_all(self) -> None:
         """Decide how each module is reached, and write the lines that put it there."""
-        for run in self._chained(runs_of(self.parts)):
+        for run in self._chained(repetitions_of(self.parts)):
             part = self.parts[run.start]
             if part is None:
                 if run.start in self.made_of:
@@ -227,7 +239,7 @@ class ClassText:
             else:
                 self.access[run.start] = self._place(part, self.children[run.start])
 
-    def _chained(self, runs: Iterator[Run]) -> Iterator[Run]:
+    def _chained(self, runs: Iterator[Repetition]) -> Iterator[Repetition]:
         """The runs that a loop can take: what flows through them is read by the next alone."""
         readers: dict[Value, int] = dict.fromkeys(self._results(), 1)
         for child in self.children:
@@ -249,9 +261,9 @@ class ClassText:
             if loops and not {child.name for child in inside} & (MODULE_ATTRIBUTES | LIST_ATTRIBUTES):
                 yield run
             else:
-                yield from (Run(k, 1, 1) for k in range(run.start, run.stop))
+                yield from (Repetition(k, 1, 1) for k in range(run.start, run.stop))
 
-    def _place_loop(self, run: Run, first: Part) -> None:
+    def _place_loop(self, run: Repetition, first: Part) -> None:
         prefix, number = split(first.name)
         last = number + run.times * run.period
         head = f"for i in {counting(number, last, run.period)}:"
@@ -445,7 +457,7 @@ class ClassText:
         named = row.loop is None and not row.first.is_numbered and not merge
         return Step(row.first.inputs, row.last.outputs, merge, labels, named, row.training)
 
-    def _write(self, row: _Row, line: Line, indent: int) -> list[str]:
+    def _write(self, row: _Row, line: LineNames, indent: int) -> list[str]:
         """The lines of one step."""
         margin = " " * indent
         lines = [f"{margin}{line.alias[0]} = {line.alias[1]}"] if line.alias else []
@@ -466,7 +478,7 @@ class ClassText:
             return lines + lines_of(text, indent, comment=shape)
         return lines + self._write_function(row, target, line.inputs, indent, shape)
 
-    def _shape_of_round(self, run: Run) -> str:
+    def _shape_of_round(self, run: Repetition) -> str:
         shapes = [
             str(self._shape(self.children[k].outputs[0]))
             for k in range(run.start, run.start + run.period * run.times, run.period)

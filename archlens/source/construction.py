@@ -31,7 +31,7 @@ class Part(NamedTuple):
     is_own: bool
 
 
-class Run(NamedTuple):
+class Repetition(NamedTuple):
     """Neighbours that repeat: ``times`` times ``period`` of them, each argument growing by its step."""
 
     start: int
@@ -52,7 +52,7 @@ class Run(NamedTuple):
 _PERIOD = 8
 
 
-def runs_of(parts: Sequence[Part | None]) -> Iterator[Run]:
+def repetitions_of(parts: Sequence[Part | None]) -> Iterator[Repetition]:
     """Neighbours in the order in which they stand, with those that repeat taken together.
 
     Beyond what makes tables fold, they must be one text: the same call, with numbers that grow evenly.
@@ -62,10 +62,10 @@ def runs_of(parts: Sequence[Part | None]) -> Iterator[Run]:
         steps, count = _steps(parts, start, period), 1
         while steps and _steps(parts, start + (count - 1) * period, period) == steps:
             count += 1
-        return count if count > 1 and _is_worth(Run(start, period, count, steps), parts) else 1
+        return count if count > 1 and _is_worth(Repetition(start, period, count, steps), parts) else 1
 
     for start, period, count in stretches(len(parts), copies, _PERIOD):
-        yield Run(start, period, count, _steps(parts, start, period) if count > 1 else ())
+        yield Repetition(start, period, count, _steps(parts, start, period) if count > 1 else ())
 
 
 def _steps(parts: Sequence[Part | None], start: int, period: int) -> tuple[tuple[int, ...], ...]:
@@ -101,7 +101,7 @@ def bare(parts: tuple[Part, ...]) -> Any:
     return [(part.name, part.made.head, part.made.arguments, bare(part.made.parts)) for part in parts]
 
 
-def _is_worth(run: Run, parts: Sequence[Part | None]) -> bool:
+def _is_worth(run: Repetition, parts: Sequence[Part | None]) -> bool:
     """Whether a loop reads better than its lines."""
     own = any(part is not None and part.is_own for part in parts[run.start : run.start + run.period])
     if run.grows:
@@ -144,7 +144,7 @@ def _sequential(head: str, parts: tuple[Part, ...], used: set[str]) -> Piece:
         return call(head, items_of(parts, used, shapes=len(parts) > 2))
     used.add("OrderedDict")
     items: list[Item] = []
-    runs = list(_named_runs(parts))
+    runs = list(_named_repetitions(parts))
     for run in runs:
         part = parts[run.start]
         prefix, number = split(part.name)
@@ -164,7 +164,7 @@ def _sequential(head: str, parts: tuple[Part, ...], used: set[str]) -> Piece:
 def items_of(parts: Sequence[Part], used: set[str], *, shapes: bool) -> list[Item]:
     """The parts of a sequence, with loops for repeats; with their shapes, if that is asked for."""
     items = []
-    for run in runs_of(parts):
+    for run in repetitions_of(parts):
         shape = _shapes(parts, run) if shapes else ""
         if run.times == 1:
             items.append(Item(piece_of(parts[run.start].made, used), shape))
@@ -192,14 +192,14 @@ def filled(parts: Sequence[Part]) -> list[Part]:
     return found
 
 
-def _named_runs(parts: Sequence[Part]) -> Iterator[Run]:
+def _named_repetitions(parts: Sequence[Part]) -> Iterator[Repetition]:
     """Repeats of one module whose names count: ``denselayer1``, ``denselayer2`` and so on."""
-    for run in runs_of(parts):
+    for run in repetitions_of(parts):
         names = [split(part.name) for part in parts[run.start : run.stop]]
         if run.period == 1 and counts(names):
             yield run
         else:
-            yield from (Run(k, 1, 1) for k in range(run.start, run.stop))
+            yield from (Repetition(k, 1, 1) for k in range(run.start, run.stop))
 
 
 def split(name: str) -> tuple[str, int]:
@@ -214,7 +214,7 @@ def counts(names: list[tuple[str, int]]) -> bool:
     return first >= 0 and names == [(prefix, first + k) for k in range(len(names))]
 
 
-def _shapes(parts: Sequence[Part], run: Run) -> str:
+def _shapes(parts: Sequence[Part], run: Repetition) -> str:
     """The shape after a run; where each round has another, the first and the last."""
     ends = [parts[k].shape for k in range(run.start + run.period - 1, run.stop, run.period)]
     return ends[0] if len(set(ends)) == 1 else f"{ends[0]} to {ends[-1]}"

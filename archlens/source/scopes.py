@@ -56,16 +56,16 @@ class Leaf:
 
 
 @dataclass(slots=True, eq=False)
-class Scope:
+class SourceScope:
     """A part of the network under one name."""
 
     path: str
     name: str
     #: The block that made it; empty for a scope that was only named.
     block: str
-    parent: Scope | None
+    parent: SourceScope | None
     #: Its layers and scopes as they were read, and from them the children, once all is read.
-    parts: list[Child | Scope] = field(default_factory=list)
+    parts: list[Child | SourceScope] = field(default_factory=list)
     children: list[Child] = field(default_factory=list)
     #: What it reads from outside, in the order of the first use; what outside reads from it.
     inputs: dict[Value, None] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Child(NamedTuple):
     """A layer or scope within a scope; what it reads and makes."""
 
     name: str
-    unit: Leaf | Scope
+    unit: Leaf | SourceScope
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
     stateful: bool
@@ -99,7 +99,7 @@ class Child(NamedTuple):
     @property
     def is_module(self) -> bool:
         """Whether it is constructed first and then applied."""
-        return isinstance(self.unit, Scope) or not self.unit.is_function
+        return isinstance(self.unit, SourceScope) or not self.unit.is_function
 
     @property
     def is_numbered(self) -> bool:
@@ -135,7 +135,7 @@ class Class:
     base: str
     #: An ``nn.Sequential`` of its own, with nothing to say but its items.
     is_chain: bool
-    scopes: list[Scope]
+    scopes: list[SourceScope]
     name: str = ""
     parameters: tuple[Parameter, ...] = ()
     #: The arguments of all calls in it, in order: values, or references to parameters.
@@ -144,7 +144,7 @@ class Class:
     targets: dict[int, str] = field(default_factory=dict)
 
     @property
-    def example(self) -> Scope:
+    def example(self) -> SourceScope:
         """The scope whose names and shapes stand for all."""
         return self.scopes[0]
 
@@ -152,7 +152,7 @@ class Class:
 class Tree(NamedTuple):
     """The scopes of a network and the classes that they take, the innermost first."""
 
-    root: Scope
+    root: SourceScope
     classes: list[Class]
 
 
@@ -189,10 +189,10 @@ class _Reader:
         self.numbers = {name: -1 - k for k, name in enumerate(network.inputs)}
         self.numbers |= {layer.name: k for k, layer in enumerate(network.layers)}
         self.results = {self.numbers[name] for name in network.outputs.values()}
-        self.root = Scope("", "", "", None)
-        self.homes: dict[Value, Scope] = dict.fromkeys(range(-len(network.inputs), 0), self.root)
+        self.root = SourceScope("", "", "", None)
+        self.homes: dict[Value, SourceScope] = dict.fromkeys(range(-len(network.inputs), 0), self.root)
         #: Every scope, those inside before the one around.
-        self.closed: list[Scope] = []
+        self.closed: list[SourceScope] = []
         self.in_training = self._in_training()
         self._read(self._needed())
 
@@ -255,13 +255,13 @@ class _Reader:
                 inner = path[:start] + name
                 assert inner not in seen, "the layers of a scope stand together"
                 seen.add(inner)
-                opened.append(Scope(inner, name, self.network.blocks.get(inner, ""), outer))
+                opened.append(SourceScope(inner, name, self.network.blocks.get(inner, ""), outer))
                 outer.parts.append(opened[-1])
             self._add(number, layer, opened[-1])
         while opened:
             self._close(opened.pop())
 
-    def _add(self, number: Value, layer: Layer, scope: Scope) -> None:
+    def _add(self, number: Value, layer: Layer, scope: SourceScope) -> None:
         inputs = tuple([self.numbers[name] for name in layer.inputs])
         self.homes[number] = scope
         for source in inputs:
@@ -274,9 +274,9 @@ class _Reader:
         scope.parts.append(Child(name, leaf, inputs, (number,), leaf.stateful, training, layer.op.kind))
         scope.stateful |= leaf.stateful
 
-    def _reach(self, source: Value, reader: Scope) -> None:
+    def _reach(self, source: Value, reader: SourceScope) -> None:
         """Lead a tensor from its home into the scope that reads it."""
-        scope: Scope = reader
+        scope: SourceScope = reader
         while not _holds(scope, self.homes[source]):
             if source in scope.inputs:
                 return  # as in all scopes up to its home
@@ -285,7 +285,7 @@ class _Reader:
             scope = scope.parent
         self._leave(source, scope)
 
-    def _leave(self, source: Value, target: Scope) -> None:
+    def _leave(self, source: Value, target: SourceScope) -> None:
         scope = self.homes[source]
         while not _holds(scope, target):
             scope.outputs[source] = None
@@ -309,13 +309,13 @@ class _Reader:
             )
         return found
 
-    def _close(self, scope: Scope) -> None:
+    def _close(self, scope: SourceScope) -> None:
         self.closed.append(scope)
         if scope.parent is not None:
             scope.parent.stateful |= scope.stateful
 
 
-def _holds(outer: Scope, inner: Scope) -> bool:
+def _holds(outer: SourceScope, inner: SourceScope) -> bool:
     """Whether a scope is another one, or around it."""
     return outer is inner or not outer.path or inner.path.startswith(f"{outer.path}.")
 
@@ -333,7 +333,7 @@ def _classes(reader: _Reader, root_name: str) -> list[Class]:
             whole = chain and is_counted(scope.children) and not _trains(scope)
             found["root"] = scope.made_by = Class(root_name, whole, [scope], root_name)
             continue
-        inside = max((c.unit.nesting for c in scope.children if isinstance(c.unit, Scope)), default=0)
+        inside = max((c.unit.nesting for c in scope.children if isinstance(c.unit, SourceScope)), default=0)
         if chain and inside < _NESTING and _is_short(scope):
             scope.nesting = inside + 1
             names = tuple([child.name for child in scope.children])
@@ -352,27 +352,27 @@ def _classes(reader: _Reader, root_name: str) -> list[Class]:
     return list(found.values())
 
 
-def _base(scope: Scope) -> str:
+def _base(scope: SourceScope) -> str:
     """What the class of a scope is called, but for a number."""
     return title(scope.block or re.sub(r"[0-9]+$", "", scope.name), "Block")
 
 
-def _children(scope: Scope) -> list[Child]:
+def _children(scope: SourceScope) -> list[Child]:
     """What stands in a scope, now that it is known of all scopes what outside reads from them."""
     return [part if isinstance(part, Child) else _child(part) for part in scope.parts]
 
 
-def _child(scope: Scope) -> Child:
+def _child(scope: SourceScope) -> Child:
     outputs = tuple(sorted(scope.outputs))
     training = all(child.training for child in scope.children)
     return Child(scope.name, scope, tuple(scope.inputs), outputs, scope.stateful, training, scope.block)
 
 
-def _trains(scope: Scope) -> bool:
+def _trains(scope: SourceScope) -> bool:
     return any(child.training for child in scope.children)
 
 
-def _is_chain(scope: Scope, reader: _Reader) -> bool:
+def _is_chain(scope: SourceScope, reader: _Reader) -> bool:
     """Whether each child reads what the one before it makes, and nothing else does."""
     inputs, outputs = tuple(scope.inputs), tuple(scope.outputs)
     if scope.parent is None:
@@ -394,10 +394,10 @@ def is_counted(children: list[Child]) -> bool:
     return numbers == sorted(numbers) and (not numbers or numbers[-1] < 2 * len(numbers) + 2)
 
 
-def _is_short(scope: Scope) -> bool:
+def _is_short(scope: SourceScope) -> bool:
     """Whether a chain is written where it is used: all that was only named, and small blocks."""
     if is_counted(scope.children):
-        only_scopes = all(isinstance(child.unit, Scope) for child in scope.children)
+        only_scopes = all(isinstance(child.unit, SourceScope) for child in scope.children)
         return not scope.block or only_scopes or len(scope.children) <= 2
     return not scope.block and not any(
         child.name in MODULE_ATTRIBUTES | LIST_ATTRIBUTES or child.name.startswith("__")
@@ -409,7 +409,7 @@ def _key(child: Child) -> int:
     return child.unit.key
 
 
-def _skeleton(scope: Scope) -> Any:
+def _skeleton(scope: SourceScope) -> Any:
     """The scope without its constants: names, calls, and who reads what."""
     places = {value: (-1, k) for k, value in enumerate(scope.inputs)}
     parts = []
@@ -452,7 +452,7 @@ class _Slot(NamedTuple):
     field: Field
 
 
-def _slots(scope: Scope, path: tuple[str, ...] = ()) -> Iterator[_Slot]:
+def _slots(scope: SourceScope, path: tuple[str, ...] = ()) -> Iterator[_Slot]:
     for child in scope.children:
         unit = child.unit
         here = (*path, child.name)
@@ -465,7 +465,7 @@ def _slots(scope: Scope, path: tuple[str, ...] = ()) -> Iterator[_Slot]:
                 yield _Slot(here, Field(one.name, one.positional, one.default, one.meaning))
 
 
-def _values(scope: Scope, into: list[Any]) -> list[Any]:
+def _values(scope: SourceScope, into: list[Any]) -> list[Any]:
     for child in scope.children:
         unit = child.unit
         if isinstance(unit, Leaf):
@@ -477,7 +477,7 @@ def _values(scope: Scope, into: list[Any]) -> list[Any]:
     return into
 
 
-def leaves(scope: Scope, start: int = 0) -> Iterator[tuple[int, Leaf]]:
+def leaves(scope: SourceScope, start: int = 0) -> Iterator[tuple[int, Leaf]]:
     """The calls of a class, each with the position of its first argument."""
     for child in scope.children:
         unit = child.unit
@@ -488,7 +488,7 @@ def leaves(scope: Scope, start: int = 0) -> Iterator[tuple[int, Leaf]]:
         start += width(unit)
 
 
-def width(unit: Leaf | Scope) -> int:
+def width(unit: Leaf | SourceScope) -> int:
     """How many arguments a leaf or a scope takes in a class."""
     if isinstance(unit, Leaf):
         return len(unit.values)

@@ -36,7 +36,7 @@ class Step(NamedTuple):
     training: bool
 
 
-class Line(NamedTuple):
+class LineNames(NamedTuple):
     """The names of one line."""
 
     inputs: tuple[str, ...]
@@ -48,7 +48,7 @@ class Line(NamedTuple):
 class Names(NamedTuple):
     """The names of all lines, and of the tensors that are returned."""
 
-    lines: list[Line]
+    lines: list[LineNames]
     results: dict[Value, str]
 
 
@@ -179,7 +179,7 @@ class _Naming:
         lines = [self._line(number, step) for number, step in enumerate(self.steps)]
         return Names(lines, {value: self.names[value] for value in self.results})
 
-    def _line(self, number: int, step: Step) -> Line:
+    def _line(self, number: int, step: Step) -> LineNames:
         alias = None
         inputs = tuple([self.names[value] for value in step.inputs])
         if number in self.starts and self.starts[number] is None and len(step.inputs) == 1:
@@ -194,7 +194,7 @@ class _Naming:
                 name = self._numbered(label, number)
             outputs.append(name)
             self._give(value, name)
-        return Line(inputs, tuple(outputs), alias)
+        return LineNames(inputs, tuple(outputs), alias)
 
     def _put_aside(self, value: Value, number: int) -> tuple[str, str]:
         """Give a tensor that is added again later a second name, so that the branch can take its first."""

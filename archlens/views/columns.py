@@ -13,7 +13,7 @@ from ..forms import table
 from ..forms.table import LEAST, Plain
 from ..geometry import Field
 from ..network import Layer, Network
-from ..ops import Irregular
+from ..ops import NonUniform
 from ..shape import times
 from . import words
 from .rows import Row
@@ -146,7 +146,7 @@ def _about_fields(rows: Sequence[Row], study: Study) -> list[str]:
     for fields in study.fields.values():
         for name in shown:
             seen: Seen = fields[name]
-            if isinstance(seen, Irregular):
+            if isinstance(seen, NonUniform):
                 reasons[f"No one field: {seen.reason}."] = None
         for name in shown:
             if name in fields.limits:

@@ -45,7 +45,7 @@ _NOTES = (
 )
 
 
-class Line(NamedTuple):
+class ChangeRow(NamedTuple):
     """A line of the list of changes."""
 
     kind: str
@@ -224,32 +224,34 @@ def _grown(before: int, after: int) -> str:
 # --- changes ---------------------------------------------------------------------------------------
 
 
-def _listed(found: Difference) -> list[Line]:
+def _listed(found: Difference) -> list[ChangeRow]:
     """The changes line by line, in the order of the layers of each kind; no more than can be read."""
-    listed: list[Line] = []
+    listed: list[ChangeRow] = []
     for kind in (ADDED, REMOVED, ALTERED, AFFECTED):
         lines = list(_lines(found, kind))
         if len(lines) > _MOST:
             rest = tuple(pair for line in lines[_MOST:] for pair in line.pairs)
-            more = Line(kind, f"and {len(lines) - _MOST} more", f"{len(rest)} layers", rest)
+            more = ChangeRow(kind, f"and {len(lines) - _MOST} more", f"{len(rest)} layers", rest)
             lines = [*lines[:_MOST], more]
         listed += lines
     return listed
 
 
-def _lines(found: Difference, kind: str) -> Iterator[Line]:
+def _lines(found: Difference, kind: str) -> Iterator[ChangeRow]:
     if kind in (ADDED, REMOVED):
-        for run in found.runs(kind):
-            count = len(run.pairs) // run.repeats
+        for group in found.groups(kind):
+            count = len(group.pairs) // group.repeats
             what = (
-                run.what
-                if len(run.pairs) == 1
-                else f"{run.what}: {count} layers"
-                if run.what
+                group.what
+                if len(group.pairs) == 1
+                else f"{group.what}: {count} layers"
+                if group.what
                 else f"{count} layers"
             )
-            what += " each" if run.repeats > 1 else ""
-            yield Line(kind, f"{run.name} x{run.repeats}" if run.repeats > 1 else run.name, what, run.pairs)
+            what += " each" if group.repeats > 1 else ""
+            yield ChangeRow(
+                kind, f"{group.name} x{group.repeats}" if group.repeats > 1 else group.name, what, group.pairs
+            )
         return
     quiet: list[Pair] = []
     for pair in found.of(kind):
@@ -257,13 +259,13 @@ def _lines(found: Difference, kind: str) -> Iterator[Line]:
         if kind == AFFECTED and not pair.params and not pair.macs:
             quiet.append(pair)
         else:
-            yield Line(kind, pair.new.name, pair.what, (pair,))
+            yield ChangeRow(kind, pair.new.name, pair.what, (pair,))
     if quiet:
         layers = f"{len(quiet)} layer{'s' if len(quiet) > 1 else ''}"
-        yield Line(kind, layers, "on other shapes, at the same cost", tuple(quiet))
+        yield ChangeRow(kind, layers, "on other shapes, at the same cost", tuple(quiet))
 
 
-def _cells(line: Line) -> list[Content]:
+def _cells(line: ChangeRow) -> list[Content]:
     return [line.kind, line.name, line.what, _grown_by(line.params), _grown_by(line.macs)]
 
 

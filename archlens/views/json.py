@@ -9,7 +9,7 @@ from ..analysis import receptive_field
 from ..analysis.receptive_field import ReceptiveFields
 from ..counts import dumps
 from ..network import Layer, Network
-from ..ops import Irregular
+from ..ops import NonUniform
 from ..ops.footprint import FLOAT32
 
 SCHEMA = "archlens.network/1"
@@ -100,7 +100,7 @@ def _seen(fields: ReceptiveFields, layer: str) -> Any:
         if layer in fields.limits:
             data["limits"] = [[limit.start, limit.stop] for limit in fields.limits[layer]]
         return data | ({"misaligned": misaligned} if misaligned else {})
-    if isinstance(seen, Irregular):
+    if isinstance(seen, NonUniform):
         return {"reason": seen.reason}
     return {"reason": "it does not depend on this input"} if seen is None else seen.value
 

@@ -107,7 +107,7 @@ def to_json(network: Network, found: Memory) -> str:
 
 def _peak(peak: Peak) -> dict[str, Any]:
     alive = [{"name": t.name, "shape": list(t.shape), "bytes": t.bytes} for t in peak.alive]
-    return {"bytes": peak.bytes, "layer": peak.layer, "alive": alive, "beside": peak.beside}
+    return {"bytes": peak.bytes, "layer": peak.layer, "alive": alive, "beside": peak.workspace}
 
 
 def _lines(found: Memory) -> Iterator[_Line]:
@@ -139,8 +139,8 @@ def _alive(found: Memory) -> Iterator[list[Content]]:
         if len(alive) > _NAMED:
             rest = sum(tensor.bytes for tensor in alive[_NAMED:])
             lines.append((f"{len(alive) - _NAMED} smaller ones", "", rest))
-        if peak.beside:
-            lines.append(("made beside the output", "", peak.beside))
+        if peak.workspace:
+            lines.append(("made beside the output", "", peak.workspace))
         yield from _under(what, lines)
     if found.peak is not None:
         parts = [(title, "", getattr(found.peak, name)) for name, title in _PARTS.items()]

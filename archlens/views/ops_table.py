@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ..errors import Style, unstyled
 from ..forms import text as terminal
 from ..forms.markdown import pipes
-from ..forms.table import LEAST, Column, Line, Row, Table
+from ..forms.table import LEAST, Column, Row, SpanningRow, Table
 from ..ops import OPS
 from ..ops.op import Op, arguments, as_written, signed
 from ..ops.reference import Documentation, Entry, documentation, group_of, title_of
@@ -49,7 +49,7 @@ def table(chosen: Mapping[str, type[Op]], entries: Callable[[], Iterable[Entry]]
     """
     rows: list[Row] = []
     for group, inside in _by_group(chosen.items(), lambda one: group_of(one[1])):
-        rows.append(Line(title_of(group), heading=True))
+        rows.append(SpanningRow(title_of(group), heading=True))
         rows += [
             [kind, ", ".join(arguments(op)), _plain(documentation(op).summary), group] for kind, op in inside
         ]

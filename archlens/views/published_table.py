@@ -15,18 +15,18 @@ from ..analysis.published_figures import (
     UNEXPLAINED,
     UNVERIFIED,
     VERDICTS,
-    Claim,
+    PublishedFigure,
 )
 from ..counts import dumps
 from ..errors import printable, shorten
-from ..forms.table import LEAST, Annotation, Case, Column, Line, Link, Row, Table
+from ..forms.table import LEAST, Annotation, Case, Column, Link, Row, SpanningRow, Table
 from ..network import Network
 from ..published import Entry
 
 SCHEMA = "archlens.claims/2"
 
-#: The claims of networks, in order.
-Claims = Sequence[tuple[Network, Sequence[Claim]]]
+#: The published figures of networks, in order.
+Figures = Sequence[tuple[Network, Sequence[PublishedFigure]]]
 
 #: How far the figures of a source stand in from its name.
 _INDENT = 2
@@ -46,128 +46,127 @@ _LINK = Column("", key="link", shown=False)
 _NAMED = 4
 
 
-def table(found: Claims) -> Table:
+def table(found: Figures) -> Table:
     """A line a figure, and why some differ; in a terminal under the source that printed it."""
     below = [[line] for line in [*_silent(found), *_summary(found)]]
     return Table(
         columns=[Column("network"), *_COLUMNS, Column("source"), _LINK],
         rows=[
-            [network.name, *_cells(claim), Link(claim.entry.source, claim.entry.link), claim.entry.link]
-            for network, claims in found
-            for claim in claims
+            [network.name, *_cells(figure), Link(figure.entry.source, figure.entry.link), figure.entry.link]
+            for network, figures in found
+            for figure in figures
         ],
         remarks=[[line] for line in _reasons(found)] + below,
         terminal=[
-            *(_of_network(network, claims) for network, claims in found if claims),
+            *(_of_network(network, figures) for network, figures in found if figures),
             Table(remarks=below),
         ],
         json=partial(to_json, found),
-        suites=[(network.name, list(map(_case, claims))) for network, claims in found],
+        suites=[(network.name, list(map(_case, figures))) for network, figures in found],
         annotations=[
-            Annotation("error", _difference(claim), None, f"{network.name}: {claim.what}")
-            for network, claims in found
-            for claim in claims
-            if claim.silent
+            Annotation("error", _difference(figure), None, f"{network.name}: {figure.what}")
+            for network, figures in found
+            for figure in figures
+            if figure.silent
         ],
     )
 
 
-def _case(claim: Claim) -> Case:
-    name = f"{claim.what} {claim.printed}, {claim.entry.source}"
-    return Case(name, "failure", _difference(claim)) if claim.silent else Case(name)
+def _case(figure: PublishedFigure) -> Case:
+    name = f"{figure.what} {figure.printed}, {figure.entry.source}"
+    return Case(name, "failure", _difference(figure)) if figure.silent else Case(name)
 
 
-def _difference(claim: Claim) -> str:
-    return (
-        f"{claim.entry.source} has {claim.printed}, and {claim.computed} is computed; the spec says no reason"
-    )
+def _difference(figure: PublishedFigure) -> str:
+    both = f"{figure.entry.source} has {figure.printed}, and {figure.computed} is computed"
+    return f"{both}; the spec says no reason"
 
 
-def to_json(found: Claims) -> str:
-    """``archlens.claims/2``: every claim; ``computed`` is null for what depends on training."""
+def to_json(found: Figures) -> str:
+    """``archlens.claims/2``: every figure; ``computed`` is null for what depends on training."""
     return dumps(
         {
             "schema": SCHEMA,
             "networks": [
-                {"name": network.name, "claims": [_data(claim) for claim in claims]}
-                for network, claims in found
+                {"name": network.name, "claims": [_data(figure) for figure in figures]}
+                for network, figures in found
             ],
         },
         indent=1,
     )
 
 
-def _data(claim: Claim) -> dict[str, object]:
+def _data(figure: PublishedFigure) -> dict[str, object]:
     return {
-        "what": claim.what,
-        "printed": claim.printed,
-        "computed": claim.computed or None,
-        "verdict": claim.verdict,
-        "source": claim.entry.source,
-        "link": claim.entry.link or None,
-        "remark": claim.remark,
-        "silent": claim.silent,
+        "what": figure.what,
+        "printed": figure.printed,
+        "computed": figure.computed or None,
+        "verdict": figure.verdict,
+        "source": figure.entry.source,
+        "link": figure.entry.link or None,
+        "remark": figure.remark,
+        "silent": figure.silent,
     }
 
 
-def _cells(claim: Claim) -> list[str]:
+def _cells(figure: PublishedFigure) -> list[str]:
     """A figure, its published and its computed value, and how they compare."""
-    verdict = claim.verdict.replace("different", "DIFFERENT") if claim.silent else claim.verdict
-    return [claim.what, _printed(claim), claim.computed, verdict]
+    verdict = figure.verdict.replace("different", "DIFFERENT") if figure.silent else figure.verdict
+    return [figure.what, _printed(figure), figure.computed, verdict]
 
 
-def _printed(claim: Claim) -> str:
-    plain = claim.printed.isdecimal() and not claim.what.startswith(("shape", "top"))
-    return f"{int(claim.printed):,}" if plain else claim.printed
+def _printed(figure: PublishedFigure) -> str:
+    plain = figure.printed.isdecimal() and not figure.what.startswith(("shape", "top"))
+    return f"{int(figure.printed):,}" if plain else figure.printed
 
 
-def _of_network(network: Network, claims: Sequence[Claim]) -> Table:
+def _of_network(network: Network, figures: Sequence[PublishedFigure]) -> Table:
     """The figures of one network, under their sources; what the spec says of them stands under each."""
     rows: list[Row] = []
-    for entry, own in groupby(claims, lambda claim: claim.entry):
-        rows.append(Line(Link(entry.source, entry.link)))
+    for entry, own in groupby(figures, lambda figure: figure.entry):
+        rows.append(SpanningRow(Link(entry.source, entry.link)))
         remarks: dict[str, None] = {}
-        for claim in own:
-            rows.append(_cells(claim))
-            remarks[_remark(claim)] = None
-        rows += [Line(remark, inner=True) for remark in filter(None, remarks)]
+        for figure in own:
+            rows.append(_cells(figure))
+            remarks[_remark(figure)] = None
+        rows += [SpanningRow(remark, inner=True) for remark in filter(None, remarks)]
     return Table(_COLUMNS, rows, network.name, indent=_INDENT)
 
 
 # --- what stands beneath ---------------------------------------------------------------------------
 
 
-def _remark(claim: Claim) -> str:
+def _remark(figure: PublishedFigure) -> str:
     """What the spec says about a figure, in a sentence; empty where that is nothing."""
-    if claim.silent:
+    if figure.silent:
         return "Different: the spec does not say why."
-    if not claim.remark:
+    if not figure.remark:
         return ""
-    said = {EXPLAINED: "Different", UNEXPLAINED: "Unexplained", UNVERIFIED: "Not verified"}[claim.verdict]
-    return printable(f"{said}: {claim.remark.rstrip('.')}.")
+    said = {EXPLAINED: "Different", UNEXPLAINED: "Unexplained", UNVERIFIED: "Not verified"}[figure.verdict]
+    return printable(f"{said}: {figure.remark.rstrip('.')}.")
 
 
-def _reasons(found: Claims) -> Iterator[str]:
+def _reasons(found: Figures) -> Iterator[str]:
     """What the specs say about figures, once for all that one entry has."""
-    for network, claims in found:
+    for network, figures in found:
         reasons: dict[tuple[Entry, str], list[str]] = {}
-        for claim in claims:
-            if remark := _remark(claim):
-                reasons.setdefault((claim.entry, remark), []).append(f"{claim.what} {claim.printed}")
-        for (_, remark), figures in reasons.items():
-            more = f" and {len(figures) - _NAMED} more" if len(figures) > _NAMED else ""
-            named = ", ".join(figures[:_NAMED]) + more
+        for figure in figures:
+            if remark := _remark(figure):
+                reasons.setdefault((figure.entry, remark), []).append(f"{figure.what} {figure.printed}")
+        for (_, remark), said in reasons.items():
+            more = f" and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
+            named = ", ".join(said[:_NAMED]) + more
             yield f"{printable(network.name)}, {printable(named)}. {remark}"
 
 
-def _silent(found: Claims) -> list[str]:
-    names = [shorten(network.name) for network, claims in found if not claims]
+def _silent(found: Figures) -> list[str]:
+    names = [shorten(network.name) for network, figures in found if not figures]
     return [f"No figure is published in the spec of {', '.join(names)}."] if names else []
 
 
-def _summary(found: Claims) -> list[str]:
-    counts = Counter(claim.verdict for _, claims in found for claim in claims)
-    silent = sum(claim.silent for _, claims in found for claim in claims)
+def _summary(found: Figures) -> list[str]:
+    counts = Counter(figure.verdict for _, figures in found for figure in figures)
+    silent = sum(figure.silent for _, figures in found for figure in figures)
     total = sum(counts.values())
     if not total:
         return []

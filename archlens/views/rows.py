@@ -135,9 +135,9 @@ def _folded(
         prefix: what it is called, with a dot behind: ``layer3.1..22.``.
         depth: how many levels of scopes are opened from here on.
     """
-    for run in repeats.runs(trees):
-        for column, (first, last) in zip(run.columns, run.ends, strict=True):
-            name = name_of(first) if run.count == 1 else span(name_of(first), name_of(last))
+    for fold in repeats.folds(trees):
+        for column, (first, last) in zip(fold.columns, fold.ends, strict=True):
+            name = name_of(first) if fold.count == 1 else span(name_of(first), name_of(last))
             name = prefix + name[len(trees[0].path) + 1 if trees[0].path else 0 :]
             if isinstance(first, Layer):
                 layers = [layer for layer in column if isinstance(layer, Layer)]

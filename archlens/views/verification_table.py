@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
 from ..counts import dumps
 from ..errors import printable
-from ..forms.table import LEAST, Annotation, Case, Cell, Column, Command, Content, Line, Table
+from ..forms.table import LEAST, Annotation, Case, Cell, Column, Command, Content, SpanningRow, Table
 
 SCHEMA, COUNTS = "archlens.verification/1", "archlens.verified/1"
 
@@ -73,7 +73,7 @@ def table(
     passed = f"{sum(one.passed for one in found)} of {len(found)} networks passed every check that applies. "
     # a terminal has what failed right beneath what it failed in
     *others, last = [Table(_COLUMNS, rows), *each]
-    last = replace(last, rows=[*last.rows, *map(Line, failures)])
+    last = replace(last, rows=[*last.rows, *map(SpanningRow, failures)])
     notes = [*_circumstances(found, timings=True), *CONVENTIONS]
     return Table(
         headline="Verification",

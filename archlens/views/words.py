@@ -7,7 +7,7 @@ from ..counts import AtLeast
 from ..errors import printable
 from ..limits import Kind
 from ..network import Network
-from ..ops import Irregular
+from ..ops import NonUniform
 from ..shape import times
 
 #: Powers of ten and their letters.
@@ -31,7 +31,7 @@ def field(seen: Seen) -> str:
         return times(one.size for one in seen)
     if seen is None:
         return "nothing"
-    return "no one field" if isinstance(seen, Irregular) else "everywhere"
+    return "no one field" if isinstance(seen, NonUniform) else "everywhere"
 
 
 def size(count: int) -> str:

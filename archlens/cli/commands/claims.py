@@ -27,5 +27,5 @@ def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> 
     networks = [load(one, (), ()) for one in chosen("claims", name, every, example="resnet50")]
     found = [(network, published_figures.find(network)) for network in networks]
     write_table(view.table(found), form, path)
-    if any(claim.silent for _, each in found for claim in each):
+    if any(figure.silent for _, each in found for figure in each):
         sys.exit(1)

@@ -18,7 +18,7 @@ from ...errors import shorten, usage
 from ...forms import forms
 from ...library import Found
 from ...views import comparison_table as view
-from ..options import all_option, altered, chosen, each, make, names_argument, network_options
+from ..options import all_option, chosen, each, make, names_argument, network_options, overridden
 from ..output import is_file, progress, write_bytes, write_table
 
 #: The formats of the table, and the extension that a file of each has.
@@ -136,5 +136,5 @@ def _one(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...], *, smalle
     return comparison.find(
         Study(network),
         smallest=smallest,
-        altered=altered(network, found, inputs, sets),
+        overridden=overridden(network, found, inputs, sets),
     )

@@ -18,12 +18,12 @@ from ...studying import Study
 from ...views import verification_table
 from ..options import (
     all_option,
-    altered,
     chosen,
     each,
     make,
     names_argument,
     network_options,
+    overridden,
 )
 from ..output import progress, write_files
 
@@ -68,7 +68,7 @@ def command(
     materials: deque[Material] = deque()
     for one, found, network in subjects:
         asked = shlex.join([Path(one).name, *options])
-        differs = altered(network, found, inputs, sets)
+        differs = overridden(network, found, inputs, sets)
         material = Material(Study(network), reports, differs, asked)
         text = found.spec.source.text
         shown(found.spec.source.name, found.variant, len(network.layers), material.boxes, len(text))

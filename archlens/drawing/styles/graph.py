@@ -9,7 +9,7 @@ from ..frame import NAME, SMALL, Sign, framed
 from ..layout import MARGIN, Area, Layout, Link, Wire, lay_out
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, rounded_line
-from ..plan import Box, Line, Plan
+from ..plan import Box, BoxLine, Plan
 from ..request import Request
 from ..theme import Theme
 
@@ -167,7 +167,7 @@ def _box(box: Box, area: Area, theme: Theme, plan: Plan) -> Group:
 
 
 def _line(
-    row: Line, x: float, y: float, wide: float, theme: Theme, *, first: bool, color: str = ""
+    row: BoxLine, x: float, y: float, wide: float, theme: Theme, *, first: bool, color: str = ""
 ) -> list[Item]:
     """A line of a box: a name to the left, what it is to the right."""
     size = NAME if first else SMALL

@@ -10,7 +10,7 @@ from ...analysis import receptive_field
 from ...analysis.receptive_field import ReceptiveFields, Seen
 from ...errors import printable
 from ...network import Network
-from ...ops import Irregular
+from ...ops import NonUniform
 from ...views import words
 from ..frame import NAME, SMALL, Sign, framed
 from ..metrics import fitted, width, wrapped
@@ -193,7 +193,7 @@ def _seen(box: Box, fields: ReceptiveFields) -> Bar:
         sizes = [one.size for one in seen]
         text = str(sizes[0]) if len(set(sizes)) == 1 else "x".join(map(str, sizes))
         return Bar(max(sizes, default=0), text)
-    if isinstance(seen, Irregular) or seen is None:
+    if isinstance(seen, NonUniform) or seen is None:
         return Bar(None, "no one field" if seen is not None else "nothing")
     return Bar(inf, "everywhere")
 

@@ -50,27 +50,30 @@ class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
     """
 
     def check(self, study: Study) -> Iterator[Finding]:
-        found: dict[tuple[str, ...], list[tuple[Layer, list[_Run]]]] = {}
-        runs: dict[str, list[_Run]] = {}
+        found: dict[tuple[str, ...], list[tuple[Layer, list[_Stack]]]] = {}
+        stacks: dict[str, list[_Stack]] = {}
         if not any(_is_dilated(reach) for reach in {id(r): r for r in _reaches(study)}.values()):
             return
         for layer in study.network.layers:
-            before = [runs.get(name, []) for name in layer.inputs]
-            here = runs[layer.name] = _after(layer, before)
-            if _is_dilated(layer.facts.reach) and any(run.is_grid for run in here):
-                roots = tuple(run.root for run in here)
+            before = [stacks.get(name, []) for name in layer.inputs]
+            here = stacks[layer.name] = _after(layer, before)
+            if _is_dilated(layer.facts.reach) and any(stack.is_grid for stack in here):
+                roots = tuple(stack.root for stack in here)
                 found.setdefault(roots, []).append((layer, here))
         for stacked in found.values():
             yield self._finding(stacked)
 
-    def _finding(self, stacked: list[tuple[Layer, list[_Run]]]) -> Finding:
+    def _finding(self, stacked: list[tuple[Layer, list[_Stack]]]) -> Finding:
         flagged = [layer for layer, _ in stacked]
-        longest = max((run for _, runs in stacked for run in runs if run.is_grid), key=lambda run: run.length)
+        longest = max(
+            (stack for _, stacks in stacked for stack in stacks if stack.is_grid),
+            key=lambda stack: stack.length,
+        )
         row = longest.layers()
         names = {layer.name for layer in row}
         beside = [layer for layer in flagged if layer.name not in names]
         last = stacked[-1][1]
-        factors = [run.factor if run.is_grid else 1 for run in last]
+        factors = [stack.factor if stack.is_grid else 1 for stack in last]
         factor = f"{factors[0]}" if len(set(factors)) == 1 else times(factors)
         more = f", and {len(beside)} on branches beside them" if beside else ""
         return self.found(
@@ -94,7 +97,7 @@ class _Row(NamedTuple):
     before: _Row | None
 
 
-class _Run(NamedTuple):
+class _Stack(NamedTuple):
     """The dilated convolutions since something last mixed neighbours, along one axis."""
 
     root: str = ""  # what mixed them
@@ -126,50 +129,50 @@ def _is_dilated(reach: Reach) -> bool:
     return isinstance(reach, tuple) and any(w.dilation > 1 and w.kernel > 1 for w in reach)
 
 
-def _after(layer: Layer, before: list[list[_Run]]) -> list[_Run]:
-    """The runs after a layer, one per spatial axis; none where there are no axes."""
+def _after(layer: Layer, before: list[list[_Stack]]) -> list[_Stack]:
+    """The stacks after a layer, one per spatial axis; none where there are no axes."""
     axes = len(layer.shape) - 1
     reach = layer.facts.reach
     if not axes:
         return []
     if not isinstance(reach, tuple):
-        return [_Run(layer.name)] * axes
-    known = [runs if len(runs) == axes else [_Run()] * axes for runs in before]
-    runs = known[0] if len(known) == 1 else [_merged(layer, [*each]) for each in zip(*known, strict=True)]
+        return [_Stack(layer.name)] * axes
+    known = [stacks if len(stacks) == axes else [_Stack()] * axes for stacks in before]
+    stacks = known[0] if len(known) == 1 else [_merged(layer, [*each]) for each in zip(*known, strict=True)]
     if all(window == POINT for window in reach):
-        return runs
-    return [_through(layer, run, window) for run, window in zip(runs, reach, strict=True)]
+        return stacks
+    return [_through(layer, stack, window) for stack, window in zip(stacks, reach, strict=True)]
 
 
-def _through(layer: Layer, run: _Run, window: Window) -> _Run:
-    """The run along one axis after a window."""
+def _through(layer: Layer, stack: _Stack, window: Window) -> _Stack:
+    """The stack along one axis after a window."""
     kernel, stride, dilation = window.kernel, window.stride, window.dilation
     if kernel == 1 and stride == 1:
-        return run
+        return stack
     if dilation == 1 or stride > 1 or window.transposed:
         side_by_side = kernel if stride == 1 and not window.transposed else 1
-        return _Run(layer.name, covered=side_by_side)
-    fits = run.last < dilation <= run.covered
-    return _Run(
-        run.root,
-        gcd(run.factor, dilation),
-        run.length + 1,
-        max(run.last, dilation),
-        run.covered + dilation * (kernel - 1) if fits else run.covered,
-        run.pyramid and fits,
-        _Row(layer, run.row),
+        return _Stack(layer.name, covered=side_by_side)
+    fits = stack.last < dilation <= stack.covered
+    return _Stack(
+        stack.root,
+        gcd(stack.factor, dilation),
+        stack.length + 1,
+        max(stack.last, dilation),
+        stack.covered + dilation * (kernel - 1) if fits else stack.covered,
+        stack.pyramid and fits,
+        _Row(layer, stack.row),
     )
 
 
-def _merged(layer: Layer, runs: list[_Run]) -> _Run:
+def _merged(layer: Layer, stacks: list[_Stack]) -> _Stack:
     """Branches that came from one place go on together; others mix what neighbours know."""
-    if len({run.root for run in runs}) > 1:
-        return _Run(layer.name, covered=max(run.covered for run in runs))
-    longest = max(runs, key=lambda run: run.length)
+    if len({stack.root for stack in stacks}) > 1:
+        return _Stack(layer.name, covered=max(stack.covered for stack in stacks))
+    longest = max(stacks, key=lambda stack: stack.length)
     return longest._replace(
-        factor=gcd(*[run.factor for run in runs]),
-        last=max(run.last for run in runs),
-        pyramid=all(run.pyramid for run in runs),
+        factor=gcd(*[stack.factor for stack in stacks]),
+        last=max(stack.last for stack in stacks),
+        pyramid=all(stack.pyramid for stack in stacks),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...analysis.study import Study
-from ...ops import Irregular
+from ...ops import NonUniform
 from ..rule import WARNING, Finding, Rule
 from ..words import at_one_place, named
 
@@ -43,13 +43,13 @@ class UnevenBranches(Rule, code="AL204", name="uneven-branches", level=WARNING):
                 layer
                 for layer in study.network.layers
                 if len(layer.inputs) > 1
-                and isinstance(fields[layer.name], Irregular)
-                and not isinstance(layer.facts.reach, Irregular)
-                and not any(isinstance(fields[name], Irregular) for name in layer.inputs)
+                and isinstance(fields[layer.name], NonUniform)
+                and not isinstance(layer.facts.reach, NonUniform)
+                and not any(isinstance(fields[name], NonUniform) for name in layer.inputs)
             ]
             for layers in at_one_place(uneven):
                 seen = fields[layers[0].name]
-                assert isinstance(seen, Irregular)
+                assert isinstance(seen, NonUniform)
                 yield self.found(
                     layers[0],
                     f"{named(layers)} merges branches that step through the image differently",

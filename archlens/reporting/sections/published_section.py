@@ -16,8 +16,8 @@ COMMAND = "claims"
 
 def parts(material: Material) -> Sequence[Part]:
     """A line a figure; beneath, why some differ."""
-    if material.altered and material.network.meta.published:
-        said = f"With {material.altered} the figures that are published in the spec do not hold."
+    if material.overridden and material.network.meta.published:
+        said = f"With {material.overridden} the figures that are published in the spec do not hold."
         return [Paragraph([said])]
     table = view.table([(material.network, material.study.claims)])
     if not table.rows:

@@ -21,7 +21,7 @@ def parts(material: Material) -> Sequence[Part]:
     head: Sequence[str] = ()
     for report in material.reports:
         cells = report.rows.get(name)
-        if cells is None or material.altered:
+        if cells is None or material.overridden:
             continue
         # a report of another layout, or of another version of the spec, says nothing of this one
         if cells.get("layers") != str(len(material.network)) or (head and list(cells) != list(head)):
@@ -31,8 +31,8 @@ def parts(material: Material) -> Sequence[Part]:
         rows.append([made, *(cells[title] for title in head[1:])])
     if not rows:
         verify = f"archlens verify {material.asked or name}"
-        if material.altered:
-            said = f"With {material.altered} what was verified of the spec does not hold; with torch, "
+        if material.overridden:
+            said = f"With {material.overridden} what was verified of the spec does not hold; with torch, "
             return [Paragraph([said, Command(verify), " verifies this network."])]
         written = Command(f"{verify} --format json -o verification.json")
         return [Paragraph(["No report of a verification lies here; with torch, ", written, " makes one."])]
