@@ -706,7 +706,7 @@ def test_a_mistake_is_not_hidden_by_too_many_layers_together() -> None:
     spec = parse(text + "  right: {n: 9}\n  wrong: {n: 0}\n  wrong_too: {n: 0}\n")
     with together(), allowing(100):
         assert len(elaborate(spec, "right")) == 62
-        with pytest.raises(archlens.SpecError, match="channels"):
+        with pytest.raises(archlens.SpecError, match="the features of linear"):
             elaborate(spec, "wrong")
         with pytest.raises(archlens.UsageError, match="more than 100 layers together"):
             elaborate(spec, "wrong_too")
