@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,6 +20,7 @@ from ..network import Network
 from .output import show
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -27,9 +29,55 @@ def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) 
     return found or [CompletionItem(incomplete, type="file")]
 
 
-def network_argument(function: F) -> F:
-    """NAME, --input and --set: which network, on what input, with which params."""
-    return click.argument("name", shell_complete=complete_names)(network_options(function))
+class Given(NamedTuple):
+    """What --input and --set say of networks."""
+
+    inputs: tuple[str, ...]
+    sets: tuple[str, ...]
+
+    def read(self) -> tuple[Any, dict[str, str]]:
+        """Input shapes, and values for params."""
+        return read_inputs(self.inputs, "--input"), read_values(self.sets, "--set")
+
+    def make(self, found: Found) -> Network:
+        """The network of a spec; a warning says where an input looks as if its channels stood last."""
+        network = self.laid_out(found)
+        for warning in layouts.find(network):
+            show(warning)
+        return network
+
+    def laid_out(self, found: Found) -> Network:
+        """The same without a word."""
+        shapes, values = self.read()
+        return elaborate(found.spec, found.variant, input=shapes, values=values)
+
+    def overridden(self, network: Network, found: Found) -> str:
+        """How a network differs from what its spec says, where the options make it differ."""
+        if not any(self):
+            return ""
+        try:
+            own = Given((), ()).laid_out(found)
+        except ArchlensError:
+            return "these params"  # it has no values of its own
+        if own.values != network.values:
+            return "other params"
+        return "another input" if own.inputs != network.inputs else ""
+
+
+#: The network that NAME, --input and --set mean, once it is called.
+Load = Callable[[], Network]
+
+
+def network_argument(function: Callable[..., T]) -> Callable[..., T]:
+    """NAME, --input and --set: which network, which the command has by calling ``load``."""
+
+    @click.argument("name", shell_complete=complete_names)
+    @network_options
+    @wraps(function)
+    def command(name: str, given: Given, **others: Any) -> T:
+        return function(load=lambda: given.make(find(name)), **others)
+
+    return command
 
 
 def _allow(ctx: click.Context, param: click.Parameter, layers: int | None) -> None:
@@ -51,19 +99,25 @@ def size_option(function: F) -> F:
     )(function)
 
 
-def network_options(function: F) -> F:
-    """--input, --set and --max-layers: on what input, with which params, and how large it may be."""
-    function = size_option(function)
-    function = click.option(
-        "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."
-    )(function)
-    return click.option(
+def network_options(function: Callable[..., T]) -> Callable[..., T]:
+    """--input, --set and --max-layers: what is ``given`` of networks, and how large they may be."""
+
+    @click.option(
         "--input",
         "inputs",
         multiple=True,
         metavar="[INPUT=]CxHxW",
         help="Another input shape, without the batch.",
-    )(function)
+    )
+    @click.option(
+        "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."
+    )
+    @size_option
+    @wraps(function)
+    def command(inputs: tuple[str, ...], sets: tuple[str, ...], **others: Any) -> T:
+        return function(given=Given(inputs, sets), **others)
+
+    return command
 
 
 def output_option(function: F) -> F:
@@ -108,47 +162,7 @@ def chosen(command: str, name: tuple[str, ...], every: bool, *, example: str) ->
     return names() if every else list(name)
 
 
-def load(name: str, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
-    """The network that the arguments of :func:`network_argument` mean."""
-    return make(find(name), inputs, sets)
-
-
-def make(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
-    """The same for a spec that has been found; one that came through a pipe cannot be found again.
-
-    A warning says where an input looks as if its channels stood last.
-    """
-    network = laid_out(found, inputs, sets)
-    for warning in layouts.find(network):
-        show(warning)
-    return network
-
-
-def laid_out(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...]) -> Network:
-    """The same without a word."""
-    shapes, values = given(inputs, sets)
-    return elaborate(found.spec, found.variant, input=shapes, values=values)
-
-
-def given(inputs: tuple[str, ...], sets: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
-    """What --input and --set say: input shapes, and values for params."""
-    return read_inputs(inputs, "--input"), read_values(sets, "--set")
-
-
 def each(name: str) -> list[Found]:
     """The network that a name means; or each variant, where it means a family and none of its variants."""
     spec, variant = find(name)
     return [Found(spec, one) for one in ([variant] if variant else spec.variants or [""])]
-
-
-def overridden(network: Network, found: Found, inputs: tuple[str, ...], sets: tuple[str, ...]) -> str:
-    """How a network differs from what its spec says, where --input and --set make it differ."""
-    if not inputs and not sets:
-        return ""
-    try:
-        own = laid_out(found, (), ())
-    except ArchlensError:
-        return "these params"  # it has no values of its own
-    if own.values != network.values:
-        return "other params"
-    return "another input" if own.inputs != network.inputs else ""

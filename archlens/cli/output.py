@@ -97,6 +97,22 @@ def write(text: str, path: str | None) -> None:
         click.echo(text, color=colored(sys.stdout))
 
 
+def write_code(text: str, lexer: str, path: str | None) -> None:
+    """Print a text in the colours of its language, where those of a terminal are wanted; or as :func:`write`.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    text = text.rstrip("\n")
+    if path is None and colored(sys.stdout):
+        from pygments import highlight
+        from pygments.formatters import TerminalFormatter
+        from pygments.lexers import get_lexer_by_name
+
+        text = highlight(text, get_lexer_by_name(lexer), TerminalFormatter()).rstrip("\n")
+    write(text, path)
+
+
 def write_table(table: Table, form: str, path: str | None) -> None:
     """Print a table in a form, or write it to a file.
 

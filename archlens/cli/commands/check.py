@@ -12,7 +12,7 @@ import click
 from ...analysis import layouts
 from ...analysis.figures import QUANTITIES
 from ...errors import BudgetError, usage
-from ..options import format_option, given, names_argument, network_options, output_option
+from ..options import Given, format_option, names_argument, network_options, output_option
 from ..output import remark, show, write, write_table
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,8 +38,7 @@ def _limits(function: F) -> F:
 @output_option
 def command(
     name: tuple[str, ...],
-    inputs: tuple[str, ...],
-    sets: tuple[str, ...],
+    given: Given,
     locked: bool,
     update: bool,
     tolerance: str | None,
@@ -62,7 +61,7 @@ def command(
 
     if locked and update:
         raise usage("--locked compares with archlens.lock and --update writes it: one of them")
-    if (inputs or sets) and (locked or update or not name):
+    if any(given) and (locked or update or not name):
         raise usage(
             "--input and --set are for networks that are named, and are not locked",
             help="a network with other params is a variant of its spec",
@@ -71,7 +70,7 @@ def command(
     if allowed is not None and not locked:
         raise usage("--tolerance is for --locked")
     asked = [(key.removeprefix("limit_"), text) for key, texts in limits.items() for text in texts]
-    shapes, values = given(inputs, sets)
+    shapes, values = given.read()
     project = find_project()
     try:
         outcome = check(

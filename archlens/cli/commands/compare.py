@@ -18,7 +18,7 @@ from ...errors import shorten, usage
 from ...forms import forms
 from ...library import Found
 from ...views import comparison_table as view
-from ..options import all_option, chosen, each, make, names_argument, network_options, overridden
+from ..options import Given, all_option, chosen, each, names_argument, network_options
 from ..output import is_file, progress, write_bytes, write_table
 
 #: The formats of the table, and the extension that a file of each has.
@@ -48,8 +48,7 @@ _MANY = 20
 )
 def command(
     name: tuple[str, ...],
-    inputs: tuple[str, ...],
-    sets: tuple[str, ...],
+    given: Given,
     every: bool,
     no_smallest: bool,
     form: str | None,
@@ -72,7 +71,7 @@ def command(
             f"--format {form} and a file that ends in .{ending} contradict each other",
             help=f"leave --format out, or end the file in .{_FORMS[form]}",
         )
-    found = _all(named, inputs, sets, smallest=not no_smallest)
+    found = _all(named, given, smallest=not no_smallest)
     if is_chart:
         assert path is not None
         from ...drawing import Chart, to_bytes
@@ -107,9 +106,7 @@ def _form(path: str | None, ending: str) -> str:
     )
 
 
-def _all(
-    named: Iterable[str], inputs: tuple[str, ...], sets: tuple[str, ...], *, smallest: bool
-) -> list[Compared]:
+def _all(named: Iterable[str], given: Given, *, smallest: bool) -> list[Compared]:
     """The records of the networks that are named.
 
     Raises:
@@ -123,7 +120,7 @@ def _all(
                 raise usage(f"{shorten(one.variant or name)} is named twice", help="each network once")
             meant[key] = name, one
     bar = progress([*meant.values()], "comparing", lambda pair: pair[1].variant or pair[0], many=_MANY)
-    found = [_one(one, inputs, sets, smallest=smallest) for _, one in bar]
+    found = [_one(one, given, smallest=smallest) for _, one in bar]
     twice = Counter(one.name for one in found)
     return [
         replace(one, name=name) if twice[one.name] > 1 else one
@@ -131,10 +128,6 @@ def _all(
     ]
 
 
-def _one(found: Found, inputs: tuple[str, ...], sets: tuple[str, ...], *, smallest: bool) -> Compared:
-    network = make(found, inputs, sets)
-    return comparison.find(
-        Study(network),
-        smallest=smallest,
-        overridden=overridden(network, found, inputs, sets),
-    )
+def _one(found: Found, given: Given, *, smallest: bool) -> Compared:
+    network = given.make(found)
+    return comparison.find(Study(network), smallest=smallest, overridden=given.overridden(network, found))

@@ -7,7 +7,7 @@ import click
 from ...analysis import counting
 from ...analysis.cost import cost
 from ...views import cost_table as view
-from ..options import format_option, load, network_argument, output_option
+from ..options import Load, format_option, network_argument, output_option
 from ..output import write_table
 
 
@@ -35,16 +35,7 @@ from ..output import write_table
 )
 @format_option()
 @output_option
-def command(
-    name: str,
-    inputs: tuple[str, ...],
-    sets: tuple[str, ...],
-    by: str,
-    depth: int,
-    count_as: str | None,
-    form: str,
-    path: str | None,
-) -> None:
+def command(load: Load, by: str, depth: int, count_as: str | None, form: str, path: str | None) -> None:
     """What a network costs: MACs, and beside them all other work, itemised, with its formulas."""
-    ledger = cost(load(name, inputs, sets))
+    ledger = cost(load())
     write_table(view.table(ledger, by=by, depth=depth, count_as=count_as), form, path)

@@ -10,7 +10,7 @@ from ...drawing import Request, extensions, style_names, to_bytes
 from ...drawing.request import unplaced
 from ...drawing.theme import AUTO, THEMES
 from ...errors import SpecError, Unplaced
-from ..options import load, network_argument
+from ..options import Load, network_argument
 from ..output import show, write_bytes
 
 
@@ -44,16 +44,7 @@ from ..output import show, write_bytes
     show_default=True,
     help="Its colours; with auto an .svg is as the pages of its reader are.",
 )
-def command(
-    name: str,
-    inputs: tuple[str, ...],
-    sets: tuple[str, ...],
-    path: str,
-    style: str,
-    depth: int | None,
-    direction: str,
-    theme: str,
-) -> None:
+def command(load: Load, path: str, style: str, depth: int | None, direction: str, theme: str) -> None:
     """Draw a network: a graph of its layers, its feature maps to scale, or where its costs are.
 
     A network that does not fit is drawn up to the layer that failed, which is red and says why.
@@ -63,7 +54,7 @@ def command(
     problem: SpecError | None = None
     failed: Unplaced | None = None
     try:
-        network = load(name, inputs, sets)
+        network = load()
     except SpecError as found:
         if found.network is None:
             raise

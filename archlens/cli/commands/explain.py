@@ -9,13 +9,13 @@ from ...errors import ArchlensError
 from ...library import find
 from ...network import Layer, Network
 from ...views import explanation
-from ..options import laid_out, load, network_argument, output_option
+from ..options import Given, Load, network_argument, output_option
 from ..output import looks, write
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     try:
-        network = laid_out(find(ctx.params.get("name") or ""), (), ())
+        network = Given((), ()).laid_out(find(ctx.params.get("name") or ""))
     except ArchlensError:
         return []
     return [CompletionItem(layer.name) for layer in network if layer.name.startswith(incomplete)]
@@ -25,14 +25,12 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @network_argument
 @click.argument("layer", required=False, shell_complete=_complete)
 @output_option
-def command(
-    name: str, inputs: tuple[str, ...], sets: tuple[str, ...], layer: str | None, path: str | None
-) -> None:
+def command(load: Load, layer: str | None, path: str | None) -> None:
     """Derive each number step by step: formula, numbers, rounding, where params and MACs come from.
 
     LAYER is a layer or a scope, such as conv1 or layer1.0; without it every layer is explained.
     """
-    network = load(name, inputs, sets)
+    network = load()
     chosen = _chosen(network, layer)
     write(explanation.to_text(network, chosen, width=looks(path)["width"]), path)
 

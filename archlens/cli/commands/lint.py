@@ -15,11 +15,11 @@ from ...lint import ERROR, RULES, choose, lint
 from ...network import Network
 from ...views import lint_table as view
 from ..options import (
+    Given,
     all_option,
     chosen,
     each,
     format_option,
-    make,
     names_argument,
     network_options,
     output_option,
@@ -27,7 +27,8 @@ from ..options import (
 from ..output import looks, write, write_table
 
 
-def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Codes of rules that start so, behind those that are there already."""
     before, comma, last = incomplete.rpartition(",")
     return [
         CompletionItem(f"{before}{comma}{code}", help=rule.name)
@@ -44,19 +45,18 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     "--select",
     multiple=True,
     metavar="CODES",
-    shell_complete=_complete,
+    shell_complete=complete_codes,
     help="Check these rules only: AL301, AL3 or bias-before-norm, separated by commas.",
 )
 @click.option(
-    "--ignore", multiple=True, metavar="CODES", shell_complete=_complete, help="Leave these rules out."
+    "--ignore", multiple=True, metavar="CODES", shell_complete=complete_codes, help="Leave these rules out."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 on any finding, and not on errors only.")
 @format_option(checks=True, first="text")
 @output_option
 def command(
     name: tuple[str, ...],
-    inputs: tuple[str, ...],
-    sets: tuple[str, ...],
+    given: Given,
     every: bool,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -73,7 +73,7 @@ def command(
     rules = choose(_words(select, "--select"), _words(ignore, "--ignore"))
     linted = []
     for one in called:
-        for variant, spec, network in _networks(one, inputs, sets):
+        for variant, spec, network in _networks(one, given):
             if isinstance(network, Network) and spec is not None:
                 linted.append(view.Linted(variant, lint(Study(network), spec, rules)))
             elif isinstance(network, SpecError):
@@ -95,9 +95,7 @@ def _words(texts: tuple[str, ...], option: str) -> list[str]:
     return words
 
 
-def _networks(
-    name: str, inputs: tuple[str, ...], sets: tuple[str, ...]
-) -> Iterator[tuple[str, Spec | None, Network | SpecError]]:
+def _networks(name: str, given: Given) -> Iterator[tuple[str, Spec | None, Network | SpecError]]:
     """The network that a name means, or each variant of a family; or what is wrong with it."""
     try:
         founds = each(name)
@@ -106,7 +104,7 @@ def _networks(
         return
     for found in founds:
         try:
-            network: Network | SpecError = make(found, inputs, sets)
+            network: Network | SpecError = given.make(found)
         except SpecError as problem:
             network = problem
         yield found.variant or found.spec.name, found.spec, network

@@ -6,7 +6,7 @@ import click
 
 from ...analysis.memory import BITS, OPTIMIZERS, account
 from ...views import memory_table as view
-from ..options import format_option, load, network_argument, output_option
+from ..options import Load, format_option, network_argument, output_option
 from ..output import write_table
 
 
@@ -31,21 +31,13 @@ from ..output import write_table
 @format_option()
 @output_option
 def command(
-    name: str,
-    inputs: tuple[str, ...],
-    sets: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    activations: str | None,
-    optimizer: str,
-    form: str,
-    path: str | None,
+    load: Load, batch: int, dtype: str, activations: str | None, optimizer: str, form: str, path: str | None
 ) -> None:
     """Bytes of weights, of the peak activations of an inference and of training, to the unit.
 
     The peak is given three times: every op into memory of its own; in place where that is possible;
     and as torch does it eagerly. Which tensors are alive at each peak is said beneath.
     """
-    network = load(name, inputs, sets)
+    network = load()
     found = account(network, batch=batch, dtype=dtype, activations=activations, optimizer=optimizer)
     write_table(view.table(network, found), form, path)

@@ -16,15 +16,7 @@ from ...network import Network
 from ...reporting import FORMS, File, Material, file_name, gallery, page
 from ...studying import Study
 from ...views import verification_table
-from ..options import (
-    all_option,
-    chosen,
-    each,
-    make,
-    names_argument,
-    network_options,
-    overridden,
-)
+from ..options import Given, all_option, chosen, each, names_argument, network_options
 from ..output import progress, write_files
 
 
@@ -42,13 +34,7 @@ from ..output import progress, write_files
     help="What `archlens verify --format json` wrote; without it, verification*.json in DIR.",
 )
 def command(
-    name: tuple[str, ...],
-    inputs: tuple[str, ...],
-    sets: tuple[str, ...],
-    every: bool,
-    path: str,
-    form: str,
-    reported: tuple[str, ...],
+    name: tuple[str, ...], given: Given, every: bool, path: str, form: str, reported: tuple[str, ...]
 ) -> None:
     """Write a page about each network: figures, diagrams, every layer, cost, published figures, the spec.
 
@@ -56,19 +42,19 @@ def command(
     is one file; a Markdown one has its pictures beside it. The same networks give the same bytes.
     """
     named = [(one, found) for one in chosen("report", name, every, example="lenet5") for found in each(one)]
-    subjects = [(one, found, make(found, inputs, sets)) for one, found in named]
+    subjects = [(one, found, given.make(found)) for one, found in named]
     _check_names([network for _, _, network in subjects])
     reports = _reports(_folder(path), reported)
     if every:
         _check_gallery(Path(path, FORMS[form].gallery))
-    options = [word for one in inputs for word in ("--input", one)]
-    options += [word for one in sets for word in ("--set", one)]
+    options = [word for one in given.inputs for word in ("--input", one)]
+    options += [word for one in given.sets for word in ("--set", one)]
     files: list[File] = []
     compared = []
     materials: deque[Material] = deque()
     for one, found, network in subjects:
         asked = shlex.join([Path(one).name, *options])
-        differs = overridden(network, found, inputs, sets)
+        differs = given.overridden(network, found)
         material = Material(Study(network), reports, differs, asked)
         text = found.spec.source.text
         shown(found.spec.source.name, found.variant, len(network.layers), material.boxes, len(text))

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import CompletionItem
 
 from ...lint import RULES, meant
 from ...views import lint_table as view
 from ..options import format_option
 from ..output import looks, write, write_table
-
-
-def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [
-        CompletionItem(code, help=rule.name)
-        for code, rule in RULES.items()
-        if code.startswith(incomplete.upper())
-    ]
+from .lint import complete_codes
 
 
 @click.command("rules")
-@click.argument("code", required=False, shell_complete=_complete)
+@click.argument("code", required=False, shell_complete=complete_codes)
 @format_option()
 def command(code: str | None, form: str) -> None:
     """List the rules of `archlens lint`, or explain one: what it does, why it matters, what to use instead.

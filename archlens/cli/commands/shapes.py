@@ -12,7 +12,7 @@ from ...network import Network
 from ...views import shapes_table as view
 from ...views.columns import COLUMNS, DEFAULT, SETS, choose
 from ...views.rows import rows_of
-from ..options import format_option, load, network_argument, output_option
+from ..options import Load, format_option, network_argument, output_option
 from ..output import is_file, remark, show, write_table
 
 #: How many warnings are shown in full.
@@ -27,19 +27,12 @@ _WARNINGS = 3
 @click.option("--columns", metavar="A,B,...", help=f"Which columns: {', '.join([*COLUMNS, *SETS])}.")
 @output_option
 def command(
-    name: str,
-    inputs: tuple[str, ...],
-    sets: tuple[str, ...],
-    depth: int | None,
-    fold: bool,
-    form: str,
-    columns: str | None,
-    path: str | None,
+    load: Load, depth: int | None, fold: bool, form: str, columns: str | None, path: str | None
 ) -> None:
     """Print every layer of a network: output shape, the arithmetic behind it, params, MACs."""
     chosen = choose(columns) if columns else DEFAULT
     try:
-        network = load(name, inputs, sets)
+        network = load()
     except SpecError as problem:
         partial = problem.network
         if partial is not None and partial.layers and form in ("table", "markdown") and not is_file(path):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from ...analysis import sizes
-from ...library import find
 from ...views import sizes_table as view
-from ..options import format_option, make, network_argument, output_option
+from ..options import Load, format_option, network_argument, output_option
 from ..output import write_table
 
 
@@ -21,11 +20,8 @@ from ..output import write_table
 )
 @format_option()
 @output_option
-def command(
-    name: str, inputs: tuple[str, ...], sets: tuple[str, ...], upto: int | None, form: str, path: str | None
-) -> None:
+def command(load: Load, upto: int | None, form: str, path: str | None) -> None:
     """Find the inputs that a network takes: the smallest, which fit, which lose no pixel, what they cost."""
-    spec = find(name)
-    network = make(spec, inputs, sets)
+    network = load()
     found = sizes.find(network, bound=upto)
     write_table(view.table(network, found), form, path)

@@ -11,10 +11,10 @@ from ...errors import usage
 from ...library import find
 from ...views import verification_table as view
 from ..options import (
+    Given,
     all_option,
     chosen,
     format_option,
-    make,
     names_argument,
     network_options,
     output_option,
@@ -35,8 +35,7 @@ from ..output import progress, write_table
 @output_option
 def command(
     name: tuple[str, ...],
-    inputs: tuple[str, ...],
-    sets: tuple[str, ...],
+    given: Given,
     every: bool,
     device: str,
     batch: int,
@@ -58,7 +57,7 @@ def command(
     from ...backends.verification import verify
 
     specs = [find(one) for one in called]
-    subjects = [(spec, make(spec, inputs, sets)) for spec in specs]
+    subjects = [(spec, given.make(spec)) for spec in specs]
     found = [
         verify(network, device=device, batch=batch, weights=weights)
         for spec, network in progress(subjects, "verify", lambda subject: subject[1].name)
