@@ -442,6 +442,23 @@ def test_channels(text: str) -> None:
             assert [bool(reads >> c & 1) for c in chosen] == hit[:, o].tolist(), o
 
 
+@pytest.mark.parametrize("kind", OPS)
+def test_in_place(kind: str) -> None:
+    """What could write over its input is what makes each value of the one in its place, alone."""
+    for text in OPS[kind].examples:
+        op, inputs, facts = example(text)
+        footprint = op.footprint(facts, *inputs)
+        if op.transparent or footprint.inert or footprint.part or footprint.moves:
+            continue  # its output is its input
+        alone = [x == facts.shape for x in inputs]
+        for which in [number for number, same in enumerate(alone) if same]:
+            for place in (0, facts.shape.numel // 3, facts.shape.numel - 1):
+                tensors = batch(1, inputs)
+                tensors[which].view(-1)[place] = torch.nan
+                alone[which] &= in_torch(text)(*tensors).isnan().flatten().nonzero().tolist() == [[place]]
+        assert footprint.in_place == any(alone), text
+
+
 def check_windows_in_turn(text: str, reach: WindowChain) -> None:
     """The same for an op with one input that looks through several windows, one after the other.
 

@@ -8,9 +8,9 @@ The live set is found by liveness over the execution order, which is the order o
 - flatten, reshape, crop and slice are views and take no memory, but a flatten or a reshape of what does not
   lie in one piece, as after a crop or with the channels last, copies it; dropout is its input itself at
   inference;
-- *in place* means that an op that works value by value (activations, batch normalization at inference, add,
-  multiply) writes over an input of its output's size that nobody reads any more, and that is not the
-  network's own input;
+- *in place* means that an op that works value by value (activations, normalization by running
+  statistics, add, multiply) writes over an input of its output's size that nobody reads any more, and that is
+  not the network's own input;
 - *eager* means torch without compilation: nothing in place, the caller holds the network's input to the end,
   and the workspace of the op's kernels counts: the indices of a max pooling, the padded copy of an unevenly
   padded convolution. Those of cuDNN and cuBLAS are not in it: they depend on the device.
@@ -547,7 +547,7 @@ def _written(
     inputs = [(batch, *shape) for shape in layer.input_shapes]
     if isinstance(footprint.lies, tuple):
         return strides.ordered(to, (0, *(axis + 1 for axis in footprint.lies)))
-    if footprint.lies == LIKE or footprint.in_place:
+    if footprint.lies == LIKE or (footprint.in_place and footprint.lies == FORMAT):
         if len(inputs) == 1:
             operands = [(to, lying[0])]
             own = layer.facts.weights.get("")

@@ -290,6 +290,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
             backward=tuple(weights),
             lies=ROWS,
             needs=PIECE,
+            in_place=self.running_stats,
         )
 
 
