@@ -148,7 +148,7 @@ class Window(NamedTuple):
 POINT = Window(1)
 
 
-class Uneven(ValueError):
+class NonUniformField(ValueError):
     """A field that one interval and one step cannot say; the message is the reason."""
 
 
@@ -213,7 +213,7 @@ class Field(NamedTuple):
         """The field of what a window makes of a tensor that has this one.
 
         Raises:
-            Uneven: some outputs of a transposed window see nothing, or the numbers grow out of hand.
+            NonUniformField: some outputs of a transposed window see nothing, or the numbers grow out of hand.
         """
         if window.transposed:
             return self._transposed(window)
@@ -228,18 +228,20 @@ class Field(NamedTuple):
             ends = [self._over(first, first + extent, dilation) for first in firsts]
             found = _from(ends, self.step * stride // shared)
         if max(found.stops[0], found.step, -found.starts[0]) > MAX_POSITION:
-            raise Uneven(f"it reaches beyond {MAX_POSITION:.0e} positions".replace("e+", " * 10^"))
+            raise NonUniformField(f"it reaches beyond {MAX_POSITION:.0e} positions".replace("e+", " * 10^"))
         return found
 
     def _transposed(self, window: Window) -> Field:
         """Output ``t`` sees the inputs ``j`` with ``j*s + m*d - p = t`` for one of ``m = 0 .. f - 1``."""
         kernel, stride, before, _, dilation, _, _ = window
         if self.period * stride > MAX_PERIOD:
-            raise Uneven(f"its outputs repeat only after {self.period * stride:,} positions")
+            raise NonUniformField(f"its outputs repeat only after {self.period * stride:,} positions")
         if kernel < stride:
-            raise Uneven("its kernel is shorter than its stride, so that some outputs see nothing")
+            raise NonUniformField("its kernel is shorter than its stride, so that some outputs see nothing")
         if gcd(dilation, stride) > 1:
-            raise Uneven("its dilation and its stride share a factor, so that some outputs see nothing")
+            raise NonUniformField(
+                "its dilation and its stride share a factor, so that some outputs see nothing"
+            )
         ends = []
         for phase in range(self.period * stride):
             # every stride-th of the kernel's positions meets this output
@@ -283,13 +285,13 @@ class Field(NamedTuple):
         """From the first to the last position that either sees.
 
         Raises:
-            Uneven: their strides differ, so that no one interval and step can say it.
+            NonUniformField: their strides differ, so that no one interval and step can say it.
         """
         if self.step * other.period != other.step * self.period:
-            raise Uneven(f"strides of {self.stride} and {other.stride}")
+            raise NonUniformField(f"strides of {self.stride} and {other.stride}")
         period = lcm(self.period, other.period)
         if period > MAX_PERIOD:
-            raise Uneven(f"its outputs repeat only after {period:,} positions")
+            raise NonUniformField(f"its outputs repeat only after {period:,} positions")
         both = [(self.at(i), other.at(i)) for i in range(period)]
         return Field(
             tuple(min(a[0], b[0]) for a, b in both),

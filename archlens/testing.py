@@ -88,7 +88,7 @@ def assert_shapes(module: Any, network: Network | Spec | str | os.PathLike[str],
     require_torch()
     from torch.nn import Module
 
-    from .backends.holding import differences
+    from .backends.conformance import differences
 
     if not isinstance(module, Module):
         raise usage(f"a torch.nn.Module is needed, and this is a {type(module).__name__}")

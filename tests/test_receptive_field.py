@@ -18,7 +18,7 @@ from archlens.analysis import receptive_field
 from archlens.backends.checks import FAILED, PASSED
 from archlens.backends.probing import probe
 from archlens.cli import cli
-from archlens.geometry import INPUT, Field, Uneven, Window
+from archlens.geometry import INPUT, Field, NonUniformField, Window
 from archlens.network import Network
 from archlens.ops import EVERYWHERE, NonUniform
 from archlens.views import json as json_view
@@ -66,7 +66,7 @@ def test_chains_of_windows(seed: int) -> None:
         empty = any(not taps(window, output) for output in outputs)
         try:
             field = field.through(window)
-        except Uneven:
+        except NonUniformField:
             assert empty
             return
         assert not empty
@@ -102,11 +102,11 @@ def test_unions(seed: int) -> None:
     branches = [[shared, some_window(random)], [shared, some_window(random)]]
     try:
         fields = [INPUT.through(a).through(b) for a, b in branches]
-    except Uneven:
+    except NonUniformField:
         return
     strides = [field.step / field.period for field in fields]
     if strides[0] != strides[1]:
-        with pytest.raises(Uneven):
+        with pytest.raises(NonUniformField):
             fields[0].union(fields[1])
         return
     both = fields[0].union(fields[1])
@@ -222,9 +222,9 @@ def test_no_number_grows_without_end() -> None:
     for _ in range(2):
         window = Window(3, 10**7)
         field = field.through(window)
-    with pytest.raises(Uneven, match=r"beyond 1 \* 10\^15 positions"):
+    with pytest.raises(NonUniformField, match=r"beyond 1 \* 10\^15 positions"):
         field.through(window)
-    with pytest.raises(Uneven, match="repeat only after"):
+    with pytest.raises(NonUniformField, match="repeat only after"):
         INPUT.through(Window(2**20, 2**20, transposed=True))
 
 
@@ -235,7 +235,7 @@ def test_how_far_positions_are_followed() -> None:
     assert INPUT.through(Window(far)).stops == (far,)
     assert INPUT.through(Window(1, 1, far)).starts == (-far,)
     for window in (Window(1, far + 1), Window(far + 1), Window(1, 1, far + 1)):
-        with pytest.raises(Uneven, match="beyond 1"):
+        with pytest.raises(NonUniformField, match="beyond 1"):
             INPUT.through(window)
 
 
@@ -243,7 +243,7 @@ def test_periods_are_bounded_together() -> None:
     """1,024 outputs may see intervals of their own, of one step up or of several."""
     by_32 = Window(32, 32, transposed=True)
     assert INPUT.through(by_32).through(by_32).period == 1024
-    with pytest.raises(Uneven, match="repeat only after 2,048 positions"):
+    with pytest.raises(NonUniformField, match="repeat only after 2,048 positions"):
         INPUT.through(by_32).through(Window(64, 64, transposed=True))
 
 
@@ -251,7 +251,7 @@ def test_periods_of_branches_are_bounded() -> None:
     """Of 32 and 1,024 outputs both repeat after 1,024, and of 32 and 33 after 32*33."""
     fields = {period: Field(tuple(range(period)), (2000,) * period, period) for period in (32, 33, 1024)}
     assert fields[32].union(fields[1024]).at(1023) == (1023, 2000 + 31 * 32)
-    with pytest.raises(Uneven, match="repeat only after 1,056 positions"):
+    with pytest.raises(NonUniformField, match="repeat only after 1,056 positions"):
         fields[32].union(fields[33])
 
 
@@ -263,7 +263,7 @@ def test_dilated_steps_up(stride: int, dilation: int) -> None:
         window = Window(kernel, stride, before, 0, dilation, transposed=True)
         positions = [taps(window, output) for output in range(-20, 20)]
         if not all(positions):
-            with pytest.raises(Uneven, match="see nothing"):
+            with pytest.raises(NonUniformField, match="see nothing"):
                 INPUT.through(window)
             continue
         field = INPUT.through(window)

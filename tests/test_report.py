@@ -598,13 +598,13 @@ def test_a_page_is_bounded(run: Any, form: str) -> None:
 def test_what_a_page_shows_is_planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three pictures in two themes each share their plans, and no depth is planned twice."""
     made: list[int] = []
-    drawn = plan._Draughtsman.plan
+    drawn = plan._Planner.plan
 
     def counted(self: Any) -> Any:
         made.append(self.depth)
         return drawn(self)
 
-    monkeypatch.setattr(plan._Draughtsman, "plan", counted)
+    monkeypatch.setattr(plan._Planner, "plan", counted)
     for name, least in (("lenet5", 1), ("resnet50", 2)):  # whose volumes want fewer levels than its graph
         for form in ("markdown", "html"):
             made.clear()

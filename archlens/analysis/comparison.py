@@ -146,7 +146,7 @@ def find(study: Study, *, smallest: bool = False, overridden: str = "") -> Compa
             name: NOT_TRIED if one.tried and not smallest else one.measure(study, "")
             for name, one in shown(Where.COMPARISON).items()
         },
-        receptive_field=receptive_field.whole(study.fields.values()),
+        receptive_field=receptive_field.network_field(study.fields.values()),
         everywhere_from=_everywhere_from(network, study.receptive_fields),
         classes=_classes(network),
         top1=_accuracy(entries, "top1", overridden),

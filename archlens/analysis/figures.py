@@ -124,7 +124,7 @@ def _receptive_field(study: Study, scope: str) -> Value:
     from . import receptive_field
 
     inside = {layer.name for layer in study.inside(scope)} if scope else None
-    found = receptive_field.whole(study.fields.values(), inside)
+    found = receptive_field.network_field(study.fields.values(), inside)
     return found if isinstance(found, Unknown) else tuple(size for sizes in found for size in sizes)
 
 

@@ -46,7 +46,7 @@ from ..ops.footprint import (
     Footprint,
     Reshaped,
 )
-from ..ops.merge import running
+from ..ops.merge import pairwise_shapes
 from ..shape import Shape
 from . import backward, strides
 from .backward import Moment, Saved
@@ -105,7 +105,7 @@ class Peak(NamedTuple):
     workspace: int
 
 
-class Stepping(NamedTuple):
+class StepTemporaries(NamedTuple):
     """The most bytes that a step of the optimizer makes and lets go again."""
 
     #: With ``foreach=False``, which is torch's default on a CPU.
@@ -137,7 +137,7 @@ class Memory:
     #: What autograd keeps between the forward and the backward pass.
     saved: int | None
     #: What a step of the optimizer makes.
-    step: Stepping | None
+    step: StepTemporaries | None
     #: The peaks of the forward pass, the backward pass and the step of the optimizer, in whichever way it
     #: takes more; none where nothing is trained.
     moments: tuple[Moment, ...]
@@ -220,7 +220,7 @@ def account(
         gradients, states = weights[dtype], rule.states * weights[dtype]
         if rule.adaptive:
             states += _WIDTHS[FLOAT32] * sum(len(layer.facts.weights) for layer in network.layers)
-        step = _stepping(network, dtype) if rule.adaptive else Stepping(0, 0)
+        step = _stepping(network, dtype) if rule.adaptive else StepTemporaries(0, 0)
         places = _places(network, footprints, batch, training=True)
         kept = _kept(network, footprints, places, batch, activations, device)
         saved = kept.bytes
@@ -291,7 +291,7 @@ def _sized(count: int, kind: str, *, floats: str) -> int:
     return count * _WIDTHS[kind] if kind != FLOAT32 else _bytes(count, floats)
 
 
-def _stepping(network: Network, dtype: str) -> Stepping:
+def _stepping(network: Network, dtype: str) -> StepTemporaries:
     """What a step of Adam or AdamW makes, as ``torch/optim/adam.py`` of torch 2.13 has it.
 
     One tensor at a time: ``denom = (exp_avg_sq.sqrt() / …).add_(eps)``, so the root and the quotient exist
@@ -305,7 +305,7 @@ def _stepping(network: Network, dtype: str) -> Stepping:
         single = max(single, before + 2 * size)
         before = size
         foreach += size
-    return Stepping(single, foreach)
+    return StepTemporaries(single, foreach)
 
 
 def parameters(network: Network) -> dict[str, tuple[int, ...]]:
@@ -556,7 +556,9 @@ def _written(
                 operands.append((own, strides.rows(own)))
             return strides.elementwise(to, operands)
         found, sizes = lying[0], inputs[0]
-        for shape, other, result in zip(inputs[1:], lying[1:], running(layer.input_shapes), strict=True):
+        for shape, other, result in zip(
+            inputs[1:], lying[1:], pairwise_shapes(layer.input_shapes), strict=True
+        ):
             whole = (batch, *result)
             found = strides.elementwise(whole, [(sizes, found), (shape, other)])
             sizes = whole
@@ -625,7 +627,7 @@ def _live(
             born[layer.name] = position
             highest = total
             if eager and footprint.chained and len(sources) > 2:
-                results = [size(shape.numel) for shape in running(layer.input_shapes)]
+                results = [size(shape.numel) for shape in pairwise_shapes(layer.input_shapes)]
                 free = set(leaving) - inputs.keys()
                 highest = before + _chain(sources, free, made, results) + kept
             elif eager:

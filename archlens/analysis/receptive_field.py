@@ -8,7 +8,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from ..errors import shorten
-from ..geometry import INPUT, POINT, Field, Uneven, Window
+from ..geometry import INPUT, POINT, Field, NonUniformField, Window
 from ..network import Layer, Network
 from ..ops import EVERYWHERE, Everywhere, NonUniform, WindowChain, all_channels
 from ..shape import Shape
@@ -131,7 +131,7 @@ def find(network: Network, input: str = "") -> ReceptiveFields:
     return _Pass(network, input or next(iter(network.inputs))).run()
 
 
-def whole(
+def network_field(
     found: Iterable[ReceptiveFields], inside: Container[str] | None = None
 ) -> tuple[tuple[int, ...], ...] | Unknown:
     """The size of the field of the last layer that has one, along each axis; on each input where one has.
@@ -304,7 +304,7 @@ class _Pass:
             if len(set(found)) == len(set(reach)) == 1:
                 return (found[0].through(reach[0]),) * len(found)
             return tuple(field.through(window) for field, window in zip(found, reach, strict=True))
-        except Uneven as reason:
+        except NonUniformField as reason:
             return NonUniform(f"{shorten(layer.name)}: {reason}")
 
     def _merged(self, layer: Layer, branches: Sequence[_Branch]) -> Seen:
@@ -324,7 +324,7 @@ class _Pass:
             fields = self._broadcast(seen, branch.shape, layer)
             try:
                 merged = tuple(map(_either, merged, fields, self.image)) if merged else fields
-            except Uneven as reason:
+            except NonUniformField as reason:
                 names = ", ".join(shorten(b.name) for b, _ in found)
                 return NonUniform(f"{shorten(layer.name)}: its branches ({names}) have different {reason}")
             self._compare(layer, found[0], (branch, seen))

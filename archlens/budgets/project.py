@@ -49,7 +49,7 @@ class Project:
     span: Span | None = None
 
 
-def twice(one: Requirement, first: Requirement, name: str) -> UsageError:
+def limited_twice(one: Requirement, first: Requirement, name: str) -> UsageError:
     """What to say of two limits on the same thing, of which neither counts more."""
     what = f"{one.quantity} of {shorten(one.scope)}" if one.scope else one.quantity
     also = (("it stands here first", first.span),) if first.span else ()

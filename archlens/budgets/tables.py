@@ -11,7 +11,7 @@ from ..analysis.figures import QUANTITIES
 from ..errors import Source, UsageError, did_you_mean, shorten, usage
 from ..limits import EXAMPLES, BadLimit, Requirement, parse
 from . import toml
-from .project import BUDGET_KEYS, KEYS, Glob, Project, Table, described, read_tolerance, twice
+from .project import BUDGET_KEYS, KEYS, Glob, Project, Table, described, limited_twice, read_tolerance
 
 _TABLE = ("tool", "archlens")
 _BUDGETS = (*_TABLE, "budgets")
@@ -182,4 +182,4 @@ class _Reader:
             for one in table.requirements:
                 first = seen.setdefault((table.name, one.scope, one.quantity), one)
                 if first is not one:
-                    raise twice(one, first, table.name)
+                    raise limited_twice(one, first, table.name)

@@ -16,7 +16,7 @@ from ..library.finding import scan
 from ..limits import Requirement
 from ..network import Network
 from .finding import display
-from .project import BUDGET_KEYS, Project, Table, twice
+from .project import BUDGET_KEYS, Project, Table, limited_twice
 
 #: Folders that hold no specs of a project, and how many folders are looked into.
 _SKIPPED = ("node_modules", "site-packages", "__pycache__", "build", "dist", "venv")
@@ -335,7 +335,7 @@ class Limits:
             for one in table.requirements:
                 key = one.scope, one.quantity
                 if rank and ranks.get(key) == rank:  # such as a.yaml and models/a.yaml
-                    raise twice(one, chosen[key], target.name)
+                    raise limited_twice(one, chosen[key], target.name)
                 chosen[key], ranks[key] = one, rank
         found = [*chosen.values(), *own]
         for one in found:

@@ -42,14 +42,14 @@ def is_file(path: str | None) -> TypeGuard[str]:
     return path is not None and path != "-"
 
 
-class Looks(TypedDict):
+class TextOptions(TypedDict):
     """How a text is fitted and dressed, as the views take it."""
 
     width: int | None
     style: Style
 
 
-def looks(path: str | None = None) -> Looks:
+def text_options(path: str | None = None) -> TextOptions:
     """The columns to fit and the colours, where -o sends a result; none for a file."""
     if is_file(path):
         return {"width": None, "style": unstyled}
@@ -120,7 +120,7 @@ def write_table(table: Table, form: str, path: str | None) -> None:
         UsageError: the file cannot be written.
     """
     written = forms()[form].write
-    text = written(table, **looks(path)) if form == "table" else written(table)
+    text = written(table, **text_options(path)) if form == "table" else written(table)
     if text or path is not None:
         write(text, path)
 

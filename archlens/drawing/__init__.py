@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import shorten, usage
 from ..network import Network
 from .chart import Chart
-from .request import Drawn, Request, extensions, style_names
+from .request import HasPicture, Request, extensions, style_names
 from .theme import AUTO
 
 __all__ = ["Chart", "Request", "extensions", "style_names", "to_bytes", "to_svg"]
@@ -33,7 +33,7 @@ def to_svg(network: Network, **options: Any) -> str:
     return to_bytes(Request(network, **options), "svg").decode("utf-8")
 
 
-def to_bytes(drawn: Drawn, extension: str) -> bytes:
+def to_bytes(drawn: HasPicture, extension: str) -> bytes:
     """What is asked for, a :class:`Request` or a :class:`Chart`, as the content of a file.
 
     Raises:

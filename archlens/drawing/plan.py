@@ -226,12 +226,12 @@ class Plans:
     def made(self, depth: int, most: int) -> Plan | None:
         """The plan at a depth; ``None`` where it has more boxes than ``most``."""
         try:
-            return _Draughtsman(self, depth, most).plan()
+            return _Planner(self, depth, most).plan()
         except _Full:
             return None
 
 
-class _Draughtsman:
+class _Planner:
     """Lays the children of the tree out as boxes and scopes, at one depth."""
 
     def __init__(self, plans: Plans, depth: int, most: int) -> None:

@@ -15,7 +15,7 @@ from .plan import Plan, Plans
 from .theme import Theme, theme_of
 
 
-class Drawn(Protocol):
+class HasPicture(Protocol):
     """Whatever there is a picture of; the formats that hold any picture ask for no more."""
 
     @property

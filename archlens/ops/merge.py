@@ -136,7 +136,7 @@ class Multiply(_Elementwise, kind="multiply"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its factors, and of more than two the products of the first ones."""
-        products = [Extra(products.numel) for products in running(inputs)[:-1]]
+        products = [Extra(products.numel) for products in pairwise_shapes(inputs)[:-1]]
         repeated = sum(x.numel < facts.shape.numel for x in inputs)
         return INPUT._replace(
             saved=tuple(products),
@@ -146,10 +146,10 @@ class Multiply(_Elementwise, kind="multiply"):
         )
 
 
-def running(inputs: tuple[Shape, ...]) -> list[Shape]:
+def pairwise_shapes(inputs: tuple[Shape, ...]) -> list[Shape]:
     """The shapes of the results where inputs are merged two at a time; the last is the output's.
 
-    >>> running((Shape((8, 1, 1)), Shape((8, 4, 1)), Shape((8, 1, 5))))
+    >>> pairwise_shapes((Shape((8, 1, 1)), Shape((8, 4, 1)), Shape((8, 1, 5))))
     [Shape((8, 4, 1)), Shape((8, 4, 5))]
     """
     shapes = []

@@ -10,7 +10,7 @@ from ...library import find
 from ...network import Layer, Network
 from ...views import explanation
 from ..options import Given, Load, network_argument, output_option
-from ..output import looks, write
+from ..output import text_options, write
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -32,7 +32,7 @@ def command(load: Load, layer: str | None, path: str | None) -> None:
     """
     network = load()
     chosen = _chosen(network, layer)
-    write(explanation.to_text(network, chosen, width=looks(path)["width"]), path)
+    write(explanation.to_text(network, chosen, width=text_options(path)["width"]), path)
 
 
 def _chosen(network: Network, name: str | None) -> list[Layer]:

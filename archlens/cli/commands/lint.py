@@ -24,7 +24,7 @@ from ..options import (
     network_options,
     output_option,
 )
-from ..output import looks, write, write_table
+from ..output import text_options, write, write_table
 
 
 def complete_codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -79,7 +79,7 @@ def command(
             elif isinstance(network, SpecError):
                 linted.append(view.Linted(variant, (), network.diagnostic))
     if form == "text":
-        write(view.to_text(linted, **looks(path)), path)
+        write(view.to_text(linted, **text_options(path)), path)
     else:
         write_table(view.table(linted, strict=strict), form, path)
     totals = view.totals(linted)

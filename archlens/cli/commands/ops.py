@@ -12,7 +12,7 @@ from ...ops import OPS
 from ...ops.op import registry
 from ...views import ops_table as view
 from ..options import format_option, output_option
-from ..output import looks, write, write_table
+from ..output import text_options, write, write_table
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -37,6 +37,6 @@ def command(op: str | None, form: str, path: str | None) -> None:
         entries = map(reference, chosen.values())
         write(view.to_markdown(entries) if op is None else view.to_section(next(entries)), path)
     elif op is not None and form == "table":
-        write(view.to_text(reference(OPS[op]), **looks(path)), path)
+        write(view.to_text(reference(OPS[op]), **text_options(path)), path)
     else:
         write_table(view.table(chosen, lambda: map(reference, chosen.values())), form, path)

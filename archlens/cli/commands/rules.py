@@ -7,7 +7,7 @@ import click
 from ...lint import RULES, meant
 from ...views import lint_table as view
 from ..options import format_option
-from ..output import looks, write, write_table
+from ..output import text_options, write, write_table
 from .lint import complete_codes
 
 
@@ -23,4 +23,4 @@ def command(code: str | None, form: str) -> None:
     if code is None or len(chosen) > 1 or form != "table":
         write_table(view.rules(chosen), form, None)
     else:
-        write(view.rule_to_text(chosen[0], **looks()), None)
+        write(view.rule_to_text(chosen[0], **text_options()), None)

@@ -6,14 +6,14 @@ from textwrap import wrap
 
 from ...errors import shorten, usage
 from ..plan import Box, Plan
-from ..request import Drawn, Request
+from ..request import HasPicture, Request
 
 #: The formats that hold any picture, and not only a graph; how a sentence lists them.
 ANY = ("svg", "png", "pdf", "tex")
 _WRITE = f"write {', '.join(f'.{name}' for name in ANY[:-1])} or .{ANY[-1]}"
 
 
-def only_graphs(drawn: Drawn, extension: str) -> Request:
+def only_graphs(drawn: HasPicture, extension: str) -> Request:
     """For formats that are the text of a graph, and know no other picture: the request for one.
 
     Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ...errors import printable, shorten
 from ..plan import Box, Plan
-from ..request import Drawn, Request
+from ..request import HasPicture, Request
 from ..theme import Theme
 from . import lines_of, only_graphs
 
 
-def to_bytes(drawn: Drawn) -> bytes:
+def to_bytes(drawn: HasPicture) -> bytes:
     """A request's graph as the content of a DOT file.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import printable, shorten
 from ..plan import Box, Plan
-from ..request import Drawn, Request
+from ..request import HasPicture, Request
 from ..theme import Theme
 from . import lines_of, only_graphs
 
@@ -13,7 +13,7 @@ from . import lines_of, only_graphs
 _SPECIAL = frozenset('"#&<>;:\\`%{}|@$')
 
 
-def to_bytes(drawn: Drawn) -> bytes:
+def to_bytes(drawn: HasPicture) -> bytes:
     """A request's graph as the content of a Mermaid file.
 
     Raises:

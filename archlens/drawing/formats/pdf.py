@@ -8,14 +8,14 @@ from typing import Any
 from ...errors import printable, usage
 from ..metrics import BOLD_FILE, REGULAR_FILE
 from ..picture import Group, Item, Path, Rect, Text
-from ..request import Drawn
+from ..request import HasPicture
 
 #: The longest side that PDF 1.x knows, in points.
 _MOST = 14_400
 _REGULAR, _BOLD = "ArchlensSans", "ArchlensSans-Bold"
 
 
-def to_bytes(drawn: Drawn) -> bytes:
+def to_bytes(drawn: HasPicture) -> bytes:
     """A picture as the content of a PDF file.
 
     A character that the font lacks (it has Latin, Greek and Cyrillic) is an empty box; SVG and PNG take it

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ...errors import usage
 from ..metrics import BOLD_FILE, FONTS, REGULAR_FILE, is_known
 from ..picture import Picture, Text, walk
-from ..request import Drawn
+from ..request import HasPicture
 from .svg import to_svg
 
 #: Pixels per point, and the most pixels that a side may have.
 _ZOOM, _MOST = 2.0, 16_000
 
 
-def to_bytes(drawn: Drawn) -> bytes:
+def to_bytes(drawn: HasPicture) -> bytes:
     """A picture as the content of a PNG file.
 
     Raises:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ..metrics import is_known, width
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number
-from ..request import Drawn
+from ..request import HasPicture
 
 #: Fonts of one set of widths, which :mod:`archlens.drawing.metrics` holds; then whatever there is.
 FAMILY = "Helvetica, Arial, 'Liberation Sans', 'Archlens Sans', sans-serif"
 
 
-def to_bytes(drawn: Drawn) -> bytes:
+def to_bytes(drawn: HasPicture) -> bytes:
     """A picture as the content of an SVG file."""
     return to_svg(drawn.picture).encode("utf-8")
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from ...errors import printable
 from ...forms.latex import LATIN, SPECIAL, escape
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number, walk
-from ..request import Drawn
+from ..request import HasPicture
 
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
 
-def to_bytes(drawn: Drawn) -> bytes:
+def to_bytes(drawn: HasPicture) -> bytes:
     """A picture as the content of a TeX file."""
     return to_tex(drawn.picture).encode("utf-8")
 

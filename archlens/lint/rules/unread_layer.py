@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ...analysis.study import Study
 from ...errors import shorten
 from ...language.spec import Spec
+from ..dead_layers import dead_layers
 from ..rule import ERROR, Finding, Rule
-from ..vain import in_vain
 
 
 class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
@@ -48,13 +48,13 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
                 yield self.found(template, f"no layer reads the input {shorten(name)}", help="leave it out")
 
     def check(self, study: Study) -> Iterator[Finding]:
-        for vain in in_vain(study, repeats=False):
+        for dead in dead_layers(study, repeats=False):
             yield self.found(
-                vain.ends[0],
-                f"{vain.said} computed and never read{vain.more}",
-                layers=vain.layers,
-                notes=[vain.note],
+                dead.ends[0],
+                f"{dead.said} computed and never read{dead.more}",
+                layers=dead.layers,
+                notes=[dead.note],
                 help="merge it, name it under outputs:, or leave it out",
-                params=vain.params,
-                macs=vain.macs,
+                params=dead.params,
+                macs=dead.macs,
             )

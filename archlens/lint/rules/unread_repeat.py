@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...analysis.study import Study
+from ..dead_layers import dead_layers
 from ..rule import ADVICE, Finding, Rule
-from ..vain import in_vain
 
 
 class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
@@ -59,13 +59,13 @@ class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
     """
 
     def check(self, study: Study) -> Iterator[Finding]:
-        for vain in in_vain(study, repeats=True):
+        for dead in dead_layers(study, repeats=True):
             yield self.found(
-                vain.ends[0],
-                f"of a repeated step {vain.said} not read{vain.more}",
-                layers=vain.layers,
-                notes=[vain.note],
+                dead.ends[0],
+                f"of a repeated step {dead.said} not read{dead.more}",
+                layers=dead.layers,
+                notes=[dead.note],
                 help="as it may be meant; else leave the last one out",
-                params=vain.params,
-                macs=vain.macs,
+                params=dead.params,
+                macs=dead.macs,
             )

@@ -10,7 +10,7 @@ from ..network import Layer
 from .words import at_one_place, named, plural
 
 
-class Vain(NamedTuple):
+class DeadLayers(NamedTuple):
     """Results of one step that nothing reads, with all that leads to them alone."""
 
     ends: list[Layer]
@@ -43,7 +43,7 @@ class Vain(NamedTuple):
         return f"{self.params:,} parameters and {self.macs:,} multiply-accumulates in vain"
 
 
-def in_vain(study: Study, *, repeats: bool) -> Iterator[Vain]:
+def dead_layers(study: Study, *, repeats: bool) -> Iterator[DeadLayers]:
     """The results that nothing reads: those of a step of which other repeats are read, or all others."""
     unread, index = _unread(study), study.network.index
     waste = {layer.name for layers in unread.values() for layer in layers}
@@ -51,7 +51,7 @@ def in_vain(study: Study, *, repeats: bool) -> Iterator[Vain]:
     read = {id(layer.step) for layer in study.network if layer.name not in waste} if places else set()
     ends = [name for name in unread if (id(index[name].step) in read) == repeats]
     for together in at_one_place(index[name] for name in ends):
-        yield Vain(together, [layer for end in together for layer in unread[end.name]])
+        yield DeadLayers(together, [layer for end in together for layer in unread[end.name]])
 
 
 def _unread(study: Study) -> Mapping[str, list[Layer]]:
