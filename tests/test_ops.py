@@ -332,7 +332,7 @@ SEE_EVERYTHING = {
     "12x3x5 >> channels_last >> window_attention(2, 6)",
 }
 
-#: What no window says, and why. These alone may call themselves irregular: a test of reach cannot contradict.
+#: What no window says, and why. These alone may say they are non-uniform: no test of reach can contradict.
 NON_UNIFORM = {
     # windows of 2 and 3 positions, or of 1 and 2
     "256x13x13 >> adaptive_avg_pool(6)": "the windows that take 13x13 to 6x6 differ in size",
@@ -393,7 +393,7 @@ NON_UNIFORM = {
 
 @examples
 def test_what_may_say_no_windows(text: str) -> None:
-    """An op that called itself irregular would pass every comparison with torch: so each use is known."""
+    """An op that called itself non-uniform would pass every comparison with torch: so each use is known."""
     reach = example(text).facts.reach
     assert (reach is EVERYWHERE) == (text in SEE_EVERYTHING)
     assert (reach.reason if isinstance(reach, NonUniform) else None) == NON_UNIFORM.get(text)

@@ -3,7 +3,7 @@
 Neighbours repeat where they have the same ops, wiring, names within and shapes, each reads the one before it,
 and nothing else reads what they make. They may differ in the numbers that do nothing to shape, weights and
 multiply-accumulates, such as drop rates (:attr:`archlens.ops.Op.incidental`); and scopes may grow, or shrink,
-from each to the next as in DenseNet. Both are said of the run.
+from each to the next as in DenseNet. Both are said of the fold.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..network import Layer, Network
 from ..ops import Op
 from ..shape import Shape
 
-#: How long a sequence of steps that repeats may be, and how often single layers must repeat to be one run.
+#: How long a sequence of steps that repeats may be, and how often single layers must repeat to be one fold.
 PERIOD, OFTEN = 4, 4
 #: How often scopes must repeat that grow: two points are a line, whatever they are.
 _GROWING = 3
@@ -116,7 +116,7 @@ def span(first: str, last: str) -> str:
 
 
 def _between(first: Shape, last: Shape) -> str:
-    """How a shape changes over a run: only its channels, or all of it."""
+    """How a shape changes over a fold: only its channels, or all of it."""
     if first.spatial == last.spatial:
         return f"{first.channels} to {last.channels} channels"
     return f"{first} to {last}"
@@ -279,13 +279,13 @@ class Repeats:
             Fold(
                 tuple(
                     [
-                        tuple([tree.children[at] for tree in trees for at in range(k, run.stop, run.period)])
-                        for k in range(run.start, run.start + run.period)
+                        tuple([tree.children[i] for tree in trees for i in range(k, fold.stop, fold.period)])
+                        for k in range(fold.start, fold.start + fold.period)
                     ]
                 ),
-                run.copies,
+                fold.copies,
             )
-            for run in found
+            for fold in found
         ]
 
     def _extents(self, children: list[Child]) -> Iterator[_Extent]:
@@ -365,7 +365,7 @@ def _tree(path: str, trees: dict[str, Tree]) -> Tree:
 
 @dataclass(frozen=True)
 class _Extent:
-    """Where a run stands among the children of its scope."""
+    """Where a fold stands among the children of its scope."""
 
     start: int
     stop: int
