@@ -896,7 +896,7 @@ def test_what_cuda_does_otherwise() -> None:
 
 
 def test_an_op_that_says_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OPS["tanh"], "holds", None)
+    monkeypatch.setattr(OPS["tanh"], "saved_for_backward", None)
     network = archlens.loads("{input: 1x4x4, layers: ['conv(2, 1)', tanh, tanh, tanh, tanh]}")
     found = memory.account(network)
     assert found.unknown == ("1", "2", "3", "4")
