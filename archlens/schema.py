@@ -26,7 +26,7 @@ Schema = dict[str, Any]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 #: The version of each; a change by which what was valid no longer is changes the number.
-SPEC, PYPROJECT = "archlens.language/1", "archlens.pyproject/1"
+SPEC, PYPROJECT = "archlens.spec/1", "archlens.pyproject/1"
 
 
 def spec_schema() -> Schema:

@@ -54,7 +54,8 @@ def study(network: Network | Spec | str | os.PathLike[str], /, *, input: Any = N
     """
     if isinstance(network, Network):
         network = network.with_values(**values) if values else network
-        return Study(network if input is None else network.with_input(input))
+        network = network if input is None else network.with_input(input)
+        return Study(network)
     if isinstance(network, Spec):
         spec, variant = network, ""
     elif isinstance(network, str) and "\n" in network:

@@ -27,7 +27,7 @@ from archlens.drawing.formats import dot, mmd, tex
 from archlens.drawing.layout import Link, lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
 from archlens.drawing.plan import MOST, PAGE, Plan, Plans, short
-from archlens.drawing.theme import FAMILIES, THEMES, contrast
+from archlens.drawing.theme import FAMILIES, THEMES
 from archlens.errors import SpecError, UsageError
 from archlens.network import Network
 
@@ -826,6 +826,18 @@ def test_fitted_text_fits() -> None:
             assert width(found, 11, bold=True) <= most + 0.01 or found == "…"
             assert found == text or "…" in found
     assert not is_known("日本")
+
+
+def luminance(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(color: str, ground: str) -> float:
+    """The contrast ratio of two colours, from 1 to 21 (WCAG 2.1, section 1.4.3)."""
+    lighter, darker = sorted((luminance(color), luminance(ground)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=str)

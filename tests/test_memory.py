@@ -43,6 +43,11 @@ from .test_ops import FURTHER
 from .test_random_networks import networks
 
 
+def saved(network: Network, **how: Any) -> int | None:
+    """What archlens says that autograd keeps."""
+    return memory.account(network, **how).saved
+
+
 class Alive(TorchDispatchMode):
     """The bytes of the storages that are alive, and the most of them so far.
 
@@ -181,7 +186,7 @@ def test_every_op(text: str) -> None:
         return
     assert memory.account(network).unknown == ()
     for batch in (2, 3):
-        assert memory.saved_bytes(network, batch=batch, device="cpu") == saved_in_torch(network, batch)
+        assert saved(network, batch=batch, device="cpu") == saved_in_torch(network, batch)
         found = memory.peak_activations(network, batch=batch, eager=True, device="cpu")
         assert found.bytes == peak_in_torch(network, batch)
 
@@ -195,7 +200,7 @@ def test_every_op(text: str) -> None:
 )  # fmt: skip
 def test_half_precision(text: str) -> None:
     network = one_op(text)
-    said = memory.saved_bytes(network, batch=2, dtype="bfloat16", device="cpu")
+    said = saved(network, batch=2, dtype="bfloat16", device="cpu")
     assert said == saved_in_torch(network, 2, torch.bfloat16)
 
 
@@ -218,7 +223,7 @@ def small(name: str) -> Network:
 def test_whole_networks(name: str) -> None:
     """Saved activations with the heads for training; the live set without and with an allocator's blocks."""
     network = small(name)
-    assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2)
+    assert saved(network, batch=2, device="cpu") == saved_in_torch(network, 2)
     for align in (1, memory.BLOCK):
         said = memory.peak_activations(network, batch=2, eager=True, device="cpu", align=align)
         assert said.bytes == peak_in_torch(network, 2, align)
@@ -229,7 +234,7 @@ def test_whole_networks(name: str) -> None:
 def test_whole_networks_at_their_size(name: str) -> None:
     """On the meta device, whose tensors have sizes and no values; its batch normalization copies more."""
     network = archlens.load(name)
-    assert memory.saved_bytes(network, batch=3, device="cpu") == saved_in_torch(network, 3, device="meta")
+    assert saved(network, batch=3, device="cpu") == saved_in_torch(network, 3, device="meta")
     said = memory.peak_activations(network, batch=3, eager=True, device="cpu")
     assert said.bytes == peak_in_torch(network, 3, device="meta")
 
@@ -332,7 +337,7 @@ WIRING = {
 @pytest.mark.parametrize("name", WIRING)
 def test_wiring(name: str) -> None:
     network = from_text(WIRING[name])
-    assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2)
+    assert saved(network, batch=2, device="cpu") == saved_in_torch(network, 2)
     said = memory.peak_activations(network, batch=2, eager=True, device="cpu")
     assert said.bytes == peak_in_torch(network, 2)
 
@@ -354,7 +359,7 @@ def test_random_networks() -> None:
         if drawn.refused:
             return
         network = archlens.loads(drawn.text)
-        assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2), drawn.text
+        assert saved(network, batch=2, device="cpu") == saved_in_torch(network, 2), drawn.text
         said = memory.peak_activations(network, batch=2, eager=True, device="cpu")
         assert said.bytes == peak_in_torch(network, 2), drawn.text
         checked += 1
@@ -389,7 +394,7 @@ def test_peak_activations_by_hand() -> None:
     # eager: as the first, and the input of 100 stays
     assert memory.peak_activations(network, eager=True).bytes == 4 * 700
     # autograd: a keeps the input, relu b, c keeps b again, relu d, add nothing, fc the sum
-    assert memory.saved_bytes(network) == 4 * (100 + 200 + 200 + 200)
+    assert saved(network) == 4 * (100 + 200 + 200 + 200)
     # half as wide; and int4 packs two values into a byte
     assert memory.peak_activations(network, dtype="float16").bytes == 2 * 600
     assert memory.peak_activations(network, dtype="int4", batch=3).bytes == 3 * 600 // 2
@@ -538,7 +543,7 @@ def test_peaks_of_drawn_graphs() -> None:
             said = (peak.bytes, peak.layer, [tensor.name for tensor in peak.alive])
             assert said == by_definition(network, in_place=in_place), seed
         apart += found[0].bytes != found[1].bytes
-        assert memory.saved_bytes(network, batch=2, device="cpu") == saved_in_torch(network, 2), seed
+        assert saved(network, batch=2, device="cpu") == saved_in_torch(network, 2), seed
     assert apart > 30
 
 
@@ -889,10 +894,10 @@ def test_parameters_in_order(name: str) -> None:
 def test_what_cuda_does_otherwise() -> None:
     """ATen/native/Dropout.cpp: on CUDA the mask is a bool; cuda/Normalization.cu: statistics are float32."""
     network = one_op("4096 >> dropout")
-    assert memory.saved_bytes(network, device="cpu") - memory.saved_bytes(network) == 3 * 4096
+    assert saved(network, device="cpu") - saved(network) == 3 * 4096
     network = one_op("8x6x6 >> batch_norm")
-    cuda = memory.saved_bytes(network, dtype="float16")
-    assert cuda - memory.saved_bytes(network, dtype="float16", device="cpu") == 2 * 8 * 2
+    cuda = saved(network, dtype="float16")
+    assert cuda - saved(network, dtype="float16", device="cpu") == 2 * 8 * 2
 
 
 def test_an_op_that_says_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ def errors(schema: dict[str, Any], data: Any) -> list[str]:
 @pytest.mark.parametrize("schema", [spec_schema(), pyproject_schema()], ids=["spec", "pyproject"])
 def test_schemas_are_schemas(schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["title"] in ("archlens.spec/1", "archlens.pyproject/1")  # what programs know them by
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)

@@ -93,8 +93,6 @@ class Compared:
     classes: int | Unknown
     top1: Accuracy | Unknown
     top5: Accuracy | Unknown
-    #: How many accuracies its spec lists beside the chosen one.
-    others: int
 
     @property
     def input(self) -> Shape:
@@ -151,7 +149,6 @@ def find(study: Study, *, smallest: bool = False, overridden: str = "") -> Compa
         classes=_classes(network),
         top1=_accuracy(entries, "top1", overridden),
         top5=_accuracy(entries, "top5", overridden),
-        others=max(len(entries) - 1, 0),
     )
 
 

@@ -25,7 +25,7 @@ places the tensors, first fit, with 1,605,632 bytes of holes (``tests/test_memor
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
@@ -205,7 +205,7 @@ def account(
     for name, known in ((dtype, BITS), (activations, BITS), (optimizer, OPTIMIZERS)):
         if name not in known:
             raise usage(f"there is no {shorten(name)}", help=did_you_mean(name, known))
-    _check(batch, device)
+    held = _held(batch, activations, device)
     weights = {name: weight_bytes(network, name) for name in BITS}
     footprints = _footprints(network)
     gradients = states = saved = step = None
@@ -222,21 +222,17 @@ def account(
             states += _WIDTHS[FLOAT32] * sum(len(layer.facts.weights) for layer in network.layers)
         step = _stepping(network, dtype) if rule.adaptive else StepTemporaries(0, 0)
         places = _places(network, footprints, batch, training=True)
-        kept = _kept(network, footprints, places, batch, activations, device)
+        kept = _kept(network, footprints, places, held)
         saved = kept.bytes
-        forward = _forward(
-            network, _steps(network, footprints, places, kept), kept, batch, activations, device
-        )
+        forward = _forward(network, _steps(network, footprints, places, kept), kept, held)
         back = backward.peak(
             network,
             footprints,
             kept,
             places.turned,
-            size=lambda values: _bytes(values * batch, activations),
+            size=held.size,
             weights=lambda layer: sum(_bytes(prod(shape), dtype) for shape in layer.facts.weights.values()),
-            temporaries=lambda footprint: sum(
-                _extra(extra, batch, activations, device) for extra in footprint.backward
-            ),
+            temporaries=lambda footprint: held.extra(footprint.backward),
         )
         way = "foreach" if step.foreach > step.single else "each tensor"
         stepping = Moment(f"step, {way}", "", gradients, 0, sum(kept.held.values()), 0, max(step))
@@ -249,10 +245,10 @@ def account(
         optimizer=optimizer,
         weights=weights,
         buffers=buffer_bytes(network, dtype if dtype in FLOATS else "float32"),
-        outputs=sum(_bytes(step.values * batch, activations) for step in steps if step.own),
-        inference=_live(network, steps, batch, activations),
-        in_place=_live(network, steps, batch, activations, in_place=True),
-        eager=_live(network, steps, batch, activations, eager=device),
+        outputs=sum(held.size(step.values) for step in steps if step.own),
+        inference=_live(network, steps, held),
+        in_place=_live(network, steps, held, in_place=True),
+        eager=_live(network, steps, held, eager=True),
         gradients=gradients,
         states=states,
         saved=saved,
@@ -326,12 +322,12 @@ def parameters(network: Network) -> dict[str, tuple[int, ...]]:
     return {key: found[key] for key in sorted(found, key=places.__getitem__)}
 
 
-def output_bytes(layer: Layer, batch: int = 1, dtype: str = "float32") -> int:
-    """Bytes of what a layer writes: none where its output is a view of its input."""
+def output_bytes(layer: Layer) -> int:
+    """Bytes in float32 of what a layer writes: none where its output is a view of its input."""
     footprint = layer.op.footprint(layer.facts, *layer.input_shapes)
     if footprint is not None and (footprint.moves or footprint.part or footprint.inert):
         return 0
-    return _bytes(layer.facts.shape.numel * batch, dtype)
+    return _bytes(layer.facts.shape.numel, FLOAT32)
 
 
 def peak_activations(
@@ -355,22 +351,10 @@ def peak_activations(
         align: round every tensor up to a multiple of so many bytes.
         device: ``"cuda"`` or ``"cpu"``, whose kernels are meant by ``eager``.
     """
-    _check(batch, device)
+    held = _held(batch, dtype, device, align)
     footprints = _footprints(network)
     steps = _steps(network, footprints, _places(network, footprints, batch, training=False))
-    return _live(network, steps, batch, dtype, in_place=in_place, eager=device if eager else "", align=align)
-
-
-def saved_bytes(network: Network, *, batch: int = 1, dtype: str = "float32", device: str = "cuda") -> int:
-    """Bytes that autograd keeps between the forward and the backward pass, weights and buffers apart.
-
-    Every tensor that some op keeps is counted once, whole where an op keeps a part of it. An op keeps
-    nothing where nothing before it, nor it itself, is trained. Heads for training run.
-    """
-    _check(batch, device)
-    footprints = _footprints(network)
-    places = _places(network, footprints, batch, training=True)
-    return _kept(network, footprints, places, batch, dtype, device).bytes
+    return _live(network, steps, held, in_place=in_place, eager=eager)
 
 
 def allocated(network: Network, *, batch: int = 1) -> int:
@@ -384,11 +368,39 @@ def allocated(network: Network, *, batch: int = 1) -> int:
     return weights + peak_activations(network, batch=batch, eager=True, align=BLOCK).bytes
 
 
-def _check(batch: int, device: str) -> None:
+class _Held(NamedTuple):
+    """How activations are held: so many samples at once, in a type, and by the kernels of a device."""
+
+    batch: int
+    dtype: str
+    device: str
+    #: Of how many bytes each tensor takes a multiple.
+    align: int
+
+    def size(self, values: int) -> int:
+        """Bytes of a tensor that has so many values for one sample."""
+        return _rounded(_bytes(values * self.batch, self.dtype), self.align)
+
+    def extra(self, extras: Iterable[Extra]) -> int:
+        """Bytes of what an op keeps or makes beside its output."""
+        found = 0
+        for extra in extras:
+            if extra.only in ("", self.device):
+                count = extra.values * self.batch if extra.per_sample else extra.values
+                width = _WIDTHS.get(extra.kind)
+                if extra.kind == STATISTIC and self.device == "cuda":
+                    width = 4  # ATen accumulates float16 and bfloat16 in float32 there
+                size = _bytes(count, self.dtype) if width is None else count * width
+                found += _rounded(size, self.align)
+        return found
+
+
+def _held(batch: int, dtype: str, device: str, align: int = 1) -> _Held:
     if batch < 1:
         raise usage(f"a batch of {batch} has no sample", help="a batch of 1 or more")
     if device not in ("cuda", "cpu"):
         raise usage(f"the device {shorten(device)} is not supported", help="cuda or cpu")
+    return _Held(batch, dtype, device, align)
 
 
 def _distinct(network: Network) -> list[tuple[Facts, int]]:
@@ -416,16 +428,6 @@ def _bytes(count: int, dtype: str) -> int:
 
 def _rounded(size: int, align: int) -> int:
     return -(-size // align) * align
-
-
-def _extra(extra: Extra, batch: int, dtype: str, device: str) -> int:
-    if extra.only not in ("", device):
-        return 0
-    count = extra.values * batch if extra.per_sample else extra.values
-    width = _WIDTHS.get(extra.kind)
-    if extra.kind == STATISTIC and device == "cuda":
-        width = 4  # ATen accumulates float16 and bfloat16 in float32 there
-    return _bytes(count, dtype) if width is None else count * width
 
 
 class _Step(NamedTuple):
@@ -585,27 +587,18 @@ def _fits(needs: str, sizes: strides.Sizes, lying: strides.Strides) -> bool:
 def _live(
     network: Network,
     steps: Sequence[_Step],
-    batch: int,
-    dtype: str,
+    held: _Held,
     *,
     in_place: bool = False,
-    eager: str = "",
-    align: int = 1,
+    eager: bool = False,
     keeping: Sequence[int] = (),
 ) -> Peak:
-    """The peak of the live set; ``eager`` is the device whose kernels are meant, or empty.
+    """The peak of the live set.
 
     ``keeping`` is what each layer's op saves beside its output, which then stays. It is taken to be there as
     long as the op runs, beside what exists on the way, though it may be the same.
     """
-    inputs = network.inputs
-
-    def size(count: int) -> int:
-        return _rounded(_bytes(count * batch, dtype), align)
-
-    def besides(extras: Sequence[Extra]) -> int:
-        return sum(_rounded(_extra(extra, batch, dtype, eager), align) for extra in extras)
-
+    inputs, size = network.inputs, held.size
     made = {name: Alive(name, shape, size(shape.numel)) for name, shape in inputs.items()}
     born = dict.fromkeys(inputs, -1)
     gone: dict[str, int] = {}
@@ -631,8 +624,8 @@ def _live(
                 free = set(leaving) - inputs.keys()
                 highest = before + _chain(sources, free, made, results) + kept
             elif eager:
-                moments = [before + besides(moment) for moment in footprint.before]
-                moments.append(total + besides(footprint.workspace))
+                moments = [before + held.extra(moment) for moment in footprint.before]
+                moments.append(total + held.extra(footprint.workspace))
                 moments[0] += size(copied)
                 highest = max(moments) + kept
             if highest + stored > peak:
@@ -666,14 +659,7 @@ def _chain(sources: Sequence[str], free: set[str], sizes: Mapping[str, Alive], r
     return highest
 
 
-def _kept(
-    network: Network,
-    footprints: Sequence[Footprint | None],
-    places: _Places,
-    batch: int,
-    dtype: str,
-    device: str,
-) -> Saved:
+def _kept(network: Network, footprints: Sequence[Footprint | None], places: _Places, held: _Held) -> Saved:
     """What autograd keeps between the forward and the backward pass."""
     owner, copied, _ = places
     trained = dict.fromkeys(network.inputs, False)
@@ -686,7 +672,7 @@ def _kept(
         if footprint is None or not trained[layer.name]:
             continue
         if footprint.input and layer.name in copied:
-            beside[-1] += _bytes(layer.input_shapes[0].numel * batch, dtype)
+            beside[-1] += held.size(layer.input_shapes[0].numel)
         elif footprint.input:
             # a factor is needed for the gradients of those before it; the first for that of the second
             others = trained[inputs[min(1, len(inputs) - 1)]]
@@ -700,23 +686,21 @@ def _kept(
         extras = footprint.saved
         if footprint.chained:  # a product so far is needed for the gradient of the next factor
             extras = tuple(e for e, factor in zip(extras, inputs[2:], strict=False) if trained[factor])
-        beside[-1] += sum(_extra(extra, batch, dtype, device) for extra in extras)
-    held = dict.fromkeys((*network.inputs, *[owner[output] for output in network.outputs.values()]))
-    sizes = {name: _bytes(network.shape_of(name).numel * batch, dtype) for name in {**until, **held}}
+        beside[-1] += held.extra(extras)
+    ends = dict.fromkeys((*network.inputs, *[owner[output] for output in network.outputs.values()]))
+    sizes = {name: held.size(network.shape_of(name).numel) for name in {**until, **ends}}
     return Saved(
         trained,
         until,
         beside,
-        {name: sizes[name] for name in held},
+        {name: sizes[name] for name in ends},
         sum(sizes[name] for name in until) + sum(beside),
     )
 
 
-def _forward(
-    network: Network, steps: Sequence[_Step], kept: Saved, batch: int, dtype: str, device: str
-) -> Moment:
+def _forward(network: Network, steps: Sequence[_Step], kept: Saved, held: _Held) -> Moment:
     """The peak of the forward pass of training, in which what is saved stays."""
-    found = _live(network, steps, batch, dtype, eager=device, keeping=kept.beside)
+    found = _live(network, steps, held, eager=True, keeping=kept.beside)
     at = next((n for n, layer in enumerate(network.layers) if layer.name == found.layer), -1)
     stored = sum(kept.beside[: at + 1])
     saved = sum(tensor.bytes for tensor in found.alive if kept.until.get(tensor.name, at + 1) <= at)

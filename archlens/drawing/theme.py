@@ -155,20 +155,5 @@ def mixed(color: str, ground: str, share: float) -> str:
     return "#" + "".join(f"{int(a * share + b * (1 - share) + 0.5):02x}" for a, b in parts)
 
 
-def contrast(color: str, ground: str) -> float:
-    """The contrast ratio of two colours, from 1 to 21 (WCAG 2.1, section 1.4.3)."""
-    lighter, darker = sorted((_luminance(color), _luminance(ground)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
 def _channels(color: str) -> tuple[int, ...]:
     return tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
-
-
-def _luminance(color: str) -> float:
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in _unit(color)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def _unit(color: str) -> list[float]:
-    return [channel / 255 for channel in _channels(color)]

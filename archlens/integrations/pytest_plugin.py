@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ..budgets.check import Planned
+    from ..errors import Span
     from ..limits import Requirement
     from ..network import Network
 
@@ -81,11 +83,11 @@ class BudgetFile(pytest.File):
             planned, _ = plan(find_project(root), asked)
         except ArchlensError as problem:
             raise self.CollectError(str(problem)) from None
-        if not any(one.requirements or one.problem or one.asked for one in planned):
-            yield NothingItem.from_parent(self, name="budget")
-        for one in planned:
-            if one.requirements or one.problem or one.asked:
-                yield NetworkCollector.from_parent(self, name=one.name, planned=one)
+        found = [one for one in planned if one.requirements or one.problem or one.asked]
+        for one in found:
+            yield NetworkCollector.from_parent(self, name=one.name, planned=one)
+        if not found:
+            yield BudgetItem.from_parent(self, name="budget", wrong=_nothing)
 
 
 class NetworkCollector(pytest.Collector):
@@ -98,22 +100,30 @@ class NetworkCollector(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item]:
         one = self.planned
         if one.problem is not None:
-            yield BrokenItem.from_parent(self, name="spec", planned=one)
+            yield BudgetItem.from_parent(self, name="spec", wrong=partial(_sick, one))
         elif not one.requirements:
-            yield NothingItem.from_parent(self, name="budget")
-        for requirement in one.requirements:
-            scope = f"{requirement.scope}: " if requirement.scope else ""
-            name = f"{scope}{requirement.quantity} {requirement.limit}"
-            yield BudgetItem.from_parent(self, name=name, planned=one, requirement=requirement)
+            yield BudgetItem.from_parent(self, name="budget", wrong=_nothing)
+        for limit in one.requirements:
+            scope = f"{limit.scope}: " if limit.scope else ""
+            name = f"{scope}{limit.quantity} {limit.limit}"
+            yield BudgetItem.from_parent(self, name=name, wrong=partial(_broken, one, limit), span=limit.span)
 
 
-class _Item(pytest.Item):
-    """What fails with a message of its own, and not with a traceback."""
+class BudgetItem(pytest.Item):
+    """One limit, or a budget that is none; fails with a message of its own, and not with a traceback."""
 
-    def __init__(self, *, planned: Planned | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, wrong: Callable[[], str], span: Span | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.planned = planned
+        #: What is wrong, if anything is.
+        self.wrong = wrong
+        #: Where the limit was set.
+        self.span = span
         self.add_marker(OPTION)
+
+    def runtest(self) -> None:
+        wrong = self.wrong()
+        if wrong:
+            raise AssertionError(wrong)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
         from ..errors import ArchlensError
@@ -123,51 +133,34 @@ class _Item(pytest.Item):
         return super().repr_failure(excinfo, *args, **kwargs)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
-        return self.path, None, f"budget: {self.parent.name if self.parent else ''}: {self.name}"
+        title = f"budget: {self.parent.name if self.parent else ''}: {self.name}"
+        return (self.span.source.name, self.span.line - 1, title) if self.span else (self.path, None, title)
 
 
-class BudgetItem(_Item):
-    """One limit."""
+def _broken(planned: Planned, limit: Requirement) -> str:
+    """By how much a limit is broken; empty where it holds."""
+    from ..budgets.verdict import judge
+    from ..views import check_table as view
 
-    def __init__(self, *, requirement: Requirement, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.requirement = requirement
-
-    def runtest(self) -> None:
-        from ..budgets.verdict import judge
-        from ..views import check_table as view
-
-        assert self.planned is not None
-        assert self.planned.study is not None
-        (verdict,) = judge(self.planned.study, [self.requirement])
-        if not verdict.held:
-            lines = [f"{self.planned.name}: {view.sentence(verdict)}", *view.heaviest(verdict)]
-            raise AssertionError("\n  ".join(lines))
-
-    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
-        path, line, title = super().reportinfo()
-        span = self.requirement.span
-        return (span.source.name, span.line - 1, title) if span is not None else (path, line, title)
+    assert planned.study is not None
+    (verdict,) = judge(planned.study, [limit])
+    lines = [f"{planned.name}: {view.sentence(verdict)}", *view.heaviest(verdict)] if not verdict.held else []
+    return "\n  ".join(lines)
 
 
-class BrokenItem(_Item):
-    """A spec that cannot be measured."""
+def _sick(planned: Planned) -> str:
+    """Why a spec cannot be measured."""
+    from ..errors import render
 
-    def runtest(self) -> None:
-        from ..errors import render
-
-        assert self.planned is not None
-        assert self.planned.problem is not None
-        raise AssertionError(f"{self.planned.name} cannot be measured:\n{render(self.planned.problem)}")
+    assert planned.problem is not None
+    return f"{planned.name} cannot be measured:\n{render(planned.problem)}"
 
 
-class NothingItem(_Item):
-    """A budget that checks nothing."""
+def _nothing() -> str:
+    """What is said of a budget that checks nothing."""
+    from ..views.check_table import INSTEAD, NOTHING
 
-    def runtest(self) -> None:
-        from ..views.check_table import INSTEAD, NOTHING
-
-        raise AssertionError(f"{NOTHING}\n  {INSTEAD}")
+    return f"{NOTHING}\n  {INSTEAD}"
 
 
 @pytest.fixture(name="assert_budget")

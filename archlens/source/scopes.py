@@ -78,11 +78,6 @@ class SourceScope:
     #: The values of its class's parameters.
     arguments: tuple[Any, ...] = ()
 
-    @property
-    def is_inline(self) -> bool:
-        """Whether it is written as an ``nn.Sequential`` where it is used."""
-        return self.made_by is None
-
 
 class Child(NamedTuple):
     """A layer or scope within a scope; what it reads and makes."""
