@@ -72,8 +72,10 @@ def together() -> Iterator[None]:
 
 
 def laid_out(file: str, variant: str, layers: int) -> None:
-    """Take down that a variant of a file was laid out."""
-    _add(file, variant, layers)
+    """Take down that a variant of a file was laid out, or what is worth so many layers."""
+    if (files := _FILES.get()) is not None:
+        found = files.setdefault(file, _File()).worth
+        found[variant] = max(layers, found.get(variant, 0))
 
 
 def check_together(file: str, variant: str) -> None:
@@ -91,14 +93,8 @@ def shown(file: str, variant: str, layers: int, boxes: int, characters: int) -> 
     Raises:
         UsageError: the pages of the file are too much work together.
     """
-    _add(file, variant, layers + _PAGE + _BOX * boxes + characters // _CHARACTERS)
+    laid_out(file, variant, layers + _PAGE + _BOX * boxes + characters // _CHARACTERS)
     _check(file, variant, f"the pages of {shorten(file)} are more work together than {allowed():,} layers")
-
-
-def _add(file: str, variant: str, worth: int) -> None:
-    if (files := _FILES.get()) is not None:
-        found = files.setdefault(file, _File()).worth
-        found[variant] = max(worth, found.get(variant, 0))
 
 
 def _check(file: str, variant: str, too_much: str) -> None:

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import showing
@@ -110,6 +111,15 @@ class Meta:
     def year_number(self) -> int | None:
         """The same as a number; ``None`` where none is cited, or what is cited is no year."""
         return int(self.year) if self.year.isdecimal() and len(self.year) <= 4 else None
+
+
+def scopes_of(name: str) -> Iterator[str]:
+    """A layer and the scopes around it, by name, the outermost first.
+
+    >>> list(scopes_of("layer1.0.conv1"))
+    ['layer1', 'layer1.0', 'layer1.0.conv1']
+    """
+    return accumulate(name.split("."), "{}.{}".format)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
 from archlens.drawing import Chart, to_bytes
 from archlens.drawing.labels import Box, Disc, Place, meets, place
-from archlens.drawing.theme import HUES, THEMES, contrast
+from archlens.drawing.theme import HUES, THEMES
 from archlens.errors import SpecError, UsageError
 from archlens.forms import csv as csv_form
 from archlens.forms import markdown as markdown_form
@@ -35,7 +35,7 @@ from archlens.forms import text as terminal
 from archlens.forms.table import words_of
 from archlens.views import comparison_table as view
 
-from .test_diagram import extent, read, sound
+from .test_diagram import contrast, extent, read, sound
 
 GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"

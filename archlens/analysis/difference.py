@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_of
 from ..ops import Op
 from ..ops.op import as_written
 from .repeats import span, stretches
@@ -506,8 +506,7 @@ def _layer(pair: Pair) -> Layer:
 
 def _scopes(name: str) -> list[str]:
     """The scopes that a layer lies in, the outermost first."""
-    parts = name.split(".")
-    return [".".join(parts[:n]) for n in range(1, len(parts))]
+    return [*scopes_of(name)][:-1]
 
 
 def _alike(one: tuple[str, list[Pair]], other: tuple[str, list[Pair]]) -> bool:

@@ -31,7 +31,7 @@ from math import prod
 from typing import NamedTuple
 
 from ..errors import did_you_mean, shorten, usage
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_of
 from ..ops import Facts
 from ..ops.footprint import (
     BOOL,
@@ -315,8 +315,7 @@ def parameters(network: Network) -> dict[str, tuple[int, ...]]:
     first: dict[str, int] = {}  # a scope's first tensor
 
     def place(key: str) -> tuple[int, ...]:
-        scopes = [key[:dot] for dot, letter in enumerate(key) if letter == "."]
-        return (*[first.setdefault(scope, len(first)) for scope in scopes], -1)
+        return (*[first.setdefault(scope, len(first)) for scope in [*scopes_of(key)][:-1]], -1)
 
     places = {key: place(key) for key in found}
     return {key: found[key] for key in sorted(found, key=places.__getitem__)}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
-from itertools import accumulate
 from typing import NamedTuple
 
 from ..errors import SpecError, did_you_mean, error, shorten
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_of
 from ..ops import EVERYWHERE
 from ..published import Entry, Figure, number, sizes
 from ..shape import Shape, times
@@ -111,7 +109,7 @@ class _Computed:
         #: The layers of each layer or scope that a figure is of.
         self.inside: dict[str, list[Layer]] = {}
         for layer in network.layers if wanted else ():
-            for name in _scopes(layer.name):
+            for name in scopes_of(layer.name):
                 if name in wanted:
                     self.inside.setdefault(name, []).append(layer)
 
@@ -174,17 +172,12 @@ class _Computed:
     def unknown(self, figure: Figure) -> SpecError:
         """Why a figure cannot be compared that is of no layer."""
         network = shorten(self.network.name)
-        known = dict.fromkeys(name for layer in self.network.layers for name in _scopes(layer.name))
+        known = dict.fromkeys(name for layer in self.network.layers for name in scopes_of(layer.name))
         return error(
             f"published: has a figure of {shorten(figure.of)}, and {network} has no such layer or scope",
             figure.span,
             help=did_you_mean(figure.of, known),
         )
-
-
-def _scopes(layer: str) -> Iterator[str]:
-    """A layer and the scopes around it, by name, the outermost first."""
-    return accumulate(layer.split("."), "{}.{}".format)
 
 
 def _shape(shape: Shape, entry: Entry, figure: Figure) -> tuple[str, str]:

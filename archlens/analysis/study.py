@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_of
 from . import cost, depth, memory, published_figures, receptive_field, sizes
 from .cost import Ledger
 from .memory import Memory, Peak
@@ -124,11 +124,8 @@ class Study:
         """The layers of each scope, in order; a layer is a scope of its own."""
         found: dict[str, list[Layer]] = {}
         for layer in self.network.layers:
-            end = layer.name.find(".")
-            while end >= 0:
-                found.setdefault(layer.name[:end], []).append(layer)
-                end = layer.name.find(".", end + 1)
-            found.setdefault(layer.name, []).append(layer)
+            for scope in scopes_of(layer.name):
+                found.setdefault(scope, []).append(layer)
         return found
 
     @cached_property

@@ -144,7 +144,7 @@ def judge(study: Study, requirements: Iterable[Requirement]) -> tuple[Verdict, .
 def _judged(study: Study, requirement: Requirement) -> Verdict:
     quantity, limit = QUANTITIES[requirement.quantity], requirement.limit
     if requirement.scope and not study.inside(requirement.scope):
-        raise no_scope(study.network, requirement)
+        raise no_scope(study, requirement)
     value = quantity.measure(study, requirement.scope)
     if isinstance(value, AtLeast) and not limit.settled(value):
         value = _unknown(value)
@@ -219,14 +219,11 @@ def _scopes(study: Study, name: str, scope: str) -> list[Part]:
     return parts
 
 
-def no_scope(network: Network, requirement: Requirement) -> UsageError:
+def no_scope(study: Study, requirement: Requirement) -> UsageError:
     """What to say of a limit on a scope that is not there."""
-    scopes: dict[str, None] = {}
-    for layer in network.layers:
-        parts = layer.name.split(".")
-        scopes |= dict.fromkeys(".".join(parts[:n]) for n in range(1, len(parts) + 1))
-    message = f"{shorten(network.name)} has no scope {shorten(requirement.scope)}"
-    help = did_you_mean(requirement.scope, scopes, otherwise="a scope is a layer's name, or its first parts")
+    message = f"{shorten(study.network.name)} has no scope {shorten(requirement.scope)}"
+    otherwise = "a scope is a layer's name, or its first parts"
+    help = did_you_mean(requirement.scope, study.scopes, otherwise=otherwise)
     return usage(message, span=requirement.span, help=help)
 
 

@@ -18,7 +18,7 @@ import re
 import shlex
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from markdown import Markdown
@@ -40,18 +40,17 @@ _MARK = "\u0002archlens:{}\u0003"
 _MARKED = re.compile("\u0002archlens:([0-9]+)\u0003")
 
 
-class Fence:
+class Fence(NamedTuple):
     """A fence of a page."""
 
-    def __init__(self, source: str, info: str, text: str, line: int, indent: int) -> None:
-        #: As it stands in the page.
-        self.source = source
-        #: What follows its name on the first line.
-        self.info = info
-        self.text = text
-        #: Its line, from 1, and how far it is indented.
-        self.line = line
-        self.indent = indent
+    #: As it stands in the page.
+    source: str
+    #: What follows its name on the first line.
+    info: str
+    text: str
+    #: Its line, from 1, and how far it is indented.
+    line: int
+    indent: int
 
 
 class ArchlensExtension(Extension):

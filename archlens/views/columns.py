@@ -23,32 +23,21 @@ _Notes = Callable[[Sequence[Row], Study], list[str]]
 
 
 class Column(NamedTuple):
-    """One column: its title, and what it shows of a row as text and as a plain value."""
+    """One column: its head, and what it shows of a row as text and as a plain value."""
 
-    title: str
+    head: table.Column
     text: Callable[[Row, Study], str]
     value: Callable[[Row, Study], Plain]
-    #: Whether it holds numbers, and so is aligned to the right.
-    number: bool = True
     #: The sum over all rows, for columns that have one.
     total: Callable[[Network], int] | None = None
     notes: _Notes | None = None
-    #: The least width that words are wrapped to; 0 does not wrap.
-    least: int = 0
-    #: Which is left out first where a terminal is too narrow, that of the least number; 0 never is.
-    spare: int = 0
-
-    @property
-    def titled(self) -> table.Column:
-        """What a table knows of it."""
-        return table.Column(self.title, self.number, self.least, self.spare)
 
 
 def _words(title: str, text: Callable[[Row], str], *, least: int = LEAST, spare: int = 0) -> Column:
     def cell(row: Row, _: Study) -> str:
         return text(row)
 
-    return Column(title, cell, cell, False, least=least, spare=spare)
+    return Column(table.Column(title, least=least, spare=spare), cell, cell)
 
 
 #: The most words of a list that a cell shows; a plain value has all.
@@ -63,7 +52,8 @@ def _list(title: str, words: Callable[[Row], Sequence[str]], *, spare: int) -> C
         more = len(found) - _LISTED
         return ", ".join(found) if more <= 0 else f"{', '.join(found[:_LISTED])} and {more:,} more"
 
-    return Column(title, text, lambda row, _: ", ".join(words(row)), False, least=LEAST, spare=spare)
+    head = table.Column(title, least=LEAST, spare=spare)
+    return Column(head, text, lambda row, _: ", ".join(words(row)))
 
 
 def _layer(row: Row) -> str:
@@ -72,9 +62,8 @@ def _layer(row: Row) -> str:
 
 
 def _count(title: str, value: Callable[[Row], int], total: Callable[[Network], int], *, spare: int) -> Column:
-    return Column(
-        title, lambda row, _: f"{value(row):,}", lambda row, _: value(row), total=total, spare=spare
-    )
+    head = table.Column(title, right=True, spare=spare)
+    return Column(head, lambda row, _: f"{value(row):,}", lambda row, _: value(row), total)
 
 
 def _work(title: str, of: Callable[[Layer], int]) -> Column:
@@ -90,7 +79,7 @@ def _work(title: str, of: Callable[[Layer], int]) -> Column:
     def total(network: Network) -> int:
         return sum(of(layer) for layer in network.layers if not layer.training)
 
-    return Column(title, text, lambda row, _: value(row), total=total)
+    return Column(table.Column(title, right=True), text, lambda row, _: value(row), total)
 
 
 def _seen(
@@ -109,7 +98,7 @@ def _seen(
             return ""  # repeats see more and more; a flat vector has no positions
         return "; ".join(text(fields, layer.name) for fields in study.fields.values())
 
-    return Column(title, cell, cell, number, notes=notes, spare=spare)
+    return Column(table.Column(title, number, spare=spare), cell, cell, notes=notes)
 
 
 def _each(field: Callable[[Field], object]) -> Callable[[ReceptiveFields, str], str]:

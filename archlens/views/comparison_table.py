@@ -28,13 +28,10 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class _Column(NamedTuple):
-    """One figure: its title, and the cell of a network; ``Unknown`` where it is not known."""
+    """One figure: the head of its column, and the cell of a network; ``Unknown`` where it is not known."""
 
-    title: str
+    head: Column
     cell: Callable[[Compared, dict[str, str]], str | Unknown]
-    right: bool = True
-    #: Which is left out first where a terminal is narrow, that of the least number; 0 never is.
-    spare: int = 0
 
 
 def _year(found: int | None) -> str | Unknown:
@@ -76,17 +73,18 @@ def _figure(name: str, figure: Figure) -> _Column:
         value = _value(one, name)
         return value if isinstance(value, Unknown) else words.figure(figure.kind, value)
 
-    return _Column(_head(figure).title, cell, spare=_head(figure).spare)
+    title, spare, _ = _head(figure)
+    return _Column(Column(title, right=True, spare=spare), cell)
 
 
 #: Every column, in the order in which it is shown.
 COLUMNS: dict[str, _Column] = {
-    "name": _Column("network", lambda one, _: shorten(one.name, _NAME), right=False),
-    "year": _Column("year", lambda one, _: _year(one.year), spare=2),
-    "input": _Column("input", lambda one, _: ", ".join(map(str, one.inputs.values())), right=False, spare=3),
+    "name": _Column(Column("network", least=LEAST), lambda one, _: shorten(one.name, _NAME)),
+    "year": _Column(Column("year", right=True, spare=2), lambda one, _: _year(one.year)),
+    "input": _Column(Column("input", spare=3), lambda one, _: ", ".join(map(str, one.inputs.values()))),
     **{name: _figure(name, figure) for name, figure in _FIGURES.items()},
-    "top1": _Column("top-1", lambda one, marks: _percent(one.top1, marks), spare=8),
-    "top5": _Column("top-5", lambda one, marks: _percent(one.top5, marks), spare=1),
+    "top1": _Column(Column("top-1", right=True, spare=8), lambda one, marks: _percent(one.top1, marks)),
+    "top5": _Column(Column("top-5", right=True, spare=1), lambda one, marks: _percent(one.top5, marks)),
 }
 
 #: The figures whose sentences stand on one line.
@@ -107,7 +105,8 @@ def table(found: Sequence[Compared], names: Sequence[str] = ()) -> Table:
     """
     names = names or _names(found)
     marks = _marks(found)
-    columns = [_column(key, shown=key in names) for key in _flat(found[0])]
+    hidden = Column("", shown=False)
+    heads = {key: COLUMNS[key].head if key in names else hidden for key in _flat(found[0])}
     rows = [
         [
             Cell(_text(COLUMNS[key].cell(one, marks)) if key in names else "", value)
@@ -116,20 +115,13 @@ def table(found: Sequence[Compared], names: Sequence[str] = ()) -> Table:
         for one in found
     ]
     whole = Table(
-        columns=columns,
+        columns=[head._replace(key=key) for key, head in heads.items()],
         rows=rows,
         notes=list(conventions(found, names)),
         noted=lambda left: list(conventions(found, left)),
         json=lambda: to_json(found),
     )
     return replace(whole, narrow=[_turned(whole), whole])
-
-
-def _column(key: str, *, shown: bool) -> Column:
-    if not shown:
-        return Column("", key=key, shown=False)
-    title, _, right, spare = COLUMNS[key]
-    return Column(title, right, LEAST if key == "name" else 0, spare, key=key)
 
 
 def _turned(table: Table) -> Table:
@@ -295,7 +287,7 @@ def _reasons(found: Sequence[Compared], shown: Sequence[str]) -> Iterator[str]:
         for one in found:
             cell = COLUMNS[name].cell(one, marks)
             if isinstance(cell, Unknown):
-                reasons.setdefault((COLUMNS[name].title, cell.reason), []).append(one.name)
+                reasons.setdefault((COLUMNS[name].head.title, cell.reason), []).append(one.name)
     titles: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (title, reason), names in reasons.items():
         titles.setdefault((reason, tuple(names)), []).append(title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,12 +33,11 @@ def table(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | 
     """
     json = partial(to_json, ledger, by=by, depth=depth, count_as=count_as)
     if count_as == "all":
-        return _table(_comparison(ledger.network), json=json)
+        return replace(_comparison(ledger.network), json=json)
     rows = ledger.by(by, depth)
-    if count_as:
-        return _table(_counted_page(ledger, count_as, rows, by), json=json)
-    pages = _pages(ledger, rows, by)
-    return _table(pages[0], json=json, narrow=[_table(page) for page in pages[1:]])
+    return replace(
+        _counted(ledger, count_as, rows, by) if count_as else _itemised(ledger, rows, by), json=json
+    )
 
 
 class _Shown(NamedTuple):
@@ -48,20 +48,13 @@ class _Shown(NamedTuple):
     total: str = ""
 
 
-class _Page(NamedTuple):
-    headline: str
-    columns: Sequence[_Shown]
-    below: Sequence[str]
-
-
-def _table(page: _Page, **beside: Any) -> Table:
+def _table(headline: str, columns: Sequence[_Shown], notes: Sequence[str]) -> Table:
     return Table(
-        headline=page.headline,
-        columns=[one.column for one in page.columns],
-        rows=list(zip(*(one.cells for one in page.columns), strict=True)),
-        totals=[one.total for one in page.columns],
-        notes=page.below,
-        **beside,
+        headline=headline,
+        columns=[one.column for one in columns],
+        rows=list(zip(*(one.cells for one in columns), strict=True)),
+        totals=[one.total for one in columns],
+        notes=notes,
     )
 
 
@@ -93,7 +86,7 @@ def to_data(
     for row in ledger.by(by, depth):
         data = _row(row)
         if counts:
-            data["counted"] = {name: _counted(c, row) for name, c in zip(chosen, counts, strict=True)}
+            data["counted"] = {name: _share(c, row) for name, c in zip(chosen, counts, strict=True)}
         rows.append(data)
     result: dict[str, Any] = {
         "schema": SCHEMA,
@@ -124,7 +117,7 @@ def _row(row: Sum) -> dict[str, Any]:
     return data
 
 
-def _counted(count: counting.Count, row: Sum) -> dict[str, int]:
+def _share(count: counting.Count, row: Sum) -> dict[str, int]:
     """A row's share of what a tool counts; of the MACs only where it counts any."""
     names = [entry.layer.name for entry in row.entries]
     shares = {"params": sum(count.weights[name].counted for name in names)}
@@ -160,8 +153,8 @@ def _first(rows: Sequence[Sum], by: str) -> list[_Shown]:
     ]
 
 
-def _pages(ledger: Ledger, rows: Sequence[Sum], by: str) -> list[_Page]:
-    """The page, and one with fewer figures for a narrow terminal where there is one."""
+def _itemised(ledger: Ledger, rows: Sequence[Sum], by: str) -> Table:
+    """Every figure; and where that is wider than a terminal, fewer."""
     total = ledger.total.other()
     work = [(row.other(), row.other(training=True)) for row in rows]
     items = [
@@ -181,10 +174,8 @@ def _pages(ledger: Ledger, rows: Sequence[Sum], by: str) -> list[_Page]:
     below = _conventions(ledger)
     at_width = f"other adds up {', '.join(ledger.items)}, for want of width."
     first = [*_first(rows, by), _params(ledger, rows), _macs(ledger, rows)]
-    pages = [_Page(headline, [*first, *items, _training(rows)], below)]
-    if len(items) > 1:
-        pages.append(_Page(headline, [*first, merged], (*below, at_width)))
-    return pages
+    narrow = [_table(headline, [*first, merged], (*below, at_width))] if len(items) > 1 else []
+    return replace(_table(headline, [*first, *items, _training(rows)], below), narrow=narrow)
 
 
 def _params(ledger: Ledger, rows: Sequence[Sum]) -> _Shown:
@@ -200,10 +191,10 @@ def _training(rows: Sequence[Sum]) -> _Shown:
     return _Shown(_DATA._replace(key="training_macs"), [count(row.training_macs) for row in rows])
 
 
-def _counted_page(ledger: Ledger, count_as: str, rows: Sequence[Sum], by: str) -> _Page:
+def _counted(ledger: Ledger, count_as: str, rows: Sequence[Sum], by: str) -> Table:
     """Beside the figures of archlens those of a tool, where it has others."""
     found = counting.count(ledger.network, count_as)
-    shares = [_counted(found, row) for row in rows]
+    shares = [_share(found, row) for row in rows]
     work = [(row.other(), row.other(training=True)) for row in rows]
     columns = [*_first(rows, by), _params(ledger, rows)]
     theirs = [count(share["params"]) for share in shares]
@@ -227,7 +218,7 @@ def _counted_page(ledger: Ledger, count_as: str, rows: Sequence[Sum], by: str) -
         figures.append(f"though it prints {words.rounded(found.printed)}")
     title = f"{printable(ledger.network.title)}: {words.inputs(ledger.network)}"
     headline = f"{title}, as {found.convention.tool} counts: {', '.join(figures)}"
-    return _Page(headline, columns, tuple(_explained(found, ledger)))
+    return _table(headline, columns, tuple(_explained(found, ledger)))
 
 
 def _explained(count: counting.Count, ledger: Ledger) -> Iterable[str]:
@@ -261,7 +252,7 @@ def _explained(count: counting.Count, ledger: Ledger) -> Iterable[str]:
         )
 
 
-def _comparison(network: Network) -> _Page:
+def _comparison(network: Network) -> Table:
     """All conventions, one a row."""
     names = counting.names()
     counts = [counting.count(network, name) for name in names]
@@ -297,7 +288,7 @@ def _comparison(network: Network) -> _Page:
             if one.printed_params != one.params:
                 found.append(f"{one.printed_params:,} parameters")
             below.append(f"{name} prints {' and '.join(found)}, and is wrong there.")
-    return _Page(words.headline(network), columns, below)
+    return _table(words.headline(network), columns, below)
 
 
 def _conventions(ledger: Ledger) -> tuple[str, ...]:

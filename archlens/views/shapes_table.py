@@ -40,7 +40,7 @@ def table(
     noted = [line for column in chosen if column.notes for line in column.notes(rows, study)]
     return Table(
         headline=words.headline(network, complete=complete),
-        columns=[COLUMNS[name].titled._replace(key=name) for name in columns],
+        columns=[COLUMNS[name].head._replace(key=name) for name in columns],
         rows=[[_cell(column, row, study) for column in chosen] for row in rows],
         totals=totals,
         notes=[*words.conventions(network), *noted],
