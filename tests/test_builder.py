@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -270,3 +271,25 @@ def test_what_it_says_in_torch() -> None:
     module = archlens.build(network)
     assert sum(p.numel() for p in module.parameters()) == network.params
     assert module(torch.zeros(2, 3, 8, 8)).shape == (2, 10)
+
+
+def test_annotations_of_a_network_without_a_file_name_the_layer() -> None:
+    """What GitHub shows of what is wrong: a command without a file is one, and the message says where."""
+    from archlens.budgets.project import parse_limits
+    from archlens.budgets.verdict import Checked, Report, judge
+    from archlens.forms import github
+    from archlens.views import check_table, lint_table
+
+    net = Builder("a, b", "3x8x8")
+    net.batch_norm(net.conv(net.x, 4, 3, name="stem.conv"), name="stem.norm")  # whose bias does nothing
+    study = archlens.study(net.network())
+    linted = github.write(lint_table.table([lint_table.Linted("a, b", study.lint)]))
+    verdicts = judge(study, parse_limits([("params", "<= 100")]))  # 3*4*9 + 4 of the convolution, and 4 + 4
+    checked = Checked("a, b", study.network, verdicts, asked=True)
+    limited = github.write(check_table.table(Report((checked,))))
+    for text, layer in ((linted, "at stem.conv"), (limited, "conv: 112")):
+        (command,) = [line for line in text.split("\n") if line.startswith("::")]
+        found = re.fullmatch(r"::(error|warning|notice) title=([^:,]+)::(.+)", command)
+        assert found is not None, command
+        assert "a, b: " in found[3].replace("%0A", "\n") or "a%2C b" in found[2]
+        assert layer in found[3].replace("%0A", "\n")

@@ -130,3 +130,65 @@ def test_every_keyword_misspelt_by_a_letter() -> None:
             swapped = left + keyword[at + 1] + keyword[at] + keyword[at + 2 :]
             for name in {left + right, left + 2 * keyword[at] + right, swapped} - {keyword}:
                 assert merge_meant(name, KEYWORDS) is not None, name
+
+
+#: Keras 3's layers, as ``keras.layers`` lists them, without those for text, random images and recurrence.
+KERAS = set(
+    """
+    Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
+    AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add
+    AdditiveAttention AlphaDropout Attention Average AveragePooling1D AveragePooling2D AveragePooling3D
+    BatchNormalization CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
+    Conv3DTranspose Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU
+    EinsumDense Embedding Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
+    GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+    GroupNormalization GroupQueryAttention Identity LayerNormalization LeakyReLU MaxPooling1D MaxPooling2D
+    MaxPooling3D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization
+    ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D Softmax SpatialDropout1D
+    SpatialDropout2D SpatialDropout3D SpectralNormalization Subtract UnitNormalization UpSampling1D
+    UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    """.split()  # noqa: SIM905
+)
+#: The functions of ``keras.activations``.
+KERAS_ACTIVATIONS = set(
+    """
+    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear
+    log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign
+    sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold
+    """.split()  # noqa: SIM905
+)
+#: ONNX' operators of opset 24, as its ``docs/Operators.md`` lists them, without arithmetic of bits, texts,
+#: sequences, control and recurrence.
+ONNX = set(
+    """
+    Abs Add AffineGrid Attention AveragePool BatchNormalization Cast Celu CenterCropPad Clip Col2Im Concat
+    Constant Conv ConvTranspose CumSum DeformConv DepthToSpace Div Dropout Einsum Elu Erf Exp Expand Flatten
+    Gather Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GridSample GroupNormalization HardSigmoid
+    HardSwish Hardmax Identity ImageDecoder InstanceNormalization LRN LayerNormalization LeakyRelu Log
+    LogSoftmax LpNormalization LpPool MatMul Max MaxPool MaxRoiPool MaxUnpool Mean
+    MeanVarianceNormalization Min Mish Mul Neg PRelu Pad Pow RMSNormalization ReduceL2 ReduceMax ReduceMean
+    ReduceSum Relu Reshape Resize RoiAlign RotaryEmbedding Selu Shape Shrink Sigmoid Slice Softmax Softplus
+    Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Tile Transpose Unsqueeze
+    Upsample Where
+    """.split()  # noqa: SIM905
+)
+
+
+@pytest.mark.parametrize("kind", OPS)
+def test_the_names_of_an_op_in_keras_and_onnx_are_names_there(kind: str) -> None:
+    """Letter by letter: ``LeakyReLU`` is Keras' layer, and ``LeakyRelu`` ONNX' operator."""
+    names = OPS[kind].names
+    assert names is not None
+    theirs = {f"activations.{name}" for name in KERAS_ACTIVATIONS} | KERAS
+    assert {name.partition("(")[0] for name in names.keras.split()} <= theirs
+    assert {name.partition("(")[0] for name in names.onnx.split()} <= ONNX
+
+
+@pytest.mark.parametrize("kind", OPS)
+def test_a_name_of_keras_or_onnx_is_answered_with_its_op(kind: str) -> None:
+    names = OPS[kind].names
+    assert names is not None
+    said = (f"did you mean {kind}?", f"write {kind}: with its branches under it")
+    for name in f"{names.keras} {names.onnx}".split():
+        if "(" not in name:  # with arguments it is that of an op that does more
+            assert op_meant(name.rpartition(".")[2], OPS) in said
