@@ -14,9 +14,8 @@ MAX_LAYERS = 25_000
 #: Blocks within blocks.
 MAX_BLOCKS = 40
 
-#: The largest size of one axis of an input, and of what flows between layers.
+#: The largest size of one axis of an input.
 MAX_SIZE = 10**9
-MAX_AXIS = 10**15
 
 #: How the bounds that follow from that on the layers are raised.
 RAISED = "--max-layers, or max_layers= in Python, allows more"

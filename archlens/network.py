@@ -84,6 +84,15 @@ class Layer(NamedTuple):
         return self.name == scope or self.name.startswith(f"{scope}.")
 
 
+class Asked(NamedTuple):
+    """A size that an expression of a spec asked for, as in ``x.channels``: see :meth:`Shape.size`."""
+
+    #: The layer, or input, whose shape was asked.
+    name: str
+    axis: str
+    size: int
+
+
 @dataclass(frozen=True, eq=False)
 class Meta:
     """What is for people and reports: every part may be absent."""
@@ -177,6 +186,8 @@ class Network:
     overrides: tuple[str, ...] = ()
     #: Where the spec says the shape of an input, unless another was given.
     declared: Mapping[str, Located] = field(default_factory=dict, repr=False)
+    #: What its spec asked of shapes: where the answers are the same, so are the layers.
+    asked: tuple[Asked, ...] = field(default=(), repr=False)
 
     @property
     def title(self) -> str:

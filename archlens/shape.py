@@ -81,6 +81,12 @@ class Shape(tuple[int, ...]):
             return None
         return Shape((last, *first))
 
+    def size(self, name: str) -> int | None:
+        """What a spec asks for as ``x.height``; ``None`` where there is no such axis."""
+        if name == "numel":
+            return self.numel
+        return self[self.names.index(name)] if name in self.names else None
+
     @property
     def numel(self) -> int:
         """How many numbers the tensor holds, for one sample."""

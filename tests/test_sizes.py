@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -243,12 +244,43 @@ class Counted(Origin):
 
 def test_no_search_goes_on_for_ever() -> None:
     """A second of audio has 16,000 samples; not each of them is a size that somebody asks about."""
-    many = Counted("{input: 1x48000, layers: ['conv(2, 80, stride=4)', 'max_pool(4)']}")
+    many = Counted("{input: 1x48000, layers: ['conv(2 + 0 * x.length, 80, stride=4)', 'max_pool(4)']}")
     one = sizes.find(many.network)
     assert one.smallest == (80 + 3 * 4,)
     assert [tried.bound for tried in one.tried] == [sizes.MOST]
     assert many.count < 2 * sizes.MOST
     assert sizes.find(many.network, bound=3000).tried[0].valid == tuple(range(92, 3001))
+
+
+def test_the_ops_alone_are_asked_again() -> None:
+    """A spec that asks for no size is laid out to see that it is as it was, and for those that are shown."""
+    one = Counted("{input: 1x480, layers: ['conv(2, 80, stride=4)', 'max_pool(4)']}")
+    assert sizes.find(one.network).tried[0].valid == tuple(range(92, 481))
+    assert one.count < 10
+
+
+def test_a_spec_that_asks_for_sizes() -> None:
+    """On the own input both branches are alike, and what a block made for the first is taken for the second.
+
+    On others the first still pools to 4x4; in the second the kernel is half of the input less 2, so that 6 is
+    the smallest.
+    """
+    network = archlens.loads(
+        """
+        input: 1x8x8
+        blocks:
+          most(): ["conv(1, x.height - 2)", flatten, "linear(3)"]
+        layers:
+          - add: [["adaptive_avg_pool(4)", most], ["max_pool(2)", most]]
+        """
+    )
+    one = sizes.find(network, bound=12)
+    works = []
+    for size in range(1, 13):
+        with suppress(archlens.SpecError):
+            network.with_input((1, size, size))
+            works.append(size)
+    assert list(one.tried[0].valid) == works == list(range(6, 13))
 
 
 def test_a_size_that_is_out_of_reach(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 from ..bounds import RAISED, may_search, searched
-from ..errors import ArchlensError, SpecError
-from ..network import Network
+from ..errors import ArchlensError, Diagnostic, SpecError
+from ..network import Layer, Network
+from ..ops import Facts, ShapeError, ask
 from ..shape import Shape
 from . import receptive_field, unseen
 from .receptive_field import ReceptiveFields
@@ -35,6 +37,9 @@ _DISTINCT, _BLOCK = 4, 2
 
 #: How many layers a size is worth, besides those that are laid out on it.
 _TRY = 10
+
+#: How many facts are kept from one size to the next.
+_KNOWN = 20_000
 
 #: How often the network itself is worth: what else a command does for each layer.
 _OWN = 100
@@ -153,6 +158,10 @@ class _Search:
         self.refused: set[tuple[int, ...]] = set()
         #: How many more sizes may be tried in search of a centre without padding.
         self.tries = MOST
+        #: Whether its spec was found to ask for sizes that are others on other inputs.
+        self.asks = False
+        #: Facts of the network's ops, by the identity of an op and the shapes that it was asked on.
+        self.known: dict[tuple[int, tuple[Shape, ...]], Facts] = {}
         #: How much work is left; none is counted where a bound was given.
         self.work = (_BRIEF_WORK if brief else _WORK) - _OWN * _work(network)
         self.searched = max(MOST, bound or 0)
@@ -163,6 +172,19 @@ class _Search:
     def fields(self) -> ReceptiveFields:
         """What each layer sees of the own input."""
         return receptive_field.find(self.network, self.input)
+
+    @cached_property
+    def opened(self) -> list[int]:
+        """How many blocks are opened before each layer is asked, and in all."""
+        blocks, found, count, seen = self.network.blocks, [], 0, {""}
+        for layer in self.network.layers:
+            scope = layer.scope
+            while scope not in seen:
+                seen.add(scope)
+                count += scope in blocks
+                scope = scope.rpartition(".")[0]
+            found.append(count)
+        return [*found, len(blocks)]
 
     def again(self, inputs: Mapping[str, Shape]) -> Network:
         """The network on other inputs, without a search for what would work where it does not fit."""
@@ -179,7 +201,7 @@ class _Search:
             for name, shape in self.network.inputs.items()
         }
         try:
-            network = self.again(shapes)
+            network = self.refitted(shapes) or self.again(shapes)
         except SpecError as problem:
             self.spend(problem.network)
             self.refused.add(spatial)
@@ -188,6 +210,46 @@ class _Search:
             self.refused.add(spatial)
             return None
         self.spend(network)
+        return network
+
+    def refitted(self, inputs: Mapping[str, Shape]) -> Network | None:
+        """The network on other inputs, of which nothing but its ops are asked again.
+
+        That is much quicker than to lay it out. It is ``None`` where the spec asks for sizes that are others
+        here, and so may make other layers.
+
+        Raises:
+            SpecError: an op does not fit; carries the network up to there.
+        """
+        if self.asks or self.whole.fixed:
+            return None
+        if len(self.known) > _KNOWN:
+            self.known.clear()
+        shapes, layers, problem = dict(inputs), [], None
+        for name, op, sources, _, _, where, training in self.network.layers:
+            read = tuple([shapes[source] for source in sources])
+            facts = self.known.get((id(op), read))
+            if facts is None:
+                try:
+                    facts = self.known[id(op), read] = ask(op, *read)
+                except ShapeError as cause:
+                    problem = Diagnostic(str(cause))
+                    break
+            shapes[name] = facts.shape
+            layers.append(Layer(name, op, sources, read, facts, where, training))
+        for asked in self.network.asked:
+            if asked.name in shapes and shapes[asked.name].size(asked.axis) != asked.size:
+                self.asks = True
+                return None
+        network = replace(
+            self.network,
+            inputs=inputs,
+            layers=tuple(layers),
+            index={layer.name: layer for layer in layers},
+            blocks=dict(islice(self.network.blocks.items(), self.opened[len(layers)])),
+        )
+        if problem is not None:
+            raise SpecError(problem, network)
         return network
 
     def spend(self, network: Network | None) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from warnings import warn
 
 from ..analysis import layouts
-from ..bounds import MAX_AXIS, RAISED, Bounds, allowed, allowing
+from ..bounds import RAISED, Bounds, allowed, allowing
 from ..errors import (
     Located,
     Span,
@@ -27,8 +27,8 @@ from ..errors import (
     usage,
 )
 from ..language.steps import Merge, check_name
-from ..network import Layer, Meta, Network, Origin
-from ..ops import OPS, Facts, Op, ShapeError
+from ..network import Asked, Layer, Meta, Network, Origin
+from ..ops import OPS, Facts, Op, ShapeError, ask
 from ..shape import Shape
 from .advice import LayerShapeError, explained
 from .binding import Refused, make, usage_of
@@ -404,12 +404,7 @@ class Builder:
         facts = remembered.get(shapes)
         if facts is None:
             try:
-                facts = op.facts(*shapes)
-                if max(facts.shape) > MAX_AXIS:
-                    raise ShapeError(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
-            except OverflowError:
-                cause = ShapeError("its numbers are too large")
-                raise LayerShapeError(name, where, cause, inputs, op, form) from None
+                facts = ask(op, *shapes)
             except ShapeError as cause:
                 raise LayerShapeError(name, where, cause, inputs, op, form) from None
             facts = remembered.setdefault(shapes, facts)
@@ -449,7 +444,12 @@ class Builder:
         remembered, self.remembers = self.remembers, 0
         _count(self.memory, remembered)
 
-    def closed(self, values: Mapping[str, Any] | None = None, overrides: Iterable[str] = ()) -> Network:
+    def closed(
+        self,
+        values: Mapping[str, Any] | None = None,
+        overrides: Iterable[str] = (),
+        asked: Iterable[Asked] = (),
+    ) -> Network:
         """The network of what has been placed so far."""
         self.settle()
         return Network(
@@ -464,6 +464,7 @@ class Builder:
             origin=self.origin,
             overrides=tuple(overrides),
             declared=self.declared,
+            asked=tuple(asked),
         )
 
 

@@ -98,12 +98,10 @@ def _attribute(tree: ast.Attribute, expression: Expression, scope: Namespace) ->
             f"only a tensor has attributes, as in x.channels; this is {describe(value)}",
         )
     shape = value.shape
-    if name == "channels":
-        return shape.channels
-    if name == "numel":
-        return shape.numel
-    if name in shape.axes:
-        return shape.spatial[shape.axes.index(name)]
+    found = shape.size(name)
+    if found is not None:
+        scope.asked(value, name, found)
+        return found
     if name in TENSOR_ATTRIBUTES:
         has = f"its axes: {', '.join(shape.axes)}" if shape.axes else "a flat vector has only channels"
         raise Problem(tree, f"{describe(value)} has no {name}", has)

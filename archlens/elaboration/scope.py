@@ -10,6 +10,7 @@ from ..bounds import RAISED
 from ..errors import Located, Span, did_you_mean, error, shorten
 from ..language.expression import Expression
 from ..language.spec import Spec
+from ..network import Asked
 from .building import Builder, Place
 from .evaluation import evaluate
 from .values import Tensor, describe
@@ -37,6 +38,7 @@ class Elaboration:
         self.builder = builder
         self.names = names  # what every expression knows: ops, blocks, params
         self.reads = 0  # how often a step was read by its name
+        self.asked: list[Asked] = []
         self.paths: dict[str, Tensor] = {}  # of the first `indexed` layers and scopes
         self.indexed = (0, 0)
 
@@ -162,6 +164,9 @@ class Env:
         if owner is None:
             return ""
         return f"it is a parameter of {owner}, and a block sees only its own and the file's params"
+
+    def asked(self, tensor: Tensor, axis: str, size: int) -> None:
+        self.walk.asked.append(Asked(tensor.name, axis, size))
 
     def spend(self, steps: int, tree: ast.AST, expression: Expression) -> None:
         self.walk.builder.steps += steps

@@ -66,6 +66,9 @@ class Namespace(Protocol):
     def hint(self, name: str) -> str:
         """Why a name that exists elsewhere is not known here; empty for any other."""
 
+    def asked(self, tensor: Tensor, axis: str, size: int) -> None:
+        """Note what was asked of a tensor, on which the network may depend."""
+
     def spend(self, steps: int, tree: ast.AST, expression: Expression) -> None:
         """Account for what an expression costs: a step for every few characters, or items of a list.
 

@@ -46,6 +46,7 @@ class _Made(NamedTuple):
     layers: slice
     scopes: slice
     blocks: slice
+    asked: slice
     entry: str  # the name of the tensor that flowed in
     cut: int  # the length of the path that its names start with
     end: Tensor
@@ -246,7 +247,7 @@ class Walk(Elaboration):
 
     def network(self) -> Network:
         """What has been placed so far."""
-        return self.builder.closed(self.values, self.overrides)
+        return self.builder.closed(self.values, self.overrides, self.asked)
 
     def body(self, body: Body, env: Env, place: Place) -> None:
         self.step(body.step, env, place)
@@ -637,7 +638,7 @@ class Walk(Elaboration):
     def run_block(self, block: Block, env: Env, inside: Place, key: Any) -> None:
         """Run the steps of a block; what they made is kept unless it depends on where it stands."""
         entry, reads = self.builder.x.name, self.reads
-        start = len(self.builder.layers), len(self.builder.scopes), len(self.builder.blocks)
+        start = len(self.builder.layers), len(self.builder.scopes), len(self.builder.blocks), len(self.asked)
         self.builder.blocks.append((inside.path, block.name))
         self.stack.append(block.name)
         self.body(block.body, env, inside)
@@ -647,6 +648,7 @@ class Walk(Elaboration):
                 slice(start[0], len(self.builder.layers)),
                 slice(start[1], len(self.builder.scopes)),
                 slice(start[2], len(self.builder.blocks)),
+                slice(start[3], len(self.asked)),
                 entry,
                 len(inside.path),
                 self.builder.x,
@@ -660,7 +662,7 @@ class Walk(Elaboration):
         def moved(name: str) -> str:
             return source if name == old else path + name[cut:]
 
-        count = sum(part.stop - part.start for part in (made.layers, made.scopes, made.blocks))
+        count = sum(part.stop - part.start for part in made[:4])
         builder.steps += count * (1 + (len(path) >> 6))
         self.spend(where)
         layers = builder.layers[made.layers]
@@ -676,6 +678,7 @@ class Walk(Elaboration):
             for inner, end in builder.scopes[made.scopes]
         ]
         builder.blocks += [(path + inner[cut:], name) for inner, name in builder.blocks[made.blocks]]
+        self.asked += [one._replace(name=moved(one.name)) for one in self.asked[made.asked]]
         builder.x = Tensor(moved(made.end.name), made.end.shape)
 
 

@@ -26,6 +26,7 @@ from .op import (
     ShapeError,
     WindowChain,
     all_channels,
+    ask,
     registry,
 )
 
@@ -56,4 +57,5 @@ __all__ = [
     "ShapeError",
     "WindowChain",
     "all_channels",
+    "ask",
 ]

@@ -54,6 +54,9 @@ Tensors = Mapping[str, tuple[int, ...]]
 
 NONE: Mapping[str, Any] = {}
 
+#: The largest size of one axis of what flows out of an op.
+MAX_AXIS = 10**15
+
 
 class Buffer(NamedTuple):
     """A tensor that a module has and does not train, such as running statistics."""
@@ -214,6 +217,21 @@ class ShapeError(ValueError):
 
 #: Every op class by its kind; filled as the family files are imported.
 registry: dict[str, type[Op]] = {}
+
+
+def ask(op: Op, *shapes: Shape) -> Facts:
+    """The facts of an op on these inputs, unless its numbers are too large.
+
+    Raises:
+        ShapeError: they are, or the inputs do not fit.
+    """
+    try:
+        facts = op.facts(*shapes)
+    except OverflowError:
+        raise ShapeError("its numbers are too large") from None
+    if max(facts.shape) > MAX_AXIS:
+        raise ShapeError(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
+    return facts
 
 
 class Names(NamedTuple):
