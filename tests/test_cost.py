@@ -572,8 +572,8 @@ def tallied(definition: Callable[[], Any]) -> int:
 
 
 def other_of(text: str) -> int:
-    *_, entry = cost(example(text)).entries
-    return sum(entry.other.values())
+    *_, row = cost(example(text)).by_layer()
+    return sum(row.other().values())
 
 
 @pytest.mark.parametrize("text", DEFINITIONS)
@@ -586,15 +586,15 @@ def test_other_work_by_definition(text: str) -> None:
 @pytest.mark.parametrize("text", PRODUCTS)
 def test_products_and_bias_by_definition(text: str) -> None:
     """A sum of n products is n multiply-accumulates and n - 1 additions; the bias is one more."""
-    *_, entry = cost(example(text)).entries
-    assert 2 * entry.macs - entry.layer.shape.numel + other_of(text) == tallied(PRODUCTS[text])
+    *_, row = cost(example(text)).by_layer()
+    assert 2 * row.macs - example(text).output.numel + other_of(text) == tallied(PRODUCTS[text])
 
 
 @pytest.mark.parametrize("text", ATTENTION)
 def test_attention_by_definition(text: str) -> None:
     """All that attention does; each multiply-accumulate is a product and an addition."""
-    *_, entry = cost(example(text)).entries
-    assert 2 * entry.macs + other_of(text) == tallied(ATTENTION[text])
+    *_, row = cost(example(text)).by_layer()
+    assert 2 * row.macs + other_of(text) == tallied(ATTENTION[text])
 
 
 def test_every_op_that_works_is_defined() -> None:
@@ -605,7 +605,7 @@ def test_every_op_that_works_is_defined() -> None:
             if op.transparent or kind in defined:
                 continue
             expected = {"activation": example(text).output.numel} if op.family == "activation" else {}
-            assert cost(example(text)).entries[-1].other == expected, text
+            assert cost(example(text)).by_layer()[-1].other() == expected, text
 
 
 def test_every_item_has_a_formula_and_a_source() -> None:
@@ -724,7 +724,7 @@ def test_other_work_by_what_torch_executes(name: str) -> None:
 
 def test_lenet5_works_as_often_as_its_paper_connects() -> None:
     """LeCun et al. 1998, section II-B: S2 has 5,880 connections and S4 2,000, four inputs and a bias each."""
-    work = {entry.layer.name: sum(entry.other.values()) for entry in cost(archlens.load("lenet5_1998"))}
+    work = {row.name: sum(row.other().values()) for row in cost(archlens.load("lenet5_1998")).by_layer()}
     assert (work["S2"], work["S4"]) == (5_880, 2_000)
 
 
@@ -738,7 +738,7 @@ def test_however_it_is_ordered_it_adds_up(name: str, by: str, depth: int) -> Non
     network = network_of(name)
     ledger = cost(network)
     rows = ledger.by(by, depth)
-    assert sum(len(row.entries) for row in rows) == len(network)
+    assert sum(len(row.layers) for row in rows) == len(network)
     assert sum(row.params for row in rows) == ledger.total.params == network.params
     assert sum(row.macs for row in rows) == ledger.total.macs == network.macs
     assert sum(row.training_macs for row in rows) == network.training_macs

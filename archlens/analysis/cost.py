@@ -6,7 +6,7 @@ is in :mod:`archlens.analysis.counting`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -66,72 +66,54 @@ ITEMS: dict[str, Item] = {
 }
 
 
-class Entry(NamedTuple):
-    """One line of the ledger: a layer."""
-
-    layer: Layer
-    #: Trainable parameters.
-    params: int
-    #: Multiply-accumulates of convolutions and matrix products.
-    macs: int
-    #: All other work by item, in operations; an item that is not named is 0.
-    other: Mapping[str, int]
-
-    @property
-    def training(self) -> bool:
-        """Whether its work is done in training only, and so is in no total."""
-        return self.layer.training
-
-
 class Sum(NamedTuple):
-    """What several entries come to: a scope, an op, or the whole network."""
+    """What several layers come to: a scope, an op, or the whole network."""
 
     #: The scope (or layer) or op; empty for the whole network.
     name: str
     #: What that is: the op with its attributes, the block that made the scope, or the family of the op.
     what: str
-    entries: tuple[Entry, ...]
+    layers: tuple[Layer, ...]
 
     @property
     def params(self) -> int:
         """Trainable parameters, those of heads for training included."""
-        return sum(entry.params for entry in self.entries)
+        return sum(layer.params for layer in self.layers)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of an inference."""
-        return sum(entry.macs for entry in self.entries if not entry.training)
+        return sum(layer.macs for layer in self.layers if not layer.training)
 
     @property
     def training_macs(self) -> int:
         """Multiply-accumulates of heads that run in training only."""
-        return sum(entry.macs for entry in self.entries if entry.training)
+        return sum(layer.macs for layer in self.layers if layer.training)
 
     def other(self, *, training: bool = False) -> dict[str, int]:
         """All other work by item, of an inference or of what runs in training only."""
         total: dict[str, int] = {}
-        for entry in self.entries:
-            if entry.training == training:
-                for item, count in entry.other.items():
+        for layer in self.layers:
+            if layer.training == training:
+                for item, count in layer.facts.other.items():
                     total[item] = total.get(item, 0) + count
         return total
 
 
 @dataclass(frozen=True, eq=False)
 class Ledger:
-    """What every layer of a network costs; the columns of the entries add up to the totals.
+    """What every layer of a network costs; what layers come to adds up to the totals.
 
     Parameters are those of layers, each counted once; the work of heads that run in training only is kept
     apart, and is in no total.
     """
 
     network: Network
-    entries: tuple[Entry, ...]
 
     @cached_property
     def total(self) -> Sum:
         """The whole network."""
-        return Sum("", "", self.entries)
+        return Sum("", "", self.network.layers)
 
     @property
     def params(self) -> int:
@@ -146,12 +128,12 @@ class Ledger:
     @cached_property
     def items(self) -> tuple[str, ...]:
         """The items that occur, heads for training included, in the order of :data:`ITEMS`."""
-        found = {item for entry in self.entries for item, count in entry.other.items() if count}
+        found = {item for layer in self.network for item, count in layer.facts.other.items() if count}
         return tuple(sorted(found, key=_order))
 
     def by_layer(self) -> list[Sum]:
         """One sum per layer."""
-        return [Sum(entry.layer.name, str(entry.layer.op), (entry,)) for entry in self.entries]
+        return [Sum(layer.name, str(layer.op), (layer,)) for layer in self.network]
 
     def by_scope(self, depth: int = 1) -> list[Sum]:
         """One sum per scope that is ``depth`` names deep; layers that stand higher remain as they are.
@@ -161,15 +143,12 @@ class Ledger:
         [('layer1', 667942912), ('layer2', 1027604480)]
         """
 
-        def place(entry: Entry) -> str:
-            return ".".join(entry.layer.name.split(".")[:depth])
+        def what(name: str, layers: Sequence[Layer]) -> str:
+            if layers[0].name == name:
+                return str(layers[0].op)
+            return self.network.blocks.get(name) or f"{len(layers)} layers"
 
-        def what(name: str, entries: tuple[Entry, ...]) -> str:
-            if entries[0].layer.name == name:
-                return str(entries[0].layer.op)
-            return self.network.blocks.get(name) or f"{len(entries)} layers"
-
-        return _sums(self.entries, place, what)
+        return self._sums(lambda layer: ".".join(layer.name.split(".")[:depth]), what)
 
     def by_op(self) -> list[Sum]:
         """One sum per op, the most multiply-accumulates first.
@@ -178,11 +157,7 @@ class Ledger:
         >>> [(s.name, s.what, s.macs) for s in cost(archlens.load("lenet5")).by_op()][:2]
         [('conv', 'convolution', 357600), ('linear', 'linear', 58920)]
         """
-
-        def what(name: str, entries: tuple[Entry, ...]) -> str:
-            return entries[0].layer.op.family
-
-        sums = _sums(self.entries, lambda entry: entry.layer.op.kind, what)
+        sums = self._sums(lambda layer: layer.op.kind, lambda _, layers: layers[0].op.family)
         return sorted(sums, key=lambda s: (-s.macs, -sum(s.other().values()), -s.params, s.name))
 
     def by(self, what: str, depth: int = 1) -> list[Sum]:
@@ -201,15 +176,16 @@ class Ledger:
             raise usage(f"a ledger is not ordered by {printable(what)}", help=help)
         return ways[what]()
 
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
+    def _sums(self, place: Callable[[Layer], str], what: Callable[[str, Sequence[Layer]], str]) -> list[Sum]:
+        """Sums of the layers that have one place, in the order in which the places come up."""
+        places: dict[str, list[Layer]] = {}
+        for layer in self.network:
+            places.setdefault(place(layer), []).append(layer)
+        return [Sum(name, what(name, found), tuple(found)) for name, found in places.items()]
 
 
 def cost(network: Network) -> Ledger:
-    """The ledger of a network, in one pass over its layers.
+    """The ledger of a network.
 
     >>> import archlens
     >>> ledger = cost(archlens.load("lenet5"))
@@ -217,30 +193,10 @@ def cost(network: Network) -> Ledger:
     (61706, 416520)
     >>> ledger.total.other()
     {'bias': 6518, 'activation': 6508, 'pooling': 6304}
-    >>> ledger.entries[0].layer.name, ledger.entries[0].macs, ledger.entries[0].other
+    >>> ledger.by_layer()[0].name, ledger.by_layer()[0].macs, ledger.by_layer()[0].other()
     ('C1', 117600, {'bias': 4704})
     """
-    params: dict[int, int] = {}  # layers of repeated blocks share their facts
-    entries = []
-    for layer in network.layers:
-        facts = layer.facts
-        count = params.get(id(facts))
-        if count is None:
-            count = params[id(facts)] = facts.params
-        entries.append(Entry(layer, count, facts.macs, facts.other))
-    return Ledger(network, tuple(entries))
-
-
-def _sums(
-    entries: Iterable[Entry],
-    place: Callable[[Entry], str],
-    what: Callable[[str, tuple[Entry, ...]], str],
-) -> list[Sum]:
-    """Sums of the entries that have one place, in the order in which the places come up."""
-    places: dict[str, list[Entry]] = {}
-    for entry in entries:
-        places.setdefault(place(entry), []).append(entry)
-    return [Sum(name, what(name, tuple(found)), tuple(found)) for name, found in places.items()]
+    return Ledger(network)
 
 
 def _order(item: str) -> tuple[int, str]:

@@ -107,19 +107,19 @@ def _row(row: Sum) -> dict[str, Any]:
     data: dict[str, Any] = {
         "name": row.name,
         "what": row.what,
-        "layers": len(row.entries),
+        "layers": len(row.layers),
         "params": row.params,
         "macs": row.macs,
         "other": row.other(),
     }
-    if any(entry.training for entry in row.entries):
+    if any(layer.training for layer in row.layers):
         data["training"] = {"macs": row.training_macs, "other": row.other(training=True)}
     return data
 
 
 def _share(count: counting.Count, row: Sum) -> dict[str, int]:
     """A row's share of what a tool counts; of the MACs only where it counts any."""
-    names = [entry.layer.name for entry in row.entries]
+    names = [layer.name for layer in row.layers]
     shares = {"params": sum(count.weights[name].counted for name in names)}
     if count.work is not None:
         shares["macs"] = sum(count.work[name].counted for name in names)
@@ -144,7 +144,7 @@ def _count_data(count: counting.Count) -> dict[str, Any]:
 
 def _first(rows: Sequence[Sum], by: str) -> list[_Shown]:
     """What a row is, and of how many layers."""
-    counts = [len(row.entries) for row in rows]
+    counts = [len(row.layers) for row in rows]
     op = by == "op"
     return [
         _Shown(Column(by, least=LEAST, key="name"), [row.name for row in rows], "total"),
@@ -225,7 +225,7 @@ def _explained(count: counting.Count, ledger: Ledger) -> Iterable[str]:
     """What the tool counts and leaves out, and where it prints something else."""
     convention = count.convention
     yield f"With {words.inputs(ledger.network)}, for one sample, at inference."
-    if any(entry.training for entry in ledger.entries):
+    if any(layer.training for layer in ledger.network):
         yield _brackets(ledger)
     yield f"Counts: {convention.counts}"
     if convention.leaves_out:
@@ -298,7 +298,7 @@ def _conventions(ledger: Ledger) -> tuple[str, ...]:
         f"With {words.inputs(network)}, for one sample. Params are trainable.",
         "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
     ]
-    if any(entry.training for entry in ledger.entries):
+    if any(layer.training for layer in ledger.network):
         lines.append(_brackets(ledger))
     if ledger.items:
         lines.append(
