@@ -6,11 +6,11 @@ Everything downstream takes a :class:`Network`; nothing changes one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from . import showing
 from .counts import AtLeast
@@ -22,6 +22,8 @@ from .shape import Shape
 if TYPE_CHECKING:
     from .limits import Requirement
     from .published import Entry
+
+T = TypeVar("T")
 
 
 class Layer(NamedTuple):
@@ -225,6 +227,15 @@ class Network:
         """The layers whose multiply-accumulates are not all known, each with the reason."""
         counts = ((layer.name, layer.facts.macs) for layer in self.layers)
         return {name: macs.why for name, macs in counts if isinstance(macs, AtLeast)}
+
+    def each(self, of: Callable[[Layer], T]) -> Iterator[tuple[Layer, T]]:
+        """Each layer with what is so of it: found once for all that share their facts, as repeats do."""
+        known: dict[int, T] = {}
+        for layer in self.layers:
+            key = id(layer.facts)
+            if key not in known:
+                known[key] = of(layer)
+            yield layer, known[key]
 
     def require_calls(self, what: str) -> None:
         """Refuse what needs every op in torch.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import Diagnostic
 from ..network import Layer, Network
+from .unseen import placed
 
 
 def find(network: Network) -> list[Diagnostic]:
@@ -12,24 +13,13 @@ def find(network: Network) -> list[Diagnostic]:
     Batch normalization of one position is none of them: in evaluation it runs, and in training from a batch
     of 2 on.
     """
-    return [
-        Diagnostic(f"{layer.name}: {one.message}", layer.span, one.notes, one.help, (), "warning")
-        for layer, one in by_layer(network)
-    ]
+    return placed(network, warning)
 
 
-def by_layer(network: Network) -> list[tuple[Layer, Diagnostic]]:
-    """The same with the layers: each warning has neither the name of its layer nor a place."""
-    found = []
-    for layer in network.layers:
-        if layer.op.family == "normalization":
-            warning = _warning(layer)
-            if warning is not None:
-                found.append((layer, warning))
-    return found
-
-
-def _warning(layer: Layer) -> Diagnostic | None:
+def warning(layer: Layer) -> Diagnostic | None:
+    """What is said of such a layer, without its name and its place."""
+    if layer.op.family != "normalization":
+        return None
     (x,) = layer.input_shapes
     if layer.op.least_batch(x, training=True) is None:
         return Diagnostic(

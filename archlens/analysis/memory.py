@@ -410,15 +410,8 @@ def _distinct(network: Network) -> list[tuple[Facts, int]]:
 
 
 def _footprints(network: Network) -> list[Footprint | None]:
-    """What each layer asks of memory; layers that share their facts share it."""
-    known: dict[int, Footprint | None] = {}
-    found = []
-    for layer in network.layers:
-        key = id(layer.facts)
-        if key not in known:
-            known[key] = layer.op.footprint(layer.facts, *layer.input_shapes)
-        found.append(known[key])
-    return found
+    """What each layer asks of memory."""
+    return [found for _, found in network.each(lambda x: x.op.footprint(x.facts, *x.input_shapes))]
 
 
 def _bytes(count: int, dtype: str) -> int:

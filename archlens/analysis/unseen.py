@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import Diagnostic
 from ..geometry import Window
 from ..network import Layer, Network
@@ -13,38 +15,22 @@ def find(network: Network) -> list[Diagnostic]:
     Only where windows touch or overlap: a stride larger than the kernel, as in a 1x1 convolution with
     stride 2, skips positions by intent. Left-over padding is no loss and gives no warning.
     """
-    return [_placed(warning, layer) for layer, warning in by_layer(network)]
+    return placed(network, warning)
 
 
-def by_layer(network: Network) -> list[tuple[Layer, Diagnostic]]:
-    """The same with the layers: each warning has neither the name of its layer nor a place."""
-    found = []
-    known: dict[int, Diagnostic | None] = {}
-    for layer in network.layers:
-        key = id(layer.facts)
-        if key not in known:
-            known[key] = _warning(layer)
-        warning = known[key]
-        if warning is not None:
-            found.append((layer, warning))
-    return found
+def placed(network: Network, warning: Callable[[Layer], Diagnostic | None]) -> list[Diagnostic]:
+    """The warnings of all layers, each with the name and the place of its layer."""
+    return [
+        Diagnostic(f"{layer.name}: {one.message}", layer.span, one.notes, one.help, (), "warning")
+        for layer, one in network.each(warning)
+        if one is not None
+    ]
 
 
 def loses(network: Network, axes: tuple[str, ...]) -> bool:
     """Whether some layer leaves positions unseen along one of the axes, by name."""
-    known: dict[int, bool] = {}
-    for layer in network.layers:
-        key = id(layer.facts)
-        if key not in known:
-            known[key] = any(axis in axes for axis, *_ in lost(layer))
-        if known[key]:
-            return True
-    return False
-
-
-def _placed(warning: Diagnostic, layer: Layer) -> Diagnostic:
-    return Diagnostic(
-        f"{layer.name}: {warning.message}", layer.span, warning.notes, warning.help, (), "warning"
+    return any(
+        found for _, found in network.each(lambda layer: any(axis in axes for axis, *_ in lost(layer)))
     )
 
 
@@ -61,7 +47,8 @@ def lost(layer: Layer) -> list[tuple[str, int, Window, int]]:
     ]
 
 
-def _warning(layer: Layer) -> Diagnostic | None:
+def warning(layer: Layer) -> Diagnostic | None:
+    """What is said of a layer whose windows leave positions unseen, without its name and its place."""
     dropped = lost(layer)
     if not dropped:
         return None

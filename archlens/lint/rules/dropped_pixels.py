@@ -36,7 +36,7 @@ class DroppedPixels(Rule, code="AL101", name="dropped-pixels", level=WARNING):
     """
 
     def check(self, study: Study) -> Iterator[Finding]:
-        warnings = {layer.name: warning for layer, warning in unseen.by_layer(study.network)}
+        warnings = {layer.name: one for layer, one in study.network.each(unseen.warning) if one}
         for layers in at_one_place(study.network.index[name] for name in warnings):
             first = layers[0]
             warning = warnings[first.name]

@@ -40,7 +40,7 @@ class SingleStatistics(Rule, code="AL404", name="single-statistics", level=WARNI
     """
 
     def check(self, study: Study) -> Iterator[Finding]:
-        warnings = {layer.name: warning for layer, warning in batches.by_layer(study.network)}
+        warnings = {layer.name: one for layer, one in study.network.each(batches.warning) if one}
         for layers in at_one_place(study.network.index[name] for name in warnings):
             first = layers[0]
             warning = warnings[first.name]

@@ -40,14 +40,9 @@ class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
     """
 
     def check(self, study: Study) -> Iterator[Finding]:
-        layers, words, known = [], [], {}
-        for layer in study.network.layers:
-            key = id(layer.facts)
-            if key not in known:
-                known[key] = _unreached(layer)
-            if known[key]:
-                layers.append(layer)
-                words.append(f"{shorten(layer.name)} ({known[key]})")
+        found = [(layer, said) for layer, said in study.network.each(_unreached) if said]
+        layers = [layer for layer, _ in found]
+        words = [f"{shorten(layer.name)} ({said})" for layer, said in found]
         if layers:
             yield self.found(
                 layers[0],
