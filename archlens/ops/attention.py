@@ -206,6 +206,7 @@ class _Windowed(Op, family="attention"):
         window, shift = per_axis(self.window, x, "window"), per_axis(self.shift, x, "shift")
         positions, seen, shifted = _layout(x, window, shift)
         tensors = _Tensors(positions, seen, x.channels, self.heads)
+        bias = self._bias(tensors, window)
         padded = positions != prod(x.spatial)
         # a view, where there is one window in each row of windows or one row in each window
         split = not (x.spatial[1] <= window[1] or window[0] == 1)
@@ -215,27 +216,22 @@ class _Windowed(Op, family="attention"):
         flow = tensors.flow
         return Footprint(
             input=not apart,
-            saved=(*((flow,) if apart else ()), *tensors.saved, *self._bias_saved(tensors, window)),
+            saved=(*((flow,) if apart else ()), *tensors.saved, *bias.saved),
             before=(
                 (*first, flow) if apart else first,
                 *rest,
-                *self._bias_moments(tensors, window),
+                *bias.before,
                 *([(flow, flow)] if padded else []),
             ),
             workspace=(flow,),
-            backward=(*tensors.backward, *self._bias_backward(tensors, window)),
+            backward=(*tensors.backward, *bias.backward),
             lies=ROWS,
             needs="" if apart else PIECE,
         )
 
-    def _bias_saved(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[Extra, ...]:
-        return ()
-
-    def _bias_moments(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[tuple[Extra, ...], ...]:
-        return ()
-
-    def _bias_backward(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[Extra, ...]:
-        return ()
+    def _bias(self, tensors: _Tensors, window: tuple[int, ...]) -> Footprint:
+        """What the bias asks of memory beside that of each two positions."""
+        return Footprint()
 
     def _weights(self, window: tuple[int, ...], projections: Tensors) -> Tensors:
         """All weights, in torch's order."""
@@ -421,33 +417,29 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
             "cpb_mlp.2.weight": (self.heads, _HIDDEN),
         }
 
-    def _bias_saved(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[Extra, ...]:
-        """Queries, keys and values again, for their lengths; these, cut off at eps; the cosines and scales.
+    def _bias(self, tensors: _Tensors, window: tuple[int, ...]) -> Footprint:
+        """Of the scores, which are cosines, and of the small network of the bias.
 
-        Of the bias: the hidden features, and its sigmoid.
+        It keeps queries, keys and values again, for their lengths; these, cut off at eps; the cosines and
+        scales; the hidden features, and the sigmoid of the bias. On the way are queries and keys at length 1,
+        the scale of the cosines, and the small network; on the way back the cosines that are scaled, and
+        what comes back through that.
         """
-        hidden = Extra(_relative(window) * _HIDDEN, per_sample=False)
-        scales = Extra(self.heads, per_sample=False)
-        return (tensors.projected, *(tensors.lengths,) * 4, tensors.scores, scales, hidden, tensors.bias)
-
-    def _bias_backward(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[Extra, ...]:
-        """The cosines that are scaled, and what comes back through the small network of the bias."""
-        hidden = Extra(_relative(window) * _HIDDEN, per_sample=False)
-        return (tensors.scores, hidden, hidden)
-
-    def _bias_moments(self, tensors: _Tensors, window: tuple[int, ...]) -> tuple[tuple[Extra, ...], ...]:
-        """Queries and keys at length 1, the scale of the cosines, and the small network of the bias."""
         here, flow, scores = tensors.projected, tensors.flow, tensors.scores
         hidden = Extra(_relative(window) * _HIDDEN, per_sample=False)
         table = Extra(_relative(window) * self.heads, per_sample=False)
         scales = Extra(self.heads, per_sample=False)
-        return (
-            (here, flow, flow, flow if self.heads > 1 else tensors.lengths),
-            (here, scores, scales, scores),
-            (here, scores, hidden, hidden),
-            (here, scores, hidden, table),
-            (here, scores, table, tensors.bias),
-            (here, scores, tensors.bias, tensors.bias),
+        return Footprint(
+            saved=(here, *(tensors.lengths,) * 4, scores, scales, hidden, tensors.bias),
+            before=(
+                (here, flow, flow, flow if self.heads > 1 else tensors.lengths),
+                (here, scores, scales, scores),
+                (here, scores, hidden, hidden),
+                (here, scores, hidden, table),
+                (here, scores, table, tensors.bias),
+                (here, scores, tensors.bias, tensors.bias),
+            ),
+            backward=(scores, hidden, hidden),
         )
 
     def _bias_buffers(self, window: tuple[int, ...]) -> Buffers:
