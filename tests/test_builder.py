@@ -245,7 +245,7 @@ def test_it_passes_through_every_view() -> None:
     from archlens.views import json as json_view
 
     network, spec = residual(), archlens.loads(SAME)
-    assert json.loads(json_view.to_json(network))["layers"][0]["name"] == "stem"
+    assert json.loads(json_view.to_json(archlens.study(network)))["layers"][0]["name"] == "stem"
     ours, theirs = (comparison.find(archlens.study(one), smallest=True) for one in (network, spec))
     assert ours.figures == theirs.figures
     assert sizes.smallest(network) == sizes.smallest(spec)

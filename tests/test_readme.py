@@ -140,7 +140,7 @@ def test_json_block_names_what_there_is() -> None:
     """The documented form of the JSON has the keys of the real one."""
     (block,) = (f for f in fences(ROOT / "docs" / "json.md") if f.language == "json")
     documented = json.loads(block.text)
-    real = json.loads(network_json.to_json(archlens.load("lenet5")))
+    real = json.loads(network_json.to_json(archlens.study("lenet5")))
     assert documented["schema"] == network_json.SCHEMA == real["schema"]
     assert documented.keys() == real.keys()
     assert documented["layers"][0] == real["layers"][0]

@@ -468,7 +468,10 @@ def test_a_cut_by_hand() -> None:
     assert wide[0].at(5) == (15, 26)
     assert fields.is_clipped("pool") is False  # output 2 looks at 19 to 21
     assert fields.is_clipped("wide") is True  # 15 has been cut
-    layers = {layer["name"]: layer["receptive_field"] for layer in json_view.to_data(network)["layers"]}
+    layers = {
+        layer["name"]: layer["receptive_field"]
+        for layer in json_view.to_data(archlens.study(network))["layers"]
+    }
     assert layers["cut"]["limits"] == [[16, 27]]
     assert layers["wide"]["limits"] == [[16, 27]]
 
@@ -627,7 +630,7 @@ def test_each_input_by_itself() -> None:
         """
     assert table(spec, "left") == {"a": (3, 1, 0), "b": None, "0": None, "c": None, "add": (3, 1, 0)}
     assert table(spec, "right")["a"] is None
-    data = json_view.to_data(archlens.loads(spec))
+    data = json_view.to_data(archlens.study(archlens.loads(spec)))
     fields = {layer["name"]: layer["receptive_field"] for layer in data["layers"]}
     assert fields["b"]["left"] == {"reason": "it does not depend on this input"}
     both = {"size": [3, 3], "stride": [1, 1], "start": [0, 0]}

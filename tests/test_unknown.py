@@ -97,7 +97,7 @@ def test_no_view_counts_it_as_zero() -> None:
     assert row.endswith("unknown")
     total = next(line for line in text.splitlines() if line.startswith("total"))
     assert total.endswith("at least 576")
-    data = json.loads(json_view.to_json(found))
+    data = json.loads(json_view.to_json(archlens.study(found)))
     assert data["totals"]["macs"] == {"at_least": 576, "why": "it is written in CUDA"}
     assert data["layers"][1]["macs"] == {"at_least": 0, "why": "it is written in CUDA"}
     assert "at least 576" in terminal.write(costs.table(cost(found)))

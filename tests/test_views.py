@@ -133,7 +133,7 @@ CASES: dict[str, tuple[Callable[[], str], Callable[[str], None]]] = {
         lambda: csv.write(table("alexnet")),
         csv_adds_up,
     ),
-    "lenet5.json": (lambda: json.to_json(archlens.load("lenet5")), json_adds_up),
+    "lenet5.json": (lambda: json.to_json(archlens.study("lenet5")), json_adds_up),
     "lenet5.html": (lambda: html.write(table("lenet5")), lambda text: None),
     "explain_alexnet_2012.txt": (lambda: explained("alexnet_2012"), sizes_hold),
     "explain_tokens.txt": (lambda: explanation.to_text(tokens(), tokens().layers), products_add_up),
@@ -223,7 +223,7 @@ def test_blocks_that_differ_in_a_rate_of_dropout_alone_fold() -> None:
 
 def test_channels_that_come_last_are_told() -> None:
     """In JSON by a key, under a table by a sentence; and nowhere where there are none."""
-    data = {layer["name"]: layer for layer in json.to_data(tokens())["layers"]}
+    data = {layer["name"]: layer for layer in json.to_data(archlens.study(tokens()))["layers"]}
     assert data["tokens"]["layout"] == "channels last"
     assert data["tokens"]["output"] == [16, 8]
     assert data["scale"]["weights"] == {"": [8, 1, 1]}
@@ -311,7 +311,7 @@ def test_hostile_names_are_escaped() -> None:
     assert "&lt;script&gt;" in html.write(made)
     assert "\x1b" not in shown(network) + html.write(made) + markdown.write(made)
     assert "&lt;script&gt;\\|" in markdown.write(made)
-    assert json_module.loads(json.to_json(network))["layers"][0]["name"] == "<script>|"
+    assert json_module.loads(json.to_json(archlens.study(network)))["layers"][0]["name"] == "<script>|"
 
 
 def test_json_of_several_inputs_and_training_heads() -> None:
@@ -325,7 +325,7 @@ outputs:
   aux: {training: 'conv(5, 1)'}
 """
     )
-    data = json_module.loads(json.to_json(network))
+    data = json_module.loads(json.to_json(archlens.study(network)))
     assert data["input"] == {"image": [3, 8, 8], "depth": [1, 8, 8]}
     assert data["outputs"] == {"out": "conv", "aux": "aux"}
     assert data["layers"][0]["inputs"] == ["image", "depth"]

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..analysis import receptive_field
 from ..analysis.receptive_field import Limit, ReceptiveFields, Seen
+from ..analysis.study import Study
 from ..errors import ArchlensError, shorten
 from ..geometry import Field
 from ..network import Layer, Network
@@ -41,10 +41,10 @@ def probe(network: Network) -> Iterator[Check]:
     layers may cover everything, and so show no border.
     """
     found: dict[str, list[Check]] = {}
-    for name, shape in network.inputs.items():
-        fields = receptive_field.find(network, name)
-        for axis in range(len(shape.spatial)):
-            for check in _along(network, fields, axis):
+    study = Study(network)
+    for name, fields in study.fields.items():
+        for axis in range(len(network.inputs[name].spatial)):
+            for check in _along(study, fields, axis):
                 found.setdefault(check.layer, []).append(check)
     for layer in network.layers:
         if layer.shape.spatial:
@@ -60,38 +60,38 @@ def _together(layer: str, checks: list[Check]) -> Check:
     return Check(layer, "field", NOT_APPLICABLE, "", "", "the inputs have no spatial axes")
 
 
-def _along(network: Network, fields: ReceptiveFields, axis: int) -> Iterator[Check]:
+def _along(study: Study, fields: ReceptiveFields, axis: int) -> Iterator[Check]:
     """The checks along one axis of one input; of what only the own input has a field of, on that."""
     found: dict[str, Check] = {}
     for narrow in (True, False):
-        long = _lengthened(network, fields, axis, narrow=narrow)
-        found = {check.layer: check for check in _on(long, fields, axis, None, own=long is network)}
+        long = _lengthened(study, fields, axis, narrow=narrow)
+        found = {check.layer: check for check in _on(long, fields, axis, None, own=long is study)}
         # on a narrow map a dilated window may hold nothing but padding: then its own width decides
-        if not any(check.status == FAILED for check in found.values()) or long is network:
+        if not any(check.status == FAILED for check in found.values()) or long is study:
             break
     # what shows no border there: fields whose ends lie far apart, as those of blocks do, are probed where
     # they end; and those that there are on the own input only, on that
-    for tried in (long, network):
-        intervals = (receptive_field.find(long, fields.input) if tried is long else fields).seen
+    for tried in (long, study):
+        intervals = tried.fields[fields.input].seen
         left = [
             name
             for name, check in found.items()
             if check.status == NOT_APPLICABLE and isinstance(intervals[name], tuple)
         ]
         if left:
-            again = {check.layer: check for check in _on(tried, fields, axis, left, own=tried is network)}
+            again = {check.layer: check for check in _on(tried, fields, axis, left, own=tried is study)}
             found |= {name: again[name] for name in left}
     yield from found.values()
 
 
 def _on(
-    network: Network, fields: ReceptiveFields, axis: int, layers: list[str] | None, *, own: bool
+    study: Study, fields: ReceptiveFields, axis: int, layers: list[str] | None, *, own: bool
 ) -> Iterator[Check]:
     """The checks along one axis, run on a network that may be longer than that of the fields.
 
     With ``layers`` the NaNs go where the fields of the middle outputs of those begin and end.
     """
-    probed = receptive_field.find(network, fields.input)
+    network, probed = study.network, study.fields[fields.input]
     rows = _rows(probed, axis) if layers is None else _borders(probed, axis, layers)
     hits = _Twin(network).run(fields.input, axis, rows)
     for layer in network.layers:
@@ -168,8 +168,9 @@ def _intervals(field: Field, outputs: int) -> tuple[Tensor, ...]:
 # --- on which input -----------------------------------------------------------------------------------
 
 
-def _lengthened(network: Network, fields: ReceptiveFields, axis: int, *, narrow: bool) -> Network:
+def _lengthened(study: Study, fields: ReceptiveFields, axis: int, *, narrow: bool) -> Study:
     """The network on an input that is longer than its fields along one axis, and short along the others."""
+    network = study.network
     shape = network.inputs[fields.input]
     own = shape.spatial
     stride = _stride(fields, axis)
@@ -184,10 +185,11 @@ def _lengthened(network: Network, fields: ReceptiveFields, axis: int, *, narrow:
         if min(other) < 1:
             continue
         try:
-            return network.with_input({fields.input: Shape((shape.channels, *other))}, advice=False)
+            given = {fields.input: Shape((shape.channels, *other))}
+            return Study(network.with_input(given, advice=False))
         except ArchlensError:
             continue
-    return network
+    return study
 
 
 def _stride(fields: ReceptiveFields, axis: int) -> int:

@@ -11,13 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from ..analysis import receptive_field
+from ..analysis.receptive_field import ReceptiveFields
 from ..analysis.repeats import Child, Fold, Repeats, Tree, differing, layers_of, written
 from ..errors import Unplaced, UsageError, printable, shorten, usage
 from ..network import Layer, Network
 from ..ops import Op
 from ..shape import Shape, times
+
+if TYPE_CHECKING:
+    from ..analysis.study import Study
 
 #: How many boxes the level that is chosen by itself may have, so that a page holds them and they are read.
 PAGE = 48
@@ -187,17 +192,22 @@ class _Full(Exception):
 class Plans:
     """The plans of one network at several depths, each made once.
 
-    They are the same in every style and theme; what repeats is found once for all depths.
+    They are the same in every style and theme; what is found out about the network is so once for all.
     """
 
-    def __init__(
-        self, network: Network, failed: Unplaced | None = None, repeats: Repeats | None = None
-    ) -> None:
+    def __init__(self, network: Network, failed: Unplaced | None = None, study: Study | None = None) -> None:
         self.network = network
         self.failed = failed
-        self.repeats = repeats or Repeats(network, failed.inputs if failed is not None else ())
+        self.study = study
+        inputs = failed.inputs if failed is not None else ()
+        self.repeats = study.repeats if study is not None else Repeats(network, inputs)
         self.consumers = self.repeats.consumers
         self._at: dict[int | None, Plan] = {}
+
+    @cached_property
+    def fields(self) -> ReceptiveFields:
+        """What each layer sees of the only input, or of the first."""
+        return self.study.receptive_fields if self.study is not None else receptive_field.find(self.network)
 
     def at(self, depth: int | None = None) -> Plan:
         """What to show with so many levels of scopes opened, or with as many as fit a page.

@@ -32,7 +32,7 @@ class Material:
     @cached_property
     def plans(self) -> Plans | str:
         """What its pictures show; or why there are none of it."""
-        plans = Plans(self.network, repeats=self.study.repeats)
+        plans = Plans(self.network, study=self.study)
         try:
             plans.at()
         except TooMuch as problem:

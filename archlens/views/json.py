@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..analysis import receptive_field
 from ..analysis.receptive_field import ReceptiveFields
+from ..analysis.study import Study
 from ..counts import dumps
 from ..network import Layer, Network
 from ..ops import NonUniform
@@ -15,9 +15,9 @@ from ..ops.footprint import FLOAT32
 SCHEMA = "archlens.network/1"
 
 
-def to_json(network: Network) -> str:
+def to_json(study: Study) -> str:
     """The whole network, one layer a line; never folded."""
-    head = to_data(network)
+    head = to_data(study)
     layers = head.pop("layers")
     totals = head.pop("totals")
     lines = [f"  {dumps(key)}: {dumps(value)}," for key, value in head.items()]
@@ -25,7 +25,7 @@ def to_json(network: Network) -> str:
     return "\n".join(["{", *lines, '  "layers": [', body, "  ],", f'  "totals": {dumps(totals)}', "}"])
 
 
-def to_data(network: Network) -> dict[str, Any]:
+def to_data(study: Study) -> dict[str, Any]:
     """The same as plain lists and dicts.
 
     A layer with spatial axes has a ``receptive_field``: size, effective stride and start for each axis;
@@ -35,7 +35,7 @@ def to_data(network: Network) -> dict[str, Any]:
     Shapes are lists without the batch. ``params`` and ``macs`` of the totals follow the conventions of
     the tables: heads for training count as parameters and not as MACs.
     """
-    fields = [receptive_field.find(network, name) for name in network.inputs]
+    network, fields = study.network, list(study.fields.values())
     return {
         "schema": SCHEMA,
         "name": network.name,

@@ -44,7 +44,7 @@ def table(
         rows=[[_cell(column, row, study) for column in chosen] for row in rows],
         totals=totals,
         notes=[*words.conventions(network), *noted],
-        json=partial(json.to_json, network),
+        json=partial(json.to_json, study),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import NamedTuple
 
-from ...analysis import receptive_field
 from ...analysis.receptive_field import ReceptiveFields, Seen
 from ...errors import printable
 from ...network import Network
@@ -56,7 +55,7 @@ def draw(request: Request) -> Picture:
     """Four charts side by side over the same rows."""
     plan, theme = request.plan, request.colors
     boxes = [box for box in plan.boxes if box.kind != "input"]
-    fields = receptive_field.find(plan.network)
+    fields = request.plans.fields
     items: list[Item] = []
     bottom = _HEAD + len(boxes) * _ROW
     names = _width(boxes)
