@@ -9,7 +9,7 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
 from .footprint import INPUT, LIKE, NOTHING, OUTPUT, ROWS, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Names, Op, ShapeError, Tensors
+from .op import Argument, Call, Facts, Names, Op, ShapeError, weightless
 from .windows import require_channels_first
 
 
@@ -28,19 +28,8 @@ class _Activation(Op, family="activation"):
     def _torch(self, x: Shape) -> Call:
         return Call(f"nn.{self.module}")
 
-    def _weights(self, x: Shape) -> Tensors:
-        return NONE
-
     def facts(self, x: Shape) -> Facts:
-        return Facts(
-            shape=x,
-            weights=self._weights(x),
-            buffers=NONE,
-            macs=0,
-            other={"activation": x.numel},
-            reach=(POINT,) * (len(x) - 1),
-            torch=self._torch(x),
-        )
+        return weightless(x, (POINT,) * (len(x) - 1), self._torch(x), activation=x.numel)
 
 
 class ReLU(_Activation, kind="relu"):
@@ -96,10 +85,10 @@ class PReLU(_Activation, kind="prelu"):
         """The gradient of a slope is a sum over as many values; that of the input is always made."""
         return INPUT._replace(backward=(Extra(facts.shape.numel),) * 2, in_place=True)
 
-    def _weights(self, x: Shape) -> Tensors:
+    def facts(self, x: Shape) -> Facts:
         if self.per_channel:
             require_channels_first(x, "prelu(per_channel=true)")
-        return {"weight": (x.channels if self.per_channel else 1,)}
+        return super().facts(x)._replace(weights={"weight": (x.channels if self.per_channel else 1,)})
 
     def _torch(self, x: Shape) -> Call:
         slopes = x.channels if self.per_channel else 1

@@ -8,7 +8,7 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Number
 from .footprint import BOOL, LIKE, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Names, Op, ShapeError
+from .op import Argument, Call, Facts, Names, Op, ShapeError, weightless
 from .windows import require_spatial
 
 
@@ -16,15 +16,8 @@ def _dropping(x: Shape, p: float, module: str) -> Facts:
     """What all of them share: a probability, and no work at inference."""
     if not 0 <= p <= 1:
         raise ShapeError(f"p={p} is not a probability", help="a number from 0 to 1")
-    return Facts(
-        shape=x,
-        weights=NONE,
-        buffers=NONE,
-        macs=0,
-        other={},
-        reach=(POINT,) * (len(x) - 1),
-        torch=Call(module, p=Argument(p, default=0.5, by_place=True) if module.startswith("nn.") else p),
-    )
+    torch = Call(module, p=Argument(p, default=0.5, by_place=True) if module.startswith("nn.") else p)
+    return weightless(x, (POINT,) * (len(x) - 1), torch)
 
 
 class _Dropout(Op, family="regularization"):

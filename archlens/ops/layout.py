@@ -13,18 +13,13 @@ from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
 from .attributes import Count, Size
 from .footprint import NOTHING, ROWS, Extra, Footprint, Reshaped, Turned
-from .op import NONE, Call, Facts, Names, NonUniform, Op, Reach, ShapeError, all_channels
+from .op import Call, Facts, Names, NonUniform, Op, Reach, ShapeError, all_channels, weightless
 from .windows import per_axis, require_spatial, shortest
 
 
 def _last(shape: Shape) -> Turned:
     """The channels turned to the end, which gives this shape."""
     return Turned((*range(1, len(shape)), 0))
-
-
-def _turned(shape: Shape, reach: Reach, torch: Call) -> Facts:
-    """Facts of an op that only moves values."""
-    return Facts(shape=shape, weights=NONE, buffers=NONE, macs=0, other={}, reach=reach, torch=torch)
 
 
 def require_channels_last(x: Shape, what: str, such: str, help: str = "channels_last") -> None:
@@ -69,7 +64,7 @@ class ToChannelsLast(_Turning, kind="channels_last", family="reshape"):
         require_spatial(x, "channels_last")
         axes = len(x) - 1
         order = (0, *range(2, axes + 2), 1)
-        return _turned(
+        return weightless(
             channels_last(x.spatial, x.channels),
             (POINT,) * axes,
             Call("torch.permute", dims=order),
@@ -97,7 +92,7 @@ class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
             raise ShapeError(f"the channels of its input {x} come first already")
         axes = len(x) - 1
         order = (0, axes + 1, *range(1, axes + 1))
-        return _turned(Shape((x.channels, *x.spatial)), (POINT,) * axes, Call("torch.permute", dims=order))
+        return weightless(Shape((x.channels, *x.spatial)), (POINT,) * axes, Call("torch.permute", dims=order))
 
 
 class Tokens(Op, kind="tokens", family="reshape"):
@@ -123,7 +118,7 @@ class Tokens(Op, kind="tokens", family="reshape"):
         if len(x) > 2:
             reach = NonUniform(f"the positions of {times(x.spatial)} stand in one row")
         first = "archlens.channels_last_tokens" if x.channels_last else "archlens.tokens"
-        return _turned(channels_last((prod(x.spatial),), x.channels), reach, Call(first))
+        return weightless(channels_last((prod(x.spatial),), x.channels), reach, Call(first))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         if inputs[0].channels_last:
@@ -150,7 +145,7 @@ class Transpose(_Turning, kind="transpose", family="reshape"):
         first = 1 if x.channels_last else 2
         shape = type(x)(x[axis] for axis in ((1, 0, 2) if x.channels_last else (0, 2, 1)))
         reach = NonUniform("the two axes are exchanged")
-        return _turned(shape, reach, Call("torch.transpose", dim0=first, dim1=first + 1))
+        return weightless(shape, reach, Call("torch.transpose", dim0=first, dim1=first + 1))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         return Footprint(moves=(Turned((1, 0, 2) if facts.shape.channels_last else (0, 2, 1)),))
@@ -183,7 +178,7 @@ class MergePatches(Op, kind="merge_patches", family="reshape"):
         windows = tuple(Window(self.size, self.size, 0, -n % self.size) for n in x.spatial)
         sizes = [window.output(n) for window, n in zip(windows, x.spatial, strict=True)]
         shape = channels_last(sizes, self.size**2 * x.channels)
-        return _turned(shape, windows, Call("archlens.merge_patches", size=self.size))
+        return weightless(shape, windows, Call("archlens.merge_patches", size=self.size))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps nothing; where a side is padded, the padded copy exists for a moment."""
@@ -228,7 +223,7 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
                     size=True,
                 )
         windows = prod(n // p for n, p in zip(x.spatial, size, strict=True))
-        return _turned(
+        return weightless(
             channels_last((windows, prod(size)), x.channels),
             NonUniform(f"the positions of {times(x.spatial)} stand in rows, one for each window"),
             Call("archlens.window_partition", size=shortest(size)),
@@ -271,7 +266,7 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
                 f"{times(x.spatial)} is no map of {times(sides)} in windows of {times(size)}",
                 notes=(f"that would be {prod(windows)} windows of {prod(size)} positions",),
             )
-        return _turned(
+        return weightless(
             Shape((x.channels, *sides)),
             NonUniform("the positions of each window stand in a square again"),
             Call("archlens.window_reverse", size=shortest(size), sides=shortest(sides)),

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..geometry import POINT
 from ..shape import Shape, times
 from .footprint import INPUT, PASSED, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Merge, Names, ShapeError, all_channels
+from .op import Argument, Call, Facts, Merge, Names, ShapeError, all_channels, weightless
 
 #: The most terms of a sum that are written out.
 _TERMS = 50
@@ -41,15 +41,9 @@ class Concat(Merge, kind="concat"):
                     inputs=(0, index),
                     size=True,
                 )
-        return Facts(
-            shape=first.with_channels(sum(x.channels for x in inputs)),
-            weights=NONE,
-            buffers=NONE,
-            macs=0,
-            other={},
-            reach=(POINT,) * (len(first) - 1),
-            torch=Call("torch.cat", dim=Argument(1 + first.channel_axis, default=0)),
-        )
+        shape = first.with_channels(sum(x.channels for x in inputs))
+        torch = Call("torch.cat", dim=Argument(1 + first.channel_axis, default=0))
+        return weightless(shape, (POINT,) * (len(first) - 1), torch)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         found = []
@@ -90,15 +84,7 @@ class _Elementwise(Merge):
             shape = type(x)(max(a, b) for a, b in zip(x, shape, strict=True))
             if index:  # one branch after the other, so the first ones may still be small
                 work += shape.numel
-        return Facts(
-            shape=shape,
-            weights=NONE,
-            buffers=NONE,
-            macs=0,
-            other={"elementwise": work},
-            reach=(POINT,) * (len(shape) - 1),
-            torch=Call(self.function),
-        )
+        return weightless(shape, (POINT,) * (len(shape) - 1), Call(self.function), elementwise=work)
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         smaller = [str(x) for x in dict.fromkeys(inputs) if x != facts.shape]

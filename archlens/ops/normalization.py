@@ -25,6 +25,7 @@ from .op import (
     all_channels,
     per_group,
     read_by_groups,
+    weightless,
 )
 from .windows import require_channels_first, require_spatial
 
@@ -315,22 +316,15 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
 
     def facts(self, x: Shape) -> Facts:
         require_spatial(x, "local_response_norm")
-        return Facts(
-            shape=x,
-            weights=NONE,
-            buffers=NONE,
-            macs=0,
-            # a square; an addition between each two of size; then scale, shift, power and division
-            other={"normalization": (self.size + 4) * x.numel},
-            reach=_points(x),
-            torch=Call(
-                "nn.LocalResponseNorm",
-                size=self.size,
-                alpha=Argument(self.alpha, default=1e-4),
-                beta=Argument(self.beta, default=0.75),
-                k=Argument(self.k, default=1.0),
-            ),
+        torch = Call(
+            "nn.LocalResponseNorm",
+            size=self.size,
+            alpha=Argument(self.alpha, default=1e-4),
+            beta=Argument(self.beta, default=0.75),
+            k=Argument(self.k, default=1.0),
         )
+        # a square; an addition between each two of size; then scale, shift, power and division
+        return weightless(x, _points(x), torch, normalization=(self.size + 4) * x.numel)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         found = channels

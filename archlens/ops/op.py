@@ -187,6 +187,11 @@ class Facts(NamedTuple):
         return {name: buffer.shape for name, buffer in self.buffers.items() if buffer.saved}
 
 
+def weightless(shape: Shape, reach: Reach, torch: Call, **other: int) -> Facts:
+    """Facts of an op without weights, buffers and multiply-accumulates; with what else it computes."""
+    return Facts(shape, NONE, NONE, 0, other, reach, torch)
+
+
 class ShapeError(ValueError):
     """An op refuses the shapes that it is given.
 

@@ -9,7 +9,7 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Padding, Size
 from .footprint import INPUT, INT64, NOTHING, Extra, Footprint
-from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, NonUniform, Op, Reach, ShapeError
+from .op import EVERYWHERE, Argument, Call, Facts, Names, NonUniform, Op, Reach, ShapeError, weightless
 from .windows import check_windows, per_axis, require_spatial, shortest, slide
 
 
@@ -104,7 +104,7 @@ class MaxPool(_Sliding, kind="max_pool"):
         )
         # a comparison between each two positions of a window, its padding included
         work = shape.numel * (prod(w.kernel for w in windows) - 1)
-        return _pooled(shape, windows, work, torch)
+        return weightless(shape, windows, torch, pooling=work)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its input and, as int64, the place of each maximum; torch makes those always."""
@@ -162,7 +162,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
         )
         # an addition between each two positions of a window, its padding included, and a division
         work = shape.numel * prod(w.kernel for w in windows)
-        return _pooled(shape, windows, work, torch)
+        return weightless(shape, windows, torch, pooling=work)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """Its backward pass reads no value of its input, and yet torch keeps it."""
@@ -206,15 +206,8 @@ class _Adaptive(Op, family="pooling"):
             reach = NonUniform(f"the windows that take {times(x.spatial)} to {times(sizes)} differ in size")
         # neighbouring windows share a position wherever their border does not fall between two
         seen = [n + o - gcd(n, o) for n, o in zip(x.spatial, sizes, strict=True)]
-        return Facts(
-            shape=shape,
-            weights=NONE,
-            buffers=NONE,
-            macs=0,
-            other={"pooling": x.channels * prod(seen) + (last - 1) * shape.numel},
-            reach=reach,
-            torch=Call(f"nn.Adaptive{name}Pool{len(sizes)}d", output_size=shortest(sizes)),
-        )
+        torch = Call(f"nn.Adaptive{name}Pool{len(sizes)}d", output_size=shortest(sizes))
+        return weightless(shape, reach, torch, pooling=x.channels * prod(seen) + (last - 1) * shape.numel)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its input; torch takes a mean over everything for an output of 1, which needs none."""
@@ -278,15 +271,9 @@ class _Global(Op, family="pooling"):
         """``last`` is the work of an output beside that between each two values of its window."""
         require_spatial(x, self.kind)
         axes = len(x) - 1
-        return Facts(
-            shape=Shape((x.channels, *(1,) * axes)),
-            weights=NONE,
-            buffers=NONE,
-            macs=0,
-            other={"pooling": x.numel + (last - 1) * x.channels},
-            reach=EVERYWHERE,
-            torch=Call(f"nn.Adaptive{name}Pool{axes}d", output_size=1),
-        )
+        shape = Shape((x.channels, *(1,) * axes))
+        torch = Call(f"nn.Adaptive{name}Pool{axes}d", output_size=1)
+        return weightless(shape, EVERYWHERE, torch, pooling=x.numel + (last - 1) * x.channels)
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, whatever the input"
@@ -334,15 +321,3 @@ def _even(windows: tuple[Window, ...]) -> bool:
     """Whether torch's own pooling can pad so."""
     # "same" may pad a dilated window by more than half of its kernel, which torch does not
     return all(w.before == w.after <= w.kernel // 2 for w in windows)
-
-
-def _pooled(shape: Shape, windows: tuple[Window, ...], work: int, torch: Call) -> Facts:
-    return Facts(
-        shape=shape,
-        weights=NONE,
-        buffers=NONE,
-        macs=0,
-        other={"pooling": work},
-        reach=windows,
-        torch=torch,
-    )

@@ -11,23 +11,17 @@ from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Side
 from .footprint import INPUT, NOTHING, Extra, Footprint, Reshaped
 from .op import (
     EVERYWHERE,
-    NONE,
     Call,
     Facts,
     Names,
     NonUniform,
     Op,
-    Reach,
     ShapeError,
     all_channels,
     per_group,
+    weightless,
 )
 from .windows import per_axis, require_channels_first, require_spatial, sides_of
-
-
-def _moved(shape: Shape, reach: Reach, torch: Call) -> Facts:
-    """Facts of an op that only moves values."""
-    return Facts(shape=shape, weights=NONE, buffers=NONE, macs=0, other={}, reach=reach, torch=torch)
 
 
 class Identity(Op, kind="identity", family="reshape"):
@@ -44,7 +38,7 @@ class Identity(Op, kind="identity", family="reshape"):
     examples = ("8x4x4 >> identity",)
 
     def facts(self, x: Shape) -> Facts:
-        return _moved(x, (POINT,) * (len(x) - 1), Call("nn.Identity"))
+        return weightless(x, (POINT,) * (len(x) - 1), Call("nn.Identity"))
 
 
 class Flatten(Op, kind="flatten", family="reshape"):
@@ -59,7 +53,7 @@ class Flatten(Op, kind="flatten", family="reshape"):
     saved_for_backward = Footprint(moves=(Reshaped(),))
 
     def facts(self, x: Shape) -> Facts:
-        return _moved(Shape((x.numel,)), EVERYWHERE, Call("nn.Flatten"))
+        return weightless(Shape((x.numel,)), EVERYWHERE, Call("nn.Flatten"))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return " * ".join(map(str, inputs[0])) + f" = {facts.shape.numel}" if len(inputs[0]) > 1 else ""
@@ -94,7 +88,7 @@ class Reshape(Op, kind="reshape", family="reshape"):
                 size=True,
             )
         shape = Shape(x.numel // known if size == -1 else size for size in self.shape)
-        return _moved(
+        return weightless(
             shape,
             NonUniform("reshape rearranges positions"),
             Call("nn.Unflatten", dim=1, unflattened_size=tuple(shape))
@@ -163,13 +157,13 @@ class Pad(Op, kind="pad", family="reshape"):
         )
         if before or after:
             torch = Call("archlens.pad_sides", sides=((before, after), *sides), value=float(self.value))
-            return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
+            return weightless(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
         # torch counts from the last axis: left, right, top, bottom, …
         flat = tuple(side for pair in reversed(sides) for side in pair)
         name = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication"}[self.mode]
         value: dict[str, Any] = {"value": float(self.value)} if self.mode == "constant" else {}
         torch = Call(f"nn.{name}Pad{len(sides)}d", padding=flat, **value)
-        return _moved(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
+        return weightless(shape, tuple(Window(1, 1, *pair) for pair in sides), torch)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         before = self.channels[0] if isinstance(self.channels, tuple) else self.channels
@@ -216,7 +210,7 @@ class Crop(Op, kind="crop", family="reshape"):
             Window(1, 1, -start, -(n - size - start))
             for n, size, start in zip(x.spatial, sizes, starts, strict=True)
         )
-        return _moved(
+        return weightless(
             Shape((x.channels, *sizes)),
             windows,
             Call("archlens.crop", starts=starts, sizes=sizes),
@@ -276,7 +270,7 @@ class Slice(Op, kind="slice", family="reshape"):
             last = start + (size - 1) * step
             windows[x.axes.index(self.axis)] = Window(1, step, -start, -(x[axis] - 1 - last))
         shape = type(x)((*x[:axis], size, *x[axis + 1 :]))
-        return _moved(
+        return weightless(
             shape,
             tuple(windows),
             Call("archlens.take", axis=axis + 1, start=start, stop=stop, step=step),
@@ -318,7 +312,7 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
     def facts(self, x: Shape) -> Facts:
         require_spatial(x, "channel_shuffle")
         per_group(x.channels, self.groups)
-        return _moved(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", groups=self.groups))
+        return weightless(x, (POINT,) * (len(x) - 1), Call("nn.ChannelShuffle", groups=self.groups))
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         count = inputs[0].channels

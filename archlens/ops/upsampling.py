@@ -9,7 +9,7 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
 from .footprint import INT64, NOTHING, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Merge, Names, NonUniform, Op, Reach, ShapeError
+from .op import Argument, Call, Facts, Merge, Names, NonUniform, Op, Reach, ShapeError, weightless
 from .windows import per_axis, require_spatial, shortest
 
 #: torch's name of linear interpolation, by spatial axes.
@@ -70,22 +70,16 @@ class Upsample(Op, kind="upsample", family="upsampling"):
         mode = self._mode(axes)
         shape = Shape((x.channels, *sizes))
         points = {"nearest": 0, "bicubic": 4**2}.get(mode, 2**axes)
-        return Facts(
-            shape=shape,
-            weights=NONE,
-            buffers=NONE,
-            macs=0,
-            # a product for each of the neighbours that are mixed, and an addition between each two
-            other={"interpolation": (2 * points - 1) * shape.numel} if points else {},
-            reach=_reach(x, sizes, self.scale, mode, self.align_corners),
-            torch=Call(
-                "nn.Upsample",
-                size=Argument(None if self.size is None else shortest(sizes), default=None),
-                scale_factor=Argument(self.scale, default=None),
-                mode=Argument(mode, default="nearest"),
-                align_corners=Argument(self.align_corners or None, default=None),
-            ),
+        # a product for each of the neighbours that are mixed, and an addition between each two
+        work = {"interpolation": (2 * points - 1) * shape.numel} if points else {}
+        torch = Call(
+            "nn.Upsample",
+            size=Argument(None if self.size is None else shortest(sizes), default=None),
+            scale_factor=Argument(self.scale, default=None),
+            mode=Argument(mode, default="nearest"),
+            align_corners=Argument(self.align_corners or None, default=None),
         )
+        return weightless(shape, _reach(x, sizes, self.scale, mode, self.align_corners), torch, **work)
 
     def _mode(self, axes: int) -> str:
         mode = {"linear": _LINEAR[axes], "cubic": "bicubic"}.get(self.mode, self.mode)
@@ -162,17 +156,8 @@ class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
                 inputs=(0, 1),
                 size=True,
             )
-        return Facts(
-            shape=pooled,
-            weights=NONE,
-            buffers=NONE,
-            macs=0,
-            other={},
-            reach=NonUniform(
-                "where max_unpool puts a value depends on the values of the map that was pooled"
-            ),
-            torch=Call("archlens.max_unpool", kernel=kernel),
-        )
+        reach = NonUniform("where max_unpool puts a value depends on the values of the map that was pooled")
+        return weightless(pooled, reach, Call("archlens.max_unpool", kernel=kernel))
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It pools once more, for the places of the maxima, and keeps those."""
