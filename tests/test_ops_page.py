@@ -15,7 +15,7 @@ import archlens
 from archlens.cli import cli
 from archlens.elaboration.examples import reference
 from archlens.ops import OPS, Op
-from archlens.ops.op import signature
+from archlens.ops.op import signature, signed
 from archlens.ops.reference import Example, documentation
 
 PAGE = Path(__file__).parent.parent / "docs" / "ops.md"
@@ -54,6 +54,12 @@ def test_it_fits_the_terminal(op: str | None, width: int) -> None:
     text = said(*([op] if op else []), width=width)
     assert max(map(len, text.split("\n"))) <= width
     assert "`" not in text.replace("`archlens ops OP`", "")
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=OPS)
+def test_defaults_are_written_as_a_spec_has_them(op: type[Op]) -> None:
+    """``none``, ``true`` and ``false``: those of Python are not the words of the language."""
+    assert not re.search(r"\b(None|True|False)\b", signed(op))
 
 
 def test_one_op_in_full() -> None:

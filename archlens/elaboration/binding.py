@@ -12,7 +12,7 @@ from ..language.steps import Block
 from ..language.synonyms import argument_meant
 from ..ops import Op
 from ..ops.attributes import DEFAULT
-from ..ops.op import signature
+from ..ops.op import signature, signed
 from .values import describe
 
 #: Makes the diagnostic of a call from a message, the argument that it is of (by its number or name, ``None``
@@ -72,7 +72,7 @@ def make(kind: type[Op], args: list[Any], kwargs: dict[str, Any], refused: Refus
     parameters = signature(kind)
     found = bind(
         required(kind),  # type: ignore[arg-type]  # an op has a hash of its own, its class the usual
-        args, kwargs, refused, kind.kind, lambda: usage_of(kind),
+        args, kwargs, refused, kind.kind, lambda: signed(kind),
     )  # fmt: skip
     for position, (name, value) in enumerate(found.items()):
         accepted = parameters[name].kind.accept(value)
@@ -103,24 +103,6 @@ def make(kind: type[Op], args: list[Any], kwargs: dict[str, Any], refused: Refus
 def required(kind: type[Op]) -> dict[str, bool]:
     """Whether each attribute of an op must be given."""
     return {name: parameter.required for name, parameter in signature(kind).items()}
-
-
-def usage_of(kind: type[Op]) -> str:
-    """How an op is called: ``conv(channels, kernel, stride=1, …)``."""
-    words = []
-    for name, parameter in signature(kind).items():
-        default = parameter.default
-        shown = (
-            {True: "true", False: "false", None: "none"}.get(default, default)
-            if not isinstance(default, int | float) or isinstance(default, bool)
-            else default
-        )
-        words.append(
-            name if parameter.required
-            else f'{name}="{shown}"' if isinstance(default, str)
-            else f"{name}={shown}"
-        )  # fmt: skip
-    return f"{kind.kind}({', '.join(words)})"
 
 
 def usage_of_block(block: Block) -> str:

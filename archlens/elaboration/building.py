@@ -29,9 +29,10 @@ from ..errors import (
 from ..language.steps import Merge, check_name
 from ..network import Asked, Layer, Meta, Network, Origin
 from ..ops import OPS, Facts, Op, ShapeError, ask
+from ..ops.op import signed
 from ..shape import Shape
 from .advice import LayerShapeError, explained
-from .binding import Refused, make, usage_of
+from .binding import Refused, make
 from .inputs import read_given, usable
 from .values import Tensor
 
@@ -240,7 +241,7 @@ class Builder:
         kwargs = {key: _plain(value) for key, value in named.items()}
         for value in (*args, *kwargs.values()):
             if isinstance(value, Tensor):
-                raise refused("the tensors that an op reads stand before its arguments", None, usage_of(kind))
+                raise refused("the tensors that an op reads stand before its arguments", None, signed(kind))
         return self._placed(self.known(kind, args, kwargs, refused), given[:count], name, where)
 
     def place(self, op: Op, *inputs: Tensor, name: str = "", where: Located | None = None) -> Tensor:

@@ -463,7 +463,7 @@ def signed(op: type[Op]) -> str:
 
 
 def arguments(op: type[Op]) -> list[str]:
-    """The attributes of an op, those that have a default with it, as Python writes them."""
+    """The attributes of an op, those that have a default with it, as a spec writes them."""
     return [
         name if parameter.required else f"{name}={as_written(parameter.default)}"
         for name, parameter in signature(op).items()
@@ -472,8 +472,8 @@ def arguments(op: type[Op]) -> list[str]:
 
 def as_written(value: Any) -> str:
     """A value as a spec writes it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, tuple):
