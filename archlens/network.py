@@ -133,6 +133,15 @@ def scopes_of(name: str) -> Iterator[str]:
     return accumulate(name.split("."), "{}.{}".format)
 
 
+class Setting(NamedTuple):
+    """What a network is had on; see :meth:`Network.with_input` and :meth:`Network.with_values`."""
+
+    input: Any = None
+    values: Mapping[str, Any] = {}
+    inference: bool = False
+    advice: bool = True
+
+
 @dataclass(frozen=True, eq=False)
 class Origin(ABC):
     """Where a network came from, and how it is had on other inputs or values; what made it knows how."""
@@ -143,16 +152,8 @@ class Origin(ABC):
     source: str
 
     @abstractmethod
-    def again(
-        self,
-        network: Network,
-        inputs: Mapping[str, Any],
-        values: Mapping[str, Any],
-        *,
-        inference: bool = False,
-        advice: bool = False,
-    ) -> Network:
-        """The same network on other inputs and values; see :meth:`Network.with_input`."""
+    def again(self, network: Network, on: Setting) -> Network:
+        """The same network in another setting."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -264,15 +265,15 @@ class Network:
     @cached_property
     def fixed(self) -> str:
         """Why it cannot be had on other inputs or values; empty where it can."""
-        made = self.origin.again(self, self.inputs, {})
+        made = self.origin.again(self, Setting(self.inputs, advice=False))
         if [layer[:5] for layer in made] == [layer[:5] for layer in self]:  # all but where it stands
             return ""
         return f"{shorten(self.name)} is not what its origin makes, and cannot be had on another input"
 
-    def _again(self, inputs: Mapping[str, Any], values: Mapping[str, Any], **how: bool) -> Network:
+    def _again(self, on: Setting) -> Network:
         if self.fixed:
             raise usage(self.fixed)
-        return self.origin.again(self, inputs, values, **how)
+        return self.origin.again(self, on)
 
     def with_input(self, input: Any, *, inference: bool = False, advice: bool = True) -> Network:
         """The same network on another input.
@@ -291,13 +292,7 @@ class Network:
         >>> archlens.load("resnet50").with_input("3x320x320")["layer4.2.conv3"].shape
         Shape((2048, 10, 10))
         """
-        given = input if isinstance(input, Mapping) else {next(iter(self.inputs)): input}
-        if not isinstance(input, Mapping) and len(self.inputs) > 1:
-            raise usage(
-                f"{self.name} has several inputs",
-                help=f"name the one that is meant: {', '.join(f'{name}=CxHxW' for name in self.inputs)}",
-            )
-        return self._again(given, {}, inference=inference, advice=advice)
+        return self._again(Setting(input, inference=inference, advice=advice))
 
     def with_values(self, **values: Any) -> Network:
         """The same network with other values for params of its spec; the others stay as they are.
@@ -310,7 +305,7 @@ class Network:
         >>> archlens.load("resnet50").with_values(depths=[3, 4, 23, 3]).params  # ResNet-101
         44549160
         """
-        return self._again({}, values, advice=True)
+        return self._again(Setting(values=values))
 
     def state(self) -> dict[str, tuple[int, ...]]:
         """The shapes of all weights and saved buffers, by their keys in torch's state dict."""

@@ -15,10 +15,10 @@ from typing import Any
 from ..bounds import allowed, allowing, check_together, laid_out
 from ..errors import Diagnostic, SpecError, UsageError, error, usage
 from ..language.spec import Spec
-from ..network import Network, Origin
+from ..network import Network, Origin, Setting
 from ..shape import Shape
 from .advice import LayerShapeError, explained
-from .inputs import given_inputs
+from .inputs import given_inputs, read_given
 from .walk import Walk
 
 
@@ -137,21 +137,15 @@ class FromSpec(Origin):
     #: The most layers that it may have.
     most: int
 
-    def again(
-        self,
-        network: Network,
-        inputs: Mapping[str, Any],
-        values: Mapping[str, Any],
-        *,
-        inference: bool = False,
-        advice: bool = False,
-    ) -> Network:
+    def again(self, network: Network, on: Setting) -> Network:
+        given = {**self.inputs, **read_given(on.input, network.inputs, network.name)}
+        values = {**self.values, **on.values}
         with allowing(self.most):
             return elaborate(
                 self.spec,
                 self.variant,
-                input={**self.inputs, **inputs},
-                values={**self.values, **values},
-                advice=advice,
-                inference=inference,
+                input=given,
+                values=values,
+                advice=on.advice,
+                inference=on.inference,
             )

@@ -27,7 +27,7 @@ from ..errors import (
     usage,
 )
 from ..language.steps import Merge, check_name
-from ..network import Asked, Layer, Meta, Network, Origin
+from ..network import Asked, Layer, Meta, Network, Origin, Setting
 from ..ops import OPS, Facts, Op, ShapeError, ask
 from ..ops.op import signed
 from ..shape import Shape
@@ -105,25 +105,16 @@ def _another_name(name: str, first: Located | None, second: Located | None) -> s
 class Built(Origin):
     """A network that was placed layer by layer: on other inputs the same ops are placed again."""
 
-    def again(
-        self,
-        network: Network,
-        inputs: Mapping[str, Any],
-        values: Mapping[str, Any],
-        *,
-        inference: bool = False,
-        advice: bool = False,
-    ) -> Network:
-        if values:
-            raise usage(
-                f"{shorten(network.name)} has no param {shorten(next(iter(values)))}, for it has no spec"
-            )
-        given = read_given(inputs, network.inputs, network.name)
+    def again(self, network: Network, on: Setting) -> Network:
+        if on.values:
+            param = shorten(next(iter(on.values)))
+            raise usage(f"{shorten(network.name)} has no param {param}, for it has no spec")
+        given = read_given(on.input, network.inputs, network.name)
         with allowing(max(allowed(), len(network))):
             builder = Builder(network.name, {**network.inputs, **given}, meta=network.meta, origin=self)
         tensors = dict(builder.sources)
         for layer in network:
-            if layer.training and inference:
+            if layer.training and on.inference:
                 continue
             builder.training = layer.training
             read = [tensors[name] for name in layer.inputs]
