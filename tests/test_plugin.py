@@ -40,8 +40,10 @@ def run_pytest(*args: str, cwd: Path | None = None) -> subprocess.CompletedProce
 
 
 INSTALLED = any(one.name == "archlens" for one in entry_points(group="pytest11"))
+#: Without other plugins, of which hypothesis alone takes longer to import than all else.
 OPTIONS = [
-    *([] if INSTALLED else ["-p", "archlens.integrations.pytest_plugin"]), "-p", "no:cacheprovider", "-q",
+    *([] if INSTALLED else ["-p", "archlens.integrations.pytest_plugin"]),
+    "-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:cacheprovider", "-q",
 ]  # fmt: skip
 
 #: Runs pytest several times in one process, which imports but once what the tests import, such as torch.
