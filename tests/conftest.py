@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import archlens
+from archlens.ops import OPS
 
 #: Variables by which programs guess at the terminal or the service that they run in.
 SURROUNDINGS = {
@@ -43,17 +44,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 #: The networks that the fast lane tries, of what is tried on every network of the zoo.
-QUICK = {"lenet5", "resnet18", "googlenet", "mobilenet_v2", "swin_t", "unet"}
+QUICK = {"lenet5", "resnet18", "mobilenet_v2", "swin_t", "unet"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is tried on a network of the zoo by its name is slow, but for a few."""
+    """What is tried on every network of the zoo is slow, but for a few; and on all examples of an op but one."""
     zoo = set(archlens.names())
+    further = {text for op in OPS.values() for text in op.examples[1:]}
     for item in items:
         callspec = getattr(item, "callspec", None)
         values = callspec.params.values() if callspec else ()
-        networks = zoo.intersection(value for value in values if isinstance(value, str))
-        if networks and not networks & QUICK:
+        words = {value for value in values if isinstance(value, str)}
+        networks = zoo & words
+        if words & further or (networks and not networks & QUICK):
             item.add_marker("slow")
 
 

@@ -251,6 +251,7 @@ def test_every_quantity_is_an_option(folder: Path) -> None:
         assert f"--{name.replace('_', '-')} LIMIT" in help
 
 
+@pytest.mark.slow
 def test_nothing_checked_fails_and_says_so(folder: Path) -> None:
     for args in ([], ["lenet5"], ["lenet5", "alexnet"]):
         result = run("check", *args)
@@ -884,6 +885,7 @@ def test_update_and_locked(sample: Path) -> None:
     assert re.search(r"(?m)^models/wide.yaml +locked +UNKNOWN$", text)  # nothing set it
 
 
+@pytest.mark.slow
 def test_lock_of_the_whole_project(sample: Path) -> None:
     result = run("check", "--update")
     assert result.returncode == 1  # locked, and yet two limits are broken

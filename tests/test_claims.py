@@ -129,6 +129,7 @@ def test_what_is_wrong_with_an_entry(entry: str, problem: str | None) -> None:
     assert problem in found if problem else found == []
 
 
+@pytest.mark.slow
 def test_what_nobody_has_seen_is_counted() -> None:
     """A file has such figures once, whichever of its variants have them."""
     seen: dict[str, set[Entry]] = {}
@@ -422,6 +423,7 @@ def test_a_field_of_everything() -> None:
     assert (claim.computed, claim.verdict) == ("everywhere", EXPLAINED)
 
 
+@pytest.mark.slow
 def test_many_figures_of_one_scope_take_no_longer() -> None:
     """Of a scope of 2,000 layers, 5,000 entries: each is counted once."""
     entry = "{source: S, params: {a: 4}, flops: {a: 4}, receptive_field: 3, note: n}"
@@ -432,6 +434,7 @@ def test_many_figures_of_one_scope_take_no_longer() -> None:
     assert (found[0].computed, found[1].computed) == ("4,000", f"{2 * 2000 * 64:,}")
 
 
+@pytest.mark.slow
 def test_at_80_columns_nothing_is_cut() -> None:
     """Sources and remarks are wrapped between words; what is longer is a link, which leads nowhere if cut."""
     for name in archlens.names():

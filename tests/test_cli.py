@@ -63,6 +63,7 @@ def in_terminal(*args: str, columns: int = 100, **environment: str) -> str:
     return output.decode().replace("\r\n", "\n")
 
 
+@pytest.mark.slow
 def test_shapes_from_any_folder(tmp_path: Path) -> None:
     result = run("shapes", "lenet5", cwd=tmp_path)
     assert result.returncode == 0
@@ -113,6 +114,7 @@ def test_failing_layer_gives_programs_nothing(form: str) -> None:
     assert (result.returncode, result.stdout) == (1, "")
 
 
+@pytest.mark.slow
 def test_warnings_go_to_standard_error_and_are_bounded() -> None:
     result = run("shapes", "alexnet_keras", "--format", "json")
     assert result.returncode == 0
@@ -172,6 +174,7 @@ def test_depth_and_fold() -> None:
     assert invoke("shapes", "resnet50", "--depth", "0").exit_code == 2
 
 
+@pytest.mark.slow
 def test_output_file_is_whole_or_absent(tmp_path: Path) -> None:
     target = tmp_path / "lenet.md"
     assert run("shapes", "lenet5", "--format", "markdown", "-o", str(target)).stdout == ""
@@ -187,6 +190,7 @@ def test_output_file_is_whole_or_absent(tmp_path: Path) -> None:
         assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_output_through_a_link_leaves_the_link(tmp_path: Path) -> None:
     for name in ("there", "not_yet"):
         (tmp_path / "real").mkdir(exist_ok=True)
@@ -256,6 +260,7 @@ def test_standard_input() -> None:
     assert json.loads(result.stdout)["layers"][0]["output"] == [2, 6, 6]
 
 
+@pytest.mark.slow
 def test_file_with_variants(tmp_path: Path) -> None:
     spec = tmp_path / "my.yaml"
     spec.write_text(
@@ -286,6 +291,7 @@ def test_no_other_spec_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "args", [[], ["--help"], ["-h"], ["shapes", "--help"], ["list", "-h"], ["--version"]]
 )
+@pytest.mark.slow
 def test_help(args: list[str]) -> None:
     result = run(*args)
     assert "Traceback" not in result.stderr
@@ -303,6 +309,7 @@ def test_help(args: list[str]) -> None:
         ["shapes", "lenet5", "extra"],
     ],
 )
+@pytest.mark.slow
 def test_wrong_usage(args: list[str]) -> None:
     result = run(*args)
     assert (result.returncode, result.stdout) == (2, "")

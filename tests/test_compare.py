@@ -601,6 +601,7 @@ def test_the_key_of_areas_is_of_the_same_scale() -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.slow
 def test_many_are_legible(zoo: list[Compared], theme: str) -> None:
     """Forty networks, and all there are: legible; of forty each has its name, of all the rest is said."""
     drawable = [one for one in zoo if isinstance(one.top1, Accuracy) and one.imagenet]
@@ -703,11 +704,13 @@ def check_places(discs: list[Disc]) -> list[Place]:
 
 @settings(max_examples=60)
 @given(DISCS)
+@pytest.mark.slow
 def test_labels_never_meet(discs: list[Disc]) -> None:
     check_places(discs)
 
 
 @pytest.mark.parametrize("apart", [6, 10, 14, 20])
+@pytest.mark.slow
 def test_a_crowd_has_its_labels_around_it(apart: int) -> None:
     """So near to each other that lines have to lead to most labels."""
     discs = [Disc(300 + i * apart, 150 + j * apart, 5, 40 + 9 * j, 11) for i in range(6) for j in range(4)]

@@ -821,6 +821,7 @@ def test_torchvisions_own_resnet_is_counted_alike(tool: str, torchvision: Any, m
     assert TOOLS[tool](archlens.load("resnet18", input=(3, 64, 64))) == (found.total, found.params)
 
 
+@pytest.mark.slow
 def test_what_is_measured_of_torchvisions_own_modules_is_of_all_and_of_these() -> None:
     """Each network that torchvision builds, as it is today, unless it is too large to be run."""
     data = json.loads(own_modules.FILE.read_text("utf-8"))
@@ -1114,6 +1115,7 @@ def test_the_command_writes_a_file(tmp_path: Path) -> None:
         (["lenet5", "--input", "1x8x8"], "does not fit"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_wrong_is_said_once(args: list[str], says: str) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "archlens", "cost", *args], capture_output=True, text=True, timeout=600

@@ -626,6 +626,7 @@ def test_a_picture_is_no_wider_than_what_is_in_it() -> None:
     assert (min(across), max(across)) == (0, pytest.approx(layout.width))
 
 
+@pytest.mark.slow
 def test_a_long_row_is_placed_to_the_point() -> None:
     """Graphviz writes five digits of a position, which are not enough for 180,000 points."""
     count = 900
@@ -1146,6 +1147,7 @@ def test_nothing_to_draw(tmp_path: Path) -> None:
     assert not (tmp_path / "x.svg").exists()
 
 
+@pytest.mark.slow
 def test_styles_that_a_format_cannot_hold(tmp_path: Path) -> None:
     for extension in ("dot", "mmd"):
         result = cli("lenet5", "--style", "volumes", "-o", str(tmp_path / f"x.{extension}"))

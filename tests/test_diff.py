@@ -350,6 +350,7 @@ def test_how_an_attribute_is_written_is_no_difference() -> None:
     assert fingerprint(changed.old) != fingerprint(changed.new)
 
 
+@pytest.mark.slow
 def test_work_grows_with_the_layers() -> None:
     """Ten times as many layers, three of them changed, take about ten times the work."""
 
@@ -571,6 +572,7 @@ def test_a_revision_is_no_option(repository: Path) -> None:
     assert "is no revision of git" in result.stderr
 
 
+@pytest.mark.slow
 def test_broken_then_and_sound_now(repository: Path) -> None:
     result = run("v1:nets/mended.yaml", "nets/mended.yaml")
     assert (result.returncode, result.stdout) == (1, "")

@@ -65,6 +65,7 @@ class Tags(HTMLParser):
 
 @MANY
 @given(HOSTILE)
+@pytest.mark.slow
 def test_markdown_has_no_tag_or_link(text: str) -> None:
     """In what GitHub reads, and in what MkDocs reads, which takes no backslash before a bracket."""
     said = f"a {markdown_form.escape_words(text)} b"

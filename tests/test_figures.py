@@ -23,6 +23,7 @@ from archlens.views import sizes_table as sizes_view
 SMALLEST = {"smallest": "min_size"}
 
 
+@pytest.mark.slow
 def test_each_is_shown_where_it_says() -> None:
     study = archlens.study("googlenet_aux")
     totals = difference_view.totals(study, study)

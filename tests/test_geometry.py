@@ -290,6 +290,7 @@ def test_arithmetic_is_true() -> None:
     assert kinds == {"floor", "ceil", DROPPED, "- 1)*"}
 
 
+@pytest.mark.slow
 def test_arithmetic_adds_the_sides_up() -> None:
     """With ``total_padding`` both sides are one number, also where the window does not fit."""
     for window, n in [*windows(), (Window(5), 4), (Window(9, 4, 1, 1), 3), (Window(9, 4, ceil=True), 5)]:
@@ -335,6 +336,7 @@ def test_formula_reads_well(window: Window, formula: str) -> None:
     assert window.formula == formula
 
 
+@pytest.mark.slow
 def test_formula_is_the_arithmetic() -> None:
     """The letters stand for the numbers: filled in, the formula gives the same before it is rounded."""
     for plain, n in windows():

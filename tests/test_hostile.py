@@ -774,6 +774,7 @@ def test_braces_in_the_name_of_a_file_are_words(tmp_path: Path, monkeypatch: pyt
     ids=["what is left", "all"],
 )
 @pytest.mark.parametrize("command", [["compare"], ["check", "--min-size", ">= 5"]], ids=lambda args: args[0])
+@pytest.mark.slow
 def test_searches_are_bounded_together(
     command: list[str], line: str, layers: int, tried: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -805,6 +806,7 @@ def test_the_bounds_are_documented() -> None:
     assert "max_layers=" in text
 
 
+@pytest.mark.slow
 def test_variants_that_are_named_again_count_once(tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
     path.write_text(layers("relu * 15000"))
@@ -821,6 +823,7 @@ def test_the_layers_of_a_scope() -> None:
         assert list(subject.inside(scope)) == found
 
 
+@pytest.mark.slow
 def test_the_bound_on_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
     path.write_text(layers("relu * 60000"))
@@ -830,6 +833,7 @@ def test_the_bound_on_the_command_line(tmp_path: Path) -> None:
     assert ended.out.count("\n") == 60_001
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_read_by_every_rule(tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
     path.write_text(layer(" >> ".join(["relu"] * 2500)))

@@ -84,6 +84,7 @@ def test_a_notebook_needs_no_more() -> None:
     assert imported("import archlens; archlens.load('resnet50')._repr_html_()") == ["pygraphviz"]
 
 
+@pytest.mark.slow
 def test_a_heavy_import_would_be_seen() -> None:
     assert imported("import archlens, numpy") == ["numpy"]
     assert "torch" in imported("import archlens, torch")

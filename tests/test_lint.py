@@ -1182,6 +1182,7 @@ def test_hostile_paths(files: Path, name: str) -> None:
     assert "is computed and never read" in text
 
 
+@pytest.mark.slow
 def test_hostile_names(files: Path) -> None:
     """Control characters reach neither a terminal nor a log."""
     (files / "esc\x07\x1b[31m.yaml").write_text(DEAD)
@@ -1221,6 +1222,7 @@ def test_rules_fit_the_terminal(columns: int) -> None:
     assert sum(line.startswith("AL") for line in lines) == len(RULES)
 
 
+@pytest.mark.slow
 def test_terminal() -> None:
     """Coloured in a terminal, plain in a file or a pipe, and the rules within its width."""
     shown = in_terminal("lint", "vgg16")

@@ -473,6 +473,8 @@ def test_weights_and_buffers_of_every_op(text: str) -> None:
 
 def check_bytes(network: Network) -> None:
     module = archlens.build(network, device="meta")
+    in_order = [(key, tuple(weight.shape)) for key, weight in module.named_parameters()]
+    assert list(memory.parameters(network).items()) == in_order
     saved = module.state_dict()
     assert {
         layer.key(name): (buffer.shape, buffer.dtype, buffer.saved)
@@ -533,6 +535,7 @@ def by_definition(network: Network, *, in_place: bool) -> tuple[int, str, list[s
     return best
 
 
+@pytest.mark.slow
 def test_peaks_of_drawn_graphs() -> None:
     """Against their definition, applied from the start at each layer."""
     apart = 0
@@ -606,6 +609,7 @@ STEPS = {
 
 @pytest.mark.parametrize("foreach", [False, True, None])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.slow
 def test_step(optimizer: str, foreach: bool | None) -> None:
     """What torch's optimizers make while they step, to the byte; on a CPU ``None`` is one after another."""
     networks = [small("lenet5"), archlens.load("mobilenet_v1_0.25"), *map(from_text, STEPS.values())]
@@ -883,14 +887,6 @@ def test_an_input_that_nobody_keeps_is_held_by_the_caller() -> None:
     assert backward == ("backward pass", "2", 4 * 4, 4 * 100, 4 * 10_200, 4 * 200, 0)
 
 
-@pytest.mark.parametrize("name", archlens.names())
-def test_parameters_in_order(name: str) -> None:
-    network = archlens.load(name)
-    module = archlens.build(network, device="meta")
-    real = [(key, tuple(weight.shape)) for key, weight in module.named_parameters()]
-    assert list(memory.parameters(network).items()) == real
-
-
 def test_what_cuda_does_otherwise() -> None:
     """ATen/native/Dropout.cpp: on CUDA the mask is a bool; cuda/Normalization.cu: statistics are float32."""
     network = one_op("4096 >> dropout")
@@ -979,6 +975,7 @@ def test_column() -> None:
         (["lenet9"], "there is no network lenet9"),
     ],
 )
+@pytest.mark.slow
 def test_bad_input(args: list[str], message: str) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "archlens", "memory", *args], capture_output=True, text=True

@@ -151,6 +151,7 @@ def test_a_network_in_a_notebook() -> None:
     assert "script" not in page.tags
 
 
+@pytest.mark.slow
 def test_a_long_network_does_not_flood_a_notebook() -> None:
     """Repeats are folded; what cannot be is summed up in one row, and the total is that of all layers."""
     assert len(archlens.load("resnet152")._repr_html_()) < 150_000

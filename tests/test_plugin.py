@@ -474,6 +474,7 @@ def test_hooks_are_what_pre_commit_takes() -> None:
     assert not re.search(lint["files"], ".pre-commit-config.yaml")
 
 
+@pytest.mark.slow
 def test_check_hook_in_the_sample(sample: Path) -> None:
     """As pre-commit runs it: the entry, from the top of the repository, where such a file has changed."""
     (hook,) = (hook for hook in hooks() if hook["id"] == "archlens-check")
@@ -493,6 +494,7 @@ def test_check_hook_in_the_sample(sample: Path) -> None:
     assert subprocess.run(command, capture_output=True, env=environment).returncode == 0
 
 
+@pytest.mark.slow
 def test_lint_hook_in_the_sample(sample: Path) -> None:
     """As pre-commit runs it: the entry, with the files that have changed."""
     (hook,) = (hook for hook in hooks() if hook["id"] == "archlens-lint")
@@ -540,6 +542,7 @@ def act(name: str, folder: Path, **environment: str) -> tuple[int, str, str, str
     return result.returncode, result.stdout + result.stderr, out, summary
 
 
+@pytest.mark.slow
 def test_action_checks(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shutil.copytree(SAMPLE, folder)
@@ -597,6 +600,7 @@ def test_action_tells_what_changed(tmp_path: Path) -> None:
     assert "fetch-depth: 0" in log
 
 
+@pytest.mark.slow
 def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shutil.copytree(SAMPLE, folder)

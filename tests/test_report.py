@@ -80,6 +80,7 @@ def test_the_readmes_first_picture_is_what_its_command_draws(run: Any) -> None:
     assert Path("alexnet.svg").read_bytes() == (REPORTS.parent / picture).read_bytes()
 
 
+@pytest.mark.slow
 def test_all_is_every_network_and_the_gallery(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command on a zoo of three writes their committed pages, byte for byte, and a gallery of three."""
     some = ["lenet5", "alexnet_2012", "m5"]
@@ -595,6 +596,7 @@ def test_a_page_is_bounded(run: Any, form: str) -> None:
     assert sum("1 more line is left out here" in line for line in said) == 1  # of 1,001 notes
 
 
+@pytest.mark.slow
 def test_what_a_page_shows_is_planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three pictures in two themes each share their plans, and no depth is planned twice."""
     made: list[int] = []

@@ -43,6 +43,7 @@ def test_schemas_are_schemas(schema: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_every_spec_is_valid(path: Path) -> None:
     assert errors(spec_schema(), data_of(path.read_text("utf-8"))) == []
 

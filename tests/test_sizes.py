@@ -185,6 +185,7 @@ def test_fields_of_other_inputs() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_brief_search() -> None:
     """It shows the same as far as it goes: to 96, or to twice the smallest.
 
@@ -299,6 +300,7 @@ def test_a_size_that_is_out_of_reach(tmp_path: Path) -> None:
     assert "fits                4990 to 5000, of 1 to 5000\n" in result.output
 
 
+@pytest.mark.slow
 def test_a_search_of_a_large_network_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 300 layers on 500 sizes, 150,000 layers, a search that may lay out 25,000 tries some 70 sizes."""
     monkeypatch.setattr(sizes, "_WORK", 25_000)

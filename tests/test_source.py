@@ -396,6 +396,7 @@ def test_every_op(text: str) -> None:
     checked(spec_of(text))
 
 
+@pytest.mark.slow
 def test_an_op_with_parameters_of_a_class() -> None:
     """Arguments that differ between uses of a block become parameters; texts, pairs and truth too."""
     done = set()
@@ -508,6 +509,7 @@ def hostile(name: str) -> Network:
 
 
 @pytest.mark.parametrize("name", NAMEABLE)
+@pytest.mark.slow
 def test_a_layer_may_be_named_anything(name: str) -> None:
     """Keywords, builtins, torch's own methods, quotes: names like any other."""
     check(hostile(name))
@@ -956,7 +958,7 @@ def test_long_networks(form: str) -> None:
     """The work grows as the layers do: 8 times the layers take about 8 times as many calls."""
     blocks = "blocks:\n  unit(k):\n    - residual: ['conv(k, 1)', relu, 'conv(4, 1)']\n"
     work = []
-    for count in (800, 6400):
+    for count in (400, 3200):
         network = archlens.loads(f"input: 4x2x2\n{blocks}layers:\n{LONG[form](count)}")
         texts: list[str] = []
         work.append(calls_made(lambda network=network, texts=texts: texts.append(emit(network))))
@@ -1072,6 +1074,7 @@ def run(*args: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_command_refuses(tmp_path: Path) -> None:
     code, out, err = run("source", "lenet6")
     assert (code, out) == (2, "")
@@ -1089,6 +1092,7 @@ def test_command_refuses(tmp_path: Path) -> None:
     assert (tmp_path / "kept.py").read_text() == "kept"
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     """No order of a set or address of an object gets into the text."""
     texts = set()

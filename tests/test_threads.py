@@ -73,6 +73,7 @@ def hold(first: int, count: int = 30) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
+@pytest.mark.slow
 def test_totals_in_threads() -> None:
     def loads(number: int, turns: threading.Barrier) -> None:
         for turn in range(60):
@@ -124,6 +125,7 @@ def test_one_expression_at_a_time_is_given_to_python(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("hasty")
+@pytest.mark.slow
 def test_what_is_remembered_is_bounded_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(building, "_MOST", 100)
 

@@ -242,6 +242,7 @@ def small(request: pytest.FixtureRequest) -> Any:
     return archlens.build(archlens.loads(request.param))
 
 
+@pytest.mark.slow
 def test_training_changes_the_weights(small: Any) -> None:
     optimizer = torch.optim.Adam(small.parameters(), lr=0.01)
     x, y = torch.rand(8, 2, 8, 8), torch.randint(0, 3, (8,))
@@ -269,6 +270,7 @@ def test_copies_give_the_same(small: Any) -> None:
     assert torch.equal(torch.load(buffer, weights_only=False)(x), small(x))
 
 
+@pytest.mark.slow
 def test_export(small: Any) -> None:
     small.eval()
     x = torch.rand(2, 2, 8, 8)
@@ -277,6 +279,7 @@ def test_export(small: Any) -> None:
     torch.testing.assert_close(exported.module()(y), small(y))
 
 
+@pytest.mark.slow
 def test_compile(small: Any) -> None:
     small.eval()
     x = torch.rand(2, 2, 8, 8)

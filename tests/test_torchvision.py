@@ -69,12 +69,6 @@ def test_nothing_that_torchvision_has_is_left_out(torchvision: Any) -> None:
     assert theirs & set(archlens.names()) == set(ROWS)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_state_dict_is_torchvisions(torchvision: Any, name: str) -> None:
-    """The same keys with the same shapes, weights and buffers alike; buffers are of the same types."""
-    check(build(torchvision, name), archlens.load(name))
-
-
 def test_densenet264_is_what_torchvisions_class_builds(torchvision: Any) -> None:
     import torch
 
@@ -96,6 +90,7 @@ def test_lrn_adds_no_weights(torchvision: Any) -> None:
 
 
 def check(model: Any, network: archlens.Network) -> None:
+    """The same keys with the same shapes, weights and buffers alike; buffers are of the same types."""
     parameters: dict[str, tuple[int, ...]] = {}
     buffers: dict[str, tuple[tuple[int, ...], str, bool]] = {}
     for layer in network:
@@ -134,16 +129,18 @@ def test_buffers_have_torchvisions_values(torchvision: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_layer_shapes_and_macs_are_torchvisions(torchvision: Any, name: str) -> None:
+def test_state_dict_layer_shapes_and_macs_are_torchvisions(torchvision: Any, name: str) -> None:
     """Every module that torchvision calls gives the shape that archlens says, at the published input.
 
-    And torch's counter finds as many products in torchvision's own network as archlens in its spec.
+    Its weights and buffers are the same, too, and torch's counter finds as many products in torchvision's own
+    network as archlens in its spec.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     model = build(torchvision, name).eval()
     network = archlens.load(name)
+    check(model, network)
     seen: dict[str, tuple[int, ...]] = {}
 
     def watch(path: str, module: Any) -> None:

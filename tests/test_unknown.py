@@ -153,6 +153,7 @@ def test_it_is_neither_built_nor_written() -> None:
         emit(network())
 
 
+@pytest.mark.slow
 def test_it_is_drawn_and_has_a_page(tmp_path: Path) -> None:
     from archlens.reporting import page
     from archlens.reporting.material import Material

@@ -153,6 +153,8 @@ def printed(
 
 
 def cells(text: str) -> int:
+    if text.isascii():
+        return len(text)
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 
@@ -220,6 +222,8 @@ def cut(line: str, span: tuple[int, int]) -> str:
 
 def at(line: str, column: int) -> int:
     """The character in a column of the terminal."""
+    if line.isascii():
+        return min(column, len(line))
     used = 0
     for place, c in enumerate(line):
         if used >= column:
