@@ -48,7 +48,7 @@ QUICK = {"lenet5", "resnet18", "mobilenet_v2", "swin_t", "unet"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is tried on every network of the zoo is slow, but for a few; and on all examples of an op but one."""
+    """What is tried on every network of the zoo is slow, but for a few; of an op's examples all but one."""
     zoo = set(archlens.names())
     further = {text for op in OPS.values() for text in op.examples[1:]}
     for item in items:
