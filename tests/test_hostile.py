@@ -767,9 +767,9 @@ def test_braces_in_the_name_of_a_file_are_words(tmp_path: Path, monkeypatch: pyt
     ("line", "layers", "tried"),
     [
         # four of 100 leave 400; a size that does not fit is worth 99, 4 for those like no other, and 10
-        ("relu * 99, crop(490)", 800, 80 * 400 // 113),
+        ("relu * 99, crop(490 + 0 * x.numel)", 800, 80 * 400 // 113),
         # 10 of nothing laid out, and no more than 44 for each that they may have
-        ("crop(490)", 100, 44 * 100 // 10),
+        ("crop(490 + 0 * x.numel)", 100, 44 * 100 // 10),
     ],
     ids=["what is left", "all"],
 )
@@ -778,6 +778,7 @@ def test_braces_in_the_name_of_a_file_are_words(tmp_path: Path, monkeypatch: pyt
 def test_searches_are_bounded_together(
     command: list[str], line: str, layers: int, tried: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The specs ask for a size, so that each that is tried is laid out, and can be counted."""
     file = family(tmp_path, line)
     walks = 0
     run = Walk.run
