@@ -6,9 +6,9 @@
 
 The tests of the fast lane run once, to learn which lines each executes, and for how long. Then, for each
 mistake, a process is forked in which the function that holds it gets other code, and the tests that execute
-its line run, up to the first that fails: those first that caught something near, then the quickest. A mistake
-outside of functions is there before archlens is imported. A test that does not end is stopped by the
-processor time that it has used. Programs that tests start are not looked into.
+its line run, up to the first that fails: those first that caught something near, then those that execute
+little else. A mistake outside of functions is there before archlens is imported. A test that does not end is
+stopped by the processor time that it has used. Programs that tests start are not looked into.
 
 Whoever reads a survivor judges it: either nothing can tell the two programs apart, or a test is missing.
 """
@@ -138,9 +138,12 @@ def mutations(file: str) -> Iterator[Mutation]:
                 if not isinstance(node, ast.AST) or type(node) in SKIPPED or name in SKIPPED:
                     continue
                 line, executed = vars(node).get("lineno", line), lines
-                if isinstance(node, ast.stmt if within else ast.ClassDef):
+                called = isinstance(node, ast.ClassDef) and any(
+                    type(one) is ast.FunctionDef for one in node.body
+                )
+                if isinstance(node, ast.stmt) if within else called:
                     body = vars(node).get("body") if within else None
-                    last: Any = body[0].lineno - 1 if body else node.end_lineno
+                    last = body[0].lineno - 1 if body else vars(node)["end_lineno"]
                     executed = range(line, max(line, last) + 1)
                 for other in replacements(node):
                     text = f"{file}:{line}: {shown(node)}  ->  {shown(other)}"
@@ -233,14 +236,15 @@ def watch(items: dict[str, Any], files: list[str], seconds: float) -> Iterator[T
 
     spent: dict[str, float] = defaultdict(float)
     for name in random.Random(0).sample(list(items), len(items)):
-        if spent[kind(name)] > seconds:
+        kind = name.partition("[")[0]  # the property of which it is an example
+        if spent[kind] > seconds:
             continue
         begin = time.process_time()
         sys.settrace(step)
         passed = passes(items[name])
         sys.settrace(None)
         took = time.process_time() - begin
-        spent[kind(name)] += took
+        spent[kind] += took
         if passed:
             yield Test(name, took, {file: set(found[str(ROOT / file)]) for file in files})
         else:
@@ -264,21 +268,11 @@ def learned(names: list[str], files: list[str], seconds: float, folder: Path, ke
     return [test for name in names for test in known[keys[name]]]
 
 
-def kind(name: str) -> str:
-    """The property of which a test is an example."""
-    return name.partition("[")[0]
-
-
 def chosen(mutation: Mutation, tests: list[Test], caught: dict[Any, int], seconds: float) -> list[Test]:
     """The tests that come upon a mistake, in turn, as far as they take no more than so many seconds."""
     found = [test for test in tests if not test.lines[mutation.file].isdisjoint(mutation.lines)]
-    turns: dict[str, int] = defaultdict(int)  # the quickest example of each property, then the next of each
-    order = {}
-    for test in sorted(found, key=lambda test: test.seconds):
-        turns[kind(test.name)] += 1
-        near = caught[mutation.file, mutation.function, test.name]
-        order[test.name] = -near, turns[kind(test.name)], test.seconds
-    found.sort(key=lambda test: order[test.name])
+    near = {test.name: caught[mutation.file, mutation.function, test.name] for test in found}
+    found.sort(key=lambda test: (-near[test.name], len(test.lines[mutation.file]), test.seconds))
     spent = accumulate(test.seconds for test in found)
     return [test for test, after in zip(found, spent, strict=True) if after < seconds or test is found[0]]
 
