@@ -30,7 +30,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib.machinery import SourceFileLoader
-from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
@@ -273,8 +272,12 @@ def chosen(mutation: Mutation, tests: list[Test], caught: dict[Any, int], second
     found = [test for test in tests if not test.lines[mutation.file].isdisjoint(mutation.lines)]
     near = {test.name: caught[mutation.file, mutation.function, test.name] for test in found}
     found.sort(key=lambda test: (-near[test.name], len(test.lines[mutation.file]), test.seconds))
-    spent = accumulate(test.seconds for test in found)
-    return [test for test, after in zip(found, spent, strict=True) if after < seconds or test is found[0]]
+    taken: list[Test] = []
+    for test in found:
+        if test.seconds < seconds or not taken:
+            taken.append(test)
+            seconds -= test.seconds
+    return taken
 
 
 def inside(functions: list[FunctionType], items: Any, mutation: Mutation, chosen: list[Test]) -> int:

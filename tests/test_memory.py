@@ -191,6 +191,26 @@ def test_every_op(text: str) -> None:
         assert found.bytes == peak_in_torch(network, batch)
 
 
+#: Shifted windows with one head, whose mask takes most while it is made, or while it is added.
+MASKED = (
+    "2x8x12 >> channels_last >> window_attention(1, 4, shift=2)",
+    "2x7x9 >> channels_last >> window_attention_v2(1, 4, shift=(1, 0))",
+    "2x8x12 >> channels_last >> window_attention(1, (4, 6), shift=(0, 1))",
+    "1x4x6 >> channels_last >> window_attention(1, (1, 2), shift=(0, 1))",
+    "1x6x4 >> channels_last >> window_attention(1, (2, 1), shift=(1, 0))",
+    "1x6x6 >> channels_last >> window_attention(1, (1, 2), shift=(0, 1))",
+    "1x6x7 >> channels_last >> window_attention(1, 2, shift=1)",
+    "1x2x8 >> channels_last >> window_attention(1, 2, shift=1)",
+)
+
+
+@pytest.mark.parametrize(("text", "batch"), list(product(MASKED, (1, 2))))
+def test_masks_of_shifted_windows(text: str, batch: int) -> None:
+    network = one_op(text)
+    found = memory.peak_activations(network, batch=batch, eager=True, device="cpu")
+    assert found.bytes == peak_in_torch(network, batch)
+
+
 @pytest.mark.parametrize(
     "text",
     [
