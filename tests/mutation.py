@@ -280,15 +280,25 @@ def chosen(mutation: Mutation, tests: list[Test], caught: dict[Any, int], second
     return taken
 
 
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """A code, and all those in it."""
+    yield code
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield from codes(one)
+
+
 def inside(functions: list[FunctionType], items: Any, mutation: Mutation, chosen: list[Test]) -> int:
     """Run tests where a function has the code that it has with a mistake."""
-    codes = [mutation.plant()]
-    for code in codes:
-        codes += [one for one in code.co_consts if isinstance(one, CodeType)]
-    place = codes[0].co_filename, mutation.function
-    held = [one for one in functions if (one.__code__.co_filename, one.__code__.co_firstlineno) == place]
-    for function in held:
-        function.__code__ = next(one for one in codes[1:] if one.co_firstlineno == mutation.function)
+    _, *found = codes(mutation.plant())
+    outer = next(code for code in found if code.co_firstlineno == mutation.function)
+    made = {(code.co_filename, code.co_firstlineno, code.co_name): code for code in codes(outer)}
+    held = 0
+    for function in functions:
+        old = function.__code__
+        if new := made.get((old.co_filename, old.co_firstlineno, old.co_name)):
+            function.__code__ = new
+            held += 1
     return result(items, chosen) if held else UNPLANTED
 
 
