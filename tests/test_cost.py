@@ -550,11 +550,17 @@ PRODUCTS = {
         for i, j, _ in product(range(4), range(4), range(4))
         for w in [some(3, 6, 6)[:, i : i + 3, j : j + 3]]
     ],
+    "3x6x6 >> conv(4, 3, bias=false)": lambda: [
+        total(some(3, 3, 3) * some(3, 3, 3)) for _ in range(4 * 4 * 4)
+    ],
     "7 >> linear(5)": lambda: [total(some(7) * some(7)) + Tally() for _ in range(5)],
     "7 >> linear(5, bias=false)": lambda: [total(some(7) * some(7)) for _ in range(5)],
     # with a stride of its kernel each output is a sum over the channels alone
     "3x4x4 >> conv_transpose(2, 2, stride=2)": lambda: [
         total(some(3) * some(3)) + Tally() for _ in range(2 * 8 * 8)
+    ],
+    "3x4x4 >> conv_transpose(2, 2, stride=2, bias=false)": lambda: [
+        total(some(3) * some(3)) for _ in range(2 * 8 * 8)
     ],
     "7x3x2 >> channels_last >> linear(5)": lambda: [
         total(some(7) * some(7)) + Tally() for _ in range(3 * 2 * 5)

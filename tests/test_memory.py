@@ -191,6 +191,18 @@ def test_every_op(text: str) -> None:
         assert found.bytes == peak_in_torch(network, batch)
 
 
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_strides(text: str) -> None:
+    """How its output lies, on which it hangs whether what comes next has to copy it."""
+    network = one_op(text)
+    footprints = [layer.op.footprint(layer.facts, *layer.input_shapes) for layer in network]
+    said = memory._places(network, footprints, 2, training=False).lying["op"]
+    with torch.no_grad():
+        output = archlens.build(network).eval()(*inputs_of(network, 2))
+    for size, stride, found in zip(output.shape, said, output.stride(), strict=True):
+        assert size == 1 or stride == found
+
+
 #: Shifted windows with one head, whose mask takes most while it is made, or while it is added.
 MASKED = (
     "2x8x12 >> channels_last >> window_attention(1, 4, shift=2)",

@@ -481,6 +481,8 @@ class _Places(NamedTuple):
     copied: set[str]
     #: The layers whose input does not lie in row-major order.
     turned: set[str]
+    #: The strides of each output.
+    lying: dict[str, strides.Strides]
 
 
 def _places(
@@ -512,7 +514,7 @@ def _places(
             if not _fits(footprint.needs, sizes, lying[source]):
                 copied.add(name)
         lying[name] = found
-    return _Places(owner, copied, turned)
+    return _Places(owner, copied, turned, lying)
 
 
 def _moved(
