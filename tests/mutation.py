@@ -109,7 +109,7 @@ def replacements(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Constant(value + 1)
             yield ast.BinOp(node, ast.Sub(), ast.Constant(1)) if value == 0 else ast.Constant(value - 1)
         case ast.Call(ast.Name(name)) if name in FUNCTIONS:
-            yield altered(func=ast.Name(FUNCTIONS[name]))
+            yield altered(func=ast.Name(FUNCTIONS[name], ast.Load()))
         case ast.Slice():
             yield from (altered(**{end: None}) for end in ("lower", "upper") if getattr(node, end))
         case ast.IfExp(_, body, orelse):
