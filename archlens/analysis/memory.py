@@ -441,7 +441,7 @@ def _steps(
     network: Network, footprints: Sequence[Footprint | None], places: _Places, kept: Saved | None = None
 ) -> list[_Step]:
     """The layers in their order, with what is done with after each; all of them where some is kept."""
-    owner, copied, _ = places
+    owner, copied = places.owner, places.copied
     layers = [
         (layer, footprint)
         for layer, footprint in zip(network.layers, footprints, strict=True)
@@ -655,7 +655,7 @@ def _chain(sources: Sequence[str], free: set[str], sizes: Mapping[str, Alive], r
 
 def _kept(network: Network, footprints: Sequence[Footprint | None], places: _Places, held: _Held) -> Saved:
     """What autograd keeps between the forward and the backward pass."""
-    owner, copied, _ = places
+    owner, copied = places.owner, places.copied
     trained = dict.fromkeys(network.inputs, False)
     until: dict[str, int] = {}
     beside = []
