@@ -163,6 +163,11 @@ CORNERS = (
     "8x9 >> adaptive_avg_pool(1)",
     "8x4x5x6 >> adaptive_avg_pool(1)",
     "8x4x5x6 >> global_avg_pool",
+    # one window in each row, or one row of windows, is a view
+    "6x8x4 >> window_partition(4)",
+    "6x4x8 >> window_partition(4)",
+    "6x8x4 >> window_partition(4) >> window_reverse(4, (8, 4))",
+    "6x4x8 >> window_partition(4) >> window_reverse(4, (4, 8))",
 )
 
 EXAMPLES = [
@@ -196,7 +201,7 @@ def test_strides(text: str) -> None:
     """How its output lies, on which it hangs whether what comes next has to copy it."""
     network = one_op(text)
     footprints = [layer.op.footprint(layer.facts, *layer.input_shapes) for layer in network]
-    said = memory._places(network, footprints, 2, training=False).lying["op"]
+    said = memory._places(network, footprints, 2, training=False).lying[network.layers[-1].name]
     with torch.no_grad():
         output = archlens.build(network).eval()(*inputs_of(network, 2))
     for size, stride, found in zip(output.shape, said, output.stride(), strict=True):
