@@ -32,7 +32,7 @@ def test_each_is_shown_where_it_says() -> None:
     columns = {SMALLEST.get(name, name) for name in comparison_view.COLUMNS}
     assert shown(Where.COMPARISON).keys() <= columns
     assert shown(Where.COMPARISON).keys() <= {SMALLEST.get(name, name) for name in network}
-    assert sizes_view.scaled(study.network).figures.keys() == shown(Where.SIZES).keys()
+    assert sizes_view.scaled(study).figures.keys() == shown(Where.SIZES).keys()
     rows = {str(row[0]) for row in section.parts(Material(study))[0].rows}  # type: ignore[union-attr]
     assert {figure.name or figure.title for figure in shown(Where.REPORT).values()} <= rows
     assert shown(Where.LIMITS) == QUANTITIES
@@ -45,7 +45,7 @@ def test_places_agree_on_each() -> None:
     values = {name: figure.measure(study, "") for name, figure in FIGURES.items()}
     found = comparison.find(study)
     assert {**values, **found.figures, "min_size": 0} == {**values, "min_size": 0}
-    scaled = sizes_view.scaled(study.network)
+    scaled = sizes_view.scaled(study)
     assert all(values[name] == value for name, value in scaled.figures.items())
     assert values["macs"] == study.cost.macs
     assert round(study.cost.macs / 1e9, 3) == 1.498

@@ -20,7 +20,8 @@ from test_generated import targets
 
 import archlens
 from archlens import drawing
-from archlens.analysis import comparison
+from archlens.analysis import comparison, memory
+from archlens.analysis.study import Study
 from archlens.backends.checks import FAILED, NOT_APPLICABLE, PASSED, Check, Verification
 from archlens.cli import cli
 from archlens.cli.commands import report
@@ -29,8 +30,10 @@ from archlens.drawing.picture import Group, Rect, Text, walk
 from archlens.drawing.picture import Path as Line
 from archlens.drawing.thumbnail import thumbnail
 from archlens.library import find, names
-from archlens.reporting import file_name, forms, gallery
-from archlens.views import verification_table
+from archlens.reporting import Material, file_name, forms, gallery
+from archlens.reporting.parts import Details, Paragraph
+from archlens.reporting.sections import figures_section, layers_section, sizes_section
+from archlens.views import shapes_table, verification_table
 
 HOSTILE = """
 title: "<script>alert(1)</script> | *bold* `code` &amp; [x](javascript:alert(1))"
@@ -594,6 +597,42 @@ def test_a_page_is_bounded(run: Any, form: str) -> None:
     for command in ("shapes", "cost", "claims", "lint", "show"):
         assert any(f"archlens {command}" in line for line in said), command
     assert sum("1 more line is left out here" in line for line in said) == 1  # of 1,001 notes
+
+
+def test_lines_that_a_page_leaves_out_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of 25,000 layers would otherwise make 24,000 lines for nothing."""
+    made: list[str] = []
+    cell = shapes_table._cell
+
+    def counted(column: Any, row: Any, study: Any) -> Any:
+        made.append(row.name)
+        return cell(column, row, study)
+
+    monkeypatch.setattr(shapes_table, "_cell", counted)
+    lines = "".join(f"  - l{i}: conv({4 + i % 7}, 1)\n" for i in range(1100))
+    parts = layers_section.parts(Material(Study(archlens.loads(f"input: 4x8x8\nlayers:\n{lines}"))))
+    assert len(made) == 1000 * len(layers_section.SHOWN)
+    (details,) = parts
+    assert isinstance(details, Details)
+    assert details.summary == "1,100 layers"
+    assert any(isinstance(part, Paragraph) and "100 more" in str(part.pieces[0]) for part in details.parts)
+
+
+def test_a_page_finds_the_peak_of_its_network_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its figures say it, and so does the row of its own size among the other inputs."""
+    found: list[Any] = []
+    peak = memory.peak_activations
+
+    def noted(network: Any, **options: Any) -> Any:
+        found.append(network)
+        return peak(network, **options)
+
+    monkeypatch.setattr(memory, "peak_activations", noted)
+    material = Material(Study(archlens.load("lenet5")))
+    for section in (figures_section, sizes_section):
+        section.parts(material)
+    assert found.count(material.network) == 1
+    assert len(found) == len(material.study.sizes.scaled) > 1
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 import archlens
 from archlens.analysis import sizes
+from archlens.analysis.study import Study
 from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
 from archlens.network import Network, Origin
@@ -158,13 +159,13 @@ def test_no_padding_at_the_centre() -> None:
 
 def test_costs_are_those_of_the_network() -> None:
     one = found("mobilenet_v1")
-    costs = {cost.input[1]: cost for cost in map(scaled, one.scaled)}
+    costs = {cost.input[1]: cost for cost in map(scaled, map(Study, one.scaled))}
     macs = {size: cost.figures["macs"] for size, cost in costs.items()}
     assert macs[224] == 568_740_352  # Howard et al. 2017 print 569 million
     assert macs[112] < macs[168] < macs[224] < macs[280]  # type: ignore[operator]
     assert {cost.figures["params"] for cost in costs.values()} == {4_231_976}
     # features of a fully connected layer grow with the input, and so do its parameters
-    grown = [scaled(network).figures["params"] for network in found("lenet5").scaled]
+    grown = [scaled(Study(network)).figures["params"] for network in found("lenet5").scaled]
     assert len(set(grown)) == len(grown)
 
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..forms.table import Content, Table
+from ..forms.table import Command, Content, Table
+
+#: The most lines of a table, a list or a text that a page shows; that of the zoo's deepest network has 930.
+MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,11 @@ class Details:
 
 
 Part = Paragraph | Bullets | Notes | Table | Picture | Code | Details
+
+
+def left_out(more: int, command: str) -> list[Part]:
+    """Beneath lines of which a page shows the first: how many more there are, and what prints them."""
+    if more <= 0:
+        return []
+    lines = "1 more line is" if more == 1 else f"{more:,} more lines are"
+    return [Paragraph([f"{lines} left out here; ", Command(f"archlens {command}"), " prints all."])]

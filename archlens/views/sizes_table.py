@@ -23,8 +23,9 @@ SCHEMA = "archlens.sizes/2"
 _MOST = 8
 
 
-def table(network: Network, sizes: Sizes) -> Table:
+def table(study: Study, sizes: Sizes) -> Table:
     """What fits, in sentences, and the cost on some inputs."""
+    network = study.network
     return Table(
         headline=words.headline(network),
         lead=list(sentences(sizes)),
@@ -36,14 +37,14 @@ def table(network: Network, sizes: Sizes) -> Table:
                 times(one.field) if one.field else "",
                 Cell("" if one.clipped is None else "yes" if one.clipped else "no", one.clipped),
             ]
-            for one in map(scaled, sizes.scaled)
+            for one in _scaled(study, sizes)
         ],
         notes=[*words.conventions(network), *notes(network)],
-        json=partial(to_json, sizes),
+        json=partial(to_json, study, sizes),
     )
 
 
-def to_json(sizes: Sizes) -> str:
+def to_json(study: Study, sizes: Sizes) -> str:
     """``archlens.sizes/2``: sizes along each spatial axis; ``null`` where none was found."""
     data = {
         "schema": SCHEMA,
@@ -66,7 +67,7 @@ def to_json(sizes: Sizes) -> str:
                 "field": one.field and list(one.field),
                 "clipped": one.clipped,
             }
-            for one in map(scaled, sizes.scaled)
+            for one in _scaled(study, sizes)
         ],
     }
     return dumps(data, indent=2)
@@ -88,14 +89,18 @@ class Scaled(NamedTuple):
 _FIGURES = shown(Where.SIZES)
 
 
-def scaled(network: Network) -> Scaled:
+def _scaled(study: Study, sizes: Sizes) -> Iterator[Scaled]:
+    """What is shown of a network on each input; what is found out about its own has been found already."""
+    return (scaled(study if one is study.network else Study(one)) for one in sizes.scaled)
+
+
+def scaled(study: Study) -> Scaled:
     """What is shown of a network on one input."""
-    study = Study(network)
     fields = study.receptive_fields
     layer = fields.last()
     seen = fields[layer] if layer else None
     return Scaled(
-        network.input,
+        study.network.input,
         {name: figure.measure(study, "") for name, figure in _FIGURES.items()},
         layer,
         tuple(one.size for one in seen) if isinstance(seen, tuple) else None,

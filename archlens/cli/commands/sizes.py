@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ...analysis import sizes
+from ...analysis.study import Study
 from ...views import sizes_table as view
 from ..options import Load, format_option, network_argument, output_option
 from ..output import write_table
@@ -22,6 +23,5 @@ from ..output import write_table
 @output_option
 def command(load: Load, upto: int | None, form: str, path: str | None) -> None:
     """Find the inputs that a network takes: the smallest, which fit, which lose no pixel, what they cost."""
-    network = load()
-    found = sizes.find(network, bound=upto)
-    write_table(view.table(network, found), form, path)
+    study = Study(load())
+    write_table(view.table(study, sizes.find(study.network, bound=upto)), form, path)

@@ -13,12 +13,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import NamedTuple
 
-from ...forms.table import Command, Table
+from ...forms.table import Table
 from ..material import Material
-from ..parts import Bullets, Code, Details, Notes, Paragraph, Part
-
-#: The most lines of a table, a list or a text that a page shows; that of the zoo's deepest network has 930.
-MOST = 1000
+from ..parts import MOST, Bullets, Code, Details, Notes, Part, left_out
 
 
 class Section(NamedTuple):
@@ -44,25 +41,18 @@ def _all_bounded(parts: Sequence[Part], command: str) -> list[Part]:
 
 def _bounded(part: Part, command: str) -> Iterator[Part]:
     """A part with no more lines than a page shows; beneath, how many more there are and what prints them."""
-    cut: Part
+    more = 0
     match part:
         case Details():
-            yield replace(part, parts=_all_bounded(part.parts, command))
-            return
+            part = replace(part, parts=_all_bounded(part.parts, command))
         case Table():
             more = len(part.rows) - MOST
-            cut = replace(part, rows=part.rows[:MOST])
+            part = replace(part, rows=part.rows[:MOST])
         case Bullets():
             more = len(part.items) - MOST
-            cut = replace(part, items=part.items[:MOST])
+            part = replace(part, items=part.items[:MOST])
         case Notes() | Code():
             more = len(part.lines) - MOST
-            cut = replace(part, lines=part.lines[:MOST])
-        case _:
-            more = 0
-    if more <= 0:
-        yield part
-        return
-    yield cut
-    lines = "1 more line is" if more == 1 else f"{more:,} more lines are"
-    yield Paragraph([f"{lines} left out here; ", Command(f"archlens {command}"), " prints all."])
+            part = replace(part, lines=part.lines[:MOST])
+    yield part
+    yield from left_out(more, command)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...views import shapes_table
 from ...views.rows import rows_of
 from ..material import Material
-from ..parts import Details, Notes, Part
+from ..parts import MOST, Details, Notes, Part, left_out
 
 TITLE = "Layers"
 ORDER = 30
@@ -24,12 +24,13 @@ def parts(material: Material) -> Sequence[Part]:
     """The table, neighbours that repeat once."""
     network = material.network
     rows = rows_of(network, fold=True, repeats=material.study.repeats)
-    table = shapes_table.table(network, rows, SHOWN, study=material.study)
+    table = shapes_table.table(network, rows[:MOST], SHOWN, study=material.study)
     folded = any(row.repeats > 1 for row in rows)
     once = [
         "x2 and the like: so many repeats, each with its own weights, shown once; what differs has a range."
     ]
-    said: list[Part] = [table, Notes([*table.notes, *(once if folded else [])])]
+    beneath = left_out(len(rows) - MOST, COMMAND)
+    said: list[Part] = [table, *beneath, Notes([*table.notes, *(once if folded else [])])]
     if len(rows) <= OPEN:
         return said
     shown = f"{len(network):,} layers in {len(rows):,} lines" if folded else f"{len(network):,} layers"

@@ -18,7 +18,7 @@ def parts(material: Material) -> Sequence[Part]:
     found = material.study.sizes
     return [
         Bullets([[f"{title}: {text}"] for title, text in view.sentences(found)]),
-        view.table(material.network, found).seen,
+        view.table(material.study, found).seen,
         Notes([*view.notes(material.network), *_bounds(material)]),
     ]
 
