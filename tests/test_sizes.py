@@ -16,7 +16,7 @@ import torch
 from click.testing import CliRunner
 
 import archlens
-from archlens.analysis import sizes
+from archlens.analysis import receptive_field, sizes
 from archlens.analysis.study import Study
 from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
@@ -174,7 +174,7 @@ def test_fields_of_other_inputs() -> None:
 
     At 112 the 3x3 map is stretched to 7x7 by uneven windows, so that the maximum is the last with a field.
     """
-    costs = {cost.input[1]: cost for cost in map(scaled, found("vgg16").scaled)}
+    costs = {cost.input[1]: cost for cost in map(scaled, map(Study, found("vgg16").scaled))}
     seen = {size: (cost.layer, cost.field, cost.clipped) for size, cost in costs.items()}
     assert seen | {280: (), 336: ()} == {
         112: ("features.30", (212, 212), True),
@@ -346,6 +346,24 @@ def test_a_field_that_no_image_holds() -> None:
     assert one.unpadded == (None, None)
     assert one.layer == "8"
     assert many.count < 2 * sizes.MOST
+
+
+def test_the_fields_of_the_own_input_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other size is tried here, and of no layer is it found where its centre sees no padding."""
+    passes: list[Network] = []
+    find = receptive_field.find
+
+    def noted(network: Network, input: str = "") -> receptive_field.ReceptiveFields:
+        passes.append(network)
+        return find(network, input)
+
+    monkeypatch.setattr(receptive_field, "find", noted)
+    monkeypatch.setattr(sizes, "_WORK", 0)
+    network = archlens.loads("{input: 1x500x1, layers: ['conv(2, (3, 1), padding=(1, 0)) * 40']}")
+    one = sizes.find(network)
+    assert one.given_up
+    assert one.unpadded == (None, None)
+    assert passes == [network]
 
 
 def test_command(tmp_path: Path) -> None:

@@ -380,7 +380,9 @@ class _Search:
             network = self.along(axes, size)
             if network is None or layer not in network.index:
                 continue
-            clipped = receptive_field.find(network, self.input).is_clipped(layer, axes)
+            own = network is self.network
+            fields = self.fields if own else receptive_field.find(network, self.input)
+            clipped = fields.is_clipped(layer, axes)
             if clipped is False:  # and not where no field is known
                 return size
         return None
