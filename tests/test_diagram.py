@@ -1176,6 +1176,28 @@ layers: {layers}
 """
 
 
+def connected(count: int) -> Network:
+    """Each layer reads all before it."""
+    merges = "".join(
+        f"  - concat: [{', '.join(f'ref(c{j})' for j in range(i))}]\n  - c{i}: conv(4, 1)\n"
+        for i in range(2, count)
+    )
+    return archlens.loads(f"input: 3x8x8\nlayers:\n  - c0: conv(4, 1)\n  - c1: conv(4, 1)\n{merges}")
+
+
+def test_a_picture_of_too_long_connections() -> None:
+    """Number i of n such layers stands on level 2i, and what it merges crosses i^2 levels: together
+    1 + 4 + ... + (n - 1)^2, and one from the input.
+    """
+    assert Plans(connected(21)).at().boxes  # 20 * 21 * 41 / 6 + 1 = 2,871
+    for depth in (None, 1, 2):  # 3,312
+        with pytest.raises(UsageError) as refused:
+            Plans(connected(22)).at(depth)
+        assert refused.value.diagnostic.message == (
+            "network has more than 3,000 levels for its connections to cross at the top, too many to lay out"
+        )
+
+
 def test_too_many_different_layers_are_refused_with_the_flag_that_folds_them() -> None:
     network = archlens.loads(MANY.format(each=MOST, layers="[a: stage(1), b: stage(2), c: stage(3)]"))
     assert len(Plans(network).at().boxes) == 4

@@ -328,6 +328,16 @@ def test_a_search_of_a_large_network_is_given_up(monkeypatch: pytest.MonkeyPatch
     assert one.tried[0].valid == tuple(range(490, 501))
 
 
+def test_what_is_read_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty layers that read 200 tensors each are worth 2,000 layers: some twelve of those are 25,000."""
+    monkeypatch.setattr(sizes, "_WORK", 25_000)
+    monkeypatch.setattr(sizes, "_OWN", 0)
+    merge = f"{{concat: [{', '.join(['ref(a)'] * 200)}]}}"
+    wide = Counted(f"{{input: 1x500, layers: [a: relu, {', '.join([merge] * 20)}]}}")
+    assert sizes.find(wide.network).given_up
+    assert 10 < wide.count < 15
+
+
 @pytest.mark.parametrize(
     ("name", "brief", "tried"), [("densenet264", True, 96), ("efficientnet_b7", False, 600)]
 )

@@ -127,8 +127,11 @@ def smallest(network: Network) -> tuple[int, ...] | Unknown:
 
 
 def _layers(network: Network) -> int:
-    """How many layers a network is worth, where those like no other are worth more."""
-    return len(network.layers) + _DISTINCT * len({id(layer.facts) for layer in network.layers})
+    """How many layers a network is worth: more where they are like no other, or read many tensors."""
+    read = sum([len(layer.inputs) for layer in network.layers])
+    return max(len(network.layers), read // 2) + _DISTINCT * len(
+        {id(layer.facts) for layer in network.layers}
+    )
 
 
 def _work(network: Network) -> int:
@@ -381,9 +384,8 @@ class _Search:
             if network is None or layer not in network.index:
                 continue
             own = network is self.network
-            fields = self.fields if own else receptive_field.find(network, self.input)
-            clipped = fields.is_clipped(layer, axes)
-            if clipped is False:  # and not where no field is known
+            there = self.fields if own else receptive_field.find(network, self.input)
+            if there.is_clipped(layer, axes) is False:  # and not where no field is known
                 return size
         return None
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 #: How many boxes the level that is chosen by itself may have, so that a page holds them and they are read.
 PAGE = 48
-#: How many boxes are laid out at all.
-MOST = 1000
+#: How many boxes are laid out at all, and how many levels their connections may cross together, for which
+#: Graphviz takes seconds. NASNet, all of it open, has the most of the zoo: 1,471.
+MOST, LEVELS = 1000, 3000
 #: The families whose layers share the box of the layer that they follow, and how many lines a box may have.
 _FOLLOWING = frozenset({"normalization", "activation", "regularization"})
 _LINES = 5
@@ -138,18 +139,19 @@ class TooMuch(UsageError):
 
 
 def _too_many(plans: Plans, depth: int) -> TooMuch:
-    name = shorten(plans.network.name)
+    name, full = shorten(plans.network.name), plans.full
     for level in range(depth - 1, 0, -1):
         found = plans.made(level, MOST)
         if found is not None:
             problem = usage(
-                f"{name} has more than {MOST:,} boxes at --depth {depth}, too many to lay out",
+                f"{name} has more than {full or f'{MOST:,} boxes'} at --depth {depth}, too many to lay out",
                 help=f"--depth {level} folds it to {len(found.boxes):,}; without --depth it fits a page",
             )
             break
     else:
+        full = plans.full or f"{MOST:,} different layers"
         problem = usage(
-            f"{name} has more than {MOST:,} different layers at the top, too many to lay out",
+            f"{name} has more than {full} at the top, too many to lay out",
             help="give its stages names (`stage1: [steps]`), so that --depth 1 folds each into one box",
         )
     return TooMuch(problem.diagnostic)
@@ -186,7 +188,7 @@ class _Frame:
 
 
 class _Full(Exception):
-    """There are more boxes than asked for."""
+    """There are more boxes than asked for; or more of what is said."""
 
 
 class Plans:
@@ -203,6 +205,8 @@ class Plans:
         self.repeats = study.repeats if study is not None else Repeats(network, inputs)
         self.consumers = self.repeats.consumers
         self._at: dict[int | None, Plan] = {}
+        #: What there was too much of at the depth that was tried last, unless it was boxes.
+        self.full = ""
 
     @cached_property
     def fields(self) -> ReceptiveFields:
@@ -234,10 +238,11 @@ class Plans:
         raise _too_many(self, 1)
 
     def made(self, depth: int, most: int) -> Plan | None:
-        """The plan at a depth; ``None`` where it has more boxes than ``most``."""
+        """The plan at a depth; ``None`` where it has more than ``most`` boxes, or too long connections."""
         try:
             return _Planner(self, depth, most).plan()
-        except _Full:
+        except _Full as problem:
+            self.full = str(problem)
             return None
 
 
@@ -267,6 +272,8 @@ class _Planner:
         if self.plans.failed is not None:
             self.add(_Draft("failed", [], self.around(self.plans.failed.name), 1))
         edges, sources = self.edges()
+        if _crossed(edges) > LEVELS:
+            raise _Full(f"{LEVELS:,} levels for its connections to cross")
         for layer in self.network.layers:
             self.behind.setdefault(self.box_of[layer.name], []).append(layer)
         renumbered = self.dissolve()
@@ -571,6 +578,17 @@ def _plain(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return shorten(str(value), 20)
+
+
+def _crossed(edges: Iterable[tuple[int, int]]) -> int:
+    """How many levels the edges cross; a box stands on the one beneath the lowest that it reads."""
+    level: dict[int, int] = {}
+    whole = 0
+    for tail, head in sorted(edges, key=lambda edge: edge[1]):
+        level[head] = max(level.get(head, 0), level.get(tail, 0) + 1)
+    for tail, head in edges:
+        whole += max(level[head] - level.get(tail, 0), 1)
+    return whole
 
 
 def _bypasses(boxes: tuple[Box, ...], fed: dict[tuple[int, int], Layer]) -> list[Edge]:
