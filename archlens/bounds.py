@@ -111,12 +111,13 @@ def searched(file: str, layers: int) -> None:
         found.searched += layers
 
 
-def may_search(file: str) -> bool:
-    """Whether what the networks of a file take together leaves any work for a search; one by itself may."""
+def spent(file: str) -> float:
+    """The share that is taken of what the searches of all networks of a file may lay out; one may search."""
     found = (_FILES.get() or {}).get(file)
     if found is None or len(found.worth) < 2:
-        return True
-    return found.searched < min(_SEARCHED * allowed(), _SPARE * (allowed() - sum(found.worth.values())))
+        return 0.0
+    most = min(_SEARCHED * allowed(), _SPARE * (allowed() - sum(found.worth.values())))
+    return found.searched / most if most > 0 else 1.0
 
 
 class Bounds:

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
-from ..bounds import RAISED, may_search, searched
+from ..bounds import RAISED, searched, spent
 from ..errors import ArchlensError, Diagnostic, SpecError
 from ..network import Layer, Network
 from ..ops import Facts, ShapeError, ask
@@ -266,7 +266,7 @@ class _Search:
         if not self.given_up and self.bound is None:
             if self.work < 0:
                 self.given_up = "the network is large"
-            elif not may_search(self.source):
+            elif spent(self.source) >= 1:
                 self.given_up = f"the networks of the file are large together ({RAISED})"
         return not self.given_up
 
