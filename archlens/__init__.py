@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .network import Layer, Network
     from .shape import Shape
     from .studying import Study, study
+    from .tracing import trace
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "loads",
     "names",
     "study",
+    "trace",
 ]
 
 #: Where the public names are. They are imported when they are first asked for, so that a pytest in whose
@@ -51,6 +53,7 @@ _WHERE = {
     "Shape": "shape",
     "names": "library",
     **dict.fromkeys(["Study", "study"], "studying"),
+    "trace": "tracing",
 }
 
 #: The rooms that ``import archlens`` is enough for, as in ``archlens.analysis.cost.cost``.

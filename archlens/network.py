@@ -16,6 +16,7 @@ from . import showing
 from .counts import AtLeast
 from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
 from .ops import Facts, Op
+from .ops.op import NONE
 from .ops.opaque import UNKNOWN
 from .shape import Shape
 
@@ -41,6 +42,9 @@ class Layer(NamedTuple):
     where: Located | None
     #: Whether it serves only a head that runs in training and not at inference.
     training: bool
+    #: The keys of its tensors where they are other than its name and theirs. What another layer has
+    #: already is shared with it, and not among its facts.
+    keys: Mapping[str, str] = NONE
 
     @property
     def shape(self) -> Shape:
@@ -74,6 +78,8 @@ class Layer(NamedTuple):
 
     def key(self, weight: str) -> str:
         """The key of one of its weights or buffers in torch's state dict."""
+        if weight in self.keys:
+            return self.keys[weight]
         return f"{self.name}.{weight}" if weight else self.name
 
     @property
@@ -242,9 +248,16 @@ class Network:
         """Refuse what needs every op in torch.
 
         Raises:
-            UsageError: of some op it is not known what it computes.
+            UsageError: of some op it is not known what it computes, or layers share their weights.
         """
         for layer in self.layers:
+            if layer.keys:
+                name, key = next(iter(layer.keys.items()))
+                raise usage(
+                    f"{shorten(self.name)} cannot be {what}: {shorten(layer.name)} has its "
+                    f"{name or 'tensor'} from {shorten(key)}",
+                    span=layer.span,
+                )
             if layer.facts.torch.target == UNKNOWN:
                 op = shorten(str(layer.op))
                 raise usage(

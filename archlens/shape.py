@@ -51,7 +51,8 @@ class Shape(tuple[int, ...]):
     @property
     def axes(self) -> tuple[str, ...]:
         """Names of the spatial axes: ``("height", "width")`` for ``CxHxW``."""
-        return AXIS_NAMES[len(self) - 1]
+        count = len(self) - 1
+        return AXIS_NAMES.get(count) or tuple([f"axis {i}" for i in range(1, count + 1)])
 
     @property
     def channel_axis(self) -> int:

@@ -6,13 +6,16 @@ import os
 from functools import cached_property
 from typing import Any
 
+from . import dialects
 from .analysis import study as analysis
-from .elaboration import FromSpec, elaborate
-from .errors import usage
+from .dialects import Meant
+from .elaboration import FromSpec
+from .errors import shorten, usage
 from .language import Spec, parse
-from .library import find
+from .library import Found
 from .lint import Finding
 from .network import Network
+from .tracing import is_module, traced
 
 
 class Study(analysis.Study):
@@ -40,12 +43,12 @@ class Study(analysis.Study):
         return lint(self, self.spec)
 
 
-def study(network: Network | Spec | str | os.PathLike[str], /, *, input: Any = None, **values: Any) -> Study:
+def study(network: Any, /, *, input: Any = None, **values: Any) -> Study:
     """The study of a network.
 
     Args:
-        network: a network, a spec, the name of one, the path of a file, or the text of a spec.
-        input: another input shape, as :func:`archlens.load` takes it.
+        network: a network, a spec, the name of one, the path of a file, the text of a spec, or a module.
+        input: another input shape, as :func:`archlens.load` takes it; a module needs one.
         **values: values for the spec's params.
 
     Raises:
@@ -56,14 +59,20 @@ def study(network: Network | Spec | str | os.PathLike[str], /, *, input: Any = N
         network = network.with_values(**values) if values else network
         network = network if input is None else network.with_input(input)
         return Study(network)
+    if is_module(network):
+        if values:
+            raise usage(f"a torch module has no params, and so no {shorten(next(iter(values)))}")
+        return Study(traced(network, input))
     if isinstance(network, Spec):
-        spec, variant = network, ""
+        meant: Meant = Found(network, "")
     elif isinstance(network, str) and "\n" in network:
-        spec, variant = parse(network), ""
+        meant = Found(parse(network), "")
     else:
         try:
-            spec, variant = find(os.fspath(network))
+            meant = dialects.find(os.fspath(network))
         except TypeError:
             what = type(network).__name__
-            raise usage(f"a network, a spec, a name or a path is needed, and this is a {what}") from None
-    return Study(elaborate(spec, variant, input=input, values=values))
+            raise usage(
+                f"a network, a spec, a module, a name or a path is needed, and this is a {what}"
+            ) from None
+    return Study(dialects.network(meant, input=input, values=values))

@@ -22,16 +22,18 @@ from .views import check_table as view
 
 
 def assert_budget(
-    network: Network | Spec | str | os.PathLike[str],
+    network: Any,
     /,
     *,
+    input: Any = None,
     scopes: Mapping[str, Mapping[str, str]] | None = None,
     **limits: str,
 ) -> None:
     """Fail unless a network keeps within limits.
 
     Args:
-        network: a network, a spec, the name of one, the path of a file, or the text of a spec.
+        network: a network, a spec, the name of one, the path of a file, the text of a spec, or a module.
+        input: another input shape; a torch module needs one.
         scopes: limits on scopes: ``{"fc": {"params": "<= 10 %"}}``.
         **limits: a limit by quantity, as ``archlens check`` takes it: ``params="<= 26M"``. Without any, those
             of the spec's own ``budget:``.
@@ -44,7 +46,7 @@ def assert_budget(
     >>> assert_budget("resnet50", params="<= 26M", scopes={"fc": {"params": "<= 10 %"}})
     """
     __tracebackhide__ = True
-    found = study(network)
+    found = study(network, input=input)
     requirements: tuple[Requirement, ...] = tuple(parse_limits(limits.items()))
     for scope, inside in _tables(scopes):
         requirements += tuple(parse_limits(inside.items(), scope))

@@ -65,8 +65,13 @@ MAY: dict[str, set[str]] = {
         *("", "budgets", "drawing", "elaboration", "errors", "forms", "language", "library", "limits"),
         *("network", "testing", "views"),
     },
+    # torch modules become networks, by way of the builder alone
+    "tracing": {"backends", "bounds", "elaboration", "errors", "network", "ops", "shape"},
+    # what a NAME can mean
+    "dialects": {"backends", "elaboration", "errors", "library", "network", "tracing"},
     "cli": {
-        *("", "analysis", "backends", "bounds", "budgets", "counts", "drawing", "elaboration", "errors"),
+        *("", "analysis", "backends", "bounds", "budgets", "counts", "dialects", "drawing", "elaboration"),
+        *("errors",),
         *("forms", "language", "library", "lint", "network", "ops", "reporting", "schema", "shape", "source"),
         *("studying", "views", "wrapping"),
     },
@@ -77,10 +82,13 @@ MAY: dict[str, set[str]] = {
         *("limits", "network", "studying", "views"),
     },
     # the Python door to all analyses, and to the linter
-    "studying": {"analysis", "elaboration", "errors", "language", "library", "lint", "network"},
+    "studying": {
+        *("analysis", "dialects", "elaboration", "errors", "language", "library", "lint", "network"),
+        "tracing",
+    },
     "__init__": {
         *("analysis", "backends", "elaboration", "errors", "forms", "integrations", "language", "library"),
-        *("network", "showing", "shape", "studying", "views"),
+        *("network", "showing", "shape", "studying", "tracing", "views"),
     },
     "__main__": {"cli"},
 }

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from math import isclose
+from typing import Any, NamedTuple
 
 from ..network import Layer, Network, scopes_of
 from ..ops import Op
 from ..ops.op import as_written
+from ..ops.opaque import UNKNOWN
+from ..shape import Shape
 from .repeats import span, stretches
 from .structure import attributes
 
@@ -221,7 +224,14 @@ def _differing(a: Op, b: Op) -> list[str] | None:
     if a == b:
         return []
     before, after = attributes(a), attributes(b)
-    return [name for name in a.attributes() if before[name] != after[name]]
+    return [name for name in a.attributes() if not _equal(before[name], after[name])]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two values are the same, but for how far a sum of floats is rounded."""
+    if isinstance(a, float) and isinstance(b, float | int):
+        return isclose(a, b, rel_tol=1e-12)
+    return bool(a == b)
 
 
 class _Middle:
@@ -411,22 +421,24 @@ def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pa
         elif b is None:
             yield Pair(a, None, REMOVED)
         else:
-            what = [words for words in (_altered(a.op, b.op), _rewired(a, b, became, was)) if words]
+            what = [words for words in (_altered(a, b), _rewired(a, b, became, was)) if words]
             if a.training != b.training:
                 what.append("runs in training only" if b.training else "runs at inference, too")
             if what:
                 yield Pair(a, b, ALTERED, "; ".join(what))
-            elif (a.input_shapes, a.shape, a.params) != (b.input_shapes, b.shape, b.params):
+            elif (_read(a), a.shape, a.params) != (_read(b), b.shape, b.params):
                 yield Pair(a, b, AFFECTED, _shapes(a, b))
             else:
                 yield Pair(a, b, SAME)
 
 
-def _altered(a: Op, b: Op) -> str:
-    """The attributes that differ, or the two ops."""
+def _altered(old: Layer, new: Layer) -> str:
+    """The attributes that differ, or the two ops; nothing where both are the same call on the same shapes."""
+    a, b = old.op, new.op
     differing = _differing(a, b)
     if differing is None:
-        return f"{a} -> {b}"
+        alike = _read(old) == _read(new) and old.facts == new.facts
+        return "" if alike and old.facts.torch.target != UNKNOWN else f"{a} -> {b}"
     if not differing:
         return ""
     before, after = attributes(a), attributes(b)
@@ -438,12 +450,32 @@ def _rewired(a: Layer, b: Layer, became: dict[str, str], was: dict[str, str]) ->
     """How the inputs differ, where that is not because a layer came between or went."""
     if len(a.inputs) != len(b.inputs):
         return f"{len(a.inputs)} inputs -> {len(b.inputs)}"
+    inputs = list(b.inputs)
+    if a.op.commutes and b.op.commutes:  # in whatever order they stand
+        inputs = _beside(a.inputs, inputs, became)
     words = [
         f"reads {before} -> {after}"
-        for before, after in zip(a.inputs, b.inputs, strict=True)
+        for before, after in zip(a.inputs, inputs, strict=True)
         if became.get(before, after) != after and was.get(after, before) != before
     ]
     return ", ".join(words)
+
+
+def _beside(old: Sequence[str], new: list[str], became: dict[str, str]) -> list[str]:
+    """The new inputs in the order of the old ones that they are; the others where there is room."""
+    rest = list(new)
+    found: list[str | None] = []
+    for before in old:
+        after = became.get(before, before)
+        found.append(after if after in rest else None)
+        if after in rest:
+            rest.remove(after)
+    return [after if after is not None else rest.pop(0) for after in found]
+
+
+def _read(layer: Layer) -> tuple[Shape, ...]:
+    """The shapes that a layer reads; in one order, where that does not matter."""
+    return tuple(sorted(layer.input_shapes)) if layer.op.commutes else layer.input_shapes
 
 
 def _shapes(a: Layer, b: Layer) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..bounds import RAISED, searched, spent
 from ..errors import ArchlensError, Diagnostic, SpecError
-from ..network import Layer, Network
+from ..network import Network
 from ..ops import Facts, ShapeError, ask
 from ..shape import Shape
 from . import receptive_field, unseen
@@ -229,8 +229,9 @@ class _Search:
         if len(self.known) > _KNOWN:
             self.known.clear()
         shapes, layers, problem = dict(inputs), [], None
-        for name, op, sources, _, _, where, training in self.network.layers:
-            read = tuple([shapes[source] for source in sources])
+        for layer in self.network.layers:
+            op = layer.op
+            read = tuple([shapes[source] for source in layer.inputs])
             facts = self.known.get((id(op), read))
             if facts is None:
                 try:
@@ -238,8 +239,8 @@ class _Search:
                 except ShapeError as cause:
                     problem = Diagnostic(str(cause))
                     break
-            shapes[name] = facts.shape
-            layers.append(Layer(name, op, sources, read, facts, where, training))
+            shapes[layer.name] = facts.shape
+            layers.append(layer._replace(input_shapes=read, facts=facts))
         for asked in self.network.asked:
             if asked.name in shapes and shapes[asked.name].size(asked.axis) != asked.size:
                 self.asks = True

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from .. import dialects
 from ..analysis import layouts
 from ..bounds import MAX_LAYERS, allowing, together
-from ..elaboration import elaborate
+from ..dialects import Meant, find
 from ..elaboration.given import read_inputs, read_values
 from ..errors import ArchlensError, usage
 from ..forms import forms
-from ..library import Found, find, names
+from ..library import Found, names
 from ..network import Network
 from .output import show
 
@@ -39,19 +40,19 @@ class Given(NamedTuple):
         """Input shapes, and values for params."""
         return read_inputs(self.inputs, "--input"), read_values(self.sets, "--set")
 
-    def make(self, found: Found) -> Network:
+    def make(self, found: Meant) -> Network:
         """The network of a spec; a warning says where an input looks as if its channels stood last."""
         network = self.laid_out(found)
         for warning in layouts.find(network):
             show(warning)
         return network
 
-    def laid_out(self, found: Found) -> Network:
+    def laid_out(self, found: Meant) -> Network:
         """The same without a word."""
         shapes, values = self.read()
-        return elaborate(found.spec, found.variant, input=shapes, values=values)
+        return dialects.network(found, input=shapes, values=values)
 
-    def overridden(self, network: Network, found: Found) -> str:
+    def overridden(self, network: Network, found: Meant) -> str:
         """How a network differs from what its spec says, where the options make it differ."""
         if not any(self):
             return ""
@@ -162,7 +163,10 @@ def chosen(command: str, name: tuple[str, ...], every: bool, *, example: str) ->
     return names() if every else list(name)
 
 
-def each(name: str) -> list[Found]:
+def each(name: str) -> list[Meant]:
     """The network that a name means; or each variant, where it means a family and none of its variants."""
-    spec, variant = find(name)
+    found = find(name)
+    if not isinstance(found, Found):
+        return [found]
+    spec, variant = found
     return [Found(spec, one) for one in ([variant] if variant else spec.variants or [""])]

@@ -29,7 +29,7 @@ from ..errors import (
 from ..language.steps import Merge, check_name
 from ..network import Asked, Layer, Meta, Network, Origin, Setting
 from ..ops import OPS, Facts, Op, ShapeError, ask
-from ..ops.op import signed
+from ..ops.op import NONE, signed
 from ..shape import Shape
 from .advice import LayerShapeError, explained
 from .binding import Refused, make
@@ -118,7 +118,9 @@ class Built(Origin):
                 continue
             builder.training = layer.training
             read = [tensors[name] for name in layer.inputs]
-            tensors[layer.name] = builder.place(layer.op, *read, name=layer.name, where=layer.where)
+            tensors[layer.name] = builder.place(
+                layer.op, *read, name=layer.name, where=layer.where, keys=layer.keys
+            )
         builder.blocks = [*network.blocks.items()]
         builder.outputs = {name: end for name, end in network.outputs.items() if end in tensors}
         return builder.closed()
@@ -184,6 +186,8 @@ class Builder:
         self.remembers = 0  # how many ops and facts have been added to the memory
         self._places = {"": self.root}
         self._tensors: dict[str, Tensor] = {}  # that a user may name
+        self._keys: set[str] = set()  # of the tensors of the layers before the one that is looked at next
+        self._looked = 0
         for one, shape in read_given(input, None, name).items():
             self.input(shape, one)
 
@@ -235,7 +239,14 @@ class Builder:
                 raise refused("the tensors that an op reads stand before its arguments", None, signed(kind))
         return self._placed(self.known(kind, args, kwargs, refused), given[:count], name, where)
 
-    def place(self, op: Op, *inputs: Tensor, name: str = "", where: Located | None = None) -> Tensor:
+    def place(
+        self,
+        op: Op,
+        *inputs: Tensor,
+        name: str = "",
+        where: Located | None = None,
+        keys: Mapping[str, str] = NONE,
+    ) -> Tensor:
         """Place an op.
 
         Args:
@@ -244,6 +255,8 @@ class Builder:
             name: its name in the scope that is open, which may lead into scopes within it, as
                 ``"layer1.0.conv1"``; a number unless it is given.
             where: its place in a file.
+            keys: the keys of its tensors where they are other than its name and theirs; what another layer
+                has already is shared with it, and counted there.
 
         Returns:
             What flows out of it.
@@ -254,9 +267,16 @@ class Builder:
         known = self.memory.get(("op", op))
         if known is None:
             known = self.remember(("op", op), op)
-        return self._placed(known, inputs, name, where)
+        return self._placed(known, inputs, name, where, keys)
 
-    def _placed(self, known: Known, inputs: tuple[Tensor, ...], name: str, where: Located | None) -> Tensor:
+    def _placed(
+        self,
+        known: Known,
+        inputs: tuple[Tensor, ...],
+        name: str,
+        where: Located | None,
+        keys: Mapping[str, str] = NONE,
+    ) -> Tensor:
         op = known.op
         if not inputs and not self.sources:
             raise error(f"{op.kind} has nothing to read", help="the network has no input yet")
@@ -277,6 +297,8 @@ class Builder:
         try:
             if not op.transparent:
                 self.layer(known, place.full(last), read, where)
+                if keys:
+                    self.layers[-1] = self._owning(self.layers[-1], keys)
             else:
                 self.x = read[0]
             if len(self.layers) > self.most:
@@ -288,6 +310,17 @@ class Builder:
             raise SpecError(problem.diagnostic, self.closed()) from None
         self._tensors[self.x.name] = self.x
         return self.x
+
+    def _owning(self, layer: Layer, keys: Mapping[str, str]) -> Layer:
+        """A layer whose tensors have these keys, without those that another has already."""
+        for other in self.layers[self._looked : -1]:
+            self._keys.update(map(other.key, (*other.facts.weights, *other.facts.buffers)))
+        self._looked = len(self.layers) - 1
+        layer = layer._replace(keys=keys)
+        facts = layer.facts
+        weights = {name: one for name, one in facts.weights.items() if layer.key(name) not in self._keys}
+        buffers = {name: one for name, one in facts.buffers.items() if layer.key(name) not in self._keys}
+        return layer._replace(facts=facts._replace(weights=weights, buffers=buffers))
 
     def _open(self, path: str) -> Place:
         """The scope of that path within the one that is open."""

@@ -671,7 +671,7 @@ class Walk(Elaboration):
         builder.connect(sum([len(layer.inputs) for layer in layers]), where)
         builder.layers += [
             Layer(path + name[cut:], op, tuple([moved(feed) for feed in inputs]), shapes, facts, at, training)
-            for name, op, inputs, shapes, facts, at, training in layers
+            for name, op, inputs, shapes, facts, at, training, _ in layers
         ]
         builder.scopes += [
             (path + inner[cut:], Tensor(moved(end.name), end.shape))

@@ -29,6 +29,16 @@ class Found(NamedTuple):
     spec: Spec
     variant: str
 
+    @property
+    def name(self) -> str:
+        """What the network is called."""
+        return self.variant or self.spec.name
+
+    @property
+    def file(self) -> str:
+        """Where its spec stands."""
+        return self.spec.source.name
+
 
 def directory() -> Path:
     """Where the zoo's specs lie: inside an installed package, or at the top of a checkout."""

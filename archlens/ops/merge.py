@@ -67,6 +67,7 @@ class _Elementwise(Merge):
     """
 
     function: ClassVar[str]
+    commutes = True
 
     def facts(self, *inputs: Shape) -> Facts:
         shape = inputs[0]

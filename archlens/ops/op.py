@@ -271,6 +271,8 @@ class Op:
     examples: ClassVar[tuple[str, ...]] = ()
     #: Whether it merges several tensors into one.
     merges: ClassVar[bool] = False
+    #: Whether it gives the same in whatever order its inputs stand.
+    commutes: ClassVar[bool] = False
     #: Whether it slides a window over its input, so that its output size is worth deriving.
     sliding: ClassVar[bool] = False
     #: Whether it passes its input on untouched, and so makes no layer.

@@ -1,4 +1,4 @@
-"""What nobody knows how to count: an operation whose output and weights are facts, and the rest is not."""
+"""What has no op of its own: its output and its weights are facts, and its cost where that is known."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..counts import AtLeast
+from ..geometry import POINT
 from ..shape import Shape
-from .op import Buffer, Call, Facts, NonUniform, Op, ShapeError
+from .op import EVERYWHERE, Buffer, Call, Facts, NonUniform, Op, Reach, ShapeError
 
 #: What the call of an op is that nobody can make.
 UNKNOWN = "archlens.unknown"
@@ -26,6 +27,8 @@ class Opaque(Op, family="opaque"):
         reason: why its cost is not known.
         weights: its trainable tensors by name, each with its shape.
         buffers: what it has and does not train, by name.
+        macs: its multiply-accumulates for one sample, where they are known; ``None`` where not.
+        pointwise: whether each output depends on the input at its own position alone.
 
     >>> from archlens.shape import Shape
     >>> op = Opaque("my.op", Shape((8, 4, 4)), (Shape((3, 8, 8)),), weights={"w": (8, 3)})
@@ -44,14 +47,18 @@ class Opaque(Op, family="opaque"):
         reason: str = "",
         weights: Mapping[str, tuple[int, ...]] | None = None,
         buffers: Mapping[str, Buffer] | None = None,
+        macs: int | None = None,
+        pointwise: bool = False,
     ) -> None:
         vars(self).update(
             name=name,
-            shape=Shape(shape),
-            inputs=tuple(map(Shape, inputs)),
+            shape=shape if isinstance(shape, Shape) else Shape(shape),
+            inputs=tuple([x if isinstance(x, Shape) else Shape(x) for x in inputs]),
             reason=reason or f"what {name} computes is not known",
             weights=tuple((weights or {}).items()),
             buffers=tuple((buffers or {}).items()),
+            macs=macs,
+            pointwise=pointwise,
             merges=len(inputs) > 1,
         )
 
@@ -64,14 +71,23 @@ class Opaque(Op, family="opaque"):
             shape=known["shape"],
             weights=dict(known["weights"]),
             buffers=dict(known["buffers"]),
-            macs=AtLeast(0, known["reason"]),
+            macs=AtLeast(0, known["reason"]) if known["macs"] is None else known["macs"],
             other={},
-            reach=NonUniform(known["reason"]),
+            reach=_reach(known),
             torch=Call(UNKNOWN),
         )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        if vars(self)["macs"] is not None:
+            return super().why_macs(facts, *inputs)
         return f"unknown: {vars(self)['reason']}"
 
     def written(self, instead: Mapping[str, str]) -> str:
         return str(vars(self)["name"])
+
+
+def _reach(known: Mapping[str, Any]) -> Reach:
+    axes = len(known["shape"]) - 1
+    if known["pointwise"] and all(len(x) == axes + 1 for x in known["inputs"]):
+        return (POINT,) * axes or EVERYWHERE
+    return NonUniform(known["reason"])

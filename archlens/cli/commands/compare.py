@@ -11,12 +11,12 @@ import click
 from ...analysis import comparison
 from ...analysis.comparison import Compared
 from ...analysis.study import Study
+from ...dialects import Meant
 from ...drawing import extensions
 from ...drawing.formats import ANY
 from ...drawing.theme import AUTO, THEMES
 from ...errors import shorten, usage
 from ...forms import forms
-from ...library import Found
 from ...views import comparison_table as view
 from ..options import Given, all_option, chosen, each, names_argument, network_options
 from ..output import is_file, progress, write_bytes, write_table
@@ -112,10 +112,10 @@ def _all(named: Iterable[str], given: Given, *, smallest: bool) -> list[Compared
     Raises:
         UsageError: one is named twice, or there is no such network.
     """
-    meant: dict[tuple[str, str], tuple[str, Found]] = {}
+    meant: dict[tuple[str, str], tuple[str, Meant]] = {}
     for name in named:
         for one in each(name):
-            key = (one.spec.source.name, one.variant)
+            key = (one.file, one.variant)
             if key in meant:
                 raise usage(f"{shorten(one.variant or name)} is named twice", help="each network once")
             meant[key] = name, one
@@ -128,6 +128,6 @@ def _all(named: Iterable[str], given: Given, *, smallest: bool) -> list[Compared
     ]
 
 
-def _one(found: Found, given: Given, *, smallest: bool) -> Compared:
+def _one(found: Meant, given: Given, *, smallest: bool) -> Compared:
     network = given.make(found)
     return comparison.find(Study(network), smallest=smallest, overridden=given.overridden(network, found))

@@ -74,9 +74,9 @@ def command(
     linted = []
     for one in called:
         for variant, spec, network in _networks(one, given):
-            if isinstance(network, Network) and spec is not None:
+            if isinstance(network, Network):
                 linted.append(view.Linted(variant, lint(Study(network), spec, rules)))
-            elif isinstance(network, SpecError):
+            else:
                 linted.append(view.Linted(variant, (), network.diagnostic))
     if form == "text":
         write(view.to_text(linted, **text_options(path)), path)
@@ -107,4 +107,4 @@ def _networks(name: str, given: Given) -> Iterator[tuple[str, Spec | None, Netwo
             network: Network | SpecError = given.make(found)
         except SpecError as problem:
             network = problem
-        yield found.variant or found.spec.name, found.spec, network
+        yield found.name, found.spec, network

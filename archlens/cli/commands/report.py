@@ -56,8 +56,8 @@ def command(
         asked = shlex.join([Path(one).name, *options])
         differs = given.overridden(network, found)
         material = Material(Study(network), reports, differs, asked)
-        text = found.spec.source.text
-        shown(found.spec.source.name, found.variant, len(network.layers), material.boxes, len(text))
+        text = found.spec.source.text if found.spec is not None else ""
+        shown(found.file, found.variant, len(network.layers), material.boxes, len(text))
         materials.append(material)
     for _, _, network in progress(subjects, "report", lambda subject: subject[2].name):
         material = materials.popleft()  # with all that was found out about it

@@ -1,0 +1,52 @@
+"""What a NAME means: a network of the zoo, a spec in a file, or a torch module by its Python name.
+
+Only the last runs anybody's code, and only where it is named: no pattern of files leads to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .. import library
+from ..elaboration import elaborate
+from ..library import Found
+from ..network import Network
+from .module import Named, named
+
+#: What a name can mean.
+Meant = Found | Named
+
+
+def find(name: str) -> Meant:
+    """What a name means.
+
+    Raises:
+        UsageError: there is no such network, file or module.
+        SpecError: the file is no spec.
+    """
+    return named(name) or library.find(name)
+
+
+def network(
+    meant: Meant,
+    *,
+    input: Any = None,
+    values: Mapping[str, Any] | None = None,
+    max_layers: int | None = None,
+) -> Network:
+    """The network that is meant, on an input and with values for its params.
+
+    Raises:
+        SpecError: the spec is wrong, a layer does not fit, or the module raised.
+        UsageError: there is no such param or input, or a module was given none.
+    """
+    if isinstance(meant, Named):
+        return meant.network(input, values or {})
+    return elaborate(meant.spec, meant.variant, input=input, values=values, max_layers=max_layers)
+
+
+def load(name: str | os.PathLike[str], **given: Any) -> Network:
+    """The network that a name means; see :func:`network`."""
+    return network(find(os.fspath(name)), **given)

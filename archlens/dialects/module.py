@@ -1,0 +1,202 @@
+"""Torch modules by their Python names: ``package.module:Net``, ``model.py:Net``.
+
+What is named is imported, which runs it. torch is imported by the module itself, and by what traces it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ..errors import UsageError, did_you_mean, printable, shorten, usage
+from ..network import Network
+
+_NAME = r"[^\W\d]\w*"
+_DOTTED = re.compile(rf"({_NAME}(?:\.{_NAME})*):({_NAME}(?:\.{_NAME})*)")
+_FILE = re.compile(rf"(.+\.py):({_NAME}(?:\.{_NAME})*)")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A module, or what makes one, by its Python name."""
+
+    #: As it was named.
+    text: str
+    #: Where it is imported from: a dotted name, or the path of a file.
+    where: str
+    #: What it is called there.
+    attribute: str
+    #: There is no spec behind it, and so no variants.
+    spec: None = None
+    variant: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the network is called."""
+        return self.text
+
+    @property
+    def file(self) -> str:
+        """Where it stands: the name itself says so."""
+        return self.text
+
+    def network(self, input: Any, values: Mapping[str, Any]) -> Network:
+        """The module's network.
+
+        Args:
+            input: shapes as :func:`archlens.load` takes them.
+            values: what the class or function is called with, by name; a text is read as YAML
+                reads it.
+
+        Raises:
+            UsageError: there is no such module or name; it is no torch module and makes none; or it raised.
+            SpecError: its ``forward`` raised.
+        """
+        from ..backends import require_torch
+        from ..tracing import traced
+
+        require_torch()
+        return traced(
+            self.module(values), input, self.text, {name: _literal(v) for name, v in values.items()}, self
+        )
+
+    def module(self, values: Mapping[str, Any]) -> Any:
+        """The torch module: as it is, or made by what is named."""
+        from ..tracing import is_module
+
+        found = self._found()
+        if is_module(found):
+            if values:
+                raise usage(
+                    f"{shorten(self.text)} is made already, and takes no {shorten(next(iter(values)))}"
+                )
+            return found
+        if not callable(found):
+            raise usage(
+                f"{shorten(self.text)} is a {type(found).__name__}, and no torch module or what makes one"
+            )
+        given = {name: _literal(value) for name, value in values.items()}
+        self._check(found, given)
+        made = self._run(lambda: found(**given))
+        if not is_module(made):
+            raise usage(f"{shorten(self.text)} makes a {type(made).__name__}, and no torch module")
+        return made
+
+    def _check(self, found: Any, given: Mapping[str, Any]) -> None:
+        """Refuse params that it does not take, or that are missing."""
+        try:
+            parameters = inspect.signature(found).parameters
+        except (TypeError, ValueError):
+            return
+        kinds = {parameter.kind for parameter in parameters.values()}
+        named = [n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        for name in given:
+            if name not in named and inspect.Parameter.VAR_KEYWORD not in kinds:
+                said = f"it takes {', '.join(named)}" if named else "it takes none"
+                raise usage(
+                    f"{shorten(self.text)} has no param {shorten(name)}",
+                    help=did_you_mean(name, named, otherwise=said),
+                )
+        missing = [n for n in named if n not in given and parameters[n].default is inspect.Parameter.empty]
+        if missing:
+            raise usage(
+                f"{shorten(self.text)} needs a value for {', '.join(missing)}",
+                help=f"as in --set {missing[0]}=...",
+            )
+
+    def _found(self) -> Any:
+        found = self._run(self._imported)
+        path = []
+        for name in self.attribute.split("."):
+            path.append(name)
+            if not hasattr(found, name):
+                raise usage(
+                    f"{shorten(self.where)} has no {shorten('.'.join(path))}",
+                    help=did_you_mean(name, [one for one in dir(found) if not one.startswith("_")]),
+                )
+            found = getattr(found, name)
+        return found
+
+    def _imported(self) -> Any:
+        if self.where.endswith(".py"):
+            if not os.path.isfile(self.where):
+                raise usage(f"there is no file {shorten(self.where, 200)}")
+            folder = os.path.dirname(os.path.abspath(self.where))
+            if folder not in sys.path:
+                sys.path.insert(0, folder)  # so that it finds what lies beside it
+            stem = os.path.basename(self.where)[:-3]
+            spec = importlib.util.spec_from_file_location(stem, self.where)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules.setdefault(stem, module)
+            spec.loader.exec_module(module)
+            return module
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        return importlib.import_module(self.where)
+
+    def _run(self, code: Any) -> Any:
+        """The user's own code; what it raises is said with its place."""
+        try:
+            return code()
+        except UsageError:
+            raise
+        except ModuleNotFoundError as problem:
+            raise usage(
+                f"{shorten(self.text)} cannot be imported: there is no module {shorten(problem.name or '')}",
+                help="it is looked for in the current folder and in this Python's packages",
+            ) from None
+        except Exception as problem:
+            frames = traceback.extract_tb(problem.__traceback__)
+            place = f"{frames[-1].filename}:{frames[-1].lineno}"
+            said = printable(str(problem).strip().partition("\n")[0])
+            raise usage(
+                f"{shorten(self.text)} raised {type(problem).__name__}{f': {said}' if said else ''}",
+                notes=(f"raised in {place}",),
+            ) from None
+
+
+def named(name: str) -> Named | None:
+    """What a Python name says; ``None`` where a name is of another form, or is that of a file."""
+    found = _FILE.fullmatch(name) or _DOTTED.fullmatch(name)
+    if found is None or os.path.isfile(name):
+        return None
+    where, attribute = found.groups()
+    if not where.endswith(".py") and (os.path.isfile(where) or where.endswith((".yaml", ".yml"))):
+        return None
+    return Named(name, where, attribute)
+
+
+def is_importable(name: str) -> bool:
+    """Whether the first part of a Python name is a module here; nothing is run to find out."""
+    found = named(name)
+    if found is None:
+        return False
+    if found.where.endswith(".py"):
+        return os.path.isfile(found.where)
+    top = found.where.partition(".")[0]
+    try:
+        return top in sys.modules or importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _literal(value: Any) -> Any:
+    """A value as YAML reads it: a number, ``true``, ``null``, a list; or else a text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except (yaml.YAMLError, RecursionError):
+        return value

@@ -1,0 +1,84 @@
+"""Networks of torch modules: a module runs once on tensors without values, and what ran becomes a network.
+
+:func:`trace` is the door. Nothing outside this room imports torch for it; what is called here does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import shorten, usage
+from ..network import Network
+from .origin import Given, Maker, Traced
+
+
+def trace(module: Any, *inputs: Any, name: str = "", **named: Any) -> Network:
+    """The network of a ``torch.nn.Module``: it runs once in evaluation mode, on tensors without values.
+
+    Nothing is computed and nothing allocated; the module is left as it was.
+
+    Args:
+        module: on any device, in either mode.
+        *inputs: what its ``forward`` takes: tensors, whose first axis is the batch, or shapes without it, as
+            ``(3, 224, 224)`` or ``"3x224x224"``; also in lists, tuples and dicts. Anything else is passed on.
+        name: what the network is called; else the name of the class.
+        **named: what ``forward`` takes by name.
+
+    Raises:
+        UsageError: torch is not installed, this is no module, or nothing that it is given is a tensor.
+        SpecError: the module raised; says at which layer, and carries the network up to there.
+
+    >>> import archlens, torch
+    >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten())
+    >>> network = archlens.trace(net, (3, 32, 32))
+    >>> network.params, network.output
+    (224, Shape((8192,)))
+    """
+    from ..backends import require_torch
+
+    require_torch()
+    from .running import run
+
+    return run(module, (inputs, named), name or type(module).__name__)
+
+
+def is_module(value: Any) -> bool:
+    """Whether something is a torch module; does not import torch."""
+    return any(
+        kind.__module__ == "torch.nn.modules.module" and kind.__name__ == "Module"
+        for kind in type(value).__mro__
+    )
+
+
+def traced(
+    module: Any,
+    input: Any,
+    name: str = "",
+    values: Mapping[str, Any] | None = None,
+    maker: Maker | None = None,
+) -> Network:
+    """The network of a module on an input as :func:`archlens.load` takes it.
+
+    Args:
+        module: what runs.
+        input: a shape, or shapes by the names of what ``forward`` takes.
+        name: what the network is called.
+        values: what the module was made with.
+        maker: what makes it with other values.
+
+    Raises:
+        UsageError: no input is given.
+    """
+    name = name or type(module).__name__
+    if input is None:
+        raise usage(
+            f"{shorten(name)} is a torch module, which does not say what it is run on",
+            help="give its input, as in 3x224x224",
+        )
+    from .running import run
+
+    given: Given = ((), dict(input)) if isinstance(input, Mapping) else ((input,), {})
+    origin = Traced("", name, module=module, given=given, run=run, maker=maker, values=values or {})
+    return replace(run(module, given, name, origin=origin), values=dict(values or {}))

@@ -1,0 +1,652 @@
+"""How each operator of torch is said in archlens' ops."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+from ..ops.opaque import Opaque
+from ..shape import ChannelsLast, Shape
+from .arrangement import Axes, Part, joined, permuted, sizes, viewed
+from .lowering import Draft, Held, Lowering, Lowers, NotSaid, _one
+from .tape import BATCH, Node, Value
+
+#: How each operator is said in archlens' ops, by its name.
+TABLE: dict[str, Lowers] = {}
+
+
+def lowers(*targets: str) -> Callable[[Lowers], Lowers]:
+    """Say how an operator becomes layers."""
+
+    def register(function: Lowers) -> Lowers:
+        for target in targets:
+            TABLE[target if "." in target else f"aten.{target}"] = function
+        return function
+
+    return register
+
+
+def _number(value: float) -> float:
+    """A number as it was meant: ``1 - 0.9997`` is 0.0003."""
+    found = float(f"{value:.12g}")
+    return int(found) if found.is_integer() else found
+
+
+def _axis(dim: int, rank: int) -> int:
+    return dim % rank if rank else 0
+
+
+def _straight(draft: Draft) -> Held:
+    return Held(draft, draft.straight)
+
+
+def _settle(lowering: Lowering, value: Value, *, last: bool | None) -> Draft:
+    held = lowering.of(value)
+    if not held.axes or held.axes[0] != (Part(0, 1, BATCH),):
+        raise NotSaid("the first axis is not the batch alone")
+    return lowering.settled(held, last=last)
+
+
+def _weights(args: dict[str, Any], **names: str) -> dict[str, Value]:
+    """The tensors among the arguments, by an op's names for them."""
+    return {ours: args[theirs] for ours, theirs in names.items() if args.get(theirs) is not None}
+
+
+# --- moves ------------------------------------------------------------------------------------------
+
+
+@lowers("alias", "detach", "clone", "contiguous", "_to_copy", "lift_fresh")
+def same(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    return lowering.of(node.inputs[0])
+
+
+@lowers("view", "_unsafe_view", "reshape", "_reshape_alias", "squeeze", "unsqueeze")
+def view(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.of(node.inputs[0])
+    step = ("view", node.outputs[0].sizes)
+    found = viewed(held.axes, node.outputs[0].sizes)
+    if found is None:
+        made = lowering.settled(held)
+        found = viewed(made.straight, node.outputs[0].sizes)
+        if found is None:
+            shape = Shape(lowering.shape_of(node.outputs[0]))
+            if len(shape) <= 4:
+                return _straight(lowering.put(lowering.call("reshape", tuple(shape)), made))
+            raise NotSaid("the axes cannot be told apart")
+        held = Held(made, found)
+    if len(found) == 2 and len(held.draft.shape) > 1 and found == _flat(held.draft):
+        return _straight(lowering.settled(Held(held.draft, found, node.call)))
+    return Held(held.draft, found, node.call, (*held.moves, step))
+
+
+def _flat(draft: Draft) -> Axes:
+    batch, *rest = draft.straight
+    return batch, joined(part for axis in rest for part in axis)
+
+
+@lowers("permute", "transpose", "t")
+def permute(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.of(node.inputs[0])
+    rank = len(held.axes)
+    order = list(range(rank))
+    if "dims" in args:
+        order = [_axis(dim, rank) for dim in args["dims"]]
+    else:
+        a, b = _axis(args.get("dim0", 0), rank), _axis(args.get("dim1", 1), rank)
+        order[a], order[b] = b, a
+    step = ("permute", tuple(order))
+    return Held(held.draft, permuted(held.axes, order), node.call, (*held.moves, step))
+
+
+@lowers("expand")
+def expand(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.of(node.inputs[0])
+    extra = len(node.outputs[0].sizes) - len(held.axes)
+    axes = ((),) * extra + held.axes
+    if sizes(axes) != node.outputs[0].sizes:
+        raise NotSaid("an axis is repeated")
+    return Held(held.draft, axes)
+
+
+# --- parts ------------------------------------------------------------------------------------------
+
+
+def _cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: int = 1) -> Held:
+    """Positions of one axis."""
+    axis = held.axes[dim]
+    size = prod(part.size for part in axis)
+    if (start, stop, step) == (0, size, 1):
+        return held
+    if not axis or axis[0].axis == 0 or len({part.axis for part in axis}) > 1:
+        raise NotSaid("part of several axes")
+    draft, first = held.draft, axis[0]
+    whole = draft.straight[first.axis]
+    if (
+        not whole
+        or first.stride * first.size != whole[0].size
+        or (len(axis) > 1)
+        or (step > 1 and first.stride > 1)
+    ):
+        made = lowering.settled(held)
+        if made is draft or dim >= len(made.straight):
+            raise NotSaid("part of a part")
+        return _cut(lowering, Held(made, made.straight), dim, start, stop, step)
+    names = draft.shape.names
+    given: dict[str, Any] = {}
+    if start:
+        given["start"] = start * first.stride
+    if stop < size:
+        given["stop"] = stop * first.stride
+    if step > 1:
+        given["step"] = step
+    name = names[first.axis - 1]
+    if name != "channels":
+        given["axis"] = name
+    made = lowering.put(lowering.call("slice", **given), draft)
+    count = -(-(stop - start) // step)
+    axes = list(held.axes)
+    if first.stride == 1:
+        axes[dim] = (Part(first.axis, 1, count),) if count > 1 else ()
+    else:
+        axes[dim] = (Part(first.axis, first.stride, count),) if count > 1 else ()
+    return Held(made, tuple(axes), lowering.node.call if lowering.node else None)
+
+
+@lowers("slice")
+def slice_(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.of(args["self"])
+    dim = _axis(args.get("dim", 0), len(held.axes))
+    size = args["self"].sizes[dim]
+    start, stop, step = args.get("start"), args.get("end"), args.get("step", 1)
+    start, stop, step = slice(start, stop, step).indices(size)
+    return _cut(lowering, held, dim, start, max(stop, start), step)
+
+
+@lowers("select")
+def select(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.of(args["self"])
+    dim = _axis(args["dim"], len(held.axes))
+    index = args["index"] % args["self"].sizes[dim]
+    found = _cut(lowering, held, dim, index, index + 1)
+    return Held(found.draft, (*found.axes[:dim], *found.axes[dim + 1 :]))
+
+
+@lowers("split", "split_with_sizes", "unsafe_split", "unbind")
+def split(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
+    held = lowering.of(args["self"])
+    dim = _axis(args.get("dim", 0), len(held.axes))
+    found, start = [], 0
+    for out in node.outputs:
+        count = 1 if node.target == "aten.unbind" else out.sizes[dim]
+        cut = _cut(lowering, held, dim, start, start + count)
+        if node.target == "aten.unbind":
+            cut = Held(cut.draft, (*cut.axes[:dim], *cut.axes[dim + 1 :]))
+        found.append(cut)
+        start += count
+    return found
+
+
+# --- convolution and matrix products ----------------------------------------------------------------
+
+
+@lowers("convolution")
+def convolution(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    x, weight = args["input"], args["weight"]
+    given: dict[str, Any] = {}
+    for name, default in (("stride", 1), ("padding", 0), ("dilation", 1)):
+        value = _one(args[name])
+        if value != default:
+            given[name] = value
+    if args["groups"] != 1:
+        given["groups"] = args["groups"]
+    if args.get("bias") is None:
+        given["bias"] = False
+    own = _weights(args, weight="weight", bias="bias")
+    kernel = _one(weight.sizes[2:])
+    if args["transposed"]:
+        if _one(args["output_padding"]) != 0:
+            given["output_padding"] = _one(args["output_padding"])
+        op = lowering.call("conv_transpose", weight.sizes[1] * args["groups"], kernel, **given)
+    else:
+        op = lowering.call("conv", weight.sizes[0], kernel, **given)
+    return _straight(lowering.put(op, _settle(lowering, x, last=False), own=own))
+
+
+@lowers("torch.linear")
+def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    weight, bias = args["weight"], args.get("bias")
+    if weight.flows:
+        raise NotSaid("its weight is computed")
+    given = {"bias": False} if bias is None else {}
+    draft = _settle(lowering, args["input"], last=True)
+    own = _weights(args, weight="weight", bias="bias")
+    return _straight(lowering.put(lowering.call("linear", weight.sizes[0], **given), draft, own=own))
+
+
+# --- value by value ---------------------------------------------------------------------------------
+
+_PLAIN = {
+    "relu": "relu",
+    "silu": "silu",
+    "mish": "mish",
+    "hardswish": "hard_swish",
+    "hardsigmoid": "hard_sigmoid",
+    "sigmoid": "sigmoid",
+    "log_sigmoid_forward": "log_sigmoid",
+    "tanh": "tanh",
+    "softplus": "softplus",
+}
+
+
+@lowers(*_PLAIN, "torch.softsign")
+def activation(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    kind = _PLAIN.get(node.target.partition(".")[2], "softsign")
+    held = lowering.near(node.inputs[0])
+    if node.target == "aten.softplus" and (args.get("beta", 1), args.get("threshold", 20)) != (1, 20):
+        raise NotSaid("another beta")
+    return Held(lowering.put(lowering.call(kind), held.draft), held.axes)
+
+
+@lowers("hardtanh", "clamp")
+def clamp(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    low = args.get("min_val", args.get("min"))
+    high = args.get("max_val", args.get("max"))
+    kinds: dict[Any, str] = {(0, 6): "relu6", (-1, 1): "hard_tanh", (0, None): "relu"}
+    if (low, high) not in kinds:
+        return _pointwise(lowering, node)
+    held = lowering.near(node.inputs[0])
+    return Held(lowering.put(lowering.call(kinds[low, high]), held.draft), held.axes)
+
+
+@lowers("leaky_relu")
+def leaky_relu(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.near(node.inputs[0])
+    return Held(
+        lowering.put(lowering.call("leaky_relu", _number(args["negative_slope"])), held.draft), held.axes
+    )
+
+
+@lowers("elu")
+def elu(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.near(node.inputs[0])
+    if args.get("input_scale", 1) != 1:
+        raise NotSaid("another scale")
+    if args.get("scale", 1) != 1:
+        return Held(lowering.put(lowering.call("selu"), held.draft), held.axes)
+    return Held(lowering.put(lowering.call("elu", args.get("alpha", 1)), held.draft), held.axes)
+
+
+@lowers("gelu")
+def gelu(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.near(node.inputs[0])
+    given = {"approximate": args["approximate"]} if args.get("approximate", "none") != "none" else {}
+    return Held(lowering.put(lowering.call("gelu", **given), held.draft), held.axes)
+
+
+@lowers("prelu", "_prelu_kernel")
+def prelu(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.near(args["self"])
+    source = args["weight"]
+    while not source.key and source.node is not None and len(source.node.inputs) == 1:
+        source = source.node.inputs[0]
+    given = {"per_channel": True} if source.sizes != (1,) else {}
+    return Held(lowering.put(lowering.call("prelu", **given), held.draft, own={"weight": source}), held.axes)
+
+
+@lowers("torch.dropout", "torch.spatial_dropout")
+def dropout(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.near(args["input"])
+    p = _number(args.get("p", 0.5))
+    kind = node.target.partition(".")[2]
+    if kind == "spatial_dropout":
+        return _straight(lowering.put(lowering.call(kind, p), _settle(lowering, args["input"], last=False)))
+    return Held(lowering.put(lowering.call(kind, p), held.draft), held.axes)
+
+
+@lowers("_softmax", "_log_softmax")
+def softmax(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.near(args["self"])
+    channels = held.draft.shape.channel_axis + 1
+    axis = held.axes[_axis(args["dim"], len(held.axes))]
+    if axis != held.draft.straight[channels]:
+        raise NotSaid("not over the channels")
+    kind = node.target.partition(".")[2].lstrip("_")
+    return Held(lowering.put(lowering.call(kind), held.draft), held.axes)
+
+
+_POINTWISE = """
+    abs acos angle asin atan ceil clamp_max clamp_min cos cosh erf exp exp2 expm1 fill floor frac isnan
+    isinf isfinite log log10 log1p log2 logical_not logit nan_to_num neg pow reciprocal remainder round
+    rsqrt rsub sgn sign sin sinh sqrt square tan trunc ge gt le lt eq ne masked_fill threshold
+    bitwise_not div sub maximum minimum where logical_and logical_or atan2 fmod floor_divide lerp
+    addcmul addcdiv celu glu
+"""
+
+
+@lowers(*re.findall(r"\w+", _POINTWISE))
+def pointwise(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    return _pointwise(lowering, node)
+
+
+def _pointwise(lowering: Lowering, node: Node) -> Held:
+    """A function of the values at each position, without an op of its own."""
+    name = node.target.partition(".")[2]
+    own = lowering.own(node)
+    flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
+    held = [lowering.of(value) for value in flowing]
+    first = held[0]
+    if (
+        all(h.axes == first.axes and h.draft.shape == first.draft.shape for h in held)
+        and sizes(first.axes) == node.outputs[0].sizes
+    ):
+        drafts = list(dict.fromkeys(h.draft for h in held))
+        made = lowering.opaque(name, first.draft.shape, *drafts, macs=0, pointwise=True, own=own)
+        return Held(made, first.axes)
+    raise NotSaid("its inputs lie otherwise")
+
+
+# --- merges -----------------------------------------------------------------------------------------
+
+
+def _scalar(args: dict[str, Any]) -> float | None:
+    other = args.get("other")
+    return None if isinstance(other, Value) or other is None else float(other)
+
+
+def _merged(lowering: Lowering, node: Node, kind: str) -> Held:
+    held = [lowering.of(value) for value in node.inputs]
+    first = held[0]
+    if all(h.axes == first.axes and h.draft.shape == first.draft.shape for h in held):
+        return Held(lowering.put(lowering.call(kind), *(h.draft for h in held)), first.axes)
+    rank = len(node.outputs[0].sizes)
+    if any(len(h.axes) != rank for h in held):
+        raise NotSaid("its inputs have other axes")
+    big = max(held, key=lambda h: prod(sizes(h.axes)))
+    drafts = [lowering.settled(h) for h in held]
+    last = any(len(d.shape) > 1 and d.shape.channels_last for d in drafts)
+    if last != all(d.shape.channels_last for d in drafts if len(d.shape) > 1):
+        last = big.draft.shape.channels_last
+        drafts = [lowering.settled(h, last=last) for h in held]
+    return _straight(lowering.put(lowering.call(kind), *drafts))
+
+
+@lowers("add", "mul")
+def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    kind = "add" if node.target == "aten.add" else "multiply"
+    if args.get("alpha", 1) != 1:
+        return _pointwise(lowering, node)
+    if all(value.flows for value in node.inputs) and len(node.inputs) == 2:
+        return _merged(lowering, node, kind)
+    (x,) = [value for value in node.inputs if value.flows]
+    held = lowering.of(x)
+    scalar = _scalar(args)
+    if scalar is not None:
+        if kind == "multiply":
+            return Held(lowering.put(lowering.call("scale", scalar), held.draft), held.axes)
+        return _pointwise(lowering, node)
+    (other,) = [value for value in node.inputs if not value.flows]
+    if other.key and other.trains:
+        op = lowering.call("position_embedding") if kind == "add" else lowering.call("layer_scale")
+        try:
+            draft = lowering.settled(held)
+            return _straight(lowering.put(op, draft, own={"": other}))
+        except NotSaid:
+            pass
+    return _pointwise(lowering, node)
+
+
+@lowers("cat")
+def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    tensors = args["tensors"]
+    rank = len(node.outputs[0].sizes)
+    dim = _axis(args.get("dim", 0), rank)
+    flowing = [value for value in tensors if value.flows]
+    if len(flowing) == 1 and len(tensors) == 2 and tensors[1].flows:
+        token = _leaf(tensors[0])
+        draft = _settle(lowering, tensors[1], last=True)
+        return _straight(lowering.put(lowering.call("class_token"), draft, own={"": token}))
+    if len(flowing) < len(tensors):
+        raise NotSaid("not all of it flows")
+    drafts = [_settle(lowering, value, last=None) for value in tensors]
+    patches = _patches(drafts, dim, rank)
+    if patches is not None:
+        size, whole = patches
+        return _straight(lowering.put(lowering.call("merge_patches", size), whole))
+    last = {draft.shape.channels_last for draft in drafts if len(draft.shape) > 1}
+    if len(last) > 1:
+        drafts = [_settle(lowering, value, last=dim == rank - 1) for value in tensors]
+    if dim != drafts[0].shape.channel_axis + 1:
+        raise NotSaid("along another axis than the channels")
+    if len(drafts) == 1:
+        return _straight(drafts[0])
+    return _straight(lowering.put(lowering.call("concat"), *drafts))
+
+
+def _patches(drafts: Sequence[Draft], dim: int, rank: int) -> tuple[int, Draft] | None:
+    """The map whose every so many positions, column by column, are joined; and how many."""
+    size = round(len(drafts) ** 0.5)
+    if size < 2 or size * size != len(drafts) or _axis(dim, rank) != rank - 1:
+        return None
+    wholes = set()
+    for index, draft in enumerate(drafts):
+        offsets = {"height": index % size, "width": index // size}
+        while draft.op is not None and draft.op.kind == "slice" and draft.shape.channels_last:
+            said = draft.op.attributes()
+            if (
+                said["axis"] not in offsets
+                or said["step"] != size
+                or said["start"] != offsets.pop(said["axis"])
+            ):
+                return None
+            draft = draft.inputs[0]
+        if offsets:
+            return None
+        if isinstance(draft.op, Opaque) and str(draft.op) == _ZEROS:
+            (before,) = draft.inputs  # merge_patches pads an odd side by itself
+            if all(0 <= n - m < size for n, m in zip(draft.shape, before.shape, strict=True)):
+                draft = before
+        wholes.add(draft)
+    return (size, wholes.pop()) if len(wholes) == 1 else None
+
+
+def _leaf(value: Value) -> Value:
+    """The parameter that was only viewed or repeated."""
+    while not value.key and value.node is not None and len(value.node.inputs) == 1:
+        value = value.node.inputs[0]
+    return value
+
+
+# --- normalization ----------------------------------------------------------------------------------
+
+
+@lowers(
+    "native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training", "_batch_norm_no_update"
+)
+def batch_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
+    given: dict[str, Any] = {}
+    if args["eps"] != 1e-5:
+        given["eps"] = _number(args["eps"])
+    if args["momentum"] != 0.1:
+        given["momentum"] = _number(args["momentum"])
+    if args.get("weight") is None:
+        given["affine"] = False
+    if args.get("running_mean") is None:
+        given["running_stats"] = False
+    own = _weights(args, weight="weight", bias="bias", running_mean="running_mean", running_var="running_var")
+    lowering.beside(own, "running_mean", "num_batches_tracked")
+    draft = _settle(lowering, args["input"], last=False)
+    return [_straight(lowering.put(lowering.call("batch_norm", **given), draft, own=own))]
+
+
+@lowers("native_layer_norm")
+def layer_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
+    given: dict[str, Any] = {}
+    if args["eps"] != 1e-5:
+        given["eps"] = _number(args["eps"])
+    if args.get("weight") is None:
+        given["affine"] = False
+    own = _weights(args, weight="weight", bias="bias")
+    held = lowering.near(args["input"])
+    count = len(args["normalized_shape"])
+    shape = held.draft.shape
+    if count == 1 and held.axes[-1] == held.draft.straight[shape.channel_axis + 1]:
+        return [Held(lowering.put(lowering.call("layer_norm", **given), held.draft, own=own), held.axes)]
+    if count == len(shape) and held.is_straight and count > 1:
+        return [
+            _straight(lowering.put(lowering.call("layer_norm", over="all", **given), held.draft, own=own))
+        ]
+    draft = _settle(lowering, args["input"], last=True)
+    if count != 1:
+        raise NotSaid("over several axes")
+    return [_straight(lowering.put(lowering.call("layer_norm", **given), draft, own=own))]
+
+
+@lowers("native_group_norm")
+def group_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
+    given: dict[str, Any] = {"eps": args["eps"]} if args["eps"] != 1e-5 else {}
+    if args.get("weight") is None:
+        given["affine"] = False
+    own = _weights(args, weight="weight", bias="bias")
+    draft = _settle(lowering, args["input"], last=False)
+    return [_straight(lowering.put(lowering.call("group_norm", args["group"], **given), draft, own=own))]
+
+
+@lowers("torch.instance_norm")
+def instance_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    given: dict[str, Any] = {}
+    if args.get("eps", 1e-5) != 1e-5:
+        given["eps"] = _number(args["eps"])
+    if args.get("momentum", 0.1) != 0.1:
+        given["momentum"] = _number(args["momentum"])
+    if args.get("weight") is not None:
+        given["affine"] = True
+    if args.get("running_mean") is not None:
+        given["running_stats"] = True
+    own = _weights(args, weight="weight", bias="bias", running_mean="running_mean", running_var="running_var")
+    return _straight(
+        lowering.put(
+            lowering.call("instance_norm", **given), _settle(lowering, args["input"], last=False), own=own
+        )
+    )
+
+
+# --- pooling and sizes ------------------------------------------------------------------------------
+
+
+@lowers("max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d")
+def pool(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
+    kernel = _one(args["kernel_size"])
+    given: dict[str, Any] = {}
+    stride = _one(args["stride"]) if args.get("stride") else kernel
+    if stride != kernel:
+        given["stride"] = stride
+    for name, default in (("padding", 0), ("dilation", 1)):
+        if name in args and _one(args[name]) != default:
+            given[name] = _one(args[name])
+    if args.get("ceil_mode"):
+        given["ceil_mode"] = True
+    if args.get("count_include_pad") is False:
+        given["count_include_pad"] = False
+    if args.get("divisor_override"):
+        raise NotSaid("a divisor of its own")
+    kind = "max_pool" if "max" in node.target else "avg_pool"
+    op = lowering.call(kind, kernel, **given)
+    return [_straight(lowering.put(op, _settle(lowering, args["self"], last=False)))]
+
+
+@lowers("torch.adaptive_avg_pool", "torch.adaptive_max_pool")
+def adaptive(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
+    kind = node.target.partition(".")[2]
+    given = args["output_size"]
+    given = list(given) if isinstance(given, list | tuple) else [given]
+    if None in given:
+        raise NotSaid("a size that stays")
+    draft = _settle(lowering, args["input"], last=False)
+    return [_straight(lowering.put(lowering.call(kind, _one(given)), draft))]
+
+
+@lowers("mean", "amax")
+def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.of(args["self"])
+    rank = len(held.axes)
+    given = args.get("dim")
+    if given is None:
+        raise NotSaid("over everything")
+    dims = {_axis(dim, rank) for dim in (given if isinstance(given, list | tuple) else [given])}
+    shape = held.draft.shape
+    spatial = set(range(2, rank))
+    if shape.channels_last or dims != spatial or not held.is_straight:
+        raise NotSaid("not over a map")
+    kind = "global_avg_pool" if node.target == "aten.mean" else "global_max_pool"
+    draft = lowering.put(lowering.call(kind), held.draft)
+    if args.get("keepdim"):
+        return _straight(draft)
+    return _straight(lowering.settled(Held(draft, draft.straight[:2], node.call)))
+
+
+@lowers("torch.interpolate")
+def interpolate(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    given: dict[str, Any] = {}
+    if args.get("scale_factor") is not None and not args.get("recompute_scale_factor"):
+        scale = args["scale_factor"]
+        given["scale"] = _one(scale) if isinstance(scale, list | tuple) else scale
+    else:
+        given["size"] = tuple(node.outputs[0].sizes[2:])
+    mode = args.get("mode", "nearest")
+    if mode != "nearest":
+        given["mode"] = mode
+    if args.get("align_corners"):
+        given["align_corners"] = True
+    if args.get("antialias"):
+        raise NotSaid("antialiased")
+    return _straight(
+        lowering.put(lowering.call("upsample", **given), _settle(lowering, args["input"], last=False))
+    )
+
+
+#: What zeros at the end of an axis are called, where the channels stand last.
+_ZEROS = "pad"
+
+
+@lowers("torch.pad")
+def pad(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    given = args["pad"]
+    mode = args.get("mode", "constant")
+    held = lowering.of(args["input"])
+    if not any(given):
+        return held
+    shape = held.draft.shape
+    at_end = not any(given[::2]) and min(given) >= 0 and not args.get("value") and mode == "constant"
+    if at_end and shape.channels_last and held.is_straight:
+        padded = ChannelsLast(lowering.shape_of(node.outputs[0]))
+        return _straight(lowering.opaque(_ZEROS, padded, held.draft, macs=0))
+    draft = _settle(lowering, args["input"], last=False)
+    pairs = [tuple(given[i : i + 2]) for i in range(0, len(given), 2)][::-1]
+    spatial = len(draft.shape) - 1
+    if len(pairs) > spatial or any(n < 0 for pair in pairs for n in pair):
+        raise NotSaid("beyond the map")
+    pairs = [(0, 0)] * (spatial - len(pairs)) + pairs
+    sides = pairs[0][0] if len({n for pair in pairs for n in pair}) == 1 else tuple(pairs)
+    words: dict[str, Any] = {}
+    if mode != "constant":
+        words["mode"] = mode
+    if args.get("value"):
+        words["value"] = float(args["value"])
+    return _straight(lowering.put(lowering.call("pad", sides, **words), draft))
+
+
+@lowers("torch.channel_shuffle", "channel_shuffle")
+def shuffle(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    draft = _settle(lowering, node.inputs[0], last=False)
+    return _straight(lowering.put(lowering.call("channel_shuffle", args["groups"]), draft))
+
+
+@lowers("embedding")
+def embedding(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """A row of a table for each id; the rows are looked up and nothing is multiplied."""
+    draft = _settle(lowering, args["indices"], last=None)
+    shape = ChannelsLast(lowering.shape_of(node.outputs[0]))
+    made = lowering.opaque("embedding", shape, draft, macs=0, own=lowering.own(node))
+    return _straight(made)

@@ -1,0 +1,706 @@
+"""What a module did, said in archlens' own ops: the operators that ran become the layers of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from ..elaboration.building import Builder
+from ..network import Network, Origin
+from ..ops import OPS, Op, ShapeError
+from ..ops.op import Buffer, Facts
+from ..ops.opaque import Opaque
+from ..shape import ChannelsLast, Shape
+from .arrangement import Axes, Axis, Part, joined, moved, sizes, straight
+from .tape import BATCH, Call, Node, Tape, Value
+
+
+@dataclass(eq=False)
+class Draft:
+    """A layer to be: what runs, on what, and where."""
+
+    op: Op
+    inputs: tuple[Draft, ...]
+    facts: Facts
+    call: Call
+    #: The tensors behind its weights and buffers, by the op's names for them.
+    own: Mapping[str, Value]
+    #: The name of the network's input, where it is one.
+    input: str = ""
+
+    @property
+    def shape(self) -> Shape:
+        return self.facts.shape
+
+    @property
+    def straight(self) -> Axes:
+        """Its axes as they are, the batch first."""
+        return straight((BATCH, *self.shape))
+
+
+@dataclass(eq=False)
+class Held:
+    """The values of a layer's output, and how they lie in the tensor that is meant.
+
+    Axis 0 of the layer's is the batch.
+    """
+
+    draft: Draft
+    axes: Axes
+    #: The call in which they were moved.
+    call: Call | None = None
+    #: How they were moved, step by step: viewed as a shape, or with the axes in another order.
+    moves: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    @property
+    def is_straight(self) -> bool:
+        return self.axes == self.draft.straight
+
+
+class NotSaid(Exception):
+    """An operator is not said in archlens' ops, or not here."""
+
+
+#: How an operator is said in archlens' ops.
+Lowers = Callable[["Lowering", Node, dict[str, Any]], "Held | Sequence[Held | None]"]
+
+#: Operators that only move values about, and make no layer where they run.
+MOVES = frozenset(
+    {
+        "aten.view",
+        "aten._unsafe_view",
+        "aten.reshape",
+        "aten._reshape_alias",
+        "aten.permute",
+        "aten.transpose",
+        "aten.t",
+        "aten.unsqueeze",
+        "aten.squeeze",
+        "aten.expand",
+        "aten.alias",
+        "aten.detach",
+        "aten.clone",
+        "aten.contiguous",
+        "aten._to_copy",
+        "aten.lift_fresh",
+    }
+)
+
+
+#: What reads the channels last.
+_LAST = ("torch.linear", "aten.native_layer_norm", "torch.nn.modules.activation.MultiheadAttention")
+
+
+class Lowering:
+    """One tape becoming a network."""
+
+    def __init__(self, tape: Tape, table: Mapping[str, Lowers]) -> None:
+        self.tape = tape
+        self.table = table
+        self.drafts: list[Draft] = []
+        self.held: dict[Value, Held] = {}
+        self.node: Node | None = None
+        #: What was placed to move values, by what was moved and how.
+        self.made: dict[Any, Draft] = {}
+        #: The tensors that some layer has already.
+        self.counted: set[Value] = set()
+        self.unsaid: dict[str, int] = {}
+        last: dict[Call, Node] = {}
+        moving: dict[Call, bool] = {}
+        for node in tape.nodes:
+            if node.flows:
+                last[node.call] = node
+                moving[node.call] = moving.get(node.call, True) and node.target in MOVES
+        #: The nodes at whose end a module is done that did nothing but move values.
+        self.settling = {
+            node for call, node in last.items() if moving[call] and not call.children and call.path
+        }
+
+    # --- the tensors ----------------------------------------------------------------------------
+
+    def of(self, value: Value) -> Held:
+        """What is held of a tensor."""
+        return self.held[value]
+
+    def near(self, value: Value) -> Held:
+        """What is held of a tensor, moved only where that was done in the call that reads it.
+
+        What a module is given lies as it was given, so that its output has the shape that it has in torch.
+        """
+        held = self.of(value)
+        assert self.node is not None
+        if held.is_straight or held.call is None or held.call is self.node.call:
+            return held
+        draft = self.settled(held)
+        return Held(draft, draft.straight)
+
+    def shape_of(self, value: Value) -> tuple[int, ...]:
+        """The sizes of a tensor without the batch, where that is the first axis alone."""
+        if not value.sizes or value.sizes[0] != BATCH:
+            raise NotSaid("the first axis is not the batch")
+        return value.sizes[1:]
+
+    def put(
+        self,
+        op: Op,
+        *inputs: Draft,
+        own: Mapping[str, Value] | None = None,
+        call: Call | None = None,
+    ) -> Draft:
+        """A layer, where its op takes these shapes and its weights are those that are there."""
+        try:
+            facts = op.facts(*[draft.shape for draft in inputs])
+        except ShapeError as problem:
+            raise NotSaid(problem.message) from None
+        found = dict(own or {})
+        for name, shape in facts.weights.items():
+            value = found.get(name)
+            if value is None or value.sizes != shape or not value.key:
+                raise NotSaid(f"its {name} is of another shape")
+        assert self.node is not None
+        draft = Draft(op, inputs, facts, call or self.node.call, found)
+        self.drafts.append(draft)
+        return draft
+
+    def call(self, kind: str, *args: Any, **kwargs: Any) -> Op:
+        return OPS[kind](*args, **kwargs)
+
+    def settled(self, held: Held, *, last: bool | None = None) -> Draft:
+        """A layer whose output is the tensor as it lies, the channels first or last or as they come."""
+        draft = held.draft
+        fits = last is None or len(draft.shape) == 1 or draft.shape.channels_last == last
+        if fits and held.is_straight:
+            return draft
+        key = (draft, held.axes, last)
+        made = self.made.get(key)
+        if made is None:
+            made = next(iter(self._moves(held, last)), None)
+            made = made or self._in_steps(held, last) or self._moved(held, bool(last))
+            self.made[key] = made
+        return made
+
+    def _in_steps(self, held: Held, last: bool | None) -> Draft | None:
+        """The values moved by several ops of the language: the first as far as one of them goes."""
+        for count in range(len(held.moves) - 1, 0, -1):
+            axes = moved(held.draft.straight, held.moves[:count])
+            first = next(iter(self._moves(Held(held.draft, axes, held.call), None)), None) if axes else None
+            rest = moved(first.straight, held.moves[count:]) if first is not None else None
+            if first is not None and rest is not None:
+                return self.settled(Held(first, rest, held.call, held.moves[count:]), last=last)
+        return None
+
+    def _moves(self, held: Held, last: bool | None) -> Iterable[Draft]:
+        """Ways to move the values with the ops of the language; the first is taken."""
+        draft, axes, at = held.draft, held.axes, held.call or held.draft.call
+        shape, whole = draft.shape, draft.straight
+        rank = len(shape)
+        if not axes or axes[0] != whole[0]:
+            return
+        rest, own = axes[1:], whole[1:]
+        if len(rest) == 1 and rest[0] == _in_order(own):
+            yield self.put(self.call("flatten"), draft, call=at)
+        if not shape.channels_last and rank > 1:
+            if rest == (*own[1:], own[0]) and last is not False:
+                yield self.put(self.call("channels_last"), draft, call=at)
+            merged = _in_order(own[1:])
+            if rest == (merged, own[0]) and rank > 2 and last is not False:
+                yield self.put(self.call("tokens"), draft, call=at)
+            if rank == 3 and rest == (own[0], own[2], own[1]) and not last:
+                yield self.put(self.call("transpose"), draft, call=at)
+            if len(rest) == rank and rest[1:] == own[1:] and len(rest[0]) == 2 and not last:
+                outer, inner = rest[0]
+                if (outer.axis, inner.axis, outer.stride) == (1, 1, 1) and inner.size * inner.stride == shape[
+                    0
+                ]:
+                    yield self.put(
+                        self.call("channel_shuffle", inner.size), draft, call=held.call or draft.call
+                    )
+            if rank == 3 and len(rest) == 3 and rest[2] == own[0] and last is not False:
+                size = tuple(part.size for part in rest[1]) or (1, 1)
+                if len(size) == 2 and rest[:2] == _windows(shape.spatial, size):
+                    yield self.put(self.call("window_partition", _one(size)), draft, call=at)
+        if shape.channels_last:
+            if rest == (own[-1], *own[:-1]) and not last:
+                yield self.put(self.call("channels_first"), draft, call=at)
+            merged = _in_order(own[:-1])
+            if rest == (merged, own[-1]) and rank > 2 and last is not False:
+                yield self.put(self.call("tokens"), draft, call=at)
+            if rank == 3 and rest == (own[1], own[0], own[2]) and last is not False:
+                yield self.put(self.call("transpose"), draft, call=at)
+            if rank == 3 and len(rest) == 3 and rest[0] == own[-1] and not last:
+                sides = sizes(rest)[1:]
+                within = tuple(prod(part.size for part in axis if part.axis == 2) for axis in rest[1:])
+                if rest[1:] == _reversed(sides, within):
+                    op = self.call("window_reverse", _one(within), _one(sides))
+                    yield self.put(op, draft, call=at)
+            spatial = _in_order(rest[1:])
+            if rank == 2 and rest[:1] == (own[1],) and spatial == own[0] and not last:
+                first = self.put(self.call("channels_first"), draft, call=at)
+                yield self.put(self.call("reshape", sizes(rest)), first, call=at)
+        elif not last and 1 <= len(rest) <= 4 and _in_order(rest) == _in_order(own):
+            yield self.put(self.call("reshape", sizes(rest)), draft, call=at)
+
+    def _moved(self, held: Held, last: bool) -> Draft:
+        """The values moved by what has no op of its own."""
+        shape = _without_batch(held.axes)
+        kind = ChannelsLast if last else Shape
+        return self.opaque("rearrange", kind(shape), held.draft, macs=0, call=held.call or held.draft.call)
+
+    def opaque(
+        self,
+        name: str,
+        shape: Shape,
+        *inputs: Draft,
+        macs: int | None,
+        pointwise: bool = False,
+        own: Mapping[str, Value] | None = None,
+        buffers: Mapping[str, Buffer] | None = None,
+        reason: str = "",
+        call: Call | None = None,
+    ) -> Draft:
+        """What has no op of its own: its output is known, and its cost where that is."""
+        own = dict(own or {})
+        path = _common([value.key for value in own.values()])
+        own = {value.key.removeprefix(f"{path}.") if path else value.key: value for value in own.values()}
+        weights = {name: value.sizes for name, value in (own or {}).items() if value.trains}
+        op = Opaque(
+            name,
+            shape or Shape((1,)),
+            tuple(draft.shape for draft in inputs),
+            weights=weights,
+            buffers={
+                name: Buffer(value.sizes, value.dtype, value.saved)
+                for name, value in (own or {}).items()
+                if not value.trains
+            },
+            macs=macs,
+            pointwise=pointwise,
+            reason=reason,
+        )
+        return self.put(op, *inputs, own=own, call=call)
+
+    # --- the operators --------------------------------------------------------------------------
+
+    def run(self) -> None:
+        root = self.tape.root
+        self.inputs: dict[Value, Draft] = {}
+        for name, value in self.tape.inputs.items():
+            kind = ChannelsLast if self._is_last(value) else Shape
+            shape = kind(self.shape_of(value))
+            facts = Facts(shape, {}, {}, 0, {}, (), None)  # type: ignore[arg-type]
+            draft = Draft(None, (), facts, root, {}, input=name)  # type: ignore[arg-type]
+            self.inputs[value] = draft
+            self.held[value] = Held(draft, draft.straight)
+        for node in self.tape.nodes:
+            if not node.flows:
+                continue
+            self.node = node
+            before = len(self.drafts)
+            try:
+                found = self._said(node)
+            except NotSaid as problem:
+                self._forget(before)
+                found = self._unsaid(node, str(problem))
+            for value, held in zip(node.outputs, found, strict=False):
+                if held is not None:
+                    if node in self.settling and not held.is_straight:
+                        held = self._settle(held)
+                    self.held[value] = held
+
+    def _is_last(self, value: Value) -> bool:
+        """Whether the channels of an input stand last: its first reader takes them so."""
+        if len(value.sizes) < 3:
+            return False
+        first = next((node for node in self.tape.nodes if value in node.inputs), None)
+        return first is not None and first.target in _LAST
+
+    def _settle(self, held: Held) -> Held:
+        """A module that does nothing but move values is a layer, where the language has an op for it."""
+        before = len(self.drafts)
+        try:
+            for made in self._moves(held, None):
+                return Held(made, made.straight)
+        except NotSaid:
+            self._forget(before)
+        return held
+
+    def _forget(self, before: int) -> None:
+        """Take back the layers that were drafted for an operator that could not be said."""
+        gone = set(self.drafts[before:])
+        if gone:
+            del self.drafts[before:]
+            self.made = {key: draft for key, draft in self.made.items() if draft not in gone}
+
+    def _said(self, node: Node) -> Sequence[Held | None]:
+        lowering = self.table.get(node.target)
+        if node.module is not None:
+            return [self._known(node)]
+        if lowering is None:
+            raise NotSaid("no op")
+        before = len(self.drafts)
+        found = lowering(self, node, dict(node.args))
+        found = [found] if isinstance(found, Held) else found
+        macs = sum(draft.facts.macs for draft in self.drafts[before:])
+        if node.macs is not None and macs != self.per_sample(node.macs):
+            raise NotSaid(f"{macs:,} MACs are said, and {self.per_sample(node.macs):,} ran")
+        for value, held in zip(node.outputs, found, strict=False):
+            if held is not None and sizes(held.axes) != value.sizes:
+                raise NotSaid(f"{sizes(held.axes)} is said, and {value.sizes} came out")
+        return found
+
+    def per_sample(self, count: int) -> int:
+        return count // BATCH if count % BATCH == 0 else count
+
+    def _known(self, node: Node) -> Held:
+        from .known import KNOWN
+
+        op = KNOWN[node.target](node.module)
+        if op is None:
+            raise NotSaid("another form of it")
+        flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
+        if len(flowing) != 1:
+            raise NotSaid("it reads several tensors")
+        held = self.of(flowing[0])
+        shape = self.shape_of(node.outputs[0])
+        last: bool | None = None
+        if op.family == "attention":
+            last = True
+            own = self._below(node.call, node)
+            draft = self.put(op, self.settled(held, last=last), own=own)
+            return Held(draft, draft.straight)
+        if held.axes and shape == sizes(held.axes)[1:]:
+            draft = self.put(op, held.draft)
+            return Held(draft, held.axes)
+        raise NotSaid("its output is of another shape")
+
+    def _below(self, call: Call, node: Node) -> dict[str, Value]:
+        """The tensors of a module that was kept whole, by their names in it."""
+        path = f"{node.call.path}." if node.call.path else ""
+        return {
+            key.removeprefix(path): value for key, value in self.tape.state.items() if key.startswith(path)
+        }
+
+    def _unsaid(self, node: Node, problem: str) -> Sequence[Held | None]:
+        """An operator that has no op: what is known of it is its output, its weights, and maybe its cost."""
+        name = node.target if node.module is None else type(node.module).__name__
+        self.unsaid[f"{name}: {problem}"] = self.unsaid.get(f"{name}: {problem}", 0) + 1
+        own = self.own(node) if node.module is None else self._below(node.call, node)
+        inputs = []
+        for value in node.inputs:
+            if value.flows:
+                made = self.settled(self.of(value))
+                if made not in inputs:
+                    inputs.append(made)
+        found = []
+        macs = None if node.macs is None else self.per_sample(node.macs)
+        for index, value in enumerate(node.outputs):
+            axes, shape = _plain(value.sizes)
+            draft = self.opaque(
+                name.removeprefix("aten.").removeprefix("torch."),
+                Shape(shape),
+                *inputs,
+                macs=macs if index == 0 else 0,
+                own=own if index == 0 else {},
+                reason=f"archlens has no op for {name}",
+            )
+            found.append(Held(draft, axes))
+        return found
+
+    def beside(self, own: dict[str, Value], name: str, other: str) -> None:
+        """Add a buffer that lies beside one that is read, and that nothing reads at inference."""
+        if name in own:
+            found = self.tape.state.get(f"{own[name].key.removesuffix(name)}{other}")
+            if found is not None:
+                own[other] = found
+
+    def own(self, node: Node) -> dict[str, Value]:
+        """The weights and buffers that a node reads, itself or by way of what is made of them alone."""
+        found: dict[str, Value] = {}
+        for value in node.inputs:
+            if not value.flows:
+                for one in _sources(value):
+                    found[one.key] = one
+        return found
+
+    @property
+    def uncalled(self) -> bool:
+        """Whether there are weights that nothing read."""
+        read = {value for draft in self.drafts for value in draft.own.values()}
+        return any(value.trains and value not in read for value in self.tape.state.values())
+
+    # --- the network ----------------------------------------------------------------------------
+
+    def network(self, name: str, origin: Origin | None, heads: Lowering | None = None) -> Network:
+        """The network of what has been drafted.
+
+        Args:
+            name: what it is called.
+            origin: how it is had on other inputs.
+            heads: the same module in training mode, where that has layers that inference has not.
+        """
+        builder = Builder(name, origin=origin)
+        ends = self._ends()
+        self._drop_unread(set(ends.values()))
+        names = self._names()
+        tensors: dict[Draft, Any] = {}
+        for value, draft in self.inputs.items():
+            tensors[draft] = builder.input(draft.shape, value.input)
+        for draft in self.drafts:
+            self._place(builder, draft, names[draft], tensors)
+        outputs = {key: tensors[draft] for key, draft in ends.items()}
+        if heads is not None:
+            outputs |= self._place_heads(
+                builder, heads, {name: draft for draft, name in names.items()}, tensors
+            )
+        self._place_unused(builder, next(iter(tensors.values())))
+        return builder.network(outputs.pop("out"), **outputs)
+
+    def _ends(self) -> dict[str, Draft]:
+        self.node = self.tape.nodes[-1]
+        if not self.tape.outputs:  # it stopped part of the way
+            return {"out": self.drafts[-1]}
+        return {key: self.settled(self.held[value]) for key, value in self.tape.outputs.items()}
+
+    def _place(self, builder: Builder, draft: Draft, name: str, tensors: dict[Draft, Any]) -> None:
+        keys = {}
+        for own, value in draft.own.items():
+            if value.key != (f"{name}.{own}" if own else name) or value in self.counted:
+                keys[own] = value.key
+        self.counted.update(draft.own.values())
+        read = [tensors[one] for one in draft.inputs]
+        tensors[draft] = builder.place(draft.op, *read, name=name, keys=keys)
+
+    def _place_heads(
+        self, builder: Builder, heads: Lowering, known: Mapping[str, Draft], tensors: dict[Draft, Any]
+    ) -> dict[str, Any]:
+        """The layers that run in training only; what they read is found by its name."""
+        ends = heads._ends()
+        heads._drop_unread(set(ends.values()))
+        names = heads._names()
+        for value, draft in heads.inputs.items():
+            tensors[draft] = builder.sources[value.input]
+        builder.training = True
+        for draft, name in names.items():
+            same = known.get(name)
+            if same is not None and same.op == draft.op and same.shape == draft.shape:
+                tensors[draft] = tensors[same]
+        for draft in heads.drafts:
+            if draft not in tensors:
+                self._place(builder, draft, names[draft], tensors)
+        builder.training = False
+        placed = {names[draft] for draft in heads.drafts if names[draft] not in known}
+        return {key: tensors[end] for key, end in ends.items() if names.get(end) in placed and key != "out"}
+
+    def _place_unused(self, builder: Builder, x: Any) -> None:
+        """The tensors of modules that nothing called, each at its place."""
+        used = {
+            layer.key(name)
+            for layer in builder.layers
+            for name in (*layer.facts.weights, *layer.facts.buffers)
+        }
+        unused: dict[str, dict[str, Value]] = {}
+        for key, value in self.tape.state.items():
+            if key not in used:
+                path, _, name = key.rpartition(".")
+                unused.setdefault(path, {})[name] = value
+        names = {layer.name for layer in builder.layers}
+        scopes = {scope for name in names for scope in _above(name)}
+        for path, own in unused.items():
+            op = Opaque(
+                "unused",
+                Shape((1,)),
+                (x.shape,),
+                weights={name: value.sizes for name, value in own.items() if value.trains},
+                buffers={
+                    name: Buffer(value.sizes, value.dtype, value.saved)
+                    for name, value in own.items()
+                    if not value.trains
+                },
+                macs=0,
+                reason="nothing calls it",
+            )
+            name, keys = path, {}
+            if not path or path in names or path in scopes or names.intersection(_above(path)):
+                at = path
+                while at in names or names.intersection(_above(at)):
+                    at = at.rpartition(".")[0]
+                name = _numbered(f"{at}.unused" if at else "unused", names)
+                keys = {own: f"{path}.{own}" if path else own for own in own}
+            names.add(name)
+            builder.place(op, x, name=name, keys=keys)
+
+    def _drop_unread(self, ends: set[Draft]) -> None:
+        """Forget what only moves values, and nobody reads."""
+        read = set(ends)
+        kept = []
+        for draft in reversed(self.drafts):
+            if draft in read or draft.op.family not in ("reshape", "opaque") or draft.own or draft.facts.macs:
+                read.update(draft.inputs)
+                kept.append(draft)
+        self.drafts = kept[::-1]
+
+    def _names(self) -> dict[Draft, str]:
+        """Where each layer stands: at its module's path, or within it."""
+        count: dict[Call, int] = {}
+        for draft in self.drafts:
+            count[draft.call] = count.get(draft.call, 0) + 1
+        taken: set[str] = set()
+        owned: list[tuple[Draft, str]] = []
+        owners = {draft: _owner_of(draft) for draft in self.drafts}
+        within = {scope for name in owners.values() for scope in _above(name)}
+        for draft, name in owners.items():
+            if name and name not in taken and name not in within:
+                owned.append((draft, name))
+                taken.add(name)
+        found: dict[Draft, str] = dict(owned)
+        scopes = {scope for name in taken for scope in _above(name)}
+        for draft in self.drafts:
+            if draft in found:
+                continue
+            kind = draft.op.kind if not isinstance(draft.op, Opaque) else str(draft.op)
+            path = _path(draft.call)
+            name = path if count[draft.call] == 1 and not draft.call.children else ""
+            if name and name in taken and name not in scopes:
+                name = _numbered(name, taken)  # its module had been called before
+            while not name or name in taken or name in scopes:
+                # beside what has the name already, as a layer cannot be a scope, too
+                while path in taken:
+                    path = path.rpartition(".")[0]
+                name = _numbered(f"{path}.{kind}" if path else kind, taken)
+            taken.add(name)
+            found[draft] = name
+            scopes.update(_above(name))
+        return found
+
+
+def _above(name: str) -> list[str]:
+    """The scopes that a name stands in.
+
+    >>> _above("layer1.0.conv1")
+    ['layer1.0', 'layer1']
+    """
+    found = []
+    while name := name.rpartition(".")[0]:
+        found.append(name)
+    return found
+
+
+def _common(keys: Sequence[str]) -> str:
+    """The longest scope that all keys stand in.
+
+    >>> _common(["a.b.weight", "a.b.c.weight"])
+    'a.b'
+    """
+    scopes = [_above(key) for key in keys]
+    return next((scope for scope in scopes[0] if all(scope in other for other in scopes)), "") if keys else ""
+
+
+def _owner_of(draft: Draft) -> str:
+    """The one that has all tensors of a layer; empty where none does."""
+    owners = {_owner(name, value.key) for name, value in draft.own.items()}
+    return next(iter(owners)) if len(owners) == 1 else ""
+
+
+def _owner(name: str, key: str) -> str:
+    """The layer that has a tensor of that name under this key; empty where none does."""
+    return key if not name else key.removesuffix(f".{name}") if key.endswith(f".{name}") else ""
+
+
+def _numbered(name: str, taken: set[str]) -> str:
+    """A name that is not taken: ``add``, ``add_1`` and so on."""
+    number, found = 0, name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found
+
+
+def _one(values: Sequence[int]) -> Any:
+    """A single number where all are alike."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def _in_order(axes: Axes) -> Axis:
+    """The values of some axes in a row."""
+    return joined(part for axis in axes for part in axis)
+
+
+def _windows(sides: Sequence[int], size: Sequence[int]) -> Axes:
+    """The axes of the windows of a map, and of the positions within one, as parts of its axes 2 and 3."""
+    apart = [(Part(i, p, n // p), Part(i, 1, p)) for i, n, p in zip((2, 3), sides, size, strict=True)]
+    return joined(pair[0] for pair in apart), joined(pair[1] for pair in apart)
+
+
+def _reversed(sides: Sequence[int], size: Sequence[int]) -> Axes:
+    """The sides of a map as parts of rows of windows: axis 1 counts them, axis 2 the positions within one."""
+    (height, width), (p, q) = sides, size
+    return (
+        joined((Part(1, width // q, height // p), Part(2, q, p))),
+        joined((Part(1, 1, width // q), Part(2, 1, q))),
+    )
+
+
+def _path(call: Call) -> str:
+    """The path of a call; one of a module that was called before is told apart by its number."""
+    chain = []
+    at: Call | None = call
+    while at is not None and at.path:
+        chain.append(at)
+        at = at.parent
+    text, before = "", ""
+    for one in reversed(chain):
+        inner = one.path.removeprefix(f"{before}.") if before else one.path
+        text = f"{text}.{inner}" if text else inner
+        before = one.path
+    return text
+
+
+def _sources(value: Value) -> list[Value]:
+    """The parameters and buffers that a tensor was made of."""
+    found, rest, seen = [], [value], set()
+    while rest:
+        one = rest.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if one.key:
+            found.append(one)
+        elif one.node is not None:
+            rest += one.node.inputs
+    return found
+
+
+def _without_batch(axes: Axes) -> tuple[int, ...]:
+    """The sizes of axes without the batch; what stands beside it in its axis is an axis of its own."""
+    found = []
+    for axis in axes:
+        if any(part.axis == 0 for part in axis):
+            rest = prod(part.size for part in axis if part.axis != 0)
+            found += [rest] if rest != 1 else []
+        else:
+            found.append(prod(part.size for part in axis))
+    return tuple(found) or (1,)
+
+
+def _plain(given: Sequence[int]) -> tuple[Axes, tuple[int, ...]]:
+    """A tensor of these sizes as the output of a layer: the batch taken out, wherever it stands."""
+    shape: list[int] = []
+    axes: list[Axis] = []
+    seen = False
+    for n in given:
+        if not seen and n % BATCH == 0 and n:
+            seen = True
+            rest = n // BATCH
+            if rest == 1:
+                axes.append((Part(0, 1, BATCH),))
+            else:
+                shape.append(rest)
+                axes.append((Part(0, 1, BATCH), Part(len(shape), 1, rest)))
+        else:
+            shape.append(n)
+            axes.append((Part(len(shape), 1, n),) if n != 1 else ())
+    if not shape:
+        shape = [1]
+    return tuple(axes), tuple(shape)

@@ -1,0 +1,383 @@
+"""Runs a module once on tensors without values, and writes down what happens.
+
+This file imports torch; only what has already asked for torch imports it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..bounds import allowed
+from .counting import COUNTED, FREE
+from .known import KNOWN
+from .tape import BATCH, Call, Node, Tape, Value
+from .whole import WHOLE
+
+
+class Stopped(Exception):
+    """A module raised: what it raised, in which module, and what had run by then."""
+
+    def __init__(self, problem: Exception, recorder: _Recorder) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+        self.tape = recorder.tape
+        call = recorder.calls[-1]
+        self.path, self.kind = call.path, recorder.written(call)
+        self.shapes = recorder.shapes.get(call, [])
+        frames = [frame for frame in traceback.extract_tb(problem.__traceback__) if not _is_ours(frame)]
+        self.place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    """Whether a line of a traceback is torch's or archlens' own, and not the user's."""
+    folders = (os.path.dirname(torch.__file__), os.path.dirname(os.path.dirname(__file__)))
+    return frame.filename.startswith(folders) or frame.filename.startswith("<")
+
+
+class _Recorder:
+    """What both modes and the hooks write to."""
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        self.paths = _paths(module)
+        self.root = Call("", _kind(module), None)
+        self.calls = [self.root]
+        self.counts: dict[str, int] = {}
+        self.tape = Tape(name, {}, [], {}, self.root, {})
+        self.values: dict[int, Value] = {}
+        self.alive: list[Tensor] = []  # so that no id is given twice
+        self.within = 0  # how deep in what is kept whole
+        self.macs: int | None = 0
+        self.most = 4 * allowed()
+        self.shapes: dict[Call, list[str]] = {}  # of what each open call was given
+
+    def written(self, call: Call) -> str:
+        """A module as it prints itself, where that is one line; else its class."""
+        module = next((one for one, paths in self.paths.items() if call.path in paths), None)
+        text = "" if module is None or next(module.children(), None) is not None else repr(module)
+        return text if text and "\n" not in text else call.kind.rpartition(".")[2]
+
+    def value(self, tensor: Tensor) -> Value:
+        """The value that a tensor has now; one that nobody has seen is a constant."""
+        found = self.values.get(id(tensor))
+        return found if found is not None else self.remember(tensor)
+
+    def remember(self, tensor: Tensor, **what: Any) -> Value:
+        found = self.values[id(tensor)] = Value(tuple(tensor.shape), str(tensor.dtype)[6:], **what)
+        self.alive.append(tensor)
+        return found
+
+    def write(
+        self, target: str, args: dict[str, Any], out: Any, macs: int | None, module: Any = None
+    ) -> None:
+        read: list[Value] = []
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                found = self.value(value)
+                read.append(found)
+                return found
+            if isinstance(value, list | tuple):
+                return [plain(one) for one in value]
+            if isinstance(value, Mapping):
+                return {key: plain(one) for key, one in value.items()}
+            return value
+
+        said = {key: plain(value) for key, value in args.items()}
+        node = Node(target, said, (), self.calls[-1], macs, tuple(read), any(v.flows for v in read), module)
+        if len(self.tape.nodes) >= self.most:
+            raise RuntimeError(f"more than {self.most:,} operations ran")
+        node.outputs = tuple(self.remember(tensor, node=node) for tensor in _tensors(out))
+        self.tape.nodes.append(node)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _tensors(one)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _tensors(one)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for one in fields(value):
+            yield from _tensors(getattr(value, one.name))
+
+
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Writes down what reaches the kernels."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.recorder = recorder
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        given = list(_tensors((args, kwargs)))
+        if any(t.is_meta for t in given) and not all(t.is_meta for t in given):
+            args, kwargs = _to_meta(args), _to_meta(kwargs)
+        out = func(*args, **kwargs)
+        recorder = self.recorder
+        name = f"aten.{func._schema.name.partition('::')[2]}"
+        named = _named(func._schema, args, kwargs)
+        if name in COUNTED:
+            macs: int | None = COUNTED[name](named, out)
+        else:
+            macs = 0 if func.namespace in ("aten", "prim", "prims") and name in FREE else None
+        if recorder.within:
+            recorder.macs = None if recorder.macs is None or macs is None else recorder.macs + macs
+        else:
+            recorder.write(name.removesuffix("_") if name[-2:] != "__" else name, named, out, macs)
+        return out
+
+
+def _named(schema: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments of an operator by their names."""
+    found = {}
+    for index, one in enumerate(schema.arguments):
+        if index < len(args):
+            found[one.name] = args[index]
+        elif one.name in kwargs:
+            found[one.name] = kwargs[one.name]
+        elif one.has_default_value():
+            found[one.name] = one.default_value
+    return found
+
+
+def _to_meta(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value if value.is_meta else torch.empty_like(value, device="meta")
+    if isinstance(value, list | tuple):
+        return type(value)(_to_meta(one) for one in value)
+    if isinstance(value, Mapping):
+        return {key: _to_meta(one) for key, one in value.items()}
+    return value
+
+
+class _Functions(TorchFunctionMode):
+    """Keeps the functions whole that mean more than the operators that they are made of."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        recorder = self.recorder
+        whole = None if recorder.within else WHOLE.get(func)
+        if whole is None:
+            return func(*args, **kwargs)
+        named = whole.named(*args, **kwargs)
+        with _Kept(recorder) as kept:
+            out = func(*args, **kwargs)
+            if any(out is one for one in (*args, *kwargs.values())):
+                out = out.view_as(out)  # what goes on is told apart from what came in
+        recorder.write(whole.target, named, out, kept.macs)
+        return out
+
+
+class _Kept:
+    """Counts what runs within something that is kept whole, and writes none of it down."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        self.recorder = recorder
+        self.macs: int | None = 0
+
+    def __enter__(self) -> _Kept:
+        self.before, self.recorder.macs = self.recorder.macs, 0
+        self.recorder.within += 1
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.recorder.within -= 1
+        self.macs, self.recorder.macs = self.recorder.macs, self.before
+
+
+def _kind(module: nn.Module) -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def _paths(module: nn.Module) -> dict[nn.Module, list[str]]:
+    """All paths of each module within one, in their order."""
+    found: dict[nn.Module, list[str]] = {}
+    for path, part in module.named_modules(remove_duplicate=False):
+        found.setdefault(part, []).append(path)
+    return found
+
+
+@contextmanager
+def _scopes(recorder: _Recorder) -> Iterator[None]:
+    """Follows which module runs; other threads' modules are none of ours."""
+    thread = threading.get_ident()
+    opened: list[tuple[Call, _Kept]] = []
+
+    def enter(module: nn.Module, args: Any) -> None:
+        paths = recorder.paths.get(module)
+        if threading.get_ident() != thread or paths is None:
+            return
+        if module is root:
+            call = recorder.root
+        else:
+            parent = recorder.calls[-1]
+            path = next((p for p in paths if p.startswith(f"{parent.path}.")), paths[0])
+            number = recorder.counts.get(path, 0)
+            recorder.counts[path] = number + 1
+            call = Call(path, _kind(module), parent, number)
+            parent.children.append(call)
+        recorder.calls.append(call)
+        recorder.shapes[call] = [_written(tensor) for tensor in _tensors(args)]
+        if not recorder.within and call.kind in KNOWN:
+            opened.append((call, _Kept(recorder).__enter__()))
+
+    def leave(module: nn.Module, args: Any, kwargs: Any, out: Any) -> Any:
+        if threading.get_ident() != thread or module not in recorder.paths:
+            return out
+        call = recorder.calls[-1]
+        if opened and opened[-1][0] is call:
+            _, kept = opened.pop()
+            if isinstance(out, Tensor) and any(out is one for one in args):
+                out = out.view_as(out)
+            kept.__exit__()
+            recorder.write(call.kind, {"args": args, **kwargs}, out, kept.macs, module)
+        recorder.shapes.pop(recorder.calls.pop(), None)
+        return out
+
+    root = next(iter(recorder.paths))
+    with ExitStack() as stack:
+        stack.callback(register_module_forward_pre_hook(enter).remove)
+        stack.callback(register_module_forward_hook(leave, with_kwargs=True).remove)
+        yield
+
+
+@contextmanager
+def _as_it_was(module: nn.Module, training: bool) -> Iterator[None]:
+    """In one mode; then the modes, the random numbers and torch's switches are what they were."""
+    modes = {part: part.training for part in module.modules()}
+    states = torch.random.get_rng_state(), random.getstate()
+    fast = torch.backends.mha.get_fastpath_enabled()
+    try:
+        for part in modes:
+            part.training = training
+        torch.backends.mha.set_fastpath_enabled(False)
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        torch.random.set_rng_state(states[0])
+        random.setstate(states[1])
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def record(
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    names: Mapping[int, str],
+    *,
+    name: str,
+    training: bool = False,
+) -> Tape:
+    """Run a module once on tensors of the meta device, and write down what it does.
+
+    Args:
+        module: what runs; left as it was, also where it raises.
+        args: what it is given, its tensors on the meta device.
+        kwargs: and by name.
+        names: what the network's inputs are called, by the ids of the tensors.
+        name: what the network is called.
+        training: in which mode it runs.
+    """
+    recorder = _Recorder(module, name)
+    meta: dict[str, Tensor] = {}
+    saved = _saved(module)
+    made: dict[int, Tensor] = {}
+    for key, tensor in _state(module):
+        if id(tensor) not in made:
+            made[id(tensor)] = torch.empty_like(tensor, device="meta", requires_grad=False)
+            recorder.tape.state[key] = recorder.remember(
+                made[id(tensor)],
+                key=key,
+                trains=isinstance(tensor, nn.Parameter),
+                saved=key in saved,
+            )
+        meta[key] = made[id(tensor)]
+    for tensor in _tensors((args, dict(kwargs))):
+        if id(tensor) in names:
+            recorder.tape.inputs[names[id(tensor)]] = recorder.remember(tensor, input=names[id(tensor)])
+    try:
+        out = _run(module, meta, args, kwargs, training, recorder)
+    except Exception as problem:  # whatever its forward raises
+        raise Stopped(problem, recorder) from problem
+    recorder.tape.outputs = _outputs(out, recorder)
+    return recorder.tape
+
+
+def _run(
+    module: nn.Module,
+    meta: Mapping[str, Tensor],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    training: bool,
+    recorder: _Recorder,
+) -> Any:
+    with (
+        _as_it_was(module, training),
+        torch.no_grad(),
+        _scopes(recorder),
+        _Functions(recorder),
+        _Operations(recorder),
+    ):
+        return functional_call(module, dict(meta), args, dict(kwargs), tie_weights=False)
+
+
+def _written(tensor: Tensor) -> str:
+    """A shape as the user's own code has it: the batch is written as such."""
+    return "x".join("batch" if n == BATCH else str(n) for n in tensor.shape) or "a single number"
+
+
+def _saved(module: nn.Module) -> set[str]:
+    """The keys of what is in the state dict; asked of the modules, since hooks may write others."""
+    found = {key for key, _ in module.named_parameters(remove_duplicate=False)}
+    for path, part in module.named_modules(remove_duplicate=False):
+        for name in part._buffers.keys() - part._non_persistent_buffers_set:
+            found.add(f"{path}.{name}" if path else name)
+    return found
+
+
+def _state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from module.named_parameters(remove_duplicate=False)
+    yield from module.named_buffers(remove_duplicate=False)
+
+
+def _outputs(out: Any, recorder: _Recorder) -> dict[str, Value]:
+    """What came out, by name: ``out`` is the first."""
+    if is_dataclass(out) and not isinstance(out, type):
+        out = {one.name: getattr(out, one.name) for one in fields(out)}
+    if isinstance(out, Mapping):
+        named = [(str(key), value) for key, value in out.items()]
+    elif isinstance(out, list | tuple):
+        keys = getattr(out, "_fields", [str(index) for index in range(len(out))])
+        named = list(zip(keys, out, strict=True))
+    else:
+        named = [("out", out)]
+    found: dict[str, Value] = {}
+    for key, value in named:
+        for index, tensor in enumerate(_tensors(value)):
+            known = recorder.value(tensor)
+            if known.flows and known not in found.values():
+                found["out" if not found else f"{key}_{index}" if index else key] = known
+    return found

@@ -1,0 +1,140 @@
+"""A module run on tensors without values, once or in both modes, and the network of what ran.
+
+This file imports torch; only what has already asked for torch imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..elaboration.inputs import read_shape
+from ..errors import Diagnostic, SpecError, printable, shorten, usage
+from ..network import Asked, Network, Origin
+from ..shape import Shape
+from . import aten
+from .lowering import Lowering
+from .origin import Given, Traced
+from .recording import Stopped, record
+from .tape import BATCH
+
+
+def run(
+    module: Any,
+    given: Given,
+    name: str,
+    shapes: Mapping[str, Shape] | None = None,
+    origin: Origin | None = None,
+    heads: bool = True,
+) -> Network:
+    """The network of a module.
+
+    Args:
+        module: what runs.
+        given: what it is run on, as :func:`archlens.trace` takes it.
+        name: what the network is called.
+        shapes: other shapes for its inputs, by their names.
+        heads: whether to run it in training mode, too, for the layers that run in training only.
+        origin: what the network says of where it came from; else that it was traced.
+    """
+    if not isinstance(module, nn.Module):
+        raise usage(f"a torch.nn.Module is needed, and this is a {type(module).__name__}")
+    if any(nn.parameter.is_lazy(one) for one in (*module.parameters(), *module.buffers())):
+        raise usage(
+            f"{shorten(name)} has parameters without a shape yet", help="run it once on a real input first"
+        )
+    made = _Made(shapes or {})
+    args = tuple(
+        made.value(one, f"input_{index}" if index else "input") for index, one in enumerate(given[0])
+    )
+    kwargs = {key: made.value(one, key) for key, one in given[1].items()}
+    if not made.names:
+        raise usage(f"{shorten(name)} needs an input: a tensor, or a shape such as (3, 224, 224)")
+    if origin is None:
+        origin = Traced("", "", module=module, given=given, run=run)
+
+    def lowered(training: bool) -> Lowering:
+        try:
+            tape = record(module, args, kwargs, made.names, name=name, training=training)
+        except Stopped as stopped:
+            raise _failed(stopped, name, origin) from None
+        lowering = Lowering(tape, aten.TABLE)
+        lowering.run()
+        return lowering
+
+    found = lowered(False)
+    trains = None
+    if heads and found.uncalled:
+        try:
+            trains = lowered(True)
+        except SpecError:  # it need not run in training mode on this input
+            trains = None
+    network = found.network(name, origin, trains)
+    # what ran may depend on any of them: a search asks the origin, which knows whether it does
+    asked = [
+        Asked(one, axis, size)
+        for one, shape in network.inputs.items()
+        for axis, size in zip(shape.names, shape, strict=True)
+        if axis != "channels"
+    ]
+    return replace(network, asked=tuple(asked))
+
+
+class _Made:
+    """Tensors on the meta device in the place of what is given, and what they are called."""
+
+    def __init__(self, shapes: Mapping[str, Shape]) -> None:
+        self.shapes = shapes
+        self.names: dict[int, str] = {}
+        self.alive: list[Tensor] = []
+
+    def value(self, given: Any, name: str) -> Any:
+        if isinstance(given, Tensor):
+            if not given.dim():
+                return given
+            return self.tensor(name, tuple(given.shape[1:]), given.dtype)
+        shape = _shape(given)
+        if shape is not None:
+            return self.tensor(name, shape, torch.get_default_dtype())
+        if isinstance(given, list | tuple):
+            made = [self.value(one, f"{name}_{index}") for index, one in enumerate(given)]
+            return type(given)(*made) if hasattr(given, "_fields") else type(given)(made)
+        if isinstance(given, Mapping):
+            return {key: self.value(one, str(key)) for key, one in given.items()}
+        return given
+
+    def tensor(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        shape = tuple(self.shapes.get(name, shape))
+        made = torch.empty((BATCH, *shape), device="meta", dtype=dtype)
+        self.names[id(made)] = name
+        self.alive.append(made)
+        return made
+
+
+def _shape(given: Any) -> tuple[int, ...] | None:
+    """A shape as people write one; ``None`` where it is something else."""
+    if isinstance(given, str):
+        return read_shape(given)
+    if isinstance(given, list | tuple) and given and all(type(n) is int and n >= 1 for n in given):
+        return tuple(given)
+    return None
+
+
+def _failed(stopped: Stopped, name: str, origin: Origin | None) -> SpecError:
+    """What a module raised, with the layer at which it did."""
+    problem = stopped.problem
+    said = printable(str(problem).strip().partition("\n")[0]) or "nothing more is said"
+    lowering = Lowering(stopped.tape, aten.TABLE)
+    lowering.run()
+    network = lowering.network(name, origin) if lowering.drafts else None
+    where = f"{shorten(stopped.path)} ({stopped.kind})" if stopped.path else shorten(name)
+    notes = [f"{type(problem).__name__}: {said}"]
+    if stopped.place:
+        notes.append(f"raised in {stopped.place}")
+    if stopped.shapes:
+        notes.append(f"its input was {' and '.join(stopped.shapes)}")
+    return SpecError(Diagnostic(f"{where} does not run", notes=tuple(notes)), network)

@@ -1,0 +1,81 @@
+"""What a module did when it ran once: its calls, and the operations within them, as plain records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: The size of the batch that a module is run on: a prime number that no other size is a multiple of, so that
+#: an axis that holds the samples is known wherever it goes.
+BATCH = 1009
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """A tensor at one moment: what is written in place makes another value of it."""
+
+    sizes: tuple[int, ...]
+    dtype: str
+    #: The node that made it; ``None`` for inputs, weights and constants.
+    node: Node | None = None
+    #: The key in the state dict, where it is a parameter or a buffer.
+    key: str = ""
+    #: Whether it is trained.
+    trains: bool = False
+    #: Whether it is in the state dict.
+    saved: bool = True
+    #: The name of the network's input that it is.
+    input: str = ""
+
+    @property
+    def flows(self) -> bool:
+        """Whether it depends on an input of the network."""
+        return bool(self.input) or (self.node is not None and self.node.flows)
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One call of a module."""
+
+    #: Its path from the root: ``layer1.0.conv1``; the root's is empty.
+    path: str
+    #: The class, as ``torchvision.ops.misc.Permute``.
+    kind: str
+    parent: Call | None
+    #: How often a module of that path had been called before.
+    number: int = 0
+    children: list[Call] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One operation: what ran, on what, and within which call."""
+
+    #: ``"aten.convolution"``; ``"torch.linear"`` for a function that was kept whole; a module's class.
+    target: str
+    #: All arguments by name, tensors as values, lists of them as lists.
+    args: Mapping[str, Any]
+    outputs: tuple[Value, ...]
+    call: Call
+    #: Multiply-accumulates of all that ran in it, for the whole batch; ``None`` where they are not known.
+    macs: int | None
+    #: The tensors that it read, in their order.
+    inputs: tuple[Value, ...] = ()
+    #: Whether one of them depends on an input of the network.
+    flows: bool = False
+    #: The module, where one was kept whole.
+    module: Any = None
+
+
+@dataclass(eq=False, slots=True)
+class Tape:
+    """One run of a module."""
+
+    name: str
+    inputs: dict[str, Value]
+    nodes: list[Node]
+    outputs: dict[str, Value]
+    root: Call
+    #: Parameters and buffers by their keys, also those that nothing read.
+    state: dict[str, Value]

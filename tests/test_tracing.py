@@ -1,0 +1,392 @@
+"""Torch modules as networks, held against the specs of the zoo, hooks, and torch's own counter."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import archlens
+from archlens.analysis import difference, sizes
+from archlens.analysis.difference import SAME
+from archlens.cli import cli
+from archlens.ops.op import NonUniform
+
+from .conftest import load_torchvision
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+functional = nn.functional
+
+#: One network of each of torchvision's families.
+FAMILIES = [
+    *("alexnet", "convnext_tiny", "efficientnet_b0", "inception_v3", "maxvit_t", "mnasnet0_5"),
+    *(
+        "mobilenet_v2",
+        "mobilenet_v3_small",
+        "regnet_x_400mf",
+        "regnet_y_400mf",
+        "resnet18",
+        "resnext50_32x4d",
+    ),
+    *("shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t", "vgg11_bn", "vit_b_32"),
+]
+
+
+def without_values(make: Any, **values: Any) -> Any:
+    """A module of torchvision's without time spent on the values of its weights."""
+    own = {}
+    for name in dir(nn.init):
+        if name.endswith("_") and not name.startswith("_"):
+            own[name] = getattr(nn.init, name)
+            setattr(nn.init, name, lambda tensor, *_args, **_kwargs: tensor)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return make(**values)
+    finally:
+        for name, function in own.items():
+            setattr(nn.init, name, function)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_network_of_torchvision_is_its_spec(name: str) -> None:
+    spec = archlens.load(name)
+    module = without_values(load_torchvision().models.get_model, name=name)
+    traced = archlens.trace(module, spec.input)
+    found = difference.find(spec, traced)
+    assert {pair.kind for pair in found.pairs} == {SAME}
+    assert list(traced.outputs.values()) == [found.of(SAME)[-1].new.name] or len(spec.outputs) > 1
+    assert traced.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    assert (traced.params, traced.macs, traced.training_macs) == (spec.params, spec.macs, spec.training_macs)
+    ours, theirs = archlens.study(traced), archlens.study(spec)
+    assert ours.memory(batch=1).inference == theirs.memory(batch=1).inference
+    for pair in found.pairs:
+        assert pair.old is not None
+        assert pair.new is not None
+        one, other = ours.receptive_fields[pair.new.name], theirs.receptive_fields[pair.old.name]
+        assert type(one) is type(other)
+        assert one == other or isinstance(one, NonUniform)  # which says the name of a layer
+
+
+def test_a_network_that_is_said_in_another_way() -> None:
+    """DenseNet's spec concatenates as a block grows, and torchvision's module anew in each layer."""
+    spec = archlens.load("densenet121")
+    traced = archlens.trace(without_values(load_torchvision().models.densenet121), spec.input)
+    assert (traced.state(), traced.macs, traced.output) == (spec.state(), spec.macs, spec.output)
+    assert {pair.what for pair in difference.find(spec, traced).of("altered")} >= {"2 inputs -> 3"}
+
+
+def test_the_sizes_that_fit_are_those_of_the_spec() -> None:
+    spec = archlens.load("swin_t")
+    traced = archlens.trace(without_values(load_torchvision().models.swin_t), (3, 224, 224))
+    assert sizes.find(traced).smallest == sizes.find(spec).smallest
+
+
+class Everything(nn.Module):
+    """What modules of one's own do beside calling layers in a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.act = nn.ReLU(inplace=True)
+        self.shared = nn.Conv2d(8, 8, 1)
+        self.scale = nn.Parameter(torch.ones(8, 1, 1))
+        self.never = nn.Linear(3, 5)
+        self.register_buffer("mask", torch.ones(4))
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x: Any) -> Any:
+        x = self.act(self.stem(x))
+        y = self.shared(x)
+        y = self.act(self.shared(y)) * self.scale
+        x = torch.cat([x, y[:, :4]], 1)
+        x = functional.max_pool2d(x, 2)
+        x = x[:, :8] + functional.interpolate(x[:, 4:], size=x.shape[-2:])
+        x = x.mean((2, 3))
+        return self.fc(functional.dropout(x, 0.3, self.training))
+
+
+def test_a_module_of_ones_own() -> None:
+    module = Everything()
+    network = archlens.trace(module, torch.rand(2, 3, 16, 16))
+    assert network.params == sum(tensor.numel() for tensor in module.parameters())
+    assert set(network.state()) == set(module.state_dict())
+    # 3x3 of 3 into 8 on 16x16, twice 8 into 8 on 16x16, and 8 into 4
+    assert network.macs == 27 * 8 * 256 + 2 * 8 * 8 * 256 + 8 * 4
+    assert [str(layer.op) for layer in network if layer.name.startswith("act")] == ["relu", "relu"]
+    assert network["shared"].params == 72
+    assert network["shared_1"].params == 0  # the second time with the same weights
+    assert network["shared_1"].key("weight") == "shared.weight"
+    assert network["never"].params == 20
+    assert str(network["scale"].op).startswith("layer_scale")
+
+
+def test_what_ran_is_counted_as_torch_counts() -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+    module = nn.Sequential(nn.Linear(20, 32), nn.TransformerEncoder(layer, 2, enable_nested_tensor=False))
+    network = archlens.trace(module, (10, 20))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module.train()(torch.rand(1, 10, 20))
+    assert 2 * network.macs == counter.get_total_flops()
+    assert not network.unknown
+    assert network.params == sum(tensor.numel() for tensor in module.parameters())
+
+
+def test_what_nobody_knows_is_said() -> None:
+    class Odd(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.linalg.inv(x)
+
+    network = archlens.trace(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), Odd()), (3, 8, 8))
+    assert list(network.unknown) == ["1"]
+    assert f"{network.macs:,}" == "at least 5,184"
+    assert network.output == (3, 8, 8)
+
+
+def random_module(draw: random.Random) -> tuple[Any, tuple[int, ...]]:
+    """A module of branches, functional calls, views and shared parts."""
+    channels = draw.choice([4, 6, 8])
+
+    class Random(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = nn.ModuleList()
+            self.plan: list[str] = []
+            for _ in range(draw.randint(2, 6)):
+                self.plan.append(
+                    draw.choice(["conv", "residual", "cat", "shuffle", "tokens", "gate", "again", "pool"])
+                )
+                kernel = draw.choice([1, 3, 5])
+                made: Any = nn.Conv2d(
+                    channels, channels, kernel, padding=kernel // 2, bias=draw.random() < 0.5
+                )
+                if self.plan[-1] == "tokens":
+                    made = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels), nn.GELU())
+                elif self.plan[-1] == "cat":
+                    made = nn.Conv2d(2 * channels, channels, 1)
+                self.parts.append(made)
+
+        def forward(self, x: Any) -> Any:
+            for kind, part in zip(self.plan, self.parts, strict=True):
+                if kind == "conv":
+                    x = functional.relu(part(x))
+                elif kind == "residual":
+                    x = x + part(functional.silu(x))
+                elif kind == "cat":
+                    x = part(torch.cat([x, functional.avg_pool2d(x, 3, 1, 1)], 1))
+                elif kind == "shuffle":
+                    b, c, h, w = x.shape
+                    x = part(x.view(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w))
+                elif kind == "tokens":
+                    b, c, h, w = x.shape
+                    x = part(x.flatten(2).transpose(1, 2)).transpose(1, 2).reshape(b, c, h, w)
+                elif kind == "gate":
+                    x = x * part(x.mean((2, 3), keepdim=True)).sigmoid()
+                elif kind == "again":
+                    x = part(part(x))
+                else:
+                    x = functional.max_pool2d(part(x), 2, ceil_mode=True)
+            return x
+
+    return Random(), (channels, draw.randint(5, 12), draw.randint(5, 12))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_modules(seed: int) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    module, shape = random_module(random.Random(seed))
+    network = archlens.trace(module, shape)
+    seen: dict[str, list[tuple[int, ...]]] = {}
+    for name, part in module.named_modules():
+        part.register_forward_hook(lambda _m, _i, out, n=name: seen.setdefault(n, []).append(out.shape[1:]))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        out = module.eval()(torch.rand(1, *shape))
+    assert 2 * network.macs == counter.get_total_flops()
+    assert network.output == tuple(out.shape[1:])
+    assert network.params == sum(tensor.numel() for tensor in module.parameters())
+    assert {key: tuple(value.shape) for key, value in module.state_dict().items()} == network.state()
+    for name, shapes in seen.items():
+        if name in network.index and len(shapes) == 1:
+            assert sorted(network[name].shape) == sorted(shapes[0])
+    assert not [layer for layer in network if layer.op.kind == "opaque"]
+
+
+def test_a_network_on_another_input_runs_the_module_again() -> None:
+    class Baked(nn.Module):
+        """A side of 8 or more is pooled; what runs depends on the input."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 3, padding=1)
+
+        def forward(self, x: Any) -> Any:
+            x = self.conv(x)
+            return functional.max_pool2d(x, 2) if x.shape[-1] >= 8 else x
+
+    network = archlens.trace(Baked(), (1, 4, 4))
+    assert network.output == (2, 4, 4)
+    assert network.with_input((1, 8, 8)).output == (2, 4, 4)
+    assert network.with_input((1, 8, 8), advice=False).output == (2, 4, 4)
+    for scaled in sizes.find(network.with_input((1, 8, 8))).scaled:
+        side = scaled.input[1]
+        assert scaled.output[1] == (side // 2 if side >= 8 else side)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_trace_is_left(fails: bool) -> None:
+    class Draws(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm2d(3)
+            self.conv = nn.Conv2d(3, 4, 1)
+
+        def forward(self, x: Any) -> Any:
+            random.random()
+            torch.rand(3)
+            x = self.conv(functional.dropout(self.norm(x)))
+            if fails:
+                raise ValueError("no")
+            return x
+
+    module = Draws()
+    module.conv.eval()
+    before = {
+        name: (id(tensor), tensor.clone()) for name, tensor in module.state_dict(keep_vars=True).items()
+    }
+    modes = [part.training for part in module.modules()]
+    states = torch.get_rng_state(), random.getstate(), torch.get_default_dtype(), torch.is_grad_enabled()
+    hooks = nn.modules.module._global_forward_hooks, nn.modules.module._global_forward_pre_hooks
+    if fails:
+        with pytest.raises(archlens.SpecError):
+            archlens.trace(module, (3, 4, 4))
+    else:
+        archlens.trace(module, (3, 4, 4))
+    assert [part.training for part in module.modules()] == modes
+    after = module.state_dict(keep_vars=True)
+    assert all(
+        id(after[name]) == own and torch.equal(after[name], old) for name, (own, old) in before.items()
+    )
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (random.getstate(), torch.get_default_dtype(), torch.is_grad_enabled()) == states[1:]
+    assert not any(hooks)
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_what_a_module_raises_is_said_with_its_layer() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Sequential(nn.ReLU(), nn.Conv2d(9, 4, 3)))
+    with pytest.raises(archlens.SpecError) as caught:
+        archlens.trace(module, (3, 32, 32))
+    said = str(caught.value)
+    assert said.startswith("error: 1.1 (Conv2d(9, 4, kernel_size=(3, 3), stride=(1, 1))) does not run\n")
+    assert "its input was batchx8x30x30" in said
+    assert caught.value.network is not None
+    assert [layer.name for layer in caught.value.network][:2] == ["0", "1.0"]
+
+
+MODEL = '''
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    """Two convolutions."""
+
+    def __init__(self, width=16, *, depth=1):
+        super().__init__()
+        if width > 1000:
+            raise ValueError("too wide")
+        self.body = nn.Sequential(*[nn.Conv2d(3 if not i else width, width, 3) for i in range(depth + 1)])
+
+    def forward(self, x):
+        return self.body(x)
+
+
+made = Net(4)
+number = 3
+
+
+def two(a, b):
+    return Net(a)
+
+
+def none():
+    return None
+'''
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(__import__("sys").modules, "own_model", raising=False)
+    path = tmp_path / "own_model.py"
+    path.write_text(MODEL)
+    return path
+
+
+def test_a_module_by_its_python_name(model: Path) -> None:
+    for name in ("own_model.py:Net", "own_model:Net", str(model) + ":Net"):
+        found = CliRunner().invoke(
+            cli, ["shapes", name, "--input", "3x12x12", "--set", "width=8", "--set", "depth=2"]
+        )
+        assert found.exit_code == 0, found.output
+        # 3x3x3x8 + 8, and twice 3x3x8x8 + 8
+        assert "body.2" in found.output
+        assert f"{224 + 2 * 584:,}" in found.output
+    assert CliRunner().invoke(cli, ["shapes", "own_model:made", "--input", "3x12x12"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["shapes"], ["explain"], ["sizes"], ["memory"], ["cost"], ["lint"], ["compare"]),
+        *(["report", "-o", "out"], ["diagram", "-o", "out.svg"], ["shapes", "--format", "json"]),
+    ],
+    ids=" ".join,
+)
+def test_commands_take_a_module(model: Path, command: list[str]) -> None:
+    found = CliRunner().invoke(cli, [command[0], "own_model:Net", "--input", "3x12x12", *command[1:]])
+    assert found.exception is None, found.output
+    assert found.exit_code == 0
+
+
+REFUSED = {
+    "shapes own_model:Net": "own_model:Net is a torch module, which does not say what it is run on",
+    "shapes own_model:Nett --input 3x8x8": "own_model has no Nett",
+    "shapes own_modell:Net --input 3x8x8": "own_modell:Net cannot be imported: there is no module own_modell",
+    "shapes none.py:Net --input 3x8x8": "there is no file none.py",
+    "shapes own_model:number --input 3x8x8": "own_model:number is a int, and no torch module",
+    "shapes own_model:none --input 3x8x8": "own_model:none makes a NoneType, and no torch module",
+    "shapes own_model:two --input 3x8x8": "own_model:two needs a value for a, b",
+    "shapes own_model:Net --input 3x8x8 --set widht=3": "own_model:Net has no param widht",
+    "shapes own_model:made --input 3x8x8 --set width=3": "own_model:made is made already",
+    "shapes own_model:Net --input 3x8x8 --set width=2000": "own_model:Net raised ValueError: too wide",
+    "shapes own_model:Net --input 4x8x8": "body.0 (Conv2d(3, 16, kernel_size=(3, 3), stride=(1, 1)))",
+    "show own_model:Net": "there is no network own_model:Net",
+}
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_what_is_refused(model: Path, command: str) -> None:
+    found = CliRunner().invoke(cli, command.split())
+    assert found.exit_code != 0
+    said = str(found.exception) if isinstance(found.exception, archlens.ArchlensError) else found.output
+    assert REFUSED[command] in said
+
+
+def test_python_doors_take_a_module() -> None:
+    from archlens.testing import assert_budget
+
+    module = nn.Conv2d(3, 8, 3)
+    assert archlens.study(module, input=(3, 8, 8)).cost.params == 224
+    assert_budget(module, input="3x8x8", params="== 224")
+    with pytest.raises(AssertionError):
+        assert_budget(module, input="3x8x8", params="< 224")
