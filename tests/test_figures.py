@@ -19,6 +19,8 @@ from archlens.views import comparison_table as comparison_view
 from archlens.views import difference_table as difference_view
 from archlens.views import sizes_table as sizes_view
 
+from .work import calls_made
+
 #: What a column of a comparison is called where a figure has another name.
 SMALLEST = {"smallest": "min_size"}
 
@@ -61,3 +63,14 @@ def test_the_former_name_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert result.exit_code == 2
         assert "did you mean" in result.output.lower()
         assert "peak_activations" in result.output.replace("-", "_")
+
+
+def test_the_depth_of_a_scope_looks_at_its_layers_alone() -> None:
+    """Twice as many scopes, each with a budget, are twice as much work."""
+
+    def work(count: int) -> int:
+        steps = ", ".join(f"s{i}: ['conv(3, 3, padding=1)', relu]" for i in range(count))
+        study = archlens.study(archlens.loads(f"{{input: 3x8x8, layers: [{steps}]}}"))
+        return calls_made(lambda: [FIGURES["depth"].measure(study, f"s{i}") for i in range(count)])
+
+    assert work(200) < 2.5 * work(100)

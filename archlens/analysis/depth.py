@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..network import Layer, Network
 
 
@@ -27,9 +29,14 @@ def find(network: Network, scope: str = "") -> int:
     >>> find(archlens.load("vgg16")), find(archlens.load("googlenet"))
     (16, 22)
     """
-    deepest = dict.fromkeys(network.inputs, 0)
-    for layer in network.layers:
-        before = max((deepest[name] for name in layer.inputs), default=0)
+    return longest(network.layers, scope)
+
+
+def longest(layers: Sequence[Layer], scope: str = "") -> int:
+    """The same of layers in order; of a scope, those from its first to its last will do."""
+    deepest: dict[str, int] = {}
+    for layer in layers:
+        before = max((deepest.get(name, 0) for name in layer.inputs), default=0)
         inside = not scope or layer.within(scope)
         deepest[layer.name] = before + (inside and counts(layer) and not layer.training)
-    return max((deepest[layer.name] for layer in network.layers if not layer.training), default=0)
+    return max((deepest[layer.name] for layer in layers if not layer.training), default=0)

@@ -123,7 +123,7 @@ def _receptive_field(study: Study, scope: str) -> Value:
     """The field of the last layer that has one, within the scope; of several inputs, of each in turn."""
     from . import receptive_field
 
-    inside = {layer.name for layer in study.inside(scope)} if scope else None
+    inside = study.inside(scope) if scope else None
     found = receptive_field.network_field(study.fields.values(), inside)
     return found if isinstance(found, Unknown) else tuple(size for sizes in found for size in sizes)
 
@@ -135,7 +135,7 @@ def _min_size(study: Study, scope: str) -> Value:
 def _depth(study: Study, scope: str) -> int:
     from . import depth
 
-    return depth.find(study.network, scope)
+    return depth.longest(study.around(scope), scope) if scope else study.depth
 
 
 #: Every figure by its name, in the order of tables. Adding an entry adds it wherever it says.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
@@ -132,13 +132,13 @@ def find(network: Network, input: str = "") -> ReceptiveFields:
 
 
 def network_field(
-    found: Iterable[ReceptiveFields], inside: Container[str] | None = None
+    found: Iterable[ReceptiveFields], inside: Sequence[Layer] | None = None
 ) -> tuple[tuple[int, ...], ...] | Unknown:
     """The size of the field of the last layer that has one, along each axis; on each input where one has.
 
     Args:
         found: the fields on each input of a network.
-        inside: look among these layers only, by name.
+        inside: look among these layers only.
     """
     sizes: list[tuple[int, ...]] = []
     reason = "the input has no spatial axes"
@@ -148,8 +148,7 @@ def network_field(
         if inside is None:
             name = fields.last()
         else:
-            layers = [layer.name for layer in fields.network.layers if layer.name in inside]
-            name = next((one for one in reversed(layers) if isinstance(fields[one], tuple)), "")
+            name = next((one.name for one in reversed(inside) if isinstance(fields[one.name], tuple)), "")
         seen = fields[name] if name else None
         if not isinstance(seen, tuple) or not seen:
             reason = "no layer sees an interval of the input: all see everything"

@@ -115,6 +115,19 @@ class Study:
         """The layers of a scope, or the one of that name; all of them for no scope."""
         return self.scopes.get(scope, ()) if scope else self.network.layers
 
+    def around(self, scope: str) -> Sequence[Layer]:
+        """All layers from the first of a scope to its last."""
+        inside = self.inside(scope)
+        return (
+            self.network.layers[self._places[inside[0].name] : self._places[inside[-1].name] + 1]
+            if inside
+            else ()
+        )
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {layer.name: place for place, layer in enumerate(self.network.layers)}
+
     def part(self, scope: str) -> Network:
         """The layers of a scope as if they were all that there is; for what adds up over layers."""
         return replace(self.network, layers=tuple(self.inside(scope))) if scope else self.network
