@@ -56,6 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         values = callspec.params.values() if callspec else ()
         words = {value for value in values if isinstance(value, str)}
         networks = zoo & words
+        if words & further:
+            item.add_marker("example")
         if words & further or (networks and not networks & QUICK):
             item.add_marker("slow")
 

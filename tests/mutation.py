@@ -4,11 +4,12 @@
     python tests/mutation.py archlens/ops --sample 100 --seed 1 --record /tmp/lines > /tmp/survivors
     python tests/mutation.py archlens/ops --again /tmp/survivors --record /tmp/lines
 
-The tests of the fast lane run once, to learn which lines each executes, and for how long. Then, for each
-mistake, a process is forked in which the function that holds it gets other code, and the tests that execute
-its line run, up to the first that fails: those first that caught something near, then those that execute
-little else. A mistake outside of functions is there before archlens is imported. A test that does not end is
-stopped by the processor time that it has used. Programs that tests start are not looked into.
+The tests of the fast lane, and of every example of an op, run once, to learn which lines each executes, and
+for how long. Then, for each mistake, a process is forked in which the function that holds it gets other code,
+and the tests that execute its line run, up to the first that fails: those first that caught something near,
+then those that execute little else. A mistake outside of functions is there before archlens is imported. A
+test that does not end is stopped by the processor time that it has used. Programs that tests start are not
+looked into, nor functions that run at import alone: what they have made is made.
 
 Whoever reads a survivor judges it: either nothing can tell the two programs apart, or a test is missing.
 """
@@ -187,7 +188,15 @@ class Tests:
 
     def __init__(self, names: Iterable[str], work: Callable[[dict[str, Any]], object]) -> None:
         self.work = work
-        options = ["-qs", "--assert=plain", "--import-mode=importlib", "-o", "addopts=", "-m", "not slow"]
+        options = [
+            "-qs",
+            "--assert=plain",
+            "--import-mode=importlib",
+            "-o",
+            "addopts=",
+            "-m",
+            "not slow or example",
+        ]
         for plugin in ("cacheprovider", "xdist", "archlens"):
             options += ["-p", f"no:{plugin}"]
         pytest.main([*options, *names], [self])

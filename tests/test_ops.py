@@ -38,6 +38,7 @@ from .torch_reference import ConvMap, WithParameter, runnable
 FURTHER = (
     # a transposed convolution that cuts more before than after, as much as a stride or less
     "4x7x8 >> conv_transpose(2, 3, padding=((1, 0), (1, 0)))",
+    "4x7x8 >> conv_transpose(2, 3, padding=((1, 0), 0))",
     "4x7x8 >> conv_transpose(2, 3, stride=2, padding=((1, 0), (2, 1)), output_padding=1)",
     "4x7 >> conv_transpose(2, 3, stride=2, padding=((0, 2),), groups=2)",
     "4x5x6 >> conv_transpose(2, 2, stride=3, dilation=2, output_padding=2)",
@@ -69,6 +70,7 @@ FURTHER = (
     "6x9x9 >> conv(4, 2, stride=4, padding=2)",
     "2x5x6x7 >> conv(3, (1, 2, 3), stride=(3, 2, 1), padding=((0, 1), (2, 0), (1, 1)))",
     '2x6x7 >> pad(2, mode="replicate")',
+    "2x6x7 >> pad((0, 2))",
     '2x6x7x8 >> pad(((2, 1), (0, 3), (5, 0)), mode="reflect")',
     "2x9x8x7 >> adaptive_avg_pool((3, 1, 7))",
     "2x9x8x7 >> adaptive_max_pool(1)",
@@ -299,6 +301,12 @@ def test_arithmetic(text: str) -> None:
             results.add(value(right))
     if op.sliding:
         assert results == set(facts.shape.spatial)
+
+
+def test_a_long_concat_names_its_ends() -> None:
+    """1 + 2 + ... + 52 = 52*53/2 = 1378."""
+    op, inputs, facts = example(", ".join(f"{n}x4" for n in range(1, 53)) + " >> concat")
+    assert op.arithmetic(facts, *inputs) == "1 + 2 + 3 + ... + 52 = 1378"
 
 
 #: What sees everything; against torch in :func:`test_reach`.
@@ -821,6 +829,28 @@ CASES = [
     # a window and its padded input
     Case("1x5x5 >> conv(1, 5)", lambda x: nn.Conv2d(1, 1, 5)(x)),
     Case("1x4x4 >> conv(1, 5)", lambda x: nn.Conv2d(1, 1, 5)(x), "is larger than its 4x4 input"),
+    # along one axis alone
+    Case("1x4x8 >> conv(1, 5)", lambda x: nn.Conv2d(1, 1, 5)(x), "is larger than its 4x8 input"),
+    Case(
+        "1x4x4 >> conv(1, (7, 3), padding=(1, 0))",
+        lambda x: nn.Conv2d(1, 1, (7, 3), padding=(1, 0))(x),
+        "is larger than its 6x4 padded input",
+    ),
+    Case(
+        "1x4x4 >> conv_transpose(1, 3, stride=(2, 1), output_padding=1)",
+        lambda x: nn.ConvTranspose2d(1, 1, 3, stride=(2, 1), output_padding=1)(x),
+        "output_padding must be smaller",
+    ),
+    Case(
+        "1x8x8 >> max_pool(3, padding=((2, 0), 1))",
+        lambda x: nn.MaxPool2d(3, padding=(2, 1))(x),
+        "its padding of 2 is more than half of its window of 3",
+    ),
+    Case(
+        "2x8x8 >> window_partition(4) >> window_reverse(4, (8, 9))",
+        lambda x: x.reshape(2, 2, 8, 9),
+        "is no map of 8x9 in windows of 4x4",
+    ),
     Case("1x4x3 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x)),
     Case("1x4x2 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x), "6x4 padded input"),
     Case("1x5 >> conv(1, 3, dilation=2)", lambda x: nn.Conv1d(1, 1, 3, dilation=2)(x)),
