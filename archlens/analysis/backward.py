@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops.footprint import Footprint
 
@@ -139,9 +140,7 @@ def peak(
     for output in dict.fromkeys(network.outputs.values()):
         if kept.trained[output]:
             flowing.waiting[output] = flowing.make(size(network.shape_of(output).numel))
-    leaving: dict[int, list[str]] = {}
-    for name, position in kept.until.items():
-        leaving.setdefault(position, []).append(name)
+    leaving = grouped((position, name) for name, position in kept.until.items())
     gradients, saved = 0, kept.bytes
     activations = sum(size for name, size in kept.held.items() if name not in kept.until)
     found = Moment("backward pass", "", 0, saved, activations, flowing.bytes, 0)

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..errors import did_you_mean, printable, usage
+from ..grouping import grouped
 from ..network import Layer, Network
 
 
@@ -178,9 +179,7 @@ class Ledger:
 
     def _sums(self, place: Callable[[Layer], str], what: Callable[[str, Sequence[Layer]], str]) -> list[Sum]:
         """Sums of the layers that have one place, in the order in which the places come up."""
-        places: dict[str, list[Layer]] = {}
-        for layer in self.network:
-            places.setdefault(place(layer), []).append(layer)
+        places = grouped((place(layer), layer) for layer in self.network)
         return [Sum(name, what(name, found), tuple(found)) for name, found in places.items()]
 
 

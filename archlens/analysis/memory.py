@@ -31,6 +31,7 @@ from math import prod
 from typing import NamedTuple
 
 from ..errors import did_you_mean, shorten, usage
+from ..grouping import grouped
 from ..network import Layer, Network, scopes_of
 from ..ops import Facts
 from ..ops.footprint import (
@@ -455,9 +456,7 @@ def _steps(
             last[source] = position
     for source in [owner[output] for output in network.outputs.values()] + list(kept.until if kept else ()):
         last.pop(source, None)
-    leaving: dict[int, list[str]] = {}
-    for name, position in last.items():
-        leaving.setdefault(position, []).append(name)
+    leaving = grouped((position, name) for name, position in last.items())
     return [
         _Step(
             layer,

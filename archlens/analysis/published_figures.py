@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..errors import SpecError, did_you_mean, error, shorten
-from ..network import Layer, Network, scopes_of
+from ..grouping import grouped
+from ..network import Network, scopes_of
 from ..ops import EVERYWHERE
 from ..published import Entry, Figure, number, sizes
 from ..shape import Shape, times
@@ -107,11 +108,12 @@ class _Computed:
         self.network = network
         wanted = {figure.of for entry in network.meta.published for figure in entry.figures if figure.of}
         #: The layers of each layer or scope that a figure is of.
-        self.inside: dict[str, list[Layer]] = {}
-        for layer in network.layers if wanted else ():
-            for name in scopes_of(layer.name):
-                if name in wanted:
-                    self.inside.setdefault(name, []).append(layer)
+        self.inside = grouped(
+            (name, layer)
+            for layer in (network.layers if wanted else ())
+            for name in scopes_of(layer.name)
+            if name in wanted
+        )
 
     @cached_property
     def fields(self) -> receptive_field.ReceptiveFields:

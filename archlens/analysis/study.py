@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from ..grouping import grouped
 from ..network import Layer, Network, scopes_of
 from . import cost, depth, memory, published_figures, receptive_field, sizes
 from .cost import Ledger
@@ -135,11 +136,7 @@ class Study:
     @cached_property
     def scopes(self) -> Mapping[str, Sequence[Layer]]:
         """The layers of each scope, in order; a layer is a scope of its own."""
-        found: dict[str, list[Layer]] = {}
-        for layer in self.network.layers:
-            for scope in scopes_of(layer.name):
-                found.setdefault(scope, []).append(layer)
-        return found
+        return grouped((scope, layer) for layer in self.network.layers for scope in scopes_of(layer.name))
 
     @cached_property
     def readers(self) -> Mapping[str, Sequence[Layer]]:

@@ -20,6 +20,7 @@ from ..analysis.receptive_field import Limit, ReceptiveFields, Seen
 from ..analysis.study import Study
 from ..errors import ArchlensError, shorten
 from ..geometry import Field
+from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import Call, NonUniform, all_channels
 from ..shape import Shape, times
@@ -40,12 +41,13 @@ def probe(network: Network) -> Iterator[Check]:
     It is looked at on longer inputs, where the network can be had on them: on its own the fields of deep
     layers may cover everything, and so show no border.
     """
-    found: dict[str, list[Check]] = {}
     study = Study(network)
-    for name, fields in study.fields.items():
-        for axis in range(len(network.inputs[name].spatial)):
-            for check in _along(study, fields, axis):
-                found.setdefault(check.layer, []).append(check)
+    found = grouped(
+        (check.layer, check)
+        for name, fields in study.fields.items()
+        for axis in range(len(network.inputs[name].spatial))
+        for check in _along(study, fields, axis)
+    )
     for layer in network.layers:
         if layer.shape.spatial:
             yield _together(layer.name, found.get(layer.name, []))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..analysis.comparison import Accuracy, Compared
 from ..analysis.unknown import Unknown
 from ..errors import printable, shorten, usage
+from ..grouping import grouped
 from ..views import words
 from .frame import SMALL, Sign, page
 from .labels import Box, Disc, Segment, place
@@ -111,9 +112,7 @@ class _Drawing:
 
     def _series(self) -> dict[str, list[str]]:
         """Where the accuracies are from, that of most first, each with the networks it is of."""
-        series: dict[str, list[str]] = {}
-        for one, accuracy in self.drawn:
-            series.setdefault(accuracy.series, []).append(one.name)
+        series = grouped((accuracy.series, one.name) for one, accuracy in self.drawn)
         return dict(sorted(series.items(), key=lambda item: -len(item[1])))
 
     def _bubble(self, one: Compared, accuracy: Accuracy) -> _Bubble:
@@ -266,10 +265,7 @@ class _Drawing:
             yield "Lines join a family whose accuracy grows with its MACs."
         if len(self.families) > len(HUES):
             yield f"The colours are those of {len(self.families)} families, and some stand for several."
-        reasons: dict[str, list[str]] = {}
-        for one in self.networks:
-            if why := why_not(one):
-                reasons.setdefault(why, []).append(one.name)
+        reasons = grouped((why, one.name) for one in self.networks if (why := why_not(one)))
         for why, left_out in reasons.items():
             yield f"Not drawn: {_listed(left_out)} ({_plain(why)})."
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..errors import usage
+from ..grouping import grouped
 from .picture import Point
 
 #: Width and height of what fits a page at full size, in points.
@@ -152,11 +153,8 @@ def _joined(
     So one line alone enters the scope, and a column can end before it.
     """
     around = [_around(scope, parents) for scope in range(len(parents))] + [()]
-    fed: dict[int, list[Link]] = {}
-    for link in links:
-        fed.setdefault(link.tail, []).append(link)
     out: list[Link] = []
-    for tail, some in fed.items():
+    for tail, some in grouped((link.tail, link) for link in links).items():
         common = _common([around[scope_of[link.head]] for link in some])
         if len(some) < 2 or common == -1 or common in around[scope_of[tail]]:
             out += some

@@ -17,6 +17,7 @@ from ..analysis import receptive_field
 from ..analysis.receptive_field import ReceptiveFields
 from ..analysis.repeats import Child, Fold, Repeats, Tree, differing, layers_of, written
 from ..errors import Unplaced, UsageError, printable, shorten, usage
+from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import Op
 from ..shape import Shape, times
@@ -274,8 +275,7 @@ class _Planner:
         edges, sources = self.edges()
         if _crossed(edges) > LEVELS:
             raise _Full(f"{LEVELS:,} levels for its connections to cross")
-        for layer in self.network.layers:
-            self.behind.setdefault(self.box_of[layer.name], []).append(layer)
+        self.behind = grouped((self.box_of[layer.name], layer) for layer in self.network.layers)
         renumbered = self.dissolve()
         boxes = tuple(
             self.box(i, draft, sources.get(i, ()), renumbered) for i, draft in enumerate(self.drafts)
@@ -593,11 +593,8 @@ def _crossed(edges: Iterable[tuple[int, int]]) -> int:
 
 def _bypasses(boxes: tuple[Box, ...], fed: dict[tuple[int, int], Layer]) -> list[Edge]:
     """The edges, those that go around other layers marked with the op that merges them."""
-    into: dict[int, list[int]] = {}
-    out: dict[int, list[int]] = {}
-    for tail, head in fed:
-        into.setdefault(head, []).append(tail)
-        out.setdefault(tail, []).append(head)
+    into = grouped((head, tail) for tail, head in fed)
+    out = grouped(fed)
     above: dict[int, int] = {}  # the boxes from which each is reached, as the bits of a number
     for box in boxes:
         reached = 0

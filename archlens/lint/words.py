@@ -6,15 +6,13 @@ from collections.abc import Iterable
 
 from ..errors import shorten
 from ..geometry import Window
+from ..grouping import grouped
 from ..network import Layer
 
 
 def at_one_place(layers: Iterable[Layer]) -> list[list[Layer]]:
     """Layers put together that the same word of the spec made, so that one mistake is one finding."""
-    found: dict[int, list[Layer]] = {}
-    for layer in layers:
-        found.setdefault(id(layer.step), []).append(layer)
-    return list(found.values())
+    return list(grouped((id(layer.step), layer) for layer in layers).values())
 
 
 def windows(layer: Layer) -> tuple[Window, ...]:

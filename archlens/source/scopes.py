@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import REQUIRED
 from ..shape import Shape
@@ -416,15 +417,11 @@ def _skeleton(scope: SourceScope) -> Any:
 
 def _name(classes: list[Class], taken: set[str]) -> None:
     """Name classes after their block; a second skeleton by what it has more, or by a number."""
-    variants: dict[str, list[Class]] = {}
     blocks = {one.base for one in classes if one.example.block}
     for one in classes:
         if not one.name and not one.example.block and one.base in blocks:
             one.base = f"{one.base}Layers"
-    for one in classes:
-        if not one.name:
-            variants.setdefault(one.base, []).append(one)
-    for base, members in variants.items():
+    for base, members in grouped((one.base, one) for one in classes if not one.name).items():
         plain = min(members, key=lambda one: len(one.example.children))
         plain.name = unique(base if base not in taken else f"{base}Block", taken)
         taken.add(plain.name)

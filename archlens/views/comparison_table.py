@@ -12,6 +12,7 @@ from ..analysis.figures import Figure, Head, Unknown, Value, Where, shown
 from ..counts import dumps
 from ..errors import printable, shorten
 from ..forms.table import LEAST, Cell, Column, Table, words_of
+from ..grouping import grouped
 from ..shape import times
 from . import words
 
@@ -259,10 +260,7 @@ def conventions(found: Sequence[Compared], names: Sequence[str]) -> Iterator[str
 
 
 def _wide(found: Sequence[Compared]) -> Iterator[str]:
-    layers: dict[str, list[str]] = {}
-    for one in found:
-        if one.everywhere_from:
-            layers.setdefault(one.everywhere_from, []).append(one.name)
+    layers = grouped((one.everywhere_from, one.name) for one in found if one.everywhere_from)
     if layers:
         said = "; ".join(f"{shorten(layer)} in {_listed(names)}" for layer, names in layers.items())
         yield f"* Later every position sees the whole input: from {said}."
@@ -282,17 +280,15 @@ def _other_data(found: Sequence[Compared]) -> Iterator[str]:
 def _reasons(found: Sequence[Compared], shown: Sequence[str]) -> Iterator[str]:
     """Why figures are not known, each reason once."""
     marks = _marks(found)
-    reasons: dict[tuple[str, str], list[str]] = {}  # by title and reason, the networks
-    for name in shown:
-        for one in found:
-            cell = COLUMNS[name].cell(one, marks)
-            if isinstance(cell, Unknown):
-                reasons.setdefault((COLUMNS[name].head.title, cell.reason), []).append(one.name)
-    titles: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for (title, reason), names in reasons.items():
-        titles.setdefault((reason, tuple(names)), []).append(title)
-    for (reason, networks), said in titles.items():
-        yield f"Unknown {' and '.join(said)} of {_listed(networks)}: {printable(reason)}."
+    networks = grouped(
+        ((COLUMNS[name].head.title, cell.reason), one.name)
+        for name in shown
+        for one in found
+        if isinstance(cell := COLUMNS[name].cell(one, marks), Unknown)
+    )
+    titles = grouped(((reason, tuple(names)), title) for (title, reason), names in networks.items())
+    for (reason, names), said in titles.items():
+        yield f"Unknown {' and '.join(said)} of {_listed(names)}: {printable(reason)}."
 
 
 def _listed(names: Sequence[str]) -> str:

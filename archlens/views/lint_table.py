@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ..counts import dumps
 from ..errors import Diagnostic, Span, Style, printable, render, unstyled
 from ..forms.table import LEAST, Annotation, Case, Column, Table
+from ..grouping import grouped
 from ..lint import ERROR, LEVELS, Finding, Rule
 from ..lint.words import listed
 from ..wrapping import wrapped
@@ -41,10 +42,7 @@ def totals(linted: Iterable[Linted]) -> dict[str, int]:
 def once(linted: Sequence[Linted]) -> list[Linted]:
     """The same with each rule once at each place: the first network has the finding, a note the others."""
     keyed = [(one, list(zip(_places(one.findings), one.findings, strict=True))) for one in linted]
-    sharing: dict[Any, list[str]] = {}
-    for one, findings in keyed:
-        for key, _ in findings:
-            sharing.setdefault(key, []).append(one.name)
+    sharing = grouped((key, one.name) for one, findings in keyed for key, _ in findings)
     found = []
     for one, findings in keyed:
         own = []

@@ -20,8 +20,8 @@ from ..analysis.published_figures import (
 from ..counts import dumps
 from ..errors import printable, shorten
 from ..forms.table import LEAST, Annotation, Case, Column, Link, Row, SpanningRow, Table
+from ..grouping import grouped
 from ..network import Network
-from ..published import Entry
 
 SCHEMA = "archlens.claims/2"
 
@@ -149,10 +149,11 @@ def _remark(figure: PublishedFigure) -> str:
 def _reasons(found: Figures) -> Iterator[str]:
     """What the specs say about figures, once for all that one entry has."""
     for network, figures in found:
-        reasons: dict[tuple[Entry, str], list[str]] = {}
-        for figure in figures:
-            if remark := _remark(figure):
-                reasons.setdefault((figure.entry, remark), []).append(f"{figure.what} {figure.printed}")
+        reasons = grouped(
+            ((figure.entry, remark), f"{figure.what} {figure.printed}")
+            for figure in figures
+            if (remark := _remark(figure))
+        )
         for (_, remark), said in reasons.items():
             more = f" and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
             named = ", ".join(said[:_NAMED]) + more

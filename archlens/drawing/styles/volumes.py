@@ -14,6 +14,7 @@ from itertools import pairwise
 from math import log2
 
 from ...errors import printable
+from ...grouping import grouped
 from ...shape import Shape
 from ..frame import SMALL, Shifted, Sign, framed
 from ..metrics import fitted, width, wrapped
@@ -78,9 +79,7 @@ def _is_wide(stages: list[_Stage]) -> bool:
 def _stages(plan: Plan) -> list[_Stage]:
     """The volumes of a plan, those of one shape that follow one another together."""
     source: dict[int, int] = {}  # the box that each box's volume stands for
-    into: dict[int, list[Edge]] = {}
-    for edge in plan.edges:
-        into.setdefault(edge.head, []).append(edge)
+    into = grouped((edge.head, edge) for edge in plan.edges)
     for box in plan.boxes:
         feeds = into.get(box.id, [])
         silent = (
@@ -277,9 +276,7 @@ class _Artist:
 
     def arrange(self) -> tuple[float, float]:
         """Give each stage its place; long chains go on in a further line."""
-        columns: dict[int, list[_Stage]] = {}
-        for stage in self.stages:
-            columns.setdefault(stage.column, []).append(stage)
+        columns = grouped((stage.column, stage) for stage in self.stages)
         wide = {
             column: max(
                 max(
@@ -462,11 +459,12 @@ class _Artist:
 
         Those that leave one stage run together, and so do those that reach one.
         """
-        spaces: dict[int, list[tuple[int, int]]] = {}
-        for head, stage in enumerate(self.stages):
-            for tail, _ in stage.into:
-                if self.turns(self.stages[tail], stage):
-                    spaces.setdefault(stage.column, []).append((tail, head))
+        spaces = grouped(
+            (stage.column, (tail, head))
+            for head, stage in enumerate(self.stages)
+            for tail, _ in stage.into
+            if self.turns(self.stages[tail], stage)
+        )
         found = {}
         for links in spaces.values():
             leaving = Counter(tail for tail, _ in links)
