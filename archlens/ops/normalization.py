@@ -14,7 +14,6 @@ from .op import (
     NONE,
     Argument,
     Buffer,
-    Buffers,
     Call,
     Facts,
     Names,
@@ -34,13 +33,6 @@ def _affine(width: tuple[int, ...], affine: bool) -> Tensors:
     return {"weight": width, "bias": width} if affine else NONE
 
 
-def _statistics(channels: int, kept: bool) -> Buffers:
-    if not kept:
-        return NONE
-    each = Buffer((channels,))
-    return {"running_mean": each, "running_var": each, "num_batches_tracked": Buffer((), INT64)}
-
-
 def _work(x: Shape, affine: bool, sets: int = 0) -> dict[str, int]:
     """The work of normalizing by the mean and variance of each of ``sets`` sets of values.
 
@@ -56,6 +48,29 @@ def _work(x: Shape, affine: bool, sets: int = 0) -> dict[str, int]:
 
 def _points(x: Shape) -> Reach:
     return (POINT,) * (len(x) - 1)
+
+
+def _by_channel(op: BatchNorm | InstanceNorm, x: Shape, module: str, *, default: bool) -> Facts:
+    """What batch and instance normalization share; ``default`` is torch's of its last two arguments."""
+    each = Buffer((x.channels,))
+    running = {"running_mean": each, "running_var": each, "num_batches_tracked": Buffer((), INT64)}
+    return Facts(
+        shape=x,
+        weights=_affine((x.channels,), op.affine),
+        buffers=running if op.running_stats else NONE,
+        macs=0,
+        other=_work(x, op.affine, sets=0 if op.running_stats else x.channels),
+        # without running statistics each output depends on the whole map, and maybe on the whole batch
+        reach=_points(x) if op.running_stats else EVERYWHERE,
+        torch=Call(
+            f"nn.{module}{max(len(x) - 1, 1)}d",
+            num_features=x.channels,
+            eps=Argument(op.eps, default=1e-5),
+            momentum=Argument(op.momentum, default=0.1),
+            affine=Argument(op.affine, default=default),
+            track_running_stats=Argument(op.running_stats, default=default),
+        ),
+    )
 
 
 class BatchNorm(Op, kind="batch_norm", family="normalization"):
@@ -88,23 +103,7 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
 
     def facts(self, x: Shape) -> Facts:
         require_channels_first(x, "batch_norm")
-        return Facts(
-            shape=x,
-            weights=_affine((x.channels,), self.affine),
-            buffers=_statistics(x.channels, self.running_stats),
-            macs=0,
-            other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
-            # without running statistics each output depends on the whole batch and map
-            reach=_points(x) if self.running_stats else EVERYWHERE,
-            torch=Call(
-                f"nn.BatchNorm{max(len(x) - 1, 1)}d",
-                num_features=x.channels,
-                eps=Argument(self.eps, default=1e-5),
-                momentum=Argument(self.momentum, default=0.1),
-                affine=Argument(self.affine, default=True),
-                track_running_stats=Argument(self.running_stats, default=True),
-            ),
-        )
+        return _by_channel(self, x, "BatchNorm", default=True)
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
         """Statistics of the batch are over all of its positions, of all samples together."""
@@ -258,22 +257,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
                 f"it needs more than one position to take statistics over, and its input is {x}",
                 size=True,
             )
-        return Facts(
-            shape=x,
-            weights=_affine((x.channels,), self.affine),
-            buffers=_statistics(x.channels, self.running_stats),
-            macs=0,
-            other=_work(x, self.affine, sets=0 if self.running_stats else x.channels),
-            reach=_points(x) if self.running_stats else EVERYWHERE,
-            torch=Call(
-                f"nn.InstanceNorm{len(x) - 1}d",
-                num_features=x.channels,
-                eps=Argument(self.eps, default=1e-5),
-                momentum=Argument(self.momentum, default=0.1),
-                affine=Argument(self.affine, default=False),
-                track_running_stats=Argument(self.running_stats, default=False),
-            ),
-        )
+        return _by_channel(self, x, "InstanceNorm", default=False)
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
         """Statistics are of each sample by itself."""

@@ -6,7 +6,7 @@ An op is a frozen dataclass whose fields are its attributes. It answers one ques
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from enum import Enum
 from math import prod
@@ -187,6 +187,13 @@ class Facts(NamedTuple):
         return {name: buffer.shape for name, buffer in self.buffers.items() if buffer.saved}
 
 
+def along(x: Shape, lines: Sequence[str]) -> str:
+    """What is to say of each spatial axis; once where it is the same."""
+    if len(set(lines)) == 1:
+        return lines[0]
+    return "; ".join(f"{axis[0].upper()}: {line}" for axis, line in zip(x.axes, lines, strict=True))
+
+
 def weightless(shape: Shape, reach: Reach, torch: Call, **other: int) -> Facts:
     """Facts of an op without weights, buffers and multiply-accumulates; with what else it computes."""
     return Facts(shape, NONE, NONE, 0, other, reach, torch)
@@ -351,10 +358,7 @@ class Op:
         if not isinstance(reach, tuple) or not (self.sliding or any(w != POINT for w in reach)):
             return ""
         x = inputs[0]
-        lines = [window.arithmetic(n) for window, n in zip(reach, x.spatial, strict=True)]
-        if len(set(lines)) == 1:
-            return lines[0]
-        return "; ".join(f"{axis[0].upper()}: {line}" for axis, line in zip(x.axes, lines, strict=True))
+        return along(x, [window.arithmetic(n) for window, n in zip(reach, x.spatial, strict=True)])
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         """How the output shape comes about, in words; only asked where no arithmetic is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import gcd, prod
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from ..geometry import Window
 from ..shape import Shape, times
@@ -181,21 +181,23 @@ class AvgPool(_Sliding, kind="avg_pool"):
         )
 
 
-class _Adaptive(Op, family="pooling"):
-    """What adaptive pooling shares: output i sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``.
+class _Sized(Op, family="pooling"):
+    """What pooling to a size shares: output i of ``o`` sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``.
 
-    Output: the size that is given, whatever the input.
     Limits: a map, channels first.
     """
 
-    size: Annotated[Size, "positions of the output, o"]
-
     channelwise = True
+    #: Whether it takes the largest value of a window, and not the mean.
+    largest: ClassVar[bool] = False
 
-    def _facts(self, x: Shape, name: str, last: int) -> Facts:
-        """``last`` is the work of an output beside that between each two values of its window."""
+    def _sizes(self, x: Shape) -> tuple[int, ...]:
+        """The positions of the output: one along each axis, unless an op says otherwise."""
+        return (1,) * len(x.spatial)
+
+    def facts(self, x: Shape) -> Facts:
         require_spatial(x, self.kind)
-        sizes = per_axis(self.size, x, "size")
+        sizes = self._sizes(x)
         shape = Shape((x.channels, *sizes))
         reach: Reach
         if all(o == 1 for o in sizes):
@@ -205,17 +207,33 @@ class _Adaptive(Op, family="pooling"):
         else:
             reach = NonUniform(f"the windows that take {times(x.spatial)} to {times(sizes)} differ in size")
         # neighbouring windows share a position wherever their border does not fall between two
-        seen = [n + o - gcd(n, o) for n, o in zip(x.spatial, sizes, strict=True)]
-        torch = Call(f"nn.Adaptive{name}Pool{len(sizes)}d", output_size=shortest(sizes))
-        return weightless(shape, reach, torch, pooling=x.channels * prod(seen) + (last - 1) * shape.numel)
+        seen = prod(n + o - gcd(n, o) for n, o in zip(x.spatial, sizes, strict=True))
+        # a comparison or an addition between each two values of a window; and for a mean the division
+        work = x.channels * seen - (shape.numel if self.largest else 0)
+        name = f"nn.Adaptive{'Max' if self.largest else 'Avg'}Pool{len(sizes)}d"
+        return weightless(shape, reach, Call(name, output_size=shortest(sizes)), pooling=work)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """It keeps its input; torch takes a mean over everything for an output of 1, which needs none."""
+        """It keeps its input, and the place of each maximum; a mean over everything needs neither."""
+        if self.largest:
+            places = (Extra(facts.shape.numel, INT64),)
+            return INPUT._replace(saved=places, workspace=places)
         return NOTHING if prod(facts.shape.spatial) == 1 else INPUT
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
-        x, out = inputs[0], facts.shape
-        return f"{times(x.spatial)} -> {times(out.spatial)}, whatever the input"
+        return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, whatever the input"
+
+
+class _Adaptive(_Sized):
+    """Pooling to a size that is given.
+
+    Output: the size that is given, whatever the input.
+    """
+
+    size: Annotated[Size, "positions of the output, o"]
+
+    def _sizes(self, x: Shape) -> tuple[int, ...]:
+        return per_axis(self.size, x, "size")
 
 
 class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
@@ -238,9 +256,6 @@ class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
         "2x4x6x8 >> adaptive_avg_pool(2)",
     )
 
-    def facts(self, x: Shape) -> Facts:
-        return self._facts(x, "Avg", last=1)  # the division
-
 
 class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
     """The largest value over windows chosen so that the output has the size that is asked for.
@@ -248,35 +263,16 @@ class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
     Output i of ``o`` sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``, the last not included.
     """
 
+    largest = True
     names = Names(keras="AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D", onnx="")
     examples = ("256x13x13 >> adaptive_max_pool(6)", "8x12x9 >> adaptive_max_pool((6, 3))")
 
-    def facts(self, x: Shape) -> Facts:
-        return self._facts(x, "Max", last=0)
 
-    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        return _maxima(facts)
-
-
-class _Global(Op, family="pooling"):
-    """What global pooling shares: one window as large as the map.
+class _Global(_Sized):
+    """Pooling with one window as large as the map.
 
     Output: ``Cx1x1``, with a 1 for each axis of the input.
-    Limits: a map, channels first.
     """
-
-    channelwise = True
-
-    def _facts(self, x: Shape, name: str, last: int) -> Facts:
-        """``last`` is the work of an output beside that between each two values of its window."""
-        require_spatial(x, self.kind)
-        axes = len(x) - 1
-        shape = Shape((x.channels, *(1,) * axes))
-        torch = Call(f"nn.Adaptive{name}Pool{axes}d", output_size=1)
-        return weightless(shape, EVERYWHERE, torch, pooling=x.numel + (last - 1) * x.channels)
-
-    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
-        return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, whatever the input"
 
 
 class GlobalAvgPool(_Global, kind="global_avg_pool"):
@@ -288,33 +284,18 @@ class GlobalAvgPool(_Global, kind="global_avg_pool"):
         also="mean avg average reducemean gap globalpool",
     )
     examples = ("1280x7x7 >> global_avg_pool", "8x50 >> global_avg_pool")
-    saved_for_backward = NOTHING
-
-    def facts(self, x: Shape) -> Facts:
-        return self._facts(x, "Avg", last=1)  # the division
 
 
 class GlobalMaxPool(_Global, kind="global_max_pool"):
     """The largest value of the whole map, of each channel; keeps the axes, so the output is ``Cx1x1``."""
 
+    largest = True
     names = Names(
         keras="GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D",
         onnx="GlobalMaxPool",
         also="gmp reducemax",
     )
     examples = ("64x7x5 >> global_max_pool",)
-
-    def facts(self, x: Shape) -> Facts:
-        return self._facts(x, "Max", last=0)
-
-    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        return _maxima(facts)
-
-
-def _maxima(facts: Facts) -> Footprint:
-    """The input, and the place of each maximum."""
-    places = (Extra(facts.shape.numel, INT64),)
-    return INPUT._replace(saved=places, workspace=places)
 
 
 def _even(windows: tuple[Window, ...]) -> bool:

@@ -18,6 +18,7 @@ from .op import (
     Op,
     ShapeError,
     all_channels,
+    along,
     per_group,
     weightless,
 )
@@ -324,7 +325,4 @@ class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):
 
 def _sums(facts: Facts, x: Shape, line: Any) -> str:
     assert isinstance(facts.reach, tuple)
-    lines = [line(window, n) for window, n in zip(facts.reach, x.spatial, strict=True)]
-    if len(set(lines)) == 1:
-        return str(lines[0])
-    return "; ".join(f"{axis[0].upper()}: {text}" for axis, text in zip(x.axes, lines, strict=True))
+    return along(x, [line(window, n) for window, n in zip(facts.reach, x.spatial, strict=True)])

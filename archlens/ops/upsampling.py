@@ -9,7 +9,7 @@ from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
 from .footprint import INT64, NOTHING, Extra, Footprint
-from .op import Argument, Call, Facts, Merge, Names, NonUniform, Op, Reach, ShapeError, weightless
+from .op import Argument, Call, Facts, Merge, Names, NonUniform, Op, Reach, ShapeError, along, weightless
 from .windows import per_axis, require_spatial, shortest
 
 #: torch's name of linear interpolation, by spatial axes.
@@ -96,17 +96,12 @@ class Upsample(Op, kind="upsample", family="upsampling"):
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         if self.scale is None:
             return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, whatever the input"
+        factors = _factors(self.scale, inputs[0])
         lines = [
             f"{n} * {f} = {o}" if n * f == o else f"floor({n} * {f}) = {o}"
-            for n, f, o in zip(
-                inputs[0].spatial, _factors(self.scale, inputs[0]), facts.shape.spatial, strict=True
-            )
+            for n, f, o in zip(inputs[0].spatial, factors, facts.shape.spatial, strict=True)
         ]
-        if len(set(lines)) == 1:
-            return lines[0]
-        return "; ".join(
-            f"{axis[0].upper()}: {line}" for axis, line in zip(inputs[0].axes, lines, strict=True)
-        )
+        return along(inputs[0], lines)
 
 
 class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
