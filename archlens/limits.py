@@ -149,7 +149,7 @@ def parse(text: str, kind: Kind, *, share: bool = False) -> Limit:
     if len(written) > _MAX_TEXT:
         raise BadLimit(f"'{shorten(written, 30)}' is no limit", EXAMPLES)
     limit = _range(written, kind) or _bounds(written, kind)
-    _check(limit, kind, share)
+    _check(limit, share)
     return limit
 
 
@@ -256,7 +256,7 @@ def _help(unit: str, kind: Kind) -> str:
     return did_you_mean(unit, units, otherwise=f"the units are {', '.join(units)}")
 
 
-def _check(limit: Limit, kind: Kind, share: bool) -> None:
+def _check(limit: Limit, share: bool) -> None:
     """Refuse a limit that nothing or everything holds."""
     text = shorten(limit.text)
     if limit.percent:

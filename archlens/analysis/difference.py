@@ -7,9 +7,11 @@ block or a changed width therefore leaves everything else aligned.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from math import isclose
 from typing import Any, NamedTuple
 
@@ -93,19 +95,13 @@ class Difference:
     @cached_property
     def renamings(self) -> list[Renaming]:
         """What has other names than before, scope by scope."""
-        found: dict[tuple[str, str], int] = {}
-        for pair in self.pairs:
-            if pair.renamed:
-                assert pair.old is not None
-                assert pair.new is not None
-                key = _shortest(pair.old.name, pair.new.name)
-                found[key] = found.get(key, 0) + 1
+        found = Counter(_shortest(a.name, b.name) for a, b, *_ in self.pairs if a and b and a.name != b.name)
         return [Renaming(*key, count) for key, count in found.items()]
 
     def groups(self, kind: str) -> list[ChangeGroup]:
         """What was added, or removed, by scopes."""
         network = self.new if kind == ADDED else self.old
-        return list(_groups(network, self.of(kind), kind))
+        return list(_groups(network, self.of(kind)))
 
     @cached_property
     def boundary(self) -> list[str]:
@@ -184,7 +180,6 @@ class _Classes:
     def __init__(self) -> None:
         self.numbers: dict[tuple[object, ...], int] = {}
         self.layers: list[Layer] = []
-        self.known: dict[int, int] = {}
         self.scores: dict[tuple[int, int], int] = {}
 
     def of(self, layer: Layer) -> int:
@@ -375,21 +370,9 @@ def _way_back(history: list[dict[int, int]], x: int, y: int) -> list[tuple[int, 
         down = k == -edits or (k != edits and reached.get(k - 1, -1) < reached.get(k + 1, -1))
         before = k + 1 if down else k - 1
         start = reached.get(before, 0)
-        while (
-            x > start
-            and y > start - before
-            and x > 0
-            and y > 0
-            and (x - (not down), y - down)
-            != (
-                start,
-                start - before,
-            )
-        ):
-            x, y = x - 1, y - 1
-            found.append((x, y))
-        if edits:
-            x, y = start, start - before
+        # the edit leads to a diagonal, and all of that are pairs
+        found += [(i, i - k) for i in range(x - 1, start - down, -1)]
+        x, y = start, start - before
     return found[::-1]
 
 
@@ -497,24 +480,16 @@ def _shortest(old: str, new: str) -> tuple[str, str]:
 # --- groups ----------------------------------------------------------------------------------------
 
 
-def _groups(network: Network, pairs: Sequence[Pair], kind: str) -> Iterator[ChangeGroup]:
+def _groups(network: Network, pairs: Sequence[Pair]) -> Iterator[ChangeGroup]:
     """Layers by the largest scopes of which nothing else is left; scopes that are alike as one."""
-    whole: dict[str, int] = {}
-    for layer in network.layers:
-        for scope in _scopes(layer.name):
-            whole[scope] = whole.get(scope, 0) + 1
-    inside: dict[str, int] = {}
-    for pair in pairs:
-        for scope in _scopes(_layer(pair).name):
-            inside[scope] = inside.get(scope, 0) + 1
-    groups: list[tuple[str, list[Pair]]] = []
-    for pair in pairs:
+    whole = Counter(scope for layer in network.layers for scope in _scopes(layer.name))
+    inside = Counter(scope for pair in pairs for scope in _scopes(_layer(pair).name))
+
+    def place(pair: Pair) -> str:
         name = _layer(pair).name
-        place = next((scope for scope in _scopes(name) if inside[scope] == whole[scope] > 1), name)
-        if groups and groups[-1][0] == place:
-            groups[-1][1].append(pair)
-        else:
-            groups.append((place, [pair]))
+        return next((scope for scope in _scopes(name) if inside[scope] == whole[scope] > 1), name)
+
+    groups = [(name, list(members)) for name, members in groupby(pairs, place)]
 
     def copies(first: int, period: int) -> int:
         last = first + 1

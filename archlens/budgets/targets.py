@@ -277,7 +277,6 @@ class Limits:
     """The limits of a project, and which of its tables turned out to be about something."""
 
     def __init__(self, project: Project, targets: Sequence[Target], given: Sequence[Requirement]) -> None:
-        self.project = project
         self.given = tuple(given)
         #: Tables about networks; and limits on all, those on scopes included.
         self.tables: list[Table] = []

@@ -90,7 +90,7 @@ def _best(
     for base, candidate in _candidates(discs[i]):
         if base >= least:
             break
-        if not _allowed(i, candidate, discs, others, page):
+        if not _allowed(candidate, discs, others, page):
             continue
         cost = base + _cost(i, candidate, discs, others, lines)
         if cost < least:
@@ -119,7 +119,7 @@ def _box(x: float, y: float, disc: Disc) -> Box:
     return Box(x - disc.width / 2, y - disc.height / 2, x + disc.width / 2, y + disc.height / 2)
 
 
-def _allowed(i: int, one: Place, discs: Sequence[Disc], others: Sequence[Place], page: Box) -> bool:
+def _allowed(one: Place, discs: Sequence[Disc], others: Sequence[Place], page: Box) -> bool:
     """Whether a place is on the page, over no centre and no label, and no line leads through a label."""
     left, top, right, bottom = one.box
     if left < page.left or top < page.top or right > page.right or bottom > page.bottom:

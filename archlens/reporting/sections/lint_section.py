@@ -38,10 +38,6 @@ def parts(material: Material) -> Sequence[Part]:
     ]
 
 
-def _line(finding: Finding) -> str:
-    return str(finding.span.line) if finding.span is not None else ""
-
-
 def _rule(finding: Finding) -> str:
     rule = finding.rule
     return f"{rule.code} {rule.name} ({rule.level})"
