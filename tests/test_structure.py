@@ -19,6 +19,7 @@ MAY: dict[str, set[str]] = {
     "showing": set(),
     "shape": set(),
     "geometry": set(),
+    "grouping": set(),
     "wrapping": set(),
     "errors": {"wrapping"},
     "bounds": {"errors"},
@@ -28,7 +29,9 @@ MAY: dict[str, set[str]] = {
     # of the analyses, the quantities that a budget can say
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
     "network": {"counts", "errors", "limits", "showing", "ops", "published", "shape"},
-    "analysis": {"bounds", "errors", "geometry", "limits", "network", "ops", "published", "shape"},
+    "analysis": {
+        *("bounds", "errors", "geometry", "grouping", "limits", "network", "ops", "published", "shape"),
+    },
     "library": {"errors", "language"},
     "elaboration": {"analysis", "bounds", "errors", "language", "network", "ops", "shape"},
     "budgets": {"counts", "analysis", "elaboration", "errors", "language", "library", "limits", "network"},
@@ -38,23 +41,23 @@ MAY: dict[str, set[str]] = {
         "elaboration",
         "errors",
         "geometry",
+        "grouping",
         "language",
         "library",
         "network",
         "ops",
         "shape",
     },
-    "source": {"analysis", "errors", "network", "ops", "shape"},
-    "backends": {"analysis", "errors", "geometry", "network", "ops", "shape"},
+    "source": {"analysis", "errors", "grouping", "network", "ops", "shape"},
+    "backends": {"analysis", "errors", "geometry", "grouping", "network", "ops", "shape"},
     # how any table is written, whatever it shows
     "forms": {"counts", "errors", "wrapping"},
     "views": {
         *("analysis", "backends", "budgets", "counts", "errors", "forms", "geometry", "language", "limits"),
-        *("lint",),
-        *("network", "ops", "published", "shape", "wrapping"),
+        *("grouping", "lint", "network", "ops", "published", "shape", "wrapping"),
     },  # of backends, budgets and lint, the records
     # of the views, how numbers are said; of the forms, what TeX takes for text
-    "drawing": {"analysis", "errors", "forms", "network", "ops", "shape", "views"},
+    "drawing": {"analysis", "errors", "forms", "grouping", "network", "ops", "shape", "views"},
     "reporting": {
         *("analysis", "drawing", "errors", "forms", "language", "library", "limits", "lint", "network"),
         *("published", "shape", "studying", "views"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
@@ -131,9 +132,7 @@ class ClassText:
         return f"{text}; the shapes are those of the first."
 
     def _shape(self, value: Value) -> Shape:
-        if value < 0:
-            return list(self.network.inputs.values())[-1 - value]
-        return self.network.layers[value].shape
+        return scopes.shape_of(self.network, value)
 
     # --- what it is made of ---------------------------------------------------------------------
 
@@ -241,10 +240,9 @@ class ClassText:
 
     def _chained(self, runs: Iterator[Repetition]) -> Iterator[Repetition]:
         """The runs that a loop can take: what flows through them is read by the next alone."""
-        readers: dict[Value, int] = dict.fromkeys(self._results(), 1)
+        readers = Counter(self._results())
         for child in self.children:
-            for value in set(child.inputs):
-                readers[value] = readers.get(value, 0) + 1
+            readers.update(set(child.inputs))
         for run in runs:
             inside = self.children[run.start : run.stop]
             names = [split(child.name) for child in inside]
@@ -376,15 +374,13 @@ class ClassText:
         """The tensors that are returned."""
         if not self.is_root:
             return sorted(self.scope.outputs)
-        return list(dict.fromkeys(map(self._number, self.network.outputs.values())))
+        return list(dict.fromkeys(self._outputs.values()))
 
     @cached_property
-    def _numbers(self) -> dict[str, Value]:
-        numbers = {layer.name: k for k, layer in enumerate(self.network.layers)}
-        return numbers | {name: -1 - k for k, name in enumerate(self.network.inputs)}
-
-    def _number(self, name: str) -> Value:
-        return self._numbers[name]
+    def _outputs(self) -> dict[str, Value]:
+        """The outputs of the network, and where each comes from."""
+        numbers = scopes.values_of(self.network)
+        return {name: numbers[source] for name, source in self.network.outputs.items()}
 
     def _forward(self) -> list[str]:
         self.used.add("Tensor")
@@ -420,9 +416,9 @@ class ClassText:
         """The tensors that are returned, each with a name where it should have a certain one."""
         if self.is_root:
             wanted: dict[Value, str] = {}
-            for name, source in self.network.outputs.items():
-                if not wanted.get(self._number(source)):
-                    wanted[self._number(source)] = "" if name == "out" else word(name)
+            for name, value in self._outputs.items():
+                if not wanted.get(value):
+                    wanted[value] = "" if name == "out" else word(name)
             return wanted
         results = self._results()
         labels = {value: label for child in self.children for value, label in self._labels(child)}
@@ -542,8 +538,7 @@ class ClassText:
             several = f"tuple[{', '.join(['Tensor'] * len(values)) if len(values) < 4 else 'Tensor, ...'}]"
             return lines, "Tensor" if len(values) == 1 else several
         every, always = [], []
-        for name, source in self.network.outputs.items():
-            value = self._number(source)
+        for name, value in self._outputs.items():
             every.append((name, names[value]))
             if value < 0 or not self.network.layers[value].training:
                 always.append((name, names[value]))

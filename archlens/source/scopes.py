@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from ..grouping import grouped
@@ -103,6 +104,17 @@ class Child(NamedTuple):
         return is_number(self.name)
 
 
+def values_of(network: Network) -> dict[str, Value]:
+    """The numbers of inputs and layers by their names."""
+    numbers = {name: -1 - k for k, name in enumerate(network.inputs)}
+    return numbers | {layer.name: k for k, layer in enumerate(network.layers)}
+
+
+def shape_of(network: Network, value: Value) -> Shape:
+    """The shape of a tensor."""
+    return list(network.inputs.values())[-1 - value] if value < 0 else network.layers[value].shape
+
+
 def is_number(name: str) -> bool:
     """Whether a name is a number as ``str`` writes it: 7, not 07."""
     return name.isascii() and name.isdigit() and (name == "0" or name[0] != "0") and len(name) < 10
@@ -182,8 +194,7 @@ class _Reader:
         self.functions = functions
         self.keys: dict[Any, int] = {}
         self.leaves: dict[Any, Leaf] = {}
-        self.numbers = {name: -1 - k for k, name in enumerate(network.inputs)}
-        self.numbers |= {layer.name: k for k, layer in enumerate(network.layers)}
+        self.numbers = values_of(network)
         self.results = {self.numbers[name] for name in network.outputs.values()}
         self.root = SourceScope("", "", "", None)
         self.homes: dict[Value, SourceScope] = dict.fromkeys(range(-len(network.inputs), 0), self.root)
@@ -192,52 +203,36 @@ class _Reader:
         self.in_training = self._in_training()
         self._read(self._needed())
 
-    def shape(self, value: Value) -> Shape:
-        """The shape of a tensor."""
-        if value < 0:
-            return list(self.network.inputs.values())[-1 - value]
-        return self.network.layers[value].shape
-
     def intern(self, key: Any) -> int:
         """A number for a key; equal keys have one number."""
         return self.keys.setdefault(key, len(self.keys))
 
-    def _needed(self) -> list[bool]:
-        """Which layers are written: all with modules or parameters, and functions whose result is used."""
-        layers = self.network.layers
-        read = [False] * len(layers)
-        needed = [True] * len(layers)
-        for number in self.results:
-            if number >= 0:
-                read[number] = True
-        for number in range(len(layers) - 1, -1, -1):
-            torch = layers[number].facts.torch
+    def _needed(self) -> set[str]:
+        """The layers that are written: all with modules or parameters, and functions whose result is used."""
+        read, needed = set(self.network.outputs.values()), set()
+        for layer in reversed(self.network.layers):
+            torch = layer.facts.torch
             has_state = torch.parameter is not None or not is_function(torch.target, self.functions)
-            needed[number] = read[number] or has_state
-            if needed[number]:
-                for name in layers[number].inputs:
-                    source = self.numbers[name]
-                    if source >= 0:
-                        read[source] = True
+            if has_state or layer.name in read:
+                needed.add(layer.name)
+                read.update(layer.inputs)
         return needed
 
-    def _in_training(self) -> list[bool]:
-        """Which layers run in training alone: those of heads for training that nothing else reads."""
-        layers = self.network.layers
-        alone = [layer.training for layer in layers]
-        for number in range(len(layers) - 1, -1, -1):
-            if not alone[number]:
-                for name in layers[number].inputs:
-                    source = self.numbers[name]
-                    if source >= 0:
-                        alone[source] = False
+    def _in_training(self) -> set[str]:
+        """The layers that run in training alone: those of heads for training that nothing else reads."""
+        read, alone = set[str](), set[str]()
+        for layer in reversed(self.network.layers):
+            if layer.training and layer.name not in read:
+                alone.add(layer.name)
+            else:
+                read.update(layer.inputs)
         return alone
 
-    def _read(self, needed: list[bool]) -> None:
+    def _read(self, needed: set[str]) -> None:
         opened = [self.root]
         seen = {""}
         for number, layer in enumerate(self.network.layers):
-            if not needed[number]:
+            if layer.name not in needed:
                 continue
             path = layer.scope
             while opened[-1].path != path and not path.startswith(f"{opened[-1].path}."):
@@ -266,7 +261,7 @@ class _Reader:
             self._leave(number, self.root)
         leaf = self._leaf(layer)
         name = layer.name.rpartition(".")[2]
-        training = self.in_training[number]
+        training = layer.name in self.in_training
         scope.parts.append(Child(name, leaf, inputs, (number,), leaf.stateful, training, layer.op.kind))
         scope.stateful |= leaf.stateful
 
@@ -326,14 +321,15 @@ def _classes(reader: _Reader, root_name: str) -> list[Class]:
         scope.children = _children(scope)
         chain = _is_chain(scope, reader)
         if scope.parent is None:
-            whole = chain and is_counted(scope.children) and not _trains(scope)
+            whole = chain and is_counted(scope.children) and not any(c.training for c in scope.children)
             found["root"] = scope.made_by = Class(root_name, whole, [scope], root_name)
             continue
         inside = max((c.unit.nesting for c in scope.children if isinstance(c.unit, SourceScope)), default=0)
         if chain and inside < _NESTING and _is_short(scope):
             scope.nesting = inside + 1
             names = tuple([child.name for child in scope.children])
-            scope.key = reader.intern(("sequential", names, tuple([_key(child) for child in scope.children])))
+            keys = tuple([child.unit.key for child in scope.children])
+            scope.key = reader.intern(("sequential", names, keys))
             continue
         counted = chain and is_counted(scope.children)
         base = _base(scope)
@@ -362,10 +358,6 @@ def _child(scope: SourceScope) -> Child:
     outputs = tuple(sorted(scope.outputs))
     training = all(child.training for child in scope.children)
     return Child(scope.name, scope, tuple(scope.inputs), outputs, scope.stateful, training, scope.block)
-
-
-def _trains(scope: SourceScope) -> bool:
-    return any(child.training for child in scope.children)
 
 
 def _is_chain(scope: SourceScope, reader: _Reader) -> bool:
@@ -401,16 +393,14 @@ def _is_short(scope: SourceScope) -> bool:
     )
 
 
-def _key(child: Child) -> int:
-    return child.unit.key
-
-
 def _skeleton(scope: SourceScope) -> Any:
     """The scope without its constants: names, calls, and who reads what."""
     places = {value: (-1, k) for k, value in enumerate(scope.inputs)}
     parts = []
     for number, child in enumerate(scope.children):
-        parts.append((child.name, _key(child), child.kind, tuple([places[value] for value in child.inputs])))
+        parts.append(
+            (child.name, child.unit.key, child.kind, tuple([places[value] for value in child.inputs]))
+        )
         places |= {value: (number, k) for k, value in enumerate(child.outputs)}
     return tuple(parts), tuple([places[value] for value in sorted(scope.outputs)])
 
@@ -438,10 +428,11 @@ def _name(classes: list[Class], taken: set[str]) -> None:
 
 
 class _Slot(NamedTuple):
-    """An argument somewhere in a class."""
+    """An argument somewhere in a scope."""
 
     path: tuple[str, ...]
     field: Field
+    value: Any
 
 
 def _slots(scope: SourceScope, path: tuple[str, ...] = ()) -> Iterator[_Slot]:
@@ -449,24 +440,12 @@ def _slots(scope: SourceScope, path: tuple[str, ...] = ()) -> Iterator[_Slot]:
         unit = child.unit
         here = (*path, child.name)
         if isinstance(unit, Leaf):
-            yield from (_Slot(here, one) for one in unit.fields)
+            yield from map(_Slot, repeat(here), unit.fields, unit.values)
         elif unit.made_by is None:
             yield from _slots(unit, here)
         else:
-            for one in unit.made_by.parameters:
-                yield _Slot(here, Field(one.name, one.positional, one.default, one.meaning))
-
-
-def _values(scope: SourceScope, into: list[Any]) -> list[Any]:
-    for child in scope.children:
-        unit = child.unit
-        if isinstance(unit, Leaf):
-            into += unit.values
-        elif unit.made_by is None:
-            _values(unit, into)
-        else:
-            into += unit.arguments
-    return into
+            for one, value in zip(unit.made_by.parameters, unit.arguments, strict=True):
+                yield _Slot(here, Field(one.name, one.positional, one.default, one.meaning), value)
 
 
 def leaves(scope: SourceScope, start: int = 0) -> Iterator[tuple[int, Leaf]]:
@@ -491,20 +470,19 @@ def width(unit: Leaf | SourceScope) -> int:
 
 def _parametrize(one: Class, reader: _Reader) -> None:
     """Find what differs between the scopes of a class, and make it the parameters."""
-    if len(one.scopes) == 1:
-        one.arguments = tuple(_values(one.example, []))
-        return
-    rows = [_values(scope, []) for scope in one.scopes]
-    _pad_apart(one, rows)
     slots = list(_slots(one.example))
+    if len(one.scopes) == 1:
+        one.arguments = tuple([slot.value for slot in slots])
+        return
+    rows = [[slot.value for slot in _slots(scope)] for scope in one.scopes]
+    _pad_apart(one, rows)
     columns = list(zip(*rows, strict=True))
-    groups: dict[Any, list[int]] = {}
-    for position, column in enumerate(columns):
-        first = column[0]
-        if any(value != first or type(value) is not type(first) for value in column):
-            key = (slots[position].field.meaning, column, tuple(map(type, column)))
-            groups.setdefault(key, []).append(position)
-    names = _Names(one, reader)
+    groups = grouped(
+        ((slots[position].field.meaning, column, kinds), position)
+        for position, column in enumerate(columns)
+        if len(set(kinds := tuple(map(type, column)))) > 1 or any(value != column[0] for value in column)
+    )
+    names = _Names(one, reader.network)
     members = list(groups.values())
     chosen = names.choose([[slots[p] for p in group] for group in members], [columns[g[0]] for g in members])
     arguments: list[Any] = list(rows[0])
@@ -555,10 +533,10 @@ def _pad_apart(one: Class, rows: list[list[Any]]) -> None:
 class _Names:
     """Names for the parameters of a class."""
 
-    def __init__(self, one: Class, reader: _Reader) -> None:
-        self.incoming = [reader.shape(next(iter(scope.inputs))) for scope in one.scopes]
+    def __init__(self, one: Class, network: Network) -> None:
+        self.incoming = [shape_of(network, next(iter(scope.inputs))) for scope in one.scopes]
         self.outgoing = [
-            reader.shape(max(scope.outputs)) if scope.outputs else Shape((0,)) for scope in one.scopes
+            shape_of(network, max(scope.outputs)) if scope.outputs else Shape((0,)) for scope in one.scopes
         ]
 
     def choose(self, groups: list[list[_Slot]], columns: list[tuple[Any, ...]]) -> list[str]:
@@ -568,14 +546,14 @@ class _Names:
         if len(inner) == 1 and not _is_count(groups[inner[0]]):
             flat = _lead(groups[inner[0]]).field.name in ("in_features", "out_features", "mid_features")
             found[inner[0]] = "mid_features" if flat else "mid_channels"
-        by_field: dict[str, int] = {}
-        for k, group in enumerate(groups):
-            if not found[k] and (k not in inner or _is_count(group)):
-                name = group[0].field.name
-                by_field[name] = by_field.get(name, 0) + 1
-        for k, group in enumerate(groups):
-            name = group[0].field.name
-            if not found[k] and (k not in inner or _is_count(group)) and by_field[name] == 1:
+        plain = {
+            k: group[0].field.name
+            for k, group in enumerate(groups)
+            if not found[k] and (k not in inner or _is_count(group))
+        }
+        counts = Counter(plain.values())
+        for k, name in plain.items():
+            if counts[name] == 1:
                 found[k] = name
         return _distinct(found, groups)
 
