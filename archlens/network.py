@@ -21,6 +21,7 @@ from .ops.opaque import UNKNOWN
 from .shape import Shape
 
 if TYPE_CHECKING:
+    from .geometry import Window
     from .limits import Requirement
     from .published import Entry
 
@@ -75,6 +76,11 @@ class Layer(NamedTuple):
     def arithmetic(self) -> str:
         """How the output shape comes about, on one line; empty where nothing is computed."""
         return self.op.arithmetic(self.facts, *self.input_shapes)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows that a convolution or a pooling slides, one per spatial axis; else empty."""
+        return self.facts.reach if self.op.sliding and isinstance(self.facts.reach, tuple) else ()
 
     def key(self, weight: str) -> str:
         """The key of one of its weights or buffers in torch's state dict."""

@@ -28,7 +28,7 @@ MAY: dict[str, set[str]] = {
     "ops": {"counts", "geometry", "shape"},
     # of the analyses, the quantities that a budget can say
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
-    "network": {"counts", "errors", "limits", "showing", "ops", "published", "shape"},
+    "network": {"counts", "errors", "geometry", "limits", "showing", "ops", "published", "shape"},
     "analysis": {
         *("bounds", "errors", "geometry", "grouping", "limits", "network", "ops", "published", "shape"),
     },

@@ -36,13 +36,12 @@ def loses(network: Network, axes: tuple[str, ...]) -> bool:
 
 def lost(layer: Layer) -> list[tuple[str, int, Window, int]]:
     """The axes along which positions are left unseen: name, size, window and how many."""
-    reach = layer.facts.reach
-    if not (layer.op.sliding and isinstance(reach, tuple)):
+    if not layer.windows:
         return []
     x = layer.input_shapes[0]
     return [
         (axis, n, window, window.unseen(n))
-        for axis, n, window in zip(x.axes, x.spatial, reach, strict=True)
+        for axis, n, window in zip(x.axes, x.spatial, layer.windows, strict=True)
         if window.stride <= window.extent and window.unseen(n)
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import shorten
-from ..geometry import Window
 from ..grouping import grouped
 from ..network import Layer
 
@@ -13,12 +12,6 @@ from ..network import Layer
 def at_one_place(layers: Iterable[Layer]) -> list[list[Layer]]:
     """Layers put together that the same word of the spec made, so that one mistake is one finding."""
     return list(grouped((id(layer.step), layer) for layer in layers).values())
-
-
-def windows(layer: Layer) -> tuple[Window, ...]:
-    """The windows that a convolution or a pooling slides, one per spatial axis; empty for anything else."""
-    reach = layer.facts.reach
-    return reach if layer.op.sliding and isinstance(reach, tuple) else ()
 
 
 def named(layers: Iterable[Layer], most: int = 3) -> str:

@@ -60,11 +60,11 @@ def _lines(layer: Layer) -> Iterator[tuple[str, str]]:
 
 def _shape(layer: Layer) -> Iterator[str]:
     """Formula, numbers, and what the rounding drops."""
-    reach, x = layer.facts.reach, layer.input_shapes[0]
-    if not (layer.op.sliding and isinstance(reach, tuple)):
+    windows, x = layer.windows, layer.input_shapes[0]
+    if not windows:
         yield layer.arithmetic or layer.op.why_shape(layer.facts, *layer.input_shapes)
         return
-    axes = list(zip(x.axes, x.spatial, reach, strict=True))
+    axes = list(zip(x.axes, x.spatial, windows, strict=True))
     if len({(n, window) for _, n, window in axes}) == 1:
         axes = [(" and ".join(x.axes), *axes[0][1:])]
     for axis, n, window in axes:

@@ -44,16 +44,12 @@ def draw(request: Request) -> Picture:
     areas = [Area(place.x, place.y, w, h) for place, (w, h) in zip(places, cores, strict=True)]
     items: list[Item] = []
     levels: list[int] = []
-    for scope in plan.scopes:
-        levels.append(levels[scope.parent] + 1 if scope.parent >= 0 else 0)
+    grounds: list[str] = []
     for scope, pieces in zip(plan.scopes, layout.scopes, strict=True):
-        ground = theme.scopes[min(levels[scope.id], len(theme.scopes) - 1)]
-        items.append(
-            Group(
-                "scope",
-                tuple(Rect(a.x, a.y, a.width, a.height, ground, theme.border, 0.6, 6) for a in pieces),
-            )
-        )
+        levels.append(levels[scope.parent] + 1 if scope.parent >= 0 else 0)
+        grounds.append(ground := theme.scopes[min(levels[-1], len(theme.scopes) - 1)])
+        frames = [Rect(a.x, a.y, a.width, a.height, ground, theme.border, 0.6, 6) for a in pieces]
+        items.append(Group("scope", tuple(frames)))
     looks = {(edge.tail, edge.head): _look(edge.bypass, edge.grows, theme) for edge in plan.edges}
     looks |= {(tail, -1): _look("", False, theme) for tail, _ in looks}
     feeding = {edge.tail for edge in plan.edges}
@@ -61,8 +57,7 @@ def draw(request: Request) -> Picture:
     for wire in sorted(layout.wires, key=lambda wire: looks[wire.tail, wire.head][0] == theme.line):
         items.append(_wire(wire, *looks[wire.tail, wire.head]))
     items += [Rect(a.x - 1, a.y - 1, 4, 4, theme.line, radius=2) for a in layout.boxes[len(cores) :]]
-    for scope, pieces in zip(plan.scopes, layout.scopes, strict=True):
-        ground = theme.scopes[min(levels[scope.id], len(theme.scopes) - 1)]
+    for scope, pieces, ground in zip(plan.scopes, layout.scopes, grounds, strict=True):
         items += _labels(scope.name, scope.what, scope.note, pieces, ground, theme)
     for box, area, place in zip(plan.boxes, areas, places, strict=True):
         items.append(_box(box, area, theme, plan))

@@ -493,10 +493,9 @@ class _Artist:
         if box.kind != "layers" or source.shape is None or not source.shape.spatial:
             return []
         layer = box.layers[0]
-        reach = layer.facts.reach
-        if not layer.op.sliding or not isinstance(reach, tuple):
+        if not layer.windows:
             return []
-        spans = [one.dilation * (one.kernel - 1) + 1 for one in reach][-2:]
+        spans = [window.extent for window in layer.windows][-2:]
         sizes = layer.input_shapes[0].spatial[-2:]
         shares = [min(span / size, 1.0) for span, size in zip(spans, sizes, strict=True)]
         down, across = (shares[0], shares[1]) if len(shares) == 2 else (shares[0], 1.0)

@@ -10,7 +10,7 @@ from ...geometry import Window
 from ...network import Layer
 from ...shape import times
 from ..rule import WARNING, Finding, Rule
-from ..words import at_one_place, named, windows
+from ..words import at_one_place, named
 
 
 class BlindWindows(Rule, code="AL103", name="blind-windows", level=WARNING):
@@ -42,21 +42,21 @@ class BlindWindows(Rule, code="AL103", name="blind-windows", level=WARNING):
             first = layers[0]
             spatial = first.shape.spatial
             outputs = prod(spatial) - prod(n - k for n, k in zip(spatial, blind[first.name], strict=True))
-            pads = tuple(max(w.before, w.after) for w in windows(first))
+            pads = tuple(max(w.before, w.after) for w in first.windows)
             yield self.found(
                 first,
                 f"{named(layers)}: {outputs:,} of its {times(spatial)} outputs see nothing but padding",
                 layers=layers,
-                notes=[f"its window is {times(w.extent for w in windows(first))}, its padding {times(pads)}"],
+                notes=[f"its window is {times(w.extent for w in first.windows)}, its padding {times(pads)}"],
                 help="padding of at most the window less one; "
-                f"padding={max(w.extent // 2 for w in windows(first))} keeps the size at stride 1",
+                f"padding={max(w.extent // 2 for w in first.windows)} keeps the size at stride 1",
                 outputs=outputs,
             )
 
 
 def _counts(layer: Layer) -> tuple[int, ...]:
     """How many output positions see nothing but padding, along each axis; empty where none does."""
-    reach = windows(layer)
+    reach = layer.windows
     if not reach or all(w.before < w.extent and w.after < w.extent for w in reach):
         return ()
     sizes = zip(reach, layer.input_shapes[0].spatial, layer.shape.spatial, strict=True)

@@ -10,7 +10,7 @@ from ...geometry import Window
 from ...network import Layer
 from ...shape import times
 from ..rule import WARNING, Finding, Rule
-from ..words import at_one_place, named, windows
+from ..words import at_one_place, named
 
 
 class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
@@ -38,9 +38,9 @@ class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
     """
 
     def check(self, study: Study) -> Iterator[Finding]:
-        uneven = [layer for layer in study.network.layers if any(map(_is_uneven, windows(layer)))]
+        uneven = [layer for layer in study.network.layers if any(map(_is_uneven, layer.windows))]
         for layers in at_one_place(uneven):
-            reach = windows(layers[0])
+            reach = layers[0].windows
             axes = [a for a, w in zip(layers[0].shape.axes, reach, strict=True) if _is_uneven(w)]
             counts = [_overlaps(w) for w in reach]
             least, most = prod(map(min, counts)), prod(map(max, counts))
@@ -73,7 +73,7 @@ def _is_uneven(window: Window) -> bool:
 
 def _help(layer: Layer) -> str:
     """A kernel that the stride divides; or none that is transposed."""
-    reach = windows(layer)
+    reach = layer.windows
     larger = {-(-w.kernel // w.stride) * w.stride for w in reach}
     strides = {w.stride for w in reach}
     kernel = (

@@ -10,7 +10,7 @@ from ...network import Layer
 from ...ops.convolution import Conv
 from ...shape import times
 from ..rule import ADVICE, Finding, Rule
-from ..words import at_one_place, named, windows
+from ..words import at_one_place, named
 
 
 class LargeKernel(Rule, code="AL303", name="large-kernel", level=ADVICE):
@@ -56,7 +56,7 @@ class LargeKernel(Rule, code="AL303", name="large-kernel", level=ADVICE):
             yield self.found(
                 first,
                 f"{named(layers)}: kernels of {' and '.join(times([f] * axes) for f in kernels)}, one after "
-                f"the other, see as much as its {times(w.kernel for w in windows(first))}",
+                f"the other, see as much as its {times(w.kernel for w in first.windows)}",
                 layers=layers,
                 help=f"{chain} has {saved:,} of {params:,} parameters fewer",
                 params=params,
@@ -65,7 +65,7 @@ class LargeKernel(Rule, code="AL303", name="large-kernel", level=ADVICE):
 
 
 def _padded(layer: Layer) -> bool:
-    return all(2 * w.before == 2 * w.after == w.kernel - 1 for w in windows(layer))
+    return all(2 * w.before == 2 * w.after == w.kernel - 1 for w in layer.windows)
 
 
 def _better(layer: Layer) -> tuple[list[int], int] | None:
@@ -73,7 +73,7 @@ def _better(layer: Layer) -> tuple[list[int], int] | None:
     op = layer.op
     if not isinstance(op, Conv) or op.groups > 1:
         return None
-    reach = windows(layer)
+    reach = layer.windows
     kernel = reach[0].kernel
     if (
         kernel < 5

@@ -11,7 +11,7 @@ from ...geometry import Field
 from ...network import Layer
 from ...shape import times
 from ..rule import ADVICE, Finding, Rule
-from ..words import named, windows
+from ..words import named
 
 
 class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
@@ -50,7 +50,7 @@ class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
             wide, found = 0, []
             known: dict[tuple[int, int], bool] = {}
             for layer in study.network.layers:
-                reach = windows(layer)
+                reach = layer.windows
                 if not reach or all(window.kernel == 1 for window in reach):
                     continue
                 wide += 1
@@ -68,7 +68,7 @@ class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
         for layer in found:
             weight = prod(layer.facts.weights.get("weight", (0,)))
             params += layer.params
-            kernel = prod(window.kernel for window in windows(layer))
+            kernel = prod(window.kernel for window in layer.windows)
             saved += weight - weight // kernel if weight and layer.macs else 0
         some = f"{len(found)} of {wide}"
         return self.found(
@@ -89,7 +89,7 @@ def _has_seen_all(layer: Layer, seen: Seen, image: tuple[int, ...]) -> bool:
     """Whether every position of what a layer reads has seen the image, along the axes it looks along."""
     if not isinstance(seen, tuple):
         return False
-    axes = zip(windows(layer), seen, layer.input_shapes[0].spatial, image, strict=True)
+    axes = zip(layer.windows, seen, layer.input_shapes[0].spatial, image, strict=True)
     return all(window.kernel == 1 or _covers(field, count, n) for window, field, count, n in axes)
 
 

@@ -10,7 +10,7 @@ from ...network import Layer
 from ...ops.convolution import Conv
 from ...ops.linear import Linear
 from ..rule import WARNING, Finding, Rule
-from ..words import at_one_place, named, windows
+from ..words import at_one_place, named
 
 
 class StackedLinear(Rule, code="AL304", name="stacked-linear", level=WARNING):
@@ -65,7 +65,7 @@ def _saved(first: Layer, second: Layer) -> int:
     """The parameters that one layer in place of both saves; 0 where it could not stand for them."""
     a, b = first.op, second.op
     if isinstance(a, Conv) and isinstance(b, Conv):
-        pointwise = all((w.kernel, w.stride, w.before, w.after) == (1, 1, 0, 0) for w in windows(second))
+        pointwise = all((w.kernel, w.stride, w.before, w.after) == (1, 1, 0, 0) for w in second.windows)
         if a.groups > 1 or b.groups > 1 or not pointwise:
             return 0
     elif not (isinstance(a, Linear) and isinstance(b, Linear)):

@@ -10,7 +10,7 @@ from ...geometry import Window
 from ...network import Layer
 from ...ops.op import as_written
 from ..rule import ADVICE, Finding, Rule
-from ..words import listed, named, plural, windows
+from ..words import listed, named, plural
 
 
 class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
@@ -64,12 +64,12 @@ def _spare(window: Window, n: int) -> int:
 
 def _unreached(layer: Layer) -> str:
     """``1 of 3 after height and width``; empty where every position is reached."""
-    if not windows(layer):
+    if not layer.windows:
         return ""
     x = layer.input_shapes[0]
     found = {
         axis: (_spare(window, n), window.after)
-        for axis, n, window in zip(x.axes, x.spatial, windows(layer), strict=True)
+        for axis, n, window in zip(x.axes, x.spatial, layer.windows, strict=True)
     }
     found = {axis: sizes for axis, sizes in found.items() if sizes[0]}
     if not found:
@@ -83,7 +83,7 @@ def _unreached(layer: Layer) -> str:
 def _paddings(layer: Layer) -> str:
     """The padding without what is not reached, as a spec writes it."""
     x = layer.input_shapes[0]
-    pairs = [(w.before, w.after - _spare(w, n)) for n, w in zip(x.spatial, windows(layer), strict=True)]
+    pairs = [(w.before, w.after - _spare(w, n)) for n, w in zip(x.spatial, layer.windows, strict=True)]
     return f"padding={as_written(tuple(pairs))}"
 
 

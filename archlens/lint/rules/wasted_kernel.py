@@ -11,7 +11,7 @@ from ...network import Layer
 from ...ops.convolution import Conv
 from ...shape import times
 from ..rule import WARNING, Finding, Rule
-from ..words import at_one_place, named, percent, windows
+from ..words import at_one_place, named, percent
 
 
 class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
@@ -42,7 +42,7 @@ class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
         wasted = {layer.name: used for layer in study.network.layers if (used := _used(layer))}
         for layers in at_one_place(study.network.index[name] for name in wasted):
             first = layers[0]
-            kernel, used = [w.kernel for w in windows(first)], wasted[first.name]
+            kernel, used = [w.kernel for w in first.windows], wasted[first.name]
             weights = prod(first.facts.weights["weight"])
             dead = weights - weights // prod(kernel) * prod(used)
             yield self.found(
@@ -61,7 +61,7 @@ def _used(layer: Layer) -> tuple[int, ...]:
     """How much of the kernel meets the map, along each axis; empty where all of it does."""
     if not isinstance(layer.op, Conv):
         return ()
-    reach, x = windows(layer), layer.input_shapes[0]
+    reach, x = layer.windows, layer.input_shapes[0]
     kernel = tuple([w.kernel for w in reach])
     if all(w.before <= 0 and w.after <= 0 for w in reach) or max(kernel) > _LONGEST:
         return ()
