@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -80,6 +81,18 @@ class AtLeast(int):
 def dumps(data: Any, **options: Any) -> str:
     """JSON, in which a count that is known in part is ``{"at_least": 1234, "why": "…"}``."""
     return json.dumps(_plain(data), **options)
+
+
+def in_lines(data: Mapping[str, Any]) -> str:
+    """An object with a key a line, and in its lists of objects an item a line."""
+    lines = []
+    for key, value in data.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            items = ",\n".join(f"    {dumps(item)}" for item in value)
+            lines.append(f"  {dumps(key)}: [\n{items}\n  ]")
+        else:
+            lines.append(f"  {dumps(key)}: {dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _plain(data: Any) -> Any:

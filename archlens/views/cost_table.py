@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..analysis import counting
 from ..analysis.cost import ITEMS, Ledger, Sum
-from ..counts import dumps
+from ..counts import in_lines
 from ..errors import printable
 from ..forms.table import DETAIL, LEAST, Cell, Column, Content, Table, count
 from ..network import Network
@@ -60,15 +60,7 @@ def _table(headline: str, columns: Sequence[_Shown], notes: Sequence[str]) -> Ta
 
 def to_json(ledger: Ledger, *, by: str = "layer", depth: int = 1, count_as: str | None = None) -> str:
     """The ledger as ``archlens.cost/1``, one row a line; arguments as for :func:`table`."""
-    data = to_data(ledger, by=by, depth=depth, count_as=count_as)
-    lines = []
-    for key, value in data.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            body = ",\n".join(f"    {dumps(row)}" for row in value)
-            lines.append(f"  {dumps(key)}: [\n{body}\n  ]")
-        else:
-            lines.append(f"  {dumps(key)}: {dumps(value)}")
-    return "{\n" + ",\n".join(lines) + "\n}"
+    return in_lines(to_data(ledger, by=by, depth=depth, count_as=count_as))
 
 
 def to_data(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..analysis.receptive_field import ReceptiveFields
 from ..analysis.study import Study
-from ..counts import dumps
+from ..counts import in_lines
 from ..network import Layer, Network
 from ..ops import NonUniform
 from ..ops.footprint import FLOAT32
@@ -17,12 +17,7 @@ SCHEMA = "archlens.network/1"
 
 def to_json(study: Study) -> str:
     """The whole network, one layer a line; never folded."""
-    head = to_data(study)
-    layers = head.pop("layers")
-    totals = head.pop("totals")
-    lines = [f"  {dumps(key)}: {dumps(value)}," for key, value in head.items()]
-    body = ",\n".join(f"    {dumps(layer)}" for layer in layers)
-    return "\n".join(["{", *lines, '  "layers": [', body, "  ],", f'  "totals": {dumps(totals)}', "}"])
+    return in_lines(to_data(study))
 
 
 def to_data(study: Study) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
-from ..counts import dumps
+from ..counts import dumps, in_lines
 from ..errors import printable
 from ..forms.table import LEAST, Annotation, Case, Cell, Column, Command, Content, SpanningRow, Table
 
@@ -112,11 +112,7 @@ def to_json(found: Sequence[Verification]) -> str:
 
 def to_counts(found: Sequence[Verification]) -> str:
     """How many checks passed of those that apply, a network a line: ``archlens.verified/1``."""
-    head = _counts([_data(one) for one in found])
-    networks = head.pop("networks")
-    lines = [f"  {dumps(key)}: {dumps(value)}," for key, value in head.items()]
-    body = ",\n".join(f"    {dumps(network)}" for network in networks)
-    return "\n".join(["{", *lines, '  "networks": [', body, "  ]", "}"])
+    return in_lines(_counts([_data(one) for one in found]))
 
 
 def _counts(networks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
