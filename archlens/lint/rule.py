@@ -88,23 +88,25 @@ class Rule:
 
     def found(
         self,
-        at: Layer | Located,
+        about: list[Layer] | Located,
         message: str,
         *,
-        layers: Sequence[Layer] = (),
+        at: Layer | None = None,
         notes: Sequence[str] = (),
         help: str = "",
         also: Sequence[tuple[str, Layer]] = (),
         **numbers: Any,
     ) -> Finding:
-        """A finding at a layer or a place of the spec, and the other layers that take part."""
-        names = tuple([layer.name for layer in layers])
+        """A finding about layers, at the first of them unless at another; or about a place of the spec."""
+        layers = about if isinstance(about, list) else []
+        place = at or (about[0] if isinstance(about, list) else about)
         others = [(label, layer.span) for label, layer in also if layer.span is not None]
-        if at.span is None:
-            assert isinstance(at, Layer)  # all else stands in a file
+        if place.span is None:
+            assert isinstance(place, Layer)  # all else stands in a file
             named = [f"{label}: {shorten(layer.name)}" for label, layer in also]
-            notes = [f"at {shorten(at.name)}", *notes, *named]
-        return Finding(self, message, at.span, names, tuple(notes), help, tuple(others), numbers)
+            notes = [f"at {shorten(place.name)}", *notes, *named]
+        names = tuple([layer.name for layer in layers])
+        return Finding(self, message, place.span, names, tuple(notes), help, tuple(others), numbers)
 
     @property
     def documentation(self) -> Documentation:

@@ -52,10 +52,9 @@ class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING)
             saved = sum(prod(layer.facts.weights["bias"]) for layer in layers)
             norms = study.readers[layers[0].name]
             yield self.found(
-                layers[0],
+                layers,
                 f"{named(layers)}: {saved:,} biases are taken away again by the normalization behind "
                 f"{'them' if len(layers) > 1 else 'it'}",
-                layers=layers,
                 help=f"bias=false saves {saved:,} parameters",
                 also=[("the normalization", norms[0])],
                 saved=saved,

@@ -44,9 +44,8 @@ class BlindWindows(Rule, code="AL103", name="blind-windows", level=WARNING):
             outputs = prod(spatial) - prod(n - k for n, k in zip(spatial, blind[first.name], strict=True))
             pads = tuple(max(w.before, w.after) for w in first.windows)
             yield self.found(
-                first,
+                layers,
                 f"{named(layers)}: {outputs:,} of its {times(spatial)} outputs see nothing but padding",
-                layers=layers,
                 notes=[f"its window is {times(w.extent for w in first.windows)}, its padding {times(pads)}"],
                 help="padding of at most the window less one; "
                 f"padding={max(w.extent // 2 for w in first.windows)} keeps the size at stride 1",

@@ -46,11 +46,10 @@ class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
             least, most = prod(map(min, counts)), prod(map(max, counts))
             kernel, stride = times(w.kernel for w in reach), times(w.stride for w in reach)
             yield self.found(
-                layers[0],
+                layers,
                 f"{named(layers)}: its stride of {stride} does not divide its kernel of {kernel} along "
                 f"{' and '.join(axes)}: some outputs sum over {most} positions, others over "
                 f"{least or 'none'}",
-                layers=layers,
                 help=_help(layers[0]),
                 least=least,
                 most=most,

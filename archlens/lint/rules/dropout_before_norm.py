@@ -55,10 +55,9 @@ class DropoutBeforeNorm(Rule, code="AL402", name="dropout-before-norm", level=WA
             scale = f"{1 / (1 - first.op.p):.4g}" if first.op.p < 1 else "no finite number"
             norm = study.readers[first.name][0]
             yield self.found(
-                first,
+                layers,
                 f"{named(layers)}: batch normalization behind dropout({first.op.p:g}) learns a variance that "
                 "inference does not have",
-                layers=layers,
                 notes=[f"the mean square of what it normalizes is {scale} times as large in training"],
                 help="dropout behind the last batch normalization",
                 also=[("the normalization", norm)],

@@ -42,9 +42,8 @@ class DroppedPixels(Rule, code="AL101", name="dropped-pixels", level=WARNING):
             warning = warnings[first.name]
             positions = [[lost for *_, lost in unseen.lost(layer)] for layer in layers]
             yield self.found(
-                first,
+                layers,
                 f"{named(layers)}: {warning.message}",
-                layers=layers,
                 notes=warning.notes,
                 help=warning.help,
                 positions=positions,

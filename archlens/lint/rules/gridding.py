@@ -77,10 +77,10 @@ class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
         factor = f"{factors[0]}" if len(set(factors)) == 1 else times(factors)
         more = f", and {len(beside)} on branches beside them" if beside else ""
         return self.found(
-            flagged[0],
+            [*row, *beside],
             f"{len(row)} dilated convolutions in a row{more}, up to {named(flagged[-1:])}, have the common "
             f"factor {factor}: each output is made from 1 in {prod(factors)} of the positions around it",
-            layers=[*row, *beside],
+            at=flagged[0],
             notes=[f"dilations {_dilations([*row, *beside])}"],
             help="dilations without a common factor, such as 1, 2, 5; or an undilated convolution between",
             also=[("the first of them", row[0])] if row[0].step is not flagged[0].step else (),

@@ -58,10 +58,9 @@ class HeavyLinear(Rule, code="AL302", name="heavy-linear", level=ADVICE):
             saved = prod(layer.facts.weights["weight"]) - kept
             if saved:
                 yield self.found(
-                    layer,
+                    [layer],
                     f"{named([layer])}: one layer holds {layer.params:,} of {total:,} parameters "
                     f"({percent(layer.params, total)})",
-                    layers=[layer],
                     notes=[f"it reads {x} = {x.numel:,} features"],
                     help=f"global_avg_pool before flatten leaves it {x.channels:,} features and "
                     f"{layer.params - saved:,} parameters, {saved:,} fewer",

@@ -83,10 +83,9 @@ class IdleActivation(Rule, code="AL403", name="idle-activation", level=WARNING):
             least, most = _RANGES[type(source.op)]
             above = "at least 0" if most == float("inf") else f"from {least:g} to {most:g}"
             yield self.found(
-                first,
+                layers,
                 f"{named(layers)}: {first.op.kind} changes nothing, for the {source.op.kind} of "
                 f"{named([source])} leaves values {above}",
-                layers=layers,
                 help="leave it out, unless something is missing between them",
                 also=[("the activation before it", source)] if source.step is not first.step else (),
                 values=first.shape.numel,

@@ -54,10 +54,9 @@ class LargeKernel(Rule, code="AL303", name="large-kernel", level=ADVICE):
                 for f in kernels
             )
             yield self.found(
-                first,
+                layers,
                 f"{named(layers)}: kernels of {' and '.join(times([f] * axes) for f in kernels)}, one after "
                 f"the other, see as much as its {times(w.kernel for w in first.windows)}",
-                layers=layers,
                 help=f"{chain} has {saved:,} of {params:,} parameters fewer",
                 params=params,
                 saved=saved,

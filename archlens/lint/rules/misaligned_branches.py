@@ -48,9 +48,8 @@ class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=W
             first, *others = [layers[0] for layers in at_one_place(merges)]
             count = "a merge" if len(merges) == 1 else f"{len(merges)} merges"
             yield self.found(
-                first,
+                merges,
                 f"{count} of branches that look around different places: {named(merges)}",
-                layers=merges,
                 notes=[
                     f"{shorten(layer.name)}: {fields.misaligned[layer.name]}"
                     for layer in (first, *others[:_SHOWN])

@@ -68,10 +68,9 @@ class OddChannels(Rule, code="AL501", name="odd-channels", level=ADVICE):
             return
         macs, padded = sum(one.layer.macs for one in odd), sum(one.padded for one in odd)
         yield self.found(
-            odd[0].layer,
+            [one.layer for one in odd],
             f"{len(odd)} of {len(products)} convolutions and linear layers have channels that are no "
             f"multiple of {_MULTIPLE}: {listed([one.words for one in odd], 4)}",
-            layers=[one.layer for one in odd],
             notes=[
                 f"padded up to multiples of {_MULTIPLE} they take {padded:,} multiply-accumulates "
                 f"instead of {macs:,}, {100 * (padded - macs) / macs:.1f} % more"

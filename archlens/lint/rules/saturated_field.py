@@ -72,10 +72,9 @@ class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
             saved += weight - weight // kernel if weight and layer.macs else 0
         some = f"{len(found)} of {wide}"
         return self.found(
-            found[0],
+            found,
             f"{some} layers with a window larger than 1 add no spatial context: from {named(found[:1])} to "
             f"{named(found[-1:])} every position of their inputs has seen the whole {image} image",
-            layers=found,
             notes=[f"they hold {params:,} parameters; with 1x1 windows {saved:,} fewer"] if saved else [],
             help="a larger input, or a smaller stride or fewer layers before them",
             count=len(found),

@@ -44,4 +44,4 @@ class SingleStatistics(Rule, code="AL404", name="single-statistics", level=WARNI
         for layers in at_one_place(study.network.index[name] for name in warnings):
             first = layers[0]
             warning = warnings[first.name]
-            yield self.found(first, f"{named(layers)}: {warning.message}", layers=layers, help=warning.help)
+            yield self.found(layers, f"{named(layers)}: {warning.message}", help=warning.help)

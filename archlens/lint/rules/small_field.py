@@ -68,10 +68,9 @@ class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
             sizes = [field.size for field in seen]
             which = f" of {shorten(fields.input)}" if len(study.network.inputs) > 1 else ""
             yield self.found(
-                study.network.index[last],
+                [study.network.index[last]],
                 f"{shorten(last)}: its positions have seen {times(sizes)} of the {times(image.spatial)} "
                 f"image{which}, and {named([joiner])} takes them together as they are",
-                layers=[study.network.index[last]],
                 notes=[f"its map of {study.network.shape_of(last)} goes into {joiner.op}"],
                 help="more layers, strides or dilation before it; a smaller input; or two linear layers "
                 "behind flatten",

@@ -41,9 +41,8 @@ class SoftmaxOutput(Rule, code="AL401", name="softmax-output", level=WARNING):
                 continue
             log = isinstance(layer.op, LogSoftmax)
             yield self.found(
-                layer,
+                [layer],
                 f"{name}: the output {output} is a {layer.op.kind}, and CrossEntropyLoss wants logits",
-                layers=[layer],
                 help="right with NLLLoss; for CrossEntropyLoss leave it out"
                 if log
                 else "leave it out, and apply it to the logits where probabilities are wanted",

@@ -52,9 +52,8 @@ class StackedLinear(Rule, code="AL304", name="stacked-linear", level=WARNING):
             saved = sum(pairs[layer.name][1] for layer in layers)
             more = f" (and {len(layers) - 1} more)" if len(layers) > 1 else ""
             yield self.found(
-                layers[0],
+                layers,
                 f"{named(layers[:1])}{more} follows {named([first])} with no nonlinearity between them",
-                layers=layers,
                 help=f"an activation between them; or one layer, which saves {saved:,} parameters",
                 also=[("the layer before it", first)],
                 saved=saved,

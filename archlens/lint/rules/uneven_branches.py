@@ -51,9 +51,8 @@ class UnevenBranches(Rule, code="AL204", name="uneven-branches", level=WARNING):
                 seen = fields[layers[0].name]
                 assert isinstance(seen, NonUniform)
                 yield self.found(
-                    layers[0],
+                    layers,
                     f"{named(layers)} merges branches that step through the image differently",
-                    layers=layers,
                     notes=[seen.reason],
                     help="the same product of strides on every branch",
                 )

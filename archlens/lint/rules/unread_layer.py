@@ -50,9 +50,9 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
     def check(self, study: Study) -> Iterator[Finding]:
         for dead in dead_layers(study, repeats=False):
             yield self.found(
-                dead.ends[0],
+                dead.layers,
                 f"{dead.said} computed and never read{dead.more}",
-                layers=dead.layers,
+                at=dead.ends[0],
                 notes=[dead.note],
                 help="merge it, name it under outputs:, or leave it out",
                 params=dead.params,

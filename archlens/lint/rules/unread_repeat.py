@@ -61,9 +61,9 @@ class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
     def check(self, study: Study) -> Iterator[Finding]:
         for dead in dead_layers(study, repeats=True):
             yield self.found(
-                dead.ends[0],
+                dead.layers,
                 f"of a repeated step {dead.said} not read{dead.more}",
-                layers=dead.layers,
+                at=dead.ends[0],
                 notes=[dead.note],
                 help="as it may be meant; else leave the last one out",
                 params=dead.params,

@@ -45,9 +45,8 @@ class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
         words = [f"{shorten(layer.name)} ({said})" for layer, said in found]
         if layers:
             yield self.found(
-                layers[0],
+                layers,
                 f"{plural(len(layers), 'layer')} with padding that no window reaches: {listed(words)}",
-                layers=layers,
                 notes=_shifts(study),
                 help=f"{_paddings(layers[0])} on {named(layers[:1])} gives the same outputs",
                 count=len(layers),

@@ -46,11 +46,10 @@ class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
             weights = prod(first.facts.weights["weight"])
             dead = weights - weights // prod(kernel) * prod(used)
             yield self.found(
-                first,
+                layers,
                 f"{named(layers)}: of its {times(kernel)} kernel only {times(used)} ever meets the map of "
                 f"{times(first.input_shapes[0].spatial)}; {dead:,} of {weights:,} weights "
                 f"({percent(dead, weights)}) meet nothing but padding",
-                layers=layers,
                 help=f"a kernel of {times(used)} does the same; or a larger map",
                 weights=weights,
                 saved=dead,
