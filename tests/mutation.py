@@ -188,15 +188,8 @@ class Tests:
 
     def __init__(self, names: Iterable[str], work: Callable[[dict[str, Any]], object]) -> None:
         self.work = work
-        options = [
-            "-qs",
-            "--assert=plain",
-            "--import-mode=importlib",
-            "-o",
-            "addopts=",
-            "-m",
-            "not slow or example",
-        ]
+        chosen = ["-m", "not slow or example"]
+        options = ["-qs", "--assert=plain", "--import-mode=importlib", "-o", "addopts=", *chosen]
         for plugin in ("cacheprovider", "xdist", "archlens"):
             options += ["-p", f"no:{plugin}"]
         pytest.main([*options, *names], [self])

@@ -602,6 +602,19 @@ def test_saturation_along_one_axis() -> None:
     assert of("AL202", spec(wide, "conv(8, 3, padding=1)", input="8x8x8")) == []
 
 
+def test_what_is_said_of_a_single_one() -> None:
+    """What would help is of this very layer, and of others there is no word where there are none."""
+    # (5 - 1)/2 = 2 on each side
+    assert "padding=2 keeps the size" in one("AL103", "conv(8, 5, padding=5)").help
+    # multiples of 2 and of 4 that are at least 3; upsample takes one factor
+    assert one("AL105", "conv_transpose(8, 3, stride=(2, 4))").help == "a kernel of 4"
+    # all is dropped: 1/(1 - p) has no value
+    assert "no finite number" in one("AL402", "conv(8, 3) >> dropout(1) >> batch_norm").notes[0]
+    dilated = "conv(8, 3, padding=2, dilation=2)"
+    assert "branches" not in one("AL106", dilated, dilated).message
+    assert " more" not in one("AL304", "conv(8, 3)", "conv(8, 1)").message
+
+
 def test_a_gate_does_not_saturate() -> None:
     """An average over the map that was multiplied in tells no layer where anything is."""
     gate = "gate: [global_avg_pool, sigmoid]"

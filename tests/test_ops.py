@@ -309,11 +309,6 @@ def test_a_long_concat_names_its_ends() -> None:
     assert op.arithmetic(facts, *inputs) == "1 + 2 + 3 + ... + 52 = 1378"
 
 
-def test_what_grows_along_one_axis_is_derived_along_both() -> None:
-    op, inputs, facts = example("2x6x7 >> pad((0, 2))")
-    assert op.arithmetic(facts, *inputs) == "H: 6 + 0 + 0 = 6; W: 7 + 2 + 2 = 11"
-
-
 #: What sees everything; against torch in :func:`test_reach`.
 SEE_EVERYTHING = {
     "512x7x7 >> adaptive_avg_pool(1)",
