@@ -79,6 +79,7 @@ def session(text: str, folder: Path) -> str:
 @pytest.mark.slow
 def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))  # as for who types it there
     text = page.read_text("utf-8")
     names: dict[str, object] = {}
     checked = 0

@@ -358,6 +358,18 @@ def test_commands_take_a_module(model: Path, command: list[str]) -> None:
     assert found.exit_code == 0
 
 
+def test_a_module_runs_on_what_its_spec_does(model: Path) -> None:
+    spec = "input: 3x12x12\nlayers: [body: ['conv(16, 3)', 'conv(16, 3)']]\n"
+    Path("net.yaml").write_text(spec)
+    for names in (["net.yaml", "own_model:Net"], ["own_model.py:Net", "net.yaml"]):
+        found = CliRunner().invoke(cli, ["diff", *names, "--exit-code"])
+        assert found.exit_code == 0, found.output
+    Path("net.yaml").write_text(spec.replace("'conv(16, 3)']", "'conv(16, 5)']"))
+    found = CliRunner().invoke(cli, ["diff", "net.yaml", "own_model:Net", "--exit-code"])
+    assert found.exit_code == 1
+    assert "kernel 5 -> 3" in found.output
+
+
 REFUSED = {
     "shapes own_model:Net": "own_model:Net is a torch module, which does not say what it is run on",
     "shapes own_model:Nett --input 3x8x8": "own_model has no Nett",
@@ -370,6 +382,7 @@ REFUSED = {
     "shapes own_model:made --input 3x8x8 --set width=3": "own_model:made is made already",
     "shapes own_model:Net --input 3x8x8 --set width=2000": "own_model:Net raised ValueError: too wide",
     "shapes own_model:Net --input 4x8x8": "body.0 (Conv2d(3, 16, kernel_size=(3, 3), stride=(1, 1)))",
+    "diff own_model:Net own_model:made": "own_model:Net is a torch module, which does not say",
     "show own_model:Net": "there is no network own_model:Net",
 }
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from .. import library
 from ..elaboration import elaborate
-from ..library import Found
+from ..library import Found, revision
 from ..network import Network
-from .module import Named, named
+from .module import Named, is_importable, named
 
 #: What a name can mean.
 Meant = Found | Named
@@ -27,6 +27,20 @@ def find(name: str) -> Meant:
         SpecError: the file is no spec.
     """
     return named(name) or library.find(name)
+
+
+def find_at(name: str, beside: str = "") -> Meant:
+    """The same, and a spec as it was at a revision of git: ``main:my.yaml``.
+
+    Args:
+        name: what is looked for.
+        beside: another spec; its repository is asked where the current folder is in none.
+
+    Raises:
+        UsageError: there is no such network, file, revision, repository or module.
+        SpecError: the file is no spec.
+    """
+    return (named(name) if is_importable(name) else None) or revision.find_at(name, beside)
 
 
 def network(

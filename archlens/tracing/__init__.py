@@ -79,6 +79,8 @@ def traced(
         )
     from .running import run
 
+    if isinstance(input, Mapping) and list(input) == ["input"]:
+        input = input["input"]  # which is what the only one is called, whatever forward calls it
     given: Given = ((), dict(input)) if isinstance(input, Mapping) else ((input,), {})
     origin = Traced("", name, module=module, given=given, run=run, maker=maker, values=values or {})
     return replace(run(module, given, name, origin=origin), values=dict(values or {}))

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 import click
 
+from ... import dialects
 from ...analysis import difference, layouts
 from ...analysis.study import Study
-from ...elaboration import elaborate
+from ...dialects import Meant
+from ...dialects.module import Named
+from ...elaboration.given import read_inputs
 from ...errors import SpecError, UsageError, shorten, usage
 from ...forms.table import Table
-from ...language import Spec
-from ...library.finding import Found
-from ...library.revision import find_at
+from ...library import Found
 from ...views import difference_table as view
 from ..options import complete_names, format_option, output_option, size_option
 from ..output import show, write_table
@@ -27,19 +28,28 @@ from ..output import show, write_table
 @format_option(checks=True)
 @size_option
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where there is a difference.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="[INPUT=]CxHxW",
+    help="What torch modules run on; else what the other network does.",
+)
 @output_option
-def command(old: str, new: str, form: str, exit_code: bool, path: str | None) -> None:
+def command(
+    old: str, new: str, form: str, exit_code: bool, inputs: tuple[str, ...], path: str | None
+) -> None:
     """Show what changed from one network to another.
 
-    OLD and NEW are names of networks, spec files (my.yaml, my.yaml:variant), or specs as they were at a
-    revision of git: main:my.yaml, HEAD~1:models/my.yaml:variant. Layers are aligned by structure, so that a
-    renamed scope or an inserted block leaves the others where they are.
+    OLD and NEW are names of networks, spec files (my.yaml, my.yaml:variant), specs as they were at a
+    revision of git (main:my.yaml, HEAD~1:models/my.yaml:variant), or torch modules (package:Net). Layers are
+    aligned by structure, so that a renamed scope or an inserted block leaves the others where they are.
     """
     chosen = _chosen(old, new)
     pairs: list[tuple[Table, dict[str, Any]]] = []
     identical = not chosen.added and not chosen.removed
     for names, founds in chosen.pairs:
-        studies = _both(names, founds)
+        studies = _both(names, founds, read_inputs(inputs, "--input"))
         found = difference.find(studies[0].network, studies[1].network)
         identical = identical and found.empty
         totals = view.totals(*studies)
@@ -52,7 +62,7 @@ def command(old: str, new: str, form: str, exit_code: bool, path: str | None) ->
 
 #: The names of both networks, and their specs; what is wrong stands in the place of a spec that is broken.
 _Names = tuple[str, str]
-_Founds = tuple[Found | SpecError, Found | SpecError]
+_Founds = tuple[Meant | SpecError, Meant | SpecError]
 
 
 class _Chosen(NamedTuple):
@@ -69,10 +79,10 @@ def _chosen(old: str, new: str) -> _Chosen:
     Raises:
         UsageError: there is no such network, file or revision; or two families have no variant in common.
     """
-    founds: list[Found | SpecError] = []
+    founds: list[Meant | SpecError] = []
     for which, name, other in (("OLD", old, new), ("NEW", new, old)):
         try:
-            founds.append(find_at(name, other))
+            founds.append(dialects.find_at(name, other))
         except SpecError as problem:
             founds.append(problem)
         except UsageError as problem:
@@ -80,8 +90,8 @@ def _chosen(old: str, new: str) -> _Chosen:
             raise UsageError(replace(problem.diagnostic, message=message)) from None
     before, after = founds
     if (
-        isinstance(before, SpecError)
-        or isinstance(after, SpecError)
+        not isinstance(before, Found)
+        or not isinstance(after, Found)
         or not (_is_family(before, old) and _is_family(after, new))
     ):
         return _Chosen([((old, new), (before, after))], [], [])
@@ -109,15 +119,24 @@ def _is_family(found: Found, name: str) -> bool:
     return file != found.variant and file.endswith((".yaml", ".yml"))
 
 
-def _both(names: _Names, founds: _Founds) -> tuple[Study, Study]:
-    """Both networks; where one is broken, the message says which, and whether the other is."""
+def _both(names: _Names, founds: _Founds, input: Any) -> tuple[Study, Study]:
+    """Both networks; where one is broken, the message says which, and whether the other is.
+
+    A module that is given no input runs on that of the other network.
+    """
     studies: dict[str, Study] = {}
     problems: dict[str, SpecError] = {}
-    for which, found in zip(("OLD", "NEW"), founds, strict=True):
+    both = zip(("OLD", "NEW"), founds, strict=True)
+    for which, found in sorted(both, key=lambda one: isinstance(one[1], Named)):
         try:
             if isinstance(found, SpecError):
                 raise found
-            studies[which] = _study(*found)
+            if isinstance(found, Named) and input is None and problems:
+                continue  # what it is to run on is not known
+            if isinstance(found, Named) and input is None and studies:
+                studies[which] = _study(found, next(iter(studies.values())).network.inputs)
+            else:
+                studies[which] = _study(found, input if isinstance(found, Named) else None)
         except SpecError as problem:
             problems[which] = problem
         except UsageError as problem:
@@ -134,8 +153,8 @@ def _both(names: _Names, founds: _Founds) -> tuple[Study, Study]:
     return studies["OLD"], studies["NEW"]
 
 
-def _study(spec: Spec, variant: str) -> Study:
-    network = elaborate(spec, variant)
+def _study(found: Meant, input: Any) -> Study:
+    network = dialects.network(found, input=input)
     for warning in layouts.find(network):
         show(warning)
     return Study(network)
