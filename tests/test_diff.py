@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
@@ -612,3 +613,17 @@ def test_an_input_with_its_channels_last_is_warned_of(
     Path("new.yaml").write_text("input: 32x32x3\nlayers: ['conv(4, 1)']\n")
     result = CliRunner().invoke(cli, ["diff", "lenet5", "new.yaml"])
     assert "32x32x3 is read as 32 channels of 32x3" in result.stderr
+
+
+@given(st.text("abc", max_size=9), st.text("abc", max_size=9))
+def test_the_shortest_way_keeps_a_longest_common_subsequence(old: str, new: str) -> None:
+    """Against its definition: the most of one text that is in the other in the same order."""
+    around = [tuple(f".{text}.") for text in (old, new)]  # what lies before and behind is not looked at
+    middle = difference._Middle(difference._Classes(), *around, [], [])  # type: ignore[arg-type]
+    pairs = middle.shortest(1, len(old) + 1, 1, len(new) + 1, lambda letter: letter)
+    assert pairs is not None
+    assert all(old[i - 1] == new[j - 1] for i, j in pairs)
+    assert all(i < k and j < m for (i, j), (k, m) in pairwise(pairs))
+    counts = range(len(old), -1, -1)
+    kept = (count for count in counts if {*combinations(old, count)} & {*combinations(new, count)})
+    assert len(pairs) == next(kept)
