@@ -34,7 +34,17 @@ MAY: dict[str, set[str]] = {
     },
     "library": {"errors", "language"},
     "elaboration": {"analysis", "bounds", "errors", "language", "network", "ops", "shape"},
-    "budgets": {"counts", "analysis", "elaboration", "errors", "language", "library", "limits", "network"},
+    "budgets": {
+        "counts",
+        "analysis",
+        "dialects",
+        "elaboration",
+        "errors",
+        "language",
+        "library",
+        "limits",
+        "network",
+    },
     # rules read specs, too
     "lint": {
         "analysis",

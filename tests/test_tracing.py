@@ -358,6 +358,21 @@ def test_commands_take_a_module(model: Path, command: list[str]) -> None:
     assert found.exit_code == 0
 
 
+def test_check_takes_a_module_that_is_asked_for(model: Path) -> None:
+    args = ["check", "own_model:Net", "--input", "3x12x12", "--set", "width=8", "--params"]
+    assert CliRunner().invoke(cli, [*args, "<= 808"]).exit_code == 0  # 3x3x3x8 + 8 and 3x3x8x8 + 8
+    assert CliRunner().invoke(cli, [*args, "< 808"]).exit_code == 1
+
+
+def test_a_lock_file_never_leads_to_a_module(model: Path) -> None:
+    Path("pyproject.toml").write_text("[tool.archlens]\n")
+    Path("own_model.py").write_text("raise SystemExit('it ran')\n")
+    Path("archlens.lock").write_text('schema = "archlens.lock/1"\n[networks."own_model:Net"]\nparams = 3\n')
+    found = CliRunner().invoke(cli, ["check", "--locked"])
+    assert "it ran" not in f"{found.output}{found.exception}"
+    assert "own_model" not in __import__("sys").modules
+
+
 def test_a_module_runs_on_what_its_spec_does(model: Path) -> None:
     spec = "input: 3x12x12\nlayers: [body: ['conv(16, 3)', 'conv(16, 3)']]\n"
     Path("net.yaml").write_text(spec)

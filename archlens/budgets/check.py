@@ -12,7 +12,7 @@ from ..errors import BudgetError, Diagnostic, SpecError, UsageError, usage
 from ..limits import Requirement
 from .finding import called
 from .project import Project
-from .targets import Limits, Target, named, of_project
+from .targets import Limits, Target, asked_for, named, of_project
 from .verdict import Checked, Drift, Report, judge
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def plan(
     gone: list[str] = []
     if asked:
         wanted: dict[str, Target] = {}
-        for target in (target for name in asked for target in named(project, name)):
+        for target in (target for name in asked for target in asked_for(project, name)):
             wanted.setdefault(target.name, target)  # a.yaml and ./a.yaml are one
         targets = list(wanted.values())
     else:
@@ -204,9 +204,12 @@ def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Study 
         BudgetError: its ``budget:`` is wrong.
     """
     spec, variant = target.spec, target.variant
-    if spec is None:
+    if spec is None and target.module is None:
         return None, target.problem
     try:
+        if target.module is not None:
+            return Study(target.module.network(input, values)), None
+        assert spec is not None
         network = elaborate(spec, variant, input=input, values=values)
     except BudgetError:
         raise

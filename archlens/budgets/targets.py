@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..analysis.figures import QUANTITIES
+from ..dialects.module import Named
+from ..dialects.module import named as module_named
 from ..errors import BudgetError, Diagnostic, Span, SpecError, UsageError, did_you_mean, shorten, usage
 from ..language import Spec
 from ..library import find, names, open_spec
@@ -42,6 +44,19 @@ class Target:
     problem: Diagnostic | None = None
     #: Whether somebody asked for it by its name.
     asked: bool = False
+    #: The torch module that it is, where it has no spec.
+    module: Named | None = None
+
+
+def asked_for(project: Project, name: str) -> list[Target]:
+    """What an argument means: a torch module by its Python name, or what :func:`named` finds.
+
+    The lock file and the tables of budgets never lead to a module, whose code would run.
+    """
+    module = module_named(name)
+    if module is not None:
+        return [Target(name, frozenset({name}), None, "", False, asked=True, module=module)]
+    return named(project, name)
 
 
 def named(project: Project, name: str) -> list[Target]:
