@@ -303,6 +303,15 @@ def test_arithmetic(text: str) -> None:
         assert results == set(facts.shape.spatial)
 
 
+def test_a_window_as_wide_as_the_map_is_not_shifted() -> None:
+    """Its 5 columns lie in one window of 6, whatever the shift: each sees all of them."""
+    text = "8x9x5 >> channels_last >> window_attention_v2(2, (4, 6), shift=(1, 2))"
+    field = INPUT
+    for window in example(text).facts.reach.axes[1]:
+        field = field.through(window)
+    assert all(field.at(i)[0] <= 0 and field.at(i)[1] >= 5 for i in range(5))
+
+
 def test_a_long_concat_names_its_ends() -> None:
     """1 + 2 + ... + 52 = 52*53/2 = 1378."""
     op, inputs, facts = example(", ".join(f"{n}x4" for n in range(1, 53)) + " >> concat")
