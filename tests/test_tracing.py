@@ -150,6 +150,150 @@ def test_what_nobody_knows_is_said() -> None:
     assert network.output == (3, 8, 8)
 
 
+def test_a_layer_whose_module_has_another_in_it() -> None:
+    """As a normalization that runs its activation by itself; a layer is no scope, too."""
+
+    class Normed(nn.BatchNorm2d):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.drop = nn.Identity()
+            self.act = nn.ReLU()
+
+        def forward(self, x: Any) -> Any:
+            return self.act(self.drop(super().forward(x)))
+
+    module = nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 1), Normed(4)), nn.Sequential(Normed(4)))
+    network = archlens.trace(module, (3, 8, 8))
+    assert [(layer.name, layer.op.kind) for layer in network] == [
+        ("0.0", "conv"),
+        ("0.1", "batch_norm"),
+        ("0.relu", "relu"),
+        ("1.0", "batch_norm"),
+        ("1.relu", "relu"),
+    ]
+    assert network.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
+
+
+@pytest.mark.parametrize("given", [{}, {"is_causal": True}, {"attn_mask": torch.ones(5, 5).bool()}])
+def test_the_products_of_attention_are_known(given: dict[str, Any]) -> None:
+    class Attention(nn.Module):
+        def forward(self, x: Any) -> Any:
+            q, k, v = x.unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+            return functional.scaled_dot_product_attention(q, k, v, **given)
+
+    network = archlens.trace(Attention(), (5, 24))
+    assert not network.unknown
+    assert network.macs == 2 * 2 * 5 * 5 * 4  # the scores and what they weigh, of 2 heads of 4
+
+
+def test_what_depends_on_weights_alone_is_counted_once() -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    class Bias(nn.Module):
+        """A bias by a small network, as positions have, that two layers read; one is made for each sample."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Parameter(torch.rand(7, 3))
+            self.bias = nn.Linear(3, 5)
+            self.fc = nn.Linear(5, 5)
+
+        def forward(self, x: Any) -> Any:
+            bias = self.bias(self.table)
+            each = self.bias(self.table.expand(len(x), -1, -1))
+            return self.fc(x + bias) + bias + each
+
+    network = archlens.trace(Bias(), (7, 5))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        Bias().requires_grad_(False)(torch.rand(1, 7, 5))
+    assert 2 * network.macs == counter.get_total_flops()
+    once = [layer.op.macs_once(layer.facts, *layer.input_shapes) for layer in network]
+    assert [n for n in once if n] == [7 * 3 * 5]
+    assert network.params == sum(tensor.numel() for tensor in Bias().parameters())
+
+
+def test_what_depends_on_weights_alone_in_a_way_that_nobody_knows() -> None:
+    class Whitened(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Parameter(torch.eye(4))
+
+        def forward(self, x: Any) -> Any:
+            return x + torch.linalg.inv(self.table)
+
+    assert archlens.trace(Whitened(), (4, 4)).unknown
+
+
+def test_a_module_gives_what_a_hook_sees_where_its_input_was_moved() -> None:
+    """What is moved and then added to lies as it was moved, for the module that reads it."""
+
+    class Moved(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.LayerNorm(6)
+            self.drop = load_torchvision().ops.StochasticDepth(0.5, "row")
+
+        def forward(self, x: Any) -> Any:
+            x = self.norm(x.flatten(2).transpose(1, 2) + torch.ones(20, 6, device=x.device))
+            return self.drop(x.view(-1, 4, 5, 6))
+
+    network = archlens.trace(Moved(), (6, 4, 5))
+    assert (network["norm"].shape, network["drop"].shape) == ((20, 6), (4, 5, 6))
+
+
+def test_windows_beside_the_batch_are_layers() -> None:
+    class Windows(nn.Module):
+        """Windows are samples of their own to what runs within them."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.LayerNorm(6), nn.Linear(6, 12), nn.GELU(), nn.Dropout(0.1), nn.Linear(12, 6)
+            )
+
+        def forward(self, x: Any) -> Any:  # maps of 4 x 6 are 2 x 3 windows of 4
+            b, c, h, w = x.shape
+            y = x.permute(0, 2, 3, 1).view(b, 2, 2, 3, 2, c).transpose(2, 3).reshape(b * 6, 4, c)
+            y = self.body(y).view(b, 2, 3, 2, 2, c).transpose(2, 3).reshape(b, h, w, c)
+            return x + y.permute(0, 3, 1, 2)
+
+    network = archlens.trace(Windows(), (6, 4, 6))
+    assert [str(network[f"body.{i}"].op) for i in range(5)] == [
+        *("layer_norm", "linear(12)", "gelu", "dropout(p=0.1)", "linear(6)")
+    ]
+    assert {"window_partition", "window_reverse"} < {layer.name for layer in network}
+    assert {network[f"body.{i}"].shape[:2] for i in range(5)} == {(6, 4)}
+    assert not [layer for layer in network if layer.op.kind == "opaque"]
+    assert network.macs == 2 * 24 * 6 * 12
+    assert network.output == (6, 4, 6)
+
+
+def test_a_filter_that_is_not_trained_is_no_parameter() -> None:
+    class Blur(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("filter", torch.ones(3, 1, 3, 3), persistent=False)
+
+        def forward(self, x: Any) -> Any:
+            return functional.conv2d(x, self.filter, padding=1, groups=3)
+
+    network = archlens.trace(nn.Sequential(nn.Conv2d(3, 3, 1), Blur()), (3, 8, 8))
+    assert network.params == 12
+    assert network.macs == 9 * 64 + 3 * 64 * 9
+    assert list(network.state()) == ["0.weight", "0.bias"]
+
+
+def test_autocast_on_the_device_of_the_input() -> None:
+    class Careful(nn.Module):
+        def forward(self, x: Any) -> Any:
+            with torch.autocast(device_type=x.device.type, dtype=torch.bfloat16):
+                return functional.relu(x)
+
+    own = torch.autocast.__init__
+    assert archlens.trace(Careful(), (4, 4)).output == (4, 4)
+    assert torch.autocast.__init__ is own
+
+
 def random_module(draw: random.Random) -> tuple[Any, tuple[int, ...]]:
     """A module of branches, functional calls, views and shared parts."""
     channels = draw.choice([4, 6, 8])

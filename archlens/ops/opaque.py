@@ -28,6 +28,7 @@ class Opaque(Op, family="opaque"):
         weights: its trainable tensors by name, each with its shape.
         buffers: what it has and does not train, by name.
         macs: its multiply-accumulates for one sample, where they are known; ``None`` where not.
+        once: those that are made once for a whole batch, part of ``macs``.
         pointwise: whether each output depends on the input at its own position alone.
 
     >>> from archlens.shape import Shape
@@ -48,6 +49,7 @@ class Opaque(Op, family="opaque"):
         weights: Mapping[str, tuple[int, ...]] | None = None,
         buffers: Mapping[str, Buffer] | None = None,
         macs: int | None = None,
+        once: int = 0,
         pointwise: bool = False,
     ) -> None:
         vars(self).update(
@@ -58,6 +60,7 @@ class Opaque(Op, family="opaque"):
             weights=tuple((weights or {}).items()),
             buffers=tuple((buffers or {}).items()),
             macs=macs,
+            once=once,
             pointwise=pointwise,
             merges=len(inputs) > 1,
         )
@@ -76,6 +79,9 @@ class Opaque(Op, family="opaque"):
             reach=_reach(known),
             torch=Call(UNKNOWN),
         )
+
+    def macs_once(self, facts: Facts, *inputs: Shape) -> int:
+        return int(vars(self)["once"])
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         if vars(self)["macs"] is not None:

@@ -129,10 +129,10 @@ def _cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: 
         or (len(axis) > 1)
         or (step > 1 and first.stride > 1)
     ):
-        made = lowering.settled(held)
-        if made is draft or dim >= len(made.straight):
+        laid = lowering.laid(held)
+        if laid.draft is draft or sizes(laid.axes) != sizes(held.axes):
             raise NotSaid("part of a part")
-        return _cut(lowering, Held(made, made.straight), dim, start, stop, step)
+        return _cut(lowering, laid, dim, start, stop, step)
     names = draft.shape.names
     given: dict[str, Any] = {}
     if start:
@@ -220,9 +220,14 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if weight.flows:
         raise NotSaid("its weight is computed")
     given = {"bias": False} if bias is None else {}
-    draft = _settle(lowering, args["input"], last=True)
+    op = lowering.call("linear", weight.sizes[0], **given)
     own = _weights(args, weight="weight", bias="bias")
-    return _straight(lowering.put(lowering.call("linear", weight.sizes[0], **given), draft, own=own))
+    held = lowering.near(args["input"], last=True)
+    whole = held.draft.straight
+    if held.axes[:1] != whole[:1] and held.axes[-1] == whole[-1] and held.draft.shape.channels_last:
+        made = lowering.put(op, held.draft, own=own)  # what stands beside the batch stays there
+        return Held(made, (*held.axes[:-1], made.straight[-1]))
+    return _straight(lowering.put(op, _settle(lowering, args["input"], last=True), own=own))
 
 
 # --- value by value ---------------------------------------------------------------------------------
@@ -488,7 +493,7 @@ def layer_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Hel
     if args.get("weight") is None:
         given["affine"] = False
     own = _weights(args, weight="weight", bias="bias")
-    held = lowering.near(args["input"])
+    held = lowering.near(args["input"], last=True)
     count = len(args["normalized_shape"])
     shape = held.draft.shape
     if count == 1 and held.axes[-1] == held.draft.straight[shape.channel_axis + 1]:

@@ -35,8 +35,9 @@ COUNTED: dict[str, Callable[[dict[str, Any], Any], int]] = {
 _FREE = """
     _adaptive_avg_pool2d _adaptive_avg_pool3d _batch_norm_no_update _batch_norm_with_update _conj
     _fft_c2c _fft_c2r _fft_r2c _local_scalar_dense _log_softmax _native_batch_norm_legit
-    _native_batch_norm_legit_no_training _prelu_kernel _reshape_alias _softmax _to_copy _unsafe_view
-    _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_nearest_exact1d _upsample_nearest_exact2d
+    _native_batch_norm_legit_no_training _prelu_kernel _reshape_alias _safe_softmax _softmax _to_copy
+    _unsafe_view _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_nearest_exact1d
+    _upsample_nearest_exact2d
     _weight_norm_interface abs absolute acos adaptive_max_pool2d adaptive_max_pool3d add add_ addcdiv
     addcmul alias all amax amin angle any arange argmax argmin argsort as_strided asin atan atan2
     avg_pool2d avg_pool3d bernoulli bitwise_and bitwise_not bitwise_or bucketize cat ceil celu clamp

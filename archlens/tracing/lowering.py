@@ -106,6 +106,9 @@ class Lowering:
         self.made: dict[Any, Draft] = {}
         #: The tensors that some layer has already.
         self.counted: set[Value] = set()
+        #: The nodes that no input flows through whose work some layer has already; and the present one has.
+        self.paid: set[Node] = set()
+        self.paying: set[Node] = set()
         self.unsaid: dict[str, int] = {}
         last: dict[Call, Node] = {}
         moving: dict[Call, bool] = {}
@@ -124,7 +127,7 @@ class Lowering:
         """What is held of a tensor."""
         return self.held[value]
 
-    def near(self, value: Value) -> Held:
+    def near(self, value: Value, last: bool | None = None) -> Held:
         """What is held of a tensor, moved only where that was done in the call that reads it.
 
         What a module is given lies as it was given, so that its output has the shape that it has in torch.
@@ -133,8 +136,18 @@ class Lowering:
         assert self.node is not None
         if held.is_straight or held.call is None or held.call is self.node.call:
             return held
-        draft = self.settled(held)
-        return Held(draft, draft.straight)
+        return self.laid(held, last)
+
+    def laid(self, held: Held, last: bool | None = None) -> Held:
+        """The values as a layer has them; what stands beside the batch, as windows do, is an axis there."""
+        batch = held.axes[0] if held.axes else ()
+        if len(batch) < 2 or batch[0].axis != 0:
+            draft = self.settled(held)
+            return Held(draft, draft.straight)
+        apart = Held(held.draft, (batch[:1], batch[1:], *held.axes[1:]), held.call)
+        draft = self.settled(apart, last=last)
+        samples, beside, *rest = draft.straight
+        return Held(draft, (samples + beside, *rest), held.call)
 
     def shape_of(self, value: Value) -> tuple[int, ...]:
         """The sizes of a tensor without the batch, where that is the first axis alone."""
@@ -159,6 +172,8 @@ class Lowering:
             value = found.get(name)
             if value is None or value.sizes != shape or not value.key:
                 raise NotSaid(f"its {name} is of another shape")
+            if not value.trains:
+                raise NotSaid(f"its {name} is not trained")
         assert self.node is not None
         draft = Draft(op, inputs, facts, call or self.node.call, found)
         self.drafts.append(draft)
@@ -261,6 +276,7 @@ class Lowering:
         call: Call | None = None,
     ) -> Draft:
         """What has no op of its own: its output is known, and its cost where that is."""
+        behind = (0, 0) if own is None else self.behind()
         own = dict(own or {})
         path = _common([value.key for value in own.values()])
         own = {value.key.removeprefix(f"{path}.") if path else value.key: value for value in own.values()}
@@ -275,9 +291,10 @@ class Lowering:
                 for name, value in (own or {}).items()
                 if not value.trains
             },
-            macs=macs,
+            macs=None if macs is None or behind is None else macs + sum(behind),
+            once=behind[1] if behind is not None else 0,
             pointwise=pointwise,
-            reason=reason,
+            reason=reason or "what it reads is computed by operators whose cost is not known",
         )
         return self.put(op, *inputs, own=own, call=call)
 
@@ -298,13 +315,18 @@ class Lowering:
                 continue
             self.node = node
             before = len(self.drafts)
+            self.paying.clear()
             try:
                 found = self._said(node)
             except NotSaid as problem:
                 self._forget(before)
+                self.paying.clear()
                 found = self._unsaid(node, str(problem))
+            self.paid |= self.paying
             for value, held in zip(node.outputs, found, strict=False):
                 if held is not None:
+                    if held.call is None and not held.is_straight:
+                        held = Held(held.draft, held.axes, node.call)
                     if node in self.settling and not held.is_straight:
                         held = self._settle(held)
                     self.held[value] = held
@@ -342,7 +364,7 @@ class Lowering:
         before = len(self.drafts)
         found = lowering(self, node, dict(node.args))
         found = [found] if isinstance(found, Held) else found
-        macs = sum(draft.facts.macs for draft in self.drafts[before:])
+        macs = sum(draft.facts.macs for draft in self.drafts[before:] if not isinstance(draft.op, Opaque))
         if node.macs is not None and macs != self.per_sample(node.macs):
             raise NotSaid(f"{macs:,} MACs are said, and {self.per_sample(node.macs):,} ran")
         for value, held in zip(node.outputs, found, strict=False):
@@ -362,7 +384,7 @@ class Lowering:
         flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
         if len(flowing) != 1:
             raise NotSaid("it reads several tensors")
-        held = self.of(flowing[0])
+        held = self.near(flowing[0])
         shape = self.shape_of(node.outputs[0])
         last: bool | None = None
         if op.family == "attention":
@@ -402,7 +424,7 @@ class Lowering:
                 Shape(shape),
                 *inputs,
                 macs=macs if index == 0 else 0,
-                own=own if index == 0 else {},
+                own=own if index == 0 else None,
                 reason=f"archlens has no op for {name}",
             )
             found.append(Held(draft, axes))
@@ -423,6 +445,30 @@ class Lowering:
                 for one in _sources(value):
                     found[one.key] = one
         return found
+
+    def behind(self) -> tuple[int, int] | None:
+        """Multiply-accumulates behind what the present node reads and no input flows into.
+
+        A layer is charged for them, the first that reads them: for those of each sample, where a batch of
+        them is made, and for those that are made once. ``None`` where they are not known.
+        """
+        assert self.node is not None
+        rest = [value for value in self.node.inputs if not value.flows]
+        each = once = 0
+        known = True
+        while rest:
+            made = rest.pop().node
+            if made is None or made in self.paid or made in self.paying:
+                continue
+            self.paying.add(made)
+            rest += made.inputs
+            if made.macs is None:
+                known = False
+            elif made.macs % BATCH:
+                once += made.macs
+            else:
+                each += made.macs // BATCH
+        return (each, once) if known else None
 
     @property
     def uncalled(self) -> bool:
@@ -564,9 +610,11 @@ class Lowering:
             name = path if count[draft.call] == 1 and not draft.call.children else ""
             if name and name in taken and name not in scopes:
                 name = _numbered(name, taken)  # its module had been called before
+            if taken.intersection(_above(name)):
+                name = ""
             while not name or name in taken or name in scopes:
                 # beside what has the name already, as a layer cannot be a scope, too
-                while path in taken:
+                while path in taken or taken.intersection(_above(path)):
                     path = path.rpartition(".")[0]
                 name = _numbered(f"{path}.{kind}" if path else kind, taken)
             taken.add(name)

@@ -282,6 +282,29 @@ def _as_it_was(module: nn.Module, training: bool) -> Iterator[None]:
             part.training = mode
 
 
+@contextmanager
+def _autocast() -> Iterator[None]:
+    """A module that asks for ``torch.autocast`` on its input's device is given one that does nothing."""
+    own = torch.autocast.__init__
+
+    def made(
+        self: torch.autocast,
+        device_type: str,
+        dtype: torch.dtype | None = None,
+        enabled: bool = True,
+        cache_enabled: bool | None = None,
+    ) -> None:
+        if device_type == "meta":
+            device_type, dtype, enabled = "cpu", None, False
+        own(self, device_type, dtype, enabled, cache_enabled)
+
+    torch.autocast.__init__ = made  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.autocast.__init__ = own  # type: ignore[method-assign]
+
+
 def record(
     module: nn.Module,
     args: tuple[Any, ...],
@@ -337,6 +360,7 @@ def _run(
     with (
         _as_it_was(module, training),
         torch.no_grad(),
+        _autocast(),
         _scopes(recorder),
         _Functions(recorder),
         _Operations(recorder),
