@@ -294,6 +294,49 @@ def test_autocast_on_the_device_of_the_input() -> None:
     assert torch.autocast.__init__ is own
 
 
+def test_what_is_written_in_place_is_read_where_it_lies() -> None:
+    class Writes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 1)
+
+        def forward(self, x: Any) -> Any:
+            out = torch.zeros(x.shape[0], 8, *x.shape[2:])
+            out[:, :4] = self.conv(x)
+            out[:, 4:] = self.conv(x).relu_()
+            return out
+
+    network = archlens.trace(Writes(), (3, 5, 5))
+    assert network.output == (8, 5, 5)
+    assert {"conv", "conv_1"} <= network.needed
+    assert network.macs == 2 * 3 * 4 * 25
+
+
+def test_a_batch_is_not_taken_apart() -> None:
+    class Loops(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+
+        def forward(self, x: Any) -> Any:
+            return torch.stack([self.fc(row) for row in x])
+
+    with pytest.raises(archlens.SpecError, match="Loops takes its batch apart"):
+        archlens.trace(Loops(), (4,))
+
+
+def test_pooling_along_one_axis() -> None:
+    """Torch pools one axis as a map of height 1."""
+    module = nn.Sequential(nn.Conv1d(1, 8, 9, 4), nn.MaxPool1d(2), nn.AvgPool1d(3, 2, 1), nn.Flatten())
+    network = archlens.trace(module.half(), (1, 105))
+    assert [str(layer.op) for layer in network] == [
+        "conv(8, 9, stride=4)",
+        "max_pool(2)",
+        "avg_pool(3, stride=2, padding=1)",
+        "flatten",
+    ]
+
+
 def random_module(draw: random.Random) -> tuple[Any, tuple[int, ...]]:
     """A module of branches, functional calls, views and shared parts."""
     channels = draw.choice([4, 6, 8])

@@ -10,7 +10,7 @@ from typing import Any
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
 from .arrangement import Axes, Part, joined, permuted, sizes, viewed
-from .lowering import Draft, Held, Lowering, Lowers, NotSaid, _one
+from .lowering import Draft, Held, Lowering, Lowers, NotSaid, TakenApart, _one
 from .tape import BATCH, Node, Value
 
 #: How each operator is said in archlens' ops, by its name.
@@ -119,7 +119,9 @@ def _cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: 
     size = prod(part.size for part in axis)
     if (start, stop, step) == (0, size, 1):
         return held
-    if not axis or axis[0].axis == 0 or len({part.axis for part in axis}) > 1:
+    if any(part.axis == 0 for part in axis):
+        raise TakenApart
+    if not axis or len({part.axis for part in axis}) > 1:
         raise NotSaid("part of several axes")
     draft, first = held.draft, axis[0]
     whole = draft.straight[first.axis]
@@ -538,6 +540,12 @@ def instance_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 
 # --- pooling and sizes ------------------------------------------------------------------------------
+
+
+@lowers("torch.max_pool1d", "torch.avg_pool1d")
+def pool_in_a_row(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
+    lists = {name: [n] if isinstance(n, int) else n for name, n in args.items() if type(n) is not bool}
+    return pool(lowering, node, {**args, **lists, "self": args["input"]})  # type: ignore[return-value]
 
 
 @lowers("max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d")

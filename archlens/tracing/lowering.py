@@ -59,6 +59,10 @@ class Held:
         return self.axes == self.draft.straight
 
 
+class TakenApart(Exception):
+    """A module takes its batch apart, of which nobody knows how many samples it will have."""
+
+
 class NotSaid(Exception):
     """An operator is not said in archlens' ops, or not here."""
 
@@ -125,7 +129,18 @@ class Lowering:
 
     def of(self, value: Value) -> Held:
         """What is held of a tensor."""
-        return self.held[value]
+        held = self.held.get(value)
+        if held is None:  # a further output of what was said without it
+            assert value.node is not None
+            axes, shape = _plain(value.sizes)
+            draft = self.opaque(_bare(value.node.target), Shape(shape), *self._read(value.node), macs=0)
+            held = self.held[value] = Held(draft, axes)
+        return held
+
+    def _read(self, node: Node) -> list[Draft]:
+        """The layers that a node reads, each as it lies."""
+        made = [self.settled(self.of(value)) for value in node.inputs if value.flows]
+        return list(dict.fromkeys(made))
 
     def near(self, value: Value, last: bool | None = None) -> Held:
         """What is held of a tensor, moved only where that was done in the call that reads it.
@@ -409,18 +424,13 @@ class Lowering:
         name = node.target if node.module is None else type(node.module).__name__
         self.unsaid[f"{name}: {problem}"] = self.unsaid.get(f"{name}: {problem}", 0) + 1
         own = self.own(node) if node.module is None else self._below(node.call, node)
-        inputs = []
-        for value in node.inputs:
-            if value.flows:
-                made = self.settled(self.of(value))
-                if made not in inputs:
-                    inputs.append(made)
+        inputs = self._read(node)
         found = []
         macs = None if node.macs is None else self.per_sample(node.macs)
         for index, value in enumerate(node.outputs):
             axes, shape = _plain(value.sizes)
             draft = self.opaque(
-                name.removeprefix("aten.").removeprefix("torch."),
+                _bare(name),
                 Shape(shape),
                 *inputs,
                 macs=macs if index == 0 else 0,
@@ -730,6 +740,11 @@ def _without_batch(axes: Axes) -> tuple[int, ...]:
         else:
             found.append(prod(part.size for part in axis))
     return tuple(found) or (1,)
+
+
+def _bare(target: str) -> str:
+    """The name of an operator without where it is from."""
+    return target.removeprefix("aten.").removeprefix("torch.")
 
 
 def _plain(given: Sequence[int]) -> tuple[Axes, tuple[int, ...]]:

@@ -58,6 +58,7 @@ class _Recorder:
         self.counts: dict[str, int] = {}
         self.tape = Tape(name, {}, [], {}, self.root, {})
         self.values: dict[int, Value] = {}
+        self.views: dict[int, list[Tensor]] = {}  # the tensors that lie in one memory
         self.alive: list[Tensor] = []  # so that no id is given twice
         self.within = 0  # how deep in what is kept whole
         self.macs: int | None = 0
@@ -77,11 +78,21 @@ class _Recorder:
 
     def remember(self, tensor: Tensor, **what: Any) -> Value:
         found = self.values[id(tensor)] = Value(tuple(tensor.shape), str(tensor.dtype)[6:], **what)
+        if not tensor.is_sparse:
+            known = self.views.setdefault(tensor.untyped_storage()._cdata, [])
+            if not any(one is tensor for one in known):
+                known.append(tensor)
         self.alive.append(tensor)
         return found
 
     def write(
-        self, target: str, args: dict[str, Any], out: Any, macs: int | None, module: Any = None
+        self,
+        target: str,
+        args: dict[str, Any],
+        out: Any,
+        macs: int | None,
+        module: Any = None,
+        written: bool = False,
     ) -> None:
         read: list[Value] = []
 
@@ -100,8 +111,28 @@ class _Recorder:
         node = Node(target, said, (), self.calls[-1], macs, tuple(read), any(v.flows for v in read), module)
         if len(self.tape.nodes) >= self.most:
             raise RuntimeError(f"more than {self.most:,} operations ran")
+        changed = self.alike(next(_tensors(out), None)) if written else []
         node.outputs = tuple(self.remember(tensor, node=node) for tensor in _tensors(out))
         self.tape.nodes.append(node)
+        for other in changed:  # what lies in the same memory is written, too
+            self.write("aten.write", {"self": other, "source": out}, other, 0)
+
+    def alike(self, tensor: Tensor | None) -> list[Tensor]:
+        """The other tensors that lie in the memory of one and share some of it."""
+        if tensor is None or id(tensor) not in self.values:
+            return []
+        whole = tensor.untyped_storage()._cdata
+        return [one for one in self.views.get(whole, ()) if one is not tensor and _overlap(one, tensor)]
+
+
+def _overlap(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors in one memory may share a part of it."""
+    return a.storage_offset() <= _last(b) and b.storage_offset() <= _last(a)
+
+
+def _last(tensor: Tensor) -> int:
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return int(tensor.storage_offset()) + sum((size - 1) * stride for size, stride in steps)
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -128,11 +159,16 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         given = list(_tensors((args, kwargs)))
-        if any(t.is_meta for t in given) and not all(t.is_meta for t in given):
+        name = f"aten.{func._schema.name.partition('::')[2]}"
+        if not given and "device" in {one.name for one in func._schema.arguments}:
+            if any(n % BATCH == 0 and n for n in _numbers(args)):  # it has a row for each sample
+                kwargs = {**kwargs, "device": "meta"}
+        elif any(t.is_meta for t in given) and not all(t.is_meta for t in given):
+            if name.endswith("_") and given and not given[0].is_meta:
+                raise RuntimeError("what depends on the input is written into a tensor that does not")
             args, kwargs = _to_meta(args), _to_meta(kwargs)
         out = func(*args, **kwargs)
         recorder = self.recorder
-        name = f"aten.{func._schema.name.partition('::')[2]}"
         named = _named(func._schema, args, kwargs)
         if name in COUNTED:
             macs: int | None = COUNTED[name](named, out)
@@ -141,8 +177,17 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if recorder.within:
             recorder.macs = None if recorder.macs is None or macs is None else recorder.macs + macs
         else:
-            recorder.write(name.removesuffix("_") if name[-2:] != "__" else name, named, out, macs)
+            target = name.removesuffix("_") if name[-2:] != "__" else name
+            recorder.write(target, named, out, macs, written=target != name)
         return out
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _numbers(one)
 
 
 def _named(schema: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..errors import Diagnostic, SpecError, printable, shorten, usage
 from ..network import Asked, Network, Origin
 from ..shape import Shape
 from . import aten
-from .lowering import Lowering
+from .lowering import Lowering, TakenApart
 from .origin import Given, Traced
 from .recording import Stopped, record
 from .tape import BATCH
@@ -47,7 +47,8 @@ def run(
         raise usage(
             f"{shorten(name)} has parameters without a shape yet", help="run it once on a real input first"
         )
-    made = _Made(shapes or {})
+    kinds = (one.dtype for one in module.parameters() if one.dtype.is_floating_point)
+    made = _Made(shapes or {}, next(kinds, torch.get_default_dtype()))
     args = tuple(
         made.value(one, f"input_{index}" if index else "input") for index, one in enumerate(given[0])
     )
@@ -63,7 +64,18 @@ def run(
         except Stopped as stopped:
             raise _failed(stopped, name, origin) from None
         lowering = Lowering(tape, aten.TABLE)
-        lowering.run()
+        try:
+            lowering.run()
+        except TakenApart:
+            assert lowering.node is not None
+            path = lowering.node.call.path
+            raise SpecError(
+                Diagnostic(
+                    f"{shorten(path or name)} takes its batch apart",
+                    notes=("a network has one shape for any number of samples",),
+                    help="trace what is done to one sample, or to the whole batch",
+                )
+            ) from None
         return lowering
 
     found = lowered(False)
@@ -87,8 +99,9 @@ def run(
 class _Made:
     """Tensors on the meta device in the place of what is given, and what they are called."""
 
-    def __init__(self, shapes: Mapping[str, Shape]) -> None:
+    def __init__(self, shapes: Mapping[str, Shape], dtype: torch.dtype) -> None:
         self.shapes = shapes
+        self.dtype = dtype
         self.names: dict[int, str] = {}
         self.alive: list[Tensor] = []
 
@@ -99,7 +112,7 @@ class _Made:
             return self.tensor(name, tuple(given.shape[1:]), given.dtype)
         shape = _shape(given)
         if shape is not None:
-            return self.tensor(name, shape, torch.get_default_dtype())
+            return self.tensor(name, shape, self.dtype)
         if isinstance(given, list | tuple):
             made = [self.value(one, f"{name}_{index}") for index, one in enumerate(given)]
             return type(given)(*made) if hasattr(given, "_fields") else type(given)(made)

@@ -11,7 +11,7 @@ from typing import Any
 BATCH = 1009
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Value:
     """A tensor at one moment: what is written in place makes another value of it."""
 
@@ -48,7 +48,7 @@ class Call:
     children: list[Call] = field(default_factory=list)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Node:
     """One operation: what ran, on what, and within which call."""
 
