@@ -42,8 +42,12 @@ WHOLE: dict[Callable[..., Any], Whole] = {
     functional.dropout3d: _whole("torch.spatial_dropout", *_DROPOUT),
     functional.alpha_dropout: _whole("torch.dropout", *_DROPOUT),
     functional.feature_alpha_dropout: _whole("torch.spatial_dropout", *_DROPOUT),
-    torch.max_pool1d: _whole(
-        "torch.max_pool1d", "input", "kernel_size", "stride", "padding", "dilation", "ceil_mode"
+    **dict.fromkeys(
+        [torch.max_pool1d, functional.max_pool1d],
+        _whole(
+            "torch.max_pool1d",
+            *("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
+        ),
     ),
     torch.avg_pool1d: _whole(
         "torch.avg_pool1d", "input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"
