@@ -573,6 +573,7 @@ ELSEWHERE = {
     "takes names of networks, or --all": "test_report",
     " computes is not known": "test_unknown",
     "what comes out of ": "test_unknown",
+    " has its ": "test_tracing",
 }
 
 

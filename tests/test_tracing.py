@@ -126,6 +126,14 @@ def test_a_module_of_ones_own() -> None:
     assert str(network["scale"].op).startswith("layer_scale")
 
 
+def test_shared_weights_are_not_built() -> None:
+    network = archlens.trace(Everything(), (3, 16, 16))
+    with pytest.raises(archlens.UsageError) as caught:
+        archlens.build(network)
+    said = "Everything cannot be built: shared_1 has its weight from shared.weight"
+    assert said in str(caught.value)
+
+
 def test_what_ran_is_counted_as_torch_counts() -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -404,6 +412,40 @@ def test_random_modules(seed: int) -> None:
         if name in network.index and len(shapes) == 1:
             assert sorted(network[name].shape) == sorted(shapes[0])
     assert not [layer for layer in network if layer.op.kind == "opaque"]
+    if not any(layer.keys for layer in network):  # else weights are shared
+        again = archlens.build(network).eval()
+        again.load_state_dict(module.state_dict())
+        x = torch.rand(2, *shape)
+        with torch.no_grad():
+            torch.testing.assert_close(again(x), module(x))
+
+
+@pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "swin_t"])
+def test_what_is_built_of_a_traced_network_computes_the_same(name: str) -> None:
+    module = load_torchvision().models.get_model(name).eval()
+    again = archlens.build(archlens.trace(module, (3, 64, 64))).eval()
+    again.load_state_dict(module.state_dict())
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(again(x), module(x))
+
+
+def test_scopes_that_do_not_stand_together_are_no_source() -> None:
+    class Between(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = nn.ModuleList(nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU()) for _ in range(2))
+
+        def forward(self, x: Any) -> Any:
+            for part in self.parts:
+                x = x + part(x)
+            return x
+
+    from archlens.source import emit
+
+    network = archlens.trace(Between(), (3, 4, 4))
+    with pytest.raises(archlens.UsageError, match="the layers of parts do not stand together"):
+        emit(network)
 
 
 def test_a_network_on_another_input_runs_the_module_again() -> None:
@@ -450,7 +492,8 @@ def test_no_trace_is_left(fails: bool) -> None:
     }
     modes = [part.training for part in module.modules()]
     states = torch.get_rng_state(), random.getstate(), torch.get_default_dtype(), torch.is_grad_enabled()
-    hooks = nn.modules.module._global_forward_hooks, nn.modules.module._global_forward_pre_hooks
+    hooks = [value for name, value in vars(nn.modules.module).items() if name.startswith("_global_")]
+    assert len([one for one in hooks if isinstance(one, dict)]) > 4
     if fails:
         with pytest.raises(archlens.SpecError):
             archlens.trace(module, (3, 4, 4))
@@ -463,7 +506,7 @@ def test_no_trace_is_left(fails: bool) -> None:
     )
     assert torch.equal(torch.get_rng_state(), states[0])
     assert (random.getstate(), torch.get_default_dtype(), torch.is_grad_enabled()) == states[1:]
-    assert not any(hooks)
+    assert not any(one for one in hooks if isinstance(one, dict))
     assert torch.backends.mha.get_fastpath_enabled()
 
 

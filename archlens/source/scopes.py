@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, NamedTuple
 
+from ..errors import shorten, usage
 from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import REQUIRED
@@ -244,7 +245,12 @@ class _Reader:
                 start = len(outer.path) + 1 if outer.path else 0
                 name = path[start:].partition(".")[0]
                 inner = path[:start] + name
-                assert inner not in seen, "the layers of a scope stand together"
+                if inner in seen:
+                    raise usage(
+                        f"{shorten(self.network.name)} cannot be written as source: the layers of "
+                        f"{shorten(inner)} do not stand together",
+                        notes=(f"{shorten(layer.name)} comes after others that are not in it",),
+                    )
                 seen.add(inner)
                 opened.append(SourceScope(inner, name, self.network.blocks.get(inner, ""), outer))
                 outer.parts.append(opened[-1])

@@ -264,6 +264,10 @@ def _paths(module: nn.Module) -> dict[nn.Module, list[str]]:
     return found
 
 
+#: Where torch remembers which hooks of all modules are given keyword arguments.
+_HOOKS_WITH_KWARGS: dict[int, bool] = getattr(nn.modules.module, "_global_forward_hooks_with_kwargs", {})
+
+
 @contextmanager
 def _scopes(recorder: _Recorder) -> Iterator[None]:
     """Follows which module runs; other threads' modules are none of ours."""
@@ -304,7 +308,9 @@ def _scopes(recorder: _Recorder) -> Iterator[None]:
     root = next(iter(recorder.paths))
     with ExitStack() as stack:
         stack.callback(register_module_forward_pre_hook(enter).remove)
-        stack.callback(register_module_forward_hook(leave, with_kwargs=True).remove)
+        handle = register_module_forward_hook(leave, with_kwargs=True)
+        stack.callback(_HOOKS_WITH_KWARGS.pop, handle.id, None)  # which torch forgets to take away
+        stack.callback(handle.remove)
         yield
 
 
