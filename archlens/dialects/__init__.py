@@ -5,7 +5,6 @@ Only the last runs anybody's code, and only where it is named: no pattern of fil
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,8 +58,3 @@ def network(
     if isinstance(meant, Named):
         return meant.network(input, values or {})
     return elaborate(meant.spec, meant.variant, input=input, values=values, max_layers=max_layers)
-
-
-def load(name: str | os.PathLike[str], **given: Any) -> Network:
-    """The network that a name means; see :func:`network`."""
-    return network(find(os.fspath(name)), **given)

@@ -56,6 +56,11 @@ def joined(parts: Iterable[Part]) -> Axis:
     return tuple(found)
 
 
+def in_order(axes: Iterable[Axis]) -> Axis:
+    """The values of some axes in a row."""
+    return joined(part for axis in axes for part in axis)
+
+
 def permuted(axes: Axes, order: Sequence[int]) -> Axes:
     """The axes in another order."""
     return tuple(axes[i] for i in order)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
-from .arrangement import Axes, Part, joined, permuted, sizes, viewed
+from .arrangement import Axes, Part, in_order, permuted, sizes, viewed
 from .lowering import Draft, Held, Lowering, Lowers, NotSaid, TakenApart, _one
 from .tape import BATCH, Node, Value
 
@@ -83,7 +83,7 @@ def view(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 def _flat(draft: Draft) -> Axes:
     batch, *rest = draft.straight
-    return batch, joined(part for axis in rest for part in axis)
+    return batch, in_order(rest)
 
 
 @lowers("permute", "transpose", "t")
@@ -149,10 +149,7 @@ def _cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: 
     made = lowering.put(lowering.call("slice", **given), draft)
     count = -(-(stop - start) // step)
     axes = list(held.axes)
-    if first.stride == 1:
-        axes[dim] = (Part(first.axis, 1, count),) if count > 1 else ()
-    else:
-        axes[dim] = (Part(first.axis, first.stride, count),) if count > 1 else ()
+    axes[dim] = (first._replace(size=count),) if count > 1 else ()
     return Held(made, tuple(axes), lowering.node.call if lowering.node else None)
 
 
@@ -295,9 +292,7 @@ def gelu(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 @lowers("prelu", "_prelu_kernel")
 def prelu(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     held = lowering.near(args["self"])
-    source = args["weight"]
-    while not source.key and source.node is not None and len(source.node.inputs) == 1:
-        source = source.node.inputs[0]
+    source = _leaf(args["weight"])
     given = {"per_channel": True} if source.sizes != (1,) else {}
     return Held(lowering.put(lowering.call("prelu", **given), held.draft, own={"weight": source}), held.axes)
 

@@ -8,12 +8,13 @@ from math import prod
 from typing import Any
 
 from ..elaboration.building import Builder
-from ..network import Network, Origin
+from ..network import Network, Origin, scopes_of
 from ..ops import OPS, Op, ShapeError
 from ..ops.op import Buffer, Facts
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
-from .arrangement import Axes, Axis, Part, joined, moved, sizes, straight
+from .arrangement import Axes, Axis, Part, in_order, joined, moved, sizes, straight
+from .known import KNOWN
 from .tape import BATCH, Call, Node, Tape, Value
 
 
@@ -113,7 +114,6 @@ class Lowering:
         #: The nodes that no input flows through whose work some layer has already; and the present one has.
         self.paid: set[Node] = set()
         self.paying: set[Node] = set()
-        self.unsaid: dict[str, int] = {}
         last: dict[Call, Node] = {}
         moving: dict[Call, bool] = {}
         for node in tape.nodes:
@@ -229,12 +229,12 @@ class Lowering:
         if not axes or axes[0] != whole[0]:
             return
         rest, own = axes[1:], whole[1:]
-        if len(rest) == 1 and rest[0] == _in_order(own):
+        if len(rest) == 1 and rest[0] == in_order(own):
             yield self.put(self.call("flatten"), draft, call=at)
         if not shape.channels_last and rank > 1:
             if rest == (*own[1:], own[0]) and last is not False:
                 yield self.put(self.call("channels_last"), draft, call=at)
-            merged = _in_order(own[1:])
+            merged = in_order(own[1:])
             if rest == (merged, own[0]) and rank > 2 and last is not False:
                 yield self.put(self.call("tokens"), draft, call=at)
             if rank == 3 and rest == (own[0], own[2], own[1]) and not last:
@@ -254,7 +254,7 @@ class Lowering:
         if shape.channels_last:
             if rest == (own[-1], *own[:-1]) and not last:
                 yield self.put(self.call("channels_first"), draft, call=at)
-            merged = _in_order(own[:-1])
+            merged = in_order(own[:-1])
             if rest == (merged, own[-1]) and rank > 2 and last is not False:
                 yield self.put(self.call("tokens"), draft, call=at)
             if rank == 3 and rest == (own[1], own[0], own[2]) and last is not False:
@@ -265,11 +265,11 @@ class Lowering:
                 if rest[1:] == _reversed(sides, within):
                     op = self.call("window_reverse", _one(within), _one(sides))
                     yield self.put(op, draft, call=at)
-            spatial = _in_order(rest[1:])
+            spatial = in_order(rest[1:])
             if rank == 2 and rest[:1] == (own[1],) and spatial == own[0] and not last:
                 first = self.put(self.call("channels_first"), draft, call=at)
                 yield self.put(self.call("reshape", sizes(rest)), first, call=at)
-        elif not last and 1 <= len(rest) <= 4 and _in_order(rest) == _in_order(own):
+        elif not last and 1 <= len(rest) <= 4 and in_order(rest) == in_order(own):
             yield self.put(self.call("reshape", sizes(rest)), draft, call=at)
 
     def _moved(self, held: Held, last: bool) -> Draft:
@@ -286,7 +286,6 @@ class Lowering:
         macs: int | None,
         pointwise: bool = False,
         own: Mapping[str, Value] | None = None,
-        buffers: Mapping[str, Buffer] | None = None,
         reason: str = "",
         call: Call | None = None,
     ) -> Draft:
@@ -295,17 +294,11 @@ class Lowering:
         own = dict(own or {})
         path = _common([value.key for value in own.values()])
         own = {value.key.removeprefix(f"{path}.") if path else value.key: value for value in own.values()}
-        weights = {name: value.sizes for name, value in (own or {}).items() if value.trains}
         op = Opaque(
             name,
             shape or Shape((1,)),
             tuple(draft.shape for draft in inputs),
-            weights=weights,
-            buffers={
-                name: Buffer(value.sizes, value.dtype, value.saved)
-                for name, value in (own or {}).items()
-                if not value.trains
-            },
+            **_tensors(own),
             macs=None if macs is None or behind is None else macs + sum(behind),
             once=behind[1] if behind is not None else 0,
             pointwise=pointwise,
@@ -333,10 +326,10 @@ class Lowering:
             self.paying.clear()
             try:
                 found = self._said(node)
-            except NotSaid as problem:
+            except NotSaid:
                 self._forget(before)
                 self.paying.clear()
-                found = self._unsaid(node, str(problem))
+                found = self._unsaid(node)
             self.paid |= self.paying
             for value, held in zip(node.outputs, found, strict=False):
                 if held is not None:
@@ -391,8 +384,6 @@ class Lowering:
         return count // BATCH if count % BATCH == 0 else count
 
     def _known(self, node: Node) -> Held:
-        from .known import KNOWN
-
         op = KNOWN[node.target](node.module)
         if op is None:
             raise NotSaid("another form of it")
@@ -401,29 +392,25 @@ class Lowering:
             raise NotSaid("it reads several tensors")
         held = self.near(flowing[0])
         shape = self.shape_of(node.outputs[0])
-        last: bool | None = None
         if op.family == "attention":
-            last = True
-            own = self._below(node.call, node)
-            draft = self.put(op, self.settled(held, last=last), own=own)
+            draft = self.put(op, self.settled(held, last=True), own=self._below(node.call))
             return Held(draft, draft.straight)
         if held.axes and shape == sizes(held.axes)[1:]:
             draft = self.put(op, held.draft)
             return Held(draft, held.axes)
         raise NotSaid("its output is of another shape")
 
-    def _below(self, call: Call, node: Node) -> dict[str, Value]:
+    def _below(self, call: Call) -> dict[str, Value]:
         """The tensors of a module that was kept whole, by their names in it."""
-        path = f"{node.call.path}." if node.call.path else ""
+        path = f"{call.path}." if call.path else ""
         return {
             key.removeprefix(path): value for key, value in self.tape.state.items() if key.startswith(path)
         }
 
-    def _unsaid(self, node: Node, problem: str) -> Sequence[Held | None]:
+    def _unsaid(self, node: Node) -> Sequence[Held | None]:
         """An operator that has no op: what is known of it is its output, its weights, and maybe its cost."""
         name = node.target if node.module is None else type(node.module).__name__
-        self.unsaid[f"{name}: {problem}"] = self.unsaid.get(f"{name}: {problem}", 0) + 1
-        own = self.own(node) if node.module is None else self._below(node.call, node)
+        own = self.own(node) if node.module is None else self._below(node.call)
         inputs = self._read(node)
         found = []
         macs = None if node.macs is None else self.per_sample(node.macs)
@@ -568,12 +555,7 @@ class Lowering:
                 "unused",
                 Shape((1,)),
                 (x.shape,),
-                weights={name: value.sizes for name, value in own.items() if value.trains},
-                buffers={
-                    name: Buffer(value.sizes, value.dtype, value.saved)
-                    for name, value in own.items()
-                    if not value.trains
-                },
+                **_tensors(own),
                 macs=0,
                 reason="nothing calls it",
             )
@@ -633,16 +615,25 @@ class Lowering:
         return found
 
 
+def _tensors(own: Mapping[str, Value]) -> dict[str, Any]:
+    """The tensors of a layer by their names, as its op is given them: the trained ones, and the others."""
+    return {
+        "weights": {name: value.sizes for name, value in own.items() if value.trains},
+        "buffers": {
+            name: Buffer(value.sizes, value.dtype, value.saved)
+            for name, value in own.items()
+            if not value.trains
+        },
+    }
+
+
 def _above(name: str) -> list[str]:
-    """The scopes that a name stands in.
+    """The scopes that a name stands in, the outermost first.
 
     >>> _above("layer1.0.conv1")
-    ['layer1.0', 'layer1']
+    ['layer1', 'layer1.0']
     """
-    found = []
-    while name := name.rpartition(".")[0]:
-        found.append(name)
-    return found
+    return [*scopes_of(name)][:-1]
 
 
 def _common(keys: Sequence[str]) -> str:
@@ -651,8 +642,8 @@ def _common(keys: Sequence[str]) -> str:
     >>> _common(["a.b.weight", "a.b.c.weight"])
     'a.b'
     """
-    scopes = [_above(key) for key in keys]
-    return next((scope for scope in scopes[0] if all(scope in other for other in scopes)), "") if keys else ""
+    shared = [scope for scope in _above(keys[0]) if all(scope in _above(key) for key in keys)] if keys else []
+    return shared[-1] if shared else ""
 
 
 def _owner_of(draft: Draft) -> str:
@@ -680,11 +671,6 @@ def _one(values: Sequence[int]) -> Any:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def _in_order(axes: Axes) -> Axis:
-    """The values of some axes in a row."""
-    return joined(part for axis in axes for part in axis)
-
-
 def _windows(sides: Sequence[int], size: Sequence[int]) -> Axes:
     """The axes of the windows of a map, and of the positions within one, as parts of its axes 2 and 3."""
     apart = [(Part(i, p, n // p), Part(i, 1, p)) for i, n, p in zip((2, 3), sides, size, strict=True)]
@@ -701,7 +687,7 @@ def _reversed(sides: Sequence[int], size: Sequence[int]) -> Axes:
 
 
 def _path(call: Call) -> str:
-    """The path of a call; one of a module that was called before is told apart by its number."""
+    """The path of a call; a module that stands elsewhere has its own path within that of who calls it."""
     chain = []
     at: Call | None = call
     while at is not None and at.path:

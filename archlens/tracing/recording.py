@@ -55,7 +55,6 @@ class _Recorder:
         self.paths = _paths(module)
         self.root = Call("", _kind(module), None)
         self.calls = [self.root]
-        self.counts: dict[str, int] = {}
         self.tape = Tape(name, {}, [], {}, self.root, {})
         self.values: dict[int, Value] = {}
         self.views: dict[int, list[Tensor]] = {}  # the tensors that lie in one memory
@@ -135,18 +134,23 @@ def _last(tensor: Tensor) -> int:
     return int(tensor.storage_offset()) + sum((size - 1) * stride for size, stride in steps)
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
+def _leaves(value: Any) -> Iterator[Any]:
+    """What lies in lists, tuples, mappings and dataclasses, however deep."""
+    if isinstance(value, list | tuple):
         for one in value:
-            yield from _tensors(one)
+            yield from _leaves(one)
     elif isinstance(value, Mapping):
         for one in value.values():
-            yield from _tensors(one)
+            yield from _leaves(one)
     elif is_dataclass(value) and not isinstance(value, type):
         for one in fields(value):
-            yield from _tensors(getattr(value, one.name))
+            yield from _leaves(getattr(value, one.name))
+    else:
+        yield value
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    return (one for one in _leaves(value) if isinstance(one, Tensor))
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -161,7 +165,9 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given = list(_tensors((args, kwargs)))
         name = f"aten.{func._schema.name.partition('::')[2]}"
         if not given and "device" in {one.name for one in func._schema.arguments}:
-            if any(n % BATCH == 0 and n for n in _numbers(args)):  # it has a row for each sample
+            if any(
+                isinstance(n, int) and n and n % BATCH == 0 for n in _leaves(args)
+            ):  # it has a row for each sample
                 kwargs = {**kwargs, "device": "meta"}
         elif any(t.is_meta for t in given) and not all(t.is_meta for t in given):
             if name.endswith("_") and given and not given[0].is_meta:
@@ -180,14 +186,6 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             target = name.removesuffix("_") if name[-2:] != "__" else name
             recorder.write(target, named, out, macs, written=target != name)
         return out
-
-
-def _numbers(value: Any) -> Iterator[int]:
-    if isinstance(value, int):
-        yield value
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _numbers(one)
 
 
 def _named(schema: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,9 +281,7 @@ def _scopes(recorder: _Recorder) -> Iterator[None]:
         else:
             parent = recorder.calls[-1]
             path = next((p for p in paths if p.startswith(f"{parent.path}.")), paths[0])
-            number = recorder.counts.get(path, 0)
-            recorder.counts[path] = number + 1
-            call = Call(path, _kind(module), parent, number)
+            call = Call(path, _kind(module), parent)
             parent.children.append(call)
         recorder.calls.append(call)
         recorder.shapes[call] = [_written(tensor) for tensor in _tensors(args)]

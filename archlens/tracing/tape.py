@@ -43,8 +43,6 @@ class Call:
     #: The class, as ``torchvision.ops.misc.Permute``.
     kind: str
     parent: Call | None
-    #: How often a module of that path had been called before.
-    number: int = 0
     children: list[Call] = field(default_factory=list)
 
 
