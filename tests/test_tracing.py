@@ -333,6 +333,26 @@ def test_a_batch_is_not_taken_apart() -> None:
         archlens.trace(Loops(), (4,))
 
 
+def test_a_module_that_takes_its_batch_apart_and_raises() -> None:
+    class Raises(nn.Module):
+        def forward(self, x: Any) -> Any:
+            raise ValueError(x[0] + 1)
+
+    with pytest.raises(archlens.SpecError, match="Raises does not run"):
+        archlens.trace(Raises(), (3, 4, 4))
+
+
+def test_a_module_without_layers() -> None:
+    class Nothing(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.ones(3)
+
+    with pytest.raises(archlens.SpecError, match="nothing that Nothing gives depends on its input"):
+        archlens.trace(Nothing(), (3, 4, 4))
+    with pytest.raises(archlens.SpecError, match="Identity has no layers"):
+        archlens.trace(nn.Identity(), (3, 4, 4))
+
+
 def test_pooling_along_one_axis() -> None:
     """Torch pools one axis as a map of height 1."""
     module = nn.Sequential(nn.Conv1d(1, 8, 9, 4), nn.MaxPool1d(2), nn.AvgPool1d(3, 2, 1), nn.Flatten())

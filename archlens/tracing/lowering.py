@@ -501,7 +501,7 @@ class Lowering:
         return builder.network(outputs.pop("out"), **outputs)
 
     def _ends(self) -> dict[str, Draft]:
-        self.node = self.tape.nodes[-1]
+        self.node = next(reversed(self.tape.nodes), None)
         if not self.tape.outputs:  # it stopped part of the way
             return {"out": self.drafts[-1]}
         return {key: self.settled(self.held[value]) for key, value in self.tape.outputs.items()}

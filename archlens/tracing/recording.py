@@ -165,9 +165,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given = list(_tensors((args, kwargs)))
         name = f"aten.{func._schema.name.partition('::')[2]}"
         if not given and "device" in {one.name for one in func._schema.arguments}:
-            if any(
-                isinstance(n, int) and n and n % BATCH == 0 for n in _leaves(args)
-            ):  # it has a row for each sample
+            numbers = (one for one in _leaves(args) if isinstance(one, int))
+            if any(n and n % BATCH == 0 for n in numbers):  # it has a row for each sample
                 kwargs = {**kwargs, "device": "meta"}
         elif any(t.is_meta for t in given) and not all(t.is_meta for t in given):
             if name.endswith("_") and given and not given[0].is_meta:

@@ -6,6 +6,7 @@ This file imports torch; only what has already asked for torch imports it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -63,6 +64,8 @@ def run(
             tape = record(module, args, kwargs, made.names, name=name, training=training)
         except Stopped as stopped:
             raise _failed(stopped, name, origin) from None
+        if not tape.outputs:
+            raise SpecError(Diagnostic(f"nothing that {shorten(name)} gives depends on its input"))
         lowering = Lowering(tape, aten.TABLE)
         try:
             lowering.run()
@@ -142,7 +145,8 @@ def _failed(stopped: Stopped, name: str, origin: Origin | None) -> SpecError:
     problem = stopped.problem
     said = printable(str(problem).strip().partition("\n")[0]) or "nothing more is said"
     lowering = Lowering(stopped.tape, aten.TABLE)
-    lowering.run()
+    with suppress(TakenApart):  # what it raised later is what is wrong
+        lowering.run()
     network = lowering.network(name, origin) if lowering.drafts else None
     where = f"{shorten(stopped.path)} ({stopped.kind})" if stopped.path else shorten(name)
     notes = [f"{type(problem).__name__}: {said}"]
