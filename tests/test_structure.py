@@ -64,8 +64,8 @@ MAY: dict[str, set[str]] = {
     "forms": {"counts", "errors", "wrapping"},
     "views": {
         *("analysis", "backends", "budgets", "counts", "errors", "forms", "geometry", "language", "limits"),
-        *("grouping", "lint", "network", "ops", "published", "shape", "wrapping"),
-    },  # of backends, budgets and lint, the records
+        *("grouping", "lint", "network", "ops", "published", "shape", "tracing", "wrapping"),
+    },  # of backends, budgets, lint and tracing, the records
     # of the views, how numbers are said; of the forms, what TeX takes for text
     "drawing": {"analysis", "errors", "forms", "grouping", "network", "ops", "shape", "views"},
     "reporting": {
@@ -79,14 +79,14 @@ MAY: dict[str, set[str]] = {
         *("network", "testing", "views"),
     },
     # torch modules become networks, by way of the builder alone
-    "tracing": {"backends", "bounds", "elaboration", "errors", "network", "ops", "shape"},
+    "tracing": {"backends", "bounds", "elaboration", "errors", "grouping", "network", "ops", "shape"},
     # what a NAME can mean
     "dialects": {"backends", "elaboration", "errors", "library", "network", "tracing"},
     "cli": {
         *("", "analysis", "backends", "bounds", "budgets", "counts", "dialects", "drawing", "elaboration"),
         *("errors",),
         *("forms", "language", "library", "lint", "network", "ops", "reporting", "schema", "shape", "source"),
-        *("studying", "views", "wrapping"),
+        *("studying", "tracing", "views", "wrapping"),
     },
     "schema": {"analysis", "budgets", "language", "limits", "ops", "published"},
     # doors for tests of one's own: each does what a command does

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import warnings
 from pathlib import Path
@@ -559,6 +560,20 @@ class Net(nn.Module):
         return self.body(x)
 
 
+class Odd(nn.Module):
+    """What archlens has no op for, what moves values, and weights that nothing reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+        self.scale = nn.Parameter(torch.ones(3))
+        self.never = nn.Linear(3, 3)
+
+    def forward(self, x):
+        x = self.conv(torch.linalg.inv(self.conv(x)))
+        return x.view(-1, 3, 2, 8, 4).transpose(2, 3).relu() * self.scale.exp().mean()
+
+
 made = Net(4)
 number = 3
 
@@ -608,6 +623,41 @@ def test_commands_take_a_module(model: Path, command: list[str]) -> None:
     assert found.exit_code == 0
 
 
+def test_trace_says_what_is_known(model: Path) -> None:
+    args = ["trace", "own_model:Odd", "--input", "3x8x8", "--format", "json"]
+    said = json.loads(CliRunner().invoke(cli, [*args, "--coverage"]).output)
+    ran, opaque = said["more"]
+    rows = [tuple(row.values()) for row in ran["rows"]]
+    # two convolutions and the inverse between them; the view and the transpose move what relu reads
+    assert {("aten.convolution", 2, "conv", ""), ("aten.relu", 1, "relu", "")} < set(rows)
+    assert {row[2] for row in rows if row[0] in ("aten.view", "aten.transpose")} == {"folded"}
+    assert {row[0]: row[3] for row in rows if row[2] == "opaque"} == {
+        "aten.linalg_inv_ex": "no op",
+        "aten.mul": "no op",
+        "(values moved)": "no op moves values as the code does",
+    }
+    assert ("aten.exp", 1, "constant", "") in rows
+    known = {row["layer"].rpartition(".")[2]: (row["macs"], row["reach"]) for row in opaque["rows"]}
+    assert known == {
+        "linalg_inv_ex": (None, "unknown"),
+        "mul": (0, "known"),
+        "rearrange": (0, "unknown"),
+    }
+    how = {row["traced"]: row["how"] for row in said["rows"]}
+    assert how["layers"] == "3 of 6 are ops of archlens, and 1 that nothing calls"
+    assert how["MACs"] == "known of 5 of 6 layers"
+    assert how["reach"] == "known of 4 of 6 layers"
+    assert "aten." not in CliRunner().invoke(cli, args).output  # which only --coverage lists
+
+
+@pytest.mark.parametrize(
+    ("net", "said"), [("Net", "a search over many sizes places"), ("Odd", "each size of")]
+)
+def test_trace_says_how_it_comes_to_other_inputs(model: Path, net: str, said: str) -> None:
+    found = CliRunner().invoke(cli, ["trace", f"own_model:{net}", "--input", "3x8x8"])
+    assert said in found.output
+
+
 def test_check_takes_a_module_that_is_asked_for(model: Path) -> None:
     args = ["check", "own_model:Net", "--input", "3x12x12", "--set", "width=8", "--params"]
     assert CliRunner().invoke(cli, [*args, "<= 808"]).exit_code == 0  # 3x3x3x8 + 8 and 3x3x8x8 + 8
@@ -648,6 +698,7 @@ REFUSED = {
     "shapes own_model:Net --input 3x8x8 --set width=2000": "own_model:Net raised ValueError: too wide",
     "shapes own_model:Net --input 4x8x8": "body.0 (Conv2d(3, 16, kernel_size=(3, 3), stride=(1, 1)))",
     "diff own_model:Net own_model:made": "own_model:Net is a torch module, which does not say",
+    "trace lenet5": "lenet5 is a spec, and nothing of it runs",
     "show own_model:Net": "there is no network own_model:Net",
 }
 

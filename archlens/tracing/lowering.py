@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from ..elaboration.building import Builder
+from ..grouping import grouped
 from ..network import Network, Origin, scopes_of
 from ..ops import OPS, Op, ShapeError
 from ..ops.op import Buffer, Facts
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
+from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
 from .arrangement import Axes, Axis, Part, in_order, joined, moved, sizes, straight
 from .known import KNOWN
 from .tape import BATCH, Call, Node, Tape, Value
@@ -30,6 +33,8 @@ class Draft:
     own: Mapping[str, Value]
     #: The name of the network's input, where it is one.
     input: str = ""
+    #: The operator that it says; ``None`` for what moves values to where they are read.
+    node: Node | None = None
 
     @property
     def shape(self) -> Shape:
@@ -94,6 +99,9 @@ MOVES = frozenset(
 )
 
 
+#: Why a layer that only moves values is opaque.
+_NO_MOVE = "no op moves values as the code does"
+
 #: What reads the channels last.
 _LAST = ("torch.linear", "aten.native_layer_norm", "torch.nn.modules.activation.MultiheadAttention")
 
@@ -107,6 +115,10 @@ class Lowering:
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}
         self.node: Node | None = None
+        #: Whether what is placed serves to move values.
+        self.moving = False
+        #: Why an operator is not said in archlens' ops.
+        self.reasons: dict[Node, str] = {}
         #: What was placed to move values, by what was moved and how.
         self.made: dict[Any, Draft] = {}
         #: The tensors that some layer has already.
@@ -190,7 +202,8 @@ class Lowering:
             if not value.trains:
                 raise NotSaid(f"its {name} is not trained")
         assert self.node is not None
-        draft = Draft(op, inputs, facts, call or self.node.call, found)
+        node = None if self.moving else self.node
+        draft = Draft(op, inputs, facts, call or self.node.call, found, node=node)
         self.drafts.append(draft)
         return draft
 
@@ -206,8 +219,12 @@ class Lowering:
         key = (draft, held.axes, last)
         made = self.made.get(key)
         if made is None:
-            made = next(iter(self._moves(held, last)), None)
-            made = made or self._in_steps(held, last) or self._moved(held, bool(last))
+            before, self.moving = self.moving, True
+            try:
+                made = next(iter(self._moves(held, last)), None)
+                made = made or self._in_steps(held, last) or self._moved(held, bool(last))
+            finally:
+                self.moving = before
             self.made[key] = made
         return made
 
@@ -276,7 +293,14 @@ class Lowering:
         """The values moved by what has no op of its own."""
         shape = _without_batch(held.axes)
         kind = ChannelsLast if last else Shape
-        return self.opaque("rearrange", kind(shape), held.draft, macs=0, call=held.call or held.draft.call)
+        return self.opaque(
+            "rearrange",
+            kind(shape),
+            held.draft,
+            macs=0,
+            reason=_NO_MOVE,
+            call=held.call or held.draft.call,
+        )
 
     def opaque(
         self,
@@ -326,9 +350,10 @@ class Lowering:
             self.paying.clear()
             try:
                 found = self._said(node)
-            except NotSaid:
+            except NotSaid as problem:
                 self._forget(before)
                 self.paying.clear()
+                self.reasons[node] = str(problem)
                 found = self._unsaid(node)
             self.paid |= self.paying
             for value, held in zip(node.outputs, found, strict=False):
@@ -422,10 +447,15 @@ class Lowering:
                 *inputs,
                 macs=macs if index == 0 else 0,
                 own=own if index == 0 else None,
-                reason=f"archlens has no op for {name}",
+                reason=f"archlens has no op for {name}{self._form(node)}",
             )
             found.append(Held(draft, axes))
         return found
+
+    def _form(self, node: Node) -> str:
+        """Which form of an operator it is that archlens has no op for, where it has one for others."""
+        other = node.target in self.table or node.module is not None
+        return f" of this form: {self.reasons[node]}" if other and node in self.reasons else ""
 
     def beside(self, own: dict[str, Value], name: str, other: str) -> None:
         """Add a buffer that lies beside one that is read, and that nothing reads at inference."""
@@ -472,6 +502,24 @@ class Lowering:
         """Whether there are weights that nothing read."""
         read = {value for draft in self.drafts for value in draft.own.values()}
         return any(value.trains and value not in read for value in self.tape.state.values())
+
+    def ran(self) -> tuple[Ran, ...]:
+        """What each operator that ran became, those that became the same in one; known after the network."""
+        layers = grouped((draft.node, draft) for draft in self.drafts)
+        times = Counter(self._became(node, layers.get(node, [])) for node in self.tape.nodes)
+        times.update(
+            (MOVED, draft.op.kind, _NO_MOVE if isinstance(draft.op, Opaque) else "")
+            for draft in layers.get(None, [])
+        )
+        return tuple(Ran(*key, count) for key, count in times.items())
+
+    def _became(self, node: Node, drafts: Sequence[Draft]) -> tuple[str, str, str]:
+        if not node.flows:
+            return node.target, CONSTANT, ""
+        if any(isinstance(draft.op, Opaque) for draft in drafts):
+            return node.target, OPAQUE, f"no op{self._form(node)}"
+        kinds = dict.fromkeys(draft.op.kind for draft in drafts)
+        return node.target, ", ".join(kinds) or FOLDED, ""
 
     # --- the network ----------------------------------------------------------------------------
 

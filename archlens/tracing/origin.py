@@ -11,6 +11,7 @@ from ..elaboration.inputs import read_given
 from ..errors import SpecError
 from ..network import Network, Setting
 from ..shape import Shape
+from .account import Account
 
 #: Inputs of a module as they are handed on: what stands at each place, and by each name.
 Given = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -37,6 +38,8 @@ class Traced(Built):
     #: What it was made with, and what makes it with other values; ``None`` where it was handed over.
     values: Mapping[str, Any] = field(default_factory=dict)
     maker: Maker | None = None
+    #: What ran; ``None`` where it raised.
+    account: Account | None = None
     made: dict[Any, Network] = field(default_factory=dict)
     #: Whether the ops that ran are those that run on any size, once that has been tried.
     steady: list[bool] = field(default_factory=list)
@@ -52,7 +55,7 @@ class Traced(Built):
         found = self.made.get(_key(shapes, not on.inference))
         if found is not None:
             return found
-        if not on.advice and self._is_steady(network):
+        if not on.advice and self.is_steady(network):
             return super().again(network, on)
         return self._traced(network, shapes, heads=not on.inference)
 
@@ -63,7 +66,8 @@ class Traced(Built):
             self.made[_key(shapes, heads)] = found
         return found
 
-    def _is_steady(self, network: Network) -> bool:
+    def is_steady(self, network: Network) -> bool:
+        """Whether the same ops on two other sizes are what the module does there."""
         if not self.steady:
             self.steady.append(all(self._agrees(network, change) for change in _TRIED))
         return self.steady[0]

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from ..elaboration.inputs import read_shape
 from ..errors import Diagnostic, SpecError, printable, shorten, usage
-from ..network import Asked, Network, Origin
+from ..network import Asked, Network
 from ..shape import Shape
 from . import aten
+from .account import Account
 from .lowering import Lowering, TakenApart
 from .origin import Given, Traced
 from .recording import Stopped, record
@@ -29,7 +30,7 @@ def run(
     given: Given,
     name: str,
     shapes: Mapping[str, Shape] | None = None,
-    origin: Origin | None = None,
+    origin: Traced | None = None,
     heads: bool = True,
 ) -> Network:
     """The network of a module.
@@ -96,7 +97,12 @@ def run(
         for axis, size in zip(shape.names, shape, strict=True)
         if axis != "channels"
     ]
-    return replace(network, asked=tuple(asked))
+    account = Account(_WAY, torch.__version__.partition("+")[0], found.ran())
+    return replace(network, asked=tuple(asked), origin=replace(origin, account=account))
+
+
+#: How a module is run.
+_WAY = "one run on tensors without values"
 
 
 class _Made:
@@ -140,7 +146,7 @@ def _shape(given: Any) -> tuple[int, ...] | None:
     return None
 
 
-def _failed(stopped: Stopped, name: str, origin: Origin | None) -> SpecError:
+def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:
     """What a module raised, with the layer at which it did."""
     problem = stopped.problem
     said = printable(str(problem).strip().partition("\n")[0]) or "nothing more is said"

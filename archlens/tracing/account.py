@@ -1,0 +1,35 @@
+"""How a network was traced: in which way, and what became of each operator that ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+#: What an operator becomes that is no layer of an op of archlens': a layer of which some is unknown, a part
+#: of what reads it, or the same without an input that flows in.
+OPAQUE, FOLDED, CONSTANT = "opaque", "folded", "constant"
+
+#: What stands in the place of an operator where values are moved to how they are read.
+MOVED = "(values moved)"
+
+
+class Ran(NamedTuple):
+    """Operators that ran and became the same."""
+
+    operator: str
+    #: The kinds of the layers that it became, or one of the words above.
+    became: str
+    #: Why it has no op of archlens' where it is opaque.
+    reason: str
+    times: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """One run of a module, in few words."""
+
+    #: On what it ran, for a sentence.
+    way: str
+    #: The version of torch.
+    torch: str
+    ran: tuple[Ran, ...]
