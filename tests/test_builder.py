@@ -97,6 +97,18 @@ def test_two_inputs() -> None:
         network.with_input({"lefd": "1x2x2"})
 
 
+def test_shared_weights_are_counted_once_on_every_input() -> None:
+    net = Builder("twice", "3x8x8")
+    x = net.conv(net.x, 3, 3, padding=1, name="first")
+    net.place(Conv(3, 3, padding=1), x, name="second", keys={"weight": "first.weight", "bias": "first.bias"})
+    network = net.network()
+    params = 3 * 3 * 3 * 3 + 3
+    assert network.params == params
+    other = network.with_input("3x16x16")
+    assert (other.params, other.macs) == (params, 2 * 3 * 27 * 16 * 16)
+    assert {one.params for one in archlens.study(network).sizes.scaled} == {params}
+
+
 def test_further_heads() -> None:
     net = Builder("heads", "1x8x8")
     x = net.conv(2, 3)

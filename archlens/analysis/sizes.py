@@ -11,10 +11,10 @@ from typing import NamedTuple
 from ..bounds import RAISED, searched, spent
 from ..errors import ArchlensError, Diagnostic, SpecError
 from ..network import Network
-from ..ops import Facts, ShapeError, ask
 from ..shape import Shape
 from . import receptive_field, unseen
 from .receptive_field import ReceptiveFields
+from .refitting import Known, Unfit, refitted
 from .unknown import Unknown
 
 #: How many sizes are tried, of each kind that is searched, unless more are asked for: enough for every
@@ -163,8 +163,8 @@ class _Search:
         self.tries = MOST
         #: Whether its spec was found to ask for sizes that are others on other inputs.
         self.asks = False
-        #: Facts of the network's ops, by the identity of an op and the shapes that it was asked on.
-        self.known: dict[tuple[int, tuple[Shape, ...]], Facts] = {}
+        #: Facts of the network's ops.
+        self.known: Known = {}
         #: How much work is left; none is counted where a bound was given.
         self.work = (_BRIEF_WORK if brief else _WORK) - _OWN * _work(network)
         self.searched = max(MOST, bound or 0)
@@ -228,32 +228,19 @@ class _Search:
             return None
         if len(self.known) > _KNOWN:
             self.known.clear()
-        shapes, layers, problem = dict(inputs), [], None
-        for layer in self.network.layers:
-            op = layer.op
-            read = tuple([shapes[source] for source in layer.inputs])
-            facts = self.known.get((id(op), read))
-            if facts is None:
-                try:
-                    facts = self.known[id(op), read] = ask(op, *read)
-                except ShapeError as cause:
-                    problem = Diagnostic(str(cause))
-                    break
-            shapes[layer.name] = facts.shape
-            layers.append(layer._replace(input_shapes=read, facts=facts))
+        unfit = None
+        try:
+            network = refitted(self.network, inputs, self.known)
+        except Unfit as problem:
+            network, unfit = problem.network, problem
         for asked in self.network.asked:
-            if asked.name in shapes and shapes[asked.name].size(asked.axis) != asked.size:
+            known = asked.name in network.index or asked.name in inputs
+            if known and network.shape_of(asked.name).size(asked.axis) != asked.size:
                 self.asks = True
                 return None
-        network = replace(
-            self.network,
-            inputs=inputs,
-            layers=tuple(layers),
-            index={layer.name: layer for layer in layers},
-            blocks=dict(islice(self.network.blocks.items(), self.opened[len(layers)])),
-        )
-        if problem is not None:
-            raise SpecError(problem, network)
+        if unfit is not None:
+            opened = islice(self.network.blocks.items(), self.opened[len(network)])
+            raise SpecError(Diagnostic(str(unfit)), replace(network, blocks=dict(opened)))
         return network
 
     def spend(self, network: Network | None) -> None:

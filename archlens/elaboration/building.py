@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import index
 from threading import Lock
@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from warnings import warn
 
 from ..analysis import layouts
-from ..bounds import RAISED, Bounds, allowed, allowing
+from ..analysis.refitting import Unfit, refitted
+from ..bounds import RAISED, Bounds, allowed
 from ..errors import (
     Located,
     Span,
@@ -109,21 +110,19 @@ class Built(Origin):
         if on.values:
             param = shorten(next(iter(on.values)))
             raise usage(f"{shorten(network.name)} has no param {param}, for it has no spec")
-        given = read_given(on.input, network.inputs, network.name)
-        with allowing(max(allowed(), len(network))):
-            builder = Builder(network.name, {**network.inputs, **given}, meta=network.meta, origin=self)
-        tensors = dict(builder.sources)
-        for layer in network:
-            if layer.training and on.inference:
-                continue
-            builder.training = layer.training
-            read = [tensors[name] for name in layer.inputs]
-            tensors[layer.name] = builder.place(
-                layer.op, *read, name=layer.name, where=layer.where, keys=layer.keys
-            )
-        builder.blocks = [*network.blocks.items()]
-        builder.outputs = {name: end for name, end in network.outputs.items() if end in tensors}
-        return builder.closed()
+        inputs = {**network.inputs, **read_given(on.input, network.inputs, network.name)}
+        if on.inference:
+            layers = tuple([layer for layer in network.layers if not layer.training])
+            there = {*inputs, *(layer.name for layer in layers)}
+            outputs = {name: end for name, end in network.outputs.items() if end in there}
+            network = replace(network, layers=layers, outputs=outputs)
+        try:
+            return replace(refitted(network, inputs), origin=self)
+        except Unfit as unfit:
+            layer, made = unfit.layer, unfit.network
+            read = [*map(Tensor, layer.inputs, layer.input_shapes)]
+            failed = LayerShapeError(layer.name, layer.where, unfit.cause, read, layer.op, None)
+            raise SpecError(explained(failed, made.layers, inputs), made, failed.unplaced) from None
 
 
 class Builder:
