@@ -140,6 +140,43 @@ def test_rewired() -> None:
     assert counts(found) == {SAME: 3, ALTERED: 1}
 
 
+@pytest.mark.parametrize(
+    ("merge", "kinds"),
+    [
+        ("add: [ref(b), ref(a), ref(c)]", {SAME: 4}),
+        ("add: [ref(b), ref(b), ref(c)]", {SAME: 3, ALTERED: 1}),
+    ],
+)
+def test_the_order_of_what_is_added_is_no_difference(merge: str, kinds: dict[str, int]) -> None:
+    text = "input: 3x8x8\nlayers:\n  - a: conv(3, 1)\n  - b: conv(3, 1)\n  - c: conv(3, 1)\n  - "
+    assert counts(between(text + "add: [ref(a), ref(b), ref(c)]\n", text + merge + "\n")) == kinds
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "altered"),
+    [
+        ("[ref(a), ref(b)]", "[ref(a), ref(b), ref(c), ref(a)]", []),
+        (
+            "[ref(b), ref(a)]",
+            "[ref(b), ref(a), ref(c), ref(a)]",
+            ["reads a -> b, reads b -> a", "3 inputs -> 4"],
+        ),
+        ("[ref(a), ref(b)]", "[ref(a), ref(c), ref(b), ref(a)]", ["3 inputs -> 4"]),
+        ("[ref(a), ref(b)]", "[ref(a), ref(b), ref(c), ref(b)]", ["3 inputs -> 4"]),
+    ],
+)
+def test_tensors_that_were_gathered_before_are_no_difference(
+    first: str, second: str, altered: list[str]
+) -> None:
+    """As DenseNet is said: layer by layer, or from the list of all."""
+    text = "input: 3x8x8\nlayers:\n  - a: conv(3, 1)\n  - b: conv(4, 1)\n  - c: conv(5, 1)\n"
+    grown = text + "  - first:\n      concat: [ref(a), ref(b)]\n"
+    grown += "  - second:\n      concat: [ref(first), ref(c), ref(a)]\n"
+    listed = text + f"  - first:\n      concat: {first}\n  - second:\n      concat: {second}\n"
+    found = between(grown, listed)
+    assert [pair.what for pair in found.of(ALTERED)] == altered
+
+
 def test_removed() -> None:
     found = between(BASE, BASE.replace("      - bn: batch_norm\n", ""))
     assert groups(found, REMOVED) == [("stem.bn", "batch_norm", 1)]

@@ -398,18 +398,22 @@ def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pa
     ]
     became = _became(old, new, layers)
     was = {after: before for before, after in became.items()}
+    before = _gathered(old, lambda name: became.get(name, ("removed", name)))
+    after = _gathered(new, lambda name: name)
     for a, b in layers:
         if a is None:
             yield Pair(None, b, ADDED)
         elif b is None:
             yield Pair(a, None, REMOVED)
         else:
-            what = [words for words in (_altered(a, b), _rewired(a, b, became, was)) if words]
+            alike = a.op == b.op and a.name in before and before[a.name] == after.get(b.name)
+            rewired = "" if alike else _rewired(a, b, became, was)
+            what = [words for words in (_altered(a, b), rewired) if words]
             if a.training != b.training:
                 what.append("runs in training only" if b.training else "runs at inference, too")
             if what:
                 yield Pair(a, b, ALTERED, "; ".join(what))
-            elif (_read(a), a.shape, a.params) != (_read(b), b.shape, b.params):
+            elif not alike and (_read(a), a.shape, a.params) != (_read(b), b.shape, b.params):
                 yield Pair(a, b, AFFECTED, _shapes(a, b))
             else:
                 yield Pair(a, b, SAME)
@@ -442,6 +446,34 @@ def _rewired(a: Layer, b: Layer, became: dict[str, str], was: dict[str, str]) ->
         if became.get(before, after) != after and was.get(after, before) != before
     ]
     return ", ".join(words)
+
+
+def _gathered(network: Network, called: Callable[[str], Hashable]) -> dict[str, tuple[int, int]]:
+    """What each layer whose op associates reads in the end: one after the other, as a number and a length.
+
+    The number is that of a polynomial in the hashes of the names, so that what was gathered before costs no
+    more than one tensor.
+
+    Args:
+        network: its layers.
+        called: what a tensor is to be known by.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for layer in network.layers:
+        if not layer.op.associates:
+            continue
+        value, count = 0, 0
+        for name in layer.inputs:
+            source = network.index.get(name)
+            nested = source is not None and source.op == layer.op
+            more, length = found[name] if nested else (hash(called(name)), 1)
+            value, count = (value * pow(_BASE, length, _PRIME) + more) % _PRIME, count + length
+        found[layer.name] = value, count
+    return found
+
+
+#: A prime, and a number below it that has nothing to do with it.
+_PRIME, _BASE = 2**127 - 1, 0x9E3779B97F4A7C15F39CC0605CEDC834
 
 
 def _beside(old: Sequence[str], new: list[str], became: dict[str, str]) -> list[str]:

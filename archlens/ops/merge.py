@@ -27,6 +27,7 @@ class Concat(Merge, kind="concat"):
         also="cat route concatenate concatenated concatenation hstack vstack dstack columnstack rowstack",
     )
     examples = ("64x28x28, 128x28x28, 32x28x28 >> concat", "10, 20 >> concat")
+    associates = True
     saved_for_backward = PASSED
 
     def facts(self, *inputs: Shape) -> Facts:

@@ -280,6 +280,8 @@ class Op:
     merges: ClassVar[bool] = False
     #: Whether it gives the same in whatever order its inputs stand.
     commutes: ClassVar[bool] = False
+    #: Whether it gives the same where some of its inputs, side by side, were merged by it before.
+    associates: ClassVar[bool] = False
     #: Whether it slides a window over its input, so that its output size is worth deriving.
     sliding: ClassVar[bool] = False
     #: Whether it passes its input on untouched, and so makes no layer.
