@@ -994,7 +994,7 @@ def test_json_adds_up() -> None:
     assert training["peak"] == max(moment["bytes"] for moment in training["moments"])
     assert training["moments"][-1]["temporaries"] == max(training["step"].values())
     for peak in (data["inference"][name] for name in ("peak_activations", "in_place", "eager")):
-        assert peak["bytes"] == peak["beside"] + sum(tensor["bytes"] for tensor in peak["alive"])
+        assert peak["bytes"] == peak["temporaries"] + sum(tensor["bytes"] for tensor in peak["alive"])
 
 
 def test_column() -> None:

@@ -40,7 +40,7 @@ class DeadLayers(NamedTuple):
     @property
     def note(self) -> str:
         """What it costs."""
-        return f"{self.params:,} parameters and {self.macs:,} multiply-accumulates in vain"
+        return f"{self.params:,} parameters and {self.macs:,} multiply-accumulates wasted"
 
 
 def dead_layers(study: Study, *, repeats: bool) -> Iterator[DeadLayers]:

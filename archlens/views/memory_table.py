@@ -107,7 +107,7 @@ def to_json(network: Network, found: Memory) -> str:
 
 def _peak(peak: Peak) -> dict[str, Any]:
     alive = [{"name": t.name, "shape": list(t.shape), "bytes": t.bytes} for t in peak.alive]
-    return {"bytes": peak.bytes, "layer": peak.layer, "alive": alive, "beside": peak.workspace}
+    return {"bytes": peak.bytes, "layer": peak.layer, "alive": alive, "temporaries": peak.workspace}
 
 
 def _lines(found: Memory) -> Iterator[_Line]:
@@ -140,7 +140,7 @@ def _alive(found: Memory) -> Iterator[list[Content]]:
             rest = sum(tensor.bytes for tensor in alive[_NAMED:])
             lines.append((f"{len(alive) - _NAMED} smaller ones", "", rest))
         if peak.workspace:
-            lines.append(("made beside the output", "", peak.workspace))
+            lines.append(("temporaries", "", peak.workspace))
         yield from _under(what, lines)
     if found.peak is not None:
         parts = [(title, "", getattr(found.peak, name)) for name, title in _PARTS.items()]
@@ -163,7 +163,7 @@ def conventions(network: Network, found: Memory) -> list[str]:
         "Peak activations: a tensor lives from its layer to its last reader, inputs too; a view takes no "
         "memory.",
         "In place: activations, batch normalization, add and multiply write over an input that is done with.",
-        "Eager torch: nothing in place, the input stays, and what kernels make beside their output counts, "
+        "Eager torch: nothing in place, the input stays, and temporaries of kernels count, "
         "but no workspaces of cuDNN and cuBLAS.",
     ]
     if found.training is None:

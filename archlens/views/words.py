@@ -31,7 +31,7 @@ def field(seen: Seen) -> str:
         return times(one.size for one in seen)
     if seen is None:
         return "nothing"
-    return "no one field" if isinstance(seen, NonUniform) else "everywhere"
+    return "non-uniform" if isinstance(seen, NonUniform) else "everywhere"
 
 
 def size(count: int) -> str:

@@ -193,7 +193,7 @@ def _seen(box: Box, fields: ReceptiveFields) -> Bar:
         text = str(sizes[0]) if len(set(sizes)) == 1 else "x".join(map(str, sizes))
         return Bar(max(sizes, default=0), text)
     if isinstance(seen, NonUniform) or seen is None:
-        return Bar(None, "no one field" if seen is not None else "nothing")
+        return Bar(None, "non-uniform" if seen is not None else "nothing")
     return Bar(inf, "everywhere")
 
 
