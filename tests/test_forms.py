@@ -64,6 +64,7 @@ COMMANDS = {
     "diff": ["lenet5", "lenet5_1998"],
     "lint": ["vgg16"],
     "verify": ["lenet5", "--device", "meta"],
+    "trace": ["torch.nn:ReLU", "--input", "3x8x8", "--coverage"],
 }
 CAN_FAIL = ("claims", "check", "diff", "lint", "verify")
 
