@@ -59,7 +59,7 @@ MAY: dict[str, set[str]] = {
         "shape",
     },
     "source": {"analysis", "errors", "grouping", "network", "ops", "shape"},
-    "backends": {"analysis", "errors", "geometry", "grouping", "network", "ops", "shape"},
+    "backends": {"analysis", "counts", "errors", "geometry", "grouping", "network", "ops", "shape"},
     # how any table is written, whatever it shows
     "forms": {"counts", "errors", "wrapping"},
     "views": {

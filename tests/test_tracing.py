@@ -658,6 +658,86 @@ def test_trace_says_how_it_comes_to_other_inputs(model: Path, net: str, said: st
     assert said in found.output
 
 
+def held_against(network: archlens.Network, module: Any, **given: Any) -> Any:
+    from archlens.backends.reference import Reference
+    from archlens.backends.verification import verify
+
+    inputs = [torch.rand(2, *shape) for shape in network.inputs.values()]
+    return verify(network, batch=2, reference=Reference(module, tuple(inputs), {}, inputs), **given)
+
+
+class Plain(nn.Module):
+    def __init__(self, act: Any = functional.relu, stride: int = 1, bias: bool = True) -> None:
+        super().__init__()
+        self.act = act
+        self.conv = nn.Conv2d(3, 4, 3, stride, padding=1, bias=bias)
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x: Any) -> Any:
+        return self.fc(self.act(self.conv(x)).mean((2, 3)))
+
+
+def test_a_module_is_verified_against_itself() -> None:
+    module = Plain().train()
+    network = archlens.trace(module, (3, 8, 8))
+    found = held_against(network, module)
+    assert found.passed
+    assert [check.status for check in found.of("output")] == ["passed"]
+    assert found.of("total")[0].found == f"{2 * (27 * 4 * 64 + 4 * 2):,}"  # of both samples
+    assert module.training
+    assert not module.conv._forward_hooks
+
+
+@pytest.mark.parametrize(
+    ("other", "failed"),
+    [
+        (Plain(act=torch.tanh), {("", "output")}),
+        (Plain(stride=2), {("conv", "shape"), ("conv", "macs"), ("", "total"), ("", "output")}),
+        (Plain(bias=False), {("conv", "weights"), ("", "output")}),
+    ],
+)
+def test_another_module_fails(other: Any, failed: set[tuple[str, str]]) -> None:
+    """A stride of 2 changes what conv gives and multiplies, but nothing of fc: a mean has no size."""
+    found = held_against(archlens.trace(Plain(), (3, 8, 8)), other)
+    assert {(check.layer, check.what) for check in found.checks if check.status == "failed"} == failed
+
+
+def test_what_cannot_be_built_is_held_against_the_module_alone() -> None:
+    class Reads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(6, 6)
+            self.rnn = nn.LSTM(6, 3, batch_first=True)
+            self.register_buffer("runs", torch.zeros(()))
+
+        def forward(self, x: Any) -> Any:
+            self.runs += 1
+            return self.rnn(self.fc(x))[0]
+
+    module = Reads()
+    found = held_against(archlens.trace(module, (5, 6)), module)
+    assert found.passed
+    assert module.runs == 0
+    # 5 tokens of 6 into 6, then into and within 4 gates of 3; of 2 samples
+    assert found.of("total")[0].found == f"{2 * 5 * (36 + 6 * 12 + 3 * 12):,}"
+    assert {check.layer: check.status for check in found.of("shape")}["fc"] == "passed"
+    (output,) = found.of("output")
+    assert output.status == "not applicable"
+    assert output.reason == "Reads cannot be built: what LSTM computes is not known"
+
+
+def test_verify_takes_a_module(model: Path) -> None:
+    args = ["--input", "3x12x12", "--set", "width=4"]
+    found = CliRunner().invoke(cli, ["verify", "own_model:Net", *args])
+    assert found.exit_code == 0
+    assert "own_model:Net       2     2/2      2/2   2/2     2/2    1/1     1/1  passed" in found.output
+    assert CliRunner().invoke(cli, ["verify", "own_model:Net", *args, "--device", "meta"]).exit_code == 0
+    said = CliRunner().invoke(cli, ["verify", "own_model:Odd", "--input", "3x8x8"])
+    assert said.exit_code == 0
+    assert "own_model:Odd: total not compared: linalg_inv_ex: archlens has no op for" in said.output
+    assert "own_model:Odd: output not compared: own_model:Odd cannot be built" in said.output
+
+
 def test_check_takes_a_module_that_is_asked_for(model: Path) -> None:
     args = ["check", "own_model:Net", "--input", "3x12x12", "--set", "width=8", "--params"]
     assert CliRunner().invoke(cli, [*args, "<= 808"]).exit_code == 0  # 3x3x3x8 + 8 and 3x3x8x8 + 8

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
 
-#: What is checked, in the order in which it is reported.
+#: What is checked, in the order in which it is reported; and beside it, where there is a module to hold a
+#: network against.
 CHECKS = ("shape", "weights", "macs", "field", "total")
+OUTPUT = "output"
 
 
 class Check(NamedTuple):

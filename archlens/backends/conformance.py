@@ -70,7 +70,7 @@ def _outputs(module: nn.Module, network: Network) -> Iterator[str]:
         for name, part in module.named_modules():
             if name in network.index and not isinstance(part, torch.jit.ScriptModule):  # that takes no hooks
                 watch(name, part)
-        with _as_it_was(module), torch.no_grad():
+        with as_it_was(module), torch.no_grad():
             output = module(*_zeros(module, network))
     except Exception as problem:  # whatever its forward raises
         said = next(iter(str(problem).splitlines()), "")
@@ -131,7 +131,7 @@ def _zeros(module: nn.Module, network: Network) -> list[Tensor]:
 
 
 @contextmanager
-def _as_it_was(module: nn.Module) -> Iterator[None]:
+def as_it_was(module: nn.Module) -> Iterator[None]:
     """In evaluation mode; then the modes, the buffers and torch's random numbers are what they were."""
     modes = {part: part.training for part in module.modules()}
     buffers = [(part, name, buffer) for part in modes for name, buffer in part.named_buffers(recurse=False)]

@@ -23,7 +23,8 @@ from ..geometry import Field
 from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import Call, NonUniform, all_channels
-from ..shape import Shape, times
+from ..ops.opaque import UNKNOWN
+from ..shape import times
 from . import modules
 from .checks import FAILED, NOT_APPLICABLE, PASSED, Check
 from .torch_module import find, is_module
@@ -187,7 +188,8 @@ def _lengthened(study: Study, fields: ReceptiveFields, axis: int, *, narrow: boo
         if min(other) < 1:
             continue
         try:
-            given = {fields.input: Shape((shape.channels, *other))}
+            longer = (*other, shape.channels) if shape.channels_last else (shape.channels, *other)
+            given = {fields.input: type(shape)(longer)}
             return Study(network.with_input(given, advice=False))
         except ArchlensError:
             continue
@@ -252,7 +254,7 @@ class _Twin:
             if name == input:
                 for sample, row in enumerate(rows):
                     x[sample].select(axis + 1, row).fill_(torch.nan)
-            values[name] = x
+            values[name] = x.movedim(1, -1) if shape.channels_last else x
         last = {name: n for n, layer in enumerate(self.network.layers) for name in layer.inputs}
         for n, layer in enumerate(self.network.layers):
             if all(name in values for name in layer.inputs):
@@ -276,6 +278,8 @@ class _Twin:
     def _function(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
         """What a layer does, on tensors with as many channels as the twin has."""
         call = layer.facts.torch
+        if call.target == UNKNOWN:
+            return None
         target = find(call)
         place = 1 + layer.input_shapes[0].channel_axis  # of the channels
         if is_module(target):

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import shorten, usage
 from ..network import Network
 from .origin import Given, Maker, Traced
+
+if TYPE_CHECKING:
+    from ..backends.reference import Reference
 
 
 def trace(module: Any, *inputs: Any, name: str = "", **named: Any) -> Network:
@@ -84,3 +87,15 @@ def traced(
     given: Given = ((), dict(input)) if isinstance(input, Mapping) else ((input,), {})
     origin = Traced("", name, module=module, given=given, run=run, maker=maker, values=values or {})
     return replace(run(module, given, name, origin=origin), values=dict(values or {}))
+
+
+def reference(network: Network, *, batch: int, device: str) -> Reference | None:
+    """The module that a network was traced from, with inputs; ``None`` where it came from elsewhere."""
+    origin = network.origin
+    if not isinstance(origin, Traced):
+        return None
+    from ..backends.reference import Reference
+    from .running import arguments
+
+    read = arguments(origin.module, origin.given, network.inputs, batch, device)
+    return Reference(origin.module, read.args, read.kwargs, list(read.inputs.values()))

@@ -411,7 +411,7 @@ class Lowering:
     def _known(self, node: Node) -> Held:
         op = KNOWN[node.target](node.module)
         if op is None:
-            raise NotSaid("another form of it")
+            raise NotSaid
         flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
         if len(flowing) != 1:
             raise NotSaid("it reads several tensors")
@@ -454,8 +454,9 @@ class Lowering:
 
     def _form(self, node: Node) -> str:
         """Which form of an operator it is that archlens has no op for, where it has one for others."""
+        why = self.reasons.get(node, "")
         other = node.target in self.table or node.module is not None
-        return f" of this form: {self.reasons[node]}" if other and node in self.reasons else ""
+        return f" of this form: {why}" if why and other else ""
 
     def beside(self, own: dict[str, Value], name: str, other: str) -> None:
         """Add a buffer that lies beside one that is read, and that nothing reads at inference."""

@@ -75,7 +75,9 @@ class Traced(Built):
     def _agrees(self, network: Network, change: tuple[int, int]) -> bool:
         times, more = change
         shapes = {
-            name: type(shape)((shape[0], *[n * times + more for n in shape[1:]]))
+            name: type(shape)(
+                [n if i == shape.channel_axis else n * times + more for i, n in enumerate(shape)]
+            )
             for name, shape in network.inputs.items()
         }
         try:

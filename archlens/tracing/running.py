@@ -5,10 +5,10 @@ This file imports torch; only what has already asked for torch imports it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -49,12 +49,8 @@ def run(
         raise usage(
             f"{shorten(name)} has parameters without a shape yet", help="run it once on a real input first"
         )
-    kinds = (one.dtype for one in module.parameters() if one.dtype.is_floating_point)
-    made = _Made(shapes or {}, next(kinds, torch.get_default_dtype()))
-    args = tuple(
-        made.value(one, f"input_{index}" if index else "input") for index, one in enumerate(given[0])
-    )
-    kwargs = {key: made.value(one, key) for key, one in given[1].items()}
+    made = _Made(module, shapes or {}, _without_values)
+    args, kwargs = made.arguments(given)
     if not made.names:
         raise usage(f"{shorten(name)} needs an input: a tensor, or a shape such as (3, 224, 224)")
     if origin is None:
@@ -105,14 +101,51 @@ def run(
 _WAY = "one run on tensors without values"
 
 
-class _Made:
-    """Tensors on the meta device in the place of what is given, and what they are called."""
+class Reading(NamedTuple):
+    """What a module's ``forward`` is given, and the tensors among it by the names of the network's inputs."""
 
-    def __init__(self, shapes: Mapping[str, Shape], dtype: torch.dtype) -> None:
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    inputs: Mapping[str, Tensor]
+
+
+def arguments(
+    module: nn.Module, given: Given, shapes: Mapping[str, Shape], batch: int, device: Any
+) -> Reading:
+    """Tensors with values in the place of what is given: random ones, and zeros of whole numbers."""
+
+    def make(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        draw: Any = torch.rand if dtype.is_floating_point else torch.zeros
+        return draw(batch, *shape, dtype=dtype, device=device)  # type: ignore[no-any-return]
+
+    made = _Made(module, shapes, make)
+    args, kwargs = made.arguments(given)
+    return Reading(args, kwargs, {made.names[id(one)]: one for one in made.alive})
+
+
+def _without_values(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    return torch.empty((BATCH, *shape), device="meta", dtype=dtype)
+
+
+class _Made:
+    """Tensors in the place of what is given, and what they are called."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        shapes: Mapping[str, Shape],
+        make: Callable[[tuple[int, ...], torch.dtype], Tensor],
+    ) -> None:
         self.shapes = shapes
-        self.dtype = dtype
+        self.make = make
+        kinds = (one.dtype for one in module.parameters() if one.dtype.is_floating_point)
+        self.dtype = next(kinds, torch.get_default_dtype())
         self.names: dict[int, str] = {}
         self.alive: list[Tensor] = []
+
+    def arguments(self, given: Given) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        args = (self.value(one, f"input_{index}" if index else "input") for index, one in enumerate(given[0]))
+        return tuple(args), {key: self.value(one, key) for key, one in given[1].items()}
 
     def value(self, given: Any, name: str) -> Any:
         if isinstance(given, Tensor):
@@ -131,7 +164,7 @@ class _Made:
 
     def tensor(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         shape = tuple(self.shapes.get(name, shape))
-        made = torch.empty((BATCH, *shape), device="meta", dtype=dtype)
+        made = self.make(shape, dtype)
         self.names[id(made)] = name
         self.alive.append(made)
         return made

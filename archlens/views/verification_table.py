@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Check, Verification
+from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check, Verification
 from ..counts import dumps, in_lines
 from ..errors import printable
 from ..forms.table import LEAST, Annotation, Case, Cell, Column, Command, Content, SpanningRow, Table
@@ -27,7 +27,15 @@ CONVENTIONS = (
     "total: the MACs of an inference, by torch.utils.flop_counter, which counts 2 for each.",
 )
 
+#: What is compared beside that where a network was traced from a module.
+_OF_MODULES = (
+    "Of a torch module, weights and total are its own, and so are shapes and MACs where hooks see them; "
+    "where its network cannot be built, that is all there is of these.",
+    "output: what is built of the network computes what the module does, with the module's weights.",
+)
+
 _TITLES = {"shape": "shapes", "weights": "weights", "macs": "MACs", "field": "fields", "total": "total"}
+_ALL = {**_TITLES, OUTPUT: "output"}
 
 
 #: The columns of "not applicable", on two lines.
@@ -36,12 +44,8 @@ _NONE = 10
 #: How verdicts are dressed.
 _ROLES = {"passed": "good", "failed": "bad", "FAILED": "bad"}
 
-_COLUMNS = (
-    Column("network", least=LEAST),
-    Column("layers", right=True),
-    *(Column(title, right=True, least=_NONE) for title in _TITLES.values()),
-    Column("verdict", roles=_ROLES),
-)
+_NETWORK = (Column("network", least=LEAST), Column("layers", right=True))
+_VERDICT = Column("verdict", roles=_ROLES)
 _MEASURED = (
     Column("ms", right=True, key="milliseconds"),
     Column("peak MB", right=True, key="peak_bytes", unit="B"),
@@ -67,20 +71,24 @@ def table(
         timings: whether times and bytes are worth a column.
         brief: whether JSON is to say how many checks passed, and not each.
     """
-    rows = [_summary(one) for one in found]
+    whats = _whats(found)
+    columns = (*_NETWORK, *(Column(_ALL[what], right=True, least=_NONE) for what in whats), _VERDICT)
+    conventions = (*CONVENTIONS, *_OF_MODULES) if OUTPUT in whats else CONVENTIONS
+    rows = [_summary(one, whats) for one in found]
     each = [Table(_CHECKS, _layers(one)) for one in found] if layers else []
     failures = [f"{one.name}: {line}" for one in found for line in _failures(one)]
     passed = f"{sum(one.passed for one in found)} of {len(found)} networks passed every check that applies. "
     # a terminal has what failed right beneath what it failed in
-    *others, last = [Table(_COLUMNS, rows), *each]
-    last = replace(last, rows=[*last.rows, *map(SpanningRow, failures)])
-    notes = [*_circumstances(found, timings=True), *CONVENTIONS]
+    *others, last = [Table(columns, rows), *each]
+    said = [*failures, *(f"{one.name}: {line}" for one in found for line in _unheld(one))]
+    last = replace(last, rows=[*last.rows, *map(SpanningRow, said)])
+    notes = [*_circumstances(found, timings=True), *conventions]
     return Table(
         headline="Verification",
         level=1,
         summary=[passed, Command("archlens verify --all"), " makes this page."],
         lead=[("", line) for line in _circumstances(found, timings=False)],
-        columns=(*_COLUMNS, *_MEASURED) if timings else _COLUMNS,
+        columns=(*columns, *_MEASURED) if timings else columns,
         rows=[
             [*row, *_measured(one.seconds, one.peak_bytes, one.predicted_bytes)]
             for row, one in zip(rows, found, strict=True)
@@ -88,8 +96,8 @@ def table(
         if timings
         else rows,
         more=each,
-        remarks=[failures] if failures else [],
-        notes=CONVENTIONS,
+        remarks=[said] if said else [],
+        notes=conventions,
         terminal=[*others, replace(last, notes=notes)],
         json=partial(to_counts if brief else to_json, found),
         suites=[(one.name, list(_cases(one))) for one in found],
@@ -97,10 +105,15 @@ def table(
     )
 
 
+def _whats(found: Sequence[Verification]) -> list[str]:
+    """What is compared in any of them."""
+    return [what for what in _ALL if what in CHECKS or any(one.of(what) for one in found)]
+
+
 def _cases(one: Verification) -> Iterator[Case]:
     """A case for what was compared: all layers of a network in one."""
     failures = _failures(one)
-    for title in _TITLES.values():
+    for title in (_ALL[what] for what in _whats([one])):
         wrong = [line for line in failures if f", {title}: " in line]
         yield Case(title, "failure", f"{len(wrong)} failed", "\n".join(wrong)) if wrong else Case(title)
 
@@ -127,7 +140,11 @@ def _counts(networks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 "name": one["name"],
                 "passed": one["passed"],
                 "layers": sum(check["what"] == "shape" for check in one["checks"]),
-                "checks": {what: _passed(one["checks"], what) for what in CHECKS},
+                "checks": {
+                    what: _passed(one["checks"], what)
+                    for what in _ALL
+                    if what in CHECKS or any(check["what"] == what for check in one["checks"])
+                },
                 **{key: one[key] for key in ("seconds", "peak_bytes", "predicted_bytes")},
             }
             for one in networks
@@ -196,8 +213,8 @@ def _data(one: Verification) -> dict[str, Any]:
     }
 
 
-def _summary(one: Verification) -> list[Content]:
-    counts = [_count(one.of(what)) for what in CHECKS]
+def _summary(one: Verification, whats: Sequence[str]) -> list[Content]:
+    counts = [_count(one.of(what)) for what in whats]
     layers = len(one.of("shape"))
     return [one.name, Cell(str(layers), layers), *counts, _verdict(one.passed)]
 
@@ -218,11 +235,20 @@ def _share(passed: int, of: int) -> str:
 
 def _failures(one: Verification) -> list[str]:
     return [
-        f"{printable(check.layer) or 'the network'}, {_TITLES[check.what]}: archlens says "
+        f"{printable(check.layer) or 'the network'}, {_ALL[check.what]}: archlens says "
         f"{check.says or 'nothing'}, torch has {check.found or 'nothing'}"
         + (f" ({check.reason})" if check.reason else "")
         for check in one.checks
         if check.status == FAILED
+    ]
+
+
+def _unheld(one: Verification) -> list[str]:
+    """Which figures of the whole are held against nothing, and why."""
+    return [
+        f"{_ALL[check.what]} not compared: {printable(check.reason)}"
+        for check in one.checks
+        if check.status == NOT_APPLICABLE and not check.layer
     ]
 
 
@@ -232,7 +258,7 @@ def _layers(one: Verification) -> list[list[Content]]:
         [
             one.name,
             check.layer or "all",
-            _TITLES[check.what],
+            _ALL[check.what],
             check.says,
             check.found,
             check.status + (f": {check.reason}" if check.reason else ""),

@@ -7,8 +7,9 @@ import sys
 import click
 
 from ...backends import require_torch
+from ...dialects import find
 from ...errors import usage
-from ...library import find
+from ...tracing import reference
 from ...views import verification_table as view
 from ..options import (
     Given,
@@ -48,7 +49,8 @@ def command(
     """Compare what archlens says of networks with what torch does, layer by layer.
 
     Shapes are held against a real forward pass, weights against torch's own, MACs against fvcore and
-    torch's counter. One check that fails makes the exit code 1.
+    torch's counter. The network of a torch module is held against that module, and has to compute the same.
+    One check that fails makes the exit code 1.
     """
     called = chosen("verify", name, every, example="lenet5")
     if weights is not None and len(name) != 1:
@@ -56,11 +58,17 @@ def command(
     require_torch()
     from ...backends.verification import verify
 
-    specs = [find(one) for one in called]
-    subjects = [(spec, given.make(spec)) for spec in specs]
+    meant = [find(one) for one in called]
+    networks = [given.make(one) for one in meant]
     found = [
-        verify(network, device=device, batch=batch, weights=weights)
-        for spec, network in progress(subjects, "verify", lambda subject: subject[1].name)
+        verify(
+            network,
+            device=device,
+            batch=batch,
+            weights=weights,
+            reference=reference(network, batch=batch, device=device),
+        )
+        for network in progress(networks, "verify", lambda network: network.name)
     ]
     shown = view.table(found, layers=layers, timings=device.startswith("cuda"), brief=brief)
     write_table(shown, form, path)
