@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
 import archlens
@@ -101,6 +103,13 @@ def test_arguments_by_another_name() -> None:
 )
 def test_names_that_are_names(name: str) -> None:
     assert merge_meant(name, KEYWORDS) is None
+
+
+def test_a_name_is_looked_up_once_however_many_ops_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = Mock(side_effect=plain)
+    monkeypatch.setattr(synonyms, "plain", looked_up)
+    merge_meant("stem", KEYWORDS)
+    looked_up.assert_called_once_with("stem")
 
 
 @pytest.mark.parametrize(

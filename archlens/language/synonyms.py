@@ -25,8 +25,9 @@ def _joined(word: str) -> str:
     return re.sub(r"[_-]", "", word.lower())
 
 
-#: The words that are names of ops here.
+#: The words that are names of ops here, and of merges.
 _OWN = {plain(kind) for kind in OPS}
+_MERGES = {plain(kind) for kind in MERGES}
 
 
 def words_for(op: type[Op]) -> set[str]:
@@ -147,10 +148,10 @@ def merge_meant(name: str, keywords: Iterable[str]) -> str | None:
     like a keyword, as ``gates``.
     """
     key = plain(name)
-    if key in MERGE_WORDS or key in {plain(kind) for kind in MERGES}:
+    if key in MERGE_WORDS or key in _MERGES:
         meant = MERGE_WORDS.get(key, key)
         return f"did you mean {meant}:?" if meant else f"the keys that merge branches: {', '.join(MERGES)}."
-    if any(c.isdigit() for c in name) or key in {plain(kind) for kind in OPS}:
+    if any(c.isdigit() for c in name) or key in _OWN:
         return None
     for keyword in keywords:
         most = 2 if len(keyword) > 5 else 1 if len(keyword) > 3 else 0
