@@ -14,6 +14,7 @@ import archlens
 from archlens import Builder, Network, SpecError, UsageError
 from archlens.analysis.cost import cost
 from archlens.analysis.memory import account
+from archlens.elaboration import FromSpec
 from archlens.elaboration.building import Built
 from archlens.ops import OPS
 from archlens.ops.convolution import Conv
@@ -235,6 +236,14 @@ def test_a_network_altered_by_hand_is_not_had_on_another_input() -> None:
         cut.with_input("1x40x40")
     with pytest.raises(UsageError, match="small has no param width, for it has no spec"):
         residual().with_values(width=3)
+
+
+def test_what_a_spec_says_is_not_laid_out_again_to_see_that_it_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = archlens.load("lenet5")
+    monkeypatch.delattr(FromSpec, "again")
+    assert not network.fixed
 
 
 # --- what is done with them -----------------------------------------------------------------------------

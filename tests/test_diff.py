@@ -22,6 +22,7 @@ from archlens.analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME
 from archlens.analysis.structure import fingerprint
 from archlens.cli import cli
 from archlens.network import Network
+from archlens.views import difference_table
 
 from .work import calls_made
 
@@ -410,6 +411,12 @@ def test_work_grows_with_the_layers() -> None:
 
 def diff(*args: str) -> Result:
     return CliRunner().invoke(cli, ["diff", *args])
+
+
+def test_fingerprints_are_taken_for_json_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(difference_table, "fingerprint")
+    assert diff("lenet5", "lenet1").exit_code == 0
+    assert isinstance(diff("lenet5", "lenet1", "--format", "json").exception, NameError)
 
 
 def run(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

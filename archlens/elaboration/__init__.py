@@ -85,6 +85,8 @@ def elaborate(
             laid_out(file, variant, max(len(walk.builder.layers), walk.builder.steps // 10))
     if advice:
         check_together(file, variant)
+    if not inference:
+        vars(network)["fixed"] = ""  # it is what its origin makes: nobody need lay it out once more to see so
     return network
 
 

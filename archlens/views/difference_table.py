@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import starmap
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME, Difference, Pair
@@ -72,6 +71,14 @@ class Total(NamedTuple):
     new: Value
 
 
+class Shown(NamedTuple):
+    """A difference: its table, whether there is none, and what JSON has of it, where that is asked for."""
+
+    table: Table
+    identical: bool
+    data: Callable[[], dict[str, Any]]
+
+
 def totals(old: Study, new: Study) -> list[Total]:
     """Every figure before and after."""
     return [
@@ -99,7 +106,7 @@ def table(found: Difference, compared: Sequence[Total], *, names: tuple[str, str
 
 
 def all_of(
-    pairs: Sequence[tuple[Table, dict[str, Any]]],
+    pairs: Sequence[Shown],
     added: Sequence[str],
     removed: Sequence[str],
     *,
@@ -109,7 +116,7 @@ def all_of(
     """The difference of two networks; or those of two families, with what only one of them has.
 
     Args:
-        pairs: the differences, each as a table and as :func:`to_data` has it.
+        pairs: the differences.
         added: the networks that only the second has.
         removed: those that only the first has.
         names: what the two are called.
@@ -117,34 +124,38 @@ def all_of(
     """
     said = [f"{name} is new" for name in added] + [f"{name} is gone" for name in removed]
     alone = [Table(headline=one, level=_LEVEL, terminal=[Table(notes=[f"{one}."])]) for one in said]
-    family = {
-        "schema": SCHEMA,
-        "old": names[0],
-        "new": names[1],
-        "identical": identical,
-        "networks": [data for _, data in pairs],
-        "added": added,
-        "removed": removed,
-    }
-    data = pairs[0][1] if len(pairs) == 1 and not said else family
+
+    def data() -> dict[str, Any]:
+        if len(pairs) == 1 and not said:
+            return pairs[0].data()
+        return {
+            "schema": SCHEMA,
+            "old": names[0],
+            "new": names[1],
+            "identical": identical,
+            "networks": [pair.data() for pair in pairs],
+            "added": added,
+            "removed": removed,
+        }
+
     return Table(
-        more=[*(one for one, _ in pairs), *alone],
-        json=lambda: dumps(data, indent=2),
+        more=[*(pair.table for pair in pairs), *alone],
+        json=lambda: dumps(data(), indent=2),
         suites=[
-            (" -> ".join(names), list(starmap(_case, pairs)) + [Case(one, "failure", one) for one in said])
+            (" -> ".join(names), [*map(_case, pairs), *(Case(one, "failure", one) for one in said)]),
         ],
         annotations=[
             Annotation("notice", in_words(one.summary), None, f"{one.headline} -> {one.then}")
-            for one, data in pairs
-            if not data["identical"]
+            for one in (pair.table for pair in pairs if not pair.identical)
         ]
         + [Annotation("notice", one, None, " -> ".join(names)) for one in said],
     )
 
 
-def _case(found: Table, data: dict[str, Any]) -> Case:
+def _case(pair: Shown) -> Case:
+    found = pair.table
     name, said = f"{found.headline} -> {found.then}", in_words(found.summary)
-    return Case(name) if data["identical"] else Case(name, "failure", said)
+    return Case(name) if pair.identical else Case(name, "failure", said)
 
 
 def _notes(found: Difference) -> list[str]:

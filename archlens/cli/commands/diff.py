@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import click
@@ -15,7 +16,6 @@ from ...dialects import Meant
 from ...dialects.module import Named
 from ...elaboration.given import read_inputs
 from ...errors import SpecError, UsageError, shorten, usage
-from ...forms.table import Table
 from ...library import Found
 from ...views import difference_table as view
 from ..options import complete_names, format_option, output_option, size_option
@@ -46,14 +46,15 @@ def command(
     aligned by structure, so that a renamed scope or an inserted block leaves the others where they are.
     """
     chosen = _chosen(old, new)
-    pairs: list[tuple[Table, dict[str, Any]]] = []
+    pairs: list[view.Shown] = []
     identical = not chosen.added and not chosen.removed
     for names, founds in chosen.pairs:
         studies = _both(names, founds, read_inputs(inputs, "--input"))
         found = difference.find(studies[0].network, studies[1].network)
         identical = identical and found.empty
         totals = view.totals(*studies)
-        pairs.append((view.table(found, totals, names=names), view.to_data(found, totals, names=names)))
+        data = partial(view.to_data, found, totals, names=names)
+        pairs.append(view.Shown(view.table(found, totals, names=names), found.empty, data))
     shown = view.all_of(pairs, chosen.added, chosen.removed, names=(old, new), identical=identical)
     write_table(shown, form, path)
     if exit_code and not identical:
