@@ -7,6 +7,7 @@ can tell, such as whether a window fits, they do not say.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .analysis.figures import QUANTITIES, Figure
@@ -213,9 +214,9 @@ def _archlens_schema() -> Schema:
             **_limits(_SCOPES),
         },
         "networks": {
-            "description": "Limits by network: a name of the zoo, a file, or a pattern.",
+            "description": "Limits by network: a name of the zoo, a file, a pattern, or a torch module.",
             "type": "object",
-            "additionalProperties": _limits(_SCOPES),
+            "additionalProperties": _limits(_SCOPES, also=_module()),
         },
     }
     assert tuple(budgets) == BUDGET_KEYS, "the keys of the budgets are not those of their schema"
@@ -250,12 +251,30 @@ def _budget_defs(*, numbers: bool) -> dict[str, Schema]:
     return {**dict(sorted(defs.items())), "scope": _limits(False, scoped=True, shares=True)}
 
 
-def _limits(more: Schema | bool, *, scoped: bool = False, shares: bool = False) -> Schema:
+def _module() -> dict[str, Schema]:
+    """What a table says of a torch module beside its limits."""
+    text: Schema = {"type": "string"}
+    return {
+        "input": {
+            "description": "What package.module:Net or model.py:Net runs on, as in 3x224x224.",
+            "anyOf": [text, {"type": "object", "minProperties": 1, "additionalProperties": text}, _SCOPES],
+        },
+        "set": {"description": "What it is made with.", "type": "object"},
+    }
+
+
+def _limits(
+    more: Schema | bool,
+    *,
+    scoped: bool = False,
+    shares: bool = False,
+    also: Mapping[str, Schema] | None = None,
+) -> Schema:
     """A table of limits, and what else may stand in it."""
     return {
         "type": "object",
         "minProperties": 1,
-        "properties": _quantities(scoped=scoped, shares=shares),
+        "properties": {**_quantities(scoped=scoped, shares=shares), **(also or {})},
         "propertyNames": {"minLength": 1},
         "additionalProperties": more,
     }

@@ -137,6 +137,9 @@ def test_a_whole_pyproject_is_valid() -> None:
         ('params = ">= 1,500, <= 1M"', True),
         ("defaults = {}", False),
         ('networks = {a = {fc = {depth = "5 MB"}}}', False),
+        ('networks."a:Net" = {input = "3x8x8", set = {width = 8}, params = "<= 5k"}', True),
+        ('networks."a:Net" = {input = {x = "3x8x8"}, params = "<= 5k"}', True),
+        ('networks."a:Net" = {input = 3, params = "<= 5k"}', False),
     ],
 )
 def test_pyproject(budgets: str, valid: bool) -> None:

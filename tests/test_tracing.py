@@ -744,6 +744,105 @@ def test_check_takes_a_module_that_is_asked_for(model: Path) -> None:
     assert CliRunner().invoke(cli, [*args, "< 808"]).exit_code == 1
 
 
+BUDGET = """
+[tool.archlens.budgets]
+depth = "<= 1"
+networks."own_model.py:Net" = {input = "3x12x12", set = {width = 8}, params = "<= 808"}
+networks."own_model:Net" = {input = "3x12x12", body = {macs = "<= 1"}}
+networks."own*".macs = "<= 1"
+"""
+
+
+def verdicts(*args: str) -> dict[str, dict[str, bool]]:
+    found = CliRunner().invoke(cli, ["check", *args, "--format", "json"])
+    assert found.stdout, found.stderr
+    return {
+        network["name"]: {one["quantity"]: one["held"] for one in network["limits"]}
+        for network in json.loads(found.stdout)["networks"]
+    }
+
+
+def test_a_table_of_budgets_names_a_module(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("pyproject.toml").write_text(BUDGET)
+    # 3x3x3x8 + 8 and 3x3x8x8 + 8 are 808 parameters, of 2 convolutions in a row
+    expected = {
+        "own_model.py:Net": {"params": True, "depth": False, "macs": False},
+        "own_model:Net": {"depth": False, "macs": False},
+    }
+    assert verdicts() == expected
+    assert verdicts("own_model.py:Net") == {"own_model.py:Net": expected["own_model.py:Net"]}
+    Path("inner").mkdir()
+    monkeypatch.chdir("inner")
+    assert verdicts() == expected
+    assert verdicts("../own_model.py:Net") == {"own_model.py:Net": expected["own_model.py:Net"]}
+
+
+def test_a_module_of_a_table_is_locked(model: Path) -> None:
+    Path("pyproject.toml").write_text(BUDGET)
+    CliRunner().invoke(cli, ["check", "--update"])
+    assert '[networks."own_model.py:Net"]' in Path("archlens.lock").read_text()
+    assert "not as locked" not in CliRunner().invoke(cli, ["check", "--locked"]).output
+    model.write_text(MODEL.replace("width, 3)", "width, 5)"))
+    assert "structure was" in CliRunner().invoke(cli, ["check", "--locked", "own_model.py:Net"]).output
+
+
+def test_what_a_module_of_a_table_raises_is_no_end(model: Path) -> None:
+    Path("pyproject.toml").write_text(BUDGET.replace("width = 8", "width = 2000"))
+    found = CliRunner().invoke(cli, ["check"])
+    assert found.exit_code == 1
+    assert "own_model.py:Net raised ValueError: too wide" in found.output
+    assert "own_model:Net: depth is 2" in found.output
+
+
+RAN = "raise SystemExit('it ran')\n"
+
+
+@pytest.mark.parametrize(
+    "budgets",
+    [
+        'files = ["*"]\nparams = "<= 1"',  # patterns over files
+        'networks."*".params = "<= 1"',  # and over names
+        'networks."own_model*".params = "<= 1"',
+        'networks."own_model.*:Net" = {input = "3x8x8", params = "<= 1"}',
+        'networks."own_model:Net".params = "<= 1"',  # without an input
+        '"own_model:Net" = {params = "<= 1"}',  # not beneath networks
+    ],
+)
+def test_no_pattern_leads_to_a_module(model: Path, budgets: str) -> None:
+    Path("pyproject.toml").write_text(f"[tool.archlens.budgets]\n{budgets}\n")
+    Path("net.yaml").write_text("input: 3x8x8\nlayers: [relu]\n")
+    model.write_text(RAN)
+    for args in (["check"], ["check", "net.yaml"], ["check", "--update"], ["lint", "net.yaml"]):
+        found = CliRunner().invoke(cli, args)
+        assert "it ran" not in f"{found.output}{found.exception}"
+    assert "own_model" not in __import__("sys").modules
+
+
+def test_another_network_is_checked_without_the_module(model: Path) -> None:
+    Path("pyproject.toml").write_text(BUDGET)
+    Path("net.yaml").write_text("input: 3x8x8\nlayers: [relu]\n")
+    model.write_text(RAN)
+    assert verdicts("net.yaml") == {"net.yaml": {"depth": True}}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('{input = "3x8y8", params = "<= 1"}', "3x8y8 is not an input shape"),
+        ('{input = 3, params = "<= 1"}', "an input of type int is not an input shape"),
+        ('{input = "3x8x8", set = 5, params = "<= 1"}', "set must be a table, not the number 5"),
+        ('{input = "3x8x8"}', "limits nothing"),
+        ('{set = {width = 8}, params = "<= 1"}', "width"),
+    ],
+)
+def test_what_is_wrong_with_a_table_of_a_module(model: Path, table: str, said: str) -> None:
+    Path("pyproject.toml").write_text(f'[tool.archlens.budgets]\nnetworks."own_model:Net" = {table}\n')
+    found = CliRunner().invoke(cli, ["check"])
+    assert isinstance(found.exception, archlens.UsageError)
+    assert said in str(found.exception)
+    assert "pyproject.toml:2:" in str(found.exception)
+
+
 def test_a_lock_file_never_leads_to_a_module(model: Path) -> None:
     Path("pyproject.toml").write_text("[tool.archlens]\n")
     Path("own_model.py").write_text("raise SystemExit('it ran')\n")

@@ -208,7 +208,7 @@ def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Study 
         return None, target.problem
     try:
         if target.module is not None:
-            return Study(target.module.network(input, values)), None
+            return _run(target, input, values)
         assert spec is not None
         network = elaborate(spec, variant, input=input, values=values)
     except BudgetError:
@@ -216,3 +216,16 @@ def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Study 
     except SpecError as problem:
         return None, problem.diagnostic
     return Study(network), None
+
+
+def _run(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Study | None, Diagnostic | None]:
+    """The network of a torch module; where only a table names it, what its code raises ends nothing else."""
+    assert target.module is not None
+    if target.runs is not None:
+        input, values = target.runs.input if input is None else input, {**target.runs.values, **values}
+    try:
+        return Study(target.module.network(input, values)), None
+    except UsageError as problem:
+        if target.asked:
+            raise
+        return None, problem.diagnostic

@@ -25,6 +25,13 @@ class Glob(NamedTuple):
     span: Span | None
 
 
+class Runs(NamedTuple):
+    """What a torch module that a table names runs on, and what it is made with."""
+
+    input: Any
+    values: Mapping[str, Any]
+
+
 class Table(NamedTuple):
     """Limits under the name of a network, a pattern over files or names; or, it may be, of a scope."""
 
@@ -33,6 +40,8 @@ class Table(NamedTuple):
     span: Span | None
     #: Whether it stands under ``networks``, and so names no scope.
     certain: bool
+    #: Where it names a torch module, and says so by giving it an input.
+    runs: Runs | None = None
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.figures import QUANTITIES
+from ..dialects.module import named as module_named
+from ..elaboration.inputs import read_given
 from ..errors import Source, UsageError, did_you_mean, shorten, usage
 from ..limits import EXAMPLES, BadLimit, Requirement, parse
 from . import toml
-from .project import BUDGET_KEYS, KEYS, Glob, Project, Table, described, limited_twice, read_tolerance
+from .project import BUDGET_KEYS, KEYS, Glob, Project, Runs, Table, described, limited_twice, read_tolerance
 
 _TABLE = ("tool", "archlens")
 _BUDGETS = (*_TABLE, "budgets")
@@ -122,8 +124,23 @@ class _Reader:
             raise self.error(path, f"tolerance: {problem.message}", problem.help) from None
 
     def limits(self, value: Any, path: toml.Path, *, certain: bool) -> Table:
+        runs = None
+        if certain and isinstance(value, Mapping) and "input" in value and module_named(path[-1]):
+            runs = self.runs(value, path)
+            value = {name: inner for name, inner in value.items() if name not in ("input", "set")}
         found = self.requirements(value, path, share=not certain)
-        return Table(path[-1], tuple(found), self.places.keys.get(path), certain)
+        return Table(path[-1], tuple(found), self.places.keys.get(path), certain, runs)
+
+    def runs(self, value: Mapping[str, Any], path: toml.Path) -> Runs:
+        """What a torch module is given."""
+        try:
+            read_given(value["input"], None, path[-1])
+        except UsageError as problem:
+            said = problem.diagnostic
+            raise self.error((*path, "input"), said.message, said.help) from None
+        values = value.get("set", {})
+        self.table(values, (*path, "set"))
+        return Runs(value["input"], values)
 
     def requirements(self, value: Any, path: toml.Path, *, share: bool = False) -> list[Requirement]:
         """The limits in a table; a table within it is a scope with its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from ..library import find, names, open_spec
 from ..library.finding import scan
 from ..limits import Requirement
 from ..network import Network
-from .finding import display
-from .project import BUDGET_KEYS, Project, Table, limited_twice
+from .finding import called, display
+from .project import BUDGET_KEYS, Project, Runs, Table, limited_twice
 
 #: Folders that hold no specs of a project, and how many folders are looked into.
 _SKIPPED = ("node_modules", "site-packages", "__pycache__", "build", "dist", "venv")
@@ -44,19 +44,31 @@ class Target:
     problem: Diagnostic | None = None
     #: Whether somebody asked for it by its name.
     asked: bool = False
-    #: The torch module that it is, where it has no spec.
+    #: The torch module that it is, where it has no spec, and what a table says that it runs on.
     module: Named | None = None
+    runs: Runs | None = None
 
 
 def asked_for(project: Project, name: str) -> list[Target]:
     """What an argument means: a torch module by its Python name, or what :func:`named` finds.
 
-    The lock file and the tables of budgets never lead to a module, whose code would run.
+    The lock file and patterns never lead to a module, whose code would run.
     """
+    for table in project.tables:
+        if table.runs is not None and name in (table.name, called(project.root, table.name)):
+            return [replace(_module(project, table), asked=True)]
     module = module_named(name)
     if module is not None:
         return [Target(name, frozenset({name}), None, "", False, asked=True, module=module)]
     return named(project, name)
+
+
+def _module(project: Project, table: Table) -> Target:
+    """The torch module that a table names, from the folder of the project."""
+    found = module_named(table.name)
+    assert found is not None
+    found = replace(found, folder=str(project.root))
+    return Target(table.name, frozenset({table.name}), None, "", False, module=found, runs=table.runs)
 
 
 def named(project: Project, name: str) -> list[Target]:
@@ -143,7 +155,8 @@ def of_project(project: Project) -> list[Target]:
         files |= dict.fromkeys(_matching(project, glob.pattern, glob.span))
     zoo: dict[str, None] = {}
     lost: list[tuple[Table, UsageError]] = []
-    for table in project.tables:
+    tables = [table for table in project.tables if table.runs is None]
+    for table in tables:
         if _is_path(table.name):
             path = table.name.rpartition(":")[0] or table.name
             path = table.name if table.name.endswith(_ENDINGS) else path
@@ -156,11 +169,12 @@ def of_project(project: Project) -> list[Target]:
     if not project.files:
         files |= dict.fromkeys(_unlisted(project, zoo))
     found = [target for path in sorted(files) for target in _of_file(project, path)]
+    found += [_module(project, table) for table in project.tables if table.runs is not None]
     known = frozenset(alias for target in found for alias in target.aliases)
     for table, why in lost:
         if not _matches(table, known):  # by less than its path, or by a pattern that leaves folders out
             raise why
-    for table in project.tables:
+    for table in tables:
         if any(c in table.name for c in _WILD) and not _is_path(table.name) and not _matches(table, known):
             zoo |= dict.fromkeys(name for name in names() if fnmatchcase(name, table.name))
     return [*found, *(_zoo(name) for name in zoo if name not in known)]

@@ -36,6 +36,8 @@ class Named:
     where: str
     #: What it is called there.
     attribute: str
+    #: The folder that a name starts from; the current one unless it is given.
+    folder: str = ""
     #: There is no spec behind it, and so no variants.
     spec: None = None
     variant: str = ""
@@ -129,21 +131,23 @@ class Named:
 
     def _imported(self) -> Any:
         if self.where.endswith(".py"):
-            if not os.path.isfile(self.where):
+            file = os.path.join(self.folder, self.where)
+            if not os.path.isfile(file):
                 raise usage(f"there is no file {shorten(self.where, 200)}")
-            folder = os.path.dirname(os.path.abspath(self.where))
+            folder = os.path.dirname(os.path.abspath(file))
             if folder not in sys.path:
                 sys.path.insert(0, folder)  # so that it finds what lies beside it
             stem = os.path.basename(self.where)[:-3]
-            spec = importlib.util.spec_from_file_location(stem, self.where)
+            spec = importlib.util.spec_from_file_location(stem, file)
             assert spec is not None
             assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
             sys.modules.setdefault(stem, module)
             spec.loader.exec_module(module)
             return module
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
+        folder = self.folder or os.getcwd()
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
         return importlib.import_module(self.where)
 
     def _run(self, code: Any) -> Any:
