@@ -15,10 +15,10 @@ from .budgets.project import BUDGET_KEYS, KEYS
 from .language.published import PUBLISHED_KEYS
 from .language.spec import KEYS as SPEC_KEYS
 from .language.spec import PAPER_KEYS
-from .language.steps import FORMS
+from .language.steps import FORMS, PARTS
 from .limits import UNITS, Kind
 from .ops import MERGES, OPS
-from .ops.op import arguments
+from .ops.op import arguments, signature
 from .published import AXES
 from .published import QUANTITIES as PUBLISHED
 
@@ -168,7 +168,9 @@ def _mapping_step() -> Schema:
                     ],
                 }
                 for kind in MERGES
+                if kind not in PARTS
             },
+            **{kind: _parted(kind, body) for kind in PARTS},
             **table,
         },
         "dependentRequired": {"each": ["in", "do"], "in": ["each", "do"], "do": ["each", "in"]},
@@ -178,6 +180,22 @@ def _mapping_step() -> Schema:
             {"maxProperties": 3, "required": ["each", "in", "do"]},
         ],
         "additionalProperties": body,
+    }
+
+
+def _parted(kind: str, body: Schema) -> Schema:
+    """A merge whose branches have names, beside its arguments; or a name for a layer or a scope."""
+    value = {"$ref": "#/$defs/value"}
+    given = {name: {"description": one.meaning, **value} for name, one in signature(MERGES[kind]).items()}
+    parts: Schema = {
+        "type": "object",
+        "minProperties": len(PARTS[kind]),
+        "properties": given,
+        "additionalProperties": body,
+    }
+    return {
+        "description": f"Branches {', '.join(PARTS[kind])} merged by {_signature(kind)}.",
+        "anyOf": [parts, {"$ref": "#/$defs/expression"}, {"type": "array", "items": body}],
     }
 
 

@@ -156,6 +156,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a name twice": (lambda: (n := small(), n.relu(name="a"), n.relu(name="a")), "the name a stands twice"),
     "a name with a blank": (lambda: small().relu(name="a b"), "'a b' cannot name a step"),
     "a merge of one": (lambda: small().add(), "add merges several tensors, not 1"),
+    "attention of two": (
+        lambda: (n := Builder("few", "8x4")).attention(n.channels_last(), n.x, 2),
+        "it takes three branches, q, k and v, not 2",
+    ),
     "an op of two": (lambda: (n := small()).relu(n.x, n.x), "relu reads one tensor, not 2"),
     "another builder's": (foreign, "<0 1x8x8> is no tensor of this network"),
     "another's output": (

@@ -32,6 +32,7 @@ from archlens.analysis import counting
 from archlens.analysis.cost import ITEMS, cost
 from archlens.analysis.structure import fingerprint
 from archlens.cli import cli
+from archlens.elaboration.examples import spec_of
 from archlens.forms import csv as csv_form
 from archlens.forms import markdown as markdown_form
 from archlens.forms import text as terminal
@@ -135,14 +136,7 @@ def example(text: str) -> Network:
 
     Steps before the last, as in ``"96x7x7 >> channels_last >> linear(8)"``, only make its inputs.
     """
-    shapes, *before, step = text.split(" >> ")
-    if ", " not in shapes:
-        steps = "".join(f"  - {one}\n" for one in (*before, step))
-        return archlens.loads(f"input: {shapes}\nlayers:\n{steps}")
-    inputs = dict(zip("abcdefgh", shapes.split(", "), strict=False))
-    listed = "".join(f"\n      - {' >> '.join([f'ref({name})', *before])}" for name in inputs)
-    named = ", ".join(f"{name}: {shape}" for name, shape in inputs.items())
-    return archlens.loads(f"input: {{{named}}}\nlayers:\n  - {step}:{listed}\n")
+    return archlens.loads(spec_of(text))
 
 
 @pytest.mark.parametrize("text", EXAMPLES)

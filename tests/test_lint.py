@@ -26,6 +26,7 @@ import archlens
 from archlens.analysis.study import Study
 from archlens.cli import cli
 from archlens.elaboration import elaborate
+from archlens.elaboration.examples import spec_of
 from archlens.errors import render
 from archlens.language import parse
 from archlens.library import find, names
@@ -1013,16 +1014,9 @@ def test_alexnet_at_224() -> None:
 def test_every_op(kind: str) -> None:
     """The rules read every op, and find no error in what it shows off; each finding says its place."""
     for example in OPS[kind].examples:
-        shapes, *steps = example.split(" >> ")
-        if OPS[kind].merges:
-            named = [f"b{i}" for i, _ in enumerate(shapes.split(", "))]
-            inputs = ", ".join(f"{name}: {x}" for name, x in zip(named, shapes.split(", "), strict=True))
-            branches = ", ".join(f"[ref({name})]" for name in named)
-            text = f"input: {{{inputs}}}\nlayers:\n  - ref(b0)\n  - {kind}: [{branches}]\n"
-        elif OPS[kind].transparent:
+        if OPS[kind].transparent:
             continue  # no step of its own
-        else:
-            text = f"input: {shapes}\nlayers:\n" + "".join(f"  - >-\n    {step}\n" for step in steps)
+        text = spec_of(example)
         found = findings(text)
         assert [one_.message for one_ in found if one_.rule.level == ERROR] == []
         layers = {layer.name for layer in archlens.loads(text)}

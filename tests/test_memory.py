@@ -32,6 +32,7 @@ import archlens
 from archlens.analysis import memory
 from archlens.backends.verification import verify
 from archlens.cli import cli
+from archlens.elaboration.examples import spec_of
 from archlens.forms import markdown as markdown_form
 from archlens.forms import text as terminal
 from archlens.network import Network
@@ -142,14 +143,8 @@ def one_op(text: str) -> Network:
     A PReLU stands before the op on each input: its weight makes the op's inputs need gradients. Steps before
     the last are made on each input after it.
     """
-    shapes, *before, step = text.split(" >> ")
-    first = " >> ".join(["prelu", *before])
-    names = [f"i{number}" for number, _ in enumerate(shapes.split(", "))]
-    inputs = ", ".join(f"{name}: {shape}" for name, shape in zip(names, shapes.split(", "), strict=True))
-    if len(names) == 1:
-        return archlens.loads(f"input: {shapes}\nlayers:\n  - first: {first}\n  - op: {step}\n")
-    branches = "".join(f"      - ref({name}) >> {first}\n" for name in names)
-    return archlens.loads(f"input: {{{inputs}}}\nlayers:\n  - op:\n    - {step}:\n{branches}")
+    shapes, *steps = text.split(" >> ")
+    return archlens.loads(spec_of(" >> ".join([shapes, "prelu", *steps])))
 
 
 #: Corners of memory alone: probabilities of 0 and 1, and merges of many whose shapes differ.
@@ -160,6 +155,8 @@ CORNERS = (
     "8x1x1, 8x4x1, 8x1x5, 8x4x5 >> multiply",
     "8x4x5, 8x1x1, 8x4x1, 8x4x5 >> add",
     "8x4x5, 8x4x5, 8x4x5 >> multiply",
+    # heads of values that have other channels than those of keys, and share them
+    "12x9, 6x7, 12x7 >> tokens >> layer_norm >> attention(4, kv_heads=2)",
     "8x9 >> adaptive_avg_pool(1)",
     "8x4x5x6 >> adaptive_avg_pool(1)",
     "8x4x5x6 >> global_avg_pool",

@@ -182,7 +182,11 @@ def letters(one: Example) -> dict[str, int]:
     found["pairs"] = sum(map(len, own.get("connections", ())))
     if "kernel" in own:
         found["ff"] = prod(each(own["kernel"]))
-    if "heads" in own and axes == 2:
+    if one.op.kind == "attention":
+        _, k, v = one.inputs
+        shared = own["kv_heads"] or own["heads"]
+        found |= {"M": k.spatial[-1], "d": k.channels // shared, "e": v.channels // shared}
+    elif "heads" in own and axes == 2:
         found["h"], found["w"] = h, w = each(own["window"] if "window" in own else own["size"])
         found["m"] = h * w
         sides = (h, w) if "window" in own else (1, 1)  # the positions of whole windows
@@ -216,6 +220,9 @@ def test_formulas_give_the_figures(kind: str, one: Example) -> None:
         times |= {"at each position": prod(x.spatial), "for each position of the output": prod(y.spatial)}
         factors = [factor for words, factor in times.items() if said.macs.endswith(words)] or [1]
         assert worth(said.macs, one)[0] * factors[0] == one.facts.macs
+    if said.parameters == "none":
+        assert one.facts.params == 0
+        return
     first, *more = worth(said.parameters, one) or [x.numel]  # as many as the input has values
     if "and a bias for each output" in said.parameters:
         more = [y.channels if own["bias"] else 0]

@@ -25,6 +25,7 @@ from torch import nn
 import archlens
 from archlens.backends import modules
 from archlens.cli import cli
+from archlens.elaboration.examples import spec_of
 from archlens.network import Network
 from archlens.ops import MERGES, OPS, REQUIRED, Argument, Call
 from archlens.source import emit
@@ -378,17 +379,6 @@ def test_a_unet_names_what_it_keeps() -> None:
 
 
 # --- every op --------------------------------------------------------------------------------------
-
-
-def spec_of(text: str) -> str:
-    """A spec from a text as ``"1x32x32 >> conv(6, 5)"``; a merge reads inputs of the network."""
-    shapes, *steps = text.split(" >> ")
-    kind = steps[-1].partition("(")[0]
-    if kind in MERGES:
-        inputs = {f"in{k}": shape for k, shape in enumerate(shapes.split(", "))}
-        branches = [" >> ".join([f"ref({name})", *steps[:-1]]) for name in inputs]
-        return dumped({"input": inputs, "layers": [{kind: branches}]})
-    return dumped({"input": shapes, "layers": steps})
 
 
 @pytest.mark.parametrize("text", EXAMPLES)

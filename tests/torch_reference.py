@@ -271,6 +271,27 @@ class SelfAttention(nn.MultiheadAttention):
             return super().forward(x, x, x, need_weights=True)[0].detach()
 
 
+def attention(
+    heads: int, kv_heads: int | None = None, causal: bool = False
+) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """A head at a time. What is masked is multiplied by 0, and is not seen: no NaN comes from there."""
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        seen = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool)
+        seen = seen.tril() if causal else seen
+        out = []
+        for head, queries in enumerate(q.chunk(heads, -1)):
+            at = head * (kv_heads or heads) // heads
+            keys, values = k.chunk(kv_heads or heads, -1)[at], v.chunk(kv_heads or heads, -1)[at]
+            scores = queries @ keys.transpose(-2, -1) / queries.shape[-1] ** 0.5
+            weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
+            planted = (seen.unsqueeze(-1) & values.isnan().unsqueeze(-3)).any(-2)
+            out.append((weights @ values.nan_to_num()).masked_fill(planted, torch.nan))
+        return torch.cat(out, -1)
+
+    return attend
+
+
 def window_attention(name: str) -> Callable[..., nn.Module]:
     """Torchvision's attention within windows."""
 
@@ -354,6 +375,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "max_unpool": unpool,
     "StochasticDepth": StochasticDepth,
     "SelfAttention": SelfAttention,
+    "attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),
     "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),
     "RelativeAttention": relative_attention,

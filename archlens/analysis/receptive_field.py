@@ -158,10 +158,10 @@ def network_field(
 
 
 class _Branch(NamedTuple):
-    """What flows into a layer: from where, in which shape, and what it sees."""
+    """What flows into a layer: from where, as which of its inputs, and what it sees."""
 
     name: str
-    shape: Shape
+    place: int
     seen: Seen
 
 
@@ -232,7 +232,7 @@ class _Pass:
         """A layer that merges, or whose input has channels that see different parts."""
         shapes = layer.input_shapes
         if not any(name in self.uneven for name in layer.inputs):
-            branches = [_Branch(n, x, self.seen[n]) for n, x in zip(layer.inputs, shapes, strict=True)]
+            branches = [_Branch(name, i, self.seen[name]) for i, name in enumerate(layer.inputs)]
             first = branches[0].seen
             if any(branch.seen != first for branch in branches) and self._tells_apart(layer):
                 self.uneven.add(layer.name)
@@ -243,9 +243,9 @@ class _Pass:
             return NonUniform(f"{shorten(layer.name)}: it has too many channels to be told apart")
         found = []
         reads = layer.op.reads(all_channels(layer.shape.channels), *shapes)
-        for name, x, channels in zip(layer.inputs, shapes, reads, strict=True):
-            whole = name not in self.uneven or channels == all_channels(x.channels)
-            found.append(_Branch(name, x, self.seen[name] if whole else self._part(name, channels)))
+        for place, (name, channels) in enumerate(zip(layer.inputs, reads, strict=True)):
+            whole = name not in self.uneven or channels == all_channels(shapes[place].channels)
+            found.append(_Branch(name, place, self.seen[name] if whole else self._part(name, channels)))
         return self._merged(layer, found)
 
     def _tells_apart(self, layer: Layer) -> bool:
@@ -272,21 +272,20 @@ class _Pass:
                 return NonUniform(f"{shorten(name)}: its channels come from too many layers")
             layer = self.network.index[name]
             reads = layer.op.reads(channels, *layer.input_shapes)
-            needed = [key for key in zip(layer.inputs, reads, strict=True) if key[1]]
-            missing = [key for key in needed if key not in parts]
+            needed = {i: key for i, key in enumerate(zip(layer.inputs, reads, strict=True)) if key[1]}
+            missing = [key for key in needed.values() if key not in parts]
             stack += missing
             if not missing:
-                shapes = [x for x, read in zip(layer.input_shapes, reads, strict=True) if read]
-                branches = [_Branch(k[0], x, parts[k]) for k, x in zip(needed, shapes, strict=True)]
+                branches = [_Branch(key[0], i, parts[key]) for i, key in needed.items()]
                 parts[key] = self._merged(layer, branches)
                 stack.pop()
         return parts[name, channels]
 
     # --- one layer ------------------------------------------------------------------------------
 
-    def _through(self, layer: Layer, found: Seen) -> Seen:
-        """What a layer sees through its only input."""
-        reach = layer.facts.reach
+    def _through(self, layer: Layer, found: Seen, place: int = 0) -> Seen:
+        """What a layer sees through one of its inputs."""
+        reach = layer.op.reach_of(place, layer.facts, *layer.input_shapes)
         if found is None or found is EVERYWHERE:
             return found
         if reach is EVERYWHERE:
@@ -308,7 +307,7 @@ class _Pass:
 
     def _merged(self, layer: Layer, branches: Sequence[_Branch]) -> Seen:
         """What a layer sees through several inputs together."""
-        found: list[tuple[_Branch, Seen]] = [(b, self._through(layer, b.seen)) for b in branches]
+        found: list[tuple[_Branch, Seen]] = [(b, self._through(layer, b.seen, b.place)) for b in branches]
         found = [(branch, seen) for branch, seen in found if seen is not None]
         if not found:
             return None
@@ -320,7 +319,7 @@ class _Pass:
         merged: tuple[Field, ...] = ()
         for branch, seen in found:
             assert isinstance(seen, tuple)
-            fields = self._broadcast(seen, branch.shape, layer)
+            fields = self._broadcast(seen, layer.input_shapes[branch.place], layer)
             try:
                 merged = tuple(map(_either, merged, fields, self.image)) if merged else fields
             except NonUniformField as reason:

@@ -232,6 +232,26 @@ class SelfAttention(nn.MultiheadAttention):
         return self.out_proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, heads: int, kv_heads: int | None = None, causal: bool = False
+) -> Tensor:
+    """Attention of each row of tokens in several heads: N, ..., L, C."""
+    groups = heads if kv_heads is None else kv_heads
+    mixed = F.scaled_dot_product_attention(
+        by_head(q, heads),
+        by_head(k, groups),
+        by_head(v, groups),
+        is_causal=causal,
+        enable_gqa=groups != heads,
+    )
+    return mixed.transpose(1, 2).reshape(*q.shape[:-1], -1)
+
+
+def by_head(x: Tensor, heads: int) -> Tensor:
+    """The channels of rows of tokens by heads: N, ..., L, C to N, heads, L, C/heads; all rows are N."""
+    return x.reshape(-1, x.shape[-2], heads, x.shape[-1] // heads).transpose(1, 2)
+
+
 def to_windows(x: Tensor, size: Any) -> Tensor:
     """A map in windows that do not overlap: N, H, W, C to N, windows, positions of each, C."""
     p, q = size

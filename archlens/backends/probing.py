@@ -300,6 +300,8 @@ class _Twin:
             return lambda x: target(x, token)
         if target is torch.cat:
             return lambda *xs: self._thinned(torch.cat(xs, *call.args, **call.kwargs), place)
+        if target is modules.attention:
+            return lambda q, k, v: _attending(q, k, v, call, self.whole)
         if target is modules.take and not self.whole and call["axis"] == place:
             return lambda x: x
         if target is modules.pad_sides and not self.whole and len(call["sides"]) == x.dim() - 1:
@@ -326,6 +328,23 @@ def _merged(function: Any, xs: tuple[Tensor, ...], place: int | None) -> Tensor:
     for x in xs[1:]:
         found = function(found, x)
     return found
+
+
+def _attending(q: Tensor, k: Tensor, v: Tensor, call: Call, whole: bool) -> Tensor:
+    """Attention; in a twin with few channels in one head of one channel.
+
+    What is masked is not seen: it has a weight of 0, and ``0 * NaN`` would be NaN.
+    """
+    heads, kv_heads = call["heads"], call["kv_heads"]
+    if not whole:
+        heads, kv_heads = 1, None
+        q, k, v = (x.sum(-1, keepdim=True) for x in (q, k, v))
+    if not call["causal"]:
+        return modules.attention(q, k, v, heads, kv_heads)
+    planted = [x.isnan().any(-1) for x in (q, k, v)]
+    seen = planted[0] | (planted[1] | planted[2]).int().cummax(-1).values.bool()
+    q, k, v = (x.nan_to_num() for x in (q, k, v))
+    return modules.attention(q, k, v, heads, kv_heads, True).masked_fill(seen.unsqueeze(-1), torch.nan)
 
 
 def _as_it_is(module: Any, channels: int, call: Call) -> Any:

@@ -200,11 +200,10 @@ def _node(graph: fx.Graph, step: Step, inputs: list[fx.Node]) -> fx.Node:
         return graph.create_node("call_function", target, (inputs, *args), kwargs, _word(step.name))
     if step.call.parameter is not None:
         inputs = [*inputs, graph.create_node("get_attr", step.name, (), {}, _word(f"{step.name}_parameter"))]
-    node, *others = inputs
-    for other in others[:-1]:
-        node = graph.call_function(target, (node, other))
-    last = tuple(others[-1:])
-    return graph.create_node("call_function", target, (node, *last, *args), kwargs, _word(step.name))
+    if step.call.target.startswith("operator."):
+        while len(inputs) > 2:
+            inputs = [graph.call_function(target, tuple(inputs[:2])), *inputs[2:]]
+    return graph.create_node("call_function", target, (*inputs, *args), kwargs, _word(step.name))
 
 
 def _word(name: str) -> str:

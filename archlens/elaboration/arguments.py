@@ -6,8 +6,9 @@ import ast
 from typing import Any
 
 from ..bounds import MAX_SIZE
-from ..errors import SpecError
+from ..errors import SpecError, error
 from ..language.expression import Expression
+from ..language.steps import Merge, usage_of_merge
 from ..ops import Op
 from ..ops.op import signature
 from .binding import Refused
@@ -66,5 +67,16 @@ def refused_in(tree: ast.expr, expression: Expression) -> Refused:
             keywords = {key.arg: key for key in tree.keywords}
             place = tree.args[part] if isinstance(part, int) else keywords[part]
         return expression.error(message, place, help=help)
+
+    return refused
+
+
+def refused_by(merge: Merge) -> Refused:
+    """The diagnostics of what stands beside the branches of a merge point at its key."""
+
+    def refused(message: str, part: int | str | None, help: str) -> SpecError:
+        if isinstance(part, str):
+            return error(message, merge.arguments[part][0].span, help=help)
+        return error(message, merge.where.span, help=usage_of_merge(merge.form))
 
     return refused

@@ -24,13 +24,14 @@ from ..language.steps import (
     Template,
     Value,
     check_name,
+    usage_of_merge,
 )
 from ..language.synonyms import op_meant
 from ..network import Layer, Network
 from ..ops import OPS, Op
 from ..ops.op import as_written
 from ..shape import Shape
-from .arguments import arguments, refused_in, unquoted
+from .arguments import arguments, refused_by, refused_in, unquoted
 from .binding import WHOLE, bind, usage_of_block
 from .building import Builder, Known, Place, by_value
 from .evaluation import choose, evaluate, not_callable
@@ -502,9 +503,10 @@ class Walk(Elaboration):
     def op(self, kind: type[Op], tree: ast.Name | ast.Call, expression: Expression, env: Env) -> Known:
         """The op that a call makes; the same arguments make the same op."""
         if kind.merges:
+            how = usage_of_merge(kind.kind) if kind.branches else f"{kind.kind}: with its branches under it"
             raise expression.error(
                 f"{kind.kind} merges several branches, and a step has one input", tree,
-                help=f"write {kind.kind}: with its branches under it",
+                help=f"write {how}" + (f"; of one input it is {kind.of_one}" if kind.of_one else ""),
             )  # fmt: skip
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
@@ -531,6 +533,7 @@ class Walk(Elaboration):
     def merge(self, merge: Merge, env: Env, place: Place) -> None:
         """Run branches over the same tensor, and merge what comes out of them."""
         entry = self.builder.x
+        given = {name: self.row_values(value, env) for name, (_, value) in merge.arguments.items()}
         self.builder.steps += len(merge.branches)
         ends: list[Tensor] = []
         if merge.form == "residual" and self.is_none(merge.branches[1], env):
@@ -554,9 +557,7 @@ class Walk(Elaboration):
                 merge.where.span,
             )
         self.spend(merge.where)
-        known = self.builder.memory.get(merge.op)
-        if known is None:
-            known = self.builder.remember(merge.op, OPS[merge.op]())
+        known = self.builder.known(OPS[merge.op], [], given, refused_by(merge))
         name = place.automatic(merge.op)
         self.builder.layer(known, place.full(name), ends, merge.where, merge)
         place.tensors[name] = self.builder.x

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..errors import Located, Span, error, shorten
+from ..errors import Located, Span, did_you_mean, error, shorten
 from ..ops import MERGES
+from ..ops.op import signature
 from .document import Mapping, Node, Scalar, Sequence, check_keys, describe
 from .expression import Expression, is_torn, parse, parse_part, torn
 from .synonyms import merge_meant
@@ -88,6 +89,8 @@ class Merge:
     op: str
     branches: list[Step | None]
     where: Located
+    #: What the op is given beside its branches: by name, where that stands and the value.
+    arguments: dict[str, tuple[Scalar, Value]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -117,7 +120,15 @@ Value = Expression | Listing
 #: The keys that merge with the tensor that flowed in, and the op that they merge with.
 FORMS: dict[str, str] = {"residual": "add", "dense": "concat", "gate": "multiply"}
 
-KEYWORDS = (*FORMS, "shortcut", *MERGES, "each", "in", "do")
+#: The merges each of whose branches has a part of its own, with the names of these.
+PARTS = {kind: op.branches for kind, op in MERGES.items() if op.branches}
+
+KEYWORDS = (*FORMS, "shortcut", *(kind for kind in MERGES if kind not in PARTS), "each", "in", "do")
+
+
+def _is_keyword(key: str, value: Node) -> bool:
+    """Whether a key of a step is one of the language; ``attention`` is over a mapping, and else a name."""
+    return key in KEYWORDS or (key in PARTS and isinstance(value, Mapping))
 
 
 def read_step(node: Node) -> Step:
@@ -153,7 +164,7 @@ def _own_line(key: str) -> str:
 
 
 def _read_mapping(node: Mapping) -> Step:
-    found = [key for key in node.keys if key in KEYWORDS]
+    found = [key for key, value in node.values.items() if _is_keyword(key, value)]
     if not node.keys:
         raise node.error("here a step is missing")
     if not found:
@@ -186,7 +197,12 @@ def _read_mapping(node: Mapping) -> Step:
             shortcut = read_step(node.values["shortcut"]) if "shortcut" in node.keys else None
             return Merge(form, FORMS[form], [inner, shortcut], where)
         return Merge(form, FORMS[form], [None, inner], where)
-    return Merge(form, form, _read_branches(node.values[form], form), where)
+    branches = node.values[form]
+    arguments: dict[str, tuple[Scalar, Value]] = {}
+    if form in PARTS:
+        assert isinstance(branches, Mapping)  # else it would be a name
+        branches, arguments = _read_parts(branches, form, where)
+    return Merge(form, form, _read_branches(branches, form), where, arguments)
 
 
 def _read_named(key: Scalar, value: Node) -> Named:
@@ -217,13 +233,50 @@ def _check_scope(name: Template, key: Scalar) -> None:
         )
 
 
+def _read_parts(node: Mapping, form: str, where: Scalar) -> tuple[Mapping, dict[str, tuple[Scalar, Value]]]:
+    """The branches of a merge in the order of their parts, and its arguments.
+
+    Branches that have names of their own stand in that order.
+    """
+    parts, known = PARTS[form], signature(MERGES[form])
+    arguments = {
+        key: (node.keys[key], read_value(value)) for key, value in node.values.items() if key in known
+    }
+    names = [key for key in node.keys if key not in known]
+    if any(part in names for part in parts):
+        for name in names:
+            if name not in parts:
+                raise node.keys[name].error(
+                    f"{form}: has no {shorten(name)}:",
+                    help=did_you_mean(name, [*parts, *known], otherwise=usage_of_merge(form)),
+                )
+        missing = [part for part in parts if part not in names]
+        if missing:
+            raise where.error(f"{form}: is missing {' and '.join(missing)}", help=usage_of_merge(form))
+        names = [*parts]
+    if len(names) != len(parts):
+        raise where.error(
+            f"{form}: merges {len(parts)} branches, {', '.join(parts)}, and here are {len(names) or 'none'}",
+            help=f"{usage_of_merge(form)}; a scope that is to have this name holds a list",
+        )
+    keys = {name: node.keys[name] for name in names}
+    values = {name: node.values[name] for name in names}
+    return Mapping(node.source, node.line, node.column, node.index, node.end, keys, values), arguments
+
+
+def usage_of_merge(form: str) -> str:
+    """How a merge is written whose branches have names."""
+    needed = [name for name, parameter in signature(MERGES[form]).items() if parameter.required]
+    return f"{form}: {{{', '.join(f'{key}: ...' for key in (*PARTS[form], *needed))}}}"
+
+
 def _read_branches(node: Node, form: str) -> list[Step | None]:
     branches: list[Step | None]
     if isinstance(node, Mapping) and "each" in node.keys:
         branches = [_read_each(node)]
     elif isinstance(node, Mapping):
         for key in node.keys.values():
-            if key.value in KEYWORDS:
+            if _is_keyword(key.value, node.values[key.value]):
                 raise key.error(
                     f"{key.value}: cannot name a branch",
                     help=f"a branch that is itself merged stands in a list, or has a name: {form}: "

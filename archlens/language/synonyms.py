@@ -25,9 +25,9 @@ def _joined(word: str) -> str:
     return re.sub(r"[_-]", "", word.lower())
 
 
-#: The words that are names of ops here, and of merges.
+#: The words that are names of ops here, and of merges that no scope may have the name of.
 _OWN = {plain(kind) for kind in OPS}
-_MERGES = {plain(kind) for kind in MERGES}
+_MERGES = {plain(kind) for kind, op in MERGES.items() if not op.branches}
 
 
 def words_for(op: type[Op]) -> set[str]:

@@ -117,7 +117,10 @@ def _(part: Named) -> Iterator[Mention]:
 
 @of.register
 def _(part: Merge) -> Iterator[Mention]:
-    return _all(part.branches)
+    yield from _all(part.branches)
+    for _, value in part.arguments.values():
+        for mention in of(value):
+            yield mention._replace(passed=True)
 
 
 @of.register

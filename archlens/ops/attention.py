@@ -1,9 +1,9 @@
-"""Attention: over all tokens, and within windows with a bias for each relative position.
+"""Attention: its core, over all tokens, and within windows with a bias for each relative position.
 
-Multiply-accumulates are those of the projections and of both products of attention, queries by keys and
-weights by values, as ``torch.utils.flop_counter`` counts them. What else is computed is itemised apart:
-``softmax`` takes, for each head and each query, an exponential and a division for each of its ``n`` keys and
-``n - 1`` additions.
+Multiply-accumulates are those of both products of attention, queries by keys and weights by values, and of
+the projections, where there are some, as ``torch.utils.flop_counter`` counts them. What else is computed is
+itemised apart: ``softmax`` takes, for each head and each query, an exponential and a division for each of its
+``n`` keys and ``n - 1`` additions.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, ClassVar
 
-from ..geometry import Window
+from ..geometry import POINT, Window
 from ..shape import Shape, times
-from .attributes import Count, Flag, Size, Spare
+from .attributes import Count, Flag, OptionalCount, Size, Spare
 from .footprint import FLOAT32, INPUT, INT64, MATRIX, PIECE, ROWS, Extra, Footprint
 from .layout import require_channels_last, require_two_axes
 from .op import (
@@ -24,6 +24,7 @@ from .op import (
     Buffers,
     Call,
     Facts,
+    Merge,
     Names,
     NonUniform,
     Op,
@@ -31,7 +32,9 @@ from .op import (
     ShapeError,
     Tensors,
     WindowChain,
+    all_channels,
     as_written,
+    read_by_groups,
 )
 from .windows import per_axis, shortest
 
@@ -93,8 +96,8 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
 
     names = Names(
         keras="MultiHeadAttention",
-        onnx="Attention",
-        also="multiheadattention mha attention multiheadselfattention selfattn msa",
+        onnx="",
+        also="multiheadattention mha multiheadselfattention selfattn msa",
     )
     examples = (
         "24x49 >> tokens >> self_attention(4)",
@@ -154,6 +157,184 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         length, channels = inputs[0]
         return _sentence(length, length, channels)
+
+
+class Attention(Merge, kind="attention", family="attention"):
+    """The core of attention: ``softmax(QK'/sqrt(d))V`` in several heads, of queries, keys and values.
+
+    Its branches are ``q``, ``k`` and ``v``, which other layers project. Heads of queries and keys have ``d``
+    channels, those of values may have others. With fewer ``kv_heads`` several heads in turn share the keys
+    and values of one. With ``causal`` a token attends to itself and to those before it. Where there are axes
+    before the last one, as with windows, each row attends by itself.
+
+    Output: the positions of ``q``, with ``heads`` times the channels of a head of ``v``.
+    MACs: ``heads*L*M*(d + e)`` for ``L`` queries with ``M`` keys each and ``e`` channels of a head of ``v``:
+        queries by keys and weights by values, what ``causal`` masks included.
+    Limits: tokens, ``LxC`` or rows of them, whose channels the heads divide; as many values as keys, and with
+        ``causal`` as many queries.
+    Source: Vaswani et al. 2017, section 3.2.1; Ainslie et al. 2023, "GQA", section 2.2.
+    """
+
+    heads: Annotated[Count, "how many heads the channels of q are divided among"]
+    kv_heads: Annotated[OptionalCount, "how many heads k and v have, if not those of q"] = None
+    causal: Annotated[Flag, "whether a token attends to none after it"] = False
+
+    branches = ("q", "k", "v")
+    of_one = "self_attention"
+    incidental = {"causal": "causal"}
+    names = Names(
+        keras="",
+        onnx="Attention",
+        also="scaleddotproductattention sdpa crossattention groupedqueryattention gqa multiqueryattention",
+    )
+    examples = (
+        "12x16, 12x16, 12x16 >> tokens >> linear(12) >> attention(3)",
+        "12x16, 12x20, 12x20 >> tokens >> linear(12) >> attention(3)",
+        "12x16, 6x16, 6x16 >> tokens >> layer_norm >> attention(4, kv_heads=2, causal=true)",
+        "12x9, 12x7, 24x7 >> tokens >> layer_norm >> attention(3)",
+        "8x6x5, 8x6x5, 8x6x5 >> channels_last >> linear(8) >> attention(2)",
+    )
+
+    def facts(self, *inputs: Shape) -> Facts:
+        if len(inputs) != 3:
+            raise ShapeError(f"it takes three branches, q, k and v, not {len(inputs)}")
+        q, k, v = inputs
+        for x in inputs:
+            require_channels_last(x, "attention", "LxC", "tokens")
+        self._require_rows(q, k, v)
+        width, of_values = self._require_channels(q, k, v)
+        keys = k.spatial[-1]
+        pairs = self.heads * prod(q.spatial) * keys
+        return Facts(
+            shape=q.with_channels(self.heads * of_values),
+            weights=NONE,
+            buffers=NONE,
+            macs=pairs * (width + of_values),
+            other={"softmax": _softmax(pairs, keys), "elementwise": pairs},
+            reach=_row_reach(q.spatial, keys, self.causal),
+            torch=Call(
+                "archlens.attention",
+                heads=self.heads,
+                kv_heads=Argument(None if self.kv_heads == self.heads else self.kv_heads, default=None),
+                causal=Argument(self.causal, default=False),
+            ),
+        )
+
+    def _require_rows(self, q: Shape, k: Shape, v: Shape) -> None:
+        """Refuse tokens that do not go together."""
+        if k.spatial != v.spatial:
+            raise ShapeError(f"each key has a value, and k is {k} and v is {v}", inputs=(1, 2), size=True)
+        both = f"and q is {q} and k is {k}"
+        if q.spatial[:-1] != k.spatial[:-1]:
+            raise ShapeError(
+                f"a row of queries attends to the row of keys in its place, {both}", inputs=(0, 1), size=True
+            )
+        if self.causal and q.spatial != k.spatial:
+            raise ShapeError(
+                f"with causal there are as many keys as queries, {both}", inputs=(0, 1), size=True
+            )
+
+    def _require_channels(self, q: Shape, k: Shape, v: Shape) -> tuple[int, int]:
+        """The channels of a head of queries and keys, and of one of values; refuse others."""
+        kv_heads = self.kv_heads or self.heads
+        if self.heads % kv_heads:
+            raise ShapeError(f"its heads={self.heads} are not divisible by kv_heads={kv_heads}")
+        _require_heads(q, self.heads)
+        width = q.channels // self.heads
+        if k.channels != kv_heads * width:
+            shared, rest = divmod(k.channels, width)
+            raise ShapeError(
+                f"a head of q has {width} channels, so that k needs {kv_heads * width}, and k is {k}",
+                notes=(f"{q.channels} / {self.heads} * {kv_heads} = {kv_heads * width}",),
+                help=f"kv_heads={shared}"
+                if not rest and self.heads % shared == 0
+                else f"k: linear({kv_heads * width})",
+                inputs=(0, 1),
+            )
+        if v.channels % kv_heads:
+            each, rest = divmod(v.channels, kv_heads)
+            raise ShapeError(
+                f"its {kv_heads} heads of values do not divide the channels of v, which is {v}",
+                notes=(f"{v.channels} = {kv_heads} * {each} + {rest}",),
+                inputs=(2,),
+            )
+        return width, v.channels // kv_heads
+
+    def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
+        """Of the queries an output depends on that at its own position alone."""
+        return facts.reach if index else (POINT,) * len(inputs[0].spatial)
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        q, k, v = inputs
+        kv_heads = self.kv_heads or self.heads
+        width = v.channels // kv_heads
+        values = channels
+        if kv_heads != self.heads:
+            values = 0
+            for head in range(self.heads):
+                of_head = channels >> head * width & all_channels(width)
+                values |= of_head << head * kv_heads // self.heads * width
+        queries = read_by_groups(channels, self.heads, q.channels, self.heads * width)
+        return queries, read_by_groups(channels, kv_heads, k.channels, self.heads * width), values
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """What it reads, what comes out, and a sum for each query and head: torch's kernels are fused.
+
+        They are not where a head of values has other channels than one of keys: then the weights are stored.
+        """
+        q, k, v = inputs
+        if facts.shape.channels == q.channels:
+            sums = Extra(self.heads * prod(q.spatial), FLOAT32)
+            return Footprint(input=True, output=True, saved=(sums,), workspace=(sums,), lies=ROWS)
+        repeated = self.heads // (self.kv_heads or self.heads)
+        queries, keys, values = Extra(q.numel), Extra(k.numel * repeated), Extra(v.numel * repeated)
+        scores, mixed = Extra(self.heads * prod(q.spatial) * k.spatial[-1]), Extra(facts.shape.numel)
+        # heads that share keys and values have copies of them to the end, else there is one for each product
+        copies, ks, vs = ((keys, values), (), ()) if repeated > 1 else ((), (keys,), (values,))
+        return Footprint(
+            saved=(queries, keys, values, scores),
+            before=(
+                (*copies, queries, keys, queries, *ks, scores),
+                (*copies, queries, scores, scores),
+                (*copies, queries, scores, *vs, mixed),
+            ),
+            workspace=(mixed,),
+            backward=(scores, scores, mixed),
+            lies=ROWS,
+        )
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return ""
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        q, channels = inputs[0], facts.shape.channels
+        heads = f"{self.heads} heads * {channels // self.heads} = {channels} channels"
+        return f"the {times(q.spatial)} of q; {heads}"
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        q, k, _ = inputs
+        keys = k.spatial[-1]
+        text = (
+            f"{prod(q.spatial):,} queries x {keys:,} keys x ({q.channels:,} channels of queries by keys + "
+            f"{facts.shape.channels:,} of weights by values) = {facts.macs:,}"
+        )
+        if self.causal:
+            unmasked = facts.macs * (keys + 1) // (2 * keys)
+            text += f"; a kernel that leaves out what is masked computes {unmasked:,}"
+        return text
+
+
+def _row_reach(spatial: tuple[int, ...], keys: int, causal: bool) -> Reach:
+    """What a position sees of keys and values: those of its row, and with ``causal`` none after it."""
+    *rows, queries = spatial
+    if causal:
+        return (*[POINT] * len(rows), Window(keys, 1, keys - 1, 0))
+    if prod(rows) == 1:
+        return EVERYWHERE
+    if queries != keys:
+        return NonUniform("each position sees the keys of its row")
+    whole = (Window(keys, keys), Window(keys, keys, transposed=True))
+    return WindowChain((*[(POINT,)] * len(rows), whole))
 
 
 class _Windowed(Op, family="attention"):

@@ -109,6 +109,7 @@ class Default:
 DEFAULT = Default()
 
 Count = Annotated[int, Kind("a whole number of at least 1", _count)]
+OptionalCount = Annotated[int | None, Kind("a whole number of at least 1, or none", _optional(_count))]
 Index = Annotated[int, Kind("a whole number", lambda value: whole(value, -(10**18)))]
 OptionalIndex = Annotated[
     int | None, Kind("a whole number or none", _optional(lambda value: whole(value, -(10**18))))

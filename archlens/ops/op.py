@@ -278,6 +278,9 @@ class Op:
     examples: ClassVar[tuple[str, ...]] = ()
     #: Whether it merges several tensors into one.
     merges: ClassVar[bool] = False
+    #: The names of its branches, where each has a part of its own; and the op that does it within one tensor.
+    branches: ClassVar[tuple[str, ...]] = ()
+    of_one: ClassVar[str] = ""
     #: Whether it gives the same in whatever order its inputs stand.
     commutes: ClassVar[bool] = False
     #: Whether it gives the same where some of its inputs, side by side, were merged by it before.
@@ -338,6 +341,10 @@ class Op:
         if self.channelwise:
             return (channels,) * len(inputs)
         return tuple([all_channels(x.channels) for x in inputs])
+
+    def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
+        """The part of one of its inputs that an output depends on, where that is not the same of all."""
+        return facts.reach
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
         """The smallest batch that torch runs it on in a mode; ``None`` where it runs it on none.

@@ -151,6 +151,18 @@ def within(layer: Layer) -> list[Inner]:
     ]
 
 
+def in_one(layer: Layer) -> int:
+    """The products that torch computes by calling scaled_dot_product_attention."""
+    if met(layer) == "archlens.SelfAttention":
+        return attending(layer)[1]
+    return layer.macs if met(layer) == "archlens.attention" else 0
+
+
+def fused(layer: Layer) -> int:
+    """Those of them that one kernel computes, as it does where values have as many channels as keys."""
+    return in_one(layer) if layer.shape.channels == layer.input_shapes[0].channels else 0
+
+
 def attending(layer: Layer) -> tuple[int, int]:
     """The positions of an attention, padding included, and the products of QK and AV together."""
     facts, channels = layer.facts, layer.shape.channels

@@ -8,7 +8,7 @@ from .convention import (
     Convention,
     Share,
     Table,
-    attending,
+    in_one,
     is_affine,
     met,
     numel,
@@ -38,7 +38,7 @@ def _upsample(layer: Layer) -> Share:
 
 
 def _attention(layer: Layer) -> Share:
-    return Share(layer.macs, layer.macs - attending(layer)[1], FUSED)
+    return Share(layer.macs, layer.macs - in_one(layer), FUSED)
 
 
 #: What is no product, by torch's module: the operators of fvcore's table.
@@ -51,7 +51,7 @@ _TABLE: Table = {
     "archlens.ChannelNorm": _measured,
     "nn.AdaptiveAvgPool2d": lambda layer: same(numel(layer)),
     "nn.Upsample": _upsample,
-    "archlens.SelfAttention": _attention,
+    **dict.fromkeys(("archlens.SelfAttention", "archlens.attention"), _attention),
 }
 
 
@@ -67,7 +67,7 @@ CONVENTION = Convention(
     'which its source calls "just a rough estimate"; adaptive average pooling over two axes 1 for each '
     "input value; upsampling over two axes 1 (nearest) or 4 (bilinear) for each output value.",
     leaves_out="Bias, activation, max and sliding average pooling, additions and products of branches; the "
-    "products of self_attention beside its linear layers, as torch computes them in one function; and, "
+    "products of attention beside linear layers, as torch computes them in one function; and, "
     "for no other reason than that nobody wrote a rule, pooling and upsampling over one or three axes.",
     source="fvcore/nn/flop_count.py and jit_handles.py",
     work=_work,

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from math import prod
 
 from ...network import Layer, Network
-from .convention import FUSED, Convention, Share, attending, bias, met, same, trainable
+from .convention import FUSED, Convention, Share, bias, fused, met, same, trainable
 
 
 def _work(layer: Layer) -> Share:
     right = layer.macs + bias(layer) if layer.macs else 0
-    if met(layer) == "archlens.SelfAttention":
-        return Share(right, right - attending(layer)[1], FUSED)
+    products = fused(layer)
+    if products:
+        return Share(right, right - products, FUSED)
     if met(layer) == "archlens.ConvMap":
         return same(layer.macs)  # its bias is an addition of its own
     if bias(layer) and isinstance(layer.facts.reach, tuple) and met(layer) in _CROPPED:
@@ -98,7 +99,7 @@ CONVENTION = Convention(
     counts="Convolutions and matrix products, one for each multiply-accumulate, and their bias, 1 for each "
     "output value.",
     leaves_out="Normalization, activation, pooling and all elementwise work; and the products of "
-    "self_attention beside its linear layers, as torch computes them in one function.",
+    "attention beside linear layers, as torch computes them in one function.",
     source="ptflops/aten_ops.py",
     work=_work,
     params=trainable,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...network import Layer
-from .convention import Convention, Share, attending, met, same, trainable
+from .convention import Convention, Share, fused, trainable
 
 _FLASH = (
     "on a CPU it has no rule for the kernel that torch attends with, and takes its products for zero; it has "
@@ -12,9 +12,8 @@ _FLASH = (
 
 
 def _work(layer: Layer) -> Share:
-    if met(layer) == "archlens.SelfAttention":
-        return Share(layer.macs, layer.macs - attending(layer)[1], _FLASH)
-    return same(layer.macs)
+    products = fused(layer)
+    return Share(layer.macs, layer.macs - products, _FLASH if products else "")
 
 
 CONVENTION = Convention(

@@ -1,0 +1,138 @@
+"""The core of attention in the language: its branches by name, what it computes, and what it sees."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+import archlens
+from archlens.analysis.study import Study
+from archlens.backends.verification import verify
+from archlens.language import parse
+from archlens.lint import lint
+from archlens.ops import EVERYWHERE
+
+CROSS = """
+input: {queries: 12x5, memory: 8x9}
+layers:
+  - mem: ref(input.memory) >> channels_last
+  - tokens: ref(input.queries) >> channels_last
+  - attention: {q: linear(12), k: ref(mem) >> linear(12), v: ref(mem) >> linear(12), heads: 3}
+  - out: linear(12)
+"""
+
+CAUSAL = """
+input: 16x6
+layers:
+  - channels_last
+  - attention:
+      v: linear(16)
+      q: linear(16)
+      k: linear(16)
+      heads: 4
+      causal: true
+"""
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+def test_it_is_that_of_torch() -> None:
+    """With the weights of ``nn.MultiheadAttention`` for queries and a memory of other channels."""
+    network = archlens.loads(CROSS)
+    built = archlens.build(network).eval()
+    torchs = nn.MultiheadAttention(12, 3, kdim=8, vdim=8, batch_first=True).eval()
+    nn.init.normal_(torchs.in_proj_bias)
+    state = torchs.state_dict()
+    biases = state["in_proj_bias"].chunk(3)
+    names = ("q", "k.0", "v.0")
+    given = {f"{name}.bias": bias for name, bias in zip(names, biases, strict=True)}
+    given |= {f"{name}.weight": state[f"{name[0]}_proj_weight"] for name in names}
+    built.load_state_dict(given | {f"out.{key}": state[f"out_proj.{key}"] for key in ("weight", "bias")})
+    queries, memory = torch.rand(2, 12, 5), torch.rand(2, 8, 9)
+    x, y = queries.mT, memory.mT
+    torch.testing.assert_close(built(queries, memory), torchs(x, y, y)[0])
+    # 5 queries, 9 keys, 12 channels: both products
+    assert network["attention"].macs == 2 * 5 * 9 * 12
+
+
+def test_parts_stand_in_any_order_and_names_of_their_own_in_this() -> None:
+    network = archlens.loads(CAUSAL)
+    assert network["attention"].inputs == ("q", "k", "v")
+    renamed = CAUSAL.replace("v:", "a:").replace("q:", "b:").replace("k:", "c:")
+    assert archlens.loads(renamed)["attention"].inputs == ("a", "b", "c")
+
+
+def test_attention_is_a_name_unless_over_branches() -> None:
+    """So layers and scopes are called as those of other people's weights are."""
+    network = archlens.loads(
+        "input: 8x5\nlayers:\n  - channels_last\n  - attention: self_attention(2)\n"
+        "  - block:\n      - attention:\n          - query: linear(8)\n"
+    )
+    assert [layer.name for layer in network] == ["0", "attention", "block.attention.query"]
+
+
+def test_arguments_are_expressions() -> None:
+    """Over what flows in, and the params of the file, which are then used."""
+    spec = CAUSAL.replace("heads: 4", "heads: x.channels // width").replace(
+        "layers:", "params: {width: 8}\nlayers:"
+    )
+    network = archlens.loads(spec)
+    assert str(network["attention"].op) == "attention(2, causal=true)"
+    assert "AL601" not in {finding.rule.code for finding in lint(Study(network), parse(spec))}
+
+
+def test_causal_attention_in_torch() -> None:
+    """Queries do not attend to what comes after them: the output there stays as it is."""
+    built = archlens.build(archlens.loads(CAUSAL)).eval()
+    x = torch.rand(1, 16, 6)
+    other = x.clone()
+    other[..., 3] += 1
+    changed = (built(x) - built(other)).abs().amax((0, 2)) > 0
+    assert changed.tolist() == [False] * 3 + [True] * 3
+
+
+def test_what_a_causal_kernel_would_compute() -> None:
+    """Of 6 by 6 pairs in 4 heads those below the diagonal and on it, with 4 channels of each product."""
+    network = archlens.loads(CAUSAL)
+    pairs = sum(1 for query in range(6) for key in range(6) if key <= query)
+    layer = network["attention"]
+    said = layer.op.why_macs(layer.facts, *layer.input_shapes)
+    assert said.endswith(f"computes {4 * pairs * (4 + 4):,}")
+    assert layer.macs == 4 * 36 * (4 + 4)
+
+
+def test_shared_heads_are_repeated() -> None:
+    """Two heads of keys serve four of queries, in turn."""
+    spec = "input: {q: 12x5, k: 6x5, v: 8x5}\nlayers:\n  - attention:\n" + "".join(
+        f"      {name}_: ref(input.{name}) >> channels_last\n" for name in "qkv"
+    )
+    built = archlens.build(archlens.loads(spec + "      heads: 4\n      kv_heads: 2\n"))
+    q, k, v = torch.rand(2, 12, 5), torch.rand(2, 6, 5), torch.rand(2, 8, 5)
+    heads = [x.unflatten(1, (count, -1)).mT for x, count in ((q, 4), (k, 2), (v, 2))]
+    full = [heads[0], *(x.repeat_interleave(2, 1) for x in heads[1:])]
+    wanted = F.scaled_dot_product_attention(*full).transpose(1, 2).flatten(2)
+    torch.testing.assert_close(built(q, k, v), wanted)
+
+
+def test_what_it_sees() -> None:
+    """All of the memory, and of the queries the one at its own position."""
+    study = Study(archlens.loads(CROSS))
+    assert study.fields["memory"]["out"] is EVERYWHERE
+    (field,) = study.fields["queries"]["out"]
+    assert (field.size, field.stride, field.start) == (1, 1, 0)
+    (field,) = Study(archlens.loads(CAUSAL)).fields["input"]["attention"]
+    assert (field.size, field.stride, field.start) == (6, 1, -5)
+
+
+@pytest.mark.parametrize("spec", [CROSS, CAUSAL], ids=["cross", "causal"])
+def test_verified(spec: str) -> None:
+    """Shapes, weights, products and planted NaNs."""
+    report = verify(archlens.loads(spec))
+    assert report.passed
+    assert report.fvcore
+    assert "attention" in {check.layer for check in report.of("field") if check.status == "passed"}
