@@ -299,6 +299,12 @@ def test_the_shift_of_resnet() -> None:
     assert "lies before that of the image by 15.5 along the height and width" in found[0].notes[0]
     assert found[0].layers == ("conv1", "maxpool", "layer2.0.conv2", "layer3.0.conv2", "layer4.0.conv2")
     assert network.name == "resnet50"
+    # one of the axes alone: of 33 positions the centre is at 16, where that of 33 windows is
+    (one_axis,) = of("AL102", spec("conv(4, 7, stride=(2, 1), padding=3)", input="3x32x33"))
+    assert one_axis.notes[0].endswith("by 0.5 along the height and by 0 along the width")
+    # 2x2 windows at a stride of 2 so far look half of that further on: 1 - 0.5 behind the centre
+    behind = ["conv(4, 7, stride=2, padding=3)", "conv(4, 2, padding=((0, 1), (0, 1)))"]
+    assert one("AL102", *behind, input="3x32x32").notes == ()
     # 225 = 7*32 + 1 leaves nothing over anywhere
     spec_, variant = find("resnet50")
     assert lint(Study(elaborate(spec_, variant, input="3x225x225")), spec_, [RULES["AL102"]]) == []
@@ -323,15 +329,16 @@ def test_wasted_weights_get_no_gradient() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kernel", "stride", "dilation"), list(product((1, 2, 3, 4, 5), (1, 2, 3, 4), (1, 2, 3)))
+    ("kernel", "stride", "dilation"),
+    [*product((1, 2, 3, 4, 5), (1, 2, 3, 4), (1, 2, 3)), (9, 4, 6), (9, 6, 4), (2051, 50, 1), (50, 2051, 1)],
 )
 def test_overlaps(kernel: int, stride: int, dilation: int) -> None:
     """Sums over how many positions, counted by torch: a convolution of ones with ones, in the middle."""
-    text = spec(f"conv_transpose(1, {kernel}, stride={stride}, dilation={dilation})", input="1x60")
+    text = spec(f"conv_transpose(1, {kernel}, stride={stride}, dilation={dilation})", input="1x100")
     ones = functional.conv_transpose1d(
-        torch.ones(1, 1, 60), torch.ones(1, 1, kernel), stride=stride, dilation=dilation
+        torch.ones(1, 1, 100), torch.ones(1, 1, kernel), stride=stride, dilation=dilation
     )
-    counts = {int(count) for count in ones[0, 0, 30 * stride : 30 * stride + stride]}
+    counts = {int(count) for count in ones[0, 0, 50 * stride : 50 * stride + stride]}
     found = of("AL105", text)
     assert bool(found) == (len(counts) > 1)
     for one_ in found:
@@ -360,12 +367,14 @@ GRIDS = {
     "no growth on one branch": (["conv(8, 9)", "concat: [dilated(2), dilated(6)]", "dilated(4)"], 4),
     "2 and 3 side by side, then 6": (["concat: [dilated(2), dilated(3)]", "dilated(6)"], 0),
     "padded between": (["conv(8, 3, dilation=2) >> pad(1) >> crop(60) >> conv(8, 3, dilation=2)"], 4),
+    "1, 2, 8, of which 1 and 2 cover 3 + 2*2 = 7": (["dilated(1) >> dilated(2) >> dilated(8)"], 4),
     "1, 2, 4, 8, 2": (["dilated(1) >> dilated(2) >> dilated(4) >> dilated(8) >> dilated(2)"], 4),
     "1, 2, 5": (["dilated(1) >> dilated(2) >> dilated(5)"], 0),
     "2, 3": (["dilated(2) >> dilated(3)"], 0),
     "1, 2, 4, 8": (["dilated(1) >> dilated(2) >> dilated(4) >> dilated(8)"], 0),
     "2, 1, 2": (["dilated(2) >> dilated(1) >> dilated(2)"], 0),
     "pooled between": (["dilated(2) >> avg_pool(3, stride=1, padding=1) >> dilated(2)"], 0),
+    "normalized over the map between": (["dilated(2) >> group_norm(2) >> dilated(2)"], 0),
     "side by side": (["concat: [dilated(6), dilated(12)]"], 0),
     "one": (["dilated(4)"], 0),
     "mixed by a branch": (["dilated(2)", "residual: [dilated(1)]", "dilated(2)"], 0),
@@ -487,6 +496,8 @@ def test_a_row_is_complete() -> None:
         "the common factor 1x2: each output is made from 1 in 2"
         in one("AL106", "conv(8, 3, dilation=(1, 2))", "conv(8, 3, dilation=(1, 2))").message
     )
+    for last in ("conv(8, (1, 3))", "conv(8, 1, dilation=2)"):  # neither is dilated
+        assert one("AL106", "conv(8, 3, dilation=2)", "conv(8, 3, dilation=2)", last).layers == ("0", "1")
 
 
 def test_branches_count_beside_the_row() -> None:
@@ -507,7 +518,10 @@ def test_small_field() -> None:
     body = ["conv(8, 3)", "relu", "conv(8, 3)"]
     found = one("AL201", *body, "global_avg_pool >> flatten", "linear(10)")
     assert found.numbers == {"size": [5, 5], "image": [16, 16]}
+    assert "of the 16x16 image, and" in found.message
     assert marked(found) == "conv(8, 3)"
+    # a map of 2x2 as output
+    assert of("AL201", spec("conv(8, 3, stride=8)", "group_norm(2)")) == []
     assert len(of("AL201", spec(*body, "flatten", "linear(10)"))) == 1
     pooled = ["global_avg_pool >> flatten", "linear(32) >> relu", "linear(10)"]  # of averages only
     assert len(of("AL201", spec(*body, *pooled))) == 1
@@ -603,6 +617,12 @@ def test_saturation_along_one_axis() -> None:
     assert of("AL202", spec(wide, "conv(8, 3, padding=1)", input="8x8x8")) == []
 
 
+def test_saturation_where_less_than_a_period_is_left() -> None:
+    """Outputs 0 and 1 see the 4 positions, 2 and 3 the next 4; of the four output 1 is left."""
+    cut = ["conv(1, 4)", "upsample(2)", "slice(1, 2, axis='length')", "conv(1, 3, padding=1)"]
+    assert one("AL202", *cut, input="1x4").layers == ("3",)
+
+
 def test_what_is_said_of_a_single_one() -> None:
     """What would help is of this very layer, and of others there is no word where there are none."""
     # (5 - 1)/2 = 2 on each side
@@ -636,6 +656,8 @@ def test_branches() -> None:
     found = one("AL204", "add: ['conv(8, 1, stride=2)', 'conv(8, 9)']", "residual: [relu]")
     assert "strides of 2 and 1" in found.notes[0]
     assert found.layers == ("add",)
+    # every third output sees nothing, and there are no branches
+    assert of("AL204", spec("conv_transpose(4, 2, stride=3)")) == []
 
 
 # --- parameters, against a spec that does what is advised ---------------------------------------------
@@ -725,6 +747,7 @@ def test_large_kernel(kernel: int, input: str, bias: str) -> None:
     assert before.output == after.output
     kernels = [int(k) for k in re.findall(r"conv\(48, (\d+)", chain)]
     assert 1 + sum(k - 1 for k in kernels) == kernel
+    assert min(kernels) > 1
 
 
 @pytest.mark.parametrize(
@@ -732,7 +755,8 @@ def test_large_kernel(kernel: int, input: str, bias: str) -> None:
     [
         "conv(48, 3)", "conv(48, 4)", "conv(48, 8)", "conv(48, 13, groups=2)", "conv(48, 7, stride=2)",
         "conv(48, 5, dilation=2)",
-        "conv(48, 7, groups=48)", "conv(48, (1, 7))", "conv(128, 5)", "max_pool(7)", "conv_transpose(48, 5)",
+        "conv(48, 7, groups=48)", "conv(48, (1, 7))", "conv(48, (7, 1))", "conv(48, 7, stride=(1, 2))",
+        "conv(48, 7, dilation=(1, 2))", "conv(128, 5)", "max_pool(7)", "conv_transpose(48, 5)",
     ],
 )  # fmt: skip
 def test_no_large_kernel(layer: str) -> None:
@@ -755,6 +779,8 @@ def test_no_large_kernel(layer: str) -> None:
         ("conv(64, (1, 2, 3))", "conv(32, 1)", "conv(32, (1, 2, 3))", "8x4x5x6"),
         # 64*33 + 33*64 weights for 64*64: 128 more; with 32 they are as many
         ("linear(33, bias=false)", "linear(64, bias=false)", "linear(64, bias=false)", "64"),
+        # 1 + 4 for 4: one more
+        ("linear(1, bias=false)", "linear(4, bias=false)", "linear(4, bias=false)", "1"),
     ],
 )
 def test_stacked_linear(first: str, second: str, merged: str, input: str) -> None:
@@ -762,6 +788,14 @@ def test_stacked_linear(first: str, second: str, merged: str, input: str) -> Non
     assert found.numbers["saved"] == params(first, second, input=input) - params(merged, input=input)
     for clean in ([first, "relu", second], [first], [second, first] if "conv" in first else [first]):
         assert of("AL304", spec(*clean, input=input)) == []
+
+
+def test_stacked_in_a_repeated_block_is_one_finding() -> None:
+    """One 3x3 convolution to 8 channels has no more than the first of the two: 8*8 + 8 are saved in each."""
+    pair = "blocks:\n  pair:\n    - one: conv(8, 3)\n    - two: conv(8, 1)\n"
+    (found,) = of("AL304", pair + spec("a: pair", "b: pair"))
+    assert found.message == "a.two (and 1 more) follows a.one with no nonlinearity between them"
+    assert found.numbers == {"saved": 2 * (8 * 8 + 8)}
 
 
 def test_a_factorisation_is_no_mistake() -> None:
@@ -930,6 +964,9 @@ def test_names_that_are_read_elsewhere() -> None:
 def test_a_parameter_named_as_its_block() -> None:
     (found,) = of("AL601", "blocks:\n  size(size): relu\n" + spec("size(3)"))
     assert (found.span.line, found.span.column, found.span.width) == (2, 8, 4)
+    # a signature on two lines is marked as a whole where the parameter is not on its first
+    (found,) = of("AL601", "blocks:\n  ? odd(a,\n    b)\n  : conv(a, 1)\n" + spec("odd(3, 4)"))
+    assert (found.message.split(",")[0], marked(found)) == ("b", "odd(a,")
 
 
 def test_unread() -> None:

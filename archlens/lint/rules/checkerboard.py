@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
+from math import gcd, prod
 
 from ...analysis.study import Study
 from ...geometry import Window
@@ -42,8 +42,7 @@ class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
         for layers in at_one_place(uneven):
             reach = layers[0].windows
             axes = [a for a, w in zip(layers[0].shape.axes, reach, strict=True) if _is_uneven(w)]
-            counts = [_overlaps(w) for w in reach]
-            least, most = prod(map(min, counts)), prod(map(max, counts))
+            least, most = map(prod, zip(*map(_overlaps, reach), strict=True))
             kernel, stride = times(w.kernel for w in reach), times(w.stride for w in reach)
             yield self.found(
                 layers,
@@ -56,18 +55,16 @@ class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
             )
 
 
-def _overlaps(window: Window) -> list[int]:
-    """How many weights meet each output, over the outputs of one stride."""
-    if not window.transposed or window.stride > 1024 or window.kernel > 1024:
-        return [1]
-    counts = [0] * window.stride
-    for tap in range(window.kernel):
-        counts[tap * window.dilation % window.stride] += 1
-    return counts
+def _overlaps(window: Window) -> tuple[int, int]:
+    """How many weights meet an output, at least and at most."""
+    # so many of the outputs of one stride are met, by one weight after the other
+    met = window.stride // gcd(window.stride, window.dilation)
+    return window.kernel // met if met == window.stride else 0, -(-window.kernel // met)
 
 
 def _is_uneven(window: Window) -> bool:
-    return window.transposed and len(set(_overlaps(window))) > 1
+    least, most = _overlaps(window)
+    return window.transposed and least < most
 
 
 def _help(layer: Layer) -> str:

@@ -8,7 +8,7 @@ from math import gcd, prod
 from typing import NamedTuple
 
 from ...analysis.study import Study
-from ...geometry import POINT, Window
+from ...geometry import Window
 from ...network import Layer
 from ...ops import Reach
 from ...shape import times
@@ -139,8 +139,6 @@ def _after(layer: Layer, before: list[list[_Stack]]) -> list[_Stack]:
         return [_Stack(layer.name)] * axes
     known = [stacks if len(stacks) == axes else [_Stack()] * axes for stacks in before]
     stacks = known[0] if len(known) == 1 else [_merged(layer, [*each]) for each in zip(*known, strict=True)]
-    if all(window == POINT for window in reach):
-        return stacks
     return [_through(layer, stack, window) for stack, window in zip(stacks, reach, strict=True)]
 
 

@@ -71,8 +71,6 @@ def _unreached(layer: Layer) -> str:
         for axis, n, window in zip(x.axes, x.spatial, layer.windows, strict=True)
     }
     found = {axis: sizes for axis, sizes in found.items() if sizes[0]}
-    if not found:
-        return ""
     if len(set(found.values())) == 1:
         spare, after = next(iter(found.values()))
         return f"{spare} of {after} after {' and '.join(found)}"
@@ -102,5 +100,5 @@ def _shifts(study: Study) -> list[str]:
         return []  # rounding up and valid windows push it the other way
     said = f"by {-shifts[image.axes[0]]:g} along the {' and '.join(shifts)}"
     if len(set(shifts.values())) > 1:
-        said = " and ".join(f"by {-shift:g} along the {axis}" for axis, shift in shifts.items())
+        said = " and ".join(f"by {0 - shift:g} along the {axis}" for axis, shift in shifts.items())
     return [f"the centre of the last map, {shorten(last)}, lies before that of the image {said}"]
