@@ -303,6 +303,12 @@ def test_arithmetic(text: str) -> None:
         assert results == set(facts.shape.spatial)
 
 
+def test_what_has_a_kernel_slides() -> None:
+    """And so its output is derived; the squares of merge_patches slide, too."""
+    kernels = {kind for kind, op in OPS.items() if "kernel" in signature(op)}
+    assert {kind for kind, op in OPS.items() if op.sliding} == {*kernels, "merge_patches"}
+
+
 def test_a_window_as_wide_as_the_map_is_not_shifted() -> None:
     """Its 5 columns lie in one window of 6, whatever the shift: each sees all of them."""
     text = "8x9x5 >> channels_last >> window_attention_v2(2, (4, 6), shift=(1, 2))"
