@@ -442,6 +442,7 @@ DEFINITIONS: dict[str, Callable[[], Any]] = {
     "5x3x3, 5x3x3 >> add": lambda: some(5, 3, 3) + some(5, 3, 3),
     "5x1x1, 5x1x1, 5x3x3 >> add": lambda: some(5, 1, 1) + some(5, 1, 1) + some(5, 3, 3),
     "5x3x3, 5x1x1 >> multiply": lambda: some(5, 3, 3) * some(5, 1, 1),
+    "3x4 >> upsample(2)": lambda: None,  # copies alone
     '3x4 >> upsample(2, mode="linear")': lambda: mixed(3 * 8, 2),
     '3x4x4 >> upsample(2, mode="bilinear")': lambda: mixed(3 * 8 * 8, 4),
     '3x4x4x4 >> upsample(2, mode="trilinear")': lambda: mixed(3 * 8 * 8 * 8, 8),

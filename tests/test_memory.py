@@ -311,6 +311,10 @@ WIRING = {
         input: 4x6x6
         layers: ["conv(8, 1)", layer_norm, flatten, "linear(3)"]
         """,
+    "a window of a turned map, which is copied and kept beside it": """
+        input: 3x2x4
+        layers: ["conv(12, 1)", relu, channels_last, "window_attention(1, (2, 4))"]
+        """,
     "a crop is flattened": "{input: 8x6x6, layers: ['conv(8, 1)', 'crop(4)', flatten, 'linear(3)']}",
     "two outputs": """
         input: 4x8x8

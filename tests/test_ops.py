@@ -303,6 +303,17 @@ def test_arithmetic(text: str) -> None:
         assert results == set(facts.shape.spatial)
 
 
+def test_arithmetic_of_each_axis() -> None:
+    """Said of each where they differ, and of the channels where they are padded."""
+    op, inputs, facts = example(
+        "2x5x6x7 >> conv(3, (1, 2, 3), stride=(3, 2, 1), padding=((0, 1), (2, 0), (1, 1)))"
+    )
+    said = op.arithmetic(facts, *inputs).split("; ")
+    assert [line.partition(": ")[0] for line in said] == ["D", "H", "W"]
+    op, inputs, facts = example("2x6x7 >> pad((0, 2))")
+    assert op.arithmetic(facts, *inputs) == "H: 6 + 0 + 0 = 6; W: 7 + 2 + 2 = 11"
+
+
 def test_what_has_a_kernel_slides() -> None:
     """And so its output is derived; the squares of merge_patches slide, too."""
     kernels = {kind for kind, op in OPS.items() if "kernel" in signature(op)}
@@ -701,7 +712,7 @@ def test_every_activation_has_its_definition() -> None:
         ("2x9x9 >> max_pool(4, padding=((0, 1), (2, 1)))", ((0, 1), (2, 1))),
         ("2x9x9 >> avg_pool(4, padding=((0, 1), (2, 1)))", ((0, 1), (2, 1))),
         ("2x9x9 >> pad(((0, 1), (3, 2)))", ((0, 1), (3, 2))),
-        ("2x9x9 >> crop(6)", ((-1, -2), (-1, -2))),
+        ("2x9x9 >> crop(4)", ((-2, -3), (-2, -3))),
         ('2x9x9 >> slice(1, -3, axis="height")', ((-1, -3), (0, 0))),
         # TensorFlow's "same" has the odd position at the end: 8 + 1 = 3*2 + 3, and 4 = 2*(3 - 1)
         ('2x8x8 >> conv(2, 3, stride=2, padding="same")', ((0, 1), (0, 1))),
@@ -817,6 +828,14 @@ class Repeat(Op, kind="repeat", family="reshape"):
         torch = Call("archlens.repeat", times=self.times)
         return Facts(shape, NONE, NONE, 0, {}, EVERYWHERE, torch)
 """
+
+
+@pytest.mark.parametrize("given", [{"strid": 2}, {"filters": 8, "stride": 2}])
+def test_an_op_takes_its_attributes_alone(given: dict[str, int]) -> None:
+    with pytest.raises(TypeError, match="conv takes channels, kernel, stride"):
+        OPS["conv"](8, 3, **given)
+    with pytest.raises(TypeError, match="relu takes no attributes"):
+        OPS["relu"](1)
 
 
 def test_a_file_is_an_op(tmp_path: Path) -> None:
