@@ -30,6 +30,7 @@ class Opaque(Op, family="opaque"):
         macs: its multiply-accumulates for one sample, where they are known; ``None`` where not.
         once: those that are made once for a whole batch, part of ``macs``.
         pointwise: whether each output depends on the input at its own position alone.
+        base: an op that it is but for more inputs after those of the op, which says how far it looks.
 
     >>> from archlens.shape import Shape
     >>> op = Opaque("my.op", Shape((8, 4, 4)), (Shape((3, 8, 8)),), weights={"w": (8, 3)})
@@ -51,6 +52,7 @@ class Opaque(Op, family="opaque"):
         macs: int | None = None,
         once: int = 0,
         pointwise: bool = False,
+        base: Op | None = None,
     ) -> None:
         vars(self).update(
             name=name,
@@ -62,8 +64,14 @@ class Opaque(Op, family="opaque"):
             macs=macs,
             once=once,
             pointwise=pointwise,
+            base=base,
             merges=len(inputs) > 1,
         )
+
+    @property
+    def base(self) -> Op | None:
+        """The op that it is but for further inputs."""
+        return vars(self)["base"]  # type: ignore[no-any-return]
 
     def facts(self, *inputs: Shape) -> Facts:
         known: dict[str, Any] = vars(self)
@@ -80,6 +88,11 @@ class Opaque(Op, family="opaque"):
             torch=Call(UNKNOWN),
         )
 
+    def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
+        if self.base is None or index >= len(self.base.branches):
+            return facts.reach
+        return self.base.reach_of(index, facts, *inputs)
+
     def macs_once(self, facts: Facts, *inputs: Shape) -> int:
         return int(vars(self)["once"])
 
@@ -93,6 +106,9 @@ class Opaque(Op, family="opaque"):
 
 
 def _reach(known: Mapping[str, Any]) -> Reach:
+    if known["base"] is not None:
+        count = len(known["base"].branches)
+        return known["base"].facts(*known["inputs"][:count]).reach  # type: ignore[no-any-return]
     axes = len(known["shape"]) - 1
     if known["pointwise"] and all(len(x) == axes + 1 for x in known["inputs"]):
         return (POINT,) * axes or EVERYWHERE

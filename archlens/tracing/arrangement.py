@@ -20,6 +20,9 @@ class Part(NamedTuple):
     size: int
 
 
+#: The axis that a part is of by which the same values stand several times; its stride is 0.
+REPEATED = -1
+
 #: One axis of a tensor: parts of the axes of the one that it was moved from, the outermost first.
 Axis = tuple[Part, ...]
 #: All axes.
@@ -69,7 +72,7 @@ def permuted(axes: Axes, order: Sequence[int]) -> Axes:
 def moved(axes: Axes | None, moves: Sequence[tuple[str, tuple[int, ...]]]) -> Axes | None:
     """The axes after some moves, each a ``"view"`` as a shape or a ``"permute"`` into an order."""
     for kind, how in moves:
-        if axes is None:
+        if axes is None or (kind == "permute" and len(axes) != len(how)):
             return None
         axes = viewed(axes, how) if kind == "view" else permuted(axes, how)
     return axes

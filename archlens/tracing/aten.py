@@ -9,7 +9,8 @@ from typing import Any
 
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
-from .arrangement import Axes, Part, in_order, permuted, sizes, viewed
+from . import attention
+from .arrangement import REPEATED, Axes, Part, in_order, permuted, sizes, viewed
 from .lowering import Draft, Held, Lowering, Lowers, NotSaid, TakenApart, _one
 from .tape import BATCH, Node, Value
 
@@ -104,10 +105,11 @@ def permute(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 def expand(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     held = lowering.of(node.inputs[0])
     extra = len(node.outputs[0].sizes) - len(held.axes)
-    axes = ((),) * extra + held.axes
-    if sizes(axes) != node.outputs[0].sizes:
-        raise NotSaid("an axis is repeated")
-    return Held(held.draft, axes)
+    axes = tuple(
+        axis if sizes((axis,)) == (size,) else (Part(REPEATED, 0, size),)
+        for axis, size in zip(((),) * extra + held.axes, node.outputs[0].sizes, strict=True)
+    )
+    return Held(held.draft, axes, node.call)
 
 
 # --- parts ------------------------------------------------------------------------------------------
@@ -121,6 +123,8 @@ def _cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: 
         return held
     if any(part.axis == 0 for part in axis):
         raise TakenApart
+    if any(part.axis == REPEATED for part in axis):
+        raise NotSaid("part of what is repeated")
     if not axis or len({part.axis for part in axis}) > 1:
         raise NotSaid("part of several axes")
     draft, first = held.draft, axis[0]
@@ -229,6 +233,9 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return _straight(lowering.put(op, _settle(lowering, args["input"], last=True), own=own))
 
 
+lowers(*attention.PRODUCTS)(attention.product)
+lowers("torch.attention")(attention.function)
+
 # --- value by value ---------------------------------------------------------------------------------
 
 _PLAIN = {
@@ -307,14 +314,18 @@ def dropout(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return Held(lowering.put(lowering.call(kind, p), held.draft), held.axes)
 
 
+_OTHER_AXIS = "archlens has no op for softmax over another axis than the channels"
+
+
 @lowers("_softmax", "_log_softmax")
 def softmax(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     held = lowering.near(args["self"])
     channels = held.draft.shape.channel_axis + 1
     axis = held.axes[_axis(args["dim"], len(held.axes))]
-    if axis != held.draft.straight[channels]:
-        raise NotSaid("not over the channels")
     kind = node.target.partition(".")[2].lstrip("_")
+    if axis != held.draft.straight[channels] or held.axes.count(axis) > 1:
+        made = lowering.opaque(kind, held.draft.shape, held.draft, macs=0, reason=_OTHER_AXIS)
+        return Held(made, held.axes)
     return Held(lowering.put(lowering.call(kind), held.draft), held.axes)
 
 

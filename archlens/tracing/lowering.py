@@ -16,7 +16,7 @@ from ..ops.op import Buffer, Facts
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
-from .arrangement import Axes, Axis, Part, in_order, joined, moved, sizes, straight
+from .arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
 from .known import KNOWN
 from .tape import BATCH, Call, Node, Tape, Value
 
@@ -109,8 +109,15 @@ _LAST = ("torch.linear", "aten.native_layer_norm", "torch.nn.modules.activation.
 class Lowering:
     """One tape becoming a network."""
 
-    def __init__(self, tape: Tape, table: Mapping[str, Lowers]) -> None:
+    def __init__(
+        self,
+        tape: Tape,
+        table: Mapping[str, Lowers],
+        is_causal: Callable[[Node], bool] = lambda _: False,
+    ) -> None:
         self.tape = tape
+        #: Whether an operator that masks scores leaves those of what does not come after a query.
+        self.is_causal = is_causal
         self.table = table
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}
@@ -126,6 +133,18 @@ class Lowering:
         #: The nodes that no input flows through whose work some layer has already; and the present one has.
         self.paid: set[Node] = set()
         self.paying: set[Node] = set()
+        #: Layers that a later operator says again, with others.
+        self.replaced: set[Draft] = set()
+        #: Buffers whose values an argument of an op says.
+        self.folded: set[Value] = set()
+        #: The operator whose multiply-accumulates have been compared where it was said.
+        self.checked: Node | None = None
+        #: The tensors that hold values of each layer, and the operators that read each tensor.
+        self.holding: dict[Draft, list[Value]] = {}
+        self.readers: dict[Value, list[Node]] = {}
+        for node in tape.nodes:
+            for value in dict.fromkeys(node.inputs):
+                self.readers.setdefault(value, []).append(node)
         last: dict[Call, Node] = {}
         moving: dict[Call, bool] = {}
         for node in tape.nodes:
@@ -230,6 +249,8 @@ class Lowering:
 
     def _in_steps(self, held: Held, last: bool | None) -> Draft | None:
         """The values moved by several ops of the language: the first as far as one of them goes."""
+        if not held.moves or moved(held.draft.straight, held.moves) != held.axes:
+            return None  # not all that was done to them is a move
         for count in range(len(held.moves) - 1, 0, -1):
             axes = moved(held.draft.straight, held.moves[:count])
             first = next(iter(self._moves(Held(held.draft, axes, held.call), None)), None) if axes else None
@@ -293,8 +314,9 @@ class Lowering:
         """The values moved by what has no op of its own."""
         shape = _without_batch(held.axes)
         kind = ChannelsLast if last else Shape
+        repeats = any(part.axis == REPEATED for axis in held.axes for part in axis)
         return self.opaque(
-            "rearrange",
+            "expand" if repeats else "rearrange",
             kind(shape),
             held.draft,
             macs=0,
@@ -312,6 +334,8 @@ class Lowering:
         own: Mapping[str, Value] | None = None,
         reason: str = "",
         call: Call | None = None,
+        once: int = 0,
+        base: Op | None = None,
     ) -> Draft:
         """What has no op of its own: its output is known, and its cost where that is."""
         behind = (0, 0) if own is None else self.behind()
@@ -324,8 +348,9 @@ class Lowering:
             tuple(draft.shape for draft in inputs),
             **_tensors(own),
             macs=None if macs is None or behind is None else macs + sum(behind),
-            once=behind[1] if behind is not None else 0,
+            once=once + (behind[1] if behind is not None else 0),
             pointwise=pointwise,
+            base=base,
             reason=reason or "what it reads is computed by operators whose cost is not known",
         )
         return self.put(op, *inputs, own=own, call=call)
@@ -363,6 +388,7 @@ class Lowering:
                     if node in self.settling and not held.is_straight:
                         held = self._settle(held)
                     self.held[value] = held
+                    self.holding.setdefault(held.draft, []).append(value)
 
     def _is_last(self, value: Value) -> bool:
         """Whether the channels of an input stand last: its first reader takes them so."""
@@ -398,12 +424,32 @@ class Lowering:
         found = lowering(self, node, dict(node.args))
         found = [found] if isinstance(found, Held) else found
         macs = sum(draft.facts.macs for draft in self.drafts[before:] if not isinstance(draft.op, Opaque))
-        if node.macs is not None and macs != self.per_sample(node.macs):
+        if node.macs is not None and node is not self.checked and macs != self.per_sample(node.macs):
             raise NotSaid(f"{macs:,} MACs are said, and {self.per_sample(node.macs):,} ran")
         for value, held in zip(node.outputs, found, strict=False):
             if held is not None and sizes(held.axes) != value.sizes:
                 raise NotSaid(f"{sizes(held.axes)} is said, and {value.sizes} came out")
         return found
+
+    def known(self, count: int | None) -> int:
+        """A count of a whole batch for one sample.
+
+        Raises:
+            NotSaid: it is not known.
+        """
+        if count is None:
+            raise NotSaid("its cost is not known")
+        return self.per_sample(count)
+
+    def alone(self, drafts: Iterable[Draft], reader: Node) -> bool:
+        """Whether nothing reads what some layers make but these themselves and one operator."""
+        own, ends = set(drafts), set(self.tape.outputs.values())
+        for value in (value for draft in own for value in self.holding.get(draft, ())):
+            others = [one for one in self.readers.get(value, ()) if one is not reader]
+            made = [self.held.get(out) for one in others for out in one.outputs]
+            if value in ends or any(held is None or held.draft not in own for held in made):
+                return False
+        return True
 
     def per_sample(self, count: int) -> int:
         return count // BATCH if count % BATCH == 0 else count
@@ -594,7 +640,7 @@ class Lowering:
         }
         unused: dict[str, dict[str, Value]] = {}
         for key, value in self.tape.state.items():
-            if key not in used:
+            if key not in used and (value.saved or value not in self.folded):
                 path, _, name = key.rpartition(".")
                 unused.setdefault(path, {})[name] = value
         names = {layer.name for layer in builder.layers}
@@ -623,6 +669,8 @@ class Lowering:
         read = set(ends)
         kept = []
         for draft in reversed(self.drafts):
+            if draft in self.replaced:
+                continue
             if draft in read or draft.op.family not in ("reshape", "opaque") or draft.own or draft.facts.macs:
                 read.update(draft.inputs)
                 kept.append(draft)
@@ -696,7 +744,12 @@ def _common(keys: Sequence[str]) -> str:
 
 
 def _owner_of(draft: Draft) -> str:
-    """The one that has all tensors of a layer; empty where none does."""
+    """The one that has all tensors of a layer; empty where none does.
+
+    What reads the tensors of a part beside others' stands where it runs, and not in the place of the part.
+    """
+    if isinstance(draft.op, Opaque) and draft.op.base is not None:
+        return ""
     owners = {_owner(name, value.key) for name, value in draft.own.items()}
     return next(iter(owners)) if len(owners) == 1 else ""
 

@@ -76,6 +76,8 @@ class _Recorder:
         return found if found is not None else self.remember(tensor)
 
     def remember(self, tensor: Tensor, **what: Any) -> Value:
+        if not tensor.is_meta:
+            what.setdefault("values", (tensor, tensor._version))
         found = self.values[id(tensor)] = Value(tuple(tensor.shape), str(tensor.dtype)[6:], **what)
         if not tensor.is_sparse:
             known = self.views.setdefault(tensor.untyped_storage()._cdata, [])
@@ -163,6 +165,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         given = list(_tensors((args, kwargs)))
+        named = _named(func._schema, args, kwargs)
         name = f"aten.{func._schema.name.partition('::')[2]}"
         if not given and "device" in {one.name for one in func._schema.arguments}:
             numbers = (one for one in _leaves(args) if isinstance(one, int))
@@ -174,7 +177,6 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             args, kwargs = _to_meta(args), _to_meta(kwargs)
         out = func(*args, **kwargs)
         recorder = self.recorder
-        named = _named(func._schema, args, kwargs)
         if name in COUNTED:
             macs: int | None = COUNTED[name](named, out)
         else:
@@ -382,6 +384,7 @@ def record(
                 key=key,
                 trains=isinstance(tensor, nn.Parameter),
                 saved=key in saved,
+                values=None if tensor.is_meta else (tensor, tensor._version),
             )
         meta[key] = made[id(tensor)]
     for tensor in _tensors((args, dict(kwargs))):

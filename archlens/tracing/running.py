@@ -17,7 +17,7 @@ from ..elaboration.inputs import read_shape
 from ..errors import Diagnostic, SpecError, printable, shorten, usage
 from ..network import Asked, Network
 from ..shape import Shape
-from . import aten
+from . import aten, masks
 from .account import Account
 from .lowering import Lowering, TakenApart
 from .origin import Given, Traced
@@ -63,7 +63,7 @@ def run(
             raise _failed(stopped, name, origin) from None
         if not tape.outputs:
             raise SpecError(Diagnostic(f"nothing that {shorten(name)} gives depends on its input"))
-        lowering = Lowering(tape, aten.TABLE)
+        lowering = Lowering(tape, aten.TABLE, masks.is_causal)
         try:
             lowering.run()
         except TakenApart:

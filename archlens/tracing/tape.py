@@ -27,6 +27,8 @@ class Value:
     saved: bool = True
     #: The name of the network's input that it is.
     input: str = ""
+    #: The tensor itself and its version, where it has values: a buffer, or what was made without any input.
+    values: tuple[Any, int] | None = None
 
     @property
     def flows(self) -> bool:

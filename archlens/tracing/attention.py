@@ -1,0 +1,359 @@
+"""Attention, as torch's function or as products of matrices: which axes hold heads, tokens and channels.
+
+Products are found from their end: what multiplies a softmax of scores by values. The scores lead back to the
+product of queries and keys, through all that is done to each score. What has been placed for these by then is
+taken back, where nothing else reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import isclose, prod
+from typing import Any
+
+from ..ops import ShapeError
+from ..ops.opaque import Opaque
+from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
+from .lowering import Draft, Held, Lowering, NotSaid
+from .tape import BATCH, Node, Value
+
+#: The products of matrices, each with the names of its operands.
+PRODUCTS = {
+    "torch.matmul": ("input", "other"),
+    "aten.bmm": ("self", "mat2"),
+    "aten.baddbmm": ("batch1", "batch2"),
+}
+
+_SOFTMAX = ("aten._softmax", "aten._safe_softmax")
+
+#: What may be done to each score by itself, beside a factor: bias and masks.
+_EACH = ("aten.add", "aten.masked_fill", "aten.where", "aten.sub", "aten.mul")
+
+#: The batch where it is an axis by itself.
+_SAMPLES = Part(0, 1, BATCH)
+
+
+@dataclass
+class _Scores:
+    """What leads from a product of queries and keys to what values are weighted by."""
+
+    #: All layers that are placed for it, the product last; none where torch's function says all.
+    layers: list[Draft]
+    #: Over which axis of the product the softmax is.
+    keys: Axis
+    factor: float = 1.0
+    #: What is done to each score, and what else that reads: layers, parameters and buffers.
+    done: list[Node] = field(default_factory=list)
+    beside: list[Draft] = field(default_factory=list)
+
+
+def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """A product of matrices; attention, where it is the last one of that."""
+    left, right = (args[name] for name in PRODUCTS[node.target])
+    if left.flows and right.flows and len(left.sizes) == len(right.sizes):
+        for scores, values, first in ((left, right, True), (right, left, False)):
+            found = _scores(lowering, lowering.of(scores))
+            if found is not None:
+                made = _attended(lowering, node, found, scores, values, first)
+                if made is not None:
+                    return made
+    raise NotSaid("it is no part of attention")
+
+
+def function(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """Torch's own function."""
+    q, k, v = (lowering.of(args[name]) for name in ("query", "key", "value"))
+    if args.get("enable_gqa"):
+        k, v = (_repeated(x, prod(args["query"].sizes[-3:-2])) for x in (k, v))
+    scale = args.get("scale")
+    found = _Scores([], (), args["query"].sizes[-1] ** -0.5 if scale is None else scale)
+    mask = args.get("attn_mask")
+    if mask is not None:
+        found.done.append(node)
+        found.beside += [lowering.settled(lowering.of(mask))] if mask.flows else []
+    causal = _masked(lowering, found) or bool(args.get("is_causal"))
+    draft, lead, tokens, channels = _place(lowering, node, (q, k, v), found, causal)
+    return Held(draft, (*_lead(lead, q.axes[:-2]), tokens, channels), node.call)
+
+
+def _repeated(held: Held, heads: int) -> Held:
+    """Heads of keys or values, each as often as it is read."""
+    *lead, own, tokens, channels = held.axes
+    times = heads // prod(part.size for part in own)
+    return Held(held.draft, (*lead, (*own, Part(REPEATED, 0, times)), tokens, channels), held.call)
+
+
+# --- back from the end ------------------------------------------------------------------------------
+
+
+def _scores(lowering: Lowering, held: Held) -> _Scores | None:
+    """What leads to a tensor, if that is a softmax of scores that a product of matrices has made."""
+    layers: list[Draft] = []
+    keys: Axis | None = None
+    found = _Scores(layers, ())
+    draft = held.draft
+    while draft.node is not None:
+        node, target = draft.node, draft.node.target
+        layers.append(draft)
+        if target in PRODUCTS and isinstance(draft.op, Opaque):
+            if keys is None:
+                return None
+            found.keys = keys
+            return _with_alpha(found, node)
+        if target in _SOFTMAX:
+            if keys is not None:
+                return None
+            before = lowering.of(node.args["self"])
+            keys = before.axes[node.args["dim"] % len(before.axes)]
+        elif target != "torch.dropout" and (keys is None or not _of_each(found, node)):
+            return None
+        inner = next((one for one in draft.inputs if _leads_back(one)), None)
+        if inner is None or inner.shape != draft.shape:
+            return None
+        found.beside += [one for one in draft.inputs if one is not inner]
+        draft = inner
+    return None
+
+
+def _with_alpha(found: _Scores, node: Node) -> _Scores | None:
+    """A product may have a factor and a summand of its own."""
+    if node.target == "aten.baddbmm":
+        found.factor *= node.args.get("alpha", 1)
+        if node.args.get("beta", 1) != 0:
+            return None
+    return found
+
+
+def _of_each(found: _Scores, node: Node) -> bool:
+    """Note what is done to each score; whether that is known to be of each alone."""
+    other = node.args.get("other")
+    if node.target in ("aten.mul", "aten.div") and not isinstance(other, Value) and other is not None:
+        found.factor *= other if node.target == "aten.mul" else 1 / other
+        return True
+    if node.target not in _EACH or node.args.get("alpha", 1) != 1:
+        return False
+    found.done.append(node)
+    return True
+
+
+def _leads_back(draft: Draft) -> bool:
+    """Whether there is a product of matrices behind a layer, with nothing but what is done to each score."""
+    while draft.node is not None:
+        target = draft.node.target
+        if target in PRODUCTS:
+            return isinstance(draft.op, Opaque)
+        if target not in (*_SOFTMAX, *_EACH, "aten.div", "torch.dropout") or not draft.inputs:
+            return False
+        draft = draft.inputs[0]
+    return False
+
+
+def _attended(
+    lowering: Lowering, node: Node, found: _Scores, scores: Value, values: Value, first: bool
+) -> Held | None:
+    """The core of attention, if its products are arranged so; ``first`` where the scores are on the left."""
+    made = found.layers[-1].node
+    assert made is not None
+    axes = lowering.held[made.outputs[0]].axes
+    weights = lowering.of(scores).axes
+    right = found.keys == axes[-1]  # the keys are the right operand of the first product
+    tokens = (axes[-2], found.keys) if right else (axes[-1], found.keys)
+    if weights[-2:] != (tokens if first else tokens[::-1]) or not (right or found.keys == axes[-2]):
+        return None
+    if in_order(weights[:-2]) != in_order(axes[:-2]):
+        return None
+    operands = [lowering.of(made.args[name]) for name in PRODUCTS[made.target]]
+    turned = [Held(one.draft, _turned(one.axes), one.call) for one in operands]
+    q, k = (operands[0], turned[1]) if right else (turned[1], operands[0])
+    v = lowering.of(values)
+    v = v if first else Held(v.draft, _turned(v.axes), v.call)
+    if len({len(one.axes) for one in (q, k, v)}) != 1 or not lowering.alone(found.layers, node):
+        return None
+    q, k = (_unscaled(lowering, one, found, made) for one in (q, k))
+    causal = _masked(lowering, found)
+    draft, lead, *inner = _place(lowering, node, (q, k, v), found, causal)
+    lowering.replaced.update(found.layers)
+    return Held(draft, (*_lead(lead, v.axes[:-2]), *(inner if first else inner[::-1])), node.call)
+
+
+def _turned(axes: Axes) -> Axes:
+    """With the last two axes in the other order."""
+    return (*axes[:-2], axes[-1], axes[-2])
+
+
+def _unscaled(lowering: Lowering, held: Held, found: _Scores, reader: Node) -> Held:
+    """Queries or keys before they were scaled, where that was for the scores alone."""
+    factor, draft = _factor(held.draft), held.draft
+    if factor is None or not lowering.alone([draft], reader):
+        return held
+    found.factor *= factor
+    found.layers.append(draft)
+    return Held(draft.inputs[0], held.axes, held.call)
+
+
+def _factor(draft: Draft) -> float | None:
+    """What all values of a layer are multiplied by."""
+    if draft.node is None or draft.node.target not in ("aten.mul", "aten.div") or len(draft.inputs) != 1:
+        return None
+    other = draft.node.args.get("other")
+    if other is None or isinstance(other, Value):
+        return None
+    return float(other if draft.node.target == "aten.mul" else 1 / other)
+
+
+def _masked(lowering: Lowering, found: _Scores) -> bool:
+    """Whether what is done to each score masks what comes after a query; that is then no more to be said."""
+    masks = [node for node in found.done if lowering.is_causal(node)]
+    found.done = [node for node in found.done if node not in masks]
+    for node in masks:
+        lowering.folded.update(lowering.own(node).values())
+    return bool(masks)
+
+
+# --- the op -----------------------------------------------------------------------------------------
+
+
+def _place(
+    lowering: Lowering,
+    node: Node,
+    tensors: Sequence[Held],
+    found: _Scores,
+    causal: bool,
+) -> tuple[Draft, list[Part], Axis, Axis]:
+    """The layer, its inputs as tokens; and where in it their leading axes, tokens and channels are."""
+    rests = []
+    for held in tensors:
+        batch, *rest = in_order(held.axes[:-2])
+        if batch != _SAMPLES or any(part.axis == 0 for part in rest):
+            raise NotSaid("the first axis is not the batch alone")
+        rests.append(tuple(rest))
+    places = _places(rests)
+    channels = [held.draft.shape.channel_axis + 1 for held in tensors]
+    heads = [
+        any(part.axis == own for part, own in zip(parts, channels, strict=True))
+        for parts in zip(*places, strict=True)
+    ]
+    if heads and not any(heads) and all(_is_moved(held.draft) for held in tensors):
+        heads[-1] = True  # the code has taken the channels apart before
+    shared = [key.axis == REPEATED for _, key, _ in zip(*places, strict=True)]
+    count = prod(part.size for part, is_head in zip(places[0], heads, strict=True) if is_head)
+    repeats = prod(part.size for part, again in zip(places[0], shared, strict=True) if again)
+    _require_shared(places, heads, shared)
+    drafts = [
+        lowering.settled(Held(held.draft, _as_tokens(lead, heads, held.axes), held.call), last=True)
+        for held, lead in zip(tensors, places, strict=True)
+    ]
+    kv_heads = count // repeats if repeats > 1 else None
+    op = lowering.call("attention", count, kv_heads, causal)
+    factor = found.factor * (drafts[0].shape.channels // count) ** 0.5
+    if not isclose(factor, 1, rel_tol=1e-6):
+        drafts[0] = lowering.put(lowering.call("scale", float(f"{factor:.12g}")), drafts[0])
+    draft = _layer(lowering, node, op, drafts, found)
+    # where each leading axis is in what comes out
+    rows, inner, lead = 0, draft.shape.channels // count, []
+    strides = inner * count
+    for part, is_head in zip(places[0], heads, strict=True):
+        if is_head:
+            strides //= part.size
+            lead.append(Part(draft.shape.channel_axis + 1, strides, part.size))
+        else:
+            rows += 1
+            lead.append(Part(rows, 1, part.size))
+    whole = draft.straight
+    return draft, lead, whole[-2], (Part(len(draft.shape), 1, inner),) if inner > 1 else ()
+
+
+def _is_moved(draft: Draft) -> bool:
+    """Whether a layer without weights works on what was moved as no op of the language does."""
+    while draft.node is not None and len(draft.inputs) == 1 and not draft.own:
+        draft = draft.inputs[0]
+    return isinstance(draft.op, Opaque) and draft.node is None
+
+
+def _places(rests: Sequence[Axis]) -> list[list[Part]]:
+    """The leading axes of all three cut alike, each into parts of one axis."""
+    ends: set[int] = set()
+    for rest in rests:
+        size = 1
+        for part in reversed(rest):
+            size *= part.size
+            ends.add(size)
+    found, before = [], 1
+    for end in sorted(ends):
+        if end % before:
+            raise NotSaid("the leading axes cannot be told apart")
+        found.append(end // before)
+        before = end
+    cut = [viewed((rest,), found[::-1]) for rest in rests]
+    if any(one is None or any(len(axis) != 1 for axis in one) for one in cut):
+        raise NotSaid("the leading axes cannot be told apart")
+    return [[axis[0] for axis in one] for one in cut if one is not None]
+
+
+def _require_shared(places: Sequence[Sequence[Part]], heads: Sequence[bool], shared: Sequence[bool]) -> None:
+    """Refuse repeated axes but those by which heads in turn read the same keys and values."""
+    queries, keys, values = places
+    inner = False
+    for q, k, v, is_head, again in zip(queries, keys, values, heads, shared, strict=True):
+        if q.axis == REPEATED or (k.axis == REPEATED) != (v.axis == REPEATED) or (again and not is_head):
+            raise NotSaid("an axis is repeated")
+        if is_head and inner and not again:
+            raise NotSaid("heads do not share keys and values in turn")
+        inner = inner or again
+
+
+def _as_tokens(lead: Sequence[Part], heads: Sequence[bool], axes: Axes) -> Axes:
+    """Rows, tokens, and the channels of all heads."""
+    rows = [(part,) for part, is_head in zip(lead, heads, strict=True) if not is_head]
+    own = [(part,) for part, is_head in zip(lead, heads, strict=True) if is_head and part.axis != REPEATED]
+    return ((_SAMPLES,), *rows, axes[-2], in_order([*own, axes[-1]]))
+
+
+def _lead(lead: Iterable[Part], axes: Axes) -> Axes:
+    """The leading axes of the output, of the sizes of these."""
+    found = viewed(((_SAMPLES, *lead),), [prod(part.size for part in axis) for axis in axes])
+    if found is None:
+        raise NotSaid("the leading axes cannot be told apart")
+    return found
+
+
+def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: _Scores) -> Draft:
+    """The op, or where more is done to its scores than it says, what is known of that."""
+    ran = [lowering.known(node.macs)]
+    extra = once = 0
+    own: dict[str, Value] = {}
+    for draft in found.layers:
+        facts, said = draft.facts, draft.node
+        assert said is not None
+        if said.target in PRODUCTS:
+            ran.append(lowering.known(said.macs))
+        elif isinstance(draft.op, Opaque):
+            extra += lowering.known(facts.macs * BATCH if type(facts.macs) is int else None)
+            once += draft.op.macs_once(facts)
+        if not isinstance(draft.op, Opaque) or said in found.done or said.target in PRODUCTS:
+            own |= {value.key: value for value in draft.own.values()}
+    try:
+        core = op.facts(*[draft.shape for draft in drafts])
+    except ShapeError as problem:
+        raise NotSaid(problem.message) from None
+    if core.macs != sum(ran):
+        raise NotSaid(f"{core.macs:,} MACs are said, and {sum(ran):,} ran")
+    if not (found.done or found.beside or own or extra):
+        made = lowering.put(op, *drafts)
+    else:
+        if not found.layers:
+            own = lowering.own(node)
+        made = lowering.opaque(
+            "attention",
+            core.shape,
+            *drafts,
+            *found.beside,
+            macs=core.macs + extra,
+            own=own,
+            once=once,
+            base=op,
+            reason="archlens has no op for a bias or a mask of attention",
+        )
+    lowering.checked = node
+    return made

@@ -1,0 +1,95 @@
+"""Whether constant masks of attention are causal: they are computed again, of the values that a module has.
+
+This file imports torch; only what has already asked for torch imports it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .tape import Node, Value
+
+#: What is added to a score so that nothing is left of it.
+_LOW = -1e4
+
+#: The largest mask that is looked at, and the most operators behind one.
+_VALUES, _OPERATORS = 1 << 24, 64
+
+
+def is_causal(node: Node) -> bool:
+    """Whether an operator that masks scores leaves a query those of itself and of what stands before it.
+
+    It is not known where a mask is trained, or made by operators that do not run again.
+    """
+    try:
+        with torch.no_grad():
+            allowed = _allowed(node)
+        if allowed is None or allowed.numel() != allowed.shape[-2:].numel():
+            return False
+        rows, columns = allowed.shape[-2:]
+        whole = torch.ones(rows, columns, dtype=torch.bool)
+        return bool(rows == columns) and torch.equal(allowed.reshape(rows, columns), whole.tril())
+    except Exception:  # whatever it raises where it does not run again
+        return False
+
+
+def _allowed(node: Node) -> Tensor | None:
+    """Which scores are left as they are; ``None`` where some are neither that nor masked."""
+    args, budget = node.args, [_OPERATORS]
+    if node.target == "aten.masked_fill":
+        mask = _values(args["mask"], budget)
+        return ~mask if _is_low(args["value"], budget) else None
+    if node.target == "aten.where":
+        condition = _values(args["condition"], budget)
+        if args["self"].flows:
+            return condition if _is_low(args["other"], budget) else None
+        return ~condition if _is_low(args["self"], budget) else None
+    name = (
+        "attn_mask" if node.target == "torch.attention" else "self" if _flows(args.get("other")) else "other"
+    )
+    mask = _values(args[name], budget)
+    if mask.dtype is torch.bool:
+        return mask if name == "attn_mask" else None
+    left = mask == 0
+    return left if bool((left | (mask <= _LOW)).all()) else None
+
+
+def _flows(value: Any) -> bool:
+    return isinstance(value, Value) and value.flows
+
+
+def _is_low(value: Any, budget: list[int]) -> bool:
+    if isinstance(value, Value):
+        value = _values(value, budget).max().item()
+    return float(value) <= _LOW
+
+
+def _values(value: Value, budget: list[int]) -> Tensor:
+    """A tensor that no input flows into, with its values."""
+    if value.values is not None and not value.trains:
+        tensor, version = value.values
+        if tensor._version == version and tensor.numel() <= _VALUES:
+            return tensor.detach()  # type: ignore[no-any-return]
+        raise LookupError("it has been written since")
+    node = value.node
+    budget[0] -= 1
+    if node is None or node.flows or budget[0] < 0:
+        raise LookupError("its values are not known")
+
+    def plain(given: Any) -> Any:
+        if isinstance(given, Value):
+            return _values(given, budget)
+        return [plain(one) for one in given] if isinstance(given, list) else given
+
+    args = {name: plain(given) for name, given in node.args.items()}
+    if args.get("device") is not None:
+        args["device"] = "cpu"
+    run = getattr(torch.ops.aten, node.target.removeprefix("aten."))
+    made = run(**args)
+    found = made[node.outputs.index(value)] if isinstance(made, list | tuple) else made
+    if found.is_meta or found.numel() > _VALUES:
+        raise LookupError("its values are not known")
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,458 @@
+"""Attention as people write it in torch, traced: each spelling becomes the one op, exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens.ops import EVERYWHERE
+
+HEADS, WIDTH, LENGTH = 3, 8, 7
+CHANNELS = HEADS * WIDTH
+SCALE = WIDTH**-0.5
+
+
+class Attend(nn.Module):
+    """Projections of its own for queries, keys and values, and one for what comes out."""
+
+    kv_heads = HEADS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q = nn.Linear(CHANNELS, CHANNELS)
+        self.k = nn.Linear(CHANNELS, self.kv_heads * WIDTH)
+        self.v = nn.Linear(CHANNELS, self.kv_heads * WIDTH)
+        self.proj = nn.Linear(CHANNELS, CHANNELS)
+        self.dropout = nn.Dropout(0.1)
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        projected = self.q(x), self.k(x), self.v(x)
+        q, k, v = (y.view(*y.shape[:2], -1, WIDTH).transpose(1, 2) for y in projected)
+        return q, k, v
+
+    def out(self, x: Tensor) -> Tensor:
+        return self.proj(x.transpose(1, 2).reshape(x.shape[0], -1, CHANNELS))  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.attend(*self.heads(x)))
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v)
+
+
+class Fused(Attend):
+    """One projection for all three, taken apart by ``permute`` and ``unbind``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.q, self.k, self.v
+        self.qkv = nn.Linear(CHANNELS, 3 * CHANNELS, bias=False)
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        qkv = self.qkv(x).reshape(*x.shape[:2], 3, HEADS, WIDTH)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        return q, k, v
+
+
+class Chunks(Fused):
+    """The same by ``chunk``, each part turned by itself."""
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        parts = self.qkv(x).chunk(3, dim=-1)
+        q, k, v = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in parts)
+        return q, k, v
+
+
+class Products(Attend):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        scores = (q * SCALE) @ k.transpose(-2, -1)
+        return self.dropout(scores.softmax(-1)) @ v
+
+
+class Divided(Attend):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        weights = F.softmax(torch.matmul(q, k.mT) / WIDTH**0.5, dim=-1)
+        return torch.matmul(weights, v)
+
+
+class BothScaled(Attend):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return ((q * WIDTH**-0.25) @ (k * WIDTH**-0.25).mT).softmax(-1) @ v
+
+
+class Batched(Attend):
+    """All heads in the axis of the batch."""
+
+    def scores(self, q: Tensor, k: Tensor) -> Tensor:
+        return torch.bmm(q, k.transpose(1, 2)) * SCALE
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        rows = [x.reshape(-1, *x.shape[2:]) for x in (q, k, v)]
+        return torch.bmm(self.scores(*rows[:2]).softmax(-1), rows[2]).view(*q.shape[:3], -1)
+
+
+class Added(Batched):
+    def scores(self, q: Tensor, k: Tensor) -> Tensor:
+        unused = torch.empty(q.shape[0], q.shape[1], k.shape[1], device=q.device)
+        return torch.baddbmm(unused, q, k.transpose(1, 2), beta=0, alpha=SCALE)
+
+
+class Einsum(Attend):
+    """Heads stand behind the tokens, and what is summed up is named."""
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        q, k, v = (y.view(*y.shape[:2], HEADS, WIDTH) for y in (self.q(x), self.k(x), self.v(x)))
+        return q, k, v
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        weights = (torch.einsum("bihd,bjhd->bhij", q, k) * SCALE).softmax(-1)
+        return torch.einsum("bhij,bjhd->bhid", weights, v)
+
+
+class Turned(Attend):
+    """Keys in rows and queries in columns."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        weights = (k @ q.mT * SCALE).softmax(-2)
+        return (v.mT @ weights).mT
+
+
+class Shared(Attend):
+    """Heads that read the same keys and values: torch repeats them by itself."""
+
+    kv_heads = 1
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, enable_gqa=True)
+
+
+class Interleaved(Shared):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        k, v = k.repeat_interleave(HEADS, 1), v.repeat_interleave(HEADS, 1)
+        return (q @ k.mT * SCALE).softmax(-1) @ v
+
+
+class Expanded(Shared):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        k, v = (x[:, :, None].expand(-1, -1, HEADS, -1, -1).flatten(1, 2) for x in (k, v))
+        return F.scaled_dot_product_attention(q, k, v)
+
+
+class Causal(Attend):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+class Buffer(Attend):
+    """A mask that is longer than any sequence, and of which the beginning is read."""
+
+    mask: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mask", torch.ones(32, 32).tril().view(1, 1, 32, 32), persistent=False)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        seen = self.mask[:, :, : q.shape[2], : k.shape[2]]
+        return (q @ k.mT * SCALE).masked_fill(seen == 0, -torch.inf).softmax(-1) @ v
+
+
+class Triangle(Attend):
+    """What is masked is added, and made where it runs."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        masked = torch.full((q.shape[2], q.shape[2]), -torch.inf).triu(1)
+        return (q @ k.mT * SCALE + masked).softmax(-1) @ v
+
+
+class Chosen(Attend):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril()
+        scores = q @ k.mT * SCALE
+        return torch.where(seen, scores, torch.finfo(scores.dtype).min).softmax(-1) @ v
+
+
+class Given(Attend):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+
+
+class Unscaled(Attend):
+    """As T5 has it."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT).softmax(-1) @ v
+
+
+SPELLINGS = {
+    Attend: "attention(3)",
+    Fused: "attention(3)",
+    Chunks: "attention(3)",
+    Products: "attention(3)",
+    Divided: "attention(3)",
+    BothScaled: "attention(3)",
+    Batched: "attention(3)",
+    Added: "attention(3)",
+    Einsum: "attention(3)",
+    Turned: "attention(3)",
+    Unscaled: "attention(3)",
+    Shared: "attention(3, kv_heads=1)",
+    Interleaved: "attention(3, kv_heads=1)",
+    Expanded: "attention(3, kv_heads=1)",
+    Causal: "attention(3, causal=true)",
+    Buffer: "attention(3, causal=true)",
+    Triangle: "attention(3, causal=true)",
+    Chosen: "attention(3, causal=true)",
+    Given: "attention(3, causal=true)",
+}
+
+
+def counted(module: nn.Module, *shapes: tuple[int, ...]) -> int:
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        module(*(torch.rand(1, *shape) for shape in shapes))
+    return counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda one: one.__name__)
+def test_each_spelling(spelling: type[Attend]) -> None:
+    """One layer between the projections, that computes what the module computes, and costs as much."""
+    torch.manual_seed(0)
+    module = spelling().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    between = [str(one.op) for one in network if one.op.kind not in ("linear", "slice", "scale")]
+    assert between == [SPELLINGS[spelling]]
+    assert [str(one.op) for one in network if one.op.kind == "scale"] == (
+        ["scale(2.82842712475)"] if spelling is Unscaled else []
+    )
+    assert network.params == sum(one.numel() for one in module.parameters())
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, LENGTH, CHANNELS)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
+    assert network.macs == counted(module, (LENGTH, CHANNELS))
+
+
+class Cross(Attend):
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        return self.out(self.attend(self.heads(x)[0], *self.heads(memory)[1:]))
+
+
+def test_a_memory_of_another_length() -> None:
+    module = Cross().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS), (5, CHANNELS))
+    (core,) = [layer for layer in network if layer.op.kind == "attention"]
+    assert core.input_shapes == ((LENGTH, CHANNELS), (5, CHANNELS), (5, CHANNELS))
+    fields = archlens.study(network).fields
+    assert fields["input_1"]["proj"] is EVERYWHERE
+    assert [field.size for field in fields["input"]["proj"]] == [1]
+
+
+class OfMaps(nn.Module):
+    """Convolutions project, and channels stand before tokens throughout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Conv2d(CHANNELS, 3 * CHANNELS, 1)
+        self.proj = nn.Conv2d(CHANNELS, CHANNELS, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        samples, _, height, width = x.shape
+        q, k, v = self.qkv(x).view(samples, 3, HEADS, WIDTH, height * width).unbind(1)
+        weights = (q.mT @ k * SCALE).softmax(-1)
+        return self.proj((v @ weights.mT).reshape(x.shape))  # type: ignore[no-any-return]
+
+
+def test_attention_of_maps() -> None:
+    torch.manual_seed(0)
+    module = OfMaps().eval()
+    network = archlens.trace(module, (CHANNELS, 4, 5))
+    assert str(network["attention"].op) == "attention(3)"
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, CHANNELS, 4, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
+
+
+class Rows(Attend):
+    """Windows beside the samples, each of which attends by itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.view(-1, LENGTH, CHANNELS)).view(x.shape)
+
+
+def test_windows_attend_by_themselves() -> None:
+    network = archlens.trace(Rows().eval(), (4, LENGTH, CHANNELS))
+    (core,) = [layer for layer in network if layer.op.kind == "attention"]
+    assert core.shape == (4, LENGTH, CHANNELS)
+    assert core.macs == 2 * 4 * LENGTH**2 * CHANNELS
+    assert network.macs == counted(Rows(), (4, LENGTH, CHANNELS))
+
+
+class Biased(Products):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(HEADS, LENGTH, LENGTH))
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT * SCALE + self.table).softmax(-1) @ v
+
+
+class GivenBias(Biased):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=self.table)
+
+
+class FlowingBias(Attend):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Linear(CHANNELS, HEADS * LENGTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.heads(x)
+        bias = self.table(x).view(-1, LENGTH, HEADS, LENGTH).transpose(1, 2)
+        return self.out((q @ k.mT * SCALE + bias).softmax(-1) @ v)
+
+
+@pytest.mark.parametrize("kind", [Biased, GivenBias, FlowingBias])
+def test_what_is_added_to_scores_is_one_layer(kind: type[Attend]) -> None:
+    """It has the weights of the bias, a cost that is known, and sees everything; it cannot be built."""
+    module = kind().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    (core,) = [layer for layer in network if str(layer.op) == "attention"]
+    assert core.op.kind == "opaque"
+    assert core.macs == 2 * LENGTH**2 * CHANNELS
+    assert network.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    assert archlens.study(network).fields["input"][core.name] is EVERYWHERE
+    assert network.macs == counted(module, (LENGTH, CHANNELS))
+    with pytest.raises(archlens.UsageError):
+        archlens.build(network)
+
+
+class Read(Products):
+    """The weights of attention are read by somebody else."""
+
+    def forward(self, x: Tensor) -> Any:
+        q, k, v = self.heads(x)
+        weights = (q @ k.mT * SCALE).softmax(-1)
+        return self.out(weights @ v), weights
+
+
+class Mixed(Products):
+    """Heads talk to each other before the softmax."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.talk = nn.Linear(HEADS, HEADS)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        scores = self.talk((q @ k.mT * SCALE).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return scores.softmax(-1) @ v
+
+
+class OverQueries(Products):
+    """A softmax over the queries is no attention."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT * SCALE).softmax(-2) @ v
+
+
+class Twice(Products):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT * SCALE).softmax(-1).softmax(-1) @ v
+
+
+@pytest.mark.parametrize("kind", [Read, Mixed, OverQueries, Twice])
+def test_what_is_no_attention(kind: type[Attend]) -> None:
+    module = kind().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    assert not any(str(layer.op).startswith("attention") for layer in network)
+    assert sum(str(layer.op) == "matmul" for layer in network) == 2
+    assert network.macs == counted(module, (LENGTH, CHANNELS))
+
+
+class Prefix(Buffer):
+    """A mask that lets the first two tokens be seen by all is not causal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mask[..., :2] = 1
+
+
+class Learned(Buffer):
+    """Nor is one that is trained, whatever it starts with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        started = self.mask.log()
+        del self.mask
+        self.mask = nn.Parameter(started)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT * SCALE + self.mask[..., : q.shape[2], : k.shape[2]]).softmax(-1) @ v
+
+
+class Slight(Attend):
+    """Nor is one that takes a hundred off."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        masked = torch.full((q.shape[2], q.shape[2]), -100.0).triu(1)
+        return (q @ k.mT * SCALE + masked).softmax(-1) @ v
+
+
+@pytest.mark.parametrize("kind", [Prefix, Learned, Slight])
+def test_other_masks_are_not_causal(kind: type[Attend]) -> None:
+    network = archlens.trace(kind().eval(), (LENGTH, CHANNELS))
+    (core,) = [layer for layer in network if str(layer.op).startswith("attention")]
+    assert core.op.kind == "opaque"
+
+
+class Vit(nn.Module):
+    """A small vision transformer as people write one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, CHANNELS, 4, stride=4)
+        self.token = nn.Parameter(torch.zeros(1, 1, CHANNELS))
+        self.position = nn.Parameter(torch.randn(1, 17, CHANNELS))
+        self.norm = nn.LayerNorm(CHANNELS)
+        self.attn = Fused()
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(CHANNELS), nn.Linear(CHANNELS, 48), nn.GELU(), nn.Linear(48, CHANNELS)
+        )
+        self.head = nn.Linear(CHANNELS, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1) + self.position
+        x = x + self.attn(self.norm(x))
+        x = x + self.mlp(x)
+        return self.head(x[:, 0])  # type: ignore[no-any-return]
+
+
+def test_a_vision_transformer() -> None:
+    """Without anything opaque, and of it the same logits."""
+    torch.manual_seed(0)
+    module = Vit().eval()
+    network = archlens.trace(module, (3, 16, 16))
+    assert not network.unknown
+    assert [layer.name for layer in network if layer.op.kind == "opaque"] == []
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(built(x), module(x))
+    x[0, :, 13, 2] = torch.nan
+    with torch.no_grad():
+        assert module(x)[0].isnan().all()
+    assert archlens.study(network).fields["input"]["attn.attention"] is EVERYWHERE
