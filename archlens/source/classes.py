@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from ..analysis.nesting import Child, Value, is_number, shape_of, values_of
 from ..errors import shorten
 from ..network import Network
 from ..ops import REQUIRED
@@ -47,7 +48,7 @@ from .formatting import (
     word,
 )
 from .own import inlined
-from .scopes import Child, Class, Leaf, Parameter, Reference, SourceScope, Value, is_number
+from .scopes import Class, Leaf, Parameter, Reference, SourceScope
 from .signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, Initial
 from .variables import LineNames, Step, name_tensors
 
@@ -132,14 +133,14 @@ class ClassText:
         return f"{text}; the shapes are those of the first."
 
     def _shape(self, value: Value) -> Shape:
-        return scopes.shape_of(self.network, value)
+        return shape_of(self.network, value)
 
     # --- what it is made of ---------------------------------------------------------------------
 
     def _construct_all(self) -> None:
         position = 0
         for number, child in enumerate(self.children):
-            if child.is_module:
+            if not child.unit.is_function:
                 self.parts.append(self._part(child, position))
             else:
                 assert isinstance(child.unit, Leaf)
@@ -216,7 +217,7 @@ class ClassText:
 
     def _is_list(self) -> bool:
         """Whether all that holds weights is numbered, so that the class is a list of modules."""
-        stateful = [child for child in self.children if child.stateful]
+        stateful = [child for child in self.children if child.unit.stateful]
         numbered = [child for child in self.children if child.is_numbered]
         if any(self.children[number].is_numbered for number in self.made_of):
             return False
@@ -273,7 +274,7 @@ class ClassText:
             index = f"i + {k}" if k else "i"
             if self.is_list:
                 access.append(f"self[{index}]")
-            elif child.is_numbered and not child.stateful:
+            elif child.is_numbered and not child.unit.stateful:
                 access.append(self._place(part, child))
             else:
                 name = f'f"{prefix}{{i}}"' if prefix else f"str({index})"
@@ -290,7 +291,7 @@ class ClassText:
         A name that Python or torch gives another meaning is looked up as the text that it is.
         """
         name = part.name
-        if child.is_numbered and not child.stateful:
+        if child.is_numbered and not child.unit.stateful:
             if part.made == Made("nn.Flatten", ()):
                 self.used.add("torch")
                 return "torch.flatten"
@@ -356,7 +357,9 @@ class ClassText:
 
     def _setattr(self) -> list[str]:
         """A method that lets a part of the name ``training`` stand beside the mode; mostly empty."""
-        parts = [c for number, c in enumerate(self.children) if c.is_module or number in self.made_of]
+        parts = [
+            c for number, c in enumerate(self.children) if not c.unit.is_function or number in self.made_of
+        ]
         if not any(child.name == "training" for child in parts):
             return []
         self.used.add("Any")
@@ -379,7 +382,7 @@ class ClassText:
     @cached_property
     def _outputs(self) -> dict[str, Value]:
         """The outputs of the network, and where each comes from."""
-        numbers = scopes.values_of(self.network)
+        numbers = values_of(self.network)
         return {name: numbers[source] for name, source in self.network.outputs.items()}
 
     def _forward(self) -> list[str]:

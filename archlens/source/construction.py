@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..analysis.nesting import is_number
 from ..analysis.repeats import stretches
 from .formatting import Item, Piece, before, bracketed, call, counting, literal, quoted
-from .scopes import Reference, is_number
+from .scopes import Reference
 
 
 class Made(NamedTuple):

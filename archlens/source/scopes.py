@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from ..errors import shorten, usage
+from ..analysis.nesting import Child, Nesting, Scope, is_number, shape_of
 from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import REQUIRED
@@ -31,9 +31,6 @@ from .signatures import (
     arguments_of,
     initial_of,
 )
-
-#: A tensor: the number of the layer that makes it, or below zero an input of the network (-1 is the first).
-Value = int
 
 #: How deep ``nn.Sequential`` is nested before one becomes a class, for eyes and for Python's parser.
 _NESTING = 3
@@ -59,66 +56,18 @@ class Leaf:
 
 
 @dataclass(slots=True, eq=False)
-class SourceScope:
-    """A part of the network under one name."""
+class SourceScope(Scope):
+    """A scope, and what is written for it."""
 
-    path: str
-    name: str
-    #: The block that made it; empty for a scope that was only named.
-    block: str
-    parent: SourceScope | None
-    #: Its layers and scopes as they were read, and from them the children, once all is read.
-    parts: list[Child | SourceScope] = field(default_factory=list)
-    children: list[Child] = field(default_factory=list)
-    #: What it reads from outside, in the order of the first use; what outside reads from it.
-    inputs: dict[Value, None] = field(default_factory=dict)
-    outputs: dict[Value, None] = field(default_factory=dict)
     stateful: bool = False
+    #: It is constructed first and then applied.
+    is_function: bool = False
     #: How many ``nn.Sequential`` it holds in each other; 0 for a class.
     nesting: int = 0
     key: int = 0
     made_by: Class | None = None
     #: The values of its class's parameters.
     arguments: tuple[Any, ...] = ()
-
-
-class Child(NamedTuple):
-    """A layer or scope within a scope; what it reads and makes."""
-
-    name: str
-    unit: Leaf | SourceScope
-    inputs: tuple[Value, ...]
-    outputs: tuple[Value, ...]
-    stateful: bool
-    #: Whether it runs in training alone.
-    training: bool
-    kind: str  # the op, or the block
-
-    @property
-    def is_module(self) -> bool:
-        """Whether it is constructed first and then applied."""
-        return isinstance(self.unit, SourceScope) or not self.unit.is_function
-
-    @property
-    def is_numbered(self) -> bool:
-        """Whether its name is a number, as ``nn.Sequential`` gives."""
-        return is_number(self.name)
-
-
-def values_of(network: Network) -> dict[str, Value]:
-    """The numbers of inputs and layers by their names."""
-    numbers = {name: -1 - k for k, name in enumerate(network.inputs)}
-    return numbers | {layer.name: k for k, layer in enumerate(network.layers)}
-
-
-def shape_of(network: Network, value: Value) -> Shape:
-    """The shape of a tensor."""
-    return list(network.inputs.values())[-1 - value] if value < 0 else network.layers[value].shape
-
-
-def is_number(name: str) -> bool:
-    """Whether a name is a number as ``str`` writes it: 7, not 07."""
-    return name.isascii() and name.isdigit() and (name == "0" or name[0] != "0") and len(name) < 10
 
 
 class Parameter(NamedTuple):
@@ -188,21 +137,20 @@ def is_function(target: str, functions: frozenset[str]) -> bool:
 
 
 class _Reader:
-    """Reads the layers into scopes, each closed before the next one beside it begins."""
+    """Reads the layers into scopes, each with the call that is written for it."""
 
     def __init__(self, network: Network, functions: frozenset[str]) -> None:
         self.network = network
         self.functions = functions
         self.keys: dict[Any, int] = {}
         self.leaves: dict[Any, Leaf] = {}
-        self.numbers = values_of(network)
-        self.results = {self.numbers[name] for name in network.outputs.values()}
-        self.root = SourceScope("", "", "", None)
-        self.homes: dict[Value, SourceScope] = dict.fromkeys(range(-len(network.inputs), 0), self.root)
+        tree = Nesting(network, "written as source", self._leaf, self._needed(), SourceScope)
+        self.root: SourceScope = tree.closed[-1]
+        self.results = tree.results
         #: Every scope, those inside before the one around.
-        self.closed: list[SourceScope] = []
-        self.in_training = self._in_training()
-        self._read(self._needed())
+        self.closed: list[SourceScope] = tree.closed
+        for scope in self.closed:
+            scope.stateful = any(child.unit.stateful for child in scope.children)
 
     def intern(self, key: Any) -> int:
         """A number for a key; equal keys have one number."""
@@ -218,76 +166,6 @@ class _Reader:
                 needed.add(layer.name)
                 read.update(layer.inputs)
         return needed
-
-    def _in_training(self) -> set[str]:
-        """The layers that run in training alone: those of heads for training that nothing else reads."""
-        read, alone = set[str](), set[str]()
-        for layer in reversed(self.network.layers):
-            if layer.training and layer.name not in read:
-                alone.add(layer.name)
-            else:
-                read.update(layer.inputs)
-        return alone
-
-    def _read(self, needed: set[str]) -> None:
-        opened = [self.root]
-        seen = {""}
-        for number, layer in enumerate(self.network.layers):
-            if layer.name not in needed:
-                continue
-            path = layer.scope
-            while opened[-1].path != path and not path.startswith(f"{opened[-1].path}."):
-                if opened[-1] is self.root:
-                    break
-                self._close(opened.pop())
-            while opened[-1].path != path:
-                outer = opened[-1]
-                start = len(outer.path) + 1 if outer.path else 0
-                name = path[start:].partition(".")[0]
-                inner = path[:start] + name
-                if inner in seen:
-                    raise usage(
-                        f"{shorten(self.network.name)} cannot be written as source: the layers of "
-                        f"{shorten(inner)} do not stand together",
-                        notes=(f"{shorten(layer.name)} comes after others that are not in it",),
-                    )
-                seen.add(inner)
-                opened.append(SourceScope(inner, name, self.network.blocks.get(inner, ""), outer))
-                outer.parts.append(opened[-1])
-            self._add(number, layer, opened[-1])
-        while opened:
-            self._close(opened.pop())
-
-    def _add(self, number: Value, layer: Layer, scope: SourceScope) -> None:
-        inputs = tuple([self.numbers[name] for name in layer.inputs])
-        self.homes[number] = scope
-        for source in inputs:
-            self._reach(source, scope)
-        if number in self.results:
-            self._leave(number, self.root)
-        leaf = self._leaf(layer)
-        name = layer.name.rpartition(".")[2]
-        training = layer.name in self.in_training
-        scope.parts.append(Child(name, leaf, inputs, (number,), leaf.stateful, training, layer.op.kind))
-        scope.stateful |= leaf.stateful
-
-    def _reach(self, source: Value, reader: SourceScope) -> None:
-        """Lead a tensor from its home into the scope that reads it."""
-        scope: SourceScope = reader
-        while not _holds(scope, self.homes[source]):
-            if source in scope.inputs:
-                return  # as in all scopes up to its home
-            scope.inputs[source] = None
-            assert scope.parent is not None
-            scope = scope.parent
-        self._leave(source, scope)
-
-    def _leave(self, source: Value, target: SourceScope) -> None:
-        scope = self.homes[source]
-        while not _holds(scope, target):
-            scope.outputs[source] = None
-            assert scope.parent is not None
-            scope = scope.parent
 
     def _leaf(self, layer: Layer) -> Leaf:
         facts = layer.facts
@@ -306,16 +184,6 @@ class _Reader:
             )
         return found
 
-    def _close(self, scope: SourceScope) -> None:
-        self.closed.append(scope)
-        if scope.parent is not None:
-            scope.parent.stateful |= scope.stateful
-
-
-def _holds(outer: SourceScope, inner: SourceScope) -> bool:
-    """Whether a scope is another one, or around it."""
-    return outer is inner or not outer.path or inner.path.startswith(f"{outer.path}.")
-
 
 # --- what becomes a class --------------------------------------------------------------------------
 
@@ -324,7 +192,6 @@ def _classes(reader: _Reader, root_name: str) -> list[Class]:
     """Give every scope its form and, where that is a class, the class; those inside come first."""
     found: dict[Any, Class] = {}
     for scope in reader.closed:
-        scope.children = _children(scope)
         chain = _is_chain(scope, reader)
         if scope.parent is None:
             whole = chain and is_counted(scope.children) and not any(c.training for c in scope.children)
@@ -350,20 +217,9 @@ def _classes(reader: _Reader, root_name: str) -> list[Class]:
     return list(found.values())
 
 
-def _base(scope: SourceScope) -> str:
+def _base(scope: Scope) -> str:
     """What the class of a scope is called, but for a number."""
     return title(scope.block or re.sub(r"[0-9]+$", "", scope.name), "Block")
-
-
-def _children(scope: SourceScope) -> list[Child]:
-    """What stands in a scope, now that it is known of all scopes what outside reads from them."""
-    return [part if isinstance(part, Child) else _child(part) for part in scope.parts]
-
-
-def _child(scope: SourceScope) -> Child:
-    outputs = tuple(sorted(scope.outputs))
-    training = all(child.training for child in scope.children)
-    return Child(scope.name, scope, tuple(scope.inputs), outputs, scope.stateful, training, scope.block)
 
 
 def _is_chain(scope: SourceScope, reader: _Reader) -> bool:
@@ -374,7 +230,7 @@ def _is_chain(scope: SourceScope, reader: _Reader) -> bool:
         outputs = tuple(reader.results) if len(reader.network.outputs) == 1 else ()
     flowing = inputs
     for child in scope.children:
-        if not child.is_module or child.inputs != flowing or len(child.outputs) != 1:
+        if child.unit.is_function or child.inputs != flowing or len(child.outputs) != 1:
             return False
         flowing = child.outputs
     return len(inputs) == 1 and bool(scope.children) and outputs == flowing

@@ -1,0 +1,181 @@
+"""A network as the tree of its scopes: what each reads from outside, and what outside reads from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..errors import shorten, usage
+from ..network import Layer, Network
+from ..shape import Shape
+
+#: A tensor: the number of the layer that makes it, or below zero an input of the network (-1 is the first).
+Value = int
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """A part of the network under one name."""
+
+    path: str
+    name: str
+    #: The block that made it; empty for a scope that was only named.
+    block: str
+    parent: Scope | None
+    #: Its layers and scopes as they were read, and from them the children, once all is read.
+    parts: list[Child | Scope] = field(default_factory=list)
+    children: list[Child] = field(default_factory=list)
+    #: What it reads from outside, in the order of the first use; what outside reads from it.
+    inputs: dict[Value, None] = field(default_factory=dict)
+    outputs: dict[Value, None] = field(default_factory=dict)
+
+
+class Child(NamedTuple):
+    """A layer or scope within a scope; what it reads and makes."""
+
+    name: str
+    #: What stands for the layer, or the scope.
+    unit: Any
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    #: Whether it runs in training alone.
+    training: bool
+    kind: str  # the op, or the block
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether its name is a number, as ``nn.Sequential`` gives."""
+        return is_number(self.name)
+
+
+def is_number(name: str) -> bool:
+    """Whether a name is a number as ``str`` writes it: 7, not 07."""
+    return name.isascii() and name.isdigit() and (name == "0" or name[0] != "0") and len(name) < 10
+
+
+def values_of(network: Network) -> dict[str, Value]:
+    """The numbers of inputs and layers by their names."""
+    numbers = {name: -1 - k for k, name in enumerate(network.inputs)}
+    return numbers | {layer.name: k for k, layer in enumerate(network.layers)}
+
+
+def shape_of(network: Network, value: Value) -> Shape:
+    """The shape of a tensor."""
+    return list(network.inputs.values())[-1 - value] if value < 0 else network.layers[value].shape
+
+
+class Nesting:
+    """The scopes of a network, each closed before the next one beside it begins.
+
+    Args:
+        network: what is read.
+        what: what is made of it, as messages say it: ``"written as source"``.
+        unit: what stands for a layer.
+        needed: the layers that are read; all of them unless they are given.
+        kind: what a scope is.
+
+    Raises:
+        UsageError: the layers of a scope do not stand together.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        what: str,
+        unit: Callable[[Layer], Any] = lambda layer: layer,
+        needed: Container[str] | None = None,
+        kind: type[Scope] = Scope,
+    ) -> None:
+        self.network = network
+        self.what = what
+        self.unit = unit
+        self.kind = kind
+        self.numbers = values_of(network)
+        self.results = {self.numbers[name] for name in network.outputs.values()}
+        self.root = kind("", "", "", None)
+        self.homes: dict[Value, Scope] = dict.fromkeys(range(-len(network.inputs), 0), self.root)
+        #: Every scope, those inside before the one around.
+        self.closed: list[Any] = []
+        self.in_training = self._in_training()
+        self._read(network.index if needed is None else needed)
+        for scope in self.closed:
+            scope.children = [part if isinstance(part, Child) else _child(part) for part in scope.parts]
+
+    def _in_training(self) -> set[str]:
+        """The layers that run in training alone: those of heads for training that nothing else reads."""
+        read, alone = set[str](), set[str]()
+        for layer in reversed(self.network.layers):
+            if layer.training and layer.name not in read:
+                alone.add(layer.name)
+            else:
+                read.update(layer.inputs)
+        return alone
+
+    def _read(self, needed: Container[str]) -> None:
+        opened = [self.root]
+        seen = {""}
+        for number, layer in enumerate(self.network.layers):
+            if layer.name not in needed:
+                continue
+            path = layer.scope
+            while opened[-1].path != path and not path.startswith(f"{opened[-1].path}."):
+                if opened[-1] is self.root:
+                    break
+                self.closed.append(opened.pop())
+            while opened[-1].path != path:
+                outer = opened[-1]
+                start = len(outer.path) + 1 if outer.path else 0
+                name = path[start:].partition(".")[0]
+                inner = path[:start] + name
+                if inner in seen:
+                    raise usage(
+                        f"{shorten(self.network.name)} cannot be {self.what}: the layers of "
+                        f"{shorten(inner)} do not stand together",
+                        notes=(f"{shorten(layer.name)} comes after others that are not in it",),
+                    )
+                seen.add(inner)
+                opened.append(self.kind(inner, name, self.network.blocks.get(inner, ""), outer))
+                outer.parts.append(opened[-1])
+            self._add(number, layer, opened[-1])
+        self.closed += reversed(opened)
+
+    def _add(self, number: Value, layer: Layer, scope: Scope) -> None:
+        inputs = tuple([self.numbers[name] for name in layer.inputs])
+        self.homes[number] = scope
+        for source in inputs:
+            self._reach(source, scope)
+        if number in self.results:
+            self._leave(number, self.root)
+        name = layer.name.rpartition(".")[2]
+        training = layer.name in self.in_training
+        scope.parts.append(Child(name, self.unit(layer), inputs, (number,), training, layer.op.kind))
+
+    def _reach(self, source: Value, reader: Scope) -> None:
+        """Lead a tensor from its home into the scope that reads it."""
+        scope = reader
+        while not _holds(scope, self.homes[source]):
+            if source in scope.inputs:
+                return  # as in all scopes up to its home
+            scope.inputs[source] = None
+            assert scope.parent is not None
+            scope = scope.parent
+        self._leave(source, scope)
+
+    def _leave(self, source: Value, target: Scope) -> None:
+        scope = self.homes[source]
+        while not _holds(scope, target):
+            scope.outputs[source] = None
+            assert scope.parent is not None
+            scope = scope.parent
+
+
+def _child(scope: Scope) -> Child:
+    outputs = tuple(sorted(scope.outputs))
+    training = all(child.training for child in scope.children)
+    return Child(scope.name, scope, tuple(scope.inputs), outputs, training, scope.block)
+
+
+def _holds(outer: Scope, inner: Scope) -> bool:
+    """Whether a scope is another one, or around it."""
+    return outer is inner or not outer.path or inner.path.startswith(f"{outer.path}.")
