@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -593,7 +593,25 @@ class Lowering:
                 builder, heads, {name: draft for draft, name in names.items()}, tensors
             )
         self._place_unused(builder, next(iter(tensors.values())))
+        builder.blocks = list(self._blocks(builder, [*self.drafts, *(heads.drafts if heads else [])]))
         return builder.network(outputs.pop("out"), **outputs)
+
+    @staticmethod
+    def _blocks(builder: Builder, drafts: Iterable[Draft]) -> Iterator[tuple[str, str]]:
+        """The classes of the scopes, where they are not torch's own."""
+        kinds: dict[str, str] = {}
+        seen: set[Call] = set()
+        for draft in drafts:
+            call: Call | None = draft.call
+            while call is not None and call not in seen:
+                seen.add(call)
+                kinds[_path(call)] = call.kind
+                call = call.parent
+        scopes = dict.fromkeys(scope for layer in builder.layers for scope in _above(layer.name))
+        for scope in scopes:
+            kind = kinds.get(scope, "torch.")
+            if not kind.startswith("torch."):
+                yield scope, kind.rpartition(".")[2]
 
     def _ends(self) -> dict[str, Draft]:
         self.node = next(reversed(self.tape.nodes), None)
@@ -628,8 +646,15 @@ class Lowering:
             if draft not in tensors:
                 self._place(builder, draft, names[draft], tensors)
         builder.training = False
-        placed = {names[draft] for draft in heads.drafts if names[draft] not in known}
-        return {key: tensors[end] for key, end in ends.items() if names.get(end) in placed and key != "out"}
+        placed = {names[draft]: draft for draft in heads.drafts if names[draft] not in known}
+        found: dict[str, Any] = {}
+        for key, end in ends.items():
+            name = names.get(end, "")
+            if name in placed and key != "out":
+                # a head has the name of the scope that it is, as its weights have
+                scope, _, inner = name.partition(".")
+                found[scope if inner and scope not in found else key] = tensors[end]
+        return {key: end for name in placed for key, end in found.items() if end.name == name}
 
     def _place_unused(self, builder: Builder, x: Any) -> None:
         """The tensors of modules that nothing called, each at its place."""
@@ -698,14 +723,14 @@ class Lowering:
             path = _path(draft.call)
             name = path if count[draft.call] == 1 and not draft.call.children else ""
             if name and name in taken and name not in scopes:
-                name = _numbered(name, taken)  # its module had been called before
+                name = _numbered(name, taken, scopes)  # its module had been called before
             if taken.intersection(_above(name)):
                 name = ""
             while not name or name in taken or name in scopes:
                 # beside what has the name already, as a layer cannot be a scope, too
                 while path in taken or taken.intersection(_above(path)):
                     path = path.rpartition(".")[0]
-                name = _numbered(f"{path}.{kind}" if path else kind, taken)
+                name = _numbered(f"{path}.{kind}" if path else kind, taken, scopes)
             taken.add(name)
             found[draft] = name
             scopes.update(_above(name))
@@ -759,10 +784,10 @@ def _owner(name: str, key: str) -> str:
     return key if not name else key.removesuffix(f".{name}") if key.endswith(f".{name}") else ""
 
 
-def _numbered(name: str, taken: set[str]) -> str:
+def _numbered(name: str, *taken: set[str]) -> str:
     """A name that is not taken: ``add``, ``add_1`` and so on."""
     number, found = 0, name
-    while found in taken:
+    while any(found in names for names in taken):
         number += 1
         found = f"{name}_{number}"
     return found
