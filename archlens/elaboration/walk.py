@@ -449,7 +449,7 @@ class Walk(Elaboration):
         self.spend(where)
         if func.id == "ref":
             tensor = env.ref(tree, expression)
-            if name is not None and at is not None:
+            if name is not None and at is not None and place.tensors.get(name) is not tensor:
                 place.claim(name, at)
             self.builder.x = tensor
             if name is not None:

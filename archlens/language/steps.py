@@ -31,6 +31,17 @@ class Template:
         """The text itself, where it holds no expression."""
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
 
+    @property
+    def certain(self) -> str | None:
+        """The text that it is whatever the params are: itself, or that of ``{'add'}``."""
+        words = [part if isinstance(part, str) else _text_of(part.tree) for part in self.parts]
+        return None if None in words else "".join(word for word in words if word is not None)
+
+
+def _text_of(tree: ast.expr) -> str | None:
+    """The text that an expression is; ``None`` for any other."""
+    return tree.value if isinstance(tree, ast.Constant) and isinstance(tree.value, str) else None
+
 
 @dataclass(slots=True, eq=False)
 class Body:
@@ -390,8 +401,9 @@ def check_name(name: str, where: Located | None) -> None:
 def _static_names(step: Step | None) -> Iterator[tuple[str, Located]]:
     """The names that a step puts into the scope that it runs in."""
     if isinstance(step, Named):
-        if step.name.literal is not None:
-            yield step.name.literal, step.name
+        certain = step.name.certain
+        if certain is not None:
+            yield certain, step.name
     elif isinstance(step, Steps):
         for inner in step.steps:
             yield from _static_names(inner)
