@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .shape import Shape
     from .studying import Study, study
     from .tracing import trace
+    from .writing import convert
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,7 @@ __all__ = [
     "Study",
     "UsageError",
     "build",
+    "convert",
     "load",
     "loads",
     "names",
@@ -53,6 +55,7 @@ _WHERE = {
     "Shape": "shape",
     "names": "library",
     **dict.fromkeys(["Study", "study"], "studying"),
+    "convert": "writing",
     "trace": "tracing",
 }
 

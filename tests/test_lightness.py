@@ -30,6 +30,7 @@ CASES = {
     "rules": "run('rules', 'AL302')",
     "ops": "run('ops'); run('ops', 'conv'); run('ops', '--format', 'json')",
     "source": "run('source', 'lenet5_1998')",
+    "convert": "run('convert', 'lenet5_1998')",
     "check": "run('check', 'lenet5', '--params', '<= 62k', '--memory', '<= 1MB', '--min-size', '<= 32')",
     "check broken": "run('check', 'lenet5', '--params', '<= 60k', '--format', 'junit')",
     "diff": "run('diff', 'resnet18', 'resnet34')",

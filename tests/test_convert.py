@@ -1,0 +1,376 @@
+"""A network as the text of a spec: it reads as somebody would have written it, and says the same network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import archlens
+from archlens.analysis import difference
+from archlens.cli import cli
+
+from .conftest import load_torchvision
+from .test_tracing import without_values
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+
+
+def again(network: archlens.Network) -> archlens.Network:
+    """What its text says, of which nothing may be different: not a name, not the order of outputs."""
+    found = archlens.loads(archlens.convert(network))
+    assert difference.find(network, found).empty
+    assert found.state() == network.state()
+    assert (found.params, found.macs, found.training_macs) == (
+        network.params,
+        network.macs,
+        network.training_macs,
+    )
+    return found
+
+
+#: Of the zoo: tables, several heads, heads for training, dense blocks, shared widths, one and three axes.
+ZOO = [
+    "deeplabv3_resnet50",
+    "densenet121",
+    "googlenet_2014",
+    "m5",
+    "c3d",
+    "nasnet_a_mobile",
+    "unet",
+    "xception",
+]
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO if name in archlens.names()])
+def test_a_network_of_the_zoo_is_written_and_read_again(name: str) -> None:
+    again(archlens.load(name))
+
+
+#: Of torchvision, with the input: optional parts, tables, named and numbered steps, gates, attention, heads.
+TORCHVISION = {
+    "resnet18": (3, 64, 64),
+    "mobilenet_v3_small": (3, 64, 64),
+    "efficientnet_b0": (3, 64, 64),
+    "inception_v3": (3, 299, 299),
+    "swin_t": (3, 64, 64),
+    "vit_b_32": (3, 224, 224),
+    "shufflenet_v2_x0_5": (3, 64, 64),
+    "regnet_y_400mf": (3, 64, 64),
+    "fcn_resnet50": (3, 64, 64),
+}
+
+
+@pytest.fixture(scope="module")
+def traced() -> Callable[[str], archlens.Network]:
+    made: dict[str, archlens.Network] = {}
+
+    def of(name: str) -> archlens.Network:
+        if name not in made:
+            options = {"weights_backbone": None, "aux_loss": True} if name.startswith("fcn") else {}
+            with torch.device("cpu" if name.startswith("regnet") else "meta"):
+                module = without_values(load_torchvision().models.get_model, name=name, **options)
+            made[name] = archlens.trace(module, TORCHVISION[name])
+            assert made[name].state() == {key: tuple(t.shape) for key, t in module.state_dict().items()}
+        return made[name]
+
+    return of
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_a_module_of_torchvision_is_written_in_at_most_twice_the_lines_of_its_spec(
+    name: str, traced: Callable[[str], archlens.Network]
+) -> None:
+    network = traced(name)
+    again(network)
+    assert len(archlens.convert(network).splitlines()) <= 2 * own_lines(name)
+
+
+#: Parts of a spec that are no part of the network.
+FOR_PEOPLE = ("published", "notes", "paper", "budget")
+
+
+def own_lines(name: str) -> int:
+    """The lines of a spec that say the network, without what is for people and what other variants need."""
+    source = archlens.library.find(name).spec.source.text.splitlines()
+    count, key, variant, inner = 0, "", "", ""
+    for line in source:
+        indent = len(line) - len(line.lstrip())
+        if not indent and line.strip():
+            key = line.partition(":")[0]
+        if key == "variants":
+            if indent == 2:
+                variant = line.strip().partition(":")[0]
+            elif indent == 4:
+                inner = line.strip().partition(":")[0]
+            count += variant == name and indent >= 4 and inner not in FOR_PEOPLE
+        else:
+            count += key not in FOR_PEOPLE
+    return count
+
+
+def test_it_reads_as_somebody_would_have_written_it(traced: Callable[[str], archlens.Network]) -> None:
+    """A block with its arguments, a shortcut that some have, and a repeat."""
+    assert archlens.convert(traced("resnet18")) == (
+        """\
+title: ResNet
+input: 3x64x64
+
+blocks:
+  basic_block(channels, stride=1, downsample=false):
+    - residual:
+        - conv1: conv(channels, 3, stride, padding=1, bias=false)
+        - bn1: batch_norm
+        - relu: relu
+        - conv2: conv(channels, 3, padding=1, bias=false)
+        - bn2: batch_norm
+      shortcut:
+        - downsample: conv(channels, 1, stride, bias=false) >> batch_norm if downsample else identity
+    - relu_1: relu
+
+layers:
+  - conv1: conv(64, 7, stride=2, padding=3, bias=false)
+  - bn1: batch_norm
+  - relu: relu
+  - maxpool: max_pool(3, stride=2, padding=1)
+  - layer1: basic_block(64) * 2
+  - layer2:
+      - basic_block(128, stride=2, downsample=true)
+      - basic_block(128)
+  - layer3:
+      - basic_block(256, stride=2, downsample=true)
+      - basic_block(256)
+  - layer4:
+      - basic_block(512, stride=2, downsample=true)
+      - basic_block(512)
+  - avgpool: adaptive_avg_pool(1)
+  - flatten: flatten
+  - fc: linear(1000)
+"""
+    )
+
+
+def test_a_converted_module_computes_what_the_module_does() -> None:
+    """The state dict loads strictly, and the logits are equal."""
+    module = load_torchvision().models.resnet18().eval()
+    copy = archlens.build(archlens.loads(archlens.convert(archlens.trace(module, (3, 64, 64)))))
+    copy.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(copy.eval()(x), module(x))
+
+
+# --- modules of one's own ---------------------------------------------------------------------------
+
+
+class Odd(nn.Module):
+    """Names that are keywords here or in Python, or nothing that can be said in an expression."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add = nn.Conv2d(3, 8, 3, padding=1)
+        self.gate = nn.Sequential(nn.Conv2d(8, 8, 1), nn.Sigmoid())
+        self.shortcut = nn.Conv2d(8, 8, 1)
+        self.add_module("1x1", nn.Conv2d(8, 8, 1))
+        self.add_module("class", nn.Conv2d(8, 8, 1))
+        self.add_module("größe", nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU()))
+        self.add_module("null", nn.Conv2d(8, 8, 1))
+        self.concat = nn.Sequential(nn.Conv2d(16, 8, 1), nn.ReLU())
+        self.act = nn.ReLU()
+
+    def forward(self, x: Any) -> Any:
+        x = self.act(self.add(x))
+        x = x * self.gate(x)
+        y = getattr(self, "class")(self.act(getattr(self, "1x1")(x)))
+        z = self.concat(torch.cat([self.shortcut(x), y], 1))
+        return self.null(self.größe(z) + x) + y
+
+
+class Unet(nn.Module):
+    """Long connections, from the root and into a block."""
+
+    class Up(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.up = nn.ConvTranspose2d(2 * channels, channels, 2, stride=2)
+            self.conv = nn.Conv2d(2 * channels, channels, 3, padding=1)
+
+        def forward(self, x: Any, skip: Any) -> Any:
+            return self.conv(torch.cat([skip, self.up(x)], 1)).relu()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enc1, self.enc2, self.enc3 = (
+            nn.Conv2d(n, m, 3, padding=1) for n, m in ((3, 8), (8, 16), (16, 32))
+        )
+        self.pool = nn.MaxPool2d(2)
+        self.up1, self.up2 = Unet.Up(16), Unet.Up(8)
+
+    def forward(self, x: Any) -> Any:
+        one = self.enc1(x)
+        two = self.enc2(self.pool(one))
+        three = self.enc3(self.pool(two))
+        return self.up2(self.up1(three, two), one)
+
+
+class Several(nn.Module):
+    """Two inputs, and several outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(4, 8), nn.Linear(6, 8)
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, left: Any, right: Any) -> Any:
+        both = torch.cat([self.one(left).relu(), self.other(right)], 1)
+        out = self.head(both)
+        return {"out": out, "both": both, "probability": out.softmax(1)}
+
+
+def test_several_inputs_and_outputs() -> None:
+    found = again(archlens.trace(Several(), left=(4,), right=(6,)))
+    assert list(found.inputs) == ["left", "right"]
+    assert list(found.outputs) == ["out", "both", "probability"]
+
+
+def test_an_output_may_have_the_name_of_the_step_that_it_is() -> None:
+    """As a dict of features has: its keys are the names of modules."""
+    net = archlens.Builder("features", "3x8x8")
+    low = net.conv(net.x, 4, 3, name="low")
+    high = net.conv(low, 4, 3, name="high")
+    found = again(net.network(net.linear(net.flatten(high, name="flat"), 2, name="fc"), low=low, high=high))
+    assert dict(found.outputs) == {"out": "fc", "low": "low", "high": "high"}
+
+
+# --- what is refused --------------------------------------------------------------------------------
+
+
+def shared() -> archlens.Network:
+    net = archlens.Builder("shared", "3x8x8")
+    net.conv(net.x, 3, 1, name="a")
+    net.place(archlens.ops.OPS["conv"](3, 1), name="b", keys={"weight": "a.weight", "bias": "a.bias"})
+    return net.network()
+
+
+def torn() -> archlens.Network:
+    net = archlens.Builder("torn", "3x8x8")
+    net.conv(net.x, 3, 1, name="convs.0")
+    net.relu(name="relu")
+    net.conv(net.x, 3, 1, name="convs.1")
+    return net.network()
+
+
+def opaque() -> archlens.Network:
+    from archlens.ops.opaque import Opaque
+
+    net = archlens.Builder("opaque", "3x8x8")
+    net.place(Opaque("mine", (3, 8, 8), [(3, 8, 8)]), name="layer")
+    return net.network()
+
+
+def deep() -> archlens.Network:
+    net = archlens.Builder("deep", "3x8x8")
+    net.relu(name=".".join(["a"] * 80))
+    return net.network()
+
+
+def brace() -> archlens.Network:
+    net = archlens.Builder("brace", "3x8x8")
+    net.relu(name="{'}'}")
+    return net.network()
+
+
+REFUSED: dict[str, tuple[Callable[[], archlens.Network], str]] = {
+    "shared": (shared, "b has its weight from a.weight"),
+    "torn": (torn, "the layers of convs do not stand together"),
+    "opaque": (opaque, "what mine computes is not known"),
+    "deep": (deep, "lies more than 25 scopes deep"),
+    "brace": (brace, "the language has no words for it"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_language_cannot_say_is_refused(case: str) -> None:
+    make, said = REFUSED[case]
+    with pytest.raises(archlens.UsageError) as caught:
+        archlens.convert(make())
+    assert f"{case} cannot be written as a spec: " in str(caught.value)
+    assert said in str(caught.value)
+
+
+MODULE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width=8, twice=False):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3)
+        self.same = nn.Conv2d(width, width, 1)
+        self.twice = twice
+
+    def forward(self, x):
+        x = self.same(self.stem(x))
+        return self.same(x) if self.twice else x
+"""
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(MODULE, encoding="utf-8")
+
+    def run(*args: str) -> Any:
+        return CliRunner().invoke(cli, ["convert", "own.py:Net", "--input", "3x9x9", *args])
+
+    shown = run("--set", "width=4")
+    assert shown.exit_code == 0
+    assert shown.output == (
+        "title: Net\ninput: 3x9x9\n\nlayers:\n  - stem: conv(4, 3)\n  - same: conv(4, 1)\n"
+    )
+    assert run("-o", "net.yaml").exit_code == 0
+    assert archlens.load("net.yaml").params == 8 * 27 + 8 + 64 + 8
+    before = Path("net.yaml").read_bytes()
+    refused = run("--set", "twice=true", "-o", "net.yaml")
+    assert isinstance(refused.exception, archlens.UsageError)
+    assert "same_1 has its weight from same.weight" in str(refused.exception)
+    assert Path("net.yaml").read_bytes() == before
+
+
+def long(count: int = 200) -> Any:
+    """So many layers of which no two neighbours are alike."""
+    sizes = [1 + n * 7 % 13 for n in range(count + 1)]
+    return nn.Sequential(*[nn.Linear(a, b) for a, b in pairwise(sizes)])
+
+
+MODULES: dict[str, tuple[Callable[[], Any], Any]] = {
+    "names": (Odd, (3, 8, 8)),
+    "one axis": (lambda: nn.Sequential(nn.Conv1d(2, 4, 3), nn.BatchNorm1d(4), nn.MaxPool1d(2)), (2, 20)),
+    "three axes": (
+        lambda: nn.Sequential(nn.Conv3d(2, 4, (1, 3, 3)), nn.ReLU(), nn.AvgPool3d(2)),
+        (2, 4, 9, 9),
+    ),
+    "long": (long, (1,)),
+    "long connections": (Unet, (3, 8, 8)),
+    "gaps": (lambda: nn.Sequential(nn.Identity(), nn.Conv2d(3, 4, 1), nn.Identity(), nn.ReLU()), (3, 4, 4)),
+    "nested": (
+        lambda: nn.Sequential(nn.Sequential(nn.Sequential(nn.Linear(4, 4)), nn.ReLU()), nn.Linear(4, 2)),
+        (4,),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MODULES)
+def test_modules_of_ones_own(case: str) -> None:
+    make, shape = MODULES[case]
+    module = make()
+    found = again(archlens.trace(module, shape))
+    copy = archlens.build(found)
+    copy.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, *shape)
+    with torch.no_grad():
+        assert torch.equal(copy.eval()(x), module.eval()(x))
