@@ -193,6 +193,29 @@ def test_own_modules_compute_what_their_reference_does(text: str) -> None:
         torch.testing.assert_close(ours(x), theirs(x))
 
 
+def test_inputs_that_are_called_as_functions_of_python() -> None:
+    """Torch gives a variable another name where Python has a function of it: maybe the next input's."""
+
+    class Sum(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = torch.nn.ModuleList(torch.nn.Linear(n, 1) for n in (5, 3, 2, 4))
+
+        def forward(self, input: Any, input_1: Any, sum: Any, sum_: Any) -> Any:
+            a, b, c, d = [part(x) for part, x in zip(self.parts, (input, input_1, sum, sum_), strict=True)]
+            return a + b + c + d
+
+    module = Sum()
+    given = {
+        name: torch.rand(2, n)
+        for name, n in zip(("input", "input_1", "sum", "sum_"), (5, 3, 2, 4), strict=True)
+    }
+    built = archlens.build(archlens.trace(module, **given))
+    built.load_state_dict(module.state_dict())
+    assert torch.allclose(built(*given.values()), module(**given))
+    assert torch.allclose(built(**given), module(**given))
+
+
 def one_layer(op: Any, inputs: Any, facts: Any) -> Network:
     """A network of one layer, whose input may have its channels last."""
     whole = archlens.loads("{input: 3, layers: [relu]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 import operator
 from collections.abc import Mapping
@@ -149,7 +150,11 @@ class Built(Scope, fx.GraphModule):
         """Set the graph of the layers that run in a mode; ``node.meta["layer"]`` names the layer."""
         graph = fx.Graph()
         graph.set_codegen(_SafeNames())
-        nodes = {name: graph.placeholder(_word(name)) for name in self.plan.inputs}
+        words = [_word(name) for name in self.plan.inputs]
+        nodes = {
+            name: graph.create_node("placeholder", word, name=_variable(word, words))
+            for name, word in zip(self.plan.inputs, words, strict=True)
+        }
         for step in self.plan.steps:
             if training or not step.training:
                 node = _node(graph, step, [nodes[name] for name in step.inputs])
@@ -210,6 +215,17 @@ def _word(name: str) -> str:
     """A name as Python takes it for a variable."""
     word = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
     return f"_{word}" if not word or word[0].isdigit() or iskeyword(word) or word in _GLOBALS else word
+
+
+def _variable(argument: str, arguments: list[str]) -> str:
+    """What an argument is called within; of a function of Python's torch makes a number of it, as ``input_1``.
+
+    That may be another argument's name, whose value would be lost.
+    """
+    found = argument
+    while found in vars(builtins) or (found != argument and found in arguments):
+        found += "_"
+    return found
 
 
 class _SafeNames(CodeGen):
