@@ -366,79 +366,89 @@ def test_pooling_along_one_axis() -> None:
     ]
 
 
-def random_module(draw: random.Random) -> tuple[Any, tuple[int, ...]]:
-    """A module of branches, functional calls, views and shared parts."""
-    channels = draw.choice([4, 6, 8])
+def test_what_torch_has_and_an_op_of_ours_has_not() -> None:
+    """A form that an op does not take is no form of that op."""
 
-    class Random(nn.Module):
+    class Around(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return functional.hardshrink(functional.pad(x, (1, 1, 2, 2), mode="circular"))
+
+    network = archlens.trace(nn.Sequential(nn.Conv2d(2, 3, 1), Around()), (2, 4, 5))
+    assert [str(layer.op) for layer in network] == ["conv(3, 1)", "pad", "hardshrink"]
+    assert network.output == (3, 8, 7)
+    assert not network.unknown
+    assert network.macs == 4 * 5 * 2 * 3
+
+
+def test_normalizations_that_are_functions_of_their_own() -> None:
+    module = nn.Sequential(nn.LocalResponseNorm(5, k=2.0), nn.Flatten(2), nn.RMSNorm(6))
+    network = archlens.trace(module, (4, 2, 3))
+    assert [(layer.name, str(layer.op)) for layer in network if layer.op.family != "reshape"] == [
+        ("0", "local_response_norm(5, k=2)"),
+        ("2", "rms_norm"),
+    ]
+    assert network.state() == {"2.weight": (6,)}
+    built = archlens.build(archlens.trace(module[0], (4, 2, 3)))
+    x = torch.rand(2, 4, 2, 3)
+    assert torch.equal(built(x), module[0](x))
+
+
+def test_a_module_that_does_more_than_what_has_its_weights() -> None:
+    class Scaled(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.parts = nn.ModuleList()
-            self.plan: list[str] = []
-            for _ in range(draw.randint(2, 6)):
-                self.plan.append(
-                    draw.choice(["conv", "residual", "cat", "shuffle", "tokens", "gate", "again", "pool"])
-                )
-                kernel = draw.choice([1, 3, 5])
-                made: Any = nn.Conv2d(
-                    channels, channels, kernel, padding=kernel // 2, bias=draw.random() < 0.5
-                )
-                if self.plan[-1] == "tokens":
-                    made = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels), nn.GELU())
-                elif self.plan[-1] == "cat":
-                    made = nn.Conv2d(2 * channels, channels, 1)
-                self.parts.append(made)
+            self.by = nn.Parameter(torch.rand(3))
 
         def forward(self, x: Any) -> Any:
-            for kind, part in zip(self.plan, self.parts, strict=True):
-                if kind == "conv":
-                    x = functional.relu(part(x))
-                elif kind == "residual":
-                    x = x + part(functional.silu(x))
-                elif kind == "cat":
-                    x = part(torch.cat([x, functional.avg_pool2d(x, 3, 1, 1)], 1))
-                elif kind == "shuffle":
-                    b, c, h, w = x.shape
-                    x = part(x.view(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w))
-                elif kind == "tokens":
-                    b, c, h, w = x.shape
-                    x = part(x.flatten(2).transpose(1, 2)).transpose(1, 2).reshape(b, c, h, w)
-                elif kind == "gate":
-                    x = x * part(x.mean((2, 3), keepdim=True)).sigmoid()
-                elif kind == "again":
-                    x = part(part(x))
-                else:
-                    x = functional.max_pool2d(part(x), 2, ceil_mode=True)
-            return x
+            return functional.max_pool2d(x / (1 + self.by.view(3, 1, 1)), 2)
 
-    return Random(), (channels, draw.randint(5, 12), draw.randint(5, 12))
+    network = archlens.trace(nn.Sequential(Scaled(), Scaled()), (3, 8, 8))
+    assert [(layer.name, layer.shape) for layer in network] == [
+        ("0.div", (3, 8, 8)),
+        ("0.max_pool", (3, 4, 4)),
+        ("1.div", (3, 4, 4)),
+        ("1.max_pool", (3, 2, 2)),
+    ]
+    assert list(network.state()) == ["0.by", "1.by"]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_random_modules(seed: int) -> None:
-    from torch.utils.flop_counter import FlopCounterMode
+def test_code_that_reads_the_values_of_constants() -> None:
+    class Reads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+            self.register_buffer("times", torch.tensor([2, 3]))
 
-    module, shape = random_module(random.Random(seed))
-    network = archlens.trace(module, shape)
-    seen: dict[str, list[tuple[int, ...]]] = {}
-    for name, part in module.named_modules():
-        part.register_forward_hook(lambda _m, _i, out, n=name: seen.setdefault(n, []).append(out.shape[1:]))
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        out = module.eval()(torch.rand(1, *shape))
-    assert 2 * network.macs == counter.get_total_flops()
-    assert network.output == tuple(out.shape[1:])
-    assert network.params == sum(tensor.numel() for tensor in module.parameters())
-    assert {key: tuple(value.shape) for key, value in module.state_dict().items()} == network.state()
-    for name, shapes in seen.items():
-        if name in network.index and len(shapes) == 1:
-            assert sorted(network[name].shape) == sorted(shapes[0])
-    assert not [layer for layer in network if layer.op.kind == "opaque"]
-    if not any(layer.keys for layer in network):  # else weights are shared
-        again = archlens.build(network).eval()
-        again.load_state_dict(module.state_dict())
-        x = torch.rand(2, *shape)
-        with torch.no_grad():
-            torch.testing.assert_close(again(x), module(x))
+        def forward(self, x: Any) -> Any:
+            at = torch.arange(4, device=x.device)
+            at[0] = 1
+            if (at.diff(prepend=at[:1]) == 0).all():
+                raise ValueError("which is not so")
+            for _ in range(self.times[0].item() if at.tolist() == [1, 1, 2, 3] else 7):
+                x = self.fc(x)
+            within = torch.ones(4, 4, device=x.device).tril().nonzero()
+            self.times += 1
+            return x[:, : self.times.tolist()[1] - 1] * len(within)
+
+    module = Reads()
+    network = archlens.trace(module, (4,))
+    assert [str(layer.op) for layer in network] == [
+        "linear(4)",
+        "linear(4)",
+        "slice(stop=3)",
+        "scale(10.0)",
+        "unused",
+    ]
+    assert module.times.tolist() == [2, 3]
+
+
+def test_code_that_reads_the_values_of_its_input() -> None:
+    class Reads(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x if torch.ones(3, device=x.device).sum() + x.max() > 0 else -x
+
+    with pytest.raises(archlens.SpecError, match="Reads does not run"):
+        archlens.trace(Reads(), (4,))
 
 
 @pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "swin_t"])

@@ -218,9 +218,10 @@ def _word(name: str) -> str:
 
 
 def _variable(argument: str, arguments: list[str]) -> str:
-    """What an argument is called within; of a function of Python's torch makes a number of it, as ``input_1``.
+    """What an argument is called within.
 
-    That may be another argument's name, whose value would be lost.
+    Where Python has a function of that name torch takes another, as ``input_1``. That may be another
+    argument's, whose value would be lost.
     """
     found = argument
     while found in vars(builtins) or (found != argument and found in arguments):

@@ -348,7 +348,7 @@ def _pointwise(lowering: Lowering, node: Node) -> Held:
     name = node.target.partition(".")[2]
     own = lowering.own(node)
     flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
-    held = [lowering.of(value) for value in flowing]
+    held = [lowering.of(value) for value in flowing] if len(flowing) > 1 else [lowering.near(flowing[0])]
     first = held[0]
     if (
         all(h.axes == first.axes and h.draft.shape == first.draft.shape for h in held)
@@ -543,6 +543,24 @@ def instance_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
             lowering.call("instance_norm", **given), _settle(lowering, args["input"], last=False), own=own
         )
     )
+
+
+@lowers("torch.local_response_norm")
+def local_response_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    given = {name: _number(args[name]) for name in ("alpha", "beta", "k") if name in args}
+    op = lowering.call("local_response_norm", args["size"], **given)
+    return _straight(lowering.put(op, _settle(lowering, args["input"], last=False)))
+
+
+@lowers("torch.rms_norm")
+def rms_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """Over the last axis it works on each position alone."""
+    held = lowering.near(args["input"], last=True)
+    shape = held.draft.shape
+    if len(args["normalized_shape"]) > 1 or held.axes[-1] != held.draft.straight[shape.channel_axis + 1]:
+        raise NotSaid("not over the channels")
+    made = lowering.opaque("rms_norm", shape, held.draft, macs=0, pointwise=True, own=lowering.own(node))
+    return Held(made, held.axes)
 
 
 # --- pooling and sizes ------------------------------------------------------------------------------

@@ -34,35 +34,38 @@ COUNTED: dict[str, Callable[[dict[str, Any], Any], int]] = {
 
 _FREE = """
     _adaptive_avg_pool2d _adaptive_avg_pool3d _batch_norm_no_update _batch_norm_with_update _conj
-    _fft_c2c _fft_c2r _fft_r2c _local_scalar_dense _log_softmax _native_batch_norm_legit
-    _native_batch_norm_legit_no_training _prelu_kernel _reshape_alias _safe_softmax _softmax _to_copy
-    _unsafe_view _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_nearest_exact1d
-    _upsample_nearest_exact2d
-    _weight_norm_interface abs absolute acos adaptive_max_pool2d adaptive_max_pool3d add add_ addcdiv
-    addcmul alias all amax amin angle any arange argmax argmin argsort as_strided asin atan atan2
-    avg_pool2d avg_pool3d bernoulli bitwise_and bitwise_not bitwise_or bucketize cat ceil celu clamp
-    clamp_max clamp_min clone col2im constant_pad_nd copy copy_ cos cosh cudnn_batch_norm cumprod cumsum
-    detach diag_embed diagonal div dropout elu embedding empty empty_like empty_strided eq erf exp exp2
-    expand expm1 fill flip floor floor_divide fmod frac full full_like gather ge gelu glu
-    grid_sampler_2d grid_sampler_3d gt hardsigmoid hardswish hardtanh im2col index index_add index_copy
-    index_fill index_put index_select isfinite isinf isnan item le leaky_relu lerp lift_fresh
-    linalg_vector_norm linspace log log10 log1p log2 log_sigmoid_forward logical_and logical_not
-    logical_or logical_xor logit logsumexp lt masked_fill masked_scatter masked_select max
+    _embedding_bag _embedding_bag_forward_only _fft_c2c _fft_c2r _fft_r2c _local_scalar_dense
+    _log_softmax _native_batch_norm_legit _native_batch_norm_legit_no_training _prelu_kernel
+    _reshape_alias _safe_softmax _softmax _to_copy _unique2 _unsafe_view _upsample_bicubic2d_aa
+    _upsample_bilinear2d_aa _upsample_nearest_exact1d _upsample_nearest_exact2d
+    _upsample_nearest_exact3d _weight_norm_interface abs absolute acos adaptive_max_pool2d
+    adaptive_max_pool3d add add_ addcdiv addcmul alias all amax amin aminmax angle any arange argmax
+    argmin argsort as_strided asin atan atan2 avg_pool2d avg_pool3d bernoulli bincount bitwise_and
+    bitwise_not bitwise_or bucketize cat ceil celu channel_shuffle clamp clamp_max clamp_min clone
+    col2im constant_pad_nd copy copy_ cos cosh count_nonzero cudnn_batch_norm cummax cummin cumprod
+    cumsum detach diag_embed diagonal div dropout elu embedding empty empty_like empty_strided eq erf
+    exp exp2 expand expm1 fill flip floor floor_divide fmod frac fractional_max_pool2d
+    fractional_max_pool3d full full_like gather ge gelu glu grid_sampler_2d grid_sampler_3d gt
+    hardsigmoid hardswish hardtanh histc im2col index index_add index_copy index_fill index_put
+    index_select isfinite isin isinf isnan item kthvalue le leaky_relu lerp lift_fresh
+    linalg_vector_norm linspace log log10 log1p log2 log_sigmoid_forward logcumsumexp logical_and
+    logical_not logical_or logical_xor logit logsumexp lt masked_fill masked_scatter masked_select max
     max_pool2d_with_indices max_pool3d_with_indices max_unpool2d max_unpool3d maximum mean median min
-    minimum miopen_batch_norm mish mode mul nan_to_num narrow native_batch_norm native_dropout
-    native_group_norm native_layer_norm ne neg new_empty new_empty_strided new_full new_ones new_zeros
-    nonzero norm normal one_hot ones ones_like permute pixel_shuffle pixel_unshuffle polar pow prelu
-    prod rand rand_like randint randn randn_like randperm reciprocal reflection_pad1d reflection_pad2d
-    reflection_pad3d relu remainder repeat repeat_interleave replication_pad1d replication_pad2d
-    replication_pad3d reshape resize roll round rrelu_with_noise rsqrt rsub scalar_tensor scatter
-    scatter_add scatter_reduce select select_scatter set_ sgn sigmoid sign silu sin sinh slice
-    slice_scatter softmax softplus softshrink sort split split_with_sizes sqrt square squeeze stack std
-    std_mean sub sum sym_numel sym_size sym_stride t take tan tanh threshold topk transpose tril
-    tril_indices triu triu_indices trunc unbind unfold uniform unique_consecutive unsafe_chunk
-    unsafe_split unsqueeze upsample_bicubic2d upsample_bilinear2d upsample_linear1d upsample_nearest1d
-    upsample_nearest2d upsample_nearest3d upsample_trilinear3d var var_mean view view_as_complex
-    view_as_real where zero zeros zeros_like
+    minimum miopen_batch_norm mish mode mul nan_to_num nanmedian nansum narrow native_batch_norm
+    native_channel_shuffle native_dropout native_group_norm native_layer_norm ne neg new_empty
+    new_empty_strided new_full new_ones new_zeros nonzero norm normal one_hot ones ones_like permute
+    pixel_shuffle pixel_unshuffle polar pow prelu prod rand rand_like randint randn randn_like randperm
+    reciprocal reflection_pad1d reflection_pad2d reflection_pad3d relu remainder renorm repeat
+    repeat_interleave replication_pad1d replication_pad2d replication_pad3d reshape resize roll round
+    rrelu_with_noise rsqrt rsub scalar_tensor scatter scatter_add scatter_reduce searchsorted select
+    select_scatter set_ sgn sigmoid sign silu sin sinh slice slice_scatter softmax softplus softshrink
+    sort split split_with_sizes sqrt square squeeze stack std std_mean sub sum sym_numel sym_size
+    sym_stride t take tan tanh threshold topk trace transpose tril tril_indices triu triu_indices trunc
+    unbind unfold uniform unique_consecutive unique_dim unsafe_chunk unsafe_split unsqueeze
+    upsample_bicubic2d upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d
+    upsample_nearest3d upsample_trilinear3d var var_mean view view_as_complex view_as_real where zero
+    zeros zeros_like
 """
 
-#: What computes no products of matrices.
+#: What computes no products of matrices, beside what torch says works on each value alone.
 FREE = frozenset(f"aten.{name}{end}" for end in ("", "_") for name in re.findall(r"\w+", _FREE))

@@ -12,7 +12,7 @@ from ..elaboration.building import Builder
 from ..grouping import grouped
 from ..network import Network, Origin, scopes_of
 from ..ops import OPS, Op, ShapeError
-from ..ops.op import Buffer, Facts
+from ..ops.op import Buffer, Facts, signature
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
@@ -227,7 +227,12 @@ class Lowering:
         return draft
 
     def call(self, kind: str, *args: Any, **kwargs: Any) -> Op:
-        return OPS[kind](*args, **kwargs)
+        op = OPS[kind](*args, **kwargs)
+        parameters = signature(type(op))
+        for name, value in (*zip(parameters, args, strict=False), *kwargs.items()):
+            if parameters[name].kind.accept(value) is None:
+                raise NotSaid(f"its {name} is {value}")
+        return op
 
     def settled(self, held: Held, *, last: bool | None = None) -> Draft:
         """A layer whose output is the tensor as it lies, the channels first or last or as they come."""
@@ -708,7 +713,11 @@ class Lowering:
             count[draft.call] = count.get(draft.call, 0) + 1
         taken: set[str] = set()
         owned: list[tuple[Draft, str]] = []
-        owners = {draft: _owner_of(draft) for draft in self.drafts}
+        alone = {draft for draft in self.drafts if count[draft.call] == 1 and not draft.call.children}
+        owners = {
+            draft: _owner_of(draft) if draft in alone or not isinstance(draft.op, Opaque) else ""
+            for draft in self.drafts
+        }
         within = {scope for name in owners.values() for scope in _above(name)}
         for draft, name in owners.items():
             if name and name not in taken and name not in within:
@@ -721,7 +730,7 @@ class Lowering:
                 continue
             kind = draft.op.kind if not isinstance(draft.op, Opaque) else str(draft.op)
             path = _path(draft.call)
-            name = path if count[draft.call] == 1 and not draft.call.children else ""
+            name = path if draft in alone else ""
             if name and name in taken and name not in scopes:
                 name = _numbered(name, taken, scopes)  # its module had been called before
             if taken.intersection(_above(name)):

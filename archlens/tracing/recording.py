@@ -9,7 +9,7 @@ import os
 import random
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -40,6 +40,8 @@ class Stopped(Exception):
         self.shapes = recorder.shapes.get(call, [])
         frames = [frame for frame in traceback.extract_tb(problem.__traceback__) if not _is_ours(frame)]
         self.place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        #: Whether it asked for a value, and those of constants had not been kept.
+        self.asked = recorder.asked and recorder.constants is None
 
 
 def _is_ours(frame: traceback.FrameSummary) -> bool:
@@ -63,6 +65,9 @@ class _Recorder:
         self.macs: int | None = 0
         self.most = 4 * allowed()
         self.shapes: dict[Call, list[str]] = {}  # of what each open call was given
+        #: The values of what depends on numbers and buffers alone, by the ids of what stands for it.
+        self.constants: dict[int, Tensor] | None = None
+        self.asked = False  # for a value
 
     def written(self, call: Call) -> str:
         """A module as it prints itself, where that is one line; else its class."""
@@ -164,21 +169,38 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        recorder = self.recorder
         given = list(_tensors((args, kwargs)))
         named = _named(func._schema, args, kwargs)
         name = f"aten.{func._schema.name.partition('::')[2]}"
-        if not given and "device" in {one.name for one in func._schema.arguments}:
-            numbers = (one for one in _leaves(args) if isinstance(one, int))
-            if any(n and n % BATCH == 0 for n in numbers):  # it has a row for each sample
-                kwargs = {**kwargs, "device": "meta"}
-        elif any(t.is_meta for t in given) and not all(t.is_meta for t in given):
-            if name.endswith("_") and given and not given[0].is_meta:
+        makes = not given and "device" in {one.name for one in func._schema.arguments}
+        if makes and any(isinstance(n, int) and n and n % BATCH == 0 for n in _leaves(args)):
+            kwargs = {**kwargs, "device": "meta"}  # it has a row for each sample
+            values = None
+        else:
+            values = self._values(func, args, kwargs, given)
+        written = name.endswith("_") and given and not given[0].is_meta
+        if values is not None and (written or name == _READ or (given and _is_cpu(kwargs))):
+            return values
+        if any(t.is_meta for t in given) and not all(t.is_meta for t in given):
+            if written:
                 raise RuntimeError("what depends on the input is written into a tensor that does not")
-            args, kwargs = _to_meta(args), _to_meta(kwargs)
-        out = func(*args, **kwargs)
-        recorder = self.recorder
+            args, kwargs = _changed(args, _to_meta), _changed(kwargs, _to_meta)
+        try:
+            out = func(*args, **kwargs)
+        except (RuntimeError, NotImplementedError) as problem:
+            recorder.asked |= name == _READ or isinstance(problem, NotImplementedError)
+            if values is None:
+                raise
+            out = _changed(values, _to_meta)  # whose shape depends on them
+        if values is not None and recorder.constants is not None:
+            for one, value in zip(_tensors(out), _tensors(values), strict=True):
+                recorder.constants[id(one)] = value
+                recorder.alive.append(one)
         if name in COUNTED:
             macs: int | None = COUNTED[name](named, out)
+        elif torch.Tag.pointwise in func.tags:
+            macs = 0
         else:
             macs = 0 if func.namespace in ("aten", "prim", "prims") and name in FREE else None
         if recorder.within:
@@ -187,6 +209,30 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             target = name.removesuffix("_") if name[-2:] != "__" else name
             recorder.write(target, named, out, macs, written=target != name)
         return out
+
+    def _values(self, func: Any, args: Any, kwargs: Any, given: list[Tensor]) -> Any:
+        """What an operator gives that reads constants alone; ``None`` unless it is asked for and kept."""
+        constants = self.recorder.constants
+        if constants is None or not (any(t.is_meta for t in given) or (not given and "device" in kwargs)):
+            return None
+        if any(t.is_meta and id(t) not in constants for t in given):
+            return None
+        if not given and any(isinstance(n, int) and n > _MOST for n in _leaves(args)):
+            return None
+
+        def own(tensor: Tensor) -> Tensor:
+            return constants.get(id(tensor), tensor)
+
+        kwargs = {**kwargs, "device": "cpu"} if kwargs.get("device") is not None else kwargs
+        return func(*_changed(args, own), **_changed(kwargs, own))
+
+
+#: What reads a value; and the most that one size of a constant may be for its values to be kept.
+_READ, _MOST = "aten._local_scalar_dense", 1 << 20
+
+
+def _is_cpu(kwargs: Mapping[str, Any]) -> bool:
+    return kwargs.get("device") is not None and torch.device(kwargs["device"]).type == "cpu"
 
 
 def _named(schema: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,14 +248,19 @@ def _named(schema: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dic
     return found
 
 
-def _to_meta(value: Any) -> Any:
+def _changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The same with other tensors, in lists and mappings, too."""
     if isinstance(value, Tensor):
-        return value if value.is_meta else torch.empty_like(value, device="meta")
+        return change(value)
     if isinstance(value, list | tuple):
-        return type(value)(_to_meta(one) for one in value)
+        return type(value)(_changed(one, change) for one in value)
     if isinstance(value, Mapping):
-        return {key: _to_meta(one) for key, one in value.items()}
+        return {key: _changed(one, change) for key, one in value.items()}
     return value
+
+
+def _to_meta(tensor: Tensor) -> Tensor:
+    return tensor if tensor.is_meta else torch.empty_like(tensor, device="meta")
 
 
 class _Functions(TorchFunctionMode):
@@ -361,6 +412,7 @@ def record(
     *,
     name: str,
     training: bool = False,
+    constants: bool = False,
 ) -> Tape:
     """Run a module once on tensors of the meta device, and write down what it does.
 
@@ -371,8 +423,10 @@ def record(
         names: what the network's inputs are called, by the ids of the tensors.
         name: what the network is called.
         training: in which mode it runs.
+        constants: whether what depends on numbers and buffers alone has its values, for code that reads them.
     """
     recorder = _Recorder(module, name)
+    recorder.constants = {} if constants else None
     meta: dict[str, Tensor] = {}
     saved = _saved(module)
     made: dict[int, Tensor] = {}
@@ -386,6 +440,8 @@ def record(
                 saved=key in saved,
                 values=None if tensor.is_meta else (tensor, tensor._version),
             )
+            if recorder.constants is not None and not isinstance(tensor, nn.Parameter) and not tensor.is_meta:
+                recorder.constants[id(made[id(tensor)])] = tensor.detach().cpu().clone()
         meta[key] = made[id(tensor)]
     for tensor in _tensors((args, dict(kwargs))):
         if id(tensor) in names:

@@ -22,7 +22,7 @@ from .account import Account
 from .lowering import Lowering, TakenApart
 from .origin import Given, Traced
 from .recording import Stopped, record
-from .tape import BATCH
+from .tape import BATCH, Tape
 
 
 def run(
@@ -58,7 +58,7 @@ def run(
 
     def lowered(training: bool) -> Lowering:
         try:
-            tape = record(module, args, kwargs, made.names, name=name, training=training)
+            tape = _recorded(module, args, kwargs, made.names, name, training)
         except Stopped as stopped:
             raise _failed(stopped, name, origin) from None
         if not tape.outputs:
@@ -99,6 +99,25 @@ def run(
 
 #: How a module is run.
 _WAY = "one run on tensors without values"
+
+
+def _recorded(
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    names: Mapping[int, str],
+    name: str,
+    training: bool,
+) -> Tape:
+    """One run; where the code asks for values, another one in which constants have theirs."""
+    try:
+        return record(module, args, kwargs, names, name=name, training=training)
+    except Stopped as stopped:
+        if not stopped.asked:
+            raise
+        with suppress(Stopped):
+            return record(module, args, kwargs, names, name=name, training=training, constants=True)
+        raise
 
 
 class Reading(NamedTuple):

@@ -69,6 +69,10 @@ WHOLE: dict[Callable[..., Any], Whole] = {
         "momentum",
         "eps",
     ),
+    functional.local_response_norm: _whole(
+        "torch.local_response_norm", "input", "size", "alpha", "beta", "k"
+    ),
+    functional.rms_norm: _whole("torch.rms_norm", "input", "normalized_shape", "weight", "eps"),
     functional.interpolate: _whole(
         "torch.interpolate",
         "input",

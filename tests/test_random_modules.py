@@ -1,0 +1,13 @@
+"""Random torch modules, traced and held against hooks, torch's counter and what is built of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from .random_modules import differences
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("seed", range(36))
+def test_a_random_module_is_traced_as_it_is(seed: int) -> None:
+    assert list(differences(seed)) == []
