@@ -427,6 +427,8 @@ def test_code_that_reads_the_values_of_constants() -> None:
             for _ in range(self.times[0].item() if at.tolist() == [1, 1, 2, 3] else 7):
                 x = self.fc(x)
             within = torch.ones(4, 4, device=x.device).tril().nonzero()
+            if not torch.ones(len(x), 3, dtype=torch.bool, device=x.device).all():
+                raise ValueError("which is not so for any number of samples")
             self.times += 1
             return x[:, : self.times.tolist()[1] - 1] * len(within)
 
@@ -440,6 +442,61 @@ def test_code_that_reads_the_values_of_constants() -> None:
         "unused",
     ]
     assert module.times.tolist() == [2, 3]
+
+
+def test_what_is_moved_after_it_was_repeated() -> None:
+    """Its axes are not those that a layer has, turned round."""
+
+    class Repeats(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return functional.relu(x).unsqueeze(1).expand(-1, 1, -1, -1).transpose(2, 3).reshape(-1, 3, 10)
+
+    network = archlens.trace(Repeats(), (5, 6))
+    assert network.output == (3, 10)
+    assert [layer.name for layer in network] == ["relu", "rearrange"]
+
+
+def test_a_weight_of_two_modules_names_the_layer_of_its_own() -> None:
+    class Scaled(nn.Embedding):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x) * 2
+
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = Scaled(7, 4)
+            self.head = nn.Linear(4, 7, bias=False)
+            self.head.weight = self.table.weight
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.table(x))
+
+    network = archlens.trace(nn.Sequential(Tied()), torch.zeros(1, 3, dtype=torch.long))
+    assert network["0.head"].shape == (3, 7)
+    assert network["0.head"].key("weight") == "0.table.weight"
+    assert network.params == 28
+
+
+def test_what_is_not_called_beside_what_is_in_it() -> None:
+    """Both have tensors that nothing reads; one of them is a scope of the other."""
+
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.LayerNorm(3)
+            self.register_buffer("kept", torch.ones(2))
+
+    class Unread(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(3, 3)
+            self.inner = Inner()
+
+        def forward(self, x: Any) -> Any:
+            return self.fc(x)
+
+    module = Unread()
+    assert set(archlens.trace(module, (3,)).state()) == set(module.state_dict())
 
 
 def test_code_that_reads_the_values_of_its_input() -> None:

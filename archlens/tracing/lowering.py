@@ -692,6 +692,7 @@ class Lowering:
                 name = _numbered(f"{at}.unused" if at else "unused", names)
                 keys = {own: f"{path}.{own}" if path else own for own in own}
             names.add(name)
+            scopes.update(_above(name))
             builder.place(op, x, name=name, keys=keys)
 
     def _drop_unread(self, ends: set[Draft]) -> None:
@@ -778,14 +779,15 @@ def _common(keys: Sequence[str]) -> str:
 
 
 def _owner_of(draft: Draft) -> str:
-    """The one that has all tensors of a layer; empty where none does.
+    """The one that has all tensors of a layer, where it stands in the module that runs; else empty.
 
     What reads the tensors of a part beside others' stands where it runs, and not in the place of the part.
     """
     if isinstance(draft.op, Opaque) and draft.op.base is not None:
         return ""
     owners = {_owner(name, value.key) for name, value in draft.own.items()}
-    return next(iter(owners)) if len(owners) == 1 else ""
+    owner = next(iter(owners)) if len(owners) == 1 else ""
+    return owner if f"{owner}.".startswith(f"{draft.call.path}." if draft.call.path else "") else ""
 
 
 def _owner(name: str, key: str) -> str:

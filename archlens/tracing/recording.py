@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, is_dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -176,9 +177,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         makes = not given and "device" in {one.name for one in func._schema.arguments}
         if makes and any(isinstance(n, int) and n and n % BATCH == 0 for n in _leaves(args)):
             kwargs = {**kwargs, "device": "meta"}  # it has a row for each sample
-            values = None
-        else:
-            values = self._values(func, args, kwargs, given)
+        values = self._values(func, args, kwargs, given)
         written = name.endswith("_") and given and not given[0].is_meta
         if values is not None and (written or name == _READ or (given and _is_cpu(kwargs))):
             return values
@@ -217,7 +216,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return None
         if any(t.is_meta and id(t) not in constants for t in given):
             return None
-        if not given and any(isinstance(n, int) and n > _MOST for n in _leaves(args)):
+        if not given and prod(abs(n) or 1 for n in _leaves(args) if isinstance(n, int)) > _MOST:
             return None
 
         def own(tensor: Tensor) -> Tensor:
@@ -227,8 +226,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*_changed(args, own), **_changed(kwargs, own))
 
 
-#: What reads a value; and the most that one size of a constant may be for its values to be kept.
-_READ, _MOST = "aten._local_scalar_dense", 1 << 20
+#: What reads a value; and how many a constant may have for them to be kept.
+_READ, _MOST = "aten._local_scalar_dense", 1 << 24
 
 
 def _is_cpu(kwargs: Mapping[str, Any]) -> bool:

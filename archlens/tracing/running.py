@@ -115,9 +115,7 @@ def _recorded(
     except Stopped as stopped:
         if not stopped.asked:
             raise
-        with suppress(Stopped):
-            return record(module, args, kwargs, names, name=name, training=training, constants=True)
-        raise
+    return record(module, args, kwargs, names, name=name, training=training, constants=True)
 
 
 class Reading(NamedTuple):
