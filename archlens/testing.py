@@ -18,6 +18,7 @@ from .language import Spec
 from .limits import Requirement
 from .network import Network
 from .studying import study
+from .tracing.origin import Traced
 from .views import check_table as view
 
 
@@ -70,7 +71,9 @@ def _tables(scopes: Any) -> list[tuple[str, Mapping[str, str]]]:
     return tables
 
 
-def assert_shapes(module: Any, network: Network | Spec | str | os.PathLike[str], /) -> None:
+def assert_shapes(
+    module: Any, network: Network | Spec | str | os.PathLike[str] | Any, /, *, input: Any = None
+) -> None:
     """Fail unless a ``torch.nn.Module`` is what a network says; needs torch.
 
     Held against it are the shapes of all weights and buffers by their names in the state dict, the output
@@ -78,7 +81,8 @@ def assert_shapes(module: Any, network: Network | Spec | str | os.PathLike[str],
 
     Args:
         module: on any device; it is left as it was.
-        network: a network, a spec, the name of one, the path of a file, or the text of a spec.
+        network: a network, a spec, the name of one, the path of a file, the text of a spec, or a module.
+        input: another input shape; a network that is a torch module needs one.
 
     Raises:
         AssertionError: something differs; the message names it.
@@ -94,8 +98,8 @@ def assert_shapes(module: Any, network: Network | Spec | str | os.PathLike[str],
 
     if not isinstance(module, Module):
         raise usage(f"a torch.nn.Module is needed, and this is a {type(module).__name__}")
-    meant = study(network).network
-    found = differences(module, meant)
+    meant = study(network, input=input).network
+    found = differences(module, meant, traced=isinstance(meant.origin, Traced))
     if found:
         head = f"{type(module).__name__} is not what {meant.name} says:"
         raise AssertionError("\n  ".join([head, *found]))

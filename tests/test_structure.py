@@ -94,7 +94,7 @@ MAY: dict[str, set[str]] = {
     # doors for tests of one's own: each does what a command does
     "testing": {
         *("analysis", "backends", "budgets", "elaboration", "errors", "forms", "language", "library"),
-        *("limits", "network", "studying", "views"),
+        *("limits", "network", "studying", "tracing", "views"),
     },
     # the Python door to all analyses, and to the linter
     "studying": {

@@ -965,3 +965,28 @@ def test_python_doors_take_a_module() -> None:
     assert_budget(module, input="3x8x8", params="== 224")
     with pytest.raises(AssertionError):
         assert_budget(module, input="3x8x8", params="< 224")
+
+
+class Flat(nn.Linear):
+    """A layer, and more than that."""
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(x).flatten(1)
+
+
+def test_shapes_of_a_module_are_those_of_another(model: Path) -> None:
+    from archlens.testing import assert_shapes
+
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), Flat(6, 2))
+    assert_shapes(module, nn.Sequential(nn.Conv2d(3, 4, 3, bias=True), Flat(6, 2)), input=(3, 8, 8))
+    with pytest.raises(AssertionError, match=r"0\.weight is 4x3x3x3, and should be 4x3x5x5") as caught:
+        assert_shapes(module, nn.Sequential(nn.Conv2d(3, 4, 5, padding=1), Flat(6, 2)), input=(3, 8, 8))
+    assert "0 gives 4x6x6" not in str(caught.value)  # a padding of 1 makes up for it
+    with pytest.raises(AssertionError, match="0 gives 4x6x6, and should give 4x3x3"):
+        assert_shapes(module, nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.Flatten()), input=(3, 8, 8))
+    body = nn.Module()
+    body.body = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 3))
+    body.forward = body.body.forward
+    assert_shapes(body, "own_model:Net", input="3x12x12")
+    with pytest.raises(archlens.UsageError, match="own_model:Net is a torch module, which does not say"):
+        assert_shapes(body, "own_model:Net")

@@ -22,16 +22,18 @@ from ..shape import times
 _MOST = 12
 
 
-def differences(module: nn.Module, network: Network) -> list[str]:
+def differences(module: nn.Module, network: Network, *, traced: bool = False) -> list[str]:
     """What differs, a line each; empty where all that can be compared is the same.
 
     Args:
         module: run once on zeros, in evaluation mode, on the device that it is on; left as it was.
         network: what it should be.
+        traced: whether it was traced from a module, so that what has the name of a module of one's own need
+            not be all that this module does.
     """
     if any(map(is_lazy, (*module.parameters(), *module.buffers()))):  # a run would make them
         return [f"some of its parameters have no shape yet: run it on {_inputs(network)} first"]
-    found = [*_tensors(module, network), *_outputs(module, network)]
+    found = [*_tensors(module, network), *_outputs(module, network, traced)]
     more = len(found) - _MOST
     return [*found[:_MOST], f"and {more} more differences"] if more > 0 else found
 
@@ -54,7 +56,12 @@ def _tensors(module: nn.Module, network: Network) -> Iterator[str]:
             yield f"{printable(name)} of {_shape(has[name])} is not in {printable(network.name)}"
 
 
-def _outputs(module: nn.Module, network: Network) -> Iterator[str]:
+def is_one_layer(part: nn.Module) -> bool:
+    """Whether what a module gives is the output of one layer: what others do beside a layer, nobody knows."""
+    return type(part).__module__.startswith("torch.nn.modules.") and not list(part.children())
+
+
+def _outputs(module: nn.Module, network: Network, traced: bool) -> Iterator[str]:
     """The output shape of each submodule that a layer is called after, and those of the whole."""
     seen: dict[str, list[tuple[int, ...]]] = {}
     handles = []
@@ -68,7 +75,9 @@ def _outputs(module: nn.Module, network: Network) -> Iterator[str]:
 
     try:
         for name, part in module.named_modules():
-            if name in network.index and not isinstance(part, torch.jit.ScriptModule):  # that takes no hooks
+            if name not in network.index or (traced and not is_one_layer(part)):
+                continue
+            if not isinstance(part, torch.jit.ScriptModule):  # that takes no hooks
                 watch(name, part)
         with as_it_was(module), torch.no_grad():
             output = module(*_zeros(module, network))

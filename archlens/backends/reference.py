@@ -21,7 +21,7 @@ from ..counts import AtLeast
 from ..errors import UsageError, printable, usage
 from ..network import Layer, Network
 from .checks import FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check
-from .conformance import as_it_was
+from .conformance import as_it_was, is_one_layer
 from .torch_module import build
 
 
@@ -64,7 +64,7 @@ def run(reference: Reference, network: Network, state: Mapping[str, Tensor] | No
     counter = FlopCounterMode(display=False)
     with ExitStack() as stack:
         for name, part in module.named_modules():
-            if name in network.index and _is_one_layer(part):
+            if name in network.index and is_one_layer(part):
                 _watch(stack, name, part, counter, parts)
         stack.enter_context(as_it_was(module))
         stack.enter_context(torch.no_grad())
@@ -110,11 +110,6 @@ def _on(module: nn.Module, state: Mapping[str, Tensor] | None, device: torch.dev
             moved[id(tensor)] = torch.empty_like(tensor, device=device) if without else tensor.to(device)
         found[key] = moved[id(tensor)]
     return found
-
-
-def _is_one_layer(part: nn.Module) -> bool:
-    """Whether what a module gives is the output of one layer: what others do beside a layer, nobody knows."""
-    return type(part).__module__.startswith("torch.nn.modules.") and not list(part.children())
 
 
 def _watch(
