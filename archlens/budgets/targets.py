@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..analysis.figures import QUANTITIES
+from ..dialects import outside
+from ..dialects.exported import File
 from ..dialects.module import Named
 from ..dialects.module import named as module_named
 from ..errors import BudgetError, Diagnostic, Span, SpecError, UsageError, did_you_mean, shorten, usage
@@ -44,20 +46,21 @@ class Target:
     problem: Diagnostic | None = None
     #: Whether somebody asked for it by its name.
     asked: bool = False
-    #: The torch module that it is, where it has no spec, and what a table says that it runs on.
-    module: Named | None = None
+    #: The torch module or exported program that it is, where it has no spec; and what a table says that a
+    #: module runs on.
+    module: File | Named | None = None
     runs: Runs | None = None
 
 
 def asked_for(project: Project, name: str) -> list[Target]:
-    """What an argument means: a torch module by its Python name, or what :func:`named` finds.
+    """What an argument means: a torch module, an exported program, or what :func:`named` finds.
 
     The lock file and patterns never lead to a module, whose code would run.
     """
     for table in project.tables:
         if table.runs is not None and name in (table.name, called(project.root, table.name)):
             return [replace(_module(project, table), asked=True)]
-    module = module_named(name)
+    module = outside(name)
     if module is not None:
         return [Target(name, frozenset({name}), None, "", False, asked=True, module=module)]
     return named(project, name)

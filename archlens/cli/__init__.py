@@ -51,7 +51,7 @@ def cli() -> None:
     """Exact shapes, parameters and multiply-accumulates of neural networks, without torch.
 
     NAME is a network of the zoo (`archlens list` shows them), or a spec file of your own:
-    my.yaml, or my.yaml:variant.
+    my.yaml, or my.yaml:variant; or a torch module, model.py:Net, whose code runs, or model.pt2.
     """
 
 

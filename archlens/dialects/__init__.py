@@ -1,4 +1,5 @@
-"""What a NAME means: a network of the zoo, a spec in a file, or a torch module by its Python name.
+"""What a NAME means: a network of the zoo, a spec or an exported program in a file, or a torch module by its
+Python name.
 
 Only the last runs anybody's code, and only where it is named: no pattern of files leads to it.
 """
@@ -12,10 +13,11 @@ from .. import library
 from ..elaboration import elaborate
 from ..library import Found, revision
 from ..network import Network
+from .exported import File, exported
 from .module import Named, is_importable, named
 
 #: What a name can mean.
-Meant = Found | Named
+Meant = Found | File | Named
 
 
 def find(name: str) -> Meant:
@@ -25,7 +27,12 @@ def find(name: str) -> Meant:
         UsageError: there is no such network, file or module.
         SpecError: the file is no spec.
     """
-    return named(name) or library.find(name)
+    return outside(name) or library.find(name)
+
+
+def outside(name: str) -> File | Named | None:
+    """The exported program or the module that a name means; ``None`` where it means neither."""
+    return named(name) or exported(name)
 
 
 def find_at(name: str, beside: str = "") -> Meant:
@@ -39,7 +46,8 @@ def find_at(name: str, beside: str = "") -> Meant:
         UsageError: there is no such network, file, revision, repository or module.
         SpecError: the file is no spec.
     """
-    return (named(name) if is_importable(name) else None) or revision.find_at(name, beside)
+    outside = (named(name) if is_importable(name) else None) or exported(name)
+    return outside or revision.find_at(name, beside)
 
 
 def network(
@@ -55,6 +63,6 @@ def network(
         SpecError: the spec is wrong, a layer does not fit, or the module raised.
         UsageError: there is no such param or input, or a module was given none.
     """
-    if isinstance(meant, Named):
+    if not isinstance(meant, Found):
         return meant.network(input, values or {})
     return elaborate(meant.spec, meant.variant, input=input, values=values, max_layers=max_layers)

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..elaboration.inputs import read_given
 from ..errors import shorten, usage
 from ..network import Network
+from ..shape import Shape
+from .account import REPLAYED
 from .origin import Given, Maker, Traced
 
 if TYPE_CHECKING:
@@ -89,10 +92,32 @@ def traced(
     return replace(run(module, given, name, origin=origin), values=dict(values or {}))
 
 
+def replayed(path: str, input: Any = None) -> Network:
+    """The network of an exported program in a file, which is replayed and whose code is not run.
+
+    Args:
+        path: of a file that ``torch.export.save`` wrote.
+        input: another shape, or shapes by the names of the inputs, where the program takes others.
+
+    Raises:
+        UsageError: it is no such file, or has no such input.
+        SpecError: it has an operator that is not replayed.
+    """
+    from .archive import read
+    from .program import Program
+    from .running import run
+
+    program = Program(read(path))
+    own = {name: Shape(one.shape[1:]) for name, one in program.inputs.items()}
+    shapes = {**own, **read_given(input, own, path)}
+    origin = Traced("", path, module=program, given=((), program.inputs), run=run, way=REPLAYED)
+    return run(program, origin.given, path, shapes, origin=origin, heads=False)
+
+
 def reference(network: Network, *, batch: int, device: str) -> Reference | None:
     """The module that a network was traced from, with inputs; ``None`` where it came from elsewhere."""
     origin = network.origin
-    if not isinstance(origin, Traced):
+    if not isinstance(origin, Traced) or origin.way == REPLAYED:
         return None
     from ..backends.reference import Reference
     from .running import arguments

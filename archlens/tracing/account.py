@@ -9,6 +9,10 @@ from typing import NamedTuple
 #: of what reads it, or the same without an input that flows in.
 OPAQUE, FOLDED, CONSTANT = "opaque", "folded", "constant"
 
+#: On what a module runs, and what else there is.
+RUN = "one run on tensors without values"
+REPLAYED = "an exported program, replayed on tensors without values"
+
 #: What stands in the place of an operator where values are moved to how they are read.
 MOVED = "(values moved)"
 
@@ -28,7 +32,7 @@ class Ran(NamedTuple):
 class Account:
     """One run of a module, in few words."""
 
-    #: On what it ran, for a sentence.
+    #: On what it ran: one of the ways above.
     way: str
     #: The version of torch.
     torch: str

@@ -11,7 +11,7 @@ from ..elaboration.inputs import read_given
 from ..errors import SpecError
 from ..network import Network, Setting
 from ..shape import Shape
-from .account import Account
+from .account import RUN, Account
 
 #: Inputs of a module as they are handed on: what stands at each place, and by each name.
 Given = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -38,6 +38,7 @@ class Traced(Built):
     #: What it was made with, and what makes it with other values; ``None`` where it was handed over.
     values: Mapping[str, Any] = field(default_factory=dict)
     maker: Maker | None = None
+    way: str = RUN
     #: What ran; ``None`` where it raised.
     account: Account | None = None
     made: dict[Any, Network] = field(default_factory=dict)

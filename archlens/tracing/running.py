@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..elaboration.inputs import read_shape
 from ..errors import Diagnostic, SpecError, printable, shorten, usage
 from ..network import Asked, Network
-from ..shape import Shape
+from ..shape import Shape, times
 from . import aten, masks
 from .account import Account
 from .lowering import Lowering, TakenApart
@@ -93,12 +93,8 @@ def run(
         for axis, size in zip(shape.names, shape, strict=True)
         if axis != "channels"
     ]
-    account = Account(_WAY, torch.__version__.partition("+")[0], found.ran())
+    account = Account(origin.way, torch.__version__.partition("+")[0], found.ran())
     return replace(network, asked=tuple(asked), origin=replace(origin, account=account))
-
-
-#: How a module is run.
-_WAY = "one run on tensors without values"
 
 
 def _recorded(
@@ -181,7 +177,12 @@ class _Made:
 
     def tensor(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         shape = tuple(self.shapes.get(name, shape))
-        made = self.make(shape, dtype)
+        try:
+            made = self.make(shape, dtype)
+        except RuntimeError as problem:
+            if isinstance(problem, torch.OutOfMemoryError) or "overflow" not in str(problem):
+                raise
+            raise usage(f"an input of {times(shape)} is larger than torch can count") from None
         self.names[id(made)] = name
         self.alive.append(made)
         return made
