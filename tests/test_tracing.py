@@ -334,6 +334,20 @@ def test_a_batch_is_not_taken_apart() -> None:
         archlens.trace(Loops(), (4,))
 
 
+def test_a_batch_that_is_gone_through_is_refused_at_once() -> None:
+    ran = []
+
+    class Each(nn.Module):
+        def forward(self, x: Any) -> Any:
+            for row in x:
+                ran.append(row * 2)
+            raise ValueError("which comes later")
+
+    with pytest.raises(archlens.SpecError, match="0 takes its batch apart"):
+        archlens.trace(nn.Sequential(Each()), (4,))
+    assert not ran
+
+
 def test_a_module_that_takes_its_batch_apart_and_raises() -> None:
     class Raises(nn.Module):
         def forward(self, x: Any) -> Any:

@@ -11,8 +11,8 @@ from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
 from . import attention
 from .arrangement import REPEATED, Axes, Part, in_order, permuted, sizes, viewed
-from .lowering import Draft, Held, Lowering, Lowers, NotSaid, TakenApart, _one
-from .tape import BATCH, Node, Value
+from .lowering import Draft, Held, Lowering, Lowers, NotSaid, _one
+from .tape import BATCH, Node, TakenApart, Value
 
 #: How each operator is said in archlens' ops, by its name.
 TABLE: dict[str, Lowers] = {}

@@ -65,10 +65,6 @@ class Held:
         return self.axes == self.draft.straight
 
 
-class TakenApart(Exception):
-    """A module takes its batch apart, of which nobody knows how many samples it will have."""
-
-
 class NotSaid(Exception):
     """An operator is not said in archlens' ops, or not here."""
 

@@ -25,7 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..bounds import allowed
 from .counting import COUNTED, FREE
 from .known import KNOWN
-from .tape import BATCH, Call, Node, Tape, Value
+from .tape import BATCH, Call, Node, TakenApart, Tape, Value
 from .whole import WHOLE
 
 
@@ -174,6 +174,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given = list(_tensors((args, kwargs)))
         named = _named(func._schema, args, kwargs)
         name = f"aten.{func._schema.name.partition('::')[2]}"
+        if name == "aten.unbind" and given[0].shape[named["dim"]] == BATCH and recorder.value(given[0]).flows:
+            raise TakenApart  # at once: what follows runs as often as there are samples
         makes = not given and "device" in {one.name for one in func._schema.arguments}
         if makes and any(isinstance(n, int) and n and n % BATCH == 0 for n in _leaves(args)):
             kwargs = {**kwargs, "device": "meta"}  # it has a row for each sample

@@ -19,10 +19,10 @@ from ..network import Asked, Network
 from ..shape import Shape, times
 from . import aten, masks
 from .account import Account
-from .lowering import Lowering, TakenApart
+from .lowering import Lowering
 from .origin import Given, Traced
 from .recording import Stopped, record
-from .tape import BATCH, Tape
+from .tape import BATCH, TakenApart, Tape
 
 
 def run(
@@ -60,6 +60,8 @@ def run(
         try:
             tape = _recorded(module, args, kwargs, made.names, name, training)
         except Stopped as stopped:
+            if isinstance(stopped.problem, TakenApart):
+                raise _apart(stopped.path or name) from None
             raise _failed(stopped, name, origin) from None
         if not tape.outputs:
             raise SpecError(Diagnostic(f"nothing that {shorten(name)} gives depends on its input"))
@@ -68,14 +70,7 @@ def run(
             lowering.run()
         except TakenApart:
             assert lowering.node is not None
-            path = lowering.node.call.path
-            raise SpecError(
-                Diagnostic(
-                    f"{shorten(path or name)} takes its batch apart",
-                    notes=("a network has one shape for any number of samples",),
-                    help="trace what is done to one sample, or to the whole batch",
-                )
-            ) from None
+            raise _apart(lowering.node.call.path or name) from None
         return lowering
 
     found = lowered(False)
@@ -195,6 +190,16 @@ def _shape(given: Any) -> tuple[int, ...] | None:
     if isinstance(given, list | tuple) and given and all(type(n) is int and n >= 1 for n in given):
         return tuple(given)
     return None
+
+
+def _apart(name: str) -> SpecError:
+    return SpecError(
+        Diagnostic(
+            f"{shorten(name)} takes its batch apart",
+            notes=("a network has one shape for any number of samples",),
+            help="trace what is done to one sample, or to the whole batch",
+        )
+    )
 
 
 def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:

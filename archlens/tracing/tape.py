@@ -11,6 +11,10 @@ from typing import Any
 BATCH = 1009
 
 
+class TakenApart(Exception):
+    """A module takes its batch apart, of which nobody knows how many samples it will have."""
+
+
 @dataclass(eq=False, slots=True, repr=False)
 class Value:
     """A tensor at one moment: what is written in place makes another value of it."""
