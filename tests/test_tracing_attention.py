@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -456,3 +458,110 @@ def test_a_vision_transformer() -> None:
     with torch.no_grad():
         assert module(x)[0].isnan().all()
     assert archlens.study(network).fields["input"]["attn.attention"] is EVERYWHERE
+
+
+class Moves(nn.Module):
+    """A layer whose output is moved about in some way, and read by another one."""
+
+    def __init__(self, moves: Callable[[Tensor], Tensor], channels: int = CHANNELS) -> None:
+        super().__init__()
+        self.first = nn.Linear(CHANNELS, CHANNELS)
+        self.moves = moves
+        self.last = nn.Linear(channels, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.moves(self.first(x)))  # type: ignore[no-any-return]
+
+
+def windows(x: Tensor) -> Tensor:
+    """Of a map of 6x4 whose channels come last, in windows of 3x2."""
+    return x.view(-1, 2, 3, 2, 2, CHANNELS).transpose(2, 3).reshape(-1, 4, 6, CHANNELS)
+
+
+MOVES: dict[str, tuple[tuple[int, ...], Callable[[Tensor], Tensor]]] = {
+    "windows of what comes last": ((6, 4), windows),
+    "a map of tokens": ((24,), lambda x: x.unflatten(1, (6, 4))),
+    "tokens of a map": ((6, 4), lambda x: x.flatten(1, 2)),
+    "channels in another order": ((4, 6), lambda x: x.unflatten(-1, (3, 8)).mT.flatten(-2)),
+    "exchanged axes": ((4, 6), lambda x: x.transpose(1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_moves_are_said_by_ops(name: str) -> None:
+    """One after the other where it takes several; what is built moves the same values to the same places."""
+    sizes, moves = MOVES[name]
+    torch.manual_seed(0)
+    module = Moves(moves).eval()
+    network = archlens.trace(module, (*sizes, CHANNELS))
+    assert [str(layer.op) for layer in network if layer.op.kind == "opaque"] == []
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, *sizes, CHANNELS)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x).flatten(), module(x).flatten())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_moves_drawn_at_random(seed: int) -> None:
+    """Where a network can be built, its moves are those of the module; else they are opaque, and said so."""
+    draw = random.Random(seed)
+    steps: list[tuple[str, tuple[int, ...]]] = []
+    sizes = (6, 4, CHANNELS)
+    for _ in range(draw.randint(1, 4)):
+        if draw.random() < 0.5:
+            order = draw.sample(range(len(sizes)), len(sizes))
+            steps.append(("permute", (0, *(axis + 1 for axis in order))))
+            sizes = tuple(sizes[axis] for axis in order)
+        else:
+            sizes = draw.choice([(24, 24), (6, 4, 24), (4, 6, 24), (2, 12, 24), (12, 2, 3, 8), (6, 96)])
+            steps.append(("reshape", (-1, *sizes)))
+
+    def moves(x: Tensor) -> Tensor:
+        for kind, how in steps:
+            x = x.permute(how) if kind == "permute" else x.reshape(how)
+        return x
+
+    module = Moves(moves, sizes[-1]).eval()
+    network = archlens.trace(module, (6, 4, CHANNELS))
+    assert network.output.numel == 6 * 4 * CHANNELS // sizes[-1] * 5
+    if any(layer.op.kind == "opaque" for layer in network):
+        return
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 6, 4, CHANNELS)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
+
+
+class Halves(Rows):
+    """A bias that is put together where it runs, and windows that are added up beside the samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.q
+        self.weight = nn.Parameter(torch.rand(CHANNELS, CHANNELS))
+        self.start = nn.Parameter(torch.zeros(WIDTH))
+
+    def q(self, x: Tensor) -> Tensor:
+        bias = torch.cat([self.start, torch.zeros(CHANNELS - WIDTH, device=x.device)])
+        return F.linear(x, self.weight, bias)
+
+    def out(self, x: Tensor) -> Tensor:
+        x = x.transpose(1, 2).flatten(2)
+        return self.proj(x) + x  # type: ignore[no-any-return]
+
+
+def test_a_bias_that_is_put_together() -> None:
+    """The projection is one opaque layer with both weights, at each position, and its channels stay last."""
+    module = Halves().eval()
+    network = archlens.trace(module, (4, LENGTH, CHANNELS))
+    (linear,) = [layer for layer in network if str(layer.op) == "linear"]
+    assert (str(linear.op), linear.shape, linear.macs) == (
+        "linear",
+        (4, LENGTH, CHANNELS),
+        4 * LENGTH * CHANNELS**2,
+    )
+    assert set(linear.facts.weights) == {"weight", "start"}
+    assert network.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    assert [str(one.op) for one in network if one.op.kind in ("attention", "add")] == ["attention(3)", "add"]

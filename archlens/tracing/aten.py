@@ -222,15 +222,31 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     weight, bias = args["weight"], args.get("bias")
     if weight.flows:
         raise NotSaid("its weight is computed")
-    given = {"bias": False} if bias is None else {}
-    op = lowering.call("linear", weight.sizes[0], **given)
     own = _weights(args, weight="weight", bias="bias")
+
+    def placed(draft: Draft) -> Draft:
+        if all(one.key for one in own.values()):
+            given = {"bias": False} if bias is None else {}
+            return lowering.put(lowering.call("linear", weight.sizes[0], **given), draft, own=own)
+        lowering.checked = node
+        return lowering.opaque(
+            "linear",
+            draft.shape.with_channels(weight.sizes[0]),
+            draft,
+            macs=lowering.known(node.macs),
+            pointwise=True,
+            own=lowering.own(node),
+            reason="its weight or bias is computed",
+        )
+
     held = lowering.near(args["input"], last=True)
+    if len(held.axes[0]) > 1 and not held.draft.shape.channels_last:
+        held = lowering.laid(held, last=True)
     whole = held.draft.straight
     if held.axes[:1] != whole[:1] and held.axes[-1] == whole[-1] and held.draft.shape.channels_last:
-        made = lowering.put(op, held.draft, own=own)  # what stands beside the batch stays there
+        made = placed(held.draft)  # what stands beside the batch stays there
         return Held(made, (*held.axes[:-1], made.straight[-1]))
-    return _straight(lowering.put(op, _settle(lowering, args["input"], last=True), own=own))
+    return _straight(placed(_settle(lowering, args["input"], last=True)))
 
 
 lowers(*attention.PRODUCTS)(attention.product)
@@ -373,6 +389,9 @@ def _merged(lowering: Lowering, node: Node, kind: str) -> Held:
     first = held[0]
     if all(h.axes == first.axes and h.draft.shape == first.draft.shape for h in held):
         return Held(lowering.put(lowering.call(kind), *(h.draft for h in held)), first.axes)
+    beside = [lowering.laid(h) if len(h.axes[0]) > 1 else h for h in held if h.axes]
+    if len({(h.axes, h.draft.shape) for h in beside}) == 1 and len(beside) == len(held):
+        return Held(lowering.put(lowering.call(kind), *(h.draft for h in beside)), beside[0].axes)
     rank = len(node.outputs[0].sizes)
     if any(len(h.axes) != rank for h in held):
         raise NotSaid("its inputs have other axes")

@@ -229,7 +229,7 @@ def _place(
             raise NotSaid("the first axis is not the batch alone")
         rests.append(tuple(rest))
     places = _places(rests)
-    channels = [held.draft.shape.channel_axis + 1 for held in tensors]
+    channels = [_channels(held) for held in tensors]
     heads = [
         any(part.axis == own for part, own in zip(parts, channels, strict=True))
         for parts in zip(*places, strict=True)
@@ -262,6 +262,13 @@ def _place(
             lead.append(Part(rows, 1, part.size))
     whole = draft.straight
     return draft, lead, whole[-2], (Part(len(draft.shape), 1, inner),) if inner > 1 else ()
+
+
+def _channels(held: Held) -> int | None:
+    """The axis of a layer's channels, where those of a head are some of them."""
+    axis = held.draft.shape.channel_axis + 1
+    inner = held.axes[-1]
+    return axis if inner and all(part.axis == axis for part in inner) else None
 
 
 def _is_moved(draft: Draft) -> bool:

@@ -242,7 +242,8 @@ class Lowering:
             before, self.moving = self.moving, True
             try:
                 made = next(iter(self._moves(held, last)), None)
-                made = made or self._in_steps(held, last) or self._moved(held, bool(last))
+                made = made or self._in_steps(held, last) or self._between(held, last)
+                made = made or self._moved(held, last)
             finally:
                 self.moving = before
             self.made[key] = made
@@ -259,6 +260,43 @@ class Lowering:
             if first is not None and rest is not None:
                 return self.settled(Held(first, rest, held.call, held.moves[count:]), last=last)
         return None
+
+    def _between(self, held: Held, last: bool | None) -> Draft | None:
+        """The values moved by an op of the language, with the channels turned round before it or after it."""
+        if len(held.draft.shape) < 2 or not held.axes or held.axes[0] != held.draft.straight[0]:
+            return None
+        for before, after in ((True, False), (False, True), (True, True)):
+            try:
+                first = self._turned(held) if before else held
+                rest = first.axes[1:]
+                if not after:
+                    made = next(iter(self._moves(first, last)), None)
+                elif len(rest) < 2:
+                    made = None
+                else:
+                    to_last = last is not False
+                    rest = (rest[-1], *rest[:-1]) if to_last else (*rest[1:], rest[0])
+                    middle = Held(first.draft, (first.axes[0], *rest), held.call)
+                    made = next(iter(self._moves(middle, not to_last)), None)
+                    if made is not None:
+                        kind = "channels_last" if to_last else "channels_first"
+                        made = self.put(self.call(kind), made, call=held.call or held.draft.call)
+            except NotSaid:
+                continue
+            if made is not None:
+                return made
+        return None
+
+    def _turned(self, held: Held) -> Held:
+        """The same values, of a layer whose channels stand at the other end."""
+        last, rank = held.draft.shape.channels_last, len(held.draft.shape)
+        kind = "channels_first" if last else "channels_last"
+        made = self.put(self.call(kind), held.draft, call=held.call or held.draft.call)
+        places = {0: 0, **{i: (i % rank + 1 if last else (i - 2) % rank + 1) for i in range(1, rank + 1)}}
+        axes = tuple(
+            tuple(part._replace(axis=places.get(part.axis, part.axis)) for part in axis) for axis in held.axes
+        )
+        return Held(made, axes, held.call)
 
     def _moves(self, held: Held, last: bool | None) -> Iterable[Draft]:
         """Ways to move the values with the ops of the language; the first is taken."""
@@ -311,10 +349,13 @@ class Lowering:
         elif not last and 1 <= len(rest) <= 4 and in_order(rest) == in_order(own):
             yield self.put(self.call("reshape", sizes(rest)), draft, call=at)
 
-    def _moved(self, held: Held, last: bool) -> Draft:
+    def _moved(self, held: Held, last: bool | None) -> Draft:
         """The values moved by what has no op of its own."""
         shape = _without_batch(held.axes)
-        kind = ChannelsLast if last else Shape
+        if last is None:  # as the channels come
+            channels = held.draft.shape.channel_axis + 1
+            last = any(part.axis == channels for part in held.axes[-1])
+        kind = ChannelsLast if last and len(shape) > 1 else Shape
         repeats = any(part.axis == REPEATED for axis in held.axes for part in axis)
         return self.opaque(
             "expand" if repeats else "rearrange",
@@ -488,9 +529,10 @@ class Lowering:
         macs = None if node.macs is None else self.per_sample(node.macs)
         for index, value in enumerate(node.outputs):
             axes, shape = _plain(value.sizes)
+            last = any(one.shape.channels_last and one.shape[-1] == shape[-1] for one in inputs)
             draft = self.opaque(
                 _bare(name),
-                Shape(shape),
+                ChannelsLast(shape) if last and len(shape) > 1 else Shape(shape),
                 *inputs,
                 macs=macs if index == 0 else 0,
                 own=own if index == 0 else None,
