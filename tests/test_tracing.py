@@ -668,6 +668,99 @@ def none():
 '''
 
 
+class Looks(nn.Module):
+    """A module whose code looks at values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.few, self.many = nn.Linear(8, 4), nn.Linear(8, 40)
+
+    def features(self, x: Any) -> Any:
+        return self.conv(x).mean((2, 3))
+
+
+class Branches(Looks):
+    def forward(self, x: Any) -> Any:
+        return self.many(self.features(x)) if x.sum() > 0 else self.few(self.features(x))
+
+
+class Pools(Looks):
+    def forward(self, x: Any) -> Any:
+        return self.few(self.features(functional.max_pool2d(x, int(x.max().item()) + 1)))
+
+
+class Listed(Looks):
+    def forward(self, x: Any) -> Any:
+        return self.few(self.features(x)) * x.flatten(1).sum(0).tolist()[0]
+
+
+class Counts(Looks):
+    def forward(self, x: Any) -> Any:
+        return self.few(self.features(x)) * len(torch.unique(x)) + float(x.cpu().numpy().mean())
+
+
+class Repeats(Looks):
+    def forward(self, x: Any) -> Any:
+        b = x.shape[0]
+        for _ in range(len(torch.nonzero(x[:, 0, 0, :3].reshape(b * 3)))):
+            x = x.reshape(b * 3, -1).view(b, 3, *x.shape[2:]).relu()
+        return self.few(self.features(x))
+
+
+@pytest.mark.parametrize("kind", [Branches, Pools, Listed, Counts, Repeats])
+@pytest.mark.parametrize("value", [2.0, -3.0])
+def test_a_sample_goes_the_way_that_its_values_say(kind: Any, value: float) -> None:
+    """What runs on one sample is what torch's own counter sees of the same module on it."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    module = kind().eval()
+    x = torch.full((1, 3, 8, 8), abs(value) if kind is Pools else value)
+    with pytest.raises(archlens.SpecError) as caught:
+        archlens.trace(module, x)
+    assert "archlens.trace(..., real=True), or --real, runs it on the values of one sample" in str(
+        caught.value
+    )
+    state = torch.get_rng_state()
+    network = archlens.trace(module, x.expand(4, -1, -1, -1), real=True)
+    assert torch.equal(torch.get_rng_state(), state)
+    ran: list[str] = []
+    for name, part in module.named_children():
+        part.register_forward_hook(lambda *_, n=name: ran.append(n))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        out = module(x)
+    assert 2 * network.macs == counter.get_total_flops()
+    assert network.output == tuple(out.shape[1:])
+    needed = network.needed
+    assert {name for name in ("conv", "few", "many") if name in needed} == set(ran)
+    assert [layer.op.kind for layer in network].count("relu") == (3 if kind is Repeats else 0)
+    assert network.with_input((3, 12, 12)).input == (3, 12, 12)
+
+
+def test_what_leaves_torch_is_not_followed() -> None:
+    class Leaves(Looks):
+        def forward(self, x: Any) -> Any:
+            return self.few(self.features(torch.from_numpy(x.numpy() * 2)))
+
+    with pytest.raises(archlens.SpecError, match="nothing that Leaves gives depends on its input"):
+        archlens.trace(Leaves(), (3, 8, 8), real=True)
+
+
+def test_commands_compute_a_sample_where_they_are_asked(model: Path) -> None:
+    model.write_text(
+        MODEL.replace("return self.body(x)", "return self.body(x) if x.sum() > 0 else self.body(x).relu()")
+    )
+    args = ["trace", "own_model:Net", "--input", "3x12x12"]
+    assert "--real, runs it" in str(CliRunner().invoke(cli, args).exception)
+    found = CliRunner().invoke(cli, [*args, "--real"])
+    assert found.exit_code == 0
+    assert "and on one sample with values" in found.output
+    refused = CliRunner().invoke(cli, ["shapes", "lenet5", "--real"])
+    assert "--real is for torch modules, and lenet5 is none" in str(refused.exception)
+    refused = CliRunner().invoke(cli, ["check", "own_model:Net", "--real", "--params", "<= 1"])
+    assert "check does not take --real" in str(refused.exception)
+
+
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)

@@ -31,10 +31,11 @@ def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 class Given(NamedTuple):
-    """What --input and --set say of networks."""
+    """What --input, --set and --real say of networks."""
 
     inputs: tuple[str, ...]
     sets: tuple[str, ...]
+    real: bool = False
 
     def read(self) -> tuple[Any, dict[str, str]]:
         """Input shapes, and values for params."""
@@ -50,7 +51,7 @@ class Given(NamedTuple):
     def laid_out(self, found: Meant) -> Network:
         """The same without a word."""
         shapes, values = self.read()
-        return dialects.network(found, input=shapes, values=values)
+        return dialects.network(found, input=shapes, values=values, real=self.real)
 
     def overridden(self, network: Network, found: Meant) -> str:
         """How a network differs from what its spec says, where the options make it differ."""
@@ -113,10 +114,13 @@ def network_options(function: Callable[..., T]) -> Callable[..., T]:
     @click.option(
         "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."
     )
+    @click.option(
+        "--real", is_flag=True, help="Compute one sample, for a torch module whose code looks at values."
+    )
     @size_option
     @wraps(function)
-    def command(inputs: tuple[str, ...], sets: tuple[str, ...], **others: Any) -> T:
-        return function(given=Given(inputs, sets), **others)
+    def command(inputs: tuple[str, ...], sets: tuple[str, ...], real: bool, **others: Any) -> T:
+        return function(given=Given(inputs, sets, real), **others)
 
     return command
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import library
 from ..elaboration import elaborate
+from ..errors import shorten, usage
 from ..library import Found, revision
 from ..network import Network
 from .exported import File, exported
@@ -56,13 +57,20 @@ def network(
     input: Any = None,
     values: Mapping[str, Any] | None = None,
     max_layers: int | None = None,
+    real: bool = False,
 ) -> Network:
     """The network that is meant, on an input and with values for its params.
+
+    A module whose code looks at values is computed for one sample, too, where ``real`` asks for it.
 
     Raises:
         SpecError: the spec is wrong, a layer does not fit, or the module raised.
         UsageError: there is no such param or input, or a module was given none.
     """
+    if isinstance(meant, Named):
+        return meant.network(input, values or {}, real)
+    if real:
+        raise usage(f"--real is for torch modules, and {shorten(meant.variant or meant.name)} is none")
     if not isinstance(meant, Found):
         return meant.network(input, values or {})
     return elaborate(meant.spec, meant.variant, input=input, values=values, max_layers=max_layers)

@@ -52,13 +52,14 @@ class Named:
         """Where it stands: the name itself says so."""
         return self.text
 
-    def network(self, input: Any, values: Mapping[str, Any]) -> Network:
+    def network(self, input: Any, values: Mapping[str, Any], real: bool = False) -> Network:
         """The module's network.
 
         Args:
             input: shapes as :func:`archlens.load` takes them.
             values: what the class or function is called with, by name; a text is read as YAML
                 reads it.
+            real: whether one sample is computed beside, for code that looks at values.
 
         Raises:
             UsageError: there is no such module or name; it is no torch module and makes none; or it raised.
@@ -68,9 +69,8 @@ class Named:
         from ..tracing import traced
 
         require_torch()
-        return traced(
-            self.module(values), input, self.text, {name: _literal(v) for name, v in values.items()}, self
-        )
+        made = {name: _literal(v) for name, v in values.items()}
+        return traced(self.module(values), input, self.text, made, self, real)
 
     def module(self, values: Mapping[str, Any]) -> Any:
         """The torch module: as it is, or made by what is named."""

@@ -13,14 +13,14 @@ from ..elaboration.inputs import read_given
 from ..errors import shorten, usage
 from ..network import Network
 from ..shape import Shape
-from .account import REPLAYED
+from .account import REPLAYED, RUN, SAMPLED
 from .origin import Given, Maker, Traced
 
 if TYPE_CHECKING:
     from ..backends.reference import Reference
 
 
-def trace(module: Any, *inputs: Any, name: str = "", **named: Any) -> Network:
+def trace(module: Any, *inputs: Any, name: str = "", real: bool = False, **named: Any) -> Network:
     """The network of a ``torch.nn.Module``: it runs once in evaluation mode, on tensors without values.
 
     Nothing is computed and nothing allocated; the module is left as it was.
@@ -30,6 +30,9 @@ def trace(module: Any, *inputs: Any, name: str = "", **named: Any) -> Network:
         *inputs: what its ``forward`` takes: tensors, whose first axis is the batch, or shapes without it, as
             ``(3, 224, 224)`` or ``"3x224x224"``; also in lists, tuples and dicts. Anything else is passed on.
         name: what the network is called; else the name of the class.
+        real: whether one sample is computed beside, on the CPU, for a ``forward`` that looks at values: of a
+            tensor that is given the first, else numbers that are always the same. What depends on its values
+            is as it is for this sample.
         **named: what ``forward`` takes by name.
 
     Raises:
@@ -47,7 +50,9 @@ def trace(module: Any, *inputs: Any, name: str = "", **named: Any) -> Network:
     require_torch()
     from .running import run
 
-    return run(module, (inputs, named), name or type(module).__name__)
+    given: Given = (inputs, named)
+    origin = Traced("", "", module=module, given=given, run=run, way=SAMPLED if real else RUN)
+    return run(module, given, name or type(module).__name__, origin=origin)
 
 
 def is_module(value: Any) -> bool:
@@ -64,6 +69,7 @@ def traced(
     name: str = "",
     values: Mapping[str, Any] | None = None,
     maker: Maker | None = None,
+    real: bool = False,
 ) -> Network:
     """The network of a module on an input as :func:`archlens.load` takes it.
 
@@ -73,6 +79,7 @@ def traced(
         name: what the network is called.
         values: what the module was made with.
         maker: what makes it with other values.
+        real: whether one sample is computed beside.
 
     Raises:
         UsageError: no input is given.
@@ -88,7 +95,16 @@ def traced(
     if isinstance(input, Mapping) and list(input) == ["input"]:
         input = input["input"]  # which is what the only one is called, whatever forward calls it
     given: Given = ((), dict(input)) if isinstance(input, Mapping) else ((input,), {})
-    origin = Traced("", name, module=module, given=given, run=run, maker=maker, values=values or {})
+    origin = Traced(
+        "",
+        name,
+        module=module,
+        given=given,
+        run=run,
+        way=SAMPLED if real else RUN,
+        maker=maker,
+        values=values or {},
+    )
     return replace(run(module, given, name, origin=origin), values=dict(values or {}))
 
 

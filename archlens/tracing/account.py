@@ -11,6 +11,7 @@ OPAQUE, FOLDED, CONSTANT = "opaque", "folded", "constant"
 
 #: On what a module runs, and what else there is.
 RUN = "one run on tensors without values"
+SAMPLED = "one run on tensors without values and on one sample with values, whose ways it goes"
 REPLAYED = "an exported program, replayed on tensors without values"
 
 #: What stands in the place of an operator where values are moved to how they are read.

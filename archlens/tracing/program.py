@@ -18,7 +18,7 @@ from torch.nn import functional
 from ..errors import shorten, usage
 from .archive import DTYPES, Exported, Held, Inner, Step
 from .counting import COUNTED, FREE
-from .tape import BATCH
+from .tape import BATCH, TakenApart
 
 _COMPOSED = """
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d addbmm addmv alpha_dropout
@@ -243,6 +243,8 @@ class _Run:
     def step(self, step: Step) -> None:
         try:
             self._step(step)
+        except TakenApart:
+            raise
         except Exception as problem:  # whatever torch raises where an operator does not take what it is given
             said = str(problem).strip().partition("\n")[0]
             raise RuntimeError(f"{shorten(step.target)}: {said}") from None

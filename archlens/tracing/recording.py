@@ -41,7 +41,8 @@ class Stopped(Exception):
         self.shapes = recorder.shapes.get(call, [])
         frames = [frame for frame in traceback.extract_tb(problem.__traceback__) if not _is_ours(frame)]
         self.place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-        #: Whether it asked for a value, and those of constants had not been kept.
+        #: Whether it asked for a value that nothing has.
+        self.reads = recorder.asked and not recorder.sampled
         self.asked = recorder.asked and recorder.constants is None
 
 
@@ -69,6 +70,7 @@ class _Recorder:
         #: The values of what depends on numbers and buffers alone, by the ids of what stands for it.
         self.constants: dict[int, Tensor] | None = None
         self.asked = False  # for a value
+        self.sampled = False  # whether what flows has values, too: those of one sample
 
     def written(self, call: Call) -> str:
         """A module as it prints itself, where that is one line; else its class."""
@@ -181,7 +183,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             kwargs = {**kwargs, "device": "meta"}  # it has a row for each sample
         values = self._values(func, args, kwargs, given)
         written = name.endswith("_") and given and not given[0].is_meta
-        if values is not None and (written or name == _READ or (given and _is_cpu(kwargs))):
+        flows = recorder.sampled and any(t.is_meta and recorder.value(t).flows for t in given)
+        if values is not None and (written or name == _READ or (given and _is_cpu(kwargs) and not flows)):
             return values
         if any(t.is_meta for t in given) and not all(t.is_meta for t in given):
             if written:
@@ -225,11 +228,24 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return constants.get(id(tensor), tensor)
 
         kwargs = {**kwargs, "device": "cpu"} if kwargs.get("device") is not None else kwargs
+        if self.recorder.sampled:
+            args, kwargs = _of_one_sample(args), _of_one_sample(kwargs)
         return func(*_changed(args, own), **_changed(kwargs, own))
 
 
 #: What reads a value; and how many a constant may have for them to be kept.
 _READ, _MOST = "aten._local_scalar_dense", 1 << 24
+
+
+def _of_one_sample(value: Any) -> Any:
+    """Arguments for one sample: sizes that hold the batch are that many times smaller."""
+    if isinstance(value, int) and not isinstance(value, bool) and value % BATCH == 0:
+        return value // BATCH
+    if isinstance(value, list | tuple):
+        return type(value)(_of_one_sample(one) for one in value)
+    if isinstance(value, Mapping):
+        return {key: _of_one_sample(one) for key, one in value.items()}
+    return value
 
 
 def _is_cpu(kwargs: Mapping[str, Any]) -> bool:
@@ -264,6 +280,10 @@ def _to_meta(tensor: Tensor) -> Tensor:
     return tensor if tensor.is_meta else torch.empty_like(tensor, device="meta")
 
 
+#: What makes something else than a tensor of the values of one.
+_LEAVES_TORCH = (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__)
+
+
 class _Functions(TorchFunctionMode):
     """Keeps the functions whole that mean more than the operators that they are made of."""
 
@@ -274,6 +294,10 @@ class _Functions(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         recorder = self.recorder
+        if func in _LEAVES_TORCH and args[0].is_meta:
+            recorder.asked = True
+            if recorder.constants is not None and id(args[0]) in recorder.constants:
+                return func(recorder.constants[id(args[0])], *args[1:], **kwargs)
         whole = None if recorder.within else WHOLE.get(func)
         if whole is None:
             return func(*args, **kwargs)
@@ -414,6 +438,7 @@ def record(
     name: str,
     training: bool = False,
     constants: bool = False,
+    samples: Mapping[str, Tensor] | None = None,
 ) -> Tape:
     """Run a module once on tensors of the meta device, and write down what it does.
 
@@ -425,9 +450,11 @@ def record(
         name: what the network is called.
         training: in which mode it runs.
         constants: whether what depends on numbers and buffers alone has its values, for code that reads them.
+        samples: one sample for each of the inputs, by its name: then all is computed for that, too.
     """
     recorder = _Recorder(module, name)
-    recorder.constants = {} if constants else None
+    recorder.constants = {} if constants or samples is not None else None
+    recorder.sampled = samples is not None
     meta: dict[str, Tensor] = {}
     saved = _saved(module)
     made: dict[int, Tensor] = {}
@@ -441,12 +468,15 @@ def record(
                 saved=key in saved,
                 values=None if tensor.is_meta else (tensor, tensor._version),
             )
-            if recorder.constants is not None and not isinstance(tensor, nn.Parameter) and not tensor.is_meta:
+            known = recorder.sampled or not isinstance(tensor, nn.Parameter)
+            if recorder.constants is not None and known and not tensor.is_meta:
                 recorder.constants[id(made[id(tensor)])] = tensor.detach().cpu().clone()
         meta[key] = made[id(tensor)]
     for tensor in _tensors((args, dict(kwargs))):
         if id(tensor) in names:
             recorder.tape.inputs[names[id(tensor)]] = recorder.remember(tensor, input=names[id(tensor)])
+            if recorder.constants is not None and samples is not None:
+                recorder.constants[id(tensor)] = samples[names[id(tensor)]]
     try:
         out = _run(module, meta, args, kwargs, training, recorder)
     except Exception as problem:  # whatever its forward raises

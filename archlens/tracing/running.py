@@ -18,7 +18,7 @@ from ..errors import Diagnostic, SpecError, printable, shorten, usage
 from ..network import Asked, Network
 from ..shape import Shape, times
 from . import aten, masks
-from .account import Account
+from .account import SAMPLED, Account
 from .lowering import Lowering
 from .origin import Given, Traced
 from .recording import Stopped, record
@@ -56,9 +56,14 @@ def run(
     if origin is None:
         origin = Traced("", "", module=module, given=given, run=run)
 
+    samples = _samples(module, given, shapes or {}) if origin.way == SAMPLED else None
+
     def lowered(training: bool) -> Lowering:
         try:
-            tape = _recorded(module, args, kwargs, made.names, name, training)
+            if samples is None:
+                tape = _recorded(module, args, kwargs, made.names, name, training)
+            else:
+                tape = record(module, args, kwargs, made.names, name=name, training=training, samples=samples)
         except Stopped as stopped:
             if isinstance(stopped.problem, TakenApart):
                 raise _apart(stopped.path or name) from None
@@ -129,6 +134,22 @@ def arguments(
     made = _Made(module, shapes, make)
     args, kwargs = made.arguments(given)
     return Reading(args, kwargs, {made.names[id(one)]: one for one in made.alive})
+
+
+def _samples(module: nn.Module, given: Given, shapes: Mapping[str, Shape]) -> Mapping[str, Tensor]:
+    """One sample of each input: the first of a tensor that is given, or numbers that are always the same."""
+    own: dict[str, Tensor] = {}
+    state = torch.random.get_rng_state()
+    try:
+        torch.random.manual_seed(0)
+        own = dict(arguments(module, given, shapes, 1, "cpu").inputs)
+    finally:
+        torch.random.set_rng_state(state)
+    names = [f"input_{i}" if i else "input" for i in range(len(given[0]))]
+    for name, one in (*zip(names, given[0], strict=True), *given[1].items()):
+        if isinstance(one, Tensor) and not one.is_meta and one.dim() and one[:1].shape == own[name].shape:
+            own[name] = one[:1].detach().cpu()
+    return own
 
 
 def _without_values(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -216,4 +237,9 @@ def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:
         notes.append(f"raised in {stopped.place}")
     if stopped.shapes:
         notes.append(f"its input was {' and '.join(stopped.shapes)}")
-    return SpecError(Diagnostic(f"{where} does not run", notes=tuple(notes)), network)
+    help = (
+        "archlens.trace(..., real=True), or --real, runs it on the values of one sample"
+        if stopped.reads
+        else ""
+    )
+    return SpecError(Diagnostic(f"{where} does not run", notes=tuple(notes), help=help), network)

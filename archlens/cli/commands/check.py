@@ -66,6 +66,10 @@ def command(
             "--input and --set are for networks that are named, and are not locked",
             help="a network with other params is a variant of its spec",
         )
+    if given.real:
+        raise usage(
+            "check does not take --real", help="assert_budget takes archlens.trace(module, ..., real=True)"
+        )
     allowed = None if tolerance is None else option_tolerance(tolerance)
     if allowed is not None and not locked:
         raise usage("--tolerance is for --locked")
