@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,6 +26,25 @@ except RuntimeError:
     import torchvision
 import torchinfo
 """
+
+#: A module as somebody has it, in a file.
+MODULE = (
+    TORCHVISION.replace("import torchinfo\n", "")
+    + """
+def net():
+    return torchvision.models.resnet50()
+"""
+)
+
+FLOOR = MODULE + "net()\n"
+
+SUMMARY_OF_MODULE = (
+    MODULE
+    + """
+import torchinfo
+print(torchinfo.summary(net(), (1, 3, 224, 224), device="meta", verbose=0))
+"""
+)
 
 SUMMARY = (
     TORCHVISION
@@ -121,6 +141,30 @@ def measure(command: list[str]) -> tuple[float, float, str]:
     return time.perf_counter() - start, usage.ru_maxrss / 1e3, output
 
 
+def traced(archlens: str) -> None:
+    """A module traced, beside what it takes to import torch and to make it, and beside torchinfo."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.py")
+        path.write_text(MODULE, "utf-8")
+        commands = {
+            "import and build": [sys.executable, "-c", FLOOR],
+            "archlens": [archlens, "shapes", f"{path}:net", "--input", "3x224x224"],
+            "torchinfo": [sys.executable, "-c", SUMMARY_OF_MODULE],
+        }
+        found: dict[str, list[tuple[float, float, str]]] = {name: [] for name in commands}
+        for _ in range(5):
+            for name, command in commands.items():
+                found[name].append(measure(command))
+    for name, runs in found.items():
+        times, memory, _ = zip(*runs, strict=True)
+        floor = [run[0] for run in found["import and build"]]
+        more = statistics.median(a - b for a, b in zip(times, floor, strict=True))
+        print(
+            f"a module, resnet50: {name} {statistics.median(times):.2f} s, {more:+.2f} s, "
+            f"{statistics.median(memory):.0f} MB"
+        )
+
+
 def main() -> None:
     archlens = str(Path(sys.executable).parent / "archlens")
     ours, theirs = [archlens, "shapes", "resnet152"], [sys.executable, "-c", SUMMARY]
@@ -131,6 +175,7 @@ def main() -> None:
     memory = [max(pair[i][1] for pair in pairs) for i in (0, 1)]
     print(f"whole process, resnet152: archlens {a:.3f} s, torchinfo {b:.3f} s: {ratio:.1f} times faster")
     print(f"peak memory: archlens {memory[0]:.1f} MB, torchinfo {memory[1]:.1f} MB")
+    traced(archlens)
     a, b, ratio = map(float, run(IN_PROCESS)[2].split())
     print(
         f"in process, resnet50: archlens {a * 1e3:.2f} ms, torchinfo {b * 1e3:.1f} ms: "
