@@ -52,10 +52,14 @@ DIGESTS = "digests.json"
 Files = dict[str, bytes]
 
 
-def of_zoo(name: str, form: str = "markdown") -> list[File]:
+def material_of(name: str) -> Material:
+    """What the page of a network of the zoo is made from."""
+    return Material(archlens.study(name), _verifications())
+
+
+def of_zoo(name: str, form: str = "markdown", material: Material | None = None) -> list[File]:
     """The page of a network of the zoo, as ``archlens report --all -o reports`` makes it."""
-    material = Material(archlens.study(name), _verifications())
-    return page(material, form, made=f"archlens report {name}", gallery=True)
+    return page(material or material_of(name), form, made=f"archlens report {name}", gallery=True)
 
 
 @cache
@@ -65,9 +69,9 @@ def _verifications() -> list[verification_table.Report]:
     return [read for text, name in texts if (read := verification_table.read(text, name))]
 
 
-def report(name: str) -> Files:
+def report(name: str, material: Material | None = None) -> Files:
     """The page of a network and its pictures."""
-    return _beneath(REPORTS, of_zoo(name))
+    return _beneath(REPORTS, of_zoo(name, material=material))
 
 
 def gallery() -> Files:

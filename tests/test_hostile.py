@@ -23,16 +23,13 @@ from hypothesis import strategies as st
 
 import archlens
 from archlens.analysis.study import Study
-from archlens.bounds import MAX_LAYERS, Bounds, allowing, shown, spent, together
+from archlens.bounds import MAX_LAYERS, Bounds, allowing, together
 from archlens.cli import cli
 from archlens.drawing.request import Request
 from archlens.elaboration import elaborate
 from archlens.elaboration.walk import Walk
 from archlens.errors import printable
 from archlens.language import parse
-from archlens.library import find
-from archlens.library.finding import families
-from archlens.reporting import Material
 from archlens.views.rows import rows_of
 
 from .work import calls_made
@@ -764,23 +761,6 @@ def test_braces_in_the_name_of_a_file_are_words(tmp_path: Path, monkeypatch: pyt
     found = CliRunner().invoke(cli, ["lint", "{a.b}{.yaml", "--max-layers", "17"])
     assert isinstance(found.exception, archlens.UsageError)
     assert "the networks of {a.b}{.yaml have more than 17 layers together" in str(found.exception)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", [name for name, members in families().items() if len(members) > 1])
-def test_no_file_of_the_zoo_takes_all_that_its_pages_may(family: str) -> None:
-    """A spec that goes beyond what searches of one file may lay out would lose lines of its pages."""
-    with together():
-        pages = []
-        for name in families()[family]:
-            found = find(name)
-            source = found.spec.source
-            page = Material(Study(elaborate(found.spec, found.variant)))
-            shown(source.name, found.variant, len(page.network), page.boxes, len(source.text))
-            pages.append(page)
-        given_up = {page.network.name for page in pages if page.study.sizes.given_up}
-        assert given_up <= {"inception_v3", "resnet1202_cifar"}  # by themselves, and their pages say so
-        assert spent(source.name) < 0.95
 
 
 @pytest.mark.parametrize(
