@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -17,7 +18,7 @@ from archlens.analysis.study import Study
 from archlens.forms import csv, html, markdown, text
 from archlens.forms.table import Table
 from archlens.network import Network
-from archlens.views import explanation, json, shapes_table
+from archlens.views import explanation, json, rows, shapes_table
 from archlens.views.columns import COLUMNS, choose
 from archlens.views.rows import Row, readable, rows_of
 
@@ -154,6 +155,15 @@ def table(name: str, depth: int | None = None, fold: bool = False) -> Table:
 def shown(network: Network) -> str:
     """A network as a page shows it: folded where it would be long."""
     return text.write(shapes_table.table(network, readable(network)))
+
+
+def test_what_repeats_is_found_once_however_deep_it_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    scopes = "{each: i, in: range(100), do: {'a{i}': {b: {c: {d: 'conv(i + 1, 1)'}}}}}"
+    network = archlens.loads(f"input: 3x4x4\nlayers: [{scopes}]\n")
+    repeats = Mock(side_effect=rows.Repeats)
+    monkeypatch.setattr(rows, "Repeats", repeats)
+    assert [row.name for row in readable(network)] == [f"a{i}" for i in range(100)]
+    repeats.assert_called_once_with(network)
 
 
 def markdown_of(name: str) -> str:

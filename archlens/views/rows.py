@@ -80,12 +80,13 @@ def readable(network: Network) -> list[Row]:
 
     Where no scopes can be folded, the last row stands for everything that is not shown.
     """
-    rows = rows_of(network)
-    if len(rows) > MANY:
-        rows = rows_of(network, fold=True)
-    for depth in (3, 2, 1):
+    if len(network) <= MANY:
+        return rows_of(network)
+    repeats = Repeats(network)
+    rows = rows_of(network, fold=True, repeats=repeats)
+    for depth in range(min(3, repeats.deepest - 1), 0, -1):
         if len(rows) > MANY:
-            rows = rows_of(network, depth, fold=True)
+            rows = rows_of(network, depth, fold=True, repeats=repeats)
     return rows if len(rows) <= _MOST else [*rows[: _MOST - 1], _rest(rows[_MOST - 1 :])]
 
 
