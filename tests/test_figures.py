@@ -74,3 +74,8 @@ def test_the_depth_of_a_scope_looks_at_its_layers_alone() -> None:
         return calls_made(lambda: [FIGURES["depth"].measure(study, f"s{i}") for i in range(count)])
 
     assert work(200) < 2.5 * work(100)
+
+
+def test_the_field_of_a_scope_is_that_of_its_last_layer_that_has_one() -> None:
+    study = archlens.study(archlens.loads("{input: 3x8x8, layers: [a: ['conv(3, 3)', global_avg_pool]]}"))
+    assert FIGURES["receptive_field"].measure(study, "a") == (3, 3)

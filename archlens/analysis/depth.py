@@ -36,7 +36,7 @@ def longest(layers: Sequence[Layer], scope: str = "") -> int:
     """The same of layers in order; of a scope, those from its first to its last will do."""
     deepest: dict[str, int] = {}
     for layer in layers:
-        before = max((deepest.get(name, 0) for name in layer.inputs), default=0)
+        before = max(deepest.get(name, 0) for name in layer.inputs)
         inside = not scope or layer.within(scope)
         deepest[layer.name] = before + (inside and counts(layer) and not layer.training)
     return max((deepest[layer.name] for layer in layers if not layer.training), default=0)
