@@ -16,10 +16,59 @@ from click.testing import CliRunner
 import archlens
 from archlens.cli import cli
 
-from .test_tracing import Everything, random_module
+from .test_tracing import Everything
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
+functional = nn.functional
+
+
+def random_module(draw: random.Random) -> tuple[Any, tuple[int, ...]]:
+    """A module of branches, functional calls, views and shared parts."""
+    channels = draw.choice([4, 6, 8])
+
+    class Random(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = nn.ModuleList()
+            self.plan: list[str] = []
+            for _ in range(draw.randint(2, 6)):
+                self.plan.append(
+                    draw.choice(["conv", "residual", "cat", "shuffle", "tokens", "gate", "again", "pool"])
+                )
+                kernel = draw.choice([1, 3, 5])
+                made: Any = nn.Conv2d(
+                    channels, channels, kernel, padding=kernel // 2, bias=draw.random() < 0.5
+                )
+                if self.plan[-1] == "tokens":
+                    made = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels), nn.GELU())
+                elif self.plan[-1] == "cat":
+                    made = nn.Conv2d(2 * channels, channels, 1)
+                self.parts.append(made)
+
+        def forward(self, x: Any) -> Any:
+            for kind, part in zip(self.plan, self.parts, strict=True):
+                if kind == "conv":
+                    x = functional.relu(part(x))
+                elif kind == "residual":
+                    x = x + part(functional.silu(x))
+                elif kind == "cat":
+                    x = part(torch.cat([x, functional.avg_pool2d(x, 3, 1, 1)], 1))
+                elif kind == "shuffle":
+                    b, c, h, w = x.shape
+                    x = part(x.view(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w))
+                elif kind == "tokens":
+                    b, c, h, w = x.shape
+                    x = part(x.flatten(2).transpose(1, 2)).transpose(1, 2).reshape(b, c, h, w)
+                elif kind == "gate":
+                    x = x * part(x.mean((2, 3), keepdim=True)).sigmoid()
+                elif kind == "again":
+                    x = part(part(x))
+                else:
+                    x = functional.max_pool2d(part(x), 2, ceil_mode=True)
+            return x
+
+    return Random(), (channels, draw.randint(5, 12), draw.randint(5, 12))
 
 
 def save(module: Any, shape: tuple[int, ...], path: Path, batch: int = 2, free: Any = ()) -> None:
