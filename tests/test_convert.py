@@ -238,6 +238,61 @@ def test_several_inputs_and_outputs() -> None:
     assert list(found.outputs) == ["out", "both", "probability"]
 
 
+class Gathering(nn.Module):
+    """Two blocks that concatenate all that they have made, as VoVNet's, and then attend."""
+
+    class Block(nn.Module):
+        def __init__(self, before: int, channels: int) -> None:
+            super().__init__()
+            self.conv1, self.conv2, self.conv3 = (
+                nn.Conv2d(n, channels, 3, padding=1) for n in (before, channels, channels)
+            )
+            self.last = nn.Conv2d(before + 3 * channels, channels, 1)
+
+        def forward(self, x: Any) -> Any:
+            made = [x]
+            for conv in (self.conv1, self.conv2, self.conv3):
+                made.append(conv(made[-1]))
+            return self.last(torch.cat(made, 1))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = Gathering.Block(3, 8), Gathering.Block(8, 12)
+        self.q, self.k, self.v = (nn.Linear(12, 12) for _ in range(3))
+
+    def forward(self, x: Any) -> Any:
+        x = self.two(self.one(x)).flatten(2).transpose(1, 2)
+        heads = [part(x).unflatten(-1, (3, 4)).transpose(1, 2) for part in (self.q, self.k, self.v)]
+        return nn.functional.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+
+
+def test_what_is_gathered_and_attention() -> None:
+    network = archlens.trace(Gathering(), (3, 4, 4))
+    again(network)
+    text = archlens.convert(network)
+    assert """\
+  block(channels):
+    - entry: identity
+    - conv1: conv(channels, 3, padding=1)
+    - conv2: conv(channels, 3, padding=1)
+    - conv3: conv(channels, 3, padding=1)
+    - concat:
+        - ref(entry)
+        - ref(conv1)
+        - ref(conv2)
+        - identity
+    - last: conv(channels, 1)
+""" in text  # fmt: skip
+    assert "  - attention: {q: ref(q), k: ref(k), v: ref(v), heads: 3}\n" in text
+
+
+def test_a_long_chain_of_layers_that_are_all_different() -> None:
+    net = archlens.Builder("chain", "1")
+    for number in range(2000):
+        net.linear(1 + number * number % 1013, name=f"layer{number}")
+    assert archlens.convert(net.network()).count("\n") > 100
+
+
 def test_an_output_may_have_the_name_of_the_step_that_it_is() -> None:
     """As a dict of features has: its keys are the names of modules."""
     net = archlens.Builder("features", "3x8x8")

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..bounds import allowing
+from ..bounds import allowed, allowing
 from ..elaboration import elaborate
 from ..errors import SpecError, UsageError, shorten, usage
 from ..language import parse
 from ..network import Layer, Network
 from ..ops import OPS
-from ..ops.op import signature
 from .spec import text_of
 
 __all__ = ["convert"]
@@ -47,7 +46,7 @@ def convert(network: Network) -> str:
     _require_said(network)
     text = text_of(network)
     try:
-        with allowing(max(len(network.layers), 1)):
+        with allowing(max(allowed(), len(network.layers))):
             again = elaborate(parse(text, name=network.name))
     except SpecError as problem:
         raise _refused(network, f"the language has no words for it ({problem.diagnostic.message})") from None
@@ -72,13 +71,6 @@ def _require_said(network: Network) -> None:
             raise _refused(network, f"the language has no op {layer.op.kind}, which {name} is", layer)
         if layer.name.count(".") > _DEEPEST:
             raise _refused(network, f"{name} lies more than {_DEEPEST} scopes deep", layer)
-        if layer.op.merges and any(
-            value != parameter.default
-            for value, parameter in zip(
-                layer.op.attributes().values(), signature(type(layer.op)).values(), strict=True
-            )
-        ):
-            raise _refused(network, f"a merge takes no arguments, as {name} has them: {layer.op}", layer)
 
 
 def _differences(one: Network, other: Network) -> Iterator[str]:

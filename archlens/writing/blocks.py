@@ -15,12 +15,15 @@ from ..ops.op import signature
 from .names import TAKEN, free, is_name, snake
 from .parameters import parametrize
 from .plan import Back, Merged, Move, Plan, Planner
-from .steps import ABSENT, Block, Slot, Step, Target, kind_and_value, unify
+from .steps import ABSENT, Block, Slot, Step, Target, kind_and_value, together, unify
 
 #: How many numbers in a row may be left out by steps that do nothing, before names are written.
 _GAPS = 2
 #: With how many blocks of its name a scope is compared.
 _TRIED = 8
+
+#: How many parameters a block may have.
+_PARAMETERS = 24
 
 #: The arguments of ops that count channels.
 CHANNELS = ("channels", "features")
@@ -44,6 +47,7 @@ class Reader:
         self.members = {scope.path: key for key, scopes in self.groups.items() for scope in scopes}
         self.aliases: dict[str, dict[int, str]] = {}
         self.merges: dict[str, dict[int, str]] = {}
+        self.named: dict[str, dict[str, int]] = {}
         self.targets: dict[tuple[str, Value, bool], Target] = {}
         for plan in list(self.planner.plans.values()):
             self._resolve(plan, plan.moves)
@@ -179,11 +183,7 @@ class Reader:
         while not _within(home, outer):
             assert outer.parent is not None
             outer = outer.parent
-        number = next(
-            k
-            for k, child in enumerate(outer.children)
-            if value in child.outputs or _makes(child, value, home)
-        )
+        number = self._maker(outer, value, home)
         child = outer.children[number]
         if self.planner.plans[outer.path].ends[number] != value:
             return Target("path", self.network.layers[value].name, value)
@@ -193,6 +193,19 @@ class Reader:
         if usable and not self._is_hidden(child.name, scope, outer):
             return Target("name", child.name, value)
         return Target("name", self._alias(outer, number), value)
+
+    def _maker(self, scope: Scope, value: Value, home: Scope) -> int:
+        """The child of a scope that a tensor is made in."""
+        path = self.network.layers[value].name if home is scope else home.path
+        start = len(scope.path) + 1 if scope.path else 0
+        return self._names(scope)[path[start:].partition(".")[0]]
+
+    def _names(self, scope: Scope) -> dict[str, int]:
+        """The children of a scope by their names."""
+        found = self.named.get(scope.path)
+        if found is None:
+            found = self.named[scope.path] = {child.name: k for k, child in enumerate(scope.children)}
+        return found
 
     def _automatic(self, scope: Scope, number: int) -> str:
         """The name that the language gives to a merge."""
@@ -212,7 +225,7 @@ class Reader:
         """Whether a name means something else where it is read."""
         at: Scope | None = scope
         while at is not None and at is not outer:
-            if any(child.name == name for child in at.children):
+            if name in self._names(at):
                 return True
             at = at.parent
         return False
@@ -223,8 +236,7 @@ class Reader:
         if number not in given:
             child = scope.children[number] if number >= 0 else None
             base = "entry" if child is None else "skip" if is_number(child.name) else f"{child.name}_out"
-            taken = {one.name for one in scope.children} | set(given.values())
-            given[number] = free(base, taken)
+            given[number] = free(base, self._names(scope), given.values())
         return given[number]
 
     # --- the steps ----------------------------------------------------------------------------------
@@ -237,8 +249,13 @@ class Reader:
 
     @property
     def lonely(self) -> frozenset[str]:
-        """The scopes that no other is like, and that had better be written where they stand."""
-        return frozenset(block.scopes[0].path for block in self.blocks if len(block.scopes) == 1)
+        """The scopes that no other is like, or in too much unlike: they are written where they stand."""
+        return frozenset(
+            scope.path
+            for block in self.blocks
+            if len(block.scopes) == 1 or len(block.parameters) > _PARAMETERS
+            for scope in block.scopes
+        )
 
     def _in_order(self) -> list[list[Scope]]:
         """Groups of scopes, each after those that stand in it; of classes that hold each other, by height."""
@@ -290,21 +307,16 @@ class Reader:
 
     def _add(self, scopes: list[Scope]) -> None:
         """Make blocks of the scopes of one group."""
-        exact: dict[Any, Block] = {}
-        own: list[Block] = []
-        for scope in scopes:
-            steps = self.steps(scope)
-            tensors = len(self.handed(scope))
-            key = (_skeleton(steps), tensors)
-            block = exact.get(key)
-            if block is None:
-                block = exact[key] = Block(_base(scope), [scope], steps, tensors)
-                own.append(block)
-                continue
-            joined = unify(block.steps, len(block.scopes), steps, 1, optional=False)
-            assert joined is not None
-            block.steps = joined
-            block.scopes.append(scope)
+        found = [(scope, self.steps(scope)) for scope in scopes]
+        exact = grouped(
+            ((_skeleton(steps), len(self.handed(scope))), (scope, steps)) for scope, steps in found
+        )
+        own = [
+            Block(
+                _base(alike[0][0]), [scope for scope, _ in alike], together([one for _, one in alike]), handed
+            )
+            for (_, handed), alike in exact.items()
+        ]
         merged: list[Block] = []
         for block in own:
             for other in merged[-_TRIED:]:
@@ -370,11 +382,6 @@ def _base(scope: Scope) -> str:
 
 def _within(home: Scope, outer: Scope) -> bool:
     return not outer.path or home.path == outer.path or home.path.startswith(f"{outer.path}.")
-
-
-def _makes(child: Child, value: Value, home: Scope) -> bool:
-    """Whether a tensor is made within a child."""
-    return isinstance(child.unit, Scope) and _within(home, child.unit)
 
 
 def _skeleton(steps: Sequence[Step]) -> Any:

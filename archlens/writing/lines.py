@@ -11,6 +11,7 @@ from ..analysis.nesting import is_number
 from ..analysis.repeats import stretches
 from ..language.steps import KEYWORDS
 from ..language.synonyms import merge_meant
+from ..ops import OPS
 from ..ops.op import as_written
 from .names import is_name
 from .steps import ABSENT, Block, Slot, Step, Word, kind_and_value, passes
@@ -37,9 +38,10 @@ class Keys(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """A list that is written between brackets."""
+    """A list, or a mapping, that is written between brackets."""
 
     items: tuple[str, ...]
+    brackets: str = "[]"
 
 
 #: A text, a list, a mapping, or a list between brackets.
@@ -119,8 +121,13 @@ class Writer:
             return ""
         return f" if {step.condition} else {'identity' if step.name or step.leaves_gap else '[]'}"
 
-    def _arguments(self, step: Step) -> list[tuple[str, str]]:
-        """The arguments that are written: all that must be given, and what is other than the default."""
+    def _arguments(self, step: Step, *, named: bool = False) -> list[tuple[str, str]]:
+        """The arguments that are written: all that must be given, and what is other than the default.
+
+        Args:
+            step: what takes them.
+            named: whether all are written with their names.
+        """
         found = []
         in_order = True  # whether all before it are given
         for slot in step.slots:
@@ -141,7 +148,7 @@ class Writer:
                     text = value(given)
             by_place = slot.default is ABSENT or (in_order and (text == slot.name or slot.name == "p"))
             in_order = in_order and by_place
-            found.append(("" if by_place else slot.name, text))
+            found.append(("" if by_place and not named else slot.name, text))
         return found
 
     def _tensor(self, slot: Slot) -> str:
@@ -152,6 +159,12 @@ class Writer:
 
     def _merge(self, step: Step) -> Any:
         kind = step.what
+        if step.slots or OPS[kind].branches:
+            parts = zip(OPS[kind].branches, step.branches, strict=True)
+            given = [(name, self._tensor(branch[0].slots[0])) for name, branch in parts]
+            words = [f"{name}: ref({text})" for name, text in given]
+            words += [f"{key}: {text}" for key, text in self._arguments(step, named=True)]
+            return Keys((Key(kind, Flow(tuple(words), "{}")),))
         flows = passes(step)
         if flows >= 0 and all(inner.form == "ref" for inner in step.branches[1 - flows]):
             flows = -1  # nothing is worked out beside what flows
@@ -415,11 +428,12 @@ def _counted(items: Sequence[Any], at: int) -> tuple[list[Any], int] | None:
         return None
     call = Call("", items[at].head, tuple(arguments)).text
     do = Keys((Key(f"{prefix}{{i}}", call),))
-    if not names:
-        rows: Any = f"range({first}, {first + count})" if first else f"range({count})"
-        return [Keys((Key("each", "i"), Key("in", rows), Key("do", do)))], stop
-    table = _each(["i", *names], [[str(first + k), *row] for k, row in enumerate(cells)], do)
     plain = [Key(quoted_name(item.name), item.text) for item in items[at:stop]]
+    if names:
+        table = _each(["i", *names], [[str(first + k), *row] for k, row in enumerate(cells)], do)
+    else:
+        rows = f"range({first}, {first + count})" if first else f"range({count})"
+        table = Keys((Key("each", "i"), Key("in", rows), Key("do", do)))
     return _shorter([table], plain), stop
 
 
@@ -492,24 +506,24 @@ def lines_of(node: Any, indent: int) -> list[str]:
         if isinstance(node.node, str):
             return _wrapped(f"{head} ", node.node, indent)
         if isinstance(node.node, Flow):
-            return _flowing(f"{head} [", node.node.items, indent + 2)
+            return _flowing(f"{head} ", node.node, indent + 2)
         return [head, *lines_of(node.node, indent + 2)]
     if isinstance(node, Flow):
-        return _flowing(f"{margin}[", node.items, indent + 2)
+        return _flowing(margin, node, indent + 2)
     return _wrapped(margin, node, indent)
 
 
-def _flowing(head: str, items: Sequence[str], indent: int) -> list[str]:
-    """A list between brackets, on several lines where it is long; each item stands on one."""
-    lines = [head]
-    for k, item in enumerate(items):
-        text = f"{item}{',' if k < len(items) - 1 else ']'}"
-        between = "" if lines[-1].endswith("[") and len(lines) == 1 else " "
-        if len(lines[-1]) + len(between) + len(text) > WIDTH:
+def _flowing(head: str, flow: Flow, indent: int) -> list[str]:
+    """What stands between brackets, on several lines where it is long; each item stands on one."""
+    opening, closing = flow.brackets[0], flow.brackets[1]
+    lines = [f"{head}{opening}"]
+    for k, item in enumerate(flow.items):
+        text = f"{item}," if k < len(flow.items) - 1 else f"{item}{closing}"
+        if len(lines[-1]) + 1 + len(text) > WIDTH:
             lines.append(f"{' ' * indent}{text}")
         else:
-            lines[-1] += between + text
-    return lines if items else [f"{head}]"]
+            lines[-1] += text if lines[-1].endswith(opening) and not k else f" {text}"
+    return lines if flow.items else [f"{head}{flow.brackets}"]
 
 
 def _wrapped(head: str, text: str, indent: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from keyword import iskeyword
 
 from ..elaboration.functions import FUNCTIONS
@@ -25,16 +26,15 @@ def snake(text: str) -> str:
 TAKEN = frozenset({*OPS, *FUNCTIONS, *CONSTANTS, *RESERVED})
 
 
-def free(name: str, taken: set[str]) -> str:
+def free(name: str, *taken: Container[str]) -> str:
     """A name that can be given in the language, and is not taken: with a number where it is."""
     name = re.sub(r"\W+", "_", name) or "value"
     if name[0].isdigit():
         name = f"n{name}"
     found, count = name, 1
-    while found in taken or found in TAKEN or not is_name(found):
+    while any(found in names for names in (TAKEN, *taken)) or not is_name(found):
         count += 1
         found = f"{name}_{count}"
-    taken.add(found)
     return found
 
 

@@ -10,6 +10,9 @@ from ..analysis.nesting import is_number
 from .names import free
 from .steps import ABSENT, Block, Parameter, Slot, Step, Target, Word, kind_and_value, walk
 
+#: How many arguments may differ.
+_MOST = 100
+
 
 class _At(NamedTuple):
     """An argument, and where it stands."""
@@ -66,6 +69,9 @@ class _Parameters:
         for at in open_:
             key = (at.slot.meaning, *_column(at.slot.values))
             groups.setdefault(key, []).append(at)
+        if len(groups) > _MOST:  # more than anybody calls with, so that it does not become a block
+            self.block.parameters = [Parameter("", "", self.out) for _ in groups]
+            return
         merged = self._filled(list(groups.values()))
         chosen: list[tuple[list[_At], list[Any]]] = []
         pending: list[tuple[list[_At], list[Any]]] = []
@@ -228,20 +234,29 @@ class _Parameters:
         return [self._free(name or leads[k].slot.name) for k, name in enumerate(found)]
 
     def _free(self, name: str) -> str:
-        return free(name, self.taken)
+        found = free(name, self.taken)
+        self.taken.add(found)
+        return found
 
     # --- what may be missing --------------------------------------------------------------------------
 
     def _flags(self) -> None:
         """A parameter for each step that is not there in all scopes."""
         known: dict[tuple[bool, ...], str] = {}
+        inside = {
+            id(inner)
+            for outer, _ in walk(self.block.steps)
+            if outer.form == "scope" and not all(outer.present)
+            for branch in outer.branches
+            for inner, _ in walk(branch)
+        }
         for step, _ in walk(self.block.steps):
             for column, what in ((step.present, "present"), (step.merged, "merged")):
                 if all(column):
                     continue
                 if what == "merged" and step.form != "merge":
                     continue
-                if what == "present" and self._is_inside_absent(step):
+                if what == "present" and id(step) in inside:  # it is missing because the scope is
                     continue
                 key = tuple(column)
                 if key not in known:
@@ -252,15 +267,6 @@ class _Parameters:
                     step.condition = known[key]
                 else:
                     step.merges_if = known[key]
-
-    def _is_inside_absent(self, step: Step) -> bool:
-        """Whether it is missing because a scope around it is."""
-        for outer, _ in walk(self.block.steps):
-            if outer is step or outer.form != "scope" or all(outer.present):
-                continue
-            if any(inner is step for branch in outer.branches for inner, _ in walk(branch)):
-                return True
-        return False
 
     def _paddings(self) -> None:
         """Paddings that keep the size under any kernel, or any dilation, said so."""

@@ -128,7 +128,11 @@ class _Moves:
             else:
                 child = self.children[at]
                 if isinstance(child.unit, Layer) and child.unit.op.merges:
-                    branches = [() if value == flowing else (Back(value),) for value in child.inputs]
+                    # parts with names of their own have these, and nothing is worked out in them
+                    named = bool(child.unit.op.branches)
+                    branches = [
+                        () if value == flowing and not named else (Back(value),) for value in child.inputs
+                    ]
                     moves.append(Merged(at, tuple(branches)))
                 else:
                     entry = flowing
@@ -172,7 +176,7 @@ class _Moves:
     def _sections(self) -> list[_Section]:
         found = []
         for number, child in enumerate(self.children):
-            if isinstance(child.unit, Layer) and child.unit.op.merges:
+            if isinstance(child.unit, Layer) and child.unit.op.merges and not child.unit.op.branches:
                 section = self._section(number, child)
                 if section is not None:
                     found.append(section)
@@ -209,12 +213,17 @@ class _Moves:
         parts: list[tuple[int, int]] = []
         for tail, before in zip(tails, [*tails[1:], -1], strict=True):
             first = tail
-            while first - 1 > before and self._last_read(first - 1) <= tail:
+            while first - 1 > max(before, tail - _FAR) and self._last_read(first - 1) <= tail:
                 first -= 1
             if before >= 0 and first != before + 1:
                 return None
             parts.append((first, tail))
-        return _Section(parts[-1][0], merge, tuple(sorted(parts)), False)
+        start = parts[-1][0]
+        for first, last in parts:
+            read = [v for child in self.children[first : last + 1] for v in child.inputs]
+            if any(start <= self.makers.get(v, -1) < first for v in read):
+                return None  # one goes on from another, and not beside it
+        return _Section(start, merge, tuple(sorted(parts)), False)
 
     def _last_read(self, child: int) -> int:
         """The last child that reads what one makes."""
@@ -233,8 +242,11 @@ class _Moves:
         firsts = [tail + 1 for tail in tails[1:]] + [start]
         if any(fork not in self.children[first].inputs for first in firsts):
             return None
-        if len(tails) == 1 and fork not in inputs:
+        if len(tails) == 1 and (fork not in inputs or len(set(inputs)) != 2):
             return None
+        inside = any(self.makers.get(v, -1) >= start and self.makers[v] not in tails for v in inputs)
+        if inside and not self.children[merge].unit.op.commutes:
+            return None  # it would be read before it is there
         parts = tuple(sorted(zip(firsts, tails, strict=True)))
         return _Section(start, merge, parts, fork in inputs)
 

@@ -27,6 +27,7 @@ def text_of(network: Network) -> str:
     taken |= {*reader.heads, *(one.name for block in reader.blocks for one in block.parameters)}
     for block in reader.blocks:
         block.name = free(f"{block.base}_block" if block.base in TAKEN else block.base, taken)
+        taken.add(block.name)
         know(block)
     writer = Writer()
     meta = network.meta

@@ -143,6 +143,38 @@ def walk(steps: Sequence[Step], path: tuple[str, ...] = ()) -> Iterator[tuple[St
             yield from walk(branch, here if step.form == "scope" else path)
 
 
+def together(scopes: Sequence[Sequence[Step]]) -> list[Step]:
+    """The steps of scopes that differ in values alone, as those of one."""
+    found = []
+    for alike in zip(*scopes, strict=True):
+        first = alike[0]
+        slots = [
+            Slot(
+                one.name,
+                one.meaning,
+                [value for step in alike for value in step.slots[k].values],
+                [flows for step in alike for flows in step.slots[k].incoming],
+                one.default,
+            )
+            for k, one in enumerate(first.slots)
+        ]
+        branches = [together([step.branches[k] for step in alike]) for k in range(len(first.branches))]
+        there = [True] * len(alike)
+        found.append(
+            Step(
+                first.form,
+                first.name,
+                first.what,
+                slots,
+                branches,
+                there,
+                counted=first.counted,
+                merged=there,
+            )
+        )
+    return found
+
+
 def unify(a: list[Step], n: int, b: list[Step], m: int, *, optional: bool) -> list[Step] | None:
     """The steps of two classes as those of one; ``None`` where that would not be the same block.
 
