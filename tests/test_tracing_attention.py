@@ -483,6 +483,9 @@ MOVES: dict[str, tuple[tuple[int, ...], Callable[[Tensor], Tensor]]] = {
     "a map of tokens": ((24,), lambda x: x.unflatten(1, (6, 4))),
     "tokens of a map": ((6, 4), lambda x: x.flatten(1, 2)),
     "channels in another order": ((4, 6), lambda x: x.unflatten(-1, (3, 8)).mT.flatten(-2)),
+    "the mean of all tokens": ((24,), lambda x: x.mean(1)),
+    "the mean of what comes last": ((6, 4), lambda x: x.mean((1, 2), keepdim=True)),
+    "the largest of all tokens": ((24,), lambda x: x.amax(1)),
     "exchanged axes": ((4, 6), lambda x: x.transpose(1, 2)),
 }
 

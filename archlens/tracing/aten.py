@@ -631,14 +631,17 @@ def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if given is None:
         raise NotSaid("over everything")
     dims = {_axis(dim, rank) for dim in (given if isinstance(given, list | tuple) else [given])}
-    shape = held.draft.shape
-    spatial = set(range(2, rank))
-    if shape.channels_last or dims != spatial or not held.is_straight:
+    last = held.draft.shape.channels_last
+    spatial = range(1, rank - 1) if last else range(2, rank)
+    if dims != {*spatial} or not dims or not held.is_straight:
         raise NotSaid("not over a map")
     kind = "global_avg_pool" if node.target == "aten.mean" else "global_max_pool"
-    draft = lowering.put(lowering.call(kind), held.draft)
+    if last:
+        held = Held(held.draft, permuted(held.axes, (0, rank - 1, *spatial)), node.call)
+    draft = lowering.put(lowering.call(kind), lowering.settled(held, last=False))
     if args.get("keepdim"):
-        return _straight(draft)
+        batch, channels, *ones = draft.straight
+        return Held(draft, (batch, *ones, channels) if last else draft.straight, node.call)
     return _straight(lowering.settled(Held(draft, draft.straight[:2], node.call)))
 
 
