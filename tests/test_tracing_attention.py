@@ -301,6 +301,20 @@ def test_windows_attend_by_themselves() -> None:
     assert network.macs == counted(Rows(), (4, LENGTH, CHANNELS))
 
 
+class Bare(nn.Module):
+    """What is given attends to itself, in rows: the first axis of what is given are no channels of heads."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.view(-1, LENGTH, CHANNELS)
+        return F.scaled_dot_product_attention(rows, rows, rows).view(x.shape)
+
+
+def test_rows_are_no_heads() -> None:
+    network = archlens.trace(Bare().eval(), (4, LENGTH, CHANNELS))
+    (core,) = [layer for layer in network if layer.op.kind == "attention"]
+    assert (str(core.op), core.shape) == ("attention(1)", (4, LENGTH, CHANNELS))
+
+
 class Biased(Products):
     def __init__(self) -> None:
         super().__init__()
@@ -495,14 +509,22 @@ def test_moves_are_said_by_ops(name: str) -> None:
     """One after the other where it takes several; what is built moves the same values to the same places."""
     sizes, moves = MOVES[name]
     torch.manual_seed(0)
-    module = Moves(moves).eval()
+    module = Moves(moves, moves(torch.empty(1, *sizes, CHANNELS)).shape[-1]).eval()
     network = archlens.trace(module, (*sizes, CHANNELS))
     assert [str(layer.op) for layer in network if layer.op.kind == "opaque"] == []
     built = archlens.build(network).eval()
     built.load_state_dict(module.state_dict(), strict=True)
     x = torch.rand(2, *sizes, CHANNELS)
     with torch.no_grad():
-        torch.testing.assert_close(built(x).flatten(), module(x).flatten())
+        torch.testing.assert_close(built(x), module(x))
+
+
+def test_moves_begin_where_a_part_was_taken() -> None:
+    """What was exchanged before the cut stays exchanged, though no op says the rest."""
+    cut = Moves(lambda x: x.transpose(1, 2)[..., :12].permute(0, 3, 1, 2).flatten(1), 12 * 4 * 6).eval()
+    network = archlens.trace(cut, (6, 4, CHANNELS))
+    # channels_first and flatten alone would be of what was not exchanged
+    assert [str(layer.op) for layer in network][1:-1] == ["slice(stop=12)", "rearrange"]
 
 
 @pytest.mark.parametrize("seed", range(12))
