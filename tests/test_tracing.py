@@ -334,6 +334,30 @@ def test_a_batch_is_not_taken_apart() -> None:
         archlens.trace(Loops(), (4,))
 
 
+def test_a_window_whose_weights_are_computed_is_known() -> None:
+    """A NaN at one position is in those outputs that see it."""
+    normed = nn.utils.parametrizations.weight_norm
+    module = nn.Sequential(
+        normed(nn.Conv2d(1, 2, (5, 3), stride=2, padding=(2, 0))),
+        nn.Flatten(2),
+        nn.utils.parametrizations.spectral_norm(nn.Linear(15, 4)),
+    ).eval()
+    network = archlens.trace(module, (1, 9, 7))
+    assert not network.unknown
+    # 5 x 3 of 1 into 2 on 5 x 3 positions, 15 into 4 for 2, and what the norm multiplies: u and v with 4 x 15
+    assert network.macs == 15 * 2 * 15 + 2 * 15 * 4 + 4 * 15 + 4
+    conv = next(layer for layer in network if str(layer.op) == "convolution")
+    fields = archlens.study(network).receptive_fields[conv.name]
+    for axis, size in enumerate((9, 7)):
+        for at in range(size):
+            x = torch.rand(1, 1, 9, 7)
+            x.select(axis + 2, at).fill_(float("nan"))
+            with torch.no_grad():
+                reached = module[0](x).isnan().movedim(axis + 2, 0).flatten(1).any(1).tolist()
+            sees = [range(*fields[axis].at(i)) for i in range(len(reached))]
+            assert reached == [at in one for one in sees]
+
+
 def test_a_batch_that_is_gone_through_is_refused_at_once() -> None:
     ran = []
 

@@ -30,7 +30,8 @@ class Opaque(Op, family="opaque"):
         macs: its multiply-accumulates for one sample, where they are known; ``None`` where not.
         once: those that are made once for a whole batch, part of ``macs``.
         pointwise: whether each output depends on the input at its own position alone.
-        base: an op that it is but for more inputs after those of the op, which says how far it looks.
+        base: an op that it is but for more inputs after those of the op, or for weights that are computed; it
+            says how far it looks.
 
     >>> from archlens.shape import Shape
     >>> op = Opaque("my.op", Shape((8, 4, 4)), (Shape((3, 8, 8)),), weights={"w": (8, 3)})
@@ -107,7 +108,7 @@ class Opaque(Op, family="opaque"):
 
 def _reach(known: Mapping[str, Any]) -> Reach:
     if known["base"] is not None:
-        count = len(known["base"].branches)
+        count = len(known["base"].branches) or 1
         return known["base"].facts(*known["inputs"][:count]).reach  # type: ignore[no-any-return]
     axes = len(known["shape"]) - 1
     if known["pointwise"] and all(len(x) == axes + 1 for x in known["inputs"]):

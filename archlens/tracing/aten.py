@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
+from ..ops import Op, ShapeError
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
 from . import attention
@@ -214,7 +215,24 @@ def convolution(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         op = lowering.call("conv_transpose", weight.sizes[1] * args["groups"], kernel, **given)
     else:
         op = lowering.call("conv", weight.sizes[0], kernel, **given)
-    return _straight(lowering.put(op, _settle(lowering, x, last=False), own=own))
+    return _straight(_weighted(lowering, node, op, _settle(lowering, x, last=False), own))
+
+
+def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[str, Value]) -> Draft:
+    """A layer of an op; where its weights are computed of others alone it is none, and looks as far."""
+    if all(value.key and value.trains for value in own.values()) or any(
+        value.flows for value in own.values()
+    ):
+        return lowering.put(op, draft, own=own)
+    try:
+        facts = op.facts(draft.shape)
+    except ShapeError as problem:
+        raise NotSaid(problem.message) from None
+    if node.macs is None or facts.macs != lowering.per_sample(node.macs):
+        raise NotSaid("its weights are of other shapes")
+    lowering.checked = node
+    name = node.target.partition(".")[2]
+    return lowering.opaque(name, facts.shape, draft, macs=facts.macs, own=lowering.own(node), base=op)
 
 
 @lowers("torch.linear")
@@ -222,31 +240,16 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     weight, bias = args["weight"], args.get("bias")
     if weight.flows:
         raise NotSaid("its weight is computed")
+    op = lowering.call("linear", weight.sizes[0], **({"bias": False} if bias is None else {}))
     own = _weights(args, weight="weight", bias="bias")
-
-    def placed(draft: Draft) -> Draft:
-        if all(one.key for one in own.values()):
-            given = {"bias": False} if bias is None else {}
-            return lowering.put(lowering.call("linear", weight.sizes[0], **given), draft, own=own)
-        lowering.checked = node
-        return lowering.opaque(
-            "linear",
-            draft.shape.with_channels(weight.sizes[0]),
-            draft,
-            macs=lowering.known(node.macs),
-            pointwise=True,
-            own=lowering.own(node),
-            reason="its weight or bias is computed",
-        )
-
     held = lowering.near(args["input"], last=True)
     if len(held.axes[0]) > 1 and not held.draft.shape.channels_last:
         held = lowering.laid(held, last=True)
     whole = held.draft.straight
     if held.axes[:1] != whole[:1] and held.axes[-1] == whole[-1] and held.draft.shape.channels_last:
-        made = placed(held.draft)  # what stands beside the batch stays there
+        made = _weighted(lowering, node, op, held.draft, own)  # what stands beside the batch stays there
         return Held(made, (*held.axes[:-1], made.straight[-1]))
-    return _straight(placed(_settle(lowering, args["input"], last=True)))
+    return _straight(_weighted(lowering, node, op, _settle(lowering, args["input"], last=True), own))
 
 
 lowers(*attention.PRODUCTS)(attention.product)
