@@ -439,6 +439,12 @@ def test_peak_activations_by_hand() -> None:
     assert memory.account(network).outputs == 4 * (200 + 200 + 200 + 200 + 200 + 3)
 
 
+def test_where_nothing_is_made_the_input_is_the_peak() -> None:
+    found = memory.peak_activations(from_text("{input: 3x4x4, layers: [flatten]}"))
+    assert (found.bytes, found.layer) == (4 * 48, "input")
+    assert [tensor.name for tensor in found.alive] == ["input"]
+
+
 def test_in_place_spares_what_is_read_again() -> None:
     network = archlens.loads("{input: 1x10x10, layers: [relu, a: 'conv(3, 1)', residual: [relu]]}")
     # the network's own input is the caller's: in+relu 200; relu+a 400; a+relu 600, for a is read again;
