@@ -203,6 +203,8 @@ class Network:
     declared: Mapping[str, Located] = field(default_factory=dict, repr=False)
     #: What its spec asked of shapes: where the answers are the same, so are the layers.
     asked: tuple[Asked, ...] = field(default=(), repr=False)
+    #: Further keys that tensors have in the state dict, as tied ones do, each with the key that a layer has.
+    aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def title(self) -> str:
@@ -328,11 +330,12 @@ class Network:
 
     def state(self) -> dict[str, tuple[int, ...]]:
         """The shapes of all weights and saved buffers, by their keys in torch's state dict."""
-        return {
+        found = {
             layer.key(name): shape
             for layer in self.layers
             for name, shape in {**layer.facts.weights, **layer.facts.kept}.items()
         }
+        return found | {alias: found[key] for alias, key in self.aliases.items() if key in found}
 
     def shape_of(self, name: str) -> Shape:
         """The shape of a layer's output, or of an input of the network."""

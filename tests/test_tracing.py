@@ -1121,3 +1121,23 @@ def test_shapes_of_a_module_are_those_of_another(model: Path) -> None:
     assert_shapes(body, "own_model:Net", input="3x12x12")
     with pytest.raises(archlens.UsageError, match="own_model:Net is a torch module, which does not say"):
         assert_shapes(body, "own_model:Net")
+
+
+def test_tied_weights_have_all_their_keys() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 4, bias=False)
+            self.last.weight = self.first.weight
+            self.again = self.first
+
+        def forward(self, x: Any) -> Any:
+            return self.last(self.again(self.first(x)))
+
+    module = Tied()
+    network = archlens.trace(module, (4,))
+    assert network.params == 4 * 4 + 4
+    assert network.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    found = held_against(network, module)
+    assert found.passed
+    assert all(check.status != "failed" for check in found.of("weights"))

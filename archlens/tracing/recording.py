@@ -471,6 +471,8 @@ def record(
             known = recorder.sampled or not isinstance(tensor, nn.Parameter)
             if recorder.constants is not None and known and not tensor.is_meta:
                 recorder.constants[id(made[id(tensor)])] = tensor.detach().cpu().clone()
+        elif key in saved:
+            recorder.tape.aliases[key] = recorder.value(made[id(tensor)]).key
         meta[key] = made[id(tensor)]
     for tensor in _tensors((args, dict(kwargs))):
         if id(tensor) in names:

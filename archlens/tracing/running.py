@@ -94,7 +94,8 @@ def run(
         if axis != "channels"
     ]
     account = Account(origin.way, torch.__version__.partition("+")[0], found.ran())
-    return replace(network, asked=tuple(asked), origin=replace(origin, account=account))
+    origin = replace(origin, account=account)
+    return replace(network, asked=tuple(asked), aliases=found.tape.aliases, origin=origin)
 
 
 def _recorded(

@@ -83,3 +83,5 @@ class Tape:
     root: Call
     #: Parameters and buffers by their keys, also those that nothing read.
     state: dict[str, Value]
+    #: Further keys of theirs in the state dict, each with that above.
+    aliases: dict[str, str] = field(default_factory=dict)
