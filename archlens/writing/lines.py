@@ -7,12 +7,11 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..analysis.nesting import is_number
 from ..analysis.repeats import stretches
 from ..language.steps import KEYWORDS
 from ..language.synonyms import merge_meant
 from ..ops import OPS
-from ..ops.op import as_written
+from ..ops.op import as_written, signature
 from .names import is_name
 from .steps import ABSENT, Block, Slot, Step, Word, kind_and_value, passes
 
@@ -73,6 +72,8 @@ class Call(NamedTuple):
     behind: str = ""
     #: The steps that it stands for already: a chain.
     is_chain: bool = False
+    #: The block that is called, where it is one.
+    block: Block | None = None
 
     @property
     def text(self) -> str:
@@ -102,7 +103,8 @@ class Writer:
             return Call(step.name, step.slots[0].text, behind=self._if(step))
         if step.form in ("op", "call"):
             head = step.what.kind if step.form == "op" else step.what.name
-            return Call(step.name, head, tuple(self._arguments(step)), self._if(step))
+            block = step.what if step.form == "call" else None
+            return Call(step.name, head, tuple(self._arguments(step)), self._if(step), block=block)
         if step.form == "scope":
             inside = self.node(step.branches[0])
             if not all(step.present):
@@ -313,15 +315,20 @@ def _rows(
     names: list[str] = []
     rows: list[list[str]] = [[] for _ in calls]
     arguments: list[tuple[str, str]] = []
+    block = calls[0].block
+    if block is not None:
+        order = [one.name for one in block.parameters if not one.text]
+        defaults = {one.name: value(one.default) for one in block.parameters if one.default is not ABSENT}
+    else:
+        taken = signature(OPS[calls[0].head])
+        order = list(taken)
+        defaults = {name: value(one.default) for name, one in taken.items() if not one.required}
     for k in range(positional):
         column = [call.arguments[k][1] for call in calls]
-        name = _parameter_names.get(calls[0].head, ())[k] if k < len(
-            _parameter_names.get(calls[0].head, ())
-        ) else f"a{k}"  # fmt: skip
-        _column(name, "", column, names, rows, arguments)
+        _column(order[k], "", column, names, rows, arguments)
     for key in keys:
         given = [dict(call.arguments).get(key) for call in calls]
-        default = _defaults.get((calls[0].head, key))
+        default = defaults.get(key)
         if None in given and default is None:
             return None
         _column(key, key, [default if one is None else one for one in given], names, rows, arguments)
@@ -343,21 +350,6 @@ def _column(
     arguments.append((key, name))
     for row, text in zip(rows, column, strict=True):
         row.append(text)
-
-
-#: The names of what must be given, and the defaults, of blocks and ops that are called in tables.
-_parameter_names: dict[str, tuple[str, ...]] = {}
-_defaults: dict[tuple[str, str], str] = {}
-
-
-def know(block: Block) -> None:
-    """Take down how a block is called."""
-    _parameter_names[block.name] = tuple(
-        one.name for one in block.parameters if one.default is ABSENT and not one.text
-    )
-    for one in block.parameters:
-        if one.default is not ABSENT:
-            _defaults[block.name, one.name] = value(one.default)
 
 
 def _table(rows: Sequence[tuple[Call, int]]) -> list[Any]:
@@ -534,6 +526,3 @@ def _wrapped(head: str, text: str, indent: int) -> list[str]:
     return textwrap.wrap(
         line, WIDTH, subsequent_indent=" " * (indent + 4), break_long_words=False, break_on_hyphens=False
     )
-
-
-__all__ = ["Flow", "Key", "Keys", "Writer", "is_number", "know", "lines_of", "scalar"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import shorten, usage
 from ..network import Network
 from .blocks import Reader
-from .lines import Key, Keys, Writer, know, lines_of
+from .lines import Key, Keys, Writer, lines_of
 from .lines import value as written
 from .names import TAKEN, free
 from .steps import Block
@@ -28,7 +28,6 @@ def text_of(network: Network) -> str:
     for block in reader.blocks:
         block.name = free(f"{block.base}_block" if block.base in TAKEN else block.base, taken)
         taken.add(block.name)
-        know(block)
     writer = Writer()
     meta = network.meta
     # of package.module:Net what is made, and not where it lies
