@@ -75,11 +75,11 @@ def test_a_network_of_torchvision_is_its_spec(name: str) -> None:
 
 
 def test_a_network_that_is_said_in_another_way() -> None:
-    """DenseNet's spec concatenates as a block grows, and torchvision's module anew in each layer."""
+    """DenseNet's spec concatenates as a block grows, torchvision anew in each layer: it is the same."""
     spec = archlens.load("densenet121")
     traced = archlens.trace(without_values(load_torchvision().models.densenet121), spec.input)
     assert (traced.state(), traced.macs, traced.output) == (spec.state(), spec.macs, spec.output)
-    assert {pair.what for pair in difference.find(spec, traced).of("altered")} >= {"2 inputs -> 3"}
+    assert {pair.kind for pair in difference.find(spec, traced).pairs} == {SAME}
 
 
 def test_the_sizes_that_fit_are_those_of_the_spec() -> None:
@@ -356,6 +356,24 @@ def test_a_window_whose_weights_are_computed_is_known() -> None:
                 reached = module[0](x).isnan().movedim(axis + 2, 0).flatten(1).any(1).tolist()
             sees = [range(*fields[axis].at(i)) for i in range(len(reached))]
             assert reached == [at in one for one in sees]
+
+
+def test_two_batches_in_one_are_no_batch_taken_apart() -> None:
+    """As RAFT has it, which runs one encoder on both images."""
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Any, y: Any) -> Any:
+            a, b = self.encoder(torch.cat([x, y])).chunk(2)
+            return a - b
+
+    network = archlens.trace(Both(), (3, 8, 8), (3, 8, 8))
+    assert network.output == (4, 6, 6)
+    assert network.macs == 2 * 27 * 4 * 36
+    assert network.params == 27 * 4 + 4
 
 
 def test_a_batch_that_is_gone_through_is_refused_at_once() -> None:

@@ -123,6 +123,8 @@ def _cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: 
     if (start, stop, step) == (0, size, 1):
         return held
     if any(part.axis == 0 for part in axis):
+        if start % BATCH == 0 and stop % BATCH == 0:
+            raise NotSaid("a part of what stands beside the batch")
         raise TakenApart
     if any(part.axis == REPEATED for part in axis):
         raise NotSaid("part of what is repeated")

@@ -163,7 +163,10 @@ def _attended(
         return None
     if in_order(weights[:-2]) != in_order(axes[:-2]):
         return None
-    operands = [lowering.of(made.args[name]) for name in PRODUCTS[made.target]]
+    read: list[Value] = [made.args[name] for name in PRODUCTS[made.target]]
+    if not (values.flows and all(one.flows for one in read)):
+        return None
+    operands = [lowering.of(one) for one in read]
     turned = [Held(one.draft, _turned(one.axes), one.call) for one in operands]
     q, k = (operands[0], turned[1]) if right else (turned[1], operands[0])
     v = lowering.of(values)
