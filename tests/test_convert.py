@@ -302,6 +302,14 @@ def test_an_output_may_have_the_name_of_the_step_that_it_is() -> None:
     assert dict(found.outputs) == {"out": "fc", "low": "low", "high": "high"}
 
 
+def test_a_part_may_be_called_as_the_main_output_is() -> None:
+    net = archlens.Builder("net", "4")
+    net.linear(net.x, 4, name="a")
+    net.linear(3, name="out.fc")
+    net.relu(name="out.act")
+    assert dict(again(net.network()).outputs) == {"out": "out.act"}
+
+
 # --- what is refused --------------------------------------------------------------------------------
 
 

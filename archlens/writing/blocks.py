@@ -71,7 +71,7 @@ class Reader:
         """
         found: dict[str, Scope] = {}
         for child in reversed(self.root.children):
-            end = self.network.outputs.get(child.name, "")
+            end = self.network.outputs.get(child.name, "") if child.name != "out" else ""
             if not isinstance(child.unit, Scope) or not end.startswith(f"{child.unit.path}."):
                 break
             found[child.name] = child.unit
