@@ -56,6 +56,18 @@ def _tensors(module: nn.Module, network: Network) -> Iterator[str]:
             yield f"{printable(name)} of {_shape(has[name])} is not in {printable(network.name)}"
 
 
+def slots(module: nn.Module) -> list[str]:
+    """A key for each place of a tensor: one, where a module has several names, for torch puts the second back
+    wrongly where it is given both.
+    """
+    return [
+        f"{path}.{name}" if path else name
+        for path, part in module.named_modules()
+        for name, tensor in (*part._parameters.items(), *part._buffers.items())
+        if tensor is not None
+    ]
+
+
 def is_one_layer(part: nn.Module) -> bool:
     """Whether what a module gives is the output of one layer: what others do beside a layer, nobody knows."""
     return type(part).__module__.startswith("torch.nn.modules.") and not list(part.children())

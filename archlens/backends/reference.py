@@ -21,7 +21,7 @@ from ..counts import AtLeast
 from ..errors import UsageError, printable, usage
 from ..network import Layer, Network
 from .checks import FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check
-from .conformance import as_it_was, is_one_layer
+from .conformance import as_it_was, is_one_layer, slots
 from .torch_module import build
 
 
@@ -109,7 +109,7 @@ def _on(module: nn.Module, state: Mapping[str, Tensor] | None, device: torch.dev
             without = device.type == "meta"
             moved[id(tensor)] = torch.empty_like(tensor, device=device) if without else tensor.to(device)
         found[key] = moved[id(tensor)]
-    return found
+    return {key: found[key] for key in slots(module)}
 
 
 def _watch(

@@ -22,6 +22,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..backends.conformance import slots
 from ..bounds import allowed
 from .counting import COUNTED, FREE
 from .known import KNOWN
@@ -503,7 +504,9 @@ def _run(
         _Functions(recorder),
         _Operations(recorder),
     ):
-        return functional_call(module, dict(meta), args, dict(kwargs), tie_weights=False)
+        return functional_call(
+            module, {key: meta[key] for key in slots(module)}, args, dict(kwargs), tie_weights=False
+        )
 
 
 def _written(tensor: Tensor) -> str:
