@@ -1156,3 +1156,23 @@ def test_tied_weights_have_all_their_keys() -> None:
     assert not any(tensor.is_meta for tensor in module.state_dict().values())  # no trace is left
     assert network.with_input((4,)).state() == network.state()
     assert held_against(network, module).passed
+
+
+class Named(nn.Module):
+    """Whose inputs are called as its parts, a tensor of its own, and an op are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = nn.Linear(4, 4)
+        self.scale = nn.Parameter(torch.ones(4))
+
+    def forward(self, left: torch.Tensor, scale: torch.Tensor, relu: torch.Tensor) -> torch.Tensor:
+        return self.left(left) * self.scale + scale + torch.relu(relu)
+
+
+def test_inputs_that_are_called_as_something_else_is() -> None:
+    network = archlens.trace(Named(), left=(4,), scale=(4,), relu=(4,))
+    assert list(network.inputs) == ["left_", "scale_", "relu"]
+    assert [layer.name for layer in network][:2] == ["left", "scale"]
+    assert network.state() == {"left.weight": (4, 4), "left.bias": (4,), "scale": (4,)}
+    assert network.with_input({"relu": (1,)}).input == (4,)

@@ -711,7 +711,7 @@ class Lowering:
             if key not in used and (value.saved or value not in self.folded):
                 path, _, name = key.rpartition(".")
                 unused.setdefault(path, {})[name] = value
-        names = {layer.name for layer in builder.layers}
+        names = {*builder.inputs, *(layer.name for layer in builder.layers)}
         scopes = {scope for name in names for scope in _above(name)}
         for path, own in unused.items():
             op = Opaque(
@@ -750,7 +750,7 @@ class Lowering:
         count: dict[Call, int] = {}
         for draft in self.drafts:
             count[draft.call] = count.get(draft.call, 0) + 1
-        taken: set[str] = set()
+        taken = {draft.input for draft in self.inputs.values()}
         owned: list[tuple[Draft, str]] = []
         alone = {draft for draft in self.drafts if count[draft.call] == 1 and not draft.call.children}
         owners = {

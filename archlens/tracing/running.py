@@ -172,6 +172,13 @@ class _Made:
         self.dtype = next(kinds, torch.get_default_dtype())
         self.names: dict[int, str] = {}
         self.alive: list[Tensor] = []
+        own = (
+            module.named_children(),
+            module.named_parameters(recurse=False),
+            module.named_buffers(recurse=False),
+        )
+        #: What its own parts and tensors are called: an input of that name has another.
+        self.taken = {name for part in own for name, _ in part}
 
     def arguments(self, given: Given) -> tuple[tuple[Any, ...], dict[str, Any]]:
         args = (self.value(one, f"input_{index}" if index else "input") for index, one in enumerate(given[0]))
@@ -193,6 +200,9 @@ class _Made:
         return given
 
     def tensor(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
         shape = tuple(self.shapes.get(name, shape))
         try:
             made = self.make(shape, dtype)
@@ -231,7 +241,9 @@ def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:
     lowering = Lowering(stopped.tape, aten.TABLE)
     with suppress(TakenApart):  # what it raised later is what is wrong
         lowering.run()
-    network = lowering.network(name, origin) if lowering.drafts else None
+    network = None
+    with suppress(SpecError):  # what there is of it need not make a network
+        network = lowering.network(name, origin) if lowering.drafts else None
     where = f"{shorten(stopped.path)} ({stopped.kind})" if stopped.path else shorten(name)
     notes = [f"{type(problem).__name__}: {said}"]
     if stopped.place:
