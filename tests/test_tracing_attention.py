@@ -14,6 +14,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
+from archlens.backends.checks import FAILED
+from archlens.backends.reference import Reference
+from archlens.backends.verification import verify
 from archlens.ops import EVERYWHERE
 
 HEADS, WIDTH, LENGTH = 3, 8, 7
@@ -590,3 +593,36 @@ def test_a_bias_that_is_put_together() -> None:
     assert set(linear.facts.weights) == {"weight", "start"}
     assert network.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
     assert [str(one.op) for one in network if one.op.kind in ("attention", "add")] == ["attention(3)", "add"]
+
+
+class Latent(Attend):
+    """Whose queries are learned, as Perceiver's are: no input flows into them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latent = nn.Parameter(torch.rand(1, 5, CHANNELS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        latent = self.k(self.latent.expand(x.shape[0], -1, -1))  # a module that the input goes through, too
+        projected = self.q(latent), self.k(x), self.v(x)
+        q, k, v = (y.view(*y.shape[:2], -1, WIDTH).transpose(1, 2) for y in projected)
+        return self.out(self.attend(q, k, v))
+
+
+class LatentByProducts(Latent):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.transpose(-2, -1) * SCALE).softmax(-1) @ v  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("module", [Latent, LatentByProducts])
+def test_queries_that_are_learned(module: type[Attend]) -> None:
+    made = module().eval()
+    network = archlens.trace(made, (LENGTH, CHANNELS))
+    assert network.state() == {key: tuple(value.shape) for key, value in made.state_dict().items()}
+    assert network.params == sum(one.numel() for one in made.parameters())
+    assert network.output == (5, CHANNELS)
+    x = torch.rand(2, LENGTH, CHANNELS)
+    found = verify(network, batch=2, reference=Reference(made, (x,), {}, [x]))
+    assert not [check for check in found.checks if check.status == FAILED]
+    made.requires_grad_(False)  # torch's counter takes no view of a weight that is trained
+    assert network.macs == counted(made, (LENGTH, CHANNELS))

@@ -40,9 +40,9 @@ class Seen(NamedTuple):
 
     #: By the names of the network's outputs; none where they are not told apart.
     outputs: Mapping[str, Tensor]
-    #: Of each of torch's own modules without parts: the shape of its first output without the batch, and the
-    #: FLOPs of that call.
-    parts: Mapping[str, tuple[tuple[int, ...], int]]
+    #: Of each of torch's own modules without parts, and each time that it was called: the shape of its output
+    #: without the batch, and the FLOPs.
+    parts: Mapping[str, Sequence[tuple[tuple[int, ...], int]]]
     #: FLOPs of the whole.
     total: int
 
@@ -60,7 +60,7 @@ def run(reference: Reference, network: Network, state: Mapping[str, Tensor] | No
         UsageError: it raised.
     """
     module = reference.module
-    parts: dict[str, tuple[tuple[int, ...], int]] = {}
+    parts: dict[str, list[tuple[tuple[int, ...], int]]] = {}
     counter = FlopCounterMode(display=False)
     with ExitStack() as stack:
         for name, part in module.named_modules():
@@ -107,7 +107,9 @@ def _on(module: nn.Module, state: Mapping[str, Tensor] | None, device: torch.dev
         tensor = own if state is None else state.get(key, own)
         if id(tensor) not in moved:
             without = device.type == "meta"
-            moved[id(tensor)] = torch.empty_like(tensor, device=device) if without else tensor.to(device)
+            moved[id(tensor)] = (
+                torch.empty_like(tensor, device=device) if without else tensor.detach().to(device)
+            )
         found[key] = moved[id(tensor)]
     return {key: found[key] for key in slots(module)}
 
@@ -117,7 +119,7 @@ def _watch(
     name: str,
     part: nn.Module,
     counter: FlopCounterMode,
-    parts: dict[str, tuple[tuple[int, ...], int]],
+    parts: dict[str, list[tuple[tuple[int, ...], int]]],
 ) -> None:
     before: dict[str, int] = {}
 
@@ -126,7 +128,8 @@ def _watch(
 
     def leave(_module: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor):
-            parts.setdefault(name, (tuple(output.shape[1:]), counter.get_total_flops() - before[name]))
+            flops = counter.get_total_flops() - before[name]
+            parts.setdefault(name, []).append((tuple(output.shape[1:]), flops))
 
     stack.callback(part.register_forward_pre_hook(enter).remove)
     stack.callback(part.register_forward_hook(leave).remove)
@@ -177,15 +180,16 @@ def _size(value: Tensor | None) -> str:
 def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
     """The shape and the products of each layer, by hooks."""
     for layer in network:
-        found = seen.parts.get(layer.name)
-        if found is None:
+        calls = seen.parts.get(layer.name)
+        if calls is None:
             for what in ("shape", "macs"):
                 yield Check(
                     layer.name, what, NOT_APPLICABLE, "", "", "no module of torch's is this layer alone"
                 )
             continue
-        shape, flops = found
         says = tuple(layer.shape)
+        # it may be called on what no input flows into, too, which is no layer
+        shape, flops = next((call for call in calls if call[0] == says), calls[0])
         yield Check(
             layer.name,
             "shape",

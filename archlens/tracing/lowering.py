@@ -157,6 +157,8 @@ class Lowering:
     def of(self, value: Value) -> Held:
         """What is held of a tensor."""
         held = self.held.get(value)
+        if held is None and not value.flows:
+            raise NotSaid("no input flows into all that it reads")
         if held is None:  # a further output of what was said without it
             assert value.node is not None
             axes, shape = _plain(value.sizes)
