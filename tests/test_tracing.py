@@ -1176,3 +1176,41 @@ def test_inputs_that_are_called_as_something_else_is() -> None:
     assert [layer.name for layer in network][:2] == ["left", "scale"]
     assert network.state() == {"left.weight": (4, 4), "left.bias": (4,), "scale": (4,)}
     assert network.with_input({"relu": (1,)}).input == (4,)
+
+
+class Words(nn.Module):
+    """A table looked up by ids, beside numbers that are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(50, 8)
+        self.place = nn.Parameter(torch.zeros(1, 16, 8))
+        self.fc = nn.Linear(8, 50)
+
+    def forward(self, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        x = self.words(ids.view(ids.shape[0], -1)) + self.place[:, : ids.shape[1]]
+        return self.fc(x * weights.unsqueeze(-1))  # type: ignore[no-any-return]
+
+
+def test_what_a_table_is_looked_up_by_is_whole() -> None:
+    module = Words()
+    network = archlens.trace(module, (12,), (12,))
+    assert network.inputs == {"input": (12,), "input_1": (12,)}
+    assert (network.macs, network.output) == (12 * 8 * 50, (12, 50))
+    assert network.with_input({"input": (6,), "input_1": (6,)}).macs == 6 * 8 * 50
+    ids = torch.zeros(2, 12, dtype=torch.int64)
+    assert [*archlens.trace(module, ids, (12,))] == [*network]
+    values = archlens.trace(module, (12,), (12,), real=True)
+    assert [layer[:5] for layer in values] == [layer[:5] for layer in network]
+    with pytest.raises(archlens.SpecError, match="looked up by whole numbers"):
+        archlens.trace(module, torch.zeros(2, 12), (12,))
+
+
+def test_verify_gives_ids_where_a_table_is_looked_up(tmp_path: Path) -> None:
+    path = tmp_path / "words.py"
+    path.write_text(
+        "from torch import nn\n\n\nclass Net(nn.Sequential):\n"
+        "    def __init__(self) -> None:\n        super().__init__(nn.Embedding(9, 4), nn.Linear(4, 2))\n"
+    )
+    found = CliRunner().invoke(cli, ["verify", f"{path}:Net", "--input", "5"])
+    assert found.exit_code == 0, found.output

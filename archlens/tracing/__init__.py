@@ -138,5 +138,5 @@ def reference(network: Network, *, batch: int, device: str) -> Reference | None:
     from ..backends.reference import Reference
     from .running import arguments
 
-    read = arguments(origin.module, origin.given, network.inputs, batch, device)
+    read = arguments(origin.module, origin.given, network.inputs, batch, device, origin.ids)
     return Reference(origin.module, read.args, read.kwargs, list(read.inputs.values()))

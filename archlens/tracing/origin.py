@@ -39,6 +39,8 @@ class Traced(Built):
     values: Mapping[str, Any] = field(default_factory=dict)
     maker: Maker | None = None
     way: str = RUN
+    #: The inputs that are ids: whole numbers by which a table is looked up.
+    ids: frozenset[str] = frozenset()
     #: What ran; ``None`` where it raised.
     account: Account | None = None
     made: dict[Any, Network] = field(default_factory=dict)

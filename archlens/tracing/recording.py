@@ -26,7 +26,7 @@ from ..backends.conformance import slots
 from ..bounds import allowed
 from .counting import COUNTED, FREE
 from .known import KNOWN
-from .tape import BATCH, Call, Node, TakenApart, Tape, Value
+from .tape import BATCH, Call, LooksUp, Node, TakenApart, Tape, Value
 from .whole import WHOLE
 
 
@@ -179,6 +179,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = f"aten.{func._schema.name.partition('::')[2]}"
         if name == "aten.unbind" and given[0].shape[named["dim"]] == BATCH and recorder.value(given[0]).flows:
             raise TakenApart  # at once: what follows runs as often as there are samples
+        if name == "aten.embedding" and given[1].is_floating_point() and recorder.value(given[1]).flows:
+            raise LooksUp(recorder.value(given[1]).behind)
         makes = not given and "device" in {one.name for one in func._schema.arguments}
         if makes and any(isinstance(n, int) and n and n % BATCH == 0 for n in _leaves(args)):
             kwargs = {**kwargs, "device": "meta"}  # it has a row for each sample

@@ -22,7 +22,7 @@ from .account import SAMPLED, Account
 from .lowering import Lowering
 from .origin import Given, Traced
 from .recording import Stopped, record
-from .tape import BATCH, TakenApart, Tape
+from .tape import BATCH, LooksUp, TakenApart, Tape
 
 
 def run(
@@ -49,14 +49,15 @@ def run(
         raise usage(
             f"{shorten(name)} has parameters without a shape yet", help="run it once on a real input first"
         )
-    made = _Made(module, shapes or {}, _without_values)
+    ids = origin.ids if origin is not None else frozenset()
+    made = _Made(module, shapes or {}, _without_values, ids)
     args, kwargs = made.arguments(given)
     if not made.names:
         raise usage(f"{shorten(name)} needs an input: a tensor, or a shape such as (3, 224, 224)")
     if origin is None:
         origin = Traced("", "", module=module, given=given, run=run)
 
-    samples = _samples(module, given, shapes or {}) if origin.way == SAMPLED else None
+    samples = _samples(module, given, shapes or {}, ids) if origin.way == SAMPLED else None
 
     def lowered(training: bool) -> Lowering:
         try:
@@ -67,6 +68,8 @@ def run(
         except Stopped as stopped:
             if isinstance(stopped.problem, TakenApart):
                 raise _apart(stopped.path or name) from None
+            if isinstance(stopped.problem, LooksUp) and not stopped.problem.inputs <= ids:
+                raise stopped.problem from None
             raise _failed(stopped, name, origin) from None
         if not tape.outputs:
             raise SpecError(Diagnostic(f"nothing that {shorten(name)} gives depends on its input"))
@@ -78,7 +81,11 @@ def run(
             raise _apart(lowering.node.call.path or name) from None
         return lowering
 
-    found = lowered(False)
+    try:
+        found = lowered(False)
+    except LooksUp as problem:
+        origin = replace(origin, ids=ids | problem.inputs)
+        return run(module, given, name, shapes, origin, heads)
     trains = None
     if heads and found.uncalled:
         try:
@@ -124,7 +131,12 @@ class Reading(NamedTuple):
 
 
 def arguments(
-    module: nn.Module, given: Given, shapes: Mapping[str, Shape], batch: int, device: Any
+    module: nn.Module,
+    given: Given,
+    shapes: Mapping[str, Shape],
+    batch: int,
+    device: Any,
+    ids: frozenset[str] = frozenset(),
 ) -> Reading:
     """Tensors with values in the place of what is given: random ones, and zeros of whole numbers."""
 
@@ -132,22 +144,27 @@ def arguments(
         draw: Any = torch.rand if dtype.is_floating_point else torch.zeros
         return draw(batch, *shape, dtype=dtype, device=device)  # type: ignore[no-any-return]
 
-    made = _Made(module, shapes, make)
+    made = _Made(module, shapes, make, ids)
     args, kwargs = made.arguments(given)
     return Reading(args, kwargs, {made.names[id(one)]: one for one in made.alive})
 
 
-def _samples(module: nn.Module, given: Given, shapes: Mapping[str, Shape]) -> Mapping[str, Tensor]:
+def _samples(
+    module: nn.Module, given: Given, shapes: Mapping[str, Shape], ids: frozenset[str]
+) -> Mapping[str, Tensor]:
     """One sample of each input: the first of a tensor that is given, or numbers that are always the same."""
     own: dict[str, Tensor] = {}
     state = torch.random.get_rng_state()
     try:
         torch.random.manual_seed(0)
-        own = dict(arguments(module, given, shapes, 1, "cpu").inputs)
+        own = dict(arguments(module, given, shapes, 1, "cpu", ids).inputs)
     finally:
         torch.random.set_rng_state(state)
     names = [f"input_{i}" if i else "input" for i in range(len(given[0]))]
     for name, one in (*zip(names, given[0], strict=True), *given[1].items()):
+        name = (
+            name if name in own else f"{name}_"
+        )  # as one is called that a part of the module has the name of
         if isinstance(one, Tensor) and not one.is_meta and one.dim() and one[:1].shape == own[name].shape:
             own[name] = one[:1].detach().cpu()
     return own
@@ -165,9 +182,11 @@ class _Made:
         module: nn.Module,
         shapes: Mapping[str, Shape],
         make: Callable[[tuple[int, ...], torch.dtype], Tensor],
+        ids: frozenset[str],
     ) -> None:
         self.shapes = shapes
         self.make = make
+        self.ids = ids
         kinds = (one.dtype for one in module.parameters() if one.dtype.is_floating_point)
         self.dtype = next(kinds, torch.get_default_dtype())
         self.names: dict[int, str] = {}
@@ -191,7 +210,7 @@ class _Made:
             return self.tensor(name, tuple(given.shape[1:]), given.dtype)
         shape = _shape(given)
         if shape is not None:
-            return self.tensor(name, shape, self.dtype)
+            return self.tensor(name, shape, None)
         if isinstance(given, list | tuple):
             made = [self.value(one, f"{name}_{index}") for index, one in enumerate(given)]
             return type(given)(*made) if hasattr(given, "_fields") else type(given)(made)
@@ -199,10 +218,11 @@ class _Made:
             return {key: self.value(one, str(key)) for key, one in given.items()}
         return given
 
-    def tensor(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    def tensor(self, name: str, shape: tuple[int, ...], dtype: torch.dtype | None) -> Tensor:
         while name in self.taken:
             name += "_"
         self.taken.add(name)
+        dtype = dtype or (torch.int64 if name in self.ids else self.dtype)
         shape = tuple(self.shapes.get(name, shape))
         try:
             made = self.make(shape, dtype)

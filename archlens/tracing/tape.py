@@ -15,6 +15,14 @@ class TakenApart(Exception):
     """A module takes its batch apart, of which nobody knows how many samples it will have."""
 
 
+class LooksUp(Exception):
+    """A table is looked up by what is no whole number: those inputs are ids."""
+
+    def __init__(self, inputs: frozenset[str]) -> None:
+        super().__init__("a table is looked up by whole numbers, and these are others")
+        self.inputs = inputs
+
+
 @dataclass(eq=False, slots=True, repr=False)
 class Value:
     """A tensor at one moment: what is written in place makes another value of it."""
@@ -38,6 +46,18 @@ class Value:
     def flows(self) -> bool:
         """Whether it depends on an input of the network."""
         return bool(self.input) or (self.node is not None and self.node.flows)
+
+    @property
+    def behind(self) -> frozenset[str]:
+        """The inputs of the network that it depends on."""
+        found, rest, seen = set(), [self], set()
+        while rest:
+            one = rest.pop()
+            if one not in seen and one.flows:
+                seen.add(one)
+                found |= {one.input} - {""}
+                rest += one.node.inputs if one.node is not None else ()
+        return frozenset(found)
 
 
 @dataclass(eq=False, slots=True)
