@@ -12,6 +12,7 @@ from archlens.ops.attributes import DEFAULT, Kind, choice
 #: By kind: what is taken, each with the form that it gets, and what is not.
 KINDS: dict[str, tuple[list[tuple[Any, Any]], list[Any]]] = {
     "Count": ([(1, 1), (16.0, 16)], [0, -1, 2.5, True, "1", (1,), None]),
+    "OptionalCount": ([(1, 1), (None, DEFAULT)], [0, -1, 2.5, True, "1", (1,)]),
     "Index": ([(0, 0), (-3, -3)], [0.5, False, "0", (0,), None]),
     "OptionalIndex": ([(-3, -3), (None, DEFAULT)], [0.5, True, "none"]),
     "Number": ([(0.1, 0.1), (-2, -2)], [True, "0.1", (1,), None]),

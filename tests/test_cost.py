@@ -481,6 +481,14 @@ def attend(x: Any, heads: int, bias: bool = True) -> None:
     linear(x, x.shape[1], bias)
 
 
+def attend_to(queries: int, keys: int, width: int, values: int, heads: int) -> None:
+    """The core alone: queries and keys of a width, and values of another."""
+    for _ in range(heads):
+        dot(some(queries, width), some(keys, width))
+        softmax((some(queries, keys) * Tally()).T)
+        dot(some(queries, keys), some(values, keys))
+
+
 def attend_in_window(x: Any, heads: int, masked: bool = False) -> None:
     """Liu et al. 2021, eq. 4, within one window; the queries are scaled, and a mask is added."""
     m = len(x)
@@ -518,6 +526,8 @@ def attend_by_cosine(x: Any, heads: int, windows: int, relative: int, masked: bo
 ATTENTION: dict[str, Callable[[], Any]] = {
     "4x5 >> tokens >> self_attention(2)": lambda: attend(some(5, 4), 2),
     "6x2x2 >> tokens >> self_attention(3, bias=false)": lambda: attend(some(4, 6), 3, bias=False),
+    "4x5, 4x3, 6x3 >> tokens >> attention(2)": lambda: attend_to(5, 3, 2, 3, 2),
+    "4x5, 1x3, 1x3 >> tokens >> attention(4, kv_heads=1)": lambda: attend_to(5, 3, 1, 1, 4),
     # 4 windows of 2x2
     "4x4x4 >> channels_last >> window_attention(2, 2)": lambda: [
         attend_in_window(some(4, 4), 2) for _ in range(4)

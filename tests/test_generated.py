@@ -16,8 +16,6 @@ from archlens.bounds import shown, spent, together
 from archlens.library import finding
 from archlens.reporting import Material, file_name
 
-from .conftest import QUICK
-
 
 def stale(files: generate.Files) -> list[str]:
     """The paths of the files that are not as they should be."""
@@ -38,7 +36,7 @@ def test_a_part_is_not_stale(part: str) -> None:
 @pytest.mark.parametrize(
     "family",
     [
-        pytest.param(family, marks=() if {*members} <= QUICK else pytest.mark.slow)
+        pytest.param(family, marks=() if {*members} <= {"lenet5", "unet"} else pytest.mark.slow)
         for family, members in finding.families().items()
     ],
 )

@@ -12,7 +12,7 @@ import archlens
 from archlens.analysis.repeats import Repeats, in_words, stretches
 from archlens.drawing.plan import Plan, Plans
 from archlens.network import Layer, Network
-from archlens.ops import OPS
+from archlens.ops import OPS, ShapeError
 from archlens.ops.op import signature
 from archlens.views.rows import Row, rows_of
 
@@ -292,12 +292,15 @@ def test_every_incidental_attribute_has_an_example() -> None:
 
 @pytest.mark.parametrize("text", INCIDENTAL)
 def test_incidental_attributes_change_neither_shape_nor_weights_nor_macs(text: str) -> None:
-    """Whatever their value: 0 and 1 are within the range of each."""
+    """Whatever their value, if the op takes it on these inputs: 0 and 1 are within the range of each."""
     for layer in INCIDENTAL[text]:
         for name in layer.op.incidental:
             for value in (0, 1):
                 op = type(layer.op)(**layer.op.attributes() | {name: value})
-                facts, old = op.facts(*layer.input_shapes), layer.facts
+                try:
+                    facts, old = op.facts(*layer.input_shapes), layer.facts
+                except ShapeError:  # as causal attention of queries to more keys
+                    continue
                 assert (facts.shape, facts.weights, facts.buffers, facts.macs) == old[:4]
                 assert op.essence == layer.op.essence
                 others = [one for one in signature(type(op)) if one not in op.incidental]
