@@ -114,7 +114,11 @@ def _folder(path: str) -> Path:
 def _reports(folder: Path, given: Sequence[str]) -> list[verification_table.Report]:
     """What is known of verifications: the files that are given, or those that lie in the folder."""
     found = []
-    for path in map(Path, given) if given else sorted(folder.glob("verification*.json")):
+    try:
+        there = [] if given else sorted(folder.glob("verification*.json"))
+    except (OSError, ValueError):
+        there = []  # it cannot be written either, which is said when it is
+    for path in map(Path, given) if given else there:
         try:
             text = path.read_text("utf-8")
         except (OSError, ValueError) as problem:
