@@ -747,9 +747,10 @@ def test_a_folder_that_cannot_be_written_to(run: Any) -> None:
     for place, message in (
         ("d" * 5000, f"{'d' * 57}... is no folder to write to: File name too long"),
         (" ", "the folder that the pages go to has no name"),
-        ("a\0b", "a\\x00b is no folder to write to: embedded null byte"),
+        ("a\0b", "a\\x00b is no folder to write to: "),  # and why, in the words of the version of Python
     ):
-        assert run("lenet5", "-o", place).exception.diagnostic.message == message
+        said = run("lenet5", "-o", place).exception.diagnostic.message
+        assert said == message or (message.endswith(": ") and said.startswith(message))
 
 
 @pytest.mark.parametrize("taken", ["lenet5.md", "pictures/lenet5-graph.svg"])
