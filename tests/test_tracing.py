@@ -1214,3 +1214,16 @@ def test_verify_gives_ids_where_a_table_is_looked_up(tmp_path: Path) -> None:
     )
     found = CliRunner().invoke(cli, ["verify", f"{path}:Net", "--input", "5"])
     assert found.exit_code == 0, found.output
+
+
+class Chooses(nn.Module):
+    """Whose code looks at a value of what lies in a list."""
+
+    def forward(self, both: list[torch.Tensor]) -> torch.Tensor:
+        return both[1].relu() if both[0].sum() > 100 else both[1].tanh()
+
+
+@pytest.mark.parametrize(("value", "kind"), [(200.0, "relu"), (0.0, "tanh")])
+def test_one_sample_is_of_tensors_in_a_list_too(value: float, kind: str) -> None:
+    given = [torch.full((2, 4), value), torch.zeros(2, 4)]
+    assert [layer.op.kind for layer in archlens.trace(Chooses(), given, real=True)] == [kind]

@@ -56,6 +56,12 @@ def _tensors(module: nn.Module, network: Network) -> Iterator[str]:
             yield f"{printable(name)} of {_shape(has[name])} is not in {printable(network.name)}"
 
 
+def tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """All parameters and buffers, those that have several names under each."""
+    yield from module.named_parameters(remove_duplicate=False)
+    yield from module.named_buffers(remove_duplicate=False)
+
+
 def slots(module: nn.Module) -> list[str]:
     """A key for each place of a tensor: one, where a module has several names, for torch puts the second back
     wrongly where it is given both.

@@ -21,7 +21,7 @@ from ..counts import AtLeast
 from ..errors import UsageError, printable, usage
 from ..network import Layer, Network
 from .checks import FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check
-from .conformance import as_it_was, is_one_layer, slots
+from .conformance import as_it_was, is_one_layer, slots, tensors
 from .torch_module import build
 
 
@@ -100,10 +100,7 @@ def _on(module: nn.Module, state: Mapping[str, Tensor] | None, device: torch.dev
     """All tensors of a module on a device; those that are one stay one."""
     moved: dict[int, Tensor] = {}
     found: dict[str, Tensor] = {}
-    for key, own in (
-        *module.named_parameters(remove_duplicate=False),
-        *module.named_buffers(remove_duplicate=False),
-    ):
+    for key, own in tensors(module):
         tensor = own if state is None else state.get(key, own)
         if id(tensor) not in moved:
             without = device.type == "meta"

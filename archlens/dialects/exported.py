@@ -9,29 +9,15 @@ from typing import Any
 
 from ..errors import shorten, usage
 from ..network import Network
+from .outside import Outside
 
 #: How such a file ends.
 ENDING = ".pt2"
 
 
 @dataclass(frozen=True)
-class File:
+class File(Outside):
     """A file with an exported program."""
-
-    #: As it was named.
-    text: str
-    spec: None = None
-    variant: str = ""
-
-    @property
-    def name(self) -> str:
-        """What the network is called."""
-        return self.text
-
-    @property
-    def file(self) -> str:
-        """Where it stands."""
-        return self.text
 
     def network(self, input: Any, values: Mapping[str, Any]) -> Network:
         """The program's network, on another input where it takes one.

@@ -52,7 +52,7 @@ def trace(module: Any, *inputs: Any, name: str = "", real: bool = False, **named
 
     given: Given = (inputs, named)
     origin = Traced("", "", module=module, given=given, run=run, way=SAMPLED if real else RUN)
-    return run(module, given, name or type(module).__name__, origin=origin)
+    return run(origin, name or type(module).__name__)
 
 
 def is_module(value: Any) -> bool:
@@ -105,7 +105,7 @@ def traced(
         maker=maker,
         values=values or {},
     )
-    return replace(run(module, given, name, origin=origin), values=dict(values or {}))
+    return replace(run(origin, name), values=dict(values or {}))
 
 
 def replayed(path: str, input: Any = None) -> Network:
@@ -127,7 +127,7 @@ def replayed(path: str, input: Any = None) -> Network:
     own = {name: Shape(one.shape[1:]) for name, one in program.inputs.items()}
     shapes = {**own, **read_given(input, own, path)}
     origin = Traced("", path, module=program, given=((), program.inputs), run=run, way=REPLAYED)
-    return run(program, origin.given, path, shapes, origin=origin, heads=False)
+    return run(origin, path, shapes, heads=False)
 
 
 def reference(network: Network, *, batch: int, device: str) -> Reference | None:
@@ -138,5 +138,5 @@ def reference(network: Network, *, batch: int, device: str) -> Reference | None:
     from ..backends.reference import Reference
     from .running import arguments
 
-    read = arguments(origin.module, origin.given, network.inputs, batch, device, origin.ids)
+    read = arguments(origin, network.inputs, batch, device)
     return Reference(origin.module, read.args, read.kwargs, list(read.inputs.values()))

@@ -64,7 +64,7 @@ class Traced(Built):
 
     def _traced(self, network: Network, shapes: Mapping[str, Shape], heads: bool = True) -> Network:
         assert self.run is not None
-        found = self.run(self.module, self.given, network.name, shapes, origin=self, heads=heads)
+        found = self.run(self, network.name, shapes, heads=heads)
         if len(self.made) < _KEPT:
             self.made[_key(shapes, heads)] = found
         return found

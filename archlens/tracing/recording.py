@@ -22,7 +22,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..backends.conformance import slots
+from ..backends.conformance import slots, tensors
 from ..bounds import allowed
 from .counting import COUNTED, FREE
 from .known import KNOWN
@@ -461,7 +461,7 @@ def record(
     meta: dict[str, Tensor] = {}
     saved = _saved(module)
     made: dict[int, Tensor] = {}
-    for key, tensor in _state(module):
+    for key, tensor in tensors(module):
         if id(tensor) not in made:
             made[id(tensor)] = torch.empty_like(tensor, device="meta", requires_grad=False)
             recorder.tape.state[key] = recorder.remember(
@@ -523,11 +523,6 @@ def _saved(module: nn.Module) -> set[str]:
         for name in part._buffers.keys() - part._non_persistent_buffers_set:
             found.add(f"{path}.{name}" if path else name)
     return found
-
-
-def _state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from module.named_parameters(remove_duplicate=False)
-    yield from module.named_buffers(remove_duplicate=False)
 
 
 def _outputs(out: Any, recorder: _Recorder) -> dict[str, Value]:

@@ -20,44 +20,34 @@ from ..shape import Shape, times
 from . import aten, masks
 from .account import SAMPLED, Account
 from .lowering import Lowering
-from .origin import Given, Traced
+from .origin import Traced
 from .recording import Stopped, record
 from .tape import BATCH, LooksUp, TakenApart, Tape
 
 
 def run(
-    module: Any,
-    given: Given,
-    name: str,
-    shapes: Mapping[str, Shape] | None = None,
-    origin: Traced | None = None,
-    heads: bool = True,
+    origin: Traced, name: str, shapes: Mapping[str, Shape] | None = None, *, heads: bool = True
 ) -> Network:
     """The network of a module.
 
     Args:
-        module: what runs.
-        given: what it is run on, as :func:`archlens.trace` takes it.
+        origin: the module, what it is run on, and in which way; what the network says of where it came from.
         name: what the network is called.
         shapes: other shapes for its inputs, by their names.
         heads: whether to run it in training mode, too, for the layers that run in training only.
-        origin: what the network says of where it came from; else that it was traced.
     """
+    module, ids = origin.module, origin.ids
     if not isinstance(module, nn.Module):
         raise usage(f"a torch.nn.Module is needed, and this is a {type(module).__name__}")
     if any(nn.parameter.is_lazy(one) for one in (*module.parameters(), *module.buffers())):
         raise usage(
             f"{shorten(name)} has parameters without a shape yet", help="run it once on a real input first"
         )
-    ids = origin.ids if origin is not None else frozenset()
-    made = _Made(module, shapes or {}, _without_values, ids)
-    args, kwargs = made.arguments(given)
+    made = _Made(origin, shapes or {}, _without_values)
+    args, kwargs = made.arguments()
     if not made.names:
         raise usage(f"{shorten(name)} needs an input: a tensor, or a shape such as (3, 224, 224)")
-    if origin is None:
-        origin = Traced("", "", module=module, given=given, run=run)
-
-    samples = _samples(module, given, shapes or {}, ids) if origin.way == SAMPLED else None
+    samples = _samples(origin, shapes or {}) if origin.way == SAMPLED else None
 
     def lowered(training: bool) -> Lowering:
         try:
@@ -84,8 +74,7 @@ def run(
     try:
         found = lowered(False)
     except LooksUp as problem:
-        origin = replace(origin, ids=ids | problem.inputs)
-        return run(module, given, name, shapes, origin, heads)
+        return run(replace(origin, ids=ids | problem.inputs), name, shapes, heads=heads)
     trains = None
     if heads and found.uncalled:
         try:
@@ -128,44 +117,33 @@ class Reading(NamedTuple):
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     inputs: Mapping[str, Tensor]
+    #: Those that were given as tensors, as they were.
+    given: Mapping[str, Tensor]
 
 
-def arguments(
-    module: nn.Module,
-    given: Given,
-    shapes: Mapping[str, Shape],
-    batch: int,
-    device: Any,
-    ids: frozenset[str] = frozenset(),
-) -> Reading:
+def arguments(origin: Traced, shapes: Mapping[str, Shape], batch: int, device: Any) -> Reading:
     """Tensors with values in the place of what is given: random ones, and zeros of whole numbers."""
 
     def make(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         draw: Any = torch.rand if dtype.is_floating_point else torch.zeros
         return draw(batch, *shape, dtype=dtype, device=device)  # type: ignore[no-any-return]
 
-    made = _Made(module, shapes, make, ids)
-    args, kwargs = made.arguments(given)
-    return Reading(args, kwargs, {made.names[id(one)]: one for one in made.alive})
+    made = _Made(origin, shapes, make)
+    args, kwargs = made.arguments()
+    return Reading(args, kwargs, {made.names[id(one)]: one for one in made.alive}, made.given)
 
 
-def _samples(
-    module: nn.Module, given: Given, shapes: Mapping[str, Shape], ids: frozenset[str]
-) -> Mapping[str, Tensor]:
+def _samples(origin: Traced, shapes: Mapping[str, Shape]) -> Mapping[str, Tensor]:
     """One sample of each input: the first of a tensor that is given, or numbers that are always the same."""
-    own: dict[str, Tensor] = {}
     state = torch.random.get_rng_state()
     try:
         torch.random.manual_seed(0)
-        own = dict(arguments(module, given, shapes, 1, "cpu", ids).inputs)
+        read = arguments(origin, shapes, 1, "cpu")
     finally:
         torch.random.set_rng_state(state)
-    names = [f"input_{i}" if i else "input" for i in range(len(given[0]))]
-    for name, one in (*zip(names, given[0], strict=True), *given[1].items()):
-        name = (
-            name if name in own else f"{name}_"
-        )  # as one is called that a part of the module has the name of
-        if isinstance(one, Tensor) and not one.is_meta and one.dim() and one[:1].shape == own[name].shape:
+    own = dict(read.inputs)
+    for name, one in read.given.items():
+        if not one.is_meta and one[:1].shape == own[name].shape:
             own[name] = one[:1].detach().cpu()
     return own
 
@@ -179,14 +157,16 @@ class _Made:
 
     def __init__(
         self,
-        module: nn.Module,
+        origin: Traced,
         shapes: Mapping[str, Shape],
         make: Callable[[tuple[int, ...], torch.dtype], Tensor],
-        ids: frozenset[str],
     ) -> None:
+        module = origin.module
+        self.origin = origin
         self.shapes = shapes
         self.make = make
-        self.ids = ids
+        #: The tensors that were given, by the names of the inputs that they are.
+        self.given: dict[str, Tensor] = {}
         kinds = (one.dtype for one in module.parameters() if one.dtype.is_floating_point)
         self.dtype = next(kinds, torch.get_default_dtype())
         self.names: dict[int, str] = {}
@@ -199,21 +179,24 @@ class _Made:
         #: What its own parts and tensors are called: an input of that name has another.
         self.taken = {name for part in own for name, _ in part}
 
-    def arguments(self, given: Given) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        args = (self.value(one, f"input_{index}" if index else "input") for index, one in enumerate(given[0]))
-        return tuple(args), {key: self.value(one, key) for key, one in given[1].items()}
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        given, named = self.origin.given
+        args = (self.value(one, f"input_{index}" if index else "input") for index, one in enumerate(given))
+        return tuple(args), {key: self.value(one, key) for key, one in named.items()}
 
     def value(self, given: Any, name: str) -> Any:
         if isinstance(given, Tensor):
             if not given.dim():
                 return given
-            return self.tensor(name, tuple(given.shape[1:]), given.dtype)
+            made = self.tensor(name, tuple(given.shape[1:]), given.dtype)
+            self.given[self.names[id(made)]] = given
+            return made
         shape = _shape(given)
         if shape is not None:
             return self.tensor(name, shape, None)
         if isinstance(given, list | tuple):
-            made = [self.value(one, f"{name}_{index}") for index, one in enumerate(given)]
-            return type(given)(*made) if hasattr(given, "_fields") else type(given)(made)
+            values = [self.value(one, f"{name}_{index}") for index, one in enumerate(given)]
+            return type(given)(*values) if hasattr(given, "_fields") else type(given)(values)
         if isinstance(given, Mapping):
             return {key: self.value(one, str(key)) for key, one in given.items()}
         return given
@@ -222,7 +205,7 @@ class _Made:
         while name in self.taken:
             name += "_"
         self.taken.add(name)
-        dtype = dtype or (torch.int64 if name in self.ids else self.dtype)
+        dtype = dtype or (torch.int64 if name in self.origin.ids else self.dtype)
         shape = tuple(self.shapes.get(name, shape))
         try:
             made = self.make(shape, dtype)
