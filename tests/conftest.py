@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import archlens
+from archlens.library.finding import families
 from archlens.ops import OPS
 
 #: Variables by which programs guess at the terminal or the service that they run in.
@@ -49,7 +50,7 @@ QUICK = {"lenet5", "resnet18", "mobilenet_v2", "swin_t", "unet"}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is tried on every network of the zoo is slow, but for a few; of an op's examples all but one."""
-    zoo = set(archlens.names())
+    zoo = {*archlens.names(), *families()}
     further = {text for op in OPS.values() for text in op.examples[1:]}
     for item in items:
         callspec = getattr(item, "callspec", None)

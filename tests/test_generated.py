@@ -33,13 +33,7 @@ def test_a_part_is_not_stale(part: str) -> None:
     assert not found, f"stale: {', '.join(found)}; `{COMMAND}` writes them anew, and git diff shows how"
 
 
-@pytest.mark.parametrize(
-    "family",
-    [
-        pytest.param(family, marks=() if {*members} <= {"lenet5", "unet"} else pytest.mark.slow)
-        for family, members in finding.families().items()
-    ],
-)
+@pytest.mark.parametrize("family", finding.families())
 def test_the_reports_of_a_family_are_not_stale(family: str) -> None:
     """Of most pages only the digests are committed, so it is said how to see what differs.
 
