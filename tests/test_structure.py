@@ -66,8 +66,8 @@ MAY: dict[str, set[str]] = {
     "forms": {"counts", "errors", "wrapping"},
     "views": {
         *("analysis", "backends", "budgets", "counts", "errors", "forms", "geometry", "language", "limits"),
-        *("grouping", "lint", "network", "ops", "published", "shape", "tracing", "wrapping"),
-    },  # of backends, budgets, lint and tracing, the records
+        *("grouping", "lint", "lowering", "network", "ops", "published", "shape", "wrapping"),
+    },  # of backends, budgets, lint and lowering, the records
     # of the views, how numbers are said; of the forms, what TeX takes for text
     "drawing": {"analysis", "errors", "forms", "grouping", "network", "ops", "shape", "views"},
     "reporting": {
@@ -80,10 +80,14 @@ MAY: dict[str, set[str]] = {
         *("", "budgets", "drawing", "elaboration", "errors", "forms", "language", "library", "limits"),
         *("network", "testing", "views"),
     },
-    # torch modules become networks, by way of the builder alone
-    "tracing": {"backends", "bounds", "elaboration", "errors", "grouping", "network", "ops", "shape"},
-    # what a NAME can mean
-    "dialects": {"backends", "elaboration", "errors", "library", "network", "tracing"},
+    # operators become networks, by way of the builder alone
+    "lowering": {"elaboration", "grouping", "network", "ops", "shape"},
+    "tracing": {"backends", "bounds", "elaboration", "errors", "lowering", "network", "shape"},
+    # what a NAME can mean, and how files of other tools are read
+    "dialects": {
+        *("backends", "bounds", "elaboration", "errors", "language", "library", "lowering", "network", "ops"),
+        *("shape", "tracing"),
+    },
     "cli": {
         *("", "analysis", "backends", "bounds", "budgets", "counts", "dialects", "drawing", "elaboration"),
         *("errors",),

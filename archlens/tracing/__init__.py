@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..elaboration.inputs import read_given
 from ..errors import shorten, usage
+from ..lowering.account import REPLAYED, RUN, SAMPLED
 from ..network import Network
 from ..shape import Shape
-from .account import REPLAYED, RUN, SAMPLED
 from .origin import Given, Maker, Traced
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .tape import Node, Value
+from ..lowering.tape import Node, Value
 
 #: What is added to a score so that nothing is left of it.
 _LOW = -1e4

@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ..elaboration.building import Built
-from ..elaboration.inputs import read_given
-from ..errors import SpecError
+from ..elaboration.remaking import Remade
+from ..lowering.account import RUN, Account
 from ..network import Network, Setting
 from ..shape import Shape
-from .account import RUN, Account
 
 #: Inputs of a module as they are handed on: what stands at each place, and by each name.
 Given = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -24,12 +22,8 @@ class Maker(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Traced(Built):
-    """A network that a module was traced into: on other inputs the module runs again.
-
-    A search over many sizes places the same ops again instead, where that gives what the module does on two
-    other sizes; else each size is traced.
-    """
+class Traced(Remade):
+    """A network that a module was traced into: on other inputs the module runs again."""
 
     module: Any = None
     given: Given = ((), {})
@@ -43,60 +37,14 @@ class Traced(Built):
     ids: frozenset[str] = frozenset()
     #: What ran; ``None`` where it raised.
     account: Account | None = None
-    made: dict[Any, Network] = field(default_factory=dict)
-    #: Whether the ops that ran are those that run on any size, once that has been tried.
-    steady: list[bool] = field(default_factory=list)
 
     def again(self, network: Network, on: Setting) -> Network:
-        if on.values:
-            if self.maker is None:
-                return super().again(network, on)
-            chosen = {**self.values, **on.values}
-            other = replace(self, module=self.maker.module(chosen), values=chosen, made={}, steady=[])
-            return replace(other.again(network, on._replace(values={})), values=chosen)
-        shapes = {**network.inputs, **read_given(on.input, network.inputs, network.name)}
-        found = self.made.get(_key(shapes, not on.inference))
-        if found is not None:
-            return found
-        if not on.advice and self.is_steady(network):
+        if not on.values or self.maker is None:
             return super().again(network, on)
-        return self._traced(network, shapes, heads=not on.inference)
+        chosen = {**self.values, **on.values}
+        other = replace(self, module=self.maker.module(chosen), values=chosen, made={}, steady=[])
+        return replace(other.again(network, on._replace(values={})), values=chosen)
 
-    def _traced(self, network: Network, shapes: Mapping[str, Shape], heads: bool = True) -> Network:
+    def remake(self, network: Network, shapes: Mapping[str, Shape], heads: bool) -> Network:
         assert self.run is not None
-        found = self.run(self, network.name, shapes, heads=heads)
-        if len(self.made) < _KEPT:
-            self.made[_key(shapes, heads)] = found
-        return found
-
-    def is_steady(self, network: Network) -> bool:
-        """Whether the same ops on two other sizes are what the module does there."""
-        if not self.steady:
-            self.steady.append(all(self._agrees(network, change) for change in _TRIED))
-        return self.steady[0]
-
-    def _agrees(self, network: Network, change: tuple[int, int]) -> bool:
-        times, more = change
-        shapes = {
-            name: type(shape)(
-                [n if i == shape.channel_axis else n * times + more for i, n in enumerate(shape)]
-            )
-            for name, shape in network.inputs.items()
-        }
-        try:
-            traced = self._traced(network, shapes)
-            placed = super().again(network, Setting(shapes))
-        except SpecError:
-            return False
-        return [layer[:5] for layer in traced] == [layer[:5] for layer in placed]
-
-
-def _key(shapes: Mapping[str, Shape], heads: bool) -> Any:
-    return (heads, *map(tuple, shapes.values()))
-
-
-#: On what other sizes the same ops are tried: twice as large and odd, and a little larger.
-_TRIED = ((2, 1), (1, 32))
-
-#: How many networks are kept of one module.
-_KEPT = 64
+        return self.run(self, network.name, shapes, heads=heads)

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import shorten, usage
+from ..lowering.counting import COUNTED, FREE
+from ..lowering.tape import BATCH, TakenApart
 from .archive import DTYPES, Exported, Held, Inner, Step
-from .counting import COUNTED, FREE
-from .tape import BATCH, TakenApart
 
 _COMPOSED = """
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d addbmm addmv alpha_dropout

@@ -24,9 +24,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..backends.conformance import slots, tensors
 from ..bounds import allowed
-from .counting import COUNTED, FREE
-from .known import KNOWN
-from .tape import BATCH, Call, LooksUp, Node, TakenApart, Tape, Value
+from ..lowering.counting import COUNTED, FREE
+from ..lowering.known import KNOWN
+from ..lowering.tape import BATCH, Call, LooksUp, Node, TakenApart, Tape, Value
 from .whole import WHOLE
 
 

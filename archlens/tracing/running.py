@@ -15,14 +15,15 @@ from torch import Tensor, nn
 
 from ..elaboration.inputs import read_shape
 from ..errors import Diagnostic, SpecError, printable, shorten, usage
+from ..lowering import aten
+from ..lowering.account import SAMPLED, Account
+from ..lowering.lowering import Lowering
+from ..lowering.tape import BATCH, LooksUp, TakenApart, Tape
 from ..network import Asked, Network
 from ..shape import Shape, times
-from . import aten, masks
-from .account import SAMPLED, Account
-from .lowering import Lowering
+from . import masks
 from .origin import Traced
 from .recording import Stopped, record
-from .tape import BATCH, LooksUp, TakenApart, Tape
 
 
 def run(

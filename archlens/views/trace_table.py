@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from ..counts import AtLeast
 from ..forms.table import LEAST, Cell, Column, Content, Table, count
+from ..lowering.account import CONSTANT, FOLDED, MOVED, OPAQUE, Account
 from ..network import Layer, Network
 from ..ops import NonUniform
-from ..tracing.account import CONSTANT, FOLDED, MOVED, OPAQUE, Account
 from . import words
 
 _TRACED = (Column("traced"), Column("how", least=LEAST))
