@@ -181,7 +181,7 @@ def test_commands_take_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         )
         assert found.exit_code == 0, found.output
     assert "an exported program, replayed" in found.output
-    assert "net.pt2 is an exported program, and has no width" in str(
+    assert "net.pt2 has no param width" in str(
         CliRunner().invoke(cli, ["shapes", "net.pt2", "--set", "width=3"]).exception
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..analysis.figures import QUANTITIES
 from ..dialects import outside
-from ..dialects.exported import File
+from ..dialects.format import File
 from ..dialects.module import Named
 from ..dialects.module import named as module_named
 from ..errors import BudgetError, Diagnostic, Span, SpecError, UsageError, did_you_mean, shorten, usage

@@ -1,5 +1,4 @@
-"""What a NAME means: a network of the zoo, a spec or an exported program in a file, or a torch module by its
-Python name.
+"""What a NAME means: a network of the zoo, a spec, a file of another tool, or a torch module.
 
 Only the last runs anybody's code, and only where it is named: no pattern of files leads to it.
 """
@@ -14,7 +13,8 @@ from ..elaboration import elaborate
 from ..errors import shorten, usage
 from ..library import Found, revision
 from ..network import Network
-from .exported import File, exported
+from .format import File
+from .formats import file
 from .module import Named, is_importable, named
 
 #: What a name can mean.
@@ -25,15 +25,15 @@ def find(name: str) -> Meant:
     """What a name means.
 
     Raises:
-        UsageError: there is no such network, file or module.
+        UsageError: there is no such network, file or module, or the file is of no known format.
         SpecError: the file is no spec.
     """
     return outside(name) or library.find(name)
 
 
 def outside(name: str) -> File | Named | None:
-    """The exported program or the module that a name means; ``None`` where it means neither."""
-    return named(name) or exported(name)
+    """The file of another tool or the module that a name means; ``None`` where it means neither."""
+    return named(name) or file(name)
 
 
 def find_at(name: str, beside: str = "") -> Meant:
@@ -47,7 +47,7 @@ def find_at(name: str, beside: str = "") -> Meant:
         UsageError: there is no such network, file, revision, repository or module.
         SpecError: the file is no spec.
     """
-    outside = (named(name) if is_importable(name) else None) or exported(name)
+    outside = (named(name) if is_importable(name) else None) or file(name)
     return outside or revision.find_at(name, beside)
 
 

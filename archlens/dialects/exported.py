@@ -1,42 +1,44 @@
-"""Exported programs by the names of their files: ``model.pt2``. Nothing in them runs."""
+"""Exported programs, as ``torch.export.save`` writes them: ``model.pt2``. Nothing in them runs."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import shorten, usage
-from ..network import Network
-from .outside import Outside
+from ..network import Network, Origin
+from ..shape import Shape
+from .format import Format, Model
 
-#: How such a file ends.
-ENDING = ".pt2"
+if TYPE_CHECKING:
+    from ..tracing.program import Program
 
 
-@dataclass(frozen=True)
-class File(Outside):
-    """A file with an exported program."""
+class Exported(Model):
+    """A program, replayed on other inputs."""
 
-    def network(self, input: Any, values: Mapping[str, Any]) -> Network:
-        """The program's network, on another input where it takes one.
+    def __init__(self, program: Program) -> None:
+        self.program = program
 
-        Raises:
-            UsageError: the file is no exported program, or there is no such input.
-            SpecError: an operator of it is not replayed.
-        """
-        from ..backends import require_torch
+    @property
+    def inputs(self) -> Mapping[str, Shape]:
+        return {name: Shape(one.shape[1:]) for name, one in self.program.inputs.items()}
+
+    def network(
+        self, name: str, shapes: Mapping[str, Shape], values: Mapping[str, Any], variant: str, origin: Origin
+    ) -> Network:
         from ..tracing import replayed
 
-        if values:
-            raise usage(
-                f"{shorten(self.text)} is an exported program, and has no {shorten(next(iter(values)))}"
-            )
-        require_torch()
-        return replayed(self.text, input)
+        return replayed(self.program, name, shapes)
 
 
-def exported(name: str) -> File | None:
-    """The file that a name is; ``None`` where it ends otherwise, or there is none."""
-    return File(name) if name.endswith(ENDING) and os.path.isfile(name) else None
+def _read(path: str) -> Exported:
+    from ..backends import require_torch
+    from ..tracing.archive import read
+
+    require_torch()
+    from ..tracing.program import Program
+
+    return Exported(Program(read(path)))
+
+
+FORMAT = Format("an exported program", (".pt2",), lambda start: False, _read)

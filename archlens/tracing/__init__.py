@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..elaboration.inputs import read_given
 from ..errors import shorten, usage
 from ..lowering.account import REPLAYED, RUN, SAMPLED
 from ..network import Network
@@ -18,6 +17,7 @@ from .origin import Given, Maker, Traced
 
 if TYPE_CHECKING:
     from ..backends.reference import Reference
+    from .program import Program
 
 
 def trace(module: Any, *inputs: Any, name: str = "", real: bool = False, **named: Any) -> Network:
@@ -108,24 +108,20 @@ def traced(
     return replace(run(origin, name), values=dict(values or {}))
 
 
-def replayed(path: str, input: Any = None) -> Network:
-    """The network of an exported program in a file, which is replayed and whose code is not run.
+def replayed(program: Program, path: str, shapes: Mapping[str, Shape]) -> Network:
+    """The network of an exported program, which is replayed and whose code is not run.
 
     Args:
-        path: of a file that ``torch.export.save`` wrote.
-        input: another shape, or shapes by the names of the inputs, where the program takes others.
+        program: as it was read.
+        path: of its file.
+        shapes: of all its inputs.
 
     Raises:
-        UsageError: it is no such file, or has no such input.
+        UsageError: it takes no other shapes.
         SpecError: it has an operator that is not replayed.
     """
-    from .archive import read
-    from .program import Program
     from .running import run
 
-    program = Program(read(path))
-    own = {name: Shape(one.shape[1:]) for name, one in program.inputs.items()}
-    shapes = {**own, **read_given(input, own, path)}
     origin = Traced("", path, module=program, given=((), program.inputs), run=run, way=REPLAYED)
     return run(origin, path, shapes, heads=False)
 

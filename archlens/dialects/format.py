@@ -1,0 +1,190 @@
+"""What a file format of another tool is, and what a network in such a file is until it is laid out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, NamedTuple
+
+from ..elaboration.inputs import read_given
+from ..elaboration.remaking import Remade
+from ..errors import did_you_mean, error, printable, shorten, usage
+from ..network import Network, Origin, Setting
+from ..shape import Shape
+
+#: How much of a file tells what it is.
+START = 4096
+
+
+class Model(ABC):
+    """A network in a file, read and not yet laid out."""
+
+    #: What may follow the file's name after a colon, as variants of a spec do.
+    variants: Sequence[str] = ()
+    #: What ``--set`` takes, with what each is unless it is given.
+    params: Mapping[str, Any] = {}
+
+    @property
+    @abstractmethod
+    def inputs(self) -> Mapping[str, Shape | None]:
+        """What its inputs are called and their shapes without the batch; ``None`` where the file leaves one
+        open.
+        """
+
+    @abstractmethod
+    def network(
+        self, name: str, shapes: Mapping[str, Shape], values: Mapping[str, Any], variant: str, origin: Origin
+    ) -> Network:
+        """The network on inputs of these shapes.
+
+        Args:
+            name: what it is called.
+            shapes: of all its inputs.
+            values: of all its params, as they were given: numbers, or texts.
+            variant: one of its variants, or empty.
+            origin: how the network is had on other inputs.
+
+        Raises:
+            SpecError: something in the file is wrong, or does not fit.
+            UsageError: a value is none that the param takes.
+        """
+
+    def open(self, name: str) -> str:
+        """What is not known of an input whose shape is left open, as in ``3 x height x width``."""
+        return ""
+
+
+class Format(NamedTuple):
+    """A file format."""
+
+    #: What such a file is called in a sentence, with its article.
+    called: str
+    #: How its files end, each with its dot.
+    endings: tuple[str, ...]
+    #: Whether a file that starts so is one; it is given the first 4,096 bytes.
+    recognizes: Callable[[bytes], bool]
+    #: What is in the file of that path; runs nothing in it, takes bounded time and memory.
+    read: Callable[[str], Model]
+    #: Whether a file that ends so can only be one, so that patterns such as ``models/*`` find it.
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of another tool, by its name."""
+
+    #: As it was named.
+    text: str
+    path: str
+    format: Format
+    variant: str = ""
+    #: There is no spec behind it.
+    spec: ClassVar[None] = None
+
+    @property
+    def name(self) -> str:
+        """What the network is called."""
+        return self.text
+
+    @property
+    def file(self) -> str:
+        """Where it stands."""
+        return self.path
+
+    def network(self, input: Any, values: Mapping[str, Any]) -> Network:
+        """Its network.
+
+        Raises:
+            UsageError: it cannot be read, or has no such variant, input or param; or leaves an input open
+                that is not given.
+            SpecError: something in it is wrong.
+        """
+        model = self.format.read(self.path)
+        if self.variant and self.variant not in model.variants:
+            said = f"its variants: {', '.join(model.variants)}" if model.variants else "it has no variants"
+            raise usage(
+                f"{printable(self.path)} has no variant {shorten(self.variant)}",
+                help=did_you_mean(self.variant, model.variants, otherwise=said),
+            )
+        return Read("", self.path, model=model, called=self.format.called, variant=self.variant).made_of(
+            self.text, input, values
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Read(Remade):
+    """A network that a file describes: on other inputs it is laid out again."""
+
+    model: Model | None = None
+    #: What such a file is called.
+    called: str = ""
+    variant: str = ""
+    #: Of all its params.
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def made_of(self, name: str, input: Any, values: Mapping[str, Any]) -> Network:
+        """The network, as its inputs and params are given.
+
+        Raises:
+            UsageError: it has no such input or param, or leaves an input open that is not given.
+            SpecError: something in the file is wrong.
+        """
+        model = self.model
+        assert model is not None
+        for param in values:
+            if param not in model.params:
+                said = f"its params: {', '.join(model.params)}" if model.params else f"{self.called} has none"
+                raise usage(
+                    f"{shorten(name)} has no param {shorten(param)}",
+                    help=did_you_mean(param, model.params, otherwise=said),
+                )
+        shapes = {**model.inputs, **read_given(input, model.inputs, name)}
+        for one, shape in shapes.items():
+            if shape is None:
+                said = f", which is {model.open(one)}" if model.open(one) else ""
+                named = f"{one}=" if len(shapes) > 1 else ""
+                raise usage(
+                    f"{shorten(name)} leaves the size of its input {shorten(one)} open{said}",
+                    help=f"say it, as in --input {named}3x224x224",
+                )
+        known = {one: shape for one, shape in shapes.items() if shape is not None}
+        origin = replace(self, values=dict(values), made={}, steady=[])
+        return origin.remake_as(name, known)
+
+    def remake_as(self, name: str, shapes: Mapping[str, Shape]) -> Network:
+        assert self.model is not None
+        chosen = {**self.model.params, **self.values}
+        return self.model.network(name, shapes, chosen, self.variant, self)
+
+    def again(self, network: Network, on: Setting) -> Network:
+        if not on.values:
+            return super().again(network, on)
+        shapes = {**network.inputs, **read_given(on.input, network.inputs, network.name)}
+        return self.made_of(network.name, shapes, {**self.values, **on.values})
+
+    def remake(self, network: Network, shapes: Mapping[str, Shape], heads: bool) -> Network:
+        return self.remake_as(network.name, shapes)
+
+
+def text_of(path: str, most: int) -> str:
+    """The text of a file.
+
+    Raises:
+        UsageError: it cannot be read.
+        SpecError: it is larger than that many bytes, or no text.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(most + 1)
+    except OSError as problem:
+        raise usage(f"{shorten(path, 200)} cannot be read: {problem.strerror or problem}") from None
+    if len(data) > most:
+        raise error(f"{shorten(path, 200)} is larger than {most // 10**6} MB, the most that is read of one")
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as problem:
+        raise error(f"{shorten(path, 200)} is no text: byte {problem.start:,} is not UTF-8") from None
+    if "\0" in text:
+        raise error(f"{shorten(path, 200)} is no text: it holds a NUL byte")
+    return text

@@ -1,0 +1,64 @@
+"""The file formats that are read, each a file of this folder with a ``FORMAT``."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ..errors import shorten, usage
+from .format import START, File, Format
+
+#: How specs end; what such a file holds is asked only where it has no layers.
+SPECS = (".yaml", ".yml")
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Every format that is read."""
+    folder = os.path.dirname(__file__)
+    names = sorted(module.name for module in iter_modules([folder]))
+    package = __name__.rpartition(".")[0]
+    found = (getattr(import_module(f"{package}.{name}"), "FORMAT", None) for name in names)
+    return tuple(filter(None, found))
+
+
+def file(name: str) -> File | None:
+    """The file of another tool that a name means, with the variant that follows it; ``None`` for all else.
+
+    A file is what its first bytes say, and what its ending says where they say nothing.
+
+    Raises:
+        UsageError: it is of no known format, and no text as specs are.
+    """
+    path, variant = name, ""
+    if not os.path.isfile(path):
+        path, _, variant = name.rpartition(":")
+        if not variant or not os.path.isfile(path):
+            return None
+    format = _format(path)
+    return File(name, path, format, variant) if format is not None else None
+
+
+def _format(path: str) -> Format | None:
+    try:
+        with open(path, "rb") as opened:
+            start = opened.read(START)
+    except OSError:
+        return None  # which what reads it says better
+    ending = os.path.splitext(path)[1].lower()
+    if ending in SPECS and re.search(rb"^layers\s*:", start, re.MULTILINE):
+        return None
+    found = next((one for one in formats() if one.recognizes(start)), None)
+    found = found or next((one for one in formats() if ending in one.endings), None)
+    if found is None and b"\0" in start and ending not in SPECS:
+        known = ", ".join(f"{one.called} ({', '.join(one.endings)})" for one in formats())
+        raise usage(f"{shorten(path, 200)} is of no format that is read", help=f"a spec (.yaml), {known}")
+    return found
+
+
+def endings() -> tuple[str, ...]:
+    """How files end that can be of one of the formats only."""
+    return tuple(ending for one in formats() if one.certain for ending in one.endings)
