@@ -204,10 +204,10 @@ def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Study 
         BudgetError: its ``budget:`` is wrong.
     """
     spec, variant = target.spec, target.variant
-    if spec is None and target.module is None:
+    if spec is None and target.outside is None:
         return None, target.problem
     try:
-        if target.module is not None:
+        if target.outside is not None:
             return _run(target, input, values)
         assert spec is not None
         network = elaborate(spec, variant, input=input, values=values)
@@ -219,12 +219,12 @@ def _load(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Study 
 
 
 def _run(target: Target, input: Any, values: Mapping[str, Any]) -> tuple[Study | None, Diagnostic | None]:
-    """The network of a torch module; where only a table names it, what its code raises ends nothing else."""
-    assert target.module is not None
+    """The network of a module or of another tool's file; one that nobody named ends nothing else."""
+    assert target.outside is not None
     if target.runs is not None:
         input, values = target.runs.input if input is None else input, {**target.runs.values, **values}
     try:
-        return Study(target.module.network(input, values)), None
+        return Study(target.outside.network(input, values)), None
     except UsageError as problem:
         if target.asked:
             raise

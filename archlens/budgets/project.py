@@ -26,7 +26,7 @@ class Glob(NamedTuple):
 
 
 class Runs(NamedTuple):
-    """What a torch module that a table names runs on, and what it is made with."""
+    """What a table gives a torch module or a file of another tool: its input, and values for its params."""
 
     input: Any
     values: Mapping[str, Any]
@@ -40,7 +40,7 @@ class Table(NamedTuple):
     span: Span | None
     #: Whether it stands under ``networks``, and so names no scope.
     certain: bool
-    #: Where it names a torch module, and says so by giving it an input.
+    #: What it gives the torch module or the file of another tool that it names.
     runs: Runs | None = None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.figures import QUANTITIES
+from ..dialects.formats import file
 from ..dialects.module import named as module_named
 from ..elaboration.inputs import read_given
 from ..errors import Source, UsageError, did_you_mean, shorten, usage
@@ -125,14 +126,18 @@ class _Reader:
 
     def limits(self, value: Any, path: toml.Path, *, certain: bool) -> Table:
         runs = None
-        if certain and isinstance(value, Mapping) and "input" in value and module_named(path[-1]):
+        if certain and isinstance(value, Mapping) and "input" in value and self.is_outside(path[-1]):
             runs = self.runs(value, path)
             value = {name: inner for name, inner in value.items() if name not in ("input", "set")}
         found = self.requirements(value, path, share=not certain)
         return Table(path[-1], tuple(found), self.places.keys.get(path), certain, runs)
 
+    def is_outside(self, name: str) -> bool:
+        """Whether a name means a torch module or a file of another tool."""
+        return module_named(name) is not None or file(str(self.root / name)) is not None
+
     def runs(self, value: Mapping[str, Any], path: toml.Path) -> Runs:
-        """What a torch module is given."""
+        """What a torch module or a file of another tool is given."""
         try:
             read_given(value["input"], None, path[-1])
         except UsageError as problem:

@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..analysis.figures import QUANTITIES
-from ..dialects import outside
 from ..dialects.format import File
+from ..dialects.formats import SPECS, endings
+from ..dialects.formats import file as other_file
 from ..dialects.module import Named
 from ..dialects.module import named as module_named
 from ..errors import BudgetError, Diagnostic, Span, SpecError, UsageError, did_you_mean, shorten, usage
@@ -26,7 +27,6 @@ from .project import BUDGET_KEYS, Project, Runs, Table, limited_twice
 _SKIPPED = ("node_modules", "site-packages", "__pycache__", "build", "dist", "venv")
 _MAX_FOLDERS = 10_000
 
-_ENDINGS = (".yaml", ".yml")
 _WILD = "*?["
 
 
@@ -46,24 +46,29 @@ class Target:
     problem: Diagnostic | None = None
     #: Whether somebody asked for it by its name.
     asked: bool = False
-    #: The torch module or exported program that it is, where it has no spec; and what a table says that a
-    #: module runs on.
-    module: File | Named | None = None
+    #: The torch module or the file of another tool that it is, where it has no spec; and what a table says
+    #: that it is given.
+    outside: File | Named | None = None
     runs: Runs | None = None
 
 
 def asked_for(project: Project, name: str) -> list[Target]:
-    """What an argument means: a torch module, an exported program, or what :func:`named` finds.
+    """What an argument means: a torch module, or what :func:`named` finds.
 
     The lock file and patterns never lead to a module, whose code would run.
     """
     for table in project.tables:
-        if table.runs is not None and name in (table.name, called(project.root, table.name)):
+        if _runs_code(table) and name in (table.name, called(project.root, table.name)):
             return [replace(_module(project, table), asked=True)]
-    module = outside(name)
+    module = module_named(name)
     if module is not None:
-        return [Target(name, frozenset({name}), None, "", False, asked=True, module=module)]
+        return [Target(name, frozenset({name}), None, "", False, asked=True, outside=module)]
     return named(project, name)
+
+
+def _runs_code(table: Table) -> bool:
+    """Whether a table says what a torch module is given."""
+    return table.runs is not None and module_named(table.name) is not None
 
 
 def _module(project: Project, table: Table) -> Target:
@@ -71,7 +76,7 @@ def _module(project: Project, table: Table) -> Target:
     found = module_named(table.name)
     assert found is not None
     found = replace(found, folder=str(project.root))
-    return Target(table.name, frozenset({table.name}), None, "", False, module=found, runs=table.runs)
+    return Target(table.name, frozenset({table.name}), None, "", False, outside=found, runs=table.runs)
 
 
 def named(project: Project, name: str) -> list[Target]:
@@ -81,6 +86,9 @@ def named(project: Project, name: str) -> list[Target]:
         UsageError: there is no such network, file or variant.
         BudgetError: its ``budget:`` is wrong.
     """
+    other = other_file(name)
+    if other is not None:
+        return [_other(project, other, asked=True)]
     path = _path_of(name)
     try:
         found = find(name)
@@ -115,6 +123,15 @@ def _target(project: Project, path: str, spec: Spec, variant: str, *, asked: boo
     file = _key(project, path)
     name = f"{file}:{variant}" if variant else file
     return Target(name, _aliases(file, variant), spec, variant, True, asked=asked)
+
+
+def _other(project: Project, found: File, *, asked: bool = False) -> Target:
+    """A file of another tool, on what a table gives it."""
+    file = _key(project, found.path)
+    aliases = _aliases(file, found.variant)
+    runs = next((one.runs for one in project.tables if one.runs is not None and one.name in aliases), None)
+    name = f"{file}:{found.variant}" if found.variant else file
+    return Target(name, aliases, None, found.variant, True, asked=asked, outside=found, runs=runs)
 
 
 def _broken(project: Project, path: str, problem: SpecError, *, asked: bool = False) -> Target:
@@ -158,11 +175,11 @@ def of_project(project: Project) -> list[Target]:
         files |= dict.fromkeys(_matching(project, glob.pattern, glob.span))
     zoo: dict[str, None] = {}
     lost: list[tuple[Table, UsageError]] = []
-    tables = [table for table in project.tables if table.runs is None]
+    tables = [table for table in project.tables if not _runs_code(table)]
     for table in tables:
         if _is_path(table.name):
             path = table.name.rpartition(":")[0] or table.name
-            path = table.name if table.name.endswith(_ENDINGS) else path
+            path = table.name if table.name.endswith(_endings()) else path
             try:
                 files |= dict.fromkeys(_matching(project, path, table.span))
             except UsageError as problem:
@@ -172,7 +189,7 @@ def of_project(project: Project) -> list[Target]:
     if not project.files:
         files |= dict.fromkeys(_unlisted(project, zoo))
     found = [target for path in sorted(files) for target in _of_file(project, path)]
-    found += [_module(project, table) for table in project.tables if table.runs is not None]
+    found += [_module(project, table) for table in project.tables if _runs_code(table)]
     known = frozenset(alias for target in found for alias in target.aliases)
     for table, why in lost:
         if not _matches(table, known):  # by less than its path, or by a pattern that leaves folders out
@@ -207,7 +224,12 @@ def _aliases_in(project: Project, path: Path) -> frozenset[str]:
 
 def _is_path(name: str) -> bool:
     bare = name.rpartition(":")[0] or name
-    return "/" in name or name.endswith(_ENDINGS) or bare.endswith(_ENDINGS)
+    return "/" in name or name.endswith(_endings()) or bare.endswith(_endings())
+
+
+def _endings() -> tuple[str, ...]:
+    """How files of networks end, and no others."""
+    return (*SPECS, *endings())
 
 
 def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
@@ -223,7 +245,7 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
         whole = f"{pattern}/*" if pattern.endswith("**") else pattern
         found = [] if here else sorted(path for path in project.root.glob(whole) if path.is_file())
         if whole.endswith("*"):  # which says nothing of the kind of file
-            found = [path for path in found if path.name.endswith(_ENDINGS)]
+            found = [path for path in found if path.name.endswith(_endings())]
         written = Path(pattern).parts
         found = [path for path in found if not _lies_aside(path, project.root, written)]
     except (ValueError, NotImplementedError, OSError) as problem:
@@ -263,6 +285,9 @@ def _instead(project: Project, pattern: str) -> str:
 def _of_file(project: Project, path: Path) -> list[Target]:
     """The networks of a file: its variants, or itself."""
     shown = display(path)
+    other = other_file(shown)
+    if other is not None:
+        return [_other(project, other)]
     try:
         spec = open_spec(shown)
     except SpecError as problem:
@@ -279,7 +304,7 @@ def _specs(root: Path) -> list[Path]:
         if count > _MAX_FOLDERS:
             break
         folders[:] = [name for name in sorted(folders) if not _is_aside(Path(folder, name))]
-        found += [Path(folder, name) for name in files if name.endswith(_ENDINGS)]
+        found += [Path(folder, name) for name in files if name.endswith(SPECS)]
     return sorted(path for path in found if _has_keys(path, "input", "layers"))
 
 
