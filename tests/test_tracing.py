@@ -836,6 +836,21 @@ def test_commands_take_a_module(model: Path, command: list[str]) -> None:
     assert found.exit_code == 0
 
 
+def test_a_value_is_read_once(model: Path) -> None:
+    """A text in quotes stays one, also where the module is made once more."""
+    model.write_text(
+        "from torch import nn\n"
+        "def made(width=2, called='a'):\n"
+        "    assert isinstance(called, str)\n"
+        "    return nn.Sequential(nn.Linear(4, width))\n"
+    )
+    network = archlens.study("own_model:made", input=(4,), called="'12'").network
+    assert network.values == {"called": "12"}
+    wider = network.with_values(width="3")
+    assert wider.values == {"called": "12", "width": 3}
+    assert wider.params == 4 * 3 + 3
+
+
 def test_trace_says_what_is_known(model: Path) -> None:
     args = ["trace", "own_model:Odd", "--input", "3x8x8", "--format", "json"]
     said = json.loads(CliRunner().invoke(cli, [*args, "--coverage"]).output)

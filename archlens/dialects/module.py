@@ -69,11 +69,15 @@ class Named:
         from ..tracing import traced
 
         require_torch()
-        made = {name: _literal(v) for name, v in values.items()}
-        return traced(self.module(values), input, self.text, made, self, real)
+        read = self.read(values)
+        return traced(self.module(read), input, self.text, read, self, real)
+
+    def read(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values as they are meant: of a text what YAML reads."""
+        return {name: _literal(value) for name, value in values.items()}
 
     def module(self, values: Mapping[str, Any]) -> Any:
-        """The torch module: as it is, or made by what is named."""
+        """The torch module: as it is, or made by what is named with these values."""
         from ..tracing import is_module
 
         found = self._found()
@@ -87,9 +91,8 @@ class Named:
             raise usage(
                 f"{shorten(self.text)} is a {type(found).__name__}, and no torch module or what makes one"
             )
-        given = {name: _literal(value) for name, value in values.items()}
-        self._check(found, given)
-        made = self._run(lambda: found(**given))
+        self._check(found, values)
+        made = self._run(lambda: found(**values))
         if not is_module(made):
             raise usage(f"{shorten(self.text)} makes a {type(made).__name__}, and no torch module")
         return made

@@ -18,6 +18,8 @@ Given = tuple[tuple[Any, ...], Mapping[str, Any]]
 class Maker(Protocol):
     """What makes a module again with other values."""
 
+    def read(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
+
     def module(self, values: Mapping[str, Any]) -> Any: ...
 
 
@@ -41,7 +43,7 @@ class Traced(Remade):
     def again(self, network: Network, on: Setting) -> Network:
         if not on.values or self.maker is None:
             return super().again(network, on)
-        chosen = {**self.values, **on.values}
+        chosen = {**self.values, **self.maker.read(on.values)}
         other = replace(self, module=self.maker.module(chosen), values=chosen, made={}, steady=[])
         return replace(other.again(network, on._replace(values={})), values=chosen)
 
