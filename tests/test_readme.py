@@ -33,8 +33,8 @@ SHOWN = {"sh", "json"}
 
 
 #: Fences whose content is a file, which says its name in a comment on the first line.
-FILES = {"yaml", "toml", "rst", "md"}
-FILE = re.compile(r"(?:#|\.\.|<!--) (\S+\.(?:ya?ml|toml|rst|md|py))(?: -->)?\n")
+FILES = {"yaml", "toml", "rst", "md", "ini", "protobuf"}
+FILE = re.compile(r"(?:#|\.\.|<!--) (\S+\.(?:ya?ml|toml|rst|md|py|cfg|prototxt))(?: -->)?\n")
 
 
 class Fence(NamedTuple):
