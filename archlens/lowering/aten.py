@@ -202,7 +202,7 @@ def convolution(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     x, weight = args["input"], args["weight"]
     given: dict[str, Any] = {}
     for name, default in (("stride", 1), ("padding", 0), ("dilation", 1)):
-        value = _one(args[name])
+        value = _sides(args[name])
         if value != default:
             given[name] = value
     if args["groups"] != 1:
@@ -218,6 +218,15 @@ def convolution(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     else:
         op = lowering.call("conv", weight.sizes[0], kernel, **given)
     return _straight(_weighted(lowering, node, op, _settle(lowering, x, last=False), own))
+
+
+def _sides(given: Any) -> Any:
+    """What an op takes for axes: a number, one for each, a pair for each where sides differ, or a word."""
+    if isinstance(given, str):
+        return given
+    if any(isinstance(one, list | tuple) and len(set(one)) > 1 for one in given):
+        return tuple(map(tuple, given))
+    return _one([one[0] if isinstance(one, list | tuple) else one for one in given])
 
 
 def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[str, Value]) -> Draft:
@@ -604,8 +613,8 @@ def pool(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
     if stride != kernel:
         given["stride"] = stride
     for name, default in (("padding", 0), ("dilation", 1)):
-        if name in args and _one(args[name]) != default:
-            given[name] = _one(args[name])
+        if name in args and _sides(args[name]) != default:
+            given[name] = _sides(args[name])
     if args.get("ceil_mode"):
         given["ceil_mode"] = True
     if args.get("count_include_pad") is False:

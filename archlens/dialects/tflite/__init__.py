@@ -1,0 +1,46 @@
+"""TensorFlow Lite files: ``model.tflite``. Nothing in them runs, and their weights are not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...elaboration.building import Built
+from ...network import Network, Origin, Setting
+from ...shape import Shape
+from ..format import Format, Model
+
+if TYPE_CHECKING:
+    from .reading import File
+
+
+class TFLite(Model):
+    """The main graph of a file. Its shapes are those of the file; on other inputs the same ops are placed."""
+
+    def __init__(self, file: File) -> None:
+        self.file = file
+
+    @property
+    def inputs(self) -> Mapping[str, Shape]:
+        from .saying import inputs
+
+        return inputs(self.file)
+
+    def network(
+        self, name: str, shapes: Mapping[str, Shape], values: Mapping[str, Any], variant: str, origin: Origin
+    ) -> Network:
+        from .saying import said
+
+        network = said(self.file, name, origin)
+        if shapes != network.inputs:
+            return Built("", origin.source).again(network, Setting(shapes))
+        return network
+
+
+def _read(path: str) -> TFLite:
+    from .reading import read
+
+    return TFLite(read(path))
+
+
+FORMAT = Format("a TensorFlow Lite file", (".tflite",), lambda start: start[4:8] == b"TFL3", _read)
