@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...elaboration.building import Built
+from ...errors import error, shorten
 from ...network import Network, Origin, Setting
-from ...shape import Shape
+from ...shape import Shape, times
 from ..format import Format, Model
 
 if TYPE_CHECKING:
@@ -32,9 +34,18 @@ class TFLite(Model):
         from .saying import said
 
         network = said(self.file, name, origin)
-        if shapes != network.inputs:
-            return Built("", origin.source).again(network, Setting(shapes))
-        return network
+        if shapes == network.inputs:
+            return network
+        other = Built("", origin.source).again(network, Setting(shapes))
+        for layer in network:
+            there = other[layer.name].facts.weights
+            for weight, shape in layer.facts.weights.items():
+                if there[weight] != shape:
+                    raise error(
+                        f"{shorten(layer.name)}: its {weight} is {times(shape)} in the file, and "
+                        f"{times(there[weight])} would fit this input"
+                    )
+        return replace(other, origin=origin)
 
 
 def _read(path: str) -> TFLite:

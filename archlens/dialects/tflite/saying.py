@@ -175,7 +175,7 @@ class _Graph:
             return
         try:
             made = handler(self, operator)
-        except (IndexError, ZeroDivisionError, KeyError):
+        except (IndexError, ValueError, ZeroDivisionError):
             raise self.wrong("has inputs, outputs or options that such an operator cannot have") from None
         made = made if isinstance(made, list) else [made]
         for index, value in zip(operator.outputs, made, strict=False):
@@ -203,9 +203,15 @@ class _Graph:
             macs = 0 if free else cost(self, operator) if cost is not None else None
         except IndexError:
             raise self.wrong("has fewer inputs than such an operator has") from None
-        sizes = [self.sizes(index) for index in operator.outputs]
+        args = {name: self.to_first(one) if _is_map(one) else one for name, one in args.items()}
+        outs = [self.sizes(index) for index in operator.outputs]
+        maps = [len(one) == 4 and one[0] == BATCH for one in outs]
+        sizes = [
+            tuple(one[i] for i in _FIRST) if is_map else one for one, is_map in zip(outs, maps, strict=True)
+        ]
         made = self.many(f"tflite.{operator.kind.lower()}", args, sizes, macs)
-        self.values.update(zip(operator.outputs, made, strict=True))
+        for index, value, is_map in zip(operator.outputs, made, maps, strict=True):
+            self.values[index] = self.to_last(value) if is_map and value.flows else value
 
     # --- tensors --------------------------------------------------------------------------------
 
@@ -360,6 +366,10 @@ _ACTIVE = re.compile(r"(?i)/(relu|relu6|tanh|clip\w*)(_?\d+)*$")
 _TOP = re.compile(
     r"^(StatefulPartitionedCall|PartitionedCall|model|functional|sequential|serving_default)(_\d+)?(:\d+)?(/|$)"
 )
+
+
+def _is_map(value: Value) -> bool:
+    return value.flows and len(value.sizes) == 4 and value.sizes[0] == BATCH
 
 
 def _shown(sizes: Sequence[int]) -> str:
