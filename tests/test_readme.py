@@ -25,6 +25,8 @@ import archlens
 from archlens.cli import cli
 from archlens.views import json as network_json
 
+from . import test_tflite
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 
@@ -35,6 +37,10 @@ SHOWN = {"sh", "json"}
 #: Fences whose content is a file, which says its name in a comment on the first line.
 FILES = {"yaml", "toml", "rst", "md", "ini", "protobuf"}
 FILE = re.compile(r"(?:#|\.\.|<!--) (\S+\.(?:ya?ml|toml|rst|md|py|cfg|prototxt))(?: -->)?\n")
+
+
+#: Files of bytes, which no page can show.
+GIVEN = {"digits.tflite": lambda: test_tflite.small().bytes()}
 
 
 class Fence(NamedTuple):
@@ -81,15 +87,18 @@ def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))  # as for who types it there
     text = page.read_text("utf-8")
+    for name, content in GIVEN.items():
+        if name in text:
+            (tmp_path / name).write_bytes(content())
     names: dict[str, object] = {}
     checked = 0
     for fence in fences(page):
         where = f"{page.name}:{fence.line}"
-        name = FILE.match(fence.text)
-        if fence.language in FILES or (fence.language == "python" and name):
-            assert name, f"{where}: a file says its name in its first line"
-            (tmp_path / name[1]).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name[1]).write_text(fence.text, "utf-8")
+        file = FILE.match(fence.text)
+        if fence.language in FILES or (fence.language == "python" and file):
+            assert file, f"{where}: a file says its name in its first line"
+            (tmp_path / file[1]).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file[1]).write_text(fence.text, "utf-8")
         elif fence.language == "console":
             real = session(fence.text, tmp_path)
             if update and real != fence.text:
