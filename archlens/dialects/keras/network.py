@@ -1,0 +1,265 @@
+"""A model of Keras, laid out: its layers in the order in which they can run, each placed by :mod:`layers`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from ...errors import error, shorten
+from ...network import Network, Origin
+from ...shape import AXIS_NAMES, Shape
+from ..format import Model
+from . import layers, operations, recurrent
+from .placing import LAYERS, Call, Held, Placing, named
+from .saved import MODELS, Entry, Graph, Inbound, Ref, graph_of, refs
+
+#: The files that fill the table of layers.
+FILLING = (layers, operations, recurrent)
+
+
+class KerasModel(Model):
+    """A model that a file says layer by layer."""
+
+    def __init__(self, path: str, graph: Graph) -> None:
+        self.path = path
+        self.graph = graph
+        #: Whether channels come first in all that says where they come.
+        self.first = _formats(graph) == {"channels_first"}
+        self.names: dict[str, str] = {}
+        for layer in graph.shapes():
+            self.names[layer] = named(layer, self.names.values())
+
+    @property
+    def inputs(self) -> Mapping[str, Shape | None]:
+        found: dict[str, Shape | None] = {}
+        for layer, shape in self.graph.shapes().items():
+            sizes = (None,) if shape is None else shape[1:]
+            if not sizes:
+                raise error(
+                    f"the input {shorten(layer)} is a single number, and not a map or a vector of them"
+                )
+            turned = sizes if self.first else (sizes[-1], *sizes[:-1])
+            found[self.names[layer]] = None if None in sizes else Shape([n for n in turned if n])
+        return found
+
+    def open(self, name: str) -> str:
+        layer = next(one for one, called in self.names.items() if called == name)
+        shape = self.graph.shapes()[layer]
+        if shape is None or len(shape) - 2 not in AXIS_NAMES:
+            return ""
+        sizes = shape[1:] if self.first else (shape[-1], *shape[1:-1])
+        axes = ("channels", *AXIS_NAMES[len(sizes) - 1]) if len(sizes) > 1 else ("length",)
+        return " x ".join(str(n or axis) for n, axis in zip(sizes, axes, strict=True))
+
+    def network(
+        self, name: str, shapes: Mapping[str, Shape], values: Mapping[str, Any], variant: str, origin: Origin
+    ) -> Network:
+        placing = Placing(name, self.first, _called, origin)
+        held = []
+        known = self.graph.shapes()
+        for layer in known:
+            shape = shapes[self.names[layer]]
+            said = known[layer]
+            if said is not None and len(said) - 1 != len(shape):
+                raise error(
+                    f"the input {shorten(layer)} of {shorten(self.path)} has {_axes(len(said) - 1)}, "
+                    f"and {shape} has {len(shape)}"
+                )
+            held.append(placing.map_of(placing.builder.input(shape, self.names[layer])))
+        ends = laid_out(placing, self.graph, held)
+        heads: dict[str, Any] = {}
+        for end, value in ends[1:]:
+            heads[named(end, ["out", *heads])] = value.tensor
+        return placing.builder.network(ends[0][1].tensor, **heads)
+
+
+def _axes(count: int) -> str:
+    return "1 axis" if count == 1 else f"{count} axes"
+
+
+def _formats(graph: Graph) -> set[str]:
+    """Where the channels come in what says so."""
+    found: set[str] = set()
+    for entry in graph.entries:
+        said = entry.config.get("data_format")
+        if isinstance(said, str):
+            found.add(said)
+        if is_model(entry):
+            found |= _formats(entry.inner)
+    return found
+
+
+def is_model(entry: Entry) -> bool:
+    """Whether a layer is a model within the model."""
+    return entry.kind in MODELS or (
+        isinstance(entry.config.get("layers"), list) and "input_layers" in entry.config
+    )
+
+
+def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[str, Held]]:
+    """Place the layers of a graph where the builder stands.
+
+    Returns:
+        Its outputs, each with its name.
+    """
+    names = _names(placing, graph)
+    if graph.chain:
+        x = inputs[0]
+        for number, entry in enumerate(graph.entries):
+            if entry.kind == "InputLayer":
+                continue
+            behind = graph.entries[number + 1].built if number + 1 < len(graph.entries) else None
+            call = Call(placing, entry, names[entry.name], Inbound((x,), {}), {0: behind}, (entry.built,))
+            x = _called(call, 0)[0]
+        return [("out", x)]
+    if len(inputs) != len(graph.inputs):
+        raise error(f"a model of {len(graph.inputs)} inputs is called with {len(inputs)}")
+    found: dict[tuple[str, int], list[Held]] = {}
+    for ref, x in zip(graph.inputs, inputs, strict=True):
+        found[ref.layer, 0] = [x]
+    said = {
+        ref[:3]: ref.shape
+        for entry in graph.entries
+        for node in entry.inbound
+        for ref in node.refs
+        if ref.shape
+    }
+    for entry, number in _in_order(graph):
+        node = entry.inbound[number]
+        after = {i: said.get((entry.name, number, i)) for i in range(_MOST_OUTPUTS)}
+
+        def held(value: Any, entry: Entry = entry) -> Any:
+            if isinstance(value, Ref):
+                outputs = found[value.layer, value.call]
+                if value.output >= len(outputs):
+                    raise entry.refuse(
+                        f"it reads output {value.output} of {shorten(value.layer)}, which has {len(outputs)}"
+                    )
+                return outputs[value.output]
+            if isinstance(value, list | tuple):
+                return [held(one) for one in value]
+            return {key: held(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+        inbound = Inbound(tuple(map(held, node.args)), {key: held(one) for key, one in node.kwargs.items()})
+        call = Call(
+            placing, entry, names[entry.name], inbound, after, tuple([ref.shape for ref in node.refs])
+        )
+        found[entry.name, number] = _called(call, number)
+    ends = []
+    for name, ref in graph.outputs:
+        outputs = found.get((ref.layer, ref.call))
+        if outputs is None or ref.output >= len(outputs):
+            raise error(
+                f"output_layers: there is no output {ref.output} of call {ref.call} of {shorten(ref.layer)}"
+            )
+        ends.append((name, outputs[ref.output]))
+    return ends
+
+
+#: Of how many outputs of a layer the file is asked for their shapes.
+_MOST_OUTPUTS = 16
+
+
+def _called(call: Call, number: int) -> list[Held]:
+    """What one call of a layer gives."""
+    with call.placing.sharing(call.entry, number):
+        if not is_model(call.entry):
+            return _placed(call)
+        call.placing.step(call)
+        with call.placing.scope(call.name, call.entry.kind):
+            ends = laid_out(call.placing, call.entry.inner, call.tensors)
+        return [value for _, value in ends]
+
+
+def _placed(call: Call) -> list[Held]:
+    """What one call of a layer gives that is no model."""
+    call.placing.step(call)
+    module, kind = call.entry.module, call.entry.kind
+    if module.startswith(("keras.src.ops", "keras.ops")):
+        made = operations.placed(call)
+    elif module.startswith("keras.src.applications"):
+        made = layers.APPLICATIONS.get(kind, layers.unknown)(call)
+    else:
+        made = (LAYERS.get(kind, layers.unknown) if call.entry.own else layers.unknown)(call)
+    return made if isinstance(made, list) else [made]
+
+
+def _names(placing: Placing, graph: Graph) -> dict[str, str]:
+    """The names of the layers here: those of the file, as far as they can be names here, each once."""
+    names: dict[str, str] = {}
+    taken = set(placing.builder.inside.taken)
+    for entry in graph.entries:
+        names[entry.name] = named(entry.name, taken)
+        taken.add(names[entry.name])
+    placing.reserve(names.values())
+    return names
+
+
+def _in_order(graph: Graph) -> Iterator[tuple[Entry, int]]:
+    """Each call of each layer once all that it reads is there, else in the order of the file."""
+    ready: list[tuple[int, int]] = []
+    waiting: dict[tuple[int, int], int] = {}
+    readers: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    given = {(ref.layer, 0) for ref in graph.inputs}
+    for place, entry in enumerate(graph.entries):
+        if entry.kind == "InputLayer":
+            if (entry.name, 0) not in given:
+                raise entry.refuse("it is an InputLayer, and does not stand among the input_layers")
+            continue
+        for number, node in enumerate(entry.inbound):
+            sources = {(ref.layer, ref.call) for ref in refs(node.args) if ref} | {
+                (ref.layer, ref.call) for ref in refs(node.kwargs)
+            }
+            for layer, call in sources:
+                source = graph.index.get(layer)
+                if source is None:
+                    raise entry.refuse(f"it reads {shorten(layer)}, and there is no such layer")
+                if call >= max(len(source.inbound), source.kind == "InputLayer"):
+                    raise entry.refuse(
+                        f"it reads call {call} of {shorten(layer)}, which is called "
+                        f"{len(source.inbound)} times"
+                    )
+            missing = sources - given
+            for one in missing:
+                readers.setdefault(one, []).append((place, number))
+            waiting[place, number] = len(missing)
+            if not missing:
+                ready.append((place, number))
+    heapify(ready)
+    while ready:
+        place, number = heappop(ready)
+        del waiting[place, number]
+        entry = graph.entries[place]
+        yield entry, number
+        for reader in readers.get((entry.name, number), ()):
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heappush(ready, reader)
+    if waiting:
+        raise _circle(graph, waiting)
+
+
+def _circle(graph: Graph, waiting: Mapping[tuple[int, int], int]) -> Exception:
+    """The diagnostic of layers that wait for each other."""
+    left = {(graph.entries[place].name, number) for place, number in waiting}
+    at = (graph.entries[min(waiting)[0]].name, min(waiting)[1])
+    trail: dict[tuple[str, int], None] = {}
+    while at not in trail:
+        trail[at] = None
+        node = graph.index[at[0]].inbound[at[1]]
+        at = next((ref.layer, ref.call) for ref in node.refs if (ref.layer, ref.call) in left)
+    circle = [*trail][[*trail].index(at) :]
+    names = [shorten(layer, 30) for layer, _ in reversed(circle)]
+    shown = [*names[:4], "...", names[-1]] if len(names) > 6 else names
+    return graph.index[at[0]].refuse(f"it reads what comes of itself: {' -> '.join([names[-1], *shown])}")
+
+
+def read(path: str) -> Model:
+    """The model that a file of Keras holds.
+
+    Raises:
+        UsageError: it cannot be read, or is HDF5.
+        SpecError: it is no model, or says nothing of its layers.
+    """
+    return KerasModel(path, graph_of(path))

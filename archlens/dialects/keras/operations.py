@@ -1,0 +1,411 @@
+"""Operations of ``keras.ops`` in a functional graph, and those of TensorFlow in files of Keras 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from .layers import (
+    activated,
+    activation,
+    along,
+    concatenated,
+    dense,
+    merged,
+    permuted,
+    reshaped,
+    subtracted,
+    unknown,
+)
+from .placing import Call, Held, layer, shaped, turned
+from .saved import AXES, Slice
+
+Arguments = dict[str, Any]
+
+#: By their names in small letters, without underscores.
+OPERATIONS: dict[str, Callable[[Call, Arguments], Held | list[Held]]] = {}
+
+
+def operation(*names: str) -> Callable[[Any], Any]:
+    """Say which operations a function places."""
+
+    def added(function: Any) -> Any:
+        OPERATIONS.update(dict.fromkeys(names, function))
+        return function
+
+    return added
+
+
+def placed(call: Call) -> Held | list[Held]:
+    """Place one call of an operation."""
+    made = OPERATIONS.get(_plain(call.entry.kind))
+    return (
+        made(call, {**call.entry.config, **call.inbound.kwargs}) if made is not None else unknown(call, True)
+    )
+
+
+@layer("TFOpLambda", "SlicingOpLambda")
+def _tf_operation(call: Call) -> Held | list[Held]:
+    said = call.entry.config.get("function")
+    name = _plain(said.rpartition(".")[2]) if isinstance(said, str) else ""
+    made = OPERATIONS.get({"mul": "multiply", "sub": "subtract"}.get(name, name))
+    if made is None or name == "getitem":
+        return unknown(call, True)
+    return made(call, dict(call.inbound.kwargs))
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _operands(call: Call, given: Arguments) -> tuple[Any, Any]:
+    """The two of an operation: tensors or numbers."""
+    args = list(call.inbound.args)
+    for name in ("x", "x1", "y", "x2"):
+        if name in given and len(args) < 2:
+            args.append(given[name])
+    if len(args) < 2:
+        raise call.entry.refuse(f"it takes two tensors or numbers, and is called with {len(args)}")
+    return args[0], args[1]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**30
+
+
+def _with_number(call: Call, x: Held, kind: str) -> Held:
+    return call.opaque(
+        x.shape,
+        like=x,
+        tensors=[x],
+        pointwise=True,
+        kind=kind,
+        reason=f"archlens has no op for the {kind} of a tensor and a number",
+    )
+
+
+def _binary(kind: str) -> Callable[[Call, Arguments], Held]:
+    def binary(call: Call, given: Arguments) -> Held:
+        a, b = _operands(call, given)
+        if isinstance(a, Held) and isinstance(b, Held):
+            if kind == "subtract":
+                return subtracted(call, a, b)
+            return merged(call, kind, (a, b))
+        x = a if isinstance(a, Held) else b
+        if not isinstance(x, Held):
+            raise call.entry.refuse("it reads no tensor")
+        other = b if x is a else a
+        if _is_number(other):
+            if kind == "multiply" or (kind == "divide" and x is a and other):
+                factor = other if kind == "multiply" else 1 / other
+                return Held(call.put("scale", x.tensor, factor=factor), x.axes)
+            return _with_number(call, x, kind)
+        return unknown(call, True)[0]
+
+    return binary
+
+
+for _kind, _names in {
+    "add": ("add", "addv2", "biasadd"),
+    "subtract": ("subtract",),
+    "multiply": ("multiply",),
+    "divide": ("divide", "truedivide", "truediv", "div"),
+    "maximum": ("maximum",),
+    "minimum": ("minimum",),
+    "power": ("power", "pow"),
+}.items():
+    operation(*_names)(_binary(_kind))
+
+
+def _one(call: Call) -> Held:
+    """The one tensor that it reads."""
+    return call.x
+
+
+_ACTIVATIONS = {
+    **{name: name for name in ("relu", "relu6", "elu", "selu", "gelu", "silu", "mish", "sigmoid", "tanh")},
+    **{name: name for name in ("softplus", "softsign", "swish", "celu", "squareplus")},
+    "logsigmoid": "log_sigmoid",
+    "hardtanh": "hard_tanh",
+    "leakyrelu": "leaky_relu",
+    "hardsigmoid": "hard_sigmoid",
+    "hardsilu": "hard_silu",
+    "hardswish": "hard_swish",
+}
+
+
+def _as_activation(name: str) -> Callable[[Call, Arguments], Held]:
+    return lambda call, given: activation(call, _one(call), name)
+
+
+for _kind, _name in _ACTIVATIONS.items():
+    operation(_kind)(_as_activation(_name))
+
+
+def _as_along(name: str) -> Callable[[Call, Arguments], Held]:
+    return lambda call, given: along(
+        call, _one(call), -1 if given.get("axis") is None else given["axis"], name
+    )
+
+
+for _name in ("softmax", "log_softmax", "glu"):
+    operation(_plain(_name))(_as_along(_name))
+
+
+@operation("cast", "stopgradient", "identity", "copy")
+def _nothing(call: Call, given: Arguments) -> Held:
+    return _one(call)
+
+
+@operation(
+    *(
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "log2",
+        "log10",
+        "sqrt",
+        "rsqrt",
+        "square",
+        "abs",
+        "absolute",
+        "negative",
+    ),
+    *(
+        "sin",
+        "cos",
+        "tan",
+        "sign",
+        "erf",
+        "floor",
+        "ceil",
+        "round",
+        "reciprocal",
+        "clip",
+        "isnan",
+        "logicalnot",
+    ),
+    *("arctan", "sinh", "cosh", "nantonum"),
+)
+def _pointwise(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    return call.opaque(x.shape, like=x, pointwise=True)
+
+
+@operation("concatenate", "concat")
+def _concat(call: Call, given: Arguments) -> Held:
+    return concatenated(call, call.tensors, given.get("axis", -1))
+
+
+@operation("reshape")
+def _reshape(call: Call, given: Arguments) -> Held:
+    target = given.get("newshape", given.get("shape"))
+    x = _one(call)
+    if not isinstance(target, list) or len(target) < 2:
+        return unknown(call, True)[0]
+    batch, *sizes = target
+    sizes = [-1 if n is None else n for n in sizes]
+    if batch not in (-1, None) or isinstance(batch, bool):
+        raise call.entry.refuse("it reshapes the batch, too")
+    return reshaped(call, x, sizes)
+
+
+@operation("expanddims", "squeeze")
+def _expand(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    axis, rank = given.get("axis"), len(x.shape)
+    more = _plain(call.entry.kind) == "expanddims"
+    if type(axis) is not int:
+        return unknown(call, True)[0]
+    (place,) = call.entry.resolved("axis", axis, rank + 1 if more else rank)
+    if more:
+        return reshaped(call, x, (*x.shape[:place], 1, *x.shape[place:]))
+    if x.shape[place] != 1 or rank == 1:
+        raise call.entry.refuse(f"it takes out axis {place + 1} of {shaped(x.shape)}")
+    return reshaped(call, x, (*x.shape[:place], *x.shape[place + 1 :]))
+
+
+@operation("transpose")
+def _transpose(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    axes = given.get("axes", given.get("perm"))
+    if (
+        not isinstance(axes, list)
+        or axes[:1] != [0]
+        or sorted(map(str, axes)) != sorted(map(str, range(len(x.shape) + 1)))
+    ):
+        raise call.entry.refuse(f"its axes must be 0 and then 1 to {len(x.shape)} in another order")
+    return permuted(call, x, [int(axis) - 1 for axis in axes[1:]])
+
+
+@operation("mean", "reducemean", "max", "reducemax", "sum", "reducesum", "min", "prod", "var", "std")
+def _reduced(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    axis, rank = given.get("axis"), len(x.shape)
+    if axis is None:
+        raise call.entry.refuse("it takes the values of the whole batch together")
+    axes = set(call.entry.resolved("axis", axis, rank))
+    keep = given.get("keepdims") is True
+    kind = _plain(call.entry.kind).removeprefix("reduce")
+    shape = [1 if i in axes else n for i, n in enumerate(x.shape) if keep or i not in axes]
+    channels = ({*range(rank)} - axes).pop() if len(axes) == rank - 1 else -1
+    found = call.with_channels(x, channels) if rank in (2, 3, 4) and channels >= 0 else None
+    if kind in ("mean", "max") and found is not None:
+        y = call.put("global_avg_pool" if kind == "mean" else "global_max_pool", found[0])
+        if keep:
+            return Held(y, found[1])
+        return Held(call.put("flatten", y, suffix="flatten"), (0,))
+    if not shape:
+        raise call.entry.refuse("a single number for each sample comes out of it")
+    return call.opaque(shape)
+
+
+@operation("matmul")
+def _matmul(call: Call, given: Arguments) -> Held:
+    x, y = _operands(call, given)
+    if not isinstance(x, Held) or not isinstance(y, Held):
+        return unknown(call, True)[0]
+    a, b = x.shape, y.shape
+    if len(a) != len(b) or len(a) < 2 or a[:-2] != b[:-2] or a[-1] != b[-2]:
+        raise call.entry.refuse(f"it multiplies {shaped(a)} and {shaped(b)}, which do not go together")
+    shape = (*a[:-1], b[-1])
+    return call.opaque(shape, tensors=[x, y], macs=prod(shape) * a[-1], reason="a product of two tensors")
+
+
+@operation("split")
+def _split(call: Call, given: Arguments) -> list[Held]:
+    x = _one(call)
+    count, axis = given.get("indices_or_sections", given.get("num_or_size_splits")), given.get("axis", 0)
+    if type(count) is not int or type(axis) is not int:
+        return unknown(call, True)
+    (place,) = call.entry.resolved("axis", axis, len(x.shape))
+    size = x.shape[place]
+    if not 1 <= count <= 64 or size % count:
+        raise call.entry.refuse(f"it splits {size} positions into {count} parts")
+    each = size // count
+    return [
+        _part(call, x, place, i * each, (i + 1) * each, f"{i}" if count > 1 else "") for i in range(count)
+    ]
+
+
+def _part(call: Call, x: Held, place: int, start: int, stop: int, suffix: str = "") -> Held:
+    """Positions of one axis."""
+    size = x.shape[place]
+    names = x.tensor.shape.names
+    name = names[x.axes.index(place)]
+    stop_said = None if stop == size else stop
+    if name in ("channels", "length", "depth", "height", "width"):
+        made = call.put("slice", x.tensor, start=start, stop=stop_said, axis=name, suffix=suffix)
+        return Held(made, x.axes)
+    shape = (*x.shape[:place], stop - start, *x.shape[place + 1 :])
+    return call.opaque(shape, like=x, tensors=[x], suffix=suffix)
+
+
+@operation("getitem")
+def _item(call: Call, given: Arguments) -> Held:
+    args = call.inbound.args
+    x = args[0] if args and isinstance(args[0], Held) else call.x
+    key = args[1] if len(args) > 1 else given.get("key")
+    listed = key if isinstance(key, list) else [key]
+    if len(listed) > AXES + 1 or listed[:1] != [Slice(None, None, None)]:
+        return unknown(call, True)[0]
+    cut = []
+    for place, one in enumerate(listed[1:]):
+        if place >= len(x.shape):
+            raise call.entry.refuse(f"it takes parts of {len(listed)} axes of {shaped(x.shape)}")
+        if (
+            not isinstance(one, Slice)
+            or one.step not in (None, 1)
+            or not _whole(one.start)
+            or not _whole(one.stop)
+        ):
+            return unknown(call, True)[0]
+        start, stop, _ = slice(one.start, one.stop).indices(x.shape[place])
+        if stop <= start:
+            raise call.entry.refuse(f"nothing is left of axis {place + 1} of {shaped(x.shape)}")
+        if (start, stop) != (0, x.shape[place]):
+            cut.append((place, start, stop))
+    for number, (place, start, stop) in enumerate(cut):
+        x = _part(call, x, place, start, stop, f"{number}" if len(cut) > 1 else "")
+    return x
+
+
+def _whole(value: Any) -> bool:
+    return value is None or (type(value) is int and abs(value) <= 10**18)
+
+
+@operation("pad")
+def _pad(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    sides = given.get("pad_width", given.get("paddings"))
+    if (
+        not isinstance(sides, list)
+        or len(sides) != len(x.shape) + 1
+        or not all(
+            isinstance(p, list) and len(p) == 2 and all(type(n) is int and 0 <= n < 10**9 for n in p)
+            for p in sides
+        )
+        or any(sides[0])
+    ):
+        return unknown(call, True)[0]
+    shape = [n + sum(pair) for n, pair in zip(x.shape, sides[1:], strict=True)]
+    rank = len(shape)
+    if (
+        rank in (2, 3, 4)
+        and given.get("mode", "constant") == "constant"
+        and not any(sides[-1])
+        and not call.placing.first
+    ):
+        y = call.placing.arranged(x, turned(rank), False, call.name)
+        return Held(call.put("pad", y, padding=tuple(map(tuple, sides[1:-1]))), turned(rank))
+    return call.opaque(shape, tensors=[x])
+
+
+@layer("EinsumDense")
+def _einsum_dense(call: Call) -> Held:
+    return activated(call, _einsum(call))
+
+
+def _einsum(call: Call) -> Held:
+    """A product with a kernel whose axes an equation names: ``"abc,cde->abde"``."""
+    entry, x = call.entry, call.x
+    equation = entry.config.get("equation")
+    if not isinstance(equation, str) or len(equation) > 100 or equation.count("->") != 1:
+        raise entry.wrong("equation", 'a text such as "abc,cd->abd"')
+    left, _, out = equation.replace(" ", "").partition("->")
+    source, _, kernel = left.partition(",")
+    rank = len(x.shape) + 1
+    spare = "ABCDEFGHIJ"[: max(rank - len(source.replace("...", "")), 0)]
+    source, out = source.replace("...", spare), out.replace("...", spare)
+    given = entry.config.get("output_shape")
+    listed: Any = given if isinstance(given, list) else [given]
+    if len(source) != rank or not (source + kernel + out).isalpha():
+        raise entry.refuse(f"its equation {equation} does not fit {shaped(x.shape)}")
+    sizes = dict(zip(source[1:], x.shape, strict=True))
+    known: list[Any] = [None] * (len(out) - 1 - len(listed)) + listed
+    for letter, size in zip(out[1:], known, strict=False):
+        if letter not in sizes:
+            if type(size) is not int or not 1 <= size <= 10**9:
+                raise entry.refuse(f"its output_shape does not say the size of {letter} in {equation}")
+            sizes[letter] = size
+    if not set(kernel + out[1:]) <= set(sizes):
+        raise entry.refuse(f"nothing says all sizes of its equation {equation}")
+    weights = {"kernel": tuple([sizes[letter] for letter in kernel])}
+    bias = entry.config.get("bias_axes")
+    if isinstance(bias, str) and bias:
+        if not set(bias) <= set(sizes):
+            raise entry.refuse(f"its bias_axes {bias[:20]} are not in {equation}")
+        least = min(out.index(letter) for letter in bias if letter in out)
+        weights["bias"] = tuple([sizes[letter] if letter in bias else 1 for letter in out[least:]])
+    shape = [sizes[letter] for letter in out[1:]]
+    if (
+        source[-1] == kernel[:1]
+        and out == source[:-1] + kernel[1:]
+        and len(kernel) == 2
+        and bias in (None, "", out[-1])
+    ):
+        return dense(call, x, sizes[out[-1]], bool(bias))
+    macs = prod(sizes[letter] for letter in {*source[1:], *kernel})
+    return call.opaque(shape, weights=weights, macs=macs, reason="archlens has no op for this equation")

@@ -1,0 +1,204 @@
+"""Layers of Keras that run step by step, and those that run another at each step: opaque, with their weights.
+
+What a step multiplies is known: its input and its state by its kernels, at each of the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import NamedTuple
+
+from ...counts import AtLeast
+from ...shape import Shape
+from .placing import Call, Held, Placing, layer, shaped, turned
+from .saved import Entry, Inbound, entry_of
+
+_STEPS = "it runs step by step"
+
+
+class Cell(NamedTuple):
+    """What runs at each step."""
+
+    #: How many values come out, and what the states are.
+    out: tuple[int, ...]
+    states: tuple[tuple[int, ...], ...]
+    weights: Mapping[str, tuple[int, ...]]
+    #: Multiply-accumulates of one step.
+    macs: int
+
+
+#: How many kernels lie side by side, and how many states there are.
+_GATES = {"LSTM": (4, 2), "GRU": (3, 1), "SimpleRNN": (1, 1)}
+
+
+def _cell(entry: Entry, features: int) -> Cell:
+    kind = entry.kind.removesuffix("Cell").removeprefix("CuDNN")
+    if kind not in _GATES or not entry.own:
+        raise entry.refuse("archlens does not know what this cell computes")
+    gates, states = _GATES[kind]
+    units, bias = entry.whole("units"), entry.flag("use_bias", True)
+    weights: dict[str, tuple[int, ...]] = {
+        "kernel": (features, gates * units),
+        "recurrent_kernel": (units, gates * units),
+    }
+    if bias:
+        twice = kind == "GRU" and entry.flag("reset_after", bool(entry.module))
+        weights["bias"] = (2, gates * units) if twice else (gates * units,)
+    return Cell((units,), ((units,),) * states, weights, gates * units * (features + units))
+
+
+@layer("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU")
+def _recurrent(call: Call) -> list[Held]:
+    steps, features = _sequence(call)
+    return _run(call, steps, _cell(call.entry, features))
+
+
+@layer("RNN")
+def _rnn(call: Call) -> list[Held]:
+    steps, features = _sequence(call)
+    cell = entry_of(call.entry.config.get("cell"), f"{call.entry.path}.cell", set())
+    if cell.kind != "StackedRNNCells":
+        return _run(call, steps, _cell(cell, features))
+    listed = cell.config.get("cells")
+    if not isinstance(listed, list) or not 1 <= len(listed) <= 64:
+        raise cell.refuse("its cells must be a list of one to 64")
+    weights: dict[str, tuple[int, ...]] = {}
+    states: list[tuple[int, ...]] = []
+    macs = 0
+    for number, data in enumerate(listed):
+        one = _cell(entry_of(data, f"{cell.path}.cells[{number}]", set()), features)
+        (features,) = one.out
+        weights |= {f"{number}.{name}": shape for name, shape in one.weights.items()}
+        states += one.states
+        macs += one.macs
+    return _run(call, steps, Cell((features,), tuple(states), weights, macs))
+
+
+def _sequence(call: Call) -> tuple[int, int]:
+    shape = call.tensors[0].shape if call.tensors else ()
+    if len(shape) != 2:
+        raise call.entry.refuse(f"it reads (None, steps, features), and is called with {shaped(shape)}")
+    return shape[0], shape[1]
+
+
+def _run(call: Call, steps: int, cell: Cell) -> list[Held]:
+    """The outputs of a cell that runs so many steps: all of them or the last one, and its states."""
+    shape = (steps, *cell.out) if call.entry.config.get("return_sequences") is True else cell.out
+    made = [call.opaque(shape, weights=cell.weights, macs=steps * cell.macs, reason=_STEPS)]
+    if call.entry.config.get("return_state") is True:
+        made += [call.opaque(one, reason=_STEPS, suffix="state") for one in cell.states]
+    return made
+
+
+@layer("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+def _conv_lstm(call: Call) -> list[Held]:
+    entry, n = call.entry, int(call.entry.kind[8])
+    x = call.tensors[0].shape if call.tensors else ()
+    if len(x) != n + 2:
+        raise entry.refuse(f"it reads steps of maps of {n} spatial axes, and is called with {shaped(x)}")
+    first = call.channels_first
+    steps, channels = x[0], x[1] if first else x[-1]
+    filters, kernel = entry.whole("filters"), entry.sizes("kernel_size", n)
+    stride, dilation = entry.sizes("strides", n, 1), entry.sizes("dilation_rate", n, 1)
+    same = entry.word("padding", "valid", "valid", "same") == "same"
+    sizes = [
+        -(-size // s) if same else (size - d * (f - 1) - 1) // s + 1
+        for size, f, s, d in zip(x[2:] if first else x[1:-1], kernel, stride, dilation, strict=True)
+    ]
+    out = (filters, *sizes) if first else (*sizes, filters)
+    weights: dict[str, tuple[int, ...]] = {
+        "kernel": (*kernel, channels, 4 * filters),
+        "recurrent_kernel": (*kernel, filters, 4 * filters),
+    }
+    if entry.flag("use_bias", True):
+        weights["bias"] = (4 * filters,)
+    macs = prod(sizes) * prod(kernel) * (channels + filters) * 4 * filters
+    return _run(call, steps, Cell(out, (out, out), weights, macs))
+
+
+class Inner(NamedTuple):
+    """A layer within a layer, placed by itself."""
+
+    shape: tuple[int, ...]
+    weights: Mapping[str, tuple[int, ...]]
+    buffers: Mapping[str, tuple[int, ...]]
+    macs: int
+
+
+def _inner(call: Call, key: str, shape: tuple[int, ...]) -> tuple[Entry, list[Inner]]:
+    """The layer within a layer, and what comes out of it."""
+    entry = entry_of(call.entry.config.get(key), f"{call.entry.path}.{key}", set())
+    placing = Placing("inner", call.placing.first, call.placing.run)
+    placing.steps = call.placing.steps
+    axes = tuple(range(len(shape))) if placing.first else turned(len(shape))
+    x = placing.map_of(placing.builder.input(Shape([shape[axis] for axis in axes])))
+    inside = Call(placing, entry, "layer", Inbound((x,), {}), {}, (None, entry.built))
+    outputs = placing.run(inside, 0)
+    call.placing.steps = placing.steps
+    weights: dict[str, tuple[int, ...]] = {}
+    buffers: dict[str, tuple[int, ...]] = {}
+    for one in placing.builder.layers:
+        weights |= {one.key(name).removeprefix("layer."): size for name, size in one.facts.weights.items()}
+        buffers |= {one.key(name).removeprefix("layer."): b.shape for name, b in one.facts.buffers.items()}
+    macs = sum(one.facts.macs for one in placing.builder.layers)
+    return entry, [Inner(value.shape, weights, buffers, macs) for value in outputs]
+
+
+@layer("TimeDistributed")
+def _time_distributed(call: Call) -> Held:
+    shape = call.x.shape
+    if len(shape) < 2:
+        raise call.entry.refuse(f"it reads several steps, and is called with {shaped(shape)}")
+    _, (inner, *_) = _inner(call, "layer", shape[1:])
+    macs = inner.macs
+    known = None if isinstance(macs, AtLeast) else shape[0] * macs
+    return call.opaque(
+        (shape[0], *inner.shape), weights=inner.weights, buffers=inner.buffers, macs=known, reason=_STEPS
+    )
+
+
+@layer("Bidirectional")
+def _bidirectional(call: Call) -> list[Held]:
+    shape = call.tensors[0].shape if call.tensors else ()
+    mode = call.entry.config.get("merge_mode", "concat")
+    if mode not in ("concat", "sum", "mul", "ave", None):
+        raise call.entry.wrong("merge_mode", '"concat", "sum", "mul", "ave" or null')
+    _, one = _inner(call, "layer", shape)
+    back = "backward_layer" if isinstance(call.entry.config.get("backward_layer"), dict) else "layer"
+    _, other = _inner(call, back, shape)
+    if len(one) != len(other):
+        raise call.entry.refuse("its two layers give different numbers of outputs")
+    weights = {f"forward.{name}": size for name, size in one[0].weights.items()}
+    weights |= {f"backward.{name}": size for name, size in other[0].weights.items()}
+    out = one[0].shape
+    macs = one[0].macs + other[0].macs
+    if mode is not None and (out[:-1] != other[0].shape[:-1] or (mode != "concat" and out != other[0].shape)):
+        raise call.entry.refuse(f"it merges {shaped(out)} and {shaped(other[0].shape)}")
+    if mode == "concat":
+        out = (*out[:-1], out[-1] + other[0].shape[-1])
+    made = [call.opaque(out, weights=weights, macs=_known(macs), reason=_STEPS)]
+    rest = [inner.shape for both in (one, other) for inner in both[1:]]
+    if mode is None:
+        rest = [other[0].shape, *rest]
+    return made + [call.opaque(size, reason=_STEPS, suffix="output") for size in rest]
+
+
+def _known(macs: int) -> int | None:
+    return None if isinstance(macs, AtLeast) else macs
+
+
+@layer("SpectralNormalization")
+def _spectral(call: Call) -> Held:
+    _, (inner, *_) = _inner(call, "layer", call.x.shape)
+    if not inner.weights:
+        raise call.entry.refuse("the layer in it has no kernel")
+    kernel = next(iter(inner.weights.values()))
+    buffers = {**inner.buffers, "vector_u": (1, kernel[0])}
+    return call.opaque(
+        inner.shape,
+        weights=inner.weights,
+        buffers=buffers,
+        macs=None,
+        reason="its kernel is divided by its norm",
+    )
