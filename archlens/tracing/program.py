@@ -8,7 +8,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from math import prod
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import shorten, usage
+from ..lowering.batch import rebatched
 from ..lowering.counting import COUNTED, FREE
 from ..lowering.tape import BATCH, TakenApart
 from .archive import DTYPES, Exported, Held, Inner, Step
@@ -366,12 +366,10 @@ class _Run:
             now = list(args[0].shape)
             if now == before or len(now) != len(before):
                 return None
-            axis = next(i for i, (n, m) in enumerate(zip(before, now, strict=True)) if n != m)
-            outer = prod(before[:axis]) * self.inside.get(own, 1)
-            place, inside = _place(outer, whole, before[axis + 1 :][:1])
+            found, inside = rebatched(before, now, whole, self.inside.get(own, 1), batch)
             if name is not None:
                 self.inside[name] = inside
-            return args[0].reshape([n * BATCH // batch if i == place else n for i, n in enumerate(whole)])
+            return args[0].reshape(found)
         if packet == "expand" and whole and whole[0] == batch:
             own = ([1] * len(whole) + list(args[0].shape))[-len(whole) :]
             return args[0].expand([BATCH, *whole[1:]]) if own[0] == 1 else None
@@ -449,21 +447,3 @@ def _check_parts(packet: str, args: Sequence[Any], step: Step) -> None:
         most = count if packet == "tensor_split" else -(-size // max(each, 1))
     if most > named:
         raise ValueError(f"{most:,} parts come out, and the graph names {named}")
-
-
-def _place(outer: int, sizes: Sequence[int], behind: Sequence[int] = ()) -> tuple[int, int]:
-    """In which axis the samples are where so many positions lie outside of them, and how many of these in it.
-
-    Where one axis ends there and another begins, it is the second, unless that is the one that stood
-    ``behind`` the samples before: then they have been joined with the first.
-
-    >>> _place(1, [1, 196, 12, 64]), _place(50, [100, 768]), _place(50, [50, 2, 768])
-    ((0, 1), (0, 50), (1, 1))
-    >>> _place(13, [13, 6], [6]), _place(50, [50, 12, 64], [768])
-    ((0, 13), (1, 1))
-    """
-    starts = [prod(sizes[:i]) for i in range(len(sizes))]
-    place = starts.index(outer) if outer in starts else max(i for i, n in enumerate(starts) if n <= outer)
-    if place and starts[place] == outer and sizes[place] != 1 and list(behind) == [sizes[place]]:
-        place -= 1
-    return place, outer // starts[place]

@@ -1,0 +1,151 @@
+"""A network in an ONNX file: what its inputs are, and the graph lowered on shapes of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ...errors import error, shorten, usage
+from ...lowering import aten
+from ...lowering.lowering import Lowering
+from ...lowering.tape import TakenApart
+from ...network import Asked, Network, Origin
+from ...shape import AXIS_NAMES, Shape, times
+from ..format import Model
+from .folding import FOLDS
+from .operators import OPERATORS
+from .proto import Info, Node, Proto
+from .running import Run, Tensor
+from .scopes import first, named
+
+
+class Input(NamedTuple):
+    """An input of the network."""
+
+    info: Info
+    #: Which of its axes the samples are.
+    batch: int
+
+    @property
+    def sizes(self) -> Sequence[int | str]:
+        """Its sizes without the batch."""
+        sizes = self.info.sizes or ()
+        return [*sizes[: self.batch], *sizes[self.batch + 1 :]]
+
+
+class Onnx(Model):
+    """A graph, which runs on shapes."""
+
+    def __init__(self, path: str, proto: Proto) -> None:
+        self.path = path
+        self.proto = proto
+        graph = proto.graph
+        given = [one for one in graph.inputs if one.name not in graph.held]
+        batch = next((one.sizes[0] for one in given if one.sizes), None)
+        #: The samples that the file is written for; 0 where for any number.
+        self.samples = batch if isinstance(batch, int) else 0
+        taken = {first(node) for node in graph.nodes} | {name.partition(".")[0] for name in graph.held}
+        #: Those that hold samples; others hold numbers that are the same for all.
+        self.known: dict[str, Input] = {}
+        for one in given:
+            if one.sizes is None or batch in one.sizes:
+                axis = 0 if one.sizes is None or one.sizes[0] == batch else one.sizes.index(batch)
+                self.known[named(one.name, {*taken, *self.known})] = Input(one, axis)
+
+    @property
+    def inputs(self) -> Mapping[str, Shape | None]:
+        found: dict[str, Shape | None] = {}
+        for name, one in self.known.items():
+            sizes = [n for n in one.sizes if isinstance(n, int)]
+            whole = (
+                one.info.sizes is not None and len(sizes) == len(one.sizes) and len(sizes) - 1 in AXIS_NAMES
+            )
+            found[name] = Shape(sizes) if whole else Shape((1,)) if one.info.sizes and not sizes else None
+        return found
+
+    def open(self, name: str) -> str:
+        one = self.known[name]
+        return " x ".join(map(str, one.sizes)) if one.info.sizes is not None else ""
+
+    def network(
+        self, name: str, shapes: Mapping[str, Shape], values: Mapping[str, Any], variant: str, origin: Origin
+    ) -> Network:
+        if not self.known:
+            raise error(f"{shorten(self.path, 200)} has no input that holds samples")
+        self._check(shapes)
+        run = self._run(name, shapes)
+        if self.samples:
+            run = self._run(name, shapes, run.seen)
+        if not run.tape.outputs:
+            raise error(f"nothing that {shorten(name)} gives depends on its input")
+        lowering = Lowering(run.tape, aten.TABLE)
+        try:
+            lowering.run()
+        except TakenApart:
+            raise error(
+                f"{shorten(name)} takes its batch apart",
+                notes=("a network has one shape for any number of samples",),
+            ) from None
+        network = lowering.network(name, origin)
+        asked = [
+            Asked(one, axis, size)
+            for one, shape in network.inputs.items()
+            for axis, size in zip(shape.names, shape, strict=True)
+            if axis != "channels"
+        ]
+        return replace(network, asked=tuple(asked))
+
+    def _check(self, shapes: Mapping[str, Shape]) -> None:
+        """Hold that shapes have as many axes as the inputs."""
+        for name, one in self.known.items():
+            rank = len(one.info.sizes) - 1 if one.info.sizes is not None else len(shapes[name])
+            if len(shapes[name]) != max(rank, 1):
+                said = self.open(name)
+                raise usage(
+                    f"{times(shapes[name])} is no shape of the input {shorten(name)}"
+                    + (f", which is {said} without its batch" if said else "")
+                )
+
+    def _run(self, name: str, shapes: Mapping[str, Shape], example: Mapping[str, Any] | None = None) -> Run:
+        graph = self.proto.graph
+        run = Run(
+            graph,
+            self.proto.functions,
+            OPERATORS,
+            FOLDS,
+            name,
+            self.path,
+            self.samples,
+            dict(example) if example is not None else None,
+        )
+        env: dict[str, Tensor] = {}
+        for called, one in self.known.items():
+            shape = shapes[called]
+            tensor = run.input((run.batch, *shape), one.info.dtype, called)
+            env[one.info.name] = tensor
+            rank = len(one.info.sizes) if one.info.sizes is not None else len(shape) + 1
+            node = Node("Transpose", "", "", [], [], {})
+            if rank == 1:
+                env[one.info.name] = run.write(
+                    node, "aten.view", {"self": tensor}, [(run.batch,)], 0, tensor.dtype
+                )
+            elif one.batch:
+                order = [*range(1, one.batch + 1), 0, *range(one.batch + 1, rank)]
+                sizes = [tensor.sizes[i] for i in order]
+                args = {"self": tensor, "dims": order}
+                env[one.info.name] = run.write(node, "aten.permute", args, [sizes], 0, tensor.dtype)
+            run.seen[one.info.name] = (env[one.info.name].sizes, None)
+        for info in graph.inputs:
+            if info.name not in env and info.name not in graph.held:
+                if info.sizes is None or any(isinstance(n, str) for n in info.sizes):
+                    raise error(
+                        f"{shorten(self.path, 200)}: the input {shorten(info.name)} has no axis of the "
+                        "batch, and its sizes are open"
+                    )
+                env[info.name] = Tensor(tuple(n for n in info.sizes if isinstance(n, int)), info.dtype)
+        ends: dict[str, str] = {}
+        for info in graph.outputs:
+            ends[info.name] = named(info.name, {*self.known, *ends.values(), "out"})
+        run.whole(env, ends)
+        return run

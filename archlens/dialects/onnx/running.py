@@ -1,0 +1,497 @@
+"""A graph run on sizes: small whole numbers are computed, and what flows is written down as a tape.
+
+A file that was written for so many samples runs twice, first on as many, and then on a batch of another size,
+so that where the samples are is known of each tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from ...bounds import allowed
+from ...errors import SpecError, error, shorten
+from ...lowering.batch import rebatched
+from ...lowering.tape import BATCH, Tape, Value
+from ...lowering.tape import Node as Step
+from .proto import DEPTH, VALUES, Function, Graph, Held, Info, Misfit, Node, Reference
+from .scopes import Scopes
+
+#: The largest size of a tensor.
+_MOST = 10**15
+
+
+@dataclass(eq=False, slots=True)
+class Tensor:
+    """A tensor of the graph while it runs."""
+
+    sizes: tuple[int, ...]
+    dtype: str
+    #: What is in it, where that follows from sizes and constants.
+    values: list[Any] | None = None
+    #: What it is called in the file, where it lies there, also where it was only viewed since.
+    key: str = ""
+    #: What it is on the tape, where anything of it was written down.
+    value: Value | None = None
+    #: A product with a constant matrix that a constant may be added to, before it is written down.
+    waiting: Callable[[Tensor | None], Tensor] | None = None
+
+    @property
+    def flows(self) -> bool:
+        """Whether it depends on an input of the network."""
+        return self.waiting is not None or (self.value is not None and self.value.flows)
+
+
+class At:
+    """One node while it runs, and the tensors that it reads."""
+
+    __slots__ = ("inputs", "node", "prefix", "run")
+
+    def __init__(self, run: Run, node: Node, inputs: list[Tensor | None], prefix: str) -> None:
+        self.run = run
+        self.node = node
+        self.inputs = inputs
+        self.prefix = prefix
+
+    def has(self, index: int) -> bool:
+        """Whether an input is given."""
+        return index < len(self.inputs) and self.inputs[index] is not None
+
+    def given(self, index: int) -> Tensor | None:
+        """An input, where it is given."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def x(self, index: int = 0) -> Tensor:
+        """An input that has to be there."""
+        found = self.given(index)
+        if found is None:
+            raise Misfit(f"its input {index} is missing")
+        return found
+
+    def values(self, index: int) -> list[Any] | None:
+        """The values of an input that is known; ``None`` where it is not given.
+
+        Raises:
+            Misfit: it is given, and not known.
+        """
+        found = self.given(index)
+        if found is None:
+            return None
+        if found.values is None:
+            raise Misfit(
+                f"what its input {index} ({shorten(self.node.inputs[index])}) holds depends on values, or is "
+                f"more than {VALUES:,} numbers"
+            )
+        return found.values
+
+    def numbers(self, name: str, index: int) -> list[int] | None:
+        """Whole numbers that are an attribute in one version, and an input in the next."""
+        found = self.node.integers(name) if name in self.node.attributes else self.values(index)
+        if found is not None and not all(type(n) in (int, bool) for n in found):
+            raise Misfit(f"its {name} are no whole numbers")
+        return found
+
+    def write(
+        self,
+        target: str,
+        args: Mapping[str, Any],
+        *sizes: Sequence[int],
+        macs: int | None = 0,
+        dtype: str = "",
+    ) -> Any:
+        """Write an operator down; its outputs."""
+        return self.run.write(self.node, target, args, sizes, macs, dtype or self._dtype())
+
+    def _dtype(self) -> str:
+        return next((one.dtype for one in self.inputs if one is not None), "float32")
+
+    @property
+    def example(self) -> list[tuple[tuple[int, ...], list[Any] | None] | None]:
+        """What its outputs were on the batch of the file; none where it runs on any."""
+        seen = self.run.example
+        return [seen.get(self.prefix + name) if seen else None for name in self.node.outputs]
+
+    def before(self, index: int = 0) -> tuple[tuple[int, ...], list[Any] | None] | None:
+        """What an input was on the batch of the file."""
+        seen = self.run.example
+        return seen.get(self.prefix + self.node.inputs[index]) if seen else None
+
+    def reshaped(self, x: Tensor, sizes: Sequence[int]) -> tuple[int, ...]:
+        """The sizes that a tensor is viewed as; those that the file says hold its own samples."""
+        before, now = self.before(), self.example[0]
+        if before is None or now is None or before[0] == x.sizes:
+            return tuple(sizes)
+        place = self.node.inputs[0]
+        inside = self.run.inside.get(self.prefix + place, 1)
+        found, inside = rebatched(before[0], x.sizes, now[0], inside, self.run.samples)
+        self.run.inside[self.prefix + self.node.outputs[0]] = inside
+        return found
+
+
+#: What runs an operator: its outputs.
+Operator = Callable[[At], "Tensor | Sequence[Tensor]"]
+
+
+class Run:
+    """One run of a graph.
+
+    Args:
+        graph: what runs.
+        functions: what its nodes may call.
+        operators: how each operator runs, by its domain and name.
+        folds: how what is known of all that an operator reads is computed.
+        name: what the network is called.
+        file: the file, as messages call it.
+        samples: of the file, where it was written for so many; 0 where for any number.
+        example: what each tensor was on these, where they have run.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        functions: Mapping[tuple[str, str], Function],
+        operators: Mapping[tuple[str, str], Operator],
+        folds: Mapping[str, Callable[[At], Any]],
+        name: str,
+        file: str,
+        samples: int = 0,
+        example: Mapping[str, tuple[tuple[int, ...], list[Any] | None]] | None = None,
+    ) -> None:
+        self.graph = graph
+        self.functions = functions
+        self.operators = operators
+        self.folds = folds
+        self.file = shorten(file, 200)
+        self.samples = samples
+        self.example = example
+        self.batch = BATCH if example is not None or not samples else samples
+        #: What every tensor was, by its name and where it stands.
+        self.seen: dict[str, tuple[tuple[int, ...], list[Any] | None]] = {}
+        #: Of tensors whose samples are not the outermost part of their axis: how many positions are outside.
+        self.inside: dict[str, int] = {}
+        self.scopes = Scopes()
+        self.tape = Tape(name, {}, [], {}, self.scopes.root, {})
+        self.most = 4 * allowed()
+        self.ran = self.calls = 0
+        #: How often a tensor is read, by its name and where it stands.
+        self.readers: dict[str, list[Node | None]] = {}
+
+    # --- what is written down ------------------------------------------------------------------------
+
+    def input(self, sizes: Sequence[int], dtype: str, called: str) -> Tensor:
+        """An input of the network; the batch first, wherever it stands in the file."""
+        value = Value(tuple(sizes), dtype, input=called)
+        self.tape.inputs[called] = value
+        return Tensor(value.sizes, dtype, value=value)
+
+    def value(self, tensor: Tensor) -> Value:
+        """What a tensor is on the tape."""
+        if tensor.waiting is not None:
+            tensor.value, tensor.waiting = tensor.waiting(None).value, None
+        if tensor.value is None:
+            floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
+            tensor.value = Value(
+                tensor.sizes, tensor.dtype, key=tensor.key, trains=bool(tensor.key) and floats
+            )
+        return tensor.value
+
+    def write(
+        self,
+        node: Node,
+        target: str,
+        args: Mapping[str, Any],
+        sizes: Iterable[Sequence[int]],
+        macs: int | None,
+        dtype: str,
+    ) -> Any:
+        """Write an operator down."""
+        read: list[Value] = []
+
+        def plain(given: Any) -> Any:
+            if isinstance(given, Tensor):
+                read.append(self.value(given))
+                return read[-1]
+            return [plain(one) for one in given] if isinstance(given, list) else given
+
+        said = {name: plain(given) for name, given in args.items()}
+        flows = any(value.flows for value in read)
+        call = self.scopes.at(node) if flows else self.scopes.root
+        step = Step(target, said, (), call, macs, tuple(read), flows)
+        if len(self.tape.nodes) >= self.most:
+            raise error(f"{self.file} has more than {self.most:,} operators, the most that run")
+        made = []
+        for one in sizes:
+            one = tuple(one)
+            if any(n < 1 for n in one) and flows:
+                raise Misfit(f"nothing is left of {_times(one)}")
+            if prod(one) > _MOST:
+                raise Misfit(f"{_times(one)} is more than {_MOST:,} values")
+            made.append(Value(one, dtype, step))
+        step.outputs = tuple(made)
+        self.tape.nodes.append(step)
+        if flows:
+            for value in read:
+                for held in _held(value):
+                    self.tape.state.setdefault(held.key, held)
+        found = [Tensor(value.sizes, dtype, value=value) for value in made]
+        return found[0] if len(found) == 1 else found
+
+    # --- what runs -----------------------------------------------------------------------------------
+
+    def whole(self, env: dict[str, Tensor], ends: Mapping[str, str]) -> None:
+        """Run the graph to its outputs.
+
+        Args:
+            env: its inputs.
+            ends: what its outputs are called in the network.
+
+        Raises:
+            SpecError: a node does not fit.
+        """
+        self.within(self.graph, env, "", [one.name for one in self.graph.outputs])
+        for name, called in ends.items():
+            tensor = env.get(name)
+            if tensor is None:
+                raise error(f"{self.file}: nothing makes its output {shorten(name)}")
+            if tensor.flows:
+                value = self.value(tensor)
+                if value not in self.tape.outputs.values():
+                    self.tape.outputs["out" if not self.tape.outputs else called] = value
+
+    def within(self, graph: Graph, env: dict[str, Tensor], prefix: str, ends: Sequence[str]) -> None:
+        """Run the nodes that lead to some tensors."""
+        for held in graph.held.values():
+            env[held.name] = self.held(held)
+        nodes = _needed(graph, ends)
+        for node in nodes:
+            for name in node.inputs:
+                self.readers.setdefault(prefix + name, []).append(node)
+        for name in ends:
+            self.readers.setdefault(prefix + name, []).append(None)
+        for node in nodes:
+            self.ran += 1
+            if self.ran > self.most:
+                raise error(f"{self.file} has more than {self.most:,} nodes, the most that run")
+            try:
+                self.node(node, env, prefix)
+            except Misfit as problem:
+                raise error(f"{self.file}: {node}: {problem}") from None
+            except SpecError:
+                raise
+            except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as problem:
+                said = shorten(str(problem).partition("\n")[0])
+                raise error(
+                    f"{self.file}: {node}: its inputs and attributes do not fit together",
+                    notes=(said,) if said else (),
+                ) from None
+
+    def held(self, held: Held) -> Tensor:
+        """A tensor that lies in the file."""
+        return Tensor(held.sizes, held.dtype, held.values, held.name)
+
+    def node(self, node: Node, env: dict[str, Tensor], prefix: str) -> None:
+        """Run one node."""
+        inputs: list[Tensor | None] = []
+        for name in node.inputs:
+            if name and name not in env:
+                raise Misfit(f"it reads {shorten(name)}, which nothing before it makes")
+            inputs.append(env[name] if name else None)
+        at = At(self, node, inputs, prefix)
+        found = self.made(at, env)
+        listed = [found] if isinstance(found, Tensor) else list(found)
+        for name, tensor in zip(node.outputs, listed, strict=False):
+            if not name:
+                continue
+            if name in env and tensor is not env[name]:
+                raise Misfit(f"it makes {shorten(name)}, which is there already")
+            env[name] = tensor
+            if node.inputs and prefix + node.inputs[0] in self.inside:
+                self.inside.setdefault(prefix + name, self.inside[prefix + node.inputs[0]])
+            self.seen[prefix + name] = (tensor.sizes, tensor.values)
+            self.check(tensor, prefix + name)
+
+    def adds(self, at: At) -> bool:
+        """Whether what comes out of a node is read once, by one that adds something to it."""
+        readers = self.readers.get(at.prefix + at.node.outputs[0], [])
+        return len(readers) == 1 and readers[0] is not None and readers[0].op == "Add"
+
+    def made(self, at: At, env: dict[str, Tensor]) -> Tensor | Sequence[Tensor]:
+        """What comes out of a node."""
+        node = at.node
+        function = self.functions.get((node.domain, node.op))
+        if function is not None:
+            return self.called(at, function)
+        present = [one for one in at.inputs if one is not None]
+        known = all(one.values is not None and not one.flows and not _is_weight(one) for one in present)
+        if present and known and not node.domain and node.op in self.folds:
+            found = self.folds[node.op](at)
+            if found is not None:
+                return found  # type: ignore[no-any-return]
+        operator = self.operators.get((node.domain, node.op))
+        if operator is None and node.op == "If" and not node.domain:
+            return self.branch(at, env)
+        if operator is None:
+            return self.unknown(at, env)
+        return operator(at)
+
+    def called(self, at: At, function: Function) -> Sequence[Tensor]:
+        """What comes out of a function of the file."""
+        if at.prefix.count("/") > DEPTH * 4:
+            raise Misfit("functions call each other too deep")
+        self.calls += 1
+        prefix = f"{at.prefix}{self.calls}/"
+        given = {**function.attributes, **at.node.attributes}
+        nodes = [_filled(one, given, at.node) for one in function.nodes]
+        env: dict[str, Tensor] = {}
+        for name, tensor, own in zip(function.inputs, at.inputs, at.node.inputs, strict=False):
+            if tensor is not None:
+                env[name] = tensor
+                seen = self.example.get(at.prefix + own) if self.example else None
+                if seen is not None:
+                    self.example[prefix + name] = seen  # type: ignore[index]
+        self.within(Graph(nodes), env, prefix, function.outputs)
+        missing = [name for name in function.outputs if name not in env]
+        if missing:
+            raise Misfit(f"the function makes no {shorten(missing[0])}")
+        return [env[name] for name in function.outputs]
+
+    def branch(self, at: At, env: dict[str, Tensor]) -> Sequence[Tensor]:
+        """What comes out of the branch that is taken, where that is known."""
+        known = at.x().values
+        if known is None or len(known) != 1:
+            return self.unknown(at, env)
+        graph = at.node.attributes.get("then_branch" if known[0] else "else_branch")
+        if not isinstance(graph, Graph):
+            raise Misfit("its branch is no graph")
+        self.calls += 1
+        inner = dict(env)
+        prefix = f"{at.prefix}{self.calls}/"
+        if self.example is not None:
+            own = {name: seen for name in env if (seen := self.example.get(at.prefix + name)) is not None}
+            self.example.update({prefix + name: seen for name, seen in own.items()})  # type: ignore[attr-defined]
+        names = [one.name for one in graph.outputs]
+        self.within(graph, inner, prefix, names)
+        missing = [name for name in names if name not in inner]
+        if missing:
+            raise Misfit(f"its branch makes no {shorten(missing[0])}")
+        return [inner[name] for name in names]
+
+    def unknown(self, at: At, env: dict[str, Tensor]) -> Sequence[Tensor]:
+        """What comes out of an operator that nothing is known of: what the file says of its shapes."""
+        node = at.node
+        name = f"{node.domain}.{node.op}" if node.domain else node.op
+        reads = [one for one in at.inputs if one is not None]
+        reads += [env[one] for one in _captured(node) if one in env]
+        infos = [self.info(one) for one in node.outputs]
+        if any(info is None for info in infos):
+            raise Misfit(
+                f"what comes out of {shorten(name)} is not known"
+                + ("" if any(one.flows for one in reads) else ", nor that it depends on an input")
+            )
+        sizes = [self.sized(info) for info in infos if info is not None]
+        dtype = infos[0].dtype if infos and infos[0] is not None else "float32"
+        found = self.write(node, f"onnx.{shorten(name)}", {"inputs": reads}, sizes, None, dtype)
+        return found if isinstance(found, list) else [found]
+
+    def info(self, name: str) -> Info | None:
+        """What the file says of a tensor, where that is all of its sizes."""
+        said = self.graph.known.get(name) or next((o for o in self.graph.outputs if o.name == name), None)
+        if said is None or said.sizes is None or any(type(n) is not int for n in said.sizes[1:]):
+            return None
+        return said
+
+    def sized(self, info: Info) -> tuple[int, ...]:
+        """The sizes that the file says, on the batch of this run."""
+        assert info.sizes is not None
+        sizes = [self.batch if isinstance(n, str) else n for n in info.sizes]
+        if sizes and sizes[0] == self.samples:
+            sizes[0] = self.batch
+        return tuple(sizes)
+
+    def check(self, tensor: Tensor, name: str) -> None:
+        """Hold that a tensor is what it was on the batch of the file, but for the samples.
+
+        Raises:
+            Misfit: it is not.
+        """
+        seen = self.example.get(name) if self.example is not None else None
+        if seen is None or not tensor.flows:
+            return
+        apart = [i for i, (n, m) in enumerate(zip(tensor.sizes, seen[0], strict=False)) if n != m]
+        same = len(tensor.sizes) == len(seen[0]) and len(apart) <= 1
+        if not same or any(tensor.sizes[i] * self.samples != seen[0][i] * BATCH for i in apart):
+            raise Misfit(
+                f"{_times(seen[0])} comes out on the {self.samples} samples that the file is for, and "
+                "where they stand in that is not known; export it for a batch of any size"
+            )
+
+
+def _is_weight(tensor: Tensor) -> bool:
+    """Whether a tensor of the file is none of the few numbers that sizes are computed of."""
+    return bool(tensor.key) and prod(tensor.sizes) > 5 and tensor.dtype.startswith(("float", "bfloat"))
+
+
+def _needed(graph: Graph, ends: Sequence[str]) -> list[Node]:
+    """The nodes that lead to some tensors, in their order."""
+    needed = set(ends)
+    found = []
+    for node in reversed(graph.nodes):
+        if needed.intersection(node.outputs):
+            found.append(node)
+            needed.update(node.inputs)
+            needed.update(_captured(node))
+    return found[::-1]
+
+
+def _captured(node: Node) -> list[str]:
+    """What the graphs within a node read from around it."""
+    found: list[str] = []
+    for value in node.attributes.values():
+        if isinstance(value, Graph):
+            inner = {name for one in value.nodes for name in one.outputs} | set(value.held)
+            inner |= {one.name for one in value.inputs}
+            read = [name for one in value.nodes for name in (*one.inputs, *_captured(one))]
+            read += [one.name for one in value.outputs]
+            found += [name for name in dict.fromkeys(read) if name and name not in inner]
+    return found
+
+
+def _filled(node: Node, given: Mapping[str, Any], caller: Node) -> Node:
+    """A node of a function with what the function is called with."""
+    said = {
+        name: given.get(value.name) if isinstance(value, Reference) else value
+        for name, value in node.attributes.items()
+        if not isinstance(value, Reference) or value.name in given
+    }
+    return Node(
+        node.op,
+        node.domain,
+        caller.name,
+        node.inputs,
+        node.outputs,
+        said,
+        caller.scopes,
+        caller.classes,
+        node.place,
+        node.version,
+    )
+
+
+def _held(value: Value) -> Iterable[Value]:
+    """The tensors of the file behind what no input flows into."""
+    rest, seen = [value], set()
+    while rest:
+        one = rest.pop()
+        if one in seen or one.flows:
+            continue
+        seen.add(one)
+        if one.key:
+            yield one
+        elif one.node is not None:
+            rest += one.node.inputs
+
+
+def _times(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes)) or "a single number"

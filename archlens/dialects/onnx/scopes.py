@@ -1,0 +1,97 @@
+"""The modules that nodes ran in, as exporters write them down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from ...language.steps import MAX_NAME
+from ...lowering.tape import Call
+from .proto import Node, quoted
+
+#: A name that an exporter makes of an operator and a number.
+_COUNTED = re.compile(r"(node_)?(\w+?)_?\d*")
+
+
+class Scopes:
+    """The calls of modules, opened one after the other as nodes run in them."""
+
+    def __init__(self) -> None:
+        self.root = Call("", "torch.", None)
+        self.open = [self.root]
+
+    def at(self, node: Node) -> Call:
+        """The call that a node runs in."""
+        chain = _chain(node)
+        open = self.open
+        same = 0
+        while same < len(chain) and same + 1 < len(open) and open[same + 1].path == chain[same][0]:
+            same += 1
+        del open[same + 1 :]
+        for path, kind in chain[same:]:
+            call = Call(path, kind, open[-1])
+            open[-1].children.append(call)
+            open.append(call)
+        return open[-1]
+
+
+def _chain(node: Node) -> list[tuple[str, str]]:
+    """The modules around a node, the outermost first: their paths and classes."""
+    if node.scopes:
+        paths, kinds = quoted(node.scopes)[:-1], quoted(node.classes)[:-1]
+        kinds += ["torch."] * (len(paths) - len(kinds))
+        return [(_cleaned(path), kind) for path, kind in zip(paths, kinds, strict=False) if path]
+    if "/" in node.name:
+        return [(path, "torch.") for path in _paths(node.name.split("/")[:-1])]
+    if node.name and not _is_counted(node):
+        return [(_part(node.name.replace(".", "_")), "torch.")]
+    return []
+
+
+def first(node: Node) -> str:
+    """The name of the outermost module that a node runs in."""
+    chain = _chain(node)
+    return chain[0][0].partition(".")[0] if chain else ""
+
+
+def named(name: str, taken: Collection[str]) -> str:
+    """A name of an input or output as a network can have it, that is not taken.
+
+    >>> named("input.1", []), named("x", ["x"])
+    ('input_1', 'x_')
+    """
+    found = re.sub(r"\W", "_", name)[: MAX_NAME - 8] or "input"
+    found = f"_{found}" if found[0].isdigit() else found
+    while found in taken:
+        found += "_"
+    return found
+
+
+def _paths(parts: list[str]) -> list[str]:
+    """The paths of scopes whose names repeat that of the list that they stand in.
+
+    >>> _paths(["", "layer1", "layer1.0", "conv1"])
+    ['layer1', 'layer1.0', 'layer1.0.conv1']
+    """
+    found: list[str] = []
+    before = ""
+    for part in filter(None, parts):
+        inner = part.removeprefix(f"{before}.") if before else part
+        before = part
+        found.append(f"{found[-1]}.{_cleaned(inner)}" if found else _cleaned(inner))
+    return found
+
+
+def _cleaned(path: str) -> str:
+    return ".".join(_part(part) for part in path.split(".") if part) or "_"
+
+
+def _part(name: str) -> str:
+    """A name as a layer can have it."""
+    return "".join(c if c.isprintable() and not c.isspace() else "_" for c in name[:MAX_NAME])
+
+
+def _is_counted(node: Node) -> bool:
+    """Whether a name is only that of its operator, and a number."""
+    found = _COUNTED.fullmatch(node.name)
+    return found is not None and found[2].lower() in (node.op.lower(), "")
