@@ -205,6 +205,8 @@ class Network:
     asked: tuple[Asked, ...] = field(default=(), repr=False)
     #: Further keys that tensors have in the state dict, as tied ones do, each with the key that a layer has.
     aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: The types of the weights, by key, that its source keeps in another type than float32.
+    dtypes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def title(self) -> str:

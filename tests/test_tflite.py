@@ -257,6 +257,13 @@ def test_a_recurrent_layer_is_opaque_and_counted(tmp_path: Path) -> None:
     assert network.inputs == {"input": (28, 10)}
 
 
+def test_bytes_are_those_of_the_file(tmp_path: Path) -> None:
+    network = small().network(tmp_path)
+    # all 469 weights are int8 in it
+    assert archlens.study(network).memory().stored == 469
+    assert set(network.dtypes.values()) == {"int8"}
+
+
 def test_what_nobody_knows_is_said(tmp_path: Path) -> None:
     net = Net((1, 8, 8, 2))
     net.run(CUSTOM, [net.inputs[0], net.weight("blob", 640)], (1, 4, 4, 7), custom="ethos-u")

@@ -836,6 +836,30 @@ def test_commands_take_a_module(model: Path, command: list[str]) -> None:
     assert found.exit_code == 0
 
 
+def test_types_of_tensors_are_kept() -> None:
+    """Buffers of any type have their bytes, and weights those of the type that they are kept in."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+            self.register_buffer("order", torch.arange(4, dtype=torch.int32))
+            self.register_buffer("scales", torch.ones(4, 1, 1, dtype=torch.float64))
+
+        def forward(self, x: Any) -> Any:
+            return self.conv(x)[:, self.order.long()] * self.scales
+
+    module = Net()
+    study = archlens.study(module, input=(3, 8, 8))
+    assert study.memory().buffers == 4 * 4 + 4 * 8
+    assert study.memory().stored is None
+    module.conv.half()
+    module.forward = lambda x: module.conv(x.half())  # type: ignore[method-assign]
+    study = archlens.study(module, input=(3, 8, 8))
+    assert study.network.dtypes == {"conv.weight": "float16", "conv.bias": "float16"}
+    assert study.memory().stored == 2 * (4 * 27 + 4)
+
+
 def test_a_value_is_read_once(model: Path) -> None:
     """A text in quotes stays one, also where the module is made once more."""
     model.write_text(

@@ -24,6 +24,7 @@ places the tensors, first fit, with 1,605,632 bytes of holes (``tests/test_memor
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,16 @@ FLOATS = ("float32", "float16", "bfloat16")
 
 #: Bytes of one value of what is not converted with the weights.
 _WIDTHS: dict[str, int] = {INT64: 8, FLOAT32: 4, BOOL: 1}
+
+
+def bits(dtype: str) -> int:
+    """Bits of one value of any type, which its name says.
+
+    >>> bits("bfloat16"), bits("float8_e4m3fn"), bits("int4"), bits("bool")
+    (16, 8, 4, 8)
+    """
+    found = re.search(r"\d+", dtype)
+    return int(found[0]) if found else 8
 
 
 class Optimizer(NamedTuple):
@@ -125,6 +136,8 @@ class Memory:
     optimizer: str
     #: Trainable tensors, by the type that they are held in.
     weights: Mapping[str, int]
+    #: The same in the types that they have in the file or the module; ``None`` where all are float32.
+    stored: int | None
     #: Running statistics, indices and other tensors that are not trained.
     buffers: int
     #: The outputs of all layers that run at inference, views apart, added up.
@@ -245,6 +258,7 @@ def account(
         activations=activations,
         optimizer=optimizer,
         weights=weights,
+        stored=stored_bytes(network) if network.dtypes else None,
         buffers=buffer_bytes(network, dtype if dtype in FLOATS else "float32"),
         outputs=sum(held.size(step.values) for step in steps if step.own),
         inference=_live(network, steps, held),
@@ -284,8 +298,18 @@ def buffer_bytes(
 
 
 def _sized(count: int, kind: str, *, floats: str) -> int:
-    """Bytes of so many values of a buffer, whose floats are held as ``floats``."""
-    return count * _WIDTHS[kind] if kind != FLOAT32 else _bytes(count, floats)
+    """Bytes of so many values of a buffer, whose floats are converted to ``floats`` with the weights."""
+    converted = kind == FLOAT32 or ("float" in kind and floats != FLOAT32)
+    return _bytes(count, floats) if converted else -(-count * bits(kind) // 8)
+
+
+def stored_bytes(network: Network) -> int:
+    """Bytes of all trainable tensors in the types that the source of the network keeps them in."""
+    return sum(
+        -(-prod(shape) * bits(network.dtypes.get(layer.key(name), FLOAT32)) // 8)
+        for layer in network.layers
+        for name, shape in layer.facts.weights.items()
+    )
 
 
 def _stepping(network: Network, dtype: str) -> StepTemporaries:

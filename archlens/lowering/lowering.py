@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -639,7 +639,9 @@ class Lowering:
             )
         self._place_unused(builder, next(iter(tensors.values())))
         builder.blocks = list(self._blocks(builder, [*self.drafts, *(heads.drafts if heads else [])]))
-        return builder.network(outputs.pop("out"), **outputs)
+        own = (value for draft in self.drafts for value in draft.own.values() if value.trains)
+        dtypes = {value.key: value.dtype for value in own if value.dtype != "float32"}
+        return replace(builder.network(outputs.pop("out"), **outputs), dtypes=dtypes)
 
     @staticmethod
     def _blocks(builder: Builder, drafts: Iterable[Draft]) -> Iterator[tuple[str, str]]:

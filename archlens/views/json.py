@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..analysis.receptive_field import ReceptiveFields
@@ -38,7 +38,7 @@ def to_data(study: Study) -> dict[str, Any]:
         "input": input_of(network),
         "values": {name: _plain(value) for name, value in network.values.items()},
         "outputs": dict(network.outputs),
-        "layers": [_layer(layer, fields) for layer in network.layers],
+        "layers": [_layer(layer, fields, network.dtypes) for layer in network.layers],
         "totals": {"params": network.params, "macs": network.macs}
         | ({"training_macs": network.training_macs} if network.training_macs else {}),
     }
@@ -51,7 +51,7 @@ def input_of(network: Network) -> list[int] | dict[str, list[int]]:
     return {name: list(shape) for name, shape in network.inputs.items()}
 
 
-def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:
+def _layer(layer: Layer, fields: Sequence[ReceptiveFields], dtypes: Mapping[str, str]) -> dict[str, Any]:
     facts = layer.facts
     data: dict[str, Any] = {
         "name": layer.name,
@@ -63,7 +63,7 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields]) -> dict[str, Any]:
         "arithmetic": layer.arithmetic,
         "weights": {name: list(shape) for name, shape in facts.weights.items()},
         "buffers": {name: list(buffer.shape) for name, buffer in facts.buffers.items()},
-        "dtypes": dict.fromkeys(facts.weights, FLOAT32)
+        "dtypes": {name: dtypes.get(layer.key(name), FLOAT32) for name in facts.weights}
         | {name: buffer.dtype for name, buffer in facts.buffers.items()},
         "params": facts.params,
         "macs": facts.macs,

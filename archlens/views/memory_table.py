@@ -82,6 +82,7 @@ def to_json(network: Network, found: Memory) -> str:
         "dtype": found.dtype,
         "activations": found.activations,
         "weights": dict(found.weights),
+        **({"stored": found.stored} if found.stored is not None else {}),
         "buffers": found.buffers,
         "inference": {
             "outputs": found.outputs,
@@ -114,6 +115,8 @@ def _lines(found: Memory) -> Iterator[_Line]:
     unknown = bool(found.unknown)
     for dtype in BITS:
         yield _Line(f"weights, {dtype}", found.weights[dtype])
+    if found.stored is not None:
+        yield _Line("weights, as they are kept", found.stored)
     yield _Line("buffers", found.buffers)
     yield _Line("inference: all outputs", found.outputs)
     for what, peak in zip(_PEAKS, (found.inference, found.in_place, found.eager), strict=True):
