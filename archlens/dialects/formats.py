@@ -52,7 +52,8 @@ def _format(path: str) -> Format | None:
     if ending in SPECS and re.search(rb"^layers\s*:", start, re.MULTILINE):
         return None
     found = next((one for one in formats() if one.recognizes(start)), None)
-    found = found or next((one for one in formats() if ending in one.endings), None)
+    if found is None and ending not in SPECS:
+        found = next((one for one in formats() if ending in one.endings), None)
     if found is None and b"\0" in start and ending not in SPECS:
         known = ", ".join(f"{one.called} ({', '.join(one.endings)})" for one in formats())
         raise usage(f"{shorten(path, 200)} is of no format that is read", help=f"a spec (.yaml), {known}")

@@ -1,0 +1,282 @@
+"""Model files of Ultralytics: counts by hand, names as their state dicts have them, and errors at the row.
+
+What the files of their own package give is held against the package by ``tests/ultralytics_survey.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import archlens
+from archlens import dialects
+from archlens.cli import cli
+from archlens.network import Network
+
+SMALL = """\
+nc: 2
+scales: # depth, width, most channels
+  n: [0.5, 0.25, 1024]
+  s: [1.0, 0.5, 64]
+backbone:
+  - [-1, 1, Conv, [64, 3, 2]] # 0
+  - [-1, 1, Conv, [128, 3, 2]] # 1
+  - [-1, 4, C2f, [128, True]] # 2
+  - [-1, 1, Conv, [256, 3, 2]] # 3
+head:
+  - [-1, 1, nn.Upsample, [None, 2, nearest]] # 4
+  - [[-1, 1], 1, Concat, [1]] # 5
+  - [-1, 1, Conv, [64, 1]] # 6
+  - [[6, 3], 1, Detect, [nc]] # 7
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def load(text: str, name: str = "net.yaml", variant: str = "", **more: Any) -> Network:
+    """The network of a file with that text."""
+    Path(name).write_text(text, encoding="utf-8")
+    return dialects.network(dialects.find(f"{name}:{variant}" if variant else name), **more)
+
+
+def said(text: str, **more: Any) -> str:
+    """What is said of a file that is refused."""
+    with pytest.raises(archlens.ArchlensError) as caught:
+        load(text, **more)
+    return str(caught.value)
+
+
+def rows(*rows: str, head: str = "[-1, 1, nn.Identity, []]", before: str = "") -> str:
+    """A file of these rows, at full size."""
+    listed = "".join(f"  - {row}\n" for row in rows)
+    return f"{before}backbone:\n{listed}head:\n  - {head}\n"
+
+
+def conv(c1: int, c2: int, k: int = 1, groups: int = 1) -> int:
+    """The parameters of a convolution without bias and of the two factors of its normalization."""
+    return k * k * c1 // groups * c2 + 2 * c2
+
+
+def head(c1: int, c2: int, c3: int, boxes: int, classes: int) -> int:
+    """Those of a level of a head: two convolutions, and a last one with a bias, for boxes and for classes."""
+    of_boxes = conv(c1, c2, 3) + conv(c2, c2, 3) + c2 * boxes + boxes
+    return of_boxes + conv(c1, c3, 3) + conv(c3, c3, 3) + c3 * classes + classes
+
+
+def test_the_params_of_a_scale_are_those_counted_by_hand() -> None:
+    # at n widths are a quarter: 16, 32, 32, 64 channels; 4 x 0.5 = 2 bottlenecks of 16 channels
+    backbone = conv(3, 16, 3) + conv(16, 32, 3) + conv(32, 64, 3)
+    c2f = conv(32, 32) + 2 * 2 * conv(16, 16, 3) + conv(4 * 16, 32)
+    # boxes take max(16, 16 // 4, 4 * 16) = 64 channels, classes max(16, min(2, 100)) = 16
+    levels = head(16, 64, 16, 64, 2) + head(64, 64, 16, 64, 2)
+    by_hand = backbone + c2f + conv(64 + 32, 16) + levels + 16  # the 16 distances
+    assert load(SMALL, variant="n").params == by_hand
+
+
+def test_the_most_channels_of_a_scale_come_before_its_width() -> None:
+    network = load(SMALL, variant="s")
+    # min(256, 64) * 0.5 = 32, and min(64, 64) * 0.5 = 32
+    assert network["model.3.conv"].shape == (32, 80, 80)
+    assert network["model.1.conv"].shape == (32, 160, 160)
+    # 4 x 1.0 bottlenecks
+    assert [name for name in network.blocks if network.blocks[name] == "Bottleneck"] == [
+        f"model.2.m.{i}" for i in range(4)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("width", "channels"),
+    [("0.25", 16), ("0.26", 24), ("0.375", 24), ("0.01", 8), ("1.0", 64)],
+)
+def test_widths_are_rounded_up_to_eights(width: str, channels: int) -> None:
+    text = rows("[-1, 1, Conv, [64, 3, 2]]", before=f"width_multiple: {width}\n")
+    assert load(text)["model.0.conv"].shape.channels == channels
+
+
+@pytest.mark.parametrize(
+    ("depth", "repeats", "count"),
+    [
+        ("0.33", 3, 1),
+        ("0.33", 6, 2),
+        ("0.67", 3, 2),
+        ("0.5", 5, 2),
+        ("0.5", 7, 4),
+        ("0.1", 3, 1),
+        ("0.5", 1, 1),
+    ],
+)
+def test_depths_are_rounded_as_python_rounds(depth: str, repeats: int, count: int) -> None:
+    # half is rounded to even: 2.5 to 2, and 3.5 to 4
+    text = rows(f"[-1, {repeats}, C2f, [64]]", before=f"depth_multiple: {depth}\n")
+    network = load(text, input="8x16x16")
+    assert sum(name == "Bottleneck" for name in network.blocks.values()) == count
+
+
+def test_names_and_keys_are_those_of_the_state_dict() -> None:
+    network = load(SMALL, variant="n")
+    keys = network.state()
+    assert keys["model.0.conv.weight"] == (16, 3, 3, 3)
+    assert keys["model.2.m.1.cv2.bn.running_mean"] == (16,)
+    assert keys["model.7.cv2.0.2.weight"] == (64, 64, 1, 1)
+    assert keys["model.7.cv3.1.2.bias"] == (2,)
+    assert keys["model.7.dfl.conv.weight"] == (1, 16, 1, 1)
+    assert network.blocks["model.2"] == "C2f"
+    assert network.blocks["model.7"] == "Detect"
+    assert network["model.5"].inputs == ("model.4", "model.1.act")
+
+
+def test_a_head_gives_boxes_and_scores_of_all_levels() -> None:
+    network = load(SMALL, variant="n")
+    # 160 * 160 + 80 * 80 places, 4 sides and 2 classes
+    assert network.output == (6, 160 * 160 + 80 * 80)
+    assert network.with_input("3x64x96").output == (6, 16 * 24 + 8 * 12)
+    assert network.with_values(nc=7).output == (11, 32_000)
+
+
+def test_maps_as_they_are_found_can_be_built(tmp_path: Path) -> None:
+    network = load(SMALL, variant="n", values={"decode": "false"}, input="3x64x64")
+    assert {name: network.shape_of(end) for name, end in network.outputs.items()} == {
+        "out": (64 + 2, 16, 16),
+        "level_1": (64 + 2, 8, 8),
+    }
+    torch = pytest.importorskip("torch")
+    found = archlens.build(network)(torch.zeros(1, 3, 64, 64))
+    assert [tuple(one.shape) for one in found.values()] == [(1, 66, 16, 16), (1, 66, 8, 8)]
+
+
+def test_the_scale_is_what_is_asked_for_or_what_the_name_says_or_the_first() -> None:
+    assert load(SMALL, "yolov8s.yaml")["model.0.conv"].shape.channels == 32
+    assert load(SMALL, "yolov8s.yaml", "n")["model.0.conv"].shape.channels == 16
+    assert load(SMALL, "mine.yaml")["model.0.conv"].shape.channels == 16
+    assert load(SMALL, "mine.yaml").title == "mine.yaml, scale n"
+    assert "has no variant q" in said(SMALL, variant="q")
+
+
+def test_a_concat_that_does_not_fit_says_its_row_and_those_that_it_reads() -> None:
+    Path("net.yaml").write_text(SMALL.replace("[[-1, 1], 1, Concat", "[[-1, 3], 1, Concat"), encoding="utf-8")
+    ran = CliRunner().invoke(cli, ["check", "net.yaml", "--params", "<= 1M"])
+    assert ran.exit_code != 0
+    message = said(SMALL.replace("[[-1, 1], 1, Concat", "[[-1, 3], 1, Concat"))
+    assert (
+        message
+        == """\
+error: head[1]: model.5 (concat) does not fit: only channels can differ in a concat, and 64x160x160 and \
+64x80x80 differ in height (160 and 80) and width (160 and 80)
+  --> net.yaml:12:5
+   |
+12 |   - [[-1, 3], 1, Concat, [1]] # 5
+   |     ^^^^^^^^^^^^^^^^^^^^^^^^^
+  ::: net.yaml:11:5
+   |
+11 |   - [-1, 1, nn.Upsample, [None, 2, nearest]] # 4
+   |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ model.4 (upsample) gives 64x160x160
+  ::: net.yaml:9:5
+   |
+ 9 |   - [-1, 1, Conv, [256, 3, 2]] # 3
+   |     ^^^^^^^^^^^^^^^^^^^^^^^^^^ model.3.act gives 64x80x80
+   = help: bring both to 80x80: the same stride and padding on each branch, or crop"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("[-1, 1, C2ff, [64]]", "backbone[1]: there is no module C2ff that is known"),
+        ("[-1, 1, Conv]", "backbone[1]: a row is [from, repeats, module, args], not a list of 3"),
+        ("[1, 1, Conv, [64]]", "backbone[1]: it cannot read row 1"),
+        ("[-2, 1, Conv, [64]]", "backbone[1]: it cannot read row -2"),
+        ("[a, 1, Conv, [64]]", "backbone[1]: from must be the number of a row"),
+        ("[[], 1, Concat, [1]]", "backbone[1]: it reads nothing"),
+        ("[-1, 0, Conv, [64]]", "backbone[1]: repeats must be a whole number from 1 to 25,000"),
+        ("[-1, 99999999, C2f, [64]]", "backbone[1]: repeats must be"),
+        ("[-1, 1, [Conv], [64]]", "backbone[1]: a module is a name such as Conv, not a list"),
+        ("[-1, 1, Conv, 64]", "backbone[1]: args must be a list, not the text 64"),
+        ("[-1, 1, Conv, []]", "backbone[1]: Conv needs a number of channels first"),
+        ("[-1, 1, Conv, [wide]]", "backbone[1]: Conv needs a number of channels first"),
+        ("[-1, 1, Conv, [64, 3, x]]", "backbone[1]: s of Conv must be a whole number of at least 1"),
+        ("[-1, 1, Conv, [64, 3, 2, 1, 1, 1, nn.ReLU()]]", "act of Conv must be true or false"),
+        ("[-1, 1, Conv, [64, 1, 1, 0, 1, 1, True, 9]]", "Conv takes at most 7 arguments, and here are 8"),
+        ("[-1, 1, Conv, [1e12]]", "1e12 is out of range"),
+        ("[-1, 1, SCDown, [64]]", "SCDown is missing its arguments k and s"),
+        ("[-1, 1, PSA, [64]]", "PSA gives as many channels as it reads, and 64 of 32 are asked for"),
+        (
+            "[-1, 2, Conv, [64]]",
+            "each of several Conv in turn is made for 32 channels, and the second reads 64",
+        ),
+        ("[-1, 1, nn.Conv2d, [3, 64, 1]]", "nn.Conv2d is made for 3 channels, and reads 32"),
+        ("[-1, 1, nn.Conv2d, [32, 64, 1]]", "nn.Conv2d gives 64 channels, and the rows behind it"),
+        ("[-1, 1, Detect, [nc]]", "backbone[1]: Detect reads a list of rows"),
+        ("[[0], 1, Detect, [nc, 3]]", "Detect takes at most 1 argument, and here are 2"),
+        ("[[-1, 0], 1, Conv, [64]]", "backbone[1]: Conv reads one row, not 2"),
+        ("[-1, 1, Concat, [1]]", "Concat reads a list of rows"),
+        ("[[-1, 0], 1, Concat, [2]]", "d of Concat must be 1, the channels, not 2"),
+        ("[-1, 1, C2f, [64, True, 1, 1e-9]]", "64 channels x 1e-09 leave 0 within it"),
+        ("[-1, 1, A2C2f, [80, True]]", "80 x 0.5 = 40 is no multiple of that"),
+    ],
+)
+def test_a_row_that_is_wrong_is_said_with_its_place(row: str, message: str) -> None:
+    text = rows("[-1, 1, Conv, [32]]", row, before="nc: 2\n")
+    found = said(text, input="3x16x16")
+    assert message in found
+    assert "--> net.yaml:4:" in found
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("backbone:\nhead: []\n", "backbone must be a list of rows, not nothing"),
+        ("backbone: []\nhead: []\n", "the file has no rows"),
+        (rows("[-1, 1, Conv, [8]]", before="scales: 3\n"), "scales must be a mapping"),
+        (rows("[-1, 1, Conv, [8]]", before="scales: {n: [1, 2]}\n"), "must be [depth, width, most channels]"),
+        (
+            rows("[-1, 1, Conv, [8]]", before="scales: {n: [1, a, 2]}\n"),
+            "the width of n must be a number above 0",
+        ),
+        (
+            rows("[-1, 1, Conv, [8]]", before="width_multiple: '0.5'\n"),
+            "width_multiple must be a number above 0",
+        ),
+        (
+            rows("[-1, 1, Conv, [8]]", before="depth_multiple: .inf\n"),
+            "depth_multiple must be a number above 0",
+        ),
+        (rows("[-1, 1, Conv, [8]]", before="ch: 0\n"), "ch must be a whole number of at least 1"),
+        (
+            rows("[-1, 1, Conv, [8]]", before="activation: nn.Relu()\n"),
+            "nn.Relu is no activation that is known",
+        ),
+        (rows("[-1, 1, Conv, [8]]", before="activation: exit()\n"), "nn.exit is no activation that is known"),
+        (rows("[-1, 1, Conv, [8]]", before="activation: nn.SiLU\n"), "is no activation such as nn.ReLU()"),
+        (rows("[-1, 1, Conv, &a [8]]"), "YAML's anchors are not part of the language"),
+        (rows("[-1, 1, Conv, " + "[" * 90), "nested more than 60 deep"),
+        (rows("[-1, 25000, C2f, [8]]", "[-1, 25000, C2f, [8]]"), "layers"),
+        (rows("[-1, 25000, nn.Identity, []]", before="depth_multiple: 1000000000\n"), "25,000"),
+    ],
+)
+def test_a_file_that_is_wrong_is_said_so(text: str, message: str) -> None:
+    assert message in said(text, input="3x16x16")
+
+
+def test_the_activation_of_the_model_is_that_of_its_blocks() -> None:
+    text = rows(
+        "[-1, 1, Conv, [8]]", "[-1, 1, Conv, [8, 1, 1, null, 1, 1, False]]", before="activation: {}\n"
+    )
+    network = load(text.format("nn.LeakyReLU(0.1)"))
+    assert str(network["model.0.act"].op) == "leaky_relu(slope=0.1)"
+    assert "model.1.act" not in network.index
+    network = load(text.format("torch.nn.Hardswish(inplace=True)"))
+    assert str(network["model.0.act"].op) == "hard_swish"
+
+
+def test_a_file_is_known_by_its_backbone_and_head() -> None:
+    Path("spec.yaml").write_text("input: 3x8x8\nlayers:\n  - backbone: relu\n", encoding="utf-8")
+    assert isinstance(archlens.load("spec.yaml"), Network)
+    assert "layers" in said("backbone: resnet50\n")
+    late = SMALL.replace("head:", "# " + "x" * 5000 + "\nhead:")
+    assert load(late, variant="n").params == load(SMALL, variant="n").params
