@@ -14,7 +14,7 @@ from ..errors import shorten, usage
 from ..library import Found, revision
 from ..network import Network
 from .format import File
-from .formats import file
+from .formats import file, missing
 from .module import Named, is_importable, named
 
 #: What a name can mean.
@@ -28,7 +28,12 @@ def find(name: str) -> Meant:
         UsageError: there is no such network, file or module, or the file is of no known format.
         SpecError: the file is no spec.
     """
-    return outside(name) or library.find(name)
+    meant = outside(name)
+    if meant is not None:
+        return meant
+    if "." in name:
+        missing(name)
+    return library.find(name)
 
 
 def outside(name: str) -> File | Named | None:

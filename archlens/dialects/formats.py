@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from ..errors import shorten, usage
+from ..errors import did_you_mean, shorten, usage
 from .format import START, File, Format
 
 #: How specs end; what such a file holds is asked only where it has no layers.
@@ -31,7 +31,7 @@ def file(name: str) -> File | None:
     A file is what its first bytes say, and what its ending says where they say nothing.
 
     Raises:
-        UsageError: it is of no known format, and no text as specs are.
+        UsageError: it is of no known format, and looks like no spec.
     """
     path, variant = name, ""
     if not os.path.isfile(path):
@@ -54,10 +54,33 @@ def _format(path: str) -> Format | None:
     found = next((one for one in formats() if one.recognizes(start)), None)
     if found is None and ending not in SPECS:
         found = next((one for one in formats() if ending in one.endings), None)
-    if found is None and b"\0" in start and ending not in SPECS:
+    if found is None and ending not in ("", *SPECS) and not _SPEC.search(start):
         known = ", ".join(f"{one.called} ({', '.join(one.endings)})" for one in formats())
         raise usage(f"{shorten(path, 200)} is of no format that is read", help=f"a spec (.yaml), {known}")
     return found
+
+
+#: What a spec has, whatever its file is called.
+_SPEC = re.compile(rb"(?:^|[{,\s\"'])(?:layers|input|title|blocks|params|variants)[\"']?\s*:")
+
+
+def missing(name: str) -> None:
+    """Say of a name that ends as files of other tools do that there is no such file.
+
+    Raises:
+        UsageError: it ends so, and there is none, or a folder.
+    """
+    if os.path.splitext(name)[1].lower() not in endings():
+        return
+    if os.path.isdir(name):
+        raise usage(f"{shorten(name, 200)} is a folder")
+    folder = os.path.dirname(name) or "."
+    try:
+        beside = os.listdir(folder)
+    except (OSError, ValueError):
+        beside = []
+    near = [os.path.join(os.path.dirname(name), one) for one in beside if one.endswith(endings())]
+    raise usage(f"there is no file {shorten(name, 200)}", help=did_you_mean(name, near))
 
 
 def endings() -> tuple[str, ...]:

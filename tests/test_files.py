@@ -1,0 +1,64 @@
+"""What a file is, whatever tool it is of: by its first bytes, by its ending, or nothing that is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import archlens
+
+from .test_tflite import small
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["net.tflite", "net.bin", "net.onnx", "net", "net.yaml"])
+def test_the_first_bytes_say_what_a_file_is(name: str) -> None:
+    Path(name).write_bytes(small().bytes())
+    assert archlens.study(name).network.params == 469
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("net.pth", b"\x80\x02}q\0"),
+        ("net.txt", b"hello world\n"),
+        ("net.json", b'{"a": 1}'),
+        ("net.bin", b""),
+    ],
+)
+def test_what_is_of_no_format_is_told_which_there_are(name: str, content: bytes) -> None:
+    Path(name).write_bytes(content)
+    with pytest.raises(archlens.UsageError, match=f"{name} is of no format that is read") as raised:
+        archlens.study(name)
+    said = str(raised.value)
+    assert "a spec (.yaml)" in said
+    assert "an ONNX model (.onnx)" in said
+    assert "a TensorFlow Lite file (.tflite)" in said
+
+
+@pytest.mark.parametrize("name", ["net", "net.txt", "net.json"])
+def test_a_spec_is_one_under_any_name(name: str) -> None:
+    Path(name).write_text('{"input": "1x8x8", "layers": ["conv(2, 3)"]}')
+    assert archlens.study(f"./{name}").network.output == (2, 6, 6)
+
+
+def test_a_file_that_is_not_there() -> None:
+    Path("model.onnx").write_bytes(b"")
+    with pytest.raises(archlens.UsageError, match=r"there is no file modle\.onnx") as raised:
+        archlens.study("modle.onnx")
+    assert "did you mean model.onnx?" in str(raised.value)
+    Path("some.tflite").mkdir()
+    with pytest.raises(archlens.UsageError, match=r"some\.tflite is a folder"):
+        archlens.study("some.tflite")
+
+
+def test_a_variant_that_a_file_has_not() -> None:
+    Path("net.tflite").write_bytes(small().bytes())
+    with pytest.raises(archlens.UsageError, match=r"net\.tflite has no variant big") as raised:
+        archlens.study("net.tflite:big")
+    assert "it has no variants" in str(raised.value)
