@@ -51,7 +51,8 @@ def cli() -> None:
     """Exact shapes, parameters and multiply-accumulates of neural networks, without torch.
 
     NAME is a network of the zoo (`archlens list` shows them), or a spec file of your own:
-    my.yaml, or my.yaml:variant; or a torch module, model.py:Net, whose code runs, or model.pt2.
+    my.yaml, or my.yaml:variant; or a torch module, model.py:Net, whose code runs; or a file of
+    another tool, as model.onnx, model.keras or yolo.yaml, in which nothing runs.
     """
 
 
