@@ -15,7 +15,7 @@ def _is_prototxt(start: bytes) -> bool:
 
 
 def _read(path: str) -> Model:
-    from .placing import read
+    from .caffe_layers import read
 
     return read(path)
 

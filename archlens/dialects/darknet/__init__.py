@@ -14,7 +14,7 @@ def _is_cfg(start: bytes) -> bool:
 
 
 def _read(path: str) -> Model:
-    from .placing import read
+    from .sections import read
 
     return read(path)
 
