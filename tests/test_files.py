@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import archlens
+from archlens.cli import cli
 
 from .test_tflite import small
 
@@ -55,6 +57,14 @@ def test_a_file_that_is_not_there() -> None:
     Path("some.tflite").mkdir()
     with pytest.raises(archlens.UsageError, match=r"some\.tflite is a folder"):
         archlens.study("some.tflite")
+
+
+@pytest.mark.parametrize("command", ["show", "claims"])
+def test_a_file_has_no_spec(command: str) -> None:
+    Path("net.tflite").write_bytes(small().bytes())
+    said = str(CliRunner().invoke(cli, [command, "net.tflite"]).exception)
+    assert "net.tflite is a TensorFlow Lite file, and has no spec" in said
+    assert "archlens convert net.tflite writes one" in said
 
 
 def test_a_variant_that_a_file_has_not() -> None:

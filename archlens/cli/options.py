@@ -14,7 +14,7 @@ from ..analysis import layouts
 from ..bounds import MAX_LAYERS, allowing, together
 from ..dialects import Meant, find
 from ..elaboration.given import read_inputs, read_values
-from ..errors import ArchlensError, usage
+from ..errors import ArchlensError, shorten, usage
 from ..forms import forms
 from ..library import Found, names
 from ..network import Network
@@ -165,6 +165,21 @@ def chosen(command: str, name: tuple[str, ...], every: bool, *, example: str) ->
             help=f"archlens {command} {example}, or archlens {command} --all",
         )
     return names() if every else list(name)
+
+
+def described(name: str) -> Found:
+    """The spec that a name means.
+
+    Raises:
+        UsageError: it means a torch module or a file of another tool; or nothing.
+        SpecError: the file is no spec.
+    """
+    found = find(name)
+    if not isinstance(found, Found):
+        raise usage(
+            f"{shorten(name)} is {found.called}, and has no spec", help=f"archlens convert {name} writes one"
+        )
+    return found
 
 
 def each(name: str) -> list[Meant]:

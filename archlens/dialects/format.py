@@ -92,6 +92,11 @@ class File:
         """Where it stands."""
         return self.path
 
+    @property
+    def called(self) -> str:
+        """What such a file is called."""
+        return self.format.called
+
     def network(self, input: Any, values: Mapping[str, Any]) -> Network:
         """Its network.
 
@@ -107,7 +112,7 @@ class File:
                 f"{printable(self.path)} has no variant {shorten(self.variant)}",
                 help=did_you_mean(self.variant, model.variants, otherwise=said),
             )
-        return Read("", self.path, model=model, called=self.format.called, variant=self.variant).made_of(
+        return Read("", self.path, model=model, called=self.called, variant=self.variant).made_of(
             self.text, input, values
         )
 

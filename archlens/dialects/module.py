@@ -41,6 +41,7 @@ class Named:
     #: There is no spec behind it, and so no variants.
     spec: ClassVar[None] = None
     variant: ClassVar[str] = ""
+    called: ClassVar[str] = "a torch module"
 
     @property
     def name(self) -> str:

@@ -7,9 +7,17 @@ import sys
 import click
 
 from ...analysis import published_figures
-from ...library import find
 from ...views import published_table as view
-from ..options import Given, all_option, chosen, format_option, names_argument, output_option, size_option
+from ..options import (
+    Given,
+    all_option,
+    chosen,
+    described,
+    format_option,
+    names_argument,
+    output_option,
+    size_option,
+)
 from ..output import write_table
 
 
@@ -25,7 +33,9 @@ def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> 
     About a figure that differs the spec's `published:` says why, or that nobody knows why; one about which it
     is silent makes the exit code 1.
     """
-    networks = [Given((), ()).make(find(one)) for one in chosen("claims", name, every, example="resnet50")]
+    networks = [
+        Given((), ()).make(described(one)) for one in chosen("claims", name, every, example="resnet50")
+    ]
     found = [(network, published_figures.find(network)) for network in networks]
     write_table(view.table(found), form, path)
     if any(figure.silent for _, each in found for figure in each):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ...library import find
-from ..options import complete_names
+from ..options import complete_names, described
 from ..output import write_code
 
 
@@ -13,4 +12,4 @@ from ..output import write_code
 @click.argument("name", shell_complete=complete_names)
 def command(name: str) -> None:
     """Print the text of a network's spec."""
-    write_code(find(name).spec.source.text, "yaml", None)
+    write_code(described(name).spec.source.text, "yaml", None)

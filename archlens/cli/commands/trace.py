@@ -23,7 +23,7 @@ def command(load: Load, coverage: bool, form: str, path: str | None) -> None:
     if not isinstance(origin, Traced) or origin.account is None:
         name = shorten(network.name)
         raise usage(
-            f"{name} is a spec, and nothing of it runs: only torch modules are traced",
+            f"nothing of {name} runs: only torch modules and exported programs are traced",
             help=f"archlens trace model.py:Net --input {network.input}; or archlens shapes {name}",
         )
     shown = view.table(network, origin.account, steady=origin.is_steady(network), coverage=coverage)
