@@ -96,20 +96,19 @@ def _on(
     """
     network, probed = study.network, study.fields[fields.input]
     rows = _rows(probed, axis) if layers is None else _borders(probed, axis, layers)
-    hits = _Twin(network).run(fields.input, axis, rows)
-    for layer in network.layers:
+    size = network.inputs[fields.input].spatial[axis] if own else None
+    for layer, touched, why in _Twin(network).run(fields.input, axis, rows):
         if not layer.shape.spatial:
             continue
         seen, says = probed[layer.name], _said(fields[layer.name])
-        if layer.name in hits.touched:
-            size = network.inputs[fields.input].spatial[axis] if own else None
+        if touched is not None:
             limits = probed.limits.get(layer.name)
             limit = limits[axis] if limits else None
-            status, found, reason = _compared(seen, axis, rows, hits.touched[layer.name], size, limit)
+            status, found, reason = _compared(seen, axis, rows, touched, size, limit)
             where = f"{found} on an input of {network.inputs[fields.input]}" if found else ""
             yield Check(layer.name, "field", status, says, where, reason)
         else:
-            reason = seen.reason if isinstance(seen, NonUniform) else hits.reasons.get(layer.name, "")
+            reason = seen.reason if isinstance(seen, NonUniform) else why
             yield Check(layer.name, "field", NOT_APPLICABLE, says, "", reason)
 
 
@@ -227,14 +226,6 @@ def _borders(fields: ReceptiveFields, axis: int, layers: list[str]) -> list[int]
 # --- the twin -----------------------------------------------------------------------------------------
 
 
-class _Hits:
-    """What turned to NaN, rows x outputs along the axis, by layer; or why a layer was not run."""
-
-    def __init__(self) -> None:
-        self.touched: dict[str, Tensor] = {}
-        self.reasons: dict[str, str] = {}
-
-
 class _Twin:
     """A network with as few channels as will do, run layer by layer."""
 
@@ -245,9 +236,12 @@ class _Twin:
             layer.facts.torch.target == "torch.reshape" or _drops_channels(layer) for layer in network.layers
         )
 
-    def run(self, input: str, axis: int, rows: list[int]) -> _Hits:
-        """Plant a NaN in each of the rows, one a sample, and see where it comes out."""
-        hits = _Hits()
+    def run(self, input: str, axis: int, rows: list[int]) -> Iterator[tuple[Layer, Tensor | None, str]]:
+        """Plant a NaN in each of the rows, one a sample, and see where it comes out.
+
+        Each layer with what turned to NaN, rows x outputs along the axis; or without, and why it was not run.
+        One at a time: what is kept of each would lie where a large tensor was, and the next not fit there.
+        """
         values: dict[str, Tensor] = {}
         for name, shape in self.network.inputs.items():
             x = torch.rand(len(rows), shape.channels if self.whole else 1, *shape.spatial)
@@ -257,23 +251,25 @@ class _Twin:
             values[name] = x.movedim(1, -1) if shape.channels_last else x
         last = {name: n for n, layer in enumerate(self.network.layers) for name in layer.inputs}
         for n, layer in enumerate(self.network.layers):
+            touched, why = None, ""
             if all(name in values for name in layer.inputs):
                 function = self._function(layer, values[layer.inputs[0]])
                 if function is None:
-                    hits.reasons[layer.name] = f"{layer.op.kind} has no twin with few channels"
+                    why = f"{layer.op.kind} has no twin with few channels"
                 elif layer.shape.spatial:
                     y = function(*(values[name] for name in layer.inputs))
-                    values[layer.name] = y
+                    if layer.name in last:
+                        values[layer.name] = y
                     place = 1 + axis if layer.shape.channels_last else 2 + axis
                     if y.dim() > place:
-                        hits.touched[layer.name] = y.isnan().movedim(place, 1).flatten(2).any(2)
+                        touched = y.isnan().movedim(place, 1).flatten(2).any(2)
             else:
                 missing = next(name for name in layer.inputs if name not in values)
-                hits.reasons[layer.name] = f"it follows {shorten(missing)}, which is not run"
+                why = f"it follows {shorten(missing)}, which is not run"
             for name in layer.inputs:
                 if last[name] == n:
                     values.pop(name, None)
-        return hits
+            yield layer, touched, why
 
     def _function(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
         """What a layer does, on tensors with as many channels as the twin has."""

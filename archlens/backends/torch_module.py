@@ -165,7 +165,9 @@ class Built(Scope, fx.GraphModule):
         vars(fx.GraphModule)["graph"].__set__(self, graph)
 
     def complete(self) -> Built:
-        """The same module with all its heads, also in evaluation mode; weights are shared."""
+        """This module, or one with its weights that has all heads in evaluation mode, too."""
+        if not any(step.training for step in self.plan.steps):
+            return self
         made = copy.copy(self)
         made._draw(training=True)
         return made

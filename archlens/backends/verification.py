@@ -7,6 +7,7 @@ with torch's own counter. This file imports torch; only what has already asked f
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -22,7 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from ..analysis.memory import allocated
 from ..errors import UsageError, shorten, usage
-from ..network import Network
+from ..grouping import grouped
+from ..network import Network, scopes_of
 from ..shape import Shape
 from . import reference as against
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check, Verification
@@ -79,6 +81,9 @@ def verify(
                 help="a smaller --batch or --input; or --device meta, which needs none",
             ) from None
         raise
+    finally:
+        # modules and their graphs refer to each other, and a few objects may hold gigabytes
+        gc.collect()
 
 
 def _device(name: str) -> torch.device:
@@ -113,11 +118,11 @@ def _verify(
     checks: list[Check] = []
     with torch.no_grad():
         inputs = tuple(torch.rand(batch, *shape, device=device) for shape in network.inputs.values())
-        version, counted, uncounted = _fvcore(module and module.complete(), inputs)
-        if module is not None:
+        complete = module and module.complete()
+        version, counted, uncounted = _fvcore(complete, inputs)
+        if module is not None and complete is not None:
             if state is not None:
                 module.load_state_dict(state, strict=True)
-            complete = module.complete()
             # attention is computed step by step: of its fused kernels the counter does not know all
             counter = FlopCounterMode(display=False)
             with counter, sdpa_kernel(SDPBackend.MATH):
@@ -229,11 +234,11 @@ def _weights(network: Network, module: nn.Module) -> Iterator[Check]:
         # a module may keep anything else beside them
         if isinstance(value, torch.Tensor) and name not in network.aliases
     }
+    within = grouped((scope, name) for name in real for scope in scopes_of(name) if scope in network.index)
     for layer in network.layers:
         said = {layer.key(key): (shape, True) for key, shape in layer.facts.weights.items()}
         said |= {layer.key(key): (shape, False) for key, shape in layer.facts.kept.items()}
-        there = {name: real.pop(name) for name in list(said) if name in real}
-        there |= {name: real.pop(name) for name in list(real) if name.startswith(f"{layer.name}.")}
+        there = {name: real.pop(name) for name in (*said, *within.get(layer.name, ())) if name in real}
         if not said and not there:
             yield Check(layer.name, "weights", NOT_APPLICABLE, "", "", "it has no weights")
         else:
