@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import re
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,8 +22,8 @@ from click.testing import CliRunner
 
 import archlens
 from archlens.analysis import receptive_field
-from archlens.backends import verification
-from archlens.backends.checks import CHECKS, FAILED, PASSED, Verification
+from archlens.backends import probing, torch_module, verification
+from archlens.backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Verification
 from archlens.backends.torch_module import Built
 from archlens.backends.verification import verify
 from archlens.backends.weights import read
@@ -407,3 +410,130 @@ def test_one_verification_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for thread in threads:
         thread.join()
     assert most == 1
+
+
+def test_nothing_of_a_verified_network_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even until the collector runs by itself, which knows nothing of the bytes of a tensor."""
+    made: list[weakref.ref[Built]] = []
+
+    def build(*args: Any, **given: Any) -> Built:
+        module = torch_module.build(*args, **given)
+        made.append(weakref.ref(module))
+        return module
+
+    monkeypatch.setattr(verification, "build", build)
+    threads = torch.get_num_threads()
+    gc.disable()
+    try:
+        assert verify(archlens.load("lenet5")).passed
+    finally:
+        gc.enable()
+    assert [one() for one in made] == [None]
+    assert torch.get_num_threads() == threads
+
+
+def test_what_nans_touched_is_compared_layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kept until the end, those little tensors lay where a large one was, and the next did not fit there."""
+    seen: list[weakref.ref[torch.Tensor]] = []
+    alive = 0
+    compared = probing._compared
+
+    def watched(found: Any, axis: int, rows: list[int], touched: torch.Tensor, *others: Any) -> Any:
+        nonlocal alive
+        alive = max(alive, sum(one() is not None for one in seen))
+        seen.append(weakref.ref(touched))
+        return compared(found, axis, rows, touched, *others)
+
+    monkeypatch.setattr(probing, "_compared", watched)
+    assert verify(archlens.loads("input: 1x16\nlayers:\n  - relu * 9\n")).passed
+    assert (len(seen), alive) == (9, 0)
+
+
+def test_weights_are_those_of_the_layer_and_of_none_that_is_called_nearly_so() -> None:
+    network = archlens.loads("input: 4x8x8\nlayers:\n  - conv: conv(4, 1)\n  - conv1: conv(2, 1)\n")
+    found = verify(spoiled(network, "conv1", lambda f: f._replace(weights={})), device="meta")
+    assert [(check.layer, check.status) for check in found.of("weights")] == [
+        ("conv", PASSED),
+        ("conv1", FAILED),
+    ]
+
+
+#: 20 convolutions of 64 * 64 * 9 products at 4096 * 4096 places: 12.4 T; and what is read and written.
+WORK = "input: 64x4096x4096\nlayers:\n  - conv(64, 3, padding=1) * 20\n"
+#: 20,000 * 40,000 weights of 4 bytes: 3.2 GB.
+WEIGHTS = "input: 20000\nlayers:\n  - linear(40000)\n"
+#: 4 heads of 10,000 * 10,000 scores of 4 bytes: 1.6 GB, before their softmax and as much behind it.
+SCORES = 'input: 4x10000\nlayers:\n  - tokens: tokens\n  - self_attention(4)\n'  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "message", "least"),
+    [
+        (WORK, r"about the work of ([\d,]+) G multiply-accumulates, and 500 G are allowed", 2 * 12_400),
+        (WEIGHTS, r"about ([\d,]+) MB of memory, and 1,000 MB are allowed", 3_200),
+        (SCORES, r"about ([\d,]+) MB of memory, and 1,000 MB are allowed", 3_200),
+    ],
+)
+def test_what_takes_too_much_is_refused_before_it_runs(
+    spec: str, message: str, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "build", None)
+    with pytest.raises(archlens.UsageError) as caught:
+        verify(archlens.loads(spec))
+    found = re.search(message, caught.value.diagnostic.message)
+    assert found is not None, caught.value
+    assert least <= int(found[1].replace(",", "")) <= 3 * least
+    assert caught.value.diagnostic.help == "--device meta, which computes shapes; or --unbounded"
+
+
+@pytest.mark.parametrize(
+    ("spec", "layers", "reason"),
+    [
+        # an input and an output of 4 bytes at each of 800 M places
+        (
+            "input: 3x800000000\nlayers:\n  - conv(1, 3, padding=1)\n",
+            1,
+            "6,400 MB, and 250 MB are allowed without --unbounded",
+        ),
+        # a million places are read 31 times by each of 300 layers, and a value takes longer than a product
+        (
+            "input: 1x1000000\nlayers:\n  - max_pool(31, stride=1, padding=15) * 300\n",
+            300,
+            "the work of ",
+        ),
+    ],
+)
+def test_on_the_meta_device_fields_that_take_too_much_are_left_out(
+    spec: str, layers: int, reason: str
+) -> None:
+    found = verify(archlens.loads(spec), device="meta")
+    assert found.passed
+    assert [check.status for check in found.of("shape")] == [PASSED] * layers
+    *each, whole = found.of("field")
+    assert {check.status for check in each} == {NOT_APPLICABLE}
+    assert whole.reason.startswith(f"of {layers:,} layers, planting NaNs would take about {reason}")
+    assert f"fields not compared: {whole.reason}" in " ".join(terminal.write(view.table([found])).split())
+
+
+def test_networks_of_the_zoo_take_what_they_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file of one's own does, and one of the zoo on another input, where that is asked for."""
+    monkeypatch.setattr("archlens.backends.effort.MOST", 1000)
+    path = tmp_path / "small.yaml"
+    path.write_text("input: 1x8x8\nlayers:\n  - relu\n")
+    assert invoke("verify", "lenet5", "--device", "meta").exit_code == 0
+    for own in ([str(path)], ["lenet5", "--input", "1x36x36"], ["lenet5", str(path)]):
+        result = invoke("verify", *own, "--device", "meta")
+        assert isinstance(result.exception, archlens.UsageError)
+        assert "G multiply-accumulates, and 0 G are allowed" in str(result.exception)
+        assert result.exception.diagnostic.help == "--unbounded"
+        assert invoke("verify", *own, "--device", "meta", "--unbounded").exit_code == 0
+
+
+def test_out_of_memory_on_the_meta_device_does_not_recommend_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*args: Any) -> Any:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(verification, "probe", run)
+    with pytest.raises(archlens.UsageError, match="lenet5 does not fit into memory") as caught:
+        verify(archlens.load("lenet5"), device="meta")
+    assert caught.value.diagnostic.help == "a smaller --input; or without --unbounded"

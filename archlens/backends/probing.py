@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..analysis import receptive_field
 from ..analysis.receptive_field import Limit, ReceptiveFields, Seen
-from ..analysis.study import Study
 from ..errors import ArchlensError, shorten
 from ..geometry import Field
 from ..grouping import grouped
@@ -25,8 +26,9 @@ from ..network import Layer, Network
 from ..ops import Call, NonUniform, all_channels
 from ..ops.opaque import UNKNOWN
 from ..shape import times
-from . import modules
+from . import effort, modules
 from .checks import FAILED, NOT_APPLICABLE, PASSED, Check
+from .effort import Allowance, Effort
 from .torch_module import find, is_module
 
 #: The longest axis that is tried, and the most rows that a NaN is planted in.
@@ -35,23 +37,45 @@ _LONGEST, _ROWS = 8192, 64
 #: The most channels of a tensor in the twin.
 _CHANNELS = 8
 
+#: How the reason begins for which NaNs are not planted.
+_LEFT_OUT = "planting NaNs would take about"
 
-def probe(network: Network) -> Iterator[Check]:
+
+def probe(network: Network, allowance: Allowance) -> Iterator[Check]:
     """A check of the receptive field for every layer that has spatial axes.
 
     It is looked at on longer inputs, where the network can be had on them: on its own the fields of deep
     layers may cover everything, and so show no border.
+
+    Args:
+        network: what is probed.
+        allowance: the work that may be done; what takes more is left out, and said.
     """
-    study = Study(network)
     found = grouped(
-        (check.layer, check)
-        for name, fields in study.fields.items()
-        for axis in range(len(network.inputs[name].spatial))
-        for check in _along(study, fields, axis)
+        (check.layer, check) for name in network.inputs for check in _of_input(network, name, allowance)
     )
-    for layer in network.layers:
+    together = [_together(layer.name, found.get(layer.name, [])) for layer in network if layer.shape.spatial]
+    yield from together
+    left_out = [check.reason for check in together if check.reason.startswith(_LEFT_OUT)]
+    if left_out:
+        reason = f"of {len(left_out):,} layers, {left_out[0]}"
+        yield Check("", "field", NOT_APPLICABLE, "", "", reason)
+
+
+def _of_input(network: Network, name: str, allowance: Allowance) -> Iterator[Check]:
+    """The checks along all axes of an input."""
+    if too_much := _too_much(Effort(effort.of_fields(network, laid_out=False), 0), allowance):
+        yield from _left_out(network, too_much)
+        return
+    fields = receptive_field.find(network, name)
+    for axis in range(len(network.inputs[name].spatial)):
+        yield from _along(fields, axis, allowance)
+
+
+def _left_out(network: Network, why: str) -> Iterator[Check]:
+    for layer in network:
         if layer.shape.spatial:
-            yield _together(layer.name, found.get(layer.name, []))
+            yield Check(layer.name, "field", NOT_APPLICABLE, "", "", why)
 
 
 def _together(layer: str, checks: list[Check]) -> Check:
@@ -63,41 +87,50 @@ def _together(layer: str, checks: list[Check]) -> Check:
     return Check(layer, "field", NOT_APPLICABLE, "", "", "the inputs have no spatial axes")
 
 
-def _along(study: Study, fields: ReceptiveFields, axis: int) -> Iterator[Check]:
+def _along(fields: ReceptiveFields, axis: int, allowance: Allowance) -> Iterator[Check]:
     """The checks along one axis of one input; of what only the own input has a field of, on that."""
     found: dict[str, Check] = {}
     for narrow in (True, False):
-        long = _lengthened(study, fields, axis, narrow=narrow)
-        found = {check.layer: check for check in _on(long, fields, axis, None, own=long is study)}
+        long = _lengthened(fields, axis, allowance, narrow=narrow)
+        found = {check.layer: check for check in _on(long, fields, axis, None, allowance)}
         # on a narrow map a dilated window may hold nothing but padding: then its own width decides
-        if not any(check.status == FAILED for check in found.values()) or long is study:
+        if not any(check.status == FAILED for check in found.values()) or long is fields:
             break
     # what shows no border there: fields whose ends lie far apart, as those of blocks do, are probed where
     # they end; and those that there are on the own input only, on that
-    for tried in (long, study):
-        intervals = tried.fields[fields.input].seen
+    for tried in (long, fields):
         left = [
             name
             for name, check in found.items()
-            if check.status == NOT_APPLICABLE and isinstance(intervals[name], tuple)
+            if check.status == NOT_APPLICABLE
+            and isinstance(tried.seen[name], tuple)
+            and not (check.reason.startswith(_LEFT_OUT) and tried.network.inputs == long.network.inputs)
         ]
         if left:
-            again = {check.layer: check for check in _on(tried, fields, axis, left, own=tried is study)}
+            again = {check.layer: check for check in _on(tried, fields, axis, left, allowance)}
             found |= {name: again[name] for name in left}
     yield from found.values()
 
 
 def _on(
-    study: Study, fields: ReceptiveFields, axis: int, layers: list[str] | None, *, own: bool
+    probed: ReceptiveFields,
+    fields: ReceptiveFields,
+    axis: int,
+    layers: list[str] | None,
+    allowance: Allowance,
 ) -> Iterator[Check]:
     """The checks along one axis, run on a network that may be longer than that of the fields.
 
     With ``layers`` the NaNs go where the fields of the middle outputs of those begin and end.
     """
-    network, probed = study.network, study.fields[fields.input]
+    network = probed.network
     rows = _rows(probed, axis) if layers is None else _borders(probed, axis, layers)
-    size = network.inputs[fields.input].spatial[axis] if own else None
-    for layer, touched, why in _Twin(network).run(fields.input, axis, rows):
+    size = network.inputs[fields.input].spatial[axis] if probed is fields else None
+    twin = _Twin(network)
+    if too_much := _too_much(effort.of_twin(network, len(rows), whole=twin.whole), allowance):
+        yield from _left_out(network, too_much)
+        return
+    for layer, touched, why in twin.run(fields.input, axis, rows):
         if not layer.shape.spatial:
             continue
         seen, says = probed[layer.name], _said(fields[layer.name])
@@ -110,6 +143,19 @@ def _on(
         else:
             reason = seen.reason if isinstance(seen, NonUniform) else why
             yield Check(layer.name, "field", NOT_APPLICABLE, says, "", reason)
+
+
+def _too_much(needed: Effort, allowance: Allowance) -> str:
+    """Why NaNs are not planted; empty where they may be, and the work is taken."""
+    if allowance.left < inf and needed.bytes > effort.MOST_PLANTED:
+        return (
+            f"{_LEFT_OUT} {effort.megabytes(needed.bytes)}, and {effort.megabytes(effort.MOST_PLANTED)} are "
+            "allowed without --unbounded"
+        )
+    if not allowance.take(needed.work):
+        left = f"{max(int(allowance.left), 0) // 10**9:,} G"
+        return f"{_LEFT_OUT} {effort.said_of(needed.work)}, and {left} are left without --unbounded"
+    return ""
 
 
 def _said(seen: Seen) -> str:
@@ -170,9 +216,9 @@ def _intervals(field: Field, outputs: int) -> tuple[Tensor, ...]:
 # --- on which input -----------------------------------------------------------------------------------
 
 
-def _lengthened(study: Study, fields: ReceptiveFields, axis: int, *, narrow: bool) -> Study:
-    """The network on an input that is longer than its fields along one axis, and short along the others."""
-    network = study.network
+def _lengthened(fields: ReceptiveFields, axis: int, allowance: Allowance, *, narrow: bool) -> ReceptiveFields:
+    """Those on an input that is longer than the fields along one axis, and short along the others."""
+    network = fields.network
     shape = network.inputs[fields.input]
     own = shape.spatial
     stride = _stride(fields, axis)
@@ -186,13 +232,15 @@ def _lengthened(study: Study, fields: ReceptiveFields, axis: int, *, narrow: boo
         other[axis] = length
         if min(other) < 1:
             continue
+        if not allowance.take(effort.of_fields(network, laid_out=True)):
+            break
         try:
             longer = (*other, shape.channels) if shape.channels_last else (shape.channels, *other)
             given = {fields.input: type(shape)(longer)}
-            return Study(network.with_input(given, advice=False))
+            return receptive_field.find(network.with_input(given, advice=False), fields.input)
         except ArchlensError:
             continue
-    return study
+    return fields
 
 
 def _stride(fields: ReceptiveFields, axis: int) -> int:

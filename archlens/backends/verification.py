@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ from ..network import Network, scopes_of
 from ..shape import Shape
 from . import reference as against
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check, Verification
+from .effort import Allowance, allow, is_small
 from .probing import probe
 from .reference import Reference, of_batch
 from .torch_module import Built, build, find, is_module
@@ -48,6 +50,7 @@ def verify(
     batch: int = 1,
     weights: str | None = None,
     reference: Reference | None = None,
+    bounded: bool = True,
 ) -> Verification:
     """Build a network in torch, run it, and compare.
 
@@ -59,31 +62,42 @@ def verify(
         device: ``"cpu"``, ``"cuda"`` (or ``"cuda:1"``), or ``"meta"``, which computes shapes only.
         batch: samples of the forward pass.
         weights: the path of a state dict, which has to fit, and with which the network then runs.
+        bounded: refuse a network of which one sample takes very much work or memory, and leave out the
+            receptive fields that do.
 
     Raises:
-        UsageError: there is no such device, its memory does not suffice, or the weights cannot be read.
+        UsageError: there is no such device, its memory does not suffice, the weights cannot be read, or it
+            takes more than is allowed.
         ArchlensError: the weights do not fit.
     """
     where = _device(device)
+    allowance = allow(network, computed=where.type != "meta", bounded=bounded)
     state = read(network, weights) if weights is not None else None
     try:
-        with _ALONE:
-            return _verify(network, where, batch, state, reference)
+        with _ALONE, _one_thread() if is_small(network) else nullcontext():
+            return _verify(network, where, batch, state, reference, allowance)
     except torch.OutOfMemoryError:
         raise usage(
             f"{network.name} does not fit into the memory of {device}",
-            help="a smaller --batch or --input; or --device meta, which needs none",
+            help=_smaller(where),
         ) from None
     except RuntimeError as problem:
         if "alloc" in str(problem) and "memory" in str(problem):
             raise usage(
                 f"{network.name} does not fit into memory",
-                help="a smaller --batch or --input; or --device meta, which needs none",
+                help=_smaller(where),
             ) from None
         raise
     finally:
         # modules and their graphs refer to each other, and a few objects may hold gigabytes
         gc.collect()
+
+
+def _smaller(device: torch.device) -> str:
+    """What fits where a network does not."""
+    if device.type == "meta":  # where NaNs are planted all the same, in tensors with few channels
+        return "a smaller --input; or without --unbounded"
+    return "a smaller --batch or --input; or --device meta, which needs none of it"
 
 
 def _device(name: str) -> torch.device:
@@ -104,7 +118,12 @@ def _device(name: str) -> torch.device:
 
 
 def _verify(
-    network: Network, device: torch.device, batch: int, state: Any, reference: Reference | None
+    network: Network,
+    device: torch.device,
+    batch: int,
+    state: Any,
+    reference: Reference | None,
+    allowance: Allowance,
 ) -> Verification:
     seen = None if reference is None else against.run(reference, network, state, device)
     module: Built | None = None
@@ -145,8 +164,8 @@ def _verify(
         assert owner is not None
         checks += _weights(network, owner)
         checks.append(_total(network, flops / 2, batch))
-        with sdpa_kernel(SDPBackend.MATH):  # those that are fused lose a NaN of a query
-            checks += probe(network)
+        with sdpa_kernel(SDPBackend.MATH), _one_thread():  # those that are fused lose a NaN of a query
+            checks += probe(network, allowance)
     checks.sort(key=lambda check: (*CHECKS, OUTPUT).index(check.what))
     return Verification(
         name=network.name,
@@ -161,6 +180,17 @@ def _verify(
         peak_bytes=peak,
         predicted_bytes=None if peak is None else allocated(network, batch=batch),
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Computed by one thread: where tensors are small, others only wait for their turn."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
 
 
 class _PlainWeights(TorchFunctionMode):

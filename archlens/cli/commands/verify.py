@@ -9,6 +9,7 @@ import click
 from ...backends import require_torch
 from ...dialects import find
 from ...errors import usage
+from ...library import Found, names
 from ...tracing import reference
 from ...views import verification_table as view
 from ..options import (
@@ -30,6 +31,11 @@ from ..output import progress, write_table
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or meta.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Samples at once.")
 @click.option("--weights", metavar="FILE", help="Weights that have to fit, of one network.")
+@click.option(
+    "--unbounded",
+    is_flag=True,
+    help="Also verify what takes minutes or gigabytes. Networks of the zoo may take what they take.",
+)
 @click.option("--layers", is_flag=True, help="Show every check of every layer.")
 @click.option("--brief", is_flag=True, help="In JSON, say how many checks passed, and not each.")
 @format_option(checks=True)
@@ -41,6 +47,7 @@ def command(
     device: str,
     batch: int,
     weights: str | None,
+    unbounded: bool,
     layers: bool,
     brief: bool,
     form: str,
@@ -60,6 +67,12 @@ def command(
 
     meant = [find(one) for one in called]
     networks = [given.make(one) for one in meant]
+    # what the networks of the zoo take is known
+    known = {
+        id(network)
+        for network, one, called_as in zip(networks, meant, called, strict=True)
+        if isinstance(one, Found) and called_as in names() and not any(given)
+    }
     found = [
         verify(
             network,
@@ -67,6 +80,7 @@ def command(
             batch=batch,
             weights=weights,
             reference=reference(network, batch=batch, device=device),
+            bounded=not unbounded and id(network) not in known,
         )
         for network in progress(networks, "verify", lambda network: network.name)
     ]
