@@ -297,8 +297,9 @@ def filled(at: At) -> Tensor:
     value, dtype = 0.0, "float32"
     if isinstance(held, Held):
         value, dtype = (held.values or [0.0])[0], held.dtype
-    # what is filled in the file has a name there, as a tensor that lies in it
-    key = at.node.outputs[0] if at.prefix == "" and dtype.startswith("float") and at.x().key else ""
+    # what has its sizes from the file is in the file, too, but for its values
+    key = at.prefix + at.node.outputs[0] if dtype.startswith("float") and at.x().key else ""
+    at.run.filled.update([key] if key else [])
     return Tensor(sizes, dtype, [value] * prod(sizes) if prod(sizes) <= VALUES else None, key)
 
 

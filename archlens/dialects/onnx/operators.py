@@ -261,6 +261,10 @@ def gather(at: At) -> Tensor:
         args = {"weight": x, "indices": indices}
         return at.write("aten.embedding", args, sizes, dtype=x.dtype)  # type: ignore[no-any-return]
     picked = indices.values
+    before = at.before()
+    whole = before[0] if before is not None else x.sizes
+    if x.flows and len(x.sizes) == 1 and picked == list(range(whole[0])):
+        return _view(at, indices.sizes)  # as exporters write a view down by its strides
     if x.flows and picked is not None and not indices.sizes:
         n = x.sizes[dim]
         if not -n <= picked[0] < n:

@@ -20,8 +20,9 @@ _DTYPES = """
 """
 DTYPES = dict(enumerate(re.findall(r"\w+", _DTYPES)))
 
-#: How many values a tensor may have for them to be read: sizes, axes, factors, and no weights.
-VALUES = 1024
+#: How many values a tensor may have for them to be read: sizes, axes and indices; and of other numbers, which
+#: are factors and no weights.
+VALUES, FACTORS = 4096, 16
 
 #: How many axes a tensor may have; and graphs within graphs.
 AXES, DEPTH = 32, 8
@@ -324,7 +325,7 @@ class Reading:
         if len(sizes) > AXES or any(n < 0 for n in sizes):
             raise Broken(f"the tensor {shorten(name)} has {_times(sizes)} values")
         found = Held(name, tuple(sizes), DTYPES.get(kind, "undefined"))
-        if not elsewhere and prod(sizes) <= VALUES:
+        if not elsewhere and prod(sizes) <= (VALUES if "int" in found.dtype else FACTORS):
             values = self._values(found.dtype, data)
             found.values = values if values is not None and len(values) == prod(sizes) else None
         return found

@@ -7,7 +7,7 @@ so that where the samples are is known of each tensor.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -16,6 +16,7 @@ from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
+from .patterns import recognized
 from .proto import DEPTH, VALUES, Function, Graph, Held, Info, Misfit, Node, Reference
 from .scopes import Scopes
 
@@ -175,6 +176,8 @@ class Run:
         self.tape = Tape(name, {}, [], {}, self.scopes.root, {})
         self.most = 4 * allowed()
         self.ran = self.calls = 0
+        #: The tensors that are filled with one number, and are weights where one is read as such.
+        self.filled: set[str] = set()
         #: How often a tensor is read, by its name and where it stands.
         self.readers: dict[str, list[Node | None]] = {}
 
@@ -208,15 +211,16 @@ class Run:
     ) -> Any:
         """Write an operator down."""
         read: list[Value] = []
+        flows = any(one.flows for given in args.values() for one in _tensors(given))
 
         def plain(given: Any) -> Any:
             if isinstance(given, Tensor):
-                read.append(self.value(given))
+                filled = not flows and given.key in self.filled  # which is then no weight
+                read.append(Value(given.sizes, given.dtype) if filled else self.value(given))
                 return read[-1]
             return [plain(one) for one in given] if isinstance(given, list) else given
 
         said = {name: plain(given) for name, given in args.items()}
-        flows = any(value.flows for value in read)
         call = self.scopes.at(node) if flows else self.scopes.root
         step = Step(target, said, (), call, macs, tuple(read), flows)
         if len(self.tape.nodes) >= self.most:
@@ -264,6 +268,7 @@ class Run:
         """Run the nodes that lead to some tensors."""
         for held in graph.held.values():
             env[held.name] = self.held(held)
+        graph = replace(graph, nodes=recognized(graph.nodes, graph.held, ends))
         nodes = _needed(graph, ends)
         for node in nodes:
             for name in node.inputs:
@@ -431,6 +436,14 @@ class Run:
 def _is_weight(tensor: Tensor) -> bool:
     """Whether a tensor of the file is none of the few numbers that sizes are computed of."""
     return bool(tensor.key) and prod(tensor.sizes) > 5 and tensor.dtype.startswith(("float", "bfloat"))
+
+
+def _tensors(given: Any) -> Iterable[Tensor]:
+    if isinstance(given, Tensor):
+        yield given
+    elif isinstance(given, list):
+        for one in given:
+            yield from _tensors(one)
 
 
 def _needed(graph: Graph, ends: Sequence[str]) -> list[Node]:
