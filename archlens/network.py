@@ -6,7 +6,7 @@ Everything downstream takes a :class:`Network`; nothing changes one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -162,6 +162,11 @@ class Origin(ABC):
     family: str
     #: What messages call the place that it came from, such as the path of a file; empty for Python.
     source: str
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is known of how the network came to be as it is, a sentence each."""
+        return ()
 
     @abstractmethod
     def again(self, network: Network, on: Setting) -> Network:

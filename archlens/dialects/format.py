@@ -24,6 +24,8 @@ class Model(ABC):
     variants: Sequence[str] = ()
     #: What ``--set`` takes, with what each is unless it is given.
     params: Mapping[str, Any] = {}
+    #: What is known of how the network came to be as it is in the file, a sentence each.
+    notes: Sequence[str] = ()
 
     @property
     @abstractmethod
@@ -127,6 +129,10 @@ class Read(Remade):
     variant: str = ""
     #: Of all its params.
     values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self.model.notes if self.model is not None else ()
 
     def made_of(self, name: str, input: Any, values: Mapping[str, Any]) -> Network:
         """The network, as its inputs and params are given.

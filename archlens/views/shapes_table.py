@@ -43,7 +43,7 @@ def table(
         columns=[COLUMNS[name].head._replace(key=name) for name in columns],
         rows=[[_cell(column, row, study) for column in chosen] for row in rows],
         totals=totals,
-        notes=[*words.conventions(network), *noted],
+        notes=[*words.conventions(network), *noted, *network.origin.notes],
         json=partial(json.to_json, study),
     )
 

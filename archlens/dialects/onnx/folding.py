@@ -38,7 +38,7 @@ def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
     >>> broadcast((8, 1, 4), (3, 1))
     (8, 3, 4)
     """
-    rank = max(map(len, shapes))
+    rank = max(map(len, shapes), default=0)
     found = []
     for i in range(rank):
         here = {shape[i - rank] for shape in shapes if len(shape) >= rank - i} - {1}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from .folding import FOLDS
 from .operators import OPERATORS
 from .proto import Info, Node, Proto
 from .running import Run, Tensor
-from .scopes import first, named
+from .scopes import first, folded, named
 
 
 class Input(NamedTuple):
@@ -34,6 +34,22 @@ class Input(NamedTuple):
         return [*sizes[: self.batch], *sizes[self.batch + 1 :]]
 
 
+def _notes(proto: Proto) -> Iterator[str]:
+    """What is known of batch norms that are no more there."""
+    nodes = [node for node in proto.graph.nodes if node.op in ("Conv", "ConvTranspose")]
+    owners = list(filter(None, map(folded, nodes)))
+    if owners:
+        more = f" and {len(owners) - 3:,} more" if len(owners) > 3 else ""
+        yield f"Batch norm is folded into {', '.join(map(shorten, owners[:3]))}{more}."
+    # torch keeps the names of parameters, and makes up such names for what it computes of them
+    computed = [node for node in nodes if node.inputs[1:] and node.inputs[1].startswith("onnx::Conv")]
+    if computed and proto.producer == "pytorch":
+        yield (
+            f"The weights of {len(computed):,} convolutions were computed for the file, as they are where "
+            "batch norm is folded into them."
+        )
+
+
 class Onnx(Model):
     """A graph, which runs on shapes."""
 
@@ -45,6 +61,7 @@ class Onnx(Model):
         batch = next((one.sizes[0] for one in given if one.sizes), None)
         #: The samples that the file is written for; 0 where for any number.
         self.samples = batch if isinstance(batch, int) else 0
+        self.symbol = batch if isinstance(batch, str) and batch != "?" else ""
         taken = {first(node) for node in graph.nodes} | {name.partition(".")[0] for name in graph.held}
         #: Those that hold samples; others hold numbers that are the same for all.
         self.known: dict[str, Input] = {}
@@ -52,6 +69,8 @@ class Onnx(Model):
             if one.sizes is None or batch in one.sizes:
                 axis = 0 if one.sizes is None or one.sizes[0] == batch else one.sizes.index(batch)
                 self.known[named(one.name, {*taken, *self.known})] = Input(one, axis)
+
+        self.notes = tuple(_notes(proto))
 
     @property
     def inputs(self) -> Mapping[str, Shape | None]:
@@ -119,6 +138,7 @@ class Onnx(Model):
             self.samples,
             dict(example) if example is not None else None,
         )
+        run.symbol = self.symbol
         env: dict[str, Tensor] = {}
         for called, one in self.known.items():
             shape = shapes[called]

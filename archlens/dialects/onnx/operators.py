@@ -392,8 +392,26 @@ def _slid(ceil: bool, n: int, kernel: int, stride: int, pad: int | tuple[int, in
 
 @runs("Conv")
 def conv(at: At) -> Tensor:
+    out, macs = _convolved(at)
     x, weight = at.x(), at.x(1)
-    sizes = _map(x)
+    stride, padding, dilation = _windows(at, x.sizes[2:], weight.sizes[2:])
+    args = {
+        "input": x,
+        "weight": weight,
+        "bias": _flat(at.given(2), weight.sizes[0]),
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "transposed": False,
+        "output_padding": [0] * len(stride),
+        "groups": at.node.integer("group", 1),
+    }
+    return at.write("aten.convolution", args, out, macs=macs)  # type: ignore[no-any-return]
+
+
+def _convolved(at: At) -> tuple[tuple[int, ...], int]:
+    """The sizes of what a convolution makes, and its multiply-accumulates."""
+    sizes, weight = _map(at.x()), at.x(1)
     if len(weight.sizes) != len(sizes):
         raise Misfit(f"its weight of {_times(weight.sizes)} is not for a map of {_times(sizes)}")
     kernel = weight.sizes[2:]
@@ -404,23 +422,9 @@ def conv(at: At) -> Tensor:
         raise Misfit(
             f"its weight of {_times(weight.sizes)} in {groups} groups is not for {sizes[1]} channels"
         )
-    stride, padding, dilation = _windows(at, sizes[2:], kernel)
-    rest = [
-        _slid(False, n, *one) for n, *one in zip(sizes[2:], kernel, stride, padding, dilation, strict=True)
-    ]
-    out = (sizes[0], weight.sizes[0], *rest)
-    args = {
-        "input": x,
-        "weight": weight,
-        "bias": _flat(at.given(2), weight.sizes[0]),
-        "stride": stride,
-        "padding": padding,
-        "dilation": dilation,
-        "transposed": False,
-        "output_padding": [0] * len(rest),
-        "groups": groups,
-    }
-    return at.write("aten.convolution", args, out, macs=prod(out) * prod(weight.sizes[1:]))  # type: ignore[no-any-return]
+    windows = zip(sizes[2:], kernel, *_windows(at, sizes[2:], kernel), strict=True)
+    out = (sizes[0], weight.sizes[0], *(_slid(False, *one) for one in windows))
+    return out, prod(out) * prod(weight.sizes[1:])
 
 
 def _flat(bias: Tensor | None, size: int) -> Tensor | None:
@@ -571,10 +575,15 @@ def resize(at: At) -> Tensor:
     rank = len(x.sizes)
     axes = at.node.integers("axes", list(range(rank)))
     given = asked or scales
+    policy = at.node.text("keep_aspect_ratio_policy", "stretch")
     if not given or len(given) != len(axes):
         raise Misfit("its scales or sizes are missing, or not one for each axis")
     sizes = list(x.sizes)
     factors = [1.0] * rank
+    if asked and policy != "stretch":
+        ratios = [n / x.sizes[_axis(axis, rank)] for axis, n in zip(axes, asked, strict=True)]
+        least = min(ratios) if policy == "not_larger" else max(ratios)
+        given = [floor(least * x.sizes[_axis(axis, rank)] + 0.5) for axis in axes]
     for axis, one in zip(axes, given, strict=True):
         axis = _axis(axis, rank)
         if asked:
@@ -587,11 +596,7 @@ def resize(at: At) -> Tensor:
     mode = {"linear": {3: "linear", 4: "bilinear", 5: "trilinear"}.get(rank, ""), "cubic": "bicubic"}.get(
         m := at.node.text("mode", "nearest"), m
     )
-    if (
-        sizes[:2] != list(x.sizes[:2])
-        or rank < 3
-        or at.node.text("keep_aspect_ratio_policy", "stretch") != "stretch"
-    ):
+    if sizes[:2] != list(x.sizes[:2]) or rank < 3:
         return at.write("onnx.Resize", {"self": x}, sizes)  # type: ignore[no-any-return]
     args: dict[str, Any] = {"input": x, "mode": mode}
     if asked:
@@ -647,27 +652,32 @@ def gemm(at: At) -> Tensor:
 @runs("MatMul")
 def matmul(at: At) -> Tensor:
     a, b = at.x(), at.x(1)
+    sizes, macs = _multiplied(at)
+    if a.flows and not b.flows and len(b.sizes) == 2 and len(a.sizes) > 1:
+        if at.run.adds(at):
+            found = Tensor(sizes, a.dtype)
+            found.waiting = lambda bias: _linear(at, a, b, bias, turned=True)
+            return found
+        return _linear(at, a, b, None, turned=True)
+    return at.write("torch.matmul", {"input": a, "other": b}, sizes, macs=macs)  # type: ignore[no-any-return]
+
+
+def _multiplied(at: At) -> tuple[tuple[int, ...], int]:
+    """The sizes of what a product of matrices makes, and its multiply-accumulates."""
+    a, b = at.x(), at.x(1)
     if not a.sizes or not b.sizes:
         raise Misfit("a single number is no matrix")
     left = a.sizes if len(a.sizes) > 1 else (1, *a.sizes)
     right = b.sizes if len(b.sizes) > 1 else (*b.sizes, 1)
     if left[-1] != right[-2]:
         raise Misfit(f"{_times(a.sizes)} and {_times(b.sizes)} cannot be multiplied")
-    if a.flows and not b.flows and len(b.sizes) == 2 and len(a.sizes) > 1:
-        if at.run.adds(at):
-            found = Tensor((*a.sizes[:-1], b.sizes[1]), a.dtype)
-            found.waiting = lambda bias: _linear(at, a, b, bias, turned=True)
-            return found
-        return _linear(at, a, b, None, turned=True)
-    lead = broadcast(left[:-2], right[:-2])
-    whole = (*lead, left[-2], right[-1])
+    whole = (*broadcast(left[:-2], right[:-2]), left[-2], right[-1])
     sizes = list(whole)
     if len(b.sizes) == 1:
         sizes.pop()
     if len(a.sizes) == 1:
         sizes.pop(-2 if len(b.sizes) > 1 else -1)
-    args = {"input": a, "other": b}
-    return at.write("torch.matmul", args, sizes, macs=prod(whole) * left[-1])  # type: ignore[no-any-return]
+    return tuple(sizes), prod(whole) * left[-1]
 
 
 @runs("Einsum")
@@ -760,7 +770,8 @@ def gelu(at: At) -> Tensor:
 @runs("PRelu")
 def prelu(at: At) -> Tensor:
     x, weight = at.x(), at.x(1)
-    broadcast(x.sizes, weight.sizes)
+    if len(weight.sizes) != 1 or weight.sizes != x.sizes[1:2]:  # as it was before version 7
+        broadcast(x.sizes, weight.sizes)
     if weight.key and prod(weight.sizes) == max(weight.sizes, default=1):
         weight = Tensor((prod(weight.sizes),), weight.dtype, key=weight.key)
     return at.write("aten.prelu", {"self": x, "weight": weight}, x.sizes)  # type: ignore[no-any-return]
@@ -987,9 +998,139 @@ def gather_elements(at: At) -> Tensor:
     return at.write("aten.gather", {"self": at.x(), "index": at.x(1)}, at.x(1).sizes)  # type: ignore[no-any-return]
 
 
+# --- whole numbers in the place of others -----------------------------------------------------------
+
+
+def _trained(at: At, tensor: Tensor) -> Tensor:
+    """A tensor of the file that is a weight, whatever its type."""
+    if not tensor.key:
+        return tensor
+    value = at.run.value(Tensor(tensor.sizes, tensor.dtype, key=tensor.key))
+    value.trains = True
+    return Tensor(tensor.sizes, tensor.dtype, tensor.values, tensor.key, value)
+
+
 @runs("QuantizeLinear", "DequantizeLinear")
 def quantized(at: At) -> Tensor:
+    """The same values in other numbers: no layer, and of a weight that weight."""
     x = at.x()
-    reads = [one for one in at.inputs if one is not None]
     dtype = "float32" if at.node.op.startswith("De") else "uint8"
-    return at.write(f"onnx.{at.node.op}", {"inputs": reads}, x.sizes, dtype=dtype)  # type: ignore[no-any-return]
+    return at.write("aten.alias", {"self": x if x.flows else _trained(at, x)}, x.sizes, dtype=dtype)  # type: ignore[no-any-return]
+
+
+@runs("DynamicQuantizeLinear")
+def measured(at: At) -> Sequence[Tensor]:
+    x = at.x()
+    made = at.write("aten.alias", {"self": x}, x.sizes, dtype="uint8")
+    return [made, Tensor((), "float32"), Tensor((), "uint8")]
+
+
+#: Where operators on whole numbers have their weight and their bias.
+_WHOLE = {"QLinearConv": (3, 8), "ConvInteger": (1, 9), "QLinearMatMul": (3, 9), "MatMulInteger": (1, 9)}
+
+
+@runs(*_WHOLE)
+def on_whole_numbers(at: At) -> Tensor:
+    """A product of whole numbers: its shape and cost are those of the product."""
+    weight, bias = _WHOLE[at.node.op]
+    op = "Conv" if "Conv" in at.node.op else "MatMul"
+    other = At(at.run, at.node, [at.x(), at.x(weight)], at.prefix)
+    sizes, macs = (_convolved if op == "Conv" else _multiplied)(other)
+    parts = [_trained(at, one) for one in (at.x(weight), at.given(bias)) if one is not None]
+    dtype = "int32" if "Integer" in at.node.op else "uint8"
+    return at.write(f"onnx.{at.node.op}", {"inputs": [at.x(), *parts]}, sizes, macs=macs, dtype=dtype)  # type: ignore[no-any-return]
+
+
+# --- what has no op ---------------------------------------------------------------------------------
+
+
+@runs("LSTM", "GRU", "RNN")
+def recurrent(at: At) -> Sequence[Tensor]:
+    x, weight, hidden = at.x(), at.x(1), at.x(2)
+    if len(x.sizes) != 3 or len(weight.sizes) != 3 or len(hidden.sizes) != 3:
+        raise Misfit("its input and weights have not three axes each")
+    first = at.node.integer("layout", 0)
+    batch, length = x.sizes[:2] if first else x.sizes[1::-1]
+    ways, rows, size = weight.sizes[0], weight.sizes[1], hidden.sizes[2]
+    if weight.sizes[2] != x.sizes[2] or hidden.sizes[:2] != (ways, rows):
+        said = f"{_times(weight.sizes)} and {_times(hidden.sizes)}"
+        raise Misfit(f"its weights of {said} are not for {x.sizes[2]} features")
+    reads = [one for one in at.inputs if one is not None]
+    macs = batch * length * ways * rows * (x.sizes[2] + size)
+    whole = (batch, length, ways, size) if first else (length, ways, batch, size)
+    last = (batch, ways, size) if first else (ways, batch, size)
+    return at.write(f"onnx.{at.node.op}", {"inputs": reads}, whole, last, last, macs=macs)  # type: ignore[no-any-return]
+
+
+@runs("Attention")
+def attention(at: At) -> Sequence[Tensor]:
+    """Attention of one operator, with its heads apart or as channels."""
+    query, key, value = at.x(), at.x(1), at.x(2)
+    if at.has(4) or at.has(5):
+        raise Misfit("it reads keys and values of before")
+    flat = len(query.sizes) == 3
+    parts = []
+    for tensor, name in ((query, "q_num_heads"), (key, "kv_num_heads"), (value, "kv_num_heads")):
+        if flat:
+            heads = at.node.integer(name, 0)
+            n, length, channels = tensor.sizes
+            if heads < 1 or channels % heads:
+                raise Misfit(f"{channels} channels do not make {heads} heads")
+            tensor = at.write("aten.view", {"self": tensor}, (n, length, heads, channels // heads))
+            turned = (n, heads, length, channels // heads)
+            tensor = at.write("aten.permute", {"self": tensor, "dims": [0, 2, 1, 3]}, turned)
+        if len(tensor.sizes) != 4:
+            raise Misfit(f"{_times(tensor.sizes)} is not batch x heads x length x channels")
+        parts.append(tensor)
+    q, k, v = (one.sizes for one in parts)
+    if q[3] != k[3] or k[:3] != v[:3] or q[0] != k[0] or q[1] % k[1]:
+        raise Misfit(f"queries of {_times(q)}, keys of {_times(k)} and values of {_times(v)} do not fit")
+    args = {
+        "query": parts[0],
+        "key": parts[1],
+        "value": parts[2],
+        "attn_mask": at.given(3),
+        "scale": at.node.decimal("scale", None),
+        "is_causal": bool(at.node.integer("is_causal", 0)),
+        "enable_gqa": q[1] != k[1],
+    }
+    sizes = (*q[:3], v[3])
+    made = at.write("torch.attention", args, sizes, macs=prod(q[:3]) * k[2] * (q[3] + v[3]))
+    if flat:
+        back = (q[0], q[2], q[1], v[3])
+        made = at.write("aten.permute", {"self": made, "dims": [0, 2, 1, 3]}, back)
+        made = at.write("aten.view", {"self": made}, (q[0], q[2], q[1] * v[3]))
+    return [made, key, value]
+
+
+@runs("TopK")
+def top(at: At) -> Sequence[Tensor]:
+    x = at.x()
+    dim = _axis(at.node.integer("axis", -1), len(x.sizes))
+    count = at.node.integer("k") if "k" in at.node.attributes else (at.values(1) or [0])[0]
+    sizes = (*x.sizes[:dim], count, *x.sizes[dim + 1 :])
+    return at.write("aten.topk", {"self": x}, sizes, sizes)  # type: ignore[no-any-return]
+
+
+@runs("OneHot")
+def one_hot(at: At) -> Tensor:
+    x = at.x()
+    depth = (at.values(1) or [0])[0]
+    dim = _axis(at.node.integer("axis", -1), len(x.sizes) + 1)
+    return at.write("aten.one_hot", {"self": x}, (*x.sizes[:dim], int(depth), *x.sizes[dim:]))  # type: ignore[no-any-return]
+
+
+@runs("GridSample")
+def sampled(at: At) -> Tensor:
+    x, grid = at.x(), at.x(1)
+    sizes = (*x.sizes[:2], *grid.sizes[1:-1])
+    return at.write(f"aten.grid_sampler_{len(sizes) - 2}d", {"input": x, "grid": grid}, sizes)  # type: ignore[no-any-return]
+
+
+@runs("GatherND")
+def gather_nd(at: At) -> Tensor:
+    x, indices = at.x(), at.x(1)
+    skips = at.node.integer("batch_dims", 0)
+    deep = indices.sizes[-1] if indices.sizes else 0
+    sizes = (*indices.sizes[:-1], *x.sizes[skips + deep :])
+    return at.write("onnx.GatherND", {"inputs": [x, indices]}, sizes, dtype=x.dtype)  # type: ignore[no-any-return]

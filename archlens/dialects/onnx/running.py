@@ -166,6 +166,8 @@ class Run:
         self.folds = folds
         self.file = shorten(file, 200)
         self.samples = samples
+        #: What the file calls the size of the batch, where it leaves that open.
+        self.symbol = ""
         self.example = example
         self.batch = BATCH if example is not None or not samples else samples
         #: What every tensor was, by its name and where it stands.
@@ -403,7 +405,7 @@ class Run:
     def info(self, name: str) -> Info | None:
         """What the file says of a tensor, where that is all of its sizes."""
         said = self.graph.known.get(name) or next((o for o in self.graph.outputs if o.name == name), None)
-        if said is None or said.sizes is None or any(type(n) is not int for n in said.sizes[1:]):
+        if said is None or said.sizes is None or any(n != self.symbol for n in said.sizes if type(n) is str):
             return None
         return said
 

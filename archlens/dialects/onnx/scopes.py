@@ -40,12 +40,28 @@ def _chain(node: Node) -> list[tuple[str, str]]:
     if node.scopes:
         paths, kinds = quoted(node.scopes)[:-1], quoted(node.classes)[:-1]
         kinds += ["torch."] * (len(paths) - len(kinds))
+        owner = folded(node)
+        if owner:
+            paths[-1], kinds[-1] = owner, "torch."
         return [(_cleaned(path), kind) for path, kind in zip(paths, kinds, strict=False) if path]
     if "/" in node.name:
         return [(path, "torch.") for path in _paths(node.name.split("/")[:-1])]
     if node.name and not _is_counted(node):
         return [(_part(node.name.replace(".", "_")), "torch.")]
     return []
+
+
+def folded(node: Node) -> str:
+    """The convolution that a node is, where torch says that it is a batch norm, too; else empty.
+
+    The norm has been folded into its weights then, and the node stands where the norm stood.
+    """
+    if node.op not in ("Conv", "ConvTranspose") or len(node.inputs) < 2:
+        return ""
+    owner, dot, name = node.inputs[1].rpartition(".")
+    kinds = quoted(node.classes)
+    norm = len(kinds) > 1 and "BatchNorm" in kinds[-2].rpartition(".")[2]
+    return owner if norm and dot and name == "weight" else ""
 
 
 def first(node: Node) -> str:
