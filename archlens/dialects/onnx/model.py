@@ -17,7 +17,10 @@ from .folding import FOLDS
 from .operators import OPERATORS
 from .proto import Info, Node, Proto
 from .running import Run, Tensor
-from .scopes import first, folded, named
+from .scopes import Names, first, folded
+
+#: How many inputs a file may have.
+_INPUTS = 1000
 
 
 class Input(NamedTuple):
@@ -58,17 +61,20 @@ class Onnx(Model):
         self.proto = proto
         graph = proto.graph
         given = [one for one in graph.inputs if one.name not in graph.held]
+        if len(given) > _INPUTS:
+            raise error(f"{shorten(path, 200)} has {len(given):,} inputs, more than the {_INPUTS:,} allowed")
         batch = next((one.sizes[0] for one in given if one.sizes), None)
         #: The samples that the file is written for; 0 where for any number.
         self.samples = batch if isinstance(batch, int) else 0
         self.symbol = batch if isinstance(batch, str) and batch != "?" else ""
-        taken = {first(node) for node in graph.nodes} | {name.partition(".")[0] for name in graph.held}
+        # an input is called as no module is
+        names = Names({first(node) for node in graph.nodes} | {name.partition(".")[0] for name in graph.held})
         #: Those that hold samples; others hold numbers that are the same for all.
         self.known: dict[str, Input] = {}
         for one in given:
             if one.sizes is None or batch in one.sizes:
                 axis = 0 if one.sizes is None or one.sizes[0] == batch else one.sizes.index(batch)
-                self.known[named(one.name, {*taken, *self.known})] = Input(one, axis)
+                self.known[names.new(one.name)] = Input(one, axis)
 
         self.notes = tuple(_notes(proto))
 
@@ -126,7 +132,7 @@ class Onnx(Model):
                     + (f", which is {said} without its batch" if said else "")
                 )
 
-    def _run(self, name: str, shapes: Mapping[str, Shape], example: Mapping[str, Any] | None = None) -> Run:
+    def _run(self, name: str, shapes: Mapping[str, Shape], example: dict[str, Any] | None = None) -> Run:
         graph = self.proto.graph
         run = Run(
             graph,
@@ -136,7 +142,7 @@ class Onnx(Model):
             name,
             self.path,
             self.samples,
-            dict(example) if example is not None else None,
+            example,
         )
         run.symbol = self.symbol
         env: dict[str, Tensor] = {}
@@ -164,8 +170,6 @@ class Onnx(Model):
                         "batch, and its sizes are open"
                     )
                 env[info.name] = Tensor(tuple(n for n in info.sizes if isinstance(n, int)), info.dtype)
-        ends: dict[str, str] = {}
-        for info in graph.outputs:
-            ends[info.name] = named(info.name, {*self.known, *ends.values(), "out"})
-        run.whole(env, ends)
+        names = Names({*self.known, "out"})
+        run.whole(env, {info.name: names.new(info.name) for info in graph.outputs})
         return run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import floor, isclose, prod
 from typing import Any
 
@@ -700,10 +700,60 @@ def einsum(at: At) -> Tensor:
         right = "".join(sorted(one for one in known if left.count(one) == 1))
     if any(one not in known for one in right):
         raise Misfit(f"its equation {equation!r} makes axes of nothing")
-    macs = prod(known.values()) if len(tensors) > 1 else 0
-    if len(tensors) > 2:
-        macs = None  # type: ignore[assignment]
-    return at.write("aten.einsum", {"tensors": tensors}, [known[one] for one in right], macs=macs)  # type: ignore[no-any-return]
+    sizes = [known[one] for one in right]
+    if len(tensors) == 2:
+        made = _product(at, terms, right, known)
+        if made is not None:
+            return made
+    macs = {1: 0, 2: prod(known.values())}.get(len(tensors))
+    return at.write("aten.einsum", {"tensors": tensors}, sizes, macs=macs)  # type: ignore[no-any-return]
+
+
+def _product(at: At, terms: Sequence[str], out: str, known: Mapping[str, int]) -> Tensor | None:
+    """A sum over products of two tensors as a product of matrices; ``None`` where it is none."""
+    a, b = at.x(), at.x(1)
+    first, second = terms
+    summed = [one for one in first if one in second and one not in out]
+    both = [one for one in out if one in first and one in second]
+    left, right = ([one for one in out if one in term and one not in both] for term in terms)
+    plain = all(len(set(term)) == len(term) for term in (first, second, out))
+    whole = all(
+        len(term) == len(own) + len(both) + len(summed)
+        for term, own in zip(terms, (left, right), strict=True)
+    )
+    if (
+        not plain
+        or not whole
+        or not summed
+        or any(
+            n != known[one]
+            for term, x in zip(terms, (a, b), strict=True)
+            for one, n in zip(term, x.sizes, strict=True)
+        )
+    ):
+        return None
+
+    def turned(x: Tensor, term: Sequence[str], order: Sequence[str]) -> Tensor:
+        if list(term) == list(order):
+            return x
+        dims = [list(term).index(one) for one in order]
+        return at.write("aten.permute", {"self": x, "dims": dims}, [x.sizes[i] for i in dims])  # type: ignore[no-any-return]
+
+    def viewed(x: Tensor, sizes: Sequence[int]) -> Tensor:
+        return x if x.sizes == tuple(sizes) else at.write("aten.view", {"self": x}, sizes)
+
+    if a.flows and not b.flows and len(second) == 2 and len(summed) == len(right) == 1:
+        x = turned(a, first, [*left, *summed])
+        made = _linear(at, x, b, None, turned=second == summed[0] + right[0])
+        return turned(made, [*left, *right], out)
+    many, over, rows, columns = (prod(known[one] for one in some) for some in (both, summed, left, right))
+    lead = [known[one] for one in both]
+    x = viewed(turned(a, first, [*both, *left, *summed]), [*lead, rows, over])
+    y = viewed(turned(b, second, [*both, *summed, *right]), [*lead, over, columns])
+    macs = many * rows * columns * over
+    made = at.write("torch.matmul", {"input": x, "other": y}, [*lead, rows, columns], macs=macs)
+    made = viewed(made, [known[one] for one in (*both, *left, *right)])
+    return turned(made, [*both, *left, *right], out)
 
 
 # --- value by value ---------------------------------------------------------------------------------

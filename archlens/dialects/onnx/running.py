@@ -6,7 +6,8 @@ so that where the samples are is known of each tensor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -17,8 +18,8 @@ from ...lowering.batch import rebatched
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
 from .patterns import recognized
-from .proto import DEPTH, VALUES, Function, Graph, Held, Info, Misfit, Node, Reference
-from .scopes import Scopes
+from .proto import DEPTH, VALUES, Function, Graph, Info, Misfit, Node, Reference
+from .scopes import Scopes, cleaned
 
 #: The largest size of a tensor.
 _MOST = 10**15
@@ -111,13 +112,11 @@ class At:
     @property
     def example(self) -> list[tuple[tuple[int, ...], list[Any] | None] | None]:
         """What its outputs were on the batch of the file; none where it runs on any."""
-        seen = self.run.example
-        return [seen.get(self.prefix + name) if seen else None for name in self.node.outputs]
+        return [self.run.was(self.prefix, name) for name in self.node.outputs]
 
     def before(self, index: int = 0) -> tuple[tuple[int, ...], list[Any] | None] | None:
         """What an input was on the batch of the file."""
-        seen = self.run.example
-        return seen.get(self.prefix + self.node.inputs[index]) if seen else None
+        return self.run.was(self.prefix, self.node.inputs[index])
 
     def reshaped(self, x: Tensor, sizes: Sequence[int]) -> tuple[int, ...]:
         """The sizes that a tensor is viewed as; those that the file says hold its own samples."""
@@ -158,7 +157,7 @@ class Run:
         name: str,
         file: str,
         samples: int = 0,
-        example: Mapping[str, tuple[tuple[int, ...], list[Any] | None]] | None = None,
+        example: dict[str, tuple[tuple[int, ...], list[Any] | None]] | None = None,
     ) -> None:
         self.graph = graph
         self.functions = functions
@@ -180,8 +179,23 @@ class Run:
         self.ran = self.calls = 0
         #: The tensors that are filled with one number, and are weights where one is read as such.
         self.filled: set[str] = set()
-        #: How often a tensor is read, by its name and where it stands.
+        #: What the tensors of the file are called in the network.
+        self.keys: dict[str, str] = {}
+        self.called_so: set[str] = set()
+        #: Where the graph stands that a branch is part of.
+        self.around: dict[str, str] = {}
+        #: What the file says of tensors, by their names and where they stand.
+        self.said: dict[str, Info] = {}
+        #: What reads a tensor, by its name and where it stands.
         self.readers: dict[str, list[Node | None]] = {}
+
+    def was(self, prefix: str, name: str) -> tuple[tuple[int, ...], list[Any] | None] | None:
+        """What a tensor was on the batch of the file; ``None`` where it runs on any."""
+        if self.example is None:
+            return None
+        while prefix + name not in self.example and prefix in self.around:
+            prefix = self.around[prefix]
+        return self.example.get(prefix + name)
 
     # --- what is written down ------------------------------------------------------------------------
 
@@ -196,11 +210,21 @@ class Run:
         if tensor.waiting is not None:
             tensor.value, tensor.waiting = tensor.waiting(None).value, None
         if tensor.value is None:
+            key = self.key(tensor.key)
             floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
-            tensor.value = Value(
-                tensor.sizes, tensor.dtype, key=tensor.key, trains=bool(tensor.key) and floats
-            )
+            tensor.value = Value(tensor.sizes, tensor.dtype, key=key, trains=bool(key) and floats)
         return tensor.value
+
+    def key(self, name: str) -> str:
+        """What a tensor of the file is called in the network: as in the file, where that is a name."""
+        found = self.keys.get(name)
+        if found is None:
+            found = cleaned(name) if name else ""
+            while found in self.called_so:
+                found += "_"
+            self.keys[name] = found
+            self.called_so.update([found] if found else [])
+        return found
 
     def write(
         self,
@@ -266,14 +290,18 @@ class Run:
                 if value not in self.tape.outputs.values():
                     self.tape.outputs["out" if not self.tape.outputs else called] = value
 
-    def within(self, graph: Graph, env: dict[str, Tensor], prefix: str, ends: Sequence[str]) -> None:
+    def within(
+        self, graph: Graph, env: MutableMapping[str, Tensor], prefix: str, ends: Sequence[str]
+    ) -> None:
         """Run the nodes that lead to some tensors."""
         for held in graph.held.values():
-            env[held.name] = self.held(held)
+            env[held.name] = Tensor(held.sizes, held.dtype, held.values, prefix + held.name)
+        for info in (*graph.known.values(), *graph.outputs):
+            self.said.setdefault(prefix + info.name, info)
         graph = replace(graph, nodes=recognized(graph.nodes, graph.held, ends))
         nodes = _needed(graph, ends)
         for node in nodes:
-            for name in node.inputs:
+            for name in (*node.inputs, *_captured(node)):
                 self.readers.setdefault(prefix + name, []).append(node)
         for name in ends:
             self.readers.setdefault(prefix + name, []).append(None)
@@ -294,11 +322,7 @@ class Run:
                     notes=(said,) if said else (),
                 ) from None
 
-    def held(self, held: Held) -> Tensor:
-        """A tensor that lies in the file."""
-        return Tensor(held.sizes, held.dtype, held.values, held.name)
-
-    def node(self, node: Node, env: dict[str, Tensor], prefix: str) -> None:
+    def node(self, node: Node, env: MutableMapping[str, Tensor], prefix: str) -> None:
         """Run one node."""
         inputs: list[Tensor | None] = []
         for name in node.inputs:
@@ -324,7 +348,7 @@ class Run:
         readers = self.readers.get(at.prefix + at.node.outputs[0], [])
         return len(readers) == 1 and readers[0] is not None and readers[0].op == "Add"
 
-    def made(self, at: At, env: dict[str, Tensor]) -> Tensor | Sequence[Tensor]:
+    def made(self, at: At, env: Mapping[str, Tensor]) -> Tensor | Sequence[Tensor]:
         """What comes out of a node."""
         node = at.node
         function = self.functions.get((node.domain, node.op))
@@ -355,16 +379,16 @@ class Run:
         for name, tensor, own in zip(function.inputs, at.inputs, at.node.inputs, strict=False):
             if tensor is not None:
                 env[name] = tensor
-                seen = self.example.get(at.prefix + own) if self.example else None
-                if seen is not None:
-                    self.example[prefix + name] = seen  # type: ignore[index]
+                seen = self.was(at.prefix, own)
+                if self.example is not None and seen is not None:
+                    self.example[prefix + name] = seen
         self.within(Graph(nodes), env, prefix, function.outputs)
         missing = [name for name in function.outputs if name not in env]
         if missing:
             raise Misfit(f"the function makes no {shorten(missing[0])}")
         return [env[name] for name in function.outputs]
 
-    def branch(self, at: At, env: dict[str, Tensor]) -> Sequence[Tensor]:
+    def branch(self, at: At, env: Mapping[str, Tensor]) -> Sequence[Tensor]:
         """What comes out of the branch that is taken, where that is known."""
         known = at.x().values
         if known is None or len(known) != 1:
@@ -373,11 +397,9 @@ class Run:
         if not isinstance(graph, Graph):
             raise Misfit("its branch is no graph")
         self.calls += 1
-        inner = dict(env)
+        inner: ChainMap[str, Tensor] = ChainMap({}, env)  # type: ignore[arg-type]
         prefix = f"{at.prefix}{self.calls}/"
-        if self.example is not None:
-            own = {name: seen for name in env if (seen := self.example.get(at.prefix + name)) is not None}
-            self.example.update({prefix + name: seen for name, seen in own.items()})  # type: ignore[attr-defined]
+        self.around[prefix] = at.prefix
         names = [one.name for one in graph.outputs]
         self.within(graph, inner, prefix, names)
         missing = [name for name in names if name not in inner]
@@ -385,13 +407,13 @@ class Run:
             raise Misfit(f"its branch makes no {shorten(missing[0])}")
         return [inner[name] for name in names]
 
-    def unknown(self, at: At, env: dict[str, Tensor]) -> Sequence[Tensor]:
+    def unknown(self, at: At, env: Mapping[str, Tensor]) -> Sequence[Tensor]:
         """What comes out of an operator that nothing is known of: what the file says of its shapes."""
         node = at.node
         name = f"{node.domain}.{node.op}" if node.domain else node.op
         reads = [one for one in at.inputs if one is not None]
         reads += [env[one] for one in _captured(node) if one in env]
-        infos = [self.info(one) for one in node.outputs]
+        infos = [self.info(at.prefix + one) for one in node.outputs]
         if any(info is None for info in infos):
             raise Misfit(
                 f"what comes out of {shorten(name)} is not known"
@@ -404,7 +426,7 @@ class Run:
 
     def info(self, name: str) -> Info | None:
         """What the file says of a tensor, where that is all of its sizes."""
-        said = self.graph.known.get(name) or next((o for o in self.graph.outputs if o.name == name), None)
+        said = self.said.get(name)
         if said is None or said.sizes is None or any(n != self.symbol for n in said.sizes if type(n) is str):
             return None
         return said
@@ -423,7 +445,7 @@ class Run:
         Raises:
             Misfit: it is not.
         """
-        seen = self.example.get(name) if self.example is not None else None
+        seen = self.was("", name)
         if seen is None or not tensor.flows:
             return
         apart = [i for i, (n, m) in enumerate(zip(tensor.sizes, seen[0], strict=False)) if n != m]

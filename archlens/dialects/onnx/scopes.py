@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from ...language.steps import MAX_NAME
 from ...lowering.tape import Call
@@ -43,7 +43,7 @@ def _chain(node: Node) -> list[tuple[str, str]]:
         owner = folded(node)
         if owner:
             paths[-1], kinds[-1] = owner, "torch."
-        return [(_cleaned(path), kind) for path, kind in zip(paths, kinds, strict=False) if path]
+        return [(cleaned(path), kind) for path, kind in zip(paths, kinds, strict=False) if path]
     if "/" in node.name:
         return [(path, "torch.") for path in _paths(node.name.split("/")[:-1])]
     if node.name and not _is_counted(node):
@@ -70,17 +70,27 @@ def first(node: Node) -> str:
     return chain[0][0].partition(".")[0] if chain else ""
 
 
-def named(name: str, taken: Collection[str]) -> str:
-    """A name of an input or output as a network can have it, that is not taken.
+class Names:
+    """Names as a network can have them, each given once.
 
-    >>> named("input.1", []), named("x", ["x"])
-    ('input_1', 'x_')
+    >>> names = Names(["x"])
+    >>> names.new("input.1"), names.new("x"), names.new("x")
+    ('input_1', 'x_1', 'x_2')
     """
-    found = re.sub(r"\W", "_", name)[: MAX_NAME - 8] or "input"
-    found = f"_{found}" if found[0].isdigit() else found
-    while found in taken:
-        found += "_"
-    return found
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = set(taken)
+        self.counts: dict[str, int] = {}
+
+    def new(self, name: str) -> str:
+        """A name that is like one, and not taken."""
+        found = re.sub(r"\W", "_", name)[: MAX_NAME - 8] or "_"
+        wanted = found = f"_{found}" if found[0].isdigit() else found
+        while found in self.taken:
+            self.counts[wanted] = self.counts.get(wanted, 0) + 1
+            found = f"{wanted}_{self.counts[wanted]}"
+        self.taken.add(found)
+        return found
 
 
 def _paths(parts: list[str]) -> list[str]:
@@ -94,11 +104,12 @@ def _paths(parts: list[str]) -> list[str]:
     for part in filter(None, parts):
         inner = part.removeprefix(f"{before}.") if before else part
         before = part
-        found.append(f"{found[-1]}.{_cleaned(inner)}" if found else _cleaned(inner))
+        found.append(f"{found[-1]}.{cleaned(inner)}" if found else cleaned(inner))
     return found
 
 
-def _cleaned(path: str) -> str:
+def cleaned(path: str) -> str:
+    """A path, or the key of a tensor, of names as layers can have them."""
     return ".".join(_part(part) for part in path.split(".") if part) or "_"
 
 
