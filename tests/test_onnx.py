@@ -5,8 +5,11 @@ The files are written here, byte by byte, by a writer of twenty lines; no figure
 
 from __future__ import annotations
 
+import random
 import struct
+import tracemalloc
 from collections.abc import Sequence
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 import archlens
+from archlens.bounds import allowing
 from archlens.cli import cli
 from archlens.dialects import find
 from archlens.dialects import network as network_of
@@ -48,6 +52,9 @@ def tensor(name: str, sizes: Sequence[int], values: Sequence[Any] | None = None,
 
 
 def attribute(name: str, value: Any) -> bytes:
+    if isinstance(value, tuple):  # a graph of one node that reads x and makes z
+        made = graph([node(value[1], "x", "z")], [], [], [field(1, "z")])
+        return field(1, name) + field(6, made) + field(20, 5)
     if isinstance(value, bytes):
         return field(1, name) + field(5, value) + field(20, 4)
     if isinstance(value, str):
@@ -168,6 +175,435 @@ def test_open_sizes_stay_open_until_they_are_said(tmp_path: Path) -> None:
     code, out = run("shapes", written(tmp_path, data), "--input", "3x20")
     assert code == 1
     assert "3x20 is no shape of the input x, which is 3 x height x width without its batch" in out
+
+
+# --- operators ----------------------------------------------------------------------------------------
+
+
+def ints(name: str, *values: int) -> bytes:
+    return tensor(name, [len(values)], values, 7)
+
+
+def number(name: str, value: float) -> bytes:
+    return tensor(name, [], [value])
+
+
+#: Nodes that lead from x to y, the tensors of the file, and what becomes of it: each layer as it prints, with
+#: its shape; then the parameters and the multiply-accumulates, counted by hand.
+CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
+    "pads that are not alike": (
+        [node("Conv", "x w", "y", pads=[0, 1, 1, 2])],
+        [tensor("w", [4, 3, 3, 3])],
+        {"conv(4, 3, padding=((0, 1), (1, 2)), bias=false)": "4x31x33"},
+        4 * 27,
+        4 * 31 * 33 * 27,
+    ),
+    "as TensorFlow pads": (  # (16 - 1) * 2 + 4 - 32 = 2 and (11 - 1) * 3 + 4 - 32 = 2 positions in all
+        [node("Conv", "x w", "y", auto_pad="SAME_UPPER", strides=[2, 3])],
+        [tensor("w", [4, 3, 4, 5])],
+        {"conv(4, (4, 5), stride=(2, 3), padding=((1, 1), (1, 2)), bias=false)": "4x16x11"},
+        4 * 60,
+        4 * 16 * 11 * 60,
+    ),
+    "with the odd position first": (
+        [node("Conv", "x w", "y", auto_pad="SAME_LOWER")],
+        [tensor("w", [4, 3, 2, 2])],
+        {"conv(4, 2, padding=((1, 0), (1, 0)), bias=false)": "4x32x32"},
+        4 * 12,
+        4 * 32 * 32 * 12,
+    ),
+    "a pool that counts no padding, rounded up": (  # (32 + 1 - 3) / 2 + 1 = 16 and a half step more: 16
+        [node("AveragePool", "x", "y", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1], ceil_mode=1)],
+        [],
+        {
+            "avg_pool(3, stride=2, padding=((0, 1), (0, 1)), ceil_mode=true, count_include_pad=false)": (
+                "3x16x16"
+            )
+        },
+        0,
+        0,
+    ),
+    "weights in nodes, and a matrix the other way round": (
+        [
+            node("GlobalAveragePool", "x", "a"),
+            node("Flatten", "a", "b"),
+            node("Constant", "", "w", value=tensor("", [3, 5])),
+            node("Gemm", "b w c", "y"),
+        ],
+        [tensor("c", [5])],
+        {"global_avg_pool": "3x1x1", "flatten": "3", "linear(5)": "5"},
+        20,
+        15,
+    ),
+    "a product and a sum": (
+        [
+            node("Flatten", "x", "b"),
+            node("MatMul", "b w", "c"),
+            node("Add", "bias c", "y"),
+        ],
+        [tensor("w", [3072, 5]), tensor("bias", [5])],
+        {"flatten": "3072", "linear(5)": "5"},
+        3072 * 5 + 5,
+        3072 * 5,
+    ),
+    "weights that are filled in": (
+        [
+            node("ConstantOfShape", "sizes", "w"),
+            node("Conv", "x w", "y"),
+        ],
+        [ints("sizes", 7, 3, 1, 1)],
+        {"conv(7, 1, bias=false)": "7x32x32"},
+        21,
+        21 * 32 * 32,
+    ),
+    "sizes that are computed": (
+        [
+            node("Shape", "x", "s"),
+            node("Gather", "s zero", "n"),
+            node("Unsqueeze", "n zero_axis", "first"),
+            node("Concat", "first rest", "whole", axis=0),
+            node("Reshape", "x whole", "y"),
+        ],
+        [tensor("zero", [], [0], 7), ints("zero_axis", 0), ints("rest", 6, 16, 32)],
+        {"reshape((6, 16, 32))": "6x16x32"},
+        0,
+        0,
+    ),
+    "sizes with the batch in them": (
+        [
+            node("Conv", "x w", "a", strides=[8, 8]),
+            node("Reshape", "a sizes", "b"),
+            node("Transpose", "b", "c", perm=[0, 2, 1]),
+            node("Concat", "token c", "d", axis=1),
+            node("Add", "d places", "y"),
+        ],
+        [
+            tensor("w", [6, 3, 8, 8]),
+            ints("sizes", 1, 6, 16),
+            tensor("token", [1, 1, 6]),
+            tensor("places", [1, 17, 6]),
+        ],
+        {
+            "conv(6, 8, stride=8, bias=false)": "6x4x4",
+            "tokens": "16x6",
+            "class_token": "17x6",
+            "position_embedding": "17x6",
+        },
+        6 * 192 + 6 + 17 * 6,
+        6 * 16 * 192,
+    ),
+    "GELU, written out": (
+        [
+            node("Div", "x root", "a"),
+            node("Erf", "a", "b"),
+            node("Add", "b one", "c"),
+            node("Mul", "x c", "d"),
+            node("Mul", "d half", "y"),
+        ],
+        [number("root", 1.4142135), number("one", 1.0), number("half", 0.5)],
+        {"gelu": "3x32x32"},
+        0,
+        0,
+    ),
+    "GELU with another factor is none": (
+        [
+            node("Div", "x root", "a"),
+            node("Erf", "a", "b"),
+            node("Add", "b one", "c"),
+            node("Mul", "x c", "d"),
+            node("Mul", "d half", "y"),
+        ],
+        [number("root", 1.4142135), number("one", 1.0), number("half", 0.25)],
+        {
+            "div": "3x32x32",
+            "erf": "3x32x32",
+            "add": "3x32x32",
+            "multiply": "3x32x32",
+            "scale(0.25)": "3x32x32",
+        },
+        0,
+        0,
+    ),
+    "SiLU, and the hard one": (
+        [
+            node("Sigmoid", "x", "a"),
+            node("Mul", "x a", "b"),
+            node("HardSigmoid", "b", "c", alpha=1 / 6, beta=0.5),
+            node("Mul", "c b", "y"),
+        ],
+        [],
+        {"silu": "3x32x32", "hard_swish": "3x32x32"},
+        0,
+        0,
+    ),
+    "a layer norm, written out": (
+        [
+            node("ReduceMean", "x", "m", axes=[-1]),
+            node("Sub", "x m", "d"),
+            node("Pow", "d two", "q"),
+            node("ReduceMean", "q", "v", axes=[-1]),
+            node("Add", "v small", "e"),
+            node("Sqrt", "e", "r"),
+            node("Div", "d r", "n"),
+            node("Mul", "n w", "z"),
+            node("Add", "z b", "t"),
+            node("MatMul", "t m2", "y"),
+        ],
+        [
+            number("two", 2.0),
+            number("small", 1e-6),
+            tensor("w", [32]),
+            tensor("b", [32]),
+            tensor("m2", [32, 4]),
+        ],
+        {"layer_norm(eps=1e-06)": "3x32x32", "linear(4, bias=false)": "3x32x4"},
+        64 + 128,
+        3 * 32 * 128,
+    ),
+    "a batch norm": (
+        [node("BatchNormalization", "x s b m v", "y", epsilon=0.001, momentum=0.99)],
+        [tensor(name, [3]) for name in "sbmv"],
+        {"batch_norm(eps=0.001, momentum=0.01)": "3x32x32"},
+        6,
+        0,
+    ),
+    "a transposed convolution": (  # (32 - 1) * 2 - 2 + 3 + 1 = 64
+        [node("ConvTranspose", "x w b", "y", strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])],
+        [tensor("w", [3, 5, 3, 3]), tensor("b", [5])],
+        {"conv_transpose(5, 3, stride=2, padding=1, output_padding=1)": "5x64x64"},
+        3 * 5 * 9 + 5,
+        3 * 32 * 32 * 5 * 9,
+    ),
+    "twice as large": (
+        [node("Resize", "x - scales", "y", mode="nearest")],
+        [tensor("scales", [4], [1.0, 1.0, 2.0, 1.5])],
+        {"upsample(scale=(2, 1.5))": "3x64x48"},
+        0,
+        0,
+    ),
+    "quantised weights": (
+        [
+            node("QuantizeLinear", "x scale zero", "a"),
+            node("DequantizeLinear", "a scale zero", "b"),
+            node("DequantizeLinear", "w scale zero", "c"),
+            node("Conv", "b c", "y"),
+        ],
+        [number("scale", 0.1), tensor("zero", [], [0], 2), tensor("w", [4, 3, 1, 1], kind=2)],
+        {"convolution": "4x32x32"},
+        12,
+        12 * 1024,
+    ),
+    "a convolution of whole numbers": (
+        [node("QLinearConv", "x s z w s z s z", "y")],
+        [number("s", 0.1), tensor("z", [], [0], 2), tensor("w", [4, 3, 1, 1], kind=2)],
+        {"QLinearConv": "4x32x32"},
+        12,
+        12 * 1024,
+    ),
+    "a branch that is known": (
+        [
+            node("Shape", "x", "s"),
+            node("Size", "s", "n"),
+            node("Equal", "n four", "yes"),
+            node("If", "yes", "y", then_branch=("graph", "Relu"), else_branch=("graph", "Tanh")),
+        ],
+        [tensor("four", [], [4], 7)],
+        {"relu": "3x32x32"},
+        0,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_operators_are_the_layers_that_they_say(tmp_path: Path, case: str) -> None:
+    nodes, held, layers, params, macs = CASES[case]
+    network = loaded(tmp_path, model(nodes, held, [X], [info("y", [1, "n"])], opset=14))
+    assert {str(layer.op): str(layer.shape) for layer in network} == layers
+    assert (network.params, network.macs) == (params, macs)
+
+
+def test_recurrent_layers_have_their_cost(tmp_path: Path) -> None:
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("LSTM", "t w r b", "y - c", hidden_size=16),
+    ]
+    held = [tensor("w", [1, 64, 8]), tensor("r", [1, 64, 16]), tensor("b", [1, 128])]
+    data = model(nodes, held, [info("x", ["n", 20, 8])], [info("y", [20, 1, "n", 16])])
+    network = loaded(tmp_path, data)
+    assert network.params == 64 * 8 + 64 * 16 + 128
+    assert network.macs == 20 * (64 * 8 + 64 * 16)  # for each of 20 steps
+
+
+def test_attention_is_found_in_its_products(tmp_path: Path) -> None:
+    """Eight tokens of 12 channels in 3 heads; the products are 2 x 3 heads x 8 x 8 x 4."""
+    heads = [node("Reshape", f"{one}0 sizes", f"{one}1") for one in "qkv"]
+    turned = [
+        node("Transpose", f"{one}1", f"{one}2", perm=[0, 2, 3, 1] if one == "k" else [0, 2, 1, 3])
+        for one in "qkv"
+    ]
+    nodes = [
+        *(node("MatMul", f"x w{one}", f"{one}0") for one in "qkv"),
+        *heads,
+        *turned,
+        node("MatMul", "q2 k2", "s0"),
+        node("Div", "s0 root", "s1"),
+        node("Softmax", "s1", "s2", axis=-1),
+        node("MatMul", "s2 v2", "o0"),
+        node("Transpose", "o0", "o1", perm=[0, 2, 1, 3]),
+        node("Reshape", "o1 back", "y"),
+    ]
+    held = [
+        *(tensor(f"w{one}", [12, 12]) for one in "qkv"),
+        ints("sizes", 0, 8, 3, 4),
+        ints("back", 0, 8, 12),
+        number("root", 2.0),
+    ]
+    data = model(nodes, held, [info("x", ["batch", 8, 12])], [info("y", ["batch", 8, 12])])
+    network = loaded(tmp_path, data)
+    assert [str(layer.op) for layer in network] == ["linear(12, bias=false)"] * 3 + ["attention(3)"]
+    assert network.macs == 3 * 8 * 144 + 2 * 3 * 8 * 8 * 4
+
+
+# --- what torch writes beside the nodes ---------------------------------------------------------------
+
+
+def scoped(data: bytes, paths: list[str], kinds: list[str]) -> bytes:
+    said = {"pkg.torch.onnx.name_scopes": paths, "pkg.torch.onnx.class_hierarchy": kinds}
+    return data + b"".join(field(9, field(1, key) + field(2, str(value))) for key, value in said.items())
+
+
+def test_metadata_gives_modules_and_their_classes(tmp_path: Path) -> None:
+    norm = "torch.nn.modules.batchnorm.BatchNorm2d"
+    kinds = ["net.Net", "torch.nn.modules.container.Sequential", "net.Block"]
+    nodes = [
+        scoped(
+            node("Conv", "x stage.0.conv.weight stage.0.conv.bias", "a", "node_Conv_1"),
+            ["", "stage", "stage.0", "stage.0.bn", "batch_norm"],
+            [*kinds, norm, "aten.batch_norm.default"],
+        ),
+        scoped(
+            node("Relu", "a", "b", "node_relu"),
+            ["", "stage", "stage.0", "stage.0.act", "relu"],
+            [*kinds, "torch.nn.modules.activation.ReLU", "aten.relu.default"],
+        ),
+        scoped(
+            node("Relu", "b", "y", "node_relu_1"),
+            ["", "stage", "stage.1", "stage.1.act", "relu_1"],
+            [*kinds, "torch.nn.modules.activation.ReLU", "aten.relu.default"],
+        ),
+    ]
+    held = [tensor("stage.0.conv.weight", [4, 3, 1, 1]), tensor("stage.0.conv.bias", [4])]
+    path = written(tmp_path, model(nodes, held, [X], [info("y", [1, 4, 32, 32])]))
+    network = network_of(find(path))
+    assert [layer.name for layer in network] == ["stage.0.conv", "stage.0.act", "stage.1.act"]
+    assert network.blocks == {"stage.0": "Block", "stage.1": "Block"}
+    assert "Batch norm is folded into stage.0.conv." in run("shapes", path)[1]
+
+
+def function(first: bytes) -> bytes:
+    """One that begins with a node from a to b, and ends with a leaky ReLU of a slope that it is given."""
+    slope = field(5, field(1, "alpha") + field(21, "slope") + field(20, 1))
+    last = node("LeakyRelu", "b", "c") + slope
+    parts = [(1, "Twice"), (4, "a"), (5, "c"), (6, "slope"), (7, first), (7, last), (10, "my.ops")]
+    said = b"".join(field(number, one) for number, one in parts)
+    return field(25, said + field(9, field(1, "") + field(2, 17)))
+
+
+def test_functions_are_what_they_are_made_of(tmp_path: Path) -> None:
+    nodes = [
+        node("Twice", "x", "p", domain="my.ops", slope=0.2),
+        node("Twice", "p", "y", domain="my.ops", slope=0.3),
+    ]
+    ends = [info("y", [1, 3, 32, 32])]
+    network = loaded(tmp_path, model(nodes, [], [X], ends, more=function(node("Relu", "a", "b"))))
+    slopes = ["relu", "leaky_relu(slope=0.2)", "relu", "leaky_relu(slope=0.3)"]
+    assert [str(layer.op) for layer in network] == slopes
+    endless = function(node("Twice", "a", "b", domain="my.ops"))
+    code, out = run("shapes", written(tmp_path, model(nodes, [], [X], ends, more=endless)))
+    assert code == 1
+    assert "functions call each other too deep" in out
+
+
+def test_what_no_op_says_is_opaque_where_its_shape_is_known(tmp_path: Path) -> None:
+    nodes = [node("Twist", "x w", "a", "knot", domain="my.ops"), node("Relu", "a", "y")]
+    known = field(13, info("a", [1, 5, 7]))
+    data = field(1, 8) + field(8, field(1, "") + field(2, 17))
+    data += field(7, graph(nodes, [tensor("w", [9])], [X], [info("y", [1, 5, 7])]) + known)
+    network = loaded(tmp_path, data)
+    assert [str(layer.op) for layer in network] == ["Twist", "relu"]
+    assert network["knot"].shape == (5, 7)
+    assert network.params == 9
+    assert str(network.macs) == "unknown"
+
+
+# --- large and hostile files --------------------------------------------------------------------------
+
+
+def test_weights_are_neither_read_nor_needed(tmp_path: Path) -> None:
+    """Two gigabytes of zeros, which take no room on the disk; and weights in another file that is absent."""
+    size = 2**31 - 2**20
+    held = field(1, size // 4096) + field(1, 1024) + field(2, 1) + field(8, "fc.weight")
+    held += varint(9 << 3 | 2) + varint(size)
+    bias = field(1, size // 4096) + field(2, 1) + field(8, "fc.bias") + field(14, 1)
+    bias += field(13, field(1, "location") + field(2, "absent.bin"))
+    rest = graph(
+        [node("Gemm", "x fc.weight fc.bias", "y", "/fc/Gemm", transB=1)],
+        [bias],
+        [info("x", [1, 1024])],
+        [info("y", [1, size // 4096])],
+    )
+    path = tmp_path / "large.onnx"
+    with open(path, "wb") as file:
+        inner = varint(5 << 3 | 2) + varint(len(held) + size) + held
+        file.write(field(1, 8) + varint(7 << 3 | 2) + varint(len(inner) + size + len(rest)) + inner)
+        file.seek(size, 1)
+        file.write(rest + field(8, field(1, "") + field(2, 17)))
+    tracemalloc.start()
+    network = network_of(find(str(path)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert network.params == (1024 + 1) * (size // 4096)
+    assert peak < 5_000_000
+
+
+def test_names_that_are_none(tmp_path: Path) -> None:
+    nodes = [
+        node("Relu", "x", "a", "x"),
+        node("Relu", "a", "b", "x"),
+        node("Relu", "b", "y", "/x/x.\n\x1b/Relu"),
+    ]
+    network = loaded(tmp_path, model(nodes, [], [X], [info("y", [1, 3, 32, 32])]))
+    assert len(network) == 3
+    assert all(layer.name.isprintable() for layer in network)
+    bad = field(1, "x") + field(1, "w\n\x1b[2J.weight") + field(2, "y") + field(4, "Conv")
+    data = model([bad], [tensor("w\n\x1b[2J.weight", [4, 3, 1, 1])], [X], [info("y", [1, 4, 32, 32])])
+    network = loaded(tmp_path, data)
+    assert all(layer.key("weight").isprintable() for layer in network)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cut_and_changed_files_are_diagnostics(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    data = small()
+    for _ in range(60):
+        changed = bytearray(data)
+        if draw.random() < 0.3:
+            changed = changed[: draw.randrange(len(data))]
+        for _ in range(draw.choice([1, 1, 3]) if changed else 0):
+            changed[draw.randrange(len(changed))] = draw.randrange(256)
+        with suppress(archlens.ArchlensError):
+            loaded(tmp_path, bytes(changed))
+
+
+def test_too_many_fields_and_nodes_are_refused(tmp_path: Path) -> None:
+    many = {
+        "more than 40 nodes, the most that are read": field(7, b"\x0a\x00" * 41),
+        "more than 1,000 fields, the most that are read of a file": field(7, b"\x98\x06\x00" * 1001),
+    }
+    for said, data in many.items():
+        with allowing(10), pytest.raises(archlens.SpecError, match=said):
+            find(written(tmp_path, data)).network(None, {})
 
 
 # --- what does not fit --------------------------------------------------------------------------------

@@ -326,7 +326,7 @@ def depth_to_space(at: At) -> Tensor:
         return at.write("aten.pixel_unshuffle", {"self": x}, (n, c * f * f, h // f, w // f))  # type: ignore[no-any-return]
     if f < 1 or c % (f * f):
         raise Misfit(f"{c} channels do not make blocks of {f}x{f}")
-    name = "aten.pixel_shuffle" if at.node.text("mode", "DCR") == "CRD" else "onnx.DepthToSpace"
+    name = "aten.pixel_shuffle" if at.node.text("mode", "DCR") == "CRD" else "DepthToSpace"
     return at.write(name, {"self": x}, (n, c // f**2, h * f, w * f))  # type: ignore[no-any-return]
 
 
@@ -479,7 +479,7 @@ def conv_transpose(at: At) -> Tensor:
         "output_padding": extra,
         "groups": groups,
     }
-    name = "aten.convolution" if even else "onnx.ConvTranspose"
+    name = "aten.convolution" if even else "ConvTranspose"
     return at.write(name, args, out, macs=prod(sizes) * prod(weight.sizes[1:]))  # type: ignore[no-any-return]
 
 
@@ -506,12 +506,12 @@ def pool(at: At) -> Tensor | Sequence[Tensor]:
     if at.node.op == "MaxPool":
         args["dilation"] = dilation
         name = {1: "torch.max_pool1d", 2: "aten.max_pool2d_with_indices", 3: "aten.max_pool3d_with_indices"}
-        made = at.write(name.get(axes, "onnx.MaxPool"), args, (n, c, *out))
+        made = at.write(name.get(axes, "MaxPool"), args, (n, c, *out))
         return [made, Tensor(made.sizes, "int64")]
     args["count_include_pad"] = bool(at.node.integer("count_include_pad", 0))
     name = {1: "torch.avg_pool1d", 2: "aten.avg_pool2d", 3: "aten.avg_pool3d"}
     plain = at.node.op == "AveragePool" and set(dilation) == {1}
-    target = name.get(axes, "onnx.AveragePool") if plain else f"onnx.{at.node.op}"
+    target = name.get(axes, "AveragePool") if plain else at.node.op
     return at.write(target, args, (n, c, *out))  # type: ignore[no-any-return]
 
 
@@ -520,9 +520,7 @@ def over_map(at: At) -> Tensor:
     x = at.x()
     n, c, *spatial = _map(x)
     dims = list(range(2, len(spatial) + 2))
-    name = {"GlobalAveragePool": "aten.mean", "GlobalMaxPool": "aten.amax"}.get(
-        at.node.op, "onnx.GlobalLpPool"
-    )
+    name = {"GlobalAveragePool": "aten.mean", "GlobalMaxPool": "aten.amax"}.get(at.node.op, "GlobalLpPool")
     args = {"self": x, "dim": dims, "keepdim": True}
     return at.write(name, args, (n, c, *[1] * len(spatial)))  # type: ignore[no-any-return]
 
@@ -535,8 +533,8 @@ _REDUCED = {
     "ReduceProd": "aten.prod",
     "ReduceL1": "aten.linalg_vector_norm",
     "ReduceL2": "aten.linalg_vector_norm",
-    "ReduceSumSquare": "onnx.ReduceSumSquare",
-    "ReduceLogSum": "onnx.ReduceLogSum",
+    "ReduceSumSquare": "ReduceSumSquare",
+    "ReduceLogSum": "ReduceLogSum",
     "ReduceLogSumExp": "aten.logsumexp",
     "ArgMax": "aten.argmax",
     "ArgMin": "aten.argmin",
@@ -597,7 +595,7 @@ def resize(at: At) -> Tensor:
         m := at.node.text("mode", "nearest"), m
     )
     if sizes[:2] != list(x.sizes[:2]) or rank < 3:
-        return at.write("onnx.Resize", {"self": x}, sizes)  # type: ignore[no-any-return]
+        return at.write("Resize", {"self": x}, sizes)  # type: ignore[no-any-return]
     args: dict[str, Any] = {"input": x, "mode": mode}
     if asked:
         args["size"] = sizes[2:]
@@ -646,7 +644,7 @@ def gemm(at: At) -> Tensor:
     if plain and a.flows and not b.flows:
         return _linear(at, a, b, bias, turned=not right)
     args = {"self": a, "mat2": b, "bias": bias}
-    return at.write("onnx.Gemm", args, (m, n), macs=m * n * k)  # type: ignore[no-any-return]
+    return at.write("Gemm", args, (m, n), macs=m * n * k)  # type: ignore[no-any-return]
 
 
 @runs("MatMul")
@@ -806,7 +804,7 @@ def elu(at: At) -> Tensor:
 def hard_sigmoid(at: At) -> Tensor:
     x = at.x()
     as_torch = isclose(at.node.decimal("alpha", 0.2), 1 / 6, rel_tol=1e-3)
-    name = "aten.hardsigmoid" if as_torch else "onnx.HardSigmoid"
+    name = "aten.hardsigmoid" if as_torch else "HardSigmoid"
     return at.write(name, {"self": x}, x.sizes)  # type: ignore[no-any-return]
 
 
@@ -850,8 +848,8 @@ _BINARY = {
     "Mod": "aten.remainder", "Equal": "aten.eq", "Less": "aten.lt", "Greater": "aten.gt",
     "LessOrEqual": "aten.le", "GreaterOrEqual": "aten.ge", "And": "aten.logical_and", "Or": "aten.logical_or",
     "Xor": "aten.logical_xor", "Max": "aten.maximum", "Min": "aten.minimum", "Sum": "aten.add",
-    "BitShift": "onnx.BitShift", "BitwiseAnd": "aten.bitwise_and", "BitwiseOr": "aten.bitwise_or",
-    "BitwiseXor": "onnx.BitwiseXor", "Mean": "onnx.Mean",
+    "BitShift": "BitShift", "BitwiseAnd": "aten.bitwise_and", "BitwiseOr": "aten.bitwise_or",
+    "BitwiseXor": "BitwiseXor", "Mean": "Mean",
 }  # fmt: skip
 _BOOLEAN = frozenset(["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Xor"])
 
@@ -878,7 +876,7 @@ def binary(at: At) -> Tensor:
         return at.write("aten.alias", {"self": made}, made.sizes)  # type: ignore[no-any-return]
     if op == "Mean":
         sizes = broadcast(*(one.sizes for one in tensors))
-        return at.write("onnx.Mean", {"tensors": tensors}, sizes)  # type: ignore[no-any-return]
+        return at.write("Mean", {"tensors": tensors}, sizes)  # type: ignore[no-any-return]
     for other in tensors[1:]:
         sizes = broadcast(made.sizes, other.sizes)
         a, b = _plain_number(made), _plain_number(other)
@@ -920,12 +918,12 @@ def softmax(at: At) -> Tensor:
     x = at.x()
     old = at.node.version < 13
     dim = _axis(at.node.integer("axis", 1 if old else -1), len(x.sizes))
-    name = {"Softmax": "aten._softmax", "LogSoftmax": "aten._log_softmax"}.get(at.node.op, "onnx.Hardmax")
+    name = {"Softmax": "aten._softmax", "LogSoftmax": "aten._log_softmax"}.get(at.node.op, "Hardmax")
     # before, it was over all axes from that one on together
     if old and prod(x.sizes[dim + 1 :]) != 1:
         wide = [i for i in range(dim, len(x.sizes)) if x.sizes[i] != 1]
         if len(wide) > 1:
-            name = f"onnx.{at.node.op}"
+            name = at.node.op
         elif wide:
             dim = wide[0]
     return at.write(name, {"self": x, "dim": dim}, x.sizes)  # type: ignore[no-any-return]
@@ -948,7 +946,7 @@ def batch_norm(at: At) -> Sequence[Tensor]:
         "running_mean": _kept(at, mean),
         "running_var": _kept(at, var),
         "eps": _plainly(at.node.decimal("epsilon", 1e-5)),
-        "momentum": _plainly(1 - at.node.decimal("momentum", 0.9)),
+        "momentum": _plainly(1 - _plainly(at.node.decimal("momentum", 0.9))),
     }
     made = at.write("aten._native_batch_norm_legit_no_training", args, x.sizes)
     return [made, *[Tensor(mean.sizes, mean.dtype)] * 4]
@@ -1039,7 +1037,7 @@ def lrn(at: At) -> Tensor:
 def of_one_size(at: At) -> Tensor:
     x = at.x()
     reads = [one for one in at.inputs if one is not None]
-    name = {"Trilu": "aten.tril", "CumSum": "aten.cumsum"}.get(at.node.op, f"onnx.{at.node.op}")
+    name = {"Trilu": "aten.tril", "CumSum": "aten.cumsum"}.get(at.node.op, at.node.op)
     return at.write(name, {"inputs": reads}, x.sizes)  # type: ignore[no-any-return]
 
 
@@ -1088,7 +1086,7 @@ def on_whole_numbers(at: At) -> Tensor:
     sizes, macs = (_convolved if op == "Conv" else _multiplied)(other)
     parts = [_trained(at, one) for one in (at.x(weight), at.given(bias)) if one is not None]
     dtype = "int32" if "Integer" in at.node.op else "uint8"
-    return at.write(f"onnx.{at.node.op}", {"inputs": [at.x(), *parts]}, sizes, macs=macs, dtype=dtype)  # type: ignore[no-any-return]
+    return at.write(at.node.op, {"inputs": [at.x(), *parts]}, sizes, macs=macs, dtype=dtype)  # type: ignore[no-any-return]
 
 
 # --- what has no op ---------------------------------------------------------------------------------
@@ -1109,7 +1107,7 @@ def recurrent(at: At) -> Sequence[Tensor]:
     macs = batch * length * ways * rows * (x.sizes[2] + size)
     whole = (batch, length, ways, size) if first else (length, ways, batch, size)
     last = (batch, ways, size) if first else (ways, batch, size)
-    return at.write(f"onnx.{at.node.op}", {"inputs": reads}, whole, last, last, macs=macs)  # type: ignore[no-any-return]
+    return at.write(at.node.op, {"inputs": reads}, whole, last, last, macs=macs)  # type: ignore[no-any-return]
 
 
 @runs("Attention")
@@ -1183,4 +1181,4 @@ def gather_nd(at: At) -> Tensor:
     skips = at.node.integer("batch_dims", 0)
     deep = indices.sizes[-1] if indices.sizes else 0
     sizes = (*indices.sizes[:-1], *x.sizes[skips + deep :])
-    return at.write("onnx.GatherND", {"inputs": [x, indices]}, sizes, dtype=x.dtype)  # type: ignore[no-any-return]
+    return at.write("GatherND", {"inputs": [x, indices]}, sizes, dtype=x.dtype)  # type: ignore[no-any-return]

@@ -421,7 +421,7 @@ class Run:
             )
         sizes = [self.sized(info) for info in infos if info is not None]
         dtype = infos[0].dtype if infos and infos[0] is not None else "float32"
-        found = self.write(node, f"onnx.{shorten(name)}", {"inputs": reads}, sizes, None, dtype)
+        found = self.write(node, shorten(node.op), {"inputs": reads}, sizes, None, dtype)
         return found if isinstance(found, list) else [found]
 
     def info(self, name: str) -> Info | None:
