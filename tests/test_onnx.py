@@ -151,7 +151,7 @@ def test_a_file_is_a_network_with_the_names_that_its_modules_have(tmp_path: Path
         "flatten": (8,),
         "fc": (10,),
     }
-    assert network.inputs == {"x": (3, 32, 32)}
+    assert network.inputs == {"input": (3, 32, 32)}
     assert network.params == 8 * 27 + 8 + 8 * 9 + 8 * 10 + 10
     assert network.macs == 8 * 16 * 16 * 27 + 8 * 16 * 16 * 9 + 80
     assert network["body.0.conv"].key("weight") == "body.0.conv.weight"
@@ -170,11 +170,18 @@ def test_open_sizes_stay_open_until_they_are_said(tmp_path: Path) -> None:
     data = model([node("Relu", "x", "y")], [], [free], [info("y", ["batch", 3, "height", "width"])])
     code, out = run("shapes", written(tmp_path, data))
     assert code == 1
-    assert "leaves the size of its input x open, which is 3 x height x width" in out
+    assert "leaves the size of its input input open, which is 3 x height x width" in out
     assert loaded(tmp_path, data, "3x20x30").output == (3, 20, 30)
     code, out = run("shapes", written(tmp_path, data), "--input", "3x20")
     assert code == 1
-    assert "3x20 is no shape of the input x, which is 3 x height x width without its batch" in out
+    assert "3x20 is no shape of the input input, which is 3 x height x width without its batch" in out
+
+
+def test_an_output_that_is_another_than_the_file_says(tmp_path: Path) -> None:
+    free = [info("x", ["n", 3, 8, 8])]
+    data = model([node("Flatten", "x", "y")], [], free, [info("y", ["n", 191])])
+    with pytest.warns(UserWarning, match="its output y is nx191 and nx192"):
+        loaded(tmp_path, data)
 
 
 # --- operators ----------------------------------------------------------------------------------------
@@ -418,7 +425,7 @@ CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_operators_are_the_layers_that_they_say(tmp_path: Path, case: str) -> None:
     nodes, held, layers, params, macs = CASES[case]
-    network = loaded(tmp_path, model(nodes, held, [X], [info("y", [1, "n"])], opset=14))
+    network = loaded(tmp_path, model(nodes, held, [X], [field(1, "y")], opset=14))
     assert {str(layer.op): str(layer.shape) for layer in network} == layers
     assert (network.params, network.macs) == (params, macs)
 

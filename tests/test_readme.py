@@ -25,7 +25,7 @@ import archlens
 from archlens.cli import cli
 from archlens.views import json as network_json
 
-from . import test_tflite
+from . import test_onnx, test_tflite
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -40,7 +40,7 @@ FILE = re.compile(r"(?:#|\.\.|<!--) (\S+\.(?:ya?ml|toml|rst|md|py|cfg|prototxt))
 
 
 #: Files of bytes, which no page can show.
-GIVEN = {"digits.tflite": lambda: test_tflite.small().bytes()}
+GIVEN = {"digits.tflite": lambda: test_tflite.small().bytes(), "model.onnx": test_onnx.small}
 
 
 class Fence(NamedTuple):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
+from warnings import warn
 
-from ...errors import error, shorten, usage
+from ...errors import Diagnostic, error, render, shorten, usage
+from ...language.steps import RESERVED
 from ...lowering import aten
 from ...lowering.lowering import Lowering
 from ...lowering.tape import TakenApart
-from ...network import Asked, Network, Origin
+from ...network import Asked, Layer, Network, Origin
 from ...shape import AXIS_NAMES, Shape, times
 from ..format import Model
 from .folding import FOLDS
@@ -53,6 +55,23 @@ def _notes(proto: Proto) -> Iterator[str]:
         )
 
 
+def _keyed(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Layers whose weights have their keys from its name, as in a module; those of several from the first.
+
+    What exporters call a weight that they have computed, such as ``onnx::Conv_193``, is no name for it.
+    """
+    found: dict[str, str] = {}
+    for layer in layers:
+        facts = layer.op.facts(*layer.input_shapes)
+        keys = {}
+        for own in (*facts.weights, *facts.buffers):
+            plain = f"{layer.name}.{own}" if own else layer.name
+            key = found.setdefault(layer.key(own), plain)
+            if key != plain:
+                keys[own] = key
+        yield layer._replace(keys=keys) if keys != layer.keys else layer
+
+
 class Onnx(Model):
     """A graph, which runs on shapes."""
 
@@ -67,14 +86,15 @@ class Onnx(Model):
         #: The samples that the file is written for; 0 where for any number.
         self.samples = batch if isinstance(batch, int) else 0
         self.symbol = batch if isinstance(batch, str) and batch != "?" else ""
-        # an input is called as no module is
-        names = Names({first(node) for node in graph.nodes} | {name.partition(".")[0] for name in graph.held})
+        # an input is called as no module is, and as a spec can call it
+        modules = {first(node) for node in graph.nodes} | {name.partition(".")[0] for name in graph.held}
+        names = Names(modules.union(RESERVED) if len(given) > 1 else modules)
         #: Those that hold samples; others hold numbers that are the same for all.
         self.known: dict[str, Input] = {}
         for one in given:
             if one.sizes is None or batch in one.sizes:
                 axis = 0 if one.sizes is None or one.sizes[0] == batch else one.sizes.index(batch)
-                self.known[names.new(one.name)] = Input(one, axis)
+                self.known[names.new(one.name if len(given) > 1 else "input")] = Input(one, axis)
 
         self.notes = tuple(_notes(proto))
 
@@ -100,6 +120,8 @@ class Onnx(Model):
             raise error(f"{shorten(self.path, 200)} has no input that holds samples")
         self._check(shapes)
         run = self._run(name, shapes)
+        if shapes == self.inputs:
+            self._hold(run)
         if self.samples:
             run = self._run(name, shapes, run.seen)
         if not run.tape.outputs:
@@ -119,7 +141,9 @@ class Onnx(Model):
             for axis, size in zip(shape.names, shape, strict=True)
             if axis != "channels"
         ]
-        return replace(network, asked=tuple(asked))
+        layers = tuple(_keyed(network.layers))
+        index = {layer.name: layer for layer in layers}
+        return replace(network, layers=layers, index=index, asked=tuple(asked))
 
     def _check(self, shapes: Mapping[str, Shape]) -> None:
         """Hold that shapes have as many axes as the inputs."""
@@ -131,6 +155,21 @@ class Onnx(Model):
                     f"{times(shapes[name])} is no shape of the input {shorten(name)}"
                     + (f", which is {said} without its batch" if said else "")
                 )
+
+    def _hold(self, run: Run) -> None:
+        """Warn of an output that the file says another shape of, on the inputs that it says."""
+        for one in self.proto.graph.outputs:
+            found = run.seen.get(one.name)
+            if found is None or one.sizes is None:
+                continue
+            apart = any(isinstance(n, int) and n != m for n, m in zip(one.sizes, found[0], strict=False))
+            if apart or len(one.sizes) != len(found[0]):
+                batch = self.samples or self.symbol or "batch"
+                ours = [batch if n == run.batch else n for n in found[0]]
+                said = " and ".join("x".join(map(str, sizes)) for sizes in (one.sizes, ours))
+                problem = f"{shorten(self.path, 200)}: its output {shorten(one.name)} is {said}"
+                note = "the first is what the file says, and the second what its nodes make"
+                warn(render(Diagnostic(problem, notes=(note,), severity="warning")), stacklevel=2)
 
     def _run(self, name: str, shapes: Mapping[str, Shape], example: dict[str, Any] | None = None) -> Run:
         graph = self.proto.graph
