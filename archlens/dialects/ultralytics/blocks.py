@@ -68,8 +68,8 @@ def activated(m: Model, x: Tensor, act: Any = True) -> Tensor:
 
 
 def norm(m: Model, x: Tensor, name: str = "bn") -> Tensor:
-    """A batch norm as they are set here."""
-    return m.put("batch_norm", x, name=name, eps=1e-3, momentum=0.03)
+    """A batch norm as the model's are set."""
+    return m.put("batch_norm", x, name=name, **m.norms)
 
 
 RELU: tuple[str, dict[str, Any]] = ("relu", {})
@@ -548,7 +548,7 @@ def ABlock(m: Model, x: Tensor, heads: int, ratio: float, rows: int) -> Tensor:
 
 @kind(widens=True, repeats=True)
 def A2C2f(
-    m: Model, x: Tensor, c2: Count, n: Count = 1, a2: Flag = True, area: Count = 1, residual: Flag = False,
+    m: Model, x: Tensor, c2: Count, n: Count = 1, a2: Flag = True, area: Position = 1, residual: Flag = False,
     mlp_ratio: Number = 2.0, e: Number = 0.5, g: Count = 1, shortcut: Flag = True,
 ) -> Tensor:  # fmt: skip
     m.legacy = False
@@ -721,6 +721,74 @@ def AIFI(
     y = m.put("linear", activated(m, y, act), features=c, name="fc2")
     x = m.put("add", x, y)
     return pictured(m, x if first else normed(x, "norm2"), spatial)
+
+
+# --- maps and texts ---------------------------------------------------------------------------------------
+
+
+def texts_of(m: Model) -> tuple[Tensor, Tensor]:
+    """The texts as they are given, and as the rows so far have made them."""
+    if m.texts is None or m.seen is None:
+        raise m.error("it reads texts, and the model has no such input")
+    return m.texts, m.seen
+
+
+def MaxSigmoidAttnBlock(m: Model, x: Tensor, heads: int, ec: int, gc: int) -> Tensor:
+    """A map whose heads are weighed, at each position, by the text that is most like it."""
+    c, text = x.shape.channels, texts_of(m)[1]
+    if text.shape.channels != gc:
+        raise m.error(f"its texts have {gc} features, and those that it is given {text.shape.channels}")
+    guide = m.put("linear", text, features=ec, name="gl")
+    y = m("ec", Conv, x, ec, act=False) if c != ec else x
+    weights = m.unknown(
+        "likeness", Shape((heads, *x.shape.spatial)), y, guide, macs=area(x) * ec * text.shape[0],
+        why="what is most like a position among texts is no op here", weights={"bias": (heads,)}, owner="",
+    )  # fmt: skip
+    x = m("proj_conv", Conv, x, c, 3, 1, act=False)
+    return m.unknown("weighed_heads", x.shape, x, weights, pointwise=True)
+
+
+@kind(widens=True, repeats=True)
+def C2fAttn(
+    m: Model, x: Tensor, c2: Count, n: Count = 1, ec: Count = 128, nh: Count = 1, gc: Count = 512,
+    shortcut: Flag = False, g: Count = 1, e: Number = 0.5,
+) -> Tensor:  # fmt: skip
+    c = inner(m, c2, e)
+    if c % nh:
+        raise m.error(f"{nh} heads cannot share {c2} x {e} = {c} channels evenly")
+    y = [*half(m, m("cv1", Conv, x, 2 * c, 1, 1))]
+    for i in range(n):
+        y.append(m(f"m.{i}", Bottleneck, y[-1], c, shortcut, g, (3, 3), 1.0))
+    y.append(m("attn", MaxSigmoidAttnBlock, y[-1], nh, ec, gc))
+    return m("cv2", Conv, cat(m, *y), c2, 1)
+
+
+@kind(several=True)
+def ImagePoolingAttn(
+    m: Model, xs: tuple[Tensor, ...], ec: Count = 256, ct: Count = 512, nh: Count = 8, k: Count = 3
+) -> tuple[Tensor, ...]:
+    """The texts, with what they find in a few positions of each map; the maps stay."""
+    text, rows = texts_of(m)[1], []
+    for i, x in enumerate(xs):
+        y = m.put("conv", x, channels=ec, kernel=1, name=f"projections.{i}")
+        y = m.put("adaptive_max_pool", y, size=k, name=f"im_pools.{i}")
+        rows.append(m.put("reshape", y, shape=(ec, k * k)))
+    joined = rows[0]
+    if len(rows) > 1:
+        joined = m.unknown("cat", Shape((ec, k * k * len(rows))), *rows, why=JOINED)
+    seen = m.put("channels_last", joined)
+
+    def projected(y: Tensor, name: str) -> Tensor:
+        return m.put("linear", m.put("layer_norm", y, name=f"{name}.0"), features=ec, name=f"{name}.1")
+
+    found = [projected(text, "query"), projected(seen, "key"), projected(seen, "value")]
+    y = m.put("linear", m.put("attention", *found, heads=nh), features=ct, name="proj")
+    m.seen = m.put("add", y, text)
+    return xs
+
+
+#: Why it is not said in ops how positions of several maps come to stand in one row.
+JOINED = "the positions of several maps stand in one row"
 
 
 # --- maps at several places ------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from collections.abc import Mapping as Values
 from dataclasses import dataclass
 from math import isfinite
@@ -72,6 +73,13 @@ class Config:
     own: tuple[float, float, float]
     #: What else it says that a network depends on: ``nc``, ``activation``, ``kpt_shape`` and so on.
     values: Values[str, Any]
+
+    @property
+    def modules(self) -> Iterator[str]:
+        """The modules of the rows, as far as those are rows."""
+        for _, node in self.rows:
+            if isinstance(node, Sequence) and len(node.items) == 4 and isinstance(node.items[2], Scalar):
+                yield node.items[2].value
 
     def node(self, key: str) -> Node:
         """What stands under a key."""

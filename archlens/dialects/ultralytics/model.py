@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from ...bounds import allowed
@@ -20,6 +20,7 @@ from ...shape import Shape
 from ..format import Model
 from . import blocks, heads
 from .config import Config, Row, read_config, read_row
+from .heads import TEXTUAL
 from .placement import KINDS, Flow, Kind
 from .placement import Model as Placing
 from .torch_modules import activation
@@ -30,7 +31,7 @@ __all__ = ["Ultralytics", "blocks", "heads", "read"]
 _NAMED = re.compile(r"yolo(?:e-)?v?\d+([nslmx])")
 
 #: What a row's arguments may name.
-_NAMES = ("nc", "kpt_shape", "reg_max", "end2end")
+_NAMES = ("nc", "kpt_shape", "reg_max", "end2end", "anchors")
 
 #: Scales whose blocks are others.
 _DEEP, _WIDE = ("m", "l", "x"), ("l", "x")
@@ -66,7 +67,11 @@ class Ultralytics(Model):
 
     @property
     def inputs(self) -> Mapping[str, Shape]:
-        return {"input": self.shape}
+        inputs = {"input": self.shape}
+        if any(module in TEXTUAL for module in self.config.modules):
+            classes = self.params["nc"]
+            inputs["text"] = Shape((512, classes if type(classes) is int and classes > 0 else 80))
+        return inputs
 
     def scale(self, variant: str) -> str:
         """The letter of the scale: what is asked for, else what the file's name says, else the first."""
@@ -96,8 +101,12 @@ class Ultralytics(Model):
             reg_max=self._whole("reg_max", 16),
             end2end=bool(said.get("end2end")),
             decode=_truth("decode", values["decode"]),
+            norms={} if "Classify" in config.modules else {"eps": 1e-3, "momentum": 0.03},
         )
         names = {key: said[key] for key in _NAMES if key in said} | {"reg_max": placing.reg_max}
+        if "text" in shapes:
+            turned = net.channels_last(net.sources["text"], name="texts")
+            placing.texts = placing.seen = turned
         flows: list[Flow] = []
         for index, (place, node) in enumerate(config.rows):
             row = read_row(place, index, node, names, allowed())
@@ -230,6 +239,8 @@ def _arguments(m: Placing, row: Row, kind: Kind, count: int) -> list[Any]:
         given[0] = wide(m, given[0])
     if kind.free:
         return given
+    if row.module == "C2fAttn":
+        _scale_heads(m, given)
     if kind.repeats:
         given.insert(1, count)
     if row.module == "HGBlock":
@@ -241,8 +252,6 @@ def _arguments(m: Placing, row: Row, kind: Kind, count: int) -> list[Any]:
     if row.module in _MASKED and len(given) > 2 and type(given[2]) is int:
         given[2] = wide(m, given[2])
     names, defaults, accepts = _signature(kind)
-    if kind.several and "nc" in names:
-        defaults = {}  # what the model adds stands behind them
     help = f"{row.module}({', '.join(names)})"
     written = [name for name in names if not (kind.repeats and name == "n")]
 
@@ -262,6 +271,16 @@ def _arguments(m: Placing, row: Row, kind: Kind, count: int) -> list[Any]:
             )
         args.append(None if accepted is DEFAULT else accepted)
     return args
+
+
+def _scale_heads(m: Placing, given: list[Any]) -> None:
+    """The width and the heads of a C2fAttn's attention at a scale."""
+    if len(given) > 2 and type(given[2]) is int and given[2] > 1:
+        heads = given[2] if m.most == inf else min(given[2], m.most // 2 // 32)
+        given[2] = int(max(round(heads) * m.width, 1))
+    if len(given) > 1:
+        share = given[6] if len(given) > 6 else 0.5
+        given[1] = int(given[0] * share) if isinstance(share, int | float) else given[1]
 
 
 #: Heads whose third argument is a width that the scale changes.

@@ -1,12 +1,14 @@
 """What the modules are placed with: a builder, the scope that is open, and what holds for the whole model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple, TypeVar
 
 from ...elaboration.building import Builder
 from ...elaboration.values import Tensor
+from ...ops.op import Buffer
 from ...ops.opaque import Opaque
 from ...shape import Shape
 from .config import Row
@@ -67,11 +69,13 @@ class Model:
     end2end: bool
     #: Whether what a head finds is made boxes and scores, as at inference.
     decode: bool
+    #: What batch norms are set to; nothing is torch's own.
+    norms: Mapping[str, float]
     #: Whether heads classify as those before YOLO11 do.
     legacy: bool = True
-    #: What is known of texts, where modules read such.
+    #: Texts as tokens, where modules read such: as they are given, and as the rows so far have made them.
     texts: Tensor | None = None
-    all_texts: Tensor | None = None
+    seen: Tensor | None = None
     #: Further outputs by name.
     heads: dict[str, Tensor] = field(default_factory=dict)
     row: Row | None = None
@@ -97,9 +101,14 @@ class Model:
         macs: int | None = 0,
         pointwise: bool = False,
         weights: Mapping[str, tuple[int, ...]] | None = None,
-        keys: Mapping[str, str] | None = None,
+        buffers: Mapping[str, Buffer] | None = None,
+        owner: str | None = None,
     ) -> Tensor:
-        """Place what is no op of archlens, and whose output and cost are known all the same."""
+        """Place what is no op of archlens, and whose output and cost are known all the same.
+
+        Its tensors are the ``owner``'s in the state dict, a module within the scope that is open; "" is the
+        one that made this scope.
+        """
         op = Opaque(
             called,
             shape if isinstance(shape, Shape) else Shape(shape),
@@ -108,9 +117,22 @@ class Model:
             macs=macs,
             pointwise=pointwise,
             weights=weights,
+            buffers=buffers,
         )
-        name = name or self.free(called)
-        return self.net.place(op, *inputs, name=name, where=self.row, keys=keys or {})
+        keys = {}
+        if owner is not None:
+            path = self.net.inside.full(owner) if owner else self.net.inside.path
+            keys = {one: f"{path}.{one}" for one in (*(weights or {}), *(buffers or {}))}
+        return self.net.place(op, *inputs, name=name or self.free(called), where=self.row, keys=keys)
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Within it what is placed runs in training only."""
+        before, self.net.training = self.net.training, True
+        try:
+            yield
+        finally:
+            self.net.training = before
 
     def free(self, name: str) -> str:
         """The name, or with a number where it is taken in the scope that is open."""

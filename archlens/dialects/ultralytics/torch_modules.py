@@ -67,7 +67,6 @@ _FIXED: dict[str, dict[str, Any]] = {
     "UpsamplingBilinear2d": {"mode": "bilinear", "align_corners": True},
     "ReflectionPad2d": {"mode": "reflect"},
     "ReplicationPad2d": {"mode": "replicate"},
-    "BatchNorm2d": {"eps": 1e-3, "momentum": 0.03},  # as all are set once the model is made
 }
 
 #: What arguments must be that are covered with one value only.
@@ -134,6 +133,8 @@ def _module(module: str) -> Callable[..., Tensor]:
             found = _attributes(module, args, {}, x.shape.channels)
         except ValueError as problem:
             raise m.error(str(problem)) from None
+        if module == "BatchNorm2d":
+            found |= m.norms
         return m.put(op, x, name=name, **found)
 
     return place
