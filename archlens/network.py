@@ -172,6 +172,10 @@ class Origin(ABC):
     def again(self, network: Network, on: Setting) -> Network:
         """The same network in another setting."""
 
+    def varies(self, network: Network) -> bool:
+        """Whether on other sizes its ops are others, beyond what it asked of shapes, and quickly had."""
+        return False
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Network:
@@ -279,6 +283,7 @@ class Network:
                     f"{shorten(self.name)} cannot be {what}: what {op} computes is not known",
                     span=layer.span,
                     notes=(f"it is the layer {shorten(layer.name)}",),
+                    help=vars(layer.op).get("help", ""),
                 )
 
     @cached_property

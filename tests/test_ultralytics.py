@@ -118,6 +118,187 @@ def test_depths_are_rounded_as_python_rounds(depth: str, repeats: int, count: in
     assert sum(name == "Bottleneck" for name in network.blocks.values()) == count
 
 
+def linear(c1: int, c2: int) -> int:
+    """The parameters of a linear layer with a bias."""
+    return c1 * c2 + c2
+
+
+def bottleneck(c: int, within: int, first: int = 3, second: int = 3) -> int:
+    """Those of two convolutions with their normalizations."""
+    return conv(c, within, first) + conv(within, c, second)
+
+
+def psa(c: int) -> int:
+    """Those of attention between positions, with keys of half the width of values, and of what follows."""
+    attention = conv(c, 2 * c) + conv(c, c) + conv(c, c, 3, c)
+    return attention + conv(c, 2 * c) + conv(2 * c, c)
+
+
+def csp(c1: int, c: int, c2: int, inside: int) -> int:
+    """Those of something beside one convolution, with what brings both together."""
+    return 2 * conv(c1, c) + inside + conv(2 * c, c2)
+
+
+@pytest.mark.parametrize(
+    ("row", "by_hand"),
+    [
+        ("[-1, 1, Conv, [64, 3, 2]]", conv(32, 64, 3)),
+        ("[-1, 1, DWConv, [64, 3]]", conv(32, 64, 3, 32)),
+        ("[-1, 1, Focus, [64, 3]]", conv(4 * 32, 64, 3)),
+        ("[-1, 1, GhostConv, [64, 3]]", conv(32, 32, 3) + conv(32, 32, 5, 32)),
+        ("[-1, 1, ConvTranspose, [64]]", 2 * 2 * 32 * 64 + 2 * 64),
+        ("[-1, 1, nn.ConvTranspose2d, [64, 2, 2, 0]]", 2 * 2 * 32 * 64 + 64),
+        ("[-1, 1, Bottleneck, [32, True]]", bottleneck(32, 16)),
+        ("[-1, 1, BottleneckCSP, [32]]",
+         conv(32, 16) + 32 * 16 + 16 * 16 + 2 * 32 + bottleneck(16, 16) + conv(32, 32)),
+        ("[-1, 2, C3, [32]]", csp(32, 16, 32, 2 * bottleneck(16, 16, 1))),
+        ("[-1, 1, C3x, [32]]", csp(32, 16, 32, 2 * (3 * 16 * 16 + 2 * 16))),
+        ("[-1, 2, C2f, [32]]", conv(32, 32) + 2 * bottleneck(16, 16) + conv(4 * 16, 32)),
+        ("[-1, 1, C2, [32]]", conv(32, 32) + bottleneck(16, 16) + conv(32, 32)),
+        ("[-1, 2, C3k2, [32, False, 0.25]]", conv(32, 16) + 2 * bottleneck(8, 4) + conv(4 * 8, 32)),
+        ("[-1, 1, C3k2, [32, True]]",
+         conv(32, 32) + csp(16, 8, 16, 2 * bottleneck(8, 8)) + conv(3 * 16, 32)),
+        ("[-1, 2, C2PSA, [32]]", conv(32, 32) + 2 * psa(16) + conv(32, 32)),
+        ("[-1, 1, PSA, [32]]", conv(32, 32) + psa(16) + conv(32, 32)),
+        ("[-1, 1, A2C2f, [64, True, 4]]",
+         conv(32, 32) + conv(64, 64)
+         + 2 * (conv(32, 96) + conv(32, 32) + conv(32, 32, 7, 32) + conv(32, 64) + conv(64, 32))),
+        ("[-1, 1, A2C2f, [32, False, -1, False, 2.0, 1.0]]",
+         conv(32, 32) + csp(32, 16, 32, 2 * bottleneck(16, 16)) + conv(64, 32)),
+        ("[-1, 1, A2C2f, [32, True, 1, True, 2.0, 1.0]]",
+         conv(32, 32) + conv(64, 32) + 32
+         + 2 * (conv(32, 96) + conv(32, 32) + conv(32, 32, 7, 32) + conv(32, 64) + conv(64, 32))),
+        ("[-1, 1, SCDown, [64, 3, 2]]", conv(32, 64) + conv(64, 64, 3, 64)),
+        ("[-1, 1, C2fCIB, [32, True, True]]",
+         conv(32, 32) + conv(48, 32) + 2 * conv(16, 16, 3, 16) + conv(16, 32) + conv(32, 16)
+         + conv(32, 32, 7, 32) + conv(32, 32, 3, 32)),
+        ("[-1, 1, SPP, [64]]", conv(32, 16) + conv(4 * 16, 64)),
+        ("[-1, 1, SPPF, [64, 5]]", conv(32, 16) + conv(4 * 16, 64)),
+        ("[-1, 1, SPPELAN, [64, 16]]", conv(32, 16) + conv(4 * 16, 64)),
+        ("[-1, 1, ADown, [64]]", conv(16, 32, 3) + conv(16, 32)),
+        ("[-1, 1, AConv, [64]]", conv(32, 64, 3)),
+        ("[-1, 1, ELAN1, [64, 32, 16]]", conv(32, 32) + 2 * conv(16, 16, 3) + conv(64, 64)),
+        ("[-1, 1, RepNCSPELAN4, [64, 32, 16, 1]]",
+         conv(32, 32) + conv(64, 64)
+         + 2 * (csp(16, 8, 16, conv(8, 8, 3) + conv(8, 8) + conv(8, 8, 3)) + conv(16, 16, 3))),
+        ("[-1, 2, RepC3, [32]]", 2 * conv(32, 32) + 2 * (conv(32, 32, 3) + conv(32, 32))),
+        ("[-1, 1, C3TR, [32]]",
+         csp(32, 16, 32, linear(16, 16) + 5 * 16 * 16 + 4 * linear(16, 16))),
+        ("[-1, 1, AIFI, [64, 8]]", 4 * linear(32, 32) + linear(32, 64) + linear(64, 32) + 2 * 64),
+        ("[-1, 1, ResNetLayer, [32, 16, 2, False, 2]]",
+         conv(32, 16) + conv(16, 16, 3) + conv(16, 64) + conv(32, 64)
+         + conv(64, 16) + conv(16, 16, 3) + conv(16, 64)),
+        ("[-1, 1, HGStem, [32, 48]]",
+         conv(32, 32, 3) + conv(32, 16, 2) + conv(16, 32, 2) + conv(64, 32, 3) + conv(32, 48)),
+        ("[-1, 2, HGBlock, [16, 64, 3, False]]",
+         conv(32, 16, 3) + conv(16, 16, 3) + conv(64, 32) + conv(32, 64)),
+        ("[-1, 2, HGBlock, [16, 64, 5, True]]",
+         conv(32, 16) + conv(16, 16) + 2 * conv(16, 16, 5, 16) + conv(64, 32) + conv(32, 64)),
+        ("[-1, 1, CBAM, [32]]", linear(32, 32) + 2 * 49),
+        ("[-1, 1, GhostBottleneck, [32, 3, 2]]",
+         conv(32, 8) + conv(8, 8, 5, 8) + conv(16, 16, 3, 16) + conv(16, 16) + conv(16, 16, 5, 16)
+         + conv(32, 32, 3, 32) + conv(32, 32)),
+    ],
+)  # fmt: skip
+def test_the_params_of_a_module_are_those_counted_by_hand(row: str, by_hand: int) -> None:
+    network = load(rows(row, before="ch: 32\n"), input="32x16x16")
+    assert network.params == by_hand
+    if "HGStem" not in row:
+        assert network.macs >= by_hand // 2
+
+
+#: Three maps of 32, 64 and 64 channels, a quarter, an eighth and a sixteenth as large as the picture.
+MAPS = ("[-1, 1, Conv, [32, 4, 4, 0]]", "[-1, 1, Conv, [64, 3, 2]]", "[-1, 1, Conv, [64, 3, 2]]")
+
+
+@pytest.mark.parametrize(
+    ("head", "more", "outputs"),
+    [
+        ("Detect, [nc]", "", {"out": (4 + 3, 21)}),
+        ("Detect, [nc]", "end2end: true\nreg_max: 1\n", {"out": (21, 6), "one2many": (4 + 3, 21)}),
+        ("v10Detect, [nc]", "", {"out": (21, 6), "one2many": (64 + 3, 21)}),
+        ("Segment, [nc, 8, 16]", "", {"out": (4 + 3 + 8, 21), "proto": (8, 8, 8)}),
+        ("Segment26, [nc, 8, 16]", "", {"out": (4 + 3 + 8, 21), "proto": (8, 8, 8), "semantic": (3, 4, 4)}),
+        ("Pose, [nc, kpt_shape]", "kpt_shape: [5, 3]\n", {"out": (4 + 3 + 15, 21)}),
+        ("Pose26, [nc, [5, 2]]", "", {"out": (4 + 3 + 10, 21), "likelihood": (5, 1, 1)}),
+        ("OBB, [nc, 1]", "", {"out": (4 + 3 + 1, 21)}),
+        ("OBB26, [nc, 1]", "", {"out": (4 + 3 + 1, 21)}),
+        ("Detect, [nc, anchors]", "anchors: [[1, 1, 2, 2], [1, 1], [9, 9]]\n", {"out": (16 * 2 + 5, 3 + 5)}),
+        ("SemanticSegment, [nc]", "", {"out": (3, 4, 4), "aux": (3, 2, 2)}),
+        ("Depth, [16]", "", {"out": (1, 8, 8)}),
+        ("WorldDetect, [nc, 512, True]", "", {"out": (4 + 3, 21)}),
+        ("YOLOEDetect, [nc, 512, True]", "", {"out": (4 + 3, 21), "prompt": (1, 512)}),
+        ("YOLOESegment, [nc, 8, 16, 512, True]", "",
+         {"out": (4 + 3 + 8, 21), "prompt": (1, 512), "proto": (8, 8, 8)}),
+        ("RTDETRDecoder, [nc, 32, 10, 4, 4, 2]", "",
+         {"out": (10, 6), "denoising": (3, 32), "scores_0": (10, 3)}),
+        ("Classify, [nc]", "", {"out": (3,)}),
+    ],
+)  # fmt: skip
+def test_what_a_head_gives(head: str, more: str, outputs: dict[str, tuple[int, ...]]) -> None:
+    # a picture of 16x16 has 4*4 + 2*2 + 1 = 21 places
+    reads = "2" if head.startswith("Classify") else "[0, 1, 2]"
+    network = load(
+        rows(*MAPS, head=f"[{reads}, 1, {head}]", before=f"nc: 3\n{more}"), input={"input": "3x16x16"}
+    )
+    assert {name: tuple(network.shape_of(end)) for name, end in network.outputs.items()} == outputs
+
+
+def test_a_head_of_one_box_trains_with_another_beside() -> None:
+    text = rows(*MAPS, head="[[0, 1, 2], 1, v10Detect, [nc]]", before="nc: 3\n")
+    network = load(text)
+    first = [layer for layer in network if layer.training and layer.facts.weights]
+    second = [layer for layer in network if ".one2one_" in layer.name]
+    assert [layer.name for layer in first] == [
+        layer.name.replace("one2one_", "") for layer in second if layer.params
+    ]
+    assert network.training_macs == sum(layer.macs for layer in second)
+
+
+def test_texts_are_an_input_of_as_many_as_there_are_classes() -> None:
+    text = rows(*MAPS, head="[[0, 1, 2], 1, WorldDetect, [nc, 512, False]]", before="nc: 3\n")
+    assert dict(load(text).inputs) == {"input": (3, 640, 640), "text": (512, 3)}
+    message = said(text, values={"nc": "7"})
+    assert "it finds 7 classes, and reads 3 texts" in message
+    assert "--input text=512x7" in message
+    assert load(text, values={"nc": "7"}, input={"text": "512x7"}).output[0] == 4 + 7
+
+
+def test_one_of_several_maps_is_taken_or_added() -> None:
+    listed = (
+        "[-1, 1, Conv, [32, 3, 2]]",
+        "[-1, 1, CBLinear, [[16, 32]]]",
+        "[-1, 1, Index, [32, 1]]",
+        "[0, 1, Conv, [16, 3, 2]]",
+        "[1, 1, Index, [16, 0]]",
+    )
+    network = load(rows(*listed, "[[1, 0], 1, CBFuse, [[1]]]"))
+    assert network.output == (32, 320, 320)
+    assert network["model.5.add"].inputs == ("model.5.upsample", "model.0.act")
+    assert "CBFuse takes map 2 of list 0 that it reads, which is 2 maps" in said(
+        rows(*listed[:2], "[[1, 0], 1, CBFuse, [[2]]]")
+    )
+    assert "Index says that it gives 8 channels" in said(rows(*listed[:2], "[-1, 1, Index, [8, 1]]"))
+    assert "Conv reads a map, and a list of 2 stands there" in said(rows(*listed[:2], "[-1, 1, Conv, [8]]"))
+
+
+def test_sizes_that_fit_are_those_of_the_file_and_not_of_its_first_input() -> None:
+    # the map of an eighth, made twice as large, is the map of a quarter where that has an even side
+    load(SMALL)
+    ran = CliRunner().invoke(cli, ["sizes", "net.yaml", "--input", "3x24x24"])
+    assert "fits                5 to 8, 13 to 16, 21 to 24, of 1 to 24" in ran.output
+
+
+def test_what_cannot_be_written_says_how_it_can() -> None:
+    load(SMALL)
+    ran = CliRunner().invoke(cli, ["convert", "net.yaml:n"])
+    assert ran.exit_code != 0
+    assert "help: --set decode=false leaves what is found at each level as it is" in str(ran.exception)
+    ran = CliRunner().invoke(cli, ["convert", "net.yaml:n", "--set", "decode=false", "-o", "spec.yaml"])
+    assert ran.exit_code == 0, ran.output
+    assert archlens.load("spec.yaml").params == load(SMALL, variant="n").params - 16
+
+
 def test_names_and_keys_are_those_of_the_state_dict() -> None:
     network = load(SMALL, variant="n")
     keys = network.state()
@@ -212,7 +393,7 @@ error: head[1]: model.5 (concat) does not fit: only channels can differ in a con
         ("[-1, 1, nn.Conv2d, [3, 64, 1]]", "nn.Conv2d is made for 3 channels, and reads 32"),
         ("[-1, 1, nn.Conv2d, [32, 64, 1]]", "nn.Conv2d gives 64 channels, and the rows behind it"),
         ("[-1, 1, Detect, [nc]]", "backbone[1]: Detect reads a list of rows"),
-        ("[[0], 1, Detect, [nc, 3]]", "Detect takes at most 1 argument, and here are 2"),
+        ("[[0], 1, Detect, [nc, 3, 4]]", "Detect takes at most 2 arguments, and here are 3"),
         ("[[-1, 0], 1, Conv, [64]]", "backbone[1]: Conv reads one row, not 2"),
         ("[-1, 1, Concat, [1]]", "Concat reads a list of rows"),
         ("[[-1, 0], 1, Concat, [2]]", "d of Concat must be 1, the channels, not 2"),

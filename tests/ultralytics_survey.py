@@ -115,7 +115,12 @@ def leaves(network: Network) -> int:
     ]
     plain = "Classify" not in blocks and "dfl" not in {scope.split(".")[-1] for scope in network.blocks}
     return (
-        sum(map(len, (held, bare, rows, pools, copied, alike)))
+        len(held)
+        + len(bare)
+        + len(rows)
+        + len(pools)
+        + len(copied)
+        + len(alike)
         + bool(activated)
         + plain
         + 2 * blocks.count("GhostBottleneck")

@@ -224,7 +224,7 @@ class _Search:
         Raises:
             SpecError: an op does not fit; carries the network up to there.
         """
-        if self.asks or self.whole.fixed:
+        if self.asks or self.whole.fixed or self.whole.origin.varies(self.whole):
             return None
         if len(self.known) > _KNOWN:
             self.known.clear()

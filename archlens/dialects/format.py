@@ -177,6 +177,9 @@ class Read(Remade):
     def remake(self, network: Network, shapes: Mapping[str, Shape], heads: bool) -> Network:
         return self.remake_as(network.name, shapes)
 
+    def varies(self, network: Network) -> bool:
+        return not self.is_steady(network)
+
 
 def text_of(path: str, most: int) -> str:
     """The text of a file.

@@ -30,6 +30,7 @@ class Opaque(Op, family="opaque"):
         macs: its multiply-accumulates for one sample, where they are known; ``None`` where not.
         once: those that are made once for a whole batch, part of ``macs``.
         pointwise: whether each output depends on the input at its own position alone.
+        help: how the network is had without it, for who asks for what it cannot give.
         base: an op that it is but for more inputs after those of the op, or for weights that are computed; it
             says how far it looks.
 
@@ -53,6 +54,7 @@ class Opaque(Op, family="opaque"):
         macs: int | None = None,
         once: int = 0,
         pointwise: bool = False,
+        help: str = "",
         base: Op | None = None,
     ) -> None:
         vars(self).update(
@@ -65,6 +67,7 @@ class Opaque(Op, family="opaque"):
             macs=macs,
             once=once,
             pointwise=pointwise,
+            help=help,
             base=base,
             merges=len(inputs) > 1,
         )

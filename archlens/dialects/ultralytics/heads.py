@@ -32,7 +32,8 @@ Anchors = Annotated[
 ]
 Levels = tuple[Tensor, ...]
 
-_DECODED = "how boxes follow from distances is no op here; --set decode=false leaves the maps as they are"
+#: How a network is had without what is no op here.
+_RAW = "--set decode=false leaves what is found at each level as it is"
 
 
 def _anchors(value: Any) -> Any:
@@ -62,7 +63,7 @@ def joined(m: Model, maps: list[Tensor]) -> Tensor:
     if len(rows) == 1:
         return rows[0]
     length = sum(map(area, maps))
-    return m.unknown("cat", Shape((rows[0].shape.channels, length)), *rows, why=JOINED)
+    return m.unknown("cat", Shape((rows[0].shape.channels, length)), *rows, why=JOINED, help=_RAW)
 
 
 def boxes_of(m: Model, rows: Tensor, sides: int = 4, name: str = "boxes", *beside: Tensor) -> Tensor:
@@ -71,10 +72,10 @@ def boxes_of(m: Model, rows: Tensor, sides: int = 4, name: str = "boxes", *besid
     if m.reg_max > 1:
         with m.net.scope("dfl", block="DFL"):
             each = m.put("reshape", rows, shape=(4, m.reg_max, count))
-            turned = m.unknown("swap", Shape((m.reg_max, 4, count)), each, why=_DECODED)
+            turned = m.unknown("swap", Shape((m.reg_max, 4, count)), each, help=_RAW)
             mean = m.put("conv", m.put("softmax", turned), channels=1, kernel=1, bias=False, name="conv")
             rows = m.put("reshape", mean, shape=(4, count))
-    return m.unknown(name, Shape((sides, count)), rows, *beside, why=_DECODED, pointwise=True)
+    return m.unknown(name, Shape((sides, count)), rows, *beside, help=_RAW, pointwise=True)
 
 
 class Branch(NamedTuple):
@@ -127,7 +128,10 @@ def detects(
     if end2end:  # such models are trained with a second head, which finds several boxes for a thing
         with m.training():
             many = _found(m, xs, "", branches)
-            m.heads["one2many"] = cat(m, *(joined(m, maps) for maps in many))
+            if m.decode:
+                m.heads["one2many"] = cat(m, *(joined(m, maps) for maps in many))
+            else:
+                m.heads |= {f"one2many_{i}": cat(m, *maps) for i, maps in enumerate(zip(*many, strict=True))}
     found = _found(m, xs, "one2one_" if end2end else "", branches)
     if not m.decode:
         return _levels(m, found)
@@ -138,7 +142,7 @@ def detects(
     if not end2end:
         return y
     shape = channels_last((min(300, y.shape[1]),), y.shape.channels - nc + 2)  # each with its score and class
-    return m.unknown("best", shape, y, why="the 300 best are taken; --set decode=false leaves all")
+    return m.unknown("best", shape, y, why="the 300 best are taken", help=_RAW)
 
 
 def _levels(m: Model, found: list[list[Tensor]]) -> Tensor:
@@ -165,13 +169,13 @@ def anchored(m: Model, xs: Levels, nc: int, anchors: Any) -> Tensor:
     if not m.decode:
         return _levels(m, [maps])
     rows = [
-        m.unknown("boxes", channels_last((count * area(x),), nc + 5), x, why=_DECODED)
+        m.unknown("boxes", channels_last((count * area(x),), nc + 5), x, help=_RAW)
         for count, x in zip(counts, maps, strict=True)
     ]
     if len(rows) == 1:
         return rows[0]
     places = sum(one.shape[0] for one in rows)
-    return m.unknown("cat", channels_last((places,), nc + 5), *rows, why=JOINED)
+    return m.unknown("cat", channels_last((places,), nc + 5), *rows, why=JOINED, help=_RAW)
 
 
 @kind(several=True)
@@ -226,7 +230,7 @@ def _rotated(m: Model, xs: Levels, nc: int, ne: int, finish: Callable[[Tensor], 
 
 @kind(several=True)
 def OBB(m: Model, xs: Levels, nc: Count, ne: Count) -> Tensor:
-    return _rotated(m, xs, nc, ne, lambda y: m.unknown("angles", y.shape, y, pointwise=True, why=_DECODED))
+    return _rotated(m, xs, nc, ne, lambda y: m.unknown("angles", y.shape, y, pointwise=True, help=_RAW))
 
 
 @kind(several=True)
@@ -235,7 +239,7 @@ def OBB26(m: Model, xs: Levels, nc: Count, ne: Count) -> Tensor:
 
 
 def _keypoints(m: Model, found: Tensor) -> Tensor:
-    return m.unknown("keypoints", found.shape, found, pointwise=True, why=_DECODED)
+    return m.unknown("keypoints", found.shape, found, pointwise=True, help=_RAW)
 
 
 @kind(several=True)
@@ -302,8 +306,10 @@ def Depth(m: Model, xs: Levels, c: Count) -> Tensor:
     y = m.put("conv_transpose", y, channels=c // 2, kernel=2, stride=2, name="head.1")
     y = m("head.2", Conv, y, c // 4, 3)
     y = m.put("conv", y, channels=1, kernel=1, name="head.3")
+    if not m.decode:
+        return y
     return m.unknown(
-        "depth", y.shape, y, pointwise=True, why="an exponential of what is found", owner="",
+        "depth", y.shape, y, pointwise=True, help=_RAW, owner="",
         buffers={"cal_a": Buffer((1,)), "cal_b": Buffer((1,))},
     )  # fmt: skip
 

@@ -194,12 +194,17 @@ def _placed(m: Placing, row: Row, flows: Sequence[Flow], depth: float, last: boo
     return y
 
 
+#: Modules that read what CBLinear and ImagePoolingAttn give: a list of maps.
+_LISTS = ("Index", "CBFuse", "Classify")
+
+
 def _once(m: Placing, kind: Kind, name: str, x: Any, args: list[Any]) -> Flow:
+    if kind.name not in _LISTS:
+        for one in x if kind.several else (x,):
+            if isinstance(one, tuple):
+                raise m.error(f"{kind.name} reads a map, and a list of {len(one)} stands there")
     if kind.leaf:
         return kind.place(m, name, x, *args)  # type: ignore[no-any-return]
-    for one in x if isinstance(x, tuple) else (x,):
-        if isinstance(one, tuple) and kind.name != "CBFuse":
-            raise m.error(f"{kind.name} reads a map, and a list of {len(one)} stands there")
     with m.net.scope(name, block=kind.name):
         return kind.place(m, x, *args)  # type: ignore[no-any-return]
 
