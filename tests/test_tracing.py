@@ -1130,7 +1130,7 @@ REFUSED = {
     "shapes own_model:Net --input 4x8x8": "body.0 (Conv2d(3, 16, kernel_size=(3, 3), stride=(1, 1)))",
     "diff own_model:Net own_model:made": "own_model:Net is a torch module, which does not say",
     "trace lenet5": "nothing of lenet5 runs: only torch modules",
-    "show own_model:Net": "there is no network own_model:Net",
+    "show own_model:Net": "own_model:Net is a torch module, and has no spec",
 }
 
 
