@@ -19,7 +19,7 @@ FLOAT32, INT32, INT8 = 0, 2, 9
 #: The numbers of operators in the schema.
 ADD, AVERAGE_POOL, CONCATENATION, CONV, DEPTHWISE, FULLY_CONNECTED = 0, 1, 2, 3, 4, 9
 MAX_POOL, MUL, RESHAPE, RESIZE, SOFTMAX, PAD, TRANSPOSE, MEAN = 17, 18, 22, 23, 25, 34, 39, 40
-LSTM, STRIDED_SLICE, SPLIT, TRANSPOSE_CONV, UNPACK, QUANTIZE = 44, 45, 49, 67, 88, 114
+SHAPE, PACK, LSTM, STRIDED_SLICE, SPLIT, TRANSPOSE_CONV, UNPACK, QUANTIZE = 77, 83, 44, 45, 49, 67, 88, 114
 CUSTOM = 32
 
 
@@ -229,11 +229,25 @@ def test_maps_are_joined_cut_and_made_larger(tmp_path: Path) -> None:
         *('max_pool((2, 3), stride=1, padding="same")', "concat", "relu", "slice(stop=4)", "slice(start=4)"),
         *("add", 'slice(start=1, axis="height")', 'slice(step=2, axis="width")'),
         *("pad(padding=((0, 1), (2, 0)))", 'upsample(size=(16, 10), mode="bilinear")'),
-        "conv_transpose(6, 3, stride=2, padding=((0, 1), (0, 1)), bias=false)",
+        'conv_transpose(6, 3, stride=2, padding="same", bias=false)',
     ]
     # (16 - 1)*2 + 3 - 1 = 32, of which each of the 16*10*4 values writes 3*3*6
     assert network.output == (6, 32, 20)
     assert network.macs == 16 * 10 * 4 * 54
+
+
+def test_sizes_that_a_converter_left_to_be_computed(tmp_path: Path) -> None:
+    """With an open batch, SHAPE and what takes it apart stand between a map and its RESHAPE."""
+    net = Net((1, 4, 6, 2))
+    sizes = net.run(SHAPE, [net.inputs[0]], (4,), _0=byte(INT32))
+    cut = [net.numbers(n) for n in (0, 1, 1)]
+    batch = net.run(STRIDED_SLICE, [sizes, *cut], (), _4=whole(1))
+    target = net.run(PACK, [batch, net.numbers(-1)], (2,), _0=whole(2))
+    x = net.run(RESHAPE, [net.inputs[0], target], (1, 48))
+    net.run(FULLY_CONNECTED, [x, net.weight("w", 7, 48)], (1, 7))
+    network = net.network(tmp_path)
+    assert [layer.op.kind for layer in network] == ["channels_last", "flatten", "linear"]
+    assert network.params == 7 * 48
 
 
 def test_what_multiplies_each_channel_has_weights(tmp_path: Path) -> None:

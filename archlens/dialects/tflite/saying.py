@@ -19,7 +19,11 @@ from ...lowering.lowering import Lowering
 from ...lowering.tape import BATCH, Call, Node, TakenApart, Tape, Value
 from ...network import Network, Origin
 from ...shape import ChannelsLast, Shape
+from .folding import FOLDED, folded
 from .reading import File, Operator
+
+#: The largest number that is worked out.
+_LARGEST = 10**15
 
 #: The axes of a map as torch has them, and back.
 _FIRST, _LAST = (0, 3, 1, 2), (0, 2, 3, 1)
@@ -128,7 +132,8 @@ class _Graph:
         self.nodes: list[Node] = []
         self.values: dict[int, Value] = {}
         self.state: dict[str, Value] = {}
-        self.paths: Counter[str] = Counter()
+        #: What tensors hold that follows from sizes.
+        self.known: dict[int, tuple[float, ...]] = {}
         #: The weights of layers by the tensor and how it lies.
         self.weights: dict[Any, Value] = {}
         #: The operator that is said, and where its layers stand.
@@ -169,7 +174,12 @@ class _Graph:
     def say(self, operator: Operator) -> None:
         handler = _SAID.get(operator.kind)
         read = [index for index in operator.inputs if index >= 0]
+        if operator.kind == "SHAPE":
+            self.known[operator.outputs[0]] = self.of(read[0]).sizes
+            return
         flows = any(index in self.values and self.values[index].flows for index in read)
+        if not flows and operator.kind in FOLDED and self.fold(operator):
+            return
         if handler is None or not flows:
             self.opaque(operator)
             return
@@ -180,12 +190,32 @@ class _Graph:
         made = made if isinstance(made, list) else [made]
         for index, value in zip(operator.outputs, made, strict=False):
             expected = self.sizes(index)
-            if value.sizes != expected:
+            signature = self.file.tensors[index].signature or expected
+            alike = len(value.sizes) == len(expected) and all(
+                -1 in (n, free) or n == m
+                for n, m, free in zip(value.sizes, expected, signature, strict=False)
+            )
+            if not alike:
                 raise self.wrong(
                     f"makes {_shown(value.sizes)}, and the file says {_shown(expected)} for "
                     f"{shorten(self.file.tensors[index].name)}"
                 )
             self.values[index] = value
+
+    def fold(self, operator: Operator) -> bool:
+        """Work out what follows from sizes and constants; whether it was."""
+        read = [self.numbers_of(index) for index in operator.inputs if index >= 0]
+        types = [self.file.tensors[index].dtype for index in (*operator.inputs, *operator.outputs)]
+        if None in read or len(operator.outputs) != 1:
+            return False
+        try:
+            found = folded(operator, [one for one in read if one is not None], types)
+        except (ValueError, IndexError, ArithmeticError, TypeError):
+            raise self.wrong("cannot work on these numbers") from None
+        if found is None or any(abs(n) > _LARGEST for n in found):
+            return False
+        self.known[operator.outputs[0]] = tuple(found)
+        return True
 
     def opaque(self, operator: Operator) -> None:
         """An operator without an op: known of it are its outputs, its weights, and maybe its cost."""
@@ -259,11 +289,17 @@ class _Graph:
             SpecError: they are computed, or none.
         """
         assert self.operator is not None
-        index = self.operator.inputs[position]
-        found = self.file.numbers.get(index)
-        if found is None or index in self.values or any(type(one) is not int for one in found):
+        found = self.numbers_of(self.operator.inputs[position])
+        if found is None or any(type(one) is not int for one in found):
             raise self.wrong(f"computes its input {position}, and what comes out is not known before")
         return tuple(int(one) for one in found)
+
+    def numbers_of(self, index: int) -> tuple[float, ...] | None:
+        """What a tensor holds, where that follows from sizes and constants."""
+        value = self.values.get(index)
+        if value is not None and (value.node is not None or value.input):
+            return None
+        return self.known.get(index) or self.file.numbers.get(index)
 
     # --- nodes ----------------------------------------------------------------------------------
 
@@ -458,12 +494,15 @@ def _conv_transpose(graph: _Graph, operator: Operator) -> Value:
         raise graph.wrong(f"has a kernel of {_shown((out, *kernel, channels))} for {x.sizes[1]} channels")
     weight = graph.weight(operator.inputs[1], "weight", (channels, out, *kernel))
     cut = [(n - 1) * s + f - m for n, s, f, m in zip(x.sizes[2:], stride, kernel, sides, strict=True)]
+    same = _padding(graph, options.get(0)) == "same" and list(sides) == [
+        n * s for n, s in zip(x.sizes[2:], stride, strict=True)
+    ]
     index = operator.inputs[3] if len(operator.inputs) > 3 else -1
     args: dict[str, Any] = {
         "input": x, "weight": weight, "stride": stride, "dilation": [1, 1], "groups": 1, "transposed": True,
         "bias": graph.weight(index, "bias", (out,)) if index >= 0 else None,
-        "padding": [(max(n, 0) // 2, max(n, 0) - max(n, 0) // 2) for n in cut],
-        "output_padding": [max(-n, 0) for n in cut],
+        "padding": "same" if same else [(max(n, 0) // 2, max(n, 0) - max(n, 0) // 2) for n in cut],
+        "output_padding": [0, 0] if same else [max(-n, 0) for n in cut],
     }  # fmt: skip
     macs = prod(x.sizes) * out * prod(kernel)
     made = graph.one("aten.convolution", args, (BATCH, out, *sides), macs)
@@ -527,7 +566,7 @@ def _each(graph: _Graph, operator: Operator) -> Value:
     if operator.kind in _CLAMPED:
         name, (args["min"], args["max"]) = "clamp", _CLAMPED[operator.kind]
     elif name == "leaky_relu":
-        args["negative_slope"] = operator.options.get(0, "f")
+        args["negative_slope"] = float(f"{operator.options.get(0, 'f'):.7g}")  # a float of 32 bits
     elif name == "gelu" and operator.options.get(0, "?", False):
         args["approximate"] = "tanh"
     return graph.one(f"aten.{name}", args, x.sizes)
@@ -641,6 +680,10 @@ def _softmax(graph: _Graph, operator: Operator) -> Value:
 def _reshape(graph: _Graph, operator: Operator) -> Value:
     x = graph.of(operator.inputs[0])
     sizes = graph.sizes(operator.outputs[0])
+    asked = graph.known.get(operator.inputs[1]) if len(operator.inputs) > 1 else None
+    if asked is not None and operator.kind == "RESHAPE":
+        left = prod(x.sizes) // max(1, prod(int(n) for n in asked if n > 0))
+        sizes = tuple(int(n) if n > 0 else left for n in asked)
     if prod(sizes) != prod(x.sizes):
         raise graph.wrong(f"makes {_shown(sizes)} of {_shown(x.sizes)}")
     return graph.viewed(x, sizes)
