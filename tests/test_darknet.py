@@ -474,6 +474,19 @@ def test_any_byte_may_be_wrong(tmp_path: Path) -> None:
                 network(find(str(path)))
 
 
+TOO_MUCH = [
+    (cfg(CONV) + "[route]\nlayers=0\n" * 25_000, "more than 25,000 layers"),
+    (cfg(CONV) + "a=1\n" * 300_001, "more than 300,000 options"),
+    (cfg(CONV) + "[route]\nlayers=" + "0," * 100_001, "read more than 100,000 tensors"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), TOO_MUCH, ids=[message for _, message in TOO_MUCH])
+def test_what_is_too_much(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ArchlensError, match=message):
+        laid_out(tmp_path, text)
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -24,6 +24,9 @@ from .prototext import Message, Text, parse
 #: The largest file that is read; that of ResNet-269 has 0.4 MB.
 _MOST = 8 * 10**6
 
+#: The most ratios of boxes.
+_RATIOS = 100
+
 #: Layers that are one op without arguments.
 _PLAIN = {
     "Sigmoid": "sigmoid",
@@ -338,11 +341,9 @@ class _Layout:
             "momentum": round(1 - params.number("moving_average_fraction", 0.999), 12),
         }
         after = self.alone.get(self.index)
-        if after is None or not self.shifts(self.layers[after]):
-            return self.op("batch_norm", affine=params.flag("scale_bias", False), **given)
-        self.done.add(after)
-        keys = {one: f"{self.names[after]}.{one}" for one in ("weight", "bias")}
-        return self.place(OPS["batch_norm"](**given), keys=keys)
+        if after is not None and self.shifts(self.layers[after]):
+            self.done.add(after)
+        return self.op("batch_norm", affine=after in self.done or params.flag("scale_bias", False), **given)
 
     def shifts(self, layer: Listed) -> bool:
         """Whether a layer scales and shifts each channel by weights of its own."""
@@ -693,8 +694,12 @@ class _Layout:
     def boxes(self) -> Tensor:
         """SSD's boxes at each position, which depend on sizes alone."""
         params = self.layer.message.message("prior_box_param")
-        ratios = [1.0]
-        for ratio in params.numbers("aspect_ratio"):
+        ratios, given = [1.0], params.numbers("aspect_ratio")
+        if len(given) > _RATIOS:
+            raise params.error(
+                f"it has {len(given):,} ratios, more than the {_RATIOS} that are read", "aspect_ratio"
+            )
+        for ratio in given:
             for one in (ratio, 1 / ratio) if params.flag("flip", True) and ratio else (ratio,):
                 if all(abs(one - other) >= 1e-6 for other in ratios):
                     ratios.append(one)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ...bounds import RAISED, Bounds, allowed
 from ...errors import did_you_mean, error, shorten
+from ...language.steps import MAX_NAME
 from ...shape import Shape
 from .prototext import Message, Placed
+
+#: How many slashes a name may have.
+_SCOPES = 8
 
 #: What layers of the first version call their types, where that is not the name in capitals.
 _FIRST = {
@@ -89,6 +94,8 @@ def listed(net: Message) -> tuple[dict[str, Input], set[str], list[Listed]]:
         )
     net.check(_NET)
     layers = [_layer(one) for key in ("layer", "layers") for one in net.messages(key)]
+    if len(layers) > allowed():
+        raise error(Bounds(allowed()).too_many_layers, layers[allowed()].where.span, help=RAISED)
     layers.sort(key=lambda one: one.message.start)
     runs = [_runs(one.message) for one in layers]
     inputs = _declared(net)
@@ -120,6 +127,12 @@ def _layer(message: Message) -> Listed:
             known = sorted(_LAYER)
             raise message.error(f"a layer has no field {shorten(key)}", key, help=did_you_mean(key, known))
     name = message.text("name")
+    if len(name) > MAX_NAME or name.count("/") > _SCOPES:
+        raise message.error(
+            f"a name of {len(name):,} characters and {name.count('/'):,} slashes is more than the {MAX_NAME} "
+            f"and {_SCOPES} allowed",
+            "name",
+        )
     kinds = message.scalars("type")
     if not kinds:
         raise message.error(f'the layer "{shorten(name)}" has no type', help='as in type: "Convolution"')
@@ -227,4 +240,4 @@ def _dummies(layer: Listed) -> list[Input]:
 
 def part(text: str) -> str:
     """A text as a part of a name."""
-    return re.sub(r"[^\w\-+()@]", "_", text)[:200] or "_"
+    return re.sub(r"[^\w\-+()@]", "_", text)[:MAX_NAME] or "_"

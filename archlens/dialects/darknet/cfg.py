@@ -6,11 +6,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ...bounds import RAISED, Bounds, allowed
 from ...errors import Source, Span, SpecError, error, shorten
 from .kinds import ALIASES
 
 #: The largest whole number of an option, darknet's own.
 _INT = 2**31 - 1
+
+#: How many options a file may have.
+_OPTIONS = 300_000
 
 
 class Option(NamedTuple):
@@ -82,6 +86,7 @@ class Section:
 def sections(source: Source) -> list[Section]:
     """The sections of a file."""
     found: list[Section] = []
+    count = 0
     for number, line in enumerate(source.lines, 1):
         text = re.sub(r"[ \t\r]", "", line)
         start = len(line) - len(line.lstrip()) + 1
@@ -92,6 +97,8 @@ def sections(source: Source) -> list[Section]:
             kind = text.partition("#")[0]
             if not kind.endswith("]") or len(kind) < 3:
                 raise error(f"{shorten(kind)} is no head of a section", where, help="as in [convolutional]")
+            if len(found) > allowed():
+                raise error(Bounds(allowed()).too_many_layers, where, help=RAISED)
             found.append(Section(ALIASES.get(kind[1:-1], kind[1:-1]), where))
             continue
         key, equals, value = text.partition("=")
@@ -99,6 +106,9 @@ def sections(source: Source) -> list[Section]:
             raise error("an option stands before the first section", where, help="a file starts with [net]")
         if not key or not equals:
             raise error(f"[{found[-1].kind}]: {shorten(text)} is no option", where, help="as in size=3")
+        count += 1
+        if count > _OPTIONS:
+            raise error(f"the file has more than {_OPTIONS:,} options, the most that are read", where)
         value = re.split("[#;]", value, maxsplit=1)[0]
         found[-1].options.setdefault(key, Option(value, where))
     return found
