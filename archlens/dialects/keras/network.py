@@ -12,7 +12,7 @@ from ...shape import AXIS_NAMES, Shape
 from ..format import Model
 from . import layers, operations, recurrent
 from .placing import LAYERS, Call, Held, Placing, named
-from .saved import MODELS, Entry, Graph, Inbound, Ref, graph_of, refs
+from .saved import Entry, Graph, Inbound, Ref, Slice, graph_of
 
 #: The files that fill the table of layers.
 FILLING = (layers, operations, recurrent)
@@ -85,16 +85,9 @@ def _formats(graph: Graph) -> set[str]:
         said = entry.config.get("data_format")
         if isinstance(said, str):
             found.add(said)
-        if is_model(entry):
+        if entry.is_model:
             found |= _formats(entry.inner)
     return found
-
-
-def is_model(entry: Entry) -> bool:
-    """Whether a layer is a model within the model."""
-    return entry.kind in MODELS or (
-        isinstance(entry.config.get("layers"), list) and "input_layers" in entry.config
-    )
 
 
 def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[str, Held]]:
@@ -131,12 +124,14 @@ def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[s
 
         def held(value: Any, entry: Entry = entry) -> Any:
             if isinstance(value, Ref):
-                outputs = found[value.layer, value.call]
+                outputs = found[graph.source(value)]
                 if value.output >= len(outputs):
                     raise entry.refuse(
                         f"it reads output {value.output} of {shorten(value.layer)}, which has {len(outputs)}"
                     )
                 return outputs[value.output]
+            if isinstance(value, Slice):
+                return value
             if isinstance(value, list | tuple):
                 return [held(one) for one in value]
             return {key: held(one) for key, one in value.items()} if isinstance(value, dict) else value
@@ -148,7 +143,7 @@ def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[s
         found[entry.name, number] = _called(call, number)
     ends = []
     for name, ref in graph.outputs:
-        outputs = found.get((ref.layer, ref.call))
+        outputs = found.get(graph.source(ref))
         if outputs is None or ref.output >= len(outputs):
             raise error(
                 f"output_layers: there is no output {ref.output} of call {ref.call} of {shorten(ref.layer)}"
@@ -164,7 +159,7 @@ _MOST_OUTPUTS = 16
 def _called(call: Call, number: int) -> list[Held]:
     """What one call of a layer gives."""
     with call.placing.sharing(call.entry, number):
-        if not is_model(call.entry):
+        if not call.entry.is_model:
             return _placed(call)
         call.placing.step(call)
         with call.placing.scope(call.name, call.entry.kind):
@@ -208,9 +203,7 @@ def _in_order(graph: Graph) -> Iterator[tuple[Entry, int]]:
                 raise entry.refuse("it is an InputLayer, and does not stand among the input_layers")
             continue
         for number, node in enumerate(entry.inbound):
-            sources = {(ref.layer, ref.call) for ref in refs(node.args) if ref} | {
-                (ref.layer, ref.call) for ref in refs(node.kwargs)
-            }
+            sources = set(map(graph.source, node.refs))
             for layer, call in sources:
                 source = graph.index.get(layer)
                 if source is None:
@@ -248,7 +241,7 @@ def _circle(graph: Graph, waiting: Mapping[tuple[int, int], int]) -> Exception:
     while at not in trail:
         trail[at] = None
         node = graph.index[at[0]].inbound[at[1]]
-        at = next((ref.layer, ref.call) for ref in node.refs if (ref.layer, ref.call) in left)
+        at = next(one for one in map(graph.source, node.refs) if one in left)
     circle = [*trail][[*trail].index(at) :]
     names = [shorten(layer, 30) for layer, _ in reversed(circle)]
     shown = [*names[:4], "...", names[-1]] if len(names) > 6 else names

@@ -290,8 +290,8 @@ class Call:
     @property
     def channels_first(self) -> bool:
         """Whether the layer has the channels first."""
-        default = "channels_first" if self.placing.first else "channels_last"
-        return self.entry.word("data_format", default, "channels_first", "channels_last") == "channels_first"
+        said = self.entry.word("data_format", "channels_last", "channels_first", "channels_last")
+        return said == "channels_first"
 
     def map(self, axes: int | None = None) -> Tensor:
         """What it reads as a map, channels first, of so many spatial axes."""

@@ -40,6 +40,8 @@ class Ref(NamedTuple):
     output: int
     #: Its shape as the file has it, the batch included; ``None`` where the file says nothing.
     shape: tuple[int | None, ...] | None = None
+    #: Whether it is written as ``["layer", 0, 0]``.
+    listed: bool = False
 
 
 class Slice(NamedTuple):
@@ -191,6 +193,13 @@ class Entry:
         value = self.config.get(key)
         return None if value is None else _shape(value, f"{self.place}: its {key}")
 
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a model within the model."""
+        return self.kind in MODELS or (
+            isinstance(self.config.get("layers"), list) and "input_layers" in self.config
+        )
+
     @cached_property
     def inner(self) -> Graph:
         """The layers of a model within the model."""
@@ -237,6 +246,8 @@ class Graph:
     #: The shape of the input of a chain, the batch included.
     built: tuple[int | None, ...] | None = None
     index: Mapping[str, Entry] = field(default_factory=dict)
+    #: The models within it whose calls are counted from 1 where they are listed.
+    later: frozenset[str] = frozenset()
 
     @staticmethod
     def read(config: Any, path: str, kind: str) -> Graph:
@@ -274,7 +285,13 @@ class Graph:
                 raise index[ref.layer].refuse("it stands among the input_layers, and is no InputLayer")
         if not inputs or not outputs:
             raise error(f"{path}{'output' if inputs else 'input'}_layers is empty")
-        return Graph(tuple(entries), False, tuple(inputs), tuple(outputs), index=index)
+        return Graph(
+            tuple(entries), False, tuple(inputs), tuple(outputs), index=index, later=_later(index, outputs)
+        )
+
+    def source(self, ref: Ref) -> tuple[str, int]:
+        """The layer that gives a tensor, and in which of its calls."""
+        return ref.layer, ref.call - (ref.listed and ref.layer in self.later)
 
     def shapes(self) -> dict[str, tuple[int | None, ...] | None]:
         """The shapes of its inputs by their layers, the batch included; ``None`` is not known."""
@@ -288,6 +305,29 @@ class Graph:
         if shape is None and first.kind in MODELS:
             shape = next(iter(first.inner.shapes().values()), None)
         return {name: shape}
+
+
+def _later(index: Mapping[str, Entry], outputs: list[tuple[str, Ref]]) -> frozenset[str]:
+    """The models within a model whose calls are counted from 1 where they are listed.
+
+    They count as their first call the one with which they were made, unless they are a chain that was made
+    without an input; those of Keras 3 never do.
+    """
+    called: dict[str, set[int]] = {}
+    for ref in (
+        *[one for e in index.values() for node in e.inbound for one in node.refs],
+        *dict(outputs).values(),
+    ):
+        if ref.listed:
+            called.setdefault(ref.layer, set()).add(ref.call)
+    return frozenset(
+        name
+        for name, calls in called.items()
+        if 0 not in calls
+        and (one := index.get(name)) is not None
+        and one.is_model
+        and not (one.module and one.kind == "Sequential")
+    )
 
 
 def input_shape(entry: Entry) -> tuple[int | None, ...] | None:
@@ -358,7 +398,7 @@ def _inbound(node: Any, place: str) -> Inbound:
     for one in listed:
         if not _is_old(one):
             raise error(f'{place}: a tensor is written as ["layer", 0, 0], not {_said(one)}')
-        found.append(Ref(*one[:3]))
+        found.append(_listed(one))
         if len(one) > 3 and isinstance(one[3], dict):
             further |= {str(key): _argument(value, place) for key, value in one[3].items()}
     first: Any = found[0] if len(found) == 1 else found
@@ -373,6 +413,11 @@ def _is_old(value: Any) -> bool:
         and isinstance(value[0], str)
         and all(type(n) is int and 0 <= n <= MAX_SIZE for n in value[1:3])
     )
+
+
+def _listed(value: list[Any]) -> Ref:
+    layer, call, output = value[:3]
+    return Ref(layer, call, output, listed=True)
 
 
 def _argument(value: Any, place: str, deep: int = 0) -> Any:
@@ -396,7 +441,7 @@ def _argument(value: Any, place: str, deep: int = 0) -> Any:
         return {str(key): _argument(one, place, deep + 1) for key, one in value.items()}
     if isinstance(value, list):
         if _is_old(value) and len(value) == 3:
-            return Ref(*value)
+            return _listed(value)
         return [_argument(one, place, deep + 1) for one in value]
     return value
 
@@ -406,7 +451,7 @@ def _ends(value: Any, place: str, index: Mapping[str, Entry]) -> list[tuple[str,
 
     def found(value: Any, name: str, deep: int) -> Iterator[tuple[str, Ref]]:
         if _is_old(value):
-            ref = Ref(*value[:3])
+            ref = _listed(value)
             if ref.layer not in index:
                 raise error(f"{place}: there is no layer {shorten(ref.layer)}")
             yield name or ref.layer, ref
