@@ -93,8 +93,10 @@ def _conv_transpose(call: Call) -> Held:
     extents = [d * (f - 1) + 1 for f, d in zip(entry.sizes("kernel_size", n), dilation, strict=True)]
     if entry.config.get("output_padding") is not None:
         spare = entry.sizes("output_padding", n, least=0)
-        if window["padding"] == "same":  # n*s - s + f%2 + o
-            window["padding"] = shortest(tuple([f // 2 for f in extents]))
+        if window["padding"] == "same":
+            cut = list(map(_cut_away, extents, spare))
+            spare = tuple([max(-after, 0) for _, after in cut])
+            window["padding"] = tuple([(before, max(after, 0)) for before, after in cut])
     elif window["padding"] == "same":
         spare = (0,) * n  # the op's own rule: n*s
     else:
@@ -108,6 +110,13 @@ def _conv_transpose(call: Call) -> Held:
         bias=entry.flag("use_bias", True),
     )
     return activated(call, call.as_map(y))
+
+
+def _cut_away(extent: int, spare: int) -> tuple[int, int]:
+    """What TensorFlow cuts off at both ends so that ``(n - 1)s + f % 2 + o`` positions stay."""
+    kept = extent + extent % 2 - 2 + spare
+    before = min(kept - kept // 2, extent - 1)
+    return extent - 1 - before, extent - 1 - (kept - before)
 
 
 # --- poolings ---------------------------------------------------------------------------------------
@@ -657,7 +666,7 @@ def _prelu(call: Call) -> Held:
 
 @layer("Softmax")
 def _softmax(call: Call) -> Held:
-    return along(call, call.tensors[0], call.entry.config.get("axis", -1), "softmax")
+    return along(call, call.x, call.entry.config.get("axis", -1), "softmax")
 
 
 # --- merges -----------------------------------------------------------------------------------------

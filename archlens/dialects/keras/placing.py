@@ -119,7 +119,7 @@ class Placing:
         #: Places one call of a layer or of a model, by its number.
         self.run = run
         self.steps = 0
-        self._moved: dict[tuple[str, tuple[int, ...], bool], Tensor] = {}
+        self._moved: dict[tuple[Any, ...], Tensor] = {}
         #: The names of the layers of the file, by the scope that they lie in.
         self._reserved: dict[str, set[str]] = {}
         #: The keys of the weights of each layer that had some, for each layer of the file that was called;
@@ -202,7 +202,7 @@ class Placing:
         """A tensor with its axes as an op wants them."""
         if x.axes == axes and (x.last == last or len(axes) == 1):
             return x.tensor
-        key = (x.tensor.name, axes, last)
+        key = (x.tensor.name, x.axes, axes, last)  # a permuted tensor may be held with others
         if key in self._moved:
             return self._moved[key]
         ops = way(x.axes, x.last, axes, last)
