@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import zipfile
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 import archlens
 from archlens.dialects import formats
+from archlens.dialects.keras import placing
 from archlens.network import Network
 
 
@@ -30,7 +33,7 @@ def said(kind: str, name: str, *reads: Any, module: str = "keras.layers", **conf
 
 def tensor(name: str | tuple[Any, ...]) -> dict[str, Any]:
     """A tensor as Keras 3 writes it: the output of a layer, or of one of its calls, or with its shape."""
-    layer, call, shape = (*([name] if isinstance(name, str) else name), 0, None)[:3]
+    layer, call, shape = (name, 0, None) if isinstance(name, str) else (*name, None)[:3]
     config = {"keras_history": [layer, call, 0]} | ({} if shape is None else {"shape": [None, *shape]})
     return {"class_name": "__keras_tensor__", "config": config}
 
@@ -109,7 +112,7 @@ def test_a_chain_of_layers(tmp_path: Path) -> None:
     assert shapes(network) == LENET_SHAPES
     assert network.params == LENET_PARAMS
     assert network.macs == 6 * 784 * 25 + 16 * 100 * 150 + 400 * 120 + 120 * 10
-    assert network.inputs == {"x": (1, 28, 28)}
+    assert network.inputs == {"x_1": (1, 28, 28)}
 
 
 def test_an_archive_is_read_by_its_content(tmp_path: Path) -> None:
@@ -213,3 +216,453 @@ def test_hdf5_is_not_read_and_what_to_do_is_said(tmp_path: Path) -> None:
         found.network(None, {})
     assert "model.h5 is HDF5, which is not read" in str(raised.value)
     assert 'help: save the model as model.save("model.keras")' in str(raised.value)
+
+
+def sides(network: Network, name: str) -> list[tuple[int, int]]:
+    """What a layer pads, or cuts off, at both ends of each axis."""
+    return [(window.before, window.after) for window in network[name].windows]
+
+
+def test_same_padding_is_that_of_tensorflow(tmp_path: Path) -> None:
+    """``ceil(n/s)``; where the padding is odd the extra position comes after."""
+    window = {"filters": 2, "kernel_size": [3, 4], "strides": [2, 3], "padding": "same"}
+    network = read(tmp_path, functional(start(8, 9, 1), said("Conv2D", "c", "x", **window)))
+    assert network["c"].shape == (2, 4, 3)
+    # (4 - 1)*2 + 3 - 8 = 1 position; (3 - 1)*3 + 4 - 9 = 1 position
+    assert sides(network, "c") == [(0, 1), (0, 1)]
+    causal = said("Conv1D", "c", "x", filters=2, kernel_size=[3], dilation_rate=[4], padding="causal")
+    network = read(tmp_path, functional(start(8, 5), causal))
+    assert network["c"].shape == (2, 8)
+    assert sides(network, "c") == [(4 * 2, 0)]
+
+
+@pytest.mark.parametrize(
+    ("padding", "kernel", "stride", "spare", "expected"),
+    [
+        ("valid", 2, 3, None, 5 * 3),  # (5 - 1)*3 + max(2, 3)
+        ("valid", 4, 3, None, 4 * 3 + 4),
+        ("same", 4, 3, None, 5 * 3),
+        ("same", 2, 3, None, 5 * 3),
+        ("valid", 3, 2, 1, 4 * 2 + 3 + 1),
+        ("same", 3, 2, 1, 4 * 2 + 3 % 2 + 1),
+        ("same", 4, 3, 1, 4 * 3 + 4 % 2 + 1),
+        ("same", 1, 2, 1, 4 * 2 + 1 % 2 + 1),
+    ],
+)
+def test_transposed_convolutions(
+    padding: str, kernel: int, stride: int, spare: int | None, expected: int, tmp_path: Path
+) -> None:
+    config = {"filters": 2, "kernel_size": [kernel], "strides": [stride], "padding": padding}
+    layer = said("Conv1DTranspose", "c", "x", **config, output_padding=spare)
+    assert read(tmp_path, functional(start(5, 3), layer))["c"].shape == (2, expected)
+
+
+def test_channels_first(tmp_path: Path) -> None:
+    """Where all that says so has the channels first, the input has them first, too."""
+    first = {"data_format": "channels_first"}
+    model = functional(
+        start(3, 8, 9),
+        said("Conv2D", "conv", "x", filters=4, kernel_size=[3, 3], **first),
+        said("BatchNormalization", "bn", "conv", axis=1),
+        said("Dense", "along", "bn", units=5),  # over the last axis, which is the width
+        said("Flatten", "flat", "bn", **first),
+        said("Dense", "out", "flat", units=2),
+        out=[["out", 0, 0], ["along", 0, 0]],
+    )
+    network = read(tmp_path, model)
+    assert network.inputs == {"x_1": (3, 8, 9)}
+    assert network["bn"].shape == (4, 6, 7)
+    assert network["along"].params == 7 * 5 + 5
+    assert network["out"].params == 4 * 6 * 7 * 2 + 2
+
+
+def test_one_tensor_is_held_by_axes_of_its_own(tmp_path: Path) -> None:
+    """A permuted tensor is the same one here, and what reads the other reads it as it is."""
+    model = functional(
+        start(5, 6, 1),
+        said("Permute", "turned", "x", dims=[3, 1, 2]),
+        said("Dense", "width", "turned", units=2),
+        said("Dense", "channels", "x", units=3),
+        out=[["width", 0, 0], ["channels", 0, 0]],
+    )
+    network = read(tmp_path, model)
+    assert network["width"].params == 6 * 2 + 2
+    assert network["channels"].params == 1 * 3 + 3
+
+
+def test_reshapes_are_right_or_opaque(tmp_path: Path) -> None:
+    model = functional(
+        start(4, 6, 3),
+        said("Reshape", "rows", "x", target_shape=[24, 3]),  # positions stay in their order
+        said("Reshape", "mixed", "x", target_shape=[6, 4, 3, 1]),  # channels become positions
+        said("Dense", "dense", ("gap", 0), units=24),
+        said("GlobalAveragePooling2D", "gap", "x"),
+        said("Reshape", "made", "dense", target_shape=[2, -1, 3]),  # in whatever order dense has them
+        said("Flatten", "flat", "x"),
+        said("Reshape", "back", "flat", target_shape=[4, 6, 3]),  # of what was flattened the other way round
+        out=[["rows", 0, 0], ["mixed", 0, 0], ["made", 0, 0], ["back", 0, 0]],
+    )
+    network = read(tmp_path, model)
+    names = ("rows", "mixed", "made", "back")
+    kinds = {name: (network[name].op.kind, tuple(network[name].shape)) for name in names}
+    assert kinds == {
+        "rows": ("tokens", (24, 3)),
+        "mixed": ("opaque", (6, 4, 3, 1)),
+        "made": ("reshape", (3, 2, 4)),
+        "back": ("opaque", (4, 6, 3)),
+    }
+    assert network.macs == 3 * 24  # what moves values multiplies none
+
+
+def test_layers_that_are_called_twice_have_their_weights_once(tmp_path: Path) -> None:
+    tower = functional(
+        start(4, name="inside"),
+        said("Dense", "a", "inside", units=4, activation="relu"),
+        said("Dense", "b", "a", ("b", 0), units=4),
+        out=["b", 1, 0],
+    )
+    called = {**tower, "name": "tower", "inbound_nodes": said("D", "", "x", "y")["inbound_nodes"]}
+    model = functional(
+        start(4),
+        start(4, name="y"),
+        called,
+        said("Subtract", "apart", [("tower", 0), ("tower", 1)]),
+        said("Dense", "out", "apart", units=1),
+    )
+    network = read(tmp_path, model)
+    assert network.params == 2 * (4 * 4 + 4) + 5
+    assert network.macs == 2 * 3 * 16 + 4
+    assert {layer.name: layer.params for layer in network if layer.op.kind == "linear"} == {
+        "tower.a": 20,
+        "tower.b": 20,
+        "tower.b_1": 0,
+        "tower_1.a": 0,
+        "tower_1.b": 0,
+        "tower_1.b_1": 0,
+        "out": 5,
+    }
+    assert network["tower_1.b_1"].key("weight") == "tower.b.weight"
+
+
+def test_calls_of_a_model_are_counted_from_one_where_they_are_listed(tmp_path: Path) -> None:
+    """Its first call is the one with which it was made; Keras 3 says so of outputs alone."""
+    inner = functional(start(4, name="in"), said("Dense", "d", "in", units=3))
+    inner |= {"name": "inner", "inbound_nodes": said("D", "", "x")["inbound_nodes"]}
+    model = functional(start(4), inner, said("ReLU", "r", ("inner", 0)), out=[["r", 0, 0], ["inner", 1, 0]])
+    assert shapes(read(tmp_path, model)) == {"inner.d": (3,), "r": (3,)}
+    old = json.loads(json.dumps(model))
+    for layer in (*old["config"]["layers"], *old["config"]["layers"][1]["config"]["layers"]):
+        del layer["module"]
+        args = [arg for node in layer["inbound_nodes"] for arg in node["args"]]
+        listed = [arg["config"]["keras_history"] for arg in args]
+        layer["inbound_nodes"] = [[[name, call + (name == "inner"), i, {}]] for name, call, i in listed]
+    assert shapes(read(tmp_path, old)) == {"inner.d": (3,), "r": (3,)}
+
+
+def test_attention(tmp_path: Path) -> None:
+    def attending(name: str, **config: Any) -> dict[str, Any]:
+        return said("MultiHeadAttention", name, **config) | {
+            "inbound_nodes": [{"args": [tensor("x"), tensor(config.get("of", "x"))], "kwargs": {}}]
+        }
+
+    whole = attending("whole", num_heads=2, key_dim=4)
+    other = attending("other", of="y", num_heads=3, key_dim=5, value_dim=2, output_shape=7, use_bias=False)
+    model = functional(
+        start(6, 8), start(9, 4, name="y"), whole, other, out=[["whole", 0, 0], ["other", 0, 0]]
+    )
+    network = read(tmp_path, model)
+    assert network["whole"].op.kind == "self_attention"
+    assert network["whole"].params == 4 * 8 * 8 + 4 * 8
+    # queries 8 -> 3*5, keys 4 -> 3*5, values 4 -> 3*2, and 3*2 -> 7
+    projected = {"query": 8 * 15, "key": 4 * 15, "value": 4 * 6, "attention_output": 6 * 7}
+    assert {name: network[f"other.{name}"].params for name in projected} == projected
+    assert network["other.attention"].macs == 6 * 9 * 3 * (5 + 2)
+    assert network["other.attention_output"].shape == (6, 7)
+
+
+def test_what_runs_step_by_step(tmp_path: Path) -> None:
+    """The weights and the products of each step, by the equations of the cells."""
+    gru = {
+        "class_name": "GRU",
+        "module": "keras.layers",
+        "config": {"name": "g", "units": 3, "reset_after": True},
+    }
+    model = functional(
+        start(7, 4),
+        said("LSTM", "lstm", "x", units=5, return_sequences=True),
+        said("Bidirectional", "both", "lstm", layer=gru, merge_mode="concat"),
+        said("TimeDistributed", "each", "lstm", layer={"class_name": "Dense", "config": {"units": 2}}),
+        said("SimpleRNN", "simple", "x", units=6, use_bias=False),
+        out=[["both", 0, 0], ["each", 0, 0], ["simple", 0, 0]],
+    )
+    network = read(tmp_path, model)
+    found = {layer.name: (tuple(layer.shape), layer.params, layer.macs) for layer in network}
+    assert found == {
+        "lstm": ((5, 7), 4 * 5 * (4 + 5 + 1), 7 * 4 * 5 * (4 + 5)),
+        # a bias for the input, and one for the state
+        "both": ((6,), 2 * 3 * 3 * (5 + 3 + 2), 2 * 7 * 3 * 3 * (5 + 3)),
+        "each": ((2, 7), 5 * 2 + 2, 7 * 5 * 2),
+        "simple": ((6,), 6 * (4 + 6), 7 * 6 * (4 + 6)),
+    }
+
+
+def test_normalization_with_half_of_its_weights(tmp_path: Path) -> None:
+    model = functional(
+        start(4, 4, 6),
+        said("Normalization", "given", "x", axis=[-1], mean=None, variance=None),
+        said("BatchNormalization", "shifted", "given", axis=-1, scale=False, center=True),
+        said("LayerNormalization", "one", "shifted", axis=[-1], scale=True, center=False),
+        said("GroupNormalization", "groups", "one", groups=3, axis=-1),
+    )
+    network = read(tmp_path, model)
+    assert [layer.params for layer in network] == [0, 6, 6, 12]
+    held = {name: prod(one.shape) for name, one in network["given"].facts.buffers.items()}
+    assert held == {"mean": 6, "variance": 6, "count": 1}
+    assert network.macs == 0
+
+
+def test_merges(tmp_path: Path) -> None:
+    model = functional(
+        start(4, 5, 6),
+        said("GlobalAveragePooling2D", "gap", "x"),
+        said("Multiply", "gate", ["x", "gap"]),  # a vector goes along the last axis
+        said("Average", "mean", ["x", "gate"]),
+        said("Maximum", "most", ["mean", "x"]),
+        said("Concatenate", "high", ["most", "x"], axis=1),
+        said("Reshape", "rows", "x", target_shape=[20, 6]),
+        said("Dot", "dot", ["rows", "rows"], axes=2),
+        out=[["high", 0, 0], ["dot", 0, 0]],
+    )
+    network = read(tmp_path, model)
+    assert network["gate"].shape == (6, 4, 5)
+    assert str(network["mean_scale"].op) == "scale(0.5)"
+    assert network["high"].shape == (6, 8, 5)
+    assert (tuple(network["dot"].shape), network["dot"].macs) == ((20, 20), 20 * 20 * 6)
+
+
+def operation(kind: str, name: str, *args: Any, part: str = "numpy", **config: Any) -> dict[str, Any]:
+    made = said(kind, name, module=f"keras.src.ops.{part}", **config)
+    return made | {"inbound_nodes": [{"args": list(args), "kwargs": {}}]}
+
+
+def test_operations_of_keras(tmp_path: Path) -> None:
+    part = {"class_name": "__slice__", "config": {"start": 1, "stop": None, "step": None}}
+    every = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": None}}
+    model = functional(
+        start(4, 6, 8),
+        operation("Multiply", "third", tensor("x"), 3),
+        operation("Add", "sum", tensor("x"), tensor("third")),
+        operation("Relu", "relu", tensor("sum"), part="nn"),
+        operation("GetItem", "cut", tensor("relu"), [every, part]),
+        operation("Mean", "mean", tensor("cut"), axis=[1, 2], keepdims=True),
+        operation("Reshape", "flat", tensor("mean"), newshape=[-1, 8]),
+        operation("Subtract", "less", 1, tensor("flat")),
+    )
+    network = read(tmp_path, model)
+    assert [(layer.op.kind, tuple(layer.shape)) for layer in network] == [
+        ("scale", (8, 4, 6)),
+        ("add", (8, 4, 6)),
+        ("relu", (8, 4, 6)),
+        ("slice", (8, 3, 6)),
+        ("global_avg_pool", (8, 1, 1)),
+        ("flatten", (8,)),
+        ("opaque", (8,)),
+    ]
+    assert network.macs == 0
+
+
+def test_operations_of_keras_2(tmp_path: Path) -> None:
+    layers = [
+        {
+            "class_name": "InputLayer",
+            "config": {"name": "x", "batch_input_shape": [None, 4, 4, 2]},
+            "name": "x",
+        },
+        {
+            "class_name": "TFOpLambda",
+            "config": {"name": "tf.math.add", "function": "math.add"},
+            "name": "tf.math.add",
+            "inbound_nodes": [["x", 0, 0, {"y": ["x", 0, 0], "name": None}]],
+        },
+        {
+            "class_name": "Activation",
+            "config": {"name": "h", "activation": "hard_sigmoid"},
+            "name": "h",
+            "inbound_nodes": [[["tf.math.add", 0, 0, {}]]],
+        },
+    ]
+    config = {"layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["h", 0, 0]]}
+    network = read(tmp_path, {"class_name": "Functional", "config": config})
+    # the hard sigmoid of Keras 2 is another function than today's
+    assert [(layer.name, layer.op.kind) for layer in network] == [("tf_math_add", "add"), ("h", "opaque")]
+
+
+def custom(name: str, *reads: Any, **config: Any) -> dict[str, Any]:
+    return said("Mine", name, *reads, module="my_package.layers", **config) | {"registered_name": "my>Mine"}
+
+
+def test_what_is_not_known_is_said(tmp_path: Path) -> None:
+    model = functional(
+        start(4, 4, 2),
+        custom("mine", ("x", 0, (4, 4, 2))),
+        said("Lambda", "lam", ("mine", 0, (2, 2, 3))),
+        said("Conv2D", "conv", ("lam", 0, (2, 2, 3)), filters=5, kernel_size=[1, 1]),
+    )
+    network = read(tmp_path, model)
+    assert network["conv"].params == 3 * 5 + 5
+    assert (str(network["mine"].params), str(network["mine"].macs)) == ("unknown", "unknown")
+    assert (str(network["lam"].params), str(network["lam"].macs)) == ("0", "unknown")
+    assert f"{network.params:,}" == "at least 20"
+    assert refused(tmp_path, model, "2x8x8").startswith(
+        'error: layers[1] "mine" (Mine): what comes out of it is not known on (None, 8, 8, 2), for archlens '
+        "does not run Mine\n  = help: the file has it on (None, 4, 4, 2)"
+    )
+    assert refused(tmp_path, functional(start(4, 4, 2), custom("mine", "x"))).startswith(
+        'error: layers[1] "mine" (Mine): what comes out of it is not known, for archlens does not run Mine\n'
+    )
+
+
+def test_sizes_that_are_open_are_asked_for(tmp_path: Path) -> None:
+    model = functional(
+        start(None, None, 3),
+        said("Conv2D", "conv", "x", filters=2, kernel_size=[3, 3], padding="same", strides=[2, 2]),
+        said("GlobalMaxPooling2D", "pool", "conv"),
+    )
+    message = refused(tmp_path, model)
+    assert "leaves the size of its input x_1 open, which is 3 x height x width" in message
+    assert read(tmp_path, model, "3x9x7")["conv"].shape == (2, 5, 4)
+    assert read(tmp_path, model, "3x9x7").with_input("3x20x30")["conv"].shape == (2, 10, 15)
+    unbuilt = sequential(said("Dense", "d", units=3))
+    assert "leaves the size of its input input open" in refused(tmp_path, unbuilt)
+    assert read(tmp_path, unbuilt, "7")["d"].params == 7 * 3 + 3
+
+
+def test_names_are_those_of_the_file_as_far_as_they_can_be(tmp_path: Path) -> None:
+    names = ["block/conv", "block.conv", "block_conv", "a\nb\0", "", "block_conv_relu", "x" * 500]
+    layers = [said("Dense", name, units=2) for name in names]
+    layers[0]["config"]["activation"] = "relu"
+    network = read(tmp_path, sequential(start(2), *layers))
+    assert [layer.name for layer in network] == [
+        "block_conv",
+        "block_conv_relu_1",
+        "block_conv_1",
+        "block_conv_2",
+        "a_b_",
+        "_",
+        "block_conv_relu",
+        "x" * 120,
+    ]
+
+
+CONV = {"filters": 2, "kernel_size": [3, 3]}
+
+#: What is wrong, and how it is said.
+WRONG: list[tuple[Any, str]] = [
+    (sequential(start(8, 8, 1), said("Conv2D", "c", filters=0)), "its filters must be a whole number from 1"),
+    (sequential(start(8, 8, 1), said("Conv2D", "c", filters=2)), "it has no kernel_size, which must be"),
+    (
+        sequential(start(8, 8, 1), said("Conv2D", "c", filters=2, kernel_size=[3])),
+        "its kernel_size must be a whole number of at least 1, or a list of 2 of them, not [3]",
+    ),
+    (
+        sequential(start(8, 8, 1), said("Conv2D", "c", **CONV, padding="full")),
+        'its padding must be "valid" or "same", not "full"',
+    ),
+    (
+        sequential(start(8), said("Conv2D", "c", **CONV)),
+        'layers[1] "c" (Conv2D): it reads 2 spatial axes and channels, and is called with (None, 8)',
+    ),
+    (sequential(start(8, 8, 10**40), said("Conv2D", "c", **CONV)), "not a number out of range"),
+    (sequential(start(8), said("Dense", "d", units="many")), 'from 1 to 1,000,000,000, not "many"'),
+    (sequential(start(8), {"class_name": 3}), "layers[1] has no class_name"),
+    (sequential(start(8), [1]), "layers[1] must be an object, not [1]"),  # type: ignore[arg-type]
+    (sequential(start(8)), "has no layers"),
+    (functional(start(8), said("Dense", "a", "b", units=3)), "it reads b, and there is no such layer"),
+    (
+        functional(start(8), said("Dense", "a", ("x", 1), units=3)),
+        'layers[1] "a" (Dense): it reads call 1 of x, which is called 0 times',
+    ),
+    (
+        functional(start(8), *[said("ReLU", one, other) for one, other in ("ac", "ba", "cb")]),
+        'layers[1] "a" (ReLU): it reads what comes of itself: a -> b -> c -> a',
+    ),
+    (
+        functional(start(8), said("Dense", "a", "x", units=3), out=[["b", 0, 0]]),
+        "output_layers: there is no layer b",
+    ),
+    (functional(start(8), said("Dense", "x", "x", units=3)), "another layer before it has that name, too"),
+    (
+        functional(start(8), start(7, name="y"), said("Add", "a", ["x", "y"])),
+        'layers[2] "a" (Add): it merges (None, 8) and (None, 7), which do not go together',
+    ),
+    (
+        functional(start(8, 4), start(7, 3, name="y"), said("Concatenate", "a", ["x", "y"])),
+        "only axis 2 may differ in a concat of (None, 8, 4) and (None, 7, 3)",
+    ),
+    (sequential(start(8), said("Reshape", "r", target_shape=[3, -1])), "(None, 8) holds 8 values, which"),
+    (sequential(start(8), said("Softmax", "s", axis=7)), "its axis must be one of the axes 1 to 1, not 7"),
+    ({"class_name": "Functional", "config": {"layers": {}}}, "says no layers: only the code of its"),
+    ("{\"class_name\": \"Sequential\", \"config\": ", "is no JSON"),
+    ('{"class_name": "Sequential", "config": ' + "[" * 100_000, "lie too deep within each other"),
+    ('{"class_name": "Sequential", "config": {"layers": [' + "[]," * 1_000_001, "more than 1,000,000 values"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "message"), WRONG, ids=[message[:40] for _, message in WRONG])
+def test_what_is_wrong_is_said(model: Any, message: str, tmp_path: Path) -> None:
+    assert message in refused(tmp_path, model)
+
+
+def repeated(inner: dict[str, Any], deep: int) -> dict[str, Any]:
+    """Models within models, each called ten times."""
+    for _ in range(deep):
+        calls = said("F", "f", "x", *[("f", i) for i in range(9)])["inbound_nodes"]
+        inner = functional(start(4), {**inner, "name": "f", "inbound_nodes": calls}, out=["f", 10, 0])
+    return inner
+
+
+def test_what_would_take_for_ever_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that make no layer are counted, too; here by the thousand."""
+    monkeypatch.setattr(placing, "_STEPS", 1000)
+    model = repeated(functional(start(4), said("Identity", "i", "x")), 12)
+    assert "laying this network out takes more than 250,000 steps" in refused(tmp_path, model)
+    deeper = repeated(functional(start(4), said("Dense", "i", "x", units=4)), 45)
+    assert "models lie within models more than 40 deep" in refused(tmp_path, deeper)
+
+
+def test_an_archive_that_unpacks_to_much_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b" " * 20_000_000)
+    found = formats.file(str(path))
+    assert found is not None
+    with pytest.raises(archlens.ArchlensError, match="larger than 16 MB"):
+        found.network(None, {})
+
+
+def test_files_that_are_cut_or_changed_give_diagnostics(tmp_path: Path) -> None:
+    """Whatever bytes: a network, or a diagnostic."""
+    draw = random.Random(1)
+    text = json.dumps(RESIDUAL).encode()
+    packed = tmp_path / "good.keras"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", text)
+    for whole, name in ((text, "bad.json"), (packed.read_bytes(), "bad.keras")):
+        for _ in range(60):
+            data = bytearray(whole)
+            if draw.random() < 0.5:
+                del data[draw.randrange(len(data)) :]
+            else:
+                data[draw.randrange(len(data))] = draw.randrange(256)
+            (tmp_path / name).write_bytes(data)
+            found = formats.file(str(tmp_path / name))
+            with suppress(archlens.ArchlensError):
+                assert found is None or found.network(None, {}).layers
+
+
+def test_its_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read again before it is written; ``x`` is no name of an input there."""
+    monkeypatch.chdir(tmp_path)
+    text = archlens.convert(read(Path(), RESIDUAL))
+    assert "x_1: 3x9x9" in text
+    assert 'conv: conv(8, 3, stride=2, padding="same", bias=false)' in text

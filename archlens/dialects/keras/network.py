@@ -7,11 +7,12 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from ...errors import error, shorten
+from ...language.steps import RESERVED
 from ...network import Network, Origin
 from ...shape import AXIS_NAMES, Shape
 from ..format import Model
 from . import layers, operations, recurrent
-from .placing import LAYERS, Call, Held, Placing, named
+from .placing import LAYERS, Call, Held, Names, Placing
 from .saved import Entry, Graph, Inbound, Ref, Slice, graph_of
 
 #: The files that fill the table of layers.
@@ -27,8 +28,10 @@ class KerasModel(Model):
         #: Whether channels come first in all that says where they come.
         self.first = _formats(graph) == {"channels_first"}
         self.names: dict[str, str] = {}
+        names = Names(taken := set(RESERVED) - {"input"})
         for layer in graph.shapes():
-            self.names[layer] = named(layer, self.names.values())
+            self.names[layer] = names.free(layer)
+            taken.add(self.names[layer])
 
     @property
     def inputs(self) -> Mapping[str, Shape | None]:
@@ -69,8 +72,9 @@ class KerasModel(Model):
             held.append(placing.map_of(placing.builder.input(shape, self.names[layer])))
         ends = laid_out(placing, self.graph, held)
         heads: dict[str, Any] = {}
+        names = Names(heads, ("out",))
         for end, value in ends[1:]:
-            heads[named(end, ["out", *heads])] = value.tensor
+            heads[names.free(end)] = value.tensor
         return placing.builder.network(ends[0][1].tensor, **heads)
 
 
@@ -182,13 +186,13 @@ def _placed(call: Call) -> list[Held]:
 
 def _names(placing: Placing, graph: Graph) -> dict[str, str]:
     """The names of the layers here: those of the file, as far as they can be names here, each once."""
-    names: dict[str, str] = {}
-    taken = set(placing.builder.inside.taken)
+    found: dict[str, str] = {}
+    names = Names(placing.builder.inside.taken, taken := set[str]())
     for entry in graph.entries:
-        names[entry.name] = named(entry.name, taken)
-        taken.add(names[entry.name])
-    placing.reserve(names.values())
-    return names
+        found[entry.name] = names.free(entry.name)
+        taken.add(found[entry.name])
+    placing.reserve(taken)
+    return found
 
 
 def _in_order(graph: Graph) -> Iterator[tuple[Entry, int]]:

@@ -27,18 +27,29 @@ from .saved import Entry, Inbound
 #: A shape of which some sizes are not known.
 Open = tuple[int | None, ...]
 
+#: What a call is worth in steps of the builder's bounds.
+_STEPS = 4
+
 #: The most characters of a name.
 _LONGEST = 120
 
 
-def named(name: str, taken: Collection[str]) -> str:
-    """A name as it can be one here, and as none other is: every other character is an underscore."""
-    plain = re.sub(r"\W+", "_", name)[:_LONGEST] or "_"
-    found, count = plain, 0
-    while found in taken:
-        count += 1
-        found = f"{plain}_{count}"
-    return found
+class Names:
+    """Names as they can be some here, each once: every other character is an underscore."""
+
+    def __init__(self, *taken: Collection[str]) -> None:
+        #: Those that are taken, also those that will be.
+        self.taken = taken
+        self._counts: dict[str, int] = {}
+
+    def free(self, name: str) -> str:
+        """The name, or with a number behind it."""
+        plain = re.sub(r"\W+", "_", name[: 2 * _LONGEST])[:_LONGEST] or "_"
+        found = plain
+        while any(found in names for names in self.taken):
+            self._counts[plain] = self._counts.get(plain, 0) + 1
+            found = f"{plain}_{self._counts[plain]}"
+        return found
 
 
 class Held(NamedTuple):
@@ -120,8 +131,9 @@ class Placing:
         self.run = run
         self.steps = 0
         self._moved: dict[tuple[Any, ...], Tensor] = {}
-        #: The names of the layers of the file, by the scope that they lie in.
+        #: The names of the layers of the file, by the scope that they lie in; and those that are free there.
         self._reserved: dict[str, set[str]] = {}
+        self._names: dict[tuple[str, bool], Names] = {}
         #: The keys of the weights of each layer that had some, for each layer of the file that was called;
         #: and the lists of those that are being called.
         self._owners: dict[tuple[str, int], list[Mapping[str, str]]] = {}
@@ -132,7 +144,7 @@ class Placing:
 
     def step(self, call: Call) -> None:
         """Count a call, as one that makes no layer takes its time, too."""
-        self.steps += 1
+        self.steps += _STEPS
         if self.steps > self.builder.bounds.steps:
             raise error(self.builder.bounds.too_many_steps, help=RAISED)
 
@@ -142,14 +154,21 @@ class Placing:
 
     def free(self, name: str) -> str:
         """A name for what the file has no layer for, in the scope that is open."""
+        return self.named(name, reserved=True)
+
+    def named(self, name: str, reserved: bool = False) -> str:
+        """A name that is free in the scope that is open; with ``reserved`` that no layer of the file has."""
         inside = self.builder.inside
-        return named(name, {*inside.taken, *self._reserved.get(inside.path, ())} if name else ())
+        key = (inside.path, reserved)
+        if key not in self._names:
+            kept = self._reserved.setdefault(inside.path, set()) if reserved else ()
+            self._names[key] = Names(inside.taken, kept)
+        return self._names[key].free(name)
 
     @contextmanager
     def scope(self, name: str, block: str) -> Iterator[None]:
         """The scope of a layer that is made of several."""
-        taken = self.builder.inside.taken
-        with self.builder.scope(named(name, taken), block=block):
+        with self.builder.scope(self.named(name), block=block):
             yield
 
     @contextmanager
@@ -180,7 +199,7 @@ class Placing:
             facts = ask(op, *[tensor.shape for tensor in tensors])
             if facts.weights or facts.buffers:
                 keys = next(self._replaying, {})
-        name = named(name, self.builder.inside.taken)
+        name = self.named(name)
         made = self.builder.place(op, *tensors, name=name, keys=keys)
         if self._recording and self.builder.layers:
             layer = self.builder.layers[-1]
@@ -238,7 +257,7 @@ class Call:
         self.placing = placing
         self.entry = entry
         #: What it is called here.
-        self.name = named(name, placing.builder.inside.taken)
+        self.name = placing.named(name)
         self.inbound = inbound
         #: The shapes of its outputs as the file has them, and those of its inputs.
         self.after = after
@@ -351,7 +370,7 @@ class Call:
             buffers: those that are not, as Keras has them.
             macs: its multiply-accumulates; ``None`` where they are not known.
             reason: why, or why its reach is not.
-            like: a tensor whose axes it has; else the last one comes last.
+            like: a tensor whose axes it has; else those of what it reads, or the last one comes last.
             pointwise: whether each output depends on the input at its own position alone.
             suffix: of its name, where it is not all of the layer.
             tensors: what it reads, if not all that the layer is called with.
@@ -360,6 +379,9 @@ class Call:
         read = [x.tensor for x in (self.tensors if tensors is None else tensors)]
         if not shape or min(shape) < 1:
             raise self.entry.refuse(f"nothing comes out of it: {shaped(shape)}")
+        first = next(iter(self.tensors if tensors is None else tensors))
+        if like is None and not first.last and first.axes == turned(len(shape)):
+            like = first
         axes = like.axes if like is not None else tuple(range(len(shape)))
         sizes = [shape[axis] for axis in axes]
         last = like.last if like is not None else not (self.placing.first and len(sizes) > 2)

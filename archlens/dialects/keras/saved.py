@@ -19,8 +19,9 @@ from ...bounds import MAX_BLOCKS, MAX_SIZE, allowed
 from ...errors import SpecError, UsageError, error, printable, shorten, usage
 from ..format import text_of
 
-#: The largest JSON that is read: some fifteen times that of the largest network of ``keras.applications``.
-_MOST = 32_000_000
+#: The largest JSON that is read, and the most values in it: some fifteen times those of the largest network
+#: of ``keras.applications``.
+_MOST, _VALUES = 16_000_000, 1_000_000
 #: How deep lists and objects may nest in what a layer is called with.
 _DEEPEST = 16
 #: The most axes of a shape, without the batch.
@@ -97,7 +98,8 @@ class Entry:
     @property
     def place(self) -> str:
         """Where it stands, for messages: ``layers[3] "conv2d_1" (Conv2D)``."""
-        return f'{self.path} "{shorten(self.name)}" ({shorten(self.kind)})'
+        path = self.path if len(self.path) <= 60 else f"...{self.path[-57:]}"
+        return f'{path} "{shorten(self.name)}" ({shorten(self.kind)})'
 
     @property
     def own(self) -> bool:
@@ -257,7 +259,7 @@ class Graph:
             SpecError: it is none.
         """
         if path.count(".") > MAX_BLOCKS:
-            raise error(f"{path}layers: models lie within models more than {MAX_BLOCKS} deep")
+            raise error(f"{path[:20]}...: models lie within models more than {MAX_BLOCKS} deep")
         if isinstance(config, list):  # as the first Keras wrote a Sequential
             config = {"layers": config}
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
@@ -483,6 +485,8 @@ def graph_of(path: str) -> Graph:
             'open("model.json", "w").write(model.to_json())',
         )
     text = _member(path) if start.startswith(b"PK") else text_of(path, _MOST)
+    if sum(map(text.count, ",[{")) > _VALUES:
+        raise error(f"{shorten(path, 200)} holds more than {_VALUES:,} values, the most that are read of one")
     try:
         data = json.loads(text)
     except RecursionError:
