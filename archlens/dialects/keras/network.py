@@ -174,6 +174,8 @@ def _called(call: Call, number: int) -> list[Held]:
 def _placed(call: Call) -> list[Held]:
     """What one call of a layer gives that is no model."""
     call.placing.step(call)
+    if not call.tensors:
+        raise call.entry.refuse("it is called with no tensor")
     module, kind = call.entry.module, call.entry.kind
     if module.startswith(("keras.src.ops", "keras.ops")):
         made = operations.placed(call)
