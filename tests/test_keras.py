@@ -578,6 +578,10 @@ WRONG: list[tuple[Any, str]] = [
     (sequential(start(8), [1]), "layers[1] must be an object, not [1]"),  # type: ignore[arg-type]
     (sequential(start(8)), "has no layers"),
     (
+        sequential(start(8, 8, 1), said("Resizing", "r", height=4, width=4, interpolation=["nearest"])),
+        'layers[1] "r" (Resizing): its interpolation must be a text, not ["nearest"]',
+    ),
+    (
         functional(start(8), said("Bidirectional", "b", []), out=[["b", 0, 0]]),
         'layers[1] "b" (Bidirectional): it is called with no tensor',
     ),

@@ -207,7 +207,7 @@ def _cropped(call: Call, x: Tensor, sides: Sequence[tuple[int, int]]) -> Tensor:
 @layer("UpSampling1D", "UpSampling2D", "UpSampling3D")
 def _upsampling(call: Call) -> Held:
     n = _axes(call)
-    mode = call.entry.config.get("interpolation", "nearest") if n == 2 else "nearest"
+    mode = call.entry.text("interpolation", "nearest") if n == 2 else "nearest"
     scale = call.entry.sizes("size", n, 2)
     x = call.map(n)
     if mode in _MODES:
@@ -229,7 +229,7 @@ _INTERPOLATION = "archlens has no such interpolation"
 def _resizing(call: Call) -> Held:
     x = call.map(2)
     size = (call.entry.whole("height"), call.entry.whole("width"))
-    mode = call.entry.config.get("interpolation", "bilinear")
+    mode = call.entry.text("interpolation", "bilinear")
     plain = not any(
         call.entry.config.get(one) for one in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")
     )

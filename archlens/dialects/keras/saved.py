@@ -139,6 +139,13 @@ class Entry:
             raise self.wrong(key, "true or false")
         return value
 
+    def text(self, key: str, default: str) -> str:
+        """A text."""
+        value = self.config.get(key, default)
+        if not isinstance(value, str):
+            raise self.wrong(key, "a text")
+        return value
+
     def word(self, key: str, default: str, *words: str) -> str:
         """One of a few words; none is the default."""
         value = self.config.get(key)
