@@ -384,6 +384,7 @@ error: head[1]: model.5 (concat) does not fit: only channels can differ in a con
         ("[-1, 1, Conv, [64, 3, 2, 1, 1, 1, nn.ReLU()]]", "act of Conv must be true or false"),
         ("[-1, 1, Conv, [64, 1, 1, 0, 1, 1, True, 9]]", "Conv takes at most 7 arguments, and here are 8"),
         ("[-1, 1, Conv, [1e12]]", "1e12 is out of range"),
+        ("[-1, 1, nn.MaxPool2d, [{}]]", "an argument is a number, a word or a list, not a mapping"),
         ("[-1, 1, SCDown, [64]]", "SCDown is missing its arguments k and s"),
         ("[-1, 1, PSA, [64]]", "PSA gives as many channels as it reads, and 64 of 32 are asked for"),
         (

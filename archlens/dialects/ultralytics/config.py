@@ -228,6 +228,7 @@ def read_row(place: str, index: int, node: Node, names: Values[str, Any], most: 
 
 def _argument(node: Node, names: Values[str, Any]) -> Any:
     """What a row gives a module: names are what they stand for, and texts are read as Python reads them."""
+    _refuse_mappings(node)
     value = plain(node)
     if not isinstance(value, str):
         return value
@@ -237,3 +238,10 @@ def _argument(node: Node, names: Values[str, Any]) -> Any:
         return None
     assert isinstance(node, Scalar)
     return _read(node)
+
+
+def _refuse_mappings(node: Node) -> None:
+    if isinstance(node, Mapping):
+        raise node.error("an argument is a number, a word or a list, not a mapping")
+    for item in node.items if isinstance(node, Sequence) else ():
+        _refuse_mappings(item)
