@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from math import prod
 from typing import Any, NamedTuple
 
 from ...bounds import RAISED
@@ -415,8 +414,3 @@ def _held(value: Any) -> Iterator[Held]:
 def shaped(shape: Sequence[int]) -> str:
     """A shape as Keras writes it."""
     return f"({', '.join(['None', *map(str, shape)])})"
-
-
-def values(shape: Iterable[int]) -> int:
-    """How many numbers a shape holds."""
-    return prod(shape)
