@@ -349,6 +349,13 @@ def test_a_shortcut_adds_the_channels_that_both_have(tmp_path: Path) -> None:
     assert [tuple(net.output) for net in (more, fewer)] == [(12, 32, 32), (5, 32, 32)]
 
 
+@pytest.mark.parametrize(("part", "taken"), [(0, "slice(stop=2)"), (2, "slice(start=4, stop=6)")])
+def test_a_route_may_take_a_part(part: int, taken: str, tmp_path: Path) -> None:
+    net = laid_out(tmp_path, cfg(CONV, f"route layers=-1 groups=4 group_id={part}"))
+    assert str(net.index["1.slice"].op) == taken
+    assert tuple(net.output) == (2, 32, 32)
+
+
 def test_detectors_are_outputs(tmp_path: Path) -> None:
     ends = ("yolo mask=0,1,2 classes=1", "route layers=-3", HEAD, "yolo mask=3,4,5 classes=1")
     net = laid_out(tmp_path, cfg(CONV, HEAD, *ends))
