@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import random
 import struct
+import sys
 import tracemalloc
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.machinery import ModuleSpec
 from math import prod
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +23,7 @@ from click.testing import CliRunner
 import archlens
 from archlens.bounds import allowing
 from archlens.cli import cli
-from archlens.dialects import find
+from archlens.dialects import find, held
 from archlens.dialects import network as network_of
 
 # --- protocol buffers, written ------------------------------------------------------------------------
@@ -542,6 +545,74 @@ def test_what_no_op_says_is_opaque_where_its_shape_is_known(tmp_path: Path) -> N
     assert network["knot"].shape == (5, 7)
     assert network.params == 9
     assert str(network.macs) == "unknown"
+
+
+# --- beside onnxruntime -------------------------------------------------------------------------------
+
+
+class Session:
+    """What onnxruntime answers: the sizes that were counted here by hand, of which one is another."""
+
+    def __init__(self, data: bytes, options: Any, providers: Any) -> None:
+        assert data.startswith(small())
+        assert field(12, field(1, "d")) in data[len(small()) :]
+        self.sizes = {"a": (1, 8, 16, 16), "b": (1, 8, 16, 16), "c": (1, 8, 16, 16), "d": (1, 8, 16, 15)}
+        self.sizes |= {"e": (1, 8, 1, 1), "f": (1, 8), "y": (1, 10)}
+
+    def get_outputs(self) -> list[Any]:
+        return [SimpleNamespace(name=name) for name in self.sizes]
+
+    def run(self, names: list[str], given: dict[str, Any]) -> list[Any]:
+        assert {name: one.shape for name, one in given.items()} == {"x": (1, 3, 32, 32)}
+        return [SimpleNamespace(shape=self.sizes[name]) for name in names]
+
+
+@pytest.fixture
+def runtime() -> ModuleType:
+    """What stands in the place of onnxruntime."""
+    options = SimpleNamespace(add_session_config_entry=lambda key, value: None)
+    runtime = ModuleType("onnxruntime")
+    vars(runtime).update(
+        InferenceSession=Session,
+        SessionOptions=lambda: options,
+        GraphOptimizationLevel=SimpleNamespace(ORT_DISABLE_ALL=0),
+        __spec__=ModuleSpec("onnxruntime", None),
+    )
+    return runtime
+
+
+def test_every_tensor_is_held_against_onnxruntime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: ModuleType
+) -> None:
+    path = written(tmp_path, small())
+    network = network_of(find(path))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where it is not installed
+    assert held(network) == ()
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    found = {check.layer: (check.status, check.says, check.found) for check in held(network)}
+    assert found.pop("d") == ("failed", "1x8x16x16", "1x8x16x15")
+    assert {status for status, *_ in found.values()} == {"passed"}
+    assert list(found) == ["a", "b", "c", "e", "f", "y"]
+
+    def refuse(*args: Any) -> None:
+        raise RuntimeError("no such operator\x1b[2J")
+
+    monkeypatch.setattr(runtime, "InferenceSession", refuse)
+    with pytest.raises(archlens.UsageError, match=r"onnxruntime does not run .*net\.onnx") as raised:
+        held(network)
+    assert str(raised.value).endswith("no such operator\\x1b[2J")
+
+
+@pytest.mark.slow
+def test_verify_says_what_onnxruntime_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: ModuleType
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    code, out = run("verify", written(tmp_path, small()))
+    assert code == 1
+    assert "d, tensors: archlens says 1x8x16x16, onnxruntime has 1x8x16x15" in out
+    assert "6/7" in out
 
 
 # --- large and hostile files --------------------------------------------------------------------------

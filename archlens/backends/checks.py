@@ -11,6 +11,8 @@ PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
 #: network against.
 CHECKS = ("shape", "weights", "macs", "field", "total")
 OUTPUT = "output"
+#: What another runtime is asked, of a file that it reads.
+RUNTIME = "runtime"
 
 
 class Check(NamedTuple):

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import library
+from ..backends.checks import Check
 from ..elaboration import elaborate
 from ..errors import shorten, usage
 from ..library import Found, revision
 from ..network import Network
-from .format import File
+from .format import File, Read
 from .formats import file, missing
 from .module import Named, is_importable, named
 
@@ -54,6 +55,16 @@ def find_at(name: str, beside: str = "") -> Meant:
     """
     outside = (named(name) if is_importable(name) else None) or file(name)
     return outside or revision.find_at(name, beside)
+
+
+def held(network: Network) -> tuple[Check, ...]:
+    """What the tool that reads the file of a network says of it, where there is one and it is installed.
+
+    Raises:
+        UsageError: it does not run the file.
+    """
+    origin = network.origin
+    return tuple(origin.model.held(network)) if isinstance(origin, Read) and origin.model is not None else ()
 
 
 def network(

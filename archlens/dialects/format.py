@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
+from ..backends.checks import Check
 from ..elaboration.inputs import read_given
 from ..elaboration.remaking import Remade
 from ..errors import did_you_mean, error, printable, shorten, usage
@@ -51,6 +52,10 @@ class Model(ABC):
             SpecError: something in the file is wrong, or does not fit.
             UsageError: a value is none that the param takes.
         """
+
+    def held(self, network: Network) -> Iterable[Check]:
+        """What the tool that reads such files says beside, where it is installed."""
+        return ()
 
     def open(self, name: str) -> str:
         """What is not known of an input whose shape is left open, as in ``3 x height x width``."""

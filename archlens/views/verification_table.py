@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check, Verification
+from ..backends.checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, RUNTIME, Check, Verification
 from ..counts import dumps, in_lines
 from ..errors import printable
 from ..forms.table import LEAST, Annotation, Case, Cell, Column, Command, Content, SpanningRow, Table
@@ -34,8 +34,11 @@ _OF_MODULES = (
     "output: what is built of the network computes what the module does, with the module's weights.",
 )
 
+#: What is compared beside that of an ONNX file, where onnxruntime is installed.
+_OF_FILES = "tensors: every tensor of the file, named as there, has the sizes that onnxruntime makes it of."
+
 _TITLES = {"shape": "shapes", "weights": "weights", "macs": "MACs", "field": "fields", "total": "total"}
-_ALL = {**_TITLES, OUTPUT: "output"}
+_ALL = {**_TITLES, OUTPUT: "output", RUNTIME: "tensors"}
 
 
 #: The columns of "not applicable", on two lines.
@@ -74,6 +77,7 @@ def table(
     whats = _whats(found)
     columns = (*_NETWORK, *(Column(_ALL[what], right=True, least=_NONE) for what in whats), _VERDICT)
     conventions = (*CONVENTIONS, *_OF_MODULES) if OUTPUT in whats else CONVENTIONS
+    conventions = (*conventions, _OF_FILES) if RUNTIME in whats else conventions
     rows = [_summary(one, whats) for one in found]
     each = [Table(_CHECKS, _layers(one)) for one in found] if layers else []
     failures = [f"{one.name}: {line}" for one in found for line in _failures(one)]
@@ -236,11 +240,15 @@ def _share(passed: int, of: int) -> str:
 def _failures(one: Verification) -> list[str]:
     return [
         f"{printable(check.layer) or 'the network'}, {_ALL[check.what]}: archlens says "
-        f"{check.says or 'nothing'}, torch has {check.found or 'nothing'}"
+        f"{check.says or 'nothing'}, {_other(check)} has {check.found or 'nothing'}"
         + (f" ({check.reason})" if check.reason else "")
         for check in one.checks
         if check.status == FAILED
     ]
+
+
+def _other(check: Check) -> str:
+    return "onnxruntime" if check.what == RUNTIME else "torch"
 
 
 def _unheld(one: Verification) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import click
 
 from ...backends import require_torch
-from ...dialects import find
+from ...dialects import find, held
 from ...errors import usage
 from ...library import Found, names
 from ...tracing import reference
@@ -57,7 +58,8 @@ def command(
 
     Shapes are held against a real forward pass, weights against torch's own, MACs against fvcore and
     torch's counter. The network of a torch module is held against that module, and has to compute the same.
-    One check that fails makes the exit code 1.
+    An ONNX file runs in onnxruntime, too, where that is installed. One check that fails makes the exit
+    code 1.
     """
     called = chosen("verify", name, every, example="lenet5")
     if weights is not None and len(name) != 1:
@@ -83,6 +85,10 @@ def command(
             bounded=not unbounded and id(network) not in known,
         )
         for network in progress(networks, "verify", lambda network: network.name)
+    ]
+    found = [
+        replace(one, checks=(*one.checks, *held(network)))
+        for one, network in zip(found, networks, strict=True)
     ]
     shown = view.table(found, layers=layers, timings=device.startswith("cuda"), brief=brief)
     write_table(shown, form, path)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 from warnings import warn
 
+from ...backends.checks import Check
 from ...errors import Diagnostic, error, render, shorten, usage
 from ...language.steps import RESERVED
 from ...lowering import aten
@@ -156,6 +158,21 @@ class Onnx(Model):
                     + (f", which is {said} without its batch" if said else "")
                 )
 
+    def held(self, network: Network) -> Iterator[Check]:
+        if find_spec("onnxruntime") is None:
+            return
+        from .verification import checks
+
+        graph = self.proto.graph
+        run = self._run(network.name, network.inputs, samples=self.samples or 2)
+        inputs = {
+            one.name: (run.seen[one.name][0], one.dtype) for one in graph.inputs if one.name in run.seen
+        }
+        made = {name for node in graph.nodes for name in node.outputs}
+        yield from checks(
+            self.path, inputs, {name: sizes for name, (sizes, _) in run.seen.items() if name in made}
+        )
+
     def _hold(self, run: Run) -> None:
         """Warn of an output that the file says another shape of, on the inputs that it says."""
         for one in self.proto.graph.outputs:
@@ -171,7 +188,13 @@ class Onnx(Model):
                 note = "the first is what the file says, and the second what its nodes make"
                 warn(render(Diagnostic(problem, notes=(note,), severity="warning")), stacklevel=2)
 
-    def _run(self, name: str, shapes: Mapping[str, Shape], example: dict[str, Any] | None = None) -> Run:
+    def _run(
+        self,
+        name: str,
+        shapes: Mapping[str, Shape],
+        example: dict[str, Any] | None = None,
+        samples: int = 0,
+    ) -> Run:
         graph = self.proto.graph
         run = Run(
             graph,
@@ -180,7 +203,7 @@ class Onnx(Model):
             FOLDS,
             name,
             self.path,
-            self.samples,
+            samples or self.samples,
             example,
         )
         run.symbol = self.symbol

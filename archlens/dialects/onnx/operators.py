@@ -190,6 +190,12 @@ def expand(at: At) -> Tensor:
     given = at.values(1)
     if given is None:
         raise Misfit("its shape is missing")
+    run = at.run
+    if not x.flows and run.example is not None and len(given) == len(x.sizes):
+        # a start for the samples of the file, as of a recurrent layer, is one for those of the batch
+        pairs = list(zip(x.sizes, given, strict=True))
+        if any(n * run.batch == m * run.samples and n != m for n, m in pairs):
+            x = Tensor(tuple(m if n * run.batch == m * run.samples else n for n, m in pairs), x.dtype)
     return _expanded(at, x, broadcast(x.sizes, tuple(given)))
 
 
