@@ -370,6 +370,26 @@ CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
         64 + 128,
         3 * 32 * 128,
     ),
+    "a group norm, written out": (
+        [
+            node("Reshape", "x groups", "g"),
+            node("InstanceNormalization", "g ones zeros", "n", epsilon=0.001),
+            node("Shape", "x", "s"),
+            node("Reshape", "n s", "m"),
+            node("Mul", "m w", "z"),
+            node("Add", "z b", "y"),
+        ],
+        [
+            ints("groups", 0, 3, -1),
+            tensor("ones", [3], [1.0] * 3),
+            tensor("zeros", [3]),
+            tensor("w", [3, 1, 1]),
+            tensor("b", [3, 1, 1]),
+        ],
+        {"group_norm(3, eps=0.001)": "3x32x32"},
+        6,
+        0,
+    ),
     "a batch norm": (
         [node("BatchNormalization", "x s b m v", "y", epsilon=0.001, momentum=0.99)],
         [tensor(name, [3]) for name in "sbmv"],

@@ -967,20 +967,27 @@ def _kept(at: At, tensor: Tensor) -> Tensor:
     return Tensor(tensor.sizes, tensor.dtype, tensor.values, tensor.key, value)
 
 
+def _of_sizes(tensor: Tensor | None, sizes: tuple[int, ...]) -> Tensor | None:
+    """A weight as it is meant, which may have been written down with further axes of 1."""
+    if tensor is None or tensor.sizes == sizes:
+        return tensor
+    if not tensor.key or [n for n in tensor.sizes if n > 1] != [n for n in sizes if n > 1]:
+        broadcast(tensor.sizes, sizes)
+        return tensor
+    return Tensor(sizes, tensor.dtype, tensor.values, tensor.key)
+
+
 @runs("LayerNormalization", "RMSNormalization")
 @runs("LayerNormalization", domain="com.microsoft")
 def layer_norm(at: At) -> Sequence[Tensor]:
     x = at.x()
     axis = _axis(at.node.integer("axis", -1), len(x.sizes))
     rest = x.sizes[axis:]
-    for i in (1, 2):
-        if at.has(i) and at.x(i).sizes != rest:
-            broadcast(rest, at.x(i).sizes)
     args = {
         "input": x,
         "normalized_shape": list(rest),
-        "weight": at.given(1),
-        "bias": at.given(2),
+        "weight": _of_sizes(at.given(1), rest),
+        "bias": _of_sizes(at.given(2), rest),
         "eps": _plainly(at.node.decimal("epsilon", 1e-5)),
     }
     name = "torch.rms_norm" if at.node.op.startswith("RMS") else "aten.native_layer_norm"
@@ -1008,8 +1015,8 @@ def group_norm(at: At) -> Tensor:
     groups = at.node.integer("num_groups", 1)
     args = {
         "input": x,
-        "weight": at.given(1),
-        "bias": at.given(2),
+        "weight": _of_sizes(at.given(1), (x.sizes[1],)),
+        "bias": _of_sizes(at.given(2), (x.sizes[1],)),
         "group": groups,
         "eps": _plainly(at.node.decimal("epsilon", 1e-5)),
     }
