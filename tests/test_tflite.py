@@ -255,6 +255,9 @@ def test_what_multiplies_each_channel_has_weights(tmp_path: Path) -> None:
     x = net.run(MUL, [net.inputs[0], net.weight("gamma", 3, kind=FLOAT32)], (1, 4, 4, 3))
     net.run(QUANTIZE, [x], (1, 4, 4, 3))
     network = net.network(tmp_path)
+    wide = Net((1, 4, 4, 1))
+    wide.run(MUL, [wide.inputs[0], wide.weight("gamma", 3, kind=FLOAT32)], (1, 4, 4, 3))
+    assert wide.network(tmp_path).output == (3, 4, 4)
     assert [layer.op.kind for layer in network] == ["layer_scale"]
     assert network.params == 3
 

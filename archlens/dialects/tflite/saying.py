@@ -607,7 +607,8 @@ def _pair(graph: _Graph, operator: Operator) -> Value:
                 made = graph.one(f"aten.{_PAIRS[operator.kind]}", args, sizes)
                 return graph.activated(made, operator.options.get(0))
             held = graph.file.tensors[index].constant
-            if held and prod(other.sizes) == sizes[-1] and len(sizes) == 4:  # one for each channel
+            whole = len(sizes) == 4 and flowing[0].sizes == sizes
+            if held and whole and prod(other.sizes) == sizes[-1]:  # one for each channel
                 channels = graph.weight(index, "weight", (sizes[-1], 1, 1))
                 x = graph.to_first(flowing[0])
                 made = graph.one(f"aten.{_PAIRS[operator.kind]}", {"self": x, "other": channels}, x.sizes)
