@@ -836,6 +836,24 @@ def test_commands_take_a_module(model: Path, command: list[str]) -> None:
     assert found.exit_code == 0
 
 
+def test_a_layer_of_training_whose_name_another_has_at_inference() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.aux, self.head = nn.Linear(12, 12), nn.Linear(6, 2), nn.Linear(6, 3)
+
+        def forward(self, x: Any) -> Any:
+            x = self.body(x)
+            if self.training:
+                return self.aux(functional.max_pool1d(x.reshape(-1, 3, 4), 2).reshape(-1, 6))
+            return self.head(functional.max_pool1d(x.reshape(-1, 2, 6), 2).reshape(-1, 6))
+
+    network = archlens.trace(Net(), (12,))
+    assert [layer.name for layer in network if layer.training and layer.facts.weights] == ["aux"]
+    assert [layer.shape for layer in network if layer.op.kind == "max_pool"] == [(2, 3), (3, 2)]
+    assert network.params == 12 * 13 + 2 * 7 + 3 * 7
+
+
 def test_types_of_tensors_are_kept() -> None:
     """Buffers of any type have their bytes, and weights those of the type that they are kept in."""
 

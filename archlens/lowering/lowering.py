@@ -689,8 +689,13 @@ class Lowering:
             same = known.get(name)
             if same is not None and same.op == draft.op and same.shape == draft.shape:
                 tensors[draft] = tensors[same]
+        taken = {*known, *names.values()}
+        scopes = {scope for name in taken for scope in _above(name)}
         for draft in heads.drafts:
             if draft not in tensors:
+                if names[draft] in known:  # another layer has it at inference
+                    names[draft] = _numbered(names[draft], taken, scopes)
+                    taken.add(names[draft])
                 self._place(builder, draft, names[draft], tensors)
         builder.training = False
         placed = {names[draft]: draft for draft in heads.drafts if names[draft] not in known}
