@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import archlens
-from archlens import Builder, Network, SpecError, UsageError
+from archlens import Builder, Network, SpecError, UsageError, dialects
 from archlens.analysis import comparison, difference, receptive_field
 from archlens.analysis.cost import cost
 from archlens.analysis.figures import Unknown
 from archlens.analysis.study import Study
 from archlens.budgets.project import parse_limits
 from archlens.budgets.verdict import judge, measure_all
+from archlens.cli import cli
 from archlens.counts import AtLeast, dumps
 from archlens.ops import NonUniform
 from archlens.ops.opaque import Opaque
@@ -162,3 +165,27 @@ def test_it_is_drawn_and_has_a_page(tmp_path: Path) -> None:
     text = "".join(str(file) for file in files)
     assert "at least 576" in text
     assert "my.op" in text
+
+
+def test_weights_of_unknown_size_have_at_least_these_bytes() -> None:
+    """A convolution of 112 weights, and a layer of which nobody knows what it has."""
+    net = archlens.Builder("half", "3x8x8")
+    net.conv(net.x, 4, 3)
+    shape = net.x.shape
+    net.place(Opaque("mine", shape, (shape,), weights={"": (AtLeast(0, "who knows"),)}, reason="who knows"))
+    from archlens.forms import text as terminal
+    from archlens.views import memory_table
+
+    found = archlens.study(net.network())
+    weights = found.memory().weights
+    assert (f"{weights['float32']:,}", f"{weights['int4']:,}") == ("at least 448", "at least 56")
+    shown = terminal.write(memory_table.table(found.network, found.memory()))
+    assert "unknown B" not in shown
+    assert "at least 448 B" in shown
+
+
+def test_a_difference_of_unknown_counts_has_no_percent(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [network(), archlens.load("lenet5")]
+    monkeypatch.setattr(dialects, "network", lambda meant, **_: made.pop())
+    said = CliRunner().invoke(cli, ["diff", "lenet5", "alexnet"]).output
+    assert re.search(r"^MACs +416,520 +at least 576 +unknown$", said, re.MULTILINE), said

@@ -300,13 +300,13 @@ def buffer_bytes(
 def _sized(count: int, kind: str, *, floats: str) -> int:
     """Bytes of so many values of a buffer, whose floats are converted to ``floats`` with the weights."""
     converted = kind == FLOAT32 or ("float" in kind and floats != FLOAT32)
-    return _bytes(count, floats) if converted else -(-count * bits(kind) // 8)
+    return _bytes(count, floats) if converted else _whole_bytes(count * bits(kind))
 
 
 def stored_bytes(network: Network) -> int:
     """Bytes of all trainable tensors in the types that the source of the network keeps them in."""
     return sum(
-        -(-prod(shape) * bits(network.dtypes.get(layer.key(name), FLOAT32)) // 8)
+        _whole_bytes(prod(shape) * bits(network.dtypes.get(layer.key(name), FLOAT32)))
         for layer in network.layers
         for name, shape in layer.facts.weights.items()
     )
@@ -440,11 +440,15 @@ def _footprints(network: Network) -> list[Footprint | None]:
 
 
 def _bytes(count: int, dtype: str) -> int:
-    return -(-count * BITS[dtype] // 8)
+    return _whole_bytes(count * BITS[dtype])
+
+
+def _whole_bytes(bits: int) -> int:
+    return (bits + 7) // 8
 
 
 def _rounded(size: int, align: int) -> int:
-    return -(-size // align) * align
+    return (size + (align - 1)) // align * align
 
 
 class _Step(NamedTuple):

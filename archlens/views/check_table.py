@@ -171,7 +171,8 @@ def amount(quantity: str, value: Value) -> str:
         return "not known"
     if isinstance(value, tuple):
         return "x".join(map(str, value))
-    return f"{value:,}{' B' if FIGURES[quantity].kind is Kind.BYTES else ''}"
+    said = f"{value:,}"
+    return f"{said} B" if FIGURES[quantity].kind is Kind.BYTES and said != "unknown" else said
 
 
 def figure(quantity: str, text: str) -> str:

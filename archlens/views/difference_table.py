@@ -10,7 +10,7 @@ from ..analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME, Diffe
 from ..analysis.figures import FIGURES, Unknown, Value, Where, shown
 from ..analysis.structure import fingerprint
 from ..analysis.study import Study
-from ..counts import dumps
+from ..counts import AtLeast, dumps
 from ..errors import printable
 from ..forms.table import LEAST, Annotation, Case, Cell, Column, Content, Table, in_words
 from ..shape import times
@@ -220,6 +220,8 @@ def _growth(old: Value, new: Value, quantity: str) -> str:
         each = [_grown(before, after) for before, after in zip(old, new, strict=True)]
         return each[0] if len(set(each)) == 1 else ", ".join(each)
     if isinstance(old, int) and isinstance(new, int):
+        if isinstance(new - old, AtLeast):
+            return format(new - old)
         unit = " B" if amount(quantity, old).endswith(" B") else ""
         growth = _grown(old, new)
         return f"{new - old:+,}{unit}" + (f" = {growth}" if growth else "")

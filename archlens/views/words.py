@@ -36,7 +36,8 @@ def field(seen: Seen) -> str:
 
 def size(count: int) -> str:
     """Bytes for people: ``size(3_211_264) == "3.21 MB"``; MB = 10^6 bytes."""
-    return f"{rounded(count)}B" if count >= 1000 else f"{count} B"
+    said = rounded(count)
+    return said if said == "unknown" else f"{said}B" if count >= 1000 else f"{said} B"
 
 
 def figure(kind: Kind, value: int | tuple[int, ...]) -> str:
