@@ -233,6 +233,32 @@ CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
         0,
         0,
     ),
+    "a pool that is padded so that its last window fits": (  # (30 + 2 - 3) / 2 + 1 = 15.5: 15 windows
+        [
+            node("Slice", "x zero end axes", "a"),
+            node("MaxPool", "a", "y", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 2, 2]),
+        ],
+        [tensor("zero", [2], [0, 0], 7), tensor("end", [2], [30, 30], 7), ints("axes", 2, 3)],
+        {
+            'slice(stop=30, axis="height")': "3x30x32",
+            'slice(stop=30, axis="width")': "3x30x30",
+            "max_pool(3, stride=2, ceil_mode=true)": "3x15x15",
+        },
+        0,
+        0,
+    ),
+    "a part of nothing": (
+        [
+            node("Slice", "x start far axes", "a"),
+            node("Slice", "x none start axes", "b"),
+            node("Concat", "a b", "c", axis=2),
+            node("Relu", "c", "y"),
+        ],
+        [ints("start", 0), ints("far", 2**62), ints("axes", 2), ints("none", 0)],
+        {"relu": "3x32x32"},
+        0,
+        0,
+    ),
     "weights in nodes, and a matrix the other way round": (
         [
             node("GlobalAveragePool", "x", "a"),

@@ -211,6 +211,8 @@ def slice_(at: At) -> Tensor:
         if (start, stop, step) == (0, x.sizes[dim], 1):
             continue
         sizes = (*x.sizes[:dim], count, *x.sizes[dim + 1 :])
+        if not count:
+            return Tensor(sizes, x.dtype, [])  # as of what is rolled by nothing, to be joined with the rest
         if step < 0:
             x = at.write("aten.flip", {"self": x, "dims": [dim]}, sizes)
             continue
@@ -240,6 +242,9 @@ def concat(at: At) -> Tensor:
     tensors = [one for one in at.inputs if one is not None]
     rank = len(at.x().sizes)
     dim = _axis(at.node.integer("axis", 1), rank)
+    tensors = [one for one in tensors if one.sizes[dim : dim + 1] != (0,)] or tensors[:1]
+    if len(tensors) == 1:
+        return at.write("aten.alias", {"self": tensors[0]}, tensors[0].sizes)  # type: ignore[no-any-return]
     batch = at.run.batch
     if dim and any(one.sizes[:1] == (batch,) for one in tensors):
         ones = (1, at.run.samples)
@@ -499,6 +504,15 @@ def pool(at: At) -> Tensor | Sequence[Tensor]:
     stride, padding, dilation = _windows(at, spatial, kernel)
     ceil = bool(at.node.integer("ceil_mode", 0))
     out = [_slid(ceil, n, *one) for n, *one in zip(spatial, kernel, stride, padding, dilation, strict=True)]
+    if at.node.op == "MaxPool" and not ceil:
+        # what old exporters pad behind a map so that the last windows fit is no padding of theirs
+        rounded = [
+            one[0] if isinstance(one, tuple) and one[1] > k // 2 else one
+            for one, k in zip(padding, kernel, strict=True)
+        ]
+        windows = zip(spatial, kernel, stride, rounded, dilation, strict=True)
+        if rounded != padding and [_slid(True, *one) for one in windows] == out:
+            padding, ceil = rounded, True
     args: dict[str, Any] = {
         "self": x,
         "kernel_size": list(kernel),
