@@ -160,6 +160,21 @@ def test_a_file_is_a_network_with_the_names_that_its_modules_have(tmp_path: Path
     assert network["body.0.conv"].key("weight") == "body.0.conv.weight"
 
 
+def test_the_batch_need_not_be_the_first_axis(tmp_path: Path) -> None:
+    nodes = [
+        node("Relu", "x", "y"),
+        node("Transpose", "state", "turned", perm=[1, 0, 2]),
+        node("Tanh", "turned", "z"),
+    ]
+    inputs = [info("x", ["n", 3, 8, 8]), info("state", [2, "n", 5])]
+    network = loaded(tmp_path, model(nodes, [], inputs, [field(1, "y"), field(1, "z")]))
+    assert network.inputs == {"x_1": (3, 8, 8), "state": (2, 5)}
+    assert {name: network[end].shape for name, end in network.outputs.items()} == {
+        "out": (3, 8, 8),
+        "z": (2, 5),
+    }
+
+
 def test_other_inputs_than_those_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, small())
     assert network_of(find(path), input="3x65x64")["stem"].shape == (8, 33, 32)
@@ -244,6 +259,38 @@ CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
             'slice(stop=30, axis="width")': "3x30x30",
             "max_pool(3, stride=2, ceil_mode=true)": "3x15x15",
         },
+        0,
+        0,
+    ),
+    "a window that would start behind the map": (  # at 33 of 32
+        [node("MaxPool", "x", "y", kernel_shape=[2, 2], strides=[33, 33], pads=[0, 0, 1, 1], ceil_mode=1)],
+        [],
+        {"max_pool(2, stride=33, padding=((0, 1), (0, 1)), ceil_mode=true)": "3x1x1"},
+        0,
+        0,
+    ),
+    "what is filled to compute with is no weight": (
+        [
+            node("ConstantOfShape", "sizes", "ones"),
+            node("Add", "ones w", "a"),
+            node("Mul", "x a", "y"),
+        ],
+        [ints("sizes", 32), tensor("w", [32])],
+        {"mul": "3x32x32"},
+        32,
+        0,
+    ),
+    "a gate that something else reads, too": (
+        [node("Sigmoid", "x", "a"), node("Mul", "x a", "b"), node("Add", "a b", "y")],
+        [],
+        {"sigmoid": "3x32x32", "multiply": "3x32x32", "add": "3x32x32"},
+        0,
+        0,
+    ),
+    "a quotient below zero": (  # -7 / 2 is -3, so that three positions are left
+        [node("Div", "seven two", "three"), node("Slice", "x three far axes", "y")],
+        [ints("seven", -7), ints("two", 2), ints("far", 2**62), ints("axes", 3)],
+        {'slice(start=29, axis="width")': "3x32x3"},
         0,
         0,
     ),
