@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,10 @@ from click.testing import CliRunner
 import archlens
 from archlens.cli import cli
 
-from .test_tflite import small
+from .test_tflite import CONV, Net, small, whole
+
+#: A stride of 1.
+WHOLE = whole(1)
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +70,29 @@ def test_a_file_has_no_spec(command: str) -> None:
     said = str(CliRunner().invoke(cli, [command, "net.tflite"]).exception)
     assert "net.tflite is a TensorFlow Lite file, and has no spec" in said
     assert "archlens convert net.tflite writes one" in said
+
+
+def test_a_file_as_it_was_at_a_revision(tmp_path: Path) -> None:
+    def git(*args: str) -> None:
+        named = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        subprocess.run(["git", *named, *args], check=True, capture_output=True)
+
+    Path("nets").mkdir()
+    Path("nets/net.tflite").write_bytes(small().bytes())
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    wide = Net((1, 32, 20, 3))
+    wide.run(CONV, [wide.inputs[0], wide.weight("w", 8, 1, 1, 3)], (1, 32, 20, 8), _1=WHOLE, _2=WHOLE)
+    Path("nets/net.tflite").write_bytes(wide.bytes())
+    said = CliRunner().invoke(cli, ["diff", "HEAD:nets/net.tflite", "nets/net.tflite"]).output
+    assert re.search(r"^params +469 +24 +-445", said, re.MULTILINE), said
+    Path("nets/net.tflite").write_bytes(b"TFL3")
+    git("commit", "-q", "-a", "-m", "two")
+    said = str(CliRunner().invoke(cli, ["diff", "HEAD:nets/net.tflite", "HEAD~1:nets/net.tflite"]).exception)
+    assert "HEAD:nets/net.tflite is no TensorFlow Lite file" in said
+    said = str(CliRunner().invoke(cli, ["diff", "HEAD:nets/other.onnx", "HEAD~1:nets/net.tflite"]).exception)
+    assert "HEAD has no file nets/other.onnx" in said
 
 
 def test_a_variant_that_a_file_has_not() -> None:

@@ -612,6 +612,7 @@ def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
     moved.write_text(moved.read_text().replace("conv(16, 3)", "conv(17, 3)"))
     git("rm", "-q", "models/wide.yaml")
     (folder / "new.yaml").write_text("input: 1x8x8\nlayers: ['conv(2, 3)']\n")
+    (folder / "net.tflite").write_bytes(b"\0\0\0\0TFL3")
     (folder / "no_spec.yaml").write_text("jobs: {}\n")
     same.write_text(f"# about this network\n{same.read_text()}")
     git("add", "-A")
@@ -619,6 +620,7 @@ def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
     assert (code, out) == (0, "changed=false\nchanged=true\n"), log
     assert "small.yaml" not in summary  # words alone have changed
     assert "### new.yaml is new" in summary
+    assert "### net.tflite is new" in summary
     assert "### models/wide.yaml is gone" in summary
     assert "### HEAD:./models/digits.yaml → models/zwei drei é.yaml" in summary
     assert "channels 16 -&gt; 17" in summary

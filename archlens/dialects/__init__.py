@@ -15,7 +15,7 @@ from ..errors import shorten, usage
 from ..library import Found, revision
 from ..network import Network
 from .format import File, Read
-from .formats import file, missing
+from .formats import at_revision, file, missing
 from .module import Named, is_importable, named
 
 #: What a name can mean.
@@ -53,7 +53,7 @@ def find_at(name: str, beside: str = "") -> Meant:
         UsageError: there is no such network, file, revision, repository or module.
         SpecError: the file is no spec.
     """
-    outside = (named(name) if is_importable(name) else None) or file(name)
+    outside = (named(name) if is_importable(name) else None) or file(name) or at_revision(name, beside)
     return outside or revision.find_at(name, beside)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..network import Network, Origin
 from ..shape import Shape
@@ -31,14 +31,14 @@ class Exported(Model):
         return replayed(self.program, name, shapes)
 
 
-def _read(path: str) -> Exported:
+def _read(file: BinaryIO, name: str) -> Exported:
     from ..backends import require_torch
     from ..tracing.archive import read
 
     require_torch()
     from ..tracing.program import Program
 
-    return Exported(Program(read(path)))
+    return Exported(Program(read(file, name)))
 
 
 FORMAT = Format("an exported program", (".pt2",), lambda start: False, _read)

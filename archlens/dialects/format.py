@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 from ..backends.checks import Check
 from ..elaboration.inputs import read_given
@@ -71,8 +71,8 @@ class Format(NamedTuple):
     endings: tuple[str, ...]
     #: Whether a file that starts so is one; it is given the first 4,096 bytes.
     recognizes: Callable[[bytes], bool]
-    #: What is in the file of that path; runs nothing in it, takes bounded time and memory.
-    read: Callable[[str], Model]
+    #: What is in a file, and what messages call it; runs nothing in it, takes bounded time and memory.
+    read: Callable[[BinaryIO, str], Model]
     #: Whether a file that ends so can only be one, so that patterns such as ``models/*`` find it.
     certain: bool = True
 
@@ -86,6 +86,8 @@ class File:
     path: str
     format: Format
     variant: str = ""
+    #: What opens it, where it lies in no folder.
+    stored: Callable[[], BinaryIO] | None = None
     #: There is no spec behind it.
     spec: ClassVar[None] = None
 
@@ -112,7 +114,11 @@ class File:
                 that is not given.
             SpecError: something in it is wrong.
         """
-        model = self.format.read(self.path)
+        try:
+            with open(self.path, "rb") if self.stored is None else self.stored() as file:
+                model = self.format.read(file, self.path)
+        except OSError as problem:
+            raise usage(f"{shorten(self.path, 200)} cannot be read: {problem.strerror or problem}") from None
         if self.variant and self.variant not in model.variants:
             said = f"its variants: {', '.join(model.variants)}" if model.variants else "it has no variants"
             raise usage(
@@ -186,24 +192,19 @@ class Read(Remade):
         return not self.is_steady(network)
 
 
-def text_of(path: str, most: int) -> str:
+def text_of(file: BinaryIO, name: str, most: int) -> str:
     """The text of a file.
 
     Raises:
-        UsageError: it cannot be read.
         SpecError: it is larger than that many bytes, or no text.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(most + 1)
-    except OSError as problem:
-        raise usage(f"{shorten(path, 200)} cannot be read: {problem.strerror or problem}") from None
+    data = file.read(most + 1)
     if len(data) > most:
-        raise error(f"{shorten(path, 200)} is larger than {most // 10**6} MB, the most that is read of one")
+        raise error(f"{shorten(name, 200)} is larger than {most // 10**6} MB, the most that is read of one")
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as problem:
-        raise error(f"{shorten(path, 200)} is no text: byte {problem.start:,} is not UTF-8") from None
+        raise error(f"{shorten(name, 200)} is no text: byte {problem.start:,} is not UTF-8") from None
     if "\0" in text:
-        raise error(f"{shorten(path, 200)} is no text: it holds a NUL byte")
+        raise error(f"{shorten(name, 200)} is no text: it holds a NUL byte")
     return text

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pkgutil import iter_modules
 
 from ..errors import did_you_mean, shorten, usage
+from ..library import revision
 from .format import START, File, Format
 
 #: How specs end; what such a file holds is asked only where it has no layers.
@@ -38,16 +39,28 @@ def file(name: str) -> File | None:
         path, _, variant = name.rpartition(":")
         if not variant or not os.path.isfile(path):
             return None
-    format = _format(path)
-    return File(name, path, format, variant) if format is not None else None
-
-
-def _format(path: str) -> Format | None:
     try:
         with open(path, "rb") as opened:
             start = opened.read(START)
     except OSError:
         return None  # which what reads it says better
+    format = _format(path, start)
+    return File(name, path, format, variant) if format is not None else None
+
+
+def at_revision(name: str, beside: str) -> File | None:
+    """The same of a file as it was at a revision of git: ``main:model.onnx``."""
+    asked = revision.parts(name)
+    if asked is None:
+        return None
+    at, path, variant = asked
+    stored = partial(revision.opened, at, path, beside)
+    with stored() as opened:
+        format = _format(path, opened.read(START))
+    return File(name, f"{at}:{path}", format, variant, stored) if format is not None else None
+
+
+def _format(path: str, start: bytes) -> Format | None:
     ending = os.path.splitext(path)[1].lower()
     if ending in SPECS and re.search(rb"^layers\s*:", start, re.MULTILINE):
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from os.path import isdir, isfile
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
 from ..language.spec import parse
@@ -26,19 +27,23 @@ def find_at(name: str, beside: str = "") -> Found:
         UsageError: there is no such network, file, revision or repository.
         SpecError: the file is no spec.
     """
-    parts = _parts(name)
-    if parts is None:
+    asked = parts(name)
+    if asked is None:
         if name.startswith(":") or (name.endswith(":") and not isfile(name[:-1])):
             missing = "no revision" if name.startswith(":") else "no path"
             raise usage(f"{shorten(name)} has {missing}", help="as in HEAD:models/net.yaml")
         return find(name)
-    revision, path, variant = parts
+    revision, path, variant = asked
     called = f"{revision}:{path}"
-    spec = parse(decoded(_read(revision, path, beside), called), name=Path(path).stem, path=called)
+    with opened(revision, path, beside) as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise usage(f"{shorten(path)} is larger than {MAX_BYTES // 10**6} MB at {shorten(revision)}")
+    spec = parse(decoded(data, called), name=Path(path).stem, path=called)
     return with_variant(spec, variant, called)
 
 
-def _parts(name: str) -> tuple[str, str, str] | None:
+def parts(name: str) -> tuple[str, str, str] | None:
     """Revision, path and variant; ``None`` where the name is of another form."""
     revision, separator, rest = name.partition(":")
     if not separator or not revision or not rest or isfile(name) or isfile(revision):
@@ -49,8 +54,14 @@ def _parts(name: str) -> tuple[str, str, str] | None:
     return (revision, path, variant) if path.endswith(_ENDINGS) else (revision, rest, "")
 
 
-def _read(revision: str, path: str, beside: str) -> bytes:
-    """The bytes of a file at a revision."""
+def opened(revision: str, path: str, beside: str) -> BinaryIO:
+    """A file as it was at a revision, in no folder.
+
+    Raises:
+        UsageError: there is no such revision, file or repository.
+    """
+    from tempfile import TemporaryFile
+
     if revision.startswith("-") or not (revision + path).isprintable():
         raise usage(f"{shorten(revision)} is no revision of git")
     # a path starts at the top of the repository, here or beside the other file, or in the current folder, or
@@ -85,15 +96,14 @@ def _read(revision: str, path: str, beside: str) -> bytes:
         )
     for folder, place in tries:
         commit = (commits.get(folder) or b"").decode().strip()
-        size = _git(folder, "cat-file", "-s", f"{commit}:{place}") if commit else None
-        if size is None:
+        if not commit or _git(folder, "cat-file", "-e", f"{commit}:{place}") is None:
             continue
-        if int(size) > MAX_BYTES:
-            raise usage(f"{shorten(path)} is larger than {MAX_BYTES // 10**6} MB at {shorten(revision)}")
-        data = _git(folder, "cat-file", "blob", f"{commit}:{place}")
-        if data is None:
+        file: BinaryIO = TemporaryFile()  # noqa: SIM115 - whoever asked for it closes it
+        if _git(folder, "cat-file", "blob", f"{commit}:{place}", into=file) is None:
+            file.close()
             raise usage(f"{shorten(path)} is no file at {shorten(revision)}")
-        return data
+        file.seek(0)
+        return file
     folder = next(folder for folder in folders if commits[folder])
     raise _missing(revision, path, folder)
 
@@ -114,14 +124,16 @@ def _lines(folder: str, *args: str) -> list[str]:
     return (_git(folder, *args) or b"").decode("utf-8", "replace").split("\n")
 
 
-def _git(folder: str, *args: str) -> bytes | None:
-    """What git prints; ``None`` where it fails."""
+def _git(folder: str, *args: str, into: BinaryIO | None = None) -> bytes | None:
+    """What git prints, into a file where one is given; ``None`` where it fails."""
     import subprocess
 
+    out = subprocess.PIPE if into is None else into
+    command = ["git", "-C", folder, *args]
     try:
-        done = subprocess.run(["git", "-C", folder, *args], capture_output=True, check=False, timeout=60)
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, check=False, timeout=60)
     except FileNotFoundError:
         raise usage("git is not installed", help="a revision is read with git") from None
     except (subprocess.TimeoutExpired, OSError, ValueError) as problem:
         raise usage(f"git did not answer: {problem}") from None
-    return done.stdout if done.returncode == 0 else None
+    return (done.stdout or b"") if done.returncode == 0 else None

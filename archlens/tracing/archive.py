@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ..bounds import MAX_SIZE, allowed
 from ..errors import UsageError, printable, shorten, usage
@@ -104,15 +104,15 @@ class Exported:
     torch: str
 
 
-def read(path: str) -> Exported:
+def read(file: BinaryIO, called: str) -> Exported:
     """The program in a file.
 
     Raises:
-        UsageError: it cannot be read, is none, or is larger than what is read.
+        UsageError: it is none, or is larger than what is read.
     """
-    name = printable(path)[:200]
+    name = printable(called)[:200]
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = archive.namelist()
             found = [one for one in members if re.fullmatch(r"[^/]+/models/[^/]+\.json", one)]
             if len(found) != 1:
@@ -121,8 +121,6 @@ def read(path: str) -> Exported:
             graph = _json(archive, found[0])
             config = next((one for one in members if one.endswith("/model_weights_config.json")), None)
             weights = _json(archive, config) if config else {}
-    except OSError as problem:
-        raise usage(f"{name} cannot be read: {problem.strerror or problem}") from None
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as problem:
         raise usage(f"{name} is no exported program: {printable(str(problem))}", help=_HELP) from None
     except (ValueError, RuntimeError, zlib.error):  # a password, or more brackets than Python reads

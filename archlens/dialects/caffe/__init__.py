@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import BinaryIO
 
 from ..format import Format, Model
 
@@ -14,10 +15,10 @@ def _is_prototxt(start: bytes) -> bool:
     )
 
 
-def _read(path: str) -> Model:
+def _read(file: BinaryIO, name: str) -> Model:
     from .caffe_layers import read
 
-    return read(path)
+    return read(file, name)
 
 
 FORMAT = Format("a prototxt of Caffe", (".prototxt",), _is_prototxt, _read, certain=False)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from math import prod
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...elaboration.building import Builder
 from ...elaboration.values import Tensor
@@ -790,11 +790,11 @@ _WHY = dict.fromkeys(
 ) | dict.fromkeys(("LSTM", "RNN"), "its first axis is time, and the batch the second")
 
 
-def read(path: str) -> Caffe:
+def read(file: BinaryIO, name: str) -> Caffe:
     """The network in a file.
 
     Raises:
         UsageError: it cannot be read.
         SpecError: it is none.
     """
-    return Caffe(parse(Text(path, text_of(path, _MOST))))
+    return Caffe(parse(Text(name, text_of(file, name, _MOST))))

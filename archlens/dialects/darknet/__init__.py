@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import BinaryIO
 
 from ..format import Format, Model
 
@@ -13,10 +14,10 @@ def _is_cfg(start: bytes) -> bool:
     return re.match(comments + rb"[ \t]*\[(?:net|network)\]", start) is not None
 
 
-def _read(path: str) -> Model:
+def _read(file: BinaryIO, name: str) -> Model:
     from .sections import read
 
-    return read(path)
+    return read(file, name)
 
 
 FORMAT = Format("a cfg file of darknet", (".cfg",), _is_cfg, _read, certain=False)

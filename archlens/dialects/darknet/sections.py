@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any
+from typing import Any, BinaryIO
 from warnings import warn
 
 from ...elaboration.building import Builder
@@ -664,22 +664,22 @@ class _Layout:
         return self.head()
 
 
-def read(path: str) -> Darknet:
+def read(file: BinaryIO, name: str) -> Darknet:
     """The network in a file.
 
     Raises:
         UsageError: it cannot be read.
         SpecError: it is none, or something in it is not known.
     """
-    listed = sections(Source(path, text_of(path, _MOST)))
+    listed = sections(Source(name, text_of(file, name, _MOST)))
     if not listed or listed[0].kind != "net":
         raise error(
-            f"{shorten(path, 200)} does not start with [net]",
+            f"{shorten(name, 200)} does not start with [net]",
             listed[0].where if listed else None,
             help="a cfg file of darknet starts with the section [net]",
         )
     if len(listed) == 1:
-        raise error(f"{shorten(path, 200)} has no layers", listed[0].where)
+        raise error(f"{shorten(name, 200)} has no layers", listed[0].where)
     for number, section in enumerate(listed[1:]):
         if section.kind not in OPTIONS:
             raise error(

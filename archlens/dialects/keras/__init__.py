@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import BinaryIO
 
 from ..format import Format, Model
 
@@ -16,10 +17,10 @@ def _recognizes(start: bytes) -> bool:
     return bool(start.startswith(_HDF5) or _ARCHIVE.match(start) or _JSON.match(start))
 
 
-def _read(path: str) -> Model:
+def _read(file: BinaryIO, name: str) -> Model:
     from .network import read
 
-    return read(path)
+    return read(file, name)
 
 
 FORMAT = Format("a Keras model", (".keras",), _recognizes, _read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...errors import error, shorten
 from ...language.steps import RESERVED
@@ -254,11 +254,11 @@ def _circle(graph: Graph, waiting: Mapping[tuple[int, int], int]) -> Exception:
     return graph.index[at[0]].refuse(f"it reads what comes of itself: {' -> '.join([names[-1], *shown])}")
 
 
-def read(path: str) -> Model:
+def read(file: BinaryIO, name: str) -> Model:
     """The model that a file of Keras holds.
 
     Raises:
         UsageError: it cannot be read, or is HDF5.
         SpecError: it is no model, or says nothing of its layers.
     """
-    return KerasModel(path, graph_of(path))
+    return KerasModel(name, graph_of(file, name))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ...bounds import MAX_BLOCKS, MAX_SIZE, allowed
 from ...errors import SpecError, UsageError, error, printable, shorten, usage
@@ -476,62 +476,55 @@ def _ends(value: Any, place: str, index: Mapping[str, Entry]) -> list[tuple[str,
     return ends
 
 
-def graph_of(path: str) -> Graph:
+def graph_of(file: BinaryIO, name: str) -> Graph:
     """The model that a file of Keras holds.
 
     Raises:
         UsageError: it cannot be read, or is HDF5.
         SpecError: it is no model.
     """
-    with _opened(path) as file:
-        start = file.read(8)
+    start = file.read(8)
+    file.seek(0)
     if start.startswith(b"\x89HDF"):
         raise usage(
-            f"{shorten(path, 200)} is HDF5, which is not read",
+            f"{shorten(name, 200)} is HDF5, which is not read",
             help='save the model as model.save("model.keras"), or its layers alone: '
             'open("model.json", "w").write(model.to_json())',
         )
-    text = _member(path) if start.startswith(b"PK") else text_of(path, _MOST)
+    text = _member(file, name) if start.startswith(b"PK") else text_of(file, name, _MOST)
     if sum(map(text.count, ",[{")) > _VALUES:
-        raise error(f"{shorten(path, 200)} holds more than {_VALUES:,} values, the most that are read of one")
+        raise error(f"{shorten(name, 200)} holds more than {_VALUES:,} values, the most that are read of one")
     try:
         data = json.loads(text)
     except RecursionError:
-        raise error(f"{shorten(path, 200)}: its objects and lists lie too deep within each other") from None
+        raise error(f"{shorten(name, 200)}: its objects and lists lie too deep within each other") from None
     except ValueError as problem:
         said = (
             str(problem).partition(": line")[0] if isinstance(problem, json.JSONDecodeError) else "a number"
         )
         at = f"{problem.lineno}:{problem.colno}: " if isinstance(problem, json.JSONDecodeError) else ""
-        raise error(f"{shorten(path, 200)}:{at} is no JSON: {shorten(said)}", help=_HELP) from None
+        raise error(f"{shorten(name, 200)}:{at} is no JSON: {shorten(said)}", help=_HELP) from None
     if not isinstance(data, dict) or not isinstance(data.get("class_name"), str) or "config" not in data:
-        raise error(f"{shorten(path, 200)} is no Keras model: it has no class_name and config", help=_HELP)
+        raise error(f"{shorten(name, 200)} is no Keras model: it has no class_name and config", help=_HELP)
     kind = data["class_name"]
     config = data["config"]
     if not isinstance(config, list) and not (
         isinstance(config, dict) and isinstance(config.get("layers"), list)
     ):
         raise error(
-            f"{shorten(path, 200)} says no layers: only the code of its {shorten(kind)} knows them",
+            f"{shorten(name, 200)} says no layers: only the code of its {shorten(kind)} knows them",
             help="archlens runs no code; a Sequential or functional model says its layers",
         )
     return Graph.read(config, "", kind)
 
 
-def _opened(path: str) -> Any:
-    try:
-        return open(path, "rb")
-    except OSError as problem:
-        raise usage(f"{shorten(path, 200)} cannot be read: {problem.strerror or problem}") from None
-
-
-def _member(path: str) -> str:
+def _member(file: BinaryIO, name: str) -> str:
     """The ``config.json`` of an archive, however large it says to be."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("config.json") as member:
+        with zipfile.ZipFile(file) as archive, archive.open("config.json") as member:
             data = member.read(_MOST + 1)
         if len(data) > _MOST:
-            raise error(f"config.json of {shorten(path, 200)} is larger than {_MOST // 10**6} MB")
+            raise error(f"config.json of {shorten(name, 200)} is larger than {_MOST // 10**6} MB")
         return data.decode()
     except (SpecError, UsageError):
         raise
@@ -540,5 +533,5 @@ def _member(path: str) -> str:
     except (zipfile.BadZipFile, zlib.error) as problem:
         said = problem
     raise error(
-        f"{shorten(path, 200)} is no archive that Keras wrote: {shorten(printable(str(said)))}", help=_HELP
+        f"{shorten(name, 200)} is no archive that Keras wrote: {shorten(printable(str(said)))}", help=_HELP
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from ...bounds import RAISED, allowed
-from ...errors import error, shorten, usage
+from ...errors import error, shorten
 from ..format import Format
 
 if TYPE_CHECKING:
@@ -15,20 +15,17 @@ if TYPE_CHECKING:
 _FIELDS = 100
 
 
-def _read(path: str) -> Onnx:
+def _read(file: BinaryIO, name: str) -> Onnx:
     from .model import Onnx
     from .proto import Reading
     from .wire import Broken, Wire
 
     try:
-        with open(path, "rb") as file:
-            found = Reading(Wire(file, _FIELDS * allowed()), 4 * allowed()).proto()
-    except OSError as problem:
-        raise usage(f"{shorten(path, 200)} cannot be read: {problem.strerror or problem}") from None
+        found = Reading(Wire(file, _FIELDS * allowed()), 4 * allowed()).proto()
     except Broken as problem:
         help = RAISED if "most that" in str(problem) else ""
-        raise error(f"{shorten(path, 200)} is no ONNX model that can be read: {problem}", help=help) from None
-    return Onnx(path, found)
+        raise error(f"{shorten(name, 200)} is no ONNX model that can be read: {problem}", help=help) from None
+    return Onnx(name, found)
 
 
 FORMAT = Format("an ONNX model", (".onnx",), lambda start: False, _read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...elaboration.building import Built
 from ...errors import error, shorten
@@ -48,10 +48,10 @@ class TFLite(Model):
         return replace(other, origin=origin)
 
 
-def _read(path: str) -> TFLite:
+def _read(file: BinaryIO, name: str) -> TFLite:
     from .reading import read
 
-    return TFLite(read(path))
+    return TFLite(read(file, name))
 
 
 FORMAT = Format("a TensorFlow Lite file", (".tflite",), lambda start: start[4:8] == b"TFL3", _read)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ...bounds import Bounds, allowed
 from ...errors import printable, shorten, usage
@@ -111,30 +110,21 @@ class File:
     numbers: Mapping[int, tuple[float, ...]]
 
 
-def read(path: str) -> File:
+def read(file: BinaryIO, name: str) -> File:
     """The main graph of a file.
 
     Raises:
-        UsageError: it cannot be read, is none, or has more operators than are allowed.
+        UsageError: it is none, or has more operators than are allowed.
     """
-    with _mapped(path) as data:
-        try:
+    try:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if bytes(data[4:8]) != b"TFL3":
                 raise Broken("it does not say so in its bytes 4 to 8")
-            return _file(path, data)
-        except Broken as problem:
-            raise usage(f"{shorten(path, 200)} is no TensorFlow Lite file: {problem}") from None
-
-
-@contextmanager
-def _mapped(path: str) -> Iterator[Any]:
-    try:
-        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
-    except OSError as problem:
-        raise usage(f"{shorten(path, 200)} cannot be read: {problem.strerror or problem}") from None
+            return _file(name, data)
     except ValueError:  # nothing can be mapped
-        raise usage(f"{shorten(path, 200)} is no TensorFlow Lite file: it is empty") from None
+        raise usage(f"{shorten(name, 200)} is no TensorFlow Lite file: it is empty") from None
+    except Broken as problem:
+        raise usage(f"{shorten(name, 200)} is no TensorFlow Lite file: {problem}") from None
 
 
 def _file(path: str, data: Any) -> File:

@@ -7,7 +7,7 @@ code; nothing of theirs is run or copied.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..format import START, Format
 
@@ -23,10 +23,10 @@ def _recognizes(start: bytes) -> bool:
     return bool(_BACKBONE.search(start) and (_HEAD.search(start) or len(start) == START))
 
 
-def _read(path: str) -> Ultralytics:
+def _read(file: BinaryIO, name: str) -> Ultralytics:
     from .model import read
 
-    return read(path)
+    return read(file, name)
 
 
 FORMAT = Format("an Ultralytics model", (".yaml", ".yml"), _recognizes, _read, certain=False)

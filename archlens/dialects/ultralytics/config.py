@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Values
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...errors import Source, SpecError, error, shorten
 from ...language.document import Mapping, Node, Scalar, Sequence, compose, describe, expect_mapping
@@ -86,14 +86,14 @@ class Config:
         return self.root.values[key]
 
 
-def read_config(path: str) -> Config:
+def read_config(file: BinaryIO, name: str) -> Config:
     """What a file says.
 
     Raises:
         UsageError: it cannot be read.
         SpecError: it is no such file.
     """
-    source = Source(path, text_of(path, _MOST))
+    source = Source(name, text_of(file, name, _MOST))
     tree = compose(source)
     if tree is None:
         raise error("the file is empty")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil, inf
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...bounds import allowed
 from ...elaboration.binding import bind
@@ -37,14 +37,14 @@ _NAMES = ("nc", "kpt_shape", "reg_max", "end2end", "anchors")
 _DEEP, _WIDE = ("m", "l", "x"), ("l", "x")
 
 
-def read(path: str) -> Ultralytics:
+def read(file: BinaryIO, name: str) -> Ultralytics:
     """The model of a file.
 
     Raises:
         UsageError: it cannot be read.
         SpecError: it is no such file.
     """
-    return Ultralytics(read_config(path), path)
+    return Ultralytics(read_config(file, name), name)
 
 
 class Ultralytics(Model):
