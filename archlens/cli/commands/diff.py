@@ -42,9 +42,9 @@ def command(
     """Show what changed from one network to another.
 
     OLD and NEW are names of networks, spec files (my.yaml, my.yaml:variant), files of other tools
-    (model.onnx), files as they were at a revision of git (main:my.yaml, HEAD~1:models/model.onnx), or torch
-    modules (package:Net). Layers are aligned by structure, so that a renamed scope or an inserted block leaves
-    the others where they are.
+    (model.onnx), files as they were at a revision of git (main:my.yaml, HEAD~1:models/model.onnx), or
+    torch modules (package:Net). Layers are aligned by structure, so that a renamed scope or an inserted
+    block leaves the others where they are.
     """
     chosen = _chosen(old, new)
     pairs: list[view.Shown] = []
