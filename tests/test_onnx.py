@@ -835,3 +835,25 @@ def test_what_is_no_model_is_refused(tmp_path: Path, case: str) -> None:
     assert code == 1
     assert "is no ONNX model that can be read" in out
     assert said in out
+
+
+def test_a_graph_made_for_one_sample_that_says_any_number(tmp_path: Path) -> None:
+    """As exporters write one that was traced with one sample: the sizes of a view hold it."""
+    nodes = [
+        node("MatMul", "x w", "a"),
+        node("Reshape", "a sizes", "b"),
+        node("Transpose", "b", "c", perm=[0, 2, 1, 3]),
+        node("Reshape", "c back", "y"),
+    ]
+    held = [
+        tensor("w", [8, 12]),
+        tensor("sizes", [4], [1, 5, 3, 4], 7),
+        tensor("back", [3], [1, 15, 4], 7),
+    ]
+    data = model(nodes, held, [info("x", ["batch", 5, 8])], [info("y", ["batch", 15, 4])])
+    network = loaded(tmp_path, data)
+    assert network.output == (15, 4)
+    assert network.macs == 5 * 8 * 12
+    wrong = model([nodes[0]], held, [info("x", ["batch", 5, 7])], [info("a", ["batch", 5, 12])])
+    with pytest.raises(archlens.SpecError):
+        loaded(tmp_path, wrong)

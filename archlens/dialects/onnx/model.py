@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 from warnings import warn
 
 from ...backends.checks import Check
-from ...errors import Diagnostic, error, render, shorten, usage
+from ...errors import Diagnostic, SpecError, error, render, shorten, usage
 from ...language.steps import RESERVED
 from ...lowering import aten
 from ...lowering.lowering import Lowering
@@ -121,11 +122,11 @@ class Onnx(Model):
         if not self.known:
             raise error(f"{shorten(self.path, 200)} has no input that holds samples")
         self._check(shapes)
-        run = self._run(name, shapes)
+        run, samples = self._first(name, shapes)
         if shapes == self.inputs:
             self._hold(run)
-        if self.samples:
-            run = self._run(name, shapes, run.seen)
+        if samples:
+            run = self._run(name, shapes, run.seen, samples=samples)
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
         lowering = Lowering(run.tape, aten.TABLE)
@@ -146,6 +147,17 @@ class Onnx(Model):
         layers = tuple(_keyed(network.layers))
         index = {layer.name: layer for layer in layers}
         return replace(network, layers=layers, index=index, asked=tuple(asked))
+
+    def _first(self, name: str, shapes: Mapping[str, Shape]) -> tuple[Run, int]:
+        """The first run, and for how many samples; a file may say any number, and have been made for one."""
+        try:
+            return self._run(name, shapes), self.samples
+        except SpecError as problem:
+            if self.samples:
+                raise
+            with suppress(SpecError):
+                return self._run(name, shapes, samples=1), 1
+            raise problem from None
 
     def _check(self, shapes: Mapping[str, Shape]) -> None:
         """Hold that shapes have as many axes as the inputs."""
