@@ -318,3 +318,10 @@ def test_annotations_of_a_network_without_a_file_name_the_layer() -> None:
         assert found is not None, command
         assert "a, b: " in found[3].replace("%0A", "\n") or "a%2C b" in found[2]
         assert layer in found[3].replace("%0A", "\n")
+
+
+def test_ops_that_python_takes_for_equal_stay_what_they_are() -> None:
+    for factor in (-1, -1.0, -1):
+        net = Builder("one", "1x4x4")
+        net.place(OPS["scale"](factor), net.x)
+        assert str(net.network().layers[0].op) == f"scale({factor})"

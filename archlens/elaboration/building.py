@@ -263,9 +263,10 @@ class Builder:
         Raises:
             SpecError: it does not fit; carries the network up to there.
         """
-        known = self.memory.get(("op", op))
+        key = ("op", op, str(op))  # to Python 1 and 1.0 are equal, and so are ops with either
+        known = self.memory.get(key)
         if known is None:
-            known = self.remember(("op", op), op)
+            known = self.remember(key, op)
         return self._placed(known, inputs, name, where, keys)
 
     def _placed(
