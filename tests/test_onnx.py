@@ -26,6 +26,8 @@ from archlens.cli import cli
 from archlens.dialects import find, held
 from archlens.dialects import network as network_of
 
+from .work import calls_made
+
 # --- protocol buffers, written ------------------------------------------------------------------------
 
 
@@ -765,6 +767,18 @@ def test_cut_and_changed_files_are_diagnostics(tmp_path: Path, seed: int) -> Non
             changed[draw.randrange(len(changed))] = draw.randrange(256)
         with suppress(archlens.ArchlensError):
             loaded(tmp_path, bytes(changed))
+
+
+def test_a_long_chain_without_names_takes_time_in_proportion(tmp_path: Path) -> None:
+    """Each layer is called by its op and a number, which goes on from that of the one before."""
+
+    def calls(count: int) -> int:
+        chain = [node("Relu", f"t{i}" if i else "x", f"t{i + 1}") for i in range(count)]
+        data = model(chain, [], [X], [field(1, f"t{count}")])
+        return calls_made(lambda: loaded(tmp_path, data))
+
+    calls(10)  # what is imported and remembered once
+    assert calls(400) < 4.5 * calls(100)
 
 
 def test_too_many_fields_and_nodes_are_refused(tmp_path: Path) -> None:

@@ -56,6 +56,9 @@ def _weights(args: dict[str, Any], **names: str) -> dict[str, Value]:
     return {ours: args[theirs] for ours, theirs in names.items() if args.get(theirs) is not None}
 
 
+#: How many moves in a row are remembered; no op is looked for among more.
+_MOVES = 64
+
 # --- moves ------------------------------------------------------------------------------------------
 
 
@@ -80,7 +83,7 @@ def view(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         held = Held(made, found)
     if len(found) == 2 and len(held.draft.shape) > 1 and found == _flat(held.draft):
         return _straight(lowering.settled(Held(held.draft, found, node.call)))
-    return Held(held.draft, found, node.call, (*held.moves, step))
+    return Held(held.draft, found, node.call, (*held.moves, step)[:_MOVES])
 
 
 def _flat(draft: Draft) -> Axes:
@@ -99,7 +102,7 @@ def permute(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         a, b = _axis(args.get("dim0", 0), rank), _axis(args.get("dim1", 1), rank)
         order[a], order[b] = b, a
     step = ("permute", tuple(order))
-    return Held(held.draft, permuted(held.axes, order), node.call, (*held.moves, step))
+    return Held(held.draft, permuted(held.axes, order), node.call, (*held.moves, step)[:_MOVES])
 
 
 @lowers("expand")

@@ -694,7 +694,7 @@ class Lowering:
         for draft in heads.drafts:
             if draft not in tensors:
                 if names[draft] in known:  # another layer has it at inference
-                    names[draft] = _numbered(names[draft], taken, scopes)
+                    names[draft] = _numbered(names[draft], {}, taken, scopes)
                     taken.add(names[draft])
                 self._place(builder, draft, names[draft], tensors)
         builder.training = False
@@ -716,6 +716,7 @@ class Lowering:
             for name in (*layer.facts.weights, *layer.facts.buffers)
         }
         unused: dict[str, dict[str, Value]] = {}
+        counts: dict[str, int] = {}
         for key, value in self.tape.state.items():
             if key not in used and (value.saved or value not in self.folded):
                 path, _, name = key.rpartition(".")
@@ -736,7 +737,7 @@ class Lowering:
                 at = path
                 while at in names or names.intersection(_above(at)):
                     at = at.rpartition(".")[0]
-                name = _numbered(f"{at}.unused" if at else "unused", names)
+                name = _numbered(f"{at}.unused" if at else "unused", counts, names)
                 keys = {own: f"{path}.{own}" if path else own for own in own}
             names.add(name)
             scopes.update(_above(name))
@@ -772,6 +773,7 @@ class Lowering:
                 owned.append((draft, name))
                 taken.add(name)
         found: dict[Draft, str] = dict(owned)
+        counts: dict[str, int] = {}
         scopes = {scope for name in taken for scope in _above(name)}
         for draft in self.drafts:
             if draft in found:
@@ -780,14 +782,14 @@ class Lowering:
             path = _path(draft.call)
             name = path if draft in alone else ""
             if name and name in taken and name not in scopes:
-                name = _numbered(name, taken, scopes)  # its module had been called before
+                name = _numbered(name, counts, taken, scopes)  # its module had been called before
             if taken.intersection(_above(name)):
                 name = ""
             while not name or name in taken or name in scopes:
                 # beside what has the name already, as a layer cannot be a scope, too
                 while path in taken or taken.intersection(_above(path)):
                     path = path.rpartition(".")[0]
-                name = _numbered(f"{path}.{kind}" if path else kind, taken, scopes)
+                name = _numbered(f"{path}.{kind}" if path else kind, counts, taken, scopes)
             taken.add(name)
             found[draft] = name
             scopes.update(_above(name))
@@ -842,12 +844,17 @@ def _owner(name: str, key: str) -> str:
     return key if not name else key.removesuffix(f".{name}") if key.endswith(f".{name}") else ""
 
 
-def _numbered(name: str, *taken: set[str]) -> str:
-    """A name that is not taken: ``add``, ``add_1`` and so on."""
-    number, found = 0, name
+def _numbered(name: str, counts: dict[str, int], *taken: set[str]) -> str:
+    """A name that is not taken: ``add``, ``add_1`` and so on.
+
+    No name is ever given back, so that the count goes on from where it was.
+    """
+    number = counts.get(name, 0)
+    found = f"{name}_{number}" if number else name
     while any(found in names for names in taken):
         number += 1
         found = f"{name}_{number}"
+    counts[name] = number
     return found
 
 
