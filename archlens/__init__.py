@@ -88,10 +88,11 @@ def __dir__() -> list[str]:
 
 
 def load(name: str, /, *, input: Any = None, max_layers: int | None = None, **values: Any) -> Network:
-    """The network that a name of the zoo or the path of a spec file means.
+    """The network that a name of the zoo, the path of a file or the Python name of a torch module means.
 
     Args:
-        name: ``"resnet50"``, ``"my.yaml"`` or ``"my.yaml:variant"``.
+        name: ``"resnet50"``, ``"my.yaml"``, ``"my.yaml:variant"``, ``"model.onnx"``, or
+            ``"package.module:Net"``, which alone runs code.
         input: another input shape, as ``(3, 224, 224)`` or ``"3x224x224"``, without the batch; a
             mapping of names to shapes where the network has several inputs.
         max_layers: how many layers it may have, where that is more than 25,000; other bounds follow.
@@ -100,18 +101,17 @@ def load(name: str, /, *, input: Any = None, max_layers: int | None = None, **va
     Raises:
         SpecError: the spec is wrong, or a layer does not fit; ``error.network`` holds the layers up
             to there.
-        UsageError: there is no such network, param or input.
+        UsageError: there is no such network, param or input; or an input is needed.
 
     >>> archlens.load("resnet50", input=(3, 320, 320)).output
     Shape((1000,))
     >>> archlens.load("resnet50", depths=[3, 4, 23, 3]).params  # ResNet-101
     44549160
     """
-    from .elaboration import elaborate
-    from .library import find
+    from . import dialects
 
-    spec, variant = find(name)
-    return _warned(elaborate(spec, variant, input=input, values=values, max_layers=max_layers))
+    meant = dialects.find(name)
+    return _warned(dialects.network(meant, input=input, values=values, max_layers=max_layers))
 
 
 def loads(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_first_bytes_say_what_a_file_is(name: str) -> None:
     Path(name).write_bytes(small().bytes())
     assert archlens.study(name).network.params == 469
+    assert archlens.load(name).params == 469
 
 
 @pytest.mark.parametrize(
@@ -93,6 +95,19 @@ def test_a_file_as_it_was_at_a_revision(tmp_path: Path) -> None:
     assert "HEAD:nets/net.tflite is no TensorFlow Lite file" in said
     said = str(CliRunner().invoke(cli, ["diff", "HEAD:nets/other.onnx", "HEAD~1:nets/net.tflite"]).exception)
     assert "HEAD has no file nets/other.onnx" in said
+
+
+def test_channels_that_seem_to_stand_last_are_said_once() -> None:
+    net = Net((1, 30, 1, 40))
+    net.run(CONV, [net.inputs[0], net.weight("w", 8, 1, 1, 40)], (1, 30, 1, 8), _1=WHOLE, _2=WHOLE)
+    Path("net.tflite").write_bytes(net.bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = CliRunner().invoke(cli, ["shapes", "net.tflite"])
+    assert found.output.count("40x30x1 is read as 40 channels of 30x1") == 1
+    with pytest.warns(UserWarning, match="40x30x1 is read as 40 channels") as said:
+        archlens.load("net.tflite")
+    assert len(said) == 1
 
 
 def test_a_variant_that_a_file_has_not() -> None:

@@ -164,6 +164,8 @@ class Builder:
     ) -> None:
         self.name = name
         self.meta = meta if meta is not None else Meta()
+        #: Whether nobody else shows what the network is, and warns of it.
+        self.alone = origin is None
         self.origin = origin if origin is not None else Built("", "")
         self.bounds = Bounds(allowed() if max_layers is None else max_layers)
         self.most = self.bounds.layers  # fewer where there are many inputs
@@ -357,7 +359,7 @@ class Builder:
     def network(self, out: Tensor | None = None, /, **heads: Tensor) -> Network:
         """The network of all that was placed.
 
-        A warning says where an input looks as if its channels stood last.
+        A warning says where an input looks as if its channels stood last, unless the network has an origin.
 
         Args:
             out: its main output; without it what was placed last.
@@ -376,7 +378,7 @@ class Builder:
         self.check_inference("out", None, [layer for layer in self.layers if not layer.training], ends["out"])
         self.outputs = {name: end.name for name, end in ends.items()}
         network = self.closed()
-        for problem in layouts.find(network):
+        for problem in layouts.find(network) if self.alone else ():
             warn(render(problem), stacklevel=2)
         return network
 
