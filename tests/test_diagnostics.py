@@ -550,6 +550,7 @@ ROOMS = [
 
 #: Messages that are met elsewhere: in the tests of hostile input, or where a package is taken away.
 ELSEWHERE = {
+    "and has no spec": "test_files",
     "max_layers is a whole number": "test_hostile",
     "layers together": "test_hostile",
     "cannot be read: ": "test_hostile",

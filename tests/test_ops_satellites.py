@@ -120,8 +120,8 @@ def probes_of_reach(entry: Entry) -> Iterator[str]:
     for text, network in networks(entry):
         name, shape = next(iter(network.inputs.items()))
         if shape.spatial and network.output.spatial:
-            hits = _Twin(network).run(name, 0, [shape.spatial[0] // 2])
-            yield from (f"{text}: {reason}" for reason in hits.reasons.values())
+            ran = _Twin(network).run(name, 0, [shape.spatial[0] // 2])
+            yield from (f"{text}: {why}" for _, _, why in ran if why)
 
 
 SATELLITES: tuple[Callable[[Entry], Iterator[str]], ...] = (

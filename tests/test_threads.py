@@ -307,6 +307,7 @@ def test_true_is_not_1(step: str, first: str, second: str, block: bool) -> None:
 #: Caches without a bound, and what bounds them.
 BOUNDED = {
     "archlens.source.own": "the functions of one file",
+    "archlens.dialects.formats.formats": "it takes nothing",
     "archlens.forms.forms": "it takes nothing",
     "archlens.elaboration.binding.required": "the kinds of op",
     "archlens.reporting.forms._environment": "it takes nothing",

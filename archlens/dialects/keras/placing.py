@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ...bounds import RAISED
@@ -101,7 +101,7 @@ def turned(rank: int) -> tuple[int, ...]:
     return (rank - 1, *range(rank - 1))
 
 
-@cache
+@lru_cache(1_000)
 def way(axes: tuple[int, ...], last: bool, to: tuple[int, ...], to_last: bool) -> tuple[str, ...] | None:
     """The ops that take axes where they are wanted; ``None`` where none do."""
     states: dict[tuple[tuple[int, ...], bool], tuple[str, ...]] = {(axes, last): ()}
