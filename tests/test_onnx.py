@@ -871,3 +871,17 @@ def test_a_graph_made_for_one_sample_that_says_any_number(tmp_path: Path) -> Non
     wrong = model([nodes[0]], held, [info("x", ["batch", 5, 7])], [info("a", ["batch", 5, 12])])
     with pytest.raises(archlens.SpecError):
         loaded(tmp_path, wrong)
+
+
+def test_an_expansion_beside_samples_that_are_written_into_it(tmp_path: Path) -> None:
+    """Four windows of each of two samples, whose norms are spread over their channels."""
+    nodes = [
+        node("Reshape", "x windows", "w"),
+        node("ReduceMax", "w", "m", axes=[2], keepdims=1),
+        node("Expand", "m whole", "e"),
+        node("Sub", "w e", "y"),
+    ]
+    held = [tensor("windows", [3], [8, 3, 5], 7), tensor("whole", [3], [8, 3, 5], 7)]
+    network = loaded(tmp_path, model(nodes, held, [info("x", [2, 4, 3, 5])], [info("y", [8, 3, 5])]))
+    assert network.inputs == {"input": (4, 3, 5)}
+    assert network.macs == 0

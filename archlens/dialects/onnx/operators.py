@@ -190,7 +190,10 @@ def expand(at: At) -> Tensor:
     given = at.values(1)
     if given is None:
         raise Misfit("its shape is missing")
-    run = at.run
+    run, before = at.run, at.before()
+    if before is not None and x.flows and len(before[0]) == len(given):
+        # an axis that stays as it was holds the samples of this batch
+        given = [n if m == one else m for m, one, n in zip(given, before[0], x.sizes, strict=True)]
     if not x.flows and run.example is not None and len(given) == len(x.sizes):
         # a start for the samples of the file, as of a recurrent layer, is one for those of the batch
         pairs = list(zip(x.sizes, given, strict=True))
