@@ -10,14 +10,14 @@ from pathlib import Path
 
 from ..analysis.figures import QUANTITIES
 from ..dialects.format import File
-from ..dialects.formats import SPECS, endings
+from ..dialects.formats import endings
 from ..dialects.formats import file as other_file
 from ..dialects.module import Named
 from ..dialects.module import named as module_named
 from ..errors import BudgetError, Diagnostic, Span, SpecError, UsageError, did_you_mean, shorten, usage
 from ..language import Spec
 from ..library import find, names, open_spec
-from ..library.finding import scan
+from ..library.finding import ENDINGS, scan
 from ..limits import Requirement
 from ..network import Network
 from .finding import called, display
@@ -229,7 +229,7 @@ def _is_path(name: str) -> bool:
 
 def _endings() -> tuple[str, ...]:
     """How files of networks end, and no others."""
-    return (*SPECS, *endings())
+    return (*ENDINGS, *endings())
 
 
 def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
@@ -304,7 +304,7 @@ def _specs(root: Path) -> list[Path]:
         if count > _MAX_FOLDERS:
             break
         folders[:] = [name for name in sorted(folders) if not _is_aside(Path(folder, name))]
-        found += [Path(folder, name) for name in files if name.endswith(SPECS)]
+        found += [Path(folder, name) for name in files if name.endswith(ENDINGS)]
     return sorted(path for path in found if _has_keys(path, "input", "layers"))
 
 

@@ -177,7 +177,8 @@ def described(name: str) -> Found:
     found = find(name)
     if not isinstance(found, Found):
         raise usage(
-            f"{shorten(name)} is {found.called}, and has no spec", help=f"archlens convert {name} writes one"
+            f"{shorten(name)} is {found.called}, and has no spec",
+            help=f"archlens convert {shorten(name)} writes one",
         )
     return found
 

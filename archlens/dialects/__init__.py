@@ -12,7 +12,7 @@ from .. import library
 from ..backends.checks import Check
 from ..elaboration import elaborate
 from ..errors import shorten, usage
-from ..library import Found, revision
+from ..library import Found
 from ..network import Network
 from .format import File, Read
 from .formats import at_revision, file, missing
@@ -32,8 +32,7 @@ def find(name: str) -> Meant:
     meant = outside(name)
     if meant is not None:
         return meant
-    if "." in name:
-        missing(name)
+    missing(name)
     return library.find(name)
 
 
@@ -53,8 +52,8 @@ def find_at(name: str, beside: str = "") -> Meant:
         UsageError: there is no such network, file, revision, repository or module.
         SpecError: the file is no spec.
     """
-    outside = (named(name) if is_importable(name) else None) or file(name) or at_revision(name, beside)
-    return outside or revision.find_at(name, beside)
+    outside = (named(name) if is_importable(name) else None) or file(name)
+    return outside or at_revision(name, beside) or library.find(name)
 
 
 def held(network: Network) -> tuple[Check, ...]:

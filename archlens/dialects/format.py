@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, ClassVar, NamedTuple
 from ..backends.checks import Check
 from ..elaboration.inputs import read_given
 from ..elaboration.remaking import Remade
-from ..errors import did_you_mean, error, printable, shorten, usage
+from ..errors import did_you_mean, error, shorten, usage
+from ..library.finding import check_variant
 from ..network import Network, Origin, Setting
 from ..shape import Shape
 
@@ -119,12 +120,7 @@ class File:
                 model = self.format.read(file, self.path)
         except OSError as problem:
             raise usage(f"{shorten(self.path, 200)} cannot be read: {problem.strerror or problem}") from None
-        if self.variant and self.variant not in model.variants:
-            said = f"its variants: {', '.join(model.variants)}" if model.variants else "it has no variants"
-            raise usage(
-                f"{printable(self.path)} has no variant {shorten(self.variant)}",
-                help=did_you_mean(self.variant, model.variants, otherwise=said),
-            )
+        check_variant(self.variant, model.variants, self.path)
         return Read("", self.path, model=model, called=self.called, variant=self.variant).made_of(
             self.text, input, values
         )

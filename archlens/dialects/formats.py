@@ -9,11 +9,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from ..errors import did_you_mean, shorten, usage
-from ..library import revision
+from ..library import Found, revision
+from ..library.finding import ENDINGS
 from .format import START, File, Format
-
-#: How specs end; what such a file holds is asked only where it has no layers.
-SPECS = (".yaml", ".yml")
 
 
 @cache
@@ -48,26 +46,33 @@ def file(name: str) -> File | None:
     return File(name, path, format, variant) if format is not None else None
 
 
-def at_revision(name: str, beside: str) -> File | None:
-    """The same of a file as it was at a revision of git: ``main:model.onnx``."""
-    asked = revision.parts(name)
-    if asked is None:
+def at_revision(name: str, beside: str) -> File | Found | None:
+    """A file as it was at a revision of git, of another tool or a spec: ``main:model.onnx``.
+
+    Raises:
+        UsageError: there is no such file, revision or repository.
+        SpecError: it is no spec.
+    """
+    at = revision.place(name)
+    if at is None:
         return None
-    at, path, variant = asked
-    stored = partial(revision.opened, at, path, beside)
+    stored = partial(revision.opened, at, beside)
     with stored() as opened:
-        format = _format(path, opened.read(START))
-    return File(name, f"{at}:{path}", format, variant, stored) if format is not None else None
+        format = _format(at.path, opened.read(START))
+        if format is not None:
+            return File(name, at.called, format, at.variant, stored)
+        opened.seek(0)
+        return revision.spec_of(opened, at)
 
 
 def _format(path: str, start: bytes) -> Format | None:
     ending = os.path.splitext(path)[1].lower()
-    if ending in SPECS and re.search(rb"^layers\s*:", start, re.MULTILINE):
+    if ending in ENDINGS and re.search(rb"^layers\s*:", start, re.MULTILINE):
         return None
     found = next((one for one in formats() if one.recognizes(start)), None)
-    if found is None and ending not in SPECS:
+    if found is None and ending not in ENDINGS:
         found = next((one for one in formats() if ending in one.endings), None)
-    if found is None and ending not in ("", *SPECS) and not _SPEC.search(start):
+    if found is None and ending not in ("", *ENDINGS) and not _SPEC.search(start):
         known = ", ".join(f"{one.called} ({', '.join(one.endings)})" for one in formats())
         raise usage(f"{shorten(path, 200)} is of no format that is read", help=f"a spec (.yaml), {known}")
     return found
@@ -83,7 +88,8 @@ def missing(name: str) -> None:
     Raises:
         UsageError: it ends so, and there is none, or a folder.
     """
-    if os.path.splitext(name)[1].lower() not in endings():
+    ending = os.path.splitext(name)[1].lower()
+    if ending in ("", *ENDINGS) or ending not in endings():
         return
     if os.path.isdir(name):
         raise usage(f"{shorten(name, 200)} is a folder")

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import yaml
 
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
+from ..library.finding import ENDINGS
 from ..network import Network
 
 _NAME = r"[^\W\d]\w*"
@@ -181,7 +182,7 @@ def named(name: str) -> Named | None:
     if found is None or os.path.isfile(name):
         return None
     where, attribute = found.groups()
-    if not where.endswith(".py") and (os.path.isfile(where) or where.endswith((".yaml", ".yml"))):
+    if not where.endswith(".py") and (os.path.isfile(where) or where.endswith(ENDINGS)):
         return None
     return Named(name, where, attribute)
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Collection
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Source, Span, UsageError, did_you_mean, error, printable, shorten, usage
 from ..language.spec import Spec, parse
+
+#: How spec files end.
+ENDINGS = (".yaml", ".yml")
 
 #: The most bytes of a spec file: a hundred times the longest spec of a real network.
 MAX_BYTES = 2_000_000
@@ -140,9 +144,7 @@ def is_path(name: str) -> bool:
     if name == "-":
         return True
     bare, _, _ = name.rpartition(":")
-    return any(
-        part.endswith((".yaml", ".yml")) or "/" in part or "\\" in part for part in (name, bare) if part
-    )
+    return any(part.endswith(ENDINGS) or "/" in part or "\\" in part for part in (name, bare) if part)
 
 
 def _find_file(name: str) -> Found:
@@ -164,20 +166,24 @@ def with_variant(spec: Spec, variant: str, path: str) -> Found:
     Raises:
         UsageError: it has no such variant.
     """
-    if variant and variant not in spec.variants:
-        raise usage(
-            f"{printable(path)} has no variant {shorten(variant)}",
-            help=did_you_mean(
-                variant,
-                spec.variants,
-                otherwise=f"its variants: {', '.join(spec.variants)}"
-                if spec.variants
-                else "it has no variants",
-            ),
-        )
+    check_variant(variant, spec.variants, path)
     if not variant and spec.name in spec.variants:
         variant = spec.name
     return Found(spec, variant)
+
+
+def check_variant(variant: str, variants: Collection[str], path: str) -> None:
+    """Refuse a variant that a file has not; an empty one is none.
+
+    Raises:
+        UsageError: it has no such variant.
+    """
+    if variant and variant not in variants:
+        said = f"its variants: {', '.join(variants)}" if variants else "it has no variants"
+        raise usage(
+            f"{printable(path)} has no variant {shorten(variant)}",
+            help=did_you_mean(variant, variants, otherwise=said),
+        )
 
 
 def _exists(path: str) -> bool:

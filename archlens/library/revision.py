@@ -1,67 +1,77 @@
 """Specs as they were: ``git-rev:path``, such as ``main:models/a.yaml`` or ``HEAD~1:models/a.yaml:small``.
 
-The text is read with ``git show``; nothing is checked out, and git is run only for a name of this form.
+The file is read with ``git cat-file``; nothing is checked out, and git is run only for a name of this form.
 """
 
 from __future__ import annotations
 
 from os.path import isdir, isfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
 from ..language.spec import parse
-from .finding import MAX_BYTES, Found, decoded, find, with_variant
-
-_ENDINGS = (".yaml", ".yml")
+from .finding import ENDINGS, MAX_BYTES, Found, decoded, with_variant
 
 
-def find_at(name: str, beside: str = "") -> Found:
-    """The spec that a name, a path or ``git-rev:path`` means; the last may end with ``:variant``.
+class Place(NamedTuple):
+    """A file at a revision."""
 
-    Args:
-        name: what is looked for.
-        beside: another spec; its repository is asked where the current folder is in none.
+    revision: str
+    path: str
+    variant: str
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return f"{self.revision}:{self.path}"
+
+
+def spec_of(file: BinaryIO, at: Place) -> Found:
+    """The spec in a file as it was at a revision.
 
     Raises:
-        UsageError: there is no such network, file, revision or repository.
-        SpecError: the file is no spec.
+        UsageError: it is larger than a spec may be, or has no such variant.
+        SpecError: it is no spec.
     """
-    asked = parts(name)
-    if asked is None:
-        if name.startswith(":") or (name.endswith(":") and not isfile(name[:-1])):
-            missing = "no revision" if name.startswith(":") else "no path"
-            raise usage(f"{shorten(name)} has {missing}", help="as in HEAD:models/net.yaml")
-        return find(name)
-    revision, path, variant = asked
-    called = f"{revision}:{path}"
-    with opened(revision, path, beside) as file:
-        data = file.read(MAX_BYTES + 1)
+    data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise usage(f"{shorten(path)} is larger than {MAX_BYTES // 10**6} MB at {shorten(revision)}")
-    spec = parse(decoded(data, called), name=Path(path).stem, path=called)
-    return with_variant(spec, variant, called)
+        raise usage(f"{shorten(at.path)} is larger than {MAX_BYTES // 10**6} MB at {shorten(at.revision)}")
+    spec = parse(decoded(data, at.called), name=Path(at.path).stem, path=at.called)
+    return with_variant(spec, at.variant, at.called)
 
 
-def parts(name: str) -> tuple[str, str, str] | None:
-    """Revision, path and variant; ``None`` where the name is of another form."""
+def place(name: str) -> Place | None:
+    """What ``git-rev:path`` means, which may end with ``:variant``; ``None`` where a name is of another form.
+
+    Raises:
+        UsageError: a revision or a path is missing.
+    """
     revision, separator, rest = name.partition(":")
-    if not separator or not revision or not rest or isfile(name) or isfile(revision):
+    if separator and (not revision or (not rest and not isfile(revision))):
+        missing = "no path" if revision else "no revision"
+        raise usage(f"{shorten(name)} has {missing}", help="as in HEAD:models/net.yaml")
+    if not rest or isfile(name) or isfile(revision):
         return None
-    if revision.endswith(_ENDINGS):
+    if revision.endswith(ENDINGS):
         return None  # a file and its variant
     path, _, variant = rest.rpartition(":")
-    return (revision, path, variant) if path.endswith(_ENDINGS) else (revision, rest, "")
+    return Place(revision, path, variant) if path.endswith(ENDINGS) else Place(revision, rest, "")
 
 
-def opened(revision: str, path: str, beside: str) -> BinaryIO:
+def opened(at: Place, beside: str) -> BinaryIO:
     """A file as it was at a revision, in no folder.
+
+    Args:
+        at: where it is.
+        beside: another file; its repository is asked where the current folder is in none.
 
     Raises:
         UsageError: there is no such revision, file or repository.
     """
     from tempfile import TemporaryFile
 
+    revision, path = at.revision, at.path
     if revision.startswith("-") or not (revision + path).isprintable():
         raise usage(f"{shorten(revision)} is no revision of git")
     # a path starts at the top of the repository, here or beside the other file, or in the current folder, or
@@ -114,7 +124,7 @@ def _missing(revision: str, path: str, folder: str) -> UsageError:
         f"{printable(revision)} has no file {shorten(path)}",
         help=did_you_mean(
             path,
-            [name for name in listed if name.endswith(_ENDINGS)],
+            [name for name in listed if name.endswith(ENDINGS)],
             otherwise="paths start at the top of the repository",
         ),
     )

@@ -17,6 +17,7 @@ from ...dialects.module import Named
 from ...elaboration.given import read_inputs
 from ...errors import SpecError, UsageError, shorten, usage
 from ...library import Found
+from ...library.finding import ENDINGS
 from ...views import difference_table as view
 from ..options import complete_names, format_option, output_option, size_option
 from ..output import show, write_table
@@ -118,7 +119,7 @@ def _is_family(found: Found, name: str) -> bool:
     if not found.variant:
         return bool(found.spec.variants)
     file = name.rpartition(":")[2]
-    return file != found.variant and file.endswith((".yaml", ".yml"))
+    return file != found.variant and file.endswith(ENDINGS)
 
 
 def _both(names: _Names, founds: _Founds, input: Any) -> tuple[Study, Study]:
