@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ..backends.checks import Check
 from ..elaboration.inputs import read_given
@@ -14,6 +14,7 @@ from ..errors import did_you_mean, error, shorten, usage
 from ..library.finding import check_variant
 from ..network import Network, Origin, Setting
 from ..shape import Shape
+from .outside import Outside
 
 #: How much of a file tells what it is.
 START = 4096
@@ -79,23 +80,14 @@ class Format(NamedTuple):
 
 
 @dataclass(frozen=True)
-class File:
+class File(Outside):
     """A file of another tool, by its name."""
 
-    #: As it was named.
-    text: str
     path: str
     format: Format
     variant: str = ""
     #: What opens it, where it lies in no folder.
     stored: Callable[[], BinaryIO] | None = None
-    #: There is no spec behind it.
-    spec: ClassVar[None] = None
-
-    @property
-    def name(self) -> str:
-        """What the network is called."""
-        return self.text
 
     @property
     def file(self) -> str:

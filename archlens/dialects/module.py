@@ -21,6 +21,7 @@ import yaml
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
 from ..library.finding import ENDINGS
 from ..network import Network
+from .outside import Outside
 
 _NAME = r"[^\W\d]\w*"
 _DOTTED = re.compile(rf"({_NAME}(?:\.{_NAME})*):({_NAME}(?:\.{_NAME})*)")
@@ -28,26 +29,17 @@ _FILE = re.compile(rf"(.+\.py):({_NAME}(?:\.{_NAME})*)")
 
 
 @dataclass(frozen=True)
-class Named:
+class Named(Outside):
     """A module, or what makes one, by its Python name."""
 
-    #: As it was named.
-    text: str
     #: Where it is imported from: a dotted name, or the path of a file.
     where: str
     #: What it is called there.
     attribute: str
     #: The folder that a name starts from; the current one unless it is given.
     folder: str = ""
-    #: There is no spec behind it, and so no variants.
-    spec: ClassVar[None] = None
     variant: ClassVar[str] = ""
     called: ClassVar[str] = "a torch module"
-
-    @property
-    def name(self) -> str:
-        """What the network is called."""
-        return self.text
 
     @property
     def file(self) -> str:

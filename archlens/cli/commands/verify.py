@@ -67,29 +67,21 @@ def command(
     require_torch()
     from ...backends.verification import verify
 
-    meant = [find(one) for one in called]
-    networks = [given.make(one) for one in meant]
     # what the networks of the zoo take is known
-    known = {
-        id(network)
-        for network, one, called_as in zip(networks, meant, called, strict=True)
-        if isinstance(one, Found) and called_as in names() and not any(given)
-    }
-    found = [
-        verify(
+    zoo = frozenset() if any(given) else frozenset(names())
+    meant = [(one, find(one)) for one in called]
+    asked = [(called_as in zoo and isinstance(one, Found), given.make(one)) for called_as, one in meant]
+    found = []
+    for known, network in progress(asked, "verify", lambda one: one[1].name):
+        made = verify(
             network,
             device=device,
             batch=batch,
             weights=weights,
             reference=reference(network, batch=batch, device=device),
-            bounded=not unbounded and id(network) not in known,
+            bounded=not unbounded and not known,
         )
-        for network in progress(networks, "verify", lambda network: network.name)
-    ]
-    found = [
-        replace(one, checks=(*one.checks, *held(network)))
-        for one, network in zip(found, networks, strict=True)
-    ]
+        found.append(replace(made, checks=(*made.checks, *held(network))))
     shown = view.table(found, layers=layers, timings=device.startswith("cuda"), brief=brief)
     write_table(shown, form, path)
     if not all(one.passed for one in found):
