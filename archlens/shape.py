@@ -5,7 +5,7 @@ Knows nothing of ops, networks or files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import ClassVar
 
@@ -162,6 +162,22 @@ def channels_last(spatial: Iterable[int], channels: int) -> Shape:
     """
     positions = tuple(spatial)
     return ChannelsLast((*positions, channels)) if positions else Shape((channels,))
+
+
+def broadcast(shapes: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
+    """The sizes that tensors have together, axes of one position spread; ``None`` where they do not fit.
+
+    >>> broadcast([(8, 1, 4), (3, 1)])
+    (8, 3, 4)
+    >>> broadcast([(2, 3), (2,)])
+    """
+    found = []
+    for i in range(-max(map(len, shapes), default=0), 0):
+        here = {shape[i] for shape in shapes if len(shape) >= -i} - {1}
+        if len(here) > 1:
+            return None
+        found.append(next(iter(here), 1))
+    return tuple(found)
 
 
 def times(sizes: Iterable[int]) -> str:

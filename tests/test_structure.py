@@ -85,8 +85,8 @@ MAY: dict[str, set[str]] = {
     "tracing": {"backends", "bounds", "elaboration", "errors", "lowering", "network", "shape"},
     # what a NAME can mean, and how files of other tools are read
     "dialects": {
-        *("backends", "bounds", "counts", "elaboration", "errors", "language", "library", "lowering"),
-        *("network", "ops", "shape", "tracing"),
+        *("backends", "bounds", "counts", "elaboration", "errors", "geometry", "language", "library"),
+        *("lowering", "network", "ops", "shape", "tracing"),
     },
     "cli": {
         *("", "analysis", "backends", "bounds", "budgets", "counts", "dialects", "drawing", "elaboration"),

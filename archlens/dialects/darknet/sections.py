@@ -10,6 +10,7 @@ from warnings import warn
 from ...elaboration.building import Builder
 from ...elaboration.values import Tensor
 from ...errors import Diagnostic, Source, Span, did_you_mean, error, render, shorten
+from ...geometry import Window
 from ...network import Network, Origin
 from ...ops import OPS, Op
 from ...ops.convolution import Conv
@@ -281,7 +282,7 @@ class _Layout:
         section, x = self.section, self.map().shape
         n, size = (section.integer(key, 1, least=1) for key in ("filters", "size"))
         stride, pad = section.integer("stride", 1, least=1), section.integer("pad", 0)
-        sides = [(side - (1 if pad else size)) // stride + 1 for side in x.spatial]
+        sides = [Window(1 if pad else size, stride).output(side) for side in x.spatial]
         if min(x.spatial) < size and not pad:
             raise section.error(f"its window of {size} is larger than {times(x.spatial)}", "size")
         count = prod(sides) * size * size * x.channels * n

@@ -10,6 +10,7 @@ from ...counts import AtLeast
 from ...elaboration.values import Tensor
 from ...ops import OPS
 from ...ops.windows import shortest
+from ...shape import broadcast as together
 from .placing import Call, Held, Open, Places, layer, shaped, turned, way
 
 # --- convolutions -----------------------------------------------------------------------------------
@@ -706,15 +707,11 @@ def _with_axes(call: Call, x: Held, rank: int) -> Held:
 
 def broadcast(call: Call, tensors: Sequence[Held]) -> tuple[int, ...]:
     """The shape that tensors of several have together."""
-    shape: tuple[int, ...] = ()
-    for x in tensors:
-        both = max(len(shape), len(x.shape))
-        a, b = ((1,) * (both - len(one)) + one for one in (shape, x.shape))
-        if any(p != q and 1 not in (p, q) for p, q in zip(a, b, strict=True)):
-            said = " and ".join(shaped(x.shape) for x in tensors[:8])
-            raise call.entry.refuse(f"it merges {said}, which do not go together")
-        shape = tuple([max(p, q) for p, q in zip(a, b, strict=True)])
-    return shape
+    found = together([x.shape for x in tensors])
+    if found is None:
+        said = " and ".join(shaped(x.shape) for x in tensors[:8])
+        raise call.entry.refuse(f"it merges {said}, which do not go together")
+    return found
 
 
 def merged(call: Call, kind: str, tensors: Sequence[Held], suffix: str = "") -> Held:

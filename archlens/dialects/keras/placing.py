@@ -21,7 +21,7 @@ from ...network import Origin
 from ...ops import OPS, Buffer, Op, ask
 from ...ops.opaque import Opaque
 from ...shape import ChannelsLast, Shape, channels_last
-from .saved import Entry, Inbound
+from .saved import Entry, Inbound, within
 
 #: A shape of which some sizes are not known.
 Open = tuple[int | None, ...]
@@ -261,7 +261,7 @@ class Call:
         #: The shapes of its outputs as the file has them, and those of its inputs.
         self.after = after
         self.before = before
-        self.tensors = list(_held((inbound.args, inbound.kwargs)))
+        self.tensors = list(within((inbound.args, inbound.kwargs), Held))
 
     @property
     def x(self) -> Held:
@@ -397,18 +397,6 @@ class Call:
             pointwise=pointwise,
         )
         return Held(self.put(op, *read, suffix=suffix), axes)
-
-
-def _held(value: Any) -> Iterator[Held]:
-    """All tensors in a value."""
-    if isinstance(value, Held):
-        yield value
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _held(one)
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _held(one)
 
 
 def shaped(shape: Sequence[int]) -> str:

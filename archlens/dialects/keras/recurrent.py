@@ -10,6 +10,7 @@ from math import prod
 from typing import NamedTuple
 
 from ...counts import AtLeast
+from ...ops.windows import slide
 from ...shape import Shape
 from .placing import Call, Held, Placing, layer, shaped, turned
 from .saved import Entry, Inbound, entry_of
@@ -101,11 +102,10 @@ def _conv_lstm(call: Call) -> list[Held]:
     steps, channels = x[0], x[1] if first else x[-1]
     filters, kernel = entry.whole("filters"), entry.sizes("kernel_size", n)
     stride, dilation = entry.sizes("strides", n, 1), entry.sizes("dilation_rate", n, 1)
-    same = entry.word("padding", "valid", "valid", "same") == "same"
-    sizes = [
-        -(-size // s) if same else (size - d * (f - 1) - 1) // s + 1
-        for size, f, s, d in zip(x[2:] if first else x[1:-1], kernel, stride, dilation, strict=True)
-    ]
+    padding = entry.word("padding", "valid", "valid", "same")
+    spatial = x[2:] if first else x[1:-1]
+    windows = slide(Shape((channels, *spatial)), kernel, stride, padding, dilation)
+    sizes = [window.output(size) for window, size in zip(windows, spatial, strict=True)]
     out = (filters, *sizes) if first else (*sizes, filters)
     weights: dict[str, tuple[int, ...]] = {
         "kernel": (*kernel, channels, 4 * filters),

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from ...bounds import MAX_BLOCKS, MAX_SIZE, allowed
 from ...errors import SpecError, UsageError, error, printable, shorten, usage
 from ..format import text_of
+
+T = TypeVar("T")
 
 #: The largest JSON that is read, and the most values in it: some fifteen times those of the largest network
 #: of ``keras.applications``.
@@ -62,19 +64,19 @@ class Inbound(NamedTuple):
     @property
     def refs(self) -> Iterator[Ref]:
         """All tensors that it reads."""
-        return refs((self.args, tuple(self.kwargs.values())))
+        return within((self.args, tuple(self.kwargs.values())), Ref)
 
 
-def refs(value: Any) -> Iterator[Ref]:
-    """All tensors in a value."""
-    if isinstance(value, Ref):
+def within(value: Any, kind: type[T]) -> Iterator[T]:
+    """All of a kind in a value, however deep in lists and mappings."""
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from refs(one)
+            yield from within(one, kind)
     elif isinstance(value, Mapping):
         for one in value.values():
-            yield from refs(one)
+            yield from within(one, kind)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from ...shape import broadcast as together
 from .proto import DTYPES, VALUES, Held, Misfit
 from .running import At, Tensor
 
@@ -35,18 +36,14 @@ def made(sizes: Sequence[int], values: list[Any], dtype: str) -> Tensor | None:
 def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
     """The sizes that tensors have together.
 
-    >>> broadcast((8, 1, 4), (3, 1))
-    (8, 3, 4)
+    Raises:
+        Misfit: they do not fit.
     """
-    rank = max(map(len, shapes), default=0)
-    found = []
-    for i in range(rank):
-        here = {shape[i - rank] for shape in shapes if len(shape) >= rank - i} - {1}
-        if len(here) > 1:
-            said = " and ".join("x".join(map(str, shape)) or "a number" for shape in shapes)
-            raise Misfit(f"{said} do not go together")
-        found.append(next(iter(here), 1))
-    return tuple(found)
+    found = together(shapes)
+    if found is None:
+        said = " and ".join("x".join(map(str, sizes)) or "a number" for sizes in shapes)
+        raise Misfit(f"{said} do not go together")
+    return found
 
 
 def spread(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:

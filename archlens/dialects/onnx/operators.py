@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import floor, isclose, prod
 from typing import Any
 
+from ...geometry import Window
+from ...geometry import same as same_padding
 from .folding import _axis as _axis
 from .folding import broadcast, cuts, permutation
 from .proto import DTYPES, VALUES, Held, Misfit
@@ -378,8 +380,7 @@ def _windows(at: At, sizes: Sequence[int], kernel: Sequence[int]) -> tuple[list[
     elif auto in ("SAME_UPPER", "SAME_LOWER"):
         pads = [0] * 2 * axes
         for i, n in enumerate(sizes):
-            whole = max((-(-n // stride[i]) - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1 - n, 0)
-            pads[i], pads[i + axes] = whole // 2, whole - whole // 2
+            pads[i], pads[i + axes] = same_padding(n, kernel[i], stride[i], dilation[i])
             if auto == "SAME_LOWER":
                 pads[i], pads[i + axes] = pads[i + axes], pads[i]
     elif auto != "NOTSET":
@@ -394,14 +395,11 @@ def _windows(at: At, sizes: Sequence[int], kernel: Sequence[int]) -> tuple[list[
 def _slid(ceil: bool, n: int, kernel: int, stride: int, pad: int | tuple[int, int], dilation: int) -> int:
     """How many positions a window has along an axis."""
     before, after = pad if isinstance(pad, tuple) else (pad, pad)
-    rest = n + before + after - dilation * (kernel - 1) - 1
-    if rest < 0:
-        window = dilation * (kernel - 1) + 1
-        raise Misfit(f"its window of {window} is larger than {n} and its padding of {before} + {after}")
-    found = rest // stride + 1
-    if ceil and rest % stride and found * stride < n + before:
-        found += 1  # where it starts within the map, and not in what is padded behind it
-    return found
+    window = Window(kernel, stride, before, after, dilation, ceil)
+    if window.extent > n + before + after:
+        said = f"its window of {window.extent} is larger than {n} and its padding of {before} + {after}"
+        raise Misfit(said)
+    return window.output(n)
 
 
 @runs("Conv")
@@ -467,7 +465,7 @@ def conv_transpose(at: At) -> Tensor:
     auto = node.text("auto_pad", "NOTSET") or "NOTSET"
     asked = node.integers("output_shape", None)
     full = [
-        (n - 1) * s + e + (k - 1) * d + 1
+        Window(k, s, dilation=d, transposed=True).output(n) + e
         for n, s, e, k, d in zip(sizes[2:], stride, extra, kernel, dilation, strict=True)
     ]
     if asked or auto.startswith("SAME"):

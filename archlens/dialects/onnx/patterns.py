@@ -60,6 +60,18 @@ class _Patterns:
         alone = len(readers) == 1 and name not in self.ends and readers[0].op == op
         return readers[0] if alone and not readers[0].domain else None
 
+    def affine(self, last: Node) -> tuple[Node, list[str]]:
+        """The scale and the shift by constants behind a node: the last node of them, and the constants."""
+        constants = []
+        for op in ("Mul", "Add"):
+            after = self.after(last.outputs[0], op)
+            other = _other(after, last.outputs[0]) if after is not None else ""
+            if after is None or self.constant(other) is None:
+                break
+            last = after
+            constants.append(other)
+        return last, constants
+
     def before(self, name: str, op: str) -> Node | None:
         """What makes a tensor, where that is a node of this operator."""
         node = self.made.get(name)
@@ -220,14 +232,7 @@ def _layer_norm(patterns: _Patterns, root: Node) -> None:
     divided = patterns.after(root.outputs[0], "Div")
     if axes[0] is None or axes[0] != axes[1] or divided is None or divided.inputs[0] != rest.outputs[0]:
         return
-    last, weights = divided, []
-    for op in ("Mul", "Add"):
-        after = patterns.after(last.outputs[0], op)
-        other = _other(after, last.outputs[0]) if after is not None else ""
-        if after is None or patterns.constant(other) is None:
-            break
-        last = after
-        weights.append(other)
+    last, weights = patterns.affine(divided)
     if len(weights) == 1:
         return
     # of axes that are counted from the end, the first is where they begin
@@ -245,14 +250,7 @@ def _group_norm(patterns: _Patterns, norm: Node) -> None:
     shape = patterns.constant(groups.inputs[1])
     if shape is None or shape.values is None or list(shape.values)[1:] != [count.sizes[0], -1]:
         return
-    last, weights = back, []
-    for op in ("Mul", "Add"):
-        after = patterns.after(last.outputs[0], op)
-        other = _other(after, last.outputs[0]) if after is not None else ""
-        if after is None or patterns.constant(other) is None:
-            break
-        last = after
-        weights.append(other)
+    last, weights = patterns.affine(back)
     if len(weights) != 1:
         attributes = {"num_groups": count.sizes[0], "epsilon": norm.attributes.get("epsilon", 1e-5)}
         patterns.say(last, "GroupNormalization", [groups.inputs[0], *weights], **attributes)

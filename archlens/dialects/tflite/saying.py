@@ -14,11 +14,12 @@ from typing import Any
 
 from ...elaboration.inputs import read_shape
 from ...errors import SpecError, error, shorten
+from ...geometry import Window, same
 from ...lowering import aten
 from ...lowering.lowering import Lowering
 from ...lowering.tape import BATCH, Call, Node, TakenApart, Tape, Value
 from ...network import Network, Origin
-from ...shape import ChannelsLast, Shape
+from ...shape import ChannelsLast, Shape, broadcast
 from .folding import FOLDED, folded
 from .reading import File, Operator
 
@@ -434,10 +435,9 @@ def _padding(graph: _Graph, number: int) -> Any:
 
 
 def _window(size: int, kernel: int, stride: int, dilation: int, padding: Any) -> int:
-    """Positions that come out along one axis, as the format's documentation says it."""
-    if padding == "same":
-        return -(-size // stride)
-    return (size - (kernel - 1) * dilation - 1) // stride + 1
+    """Positions that come out along one axis."""
+    before, after = same(size, kernel, stride, dilation) if padding == "same" else (0, 0)
+    return Window(kernel, stride, before, after, dilation).output(size)
 
 
 def _strides(graph: _Graph, *numbers: int) -> list[int]:
@@ -493,16 +493,17 @@ def _conv_transpose(graph: _Graph, operator: Operator) -> Value:
     if channels != x.sizes[1] or len(kernel) != 2 or len(sides) != 2:
         raise graph.wrong(f"has a kernel of {_shown((out, *kernel, channels))} for {x.sizes[1]} channels")
     weight = graph.weight(operator.inputs[1], "weight", (channels, out, *kernel))
-    cut = [(n - 1) * s + f - m for n, s, f, m in zip(x.sizes[2:], stride, kernel, sides, strict=True)]
-    same = _padding(graph, options.get(0)) == "same" and list(sides) == [
+    windows = (Window(f, s, transposed=True) for f, s in zip(kernel, stride, strict=True))
+    cut = [one.output(n) - m for one, n, m in zip(windows, x.sizes[2:], sides, strict=True)]
+    whole = _padding(graph, options.get(0)) == "same" and list(sides) == [
         n * s for n, s in zip(x.sizes[2:], stride, strict=True)
     ]
     index = operator.inputs[3] if len(operator.inputs) > 3 else -1
     args: dict[str, Any] = {
         "input": x, "weight": weight, "stride": stride, "dilation": [1, 1], "groups": 1, "transposed": True,
         "bias": graph.weight(index, "bias", (out,)) if index >= 0 else None,
-        "padding": "same" if same else [(max(n, 0) // 2, max(n, 0) - max(n, 0) // 2) for n in cut],
-        "output_padding": [0, 0] if same else [max(-n, 0) for n in cut],
+        "padding": "same" if whole else [(max(n, 0) // 2, max(n, 0) - max(n, 0) // 2) for n in cut],
+        "output_padding": [0, 0] if whole else [max(-n, 0) for n in cut],
     }  # fmt: skip
     macs = prod(x.sizes) * out * prod(kernel)
     made = graph.one("aten.convolution", args, (BATCH, out, *sides), macs)
@@ -621,11 +622,10 @@ def _pair(graph: _Graph, operator: Operator) -> Value:
 
 
 def _broadcast(graph: _Graph, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
-    rank = max(len(a), len(b))
-    pairs = list(zip((1,) * (rank - len(a)) + tuple(a), (1,) * (rank - len(b)) + tuple(b), strict=True))
-    if any(n != m and 1 not in (n, m) for n, m in pairs):
+    found = broadcast((a, b))
+    if found is None:
         raise graph.wrong(f"takes {_shown(a)} and {_shown(b)} together")
-    return tuple(m if n == 1 else n for n, m in pairs)
+    return found
 
 
 @_says("ADD_N")
