@@ -230,8 +230,13 @@ class Network:
 
     @property
     def output(self) -> Shape:
-        """The shape of its main output."""
-        return self.shape_of(self.outputs["out"])
+        """The shape of its main output: that called ``out``, or else the first."""
+        return self.shape_of(self.main)
+
+    @property
+    def main(self) -> str:
+        """The layer or input that its main output is."""
+        return self.outputs.get("out") or next(iter(self.outputs.values()))
 
     @cached_property
     def params(self) -> int:

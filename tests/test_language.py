@@ -16,6 +16,7 @@ import archlens
 from archlens import Network
 from archlens.analysis import layouts
 from archlens.cli import cli
+from archlens.language.steps import FORMS
 
 
 def network(layers: str, head: str = "input: 3x8x8\n", **more: Any) -> Network:
@@ -526,6 +527,53 @@ blocks:
     assert names(network(layers, head, skip="identity"))[-2:] == ["3", "add"]
 
 
+@pytest.mark.parametrize("form", ["concat", "add", "multiply"])
+def test_a_branch_that_is_none_is_absent(form: str) -> None:
+    """What is left is merged; one branch that is left is all there is, and leaves no merge behind."""
+    head = "input: 3x8x8\nparams: {pool: none, wide: false, acts: [none, tanh]}\n"
+    net = network(f"- {form}: [a: relu, b: pool, c: tanh, d: sigmoid if wide else none]", head)
+    assert reads(net) == {"a": ("input",), "c": ("input",), form: ("a", "c")}
+    assert reads(network(f"- a: relu\n- {form}: [pool, 'acts[0]', b: tanh]\n- selu", head)) == {
+        "a": ("input",),
+        "b": ("a",),
+        "0": ("b",),
+    }
+    # of a table, too, and of tables beside branches
+    rows = f"- {form}: [{{each: act, in: acts, do: act}}, {{each: act, in: [none], do: act}}, identity]"
+    assert reads(network(rows, head)) == {"0": ("input",), form: ("0", "input")}
+    assert reads(network(f"- {form}: {{each: i, in: range(1), do: [relu, tanh]}}")) == {
+        "0": ("input",),
+        "1": ("0",),
+    }
+
+
+def test_a_branch_that_is_none_of_those_that_merge_with_x() -> None:
+    """X + nothing and x * nothing are x; without a shortcut F(x) is alone, and without F the shortcut is."""
+    alone = {"a": ("input",), "b": ("a",)}
+    assert {form for form in FORMS if reads(network(f"- a: relu\n- {form}: none\n- b: tanh")) == alone} == {
+        *FORMS
+    }
+    assert reads(network("- residual: [none]\n  shortcut: relu")) == {"0": ("input",)}
+    # a list of one step is that step; of several, each of which is none, it is a branch without steps: x
+    assert reads(network("- residual: relu\n  shortcut: [down: none]")) == {"0": ("input",)}
+    both = network("- residual: relu\n  shortcut: [none, none]")
+    assert reads(both) == {"0": ("input",), "add": ("0", "input")}
+
+
+def test_a_step_that_is_none_is_not_there() -> None:
+    """It takes neither a number nor a name; `identity` takes both, as torch's Identity does."""
+    head = "input: 3x8x8\nparams: {act: none, deep: false}\n"
+    net = network("- conv(4, 1) >> act >> conv(4, 1)\n- norm: batch_norm if deep else none\n- relu", head)
+    assert kinds(net) == {"0": "conv", "1": "conv", "2": "relu"}
+    assert names(network("- norm: none\n- norm: relu")) == ["norm"]
+    assert names(network("- none * 3\n- None\n- relu")) == ["0"]
+    # whether a branch is there is asked of the tensor that flows in, and not of what the one before makes
+    assert reads(network("- add: ['conv(8, 1)', 'conv(8, 1) if x.channels == 3 else none']"))["add"] == (
+        "0",
+        "1",
+    )
+
+
 def test_dense_concatenates_x() -> None:
     net = network("- dense: [batch_norm, 'conv(5, 1)']\n- dense: conv(5, 1)")
     assert reads(net) == {
@@ -745,6 +793,90 @@ def test_attributes_of_an_earlier_step() -> None:
     assert network("- a: conv(5, 3)\n- conv(2 * a.channels + a.height, 1)").output.channels == 2 * 5 + 6
 
 
+def test_braces_in_texts() -> None:
+    """A text holds expressions, wherever it stands, with the names that are known there."""
+    head = """\
+input: 3x8x8
+params:
+  deep: 2
+  source: '"stage{deep}.0"'
+blocks:
+  head(of, name="stage{deep - 1}"):
+    - ref("{of}{deep}") >> relu
+    - ref(name) >> tanh
+"""
+    net = network(
+        """
+        - each: i
+          in: range(3)
+          do:
+            - stage{i}:
+                - conv(4 + i, 1)
+                - "{'side' if i else 'left'}": relu
+        - each: i
+          in: range(3)
+          do: ref("stage{i}.{'side' if i else 'left'}") >> sigmoid
+        - ref(source)
+        - head("stage")
+        """,
+        head,
+    )
+    assert [net[name].inputs for name in ("0", "1", "2")] == [
+        ("stage0.left",),
+        ("stage1.side",),
+        ("stage2.side",),
+    ]
+    assert reads(net)["3.0"] == ("stage2.side",)
+    assert reads(net)["3.1"] == ("stage1.side",)
+    given = "input: 3x8x8\nparams: {end: put, source: '\"in{end}\"'}\n"
+    assert network("- conv(4, 1)\n- ref(source)\n- relu", given)["1"].inputs == ("input",)
+
+
+def test_a_path_is_looked_for_as_a_name_is() -> None:
+    """In the scope that it stands in, then in those around it."""
+    net = network(
+        """
+        - stem:
+            - conv: conv(4, 1)
+        - neck:
+            - stem:
+                - conv: conv(5, 1)
+            - near: ref("stem.conv") >> relu
+            - inner:
+                - far: ref("stem.conv") >> relu
+                - up: ref("inner.far") >> tanh
+        - ref("stem.conv")
+        - relu
+        - ref("neck.stem.conv")
+        - relu
+        """
+    )
+    assert reads(net) | {
+        "neck.near.0": ("neck.stem.conv",),
+        "neck.inner.far.0": ("neck.stem.conv",),
+    } == reads(net)
+    assert reads(net) | {"0": ("stem.conv",), "1": ("neck.stem.conv",)} == reads(net)
+    assert reads(net)["neck.inner.up.0"] == ("neck.inner.far.0",)
+
+
+def test_a_path_in_a_block_is_first_that_of_the_block() -> None:
+    """Then that of the network; so a block may be used again, and under any name."""
+    head = """\
+input: 3x8x8
+blocks:
+  tower:
+    - enc: [conv: "conv(x.channels + 1, 1)"]
+    - relu
+    - add: [ref("enc.conv"), identity]
+    - ref("top.conv") >> tanh
+"""
+    net = network("- top: [conv: 'conv(4, 1)']\n- tower * 2\n- wide: [tower]", head)
+    made = reads(net)
+    for scope in ("0", "1", "wide.0"):
+        assert made[f"{scope}.add"] == (f"{scope}.enc.conv", f"{scope}.0")
+        assert made[f"{scope}.2"] == ("top.conv",)  # the identity is counted
+
+
 def test_skips_across_scopes() -> None:
     """A U-Net of two levels, with unpadded convolutions and cropped skips as in the paper."""
     net = network(
@@ -872,6 +1004,32 @@ outputs:
     assert net.outputs == {MAIN: "b", "early": "early.conv", "late": "late", "raw": "a"}
     assert reads(net) == {"a": ("input",), "b": ("a",), "early.conv": ("a",), "late": ("b",)}
     assert net.output == (5, 8, 8)
+
+
+def test_a_network_whose_heads_are_all_under_outputs() -> None:
+    net = network(
+        """
+        - each: i
+          in: range(2)
+          do:
+            - p{i}: conv(4 + i, 3)
+        """,
+        """\
+input: 3x8x8
+params: {first: 0}
+outputs:
+  out: none
+  level{first}: ref("p{first}")
+  boxes: conv(6, 1)
+""",
+    )
+    assert net.outputs == {"level0": "p0", "boxes": "boxes"}
+    assert net.output == (4, 6, 6)
+    assert net.with_input("3x10x10").outputs == net.outputs
+    # and one of them alone is what it gives
+    alone = network("- a: relu\n- tanh", "input: 3x8x8\noutputs: {out: none, early: ref(a)}\n")
+    assert alone.outputs == {"early": "a"}
+    assert archlens.convert(alone).rstrip().endswith("outputs:\n  out: none\n  early: ref(a)")
 
 
 def test_outputs_for_training_only() -> None:

@@ -158,7 +158,7 @@ def same_outputs(
         return check(FAILED, "the weights of the module", printable(str(problem).replace("\n", " ")))
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         out = made(*reference.inputs)
-    says = out if isinstance(out, dict) else {"out": out}
+    says = out if isinstance(out, dict) else dict.fromkeys(network.outputs, out)
     for name, found in seen.outputs.items():
         if name not in says or says[name].shape != found.shape:
             return check(FAILED, f"{name} of {_size(says.get(name))}", _size(found))

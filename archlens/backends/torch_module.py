@@ -161,7 +161,7 @@ class Built(Scope, fx.GraphModule):
                 node.meta["layer"] = step.name
                 nodes[step.name] = node
         found = {name: nodes[source] for name, source in self.plan.outputs.items() if source in nodes}
-        graph.output(found["out"] if len(found) == 1 else found)
+        graph.output(next(iter(found.values())) if len(found) == 1 else found)
         vars(fx.GraphModule)["graph"].__set__(self, graph)
 
     def complete(self) -> Built:

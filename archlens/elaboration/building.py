@@ -48,7 +48,7 @@ class Known(NamedTuple):
 class Place:
     """A scope being filled: where names are given, and found again by ``ref``."""
 
-    __slots__ = ("certain", "count", "merges", "parent", "path", "taken", "tensors")
+    __slots__ = ("absent", "certain", "count", "merges", "parent", "path", "taken", "tensors")
 
     def __init__(self, path: str, parent: Place | None, certain: Mapping[str, Located]) -> None:
         self.path = path
@@ -58,6 +58,7 @@ class Place:
         self.merges: dict[str, int] = {}  # how far each kind of merge has been counted
         self.taken: dict[str, Located | None] = {}
         self.tensors: dict[str, Tensor] = {}
+        self.absent: dict[str, Located] = {}  # names of steps that are none here
 
     def full(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import did_you_mean, shorten
-from ..language.expression import Expression
+from ..language.expression import MAX_TEXT, Expression, Parts
 from ..language.synonyms import op_meant
 from .functions import FUNCTIONS, Misuse
 from .values import (
@@ -59,7 +59,37 @@ def _value(tree: ast.expr, expression: Expression, scope: Namespace) -> Any:
 
 
 def _constant(tree: ast.Constant, expression: Expression, scope: Namespace) -> Any:
+    if expression.texts is not None and tree in expression.texts:
+        return filled(expression.texts[tree], scope)
     return _bounded(tree.value, tree)
+
+
+def filled(parts: Parts, scope: Namespace) -> str:
+    """A text with the values of the expressions in its braces.
+
+    Raises:
+        SpecError: one of them is neither a whole number nor a text, or the text becomes too long.
+    """
+    words: list[str] = []
+    length = 0
+    for part in parts:
+        if isinstance(part, Expression):
+            value = evaluate(part, scope)
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)
+            if not isinstance(value, int | str) or isinstance(value, bool):
+                raise part.error(
+                    f"within braces stands a whole number or a text, not {describe(value)}",
+                    help="// divides without a remainder" if isinstance(value, float) else "",
+                )
+            words.append(str(value))
+            length += len(words[-1])
+            scope.spend(len(words[-1]) >> 6, part.tree, part)
+            if length > MAX_TEXT:  # else texts of texts of texts would grow without end
+                raise part.error(f"with this the text is longer than the {MAX_TEXT:,} characters allowed")
+        else:
+            words.append(part)
+    return "".join(words)
 
 
 def _name(tree: ast.Name, expression: Expression, scope: Namespace) -> Any:

@@ -106,6 +106,14 @@ class Env:
             name, value = value, self.path(value)
         if isinstance(value, Tensor):
             return value
+        absent = self.absent(name)
+        if absent is not None:
+            raise error(
+                f"ref({shorten(name)}) goes on from a step that is none here",
+                expression.span(argument),
+                help="`identity` in place of none passes the tensor on under that name",
+                also=[(f"{shorten(name)} is none", absent.span)],
+            )
         later = self.later(name)
         if later is not None:
             raise error(
@@ -119,7 +127,7 @@ class Env:
         raise expression.error(
             f"there is no step {shorten(name)} to go on from", argument,
             help=self.elsewhere(name)
-            or did_you_mean(name, self.steps(), otherwise="it must be named, and stand before"),
+            or did_you_mean(name, self.steps(name), otherwise="it must be named, and stand before"),
         )  # fmt: skip
 
     def elsewhere(self, name: str) -> str:
@@ -131,22 +139,50 @@ class Env:
         return ""
 
     def path(self, path: str) -> Tensor | None:
-        """The output of an earlier step by its full name, as ``layer1.0``; or by the name alone."""
-        return self.walk.at(path) or self.step(path)
-
-    def later(self, name: str) -> Located | None:
+        """The output of an earlier step by a path, as ``layer1.0``, from this scope or one around it."""
+        if "." not in path:
+            return self.step(path)
         place: Place | None = self.place
         while place is not None:
+            self.walk.builder.steps += 1 + (len(place.path) + len(path) >> 6)
+            found = self.walk.at(place.full(path))
+            if found is not None:
+                return found
+            place = place.parent
+        return None
+
+    def absent(self, name: str) -> Located | None:
+        """Where a step of this name is none, in this scope or one around it."""
+        place: Place | None = self.place
+        while place is not None:
+            if name in place.absent:
+                return place.absent[name]
+            place = place.parent
+        return None
+
+    def later(self, name: str) -> Located | None:
+        """Where a step comes later that has this name, or that a path of this name starts with."""
+        name, dot, _ = name.partition(".")
+        place: Place | None = self.place
+        while place is not None:
+            if dot and name in place.taken:
+                return None  # the scope is there, and has no such step
             if name in place.certain:
                 return place.certain[name]
             place = place.parent
         return None
 
-    def steps(self) -> list[str]:
+    def steps(self, meant: str = "") -> list[str]:
+        """The names of earlier steps; of a path that is meant, those in the scope that it leads to."""
         found: list[str] = list(self.walk.builder.sources)
+        inside = meant.rpartition(".")[0]
         place: Place | None = self.place
         while place is not None:
             found += [name for name in place.tensors if not name.isdigit()]
+            if inside:
+                start = len(place.path) + 1 if place.path else 0
+                scope = f"{place.full(inside)}."
+                found += [path[start:] for path in self.walk.paths if path.startswith(scope)]
             place = place.parent
         return found
 

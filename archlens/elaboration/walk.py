@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..bounds import MAX_BLOCKS, RAISED
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
 from ..language.document import Scalar
 from ..language.expression import Expression, parse_part, steps_of
-from ..language.spec import Param, Spec
+from ..language.spec import Output, Param, Spec
 from ..language.steps import (
+    PARTS,
     Block,
     Body,
     Do,
@@ -21,7 +22,6 @@ from ..language.steps import (
     Named,
     Step,
     Steps,
-    Template,
     Value,
     check_name,
     usage_of_merge,
@@ -34,7 +34,7 @@ from ..shape import Shape
 from .arguments import arguments, refused_by, refused_in, unquoted
 from .binding import WHOLE, bind, usage_of_block
 from .building import Builder, Known, Place, by_value
-from .evaluation import choose, evaluate, not_callable
+from .evaluation import choose, evaluate, filled, not_callable
 from .functions import FUNCTIONS
 from .inputs import SHAPE_HELP, read_shape, usable
 from .scope import Elaboration, Env, Word
@@ -177,7 +177,7 @@ class Walk(Elaboration):
             shape = given.get(name)
             if shape is None:
                 self.builder.declared[name] = template
-                text = self.text(template, env)
+                text = filled(template.parts, env)
                 shape = read_shape(text)
                 if shape is None:
                     raise error(
@@ -186,24 +186,6 @@ class Walk(Elaboration):
                         help=SHAPE_HELP,
                     )
             self.builder.input(shape, name, template)
-
-    def text(self, template: Template, env: Env) -> str:
-        """A template with its expressions filled in."""
-        words = []
-        for part in template.parts:
-            if isinstance(part, Expression):
-                value = evaluate(part, env)
-                if isinstance(value, float) and value.is_integer():
-                    value = int(value)
-                if not isinstance(value, int | str) or isinstance(value, bool):
-                    raise part.error(
-                        f"within braces stands a whole number or a text, not {describe(value)}",
-                        help="// divides without a remainder" if isinstance(value, float) else "",
-                    )
-                words.append(str(value))
-            else:
-                words.append(part)
-        return "".join(words)
 
     # --- the walk -----------------------------------------------------------------------------
 
@@ -222,13 +204,19 @@ class Walk(Elaboration):
         self.body(self.spec.layers, env, self.root)
         main = self.builder.x
         self.builder.outputs["out"] = main.name
-        for name, output in self.spec.outputs.items():
+        left_out: Output | None = None
+        for output in self.spec.outputs.values():
+            name = output.name.literal
+            if name is None:
+                name = filled(output.name.parts, env)
+                check_name(name, output.name)
+            if name == "out":
+                self.require_none(output, env)
+                self.builder.outputs.pop("out", None)
+                left_out = output
+                continue
             if name in self.builder.outputs:
-                raise error(
-                    f"{name} is the name of the end of layers:, and cannot name a further head",
-                    output.span,
-                    help="as in aux1:",
-                )
+                raise error(f"two outputs have the name {shorten(name)}", output.span)
             if output.training and self.inference:
                 continue
             self.builder.x = main
@@ -242,9 +230,28 @@ class Walk(Elaboration):
             if len(self.builder.layers) > placed or self.builder.x is not main:
                 self.builder.connect(1, output)
                 self.builder.outputs[name] = self.builder.x.name
+        if left_out is not None and self.builder.heads.issuperset(self.builder.outputs.values()):
+            raise error(
+                "`out: none` leaves the network without an output at inference",
+                left_out.span,
+                help="another head must be there that does not run in training only",
+            )
         if len(self.builder.layers) > self.builder.most and self.last is not None:
             raise self.builder.too_many_layers(self.last)
         return self.network()
+
+    def require_none(self, output: Output, env: Env) -> None:
+        """Refuse that ``out:`` is anything but ``none``, which says that the end of ``layers:`` is no output.
+
+        Raises:
+            SpecError: it is.
+        """
+        if not self.is_absent(output.body.step, env):
+            raise error(
+                "out is the name of the end of layers:, and cannot name a further head",
+                output.span,
+                help="as in aux1:; `out: none` leaves out the end of layers:, where all heads stand here",
+            )
 
     def network(self) -> Network:
         """What has been placed so far."""
@@ -260,7 +267,7 @@ class Walk(Elaboration):
         elif isinstance(step, Named):
             literal = step.name.literal
             if literal is None:
-                literal = self.text(step.name, env)
+                literal = filled(step.name.parts, env)
                 check_name(literal, step.name)
             self.named(literal, step.name, step.body, env, place)
         elif isinstance(step, Steps):
@@ -379,12 +386,21 @@ class Walk(Elaboration):
             self.several(expression, tree.elts, 1, env, place, name, at)
         else:
             value = evaluate(expression, env, tree)
+            if value is None:
+                self.nothing(Word(expression, tree), place, name, at)
+                return
             if not isinstance(value, Deferred):
                 raise expression.error(
                     f"a step is an op or a block, and this is {describe(value)}", tree,
                     help="join steps with >>, repeat one with * n",
                 )  # fmt: skip
             self.deferred(value, place, name, at)
+
+    def nothing(self, where: Located, place: Place, name: str | None, at: Located | None) -> None:
+        """A step that is none: what flows in flows on, and no name is given."""
+        self.spend(where)
+        if name is not None and at is not None:
+            place.absent[name] = at
 
     def deferred(self, step: Deferred, place: Place, name: str | None, at: Located | None) -> None:
         """Run a step that was handed on as a value, with the names of where it was written."""
@@ -470,6 +486,8 @@ class Walk(Elaboration):
             self.place_op(known, where, name, at, place)
         elif isinstance(target, Block):
             self.block(target, tree, expression, env, place, name, at, where)
+        elif target is None and isinstance(tree, ast.Name):
+            self.nothing(where, place, name, at)
         elif func.id == "x":
             raise expression.error(
                 "x is the tensor that flows in, and not an op", tree, help="`identity` passes it on"
@@ -528,6 +546,8 @@ class Walk(Elaboration):
         place.claim(name, at)
         if not known.op.transparent:
             self.builder.layer(known, place.full(name), [self.builder.x], where)
+        else:
+            self.builder.scopes.append((place.full(name), self.builder.x))
         place.tensors[name] = self.builder.x
 
     def merge(self, merge: Merge, env: Env, place: Place) -> None:
@@ -536,45 +556,64 @@ class Walk(Elaboration):
         given = {name: self.row_values(value, env) for name, (_, value) in merge.arguments.items()}
         self.builder.steps += len(merge.branches)
         ends: list[Tensor] = []
-        if merge.form == "residual" and self.is_none(merge.branches[1], env):
-            assert merge.branches[0] is not None
-            self.step(merge.branches[0], env, place)
-            return
-        for branch in merge.branches:
-            if isinstance(branch, Each):
-                for row in self.rows(branch, env):
-                    self.builder.x = entry
-                    self.step(branch.do, row, place)
-                    ends.append(self.builder.x)
-                continue
+        absent = 0
+        for branch, names in self.branches(merge, env):
             self.builder.x = entry
+            if branch is not None and self.is_absent(branch, names):
+                absent += 1
+                continue
             if branch is not None:
-                self.step(branch, env, place)
+                self.step(branch, names, place)
             ends.append(self.builder.x)
-        if len(ends) < 2:
-            raise error(
-                f"{merge.form}: merges at least two branches, and this table gives {len(ends) or 'none'}",
-                merge.where.span,
-            )
         self.spend(merge.where)
+        if absent and merge.op in PARTS:
+            parts = ", ".join(PARTS[merge.op])
+            raise error(
+                f"{merge.form}: merges {parts}, and one of them is none", merge.where.span,
+                help=f"each of them is needed: {usage_of_merge(merge.form)}",
+            )  # fmt: skip
+        if not ends:
+            why = f"each of its {absent} branches is none" if absent > 1 else "its only branch is none"
+            raise error(
+                f"{merge.form}: has nothing to merge: {why if absent else 'its table has no rows'}",
+                merge.where.span,
+                help="`identity` is the tensor that flows in",
+            )
+        if len(ends) == 1:  # what is left of it
+            self.builder.x = ends[0]
+            return
         known = self.builder.known(OPS[merge.op], [], given, refused_by(merge))
         name = place.automatic(merge.op)
         self.builder.layer(known, place.full(name), ends, merge.where, merge)
         place.tensors[name] = self.builder.x
 
-    def is_none(self, step: Step | None, env: Env) -> bool:
-        """Whether a step is the word ``none``, or chooses it: there is none, not even the identity."""
-        if not isinstance(step, Do):
-            return False
-        tree = step.expression.tree
+    def branches(self, merge: Merge, env: Env) -> Iterator[tuple[Step | None, Env]]:
+        """The branches of a merge, those of its tables row by row, each with the names that it knows."""
+        for branch in merge.branches:
+            if isinstance(branch, Each):
+                for row in self.rows(branch, env):
+                    yield branch.do, row
+            else:
+                yield branch, env
+
+    def is_absent(self, branch: Step, env: Env) -> bool:
+        """Whether a branch is none, or chooses to be; a list of one step and a named step are that step."""
+        while not isinstance(branch, Do):
+            if isinstance(branch, Named):
+                branch = branch.body.step
+            elif isinstance(branch, Steps) and len(branch.steps) == 1:
+                (branch,) = branch.steps
+            else:
+                return False
+        expression, tree = branch.expression, branch.expression.tree
         while type(tree) is ast.IfExp:
-            tree = choose(step.expression, env, tree)
+            tree = choose(expression, env, tree)
         if isinstance(tree, ast.Name):
             try:
                 return env.lookup(tree.id) is None
             except KeyError:
                 return False
-        return isinstance(tree, ast.Constant) and tree.value is None
+        return isinstance(tree, ast.Constant | ast.Subscript) and evaluate(expression, env, tree) is None
 
     # --- blocks -------------------------------------------------------------------------------
 

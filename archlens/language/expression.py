@@ -25,6 +25,10 @@ MAX_NESTING = 80
 _LITERALS = (int, float, str, type(None))
 
 
+#: A text whose expressions in braces are taken out of it.
+Parts = tuple["str | Expression", ...]
+
+
 @dataclass(slots=True, eq=False)
 class Expression:
     """A parsed expression and the scalar that it was written in."""
@@ -34,6 +38,7 @@ class Expression:
     node: Scalar
     offset: int  # of the text within the scalar's source; -1 where they differ, as in folded text
     folded: list[int] | None = None  # then, where each character stands; empty where that cannot be told
+    texts: dict[ast.Constant, Parts] | None = None  # those in it that hold expressions in braces
 
     def span(self, tree: ast.AST | None = None) -> Span:
         """The place of a part of the expression, or of the whole of it."""
@@ -133,6 +138,37 @@ def parse_part(text: str, node: Scalar, offset: int) -> Expression:
     expression = Expression(text, tree, node, offset)
     check(expression)
     return expression
+
+
+def split(text: str, node: Scalar, offset: int, span: Span | None = None) -> Parts:
+    """A text with expressions in braces, such as ``layer{i}``, taken apart.
+
+    Args:
+        text: the text.
+        node: the scalar that it is, or stands in.
+        offset: where it starts in the source, or -1.
+        span: its place, where it is not the whole scalar.
+
+    Raises:
+        SpecError: a brace has no partner, or what is within is no expression.
+    """
+    parts: list[str | Expression] = []
+    position = 0
+    while position < len(text):
+        opening = text.find("{", position)
+        closing = text.find("}", max(opening, position))
+        words = text[position:opening] if opening >= 0 else text[position:]
+        if "}" in words or (opening >= 0 and closing < 0):
+            wrong = "closed and not opened" if "}" in words else "opened and not closed"
+            raise error(f"in {shorten(text)} a brace is {wrong}", span or node.span, help="as in layer{i}")
+        if words:
+            parts.append(words)
+        if opening < 0:
+            break
+        start = offset + opening + 1 if offset >= 0 else -1
+        parts.append(parse_part(text[opening + 1 : closing], node, start))
+        position = closing + 1
+    return tuple(parts)
 
 
 #: What Python's parser itself warns of: an escape that it does not know, a number that runs into a word.
@@ -236,6 +272,9 @@ _PARTS: dict[type[ast.AST], tuple[str, ...]] = {
 )  # fmt: skip
 
 
+_BRACE = re.compile("[{}]")
+
+
 def check(expression: Expression) -> None:
     """Refuse what the language does not have, and trees that are too deep."""
     level: list[Any] = [expression.tree]
@@ -247,6 +286,11 @@ def check(expression: Expression) -> None:
                 raise _refused(expression, tree)
             if kind is ast.Constant and not isinstance(tree.value, _LITERALS):
                 raise expression.error(f"{shorten(ast.unparse(tree))} is no value of the language", tree)
+            if kind is ast.Constant and type(tree.value) is str and _BRACE.search(tree.value):
+                expression.texts = {
+                    **(expression.texts or {}),
+                    tree: _split_constant(expression, tree, tree.value),
+                }
             if kind is ast.Call:
                 _check_keywords(expression, tree)
             if kind is ast.BinOp and type(tree.op) is ast.RShift:
@@ -262,6 +306,16 @@ def check(expression: Expression) -> None:
             return
         level = below
     raise _too_deep(expression)
+
+
+def _split_constant(expression: Expression, tree: ast.Constant, text: str) -> Parts:
+    """A text within an expression whose braces hold expressions of their own."""
+    offset = -1
+    if expression.offset >= 0:
+        start = len(expression.text.encode()[: tree.col_offset].decode(errors="ignore")) + 1
+        if expression.text.startswith(text, start):  # and is not written with escapes
+            offset = expression.offset + start
+    return split(text, expression.node, offset, expression.span(tree))
 
 
 def steps_of(tree: ast.expr) -> list[ast.expr]:

@@ -57,9 +57,14 @@ class Param:
 class Output:
     """A further head. One for training only adds parameters, and no work at inference."""
 
+    name: Template
     body: Body
     training: bool
-    span: Span
+
+    @property
+    def span(self) -> Span:
+        """Where its name stands."""
+        return self.name.span
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,12 +237,9 @@ def _read_block(key: Scalar, node: Node) -> Block:
 
 
 def _read_output(key: Scalar, node: Node) -> Output:
-    template = read_template(key, "a name")
-    if template.literal is None:
-        raise key.error("the name of an output cannot hold an expression")
     training = isinstance(node, Mapping) and list(node.keys) == ["training"]
     body = read_body(node.values["training"] if training and isinstance(node, Mapping) else node)
-    return Output(body, training, key.span)
+    return Output(read_template(key, "a name"), body, training)
 
 
 def _read_variant(

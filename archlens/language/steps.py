@@ -10,7 +10,7 @@ from ..errors import Located, Span, did_you_mean, error, shorten
 from ..ops import MERGES
 from ..ops.op import signature
 from .document import Mapping, Node, Scalar, Sequence, check_keys, describe
-from .expression import Expression, is_torn, parse, parse_part, torn
+from .expression import Expression, Parts, is_torn, parse, split, torn
 from .synonyms import merge_meant
 
 
@@ -18,7 +18,7 @@ from .synonyms import merge_meant
 class Template:
     """A text with expressions in braces, as ``denselayer{i}``."""
 
-    parts: tuple[str | Expression, ...]
+    parts: Parts
     node: Scalar
 
     @property
@@ -167,10 +167,15 @@ def read_body(node: Node) -> Body:
     return Body(step, names)
 
 
+def _called(word: str) -> str:
+    """How a name is written that is a word of the language, to be added to other advice."""
+    return f"; as a name it is written \"{{'{word}'}}\":"
+
+
 def _own_line(key: str) -> str:
     """What to do about a key that stands in the list item of another step."""
     if key == "shortcut":
-        return "shortcut: goes with residual:"
+        return f"shortcut: goes with residual:{_called(key)}"
     return f"give each step its own line that starts with a dash: - {shorten(key)}: ..."
 
 
@@ -196,9 +201,12 @@ def _read_mapping(node: Mapping) -> Step:
     if form is None:
         raise node.keys[found[0]].error(
             f"{found[0]}: stands alone",
-            help="shortcut: goes with residual:"
-            if found[0] == "shortcut"
-            else "each:, in: and do: go together",
+            help=(
+                "shortcut: goes with residual:"
+                if found[0] == "shortcut"
+                else "each:, in: and do: go together"
+            )
+            + _called(found[0]),
         )
     check_keys(node, (form, "shortcut") if form == "residual" else (form,), f"{form}:", _own_line)
     where = node.keys[form]
@@ -291,7 +299,7 @@ def _read_branches(node: Node, form: str) -> list[Step | None]:
                 raise key.error(
                     f"{key.value}: cannot name a branch",
                     help=f"a branch that is itself merged stands in a list, or has a name: {form}: "
-                    f"[{{name: {{{key.value}: ...}}}}]",
+                    f"[{{name: {{{key.value}: ...}}}}]{_called(key.value)}",
                 )
         branches = [_read_named(key, value) for key, value in node.items()]
     elif isinstance(node, Sequence):
@@ -299,12 +307,12 @@ def _read_branches(node: Node, form: str) -> list[Step | None]:
     else:
         raise node.error(
             f"{form}: merges branches, and here stands {describe(node)}",
-            help=f"a list of branches, or a mapping of names to branches, under {form}:",
+            help=f"a list of branches, or a mapping of names to branches, under {form}:{_called(form)}",
         )
     if len(branches) < 2 and not any(isinstance(branch, Each) for branch in branches):
         raise node.error(
             f"{form}: merges at least two branches, and here {'is one' if branches else 'are none'}",
-            help="`identity` is the tensor that flows in",
+            help=f"`identity` is the tensor that flows in{_called(form)}",
         )
     return branches
 
@@ -357,24 +365,7 @@ def read_template(node: Scalar, what: str) -> Template:
         return Template((text,), node)
     start = node.index + (0 if node.plain else 1)
     exact = node.source.text.startswith(text, start)
-    parts: list[str | Expression] = []
-    position = 0
-    while position < len(text):
-        opening = text.find("{", position)
-        words = text[position:opening] if opening >= 0 else text[position:]
-        if "}" in words:
-            raise node.error(f"in {shorten(text)} a brace is closed and not opened", help="as in layer{i}")
-        if words:
-            parts.append(words)
-        if opening < 0:
-            break
-        closing = text.find("}", opening)
-        if closing < 0:
-            raise node.error(f"in {shorten(text)} a brace is opened and not closed", help="as in layer{i}")
-        offset = start + opening + 1 if exact else -1
-        parts.append(parse_part(text[opening + 1 : closing], node, offset))
-        position = closing + 1
-    return Template(tuple(parts), node)
+    return Template(split(text, node, start if exact else -1), node)
 
 
 def check_name(name: str, where: Located | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache, singledispatch
 from typing import Any, NamedTuple
 
-from ..language.expression import Expression
+from ..language.expression import Expression, Parts
 from ..language.spec import Spec
 from ..language.steps import Block, Body, Do, Each, Listing, Merge, Named, Steps, Template
 
@@ -42,7 +42,8 @@ def of_spec(spec: Spec) -> Mentions:
     for block in spec.blocks.values():
         own[block.name] += of_block(block)
     shapes = [template for variant in spec.variants.values() for template in variant.inputs.values()]
-    bodies = [spec.layers, *(output.body for output in spec.outputs.values())]
+    heads = [part for output in spec.outputs.values() for part in (output.name, output.body)]
+    bodies = [spec.layers, *heads]
     first = [mention for part in (*bodies, *spec.inputs.values(), *shapes) for mention in of(part)]
     reached: set[str] = set()
     waiting = [mention.name for mention in first if mention.name in known]
@@ -70,7 +71,7 @@ def inside(block: Block) -> Iterator[Mention]:
     yield from of(block.body)
     for default in block.parameters.values():
         if default is not None:
-            yield from _in_tree(default[1], False)
+            yield from of(default[0])
 
 
 @singledispatch
@@ -82,7 +83,14 @@ def of(part: Any) -> Iterator[Mention]:
 
 @of.register
 def _(part: Expression) -> Iterator[Mention]:
-    return _in_tree(part.tree, False)
+    yield from _in_tree(part.tree, False)
+    for parts in (part.texts or {}).values():
+        yield from _pieces(parts)
+
+
+def _pieces(parts: Parts) -> Iterator[Mention]:
+    """What the braces of a text mention."""
+    return _all(piece for piece in parts if isinstance(piece, Expression))
 
 
 @of.register
@@ -92,7 +100,7 @@ def _(part: Listing) -> Iterator[Mention]:
 
 @of.register
 def _(part: Template) -> Iterator[Mention]:
-    return _all(piece for piece in part.parts if isinstance(piece, Expression))
+    return _pieces(part.parts)
 
 
 @of.register

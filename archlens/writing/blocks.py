@@ -40,7 +40,7 @@ class Reader:
         self.root: Scope = self.tree.root
         self.heads = self._heads()
         self.ends = {name: self.tree.numbers[end] for name, end in network.outputs.items()}
-        self.planner = Planner(self.root, -1, self.ends["out"])
+        self.planner = Planner(self.root, -1, self.ends.get("out"))
         for scope in self.heads.values():
             self.planner.plan(scope, None)
         self.groups = self._groups()

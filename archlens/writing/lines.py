@@ -121,7 +121,7 @@ class Writer:
     def _if(self, step: Step) -> str:
         if not step.condition:
             return ""
-        return f" if {step.condition} else {'identity' if step.name or step.leaves_gap else '[]'}"
+        return f" if {step.condition} else {'identity' if step.name or step.leaves_gap else 'none'}"
 
     def _arguments(self, step: Step, *, named: bool = False) -> list[tuple[str, str]]:
         """The arguments that are written: all that must be given, and what is other than the default.

@@ -56,7 +56,7 @@ class Plan:
 class Planner:
     """Plans of all scopes, from the outermost in."""
 
-    def __init__(self, root: Scope, entry: Value, out: Value) -> None:
+    def __init__(self, root: Scope, entry: Value, out: Value | None) -> None:
         self.plans: dict[str, Plan] = {}
         self._ends: dict[str, Value] = {}
         self.plan(root, entry, out)

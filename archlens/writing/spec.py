@@ -68,7 +68,7 @@ def _inputs(network: Network) -> list[str]:
 
 
 def _outputs(reader: Reader, writer: Writer) -> list[Key]:
-    found = []
+    found = [] if "out" in reader.ends else [Key("out", "none")]
     for name, value in reader.ends.items():
         if name == "out":
             continue

@@ -81,7 +81,7 @@ class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
 
 def _joiner(study: Study, fields: ReceptiveFields, last: str) -> Layer | None:
     """The layer that takes all positions of the last map together; ``None`` where more relates them."""
-    name, chain = study.network.outputs["out"], []
+    name, chain = study.network.main, []
     while name != last:
         layer = study.network.index[name]
         chain.append(layer)
