@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from archlens.ops import OPS
 SURROUNDINGS = {
     "CI", "COLUMNS", "LINES", "FORCE_COLOR", "FORCE_COLOUR", "NO_COLOR", "NO_COLOUR", "CLICOLOR",
     "CLICOLOR_FORCE", "PY_COLORS", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "SOURCE_DATE_EPOCH",
+    "PYTHONDONTWRITEBYTECODE",  # without the bytecode each process would compile everything again
 }  # fmt: skip
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -61,6 +63,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("example")
         if words & further or (networks and not networks & QUICK):
             item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: a collection of garbage need not look at it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
