@@ -20,7 +20,7 @@ FLOAT32, INT32, INT8 = 0, 2, 9
 ADD, AVERAGE_POOL, CONCATENATION, CONV, DEPTHWISE, FULLY_CONNECTED = 0, 1, 2, 3, 4, 9
 MAX_POOL, MUL, RESHAPE, RESIZE, SOFTMAX, PAD, TRANSPOSE, MEAN = 17, 18, 22, 23, 25, 34, 39, 40
 SHAPE, PACK, LSTM, STRIDED_SLICE, SPLIT, TRANSPOSE_CONV, UNPACK, QUANTIZE = 77, 83, 44, 45, 49, 67, 88, 114
-CUSTOM = 32
+CUSTOM, NEG, RSQRT, SQUARED_DIFFERENCE = 32, 59, 76, 99
 
 
 class Table:
@@ -260,6 +260,25 @@ def test_what_multiplies_each_channel_has_weights(tmp_path: Path) -> None:
     assert wide.network(tmp_path).output == (3, 4, 4)
     assert [layer.op.kind for layer in network] == ["layer_scale"]
     assert network.params == 3
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4, 6), (1, 5, 6)])
+def test_a_layer_norm_is_found_as_tensorflow_writes_it_out(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """``x * by + (beta - mean * by)``, where ``by`` is one by the deviation, times gamma."""
+    net = Net(shape)
+    x, one = net.inputs[0], (*shape[:-1], 1)
+    small = net.tensor("eps", (), FLOAT32, struct.pack("<f", 0.01))
+    gamma, beta = (net.weight(name, *(1,) * (len(shape) - 1), 6, kind=FLOAT32) for name in ("gamma", "beta"))
+    mean = net.run(MEAN, [x, net.numbers(-1)], one, _0=byte(1))
+    away = net.run(NEG, [mean], one)
+    squares = net.run(SQUARED_DIFFERENCE, [x, mean], shape)
+    variance = net.run(MEAN, [squares, net.numbers(-1)], one, _0=byte(1))
+    by = net.run(MUL, [net.run(RSQRT, [net.run(ADD, [variance, small], one)], one), gamma], shape)
+    rest = net.run(ADD, [net.run(MUL, [away, by], shape), beta], shape)
+    net.run(ADD, [net.run(MUL, [x, by], shape), rest], shape)
+    (layer,) = net.network(tmp_path)
+    assert str(layer.op) == "layer_norm(eps=0.01)"
+    assert layer.params == 2 * 6
 
 
 def test_a_recurrent_layer_is_opaque_and_counted(tmp_path: Path) -> None:

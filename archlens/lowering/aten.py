@@ -537,18 +537,19 @@ def layer_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Hel
     if args.get("weight") is None:
         given["affine"] = False
     own = _weights(args, weight="weight", bias="bias")
-    held = lowering.near(args["input"], last=True)
-    count = len(args["normalized_shape"])
+    dims = args.get("dim") or range(len(args["input"].sizes))[-len(args["normalized_shape"]) :]
+    last = dims[-1] == len(args["input"].sizes) - 1
+    held = lowering.near(args["input"], last=last)
     shape = held.draft.shape
-    if count == 1 and held.axes[-1] == held.draft.straight[shape.channel_axis + 1]:
+    if len(dims) == 1 and held.axes[dims[0]] == held.draft.straight[shape.channel_axis + 1]:
         return [Held(lowering.put(lowering.call("layer_norm", **given), held.draft, own=own), held.axes)]
-    if count == len(shape) and held.is_straight and count > 1:
+    if len(dims) == len(shape) and held.is_straight and len(dims) > 1:
         return [
             _straight(lowering.put(lowering.call("layer_norm", over="all", **given), held.draft, own=own))
         ]
-    draft = _settle(lowering, args["input"], last=True)
-    if count != 1:
-        raise NotSaid("over several axes")
+    draft = _settle(lowering, args["input"], last=last)
+    if len(dims) != 1 or dims[0] != draft.shape.channel_axis + 1:
+        raise NotSaid("over several axes" if len(dims) != 1 else "not over the channels")
     return [_straight(lowering.put(lowering.call("layer_norm", **given), draft, own=own))]
 
 
@@ -593,7 +594,11 @@ def rms_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     """Over the last axis it works on each position alone."""
     held = lowering.near(args["input"], last=True)
     shape = held.draft.shape
-    if len(args["normalized_shape"]) > 1 or held.axes[-1] != held.draft.straight[shape.channel_axis + 1]:
+    if (
+        "dim" in args
+        or len(args["normalized_shape"]) > 1
+        or held.axes[-1] != held.draft.straight[shape.channel_axis + 1]
+    ):
         raise NotSaid("not over the channels")
     made = lowering.opaque("rms_norm", shape, held.draft, macs=0, pointwise=True, own=lowering.own(node))
     return Held(made, held.axes)

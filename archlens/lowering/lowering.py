@@ -17,6 +17,7 @@ from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
+from .compositions import compositions
 from .known import KNOWN
 from .tape import BATCH, Call, Node, Tape, Value
 
@@ -112,6 +113,9 @@ class Lowering:
         is_causal: Callable[[Node], bool] = lambda _: False,
     ) -> None:
         self.tape = tape
+        self.composed = compositions(tape)
+        #: The operators, each composition as one.
+        self.nodes = self.composed.nodes(tape)
         #: Whether an operator that masks scores leaves those of what does not come after a query.
         self.is_causal = is_causal
         self.table = table
@@ -138,12 +142,12 @@ class Lowering:
         #: The tensors that hold values of each layer, and the operators that read each tensor.
         self.holding: dict[Draft, list[Value]] = {}
         self.readers: dict[Value, list[Node]] = {}
-        for node in tape.nodes:
+        for node in self.nodes:
             for value in dict.fromkeys(node.inputs):
                 self.readers.setdefault(value, []).append(node)
         last: dict[Call, Node] = {}
         moving: dict[Call, bool] = {}
-        for node in tape.nodes:
+        for node in self.nodes:
             if node.flows:
                 last[node.call] = node
                 moving[node.call] = moving.get(node.call, True) and node.target in MOVES
@@ -411,7 +415,7 @@ class Lowering:
             draft = Draft(None, (), facts, root, {}, input=name)  # type: ignore[arg-type]
             self.inputs[value] = draft
             self.held[value] = Held(draft, draft.straight)
-        for node in self.tape.nodes:
+        for node in self.nodes:
             if not node.flows:
                 continue
             self.node = node
@@ -438,8 +442,8 @@ class Lowering:
         """Whether the channels of an input stand last: its first reader takes them so."""
         if len(value.sizes) < 3:
             return False
-        first = next((node for node in self.tape.nodes if value in node.inputs), None)
-        return first is not None and first.target in _LAST
+        first = next(iter(self.readers.get(value, ())), None)
+        return first is not None and first.target in _LAST and "dim" not in first.args
 
     def _settle(self, held: Held) -> Held:
         """A module that does nothing but move values is a layer, where the language has an op for it."""
@@ -598,14 +602,15 @@ class Lowering:
     def ran(self) -> tuple[Ran, ...]:
         """What each operator that ran became, those that became the same in one; known after the network."""
         layers = grouped((draft.node, draft) for draft in self.drafts)
-        times = Counter(self._became(node, layers.get(node, [])) for node in self.tape.nodes)
+        times = Counter(self._became(node, layers) for node in self.tape.nodes)
         times.update(
             (MOVED, draft.op.kind, _NO_MOVE if isinstance(draft.op, Opaque) else "")
             for draft in layers.get(None, [])
         )
         return tuple(Ran(*key, count) for key, count in times.items())
 
-    def _became(self, node: Node, drafts: Sequence[Draft]) -> tuple[str, str, str]:
+    def _became(self, node: Node, layers: Mapping[Node | None, Sequence[Draft]]) -> tuple[str, str, str]:
+        drafts = layers.get(self.composed.said.get(node, node), ())
         if not node.flows:
             return node.target, CONSTANT, ""
         if any(isinstance(draft.op, Opaque) for draft in drafts):
@@ -661,7 +666,7 @@ class Lowering:
                 yield scope, kind.rpartition(".")[2]
 
     def _ends(self) -> dict[str, Draft]:
-        self.node = next(reversed(self.tape.nodes), None)
+        self.node = next(reversed(self.nodes), None)
         if not self.tape.outputs:  # it stopped part of the way
             return {"out": self.drafts[-1]}
         return {key: self.settled(self.held[value]) for key, value in self.tape.outputs.items()}
@@ -715,10 +720,12 @@ class Lowering:
             for layer in builder.layers
             for name in (*layer.facts.weights, *layer.facts.buffers)
         }
+        # constants of a file that a composition says are no weights
+        said = {value.key for node in self.composed.within for value in node.inputs if value.numbers}
         unused: dict[str, dict[str, Value]] = {}
         counts: dict[str, int] = {}
         for key, value in self.tape.state.items():
-            if key not in used and (value.saved or value not in self.folded):
+            if key not in used and key not in said and (value.saved or value not in self.folded):
                 path, _, name = key.rpartition(".")
                 unused.setdefault(path, {})[name] = value
         names = {*builder.inputs, *(layer.name for layer in builder.layers)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,8 @@ class Value:
     input: str = ""
     #: The tensor itself and its version, where it has values: a buffer, or what was made without any input.
     values: tuple[Any, int] | None = None
+    #: The same of a tensor in a file, value by value, where they are known.
+    numbers: Sequence[Any] | None = None
 
     @property
     def flows(self) -> bool:

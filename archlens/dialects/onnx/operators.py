@@ -906,10 +906,14 @@ def binary(at: At) -> Tensor:
             if number is not None and flowing.sizes == sizes:
                 name = _BINARY[op]
                 if flowing is other and op in ("Sub", "Div", "Pow", "Less", "Greater", "Mod"):
-                    name = {"Sub": "aten.rsub", "Div": "aten.reciprocal"}.get(op, f"aten.{name[5:]}")
-                args = {"self": flowing, "other": number}
+                    name = {"Sub": "aten.rsub", "Div": "aten.reciprocal"}.get(op, name)
+                args: dict[str, Any] = {"self": flowing, "other": number}
                 if op == "Pow":
-                    args["exponent"] = number
+                    args = (
+                        {"self": made, "exponent": number}
+                        if flowing is made
+                        else {"self": number, "exponent": other}
+                    )
                 made = at.write(name, args, sizes, dtype=dtype)
                 continue
         made = at.write(_BINARY[op], {"self": made, "other": other}, sizes, dtype=dtype)

@@ -328,7 +328,23 @@ class Reading:
         if not elsewhere and prod(sizes) <= (VALUES if "int" in found.dtype else FACTORS):
             values = self._values(found.dtype, data)
             found.values = values if values is not None and len(values) == prod(sizes) else None
+        elif not elsewhere and len(sizes) == 1 and sizes[0] <= VALUES and len(data) == 1:
+            found.values = self._filled(found, data[0])
         return found
+
+    def _filled(self, held: Held, data: Field) -> list[Any] | None:
+        """The values of a tensor that has the same one everywhere."""
+        form = _RAW.get(held.dtype)
+        if data.number != 9 or data.wire != BYTES or form is None:
+            return None
+        size, count = struct.calcsize(form), held.sizes[0]
+        first = self.wire.read(data.start, min(data.start + size, data.stop))
+        whole = data.stop - data.start == size * count
+        if not whole or self.wire.read(data.stop - size, data.stop) != first:
+            return None
+        if self.wire.read(data.start, data.stop) != first * count:
+            return None
+        return list(struct.unpack(f"<{form}", first)) * count
 
     def _sparse(self, whole: Field) -> Held:
         """A tensor of which only what is not zero is written down."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -17,7 +17,6 @@ from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
-from .patterns import recognized
 from .proto import DEPTH, VALUES, Function, Graph, Info, Misfit, Node, Reference
 from .scopes import Scopes, cleaned
 
@@ -212,7 +211,10 @@ class Run:
         if tensor.value is None:
             key = self.key(tensor.key)
             floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
-            tensor.value = Value(tensor.sizes, tensor.dtype, key=key, trains=bool(key) and floats)
+            trains = bool(key) and floats
+            tensor.value = Value(
+                tensor.sizes, tensor.dtype, key=key, trains=trains, numbers=tensor.values or None
+            )
         return tensor.value
 
     def key(self, name: str) -> str:
@@ -298,7 +300,6 @@ class Run:
             env[held.name] = Tensor(held.sizes, held.dtype, held.values, prefix + held.name)
         for info in (*graph.known.values(), *graph.outputs):
             self.said.setdefault(prefix + info.name, info)
-        graph = replace(graph, nodes=recognized(graph.nodes, graph.held, ends))
         nodes = _needed(graph, ends)
         for node in nodes:
             for name in (*node.inputs, *_captured(node)):

@@ -597,28 +597,46 @@ _PAIRS = {
 def _pair(graph: _Graph, operator: Operator) -> Value:
     a, b = (graph.of(index) for index in operator.inputs[:2])
     sizes = _broadcast(graph, a.sizes, b.sizes)
-    if operator.kind in ("ADD", "MUL"):
-        flowing = [one for one in (a, b) if one.flows]
-        other = b if flowing[0] is a else a
-        if len(flowing) == 1:
-            index = operator.inputs[1] if other is b else operator.inputs[0]
-            numbers = graph.file.numbers.get(index)
-            if numbers is not None and len(numbers) == 1:
-                args: dict[str, Any] = {"self": flowing[0], "other": numbers[0]}
-                made = graph.one(f"aten.{_PAIRS[operator.kind]}", args, sizes)
-                return graph.activated(made, operator.options.get(0))
-            held = graph.file.tensors[index].constant
-            whole = len(sizes) == 4 and flowing[0].sizes == sizes
-            if held and whole and prod(other.sizes) == sizes[-1]:  # one for each channel
-                channels = graph.weight(index, "weight", (sizes[-1], 1, 1))
-                x = graph.to_first(flowing[0])
-                made = graph.one(f"aten.{_PAIRS[operator.kind]}", {"self": x, "other": channels}, x.sizes)
-                return graph.to_last(graph.activated(made, operator.options.get(0)))
-            if held and not other.key:
-                graph.hold(other, f"{graph.call.path}.weight")
-    made = graph.one(f"aten.{_PAIRS[operator.kind]}", {"self": a, "other": b}, sizes)
-    fused = operator.options.get(0) if operator.kind in ("ADD", "MUL", "SUB", "DIV") else 0
-    return graph.activated(made, fused)
+    fused = operator.options.get(0) if operator.kind in _WEIGHED else 0
+    target = f"aten.{_PAIRS[operator.kind]}"
+    flowing = [one for one in (a, b) if one.flows]
+    if len(flowing) == 1 and operator.kind in _WEIGHED:
+        (x,) = flowing
+        other = b if x is a else a
+        index = operator.inputs[1] if other is b else operator.inputs[0]
+        numbers = graph.file.numbers.get(index)
+        if numbers is not None and len(numbers) == 1 and x.sizes == sizes:
+            return graph.activated(_with_number(graph, operator, x, numbers[0], x is a), fused)
+        held = graph.file.tensors[index].constant
+        whole = len(sizes) == 4 and x.sizes == sizes and operator.kind in ("ADD", "MUL")
+        whole = whole and not _is_spread(x)
+        if held and whole and prod(other.sizes) == sizes[-1]:  # one for each channel
+            channels = graph.weight(index, "weight", (sizes[-1], 1, 1))
+            x = graph.to_first(x)
+            made = graph.one(target, {"self": x, "other": channels}, x.sizes)
+            return graph.to_last(graph.activated(made, fused))
+        if held and not other.key:
+            graph.hold(other, f"{graph.call.path}.weight")
+    return graph.activated(graph.one(target, {"self": a, "other": b}, sizes), fused)
+
+
+def _is_spread(value: Value) -> bool:
+    """Whether a tensor was made of one that has a single channel, as norms that are written out do."""
+    return value.node is not None and any(
+        one.flows and one.sizes[-1:] == (1,) != value.sizes[-1:] for one in value.node.inputs
+    )
+
+
+#: Pairs of which one may be a weight.
+_WEIGHED = ("ADD", "MUL", "SUB", "DIV")
+
+
+def _with_number(graph: _Graph, operator: Operator, x: Value, number: float, first: bool) -> Value:
+    """A tensor and a number, in this order or the other."""
+    target, args = f"aten.{_PAIRS[operator.kind]}", {"self": x, "other": number}
+    if not first:
+        target = {"SUB": "aten.rsub", "DIV": "aten.reciprocal"}.get(operator.kind, target)
+    return graph.one(target, args, x.sizes)
 
 
 def _broadcast(graph: _Graph, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
@@ -711,7 +729,7 @@ def _reduce(graph: _Graph, operator: Operator) -> Value:
         raise graph.wrong("reduces the batch")
     keeps = operator.options.get(0, "?", False)
     name = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "amax", "REDUCE_MIN": "amin"}[operator.kind]
-    turned = rank == 4 and name in ("mean", "amax")
+    turned = rank == 4 and name in ("mean", "amax") and 3 not in axes
     if turned:
         x, axes = graph.to_first(x), {_FIRST.index(axis) for axis in axes}
     sizes = [1 if i in axes else n for i, n in enumerate(x.sizes) if keeps or i not in axes]

@@ -1,0 +1,335 @@
+"""Activations and norms that are written out in elementary operators, found again on a tape.
+
+What is computed is told by algebra, and not by the order in which it was written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import pi, sqrt
+from typing import Any, NamedTuple
+
+from .algebra import ONE, OPERATORS, SAME, VIEWS, Algebra, Moments, Other, Sum, alike, dims_of, product
+from .tape import Node, Tape, Value
+
+#: How many operators are looked at behind one; how many in all.
+_READERS, _MOST = 16, 300_000
+
+
+@dataclass
+class Compositions:
+    """The compositions of a tape."""
+
+    #: The operator that ends each, and the one that says all of it.
+    said: dict[Node, Node] = field(default_factory=dict)
+    #: The others of each.
+    within: set[Node] = field(default_factory=set)
+
+    def nodes(self, tape: Tape) -> list[Node]:
+        """The operators of the tape, each composition as one."""
+        return [self.said.get(node, node) for node in tape.nodes if node not in self.within]
+
+
+def compositions(tape: Tape) -> Compositions:
+    """Find what is written out in a tape, where nothing else reads what is computed on the way."""
+    return _Search(tape).run()
+
+
+class _Form(NamedTuple):
+    """A way in which a function of a tensor makes an activation of it."""
+
+    #: What the function is of: how often the tensor is in it, by its powers.
+    inner: Mapping[int, float]
+    #: What is computed of both: how often each product, by the powers of the tensor and of the function.
+    outer: Mapping[tuple[int, int], float]
+    #: What that is.
+    target: str
+    args: Mapping[str, Any] = {}
+
+
+_HALF = {(1, 0): 0.5, (1, 1): 0.5}
+_TANH = {1: sqrt(2 / pi), 3: sqrt(2 / pi) * 0.044715}
+_GATE = {(1, 1): 1.0}
+
+_FORMS: Mapping[str, Sequence[_Form]] = {
+    "erf": [_Form({1: sqrt(0.5)}, _HALF, "aten.gelu")],
+    "tanh": [_Form(_TANH, _HALF, "aten.gelu", {"approximate": "tanh"})],
+    "sigmoid": [_Form({1: 1}, _GATE, "aten.silu")],
+    "hardsigmoid": [_Form({1: 1}, _GATE, "aten.hardswish")],
+    "tanh of softplus": [_Form({1: 1}, _GATE, "aten.mish")],
+    "0 to 6": [
+        _Form({0: 3, 1: 1}, {(1, 1): 1 / 6}, "aten.hardswish"),
+        _Form({0: 3, 1: 1}, {(0, 1): 1 / 6}, "aten.hardsigmoid"),
+    ],
+    "0 to 1": [
+        _Form({0: 0.5, 1: 1 / 6}, _GATE, "aten.hardswish"),
+        _Form({0: 0.5, 1: 1 / 6}, {(0, 1): 1}, "aten.hardsigmoid"),
+    ],
+}
+
+
+def _function(node: Node) -> tuple[str, Value | None]:
+    """A function that activations are made of, and what it is of."""
+    target, args = node.target.removeprefix("aten."), node.args
+    of = args.get("self")
+    if target in ("clamp", "hardtanh"):
+        limits = args.get("min_val", args.get("min")), args.get("max_val", args.get("max"))
+        return {(0, 6): "0 to 6", (0, 1): "0 to 1"}.get(limits, ""), of
+    if target == "tanh" and of is not None and of.node is not None and of.node.target == "aten.softplus":
+        soft = of.node.args
+        if (soft.get("beta", 1), soft.get("threshold", 20)) == (1, 20):
+            return "tanh of softplus", soft["self"]
+    return target, of
+
+
+class _Said(NamedTuple):
+    """A composition: the operator that ends it, and what says all of it."""
+
+    end: Node
+    target: str
+    args: Mapping[str, Any]
+
+    @property
+    def node(self) -> Node:
+        """The operator that stands in its place."""
+        read = tuple(value for value in self.args.values() if isinstance(value, Value))
+        return Node(self.target, self.args, (self.end.outputs[0],), self.end.call, 0, read, True)
+
+
+class _Search:
+    """Who reads each tensor, and what has been found."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.ends = set(tape.outputs.values())
+        self.readers: dict[Value, list[Node]] = {}
+        self.left = _MOST
+
+    def run(self) -> Compositions:
+        found = Compositions()
+        seeds = [node for node in self.tape.nodes if node.flows and node.target in _SEEDS]
+        for node in self.tape.nodes if seeds else ():
+            for value in dict.fromkeys(node.inputs):
+                self.readers.setdefault(value, []).append(node)
+        for seed in seeds:
+            for one in _SEEDS[seed.target](self, seed):
+                node = one.node
+                inner = self.inner(one.end, node.inputs)
+                if inner is not None and one.end not in found.said:
+                    found.said[one.end] = node
+                    found.within |= inner
+                    break
+            if self.left < 0:
+                break
+        return found
+
+    def inner(self, end: Node, read: Iterable[Value]) -> set[Node] | None:
+        """The operators that lead to the end from what it reads; ``None`` where others read of them."""
+        inner: set[Node] = set()
+        rest, stops = [*end.inputs], set(read)
+        while rest:
+            value = rest.pop()
+            node = value.node
+            if node is not None and node.flows and node not in inner and value not in stops:
+                inner.add(node)
+                rest += node.inputs
+            if len(inner) > OPERATORS:
+                return None
+        outputs = [value for node in inner for value in node.outputs]
+        whole = {*inner, end}
+        closed = all(one in whole for value in outputs for one in self.readers.get(value, ()))
+        return inner if closed and self.ends.isdisjoint(outputs) else None
+
+    def sum(self, algebra: Algebra, value: Value) -> Sum | None:
+        """A value in terms of others, where it is a sum of products of theirs."""
+        before = algebra.left
+        try:
+            return algebra.of(value)
+        except Other:
+            return None
+        finally:
+            self.left -= before - algebra.left + 1
+
+    @staticmethod
+    def behind(value: Value) -> Iterator[Value]:
+        """The values that lead to one, the nearest first."""
+        found = [value]
+        for one in found:  # which grows
+            yield one
+            if one.node is not None and one.flows and len(one.node.inputs) < 4:
+                found += [each for each in one.node.inputs if each.flows and each not in found]
+            if len(found) > OPERATORS:
+                break
+
+    def after(self, value: Value) -> Iterator[Node]:
+        """The operators that compute with a value, the nearest first."""
+        seen: dict[Node, None] = {}
+        rest = [value]
+        while rest and len(seen) < _READERS:
+            for node in self.readers.get(rest.pop(0), ())[:_READERS]:
+                plain = node.target.removeprefix("aten.") in _PLAIN or node.target in (*SAME, *VIEWS)
+                if plain and node not in seen and not node.macs:
+                    seen[node] = None
+                    rest.append(node.outputs[0])
+        yield from seen
+
+    # --- activations ----------------------------------------------------------------------------
+
+    def activation(self, seed: Node) -> Iterator[_Said]:
+        """What ends with a function of a tensor, and with the tensor and that."""
+        name, of = _function(seed)
+        made = seed.outputs[0]
+        for x in self.behind(of) if of is not None and name in _FORMS else ():
+            inner = self.sum(Algebra({x: x}), of) if of is not None and x.sizes == made.sizes else None
+            for form in _FORMS[name] if inner is not None else ():
+                wanted = {product((x, power)): times for power, times in form.inner.items()}
+                if inner is not None and alike(inner, wanted):
+                    for end in self.formed(form, x, seed):
+                        yield _Said(end, form.target, {"self": x, **form.args})
+
+    def formed(self, form: _Form, x: Value, seed: Node) -> Iterator[Node]:
+        """The operators that compute what a form does of a tensor and its function."""
+        made = seed.outputs[0]
+        wanted = {product((x, own), (made, power)): times for (own, power), times in form.outer.items()}
+        for end in (seed, *self.after(made)):
+            outer = self.sum(Algebra({x: x, made: made}), end.outputs[0])
+            if outer is not None and end.outputs[0].sizes == x.sizes and alike(outer, wanted):
+                yield end
+
+    # --- norms ----------------------------------------------------------------------------------
+
+    def norm(self, root: Node) -> Iterator[_Said]:
+        """A tensor, maybe without its mean, by the root of its variance or of the mean of its squares."""
+        under = root.args["self"]
+        if not isinstance(under, Value) or (
+            root.target == "aten.pow" and root.args.get("exponent") not in (0.5, -0.5)
+        ):
+            return
+        behind = list(self.behind(under))
+        dims = next((found for one in behind if (found := dims_of(one.node))), None)
+        if dims is None or 0 in dims:
+            return
+        squares = None
+        for x in behind[1:]:
+            moments = Moments({x: x}, x=x, dims=dims)
+            mean, square = moments.means
+            total = self.sum(moments, under) if under.sizes in (moments.reduced, moments.gone) else None
+            small = total.pop(ONE, 0) if total is not None else 0
+            if total is None or small <= 0:
+                continue
+            if alike(total, {product((square, 1)): 1, product((mean, 2)): -1}):
+                yield from self.normed(root, under, moments, small, mean)
+            elif squares is None and alike(total, {product((square, 1)): 1}):
+                squares = moments, small
+        if squares is not None:  # of what has had its mean taken away, it is not that norm
+            yield from self.normed(root, under, *squares, None)
+
+    def normed(
+        self, root: Node, under: Value, moments: Moments, small: float, mean: Value | None
+    ) -> list[_Said]:
+        """What ends with the scale and the shift, and what without them."""
+        x, dims = moments.x, moments.dims
+        sizes = [x.sizes[i] for i in dims]
+        args: dict[str, Any] = {"input": x, "normalized_shape": sizes, "eps": float(f"{small:.7g}")}
+        if list(dims) != [*range(len(x.sizes))][-len(dims) :]:
+            args["dim"] = list(dims)
+        target = "torch.rms_norm" if mean is None else "aten.native_layer_norm"
+        normed: Sum = {product((x, 1), (under, -0.5)): 1}
+        normed |= {product((mean, 1), (under, -0.5)): -1} if mean is not None else {}
+        found = []
+        for end in self.after(root.outputs[0]):
+            terms = Moments({x: x, under: under}, x=x, dims=dims, means=moments.means)
+            total = self.sum(terms, end.outputs[0]) if end.outputs[0].sizes == x.sizes else None
+            weights = _weights(total, normed, shifts=mean is not None) if total is not None else None
+            held = [_weight(one, x.sizes, dims) for one in weights or ()]
+            if weights is not None and None not in held:
+                found.append(
+                    _Said(end, target, {**args, **dict(zip(("weight", "bias"), held, strict=False))})
+                )
+        return sorted(found, key=lambda one: -len(one.args))
+
+    def group_norm(self, norm: Node) -> Iterator[_Said]:
+        """Groups of channels as channels, each normed, and the map as it was; maybe scaled and shifted."""
+        groups = norm.inputs[0]
+        back = next(iter(self.readers.get(norm.outputs[0], ())), None)
+        if groups.node is None or groups.node.target not in VIEWS or back is None or back.target not in VIEWS:
+            return
+        x, made = groups.node.inputs[0], back.outputs[0]
+        if (
+            x.sizes != made.sizes
+            or groups.sizes[:1] != x.sizes[:1]
+            or len(groups.sizes) != 3
+            or len(x.sizes) < 3
+        ):
+            return
+        plain = _is_filled(norm.args.get("weight"), 1) and _is_filled(norm.args.get("bias"), 0)
+        if not plain or norm.args.get("running_mean") is not None or x.sizes[1] % groups.sizes[1]:
+            return
+        args = {"input": x, "group": groups.sizes[1], "eps": norm.args.get("eps", 1e-5)}
+        for end in self.after(made):
+            total = (
+                self.sum(Algebra({made: made}), end.outputs[0]) if end.outputs[0].sizes == x.sizes else None
+            )
+            weights = _weights(total, {product((made, 1)): 1}, shifts=True) if total is not None else None
+            held = [_weight(one, x.sizes, (1,)) for one in weights or ()]
+            if held and None not in held:
+                yield _Said(end, "aten.native_group_norm", {**args, "weight": held[0], "bias": held[1]})
+        yield _Said(back, "aten.native_group_norm", args)
+
+
+def _weights(total: Sum, normed: Sum, shifts: bool) -> list[Value] | None:
+    """By what a norm is scaled, and what is added to it, or neither; ``None`` where it is another sum."""
+    if alike(total, normed):
+        return []
+    known = {value for one in normed for value, _ in one}
+    weights = {value for one in total for value, _ in one} - known
+    for scale in weights:
+        scaled = {one | {(scale, 1)}: times for one, times in normed.items()}
+        for shift in weights - {scale} if shifts else ():
+            if alike(total, {**scaled, product((shift, 1)): 1}):
+                return [scale, shift]
+        if not shifts and alike(total, scaled):
+            return [scale]
+    return None
+
+
+def _is_filled(weight: Value | None, number: float) -> bool:
+    """Whether all values of a tensor are one number, or it is not there."""
+    return weight is None or (weight.numbers is not None and {*weight.numbers} == {number})
+
+
+#: What is computed with a function of a tensor, or with a root.
+_PLAIN = ("add", "sub", "rsub", "mul", "div", "neg", "reciprocal")
+
+#: What finds compositions by an operator that is in them.
+_SEEDS: Mapping[str, Callable[[_Search, Node], Iterable[_Said]]] = {
+    **dict.fromkeys(
+        (f"aten.{name}" for name in ("erf", "tanh", "sigmoid", "hardsigmoid", "clamp", "hardtanh")),
+        _Search.activation,
+    ),
+    **dict.fromkeys(("aten.sqrt", "aten.rsqrt", "aten.pow"), _Search.norm),
+    "torch.instance_norm": _Search.group_norm,
+}
+
+
+def _weight(value: Value, sizes: Sequence[int], dims: Sequence[int]) -> Value | None:
+    """A parameter as a norm along some axes has it, which is only viewed to stand beside a tensor."""
+    own = tuple(sizes[i] for i in dims)
+    if (1,) * (len(sizes) - len(value.sizes)) + value.sizes != tuple(
+        n if i in dims else 1 for i, n in enumerate(sizes)
+    ):
+        return None
+    leaf = value
+    while not leaf.key and leaf.node is not None:
+        node = leaf.node
+        whole = node.target == "aten.slice" and node.inputs[0].sizes == leaf.sizes
+        if not (whole or node.target in SAME or node.target in VIEWS):
+            return None
+        leaf = node.inputs[0]
+    if not leaf.key or not leaf.trains:
+        return None
+    if leaf.sizes == own:
+        return leaf
+    same = [n for n in leaf.sizes if n != 1] == [n for n in own if n != 1]
+    return Value(own, leaf.dtype, key=leaf.key, trains=True) if same else None
