@@ -26,6 +26,9 @@ Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+#: A size of a shape, or an expression for it.
+_SIZE = r"(\d+|\{[^{}]+\})"
+
 #: The version of each; a change by which what was valid no longer is changes the number.
 SPEC, PYPROJECT = "archlens.spec/1", "archlens.pyproject/1"
 
@@ -41,7 +44,8 @@ def spec_schema() -> Schema:
             "anyOf": [{"$ref": "#/$defs/text"}, {"type": "array", "items": {"$ref": "#/$defs/text"}}],
         },
         "input": {
-            "description": "CxHxW, CxL or CxDxHxW, without the batch; by name where there are several.",
+            "description": "CxHxW, CxL or CxDxHxW, without the batch; `77 of 49408` for ids, below that; "
+            "by name where there are several.",
             "anyOf": [
                 {"$ref": "#/$defs/shape"},
                 {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/$defs/shape"}},
@@ -77,12 +81,12 @@ def spec_schema() -> Schema:
         "$defs": {
             "text": {"type": ["string", "number", "boolean"]},
             "shape": {
-                "description": "As in 3x224x224; expressions in braces may stand for sizes.",
+                "description": "As in 3x224x224, or 77 of 49408 for ids; expressions in braces may be sizes.",
                 "anyOf": [
                     {"type": "integer", "minimum": 1},
                     {
                         "type": "string",
-                        "pattern": r"^\s*(\d+|\{[^{}]+\})(\s*[xX×]\s*(\d+|\{[^{}]+\})){0,3}\s*$",
+                        "pattern": rf"^\s*{_SIZE}(\s*[xX×]\s*{_SIZE}){{0,3}}(\s+[oO][fF]\s+{_SIZE})?\s*$",
                     },
                 ],
             },

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 #: Names of the spatial axes, by how many there are: ``CxL``, ``CxHxW``, ``CxDxHxW``.
 AXIS_NAMES: dict[int, tuple[str, ...]] = {
@@ -51,8 +51,7 @@ class Shape(tuple[int, ...]):
     @property
     def axes(self) -> tuple[str, ...]:
         """Names of the spatial axes: ``("height", "width")`` for ``CxHxW``."""
-        count = len(self) - 1
-        return AXIS_NAMES.get(count) or tuple([f"axis {i}" for i in range(1, count + 1)])
+        return _axes(len(self) - 1)
 
     @property
     def channel_axis(self) -> int:
@@ -67,6 +66,10 @@ class Shape(tuple[int, ...]):
     def with_channels(self, channels: int) -> Shape:
         """The same positions, in the same layout, with another number of channels."""
         return Shape((channels, *self[1:]))
+
+    def with_spatial(self, spatial: Iterable[int]) -> Shape:
+        """The same channels, in the same layout, at other positions."""
+        return Shape((self.channels, *spatial))
 
     def turned(self) -> Shape | None:
         """The shape that is meant where the channels seem to stand last, as TensorFlow has them.
@@ -142,6 +145,10 @@ class ChannelsLast(Shape):
         """The same positions, in the same layout, with another number of channels."""
         return ChannelsLast((*self[:-1], channels))
 
+    def with_spatial(self, spatial: Iterable[int]) -> Shape:
+        """The same channels, in the same layout, at other positions."""
+        return ChannelsLast((*spatial, self.channels))
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Shape) and not other.channels_last:
             return False
@@ -152,6 +159,83 @@ class ChannelsLast(Shape):
 
     def __hash__(self) -> int:
         return tuple.__hash__(self)
+
+
+class Ids(Shape):
+    """The sizes of a tensor of ids: whole numbers below a bound, by which a table is looked up.
+
+    It has positions and no channels. It equals a plain tuple of its sizes, and of shapes those of ids with
+    its bound.
+
+    >>> shape = Ids((77,), 49408)
+    >>> print(shape)
+    77 of 49408
+    >>> shape.spatial, shape.names, shape.below
+    ((77,), ('length',), 49408)
+    >>> shape == (77,), shape == Shape((77,)), shape == Ids((77,), 32000)
+    (True, False, False)
+    """
+
+    #: Every id is at least 0 and below this.
+    below: int
+
+    def __new__(cls, sizes: Iterable[int], below: int) -> Ids:
+        """The sizes of ids below a bound."""
+        made = super().__new__(cls, sizes)
+        made.below = below
+        return made
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(self), self.below
+
+    @property
+    def channels(self) -> int:
+        """At each position there is one value."""
+        return 1
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Sizes of all axes."""
+        return tuple(self)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of all axes."""
+        return _axes(len(self))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all axes."""
+        return self.axes
+
+    def with_spatial(self, spatial: Iterable[int]) -> Shape:
+        """Ids of the same bound at other positions."""
+        return Ids(spatial, self.below)
+
+    def turned(self) -> None:
+        """They have no channels that could stand elsewhere."""
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Shape) and getattr(other, "below", None) != self.below:
+            return False
+        return tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return tuple.__hash__(self)
+
+    def __str__(self) -> str:
+        return f"{times(self)} of {self.below}"
+
+    def __repr__(self) -> str:
+        return f"Ids({tuple(self)!r}, {self.below})"
+
+
+def _axes(count: int) -> tuple[str, ...]:
+    """The names of so many spatial axes."""
+    return AXIS_NAMES.get(count) or tuple([f"axis {i}" for i in range(1, count + 1)])
 
 
 def channels_last(spatial: Iterable[int], channels: int) -> Shape:

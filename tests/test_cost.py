@@ -38,6 +38,7 @@ from archlens.forms import markdown as markdown_form
 from archlens.forms import text as terminal
 from archlens.network import Network
 from archlens.ops import OPS
+from archlens.shape import Ids
 from archlens.views import cost_table as view
 
 from . import own_modules
@@ -54,7 +55,9 @@ def built(network: Network, device: str = "meta") -> tuple[Any, tuple[torch.Tens
         module.to_empty(device=device)
         for tensor in (*module.parameters(), *module.buffers()):
             tensor.data.zero_()  # some are indices, and what memory holds may be slow to compute with
-    return module, tuple(torch.zeros(1, *shape, device=device) for shape in network.inputs.values())
+    kinds = [torch.int64 if isinstance(shape, Ids) else torch.float32 for shape in network.inputs.values()]
+    shapes = zip(network.inputs.values(), kinds, strict=True)
+    return module, tuple(torch.zeros(1, *shape, device=device, dtype=kind) for shape, kind in shapes)
 
 
 def by_torch(network: Network) -> tuple[int, int]:

@@ -337,19 +337,22 @@ USAGE = {
     "bad_input": (
         ["lenet5", "--input", "1x32xfoo"],
         "error: 1x32xfoo is not an input shape\n"
-        "  = help: as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch",
+        "  = help: as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch; "
+        "or 77 of 49408 for ids",
         2,
     ),
     "input_with_batch": (
         ["lenet5", "--input", "8x1x4x32x32"],
         "error: 8x1x4x32x32 is not an input shape\n"
-        "  = help: as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch",
+        "  = help: as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch; "
+        "or 77 of 49408 for ids",
         2,
     ),
     "input_of_zero": (
         ["lenet5", "--input", "1x0x32"],
         "error: 1x0x32 is not an input shape\n"
-        "  = help: as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch",
+        "  = help: as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch; "
+        "or 77 of 49408 for ids",
         2,
     ),
     "unknown_input": (

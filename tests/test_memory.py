@@ -30,6 +30,7 @@ from torch.utils._pytree import tree_leaves
 
 import archlens
 from archlens.analysis import memory
+from archlens.backends.torch_module import sample
 from archlens.backends.verification import verify
 from archlens.cli import cli
 from archlens.elaboration.examples import spec_of
@@ -89,7 +90,7 @@ def own(module: nn.Module) -> tuple[Tensor, ...]:
 
 
 def inputs_of(network: Network, batch: int, **given: Any) -> list[Tensor]:
-    return [torch.rand(batch, *shape, **given) for shape in network.inputs.values()]
+    return [sample(shape, batch, **given) for shape in network.inputs.values()]
 
 
 def peak_in_torch(network: Network, batch: int, align: int = 1, device: str = "cpu") -> int:
@@ -141,9 +142,11 @@ def one_op(text: str) -> Network:
     """A network of one op, of an example as ``"1x32x32 >> conv(6, 5)"``.
 
     A PReLU stands before the op on each input: its weight makes the op's inputs need gradients. Steps before
-    the last are made on each input after it.
+    the last are made on each input after it. Before ids nothing can stand.
     """
     shapes, *steps = text.split(" >> ")
+    if " of " in shapes:
+        return archlens.loads(spec_of(text))
     return archlens.loads(spec_of(" >> ".join([shapes, "prelu", *steps])))
 
 

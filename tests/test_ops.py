@@ -25,11 +25,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
+from archlens.backends.torch_module import sample as random_for
 from archlens.elaboration.examples import spec_of
+from archlens.elaboration.inputs import read_shape
 from archlens.geometry import INPUT, Window
 from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, NonUniform, Op, ShapeError, WindowChain
 from archlens.ops.op import registry, signature
-from archlens.shape import ChannelsLast, Shape
+from archlens.shape import ChannelsLast, Ids, Shape
 from archlens.views import explanation
 
 from .test_geometry import value
@@ -119,7 +121,9 @@ class Example(NamedTuple):
 
 def read(shapes: str) -> tuple[Shape, ...]:
     """Shapes from a text as ``"64x28x28, 32x28x28"``."""
-    return tuple(Shape(map(int, shape.split("x"))) for shape in shapes.split(", "))
+    found = [read_shape(shape) for shape in shapes.split(", ")]
+    assert None not in found, shapes
+    return tuple(shape for shape in found if shape is not None)
 
 
 @cache
@@ -224,7 +228,7 @@ def test_explain_counts_macs(text: str) -> None:
 
 
 def batch(size: int, inputs: tuple[Shape, ...]) -> list[Tensor]:
-    return [torch.rand(size, *shape) for shape in inputs]
+    return [random_for(shape, size) for shape in inputs]
 
 
 @examples
@@ -459,6 +463,9 @@ def test_channels(text: str) -> None:
     op, inputs, facts = example(text)
     outputs = facts.shape.channels
     for which, shape in enumerate(inputs):
+        if isinstance(shape, Ids):
+            assert op.reads(1, *inputs)[which] == 1  # an id is one value, by which all of a row is found
+            continue
         chosen = sorted({*range(min(shape.channels, 12)), *range(0, shape.channels, 37), shape.channels - 1})
         tensors = [x.expand(len(chosen), *x.shape[1:]).contiguous() for x in batch(1, inputs)]
         for sample, channel in enumerate(chosen):
@@ -527,7 +534,7 @@ def check_windows(text: str, which: int, windows: tuple[Window, ...]) -> None:
     """Along each axis, exactly the outputs whose window looks at a row of an input see what is in it."""
     op, inputs, facts = example(text)
     assert len(windows) == len(facts.shape.spatial)
-    first = 0 if inputs[which].channels_last else 1
+    first = 0 if inputs[which].channels_last or isinstance(inputs[which], Ids) else 1
     for axis, window in enumerate(windows, first):
         moved = axis - first + (0 if facts.shape.channels_last else 1)  # its number in the output
         outputs, size = facts.shape[moved], inputs[which][axis]
@@ -574,12 +581,15 @@ def touched(text: str, which: int, axis: int, moved: int, rows: list[int]) -> se
     for start in range(0, len(rows), step):  # one sample for each row, as many at a time as fit well
         some = rows[start : start + step]
         tensors = [x.expand(len(some), *x.shape[1:]).contiguous() for x in batch(1, inputs)]
-        if ones:
+        ids = isinstance(inputs[which], Ids)  # no id is a NaN: one that is another gives another row
+        if ones or ids:
             tensors[which].zero_()
+        before = in_torch(text)(*tensors) if ids else None
         for sample, row in enumerate(some):
-            tensors[which][sample].select(axis, row).fill_(1.0 if ones else torch.nan)
+            tensors[which][sample].select(axis, row).fill_(1 if ones or ids else torch.nan)
         y = in_torch(text)(*tensors)
-        hit = (y > 1e-4 if ones else y.isnan()).movedim(moved + 1, 1).flatten(2).any(2)
+        hit = y != before if ids else y > 1e-4 if ones else y.isnan()
+        hit = hit.movedim(moved + 1, 1).flatten(2).any(2)
         found |= {(some[sample], i) for sample, i in hit.nonzero().tolist()}
     return found
 

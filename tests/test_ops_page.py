@@ -17,6 +17,7 @@ from archlens.elaboration.examples import reference
 from archlens.ops import OPS, Op
 from archlens.ops.op import signature, signed
 from archlens.ops.reference import Example, documentation
+from archlens.shape import Ids
 
 PAGE = Path(__file__).parent.parent / "docs" / "ops.md"
 
@@ -180,6 +181,8 @@ def letters(one: Example) -> dict[str, int]:
     found = {"c": x.channels, "c_in": x.channels, "n_in": x.channels, "C": x.channels, "L": prod(x.spatial)}
     found |= {"c_out": y.channels, "n_out": y.channels} | {k: v for k, v in own.items() if isinstance(v, int)}
     found["pairs"] = sum(map(len, own.get("connections", ())))
+    if isinstance(x, Ids):
+        found["N"] = x.below
     if "kernel" in own:
         found["ff"] = prod(each(own["kernel"]))
     if one.op.kind == "attention":

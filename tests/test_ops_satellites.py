@@ -18,6 +18,7 @@ import archlens
 from archlens.analysis import counting
 from archlens.analysis.cost import ITEMS
 from archlens.backends.probing import _Twin
+from archlens.backends.torch_module import sample
 from archlens.elaboration.examples import reference
 from archlens.language.synonyms import op_meant, words_for
 from archlens.network import Network
@@ -110,7 +111,7 @@ def building(entry: Entry) -> Iterator[str]:
 
 def shape_of(module: torch.nn.Module, text: str, network: Network) -> Iterator[str]:
     """What is wrong with the output of a module."""
-    found = module.eval()(*[torch.rand(2, *shape) for shape in network.inputs.values()])
+    found = module.eval()(*[sample(shape, 2) for shape in network.inputs.values()])
     if tuple(found.shape[1:]) != tuple(network.output):
         yield f"{text} gives {tuple(found.shape)}"
 
@@ -121,7 +122,7 @@ def probes_of_reach(entry: Entry) -> Iterator[str]:
         name, shape = next(iter(network.inputs.items()))
         if shape.spatial and network.output.spatial:
             ran = _Twin(network).run(name, 0, [shape.spatial[0] // 2])
-            yield from (f"{text}: {why}" for _, _, why in ran if why)
+            yield from (f"{text}: {why}" for layer, _, why in ran if why and not layer.op.looks_up)
 
 
 SATELLITES: tuple[Callable[[Entry], Iterator[str]], ...] = (

@@ -18,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from archlens.network import Network
 from archlens.ops import Call
+from archlens.shape import Ids, Shape
 
 from .conftest import load_torchvision
 
@@ -69,13 +70,18 @@ class WithParameter(nn.Module):
 def run(network: Network, device: str = "cpu") -> dict[str, Tensor]:
     """The output of every layer, on a batch of 2 with random numbers."""
     with torch.device(device):
-        outputs = {name: torch.rand(2, *shape) for name, shape in network.inputs.items()}
+        outputs = {name: random_for(shape) for name, shape in network.inputs.items()}
         for layer in network:
             function = runnable(layer.facts.torch)
             if isinstance(function, nn.Module):
                 function.eval()
             outputs[layer.name] = function(*(outputs[name] for name in layer.inputs))
     return outputs
+
+
+def random_for(shape: Shape) -> Tensor:
+    """Random numbers, or ids, for a batch of 2."""
+    return torch.randint(shape.below, (2, *shape)) if isinstance(shape, Ids) else torch.rand(2, *shape)
 
 
 def flat(sides: Sides) -> list[int]:
@@ -260,6 +266,17 @@ class StochasticDepth(nn.Module):
         return x
 
 
+class PositionEmbedding(nn.Embedding):
+    """A table that is looked up by the numbers of the positions."""
+
+    def __init__(self, positions: int, channels: int, first: int = 0) -> None:
+        super().__init__(positions, channels)
+        self.first = first
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(torch.arange(self.first, self.first + x.shape[-2]))
+
+
 class SelfAttention(nn.MultiheadAttention):
     """Torch's own, that gives the weights of attention too, and so takes no faster path."""
 
@@ -374,6 +391,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "pad_sides": framed,
     "max_unpool": unpool,
     "StochasticDepth": StochasticDepth,
+    "PositionEmbedding": PositionEmbedding,
     "SelfAttention": SelfAttention,
     "attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),

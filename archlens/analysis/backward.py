@@ -27,6 +27,7 @@ from typing import NamedTuple
 from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops.footprint import Footprint
+from ..shape import Shape
 
 
 class Moment(NamedTuple):
@@ -121,7 +122,7 @@ def peak(
     kept: Saved,
     turned: Collection[str],
     *,
-    size: Callable[[int], int],
+    size: Callable[[Shape], int],
     weights: Callable[[Layer], int],
     temporaries: Callable[[Footprint], int],
 ) -> Moment:
@@ -132,14 +133,14 @@ def peak(
         footprints: what each layer asks of memory.
         kept: what is saved.
         turned: layers whose input does not lie in row-major order.
-        size: bytes of a tensor of activations, by its values for one sample.
+        size: bytes of a tensor, by its shape for one sample.
         weights: bytes of the gradients of a layer's weights.
         temporaries: bytes of what an op makes for a moment.
     """
     flowing = _Gradients()
     for output in dict.fromkeys(network.outputs.values()):
         if kept.trained[output]:
-            flowing.waiting[output] = flowing.make(size(network.shape_of(output).numel))
+            flowing.waiting[output] = flowing.make(size(network.shape_of(output)))
     leaving = grouped((position, name) for name, position in kept.until.items())
     gradients, saved = 0, kept.bytes
     activations = sum(size for name, size in kept.held.items() if name not in kept.until)
@@ -163,7 +164,7 @@ def peak(
             for source, shape in zip(layer.inputs, layer.input_shapes, strict=True):
                 if not kept.trained[source]:
                     continue
-                own = size(shape.numel)
+                own = size(shape)
                 alike = shape.numel == layer.shape.numel
                 if footprint.passes and (alike or not footprint.chained):
                     handed.append((source, flowing.share(given), own))
@@ -178,7 +179,7 @@ def peak(
             flowing.drop(given)
         saved -= kept.beside[position]
         for name in leaving.get(position, ()):
-            saved -= size(network.shape_of(name).numel)
+            saved -= size(network.shape_of(name))
             activations += kept.held.get(name, 0)
         for source, gradient, own in handed:
             see(flowing.add(source, gradient, own), 0)

@@ -49,7 +49,7 @@ from ..ops.footprint import (
     Reshaped,
 )
 from ..ops.merge import pairwise_shapes
-from ..shape import Shape
+from ..shape import Ids, Shape
 from . import backward, strides
 from .backward import Moment, Saved
 
@@ -244,7 +244,7 @@ def account(
             footprints,
             kept,
             places.turned,
-            size=held.size,
+            size=held.of,
             weights=lambda layer: sum(_bytes(prod(shape), dtype) for shape in layer.facts.weights.values()),
             temporaries=lambda footprint: held.extra(footprint.backward),
         )
@@ -404,6 +404,12 @@ class _Held(NamedTuple):
     def size(self, values: int) -> int:
         """Bytes of a tensor that has so many values for one sample."""
         return _rounded(_bytes(values * self.batch, self.dtype), self.align)
+
+    def of(self, shape: Shape) -> int:
+        """Bytes of a tensor of this shape: of ids int64, as torch looks them up."""
+        if isinstance(shape, Ids):
+            return _rounded(shape.numel * self.batch * _WIDTHS[INT64], self.align)
+        return self.size(shape.numel)
 
     def extra(self, extras: Iterable[Extra]) -> int:
         """Bytes of what an op keeps or makes beside its output."""
@@ -620,7 +626,7 @@ def _live(
     long as the op runs, beside what exists on the way, though it may be the same.
     """
     inputs, size = network.inputs, held.size
-    made = {name: Alive(name, shape, size(shape.numel)) for name, shape in inputs.items()}
+    made = {name: Alive(name, shape, held.of(shape)) for name, shape in inputs.items()}
     born = dict.fromkeys(inputs, -1)
     gone: dict[str, int] = {}
     total = sum(tensor.bytes for tensor in made.values())
@@ -709,7 +715,7 @@ def _kept(network: Network, footprints: Sequence[Footprint | None], places: _Pla
             extras = tuple(e for e, factor in zip(extras, inputs[2:], strict=False) if trained[factor])
         beside[-1] += held.extra(extras)
     ends = dict.fromkeys((*network.inputs, *[owner[output] for output in network.outputs.values()]))
-    sizes = {name: held.size(network.shape_of(name).numel) for name in {**until, **ends}}
+    sizes = {name: held.of(network.shape_of(name)) for name in {**until, **ends}}
     return Saved(
         trained,
         until,

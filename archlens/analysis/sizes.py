@@ -200,7 +200,7 @@ class _Search:
         if spatial in self.refused or not self.affordable:
             return None
         shapes = {
-            name: Shape((shape.channels, *spatial)) if shape.spatial == self.own.spatial else shape
+            name: shape.with_spatial(spatial) if shape.spatial == self.own.spatial else shape
             for name, shape in self.network.inputs.items()
         }
         try:

@@ -16,7 +16,7 @@ from torch.nn.parameter import is_lazy
 
 from ..errors import printable
 from ..network import Network
-from ..shape import times
+from ..shape import Ids, times
 
 #: How many differences are named.
 _MOST = 12
@@ -154,7 +154,10 @@ def _zeros(module: nn.Module, network: Network) -> list[Tensor]:
     own = next(iter(module.parameters()), None)
     device = own.device if own is not None else torch.device("cpu")
     dtype = own.dtype if own is not None and own.dtype.is_floating_point else torch.float32
-    return [torch.zeros(1, *shape, device=device, dtype=dtype) for shape in network.inputs.values()]
+    return [
+        torch.zeros(1, *shape, device=device, dtype=torch.int64 if isinstance(shape, Ids) else dtype)
+        for shape in network.inputs.values()
+    ]
 
 
 @contextmanager

@@ -473,6 +473,18 @@ def normal(sizes: Any, deviation: float) -> Tensor:
     return torch.empty(sizes).normal_(std=deviation)
 
 
+class PositionEmbedding(nn.Module):
+    """Adds to each position its row of a learned table: N, ..., L, C."""
+
+    def __init__(self, positions: int, channels: int, first: int = 0) -> None:
+        super().__init__()
+        self.first = first
+        self.weight = nn.Parameter(torch.empty(positions, channels).normal_(std=0.02))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight[self.first : self.first + x.shape[-2]]
+
+
 def prepend(x: Tensor, token: Tensor) -> Tensor:
     """A token of each sample's own before all others: N, L, C to N, L + 1, C."""
     return torch.cat([token.expand(x.shape[0], -1, -1), x], 1)

@@ -25,7 +25,7 @@ from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import Call, NonUniform, all_channels
 from ..ops.opaque import UNKNOWN
-from ..shape import times
+from ..shape import Ids, Shape, times
 from . import effort, modules
 from .checks import FAILED, NOT_APPLICABLE, PASSED, Check
 from .effort import Allowance, Effort
@@ -235,8 +235,7 @@ def _lengthened(fields: ReceptiveFields, axis: int, allowance: Allowance, *, nar
         if not allowance.take(effort.of_fields(network, laid_out=True)):
             break
         try:
-            longer = (*other, shape.channels) if shape.channels_last else (shape.channels, *other)
-            given = {fields.input: type(shape)(longer)}
+            given = {fields.input: shape.with_spatial(other)}
             return receptive_field.find(network.with_input(given, advice=False), fields.input)
         except ArchlensError:
             continue
@@ -290,17 +289,23 @@ class _Twin:
         Each layer with what turned to NaN, rows x outputs along the axis; or without, and why it was not run.
         One at a time: what is kept of each would lie where a large tensor was, and the next not fit there.
         """
-        values: dict[str, Tensor] = {}
-        for name, shape in self.network.inputs.items():
+
+        def planted(name: str, shape: Shape) -> Tensor:
             x = torch.rand(len(rows), shape.channels if self.whole else 1, *shape.spatial)
             if name == input:
                 for sample, row in enumerate(rows):
                     x[sample].select(axis + 1, row).fill_(torch.nan)
-            values[name] = x.movedim(1, -1) if shape.channels_last else x
+            return x.movedim(1, -1) if shape.channels_last else x
+
+        inputs = self.network.inputs
+        values = {name: planted(name, shape) for name, shape in inputs.items() if not isinstance(shape, Ids)}
         last = {name: n for n, layer in enumerate(self.network.layers) for name in layer.inputs}
         for n, layer in enumerate(self.network.layers):
             touched, why = None, ""
-            if all(name in values for name in layer.inputs):
+            if layer.op.looks_up:
+                values[layer.name] = planted(layer.inputs[0], layer.shape)
+                why = "no id is a NaN: they are planted in what is looked up"
+            elif all(name in values for name in layer.inputs):
                 function = self._function(layer, values[layer.inputs[0]])
                 if function is None:
                     why = f"{layer.op.kind} has no twin with few channels"
@@ -478,6 +483,7 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     nn.GroupNorm: lambda module, channels, call: nn.GroupNorm(1, channels),
     nn.LayerNorm: _layer_norm,
     nn.Linear: lambda module, channels, call: nn.Linear(channels, 1),
+    modules.PositionEmbedding: lambda module, channels, call: lambda x: x,
     modules.SelfAttention: _attention,
     modules.WindowAttention: _windowed,
     modules.WindowAttentionV2: _windowed,

@@ -15,7 +15,17 @@ from torch.fx.graph import CodeGen, _format_target
 
 from ..network import Network
 from ..ops import Call
+from ..shape import Ids, Shape
 from . import modules
+
+
+def sample(
+    shape: Shape, batch: int = 1, *, device: Any = None, dtype: torch.dtype | None = None
+) -> torch.Tensor:
+    """What a network with such an input can be run on: random numbers, and random ids where it takes ids."""
+    if isinstance(shape, Ids):
+        return torch.randint(shape.below, (batch, *shape), device=device)
+    return torch.rand(batch, *shape, device=device, dtype=dtype)
 
 
 class Step(NamedTuple):

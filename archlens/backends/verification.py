@@ -32,7 +32,7 @@ from .checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check, Verif
 from .effort import Allowance, allow, is_small
 from .probing import probe
 from .reference import Reference, of_batch
-from .torch_module import Built, build, find, is_module
+from .torch_module import Built, build, find, is_module, sample
 from .torch_module import at as tensor_at
 from .weights import read
 
@@ -136,7 +136,7 @@ def _verify(
     seconds, peak, flops = None, None, 0
     checks: list[Check] = []
     with torch.no_grad():
-        inputs = tuple(torch.rand(batch, *shape, device=device) for shape in network.inputs.values())
+        inputs = tuple(sample(shape, batch, device=device) for shape in network.inputs.values())
         complete = module and module.complete()
         version, counted, uncounted = _fvcore(complete, inputs)
         if module is not None and complete is not None:

@@ -105,11 +105,11 @@ def smallest_input(
     if len(inputs) != 1:
         return None
     ((name, shape),) = inputs.items()
-    if len(shape) < 2:
+    if not shape.spatial:
         return None
     spent = 0
     for side in range(above + 1, above + _SEARCH_SIZE + 1):
-        tried = Shape((shape.channels, *(side,) * (len(shape) - 1)))
+        tried = shape.with_spatial((side,) * len(shape.spatial))
         walk = Walk(spec, variant, values)
         try:
             walk.run({name: tried})
@@ -140,7 +140,7 @@ class FromSpec(Origin):
     most: int
 
     def again(self, network: Network, on: Setting) -> Network:
-        given = {**self.inputs, **read_given(on.input, network.inputs, network.name)}
+        given = {**self.inputs, **read_given(on.input, list(network.inputs), network.name)}
         values = {**self.values, **on.values}
         with allowing(self.most):
             return elaborate(

@@ -56,9 +56,7 @@ class Remade(Built):
     def _agrees(self, network: Network, change: tuple[int, int]) -> bool:
         times, more = change
         shapes = {
-            name: type(shape)(
-                [n if i == shape.channel_axis else n * times + more for i, n in enumerate(shape)]
-            )
+            name: shape.with_spatial([n * times + more for n in shape.spatial])
             for name, shape in network.inputs.items()
         }
         try:

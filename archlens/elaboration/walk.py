@@ -22,6 +22,7 @@ from ..language.steps import (
     Named,
     Step,
     Steps,
+    Template,
     Value,
     check_name,
     usage_of_merge,
@@ -36,7 +37,7 @@ from .binding import WHOLE, bind, usage_of_block
 from .building import Builder, Known, Place, by_value
 from .evaluation import choose, evaluate, filled, not_callable
 from .functions import FUNCTIONS
-from .inputs import SHAPE_HELP, read_shape, usable
+from .inputs import SHAPE_HELP, like, read_shape, usable
 from .scope import Elaboration, Env, Word
 from .values import CONSTANTS, MAX_ITEMS, Deferred, Inputs, Tensor, describe, is_template, size_of
 
@@ -177,15 +178,18 @@ class Walk(Elaboration):
             shape = given.get(name)
             if shape is None:
                 self.builder.declared[name] = template
-                text = filled(template.parts, env)
-                shape = read_shape(text)
-                if shape is None:
-                    raise error(
-                        f"'{shorten(text)}' is not an input shape",
-                        template.span,
-                        help=SHAPE_HELP,
-                    )
+                shape = self._declared(template, env)
+            elif template.is_of_ids:
+                shape = like(shape, self._declared(template, env))
             self.builder.input(shape, name, template)
+
+    def _declared(self, template: Template, env: Env) -> Shape:
+        """The shape that a spec says of an input."""
+        text = filled(template.parts, env)
+        shape = read_shape(text)
+        if shape is None:
+            raise error(f"'{shorten(text)}' is not an input shape", template.span, help=SHAPE_HELP)
+        return shape
 
     # --- the walk -----------------------------------------------------------------------------
 

@@ -32,6 +32,11 @@ class Template:
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
 
     @property
+    def is_of_ids(self) -> bool:
+        """Whether it says the shape of ids, as ``{length} of 49408`` does."""
+        return any("of" in part.lower().split() for part in self.parts if isinstance(part, str))
+
+    @property
     def certain(self) -> str | None:
         """The text that it is whatever the params are: itself, or that of ``{'add'}``."""
         words = [part if isinstance(part, str) else _text_of(part.tree) for part in self.parts]

@@ -58,7 +58,7 @@ ABSENT = {
     word: what
     for what, words in {
         "recurrent layers": "rnn lstm gru lstmcell grucell rnncell simplernn bidirectional convlstm",
-        "embeddings of words": "embedding embeddingbag gather",
+        "sums of rows that are looked up": "embeddingbag",
         "whole transformer layers: they are made of self_attention, layer_norm and linear": (
             "transformer transformerencoder transformerencoderlayer transformerdecoder "
             "transformerdecoderlayer"
@@ -100,6 +100,7 @@ ARGUMENT_WORDS = {
     **dict.fromkeys(("trackrunningstats",), ("running_stats",)),
     **dict.fromkeys(("elementwiseaffine",), ("affine",)),
     **dict.fromkeys(("scalefactor",), ("scale",)),
+    **dict.fromkeys(("embeddingdim", "outputdim", "hiddensize"), ("width",)),
 }
 
 #: Arguments that no op has, and why not.
@@ -108,6 +109,7 @@ ARGUMENTS_ABSENT = {
         ("inchannels", "infeatures", "numfeatures", "inputdim", "inputshape", "normalizedshape", "embeddim"),
         "what flows in says it; leave it out",
     ),
+    **dict.fromkeys(("numembeddings", "vocabsize"), "the input of ids says it, as in 77 of 49408"),
     **dict.fromkeys(("activation", "act"), "an activation is a step of its own: >> relu"),
     **dict.fromkeys(("paddingmode",), "a mode other than zeros is that of a pad before it"),
     **dict.fromkeys(("inplace", "device", "dtype", "name"), "it changes no shape and no cost; leave it out"),

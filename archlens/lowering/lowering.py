@@ -14,7 +14,7 @@ from ..network import Network, Origin, scopes_of
 from ..ops import OPS, Op, ShapeError
 from ..ops.op import Buffer, Facts, signature
 from ..ops.opaque import Opaque
-from ..shape import ChannelsLast, Shape
+from ..shape import ChannelsLast, Ids, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
 from .compositions import compositions
@@ -631,6 +631,7 @@ class Lowering:
         builder = Builder(name, origin=origin)
         ends = self._ends()
         self._drop_unread(set(ends.values()))
+        self._look_up(heads)
         names = self._names()
         tensors: dict[Draft, Any] = {}
         for value, draft in self.inputs.items():
@@ -642,11 +643,31 @@ class Lowering:
             outputs |= self._place_heads(
                 builder, heads, {name: draft for draft, name in names.items()}, tensors
             )
-        self._place_unused(builder, next(iter(tensors.values())))
+        self._place_unused(builder, tensors)
         builder.blocks = list(self._blocks(builder, [*self.drafts, *(heads.drafts if heads else [])]))
         own = (value for draft in self.drafts for value in draft.own.values() if value.trains)
         dtypes = {value.key: value.dtype for value in own if value.dtype != "float32"}
         return replace(builder.network(outputs.pop("out"), **outputs), dtypes=dtypes)
+
+    def _look_up(self, heads: Lowering | None) -> None:
+        """Say the inputs that are ids as such: tables of one length are looked up by them, and no more."""
+        drafts = [*self.drafts, *(heads.drafts if heads is not None else ())]
+        for value, draft in self.inputs.items():
+            others = heads.inputs.items() if heads is not None else ()
+            same = [draft, *[other for one, other in others if one.input == value.input]]
+            readers = [one for one in drafts if any(read in same for read in one.inputs)]
+            tables = [_table(one) for one in readers]
+            rows = {table.sizes[0] for table in tables if table is not None}
+            if None in tables or len(rows) != 1:
+                continue
+            ids = Ids(draft.shape, rows.pop())
+            for one in same:
+                one.facts = one.facts._replace(shape=ids)
+            for one, table in zip(readers, tables, strict=True):
+                assert table is not None
+                one.op = self.call("embedding", table.sizes[1])
+                one.facts = one.op.facts(ids)
+                one.own = {"weight": table}
 
     @staticmethod
     def _blocks(builder: Builder, drafts: Iterable[Draft]) -> Iterator[tuple[str, str]]:
@@ -713,8 +734,9 @@ class Lowering:
                 found[scope if inner and scope not in found else key] = tensors[end]
         return {key: end for name in placed for key, end in found.items() if end.name == name}
 
-    def _place_unused(self, builder: Builder, x: Any) -> None:
+    def _place_unused(self, builder: Builder, tensors: Mapping[Draft, Any]) -> None:
         """The tensors of modules that nothing called, each at its place."""
+        x = next(one for one in tensors.values() if not isinstance(one.shape, Ids))
         used = {
             layer.key(name)
             for layer in builder.layers
@@ -801,6 +823,15 @@ class Lowering:
             found[draft] = name
             scopes.update(_above(name))
         return found
+
+
+def _table(draft: Draft) -> Value | None:
+    """The weight whose rows a layer looks up, and does no more."""
+    node, own = draft.node, list(draft.own.values())
+    if not isinstance(draft.op, Opaque) or node is None or node.target != "aten.embedding":
+        return None
+    table = node.args["weight"]
+    return table if own == [table] and table.trains and len(draft.inputs) == 1 else None
 
 
 def _tensors(own: Mapping[str, Value]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Tensors that are learned and join what flows, without a layer around them.
+"""Tables that are looked up, and tensors that are learned and join what flows.
 
-They lie directly on their scope: the layer's name is their key in the state dict, as in torchvision.
+Those without a layer around them lie directly on their scope: the layer's name is their key in the state
+dict, as in torchvision.
 """
 
 from __future__ import annotations
@@ -8,11 +9,53 @@ from __future__ import annotations
 from typing import Annotated
 
 from ..geometry import POINT, Window
-from ..shape import Shape, channels_last
-from .attributes import Number
+from ..shape import Ids, Shape, channels_last, times
+from .attributes import Count, Index, Number, OptionalCount
 from .footprint import INPUT, PASSED, ROWS, Extra, Footprint
 from .layout import require_channels_last
-from .op import NONE, Call, Facts, Names, Op, ShapeError
+from .op import NONE, Argument, Call, Facts, Names, Op, ShapeError
+
+
+class Embedding(Op, kind="embedding", family="linear"):
+    """A learned row of numbers for each id: ids ``L of N`` become ``LxC`` tokens.
+
+    It has a row for every id that there may be, whose number the input says: ``input: 77 of 49408``. Rows are
+    looked up, and nothing is multiplied.
+
+    Output: the positions of the ids, with ``width`` channels: ``LxC``.
+    Parameters: ``N*width``, a row for each id that there may be.
+    Limits: ids, as an input has them.
+    """
+
+    width: Annotated[Count, "how many numbers a row has, C"]
+
+    looks_up = True
+    names = Names(
+        keras="Embedding",
+        onnx="Gather",
+        also="embed embeddings wordembedding wordembeddings tokenembedding tokenembeddings lookup",
+    )
+    examples = ("7 of 50 >> embedding(16)", "3x4 of 9 >> embedding(8)")
+    saved_for_backward = INPUT._replace(lies=ROWS)
+
+    def facts(self, x: Shape) -> Facts:
+        if not isinstance(x, Ids):
+            raise ShapeError(
+                f"embedding looks ids up, and its input {x} is none",
+                help="an input of ids is written with how many there may be: input: 77 of 49408",
+            )
+        return Facts(
+            shape=channels_last(x.spatial, self.width),
+            weights={"weight": (x.below, self.width)},
+            buffers=NONE,
+            macs=0,
+            other={},
+            reach=(POINT,) * len(x),
+            torch=Call("nn.Embedding", num_embeddings=x.below, embedding_dim=self.width),
+        )
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{times(inputs[0])} ids, with a row of {self.width} each"
 
 
 class ClassToken(Op, kind="class_token", family="attention"):
@@ -51,23 +94,38 @@ class ClassToken(Op, kind="class_token", family="attention"):
 class PositionEmbedding(Op, kind="position_embedding", family="attention"):
     """A learned vector for each position, added to what stands there.
 
-    It ties a network to one input size. Initialised from a normal distribution of standard deviation
-    0.02, as BERT does.
+    Without ``positions`` there is one for each position of the input: a network then has one input size,
+    and they lie directly on their scope. With them it is a table of as many rows, its key ``weight``, and
+    any input fits that is no longer. Position ``i`` takes row ``first + i``: some keep rows for padding.
+
+    Initialised from a normal distribution of standard deviation 0.02, as BERT does.
 
     Output: the shape of the input.
-    Parameters: as many as the input has values.
-    Limits: none.
-    Source: Dosovitskiy et al. 2021, equation 1.
+    Parameters: as many as the input has values; of a table ``positions*C``.
+    Limits: none; with ``positions`` tokens, ``LxC`` or rows of them, and no more than there are rows.
+    Source: Dosovitskiy et al. 2021, equation 1; Devlin et al. 2019.
     """
 
+    positions: Annotated[OptionalCount, "how many rows the table has, if not as many as the input"] = None
+    first: Annotated[Index, "which row the first position takes"] = 0
+
     channelwise = True
-    names = Names(keras="", onnx="", also="posembed positionalembedding positionalencoding")
-    examples = ("24x49 >> tokens >> position_embedding", "8x4x5 >> position_embedding")
-    saved_for_backward = PASSED._replace(in_place=True)
+    names = Names(keras="", onnx="", also="posembed positionalembedding positionalencoding wpe")
+    examples = (
+        "24x49 >> tokens >> position_embedding",
+        "8x4x5 >> position_embedding",
+        "24x49 >> tokens >> position_embedding(64)",
+        "8x4x5 >> channels_last >> position_embedding(7, first=2)",
+    )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps nothing; the gradient of a table is that of the rows that were added, among zeros."""
+        rows = () if self.positions is None else (Extra(facts.shape[-2] * facts.shape[-1], per_sample=False),)
+        return PASSED._replace(in_place=True, backward=rows)
 
     def facts(self, x: Shape) -> Facts:
         own = (1, *x)
-        return Facts(
+        made = Facts(
             shape=x,
             weights={"": own},
             buffers=NONE,
@@ -76,6 +134,34 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
             reach=(POINT,) * (len(x) - 1),
             torch=Call("operator.add", parameter=Call("archlens.normal", sizes=own, deviation=0.02)),
         )
+        if self.positions is None:
+            if self.first:
+                raise ShapeError("first is the row of a table, and without positions there is none")
+            return made
+        require_channels_last(x, "position_embedding with a size of its own", "LxC", "tokens")
+        self._require_rows(x.spatial[-1])
+        return made._replace(
+            weights={"weight": (self.positions, x.channels)},
+            torch=Call(
+                "archlens.PositionEmbedding",
+                positions=self.positions,
+                channels=x.channels,
+                first=Argument(self.first, default=0),
+            ),
+        )
+
+    def _require_rows(self, length: int) -> None:
+        """Refuse what is longer than the table."""
+        assert self.positions is not None
+        if not 0 <= self.first < self.positions:
+            raise ShapeError(f"its table has rows 0 to {self.positions - 1}, and none is {self.first}")
+        most = self.positions - self.first
+        if length > most:
+            from_row = f" from row {self.first} on" if self.first else ""
+            raise ShapeError(
+                f"its table has {most} positions{from_row}, and its input has {length}",
+                help=f"an input of {most} at most, or position_embedding({length + self.first})",
+            )
 
 
 class LayerScale(Op, kind="layer_scale", family="normalization"):

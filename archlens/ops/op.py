@@ -13,7 +13,7 @@ from math import prod
 from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_type_hints
 
 from ..geometry import POINT, Window
-from ..shape import Shape, times
+from ..shape import Ids, Shape, times
 from .attributes import Kind
 from .footprint import FLOAT32, Footprint
 
@@ -237,6 +237,13 @@ def ask(op: Op, *shapes: Shape) -> Facts:
     Raises:
         ShapeError: they are, or the inputs do not fit.
     """
+    for index, x in enumerate(shapes):
+        if isinstance(x, Ids) and not op.looks_up:
+            raise ShapeError(
+                f"{op} computes with its input, and {x} are ids",
+                help="ids are looked up: put embedding(n) before it, a row of n numbers for each",
+                inputs=(index,) if len(shapes) > 1 else (),
+            )
     try:
         facts = op.facts(*shapes)
     except OverflowError:
@@ -285,6 +292,8 @@ class Op:
     commutes: ClassVar[bool] = False
     #: Whether it gives the same where some of its inputs, side by side, were merged by it before.
     associates: ClassVar[bool] = False
+    #: Whether it takes ids, by which it looks rows of a table up; all others compute with what they read.
+    looks_up: ClassVar[bool] = False
     #: Whether it slides a window over its input, so that its output size is worth deriving.
     sliding: ClassVar[bool] = False
     #: Whether it passes its input on untouched, and so makes no layer.

@@ -20,7 +20,7 @@ from ..lowering.account import SAMPLED, Account
 from ..lowering.lowering import Lowering
 from ..lowering.tape import BATCH, LooksUp, TakenApart, Tape
 from ..network import Asked, Network
-from ..shape import Shape, times
+from ..shape import Ids, Shape, times
 from . import masks
 from .origin import Traced
 from .recording import Stopped, record
@@ -206,8 +206,10 @@ class _Made:
         while name in self.taken:
             name += "_"
         self.taken.add(name)
-        dtype = dtype or (torch.int64 if name in self.origin.ids else self.dtype)
-        shape = tuple(self.shapes.get(name, shape))
+        shape = self.shapes.get(name, shape)
+        ids = name in self.origin.ids or isinstance(shape, Ids)
+        dtype = dtype or (torch.int64 if ids else self.dtype)
+        shape = tuple(shape)
         try:
             made = self.make(shape, dtype)
         except RuntimeError as problem:

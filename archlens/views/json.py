@@ -11,6 +11,7 @@ from ..counts import in_lines
 from ..network import Layer, Network
 from ..ops import NonUniform
 from ..ops.footprint import FLOAT32
+from ..shape import Ids
 
 SCHEMA = "archlens.network/1"
 
@@ -36,6 +37,7 @@ def to_data(study: Study) -> dict[str, Any]:
         "name": network.name,
         "title": network.title,
         "input": input_of(network),
+        **({"ids": ids} if (ids := ids_of(network)) else {}),
         "values": {name: _plain(value) for name, value in network.values.items()},
         "outputs": dict(network.outputs),
         "layers": [_layer(layer, fields, network.dtypes) for layer in network.layers],
@@ -49,6 +51,11 @@ def input_of(network: Network) -> list[int] | dict[str, list[int]]:
     if list(network.inputs) == ["input"]:
         return list(network.input)
     return {name: list(shape) for name, shape in network.inputs.items()}
+
+
+def ids_of(network: Network) -> dict[str, int]:
+    """The inputs that are ids, int64 in torch, each with the number that they are below."""
+    return {name: shape.below for name, shape in network.inputs.items() if isinstance(shape, Ids)}
 
 
 def _layer(layer: Layer, fields: Sequence[ReceptiveFields], dtypes: Mapping[str, str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from ..errors import printable
 from ..limits import Kind
 from ..network import Network
 from ..ops import NonUniform
-from ..shape import times
+from ..shape import Ids, times
 
 #: Powers of ten and their letters.
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
@@ -75,11 +75,14 @@ def conventions(network: Network) -> list[str]:
     """What the numbers of a table mean, one sentence a line."""
     axes = {1: "features", 2: "channels x length", 3: "channels x height x width"}
     shape = axes.get(len(network.input), "channels x depth x height x width")
+    ids = any(isinstance(one, Ids) for one in network.inputs.values())
+    if ids:
+        shape = "positions x channels, of ids how many and below what"
     lines = [
         f"With {inputs(network)}. Shapes are {shape}, without the batch. Params are trainable.",
         "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
     ]
-    if any(layer.facts.shape.channels_last for layer in network.layers):
+    if not ids and any(layer.facts.shape.channels_last for layer in network.layers):
         lines.append(
             "Where an op has put the channels last (channels_last, tokens, window_partition), shapes are "
             "positions x channels."
