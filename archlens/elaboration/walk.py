@@ -225,13 +225,14 @@ class Walk(Elaboration):
                 continue
             self.builder.x = main
             self.builder.training = output.training
-            placed = len(self.builder.layers)
+            placed, reads = len(self.builder.layers), self.reads
             self.named(name, output.span, output.body, env, self.root)
             if output.training:
                 self.builder.heads.update([layer.name for layer in self.builder.layers[placed:]])
             elif self.builder.heads:
                 self.builder.check_inference(name, output.span, self.builder.layers[placed:], self.builder.x)
-            if len(self.builder.layers) > placed or self.builder.x is not main:
+            # a head that is none, or has no steps, is no output; one that names the end of layers: is
+            if len(self.builder.layers) > placed or self.builder.x is not main or self.reads > reads:
                 self.builder.connect(1, output)
                 self.builder.outputs[name] = self.builder.x.name
         if left_out is not None and self.builder.heads.issuperset(self.builder.outputs.values()):
