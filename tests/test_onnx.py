@@ -465,6 +465,13 @@ CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
         6,
         0,
     ),
+    "a single number is no weight, wherever it stands": (
+        [node("Greater", "x zero", "c"), node("Where", "c zero x", "y")],
+        [number("zero", 0.0)],
+        {"gt": "3x32x32", "where": "3x32x32"},
+        0,
+        0,
+    ),
     "a batch norm": (
         [node("BatchNormalization", "x s b m v", "y", epsilon=0.001, momentum=0.99)],
         [tensor(name, [3]) for name in "sbmv"],

@@ -209,7 +209,8 @@ class Run:
         if tensor.waiting is not None:
             tensor.value, tensor.waiting = tensor.waiting(None).value, None
         if tensor.value is None:
-            key = self.key(tensor.key)
+            single = not tensor.sizes and tensor.values and "." not in tensor.key  # a factor, and no weight
+            key = "" if single else self.key(tensor.key)
             floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
             trains = bool(key) and floats
             tensor.value = Value(
