@@ -50,7 +50,7 @@ def field(number: int, value: int | str | bytes | float) -> bytes:
 
 def tensor(name: str, sizes: Sequence[int], values: Sequence[Any] | None = None, kind: int = 1) -> bytes:
     """A tensor of zeros, or of whole numbers (kind 7), or floats."""
-    form = {1: "f", 7: "q", 3: "b", 2: "B"}[kind]
+    form = {1: "f", 7: "q", 3: "b", 2: "B", 6: "i", 9: "?"}[kind]
     given = [0] * prod(sizes) if values is None else values
     raw = struct.pack(f"<{len(given)}{form}", *given)
     return b"".join(field(1, n) for n in sizes) + field(2, kind) + field(8, name) + field(9, raw)
@@ -547,34 +547,137 @@ def test_recurrent_layers_have_their_cost(tmp_path: Path) -> None:
     assert network.macs == 20 * (64 * 8 + 64 * 16)  # for each of 20 steps
 
 
-def test_attention_is_found_in_its_products(tmp_path: Path) -> None:
-    """Eight tokens of 12 channels in 3 heads; the products are 2 x 3 heads x 8 x 8 x 4."""
-    heads = [node("Reshape", f"{one}0 sizes", f"{one}1") for one in "qkv"]
-    turned = [
-        node("Transpose", f"{one}1", f"{one}2", perm=[0, 2, 3, 1] if one == "k" else [0, 2, 1, 3])
-        for one in "qkv"
-    ]
+def attending(masked: list[bytes], held: list[bytes], given: Sequence[bytes] = ()) -> bytes:
+    """Eight tokens of 12 channels in 3 heads; ``masked`` makes ``s2`` of the scores ``s1``."""
     nodes = [
         *(node("MatMul", f"x w{one}", f"{one}0") for one in "qkv"),
-        *heads,
-        *turned,
+        *(node("Reshape", f"{one}0 sizes", f"{one}1") for one in "qkv"),
+        *(
+            node("Transpose", f"{one}1", f"{one}2", perm=[0, 2, 3, 1] if one == "k" else [0, 2, 1, 3])
+            for one in "qkv"
+        ),
         node("MatMul", "q2 k2", "s0"),
         node("Div", "s0 root", "s1"),
-        node("Softmax", "s1", "s2", axis=-1),
-        node("MatMul", "s2 v2", "o0"),
+        *masked,
+        node("Softmax", "s2", "s3", axis=-1),
+        node("MatMul", "s3 v2", "o0"),
         node("Transpose", "o0", "o1", perm=[0, 2, 1, 3]),
         node("Reshape", "o1 back", "y"),
     ]
-    held = [
+    constants = [
         *(tensor(f"w{one}", [12, 12]) for one in "qkv"),
         ints("sizes", 0, 8, 3, 4),
         ints("back", 0, 8, 12),
         number("root", 2.0),
+        *held,
     ]
-    data = model(nodes, held, [info("x", ["batch", 8, 12])], [info("y", ["batch", 8, 12])])
-    network = loaded(tmp_path, data)
+    inputs = [info("x", ["batch", 8, 12]), *given]
+    return model(nodes, constants, inputs, [info("y", ["batch", 8, 12])])
+
+
+def test_attention_is_found_in_its_products(tmp_path: Path) -> None:
+    """The products are 2 x 3 heads x 8 x 8 x 4."""
+    network = loaded(tmp_path, attending([node("Identity", "s1", "s2")], []))
     assert [str(layer.op) for layer in network] == ["linear(12, bias=false)"] * 3 + ["attention(3)"]
     assert network.macs == 3 * 8 * 144 + 2 * 3 * 8 * 8 * 4
+
+
+#: Eight queries and keys: which keys come after a query.
+AFTER = [[key > query for key in range(8)] for query in range(8)]
+
+
+def mask(here: Any, there: Any, after: Sequence[Sequence[bool]] = AFTER) -> list[Any]:
+    return [there if one else here for row in after for one in row]
+
+
+FULL = tensor("low", [], [float("-inf")])
+
+#: How scores are masked, the constants for it, and whether that is causal.
+MASKS: dict[str, tuple[list[bytes], list[bytes], bool]] = {
+    "a sum": ([node("Add", "s1 m", "s2")], [tensor("m", [8, 8], mask(0.0, float("-inf")))], True),
+    "a sum, the mask first": (
+        [node("Add", "m s1", "s2")], [tensor("m", [1, 1, 8, 8], mask(0.0, -1e9))], True,
+    ),
+    "what is taken": ([node("Where", "m s1 low", "s2")], [tensor("m", [8, 8], mask(1, 0), 9), FULL], True),
+    "what is left": ([node("Where", "m low s1", "s2")], [tensor("m", [8, 8], mask(0, 1), 9), FULL], True),
+    "whole numbers, compared": (
+        [node("Equal", "m zero", "e"), node("Where", "e low s1", "s2")],
+        [tensor("m", [1, 1, 8, 8], mask(1, 0), 6), tensor("zero", [], [0], 6), FULL],
+        True,
+    ),
+    "a part of a larger one": (
+        [node("Slice", "m from to axes", "c"), node("Add", "s1 c", "s2")],
+        [
+            tensor("m", [9, 9], [float(k > q) * -1e5 for q in range(9) for k in range(9)]),
+            *(ints("from", 0, 0), ints("to", 8, 8), ints("axes", 0, 1)),
+        ],
+        True,
+    ),
+    "made in the graph": (
+        [
+            node("Expand", "one square", "a"),
+            node("Trilu", "a", "b", upper=0),
+            node("Equal", "b zero", "c"),
+            node("Where", "c low zero", "d"),
+            node("Add", "s1 d", "s2"),
+        ],
+        [tensor("one", [1], [1.0]), tensor("zero", [], [0.0]), ints("square", 8, 8), FULL],
+        True,
+    ),
+    "a part that begins later": (
+        [node("Slice", "m from to axes", "c"), node("Add", "s1 c", "s2")],
+        [
+            tensor("m", [9, 9], [float(k > q) * -1e5 for q in range(9) for k in range(9)]),
+            *(ints("from", 0, 1), ints("to", 8, 9), ints("axes", 0, 1)),
+        ],
+        False,
+    ),
+    "the triangle with one more": (
+        [
+            node("Expand", "one square", "a"),
+            node("Trilu", "a k", "b", upper=0),
+            node("Equal", "b zero", "c"),
+            node("Where", "c low zero", "d"),
+            node("Add", "s1 d", "s2"),
+        ],
+        [tensor("one", [1], [1.0]), tensor("zero", [], [0.0]), ints("square", 8, 8), ints("k", 1), FULL],
+        False,
+    ),
+    "the other way round": (
+        [node("Add", "s1 m", "s2")], [tensor("m", [8, 8], mask(float("-inf"), 0.0))], False,
+    ),
+    "turned": (
+        [node("Transpose", "m", "t", perm=[1, 0]), node("Add", "s1 t", "s2")],
+        [tensor("m", [8, 8], mask(0.0, -1e9))],
+        False,
+    ),
+    "too little": ([node("Add", "s1 m", "s2")], [tensor("m", [8, 8], mask(0.0, -1.0))], False),
+    "one key too many": (
+        [node("Add", "s1 m", "s2")],
+        [tensor("m", [8, 8], [0.0, 0.0, *mask(0.0, -1e9)[2:]])],
+        False,
+    ),
+    "taken from a score": ([node("Sub", "s1 m", "s2")], [tensor("m", [8, 8], mask(0.0, -1e9))], False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MASKS)
+def test_a_mask_is_causal_where_it_leaves_what_comes_before(tmp_path: Path, case: str) -> None:
+    masked, held, causal = MASKS[case]
+    network = loaded(tmp_path, attending(masked, held))
+    attention = [layer for layer in network if "attention" in str(layer.op)]
+    assert [str(layer.op) for layer in attention] == ["attention(3, causal=true)" if causal else "attention"]
+    assert attention[0].macs == 2 * 3 * 8 * 8 * 4
+    assert network.params == 3 * 144 or not causal
+
+
+def test_a_mask_that_is_given_is_an_input_of_attention(tmp_path: Path) -> None:
+    given = [info("m", ["batch", 1, 8, 8])]
+    network = loaded(tmp_path, attending([node("Add", "s1 m", "s2")], [], given))
+    (attention,) = [layer for layer in network if str(layer.op) == "attention"]
+    assert attention.macs == 2 * 3 * 8 * 8 * 4
+    assert network.params == 3 * 144
+    assert len(network.inputs) == 2
 
 
 # --- what torch writes beside the nodes ---------------------------------------------------------------

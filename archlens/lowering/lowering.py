@@ -742,8 +742,9 @@ class Lowering:
             for layer in builder.layers
             for name in (*layer.facts.weights, *layer.facts.buffers)
         }
-        # constants of a file that a composition says are no weights
+        # constants of a file that a composition or an argument says are no weights
         said = {value.key for node in self.composed.within for value in node.inputs if value.numbers}
+        said |= {value.key for value in self.folded if value.triangle or value.numbers}
         unused: dict[str, dict[str, Value]] = {}
         counts: dict[str, int] = {}
         for key, value in self.tape.state.items():

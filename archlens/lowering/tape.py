@@ -43,6 +43,8 @@ class Value:
     values: tuple[Any, int] | None = None
     #: The same of a tensor in a file, value by value, where they are known.
     numbers: Sequence[Any] | None = None
+    #: What it holds up to the diagonal of its last two axes, and what behind it, where that is all.
+    triangle: tuple[Any, Any] | None = None
 
     @property
     def flows(self) -> bool:

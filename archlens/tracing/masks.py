@@ -10,10 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..lowering.masks import LOW, masked
 from ..lowering.tape import Node, Value
-
-#: What is added to a score so that nothing is left of it.
-_LOW = -1e4
 
 #: The largest mask that is looked at, and the most operators behind one.
 _VALUES, _OPERATORS = 1 << 24, 64
@@ -38,33 +36,21 @@ def is_causal(node: Node) -> bool:
 
 def _allowed(node: Node) -> Tensor | None:
     """Which scores are left as they are; ``None`` where some are neither that nor masked."""
-    args, budget = node.args, [_OPERATORS]
-    if node.target == "aten.masked_fill":
-        mask = _values(args["mask"], budget)
-        return ~mask if _is_low(args["value"], budget) else None
-    if node.target == "aten.where":
-        condition = _values(args["condition"], budget)
-        if args["self"].flows:
-            return condition if _is_low(args["other"], budget) else None
-        return ~condition if _is_low(args["self"], budget) else None
-    name = (
-        "attn_mask" if node.target == "torch.attention" else "self" if _flows(args.get("other")) else "other"
-    )
-    mask = _values(args[name], budget)
-    if mask.dtype is torch.bool:
-        return mask if name == "attn_mask" else None
+    budget = [_OPERATORS]
+    said = masked(node)
+    if said is None or (said.fill is not None and not _is_low(said.fill, budget)):
+        return None
+    mask = _values(said.mask, budget)
+    if said.fill is not None or mask.dtype is torch.bool:
+        return (mask if said.keeps else ~mask) if said.keeps is not None else None
     left = mask == 0
-    return left if bool((left | (mask <= _LOW)).all()) else None
-
-
-def _flows(value: Any) -> bool:
-    return isinstance(value, Value) and value.flows
+    return left if bool((left | (mask <= LOW)).all()) else None
 
 
 def _is_low(value: Any, budget: list[int]) -> bool:
     if isinstance(value, Value):
         value = _values(value, budget).max().item()
-    return float(value) <= _LOW
+    return float(value) <= LOW
 
 
 def _values(value: Value, budget: list[int]) -> Tensor:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
-from itertools import product
 from math import prod
 from typing import Any
 
+from ...lowering.numbers import ALL, Numbers, each, gathered, joined, permuted, picked, spread
 from ...shape import broadcast as together
 from .proto import DTYPES, VALUES, Held, Misfit
 from .running import At, Tensor
@@ -46,81 +45,36 @@ def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
     return found
 
 
-def spread(tensor: Tensor, sizes: Sequence[int]) -> list[Any]:
-    """The values of a tensor at each position of one that it is broadcast to."""
-    values = tensor.values or []
-    if tensor.sizes == tuple(sizes):
-        return values
-    if prod(sizes) > VALUES:
-        raise Misfit(f"more than {VALUES:,} values are computed of sizes")
-    own = (1,) * (len(sizes) - len(tensor.sizes)) + tensor.sizes
-    steps = _steps(own)
-    steps = [0 if n == 1 else step for n, step in zip(own, steps, strict=True)]
-    return [values[sum(map(operator.mul, at, steps))] for at in product(*map(range, sizes))]
+def known(tensor: Tensor) -> Numbers:
+    """What is in a tensor."""
+    return Numbers(tensor.sizes, tensor.values or [])
 
 
-def _steps(sizes: Sequence[int]) -> list[int]:
-    return [prod(sizes[i + 1 :]) for i in range(len(sizes))]
-
-
-def _divided(a: Any, b: Any) -> Any:
-    if isinstance(a, int) and isinstance(b, int):
-        found = abs(a) // abs(b)
-        return found if (a < 0) == (b < 0) else -found
-    return a / b
-
-
-def _power(a: Any, b: Any) -> Any:
-    if abs(a) > 10**9 or abs(b) > 64:
-        raise Misfit(f"{a} to the power of {b} is out of range")
-    return a**b
-
-
-_ELEMENTWISE: dict[str, Callable[..., Any]] = {
-    "Add": operator.add,
-    "Sub": operator.sub,
-    "Mul": operator.mul,
-    "Div": _divided,
-    "Pow": _power,
-    "Mod": operator.mod,
-    "Equal": operator.eq,
-    "Less": operator.lt,
-    "Greater": operator.gt,
-    "LessOrEqual": operator.le,
-    "GreaterOrEqual": operator.ge,
-    "And": lambda a, b: bool(a) and bool(b),
-    "Or": lambda a, b: bool(a) or bool(b),
-    "Not": operator.not_,
-    "Neg": operator.neg,
-    "Abs": abs,
-    "Floor": math.floor,
-    "Ceil": math.ceil,
-    "Sqrt": math.sqrt,
-    "Reciprocal": lambda a: 1 / a,
-    "Exp": math.exp,
-    "Log": math.log,
-    "Sign": lambda a: (a > 0) - (a < 0),
-    "Where": lambda c, a, b: a if c else b,
-    "Min": lambda *a: min(a),
-    "Max": lambda *a: max(a),
-}
+#: What is computed value by value, by its name here and as torch calls it.
+_EACH = {
+    "Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "Mod": "remainder", "Equal": "eq",
+    "Less": "lt", "Greater": "gt", "LessOrEqual": "le", "GreaterOrEqual": "ge", "And": "logical_and",
+    "Or": "logical_or", "Not": "logical_not", "Neg": "neg", "Abs": "abs", "Floor": "floor", "Ceil": "ceil",
+    "Sqrt": "sqrt", "Reciprocal": "reciprocal", "Exp": "exp", "Log": "log", "Sign": "sign", "Where": "where",
+    "Min": "minimum", "Max": "maximum",
+}  # fmt: skip
 _BOOLEAN = frozenset(["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Not"])
 
 
-@folds(*_ELEMENTWISE)
+@folds(*_EACH)
 def elementwise(at: At) -> Tensor | None:
     tensors = [one for one in at.inputs if one is not None]
-    sizes = broadcast(*(one.sizes for one in tensors))
-    if prod(sizes) > VALUES:
+    broadcast(*(one.sizes for one in tensors))
+    found = each(_EACH[at.node.op], *map(known, tensors))
+    if found is None:
         return None
-    function = _ELEMENTWISE[at.node.op]
-    values = [function(*row) for row in zip(*(spread(one, sizes) for one in tensors), strict=True)]
+    values = [*found.values]
     if any(isinstance(one, int) and one.bit_length() > 64 for one in values):
         raise Misfit("a number is out of range")
     dtype = tensors[-1].dtype
     if dtype.startswith("float") and at.node.op in ("Floor", "Ceil", "Sign"):
         values = list(map(float, values))
-    return made(sizes, values, "bool" if at.node.op in _BOOLEAN else dtype)
+    return made(found.sizes, values, "bool" if at.node.op in _BOOLEAN else dtype)
 
 
 @folds("Cast")
@@ -135,18 +89,12 @@ def cast(at: At) -> Tensor | None:
 def gather(at: At) -> Tensor | None:
     x, indices = at.x(), at.x(1)
     axis = _axis(at.node.integer("axis", 0), len(x.sizes))
-    size, inner = x.sizes[axis], prod(x.sizes[axis + 1 :])
-    picked = [_index(one, size) for one in indices.values or []]
-    values = x.values or []
-    if prod(x.sizes[:axis]) * len(picked) * inner > VALUES:
+    for one in indices.values or []:
+        _index(one, x.sizes[axis])
+    if prod(x.sizes[:axis]) * prod(indices.sizes) * prod(x.sizes[axis + 1 :]) > VALUES:
         return None
-    found = [
-        value
-        for outer in range(prod(x.sizes[:axis]))
-        for one in picked
-        for value in values[(outer * size + one) * inner :][:inner]
-    ]
-    return made((*x.sizes[:axis], *indices.sizes, *x.sizes[axis + 1 :]), found, x.dtype)
+    found = gathered(known(x), known(indices), axis)
+    return made(found.sizes, [*found.values], x.dtype)
 
 
 def _index(one: Any, size: int) -> int:
@@ -174,21 +122,20 @@ def concat(at: At) -> Tensor | None:
     for one in tensors:
         if (*one.sizes[:axis], *one.sizes[axis + 1 :]) != (*first.sizes[:axis], *first.sizes[axis + 1 :]):
             raise Misfit("its inputs have other sizes")
-    found: list[Any] = []
-    for outer in range(prod(first.sizes[:axis])):
-        for one in tensors:
-            step = prod(one.sizes[axis:])
-            found += (one.values or [])[outer * step : (outer + 1) * step]
-    sizes = list(first.sizes)
-    sizes[axis] = sum(one.sizes[axis] for one in tensors)
-    return made(sizes, found, first.dtype)
+    if sum(prod(one.sizes) for one in tensors) > VALUES:
+        return None
+    found = joined([*map(known, tensors)], axis)
+    return made(found.sizes, [*found.values], first.dtype)
 
 
 @folds("Slice")
 def slice_(at: At) -> Tensor | None:
     x = at.x()
-    ranges = cuts(at, x.sizes)
-    return _picked(x, [range(*one) for one in ranges])
+    places = [range(*one) for one in cuts(at, x.sizes)]
+    if prod(map(len, places)) > VALUES:
+        return None
+    found = picked(known(x), places)
+    return made(found.sizes, [*found.values], x.dtype)
 
 
 def cuts(at: At, sizes: Sequence[int]) -> list[tuple[int, int, int]]:
@@ -207,26 +154,11 @@ def cuts(at: At, sizes: Sequence[int]) -> list[tuple[int, int, int]]:
     return found
 
 
-def _picked(x: Tensor, ranges: Sequence[range]) -> Tensor | None:
-    sizes = [len(one) for one in ranges]
-    if prod(sizes) > VALUES:
-        return None
-    steps = _steps(x.sizes)
-    values = x.values or []
-    found = [values[sum(map(operator.mul, place, steps))] for place in product(*ranges)]
-    return made(sizes, found, x.dtype)
-
-
 @folds("Transpose")
 def transpose(at: At) -> Tensor | None:
     x = at.x()
-    order = permutation(at, len(x.sizes))
-    steps = _steps(x.sizes)
-    sizes = [x.sizes[i] for i in order]
-    places = product(*map(range, sizes))
-    values = x.values or []
-    found = [values[sum(n * steps[i] for n, i in zip(place, order, strict=True))] for place in places]
-    return made(sizes, found, x.dtype)
+    found = permuted(known(x), permutation(at, len(x.sizes)))
+    return made(found.sizes, [*found.values], x.dtype)
 
 
 def permutation(at: At, rank: int) -> list[int]:
@@ -241,7 +173,7 @@ def permutation(at: At, rank: int) -> list[int]:
 def expand(at: At) -> Tensor | None:
     x = at.x()
     sizes = broadcast(x.sizes, tuple(at.values(1) or ()))
-    return made(sizes, spread(x, sizes), x.dtype) if prod(sizes) <= VALUES else None
+    return made(sizes, [*spread(known(x), sizes).values], x.dtype) if prod(sizes) <= VALUES else None
 
 
 @folds("Tile")
@@ -250,13 +182,8 @@ def tile(at: At) -> Tensor | None:
     sizes = [n * t for n, t in zip(x.sizes, times, strict=True)]
     if prod(sizes) > VALUES:
         return None
-    steps = _steps(x.sizes)
-    values = x.values or []
-    places = product(*map(range, sizes))
-    found = [
-        values[sum(p % n * s for p, n, s in zip(place, x.sizes, steps, strict=True))] for place in places
-    ]
-    return made(sizes, found, x.dtype)
+    found = picked(known(x), [[i % n for i in range(m)] for n, m in zip(x.sizes, sizes, strict=True)])
+    return made(sizes, [*found.values], x.dtype)
 
 
 @folds("Range")
@@ -268,20 +195,18 @@ def range_(at: At) -> Tensor | None:
     return made((count,), [start[0] + i * delta[0] for i in range(count)], at.x().dtype)
 
 
-@folds("ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin")
+_ALL = {"ReduceProd": "prod", "ReduceSum": "sum", "ReduceMax": "amax", "ReduceMin": "amin"}
+
+
+@folds(*_ALL)
 def reduce(at: At) -> Tensor | None:
     x = at.x()
     given = at.numbers("axes", 1)
     if given and len(x.sizes) != 1:
         return None
     keeps = at.node.integer("keepdims", 1)
-    how: dict[str, Callable[[list[Any]], Any]] = {
-        "ReduceProd": prod,
-        "ReduceSum": sum,
-        "ReduceMax": max,
-        "ReduceMin": min,
-    }
-    return made((1,) * len(x.sizes) if keeps else (), [how[at.node.op](x.values or [])], x.dtype)
+    value = ALL[_ALL[at.node.op]](x.values or [])
+    return made((1,) * len(x.sizes) if keeps else (), [value], x.dtype)
 
 
 @folds("ConstantOfShape")
@@ -297,7 +222,8 @@ def filled(at: At) -> Tensor:
     # what has its sizes from the file is in the file, too, but for its values
     key = at.prefix + at.node.outputs[0] if dtype.startswith("float") and at.x().key else ""
     at.run.filled.update([key] if key else [])
-    return Tensor(sizes, dtype, [value] * prod(sizes) if prod(sizes) <= VALUES else None, key)
+    values = [value] * prod(sizes) if prod(sizes) <= VALUES else None
+    return Tensor(sizes, dtype, values, key, triangle=(value, value))
 
 
 @folds("ScatterND")

@@ -14,6 +14,7 @@ from ...errors import Diagnostic, SpecError, error, render, shorten, usage
 from ...language.steps import RESERVED
 from ...lowering import aten
 from ...lowering.lowering import Lowering
+from ...lowering.masks import is_causal
 from ...lowering.tape import TakenApart
 from ...network import Asked, Layer, Network, Origin
 from ...shape import AXIS_NAMES, Shape, times
@@ -129,7 +130,7 @@ class Onnx(Model):
             run = self._run(name, shapes, run.seen, samples=samples)
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
-        lowering = Lowering(run.tape, aten.TABLE)
+        lowering = Lowering(run.tape, aten.TABLE, is_causal)
         try:
             lowering.run()
         except TakenApart:

@@ -36,9 +36,8 @@ def constant(at: At) -> Tensor:
     attributes = at.node.attributes
     held = attributes.get("value")
     if isinstance(held, Held):
-        return Tensor(
-            held.sizes, held.dtype, held.values, at.prefix + at.node.outputs[0] if held.sizes else ""
-        )
+        key = at.prefix + at.node.outputs[0] if held.sizes else ""
+        return Tensor(held.sizes, held.dtype, held.values, key, triangle=held.triangle)
     for name, dtype in (("value_float", "float32"), ("value_int", "int64"), ("value_string", "string")):
         if name in attributes:
             return Tensor((), dtype, [attributes[name]])
@@ -72,7 +71,7 @@ def same(at: At) -> Tensor | Sequence[Tensor]:
     if op == "Cast":
         dtype = DTYPES.get(at.node.integer("to", 0), "undefined")
     if not x.flows and x.key and dtype.startswith(("float", "bfloat")):
-        return Tensor(x.sizes, dtype, x.values, x.key, x.value)
+        return Tensor(x.sizes, dtype, x.values, x.key, x.value, triangle=x.triangle)
     if not x.flows and x.values is not None:
         return Tensor(x.sizes, dtype, x.values, x.key)
     return at.write("aten.alias", {"self": x}, x.sizes, dtype=dtype)  # type: ignore[no-any-return]
@@ -102,7 +101,8 @@ def _moved(at: At, target: str, args: dict[str, Any], sizes: Sequence[int]) -> T
     if not x.flows and (x.key or x.values is not None):
         if prod(sizes) != prod(x.sizes):
             raise Misfit(f"{_times(x.sizes)} does not fit into {_times(sizes)}")
-        return Tensor(tuple(sizes), x.dtype, x.values, x.key)
+        triangle = x.triangle if x.sizes[-2:] == tuple(sizes[-2:]) else None
+        return Tensor(tuple(sizes), x.dtype, x.values, x.key, triangle=triangle)
     return at.write(target, {"self": x, **args}, sizes)  # type: ignore[no-any-return]
 
 
@@ -1060,7 +1060,6 @@ def lrn(at: At) -> Tensor:
     "LpNormalization",
     "MeanVarianceNormalization",
     "CumSum",
-    "Trilu",
     "ReverseSequence",
     "ScatterND",
     "ScatterElements",
@@ -1069,8 +1068,17 @@ def lrn(at: At) -> Tensor:
 def of_one_size(at: At) -> Tensor:
     x = at.x()
     reads = [one for one in at.inputs if one is not None]
-    name = {"Trilu": "aten.tril", "CumSum": "aten.cumsum"}.get(at.node.op, at.node.op)
+    name = "aten.cumsum" if at.node.op == "CumSum" else at.node.op
     return at.write(name, {"inputs": reads}, x.sizes)  # type: ignore[no-any-return]
+
+
+@runs("Trilu")
+def triangle(at: At) -> Tensor:
+    x = at.x()
+    name = "aten.triu" if at.node.integer("upper", 1) else "aten.tril"
+    given = at.given(1)
+    by = given.values[0] if given is not None and given.values else None if given is not None else 0
+    return at.write(name, {"self": x, "diagonal": by}, x.sizes)  # type: ignore[no-any-return]
 
 
 @runs("GatherElements")

@@ -10,6 +10,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from ...errors import shorten
+from ...lowering.numbers import MOST
 from .wire import BYTES, FIXED32, FIXED64, VARINT, Broken, Field, Wire, signed
 
 #: The types of tensors by their numbers, as torch calls them.
@@ -22,7 +23,10 @@ DTYPES = dict(enumerate(re.findall(r"\w+", _DTYPES)))
 
 #: How many values a tensor may have for them to be read: sizes, axes and indices; and of other numbers, which
 #: are factors and no weights.
-VALUES, FACTORS = 4096, 16
+VALUES, FACTORS = MOST, 16
+
+#: The side of the largest matrix that is looked at for being a mask.
+_SIDE = 8192
 
 #: How many axes a tensor may have; and graphs within graphs.
 AXES, DEPTH = 32, 8
@@ -41,6 +45,8 @@ class Held:
     dtype: str
     #: In row-major order; ``None`` where they are too many, or lie in another file.
     values: list[Any] | None = None
+    #: What a square one holds up to its diagonal, and what behind it, where that is all: as masks do.
+    triangle: tuple[Any, Any] | None = None
 
 
 class Info(NamedTuple):
@@ -330,7 +336,25 @@ class Reading:
             found.values = values if values is not None and len(values) == prod(sizes) else None
         elif not elsewhere and len(sizes) == 1 and sizes[0] <= VALUES and len(data) == 1:
             found.values = self._filled(found, data[0])
+        elif not elsewhere and len(data) == 1 and len(sizes) > 1 and sizes[-2] == sizes[-1] > 1:
+            found.triangle = self._triangle(found, data[0])
         return found
+
+    def _triangle(self, held: Held, data: Field) -> tuple[Any, Any] | None:
+        """What a matrix holds up to its diagonal and behind it; a weight differs in its first row."""
+        form, n = _RAW.get(held.dtype), held.sizes[-1]
+        if data.number != 9 or data.wire != BYTES or form is None or prod(held.sizes) != n * n or n > _SIDE:
+            return None
+        size = struct.calcsize(form)
+        if data.stop - data.start != size * n * n:
+            return None
+        first = self.wire.read(data.start, data.start + size * 2)
+        low, high = first[:size], first[size:]
+        for i in range(n):
+            row = self.wire.read(data.start + i * n * size, data.start + (i + 1) * n * size)
+            if row != low * (i + 1) + high * (n - 1 - i):
+                return None
+        return struct.unpack(f"<2{form}", first)
 
     def _filled(self, held: Held, data: Field) -> list[Any] | None:
         """The values of a tensor that has the same one everywhere."""

@@ -38,6 +38,8 @@ class Tensor:
     value: Value | None = None
     #: A product with a constant matrix that a constant may be added to, before it is written down.
     waiting: Callable[[Tensor | None], Tensor] | None = None
+    #: What it holds up to the diagonal of its last two axes, and what behind it, where that is all.
+    triangle: tuple[Any, Any] | None = None
 
     @property
     def flows(self) -> bool:
@@ -213,9 +215,8 @@ class Run:
             key = "" if single else self.key(tensor.key)
             floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
             trains = bool(key) and floats
-            tensor.value = Value(
-                tensor.sizes, tensor.dtype, key=key, trains=trains, numbers=tensor.values or None
-            )
+            tensor.value = Value(tensor.sizes, tensor.dtype, key=key, trains=trains)
+            tensor.value.numbers, tensor.value.triangle = tensor.values or None, tensor.triangle
         return tensor.value
 
     def key(self, name: str) -> str:
@@ -298,7 +299,9 @@ class Run:
     ) -> None:
         """Run the nodes that lead to some tensors."""
         for held in graph.held.values():
-            env[held.name] = Tensor(held.sizes, held.dtype, held.values, prefix + held.name)
+            env[held.name] = Tensor(
+                held.sizes, held.dtype, held.values, prefix + held.name, triangle=held.triangle
+            )
         for info in (*graph.known.values(), *graph.outputs):
             self.said.setdefault(prefix + info.name, info)
         nodes = _needed(graph, ends)

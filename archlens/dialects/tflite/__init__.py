@@ -24,14 +24,14 @@ class TFLite(Model):
 
     @property
     def inputs(self) -> Mapping[str, Shape]:
-        from .saying import inputs
+        from .graph import inputs
 
         return inputs(self.file)
 
     def network(
         self, name: str, shapes: Mapping[str, Shape], values: Mapping[str, Any], variant: str, origin: Origin
     ) -> Network:
-        from .saying import said
+        from .maps import said
 
         network = said(self.file, name, origin)
         if shapes == network.inputs:

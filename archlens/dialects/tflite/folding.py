@@ -2,76 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import Any
 
+from ...lowering.numbers import ALL, MOST, Numbers, each, gathered
 from .reading import Operator
 
-#: The most numbers that are computed at once.
-_MOST = 4096
-
-Numbers = Sequence[Any]
-
-_PAIRS: dict[str, Callable[[Any, Any], Any]] = {
-    "ADD": lambda a, b: a + b,
-    "SUB": lambda a, b: a - b,
-    "MUL": lambda a, b: a * b,
-    "DIV": lambda a, b: int(a / b) if type(a) is int and type(b) is int else a / b,
-    "FLOOR_DIV": lambda a, b: a // b,
-    "FLOOR_MOD": lambda a, b: a % b,
-    "MAXIMUM": max,
-    "MINIMUM": min,
-}
+#: What is computed value by value and of all values, by its name here and as torch calls it.
+_EACH = {
+    "ADD": "add", "SUB": "sub", "MUL": "mul", "DIV": "div", "FLOOR_DIV": "floor_divide",
+    "FLOOR_MOD": "remainder", "MAXIMUM": "maximum", "MINIMUM": "minimum",
+}  # fmt: skip
+_ALL = {"REDUCE_PROD": "prod", "SUM": "sum", "REDUCE_MAX": "amax", "REDUCE_MIN": "amin"}
 
 _SAME = ("CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "QUANTIZE", "DEQUANTIZE")
 
-_ALL: dict[str, Callable[[Numbers], Any]] = {
-    "REDUCE_PROD": prod,
-    "SUM": sum,
-    "REDUCE_MAX": max,
-    "REDUCE_MIN": min,
-}
-
 #: The operators whose results are computed where all that they read is known.
 FOLDED = frozenset(
-    {"PACK", "CONCATENATION", "STRIDED_SLICE", "GATHER", "FILL", "RANGE", *_PAIRS, *_SAME, *_ALL}
+    {"PACK", "CONCATENATION", "STRIDED_SLICE", "GATHER", "FILL", "RANGE", *_EACH, *_SAME, *_ALL}
 )
 
 
-def folded(operator: Operator, read: Sequence[Numbers], types: Sequence[str]) -> Numbers | None:
+def folded(operator: Operator, read: Sequence[Numbers], dtype: str) -> Sequence[float] | None:
     """What an operator makes of numbers in a row, or of one; ``None`` where that is not worked out.
 
     Args:
         operator: one of :data:`FOLDED`.
         read: what each of its inputs holds.
-        types: of its inputs and of its output.
+        dtype: of its output.
 
     Raises:
         ValueError: it cannot take these.
     """
     kind = operator.kind
-    if kind in _PAIRS:
-        a, b = read
-        count = max(len(a), len(b))
-        a, b = (list(one) * count if len(one) == 1 else one for one in (a, b))
-        return [_PAIRS[kind](n, m) for n, m in zip(a, b, strict=True)]
+    if kind in _EACH:
+        found = each(_EACH[kind], *read)
+        if found is None:
+            raise ValueError("they do not go together")
+        return found.values
+    first = read[0].values
     if kind in _SAME:
-        return [int(n) for n in read[0]] if types[-1].startswith("int") else read[0]
+        return [int(n) for n in first] if dtype.startswith("int") else first
     if kind in _ALL:
-        return [_ALL[kind](read[0])]
+        return [ALL[_ALL[kind]](first)]
     if kind in ("PACK", "CONCATENATION"):
-        return [n for one in read for n in one][:_MOST]
+        return [n for one in read for n in one.values][:MOST]
     if kind == "GATHER":
-        return [read[0][n] for n in read[1]]
+        return gathered(read[0], read[1], 0).values
     if kind == "FILL":
-        count = prod(read[0])
-        return list(read[1]) * count if 0 <= count <= _MOST else None
+        count = prod(first)
+        return [*read[1].values] * count if 0 <= count <= MOST else None
     if kind == "RANGE":
-        found = range(*(one[0] for one in read))
-        return found if len(found) <= _MOST else None
-    (begin,), (end,), (step,) = read[1:]
+        counted = range(*(one.values[0] for one in read))
+        return counted if len(counted) <= MOST else None
+    (begin,), (end,), (step,) = (one.values for one in read[1:])
     masks = operator.options.get(0, "i"), operator.options.get(1, "i"), operator.options.get(4, "i")
     if masks[2]:
-        return [read[0][begin]]
-    return read[0][slice(None if masks[0] else begin, None if masks[1] else end, step)]
+        return [first[begin]]
+    return first[slice(None if masks[0] else begin, None if masks[1] else end, step)]

@@ -1,0 +1,130 @@
+"""Masks of attention: which argument of an operator is one, and whether a constant one is causal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .algebra import SAME, VIEWS
+from .numbers import EACH
+from .tape import Node, Value
+
+#: What is added to a score, or stands in its place, so that nothing is left of it.
+LOW = -1e4
+
+#: The most operators behind a mask.
+_OPERATORS = 64
+
+
+class Masked(NamedTuple):
+    """How an operator masks scores."""
+
+    mask: Value
+    #: Whether truth keeps a score; ``None`` where the mask can only be added.
+    keeps: bool | None
+    #: What stands in the place of the others; ``None`` where the mask is added.
+    fill: Any = None
+
+
+def masked(node: Node) -> Masked | None:
+    """How an operator masks the scores that it reads; ``None`` where it may do something else."""
+    args = node.args
+    if node.target == "aten.masked_fill":
+        return Masked(args["mask"], False, args["value"])
+    if node.target == "aten.where":
+        first = _flows(args["self"])
+        return Masked(args["condition"], first, args["other" if first else "self"])
+    if node.target == "torch.attention":
+        return Masked(args["attn_mask"], True)
+    other = args.get("self" if _flows(args.get("other")) else "other")
+    return Masked(other, None) if node.target == "aten.add" and isinstance(other, Value) else None
+
+
+def _flows(value: Any) -> bool:
+    return isinstance(value, Value) and value.flows
+
+
+#: What a matrix holds up to its diagonal, and behind it.
+Triangle = tuple[Any, Any]
+
+
+def is_causal(node: Node) -> bool:
+    """Whether an operator leaves a query the scores of itself and of what stands before it, and no others.
+
+    It is told by what constants of a file hold, and by what is computed of these.
+    """
+    said = masked(node)
+    if said is None:
+        return False
+    rows, columns = said.mask.sizes[-2:] if len(said.mask.sizes) > 1 else (0, 0)
+    scores = (
+        node.args["query"].sizes[-2:-1] * 2
+        if node.target == "torch.attention"
+        else node.outputs[0].sizes[-2:]
+    )
+    found = _Triangles().of(said.mask)
+    if found is None or (rows, columns) != scores or rows != columns or rows < 2:
+        return False
+    low, high = found
+    if said.fill is not None or said.mask.dtype == "bool":
+        filled = said.fill is None or _is_low(said.fill)
+        return said.keeps is not None and filled and (bool(low), bool(high)) == (said.keeps, not said.keeps)
+    return bool(low == 0 and high <= LOW)
+
+
+def _is_low(fill: Any) -> bool:
+    found = _Triangles().of(fill) if isinstance(fill, Value) else (fill, fill)
+    return found is not None and max(found) <= LOW
+
+
+class _Triangles:
+    """Constants that hold one number up to the diagonal, and one behind it."""
+
+    def __init__(self) -> None:
+        self.left = _OPERATORS
+
+    def of(self, value: Any) -> Triangle | None:
+        """What a constant holds; ``None`` where it is none such, or not known."""
+        if not isinstance(value, Value):
+            return (value, value) if isinstance(value, int | float) else None
+        if value.triangle is not None:
+            return value.triangle
+        if value.numbers is not None:
+            return _triangle(value.sizes, value.numbers)
+        self.left -= 1
+        if value.node is None or value.flows or value.key or self.left < 0:
+            return None
+        return self.made(value.node, value.sizes)
+
+    def made(self, node: Node, sizes: Sequence[int]) -> Triangle | None:
+        name, args = node.target.removeprefix("aten."), node.args
+        if name in ("tril", "triu"):
+            low, high = self.of(args["self"]) or (None, None)
+            if low is None or args.get("diagonal", 0) != (name == "triu"):
+                return None
+            return (low, 0) if name == "tril" else (0, high)
+        read = [self.of(one) for one in args.values() if isinstance(one, Value | int | float)]
+        if name in EACH and None not in read:
+            try:
+                return EACH[name](*(one[0] for one in read)), EACH[name](*(one[1] for one in read))  # type: ignore[index]
+            except (ArithmeticError, TypeError, ValueError):
+                return None
+        if node.target not in (*SAME, *VIEWS, "aten.expand", "aten.slice") or not node.inputs:
+            return None
+        found = self.of(node.inputs[0])
+        moved = node.inputs[0].sizes[-2:] != tuple(sizes[-2:])
+        cut = name == "slice" and (args["dim"] < len(sizes) - 2 or (args["start"], args["step"]) == (0, 1))
+        return found if found is None or not moved or cut or found[0] == found[1] else None
+
+
+def _triangle(sizes: Sequence[int], numbers: Sequence[Any]) -> Triangle | None:
+    """What such numbers hold up to the diagonal of their last two axes, and behind it."""
+    low = numbers[0]
+    if all(one == low for one in numbers):
+        return low, low
+    rows, columns = sizes[-2:] if len(sizes) > 1 else (1, 1)
+    if min(rows, columns) < 2:
+        return None
+    high = numbers[1]
+    alike = all(one == (low if i % columns <= i // columns % rows else high) for i, one in enumerate(numbers))
+    return (low, high) if alike else None
