@@ -46,6 +46,8 @@ class Layer(NamedTuple):
     #: The keys of its tensors where they are other than its name and theirs. What another layer has
     #: already is shared with it, and not among its facts.
     keys: Mapping[str, str] = NONE
+    #: The layer that it is once more, with the tensors of that; empty for the first use.
+    again: str = ""
 
     @property
     def shape(self) -> Shape:
@@ -272,10 +274,11 @@ class Network:
         """Refuse what needs every op in torch.
 
         Raises:
-            UsageError: of some op it is not known what it computes, or layers share their weights.
+            UsageError: of some op it is not known what it computes, or layers share their weights in another
+                way than modules do.
         """
         for layer in self.layers:
-            if layer.keys:
+            if not self.is_shared_by_modules(layer):
                 name, key = next(iter(layer.keys.items()))
                 raise usage(
                     f"{shorten(self.name)} cannot be {what}: {shorten(layer.name)} has its "
@@ -290,6 +293,31 @@ class Network:
                     notes=(f"it is the layer {shorten(layer.name)}",),
                     help=vars(layer.op).get("help", ""),
                 )
+
+    def is_shared_by_modules(self, layer: Layer) -> bool:
+        """Whether a layer has its tensors to itself, or from others as modules share them.
+
+        It is the module of another layer, called again; or some of its tensors are another's, and have two
+        keys in the state dict.
+        """
+        if layer.again:
+            first = self.index.get(layer.again)
+            return first is not None and all(key == first.key(name) for name, key in layer.keys.items())
+        return all(
+            self.aliases.get(f"{layer.name}.{name}" if name else layer.name) == key
+            for name, key in layer.keys.items()
+        )
+
+    def module_of(self, layer: Layer) -> str:
+        """The layer whose module, or parameter, one uses in torch.
+
+        It is the layer itself, unless it is a further use of another and the same call.
+        """
+        if not layer.again:
+            return layer.name
+        first, own = self.index[layer.again].facts.torch, layer.facts.torch
+        alike = first.target == own.target and first.args == own.args and first.kwargs == own.kwargs
+        return layer.again if alike or own.parameter is not None else layer.name
 
     @cached_property
     def needed(self) -> frozenset[str]:

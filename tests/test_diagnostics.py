@@ -578,6 +578,7 @@ ELSEWHERE = {
     " computes is not known": "test_unknown",
     "what comes out of ": "test_unknown",
     " has its ": "test_tracing",
+    "steps apply each other more than ": "test_sharing",
 }
 
 

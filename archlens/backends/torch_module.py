@@ -35,6 +35,8 @@ class Step(NamedTuple):
     call: Call
     inputs: tuple[str, ...]
     training: bool
+    #: The layer whose module or parameter it uses: itself, unless that is called again.
+    module: str
 
 
 class Plan(NamedTuple):
@@ -63,20 +65,51 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
     plan = Plan(
         network.name,
         tuple(network.inputs),
-        tuple(Step(la.name, la.facts.torch, la.inputs, la.training) for la in network.layers),
+        tuple(
+            Step(la.name, la.facts.torch, la.inputs, la.training, network.module_of(la))
+            for la in network.layers
+        ),
         dict(network.outputs),
     )
     root = Scope()
     with torch.device(device if device is not None else torch.get_default_device()):
-        for step in plan.steps:
+        for step, layer in zip(plan.steps, network.layers, strict=True):
             make = find(step.call)
+            if step.module != step.name:
+                continue
             if is_module(make):
-                _place(root, step.name, make(*step.call.args, **step.call.kwargs))
+                made: nn.Module = make(*step.call.args, **step.call.kwargs)
+                if layer.again and layer.keys:
+                    made = Borrowing(made, at(root, layer.again), list(layer.keys))
+                for name, key in {} if layer.again else layer.keys.items():
+                    made._parameters[name] = at(root, key)
+                _place(root, step.name, made)
             elif step.call.parameter is not None:
                 _place(root, step.name, _parameter(step.call.parameter))
     if dtype is not None:
         root.to(dtype)
     return Built(plan, root)
+
+
+class Borrowing(nn.Module):
+    """A module without tensors of its own, which works with those of another.
+
+    A convolution that pads by the size of its input is another module on each level of a pyramid.
+    """
+
+    def __init__(self, made: nn.Module, owner: nn.Module, names: list[str]) -> None:
+        super().__init__()
+        for name in names:
+            made.__delattr__(name)
+        # neither is a part of this module, so that their tensors have one key
+        object.__setattr__(self, "_pair", (made, owner, names))
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        """What the module gives with the tensors of the other."""
+        made, owner, names = vars(self)["_pair"]
+        for name in names:
+            vars(made)[name] = getattr(owner, name)
+        return made.forward(*inputs)
 
 
 def find(call: Call) -> Any:
@@ -212,11 +245,12 @@ def _node(graph: fx.Graph, step: Step, inputs: list[fx.Node]) -> fx.Node:
     target = find(step.call)
     args, kwargs = step.call.args, dict(step.call.kwargs)
     if is_module(target):
-        return graph.create_node("call_module", step.name, tuple(inputs), {}, _word(step.name))
+        return graph.create_node("call_module", step.module, tuple(inputs), {}, _word(step.name))
     if step.call.target == "torch.cat":
         return graph.create_node("call_function", target, (inputs, *args), kwargs, _word(step.name))
     if step.call.parameter is not None:
-        inputs = [*inputs, graph.create_node("get_attr", step.name, (), {}, _word(f"{step.name}_parameter"))]
+        path = step.module
+        inputs = [*inputs, graph.create_node("get_attr", path, (), {}, _word(f"{step.name}_parameter"))]
     if step.call.target.startswith("operator."):
         while len(inputs) > 2:
             inputs = [graph.call_function(target, tuple(inputs[:2])), *inputs[2:]]

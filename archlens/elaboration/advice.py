@@ -31,6 +31,8 @@ class LayerShapeError(Exception):
         self.inputs = inputs
         self.op = op
         self.merge = merge
+        #: Further places that the diagnostic shows.
+        self.also: tuple[tuple[str, Span], ...] = ()
 
     @property
     def unplaced(self) -> Unplaced:
@@ -61,7 +63,7 @@ def explained(
     """
     cause, name = failed.cause, _called(failed.name, failed.op)
     notes = [*cause.notes]
-    also: list[tuple[str, Span]] = []
+    also = [*failed.also]
     index = {layer.name: layer for layer in layers}
     if cause.inputs:
         for position in dict.fromkeys(cause.inputs):

@@ -33,11 +33,16 @@ def unquoted(kind: type[Op], tree: ast.Call, expression: Expression, env: Env) -
     return None
 
 
-def arguments(tree: ast.Call, expression: Expression, env: Env) -> tuple[list[Any], dict[str, Any]]:
+def arguments(
+    tree: ast.Call, expression: Expression, env: Env, *, but: str = ""
+) -> tuple[list[Any], dict[str, Any]]:
+    """The values of the arguments of a call, but for one that is read otherwise."""
     args = [_argument(arg, expression, env) for arg in tree.args]
     kwargs: dict[str, Any] = {}
     for key in tree.keywords:
         assert key.arg is not None  # unpacking with ** was refused where the expression was read
+        if key.arg == but:
+            continue
         kwargs[key.arg] = _argument(key.value, expression, env)
     for value in (*args, *kwargs.values()):
         if type(value) is tuple:

@@ -183,6 +183,7 @@ class Builder:
         self.scopes: list[tuple[str, Tensor]] = []  # path and output of each scope
         self.training = False
         self.heads: set[str] = set()  # the layers of heads for training
+        self.aliases: dict[str, str] = {}  # further keys of tied tensors, each with the key of its owner
         self.root = self.inside = Place("", None, {})
         self.memory = _memory
         self.remembers = 0  # how many ops and facts have been added to the memory
@@ -493,6 +494,7 @@ class Builder:
             overrides=tuple(overrides),
             declared=self.declared,
             asked=tuple(asked),
+            aliases=dict(self.aliases),
         )
 
 

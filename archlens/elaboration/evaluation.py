@@ -148,6 +148,8 @@ def _call(tree: ast.Call, expression: Expression, scope: Namespace) -> Any:
     name = tree.func.id
     if name == "ref":
         return scope.ref(tree, expression)
+    if name == "again":
+        return Deferred(tree, expression, scope)
     try:
         value = scope.lookup(name)
     except KeyError:

@@ -41,16 +41,36 @@ class Elaboration:
         self.asked: list[Asked] = []
         self.paths: dict[str, Tensor] = {}  # of the first `indexed` layers and scopes
         self.indexed = (0, 0)
+        self.looked: list[str] = []  # the full names of the steps that were looked up, in order
+        self.moved: list[tuple[str, str]] = []  # steps that run once more, and the names that they have then
 
     def at(self, path: str) -> Tensor | None:
         """The output of a finished layer or scope, by its full name."""
+        self.index()
+        self.reads += 1
+        for here, there in reversed(self.moved):
+            if path == here or path.startswith(f"{here}."):
+                path = there + path[len(here) :]
+        found = self.paths.get(path)
+        if found is not None:
+            self.looked.append(path)
+        return found
+
+    def index(self) -> None:
+        """Look at the layers and scopes that were placed since it was done last."""
         layers, scopes = self.indexed
         builder = self.builder
         self.paths |= {layer.name: Tensor(layer.name, layer.shape) for layer in builder.layers[layers:]}
         self.paths |= dict(builder.scopes[scopes:])
         self.indexed = len(builder.layers), len(builder.scopes)
-        self.reads += 1
-        return self.paths.get(path)
+
+    def forget(self, layers: int, scopes: int) -> None:
+        """Forget the names of all layers and scopes but the first so many."""
+        for layer in self.builder.layers[layers : self.indexed[0]]:
+            self.paths.pop(layer.name, None)
+        for path, _ in self.builder.scopes[scopes : self.indexed[1]]:
+            self.paths.pop(path, None)
+        self.indexed = min(layers, self.indexed[0]), min(scopes, self.indexed[1])
 
 
 class Env:
@@ -82,6 +102,7 @@ class Env:
         while place is not None:
             if name in place.tensors:
                 self.walk.reads += 1
+                self.walk.looked.append(place.full(name))
                 return place.tensors[name]
             place = place.parent
         self.walk.reads += name in self.walk.builder.sources
@@ -130,12 +151,12 @@ class Env:
             or did_you_mean(name, self.steps(name), otherwise="it must be named, and stand before"),
         )  # fmt: skip
 
-    def elsewhere(self, name: str) -> str:
+    def elsewhere(self, name: str, how: str = "ref({})") -> str:
         """How to reach a step of this name that stands in another scope; empty where there is none."""
         self.walk.at("")
         for path in self.walk.paths:
             if path.endswith(f".{name}"):
-                return f'it stands in another scope: ref("{path}")'
+                return "it stands in another scope: " + how.format(f'"{path}"')
         return ""
 
     def path(self, path: str) -> Tensor | None:

@@ -38,7 +38,8 @@ from .building import Builder, Known, Place, by_value
 from .evaluation import choose, evaluate, filled, not_callable
 from .functions import FUNCTIONS
 from .inputs import SHAPE_HELP, like, read_shape, usable
-from .scope import Elaboration, Env, Word
+from .scope import Env, Word
+from .sharing import TIED, Copy, Sharing, is_alias
 from .values import CONSTANTS, MAX_ITEMS, Deferred, Inputs, Tensor, describe, is_template, size_of
 
 
@@ -50,11 +51,11 @@ class _Made(NamedTuple):
     blocks: slice
     asked: slice
     entry: str  # the name of the tensor that flowed in
-    cut: int  # the length of the path that its names start with
+    path: str  # what its names start with
     end: Tensor
 
 
-class Walk(Elaboration):
+class Walk(Sharing):
     """One elaboration of a spec, step by step."""
 
     def __init__(
@@ -66,10 +67,7 @@ class Walk(Elaboration):
         names = {**OPS, **spec.blocks, **CONSTANTS, "True": True, "False": False}
         super().__init__(spec, builder, names)
         self.inference = inference  # whether heads for training are left out
-        self.made: dict[Any, _Made] = {}
         self.last: Located | None = None
-        self.stack: list[str] = []  # the blocks that run, and "" for a step that was handed on
-        self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
         self.overrides: list[str] = []
         self.words: dict[ast.expr, Word] = {}
         self.fixed: dict[ast.expr, tuple[Known, Located]] = {}  # what a lone word that names an op makes
@@ -287,13 +285,18 @@ class Walk(Elaboration):
 
     def named(self, name: str, at: Located, body: Body, env: Env, place: Place) -> None:
         """Run a named step: an expression takes the name itself, anything else opens a scope."""
+        path, start = place.full(name), self.mark()
+        self.running[path] = at
         if isinstance(body.step, Do):
             expression = body.step.expression
             self.tree(expression, expression.tree, env, place, name, at)
-            return
-        inside = self.open(name, at, place, body.names)
-        self.body(body, Env(self, env.locals, inside), inside)
-        self.close(name, place)
+        else:
+            inside = self.open(name, at, place, body.names)
+            self.body(body, Env(self, env.locals, inside), inside)
+            self.close(name, place)
+        del self.running[path]
+        if path not in self.uses and name not in place.absent and not is_alias(body):
+            self.parts[path] = self.part(body, env, start)
 
     def open(self, name: str, at: Located, place: Place, certain: Mapping[str, Located]) -> Place:
         place.claim(name, at)
@@ -456,9 +459,12 @@ class Walk(Elaboration):
     ) -> None:
         """Run an op, a block, a ref or a step that was handed on."""
         fixed = self.fixed.get(tree)
+        start = self.mark()
         if fixed is not None and fixed[0].op.kind not in env.locals:
             self.spend(fixed[1])
             self.place_op(*fixed, name, at, place)
+            if name is None:
+                self.numbered(expression, tree, env, start)
             return
         func = tree if isinstance(tree, ast.Name) else tree.func
         if not isinstance(func, ast.Name):
@@ -468,6 +474,9 @@ class Walk(Elaboration):
         if where is None:
             where = self.words[tree] = Word(expression, tree)
         self.spend(where)
+        if func.id == "again":
+            self.again(tree, expression, env, place, name, at, where)
+            return
         if func.id == "ref":
             tensor = env.ref(tree, expression)
             if name is not None and at is not None and place.tensors.get(name) is not tensor:
@@ -485,12 +494,20 @@ class Walk(Elaboration):
         if isinstance(target, Deferred) and isinstance(tree, ast.Name):
             self.deferred(target, place, name, at)
         elif isinstance(target, type):
+            tied = self.tied(target, tree, expression, env)
             known = self.op(target, tree, expression, env)
             if isinstance(tree, ast.Name) and tree.id == known.op.kind:
                 self.fixed[tree] = known, where
             self.place_op(known, where, name, at, place)
+            if tied is not None:
+                self.tie(tied, len(self.builder.layers) > start.layers)
+            if name is None:
+                self.numbered(expression, tree, env, start)
         elif isinstance(target, Block):
             self.block(target, tree, expression, env, place, name, at, where)
+            if name is None:
+                path = self.builder.scopes[-1][0]
+                self.parts[path] = self.part((expression, tree), env, start)
         elif target is None and isinstance(tree, ast.Name):
             self.nothing(where, place, name, at)
         elif func.id == "x":
@@ -516,7 +533,7 @@ class Walk(Elaboration):
             help=env.hint(func.id)
             or op_meant(
                 func.id,
-                [*env.locals, *self.spec.blocks, *OPS, "ref"],
+                [*env.locals, *self.spec.blocks, *OPS, "ref", "again"],
                 otherwise="a step is an op such as conv or relu, or a block of this file",
             ),
         )
@@ -535,7 +552,7 @@ class Walk(Elaboration):
         kwargs: dict[str, Any] = {}
         if isinstance(tree, ast.Call):
             try:
-                args, kwargs = arguments(tree, expression, env)
+                args, kwargs = arguments(tree, expression, env, but=TIED)
             except SpecError as problem:
                 raise unquoted(kind, tree, expression, env) or problem from None
         return self.builder.known(kind, args, kwargs, refused_in(tree, expression))
@@ -675,7 +692,8 @@ class Walk(Elaboration):
         )
         made = self.made.get(same)
         if made is not None:
-            self.again(made, inside.path, where)
+            self.copies[inside.path] = Copy(made.path, len(self.builder.layers) - made.layers.start)
+            self.repeat(made, inside.path, where)
         else:
             self.run_block(block, own, inside, same)
         self.close(name, place)
@@ -695,14 +713,14 @@ class Walk(Elaboration):
                 slice(start[2], len(self.builder.blocks)),
                 slice(start[3], len(self.asked)),
                 entry,
-                len(inside.path),
+                inside.path,
                 self.builder.x,
             )
 
-    def again(self, made: _Made, path: str, where: Located) -> None:
+    def repeat(self, made: _Made, path: str, where: Located) -> None:
         """Repeat what a block made before from the same arguments and the same shape, under a new path."""
         builder = self.builder
-        source, old, cut = builder.x.name, made.entry, made.cut
+        source, old, cut = builder.x.name, made.entry, len(made.path)
 
         def moved(name: str) -> str:
             return source if name == old else path + name[cut:]
@@ -716,7 +734,7 @@ class Walk(Elaboration):
         builder.connect(sum([len(layer.inputs) for layer in layers]), where)
         builder.layers += [
             Layer(path + name[cut:], op, tuple([moved(feed) for feed in inputs]), shapes, facts, at, training)
-            for name, op, inputs, shapes, facts, at, training, _ in layers
+            for name, op, inputs, shapes, facts, at, training, *_ in layers
         ]
         builder.scopes += [
             (path + inner[cut:], Tensor(moved(end.name), end.shape))

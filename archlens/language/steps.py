@@ -345,7 +345,7 @@ def _read_each(node: Mapping) -> Each:
 
 
 #: Names that expressions give a meaning of their own.
-RESERVED = ("x", "input", "ref", "true", "false", "none", "null", "True", "False", "None")
+RESERVED = ("x", "input", "ref", "again", "true", "false", "none", "null", "True", "False", "None")
 
 
 def read_value(node: Node) -> Value:

@@ -1,0 +1,488 @@
+"""Weights that are used several times: as a spec says it, against modules that do it in torch."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens.backends.verification import verify
+
+from .conftest import load_torchvision
+
+
+class Case(NamedTuple):
+    """A spec, and the same as a module."""
+
+    text: str
+    make: Callable[[], nn.Module]
+
+
+class Tower(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.bn = nn.BatchNorm2d(4)
+        self.fc = nn.Linear(4 * 6 * 6, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(torch.relu(self.bn(self.conv(x))), 2)
+        return self.fc(x.flatten(1))
+
+
+class Siamese(nn.Module):
+    """Two towers of the same weights, as of Bromley et al. 1993."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = Tower()
+        self.out = nn.Linear(16, 1)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.out(torch.cat([self.left(a), self.left(b)], 1))
+
+
+SIAMESE = """
+input: {a: 1x12x12, b: 1x12x12}
+layers:
+  - concat:
+      - - ref(input.a)
+        - left:
+            - conv: conv(4, 3, padding=1)
+            - bn: batch_norm
+            - relu: relu
+            - pool: max_pool(2)
+            - flatten: flatten
+            - fc: linear(8)
+      - - ref(input.b)
+        - right: again(left)
+  - out: linear(1)
+"""
+
+
+class Tied(nn.Module):
+    """A language model, whose head has the table of its embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wte = nn.Embedding(20, 12)
+        self.mlp = nn.Linear(12, 12)
+        self.head = nn.Linear(12, 20)
+        self.head.weight = self.wte.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.relu(self.mlp(self.wte(x))))
+
+
+TIED = """
+input: 7 of 20
+layers:
+  - wte: embedding(12)
+  - mlp: linear(12)
+  - act: relu
+  - head: linear(20, weight=wte)
+"""
+
+
+class Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.norm = nn.LayerNorm(16)
+        self.up = nn.Linear(16, 32)
+        self.down = nn.Linear(32, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x + self.attention(x, x, x, need_weights=False)[0])
+        return x + self.down(F.gelu(self.up(x)))
+
+
+class Albert(nn.Module):
+    """One layer twelve times, as in ALBERT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter = nn.Linear(6, 16)
+        self.layer = Layer()
+        self.pooler = nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.enter(x.transpose(1, 2))
+        for _ in range(12):
+            x = self.layer(x)
+        return self.pooler(x[:, 0])
+
+
+ALBERT = """
+input: 6x5
+blocks:
+  layer:
+    - residual: [attention: self_attention(2)]
+    - norm: layer_norm
+    - residual: [up: linear(32), act: gelu, down: linear(16)]
+layers:
+  - channels_last
+  - enter: linear(16)
+  - layer: layer
+  - again(layer) * 11
+  - slice(0, 1, axis="length") >> flatten
+  - pooler: linear(16)
+"""
+
+
+class Refined(nn.Module):
+    """Two blocks in turn, each with what flowed into the first of all, and at a coarser level once more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(2, 3, 1)
+        self.one = nn.ModuleDict({"up": nn.Conv2d(3, 3, 3, padding=1)})
+        self.two = nn.ModuleDict({"down": nn.Conv2d(6, 3, 1)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        start = y = self.enter(x)
+        for _ in range(3):
+            y = y + torch.relu(self.one["up"](y))  # what flows into the block is read twice in it
+            y = self.two["down"](torch.cat([start, y], 1))  # what lies outside of it stays
+        y = F.max_pool2d(y, 2)
+        return y + torch.relu(self.one["up"](y))
+
+
+REFINED = """
+input: 2x8x8
+layers:
+  - enter: conv(3, 1)
+  - one:
+      - skip: identity
+      - up: conv(3, 3, padding=1)
+      - relu
+      - add: [ref(skip), identity]
+  - two:
+      - concat: [ref(enter), identity]
+      - down: conv(3, 1)
+  - each: i
+    in: range(2)
+    do: again(one) >> again(two)
+  - max_pool(2)
+  - again(one)
+"""
+
+
+class Pyramid(nn.Module):
+    """torchvision's feature pyramid and RetinaNet's heads over its five levels."""
+
+    def __init__(self, channels: int = 256, classes: int = 91) -> None:
+        load_torchvision()
+        from torchvision.models.detection.retinanet import RetinaNetHead
+        from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelP6P7
+
+        super().__init__()
+        extra = LastLevelP6P7(channels, channels)
+        self.fpn = FeaturePyramidNetwork([16, 32, 64], channels, extra_blocks=extra)
+        self.head = RetinaNetHead(channels, 9, classes)
+
+    def forward(self, c3: Tensor, c4: Tensor, c5: Tensor) -> dict[str, Tensor]:
+        levels = list(self.fpn({"0": c3, "1": c4, "2": c5}).values())
+        found = self.head(levels)
+        return {"cls": found["cls_logits"], "bbox": found["bbox_regression"]}
+
+
+PYRAMID = """
+input: {c3: 16x16x16, c4: 32x8x8, c5: 64x4x4}
+params: {channels: 256, classes: 91}
+blocks:
+  tower:
+    - each: i
+      in: range(4)
+      do: {"{i}": "conv(channels, 3, padding=1) >> relu"}
+layers:
+  - fpn:
+      - inner_blocks:
+          - "0": ref(input.c3) >> conv(channels, 1)
+          - "1": ref(input.c4) >> conv(channels, 1)
+          - "2": ref(input.c5) >> conv(channels, 1)
+      - m5: ref("fpn.inner_blocks.2")
+      - m4: {add: ['ref("fpn.inner_blocks.1")', "ref(m5) >> upsample(2)"]}
+      - m3: {add: ['ref("fpn.inner_blocks.0")', "ref(m4) >> upsample(2)"]}
+      - layer_blocks:
+          - "0": [ref(m3), "conv(channels, 3, padding=1)"]
+          - "1": [ref(m4), "conv(channels, 3, padding=1)"]
+          - "2": [ref(m5), "conv(channels, 3, padding=1)"]
+      - extra_blocks:
+          - p6: conv(channels, 3, stride=2, padding=1)
+          - relu
+          - p7: conv(channels, 3, stride=2, padding=1)
+  - head:
+      - ref("fpn.layer_blocks.0")
+      - classification_head:
+          - conv: tower
+          - cls_logits: conv(9 * classes, 3, padding=1)
+      - each: [level, path]
+        in: [[4, '"fpn.layer_blocks.1"'], [5, '"fpn.layer_blocks.2"'], [6, '"fpn.extra_blocks.p6"'],
+             [7, '"fpn.extra_blocks.p7"']]
+        do: [ref(path), {"cls{level}": again(classification_head)}]
+      - ref("fpn.layer_blocks.0")
+      - regression_head:
+          - conv: tower
+          - bbox_reg: conv(9 * 4, 3, padding=1)
+      - each: [level, path]
+        in: [[4, '"fpn.layer_blocks.1"'], [5, '"fpn.layer_blocks.2"'], [6, '"fpn.extra_blocks.p6"'],
+             [7, '"fpn.extra_blocks.p7"']]
+        do: [ref(path), {"bbox{level}": again(regression_head)}]
+outputs:
+  cls3: ref("head.classification_head")
+  cls4: ref("head.cls4")
+  cls5: ref("head.cls5")
+  cls6: ref("head.cls6")
+  cls7: ref("head.cls7")
+  bbox3: ref("head.regression_head")
+  bbox4: ref("head.bbox4")
+  bbox5: ref("head.bbox5")
+  bbox6: ref("head.bbox6")
+"""
+
+CASES = {
+    "siamese": Case(SIAMESE, Siamese),
+    "tied": Case(TIED, Tied),
+    "albert": Case(ALBERT, Albert),
+    "refined": Case(REFINED, Refined),
+}
+
+
+def filled(module: nn.Module) -> nn.Module:
+    """A module in evaluation mode whose buffers are not what each module starts with."""
+    for name, buffer in module.named_buffers():
+        if "running" in name:
+            buffer.uniform_(0.5, 1.5)
+    return module.eval()
+
+
+def given(shape: archlens.Shape) -> Tensor:
+    limit = getattr(shape, "below", None)
+    return torch.rand(1, *shape) if limit is None else torch.randint(limit, (1, *shape))
+
+
+def products(module: nn.Module, inputs: list[Tensor]) -> int:
+    with (
+        FlopCounterMode(display=False) as counter,
+        torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+    ):
+        module(*inputs)
+    return int(counter.get_total_flops()) // 2
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_spec_is_the_module_that_shares(name: str) -> None:
+    """Its keys, weights once, products at each use, and what comes out; so for copies of what is built."""
+    case = CASES[name]
+    network, module = archlens.loads(case.text), filled(case.make())
+    built = archlens.build(network).eval()
+    inputs = [given(shape) for shape in network.inputs.values()]
+    state = module.state_dict()
+    assert {key: tuple(value.shape) for key, value in state.items()} == network.state()
+    assert list(built.state_dict()) == list(state)
+    assert network.params == sum(weight.numel() for weight in module.parameters())
+    assert network.macs == products(module, inputs)
+    built.load_state_dict(state, strict=True)
+    with torch.no_grad():
+        expected = module(*inputs)
+        for one in (built, copy.deepcopy(built), pickle.loads(pickle.dumps(built))):
+            torch.testing.assert_close(one(*inputs), expected)
+            assert sum(weight.numel() for weight in one.parameters()) == network.params
+
+
+def test_verify_compares_each_use() -> None:
+    found = verify(archlens.loads(SIAMESE)).checks
+    assert [check for check in found if check.status == "failed"] == []
+    said = {(check.layer, check.what): (check.status, check.found) for check in found}
+    # 4 x 12 x 12 outputs of 9 products each
+    assert said["right.conv", "macs"] == said["left.conv", "macs"] == ("passed", f"{4 * 12 * 12 * 9:,}")
+
+
+def test_retinanet_is_torchvisions() -> None:
+    """Both heads over five levels of torchvision's pyramid: keys, weights, products and values."""
+    with torch.device("meta"):
+        full = Pyramid().state_dict()
+    assert {key: tuple(value.shape) for key, value in full.items()} == archlens.loads(PYRAMID).state()
+    module = filled(Pyramid(channels=16, classes=5))
+    network = archlens.loads(PYRAMID).with_values(channels=16, classes=5)
+    inputs = [torch.rand(1, *shape) for shape in network.inputs.values()]
+    state = module.state_dict()
+    assert {key: tuple(value.shape) for key, value in state.items()} == network.state()
+    assert network.params == sum(weight.numel() for weight in module.parameters())
+    assert network.macs == products(module, inputs)
+    built = archlens.build(network).eval()
+    built.load_state_dict(state, strict=True)
+    with torch.no_grad():
+        found, expected = built(*inputs), module(*inputs)
+
+    def rows(level: str, values: int) -> Tensor:  # as torchvision puts them: a row for each anchor
+        y = found[level]
+        y = y.view(1, 9, values, *y.shape[2:]).permute(0, 3, 4, 1, 2)
+        return y.reshape(1, -1, values)
+
+    cls = torch.cat([rows(f"cls{level}", 5) for level in range(3, 8)], 1)
+    bbox = torch.cat([rows(level, 4) for level in ("bbox3", "bbox4", "bbox5", "bbox6", "out")], 1)
+    torch.testing.assert_close(cls, expected["cls"])
+    torch.testing.assert_close(bbox, expected["bbox"])
+
+
+# --- names ------------------------------------------------------------------------------------------
+
+
+def layers(text: str) -> dict[str, str]:
+    """The layers of a spec, each with the layer that it is once more."""
+    return {layer.name: layer.again for layer in archlens.loads(f"input: 3x8x8\nlayers:\n{text}")}
+
+
+def test_names_of_further_uses() -> None:
+    """With a name it is a scope of its own; without one its layers are numbered where they stand first."""
+    assert layers(
+        """
+  - conv: conv(3, 1)
+  - a:
+      - conv: conv(3, 1)
+      - relu: relu
+  - again(conv) >> again(a)
+  - b: again(a)
+  - again(b) * 2
+  - conv_4: relu
+  - again("a.conv")
+  - max_pool(2)
+  - again(conv)
+"""
+    ) == {
+        "conv": "", "a.conv": "", "a.relu": "",
+        "conv_1": "conv", "a.conv_1": "a.conv", "a.relu_1": "a.relu",
+        "b.conv": "a.conv", "b.relu": "a.relu",
+        "a.conv_2": "a.conv", "a.relu_2": "a.relu", "a.conv_3": "a.conv", "a.relu_3": "a.relu",
+        "conv_4": "", "a.conv_4": "a.conv", "0": "", "conv_2": "conv",
+    }  # fmt: skip
+
+
+def test_names_within_numbered_ones() -> None:
+    """A second relu goes on from the numbers of the first, as traced modules do; no name is taken twice."""
+    assert layers(
+        """
+  - a:
+      - relu: relu
+      - relu_1: relu
+      - add: [identity, identity]
+      - add: [identity, identity]
+  - again(a)
+  - each: i
+    in: range(2)
+    do: {"use{i}": again(a)}
+"""
+    ) == {
+        "a.relu": "", "a.relu_1": "", "a.add": "", "a.add_1": "",
+        "a.relu_2": "a.relu", "a.relu_3": "a.relu_1", "a.add_2": "a.add", "a.add_3": "a.add_1",
+        "use0.relu": "a.relu", "use0.relu_1": "a.relu_1", "use0.add": "a.add", "use0.add_1": "a.add_1",
+        "use1.relu": "a.relu", "use1.relu_1": "a.relu_1", "use1.add": "a.add", "use1.add_1": "a.add_1",
+    }  # fmt: skip
+
+
+def test_a_step_within_a_repeated_block() -> None:
+    """Blocks that are repeated without being run have their steps, too; so has a further use."""
+    text = """
+input: 3x8x8
+blocks:
+  block(n): [{conv: "conv(n, 1)"}, {inner: [{deep: "conv(n, 3, padding=1)"}, relu]}]
+layers:
+  - s: block(3) * 3
+  - t: again("s.2")
+  - again("s.1.conv")
+  - again("t.inner")
+"""
+    network = archlens.loads(text)
+    assert {layer.name: layer.again for layer in network if layer.again} == {
+        "t.conv": "s.2.conv", "t.inner.deep": "s.2.inner.deep", "t.inner.0": "s.2.inner.0",
+        "s.1.conv_1": "s.1.conv", "s.2.inner.deep_1": "s.2.inner.deep", "s.2.inner.0_1": "s.2.inner.0",
+    }  # fmt: skip
+    assert network["s.2.inner.deep_1"].inputs == ("s.1.conv_1",)
+    assert network.params == 3 * (3 * 3 + 3 + 3 * 3 * 9 + 3)
+
+
+def test_a_use_is_no_block_to_repeat() -> None:
+    """What a block makes after it was applied once more, on a new size, has weights of its own."""
+    network = archlens.loads(
+        """
+input: 3x8x8
+blocks: {block(n): "conv(n, 1) >> relu"}
+layers: [a: block(3), max_pool(2), again(a), b: block(3)]
+"""
+    )
+    assert network["b.0"].params == 3 * 3 + 3
+    assert list(network.state()) == ["a.0.weight", "a.0.bias", "b.0.weight", "b.0.bias"]
+
+
+# --- other inputs, other sizes ----------------------------------------------------------------------
+
+
+def test_its_text_runs_again() -> None:
+    """Sizes that it asks for are those of what flows in."""
+    network = archlens.loads(
+        """
+input: 2x9x9
+layers:
+  - crop: crop(x.height - 2)
+  - gap: [again(crop), pool: avg_pool(x.height)]
+  - ref(crop)
+  - again(gap)
+"""
+    )
+    assert [str(layer.shape) for layer in network] == ["2x7x7", "2x5x5", "2x1x1", "2x5x5", "2x1x1"]
+    larger = network.with_input("2x11x11")
+    assert [str(layer.shape) for layer in larger] == ["2x9x9", "2x7x7", "2x1x1", "2x7x7", "2x1x1"]
+
+
+def test_a_path_within_it_moves_along() -> None:
+    """A ref by its full name to what stands within the step means what stands there this time."""
+    network = archlens.loads(
+        """
+input: 3x8x8
+layers:
+  - stem: relu
+  - a: [{one: tanh}, relu, {add: [identity, 'ref("a.one")', 'ref("stem")']}]
+  - b: again(a)
+"""
+    )
+    assert network["b.add"].inputs == ("b.0", "b.one", "stem")
+
+
+def test_padding_by_the_size_is_another_call_with_the_same_weights() -> None:
+    network = archlens.loads(
+        "{input: 3x9x10, layers: [{c: 'conv(3, 3, stride=2, padding=\"same\")'}, again(c)]}"
+    )
+    built = archlens.build(network)
+    assert list(built.state_dict()) == ["c.weight", "c.bias"]
+    x = torch.rand(1, 3, 9, 10)
+    for one in (built, copy.deepcopy(built), pickle.loads(pickle.dumps(built))):
+        weight, bias = one.state_dict().values()
+        # TensorFlow pads 9 by 1 and 1, 10 by 0 and 1, and 5 by 1 and 1
+        y = F.conv2d(F.pad(x, (0, 1, 1, 1)), weight, bias, stride=2)
+        torch.testing.assert_close(one(x), F.conv2d(F.pad(y, (1, 1, 1, 1)), weight, bias, stride=2))
+        weight.mul_(2)  # of this one alone, at both uses
+
+
+# --- bounds -----------------------------------------------------------------------------------------
+
+
+def test_steps_that_apply_each_other_too_deep() -> None:
+    lines = [f"  - s{after}: [again(s{before}), relu]" for before, after in pairwise(range(45))]
+    text = "input: 3\nlayers:\n  - s0: relu\n" + "\n".join(lines)
+    with pytest.raises(archlens.SpecError, match="steps apply each other more than 40 deep") as refused:
+        archlens.loads(text)
+    assert refused.value.diagnostic.span is not None
+    assert len(refused.value.diagnostic.also) == 3
+    assert refused.value.network is not None
+    assert all(" " not in layer.name for layer in refused.value.network)
