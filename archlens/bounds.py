@@ -120,6 +120,28 @@ def spent(file: str) -> float:
     return found.searched / most if most > 0 else 1.0
 
 
+#: What was done since a network began to be made again, in layers that are laid out; ``None`` where nobody
+#: adds it up.
+_DONE: ContextVar[list[int] | None] = ContextVar("done", default=None)
+
+
+@contextmanager
+def measured() -> Iterator[list[int]]:
+    """Within it what is done to make networks is added up: the one number of the list."""
+    done = [0]
+    token = _DONE.set(done)
+    try:
+        yield done
+    finally:
+        _DONE.reset(token)
+
+
+def worked(layers: int) -> None:
+    """Take down that something was done to make a network, which is as much as to lay out so many layers."""
+    if (done := _DONE.get()) is not None:
+        done[0] += layers
+
+
 class Bounds:
     """How large a network may be: everything that costs time or memory for each layer, in proportion."""
 

@@ -166,6 +166,11 @@ class Origin(ABC):
     source: str
 
     @property
+    def allowed(self) -> int:
+        """The most layers that it may have; 0 where that is not known."""
+        return 0
+
+    @property
     def notes(self) -> Sequence[str]:
         """What is known of how the network came to be as it is, a sentence each."""
         return ()

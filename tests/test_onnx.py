@@ -21,7 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 import archlens
-from archlens.bounds import allowing
+from archlens.bounds import allowing, measured
 from archlens.cli import cli
 from archlens.dialects import find, held
 from archlens.dialects import network as network_of
@@ -183,6 +183,14 @@ def test_other_inputs_than_those_of_the_file(tmp_path: Path) -> None:
     code, out = run("shapes", path, "--input", "3x65x64")
     assert code == 0
     assert "8x33x32" in out
+
+
+def test_a_node_that_runs_is_work(tmp_path: Path) -> None:
+    """What a search adds up for each of its sizes: a node takes some 12 times as long as a layer."""
+    network = loaded(tmp_path, small())
+    with measured() as done:
+        network.with_input((3, 40, 40))
+    assert done[0] >= 12 * 7
 
 
 def test_open_sizes_stay_open_until_they_are_said(tmp_path: Path) -> None:

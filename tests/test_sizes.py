@@ -19,6 +19,7 @@ import archlens
 from archlens.analysis import receptive_field, sizes
 from archlens.analysis.study import Study
 from archlens.analysis.unknown import Unknown
+from archlens.bounds import MAX_LAYERS, allowing
 from archlens.cli import cli
 from archlens.network import Network, Origin
 from archlens.views.sizes_table import scaled
@@ -323,9 +324,42 @@ def test_a_search_of_a_large_network_is_given_up(monkeypatch: pytest.MonkeyPatch
     found = sizes.smallest(wide.network)
     assert isinstance(found, Unknown)
     assert re.fullmatch(r"no input up to \d\d was found that it works on", found.reason)
-    one = sizes.find(wide.network, bound=500)
+    with allowing(40 * MAX_LAYERS):  # 3 x 500 sizes of 310 layers are less than 1,000,000
+        one = sizes.find(wide.network)
     assert not one.given_up
     assert one.tried[0].valid == tuple(range(490, 501))
+
+
+def test_a_search_to_a_bound_is_given_up_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says how far it came; each size of 100 layers is worth those, 8 that are like no other, and 10."""
+    monkeypatch.setattr(sizes, "_WORK", 8_000)
+    monkeypatch.setattr(sizes, "_OWN", 0)
+    text = "{input: 1x50, layers: ['crop(10)', 'relu * 99']}"
+    (tried,) = sizes.find(archlens.loads(text), bound=10**9).tried
+    assert tried.bound < 8_000 / 100
+    assert tried.valid == tuple(range(10, tried.bound + 1))
+    with allowing(4 * MAX_LAYERS):
+        assert 3.5 < sizes.find(archlens.loads(text), bound=10**9).tried[0].bound / tried.bound < 4.5
+    assert sizes.find(archlens.loads(text, max_layers=4 * MAX_LAYERS), bound=150).tried[0].bound == 150
+    said = CliRunner().invoke(cli, ["sizes", "-", "--upto", "100000"], input=text).output
+    assert f"fits                10 to {tried.bound}, of 1 to {tried.bound}\n" in said
+    assert "given up            it is more work than a search may be (--max-layers, or max_layers=" in said
+    monkeypatch.setattr(sizes, "_WORK", -1)
+    said = CliRunner().invoke(cli, ["sizes", "-", "--upto", "100000"], input=text).output
+    for what in ("smallest     ", "fits         ", "no pixel lost"):
+        assert f"{what}       not looked for\n" in said
+
+
+def test_a_size_that_the_first_layer_refuses_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is laid out on it, and it is tried all the same."""
+    monkeypatch.setattr(sizes, "_WORK", 2_000)
+    monkeypatch.setattr(sizes, "_OWN", 0)
+    for more in ("", " + 0 * x.length"):
+        far = Counted(f"{{input: 1x1000000000, layers: ['conv(2{more}, 900000000)']}}")
+        one = sizes.find(far.network, bound=10**9)
+        assert one.smallest == (None,)
+        assert 180 < one.searched <= 2_000 / 10 + 1
+        assert far.count <= 2_000 / 10 + 2
 
 
 def test_what_is_read_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,9 +369,9 @@ def test_what_is_read_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Network | None] = []
     spend = sizes._Search.spend
 
-    def noted(self: Any, network: Network | None) -> None:
+    def noted(self: Any, network: Network | None, done: int) -> None:
         tried.append(network)
-        spend(self, network)
+        spend(self, network, done)
 
     monkeypatch.setattr(sizes._Search, "spend", noted)
     merge = f"{{concat: [{', '.join(['ref(a)'] * 200)}]}}"

@@ -1284,3 +1284,22 @@ class Chooses(nn.Module):
 def test_one_sample_is_of_tensors_in_a_list_too(value: float, kind: str) -> None:
     given = [torch.full((2, 4), value), torch.zeros(2, 4)]
     assert [layer.op.kind for layer in archlens.trace(Chooses(), given, real=True)] == [kind]
+
+
+def test_a_module_that_runs_on_each_size_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call of an operator takes some 300 times as long as to lay a layer out; each run makes two."""
+
+    class Half(torch.nn.Module):
+        ran = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            type(self).ran += 1
+            return torch.nn.functional.avg_pool2d(torch.relu(x), x.shape[-1] // 2)
+
+    network = archlens.trace(Half(), (3, 64, 64))
+    monkeypatch.setattr(sizes, "_WORK", 10_000)
+    monkeypatch.setattr(sizes, "_OWN", 0)
+    before = Half.ran
+    one = sizes.find(network, bound=10**9)
+    assert one.given_up
+    assert 4 < Half.ran - before < 4 + 10_000 / 600

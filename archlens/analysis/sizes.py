@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
-from ..bounds import RAISED, searched, spent
+from ..bounds import MAX_LAYERS, RAISED, allowed, measured, searched, spent
 from ..errors import ArchlensError, Diagnostic, SpecError
 from ..network import Network
 from ..shape import Shape
@@ -28,15 +28,18 @@ _STRIDES = 6
 #: The least bound of a brief search.
 _BRIEF = 96
 
-#: How much work a search may be whose bound nobody gave, in layers laid out; and a brief one. Each is more
-#: than any network of the zoo takes, of which EfficientNet-B7 is tried on most sizes.
-_WORK, _BRIEF_WORK = 1_560_000, 760_000
+#: How much work a search may be, in layers laid out; and a brief one. Each is more than any network of the
+#: zoo takes up to its own size, of which EfficientNet-B7 and NASNet-A take the most.
+_WORK, _BRIEF_WORK = 1_600_000, 800_000
 
 #: How many layers more a layer is worth that is like no other of the network, and a scope that a block makes.
 _DISTINCT, _BLOCK = 4, 2
 
 #: How many layers a size is worth, besides those that are laid out on it.
 _TRY = 10
+
+#: How many layers one is worth that is made anew, and not only its op asked again.
+_ANEW = 2
 
 #: How many facts are kept from one size to the next.
 _KNOWN = 20_000
@@ -84,7 +87,7 @@ class Sizes:
     #: How far that was looked for: :data:`MOST`, or the bound that was given where that is larger; less where
     #: the search was given up.
     searched: int
-    #: Why the search was given up, where no bound was given; empty where it was not.
+    #: Why the search was given up; empty where it was not.
     given_up: str
     #: Sizes with all axes alike where the input's own are; else along each axis, the others at their own.
     tried: tuple[Tried, ...]
@@ -101,7 +104,8 @@ class Sizes:
 def find(network: Network, *, bound: int | None = None, brief: bool = False) -> Sizes:
     """Which inputs a network takes.
 
-    Nothing is derived: each size is tried, by elaborating the network on it.
+    Nothing is derived: each size is tried, by elaborating the network on it. A search that is too much work
+    is given up, and says so; where a network may have more layers than by default, it may be as much more.
 
     Args:
         network: one that can be had on other inputs.
@@ -165,8 +169,9 @@ class _Search:
         self.asks = False
         #: Facts of the network's ops.
         self.known: Known = {}
-        #: How much work is left; none is counted where a bound was given.
-        self.work = (_BRIEF_WORK if brief else _WORK) - _OWN * _work(network)
+        #: How much work is left.
+        most = max(allowed(), network.origin.allowed, MAX_LAYERS)
+        self.work = (_BRIEF_WORK if brief else _WORK) * most // MAX_LAYERS - _OWN * _work(network)
         self.searched = max(MOST, bound or 0)
         self.given_up = ""
         self.source = network.origin.source
@@ -203,16 +208,17 @@ class _Search:
             name: shape.with_spatial(spatial) if shape.spatial == self.own.spatial else shape
             for name, shape in self.network.inputs.items()
         }
-        try:
-            network = self.refitted(shapes) or self.again(shapes)
-        except SpecError as problem:
-            self.spend(problem.network)
+        network = None
+        with measured() as done:
+            try:
+                made = network = self.refitted(shapes) or self.again(shapes)
+            except SpecError as problem:
+                made = problem.network
+            except ArchlensError:
+                made = None
+        self.spend(made, done[0])
+        if network is None:
             self.refused.add(spatial)
-            return None
-        except ArchlensError:
-            self.refused.add(spatial)
-            return None
-        self.spend(network)
         return network
 
     def refitted(self, inputs: Mapping[str, Shape]) -> Network | None:
@@ -243,17 +249,24 @@ class _Search:
             raise SpecError(Diagnostic(str(unfit)), replace(network, blocks=dict(opened)))
         return network
 
-    def spend(self, network: Network | None) -> None:
-        """Take down what it took to lay a network out; ``None`` where nothing of it could be."""
-        self.work -= _work(network) if network is not None else 1
-        searched(self.source, _TRY + (_layers(network) if network is not None else 0))
+    def spend(self, network: Network | None, done: int) -> None:
+        """Take down what it took to lay a network out.
+
+        Args:
+            network: as far as it could be; ``None`` where nothing of it could.
+            done: what its source has done for it.
+        """
+        self.work -= _TRY + max(
+            _work(network) * (_ANEW if self.asks else 1) if network is not None else 0, done
+        )
+        searched(self.source, _TRY + max(_layers(network) if network is not None else 0, done))
 
     @property
     def affordable(self) -> bool:
         """Whether another size may be tried."""
-        if not self.given_up and self.bound is None:
+        if not self.given_up:
             if self.work < 0:
-                self.given_up = "the network is large"
+                self.given_up = f"it is more work than a search may be ({RAISED})"
             elif spent(self.source) >= 1:
                 self.given_up = f"the networks of the file are large together ({RAISED})"
         return not self.given_up

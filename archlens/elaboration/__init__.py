@@ -139,6 +139,10 @@ class FromSpec(Origin):
     #: The most layers that it may have.
     most: int
 
+    @property
+    def allowed(self) -> int:
+        return self.most
+
     def again(self, network: Network, on: Setting) -> Network:
         given = {**self.inputs, **read_given(on.input, list(network.inputs), network.name)}
         values = {**self.values, **on.values}

@@ -16,7 +16,7 @@ from warnings import warn
 
 from ..analysis import layouts
 from ..analysis.refitting import Unfit, refitted
-from ..bounds import RAISED, Bounds, allowed
+from ..bounds import RAISED, Bounds, allowed, worked
 from ..errors import (
     Located,
     Span,
@@ -36,6 +36,9 @@ from .advice import LayerShapeError, explained
 from .binding import Refused, make
 from .inputs import read_given, usable
 from .values import Tensor
+
+#: What it is worth to place an op, in layers laid out.
+_PLACED = 8
 
 
 class Known(NamedTuple):
@@ -281,6 +284,7 @@ class Builder:
         where: Located | None,
         keys: Mapping[str, str] = NONE,
     ) -> Tensor:
+        worked(_PLACED)
         op = known.op
         if not inputs and not self.sources:
             raise error(f"{op.kind} has nothing to read", help="the network has no input yet")

@@ -23,11 +23,14 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..backends.conformance import slots, tensors
-from ..bounds import allowed
+from ..bounds import allowed, worked
 from ..lowering.counting import COUNTED, FREE
 from ..lowering.known import KNOWN
 from ..lowering.tape import BATCH, Call, LooksUp, Node, TakenApart, Tape, Value
 from .whole import WHOLE
+
+#: What a call of an operator is worth, in layers laid out.
+_CALL = 300
 
 
 class Stopped(Exception):
@@ -172,6 +175,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.recorder = recorder
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        worked(_CALL)
         kwargs = kwargs or {}
         recorder = self.recorder
         given = list(_tensors((args, kwargs)))

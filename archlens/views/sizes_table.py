@@ -137,6 +137,9 @@ def _cell(kind: Kind, value: Value) -> Content:
     return Cell(words.figure(kind, value), value if isinstance(value, int) else times(value))
 
 
+#: What is said of a search that was given up before it began.
+_UNSOUGHT = "not looked for"
+
 #: What the figures mean.
 _NOTES = (
     "Each size was tried. No pixel lost: every position of every map is in some window of the next layer.",
@@ -164,14 +167,16 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
     yield "smallest", _smallest(sizes.smallest, sizes.searched)
     for tried in sizes.tried:
         which = f" ({tried.axes[0]})" if len(sizes.tried) > 1 else ""
-        yield f"fits{which}", f"{_stretches(tried.valid)}, of 1 to {tried.bound}"
-        yield f"no pixel lost{which}", _stretches(tried.lossless)
+        looked = tried.bound > 0  # else the search was given up before
+        said = f"{_stretches(tried.valid)}, of 1 to {tried.bound}"
+        yield f"fits{which}", said if looked else _UNSOUGHT
+        yield f"no pixel lost{which}", _stretches(tried.lossless) if looked else _UNSOUGHT
     if sizes.training:
         least = _smallest(sizes.training.smallest, sizes.training.searched)
         why = "" if None in sizes.training.smallest else " at least, as its heads have to fit, too"
         yield "in training", f"{least}{why}"
     if sizes.given_up:
-        yield "given up", f"{sizes.given_up}, and no more sizes were tried; --upto N tries every size to N"
+        yield "given up", f"{sizes.given_up}, and no more sizes were tried"
     if sizes.layer:
         if None in sizes.unpadded:
             says = (
@@ -185,7 +190,7 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
 
 def _smallest(smallest: Sequence[int | None], searched: int) -> str:
     if None in smallest:
-        return f"none was found; tried up to {searched:,}" if searched else "not looked for"
+        return f"none was found; tried up to {searched:,}" if searched else _UNSOUGHT
     return times(n for n in smallest if n is not None)
 
 

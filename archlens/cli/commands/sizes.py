@@ -17,7 +17,8 @@ from ..output import write_table
     "--upto",
     type=click.IntRange(min=1, max=100_000),
     metavar="N",
-    help=f"Try every size up to this; without it, up to the input's own, and to {sizes.MOST:,} at most.",
+    help=f"Try every size up to this; without it, up to the input's own, and to {sizes.MOST:,} at most. What "
+    "takes more than seconds is given up, and says how far it came; --max-layers allows more.",
 )
 @format_option()
 @output_option

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ...bounds import allowed
+from ...bounds import allowed, worked
 from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
 from ...lowering.tape import BATCH, Tape, Value
@@ -22,6 +22,9 @@ from .scopes import Scopes, cleaned
 
 #: The largest size of a tensor.
 _MOST = 10**15
+
+#: What it is worth to run a node, and to look for what leads to it, in layers laid out.
+_NODE, _FOUND = 12, 2
 
 
 @dataclass(eq=False, slots=True)
@@ -304,6 +307,7 @@ class Run:
             )
         for info in (*graph.known.values(), *graph.outputs):
             self.said.setdefault(prefix + info.name, info)
+        worked(_FOUND * len(graph.nodes))
         nodes = _needed(graph, ends)
         for node in nodes:
             for name in (*node.inputs, *_captured(node)):
@@ -312,6 +316,7 @@ class Run:
             self.readers.setdefault(prefix + name, []).append(None)
         for node in nodes:
             self.ran += 1
+            worked(_NODE)
             if self.ran > self.most:
                 raise error(f"{self.file} has more than {self.most:,} nodes, the most that run")
             try:
