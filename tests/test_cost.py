@@ -365,6 +365,27 @@ def standardized(values: Any, affine: bool) -> None:
         scaled * some(scaled.size) + some(scaled.size)
 
 
+def by_root(values: Any, affine: bool) -> None:
+    """Zhang and Sennrich 2019, equation 4."""
+    inverse = 1 / f(mean(values * values) + 1e-6)
+    scaled = values * inverse
+    if affine:
+        scaled * some(scaled.size)
+
+
+def turned(positions: int, pairs: int, heads: int) -> None:
+    """Su et al. 2021, equation 34: the angles are those of all heads."""
+    for _ in range(positions * pairs):
+        angle = Tally() * Tally()
+        f(angle), f(angle)
+    turn_pairs(positions * pairs * heads)
+
+
+def turn_pairs(count: int) -> None:
+    a, b, cos, sin = (some(count) for _ in range(4))
+    a * cos - b * sin, b * cos + a * sin
+
+
 def windows(x: Any, size: int, stride: int) -> Iterator[Any]:
     """Windows over two axes of every channel; x is padded already."""
     for channel in x:
@@ -456,6 +477,12 @@ DEFINITIONS: dict[str, Callable[[], Any]] = {
     "4x3x2 >> channels_last >> softmax": lambda: softmax(some(4, 3, 2)),
     "6x9 >> tokens >> glu": lambda: each(lambda a, b: a * f(b), some(9, 3), some(9, 3)),
     "6x9 >> tokens >> position_embedding": lambda: some(9, 6) + some(9, 6),
+    "6x9 >> tokens >> rms_norm": lambda: [by_root(c, True) for c in some(9, 6)],
+    "8 >> rms_norm(affine=false)": lambda: by_root(some(8), False),
+    "6x9 >> tokens >> position_embedding(12)": lambda: some(9, 6) + some(9, 6),
+    # 5 positions of 3 heads, of which 2 pairs are turned each
+    "18x5 >> tokens >> rotary(6, part=4)": lambda: turned(5, 2, 3),
+    "12x2x5 >> channels_last >> rotary(4)": lambda: [turned(5, 2, 3), turn_pairs(5 * 2 * 3)],
     "6x3x3 >> layer_scale": lambda: some(6, 3, 3) * some(6, 1, 1),
     "6x3x3 >> channels_last >> layer_scale": lambda: some(3, 3, 6) * some(6),
 }
@@ -490,6 +517,13 @@ def attend_to(queries: int, keys: int, width: int, values: int, heads: int) -> N
         dot(some(queries, width), some(keys, width))
         softmax((some(queries, keys) * Tally()).T)
         dot(some(queries, keys), some(values, keys))
+
+
+def attend_shared(x: Any, heads: int, shared: int, out: int) -> None:
+    """Keys and values of as many channels, which all heads read."""
+    linear(x, x.shape[1] + 2 * shared)
+    attend_to(len(x), len(x), x.shape[1] // heads, shared, heads)
+    linear(x, out)
 
 
 def attend_in_window(x: Any, heads: int, masked: bool = False) -> None:
@@ -529,6 +563,11 @@ def attend_by_cosine(x: Any, heads: int, windows: int, relative: int, masked: bo
 ATTENTION: dict[str, Callable[[], Any]] = {
     "4x5 >> tokens >> self_attention(2)": lambda: attend(some(5, 4), 2),
     "6x2x2 >> tokens >> self_attention(3, bias=false)": lambda: attend(some(4, 6), 3, bias=False),
+    # 3 rows of 5 tokens, whose 2 heads share keys and values of 2 channels
+    "4x3x5 >> channels_last >> self_attention(2, kv_heads=1, out=3)": lambda: [
+        attend_shared(some(5, 4), 2, 2, 3) for _ in range(3)
+    ],
+    "4x5, 4x5, 4x5 >> tokens >> attention(2, window=2)": lambda: attend_to(5, 5, 2, 2, 2),
     "4x5, 4x3, 6x3 >> tokens >> attention(2)": lambda: attend_to(5, 3, 2, 3, 2),
     "4x5, 1x3, 1x3 >> tokens >> attention(4, kv_heads=1)": lambda: attend_to(5, 3, 1, 1, 4),
     # 4 windows of 2x2

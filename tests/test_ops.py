@@ -366,6 +366,7 @@ SEE_EVERYTHING = {
     "400 >> linear(120)",
     "84 >> linear(10, bias=false)",
     "84 >> rbf(10)",
+    "768 >> rms_norm(eps=1e-5)",
     "24x49 >> tokens >> self_attention(4)",
     "24x5x5 >> tokens >> self_attention(3, bias=false)",
     # one window is as large as the map

@@ -181,6 +181,9 @@ def letters(one: Example) -> dict[str, int]:
     found = {"c": x.channels, "c_in": x.channels, "n_in": x.channels, "C": x.channels, "L": prod(x.spatial)}
     found |= {"c_out": y.channels, "n_out": y.channels} | {k: v for k, v in own.items() if isinstance(v, int)}
     found["pairs"] = sum(map(len, own.get("connections", ())))
+    if one.op.kind == "self_attention":
+        found["M"], found["O"] = x.spatial[-1], own["out"] or x.channels
+        found["K"] = x.channels // own["heads"] * (own["kv_heads"] or own["heads"])
     if isinstance(x, Ids):
         found["N"] = x.below
     if "kernel" in own:
@@ -189,7 +192,7 @@ def letters(one: Example) -> dict[str, int]:
         _, k, v = one.inputs
         shared = own["kv_heads"] or own["heads"]
         found |= {"M": k.spatial[-1], "d": k.channels // shared, "e": v.channels // shared}
-    elif "heads" in own and axes == 2:
+    elif "heads" in own and axes == 2 and one.op.kind != "self_attention":
         found["h"], found["w"] = h, w = each(own["window"] if "window" in own else own["size"])
         found["m"] = h * w
         sides = (h, w) if "window" in own else (1, 1)  # the positions of whole windows

@@ -64,7 +64,7 @@ def test_an_op_by_another_name(word: str, op: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *("gru", "LSTM", "EmbeddingBag", "space_to_depth", "PixelShuffle", "RMSNorm"),
+        *("gru", "LSTM", "EmbeddingBag", "space_to_depth", "PixelShuffle", "WeightNorm"),
         *("CELU", "rrelu", "DepthwiseConv2D", "SeparableConv2D", "squeeze_excitation"),
     ],
 )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from functools import reduce
-from math import prod
+from itertools import product
+from math import cos, prod, sin
 from typing import Any
 
 import torch
@@ -288,14 +289,58 @@ class SelfAttention(nn.MultiheadAttention):
             return super().forward(x, x, x, need_weights=True)[0].detach()
 
 
+class MultiheadSelfAttention(nn.Module):
+    """The same of rows, between linear layers with the weights of torch's, and a head at a time."""
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        bias: bool = True,
+        out: int | None = None,
+        causal: bool = False,
+        kv_heads: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.shared = channels // heads * (kv_heads or heads)
+        self.in_proj_weight = nn.Parameter(torch.rand(channels + 2 * self.shared, channels) - 0.5)
+        self.in_proj_bias = nn.Parameter(torch.rand(channels + 2 * self.shared)) if bias else None
+        self.out_proj = nn.Linear(channels, out or channels, bias)
+        self.attend = attention(heads, kv_heads, causal)
+
+    def forward(self, x: Tensor) -> Tensor:
+        projected = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        k, v = projected[..., -2 * self.shared : -self.shared], projected[..., -self.shared :]
+        return self.out_proj(self.attend(projected[..., : -2 * self.shared], k, v))
+
+
+def rotary(
+    head: int, part: int | None = None, base: float = 10000.0, interleaved: bool = False
+) -> Callable[[Tensor], Tensor]:
+    """Su et al. 2021, equation 34, a position and a pair at a time."""
+
+    def turn(x: Tensor) -> Tensor:
+        y, size = x.clone(), part or head
+        for at, first, i in product(range(x.shape[-2]), range(0, x.shape[-1], head), range(size // 2)):
+            a, b = (first + 2 * i, first + 2 * i + 1) if interleaved else (first + i, first + i + size // 2)
+            angle = at * base ** (-2 * i / size)
+            y[..., at, a] = x[..., at, a] * cos(angle) - x[..., at, b] * sin(angle)
+            y[..., at, b] = x[..., at, b] * cos(angle) + x[..., at, a] * sin(angle)
+        return y
+
+    return turn
+
+
 def attention(
-    heads: int, kv_heads: int | None = None, causal: bool = False
+    heads: int, kv_heads: int | None = None, causal: bool = False, window: int | None = None
 ) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """A head at a time. What is masked is multiplied by 0, and is not seen: no NaN comes from there."""
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         seen = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool)
         seen = seen.tril() if causal else seen
+        for i, j in product(range(q.shape[-2]), range(k.shape[-2])) if window else ():
+            seen[i, j] &= abs(i - j) < (window or 0)
         out = []
         for head, queries in enumerate(q.chunk(heads, -1)):
             at = head * (kv_heads or heads) // heads
@@ -393,6 +438,8 @@ OWN: dict[str, Callable[..., Any]] = {
     "StochasticDepth": StochasticDepth,
     "PositionEmbedding": PositionEmbedding,
     "SelfAttention": SelfAttention,
+    "MultiheadSelfAttention": MultiheadSelfAttention,
+    "rotary": rotary,
     "attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),
     "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),

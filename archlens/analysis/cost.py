@@ -29,8 +29,8 @@ ITEMS: dict[str, Item] = {
     "bias": Item("1 for each output value", "y = Wx + b"),
     "normalization": Item(
         "2 for each value where the statistics are known beforehand, else 5, or 7 with a learned scale and "
-        "shift, and 3 for each mean and variance; local response size + 4; 3 for each value of the "
-        "queries and keys of cosine attention",
+        "shift, and 3 for each mean and variance; rms_norm 3, or 4 with a learned scale, and 3 for each; "
+        "local response size + 4; 3 for each value of the queries and keys of cosine attention",
         "Ioffe and Szegedy 2015, algorithms 1 and 2; Ba et al. 2016, eq. 3; Wu and He 2018, eq. 1 and 2; "
         "Krizhevsky et al. 2012, section 3.3; Liu et al. 2022, section 3.2",
     ),
@@ -51,7 +51,7 @@ ITEMS: dict[str, Item] = {
     "elementwise": Item(
         "1 for each output value of an addition or a product, of two branches or with learned values; in "
         "attention the scale, once for each pair of positions or each query's value, and for each pair its "
-        "bias and its mask",
+        "bias and its mask; rotary 3 for each value that is turned and for each angle",
         "He et al. 2016, eq. 1; Hu et al. 2018, eq. 4; Vaswani et al. 2017, eq. 1; Liu et al. 2021, eq. 4; "
         "Touvron et al. 2021, eq. 4",
     ),

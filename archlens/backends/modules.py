@@ -233,7 +233,13 @@ class SelfAttention(nn.MultiheadAttention):
 
 
 def attention(
-    q: Tensor, k: Tensor, v: Tensor, heads: int, kv_heads: int | None = None, causal: bool = False
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    heads: int,
+    kv_heads: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
 ) -> Tensor:
     """Attention of each row of tokens in several heads: N, ..., L, C."""
     groups = heads if kv_heads is None else kv_heads
@@ -241,10 +247,45 @@ def attention(
         by_head(q, heads),
         by_head(k, groups),
         by_head(v, groups),
-        is_causal=causal,
+        attn_mask=None if window is None else nearby(q, window, causal),
+        is_causal=causal and window is None,
         enable_gqa=groups != heads,
     )
     return mixed.transpose(1, 2).reshape(*q.shape[:-1], -1)
+
+
+def nearby(x: Tensor, window: int, causal: bool) -> Tensor:
+    """Whether a token attends to another, fewer positions away than the window: L, L."""
+    at = torch.arange(x.shape[-2], device=x.device)
+    away = at.unsqueeze(1) - at
+    return (away < window) & (away >= 0 if causal else away > -window)
+
+
+class MultiheadSelfAttention(nn.Module):
+    """Attention of the tokens of each row to each other, in several heads: N, ..., L, C."""
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        bias: bool = True,
+        out: int | None = None,
+        causal: bool = False,
+        kv_heads: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.causal = heads, heads if kv_heads is None else kv_heads, causal
+        self.sizes = (channels, *(channels // heads * self.kv_heads,) * 2)
+        self.in_proj_weight = nn.Parameter(torch.empty(sum(self.sizes), channels))
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        self.in_proj_bias = nn.Parameter(torch.zeros(sum(self.sizes))) if bias else None
+        self.out_proj = nn.Linear(channels, channels if out is None else out, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        projected = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        q, k, v = torch.split(projected, list(self.sizes), -1)
+        mixed = attention(q, k, v, self.heads, self.kv_heads, self.causal)
+        return self.out_proj(mixed)  # type: ignore[no-any-return]
 
 
 def by_head(x: Tensor, heads: int) -> Tensor:
@@ -471,6 +512,21 @@ def max_unpool(x: Tensor, pooled: Tensor, kernel: Any) -> Tensor:
 def normal(sizes: Any, deviation: float) -> Tensor:
     """Numbers from a normal distribution around zero."""
     return torch.empty(sizes).normal_(std=deviation)
+
+
+def rotary(
+    x: Tensor, head: int, part: int | None = None, base: float = 10000.0, interleaved: bool = False
+) -> Tensor:
+    """Each pair of channels of a head, turned by an angle that grows with the position: N, ..., L, C."""
+    part = head if part is None else part
+    rates = base ** (-torch.arange(0, part, 2, device=x.device) / part)
+    angles = torch.arange(x.shape[-2], device=x.device).unsqueeze(1) * rates  # L, part/2
+    cos, sin = angles.cos().unsqueeze(1).to(x.dtype), angles.sin().unsqueeze(1).to(x.dtype)
+    heads = x.reshape(*x.shape[:-1], -1, head)  # N, ..., L, heads, head
+    turned, rest = heads[..., :part], heads[..., part:]
+    a, b = (turned[..., ::2], turned[..., 1::2]) if interleaved else turned.chunk(2, -1)
+    found = torch.stack((a * cos - b * sin, b * cos + a * sin), -1 if interleaved else -2).flatten(-2)
+    return (torch.cat((found, rest), -1) if part < head else found).flatten(-2)
 
 
 class PositionEmbedding(nn.Module):

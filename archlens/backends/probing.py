@@ -336,6 +336,8 @@ class _Twin:
                 module = target(*call.args, **call.kwargs)
             if isinstance(module, nn.Upsample):
                 return _Mixing(module)
+            if isinstance(module, modules.MultiheadSelfAttention):
+                return _to_itself(module, call, self.whole)
             if self.whole:
                 return module.eval()  # type: ignore[no-any-return]
             thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
@@ -351,6 +353,8 @@ class _Twin:
             return lambda *xs: self._thinned(torch.cat(xs, *call.args, **call.kwargs), place)
         if target is modules.attention:
             return lambda q, k, v: _attending(q, k, v, call, self.whole)
+        if target is modules.rotary and not self.whole:
+            return lambda x: x  # it mixes channels of a position alone
         if target is modules.take and not self.whole and call["axis"] == place:
             return lambda x: x
         if target is modules.pad_sides and not self.whole and len(call["sides"]) == x.dim() - 1:
@@ -388,12 +392,37 @@ def _attending(q: Tensor, k: Tensor, v: Tensor, call: Call, whole: bool) -> Tens
     if not whole:
         heads, kv_heads = 1, None
         q, k, v = (x.sum(-1, keepdim=True) for x in (q, k, v))
-    if not call["causal"]:
+    causal, window = call["causal"], call.given["window"].value if "window" in call.given else None
+    if not causal and window is None:
         return modules.attention(q, k, v, heads, kv_heads)
     planted = [x.isnan().any(-1) for x in (q, k, v)]
-    seen = planted[0] | (planted[1] | planted[2]).int().cummax(-1).values.bool()
+    seen = planted[0] | _seen_nearby(planted[1] | planted[2], causal, window)
     q, k, v = (x.nan_to_num() for x in (q, k, v))
-    return modules.attention(q, k, v, heads, kv_heads, True).masked_fill(seen.unsqueeze(-1), torch.nan)
+    found = modules.attention(q, k, v, heads, kv_heads, causal, window)
+    return found.masked_fill(seen.unsqueeze(-1), torch.nan)
+
+
+def _seen_nearby(planted: Tensor, causal: bool, window: int | None) -> Tensor:
+    """Which queries see one of the keys that are planted: ..., L."""
+    length = planted.shape[-1]
+    reach = length if window is None else window
+    before = nn.functional.pad(planted.cumsum(-1), (1, 0))  # how many are planted before each position
+    at = torch.arange(length)
+    stop = at + 1 if causal else (at + reach).clamp(max=length)
+    return before[..., stop] > before[..., (at - reach + 1).clamp(min=0)]
+
+
+def _to_itself(module: Any, call: Call, whole: bool) -> Callable[..., Tensor]:
+    """The same between its projections; in a twin with few channels without them."""
+    if not whole:
+        return lambda x: _attending(x, x, x, call, whole)
+
+    def attend(x: Tensor) -> Tensor:
+        projected = nn.functional.linear(x, module.in_proj_weight, module.in_proj_bias)
+        q, k, v = torch.split(projected, list(module.sizes), -1)
+        return module.out_proj(_attending(q, k, v, call, whole))  # type: ignore[no-any-return]
+
+    return attend
 
 
 def _as_it_is(module: Any, channels: int, call: Call) -> Any:
@@ -482,6 +511,7 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     modules.Subsample: lambda module, channels, call: type(module)(channels, module.kernel),
     nn.GroupNorm: lambda module, channels, call: nn.GroupNorm(1, channels),
     nn.LayerNorm: _layer_norm,
+    nn.RMSNorm: lambda module, channels, call: nn.RMSNorm(channels),
     nn.Linear: lambda module, channels, call: nn.Linear(channels, 1),
     modules.PositionEmbedding: lambda module, channels, call: lambda x: x,
     modules.SelfAttention: _attention,

@@ -66,7 +66,7 @@ ABSENT = {
         "a pixel shuffle": "pixelshuffle pixelunshuffle spacetodepth depthtospace",
         "an unfold": "unfold fold im2col col2im",
         "a pooling of fractions or norms": "fractionalmaxpool lppool globallppool",
-        "a norm of roots of squares or of weights": "rmsnorm weightnorm spectralnorm",
+        "a norm of weights": "weightnorm spectralnorm",
         "that activation": "celu rrelu crelu maxout hardshrink softshrink tanhshrink shrink thresholdedrelu",
         "a depthwise convolution by itself: it is conv with groups=x.channels": (
             "depthwiseconv dwconv depthwise convdw convdepthwise"

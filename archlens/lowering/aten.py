@@ -600,8 +600,15 @@ def rms_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         or held.axes[-1] != held.draft.straight[shape.channel_axis + 1]
     ):
         raise NotSaid("not over the channels")
-    made = lowering.opaque("rms_norm", shape, held.draft, macs=0, pointwise=True, own=lowering.own(node))
-    return Held(made, held.axes)
+    given: dict[str, Any] = {"eps": _number(_EPSILON if args.get("eps") is None else args["eps"])}
+    if args.get("weight") is None:
+        given["affine"] = False
+    op = lowering.call("rms_norm", **{name: value for name, value in given.items() if value != 1e-6})
+    return Held(lowering.put(op, held.draft, own=_weights(args, weight="weight")), held.axes)
+
+
+#: What torch adds in an rms_norm that says nothing of it: the least that makes 1.0 another number.
+_EPSILON = 2.0**-23
 
 
 # --- pooling and sizes ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 from ..geometry import POINT, Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, OptionalCount, Size, Spare
-from .footprint import FLOAT32, INPUT, INT64, MATRIX, PIECE, ROWS, Extra, Footprint
+from .footprint import BOOL, FLOAT32, INPUT, INT64, MATRIX, PIECE, ROWS, VALUE, Extra, Footprint
 from .layout import require_channels_last, require_two_axes
 from .op import (
     EVERYWHERE,
@@ -51,6 +51,12 @@ def _require_heads(x: Shape, heads: int) -> None:
         )
 
 
+def _require_shared(heads: int, kv_heads: int | None) -> None:
+    """Refuse heads of keys and values that those of queries cannot share in turn."""
+    if kv_heads and heads % kv_heads:
+        raise ShapeError(f"its heads={heads} are not divisible by kv_heads={kv_heads}")
+
+
 def _projections(channels: int, into: str, out: str) -> dict[str, tuple[int, ...]]:
     """The weights of two linear layers: to queries, keys and values, and back."""
     return {
@@ -61,9 +67,14 @@ def _projections(channels: int, into: str, out: str) -> dict[str, tuple[int, ...
     }
 
 
-def _products(positions: int, seen: int, channels: int) -> int:
-    """Products of attention where each position sees ``seen`` others: 4 projections, and QK and AV."""
-    return 4 * positions * channels**2 + 2 * positions * seen * channels
+def _products(positions: int, seen: int, channels: int, projected: int | None = None) -> int:
+    """Products of attention where each position sees ``seen`` others: its projections, and QK and AV.
+
+    The projections have ``projected`` outputs for each position, in and out; 4 times the channels unless
+    that is said.
+    """
+    projected = 4 * channels if projected is None else projected
+    return projected * positions * channels + 2 * positions * seen * channels
 
 
 def _softmax(pairs: int, seen: int) -> int:
@@ -71,29 +82,54 @@ def _softmax(pairs: int, seen: int) -> int:
     return 3 * pairs - pairs // seen
 
 
-def _sentence(positions: int, seen: int, channels: int) -> str:
+def _sentence(
+    positions: int, seen: int, channels: int, into: int | None = None, out: int | None = None
+) -> str:
+    into, out = into or 3 * channels, out or channels
     return (
-        f"{positions:,} positions x ({3 * channels:,}x{channels:,} to queries, keys and values + "
-        f"{channels:,}x{channels:,} back + 2 x {channels:,}x{seen:,} for queries by keys and weights by "
-        f"values) = {_products(positions, seen, channels):,}"
+        f"{positions:,} positions x ({into:,}x{channels:,} to queries, keys and values + "
+        f"{out:,}x{channels:,} back + 2 x {channels:,}x{seen:,} for queries by keys and weights by "
+        f"values) = {_products(positions, seen, channels, into + out):,}"
     )
+
+
+def _pairs_seen(length: int, causal: bool, window: int | None) -> int:
+    """How many pairs of a query and a key of one row are not masked."""
+    most = length if window is None else min(window, length)
+    before = most * (most + 1) // 2 + (length - most) * most  # itself and those before it
+    return before if causal else length**2 if window is None else 2 * before - length
+
+
+def _leaving_out(computed: int, unmasked: int) -> str:
+    """What is said beside the products of an attention that masks some."""
+    if unmasked == computed:
+        return ""
+    return f"; a kernel that leaves out what is masked computes {unmasked:,}"
 
 
 class SelfAttention(Op, kind="self_attention", family="attention"):
     """Every token attends to every token: ``softmax(QK'/sqrt(d))V`` in several heads, between linear layers.
 
-    Its weights are those of ``nn.MultiheadAttention``. ``d`` is ``C/heads``.
+    Its weights are those of ``nn.MultiheadAttention``. ``d`` is ``C/heads``. With ``causal`` a token attends
+    to itself and to those before it. With fewer ``kv_heads`` several heads in turn share the keys and values
+    of one. Where there are axes before the last one, as with windows, each row attends by itself.
 
-    Output: the shape of the input, ``LxC``.
-    Parameters: ``4*C*C``, and ``4*C`` of bias.
-    MACs: ``4*L*C*C + 2*L*L*C``: the projections, and queries by keys and weights by values.
-    Limits: tokens, ``LxC``, whose channels ``heads`` divides.
-    Source: Vaswani et al. 2017, section 3.2.
+    Output: the positions of the input, with ``out`` channels.
+    Parameters: ``C*(C + 2*K + O)``, and ``C + 2*K + O`` of bias: ``K = d*kv_heads`` and ``O = out``, both
+        ``C`` where they are not given.
+    MACs: ``L*C*(C + 2*K + O) + 2*L*M*C``: the projections of ``L`` tokens, and queries by keys and weights by
+        values for the ``M`` tokens of a row, what ``causal`` masks included.
+    Limits: tokens, ``LxC`` or rows of them, whose channels ``heads`` divides.
+    Source: Vaswani et al. 2017, section 3.2; Ainslie et al. 2023, "GQA", section 2.2.
     """
 
     heads: Annotated[Count, "how many heads the channels are divided among"]
     bias: Annotated[Flag, "whether the projections add a bias"] = True
+    out: Annotated[OptionalCount, "how many channels come out, if not those that come in"] = None
+    causal: Annotated[Flag, "whether a token attends to none after it"] = False
+    kv_heads: Annotated[OptionalCount, "how many heads keys and values have, if not those of queries"] = None
 
+    incidental = {"causal": "causal"}
     names = Names(
         keras="MultiHeadAttention",
         onnx="",
@@ -102,38 +138,53 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
     examples = (
         "24x49 >> tokens >> self_attention(4)",
         "24x5x5 >> tokens >> self_attention(3, bias=false)",
+        "24x9 >> tokens >> self_attention(6, causal=true, kv_heads=2)",
+        "24x3x5 >> channels_last >> self_attention(4, out=10)",
     )
 
     def facts(self, x: Shape) -> Facts:
         require_channels_last(x, "self_attention", "LxC", "tokens")
-        if len(x) != 2:
-            raise ShapeError(
-                f"self_attention works on tokens such as LxC, and its input is {x}",
-                help="put tokens before it; window_attention works on HxWxC",
-            )
         _require_heads(x, self.heads)
-        length, channels = x
+        _require_shared(self.heads, self.kv_heads)
+        channels, seen, positions = x.channels, x.spatial[-1], prod(x.spatial)
+        into, out = self._widths(channels)
         weights: dict[str, tuple[int, ...]] = {
-            "in_proj_weight": (3 * channels, channels),
-            "out_proj.weight": (channels, channels),
+            "in_proj_weight": (into, channels),
+            "out_proj.weight": (out, channels),
         }
         if self.bias:
-            weights |= {"in_proj_bias": (3 * channels,), "out_proj.bias": (channels,)}
-        pairs = self.heads * length**2
+            weights |= {"in_proj_bias": (into,), "out_proj.bias": (out,)}
+        pairs = self.heads * positions * seen
         return Facts(
-            shape=x,
+            shape=x.with_channels(out),
             weights=weights,
             buffers=NONE,
-            macs=_products(length, length, channels),
-            other={"softmax": _softmax(pairs, length), "elementwise": pairs}
-            | ({"bias": 4 * length * channels} if self.bias else {}),
-            reach=EVERYWHERE,
-            torch=Call(
-                "archlens.SelfAttention",
-                channels=channels,
-                heads=self.heads,
-                bias=Argument(self.bias, default=True),
-            ),
+            macs=_products(positions, seen, channels, into + out),
+            other={"softmax": _softmax(pairs, seen), "elementwise": pairs}
+            | ({"bias": (into + out) * positions} if self.bias else {}),
+            reach=_row_reach(x.spatial, seen, self.causal),
+            torch=self._torch(x),
+        )
+
+    def _widths(self, channels: int) -> tuple[int, int]:
+        """How many outputs the projections have: to queries, keys and values together, and back."""
+        keys = channels // self.heads * (self.kv_heads or self.heads)
+        return channels + 2 * keys, self.out or channels
+
+    def _torch(self, x: Shape) -> Call:
+        bias = Argument(self.bias, default=True)
+        out = None if self.out == x.channels else self.out
+        shared = None if self.kv_heads == self.heads else self.kv_heads
+        if len(x) == 2 and not (out or shared or self.causal):
+            return Call("archlens.SelfAttention", channels=x.channels, heads=self.heads, bias=bias)
+        return Call(
+            "archlens.MultiheadSelfAttention",
+            channels=x.channels,
+            heads=self.heads,
+            bias=bias,
+            out=Argument(out, default=None),
+            causal=Argument(self.causal, default=False),
+            kv_heads=Argument(shared, default=None),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -143,8 +194,10 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
         CUDA keep the same, but some round the number of sums of each head up, or copy narrow heads to wider
         ones.
         """
-        projected, mixed = Extra(3 * facts.shape.numel), Extra(facts.shape.numel)
-        sums = Extra(self.heads * facts.shape[0], FLOAT32)
+        (x,) = inputs
+        positions = prod(x.spatial)
+        projected, mixed = Extra(self._widths(x.channels)[0] * positions), Extra(x.numel)
+        sums = Extra(self.heads * positions, FLOAT32)
         return INPUT._replace(
             saved=(projected, mixed, sums),
             before=((projected,), (projected, mixed, sums)),
@@ -154,9 +207,21 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
             needs=MATRIX,
         )
 
+    def macs_unmasked(self, facts: Facts, *inputs: Shape) -> int:
+        (x,) = inputs
+        *rows, length = x.spatial
+        masked = length**2 - _pairs_seen(length, self.causal, None)
+        return facts.macs - 2 * prod(rows) * masked * x.channels
+
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
-        length, channels = inputs[0]
-        return _sentence(length, length, channels)
+        (x,) = inputs
+        said = _sentence(prod(x.spatial), x.spatial[-1], x.channels, *self._widths(x.channels))
+        return said + _leaving_out(facts.macs, self.macs_unmasked(facts, x))
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        if facts.shape == inputs[0]:
+            return super().why_shape(facts, *inputs)
+        return f"the {times(facts.shape.spatial)} of the input; {self.out} channels, as out says"
 
 
 class Attention(Merge, kind="attention", family="attention"):
@@ -164,24 +229,27 @@ class Attention(Merge, kind="attention", family="attention"):
 
     Its branches are ``q``, ``k`` and ``v``, which other layers project. Heads of queries and keys have ``d``
     channels, those of values may have others. With fewer ``kv_heads`` several heads in turn share the keys
-    and values of one. With ``causal`` a token attends to itself and to those before it. Where there are axes
-    before the last one, as with windows, each row attends by itself.
+    and values of one. With ``causal`` a token attends to itself and to those before it, and with a ``window``
+    to itself and to those that are fewer positions away than that. Where there are axes before the last one,
+    as with windows, each row attends by itself.
 
     Output: the positions of ``q``, with ``heads`` times the channels of a head of ``v``.
     MACs: ``heads*L*M*(d + e)`` for ``L`` queries with ``M`` keys each and ``e`` channels of a head of ``v``:
-        queries by keys and weights by values, what ``causal`` masks included.
+        queries by keys and weights by values, what ``causal`` and ``window`` mask included.
     Limits: tokens, ``LxC`` or rows of them, whose channels the heads divide; as many values as keys, and with
-        ``causal`` as many queries.
-    Source: Vaswani et al. 2017, section 3.2.1; Ainslie et al. 2023, "GQA", section 2.2.
+        ``causal`` or a ``window`` as many queries.
+    Source: Vaswani et al. 2017, section 3.2.1; Ainslie et al. 2023, "GQA", section 2.2; Beltagy et al. 2020,
+        "Longformer", section 3.1.
     """
 
     heads: Annotated[Count, "how many heads the channels of q are divided among"]
     kv_heads: Annotated[OptionalCount, "how many heads k and v have, if not those of q"] = None
     causal: Annotated[Flag, "whether a token attends to none after it"] = False
+    window: Annotated[OptionalCount, "so many positions away none is attended to any more"] = None
 
     branches = ("q", "k", "v")
     of_one = "self_attention"
-    incidental = {"causal": "causal"}
+    incidental = {"causal": "causal", "window": "window"}
     names = Names(
         keras="",
         onnx="Attention",
@@ -193,6 +261,8 @@ class Attention(Merge, kind="attention", family="attention"):
         "12x16, 6x16, 6x16 >> tokens >> layer_norm >> attention(4, kv_heads=2, causal=true)",
         "12x9, 12x7, 24x7 >> tokens >> layer_norm >> attention(3)",
         "8x6x5, 8x6x5, 8x6x5 >> channels_last >> linear(8) >> attention(2)",
+        "12x16, 12x16, 12x16 >> tokens >> layer_norm >> attention(3, causal=true, window=4)",
+        "8x3x9, 4x3x9, 4x3x9 >> channels_last >> layer_norm >> attention(4, kv_heads=2, window=3)",
     )
 
     def facts(self, *inputs: Shape) -> Facts:
@@ -211,14 +281,19 @@ class Attention(Merge, kind="attention", family="attention"):
             buffers=NONE,
             macs=pairs * (width + of_values),
             other={"softmax": _softmax(pairs, keys), "elementwise": pairs},
-            reach=_row_reach(q.spatial, keys, self.causal),
+            reach=_row_reach(q.spatial, keys, self.causal, self.window),
             torch=Call(
                 "archlens.attention",
                 heads=self.heads,
                 kv_heads=Argument(None if self.kv_heads == self.heads else self.kv_heads, default=None),
                 causal=Argument(self.causal, default=False),
+                window=Argument(self._window(keys), default=None),
             ),
         )
+
+    def _window(self, keys: int) -> int | None:
+        """Its window, where that leaves anything out."""
+        return None if self.window is None or self.window >= keys else self.window
 
     def _require_rows(self, q: Shape, k: Shape, v: Shape) -> None:
         """Refuse tokens that do not go together."""
@@ -229,16 +304,16 @@ class Attention(Merge, kind="attention", family="attention"):
             raise ShapeError(
                 f"a row of queries attends to the row of keys in its place, {both}", inputs=(0, 1), size=True
             )
-        if self.causal and q.spatial != k.spatial:
+        if self.masks and q.spatial != k.spatial:
+            which = "causal" if self.causal else "a window"
             raise ShapeError(
-                f"with causal there are as many keys as queries, {both}", inputs=(0, 1), size=True
+                f"with {which} there are as many keys as queries, {both}", inputs=(0, 1), size=True
             )
 
     def _require_channels(self, q: Shape, k: Shape, v: Shape) -> tuple[int, int]:
         """The channels of a head of queries and keys, and of one of values; refuse others."""
         kv_heads = self.kv_heads or self.heads
-        if self.heads % kv_heads:
-            raise ShapeError(f"its heads={self.heads} are not divisible by kv_heads={kv_heads}")
+        _require_shared(self.heads, kv_heads)
         _require_heads(q, self.heads)
         width = q.channels // self.heads
         if k.channels != kv_heads * width:
@@ -283,9 +358,14 @@ class Attention(Merge, kind="attention", family="attention"):
         They are not where a head of values has other channels than one of keys: then the weights are stored.
         """
         q, k, v = inputs
+        found = self._by_pairs(facts, q, k, v)
         if facts.shape.channels == q.channels:
             sums = Extra(self.heads * prod(q.spatial), FLOAT32)
-            return Footprint(input=True, output=True, saved=(sums,), workspace=(sums,), lies=ROWS)
+            found = Footprint(input=True, output=True, saved=(sums,), workspace=(sums,), lies=ROWS)
+        return found if self._window(k.spatial[-1]) is None else _with_mask(found, k.spatial[-1])
+
+    def _by_pairs(self, facts: Facts, q: Shape, k: Shape, v: Shape) -> Footprint:
+        """The same where a weight is stored for each pair."""
         repeated = self.heads // (self.kv_heads or self.heads)
         queries, keys, values = Extra(q.numel), Extra(k.numel * repeated), Extra(v.numel * repeated)
         scores, mixed = Extra(self.heads * prod(q.spatial) * k.spatial[-1]), Extra(facts.shape.numel)
@@ -318,17 +398,38 @@ class Attention(Merge, kind="attention", family="attention"):
             f"{prod(q.spatial):,} queries x {keys:,} keys x ({q.channels:,} channels of queries by keys + "
             f"{facts.shape.channels:,} of weights by values) = {facts.macs:,}"
         )
-        if self.causal:
-            unmasked = facts.macs * (keys + 1) // (2 * keys)
-            text += f"; a kernel that leaves out what is masked computes {unmasked:,}"
-        return text
+        return text + _leaving_out(facts.macs, self.macs_unmasked(facts, *inputs))
+
+    def macs_unmasked(self, facts: Facts, *inputs: Shape) -> int:
+        keys = inputs[1].spatial[-1]
+        return (
+            facts.macs * _pairs_seen(keys, self.causal, self.window) // keys**2 if self.masks else facts.macs
+        )
+
+    @property
+    def masks(self) -> bool:
+        """Whether not every query sees every key; there are as many of both then."""
+        return self.causal or self.window is not None
 
 
-def _row_reach(spatial: tuple[int, ...], keys: int, causal: bool) -> Reach:
-    """What a position sees of keys and values: those of its row, and with ``causal`` none after it."""
+def _with_mask(found: Footprint, length: int) -> Footprint:
+    """With a mask of its own, which is kept as numbers to be added."""
+    seen, added = (Extra(length**2, kind, per_sample=False) for kind in (BOOL, VALUE))
+    away = tuple(Extra(count, INT64, per_sample=False) for count in (length, length**2))
+    return found._replace(
+        saved=(*found.saved, added),
+        before=((*away, seen, seen, seen), *found.before),
+        workspace=(*found.workspace, seen, added),
+    )
+
+
+def _row_reach(spatial: tuple[int, ...], keys: int, causal: bool, window: int | None = None) -> Reach:
+    """What a position sees of keys and values: those of its row, near ones alone, and none after it."""
     *rows, queries = spatial
-    if causal:
-        return (*[POINT] * len(rows), Window(keys, 1, keys - 1, 0))
+    if causal or (window is not None and window < keys):
+        before = min(window or keys, keys) - 1
+        after = 0 if causal else before
+        return (*[POINT] * len(rows), Window(before + 1 + after, 1, before, after))
     if prod(rows) == 1:
         return EVERYWHERE
     if queries != keys:

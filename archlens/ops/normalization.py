@@ -9,6 +9,7 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
 from .footprint import FORMAT, INPUT, INT64, PIECE, ROWS, STATISTIC, Extra, Footprint
+from .layout import require_channels_last
 from .op import (
     EVERYWHERE,
     NONE,
@@ -177,6 +178,63 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
         axes = tuple(range(len(facts.shape)))
         apart = self.over == "channels" and not facts.shape.channels_last
         return INPUT._replace(saved=statistics, workspace=statistics, lies=(*axes[1:], 0) if apart else axes)
+
+
+class RMSNorm(Op, kind="rms_norm", family="normalization"):
+    """The channels of each position, divided by the root of the mean of their squares.
+
+    Output: the shape of the input.
+    Parameters: ``c``, a scale for each channel; none with ``affine=false``.
+    Limits: tokens and maps whose channels come last, and vectors.
+    Source: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", equation 4.
+    """
+
+    eps: Annotated[Number, "added to the mean before its root is taken"] = 1e-6
+    affine: Annotated[Flag, "whether a scale is learned"] = True
+
+    incidental = {"eps": "eps"}
+    names = Names(
+        keras="RMSNormalization",
+        onnx="RMSNormalization",
+        also="rms rmslayernorm t5layernorm",
+    )
+    examples = (
+        "24x9 >> tokens >> rms_norm",
+        "768 >> rms_norm(eps=1e-5)",
+        "8x4x5 >> channels_last >> linear(6) >> rms_norm(affine=false)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        if len(x) > 1:
+            require_channels_last(x, "rms_norm", "LxC")
+        # squares and their mean, eps, the root and its inverse, a product with that, and with the scale
+        work = (4 if self.affine else 3) * x.numel + 3 * prod(x.spatial)
+        return Facts(
+            shape=x,
+            weights={"weight": (x.channels,)} if self.affine else NONE,
+            buffers=NONE,
+            macs=0,
+            other={"normalization": work},
+            reach=_points(x) if len(x) > 1 else EVERYWHERE,
+            torch=Call(
+                "nn.RMSNorm",
+                normalized_shape=x.channels,
+                eps=Argument(self.eps, default=None),
+                elementwise_affine=Argument(self.affine, default=True),
+            ),
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input, and the root of each position; on a CPU torch does it in steps."""
+        squares, root = Extra(facts.shape.numel, only="cpu"), Extra(prod(facts.shape.spatial), STATISTIC)
+        scaled = (squares, root) if self.affine else (root,)
+        return INPUT._replace(
+            saved=scaled,
+            before=((squares, root, root),),
+            workspace=scaled,
+            backward=(squares,) * 3,
+            lies=ROWS,
+        )
 
 
 class GroupNorm(Op, kind="group_norm", family="normalization"):

@@ -393,6 +393,10 @@ class Op:
         """The part of ``macs`` that a whole batch takes once, however many samples it has."""
         return 0
 
+    def macs_unmasked(self, facts: Facts, *inputs: Shape) -> int:
+        """The part of ``macs`` that a kernel computes which leaves out what is masked."""
+        return facts.macs
+
     def why_params(self, facts: Facts) -> str:
         """Where the parameters come from, as one sentence; only asked where there are any."""
         parts = [

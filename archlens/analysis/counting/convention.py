@@ -129,11 +129,15 @@ class Inner(NamedTuple):
 #: The linear layers within archlens' own modules: those over all positions, those over relative ones.
 _WITHIN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "archlens.SelfAttention": (("out_proj",), ()),
+    "archlens.MultiheadSelfAttention": (("out_proj",), ()),
     "archlens.WindowAttention": (("qkv", "proj"), ()),
     # torch's function is called with the weights of its qkv
     "archlens.WindowAttentionV2": (("proj",), ("cpb_mlp.0", "cpb_mlp.2")),
     "archlens.RelativeAttention": (("to_qkv", "merge"), ()),
 }
+
+#: Attention of tokens to each other between projections, by torch's own function.
+SELF_ATTENTION = ("archlens.SelfAttention", "archlens.MultiheadSelfAttention")
 
 #: Every kind of attention; tools find modules within, or none.
 ATTENTION = frozenset(_WITHIN)
@@ -153,19 +157,24 @@ def within(layer: Layer) -> list[Inner]:
 
 def in_one(layer: Layer) -> int:
     """The products that torch computes by calling scaled_dot_product_attention."""
-    if met(layer) == "archlens.SelfAttention":
+    if met(layer) in SELF_ATTENTION:
         return attending(layer)[1]
     return layer.macs if met(layer) == "archlens.attention" else 0
 
 
 def fused(layer: Layer) -> int:
     """Those of them that one kernel computes, as it does where values have as many channels as keys."""
-    return in_one(layer) if layer.shape.channels == layer.input_shapes[0].channels else 0
+    apart = met(layer) == "archlens.attention" and layer.shape.channels != layer.input_shapes[0].channels
+    return 0 if apart else in_one(layer)
 
 
 def attending(layer: Layer) -> tuple[int, int]:
     """The positions of an attention, padding included, and the products of QK and AV together."""
     facts, channels = layer.facts, layer.shape.channels
+    if met(layer) in SELF_ATTENTION:
+        positions = prod(layer.input_shapes[0].spatial)
+        projections = sum(prod(shape) for shape in facts.weights.values() if len(shape) > 1)
+        return positions, facts.macs - positions * projections
     index = facts.kept.get("relative_position_index")  # one for each two positions of a window
     seen = layer.shape.spatial[0] if index is None else isqrt(prod(index))
     products = facts.macs - layer.op.macs_once(facts, *layer.input_shapes)

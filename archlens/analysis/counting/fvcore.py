@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...network import Layer
 from .convention import (
     FUSED,
+    SELF_ATTENTION,
     Convention,
     Share,
     Table,
@@ -51,7 +52,7 @@ _TABLE: Table = {
     "archlens.ChannelNorm": _measured,
     "nn.AdaptiveAvgPool2d": lambda layer: same(numel(layer)),
     "nn.Upsample": _upsample,
-    **dict.fromkeys(("archlens.SelfAttention", "archlens.attention"), _attention),
+    **dict.fromkeys((*SELF_ATTENTION, "archlens.attention"), _attention),
 }
 
 

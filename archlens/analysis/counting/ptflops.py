@@ -119,6 +119,7 @@ _TABLE: Table = {
     "nn.Upsample": _upsample,
     "torch.mul": _once,
     "archlens.max_unpool": _unpool,
+    "archlens.MultiheadSelfAttention": _attention,
     "archlens.WindowAttention": _attention,
     "archlens.WindowAttentionV2": _attention,
     "archlens.RelativeAttention": _attention,

@@ -55,6 +55,7 @@ def _placed(network: Network) -> dict[str, Share]:
 _APART: dict[str, Callable[[Layer], int]] = {
     "nn.Linear": lambda layer: layer.shape.channels,
     "archlens.SelfAttention": lambda layer: 3 * layer.shape.channels,
+    "archlens.MultiheadSelfAttention": lambda layer: prod(layer.facts.weights["in_proj_bias"]),
     "archlens.RelativeAttention": lambda layer: 3 * layer.shape.channels,
 }
 
