@@ -339,6 +339,22 @@ def test_the_scale_is_what_is_asked_for_or_what_the_name_says_or_the_first() -> 
     assert "has no variant q" in said(SMALL, variant="q")
 
 
+def test_a_file_with_the_letter_of_a_scale_is_that_scale_of_the_file_without() -> None:
+    """As Ultralytics has it: its ``yolov8n-seg.yaml`` is no file."""
+    Path("cfg").mkdir()
+    for name in ("yolov8.yaml", "cfg/yolo11-seg.yaml", "cfg/yoloe-v8.yaml", "yolov8net.yaml"):
+        Path(name).write_text(SMALL, encoding="utf-8")
+    for name in ("yolov8s.yaml", "cfg/yolo11s-seg.yaml", "cfg/yoloe-v8s.yaml"):
+        assert archlens.load(name).params == load(SMALL, variant="s").params
+    load(SMALL.replace("[64, 3, 2]", "[32, 3, 2]"), "yolov8n.yaml")  # which is there
+    assert archlens.load("yolov8n.yaml")["model.0.conv"].shape.channels == 8
+    for name in ("yolov8q.yaml", "yolov9n.yaml", "cfg/yolov8n.yaml", "yolov8n", "yolov8nnet.yaml"):
+        with pytest.raises(archlens.UsageError):
+            archlens.load(name)
+    with pytest.raises(archlens.UsageError, match="has no variant x"):
+        archlens.load("yolov8x.yaml")
+
+
 def test_a_concat_that_does_not_fit_says_its_row_and_those_that_it_reads() -> None:
     Path("net.yaml").write_text(SMALL.replace("[[-1, 1], 1, Concat", "[[-1, 3], 1, Concat"), encoding="utf-8")
     ran = CliRunner().invoke(cli, ["check", "net.yaml", "--params", "<= 1M"])

@@ -25,7 +25,7 @@ LINE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 
-#: Lines that were copied from another file, with the network that they are of.
+#: Lines that stand in another file, too, figure by figure, which is the one of the network that they are of.
 COPIED = {
     "v8/yoloe-v8.yaml": "v8/yolov8-worldv2.yaml",
     "v8/yoloe-v8-seg.yaml": "v8/yolov8-world.yaml",
@@ -34,7 +34,8 @@ COPIED = {
     "26/yolo26-sem.yaml": "26/yolo26.yaml",
 }
 
-#: Lines that were printed with other classes than the file has now.
+#: Lines that were printed when the file had other classes than it has now: in the history of
+#: https://github.com/ultralytics/ultralytics those of YOLO11 until faffb00, those of YOLO12 until 1e2df30.
 CLASSES = {"11/yolo11-cls.yaml": 80, "12/yolo12-cls.yaml": 80}
 
 #: Of these, those whose GFLOPs are of the file's own classes all the same.
@@ -138,6 +139,8 @@ def main(folder: Path) -> None:
             layers, params, trained = (int(one.replace(",", "")) for one in figures[:3])
             values = {"nc": CLASSES[name]} if name in CLASSES else {}
             of = folder / COPIED.get(name, name)
+            lines = LINE.findall(of.read_text("utf-8"))
+            assert (scale, *figures) in lines, f"{name} has no copies of {of.name}"
             network = dialects.network(dialects.find(f"{of}:{scale}"), values=values)
             fixed = sum(16 for layer in network if layer.name.endswith(".dfl.conv"))
             worked = network if name not in MIXED else dialects.network(dialects.find(f"{of}:{scale}"))
@@ -150,7 +153,10 @@ def main(folder: Path) -> None:
             }
             found.update(one for one, holds in same.items() if holds)
             found["lines"] += 1
-            found["params as the file stands"] += same["params"] and not values and name not in COPIED
+            own = name not in COPIED
+            found["params as the file stands"] += same["params"] and not values and own
+            found["params as the file stood"] += same["params"] and own
+            found["copies of a line above"] += not own
             if not all(same.values()):
                 print(
                     f"{name}:{scale}: {figures[3]} GFLOPs, {count:.3f}; {layers} layers, {leaves(network)};",

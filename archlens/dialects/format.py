@@ -77,6 +77,8 @@ class Format(NamedTuple):
     read: Callable[[BinaryIO, str], Model]
     #: Whether a file that ends so can only be one, so that patterns such as ``models/*`` find it.
     certain: bool = True
+    #: The file, and its variant, that a name of a file means in this format where there is none so called.
+    variant_of: Callable[[str], tuple[str, str] | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ def file(name: str) -> File | None:
     if not os.path.isfile(path):
         path, _, variant = name.rpartition(":")
         if not variant or not os.path.isfile(path):
+            path, variant = _called_so(name)
+        if not path:
             return None
     try:
         with open(path, "rb") as opened:
@@ -44,6 +46,17 @@ def file(name: str) -> File | None:
         return None  # which what reads it says better
     format = _format(path, start)
     return File(name, path, format, variant) if format is not None else None
+
+
+def _called_so(name: str) -> tuple[str, str]:
+    """The file and its variant that a name means where no file is called so; empty where it means none."""
+    folder, base = os.path.split(name)
+    if os.path.splitext(base)[1].lower() in ENDINGS:
+        for one in formats():
+            found = one.variant_of(base) if one.variant_of is not None else None
+            if found is not None and os.path.isfile(os.path.join(folder, found[0])):
+                return os.path.join(folder, found[0]), found[1]
+    return "", ""
 
 
 def at_revision(name: str, beside: str) -> File | Found | None:

@@ -29,4 +29,15 @@ def _read(file: BinaryIO, name: str) -> Ultralytics:
     return read(file, name)
 
 
-FORMAT = Format("an Ultralytics model", (".yaml", ".yml"), _recognizes, _read, certain=False)
+_SCALED = re.compile(r"(yolo(?:e-)?v?\d+)([nslmx])(?![a-z])(.*)")
+
+
+def _variant_of(name: str) -> tuple[str, str] | None:
+    """The file without the letter of a scale: ``yolov8n-seg.yaml`` is scale n of ``yolov8-seg.yaml``."""
+    found = _SCALED.fullmatch(name)
+    return (found[1] + found[3], found[2]) if found is not None else None
+
+
+FORMAT = Format(
+    "an Ultralytics model", (".yaml", ".yml"), _recognizes, _read, certain=False, variant_of=_variant_of
+)
