@@ -416,6 +416,7 @@ def test_normalization_with_half_of_its_weights(tmp_path: Path) -> None:
     )
     network = read(tmp_path, model)
     assert [layer.params for layer in network] == [0, 6, 6, 12]
+    assert str(network["shifted"].op) == "batch_norm(eps=0.001, momentum=0.01, scale=false)"
     held = {name: prod(one.shape) for name, one in network["given"].facts.buffers.items()}
     assert held == {"mean": 6, "variance": 6, "count": 1}
     assert network.macs == 0

@@ -165,6 +165,25 @@ def pool(
     return {"max": largest, "avg": mean}[name]
 
 
+class BatchNorm(nn.Module):
+    """Batch norm that learns a scale or a shift; by the functional form."""
+
+    def __init__(self, channels: int, scale: bool = True, center: bool = True, **options: Any) -> None:
+        super().__init__()
+        tracked = options.pop("track_running_stats", True)
+        self.options = {"eps": 1e-5, "momentum": 0.1, **options}
+        self.weight = nn.Parameter(torch.rand(channels)) if scale else None
+        self.bias = nn.Parameter(torch.rand(channels)) if center else None
+        self.register_buffer("running_mean", torch.zeros(channels) if tracked else None)
+        self.register_buffer("running_var", torch.ones(channels) if tracked else None)
+        self.register_buffer("num_batches_tracked", torch.tensor(0) if tracked else None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        training = self.training or self.running_mean is None
+        statistics = (self.running_mean, self.running_var)
+        return F.batch_norm(x, *statistics, self.weight, self.bias, training, **self.options)
+
+
 class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels, at each position."""
 
@@ -427,6 +446,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "PaddedAvgPool": lambda *args, padding, **kwargs: pool(
         "avg", len(padding), *args, padding=padding, **kwargs
     ),
+    "BatchNorm": BatchNorm,
     "ChannelNorm": ChannelNorm,
     "Subsample": Subsample,
     "ConvMap": ConvMap,

@@ -136,6 +136,28 @@ class PaddedAvgPool(PaddedPool):
         return total / share  # type: ignore[no-any-return]
 
 
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch normalization that learns a scale alone or a shift alone, over any axes."""
+
+    def __init__(
+        self,
+        channels: int,
+        scale: bool = True,
+        center: bool = True,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        track_running_stats: bool = True,
+    ) -> None:
+        super().__init__(channels, eps, momentum, track_running_stats=track_running_stats)
+        if not scale:
+            self.register_parameter("weight", None)
+        if not center:
+            self.register_parameter("bias", None)
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        pass
+
+
 class ChannelNorm(nn.LayerNorm):
     """Layer normalization over the channels, at each position of a map."""
 

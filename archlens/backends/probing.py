@@ -506,6 +506,7 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     **{getattr(modules, f"CroppedConvTranspose{n}d"): _conv for n in _DIMENSIONS},
     **{getattr(nn, f"BatchNorm{n}d"): _normalized for n in _DIMENSIONS},
     **{getattr(nn, f"InstanceNorm{n}d"): _instance_norm for n in _DIMENSIONS},
+    modules.BatchNorm: _normalized,
     modules.ChannelNorm: _normalized,
     modules.ConvMap: _conv_map,
     modules.Subsample: lambda module, channels, call: type(module)(channels, module.kernel),

@@ -510,6 +510,10 @@ def _leaf(value: Value) -> Value:
 # --- normalization ----------------------------------------------------------------------------------
 
 
+#: What a batch norm learns, and what torch calls it.
+_LEARNED = {"scale": "weight", "center": "bias"}
+
+
 @lowers(
     "native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training", "_batch_norm_no_update"
 )
@@ -519,8 +523,9 @@ def batch_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Hel
         given["eps"] = _number(args["eps"])
     if args["momentum"] != 0.1:
         given["momentum"] = _number(args["momentum"])
-    if args.get("weight") is None:
-        given["affine"] = False
+    given |= {name: False for name, theirs in _LEARNED.items() if args.get(theirs) is None}
+    if len(given.keys() & _LEARNED.keys()) == 2:
+        given = {"affine": False, **{name: one for name, one in given.items() if name not in _LEARNED}}
     if args.get("running_mean") is None:
         given["running_stats"] = False
     own = _weights(args, weight="weight", bias="bias", running_mean="running_mean", running_var="running_var")

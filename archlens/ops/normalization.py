@@ -34,43 +34,49 @@ def _affine(width: tuple[int, ...], affine: bool) -> Tensors:
     return {"weight": width, "bias": width} if affine else NONE
 
 
-def _work(x: Shape, affine: bool, sets: int = 0) -> dict[str, int]:
+def _work(x: Shape, learned: int, sets: int = 0) -> dict[str, int]:
     """The work of normalizing by the mean and variance of each of ``sets`` sets of values.
 
     The mean of n values is n operations, additions and a division; their differences from it are n, the
     squares of these n, the mean of the squares n, and the products with the inverse deviation n; each set
-    takes 3 more: eps is added, a square root taken and inverted. Where the statistics are known
-    beforehand (``sets=0``) all is folded into one scale and one shift of each value.
+    takes 3 more: eps is added, a square root taken and inverted. Each of what is ``learned``, a scale and
+    a shift, takes n. Where the statistics are known beforehand (``sets=0``) all is folded into one scale
+    and one shift of each value.
     """
     if not sets:
         return {"normalization": 2 * x.numel}
-    return {"normalization": (7 if affine else 5) * x.numel + 3 * sets}
+    return {"normalization": (5 + learned) * x.numel + 3 * sets}
 
 
 def _points(x: Shape) -> Reach:
     return (POINT,) * (len(x) - 1)
 
 
-def _by_channel(op: BatchNorm | InstanceNorm, x: Shape, module: str, *, default: bool) -> Facts:
-    """What batch and instance normalization share; ``default`` is torch's of its last two arguments."""
+def _by_channel(op: BatchNorm | InstanceNorm, x: Shape, weights: Tensors, torch: Call) -> Facts:
+    """What batch and instance normalization share."""
     each = Buffer((x.channels,))
     running = {"running_mean": each, "running_var": each, "num_batches_tracked": Buffer((), INT64)}
     return Facts(
         shape=x,
-        weights=_affine((x.channels,), op.affine),
+        weights=weights,
         buffers=running if op.running_stats else NONE,
         macs=0,
-        other=_work(x, op.affine, sets=0 if op.running_stats else x.channels),
+        other=_work(x, len(weights), sets=0 if op.running_stats else x.channels),
         # without running statistics each output depends on the whole map, and maybe on the whole batch
         reach=_points(x) if op.running_stats else EVERYWHERE,
-        torch=Call(
-            f"nn.{module}{max(len(x) - 1, 1)}d",
-            num_features=x.channels,
-            eps=Argument(op.eps, default=1e-5),
-            momentum=Argument(op.momentum, default=0.1),
-            affine=Argument(op.affine, default=default),
-            track_running_stats=Argument(op.running_stats, default=default),
-        ),
+        torch=torch,
+    )
+
+
+def _module(op: BatchNorm | InstanceNorm, x: Shape, module: str, affine: bool, *, default: bool) -> Call:
+    """Torch's module; ``default`` is that of its last two arguments."""
+    return Call(
+        f"nn.{module}{max(len(x) - 1, 1)}d",
+        num_features=x.channels,
+        eps=Argument(op.eps, default=1e-5),
+        momentum=Argument(op.momentum, default=0.1),
+        affine=Argument(affine, default=default),
+        track_running_stats=Argument(op.running_stats, default=default),
     )
 
 
@@ -81,7 +87,8 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
     an output depends on its own input alone.
 
     Output: the shape of the input.
-    Parameters: ``2*c``, a scale and a shift for each channel; none with ``affine=false``.
+    Parameters: ``2*c``, a scale and a shift for each channel; one of the two with ``scale=false`` or
+        ``center=false``; none with ``affine=false``.
     Limits: channels first; in training more than one value of each channel in the whole batch.
     Source: Ioffe and Szegedy 2015, algorithm 1.
     """
@@ -90,6 +97,8 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
     momentum: Annotated[Number, "the weight of a new batch in the running statistics"] = 0.1
     affine: Annotated[Flag, "whether a scale and a shift are learned"] = True
     running_stats: Annotated[Flag, "whether statistics are kept for inference"] = True
+    scale: Annotated[Flag, "whether the scale is one of those"] = True
+    center: Annotated[Flag, "whether the shift is one of those"] = True
 
     channelwise = True
     incidental = {"eps": "eps", "momentum": "momentum"}
@@ -100,11 +109,26 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
         "128 >> batch_norm(affine=false)",
         "8x20 >> batch_norm(running_stats=false)",
         "8x4x4x4 >> batch_norm",
+        "32x9x9 >> batch_norm(scale=false)",
+        "8x20 >> batch_norm(center=false)",
     )
 
     def facts(self, x: Shape) -> Facts:
         require_channels_first(x, "batch_norm")
-        return _by_channel(self, x, "BatchNorm", default=True)
+        learned = {"weight": self.affine and self.scale, "bias": self.affine and self.center}
+        weights = {name: (x.channels,) for name, there in learned.items() if there}
+        if len(weights) != 1:
+            return _by_channel(self, x, weights, _module(self, x, "BatchNorm", bool(weights), default=True))
+        call = Call(
+            "archlens.BatchNorm",
+            channels=x.channels,
+            scale=Argument(self.scale, default=True),
+            center=Argument(self.center, default=True),
+            eps=Argument(self.eps, default=1e-5),
+            momentum=Argument(self.momentum, default=0.1),
+            track_running_stats=Argument(self.running_stats, default=True),
+        )
+        return _by_channel(self, x, weights, call)
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
         """Statistics of the batch are over all of its positions, of all samples together."""
@@ -158,7 +182,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
             weights=_affine(width, self.affine),
             buffers=NONE,
             macs=0,
-            other=_work(x, self.affine, sets=x.numel // prod(width)),
+            other=_work(x, 2 * self.affine, sets=x.numel // prod(width)),
             reach=_points(x) if len(width) == 1 else EVERYWHERE,
             torch=Call(
                 "nn.LayerNorm" if plain else "archlens.ChannelNorm",
@@ -262,7 +286,7 @@ class GroupNorm(Op, kind="group_norm", family="normalization"):
             weights=_affine((x.channels,), self.affine),
             buffers=NONE,
             macs=0,
-            other=_work(x, self.affine, sets=self.groups),
+            other=_work(x, 2 * self.affine, sets=self.groups),
             reach=EVERYWHERE,
             torch=Call(
                 "nn.GroupNorm",
@@ -315,7 +339,8 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
                 f"it needs more than one position to take statistics over, and its input is {x}",
                 size=True,
             )
-        return _by_channel(self, x, "InstanceNorm", default=False)
+        weights = _affine((x.channels,), self.affine)
+        return _by_channel(self, x, weights, _module(self, x, "InstanceNorm", self.affine, default=False))
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
         """Statistics are of each sample by itself."""

@@ -45,6 +45,7 @@ def _attention(layer: Layer) -> Share:
 #: What is no product, by torch's module: the operators of fvcore's table.
 _TABLE: Table = {
     **over_axes("nn.BatchNorm", _batch_norm),
+    "archlens.BatchNorm": _batch_norm,
     # the operator is named alike whether the statistics are known or not
     **over_axes("nn.InstanceNorm", _measured),
     "nn.GroupNorm": _measured,

@@ -428,13 +428,14 @@ def _batch_norm(call: Call) -> Held:
     size = x.shape[axes[0]]
     scale, center = entry.flag("scale", True), entry.flag("center", True)
     found = call.with_channels(x, axes[0])
-    if found is not None and scale == center and not entry.config.get("renorm"):
+    if found is not None and not entry.config.get("renorm"):
+        learned: dict[str, Any] = {"scale": scale, "center": center} if scale or center else {"affine": False}
         made = call.put(
             "batch_norm",
             found[0],
             eps=entry.number("epsilon", 1e-3),
             momentum=round(1 - entry.number("momentum", 0.99), 12),
-            affine=scale,
+            **learned,
         )
         return Held(made, found[1])
     renorm = ("renorm_mean", "renorm_stddev") if entry.config.get("renorm") else ()
@@ -444,7 +445,7 @@ def _batch_norm(call: Call) -> Held:
         weights=_scale_and_shift(scale, center, (size,)),
         buffers=dict.fromkeys(("moving_mean", "moving_variance", *renorm), (size,)),
         pointwise=True,
-        reason="archlens has no op for batch norm with a scale or a shift alone",
+        reason="archlens has no op for batch norm along this axis, or with renorm",
     )
 
 
