@@ -618,6 +618,63 @@ PRODUCTS = {
 }
 
 
+def recur(
+    kind: str, steps: int, inputs: int, size: int, *, ways: int = 1, bias: bool = True, out: int = 0
+) -> None:
+    """One recurrent layer by its equations: Hochreiter and Schmidhuber 1997, Cho et al. 2014, Elman 1990."""
+    given = out or size
+
+    def product(of: int) -> Any:
+        return linear(some(1, of), size, bias)[0]
+
+    def gate() -> Any:
+        return [f(value) for value in product(inputs) + product(given)]
+
+    for _ in range(steps * ways):
+        if kind == "lstm":
+            i, forget, g, o = (np.array(gate()) for _ in range(4))
+            cell = forget * some(size) + i * g
+            o * np.array([f(value) for value in cell])
+            if out:
+                linear(some(1, size), out, False)
+        elif kind == "gru":
+            r, z = (np.array(gate()) for _ in range(2))
+            n = np.array([f(value) for value in product(inputs) + r * product(given)])
+            (1 - z) * n + z * some(size)
+        else:
+            gate()
+
+
+#: Recurrent layers by their equations.
+RECURRENT: dict[str, Callable[[], Any]] = {
+    "3x5 >> channels_last >> lstm(4)": lambda: recur("lstm", 5, 3, 4),
+    "3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, bias=false, dropout=0.1)": lambda: (
+        recur("lstm", 5, 3, 4, ways=2, bias=False),
+        recur("lstm", 5, 8, 4, ways=2, bias=False),
+    ),
+    '3x5 >> channels_last >> lstm(6, layers=2, output="state", projection=2)': lambda: (
+        recur("lstm", 5, 3, 6, out=2),
+        recur("lstm", 5, 2, 6, out=2),
+    ),
+    "3x5 >> channels_last >> gru(4)": lambda: recur("gru", 5, 3, 4),
+    '3x5 >> channels_last >> gru(4, bidirectional=true, output="state")': lambda: recur(
+        "gru", 5, 3, 4, ways=2
+    ),
+    "3x5 >> channels_last >> gru(2, layers=2, bias=false, dropout=0.1)": lambda: (
+        recur("gru", 5, 3, 2, bias=False),
+        recur("gru", 5, 2, 2, bias=False),
+    ),
+    "3x5 >> channels_last >> rnn(4)": lambda: recur("rnn", 5, 3, 4),
+    '3x5 >> channels_last >> rnn(4, layers=2, dropout=0.1, nonlinearity="relu")': lambda: (
+        recur("rnn", 5, 3, 4),
+        recur("rnn", 5, 4, 4),
+    ),
+    '3x5 >> channels_last >> rnn(4, bidirectional=true, bias=false, output="state")': lambda: recur(
+        "rnn", 5, 3, 4, ways=2, bias=False
+    ),
+}
+
+
 def tallied(definition: Callable[[], Any]) -> int:
     Tally.done = 0
     definition()
@@ -643,16 +700,18 @@ def test_products_and_bias_by_definition(text: str) -> None:
     assert 2 * row.macs - example(text).output.numel + other_of(text) == tallied(PRODUCTS[text])
 
 
-@pytest.mark.parametrize("text", ATTENTION)
-def test_attention_by_definition(text: str) -> None:
-    """All that attention does; each multiply-accumulate is a product and an addition."""
+@pytest.mark.parametrize("text", ATTENTION | RECURRENT)
+def test_attention_and_recurrence_by_definition(text: str) -> None:
+    """All that they do; each multiply-accumulate is a product and an addition."""
     *_, row = cost(example(text)).by_layer()
-    assert 2 * row.macs + other_of(text) == tallied(ATTENTION[text])
+    assert 2 * row.macs + other_of(text) == tallied((ATTENTION | RECURRENT)[text])
 
 
 def test_every_op_that_works_is_defined() -> None:
     """Activations are one function value each; every other op with work of its own is written out above."""
-    defined = {text.split(" >> ")[-1].partition("(")[0] for text in (*DEFINITIONS, *PRODUCTS, *ATTENTION)}
+    defined = {
+        text.split(" >> ")[-1].partition("(")[0] for text in (*DEFINITIONS, *PRODUCTS, *ATTENTION, *RECURRENT)
+    }
     for kind, op in OPS.items():
         for text in op.examples:
             if op.transparent or kind in defined:

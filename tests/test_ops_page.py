@@ -89,7 +89,7 @@ def test_one_op_in_full() -> None:
         "activations.swish": "`archlens ops` lists all",
         "reluu": "did you mean relu?",
         "Concatenate": "write concat: with its branches under it",
-        "LSTM": "archlens does not have recurrent layers",
+        "ConvLSTM": "archlens does not have recurrent layers over maps",
         "": "`archlens ops` lists all",
         "\x1b[31m" + "x" * 5000: "`archlens ops` lists all",
     }.items(),
@@ -200,11 +200,27 @@ def letters(one: Example) -> dict[str, int]:
     return found
 
 
+def stacked(one: Example) -> list[dict[str, int]]:
+    """The letters for each layer and direction of a recurrent op, which reads what the one below gives."""
+    own, known = one.op.attributes(), letters(one)
+    if one.op.family != "recurrent":
+        return [known]
+    ways = 2 if own["bidirectional"] else 1
+    given = own.get("projection") or own["features"]
+    known |= {"H": own["features"], "P": given, "D": ways}
+    return [
+        known | ({"C": ways * given} if layer else {}) for layer in range(own["layers"]) for _ in range(ways)
+    ]
+
+
 def worth(text: str, one: Example) -> list[int]:
-    """The values of all formulas in a section."""
+    """The values of all formulas in a section, each summed up over what it is for."""
+    return [sum(each) for each in zip(*[_worth(text, known) for known in stacked(one)], strict=True)]
+
+
+def _worth(text: str, known: dict[str, int]) -> list[int]:
     formulas = re.findall(r"``([^`]*)``", text.replace("f*f", "ff"))
     tree = [re.sub(r"(?<=\d)(?=[a-z(])", "*", formula) for formula in formulas if " = " not in formula]
-    known = letters(one)
     sayable = [formula for formula in tree if {*re.findall(r"[a-zA-Z_]+", formula)} <= {*known}]
     found = [eval(formula, {}, known) for formula in sayable]
     assert all(value == int(value) for value in found)
@@ -223,9 +239,15 @@ def test_formulas_give_the_figures(kind: str, one: Example) -> None:
     own = one.op.attributes()
     if said.macs != "none":
         times = {"for each output value": y.numel, "for each input value": x.numel}
-        times |= {"at each position": prod(x.spatial), "for each position of the output": prod(y.spatial)}
+        times |= {
+            "at each step": prod(x.spatial),
+            "at each position": prod(x.spatial),
+            "for each position of the output": prod(y.spatial),
+        }
         factors = [factor for words, factor in times.items() if said.macs.endswith(words)] or [1]
-        assert worth(said.macs, one)[0] * factors[0] == one.facts.macs
+        products, *of_projection = worth(said.macs, one)
+        products += of_projection[0] if own.get("projection") else 0
+        assert products * factors[0] == one.facts.macs
     if said.parameters == "none":
         assert one.facts.params == 0
         return
@@ -233,7 +255,7 @@ def test_formulas_give_the_figures(kind: str, one: Example) -> None:
     if "and a bias for each output" in said.parameters:
         more = [y.channels if own["bias"] else 0]
     elif "of bias" in said.parameters:
-        more = [more[0] if own["bias"] else 0]
+        more = [more[0] if own["bias"] else 0, *(more[1:2] if own.get("projection") else ())]
     elif kind == "prelu":
         first, more = (first, []) if own["per_channel"] else (1, [])
     elif own.get("over") == "all":

@@ -71,9 +71,9 @@ def synonyms(entry: Entry) -> Iterator[str]:
 
 
 def memory(entry: Entry) -> Iterator[str]:
-    """``None`` is unknown."""
+    """``None`` is unknown, and then there is a reason."""
     for one in entry.examples:
-        if one.op.footprint(one.facts, *one.inputs) is None:
+        if (one.op.footprint(one.facts, *one.inputs) is None) != bool(one.op.memory_unknown):
             yield f"neither holds nor footprint says what is kept of {one.text}"
 
 

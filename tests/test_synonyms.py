@@ -64,7 +64,7 @@ def test_an_op_by_another_name(word: str, op: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *("gru", "LSTM", "EmbeddingBag", "space_to_depth", "PixelShuffle", "WeightNorm"),
+        *("ConvLSTM", "bidirectional", "EmbeddingBag", "space_to_depth", "PixelShuffle", "WeightNorm"),
         *("CELU", "rrelu", "DepthwiseConv2D", "SeparableConv2D", "squeeze_excitation"),
     ],
 )
@@ -141,7 +141,7 @@ def test_every_keyword_misspelt_by_a_letter() -> None:
                 assert merge_meant(name, KEYWORDS) is not None, name
 
 
-#: Keras 3's layers, as ``keras.layers`` lists them, without those for text, random images and recurrence.
+#: Keras 3's layers, as ``keras.layers`` lists them, without those for text and random images.
 KERAS = set(
     """
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
@@ -149,13 +149,13 @@ KERAS = set(
     AdditiveAttention AlphaDropout Attention Average AveragePooling1D AveragePooling2D AveragePooling3D
     BatchNormalization CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
     Conv3DTranspose Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU
-    EinsumDense Embedding Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
+    EinsumDense Embedding Flatten GRU GaussianDropout GaussianNoise GlobalAveragePooling1D
     GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
-    GroupNormalization GroupQueryAttention Identity LayerNormalization LeakyReLU MaxPooling1D MaxPooling2D
-    MaxPooling3D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization
-    ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D Softmax SpatialDropout1D
-    SpatialDropout2D SpatialDropout3D SpectralNormalization Subtract UnitNormalization UpSampling1D
-    UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    GroupNormalization GroupQueryAttention Identity LSTM LayerNormalization LeakyReLU MaxPooling1D
+    MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU Permute
+    RMSNormalization ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D
+    SimpleRNN Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization Subtract
+    UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
     """.split()  # noqa: SIM905
 )
 #: The functions of ``keras.activations``.
@@ -167,18 +167,18 @@ KERAS_ACTIVATIONS = set(
     """.split()  # noqa: SIM905
 )
 #: ONNX' operators of opset 24, as its ``docs/Operators.md`` lists them, without arithmetic of bits, texts,
-#: sequences, control and recurrence.
+#: sequences and control.
 ONNX = set(
     """
     Abs Add AffineGrid Attention AveragePool BatchNormalization Cast Celu CenterCropPad Clip Col2Im Concat
-    Constant Conv ConvTranspose CumSum DeformConv DepthToSpace Div Dropout Einsum Elu Erf Exp Expand Flatten
-    Gather Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GridSample GroupNormalization HardSigmoid
-    HardSwish Hardmax Identity ImageDecoder InstanceNormalization LRN LayerNormalization LeakyRelu Log
-    LogSoftmax LpNormalization LpPool MatMul Max MaxPool MaxRoiPool MaxUnpool Mean
-    MeanVarianceNormalization Min Mish Mul Neg PRelu Pad Pow RMSNormalization ReduceL2 ReduceMax ReduceMean
-    ReduceSum Relu Reshape Resize RoiAlign RotaryEmbedding Selu Shape Shrink Sigmoid Slice Softmax Softplus
-    Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Tile Transpose Unsqueeze
-    Upsample Where
+    Constant Conv ConvTranspose CumSum DeformConv DepthToSpace Div Dropout Einsum Elu Erf Exp Expand
+    Flatten GRU Gather Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GridSample
+    GroupNormalization HardSigmoid HardSwish Hardmax Identity ImageDecoder InstanceNormalization LRN LSTM
+    LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool MatMul Max MaxPool MaxRoiPool
+    MaxUnpool Mean MeanVarianceNormalization Min Mish Mul Neg PRelu Pad Pow RMSNormalization RNN ReduceL2
+    ReduceMax ReduceMean ReduceSum Relu Reshape Resize RoiAlign RotaryEmbedding Selu Shape Shrink Sigmoid
+    Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu
+    Tile Transpose Unsqueeze Upsample Where
     """.split()  # noqa: SIM905
 )
 

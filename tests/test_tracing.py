@@ -978,11 +978,13 @@ def test_what_cannot_be_built_is_held_against_the_module_alone() -> None:
             super().__init__()
             self.fc = nn.Linear(6, 6)
             self.rnn = nn.LSTM(6, 3, batch_first=True)
+            self.start = nn.Parameter(torch.zeros(1, 1, 3))
             self.register_buffer("runs", torch.zeros(()))
 
         def forward(self, x: Any) -> Any:
             self.runs += 1
-            return self.rnn(self.fc(x))[0]
+            start = self.start.expand(1, len(x), 3)
+            return self.rnn(self.fc(x), (start, start))[0]
 
     module = Reads()
     found = held_against(archlens.trace(module, (5, 6)), module)

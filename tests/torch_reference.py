@@ -399,6 +399,57 @@ def relative_attention(channels: int, heads: int, size: Any) -> nn.Module:
     return module
 
 
+class Recurrent(nn.Module):
+    """A recurrent layer step by step, from the equations in torch's documentation."""
+
+    def __init__(self, kind: type[nn.RNNBase], *args: Any, output: str = "sequence", **kwargs: Any) -> None:
+        super().__init__()
+        inner = kind(*args, **kwargs)
+        for name, parameter in inner.named_parameters():
+            self.register_parameter(name, parameter)
+        self.kind, self.layers, self.output = inner.mode, inner.num_layers, output
+        self.ways = ("", "_reverse") if inner.bidirectional else ("",)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ends = []
+        for layer in range(self.layers):
+            given = []
+            for way in self.ways:
+                steps = list(x.unbind(1))
+                found = self.run(steps[::-1] if way else steps, f"l{layer}{way}")
+                ends.append(found[-1])
+                given.append(torch.stack(found[::-1] if way else found, 1))
+            x = torch.cat(given, 2)
+        return x if self.output == "sequence" else torch.stack(ends, 1)
+
+    def run(self, steps: list[Tensor], place: str) -> list[Tensor]:
+        own = dict(self.named_parameters())
+
+        def product(which: str, of: Tensor) -> Tensor:
+            return F.linear(of, own[f"weight_{which}_{place}"], own.get(f"bias_{which}_{place}"))
+
+        recurrent = own[f"weight_hh_{place}"]
+        hidden = steps[0].new_zeros(len(steps[0]), recurrent.shape[1])
+        cell = steps[0].new_zeros(len(steps[0]), recurrent.shape[0] // 4)
+        found = []
+        for x in steps:
+            read, held = product("ih", x), product("hh", hidden)
+            if self.kind == "LSTM":
+                i, f, g, o = (read + held).chunk(4, 1)
+                cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+                hidden = o.sigmoid() * cell.tanh()
+                if f"weight_hr_{place}" in own:
+                    hidden = product("hr", hidden)
+            elif self.kind == "GRU":
+                (r, z, n), (hr, hz, hn) = read.chunk(3, 1), held.chunk(3, 1)
+                update = (z + hz).sigmoid()
+                hidden = (1 - update) * (n + (r + hr).sigmoid() * hn).tanh() + update * hidden
+            else:
+                hidden = (read + held).tanh() if self.kind == "RNN_TANH" else (read + held).relu()
+            found.append(hidden)
+        return found
+
+
 def tokens(x: Tensor) -> Tensor:
     """The positions of each map, row by row, each with its channels."""
     return torch.stack([x[:, :, i] for i in range(x.shape[2])], 1) if x.dim() == 3 else tokens(x.flatten(2))
@@ -464,6 +515,10 @@ OWN: dict[str, Callable[..., Any]] = {
     "WindowAttention": window_attention("ShiftedWindowAttention"),
     "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),
     "RelativeAttention": relative_attention,
+    **{
+        kind.__name__: lambda *args, kind=kind, **kwargs: Recurrent(kind, *args, **kwargs)
+        for kind in (nn.LSTM, nn.GRU, nn.RNN)
+    },
     "tokens": lambda: tokens,
     "channels_last_tokens": lambda: lambda x: tokens(x.movedim(-1, 1)),
     "merge_patches": patches,

@@ -26,7 +26,7 @@ class Item(NamedTuple):
 #: Every item of ``Facts.other``, in the order of the columns. One operation is one addition,
 #: multiplication, division, comparison or function value.
 ITEMS: dict[str, Item] = {
-    "bias": Item("1 for each output value", "y = Wx + b"),
+    "bias": Item("1 for each output value; of a recurrent layer 2 for each value of each gate", "y = Wx + b"),
     "normalization": Item(
         "2 for each value where the statistics are known beforehand, else 5, or 7 with a learned scale and "
         "shift, and 3 for each mean and variance; rms_norm 3, or 4 with a learned scale, and 3 for each; "
@@ -36,7 +36,8 @@ ITEMS: dict[str, Item] = {
     ),
     "activation": Item(
         "1 for each value; glu 2 for each output; softmax 3n - 1 and log_softmax 3n for each position of n "
-        "channels; 2 for each scale and each bias of cosine attention",
+        "channels; 2 for each scale and each bias of cosine attention; at each step and for each feature of "
+        "a state 5 of an lstm, 3 of a gru, 1 of an rnn",
         "softmax: Goodfellow et al. 2016, eq. 6.29; glu: Dauphin et al. 2017, eq. 1; cosine attention: Liu "
         "et al. 2022, section 3.2, and their code",
     ),
@@ -51,7 +52,8 @@ ITEMS: dict[str, Item] = {
     "elementwise": Item(
         "1 for each output value of an addition or a product, of two branches or with learned values; in "
         "attention the scale, once for each pair of positions or each query's value, and for each pair its "
-        "bias and its mask; rotary 3 for each value that is turned and for each angle",
+        "bias and its mask; rotary 3 for each value that is turned and for each angle; at each step and for "
+        "each feature of a state 8 of an lstm and a gru, 1 of an rnn",
         "He et al. 2016, eq. 1; Hu et al. 2018, eq. 4; Vaswani et al. 2017, eq. 1; Liu et al. 2021, eq. 4; "
         "Touvron et al. 2021, eq. 4",
     ),

@@ -165,6 +165,33 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
+class Recurrent(nn.Module):
+    """Gives what the class beside it gives at each step, or the states that it ends with."""
+
+    def __init__(self, *args: Any, output: str = "sequence", **kwargs: Any) -> None:
+        super().__init__(*args, batch_first=True, **kwargs)
+        self.output = output
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps, states = super().forward(x)
+        if self.output == "sequence":
+            return steps  # type: ignore[no-any-return]
+        hidden: Tensor = states[0] if isinstance(states, tuple) else states
+        return hidden.transpose(0, 1)
+
+
+class LSTM(Recurrent, nn.LSTM):  # type: ignore[misc]
+    """Long short-term memory that gives one tensor."""
+
+
+class GRU(Recurrent, nn.GRU):  # type: ignore[misc]
+    """Gated recurrent units that give one tensor."""
+
+
+class RNN(Recurrent, nn.RNN):  # type: ignore[misc]
+    """A recurrent layer that gives one tensor."""
+
+
 class Subsample(nn.Module):
     """LeNet-5's trained subsampling: the sum of each window, times a coefficient, plus a bias."""
 

@@ -484,6 +484,12 @@ def _windowed(module: Any, channels: int, call: Call) -> Any:
     return thin
 
 
+def _recurrent(module: Any, channels: int, call: Call) -> Any:
+    """One feature, and no gates: they hide no NaN."""
+    options = {"bidirectional": module.bidirectional, "output": module.output}
+    return modules.RNN(channels, 1, module.num_layers, **options).eval()
+
+
 class _Mixing:
     """Interpolation in which a neighbour with a weight of 0 is not seen: ``0 * NaN`` would be NaN."""
 
@@ -519,6 +525,7 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     modules.WindowAttention: _windowed,
     modules.WindowAttentionV2: _windowed,
     modules.RelativeAttention: _attention,
+    **dict.fromkeys((modules.LSTM, modules.GRU, modules.RNN), _recurrent),
     nn.PReLU: lambda module, channels, call: nn.PReLU(),
     nn.GLU: lambda module, channels, call: lambda x: x,
     nn.ChannelShuffle: lambda module, channels, call: lambda x: x,

@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -142,14 +142,13 @@ def _verify(
         if module is not None and complete is not None:
             if state is not None:
                 module.load_state_dict(state, strict=True)
-            # attention is computed step by step: of its fused kernels the counter does not know all
             counter = FlopCounterMode(display=False)
-            with counter, sdpa_kernel(SDPBackend.MATH):
+            with counter, _in_steps(network):
                 shapes = _Shapes(complete, counter)
                 checks += _shapes(network, shapes, inputs)
             if network.training_macs:  # which are not part of an inference
                 counter = FlopCounterMode(display=False)
-                with counter, sdpa_kernel(SDPBackend.MATH):
+                with counter, _in_steps(network):
                     module(*inputs)
             flops = counter.get_total_flops()
             checks += _macs(network, counted, shapes.products, batch)
@@ -285,6 +284,22 @@ def _listed(tensors: dict[str, tuple[tuple[int, ...], bool]]) -> str:
     )
 
 
+@contextmanager
+def _in_steps(network: Network) -> Iterator[None]:
+    """Attention and recurrent layers run step by step: torch's counter lacks kernels of whole ones.
+
+    Without those of oneDNN and cuDNN convolutions are slow, so they go only where there is something to see.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        if any(layer.op.family == "recurrent" for layer in network):
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")  # of asking for other kernels
+            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        yield
+
+
 class _Tupled(nn.Module):
     """A module whose outputs are a tuple, as tracing wants them."""
 
@@ -329,9 +344,13 @@ def _macs(network: Network, counted: dict[str, int], products: dict[str, int], b
     """Products of each layer, as torch's counter sees them run, and as fvcore counts them in its module.
 
     Of what no output depends on fvcore's trace has nothing, though torch runs it; of a function it does not
-    say which layer it is.
+    say which layer it is, and of recurrent ones it counts nothing.
     """
-    modules = {layer.name for layer in network.layers if is_module(find(layer.facts.torch))}
+    modules = {
+        layer.name
+        for layer in network.layers
+        if layer.op.family != "recurrent" and is_module(find(layer.facts.torch))
+    }
     traced = network.needed & modules if counted else frozenset()
     uses = grouped((network.module_of(layer), layer.name) for layer in network.layers)
     shared = {name: first for first, names in uses.items() if len(names) > 1 for name in names}

@@ -57,7 +57,8 @@ MERGE_WORDS = {
 ABSENT = {
     word: what
     for what, words in {
-        "recurrent layers": "rnn lstm gru lstmcell grucell rnncell simplernn bidirectional convlstm",
+        "recurrent layers over maps": "convlstm",
+        "a layer for both directions: say bidirectional=true": "bidirectional",
         "sums of rows that are looked up": "embeddingbag",
         "whole transformer layers: they are made of self_attention, layer_norm and linear": (
             "transformer transformerencoder transformerencoderlayer transformerdecoder "

@@ -37,13 +37,24 @@ def _relative(module: Any) -> Op:
     return OPS["relative_attention"](module.n_heads, side)
 
 
-def _none(module: Any) -> None:
-    """It has no op of archlens', and is kept whole all the same."""
+def _recurrent(module: Any) -> Op:
+    options = {
+        "layers": module.num_layers,
+        "bidirectional": module.bidirectional,
+        "bias": module.bias,
+        # torch drops nothing after the last layer
+        "dropout": float(module.dropout) if module.num_layers > 1 else 0.0,
+    }
+    if module.mode == "LSTM":
+        options["projection"] = module.proj_size or None
+    elif module.mode.startswith("RNN"):
+        options["nonlinearity"] = module.nonlinearity
+    return OPS[module.mode.partition("_")[0].lower()](module.hidden_size, **options)
 
 
 #: How each is made of the module; ``None`` where this one is not.
 KNOWN: dict[str, Callable[[Any], Op | None]] = {
-    **dict.fromkeys((f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")), _none),
+    **dict.fromkeys((f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")), _recurrent),
     "torchvision.ops.stochastic_depth.StochasticDepth": _stochastic_depth,
     "timm.layers.drop.DropPath": _drop_path,
     "torch.nn.modules.activation.MultiheadAttention": _attention,

@@ -100,7 +100,10 @@ MOVES = frozenset(
 _NO_MOVE = "no op moves values as the code does"
 
 #: What reads the channels last.
-_LAST = ("torch.linear", "aten.native_layer_norm", "torch.nn.modules.activation.MultiheadAttention")
+_LAST = {
+    *("torch.linear", "aten.native_layer_norm", "torch.nn.modules.activation.MultiheadAttention"),
+    *(f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")),
+}
 
 
 class Lowering:
@@ -442,8 +445,16 @@ class Lowering:
         """Whether the channels of an input stand last: its first reader takes them so."""
         if len(value.sizes) < 3:
             return False
-        first = next(iter(self.readers.get(value, ())), None)
+        first = self._first_reader(value)
+        while first is not None and first.target == "aten.transpose":
+            if {-1, len(value.sizes) - 1} & {first.args["dim0"], first.args["dim1"]}:
+                return False
+            value = first.outputs[0]
+            first = self._first_reader(value)
         return first is not None and first.target in _LAST and "dim" not in first.args
+
+    def _first_reader(self, value: Value) -> Node | None:
+        return next(iter(self.readers.get(value, ())), None)
 
     def _settle(self, held: Held) -> Held:
         """A module that does nothing but move values is a layer, where the language has an op for it."""
@@ -465,7 +476,7 @@ class Lowering:
     def _said(self, node: Node) -> Sequence[Held | None]:
         lowering = self.table.get(node.target)
         if node.module is not None:
-            return [self._known(node)]
+            return self._known(node)
         if lowering is None:
             raise NotSaid("no op")
         before = len(self.drafts)
@@ -502,22 +513,61 @@ class Lowering:
     def per_sample(self, count: int) -> int:
         return count // BATCH if count % BATCH == 0 else count
 
-    def _known(self, node: Node) -> Held:
+    def _known(self, node: Node) -> list[Held | None]:
         op = KNOWN[node.target](node.module)
         if op is None:
             raise NotSaid
         flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
         if len(flowing) != 1:
             raise NotSaid("it reads several tensors")
+        if op.family == "recurrent":
+            return self._recurrent(node, op, self.of(flowing[0]))
         held = self.near(flowing[0])
         shape = self.shape_of(node.outputs[0])
         if op.family == "attention":
             draft = self.put(op, self.settled(held, last=True), own=self._below(node.call))
-            return Held(draft, draft.straight)
+            return [Held(draft, draft.straight)]
         if held.axes and shape == sizes(held.axes)[1:]:
             draft = self.put(op, held.draft)
-            return Held(draft, held.axes)
+            return [Held(draft, held.axes)]
         raise NotSaid("its output is of another shape")
+
+    def _recurrent(self, node: Node, op: Op, held: Held) -> list[Held | None]:
+        """A layer that reads step by step: its steps, or its last states if they alone are read."""
+        for value in node.inputs:
+            start = value.node
+            if not value.flows and (start is None or "zeros" not in start.target):
+                raise NotSaid("it starts from states of its own")
+        turned = not node.module.batch_first
+
+        def turn(axes: Axes) -> Axes:
+            return (axes[1], axes[0], *axes[2:]) if turned else axes
+
+        if len(held.axes) != 3 or sizes(turn(held.axes))[0] != BATCH:
+            raise NotSaid("its first axis is not the batch")
+        draft = self.settled(Held(held.draft, turn(held.axes)), last=True)
+        own = self._below(node.call)
+        states = node.outputs[1:]
+        ends = set(self.tape.outputs.values())
+        read = [bool(self.readers.get(value)) or value in ends for value in node.outputs]
+        at = _plain(states[0].sizes)[0]
+        if not read[0] and read[1] and not any(read[2:]):
+            made = self.put(self.call(op.kind, **op.attributes() | {"output": "state"}), draft, own=own)
+            return [None, Held(made, at)]
+        made = self.put(op, draft, own=own)
+        found: list[Held | None] = [Held(made, turn(made.straight))]
+        for index, value in enumerate(states, 1):
+            if not read[index]:
+                found.append(None)
+            elif index == 1 and value.sizes[0] == 1:  # that of its one layer is what it gave last
+                last = self.put(self.call("slice", -1, axis="length"), made)
+                found.append(Held(last, at))
+            else:
+                shape = _plain(value.sizes)[1]
+                name = type(node.module).__name__
+                reason = f"archlens does not say the states that {name} ends with beside what it gives"
+                found.append(Held(self.opaque(name, ChannelsLast(shape), made, macs=0, reason=reason), at))
+        return found
 
     def _below(self, call: Call) -> dict[str, Value]:
         """The tensors of a module that was kept whole, by their names in it."""
@@ -529,7 +579,7 @@ class Lowering:
     def _unsaid(self, node: Node) -> Sequence[Held | None]:
         """An operator that has no op: what is known of it is its output, its weights, and maybe its cost."""
         name = node.target if node.module is None else type(node.module).__name__
-        own = self.own(node) if node.module is None else self._below(node.call)
+        own = self.own(node) | (self._below(node.call) if node.module is not None else {})
         inputs = self._read(node)
         found = []
         macs = None if node.macs is None else self.per_sample(node.macs)

@@ -303,6 +303,8 @@ class Op:
     #: What it saves for the backward pass and makes on the way, where that depends on nothing; ``None`` is
     #: unknown, and never nothing.
     saved_for_backward: ClassVar[Footprint | None] = None
+    #: Why nobody can say what it saves and makes on the way; such an op has no footprint.
+    memory_unknown: ClassVar[str] = ""
     #: Attributes that are the same as another where they are not given: ``{"stride": "kernel"}``.
     follows: ClassVar[Mapping[str, str]] = {}
     #: Attributes that do nothing to shape, weights and multiply-accumulates, each with the word for it: of

@@ -10,6 +10,7 @@ from ..analysis.memory import BITS, Memory, Peak
 from ..counts import dumps
 from ..errors import printable
 from ..forms.table import LEAST, Cell, Column, Content, Table
+from ..grouping import grouped
 from ..network import Network
 from . import words
 
@@ -184,7 +185,8 @@ def conventions(network: Network, found: Memory) -> list[str]:
         ]
     if any(layer.training for layer in network):
         lines.append("Heads for training have weights and keep activations; at inference they do not run.")
-    if found.unknown:
-        names = ", ".join(map(printable, found.unknown[:3])) + (", …" if len(found.unknown) > 3 else "")
-        lines.append(f"At least: nobody has said what {len(found.unknown)} layers keep ({names}).")
+    for why, names in grouped((network[name].op.memory_unknown, name) for name in found.unknown).items():
+        which = ", ".join(map(printable, names[:3])) + (", …" if len(names) > 3 else "")
+        layers = f"{len(names)} layer{'s keep' if len(names) > 1 else ' keeps'} ({which})"
+        lines.append(f"At least: nobody has said what {layers}{why and ': '}{why}.")
     return lines

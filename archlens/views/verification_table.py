@@ -37,6 +37,9 @@ _OF_MODULES = (
 #: What is compared beside that of an ONNX file, where onnxruntime is installed.
 _OF_FILES = "tensors: every tensor of the file, named as there, has the sizes that onnxruntime makes it of."
 
+#: The operators of torch that fvcore does not count though they are products.
+_RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+
 _TITLES = {"shape": "shapes", "weights": "weights", "macs": "MACs", "field": "fields", "total": "total"}
 _ALL = {**_TITLES, OUTPUT: "output", RUNTIME: "tensors"}
 
@@ -284,10 +287,16 @@ def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]
     """Where the checks were made, with what, and what fvcore did not count."""
     one = found[0]
     lines = [_made(one.device, one.torch, one.fvcore, one.batch)]
-    uncounted = sorted({op for each in found for op in each.uncounted})
-    if uncounted:
-        names = ", ".join(op.removeprefix("aten::") for op in uncounted)
-        lines.append(f"fvcore met operators that it does not count, none of them a product: {names}.")
+    uncounted = sorted({op.removeprefix("aten::") for each in found for op in each.uncounted})
+    recurrent = [op for op in uncounted if op in _RECURRENT]
+    if recurrent:
+        names = ", ".join(recurrent)
+        lines.append(f"fvcore does not count recurrent layers ({names}): torch's counter alone does.")
+    others = [op for op in uncounted if op not in recurrent]
+    if others:
+        lines.append(
+            f"fvcore met operators that it does not count, none of them a product: {', '.join(others)}."
+        )
     if timings and any(each.seconds for each in found):
         total = sum(each.seconds or 0 for each in found)
         largest = max(found, key=lambda each: each.peak_bytes or 0)

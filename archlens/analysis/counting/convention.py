@@ -62,6 +62,19 @@ INSIDE = "it has no rule for {} and counts of its products those of the linear l
 UNKNOWN = "it has no rule for {} and counts its products as zero"
 
 
+#: Layers that read their input step by step.
+RECURRENT = frozenset({"archlens.LSTM", "archlens.GRU", "archlens.RNN"})
+#: Why a tool counts nothing of one that torch runs by calling one kernel.
+IN_ONE_KERNEL = (
+    "it has no rule for the kernel that torch runs it with on a CPU, and takes its products for zero"
+)
+
+
+def runs_in_one_kernel(layer: Layer) -> bool:
+    """Whether torch runs it on a CPU by calling one kernel: an LSTM without a projection."""
+    return met(layer) == "archlens.LSTM" and not layer.facts.torch["proj_size"]
+
+
 def same(count: int) -> Share:
     """A share of which nothing is wrong."""
     return Share(count, count)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from ...network import Layer
 from .convention import (
     FUSED,
+    RECURRENT,
     SELF_ATTENTION,
+    UNKNOWN,
     Convention,
     Share,
     Table,
@@ -58,6 +60,8 @@ _TABLE: Table = {
 
 
 def _work(layer: Layer) -> Share:
+    if met(layer) in RECURRENT:
+        return Share(layer.macs, 0, UNKNOWN.format(met(layer)))
     rule = _TABLE.get(met(layer))
     return rule(layer) if rule else same(layer.macs)
 

@@ -6,7 +6,19 @@ from collections.abc import Callable
 from math import prod
 
 from ...network import Layer, Network
-from .convention import FUSED, Convention, Share, bias, fused, met, same, trainable
+from .convention import (
+    FUSED,
+    IN_ONE_KERNEL,
+    RECURRENT,
+    Convention,
+    Share,
+    bias,
+    fused,
+    met,
+    runs_in_one_kernel,
+    same,
+    trainable,
+)
 
 
 def _work(layer: Layer) -> Share:
@@ -14,6 +26,8 @@ def _work(layer: Layer) -> Share:
     products = fused(layer)
     if products:
         return Share(right, right - products, FUSED)
+    if runs_in_one_kernel(layer):
+        return Share(right, 0, IN_ONE_KERNEL)
     if met(layer) == "archlens.ConvMap":
         return same(layer.macs)  # its bias is an addition of its own
     if bias(layer) and isinstance(layer.facts.reach, tuple) and met(layer) in _CROPPED:
@@ -42,6 +56,8 @@ def _placed(network: Network) -> dict[str, Share]:
         before = orders.get(layer.inputs[0])
         if before is not None and met(layer) in _APART and "bias" in layer.facts.other:
             share = _work(layer)
+            if not share.printed:
+                continue
             missed = prod(layer.input_shapes[0].spatial) * _APART[met(layer)](layer)
             why = f"{share.why}; and {_LATER}" if share.why else f"it {_LATER}"
             found[layer.name] = Share(share.counted, share.printed - missed, why)
@@ -57,7 +73,15 @@ _APART: dict[str, Callable[[Layer], int]] = {
     "archlens.SelfAttention": lambda layer: 3 * layer.shape.channels,
     "archlens.MultiheadSelfAttention": lambda layer: prod(layer.facts.weights["in_proj_bias"]),
     "archlens.RelativeAttention": lambda layer: 3 * layer.shape.channels,
+    # the products of the first layer's input, of all steps at once
+    **dict.fromkeys(RECURRENT, lambda layer: _of_input(layer)),
 }
+
+
+def _of_input(layer: Layer) -> int:
+    """Outputs of the first recurrent layer to an input, in all its directions."""
+    return sum(shape[0] for name, shape in layer.facts.weights.items() if name.startswith("bias_ih_l0"))
+
 
 #: Families of the ops that work value by value on one input, and what of them writes row by row still.
 _FOLLOWING = frozenset({"activation", "regularization"})

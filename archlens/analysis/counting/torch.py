@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...network import Layer
-from .convention import Convention, Share, fused, trainable
+from .convention import IN_ONE_KERNEL, Convention, Share, fused, runs_in_one_kernel, trainable
 
 _FLASH = (
     "on a CPU it has no rule for the kernel that torch attends with, and takes its products for zero; it has "
@@ -12,6 +12,8 @@ _FLASH = (
 
 
 def _work(layer: Layer) -> Share:
+    if runs_in_one_kernel(layer):
+        return Share(layer.macs, 0, IN_ONE_KERNEL)
     products = fused(layer)
     return Share(layer.macs, layer.macs - products, _FLASH if products else "")
 

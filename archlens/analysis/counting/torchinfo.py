@@ -5,12 +5,26 @@ from __future__ import annotations
 from math import prod
 
 from ...network import Layer
-from .convention import ATTENTION, Convention, Share, bias, met, trainable, weight_positions, within
+from .convention import (
+    ATTENTION,
+    RECURRENT,
+    Convention,
+    Share,
+    bias,
+    met,
+    trainable,
+    weight_positions,
+    within,
+)
 
 
 def _work(layer: Layer) -> Share:
     if met(layer) in ATTENTION:
         return Share(layer.macs + bias(layer), sum(inner.params for inner in within(layer)), _ATTENTION)
+    if met(layer) in RECURRENT:
+        found = layer.params * layer.shape[0]
+        right = layer.macs + bias(layer)
+        return Share(right, found, _STATES if found != right else "")
     if layer.facts.torch.parameter is not None:
         return Share(layer.params, 0, _HELD)
     # torchinfo multiplies every parameter by the output positions of a convolution, and by 1 elsewhere
@@ -31,6 +45,7 @@ _ATTENTION = (
     "it takes the weights of the linear layers within attention once, however many positions they are "
     "applied to, and has no rule for any other product of attention"
 )
+_STATES = "it multiplies the weights of a recurrent layer by the rows of its output, which are no steps here"
 _HELD = "it does not see parameters that lie in no module of their own"
 _FEWER = "it takes the weights of a linear layer once, however many positions it is applied to"
 

@@ -1,0 +1,244 @@
+"""Recurrent layers: a sequence read step by step, each step with the state that the one before has left.
+
+Multiply-accumulates are those of the products of the input and of the state with their weights, at each step,
+in each layer and direction, as ``torch.utils.flop_counter`` counts them where it sees them: on the meta
+device it does, and of an LSTM that runs in one kernel, as on the CPU, it counts nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any, ClassVar
+
+from ..geometry import Window
+from ..shape import ChannelsLast, Shape, times
+from .attributes import Count, Flag, Number, OptionalCount, choice
+from .layout import require_channels_last
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, Op, Reach, ShapeError
+
+#: How many layers may stand one on the other.
+MOST_LAYERS = 1_000
+
+Output = Annotated[str, choice("sequence", "state")]
+Nonlinearity = Annotated[str, choice("tanh", "relu")]
+
+
+class _Recurrent(Op, family="recurrent"):
+    """What all recurrent layers share."""
+
+    features: Annotated[Count, "features of the state, H"]
+    layers: Annotated[Count, "how many of them stand one on the other"] = 1
+    bidirectional: Annotated[Flag, "whether each has one that reads from the end beside it"] = False
+    bias: Annotated[Flag, "whether there are biases, two for each gate as cuDNN has them"] = True
+    dropout: Annotated[Number, "probability of a value to be set to zero between layers"] = 0.0
+    output: Annotated[
+        Output, '`"sequence"`: what the last layer gives at each step; `"state"`: what each ends with'
+    ] = "sequence"
+
+    incidental = {"dropout": "dropout"}
+    memory_unknown = "torch's kernels keep a workspace of their own, whose size they do not say"
+    #: Products of input and state at each step: one for each gate, and one for what the state becomes.
+    gates: ClassVar[int]
+    #: What else a step computes for each feature of the state: function values, and sums and products.
+    activations: ClassVar[int]
+    elementwise: ClassVar[int]
+    module: ClassVar[str]
+
+    @property
+    def given(self) -> int:
+        """How many features one direction gives at each step, and has as its state of before."""
+        return self.features
+
+    @property
+    def directions(self) -> int:
+        """How many there are in each layer."""
+        return 2 if self.bidirectional else 1
+
+    def _extra(self) -> dict[str, Any]:
+        """Further arguments of torch's module."""
+        return {}
+
+    def _weights(self, channels: int) -> dict[str, tuple[int, ...]]:
+        rows = self.gates * self.features
+        weights: dict[str, tuple[int, ...]] = {}
+        for layer in range(self.layers):
+            for way in ("", "_reverse")[: self.directions]:
+                weights[f"weight_ih_l{layer}{way}"] = (rows, channels)
+                weights[f"weight_hh_l{layer}{way}"] = (rows, self.given)
+                if self.bias:
+                    weights |= {f"bias_ih_l{layer}{way}": (rows,), f"bias_hh_l{layer}{way}": (rows,)}
+                if self.given != self.features:
+                    weights[f"weight_hr_l{layer}{way}"] = (self.given, self.features)
+            channels = self.directions * self.given
+        return weights
+
+    def facts(self, x: Shape) -> Facts:
+        require_channels_last(x, self.kind, "LxC", "tokens")
+        if len(x) != 2:
+            raise ShapeError(f"{self.kind} reads a sequence, LxC, and its input is {x}")
+        self._require_numbers()
+        if self.given > self.features or (self.given == self.features and self._projects):
+            raise ShapeError(
+                f"its projection to {self.given} features is not smaller than its state of {self.features}"
+            )
+        weights = self._weights(x.channels)
+        steps = x[0]
+        cells = steps * self.layers * self.directions * self.features
+        return Facts(
+            shape=ChannelsLast((self.layers * self.directions, self.given))
+            if self.output == "state"
+            else x.with_channels(self.directions * self.given),
+            weights=weights,
+            buffers=NONE,
+            macs=steps * sum(shape[0] * shape[1] for shape in weights.values() if len(shape) == 2),
+            other={"activation": self.activations * cells, "elementwise": self.elementwise * cells}
+            | ({"bias": 2 * self.gates * cells} if self.bias else {}),
+            reach=self._reach(steps),
+            torch=Call(
+                self.module,
+                input_size=x.channels,
+                hidden_size=self.features,
+                num_layers=Argument(self.layers, default=1),
+                bias=Argument(self.bias, default=True),
+                dropout=Argument(self.dropout, default=0.0),
+                bidirectional=Argument(self.bidirectional, default=False),
+                **self._extra(),
+                output=Argument(self.output, default="sequence"),
+            ),
+        )
+
+    def _require_numbers(self) -> None:
+        """Refuse more layers than anybody has, and a dropout that would do nothing."""
+        if self.layers > MOST_LAYERS:
+            raise ShapeError(f"it has {self.layers:,} layers, and may have {MOST_LAYERS:,}")
+        if not 0 <= self.dropout <= 1:
+            raise ShapeError(f"its dropout of {self.dropout} is no probability")
+        if self.dropout and self.layers == 1:
+            raise ShapeError(
+                "its dropout stands between layers, and it has one layer",
+                help=f"put dropout({self.dropout}) before or after it",
+            )
+
+    @property
+    def _projects(self) -> bool:
+        return False
+
+    def _reach(self, steps: int) -> Reach:
+        """What has been read at each step; all of it where there is a way back, and at the end."""
+        if self.bidirectional or self.output == "state":
+            return EVERYWHERE
+        return (Window(steps, 1, steps - 1, 0),)
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        ways = " x 2 directions" if self.bidirectional else ""
+        if self.output == "state":
+            layers = f"{self.layers} layer{'s' if self.layers > 1 else ''}{ways}"
+            return f"{layers} = {facts.shape[0]} states of {self.given:,} features"
+        return f"{self.given:,} features{ways} = {facts.shape.channels:,} at each of {facts.shape[0]:,} steps"
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        steps = inputs[0][0]
+        matrices = Counter(shape for shape in facts.weights.values() if len(shape) == 2)
+        parts = [
+            f"{count} of {times(shape)}" if count > 1 else times(shape) for shape, count in matrices.items()
+        ]
+        return f"{steps:,} steps x ({' + '.join(parts)} weights) = {facts.macs:,}"
+
+    def why_params(self, facts: Facts) -> str:
+        if len(facts.weights) <= 4:
+            return super().why_params(facts)
+        shapes = Counter(facts.weights.values())
+        parts = [
+            f"{count} of {times(shape)}" if count > 1 else times(shape) for shape, count in shapes.items()
+        ]
+        return f"{' + '.join(parts)} = {facts.params:,}"
+
+
+class LSTM(_Recurrent, kind="lstm"):
+    """Long short-term memory: three gates decide what of its cell is forgotten, written and given.
+
+    Its weights are those of ``nn.LSTM``, gates in the order input, forget, cell, output, and it starts from
+    zeros. The state that it gives is the hidden one, ``h``; the cell is not given.
+
+    Output: ``L x D*P`` for ``L`` steps, ``D`` directions and ``P = H`` features, or those of the projection;
+        with ``output="state"`` ``layers*D x P``, in torch's order.
+    Parameters: for each layer and direction ``4*H*(C + P)``, ``8*H`` of bias, and ``P*H`` of a projection;
+        the ``C`` of layers above the first is ``D*P``.
+    MACs: for each layer and direction ``4*H*(C + P)``, and ``P*H`` of a projection, at each step.
+    Limits: sequences, ``LxC``; a projection has fewer features than the state.
+    Source: Hochreiter and Schmidhuber 1997; the projection: Sak et al. 2014, section 2.
+    """
+
+    projection: Annotated[OptionalCount, "features that the state is projected to at each step, P"] = None
+
+    gates, activations, elementwise = 4, 5, 8
+    module = "archlens.LSTM"
+    names = Names(keras="LSTM", onnx="LSTM", also="longshorttermmemory bilstm cudnnlstm lstmcell")
+    examples = (
+        "3x5 >> channels_last >> lstm(4)",
+        "3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, bias=false, dropout=0.1)",
+        '3x5 >> channels_last >> lstm(6, layers=2, output="state", projection=2)',
+    )
+
+    @property
+    def given(self) -> int:
+        return self.projection or self.features
+
+    @property
+    def _projects(self) -> bool:
+        return self.projection is not None
+
+    def _extra(self) -> dict[str, Any]:
+        return {"proj_size": Argument(self.projection or 0, default=0)}
+
+
+class GRU(_Recurrent, kind="gru"):
+    """Gated recurrent units: one gate resets the state, one decides how much of it is kept.
+
+    Its weights are those of ``nn.GRU``, in the order reset, update, new, and the new state's bias stands
+    within the product with the reset gate, as in cuDNN. It starts from zeros.
+
+    Output: ``L x D*H`` for ``L`` steps and ``D`` directions; with ``output="state"`` ``layers*D x H``.
+    Parameters: for each layer and direction ``3*H*(C + H)``, and ``6*H`` of bias; the ``C`` of layers above
+        the first is ``D*H``.
+    MACs: for each layer and direction ``3*H*(C + H)`` at each step.
+    Limits: sequences, ``LxC``.
+    Source: Cho et al. 2014, section 2.3.
+    """
+
+    gates, activations, elementwise = 3, 3, 8
+    module = "archlens.GRU"
+    names = Names(keras="GRU", onnx="GRU", also="gatedrecurrentunit bigru cudnngru grucell")
+    examples = (
+        "3x5 >> channels_last >> gru(4)",
+        '3x5 >> channels_last >> gru(4, bidirectional=true, output="state")',
+        "3x5 >> channels_last >> gru(2, layers=2, bias=false, dropout=0.1)",
+    )
+
+
+class RNN(_Recurrent, kind="rnn"):
+    """Elman's recurrent layer: the state is a function of the input and of the state before.
+
+    The function is ``tanh`` or ``relu``. Its weights are those of ``nn.RNN``, and it starts from zeros.
+
+    Output: ``L x D*H`` for ``L`` steps and ``D`` directions; with ``output="state"`` ``layers*D x H``.
+    Parameters: for each layer and direction ``H*(C + H)``, and ``2*H`` of bias; the ``C`` of layers above the
+        first is ``D*H``.
+    MACs: for each layer and direction ``H*(C + H)`` at each step.
+    Limits: sequences, ``LxC``.
+    Source: Elman 1990.
+    """
+
+    nonlinearity: Annotated[Nonlinearity, 'what the state passes through, `"tanh"` or `"relu"`'] = "tanh"
+
+    gates, activations, elementwise = 1, 1, 1
+    module = "archlens.RNN"
+    names = Names(keras="SimpleRNN", onnx="RNN", also="simplernn elman rnncell")
+    examples = (
+        "3x5 >> channels_last >> rnn(4)",
+        '3x5 >> channels_last >> rnn(4, layers=2, dropout=0.1, nonlinearity="relu")',
+        '3x5 >> channels_last >> rnn(4, bidirectional=true, bias=false, output="state")',
+    )
+
+    def _extra(self) -> dict[str, Any]:
+        return {"nonlinearity": Argument(self.nonlinearity, default="tanh")}

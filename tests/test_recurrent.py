@@ -1,0 +1,173 @@
+"""Recurrent layers: what they refuse, how far they see, and modules that have some."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens.backends.verification import verify
+from archlens.forms import text
+from archlens.ops import EVERYWHERE
+from archlens.views import verification_table
+
+
+class Reader(nn.Module):
+    """A recurrent layer of torch, and what its user takes of what it gives."""
+
+    def __init__(self, kind: type[nn.RNNBase], take: str, **options: Any) -> None:
+        super().__init__()
+        self.rnn = kind(8, 16, **options)
+        self.first, self.take = self.rnn.batch_first, take
+        self.fc = nn.Linear((options.get("proj_size") or 16) * (2 if take == "both ways" else 1), 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        steps, states = self.rnn(x if self.first else x.transpose(0, 1))
+        hidden = states[0] if isinstance(states, tuple) else states
+        if self.take == "last step":
+            return self.fc(steps[:, -1] if self.first else steps[-1])
+        if self.take == "last state":
+            return self.fc(hidden[-1])
+        if self.take == "both ways":
+            return self.fc(torch.cat((hidden[-2], hidden[-1]), 1))
+        return self.fc(steps if self.first else steps.transpose(0, 1))
+
+
+READERS = {
+    "lstm(16)": (nn.LSTM, "all", {"batch_first": True}),
+    "lstm(16, layers=2, dropout=0.3)": (nn.LSTM, "last step", {"num_layers": 2, "dropout": 0.3}),
+    "lstm(16, projection=4)": (nn.LSTM, "all", {"proj_size": 4}),
+    'lstm(16, bidirectional=true, output="state")': (
+        nn.LSTM,
+        "both ways",
+        {"bidirectional": True, "batch_first": True},
+    ),
+    'gru(16, layers=3, bias=false, output="state")': (nn.GRU, "last state", {"num_layers": 3, "bias": False}),
+    'rnn(16, nonlinearity="relu")': (nn.RNN, "last step", {"nonlinearity": "relu", "batch_first": True}),
+}
+
+
+@pytest.mark.parametrize("op", READERS)
+def test_a_module_that_reads_step_by_step(op: str) -> None:
+    """It is one op, under its module's keys, and what is built of it computes the same."""
+    kind, take, options = READERS[op]
+    torch.manual_seed(0)
+    module = Reader(kind, take, **options).eval()
+    traced = archlens.trace(module, (5, 8))
+    assert str(traced["rnn"].op) == op
+    assert not any(layer.op.kind == "opaque" for layer in traced)
+    x = torch.rand(2, 5, 8)
+    with torch.no_grad():
+        built = archlens.build(traced).eval()
+        built.load_state_dict(module.state_dict(), strict=True)
+        torch.testing.assert_close(built(x), module(x), rtol=0, atol=0)
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        Reader(kind, take, **options)(torch.rand(1, 5, 8))
+    assert traced.macs == counter.get_total_flops() // 2
+
+
+def test_states_of_several_layers_beside_the_steps_are_not_said() -> None:
+    """What an op cannot say is an opaque layer of known cost, and the layer itself stays an op."""
+
+    class Both(Reader):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            steps, hidden = self.rnn(x)
+            return steps[:, -1] + hidden[0]
+
+    network = archlens.trace(Both(nn.GRU, "", num_layers=2, batch_first=True), (5, 8))
+    assert [str(layer.op) for layer in network][:2] == ["gru(16, layers=2)", "GRU"]
+    # 3 gates of 16, of 8 and of 16 inputs, and each of 16 of the state, at 5 steps
+    assert network.macs == 5 * 48 * (8 + 16 + 16 + 16)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_last_state_of_one_layer_is_its_last_step(first: bool) -> None:
+    class Both(Reader):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            steps, (hidden, _) = self.rnn(x if first else x.transpose(0, 1))
+            return hidden[0] * (steps[:, 0] if first else steps[0])
+
+    torch.manual_seed(0)
+    module = Both(nn.LSTM, "", batch_first=first)
+    module.fc = nn.Identity()  # type: ignore[assignment]
+    network = archlens.trace(module, (5, 8))
+    built, x = archlens.build(network), torch.rand(2, 5, 8)
+    built.load_state_dict(module.state_dict(), strict=True)
+    torch.testing.assert_close(built(x), module(x), rtol=0, atol=0)
+
+
+def test_samples_in_the_place_of_steps_are_no_lstm() -> None:
+    """A module that takes its batch for the steps mixes samples: no op says that."""
+    with pytest.raises(archlens.SpecError, match="takes its batch apart"):
+        archlens.trace(nn.LSTM(8, 16), (5, 8))
+
+
+def test_a_start_that_is_learned_is_not_the_op() -> None:
+    """Its parameters are the module's and the start; 3 gates of 16 for 8 inputs and 16 of the state."""
+
+    class Starts(Reader):
+        def __init__(self) -> None:
+            super().__init__(nn.GRU, "all", batch_first=True)
+            self.start = nn.Parameter(torch.rand(1, 1, 16))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.rnn(x, self.start.expand(1, len(x), 16))[0]  # type: ignore[no-any-return]
+
+    (layer, *rest) = archlens.trace(Starts(), (5, 8))
+    assert str(layer.op) == "GRU"
+    assert layer.params == 16 + 48 * (8 + 16 + 2)
+    assert layer.macs == 5 * 48 * (8 + 16)
+    assert {one.name for one in rest} == {"fc"}  # which nothing calls
+
+
+def test_each_step_sees_those_before_it() -> None:
+    """And all where there is a way back; the state that a sequence ends with has seen it whole."""
+    for step, rows in (
+        ("gru(4)", [range(row, 9) for row in range(9)]),
+        ("gru(4, layers=2, bidirectional=true)", [range(9)] * 9),
+        ("lstm(4, output='state')", [range(1)] * 9),
+    ):
+        network = archlens.loads(f'input: 3x9\nlayers: [channels_last, rnn: "{step}"]')
+        built = archlens.build(network).eval()
+        field = archlens.study(network).receptive_fields["rnn"]
+        for row, touched in enumerate(rows):
+            x = torch.rand(1, 3, 9)
+            x[:, :, row] = torch.nan
+            assert built(x).isnan().any(2)[0].nonzero().flatten().tolist() == list(touched)
+            if isinstance(field, tuple):
+                starts = [field[0].at(output) for output in touched]
+                assert all(start <= row < stop for start, stop in starts)
+                assert not any(start <= row < stop for start, stop in map(field[0].at, range(row)))
+            else:
+                assert field is EVERYWHERE
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    {
+        "lstm(4)": "lstm works on channels that come last, such as LxC, and its input is a map",
+        "channels_last >> lstm(4, projection=4)": "its projection to 4 features is not smaller than",
+        "channels_last >> gru(4, layers=1001)": "it has 1,001 layers, and may have 1,000",
+        "channels_last >> rnn(4, dropout=0.5)": "its dropout stands between layers, and it has one layer",
+        "channels_last >> rnn(4, layers=2, dropout=2)": "its dropout of 2 is no probability",
+        "channels_last >> gru(4, output='last')": 'output of gru must be "sequence" or "state"',
+    }.items(),
+)
+def test_what_they_refuse(step: str, message: str) -> None:
+    with pytest.raises(archlens.SpecError) as caught:
+        archlens.loads(f"input: 3x5\nlayers:\n  - {step}\n")
+    assert message in str(caught.value)
+
+
+def test_verify_sees_their_products() -> None:
+    """Torch's counter knows no kernel of a whole LSTM: it is run in steps, which fvcore does not count."""
+    network = archlens.loads("input: 6x7\nlayers: [channels_last, 'lstm(4, bidirectional=true)', 'gru(3)']")
+    found = verify(network)
+    assert found.passed
+    assert "recurrent layers (gru, lstm)" in text.write(verification_table.table([found]))
+    # 4 gates of 4 for 6 inputs and 4 of the state, two ways; 3 gates of 3 for 8 inputs and 3 of the state
+    assert found.of("total")[0].found == f"{7 * (2 * 16 * (6 + 4) + 9 * (8 + 3)):,}"
