@@ -9,10 +9,6 @@ from ..network import Layer, Network
 from ..ops import Facts, ShapeError, ask
 from ..shape import Shape
 
-#: Facts of ops, by the identity of an op and the shapes that it was asked on.
-Known = dict[tuple[int, tuple[Shape, ...]], Facts]
-
-
 class Unfit(Exception):
     """A layer refuses what it reads on another input."""
 
@@ -25,40 +21,71 @@ class Unfit(Exception):
         self.cause = cause
 
 
-def refitted(network: Network, inputs: Mapping[str, Shape], known: Known | None = None) -> Network:
-    """A network on other inputs, whose layers are the same.
+class Refitting:
+    """A network on one input after another; what is the same of two is asked once.
 
     Args:
         network: the ops, and what each reads.
-        inputs: the shapes of all of its inputs.
-        known: facts that were asked before, which grows; for who asks for many sizes.
-
-    Raises:
-        Unfit: an op refuses what it reads.
     """
-    known = {} if known is None else known
-    shapes, layers = dict(inputs), []
-    unfit: tuple[Layer, ShapeError] | None = None
-    for layer in network.layers:
-        op = layer.op
-        read = tuple([shapes[source] for source in layer.inputs])
-        facts = known.get((id(op), read))
+
+    #: How many layers on shapes of their own are kept from one input to the next.
+    KEPT = 20_000
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        #: Each layer with what it is on the shapes that it has read.
+        self._rows: list[tuple[Layer, dict[tuple[Shape, ...], Layer]]] = [
+            (layer, {}) for layer in network.layers
+        ]
+        #: The facts of an op, by its identity and the shapes that it was asked on: repeats share them.
+        self._facts: dict[tuple[int, tuple[Shape, ...]], Facts] = {}
+        self._kept = 0
+
+    def on(self, inputs: Mapping[str, Shape]) -> Network:
+        """The network on other inputs, whose layers are the same.
+
+        Args:
+            inputs: the shapes of all of its inputs.
+
+        Raises:
+            Unfit: an op refuses what it reads.
+        """
+        shapes, layers = dict(inputs), []
+        unfit: tuple[Layer, ShapeError] | None = None
+        for layer, known in self._rows:
+            read = tuple([shapes[source] for source in layer.inputs])
+            there = known.get(read)
+            if there is None:
+                try:
+                    there = known[read] = self._ask(layer, read)
+                except ShapeError as cause:
+                    unfit = (layer._replace(input_shapes=read), cause)
+                    break
+            shapes[layer.name] = there.facts.shape
+            layers.append(there)
+        if self._kept > self.KEPT:
+            self._forget()
+        made = replace(
+            self.network, inputs=inputs, layers=tuple(layers), index={layer.name: layer for layer in layers}
+        )
+        if unfit is not None:
+            raise Unfit(replace(made, outputs={"out": next(reversed(shapes))}), *unfit)
+        return made
+
+    def _ask(self, layer: Layer, read: tuple[Shape, ...]) -> Layer:
+        """A layer on the shapes that it reads."""
+        key = id(layer.op), read
+        facts = self._facts.get(key)
         if facts is None:
-            try:
-                facts = known[id(op), read] = ask(op, *read)
-            except ShapeError as cause:
-                unfit = (layer._replace(input_shapes=read), cause)
-                break
-        if layer.keys:
-            facts = _owned(facts, layer)
-        shapes[layer.name] = facts.shape
-        layers.append(layer._replace(input_shapes=read, facts=facts))
-    made = replace(
-        network, inputs=inputs, layers=tuple(layers), index={layer.name: layer for layer in layers}
-    )
-    if unfit is not None:
-        raise Unfit(replace(made, outputs={"out": next(reversed(shapes))}), *unfit)
-    return made
+            facts = self._facts[key] = ask(layer.op, *read)
+        self._kept += 1
+        return layer._replace(input_shapes=read, facts=_owned(facts, layer) if layer.keys else facts)
+
+    def _forget(self) -> None:
+        for _, known in self._rows:
+            known.clear()
+        self._facts.clear()
+        self._kept = 0
 
 
 def _owned(facts: Facts, layer: Layer) -> Facts:

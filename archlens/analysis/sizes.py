@@ -14,7 +14,7 @@ from ..network import Network
 from ..shape import Shape
 from . import receptive_field, unseen
 from .receptive_field import ReceptiveFields
-from .refitting import Known, Unfit, refitted
+from .refitting import Refitting, Unfit
 from .unknown import Unknown
 
 #: How many sizes are tried, of each kind that is searched, unless more are asked for: enough for every
@@ -40,9 +40,6 @@ _TRY = 10
 
 #: How many layers one is worth that is made anew, and not only its op asked again.
 _ANEW = 2
-
-#: How many facts are kept from one size to the next.
-_KNOWN = 20_000
 
 #: How often the network itself is worth: what else a command does for each layer.
 _OWN = 100
@@ -167,8 +164,7 @@ class _Search:
         self.tries = MOST
         #: Whether its spec was found to ask for sizes that are others on other inputs.
         self.asks = False
-        #: Facts of the network's ops.
-        self.known: Known = {}
+        self.refitting = Refitting(self.network)
         #: How much work is left.
         most = max(allowed(), network.origin.allowed, MAX_LAYERS)
         self.work = (_BRIEF_WORK if brief else _WORK) * most // MAX_LAYERS - _OWN * _work(network)
@@ -232,11 +228,9 @@ class _Search:
         """
         if self.asks or self.whole.fixed or self.whole.origin.varies(self.whole):
             return None
-        if len(self.known) > _KNOWN:
-            self.known.clear()
         unfit = None
         try:
-            network = refitted(self.network, inputs, self.known)
+            network = self.refitting.on(inputs)
         except Unfit as problem:
             network, unfit = problem.network, problem
         for asked in self.network.asked:
@@ -256,10 +250,10 @@ class _Search:
             network: as far as it could be; ``None`` where nothing of it could.
             done: what its source has done for it.
         """
-        self.work -= _TRY + max(
-            _work(network) * (_ANEW if self.asks else 1) if network is not None else 0, done
-        )
-        searched(self.source, _TRY + max(_layers(network) if network is not None else 0, done))
+        layers = _layers(network) if network is not None else 0
+        blocks = _BLOCK * len(network.blocks) if network is not None else 0
+        self.work -= _TRY + max((layers + blocks) * (_ANEW if self.asks else 1), done)
+        searched(self.source, _TRY + max(layers, done))
 
     @property
     def affordable(self) -> bool:
@@ -347,13 +341,16 @@ class _Search:
             bound = min(bound, max(2 * smallest, _BRIEF))
         names = tuple(self.own.axes[axis] for axis in axes)
         valid: dict[int, bool] = {}  # and whether nothing is lost there
+        known: unseen.Known = {}
         for size in range(1, bound + 1):
             network = self.along(axes, size)
             if self.given_up:
                 bound = size - 1
                 break
             if network is not None:
-                valid[size] = not unseen.loses(network, names)
+                valid[size] = not unseen.loses(network, names, known)
+                if len(known) > Refitting.KEPT:
+                    known.clear()
         return Tried(names, bound, tuple(valid), tuple(size for size, whole in valid.items() if whole))
 
     def unpadded(self, groups: list[tuple[int, ...]]) -> tuple[str, tuple[int | None, ...]]:

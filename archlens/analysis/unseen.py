@@ -7,6 +7,10 @@ from collections.abc import Callable
 from ..errors import Diagnostic
 from ..geometry import Window
 from ..network import Layer, Network
+from ..ops import Facts
+
+#: Whether layers leave positions unseen, by the identity of their facts, which are held so that it stays theirs.
+Known = dict[int, tuple[bool, Facts]]
 
 
 def find(network: Network) -> list[Diagnostic]:
@@ -27,11 +31,22 @@ def placed(network: Network, warning: Callable[[Layer], Diagnostic | None]) -> l
     ]
 
 
-def loses(network: Network, axes: tuple[str, ...]) -> bool:
-    """Whether some layer leaves positions unseen along one of the axes, by name."""
-    return any(
-        found for _, found in network.each(lambda layer: any(axis in axes for axis, *_ in lost(layer)))
-    )
+def loses(network: Network, axes: tuple[str, ...], known: Known) -> bool:
+    """Whether some layer leaves positions unseen along one of the axes, by name.
+
+    Args:
+        network: one of several that share what facts are alike.
+        axes: the same for all of them.
+        known: what was found of others, which grows.
+    """
+    for layer in network.layers:
+        found = known.get(id(layer.facts))
+        if found is None:
+            found = any(axis in axes for axis, *_ in lost(layer)), layer.facts
+            known[id(layer.facts)] = found
+        if found[0]:
+            return True
+    return False
 
 
 def lost(layer: Layer) -> list[tuple[str, int, Window, int]]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from warnings import warn
 
 from ..analysis import layouts
-from ..analysis.refitting import Unfit, refitted
+from ..analysis.refitting import Refitting, Unfit
 from ..bounds import RAISED, Bounds, allowed, worked
 from ..errors import (
     Located,
@@ -121,7 +121,7 @@ class Built(Origin):
             outputs = {name: end for name, end in network.outputs.items() if end in there}
             network = replace(network, layers=layers, outputs=outputs)
         try:
-            return replace(refitted(network, inputs), origin=self)
+            return replace(Refitting(network).on(inputs), origin=self)
         except Unfit as unfit:
             layer, made = unfit.layer, unfit.network
             read = [*map(Tensor, layer.inputs, layer.input_shapes)]
