@@ -32,6 +32,7 @@ from archlens.source import emit
 from archlens.source.formatting import quoted
 from archlens.source.signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, PADS_APART, arguments_of
 
+from .test_memory import check_bytes
 from .test_ops import EXAMPLES
 from .test_random_networks import Drawn, networks
 from .work import calls_made
@@ -178,14 +179,16 @@ def checked(text: str) -> str:
 
 @pytest.mark.parametrize("name", archlens.names())
 def test_state_dict_of_every_network(name: str) -> None:
-    """Keys and shapes are those of the built module, in the same order."""
+    """Keys and shapes are those of the built module, in the same order, and its bytes those that are said."""
     network = archlens.load(name)
     text = emit(network)
     check_text(text)
     assert max(map(len, text.split("\n"))) <= WIDTH
     with torch.device("meta"):
         ours = made(text)
-    assert shapes_of(ours) == shapes_of(archlens.build(network, device="meta"))
+    built = archlens.build(network, device="meta")
+    assert shapes_of(ours) == shapes_of(built)
+    check_bytes(network, built)
 
 
 #: One network of each kind, at an input that is small and yet fits; some are made narrow.

@@ -105,41 +105,20 @@ def check(model: Any, network: archlens.Network) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_buffers_have_torchvisions_values(torchvision: Any, name: str) -> None:
-    """As they are made: a state dict that is loaded would overwrite what is wrong with them."""
-    import torch
-    from torch.overrides import TorchFunctionMode
+def test_every_layer_is_torchvisions(torchvision: Any, name: str) -> None:
+    """Its class and arguments, and the shape that it gives at the published input.
 
-    class WithoutWeights(TorchFunctionMode):
-        """``torch.empty``, of which torch makes weights, takes no memory; all else has its values."""
-
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            place = {"device": "meta"} if func is torch.empty else {}
-            return func(*args, **{**(kwargs or {}), **place})
-
-    with WithoutWeights():
-        theirs = dict(build(torchvision, name, device="cpu").named_buffers())
-        ours = dict(archlens.build(archlens.load(name), device="cpu").named_buffers())
-    assert ours.keys() == theirs.keys()
-    for key, value in theirs.items():
-        assert not value.is_meta
-        torch.testing.assert_close(
-            ours[key], value, rtol=1e-6, atol=0, msg=lambda why, key=key: f"{key}: {why}"
-        )
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_state_dict_layer_shapes_and_macs_are_torchvisions(torchvision: Any, name: str) -> None:
-    """Every module that torchvision calls gives the shape that archlens says, at the published input.
-
-    Its weights and buffers are the same, too, and torch's counter finds as many products in torchvision's own
-    network as archlens in its spec.
+    The weights and buffers are the same, too, and so are the values of buffers; and torch's counter finds as
+    many products in torchvision's own network as archlens in its spec.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    model = build(torchvision, name).eval()
     network = archlens.load(name)
+    with without_weights():
+        model = build(torchvision, name, device="cpu").eval()
+        check_values(dict(archlens.build(network, device="cpu").named_buffers()), dict(model.named_buffers()))
+    model.to("meta")
     check(model, network)
     seen: dict[str, tuple[int, ...]] = {}
 
@@ -162,11 +141,56 @@ def test_state_dict_layer_shapes_and_macs_are_torchvisions(torchvision: Any, nam
     named = [layer.name for layer in network if layer.facts.weights.keys() - {""} and not layer.training]
     assert set(named) <= set(compared)
     assert network.macs == counter.get_total_flops() / 2
-    modules = dict(model.named_modules())
+    check_arguments(dict(model.named_modules()), network)
+
+
+def without_weights() -> Any:
+    """In which ``torch.empty``, of which torch makes weights, takes no memory; all else has its values."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class WithoutWeights(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            place = {"device": "meta"} if func is torch.empty else {}
+            return func(*args, **{**(kwargs or {}), **place})
+
+    return WithoutWeights()
+
+
+def check_values(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Buffers as they are made: a state dict that is loaded would overwrite what is wrong with them."""
+    import torch
+
+    assert ours.keys() == theirs.keys()
+    for key, value in theirs.items():
+        assert not value.is_meta
+        torch.testing.assert_close(
+            ours[key], value, rtol=1e-6, atol=0, msg=lambda why, key=key: f"{key}: {why}"
+        )
+
+
+def check_arguments(modules: dict[str, Any], network: archlens.Network) -> None:
+    """What each module was made with, under torch's names and under those of the op."""
+    import torch
+
     for layer in network:
-        for attribute in {"p", "eps", "momentum"} & layer.op.attributes().keys():
-            if layer.name in modules:
-                module = modules[layer.name]
-                # where nothing is dropped MaxViT has an nn.Identity
-                theirs = 0 if isinstance(module, torch.nn.Identity) else getattr(module, attribute)
-                assert layer.op.attributes()[attribute] == pytest.approx(theirs), (layer.name, attribute)
+        module, call = modules.get(layer.name), layer.facts.torch
+        # where nothing is dropped MaxViT has an nn.Identity
+        if module is None or (isinstance(module, torch.nn.Identity) and vars(layer.op).get("p") == 0):
+            continue
+        given = layer.op.attributes()
+        ours = {key: given[key] for key in ("p", "eps", "momentum") if key in given}
+        if call.target.startswith("nn."):
+            assert isinstance(module, getattr(torch.nn, call.target.removeprefix("nn."))), layer.name
+            ours |= {key: argument.value for key, argument in call.arguments.items()}
+            if ours.get("stride", 1) is None:  # of a pooling
+                ours["stride"] = ours["kernel_size"]
+        for key, value in ours.items():
+            theirs = getattr(module, key)
+            theirs = theirs is not None if key == "bias" else theirs
+            assert plain(value) == pytest.approx(plain(theirs)), (layer.name, key)
+
+
+def plain(value: Any) -> Any:
+    """``3`` for ``(3, 3)``."""
+    return value[0] if isinstance(value, tuple | list) and len({*value}) == 1 else value

@@ -68,7 +68,7 @@ layers:
 }
 
 NETWORKS = (
-    *("googlenet_aux", "swin_t", "resnet152", "unet", "bn_inception", "vgg16", "lenet5", "alexnet_2012"),
+    *("googlenet_aux", "swin_t", "resnet152", "unet", "vgg16", "lenet5", "alexnet_2012"),
     *OWN,
 )
 EVERY = "layer,op,family,from,input,arithmetic,output,field,stride,start,centre,clipped,weights,params,macs"

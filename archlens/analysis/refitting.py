@@ -9,6 +9,7 @@ from ..network import Layer, Network
 from ..ops import Facts, ShapeError, ask
 from ..shape import Shape
 
+
 class Unfit(Exception):
     """A layer refuses what it reads on another input."""
 

@@ -9,7 +9,7 @@ from ..geometry import Window
 from ..network import Layer, Network
 from ..ops import Facts
 
-#: Whether layers leave positions unseen, by the identity of their facts, which are held so that it stays theirs.
+#: Whether layers leave positions unseen, by the identity of their facts; held, so that it stays theirs.
 Known = dict[int, tuple[bool, Facts]]
 
 

@@ -1,0 +1,16 @@
+"""Which networks of the zoo are tried where each of a family would show the same."""
+
+from __future__ import annotations
+
+from archlens.library.finding import families, text_of
+from archlens.library.index import lookup
+
+
+def smallest(family: str, members: list[str]) -> str:
+    """The member of a family with the fewest parameters: its relatives differ in numbers alone."""
+    figures = lookup(family, text_of(family))
+    return min(members, key=lambda name: (figures[name]["params"], name))
+
+
+#: One network of each family.
+SMALLEST = [smallest(*family) for family in families().items()]
