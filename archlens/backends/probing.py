@@ -282,6 +282,8 @@ class _Twin:
         self.whole = any(
             layer.facts.torch.target == "torch.reshape" or _drops_channels(layer) for layer in network.layers
         )
+        #: What layers of some facts do on so many channels: small modules, which repeats share.
+        self.thin: dict[tuple[int, int], Callable[..., Tensor] | None] = {}
 
     def run(self, input: str, axis: int, rows: list[int]) -> Iterator[tuple[Layer, Tensor | None, str]]:
         """Plant a NaN in each of the rows, one a sample, and see where it comes out.
@@ -306,7 +308,7 @@ class _Twin:
                 values[layer.name] = planted(layer.inputs[0], layer.shape)
                 why = "no id is a NaN: they are planted in what is looked up"
             elif all(name in values for name in layer.inputs):
-                function = self._function(layer, values[layer.inputs[0]])
+                function = self._shared(layer, values[layer.inputs[0]])
                 if function is None:
                     why = f"{layer.op.kind} has no twin with few channels"
                 elif layer.shape.spatial:
@@ -323,6 +325,15 @@ class _Twin:
                 if last[name] == n:
                     values.pop(name, None)
             yield layer, touched, why
+
+    def _shared(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
+        """What a layer does, as another of its facts did it where all of them are small."""
+        if self.whole:
+            return self._function(layer, x)
+        key = id(layer.facts), x.shape[1 + layer.input_shapes[0].channel_axis]
+        if key not in self.thin:
+            self.thin[key] = self._function(layer, x)
+        return self.thin[key]
 
     def _function(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
         """What a layer does, on tensors with as many channels as the twin has."""
