@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from itertools import pairwise, product
-from math import pi, prod, sqrt
+from math import e, log2, pi, prod, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +29,18 @@ from archlens.backends.torch_module import sample as random_for
 from archlens.elaboration.examples import spec_of
 from archlens.elaboration.inputs import read_shape
 from archlens.geometry import INPUT, Window
-from archlens.ops import EVERYWHERE, MERGES, OPS, Call, Facts, NonUniform, Op, ShapeError, WindowChain
+from archlens.ops import (
+    EVERYWHERE,
+    MERGES,
+    NOWHERE,
+    OPS,
+    Call,
+    Facts,
+    NonUniform,
+    Op,
+    ShapeError,
+    WindowChain,
+)
 from archlens.ops.op import registry, signature
 from archlens.shape import ChannelsLast, Ids, Shape
 from archlens.views import explanation
@@ -372,6 +383,18 @@ SEE_EVERYTHING = {
     *OPS["lstm"].examples[1:],
     *OPS["gru"].examples[1:2],
     *OPS["rnn"].examples[2:],
+    '24x49 >> tokens >> layer_norm >> linear(12, axis="length")',
+    "6x5, 8x6 >> tokens >> matmul",
+    "6x5, 6x8 >> tokens >> matmul(transpose=true)",
+    '24x49 >> tokens >> softmax(axis="length")',
+    '6x9 >> log_softmax(axis="length")',
+    "8x4x5 >> global_response_norm(eps=0.1)",
+    "8x4x5 >> channels_last >> global_response_norm",
+    '8x20 >> tokens >> normalize(axis="length")',
+    '24x49 >> tokens >> mean("length")',
+    '8x4x5 >> channels_last >> mean(("height", "width"))',
+    '24x49 >> tokens >> amax("length")',
+    '6x4x5 >> channels_last >> rearrange("h w c -> (w h c)")',
     # one window is as large as the map
     "12x6x5 >> channels_last >> window_attention(2, 7, shift=3)",
     "12x3x5 >> channels_last >> window_attention(2, 6)",
@@ -379,6 +402,11 @@ SEE_EVERYTHING = {
 
 #: What no window says, and why. These alone may say they are non-uniform: no test of reach can contradict.
 NON_UNIFORM = {
+    "3x6x7 >> unfold(3, padding=1)": "the windows of 6x7 positions stand in one row",
+    "2x9x8 >> unfold((2, 3), stride=(2, 1), dilation=2)": "the windows of 4x4 positions stand in one row",
+    "6x8x8 >> roll(-3)": "what goes over the border comes in at the other side",
+    "6x4x5 >> channels_last >> roll((1, -2))": "what goes over the border comes in at the other side",
+    "3x6x7, 2x4x5 >> grid_sample": "which positions grid_sample takes depends on the values of its grid",
     # windows of 2 and 3 positions, or of 1 and 2
     "256x13x13 >> adaptive_avg_pool(6)": "the windows that take 13x13 to 6x6 differ in size",
     "8x2x2 >> adaptive_avg_pool(7)": "the windows that take 2x2 to 7x7 differ in size",
@@ -409,6 +437,27 @@ NON_UNIFORM = {
         "where max_unpool puts a value depends on the values of the map that was pooled",
     ),
     # positions get another order, or another number of axes
+    '8x4x5 >> mean("height")': "the axes of 8x4x5 are not those of 8x5",
+    '24x49 >> tokens >> rearrange("l (h=4 c) -> h l c")': "the positions of 49 stand in another order",
+    '24x49 >> tokens >> rearrange("(h w=7) c -> c h w", channels="first")': (
+        "the positions of 49 stand in another order"
+    ),
+    '6x4x9 >> rearrange("c h (w p=3) -> h (p w) c")': "the positions of 4x9 stand in another order",
+    '6x4x5 >> channels_last >> rearrange("h w c -> h w 1 c")': "the positions of 4x5 stand in another order",
+    '12 >> rearrange("(l=4 c) -> l c")': "the positions of 12 stand in another order",
+    '8x9, 8x1 >> tokens >> concat(axis="length")': (
+        "the positions of each branch stand behind each other along the length"
+    ),
+    '8x4x5, 8x3x5 >> concat(axis="height")': (
+        "the positions of each branch stand behind each other along the height"
+    ),
+    **dict.fromkeys(
+        (
+            "6x3x5, 8x3x6 >> channels_last >> layer_norm >> matmul",
+            "6x3x5, 6x3x8 >> channels_last >> layer_norm >> matmul(transpose=true)",
+        ),
+        "each row sees all of the second branch that has its leading position",
+    ),
     "400 >> reshape([16, 5, 5])": "reshape rearranges positions",
     "16x5x5 >> reshape([-1, 25])": "reshape rearranges positions",
     "3x4 >> reshape([2, -1, 3, 1])": "reshape rearranges positions",
@@ -442,7 +491,7 @@ def test_what_may_say_no_windows(text: str) -> None:
     reach = example(text).facts.reach
     assert (reach is EVERYWHERE) == (text in SEE_EVERYTHING)
     assert (reach.reason if isinstance(reach, NonUniform) else None) == NON_UNIFORM.get(text)
-    assert isinstance(reach, WindowChain) <= ("attention" in text)
+    assert isinstance(reach, WindowChain) <= ("attention" in text or "axis=" in text)
 
 
 @examples
@@ -455,6 +504,8 @@ def test_reach(text: str) -> None:
             check_windows(text, which, reach)
         elif reach is EVERYWHERE:
             check_everywhere(text, which)
+        elif reach is NOWHERE:
+            check_nowhere(text, which)
         elif isinstance(reach, WindowChain):
             check_windows_in_turn(text, which, reach)
         else:
@@ -609,11 +660,20 @@ def check_everywhere(text: str, which: int) -> None:
         apart = tensors[which].movedim(shape.channel_axis + 1, 1)
         apart[(0, slice(None), *place) if shape.spatial else (0, *place)] = torch.nan
         hit = in_torch(text)(*tensors)[0].isnan()
-        if op.kind == "flatten":
+        if op.kind in ("flatten", "rearrange"):
             # it mixes nothing, but what has lost its axes cannot say any more what it saw along them
             assert hit.sum() == (shape.channels if shape.spatial else 1)
+        elif getattr(op, "transpose", False) and which:  # each position is a channel
+            assert hit.any(-1).all()
         else:
             assert hit.all()
+
+
+def check_nowhere(text: str, which: int) -> None:
+    """A NaN everywhere in an input turns nothing to NaN."""
+    tensors = batch(2, example(text).inputs)
+    tensors[which].fill_(torch.nan)
+    assert not in_torch(text)(*tensors).isnan().any()
 
 
 #: What ops compute, by the definitions of the papers that they come from; in float64.
@@ -640,6 +700,17 @@ DEFINITIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "4x3x3 >> softplus": lambda x: (1 + x.exp()).log(),
     "4x3x3 >> softsign": lambda x: x / (1 + x.abs()),
     "4x3x3 >> scale(-3)": lambda x: -(x + x + x),
+    "4x3x3 >> abs": lambda x: torch.where(x > 0, x, -x),
+    "4x3x3 >> exp": lambda x: torch.e**x,
+    "4x3x3 >> sin": lambda x: (x - pi / 2).cos(),
+    "4x3x3 >> cos": lambda x: (x + pi / 2).sin(),
+    "4x3x3 >> pow(2)": lambda x: x * x,
+    "4x3x3 >> pow(-1)": lambda x: 1 / x,
+    "4x3x3 >> abs >> log": lambda x: x.log2() / log2(e),
+    "4x3x3 >> abs >> sqrt": lambda x: x**0.5,
+    "4x3x3 >> shift(-2)": lambda x: x - 2,
+    "4x3x3 >> clamp(-1, 2)": lambda x: torch.where(x < -1, -1, torch.where(x > 2, 2, x)),
+    "4x3x3 >> clamp(max=2)": lambda x: torch.where(x > 2, 2, x),
     "4x3x3 >> softmax": lambda x: x.exp() / x.exp().sum(1, keepdim=True),
     "4x3x3 >> log_softmax": lambda x: x - x.exp().sum(1, keepdim=True).log(),
     "4x3x3 >> glu": lambda x: x[:, :2] / (1 + (-x[:, 2:]).exp()),
@@ -695,7 +766,7 @@ def test_definition(text: str) -> None:
     (x,) = (8 * (2 * x - 1).double() for x in batch(2, example(text).inputs))
     module = in_torch(text)
     y = deepcopy(module).double()(x) if isinstance(module, nn.Module) else module(x)
-    torch.testing.assert_close(y, DEFINITIONS[text](x))
+    torch.testing.assert_close(y, DEFINITIONS[text](x), equal_nan=True)
 
 
 def test_max_unpool_puts_each_value_where_its_window_was_largest() -> None:

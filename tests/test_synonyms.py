@@ -48,9 +48,10 @@ def test_a_word_has_one_meaning() -> None:
         # ONNX' operators
         "Gemm": "linear", "GlobalAveragePool": "global_avg_pool", "AveragePool": "avg_pool",
         "LRN": "local_response_norm",
-        "ReduceMean": "global_avg_pool", "Resize": "upsample",
+        "ReduceMean": "mean", "space_to_depth": "pixel_unshuffle", "PixelShuffle": "pixel_shuffle",
+        "Resize": "upsample",
         # what people say
-        "swish": "silu", "mean": "global_avg_pool", "fc": "linear", "bn": "batch_norm",
+        "swish": "silu", "mean": "mean", "fc": "linear", "bn": "batch_norm",
         "deconv": "conv_transpose",
         "drop_path": "stochastic_depth", "lrn": "local_response_norm", "gap": "global_avg_pool",
         # by the letters, where nothing else says what is meant
@@ -64,7 +65,7 @@ def test_an_op_by_another_name(word: str, op: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *("ConvLSTM", "bidirectional", "EmbeddingBag", "space_to_depth", "PixelShuffle", "WeightNorm"),
+        *("ConvLSTM", "bidirectional", "EmbeddingBag", "col2im", "RoIAlign", "WeightNorm"),
         *("CELU", "rrelu", "DepthwiseConv2D", "SeparableConv2D", "squeeze_excitation"),
     ],
 )
@@ -113,7 +114,7 @@ def test_a_name_is_looked_up_once_however_many_ops_there_are(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["cat", "Concat", "sum", "mul", "sub", "div", "stack", "matmul", "parallel", "Eltwise", "route"]
+    "name", ["cat", "Concat", "sum", "mul", "sub", "div", "stack", "bmm", "parallel", "Eltwise", "route"]
 )
 def test_a_merge_by_its_name_elsewhere_is_refused(name: str) -> None:
     for branches in ("[relu, tanh]", "{a: relu, b: tanh}", '"(relu, tanh)"'):
@@ -171,13 +172,13 @@ KERAS_ACTIVATIONS = set(
 ONNX = set(
     """
     Abs Add AffineGrid Attention AveragePool BatchNormalization Cast Celu CenterCropPad Clip Col2Im Concat
-    Constant Conv ConvTranspose CumSum DeformConv DepthToSpace Div Dropout Einsum Elu Erf Exp Expand
+    Constant Conv ConvTranspose Cos CumSum DeformConv DepthToSpace Div Dropout Einsum Elu Erf Exp Expand
     Flatten GRU Gather Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GridSample
     GroupNormalization HardSigmoid HardSwish Hardmax Identity ImageDecoder InstanceNormalization LRN LSTM
     LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool MatMul Max MaxPool MaxRoiPool
     MaxUnpool Mean MeanVarianceNormalization Min Mish Mul Neg PRelu Pad Pow RMSNormalization RNN ReduceL2
     ReduceMax ReduceMean ReduceSum Relu Reshape Resize RoiAlign RotaryEmbedding Selu Shape Shrink Sigmoid
-    Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu
+    Sin Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu
     Tile Transpose Unsqueeze Upsample Where
     """.split()  # noqa: SIM905
 )

@@ -38,13 +38,14 @@ def runnable(call: Call) -> Any:
         return OWN[stem](*axes, *call.args, **call.kwargs)
     functions: dict[str, Callable[..., Tensor]] = {
         "torch.cat": lambda *xs: torch.cat(xs, *call.args, **call.kwargs),
-        "torch.reshape": lambda x: torch.reshape(x, *call.args, **call.kwargs),
-        "torch.mul": lambda x: torch.mul(x, *call.args, **call.kwargs),
-        "torch.permute": lambda x: torch.permute(x, *call.args),
-        "torch.transpose": lambda x: torch.transpose(x, *call.args),
         "operator.add": lambda *xs: reduce(operator.add, xs),
         "operator.mul": lambda *xs: reduce(operator.mul, xs),
+        "operator.sub": operator.sub,
+        "operator.truediv": operator.truediv,
     }
+    if library == "torch" and name != "cat":
+        function = getattr(torch, name)
+        return lambda *xs: function(*xs, *call.args, **call.kwargs)
     return functions[call.target]
 
 
@@ -61,8 +62,11 @@ class WithParameter(nn.Module):
         }
         self.own = nn.Parameter(start[call.parameter.target](*call.parameter.args))
         self.target = call.target
+        self.shape = call.given.get("shape")
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.target == "archlens.expanded":
+            return torch.stack([self.own.view(self.shape) for _ in x])
         if self.target == "archlens.prepend":
             return torch.stack([torch.cat([self.own[0], sample]) for sample in x])
         return {"operator.add": operator.add, "operator.mul": operator.mul}[self.target](x, self.own)
@@ -191,6 +195,22 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
+class GlobalResponseNorm(nn.Module):
+    """Woo et al. 2023, algorithm 1, which has its channels last."""
+
+    def __init__(self, channels: int, channels_last: bool = False, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.last, self.eps = channels_last, eps
+        self.weight, self.bias = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.last else x.movedim(1, -1)
+        gx = torch.norm(x, p=2, dim=tuple(range(1, x.dim() - 1)), keepdim=True)
+        nx = gx / (gx.mean(dim=-1, keepdim=True) + self.eps)
+        found = self.weight * (x * nx) + self.bias + x
+        return found if self.last else found.movedim(-1, 1)
+
+
 class Subsample(nn.Module):
     """LeNet-5's pooling: the sum of a window, scaled and shifted channel by channel."""
 
@@ -232,6 +252,41 @@ class ConvMap(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return getattr(F, f"conv{x.dim() - 2}d")(x, self.dense(), self.bias)
+
+
+class LinearAlong(nn.Module):
+    """An axis multiplied with a matrix: turned to the end, and back."""
+
+    def __init__(self, in_features: int, out_features: int, axis: int, bias: bool = True) -> None:
+        super().__init__()
+        made = nn.Linear(in_features, out_features, bias)
+        self.weight, self.bias, self.axis = made.weight, made.bias, axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x.movedim(self.axis, -1), self.weight, self.bias).movedim(-1, self.axis)
+
+
+def standardized(
+    axes: int, *args: Any, padding: Any = 0, eps: float = 1e-6, gain: float | None = None, **kwargs: Any
+) -> nn.Module:
+    """A convolution whose kernels have mean 0 and variance 1, by Qiao et al. 2019, equation 2."""
+    base: Any = getattr(nn, f"Conv{axes}d")
+    apart = isinstance(padding, tuple) and isinstance(padding[0], tuple)
+
+    class Conv(base):
+        def forward(self, x: Tensor) -> Tensor:
+            rest = tuple(range(1, axes + 2))
+            deviation = self.weight - self.weight.mean(rest, keepdim=True)
+            weight = deviation / (deviation.square().mean(rest, keepdim=True) + eps).sqrt()
+            if gain is not None:
+                weight = weight * self.gain * (gain / prod(self.weight.shape[1:]) ** 0.5)
+            x = F.pad(x, flat(padding)) if apart else x
+            return self._conv_forward(x, weight, self.bias)
+
+    made = Conv(*args, padding=0 if apart else padding, **kwargs)
+    if gain is not None:
+        made.gain = nn.Parameter(torch.ones(made.out_channels, *(1,) * (axes + 1)))
+    return made
 
 
 class RBF(nn.Module):
@@ -502,6 +557,22 @@ OWN: dict[str, Callable[..., Any]] = {
     "Subsample": Subsample,
     "ConvMap": ConvMap,
     "RBF": RBF,
+    "LinearAlong": LinearAlong,
+    "StandardizedConv": standardized,
+    "PaddedStandardizedConv": standardized,
+    "grid_sample": lambda: lambda x, grid: F.grid_sample(x, grid.permute(0, 2, 3, 1), align_corners=False),
+    "GlobalResponseNorm": GlobalResponseNorm,
+    "matmul_transposed": lambda: (
+        lambda x, y: torch.stack(
+            [torch.einsum("...lc,...mc->...lm", a, b) for a, b in zip(x, y, strict=True)]
+        )
+    ),
+    "normalize": lambda dim, eps=1e-12: lambda x: x / x.pow(2).sum(dim, keepdim=True).sqrt().clamp(min=eps),
+    "rearrange": lambda split, order, shape: (
+        lambda x: torch.stack(
+            [one.reshape(split).permute([i - 1 for i in order[1:]]).flatten().view(shape) for one in x]
+        )
+    ),
     "crop": crop,
     "take": part,
     "pad_sides": framed,

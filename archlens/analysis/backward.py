@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 from ..grouping import grouped
 from ..network import Layer, Network
+from ..ops import NOWHERE
 from ..ops.footprint import Footprint
 from ..shape import Shape
 
@@ -162,7 +163,7 @@ def peak(
             gradients += weights(layer)
             beside = temporaries(footprint)
             for source, shape in zip(layer.inputs, layer.input_shapes, strict=True):
-                if not kept.trained[source]:
+                if not kept.trained[source] or layer.facts.reach is NOWHERE:
                     continue
                 own = size(shape)
                 alike = shape.numel == layer.shape.numel

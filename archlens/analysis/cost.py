@@ -30,14 +30,16 @@ ITEMS: dict[str, Item] = {
     "normalization": Item(
         "2 for each value where the statistics are known beforehand, else 5, or 7 with a learned scale and "
         "shift, and 3 for each mean and variance; rms_norm 3, or 4 with a learned scale, and 3 for each; "
-        "local response size + 4; 3 for each value of the queries and keys of cosine attention",
+        "local response size + 4; unit length 3n + 1 for each n values; global response 6 for each value, 2 "
+        "for each channel and 1; 3 for each value of the queries and keys of cosine attention",
         "Ioffe and Szegedy 2015, algorithms 1 and 2; Ba et al. 2016, eq. 3; Wu and He 2018, eq. 1 and 2; "
-        "Krizhevsky et al. 2012, section 3.3; Liu et al. 2022, section 3.2",
+        "Krizhevsky et al. 2012, section 3.3; Liu et al. 2022, section 3.2; Woo et al. 2023, "
+        "section 3.2",
     ),
     "activation": Item(
-        "1 for each value; glu 2 for each output; softmax 3n - 1 and log_softmax 3n for each position of n "
-        "channels; 2 for each scale and each bias of cosine attention; at each step and for each feature of "
-        "a state 5 of an lstm, 3 of a gru, 1 of an rnn",
+        "1 for each value; glu 2 for each output; clamp 1 for each bound; softmax 3n - 1 and log_softmax 3n "
+        "for each n values along their axis; 2 for each scale and each bias of cosine attention; at each "
+        "step and for each feature of a state 5 of an lstm, 3 of a gru, 1 of an rnn",
         "softmax: Goodfellow et al. 2016, eq. 6.29; glu: Dauphin et al. 2017, eq. 1; cosine attention: Liu "
         "et al. 2022, section 3.2, and their code",
     ),
@@ -46,14 +48,16 @@ ITEMS: dict[str, Item] = {
         "Vaswani et al. 2017, eq. 1; Goodfellow et al. 2016, eq. 6.29",
     ),
     "pooling": Item(
-        "f*f - 1 for each output of a maximum or sum over f*f values (padding included), f*f for a mean",
+        "f*f - 1 for each output of a maximum or sum over f*f values (padding included), f*f for a mean; "
+        "n - 1 and n along an axis of n",
         "Goodfellow et al. 2016, section 9.3; LeCun et al. 1998, section II-B",
     ),
     "elementwise": Item(
-        "1 for each output value of an addition or a product, of two branches or with learned values; in "
-        "attention the scale, once for each pair of positions or each query's value, and for each pair its "
-        "bias and its mask; rotary 3 for each value that is turned and for each angle; at each step and for "
-        "each feature of a state 8 of an lstm and a gru, 1 of an rnn",
+        "1 for each output value of an addition, a product, a difference, a quotient, a maximum or a "
+        "minimum, of two branches or with learned values; in attention the scale, once for each pair of "
+        "positions or each query's value, and for each pair its bias and its mask; rotary 3 "
+        "for each value that is turned and for each angle; at each step and for each feature of a "
+        "state 8 of an lstm and a gru, 1 of an rnn",
         "He et al. 2016, eq. 1; Hu et al. 2018, eq. 4; Vaswani et al. 2017, eq. 1; Liu et al. 2021, eq. 4; "
         "Touvron et al. 2021, eq. 4",
     ),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..errors import shorten
 from ..geometry import INPUT, POINT, Field, NonUniformField, Window
 from ..network import Layer, Network
-from ..ops import EVERYWHERE, Everywhere, NonUniform, WindowChain, all_channels
+from ..ops import EVERYWHERE, NOWHERE, Everywhere, NonUniform, WindowChain, all_channels
 from ..shape import Shape
 from .unknown import Unknown
 
@@ -286,7 +286,9 @@ class _Pass:
     def _through(self, layer: Layer, found: Seen, place: int = 0) -> Seen:
         """What a layer sees through one of its inputs."""
         reach = layer.op.reach_of(place, layer.facts, *layer.input_shapes)
-        if found is None or found is EVERYWHERE:
+        if found is None or reach is NOWHERE:
+            return None
+        if found is EVERYWHERE:
             return found
         if reach is EVERYWHERE:
             return EVERYWHERE

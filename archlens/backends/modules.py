@@ -192,6 +192,84 @@ class RNN(Recurrent, nn.RNN):  # type: ignore[misc]
     """A recurrent layer that gives one tensor."""
 
 
+class LinearAlong(nn.Linear):
+    """A linear layer along another axis than the last, which is counted with the batch."""
+
+    def __init__(self, in_features: int, out_features: int, axis: int, bias: bool = True) -> None:
+        super().__init__(in_features, out_features, bias=bias)
+        self.axis = axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(self.axis, -1)).transpose(self.axis, -1)
+
+
+class Standardized(nn.Module):
+    """Does what the class beside it does, with kernels of zero mean and unit variance.
+
+    With a gain the kernel of each output channel is scaled by one that is learned, by a fixed factor, and by
+    one over the root of how many values it has.
+    """
+
+    weight: Tensor
+
+    def __init__(self, *args: Any, eps: float = 1e-6, gain: float | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.eps = eps
+        self.factor = gain
+        if gain is not None:
+            self.gain = nn.Parameter(torch.ones(len(self.weight), *(1,) * (self.weight.dim() - 1)))
+
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Any) -> Tensor:
+        rows = weight.reshape(1, len(weight), -1)
+        scale = None if self.factor is None else (self.gain * self.factor * rows.shape[2] ** -0.5).view(-1)
+        rows = F.batch_norm(rows, None, None, scale, training=True, momentum=0.0, eps=self.eps)
+        return super()._conv_forward(x, rows.reshape_as(weight), bias)  # type: ignore[misc, no-any-return]
+
+
+class StandardizedConv1d(Standardized, nn.Conv1d):
+    """A convolution with standardized kernels."""
+
+
+class StandardizedConv2d(Standardized, nn.Conv2d):
+    """A convolution with standardized kernels."""
+
+
+class StandardizedConv3d(Standardized, nn.Conv3d):
+    """A convolution with standardized kernels."""
+
+
+class PaddedStandardizedConv1d(Padded, Standardized, nn.Conv1d):
+    """A convolution with standardized kernels and its own padding before and after."""
+
+
+class PaddedStandardizedConv2d(Padded, Standardized, nn.Conv2d):
+    """A convolution with standardized kernels and its own padding on each side."""
+
+
+class PaddedStandardizedConv3d(Padded, Standardized, nn.Conv3d):
+    """A convolution with standardized kernels and its own padding on each side."""
+
+
+class GlobalResponseNorm(nn.Module):
+    """ConvNeXt V2's normalization by how long each channel is over the whole map, among all channels."""
+
+    def __init__(self, channels: int, channels_last: bool = False, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.last = channels_last
+        self.eps = eps
+        self.weight = nn.Parameter(torch.zeros(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.dim() - 1 if self.last else 1
+        positions = [axis for axis in range(1, x.dim()) if axis != channels]
+        lengths = x.norm(dim=positions, keepdim=True)
+        share = lengths / (lengths.mean(channels, keepdim=True) + self.eps)
+        shape = [1] * x.dim()
+        shape[channels] = -1
+        return x + torch.addcmul(self.bias.view(shape), self.weight.view(shape), x * share)
+
+
 class Subsample(nn.Module):
     """LeNet-5's trained subsampling: the sum of each window, times a coefficient, plus a bias."""
 
@@ -543,6 +621,31 @@ def crop(x: Tensor, starts: Any, sizes: Any) -> Tensor:
     for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
         x = x.narrow(2 + axis, start, size)
     return x
+
+
+def grid_sample(x: Tensor, grid: Tensor) -> Tensor:
+    """The values of a map at the positions of a grid: N, 2, H, W."""
+    return F.grid_sample(x, grid.movedim(1, -1), align_corners=False)
+
+
+def expanded(x: Tensor, own: Tensor, shape: Any) -> Tensor:
+    """A tensor that is learned, once for each sample of another."""
+    return own.expand(x.shape[0], *shape).clone()
+
+
+def matmul_transposed(x: Tensor, y: Tensor) -> Tensor:
+    """The product of one matrix with another that is turned round first."""
+    return x @ y.transpose(-2, -1)
+
+
+def rearrange(x: Tensor, split: Any, order: Any, shape: Any) -> Tensor:
+    """The axes split into those sizes, put into that order, and merged into that shape; batch first."""
+    return x.reshape(x.shape[0], *split).permute(order).reshape(x.shape[0], *shape)
+
+
+def normalize(x: Tensor, dim: int, eps: float = 1e-12) -> Tensor:
+    """Values of unit length along an axis, which is counted with the batch."""
+    return F.normalize(x, dim=dim, eps=eps)
 
 
 def take(x: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor:

@@ -24,6 +24,7 @@ from ..geometry import Field
 from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import Call, NonUniform, all_channels
+from ..ops.merge import Elementwise
 from ..ops.opaque import UNKNOWN
 from ..shape import Ids, Shape, times
 from . import effort, modules
@@ -279,9 +280,7 @@ class _Twin:
     def __init__(self, network: Network) -> None:
         self.network = network
         # where a layer takes some channels and not others, which ones matters; a reshape wants them all
-        self.whole = any(
-            layer.facts.torch.target == "torch.reshape" or _drops_channels(layer) for layer in network.layers
-        )
+        self.whole = any(layer.op.whole or _drops_channels(layer) for layer in network.layers)
         #: What layers of some facts do on so many channels: small modules, which repeats share.
         self.thin: dict[tuple[int, int], Callable[..., Tensor] | None] = {}
 
@@ -353,10 +352,13 @@ class _Twin:
                 return module.eval()  # type: ignore[no-any-return]
             thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
             return None if thin is None else thin(module, x.shape[place], call)
-        if target in (operator.add, operator.mul):
-            if call.parameter is not None:  # a constant hides no NaN and makes none
-                return lambda x: x
+        if target in (operator.add, operator.mul) and call.parameter is not None:
+            return lambda x: x  # a constant hides no NaN and makes none
+        if isinstance(layer.op, Elementwise):
             return lambda *xs: _merged(target, xs, None if self.whole else place)
+        if target is modules.expanded:
+            own = torch.zeros(layer.shape)
+            return lambda x: own.expand(x.shape[0], *own.shape)
         if call.parameter is not None:
             token = torch.zeros(*call.parameter.sizes[:-1], x.shape[place])
             return lambda x: target(x, token)
@@ -524,14 +526,17 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     **{getattr(nn, f"BatchNorm{n}d"): _normalized for n in _DIMENSIONS},
     **{getattr(nn, f"InstanceNorm{n}d"): _instance_norm for n in _DIMENSIONS},
     modules.BatchNorm: _normalized,
+    **{getattr(modules, f"{pad}StandardizedConv{n}d"): _conv for n in _DIMENSIONS for pad in ("", "Padded")},
     modules.ChannelNorm: _normalized,
     modules.ConvMap: _conv_map,
     modules.Subsample: lambda module, channels, call: type(module)(channels, module.kernel),
+    modules.GlobalResponseNorm: lambda module, channels, call: type(module)(channels, module.last),
     nn.GroupNorm: lambda module, channels, call: nn.GroupNorm(1, channels),
     nn.LayerNorm: _layer_norm,
     nn.RMSNorm: lambda module, channels, call: nn.RMSNorm(channels),
     nn.Linear: lambda module, channels, call: nn.Linear(channels, 1),
     modules.PositionEmbedding: lambda module, channels, call: lambda x: x,
+    modules.LinearAlong: lambda module, channels, call: type(module)(*call.args, **call.kwargs),
     modules.SelfAttention: _attention,
     modules.WindowAttention: _windowed,
     modules.WindowAttentionV2: _windowed,

@@ -42,7 +42,7 @@ def spec_of(text: str) -> str:
         found = dict(zip(parts, branches, strict=True)) | _given(step, OPS[kind])
         lines = [f"      {name}: {value}" for name, value in found.items()]
     named = ", ".join(f"{name}: {shape}" for name, shape in inputs.items())
-    return "\n".join([f"input: {{{named}}}", "layers:", f"  - {kind}:", *lines])
+    return "\n".join([f"input: {{{named}}}", "layers:", f"  - {kind if parts else step}:", *lines])
 
 
 def _given(step: str, op: type[Op]) -> dict[str, str]:

@@ -30,7 +30,7 @@ from ..language.steps import (
 from ..language.synonyms import op_meant
 from ..network import Layer, Network
 from ..ops import OPS, Op
-from ..ops.op import as_written
+from ..ops.op import as_written, signed
 from ..shape import Shape
 from .arguments import arguments, refused_by, refused_in, unquoted
 from .binding import WHOLE, bind, usage_of_block
@@ -604,10 +604,20 @@ class Walk(Sharing):
         if len(ends) == 1:  # what is left of it
             self.builder.x = ends[0]
             return
-        known = self.builder.known(OPS[merge.op], [], given, refused_by(merge))
+        if merge.call is not None:
+            known = self.merging(merge.call, OPS[merge.op], env)
+        else:
+            known = self.builder.known(OPS[merge.op], [], given, refused_by(merge))
         name = place.automatic(merge.op)
         self.builder.layer(known, place.full(name), ends, merge.where, merge)
         place.tensors[name] = self.builder.x
+
+    def merging(self, call: Expression, kind: type[Op], env: Env) -> Known:
+        """The op of a merge that is called with arguments."""
+        if not isinstance(call.tree, ast.Call) or not isinstance(call.tree.func, ast.Name):
+            raise call.error(f"{kind.kind} is called with its arguments", help=signed(kind))
+        args, kwargs = arguments(call.tree, call, env)
+        return self.builder.known(kind, args, kwargs, refused_in(call.tree, call))
 
     def branches(self, merge: Merge, env: Env) -> Iterator[tuple[Step | None, Env]]:
         """The branches of a merge, those of its tables row by row, each with the names that it knows."""

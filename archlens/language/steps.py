@@ -107,6 +107,8 @@ class Merge:
     where: Located
     #: What the op is given beside its branches: by name, where that stands and the value.
     arguments: dict[str, tuple[Scalar, Value]] = field(default_factory=dict)
+    #: The same as a call, where the key is one: ``concat(axis="length")``.
+    call: Expression | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -144,7 +146,16 @@ KEYWORDS = (*FORMS, "shortcut", *(kind for kind in MERGES if kind not in PARTS),
 
 def _is_keyword(key: str, value: Node) -> bool:
     """Whether a key of a step is one of the language; ``attention`` is over a mapping, and else a name."""
-    return key in KEYWORDS or (key in PARTS and isinstance(value, Mapping))
+    return key in KEYWORDS or (key in PARTS and isinstance(value, Mapping)) or called(key) is not None
+
+
+def called(key: str) -> str | None:
+    """The merge that a key calls with arguments, as ``concat(axis="length")`` does.
+
+    One whose branches have parts of their own has its arguments beside them.
+    """
+    kind, bracket, rest = key.partition("(")
+    return kind if bracket and rest.endswith(")") and kind in MERGES and kind not in PARTS else None
 
 
 def read_step(node: Node) -> Step:
@@ -202,7 +213,7 @@ def _read_mapping(node: Mapping) -> Step:
         return _read_named(key, value)
     if "each" in found:
         return _read_each(node)
-    form = next((key for key in found if key in FORMS or key in MERGES), None)
+    form = next((key for key in found if key in FORMS or key in MERGES or called(key)), None)
     if form is None:
         raise node.keys[found[0]].error(
             f"{found[0]}: stands alone",
@@ -221,7 +232,9 @@ def _read_mapping(node: Mapping) -> Step:
             shortcut = read_step(node.values["shortcut"]) if "shortcut" in node.keys else None
             return Merge(form, FORMS[form], [inner, shortcut], where)
         return Merge(form, FORMS[form], [None, inner], where)
-    branches = node.values[form]
+    branches, kind = node.values[form], called(form)
+    if kind is not None:
+        return Merge(kind, kind, _read_branches(branches, kind), where, call=parse(where))
     arguments: dict[str, tuple[Scalar, Value]] = {}
     if form in PARTS:
         assert isinstance(branches, Mapping)  # else it would be a name

@@ -43,15 +43,10 @@ def words_for(op: type[Op]) -> set[str]:
 WORDS = {word: kind for kind, op in OPS.items() if op.family != "merge" for word in words_for(op)}
 
 #: The merge that is meant, by what it is called elsewhere; empty where no op merges so.
-MERGE_WORDS = {
-    word: kind for kind, op in OPS.items() if op.family == "merge" for word in words_for(op)
-} | dict.fromkeys(
-    """
-    merge eltwise elementwise parallel branches stack average avg mean max maximum min minimum
-    sub subtract div divide matmul mm bmm dot where einsum outer
-    """.split(),  # noqa: SIM905
+MERGE_WORDS = dict.fromkeys(
+    "merge eltwise elementwise parallel branches stack average avg mean where outer".split(),  # noqa: SIM905
     "",
-)
+) | {word: kind for kind, op in OPS.items() if op.family == "merge" for word in words_for(op)}
 
 #: What archlens has no op for, by the words for it.
 ABSENT = {
@@ -64,8 +59,7 @@ ABSENT = {
             "transformer transformerencoder transformerencoderlayer transformerdecoder "
             "transformerdecoderlayer"
         ),
-        "a pixel shuffle": "pixelshuffle pixelunshuffle spacetodepth depthtospace",
-        "an unfold": "unfold fold im2col col2im",
+        "a fold": "fold col2im",
         "a pooling of fractions or norms": "fractionalmaxpool lppool globallppool",
         "a norm of weights": "weightnorm spectralnorm",
         "that activation": "celu rrelu crelu maxout hardshrink softshrink tanhshrink shrink thresholdedrelu",
@@ -80,8 +74,8 @@ ABSENT = {
         ),
         "noise": "gaussiannoise gaussiandropout alphadropout featurealphadropout",
         "a loss": "crossentropy crossentropyloss mse mseloss nll nllloss bceloss",
-        "a sampling at positions that are worked out": "gridsample affinegrid roialign roipool",
-        "arithmetic on one tensor": "abs exp log sqrt pow square neg clamp clip sin cos erf sign",
+        "a sampling of boxes that are worked out": "affinegrid roialign roipool",
+        "that function of one value": "erf sign floor round tan neg",
     }.items()
     for word in words.split()
 }  # fmt: skip

@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 
 from .op import (
     EVERYWHERE,
+    NOWHERE,
     REQUIRED,
     Argument,
     Buffer,
@@ -21,6 +22,7 @@ from .op import (
     Facts,
     Merge,
     NonUniform,
+    Nowhere,
     Op,
     Reach,
     ShapeError,
@@ -42,6 +44,7 @@ MERGES: dict[str, type[Op]] = {kind: op for kind, op in OPS.items() if op.merges
 __all__ = [
     "EVERYWHERE",
     "MERGES",
+    "NOWHERE",
     "OPS",
     "REQUIRED",
     "Argument",
@@ -52,6 +55,7 @@ __all__ = [
     "Facts",
     "Merge",
     "NonUniform",
+    "Nowhere",
     "Op",
     "Reach",
     "ShapeError",

@@ -1,35 +1,47 @@
-"""Activations: one value in, one value out; and softmax, over the channels."""
+"""Activations: one value in, one value out; and softmax, along an axis."""
 
 from __future__ import annotations
 
-from math import prod
 from typing import Annotated, ClassVar
 
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Flag, Number, choice
+from .axes import Axis, all_along, axis_of
 from .footprint import INPUT, LIKE, NOTHING, OUTPUT, ROWS, Extra, Footprint
-from .op import Argument, Call, Facts, Names, Op, ShapeError, weightless
+from .op import Argument, Call, Facts, Names, Op, ShapeError, all_channels, weightless
 from .windows import require_channels_first
 
 
-class _Activation(Op, family="activation"):
-    """What activations share: shape and position stay, nothing is learned.
+class Pointwise(Op, family="activation"):
+    """What activations and other functions of each value share: shape and position stay, nothing is learned.
 
     Output: the shape of the input.
     Limits: none.
     """
 
     saved_for_backward = INPUT._replace(in_place=True)
-    #: torch's module.
-    module: ClassVar[str]
     channelwise = True
 
     def _torch(self, x: Shape) -> Call:
-        return Call(f"nn.{self.module}")
+        raise TypeError(f"{type(self).__name__} does not say what it is in torch")  # pragma: no cover
 
     def facts(self, x: Shape) -> Facts:
         return weightless(x, (POINT,) * (len(x) - 1), self._torch(x), activation=x.numel)
+
+
+class _Activation(Pointwise):
+    """What activations share: torch has each as a module.
+
+    Output: the shape of the input.
+    Limits: none.
+    """
+
+    #: torch's module.
+    module: ClassVar[str]
+
+    def _torch(self, x: Shape) -> Call:
+        return Call(f"nn.{self.module}")
 
 
 class ReLU(_Activation, kind="relu"):
@@ -258,26 +270,43 @@ class Scale(_Activation, kind="scale"):
 
 
 class _Softmax(_Activation):
-    """What the softmaxes share: at each position one sum over the exponentials of all channels."""
+    """What the softmaxes share: one sum over the exponentials of all values along an axis.
 
-    channelwise = False
+    Limits: an axis that the input has.
+    """
+
+    axis: Annotated[Axis, "the axis along which the exponentials are added up"] = "channels"
+
     saved_for_backward = OUTPUT._replace(lies=ROWS)
 
+    def facts(self, x: Shape) -> Facts:
+        return super().facts(x)._replace(reach=all_along(x, axis_of(x, self.axis)))
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (all_channels(inputs[0].channels) if self.axis == "channels" else channels,)
+
     def _torch(self, x: Shape) -> Call:
-        return Call(f"nn.{self.module}", dim=Argument(1 + x.channel_axis, default=None))
+        return Call(f"nn.{self.module}", dim=Argument(1 + axis_of(x, self.axis), default=None))
 
 
 class Softmax(_Softmax, kind="softmax"):
-    """Exponentials that sum to one over the channels, at each position."""
+    """Exponentials that sum to one along an axis: over the channels, at each position."""
 
     module = "Softmax"
     names = Names(keras="Softmax", onnx="Softmax", also="soft")
-    examples = ("10 >> softmax", "21x8x8 >> softmax", "21x8x8 >> channels_last >> softmax")
+    examples = (
+        "10 >> softmax",
+        "21x8x8 >> softmax",
+        "21x8x8 >> channels_last >> softmax",
+        '24x49 >> tokens >> softmax(axis="length")',
+        '6x4x5 >> softmax(axis="height")',
+    )
 
     def facts(self, x: Shape) -> Facts:
-        # at each position n exponentials, n - 1 additions and n divisions
-        work = (3 * x.channels - 1) * prod(x.spatial)
-        return super().facts(x)._replace(other={"activation": work})
+        # of each n values n exponentials, n - 1 additions and n divisions
+        return (
+            super().facts(x)._replace(other={"activation": 3 * x.numel - x.numel // x[axis_of(x, self.axis)]})
+        )
 
 
 class LogSoftmax(_Softmax, kind="log_softmax"):
@@ -285,10 +314,10 @@ class LogSoftmax(_Softmax, kind="log_softmax"):
 
     module = "LogSoftmax"
     names = Names(keras="activations.log_softmax", onnx="LogSoftmax")
-    examples = ("10 >> log_softmax",)
+    examples = ("10 >> log_softmax", '6x9 >> log_softmax(axis="length")')
 
     def facts(self, x: Shape) -> Facts:
-        # at each position n exponentials, n - 1 additions, a logarithm and n differences
+        # of each n values n exponentials, n - 1 additions, a logarithm and n differences
         return super().facts(x)._replace(other={"activation": 3 * x.numel})
 
 

@@ -115,6 +115,7 @@ OptionalIndex = Annotated[
     int | None, Kind("a whole number or none", _optional(lambda value: whole(value, -(10**18))))
 ]
 Number = Annotated[float, Kind("a number", _number)]
+OptionalNumber = Annotated[float | None, Kind("a number or none", _optional(_number))]
 Flag = Annotated[bool, Kind("true or false", _flag)]
 Size = Annotated[
     int | tuple[int, ...], Kind("a whole number of at least 1, or one per axis as (3, 3)", _sizes(1))
@@ -125,6 +126,9 @@ OptionalSize = Annotated[
 ]
 Spare = Annotated[
     int | tuple[int, ...], Kind("a whole number of at least 0, or one per axis as (1, 1)", _sizes(0))
+]
+Shifts = Annotated[
+    int | tuple[int, ...], Kind("a whole number, or one per axis as (-3, 3)", _sizes(-(10**18)))
 ]
 Scale = Annotated[
     float | tuple[float, ...] | None,

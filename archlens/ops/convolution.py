@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from ..geometry import Window, same_transposed
 from ..shape import Shape, times
-from .attributes import Count, Flag, Padding, Size, Spare
-from .footprint import INPUT, Extra, Footprint
+from .attributes import Count, Flag, Number, OptionalNumber, Padding, Size, Spare
+from .footprint import INPUT, STATISTIC, Extra, Footprint
 from .op import NONE, Argument, Call, Facts, Names, Op, ShapeError, Tensors, per_group, read_by_groups
 from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
 
@@ -37,7 +37,7 @@ class Conv(Op, kind="conv", family="convolution"):
 
     sliding = True
     names = Names(keras="Conv1D Conv2D Conv3D", onnx="Conv", also="convolution convolutional")
-    examples = (
+    examples: ClassVar[tuple[str, ...]] = (
         "1x32x32 >> conv(6, 5)",
         "3x224x224 >> conv(64, 7, stride=2, padding=3, bias=false)",
         "8x15x20 >> conv(12, (3, 5), stride=(2, 1), padding=(0, 2))",
@@ -96,6 +96,68 @@ class Conv(Op, kind="conv", family="convolution"):
         depth = facts.weights["weight"][1]
         shared = f" ({depth * self.groups:,} channels / {self.groups:,} groups)" if self.groups > 1 else ""
         return _kernels(facts, f"{self.channels:,} kernels", facts.weights["weight"][1:], shared)
+
+
+class StandardizedConv(Conv, kind="ws_conv"):
+    """Convolution with standardized weights: the kernel of each output channel has mean 0 and variance 1.
+
+    With a ``gain`` it is then scaled by a learned number, by that fixed factor, and by one over the root of
+    how many values it has, as normalizer-free networks do.
+
+    Output: as that of ``conv``.
+    Parameters: ``c_out * c_in/groups * f*f``, a bias for each output channel, and with ``gain`` one more
+        number.
+    MACs: ``c_in/groups * f*f`` for each output value.
+    Limits: those of ``conv``.
+    Source: Qiao et al. 2019, "Micro-Batch Training with Batch-Channel Normalization and Weight
+        Standardization", equation 2; with a gain Brock et al. 2021, "Characterizing signal propagation to
+        close the performance gap in unnormalized ResNets", equation 3.
+    """
+
+    eps: Annotated[Number, "added to the variance before its root is taken"] = 1e-6
+    gain: Annotated[OptionalNumber, "the fixed factor beside a learned one, or none"] = None
+
+    incidental = {"eps": "eps"}
+    names = Names(
+        keras="", onnx="", also="stdconv scaledstdconv weightstandardization weightstandardizedconv"
+    )
+    examples = (
+        "3x15x16 >> ws_conv(8, 3, padding=1, eps=0.1)",
+        '6x9x9 >> ws_conv(4, 3, stride=2, padding="same", groups=2, bias=false, gain=1.7)',
+        "2x50 >> ws_conv(4, 9, stride=4, dilation=2)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        plain = super().facts(x)
+        weight = plain.weights["weight"]
+        gain = {"gain": (weight[0], *(1,) * (len(weight) - 1))} if self.gain is not None else {}
+        # as a normalization has its work, with a product of each value more where there is a gain
+        work = (5 + len(gain)) * prod(weight) + 3 * weight[0]
+        return plain._replace(
+            weights={**plain.weights, **gain},
+            other={**plain.other, "normalization": work},
+            torch=_torch_conv(self, x, plain.reach, "Standardized", eps=1e-6, gain=None),  # type: ignore[arg-type]
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps the standardized weights, and the mean and the deviation of each kernel."""
+        count = prod(facts.weights["weight"])
+        made = (
+            Extra(count, per_sample=False),
+            *(Extra(self.channels, STATISTIC, per_sample=False),) * 2,
+            *(Extra(self.channels, per_sample=False),) * (self.gain is not None),
+        )
+        plain = super().footprint(facts, *inputs)
+        return plain._replace(
+            saved=(*plain.saved, *made),
+            workspace=(*plain.workspace, made[0], *made[3:]),
+            backward=(*plain.backward, *(made[0],) * 2),
+        )
+
+    def why_params(self, facts: Facts) -> str:
+        weights = {name: shape for name, shape in facts.weights.items() if name != "gain"}
+        text = super().why_params(facts._replace(weights=weights))
+        return text + (f" + {self.channels:,} gains = {facts.params:,}" if "gain" in facts.weights else "")
 
 
 class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
@@ -211,15 +273,26 @@ def _kernels(facts: Facts, kernels: str, kernel: tuple[int, ...], shared: str = 
     return text
 
 
-def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...]) -> Call:
-    """Torch pads both sides alike; ``archlens.PaddedConv*d`` is the same module that pads them apart."""
-    name = "nn.Conv"
+def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...], form: str = "", **further: Any) -> Call:
+    """Torch pads both sides alike; ``archlens.PaddedConv*d`` is the same module that pads them apart.
+
+    Args:
+        op: the convolution.
+        x: its input.
+        windows: its windows.
+        form: what stands before the name of archlens' own module of another kind.
+        further: what that takes beside, with its defaults.
+    """
+    name = f"archlens.{form}Conv" if form else "nn.Conv"
     padding = op.padding
     if type(padding) is not int:
         even = _even(windows)
-        name = "nn.Conv" if even else "archlens.PaddedConv"
+        name = name if even else f"archlens.Padded{form}Conv"
         padding = shortest(tuple([w.before if even else (w.before, w.after) for w in windows]))
-    return Call(f"{name}{len(windows)}d", **_arguments(op, x, padding))
+    own: dict[str, Any] = {
+        key: Argument(getattr(op, key), default=default) for key, default in further.items()
+    }
+    return Call(f"{name}{len(windows)}d", **_arguments(op, x, padding), **own)
 
 
 def _torch_transposed(op: ConvTranspose, x: Shape, windows: tuple[Window, ...]) -> Call:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from ..geometry import POINT, Window
-from ..shape import Ids, Shape, channels_last, times
-from .attributes import Count, Index, Number, OptionalCount
-from .footprint import INPUT, PASSED, ROWS, Extra, Footprint
+from ..shape import ChannelsLast, Ids, Shape, channels_last, times
+from .attributes import Count, Dims, Flag, Index, Number, OptionalCount, choice
+from .footprint import INPUT, NOTHING, PASSED, ROWS, Extra, Footprint
 from .layout import require_channels_last
-from .op import NONE, Argument, Call, Facts, Names, Op, ShapeError
+from .op import NONE, NOWHERE, Argument, Call, Facts, Names, Op, ShapeError
 
 
 class Embedding(Op, kind="embedding", family="linear"):
@@ -162,6 +162,63 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
                 f"its table has {most} positions{from_row}, and its input has {length}",
                 help=f"an input of {most} at most, or position_embedding({length + self.first})",
             )
+
+
+class Learned(Op, kind="parameter", family="attention"):
+    """A learned tensor that depends on no input: queries, prompts, a factor. It stands where a branch begins.
+
+    ``add: [identity, parameter([1, 64])]`` adds it to what flows; of what flows in by itself only the number
+    of samples is read, for each of which it stands once more. It has its values as torch's ``nn.Parameter``,
+    under the layer's own name, which ``class_token`` and ``position_embedding`` do for their purposes.
+
+    Output: the shape that is given.
+    Parameters: as many as it has values.
+    Limits: any input; the channels come last, unless ``channels`` says first.
+    Source: as object queries in Carion et al. 2020, "End-to-End Object Detection with Transformers", section
+        3.2.
+    """
+
+    shape: Annotated[Dims, "its sizes, without the batch"]
+    channels: Annotated[str, choice("last", "first"), "where the channels stand in it"] = "last"
+    batch: Annotated[Flag, "whether it has an axis of one position for the batch"] = False
+
+    names = Names(keras="", onnx="", also="learned weight variable query queries latents prompt")
+    examples = (
+        "24x49 >> parameter([10, 32])",
+        '3x8x8 >> parameter([6, 4, 5], channels="first", batch=true)',
+        "16 >> parameter([1])",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        if -1 in self.shape:
+            raise ShapeError(
+                "-1 stands for what follows from the input, and this has none", help="parameter([100, 256])"
+            )
+        kind = ChannelsLast if self.channels == "last" and len(self.shape) > 1 else Shape
+        own = (1, *self.shape) if self.batch else tuple(self.shape)
+        return Facts(
+            shape=kind(self.shape),
+            weights={"": own},
+            buffers=NONE,
+            macs=0,
+            other={},
+            reach=NOWHERE,
+            torch=Call(
+                "archlens.expanded",
+                shape=tuple(self.shape),
+                parameter=Call("archlens.normal", sizes=own, deviation=0.02),
+            ),
+        )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (0,)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Nothing; its gradient is a sum over the samples."""
+        return NOTHING._replace(lies=ROWS)
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{facts.shape}, whatever flows in"
 
 
 class LayerScale(Op, kind="layer_scale", family="normalization"):

@@ -80,7 +80,7 @@ class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
     Limits: channels that come last.
     """
 
-    names = Names(keras="Permute((3,1,2))", onnx="Transpose(perm=(0,3,1,2))", also="permute")
+    names = Names(keras="Permute((3,1,2))", onnx="Transpose(perm=(0,3,1,2))")
     examples = ("96x14x14 >> channels_last >> channels_first", "8x20 >> tokens >> channels_first")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

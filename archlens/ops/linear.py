@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, Any
 
-from ..geometry import POINT
 from ..shape import Shape, times
 from .attributes import Count, Flag
+from .axes import Axis, all_along, axis_of
 from .footprint import INPUT, MATRIX, ROWS, Extra, Footprint
-from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, Op, ShapeError
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, Op, ShapeError, all_channels
 
 
 def _each_position(x: Shape) -> str:
@@ -24,16 +24,19 @@ class Linear(Op, kind="linear", family="linear"):
     """Fully connected layer: ``y = Wx + b`` over a flat vector, or over the last axis at each position.
 
     Tokens (``LxC``) and maps whose channels come last (``HxWxC``) are multiplied position by position, with
-    the same weights.
+    the same weights. ``linear(n, axis="length")`` mixes the tokens instead, with the same weights for each
+    channel.
 
-    Output: ``n_out`` features; the positions stay.
+    Output: ``n_out`` features; the positions stay. Along another axis, ``n_out`` positions.
     Parameters: ``n_in * n_out``, and a bias for each output feature.
     MACs: ``n_in * n_out`` at each position.
     Limits: a flat vector, or channels that come last.
+    Source: along another axis, Tolstikhin et al. 2021, "MLP-Mixer", equation 1.
     """
 
     features: Annotated[Count, "features of the output, n_out"]
     bias: Annotated[Flag, "whether each output feature has a bias"] = True
+    axis: Annotated[Axis, "along which axis it multiplies"] = "channels"
 
     names = Names(keras="Dense", onnx="Gemm", also="dense fc fullyconnected gemm affine innerproduct")
     examples = (
@@ -41,11 +44,15 @@ class Linear(Op, kind="linear", family="linear"):
         "84 >> linear(10, bias=false)",
         "96x7x7 >> channels_last >> linear(384)",
         "24x49 >> tokens >> linear(8, bias=false)",
+        '24x49 >> tokens >> layer_norm >> linear(12, axis="length")',
+        '6x4x5 >> channels_last >> layer_norm >> linear(3, bias=false, axis="height")',
     )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its input; where the gradient at the positions is no matrix as it lies, it is copied."""
         copied = (Extra(facts.shape.numel),) if facts.shape.spatial else ()
+        if self.axis != "channels":
+            return self._turned(facts, inputs[0])
         return INPUT._replace(backward=copied, lies=ROWS, needs=MATRIX)
 
     def facts(self, x: Shape) -> Facts:
@@ -56,29 +63,53 @@ class Linear(Op, kind="linear", family="linear"):
                 f"or global_avg_pool >> flatten ({x.channels:,} features); "
                 "or channels_last, for a linear layer at each position",
             )
-        weight = (self.features, x.channels)
-        shape = x.with_channels(self.features)
+        axis = axis_of(x, self.axis)
+        weight = (self.features, x[axis])
+        shape = type(x)((*x[:axis], self.features, *x[axis + 1 :]))
+        along: dict[str, Any] = {} if axis == x.channel_axis else {"axis": 1 + axis}
         return Facts(
             shape=shape,
             weights={"weight": weight, "bias": (self.features,)} if self.bias else {"weight": weight},
             buffers=NONE,
-            macs=shape.numel * x.channels,
+            macs=shape.numel * x[axis],
             other={"bias": shape.numel} if self.bias else {},
-            reach=(POINT,) * (len(x) - 1) or EVERYWHERE,
+            reach=all_along(x, axis, self.features) or EVERYWHERE,
             torch=Call(
-                "nn.Linear",
-                in_features=x.channels,
+                "archlens.LinearAlong" if along else "nn.Linear",
+                in_features=x[axis],
                 out_features=self.features,
+                **along,
                 bias=Argument(self.bias, default=True),
             ),
         )
 
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (all_channels(inputs[0].channels) if self.axis == "channels" else channels,)
+
+    def _turned(self, facts: Facts, x: Shape) -> Footprint:
+        """The axis is turned to the end for it, and the input copied so."""
+        copied = (Extra(x.numel),)
+        axis, order = axis_of(x, self.axis), list(range(len(x)))
+        order[axis], order[-1] = order[-1], order[axis]
+        return Footprint(
+            saved=copied,
+            before=(copied,),
+            workspace=copied,
+            backward=(Extra(facts.shape.numel),) * 2,
+            lies=tuple(order),
+        )
+
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         (x,) = inputs
+        if self.axis != "channels":
+            return f"{x.size(self.axis):,} -> {self.features:,} positions of the {self.axis}: {facts.shape}"
         return f"{x.channels:,} -> {self.features:,} features" + _each_position(x)
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         (x,) = inputs
+        if self.axis != "channels":
+            n = facts.weights["weight"][1]
+            return f"{facts.shape.numel:,} outputs x {n:,} products each = {facts.macs:,}"
         positions = f"{times(x.spatial)} = {prod(x.spatial):,} positions x " if x.spatial else ""
         return f"{positions}{self.features:,} outputs x {x.channels:,} inputs = {facts.macs:,}"
 

@@ -3,50 +3,78 @@
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from ..geometry import POINT
 from ..shape import Shape, times
-from .footprint import INPUT, PASSED, Extra, Footprint
-from .op import Argument, Call, Facts, Merge, Names, ShapeError, all_channels, weightless
+from .axes import Axis, axis_of
+from .footprint import BOOL, INPUT, NOTHING, PASSED, Extra, Footprint
+from .op import (
+    Argument,
+    Call,
+    Facts,
+    Merge,
+    Names,
+    NonUniform,
+    Reach,
+    ShapeError,
+    all_channels,
+    weightless,
+)
 
 #: The most terms of a sum that are written out.
 _TERMS = 50
 
 
 class Concat(Merge, kind="concat"):
-    """The channels of all branches, one after the other.
+    """The channels of all branches, one after the other; or their positions along another axis.
 
-    Output: ``c1 + c2 + ...`` channels; the positions stay.
-    Limits: branches of the same positions and the same layout.
+    ``concat(axis="length")`` puts tokens behind tokens.
+
+    Output: ``c1 + c2 + ...`` channels; the positions stay. Along another axis its sizes are added up.
+    Limits: branches of the same layout that are the same along all other axes.
     """
+
+    axis: Annotated[Axis, "the axis along which they are put together"] = "channels"
 
     names = Names(
         keras="Concatenate",
         onnx="Concat",
         also="cat route concatenate concatenated concatenation hstack vstack dstack columnstack rowstack",
     )
-    examples = ("64x28x28, 128x28x28, 32x28x28 >> concat", "10, 20 >> concat")
+    examples = (
+        "64x28x28, 128x28x28, 32x28x28 >> concat",
+        "10, 20 >> concat",
+        '8x9, 8x1 >> tokens >> concat(axis="length")',
+        '8x4x5, 8x3x5 >> concat(axis="height")',
+    )
     associates = True
     saved_for_backward = PASSED
 
     def facts(self, *inputs: Shape) -> Facts:
         first = inputs[0]
         _require_one_layout(inputs)
+        axis = axis_of(first, self.axis)
         for index, other in enumerate(inputs):
-            if other.spatial != first.spatial:
+            if len(other) != len(first) or _without(other, axis) != _without(first, axis):
                 raise ShapeError(
-                    f"only channels can differ in a concat, and {first} and {other} differ in "
+                    f"only {self.axis} can differ in a concat, and {first} and {other} differ in "
                     f"{_differing(first, other)}",
-                    help=_help(first, other, channels=False),
+                    help=_help(first, other, channels=self.axis != "channels"),
                     inputs=(0, index),
                     size=True,
                 )
-        shape = first.with_channels(sum(x.channels for x in inputs))
-        torch = Call("torch.cat", dim=Argument(1 + first.channel_axis, default=0))
-        return weightless(shape, (POINT,) * (len(first) - 1), torch)
+        sizes = list(first)
+        sizes[axis] = sum(x[axis] for x in inputs)
+        reach: Reach = (POINT,) * (len(first) - 1)
+        if axis != first.channel_axis:
+            reach = NonUniform(f"the positions of each branch stand behind each other along the {self.axis}")
+        torch = Call("torch.cat", dim=Argument(1 + axis, default=0))
+        return weightless(type(first)(sizes), reach, torch)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        if self.axis != "channels":
+            return (channels,) * len(inputs)
         found = []
         for x in inputs:
             found.append(channels & all_channels(x.channels))
@@ -54,21 +82,25 @@ class Concat(Merge, kind="concat"):
         return tuple(found)
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
-        terms = [str(x.channels) for x in inputs]
+        axis = axis_of(facts.shape, self.axis)
+        terms = [str(x[axis]) for x in inputs]
         if len(terms) > _TERMS:
             terms = [*terms[:3], "...", terms[-1]]
-        return f"{' + '.join(terms)} = {facts.shape.channels}"
+        return f"{' + '.join(terms)} = {facts.shape[axis]}"
 
 
-class _Elementwise(Merge):
-    """What add and multiply share: equal shapes, or one of size 1 that is repeated along an axis.
+def _without(x: Shape, axis: int) -> tuple[int, ...]:
+    return (*x[:axis], *x[axis + 1 :])
+
+
+class Elementwise(Merge):
+    """What merges share that work value by value: equal shapes, or one of size 1 that is repeated.
 
     Output: along each axis the larger size.
     Limits: branches of as many axes and the same layout, equal along each axis or 1.
     """
 
     function: ClassVar[str]
-    commutes = True
 
     def facts(self, *inputs: Shape) -> Facts:
         shape = inputs[0]
@@ -98,10 +130,11 @@ class _Elementwise(Merge):
         return tuple([1 if x.channels == 1 else channels for x in inputs])
 
 
-class Add(_Elementwise, kind="add"):
+class Add(Elementwise, kind="add"):
     """The sum of all branches, value by value."""
 
     function = "operator.add"
+    commutes = True
     names = Names(keras="Add", onnx="Add Sum", also="sum plus addn addition summation elementwiseadd")
     examples = (
         "64x56x56, 64x56x56 >> add",
@@ -112,13 +145,14 @@ class Add(_Elementwise, kind="add"):
     saved_for_backward = PASSED._replace(in_place=True, chained=True)
 
 
-class Multiply(_Elementwise, kind="multiply"):
+class Multiply(Elementwise, kind="multiply"):
     """The product of all branches, value by value.
 
     ``Cx1x1`` scales a ``CxHxW`` channel by channel, and ``1xHxW`` position by position.
     """
 
     function = "operator.mul"
+    commutes = True
     names = Names(keras="Multiply", onnx="Mul", also="mul mult times product prod multiplication hadamard")
     examples = ("64x56x56, 64x1x1 >> multiply", "8x4x5, 1x4x5 >> multiply", "8x4x4, 8x4x4 >> multiply")
 
@@ -132,6 +166,76 @@ class Multiply(_Elementwise, kind="multiply"):
             in_place=True,
             chained=True,
         )
+
+
+class _OfTwo(Elementwise):
+    """What takes two branches, and no more.
+
+    Output: along each axis the larger size.
+    Limits: two branches of as many axes and the same layout, equal along each axis or 1.
+    """
+
+    def facts(self, *inputs: Shape) -> Facts:
+        if len(inputs) > 2:
+            raise ShapeError(
+                f"{self.kind} takes two branches, and here are {len(inputs)}",
+                help="merge two of them at a time",
+            )
+        return super().facts(*inputs)
+
+
+class Subtract(_OfTwo, kind="subtract"):
+    """The first branch less the second, value by value."""
+
+    function = "operator.sub"
+    names = Names(keras="Subtract", onnx="Sub", also="sub minus difference")
+    examples = ("8x4x5, 8x4x5 >> subtract", "8x4x5, 8x1x1 >> subtract", "1x7, 6x7 >> subtract")
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Nothing; the gradient of the second is that of the output with the other sign."""
+        return NOTHING._replace(backward=(Extra(facts.shape.numel),), in_place=True)
+
+
+class Divide(_OfTwo, kind="divide"):
+    """The first branch divided by the second, value by value."""
+
+    function = "operator.truediv"
+    names = Names(keras="", onnx="Div", also="div quotient truedivide")
+    examples = ("8x4x5, 8x4x5 >> divide", "8x4x5, 8x1x1 >> divide")
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps both; the quotient and its product with the gradient are made again."""
+        return INPUT._replace(backward=(Extra(facts.shape.numel),) * 3, in_place=True)
+
+
+class _Extreme(_OfTwo):
+    """What maximum and minimum share: both are kept, to find where which of them was taken.
+
+    Output: along each axis the larger size.
+    Limits: two branches of as many axes and the same layout, equal along each axis or 1.
+    """
+
+    commutes = True
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        n = facts.shape.numel
+        return INPUT._replace(backward=(Extra(n), Extra(n), Extra(n), Extra(n, BOOL)), in_place=True)
+
+
+class Maximum(_Extreme, kind="maximum"):
+    """The larger of two branches, value by value."""
+
+    function = "torch.maximum"
+    names = Names(keras="Maximum", onnx="Max", also="larger")
+    examples = ("8x4x5, 8x4x5 >> maximum", "8x4x5, 8x1x1 >> maximum")
+
+
+class Minimum(_Extreme, kind="minimum"):
+    """The smaller of two branches, value by value."""
+
+    function = "torch.minimum"
+    names = Names(keras="Minimum", onnx="Min", also="smaller")
+    examples = ("8x4x5, 8x4x5 >> minimum",)
 
 
 def pairwise_shapes(inputs: tuple[Shape, ...]) -> list[Shape]:

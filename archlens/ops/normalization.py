@@ -8,7 +8,8 @@ from typing import Annotated
 from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
-from .footprint import FORMAT, INPUT, INT64, PIECE, ROWS, STATISTIC, Extra, Footprint
+from .axes import Axis, all_along, axis_of
+from .footprint import FORMAT, INPUT, INT64, LIKE, PIECE, ROWS, STATISTIC, Extra, Footprint
 from .layout import require_channels_last
 from .op import (
     EVERYWHERE,
@@ -411,4 +412,99 @@ class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
             before=((n, padded), (n, n, n)),
             workspace=(n,),
             backward=(Extra(max(3 * x.numel, padded.values)),),
+        )
+
+
+class Normalize(Op, kind="normalize", family="normalization"):
+    """Values of unit length along an axis: each is divided by the root of the sum of their squares.
+
+    Output: the shape of the input.
+    Limits: an axis that the input has.
+    """
+
+    axis: Annotated[Axis, "along which axis"] = "channels"
+    eps: Annotated[Number, "what is divided by at least"] = 1e-12
+
+    incidental = {"eps": "eps"}
+    names = Names(keras="UnitNormalization", onnx="LpNormalization", also="l2norm l2normalize l2 unitnorm")
+    examples = (
+        "128 >> normalize",
+        "8x4x5 >> normalize(eps=0.1)",
+        '8x20 >> tokens >> normalize(axis="length")',
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        axis = axis_of(x, self.axis)
+        # of each n values n squares, n - 1 additions, a root, a comparison and n divisions
+        work = 3 * x.numel + x.numel // x[axis]
+        torch = Call("archlens.normalize", dim=1 + axis, eps=Argument(self.eps, default=1e-12))
+        return weightless(x, all_along(x, axis), torch, normalization=work)
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (all_channels(inputs[0].channels) if self.axis == "channels" else channels,)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input, the lengths, and the lengths where they are not too small."""
+        n = facts.shape.numel
+        lengths = Extra(n // facts.shape[axis_of(facts.shape, self.axis)])
+        return INPUT._replace(
+            lies=LIKE,
+            saved=(lengths, lengths),
+            workspace=(lengths,),
+            before=((lengths, lengths),),
+            backward=(Extra(n),) * 4,
+        )
+
+
+class GlobalResponseNorm(Op, kind="global_response_norm", family="normalization"):
+    """Each channel times how long it is over the whole map, compared with the mean of all channels.
+
+    ``x + weight * x * N + bias``, where ``N = |x_c| / (mean of all |x_c| + eps)``.
+
+    Output: the shape of the input.
+    Parameters: ``2*c``, a scale and a shift for each channel.
+    Limits: a map; either layout.
+    Source: Woo et al. 2023, "ConvNeXt V2", section 3.2 and algorithm 1.
+    """
+
+    eps: Annotated[Number, "added to the mean of the lengths"] = 1e-6
+
+    incidental = {"eps": "eps"}
+    names = Names(keras="", onnx="", also="grn")
+    examples = ("8x4x5 >> global_response_norm(eps=0.1)", "8x4x5 >> channels_last >> global_response_norm")
+
+    def facts(self, x: Shape) -> Facts:
+        if len(x) < 2:
+            raise ShapeError(
+                f"global_response_norm works on a map such as CxHxW, and its input is a flat vector of {x}",
+                help="place it before the map is flattened",
+            )
+        last = Argument(x.channels_last, default=False)
+        # of each channel's n values n squares, n - 1 additions and a root; the mean of the lengths, and each
+        # divided by it; two products and two additions of each value
+        work = 6 * x.numel + 2 * x.channels + 1
+        return Facts(
+            shape=x,
+            weights=_affine((x.channels,), True),
+            buffers=NONE,
+            macs=0,
+            other={"normalization": work},
+            reach=EVERYWHERE,
+            torch=Call(
+                "archlens.GlobalResponseNorm",
+                channels=x.channels,
+                channels_last=last,
+                eps=Argument(self.eps, default=1e-6),
+            ),
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps its input, the lengths and what they are divided by, and the products on the way."""
+        n, each = Extra(facts.shape.numel), Extra(facts.shape.channels)
+        return INPUT._replace(
+            saved=(each, Extra(1), each, n),
+            before=((each, each, n, n),),
+            workspace=(each, each, n),
+            backward=(n,) * 4,
+            lies=LIKE,
         )

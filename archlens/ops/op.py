@@ -27,6 +27,15 @@ class Everywhere(Enum):
 EVERYWHERE = Everywhere.EVERYWHERE
 
 
+class Nowhere(Enum):
+    """The reach of an op whose outputs depend on no position of its input."""
+
+    NOWHERE = "nowhere"
+
+
+NOWHERE = Nowhere.NOWHERE
+
+
 @dataclass(frozen=True)
 class NonUniform:
     """The reach of an op whose outputs look at windows that one :class:`Window` cannot say."""
@@ -45,9 +54,9 @@ class WindowChain:
     axes: tuple[tuple[Window, ...], ...]
 
 
-#: How far an output looks: a window per spatial axis of the input, or several in turn, or everywhere, or not
-#: sayable.
-Reach = tuple[Window, ...] | WindowChain | Everywhere | NonUniform
+#: How far an output looks: a window per spatial axis of the input, or several in turn, or everywhere, or
+#: nowhere, or not sayable.
+Reach = tuple[Window, ...] | WindowChain | Everywhere | Nowhere | NonUniform
 
 #: Name of a tensor in torch's state dict, and its shape.
 Tensors = Mapping[str, tuple[int, ...]]
@@ -300,6 +309,8 @@ class Op:
     transparent: ClassVar[bool] = False
     #: Whether each output channel depends on no other channels than those of its own number.
     channelwise: ClassVar[bool] = False
+    #: Whether it works on all its channels alone, and not on a few that would do to see how far it looks.
+    whole: ClassVar[bool] = False
     #: What it saves for the backward pass and makes on the way, where that depends on nothing; ``None`` is
     #: unknown, and never nothing.
     saved_for_backward: ClassVar[Footprint | None] = None

@@ -281,7 +281,7 @@ class GlobalAvgPool(_Global, kind="global_avg_pool"):
     names = Names(
         keras="GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D",
         onnx="GlobalAveragePool",
-        also="mean avg average reducemean gap globalpool",
+        also="gap globalpool",
     )
     examples = ("1280x7x7 >> global_avg_pool", "8x50 >> global_avg_pool")
 
@@ -293,7 +293,7 @@ class GlobalMaxPool(_Global, kind="global_max_pool"):
     names = Names(
         keras="GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D",
         onnx="GlobalMaxPool",
-        also="gmp reducemax",
+        also="gmp",
     )
     examples = ("64x7x5 >> global_max_pool",)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
 from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
+from .axes import Axis, axis_of
 from .footprint import INPUT, NOTHING, Extra, Footprint, Reshaped
 from .op import (
     EVERYWHERE,
@@ -69,6 +70,7 @@ class Reshape(Op, kind="reshape", family="reshape"):
 
     shape: Annotated[Dims, "the new sizes, channels first"]
 
+    whole = True
     names = Names(keras="Reshape", onnx="Reshape", also="unflatten")
     examples = ("400 >> reshape([16, 5, 5])", "16x5x5 >> reshape([-1, 25])")
     saved_for_backward = Footprint(moves=(Reshaped(),))
@@ -239,9 +241,7 @@ class Slice(Op, kind="slice", family="reshape"):
     start: Annotated[Index, "the first position"] = 0
     stop: Annotated[OptionalIndex, "the first position that is left out"] = None
     step: Annotated[Count, "every how many positions"] = 1
-    axis: Annotated[str, choice("channels", "length", "depth", "height", "width"), "along which axis"] = (
-        "channels"
-    )
+    axis: Annotated[Axis, "along which axis"] = "channels"
 
     names = Names(keras="", onnx="Slice")
     examples = (
@@ -256,9 +256,7 @@ class Slice(Op, kind="slice", family="reshape"):
     )
 
     def facts(self, x: Shape) -> Facts:
-        if self.axis not in x.names:
-            raise ShapeError(f"{x} has no {self.axis}", help=f"its axes are {', '.join(x.names)}")
-        axis = x.names.index(self.axis)
+        axis = axis_of(x, self.axis)
         start, stop, step = slice(self.start, self.stop, self.step).indices(x[axis])
         size = len(range(start, stop, step))
         if size < 1:

@@ -53,8 +53,26 @@ from .signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, Initial
 from .variables import LineNames, Step, name_tensors
 
 #: The merges that ``forward`` writes as people do.
-_MERGES = {"operator.add": "add", "operator.mul": "multiply", "torch.cat": "concat"}
-_SIGNS = {"operator.add": "+", "operator.mul": "*", "torch.mul": "*"}
+_MERGES = {
+    "operator.add": "add",
+    "operator.mul": "multiply",
+    "operator.sub": "subtract",
+    "operator.truediv": "divide",
+    "torch.cat": "concat",
+    "torch.maximum": "maximum",
+    "torch.minimum": "minimum",
+    "torch.matmul": "matmul",
+    "archlens.matmul_transposed": "matmul",
+}
+_SIGNS = {
+    "operator.add": "+",
+    "operator.mul": "*",
+    "operator.sub": "-",
+    "operator.truediv": "/",
+    "torch.mul": "*",
+    "torch.add": "+",
+    "torch.matmul": "@",
+}
 
 #: The functions that are called as methods of their tensor: ``x.permute(0, 2, 3, 1)``.
 _METHODS = frozenset({"torch.permute", "torch.reshape", "torch.transpose"})

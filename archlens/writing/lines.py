@@ -161,12 +161,14 @@ class Writer:
 
     def _merge(self, step: Step) -> Any:
         kind = step.what
-        if step.slots or OPS[kind].branches:
+        if OPS[kind].branches:
             parts = zip(OPS[kind].branches, step.branches, strict=True)
             given = [(name, self._tensor(branch[0].slots[0])) for name, branch in parts]
             words = [f"{name}: ref({text})" for name, text in given]
             words += [f"{key}: {text}" for key, text in self._arguments(step, named=True)]
             return Keys((Key(kind, Flow(tuple(words), "{}")),))
+        given = self._arguments(step)
+        head = Call("", kind, tuple(given)).text
         flows = passes(step)
         if flows >= 0 and all(inner.form == "ref" for inner in step.branches[1 - flows]):
             flows = -1  # nothing is worked out beside what flows
@@ -182,7 +184,7 @@ class Writer:
             if len(other) == 1 and "ref" not in begins and _size(other) < _size(inner):
                 keys.append(Key("shortcut", self.node(other)))
                 return Keys(tuple(keys))
-        if flows >= 0 and (kind == "multiply" or (kind == "concat" and flows == 0)):
+        if flows >= 0 and (kind == "multiply" or (head == "concat" and flows == 0)):
             form = "gate" if kind == "multiply" else "dense"
             return Keys((Key(form, self.node(step.branches[1 - flows])),))
         branches: list[Any] = []
@@ -195,8 +197,8 @@ class Writer:
             branches.append(nothing if not inside else inside[0] if alone else inside)
         keyed = [one for one in branches if isinstance(one, Key) and one.name not in KEYWORDS]
         if len(keyed) == len(branches):
-            return Keys((Key(kind, Keys(tuple(keyed))),))
-        return Keys((Key(kind, branches),))
+            return Keys((Key(head, Keys(tuple(keyed))),))
+        return Keys((Key(head, branches),))
 
 
 def _size(steps: Sequence[Step]) -> int:

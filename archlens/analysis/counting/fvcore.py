@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ...network import Layer
 from .convention import (
     FUSED,
@@ -40,6 +42,12 @@ def _upsample(layer: Layer) -> Share:
     return same(layer.shape.numel * {("nearest", 2): 1, ("bilinear", 2): 4}.get((mode, axes), 0))
 
 
+def _standardized(layer: Layer) -> Share:
+    """The products, and the normalization of the kernels."""
+    weights = prod(layer.facts.weights["weight"])
+    return same(layer.macs + weights * (5 if "gain" in layer.facts.weights else 4))
+
+
 def _attention(layer: Layer) -> Share:
     return Share(layer.macs, layer.macs - in_one(layer), FUSED)
 
@@ -55,6 +63,9 @@ _TABLE: Table = {
     "archlens.ChannelNorm": _measured,
     "nn.AdaptiveAvgPool2d": lambda layer: same(numel(layer)),
     "nn.Upsample": _upsample,
+    "archlens.grid_sample": lambda layer: same(4 * layer.shape.numel),
+    **over_axes("archlens.StandardizedConv", _standardized),
+    **over_axes("archlens.PaddedStandardizedConv", _standardized),
     **dict.fromkeys((*SELF_ATTENTION, "archlens.attention"), _attention),
 }
 
@@ -71,7 +82,8 @@ CONVENTION = Convention(
     counts="Convolutions and matrix products, one for each multiply-accumulate; batch norm 2 for each value "
     "(1 without a learned scale and shift); group, layer and instance norm 5 for each value (4 without), "
     'which its source calls "just a rough estimate"; adaptive average pooling over two axes 1 for each '
-    "input value; upsampling over two axes 1 (nearest) or 4 (bilinear) for each output value.",
+    "input value; upsampling over two axes 1 (nearest) or 4 (bilinear) for each output value, sampling by "
+    "a grid 4.",
     leaves_out="Bias, activation, max and sliding average pooling, additions and products of branches; the "
     "products of attention beside linear layers, as torch computes them in one function; and, "
     "for no other reason than that nobody wrote a rule, pooling and upsampling over one or three axes.",

@@ -1,0 +1,229 @@
+"""Positions moved: into channels and back, round the border, and to where a grid says."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated
+
+from ..geometry import POINT, Window
+from ..shape import Shape, times
+from .attributes import Count, Padding, Shifts, Size
+from .footprint import INPUT, NOTHING, ROWS, Extra, Footprint
+from .layout import require_two_axes
+from .op import (
+    Argument,
+    Call,
+    Facts,
+    Merge,
+    Names,
+    NonUniform,
+    Op,
+    Reach,
+    ShapeError,
+    all_channels,
+    weightless,
+)
+from .windows import check_windows, per_axis, require_spatial, shortest, slide
+
+
+class PixelShuffle(Op, kind="pixel_shuffle", family="reshape"):
+    """Channels laid out as squares of ``r x r`` pixels: ``(C*r*r)xHxW`` becomes ``Cx(H*r)x(W*r)``.
+
+    Output: ``c/(r*r)`` channels, ``r`` times the positions along each axis.
+    Limits: a map of two spatial axes, channels first, as many channels as ``r*r`` divides.
+    Source: Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel
+        Convolutional Neural Network", equation 4.
+    """
+
+    factor: Annotated[Count, "how many pixels a square has on each side, r"]
+
+    whole = True
+    names = Names(keras="", onnx="DepthToSpace", also="subpixel subpixelconv depthtospace")
+    examples = ("12x4x5 >> pixel_shuffle(2)", "18x3x3 >> pixel_shuffle(3)")
+
+    saved_for_backward = NOTHING._replace(lies=ROWS)
+
+    def facts(self, x: Shape) -> Facts:
+        require_spatial(x, "pixel_shuffle")
+        require_two_axes(x, "pixel_shuffle")
+        r = self.factor
+        if x.channels % r**2:
+            raise ShapeError(
+                f"its {x.channels} channels are no squares of {r}x{r} pixels",
+                notes=(f"{x.channels} = {r**2} * {x.channels // r**2} + {x.channels % r**2}",),
+            )
+        shape = Shape((x.channels // r**2, *(n * r for n in x.spatial)))
+        return weightless(
+            shape, (Window(r, r, transposed=True),) * 2, Call("nn.PixelShuffle", upscale_factor=r)
+        )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        each = self.factor**2
+        count = inputs[0].channels // each
+        return (sum(all_channels(each) << c * each for c in range(count) if channels >> c & 1),)
+
+
+class PixelUnshuffle(Op, kind="pixel_unshuffle", family="reshape"):
+    """Squares of ``r x r`` pixels laid out as channels: ``CxHxW`` becomes ``(C*r*r)x(H/r)x(W/r)``.
+
+    Output: ``c*r*r`` channels, ``n/r`` positions of ``n`` along each axis.
+    Limits: a map of two spatial axes, channels first, whose sides ``r`` divides.
+    Source: Shi et al. 2016, which has it the other way.
+    """
+
+    factor: Annotated[Count, "how many pixels a square has on each side, r"]
+
+    whole = True
+    names = Names(keras="", onnx="SpaceToDepth", also="spacetodepth focus")
+    examples = ("3x4x6 >> pixel_unshuffle(2)", "2x9x6 >> pixel_unshuffle(3)")
+
+    saved_for_backward = NOTHING._replace(lies=ROWS)
+
+    def facts(self, x: Shape) -> Facts:
+        require_spatial(x, "pixel_unshuffle")
+        require_two_axes(x, "pixel_unshuffle")
+        r = self.factor
+        for axis, n in zip(x.axes, x.spatial, strict=True):
+            if n % r:
+                raise ShapeError(
+                    f"a {axis} of {n} is no row of squares of {r}x{r} pixels",
+                    notes=(f"{n} = {r} * {n // r} + {n % r}",),
+                    size=True,
+                )
+        shape = Shape((x.channels * r**2, *(n // r for n in x.spatial)))
+        return weightless(shape, (Window(r, r),) * 2, Call("nn.PixelUnshuffle", downscale_factor=r))
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        each = self.factor**2
+        inside = all_channels(each)
+        return (sum(1 << c for c in range(inputs[0].channels) if channels >> c * each & inside),)
+
+
+class Unfold(Op, kind="unfold", family="reshape"):
+    """The values under each window as channels, the windows in a row: ``CxHxW`` becomes ``(C*f*f)xL``.
+
+    A convolution is one product of matrices with what it gives.
+
+    Output: ``c*f*f`` channels, and a position for each of the ``(n + 2p - d(f - 1) - 1)/s + 1`` along each
+        axis.
+    Limits: a map of two spatial axes, channels first, at least as large as the window; padding alike at both
+        sides.
+    """
+
+    kernel: Annotated[Size, "size of the window, f"]
+    stride: Annotated[Size, "step of the window, s"] = 1
+    padding: Annotated[Padding, "positions added at both sides, p"] = 0
+    dilation: Annotated[Size, "distance of the window's taps, d"] = 1
+
+    names = Names(keras="", onnx="", also="im2col extractpatches extractimagepatches")
+    examples = ("3x6x7 >> unfold(3, padding=1)", "2x9x8 >> unfold((2, 3), stride=(2, 1), dilation=2)")
+
+    def facts(self, x: Shape) -> Facts:
+        require_spatial(x, "unfold")
+        require_two_axes(x, "unfold")
+        windows = slide(x, self.kernel, self.stride, self.padding, self.dilation)
+        if any(w.before != w.after for w in windows):
+            raise ShapeError("it pads both sides alike", help="put a pad before it that does not")
+        sizes = check_windows(windows, x)
+        kernel = tuple(w.kernel for w in windows)
+        shape = Shape((x.channels * prod(kernel), prod(sizes)))
+        return weightless(
+            shape,
+            NonUniform(f"the windows of {times(sizes)} positions stand in one row"),
+            Call(
+                "nn.Unfold",
+                kernel_size=shortest(kernel),
+                dilation=Argument(shortest(tuple(w.dilation for w in windows)), default=1),
+                padding=Argument(shortest(tuple(w.before for w in windows)), default=0),
+                stride=Argument(shortest(tuple(w.stride for w in windows)), default=1),
+            ),
+        )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        each = prod(per_axis(self.kernel, inputs[0], "kernel"))
+        inside = all_channels(each)
+        return (sum(1 << c for c in range(inputs[0].channels) if channels >> c * each & inside),)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps nothing; the gradient of the windows lies in one piece first."""
+        return NOTHING._replace(lies=ROWS, backward=(Extra(facts.shape.numel),))
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        (x,) = inputs
+        windows = slide(x, self.kernel, self.stride, self.padding, self.dilation)
+        sizes = [w.output(n) for w, n in zip(windows, x.spatial, strict=True)]
+        return f"{times(sizes).replace('x', ' * ')} = {prod(sizes)}"
+
+
+class Roll(Op, kind="roll", family="reshape"):
+    """The positions of a map moved along its axes; what goes over the border comes in at the other side.
+
+    Output: the shape of the input.
+    Limits: a map; either layout.
+    """
+
+    shift: Annotated[Shifts, "by how many positions, back where below 0"]
+
+    channelwise = True
+    names = Names(keras="", onnx="", also="cyclicshift rollaxes")
+    examples = ("6x8x8 >> roll(-3)", "6x4x5 >> channels_last >> roll((1, -2))")
+
+    def facts(self, x: Shape) -> Facts:
+        if len(x) < 2:
+            raise ShapeError(
+                f"roll works on a map such as CxHxW, and its input is a flat vector of {x}",
+                help="place it before the map is flattened",
+            )
+        shifts = per_axis(self.shift, x, "shift")
+        first = 1 if x.channels_last else 2
+        torch = Call("torch.roll", shifts=shifts, dims=tuple(range(first, first + len(shifts))))
+        reach: Reach = (POINT,) * len(shifts)
+        if any(shift % n for shift, n in zip(shifts, x.spatial, strict=True)):
+            reach = NonUniform("what goes over the border comes in at the other side")
+        return weightless(x, reach, torch)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        return NOTHING._replace(lies=ROWS)
+
+
+class GridSample(Merge, kind="grid_sample"):
+    """Values of a map at positions that are worked out: ``CxHxW`` at the ``2xH'xW'`` of a second branch.
+
+    Each position is a pair of numbers from -1 to 1, the column before the row. Linear interpolation mixes the
+    neighbours of a position, beyond the border zeros.
+
+    Output: the channels of the first branch at the positions of the second.
+    Limits: a map of two spatial axes and a grid of two channels and as many axes, both with channels first.
+    Source: Jaderberg et al. 2015, "Spatial Transformer Networks", equation 5.
+    """
+
+    whole = True
+    names = Names(keras="", onnx="GridSample", also="gridsampler spatialtransformer warp")
+    examples = ("3x6x7, 2x4x5 >> grid_sample",)
+
+    def facts(self, *inputs: Shape) -> Facts:
+        if len(inputs) != 2:
+            raise ShapeError(f"it takes two branches, a map and a grid of positions, not {len(inputs)}")
+        x, grid = inputs
+        for one in inputs:
+            require_spatial(one, "grid_sample")
+            require_two_axes(one, "grid_sample")
+        if grid.channels != 2:
+            raise ShapeError(
+                f"its grid has two channels, and {grid} has {grid.channels}",
+                help="the map comes first, and then the grid" if x.channels == 2 else "",
+                inputs=(1,),
+            )
+        shape = Shape((x.channels, *grid.spatial))
+        reach = NonUniform("which positions grid_sample takes depends on the values of its grid")
+        return weightless(shape, reach, Call("archlens.grid_sample"), interpolation=7 * shape.numel)
+
+    def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
+        return (POINT, POINT) if index else facts.reach
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return channels, all_channels(2)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps both; their gradients are made together."""
+        return INPUT._replace(lies=ROWS)
