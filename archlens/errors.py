@@ -154,7 +154,7 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
         return otherwise
     folded = {name.lower().replace("-", "_"): name for name in reversed(names)}
     meant = word.lower().replace("-", "_")
-    close = get_close_matches(meant, folded, n=3, cutoff=0.6)
+    close = get_close_matches(meant, folded, n=3, cutoff=0.61)
     if not close:
         return otherwise
     ratios = {name: SequenceMatcher(None, name, meant).ratio() for name in close}

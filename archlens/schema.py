@@ -44,8 +44,8 @@ def spec_schema() -> Schema:
             "anyOf": [{"$ref": "#/$defs/text"}, {"type": "array", "items": {"$ref": "#/$defs/text"}}],
         },
         "input": {
-            "description": "CxHxW, CxL or CxDxHxW, without the batch; `77 of 49408` for ids, below that; "
-            "by name where there are several.",
+            "description": "CxHxW, CxL or CxDxHxW, without the batch; `50x80 channels_last`; `77 of 49408` "
+            "for ids, below that; by name where there are several.",
             "anyOf": [
                 {"$ref": "#/$defs/shape"},
                 {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/$defs/shape"}},
@@ -81,12 +81,14 @@ def spec_schema() -> Schema:
         "$defs": {
             "text": {"type": ["string", "number", "boolean"]},
             "shape": {
-                "description": "As in 3x224x224, or 77 of 49408 for ids; expressions in braces may be sizes.",
+                "description": "As in 3x224x224, 50x80 channels_last, or 77 of 49408 for ids; expressions "
+                "in braces may be sizes.",
                 "anyOf": [
                     {"type": "integer", "minimum": 1},
                     {
                         "type": "string",
-                        "pattern": rf"^\s*{_SIZE}(\s*[xX×]\s*{_SIZE}){{0,3}}(\s+[oO][fF]\s+{_SIZE})?\s*$",
+                        "pattern": rf"^\s*{_SIZE}(\s*[xX×]\s*{_SIZE}){{0,3}}"
+                        rf"(\s+([oO][fF]\s+{_SIZE}|channels_last))?\s*$",
                     },
                 ],
             },

@@ -338,21 +338,21 @@ USAGE = {
         ["lenet5", "--input", "1x32xfoo"],
         "error: 1x32xfoo is not an input shape\n"
         "  = help: as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch; "
-        "or 77 of 49408 for ids",
+        "or 50x80 channels_last; or 77 of 49408 for ids",
         2,
     ),
     "input_with_batch": (
         ["lenet5", "--input", "8x1x4x32x32"],
         "error: 8x1x4x32x32 is not an input shape\n"
         "  = help: as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch; "
-        "or 77 of 49408 for ids",
+        "or 50x80 channels_last; or 77 of 49408 for ids",
         2,
     ),
     "input_of_zero": (
         ["lenet5", "--input", "1x0x32"],
         "error: 1x0x32 is not an input shape\n"
         "  = help: as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch; "
-        "or 77 of 49408 for ids",
+        "or 50x80 channels_last; or 77 of 49408 for ids",
         2,
     ),
     "unknown_input": (
@@ -553,6 +553,11 @@ ROOMS = [
 
 #: Messages that are met elsewhere: in the tests of hostile input, or where a package is taken away.
 ELSEWHERE = {
+    " reads a sequence, LxC, and its input is ": "test_recurrent",
+    " layers, and may have ": "test_recurrent",
+    " is no probability": "test_recurrent",
+    "its dropout stands between layers, and it has one layer": "test_recurrent",
+    " features is not smaller than its state of ": "test_recurrent",
     "and has no spec": "test_files",
     "max_layers is a whole number": "test_hostile",
     "layers together": "test_hostile",

@@ -53,7 +53,7 @@ READERS = {
 
 @pytest.mark.parametrize("op", READERS)
 def test_a_module_that_reads_step_by_step(op: str) -> None:
-    """It is one op, under its module's keys, and what is built of it computes the same."""
+    """It is one op, under its module's keys; what is built of it, and of its spec, computes the same."""
     kind, take, options = READERS[op]
     torch.manual_seed(0)
     module = Reader(kind, take, **options).eval()
@@ -62,9 +62,10 @@ def test_a_module_that_reads_step_by_step(op: str) -> None:
     assert not any(layer.op.kind == "opaque" for layer in traced)
     x = torch.rand(2, 5, 8)
     with torch.no_grad():
-        built = archlens.build(traced).eval()
-        built.load_state_dict(module.state_dict(), strict=True)
-        torch.testing.assert_close(built(x), module(x), rtol=0, atol=0)
+        for network in (traced, archlens.loads(archlens.convert(traced))):
+            built = archlens.build(network).eval()
+            built.load_state_dict(module.state_dict(), strict=True)
+            torch.testing.assert_close(built(x), module(x), rtol=0, atol=0)
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         Reader(kind, take, **options)(torch.rand(1, 5, 8))
     assert traced.macs == counter.get_total_flops() // 2
@@ -161,6 +162,11 @@ def test_what_they_refuse(step: str, message: str) -> None:
     with pytest.raises(archlens.SpecError) as caught:
         archlens.loads(f"input: 3x5\nlayers:\n  - {step}\n")
     assert message in str(caught.value)
+
+
+def test_a_map_is_no_sequence() -> None:
+    with pytest.raises(archlens.SpecError, match="gru reads a sequence, LxC, and its input is 4x5x3"):
+        archlens.loads("input: 3x4x5\nlayers: [channels_last, gru(2)]")
 
 
 def test_verify_sees_their_products() -> None:

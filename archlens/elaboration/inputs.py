@@ -1,4 +1,4 @@
-"""Inputs as people write them: ``3x224x224``, ``77 of 49408``, a tuple, or a mapping of names to these."""
+"""Inputs as people write them: ``3x224x224``, ``50x80 channels_last``, ``77 of 49408``, a tuple; by name."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any
 from ..bounds import MAX_SIZE
 from ..errors import did_you_mean, shorten, usage
 from ..language.spec import Spec
-from ..shape import AXIS_NAMES, Ids, Shape
+from ..shape import AXIS_NAMES, ChannelsLast, Ids, Shape
 from .values import MAX_BITS
 
 
 def read_shape(text: str) -> Shape | None:
     """A shape written as ``3x224x224``, or that of ids as ``77 of 49408``; ``None`` where it is none.
 
-    >>> read_shape("3x224x224"), read_shape("77 of 49408")
-    (Shape((3, 224, 224)), Ids((77,), 49408))
+    >>> read_shape("3x224x224"), read_shape("50x80 channels_last"), read_shape("77 of 49408")
+    (Shape((3, 224, 224)), ChannelsLast((50, 80)), Ids((77,), 49408))
     """
     words = text.lower().replace("×", "x").split()
+    if words[-1:] == [CHANNELS_LAST]:
+        turned = read_shape(" ".join(words[:-1]))
+        return None if turned is None or type(turned) is not Shape else _turned(turned)
     sizes, bound = (words[:-2], words[-1:]) if words[-2:-1] == ["of"] else (words, [])
     numbers = [*" ".join(sizes).split("x"), *bound]
     if not all(number.strip().isascii() and number.strip().isdigit() for number in numbers):
@@ -30,12 +33,15 @@ def read_shape(text: str) -> Shape | None:
     return _checked_ids(found[:-1], found[-1]) if bound else _checked(found)
 
 
+#: What stands after the sizes of an input whose last axis are the channels.
+CHANNELS_LAST = "channels_last"
+
 #: How long a number is read, whatever it is worth.
 _DIGITS = 19
 
 SHAPE_HELP = (
     "as in 3x224x224: one to four whole numbers from 1 to 10^9, channels first, no batch; "
-    "or 77 of 49408 for ids"
+    "or 50x80 channels_last; or 77 of 49408 for ids"
 )
 
 
@@ -43,9 +49,14 @@ def _checked(sizes: Iterable[Any]) -> Shape | None:
     listed = list(sizes)
     if not all(type(size) is int and 1 <= size <= MAX_SIZE for size in listed):
         return None
-    if isinstance(sizes, Ids):
+    if isinstance(sizes, Ids | ChannelsLast):
         return sizes
     return Shape(listed) if len(listed) - 1 in AXIS_NAMES else None
+
+
+def _turned(shape: Shape) -> Shape:
+    """The same sizes, the last of which are the channels; a flat vector is either."""
+    return ChannelsLast(shape) if len(shape) > 1 else shape
 
 
 def _checked_ids(sizes: list[int], below: int) -> Shape | None:
@@ -53,9 +64,11 @@ def _checked_ids(sizes: list[int], below: int) -> Shape | None:
 
 
 def like(shape: Shape, declared: Shape | None) -> Shape:
-    """A shape that was given for an input: where that is declared as ids it has their bound, or its own."""
+    """A shape that was given for an input, with what its declaration says beside sizes: a bound, a layout."""
     if isinstance(declared, Ids) and not isinstance(shape, Ids):
         return declared.with_spatial(shape)
+    if isinstance(declared, ChannelsLast) and type(shape) is Shape:
+        return _turned(shape)
     return shape
 
 

@@ -177,7 +177,7 @@ class Walk(Sharing):
             if shape is None:
                 self.builder.declared[name] = template
                 shape = self._declared(template, env)
-            elif template.is_of_ids:
+            elif template.says_more:
                 shape = like(shape, self._declared(template, env))
             self.builder.input(shape, name, template)
 

@@ -32,9 +32,10 @@ class Template:
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], str) else None
 
     @property
-    def is_of_ids(self) -> bool:
-        """Whether it says the shape of ids, as ``{length} of 49408`` does."""
-        return any("of" in part.lower().split() for part in self.parts if isinstance(part, str))
+    def says_more(self) -> bool:
+        """Whether it says of an input more than its sizes, as ``{length} of 49408`` does."""
+        words = {word for part in self.parts if isinstance(part, str) for word in part.lower().split()}
+        return not words.isdisjoint(("of", "channels_last"))
 
     @property
     def certain(self) -> str | None:

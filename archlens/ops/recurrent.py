@@ -129,6 +129,9 @@ class _Recurrent(Op, family="recurrent"):
             return EVERYWHERE
         return (Window(steps, 1, steps - 1, 0),)
 
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        return ""
+
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         ways = " x 2 directions" if self.bidirectional else ""
         if self.output == "state":

@@ -73,8 +73,8 @@ def headline(network: Network, *, complete: bool = True) -> str:
 
 def conventions(network: Network) -> list[str]:
     """What the numbers of a table mean, one sentence a line."""
-    axes = {1: "features", 2: "channels x length", 3: "channels x height x width"}
-    shape = axes.get(len(network.input), "channels x depth x height x width")
+    x = network.input
+    shape = " x ".join(x.names) if x.axes else "features"
     ids = any(isinstance(one, Ids) for one in network.inputs.values())
     if ids:
         shape = "positions x channels, of ids how many and below what"
@@ -82,7 +82,10 @@ def conventions(network: Network) -> list[str]:
         f"With {inputs(network)}. Shapes are {shape}, without the batch. Params are trainable.",
         "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
     ]
-    if not ids and any(layer.facts.shape.channels_last for layer in network.layers):
+    if x.channels_last:
+        if any(layer.shape.axes and not layer.shape.channels_last for layer in network.layers):
+            lines.append("Where an op has put the channels first, shapes are channels x positions.")
+    elif not ids and any(layer.facts.shape.channels_last for layer in network.layers):
         lines.append(
             "Where an op has put the channels last (channels_last, tokens, window_partition), shapes are "
             "positions x channels."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import shorten, usage
+from ..elaboration.inputs import CHANNELS_LAST
 from ..network import Network
 from .blocks import Reader
 from .lines import Key, Keys, Writer, lines_of
@@ -55,15 +55,13 @@ def _signature(block: Block) -> str:
 
 
 def _inputs(network: Network) -> list[str]:
-    for name, shape in network.inputs.items():
-        if shape.channels_last:
-            raise usage(
-                f"{shorten(network.name)} cannot be written as a spec: its input {shorten(name)} has its "
-                f"channels last, and an input of a spec has them first"
-            )
-    if list(network.inputs) == ["input"]:
-        return [f"input: {network.input}"]
-    items = tuple(Key(name, str(shape)) for name, shape in network.inputs.items())
+    said = {
+        name: f"{shape} {CHANNELS_LAST}" if shape.channels_last else str(shape)
+        for name, shape in network.inputs.items()
+    }
+    if list(said) == ["input"]:
+        return [f"input: {said['input']}"]
+    items = tuple(Key(name, text) for name, text in said.items())
     return lines_of(Key("input", Keys(items)), 0)
 
 
