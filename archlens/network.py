@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from . import showing
 from .counts import AtLeast
 from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
-from .ops import Facts, Op
+from .ops import Facts, Op, ask
 from .ops.op import NONE
 from .ops.opaque import UNKNOWN
 from .shape import Shape
@@ -83,6 +83,11 @@ class Layer(NamedTuple):
     def windows(self) -> tuple[Window, ...]:
         """The windows that a convolution or a pooling slides, one per spatial axis; else empty."""
         return self.facts.reach if self.op.sliding and isinstance(self.facts.reach, tuple) else ()
+
+    @property
+    def whole(self) -> Layer:
+        """The layer with all of its tensors, also those that another has already."""
+        return self._replace(facts=ask(self.op, *self.input_shapes)) if self.keys else self
 
     def key(self, weight: str) -> str:
         """The key of one of its weights or buffers in torch's state dict."""
@@ -323,6 +328,22 @@ class Network:
         first, own = self.index[layer.again].facts.torch, layer.facts.torch
         alike = first.target == own.target and first.args == own.args and first.kwargs == own.kwargs
         return layer.again if alike or own.parameter is not None else layer.name
+
+    @cached_property
+    def sharing(self) -> Mapping[str, tuple[Layer, ...]]:
+        """The layers that share tensors, by name: each with all that have one of its tensors, itself too."""
+        if not any(layer.keys for layer in self.layers):
+            return {}
+        users: dict[str, list[Layer]] = {}
+        for layer in self.layers:
+            for name in {**layer.facts.weights, **layer.facts.buffers, **layer.keys}:
+                users.setdefault(layer.key(name), []).append(layer)
+        found: dict[str, dict[str, Layer]] = {}
+        for layers in users.values():
+            if len(layers) > 1:
+                for layer in layers:
+                    found.setdefault(layer.name, {}).update({one.name: one for one in layers})
+        return {name: tuple(layers.values()) for name, layers in found.items()}
 
     @cached_property
     def needed(self) -> frozenset[str]:

@@ -53,6 +53,9 @@ def built(network: Network, device: str = "meta") -> tuple[Any, tuple[torch.Tens
     module = archlens.build(network, device="meta").eval()
     if device != "meta":
         module.to_empty(device=device)
+        for alias, key in network.aliases.items():  # which torch makes two of
+            path, _, name = alias.rpartition(".")
+            module.get_submodule(path)._parameters[name] = module.get_parameter(key)
         for tensor in (*module.parameters(), *module.buffers()):
             tensor.data.zero_()  # some are indices, and what memory holds may be slow to compute with
     kinds = [torch.int64 if isinstance(shape, Ids) else torch.float32 for shape in network.inputs.values()]
@@ -253,6 +256,23 @@ layers:
   - max_pool(3, stride=2, padding="same")
   - conv_transpose(4, 5, stride=2, padding="same")
   - local_response_norm(5)
+""",
+    "used_again": """
+input: 4x16x16
+layers:
+  - tower: conv(4, 3, padding=1) >> batch_norm >> relu >> prelu >> conv(4, 1)
+  - max_pool(2)
+  - again(tower)
+  - up: conv_transpose(4, 2, stride=2)
+  - other: again(tower)
+  - again(up)
+  - channels_last
+  - norm: layer_norm
+  - linear(4)
+  - again(norm)
+  - first: linear(6, bias=false)
+  - linear(4, bias=false)
+  - linear(6, weight=first)
 """,
     "two_inputs": """
 input: {image: 3x16x16, depth: 1x16x16}

@@ -320,6 +320,18 @@ WIRING = {
         layers: ["conv(12, 1)", relu, channels_last, "window_attention(1, (2, 4))"]
         """,
     "a crop is flattened": "{input: 8x6x6, layers: ['conv(8, 1)', 'crop(4)', flatten, 'linear(3)']}",
+    "a tower that is used again, on what is not trained": """
+        input: {a: 2x9x9, b: 2x9x9}
+        layers:
+          - concat:
+              - [ref(input.a), tower: ["conv(6, 3)", batch_norm, prelu, "conv(6, 1)"]]
+              - [ref(input.b), again(tower)]
+          - conv(2, 3)
+        """,
+    "a layer several times, and a weight that is tied": """
+        input: "40"
+        layers: [first: linear(40), relu, again(first), again(first), relu, "linear(40, weight=first)"]
+        """,
     "two outputs": """
         input: 4x8x8
         layers:
@@ -867,6 +879,14 @@ def test_gradients_of_weights_add_up_by_hand() -> None:
     # b: 110 saved, 20 held, weights 2000 + 20, gradients of b 20 and of a 100: 2270
     # a: 10 saved, 20 held, 2020 and 1000 + 100, of a alone 100: 3250
     assert found["backward"] == ("backward pass", "a", 4 * 3120, 4 * 10, 4 * 20, 4 * 100, 0)
+
+
+def test_gradients_of_shared_weights_by_hand() -> None:
+    found = moments("{input: 30, layers: [a: 'linear(30)', again(a)]}")
+    # saved: the input for the first, its output for the second; the caller holds input and end
+    # second: 60 saved, 30 held, weights 900 + 30, gradients of its output 30 and of its input 30
+    # first: 30 saved, 30 held, weights 930, as many to be added to them and for the sum, of its output 30
+    assert found["backward"] == ("backward pass", "a", 4 * 930, 4 * 30, 4 * 30, 4 * 30, 4 * 1860)
 
 
 def test_a_gradient_waits_at_a_branch_by_hand() -> None:

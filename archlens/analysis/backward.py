@@ -125,6 +125,7 @@ def peak(
     *,
     size: Callable[[Shape], int],
     weights: Callable[[Layer], int],
+    added: Callable[[Layer], int],
     temporaries: Callable[[Footprint], int],
 ) -> Moment:
     """The moment of the backward pass at which most bytes are alive.
@@ -136,6 +137,7 @@ def peak(
         turned: layers whose input does not lie in row-major order.
         size: bytes of a tensor, by its shape for one sample.
         weights: bytes of the gradients of a layer's weights.
+        added: bytes of those that are added to gradients of the same weights, and of the sums.
         temporaries: bytes of what an op makes for a moment.
     """
     flowing = _Gradients()
@@ -161,7 +163,7 @@ def peak(
         handed: list[tuple[str, _Gradient, int]] = []
         if given is not None:
             gradients += weights(layer)
-            beside = temporaries(footprint)
+            beside = temporaries(footprint) + added(layer)
             for source, shape in zip(layer.inputs, layer.input_shapes, strict=True):
                 if not kept.trained[source] or layer.facts.reach is NOWHERE:
                     continue

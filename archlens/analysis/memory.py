@@ -239,13 +239,15 @@ def account(
         kept = _kept(network, footprints, places, held)
         saved = kept.bytes
         forward = _forward(network, _steps(network, footprints, places, kept), kept, held)
+        gradients_of = _Gradients(network, dtype)
         back = backward.peak(
             network,
             footprints,
             kept,
             places.turned,
             size=held.of,
-            weights=lambda layer: sum(_bytes(prod(shape), dtype) for shape in layer.facts.weights.values()),
+            weights=lambda layer: gradients_of.new[layer.name],
+            added=lambda layer: gradients_of.added[layer.name],
             temporaries=lambda footprint: held.extra(footprint.backward),
         )
         way = "foreach" if step.foreach > step.single else "each tensor"
@@ -274,6 +276,30 @@ def account(
             layer.name for layer, known in zip(network.layers, footprints, strict=True) if known is None
         ),
     )
+
+
+class _Gradients:
+    """Bytes of the gradients of a layer's weights: those that are new, and those that others have already.
+
+    The backward pass comes to the last use of a weight first. At each further one another gradient is made,
+    and the sum of both.
+    """
+
+    def __init__(self, network: Network, dtype: str) -> None:
+        self.new: dict[str, int] = {}
+        self.added: dict[str, int] = {}
+        known: set[str] = set()
+        for layer in reversed(network.layers):
+            for found in (self.new, self.added):
+                found[layer.name] = 0
+            for name, shape in layer.whole.facts.weights.items():
+                key = layer.key(name)
+                size = _bytes(prod(shape), dtype)
+                if key in known:
+                    self.added[layer.name] += 2 * size
+                else:
+                    self.new[layer.name] += size
+                known.add(key)
 
 
 def weight_bytes(network: Network, dtype: str = "float32", *, align: int = 1) -> int:
@@ -579,7 +605,7 @@ def _written(
     if footprint.lies == LIKE or (footprint.in_place and footprint.lies == FORMAT):
         if len(inputs) == 1:
             operands = [(to, lying[0])]
-            own = layer.facts.weights.get("")
+            own = layer.whole.facts.weights.get("")
             if own:  # a weight that stands on the right of its input's axes
                 own = (1,) * (len(to) - len(own)) + own
                 operands.append((own, strides.rows(own)))
@@ -693,7 +719,7 @@ def _kept(network: Network, footprints: Sequence[Footprint | None], places: _Pla
     until: dict[str, int] = {}
     beside = []
     for position, (layer, footprint) in enumerate(zip(network.layers, footprints, strict=True)):
-        weights, inputs = bool(layer.facts.weights), layer.inputs
+        weights, inputs = bool(layer.whole.facts.weights), layer.inputs
         trained[layer.name] = weights or any(trained[source] for source in inputs)
         beside.append(0)
         if footprint is None or not trained[layer.name]:

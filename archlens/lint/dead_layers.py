@@ -15,11 +15,8 @@ class DeadLayers(NamedTuple):
 
     ends: list[Layer]
     layers: list[Layer]
-
-    @property
-    def params(self) -> int:
-        """The parameters that never get a gradient."""
-        return sum(layer.params for layer in self.layers)
+    #: The parameters that never get a gradient.
+    params: int
 
     @property
     def macs(self) -> int:
@@ -45,13 +42,17 @@ class DeadLayers(NamedTuple):
 
 def dead_layers(study: Study, *, repeats: bool) -> Iterator[DeadLayers]:
     """The results that nothing reads: those of a step of which other repeats are read, or all others."""
-    unread, index = _unread(study), study.network.index
+    unread, index, sharing = _unread(study), study.network.index, study.network.sharing
     waste = {layer.name for layers in unread.values() for layer in layers}
     places = {id(index[name].step) for name in unread}
     read = {id(layer.step) for layer in study.network if layer.name not in waste} if places else set()
     ends = [name for name in unread if (id(index[name].step) in read) == repeats]
     for together in at_one_place(index[name] for name in ends):
-        yield DeadLayers(together, [layer for end in together for layer in unread[end.name]])
+        layers = [layer for end in together for layer in unread[end.name]]
+        names = {layer.name for layer in layers}
+        # what lives elsewhere is trained there
+        alone = [la for la in layers if names.issuperset(one.name for one in sharing.get(la.name, ()))]
+        yield DeadLayers(together, layers, sum(layer.params for layer in alone))
 
 
 def _unread(study: Study) -> Mapping[str, list[Layer]]:

@@ -36,18 +36,23 @@ def _layer(layer: Layer) -> Iterator[tuple[str, str]]:
 
 def _lines(layer: Layer) -> Iterator[tuple[str, str]]:
     facts, inputs = layer.facts, layer.input_shapes
+    shared = _shared(layer)
     lines = list(_shape(layer))
     yield from zip(["shape", *[""] * len(lines)], lines, strict=False)
     yield "output", f"{facts.shape}" + (f" = {facts.shape.numel:,} values" if len(facts.shape) > 1 else "")
-    if facts.weights:
+    if facts.weights and not shared:
         yield "params", layer.op.why_params(facts)
+    elif facts.weights:
+        yield "params", f"{facts.params:,} of its own; {shared}"
+    elif shared:
+        yield "params", f"none of its own: {shared}"
     else:
         yield "params", "none: nothing is learned"
     if facts.kept:
         saved = ", ".join(f"{name} {times(size) or 'scalar'}" for name, size in facts.kept.items())
         yield "saved", f"{saved}: kept with the weights, not trained"
     if facts.macs:
-        yield "MACs", layer.op.why_macs(facts, *inputs)
+        yield "MACs", layer.op.why_macs(layer.whole.facts, *inputs)
     else:
         yield "MACs", "none: no convolution and no matrix product"
     if facts.other:
@@ -56,6 +61,15 @@ def _lines(layer: Layer) -> Iterator[tuple[str, str]]:
             yield "other", f"{items}: elementary operations, not part of the MACs"
     if layer.training:
         yield "note", "runs in training only"
+
+
+def _shared(layer: Layer) -> str:
+    """What a layer shares with others, whose it is; empty where all is its own."""
+    if layer.again:
+        return f"it is {printable(layer.again)} once more" if layer.keys else ""
+    whole = layer.whole.facts.weights
+    keys = [key for name, key in layer.keys.items() if name in whole and name not in layer.facts.weights]
+    return f"it shares {', '.join(map(printable, keys))}" if keys else ""
 
 
 def _shape(layer: Layer) -> Iterator[str]:

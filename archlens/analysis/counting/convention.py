@@ -85,6 +85,15 @@ def trainable(layer: Layer) -> Share:
     return same(layer.params)
 
 
+def by_module(layer: Layer) -> Share:
+    """The parameters of a layer to a tool that takes those of each module: a tied weight twice."""
+    printed = layer.params if layer.again else layer.whole.params
+    return Share(layer.params, printed, _TIED if printed != layer.params else "")
+
+
+_TIED = "it counts a weight that is tied to that of another layer once more"
+
+
 def bias(layer: Layer) -> int:
     """The bias additions of a layer."""
     return layer.facts.other.get("bias", 0)

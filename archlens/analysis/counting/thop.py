@@ -13,6 +13,7 @@ from .convention import (
     Inner,
     Share,
     Table,
+    by_module,
     is_affine,
     met,
     numel,
@@ -92,12 +93,12 @@ def _work(layer: Layer) -> Share:
 
 
 def _params(layer: Layer) -> Share:
-    if not layer.params:
+    if not layer.params and not layer.keys:
         return same(0)
     if layer.training:
         return Share(layer.params, 0, _HEADS)
-    if met(layer) in _TABLE:
-        return same(layer.params)
+    if met(layer) in _TABLE or not layer.params:
+        return by_module(layer)
     found = sum(inner.params for inner in _found(layer))
     why = _PARTLY if found else _DROPPED
     return Share(layer.params, found, why.format(met(layer)))

@@ -11,8 +11,8 @@ from .convention import (
     Convention,
     Share,
     bias,
+    by_module,
     met,
-    trainable,
     weight_positions,
     within,
 )
@@ -58,5 +58,5 @@ CONVENTION = Convention(
     "parameters that lie in no module of their own, as a position embedding.",
     source="torchinfo/layer_info.py: calculate_macs",
     work=_work,
-    params=trainable,
+    params=by_module,
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import prod
 
 from ...analysis.study import Study
+from ...network import Layer
 from ...ops.normalization import BatchNorm, InstanceNorm
 from ..rule import WARNING, Finding, Rule
 from ..words import at_one_place, named
@@ -44,9 +45,7 @@ class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING)
             for layer in study.network.layers
             if layer.facts.macs
             and "bias" in layer.facts.weights
-            and layer.name not in study.ends
-            and (readers := study.readers[layer.name])
-            and all(isinstance(reader.op, BatchNorm | InstanceNorm) for reader in readers)
+            and all(_normalized(study, one) for one in study.network.sharing.get(layer.name, (layer,)))
         ]
         for layers in at_one_place(biased):
             saved = sum(prod(layer.facts.weights["bias"]) for layer in layers)
@@ -59,3 +58,13 @@ class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING)
                 also=[("the normalization", norms[0])],
                 saved=saved,
             )
+
+
+def _normalized(study: Study, layer: Layer) -> bool:
+    """Whether what a layer gives is normalized, and nothing else reads it."""
+    readers = study.readers[layer.name]
+    return (
+        layer.name not in study.ends
+        and bool(readers)
+        and all(isinstance(reader.op, BatchNorm | InstanceNorm) for reader in readers)
+    )

@@ -70,7 +70,7 @@ def _padded(layer: Layer) -> bool:
 def _better(layer: Layer) -> tuple[list[int], int] | None:
     """The smaller kernels and how many parameters they save; ``None`` where they save none."""
     op = layer.op
-    if not isinstance(op, Conv) or op.groups > 1:
+    if not isinstance(op, Conv) or op.groups > 1 or "weight" not in layer.facts.weights:
         return None
     reach = layer.windows
     kernel = reach[0].kernel

@@ -83,7 +83,9 @@ def _joiner(study: Study, fields: ReceptiveFields, last: str) -> Layer | None:
     """The layer that takes all positions of the last map together; ``None`` where more relates them."""
     name, chain = study.network.main, []
     while name != last:
-        layer = study.network.index[name]
+        layer = study.network.index.get(name)
+        if layer is None:
+            return None  # an input of another name
         chain.append(layer)
         name = max(layer.inputs, key=lambda n: isinstance(fields[n], tuple))
     if not chain or any(size > 1 for size in chain[-1].shape.spatial):

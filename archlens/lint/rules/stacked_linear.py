@@ -42,9 +42,9 @@ class StackedLinear(Rule, code="AL304", name="stacked-linear", level=WARNING):
     def check(self, study: Study) -> Iterator[Finding]:
         pairs: dict[str, tuple[Layer, int]] = {}
         for layer in study.network.layers:
-            if isinstance(layer.op, Linear | Conv):
+            if isinstance(layer.op, Linear | Conv) and layer.name not in study.network.sharing:
                 reader = study.reader(layer)
-                saved = _saved(layer, reader) if reader else 0
+                saved = _saved(layer, reader) if reader and reader.name not in study.network.sharing else 0
                 if reader and saved > 0:
                     pairs[reader.name] = layer, saved
         for layers in at_one_place(study.network.index[name] for name in pairs):

@@ -39,7 +39,12 @@ class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
     """
 
     def check(self, study: Study) -> Iterator[Finding]:
-        wasted = {layer.name: used for layer in study.network.layers if (used := _used(layer))}
+        sharing = study.network.sharing  # what one map has no use for another may have
+        wasted = {
+            layer.name: used
+            for layer in study.network.layers
+            if layer.name not in sharing and (used := _used(layer))
+        }
         for layers in at_one_place(study.network.index[name] for name in wasted):
             first = layers[0]
             kernel, used = [w.kernel for w in first.windows], wasted[first.name]
