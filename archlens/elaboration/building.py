@@ -252,6 +252,7 @@ class Builder:
         name: str = "",
         where: Located | None = None,
         keys: Mapping[str, str] = NONE,
+        again: str = "",
     ) -> Tensor:
         """Place an op.
 
@@ -263,6 +264,7 @@ class Builder:
             where: its place in a file.
             keys: the keys of its tensors where they are other than its name and theirs; what another layer
                 has already is shared with it, and counted there.
+            again: the layer that it is once more, which has all of its tensors.
 
         Returns:
             What flows out of it.
@@ -274,7 +276,10 @@ class Builder:
         known = self.memory.get(key)
         if known is None:
             known = self.remember(key, op)
-        return self._placed(known, inputs, name, where, keys)
+        made = self._placed(known, inputs, name, where, keys)
+        if again:
+            self.layers[-1] = self.layers[-1]._replace(again=again)
+        return made
 
     def _placed(
         self,

@@ -683,11 +683,13 @@ class Lowering:
         self._drop_unread(set(ends.values()))
         self._look_up(heads)
         names = self._names()
+        again = self._again()
         tensors: dict[Draft, Any] = {}
         for value, draft in self.inputs.items():
             tensors[draft] = builder.input(draft.shape, value.input)
         for draft in self.drafts:
-            self._place(builder, draft, names[draft], tensors)
+            first = again.get(draft)
+            self._place(builder, draft, names[draft], tensors, "" if first is None else names[first])
         outputs = {key: tensors[draft] for key, draft in ends.items()}
         if heads is not None:
             outputs |= self._place_heads(
@@ -742,14 +744,42 @@ class Lowering:
             return {"out": self.drafts[-1]}
         return {key: self.settled(self.held[value]) for key, value in self.tape.outputs.items()}
 
-    def _place(self, builder: Builder, draft: Draft, name: str, tensors: dict[Draft, Any]) -> None:
+    def _again(self) -> dict[Draft, Draft]:
+        """The layers of modules with weights that were called before, each with that of the first call."""
+        made: dict[Call, list[Draft]] = {}
+        first: dict[str, Call] = {}
+        chains: dict[Draft, list[Call]] = {}
+        for draft in self.drafts:
+            call: Call | None = draft.call
+            chain = chains[draft] = []
+            while call is not None and call.path:
+                chain.append(call)
+                call = call.parent
+            for call in reversed(chain):  # the outermost first
+                first.setdefault(call.path, call)
+                made.setdefault(call, []).append(draft)
+        found: dict[Draft, Draft] = {}
+        seen: set[Call] = set()
+        for chain in chains.values():
+            for call in reversed(chain):
+                earlier = first[call.path]
+                if call is not earlier and call not in seen:
+                    pairs = _alike(made[earlier], made[call])
+                    for draft, before in pairs.items():
+                        found.setdefault(draft, before)
+                seen.add(call)
+        return found
+
+    def _place(
+        self, builder: Builder, draft: Draft, name: str, tensors: dict[Draft, Any], again: str = ""
+    ) -> None:
         keys = {}
         for own, value in draft.own.items():
             if value.key != (f"{name}.{own}" if own else name) or value in self.counted:
                 keys[own] = value.key
         self.counted.update(draft.own.values())
         read = [tensors[one] for one in draft.inputs]
-        tensors[draft] = builder.place(draft.op, *read, name=name, keys=keys)
+        tensors[draft] = builder.place(draft.op, *read, name=name, keys=keys, again=again)
 
     def _place_heads(
         self, builder: Builder, heads: Lowering, known: Mapping[str, Draft], tensors: dict[Draft, Any]
@@ -914,6 +944,18 @@ def _common(keys: Sequence[str]) -> str:
     """
     shared = [scope for scope in _above(keys[0]) if all(scope in _above(key) for key in keys)] if keys else []
     return shared[-1] if shared else ""
+
+
+def _alike(firsts: Sequence[Draft], drafts: Sequence[Draft]) -> dict[Draft, Draft]:
+    """The layers of two calls of a module, side by side; empty where they differ, or have no weights."""
+    if len(firsts) != len(drafts) or not any(draft.own for draft in drafts):
+        return {}
+    for first, draft in zip(firsts, drafts, strict=True):
+        if type(first.op) is not type(draft.op) or first.own != draft.own:
+            return {}
+        if draft.own and first.op != draft.op:
+            return {}
+    return dict(zip(drafts, firsts, strict=True))
 
 
 def _owner_of(draft: Draft) -> str:
