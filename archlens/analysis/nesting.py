@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..errors import shorten, usage
 from ..network import Layer, Network
 from ..shape import Shape
+from . import uses
+from .uses import Use
 
 #: A tensor: the number of the layer that makes it, or below zero an input of the network (-1 is the first).
 Value = int
@@ -73,6 +75,7 @@ class Nesting:
         what: what is made of it, as messages say it: ``"written as source"``.
         unit: what stands for a layer.
         needed: the layers that are read; all of them unless they are given.
+        use: what stands for a further use of a part, and what it reads.
         kind: what a scope is.
 
     Raises:
@@ -86,8 +89,11 @@ class Nesting:
         unit: Callable[[Layer], Any] = lambda layer: layer,
         needed: Container[str] | None = None,
         kind: type[Scope] = Scope,
+        use: Callable[[Use, Scope], tuple[Any, Sequence[str]]] = lambda use, scope: (use, [use.entry]),
     ) -> None:
         self.network = network
+        self.use = use
+        self.uses = uses.find(network)
         self.what = what
         self.unit = unit
         self.kind = kind
@@ -115,7 +121,16 @@ class Nesting:
     def _read(self, needed: Container[str]) -> None:
         opened = [self.root]
         seen = {""}
+        skipped = 0
         for number, layer in enumerate(self.network.layers):
+            if number < skipped:
+                continue
+            use = self.uses.get(layer.name)
+            if use is not None:
+                skipped = number + len(use.pairs)
+                if any(one.name in needed for _, one in use.pairs):
+                    self._apply(number, use, self._around(use, opened, skipped))
+                continue
             if layer.name not in needed:
                 continue
             path = layer.scope
@@ -139,6 +154,40 @@ class Nesting:
                 outer.parts.append(opened[-1])
             self._add(number, layer, opened[-1])
         self.closed += reversed(opened)
+
+    def _around(self, use: Use, opened: list[Scope], after: int) -> Scope:
+        """The scope that a further use stands in.
+
+        That is where it has its name, or else the innermost that has what it applies, or goes on after it.
+        """
+        follows = next((la for la in self.network.layers[after:] if not la.again), None)
+        of, name = use.of, use.name
+        while len(opened) > 1:
+            path = opened[-1].path
+            if name.rpartition(".")[0] == path if name else of.startswith(f"{path}."):
+                break
+            if not name and follows is not None and follows.within(path):
+                break
+            self.closed.append(opened.pop())
+        return opened[-1]
+
+    def _apply(self, number: Value, use: Use, scope: Scope) -> None:
+        """Add a further use to a scope, as a child without parts."""
+        name = use.name.rpartition(".")[2] or f" {number}"
+        around = f"{scope.path}." if scope.path else ""
+        home = self.kind(f"{around}{name}", name, "", scope)
+        end = self.numbers[use.end]
+        for value in range(number, number + len(use.pairs)):
+            self.homes[value] = home
+            for source in self.network.layers[value].inputs:
+                if not number <= self.numbers[source] < number + len(use.pairs):
+                    self._reach(self.numbers[source], scope)
+        if end in self.results:
+            self._leave(end, self.root)
+        unit, read = self.use(use, scope)
+        training = all(layer.name in self.in_training for _, layer in use.pairs)
+        inputs = tuple([self.numbers[name] for name in read])
+        scope.parts.append(Child(name, unit, inputs, (end,), training, "again"))
 
     def _add(self, number: Value, layer: Layer, scope: Scope) -> None:
         inputs = tuple([self.numbers[name] for name in layer.inputs])

@@ -30,7 +30,7 @@ def convert(network: Network) -> str:
     gives them.
 
     Raises:
-        UsageError: the language cannot say it, as where a layer is opaque or layers share their weights.
+        UsageError: the language cannot say it, as where a layer is opaque.
 
     >>> import archlens
     >>> net = archlens.Builder("small", "1x28x28")
@@ -88,6 +88,8 @@ def _differences(one: Network, other: Network) -> Iterator[str]:
             yield f"{said} would be called {shorten(b.name)}"
         elif a.op != b.op or a.shape != b.shape or a.training != b.training:
             yield f"{said} would be {b.op}, and is {a.op}"
+        elif a.keys != b.keys:
+            yield f"{said} would have other weights"
         elif not same:
             yield f"{said} would read {', '.join(map(shorten, b.inputs))}"
         names[a.name] = b.name

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..analysis.nesting import Child, Nesting, Scope, Value, is_number, shape_of
+from ..analysis.uses import Use
 from ..elaboration.building import Place
 from ..errors import shorten, usage
 from ..grouping import grouped
@@ -15,7 +16,7 @@ from ..ops.op import signature
 from .names import TAKEN, free, is_name, snake
 from .parameters import parametrize
 from .plan import Back, Merged, Move, Plan, Planner
-from .steps import ABSENT, Block, Slot, Step, Target, kind_and_value, together, unify
+from .steps import ABSENT, Block, Slot, Step, Target, Word, kind_and_value, together, unify
 
 #: How many numbers in a row may be left out by steps that do nothing, before names are written.
 _GAPS = 2
@@ -110,6 +111,8 @@ class Reader:
     def _look(child: Child, looks: dict[str, Any]) -> Any:
         if isinstance(child.unit, Layer):
             return child.name, child.unit.op.kind, len(child.inputs)
+        if isinstance(child.unit, Use):
+            return child.name, child.unit.of, len(child.inputs)
         return child.name, looks[child.unit.path]
 
     @staticmethod
@@ -235,7 +238,9 @@ class Reader:
         given = self.aliases.setdefault(scope.path, {})
         if number not in given:
             child = scope.children[number] if number >= 0 else None
-            base = "entry" if child is None else "skip" if is_number(child.name) else f"{child.name}_out"
+            base = "entry" if child is None else f"{child.name}_out"
+            if child is not None and (is_number(child.name) or child.name.startswith(" ")):
+                base = "skip"
             given[number] = free(base, self._names(scope), given.values())
         return given[number]
 
@@ -445,10 +450,20 @@ class _Lift:
                 name = ""
         if isinstance(child.unit, Layer):
             yield Step("op", name, type(child.unit.op), self._slots(child.unit))
+        elif isinstance(child.unit, Use):
+            yield Step("again", child.unit.name and name, self._reached(child.unit.of))
         elif inline:
             yield Step("scope", name, None, [], [self.reader.steps(child.unit)])
         else:
             yield self.reader.called(name, self.scope, child.unit)
+
+    def _reached(self, path: str) -> str:
+        """How an earlier step is named from here."""
+        scope: Scope | None = self.scope
+        while scope is not None and scope.path and not path.startswith(f"{scope.path}."):
+            scope = scope.parent
+        rest = path[len(scope.path) + 1 :] if scope is not None and scope.path else path
+        return rest if is_name(rest) and rest not in TAKEN else f'"{rest}"'
 
     def _slots(self, layer: Layer) -> list[Slot]:
         flows = layer.input_shapes[0].channels
@@ -458,4 +473,7 @@ class _Lift:
             in_channels = getattr(layer.op, "axis", "") == "channels" and name in ("start", "stop")
             meaning = "channels" if name in CHANNELS or in_channels else name
             found.append(Slot(name, meaning, [getattr(layer.op, name)], [flows], default))
+        for name, key in layer.keys.items():
+            owner = Word(self._reached(key.removesuffix(f".{name}")))
+            found.append(Slot(name, name, [owner], [flows], None))
         return found

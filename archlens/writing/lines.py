@@ -101,6 +101,8 @@ class Writer:
             return Call("", "ref", (("", self._tensor(step.slots[0])),))
         if step.form == "given":
             return Call(step.name, step.slots[0].text, behind=self._if(step))
+        if step.form == "again":
+            return Call(step.name, "again", (("", step.what),))
         if step.form in ("op", "call"):
             head = step.what.kind if step.form == "op" else step.what.name
             block = step.what if step.form == "call" else None
@@ -284,7 +286,7 @@ def _unnamed(calls: list[Call]) -> list[Any]:
 def _table_stop(rows: Sequence[tuple[Call, int]], at: int) -> int:
     """The end of the calls of one block, or op, from here on."""
     first = rows[at][0]
-    if first.is_chain or first.behind or not first.arguments:
+    if first.is_chain or first.behind or not first.arguments or first.head == "again":
         return at + 1
     stop = at
     while stop < len(rows):
@@ -398,7 +400,7 @@ _NUMBERED = re.compile(r"([^{}]*[^{}\d])(0|[1-9]\d{0,8})", re.ASCII)
 def _counted(items: Sequence[Any], at: int) -> tuple[list[Any], int] | None:
     """Steps whose names count, from here on, as a table; and where they end."""
     match = _NUMBERED.fullmatch(items[at].name) if isinstance(items[at], Call) else None
-    if match is None:
+    if match is None or items[at].head == "again":
         return None
     prefix, first = match[1], int(match[2])
     stop = at

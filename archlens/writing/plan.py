@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..analysis.nesting import Child, Scope, Value
+from ..analysis.uses import Use
 from ..network import Layer
 
 
@@ -63,7 +64,7 @@ class Planner:
 
     def end(self, child: Child) -> Value:
         """What flows out of a child."""
-        return child.outputs[0] if isinstance(child.unit, Layer) else self.end_of(child.unit)
+        return child.outputs[0] if isinstance(child.unit, Layer | Use) else self.end_of(child.unit)
 
     def end_of(self, scope: Scope) -> Value:
         """What flows out of a scope: what is read of it, or of several outputs the last that runs."""

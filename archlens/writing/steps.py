@@ -81,7 +81,8 @@ class Step:
     """One step."""
 
     #: ``"op"``; ``"given"``, an op that the block is handed; ``"call"`` of a block; ``"scope"``; ``"merge"``;
-    #: ``"ref"``; ``"gap"`` for a number that is left out; ``"alias"`` for a name of what flows.
+    #: ``"ref"``; ``"again"``, a further use; ``"gap"`` for a number that is left out; ``"alias"`` for a name
+    #: of what flows.
     form: str
     #: Empty where the language gives it.
     name: str
