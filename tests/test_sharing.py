@@ -336,6 +336,71 @@ def test_retinanet_is_torchvisions() -> None:
     torch.testing.assert_close(bbox, expected["bbox"])
 
 
+# --- what is written of them --------------------------------------------------------------------------
+
+SAID = {
+    "siamese": ["- right: again(left)"],
+    "tied": ["- head: linear(20, weight=wte)"],
+    "albert": ["- again(layer) * 11"],
+    "refined": ["- again(one) >> again(two) >> again(one) >> again(two)\n"],
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_spec_is_written_with_its_uses(name: str) -> None:
+    network = archlens.loads(CASES[name].text)
+    text = archlens.convert(network)
+    for line in SAID[name]:
+        assert line in text
+    again = archlens.loads(text)
+    assert [(one.name, one.again, one.macs) for one in again] == [
+        (one.name, one.again, one.macs) for one in network
+    ]
+    assert again.state() == network.state()
+
+
+#: What is written of the modules themselves, where each has a name of its own for what it calls.
+TRACED = {
+    "tied": ["- head: linear(20, weight=wte)"],
+    "albert": ["- again(layer) * 11"],
+    "refined": ["- again(one)", "- again(two)"],
+}
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_a_module_is_written_with_its_uses(name: str) -> None:
+    """The spec of a module has its keys and its values, once it has its weights."""
+    module = filled(CASES[name].make())
+    inputs = [given(shape) for shape in archlens.loads(CASES[name].text).inputs.values()]
+    text = archlens.convert(archlens.trace(module, *inputs))
+    for line in TRACED[name]:
+        assert line in text
+    built = archlens.build(archlens.loads(text)).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    with torch.no_grad():
+        torch.testing.assert_close(built(*inputs), module(*inputs))
+
+
+class Levels(nn.Module):
+    """torchvision's head of RetinaNet on levels of a pyramid, without what it does to its outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = Pyramid(channels=8, classes=3).head.classification_head
+
+    def forward(self, p3: Tensor, p4: Tensor, p5: Tensor) -> dict[str, Tensor]:
+        return {
+            f"cls{level}": self.head.cls_logits(self.head.conv(x)) for level, x in enumerate((p3, p4, p5), 3)
+        }
+
+
+def test_a_head_on_several_levels_is_written() -> None:
+    network = archlens.trace(Levels(), **{f"p{level}": (8, 32 >> level, 32 >> level) for level in (3, 4, 5)})
+    text = archlens.convert(network)
+    assert text.count("- again(head)\n") == 2
+    assert archlens.loads(text).state() == network.state()
+
+
 # --- names ------------------------------------------------------------------------------------------
 
 

@@ -124,12 +124,22 @@ def test_a_module_of_ones_own() -> None:
     assert str(network["scale"].op).startswith("layer_scale")
 
 
-def test_shared_weights_are_not_built() -> None:
-    network = archlens.trace(Everything(), (3, 16, 16))
+class Borrows(nn.Module):
+    """A function that is given the weight of a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: Any) -> Any:
+        return nn.functional.linear(self.fc(x), self.fc.weight)
+
+
+def test_a_weight_that_a_function_is_given_is_not_built() -> None:
+    network = archlens.trace(Borrows(), (4,))
     with pytest.raises(archlens.UsageError) as caught:
         archlens.build(network)
-    said = "Everything cannot be built: shared_1 has its weight from shared.weight"
-    assert said in str(caught.value)
+    assert "Borrows cannot be built: linear has its weight from fc.weight" in str(caught.value)
 
 
 def test_what_ran_is_counted_as_torch_counts() -> None:

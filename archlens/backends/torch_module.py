@@ -81,11 +81,13 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
                 made: nn.Module = make(*step.call.args, **step.call.kwargs)
                 if layer.again and layer.keys:
                     made = Borrowing(made, at(root, layer.again), list(layer.keys))
-                for name, key in {} if layer.again else layer.keys.items():
-                    made._parameters[name] = at(root, key)
                 _place(root, step.name, made)
             elif step.call.parameter is not None:
                 _place(root, step.name, _parameter(step.call.parameter))
+    owned = {layer.key(name) for layer in network for name in (*layer.facts.weights, *layer.facts.kept)}
+    for alias, key in network.aliases.items():
+        if key in owned:
+            _tie(root, alias, key)
     if dtype is not None:
         root.to(dtype)
     return Built(plan, root)
@@ -154,6 +156,20 @@ def _place(root: nn.Module, name: str, made: nn.Module | nn.Parameter) -> None:
         root._parameters[last] = made
     else:
         root._modules[last] = made
+
+
+def _tie(root: nn.Module, alias: str, key: str) -> None:
+    """Give a tensor a second key."""
+    owner, _, name = key.rpartition(".")
+    held = at(root, owner) if owner else root
+    parameter = held._parameters.get(name)
+    if parameter is not None:
+        _place(root, alias, parameter)
+        return
+    *scopes, last = alias.split(".")
+    for scope in scopes:
+        root = root._modules.setdefault(scope, Scope())  # type: ignore[assignment]
+    root._buffers[last] = held._buffers[name]
 
 
 def at(root: nn.Module, path: str) -> Any:
