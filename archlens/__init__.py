@@ -123,9 +123,9 @@ def loads(
     6x28x28
     """
     from .elaboration import elaborate
-    from .language import parse
+    from .library import read
 
-    spec = parse(text)
+    spec = read(text)
     if variant and variant not in spec.variants:
         raise _no_variant(variant, spec.variants)
     return _warned(elaborate(spec, variant, input=input, values=values, max_layers=max_layers))

@@ -51,6 +51,12 @@ def spec_schema() -> Schema:
                 {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/$defs/shape"}},
             ],
         },
+        "use": {
+            "description": "Other networks, and parts of them, by the names that they have here: `resnet50`, "
+            "`./head.yaml`, `resnet50.bottleneck`.",
+            "type": ["object", "null"],
+            "additionalProperties": {"type": "string", "minLength": 1},
+        },
         "params": _named("Named values for all expressions; one without a value must be given.", "value"),
         "blocks": {
             **_named("Reusable steps with parameters: `bottleneck(width, stride=1)`.", "body"),

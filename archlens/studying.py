@@ -11,8 +11,8 @@ from .analysis import study as analysis
 from .dialects import Meant
 from .elaboration import FromSpec
 from .errors import shorten, usage
-from .language import Spec, parse
-from .library import Found
+from .language import Spec
+from .library import Found, read
 from .lint import Finding
 from .network import Network
 from .tracing import is_module, traced
@@ -66,7 +66,7 @@ def study(network: Any, /, *, input: Any = None, **values: Any) -> Study:
     if isinstance(network, Spec):
         meant: Meant = Found(network, "")
     elif isinstance(network, str) and "\n" in network:
-        meant = Found(parse(network), "")
+        meant = Found(read(network), "")
     else:
         try:
             meant = dialects.find(os.fspath(network))

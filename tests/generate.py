@@ -86,7 +86,7 @@ def gallery() -> Files:
 def specs_index() -> Files:
     """What ``archlens list`` shows without laying a network out."""
     families = {
-        stem: (finding.text_of(stem), {name: laid_out(name) for name in names})
+        stem: (finding.texts_of(stem), {name: laid_out(name) for name in names})
         for stem, names in finding.families().items()
     }
     return {f"specs/{index.NAME}": index.to_text(families).encode()}

@@ -276,16 +276,18 @@ def test_file_with_variants(tmp_path: Path) -> None:
 
 
 def test_no_other_spec_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name of the zoo leads to one file."""
+    """A name of the zoo leads to one file, and to those that it uses."""
     parsed = []
     real = library.parse
     monkeypatch.setattr(
         library, "parse", lambda text, **given: parsed.append(given["name"]) or real(text, **given)
     )
     library._family.cache_clear()
+    library._alone.cache_clear()
     library.find("vgg16_bn")
     library.find("lenet5_1998")
-    assert parsed == ["vgg", "lenet5_1998"]
+    library.find("fcn_resnet50")
+    assert parsed == ["vgg", "lenet5_1998", "fcn", "resnet"]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def at_revision(name: str, beside: str) -> File | Found | None:
         if format is not None:
             return File(name, at.called, format, at.variant, stored)
         opened.seek(0)
-        return revision.spec_of(opened, at)
+        return revision.spec_of(opened, at, beside)
 
 
 def _format(path: str, start: bytes) -> Format | None:

@@ -58,8 +58,8 @@ def _argument(tree: ast.expr, expression: Expression, env: Env) -> Any:
         name = tree.id
         if name in env.locals:
             return env.locals[name]
-        if name != "x" and name in env.walk.names:
-            return env.walk.names[name]
+        if name != "x" and name in env.file.names:
+            return env.file.names[name]
     return evaluate(expression, env, tree)
 
 

@@ -51,11 +51,14 @@ class Known(NamedTuple):
 class Place:
     """A scope being filled: where names are given, and found again by ``ref``."""
 
-    __slots__ = ("absent", "certain", "count", "merges", "parent", "path", "taken", "tensors")
+    __slots__ = ("absent", "certain", "count", "file", "merges", "parent", "path", "taken", "tensors")
 
-    def __init__(self, path: str, parent: Place | None, certain: Mapping[str, Located]) -> None:
+    def __init__(
+        self, path: str, parent: Place | None, certain: Mapping[str, Located], file: Any = None
+    ) -> None:
         self.path = path
         self.parent = parent
+        self.file: Any = file if parent is None else parent.file  # the spec that its steps stand in
         self.certain = certain  # names that the spec's text is sure to give here
         self.count = 0
         self.merges: dict[str, int] = {}  # how far each kind of merge has been counted

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..bounds import RAISED
 from ..errors import Located, Span, did_you_mean, error, shorten
 from ..language.expression import Expression
 from ..language.spec import Spec
+from ..language.steps import Block
 from ..network import Asked
+from ..ops import OPS
 from .building import Builder, Place
 from .evaluation import evaluate
-from .values import Tensor, describe
+from .values import CONSTANTS, Tensor, describe
 
 
 class Word:
@@ -30,13 +32,37 @@ class Word:
         return self.expression.span(self.tree)
 
 
+class File:
+    """A spec whose steps run: what all its expressions know, and the scope that its names start from."""
+
+    __slots__ = ("names", "parent", "root", "sources", "spec")
+
+    def __init__(self, spec: Spec, path: str, names: Mapping[str, Located], parent: File | None) -> None:
+        self.spec = spec
+        self.parent = parent  # the one that uses it
+        self.names: dict[str, Any] = {
+            **OPS, **spec.blocks, **spec.parts, **CONSTANTS, "True": True, "False": False,
+        }  # fmt: skip
+        self.sources: Mapping[str, Tensor] = {}
+        self.root = Place(path, None, names, self)
+
+    def home(self, block: Block) -> File:
+        """The file of a block: this one, or one that uses it and has handed the block on."""
+        file: File | None = self
+        while file is not None and file.spec.blocks.get(block.name) is not block:
+            file = file.parent
+        assert file is not None
+        return file
+
+
 class Elaboration:
     """What has come about of a spec, as far as its expressions ask for it."""
 
-    def __init__(self, spec: Spec, builder: Builder, names: dict[str, Any]) -> None:
+    def __init__(self, spec: Spec, builder: Builder) -> None:
         self.spec = spec
         self.builder = builder
-        self.names = names  # what every expression knows: ops, blocks, params
+        self.file = File(spec, "", spec.layers.names, None)
+        self.file.sources = builder.sources
         self.reads = 0  # how often a step was read by its name
         self.asked: list[Asked] = []
         self.paths: dict[str, Tensor] = {}  # of the first `indexed` layers and scopes
@@ -83,14 +109,20 @@ class Env:
         self.locals = names
         self.place = place
 
+    @property
+    def file(self) -> File:
+        """The spec that the expression stands in."""
+        file: File = self.place.file
+        return file
+
     def lookup(self, name: str) -> Any:
         if name in self.locals:
             return self.locals[name]
         walk = self.walk
         if name == "x" and walk.builder.sources:
             return walk.builder.x
-        if name in walk.names:
-            return walk.names[name]
+        if name in self.file.names:
+            return self.file.names[name]
         tensor = self.step(name)
         if tensor is None:
             raise KeyError(name)
@@ -105,8 +137,8 @@ class Env:
                 self.walk.looked.append(place.full(name))
                 return place.tensors[name]
             place = place.parent
-        self.walk.reads += name in self.walk.builder.sources
-        return self.walk.builder.sources.get(name)
+        self.walk.reads += name in self.file.sources
+        return self.file.sources.get(name)
 
     def ref(self, tree: ast.expr, expression: Expression) -> Tensor:
         self.walk.reads += 1
@@ -118,8 +150,8 @@ class Env:
             value = self.locals.get(name)
             if not isinstance(value, str | Tensor):
                 value = self.step(name)
-            if value is None and name in self.walk.names:
-                value = self.walk.names[name]
+            if value is None and name in self.file.names:
+                value = self.file.names[name]
         else:
             value = evaluate(expression, self, argument)
             name = str(value)
@@ -195,7 +227,7 @@ class Env:
 
     def steps(self, meant: str = "") -> list[str]:
         """The names of earlier steps; of a path that is meant, those in the scope that it leads to."""
-        found: list[str] = list(self.walk.builder.sources)
+        found: list[str] = list(self.file.sources)
         inside = meant.rpartition(".")[0]
         place: Place | None = self.place
         while place is not None:
@@ -209,10 +241,10 @@ class Env:
 
     def known(self) -> Iterable[str]:
         flowing = ["x"] if self.walk.builder.sources else []
-        return [*self.locals, *flowing, *(n for n in self.walk.names if n not in _HIDDEN), *self.steps()]
+        return [*self.locals, *flowing, *(n for n in self.file.names if n not in _HIDDEN), *self.steps()]
 
     def hint(self, name: str) -> str:
-        spec = self.walk.spec
+        spec = self.file.spec
         if name in ("x", "input"):
             return f"{name} is a tensor, and exists where steps are: in layers:, outputs: and blocks:"
         if name in spec.params:

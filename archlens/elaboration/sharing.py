@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from ..bounds import MAX_BLOCKS
 from ..errors import Located, Span, SpecError, did_you_mean, error, shorten
 from ..language.expression import Expression
-from ..language.steps import Body, Do
+from ..language.spec import Part as Used
+from ..language.steps import Block, Body, Do
 from ..network import Layer, scopes_of
 from ..ops import Op
 from ..shape import times
@@ -84,7 +85,7 @@ class Sharing(Elaboration):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.made: dict[Any, Any] = {}  # what blocks have made, to be repeated
-        self.stack: list[str] = []  # the blocks that run, and "" for a step that was handed on
+        self.stack: list[Block | Used | None] = []  # what runs; None is a step that was handed on
         self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
         self.parts: dict[str, Part] = {}
         self.running: dict[str, Located] = {}  # the named steps that are not finished
@@ -257,7 +258,7 @@ class Sharing(Elaboration):
         use = _Use(self, path, part, place.full(name) if name is not None else "", where)
         shadow = Place(use.scope, part.env.place, {})
         inner = Env(self, part.env.locals, shadow)
-        self.stack.append("")
+        self.stack.append(None)
         outer, self.bottom = self.bottom, len(self.stack)
         try:
             if isinstance(part.body, Body):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ..errors import shorten
 from ..language.expression import Expression
+from ..language.spec import Part
 from ..language.steps import Block
 from ..ops import Op
 from ..shape import Shape
@@ -85,7 +86,7 @@ OPAQUE = (Tensor, Inputs, Deferred)
 
 def is_template(value: Any) -> bool:
     """Whether a value makes steps when it is called."""
-    return isinstance(value, Block) or (isinstance(value, type) and issubclass(value, Op))
+    return isinstance(value, Block | Part) or (isinstance(value, type) and issubclass(value, Op))
 
 
 def size_of(value: Any, most: int = MAX_ITEMS) -> int:
@@ -121,6 +122,8 @@ def describe(value: Any) -> str:
         return "the network's inputs"
     if isinstance(value, Block):
         return f"the block {value.name}"
+    if isinstance(value, Part):
+        return f"{value.name} of another file"
     if isinstance(value, Deferred):
         return "a step"
     if isinstance(value, tuple):

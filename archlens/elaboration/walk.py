@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..bounds import MAX_BLOCKS, RAISED
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
 from ..language.document import Scalar
 from ..language.expression import Expression, parse_part, steps_of
-from ..language.spec import Output, Param, Spec
+from ..language.spec import Output, Param, Part, Spec, Variant
 from ..language.steps import (
     PARTS,
     Block,
@@ -32,15 +33,24 @@ from ..network import Layer, Network
 from ..ops import OPS, Op
 from ..ops.op import as_written, signed
 from ..shape import Shape
+from .advice import LayerShapeError
 from .arguments import arguments, refused_by, refused_in, unquoted
 from .binding import WHOLE, bind, usage_of_block
 from .building import Builder, Known, Place, by_value
 from .evaluation import choose, evaluate, filled, not_callable
 from .functions import FUNCTIONS
 from .inputs import SHAPE_HELP, like, read_shape, usable
-from .scope import Env, Word
+from .scope import Env, File, Word
 from .sharing import TIED, Copy, Sharing, is_alias
 from .values import CONSTANTS, MAX_ITEMS, Deferred, Inputs, Tensor, describe, is_template, size_of
+
+
+class _Reached(Exception):
+    """The step is done that a part of another file was to run until."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class _Made(NamedTuple):
@@ -64,16 +74,23 @@ class Walk(Sharing):
         self.variant = spec.variants[variant] if variant else None
         meta = spec.meta if self.variant is None else _overlaid(spec.meta, self.variant.meta)
         builder = Builder(variant or spec.name, meta=meta)
-        names = {**OPS, **spec.blocks, **CONSTANTS, "True": True, "False": False}
-        super().__init__(spec, builder, names)
+        super().__init__(spec, builder)
+        missing = next((use for use in spec.uses.values() if use.name not in spec.parts), None)
+        if missing is not None:
+            raise error(
+                f"what {missing.name} is has not been read", missing.span,
+                help="archlens.load and archlens.loads read the specs that a spec uses",
+            )  # fmt: skip
         self.inference = inference  # whether heads for training are left out
+        self.files: dict[tuple[Part, File], File] = {}  # those of which single blocks are used
         self.last: Located | None = None
+        self.stops: set[str] = set()  # the steps after which what is used of another file ends
         self.overrides: list[str] = []
         self.words: dict[ast.expr, Word] = {}
         self.fixed: dict[ast.expr, tuple[Known, Located]] = {}  # what a lone word that names an op makes
-        self.root = builder.root = Place("", None, spec.layers.names)
+        self.root = builder.root = self.file.root
         self.values = self._params(values)
-        self.names |= self.values
+        self.file.names |= self.values
 
     # --- before the first layer ---------------------------------------------------------------
 
@@ -96,11 +113,11 @@ class Walk(Sharing):
             if name in given:
                 found[name] = self._given(name, given[name], env)
                 self._note(name, param, given[name], env)
-            elif self.variant is not None and name in self.variant.values:
-                found[name] = self._word(self.variant.values[name][0], env)
-            elif param.value is not None:
-                found[name] = self._word(param.value, env)
             else:
+                own = _own(param, self.variant)
+                if own is not None:
+                    found[name] = self._word(own, env)
+                    continue
                 listed = ", ".join(spec.variants)
                 raise usage(
                     f"{spec.name} needs a value for {shorten(name)}",
@@ -110,9 +127,7 @@ class Walk(Sharing):
 
     def _note(self, name: str, param: Param, given: Any, env: Env) -> None:
         """Note a value that was given and is not the spec's own."""
-        own = param.value
-        if self.variant is not None and name in self.variant.values:
-            own = self.variant.values[name][0]
+        own = _own(param, self.variant)
         value = env.locals[name]
         try:
             if own is not None and by_value((value,)) == by_value((self._word(own, env),)):
@@ -123,7 +138,7 @@ class Walk(Sharing):
             value.kind
             if isinstance(value, type) and issubclass(value, Op)
             else value.name
-            if isinstance(value, Block)
+            if isinstance(value, Block | Part)
             else value
         )
         written = given.strip() if isinstance(given, str) else as_written(shown).strip('"')
@@ -153,7 +168,7 @@ class Walk(Sharing):
                 try:
                     return env.lookup(name)
                 except KeyError:
-                    if name not in self.spec.params and name not in ("x", "input"):
+                    if name not in env.file.spec.params and name not in ("x", "input"):
                         return name
             return evaluate(value, env)
         return self._listed([self._word(item, env) for item in value.items], value)
@@ -200,7 +215,7 @@ class Walk(Sharing):
     def _run(self, given: Mapping[str, Shape]) -> Network:
         self._read_inputs(given)
         first = next(iter(self.builder.sources.values()))
-        self.names["input"] = first if len(self.builder.sources) == 1 else Inputs(self.builder.sources)
+        self.file.names["input"] = first if len(self.builder.sources) == 1 else Inputs(self.builder.sources)
         self.builder.x = first
         env = Env(self, {}, self.root)
         self.body(self.spec.layers, env, self.root)
@@ -287,14 +302,16 @@ class Walk(Sharing):
         """Run a named step: an expression takes the name itself, anything else opens a scope."""
         path, start = place.full(name), self.mark()
         self.running[path] = at
-        if isinstance(body.step, Do):
-            expression = body.step.expression
-            self.tree(expression, expression.tree, env, place, name, at)
-        else:
-            inside = self.open(name, at, place, body.names)
-            self.body(body, Env(self, env.locals, inside), inside)
-            self.close(name, place)
-        del self.running[path]
+        try:
+            if isinstance(body.step, Do):
+                expression = body.step.expression
+                self.tree(expression, expression.tree, env, place, name, at)
+            else:
+                inside = self.open(name, at, place, body.names)
+                self.body(body, Env(self, env.locals, inside), inside)
+                self.close(name, place)
+        finally:
+            del self.running[path]
         if path not in self.uses and name not in place.absent and not is_alias(body):
             self.parts[path] = self.part(body, env, start)
 
@@ -306,6 +323,12 @@ class Walk(Sharing):
     def close(self, name: str, place: Place) -> None:
         place.tensors[name] = self.builder.x
         self.builder.scopes.append((place.full(name), self.builder.x))
+        self.finish(name, place)
+
+    def finish(self, name: str, place: Place) -> None:
+        """End the part of another file that was to run until this step."""
+        if self.stops and place.full(name) in self.stops:
+            raise _Reached(place.full(name))
 
     def rows(self, each: Each, env: Env) -> Iterable[Env]:
         """The names of each row of a table."""
@@ -415,7 +438,7 @@ class Walk(Sharing):
         self.spend(Word(step.expression, step.tree))
         if len(self.stack) >= MAX_BLOCKS:
             raise step.expression.error("steps are handed on in a circle, or too deep", step.tree)
-        self.stack.append("")
+        self.stack.append(None)
         outer, self.bottom = self.bottom, len(self.stack)
         assert isinstance(step.scope, Env)
         self.tree(step.expression, step.tree, step.scope, place, name, at)
@@ -462,9 +485,10 @@ class Walk(Sharing):
         start = self.mark()
         if fixed is not None and fixed[0].op.kind not in env.locals:
             self.spend(fixed[1])
-            self.place_op(*fixed, name, at, place)
+            placed = self.place_op(*fixed, name, at, place)
             if name is None:
                 self.numbered(expression, tree, env, start)
+            self.finish(placed, place)
             return
         func = tree if isinstance(tree, ast.Name) else tree.func
         if not isinstance(func, ast.Name):
@@ -498,16 +522,25 @@ class Walk(Sharing):
             known = self.op(target, tree, expression, env)
             if isinstance(tree, ast.Name) and tree.id == known.op.kind:
                 self.fixed[tree] = known, where
-            self.place_op(known, where, name, at, place)
+            placed = self.place_op(known, where, name, at, place)
             if tied is not None:
                 self.tie(tied, len(self.builder.layers) > start.layers)
             if name is None:
                 self.numbered(expression, tree, env, start)
+            self.finish(placed, place)
         elif isinstance(target, Block):
-            self.block(target, tree, expression, env, place, name, at, where)
+            self.block(target, env.file.home(target), tree, expression, env, place, name, at, where)
             if name is None:
                 path = self.builder.scopes[-1][0]
                 self.parts[path] = self.part((expression, tree), env, start)
+        elif isinstance(target, Part):
+            if name is None:
+                name, at = place.number(), where
+                self.use(target, tree, expression, env, place, name, at, where)
+                self.parts[place.full(name)] = self.part((expression, tree), env, start)
+            else:
+                assert at is not None
+                self.use(target, tree, expression, env, place, name, at, where)
         elif target is None and isinstance(tree, ast.Name):
             self.nothing(where, place, name, at)
         elif func.id == "x":
@@ -523,7 +556,7 @@ class Walk(Sharing):
             raise expression.error(
                 f"a step is an op or a block, and {what} is {describe(target)}",
                 tree,
-                help=did_you_mean(target, [*self.spec.blocks, *OPS]) if isinstance(target, str) else "",
+                help=did_you_mean(target, [*env.file.spec.blocks, *OPS]) if isinstance(target, str) else "",
             )
 
     def no_such_step(self, func: ast.Name, expression: Expression, env: Env) -> SpecError:
@@ -533,7 +566,7 @@ class Walk(Sharing):
             help=env.hint(func.id)
             or op_meant(
                 func.id,
-                [*env.locals, *self.spec.blocks, *OPS, "ref", "again"],
+                [*env.locals, *env.file.spec.blocks, *env.file.spec.uses, *OPS, "ref", "again"],
                 otherwise="a step is an op such as conv or relu, or a block of this file",
             ),
         )
@@ -559,7 +592,7 @@ class Walk(Sharing):
 
     def place_op(
         self, known: Known, where: Located, name: str | None, at: Located | None, place: Place
-    ) -> None:
+    ) -> str:
         """Ask an op for its facts on what flows in, and make it a layer."""
         if name is None:
             name = place.number()
@@ -571,6 +604,7 @@ class Walk(Sharing):
         else:
             self.builder.scopes.append((place.full(name), self.builder.x))
         place.tensors[name] = self.builder.x
+        return name
 
     def merge(self, merge: Merge, env: Env, place: Place) -> None:
         """Run branches over the same tensor, and merge what comes out of them."""
@@ -611,6 +645,7 @@ class Walk(Sharing):
         name = place.automatic(merge.op)
         self.builder.layer(known, place.full(name), ends, merge.where, merge)
         place.tensors[name] = self.builder.x
+        self.finish(name, place)
 
     def merging(self, call: Expression, kind: type[Op], env: Env) -> Known:
         """The op of a merge that is called with arguments."""
@@ -652,6 +687,7 @@ class Walk(Sharing):
     def block(
         self,
         block: Block,
+        file: File,
         tree: ast.Name | ast.Call,
         expression: Expression,
         env: Env,
@@ -660,9 +696,10 @@ class Walk(Sharing):
         at: Located | None,
         where: Located,
     ) -> None:
-        """Run a block in a scope of its own, with its parameters and the file's params."""
-        if block.name in self.stack[self.bottom :]:
-            circle = " -> ".join([*self.stack[self.stack.index(block.name, self.bottom) :], block.name])
+        """Run a block of a file in a scope of its own, with its parameters and the file's params."""
+        if block in self.stack[self.bottom :]:
+            first = self.stack.index(block, self.bottom)
+            circle = " -> ".join([one.name for one in [*self.stack[first:], block] if one is not None])
             raise expression.error(
                 f"the block {block.name} calls itself", tree,
                 help=f"{circle}; repeat steps with `step * n`"
@@ -684,7 +721,7 @@ class Walk(Sharing):
             at = where
         assert at is not None
         self.builder.steps += 8 + (len(block.parameters) >> 1) + (len(place.path) >> 6)
-        inside = Place(place.full(name), self.root, block.body.names)
+        inside = Place(place.full(name), file.root, block.body.names)
         names: dict[str, Any] = {}
         own = Env(self, names, inside)
         for key, default in block.parameters.items():
@@ -695,12 +732,14 @@ class Walk(Sharing):
                 names[key] = evaluate(default[0], own, default[1])
         place.claim(name, at)
         same: Any = (
-            block.name,
+            block,
+            file,
             self.builder.training,
             self.builder.x.shape,
             *by_value(tuple(names.values())),
         )
-        made = self.made.get(same)
+        stops = self.stops and any(stop.startswith(f"{inside.path}.") for stop in self.stops)
+        made = None if stops else self.made.get(same)
         if made is not None:
             self.copies[inside.path] = Copy(made.path, len(self.builder.layers) - made.layers.start)
             self.repeat(made, inside.path, where)
@@ -708,12 +747,126 @@ class Walk(Sharing):
             self.run_block(block, own, inside, same)
         self.close(name, place)
 
+    def use(
+        self,
+        part: Part,
+        tree: ast.Name | ast.Call,
+        expression: Expression,
+        env: Env,
+        place: Place,
+        name: str,
+        at: Located,
+        where: Located,
+    ) -> None:
+        """Run what is used of another file, in a scope of its own and with the params of that file."""
+        if len(self.stack) >= MAX_BLOCKS:
+            raise expression.error(f"blocks are nested more than {MAX_BLOCKS} deep", tree)
+        depth, bottom, training = len(self.stack), self.bottom, self.builder.training
+        try:
+            if part.block is not None:
+                file = self.files.get((part, env.file))
+                if file is None:
+                    file = self.files[part, env.file] = self.opened(part, "", {}, env.file)
+                    file.names.setdefault("input", env.file.names.get("input"))
+                self.stack.append(part)
+                self.block(part.block, file, tree, expression, env, place, name, at, where)
+            else:
+                self.run_part(part, tree, expression, env, place, name, at, where)
+        except (SpecError, LayerShapeError) as problem:
+            span = problem.diagnostic.span if isinstance(problem, SpecError) else problem.span
+            if span is None or span.source is expression.node.source:
+                raise
+            used = f"{part.name} is used here", where.span
+            if isinstance(problem, LayerShapeError):
+                problem.also = (*problem.also, used)
+                raise
+            raise SpecError(replace(problem.diagnostic, also=(*problem.diagnostic.also, used))) from None
+        del self.stack[depth:]
+        self.bottom, self.builder.training = bottom, training
+
+    def run_part(
+        self,
+        part: Part,
+        tree: ast.Name | ast.Call,
+        expression: Expression,
+        env: Env,
+        place: Place,
+        name: str,
+        at: Located,
+        where: Located,
+    ) -> None:
+        """Run the steps of another file, up to that which ``until`` names."""
+        args, kwargs = ([], {}) if isinstance(tree, ast.Name) else arguments(tree, expression, env)
+        refused = refused_in(tree, expression)
+        names = part.required
+        if args:
+            raise refused(
+                f"{part.name} takes its params by name", 0, f"as in {part.name}({[*names][-1]}=...)"
+            )
+        given = bind(names, args, kwargs, refused, part.name, lambda: f"its params: {', '.join(names)}")
+        until = given.pop("until", None)
+        if until is not None and not isinstance(until, str):
+            raise refused(
+                f"until is the name of a step, and this is {describe(until)}", "until", 'as in "layer4"'
+            )
+        path = place.full(name)
+        stop = f"{path}.{until}"
+        file = self.opened(part, path, given, env.file)
+        file.names["input"] = self.builder.x
+        file.sources = dict.fromkeys(part.spec.inputs, self.builder.x)
+        own = Env(self, {}, file.root)
+        self.stack.append(part)
+        if isinstance(part.body.step, Do) and part.body is not part.spec.layers:
+            if until is not None:
+                raise refused(
+                    f"{part.name} is one step, and has none to go until", "until", "leave until out"
+                )
+            expression = part.body.step.expression
+            self.tree(expression, expression.tree, own, place, name, at)
+            return
+        place.claim(name, at)
+        self.builder.blocks.append((path, part.name))
+        if until is None:
+            self.body(part.body, own, file.root)
+        else:
+            self.stops.add(stop)
+            try:
+                self.body(part.body, own, file.root)
+            except _Reached as reached:
+                if reached.path != stop:
+                    raise
+            else:
+                known = [*file.root.tensors, *own.steps(until)]
+                raise refused(
+                    f"{part.name} has no step {shorten(until)} to go until", "until",
+                    did_you_mean(until, known, otherwise=f"its steps: {', '.join(known[:8])}, ..."),
+                )  # fmt: skip
+            finally:
+                self.stops.discard(stop)
+        self.close(name, place)
+
+    def opened(self, part: Part, path: str, given: Mapping[str, Any], parent: File) -> File:
+        """Another file with values for its params: those that are given, else its own."""
+        file = File(part.spec, path, part.body.names, parent)
+        found: dict[str, Any] = {}
+        env = Env(self, found, file.root)
+        variant = part.spec.variants[part.variant] if part.variant else None
+        for name, param in part.spec.params.items():
+            own = _own(param, variant)
+            if name in given:
+                found[name] = given[name]
+            elif own is not None:
+                found[name] = self._word(own, env)
+        self.builder.steps += len(found)
+        file.names |= found
+        return file
+
     def run_block(self, block: Block, env: Env, inside: Place, key: Any) -> None:
         """Run the steps of a block; what they made is kept unless it depends on where it stands."""
         entry, reads = self.builder.x.name, self.reads
         start = len(self.builder.layers), len(self.builder.scopes), len(self.builder.blocks), len(self.asked)
         self.builder.blocks.append((inside.path, block.name))
-        self.stack.append(block.name)
+        self.stack.append(block)
         self.body(block.body, env, inside)
         self.stack.pop()
         if self.reads == reads:
@@ -755,6 +908,13 @@ class Walk(Sharing):
         builder.x = Tensor(moved(made.end.name), made.end.shape)
 
 
+def _own(param: Param, variant: Variant | None) -> Value | None:
+    """The value that a variant has for a param, or else the file."""
+    if variant is not None and param.name in variant.values:
+        return variant.values[param.name][0]
+    return param.value
+
+
 def _row_span(each: Each, number: int) -> Span:
     if isinstance(each.rows, Expression):
         return each.rows.span()
@@ -764,8 +924,6 @@ def _row_span(each: Each, number: int) -> Span:
 
 def _overlaid(base: Any, over: Any) -> Any:
     """What a variant says of itself, and the file's own for the rest."""
-    from dataclasses import replace
-
     changed = {name: value for name, value in vars(over).items() if value}
     if "notes" in changed:
         changed["notes"] = (*base.notes, *over.notes)

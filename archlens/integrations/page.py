@@ -20,8 +20,7 @@ from ..elaboration.given import read_inputs, read_values
 from ..errors import SpecError, Unplaced, UsageError, did_you_mean, shorten, usage
 from ..forms import html
 from ..forms.table import Table
-from ..language import parse
-from ..library import find, open_spec
+from ..library import find, open_spec, read
 from ..library.finding import is_path, split, with_variant
 from ..network import Network
 from ..views import shapes_table
@@ -86,7 +85,7 @@ class Wanted:
             margin = " " * self.place.indent
             lines = "".join(margin + line for line in self.text.splitlines(keepends=True))
             # as many lines above as the page has, so that messages name the page's own
-            spec = parse("\n" * self.place.above + lines, path=self.place.page or None)
+            spec = read("\n" * self.place.above + lines, path=self.place.page or None)
             if self.name and not spec.variants:
                 help = "leave one of them out; a name above a spec is that of one of its variants"
                 raise usage(f"{shorten(self.name)} is named, and a spec follows", help=help)

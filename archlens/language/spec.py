@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ _BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
 
 #: The top-level keys, in the order in which they are best written.
 KEYS = (
-    "title", "summary", "paper", "notes", "input", "params", "blocks", "layers", "outputs", "variants",
+    "title", "summary", "paper", "notes", "input", "use", "params", "blocks", "layers", "outputs", "variants",
     "published", "budget",
 )  # fmt: skip
 
@@ -79,6 +79,48 @@ class Variant:
 
 
 @dataclass(frozen=True, eq=False)
+class Use:
+    """A name for another network, or for a part of one: of the zoo, or in another file."""
+
+    name: str
+    key: Scalar
+    #: What it is, as it is written: ``resnet50``, ``./head.yaml:small``, ``resnet50.bottleneck``.
+    target: Scalar
+
+    @property
+    def span(self) -> Span:
+        """Where it is given."""
+        return self.key.span
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is used of another spec: all its layers, a step of them, or one of its blocks."""
+
+    use: Use
+    spec: Spec
+    variant: str
+    #: The block; else its steps.
+    block: Block | None
+    body: Body
+
+    @property
+    def name(self) -> str:
+        """What it is called where it is used."""
+        return self.use.name
+
+    @property
+    def required(self) -> dict[str, bool]:
+        """What can be given where it is used, and whether it must be: the params, and where to stop."""
+        values = self.spec.variants[self.variant].values if self.variant else {}
+        params = self.spec.params.items()
+        return {
+            "until": False,
+            **{name: param.value is None and name not in values for name, param in params},
+        }
+
+
+@dataclass(frozen=True, eq=False)
 class Spec:
     """A parsed spec file."""
 
@@ -91,6 +133,9 @@ class Spec:
     layers: Body
     outputs: dict[str, Output]
     variants: dict[str, Variant]
+    uses: dict[str, Use] = field(default_factory=dict)
+    #: What is used of other specs, once they have been read.
+    parts: dict[str, Part] = field(default_factory=dict)
 
 
 def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
@@ -136,6 +181,15 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
                 also=[("the param", params[block.name].span)],
             )
         blocks[block.name] = block
+    uses = _section(root, "use", _read_use)
+    for use in uses.values():
+        for what, known in (("a block", blocks), ("a param", params)):
+            if use.name in known:
+                raise error(
+                    f"{use.name} is both {what} and a part of another file",
+                    use.span,
+                    also=[(f"{what[2:]}", known[use.name].span)],
+                )
     inputs = _read_inputs(root.values["input"])
     meta = _read_meta(root)
     listed = root.values.get("variants")
@@ -154,6 +208,7 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
         layers=read_body(root.values["layers"]),
         outputs=_section(root, "outputs", _read_output),
         variants=variants,
+        uses=uses,
     )
 
 
@@ -181,6 +236,17 @@ def _read_param(key: Scalar, node: Node) -> Param:
     name = check_identifier(key, "a param")
     empty = isinstance(node, Scalar) and node.empty
     return Param(name, None if empty else read_value(node), key.span)
+
+
+def _read_use(key: Scalar, node: Node) -> Use:
+    name = check_identifier(key, "a part")
+    if not isinstance(node, Scalar) or node.empty:
+        raise node.error(
+            f"use: says what {name} is, and here stands {describe(node)}",
+            help="a network of the zoo, as in resnet50; a file, as in ./head.yaml; "
+            "a block or step of either, as in resnet50.bottleneck",
+        )
+    return Use(name, key, node)
 
 
 def _signature(text: str) -> ast.FunctionDef | None:

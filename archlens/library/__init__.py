@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .finding import Found, find, names, open_spec
+from .finding import Found, find, names, open_spec, read
 
-__all__ = ["Found", "find", "names", "open_spec"]
+__all__ = ["Found", "find", "names", "open_spec", "read"]

@@ -6,6 +6,7 @@ text, and the file whose own name is nearest is looked at first.
 
 from __future__ import annotations
 
+import os.path
 import re
 import sys
 from collections.abc import Collection
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 from ..errors import Source, Span, UsageError, did_you_mean, error, printable, shorten, usage
 from ..language.spec import Spec, parse
+from .using import Folder, Nowhere, Where, linked
 
 #: How spec files end.
 ENDINGS = (".yaml", ".yml")
@@ -61,6 +63,22 @@ def _files() -> dict[str, Path]:
 def text_of(stem: str) -> str:
     """The text of a family file."""
     return _files()[stem].read_text("utf-8")
+
+
+@cache
+def texts_of(stem: str) -> str:
+    """What the networks of a family file depend on: its text, and those of the family files that it uses."""
+    texts: dict[str, str] = {}
+    waiting = [stem]
+    while waiting:
+        one = waiting.pop(0)
+        if one in texts:
+            continue
+        texts[one] = text_of(one)
+        section = re.search(r"^use:((?:[^\n]*\n)(?:[ #][^\n]*\n|\n)*)", texts[one], re.MULTILINE)
+        used = re.findall(r"[:,{]\s*(\w+)", section[1]) if section is not None else []
+        waiting += [family for family in map(_family_of, used) if family is not None]
+    return "\0".join(texts.values())
 
 
 def scan(stem: str, text: str) -> list[str]:
@@ -115,7 +133,51 @@ def find(name: str) -> Found:
 
 @cache
 def _family(stem: str) -> Spec:
+    """A family file with all that it uses."""
+    spec = _alone(stem)
+    return linked(spec, Nowhere(), spec.source.name, _of_zoo)
+
+
+@cache
+def _alone(stem: str) -> Spec:
+    """A family file without what it uses."""
     return parse(text_of(stem), name=stem, path=f"specs/{stem}.yaml")
+
+
+def _of_zoo(name: str) -> tuple[Spec, str]:
+    """The spec of a network of the zoo, without what it uses, and its variant.
+
+    Raises:
+        UsageError: there is no such network.
+    """
+    stem = _family_of(name)
+    if stem is None:
+        raise _unknown(name)
+    spec = _alone(stem)
+    return spec, name if name in spec.variants else ""
+
+
+def read(text: str, *, name: str = "network", path: str | None = None) -> Spec:
+    """The spec in a text, with what it uses of the zoo.
+
+    Args:
+        text: YAML.
+        name: what the network is called where the file does not say.
+        path: what messages call the file.
+
+    Raises:
+        SpecError: the text is no spec, or uses what is not there.
+    """
+    return linked(parse(text, name=name, path=path), Nowhere(), "", _of_zoo)
+
+
+def with_used(spec: Spec, where: Where, key: str) -> Spec:
+    """A spec that lies in a file, with all that it uses.
+
+    Raises:
+        SpecError: something that it uses is not there, is no spec, or uses it in turn.
+    """
+    return linked(spec, where, key, _of_zoo)
 
 
 def _family_of(name: str) -> str | None:
@@ -194,12 +256,27 @@ def _exists(path: str) -> bool:
 
 
 def open_spec(path: str) -> Spec:
-    """The spec in a file; ``-`` reads standard input.
+    """The spec in a file, with all that it uses; ``-`` reads standard input.
 
     Raises:
         UsageError: there is no such file, or it cannot be read.
-        SpecError: it is no spec.
+        SpecError: it is no spec, or uses what is not there.
     """
+    spec = _opened(path)
+    if path == "-" or not spec.uses:
+        return with_used(spec, Nowhere(), "")
+    return with_used(spec, Folder(path, _used), os.path.realpath(path))
+
+
+def _used(path: str) -> Spec:
+    """The spec in a file that another one uses; a pipe or a device is none."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise usage(f"{shorten(path, 200)} is no file")
+    return _opened(path)
+
+
+def _opened(path: str) -> Spec:
+    """The spec in a file, without what it uses."""
     name = "<stdin>" if path == "-" else path
     try:
         if path == "-":

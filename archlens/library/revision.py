@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from os.path import isdir, isfile
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from typing import BinaryIO, NamedTuple
 
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
-from ..language.spec import parse
-from .finding import ENDINGS, MAX_BYTES, Found, decoded, with_variant
+from ..language.spec import Spec, parse
+from .finding import ENDINGS, MAX_BYTES, Found, decoded, with_used, with_variant
+from .using import Where
 
 
 class Place(NamedTuple):
@@ -27,18 +29,57 @@ class Place(NamedTuple):
         return f"{self.revision}:{self.path}"
 
 
-def spec_of(file: BinaryIO, at: Place) -> Found:
-    """The spec in a file as it was at a revision.
+def spec_of(file: BinaryIO, at: Place, beside: str) -> Found:
+    """The spec in a file as it was at a revision, with what it uses as that was then.
+
+    Args:
+        file: the file.
+        at: where it is.
+        beside: another file; its repository is asked where the current folder is in none.
 
     Raises:
         UsageError: it is larger than a spec may be, or has no such variant.
-        SpecError: it is no spec.
+        SpecError: it is no spec, or uses what is not there.
     """
+    spec = _read(file, at)
+    if spec.uses:
+        stored = _located(at, beside)
+        spec = with_used(spec, _Stored(at, stored), stored.place)
+    return with_variant(spec, at.variant, at.called)
+
+
+def _read(file: BinaryIO, at: Place) -> Spec:
     data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise usage(f"{shorten(at.path)} is larger than {MAX_BYTES // 10**6} MB at {shorten(at.revision)}")
-    spec = parse(decoded(data, at.called), name=Path(at.path).stem, path=at.called)
-    return with_variant(spec, at.variant, at.called)
+    return parse(decoded(data, at.called), name=Path(at.path).stem, path=at.called)
+
+
+class _Location(NamedTuple):
+    """Where git has a file: asked in which folder, at which commit, under which path."""
+
+    folder: str
+    commit: str
+    place: str
+
+
+class _Stored(NamedTuple):
+    """A spec at a revision."""
+
+    at: Place
+    location: _Location
+
+    def other(self, path: str) -> tuple[str, Where, Spec]:
+        """Another spec by its path from here, at the same revision."""
+        place = normpath(join(dirname(self.location.place), path))
+        if self.location.place.startswith("./"):  # else it starts at the top of the repository
+            place = f"./{place}"
+        at = Place(self.at.revision, normpath(join(dirname(self.at.path), path)), "")
+        location = self.location._replace(place=place)
+        if _git(location.folder, "cat-file", "-e", f"{location.commit}:{place}") is None:
+            raise usage(f"{shorten(at.revision)} has no file {shorten(at.path)}")
+        with _blob(location, at) as file:
+            return place, _Stored(at, location), _read(file, at)
 
 
 def place(name: str) -> Place | None:
@@ -69,8 +110,21 @@ def opened(at: Place, beside: str) -> BinaryIO:
     Raises:
         UsageError: there is no such revision, file or repository.
     """
+    return _blob(_located(at, beside), at)
+
+
+def _blob(location: _Location, at: Place) -> BinaryIO:
     from tempfile import TemporaryFile
 
+    file: BinaryIO = TemporaryFile()  # noqa: SIM115 - whoever asked for it closes it
+    if _git(location.folder, "cat-file", "blob", f"{location.commit}:{location.place}", into=file) is None:
+        file.close()
+        raise usage(f"{shorten(at.path)} is no file at {shorten(at.revision)}")
+    file.seek(0)
+    return file
+
+
+def _located(at: Place, beside: str) -> _Location:
     revision, path = at.revision, at.path
     if revision.startswith("-") or not (revision + path).isprintable():
         raise usage(f"{shorten(revision)} is no revision of git")
@@ -108,12 +162,7 @@ def opened(at: Place, beside: str) -> BinaryIO:
         commit = (commits.get(folder) or b"").decode().strip()
         if not commit or _git(folder, "cat-file", "-e", f"{commit}:{place}") is None:
             continue
-        file: BinaryIO = TemporaryFile()  # noqa: SIM115 - whoever asked for it closes it
-        if _git(folder, "cat-file", "blob", f"{commit}:{place}", into=file) is None:
-            file.close()
-            raise usage(f"{shorten(path)} is no file at {shorten(revision)}")
-        file.seek(0)
-        return file
+        return _Location(folder, commit, place)
     folder = next(folder for folder in folders if commits[folder])
     raise _missing(revision, path, folder)
 

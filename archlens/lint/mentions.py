@@ -24,7 +24,7 @@ class Mentions(NamedTuple):
 
     #: What is read from the layers, outputs and inputs on, through params and blocks.
     reached: set[str]
-    #: The params and blocks that mention each name.
+    #: The params, blocks and parts of other files that mention each name.
     by: dict[str, list[str]]
     #: The names that are handed on as values, so that something else calls them.
     passed: set[str]
@@ -33,7 +33,7 @@ class Mentions(NamedTuple):
 @lru_cache(maxsize=8)
 def of_spec(spec: Spec) -> Mentions:
     """What a spec mentions, over all its variants; found once for all of them."""
-    known = {*spec.params, *spec.blocks}
+    known = {*spec.params, *spec.blocks, *spec.uses}
     own: dict[str, list[Mention]] = {name: [] for name in known}
     for name, param in spec.params.items():
         values = [variant.values[name][0] for variant in spec.variants.values() if name in variant.values]

@@ -13,7 +13,7 @@ from ...elaboration import elaborate
 from ...errors import did_you_mean, shorten, usage
 from ...forms.table import LEAST, Cell, Column, Table
 from ...library import find, index, names
-from ...library.finding import families, text_of
+from ...library.finding import families, texts_of
 from ...views.words import rounded
 from ..options import format_option
 from ..output import write_table
@@ -69,7 +69,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 def entry_of(name: str, stem: str) -> Mapping[str, Any]:
     """What is shown of a network: from the index, where that is of the same text."""
-    found = index.lookup(stem, text_of(stem)).get(name)
+    found = index.lookup(stem, texts_of(stem)).get(name)
     return found if found is not None else laid_out(name)
 
 

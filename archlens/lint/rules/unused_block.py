@@ -6,18 +6,19 @@ from collections.abc import Iterator
 
 from ...analysis.study import Study
 from ...errors import shorten
-from ...language.spec import Spec
+from ...language.spec import Spec, Use
+from ...language.steps import Block
 from .. import mentions
 from ..rule import WARNING, Finding, Rule
 from ..words import listed
 
 
 class UnusedBlock(Rule, code="AL602", name="unused-block", level=WARNING):
-    """A block makes no part of any variant of the network.
+    """A block, or a part of another file, makes no part of any variant of the network.
 
     What it does:
-        Finds blocks that nothing mentions, from the layers, outputs and inputs on, through blocks and params
-        and over all variants.
+        Finds blocks, and names under `use:`, that nothing mentions, from the layers, outputs and inputs on,
+        through blocks and params and over all variants.
 
     Why it matters:
         It is read as a part of the network and is none; a mistake in it is never noticed. Often its name
@@ -44,12 +45,14 @@ class UnusedBlock(Rule, code="AL602", name="unused-block", level=WARNING):
 
     def read(self, spec: Spec, study: Study) -> Iterator[Finding]:
         found = mentions.of_spec(spec)
-        for block in spec.blocks.values():
-            if block.name not in found.reached:
-                owners = [shorten(owner) for owner in found.by[block.name]]
+        named: list[Block | Use] = [*spec.blocks.values(), *spec.uses.values()]
+        for one in named:
+            if one.name not in found.reached:
+                owners = [shorten(owner) for owner in found.by[one.name]]
+                what = "the part" if one.name in spec.uses else "the block"
                 yield self.found(
-                    block,
-                    f"the block {shorten(block.name)} is used by "
+                    one,
+                    f"{what} {shorten(one.name)} is used by "
                     + (f"{listed(owners)} only, which nothing uses" if owners else "nothing"),
                     help="leave it out, or use it where it was meant",
                 )
