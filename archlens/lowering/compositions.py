@@ -14,7 +14,7 @@ from .algebra import ONE, OPERATORS, SAME, VIEWS, Algebra, Moments, Other, Sum, 
 from .tape import Node, Tape, Value
 
 #: How many operators are looked at behind one; how many in all.
-_READERS, _MOST = 16, 300_000
+_READERS, _MOST = 16, 100_000
 
 
 @dataclass

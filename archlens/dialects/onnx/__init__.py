@@ -11,8 +11,8 @@ from ..format import Format
 if TYPE_CHECKING:
     from .model import Onnx
 
-#: How many fields are looked at for each layer that a network may have.
-_FIELDS = 100
+#: How many fields are looked at, and how many nodes are read, for each layer that a network may have.
+_FIELDS, NODES = 100, 2
 
 
 def _read(file: BinaryIO, name: str) -> Onnx:
@@ -21,7 +21,7 @@ def _read(file: BinaryIO, name: str) -> Onnx:
     from .wire import Broken, Wire
 
     try:
-        found = Reading(Wire(file, _FIELDS * allowed()), 4 * allowed()).proto()
+        found = Reading(Wire(file, _FIELDS * allowed()), NODES * allowed()).proto()
     except Broken as problem:
         help = RAISED if "most that" in str(problem) else ""
         raise error(f"{shorten(name, 200)} is no ONNX model that can be read: {problem}", help=help) from None

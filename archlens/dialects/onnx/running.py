@@ -17,6 +17,7 @@ from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
+from . import NODES
 from .proto import DEPTH, VALUES, Function, Graph, Info, Misfit, Node, Reference
 from .scopes import Scopes, cleaned
 
@@ -179,7 +180,7 @@ class Run:
         self.inside: dict[str, int] = {}
         self.scopes = Scopes()
         self.tape = Tape(name, {}, [], {}, self.scopes.root, {})
-        self.most = 4 * allowed()
+        self.most = NODES * allowed()
         self.ran = self.calls = 0
         #: The tensors that are filled with one number, and are weights where one is read as such.
         self.filled: set[str] = set()
