@@ -11,13 +11,13 @@ from ..format import Format
 if TYPE_CHECKING:
     from .model import Onnx
 
-#: How many fields are looked at, and how many nodes are read, for each layer that a network may have.
-_FIELDS, NODES = 100, 2
+#: How many fields are looked at for each layer that a network may have.
+_FIELDS = 100
 
 
 def _read(file: BinaryIO, name: str) -> Onnx:
     from .model import Onnx
-    from .proto import Reading
+    from .proto import NODES, Reading
     from .wire import Broken, Wire
 
     try:

@@ -28,6 +28,9 @@ VALUES, FACTORS = MOST, 16
 #: The side of the largest matrix that is looked at for being a mask.
 _SIDE = 8192
 
+#: How many nodes are read, and run, for each layer that a network may have.
+NODES = 2
+
 #: How many axes a tensor may have; and graphs within graphs.
 AXES, DEPTH = 32, 8
 

@@ -17,8 +17,7 @@ from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
-from . import NODES
-from .proto import DEPTH, VALUES, Function, Graph, Info, Misfit, Node, Reference
+from .proto import DEPTH, NODES, VALUES, Function, Graph, Info, Misfit, Node, Reference
 from .scopes import Scopes, cleaned
 
 #: The largest size of a tensor.
