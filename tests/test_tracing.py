@@ -914,19 +914,17 @@ def test_trace_says_what_is_known(model: Path) -> None:
     assert {row[0]: row[3] for row in rows if row[2] == "opaque"} == {
         "aten.linalg_inv_ex": "no op",
         "aten.mul": "no op",
-        "(values moved)": "no op moves values as the code does",
     }
     assert ("aten.exp", 1, "constant", "") in rows
     known = {row["layer"].rpartition(".")[2]: (row["macs"], row["reach"]) for row in opaque["rows"]}
     assert known == {
         "linalg_inv_ex": (None, "unknown"),
         "mul": (0, "known"),
-        "rearrange": (0, "unknown"),
     }
     how = {row["traced"]: row["how"] for row in said["rows"]}
-    assert how["layers"] == "3 of 6 are ops of archlens, and 1 that nothing calls"
+    assert how["layers"] == "4 of 6 are ops of archlens, and 1 that nothing calls"
     assert how["MACs"] == "known of 5 of 6 layers"
-    assert how["reach"] == "known of 4 of 6 layers"
+    assert how["reach"] == "known of 5 of 6 layers"
     assert "aten." not in CliRunner().invoke(cli, args).output  # which only --coverage lists
 
 

@@ -238,6 +238,10 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
         value.flows for value in own.values()
     ):
         return lowering.put(op, draft, own=own)
+    found = _standardized(lowering, op, own["weight"])
+    if found is not None:
+        standard, source = found
+        return lowering.put(standard, draft, own={**own, "weight": source})
     try:
         facts = op.facts(draft.shape)
     except ShapeError as problem:
@@ -247,6 +251,30 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
     lowering.checked = node
     name = node.target.partition(".")[2]
     return lowering.opaque(name, facts.shape, draft, macs=facts.macs, own=lowering.own(node), base=op)
+
+
+#: What views a tensor as another shape.
+_VIEWS = ("aten.view", "aten._unsafe_view", "aten.reshape")
+
+#: What normalizes a batch by its own statistics.
+_BATCH_NORMS = ("native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm")
+
+
+def _standardized(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, Value] | None:
+    """A convolution whose weight is a parameter that was standardized; and the parameter."""
+    while weight.node is not None and weight.node.target in _VIEWS:
+        weight = weight.node.inputs[0]
+    made = weight.node
+    if op.kind != "conv" or made is None or not made.target.endswith(_BATCH_NORMS):
+        return None
+    args = made.args
+    if args.get("weight") is not None or args.get("bias") is not None or args["input"].flows:
+        return None
+    source = _leaf(args["input"])
+    if not source.key or not source.trains or args["input"].sizes[:2] != (1, source.sizes[0]):
+        return None
+    eps = {"eps": _number(args["eps"])} if args["eps"] != 1e-6 else {}
+    return lowering.call("ws_conv", **op.attributes(), **eps), source
 
 
 @lowers("torch.linear")
@@ -298,10 +326,53 @@ def clamp(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     low = args.get("min_val", args.get("min"))
     high = args.get("max_val", args.get("max"))
     kinds: dict[Any, str] = {(0, 6): "relu6", (-1, 1): "hard_tanh", (0, None): "relu"}
-    if (low, high) not in kinds:
+    if isinstance(low, Value) or isinstance(high, Value):
         return _pointwise(lowering, node)
+    if (low, high) in kinds:
+        return _each(lowering, node, lowering.call(kinds[low, high]))
+    given = {name: _number(one) for name, one in (("min", low), ("max", high)) if one is not None}
+    return _each(lowering, node, lowering.call("clamp", **given))
+
+
+@lowers("clamp_min", "clamp_max")
+def clamp_at_one_end(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    end = node.target.rpartition("_")[2]
+    if isinstance(args[end], Value):
+        return _pointwise(lowering, node)
+    return _each(lowering, node, lowering.call("clamp", **{end: _number(args[end])}))
+
+
+def _each(lowering: Lowering, node: Node, *ops: Op) -> Held:
+    """Functions of each value of the only tensor that is read, one after the other."""
     held = lowering.near(node.inputs[0])
-    return Held(lowering.put(lowering.call(kinds[low, high]), held.draft), held.axes)
+    draft = held.draft
+    for op in ops:
+        draft = lowering.put(op, draft)
+    return Held(draft, held.axes)
+
+
+#: Functions of each value, each with its op and what that is given.
+_FUNCTIONS: dict[str, tuple[str, tuple[float, ...]]] = {
+    **{name: (name, ()) for name in ("abs", "exp", "log", "sqrt", "sin", "cos")},
+    "neg": ("scale", (-1,)),
+    "square": ("pow", (2,)),
+    "reciprocal": ("pow", (-1,)),
+    "rsqrt": ("pow", (-0.5,)),
+}
+
+
+@lowers(*_FUNCTIONS)
+def function(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    kind, given = _FUNCTIONS[node.target.partition(".")[2]]
+    return _each(lowering, node, lowering.call(kind, *given))
+
+
+@lowers("pow")
+def power(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    exponent = args.get("exponent")
+    if not isinstance(exponent, int | float) or not isinstance(args.get("self"), Value):
+        return _pointwise(lowering, node)
+    return _each(lowering, node, lowering.call("pow", _number(exponent)))
 
 
 @lowers("leaky_relu")
@@ -347,27 +418,41 @@ def dropout(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return Held(lowering.put(lowering.call(kind, p), held.draft), held.axes)
 
 
-_OTHER_AXIS = "archlens has no op for softmax over another axis than the channels"
-
-
 @lowers("_softmax", "_log_softmax")
 def softmax(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    held = lowering.near(args["self"])
-    channels = held.draft.shape.channel_axis + 1
-    axis = held.axes[_axis(args["dim"], len(held.axes))]
     kind = node.target.partition(".")[2].lstrip("_")
-    if axis != held.draft.straight[channels] or held.axes.count(axis) > 1:
-        made = lowering.opaque(kind, held.draft.shape, held.draft, macs=0, reason=_OTHER_AXIS)
-        return Held(made, held.axes)
-    return Held(lowering.put(lowering.call(kind), held.draft), held.axes)
+    held, name = _along(lowering, args["self"], args["dim"])
+    given = {} if name == "channels" else {"axis": name}
+    return Held(lowering.put(lowering.call(kind, **given), held.draft), held.axes)
+
+
+def _along(lowering: Lowering, value: Value, dim: int) -> tuple[Held, str]:
+    """What is held of a tensor, where one of its axes is one of the layer's; and that axis' name there."""
+    held = lowering.near(value)
+    place = _axis(dim, len(held.axes))
+    for one in (held, lowering.laid(held)):
+        axis = one.axes[place]
+        if len(axis) == 1 and axis[0].axis > 0 and axis == one.draft.straight[axis[0].axis]:
+            return one, one.draft.shape.names[axis[0].axis - 1]
+    raise NotSaid("along no axis of a layer")
+
+
+@lowers("torch.normalize")
+def normalize(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    if args.get("p", 2.0) != 2 or not isinstance(args.get("dim", 1), int):
+        raise NotSaid("by another norm")
+    held, name = _along(lowering, args["input"], args.get("dim", 1))
+    given: dict[str, Any] = {} if name == "channels" else {"axis": name}
+    if args.get("eps", 1e-12) != 1e-12:
+        given["eps"] = args["eps"]
+    return Held(lowering.put(lowering.call("normalize", **given), held.draft), held.axes)
 
 
 _POINTWISE = """
-    abs acos angle asin atan ceil clamp_max clamp_min cos cosh erf exp exp2 expm1 fill floor frac isnan
-    isinf isfinite log log10 log1p log2 logical_not logit nan_to_num neg pow reciprocal remainder round
-    rsqrt rsub sgn sign sin sinh sqrt square tan trunc ge gt le lt eq ne masked_fill threshold
-    bitwise_not div sub maximum minimum where logical_and logical_or atan2 fmod floor_divide lerp
-    addcmul addcdiv celu glu
+    acos angle asin atan ceil cosh erf exp2 expm1 fill floor frac isnan isinf isfinite log10 log1p log2
+    logical_not logit nan_to_num remainder round sgn sign sinh tan trunc ge gt le lt eq ne masked_fill
+    threshold bitwise_not where logical_and logical_or atan2 fmod floor_divide lerp addcmul addcdiv celu
+    glu
 """
 
 
@@ -432,9 +517,8 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     held = lowering.of(x)
     scalar = _scalar(args)
     if scalar is not None:
-        if kind == "multiply":
-            return Held(lowering.put(lowering.call("scale", scalar), held.draft), held.axes)
-        return _pointwise(lowering, node)
+        op = lowering.call("scale", scalar) if kind == "multiply" else lowering.call("shift", _number(scalar))
+        return Held(lowering.put(op, held.draft), held.axes)
     (other,) = [value for value in node.inputs if not value.flows]
     if other.key and other.trains:
         op = lowering.call("position_embedding") if kind == "add" else lowering.call("layer_scale")
@@ -444,6 +528,33 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         except NotSaid:
             pass
     return _pointwise(lowering, node)
+
+
+_OF_TWO = {"sub": "subtract", "div": "divide", "maximum": "maximum", "minimum": "minimum"}
+
+
+@lowers(*_OF_TWO)
+def of_two(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    name = node.target.partition(".")[2]
+    if args.get("alpha", 1) != 1 or args.get("rounding_mode") is not None:
+        return _pointwise(lowering, node)
+    if len(node.inputs) == 2 and all(value.flows for value in node.inputs):
+        return _merged(lowering, node, _OF_TWO[name])
+    scalar = _scalar(args)
+    if scalar is None or len(node.inputs) != 1 or (name == "div" and not scalar):
+        return _pointwise(lowering, node)
+    ops = {"sub": ("shift", _number(-scalar)), "div": ("scale", _number(1 / scalar) if scalar else 0)}
+    if name not in ops:
+        return _pointwise(lowering, node)
+    return _each(lowering, node, lowering.call(*ops[name]))
+
+
+@lowers("rsub")
+def less_than_a_number(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    scalar = _scalar(args)
+    if scalar is None or args.get("alpha", 1) != 1 or len(node.inputs) != 1:
+        return _pointwise(lowering, node)
+    return _each(lowering, node, lowering.call("scale", -1), lowering.call("shift", scalar))
 
 
 @lowers("cat")
@@ -466,11 +577,11 @@ def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     last = {draft.shape.channels_last for draft in drafts if len(draft.shape) > 1}
     if len(last) > 1:
         drafts = [_settle(lowering, value, last=dim == rank - 1) for value in tensors]
-    if dim != drafts[0].shape.channel_axis + 1:
-        raise NotSaid("along another axis than the channels")
     if len(drafts) == 1:
         return _straight(drafts[0])
-    return _straight(lowering.put(lowering.call("concat"), *drafts))
+    name = drafts[0].shape.names[dim - 1]
+    given = {} if name == "channels" else {"axis": name}
+    return _straight(lowering.put(lowering.call("concat", **given), *drafts))
 
 
 def _patches(drafts: Sequence[Draft], dim: int, rank: int) -> tuple[int, Draft] | None:
@@ -657,7 +768,7 @@ def adaptive(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]
     return [_straight(lowering.put(lowering.call(kind, _one(given)), draft))]
 
 
-@lowers("mean", "amax")
+@lowers("mean", "amax", "sum")
 def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     held = lowering.of(args["self"])
     rank = len(held.axes)
@@ -667,8 +778,8 @@ def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     dims = {_axis(dim, rank) for dim in (given if isinstance(given, list | tuple) else [given])}
     last = held.draft.shape.channels_last
     spatial = range(1, rank - 1) if last else range(2, rank)
-    if dims != {*spatial} or not dims or not held.is_straight:
-        raise NotSaid("not over a map")
+    if dims != {*spatial} or not dims or not held.is_straight or node.target == "aten.sum":
+        return _over_axes(lowering, node, args, sorted(dims))
     kind = "global_avg_pool" if node.target == "aten.mean" else "global_max_pool"
     if last:
         held = Held(held.draft, permuted(held.axes, (0, rank - 1, *spatial)), node.call)
@@ -677,6 +788,22 @@ def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         batch, channels, *ones = draft.straight
         return Held(draft, (batch, *ones, channels) if last else draft.straight, node.call)
     return _straight(lowering.settled(Held(draft, draft.straight[:2], node.call)))
+
+
+def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], dims: Sequence[int]) -> Held:
+    """The mean or the largest along any axes but the batch; a sum is their number times the mean."""
+    draft = _settle(lowering, args["self"], last=None)
+    if not dims or 0 in dims:
+        raise NotSaid("over the samples")
+    if draft.shape.channel_axis + 1 in dims and len(draft.shape) > 2 and not args.get("keepdim"):
+        draft = lowering.settled(_straight(draft), last=not draft.shape.channels_last)  # others are channels
+    names = tuple(draft.shape.names[dim - 1] for dim in dims)
+    kind = "amax" if node.target == "aten.amax" else "mean"
+    keep = {"keep": True} if args.get("keepdim") else {}
+    made = lowering.put(lowering.call(kind, names if len(names) > 1 else names[0], **keep), draft)
+    if node.target == "aten.sum":
+        made = lowering.put(lowering.call("scale", prod(draft.shape[dim - 1] for dim in dims)), made)
+    return _straight(made)
 
 
 @lowers("torch.interpolate")

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..ops import ShapeError
 from ..ops.opaque import Opaque
+from ..ops.product import MatMul
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
 from .lowering import Draft, Held, Lowering, NotSaid
 from .tape import BATCH, Node, Value
@@ -58,7 +59,27 @@ def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
                 made = _attended(lowering, node, found, scores, values, first)
                 if made is not None:
                     return made
-    raise NotSaid("it is no part of attention")
+    return _multiplied(lowering, node, left, right)
+
+
+def _multiplied(lowering: Lowering, node: Node, left: Value, right: Value) -> Held:
+    """A product of two matrices, each of the same leading axes."""
+    factor = (node.args.get("beta", 1), node.args.get("alpha", 1)) if "badd" in node.target else (0, 1)
+    if not (left.flows and right.flows) or left.sizes[:-2] != right.sizes[:-2] or factor != (0, 1):
+        raise NotSaid("it is no part of attention")
+    a, b = lowering.of(left), lowering.of(right)
+    if any(not held.axes or held.axes[0][:1] != (_SAMPLES,) for held in (a, b)) or len(a.axes) < 3:
+        raise NotSaid("the first axis is not the batch")
+    channels = b.draft.shape.channel_axis + 1
+    turned = any(part.axis == channels for part in b.axes[-2])
+    b = Held(b.draft, _turned(b.axes), b.call) if turned else b
+    op = lowering.call("matmul", **({"transpose": True} if turned else {}))
+    drafts = [lowering.settled(held, last=True) for held in (a, b)]
+    made = lowering.put(op, *drafts)
+    axes = viewed(made.straight, node.outputs[0].sizes)
+    if axes is None:
+        raise NotSaid("the leading axes cannot be told apart")
+    return Held(made, axes, node.call)
 
 
 def function(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
@@ -96,7 +117,7 @@ def _scores(lowering: Lowering, held: Held) -> _Scores | None:
     while draft.node is not None:
         node, target = draft.node, draft.node.target
         layers.append(draft)
-        if target in PRODUCTS and isinstance(draft.op, Opaque):
+        if target in PRODUCTS and isinstance(draft.op, Opaque | MatMul):
             if keys is None:
                 return None
             found.keys = keys
@@ -142,7 +163,7 @@ def _leads_back(draft: Draft) -> bool:
     while draft.node is not None:
         target = draft.node.target
         if target in PRODUCTS:
-            return isinstance(draft.op, Opaque)
+            return isinstance(draft.op, Opaque | MatMul)
         if target not in (*_SOFTMAX, *_EACH, "aten.div", "torch.dropout") or not draft.inputs:
             return False
         draft = draft.inputs[0]

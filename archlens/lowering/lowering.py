@@ -366,6 +366,12 @@ class Lowering:
             last = any(part.axis == channels for part in held.axes[-1])
         kind = ChannelsLast if last and len(shape) > 1 else Shape
         repeats = any(part.axis == REPEATED for axis in held.axes for part in axis)
+        pattern = None if repeats else _pattern(held)
+        if pattern is not None:
+            given = {} if last or len(shape) == 1 else {"channels": "first"}
+            return self.put(
+                self.call("rearrange", pattern, **given), held.draft, call=held.call or held.draft.call
+            )
         return self.opaque(
             "expand" if repeats else "rearrange",
             kind(shape),
@@ -1049,6 +1055,35 @@ def _without_batch(axes: Axes) -> tuple[int, ...]:
         else:
             found.append(prod(part.size for part in axis))
     return tuple(found) or (1,)
+
+
+def _pattern(held: Held) -> str | None:
+    """The pattern of a rearrangement that moves values so; every part of an axis has its size in it."""
+    batch = held.axes[0]
+    if not batch or batch[0] != Part(0, 1, BATCH):
+        return None
+    beside = (batch[1:],) if prod(part.size for part in batch[1:]) != 1 else ()
+    right = (*beside, *held.axes[1:])
+    parts: dict[int, list[Part]] = {i: [] for i in range(1, len(held.draft.shape) + 1)}
+    for part in (part for axis in right for part in axis):
+        if part.axis not in parts:
+            return None
+        parts[part.axis].append(part)
+    names: dict[Part, str] = {}
+    left = []
+    letters = [name[0] if " " not in name else f"x{name[-1]}" for name in held.draft.shape.names]
+    for (axis, found), letter in zip(parts.items(), letters, strict=True):
+        found.sort(key=lambda part: -part.stride)
+        if joined(found) != held.draft.straight[axis] or len(set(found)) < len(found):
+            return None
+        several = len(found) > 1
+        for number, part in enumerate(found, 1):
+            names[part] = f"{letter}{number}" if several else letter
+        words = [f"{names[part]}={part.size}" if several else names[part] for part in found]
+        left.append(f"({' '.join(words)})" if several else words[0] if words else "1")
+    after = [[names[part] for part in axis] for axis in right]
+    texts = [f"({' '.join(words)})" if len(words) > 1 else words[0] if words else "1" for words in after]
+    return f"{' '.join(left)} -> {' '.join(texts) or '1'}"
 
 
 def _bare(target: str) -> str:

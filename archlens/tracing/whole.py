@@ -73,6 +73,7 @@ WHOLE: dict[Callable[..., Any], Whole] = {
         "torch.local_response_norm", "input", "size", "alpha", "beta", "k"
     ),
     functional.rms_norm: _whole("torch.rms_norm", "input", "normalized_shape", "weight", "eps"),
+    functional.normalize: _whole("torch.normalize", "input", "p", "dim", "eps", "out"),
     functional.interpolate: _whole(
         "torch.interpolate",
         "input",

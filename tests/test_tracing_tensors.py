@@ -1,0 +1,121 @@
+"""What code does with tensors themselves, traced: products, axes moved and gone through, functions of values.
+
+Each module is said in ops alone, built again from these with its weights, and gives what it gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens.writing import convert
+
+SIZES = (8, 10)
+
+
+def heads(x: Tensor) -> Tensor:
+    return x.reshape(x.shape[0], x.shape[1], 4, 2).permute(0, 2, 1, 3)
+
+
+def joined(x: Tensor) -> Tensor:
+    return x.transpose(1, 2).flatten(2)
+
+
+MOVES: dict[str, tuple[Callable[[Tensor], Tensor], set[str]]] = {
+    "scores that heads mix": (
+        lambda x: joined((heads(x) @ heads(x).transpose(-2, -1)).softmax(-2) @ heads(x)),
+        {"rearrange", "matmul", "softmax"},
+    ),
+    "channels by channels": (
+        lambda x: joined((F.normalize(heads(x), dim=-2).mT @ heads(x)).softmax(-1) @ heads(x).mT),
+        {"rearrange", "normalize", "attention"},
+    ),
+    "a batch of rows": (
+        lambda x: torch.bmm(heads(x).flatten(0, 1), heads(x).flatten(0, 1).mT).view(-1, 4, 10, 10).flatten(1),
+        {"rearrange", "matmul", "flatten"},
+    ),
+    "tokens behind tokens": (
+        lambda x: torch.cat([x, x.mean(1, keepdim=True), x[:, :3]], 1),
+        {"concat", "mean", "slice"},
+    ),
+    "axes gone through": (
+        lambda x: x.sum(1) - x.amax(1) + x.mean(1) / 3,
+        {"mean", "scale", "amax", "subtract", "add"},
+    ),
+    "channels gone through": (
+        lambda x: heads(x).sum(1) * x.mean(-1, keepdim=True),
+        {"rearrange", "mean", "scale", "multiply"},
+    ),
+    "two of them": (
+        lambda x: torch.maximum(x, x.sin()) / torch.minimum(x.abs() + 1, x.exp()),
+        {"maximum", "sin", "divide", "minimum", "abs", "shift", "exp"},
+    ),
+    "functions of values": (
+        lambda x: 2 - (x.square() + 1).log().clamp(0.1, 3).rsqrt() * -x.cos().pow(3),
+        {"pow", "shift", "log", "clamp", "scale", "cos", "multiply"},
+    ),
+}  # fmt: skip
+
+
+class Moves(nn.Module):
+    def __init__(self, does: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.before = nn.Conv1d(8, 8, 1)
+        self.does = does
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.does(self.before(x).transpose(1, 2))
+
+
+class StandardConv(nn.Conv2d):
+    """As the networks of "Big Transfer" have it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = self.weight.reshape(1, self.out_channels, -1)
+        weight = F.batch_norm(rows, None, None, training=True, momentum=0.0, eps=1e-4)
+        return self._conv_forward(x, weight.reshape_as(self.weight), self.bias)
+
+
+def check(module: nn.Module, sizes: tuple[int, ...], kinds: set[str]) -> None:
+    """It is said in ops, these among them, that do what the module does; also written and read again."""
+    torch.manual_seed(0)
+    module = module.eval()
+    network = archlens.trace(module, sizes)
+    x = torch.rand(2, *sizes)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        expected = module(x)
+    found = {layer.op.kind for layer in network}
+    assert kinds <= found
+    assert "opaque" not in found
+    assert network.macs == counter.get_total_flops() // 2 // len(x)
+    for one in (network, archlens.loads(convert(network))):
+        built = archlens.build(one).eval()
+        built.load_state_dict(module.state_dict(), strict=True)
+        with torch.no_grad():
+            torch.testing.assert_close(built(x), expected)
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_it_is_said_in_ops(name: str) -> None:
+    does, kinds = MOVES[name]
+    check(Moves(does), SIZES, kinds)
+
+
+def test_a_standardized_convolution() -> None:
+    module = nn.Sequential(StandardConv(3, 4, 3, padding=1), StandardConv(4, 6, 3, stride=2, groups=2))
+    check(module, (3, 9, 9), {"ws_conv"})
+
+
+def test_heads_are_of_one_size() -> None:
+    """A pattern keeps the sizes that it splits: on another length it is not guessed which of them grows."""
+    network = archlens.trace(
+        Moves(lambda x: x.reshape(x.shape[0], 2, 5, 8).permute(0, 2, 1, 3).sum(1)), SIZES
+    )
+    (pattern,) = [str(layer.op) for layer in network if layer.op.kind == "rearrange"]
+    assert pattern == 'rearrange("(l1=2 l2=5) c -> l2 l1 c")'
