@@ -38,7 +38,7 @@ layers:
 
 @pytest.fixture(autouse=True)
 def seed() -> None:
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
 
 
 def test_it_is_that_of_torch() -> None:

@@ -180,7 +180,7 @@ EXAMPLES = [
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_every_op(text: str) -> None:
     """What it keeps for training, and the most that is alive while it runs, to the byte."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     network = one_op(text)
     assert memory.account(network).unknown == ()
     for batch in (2, 3):
@@ -707,7 +707,7 @@ def training_in_torch(
     network: Network, batch: int, optimizer: str = "sgd", dtype: torch.dtype = torch.float32, **given: Any
 ) -> Training:
     """An iteration that begins without gradients; the caller holds inputs and outputs."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     module = archlens.build(network, dtype=dtype).train()
     stepped = OPTIMIZERS[optimizer](module.parameters(), **given)
     for weight in module.parameters():

@@ -805,10 +805,21 @@ def test_the_same_markdown_twice() -> None:
 # --- MkDocs ----------------------------------------------------------------------------------------
 
 
+class Log(logging.Handler):
+    """What is warned of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
 class Mkdocs:
     """A small project, built in this process."""
 
-    def __init__(self, folder: Path, log: pytest.LogCaptureFixture) -> None:
+    def __init__(self, folder: Path, log: Log) -> None:
         self.folder, self.log = folder, log
         self.write("mkdocs.yml", "site_name: Networks\nplugins: [search, archlens]\n")
         self.write("docs/my.yaml", MY)
@@ -829,7 +840,7 @@ class Mkdocs:
 
 
 @pytest.fixture
-def mkdocs(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Mkdocs:
+def mkdocs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mkdocs]:
     """A project, with the plugin that pyproject.toml registers, whichever checkout is installed."""
     import mkdocs.plugins
 
@@ -839,8 +850,10 @@ def mkdocs(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest
     found = {**real(), name: EntryPoint(name, value, "mkdocs.plugins")}
     monkeypatch.setattr(mkdocs.plugins, "get_plugins", lambda: found)
     monkeypatch.chdir(tmp_path)
-    caplog.set_level(logging.WARNING, "mkdocs")
-    return Mkdocs(tmp_path, caplog)
+    log = Log()
+    logging.getLogger("mkdocs").addHandler(log)
+    yield Mkdocs(tmp_path, log)
+    logging.getLogger("mkdocs").removeHandler(log)
 
 
 @pytest.mark.slow
@@ -896,7 +909,7 @@ def test_mkdocs_fails_with_the_place(mkdocs: Mkdocs, text: str, line: int, messa
     mkdocs.write("docs/index.md", text)
     with pytest.raises(Abort):
         mkdocs.build()
-    (said,) = (record.getMessage() for record in mkdocs.log.records)
+    (said,) = mkdocs.log.said
     assert said.removeprefix("archlens: ").startswith(f"docs/index.md:{line}: {message}")
     mkdocs.build(strict=False)
     page = mkdocs.page()

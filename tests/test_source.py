@@ -44,7 +44,7 @@ WIDTH = 110
 @pytest.fixture(autouse=True)
 def seed() -> Iterator[None]:
     """Random numbers are the same on every run; the tensors are small, and threads would only wait."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with torch.no_grad():
@@ -145,7 +145,7 @@ def check(network: Network) -> str:
         results = []
         for module in (ours, theirs):
             module.train(mode)
-            torch.manual_seed(1)  # dropout
+            torch.default_generator.manual_seed(1)  # dropout
             results.append(module(*tensors))
         same(*results)
         if not mode:

@@ -139,9 +139,9 @@ def test_stochastic_depth_is_torchvisions(torchvision: Any, p: float) -> None:
     network = archlens.loads(f"input: 4x3x3\nlayers:\n  - drop: stochastic_depth({p})\n")
     ours, theirs = archlens.build(network), torchvision.ops.StochasticDepth(p, "row")
     x = torch.rand(16, 4, 3, 3)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     expected = theirs(x)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     torch.testing.assert_close(ours(x), expected)
     assert len({float(kept) > 0 for kept in expected.amax((1, 2, 3))}) == (2 if p == 0.3 else 1)
     assert ours.eval()(x) is x
@@ -157,7 +157,7 @@ OWN = [
 @pytest.mark.parametrize("text", OWN)
 def test_own_modules_compute_what_their_reference_does(text: str) -> None:
     """What torch has no module for, with the weights of an independent reading of it, in float64."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     _, inputs, facts = example(text)
     theirs = runnable(facts.torch)
     op = example(text).op
@@ -248,7 +248,7 @@ layers:
 
 @pytest.fixture(params=[SMALL, TOKENS], ids=["maps", "tokens"])
 def small(request: pytest.FixtureRequest) -> Any:
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     return archlens.build(archlens.loads(request.param))
 
 
@@ -306,9 +306,9 @@ def test_device_and_dtype() -> None:
 
 def test_weights_are_initialised_as_torch_does() -> None:
     network = archlens.loads(SMALL)
-    torch.manual_seed(7)
+    torch.default_generator.manual_seed(7)
     ours = archlens.build(network).state_dict()["b.weight"]
-    torch.manual_seed(7)
+    torch.default_generator.manual_seed(7)
     PaddedConv2d(2, 4, 3, stride=2, padding=((0, 1), (0, 1)))
     assert torch.equal(ours, torch.nn.Conv2d(4, 4, 3, padding=1).weight)
 
@@ -390,7 +390,7 @@ def test_parameters_start_as_their_op_says() -> None:
 
 def test_stochastic_depth_leaves_whole_samples_out() -> None:
     """In training a sample is left out whole or scaled by 1/(1 - p): Huang et al. 2016."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     module = StochasticDepth(0.25)
     x = torch.ones(4000, 2, 3)
     found = module(x).flatten(1)

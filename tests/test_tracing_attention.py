@@ -230,7 +230,7 @@ def counted(module: nn.Module, *shapes: tuple[int, ...]) -> int:
 @pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda one: one.__name__)
 def test_each_spelling(spelling: type[Attend]) -> None:
     """One layer between the projections, that computes what the module computes, and costs as much."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     module = spelling().eval()
     network = archlens.trace(module, (LENGTH, CHANNELS))
     between = [str(one.op) for one in network if one.op.kind not in ("linear", "slice", "scale")]
@@ -278,7 +278,7 @@ class OfMaps(nn.Module):
 
 
 def test_attention_of_maps() -> None:
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     module = OfMaps().eval()
     network = archlens.trace(module, (CHANNELS, 4, 5))
     assert str(network["attention"].op) == "attention(3)"
@@ -461,7 +461,7 @@ class Vit(nn.Module):
 
 def test_a_vision_transformer() -> None:
     """Without anything opaque, and of it the same logits."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     module = Vit().eval()
     network = archlens.trace(module, (3, 16, 16))
     assert not network.unknown
@@ -511,7 +511,7 @@ MOVES: dict[str, tuple[tuple[int, ...], Callable[[Tensor], Tensor]]] = {
 def test_moves_are_said_by_ops(name: str) -> None:
     """One after the other where it takes several; what is built moves the same values to the same places."""
     sizes, moves = MOVES[name]
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     module = Moves(moves, moves(torch.empty(1, *sizes, CHANNELS)).shape[-1]).eval()
     network = archlens.trace(module, (*sizes, CHANNELS))
     assert [str(layer.op) for layer in network if layer.op.kind == "opaque"] == []

@@ -138,7 +138,7 @@ def _samples(origin: Traced, shapes: Mapping[str, Shape]) -> Mapping[str, Tensor
     """One sample of each input: the first of a tensor that is given, or numbers that are always the same."""
     state = torch.random.get_rng_state()
     try:
-        torch.random.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         read = arguments(origin, shapes, 1, "cpu")
     finally:
         torch.random.set_rng_state(state)
