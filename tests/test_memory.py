@@ -14,7 +14,7 @@ import textwrap
 import weakref
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,9 +93,15 @@ def inputs_of(network: Network, batch: int, **given: Any) -> list[Tensor]:
     return [sample(shape, batch, **given) for shape in network.inputs.values()]
 
 
+@lru_cache(1)
+def built(network: Network, device: str, dtype: torch.dtype) -> nn.Module:
+    """Its module, for what leaves it as it is."""
+    return archlens.build(network, device=device, dtype=dtype)
+
+
 def peak_in_torch(network: Network, batch: int, align: int = 1, device: str = "cpu") -> int:
     """The most bytes alive during a real inference, the input that the caller holds included."""
-    module = archlens.build(network, device=device).eval()
+    module = built(network, device, torch.float32).eval()
     inputs = inputs_of(network, batch, device=device)
     with pytest.MonkeyPatch.context() as patch, torch.no_grad(), Alive(own(module), inputs, align) as seen:
         patch.setattr(F, "linear", linear)
@@ -121,7 +127,7 @@ def saved_in_torch(
     network: Network, batch: int, dtype: torch.dtype = torch.float32, device: str = "cpu"
 ) -> int:
     """The bytes of the distinct storages that autograd keeps, weights and buffers apart."""
-    module = archlens.build(network, device=device, dtype=dtype).train()
+    module = built(network, device, dtype).train()
     apart = {t.untyped_storage()._cdata for t in own(module)}
     kept = {}
 

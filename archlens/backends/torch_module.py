@@ -197,6 +197,10 @@ class Built(Scope, fx.GraphModule):
         object.__setattr__(self, "plan", plan)  # a layer may have the name `plan`, or `graph`
         self._draw(training=True)
 
+    def recompile(self) -> Any:
+        """Make the code of the graph; but not of the empty one that torch begins with."""
+        return super().recompile() if "plan" in vars(self) else None
+
     def train(self, mode: bool = True) -> Built:
         """Set training or evaluation mode, as for any module."""
         changed = mode != self.training
