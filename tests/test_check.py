@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 import unittest.mock
@@ -35,6 +34,8 @@ from archlens.cli import cli, main
 from archlens.errors import Source
 from archlens.library import finding as library
 
+from .running import run
+
 SAMPLE = Path(__file__).parent / "sample"
 
 
@@ -54,14 +55,6 @@ def sample(folder: Path) -> Path:
 
 def check(*args: str) -> Result:
     return CliRunner().invoke(cli, ["check", *args], catch_exceptions=True)
-
-
-def run(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """As a user would: exit code, output and messages."""
-    return subprocess.run(
-        [sys.executable, "-m", "archlens", *args],
-        capture_output=True, text=True, cwd=cwd, timeout=600,
-    )  # fmt: skip
 
 
 def failing(*args: str) -> str:

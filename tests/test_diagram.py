@@ -31,6 +31,7 @@ from archlens.drawing.theme import FAMILIES, THEMES
 from archlens.errors import SpecError, UsageError
 from archlens.network import Network
 
+from . import running
 from .zoo import SMALLEST
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -1050,9 +1051,8 @@ def test_text_is_escaped_in_svg() -> None:
 # --- bad input ------------------------------------------------------------------------------------------
 
 
-def cli(*args: str) -> subprocess.CompletedProcess[str]:
-    run = [sys.executable, "-m", "archlens", "diagram", *args]
-    return subprocess.run(run, capture_output=True, text=True, check=False)
+def cli(*args: str) -> running.Ended:
+    return running.run("diagram", *args)
 
 
 @pytest.mark.parametrize(

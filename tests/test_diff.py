@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -24,6 +23,7 @@ from archlens.cli import cli
 from archlens.network import Network
 from archlens.views import difference_table
 
+from . import running
 from .work import calls_made
 
 BASE = """\
@@ -419,11 +419,8 @@ def test_fingerprints_are_taken_for_json_alone(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(diff("lenet5", "lenet1", "--format", "json").exception, NameError)
 
 
-def run(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "archlens", "diff", *args],
-        capture_output=True, text=True, cwd=cwd, timeout=600,
-    )  # fmt: skip
+def run(*args: str, cwd: Path | None = None) -> running.Ended:
+    return running.run("diff", *args, cwd=cwd)
 
 
 def test_table() -> None:

@@ -7,10 +7,7 @@ the finding advises.
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from itertools import product
 from math import gcd, prod
 from pathlib import Path
@@ -35,6 +32,7 @@ from archlens.lint import rules as rules_folder
 from archlens.ops import OPS
 from archlens.views import lint_table as view
 
+from .running import run
 from .test_cli import in_terminal
 
 CODES = list(RULES)
@@ -66,16 +64,6 @@ def marked(finding: Finding) -> str:
 
 def invoke(*args: str) -> Result:
     return CliRunner().invoke(cli, args)
-
-
-def run(*args: str) -> tuple[int, str, str]:
-    """A command as :func:`archlens.cli.main` ends it: exit code, output, errors."""
-    root = str(Path(archlens.__file__).parents[1])
-    result = subprocess.run(
-        [sys.executable, "-m", "archlens", *args],
-        capture_output=True, text=True, timeout=600, env=os.environ | {"PYTHONPATH": root},
-    )  # fmt: skip
-    return result.returncode, result.stdout, result.stderr
 
 
 # --- what every rule must have ---------------------------------------------------------------------

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import doctest
-import io
 import json
 import os
 import re
@@ -15,10 +14,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
 import pytest
 import yaml
@@ -26,10 +23,10 @@ from click.testing import CliRunner
 from generate import COMMAND
 
 import archlens
-from archlens.cli import cli, main
+from archlens.cli import cli
 from archlens.views import json as network_json
 
-from . import test_onnx, test_tflite
+from . import running, test_onnx, test_tflite
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -67,7 +64,8 @@ PLAIN = re.compile(r"archlens (?!.*\.py)[^|&;<>$*`]+")
 def run(command: str, folder: Path) -> str:
     """What a command prints, standard output first, as a terminal without colours would show it."""
     if PLAIN.fullmatch(command):
-        return called(shlex.split(command, comments=True))
+        ended = running.run(*shlex.split(command, comments=True)[1:])
+        return ended.stdout + ended.stderr
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
         command,
@@ -79,14 +77,6 @@ def run(command: str, folder: Path) -> str:
         timeout=600,
     )
     return result.stdout + result.stderr
-
-
-def called(words: list[str]) -> str:
-    """The same, within this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with mock.patch("sys.argv", words), redirect_stdout(out), redirect_stderr(err), suppress(SystemExit):
-        main()
-    return out.getvalue() + err.getvalue()
 
 
 def session(text: str, folder: Path) -> str:
