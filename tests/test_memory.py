@@ -10,7 +10,8 @@ import json
 import random
 import textwrap
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import product
@@ -27,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import archlens
-from archlens.analysis import memory
+from archlens.analysis import memory, strides
 from archlens.backends.torch_module import sample
 from archlens.backends.verification import verify
 from archlens.cli import cli
@@ -173,6 +174,11 @@ CORNERS = (
     "6x4x8 >> window_partition(4)",
     "6x8x4 >> window_partition(4) >> window_reverse(4, (8, 4))",
     "6x4x8 >> window_partition(4) >> window_reverse(4, (4, 8))",
+    # of a map with its channels innermost
+    "8x2x4x5 >> layer_norm >> avg_pool(1)",
+    "8x2x4x5 >> layer_norm >> adaptive_avg_pool(2)",
+    "8x2x4x5 >> layer_norm >> max_pool(2, 1)",
+    "8x2x4x5 >> layer_norm >> adaptive_max_pool(2)",
 )
 
 EXAMPLES = [
@@ -212,6 +218,54 @@ def test_strides(text: str) -> None:
         output = archlens.build(network).eval()(*inputs_of(network, 2))
     for size, stride, found in zip(output.shape, said, output.stride(), strict=True):
         assert size == 1 or stride == found
+
+
+def lying(chance: random.Random, sizes: Sequence[int]) -> Tensor:
+    """A tensor of these sizes whose axes lie in some order, some with gaps, and some repeated."""
+    axes = len(sizes)
+    order = chance.sample(range(axes), axes)
+    if chance.random() < 0.4:
+        order = [0, *range(2, axes), 1][:axes]  # the channels innermost
+    steps = [chance.choice((1,) * 9 + (2,)) for _ in sizes]
+    repeated = [chance.random() < 0.1 for _ in sizes]
+    held = [1 if again else n * step for n, step, again in zip(sizes, steps, repeated, strict=True)]
+    x = torch.zeros([held[axis] for axis in order])
+    x = x.permute([order.index(axis) for axis in range(axes)])
+    return x[tuple(slice(None, None, step) for step in steps)].expand(*sizes)
+
+
+def test_strides_of_any_tensor() -> None:
+    """How its views lie and what is made of it, and what is said of how it lies itself."""
+
+    def alike(said: Sequence[int] | None, found: Tensor | None) -> bool:
+        if said is None or found is None:
+            return said is found
+        return all(n == 1 or a == b for n, a, b in zip(found.shape, said, found.stride(), strict=True))
+
+    chance = random.Random(0)
+    for _ in range(300):
+        sizes = tuple(chance.choice((1, 2, 3, 4)) for _ in range(chance.choice((1, 2, 3, 4, 4, 5))))
+        x = lying(chance, sizes)
+        assert strides.in_rows(sizes, x.stride()) == x.is_contiguous()
+        assert strides.dense(sizes, x.stride()) == torch.ops.aten.is_non_overlapping_and_dense(x)
+        rest, to = x.numel(), [1] * chance.randrange(3)
+        while rest > 1:
+            factor = chance.choice([n for n in range(2, rest + 1) if rest % n == 0])
+            to.insert(chance.randint(0, len(to)), factor)
+            rest //= factor
+        seen = None
+        with suppress(RuntimeError):
+            seen = x.view(to or [1])
+        assert alike(strides.reshaped(sizes, x.stride(), tuple(to or [1])), seen)
+        if len(sizes) > 3:
+            pool = F.max_pool2d if len(sizes) == 4 else F.max_pool3d
+            pooled = pool(x, [chance.randint(1, n) for n in sizes[2:]], 1)
+            assert strides.suggested(sizes, x.stride(), tuple(pooled.shape)) == pooled.stride()
+        y = lying(chance, [n if chance.random() < 0.8 else 1 for n in sizes])
+        z = lying(chance, sizes) if chance.random() < 0.5 else x
+        for found, read in ((x + y, (x, y)), (torch.addcmul(x, y, z), (x, y, z))):
+            operands = [(tuple(one.shape), one.stride()) for one in read]
+            assert strides.elementwise(sizes, operands) == found.stride()
 
 
 #: Shifted windows with one head, whose mask takes most while it is made, or while it is added.

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Padding, Size
-from .footprint import INPUT, INT64, NOTHING, Extra, Footprint
+from .footprint import FORMAT, INPUT, INT64, NOTHING, ROWS, Extra, Footprint
 from .op import EVERYWHERE, Argument, Call, Facts, Names, NonUniform, Op, Reach, ShapeError, weightless
 from .windows import check_windows, per_axis, require_spatial, shortest, slide
 
@@ -169,7 +169,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
         assert isinstance(facts.reach, tuple)
         x = inputs[0]
         if _even(facts.reach):
-            return INPUT
+            return INPUT._replace(lies=ROWS) if len(x.spatial) == 3 else INPUT
         first, second = self._padded(facts, x)
         share = Extra(facts.shape.numel // x.channels, per_sample=False)
         counted = Extra(first.values // x.channels, per_sample=False)
@@ -215,10 +215,11 @@ class _Sized(Op, family="pooling"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its input, and the place of each maximum; a mean over everything needs neither."""
+        lies = ROWS if len(facts.shape.spatial) == 3 else FORMAT
         if self.largest:
             places = (Extra(facts.shape.numel, INT64),)
-            return INPUT._replace(saved=places, workspace=places)
-        return NOTHING if prod(facts.shape.spatial) == 1 else INPUT
+            return INPUT._replace(saved=places, workspace=places, lies=lies)
+        return NOTHING if prod(facts.shape.spatial) == 1 else INPUT._replace(lies=lies)
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return f"{times(inputs[0].spatial)} -> {times(facts.shape.spatial)}, whatever the input"
