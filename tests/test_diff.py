@@ -374,6 +374,42 @@ def test_large_networks_that_changed_everywhere(monkeypatch: pytest.MonkeyPatch)
     assert counts(found) == {ALTERED: 20}
 
 
+def test_what_changed_between_equal_layers_of_large_networks_is_weighed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One layer against another each time, which is less than all five against five."""
+    monkeypatch.setattr(difference, "_MAX_CELLS", 3)
+    old = [f"{name}: conv(4, 3, padding=1)" for name in "pqr"]
+    new = [f"{name}: conv(4, 5, padding=2)" for name in "pqr"]
+    found = between(
+        plain([old[0], "a: tanh", old[1], "b: relu", old[2]]),
+        plain([new[0], "a: tanh", new[1], "b: relu", new[2]]),
+    )
+    assert counts(found) == {ALTERED: 3, SAME: 2}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (["a: relu", "b: relu", "c: conv(4, 1)"], ["b: relu", "c: conv(4, 1)"]),
+        (["c: tanh", "b: relu", "a: relu"], ["c: tanh", "b: relu"]),
+        (["d: tanh", "b: relu", "a: relu"], ["e: conv(4, 1)", "b: relu"]),
+    ],
+)
+def test_of_two_layers_that_are_alike_the_one_of_the_same_name_stays(old: list[str], new: list[str]) -> None:
+    found = between(plain(old), plain(new))
+    assert [pair.old.name for pair in found.of(REMOVED) if pair.old] == ["d"] * ("d" in old[0]) + ["a"]
+    assert found.renamings == []
+
+
+def test_a_layer_is_the_one_that_differs_the_least() -> None:
+    found = between(plain(["x: conv(4, 3)"]), plain(["y: conv(5, 5, stride=2, padding=2)", "z: conv(4, 1)"]))
+    assert [(pair.old and pair.old.name, pair.new and pair.new.name) for pair in found.pairs] == [
+        (None, "y"),
+        ("x", "z"),
+    ]
+
+
 def test_how_an_attribute_is_written_is_no_difference() -> None:
     old = ["conv(4, 1)", "max_pool(2)", "avg_pool((2, 1))"]
     new = [

@@ -989,6 +989,22 @@ def test_a_concatenation_hands_on_parts_by_hand() -> None:
     assert found["backward"] == ("backward pass", "a.2", 4 * 25, 4 * 500, 4 * 800, 4 * 1600, 0)
 
 
+def test_a_view_may_copy_its_gradient_by_hand() -> None:
+    found = moments("{input: 1x10x10, layers: [a: 'conv(2, 1)', b: tanh, c: flatten, d: 'linear(1)']}")
+    # saved: the input for a, b for itself and, seen flat, for d: 300; the caller holds d, 1. At c: 201
+    # weights; the gradient of c, 200, which nobody else reads, and perhaps for a moment a copy of it
+    assert found["backward"] == ("backward pass", "c", 4 * 201, 4 * 300, 4 * 1, 4 * 200, 4 * 200)
+
+
+def test_a_view_may_copy_a_gradient_that_others_read_by_hand() -> None:
+    found = moments(
+        "{input: 1x10x10, layers: [a: {add: ['conv(2, 1) >> flatten', 'conv(2, 1) >> flatten']}]}"
+    )
+    # saved: the input; held: the sum, 200. Its gradient is that of both branches. The last is seen first:
+    # what flatten hands on may be a copy, alive beside the other's when the convolution of 4 weights reads it
+    assert found["backward"] == ("backward pass", "a.2", 4 * 4, 4 * 100, 4 * 200, 4 * 400, 0)
+
+
 def test_temporaries_by_hand() -> None:
     found = moments("{input: 1x10x10, layers: [a: 'conv(3, 1)', b: layer_scale]}")
     # saved: the input for a, a for b: 400; the caller holds b, 300. At b: 3 weights; gradients of b and of a,

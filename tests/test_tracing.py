@@ -14,8 +14,10 @@ from click.testing import CliRunner
 import archlens
 from archlens.analysis import difference, sizes
 from archlens.analysis.difference import SAME
+from archlens.analysis.refitting import refitted
 from archlens.cli import cli
 from archlens.ops.op import NonUniform
+from archlens.shape import Shape
 
 from .conftest import load_torchvision
 
@@ -1313,3 +1315,22 @@ def test_a_module_that_runs_on_each_size_is_work(monkeypatch: pytest.MonkeyPatch
     one = sizes.find(network, bound=10**9)
     assert one.given_up
     assert 4 < Half.ran - before < 4 + 10_000 / 600
+
+
+def test_what_layers_share_is_shared_on_another_input_as_well() -> None:
+    """Its statistics, too: the ops are placed again, each with tensors of its own."""
+
+    class Twice(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = torch.nn.BatchNorm2d(3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.norm(torch.relu(self.norm(x)))
+
+    module = Twice()
+    network = refitted(archlens.trace(module, (3, 8, 8)), {"input": Shape((3, 9, 9))})
+    assert [layer.shape for layer in network] == [Shape((3, 9, 9))] * 3
+    assert network.params == sum(one.numel() for one in module.parameters())
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    assert sum(len(layer.facts.buffers) for layer in network) == len(dict(module.named_buffers()))
