@@ -592,6 +592,8 @@ ELSEWHERE = {
     "what comes out of ": "test_unknown",
     " has its ": "test_tracing",
     "steps apply each other more than ": "test_sharing",
+    " is used again, and ": "test_sharing",
+    " has a second key, ": "test_sharing",
 }
 
 

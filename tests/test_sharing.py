@@ -6,7 +6,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
 from archlens.backends.verification import verify
+from archlens.source import emit
 
 from .conftest import load_torchvision
 
@@ -399,6 +400,85 @@ def test_a_head_on_several_levels_is_written() -> None:
     text = archlens.convert(network)
     assert text.count("- again(head)\n") == 2
     assert archlens.loads(text).state() == network.state()
+
+
+LOOP = """        for _ in range(12):
+            x = self.layer(x)  # 5x16
+"""
+
+#: What the source of each has.
+SOURCES = {
+    "siamese": ["b = self.left(b)  # 8\n"],
+    "tied": ["        self.head.weight = self.wte.weight\n"],
+    "albert": [LOOP],
+    "refined": ["x = self.two(enter, x)  # 3x8x8\n        x = self.one(x)  # 3x8x8\n"],
+    "heads": ["cls4 = self.classification_head(skip1)  # 18x8x8\n"],
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_source_calls_again(name: str) -> None:
+    """The text has the module's state dict, its parameters once, and its values."""
+    heads = name == "heads"
+    network = archlens.loads(PYRAMID if heads else CASES[name].text)
+    network = network.with_values(channels=8, classes=2) if heads else network
+    text = emit(network)
+    for lines in SOURCES[name]:
+        assert lines in text
+    names: dict[str, Any] = {}
+    exec(compile(text, "network.py", "exec"), names)
+    module, built = names["Network"]().eval(), archlens.build(network).eval()
+    module.load_state_dict(built.state_dict(), strict=True)
+    assert sum(weight.numel() for weight in module.parameters()) == network.params
+    inputs = [given(shape) for shape in network.inputs.values()]
+    with torch.no_grad():
+        torch.testing.assert_close(module(*inputs), built(*inputs))
+
+
+UNWRITTEN = {
+    "its windows are others": (
+        "{input: 3x9x10, layers: [{c: 'conv(3, 3, stride=2, padding=\"same\")'}, again(c)]}",
+        "c is used again, and c_1 is nn.Conv2d(3, 3, 3, stride=2, padding=1), and c archlens.PaddedConv2d",
+    ),
+    "it stands outside": (
+        "{input: 3x9x9, layers: [{c: 'conv(3, 3)'}, {a: [relu, again(c), 'conv(3, 1)']}]}",
+        "c is used again, and it stands outside of a, which applies it",
+    ),
+    "more of it is read": (
+        "{input: 3x9x9, layers: [{a: [{b: 'conv(3, 1)'}, {c: 'conv(3, 1)'}]}, again(a), "
+        "{add: [identity, 'ref(\"a.b\")']}]}",
+        "a is used again, and not only the end of it is read",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNWRITTEN)
+def test_what_source_cannot_say_is_refused(case: str) -> None:
+    text, said = UNWRITTEN[case]
+    with pytest.raises(archlens.UsageError) as refused:
+        emit(archlens.loads(text))
+    assert f"network cannot be written as source: {said}" in str(refused.value)
+
+
+class TwoNames(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.other = self.first
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.first(x)
+
+
+def test_a_module_with_two_names() -> None:
+    """Both are keys of what is built, as they are of the module; source has no words for it."""
+    module = TwoNames()
+    network = archlens.trace(module, (4,))
+    built = archlens.build(network)
+    assert built.state_dict().keys() == module.state_dict().keys()
+    assert sum(weight.numel() for weight in built.parameters()) == 20
+    with pytest.raises(archlens.UsageError, match=r"first\.weight has a second key, other\.weight"):
+        emit(network)
 
 
 # --- names ------------------------------------------------------------------------------------------

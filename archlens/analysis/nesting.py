@@ -75,7 +75,8 @@ class Nesting:
         what: what is made of it, as messages say it: ``"written as source"``.
         unit: what stands for a layer.
         needed: the layers that are read; all of them unless they are given.
-        use: what stands for a further use of a part, and what it reads.
+        use: what stands for a further use of a part, and what it reads; asked with the scope that it stands
+            in and the one that it applies, where it is one.
         kind: what a scope is.
 
     Raises:
@@ -89,7 +90,10 @@ class Nesting:
         unit: Callable[[Layer], Any] = lambda layer: layer,
         needed: Container[str] | None = None,
         kind: type[Scope] = Scope,
-        use: Callable[[Use, Scope], tuple[Any, Sequence[str]]] = lambda use, scope: (use, [use.entry]),
+        use: Callable[[Use, Scope, Scope | None], tuple[Any, Sequence[str]]] = lambda use, *_: (
+            use,
+            [use.entry],
+        ),
     ) -> None:
         self.network = network
         self.use = use
@@ -103,6 +107,7 @@ class Nesting:
         self.homes: dict[Value, Scope] = dict.fromkeys(range(-len(network.inputs), 0), self.root)
         #: Every scope, those inside before the one around.
         self.closed: list[Any] = []
+        self.scopes: dict[str, Scope] = {}
         self.in_training = self._in_training()
         self._read(network.index if needed is None else needed)
         for scope in self.closed:
@@ -151,6 +156,7 @@ class Nesting:
                     )
                 seen.add(inner)
                 opened.append(self.kind(inner, name, self.network.blocks.get(inner, ""), outer))
+                self.scopes[inner] = opened[-1]
                 outer.parts.append(opened[-1])
             self._add(number, layer, opened[-1])
         self.closed += reversed(opened)
@@ -173,7 +179,7 @@ class Nesting:
 
     def _apply(self, number: Value, use: Use, scope: Scope) -> None:
         """Add a further use to a scope, as a child without parts."""
-        name = use.name.rpartition(".")[2] or f" {number}"
+        name = use.name.rpartition(".")[2] or f" {len(scope.parts)}"
         around = f"{scope.path}." if scope.path else ""
         home = self.kind(f"{around}{name}", name, "", scope)
         end = self.numbers[use.end]
@@ -184,7 +190,7 @@ class Nesting:
                     self._reach(self.numbers[source], scope)
         if end in self.results:
             self._leave(end, self.root)
-        unit, read = self.use(use, scope)
+        unit, read = self.use(use, scope, self.scopes.get(use.of))
         training = all(layer.name in self.in_training for _, layer in use.pairs)
         inputs = tuple([self.numbers[name] for name in read])
         scope.parts.append(Child(name, unit, inputs, (end,), training, "again"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import shorten
+from ..errors import shorten, usage
 from ..network import Network
 from . import scopes
 from .classes import ClassText
@@ -37,7 +37,15 @@ def emit(network: Network) -> str:
                 nn.MaxPool2d(2),  # 6x14x14
             )
     """
-    network.require_calls("written as source")
+    network.require_calls(scopes.WRITTEN)
+    keys = {layer.key(name) for layer in network for name in (*layer.facts.weights, *layer.facts.kept)}
+    tied = {f"{layer.name}.{name}" for layer in network for name in layer.keys if not layer.again}
+    for alias, key in network.aliases.items():
+        if alias not in tied and key in keys:
+            raise usage(
+                f"{shorten(network.name)} cannot be {scopes.WRITTEN}: {shorten(key)} has a second key, "
+                f"{shorten(alias)}, which no layer has"
+            )
     own = own_modules()
     functions = frozenset(f"archlens.{name}" for name, one in own.items() if one.is_function)
     reserved = frozenset({*own, "Any", "OrderedDict", "Tensor", "F"})

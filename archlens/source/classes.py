@@ -129,6 +129,8 @@ class ClassText:
         else:
             base = "nn.ModuleList" if self.is_list else "nn.Module"
             self._place_all()
+            if self.is_root:
+                self._tie()
             forward = self._forward()
             methods = [method for method in (self._init(), forward, self._setattr()) if method]
         return [
@@ -256,6 +258,14 @@ class ClassText:
                 self.access[run.start] = f"self[{part.name}]"
             else:
                 self.access[run.start] = self._place(part, self.children[run.start])
+
+    def _tie(self) -> None:
+        """Let layers that share a weight have one."""
+        tied = {f"{layer.name}.{name}" for layer in self.network for name in layer.keys if not layer.again}
+        for alias, key in self.network.aliases.items():
+            if alias not in tied:
+                continue
+            self.inits.append(f"        {_reached(alias)} = {_reached(key)}")
 
     def _chained(self, runs: Iterator[Repetition]) -> Iterator[Repetition]:
         """The runs that a loop can take: what flows through them is read by the next alone."""
@@ -410,12 +420,20 @@ class ClassText:
         rows = self._rows()
         names = name_tensors([self._step(row) for row in rows], inputs, wanted)
         body: list[str] = []
-        training = False
+        training, rounds = False, 1
         for row, line in zip(rows, names.lines, strict=True):
             if self.is_root and row.training and not training:
+                body, rounds = _in_loop(body, rounds), 1
                 body.append("        if self.training:")
             training = self.is_root and row.training
-            body += self._write(row, line, 12 if training else 8)
+            written = self._write(row, line, 12 if training else 8)
+            again = isinstance(row.first.unit, Leaf) and row.first.unit.target.startswith(scopes.AGAIN)
+            if again and body and written == body[-1:]:
+                rounds += 1
+                continue
+            body, rounds = _in_loop(body, rounds), 1
+            body += written
+        body = _in_loop(body, rounds)
         returned, kind = self._returned(names.results, open_=training)
         items = ["self", *(f"{name}: Tensor" for name in inputs.values())]
         return [*lines_of(call("def forward", items), 4, f" -> {kind}:"), *body, *returned]
@@ -448,6 +466,8 @@ class ClassText:
     def _labels(self, child: Child) -> list[tuple[Value, str]]:
         """A name for each tensor that a child makes."""
         own = child.kind if child.is_numbered else child.name
+        if own.startswith(" "):
+            own = child.unit.target.rpartition(".")[2].removeprefix(scopes.AGAIN)
         labels = []
         for value in child.outputs:
             inside = self.network.layers[value].name[len(self.scope.path) :].lstrip(".").split(".")[1:]
@@ -508,6 +528,11 @@ class ClassText:
         """A call that makes no module: a merge, a reshape, a part of a tensor."""
         leaf = row.first.unit
         assert isinstance(leaf, Leaf)
+        if leaf.target.startswith(scopes.AGAIN):
+            path = leaf.target.removeprefix(scopes.AGAIN)
+            own = next((k for k, child in enumerate(self.children) if child.name == path), -1)
+            access = self.access.get(own) or f"self.get_submodule({quoted(path)})"
+            return lines_of(before(target, _applied(access, inputs)), indent, comment=shape)
         sign = _SIGNS.get(leaf.target)
         arguments = [
             before(f"{key}=", self._stored(value)) if key else self._stored(value)
@@ -569,6 +594,24 @@ class ClassText:
         lines = [] if open_ else ["        if self.training:"]
         lines += [*_dictionary(every, 12), *_dictionary(always, 8)]
         return lines, "Tensor | dict[str, Tensor]" if len(always) == 1 else "dict[str, Tensor]"
+
+
+def _in_loop(lines: list[str], rounds: int) -> list[str]:
+    """Lines of which the last is done so many times."""
+    if rounds < 3:
+        return [*lines, *lines[-1:] * (rounds - 1)]
+    line = lines[-1]
+    margin = " " * (len(line) - len(line.lstrip()))
+    return [*lines[:-1], f"{margin}for _ in range({rounds}):", f"    {line}"]
+
+
+def _reached(key: str) -> str:
+    """How a tensor is reached from the whole, by its key."""
+    path, _, name = key.rpartition(".")
+    parts = path.split(".") if path else []
+    if all(map(is_attribute, parts)):
+        return ".".join(["self", *parts, name])
+    return f"self.get_submodule({quoted(path)}).{name}"
 
 
 class _Row(NamedTuple):

@@ -15,6 +15,8 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from ..analysis.nesting import Child, Nesting, Scope, is_number, shape_of
+from ..analysis.uses import Use
+from ..errors import UsageError, shorten, usage
 from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import REQUIRED
@@ -31,6 +33,12 @@ from .signatures import (
     arguments_of,
     initial_of,
 )
+
+#: What is made of a network here, as messages say it.
+WRITTEN = "written as source"
+
+#: What stands before the path of what is called again, where the target of a call stands.
+AGAIN = "again:"
 
 #: How deep ``nn.Sequential`` is nested before one becomes a class, for eyes and for Python's parser.
 _NESTING = 3
@@ -144,13 +152,19 @@ class _Reader:
         self.functions = functions
         self.keys: dict[Any, int] = {}
         self.leaves: dict[Any, Leaf] = {}
-        tree = Nesting(network, "written as source", self._leaf, self._needed(), SourceScope)
+        self.applied: list[tuple[Use, SourceScope | None]] = []
+        tree = Nesting(network, WRITTEN, self._leaf, self._needed(), SourceScope, self._use)
         self.root: SourceScope = tree.closed[-1]
         self.results = tree.results
         #: Every scope, those inside before the one around.
         self.closed: list[SourceScope] = tree.closed
         for scope in self.closed:
             scope.stateful = any(child.unit.stateful for child in scope.children)
+        for use, part in self.applied:
+            if part is not None and [network.layers[value].name for value in part.outputs] != [
+                first.name for first, layer in use.pairs if layer.name == use.end
+            ]:
+                raise self._refused(use, "not only the end of it is read")
 
     def intern(self, key: Any) -> int:
         """A number for a key; equal keys have one number."""
@@ -166,6 +180,39 @@ class _Reader:
                 needed.add(layer.name)
                 read.update(layer.inputs)
         return needed
+
+    def _use(self, use: Use, scope: Scope, part: Scope | None) -> tuple[Leaf, list[str]]:
+        """The call of what was made before, and what it reads.
+
+        Raises:
+            UsageError: it is called otherwise, or by what cannot see it.
+        """
+        for first, layer in use.pairs:
+            one, other = first.facts.torch, layer.facts.torch
+            if (one.target, one.args, one.kwargs) != (other.target, other.args, other.kwargs):
+                raise self._refused(use, f"{shorten(layer.name)} is {other}, and {shorten(first.name)} {one}")
+        inside = f"{scope.path}." if scope.path else ""
+        if not use.of.startswith(inside):
+            raise self._refused(use, f"it stands outside of {shorten(scope.path)}, which applies it")
+        assert part is None or isinstance(part, SourceScope)
+        self.applied.append((use, part))
+        names = [*self.network.inputs]
+        reads = (
+            list(use.pairs[0][0].inputs)
+            if part is None
+            else [
+                names[-1 - value] if value < 0 else self.network.layers[value].name for value in part.inputs
+            ]
+        )
+        path = use.of[len(inside) :]
+        key = self.intern(("again", path, len(reads)))
+        return Leaf(AGAIN + path, True, (), (), key, False, None), [use.inputs[name] for name in reads]
+
+    def _refused(self, use: Use, why: str) -> UsageError:
+        return usage(
+            f"{shorten(self.network.name)} cannot be {WRITTEN}: {shorten(use.of)} is used again, and {why}",
+            span=use.pairs[0][1].span,
+        )
 
     def _leaf(self, layer: Layer) -> Leaf:
         facts = layer.facts
@@ -195,6 +242,7 @@ def _classes(reader: _Reader, root_name: str) -> list[Class]:
         chain = _is_chain(scope, reader)
         if scope.parent is None:
             whole = chain and is_counted(scope.children) and not any(c.training for c in scope.children)
+            whole = whole and not reader.network.aliases
             found["root"] = scope.made_by = Class(root_name, whole, [scope], root_name)
             continue
         inside = max((c.unit.nesting for c in scope.children if isinstance(c.unit, SourceScope)), default=0)
