@@ -10,9 +10,11 @@ import pytest
 
 import archlens
 from archlens import Network
-from archlens.dialects import find_at
+from archlens.cli.options import Given
+from archlens.dialects import find, find_at
 from archlens.library import open_spec, using
 from archlens.lint import lint
+from archlens.views import json as network_json
 
 HEAD = """\
 input: 8x16x16
@@ -334,3 +336,17 @@ def test_what_is_used_and_never_named_is_found(put: Put) -> None:
     assert finding.message == "the part backbone is used by nothing"
     assert finding.span is not None
     assert finding.span.column == 7
+
+
+def test_where_a_step_stands_is_said_with_its_file(put: Put) -> None:
+    put("head.yaml", "input: 3x8x8\nlayers:\n  - conv(4, 1)\n")
+    put("net.yaml", spec("head: head.yaml", "relu", "head"))
+    first, second = network_json.to_data(archlens.study("net.yaml"))["layers"]
+    assert (first["line"], first.get("file")) == (4, None)
+    assert (second["line"], second["file"]) == (3, "head.yaml")
+
+
+def test_a_step_as_a_param_is_the_same_on_another_input(put: Put) -> None:
+    put("net.yaml", "input: 3x8x8\nparams: {act: relu >> tanh}\nlayers: [act]\n")
+    network = archlens.load("net.yaml", input="3x9x9")
+    assert Given(("3x9x9",), ()).overridden(network, find("net.yaml")) == "another input"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
@@ -61,9 +61,14 @@ class Given(NamedTuple):
             own = Given((), ()).laid_out(found)
         except ArchlensError:
             return "these params"  # it has no values of its own
-        if own.values != network.values:
+        if _comparable(own.values) != _comparable(network.values):
             return "other params"
         return "another input" if own.inputs != network.inputs else ""
+
+
+def _comparable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of params as what tells them apart: a step by its text, wherever it is looked up."""
+    return {name: getattr(value, "tree", value) for name, value in values.items()}
 
 
 #: The network that NAME, --input and --set mean, once it is called.

@@ -150,10 +150,11 @@ def _call(tree: ast.Call, expression: Expression, scope: Namespace) -> Any:
         return scope.ref(tree, expression)
     if name == "again":
         return Deferred(tree, expression, scope)
+    known = True
     try:
         value = scope.lookup(name)
     except KeyError:
-        value = None
+        value, known = None, False
         if name not in FUNCTIONS:
             raise Problem(
                 tree.func,
@@ -167,7 +168,7 @@ def _call(tree: ast.Call, expression: Expression, scope: Namespace) -> Any:
             ) from None
     if is_template(value) or isinstance(value, Deferred):
         return Deferred(tree, expression, scope)
-    if value is not None:
+    if known:
         raise Problem(tree.func, f"{name} is {describe(value)}, and cannot be called")
     args = [_value(arg, expression, scope) for arg in tree.args]
     kwargs = {str(key.arg): _value(key.value, expression, scope) for key in tree.keywords}

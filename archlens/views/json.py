@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..analysis.receptive_field import ReceptiveFields
@@ -40,7 +40,7 @@ def to_data(study: Study) -> dict[str, Any]:
         **({"ids": ids} if (ids := ids_of(network)) else {}),
         "values": {name: _plain(value) for name, value in network.values.items()},
         "outputs": dict(network.outputs),
-        "layers": [_layer(layer, fields, network.dtypes) for layer in network.layers],
+        "layers": [_layer(layer, fields, network) for layer in network.layers],
         "totals": {"params": network.params, "macs": network.macs}
         | ({"training_macs": network.training_macs} if network.training_macs else {}),
     }
@@ -58,7 +58,7 @@ def ids_of(network: Network) -> dict[str, int]:
     return {name: shape.below for name, shape in network.inputs.items() if isinstance(shape, Ids)}
 
 
-def _layer(layer: Layer, fields: Sequence[ReceptiveFields], dtypes: Mapping[str, str]) -> dict[str, Any]:
+def _layer(layer: Layer, fields: Sequence[ReceptiveFields], network: Network) -> dict[str, Any]:
     facts = layer.facts
     data: dict[str, Any] = {
         "name": layer.name,
@@ -70,7 +70,7 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields], dtypes: Mapping[str,
         "arithmetic": layer.arithmetic,
         "weights": {name: list(shape) for name, shape in facts.weights.items()},
         "buffers": {name: list(buffer.shape) for name, buffer in facts.buffers.items()},
-        "dtypes": {name: dtypes.get(layer.key(name), FLOAT32) for name in facts.weights}
+        "dtypes": {name: network.dtypes.get(layer.key(name), FLOAT32) for name in facts.weights}
         | {name: buffer.dtype for name, buffer in facts.buffers.items()},
         "params": facts.params,
         "macs": facts.macs,
@@ -88,6 +88,8 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields], dtypes: Mapping[str,
         data["training"] = True
     if layer.span is not None:
         data["line"] = layer.span.line
+        if layer.span.source.name != network.origin.source:  # another file, which the spec uses
+            data["file"] = layer.span.source.name
     return data
 
 

@@ -23,7 +23,7 @@ def parts(material: Material) -> Sequence[Part]:
     if not found:
         return [Paragraph(["No finding."])]
     rows = [
-        [_rule(one), str(one.span.line) if one.span is not None else "", _said(one), printable(one.help)]
+        [_rule(one), _line(one, material.study.network.origin.source), _said(one), printable(one.help)]
         for one in found
     ]
     return [
@@ -36,6 +36,14 @@ def parts(material: Material) -> Sequence[Part]:
             ]
         ),
     ]
+
+
+def _line(one: Finding, file: str) -> str:
+    """Its line in the spec, or in a file that this uses."""
+    if one.span is None:
+        return ""
+    source = one.span.source.name
+    return str(one.span.line) if source == file else f"{printable(source)}:{one.span.line}"
 
 
 def _rule(finding: Finding) -> str:
