@@ -170,8 +170,13 @@ FORMS = {
     "list": [["lenet5"]],
     "ops": [[]],
     "sizes": [["lenet5"], ["heads.yaml"]],
-    "cost": [["lenet5", "--count-as", "thop"], ["resnet18", "--count-as", "thop"]],
-    "memory": [["lenet5"]],
+    "cost": [
+        ["lenet5", "--count-as", "thop"],
+        ["resnet18", "--count-as", "thop"],
+        ["decoder.yaml"],
+        ["mixed.yaml"],
+    ],
+    "memory": [["lenet5"], ["decoder.yaml"], ["mixed.yaml"]],
     "claims": [["vgg16"]],
     "compare": [["lenet5", "alexnet"]],
     "lint": [["lenet5", "vgg16", "broken.yaml", "lint.yaml"]],
@@ -187,6 +192,8 @@ SPECS = {
     "other.yaml": "input: 1x8x8\nlayers: ['conv(2, 3)']\nbudget: {receptive_field: <= 5}\n",
     "heads.yaml": "input: 1x8x8\nlayers: ['conv(2, 3)']\noutputs: {aux: {training: ['conv(2, 5)']}}\n",
     "broken.yaml": "input: 1x8x8\nlayers: ['conv(2, 9)']\n",
+    "decoder.yaml": "input: 8 of 9\nlayers: ['embedding(4)', 'self_attention(2, causal=true)']\n",
+    "mixed.yaml": "input: 8x8\nlayers: [tokens, 'self_attention(2, causal=true)', 'self_attention(2)']\n",
     "lint.yaml": (
         "input: 3x32x32\nlayers:\n  - conv: conv(64, 3, padding=1)\n  - norm: batch_norm\n  - relu\n"
     ),

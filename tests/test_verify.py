@@ -34,13 +34,18 @@ from archlens.ops import Call, Facts, NonUniform
 from archlens.views import verification_table as view
 
 from .running import run
+from .test_decoders import ROWS
 from .zoo import SMALLEST
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "reports" / "verification.md"
 
 
-@pytest.mark.parametrize("name", SMALLEST)
+#: Networks that read words: small configurations of them run in ``tests/test_decoders.py``.
+OF_WORDS = {row["name"] for row in ROWS}
+
+
+@pytest.mark.parametrize("name", [name for name in SMALLEST if name not in OF_WORDS])
 def test_every_family_on_the_meta_device(name: str) -> None:
     """Shapes, weights and products at the real size; receptive fields wherever there is one.
 
@@ -466,7 +471,7 @@ def test_what_takes_too_much_is_refused_before_it_runs(
 ) -> None:
     monkeypatch.setattr(verification, "build", None)
     with pytest.raises(archlens.UsageError) as caught:
-        verify(archlens.loads(spec))
+        verify(archlens.loads(spec), device="cpu")
     found = re.search(message, caught.value.diagnostic.message)
     assert found is not None, caught.value
     assert least <= int(found[1].replace(",", "")) <= 3 * least
@@ -500,6 +505,32 @@ def test_on_the_meta_device_fields_that_take_too_much_are_left_out(
     assert {check.status for check in each} == {NOT_APPLICABLE}
     assert whole.reason.startswith(f"of {layers:,} layers, planting NaNs would take about {reason}")
     assert f"fields not compared: {whole.reason}" in " ".join(terminal.write(view.table([found])).split())
+
+
+@pytest.mark.parametrize("spec", [WORK, WEIGHTS])
+def test_what_takes_too_much_runs_on_the_meta_device_unasked(spec: str) -> None:
+    """It says so, and how much that would be; what is computed unasked says nothing."""
+    found = verify(archlens.loads(spec))
+    assert (found.device, found.passed) == ("meta", True)
+    said = " ".join(terminal.write(view.table([found])).split())
+    assert re.search(
+        r"network ran on the meta device, .* about .* are allowed without --device cpu --unb", said
+    )
+    data = json.loads(view.to_json([found]))["networks"][0]
+    assert data["why_meta"] == found.why_meta
+    assert view.read(view.to_counts([found]), "verified.json") is not None
+    small = verify(archlens.load("lenet5"))
+    assert (small.device, small.why_meta) == ("cpu", "")
+
+
+def test_a_network_of_billions_of_weights_is_verified_without_one() -> None:
+    """On the meta device, shapes, weights and products; no weight is ever allocated."""
+    network = archlens.load("llama_2_70b", depth=8)  # of 80
+    assert network.params > 7 * 10**9
+    found = verify(network, bounded=False)
+    assert (found.device, found.passed) == ("meta", True)
+    assert sum(check.status == PASSED for check in found.of("shape")) == len(network)
+    assert {check.status for check in found.of("weights")} == {PASSED, NOT_APPLICABLE}
 
 
 def test_networks_of_the_zoo_take_what_they_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

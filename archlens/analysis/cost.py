@@ -29,9 +29,9 @@ ITEMS: dict[str, Item] = {
     "bias": Item("1 for each output value; of a recurrent layer 2 for each value of each gate", "y = Wx + b"),
     "normalization": Item(
         "2 for each value where the statistics are known beforehand, else 5, or 7 with a learned scale and "
-        "shift, and 3 for each mean and variance; rms_norm 3, or 4 with a learned scale, and 3 for each; "
-        "local response size + 4; unit length 3n + 1 for each n values; global response 6 for each value, 2 "
-        "for each channel and 1; 3 for each value of the queries and keys of cosine attention",
+        "shift, and 3 for each mean and variance; local response size + 4; unit length 3n + 1 for each n "
+        "values; global response 6 for each value, 2 for each channel and 1; 3 for each value of the queries "
+        "and keys of cosine attention",
         "Ioffe and Szegedy 2015, algorithms 1 and 2; Ba et al. 2016, eq. 3; Wu and He 2018, eq. 1 and 2; "
         "Krizhevsky et al. 2012, section 3.3; Liu et al. 2022, section 3.2; Woo et al. 2023, "
         "section 3.2",
@@ -55,12 +55,16 @@ ITEMS: dict[str, Item] = {
     "elementwise": Item(
         "1 for each output value of an addition, a product, a difference, a quotient, a maximum or a "
         "minimum, of two branches or with learned values; in attention the scale, once for each pair of "
-        "positions or each query's value, and for each pair its bias and its mask; rotary 3 "
-        "for each value that is turned and for each angle; at each step and for each feature of a "
-        "state 8 of an lstm and a gru, 1 of an rnn",
+        "positions or each query's value, and for each pair its bias and its mask; at each step and for each "
+        "feature of a state 8 of an lstm and a gru, 1 of an rnn",
         "He et al. 2016, eq. 1; Hu et al. 2018, eq. 4; Vaswani et al. 2017, eq. 1; Liu et al. 2021, eq. 4; "
         "Touvron et al. 2021, eq. 4",
     ),
+    "root mean square": Item(
+        "3 for each value, or 4 with a learned scale, and 3 for each root",
+        "Zhang and Sennrich 2019, eq. 4",
+    ),
+    "rotary": Item("3 for each value that is turned, and for each angle", "Su et al. 2021, eq. 34"),
     "interpolation": Item(
         "2m - 1 for each output that mixes m neighbours: linear 2, bilinear 4, trilinear 8, bicubic 16; "
         "nearest mixes none",

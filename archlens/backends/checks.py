@@ -46,6 +46,8 @@ class Verification:
     peak_bytes: int | None
     #: What archlens says that CUDA allocates, workspaces apart; none elsewhere.
     predicted_bytes: int | None
+    #: Why it ran on the meta device, where nobody asked for that; else empty.
+    why_meta: str = ""
 
     @property
     def passed(self) -> bool:

@@ -17,6 +17,9 @@ from ..shape import Shape
 #: The most work, and bytes beside torch's own, unless more is allowed: some ten seconds of a core.
 MOST, MOST_BYTES = 500 * 10**9, 10**9
 
+#: The same of networks that may take what they take, unless a device is named: minutes, and a large machine.
+_MOST_COMPUTED, _MOST_COMPUTED_BYTES = 2500 * 10**9, 20 * 10**9
+
 #: The most bytes of the tensors that NaNs are planted in.
 MOST_PLANTED = 250 * 10**6
 
@@ -70,17 +73,30 @@ def allow(network: Network, *, computed: bool, bounded: bool) -> Allowance:
         return Allowance(inf)
     found = of_network(network, computed=computed)
     left = Allowance(MOST)
-    said = ""
-    if not left.take(found.work):
-        said = f"{said_of(found.work)}, and {MOST // 10**9:,} G are allowed"
-    elif found.bytes > MOST_BYTES:
-        said = f"{megabytes(found.bytes)} of memory, and {megabytes(MOST_BYTES)} are allowed"
+    left.take(found.work)
+    said = _beyond(found, MOST, MOST_BYTES)
     if said:
         raise usage(
             f"verifying {shorten(network.name)} would take about {said}",
             help="--device meta, which computes shapes; or --unbounded" if computed else "--unbounded",
         )
     return left
+
+
+def too_much(network: Network, *, bounded: bool) -> str:
+    """What a network would take that is computed, where that is more than is computed unasked; else empty."""
+    found = of_network(network, computed=True)
+    most = (MOST, MOST_BYTES) if bounded else (_MOST_COMPUTED, _MOST_COMPUTED_BYTES)
+    return _beyond(found, *most)
+
+
+def _beyond(found: Effort, work: int, size: int) -> str:
+    """What is more than is allowed; empty where nothing is."""
+    if found.work > work:
+        return f"{said_of(found.work)}, and {work // 10**9:,} G are allowed"
+    if found.bytes > size:
+        return f"{megabytes(found.bytes)} of memory, and {megabytes(size)} are allowed"
+    return ""
 
 
 def of_network(network: Network, *, computed: bool) -> Effort:

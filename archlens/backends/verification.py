@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ from ..network import Network, scopes_of
 from ..shape import Shape
 from . import reference as against
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check, Verification
-from .effort import Allowance, allow, is_small
+from .effort import MOST, Allowance, allow, is_small, too_much
 from .probing import probe
 from .reference import Reference, of_batch
 from .torch_module import Built, build, find, is_module, sample
@@ -46,7 +47,7 @@ _PRODUCTS = ("conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum", "scaled
 def verify(
     network: Network,
     *,
-    device: str = "cpu",
+    device: str | None = None,
     batch: int = 1,
     weights: str | None = None,
     reference: Reference | None = None,
@@ -59,7 +60,8 @@ def verify(
         reference: the module that it was traced from, with inputs on the device and of the batch: what is
             said of shapes, weights and products is held against that, too, and against that alone where the
             network cannot be built.
-        device: ``"cpu"``, ``"cuda"`` (or ``"cuda:1"``), or ``"meta"``, which computes shapes only.
+        device: ``"cpu"``, ``"cuda"`` (or ``"cuda:1"``), or ``"meta"``, which computes shapes only; unless it
+            is given the CPU, or meta where that would take too much.
         batch: samples of the forward pass.
         weights: the path of a state dict, which has to fit, and with which the network then runs.
         bounded: refuse a network of which one sample takes very much work or memory, and leave out the
@@ -70,12 +72,18 @@ def verify(
             takes more than is allowed.
         ArchlensError: the weights do not fit.
     """
+    why = ""
+    if device is None:
+        if weights is None and reference is None:
+            why = too_much(network, bounded=bounded)
+        device = "meta" if why else "cpu"
     where = _device(device)
-    allowance = allow(network, computed=where.type != "meta", bounded=bounded)
+    # what is too large to be computed is also too large to plant NaNs in all of it
+    allowance = Allowance(MOST) if why else allow(network, computed=where.type != "meta", bounded=bounded)
     state = read(network, weights) if weights is not None else None
     try:
         with _ALONE, _one_thread() if is_small(network) else nullcontext():
-            return _verify(network, where, batch, state, reference, allowance)
+            return replace(_verify(network, where, batch, state, reference, allowance), why_meta=why)
     except torch.OutOfMemoryError:
         raise usage(
             f"{network.name} does not fit into the memory of {device}",

@@ -239,7 +239,7 @@ class RMSNorm(Op, kind="rms_norm", family="normalization"):
             weights={"weight": (x.channels,)} if self.affine else NONE,
             buffers=NONE,
             macs=0,
-            other={"normalization": work},
+            other={"root mean square": work},
             reach=_points(x) if len(x) > 1 else EVERYWHERE,
             torch=Call(
                 "nn.RMSNorm",

@@ -73,7 +73,7 @@ class Rotary(Op, kind="rotary", family="attention"):
                 interleaved=Argument(self.interleaved, default=False),
             ),
             # of each pair two products and a sum for either; of each angle a product, a cosine and a sine
-            elementwise=3 * count + 3 * length * self.turned // 2,
+            rotary=3 * count + 3 * length * self.turned // 2,
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..analysis import counting
+from ..analysis import counting, decoding
 from ..analysis.cost import ITEMS, Ledger, Sum
+from ..analysis.unknown import Unknown
 from ..counts import in_lines
 from ..errors import printable
 from ..forms.table import DETAIL, LEAST, Cell, Column, Content, Table, count
@@ -89,10 +90,41 @@ def to_data(
         "items": {item: ITEMS[item]._asdict() for item in ledger.items if item in ITEMS},
         "rows": rows,
         "totals": {key: value for key, value in _row(ledger.total).items() if key not in ("name", "what")},
+        **_masked(network),
     }
     if counts:
         result["counted"] = [{"name": name} | _count_data(c) for name, c in zip(chosen, counts, strict=True)]
     return result
+
+
+def _masked(network: Network) -> dict[str, Any]:
+    """The MACs without what is masked, where something is; and those of a decoder."""
+    computed = decoding.unmasked(network)
+    found = decoding.find(network)
+    data: dict[str, Any] = {"unmasked_macs": computed} if computed != network.macs else {}
+    if isinstance(found, Unknown):
+        return data | {"decoding": {"reason": found.reason}}
+    if found is not None:
+        data["decoding"] = {"length": found.length, "prefill_macs": found.prefill, "token_macs": found.token}
+    return data
+
+
+def _decoding(network: Network) -> Iterable[str]:
+    """The same in sentences."""
+    computed = decoding.unmasked(network)
+    if computed != network.macs:
+        yield (
+            f"MACs are all that attention computes, what is masked included; kernels that leave that out "
+            f"compute {computed:,}."
+        )
+    found = decoding.find(network)
+    if isinstance(found, Unknown):
+        yield f"What one more token costs is not known: {found.reason}."
+    elif found is not None:
+        yield (
+            f"These are of {found.length:,} tokens at once; the last of them alone, with the keys and values "
+            f"of the others kept, costs {found.token:,} MACs."
+        )
 
 
 def _row(row: Sum) -> dict[str, Any]:
@@ -290,6 +322,7 @@ def _conventions(ledger: Ledger) -> tuple[str, ...]:
         f"With {words.inputs(network)}, for one sample. Params are trainable.",
         "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
     ]
+    lines += _decoding(network)
     if any(layer.training for layer in ledger.network):
         lines.append(_brackets(ledger))
     if ledger.items:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
+from ..analysis import decoding
 from ..analysis.memory import BITS, Memory, Peak
+from ..analysis.unknown import Unknown
 from ..counts import dumps
 from ..errors import printable
 from ..forms.table import LEAST, Cell, Column, Content, Table
@@ -65,7 +67,7 @@ def table(network: Network, found: Memory) -> Table:
                 words.size(line.bytes or 0),
                 line.where,
             ]
-            for line in _lines(found)
+            for line in [*_lines(found), *_lines_of_cache(network, found)]
         ],
         more=[Table(_ALIVE, list(_alive(found)))],
         notes=conventions(network, found),
@@ -103,8 +105,21 @@ def to_json(network: Network, found: Memory) -> str:
             "reason": found.reason or None,
         },
         "unknown": list(found.unknown),
+        **_cache(network),
     }
     return dumps(data, indent=1)
+
+
+def _cache(network: Network) -> dict[str, Any]:
+    """The cache of keys and values of one sample, where the network is a decoder."""
+    found = decoding.find(network)
+    if found is None:
+        return {}
+    if isinstance(found, Unknown):
+        return {"kv_cache": {"reason": found.reason}}
+    per_token = {dtype: found.bytes_of_token(dtype) for dtype in decoding.DTYPES}
+    sequence = {dtype: found.bytes_of_sequence(dtype) for dtype in decoding.DTYPES}
+    return {"kv_cache": {"length": found.length, "token": per_token, "sequence": sequence}}
 
 
 def _peak(peak: Peak) -> dict[str, Any]:
@@ -133,6 +148,16 @@ def _lines(found: Memory) -> Iterator[_Line]:
         yield _Line(f"training: step, {way}", size)
     where = ", ".join(filter(None, (found.peak.when, found.peak.layer)))
     yield _Line("training: peak", found.training, where, at_least=unknown)
+
+
+def _lines_of_cache(network: Network, found: Memory) -> Iterator[_Line]:
+    """What a decoder keeps of a token, and of as many sequences as there are samples."""
+    cache = decoding.find(network)
+    if isinstance(cache, decoding.Decoding):
+        for dtype in decoding.DTYPES:
+            yield _Line(f"KV cache, {dtype}: a token", cache.bytes_of_token(dtype))
+            size = found.batch * cache.bytes_of_sequence(dtype)
+            yield _Line(f"KV cache, {dtype}: {cache.length:,} tokens", size)
 
 
 def _alive(found: Memory) -> Iterator[list[Content]]:
@@ -183,6 +208,14 @@ def conventions(network: Network, found: Memory) -> list[str]:
             "which the caller holds.",
             "Not in the peak: what the loss makes, workspaces of kernels, what an allocator rounds up.",
         ]
+    cache = decoding.find(network)
+    if isinstance(cache, Unknown):
+        lines.append(f"No KV cache is known: {cache.reason}.")
+    elif cache is not None:
+        lines.append(
+            "KV cache: the keys and values that causal attention reads, of every token, or of those in its "
+            "window; of as many sequences as samples."
+        )
     if any(layer.training for layer in network):
         lines.append("Heads for training have weights and keep activations; at inference they do not run.")
     for why, names in grouped((network[name].op.memory_unknown, name) for name in found.unknown).items():

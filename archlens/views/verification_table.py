@@ -137,7 +137,7 @@ def to_counts(found: Sequence[Verification]) -> str:
 
 def _counts(networks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What :func:`to_counts` says of networks as :func:`to_json` has them."""
-    first = networks[0]
+    first = next((one for one in networks if "why_meta" not in one), networks[0])
     return {
         "schema": COUNTS,
         **{key: first[key] for key in ("device", "torch", "fvcore", "batch")},
@@ -153,6 +153,7 @@ def _counts(networks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                     if what in CHECKS or any(check["what"] == what for check in one["checks"])
                 },
                 **{key: one[key] for key in ("seconds", "peak_bytes", "predicted_bytes")},
+                **({"why_meta": one["why_meta"]} if "why_meta" in one else {}),
             }
             for one in networks
         ],
@@ -215,6 +216,7 @@ def _data(one: Verification) -> dict[str, Any]:
         "seconds": one.seconds,
         "peak_bytes": one.peak_bytes,
         "predicted_bytes": one.predicted_bytes,
+        **({"why_meta": one.why_meta} if one.why_meta else {}),
         "uncounted": list(one.uncounted),
         "checks": [check._asdict() for check in one.checks],
     }
@@ -285,8 +287,14 @@ def _made(device: str, torch: str, fvcore: str | None, batch: int) -> str:
 
 def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]:
     """Where the checks were made, with what, and what fvcore did not count."""
-    one = found[0]
+    one = next((each for each in found if not each.why_meta), found[0])
     lines = [_made(one.device, one.torch, one.fvcore, one.batch)]
+    lines += [
+        f"{printable(each.name)} ran on the meta device, which computes shapes: computed it would take about "
+        f"{each.why_meta} without --device cpu --unbounded."
+        for each in found
+        if each.why_meta
+    ]
     uncounted = sorted({op.removeprefix("aten::") for each in found for op in each.uncounted})
     recurrent = [op for op in uncounted if op in _RECURRENT]
     if recurrent:

@@ -29,7 +29,10 @@ from ..output import progress, write_table
 @names_argument
 @network_options
 @all_option
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or meta.")
+@click.option(
+    "--device",
+    help="cpu, cuda, cuda:1 or meta; unless it is given cpu, or meta for what would take too much there.",
+)
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Samples at once.")
 @click.option("--weights", metavar="FILE", help="Weights that have to fit, of one network.")
 @click.option(
@@ -45,7 +48,7 @@ def command(
     name: tuple[str, ...],
     given: Given,
     every: bool,
-    device: str,
+    device: str | None,
     batch: int,
     weights: str | None,
     unbounded: bool,
@@ -78,11 +81,11 @@ def command(
             device=device,
             batch=batch,
             weights=weights,
-            reference=reference(network, batch=batch, device=device),
+            reference=reference(network, batch=batch, device=device or "cpu"),
             bounded=not unbounded and not known,
         )
         found.append(replace(made, checks=(*made.checks, *held(network))))
-    shown = view.table(found, layers=layers, timings=device.startswith("cuda"), brief=brief)
+    shown = view.table(found, layers=layers, timings=(device or "cpu").startswith("cuda"), brief=brief)
     write_table(shown, form, path)
     if not all(one.passed for one in found):
         sys.exit(1)

@@ -1,0 +1,153 @@
+"""Language models of the zoo against transformers, and what a decoder keeps and computes for a token."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archlens
+from archlens.analysis.cost import cost
+from archlens.analysis.decoding import Decoding, find, unmasked
+from archlens.analysis.memory import account
+from archlens.analysis.unknown import Unknown
+from archlens.backends.checks import PASSED
+from archlens.backends.verification import verify
+from archlens.elaboration.examples import spec_of
+from archlens.views import cost_table, memory_table
+
+LINES = (Path(__file__).parent / "data" / "transformers.csv").read_text("utf-8").splitlines()
+ROWS = list(csv.DictReader(line for line in LINES if not line.startswith("#")))
+
+#: The small configurations of which transformers' products were counted; all have 97 ids and 24 tokens.
+SMALL: dict[str, dict[str, Any]] = {
+    "gpt2": {"width": 48, "depth": 2, "heads": 4},
+    "bert_base": {"width": 128, "depth": 2},
+    "llama_2_7b": {"width": 48, "depth": 2, "heads": 4, "kv_heads": 2, "hidden": 80},
+    "mistral_7b": {"width": 48, "depth": 2, "heads": 4, "kv_heads": 2, "hidden": 80, "window": 8},
+    "qwen_2_5_0_5b": {"width": 48, "depth": 2, "heads": 4, "kv_heads": 2, "hidden": 80},
+    "gemma_2b": {"width": 48, "depth": 2, "heads": 4, "kv_heads": 1, "head": 16, "hidden": 80},
+}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+def test_transformers(row: dict[str, str]) -> None:
+    """As many parameters, and the same keys of the same shapes; as many products on a small configuration."""
+    network = archlens.load(row["name"])
+    assert network.params == int(row["params"])
+    lines = "".join(f"{key} {shape}\n" for key, shape in sorted(network.state().items()))
+    assert hashlib.sha256(lines.encode()).hexdigest()[:16] == row["keys"]
+    if row["macs"]:
+        small = archlens.load(row["name"], vocab=97, length=24, **SMALL[row["name"]])
+        assert small.macs == int(row["macs"])
+
+
+def small(name: str, **values: Any) -> archlens.Network:
+    return archlens.load(name, vocab=97, **SMALL[name], **values)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_ones_run(name: str) -> None:
+    """What is built of each is what is said of it, receptive fields included."""
+    found = verify(small(name, length=24))
+    assert found.passed
+    assert {check.status for check in found.of("shape")} == {PASSED}
+
+
+def test_keys_and_values_of_a_token() -> None:
+    """gpt-oss-120b logs 73,728 bytes: 36 layers x 2 x 8 heads x 64 channels x 2 bytes."""
+    layer = "{q: linear(4096), k: linear(512), v: linear(512), heads: 64, kv_heads: 8, causal: true}"
+    text = f"input: 1000 of 9\nblocks:\n  layer:\n    - attention: {layer}\n    - linear(2880)\n"
+    found = find(archlens.loads(f"{text}layers:\n  - embedding(2880)\n  - layer * 36\n"))
+    assert isinstance(found, Decoding)
+    assert found.bytes_of_token("bfloat16") == 36 * 2 * 8 * 64 * 2 == 73_728
+    assert found.bytes_of_sequence("bfloat16") == 1000 * 73_728
+    assert found.bytes_of_sequence("int8") == 1000 * 73_728 // 2
+    assert found.bytes_of_sequence("float32") == 1000 * 73_728 * 2
+
+
+def test_a_window_bounds_the_cache() -> None:
+    """4,096 of Mistral's 32,768 tokens: 32 layers x 2 x 8 heads x 128 channels x 2 bytes each."""
+    found = find(archlens.load("mistral_7b", length=32768))
+    assert isinstance(found, Decoding)
+    assert found.bytes_of_token("float16") == 32 * 2 * 8 * 128 * 2
+    assert found.bytes_of_sequence("float16") == 4096 * found.bytes_of_token("float16")
+
+
+CAUSAL = """
+input: 20 of 9
+layers: [embedding(12), 'self_attention(6, causal=true, kv_heads=2, out=8)', linear(9)]
+"""
+
+
+@pytest.mark.parametrize("name", [*(set(SMALL) - {"bert_base"}), ""])
+def test_one_more_token(name: str) -> None:
+    """It costs by how much a kernel that leaves out what is masked computes more on one token more."""
+
+    def on(length: int) -> archlens.Network:
+        return small(name, length=length) if name else archlens.loads(CAUSAL, input=(length,))
+
+    for length in (5, 24):
+        found = find(on(length))
+        assert isinstance(found, Decoding)
+        assert found.token == unmasked(on(length)) - unmasked(on(length - 1))
+        assert (found.prefill, found.prefill_unmasked) == (on(length).macs, unmasked(on(length)))
+
+
+@pytest.mark.parametrize(("causal", "window"), [(True, None), (True, 3), (True, 30), (False, 3), (False, 30)])
+def test_what_is_not_masked(causal: bool, window: int | None) -> None:
+    """Pairs of 7 queries and keys, looked at one by one: 2 heads x (3 + 3) channels of each."""
+    words = f"causal={str(causal).lower()}, window={window or 'none'}"
+    text = spec_of(f"6x7, 6x7, 6x7 >> tokens >> attention(2, causal={causal}, window={window})")
+    layer = archlens.loads(text)["attention"]
+    seen = [
+        (i, j)
+        for i in range(7)
+        for j in range(7)
+        if (j <= i or not causal) and (window is None or abs(i - j) < window)
+    ]
+    assert layer.macs == 7 * 7 * 2 * (3 + 3), words
+    unmasked = layer.op.macs_unmasked(layer.facts, *layer.input_shapes)
+    assert unmasked == len(seen) * 2 * (3 + 3)
+    said = layer.op.why_macs(layer.facts, *layer.input_shapes)
+    assert (f"computes {unmasked:,}" in said) == (unmasked != layer.macs)
+
+
+def test_what_is_no_decoder() -> None:
+    """Nothing is said of what has nothing causal; and why not of what sees other tokens as well."""
+    assert find(archlens.load("vit_b_16")) is None
+    assert find(small("bert_base", length=24)) is None
+    both = "{input: 20 of 9, layers: [embedding(12), 'self_attention(6, causal=true)', %s]}"
+    assert find(archlens.loads(both % "self_attention(6)")) == Unknown(
+        "2 (self_attention) looks at other positions than those before"
+    )
+    rows = "{input: 4x20 of 9, layers: [embedding(12), 'self_attention(6, causal=true)']}"
+    assert find(archlens.loads(rows)) == Unknown("1 (self_attention) attends within rows")
+
+
+def test_tables_say_it() -> None:
+    network = archlens.loads(CAUSAL)
+    ledger = cost_table.table(cost(network)).notes
+    assert any("compute " in line and "masked included" in line for line in ledger)
+    assert any("These are of 20 tokens at once" in line for line in ledger)
+    data = json.loads(cost_table.to_json(cost(network)))
+    assert data["decoding"]["prefill_macs"] == network.macs
+    assert data["unmasked_macs"] == unmasked(network)
+    kept = memory_table.table(network, account(network, batch=3))
+    # 2 heads of 2 channels, keys and values, of 4 bytes
+    cells = {row[0]: row[1].value for row in kept.rows}
+    assert cells["KV cache, float32: a token"] == 2 * 2 * 2 * 4
+    assert cells["KV cache, float32: 20 tokens"] == 3 * 20 * 2 * 2 * 2 * 4
+    assert json.loads(memory_table.to_json(network, account(network)))["kv_cache"]["length"] == 20
+    mixed = archlens.loads(CAUSAL.replace("linear(9)", "self_attention(2)"))
+    assert "No KV cache is known: 2 (self_attention) looks" in " ".join(
+        memory_table.table(mixed, account(mixed)).notes
+    )
+    assert any("is not known: 2 (self_attention)" in line for line in cost_table.table(cost(mixed)).notes)
+    plain = archlens.load("lenet5")
+    assert "kv_cache" not in json.loads(memory_table.to_json(plain, account(plain)))
+    assert "decoding" not in json.loads(cost_table.to_json(cost(plain)))
