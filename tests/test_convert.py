@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import archlens
 from archlens.analysis import difference
 from archlens.cli import cli
+from archlens.writing import plan
 
 from .conftest import load_torchvision
 from .test_tracing import without_values
@@ -437,3 +438,24 @@ def test_modules_of_ones_own(case: str) -> None:
     x = torch.rand(2, *shape)
     with torch.no_grad():
         assert torch.equal(copy.eval()(x), module.eval()(x))
+
+
+def test_branches_are_looked_for_near_a_merge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of 40 merges reads all layers before it, of which 5 or so are near enough to begin a branch."""
+    tried = 0
+    looked = plan._Moves._from
+
+    def noted(self: Any, *args: Any) -> Any:
+        nonlocal tried
+        tried += 1
+        return looked(self, *args)
+
+    monkeypatch.setattr(plan, "_FAR", 10)  # a layer and a merge each
+    monkeypatch.setattr(plan._Moves, "_from", noted)
+    lines = [
+        f"  - a{n}: conv(1, 1)\n  - m{n}: {{add: [{', '.join(f'ref(a{k})' for k in range(n + 1))}]}}\n"
+        for n in range(1, 41)
+    ]
+    network = archlens.loads("input: 1x8\nlayers:\n  - a0: relu\n" + "".join(lines))
+    archlens.convert(network)
+    assert tried <= 6 * sum(range(2, 42))

@@ -228,6 +228,12 @@ def test_no_spatial_axis() -> None:
     assert (one.smallest, one.tried, one.unpadded) == ((), (), ())
 
 
+def test_axes_that_have_to_be_alike() -> None:
+    """Alone each has to stay at 8, for the map stands beside itself turned; together they may be 1."""
+    text = "{input: 1x8x8, layers: [concat: [identity, 'reshape([1, x.width, x.height])']]}"
+    assert sizes.find(archlens.loads(text)).smallest == (1, 1)
+
+
 class Counted(Origin):
     """Counts how often a network is laid out on another input."""
 
@@ -284,6 +290,12 @@ def test_a_spec_that_asks_for_sizes() -> None:
             network.with_input((1, size, size))
             works.append(size)
     assert list(one.tried[0].valid) == works == list(range(6, 13))
+
+
+def test_a_kernel_that_grows_with_the_input() -> None:
+    """Half of n leaves n - n//2 + 1 positions, and the next wants 3 of them: 3 do, or 6 for a kernel of 4."""
+    text = "{input: 1x8, layers: ['conv(2, x.length // 2)', 'conv(2, 3)']}"
+    assert sizes.find(archlens.loads(text)).smallest == (3,)
 
 
 def test_a_size_that_is_out_of_reach(tmp_path: Path) -> None:

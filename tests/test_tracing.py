@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import archlens
 from archlens.analysis import difference, sizes
 from archlens.analysis.difference import SAME
-from archlens.analysis.refitting import refitted
+from archlens.analysis.refitting import Refitting
 from archlens.cli import cli
 from archlens.ops.op import NonUniform
 from archlens.shape import Shape
@@ -1329,7 +1329,7 @@ def test_what_layers_share_is_shared_on_another_input_as_well() -> None:
             return self.norm(torch.relu(self.norm(x)))
 
     module = Twice()
-    network = refitted(archlens.trace(module, (3, 8, 8)), {"input": Shape((3, 9, 9))})
+    network = Refitting(archlens.trace(module, (3, 8, 8))).on({"input": Shape((3, 9, 9))})
     assert [layer.shape for layer in network] == [Shape((3, 9, 9))] * 3
     assert network.params == sum(one.numel() for one in module.parameters())
     assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}

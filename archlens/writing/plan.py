@@ -191,6 +191,8 @@ class _Moves:
         in_order = [self.makers[v] for v in child.inputs if v in self.makers]
         for count in range(len(makers), 0, -1):
             tails = makers[:count]
+            if merge - tails[-1] > _FAR:
+                continue  # they start before that
             inputs = dict.fromkeys(child.inputs)
             if count > 1:
                 forks = list(self.children[tails[1] + 1].inputs)
