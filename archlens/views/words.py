@@ -90,6 +90,14 @@ def conventions(network: Network) -> list[str]:
             "Where an op has put the channels last (channels_last, tokens, window_partition), shapes are "
             "positions x channels."
         )
+    shared = sum(bool(layer.again and layer.keys) for layer in network.layers)
+    tied = sum(
+        bool(layer.keys and not layer.again) for layer in network.layers if layer.name in network.sharing
+    )
+    if shared or tied:
+        layers = f"{shared + tied:,} layer{'' if shared + tied == 1 else 's'}"
+        have = "has" if shared + tied == 1 else "have"
+        lines.append(f"{layers} {have} weights of others, which are counted where they stand first.")
     unknown = network.unknown
     if unknown:
         name, why = next(iter(unknown.items()))
