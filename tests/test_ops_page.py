@@ -180,6 +180,8 @@ def letters(one: Example) -> dict[str, int]:
 
     found = {"c": x.channels, "c_in": x.channels, "n_in": x.channels, "C": x.channels, "L": prod(x.spatial)}
     found |= {"c_out": y.channels, "n_out": y.channels} | {k: v for k, v in own.items() if isinstance(v, int)}
+    if one.op.kind == "linear":
+        found |= {"n_in": x.size(own["axis"]) or 0, "n_out": y.size(own["axis"]) or 0}
     found["pairs"] = sum(map(len, own.get("connections", ())))
     if one.op.kind == "self_attention":
         found["M"], found["O"] = x.spatial[-1], own["out"] or x.channels
@@ -251,9 +253,11 @@ def test_formulas_give_the_figures(kind: str, one: Example) -> None:
     if said.parameters == "none":
         assert one.facts.params == 0
         return
-    first, *more = worth(said.parameters, one) or [x.numel]  # as many as the input has values
+    # as many as the input has values, or a parameter itself
+    first, *more = worth(said.parameters, one) or [y.numel if kind == "parameter" else x.numel]
     if "and a bias for each output" in said.parameters:
-        more = [y.channels if own["bias"] else 0]
+        more = [y.size(own.get("axis", "channels")) or 0 if own["bias"] else 0]
+        more += [y.channels] if own.get("gain") is not None else []
     elif "of bias" in said.parameters:
         more = [more[0] if own["bias"] else 0, *(more[1:2] if own.get("projection") else ())]
     elif kind == "prelu":

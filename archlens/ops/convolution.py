@@ -105,8 +105,7 @@ class StandardizedConv(Conv, kind="ws_conv"):
     how many values it has, as normalizer-free networks do.
 
     Output: as that of ``conv``.
-    Parameters: ``c_out * c_in/groups * f*f``, a bias for each output channel, and with ``gain`` one more
-        number.
+    Parameters: ``c_out * c_in/groups * f*f``, and a bias for each output channel; as many gains, if any.
     MACs: ``c_in/groups * f*f`` for each output value.
     Limits: those of ``conv``.
     Source: Qiao et al. 2019, "Micro-Batch Training with Batch-Channel Normalization and Weight

@@ -29,7 +29,7 @@ class Linear(Op, kind="linear", family="linear"):
 
     Output: ``n_out`` features; the positions stay. Along another axis, ``n_out`` positions.
     Parameters: ``n_in * n_out``, and a bias for each output feature.
-    MACs: ``n_in * n_out`` at each position.
+    MACs: ``n_in`` for each output value.
     Limits: a flat vector, or channels that come last.
     Source: along another axis, Tolstikhin et al. 2021, "MLP-Mixer", equation 1.
     """
