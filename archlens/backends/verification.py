@@ -27,7 +27,7 @@ from ..analysis.memory import allocated
 from ..errors import UsageError, shorten, usage
 from ..grouping import grouped
 from ..network import Network, scopes_of
-from ..shape import Shape
+from ..shape import Ids, Shape
 from . import reference as against
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check, Verification
 from .effort import MOST, Allowance, allow, is_small, too_much
@@ -78,8 +78,12 @@ def verify(
             why = too_much(network, bounded=bounded)
         device = "meta" if why else "cpu"
     where = _device(device)
-    # what is too large to be computed is also too large to plant NaNs in all of it
-    allowance = Allowance(MOST) if why else allow(network, computed=where.type != "meta", bounded=bounded)
+    # what is too large to be computed is also too large to plant NaNs in all of it; and so are long texts, of
+    # which attention compares each two tokens
+    words = not bounded and any(isinstance(shape, Ids) for shape in network.inputs.values())
+    allowance = (
+        Allowance(MOST) if why or words else allow(network, computed=where.type != "meta", bounded=bounded)
+    )
     state = read(network, weights) if weights is not None else None
     try:
         with _ALONE, _one_thread() if is_small(network) else nullcontext():
