@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from functools import cache
 from typing import Any
 
@@ -66,9 +67,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is there before the first test stays: a collection of garbage need not look at it each time."""
+    """What is there before the first test stays: a collection of garbage need not look at it each time.
+
+    Bytecode is kept of that alone: where a test writes a module twice within a second, it would be stale.
+    """
     gc.collect()
     gc.freeze()
+    sys.dont_write_bytecode = True
 
 
 @pytest.fixture
