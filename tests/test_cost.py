@@ -384,6 +384,21 @@ def standardized(values: Any, affine: bool) -> None:
         scaled * some(scaled.size) + some(scaled.size)
 
 
+def unit(values: Any) -> None:
+    """Each divided by the length of all, where that is not too small."""
+    f(f(total(values * values)))
+    values * some(values.size)
+
+
+def responded(x: Any) -> None:
+    """Woo et al. 2023, algorithm 1."""
+    for channel in x:
+        f(total(channel * channel))
+    f(mean(some(len(x))))  # and eps added
+    some(len(x)) * some(len(x))
+    x * x * x + x + x
+
+
 def by_root(values: Any, affine: bool) -> None:
     """Zhang and Sennrich 2019, equation 4."""
     inverse = 1 / f(mean(values * values) + 1e-6)
@@ -498,6 +513,16 @@ DEFINITIONS: dict[str, Callable[[], Any]] = {
     "6x9 >> tokens >> position_embedding": lambda: some(9, 6) + some(9, 6),
     "6x9 >> tokens >> rms_norm": lambda: [by_root(c, True) for c in some(9, 6)],
     "8 >> rms_norm(affine=false)": lambda: by_root(some(8), False),
+    "8 >> normalize": lambda: unit(some(8)),
+    "6x3x3 >> global_response_norm": lambda: responded(some(6, 3, 3)),
+    "6x3x3 >> clamp(0, 3)": lambda: each(lambda a: f(f(a)), some(6, 3, 3)),
+    '6x9 >> tokens >> mean("length")': lambda: [mean(c) for c in some(6, 9)],
+    '6x9 >> tokens >> amax("length")': lambda: [largest(c) for c in some(6, 9)],
+    "5x3x3, 5x3x3 >> subtract": lambda: some(5, 3, 3) + some(5, 3, 3),
+    "5x3x3, 5x1x1 >> divide": lambda: some(5, 3, 3) * some(5, 1, 1),
+    "5x3x3, 5x3x3 >> minimum": lambda: some(5, 3, 3) + some(5, 3, 3),
+    "5x3x3, 5x3x3 >> maximum": lambda: some(5, 3, 3) + some(5, 3, 3),
+    "3x6x7, 2x4x5 >> grid_sample": lambda: mixed(3 * 4 * 5, 4),
     "6x9 >> tokens >> position_embedding(12)": lambda: some(9, 6) + some(9, 6),
     # 5 positions of 3 heads, of which 2 pairs are turned each
     "18x5 >> tokens >> rotary(6, part=4)": lambda: turned(5, 2, 3),
@@ -615,6 +640,10 @@ PRODUCTS = {
         total(w * some(3, 3, 3)) + Tally()
         for i, j, _ in product(range(4), range(4), range(4))
         for w in [some(3, 6, 6)[:, i : i + 3, j : j + 3]]
+    ],
+    "3x6x6 >> ws_conv(4, 3, bias=false)": lambda: [
+        [total(some(3, 3, 3) * some(3, 3, 3)) for _ in range(4 * 4 * 4)],
+        [standardized(kernel, False) for kernel in some(4, 3, 3, 3)],
     ],
     "3x6x6 >> conv(4, 3, bias=false)": lambda: [
         total(some(3, 3, 3) * some(3, 3, 3)) for _ in range(4 * 4 * 4)

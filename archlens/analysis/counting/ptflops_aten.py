@@ -28,7 +28,7 @@ def _work(layer: Layer) -> Share:
         return Share(right, right - products, FUSED)
     if runs_in_one_kernel(layer):
         return Share(right, 0, IN_ONE_KERNEL)
-    if met(layer) == "archlens.ConvMap":
+    if met(layer) in ("archlens.ConvMap", "archlens.LinearAlong"):
         return same(layer.macs)  # its bias is an addition of its own
     if bias(layer) and isinstance(layer.facts.reach, tuple) and met(layer) in _CROPPED:
         _, *spatial = layer.input_shapes[0]

@@ -43,8 +43,8 @@ def _normalization(layer: Layer) -> Share:
 
 
 def _softmax(layer: Layer) -> Share:
-    channels = layer.shape.channels
-    return same((3 * channels - 1) * (layer.shape.numel // channels))
+    n = layer.shape[layer.facts.torch["dim"] - 1]
+    return same((3 * n - 1) * (layer.shape.numel // n))
 
 
 def _adaptive(layer: Layer) -> Share:
