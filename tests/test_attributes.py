@@ -19,6 +19,8 @@ KINDS: dict[str, tuple[list[tuple[Any, Any]], list[Any]]] = {
     "Flag": ([(True, True), (False, False)], [0, 1, "true", None]),
     "Size": ([(1, 1), ((3, 5.0), (3, 5))], [0, (), (0, 3), (3, True), "3", ((3, 3),), None]),
     "OptionalSize": ([(1, 1), ((3, 5), (3, 5)), (None, DEFAULT)], [0, (), (0, 3), "none"]),
+    "OptionalNumber": ([(0.1, 0.1), (-2, -2), (None, DEFAULT)], [True, "0.1", (1,)]),
+    "Shifts": ([(-3, -3), ((0, -2.0), (0, -2))], [(), 0.5, (1, True), "1", None]),
     "Spare": ([(0, 0), ((0, 1), (0, 1))], [-1, (-1, 0), (), 0.5, None]),
     "Scale": ([(0.5, 0.5), ((2, 1.5), (2, 1.5)), (None, DEFAULT)], [0, -1, (), (2, 0), (True, 2), "2"]),
     "Padding": (
