@@ -35,6 +35,7 @@ from archlens.source.signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, PADS_
 from .test_memory import check_bytes
 from .test_ops import EXAMPLES
 from .test_random_networks import Drawn, networks
+from .torch_reference import random_for
 from .work import calls_made
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -140,7 +141,7 @@ def check(network: Network) -> str:
     assert shapes_of(ours) == shapes_of(theirs)
     same(buffers_of(ours), buffers_of(theirs))  # which loading overwrites
     ours.load_state_dict(theirs.state_dict(), strict=True)
-    tensors = [torch.rand(2, *shape) for shape in network.inputs.values()]
+    tensors = [random_for(shape) for shape in network.inputs.values()]
     for mode in (False, True):
         results = []
         for module in (ours, theirs):
@@ -1012,14 +1013,17 @@ def test_arguments_of_torch(target: str) -> None:
     if library in ("torch", "operator"):
         return  # these have no signature that Python can read; they are called in the test of every op
     function: Any = getattr(modules if library == "archlens" else nn, name)
-    if isinstance(function, type):
-        bases = [one for one in function.__mro__ if one.__module__.startswith("torch.nn.modules")]
-        passes_on = library == "archlens" and name.startswith(("PaddedConv", "CroppedConv"))
-        function = (bases[0] if passes_on else function).__init__
+    found: dict[str, inspect.Parameter] = {}
+    for one in function.__mro__ if isinstance(function, type) else [function]:
+        callable = one.__init__ if isinstance(one, type) else one
+        own = inspect.signature(callable).parameters
+        found = {**own, **found}
+        if "args" not in own:
+            break  # what passes its arguments on has those of the class that it passes them to
     parameters = [
         one
-        for one in inspect.signature(function).parameters.values()
-        if one.name != "self" and one.annotation != "Tensor"
+        for one in found.values()
+        if one.name not in ("self", "mode", "args", "kwargs") and one.annotation != "Tensor"
     ]
     places = [one for one in fields if one.positional]
     for field, parameter in zip(places, parameters, strict=False):
