@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
 from archlens.backends.verification import verify
+from archlens.drawing import Request, to_bytes
 from archlens.source import emit
 
 from .conftest import load_torchvision
@@ -631,3 +633,12 @@ def test_steps_that_apply_each_other_too_deep() -> None:
     assert len(refused.value.diagnostic.also) == 3
     assert refused.value.network is not None
     assert all(" " not in layer.name for layer in refused.value.network)
+
+
+def test_diagrams_say_whose_weights_a_part_has() -> None:
+    """A further use with a name says it at its scope, a tied weight at its layer; the first use says nothing."""
+    text = "".join(re.findall(r">([^<]+)<", to_bytes(Request(archlens.loads(SIAMESE)), "svg").decode()))
+    assert text.count("shared with") == text.count("shared with left") == 1
+    tied = "input: 4 of 9\nlayers: [emb: embedding(3), head: 'linear(9, weight=emb)']"
+    text = "".join(re.findall(r">([^<]+)<", to_bytes(Request(archlens.loads(tied)), "svg").decode()))
+    assert text.count("shared with") == text.count("shared with emb") == 1

@@ -13,12 +13,12 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..analysis import receptive_field
+from ..analysis import receptive_field, uses
 from ..analysis.receptive_field import ReceptiveFields
 from ..analysis.repeats import Child, Fold, Repeats, Tree, differing, layers_of, written
 from ..errors import Unplaced, UsageError, printable, shorten, usage
 from ..grouping import grouped
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_of
 from ..ops import Op
 from ..shape import Shape, times
 
@@ -265,6 +265,8 @@ class _Planner:
         self.drawn: list[Layer] = []
         #: Every layer that each box stands for.
         self.behind: dict[int, list[Layer]] = {}
+        #: The scopes that are further uses, each with what it applies.
+        self.uses = {use.name: use.of for use in uses.find(self.network).values() if use.name}
 
     def plan(self) -> Plan:
         for name in self.network.inputs:
@@ -341,7 +343,7 @@ class _Planner:
         child = column[0]
         layers = layers_of(child)
         if isinstance(child, Tree) and level < self.depth:
-            path, what = span or child.path, self.network.blocks.get(child.path, "")
+            path, what = span or child.path, self.kind_of(child.path)
             trees = [tree for tree in column if isinstance(tree, Tree)]
             self.place(trees, self.frame(scope, path, what, note, fold, level), level + 1, repeats)
             return
@@ -461,6 +463,8 @@ class _Planner:
                 title = self.scope_title(draft)
             else:
                 lines = [self.line(layer, draft.scope) for layer in draft.layers]
+                shared = dict.fromkeys(filter(None, map(self.shared, draft.layers)))
+                lines += [BoxLine("", one, "") for one in shared]
                 title = "\n".join(map(self.layer_title, draft.layers))
             if draft.note:
                 lines += [BoxLine("", part, "") for part in draft.note.split("; ")]
@@ -482,6 +486,18 @@ class _Planner:
             title,
             renumbered[draft.scope],
         )
+
+    def kind_of(self, path: str) -> str:
+        """What a scope is: its block, and the scope whose weights it has, if they are another's."""
+        shared = f"shared with {printable(self.uses[path])}" if path in self.uses else ""
+        return ", ".join(filter(None, (self.network.blocks.get(path, ""), shared)))
+
+    def shared(self, layer: Layer) -> str:
+        """Whose weights a layer has; empty where they are its own, or a scope around it says so."""
+        if not layer.keys or any(scope in self.uses for scope in scopes_of(layer.scope)):
+            return ""
+        owner = layer.again or next(iter(layer.keys.values())).rpartition(".")[0]
+        return f"shared with {printable(owner)}" if owner not in ("", layer.name) else ""
 
     def line(self, layer: Layer, scope: int) -> BoxLine:
         name = self.relative(layer.name, scope)
@@ -517,7 +533,7 @@ class _Planner:
         params = " to ".join(map(rounded, dict.fromkeys(counts)))
         count = f"{len(draft.layers):,} layers"
         return [
-            BoxLine(self.relative(draft.name, draft.scope), self.network.blocks.get(draft.tree.path, ""), ""),
+            BoxLine(self.relative(draft.name, draft.scope), self.kind_of(draft.tree.path), ""),
             BoxLine("", f"{count}, {params} params" if any(counts) else count, ""),
         ]
 
