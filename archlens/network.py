@@ -288,13 +288,6 @@ class Network:
                 way than modules do.
         """
         for layer in self.layers:
-            if not self.is_shared_by_modules(layer):
-                name, key = next(iter(layer.keys.items()))
-                raise usage(
-                    f"{shorten(self.name)} cannot be {what}: {shorten(layer.name)} has its "
-                    f"{name or 'tensor'} from {shorten(key)}",
-                    span=layer.span,
-                )
             if layer.facts.torch.target == UNKNOWN:
                 op = shorten(str(layer.op))
                 raise usage(
@@ -302,6 +295,13 @@ class Network:
                     span=layer.span,
                     notes=(f"it is the layer {shorten(layer.name)}",),
                     help=vars(layer.op).get("help", ""),
+                )
+            if not self.is_shared_by_modules(layer):
+                name, key = next(iter(layer.keys.items()))
+                raise usage(
+                    f"{shorten(self.name)} cannot be {what}: {shorten(layer.name)} has its "
+                    f"{name or 'tensor'} from {shorten(key)}",
+                    span=layer.span,
                 )
 
     def is_shared_by_modules(self, layer: Layer) -> bool:

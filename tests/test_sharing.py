@@ -636,7 +636,7 @@ def test_steps_that_apply_each_other_too_deep() -> None:
 
 
 def test_diagrams_say_whose_weights_a_part_has() -> None:
-    """A further use with a name says it at its scope, a tied weight at its layer; the first use says nothing."""
+    """A further use with a name says it at its scope, a tied weight at its layer; the first use not."""
     text = "".join(re.findall(r">([^<]+)<", to_bytes(Request(archlens.loads(SIAMESE)), "svg").decode()))
     assert text.count("shared with") == text.count("shared with left") == 1
     tied = "input: 4 of 9\nlayers: [emb: embedding(3), head: 'linear(9, weight=emb)']"

@@ -385,16 +385,18 @@ def test_one_verification_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     inside, most = 0, 0
     met = threading.Barrier(2)
 
-    def count(*args: Any) -> None:
+    def count(*args: Any) -> Verification:
         nonlocal inside, most
         inside += 1
         most = max(most, inside)
         with suppress(threading.BrokenBarrierError):
             met.wait(timeout=0.2)  # both come here at once, or neither sees the other
         inside -= 1
+        return known
 
-    monkeypatch.setattr(verification, "_verify", count)
     network = archlens.load("lenet5")
+    known = verify(network, device="meta")
+    monkeypatch.setattr(verification, "_verify", count)
     threads = [threading.Thread(target=verify, args=(network,)) for _ in range(2)]
     for thread in threads:
         thread.start()

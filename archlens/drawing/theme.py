@@ -35,6 +35,7 @@ FAMILIES = {
     "regularization": GREY,
     "reshape": GREY,
     "attention": "#7a4ea3",
+    "recurrent": "#44aa99",
 }
 
 #: For families to come: further hues, between those of the palette.
