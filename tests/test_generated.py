@@ -57,7 +57,8 @@ def test_the_reports_of_a_family_are_not_stale(family: str) -> None:
         wrong = [problem for name, material in materials.items() for problem in _stale(name, material)]
         given_up = {name for name, material in materials.items() if material.study.sizes.given_up}
         assert given_up <= GIVEN_UP
-        assert spent(source.name) < 0.95
+        # where each gives up by itself, none has anything to lose
+        assert spent(source.name) < 0.95 or given_up == materials.keys()
     assert not wrong, "; ".join(wrong)
 
 

@@ -356,7 +356,7 @@ def test_a_spec_is_the_module_and_shorter(text: str, kind: type[nn.Module]) -> N
 
 def test_hrnet_is_the_module_and_shorter() -> None:
     check(archlens.load("hrnet_w18", width=2, modules=[1, 1, 2], input="3x64x64"), HRNet(2, (1, 1, 2)))
-    text = (Path(archlens.__file__).parents[1] / "specs" / "hrnet.yaml").read_text("utf-8")
+    text = (Path(__file__).parents[1] / "specs" / "hrnet.yaml").read_text("utf-8")
     assert lines(text) < lines(inspect.getsource(HRNet))
 
 
