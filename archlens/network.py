@@ -91,8 +91,10 @@ class Layer(NamedTuple):
 
     def key(self, weight: str) -> str:
         """The key of one of its weights or buffers in torch's state dict."""
-        if weight in self.keys:
-            return self.keys[weight]
+        return self.keys[weight] if weight in self.keys else self.own_key(weight)
+
+    def own_key(self, weight: str) -> str:
+        """The key that one of them has under its own name, be it another's too."""
         return f"{self.name}.{weight}" if weight else self.name
 
     @property
@@ -313,10 +315,7 @@ class Network:
         if layer.again:
             first = self.index.get(layer.again)
             return first is not None and all(key == first.key(name) for name, key in layer.keys.items())
-        return all(
-            self.aliases.get(f"{layer.name}.{name}" if name else layer.name) == key
-            for name, key in layer.keys.items()
-        )
+        return all(self.aliases.get(layer.own_key(name)) == key for name, key in layer.keys.items())
 
     def module_of(self, layer: Layer) -> str:
         """The layer whose module, or parameter, one uses in torch.
@@ -326,8 +325,14 @@ class Network:
         if not layer.again:
             return layer.name
         first, own = self.index[layer.again].facts.torch, layer.facts.torch
-        alike = first.target == own.target and first.args == own.args and first.kwargs == own.kwargs
-        return layer.again if alike or own.parameter is not None else layer.name
+        return layer.again if own.does_as(first) or own.parameter is not None else layer.name
+
+    @cached_property
+    def tied(self) -> Mapping[str, str]:
+        """The second keys that weights of layers have in modules, each with that of the owner."""
+        # a parameter that lies in no module of its own is not tied so
+        own = {layer.own_key(name) for layer in self for name in layer.keys if name and not layer.again}
+        return {alias: key for alias, key in self.aliases.items() if alias in own}
 
     @cached_property
     def sharing(self) -> Mapping[str, tuple[Layer, ...]]:

@@ -102,17 +102,21 @@ def _is_causal(layer: Layer) -> bool:
 
 
 def _cached(layer: Layer, length: int) -> Cached:
-    window = getattr(layer.op, "window", None)
     if isinstance(layer.op, Attention):
         _, k, v = layer.input_shapes
         values = k.channels + v.channels
     else:
         values = layer.facts.weights["in_proj_weight"][0] - layer.input_shapes[0].channels
-    return Cached(layer.name, values, min(length, window or length))
+    return Cached(layer.name, values, _kept(layer, length))
 
 
 def _of_token(layer: Layer, length: int) -> int:
     """The products of one query over the keys that are kept; and of its projections."""
     projections = sum(shape[0] * shape[1] for shape in layer.facts.weights.values() if len(shape) == 2)
     core = layer.macs - projections * length
-    return projections + core // length**2 * min(length, getattr(layer.op, "window", None) or length)
+    return projections + core // length**2 * _kept(layer, length)
+
+
+def _kept(layer: Layer, length: int) -> int:
+    """Of how many tokens keys and values are kept: those of the sequence, or in the window."""
+    return min(length, getattr(layer.op, "window", None) or length)

@@ -126,6 +126,7 @@ class Nesting:
     def _read(self, needed: Container[str]) -> None:
         opened = [self.root]
         seen = {""}
+        following = self._following()
         skipped = 0
         for number, layer in enumerate(self.network.layers):
             if number < skipped:
@@ -134,7 +135,7 @@ class Nesting:
             if use is not None:
                 skipped = number + len(use.pairs)
                 if any(one.name in needed for _, one in use.pairs):
-                    self._apply(number, use, self._around(use, opened, skipped))
+                    self._apply(number, use, self._around(use, opened, following[skipped]))
                 continue
             if layer.name not in needed:
                 continue
@@ -161,12 +162,20 @@ class Nesting:
             self._add(number, layer, opened[-1])
         self.closed += reversed(opened)
 
-    def _around(self, use: Use, opened: list[Scope], after: int) -> Scope:
+    def _following(self) -> list[Layer | None]:
+        """From each layer on, and after the last, the first that is no further use."""
+        if not self.uses:
+            return []
+        found: list[Layer | None] = [None]
+        for layer in reversed(self.network.layers):
+            found.append(found[-1] if layer.again else layer)
+        return found[::-1]
+
+    def _around(self, use: Use, opened: list[Scope], follows: Layer | None) -> Scope:
         """The scope that a further use stands in.
 
         That is where it has its name, or else the innermost that has what it applies, or goes on after it.
         """
-        follows = next((la for la in self.network.layers[after:] if not la.again), None)
         of, name = use.of, use.name
         while len(opened) > 1:
             path = opened[-1].path

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -47,6 +47,23 @@ class Seen(NamedTuple):
     total: int
 
 
+@contextmanager
+def in_steps(*, recurrent: bool) -> Iterator[None]:
+    """Attention runs step by step, and so do recurrent layers: torch's counter lacks kernels of whole ones.
+
+    Args:
+        recurrent: whether there may be recurrent layers; convolutions are slow without oneDNN and cuDNN, too.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        if recurrent:
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")  # of asking for other kernels
+            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        yield
+
+
 def run(reference: Reference, network: Network, state: Mapping[str, Tensor] | None, device: Any) -> Seen:
     """Run the module once in evaluation mode; it is left as it was.
 
@@ -68,12 +85,7 @@ def run(reference: Reference, network: Network, state: Mapping[str, Tensor] | No
                 _watch(stack, name, part, counter, parts)
         stack.enter_context(as_it_was(module))
         stack.enter_context(torch.no_grad())
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        # of the kernels for whole recurrent modules the counter knows nothing; asking for others warns
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
-        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        stack.enter_context(in_steps(recurrent=True))
         stack.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
         torch.backends.mha.set_fastpath_enabled(False)
         given = _on(module, state, device)

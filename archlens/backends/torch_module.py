@@ -84,7 +84,7 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
                 _place(root, step.name, made)
             elif step.call.parameter is not None:
                 _place(root, step.name, _parameter(step.call.parameter))
-    owned = {layer.key(name) for layer in network for name in (*layer.facts.weights, *layer.facts.kept)}
+    owned = network.state() if network.aliases else {}
     for alias, key in network.aliases.items():
         if key in owned:
             _tie(root, alias, key)

@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,7 @@ from . import reference as against
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check, Verification
 from .effort import MOST, Allowance, allow, is_small, too_much
 from .probing import probe
-from .reference import Reference, of_batch
+from .reference import Reference, in_steps, of_batch
 from .torch_module import Built, build, find, is_module, sample
 from .torch_module import at as tensor_at
 from .weights import read
@@ -154,13 +154,14 @@ def _verify(
         if module is not None and complete is not None:
             if state is not None:
                 module.load_state_dict(state, strict=True)
+            recurrent = any(layer.op.family == "recurrent" for layer in network)
             counter = FlopCounterMode(display=False)
-            with counter, _in_steps(network):
+            with counter, in_steps(recurrent=recurrent):
                 shapes = _Shapes(complete, counter)
                 checks += _shapes(network, shapes, inputs)
             if network.training_macs:  # which are not part of an inference
                 counter = FlopCounterMode(display=False)
-                with counter, _in_steps(network):
+                with counter, in_steps(recurrent=recurrent):
                     module(*inputs)
             flops = counter.get_total_flops()
             checks += _macs(network, counted, shapes.products, batch)
@@ -294,22 +295,6 @@ def _listed(tensors: dict[str, tuple[tuple[int, ...], bool]]) -> str:
         f"{name.rpartition('.')[2]} {'x'.join(map(str, shape)) or 'scalar'}"
         for name, (shape, _) in tensors.items()
     )
-
-
-@contextmanager
-def _in_steps(network: Network) -> Iterator[None]:
-    """Attention and recurrent layers run step by step: torch's counter lacks kernels of whole ones.
-
-    Without those of oneDNN and cuDNN convolutions are slow, so they go only where there is something to see.
-    """
-    with ExitStack() as stack:
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        if any(layer.op.family == "recurrent" for layer in network):
-            stack.enter_context(warnings.catch_warnings())
-            warnings.simplefilter("ignore")  # of asking for other kernels
-            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
-            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
-        yield
 
 
 class _Tupled(nn.Module):

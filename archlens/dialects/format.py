@@ -11,7 +11,7 @@ from ..backends.checks import Check
 from ..elaboration.inputs import read_given
 from ..elaboration.remaking import Remade
 from ..errors import did_you_mean, error, shorten, usage
-from ..library.finding import check_variant
+from ..language.spec import check_variant
 from ..network import Network, Origin, Setting
 from ..shape import Shape
 from .outside import Outside

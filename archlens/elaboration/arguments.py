@@ -34,9 +34,11 @@ def unquoted(kind: type[Op], tree: ast.Call, expression: Expression, env: Env) -
 
 
 def arguments(
-    tree: ast.Call, expression: Expression, env: Env, *, but: str = ""
+    tree: ast.Name | ast.Call, expression: Expression, env: Env, *, but: str = ""
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The values of the arguments of a call, but for one that is read otherwise."""
+    """The values of the arguments of a call, but for one that is read otherwise; a lone name gives none."""
+    if isinstance(tree, ast.Name):
+        return [], {}
     args = [_argument(arg, expression, env) for arg in tree.args]
     kwargs: dict[str, Any] = {}
     for key in tree.keywords:

@@ -69,6 +69,13 @@ class Place:
     def full(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
 
+    def outwards(self) -> Iterator[Place]:
+        """This scope, and those around it, in which names are looked up one after the other."""
+        place: Place | None = self
+        while place is not None:
+            yield place
+            place = place.parent
+
     def number(self) -> str:
         """The next number, as ``nn.Sequential`` counts."""
         name = str(self.count)

@@ -130,13 +130,11 @@ class Env:
 
     def step(self, name: str) -> Tensor | None:
         """The output of an earlier step: of this scope, or of one around it; or an input by its name."""
-        place: Place | None = self.place
-        while place is not None:
+        for place in self.place.outwards():
             if name in place.tensors:
                 self.walk.reads += 1
                 self.walk.looked.append(place.full(name))
                 return place.tensors[name]
-            place = place.parent
         self.walk.reads += name in self.file.sources
         return self.file.sources.get(name)
 
@@ -195,48 +193,40 @@ class Env:
         """The output of an earlier step by a path, as ``layer1.0``, from this scope or one around it."""
         if "." not in path:
             return self.step(path)
-        place: Place | None = self.place
-        while place is not None:
+        for place in self.place.outwards():
             self.walk.builder.steps += 1 + (len(place.path) + len(path) >> 6)
             found = self.walk.at(place.full(path))
             if found is not None:
                 return found
-            place = place.parent
         return None
 
     def absent(self, name: str) -> Located | None:
         """Where a step of this name is none, in this scope or one around it."""
-        place: Place | None = self.place
-        while place is not None:
+        for place in self.place.outwards():
             if name in place.absent:
                 return place.absent[name]
-            place = place.parent
         return None
 
     def later(self, name: str) -> Located | None:
         """Where a step comes later that has this name, or that a path of this name starts with."""
         name, dot, _ = name.partition(".")
-        place: Place | None = self.place
-        while place is not None:
+        for place in self.place.outwards():
             if dot and name in place.taken:
                 return None  # the scope is there, and has no such step
             if name in place.certain:
                 return place.certain[name]
-            place = place.parent
         return None
 
     def steps(self, meant: str = "") -> list[str]:
         """The names of earlier steps; of a path that is meant, those in the scope that it leads to."""
         found: list[str] = list(self.file.sources)
         inside = meant.rpartition(".")[0]
-        place: Place | None = self.place
-        while place is not None:
+        for place in self.place.outwards():
             found += [name for name in place.tensors if not name.isdigit()]
             if inside:
                 start = len(place.path) + 1 if place.path else 0
                 scope = f"{place.full(inside)}."
                 found += [path[start:] for path in self.walk.paths if path.startswith(scope)]
-            place = place.parent
         return found
 
     def known(self) -> Iterable[str]:

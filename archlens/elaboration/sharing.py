@@ -144,8 +144,7 @@ class Sharing(Elaboration):
                 )
             name = value
         self.reads += 1
-        place: Place | None = env.place
-        while place is not None:
+        for place in env.place.outwards():
             path = place.full(name)
             self.builder.steps += len(path) >> 6
             if path in self.running:
@@ -157,7 +156,6 @@ class Sharing(Elaboration):
                 )
             if self._is_there(path):
                 return path
-            place = place.parent
         raise self._nowhere(name, argument, expression, env, taker)
 
     def _is_there(self, path: str) -> bool:

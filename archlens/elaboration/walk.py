@@ -707,7 +707,7 @@ class Walk(Sharing):
             )  # fmt: skip
         if len(self.stack) >= MAX_BLOCKS:
             raise expression.error(f"blocks are nested more than {MAX_BLOCKS} deep", tree)
-        args, kwargs = ([], {}) if isinstance(tree, ast.Name) else arguments(tree, expression, env)
+        args, kwargs = arguments(tree, expression, env)
         given = bind(
             block.required,
             args,
@@ -796,7 +796,7 @@ class Walk(Sharing):
         where: Located,
     ) -> None:
         """Run the steps of another file, up to that which ``until`` names."""
-        args, kwargs = ([], {}) if isinstance(tree, ast.Name) else arguments(tree, expression, env)
+        args, kwargs = arguments(tree, expression, env)
         refused = refused_in(tree, expression)
         names = part.required
         if args:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Source, Span, did_you_mean, error, shorten
+from ..errors import Source, Span, UsageError, did_you_mean, error, printable, shorten, usage
 from ..network import Meta
 from .document import (
     Mapping,
@@ -76,6 +76,25 @@ class Variant:
     inputs: dict[str, Template]
     meta: Meta
     span: Span
+
+
+def check_variant(variant: str, variants: Collection[str], path: str) -> None:
+    """Refuse a variant that a file has not; an empty one is none.
+
+    Raises:
+        UsageError: it has no such variant.
+    """
+    if variant and variant not in variants:
+        raise no_variant(variant, variants, path)
+
+
+def no_variant(variant: str, variants: Collection[str], path: str) -> UsageError:
+    """What is said of a variant that a file has not."""
+    said = f"its variants: {', '.join(variants)}" if variants else "it has no variants"
+    return usage(
+        f"{printable(path)} has no variant {shorten(variant)}",
+        help=did_you_mean(variant, variants, otherwise=said),
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os.path
 import re
 import sys
-from collections.abc import Collection
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Source, Span, UsageError, did_you_mean, error, printable, shorten, usage
-from ..language.spec import Spec, parse
+from ..language.spec import Spec, check_variant, parse
 from .using import Folder, Nowhere, Where, linked
 
 #: How spec files end.
@@ -232,20 +231,6 @@ def with_variant(spec: Spec, variant: str, path: str) -> Found:
     if not variant and spec.name in spec.variants:
         variant = spec.name
     return Found(spec, variant)
-
-
-def check_variant(variant: str, variants: Collection[str], path: str) -> None:
-    """Refuse a variant that a file has not; an empty one is none.
-
-    Raises:
-        UsageError: it has no such variant.
-    """
-    if variant and variant not in variants:
-        said = f"its variants: {', '.join(variants)}" if variants else "it has no variants"
-        raise usage(
-            f"{printable(path)} has no variant {shorten(variant)}",
-            help=did_you_mean(variant, variants, otherwise=said),
-        )
 
 
 def _exists(path: str) -> bool:

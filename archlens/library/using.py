@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from ..errors import Diagnostic, Span, SpecError, UsageError, did_you_mean, error, shorten
-from ..language.spec import Part, Spec, Use
+from ..language.spec import Part, Spec, Use, no_variant
 from ..language.steps import Block, Body, Named, Step, Steps
 
 #: How many other specs one may use, those that they use included, and how many characters these may have.
@@ -89,6 +89,9 @@ class _Reading:
             if key not in self.read:
                 self.count(spec, use)
                 self.read[key] = self.linked(spec, there, (*chain, (key, use)))
+            spec = self.read[key]
+            if path:
+                variant, rest = _variant(spec, rest)
         except UsageError as problem:
             raise node.error(problem.diagnostic.message, help=problem.diagnostic.help) from None
         except SpecError as problem:
@@ -97,9 +100,6 @@ class _Reading:
             used = f"{use.name} is used here", node.span
             also = (*problem.diagnostic.also, used)
             raise SpecError(replace(problem.diagnostic, also=also)) from None
-        spec = self.read[key]
-        if path:
-            variant, rest = _variant(spec, rest, use)
         block, body = _found(spec, rest, use)
         if block is None and len(spec.inputs) > 1:
             raise error(
@@ -167,7 +167,7 @@ def _taken_apart(target: str) -> tuple[str, str]:
     return (match[1], match[2] or "") if match else ("", target)
 
 
-def _variant(spec: Spec, rest: str, use: Use) -> tuple[str, str]:
+def _variant(spec: Spec, rest: str) -> tuple[str, str]:
     """The variant and the part that stand behind a path: ``:small.unit``, ``.unit``."""
     own = spec.name if spec.name in spec.variants else ""
     if rest[:1] != ":":
@@ -177,13 +177,7 @@ def _variant(spec: Spec, rest: str, use: Use) -> tuple[str, str]:
         return rest, ""
     variant, dot, part = rest.rpartition(".")
     if not dot or variant not in spec.variants:
-        variant = variant if dot else rest
-        listed = f"its variants: {', '.join(spec.variants)}" if spec.variants else "it has no variants"
-        raise error(
-            f"{shorten(spec.source.name, 200)} has no variant {shorten(variant)}",
-            use.target.span,
-            help=did_you_mean(variant, spec.variants, otherwise=listed),
-        )
+        raise no_variant(variant if dot else rest, spec.variants, shorten(spec.source.name, 200))
     return variant, part
 
 

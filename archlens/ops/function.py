@@ -42,7 +42,6 @@ class Exp(_Function, kind="exp"):
     function = "exp"
     names = Names(keras="activations.exponential", onnx="Exp", also="exponential")
     examples = ("6x8x8 >> exp",)
-    saved_for_backward = OUTPUT._replace(in_place=True)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps its output, which is its own derivative."""

@@ -108,8 +108,7 @@ class Linear(Op, kind="linear", family="linear"):
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         (x,) = inputs
         if self.axis != "channels":
-            n = facts.weights["weight"][1]
-            return f"{facts.shape.numel:,} outputs x {n:,} products each = {facts.macs:,}"
+            return super().why_macs(facts, *inputs)
         positions = f"{times(x.spatial)} = {prod(x.spatial):,} positions x " if x.spatial else ""
         return f"{positions}{self.features:,} outputs x {x.channels:,} inputs = {facts.macs:,}"
 

@@ -158,6 +158,10 @@ class Call:
             if not one.positional and one.value != one.default
         }
 
+    def does_as(self, other: Call) -> bool:
+        """Whether it calls the same with the same, whatever that leaves to defaults."""
+        return (self.target, self.args, self.kwargs) == (other.target, other.args, other.kwargs)
+
     def __str__(self) -> str:
         words = [repr(arg) for arg in self.args]
         words += [f"{name}={value!r}" for name, value in self.kwargs.items()]

@@ -103,6 +103,3 @@ class MatMul(Merge, kind="matmul"):
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         a, b = inputs
         return f"{a.spatial[-1]:,} rows x {facts.shape.channels:,} columns, of {a} and {b}"
-
-    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
-        return f"{facts.shape.numel:,} outputs x {inputs[0].channels:,} products each = {facts.macs:,}"

@@ -8,6 +8,7 @@ device it does, and of an LSTM that runs in one kernel, as on the CPU, it counts
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
 from ..geometry import Window
@@ -77,10 +78,6 @@ class _Recurrent(Op, family="recurrent"):
         if len(x) != 2:
             raise ShapeError(f"{self.kind} reads a sequence, LxC, and its input is {x}")
         self._require_numbers()
-        if self.given > self.features or (self.given == self.features and self._projects):
-            raise ShapeError(
-                f"its projection to {self.given} features is not smaller than its state of {self.features}"
-            )
         weights = self._weights(x.channels)
         steps = x[0]
         cells = steps * self.layers * self.directions * self.features
@@ -108,7 +105,7 @@ class _Recurrent(Op, family="recurrent"):
         )
 
     def _require_numbers(self) -> None:
-        """Refuse more layers than anybody has, and a dropout that would do nothing."""
+        """Refuse numbers of no such layer: more layers than anybody has, a dropout that does nothing."""
         if self.layers > MOST_LAYERS:
             raise ShapeError(f"it has {self.layers:,} layers, and may have {MOST_LAYERS:,}")
         if not 0 <= self.dropout <= 1:
@@ -118,10 +115,6 @@ class _Recurrent(Op, family="recurrent"):
                 "its dropout stands between layers, and it has one layer",
                 help=f"put dropout({self.dropout}) before or after it",
             )
-
-    @property
-    def _projects(self) -> bool:
-        return False
 
     def _reach(self, steps: int) -> Reach:
         """What has been read at each step; all of it where there is a way back, and at the end."""
@@ -141,20 +134,19 @@ class _Recurrent(Op, family="recurrent"):
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         steps = inputs[0][0]
-        matrices = Counter(shape for shape in facts.weights.values() if len(shape) == 2)
-        parts = [
-            f"{count} of {times(shape)}" if count > 1 else times(shape) for shape, count in matrices.items()
-        ]
-        return f"{steps:,} steps x ({' + '.join(parts)} weights) = {facts.macs:,}"
+        matrices = _counted(shape for shape in facts.weights.values() if len(shape) == 2)
+        return f"{steps:,} steps x ({matrices} weights) = {facts.macs:,}"
 
     def why_params(self, facts: Facts) -> str:
         if len(facts.weights) <= 4:
             return super().why_params(facts)
-        shapes = Counter(facts.weights.values())
-        parts = [
-            f"{count} of {times(shape)}" if count > 1 else times(shape) for shape, count in shapes.items()
-        ]
-        return f"{' + '.join(parts)} = {facts.params:,}"
+        return f"{_counted(facts.weights.values())} = {facts.params:,}"
+
+
+def _counted(shapes: Iterable[tuple[int, ...]]) -> str:
+    """Shapes as a sum, those that are alike together: ``2 of 16x3 + 16x4``."""
+    counts = Counter(shapes).items()
+    return " + ".join(f"{count} of {times(shape)}" if count > 1 else times(shape) for shape, count in counts)
 
 
 class LSTM(_Recurrent, kind="lstm"):
@@ -187,9 +179,12 @@ class LSTM(_Recurrent, kind="lstm"):
     def given(self) -> int:
         return self.projection or self.features
 
-    @property
-    def _projects(self) -> bool:
-        return self.projection is not None
+    def _require_numbers(self) -> None:
+        super()._require_numbers()
+        if self.given >= self.features and self.projection is not None:
+            raise ShapeError(
+                f"its projection to {self.given} features is not smaller than its state of {self.features}"
+            )
 
     def _extra(self) -> dict[str, Any]:
         return {"proj_size": Argument(self.projection or 0, default=0)}

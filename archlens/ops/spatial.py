@@ -21,6 +21,7 @@ from .op import (
     Reach,
     ShapeError,
     all_channels,
+    read_by_groups,
     weightless,
 )
 from .windows import check_windows, per_axis, require_spatial, shortest, slide
@@ -58,9 +59,9 @@ class PixelShuffle(Op, kind="pixel_shuffle", family="reshape"):
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
-        each = self.factor**2
-        count = inputs[0].channels // each
-        return (sum(all_channels(each) << c * each for c in range(count) if channels >> c & 1),)
+        c = inputs[0].channels
+        squares = c // self.factor**2
+        return (read_by_groups(channels, squares, c, squares),)
 
 
 class PixelUnshuffle(Op, kind="pixel_unshuffle", family="reshape"):
@@ -94,9 +95,8 @@ class PixelUnshuffle(Op, kind="pixel_unshuffle", family="reshape"):
         return weightless(shape, (Window(r, r),) * 2, Call("nn.PixelUnshuffle", downscale_factor=r))
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
-        each = self.factor**2
-        inside = all_channels(each)
-        return (sum(1 << c for c in range(inputs[0].channels) if channels >> c * each & inside),)
+        c = inputs[0].channels
+        return (read_by_groups(channels, c, c, c * self.factor**2),)
 
 
 class Unfold(Op, kind="unfold", family="reshape"):
@@ -140,9 +140,8 @@ class Unfold(Op, kind="unfold", family="reshape"):
         )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
-        each = prod(per_axis(self.kernel, inputs[0], "kernel"))
-        inside = all_channels(each)
-        return (sum(1 << c for c in range(inputs[0].channels) if channels >> c * each & inside),)
+        c = inputs[0].channels
+        return (read_by_groups(channels, c, c, c * prod(per_axis(self.kernel, inputs[0], "kernel"))),)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps nothing; the gradient of the windows lies in one piece first."""

@@ -38,10 +38,9 @@ def emit(network: Network) -> str:
             )
     """
     network.require_calls(scopes.WRITTEN)
-    keys = {layer.key(name) for layer in network for name in (*layer.facts.weights, *layer.facts.kept)}
-    tied = {f"{layer.name}.{name}" for layer in network for name in layer.keys if not layer.again}
+    keys = network.state() if network.aliases else {}
     for alias, key in network.aliases.items():
-        if alias not in tied and key in keys:
+        if alias not in network.tied and key in keys:
             raise usage(
                 f"{shorten(network.name)} cannot be {scopes.WRITTEN}: {shorten(key)} has a second key, "
                 f"{shorten(alias)}, which no layer has"

@@ -261,10 +261,7 @@ class ClassText:
 
     def _tie(self) -> None:
         """Let layers that share a weight have one."""
-        tied = {f"{layer.name}.{name}" for layer in self.network for name in layer.keys if not layer.again}
-        for alias, key in self.network.aliases.items():
-            if alias not in tied:
-                continue
+        for alias, key in self.network.tied.items():
             self.inits.append(f"        {_reached(alias)} = {_reached(key)}")
 
     def _chained(self, runs: Iterator[Repetition]) -> Iterator[Repetition]:

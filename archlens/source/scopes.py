@@ -189,7 +189,7 @@ class _Reader:
         """
         for first, layer in use.pairs:
             one, other = first.facts.torch, layer.facts.torch
-            if (one.target, one.args, one.kwargs) != (other.target, other.args, other.kwargs):
+            if not other.does_as(one):
                 raise self._refused(use, f"{shorten(layer.name)} is {other}, and {shorten(first.name)} {one}")
         inside = f"{scope.path}." if scope.path else ""
         if not use.of.startswith(inside):

@@ -21,6 +21,9 @@ SCHEMA = "archlens.memory/1"
 #: How many of the tensors that are alive at a peak are named.
 _NAMED = 6
 
+#: What is found of a decoder's cache of keys and values.
+Cache = decoding.Decoding | Unknown | None
+
 #: The three ways in which an inference is counted.
 _PEAKS = ("peak activations", "peak, in place", "peak, eager torch")
 
@@ -57,6 +60,7 @@ class _Line(NamedTuple):
 
 def table(network: Network, found: Memory) -> Table:
     """Weights, inference and training in bytes; what is alive at the peaks, and the rules beneath."""
+    cache = decoding.find(network)
     return Table(
         headline=words.headline(network),
         columns=_ACCOUNT,
@@ -67,10 +71,10 @@ def table(network: Network, found: Memory) -> Table:
                 words.size(line.bytes or 0),
                 line.where,
             ]
-            for line in [*_lines(found), *_lines_of_cache(network, found)]
+            for line in [*_lines(found), *_lines_of_cache(cache, found)]
         ],
         more=[Table(_ALIVE, list(_alive(found)))],
-        notes=conventions(network, found),
+        notes=conventions(network, found, cache),
         json=partial(to_json, network, found),
     )
 
@@ -150,9 +154,8 @@ def _lines(found: Memory) -> Iterator[_Line]:
     yield _Line("training: peak", found.training, where, at_least=unknown)
 
 
-def _lines_of_cache(network: Network, found: Memory) -> Iterator[_Line]:
+def _lines_of_cache(cache: Cache, found: Memory) -> Iterator[_Line]:
     """What a decoder keeps of a token, and of as many sequences as there are samples."""
-    cache = decoding.find(network)
     if isinstance(cache, decoding.Decoding):
         for dtype in decoding.DTYPES:
             yield _Line(f"KV cache, {dtype}: a token", cache.bytes_of_token(dtype))
@@ -182,7 +185,7 @@ def _under(what: str, lines: Iterable[tuple[str, str, int]]) -> Iterator[list[Co
         yield [Cell("" if number else what, what), name, shape, Cell(words.size(size), size)]
 
 
-def conventions(network: Network, found: Memory) -> list[str]:
+def conventions(network: Network, found: Memory, cache: Cache) -> list[str]:
     """The rules that the figures follow, one a line."""
     samples = "1 sample" if found.batch == 1 else f"{found.batch:,} samples"
     lines = [
@@ -208,7 +211,6 @@ def conventions(network: Network, found: Memory) -> list[str]:
             "which the caller holds.",
             "Not in the peak: what the loss makes, workspaces of kernels, what an allocator rounds up.",
         ]
-    cache = decoding.find(network)
     if isinstance(cache, Unknown):
         lines.append(f"No KV cache is known: {cache.reason}.")
     elif cache is not None:
