@@ -1,11 +1,8 @@
-"""Language models of the zoo against transformers, and what a decoder keeps and computes for a token."""
+"""What a decoder keeps and computes for a token."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,40 +17,21 @@ from archlens.backends.verification import verify
 from archlens.elaboration.examples import spec_of
 from archlens.views import cost_table, memory_table
 
-LINES = (Path(__file__).parent / "data" / "transformers.csv").read_text("utf-8").splitlines()
-ROWS = list(csv.DictReader(line for line in LINES if not line.startswith("#")))
+from .references import recipes
 
-#: The small configurations of which transformers' products were counted; all have 97 ids and 24 tokens.
-SMALL: dict[str, dict[str, Any]] = {
-    "gpt2": {"width": 48, "depth": 2, "heads": 4},
-    "bert_base": {"width": 128, "depth": 2},
-    "llama_2_7b": {"width": 48, "depth": 2, "heads": 4, "kv_heads": 2, "hidden": 80},
-    "mistral_7b": {"width": 48, "depth": 2, "heads": 4, "kv_heads": 2, "hidden": 80, "window": 8},
-    "qwen_2_5_0_5b": {"width": 48, "depth": 2, "heads": 4, "kv_heads": 2, "hidden": 80},
-    "gemma_2b": {"width": 48, "depth": 2, "heads": 4, "kv_heads": 1, "head": 16, "hidden": 80},
-}
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
-def test_transformers(row: dict[str, str]) -> None:
-    """As many parameters, and the same keys of the same shapes; as many products on a small configuration."""
-    network = archlens.load(row["name"])
-    assert network.params == int(row["params"])
-    lines = "".join(f"{key} {shape}\n" for key, shape in sorted(network.state().items()))
-    assert hashlib.sha256(lines.encode()).hexdigest()[:16] == row["keys"]
-    if row["macs"]:
-        small = archlens.load(row["name"], vocab=97, length=24, **SMALL[row["name"]])
-        assert small.macs == int(row["macs"])
+#: The small forms of which references.py compares the outputs with those of transformers.
+NAMES = ("gpt2", "bert_base", "llama_2_7b", "mistral_7b", "qwen_2_5_0_5b", "gemma_2b")
+SMALL = {name: dict(recipes("transformers")[name].small["values"]) for name in NAMES}
 
 
 def small(name: str, **values: Any) -> archlens.Network:
-    return archlens.load(name, vocab=97, **SMALL[name], **values)
+    return archlens.load(name, **SMALL[name] | values)
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_small_ones_run(name: str) -> None:
     """What is built of each is what is said of it, receptive fields included."""
-    found = verify(small(name, length=24))
+    found = verify(small(name))
     assert found.passed
     assert {check.status for check in found.of("shape")} == {PASSED}
 
