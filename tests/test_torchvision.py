@@ -65,6 +65,7 @@ def test_nothing_that_torchvision_has_is_left_out(torchvision: Any) -> None:
     theirs = {
         *torchvision.models.list_models(module=torchvision.models),
         *torchvision.models.list_models(module=torchvision.models.segmentation),
+        *torchvision.models.list_models(module=torchvision.models.video),
     }
     assert theirs & set(archlens.names()) == set(ROWS)
 
