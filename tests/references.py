@@ -14,6 +14,8 @@ What a recipe may say:
     values, input: what the spec is set to, where it stands otherwise
     inputs: what the library's module calls its arguments, where they are not the first
     output: the field of what the library's module returns, where that is not the first or all
+    model_type: of transformers: the network is had from such a configuration, as a file
+    traced: shapes by the names of the arguments of the library's module, which is traced in place of a spec
     small: arguments, values and input of a form in which both run in no time; outputs are compared of that
 """
 
@@ -21,16 +23,20 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import yaml
 
 import archlens
+from archlens.dialects.huggingface.families import FAMILIES
+from archlens.elaboration.inputs import read_shape
 from archlens.shape import Ids, times
 
 if __package__:
@@ -39,6 +45,9 @@ else:
     from conftest import load_torchvision
 
 HERE = Path(__file__).parent / "data" / "references"
+
+#: Of transformers, beside the figures: the fields of configurations.
+CONFIGURATIONS = HERE / "transformers_configurations.json"
 
 
 class Figures(NamedTuple):
@@ -66,12 +75,22 @@ class Recipe(NamedTuple):
     input: Any = None
     inputs: tuple[str, ...] = ()
     output: str = ""
+    model_type: str = ""
+    traced: Mapping[str, str] = {}
     small: Mapping[str, Any] = {}
 
     def network(self) -> archlens.Network:
-        """By archlens: a spec beside the tests, or of the zoo."""
-        own = HERE.parent / self.library / f"{self.name}.yaml"
+        """By archlens: a spec beside the tests, or of the zoo; a configuration; or the module itself."""
         given = {} if self.input is None else {"input": self.input}
+        if self.traced:
+            return archlens.trace(on_meta(self), **_samples(self))
+        if self.model_type:
+            said = {"model_type": self.model_type, "architectures": [self.reference], **self.arguments}
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "config.json"
+                path.write_text(json.dumps(said), "utf-8")
+                return archlens.load(str(path), **given)
+        own = HERE.parent / self.library / f"{self.name}.yaml"
         return archlens.load(str(own) if own.exists() else self.name, **given, **self.values)
 
     def figures(self) -> Figures:
@@ -130,6 +149,26 @@ def made(recipe: Recipe) -> Any:
     return kind._from_config(config, attn_implementation="eager").eval()
 
 
+def on_meta(recipe: Recipe) -> Any:
+    """The same without values."""
+    import torch
+
+    with torch.device("meta"):
+        return made(recipe)
+
+
+def _samples(recipe: Recipe) -> dict[str, Any]:
+    """What a module that is traced is run on, without values."""
+    import torch
+
+    found = {}
+    for name, text in recipe.traced.items():
+        shape = read_shape(text)
+        kind = torch.int64 if isinstance(shape, Ids) else torch.float32
+        found[name] = torch.empty((1, *(shape or ())), dtype=kind, device="meta")
+    return found
+
+
 def state(module: Any) -> dict[str, Any]:
     """Its state dict; what GPT-2 calls ``Conv1D`` keeps the weights of a linear layer transposed."""
     found = dict(module.state_dict())
@@ -145,10 +184,12 @@ def counted(recipe: Recipe) -> Figures:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    with torch.device("meta"):
-        module = made(recipe)
+    module = on_meta(recipe)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        run(recipe, module, inputs(recipe.network(), "meta"))
+        if recipe.traced:
+            module(**_samples(recipe))
+        else:
+            run(recipe, module, inputs(recipe.network(), "meta"))
     flops = counter.get_total_flops()
     for name, counts in counter.get_flop_counts().items():
         if name.endswith("rotary_emb"):  # angles: a product of frequencies and positions, without weights
@@ -210,6 +251,15 @@ def _tensors(found: Any) -> list[Any]:
     return [tensor for value in values if value is not None for tensor in _tensors(value)]
 
 
+def configurations() -> dict[str, dict[str, Any]]:
+    """The fields of each type of configuration that is read, with their defaults."""
+    known = import_module("transformers").CONFIG_MAPPING
+    said = {name: known[name]().to_dict() for name in FAMILIES}
+    for one in said.values():
+        del one["transformers_version"]
+    return said
+
+
 def main(library: str, *words: str) -> int:
     name, _, wanted = pinned(library).partition("==")
     if version(name) != wanted:
@@ -230,7 +280,7 @@ def main(library: str, *words: str) -> int:
         if one.figures() != found:
             said.append(f"the spec: {one.figures()}, for {found}")
         wrong += len(said) - 1
-        if "--outputs" in words:
+        if "--outputs" in words and not one.traced:
             distance = apart(one.smaller())
             wrong += not distance < 1e-4
             said.append(f"outputs differ by {distance:.1e}")
@@ -240,6 +290,9 @@ def main(library: str, *words: str) -> int:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("name", *Figures._fields))
             writer.writerows((name, *known[name]) for name in recipes(library) if name in known)
+        if library == "transformers":
+            lines = (f'"{name}": {json.dumps(said)}' for name, said in configurations().items())
+            CONFIGURATIONS.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
     return int(wrong > 0)
 
 

@@ -15,7 +15,10 @@ def test_each_is_recorded(library: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe", [one for library in LIBRARIES for one in recipes(library).values()], ids=lambda one: one.name
+    "recipe",
+    # a module that is traced is the library's own, and is held against itself where that is installed
+    [one for library in LIBRARIES for one in recipes(library).values() if not one.traced],
+    ids=lambda one: one.name,
 )
 def test_figures(recipe: Recipe) -> None:
     """They are the library's own: what they were counted with is in ``references.py``."""

@@ -1,0 +1,104 @@
+"""A configuration as a network: the spec of the zoo that says it, with params from its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Values
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+from ... import library
+from ...elaboration import elaborate
+from ...errors import SpecError, did_you_mean, shorten
+from ...language.document import Mapping
+from ...network import Meta, Network, Origin
+from ...shape import Shape
+from ..format import Model
+from .families import BESIDE, FAMILIES, NOTED, Family, Said
+from .fields import Fields, plain, read_config
+
+
+def read(file: BinaryIO, name: str) -> HuggingFace:
+    """The model of a file.
+
+    Raises:
+        SpecError: it is no configuration, or one that no spec says.
+    """
+    return HuggingFace(read_config(file, name))
+
+
+class HuggingFace(Model):
+    """A configuration, whose fields are its params."""
+
+    def __init__(self, root: Mapping) -> None:
+        self.root = root
+        self.family = _family(root)
+        fields = Fields(root, {})
+        self.said = self.family.read(fields)
+        self.params = fields.read
+        self.notes = [*_notes(self.family, root, fields)]
+
+    @property
+    def inputs(self) -> Values[str, Shape]:
+        return self.said.inputs
+
+    def network(
+        self, name: str, shapes: Values[str, Shape], values: Values[str, Any], variant: str, origin: Origin
+    ) -> Network:
+        given = {field: value for field, value in values.items() if value != self.params[field]}
+        said: Said = self.family.read(Fields(self.root, given)) if given else self.said
+        # sizes are those that were asked for; what they are of is said by the fields
+        inputs = {
+            one: own if shapes[one] == self.inputs[one] else own.with_spatial(shapes[one].spatial)
+            for one, own in said.inputs.items()
+        }
+        spec = library.find(self.family.spec).spec
+        try:
+            network = elaborate(spec, input=inputs, values=said.values)
+        except SpecError as problem:
+            found = problem.diagnostic
+            also = (*found.also, ("it is laid out for this configuration", self.root.span))
+            raise SpecError(replace(found, also=also), problem.network, problem.failed) from None
+        other = tuple(f"{field}={value}" for field, value in given.items())
+        return replace(network, name=name, values=values, overrides=other, meta=Meta(), origin=origin)
+
+
+def _family(root: Mapping) -> Family:
+    """Which family a configuration is of."""
+    node = root.values.get("model_type")
+    kind = plain(node) if node is not None else None
+    family = FAMILIES.get(kind) if isinstance(kind, str) else None
+    known = ", ".join(FAMILIES)
+    if node is None:
+        raise root.error("the configuration says no model_type", help=f"those that are known: {known}")
+    if family is None:
+        raise node.error(
+            f"there is no spec for the model_type {shorten(str(kind))}",
+            help=did_you_mean(str(kind), FAMILIES, otherwise=f"those that are known: {known}"),
+        )
+    node = root.values.get("architectures")
+    named = plain(node) if node is not None else None
+    if node is not None and named not in (None, [], *([one] for one in family.architectures)):
+        said = ", ".join(named) if isinstance(named, list) and all(map(_is_text, named)) else named
+        raise node.error(
+            f"there is no spec for the architecture {shorten(str(said))}",
+            help=f"of {kind} is known: {', '.join(family.architectures)}",
+        )
+    return family
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _notes(family: Family, root: Mapping, fields: Fields) -> list[str]:
+    """What is said of a network of a configuration: its spec, and the fields that it does not depend on."""
+    notes = [f"Laid out as {family.architectures[0]} of transformers, by the spec {family.spec} of the zoo."]
+    notes += fields.notes
+    for name in root.keys:
+        if name in NOTED and plain(root.values[name]) not in (None, {}, "default"):
+            notes.append(NOTED[name])
+    unknown = [name for name in root.keys if name not in fields.known | BESIDE | NOTED.keys()]
+    if unknown:
+        listed = ", ".join(map(shorten, unknown[:8])) + (", ..." if len(unknown) > 8 else "")
+        notes.append(f"Fields that are not known of {family.model_type}, and change nothing: {listed}.")
+    return notes

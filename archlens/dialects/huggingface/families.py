@@ -1,0 +1,231 @@
+"""The types of configurations that a spec of the zoo says, and what their fields are among its params.
+
+Names and defaults of fields are those of transformers 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ...bounds import allowed
+from ...shape import Ids, Shape
+from .fields import Fields
+
+#: Fields that are in any configuration, or are about training, drawing words and keeping files.
+_BESIDE = """
+_name_or_path _attn_implementation attn_implementation transformers_version dtype torch_dtype
+return_dict output_attentions output_hidden_states use_cache chunk_size_feed_forward id2label label2id
+num_labels problem_type task_specific_params finetuning_task gradient_checkpointing tokenizer_class
+prefix bos_token_id eos_token_id pad_token_id sep_token_id cls_token_id mask_token_id unk_token_id
+decoder_start_token_id forced_bos_token_id forced_eos_token_id suppress_tokens begin_suppress_tokens
+initializer_range initializer_factor init_std attention_dropout attention_probs_dropout_prob
+hidden_dropout hidden_dropout_prob classifier_dropout dropout dropout_rate activation_dropout attn_pdrop
+embd_pdrop resid_pdrop layerdrop pretraining_tp max_length min_length do_sample early_stopping num_beams
+temperature top_k top_p repetition_penalty length_penalty no_repeat_ngram_size num_return_sequences
+num_beam_groups diversity_penalty typical_p bad_words_ids encoder_no_repeat_ngram_size
+remove_invalid_values exponential_decay_length_penalty return_dict_in_generate output_scores
+summary_type summary_use_proj summary_activation summary_proj_to_labels summary_first_dropout
+"""
+BESIDE = frozenset(_BESIDE.split())
+
+#: Fields that no shape and no count depends on, and that are worth a word.
+NOTED = {
+    "quantization_config": "Weights are counted as before they were quantised, as quantization_config says.",
+    "auto_map": "Code of its own, which auto_map names, is not read.",
+}
+
+
+class Said(NamedTuple):
+    """What a configuration comes to: params of the spec, and its inputs."""
+
+    values: Mapping[str, Any]
+    inputs: Mapping[str, Shape]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A type of configurations, and the spec that says what it describes."""
+
+    model_type: str
+    #: Its file in the zoo.
+    spec: str
+    #: The architectures whose keys the spec has; where a file says none, the first is meant.
+    architectures: tuple[str, ...]
+    #: Reads the fields.
+    read: Callable[[Fields], Said]
+
+
+def _ids(values: dict[str, Any]) -> Said:
+    """One row of ids, as long as may be."""
+    return Said(values, {"ids": Ids((values["length"],), values["vocab"])})
+
+
+def _never(c: Fields) -> None:
+    """What no spec says of a decoder or an encoder alone."""
+    for name in (
+        "is_encoder_decoder",
+        "is_decoder",
+        "add_cross_attention",
+        "tie_encoder_decoder",
+        "torchscript",
+    ):
+        c.only(name, False)
+    c.only("pruned_heads", {}, None)
+
+
+def _gpt2(c: Fields) -> Said:
+    _never(c)
+    for name, value in (
+        ("scale_attn_weights", True),
+        ("scale_attn_by_inverse_layer_idx", False),
+        ("reorder_and_upcast_attn", False),
+    ):
+        c.only(name, value)
+    width, heads, positions = c.whole("n_embd", 768), c.whole("n_head", 12), c.whole("n_positions", 1024)
+    c.only("n_ctx", positions)
+    c.divides("n_head", "n_embd")
+    values = {
+        "width": width,
+        "depth": c.whole("n_layer", 12, allowed()),
+        "heads": heads,
+        "hidden": c.optional("n_inner", None) or 4 * width,
+        "activation": c.choice("activation_function", "gelu_new", _ACTIVATIONS),
+        "eps": c.number("layer_norm_epsilon", 1e-5),
+        "positions": positions,
+        "length": positions,
+        "vocab": c.whole("vocab_size", 50257),
+        "tied": c.truth("tie_word_embeddings", True),
+    }
+    return _ids(values)
+
+
+def _bert(c: Fields) -> Said:
+    _never(c)
+    c.only("position_embedding_type", "absolute")
+    values = {
+        "width": c.whole("hidden_size", 768),
+        "depth": c.whole("num_hidden_layers", 12, allowed()),
+        "heads": c.whole("num_attention_heads", 12),
+        "hidden": c.whole("intermediate_size", 3072),
+        "activation": c.choice("hidden_act", "gelu", _ACTIVATIONS),
+        "eps": c.number("layer_norm_eps", 1e-12),
+        "positions": c.whole("max_position_embeddings", 512),
+        "types": c.whole("type_vocab_size", 2),
+        "vocab": c.whole("vocab_size", 30522),
+    }
+    values["length"] = values["positions"]
+    c.divides("num_attention_heads", "hidden_size")
+    c.only("tie_word_embeddings", True, False)  # which is about heads that BertModel has not
+    return Said(
+        values,
+        {
+            "ids": Ids((values["length"],), values["vocab"]),
+            "token_types": Ids((values["length"],), values["types"]),
+        },
+    )
+
+
+def _heads(c: Fields, kv_heads: int | None, head: int | None = None) -> dict[str, Any]:
+    """Heads of queries, and those that keys and values share."""
+    heads = c.whole("num_attention_heads", 32)
+    c.read["num_key_value_heads"] = shared = c.optional("num_key_value_heads", kv_heads) or heads
+    c.divides("num_key_value_heads", "num_attention_heads")
+    channels = c.optional("head_dim", head)
+    if channels is None:
+        c.divides("num_attention_heads", "hidden_size")
+        channels = c.read["hidden_size"] // heads
+    if channels % 2:
+        raise c.error(
+            "head_dim", f"heads of {channels} channels are not turned in pairs, as rotary positions are"
+        )
+    return {"heads": heads, "kv_heads": shared, "head": channels}
+
+
+def _base(c: Fields, default: float) -> float:
+    """By which the angles of rotary positions get smaller, wherever it stands."""
+    base = c.number("rope_theta", default)
+    for name in ("rope_parameters", "rope_scaling"):
+        angles = c.within(name)
+        angles.only("partial_rotary_factor", 1.0, 1, None)
+        base = angles.number("rope_theta", base)
+        kind = angles.value("rope_type", angles.value("type", "default"))
+        if kind not in ("default", None):
+            c.notes.append(
+                f"How {name} scales the angles of positions is not laid out; no shape and no count "
+                "depends on it."
+            )
+    return base
+
+
+def _decoder(c: Fields, **defaults: Any) -> dict[str, Any]:
+    """What Llama and those that follow it have in common."""
+    _never(c)
+    values = {
+        "width": c.whole("hidden_size", 4096),
+        "depth": c.whole("num_hidden_layers", 32, allowed()),
+        "hidden": c.whole("intermediate_size", defaults["hidden"]),
+        "vocab": c.whole("vocab_size", defaults["vocab"]),
+        "length": c.whole("max_position_embeddings", defaults["length"]),
+        "activation": c.choice("hidden_act", "silu", _ACTIVATIONS),
+        "eps": c.number("rms_norm_eps", 1e-6),
+        "tied": c.truth("tie_word_embeddings", False),
+        "base": _base(c, 10000.0),
+    }
+    return values | _heads(c, defaults.get("kv_heads"), defaults.get("head"))
+
+
+def _llama(c: Fields) -> Said:
+    values = _decoder(c, hidden=11008, vocab=32000, length=2048)
+    values |= {"bias": c.truth("attention_bias", False), "mlp_bias": c.truth("mlp_bias", False)}
+    return _ids(values)
+
+
+def _mistral(c: Fields) -> Said:
+    values = _decoder(c, hidden=14336, vocab=32000, length=131072, kv_heads=8)
+    return _ids(values | {"window": c.optional("sliding_window", 4096)})
+
+
+def _qwen2(c: Fields) -> Said:
+    values = _decoder(c, hidden=22016, vocab=151936, length=32768, kv_heads=32)
+    _no_window(c, values["depth"])
+    return _ids(values | {"qkv_bias": True})
+
+
+def _qwen3(c: Fields) -> Said:
+    values = _decoder(c, hidden=22016, vocab=151936, length=32768, kv_heads=32, head=128)
+    _no_window(c, values["depth"])
+    return _ids(values | {"qk_norm": True, "bias": c.truth("attention_bias", False)})
+
+
+def _no_window(c: Fields, depth: int) -> None:
+    """Refuse windows in some of the layers."""
+    c.only("use_sliding_window", False)
+    c.known |= {"sliding_window", "max_window_layers"}  # which say nothing then
+    c.only("layer_types", ["full_attention"] * depth, None)
+
+
+#: Activations under transformers' names.
+_ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_new": 'gelu(approximate="tanh")',
+    "gelu_pytorch_tanh": 'gelu(approximate="tanh")',
+    "gelu_fast": 'gelu(approximate="tanh")',
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+    "tanh": "tanh",
+}
+
+FAMILIES = {
+    one.model_type: one
+    for one in (
+        Family("gpt2", "gpt2", ("GPT2LMHeadModel",), _gpt2),
+        Family("bert", "bert", ("BertModel",), _bert),
+        Family("llama", "llama", ("LlamaForCausalLM",), _llama),
+        Family("mistral", "llama", ("MistralForCausalLM",), _mistral),
+        Family("qwen2", "llama", ("Qwen2ForCausalLM",), _qwen2),
+        Family("qwen3", "llama", ("Qwen3ForCausalLM",), _qwen3),
+    )
+}

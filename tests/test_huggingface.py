@@ -1,0 +1,266 @@
+"""Configurations of transformers: what their fields come to, and what is refused.
+
+Their parameters, multiply-accumulates and keys are held against transformers in ``test_references.py``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archlens
+from archlens.bounds import allowing
+from archlens.dialects.format import File
+from archlens.dialects.huggingface import FORMAT
+from archlens.dialects.huggingface.families import BESIDE, FAMILIES, NOTED
+from archlens.dialects.huggingface.fields import Fields, read_config
+from archlens.errors import ArchlensError
+from archlens.network import Network
+from archlens.shape import Ids
+
+from .references import CONFIGURATIONS
+from .running import run
+
+DEFAULTS: dict[str, dict[str, Any]] = json.loads(CONFIGURATIONS.read_text("utf-8"))
+
+#: As its weights are kept with it.
+GPT2 = """{
+  "activation_function": "gelu_new",
+  "architectures": [
+    "GPT2LMHeadModel"
+  ],
+  "attn_pdrop": 0.1,
+  "bos_token_id": 50256,
+  "embd_pdrop": 0.1,
+  "eos_token_id": 50256,
+  "initializer_range": 0.02,
+  "layer_norm_epsilon": 1e-05,
+  "model_type": "gpt2",
+  "n_ctx": 1024,
+  "n_embd": 768,
+  "n_head": 12,
+  "n_layer": 12,
+  "n_positions": 1024,
+  "resid_pdrop": 0.1,
+  "summary_activation": null,
+  "summary_first_dropout": 0.1,
+  "summary_proj_to_labels": true,
+  "summary_type": "cls_index",
+  "summary_use_proj": true,
+  "task_specific_params": {
+    "text-generation": {
+      "do_sample": true,
+      "max_length": 50
+    }
+  },
+  "vocab_size": 50257
+}
+"""
+
+LLAMA: dict[str, Any] = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 48,
+    "intermediate_size": 80,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 2,
+    "vocab_size": 97,
+    "max_position_embeddings": 24,
+}
+
+
+def loaded(text: str, values: dict[str, Any] | None = None, input: Any = None) -> Network:
+    """The network of a file with this text."""
+    return File("config.json", "config.json", FORMAT, stored=lambda: io.BytesIO(text.encode())).network(
+        input, values or {}
+    )
+
+
+def llama(**fields: Any) -> Network:
+    return loaded(json.dumps({**LLAMA, **fields}))
+
+
+def test_gpt2() -> None:
+    """OpenAI calls it 124M; the weights that are tied are counted once."""
+    network = loaded(GPT2)
+    assert network.params == 124_439_808
+    assert network.inputs == {"ids": Ids((1024,), 50257)}
+    assert network.aliases == {"lm_head.weight": "transformer.wte.weight"}
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_defaults_are_those_of_transformers(kind: str) -> None:
+    """A field that is left out is what transformers takes for it, and each of its fields is known here."""
+    said = json.dumps(DEFAULTS[kind])
+    root, bare = (read_config(io.BytesIO(text.encode()), "config.json") for text in (said, "{}"))
+    fields = Fields(root, {})
+    assert FAMILIES[kind].read(fields) == FAMILIES[kind].read(Fields(bare, {}))
+    assert set(DEFAULTS[kind]) <= fields.known | BESIDE | NOTED.keys()
+
+
+def test_every_command_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA), "utf-8")
+    for words in (
+        "shapes config.json",
+        "explain config.json lm_head",
+        "cost config.json",
+        "memory config.json",
+        "sizes config.json",
+        "lint config.json",
+        "compare config.json",
+        "diff config.json config.json",
+        "diagram config.json -o net.svg",
+        "convert config.json -o net.yaml",
+        "source config.json -o net.py",
+    ):
+        assert run(*words.split()).returncode == 0, words
+    written = archlens.load("net.yaml")
+    assert (written.params, written.macs) == (llama().params, llama().macs)
+    assert written.state() == llama().state()
+
+
+def test_fields_are_params(tmp_path: Path) -> None:
+    """``--set`` takes the names of fields; sizes that are given stay, and ids are below what is set."""
+    text = json.dumps(LLAMA)
+    network = loaded(text, {"num_hidden_layers": "1", "vocab_size": "50"}, {"ids": "7"})
+    assert network.inputs == {"ids": Ids((7,), 50)}
+    assert network.state()["lm_head.weight"] == (50, 48)
+    assert len([key for key in network.state() if key.endswith("q_proj.weight")]) == 1
+    again = network.with_values(num_hidden_layers=3).with_input("9")
+    assert again.inputs == {"ids": Ids((9,), 50)}
+    assert len([key for key in again.state() if key.endswith("q_proj.weight")]) == 3
+    with pytest.raises(ArchlensError, match="has no param hidden_sise"):
+        loaded(text, {"hidden_sise": 3})
+    with pytest.raises(ArchlensError, match="num_attention_heads 5 does not divide hidden_size 48"):
+        loaded(text, {"num_attention_heads": 5})
+
+
+def test_what_changes_no_count_is_said() -> None:
+    notes = llama(
+        rope_scaling={"rope_type": "llama3", "factor": 8.0},
+        quantization_config={"bits": 4},
+        auto_map={"AutoModel": "own.Model"},
+        made_up=1,
+    ).origin.notes
+    assert notes == [
+        "Laid out as LlamaForCausalLM of transformers, by the spec llama of the zoo.",
+        "How rope_scaling scales the angles of positions is not laid out; no shape and no count depends on "
+        "it.",
+        "Weights are counted as before they were quantised, as quantization_config says.",
+        "Code of its own, which auto_map names, is not read.",
+        "Fields that are not known of llama, and change nothing: made_up.",
+    ]
+
+
+def test_old_and_new_names_of_the_base() -> None:
+    """Transformers 4 kept it beside the other fields, and 5 keeps it among those of rotary positions."""
+    old, new = llama(rope_theta=100.0), llama(rope_parameters={"rope_type": "default", "rope_theta": 100.0})
+    for network in (old, new):
+        assert network["model.layers.0.self_attn.q.0"].op.base == 100.0  # type: ignore[attr-defined]
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"model_type": "lama"}, "there is no spec for the model_type lama"),
+    ({"model_type": 3}, "there is no spec for the model_type 3"),
+    ({"architectures": ["LlamaModel"]}, "there is no spec for the architecture LlamaModel"),
+    ({"architectures": "x"}, "there is no spec for the architecture x"),
+    ({"hidden_act": "gelu_10"}, "hidden_act is gelu_10, of which no spec is known"),
+    ({"hidden_act": None}, "hidden_act is null, of which no spec is known"),
+    ({"is_decoder": True}, "is_decoder is true, of which no spec is known"),
+    ({"pruned_heads": {"0": [1]}}, 'pruned_heads is {"0": [1]}, of which no spec is known'),
+    ({"hidden_size": 50}, "num_attention_heads 4 does not divide hidden_size 50"),
+    ({"num_key_value_heads": 3}, "num_key_value_heads 3 does not divide num_attention_heads 4"),
+    ({"head_dim": 7}, "heads of 7 channels are not turned in pairs"),
+    ({"hidden_size": True}, "hidden_size must be a whole number from 1 to 1,000,000,000, not true"),
+    ({"hidden_size": "48"}, "hidden_size must be a whole number from 1 to 1,000,000,000, not 48"),
+    ({"num_hidden_layers": 25_001}, "num_hidden_layers must be a whole number from 1 to 25,000, not 25001"),
+    ({"rms_norm_eps": 0}, "rms_norm_eps must be a number above 0, not 0"),
+    ({"rms_norm_eps": float("nan")}, "rms_norm_eps must be a number above 0, not NaN"),
+    ({"attention_bias": 1}, "attention_bias must be true or false, not 1"),
+    ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor is 0.5, of which no spec"),
+    ({"rope_scaling": [1]}, "rope_scaling must be a mapping"),
+    (
+        {"model_type": "qwen2", "num_key_value_heads": 2, "use_sliding_window": True},
+        "use_sliding_window is true",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), REFUSED, ids=lambda one: one if isinstance(one, str) else "")
+def test_refused(fields: dict[str, Any], message: str) -> None:
+    """Each with its place in the file: the field, or where it is laid out."""
+    said = {**LLAMA, **fields}
+    if "architectures" not in fields:
+        del said["architectures"]
+    with pytest.raises(ArchlensError) as caught:
+        loaded(json.dumps(said, indent=1))
+    found = caught.value.diagnostic
+    assert message in found.message
+    places = [found.span, *(span for _, span in found.also)]
+    assert any(span is not None and span.source.name == "config.json" for span in places)
+
+
+def test_a_network_that_is_too_deep() -> None:
+    """The message of the spec says for which configuration it is laid out."""
+    with allowing(20), pytest.raises(ArchlensError, match="more than 20 layers") as caught:
+        llama(num_hidden_layers=20)
+    ((what, span),) = caught.value.diagnostic.also
+    assert (what, span.source.name) == ("it is laid out for this configuration", "config.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("[]", "a configuration must be a mapping"),
+        ('{"architectures": []}', "the configuration says no model_type"),
+        ('{"model_type": "llama"', "this is not valid YAML"),
+        ('{"model_type": "llama", "model_type": "gpt2"}', "the key model_type stands twice"),
+        ('{"model_type": ' + "[" * 100, "nested more than 60 deep"),
+    ],
+)
+def test_what_is_no_configuration(text: str, message: str) -> None:
+    with pytest.raises(ArchlensError, match=message):
+        loaded(text)
+
+
+def test_tabs_are_blanks_between_words() -> None:
+    assert loaded(json.dumps(LLAMA, indent="\t")).params == llama().params
+
+
+def test_whatever_stands_in_a_field() -> None:
+    """It is laid out, or refused by a message that says where."""
+    drawn = random.Random(1)
+    nasty = [
+        None,
+        True,
+        -1,
+        0,
+        3,
+        1e9,
+        10**30,
+        -0.5,
+        1e400,
+        "",
+        "x" * 300,
+        [],
+        [1, [2]],
+        {},
+        {"a": {}},
+        "\ud800",
+    ]
+    for kind in FAMILIES:
+        known = sorted(set(DEFAULTS[kind]) - BESIDE)
+        for _ in range(12):
+            said = {"model_type": kind, **{name: drawn.choice(nasty) for name in drawn.sample(known, 2)}}
+            try:
+                network = loaded(json.dumps(said))
+            except ArchlensError:
+                continue
+            assert network.params > 0
