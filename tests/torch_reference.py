@@ -188,6 +188,19 @@ class BatchNorm(nn.Module):
         return F.batch_norm(x, *statistics, self.weight, self.bias, training, **self.options)
 
 
+class FrozenBatchNorm(nn.Module):
+    """Torch's batch normalization at inference, none of whose tensors are parameters."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self.register_buffer(name, torch.rand(channels) + 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, **dict(self.named_buffers()), eps=self.eps)
+
+
 class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels, at each position."""
 
@@ -553,6 +566,7 @@ OWN: dict[str, Callable[..., Any]] = {
         "avg", len(padding), *args, padding=padding, **kwargs
     ),
     "BatchNorm": BatchNorm,
+    "FrozenBatchNorm": FrozenBatchNorm,
     "ChannelNorm": ChannelNorm,
     "Subsample": Subsample,
     "ConvMap": ConvMap,

@@ -96,7 +96,7 @@ class ReceptiveFields:
 
         It is the layer whose field people call that of the network; empty where there is none.
         """
-        name = self.network.outputs["out"]
+        name = self.network.main
         while True:
             found = self.seen[name]
             layer = self.network.index.get(name)

@@ -158,6 +158,24 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         pass
 
 
+class FrozenBatchNorm(nn.Module):
+    """Batch normalization whose scale, shift and statistics are not trained, over any axes."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.register_buffer("weight", torch.ones(channels))
+        self.register_buffer("bias", torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.weight * (self.running_var + self.eps).rsqrt()
+        shift = self.bias - self.running_mean * scale
+        axes = (-1, *(1,) * (x.dim() - 2))
+        return x * scale.view(axes) + shift.view(axes)
+
+
 class ChannelNorm(nn.LayerNorm):
     """Layer normalization over the channels, at each position of a map."""
 

@@ -526,6 +526,7 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     **{getattr(nn, f"BatchNorm{n}d"): _normalized for n in _DIMENSIONS},
     **{getattr(nn, f"InstanceNorm{n}d"): _instance_norm for n in _DIMENSIONS},
     modules.BatchNorm: _normalized,
+    modules.FrozenBatchNorm: _normalized,
     **{getattr(modules, f"{pad}StandardizedConv{n}d"): _conv for n in _DIMENSIONS for pad in ("", "Padded")},
     modules.ChannelNorm: _normalized,
     modules.ConvMap: _conv_map,

@@ -9,7 +9,7 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
 from .axes import Axis, all_along, axis_of
-from .footprint import FORMAT, INPUT, INT64, LIKE, PIECE, ROWS, STATISTIC, Extra, Footprint
+from .footprint import FORMAT, INPUT, INT64, LIKE, NOTHING, PIECE, ROWS, STATISTIC, Extra, Footprint
 from .layout import require_channels_last
 from .op import (
     EVERYWHERE,
@@ -144,6 +144,47 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
             workspace=() if self.running_stats else statistics,
             in_place=self.running_stats,
         )
+
+
+class FrozenBatchNorm(Op, kind="frozen_batch_norm", family="normalization"):
+    """Batch normalization that is not trained: its scale, its shift and its statistics are all fixed.
+
+    Detectors are trained on a few images at a time, too few for statistics, and so keep those of the classifier
+    that they start from. In the state dict are its scale and its shift too, which are buffers here.
+
+    Output: the shape of the input.
+    Parameters: none; four values for each channel are buffers.
+    Limits: channels first.
+    Source: as in torchvision.ops and detectron2; He et al. 2017, "Mask R-CNN", section 3.1.
+    """
+
+    eps: Annotated[Number, "added to the variance before its root is taken"] = 1e-5
+
+    channelwise = True
+    incidental = {"eps": "eps"}
+    names = Names(keras="", onnx="", also="frozenbatchnorm2d frozenbn affinechannel")
+    examples = ("64x9x7 >> frozen_batch_norm", "8x20 >> frozen_batch_norm(eps=0.1)")
+
+    def facts(self, x: Shape) -> Facts:
+        require_channels_first(x, "frozen_batch_norm")
+        each = Buffer((x.channels,))
+        return Facts(
+            shape=x,
+            weights=NONE,
+            buffers=dict.fromkeys(("weight", "bias", "running_mean", "running_var"), each),
+            macs=0,
+            other=_work(x, 2),
+            reach=_points(x),
+            torch=Call(
+                "archlens.FrozenBatchNorm", channels=x.channels, eps=Argument(self.eps, default=1e-5)
+            ),
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps the scale into which all is folded, and makes the product before the sum."""
+        each = Extra(facts.shape.channels, per_sample=False)
+        product = Extra(facts.shape.numel)
+        return NOTHING._replace(saved=(each,), workspace=(each, each, product), in_place=True, lies=LIKE)
 
 
 class LayerNorm(Op, kind="layer_norm", family="normalization"):
