@@ -829,6 +829,14 @@ def spoiled(name: str, window: Window) -> Network:
     return replace(network, layers=layers, index={layer.name: layer for layer in layers})
 
 
+def test_the_last_field_of_a_network_without_out_is_that_of_its_first_output() -> None:
+    """One output sees 3x3 and the other, which is named first, 5x5."""
+    network = archlens.loads(
+        "{input: 1x9x9, layers: [a: 'conv(2, 3)', b: 'conv(2, 3)'], outputs: {out: none, far: ref(b), near: ref(a)}}"
+    )
+    assert receptive_field.find(network).last() == "b"
+
+
 def test_a_small_network_passes() -> None:
     assert set(checks(archlens.loads(SPEC)).values()) == {PASSED}
 
