@@ -1,4 +1,4 @@
-"""Holds specs against the libraries whose weights they take: timm, transformers.
+"""Holds specs against the libraries whose weights they take, and modules written out beside the tests.
 
 ``python tests/references.py timm``, in an environment with what ``tests/data/references/timm.yaml`` pins,
 makes each network of that file as the library makes it, without values, and counts its parameters, its
@@ -145,6 +145,8 @@ def made(recipe: Recipe) -> Any:
     if recipe.library == "timm":
         return models.create_model(recipe.reference, **recipe.arguments).eval()
     kind = getattr(models, recipe.reference)
+    if not hasattr(kind, "config_class"):
+        return kind(**recipe.arguments).eval()
     config = kind.config_class(**recipe.arguments)
     return kind._from_config(config, attn_implementation="eager").eval()
 

@@ -832,7 +832,8 @@ def spoiled(name: str, window: Window) -> Network:
 def test_the_last_field_of_a_network_without_out_is_that_of_its_first_output() -> None:
     """One output sees 3x3 and the other, which is named first, 5x5."""
     network = archlens.loads(
-        "{input: 1x9x9, layers: [a: 'conv(2, 3)', b: 'conv(2, 3)'], outputs: {out: none, far: ref(b), near: ref(a)}}"
+        "{input: 1x9x9, layers: [a: 'conv(2, 3)', b: 'conv(2, 3)'], "
+        "outputs: {out: none, far: ref(b), near: ref(a)}}"
     )
     assert receptive_field.find(network).last() == "b"
 

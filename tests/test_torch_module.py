@@ -175,6 +175,10 @@ def test_own_modules_compute_what_their_reference_does(text: str) -> None:
             if key != "centres":  # they are drawn at random
                 torch.testing.assert_close(made[prefix + key], value, rtol=1e-6, atol=0)
         ours.load_state_dict(weights, strict=True)
+        for key, value in theirs.named_buffers():
+            if key in {"bias", "running_var"}:  # else frozen statistics would do nothing
+                value.add_(0.5)
+                made[prefix + key].add_(0.5)
     (x,) = (torch.randn(2, *shape, dtype=torch.float64) for shape in inputs)
     with torch.no_grad():
         torch.testing.assert_close(ours(x), theirs(x))

@@ -161,6 +161,11 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
 class FrozenBatchNorm(nn.Module):
     """Batch normalization whose scale, shift and statistics are not trained, over any axes."""
 
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.eps = eps

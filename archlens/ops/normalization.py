@@ -149,8 +149,8 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
 class FrozenBatchNorm(Op, kind="frozen_batch_norm", family="normalization"):
     """Batch normalization that is not trained: its scale, its shift and its statistics are all fixed.
 
-    Detectors are trained on a few images at a time, too few for statistics, and so keep those of the classifier
-    that they start from. In the state dict are its scale and its shift too, which are buffers here.
+    Detectors are trained on a few images at a time, too few for statistics, and so keep those of the
+    classifier that they start from. The state dict has its scale and its shift too, which are buffers here.
 
     Output: the shape of the input.
     Parameters: none; four values for each channel are buffers.
@@ -175,9 +175,7 @@ class FrozenBatchNorm(Op, kind="frozen_batch_norm", family="normalization"):
             macs=0,
             other=_work(x, 2),
             reach=_points(x),
-            torch=Call(
-                "archlens.FrozenBatchNorm", channels=x.channels, eps=Argument(self.eps, default=1e-5)
-            ),
+            torch=Call("archlens.FrozenBatchNorm", channels=x.channels, eps=Argument(self.eps, default=1e-5)),
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

@@ -1,0 +1,169 @@
+"""Networks that no library installs, as short modules of torch: those whose weights people have.
+
+Each has the structure and the names of what its first lines say, and ``tests/references.py
+reference_modules`` holds the specs against them. Beside them stand torchvision's detectors, up to what their
+heads give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+# -- torchvision's detectors --
+
+
+def detector(name: str, **arguments: object) -> nn.Module:
+    """As torchvision makes it where it has weights: its batch normalizations are frozen."""
+    from torchvision.models import detection
+    from torchvision.ops import FrozenBatchNorm2d
+
+    with patch.object(nn, "BatchNorm2d", FrozenBatchNorm2d):
+        return getattr(detection, name)(weights=None, weights_backbone=None, **arguments)
+
+
+def fpn_resnet50() -> nn.Module:
+    """The pyramid that the detectors are built on."""
+    return detector("maskrcnn_resnet50_fpn").backbone
+
+
+def retinanet_resnet50_fpn() -> nn.Module:
+    """Up to its heads."""
+    found = detector("retinanet_resnet50_fpn")
+    found.forward = lambda x: found.head([*found.backbone(x).values()])
+    return found
+
+
+def ssd300_vgg16() -> nn.Module:
+    """Up to its heads."""
+    found = detector("ssd300_vgg16")
+    found.forward = lambda x: found.head([*found.backbone(x).values()])
+    return found
+
+
+def maskrcnn_resnet50_fpn() -> nn.Module:
+    """Without what cuts regions out: its heads are given the crop of one."""
+    found = detector("maskrcnn_resnet50_fpn")
+
+    def rows(maps: list[Tensor], numbers: int) -> Tensor:
+        parts = [one.unflatten(1, (-1, numbers)).permute(0, 3, 4, 1, 2).flatten(1, 3) for one in maps]
+        return torch.cat(parts, 1)
+
+    def forward(image: Tensor, box: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        scores, moves = found.rpn.head([*found.backbone(image).values()])
+        heads = found.roi_heads
+        classes, boxes = heads.box_predictor(heads.box_head(box))
+        masks = heads.mask_predictor(heads.mask_head(mask))
+        return rows(scores, 1), rows(moves, 4), classes, boxes, masks
+
+    found.forward = forward
+    return found
+
+
+# -- segmentation --
+
+
+class FCN(nn.Module):
+    """FCN on VGG-16 with the names of the authors' Caffe files, as wkentaro/pytorch-fcn has their weights."""
+
+    def __init__(
+        self, name: str, stride: int, offset: int, skips: Iterable[tuple[str, int, int]] = ()
+    ) -> None:
+        super().__init__()
+        self.last, self.offset, self.skips = name, offset, [*skips]
+        channels = 3
+        self.depths = (2, 2, 3, 3, 3)
+        for stage, depth in enumerate(self.depths, 1):
+            width = min(32 * 2**stage, 512)
+            for i in range(1, depth + 1):
+                padding = 100 if stage == i == 1 else 1
+                self.add_module(f"conv{stage}_{i}", nn.Conv2d(channels, width, 3, padding=padding))
+                channels = width
+        self.fc6 = nn.Conv2d(512, 4096, 7)
+        self.fc7 = nn.Conv2d(4096, 4096, 1)
+        self.score_fr = nn.Conv2d(4096, 21, 1)
+        for up, pool, _ in self.skips:
+            self.add_module(f"score_pool{pool}", nn.Conv2d(32 * 2**pool, 21, 1))
+            self.add_module(up, nn.ConvTranspose2d(21, 21, 4, 2, bias=False))
+        self.add_module(name, nn.ConvTranspose2d(21, 21, 2 * stride, stride, bias=False))
+
+    def forward(self, image: Tensor) -> Tensor:
+        def cut(x: Tensor, offset: int, like: Tensor) -> Tensor:
+            return x[:, :, offset : offset + like.shape[2], offset : offset + like.shape[3]]
+
+        x, pools = image, {}
+        for stage, depth in enumerate(self.depths, 1):
+            for i in range(1, depth + 1):
+                x = getattr(self, f"conv{stage}_{i}")(x).relu()
+            x = pools[stage] = F.max_pool2d(x, 2, ceil_mode=True)
+        x = self.score_fr(self.fc7(self.fc6(x).relu()).relu())
+        for up, pool, offset in self.skips:
+            x = getattr(self, up)(x)
+            x = x + cut(getattr(self, f"score_pool{pool}")(pools[pool]), offset, x)
+        return cut(getattr(self, self.last)(x), self.offset, image)
+
+
+class PSPNet(nn.Module):
+    """hszhao/semseg at 4f274c3f: model/pspnet.py."""
+
+    def __init__(self, depths: Iterable[int], classes: int = 150) -> None:
+        super().__init__()
+        parts: list[nn.Module] = []
+        for inside, out, stride in ((3, 64, 2), (64, 64, 1), (64, 128, 1)):
+            parts += [nn.Conv2d(inside, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
+        self.layer0 = nn.Sequential(*parts, nn.MaxPool2d(3, 2, 1))
+        inside = 128
+        for stage, depth in enumerate(depths, 1):
+            width, dilation = 32 * 2**stage, (1, 1, 2, 4)[stage - 1]
+            units = []
+            for i in range(depth):
+                units.append(Bottleneck(inside, width, 2 if stage == 2 and i == 0 else 1, dilation))
+                inside = 4 * width
+            self.add_module(f"layer{stage}", nn.Sequential(*units))
+        self.ppm = nn.Module()
+        self.ppm.features = nn.ModuleList(
+            nn.Sequential(
+                nn.AdaptiveAvgPool2d(bin), nn.Conv2d(2048, 512, 1, bias=False), nn.BatchNorm2d(512), nn.ReLU()
+            )
+            for bin in (1, 2, 3, 6)
+        )
+        for name, inside, width in (("cls", 4096, 512), ("aux", 1024, 256)):
+            head = [nn.Conv2d(inside, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+            self.add_module(name, nn.Sequential(*head, nn.Dropout2d(0.1), nn.Conv2d(width, classes, 1)))
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.layer4(self.layer3(self.layer2(self.layer1(self.layer0(image)))))
+        x = torch.cat([x, *(bilinear(part(x), x.shape[2:]) for part in self.ppm.features)], 1)
+        return bilinear(self.cls(x), image.shape[2:])
+
+
+class Bottleneck(nn.Module):
+    """ResNet's, with its stride and its holes in the 3x3 convolution."""
+
+    def __init__(self, inside: int, width: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, dilation, dilation, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.downsample = None
+        if stride != 1 or inside != 4 * width:
+            project = nn.Conv2d(inside, 4 * width, 1, stride, bias=False)
+            self.downsample = nn.Sequential(project, nn.BatchNorm2d(4 * width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn1(self.conv1(x)).relu()
+        y = self.bn2(self.conv2(y)).relu()
+        y = self.bn3(self.conv3(y))
+        return (y + (x if self.downsample is None else self.downsample(x))).relu()
+
+
+def bilinear(x: Tensor, size: Iterable[int]) -> Tensor:
+    """Corners on corners."""
+    return F.interpolate(x, tuple(size), mode="bilinear", align_corners=True)
