@@ -28,6 +28,55 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Copies(NamedTuple):
+    """As what a layer of an expert stands: once for all experts, each with weights of its own.
+
+    The layer is that of the first expert; what it computes is of the experts that each token goes to.
+    """
+
+    #: How many experts there are, and to how many of them each token goes.
+    count: int
+    active: int
+    #: The scope of the experts. What follows it in the name of a layer is the number of the first, unless
+    #: the weights of all are stacked in one tensor.
+    scope: str
+    stacked: bool
+
+    def of(self, facts: Facts) -> Facts:
+        """The facts of a layer with the weights of all experts."""
+        if self.stacked:
+            weights = {name: (self.count, *shape) for name, shape in facts.weights.items()}
+        else:
+            weights = {f"{i}.{name}": one for i in range(self.count) for name, one in facts.weights.items()}
+        return facts._replace(weights=weights)
+
+    def one(self, facts: Facts) -> Facts:
+        """The same with the weights of one expert."""
+        if self.stacked:
+            weights = {name: shape[1:] for name, shape in facts.weights.items()}
+        else:
+            weights = {name[2:]: one for name, one in facts.weights.items() if name.startswith("0.")}
+        return facts._replace(weights=weights)
+
+    def key(self, layer: str, weight: str) -> str:
+        """The key of one of the weights: ``experts.3.w1.weight``; of all experts ``experts.w1``."""
+        if self.stacked:
+            return layer if weight == "weight" else f"{layer}_{weight}"
+        number, _, name = weight.partition(".")
+        path = f"{self.scope}.{number}{self.inside(layer)}"
+        return f"{path}.{name}" if name else path
+
+    def called(self, layer: str) -> str:
+        """What a layer is called in tables, for all experts: ``experts.0..7.w1``."""
+        if self.stacked or self.count == 1 or not layer.startswith(f"{self.scope}.0"):
+            return layer
+        return f"{self.scope}.0..{self.count - 1}{self.inside(layer)}"
+
+    def inside(self, layer: str) -> str:
+        """The name of a layer within its expert, with a dot before it; empty where it is the expert."""
+        return layer[len(self.scope) + 2 :]
+
+
 class Layer(NamedTuple):
     """One op at its place in a network."""
 
@@ -48,6 +97,8 @@ class Layer(NamedTuple):
     keys: Mapping[str, str] = NONE
     #: The layer that it is once more, with the tensors of that; empty for the first use.
     again: str = ""
+    #: The experts that have such a layer each; ``None`` outside of experts.
+    copies: Copies | None = None
 
     @property
     def shape(self) -> Shape:
@@ -70,6 +121,13 @@ class Layer(NamedTuple):
         return self.facts.params
 
     @property
+    def active_params(self) -> int:
+        """Those that one token meets: of experts, of those that it goes to."""
+        if self.copies is None:
+            return self.facts.params
+        return self.facts.params // self.copies.count * self.copies.active
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and matrix products, for one sample."""
         return self.facts.macs
@@ -87,7 +145,16 @@ class Layer(NamedTuple):
     @property
     def whole(self) -> Layer:
         """The layer with all of its tensors, also those that another has already."""
-        return self._replace(facts=ask(self.op, *self.input_shapes)) if self.keys else self
+        return self._replace(facts=self.asked(self.input_shapes)) if self.keys else self
+
+    def asked(self, shapes: tuple[Shape, ...]) -> Facts:
+        """Its facts on some shapes, with all of its tensors.
+
+        Raises:
+            ShapeError: it refuses them.
+        """
+        facts = ask(self.op, *shapes)
+        return facts if self.copies is None else self.copies.of(facts)
 
     def key(self, weight: str) -> str:
         """The key of one of its weights or buffers in torch's state dict."""
@@ -95,6 +162,8 @@ class Layer(NamedTuple):
 
     def own_key(self, weight: str) -> str:
         """The key that one of them has under its own name, be it another's too."""
+        if self.copies is not None:
+            return self.copies.key(self.name, weight)
         return f"{self.name}.{weight}" if weight else self.name
 
     @property
@@ -256,6 +325,16 @@ class Network:
     def params(self) -> int:
         """Trainable parameters, those of heads for training included."""
         return sum(layer.facts.params for layer in self.layers)
+
+    @cached_property
+    def active_params(self) -> int:
+        """Trainable parameters that one token meets: all but those of experts that it does not go to."""
+        return sum(layer.active_params for layer in self.layers)
+
+    @cached_property
+    def has_experts(self) -> bool:
+        """Whether a token meets some of the parameters only."""
+        return any(layer.copies is not None for layer in self.layers)
 
     @cached_property
     def macs(self) -> int:

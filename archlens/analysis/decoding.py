@@ -12,6 +12,7 @@ from ..errors import printable
 from ..geometry import POINT
 from ..network import Layer, Network
 from ..ops.attention import Attention, SelfAttention
+from ..ops.experts import Choose, Dispatch, Experts
 from .memory import bits
 from .unknown import Unknown
 
@@ -72,9 +73,11 @@ def find(network: Network) -> Decoding | Unknown | None:
             continue
         if _is_causal(layer) and layer.input_shapes[0].spatial == (length,):
             token += _of_token(layer, length)
-        elif layer.shape.spatial != (length,):
+        elif isinstance(layer.op, Choose | Dispatch | Experts):
+            continue  # each token by itself, and no products
+        elif layer.shape.spatial[layer.copies is not None :] != (length,):
             token += layer.macs
-        elif layer.facts.reach == (POINT,):
+        elif layer.facts.reach in ((POINT,), (POINT, POINT)):
             token += layer.macs // length
         else:
             return Unknown(f"{_said(layer)} looks at other positions than those before")

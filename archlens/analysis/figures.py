@@ -8,7 +8,7 @@ that the words of a budget can be read without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Flag, auto
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,6 +76,8 @@ class Figure(NamedTuple):
     tried: bool = False
     #: Whether most networks have none of it, so that a report is silent where it is 0.
     rare: bool = False
+    #: The figure that it equals in most networks, of which it is not shown then.
+    same_as: str = ""
     #: The column of a comparison, where the title and the sentence will not do.
     head: Head | None = None
     #: What a report calls it, where that is not the title, and what it says of it, where not the sentence.
@@ -85,6 +87,10 @@ class Figure(NamedTuple):
 
 def _params(study: Study, scope: str) -> int:
     return sum(layer.params for layer in study.inside(scope))
+
+
+def _active_params(study: Study, scope: str) -> int:
+    return sum(layer.active_params for layer in study.inside(scope))
 
 
 def _macs(study: Study, scope: str) -> int:
@@ -158,6 +164,18 @@ FIGURES: dict[str, Figure] = {
         head=Head("params", 0, "Params are trainable."),
         name="parameters",
         note="trainable",
+    ),
+    "active_params": Figure(
+        "active params",
+        Kind.COUNT,
+        "Parameters that one token meets: all but those of experts that it does not go to.",
+        _active_params,
+        scoped=True,
+        adds_up=True,
+        same_as="params",
+        head=Head("active", 1, "Active: params that one token meets, of experts those that it goes to."),
+        name="active parameters",
+        note="met by one token: all but those of experts that it does not go to",
     ),
     "macs": Figure(
         "MACs",
@@ -249,6 +267,12 @@ FIGURES: dict[str, Figure] = {
         note="convolutions and matrix products with weights on the longest way",
     ),
 }
+
+
+def repeats(name: str, values: Mapping[str, Value]) -> bool:
+    """Whether a figure says what another one says of the same network, and is not shown for that."""
+    other = FIGURES[name].same_as
+    return bool(other) and values[name] == values[other]
 
 
 def shown(where: Where) -> dict[str, Figure]:

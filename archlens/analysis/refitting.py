@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..network import Layer, Network
-from ..ops import Facts, ShapeError, ask
+from ..ops import Facts, ShapeError
 from ..shape import Shape
 
 
@@ -38,8 +38,8 @@ class Refitting:
         self._rows: list[tuple[Layer, dict[tuple[Shape, ...], Layer]]] = [
             (layer, {}) for layer in network.layers
         ]
-        #: The facts of an op, by its identity and the shapes that it was asked on: repeats share them.
-        self._facts: dict[tuple[int, tuple[Shape, ...]], Facts] = {}
+        #: The facts of an op, by its identity, the experts that have it and the shapes: repeats share them.
+        self._facts: dict[tuple[int, object, tuple[Shape, ...]], Facts] = {}
         self._kept = 0
 
     def on(self, inputs: Mapping[str, Shape]) -> Network:
@@ -75,10 +75,11 @@ class Refitting:
 
     def _ask(self, layer: Layer, read: tuple[Shape, ...]) -> Layer:
         """A layer on the shapes that it reads."""
-        key = id(layer.op), read
+        copies = layer.copies and (layer.copies.count, layer.copies.stacked)
+        key = id(layer.op), copies, read
         facts = self._facts.get(key)
         if facts is None:
-            facts = self._facts[key] = ask(layer.op, *read)
+            facts = self._facts[key] = layer.asked(read)
         self._kept += 1
         return layer._replace(input_shapes=read, facts=_owned(facts, layer) if layer.keys else facts)
 

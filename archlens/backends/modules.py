@@ -754,3 +754,59 @@ def window_reverse(x: Tensor, size: Any, sides: Any) -> Tensor:
     size = size if isinstance(size, tuple) else (size, size)
     sides = sides if isinstance(sides, tuple) else (sides, sides)
     return from_windows(x, size, sides).permute(0, 3, 1, 2)
+
+
+def chosen_experts(scores: Tensor, active: int) -> Tensor:
+    """The experts of each token, those with the highest scores; they stand before the tokens."""
+    return scores.topk(active, dim=-1).indices.movedim(-1, 1)
+
+
+def dispatched(x: Tensor, active: int) -> Tensor:
+    """Each token once for each expert that it goes to."""
+    return x.unsqueeze(1).repeat_interleave(active, 1)
+
+
+def each_expert(x: Tensor, chosen: Tensor, experts: nn.Module, path: str, count: int) -> Tensor:
+    """What a part of its own expert makes of each token."""
+    parts: list[Any] = []
+    for number in range(count):
+        part: Any = experts._modules[str(number)]
+        for name in path.split(".") if path else ():
+            part = part._modules[name]
+        parts.append(part)
+    if x.is_meta:  # where nothing is chosen, and one makes as much of all tokens
+        return parts[0](x)  # type: ignore[no-any-return]
+    made = [part(x[chosen == number]) for number, part in enumerate(parts)]
+    out = x.new_empty(*x.shape[:-1], made[0].shape[-1])
+    for number, one in enumerate(made):
+        out[chosen == number] = one
+    return out
+
+
+def each_stacked_expert(x: Tensor, chosen: Tensor, experts: nn.Module, path: str, count: int) -> Tensor:
+    """What a linear layer of its own expert makes of each token; the weights of all lie in one tensor."""
+    weight: Any = experts._parameters[path]
+    bias: Any = experts._parameters.get(f"{path}_bias")
+    if x.is_meta:
+        return nn.functional.linear(x, weight[0], bias if bias is None else bias[0])
+    out = x.new_empty(*x.shape[:-1], weight.shape[1])
+    for number in range(count):
+        own = chosen == number
+        out[own] = nn.functional.linear(x[own], weight[number], bias if bias is None else bias[number])
+    return out
+
+
+def combined_experts(
+    made: Tensor,
+    scores: Tensor,
+    chosen: Tensor,
+    scores_by: str = "softmax",
+    normalize: bool = True,
+    scale: float = 1,
+) -> Tensor:
+    """What the experts of each token made, weighted by their scores and added up."""
+    scores = scores.softmax(-1) if scores_by == "softmax" else scores.sigmoid()
+    weights = scores.gather(-1, chosen.movedim(1, -1))
+    if normalize:
+        weights = weights / weights.sum(-1, keepdim=True)
+    return (made * (weights * scale).movedim(-1, 1).unsqueeze(-1)).sum(1)

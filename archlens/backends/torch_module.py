@@ -13,7 +13,8 @@ import torch
 from torch import fx, nn
 from torch.fx.graph import CodeGen, _format_target
 
-from ..network import Network
+from ..errors import shorten, usage
+from ..network import Layer, Network
 from ..ops import Call
 from ..shape import Ids, Shape
 from . import modules
@@ -28,6 +29,18 @@ def sample(
     return torch.rand(batch, *shape, device=device, dtype=dtype)
 
 
+class Routed(NamedTuple):
+    """The modules of a layer that each expert has."""
+
+    #: The scope of the experts, and the path of the module within each; or the name of stacked weights.
+    scope: str
+    path: str
+    count: int
+    stacked: bool
+    #: The layer that chooses experts for each token.
+    chosen: str
+
+
 class Step(NamedTuple):
     """One layer, as far as running it goes."""
 
@@ -37,6 +50,9 @@ class Step(NamedTuple):
     training: bool
     #: The layer whose module or parameter it uses: itself, unless that is called again.
     module: str
+    #: Of a layer that each expert has with weights of its own: where they lie, and the tensor that says which
+    #: tokens go where.
+    experts: Routed | None = None
 
 
 class Plan(NamedTuple):
@@ -66,7 +82,9 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
         network.name,
         tuple(network.inputs),
         tuple(
-            Step(la.name, la.facts.torch, la.inputs, la.training, network.module_of(la))
+            Step(
+                la.name, la.facts.torch, la.inputs, la.training, network.module_of(la), _routed(la, network)
+            )
             for la in network.layers
         ),
         dict(network.outputs),
@@ -77,7 +95,9 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
             make = find(step.call)
             if step.module != step.name:
                 continue
-            if is_module(make):
+            if step.experts is not None:
+                _place_experts(root, step, layer)
+            elif is_module(make):
                 made: nn.Module = make(*step.call.args, **step.call.kwargs)
                 if layer.again and layer.keys:
                     made = Borrowing(made, at(root, layer.again), list(layer.keys))
@@ -91,6 +111,35 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
     if dtype is not None:
         root.to(dtype)
     return Built(plan, root)
+
+
+def _routed(layer: Layer, network: Network) -> Routed | None:
+    """Where the experts have the modules of a layer; ``None`` where it is no such layer."""
+    if layer.copies is None or not (layer.facts.weights or layer.keys):
+        return None
+    owner = network.index[layer.again] if layer.again else layer
+    assert owner.copies is not None
+    scope, stacked = owner.copies.scope, owner.copies.stacked
+    path = owner.name[len(scope) + 1 :] if stacked else owner.copies.inside(owner.name)[1:]
+    return Routed(scope, path, layer.copies.count, stacked, f"{layer.copies.scope}.choose")
+
+
+def _place_experts(root: nn.Module, step: Step, layer: Layer) -> None:
+    """Make the modules that the experts have of a layer, or the tensors in which all their weights lie."""
+    assert step.experts is not None and layer.copies is not None
+    scope, path, count, stacked, _ = step.experts
+    make = find(step.call)
+    if not is_module(make):
+        raise usage(f"{shorten(step.name)} has weights that are no module's, and experts have modules")
+    if not stacked:
+        for number in range(count):
+            made = make(*step.call.args, **step.call.kwargs)
+            _place(root, ".".join(filter(None, (scope, str(number), path))), made)
+        return
+    for weight, shape in layer.facts.weights.items():
+        tensor = torch.empty(shape)
+        bound = 1 / layer.input_shapes[0].channels ** 0.5
+        _place(root, layer.key(weight), nn.Parameter(nn.init.uniform_(tensor, -bound, bound)))
 
 
 class Borrowing(nn.Module):
@@ -220,7 +269,8 @@ class Built(Scope, fx.GraphModule):
         }
         for step in self.plan.steps:
             if training or not step.training:
-                node = _node(graph, step, [nodes[name] for name in step.inputs])
+                chosen = (step.experts.chosen,) if step.experts is not None else ()
+                node = _node(graph, step, [nodes[name] for name in (*step.inputs, *chosen)])
                 node.meta["layer"] = step.name
                 nodes[step.name] = node
         found = {name: nodes[source] for name, source in self.plan.outputs.items() if source in nodes}
@@ -264,6 +314,13 @@ def _node(graph: fx.Graph, step: Step, inputs: list[fx.Node]) -> fx.Node:
     """The node of one layer; a sum of more than two is a chain of them."""
     target = find(step.call)
     args, kwargs = step.call.args, dict(step.call.kwargs)
+    if step.experts is not None:
+        scope, path, count, stacked, _ = step.experts
+        held = graph.create_node("get_attr", scope, (), {}, _word(f"{step.name}_experts"))
+        function = modules.each_stacked_expert if stacked else modules.each_expert
+        return graph.create_node(
+            "call_function", function, (*inputs, held, path, count), {}, _word(step.name)
+        )
     if is_module(target):
         return graph.create_node("call_module", step.module, tuple(inputs), {}, _word(step.name))
     if step.call.target == "torch.cat":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..analysis.figures import QUANTITIES, Part, Unknown, Value
+from ..analysis.figures import QUANTITIES, Part, Unknown, Value, repeats
 from ..analysis.study import Study
 from ..counts import AtLeast
 from ..errors import Diagnostic, Span, UsageError, did_you_mean, shorten, usage
@@ -228,9 +228,13 @@ def no_scope(study: Study, requirement: Requirement) -> UsageError:
 
 
 def measure_all(study: Study) -> dict[str, Value]:
-    """Every figure that is locked, by quantity."""
+    """Every figure that is locked, by quantity; one that says what another says is left out."""
     found = {name: one.measure(study, "") for name, one in LOCKED.items()}
-    return {name: _unknown(one) if isinstance(one, AtLeast) else one for name, one in found.items()}
+    return {
+        name: _unknown(one) if isinstance(one, AtLeast) else one
+        for name, one in found.items()
+        if not repeats(name, found)
+    }
 
 
 def _unknown(value: AtLeast) -> Unknown:

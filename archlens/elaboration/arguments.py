@@ -8,7 +8,7 @@ from typing import Any
 from ..bounds import MAX_SIZE
 from ..errors import SpecError, error
 from ..language.expression import Expression
-from ..language.steps import Merge, usage_of_merge
+from ..language.steps import Experts, Merge, usage_of_merge
 from ..ops import Op
 from ..ops.op import signature
 from .binding import Refused
@@ -78,7 +78,7 @@ def refused_in(tree: ast.expr, expression: Expression) -> Refused:
     return refused
 
 
-def refused_by(merge: Merge) -> Refused:
+def refused_by(merge: Merge | Experts) -> Refused:
     """The diagnostics of what stands beside the branches of a merge point at its key."""
 
     def refused(message: str, part: int | str | None, help: str) -> SpecError:

@@ -18,6 +18,7 @@ from ..language.steps import (
     Body,
     Do,
     Each,
+    Experts,
     Listing,
     Merge,
     Named,
@@ -40,8 +41,9 @@ from .building import Builder, Known, Place, by_value
 from .evaluation import choose, evaluate, filled, not_callable
 from .functions import FUNCTIONS
 from .inputs import SHAPE_HELP, like, read_shape, usable
+from .mixing import Mixing
 from .scope import Env, File, Word
-from .sharing import TIED, Copy, Sharing, is_alias
+from .sharing import TIED, Copy, is_alias
 from .values import CONSTANTS, MAX_ITEMS, Deferred, Inputs, Tensor, describe, is_template, size_of
 
 
@@ -65,7 +67,7 @@ class _Made(NamedTuple):
     end: Tensor
 
 
-class Walk(Sharing):
+class Walk(Mixing):
     """One elaboration of a spec, step by step."""
 
     def __init__(
@@ -294,6 +296,8 @@ class Walk(Sharing):
                 self.step(inner, env, place)
         elif isinstance(step, Merge):
             self.merge(step, env, place)
+        elif isinstance(step, Experts):
+            self.experts(step, env, place)
         else:
             for row in self.rows(step, env):
                 self.step(step.do, row, place)
@@ -895,10 +899,16 @@ class Walk(Sharing):
         if len(builder.layers) + len(layers) > builder.most:
             raise builder.too_many_layers(where)
         builder.connect(sum([len(layer.inputs) for layer in layers]), where)
+        start = len(builder.layers)
         builder.layers += [
             Layer(path + name[cut:], op, tuple([moved(feed) for feed in inputs]), shapes, facts, at, training)
             for name, op, inputs, shapes, facts, at, training, *_ in layers
         ]
+        for number, (layer, again) in enumerate(zip(layers, builder.layers[start:], strict=True), start):
+            if layer.copies is not None:
+                scope = path + layer.copies.scope[cut:]
+                builder.steps += len(layer.facts.weights)
+                builder.layers[number] = again._replace(copies=layer.copies._replace(scope=scope))
         builder.scopes += [
             (path + inner[cut:], Tensor(moved(end.name), end.shape))
             for inner, end in builder.scopes[made.scopes]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..errors import Located, Span, did_you_mean, error, shorten
 from ..ops import MERGES
+from ..ops.experts import Experts as ExpertsOp
 from ..ops.op import signature
 from .document import Mapping, Node, Scalar, Sequence, check_keys, describe
 from .expression import Expression, Parts, is_torn, parse, split, torn
@@ -122,7 +123,23 @@ class Each:
     where: Located
 
 
-Step = Do | Steps | Named | Merge | Each
+@dataclass(slots=True, eq=False)
+class Experts:
+    """Many of one step, of which each token goes to a few: by a router, a linear layer unless it is given."""
+
+    do: Body
+    gate: Step | None
+    where: Located
+    #: What is said beside: by name, where that stands and the value.
+    arguments: dict[str, tuple[Scalar, Value]]
+
+    @property
+    def form(self) -> str:
+        """The key that opened it."""
+        return EXPERTS
+
+
+Step = Do | Steps | Named | Merge | Each | Experts
 
 
 @dataclass(slots=True, eq=False)
@@ -142,12 +159,17 @@ FORMS: dict[str, str] = {"residual": "add", "dense": "concat", "gate": "multiply
 #: The merges each of whose branches has a part of its own, with the names of these.
 PARTS = {kind: op.branches for kind, op in MERGES.items() if op.branches}
 
+#: The key of experts, and those beneath it that hold steps.
+EXPERTS = "experts"
+_EXPERTS_STEPS = ("do", "gate")
+
 KEYWORDS = (*FORMS, "shortcut", *(kind for kind in MERGES if kind not in PARTS), "each", "in", "do")
 
 
 def _is_keyword(key: str, value: Node) -> bool:
     """Whether a key of a step is one of the language; ``attention`` is over a mapping, and else a name."""
-    return key in KEYWORDS or (key in PARTS and isinstance(value, Mapping)) or called(key) is not None
+    parted = (key in PARTS or key == EXPERTS) and isinstance(value, Mapping)
+    return key in KEYWORDS or parted or called(key) is not None
 
 
 def called(key: str) -> str | None:
@@ -214,6 +236,9 @@ def _read_mapping(node: Mapping) -> Step:
         return _read_named(key, value)
     if "each" in found:
         return _read_each(node)
+    if EXPERTS in found:
+        check_keys(node, (EXPERTS,), f"{EXPERTS}:", _own_line)
+        return _read_experts(node)
     form = next((key for key in found if key in FORMS or key in MERGES or called(key)), None)
     if form is None:
         raise node.keys[found[0]].error(
@@ -302,8 +327,30 @@ def _read_parts(node: Mapping, form: str, where: Scalar) -> tuple[Mapping, dict[
     return Mapping(node.source, node.line, node.column, node.index, node.end, keys, values), arguments
 
 
+def _read_experts(node: Mapping) -> Experts:
+    where, inside = node.keys[EXPERTS], node.values[EXPERTS]
+    assert isinstance(inside, Mapping)  # else it would be a name
+    known = signature(ExpertsOp)
+    keys = (*known, *_EXPERTS_STEPS)
+    scope = "a scope that is to have this name holds a list"
+    check_keys(inside, keys, f"{EXPERTS}:", lambda _: f"its keys are {', '.join(keys)}; {scope}")
+    for key in (*(name for name, one in known.items() if one.required), "do"):
+        if key not in inside.keys:
+            raise where.error(
+                f"{EXPERTS}: is missing {key}",
+                help=f"{usage_of_merge(EXPERTS)}; {scope}",
+            )
+    gate = read_step(inside.values["gate"]) if "gate" in inside.keys else None
+    arguments = {
+        key: (inside.keys[key], read_value(value)) for key, value in inside.values.items() if key in known
+    }
+    return Experts(read_body(inside.values["do"]), gate, where, arguments)
+
+
 def usage_of_merge(form: str) -> str:
     """How a merge is written whose branches have names."""
+    if form == EXPERTS:
+        return "experts: {count: 8, active: 2, do: expert}"
     needed = [name for name, parameter in signature(MERGES[form]).items() if parameter.required]
     return f"{form}: {{{', '.join(f'{key}: ...' for key in (*PARTS[form], *needed))}}}"
 
@@ -422,3 +469,9 @@ def _static_names(step: Step | None) -> Iterator[tuple[str, Located]]:
             yield from _static_names(branch)
     elif isinstance(step, Each):
         yield from _static_names(step.do)
+    elif isinstance(step, Experts):
+        yield EXPERTS, step.where
+        if isinstance(step.gate, Named):
+            yield from _static_names(step.gate)
+        else:
+            yield "gate", step.where

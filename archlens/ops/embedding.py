@@ -110,6 +110,7 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
     first: Annotated[Index, "which row the first position takes"] = 0
 
     channelwise = True
+    by_position = True
     names = Names(keras="", onnx="", also="posembed positionalembedding positionalencoding wpe")
     examples = (
         "24x49 >> tokens >> position_embedding",

@@ -313,6 +313,8 @@ class Op:
     transparent: ClassVar[bool] = False
     #: Whether each output channel depends on no other channels than those of its own number.
     channelwise: ClassVar[bool] = False
+    #: Whether what it does to a token depends on where that stands, beyond its weights.
+    by_position: ClassVar[bool] = False
     #: Whether it works on all its channels alone, and not on a few that would do to see how far it looks.
     whole: ClassVar[bool] = False
     #: What it saves for the backward pass and makes on the way, where that depends on nothing; ``None`` is

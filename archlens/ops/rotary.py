@@ -32,6 +32,7 @@ class Rotary(Op, kind="rotary", family="attention"):
     interleaved: Annotated[Flag, "whether neighbours are a pair, and not halves"] = False
 
     incidental = {"base": "base"}
+    by_position = True
     names = Names(
         keras="",
         onnx="RotaryEmbedding",

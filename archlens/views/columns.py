@@ -163,7 +163,10 @@ def _inputs(row: Row) -> list[str]:
 
 
 def _weights(layer: Layer) -> str:
-    return ", ".join(f"{name} {times(size)}".lstrip() for name, size in layer.facts.weights.items())
+    copies = layer.copies
+    weights = (layer.facts if copies is None else copies.one(layer.facts)).weights
+    said = ", ".join(f"{name} {times(size)}".lstrip() for name, size in weights.items())
+    return said if copies is None or not said else f"{said}, {copies.count:,} times"
 
 
 #: Every column by the name that ``--columns`` takes.

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from ..analysis.comparison import NOT_TRIED, Accuracy, Compared
-from ..analysis.figures import Figure, Head, Unknown, Value, Where, shown
+from ..analysis.figures import Figure, Head, Unknown, Value, Where, repeats, shown
 from ..counts import dumps
 from ..errors import printable, shorten
 from ..forms.table import LEAST, Cell, Column, Table, words_of
@@ -49,6 +49,9 @@ def _percent(found: Accuracy | Unknown, marks: dict[str, str]) -> str | Unknown:
     return found if isinstance(found, Unknown) else found.digits + marks[found.series]
 
 
+#: The figures that have another name here.
+_NAMES = {"smallest": "min_size"}
+
 #: The figures that are compared; the depth, by which people call a network, comes first.
 _FIGURES = {
     "smallest" if name == "min_size" else name: figure
@@ -64,7 +67,7 @@ def _head(figure: Figure) -> Head:
 
 
 def _value(one: Compared, name: str) -> Value:
-    return one.figures["min_size" if name == "smallest" else name]
+    return one.figures[_NAMES.get(name, name)]
 
 
 def _figure(name: str, figure: Figure) -> _Column:
@@ -89,7 +92,7 @@ COLUMNS: dict[str, _Column] = {
 }
 
 #: The figures whose sentences stand on one line.
-_TOGETHER = (("depth", "params", "macs"), ("receptive_field", "smallest"))
+_TOGETHER = (("depth", "params", "active_params", "macs"), ("receptive_field", "smallest"))
 _ACCURACY = (
     "Top-1 and top-5 in %, as published and not measured here: of torchvision's weights where the spec has "
     "them, else what it lists first. `archlens claims NAME` shows all."
@@ -107,11 +110,12 @@ def table(found: Sequence[Compared], names: Sequence[str] = ()) -> Table:
     names = names or _names(found)
     marks = _marks(found)
     hidden = Column("", shown=False)
-    heads = {key: COLUMNS[key].head if key in names else hidden for key in _flat(found[0])}
+    left_out = [name for name in _repeating(found) if name not in names]
+    heads = {key: COLUMNS[key].head if key in names else hidden for key in _flat(found[0], left_out)}
     rows = [
         [
             Cell(_text(COLUMNS[key].cell(one, marks)) if key in names else "", value)
-            for key, value in _flat(one).items()
+            for key, value in _flat(one, left_out).items()
         ]
         for one in found
     ]
@@ -149,7 +153,7 @@ def to_data(one: Compared) -> dict[str, Any]:
         "family": one.family,
         "year": one.year,
         "input": list(one.input) if single else shapes,
-        **_figures(one, one.everywhere_from or None),
+        **_figures(one, one.everywhere_from or None, _repeating([one])),
         "classes": one.classes,
         "top1": one.top1,
         "top5": one.top5,
@@ -158,10 +162,17 @@ def to_data(one: Compared) -> dict[str, Any]:
     return {name: _plain(value) for name, value in figures.items()} | {"reasons": reasons}
 
 
-def _figures(one: Compared, everywhere_from: str | None) -> dict[str, Any]:
+def _repeating(found: Sequence[Compared]) -> list[str]:
+    """The figures that say of each network what another one says."""
+    return [name for name in _FIGURES if all(repeats(_NAMES.get(name, name), one.figures) for one in found)]
+
+
+def _figures(one: Compared, everywhere_from: str | None, left_out: Sequence[str]) -> dict[str, Any]:
     """The figures by the names that JSON and CSV have for them; with where everything is seen from on."""
     found: dict[str, Any] = {}
     for name in _FIGURES:
+        if name in left_out:
+            continue
         found[name] = _value(one, name)
         if name == "receptive_field":
             found["everywhere_from"] = everywhere_from
@@ -176,8 +187,8 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _flat(one: Compared) -> dict[str, Any]:
-    """The figures of a network, each in one cell."""
+def _flat(one: Compared, left_out: Sequence[str]) -> dict[str, Any]:
+    """The figures of a network, each in one cell, but for some."""
     accuracy = next((a for a in (one.top1, one.top5) if isinstance(a, Accuracy)), None)
     cells: dict[str, Any] = {
         "name": one.name,
@@ -187,7 +198,7 @@ def _flat(one: Compared) -> dict[str, Any]:
         "input": " ".join(map(str, one.inputs.values())),
         **{
             key: times(value) if isinstance(value, tuple) else value
-            for key, value in _figures(one, one.everywhere_from).items()
+            for key, value in _figures(one, one.everywhere_from, left_out).items()
         },
         "receptive_field": _field(one, " "),
         "classes": one.classes,
@@ -203,10 +214,12 @@ def _flat(one: Compared) -> dict[str, Any]:
 
 def _names(found: Sequence[Compared]) -> list[str]:
     """The figures that are shown: the smallest input where somebody asked for it."""
+    left_out = _repeating(found)
     return [
         name
         for name in COLUMNS
-        if any(name not in _FIGURES or _value(one, name) is not NOT_TRIED for one in found)
+        if name not in left_out
+        and any(name not in _FIGURES or _value(one, name) is not NOT_TRIED for one in found)
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED, SAME, Difference, Pair
-from ..analysis.figures import FIGURES, Unknown, Value, Where, shown
+from ..analysis.figures import FIGURES, Unknown, Value, Where, repeats, shown
 from ..analysis.structure import fingerprint
 from ..analysis.study import Study
 from ..counts import AtLeast, dumps
@@ -81,9 +81,14 @@ class Shown(NamedTuple):
 
 def totals(old: Study, new: Study) -> list[Total]:
     """Every figure before and after."""
+    before, after = (
+        {name: figure.measure(one, "") for name, figure in shown(Where.DIFFERENCE).items()}
+        for one in (old, new)
+    )
     return [
-        Total(name, figure.measure(old, ""), figure.measure(new, ""))
-        for name, figure in shown(Where.DIFFERENCE).items()
+        Total(name, before[name], after[name])
+        for name in before
+        if not (repeats(name, before) and repeats(name, after))
     ]
 
 

@@ -96,7 +96,12 @@ def _rest(rows: Sequence[Row]) -> Row:
 
 
 def _singles(layers: Sequence[Layer]) -> list[Row]:
-    return [Row(layer.name, str(layer.op), ((layer,),), True) for layer in layers]
+    return [Row(_called(layer), str(layer.op), ((layer,),), True) for layer in layers]
+
+
+def _called(layer: Layer) -> str:
+    """The name of a layer; of all experts that have it."""
+    return layer.name if layer.copies is None else layer.copies.called(layer.name)
 
 
 def _scopes(network: Network, depth: int) -> list[Row]:

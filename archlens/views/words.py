@@ -68,7 +68,13 @@ def headline(network: Network, *, complete: bool = True) -> str:
     title = printable(network.title)
     if not complete:
         return f"{title}: {inputs(network)}, up to the layer that failed"
-    return f"{title}: {inputs(network)}, {rounded(network.params)} parameters, {rounded(network.macs)} MACs"
+    return f"{title}: {inputs(network)}, {parameters(network)}, {rounded(network.macs)} MACs"
+
+
+def parameters(network: Network) -> str:
+    """The parameters in a headline; where there are experts also those that one token meets."""
+    active = f" ({rounded(network.active_params)} active)" if network.has_experts else ""
+    return f"{rounded(network.params)} parameters{active}"
 
 
 def conventions(network: Network) -> list[str]:
@@ -98,6 +104,11 @@ def conventions(network: Network) -> list[str]:
         layers = f"{shared + tied:,} layer{'' if shared + tied == 1 else 's'}"
         have = "has" if shared + tied == 1 else "have"
         lines.append(f"{layers} {have} weights of others, which are counted where they stand first.")
+    if network.has_experts:
+        lines.append(
+            f"{network.active_params:,} of the {network.params:,} params are active: a token meets those of the "
+            "experts that it goes to. MACs are of these, and 0..7 in a name is of 8 experts."
+        )
     unknown = network.unknown
     if unknown:
         name, why = next(iter(unknown.items()))

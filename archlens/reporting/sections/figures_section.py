@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...analysis.figures import Figure, Unknown, Where, shown
+from ...analysis.figures import FIGURES, Figure, Unknown, Where, repeats, shown
 from ...analysis.receptive_field import ReceptiveFields
 from ...analysis.sizes import Sizes
 from ...analysis.study import Study
@@ -34,8 +34,8 @@ def parts(material: Material) -> Sequence[Part]:
 
 #: The order of a page; a figure that is not named here comes last.
 _ORDER = (
-    *("params", "macs", "training_macs", "other", "depth", "layers", "receptive_field", "weights"),
-    *("peak_activations", "min_size"),
+    *("params", "active_params", "macs", "training_macs", "other", "depth", "layers"),
+    *("receptive_field", "weights", "peak_activations", "min_size"),
 )
 
 
@@ -52,8 +52,14 @@ def _rows(material: Material) -> Iterator[list[str]]:
                 yield _field(fields, several=len(network.inputs) > 1)
         elif name == "min_size":
             yield from _smallest(study.sizes)
-        else:
+        elif not found[name].same_as or not _repeats(name, study):
             yield from _row(found[name], study)
+
+
+def _repeats(name: str, study: Study) -> bool:
+    """Whether a figure says what the one says that it mostly equals."""
+    both = name, FIGURES[name].same_as
+    return repeats(name, {one: FIGURES[one].measure(study, "") for one in both})
 
 
 def _row(figure: Figure, study: Study) -> Iterator[list[str]]:

@@ -1,0 +1,237 @@
+"""What the language says of experts: many of one step, of which each token goes to a few."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any
+
+from ..errors import SpecError, error, shorten
+from ..geometry import POINT
+from ..language.steps import EXPERTS, Body, Experts, Named, Step, Value, usage_of_merge
+from ..network import Copies, Layer
+from ..ops import OPS, Facts, ShapeError, ask
+from ..ops import experts as ops
+from ..shape import Ids, Shape, times
+from .arguments import refused_by
+from .building import Known, Place
+from .scope import Env
+from .sharing import Sharing
+from .values import Tensor
+
+#: What the layers around the experts are called.
+_CHOOSE, _DISPATCH, _COMBINE = "choose", "dispatch", "combine"
+
+
+class Mixing(Sharing):
+    """An elaboration whose tokens can go to experts.
+
+    One expert is laid out, on its tokens; then each of its layers that has weights has those of all.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.mixing: Experts | None = None  # the experts within which it is
+        self.copied: dict[Any, Facts] = {}  # the facts of layers with the weights of all experts
+
+    @abstractmethod
+    def step(self, step: Step, env: Env, place: Place) -> None:
+        """Run a step in a place."""
+
+    @abstractmethod
+    def open(self, name: str, at: Any, place: Place, certain: Any) -> Place:
+        """Open a scope."""
+
+    @abstractmethod
+    def close(self, name: str, place: Place) -> None:
+        """Close a scope."""
+
+    @abstractmethod
+    def spend(self, where: Any) -> None:
+        """Count a step."""
+
+    @abstractmethod
+    def row_values(self, value: Value, env: Env) -> Any:
+        """The value of an argument."""
+
+    @abstractmethod
+    def place_op(self, known: Known, where: Any, name: str | None, at: Any, place: Place) -> str:
+        """Make an op a layer."""
+
+    def experts(self, step: Experts, env: Env, place: Place) -> None:
+        """Run ``experts:``: a router, and one expert on the tokens that are dispatched to it."""
+        if self.mixing is not None:
+            raise error(
+                "experts stand within experts, and a token that has been dispatched is not dispatched again",
+                step.where.span,
+                also=[("the experts around them", self.mixing.where.span)],
+            )
+        op = self._read(step, env)
+        entry = self.builder.x
+        _require_tokens(entry.shape, step)
+        self._route(step, op, entry, env, place)
+        scores = self.builder.x
+        chosen = self._put(place, _CHOOSE, ops.Choose(op.active), [scores], step)
+        dispatched = self._put(place, _DISPATCH, ops.Dispatch(op.active), [entry], step)
+        start, made, parts = len(self.builder.layers), len(self.made), len(self.parts)
+        self.mixing = step
+        path = place.full(EXPERTS)
+        if op.stacked:
+            self.named(EXPERTS, step.where, step.do, env, place)
+        else:
+            inside = self.open(EXPERTS, step.where, place, {})
+            self.named("0", step.where, step.do, Env(self, env.locals, inside), inside)
+        self.mixing = None
+        self._copy(step, Copies(op.count, op.active, path, op.stacked), start, dispatched)
+        while len(self.made) > made:  # what it made is no block outside of experts
+            self.made.popitem()
+        while len(self.parts) > parts:
+            self.parts.popitem()
+        self._put(place, _COMBINE, op, [self.builder.x, scores, chosen], step)
+        self.close(EXPERTS, place)
+
+    def _read(self, step: Experts, env: Env) -> ops.Experts:
+        given = {name: self.row_values(value, env) for name, (_, value) in step.arguments.items()}
+        known = self.builder.known(ops.Experts, [], given, refused_by(step))
+        op = known.op
+        assert isinstance(op, ops.Experts)
+        if op.active > op.count:
+            raise error(
+                f"a token cannot go to {op.active:,} of {op.count:,} experts",
+                step.arguments["active"][0].span,
+                help="active: is how many of them each token goes to",
+            )
+        return op
+
+    def _route(self, step: Experts, op: ops.Experts, entry: Tensor, env: Env, place: Place) -> None:
+        """Run the router, which gives each token a score for each expert."""
+        if step.gate is None:
+            known = self.builder.known(OPS["linear"], [op.count], {"bias": False}, refused_by(step))
+            self.place_op(known, step.where, "gate", step.where, place)
+        elif isinstance(step.gate, Named):
+            self.step(step.gate, env, place)
+        else:
+            self.named("gate", step.where, Body(step.gate, {}), env, place)
+        needed, found = entry.shape.with_channels(op.count), self.builder.x.shape
+        if found != needed:
+            raise error(
+                f"the router gives {found}, and {op.count:,} experts need {needed}: a score of each expert for "
+                "each token",
+                step.where.span,
+                help=f"gate: linear({op.count}, bias=false)",
+            )
+
+    def _put(self, place: Place, name: str, op: Any, inputs: list[Tensor], step: Experts) -> Tensor:
+        """Place one of the layers around the experts."""
+        full = f"{place.full(EXPERTS)}.{name}"
+        if self.at(full) is not None:
+            raise error(
+                f"the name {name} stands twice in {shorten(place.full(EXPERTS))}",
+                step.where.span,
+                help="choose, dispatch and combine are what experts: places itself",
+            )
+        self.spend(step.where)
+        known = self.builder.known(type(op), [*op.attributes().values()], {}, refused_by(step))
+        self.builder.layer(known, full, inputs, step.where)
+        return self.builder.x
+
+    def _copy(self, step: Experts, copies: Copies, start: int, dispatched: Tensor) -> None:
+        """Give the layers of the expert, which were placed last, the weights of all experts.
+
+        Raises:
+            SpecError: one is not what an expert can have.
+        """
+        layers = self.builder.layers
+        inside = {dispatched.name}
+        for number, layer in enumerate(layers[start:], start):
+            problem = _unfit(layer, dispatched.shape, inside, copies)
+            if problem:
+                message, help = problem
+                raise SpecError(
+                    replace(
+                        error(f"{shorten(layer.name)} {message}", layer.span, help=help).diagnostic,
+                        also=(("the experts that it is in", step.where.span),),
+                    )
+                )
+            inside.add(layer.name)
+            facts = layer.facts
+            if facts.weights:
+                self.builder.steps += copies.count * len(layer.facts.weights)
+                self.spend(step.where)
+                key = id(layer.facts), copies.count, copies.stacked
+                facts = self.copied.setdefault(key, layer.facts)
+                if facts is layer.facts:
+                    facts = self.copied[key] = copies.of(facts)
+            layers[number] = layer._replace(facts=facts, copies=copies)
+        if not any(layer.facts.weights for layer in layers[start:]):
+            raise error(
+                "an expert has no weights here, so that all would be the same",
+                step.where.span,
+                help=f"{usage_of_merge(EXPERTS)}, where expert has layers such as linear",
+            )
+
+
+def _require_tokens(x: Shape, step: Experts) -> None:
+    """Refuse what is no vector, and no vectors at positions."""
+    if isinstance(x, Ids):
+        raise error(
+            f"experts compute with tokens, and {x} are ids", step.where.span,
+            help="embedding(n) before them makes a token of n numbers of each",
+        )  # fmt: skip
+    if len(x) > 1 and not x.channels_last:
+        raise error(
+            f"experts work on tokens, whose channels come last, and {x} is a map",
+            step.where.span,
+            help="tokens before them makes a token of each position; or channels_last",
+        )
+
+
+def _unfit(layer: Layer, tokens: Shape, inside: set[str], copies: Copies) -> tuple[str, str] | None:
+    """Why a layer cannot be one of an expert, and what would work; ``None`` where it can."""
+    outside = next((name for name in layer.inputs if name not in inside), "")
+    if outside:
+        return (
+            f"reads {shorten(outside)} from outside of its expert",
+            "an expert reads the tokens that are dispatched to it, and nothing else",
+        )
+    if layer.keys or layer.again:
+        return "has weights of another layer", "each expert has weights of its own"
+    if layer.facts.buffers:
+        kept = ", ".join(layer.facts.buffers)
+        return (
+            f"({layer.op.kind}) keeps {kept} over all tokens, and an expert sees some of them",
+            "layer_norm and rms_norm keep nothing",
+        )
+    spatial = layer.shape.spatial
+    if spatial != tokens.spatial or layer.facts.reach != (POINT,) * len(spatial) or not _is_everywhere(layer):
+        return (
+            f"({layer.op.kind}) {_looks(layer, tokens)}, and an expert works on each token by itself",
+            "what looks at several tokens, or at where they stand, goes before or after the experts",
+        )
+    if copies.stacked and layer.facts.weights and layer.op.kind != "linear":
+        return (
+            f"({layer.op.kind}) has weights that are not stacked",
+            "stacked: is for experts of linear layers; without it each expert has tensors of its own",
+        )
+    return None
+
+
+def _looks(layer: Layer, tokens: Shape) -> str:
+    if layer.shape.spatial != tokens.spatial:
+        return f"makes {layer.shape} of tokens at {times(tokens.spatial)}"
+    if layer.facts.reach != (POINT,) * len(tokens.spatial):
+        return "looks at several tokens"
+    return "depends on where a token stands"
+
+
+def _is_everywhere(layer: Layer) -> bool:
+    """Whether a layer does the same at each position, as far as its weights tell."""
+    if layer.op.by_position:
+        return False
+    if not layer.facts.weights:
+        return True
+    try:
+        other = ask(layer.op, *(x.with_spatial([n + 1 for n in x.spatial]) for x in layer.input_shapes))
+    except ShapeError:
+        return False
+    return dict(other.weights) == dict(layer.facts.weights)

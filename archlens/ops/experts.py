@@ -1,0 +1,119 @@
+"""Experts: each token goes to a few of many, by a router's scores.
+
+They are no ops that a spec names: ``experts:`` lays them out around the router and the expert that it is given.
+Between them each token stands once for each expert that it goes to, so what lies there costs what it costs.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated
+
+from ..shape import Ids, Shape, channels_last, times
+from .attributes import Count, Flag, Number, choice
+from .footprint import PASSED
+from .op import NONE, Argument, Call, Facts, Merge, NonUniform, Op, ShapeError, weightless
+
+_UNKNOWN = "what autograd keeps of experts depends on how their tokens are brought together"
+
+Scores = Annotated[str, choice("softmax", "sigmoid")]
+
+
+def rows(active: int, x: Shape, channels: int) -> Shape:
+    """The tokens of a shape, each once for each expert that it goes to."""
+    return channels_last((active, *x.spatial), channels)
+
+
+class Choose(Op, family="merge"):
+    """The experts that each token goes to: those with the highest scores."""
+
+    active: Annotated[Count, "how many"]
+
+    kind = "choose"
+    memory_unknown = _UNKNOWN
+    whole = True
+
+    def facts(self, x: Shape) -> Facts:
+        compared = prod(x.spatial) * self.active * x.channels
+        return weightless(
+            Ids((self.active, *x.spatial), x.channels),
+            NonUniform("which experts a token goes to depends on it"),
+            Call("archlens.chosen_experts", active=self.active),
+            choice=compared,
+        )
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{self.active} of {inputs[0].channels:,} experts for each token"
+
+
+class Dispatch(Op, family="reshape"):
+    """Each token once for each expert that it goes to."""
+
+    active: Annotated[Count, "to how many"]
+
+    kind = "dispatch"
+    saved_for_backward = PASSED
+    channelwise = True
+
+    def facts(self, x: Shape) -> Facts:
+        return weightless(
+            rows(self.active, x, x.channels),
+            NonUniform("each token stands once for each expert that it goes to"),
+            Call("archlens.dispatched", active=self.active),
+        )
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return f"each token once for each of the {self.active} experts that it goes to"
+
+
+class Experts(Merge):
+    """What the experts of each token make, weighted by their scores and added up.
+
+    It reads that, the scores, and which experts were chosen.
+    """
+
+    count: Annotated[Count, "how many experts there are"]
+    active: Annotated[Count, "how many of them each token goes to"]
+    scores: Annotated[Scores, "what makes scores of the router's output"] = "softmax"
+    normalize: Annotated[Flag, "whether the weights of a token are divided by their sum"] = True
+    scale: Annotated[Number, "what they are multiplied by"] = 1
+    stacked: Annotated[Flag, "whether the weights of all experts lie in one tensor"] = False
+
+    kind = "experts"
+    looks_up = True
+    memory_unknown = _UNKNOWN
+    whole = True
+
+    def facts(self, *inputs: Shape) -> Facts:
+        made, scores, _ = inputs
+        if made.spatial != (self.active, *scores.spatial):
+            raise ShapeError(
+                f"an expert gives {made}, and {times((self.active, *scores.spatial))} tokens went in",
+                inputs=(0, 1),
+            )
+        tokens, n, k = prod(scores.spatial), scores.channels, self.active
+        weights = k * tokens
+        scoring = tokens * (3 * n - 1) if self.scores == "softmax" else tokens * n
+        normalizing = tokens * (2 * k - 1) if self.normalize else 0
+        return Facts(
+            shape=channels_last(scores.spatial, made.channels),
+            weights=NONE,
+            buffers=NONE,
+            macs=0,
+            other={
+                "activation": scoring,
+                "elementwise": normalizing
+                + (weights if self.scale != 1 else 0)
+                + (2 * k - 1) * tokens * made.channels,
+            },
+            reach=NonUniform("each token has what its own experts make"),
+            torch=Call(
+                "archlens.combined_experts",
+                scores_by=Argument(self.scores, default="softmax"),
+                normalize=Argument(self.normalize, default=True),
+                scale=Argument(self.scale, default=1),
+            ),
+        )
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return f"the weighted sum of what {self.active} of {self.count:,} experts make of each token"
