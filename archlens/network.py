@@ -35,19 +35,21 @@ class Copies(NamedTuple):
     """
 
     #: How many experts there are, and to how many of them each token goes.
-    count: int
+    experts: int
     active: int
     #: The scope of the experts. What follows it in the name of a layer is the number of the first, unless
     #: the weights of all are stacked in one tensor.
     scope: str
     stacked: bool
+    #: The layer that chooses the experts of each token.
+    chosen: str
 
     def of(self, facts: Facts) -> Facts:
         """The facts of a layer with the weights of all experts."""
         if self.stacked:
-            weights = {name: (self.count, *shape) for name, shape in facts.weights.items()}
+            weights = {name: (self.experts, *shape) for name, shape in facts.weights.items()}
         else:
-            weights = {f"{i}.{name}": one for i in range(self.count) for name, one in facts.weights.items()}
+            weights = {f"{i}.{name}": one for i in range(self.experts) for name, one in facts.weights.items()}
         return facts._replace(weights=weights)
 
     def one(self, facts: Facts) -> Facts:
@@ -68,9 +70,9 @@ class Copies(NamedTuple):
 
     def called(self, layer: str) -> str:
         """What a layer is called in tables, for all experts: ``experts.0..7.w1``."""
-        if self.stacked or self.count == 1 or not layer.startswith(f"{self.scope}.0"):
+        if self.stacked or self.experts == 1 or not layer.startswith(f"{self.scope}.0"):
             return layer
-        return f"{self.scope}.0..{self.count - 1}{self.inside(layer)}"
+        return f"{self.scope}.0..{self.experts - 1}{self.inside(layer)}"
 
     def inside(self, layer: str) -> str:
         """The name of a layer within its expert, with a dot before it; empty where it is the expert."""
@@ -125,7 +127,7 @@ class Layer(NamedTuple):
         """Those that one token meets: of experts, of those that it goes to."""
         if self.copies is None:
             return self.facts.params
-        return self.facts.params // self.copies.count * self.copies.active
+        return self.facts.params // self.copies.experts * self.copies.active
 
     @property
     def macs(self) -> int:
@@ -332,9 +334,16 @@ class Network:
         return sum(layer.active_params for layer in self.layers)
 
     @cached_property
-    def has_experts(self) -> bool:
-        """Whether a token meets some of the parameters only."""
-        return any(layer.copies is not None for layer in self.layers)
+    def experts(self) -> Mapping[str, Copies]:
+        """The scopes of experts, of which a token meets some."""
+        return {one.scope: one for one in (layer.copies for layer in self.layers) if one is not None}
+
+    def made_by(self, scope: str) -> str:
+        """What a scope was made by: a block, or as experts; empty where it is only a name."""
+        copies = self.experts.get(scope)
+        if copies is None:
+            return self.blocks.get(scope, "")
+        return f"{copies.experts:,} expert{'' if copies.experts == 1 else 's'}, {copies.active:,} active"
 
     @cached_property
     def macs(self) -> int:

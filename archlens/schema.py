@@ -15,9 +15,10 @@ from .budgets.project import BUDGET_KEYS, KEYS
 from .language.published import PUBLISHED_KEYS
 from .language.spec import KEYS as SPEC_KEYS
 from .language.spec import PAPER_KEYS
-from .language.steps import FORMS, PARTS
+from .language.steps import EXPERTS, FORMS, PARTS
 from .limits import UNITS, Kind
 from .ops import MERGES, OPS
+from .ops.experts import Experts
 from .ops.op import arguments, signature
 from .published import AXES
 from .published import QUANTITIES as PUBLISHED
@@ -183,6 +184,7 @@ def _mapping_step() -> Schema:
                 if kind not in PARTS
             },
             **{kind: _parted(kind, body) for kind in PARTS},
+            EXPERTS: _experts(body),
             **table,
         },
         "dependentRequired": {"each": ["in", "do"], "in": ["each", "do"], "do": ["each", "in"]},
@@ -207,6 +209,26 @@ def _parted(kind: str, body: Schema) -> Schema:
     }
     return {
         "description": f"Branches {', '.join(PARTS[kind])} merged by {_signature(kind)}.",
+        "anyOf": [parts, {"$ref": "#/$defs/expression"}, {"type": "array", "items": body}],
+    }
+
+
+def _experts(body: Schema) -> Schema:
+    """Experts, with what is said of them; or a name for a layer or a scope."""
+    known = signature(Experts)
+    given = {name: {"description": one.meaning, "$ref": "#/$defs/value"} for name, one in known.items()}
+    parts: Schema = {
+        "type": "object",
+        "required": [*(name for name, one in known.items() if one.required), "do"],
+        "properties": {
+            **given,
+            "gate": {"description": "The router, if not a linear layer without a bias.", **body},
+            "do": {"description": "One expert.", **body},
+        },
+        "additionalProperties": False,
+    }
+    return {
+        "description": "Experts, of which each token goes to a few.",
         "anyOf": [parts, {"$ref": "#/$defs/expression"}, {"type": "array", "items": body}],
     }
 

@@ -158,7 +158,7 @@ class Ledger:
         def what(name: str, layers: Sequence[Layer]) -> str:
             if layers[0].name == name:
                 return str(layers[0].op)
-            return self.network.blocks.get(name) or f"{len(layers)} layers"
+            return self.network.made_by(name) or f"{len(layers)} layers"
 
         return self._sums(lambda layer: ".".join(layer.name.split(".")[:depth]), what)
 

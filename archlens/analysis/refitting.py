@@ -75,7 +75,7 @@ class Refitting:
 
     def _ask(self, layer: Layer, read: tuple[Shape, ...]) -> Layer:
         """A layer on the shapes that it reads."""
-        copies = layer.copies and (layer.copies.count, layer.copies.stacked)
+        copies = layer.copies and (layer.copies.experts, layer.copies.stacked)
         key = id(layer.op), copies, read
         facts = self._facts.get(key)
         if facts is None:

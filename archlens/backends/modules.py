@@ -6,6 +6,7 @@ file imports torch at its top because it defines modules; only what has asked fo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import log, prod
 from typing import Any
 
@@ -766,14 +767,9 @@ def dispatched(x: Tensor, active: int) -> Tensor:
     return x.unsqueeze(1).repeat_interleave(active, 1)
 
 
-def each_expert(x: Tensor, chosen: Tensor, experts: nn.Module, path: str, count: int) -> Tensor:
-    """What a part of its own expert makes of each token."""
-    parts: list[Any] = []
-    for number in range(count):
-        part: Any = experts._modules[str(number)]
-        for name in path.split(".") if path else ():
-            part = part._modules[name]
-        parts.append(part)
+def each_expert(x: Tensor, chosen: Tensor, experts: Iterable[nn.Module]) -> Tensor:
+    """What its own expert makes of each token."""
+    parts = list(experts)
     if x.is_meta:  # where nothing is chosen, and one makes as much of all tokens
         return parts[0](x)  # type: ignore[no-any-return]
     made = [part(x[chosen == number]) for number, part in enumerate(parts)]
@@ -783,14 +779,12 @@ def each_expert(x: Tensor, chosen: Tensor, experts: nn.Module, path: str, count:
     return out
 
 
-def each_stacked_expert(x: Tensor, chosen: Tensor, experts: nn.Module, path: str, count: int) -> Tensor:
-    """What a linear layer of its own expert makes of each token; the weights of all lie in one tensor."""
-    weight: Any = experts._parameters[path]
-    bias: Any = experts._parameters.get(f"{path}_bias")
+def each_stacked(x: Tensor, chosen: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """What the linear layer of its own expert makes of each token; the weights of all lie in one tensor."""
+    out = x.new_empty(*x.shape[:-1], weight.shape[1])
     if x.is_meta:
         return nn.functional.linear(x, weight[0], bias if bias is None else bias[0])
-    out = x.new_empty(*x.shape[:-1], weight.shape[1])
-    for number in range(count):
+    for number in range(len(weight)):
         own = chosen == number
         out[own] = nn.functional.linear(x[own], weight[number], bias if bias is None else bias[number])
     return out

@@ -35,7 +35,7 @@ class Routed(NamedTuple):
     #: The scope of the experts, and the path of the module within each; or the name of stacked weights.
     scope: str
     path: str
-    count: int
+    experts: int
     stacked: bool
     #: The layer that chooses experts for each token.
     chosen: str
@@ -82,9 +82,7 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
         network.name,
         tuple(network.inputs),
         tuple(
-            Step(
-                la.name, la.facts.torch, la.inputs, la.training, network.module_of(la), _routed(la, network)
-            )
+            Step(la.name, la.facts.torch, la.inputs, la.training, network.module_of(la), _routed(la, network))
             for la in network.layers
         ),
         dict(network.outputs),
@@ -121,12 +119,12 @@ def _routed(layer: Layer, network: Network) -> Routed | None:
     assert owner.copies is not None
     scope, stacked = owner.copies.scope, owner.copies.stacked
     path = owner.name[len(scope) + 1 :] if stacked else owner.copies.inside(owner.name)[1:]
-    return Routed(scope, path, layer.copies.count, stacked, f"{layer.copies.scope}.choose")
+    return Routed(scope, path, layer.copies.experts, stacked, layer.copies.chosen)
 
 
 def _place_experts(root: nn.Module, step: Step, layer: Layer) -> None:
     """Make the modules that the experts have of a layer, or the tensors in which all their weights lie."""
-    assert step.experts is not None and layer.copies is not None
+    assert step.experts is not None
     scope, path, count, stacked, _ = step.experts
     make = find(step.call)
     if not is_module(make):
@@ -140,6 +138,19 @@ def _place_experts(root: nn.Module, step: Step, layer: Layer) -> None:
         tensor = torch.empty(shape)
         bound = 1 / layer.input_shapes[0].channels ** 0.5
         _place(root, layer.key(weight), nn.Parameter(nn.init.uniform_(tensor, -bound, bound)))
+
+
+def _each_expert(
+    x: torch.Tensor, chosen: torch.Tensor, scope: nn.Module, path: str, count: int
+) -> torch.Tensor:
+    experts = [at(scope, f"{number}.{path}" if path else str(number)) for number in range(count)]
+    return modules.each_expert(x, chosen, experts)
+
+
+def _each_stacked(x: torch.Tensor, chosen: torch.Tensor, scope: nn.Module, path: str) -> torch.Tensor:
+    *_, name = path.split(".")
+    held: Any = at(scope, path.rpartition(".")[0]) if "." in path else scope
+    return modules.each_stacked(x, chosen, held._parameters[name], held._parameters.get(f"{name}_bias"))
 
 
 class Borrowing(nn.Module):
@@ -315,12 +326,11 @@ def _node(graph: fx.Graph, step: Step, inputs: list[fx.Node]) -> fx.Node:
     target = find(step.call)
     args, kwargs = step.call.args, dict(step.call.kwargs)
     if step.experts is not None:
-        scope, path, count, stacked, _ = step.experts
+        scope, path, count, stacked, *_ = step.experts
         held = graph.create_node("get_attr", scope, (), {}, _word(f"{step.name}_experts"))
-        function = modules.each_stacked_expert if stacked else modules.each_expert
-        return graph.create_node(
-            "call_function", function, (*inputs, held, path, count), {}, _word(step.name)
-        )
+        given: Any = (*inputs, held, path) if stacked else (*inputs, held, path, count)
+        function = _each_stacked if stacked else _each_expert
+        return graph.create_node("call_function", function, given, {}, _word(step.name))
     if is_module(target):
         return graph.create_node("call_module", step.module, tuple(inputs), {}, _word(step.name))
     if step.call.target == "torch.cat":

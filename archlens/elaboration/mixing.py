@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
 from typing import Any
 
-from ..errors import SpecError, error, shorten
+from ..errors import Span, SpecError, error, shorten
 from ..geometry import POINT
 from ..language.steps import EXPERTS, Body, Experts, Named, Step, Value, usage_of_merge
 from ..network import Copies, Layer
-from ..ops import OPS, Facts, ShapeError, ask
+from ..ops import OPS, Facts, Op, ShapeError, ask
 from ..ops import experts as ops
+from ..ops.normalization import BatchNorm
 from ..shape import Ids, Shape, times
+from .advice import LayerShapeError
 from .arguments import refused_by
 from .building import Known, Place
 from .scope import Env
@@ -61,28 +62,30 @@ class Mixing(Sharing):
     def experts(self, step: Experts, env: Env, place: Place) -> None:
         """Run ``experts:``: a router, and one expert on the tokens that are dispatched to it."""
         if self.mixing is not None:
-            raise error(
-                "experts stand within experts, and a token that has been dispatched is not dispatched again",
-                step.where.span,
-                also=[("the experts around them", self.mixing.where.span)],
-            )
+            raise _nested(step.where.span, self.mixing)
         op = self._read(step, env)
         entry = self.builder.x
         _require_tokens(entry.shape, step)
         self._route(step, op, entry, env, place)
         scores = self.builder.x
+        tokens = self._put(place, _DISPATCH, ops.Dispatch(op.active), [entry], step)
         chosen = self._put(place, _CHOOSE, ops.Choose(op.active), [scores], step)
-        dispatched = self._put(place, _DISPATCH, ops.Dispatch(op.active), [entry], step)
+        self.builder.x = tokens
         start, made, parts = len(self.builder.layers), len(self.made), len(self.parts)
         self.mixing = step
         path = place.full(EXPERTS)
-        if op.stacked:
-            self.named(EXPERTS, step.where, step.do, env, place)
-        else:
-            inside = self.open(EXPERTS, step.where, place, {})
-            self.named("0", step.where, step.do, Env(self, env.locals, inside), inside)
+        try:
+            if op.stacked:
+                self.named(EXPERTS, step.where, step.do, env, place)
+            else:
+                inside = self.open(EXPERTS, step.where, place, {})
+                self.named("0", step.where, step.do, Env(self, env.locals, inside), inside)
+        except LayerShapeError as failed:
+            if isinstance(failed.op, BatchNorm):
+                raise _refused(failed.name, failed.span, *_statistics(failed.op), step) from None
+            raise
         self.mixing = None
-        self._copy(step, Copies(op.count, op.active, path, op.stacked), start, dispatched)
+        self._copy(step, Copies(op.count, op.active, path, op.stacked, chosen.name), start, tokens)
         while len(self.made) > made:  # what it made is no block outside of experts
             self.made.popitem()
         while len(self.parts) > parts:
@@ -115,8 +118,8 @@ class Mixing(Sharing):
         needed, found = entry.shape.with_channels(op.count), self.builder.x.shape
         if found != needed:
             raise error(
-                f"the router gives {found}, and {op.count:,} experts need {needed}: a score of each expert for "
-                "each token",
+                f"the router gives {found}, and {op.count:,} experts need {needed}: of each token a "
+                "score for each expert",
                 step.where.span,
                 help=f"gate: linear({op.count}, bias=false)",
             )
@@ -124,12 +127,6 @@ class Mixing(Sharing):
     def _put(self, place: Place, name: str, op: Any, inputs: list[Tensor], step: Experts) -> Tensor:
         """Place one of the layers around the experts."""
         full = f"{place.full(EXPERTS)}.{name}"
-        if self.at(full) is not None:
-            raise error(
-                f"the name {name} stands twice in {shorten(place.full(EXPERTS))}",
-                step.where.span,
-                help="choose, dispatch and combine are what experts: places itself",
-            )
         self.spend(step.where)
         known = self.builder.known(type(op), [*op.attributes().values()], {}, refused_by(step))
         self.builder.layer(known, full, inputs, step.where)
@@ -144,31 +141,51 @@ class Mixing(Sharing):
         layers = self.builder.layers
         inside = {dispatched.name}
         for number, layer in enumerate(layers[start:], start):
+            if isinstance(layer.op, ops.Dispatch):
+                raise _nested(layer.span, step)
             problem = _unfit(layer, dispatched.shape, inside, copies)
             if problem:
-                message, help = problem
-                raise SpecError(
-                    replace(
-                        error(f"{shorten(layer.name)} {message}", layer.span, help=help).diagnostic,
-                        also=(("the experts that it is in", step.where.span),),
-                    )
-                )
+                raise _refused(layer.name, layer.span, *problem, step)
             inside.add(layer.name)
             facts = layer.facts
             if facts.weights:
-                self.builder.steps += copies.count * len(layer.facts.weights)
+                self.builder.steps += copies.experts * len(layer.facts.weights)
                 self.spend(step.where)
-                key = id(layer.facts), copies.count, copies.stacked
+                key = id(layer.facts), copies.experts, copies.stacked
                 facts = self.copied.setdefault(key, layer.facts)
                 if facts is layer.facts:
                     facts = self.copied[key] = copies.of(facts)
             layers[number] = layer._replace(facts=facts, copies=copies)
-        if not any(layer.facts.weights for layer in layers[start:]):
+        ends = self.builder.x.name in inside - {dispatched.name}
+        if not ends or not any(layer.facts.weights for layer in layers[start:]):
             raise error(
-                "an expert has no weights here, so that all would be the same",
+                "an expert has no weights here, so that all would be the same"
+                if ends
+                else "an expert gives what it did not make",
                 step.where.span,
                 help=f"{usage_of_merge(EXPERTS)}, where expert has layers such as linear",
             )
+
+
+def _refused(layer: str, span: Span | None, message: str, help: str, step: Experts) -> SpecError:
+    """Why a layer cannot be one of an expert."""
+    also = [("the experts that it is in", step.where.span)]
+    return error(f"{shorten(layer)} {message}", span, help=help, also=also)
+
+
+def _nested(span: Span | None, around: Experts) -> SpecError:
+    return error(
+        "experts stand within experts, and a token that has been dispatched is not dispatched again",
+        span,
+        also=[("the experts around them", around.where.span)],
+    )
+
+
+def _statistics(op: Op) -> tuple[str, str]:
+    return (
+        f"({op.kind}) keeps statistics of all tokens, and an expert sees some of them",
+        "layer_norm and rms_norm look at one token each",
+    )
 
 
 def _require_tokens(x: Shape, step: Experts) -> None:
@@ -197,12 +214,15 @@ def _unfit(layer: Layer, tokens: Shape, inside: set[str], copies: Copies) -> tup
     if layer.keys or layer.again:
         return "has weights of another layer", "each expert has weights of its own"
     if layer.facts.buffers:
-        kept = ", ".join(layer.facts.buffers)
-        return (
-            f"({layer.op.kind}) keeps {kept} over all tokens, and an expert sees some of them",
-            "layer_norm and rms_norm keep nothing",
-        )
+        return _statistics(layer.op)
+    if copies.stacked and layer.name in (f"{copies.scope}.{name}" for name in (_CHOOSE, _DISPATCH, _COMBINE)):
+        return "has a name that experts: gives itself", "another name than choose, dispatch or combine"
     spatial = layer.shape.spatial
+    if not layer.shape.channels_last:
+        return (
+            f"({layer.op.kind}) puts the channels first, and an expert works on each token by itself",
+            "linear is on tokens what a 1x1 convolution is on maps",
+        )
     if spatial != tokens.spatial or layer.facts.reach != (POINT,) * len(spatial) or not _is_everywhere(layer):
         return (
             f"({layer.op.kind}) {_looks(layer, tokens)}, and an expert works on each token by itself",

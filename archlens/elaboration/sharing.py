@@ -526,7 +526,11 @@ class _Use:
         names = {layer.name: self.called(layer.name) for layer in self.layers}
         for number, layer in enumerate(self.layers, self.start):
             inputs = tuple([names.get(name, name) for name in layer.inputs])
-            builder.layers[number] = layer._replace(name=names[layer.name], inputs=inputs)
+            copies = layer.copies
+            if copies is not None and copies.scope.startswith(self.prefix):
+                scope = (self.name or self.path) + copies.scope[len(self.prefix) :]
+                copies = copies._replace(scope=scope, chosen=names[copies.chosen])
+            builder.layers[number] = layer._replace(name=names[layer.name], inputs=inputs, copies=copies)
         kept = []
         for path, end in builder.scopes[self.scopes :]:
             end = replace(end, name=names.get(end.name, end.name))

@@ -906,9 +906,10 @@ class Walk(Mixing):
         ]
         for number, (layer, again) in enumerate(zip(layers, builder.layers[start:], strict=True), start):
             if layer.copies is not None:
-                scope = path + layer.copies.scope[cut:]
+                scope, chosen = (path + name[cut:] for name in (layer.copies.scope, layer.copies.chosen))
                 builder.steps += len(layer.facts.weights)
-                builder.layers[number] = again._replace(copies=layer.copies._replace(scope=scope))
+                copies = layer.copies._replace(scope=scope, chosen=chosen)
+                builder.layers[number] = again._replace(copies=copies)
         builder.scopes += [
             (path + inner[cut:], Tensor(moved(end.name), end.shape))
             for inner, end in builder.scopes[made.scopes]

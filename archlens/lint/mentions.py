@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..language.expression import Expression, Parts
 from ..language.spec import Spec
-from ..language.steps import Block, Body, Do, Each, Listing, Merge, Named, Steps, Template
+from ..language.steps import Block, Body, Do, Each, Experts, Listing, Merge, Named, Steps, Template
 
 
 class Mention(NamedTuple):
@@ -126,6 +126,14 @@ def _(part: Named) -> Iterator[Mention]:
 @of.register
 def _(part: Merge) -> Iterator[Mention]:
     yield from _all(part.branches)
+    for _, value in part.arguments.values():
+        for mention in of(value):
+            yield mention._replace(passed=True)
+
+
+@of.register
+def _(part: Experts) -> Iterator[Mention]:
+    yield from _all([part.gate, part.do])
     for _, value in part.arguments.values():
         for mention in of(value):
             yield mention._replace(passed=True)

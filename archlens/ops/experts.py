@@ -1,22 +1,29 @@
 """Experts: each token goes to a few of many, by a router's scores.
 
-They are no ops that a spec names: ``experts:`` lays them out around the router and the expert that it is given.
-Between them each token stands once for each expert that it goes to, so what lies there costs what it costs.
+No spec names them: ``experts:`` lays them out, around the router and the expert that it is given. Between
+them each token stands once for each expert that it goes to, so what lies there costs what it costs.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, Any
 
 from ..shape import Ids, Shape, channels_last, times
-from .attributes import Count, Flag, Number, choice
+from .attributes import Count, Flag, Kind, Number
 from .footprint import PASSED
 from .op import NONE, Argument, Call, Facts, Merge, NonUniform, Op, ShapeError, weightless
 
 _UNKNOWN = "what autograd keeps of experts depends on how their tokens are brought together"
 
-Scores = Annotated[str, choice("softmax", "sigmoid")]
+
+def _scores(value: Any) -> str | None:
+    """The word, or the op of that name."""
+    word = value.kind if isinstance(value, type) and issubclass(value, Op) else value
+    return word if word in ("softmax", "sigmoid") else None
+
+
+Scores = Annotated[str, Kind("softmax or sigmoid", _scores)]
 
 
 def rows(active: int, x: Shape, channels: int) -> Shape:

@@ -118,8 +118,19 @@ class ClassText:
         self.loops: dict[int, _Loop] = {}
         self.inits: list[str] = []
         self.shared: dict[Any, str] = {}
+        #: The child that is the first of many experts, and how many there are.
+        self.expert, self.experts = self._experts()
         #: Parameters that ``forward`` reads, with the attribute that keeps each.
         self.stored: dict[str, str] = {}
+
+    def _experts(self) -> tuple[int, int]:
+        """Which child is one of many experts, if one is, and of how many."""
+        if any(child.kind == "choose" for child in self.children):
+            for number, child in enumerate(self.children):
+                copies = self.network.layers[child.outputs[-1]].copies if child.name == "0" else None
+                if copies is not None and not copies.stacked:
+                    return number, copies.experts
+        return -1, 0
 
     def lines(self) -> list[str]:
         """The class."""
@@ -374,6 +385,9 @@ class ClassText:
         if self.is_list:
             parts = filled([part for part in self.parts if part is not None and is_number(part.name)])
             modules = bracketed("[", items_of(parts, self.used, shapes=False), "]")
+            if self.experts:
+                made = piece_of(parts[0].made, self.used)
+                modules = bracketed("[", [made, f"for _ in range({self.experts})"], "]", comma=False)
             start = lines_of(call("super().__init__", [modules]), 8)
         kept = [f"        self.{attribute} = {name}" for name, attribute in self.stored.items()]
         if not (self.is_list or kept or self.inits):
@@ -440,6 +454,8 @@ class ClassText:
         if not self.is_root:
             values = list(self.scope.inputs)
             others = ["skip"] if len(values) == 2 else [f"skip{k}" for k in range(1, len(values))]
+            if len(values) == 2 and any(child.kind == "choose" for child in self.children):
+                others = ["scores"]
             return dict(zip(values, ["x", *others], strict=True))
         if len(self.network.inputs) == 1:
             return {-1: "x"}
@@ -507,6 +523,9 @@ class ClassText:
             return lines
         shape = ", ".join(str(self._shape(value)) for value in row.last.outputs)
         target = f"{', '.join(line.outputs)} = " if line.outputs else ""
+        if row.number == self.expert:
+            text = before(target, self._called("archlens.each_expert", [*line.inputs, "self"]))
+            return lines + lines_of(text, indent, comment=shape)
         if row.number in self.access:
             text = before(target, _applied(self.access[row.number], line.inputs))
             return lines + lines_of(text, indent, comment=shape)

@@ -18,8 +18,9 @@ from ..analysis.nesting import Child, Nesting, Scope, is_number, shape_of
 from ..analysis.uses import Use
 from ..errors import UsageError, shorten, usage
 from ..grouping import grouped
-from ..network import Layer, Network
-from ..ops import REQUIRED
+from ..network import Copies, Layer, Network
+from ..ops import REQUIRED, Call
+from ..ops.experts import Choose
 from ..shape import Shape
 from .formatting import is_attribute, title, unique, word
 from .signatures import (
@@ -39,6 +40,9 @@ WRITTEN = "written as source"
 
 #: What stands before the path of what is called again, where the target of a call stands.
 AGAIN = "again:"
+
+#: What multiplies tokens by the weights of their experts, which lie in one tensor.
+_STACKED = "archlens.each_stacked"
 
 #: How deep ``nn.Sequential`` is nested before one becomes a class, for eyes and for Python's parser.
 _NESTING = 3
@@ -160,11 +164,23 @@ class _Reader:
         self.closed: list[SourceScope] = tree.closed
         for scope in self.closed:
             scope.stateful = any(child.unit.stateful for child in scope.children)
+        for layer in network.layers:
+            if isinstance(layer.op, Choose) and layer.scope in tree.scopes:
+                self._route(tree.scopes[layer.scope], tree.numbers[layer.name])
         for use, part in self.applied:
             if part is not None and [network.layers[value].name for value in part.outputs] != [
                 first.name for first, layer in use.pairs if layer.name == use.end
             ]:
                 raise self._refused(use, "not only the end of it is read")
+
+    def _route(self, scope: Scope, chosen: int) -> None:
+        """Let what each expert has read which of them were chosen for each token."""
+        for number, child in enumerate(scope.children):
+            copies = self.network.layers[child.outputs[-1]].copies
+            if copies is None:
+                continue
+            if child.unit.target == _STACKED if copies.stacked else child.name == "0":
+                scope.children[number] = child._replace(inputs=(*child.inputs, chosen))
 
     def intern(self, key: Any) -> int:
         """A number for a key; equal keys have one number."""
@@ -218,18 +234,37 @@ class _Reader:
         facts = layer.facts
         found = self.leaves.get(id(facts))
         if found is None:
-            fields, values = arguments_of(facts.torch)
-            target = facts.torch.target
+            torch = facts.torch if layer.copies is None else self._of_experts(layer, layer.copies)
+            fields, values = arguments_of(torch)
+            target = torch.target
             initial = None
-            if facts.torch.parameter is not None:
-                initial, further, made_of = initial_of(facts.torch.parameter, len(fields))
+            if torch.parameter is not None:
+                initial, further, made_of = initial_of(torch.parameter, len(fields))
                 fields, values = (*fields, *further), (*values, *made_of)
-            key = self.intern(("leaf", PADS_APART.get(target, target), fields, initial))
+            experts = layer.copies and (layer.copies.experts, layer.copies.stacked)
+            key = self.intern(("leaf", PADS_APART.get(target, target), fields, initial, experts))
             stateful = bool(facts.weights or facts.buffers)
             found = self.leaves[id(facts)] = Leaf(
                 target, is_function(target, self.functions), fields, values, key, stateful, initial
             )
         return found
+
+    def _of_experts(self, layer: Layer, copies: Copies) -> Call:
+        """The call of a layer that each expert has; with stacked weights it takes them as a parameter.
+
+        Raises:
+            UsageError: they are more than one parameter, or lie in a scope within.
+        """
+        if not copies.stacked or not layer.facts.weights:
+            return layer.facts.torch
+        if layer.facts.weights.keys() != {"weight"} or layer.scope != copies.scope:
+            raise usage(
+                f"{shorten(self.network.name)} cannot be {WRITTEN}: {shorten(layer.name)} has stacked "
+                "weights with a bias, or in a scope within the experts",
+                span=layer.span,
+            )
+        sizes = layer.facts.weights["weight"]
+        return Call(_STACKED, parameter=Call("archlens.normal", sizes=sizes, deviation=0.02))
 
 
 # --- what becomes a class --------------------------------------------------------------------------

@@ -166,7 +166,7 @@ def _weights(layer: Layer) -> str:
     copies = layer.copies
     weights = (layer.facts if copies is None else copies.one(layer.facts)).weights
     said = ", ".join(f"{name} {times(size)}".lstrip() for name, size in weights.items())
-    return said if copies is None or not said else f"{said}, {copies.count:,} times"
+    return said if copies is None or not said else f"{said}, {copies.experts:,} times"
 
 
 #: Every column by the name that ``--columns`` takes.

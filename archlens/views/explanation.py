@@ -42,7 +42,7 @@ def _lines(layer: Layer) -> Iterator[tuple[str, str]]:
     yield "output", f"{facts.shape}" + (f" = {facts.shape.numel:,} values" if len(facts.shape) > 1 else "")
     if layer.copies is not None and facts.weights and not shared:
         one, copies = layer.copies.one(facts), layer.copies
-        yield "params", f"{layer.op.why_params(one)}; in each of {copies.count:,} experts: {facts.params:,}"
+        yield "params", f"{layer.op.why_params(one)}; in each of {copies.experts:,} experts: {facts.params:,}"
         yield "active", f"{one.params:,} x {copies.active} experts of a token = {layer.active_params:,}"
     elif facts.weights and not shared:
         yield "params", layer.op.why_params(facts)

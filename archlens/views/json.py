@@ -42,7 +42,7 @@ def to_data(study: Study) -> dict[str, Any]:
         "outputs": dict(network.outputs),
         "layers": [_layer(layer, fields, network) for layer in network.layers],
         "totals": {"params": network.params}
-        | ({"active_params": network.active_params} if network.has_experts else {})
+        | ({"active_params": network.active_params} if network.experts else {})
         | {"macs": network.macs}
         | ({"training_macs": network.training_macs} if network.training_macs else {}),
     }
@@ -89,7 +89,7 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields], network: Network) ->
     if layer.training:
         data["training"] = True
     if layer.copies is not None:
-        data["experts"] = {"count": layer.copies.count, "active": layer.copies.active}
+        data["experts"] = {"count": layer.copies.experts, "active": layer.copies.active}
     if layer.span is not None:
         data["line"] = layer.span.line
         if layer.span.source.name != network.origin.source:  # another file, which the spec uses

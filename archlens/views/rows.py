@@ -111,7 +111,7 @@ def _scopes(network: Network, depth: int) -> list[Row]:
 
     def close() -> None:
         if inside:
-            what = network.blocks.get(scope) or f"{len(inside)} layers"
+            what = network.made_by(scope) or f"{len(inside)} layers"
             rows.append(Row(scope, what, (tuple(inside),), False))
             inside.clear()
 
@@ -157,6 +157,6 @@ def _folded(
                 yield from _folded(network, repeats, inner, f"{name}.", further)
                 continue
             copies = tuple([tuple(tree.layers) for tree in inner])
-            what = network.blocks.get(first.path) or f"{len(copies[0])} layers"
+            what = network.made_by(first.path) or f"{len(copies[0])} layers"
             said = [f"{word} {text}" for word, text in changes_of(copies).items()]
             yield Row(name, ", ".join([what, *said]), copies, False)

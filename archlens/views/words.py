@@ -73,7 +73,7 @@ def headline(network: Network, *, complete: bool = True) -> str:
 
 def parameters(network: Network) -> str:
     """The parameters in a headline; where there are experts also those that one token meets."""
-    active = f" ({rounded(network.active_params)} active)" if network.has_experts else ""
+    active = f" ({rounded(network.active_params)} active)" if network.experts else ""
     return f"{rounded(network.params)} parameters{active}"
 
 
@@ -104,10 +104,10 @@ def conventions(network: Network) -> list[str]:
         layers = f"{shared + tied:,} layer{'' if shared + tied == 1 else 's'}"
         have = "has" if shared + tied == 1 else "have"
         lines.append(f"{layers} {have} weights of others, which are counted where they stand first.")
-    if network.has_experts:
+    if network.experts:
         lines.append(
-            f"{network.active_params:,} of the {network.params:,} params are active: a token meets those of the "
-            "experts that it goes to. MACs are of these, and 0..7 in a name is of 8 experts."
+            f"{network.active_params:,} of the {network.params:,} params are active: a token meets those of "
+            "the experts that it goes to. MACs are of these, and 0..7 in a name is of 8 experts."
         )
     unknown = network.unknown
     if unknown:

@@ -1,0 +1,365 @@
+"""Experts: what each token meets is counted, and in torch each goes where its scores say.
+
+Parameters are held against transformers' printed count and sums that are written out; routing against a loop
+over tokens; products against torch's own counter.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens.analysis import comparison, decoding
+from archlens.analysis.cost import cost
+from archlens.backends.verification import verify
+from archlens.network import Network
+from archlens.source import emit
+from archlens.views import (
+    comparison_table,
+    cost_table,
+    difference_table,
+    explanation,
+    rows,
+    shapes_table,
+    words,
+)
+from archlens.views import (
+    json as network_json,
+)
+
+from .running import run
+
+EXPERT = """
+  expert:
+    - multiply:
+        - [w1: "linear(hidden, bias=false)", silu]
+        - w3: linear(hidden, bias=false)
+    - w2: linear(width, bias=false)
+"""
+MIXTURE = f"""
+params: {{width: 12, hidden: 20, count: 5, active: 2, scores: softmax, normalize: true, scale: 1}}
+input: "7x{{width}} channels_last"
+blocks:{EXPERT}
+layers:
+  - moe:
+      - experts:
+          count: count
+          active: active
+          do: expert
+          scores: scores
+          normalize: normalize
+          scale: scale
+"""
+STACKED = """
+input: 7x12 channels_last
+layers:
+  - moe:
+      - experts:
+          count: 5
+          active: 2
+          stacked: true
+          do: [up: "linear(20, bias=BIAS)", relu, down: "linear(12, bias=false)"]
+"""
+
+
+def built(network: Network) -> nn.Module:
+    """The module of a network, with weights that differ."""
+    torch.manual_seed(1)
+    module = archlens.build(network).eval()
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    return module
+
+
+# --- what is counted -------------------------------------------------------------------------------
+
+
+def test_mixtral() -> None:
+    """Mistral AI says 46.7 B parameters, of which a token uses 12.9 B; transformers counts 46,702,792,704."""
+    text = f"""
+params: {{width: 4096, hidden: 14336}}
+input: 128 of 32000
+blocks:{EXPERT}
+  attention:
+    - norm: rms_norm
+    - {{q: "linear(4096, bias=false)"}}
+    - {{o: "linear(4096, bias=false)"}}
+    - ref(norm)
+    - {{k: "linear(1024, bias=false)"}}
+    - ref(norm)
+    - {{v: "linear(1024, bias=false)"}}
+    - ref(o)
+  layer:
+    - attention
+    - norm: rms_norm
+    - block_sparse_moe: [{{experts: {{count: 8, active: 2, do: expert}}}}]
+layers: [embedding(width), layers: layer * 32, norm: rms_norm, lm_head: "linear(32000, bias=false)"]
+"""
+    network = archlens.loads(text)
+    assert network.params == 46_702_792_704
+    one = 3 * 4096 * 14336
+    assert network.active_params == 46_702_792_704 - 32 * 6 * one == 12_879_925_248
+    state = network.state()
+    assert state["layers.31.block_sparse_moe.gate.weight"] == (8, 4096)
+    for expert in range(8):
+        path = f"layers.31.block_sparse_moe.experts.{expert}"
+        assert state[f"{path}.w1.weight"] == state[f"{path}.w3.weight"] == (14336, 4096)
+        assert state[f"{path}.w2.weight"] == (4096, 14336)
+    assert len(state) == 3 + 32 * (2 + 4 + 1 + 24)
+    rest = 128 * 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 8 * 4096) + 128 * 4096 * 32000
+    assert network.macs == rest + 128 * 32 * 2 * one
+
+
+def test_many_experts_are_laid_out_once() -> None:
+    """58 layers of 256 experts: 44,544 tensors, and three records of their weights."""
+    text = f"""
+params: {{width: 7168, hidden: 2048}}
+input: 9x7168 channels_last
+blocks:{EXPERT}
+  layer: [{{experts: {{count: 256, active: 8, do: expert}}}}]
+layers: [layers: layer * 58]
+"""
+    network = archlens.loads(text)
+    assert network.params == 58 * (256 * 3 * 7168 * 2048 + 256 * 7168)
+    assert network.active_params == 58 * (8 * 3 * 7168 * 2048 + 256 * 7168)
+    facts = {id(layer.facts) for layer in network if layer.facts.weights}
+    assert len(facts) == 3
+    assert len(network.state()) == 58 * (256 * 3 + 1)
+    assert "layers.57.experts.255.w2.weight" in network.state()
+
+
+def test_one_more_token() -> None:
+    """It meets the router, and of each of its two experts all weights."""
+    text = f"""
+params: {{width: 12, hidden: 20}}
+input: 7 of 9
+blocks:{EXPERT}
+layers:
+  - embedding(12)
+  - self_attention(2, causal=true)
+  - experts: {{count: 5, active: 2, do: expert}}
+"""
+    found = decoding.find(archlens.loads(text))
+    assert isinstance(found, decoding.Decoding)
+    assert found.token == 4 * 12 * 12 + 2 * 7 * 12 + 5 * 12 + 2 * 3 * 12 * 20
+
+
+def test_on_other_inputs_they_have_the_same_weights() -> None:
+    network = archlens.loads(MIXTURE)
+    other = network.with_input("3x12")
+    assert other.state() == network.state()
+    assert other.macs * 7 == network.macs * 3
+    assert network.with_values(count=6).params == network.params // 5 * 6
+
+
+def test_of_a_single_vector() -> None:
+    network = archlens.loads("{input: 12, layers: [experts: {count: 3, active: 2, do: linear(4)}]}")
+    assert network.output == (4,)
+    assert network.macs == 12 * 3 + 2 * 12 * 4
+    module = built(network)
+    assert module(torch.randn(5, 12)).shape == (5, 4)
+    assert set(module.state_dict()) == {
+        "gate.weight",
+        *(f"experts.{i}.{name}" for i in range(3) for name in ("weight", "bias")),
+    }
+
+
+def test_applied_once_more_they_have_their_weights_once() -> None:
+    text = MIXTURE + "  - again(moe)\n"
+    network, once = archlens.loads(text), archlens.loads(MIXTURE)
+    assert network.params == once.params
+    assert network.macs == 2 * once.macs
+    module, single = built(network), built(once)
+    single.load_state_dict(module.state_dict(), strict=True)
+    x = torch.randn(2, 7, 12)
+    torch.testing.assert_close(module(x), single(single(x)))
+
+
+# --- in torch --------------------------------------------------------------------------------------
+
+
+def by_hand(x: Tensor, state: dict[str, Tensor], network: Network) -> Tensor:
+    """Each token through its experts, one after the other."""
+    says, out = dict(network.values), torch.zeros_like(x)
+    says["scores"] = getattr(says["scores"], "kind", says["scores"])
+    for sample, position in ((s, p) for s in range(len(x)) for p in range(x.shape[1])):
+        token = x[sample, position]
+        scores = state["moe.gate.weight"] @ token
+        scores = scores.softmax(0) if says["scores"] == "softmax" else scores.sigmoid()
+        best = sorted(range(says["count"]), key=lambda e: -float(scores[e]))[: says["active"]]
+        whole = sum(float(scores[e]) for e in best) if says["normalize"] else 1.0
+        for e in best:
+            w1, w2, w3 = (state[f"moe.experts.{e}.{name}.weight"] for name in ("w1", "w2", "w3"))
+            hidden = w1 @ token
+            made = w2 @ (hidden * hidden.sigmoid() * (w3 @ token))
+            out[sample, position] += says["scale"] * float(scores[e]) / whole * made
+    return out
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"active": 1},
+        {"active": 5, "normalize": False},
+        {"scores": "sigmoid", "scale": 2.5},
+        {"scores": "sigmoid", "normalize": False, "active": 3},
+    ],
+)
+def test_each_token_goes_where_its_scores_say(values: dict[str, Any]) -> None:
+    network = archlens.loads(MIXTURE, **values)
+    module = built(network)
+    assert {key: tuple(value.shape) for key, value in module.state_dict().items()} == network.state()
+    x = torch.randn(2, 7, 12)
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        found = module(x)
+    torch.testing.assert_close(found, by_hand(x, module.state_dict(), network))
+    assert counter.get_total_flops() == 2 * 2 * network.macs
+    code = emit(network)
+    names: dict[str, Any] = {"__name__": "written"}
+    exec(code, names)
+    *_, last = [node for node in ast.parse(code).body if isinstance(node, ast.ClassDef)]
+    written = names[last.name]().eval()
+    written.load_state_dict(module.state_dict(), strict=True)
+    torch.testing.assert_close(written(x), found)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_stacked_weights_are_those_of_all_experts(bias: bool) -> None:
+    text = STACKED.replace("BIAS", str(bias).lower())
+    stacked = archlens.loads(text)
+    single = archlens.loads(text.replace("stacked: true", "stacked: false"))
+    assert stacked.state() == {
+        "moe.gate.weight": (5, 12),
+        "moe.experts.up": (5, 20, 12),
+        **({"moe.experts.up_bias": (5, 20)} if bias else {}),
+        "moe.experts.down": (5, 12, 20),
+    }
+    assert (stacked.params, stacked.active_params, stacked.macs) == (
+        single.params,
+        single.active_params,
+        single.macs,
+    )
+    one, many = built(single), built(stacked)
+    state = many.state_dict()
+    for expert in range(5):
+        for name in ("up", "down"):
+            state[f"moe.experts.{expert}.{name}.weight"] = state[f"moe.experts.{name}"][expert]
+        if bias:
+            state[f"moe.experts.{expert}.up.bias"] = state["moe.experts.up_bias"][expert]
+    one.load_state_dict({key: state[key] for key in one.state_dict()}, strict=True)
+    x = torch.randn(3, 7, 12)
+    torch.testing.assert_close(one(x), many(x))
+    if bias:
+        with pytest.raises(archlens.UsageError, match="stacked weights with a bias"):
+            emit(stacked)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_verified(device: str) -> None:
+    """With a router of another name, and an expert that all tokens go to."""
+    text = f"""
+params: {{width: 12, hidden: 8}}
+input: 7x12 channels_last
+blocks:{EXPERT}
+layers:
+  - add:
+      - [experts: {{count: 4, active: 2, do: expert, gate: {{router: linear(4)}}}}]
+      - shared_expert: expert
+"""
+    network = archlens.loads(text)
+    assert "router.bias" in network.state()
+    found = verify(network, device=device)
+    assert [check for check in found.checks if check.status == "failed"] == []
+
+
+# --- where it is said ------------------------------------------------------------------------------
+
+
+def test_tables_say_both() -> None:
+    network = archlens.loads(MIXTURE, width=64, hidden=96)
+    one, gate = 3 * 64 * 96, 5 * 64
+    assert words.headline(network).endswith("92.48 k parameters (37.18 k active), 260.29 k MACs")
+    assert (network.params, network.active_params) == (5 * one + gate, 2 * one + gate) == (92_480, 37_184)
+    assert any(
+        line.startswith("37,184 of the 92,480 params are active") for line in words.conventions(network)
+    )
+    table = shapes_table.table(network, rows.rows_of(network))
+    assert any(row[0] == "moe.experts.0..4.w2" for row in table.rows)
+    (folded,) = [row for row in rows.rows_of(network, 2) if row.name == "moe.experts"]
+    assert folded.what == "5 experts, 2 active"
+    data = json.loads(network_json.to_json(archlens.Study(network)))
+    assert data["totals"] == {"params": 92_480, "active_params": 37_184, "macs": network.macs}
+    (layer,) = [one for one in data["layers"] if one["name"] == "moe.experts.0.w2"]
+    assert layer["experts"] == {"count": 5, "active": 2}
+    said = explanation.to_text(network, [network["moe.experts.0.w2"]])
+    assert "6,144 x 2 experts of a token = 12,288" in " ".join(said.split())
+    ledger = cost_table.table(cost(network), by="scope", depth=2)
+    assert any("5 experts, 2 active" in map(str, row) for row in ledger.rows)
+
+
+def test_active_parameters_are_a_figure() -> None:
+    """It is said of networks with experts, and of others beside these alone."""
+    mixed, plain = (
+        archlens.Study(archlens.loads(text)) for text in (MIXTURE, "{input: 8, layers: [linear(4)]}")
+    )
+    both = comparison_table.table([comparison.find(mixed), comparison.find(plain)])
+    assert "active" in [column.title for column in both.seen.columns]
+    alone = comparison_table.table([comparison.find(plain)])
+    assert "active" not in [column.title for column in alone.seen.columns]
+    assert "active_params" not in comparison_table.to_data(comparison.find(plain))
+    assert comparison_table.to_data(comparison.find(mixed))["active_params"] == mixed.network.active_params
+    assert "active_params" not in {one.name for one in difference_table.totals(plain, plain)}
+    (total,) = [one for one in difference_table.totals(plain, mixed) if one.name == "active_params"]
+    assert (total.old, total.new) == (8 * 4 + 4, mixed.network.active_params)
+
+
+def test_a_budget_of_active_parameters(tmp_path: Path) -> None:
+    (tmp_path / "mixture.yaml").write_text(f"{MIXTURE}budget: {{active_params: <= 1.5k}}\n", "utf-8")
+    held = run("check", "mixture.yaml", cwd=tmp_path)
+    assert held.returncode == 0, held.stdout
+    # 2 x 3 x 12 x 20 of the experts, 5 x 12 of the router
+    broken = run("check", "mixture.yaml", "--active-params", "<= 1499", cwd=tmp_path)
+    assert broken.returncode == 1
+    assert "1,500" in broken.stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["memory", "cost --count-as fvcore", "sizes", "lint", "diagram -o made.svg"]
+)
+def test_other_commands_take_them(command: str, tmp_path: Path) -> None:
+    (tmp_path / "mixture.yaml").write_text(MIXTURE, "utf-8")
+    name, *options = command.split()
+    found = run(name, "mixture.yaml", *options, cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+
+
+def test_experts_in_a_block_that_was_made_before_are_nested_too() -> None:
+    text = """
+input: 7x12 channels_last
+blocks:
+  moe: [experts: {count: 4, active: 2, do: linear(12)}]
+layers: [moe, experts: {count: 3, active: 2, do: [linear(12), moe]}]
+"""
+    with pytest.raises(archlens.SpecError, match="experts stand within experts"):
+        archlens.loads(text)
+
+
+def test_an_expert_is_no_step_for_others() -> None:
+    for step in ('again("moe.experts.0.w2")', 'linear(12, bias=false, weight="moe.experts.0.w2")'):
+        with pytest.raises(archlens.SpecError, match=r"there is no step moe\.experts\.0\.w2"):
+            archlens.loads(f"{MIXTURE}  - {step}\n")
+
+
+def test_a_table_may_have_the_name() -> None:
+    network = archlens.loads("{input: 8, layers: [experts: [linear(4)], linear(3)]}")
+    assert "experts.0.weight" in network.state()
