@@ -531,7 +531,7 @@ def _groups(network: Network, pairs: Sequence[Pair]) -> Iterator[ChangeGroup]:
 
     for stretch in stretches(len(groups), copies):
         name, members = groups[stretch.start]
-        what = str(_layer(members[0]).op) if len(members) == 1 else network.blocks.get(name, "")
+        what = str(_layer(members[0]).op) if len(members) == 1 else network.made_by(name)
         last = groups[stretch.stop - 1][0]
         everything = tuple(pair for _, group in groups[stretch.start : stretch.stop] for pair in group)
         yield ChangeGroup(name if name == last else span(name, last), what, everything, stretch.copies)

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from typing import Any
 
 from ..errors import Span, SpecError, error, shorten
-from ..geometry import POINT
 from ..language.steps import EXPERTS, Body, Experts, Named, Step, Value, usage_of_merge
 from ..network import Copies, Layer
 from ..ops import OPS, Facts, Op, ShapeError, ask
@@ -223,7 +222,7 @@ def _unfit(layer: Layer, tokens: Shape, inside: set[str], copies: Copies) -> tup
             f"({layer.op.kind}) puts the channels first, and an expert works on each token by itself",
             "linear is on tokens what a 1x1 convolution is on maps",
         )
-    if spatial != tokens.spatial or layer.facts.reach != (POINT,) * len(spatial) or not _is_everywhere(layer):
+    if spatial != tokens.spatial or not ops.is_by_token(layer.facts) or not _is_everywhere(layer):
         return (
             f"({layer.op.kind}) {_looks(layer, tokens)}, and an expert works on each token by itself",
             "what looks at several tokens, or at where they stand, goes before or after the experts",
@@ -239,7 +238,7 @@ def _unfit(layer: Layer, tokens: Shape, inside: set[str], copies: Copies) -> tup
 def _looks(layer: Layer, tokens: Shape) -> str:
     if layer.shape.spatial != tokens.spatial:
         return f"makes {layer.shape} of tokens at {times(tokens.spatial)}"
-    if layer.facts.reach != (POINT,) * len(tokens.spatial):
+    if not ops.is_by_token(layer.facts):
         return "looks at several tokens"
     return "depends on where a token stands"
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any
 
-from ..shape import Ids, Shape, channels_last, times
+from ..geometry import POINT
+from ..shape import Ids, Shape, channels_last
 from .attributes import Count, Flag, Kind, Number
 from .footprint import PASSED
-from .op import NONE, Argument, Call, Facts, Merge, NonUniform, Op, ShapeError, weightless
+from .op import NONE, Argument, Call, Facts, Merge, NonUniform, Op, weightless
 
 _UNKNOWN = "what autograd keeps of experts depends on how their tokens are brought together"
 
@@ -29,6 +30,11 @@ Scores = Annotated[str, Kind("softmax or sigmoid", _scores)]
 def rows(active: int, x: Shape, channels: int) -> Shape:
     """The tokens of a shape, each once for each expert that it goes to."""
     return channels_last((active, *x.spatial), channels)
+
+
+def is_by_token(facts: Facts) -> bool:
+    """Whether each output of an op depends on the input at its own position alone."""
+    return facts.reach == (POINT,) * len(facts.shape.spatial)
 
 
 class Choose(Op, family="merge"):
@@ -93,11 +99,6 @@ class Experts(Merge):
 
     def facts(self, *inputs: Shape) -> Facts:
         made, scores, _ = inputs
-        if made.spatial != (self.active, *scores.spatial):
-            raise ShapeError(
-                f"an expert gives {made}, and {times((self.active, *scores.spatial))} tokens went in",
-                inputs=(0, 1),
-            )
         tokens, n, k = prod(scores.spatial), scores.channels, self.active
         weights = k * tokens
         scoring = tokens * (3 * n - 1) if self.scores == "softmax" else tokens * n

@@ -8,7 +8,7 @@ from ..errors import printable
 from ..limits import Kind
 from ..network import Network
 from ..ops import NonUniform
-from ..shape import Ids, times
+from ..shape import Ids, Shape, times
 
 #: Powers of ten and their letters.
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
@@ -77,6 +77,10 @@ def parameters(network: Network) -> str:
     return f"{rounded(network.params)} parameters{active}"
 
 
+def _puts_channels_first(shape: Shape) -> bool:
+    return bool(shape.axes) and not shape.channels_last and not isinstance(shape, Ids)
+
+
 def conventions(network: Network) -> list[str]:
     """What the numbers of a table mean, one sentence a line."""
     x = network.input
@@ -89,7 +93,7 @@ def conventions(network: Network) -> list[str]:
         "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
     ]
     if x.channels_last:
-        if any(layer.shape.axes and not layer.shape.channels_last for layer in network.layers):
+        if any(_puts_channels_first(layer.shape) for layer in network.layers):
             lines.append("Where an op has put the channels first, shapes are channels x positions.")
     elif not ids and any(layer.facts.shape.channels_last for layer in network.layers):
         lines.append(
@@ -107,8 +111,12 @@ def conventions(network: Network) -> list[str]:
     if network.experts:
         lines.append(
             f"{network.active_params:,} of the {network.params:,} params are active: a token meets those of "
-            "the experts that it goes to. MACs are of these, and 0..7 in a name is of 8 experts."
+            "the experts that it goes to. MACs are of these."
         )
+        names = dict.fromkeys(one.experts for one in network.experts.values() if not one.stacked)
+        if names:
+            said = " and ".join(f"0..{count - 1}" for count in names)
+            lines[-1] += f" In a name {said} stands for all experts."
     unknown = network.unknown
     if unknown:
         name, why = next(iter(unknown.items()))
