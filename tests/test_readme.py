@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
+import io
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -57,15 +60,21 @@ def fences(page: Path) -> list[Fence]:
     return [Fence(m[2], m[3], m.start(3), text.count("\n", 0, m.start()) + 1) for m in found]
 
 
-#: What needs no shell, and no process of its own: a module of the reader's would stay.
-PLAIN = re.compile(r"archlens (?!.*\.py)[^|&;<>$*`]+")
+#: What needs no shell, and so no process of its own, each of which would import torch anew.
+PLAIN = re.compile(r"(archlens|python (?=\w+\.py$))[^|&;<>$*`]+")
 
 
 def run(command: str, folder: Path) -> str:
     """What a command prints, standard output first, as a terminal without colours would show it."""
     if PLAIN.fullmatch(command):
-        ended = running.run(*shlex.split(command, comments=True)[1:])
-        return ended.stdout + ended.stderr
+        program, *args = shlex.split(command, comments=True)
+        with own_modules(folder):
+            if program == "archlens":
+                ended = running.run(*args)
+                return ended.stdout + ended.stderr
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                runpy.run_path(args[0], run_name="__main__")
+            return out.getvalue()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
         command,
@@ -77,6 +86,24 @@ def run(command: str, folder: Path) -> str:
         timeout=600,
     )
     return result.stdout + result.stderr
+
+
+@contextlib.contextmanager
+def own_modules(folder: Path) -> Iterator[None]:
+    """Modules that lie in the folder are read anew for each command, as in a process of its own."""
+
+    def forget() -> None:
+        for name, module in list(sys.modules.items()):
+            if Path(getattr(module, "__file__", None) or "/").is_relative_to(folder):
+                del sys.modules[name]
+
+    forget()
+    path = sys.path[:]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        forget()
 
 
 def session(text: str, folder: Path) -> str:
