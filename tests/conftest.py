@@ -35,6 +35,9 @@ for variable in list(os.environ):
 for variable in ("COLUMNS", "LINES"):
     os.unsetenv(variable)
 
+# By default a collection of garbage comes so often that it takes a quarter of the time of the tests.
+gc.set_threshold(100_000, 50, 20)
+
 # However busy the machine is, a property holds or it does not.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
