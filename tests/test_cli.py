@@ -20,13 +20,14 @@ import archlens
 from archlens.cli import cli
 from archlens.library import finding as library
 
+from .running import apart as run
 
-def run(
-    *args: str, cwd: Path | None = None, stdin: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
+
+def start(*args: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``python -m archlens``, from its start."""
     return subprocess.run(
         [sys.executable, "-m", "archlens", *args],
-        capture_output=True, text=True, errors="replace", cwd=cwd, input=stdin, timeout=600,
+        capture_output=True, text=True, errors="replace", cwd=cwd, input="", timeout=600,
         env=os.environ | environment,
     )  # fmt: skip
 
@@ -65,7 +66,7 @@ def in_terminal(*args: str, columns: int = 100, **environment: str) -> str:
 
 @pytest.mark.slow
 def test_shapes_from_any_folder(tmp_path: Path) -> None:
-    result = run("shapes", "lenet5", cwd=tmp_path)
+    result = start("shapes", "lenet5", cwd=tmp_path)
     assert result.returncode == 0
     assert result.stderr == ""
     assert "(32 + 2*0 - 5)/1 + 1 = 28" in result.stdout
@@ -256,7 +257,7 @@ def test_show_is_the_file() -> None:
 
 
 def test_standard_input() -> None:
-    result = run("shapes", "-", "--format", "json", stdin="input: 1x8x8\nlayers: ['conv(2, 3)']\n")
+    result = run("shapes", "-", "--format", "json", stdin=b"input: 1x8x8\nlayers: ['conv(2, 3)']\n")
     assert json.loads(result.stdout)["layers"][0]["output"] == [2, 6, 6]
 
 
@@ -329,7 +330,7 @@ def test_closed_pipe() -> None:
 def test_a_stream_that_cannot_show_everything(tmp_path: Path) -> None:
     spec = tmp_path / "größe.yaml"
     spec.write_text("title: größe →\ninput: 1x8x8\nlayers: ['conv(2, 3)']\n", "utf-8")
-    result = run("shapes", str(spec), PYTHONIOENCODING="iso-8859-1")
+    result = start("shapes", str(spec), PYTHONIOENCODING="iso-8859-1")
     assert result.returncode == 0
     assert "\\u2192: input 1x8x8" in result.stdout
 
