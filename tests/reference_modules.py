@@ -167,3 +167,93 @@ class Bottleneck(nn.Module):
 def bilinear(x: Tensor, size: Iterable[int]) -> Tensor:
     """Corners on corners."""
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=True)
+
+
+# -- generation, sequences, pairs --
+
+
+class DCGANGenerator(nn.Module):
+    """pytorch/examples at 77f55b91: dcgan/main.py, Generator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        parts: list[nn.Module] = []
+        for inside, out in ((100, 512), (512, 256), (256, 128), (128, 64)):
+            stride, padding = (1, 0) if inside == 100 else (2, 1)
+            up = nn.ConvTranspose2d(inside, out, 4, stride, padding, bias=False)
+            parts += [up, nn.BatchNorm2d(out), nn.ReLU()]
+        self.main = nn.Sequential(*parts, nn.ConvTranspose2d(64, 3, 4, 2, 1, bias=False), nn.Tanh())
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.main(noise)
+
+
+class DCGANDiscriminator(nn.Module):
+    """pytorch/examples at 77f55b91: dcgan/main.py, Discriminator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        parts: list[nn.Module] = [nn.Conv2d(3, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
+        for inside in (64, 128, 256):
+            down = nn.Conv2d(inside, 2 * inside, 4, 2, 1, bias=False)
+            parts += [down, nn.BatchNorm2d(2 * inside), nn.LeakyReLU(0.2)]
+        self.main = nn.Sequential(*parts, nn.Conv2d(512, 1, 4, 1, 0, bias=False), nn.Sigmoid())
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.main(image).flatten(1)
+
+
+class TCN(nn.Module):
+    """locuslab/TCN at 2f8c2b81: TCN/mnist_pixel/model.py, after remove_weight_norm, each weight once."""
+
+    class Level(nn.Module):
+        def __init__(self, inside: int, dilation: int) -> None:
+            super().__init__()
+            self.cut = 6 * dilation
+            self.conv1 = nn.Conv1d(inside, 25, 7, padding=self.cut, dilation=dilation)
+            self.conv2 = nn.Conv1d(25, 25, 7, padding=self.cut, dilation=dilation)
+            self.downsample = nn.Conv1d(inside, 25, 1) if inside != 25 else None
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.conv1(x)[..., : -self.cut].relu()
+            y = self.conv2(y)[..., : -self.cut].relu()
+            return (y + (x if self.downsample is None else self.downsample(x))).relu()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tcn = nn.Module()
+        self.tcn.network = nn.Sequential(*(self.Level(25 if i else 1, 2**i) for i in range(8)))
+        self.linear = nn.Linear(25, 10)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.linear(self.tcn.network(pixels)[..., -1]).log_softmax(1)
+
+
+class SentimentLSTM(nn.Module):
+    """bentrevett/pytorch-sentiment-analysis: the last states of both directions of the last layer."""
+
+    def __init__(self, words: int = 25002) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, 100)
+        self.rnn = nn.LSTM(100, 256, num_layers=2, bidirectional=True, batch_first=True)
+        self.fc = nn.Linear(512, 1)
+
+    def forward(self, text: Tensor) -> Tensor:
+        _, (hidden, _) = self.rnn(self.embedding(text))
+        return self.fc(torch.cat((hidden[-2], hidden[-1]), 1))
+
+
+class Siamese(nn.Module):
+    """pytorch/examples at 77f55b91: siamese_network/main.py."""
+
+    def __init__(self) -> None:
+        from torchvision.models import resnet18
+
+        super().__init__()
+        whole = resnet18()
+        whole.conv1 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+        self.resnet = nn.Sequential(*[*whole.children()][:-1])
+        self.fc = nn.Sequential(nn.Linear(1024, 256), nn.ReLU(), nn.Linear(256, 1))
+
+    def forward(self, one: Tensor, other: Tensor) -> Tensor:
+        return self.fc(torch.cat([self.resnet(one).flatten(1), self.resnet(other).flatten(1)], 1)).sigmoid()

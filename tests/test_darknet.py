@@ -6,18 +6,21 @@ import random
 import shlex
 import warnings
 from contextlib import suppress
+from hashlib import sha256
 from math import prod
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import archlens
 from archlens.bounds import allowing
 from archlens.cli import cli
 from archlens.dialects import find, network
 from archlens.errors import ArchlensError
 from archlens.geometry import Window
 from archlens.network import Network
+from archlens.shape import times
 
 #: Every kind of layer that both programs, or the later one, know.
 LATER = """
@@ -529,3 +532,25 @@ def test_converted_it_is_the_same_network(tmp_path: Path, monkeypatch: pytest.Mo
     assert CliRunner().invoke(cli, ["convert", "net.cfg", "-o", "net.yaml"]).exit_code == 0
     result = CliRunner().invoke(cli, ["diff", "net.cfg", "net.yaml"])
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "convolutions", "params", "macs", "digest"),
+    [
+        ("yolov3", 75, 61_949_149, 32_932_037_632, "96e78e8133ad6d3f"),
+        ("yolov4", 110, 64_363_101, 64_194_741_248, "b497c75cb38b2a32"),
+    ],
+)
+def test_a_spec_has_the_layers_of_a_cfg_file(
+    name: str, convolutions: int, params: int, macs: int, digest: str
+) -> None:
+    """A file of weights has no names: the layers of the zoo's network come in the order of its cfg file.
+
+    What is expected was read of yolov3.cfg and yolov4.cfg of AlexeyAB/darknet at 59596d78; the digest is of
+    the lines ``conv 32x3x3x3`` of the weights. With the same weights the three maps were the same.
+    """
+    made = archlens.load(name)
+    weighed = [f"{layer.op.kind} {times(shape)}" for layer in made for shape in layer.facts.weights.values()]
+    found = sha256("\n".join(weighed).encode()).hexdigest()[:16]
+    kinds = [layer.op.kind for layer in made]
+    assert (kinds.count("conv"), made.params, made.macs, found) == (convolutions, params, macs, digest)
