@@ -13,6 +13,7 @@ What a recipe may say:
     arguments: what it is made with; of a configuration of transformers, its fields
     values, input: what the spec is set to, where it stands otherwise
     inputs: what the library's module calls its arguments, where they are not the first
+    method: what is called of the library's module, where that is not the module itself
     output: the field of what the library's module returns, where that is not the first or all
     model_type: of transformers: the network is had from such a configuration, as a file
     traced: shapes by the names of the arguments of the library's module, which is traced in place of a spec
@@ -74,6 +75,7 @@ class Recipe(NamedTuple):
     values: Mapping[str, Any] = {}
     input: Any = None
     inputs: tuple[str, ...] = ()
+    method: str = "__call__"
     output: str = ""
     model_type: str = ""
     traced: Mapping[str, str] = {}
@@ -202,9 +204,10 @@ def counted(recipe: Recipe) -> Figures:
 
 def run(recipe: Recipe, module: Any, given: list[Any]) -> Any:
     """What the library's module makes of its inputs."""
+    call = getattr(module, recipe.method)
     if recipe.inputs:
-        return module(**dict(zip(recipe.inputs, given, strict=True)))
-    return module(*given)
+        return call(**dict(zip(recipe.inputs, given, strict=True)))
+    return call(*given)
 
 
 def inputs(network: archlens.Network, device: str) -> list[Any]:

@@ -555,6 +555,24 @@ def reverse(size: Any, sides: Any) -> Callable[[Tensor], Tensor]:
     return lambda x: F.fold(x.permute(0, 3, 2, 1).flatten(1, 2), each(sides, 2), size, stride=size)
 
 
+def relative_positions(size: Any, queries: Any, stride: Any, by: str) -> Callable[[Tensor], Tensor]:
+    """The row of each pair, one pair after the other, by the position of its offset in a table of offsets."""
+    if by == "distance":
+        offsets = list(product(*(range(n) for n in size)))
+    else:
+        offsets = list(product(*(range(1 - n, n) for n in size)))
+    rows = []
+    for query in product(*(range(0, n * s, s) for n, s in zip(queries, stride, strict=True))):
+        for key in product(*map(range, size)):
+            apart = tuple(
+                {"query - key": q - k, "key - query": k - q, "distance": abs(q - k)}[by]
+                for q, k in zip(query, key, strict=True)
+            )
+            rows.append(offsets.index(apart))
+    pairs = prod(queries), prod(size)
+    return lambda x: torch.stack([x[:, row] for row in rows], 1).unflatten(1, pairs)
+
+
 #: What ``archlens.*`` stands for; those whose name ends in their number of axes take it first.
 OWN: dict[str, Callable[..., Any]] = {
     "PaddedConv": conv,
@@ -575,6 +593,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "StandardizedConv": standardized,
     "PaddedStandardizedConv": standardized,
     "grid_sample": lambda: lambda x, grid: F.grid_sample(x, grid.permute(0, 2, 3, 1), align_corners=False),
+    "RelativePositions": relative_positions,
     "GlobalResponseNorm": GlobalResponseNorm,
     "matmul_transposed": lambda: (
         lambda x, y: torch.stack(

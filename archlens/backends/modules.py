@@ -652,6 +652,28 @@ def grid_sample(x: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(x, grid.movedim(1, -1), align_corners=False)
 
 
+class RelativePositions(nn.Module):
+    """The rows of a table by the offset of each query from each key: N, rows, C to N, queries, keys, C."""
+
+    index: Tensor
+
+    def __init__(self, size: Any, queries: Any, stride: Any, by: str) -> None:
+        super().__init__()
+        index = torch.zeros(1, 1, dtype=torch.int64)
+        for n, q, s in zip(size, queries, stride, strict=True):
+            offsets = s * torch.arange(q)[:, None] - torch.arange(n)
+            if by == "distance":
+                offsets, count = offsets.abs(), n
+            else:
+                offsets, count = (offsets if by == "query - key" else -offsets) + n - 1, 2 * n - 1
+            index = index[:, None, :, None] * count + offsets[None, :, None]
+            index = index.flatten(2).flatten(0, 1)
+        self.register_buffer("index", index, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, self.index]
+
+
 def expanded(x: Tensor, own: Tensor, shape: Any) -> Tensor:
     """A tensor that is learned, once for each sample of another."""
     return own.expand(x.shape[0], *shape).clone()

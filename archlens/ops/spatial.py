@@ -1,4 +1,4 @@
-"""Positions moved: into channels and back, round the border, and to where a grid says."""
+"""Positions moved: into channels and back, round the border, to where a grid says, and into pairs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from math import prod
 from typing import Annotated
 
 from ..geometry import POINT, Window
-from ..shape import Shape, times
-from .attributes import Count, Padding, Shifts, Size
-from .footprint import INPUT, NOTHING, ROWS, Extra, Footprint
-from .layout import require_two_axes
+from ..shape import Shape, channels_last, times
+from .attributes import Count, OptionalSize, Padding, Shifts, Size, choice
+from .footprint import INPUT, INT64, NOTHING, ROWS, Extra, Footprint
+from .layout import require_channels_last, require_two_axes
 from .op import (
     Argument,
+    Buffer,
     Call,
     Facts,
     Merge,
@@ -183,6 +184,87 @@ class Roll(Op, kind="roll", family="reshape"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         return NOTHING._replace(lies=ROWS)
+
+
+class RelativePositions(Op, kind="relative_positions", family="reshape"):
+    """For each pair of positions the row of a table that stands for how far they lie apart.
+
+    Queries and keys are the positions of a map of ``size``, or of a row; with a ``stride`` only every so many
+    of them are queries, and with ``queries`` the first so many. Row by row, the table has an offset for each
+    axis, the last one innermost: of ``query - key`` from ``-(n - 1)`` to ``n - 1``, or of ``key - query``;
+    with ``distance`` it does not matter which comes first, from 0 to ``n - 1``. So a table that is learned,
+    ``parameter([27 * 27, 8]) >> relative_positions((14, 14))``, is the bias of 8 heads in a window.
+
+    Output: ``QxKxC`` for ``Q`` queries and ``K`` keys, the rows of each pair.
+    Limits: a table of ``(2h - 1)*(2w - 1)`` rows, ``h*w`` with ``by="distance"``, as ``LxC``.
+    Source: Liu et al. 2021, "Swin Transformer", section 3.2; Shaw et al. 2018, "Self-Attention with Relative
+        Position Representations", section 3.2.
+    """
+
+    size: Annotated[Size, "positions along each axis, n"]
+    by: Annotated[str, choice("query - key", "key - query", "distance"), "what an offset is"] = "query - key"
+    stride: Annotated[Size, "how many positions each query is from the next"] = 1
+    queries: Annotated[OptionalSize, "how many queries there are along each axis, if not all"] = None
+
+    channelwise = True
+    names = Names(
+        keras="",
+        onnx="",
+        also="relativeposition relativepositionbias relativepositionindex relpos relposbias attentionbiases",
+    )
+    examples = (
+        "4x15 >> tokens >> relative_positions((2, 3))",
+        '4x9 >> tokens >> relative_positions(5, by="key - query")',
+        '4x9 >> tokens >> relative_positions((3, 3), by="distance", stride=2)',
+        "4x11 >> tokens >> relative_positions(6, queries=2)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        require_channels_last(x, "relative_positions", "LxC", "tokens")
+        if len(x) != 2:
+            raise ShapeError(f"its table has rows such as LxC, and its input is {x}")
+        size, queries, stride = self._axes()
+        rows = prod(size) if self.by == "distance" else prod(2 * n - 1 for n in size)
+        if x.spatial[0] != rows:
+            offsets = times(str(n) if self.by == "distance" else f"(2*{n} - 1)" for n in size)
+            raise ShapeError(
+                f"its table has {rows} rows for a size of {times(size)}, and its input {x} has {x.spatial[0]}",
+                notes=(f"{offsets.replace('x', ' * ')} = {rows}",),
+            )
+        pairs = (prod(queries), prod(size))
+        return weightless(
+            channels_last(pairs, x.channels),
+            NonUniform("each pair of positions takes the row of its offset"),
+            Call("archlens.RelativePositions", size=size, queries=queries, stride=stride, by=self.by),
+        )._replace(buffers={"index": Buffer(pairs, INT64, saved=False)})
+
+    def _axes(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """How many keys, how many queries and which stride each axis has."""
+        size = self.size if isinstance(self.size, tuple) else (self.size,)
+        stride = self.stride if isinstance(self.stride, tuple) else (self.stride,) * len(size)
+        own = self.queries if isinstance(self.queries, tuple | None) else (self.queries,) * len(size)
+        for name, given in (("stride", stride), ("queries", own)):
+            if given is not None and len(given) != len(size):
+                raise ShapeError(
+                    f"{name}={given} has {len(given)} values, and size={size} has {len(size)}",
+                    help="give one value for all axes, or one for each",
+                )
+        most = tuple((n - 1) // step + 1 for n, step in zip(size, stride, strict=True))
+        queries = own or most
+        if any(q > n for q, n in zip(queries, most, strict=True)):
+            raise ShapeError(
+                f"{times(size)} positions with a stride of {times(stride)} have no {times(queries)} queries",
+                notes=(f"at most {times(most)}",),
+            )
+        return size, queries, stride
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Its index is its own, so nothing is kept; the gradient of a row is summed over its pairs in another."""
+        return NOTHING._replace(lies=ROWS, backward=(Extra(inputs[0].numel),))
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        queries, keys = facts.shape.spatial
+        return f"{queries} queries, {keys} keys"
 
 
 class GridSample(Merge, kind="grid_sample"):
