@@ -188,7 +188,7 @@ def counted(recipe: Recipe) -> Figures:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    module = on_meta(recipe)
+    module = on_meta(recipe).requires_grad_(False)  # else its counter follows gradients that there are not
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         if recipe.traced:
             module(**_samples(recipe))
