@@ -7,6 +7,7 @@ heads give.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from unittest.mock import patch
 
@@ -257,3 +258,53 @@ class Siamese(nn.Module):
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         return self.fc(torch.cat([self.resnet(one).flatten(1), self.resnet(other).flatten(1)], 1)).sigmoid()
+
+
+# -- PointNet: Qi et al. 2017, figure 2 and appendix C, with the scopes of the authors' code --
+
+
+class PointNet(nn.Module):
+    """What classifies, both of its T-Nets included: points are N, 3, L."""
+
+    def __init__(self, classes: int = 40) -> None:
+        super().__init__()
+        self.transform_net1 = TNet(3)
+        self.transform_net2 = TNet(64)
+        for i, (n, out) in enumerate([(3, 64), (64, 64), (64, 64), (64, 128), (128, 1024)], 1):
+            self.add_module(f"conv{i}", PointNet.unit("conv", nn.Conv1d(n, out, 1)))
+        self.fc1 = PointNet.unit("linear", nn.Linear(1024, 512))
+        self.fc2 = PointNet.unit("linear", nn.Linear(512, 256))
+        self.fc3 = nn.Linear(256, classes)
+
+    @staticmethod
+    def unit(name: str, layer: nn.Module) -> nn.Sequential:
+        """A layer, its norm and ReLU."""
+        norm = nn.BatchNorm1d(len(layer.bias))
+        return nn.Sequential(OrderedDict([(name, layer), ("bn", norm), ("relu", nn.ReLU())]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.bmm(self.transform_net1(x), x)
+        x = self.conv2(self.conv1(x))
+        x = torch.bmm(self.transform_net2(x), x)
+        x = self.conv5(self.conv4(self.conv3(x)))
+        x = x.max(2).values
+        return self.fc3(self.fc2(self.fc1(x)))
+
+
+class TNet(nn.Module):
+    """A matrix for all points of a cloud: the identity, and what a small PointNet adds to it."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.tconv1 = PointNet.unit("conv", nn.Conv1d(size, 64, 1))
+        self.tconv2 = PointNet.unit("conv", nn.Conv1d(64, 128, 1))
+        self.tconv3 = PointNet.unit("conv", nn.Conv1d(128, 1024, 1))
+        self.tfc1 = PointNet.unit("linear", nn.Linear(1024, 512))
+        self.tfc2 = PointNet.unit("linear", nn.Linear(512, 256))
+        self.transform = nn.Linear(256, size**2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.tconv3(self.tconv2(self.tconv1(x))).max(2).values
+        x = self.transform(self.tfc2(self.tfc1(x))).view(-1, self.size, self.size)
+        return (x + torch.eye(self.size, device=x.device)).transpose(1, 2)  # rows of points, times the matrix
