@@ -226,10 +226,11 @@ class RelativePositions(Op, kind="relative_positions", family="reshape"):
         size, queries, stride = self._axes()
         rows = prod(size) if self.by == "distance" else prod(2 * n - 1 for n in size)
         if x.spatial[0] != rows:
-            offsets = times(str(n) if self.by == "distance" else f"(2*{n} - 1)" for n in size)
+            offsets = " * ".join(str(n) if self.by == "distance" else f"(2*{n} - 1)" for n in size)
             raise ShapeError(
-                f"its table has {rows} rows for a size of {times(size)}, and its input {x} has {x.spatial[0]}",
-                notes=(f"{offsets.replace('x', ' * ')} = {rows}",),
+                f"its table has {rows} rows for a size of {times(size)}, and its input {x} has "
+                f"{x.spatial[0]}",
+                notes=(f"{offsets} = {rows}",),
             )
         pairs = (prod(queries), prod(size))
         return weightless(
@@ -259,7 +260,7 @@ class RelativePositions(Op, kind="relative_positions", family="reshape"):
         return size, queries, stride
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """Its index is its own, so nothing is kept; the gradient of a row is summed over its pairs in another."""
+        """Its index is its own, so nothing is kept; a row's gradient is summed up in another table."""
         return NOTHING._replace(lies=ROWS, backward=(Extra(inputs[0].numel),))
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
