@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from archlens.analysis.published_figures import (
     TRAINED,
     UNEXPLAINED,
     UNVERIFIED,
+    PublishedFigure,
     agrees,
 )
 from archlens.cli import cli
@@ -29,6 +31,8 @@ from archlens.forms import text as terminal
 from archlens.library import finding as library
 from archlens.published import Entry, address, axes, number, percent, sizes
 from archlens.views.published_table import table
+
+from .zoo import network
 
 # --- the zoo ---------------------------------------------------------------------------------------
 
@@ -98,13 +102,17 @@ def wrong(entry: Entry, found: list[published_figures.PublishedFigure]) -> Itera
         yield "an explanation, and nothing differs"
 
 
+@cache
+def claims_of(name: str) -> list[PublishedFigure]:
+    return published_figures.find(network(name))
+
+
 def test_every_entry_of_the_zoo() -> None:
     """Each has figures, a source that is one, a link that can be followed, and a word on what differs."""
     problems = []
     for name in archlens.names():
-        network = archlens.load(name)
-        found = published_figures.find(network)
-        for entry in network.meta.published:
+        found = claims_of(name)
+        for entry in network(name).meta.published:
             own = [claim for claim in found if claim.entry is entry]
             problems += [f"{name}: {entry.source}: {problem}" for problem in wrong(entry, own)]
     assert problems == []
@@ -134,7 +142,7 @@ def test_what_nobody_has_seen_is_counted() -> None:
     """A file has such figures once, whichever of its variants have them."""
     seen: dict[str, set[Entry]] = {}
     for stem, names in library.families().items():
-        entries = [entry for name in names for entry in archlens.load(name).meta.published]
+        entries = [entry for name in names for entry in network(name).meta.published]
         seen[stem] = {entry for entry in entries if entry.unverified}
     figures = {stem: sum(len(entry.figures) for entry in entries) for stem, entries in seen.items()}
     assert {stem: count for stem, count in figures.items() if count} == UNSEEN
@@ -438,9 +446,8 @@ def test_many_figures_of_one_scope_take_no_longer() -> None:
 def test_at_80_columns_nothing_is_cut() -> None:
     """Sources and remarks are wrapped between words; what is longer is a link, which leads nowhere if cut."""
     for name in archlens.names():
-        network = archlens.load(name)
-        found = published_figures.find(network)
-        lines = terminal.write(table([(network, found)]), 80).splitlines()
+        found = claims_of(name)
+        lines = terminal.write(table([(network(name), found)]), 80).splitlines()
         links = {claim.entry.link for claim in found}
         assert [line for line in lines if len(line) > 80 and line not in links] == [], name
         words = " ".join(word for line in lines for word in line.split())

@@ -1402,8 +1402,3 @@ def test_a_layer_that_does_not_fit_because_channels_stand_last() -> None:
     with pytest.raises(archlens.SpecError) as caught:
         archlens.loads("input: 224x224x3\nlayers: ['conv(64, 7, stride=2)']")
     assert caught.value.diagnostic.help == "channels come first: 3x224x224"
-
-
-@pytest.mark.slow
-def test_no_network_of_the_zoo_seems_to_have_its_channels_last() -> None:
-    assert not [name for name in archlens.names() if layouts.find(archlens.load(name))]

@@ -16,6 +16,7 @@ from archlens.ops import OPS, ShapeError
 from archlens.ops.op import signature
 from archlens.views.rows import Row, rows_of
 
+from . import zoo
 from .test_ops import EXAMPLES
 from .test_source import spec_of
 
@@ -40,7 +41,7 @@ def counts(network: Network) -> list[int]:
 @pytest.mark.parametrize("name", archlens.names())
 def test_tables_and_diagrams_fold_the_same(name: str) -> None:
     """Layer by layer the same one is shown for the same number of them."""
-    network = archlens.load(name)
+    network = zoo.network(name)
     in_table = {
         layers[0].name: row.repeats for row in rows_of(network, fold=True) for layers in row.copies[:1]
     }
@@ -52,7 +53,7 @@ def test_tables_and_diagrams_fold_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", archlens.names())
 def test_folded_is_the_same_network(name: str) -> None:
     """Every layer stands behind one row, and the sums are those of all layers."""
-    network = archlens.load(name)
+    network = zoo.network(name)
     for depth in (None, 1, 2, 3):
         rows = rows_of(network, depth, fold=True)
         behind = [layer.name for row in rows for layers in row.copies for layer in layers]
@@ -104,7 +105,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_as_published(name: str) -> None:
-    assert counts(archlens.load(name)) == PUBLISHED[name]
+    assert counts(zoo.network(name)) == PUBLISHED[name]
 
 
 # --- what is said ----------------------------------------------------------------------------------

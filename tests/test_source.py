@@ -11,6 +11,7 @@ import sys
 import types
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from archlens.source import emit
 from archlens.source.formatting import quoted
 from archlens.source.signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, PADS_APART, arguments_of
 
+from . import zoo
 from .test_memory import check_bytes
 from .test_ops import EXAMPLES
 from .test_random_networks import Drawn, networks
@@ -178,11 +180,16 @@ def checked(text: str) -> str:
 # --- the zoo ---------------------------------------------------------------------------------------
 
 
+@cache
+def source_of(name: str) -> str:
+    """The source of a network of the zoo, of which some tests are that each takes long."""
+    return emit(zoo.network(name))
+
+
 @pytest.mark.parametrize("name", archlens.names())
 def test_state_dict_of_every_network(name: str) -> None:
     """Keys and shapes are those of the built module, in the same order, and its bytes those that are said."""
-    network = archlens.load(name)
-    text = emit(network)
+    network, text = zoo.network(name), source_of(name)
     check_text(text)
     assert max(map(len, text.split("\n"))) <= WIDTH
     with torch.device("meta"):
@@ -238,7 +245,7 @@ def test_same_outputs(name: str) -> None:
 @pytest.mark.slow
 def test_ruff_leaves_the_sources_as_they_are(tmp_path: Path) -> None:
     for name in archlens.names():
-        (tmp_path / f"{name.replace('.', '_')}.py").write_text(emit(archlens.load(name)), "utf-8")
+        (tmp_path / f"{name.replace('.', '_')}.py").write_text(source_of(name), "utf-8")
     (tmp_path / "unet.py").write_text(emit(archlens.loads(UNET)), "utf-8")
     options = ["--isolated", "--no-cache", f"--line-length={WIDTH}", "."]
     for command in (["format", "--check"], ["check", "--select=E,F,W,I,UP,B"]):

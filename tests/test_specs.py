@@ -15,6 +15,8 @@ from archlens.library import finding as library
 from archlens.library import open_spec
 from archlens.network import Layer, Network
 
+from . import zoo
+
 NAMES = archlens.names()
 DATA = Path(__file__).parent / "data"
 
@@ -81,14 +83,14 @@ EXACT = {
 
 @pytest.mark.parametrize("name", EXACT)
 def test_parameters_and_macs_are_exactly_those_counted_elsewhere(name: str) -> None:
-    network = archlens.load(name)
+    network = zoo.network(name)
     assert (network.params, network.macs) == EXACT[name]
 
 
 @pytest.mark.parametrize("row", torchvision_rows(), ids=lambda row: row["model"])
 def test_torchvision_metadata(row: dict[str, str]) -> None:
     """``num_params`` to the unit and ``_ops`` to its printed digits."""
-    network = archlens.load(row["model"])
+    network = zoo.network(row["model"])
     assert network.params == int(row["num_params"])
     assert round(network.macs / 1e9, 3) == float(row["gflops_ops"])
     assert network.input[0] == 3
@@ -335,7 +337,7 @@ def test_bn_inception_of_caffe_fits_even_maps_only() -> None:
 def test_preactivation_resnet_1001_without_its_normalization() -> None:
     """He et al. 2016 print 10.2 M and 1.7 M: convolutions and the dense layer alone."""
     for name, printed_millions in (("preact_resnet1001", 10.2), ("preact_resnet164", 1.7)):
-        network = archlens.load(name)
+        network = zoo.network(name)
         norms = sum(layer.params for layer in network if layer.op.kind == "batch_norm")
         assert round((network.params - norms) / 1e6, 1) == printed_millions
 
@@ -350,7 +352,7 @@ def test_preactivation_resnets_for_cifar_count_as_their_source(name: str, depth:
             params += preactivated(channels, out // 4) + 2 * channels
             channels = out
     params += 2 * channels + channels * 10 + 10
-    assert archlens.load(name).params == params
+    assert zoo.network(name).params == params
 
 
 def test_preactivation_resnet_200_counts_as_its_source() -> None:
@@ -475,7 +477,7 @@ def test_spec_files(path: Path) -> None:
     assert spec.meta.papers
     assert library.scan(path.stem, text) == (list(spec.variants) or [path.stem])
     for name in library.scan(path.stem, text):
-        network = archlens.load(name)
+        network = zoo.network(name)
         assert network.name == name
         assert network.layers
         assert archlens.load(f"{path}:{name}" if spec.variants else str(path)).params == network.params

@@ -33,8 +33,8 @@ from archlens.network import Network
 from archlens.ops import Call, Facts, NonUniform
 from archlens.views import verification_table as view
 
+from .references import recipes
 from .running import run
-from .test_decoders import ROWS
 from .zoo import SMALLEST
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +42,7 @@ REPORT = ROOT / "reports" / "verification.md"
 
 
 #: Networks that read words: small configurations of them run in ``tests/test_decoders.py``.
-OF_WORDS = {row["name"] for row in ROWS}
+OF_WORDS = recipes("transformers").keys()
 
 
 @pytest.mark.parametrize("name", [name for name in SMALLEST if name not in OF_WORDS])

@@ -1,10 +1,19 @@
-"""Which networks of the zoo are tried where each of a family would show the same."""
+"""The networks of the zoo, laid out once for all; and which are tried where each of a family would do."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import archlens
 from archlens.library.finding import families, text_of
 from archlens.library.index import lookup
+from archlens.network import Network
+
+
+@cache
+def network(name: str) -> Network:
+    """A network of the zoo as its spec has it."""
+    return archlens.load(name)
 
 
 def smallest(family: str, members: list[str]) -> str:
