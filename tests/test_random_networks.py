@@ -20,6 +20,8 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
+from archlens.elaboration import elaborate
+from archlens.library import read
 from archlens.ops import Call
 
 from .conftest import load_torchvision
@@ -500,8 +502,8 @@ def networks(draw: Draw) -> Drawn:
 
 def check(drawn: Drawn) -> archlens.Network:
     """Archlens says of a network what torch does; or both refuse the same layer, and agree up to it."""
-    try:
-        refusal, network = "", archlens.loads(drawn.text)
+    try:  # what would work where it does not fit is searched for long, and another question
+        refusal, network = "", elaborate(read(drawn.text), advice=False)
     except archlens.SpecError as error:
         refusal, network = str(error), error.network
     assert bool(refusal) == bool(drawn.refused), f"{refusal}\n{drawn.refused}\n{drawn.text}"
