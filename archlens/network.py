@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from . import showing
 from .counts import AtLeast
 from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
-from .ops import Facts, Op, ask
+from .ops import STATED, Facts, Op, ask
 from .ops.op import NONE
 from .ops.opaque import UNKNOWN
 from .shape import Shape
@@ -148,6 +148,11 @@ class Layer(NamedTuple):
     def whole(self) -> Layer:
         """The layer with all of its tensors, also those that another has already."""
         return self._replace(facts=self.asked(self.input_shapes)) if self.keys else self
+
+    @property
+    def single(self) -> Layer:
+        """The layer with the weights of one expert, where each has such a layer."""
+        return self if self.copies is None else self._replace(facts=self.copies.one(self.facts))
 
     def asked(self, shapes: tuple[Shape, ...]) -> Facts:
         """Its facts on some shapes, with all of its tensors.
@@ -361,6 +366,16 @@ class Network:
         counts = ((layer.name, layer.facts.macs) for layer in self.layers)
         return {name: macs.why for name, macs in counts if isinstance(macs, AtLeast)}
 
+    @cached_property
+    def stated(self) -> tuple[Layer, ...]:
+        """The layers whose figures are what a spec states, and nothing proves."""
+        return tuple([layer for layer in self.layers if layer.op.kind in STATED])
+
+    @property
+    def unlisted(self) -> int:
+        """Parameters of which only the number is stated, or not even that."""
+        return sum(layer.facts.unlisted for layer in self.stated)
+
     def each(self, of: Callable[[Layer], T]) -> Iterator[tuple[Layer, T]]:
         """Each layer with what is so of it: found once for all that share their facts, as repeats do."""
         known: dict[int, T] = {}
@@ -384,7 +399,7 @@ class Network:
                     f"{shorten(self.name)} cannot be {what}: what {op} computes is not known",
                     span=layer.span,
                     notes=(f"it is the layer {shorten(layer.name)}",),
-                    help=vars(layer.op).get("help", ""),
+                    help=getattr(layer.op, "help", ""),
                 )
             if not self.is_shared_by_modules(layer):
                 name, key = next(iter(layer.keys.items()))

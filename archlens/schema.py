@@ -17,7 +17,7 @@ from .language.spec import KEYS as SPEC_KEYS
 from .language.spec import PAPER_KEYS
 from .language.steps import EXPERTS, FORMS, PARTS
 from .limits import UNITS, Kind
-from .ops import MERGES, OPS
+from .ops import LANGUAGE, MERGES
 from .ops.experts import Experts
 from .ops.op import arguments, signature
 from .published import AXES
@@ -109,7 +109,11 @@ def spec_schema() -> Schema:
             "expression": {
                 "description": "An op or a block, called by Python's rules; `a >> b`; `block(64) * 3`.",
                 "anyOf": [
-                    *({"const": kind, "description": _signature(kind)} for kind in OPS if kind not in MERGES),
+                    *(
+                        {"const": kind, "description": _signature(kind)}
+                        for kind in LANGUAGE
+                        if kind not in MERGES
+                    ),
                     {"type": "string", "minLength": 1},
                 ],
             },
@@ -366,7 +370,7 @@ def _limit(kind: Kind, *, numbers: bool, share: bool = False) -> Schema:
 
 def _signature(kind: str) -> str:
     """An op with its attributes: ``conv(channels, kernel, stride=1, …)``."""
-    return f"{kind}({', '.join(arguments(OPS[kind]))})"
+    return f"{kind}({', '.join(arguments(LANGUAGE[kind]))})"
 
 
 _TEXT: Schema = {"$ref": "#/$defs/text"}

@@ -553,6 +553,8 @@ ROOMS = [
 
 #: Messages that are met elsewhere: in the tests of hostile input, or where a package is taken away.
 ELSEWHERE = {
+    " both bring an op ": "test_custom",
+    " brings no op ": "test_custom",
     " reads a sequence, LxC, and its input is ": "test_recurrent",
     " layers, and may have ": "test_recurrent",
     " is no probability": "test_recurrent",

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
-from archlens.analysis import comparison, decoding
+from archlens.analysis import comparison, counting, decoding
 from archlens.analysis.cost import cost
 from archlens.backends.verification import verify
 from archlens.network import Network
@@ -34,6 +34,7 @@ from archlens.views import (
 from archlens.views import (
     json as network_json,
 )
+from archlens.writing import convert
 
 from .running import run
 
@@ -341,6 +342,35 @@ def test_other_commands_take_them(command: str, tmp_path: Path) -> None:
     name, *options = command.split()
     found = run(name, "mixture.yaml", *options, cwd=tmp_path)
     assert found.returncode == 0, found.stderr
+
+
+CHAIN = """
+input: 6x8 channels_last
+layers:
+  - experts: {count: 3, active: 2, do: [layer_norm, linear(16), linear(8), prelu]}
+"""
+
+
+def test_two_linear_layers_in_an_expert_could_be_one() -> None:
+    """In each of 3 experts 8x16 + 16 + 16x8 + 8 parameters could be 8x8 + 8."""
+    (found,) = [one for one in archlens.study(archlens.loads(CHAIN)).lint if one.rule.code == "AL304"]
+    assert f"saves {3 * (8 * 16 + 16 + 16 * 8 + 8 - 8 * 8 - 8):,} parameters" in found.help
+
+
+@pytest.mark.parametrize("tool", [name for name in counting.names() if name != "keras"])
+def test_tools_count_what_the_tokens_of_an_expert_take(tool: str) -> None:
+    """As much as of the same layers on twice as many tokens; the router has 8x3 weights more."""
+    alone = "{input: 12x8 channels_last, layers: [layer_norm, linear(16), linear(8), prelu]}"
+    found, plain = (counting.count(archlens.loads(text), tool) for text in (CHAIN, alone))
+    assert found.work is not None
+    assert plain.work is not None
+    expert = sum(share.counted for name, share in found.work.items() if ".0." in name)
+    assert expert == sum(share.counted for share in plain.work.values())
+
+
+def test_convert_says_that_it_does_not_write_them() -> None:
+    with pytest.raises(archlens.UsageError, match="experts are not written"):
+        convert(archlens.loads(CHAIN))
 
 
 def test_experts_in_a_block_that_was_made_before_are_nested_too() -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import archlens
 from archlens.cli import cli
 from archlens.elaboration.examples import reference
-from archlens.ops import OPS, Op
+from archlens.ops import LANGUAGE, OPS, Op
 from archlens.ops.op import signature, signed
 from archlens.ops.reference import Example, documentation
 from archlens.shape import Ids
@@ -33,15 +33,15 @@ def test_every_link_of_the_page_leads_to_one_heading() -> None:
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     anchors = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
     links = re.findall(r"\]\(#([^)]*)\)", text)
-    assert sorted(links) == sorted(OPS)
+    assert sorted(links) == sorted(LANGUAGE)
     assert [link for link in links if anchors.count(link) != 1] == []
 
 
 def test_the_list_has_each_op_in_a_line() -> None:
     """In the order of the files and of the classes within them."""
     lines = said().split("\n")
-    found = [line.split()[0] for line in lines if line.split()[:1] and line.split()[0] in OPS]
-    assert sorted(found) == sorted(OPS)
+    found = [line.split()[0] for line in lines if line.split()[:1] and line.split()[0] in LANGUAGE]
+    assert sorted(found) == sorted(LANGUAGE)
     assert found.index("relu") < found.index("leaky_relu") < found.index("self_attention")
     (conv,) = [line for line in lines if line.startswith("conv ")]
     arguments = "channels, kernel, stride=1, padding=0, dilation=1, groups=1, bias=true"
@@ -109,7 +109,7 @@ def test_json() -> None:
     data = json.loads(said("--format", "json"))
     assert data["schema"] == "archlens.ops/1"
     ops = {one["op"]: one for one in data["ops"]}
-    assert ops.keys() == OPS.keys()
+    assert ops.keys() == LANGUAGE.keys()
     assert json.loads(said("conv", "--format", "json"))["ops"] == [ops["conv"]]
     stride, bias = (ops["conv"]["arguments"][k] for k in (2, 6))
     assert (stride["name"], stride["required"], stride["default"]) == ("stride", False, 1)

@@ -29,7 +29,7 @@ import archlens
 from archlens.cli import cli
 from archlens.views import json as network_json
 
-from . import running, test_onnx, test_tflite
+from . import installed, running, test_onnx, test_tflite
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -116,7 +116,15 @@ def session(text: str, folder: Path) -> str:
     return "\n".join(shown)
 
 
+@pytest.fixture
+def packages(tmp_path: Path) -> Iterator[None]:
+    """What a page installs is gone after it."""
+    with installed.undone(tmp_path):
+        yield
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.usefixtures("packages")
 @pytest.mark.slow
 def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -134,6 +142,8 @@ def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pyte
             assert file, f"{where}: a file says its name in its first line"
             (tmp_path / file[1]).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / file[1]).write_text(fence.text, "utf-8")
+            if file[1] == "pyproject.toml":
+                installed.install(tmp_path)
         elif fence.language == "console":
             real = session(fence.text, tmp_path)
             if update and real != fence.text:

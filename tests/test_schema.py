@@ -153,11 +153,11 @@ def test_unknown_table() -> None:
 
 
 def test_every_op_and_quantity_can_be_completed() -> None:
-    from archlens.ops import MERGES, OPS
+    from archlens.ops import MERGES, OPS, STATED
 
     schema = spec_schema()
     offered = {option.get("const") for option in schema["$defs"]["expression"]["anyOf"]}
-    assert offered - {None} == OPS.keys() - MERGES.keys()
+    assert offered - {None} == {*OPS, *STATED} - MERGES.keys()
     assert MERGES.keys() < schema["$defs"]["step"]["anyOf"][1]["properties"].keys()
     table = pyproject_schema()["properties"]["tool"]["properties"]["archlens"]
     assert QUANTITIES.keys() < table["properties"]["budgets"]["properties"].keys()

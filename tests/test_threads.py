@@ -310,6 +310,7 @@ BOUNDED = {
     "archlens.dialects.formats.formats": "it takes nothing",
     "archlens.forms.forms": "it takes nothing",
     "archlens.elaboration.binding.required": "the kinds of op",
+    "archlens.elaboration.packages.offered": "it takes nothing",
     "archlens.reporting.forms._environment": "it takes nothing",
     "archlens.library.index._read": "it takes nothing",
     "archlens.library.finding": "the files of the zoo",

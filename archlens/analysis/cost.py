@@ -66,6 +66,7 @@ ITEMS: dict[str, Item] = {
     ),
     "rotary": Item("3 for each value that is turned, and for each angle", "Su et al. 2021, eq. 34"),
     "choice": Item("n for each expert that a token goes to, of n", "the largest of n, as often"),
+    "unstated": Item("what a custom op computes beside its products", "nobody says it"),
     "interpolation": Item(
         "2m - 1 for each output that mixes m neighbours: linear 2, bilinear 4, trilinear 8, bicubic 16; "
         "nearest mixes none",

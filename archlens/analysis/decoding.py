@@ -12,7 +12,7 @@ from ..errors import printable
 from ..geometry import POINT
 from ..network import Layer, Network
 from ..ops.attention import Attention, SelfAttention
-from ..ops.experts import Choose, Dispatch, Experts
+from ..ops.experts import AROUND
 from .memory import bits
 from .unknown import Unknown
 
@@ -73,7 +73,7 @@ def find(network: Network) -> Decoding | Unknown | None:
             continue
         if _is_causal(layer) and layer.input_shapes[0].spatial == (length,):
             token += _of_token(layer, length)
-        elif isinstance(layer.op, Choose | Dispatch | Experts):
+        elif isinstance(layer.op, AROUND):
             continue  # each token by itself, and no products
         elif layer.shape.spatial[layer.copies is not None :] != (length,):
             token += layer.macs

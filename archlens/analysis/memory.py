@@ -304,11 +304,12 @@ class _Gradients:
 
 def weight_bytes(network: Network, dtype: str = "float32", *, align: int = 1) -> int:
     """Bytes of all trainable tensors; each is rounded up to whole bytes (int4: two values a byte)."""
-    return sum(
+    listed = sum(
         times * _rounded(_bytes(prod(shape), dtype), align)
         for facts, times in _distinct(network)
         for shape in facts.weights.values()
     )
+    return listed + (network.unlisted * BITS[dtype] + 7) // 8
 
 
 def buffer_bytes(

@@ -6,6 +6,7 @@ import builtins
 import copy
 import operator
 from collections.abc import Mapping
+from importlib import import_module
 from keyword import iskeyword
 from typing import Any, NamedTuple
 
@@ -179,8 +180,9 @@ def find(call: Call) -> Any:
     library, _, name = call.target.rpartition(".")
     if library == "archlens":
         return getattr(modules, name)
-    home: Any = {"nn": nn, "torch": torch, "operator": operator}[library]
-    return getattr(home, name)
+    homes: dict[str, Any] = {"nn": nn, "torch": torch, "operator": operator}
+    # anything else is of the package that brings the op
+    return getattr(homes[library] if library in homes else import_module(library), name)
 
 
 def is_module(target: Any) -> bool:

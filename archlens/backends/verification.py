@@ -72,6 +72,8 @@ def verify(
             takes more than is allowed.
         ArchlensError: the weights do not fit.
     """
+    if network.stated and reference is None:
+        network.require_calls("verified")
     why = ""
     if device is None:
         if weights is None and reference is None:

@@ -29,12 +29,13 @@ from ..errors import (
 )
 from ..language.steps import Merge, check_name
 from ..network import Asked, Layer, Meta, Network, Origin, Setting
-from ..ops import OPS, Facts, Op, ShapeError, ask
+from ..ops import LANGUAGE, Facts, Op, ShapeError, ask
 from ..ops.op import NONE, signed
 from ..shape import Shape
 from .advice import LayerShapeError, explained
 from .binding import Refused, make
 from .inputs import read_given, usable
+from .packages import bring, package_of
 from .values import Tensor
 
 #: What it is worth to place an op, in layers laid out.
@@ -232,12 +233,14 @@ class Builder:
     def __getattr__(self, kind: str) -> Callable[..., Tensor]:
         if kind.startswith("_"):
             raise AttributeError(kind)
-        if kind not in OPS:
-            raise AttributeError(f"there is no op {shorten(kind)}; {did_you_mean(kind, OPS)}".rstrip("; "))
-        return partial(self._call, OPS[kind])
+        op = LANGUAGE.get(kind) or bring(kind)
+        if op is None:
+            help = did_you_mean(kind, LANGUAGE)
+            raise AttributeError(f"there is no op {shorten(kind)}; {help}".rstrip("; "))
+        return partial(self._call, op)
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *OPS]
+        return [*super().__dir__(), *LANGUAGE]
 
     def _call(
         self, kind: type[Op], *given: Any, name: str = "", where: Located | None = None, **named: Any
@@ -455,6 +458,12 @@ class Builder:
                 facts = ask(op, *shapes)
             except ShapeError as cause:
                 raise LayerShapeError(name, where, cause, inputs, op, form) from None
+            except Exception as problem:
+                if package := package_of(type(op)):
+                    why = f"{type(problem).__name__}: {problem}"
+                    said = f"{op.kind} of the package {package} fails on {' and '.join(map(str, shapes))}"
+                    raise error(f"{said}: {shorten(why)}", _span(where)) from problem
+                raise
             facts = remembered.setdefault(shapes, facts)
             self.remembers += 1
         sources = (inputs[0].name,) if len(inputs) == 1 else tuple([tensor.name for tensor in inputs])

@@ -98,6 +98,9 @@ def _name(tree: ast.Name, expression: Expression, scope: Namespace) -> Any:
     except KeyError:
         if tree.id in FUNCTIONS:
             raise Problem(tree, f"{tree.id} is a function, and here it is not called") from None
+        brought = scope.brought(tree.id, tree, expression)
+        if brought is not None:
+            return brought
         quotes = "a text needs quotes"
         if not expression.node.plain:
             quotes += " of its own within those of YAML"
@@ -154,8 +157,9 @@ def _call(tree: ast.Call, expression: Expression, scope: Namespace) -> Any:
     try:
         value = scope.lookup(name)
     except KeyError:
-        value, known = None, False
-        if name not in FUNCTIONS:
+        value = None if name in FUNCTIONS else scope.brought(name, tree.func, expression)
+        known = value is not None
+        if name not in FUNCTIONS and not known:
             raise Problem(
                 tree.func,
                 f"there is no function, op or block {shorten(name)}",

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..bounds import RAISED
-from ..errors import Located, Span, did_you_mean, error, shorten
+from ..errors import Located, Span, UsageError, did_you_mean, error, shorten
 from ..language.expression import Expression
 from ..language.spec import Spec
 from ..language.steps import Block
 from ..network import Asked
-from ..ops import OPS
+from ..ops import OPS, STATED, Op
 from .building import Builder, Place
 from .evaluation import evaluate
+from .packages import bring
 from .values import CONSTANTS, Tensor, describe
 
 
@@ -41,7 +42,7 @@ class File:
         self.spec = spec
         self.parent = parent  # the one that uses it
         self.names: dict[str, Any] = {
-            **OPS, **spec.blocks, **spec.parts, **CONSTANTS, "True": True, "False": False,
+            **OPS, **STATED, **spec.blocks, **spec.parts, **CONSTANTS, "True": True, "False": False,
         }  # fmt: skip
         self.sources: Mapping[str, Tensor] = {}
         self.root = Place(path, None, names, self)
@@ -127,6 +128,20 @@ class Env:
         if tensor is None:
             raise KeyError(name)
         return tensor
+
+    def brought(self, name: str, tree: ast.AST, expression: Expression) -> type[Op] | None:
+        """The op that an installed package brings under a name that nothing else has here.
+
+        Raises:
+            SpecError: the package fails, or brings no op.
+        """
+        try:
+            found = bring(name)
+        except UsageError as problem:
+            raise expression.error(problem.diagnostic.message, tree, help=problem.diagnostic.help) from None
+        if found is not None:
+            self.file.names.setdefault(name, found)
+        return found
 
     def step(self, name: str) -> Tensor | None:
         """The output of an earlier step: of this scope, or of one around it; or an input by its name."""

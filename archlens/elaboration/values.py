@@ -58,6 +58,9 @@ class Namespace(Protocol):
             KeyError: there is none.
         """
 
+    def brought(self, name: str, tree: ast.AST, expression: Expression) -> Any:
+        """The op that an installed package brings under a name; ``None`` where none does."""
+
     def ref(self, tree: ast.expr, expression: Expression) -> Tensor:
         """The tensor that ``ref(...)`` names."""
 

@@ -31,7 +31,7 @@ from ..language.steps import (
 )
 from ..language.synonyms import op_meant
 from ..network import Layer, Network
-from ..ops import OPS, Op
+from ..ops import LANGUAGE, OPS, Op
 from ..ops.op import as_written, signed
 from ..shape import Shape
 from .advice import LayerShapeError
@@ -516,9 +516,12 @@ class Walk(Mixing):
         try:
             target = env.lookup(func.id)
         except KeyError:
-            if func.id not in FUNCTIONS:
+            brought = env.brought(func.id, func, expression) if func.id not in FUNCTIONS else None
+            if func.id not in FUNCTIONS and brought is None:
                 raise self.no_such_step(func, expression, env) from None
-            target = evaluate(expression, env, tree)
+            target = brought or evaluate(expression, env, tree)
+        if isinstance(target, str) and isinstance(tree, ast.Name):  # a param that is the name of an op
+            target = env.brought(target, func, expression) or target
         if isinstance(target, Deferred) and isinstance(tree, ast.Name):
             self.deferred(target, place, name, at)
         elif isinstance(target, type):
@@ -560,7 +563,9 @@ class Walk(Mixing):
             raise expression.error(
                 f"a step is an op or a block, and {what} is {describe(target)}",
                 tree,
-                help=did_you_mean(target, [*env.file.spec.blocks, *OPS]) if isinstance(target, str) else "",
+                help=did_you_mean(target, [*env.file.spec.blocks, *LANGUAGE])
+                if isinstance(target, str)
+                else "",
             )
 
     def no_such_step(self, func: ast.Name, expression: Expression, env: Env) -> SpecError:
@@ -570,7 +575,7 @@ class Walk(Mixing):
             help=env.hint(func.id)
             or op_meant(
                 func.id,
-                [*env.locals, *env.file.spec.blocks, *env.file.spec.uses, *OPS, "ref", "again"],
+                [*env.locals, *env.file.spec.blocks, *env.file.spec.uses, *LANGUAGE, "ref", "again"],
                 otherwise="a step is an op such as conv or relu, or a block of this file",
             ),
         )

@@ -125,3 +125,7 @@ class Experts(Merge):
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         return f"the weighted sum of what {self.active} of {self.count:,} experts make of each token"
+
+
+#: The layers around experts.
+AROUND = (Choose, Dispatch, Experts)

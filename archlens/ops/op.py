@@ -170,7 +170,7 @@ class Call:
 
 
 class Facts(NamedTuple):
-    """What an op says of itself on given input shapes. No field has a default: zero is written."""
+    """What an op says of itself on given input shapes. Zero is written: only ``unlisted`` has a default."""
 
     #: Output shape, without the batch.
     shape: Shape
@@ -188,11 +188,13 @@ class Facts(NamedTuple):
     reach: Reach
     #: The same op in torch.
     torch: Call
+    #: Parameters beside those of ``weights``, where somebody states a number and no tensors; else none.
+    unlisted: int = 0
 
     @property
     def params(self) -> int:
-        """Trainable parameters: the sizes of ``weights``, added up."""
-        return sum(prod(shape) for shape in self.weights.values())
+        """Trainable parameters: the sizes of ``weights``, added up; and those of no known tensor."""
+        return sum(prod(shape) for shape in self.weights.values()) + self.unlisted
 
     @property
     def kept(self) -> Tensors:
@@ -406,7 +408,10 @@ class Op:
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         """Where the multiply-accumulates come from, as one sentence; only asked where there are any."""
         positions = prod(facts.shape)
-        return f"{positions:,} outputs x {facts.macs // positions:,} products each = {facts.macs:,}"
+        each, rest = divmod(facts.macs, positions)
+        if rest:
+            return f"{facts.macs:,} for {positions:,} outputs"
+        return f"{positions:,} outputs x {each:,} products each = {facts.macs:,}"
 
     def macs_once(self, facts: Facts, *inputs: Shape) -> int:
         """The part of ``macs`` that a whole batch takes once, however many samples it has."""

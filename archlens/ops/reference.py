@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..shape import Shape
 from .op import Facts, Names, Op, Parameter, signature
+from .opaque import UNKNOWN
 
 #: The sections of a docstring; each starts a line, and the lines that it goes on in are indented.
 SECTIONS = ("Output", "Parameters", "MACs", "Limits", "Source")
@@ -59,7 +60,7 @@ class Entry(NamedTuple):
     @property
     def own(self) -> bool:
         """Whether some of them call one of archlens' own."""
-        return any(target.startswith("archlens.") for target in self._targets)
+        return any(target.startswith("archlens.") and target != UNKNOWN for target in self._targets)
 
     @property
     def _targets(self) -> list[str]:
@@ -67,13 +68,14 @@ class Entry(NamedTuple):
 
 
 def group_of(op: type[Op]) -> str:
-    """The name of the file that an op is in."""
-    return op.__module__.rpartition(".")[2]
+    """The name of the file that an op is in; of one of a package with where that lies."""
+    return op.__module__.removeprefix(f"{__package__}.")
 
 
 def title_of(group: str) -> str:
     """What is in a file of ops, in a sentence."""
-    return (sys.modules[f"{__package__}.{group}"].__doc__ or "").partition("\n")[0]
+    module = sys.modules.get(f"{__package__}.{group}") or sys.modules.get(group)
+    return (getattr(module, "__doc__", None) or f"Ops of {group}.").partition("\n")[0]
 
 
 def documentation(op: type[Op]) -> Documentation:

@@ -26,7 +26,8 @@ def emit(network: Network) -> str:
     """A network as the text of a Python file that defines it as a ``torch.nn.Module``.
 
     The class has the network's name, takes no arguments, and has the state dict and the outputs of what
-    :func:`archlens.build` makes. The text imports torch and nothing of archlens.
+    :func:`archlens.build` makes. The text imports torch and nothing of archlens, and what ops call that a
+    package brings.
 
     >>> import archlens
     >>> text = emit(archlens.loads("{input: 1x32x32, layers: ['conv(6, 5)', 'tanh', 'max_pool(2)']}"))
@@ -47,12 +48,15 @@ def emit(network: Network) -> str:
             )
     own = own_modules()
     functions = frozenset(f"archlens.{name}" for name, one in own.items() if one.is_function)
-    reserved = frozenset({*own, "Any", "OrderedDict", "Tensor", "F"})
+    brought = sorted({t for layer in network if scopes.package_of(t := layer.facts.torch.target)})
+    theirs = [target.rpartition(".") for target in brought]
+    reserved = frozenset({*own, "Any", "OrderedDict", "Tensor", "F", *(name for *_, name in theirs)})
     tree = scopes.read(network, functions, _root_name(network, reserved), reserved)
     used: set[str] = set()
     classes = [ClassText(network, one, used).lines() for one in tree.classes]
     needed = copied(own, used)
-    head = [*_head(network), "", *imports_of(own, needed, used)]
+    imports = [f"from {module} import {name}" for module, _, name in theirs]
+    head = [*_head(network), "", *imports_of(own, needed, used), *([""] if imports else []), *imports]
     bodies = [own[name].text.split("\n") for name in needed] + classes
     return "\n".join([*head, *(line for body in bodies for line in ("", "", *body)), ""])
 

@@ -194,6 +194,8 @@ class ClassText:
             if target.startswith("archlens."):
                 target = target.removeprefix("archlens.")
                 self.used.add(target)
+            elif scopes.package_of(target):
+                target = target.rpartition(".")[2]
             return Made(target, arguments)
         if unit.made_by is not None:
             values = self.one.arguments[position : position + len(unit.made_by.parameters)]
@@ -235,6 +237,8 @@ class ClassText:
     def _called(self, target: str, items: list[Piece]) -> Piece:
         """A function applied; one of archlens that is a single expression is written as that."""
         library, _, name = target.rpartition(".")
+        if scopes.package_of(target):
+            return call(name, items)
         if library != "archlens":
             self.used.add(target.partition(".")[0])
             return call(target, items)

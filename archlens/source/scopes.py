@@ -145,7 +145,17 @@ def read(network: Network, functions: frozenset[str], root_name: str, reserved: 
 
 def is_function(target: str, functions: frozenset[str]) -> bool:
     """Whether a call is made where it is needed, rather than constructed first."""
-    return target in functions if target.startswith("archlens.") else not target.startswith("nn.")
+    if target.startswith("archlens."):
+        return target in functions
+    if package_of(target):
+        return not target.rpartition(".")[2][:1].isupper()  # as people name classes and functions
+    return not target.startswith("nn.")
+
+
+def package_of(target: str) -> str:
+    """The module that a call is imported from, where neither torch nor archlens has it; else empty."""
+    library = target.rpartition(".")[0]
+    return "" if library.partition(".")[0] in ("", "nn", "torch", "operator", "archlens") else library
 
 
 class _Reader:

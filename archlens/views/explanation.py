@@ -50,6 +50,8 @@ def _lines(layer: Layer) -> Iterator[tuple[str, str]]:
         yield "params", f"{facts.params:,} of its own; {shared}"
     elif shared:
         yield "params", f"none of its own: {shared}"
+    elif layer.facts.unlisted:
+        yield "params", layer.op.why_params(facts)
     else:
         yield "params", "none: nothing is learned"
     if facts.kept:

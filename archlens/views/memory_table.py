@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..analysis import decoding
 from ..analysis.memory import BITS, Memory, Peak
 from ..analysis.unknown import Unknown
-from ..counts import dumps
+from ..counts import AtLeast, dumps
 from ..errors import printable
 from ..forms.table import LEAST, Cell, Column, Content, Table
 from ..grouping import grouped
@@ -67,7 +67,7 @@ def table(network: Network, found: Memory) -> Table:
         rows=[
             [
                 line.what,
-                Cell(("at least " if line.at_least else "") + f"{line.bytes:,}", line.bytes),
+                Cell(f"{AtLeast(line.bytes) if line.at_least and line.bytes else line.bytes:,}", line.bytes),
                 words.size(line.bytes or 0),
                 line.where,
             ]
@@ -148,8 +148,9 @@ def _lines(found: Memory) -> Iterator[_Line]:
     yield _Line(f"training: optimizer state, {found.optimizer}", found.states)
     yield _Line("training: saved activations", found.saved, at_least=unknown)
     step = {"each tensor": found.step.single, "foreach": found.step.foreach}
+    stated = isinstance(found.gradients, AtLeast)  # of tensors that nobody has listed
     for way, size in step.items():
-        yield _Line(f"training: step, {way}", size)
+        yield _Line(f"training: step, {way}", size, at_least=stated)
     where = ", ".join(filter(None, (found.peak.when, found.peak.layer)))
     yield _Line("training: peak", found.training, where, at_least=unknown)
 

@@ -11,7 +11,7 @@ from ..errors import Style, unstyled
 from ..forms import text as terminal
 from ..forms.markdown import pipes
 from ..forms.table import LEAST, Column, Row, SpanningRow, Table
-from ..ops import OPS
+from ..ops import LANGUAGE
 from ..ops.op import Op, arguments, as_written, signed
 from ..ops.reference import Documentation, Entry, documentation, group_of, title_of
 from ..wrapping import wrapped
@@ -66,7 +66,7 @@ def to_text(entry: Entry, width: int | None = None, style: Style = unstyled) -> 
     """An op in full: its arguments and formulas, what it is called elsewhere, and its examples."""
     said = entry.documentation
     columns = min(width or _WIDTH, _WIDTH)
-    lines = [style(line, "message") for line in wrapped(signed(OPS[entry.kind]), columns)]
+    lines = [style(line, "message") for line in wrapped(signed(LANGUAGE[entry.kind]), columns)]
     for text in (said.summary, *said.text):
         lines += ["", *wrapped(_plain(text), columns)]
     if entry.arguments:
@@ -156,7 +156,7 @@ def _record(entry: Entry) -> dict[str, Any]:
     return {
         "op": entry.kind,
         "group": entry.group,
-        "family": OPS[entry.kind].family,
+        "family": LANGUAGE[entry.kind].family,
         "summary": _plain(said.summary),
         "text": [_plain(text) for text in said.text],
         "arguments": [
@@ -215,7 +215,7 @@ def _cell(text: str) -> str:
 def to_section(entry: Entry) -> str:
     """An op in full, as Markdown."""
     said = entry.documentation
-    lines = [f"### {entry.kind}", "", f"`{signed(OPS[entry.kind])}`"]
+    lines = [f"### {entry.kind}", "", f"`{signed(LANGUAGE[entry.kind])}`"]
     for text in (said.summary, *said.text):
         lines += ["", _marked(text)]
     if entry.arguments:

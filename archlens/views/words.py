@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..analysis.receptive_field import Seen
 from ..counts import AtLeast
-from ..errors import printable
+from ..errors import printable, shorten
 from ..limits import Kind
-from ..network import Network
+from ..network import Layer, Network
 from ..ops import NonUniform
 from ..shape import Ids, Shape, times
 
@@ -77,6 +79,11 @@ def parameters(network: Network) -> str:
     return f"{rounded(network.params)} parameters{active}"
 
 
+def _listed(layers: Sequence[Layer]) -> str:
+    more = f" and {len(layers) - 3:,} more" if len(layers) > 3 else ""
+    return ", ".join(shorten(layer.name) for layer in layers[:3]) + more
+
+
 def _puts_channels_first(shape: Shape) -> bool:
     return bool(shape.axes) and not shape.channels_last and not isinstance(shape, Ids)
 
@@ -117,6 +124,12 @@ def conventions(network: Network) -> list[str]:
         if names:
             said = " and ".join(f"0..{count - 1}" for count in names)
             lines[-1] += f" In a name {said} stands for all experts."
+    if network.stated:
+        have = "has the figures" if len(network.stated) == 1 else "have the figures"
+        lines.append(f"{_listed(network.stated)} (custom) {have} that the spec states, which nothing proves.")
+        missing = [layer for layer in network.stated if isinstance(layer.params, AtLeast)]
+        if missing:
+            lines.append(f"Not stated, and so unknown: the params of {_listed(missing)}.")
     unknown = network.unknown
     if unknown:
         name, why = next(iter(unknown.items()))

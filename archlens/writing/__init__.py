@@ -14,6 +14,7 @@ from ..errors import SpecError, UsageError, shorten, usage
 from ..language import parse
 from ..network import Layer, Network
 from ..ops import OPS
+from ..ops.experts import AROUND
 from .spec import text_of
 
 __all__ = ["convert"]
@@ -67,6 +68,8 @@ def _require_said(network: Network) -> None:
     network.require_calls("written as a spec")
     for layer in network.layers:
         name = shorten(layer.name)
+        if layer.copies is not None or isinstance(layer.op, AROUND):
+            raise _refused(network, f"experts are not written, and {name} is of some", layer)
         if OPS.get(layer.op.kind) is not type(layer.op):
             raise _refused(network, f"the language has no op {layer.op.kind}, which {name} is", layer)
         if layer.name.count(".") > _DEEPEST:

@@ -118,7 +118,7 @@ def count(network: Network, name: str) -> Count:
             done = None
             if convention.work is not None:
                 # every tool runs the network as at inference
-                done = Share(0, 0) if layer.training else convention.work(layer.whole)
+                done = Share(0, 0) if layer.training else convention.work(layer.whole.single)
             known[key] = done, convention.params(layer)
         did, has = known[key]
         if not layer.training:

@@ -6,9 +6,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from ...elaboration.examples import reference
+from ...elaboration.packages import bring, bring_all
 from ...errors import shorten, usage
 from ...language.synonyms import op_meant
-from ...ops import OPS
+from ...ops import LANGUAGE, STATED
 from ...ops.op import registry
 from ...views import ops_table as view
 from ..options import format_option, output_option
@@ -16,7 +17,7 @@ from ..output import text_options, write, write_table
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(kind) for kind in OPS if kind.startswith(incomplete)]
+    return [CompletionItem(kind) for kind in LANGUAGE if kind.startswith(incomplete)]
 
 
 @click.command("ops")
@@ -28,15 +29,18 @@ def command(op: str | None, form: str, path: str | None) -> None:
 
     What another tool calls it, such as Conv2D, Gemm or swish, is answered with its name here.
     """
-    if op is not None and op not in OPS:
+    if op is None:
+        bring_all()
+    elif op not in LANGUAGE and bring(op) is None:
         raise usage(
-            f"there is no op {shorten(op)}", help=op_meant(op, OPS, otherwise="`archlens ops` lists all")
+            f"there is no op {shorten(op)}",
+            help=op_meant(op, LANGUAGE, otherwise="`archlens ops` lists all"),
         )
-    chosen = registry if op is None else {op: OPS[op]}
+    chosen = {**registry, **STATED} if op is None else {op: LANGUAGE[op]}
     if form == "markdown":  # a page, which has more than a table
         entries = map(reference, chosen.values())
         write(view.to_markdown(entries) if op is None else view.to_section(next(entries)), path)
     elif op is not None and form == "table":
-        write(view.to_text(reference(OPS[op]), **text_options(path)), path)
+        write(view.to_text(reference(LANGUAGE[op]), **text_options(path)), path)
     else:
         write_table(view.table(chosen, lambda: map(reference, chosen.values())), form, path)

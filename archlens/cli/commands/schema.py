@@ -6,6 +6,7 @@ import json
 
 import click
 
+from ...elaboration.packages import bring_all
 from ...schema import pyproject_schema, spec_schema
 from ..options import output_option
 from ..output import write
@@ -21,4 +22,5 @@ def command(what: str, path: str | None) -> None:
 
     WHAT is spec, unless pyproject is asked for.
     """
+    bring_all()
     write(json.dumps(_SCHEMAS[what](), indent=2, ensure_ascii=False), path)

@@ -46,6 +46,8 @@ class HeavyLinear(Rule, code="AL302", name="heavy-linear", level=ADVICE):
 
     def check(self, study: Study) -> Iterator[Finding]:
         total = study.network.params
+        if any(layer.facts.unlisted for layer in study.network.stated):
+            return  # a share of what is only stated is none that is known
         for layer in study.network.layers:
             if not isinstance(layer.op, Linear) or 2 * layer.params <= total:
                 continue

@@ -69,7 +69,9 @@ def _saved(first: Layer, second: Layer) -> int:
             return 0
     elif not (isinstance(a, Linear) and isinstance(b, Linear)):
         return 0
-    _, *rest = first.facts.weights["weight"]
+    one, other = first.single, second.single
+    _, *rest = one.facts.weights["weight"]
     out = second.shape.channels
-    biased = "bias" in first.facts.weights or "bias" in second.facts.weights
-    return first.params + second.params - out * prod(rest) - out * biased
+    biased = "bias" in one.facts.weights or "bias" in other.facts.weights
+    saved = one.params + other.params - out * prod(rest) - out * biased
+    return saved * (first.copies.experts if first.copies is not None else 1)
