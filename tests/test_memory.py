@@ -40,9 +40,9 @@ from archlens.ops import OPS
 from archlens.views import memory_table as view
 from archlens.views import verification_table as verification_view
 
+from .random_networks import networks
 from .running import run
 from .test_ops import FURTHER
-from .test_random_networks import networks
 
 
 def saved(network: Network, **how: Any) -> int | None:

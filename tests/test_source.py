@@ -36,9 +36,9 @@ from archlens.source.formatting import quoted
 from archlens.source.signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, PADS_APART, arguments_of
 
 from . import zoo
+from .random_networks import Drawn, networks
 from .test_memory import check_bytes
 from .test_ops import EXAMPLES
-from .test_random_networks import Drawn, networks
 from .torch_reference import random_for
 from .work import calls_made
 

@@ -6,6 +6,7 @@ import ast
 import re
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -35,6 +36,8 @@ class Part(NamedTuple):
     #: Where its layers lie, and what its names were found to mean.
     layers: slice
     looked: slice
+    #: The step within it at which it ended, where it was not run to its end: as `.conv1`.
+    until: str = ""
 
 
 class Mark(NamedTuple):
@@ -100,10 +103,10 @@ class Sharing(Elaboration):
         """How far it is."""
         return Mark(len(self.builder.layers), len(self.looked))
 
-    def part(self, body: Body | tuple[Expression, ast.expr], env: Env, start: Mark) -> Part:
+    def part(self, body: Body | tuple[Expression, ast.expr], env: Env, start: Mark, until: str = "") -> Part:
         """A step that has run since a mark."""
         layers = slice(start.layers, len(self.builder.layers))
-        return Part(body, env, layers, slice(start.looked, len(self.looked)))
+        return Part(body, env, layers, slice(start.looked, len(self.looked)), until)
 
     def numbered(self, expression: Expression, tree: ast.expr, env: Env, start: Mark) -> None:
         """Note a layer that has a number for its name."""
@@ -113,6 +116,10 @@ class Sharing(Elaboration):
     @abstractmethod
     def named(self, name: str, at: Located, body: Body, env: Env, place: Place) -> None:
         """Run a named step."""
+
+    @abstractmethod
+    def ending(self, stop: str, inside: str) -> AbstractContextManager[None]:
+        """Run until a step."""
 
     @abstractmethod
     def tree(
@@ -256,22 +263,26 @@ class Sharing(Elaboration):
         use = _Use(self, path, part, place.full(name) if name is not None else "", where)
         shadow = Place(use.scope, part.env.place, {})
         inner = Env(self, part.env.locals, shadow)
+        depth = len(self.stack)
         self.stack.append(None)
         outer, self.bottom = self.bottom, len(self.stack)
         try:
-            if isinstance(part.body, Body):
-                self.named(use.label, where, part.body, inner, shadow)
-            else:
-                self.tree(*part.body, inner, shadow, use.label, where)
+            with self.ending(part.until and use.prefix + part.until, use.prefix):
+                if isinstance(part.body, Body):
+                    self.named(use.label, where, part.body, inner, shadow)
+                else:
+                    self.tree(*part.body, inner, shadow, use.label, where)
             use.check()
             use.share()
         except LayerShapeError as failed:
             failed.also = (*failed.also, use.here)[:_SHOWN]
+            use.cut()
             names = use.close()
             failed.name = use.called(failed.name)
             failed.inputs = [replace(one, name=names.get(one.name, one.name)) for one in failed.inputs]
             raise
         except SpecError as problem:
+            use.cut()
             use.close()
             said = problem.diagnostic
             if said.span != where.span and len(said.also) < _SHOWN:
@@ -279,7 +290,7 @@ class Sharing(Elaboration):
             raise SpecError(said) from None
         use.close()
         self.bottom = outer
-        self.stack.pop()
+        del self.stack[depth:]
         if name is not None:
             self.uses[place.full(name)] = path
             place.tensors[name] = self.builder.x
@@ -403,9 +414,9 @@ class _Use:
     def layers(self) -> list[Layer]:
         return self.walk.builder.layers[self.start :]
 
-    def pairs(self) -> Iterator[tuple[Layer, Layer]]:
+    def pairs(self, strict: bool = True) -> Iterator[tuple[Layer, Layer]]:
         """The layers of the first use, each with that of this one."""
-        return zip(self.walk.builder.layers[self.part.layers], self.layers, strict=True)
+        return zip(self.walk.builder.layers[self.part.layers], self.layers, strict=strict)
 
     def check(self) -> None:
         """Refuse what is not the same step.
@@ -419,12 +430,7 @@ class _Use:
             some = f"{len(firsts)} layer{'' if len(firsts) == 1 else 's'}"
             raise self._differs(f"it has {some}, and would have {len(layers) or 'none'}")
         for first, layer in self.pairs():
-            called = first.name
-            if type(first.op) is not type(layer.op) or len(first.inputs) != len(layer.inputs):
-                raise self._differs(f"{shorten(called)} is {first.op}, and would be {layer.op}")
-            owned = layer.facts.weights or layer.facts.buffers or layer.keys
-            if owned and first.op != layer.op:
-                raise self._differs(f"{shorten(called)} is {first.op}, and would be {layer.op}")
+            self._check_op(first, layer)
         known = [self._moved(name) for name in walk.looked[self.part.looked]]
         for meant, means in zip_longest(known, walk.looked[self.looked :]):
             if meant != means:
@@ -438,6 +444,30 @@ class _Use:
                 help="a ref that it starts with stands before it: `- ref(input.a)`, and then `- left: [...]`",
                 also=self.there,
             )
+
+    def _check_op(self, first: Layer, layer: Layer) -> None:
+        """Refuse a layer that is not the same one again."""
+        owned = layer.facts.weights or layer.facts.buffers or layer.keys
+        alike = type(first.op) is type(layer.op) and len(first.inputs) == len(layer.inputs)
+        if not alike or (owned and first.op != layer.op):
+            raise self._differs(f"{shorten(first.name)} is {first.op}, and would be {layer.op}")
+
+    def cut(self) -> None:
+        """Of a use that is refused, leave the layers that are those of the first one."""
+        builder = self.walk.builder
+        stop = self.start
+        for number, (first, layer) in enumerate(self.pairs(strict=False), self.start):
+            try:
+                self._check_op(first, layer)
+                self._share(number, first, layer)
+            except SpecError:
+                break
+            stop = number + 1
+        gone = {layer.name for layer in builder.layers[stop:]}
+        del builder.layers[stop:]
+        builder.scopes[self.scopes :] = [
+            (path, end) for path, end in builder.scopes[self.scopes :] if end.name not in gone
+        ]
 
     def _moved(self, name: str) -> str:
         """The name that a step has while this runs."""
@@ -455,26 +485,28 @@ class _Use:
         Raises:
             SpecError: one would be of another shape.
         """
-        walk, layers = self.walk, self.walk.builder.layers
         for number, (first, layer) in enumerate(self.pairs(), self.start):
-            if not layer.within(self.prefix):
-                continue  # a step beside it, which shares its tensors already
-            facts = layer.facts
-            shapes = dict(facts.weights) | {name: buffer.shape for name, buffer in facts.buffers.items()}
-            for name, shape in shapes.items():
-                found = walk.tensor(first.key(name))
-                if found is None or found[0] != shape:
-                    raise self._misfit(first, layer, name or "tensor", found and found[0], shape)
-                if found[1].training and not layer.training:
-                    raise error(
-                        f"{shorten(found[1].name)} runs in training only, and here at inference, too",
-                        self.where.span,
-                        also=self.there,
-                    )
-            keys = {name: first.key(name) for name in (*shapes, *layer.keys)}
-            if shapes:
-                facts = facts._replace(weights={}, buffers={})
-            layers[number] = layer._replace(facts=facts, keys=keys, again=first.again or first.name)
+            self._share(number, first, layer)
+
+    def _share(self, number: int, first: Layer, layer: Layer) -> None:
+        if not layer.within(self.prefix):
+            return  # a step beside it, or one that shares its tensors already
+        walk, facts = self.walk, layer.facts
+        shapes = dict(facts.weights) | {name: buffer.shape for name, buffer in facts.buffers.items()}
+        for name, shape in shapes.items():
+            found = walk.tensor(first.key(name))
+            if found is None or found[0] != shape:
+                raise self._misfit(first, layer, name or "tensor", found and found[0], shape)
+            if found[1].training and not layer.training:
+                raise error(
+                    f"{shorten(found[1].name)} runs in training only, and here at inference, too",
+                    self.where.span,
+                    also=self.there,
+                )
+        keys = {name: first.key(name) for name in (*shapes, *layer.keys)}
+        if shapes:
+            facts = facts._replace(weights={}, buffers={})
+        walk.builder.layers[number] = layer._replace(facts=facts, keys=keys, again=first.again or first.name)
 
     def _misfit(
         self, first: Layer, layer: Layer, name: str, has: tuple[int, ...] | None, shape: tuple[int, ...]

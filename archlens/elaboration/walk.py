@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ from ..language.steps import (
     usage_of_merge,
 )
 from ..language.synonyms import op_meant
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_of
 from ..ops import LANGUAGE, OPS, Op
 from ..ops.op import as_written, signed
 from ..shape import Shape
@@ -306,6 +307,7 @@ class Walk(Mixing):
         """Run a named step: an expression takes the name itself, anything else opens a scope."""
         path, start = place.full(name), self.mark()
         self.running[path] = at
+        ended: _Reached | None = None
         try:
             if isinstance(body.step, Do):
                 expression = body.step.expression
@@ -314,10 +316,14 @@ class Walk(Mixing):
                 inside = self.open(name, at, place, body.names)
                 self.body(body, Env(self, env.locals, inside), inside)
                 self.close(name, place)
+        except _Reached as reached:
+            ended = reached
         finally:
             del self.running[path]
         if path not in self.uses and name not in place.absent and not is_alias(body):
-            self.parts[path] = self.part(body, env, start)
+            self.parts[path] = self.part(body, env, start, ended.path[len(path) :] if ended else "")
+        if ended:
+            raise ended
 
     def open(self, name: str, at: Located, place: Place, certain: Mapping[str, Located]) -> Place:
         place.claim(name, at)
@@ -333,6 +339,21 @@ class Walk(Mixing):
         """End the part of another file that was to run until this step."""
         if self.stops and place.full(name) in self.stops:
             raise _Reached(place.full(name))
+
+    @contextmanager
+    def ending(self, stop: str, inside: str) -> Iterator[None]:
+        """Run until a step; the scopes that it stands in, within a path, end with it. Of no step, run on."""
+        if stop:
+            self.stops.add(stop)
+        try:
+            yield
+        except _Reached as reached:
+            if reached.path != stop:
+                raise
+            around = [scope for scope in scopes_of(stop) if len(inside) <= len(scope) < len(stop)]
+            self.builder.scopes += [(scope, self.builder.x) for scope in reversed(around)]
+        finally:
+            self.stops.discard(stop)
 
     def rows(self, each: Each, env: Env) -> Iterable[Env]:
         """The names of each row of a table."""
@@ -838,20 +859,13 @@ class Walk(Mixing):
         if until is None:
             self.body(part.body, own, file.root)
         else:
-            self.stops.add(stop)
-            try:
+            with self.ending(stop, f"{path}."):
                 self.body(part.body, own, file.root)
-            except _Reached as reached:
-                if reached.path != stop:
-                    raise
-            else:
                 known = [*file.root.tensors, *own.steps(until)]
                 raise refused(
                     f"{part.name} has no step {shorten(until)} to go until", "until",
                     did_you_mean(until, known, otherwise=f"its steps: {', '.join(known[:8])}, ..."),
                 )  # fmt: skip
-            finally:
-                self.stops.discard(stop)
         self.close(name, place)
 
     def opened(self, part: Part, path: str, given: Mapping[str, Any], parent: File) -> File:

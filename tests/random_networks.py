@@ -1,0 +1,1247 @@
+"""Random networks, as archlens reads their spec and as torch runs their layers: the same, or both refuse.
+
+Each step is drawn as its text and, beside it, as the same in torch; what archlens says is no part of that. It
+goes through torch at once, so that the next step is drawn for what came out, and mostly fits.
+
+``python -m tests.random_networks 3000 7`` draws so many with that seed, holds what is built of them against
+torch, too, and writes them as specs again; ``tests/test_random_networks.py`` draws a few.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import yaml
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens.ops import Call
+
+from .conftest import load_torchvision
+from .torch_reference import each, flat, run, runnable
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+
+class Step(NamedTuple):
+    """An op with its arguments: as a spec writes it, and what makes its module in torch."""
+
+    text: str
+    make: Callable[[], nn.Module]
+
+
+def step(kind: str, make: Callable[[], nn.Module], *args: Any, **kwargs: Any) -> Step:
+    """Python writes numbers, tuples, texts and truth as a spec does."""
+    words = [repr(arg) for arg in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
+    return Step(f"{kind}({', '.join(words)})" if words else kind, make)
+
+
+class Around(nn.Module):
+    """A module, with something done to what goes in and to what comes out."""
+
+    def __init__(self, before: Any, inner: nn.Module, after: Any) -> None:
+        super().__init__()
+        self.before, self.inner, self.after = before, inner, after
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(self.inner(self.before(x)))
+
+
+def unchanged(x: Tensor) -> Tensor:
+    return x
+
+
+# --- drawing the parts -----------------------------------------------------------------------------
+
+
+def one_of(draw: Draw, *values: Any) -> Any:
+    return draw(st.sampled_from(values))
+
+
+def number(draw: Draw, least: int, most: int) -> int:
+    return int(draw(st.integers(least, most)))
+
+
+def seldom(draw: Draw) -> bool:
+    return number(draw, 0, 19) == 13  # the ends of a range are drawn more often
+
+
+def size(draw: Draw, axes: int, least: int, most: int) -> Any:
+    """A number for all axes, or one for each."""
+    if number(draw, 0, 2):
+        return number(draw, least, most)
+    return tuple(number(draw, least, most) for _ in range(axes))
+
+
+def groups_for(draw: Draw, *channels: int) -> int:
+    """Groups that divide all the channels; seldom, any."""
+    if seldom(draw):
+        return number(draw, 1, 7)
+    return int(one_of(draw, *(g for g in range(1, min(channels) + 1) if not any(c % g for c in channels))))
+
+
+class Padded(NamedTuple):
+    """One way to pad: as the spec says it, and what torch does for it."""
+
+    spec: Any
+    own: Any = 0  #: what torch's module is given
+    before: Callable[[Tensor], Tensor] = unchanged  #: what is done to the input first
+    after: Callable[[Tensor], Tensor] = unchanged
+    stride: Any = 1  #: what torch's module is given
+
+
+def padded(draw: Draw, axes: int, kernel: Any, stride: Any, dilation: Any, most: int, fill: float) -> Padded:
+    """A number, a pair per axis, ``"same"`` or ``"valid"``."""
+    way = one_of(draw, "number", "number", "number", "pairs", "same", "valid")
+    if way == "number":
+        padding = size(draw, axes, 0, most)
+        return Padded(padding, padding, stride=stride)
+    if way == "valid":
+        return Padded(way, stride=stride)
+    if way == "pairs":
+        pairs = tuple((number(draw, 0, most), number(draw, 0, most)) for _ in range(axes))
+        return Padded(pairs, before=lambda x: F.pad(x, flat(pairs), value=fill), stride=stride)
+    # "same" leaves ceil(n/s) of the n positions; of what is missing for their windows the odd one comes after
+    kernels, strides, dilations = (each(one, axes) for one in (kernel, stride, dilation))
+
+    def framed(x: Tensor) -> Tensor:
+        missing = [
+            max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n)
+            for n, k, s, d in zip(x.shape[2:], kernels, strides, dilations, strict=True)
+        ]
+        return F.pad(x, flat(tuple((n // 2, n - n // 2) for n in missing)), value=fill)
+
+    return Padded(way, before=framed, stride=stride)
+
+
+# --- drawing steps: each for a tensor of N, C, *spatial ----------------------------------------------
+
+
+def conv(draw: Draw, x: Tensor) -> Step:
+    axes, depth = x.dim() - 2, x.shape[1]
+    channels = one_of(draw, 1, 2, 3, 4, 6, 8, depth, depth)
+    kernel, stride, dilation = size(draw, axes, 1, 4), size(draw, axes, 1, 3), size(draw, axes, 1, 2)
+    padding = padded(draw, axes, kernel, stride, dilation, 3, 0.0)
+    groups, bias = groups_for(draw, depth, channels), draw(st.booleans())
+    module = getattr(nn, f"Conv{axes}d")
+    return step(
+        "conv",
+        lambda: Around(
+            padding.before,
+            module(depth, channels, kernel, padding.stride, padding.own, dilation, groups, bias),
+            padding.after,
+        ),
+        channels, kernel, stride, padding.spec, dilation=dilation, groups=groups, bias=bias,
+    )  # fmt: skip
+
+
+def conv_transpose(draw: Draw, x: Tensor) -> Step:
+    axes, depth = x.dim() - 2, x.shape[1]
+    channels = one_of(draw, 1, 2, 4, 6, depth)
+    kernel, stride, dilation = size(draw, axes, 1, 4), size(draw, axes, 1, 3), size(draw, axes, 1, 2)
+    padding, spare = size(draw, axes, 0, 2), size(draw, axes, 0, 1)
+    groups, bias = groups_for(draw, depth, channels), draw(st.booleans())
+    module = getattr(nn, f"ConvTranspose{axes}d")
+    return step(
+        "conv_transpose",
+        lambda: module(depth, channels, kernel, stride, padding, spare, groups, bias, dilation),
+        channels, kernel, stride, padding, spare, groups, bias, dilation,
+    )  # fmt: skip
+
+
+def max_pool(draw: Draw, x: Tensor) -> Step:
+    axes = x.dim() - 2
+    least = number(draw, 1, 4)
+    kernel, stride, dilation = size(draw, axes, least, 4), size(draw, axes, 1, 3), size(draw, axes, 1, 2)
+    padding = padded(draw, axes, kernel, stride, dilation, least // 2, -torch.inf)
+    if isinstance(padding.spec, int) and seldom(draw):
+        padding = padding._replace(spec=padding.spec + 1, own=padding.spec + 1)
+    ceil = padding.before is unchanged and draw(st.booleans())
+    module = getattr(nn, f"MaxPool{axes}d")
+    return step(
+        "max_pool",
+        lambda: Around(
+            padding.before,
+            module(kernel, padding.stride, padding.own, dilation, ceil_mode=ceil),
+            padding.after,
+        ),
+        kernel, stride, padding.spec, dilation, ceil_mode=ceil,
+    )  # fmt: skip
+
+
+def avg_pool(draw: Draw, x: Tensor) -> Step:
+    axes = x.dim() - 2
+    least = number(draw, 1, 4)
+    kernel, stride = size(draw, axes, least, 4), size(draw, axes, 1, 3)
+    padding = padded(draw, axes, kernel, stride, 1, least // 2, 0.0)
+    ceil = padding.before is unchanged and draw(st.booleans())
+    counted = draw(st.booleans())
+    pool = getattr(nn, f"AvgPool{axes}d")(kernel, padding.stride, padding.own, ceil, counted)
+
+    def average(x: Tensor) -> Tensor:
+        y = pool(padding.before(x))
+        return y if counted or padding.before is unchanged else y / pool(padding.before(torch.ones_like(x)))
+
+    return step(
+        "avg_pool",
+        lambda: average,
+        kernel, stride, padding.spec, ceil_mode=ceil, count_include_pad=counted,
+    )  # fmt: skip
+
+
+def pool_by_kernel(draw: Draw, x: Tensor) -> Step:
+    axes, name = x.dim() - 2, one_of(draw, "max", "avg")
+    kernel = size(draw, axes, 1, 3)
+    module = getattr(nn, f"{name.title()}Pool{axes}d")
+    return step(f"{name}_pool", lambda: module(kernel), kernel)
+
+
+def adaptive_pool(draw: Draw, x: Tensor) -> Step:
+    axes, name = x.dim() - 2, one_of(draw, "max", "avg")
+    out = size(draw, axes, 1, 7)
+    module = getattr(nn, f"Adaptive{name.title()}Pool{axes}d")
+    return step(f"adaptive_{name}_pool", lambda: module(out), out)
+
+
+def global_pool(draw: Draw, x: Tensor) -> Step:
+    name = one_of(draw, "max", "avg")
+    module = getattr(nn, f"Adaptive{name.title()}Pool{x.dim() - 2}d")
+    return step(f"global_{name}_pool", lambda: module(1))
+
+
+def upsample(draw: Draw, x: Tensor) -> Step:
+    linear = {3: "linear", 4: "bilinear", 5: "trilinear"}[x.dim()]
+    mode = one_of(draw, "nearest", linear)
+    aligned = mode == linear and draw(st.booleans())
+    if draw(st.booleans()):
+        scale = one_of(draw, 2, 3, 1.5, 0.5, 0.2)
+        return step(
+            "upsample",
+            lambda: nn.Upsample(None, scale, mode, aligned or None),
+            scale, mode=mode, align_corners=aligned,
+        )  # fmt: skip
+    out = size(draw, x.dim() - 2, 1, 9)
+    return step("upsample", lambda: nn.Upsample(out, None, mode), size=out, mode=mode)
+
+
+def pad(draw: Draw, x: Tensor) -> Step:
+    axes = x.dim() - 2
+    mode, name = one_of(draw, ("constant", "Zero"), ("reflect", "Reflection"), ("replicate", "Replication"))
+    pairs = tuple((number(draw, 0, 3), number(draw, 0, 3)) for _ in range(axes))
+    module = getattr(nn, f"{name}Pad{axes}d")
+    return step("pad", lambda: module(tuple(flat(pairs))), pairs, mode=mode)
+
+
+def channel_shuffle(draw: Draw, x: Tensor) -> Step:
+    groups = groups_for(draw, x.shape[1])
+    return step("channel_shuffle", lambda: nn.ChannelShuffle(groups), groups)
+
+
+def normalization(draw: Draw, x: Tensor) -> Step:
+    channels, axes = x.shape[1], max(x.dim() - 2, 1)
+    kind = one_of(draw, "batch_norm", "batch_norm", "group_norm", "layer_norm", "instance_norm")
+    affine = draw(st.booleans())
+    if kind == "group_norm":
+        groups = groups_for(draw, channels)
+        return step(kind, lambda: nn.GroupNorm(groups, channels, affine=affine), groups, affine=affine)
+    if kind == "layer_norm":
+        return step(
+            kind,
+            lambda: Around(
+                lambda x: x.movedim(1, -1),
+                nn.LayerNorm(channels, elementwise_affine=affine),
+                lambda x: x.movedim(-1, 1),
+            ),
+            affine=affine,
+        )
+    if kind == "instance_norm" and x.dim() > 2:
+        module = getattr(nn, f"InstanceNorm{axes}d")
+        return step(kind, lambda: module(channels, affine=affine), affine=affine)
+    module = getattr(nn, f"BatchNorm{axes}d")
+    return step("batch_norm", lambda: module(channels, affine=affine), affine=affine)
+
+
+def activation(draw: Draw, x: Tensor) -> Step:
+    kinds = {"relu": nn.ReLU, "tanh": nn.Tanh, "dropout": nn.Dropout, "prelu": nn.PReLU, "gelu": nn.GELU}
+    kind = one_of(draw, *kinds, *(["glu"] if seldom(draw) else []))
+    return step(kind, (lambda: nn.GLU(1)) if kind == "glu" else kinds[kind])
+
+
+def linear(draw: Draw, x: Tensor) -> Step:
+    features, bias, width = number(draw, 1, 12), draw(st.booleans()), x.shape[1]
+    return step("linear", lambda: nn.Linear(width, features, bias), features, bias=bias)
+
+
+SPATIAL = (
+    conv, conv, conv, conv_transpose, max_pool, max_pool, max_pool, avg_pool, avg_pool, pool_by_kernel,
+    adaptive_pool, global_pool, upsample, pad, channel_shuffle, normalization, activation,
+)  # fmt: skip
+
+
+def keeping(draw: Draw, x: Tensor) -> Step:
+    """A step that leaves the shape as it is."""
+    axes, channels = x.dim() - 2, x.shape[1]
+    kind = one_of(draw, "conv", "conv", "pool", "other")
+    if kind == "other":
+        return one_of(draw, normalization, activation)(draw, x)
+    if kind == "pool":
+        module = getattr(nn, f"MaxPool{axes}d")
+        return step("max_pool", lambda: module(3, 1, 1), 3, 1, 1)
+    module, groups = getattr(nn, f"Conv{axes}d"), groups_for(draw, channels)
+    return step(
+        "conv", lambda: module(channels, channels, 3, 1, 1, 1, groups), channels, 3, padding=1, groups=groups
+    )
+
+
+# --- drawing steps: each for a tensor of N, *spatial, C ----------------------------------------------
+
+
+def channels_last(draw: Draw, x: Tensor) -> Step:
+    return step("channels_last", lambda: lambda x: torch.movedim(x, 1, -1))
+
+
+def channels_first(draw: Draw, x: Tensor) -> Step:
+    return step("channels_first", lambda: lambda x: torch.movedim(x, -1, 1))
+
+
+def tokens(draw: Draw, x: Tensor) -> Step:
+    return step("tokens", lambda: lambda x: x.flatten(2).mT)
+
+
+def last_linear(draw: Draw, x: Tensor) -> Step:
+    features, bias, width = number(draw, 1, 12), draw(st.booleans()), x.shape[-1]
+    return step("linear", lambda: nn.Linear(width, features, bias), features, bias=bias)
+
+
+def last_norm(draw: Draw, x: Tensor) -> Step:
+    over = one_of(draw, "channels", "channels", "all")
+    width = x.shape[-1:] if over == "channels" else x.shape[1:]
+    return step("layer_norm", lambda: nn.LayerNorm(width), over=over)
+
+
+def self_attention(draw: Draw, x: Tensor) -> Step:
+    heads, width = groups_for(draw, x.shape[-1]), x.shape[-1]
+    call = Call("archlens.SelfAttention", channels=width, heads=heads)
+    if draw(st.booleans()):
+        return step("self_attention", lambda: runnable(call), heads)
+    out, causal, shared = number(draw, 1, 9), draw(st.booleans()), groups_for(draw, heads)
+    return step(
+        "self_attention",
+        lambda: Projected(width, heads, out, causal, shared),
+        heads, out=out, causal=causal, kv_heads=shared,
+    )  # fmt: skip
+
+
+class Projected(nn.Module):
+    """Attention between linear layers, with torch's names."""
+
+    def __init__(self, width: int, heads: int, out: int, causal: bool, shared: int) -> None:
+        super().__init__()
+        if width % heads or heads % shared:
+            raise ValueError("heads do not divide")
+        self.sizes = [width, *[width // heads * shared] * 2]
+        self.in_proj_weight = nn.Parameter(torch.rand(sum(self.sizes), width))
+        self.in_proj_bias = nn.Parameter(torch.rand(sum(self.sizes)))
+        self.out_proj = nn.Linear(width, out)
+        self.core = Core(heads, shared, causal, None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).split(self.sizes, -1)
+        return self.out_proj(self.core(q, k, v))
+
+
+class Core:
+    """The products of attention, with masks that are written out."""
+
+    def __init__(self, heads: int, shared: int, causal: bool, window: int | None) -> None:
+        self.heads, self.shared, self.causal, self.window = heads, shared, causal, window
+
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        if self.heads % self.shared or q.shape[-1] // self.heads != k.shape[-1] // self.shared:
+            raise ValueError("heads do not fit")
+        if q.shape[:-2] != k.shape[:-2] or ((self.causal or self.window) and q.shape[-2] != k.shape[-2]):
+            raise ValueError("which are before?")
+        q, k, v = (
+            x.unflatten(-1, (n, -1)).transpose(-3, -2)
+            for x, n in ((q, self.heads), (k, self.shared), (v, self.shared))
+        )
+        k, v = (x.repeat_interleave(self.heads // self.shared, -3) for x in (k, v))
+        scores = q @ k.mT / q.shape[-1] ** 0.5
+        row, column = (torch.arange(n, device=q.device) for n in scores.shape[-2:])
+        apart = row[:, None] - column
+        if self.causal:
+            scores = scores.masked_fill(apart < 0, -torch.inf)
+        if self.window:
+            scores = scores.masked_fill(apart.abs() >= self.window, -torch.inf)
+        return (scores.softmax(-1) @ v).transpose(-3, -2).flatten(-2)
+
+
+def class_token(draw: Draw, x: Tensor) -> Step:
+    call = Call("archlens.prepend", parameter=Call("torch.zeros", 1, 1, x.shape[-1]))
+    return step("class_token", lambda: runnable(call))
+
+
+class Positions(nn.Module):
+    """A row for each position, and perhaps more."""
+
+    def __init__(self, rows: int, width: int, first: int) -> None:
+        super().__init__()
+        self.weight, self.first = nn.Parameter(torch.rand(rows, width)), first
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = self.weight[self.first :]
+        if len(rows) < x.shape[-2]:
+            raise ValueError("too few rows")
+        return x + rows[: x.shape[-2]]
+
+
+def position_embedding(draw: Draw, x: Tensor) -> Step:
+    first = number(draw, 0, 2)
+    rows = x.shape[-2] + first + number(draw, -1 if seldom(draw) else 0, 3)
+    return step("position_embedding", lambda: Positions(rows, x.shape[-1], first), rows, first=first)
+
+
+def recurrent(draw: Draw, x: Tensor) -> Step:
+    kind = one_of(draw, "lstm", "gru", "rnn")
+    features, layers = number(draw, 2, 5), number(draw, 1, 2)
+    both, bias = draw(st.booleans()), draw(st.booleans())
+    output = one_of(draw, "sequence", "sequence", "state")
+    said = {"layers": layers, "bidirectional": both, "bias": bias, "output": output}
+    given: dict[str, Any] = {"num_layers": layers, "bidirectional": both, "bias": bias}
+    if kind == "lstm" and draw(st.booleans()):
+        given["proj_size"] = said["projection"] = number(draw, 1, features - (not seldom(draw)))
+    if kind == "rnn" and draw(st.booleans()):
+        given["nonlinearity"] = said["nonlinearity"] = "relu"
+    module, width = getattr(nn, kind.upper()), x.shape[-1]
+    return step(
+        kind,
+        lambda: Last(module(width, features, batch_first=True, **given), output),
+        features, **said,
+    )  # fmt: skip
+
+
+class Last(nn.Module):
+    """What a recurrent layer gives at each step, or ends with."""
+
+    def __init__(self, inner: nn.Module, output: str) -> None:
+        super().__init__()
+        self.inner, self.output = inner, output
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps, state = self.inner(x)
+        if self.output == "sequence":
+            return steps
+        return (state[0] if isinstance(state, tuple) else state).transpose(0, 1)
+
+
+def rms_norm(draw: Draw, x: Tensor) -> Step:
+    affine, width = draw(st.booleans()), x.shape[-1]
+    return step("rms_norm", lambda: nn.RMSNorm(width, 1e-6, elementwise_affine=affine), affine=affine)
+
+
+def turning(head: int, part: int | None = None, near: bool = False) -> Callable[[Tensor], Tensor]:
+    """Pairs of channels turned by their positions."""
+    turned = head if part is None else part
+
+    def turn(x: Tensor) -> Tensor:
+        if turned % 2 or turned > head or x.shape[-1] % head:
+            raise ValueError("no pairs")
+        heads = x.unflatten(-1, (-1, head))
+        pairs = heads[..., :turned].unflatten(-1, (-1, 2) if near else (2, -1))
+        a, b = pairs.unbind(-1 if near else -2)
+        slower = 10000.0 ** (-2 * torch.arange(turned // 2, device=x.device) / turned)
+        angle = torch.arange(x.shape[-2], device=x.device)[:, None, None] * slower
+        y = [a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()]
+        found = torch.stack(y, -1 if near else -2).flatten(-2)
+        return torch.cat([found, heads[..., turned:]], -1).flatten(-2)
+
+    return turn
+
+
+def rotary(draw: Draw, x: Tensor) -> Step:
+    width, near = x.shape[-1], draw(st.booleans())
+    head = one_of(draw, *[n for n in range(1, width + 1) if width % n == 0])
+    part = one_of(draw, None, 2 * number(draw, 1, max(1, head // 2)))
+    said = {} if part is None else {"part": part}
+    return step("rotary", lambda: turning(head, part, near), head, interleaved=near, **said)
+
+
+#: The axes of a tensor with its channels last, and its batch, by their names.
+AXES = {
+    2: {"channels": 1},
+    3: {"length": 1, "channels": 2},
+    4: {"height": 1, "width": 2, "channels": 3},
+    5: {"depth": 1, "height": 2, "width": 3, "channels": 4},
+}
+
+
+def along(draw: Draw, x: Tensor) -> Step:
+    """What works along an axis by its name."""
+    name = one_of(draw, *AXES[x.dim()])
+    axis = AXES[x.dim()][name]
+    what = one_of(draw, "softmax", "normalize", "linear", "linear", "slice", "mean")
+    if what == "softmax":
+        return step(what, lambda: lambda x: x.softmax(axis), axis=name)
+    if what == "normalize":
+        return step(what, lambda: lambda x: F.normalize(x, dim=axis), name)
+    if what == "slice":
+        start, stop, stride = number(draw, -2, 1), one_of(draw, None, -1, 3), number(draw, 1, 2)
+        return step(
+            what,
+            lambda: lambda x: x[(*[slice(None)] * axis, slice(start, stop, stride))],
+            start, step=stride, axis=name, **({} if stop is None else {"stop": stop}),
+        )  # fmt: skip
+    if what == "linear":
+        size, features, bias = x.shape[axis], number(draw, 1, 9), draw(st.booleans())
+
+        def turn(x: Tensor) -> Tensor:
+            return x.transpose(axis, -1)
+
+        return step(
+            what, lambda: Around(turn, nn.Linear(size, features, bias), turn), features, bias=bias, axis=name
+        )
+    names, kept, kind = [name], name == "channels" or draw(st.booleans()), one_of(draw, "mean", "amax")
+    if kept and draw(st.booleans()):
+        names = list(AXES[x.dim()])[:2]
+    axes = [AXES[x.dim()][one] for one in names]
+    said = tuple(names) if len(names) > 1 else name
+    return step(kind, lambda: lambda x: getattr(torch, kind)(x, axes, kept), said, keep=kept)
+
+
+def rearrange(draw: Draw, x: Tensor) -> Step:
+    """Axes split, in any order, merged; the channels last."""
+    left, sizes, names = [], [], iter("abcdefghijkl")
+    for n in x.shape[1:]:
+        factor = one_of(draw, 1, *[k for k in range(2, n) if n % k == 0])
+        if factor > 1 or seldom(draw):
+            a, b = next(names), next(names)
+            first = draw(st.booleans())
+            left.append((f"({a}={factor} {b})" if first else f"({a} {b}={factor})", [a, b]))
+            sizes += [factor, n // factor] if first else [n // factor, factor]
+        else:
+            a = next(names)
+            left.append((a, [a]))
+            sizes.append(n)
+    parts = [name for _, group in left for name in group]
+    order = draw(st.permutations(parts))
+    right: list[list[str]] = []
+    for name in order:
+        if right and number(draw, 0, 2) == 1:
+            right[-1].append(name)
+        else:
+            right.append([name])
+    while len(right) > 4:
+        right[-2:] = [right[-2] + right[-1]]
+    if len(right) < 4 and seldom(draw):
+        right.insert(number(draw, 0, len(right)), [])
+    size = dict(zip(parts, sizes, strict=True))
+    shape = [prod(size[name] for name in group) for group in right]
+    dims = [0, *(1 + parts.index(name) for name in order)]
+    joined = [" ".join(group) if group else "1" for group in right]
+    words = [text if len(group) < 2 else f"({text})" for text, group in zip(joined, right, strict=True)]
+    pattern = f"{' '.join(text for text, _ in left)} -> {' '.join(words)}"
+
+    def moved(x: Tensor) -> Tensor:
+        return x.reshape(len(x), *sizes).permute(dims).reshape(len(x), *shape)
+
+    return step("rearrange", lambda: moved, pattern)
+
+
+def window_attention(draw: Draw, x: Tensor) -> Step:
+    heads, width, window = groups_for(draw, x.shape[-1]), x.shape[-1], number(draw, 2, 7)
+    shift, name = number(draw, 0, window - 1), one_of(draw, "", "V2")
+    kind = f"window_attention_{name.lower()}" if name else "window_attention"
+    call = Call(f"archlens.WindowAttention{name}", channels=width, heads=heads, window=window, shift=shift)
+    return step(kind, lambda: runnable(call), heads, window, shift)
+
+
+def merge_patches(draw: Draw, x: Tensor) -> Step:
+    load_torchvision()
+    from torchvision.models.swin_transformer import _patch_merging_pad
+
+    return step("merge_patches", lambda: _patch_merging_pad)
+
+
+#: What works on tokens, and what on maps, by the axes of the tensor with its batch.
+MIXING = {
+    3: (self_attention, self_attention, class_token, position_embedding, recurrent, recurrent, rotary),
+    4: (window_attention, window_attention, window_attention, merge_patches, rotary),
+}
+
+#: What works on either.
+ANY_LAST = (last_linear, last_norm, rms_norm, along, along, rearrange)
+
+
+# --- drawing networks ------------------------------------------------------------------------------
+
+
+class Refused(Exception):
+    """torch refuses the layer that was drawn last."""
+
+
+class Node(NamedTuple):
+    """What torch ran: which module, on which tensors, by their numbers."""
+
+    what: str
+    make: Callable[[], Any]
+    module: Any
+    inputs: tuple[int, ...]
+
+
+class Kept(NamedTuple):
+    """A named step that has run: the nodes from one to another, on a tensor that flowed in."""
+
+    path: str
+    text: str  # of a single op
+    nodes: slice
+    entry: int
+    end: int
+    last: bool  # whether it works on channels that come last
+
+
+class Scope:
+    """The steps of a scope, and what has come out of the last of them."""
+
+    def __init__(self, body: list[Any], end: Tensor) -> None:
+        self.body, self.end = body, end
+
+
+class Parameter(nn.Module):
+    """A learned tensor that depends on no input."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__()
+        self.own = nn.Parameter(torch.rand(sizes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.own.expand(len(x), *self.own.shape)
+
+
+class Drawn:
+    """A spec as it is drawn, and what torch made of it: the shape of each layer, in order."""
+
+    def __init__(self, draw: Draw) -> None:
+        self.draw = draw
+        self.layers: list[Any] = []
+        self.nodes: list[Node] = []
+        self.tensors: list[Tensor] = []
+        self.refused = ""
+        self.kept: list[Kept] = []
+        self.path = self.base = ""  # of the scope, and of the file that is drawn
+        self.last = False  # whether the channels come last
+        self.count = 0  # of names
+        self.parts: list[Any] = []  # other files
+        self.uses: dict[str, str] = {}
+        self.inputs: dict[str, tuple[int, ...]] = {}
+        self.below: dict[str, int] = {}  # the ids of an input
+        with suppress(Refused):
+            self.whole()
+
+    def whole(self) -> None:
+        draw = self.draw
+        words = number(draw, 0, 7) == 3
+        x = self.read("a", words)
+        other = self.read("b", draw(st.booleans())) if number(draw, 0, 7) == 5 else None
+        if other is not None:
+            with self.named(x, self.layers) as scope:
+                self.last = True
+                scope.body.append("ref(input.b)")
+                if other.dtype == torch.int64:
+                    scope.end = self.looked_up("b", other, scope.body)
+                else:
+                    scope.end = self.place(channels_last(draw, other), other, scope.body)
+            self.last = False
+            self.layers.append("ref(input.a)")
+        if words:
+            self.last = True
+            x = self.mixed(self.looked_up("a", x, self.layers), self.layers)
+        else:
+            x = self.chain(x, self.layers, number(draw, 1, 6), SPATIAL, deep=2)
+            if x.dim() > 2 and number(draw, 0, 3):
+                turn = one_of(draw, tokens, channels_last)
+                x = self.place(turn(draw, x), x, self.layers)
+                self.last = True
+                x = self.mixed(x, self.layers)
+                if x.dim() > 2 and draw(st.booleans()):
+                    x = self.place(channels_first(draw, x), x, self.layers)
+                    self.last = False
+        if draw(st.booleans()):
+            x = self.place(Step("flatten", nn.Flatten), x, self.layers)
+            self.chain(x, self.layers, number(draw, 1, 3), (linear, linear, activation, normalization))
+
+    def read(self, name: str, words: bool) -> Tensor:
+        """An input."""
+        draw = self.draw
+        axes = 1 if words else one_of(draw, 1, 2, 2, 2, 3)
+        most = {1: 30, 2: 18, 3: 8}[axes]
+        least = 1 if seldom(draw) else 5
+        sizes = tuple(number(draw, least, most) for _ in range(axes))
+        if words:
+            self.below[name] = number(draw, 1, 20)
+        else:
+            sizes = (one_of(draw, 4, 3, 6, 8, 1, 2), *sizes)
+        self.inputs[name] = sizes
+        x = torch.zeros(2, *sizes, device="meta", dtype=torch.int64 if words else torch.float32)
+        self.tensors.append(x)
+        return x
+
+    def looked_up(self, name: str, x: Tensor, layers: list[Any]) -> Tensor:
+        """Ids as tokens."""
+        width, rows = number(self.draw, 1, 8), self.below[name]
+        return self.place(step("embedding", lambda: nn.Embedding(rows, width), width), x, layers, kept=True)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(x.shape[1:]) for x in self.tensors[len(self.inputs) :]]
+
+    @property
+    def params(self) -> int:
+        modules = (node.module for node in self.nodes if isinstance(node.module, nn.Module))
+        return sum({id(w): w.numel() for m in modules for w in m.parameters()}.values())
+
+    @property
+    def text(self) -> str:
+        sizes = {name: "x".join(map(str, shape)) for name, shape in self.inputs.items()}
+        sizes |= {name: f"{sizes[name]} of {below}" for name, below in self.below.items()}
+        spec = {
+            "input": sizes if len(sizes) > 1 else sizes["a"],
+            **({"use": self.uses} if self.uses else {}),
+            "params": {"one": 1},
+            "layers": self.layers,
+        }
+        return yaml.safe_dump(spec, sort_keys=False, width=1000)
+
+    def network(self) -> archlens.Network:
+        """As archlens reads it, from a file where it uses others."""
+        if not self.uses:
+            return archlens.loads(self.text)
+        with tempfile.TemporaryDirectory() as folder:
+            for number, part in enumerate(self.parts):
+                Path(folder, f"part{number}.yaml").write_text(
+                    yaml.safe_dump(part, sort_keys=False, width=1000), "utf-8"
+                )
+            Path(folder, "net.yaml").write_text(self.text, "utf-8")
+            return archlens.load(f"{folder}/net.yaml")
+
+    # --- names --------------------------------------------------------------------------------------
+
+    def name(self) -> str:
+        """A name that nothing has, as it is or with an expression in braces."""
+        self.count += 1
+        return f"n{self.count}"
+
+    def spelled(self, name: str) -> str:
+        """The same name, perhaps with an expression in it."""
+        if not self.draw(st.booleans()) or "_" in name:
+            return name
+        head, _, last = name.rpartition("n")
+        return f"{head}n{{{int(last) - 1} + {'1' if self.base else 'one'}}}"
+
+    def reference(self, path: str, how: str = "ref") -> str:
+        if path.startswith("input.") or ("." not in path and self.draw(st.booleans())):
+            return f"{how}({path})"
+        return f'{how}("{self.spelled(path)}")'
+
+    def number(self, x: Tensor) -> int:
+        return next(i for i, one in enumerate(self.tensors) if one is x)
+
+    def full(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    @contextmanager
+    def named(self, x: Tensor, layers: list[Any]) -> Iterator[Scope]:
+        """A scope with a name, whose steps are drawn meanwhile, and which can be used again after it."""
+        name = self.name()
+        scope, outer = Scope([], x), self.path
+        layers.append({self.spelled(name): scope.body})
+        self.path = self.full(name)
+        start = len(self.nodes)
+        yield scope
+        self.keep(self.path, "", start, x, scope.end)
+        self.path = outer
+
+    def keep(self, path: str, text: str, start: int, x: Tensor, end: Tensor) -> None:
+        if len(self.nodes) > start:
+            nodes = slice(start, len(self.nodes))
+            self.kept.append(Kept(path, text, nodes, self.number(x), self.number(end), self.last))
+
+    def reachable(self) -> list[Kept]:
+        """The named steps of this file."""
+        return [one for one in self.kept if one.path.startswith(self.base) and one.last == self.last]
+
+    # --- steps --------------------------------------------------------------------------------------
+
+    def chain(
+        self, x: Tensor, layers: list[Any], count: int, kinds: tuple[Any, ...], deep: int = 0
+    ) -> Tensor:
+        """Some steps one after the other, appended to ``layers``; branches in branches at most ``deep``."""
+        for _ in range(count):
+            if x.numel() > 20_000:
+                return x
+            way = number(self.draw, 0, 19)
+            if deep and way % 4 == 2:
+                x = self.branches(x, layers, deep - 1)
+            elif deep and way == 1:
+                with self.named(x, layers) as scope:
+                    x = scope.end = self.chain(x, scope.body, number(self.draw, 1, 3), kinds, deep - 1)
+            elif deep and way == 3:
+                x = self.used(x, layers, kinds)
+            elif deep and way == 4 and x.dim() > 2:
+                x = self.table(x, layers)
+            elif way in (5, 7) and self.reachable():
+                x = self.again(x, layers)
+            else:
+                x = self.place(one_of(self.draw, *kinds)(self.draw, x), x, layers)
+        return x
+
+    def table(self, x: Tensor, layers: list[Any]) -> Tensor:
+        """A row of widths, each with a convolution under a name with its number."""
+        self.count += 1
+        name, widths = f"n{self.count}_", [number(self.draw, 1, 6) for _ in range(number(self.draw, 1, 3))]
+        layers.append(
+            {
+                "each": ["i", "width"],
+                "in": [[i, width] for i, width in enumerate(widths)],
+                "do": [{f"{name}{{i + one}}" if not self.base else f"{name}{{i + 1}}": "conv(width, 1)"}],
+            }
+        )
+        for i, width in enumerate(widths, 1):
+            start, before = len(self.nodes), x
+            module = getattr(nn, f"Conv{x.dim() - 2}d")
+            x = self.layer("conv", lambda m=module, x=x, w=width: m(x.shape[1], w, 1), x)
+            self.keep(self.full(f"{name}{i}"), "", start, before, x)
+        return x
+
+    def used(self, x: Tensor, layers: list[Any], kinds: tuple[Any, ...]) -> Tensor:
+        """Steps that stand in another file, the whole or until one of them."""
+        if self.base:
+            return self.place(one_of(self.draw, *kinds)(self.draw, x), x, layers)
+        part, name = f"p{len(self.uses)}", self.name()
+        body: list[Any] = []
+        file = {"input": "x".join(map(str, x.shape[1:])), "layers": body}
+        self.uses[part] = f"./part{len(self.parts)}.yaml"
+        self.parts.append(file)
+        outer, self.path = self.path, self.full(name)
+        self.base = f"{self.path}."
+        start, entry = len(self.nodes), x
+        call = {name: part}
+        layers.append(call)
+        x = self.chain(x, body, number(self.draw, 1, 2), kinds, deep=1)
+        if self.draw(st.booleans()):  # a step, perhaps in scopes, at which it ends
+            x, until = self.stop(x, body, number(self.draw, 0, 2))
+            call[name] = f'{part}(until="{until}")'
+        self.base, self.path = "", outer
+        self.keep(self.full(name), "", start, entry, x)
+        return x
+
+    def stop(self, x: Tensor, layers: list[Any], deep: int) -> tuple[Tensor, str]:
+        """A step of a file that others stand behind, in scopes that go on behind it, too."""
+        if deep:
+            with self.named(x, layers) as scope:
+                scope.end, until = self.stop(x, scope.body, deep - 1)
+            x = scope.end
+        else:
+            drawn = keeping(self.draw, x) if x.dim() > 2 else activation(self.draw, x)
+            x = self.place(drawn, x, layers, kept=True)
+            until = self.kept[-1].path[len(self.base) :]
+        layers += ["conv(3, 1)", {"never": "relu"}]
+        return x, until
+
+    def again(self, x: Tensor, layers: list[Any]) -> Tensor:
+        """A named step once more."""
+        known = [one for one in self.reachable() if self.fits(one, x) or seldom(self.draw)]
+        reads = [one for one in known if any(one.entry in node.inputs for node in self.nodes[one.nodes])]
+        if not reads:
+            return x
+        meant = one_of(self.draw, *reads)
+        text = self.reference(meant.path[len(self.base) :], "again")
+        name = self.name() if self.draw(st.booleans()) else ""
+        layers.append({self.spelled(name): text} if name else text)
+        new, start = {meant.entry: x}, len(self.nodes)
+        for place in range(meant.nodes.start, meant.nodes.stop):
+            node = self.nodes[place]
+            inputs = [new.get(i, self.tensors[i]) for i in node.inputs]
+            y = self.layer(node.what, lambda m=node.module: m, *inputs, first=node.make)
+            new[len(self.inputs) + place] = y
+        if name:
+            self.keep(self.full(name), "", start, x, new[meant.end])
+        return new[meant.end]
+
+    def fits(self, one: Kept, x: Tensor) -> bool:
+        """Whether what flowed into a step is like a tensor, but perhaps for its sizes."""
+        y = self.tensors[one.entry]
+        return x.shape == y.shape or (
+            x.dim() == y.dim() and x.shape[1] == y.shape[1] and number(self.draw, 0, 2) == 1
+        )
+
+    def mixed(self, x: Tensor, layers: list[Any]) -> Tensor:
+        """Steps on tensors with their channels last."""
+        for _ in range(number(self.draw, 1, 4)):
+            if x.dim() < 3 or x.numel() > 20_000:
+                return x
+            kinds = (*ANY_LAST, activation, *MIXING.get(x.dim(), ()))
+            way = number(self.draw, 0, 15)
+            if way == 3 or way == 2:
+                x = self.attended(x, layers)
+            elif way == 4:
+                x = self.products(x, layers)
+            elif way == 5:
+                x = self.joined(x, layers)
+            elif way in (6, 7) and self.reachable():
+                x = self.again(x, layers)
+            elif way == 8:
+                x = self.tied(x, layers)
+            elif way in (9, 10, 11):
+                drawn = one_of(self.draw, *kinds)(self.draw, x)
+                body: list[Any] = []
+                layers.append({"residual": body})
+                y = self.place(drawn, x, body)
+                if number(self.draw, 0, 3) == 2:
+                    layers[-1]["shortcut"] = "none"
+                    x = y
+                else:
+                    x = self.layer("residual", lambda: MERGES["add"], y, x)
+            else:
+                x = self.place(one_of(self.draw, *kinds)(self.draw, x), x, layers)
+        return x
+
+    def attended(self, x: Tensor, layers: list[Any]) -> Tensor:
+        """Queries, keys and values, of which keys and values may come from elsewhere."""
+        draw = self.draw
+        heads = number(draw, 1, 4)
+        shared = groups_for(draw, heads)
+        width, value = number(draw, 1, 4), number(draw, 1, 4)
+        causal, window = draw(st.booleans()), one_of(draw, None, None, number(draw, 1, 4))
+        bodies: dict[str, Any] = {"q": [], "k": [], "v": []}
+        said: dict[str, Any] = {"heads": heads, "kv_heads": shared, "causal": causal}
+        if window is not None:
+            said["window"] = window
+        near = [one for one in self.reachable() if self.tensors[one.end].dim() == x.dim()]
+        source = one_of(draw, None, *near[-2:]) if near else None
+        ends = []
+        with self.named(x, layers) as scope:
+            scope.body.append({"attention": {**bodies, **said}})
+            path = self.path
+            for name, features in (("q", heads * width), ("k", shared * width), ("v", shared * value)):
+                self.path, y = f"{path}.{name}", x
+                if source is not None and name != "q":
+                    bodies[name].append(self.reference(source.path[len(self.base) :]))
+                    y = self.tensors[source.end]
+                drawn = step("linear", lambda y=y, f=features: nn.Linear(y.shape[-1], f), features)
+                y = self.place(drawn, y, bodies[name])
+                if name != "v" and number(draw, 0, 2) == 1 and width % 2 == 0:
+                    y = self.place(step("rotary", lambda: turning(width), width), y, bodies[name])
+                ends.append(y)
+            self.path = path
+            scope.end = self.layer("attention", lambda: Core(heads, shared, causal, window), *ends)
+        return scope.end
+
+    def products(self, x: Tensor, layers: list[Any]) -> Tensor:
+        """What each position is to each other, and perhaps a mixture by that."""
+        width = number(self.draw, 2, 5)
+        with self.named(x, layers) as scope:
+            bodies: list[Any] = [[], []]
+            scope.body.append({"matmul(transpose=true)": bodies})
+            drawn = step("linear", lambda: nn.Linear(x.shape[-1], width), width)
+            ends = [self.place(drawn, x, body) for body in bodies]
+            y = scope.end = self.layer("matmul", lambda: lambda a, b: a @ b.mT, *ends)
+        if self.draw(st.booleans()):
+            return y
+        other: list[Any] = []
+        layers.append({"matmul": [["softmax"], other]})
+        weights = self.layer("softmax", lambda: lambda x: x.softmax(-1), y)
+        values = self.place(last_linear(self.draw, y), y, other)
+        return self.layer("matmul", lambda: torch.matmul, weights, values)
+
+    def joined(self, x: Tensor, layers: list[Any]) -> Tensor:
+        """Branches merged, of which some are none, and some are learned."""
+        draw = self.draw
+        form = one_of(draw, "concat", "concat", "add", "multiply", "subtract", "maximum")
+        axis = one_of(draw, *AXES[x.dim()])
+        ways = [one_of(draw, "none", "same", "step", "learned") for _ in range(number(draw, 2, 3))]
+        if form == "subtract":
+            ways = ["step", "same"]
+        if ways.count("none") == len(ways):
+            ways[0] = "same"
+        bodies: list[Any] = ["none" if way == "none" else ["identity"] for way in ways]
+        layers.append({f'concat(axis="{axis}")' if form == "concat" else form: bodies})
+        ends = []
+        for way, body in zip(ways, bodies, strict=True):
+            if way == "step":
+                body.clear()
+                ends.append(self.place(activation(draw, x), x, body))
+            elif way == "learned":
+                shape = list(x.shape[1:])
+                body[:] = [f"parameter({shape})"]
+                ends.append(self.layer("parameter", lambda s=shape: Parameter(*s), x))
+            elif way == "same":
+                ends.append(x)
+        if len(ends) == 1:
+            return ends[0]
+        place = AXES[x.dim()][axis]
+        return self.layer(
+            form, lambda: (lambda *xs: torch.cat(xs, place)) if form == "concat" else MERGES[form], *ends
+        )
+
+    def tied(self, x: Tensor, layers: list[Any]) -> Tensor:
+        """A linear layer with the weight of another, or of a table of embeddings."""
+        owners = [
+            (one, node.module)
+            for one in self.reachable()
+            for node in self.nodes[one.nodes]
+            if one.text and isinstance(node.module, nn.Linear | nn.Embedding)
+        ]
+        fitting = [pair for pair in owners if pair[1].weight.shape[1] == x.shape[-1] or seldom(self.draw)]
+        if not fitting:
+            return self.place(last_linear(self.draw, x), x, layers, kept=True)
+        one, owner = one_of(self.draw, *fitting)
+        features, bias, width = len(owner.weight), self.draw(st.booleans()), x.shape[-1]
+        path = one.path[len(self.base) :]
+        layers.append(f'linear({features}, bias={bias}, weight="{path}")')
+
+        def make() -> nn.Module:
+            made = nn.Linear(width, features, bias)
+            if made.weight.shape != owner.weight.shape:
+                raise ValueError("another shape")
+            made.weight = owner.weight
+            return made
+
+        return self.layer("linear", make, x)
+
+    def place(self, drawn: Step, x: Tensor, layers: list[Any], kept: bool = False) -> Tensor:
+        start = len(self.nodes)
+        if kept or number(self.draw, 0, 5) == 3:
+            name = self.name()
+            layers.append({self.spelled(name): drawn.text})
+            y = self.layer(drawn.text, drawn.make, x)
+            self.keep(self.full(name), drawn.text, start, x, y)
+            return y
+        layers.append(drawn.text)
+        return self.layer(drawn.text, drawn.make, x)
+
+    def layer(
+        self, what: str, make: Callable[[], Any], *inputs: Tensor, first: Callable[[], Any] | None = None
+    ) -> Tensor:
+        """One layer in torch, on the meta device.
+
+        That lets any ``output_padding`` pass, so a transposed convolution also runs for real; and some
+        outputs that are empty along one axis, which count as refused here.
+        """
+        try:
+            with torch.device("meta"):
+                module = make()
+            with torch.no_grad():
+                y = (module.eval() if isinstance(module, nn.Module) else module)(*inputs)
+                if what.startswith("conv_transpose"):
+                    (first or make)()(torch.zeros(inputs[0].shape))
+            if not y.numel():
+                raise ValueError("an empty output")
+        except (RuntimeError, ValueError, IndexError, AssertionError, TypeError):
+            self.refused = what
+            raise Refused from None
+        self.nodes.append(Node(what, make, module, tuple([self.number(x) for x in inputs])))
+        self.tensors.append(y[...])  # a tensor of its own, where a module gives back what it was given
+        return self.tensors[-1]
+
+    def branches(self, x: Tensor, layers: list[Any], deep: int) -> Tensor:
+        """Branches over one tensor, and their merge."""
+        form = one_of(self.draw, "residual", "shortcut", "dense", "gate", "concat", "add", "multiply")
+        if form in ("residual", "dense", "gate"):
+            bodies: list[list[Any]] = [[]]
+            layers.append({form: bodies[0]})
+        elif form == "shortcut":
+            bodies = [[], []]
+            layers.append({"residual": bodies[0], "shortcut": bodies[1]})
+        else:
+            bodies = [[] for _ in range(number(self.draw, 2, 3))]
+            # one that is none is no branch
+            layers.append({form: [*bodies, "none"] if number(self.draw, 0, 4) == 3 else bodies})
+        ends = []
+        for body in bodies:
+            y = x
+            kinds = SPATIAL if seldom(self.draw) else (keeping,)
+            if form == "gate" and not seldom(self.draw):
+                y = self.place(global_pool(self.draw, y), y, body)
+            y = self.chain(y, body, number(self.draw, len(bodies) == 1, 2), kinds, deep)
+            if form in ("concat", "dense") or seldom(self.draw):
+                y = self.place(self.widen(y), y, body)
+            ends.append(y)
+        if form == "residual":
+            ends.append(x)
+        elif form in ("dense", "gate"):
+            ends.insert(0, x)
+        merge = {"residual": "add", "shortcut": "add", "dense": "concat", "gate": "multiply"}.get(form, form)
+        return self.layer(form, lambda: MERGES[merge], *ends)
+
+    def widen(self, x: Tensor) -> Step:
+        """Other channels at the same positions."""
+        channels, depth = number(self.draw, 1, 6), x.shape[1]
+        module = getattr(nn, f"Conv{x.dim() - 2}d")
+        return step("conv", lambda: module(depth, channels, 1), channels, 1)
+
+
+def total(*inputs: Tensor) -> Tensor:
+    y = inputs[0]
+    for x in inputs[1:]:
+        y = y + x
+    return y
+
+
+def product(*inputs: Tensor) -> Tensor:
+    y = inputs[0]
+    for x in inputs[1:]:
+        y = y * x
+    return y
+
+
+def largest(*inputs: Tensor) -> Tensor:
+    y = inputs[0]
+    for x in inputs[1:]:
+        y = torch.maximum(y, x)
+    return y
+
+
+MERGES: dict[str, Any] = {
+    "add": total,
+    "multiply": product,
+    "concat": lambda *inputs: torch.cat(inputs, 1),
+    "subtract": torch.subtract,
+    "maximum": largest,
+}
+
+
+@st.composite
+def networks(draw: Draw) -> Drawn:
+    return Drawn(draw)
+
+
+def check(drawn: Drawn) -> archlens.Network:
+    """Archlens says of a network what torch does; or both refuse the same layer, and agree up to it."""
+    try:
+        refusal, network = "", drawn.network()
+    except archlens.SpecError as error:
+        refusal, network = str(error), error.network
+    assert bool(refusal) == bool(drawn.refused), f"{refusal}\n{drawn.refused}\n{drawn.text}"
+    assert network is not None
+    assert [layer.shape for layer in network] == drawn.shapes, drawn.text
+    assert network.params == drawn.params, drawn.text
+    # and so do the layers as archlens spells them in torch
+    with FlopCounterMode(display=False) as counter:
+        outputs = run(network, "meta")
+    assert [outputs[layer.name].shape[1:] for layer in network] == drawn.shapes, drawn.text
+    # a batch of 2, but for what a batch takes once; and 2 operations to a product
+    once = sum(layer.op.macs_once(layer.facts, *layer.input_shapes) for layer in network)
+    assert (network.macs * 2 - once) * 2 == counter.get_total_flops(), drawn.text
+    return network
+
+
+# --- values ----------------------------------------------------------------------------------------
+
+
+def on_cpu(drawn: Drawn) -> tuple[list[Tensor], list[Any]]:
+    """Random inputs, and what each node calls, with random weights."""
+    inputs = [
+        torch.randint(drawn.below[name], (2, *shape)) if name in drawn.below else torch.rand(2, *shape)
+        for name, shape in drawn.inputs.items()
+    ]
+    made: dict[int, Any] = {}
+    values: dict[int, Tensor] = {}
+    for node in drawn.nodes:
+        if not isinstance(node.module, nn.Module) or id(node.module) in made:
+            continue
+        module = made[id(node.module)] = node.make().eval()
+        for (name, meta), part in zip(node.module.named_parameters(), list(module.parameters()), strict=True):
+            value = values.setdefault(id(meta), torch.rand(meta.shape) - 0.5)
+            if part.is_meta:  # the weight of another
+                owner, _, last = name.rpartition(".")
+                setattr(module.get_submodule(owner), last, nn.Parameter(value))
+            else:
+                part.data.copy_(value)
+        for name, buffer in module.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                buffer.copy_(torch.rand(buffer.shape) + 0.5)
+    return inputs, [made.get(id(node.module), node.module) for node in drawn.nodes]
+
+
+def check_values(drawn: Drawn, network: archlens.Network) -> None:
+    """What archlens builds has the drawn modules' weights under its keys, and computes the same."""
+    with torch.no_grad():
+        tensors, calls = on_cpu(drawn)
+        inputs = list(tensors)
+        for node, call in zip(drawn.nodes, calls, strict=True):
+            tensors.append(call(*[tensors[i] for i in node.inputs]))
+        state: dict[str, Tensor] = {}
+        for layer, call in zip(network, calls, strict=True):
+            if isinstance(call, nn.Module):
+                own = {name.removeprefix("inner."): x for name, x in call.state_dict().items()}
+                for name in (*layer.facts.weights, *layer.facts.buffers, *layer.keys):
+                    state[layer.key(name)] = own[name] if name in own else own["own"]
+        built = archlens.build(network).eval()
+        state |= {key: state[owner] for key, owner in network.aliases.items()}
+        built.load_state_dict(state)
+        found = built(*inputs)
+    at = {name: i for i, name in enumerate((*network.inputs, *(layer.name for layer in network)))}
+    wanted = tensors[at[network.outputs["out"]]]
+    torch.testing.assert_close(found, wanted, rtol=2e-4, atol=1e-4, equal_nan=True)
+
+
+def check_written(drawn: Drawn, network: archlens.Network) -> None:
+    """Written as a spec and read again it is the same."""
+    again = archlens.loads(archlens.convert(network))
+    assert [layer.shape for layer in again] == drawn.shapes, drawn.text
+    assert again.state() == network.state(), drawn.text
+    assert again.macs == network.macs, drawn.text
+
+
+def main(count: int, first: int) -> None:
+    met: Counter[str] = Counter()
+
+    def held(drawn: Drawn) -> None:
+        network = check(drawn)
+        met["refused" if drawn.refused else "accepted"] += 1
+        met.update({layer.op.kind for layer in network})
+        met["again"] += any(layer.again for layer in network)
+        met["weight="] += bool(network.aliases)
+        met["use"] += bool(drawn.uses)
+        met["until"] += "until=" in drawn.text
+        if not drawn.refused and drawn.nodes:
+            check_values(drawn, network)
+            check_written(drawn, network)
+
+    @seed(first)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(networks())
+    def draw(drawn: Drawn) -> None:
+        try:
+            held(drawn)
+        except Exception as problem:  # which is what is looked for
+            met["DIFFERENT"] += 1
+            frames = [f"{one.name}:{one.lineno}" for one in traceback.extract_tb(problem.__traceback__)][-3:]
+            print(f"--- {type(problem).__name__} at {' '.join(frames)}: {problem}\n{drawn.text}")
+            print(drawn.parts, drawn.refused, flush=True)
+
+    draw()
+    print(dict(met.most_common()))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
