@@ -28,6 +28,8 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
+from archlens.elaboration import elaborate
+from archlens.library import open_spec, read
 from archlens.ops import Call
 
 from .conftest import load_torchvision
@@ -278,6 +280,11 @@ def activation(draw: Draw, x: Tensor) -> Step:
     kinds = {"relu": nn.ReLU, "tanh": nn.Tanh, "dropout": nn.Dropout, "prelu": nn.PReLU, "gelu": nn.GELU}
     kind = one_of(draw, *kinds, *(["glu"] if seldom(draw) else []))
     return step(kind, (lambda: nn.GLU(1)) if kind == "glu" else kinds[kind])
+
+
+def last_activation(draw: Draw, x: Tensor) -> Step:
+    kind, make = one_of(draw, ("relu", nn.ReLU), ("gelu", nn.GELU), ("tanh", nn.Tanh))
+    return step(kind, make)
 
 
 def linear(draw: Draw, x: Tensor) -> Step:
@@ -725,16 +732,19 @@ class Drawn:
         return yaml.safe_dump(spec, sort_keys=False, width=1000)
 
     def network(self) -> archlens.Network:
-        """As archlens reads it, from a file where it uses others."""
+        """As archlens reads it, from a file where it uses others.
+
+        What would work where it does not fit is searched for long, and another question.
+        """
         if not self.uses:
-            return archlens.loads(self.text)
+            return elaborate(read(self.text), advice=False)
         with tempfile.TemporaryDirectory() as folder:
             for number, part in enumerate(self.parts):
                 Path(folder, f"part{number}.yaml").write_text(
                     yaml.safe_dump(part, sort_keys=False, width=1000), "utf-8"
                 )
             Path(folder, "net.yaml").write_text(self.text, "utf-8")
-            return archlens.load(f"{folder}/net.yaml")
+            return elaborate(open_spec(f"{folder}/net.yaml"), advice=False)
 
     # --- names --------------------------------------------------------------------------------------
 
@@ -892,7 +902,7 @@ class Drawn:
         for _ in range(number(self.draw, 1, 4)):
             if x.dim() < 3 or x.numel() > 20_000:
                 return x
-            kinds = (*ANY_LAST, activation, *MIXING.get(x.dim(), ()))
+            kinds = (*ANY_LAST, last_activation, *MIXING.get(x.dim(), ()))
             way = number(self.draw, 0, 15)
             if way == 3 or way == 2:
                 x = self.attended(x, layers)
@@ -982,7 +992,7 @@ class Drawn:
         for way, body in zip(ways, bodies, strict=True):
             if way == "step":
                 body.clear()
-                ends.append(self.place(activation(draw, x), x, body))
+                ends.append(self.place(last_activation(draw, x), x, body))
             elif way == "learned":
                 shape = list(x.shape[1:])
                 body[:] = [f"parameter({shape})"]

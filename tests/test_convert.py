@@ -48,6 +48,22 @@ ZOO = [
 ]
 
 
+def test_a_step_of_a_scope_that_has_ended_is_applied_again() -> None:
+    lines = "{s: [one: relu, two: 'conv(3, 1)']}, tanh, 'again(\"s.one\")', gelu"
+    network = archlens.loads(f"{{input: 3x4x4, layers: [{lines}]}}")
+    assert 'again("s.one")' in archlens.convert(network)
+    again(network)
+
+
+def test_what_flows_into_a_scope_that_is_applied_again_is_read_within_it() -> None:
+    attention = "{q: linear(2), k: linear(2), v: linear(8)}"
+    again(
+        archlens.loads(
+            f"{{input: 8x15, layers: [tokens, {{s: [attention: {attention[:-1]}, heads: 1}}]}}, again(s)]}}"
+        )
+    )
+
+
 @pytest.mark.parametrize("name", [name for name in ZOO if name in archlens.names()])
 def test_a_network_of_the_zoo_is_written_and_read_again(name: str) -> None:
     again(archlens.load(name))

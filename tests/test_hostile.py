@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
@@ -1003,6 +1004,9 @@ def test_values_from_the_command_line(tmp_path: Path) -> None:
 
 TEXTS = [path.read_text("utf-8") for path in sorted((Path(__file__).parents[1] / "specs").glob("*.yaml"))]
 TEXTS = [text for text in TEXTS if len(text) < 20_000]
+#: And what else the language has, as its page shows it.
+PAGE = (Path(__file__).parents[1] / "docs" / "language.md").read_text("utf-8")
+TEXTS += re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 #: What is put in: what the language is made of, and what it has no use for.
 PIECES = [
@@ -1023,6 +1027,25 @@ PIECES = [
         "concat:",
     ),
     *("residual:", "''", "[[", "]]", "{i}", "x.height", "depths[0]", "f'{x}'"),
+    *(
+        "again(",
+        "weight=",
+        "attention:",
+        "matmul:",
+        " of ",
+        "use: {a: resnet18}\n",
+        'a(until="',
+        "{q: ",
+        "lstm(",
+    ),
+    *(
+        'axis="length"',
+        'rearrange("l (h=2 c) -> h l c")',
+        'ref("',
+        "embedding(4)",
+        "shortcut: none",
+        "kv_heads",
+    ),
     *("\n  ", "- ", ": ", "---\n", "* 10**9", "= ", "\0"),
 ]
 

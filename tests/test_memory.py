@@ -40,7 +40,7 @@ from archlens.ops import OPS
 from archlens.views import memory_table as view
 from archlens.views import verification_table as verification_view
 
-from .random_networks import networks
+from .random_networks import Drawn, networks
 from .running import run
 from .test_ops import FURTHER
 
@@ -444,6 +444,13 @@ WIRING = {
           - multiply: [identity, "conv(4, 1)"]
           - batch_norm(affine=false)
         """,
+    # no kernel is fused, and the mask is numbers that are added, once for the whole batch
+    "what comes later is masked": """
+        input: 6x40
+        layers:
+          - tokens
+          - attention: {q: linear(16), k: linear(8), v: linear(6), heads: 4, kv_heads: 2, causal: true}
+        """,
 }
 
 
@@ -453,6 +460,20 @@ def test_wiring(name: str) -> None:
     assert saved(network, batch=2, device="cpu") == saved_in_torch(network, 2)
     said = memory.peak_activations(network, batch=2, eager=True, device="cpu")
     assert said.bytes == peak_in_torch(network, 2)
+
+
+def is_measured(network: Network) -> bool:
+    """Whether all is said to the byte.
+
+    Workspaces of recurrent kernels are not known; what is said roughly is an attention whose values have
+    other channels than its keys, and a norm that learns nothing.
+    """
+    return not any(
+        layer.op.memory_unknown
+        or (layer.op.kind == "attention" and layer.input_shapes[0].channels != layer.shape.channels)
+        or (layer.op.kind == "rms_norm" and not layer.whole.facts.weights)
+        for layer in network
+    )
 
 
 @pytest.mark.slow
@@ -467,11 +488,10 @@ def test_random_networks() -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(networks())
-    def agree(drawn: Any) -> None:
+    def agree(drawn: Drawn) -> None:
         nonlocal checked
-        if drawn.refused:
+        if drawn.refused or not is_measured(network := drawn.network()):
             return
-        network = archlens.loads(drawn.text)
         assert saved(network, batch=2, device="cpu") == saved_in_torch(network, 2), drawn.text
         said = memory.peak_activations(network, batch=2, eager=True, device="cpu")
         assert said.bytes == peak_in_torch(network, 2), drawn.text
@@ -886,10 +906,9 @@ def test_training_of_random_networks() -> None:
 
     @settings(max_examples=60, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(networks())
-    def agree(drawn: Any) -> None:
-        if drawn.refused:
+    def agree(drawn: Drawn) -> None:
+        if drawn.refused or not is_measured(network := drawn.network()):
             return
-        network = archlens.loads(drawn.text)
         if network.params:  # an optimizer wants some
             ratios.append(bounded(network, 2, drawn.text))
 

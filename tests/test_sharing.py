@@ -621,6 +621,25 @@ def test_padding_by_the_size_is_another_call_with_the_same_weights() -> None:
         weight.mul_(2)  # of this one alone, at both uses
 
 
+@pytest.mark.parametrize(
+    ("b", "then", "stands"),
+    [
+        ("conv(4, 5)", ["conv(7, 1)", "again(s)"], ["0"]),  # a reads 3 channels, and not 7
+        ("conv(4, 5)", ['again("s.b")'], []),  # b reads 3, and not 4
+        ("conv(x.height, 5)", ["conv(3, 1)", "t: again(s)"], ["0", "t.a"]),  # b would be conv(8, 5)
+        ("conv(3, 5)", ["max_pool(4)", "again(s)"], ["0", "s.a_1"]),  # 5 is more than 2
+    ],
+)
+def test_of_a_use_that_is_refused_only_what_fits_is_there(b: str, then: list[str], stands: list[str]) -> None:
+    lines = [f"s: [a: 'conv(3, 1)', b: '{b}']", *then]
+    with pytest.raises(archlens.SpecError) as refused:
+        archlens.loads("input: 3x12x12\nlayers:\n" + "".join(f"  - {line}\n" for line in lines))
+    network = refused.value.network
+    assert network is not None
+    assert [layer.name for layer in network] == ["s.a", "s.b", *stands]
+    assert {key.rpartition(".")[0] for key in network.state()} <= {"s.a", "s.b", "0"}
+
+
 # --- bounds -----------------------------------------------------------------------------------------
 
 

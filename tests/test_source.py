@@ -818,7 +818,7 @@ def test_random_networks() -> None:
     def agree(drawn: Drawn) -> None:
         nonlocal met
         if not drawn.refused:
-            checked(drawn.text)
+            check(drawn.network())
             met += 1
 
     agree()

@@ -135,6 +135,20 @@ def test_until_within_a_block_that_has_been_laid_out_before(put: Put) -> None:
     assert reads(archlens.load(put("nested.yaml", nested)))["0"] == ("n.h.0.add",)
 
 
+def test_scopes_end_with_the_step_that_a_file_runs_until(put: Put) -> None:
+    """They are there for refs, and once more as far as they ran."""
+    put("head.yaml", HEAD.replace("- a:", "- s: [t: tanh, c: 'conv(5, 1)', r: relu]\n      - a:"))
+    lines = ('h: head(until="body.s.c")', 'ref("h.body")', 'again("h.body.s.t")', "tanh")
+    net = archlens.load(put("net.yaml", spec("head: head.yaml", *lines)))
+    assert list(reads(net)) == ["h.stem.0", "h.stem.1", "h.body.s.t", "h.body.s.c", "h.body.s.t_1", "0"]
+    assert reads(net)["h.body.s.t_1"] == ("h.body.s.c",)
+    more = (lines[0], "conv(4, 1)", 'again("h.body.s")', "conv(4, 1)", 'b: again("h.body")')
+    net = archlens.load(put("more.yaml", spec("head: head.yaml", *more)))
+    assert list(reads(net))[4:] == ["0", "h.body.s.t_1", "h.body.s.c_1", "1", "b.s.t", "b.s.c"]
+    # 4 x 3 of 3x3 with biases; then 5 x 4, 4 x 5, 4 x 5 of 1x1 with biases, and the shared ones once
+    assert net.params == (4 * 3 * 9 + 4) + (5 * 4 + 5) + 2 * (4 * 5 + 4)
+
+
 def test_a_block_and_a_step_of_a_file(put: Put) -> None:
     put("head.yaml", HEAD)
     net = archlens.load(

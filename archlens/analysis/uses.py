@@ -58,7 +58,8 @@ def _find(network: Network) -> Iterator[tuple[str, Use]]:
                 )
                 if found is not None:
                     break
-        if found is None or (len(found.pairs) == 1 and not layer.keys):
+        stands = not layer.scope or layers[at - 1].within(layer.scope)
+        if found is None or (len(found.pairs) == 1 and not layer.keys and stands):  # as well a layer more
             at += 1
             continue
         yield layer.name, found

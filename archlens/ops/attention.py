@@ -371,6 +371,8 @@ class Attention(Merge, kind="attention", family="attention"):
         scores, mixed = Extra(self.heads * prod(q.spatial) * k.spatial[-1]), Extra(facts.shape.numel)
         # heads that share keys and values have copies of them to the end, else there is one for each product
         copies, ks, vs = ((keys, values), (), ()) if repeated > 1 else ((), (keys,), (values,))
+        if self._masks_later(k):  # in numbers that are added
+            copies = (*copies, Extra(q.spatial[-1] * k.spatial[-1], per_sample=False))
         return Footprint(
             saved=(queries, keys, values, scores),
             before=(
@@ -382,6 +384,10 @@ class Attention(Merge, kind="attention", family="attention"):
             backward=(scores, scores, mixed),
             lies=ROWS,
         )
+
+    def _masks_later(self, k: Shape) -> bool:
+        """Whether what comes later is masked, and nothing that is far away."""
+        return self.causal and self._window(k.spatial[-1]) is None
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return ""

@@ -47,6 +47,7 @@ class Reader:
         self.groups = self._groups()
         self.members = {scope.path: key for key, scopes in self.groups.items() for scope in scopes}
         self.aliases: dict[str, dict[int, str]] = {}
+        self.again = {use.of for use in self.tree.uses.values()}
         self.merges: dict[str, dict[int, str]] = {}
         self.named: dict[str, dict[str, int]] = {}
         self.targets: dict[tuple[str, Value, bool], Target] = {}
@@ -169,6 +170,9 @@ class Reader:
         frame = self.frame(scope)
         plan = self.planner.plans[frame.path]
         home = self.tree.homes[value]
+        reused = self._reused(scope, value, home)
+        if reused is not None:
+            return Target("name", self._alias(reused, -1), value)
         if frame.parent is not None and not _within(home, frame):
             if value == plan.entry:
                 return Target("name", self._alias(frame, -1), value)
@@ -196,6 +200,15 @@ class Reader:
         if usable and not self._is_hidden(child.name, scope, outer):
             return Target("name", child.name, value)
         return Target("name", self._alias(outer, number), value)
+
+    def _reused(self, scope: Scope, value: Value, home: Scope) -> Scope | None:
+        """The scope around another that is applied again and that a value flows into: then another does."""
+        at: Scope | None = scope
+        while at is not None and at.parent is not None and not _within(home, at):
+            if at.path in self.again and self.planner.plans[at.path].entry == value:
+                return at
+            at = at.parent
+        return None
 
     def _maker(self, scope: Scope, value: Value, home: Scope) -> int:
         """The child of a scope that a tensor is made in."""
