@@ -199,7 +199,8 @@ def counted(recipe: Recipe) -> Figures:
         if name.endswith("rotary_emb"):  # angles: a product of frequencies and positions, without weights
             flops -= sum(counts.values())
     params = sum(one.numel() for one in module.parameters())
-    return Figures.of(params, flops // 2, {key: one.shape for key, one in state(module).items()})
+    kept = module.state_dict() if recipe.traced else state(module)
+    return Figures.of(params, flops // 2, {key: one.shape for key, one in kept.items()})
 
 
 def run(recipe: Recipe, module: Any, given: list[Any]) -> Any:

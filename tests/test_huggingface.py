@@ -100,7 +100,7 @@ def test_defaults_are_those_of_transformers(kind: str) -> None:
     root, bare = (read_config(io.BytesIO(text.encode()), "config.json") for text in (said, "{}"))
     fields = Fields(root, {})
     assert FAMILIES[kind].read(fields) == FAMILIES[kind].read(Fields(bare, {}))
-    assert set(DEFAULTS[kind]) <= fields.known | BESIDE | NOTED.keys()
+    assert {*DEFAULTS[kind], *fields.left} <= fields.known | BESIDE | NOTED.keys()
 
 
 def test_every_command_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

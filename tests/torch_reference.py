@@ -66,7 +66,8 @@ class WithParameter(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.target == "archlens.expanded":
-            return torch.stack([self.own.view(self.shape) for _ in x])
+            filled = self.own.view(self.shape) if self.own.ndim else self.own.expand(self.shape)
+            return torch.stack([filled for _ in x])
         if self.target == "archlens.prepend":
             return torch.stack([torch.cat([self.own[0], sample]) for sample in x])
         return {"operator.add": operator.add, "operator.mul": operator.mul}[self.target](x, self.own)

@@ -173,7 +173,7 @@ class Learned(Op, kind="parameter", family="attention"):
     under the layer's own name, which ``class_token`` and ``position_embedding`` do for their purposes.
 
     Output: the shape that is given.
-    Parameters: as many as it has values.
+    Parameters: as many as it has values; 1 with ``scalar=true``.
     Limits: any input; the channels come last, unless ``channels`` says first.
     Source: as object queries in Carion et al. 2020, "End-to-End Object Detection with Transformers", section
         3.2.
@@ -182,12 +182,14 @@ class Learned(Op, kind="parameter", family="attention"):
     shape: Annotated[Dims, "its sizes, without the batch"]
     channels: Annotated[str, choice("last", "first"), "where the channels stand in it"] = "last"
     batch: Annotated[Flag, "whether it has an axis of one position for the batch"] = False
+    scalar: Annotated[Flag, "whether it is one number without any axis, which fills the shape"] = False
 
     names = Names(keras="", onnx="", also="learned weight variable query queries latents prompt")
     examples = (
         "24x49 >> parameter([10, 32])",
         '3x8x8 >> parameter([6, 4, 5], channels="first", batch=true)',
         "16 >> parameter([1])",
+        "24x49 >> tokens >> parameter([1, 6], scalar=true)",
     )
 
     def facts(self, x: Shape) -> Facts:
@@ -196,7 +198,7 @@ class Learned(Op, kind="parameter", family="attention"):
                 "-1 stands for what follows from the input, and this has none", help="parameter([100, 256])"
             )
         kind = ChannelsLast if self.channels == "last" and len(self.shape) > 1 else Shape
-        own = (1, *self.shape) if self.batch else tuple(self.shape)
+        own = () if self.scalar else (1, *self.shape) if self.batch else tuple(self.shape)
         return Facts(
             shape=kind(self.shape),
             weights={"": own},

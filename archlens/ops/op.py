@@ -424,7 +424,7 @@ class Op:
     def why_params(self, facts: Facts) -> str:
         """Where the parameters come from, as one sentence; only asked where there are any."""
         parts = [
-            f"{name} {times(shape)}".lstrip() + (f" = {prod(shape):,}" if len(shape) > 1 else "")
+            f"{name} {times(shape) or 1}".lstrip() + (f" = {prod(shape):,}" if len(shape) > 1 else "")
             for name, shape in facts.weights.items()
         ]
         return ", ".join(parts) + (f"; {facts.params:,} together" if len(parts) > 1 else "")

@@ -97,7 +97,8 @@ def _notes(family: Family, root: Mapping, fields: Fields) -> list[str]:
     for name in root.keys:
         if name in NOTED and plain(root.values[name]) not in (None, {}, "default"):
             notes.append(NOTED[name])
-    unknown = [name for name in root.keys if name not in fields.known | BESIDE | NOTED.keys()]
+    left = [*(name for name in root.keys if name not in fields.known), *fields.left]
+    unknown = [name for name in dict.fromkeys(left) if name not in BESIDE | NOTED.keys()]
     if unknown:
         listed = ", ".join(map(shorten, unknown[:8])) + (", ..." if len(unknown) > 8 else "")
         notes.append(f"Fields that are not known of {family.model_type}, and change nothing: {listed}.")

@@ -27,6 +27,8 @@ temperature top_k top_p repetition_penalty length_penalty no_repeat_ngram_size n
 num_beam_groups diversity_penalty typical_p bad_words_ids encoder_no_repeat_ngram_size
 remove_invalid_values exponential_decay_length_penalty return_dict_in_generate output_scores
 summary_type summary_use_proj summary_activation summary_proj_to_labels summary_first_dropout
+encoder_layerdrop decoder_layerdrop apply_spec_augment mask_time_prob mask_time_length mask_time_min_masks mask_feature_prob
+mask_feature_length mask_feature_min_masks
 """
 BESIDE = frozenset(_BESIDE.split())
 
@@ -127,9 +129,9 @@ def _bert(c: Fields) -> Said:
     )
 
 
-def _heads(c: Fields, kv_heads: int | None, head: int | None = None) -> dict[str, Any]:
+def _heads(c: Fields, kv_heads: int | None, head: int | None = None, heads: int = 32) -> dict[str, Any]:
     """Heads of queries, and those that keys and values share."""
-    heads = c.whole("num_attention_heads", 32)
+    heads = c.whole("num_attention_heads", heads)
     c.read["num_key_value_heads"] = shared = c.optional("num_key_value_heads", kv_heads) or heads
     c.divides("num_key_value_heads", "num_attention_heads")
     channels = c.optional("head_dim", head)
@@ -163,17 +165,17 @@ def _decoder(c: Fields, **defaults: Any) -> dict[str, Any]:
     """What Llama and those that follow it have in common."""
     _never(c)
     values = {
-        "width": c.whole("hidden_size", 4096),
-        "depth": c.whole("num_hidden_layers", 32, allowed()),
+        "width": c.whole("hidden_size", defaults.get("width", 4096)),
+        "depth": c.whole("num_hidden_layers", defaults.get("depth", 32), allowed()),
         "hidden": c.whole("intermediate_size", defaults["hidden"]),
         "vocab": c.whole("vocab_size", defaults["vocab"]),
         "length": c.whole("max_position_embeddings", defaults["length"]),
-        "activation": c.choice("hidden_act", "silu", _ACTIVATIONS),
+        "activation": c.choice("hidden_act", defaults.get("activation", "silu"), _ACTIVATIONS),
         "eps": c.number("rms_norm_eps", 1e-6),
-        "tied": c.truth("tie_word_embeddings", False),
+        "tied": c.truth("tie_word_embeddings", defaults.get("tied", False)),
         "base": _base(c, 10000.0),
     }
-    return values | _heads(c, defaults.get("kv_heads"), defaults.get("head"))
+    return values | _heads(c, defaults.get("kv_heads"), defaults.get("head"), defaults.get("heads", 32))
 
 
 def _llama(c: Fields) -> Said:
@@ -199,11 +201,88 @@ def _qwen3(c: Fields) -> Said:
     return _ids(values | {"qk_norm": True, "bias": c.truth("attention_bias", False)})
 
 
+def _gemma(c: Fields) -> Said:
+    values = _decoder(
+        c,
+        width=3072,
+        depth=28,
+        heads=16,
+        kv_heads=16,
+        head=256,
+        hidden=24576,
+        vocab=256000,
+        length=8192,
+        activation="gelu_pytorch_tanh",
+        tied=True,
+    )
+    c.only("hidden_activation", None, "gelu_pytorch_tanh")  # which transformers 4 read in place of hidden_act
+    c.only("use_bidirectional_attention", None, False)
+    return _ids(values | {"bias": c.truth("attention_bias", False)})
+
+
 def _no_window(c: Fields, depth: int) -> None:
     """Refuse windows in some of the layers."""
     c.only("use_sliding_window", False)
     c.known |= {"sliding_window", "max_window_layers"}  # which say nothing then
     c.only("layer_types", ["full_attention"] * depth, None)
+
+
+def _clip(c: Fields) -> Said:
+    text, image = c.within("text_config"), c.within("vision_config")
+    c.only("is_encoder_decoder", False)
+    c.number("logit_scale_init_value", 2.6592)
+    values: dict[str, Any] = {
+        "text_width": text.whole("hidden_size", 512),
+        "text_depth": text.whole("num_hidden_layers", 12, allowed()),
+        "text_heads": text.whole("num_attention_heads", 8),
+        "text_hidden": text.whole("intermediate_size", 2048),
+        "vocab": text.whole("vocab_size", 49408),
+        "length": text.whole("max_position_embeddings", 77),
+        "width": image.whole("hidden_size", 768),
+        "depth": image.whole("num_hidden_layers", 12, allowed()),
+        "heads": image.whole("num_attention_heads", 12),
+        "hidden": image.whole("intermediate_size", 3072),
+        "size": image.whole("image_size", 224),
+        "patch": image.whole("patch_size", 32),
+        "out": c.whole("projection_dim", 512),
+        "eps": text.number("layer_norm_eps", 1e-5),
+    }
+    image.only("layer_norm_eps", values["eps"])
+    image.only("num_channels", 3)
+    for part in (text, image):
+        part.divides("num_attention_heads", "hidden_size")
+        part.only("hidden_act", "quick_gelu")
+        part.known |= {"projection_dim"}  # which counts in towers by themselves
+        c.unread(part)
+    c.known |= {"text_config_dict", "vision_config_dict"}  # copies, for transformers 4
+    size = values["size"]
+    return Said(values, {"ids": Ids((values["length"],), values["vocab"]), "image": Shape((3, size, size))})
+
+
+def _whisper(c: Fields) -> Said:
+    values = {
+        "width": c.whole("d_model", 384),
+        "depth": c.whole("encoder_layers", 4, allowed()),
+        "heads": c.whole("encoder_attention_heads", 6),
+        "hidden": c.whole("encoder_ffn_dim", 1536),
+        "decoder_depth": c.whole("decoder_layers", 4, allowed()),
+        "decoder_heads": c.whole("decoder_attention_heads", 6),
+        "decoder_hidden": c.whole("decoder_ffn_dim", 1536),
+        "bands": c.whole("num_mel_bins", 80),
+        "frames": c.whole("max_source_positions", 1500),
+        "vocab": c.whole("vocab_size", 51865),
+        "length": c.whole("max_target_positions", 448),
+        "activation": c.choice("activation_function", "gelu", _ACTIVATIONS),
+    }
+    for name in ("encoder_attention_heads", "decoder_attention_heads"):
+        c.divides(name, "d_model")
+    c.only("scale_embedding", False)
+    c.only("tie_word_embeddings", True)
+    c.only("is_encoder_decoder", True)
+    c.known |= {"num_hidden_layers"}  # a copy of encoder_layers
+    c.known |= {"classifier_proj_size", "use_weighted_layer_sum", "median_filter_width"}  # of other uses
+    audio = Shape((values["bands"], 2 * values["frames"]))
+    return Said(values, {"audio": audio, "ids": Ids((values["length"],), values["vocab"])})
 
 
 #: Activations under transformers' names.
@@ -226,6 +305,9 @@ FAMILIES = {
         Family("llama", "llama", ("LlamaForCausalLM",), _llama),
         Family("mistral", "llama", ("MistralForCausalLM",), _mistral),
         Family("qwen2", "llama", ("Qwen2ForCausalLM",), _qwen2),
+        Family("clip", "clip", ("CLIPModel",), _clip),
+        Family("whisper", "whisper", ("WhisperForConditionalGeneration",), _whisper),
+        Family("gemma", "gemma", ("GemmaForCausalLM",), _gemma),
         Family("qwen3", "llama", ("Qwen3ForCausalLM",), _qwen3),
     )
 }

@@ -66,6 +66,8 @@ class Fields:
         self.known: set[str] = {"model_type", "architectures"}
         #: What is worth a word, a sentence each.
         self.notes: list[str] = []
+        #: The fields of parts that were not asked for.
+        self.left: list[str] = []
 
     def within(self, name: str) -> Fields:
         """The fields of a part, which may be absent."""
@@ -76,6 +78,10 @@ class Fields:
                 self.root.source, self.root.line, self.root.column, self.root.index, self.root.end, {}, {}
             )
         return Fields(expect_mapping(node, name), {})
+
+    def unread(self, part: Fields) -> None:
+        """Take down what of a part was not asked for."""
+        self.left += [name for name in part.root.keys if name not in part.known]
 
     def error(self, name: str, message: str, help: str = "") -> ArchlensError:
         """A diagnostic that points at a field, if the file has it."""
