@@ -17,6 +17,8 @@ What a recipe may say:
     output: the field of what the library's module returns, where that is not the first or all
     model_type: of transformers: the network is had from such a configuration, as a file
     traced: shapes by the names of the arguments of the library's module, which is traced in place of a spec
+    lacks: the end of keys that the library's state dict has and the spec has not
+    counts_small: whether products are counted of the small form, as the other does not run without values
     small: arguments, values and input of a form in which both run in no time; outputs are compared of that
 """
 
@@ -79,6 +81,8 @@ class Recipe(NamedTuple):
     output: str = ""
     model_type: str = ""
     traced: Mapping[str, str] = {}
+    lacks: str = ""
+    counts_small: bool = False
     small: Mapping[str, Any] = {}
 
     def network(self) -> archlens.Network:
@@ -98,7 +102,8 @@ class Recipe(NamedTuple):
     def figures(self) -> Figures:
         """By archlens."""
         network = self.network()
-        return Figures.of(network.params, network.macs, network.state())
+        counted = self.smaller().network() if self.counts_small else network
+        return Figures.of(network.params, counted.macs, network.state())
 
     def smaller(self) -> Recipe:
         """In the form in which it runs in no time."""
@@ -173,9 +178,10 @@ def _samples(recipe: Recipe) -> dict[str, Any]:
     return found
 
 
-def state(module: Any) -> dict[str, Any]:
+def state(recipe: Recipe, module: Any) -> dict[str, Any]:
     """Its state dict; what GPT-2 calls ``Conv1D`` keeps the weights of a linear layer transposed."""
-    found = dict(module.state_dict())
+    left = recipe.lacks
+    found = {key: one for key, one in module.state_dict().items() if not (left and key.endswith(left))}
     for name, part in module.named_modules():
         if type(part).__name__ == "Conv1D":
             key = f"{name}.weight"
@@ -185,22 +191,30 @@ def state(module: Any) -> dict[str, Any]:
 
 def counted(recipe: Recipe) -> Figures:
     """What the library's own module has and computes, on the meta device."""
+    module = on_meta(recipe)
+    macs = _macs(recipe.smaller(), "cpu") if recipe.counts_small else _macs(recipe, "meta", module)
+    params = sum(one.numel() for one in module.parameters())
+    kept = module.state_dict() if recipe.traced else state(recipe, module)
+    return Figures.of(params, macs, {key: one.shape for key, one in kept.items()})
+
+
+def _macs(recipe: Recipe, device: str, module: Any = None) -> int:
+    """What the library's module computes."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    module = on_meta(recipe).requires_grad_(False)  # else its counter follows gradients that there are not
+    # else its counter follows gradients that there are not
+    module = (module or made(recipe)).requires_grad_(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         if recipe.traced:
             module(**_samples(recipe))
         else:
-            run(recipe, module, inputs(recipe.network(), "meta"))
+            run(recipe, module, inputs(recipe.network(), device))
     flops = counter.get_total_flops()
     for name, counts in counter.get_flop_counts().items():
         if name.endswith("rotary_emb"):  # angles: a product of frequencies and positions, without weights
             flops -= sum(counts.values())
-    params = sum(one.numel() for one in module.parameters())
-    kept = module.state_dict() if recipe.traced else state(module)
-    return Figures.of(params, flops // 2, {key: one.shape for key, one in kept.items()})
+    return int(flops // 2)
 
 
 def run(recipe: Recipe, module: Any, given: list[Any]) -> Any:
@@ -230,15 +244,16 @@ def apart(recipe: Recipe) -> float:
     import torch
 
     module = made(recipe)
+    common = state(recipe, module)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for key, one in module.state_dict().items():
-            if one.is_floating_point():  # what begins as zero or one is to be seen as well
+            if one.is_floating_point() and key in common:  # what begins as zero or one is to be seen as well
                 noise = torch.randn(one.shape, generator=generator) * 0.05
                 one.add_(noise.abs() if key.endswith("running_var") else noise)
     network = recipe.network()
     ours = archlens.build(network).eval()
-    ours.load_state_dict(state(module), strict=True)
+    ours.load_state_dict(state(recipe, module), strict=True)
     given = inputs(network, "cpu")
     with torch.no_grad():
         theirs, found = run(recipe, module, given), ours(*given)

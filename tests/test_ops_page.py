@@ -262,6 +262,8 @@ def test_formulas_give_the_figures(kind: str, one: Example) -> None:
         more = [more[0] if own["bias"] else 0, *(more[1:2] if own.get("projection") else ())]
     elif kind == "prelu":
         first, more = (first, []) if own["per_channel"] else (1, [])
+    elif own.get("scalar"):
+        first = 1
     elif own.get("over") == "all":
         first = 2 * x.numel
     elif False in (own.get("scale"), own.get("center")):

@@ -15,8 +15,9 @@ from .fields import Fields
 
 #: Fields that are in any configuration, or are about training, drawing words and keeping files.
 _BESIDE = """
-_name_or_path _attn_implementation attn_implementation transformers_version dtype torch_dtype
-return_dict output_attentions output_hidden_states use_cache chunk_size_feed_forward id2label label2id
+_name_or_path _attn_implementation attn_implementation experts_implementation transformers_version dtype
+torch_dtype return_dict output_attentions output_hidden_states use_cache chunk_size_feed_forward id2label
+label2id
 num_labels problem_type task_specific_params finetuning_task gradient_checkpointing tokenizer_class
 prefix bos_token_id eos_token_id pad_token_id sep_token_id cls_token_id mask_token_id unk_token_id
 decoder_start_token_id forced_bos_token_id forced_eos_token_id suppress_tokens begin_suppress_tokens
@@ -27,8 +28,8 @@ temperature top_k top_p repetition_penalty length_penalty no_repeat_ngram_size n
 num_beam_groups diversity_penalty typical_p bad_words_ids encoder_no_repeat_ngram_size
 remove_invalid_values exponential_decay_length_penalty return_dict_in_generate output_scores
 summary_type summary_use_proj summary_activation summary_proj_to_labels summary_first_dropout
-encoder_layerdrop decoder_layerdrop apply_spec_augment mask_time_prob mask_time_length mask_time_min_masks mask_feature_prob
-mask_feature_length mask_feature_min_masks
+encoder_layerdrop decoder_layerdrop apply_spec_augment mask_time_prob mask_time_length mask_time_min_masks
+mask_feature_prob mask_feature_length mask_feature_min_masks
 """
 BESIDE = frozenset(_BESIDE.split())
 
@@ -171,9 +172,9 @@ def _decoder(c: Fields, **defaults: Any) -> dict[str, Any]:
         "vocab": c.whole("vocab_size", defaults["vocab"]),
         "length": c.whole("max_position_embeddings", defaults["length"]),
         "activation": c.choice("hidden_act", defaults.get("activation", "silu"), _ACTIVATIONS),
-        "eps": c.number("rms_norm_eps", 1e-6),
+        "eps": c.number("rms_norm_eps", defaults.get("eps", 1e-6)),
         "tied": c.truth("tie_word_embeddings", defaults.get("tied", False)),
-        "base": _base(c, 10000.0),
+        "base": _base(c, defaults.get("base", 10000.0)),
     }
     return values | _heads(c, defaults.get("kv_heads"), defaults.get("head"), defaults.get("heads", 32))
 
@@ -218,6 +219,63 @@ def _gemma(c: Fields) -> Said:
     c.only("hidden_activation", None, "gelu_pytorch_tanh")  # which transformers 4 read in place of hidden_act
     c.only("use_bidirectional_attention", None, False)
     return _ids(values | {"bias": c.truth("attention_bias", False)})
+
+
+def _mixtral(c: Fields) -> Said:
+    values = _decoder(c, hidden=14336, vocab=32000, length=131072, kv_heads=8, eps=1e-5, base=1000000.0)
+    values |= {
+        "window": c.optional("sliding_window", None),
+        "experts": c.whole("num_local_experts", 8),
+        "active": c.whole("num_experts_per_tok", 2),
+    }
+    c.known |= {"output_router_logits", "router_aux_loss_coef", "router_jitter_noise"}  # of training
+    return _ids(values)
+
+
+def _deepseek_v3(c: Fields) -> Said:
+    _never(c)
+    values = {
+        "width": c.whole("hidden_size", 7168),
+        "depth": c.whole("num_hidden_layers", 61, allowed()),
+        "heads": c.whole("num_attention_heads", 128),
+        "hidden": c.whole("intermediate_size", 18432),
+        "expert_hidden": c.whole("moe_intermediate_size", 2048),
+        "experts": c.whole("n_routed_experts", 256),
+        "active": c.whole("num_experts_per_tok", 8),
+        "shared": c.whole("n_shared_experts", 1),
+        "first": c.whole("first_k_dense_replace", 3),
+        "scores": c.number("routed_scaling_factor", 2.5),
+        "q_rank": c.whole("q_lora_rank", 1536),
+        "kv_rank": c.whole("kv_lora_rank", 512),
+        "nope": c.whole("qk_nope_head_dim", 128),
+        "rope": c.whole("qk_rope_head_dim", 64),
+        "value": c.whole("v_head_dim", 128),
+        "vocab": c.whole("vocab_size", 129280),
+        "length": c.whole("max_position_embeddings", 4096),
+        "eps": c.number("rms_norm_eps", 1e-6),
+        "base": _base(c, 10000.0),
+    }
+    c.only("num_key_value_heads", values["heads"])
+    c.only("hidden_act", "silu")
+    for name, value in (
+        ("attention_bias", False),
+        ("tie_word_embeddings", False),
+        ("norm_topk_prob", True),
+        ("rope_interleave", True),
+        ("scoring_func", "sigmoid"),
+        ("topk_method", "noaux_tc"),
+        ("moe_layer_freq", 1),
+    ):
+        c.only(name, value)
+    if c.whole("n_group", 8) > c.whole("topk_group", 4):
+        c.notes.append(
+            "Experts are chosen from all, and not within topk_group of n_group groups; no shape and no count "
+            "depends on it."
+        )
+    # copies under other names, and what predicts a second token
+    c.known |= {"num_local_experts", "qk_head_dim", "head_dim", "ep_size"}
+    c.known |= {"num_nextn_predict_layers", "output_router_logits", "aux_loss_alpha", "seq_aux"}
+    return _ids(values)
 
 
 def _no_window(c: Fields, depth: int) -> None:
@@ -307,6 +365,8 @@ FAMILIES = {
         Family("qwen2", "llama", ("Qwen2ForCausalLM",), _qwen2),
         Family("clip", "clip", ("CLIPModel",), _clip),
         Family("whisper", "whisper", ("WhisperForConditionalGeneration",), _whisper),
+        Family("mixtral", "mixtral", ("MixtralForCausalLM",), _mixtral),
+        Family("deepseek_v3", "deepseek_v3", ("DeepseekV3ForCausalLM",), _deepseek_v3),
         Family("gemma", "gemma", ("GemmaForCausalLM",), _gemma),
         Family("qwen3", "llama", ("Qwen3ForCausalLM",), _qwen3),
     )
