@@ -46,7 +46,8 @@ EXPERT = """
     - w2: linear(width, bias=false)
 """
 MIXTURE = f"""
-params: {{width: 12, hidden: 20, count: 5, active: 2, scores: softmax, normalize: true, scale: 1}}
+params:
+  {{width: 12, hidden: 20, count: 5, active: 2, scores: softmax, normalize: true, scale: 1, groups: 1, open: 1}}
 input: "7x{{width}} channels_last"
 blocks:{EXPERT}
 layers:
@@ -58,6 +59,8 @@ layers:
           scores: scores
           normalize: normalize
           scale: scale
+          groups: groups
+          active_groups: open
 """
 STACKED = """
 input: 7x12 channels_last
@@ -119,22 +122,54 @@ layers: [embedding(width), layers: layer * 32, norm: rms_norm, lm_head: "linear(
     assert network.macs == rest + 128 * 32 * 2 * one
 
 
-def test_many_experts_are_laid_out_once() -> None:
-    """58 layers of 256 experts: 44,544 tensors, and three records of their weights."""
-    text = f"""
-params: {{width: 7168, hidden: 2048}}
-input: 9x7168 channels_last
-blocks:{EXPERT}
-  layer: [{{experts: {{count: 256, active: 8, do: expert}}}}]
-layers: [layers: layer * 58]
+DEEPSEEK = """
+params: {width: 7168, heads: 128, length: 9}
+input: "{length} of 129280"
+blocks:
+  mlp(hidden):
+    - multiply:
+        - [gate_proj: "linear(hidden, bias=false)", silu]
+        - up_proj: linear(hidden, bias=false)
+    - down_proj: linear(width, bias=false)
+  attention:
+    - q_a_proj: linear(1536, bias=false)
+    - q_a_layernorm: rms_norm
+    - q_b_proj: linear(heads * (128 + 64), bias=false)
+    - ref(input_layernorm)
+    - kv_a_proj_with_mqa: linear(512 + 64, bias=false)
+    - slice(0, 512)
+    - kv_a_layernorm: rms_norm
+    - kv_b_proj: linear(heads * (128 + 128), bias=false)
+    - slice(0, heads * 128)
+    - o_proj: linear(width, bias=false)
+  moe:
+    - add:
+        - [experts: {count: 256, active: 8, do: mlp(2048), scores: sigmoid, scale: 2.5}]
+        - shared_experts: mlp(2048)
+  layer(sparse):
+    - input_layernorm: rms_norm
+    - self_attn: attention
+    - post_attention_layernorm: rms_norm
+    - mlp: moe if sparse else mlp(18432)
+layers:
+  - embed_tokens: embedding(width)
+  - layers: [layer(false) * 3, layer(true) * 58]
+  - norm: rms_norm
+  - lm_head: linear(129280, bias=false)
 """
-    network = archlens.loads(text)
-    assert network.params == 58 * (256 * 3 * 7168 * 2048 + 256 * 7168)
-    assert network.active_params == 58 * (8 * 3 * 7168 * 2048 + 256 * 7168)
-    facts = {id(layer.facts) for layer in network if layer.facts.weights}
-    assert len(facts) == 3
-    assert len(network.state()) == 58 * (256 * 3 + 1)
-    assert "layers.57.experts.255.w2.weight" in network.state()
+
+
+def test_many_experts_are_laid_out_once() -> None:
+    """DeepSeek v3: 671 B parameters, 37 B of them active; transformers counts 671,026,404,352 on meta."""
+    network = archlens.loads(DEEPSEEK)
+    assert network.params == 671_026_404_352
+    assert network.active_params == 671_026_404_352 - 58 * 248 * 3 * 7168 * 2048
+    assert network.active_params // 10**9 == 37
+    experts = {id(layer.facts) for layer in network if layer.copies is not None and layer.facts.weights}
+    assert len(experts) == 2  # what goes in and what comes out
+    state = network.state()
+    assert sum(".experts." in key for key in state) == 58 * 256 * 3
+    assert state["layers.60.mlp.experts.255.down_proj.weight"] == (7168, 2048)
 
 
 def test_one_more_token() -> None:
@@ -190,12 +225,20 @@ def test_applied_once_more_they_have_their_weights_once() -> None:
 def by_hand(x: Tensor, state: dict[str, Tensor], network: Network) -> Tensor:
     """Each token through its experts, one after the other."""
     says, out = dict(network.values), torch.zeros_like(x)
+    bias = state.get("moe.gate.correction")
     says["scores"] = getattr(says["scores"], "kind", says["scores"])
     for sample, position in ((s, p) for s in range(len(x)) for p in range(x.shape[1])):
         token = x[sample, position]
         scores = state["moe.gate.weight"] @ token
         scores = scores.softmax(0) if says["scores"] == "softmax" else scores.sigmoid()
-        best = sorted(range(says["count"]), key=lambda e: -float(scores[e]))[: says["active"]]
+        ranked = [float(score) for score in scores]
+        if bias is not None:
+            ranked = [score + float(one) for score, one in zip(ranked, bias, strict=True)]
+        size = says["count"] // says["groups"]
+        groups = [range(g * size, (g + 1) * size) for g in range(says["groups"])]
+        groups.sort(key=lambda group: -sum(sorted(ranked[e] for e in group)[-2:]))
+        open_ = [e for group in groups[: says["open"]] for e in group]
+        best = sorted(open_, key=lambda e: -ranked[e])[: says["active"]]
         whole = sum(float(scores[e]) for e in best) if says["normalize"] else 1.0
         for e in best:
             w1, w2, w3 = (state[f"moe.experts.{e}.{name}.weight"] for name in ("w1", "w2", "w3"))
@@ -232,6 +275,28 @@ def test_each_token_goes_where_its_scores_say(values: dict[str, Any]) -> None:
     written = names[last.name]().eval()
     written.load_state_dict(module.state_dict(), strict=True)
     torch.testing.assert_close(written(x), found)
+
+
+@pytest.mark.parametrize("values", [{}, {"count": 8, "active": 3, "groups": 4, "open": 2}])
+def test_a_bias_has_a_part_in_the_choice_alone(values: dict[str, Any]) -> None:
+    """As DeepSeek v3 has it, in the module of the router."""
+    text = MIXTURE.replace(
+        "          do: expert\n", "          do: expert\n          correction: correction\n"
+    )
+    network = archlens.loads(text, scores="sigmoid", **values)
+    module = built(network)
+    count = network.values["count"]
+    assert network.state()["moe.gate.correction"] == (count,)
+    assert network.params == archlens.loads(MIXTURE, **values).params
+    with torch.no_grad():
+        module.get_buffer("moe.gate.correction").normal_()
+    x = torch.randn(2, 7, 12)
+    torch.testing.assert_close(module(x), by_hand(x, module.state_dict(), network))
+    assert [check for check in verify(network, device="meta").checks if check.status == "failed"] == []
+    with pytest.raises(
+        archlens.UsageError, match=r"moe\.gate\.correction lies in the module of another layer"
+    ):
+        emit(network)
 
 
 @pytest.mark.parametrize("bias", [False, True])

@@ -65,7 +65,10 @@ ITEMS: dict[str, Item] = {
         "Zhang and Sennrich 2019, eq. 4",
     ),
     "rotary": Item("3 for each value that is turned, and for each angle", "Su et al. 2021, eq. 34"),
-    "choice": Item("n for each expert that a token goes to, of n", "the largest of n, as often"),
+    "choice": Item(
+        "n for each expert that a token goes to, of n; with g groups of which a are taken 2n + g + a*g more",
+        "the largest of n, as often; DeepSeek-AI 2024, section 2.1.2",
+    ),
     "unstated": Item("what a custom op computes beside its products", "nobody says it"),
     "interpolation": Item(
         "2m - 1 for each output that mixes m neighbours: linear 2, bilinear 4, trilinear 8, bicubic 16; "

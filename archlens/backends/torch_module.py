@@ -102,7 +102,8 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
                     made = Borrowing(made, at(root, layer.again), list(layer.keys))
                 _place(root, step.name, made)
             elif step.call.parameter is not None:
-                _place(root, step.name, _parameter(step.call.parameter))
+                made = _parameter(step.call.parameter)
+                _place(root, step.name, made if "" not in layer.facts.buffers else made.detach())
     owned = network.state() if network.aliases else {}
     for alias, key in network.aliases.items():
         if key in owned:
@@ -206,8 +207,8 @@ def _parameter(call: Call) -> nn.Parameter:
     return nn.Parameter(made)
 
 
-def _place(root: nn.Module, name: str, made: nn.Module | nn.Parameter) -> None:
-    """Put a module or a parameter at a path; not by ``add_module``, which refuses names such as ``train``."""
+def _place(root: nn.Module, name: str, made: nn.Module | torch.Tensor) -> None:
+    """Put a module or a tensor at a path; not by ``add_module``, which refuses names such as ``train``."""
     *scopes, last = name.split(".")
     for scope in scopes:
         found = root._modules.get(scope)
@@ -216,6 +217,8 @@ def _place(root: nn.Module, name: str, made: nn.Module | nn.Parameter) -> None:
         root = found
     if isinstance(made, nn.Parameter):
         root._parameters[last] = made
+    elif isinstance(made, torch.Tensor):
+        root._buffers[last] = made
     else:
         root._modules[last] = made
 
@@ -235,12 +238,13 @@ def _tie(root: nn.Module, alias: str, key: str) -> None:
 
 
 def at(root: nn.Module, path: str) -> Any:
-    """What lies at a path, a module or a parameter; not by attributes, of which ``train`` is another."""
+    """What lies at a path, a module or a tensor; not by attributes, of which ``train`` is another."""
     *scopes, last = path.split(".")
     found: Any = root
     for scope in scopes:
         found = found._modules[scope]
-    return found._modules[last] if last in found._modules else found._parameters[last]
+    held = (found._modules, found._parameters, found._buffers)
+    return next(one[last] for one in held if last in one)
 
 
 class Built(Scope, fx.GraphModule):

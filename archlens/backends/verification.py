@@ -279,7 +279,9 @@ def _weights(network: Network, module: nn.Module) -> Iterator[Check]:
         # a module may keep anything else beside them
         if isinstance(value, torch.Tensor) and name not in network.aliases
     }
-    within = grouped((scope, name) for name in real for scope in scopes_of(name) if scope in network.index)
+    # a tensor is that of the innermost layer that it lies in
+    layers = {name: [scope for scope in scopes_of(name) if scope in network.index] for name in real}
+    within = grouped((around[-1], name) for name, around in layers.items() if around)
     for layer in network.layers:
         said = {layer.key(key): (shape, True) for key, shape in layer.facts.weights.items()}
         said |= {layer.key(key): (shape, False) for key, shape in layer.facts.kept.items()}

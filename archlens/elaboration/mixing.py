@@ -51,8 +51,8 @@ class Mixing(Sharing):
         """Count a step."""
 
     @abstractmethod
-    def row_values(self, value: Value, env: Env) -> Any:
-        """The value of an argument."""
+    def word(self, value: Value, env: Env) -> Any:
+        """The value of an argument, in which a word that names nothing is a text."""
 
     @abstractmethod
     def place_op(self, known: Known, where: Any, name: str | None, at: Any, place: Place) -> str:
@@ -68,7 +68,9 @@ class Mixing(Sharing):
         self._route(step, op, entry, env, place)
         scores = self.builder.x
         tokens = self._put(place, _DISPATCH, ops.Dispatch(op.active), [entry], step)
-        chosen = self._put(place, _CHOOSE, ops.Choose(op.active), [scores], step)
+        ranked = self._corrected(op, scores, step)
+        choose = ops.Choose(op.active, op.groups, op.active_groups)
+        chosen = self._put(place, _CHOOSE, choose, [ranked], step)
         self.builder.x = tokens
         start, made, parts = len(self.builder.layers), len(self.made), len(self.parts)
         self.mixing = step
@@ -93,7 +95,7 @@ class Mixing(Sharing):
         self.close(EXPERTS, place)
 
     def _read(self, step: Experts, env: Env) -> ops.Experts:
-        given = {name: self.row_values(value, env) for name, (_, value) in step.arguments.items()}
+        given = {name: self.word(value, env) for name, (_, value) in step.arguments.items()}
         known = self.builder.known(ops.Experts, [], given, refused_by(step))
         op = known.op
         assert isinstance(op, ops.Experts)
@@ -103,7 +105,16 @@ class Mixing(Sharing):
                 step.arguments["active"][0].span,
                 help="active: is how many of them each token goes to",
             )
+        _require_groups(op, step)
         return op
+
+    def _corrected(self, op: ops.Experts, scores: Tensor, step: Experts) -> Tensor:
+        """The scores that experts are chosen by: the router's, or with a bias that lies beside its weight."""
+        if op.correction is None:
+            return scores
+        known = self.builder.known(ops.Correct, [op.scores], {}, refused_by(step))
+        self.builder.layer(known, f"{scores.name}.{op.correction}", [scores], step.where)
+        return self.builder.x
 
     def _route(self, step: Experts, op: ops.Experts, entry: Tensor, env: Env, place: Place) -> None:
         """Run the router, which gives each token a score for each expert."""
@@ -185,6 +196,27 @@ def _statistics(op: Op) -> tuple[str, str]:
         f"({op.kind}) keeps statistics of all tokens, and an expert sees some of them",
         "layer_norm and rms_norm look at one token each",
     )
+
+
+def _require_groups(op: ops.Experts, step: Experts) -> None:
+    """Refuse groups that the experts do not divide into, or that hold too few."""
+    if op.groups == op.active_groups == 1:
+        return
+    size, rest = divmod(op.count, op.groups)
+    if rest or size < 2:
+        where, why = "groups", f"{op.count:,} experts do not divide into {op.groups:,} groups of two or more"
+    elif op.active_groups > op.groups:
+        where, why = (
+            "active_groups",
+            f"a token cannot go to {op.active_groups:,} of {op.groups:,} groups",
+        )
+    elif op.active > op.active_groups * size:
+        where = "active"
+        why = f"{op.active_groups:,} groups of {size:,} experts have fewer than the {op.active:,} of a token"
+    else:
+        return
+    at = step.arguments.get(where)
+    raise error(why, at[0].span if at is not None else step.where.span)
 
 
 def _require_tokens(x: Shape, step: Experts) -> None:

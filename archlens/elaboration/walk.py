@@ -119,7 +119,7 @@ class Walk(Mixing):
             else:
                 own = _own(param, self.variant)
                 if own is not None:
-                    found[name] = self._word(own, env)
+                    found[name] = self.word(own, env)
                     continue
                 listed = ", ".join(spec.variants)
                 raise usage(
@@ -133,7 +133,7 @@ class Walk(Mixing):
         own = _own(param, self.variant)
         value = env.locals[name]
         try:
-            if own is not None and by_value((value,)) == by_value((self._word(own, env),)):
+            if own is not None and by_value((value,)) == by_value((self.word(own, env),)):
                 return
         except SpecError:
             pass  # its own value has no meaning beside the others that are given
@@ -154,7 +154,7 @@ class Walk(Mixing):
             node = Scalar(source, 1, 1, 0, len(value), value, True, False)
             if not value.strip():
                 raise usage(f"{name} is given no value", help=f"--set {name}=...")
-            return self._word(parse_part(value.strip(), node, 0), env)
+            return self.word(parse_part(value.strip(), node, 0), env)
         if isinstance(value, list | tuple):
             return tuple(self._given(name, item, env) for item in value)
         if isinstance(value, int | float) and not usable(value):
@@ -163,7 +163,7 @@ class Walk(Mixing):
             return value
         raise usage(f"{name} cannot be {type(value).__name__}", help="numbers, texts, and lists of them")
 
-    def _word(self, value: Value, env: Env) -> Any:
+    def word(self, value: Value, env: Env) -> Any:
         """The value of a param, in which a word that names nothing is a text."""
         if isinstance(value, Expression):
             if isinstance(value.tree, ast.Name):
@@ -174,7 +174,7 @@ class Walk(Mixing):
                     if name not in env.file.spec.params and name not in ("x", "input"):
                         return name
             return evaluate(value, env)
-        return self._listed([self._word(item, env) for item in value.items], value)
+        return self._listed([self.word(item, env) for item in value.items], value)
 
     def _listed(self, items: list[Any], listing: Listing) -> tuple[Any, ...]:
         """A list that was written in YAML; what is in it may itself be long."""
@@ -879,7 +879,7 @@ class Walk(Mixing):
             if name in given:
                 found[name] = given[name]
             elif own is not None:
-                found[name] = self._word(own, env)
+                found[name] = self.word(own, env)
         self.builder.steps += len(found)
         file.names |= found
         return file

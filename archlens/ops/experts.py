@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from ..geometry import POINT
 from ..shape import Ids, Shape, channels_last
-from .attributes import Count, Flag, Kind, Number
+from .attributes import DEFAULT, Count, Flag, Kind, Number
 from .footprint import PASSED
-from .op import NONE, Argument, Call, Facts, Merge, NonUniform, Op, weightless
+from .op import NONE, Argument, Buffer, Call, Facts, Merge, NonUniform, Op, weightless
 
 _UNKNOWN = "what autograd keeps of experts depends on how their tokens are brought together"
 
@@ -24,7 +24,18 @@ def _scores(value: Any) -> str | None:
     return word if word in ("softmax", "sigmoid") else None
 
 
+def _key(value: Any) -> Any:
+    fits = isinstance(value, str) and value.isidentifier() and len(value) <= 200
+    return DEFAULT if value is None else value if fits else None
+
+
 Scores = Annotated[str, Kind("softmax or sigmoid", _scores)]
+OptionalName = Annotated[str | None, Kind("a name, or none", _key)]
+
+
+def scoring(scores: str, x: Shape) -> int:
+    """The operations that make scores of what a router gives."""
+    return prod(x.spatial) * (3 * x.channels - 1) if scores == "softmax" else x.numel
 
 
 def rows(active: int, x: Shape, channels: int) -> Shape:
@@ -37,10 +48,40 @@ def is_by_token(facts: Facts) -> bool:
     return facts.reach == (POINT,) * len(facts.shape.spatial)
 
 
+class Correct(Op, family="merge"):
+    """Scores by which experts are chosen, each with a bias that is kept and not trained."""
+
+    scores: Annotated[Scores, "what makes scores of the router's output"] = "softmax"
+
+    kind = "correct"
+    memory_unknown = _UNKNOWN
+    whole = True
+
+    def facts(self, x: Shape) -> Facts:
+        return Facts(
+            shape=x,
+            weights=NONE,
+            buffers={"": Buffer((x.channels,))},
+            macs=0,
+            other={"activation": scoring(self.scores, x), "elementwise": x.numel},
+            reach=(POINT,) * len(x.spatial),
+            torch=Call(
+                "archlens.corrected",
+                scores_by=Argument(self.scores, default="softmax"),
+                parameter=Call("torch.zeros", size=(x.channels,)),
+            ),
+        )
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return "to each score the bias of its expert is added"
+
+
 class Choose(Op, family="merge"):
-    """The experts that each token goes to: those with the highest scores."""
+    """The experts that each token goes to: those with the highest scores, within the best groups."""
 
     active: Annotated[Count, "how many"]
+    groups: Annotated[Count, "into how many groups they are divided, in their order"] = 1
+    active_groups: Annotated[Count, "of how many groups, those whose two best have the highest sums"] = 1
 
     kind = "choose"
     memory_unknown = _UNKNOWN
@@ -48,15 +89,24 @@ class Choose(Op, family="merge"):
 
     def facts(self, x: Shape) -> Facts:
         compared = prod(x.spatial) * self.active * x.channels
+        # the two best of each group and their sum, and the best sums
+        sums = 2 * x.channels + self.groups + self.active_groups * self.groups
+        grouped = prod(x.spatial) * sums if self.groups > 1 else 0
         return weightless(
             Ids((self.active, *x.spatial), x.channels),
             NonUniform("which experts a token goes to depends on it"),
-            Call("archlens.chosen_experts", active=self.active),
-            choice=compared,
+            Call(
+                "archlens.chosen_experts",
+                active=self.active,
+                groups=Argument(self.groups, default=1),
+                active_groups=Argument(self.active_groups, default=1),
+            ),
+            choice=compared + grouped,
         )
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
-        return f"{self.active} of {inputs[0].channels:,} experts for each token"
+        within = f", of {self.active_groups} of {self.groups} groups" if self.groups > 1 else ""
+        return f"{self.active} of {inputs[0].channels:,} experts for each token{within}"
 
 
 class Dispatch(Op, family="reshape"):
@@ -90,6 +140,9 @@ class Experts(Merge):
     scores: Annotated[Scores, "what makes scores of the router's output"] = "softmax"
     normalize: Annotated[Flag, "whether the weights of a token are divided by their sum"] = True
     scale: Annotated[Number, "what they are multiplied by"] = 1
+    groups: Annotated[Count, "into how many groups the experts are divided"] = 1
+    active_groups: Annotated[Count, "of how many groups those of a token are"] = 1
+    correction: Annotated[OptionalName, "what the bias is called by which experts are chosen, if any"] = None
     stacked: Annotated[Flag, "whether the weights of all experts lie in one tensor"] = False
 
     kind = "experts"
@@ -99,9 +152,8 @@ class Experts(Merge):
 
     def facts(self, *inputs: Shape) -> Facts:
         made, scores, _ = inputs
-        tokens, n, k = prod(scores.spatial), scores.channels, self.active
+        tokens, k = prod(scores.spatial), self.active
         weights = k * tokens
-        scoring = tokens * (3 * n - 1) if self.scores == "softmax" else tokens * n
         normalizing = tokens * (2 * k - 1) if self.normalize else 0
         return Facts(
             shape=channels_last(scores.spatial, made.channels),
@@ -109,7 +161,7 @@ class Experts(Merge):
             buffers=NONE,
             macs=0,
             other={
-                "activation": scoring,
+                "activation": scoring(self.scores, scores),
                 "elementwise": normalizing
                 + (weights if self.scale != 1 else 0)
                 + (2 * k - 1) * tokens * made.channels,
@@ -128,4 +180,4 @@ class Experts(Merge):
 
 
 #: The layers around experts.
-AROUND = (Choose, Dispatch, Experts)
+AROUND = (Correct, Choose, Dispatch, Experts)

@@ -20,7 +20,7 @@ from ..errors import UsageError, shorten, usage
 from ..grouping import grouped
 from ..network import Copies, Layer, Network
 from ..ops import REQUIRED, Call
-from ..ops.experts import Choose
+from ..ops.experts import Choose, Correct
 from ..shape import Shape
 from .formatting import is_attribute, title, unique, word
 from .signatures import (
@@ -242,6 +242,12 @@ class _Reader:
 
     def _leaf(self, layer: Layer) -> Leaf:
         facts = layer.facts
+        if isinstance(layer.op, Correct):
+            raise usage(
+                f"{shorten(self.network.name)} cannot be {WRITTEN}: {shorten(layer.name)} lies in the module "
+                "of another layer",
+                span=layer.span,
+            )
         found = self.leaves.get(id(facts))
         if found is None:
             torch = facts.torch if layer.copies is None else self._of_experts(layer, layer.copies)
