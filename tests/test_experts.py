@@ -46,8 +46,8 @@ EXPERT = """
     - w2: linear(width, bias=false)
 """
 MIXTURE = f"""
-params:
-  {{width: 12, hidden: 20, count: 5, active: 2, scores: softmax, normalize: true, scale: 1, groups: 1, open: 1}}
+params: {{width: 12, hidden: 20, count: 5, active: 2, groups: 1, open: 1,
+         scores: softmax, scale: 1, normalize: true}}
 input: "7x{{width}} channels_last"
 blocks:{EXPERT}
 layers:
@@ -132,10 +132,11 @@ blocks:
         - up_proj: linear(hidden, bias=false)
     - down_proj: linear(width, bias=false)
   attention:
+    - entry: identity
     - q_a_proj: linear(1536, bias=false)
     - q_a_layernorm: rms_norm
     - q_b_proj: linear(heads * (128 + 64), bias=false)
-    - ref(input_layernorm)
+    - ref(entry)
     - kv_a_proj_with_mqa: linear(512 + 64, bias=false)
     - slice(0, 512)
     - kv_a_layernorm: rms_norm
