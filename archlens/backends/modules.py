@@ -787,7 +787,7 @@ def corrected(x: Tensor, bias: Tensor, scores_by: str = "softmax") -> Tensor:
 def chosen_experts(scores: Tensor, active: int, groups: int = 1, active_groups: int = 1) -> Tensor:
     """The experts of each token, those with the highest scores in the best groups, before the tokens."""
     if groups > 1:
-        apart = scores.unflatten(-1, (groups, -1))
+        apart = scores.reshape(*scores.shape[:-1], groups, -1)
         best = apart.topk(2, dim=-1).values.sum(-1).topk(active_groups, dim=-1).indices
         open_ = torch.zeros_like(apart[..., 0]).scatter(-1, best, 1.0).unsqueeze(-1)
         scores = apart.masked_fill(open_ == 0, float("-inf")).flatten(-2)

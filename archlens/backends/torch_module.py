@@ -102,8 +102,8 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
                     made = Borrowing(made, at(root, layer.again), list(layer.keys))
                 _place(root, step.name, made)
             elif step.call.parameter is not None:
-                made = _parameter(step.call.parameter)
-                _place(root, step.name, made if "" not in layer.facts.buffers else made.detach())
+                tensor = _parameter(step.call.parameter)
+                _place(root, step.name, tensor.detach() if "" in layer.facts.buffers else tensor)
     owned = network.state() if network.aliases else {}
     for alias, key in network.aliases.items():
         if key in owned:
