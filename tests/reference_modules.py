@@ -7,6 +7,7 @@ heads give.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable
 from unittest.mock import patch
@@ -308,3 +309,252 @@ class TNet(nn.Module):
         x = self.tconv3(self.tconv2(self.tconv1(x))).max(2).values
         x = self.transform(self.tfc2(self.tfc1(x))).view(-1, self.size, self.size)
         return (x + torch.eye(self.size, device=x.device)).transpose(1, 2)  # rows of points, times the matrix
+
+
+# -- diffusion --
+
+
+def steps(times: Tensor, width: int, shift: int, cos_first: bool) -> Tensor:
+    """Sines and cosines of one time step each."""
+    half = width // 2
+    angles = times * torch.exp(torch.arange(half) * (-math.log(10000) / (half - shift))).to(times.device)
+    return torch.cat([angles.cos(), angles.sin()] if cos_first else [angles.sin(), angles.cos()], 1)
+
+
+def heads(q: Tensor, k: Tensor, v: Tensor, count: int) -> Tensor:
+    """Attention of several heads: N, L, C each."""
+    q, k, v = (one.unflatten(2, (count, -1)).transpose(1, 2) for one in (q, k, v))
+    weights = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(3)
+    return (weights @ v).transpose(1, 2).flatten(2)
+
+
+class DDPM(nn.Module):
+    """hojonathanho/diffusion at 1e0dceb3: diffusion_tf/models/unet.py with the arguments of run_cifar.py."""
+
+    class Block(nn.Module):
+        def __init__(self, inside: int, out: int) -> None:
+            super().__init__()
+            self.norm1 = nn.GroupNorm(32, inside, 1e-6)
+            self.conv1 = nn.Conv2d(inside, out, 3, padding=1)
+            self.temb_proj = nn.Linear(512, out)
+            self.norm2 = nn.GroupNorm(32, out, 1e-6)
+            self.conv2 = nn.Conv2d(out, out, 3, padding=1)
+            self.nin_shortcut = nn.Conv2d(inside, out, 1) if inside != out else None
+
+        def forward(self, x: Tensor, temb: Tensor) -> Tensor:
+            y = self.conv1(F.silu(self.norm1(x))) + self.temb_proj(F.silu(temb))[:, :, None, None]
+            y = self.conv2(F.silu(self.norm2(y)))
+            return y + (x if self.nin_shortcut is None else self.nin_shortcut(x))
+
+    class Attention(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.norm = nn.GroupNorm(32, width, 1e-6)
+            self.q, self.k, self.v, self.proj_out = (nn.Linear(width, width) for _ in range(4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.norm(x).flatten(2).transpose(1, 2)
+            y = self.proj_out(heads(self.q(y), self.k(y), self.v(y), 1))
+            return x + y.transpose(1, 2).unflatten(2, x.shape[2:])
+
+    class Moved(nn.Module):
+        def __init__(self, width: int, up: bool) -> None:
+            super().__init__()
+            self.up = up
+            self.conv = nn.Conv2d(width, width, 3, 1 if up else 2, 1 if up else 0)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(F.interpolate(x, scale_factor=2.0) if self.up else F.pad(x, (0, 1, 0, 1)))
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths, inside, skips = (128, 256, 256, 256), 128, [128]
+        self.temb = nn.ModuleDict({"dense0": nn.Linear(128, 512), "dense1": nn.Linear(512, 512)})
+        self.conv_in = nn.Conv2d(3, 128, 3, padding=1)
+        for level, width in enumerate(widths):
+            parts = nn.ModuleDict()
+            for i in range(2):
+                parts[f"block_{i}"] = self.Block(inside, width)
+                inside = width
+                skips.append(width)
+                if level == 1:
+                    parts[f"attn_{i}"] = self.Attention(width)
+            if level < 3:
+                parts["downsample"] = self.Moved(width, up=False)
+                skips.append(width)
+            self.add_module(f"down_{level}", parts)
+        mid = {
+            "block_1": self.Block(256, 256),
+            "attn_1": self.Attention(256),
+            "block_2": self.Block(256, 256),
+        }
+        self.mid = nn.ModuleDict(mid)
+        for level, width in reversed([*enumerate(widths)]):
+            parts = nn.ModuleDict()
+            for i in range(3):
+                parts[f"block_{i}"] = self.Block(inside + skips.pop(), width)
+                inside = width
+                if level == 1:
+                    parts[f"attn_{i}"] = self.Attention(width)
+            if level:
+                parts["upsample"] = self.Moved(width, up=True)
+            self.add_module(f"up_{level}", parts)
+        self.norm_out = nn.GroupNorm(32, 128, 1e-6)
+        self.conv_out = nn.Conv2d(128, 3, 3, padding=1)
+
+    def forward(self, image: Tensor, time: Tensor) -> Tensor:
+        temb = self.temb["dense1"](F.silu(self.temb["dense0"](steps(time, 128, 1, cos_first=False))))
+        x = self.conv_in(image)
+        skips = [x]
+        for level in range(4):
+            for name, part in getattr(self, f"down_{level}").items():
+                x = part(x, temb) if name.startswith("block") else part(x)
+                if name.startswith("attn"):
+                    skips.pop()
+                skips.append(x)
+        x = self.mid["block_2"](self.mid["attn_1"](self.mid["block_1"](x, temb)), temb)
+        for level in (3, 2, 1, 0):
+            for name, part in getattr(self, f"up_{level}").items():
+                block = name.startswith("block")
+                x = part(torch.cat([x, skips.pop()], 1), temb) if block else part(x)
+        return self.conv_out(F.silu(self.norm_out(x)))
+
+
+class StableDiffusion(nn.Module):
+    """CompVis/stable-diffusion at 21f890f9: openaimodel.py and attention.py with v1-inference.yaml."""
+
+    class Res(nn.Module):
+        def __init__(self, inside: int, out: int, time: int, groups: int) -> None:
+            super().__init__()
+            conv = nn.Conv2d(inside, out, 3, padding=1)
+            self.in_layers = nn.Sequential(nn.GroupNorm(groups, inside), nn.SiLU(), conv)
+            self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time, out))
+            conv = nn.Conv2d(out, out, 3, padding=1)
+            self.out_layers = nn.Sequential(nn.GroupNorm(groups, out), nn.SiLU(), nn.Dropout(0.0), conv)
+            self.skip_connection = nn.Conv2d(inside, out, 1) if inside != out else nn.Identity()
+
+        def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
+            y = self.in_layers(x) + self.emb_layers(time)[:, :, None, None]
+            return self.skip_connection(x) + self.out_layers(y)
+
+    class Attention(nn.Module):
+        def __init__(self, width: int, context: int, count: int) -> None:
+            super().__init__()
+            self.count = count
+            self.to_q = nn.Linear(width, width, bias=False)
+            self.to_k = nn.Linear(context, width, bias=False)
+            self.to_v = nn.Linear(context, width, bias=False)
+            self.to_out = nn.Sequential(nn.Linear(width, width), nn.Dropout(0.0))
+
+        def forward(self, x: Tensor, context: Tensor) -> Tensor:
+            return self.to_out(heads(self.to_q(x), self.to_k(context), self.to_v(context), self.count))
+
+    class GEGLU(nn.Module):
+        def __init__(self, inside: int, out: int) -> None:
+            super().__init__()
+            self.proj = nn.Linear(inside, 2 * out)
+
+        def forward(self, x: Tensor) -> Tensor:
+            value, gate = self.proj(x).chunk(2, -1)
+            return value * F.gelu(gate)
+
+    class Layer(nn.Module):
+        def __init__(self, width: int, context: int, count: int) -> None:
+            super().__init__()
+            made = StableDiffusion
+            self.attn1 = made.Attention(width, width, count)
+            self.ff = nn.Module()
+            last = nn.Linear(4 * width, width)
+            self.ff.net = nn.Sequential(made.GEGLU(width, 4 * width), nn.Dropout(0.0), last)
+            self.attn2 = made.Attention(width, context, count)
+            self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
+
+        def forward(self, x: Tensor, context: Tensor) -> Tensor:
+            y = self.norm1(x)
+            x = x + self.attn1(y, y)
+            x = x + self.attn2(self.norm2(x), context)
+            return x + self.ff.net(self.norm3(x))
+
+    class Transformer(nn.Module):
+        def __init__(self, width: int, context: int, count: int, groups: int) -> None:
+            super().__init__()
+            self.norm = nn.GroupNorm(groups, width, 1e-6)
+            self.proj_in = nn.Conv2d(width, width, 1)
+            self.transformer_blocks = nn.ModuleList([StableDiffusion.Layer(width, context, count)])
+            self.proj_out = nn.Conv2d(width, width, 1)
+
+        def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
+            y = self.proj_in(self.norm(x))
+            y = self.transformer_blocks[0](y.flatten(2).transpose(1, 2), context)
+            return x + self.proj_out(y.transpose(1, 2).unflatten(2, x.shape[2:]))
+
+    class Down(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.op = nn.Conv2d(width, width, 3, 2, 1)
+
+        def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
+            return self.op(x)
+
+    class Up(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(width, width, 3, padding=1)
+
+        def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
+            return self.conv(F.interpolate(x, scale_factor=2.0))
+
+    class First(nn.Conv2d):
+        def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
+            return super().forward(x)
+
+    def __init__(self, width: int = 320, context: int = 768, count: int = 8, groups: int = 32) -> None:
+        super().__init__()
+        self.width = width
+
+        def res(inside: int, out: int) -> nn.Module:
+            return self.Res(inside, out, 4 * width, groups)
+
+        def transformer(inside: int) -> nn.Module:
+            return self.Transformer(inside, context, count, groups)
+
+        self.time_embed = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
+        )
+        blocks, inside, skips = [[self.First(4, width, 3, padding=1)]], width, [width]
+        for level, times in enumerate((1, 2, 4, 4)):
+            for _ in range(2):
+                blocks.append([res(inside, times * width)])
+                inside = times * width
+                blocks[-1] += [transformer(inside)] if level < 3 else []
+                skips.append(inside)
+            if level < 3:
+                blocks.append([self.Down(inside)])
+                skips.append(inside)
+        self.input_blocks = nn.ModuleList(map(nn.ModuleList, blocks))
+        self.middle_block = nn.ModuleList([res(inside, inside), transformer(inside), res(inside, inside)])
+        blocks = []
+        for level, times in reversed([*enumerate((1, 2, 4, 4))]):
+            for i in range(3):
+                blocks.append([res(inside + skips.pop(), times * width)])
+                inside = times * width
+                blocks[-1] += [transformer(inside)] if level < 3 else []
+                blocks[-1] += [self.Up(inside)] if level and i == 2 else []
+        self.output_blocks = nn.ModuleList(map(nn.ModuleList, blocks))
+        last = nn.Conv2d(width, 4, 3, padding=1)
+        self.out = nn.Sequential(nn.GroupNorm(groups, width), nn.SiLU(), last)
+
+    def forward(self, latent: Tensor, time: Tensor, context: Tensor) -> Tensor:
+        emb = self.time_embed(steps(time, self.width, 0, cos_first=True))
+        x, skips = latent, []
+        for parts in self.input_blocks:
+            for part in parts:
+                x = part(x, emb, context)
+            skips.append(x)
+        for part in self.middle_block:
+            x = part(x, emb, context)
+        for parts in self.output_blocks:
+            x = torch.cat([x, skips.pop()], 1)
+            for part in parts:
+                x = part(x, emb, context)
+        return self.out(x)

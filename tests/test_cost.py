@@ -512,6 +512,9 @@ DEFINITIONS: dict[str, Callable[[], Any]] = {
     "4x3x2 >> channels_last >> softmax": lambda: softmax(some(4, 3, 2)),
     "6x9 >> tokens >> glu": lambda: each(lambda a, b: a * f(b), some(9, 3), some(9, 3)),
     "6x9 >> tokens >> position_embedding": lambda: some(9, 6) + some(9, 6),
+    "7 of 9 >> sinusoidal_embedding(6)": lambda: [
+        (f(angle), f(angle)) for angle in (t * rate for t in some(7) for rate in some(3))
+    ],
     "6x9 >> tokens >> rms_norm": lambda: [by_root(c, True) for c in some(9, 6)],
     "8 >> rms_norm(affine=false)": lambda: by_root(some(8), False),
     "8 >> normalize": lambda: unit(some(8)),

@@ -574,6 +574,22 @@ def relative_positions(size: Any, queries: Any, stride: Any, by: str) -> Callabl
     return lambda x: torch.stack([x[:, row] for row in rows], 1).unflatten(1, pairs)
 
 
+def sinusoids(
+    width: int, base: float = 10000.0, shift: float = 0.0, cos_first: bool = False
+) -> Callable[[Tensor], Tensor]:
+    """One number after the other, in Python."""
+
+    def of(t: float) -> list[float]:
+        half = width // 2
+        angles = [t * base ** (-i / (half - shift)) for i in range(half)]
+        sines, cosines = [sin(a) for a in angles], [cos(a) for a in angles]
+        return cosines + sines if cos_first else sines + cosines
+
+    return lambda x: (x.new_tensor([of(float(t)) for t in x.flatten()], dtype=torch.float64)).view(
+        *x.shape, width
+    )
+
+
 #: What ``archlens.*`` stands for; those whose name ends in their number of axes take it first.
 OWN: dict[str, Callable[..., Any]] = {
     "PaddedConv": conv,
@@ -616,6 +632,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "SelfAttention": SelfAttention,
     "MultiheadSelfAttention": MultiheadSelfAttention,
     "rotary": rotary,
+    "sinusoids": sinusoids,
     "attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),
     "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),

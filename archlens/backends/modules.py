@@ -727,6 +727,17 @@ def rotary(
     return (torch.cat((found, rest), -1) if part < head else found).flatten(-2)
 
 
+def sinusoids(
+    ids: Tensor, width: int, base: float = 10000.0, shift: float = 0.0, cos_first: bool = False
+) -> Tensor:
+    """Sines and cosines of ids, at rates from 1 down to about ``1 / base``: N, ... to N, ..., width."""
+    half = width // 2
+    rates = base ** (-torch.arange(half, device=ids.device) / (half - shift))
+    angles = ids.unsqueeze(-1) * rates
+    pair = (angles.cos(), angles.sin()) if cos_first else (angles.sin(), angles.cos())
+    return torch.cat(pair, -1)
+
+
 class PositionEmbedding(nn.Module):
     """Adds to each position its row of a learned table: N, ..., L, C."""
 

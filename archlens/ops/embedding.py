@@ -13,7 +13,7 @@ from ..shape import ChannelsLast, Ids, Shape, channels_last, times
 from .attributes import Count, Dims, Flag, Index, Number, OptionalCount, choice
 from .footprint import INPUT, NOTHING, PASSED, ROWS, Extra, Footprint
 from .layout import require_channels_last
-from .op import NONE, NOWHERE, Argument, Call, Facts, Names, Op, ShapeError
+from .op import NONE, NOWHERE, Argument, Call, Facts, Names, Op, ShapeError, weightless
 
 
 class Embedding(Op, kind="embedding", family="linear"):
@@ -56,6 +56,68 @@ class Embedding(Op, kind="embedding", family="linear"):
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         return f"{times(inputs[0])} ids, with a row of {self.width} each"
+
+
+class SinusoidalEmbedding(Op, kind="sinusoidal_embedding", family="attention"):
+    """The sines and cosines of each id at ``width/2`` rates: a time step, or a place, as a vector.
+
+    Id ``t`` becomes ``sin(t*w)`` and ``cos(t*w)`` for each rate ``w = base^(-i/(width/2 - shift))``. All of
+    the one kind come before all of the other, the sines unless ``first`` says otherwise. Nothing is learned.
+
+    Output: the positions of the ids, with ``width`` channels: ``LxC``.
+    Limits: ids, as an input has them; a width of an even number.
+    Source: Vaswani et al. 2017, section 3.5, for positions; Ho et al. 2020, appendix B, for time steps.
+    """
+
+    width: Annotated[Count, "how many sines and cosines, C"]
+    base: Annotated[Number, "the last rate is about 1/base, the first 1"] = 10000.0
+    shift: Annotated[Number, "1 where the last rate is 1/base itself"] = 0.0
+    first: Annotated[str, choice("sin", "cos"), "which of the two come first"] = "sin"
+
+    looks_up = True
+    incidental = {"base": "base", "shift": "shift", "first": "order"}
+    names = Names(
+        keras="",
+        onnx="",
+        also="timestepembedding timesteps timeembedding fourierembedding sinusoidalpositionencoding",
+    )
+    examples = (
+        "1 of 1000 >> sinusoidal_embedding(16)",
+        '7 of 50 >> sinusoidal_embedding(6, shift=1, first="cos")',
+        "3x4 of 9 >> sinusoidal_embedding(8, base=100)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        if not isinstance(x, Ids):
+            raise ShapeError(
+                f"sinusoidal_embedding takes ids, and its input {x} is none",
+                help="an input of one id is written with how many there may be: input: {time: 1 of 1000}",
+            )
+        half = self.width // 2
+        if self.width % 2 or half <= self.shift:
+            raise ShapeError(
+                f"{self.width} channels are not a sine and a cosine of more than {self.shift:g} rates",
+                help="an even width, as sinusoidal_embedding(128)",
+            )
+        call = Call(
+            "archlens.sinusoids",
+            width=self.width,
+            base=Argument(self.base, default=10000.0),
+            shift=Argument(self.shift, default=0.0),
+            cos_first=Argument(self.first == "cos", default=False),
+        )
+        # an angle for each rate, which is a product, and a sine and a cosine of it
+        angles = x.numel * half
+        made = channels_last(x.spatial, self.width)
+        return weightless(made, (POINT,) * len(x), call, activation=2 * angles, elementwise=angles)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Nothing is kept: neither ids nor rates have a gradient."""
+        angles, rates = Extra(facts.shape.numel // 2), Extra(self.width // 2, per_sample=False)
+        return NOTHING._replace(lies=ROWS, workspace=(rates, angles, angles, angles))
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{times(inputs[0])} ids, with {self.width} sines and cosines each"
 
 
 class ClassToken(Op, kind="class_token", family="attention"):
