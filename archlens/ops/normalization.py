@@ -162,7 +162,7 @@ class FrozenBatchNorm(Op, kind="frozen_batch_norm", family="normalization"):
 
     channelwise = True
     incidental = {"eps": "eps"}
-    names = Names(keras="", onnx="", also="frozenbatchnorm2d frozenbn affinechannel")
+    names = Names(keras="", onnx="", also="frozenbn affinechannel")
     examples = ("64x9x7 >> frozen_batch_norm", "8x20 >> frozen_batch_norm(eps=0.1)")
 
     def facts(self, x: Shape) -> Facts:
