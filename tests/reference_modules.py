@@ -558,3 +558,74 @@ class StableDiffusion(nn.Module):
             for part in parts:
                 x = part(x, emb, context)
         return self.out(x)
+
+
+# -- detection by a Transformer --
+
+
+class DETR(nn.Module):
+    """facebookresearch/detr at 29901c51: models/ with its defaults, on an image without padding."""
+
+    class Layer(nn.Module):
+        def __init__(self, cross: bool) -> None:
+            super().__init__()
+            self.self_attn = nn.MultiheadAttention(256, 8, batch_first=True)
+            if cross:
+                self.multihead_attn = nn.MultiheadAttention(256, 8, batch_first=True)
+                self.norm3 = nn.LayerNorm(256)
+            self.linear1, self.linear2 = nn.Linear(256, 2048), nn.Linear(2048, 256)
+            self.norm1, self.norm2 = nn.LayerNorm(256), nn.LayerNorm(256)
+
+        def forward(self, x: Tensor, places: Tensor, keys: Tensor | None, memory: Tensor | None) -> Tensor:
+            at = x + places
+            x = self.norm1(x + self.self_attn(at, at, x, need_weights=False)[0])
+            if keys is not None:
+                x = x + self.multihead_attn(x + places, keys, memory, need_weights=False)[0]
+                x = self.norm2(x)
+            norm = self.norm2 if keys is None else self.norm3
+            return norm(x + self.linear2(self.linear1(x).relu()))
+
+    def __init__(self) -> None:
+        from torchvision.models import resnet50
+        from torchvision.models._utils import IntermediateLayerGetter
+        from torchvision.ops import FrozenBatchNorm2d
+
+        super().__init__()
+        whole = resnet50(norm_layer=FrozenBatchNorm2d)
+        first = nn.ModuleDict({"body": IntermediateLayerGetter(whole, {"layer4": "0"})})
+        self.backbone = nn.ModuleList([first])
+        self.input_proj = nn.Conv2d(2048, 256, 1)
+        self.query_embed = nn.Embedding(100, 256)
+        self.transformer = nn.Module()
+        for name, cross in (("encoder", False), ("decoder", True)):
+            part = nn.ModuleDict({"layers": nn.ModuleList(self.Layer(cross) for _ in range(6))})
+            self.transformer.add_module(name, part)
+        self.transformer.decoder["norm"] = nn.LayerNorm(256)
+        self.class_embed = nn.Linear(256, 92)
+        layers = nn.ModuleList(nn.Linear(256, size) for size in (256, 256, 4))
+        self.bbox_embed = nn.ModuleDict({"layers": layers})
+
+    @staticmethod
+    def places(height: int, width: int) -> Tensor:
+        """Sines and cosines of rows, and of columns, as positions of a sequence."""
+        rates = 10000 ** (2 * (torch.arange(128) // 2) / 128)
+        found = []
+        for n in (height, width):
+            angles = torch.arange(1, n + 1)[:, None] / (n + 1e-6) * 2 * math.pi / rates
+            found.append(torch.stack((angles[:, ::2].sin(), angles[:, 1::2].cos()), 2).flatten(1))
+        rows, columns = found[0][:, None].expand(-1, width, -1), found[1].expand(height, -1, -1)
+        return torch.cat((rows, columns), 2).flatten(0, 1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.input_proj(self.backbone[0]["body"](image)["0"])
+        places = self.places(*x.shape[2:]).to(x.device)
+        memory = x.flatten(2).transpose(1, 2)
+        for layer in self.transformer.encoder["layers"]:
+            memory = layer(memory, places, None, None)
+        queries = self.query_embed.weight.expand(len(x), -1, -1)
+        x = torch.zeros_like(queries)
+        for layer in self.transformer.decoder["layers"]:
+            x = layer(x, queries, memory + places, memory)
+        x = self.transformer.decoder["norm"](x)
+        first, second, last = self.bbox_embed["layers"]
+        return self.class_embed(x), last(second(first(x).relu()).relu()).sigmoid()

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 from functools import reduce
 from itertools import product
-from math import cos, prod, sin
+from math import cos, pi, prod, sin
 from typing import Any
 
 import torch
@@ -574,6 +574,28 @@ def relative_positions(size: Any, queries: Any, stride: Any, by: str) -> Callabl
     return lambda x: torch.stack([x[:, row] for row in rows], 1).unflatten(1, pairs)
 
 
+class SinusoidalPositions(nn.Module):
+    """One number after the other, in Python."""
+
+    def __init__(
+        self, sizes: Any, channels_last: bool = False, base: float = 10000.0, normalized: bool = False
+    ) -> None:
+        super().__init__()
+        channels, spatial = (sizes[-1], sizes[:-1]) if channels_last else (sizes[0], sizes[1:])
+        part = channels // len(spatial)
+        table = torch.zeros(*spatial, channels)
+        for place in product(*map(range, spatial)):
+            for channel in range(channels):
+                axis, i = divmod(channel, part)
+                at = 2 * pi * (place[axis] + 1) / (spatial[axis] + 1e-6) if normalized else place[axis]
+                angle = at / base ** (i // 2 * 2 / part)
+                table[(*place, channel)] = cos(angle) if i % 2 else sin(angle)
+        self.register_buffer("table", table if channels_last else table.movedim(-1, 0), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.table] * len(x))
+
+
 def sinusoids(
     width: int, base: float = 10000.0, shift: float = 0.0, cos_first: bool = False
 ) -> Callable[[Tensor], Tensor]:
@@ -633,6 +655,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "MultiheadSelfAttention": MultiheadSelfAttention,
     "rotary": rotary,
     "sinusoids": sinusoids,
+    "SinusoidalPositions": SinusoidalPositions,
     "attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),
     "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),

@@ -7,7 +7,7 @@ file imports torch at its top because it defines modules; only what has asked fo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import log, prod
+from math import log, pi, prod
 from typing import Any
 
 import torch
@@ -736,6 +736,35 @@ def sinusoids(
     angles = ids.unsqueeze(-1) * rates
     pair = (angles.cos(), angles.sin()) if cos_first else (angles.sin(), angles.cos())
     return torch.cat(pair, -1)
+
+
+class SinusoidalPositions(nn.Module):
+    """Sines and cosines of where positions lie, each axis in channels of its own, for each sample."""
+
+    table: Tensor
+
+    def __init__(
+        self, sizes: Any, channels_last: bool = False, base: float = 10000.0, normalized: bool = False
+    ) -> None:
+        super().__init__()
+        channels, spatial = (sizes[-1], sizes[:-1]) if channels_last else (sizes[0], sizes[1:])
+        part = channels // len(spatial)
+        rates = base ** (-torch.arange(0, part, 2, dtype=torch.float64) / part)
+        found = []
+        for axis, n in enumerate(spatial):
+            places = torch.arange(n, dtype=torch.float64)
+            if normalized:
+                places = (places + 1) / (n + 1e-6) * 2 * pi
+            angles = places.unsqueeze(1) * rates  # n, part/2
+            each = torch.stack((angles.sin(), angles.cos()), 2).flatten(1)
+            around = (*(1,) * axis, n, *(1,) * (len(spatial) - axis - 1), part)
+            found.append(each.view(around).expand(*spatial, part))
+        table = torch.cat(found, -1).to(torch.get_default_dtype())
+        table = table if channels_last else table.movedim(-1, 0).contiguous()
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.table.repeat(x.shape[0], *(1,) * self.table.dim())
 
 
 class PositionEmbedding(nn.Module):

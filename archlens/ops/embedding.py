@@ -13,7 +13,7 @@ from ..shape import ChannelsLast, Ids, Shape, channels_last, times
 from .attributes import Count, Dims, Flag, Index, Number, OptionalCount, choice
 from .footprint import INPUT, NOTHING, PASSED, ROWS, Extra, Footprint
 from .layout import require_channels_last
-from .op import NONE, NOWHERE, Argument, Call, Facts, Names, Op, ShapeError, weightless
+from .op import NONE, NOWHERE, Argument, Buffer, Call, Facts, Names, Op, ShapeError, weightless
 
 
 class Embedding(Op, kind="embedding", family="linear"):
@@ -225,6 +225,65 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
                 f"its table has {most} positions{from_row}, and its input has {length}",
                 help=f"an input of {most} at most, or position_embedding({length + self.first})",
             )
+
+
+class SinusoidalPositions(Op, kind="sinusoidal_positions", family="attention"):
+    """Sines and cosines of where each position lies, in place of what stands there: nothing of it is learned.
+
+    ``add: [identity, sinusoidal_positions]`` adds them. Channels stand in pairs, the sine and the cosine of
+    ``i*w`` for each rate ``w = base^(-2k/n)`` of n channels; of several axes each has an equal part of the
+    channels, the first axis the first. Position ``i`` counts from 0; with ``normalized`` from 1, of its axis
+    as a share of a full turn.
+
+    Output: the shape of the input.
+    Limits: positions; pairs of channels for each axis.
+    Source: Vaswani et al. 2017, section 3.5; Carion et al. 2020, "End-to-End Object Detection with
+        Transformers", appendix A.4, for two axes.
+    """
+
+    base: Annotated[Number, "the last rate is about 1/base, the first 1"] = 10000.0
+    normalized: Annotated[Flag, "whether positions are shares of a full turn"] = False
+
+    incidental = {"base": "base", "normalized": "range"}
+    names = Names(keras="", onnx="", also="sineposition positionembeddingsine sinepositionalencoding")
+    examples = (
+        "24x49 >> tokens >> sinusoidal_positions",
+        "8x4x5 >> sinusoidal_positions(normalized=true)",
+        "12x2x3x4 >> channels_last >> sinusoidal_positions(base=100)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        axes = len(x) - 1
+        if not axes or x.channels % (2 * axes):
+            raise ShapeError(
+                f"sinusoidal_positions takes pairs of channels for each axis of places, and its input is {x}",
+                help="tokens or a map, whose channels are a multiple of twice the number of its axes",
+            )
+        return Facts(
+            shape=x,
+            weights=NONE,
+            buffers={"table": Buffer(tuple(x), saved=False)},
+            macs=0,
+            other={},
+            reach=NOWHERE,
+            torch=Call(
+                "archlens.SinusoidalPositions",
+                sizes=tuple(x),
+                channels_last=Argument(x.channels_last, default=False),
+                base=Argument(self.base, default=10000.0),
+                normalized=Argument(self.normalized, default=False),
+            ),
+        )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (0,)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Nothing: they are made once, and copied for each sample."""
+        return NOTHING._replace(lies=ROWS)
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{facts.shape}, whatever flows in"
 
 
 class Learned(Op, kind="parameter", family="attention"):
