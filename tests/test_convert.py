@@ -22,10 +22,16 @@ torch = pytest.importorskip("torch")
 nn = torch.nn
 
 
-def again(network: archlens.Network) -> archlens.Network:
-    """What its text says, of which nothing may be different: not a name, not the order of outputs."""
+def again(network: archlens.Network, *, grows: bool = False) -> archlens.Network:
+    """What its text says, of which nothing may be different: not a name, not the order of outputs.
+
+    Where lists grow, what joins them is elsewhere.
+    """
     found = archlens.loads(archlens.convert(network))
-    assert difference.find(network, found).empty
+    between = difference.find(network, found)
+    assert {pair.kind for pair in between.pairs} == {difference.SAME}
+    assert not between.boundary
+    assert {pair.new.op.kind for pair in between.pairs if pair.renamed} <= ({"concat"} if grows else set())
     assert found.state() == network.state()
     assert (found.params, found.macs, found.training_macs) == (
         network.params,
@@ -71,6 +77,7 @@ def test_a_network_of_the_zoo_is_written_and_read_again(name: str) -> None:
 
 #: Of torchvision, with the input: optional parts, tables, named and numbered steps, gates, attention, heads.
 TORCHVISION = {
+    "densenet201": (3, 64, 64),
     "resnet18": (3, 64, 64),
     "mobilenet_v3_small": (3, 64, 64),
     "efficientnet_b0": (3, 64, 64),
@@ -104,8 +111,41 @@ def test_a_module_of_torchvision_is_written_in_at_most_twice_the_lines_of_its_sp
     name: str, traced: Callable[[str], archlens.Network]
 ) -> None:
     network = traced(name)
-    again(network)
+    again(network, grows=name.startswith("densenet"))
     assert len(archlens.convert(network).splitlines()) <= 2 * own_lines(name)
+
+
+class Growing(nn.Module):
+    """A list of tensors that are joined ever anew, with what does not belong to it between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 1)
+        self.part1, self.part2, self.part3 = (nn.Conv2d(channels, 2, 1) for channels in (4, 6, 11))
+        self.beside = nn.Conv2d(4, 3, 1)
+
+    def forward(self, x: Any) -> Any:
+        kept = [self.first(x)]
+        other = self.beside(kept[0])
+        kept.append(self.part1(kept[0]))
+        kept.append(self.part2(torch.cat(kept, 1)))
+        kept.append(self.part3(torch.cat([*kept, other], 1)))
+        return torch.cat([kept[0], kept[1], kept[3]], 1), torch.cat([*kept, other], 1)
+
+
+def test_a_list_that_grows_is_joined_to_what_was_joined_before() -> None:
+    network = archlens.trace(Growing(), (3, 5, 5))
+    found = again(network, grows=True)
+    read = [layer.inputs for layer in found if layer.op.kind == "concat"]
+    assert [len(inputs) for inputs in read] == [2, 3, 2, 4]
+    module = Growing()
+    built = archlens.build(found).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 3, 5, 5)
+    for one, other in zip(
+        built(x).values() if isinstance(built(x), dict) else built(x), module(x), strict=True
+    ):
+        assert torch.equal(one, other)
 
 
 #: Parts of a spec that are no part of the network.

@@ -73,6 +73,70 @@ class Moves(nn.Module):
         return self.does(self.before(x).transpose(1, 2))
 
 
+MAPS: dict[str, tuple[Callable[[Tensor], Tensor], set[str]]] = {
+    "pixels": (lambda x: F.pixel_unshuffle(F.pixel_shuffle(x, 2), 3), {"pixel_shuffle", "pixel_unshuffle"}),
+    "patches": (lambda x: F.unfold(x, (3, 2), stride=(1, 2), padding=1), {"unfold"}),
+    "patches apart": (lambda x: F.unfold(x, 2, dilation=(1, 2), padding=(0, 1)), {"unfold"}),
+    "cut off": (lambda x: F.pad(x, (-1, 1, 2, -3)), {"slice", "pad"}),
+    "cut off alone": (lambda x: F.pad(x, (-1, 0)), {"slice"}),
+    "rolled": (lambda x: torch.roll(x, (1, -2), (3, 2)), {"roll"}),
+    "rolled along one axis": (lambda x: x.permute(0, 2, 3, 1).roll(-1, 1), {"channels_last", "roll"}),
+    "stacked": (lambda x: torch.stack([x, x.sin()], 2).amax(2) * torch.stack([x, x], -1)[..., 0], {"concat"}),
+    "stacked before": (lambda x: torch.stack([x, x.relu()], 1).sum(1), {"concat", "mean", "scale"}),
+    "channels by their squares": (lambda x: x * torch.rsqrt(x.pow(2).mean(1, True) + 1e-6), {"rms_norm"}),
+}  # fmt: skip
+
+
+class Maps(nn.Module):
+    def __init__(self, does: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.before = nn.Conv2d(3, 8, 1)
+        self.does = does
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.does(self.before(x))
+
+
+class Learned(nn.Module):
+    """Parameters of its own, each in a form that no op is made for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = nn.Conv2d(3, 6, 1)
+        self.factors = nn.Parameter(torch.rand(6))
+        self.factor = nn.Parameter(torch.rand(1))
+        self.map = nn.Parameter(torch.rand(1, 6, 1, 9))
+        self.tokens = nn.Parameter(torch.rand(1, 9, 6))
+        self.column = nn.Parameter(torch.rand(6, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.before(x) * self.factors.reshape(1, -1, 1, 1)
+        x = self.factor * x.relu() ** 2 - self.map
+        x = self.map / (x.abs() + 1)
+        x = torch.maximum(x, self.factor).mean(2).transpose(1, 2)
+        x = x / self.tokens + self.column.view(6)
+        return x.minimum(self.factor)
+
+
+class Positions(nn.Module):
+    """A batch norm of positions, a layer norm without a shift, and a learned table beside the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.rand(1, 10, 8))
+        self.inner = nn.Linear(8, 8)
+        self.layer_norm = nn.LayerNorm(8, bias=False)
+        self.batch_norm = nn.BatchNorm1d(8)
+        self.batch_norm.running_mean.uniform_()
+        self.batch_norm.running_var.uniform_(1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.movedim(1, -1)
+        rows = self.inner(rows.flatten(0, 1)) + self.table
+        rows = self.layer_norm(rows)
+        return self.batch_norm(rows.flatten(0, 1)).reshape_as(rows).view(-1, 5, 10, 8)
+
+
 class StandardConv(nn.Conv2d):
     """As the networks of "Big Transfer" have it."""
 
@@ -105,6 +169,20 @@ def check(module: nn.Module, sizes: tuple[int, ...], kinds: set[str]) -> None:
 def test_it_is_said_in_ops(name: str) -> None:
     does, kinds = MOVES[name]
     check(Moves(does), SIZES, kinds)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_are_said_in_ops(name: str) -> None:
+    does, kinds = MAPS[name]
+    check(Maps(does), (3, 6, 9), kinds)
+
+
+def test_parameters_of_any_form() -> None:
+    check(Learned(), (3, 9, 9), {"parameter", "multiply", "subtract", "divide", "maximum", "minimum"})
+
+
+def test_norms_of_positions() -> None:
+    check(Positions(), (8, 5, 10), {"layer_norm", "batch_norm", "parameter"})
 
 
 def test_a_standardized_convolution() -> None:

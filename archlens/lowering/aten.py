@@ -254,7 +254,7 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
 
 
 #: What views a tensor as another shape.
-_VIEWS = ("aten.view", "aten._unsafe_view", "aten.reshape")
+_VIEWS = ("aten.view", "aten._unsafe_view", "aten.reshape", "aten.unsqueeze")
 
 #: What normalizes a batch by its own statistics.
 _BATCH_NORMS = ("native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm")
@@ -527,7 +527,60 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
             return _straight(lowering.put(op, draft, own={"": other}))
         except NotSaid:
             pass
-    return _pointwise(lowering, node)
+    return _with_learned(lowering, node, kind, args)
+
+
+def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any]) -> Held:
+    """A merge of what flows with a parameter that stands as it is but for axes of one position."""
+    terms = [args["self"], args["other"]]
+    (x,) = [value for value in terms if value.flows]
+    held = lowering.of(x)
+    try:
+        held = (
+            lowering.laid(held) if held.axes and len(held.axes[0]) > 1 else _straight(lowering.settled(held))
+        )
+        beside = len(held.draft.shape) + 1 - len(held.axes)
+        drafts = [
+            held.draft if value is x else _learned(lowering, value, held.draft, beside) for value in terms
+        ]
+        made = lowering.put(lowering.call(kind), *drafts)
+        return _straight(made) if not beside else Held(made, held.axes)
+    except NotSaid:
+        return _pointwise(lowering, node)
+
+
+def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Draft:
+    """A parameter as a branch of a merge: of as many axes and the same layout as what it is merged with.
+
+    So many ``extra`` axes of that are beside the batch where the parameter is read.
+    """
+    leaf = value
+    while leaf.node is not None and leaf.node.target in _VIEWS:
+        leaf = leaf.node.inputs[0]
+    rank = len(beside.shape)
+    batch, *shape = (1,) * (rank + 1 - extra - len(value.sizes)) + value.sizes
+    shape = [*(1,) * extra, *shape]
+    if not leaf.key or not leaf.trains or batch != 1 or len(shape) != rank or not leaf.sizes:
+        raise NotSaid("it reads what was computed without the input")
+    last = beside.shape.channels_last
+    if leaf.sizes in (tuple(shape), (1, *shape)):
+        given = {"channels": "first"} if not last and rank > 1 else {}
+        given |= {"batch": True} if leaf.sizes != tuple(shape) else {}
+        return _parameter(lowering, leaf, lowering.call("parameter", tuple(shape), **given), beside)
+    if last and shape[-1] != 1 and prod(shape[:-1]) != 1:
+        raise NotSaid("it reads a parameter with its axes taken apart")
+    given = {"channels": "first"} if len(leaf.sizes) > 1 else {}
+    made = _parameter(lowering, leaf, lowering.call("parameter", leaf.sizes, **given), beside)
+    made = lowering.put(lowering.call("reshape", (shape[-1], *shape[:-1]) if last else tuple(shape)), made)
+    return lowering.put(lowering.call("channels_last"), made) if last and rank > 1 else made
+
+
+def _parameter(lowering: Lowering, leaf: Value, op: Op, beside: Draft) -> Draft:
+    """A parameter that stands once, whatever reads it."""
+    key = (leaf, op)
+    if key not in lowering.made:
+        lowering.made[key] = lowering.put(op, beside, own={"": leaf})
+    return lowering.made[key]
 
 
 _OF_TWO = {"sub": "subtract", "div": "divide", "maximum": "maximum", "minimum": "minimum"}
@@ -540,6 +593,8 @@ def of_two(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         return _pointwise(lowering, node)
     if len(node.inputs) == 2 and all(value.flows for value in node.inputs):
         return _merged(lowering, node, _OF_TWO[name])
+    if len(node.inputs) == 2:
+        return _with_learned(lowering, node, _OF_TWO[name], args)
     scalar = _scalar(args)
     if scalar is None or len(node.inputs) != 1 or (name == "div" and not scalar):
         return _pointwise(lowering, node)
@@ -579,6 +634,23 @@ def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         drafts = [_settle(lowering, value, last=dim == rank - 1) for value in tensors]
     if len(drafts) == 1:
         return _straight(drafts[0])
+    name = drafts[0].shape.names[dim - 1]
+    given = {} if name == "channels" else {"axis": name}
+    return _straight(lowering.put(lowering.call("concat", **given), *drafts))
+
+
+@lowers("stack")
+def stack(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """Each with an axis of one position more, put together along that."""
+    tensors = args["tensors"]
+    dim = _axis(args.get("dim", 0), len(node.outputs[0].sizes))
+    if not dim or not all(value.flows for value in tensors):
+        raise NotSaid("along the samples" if not dim else "not all of it flows")
+    drafts = []
+    for value in tensors:
+        axes = lowering.of(value).axes
+        held = Held(lowering.of(value).draft, (*axes[:dim], (), *axes[dim:]), node.call)
+        drafts.append(lowering.settled(held))
     name = drafts[0].shape.names[dim - 1]
     given = {} if name == "channels" else {"axis": name}
     return _straight(lowering.put(lowering.call("concat", **given), *drafts))
@@ -641,8 +713,16 @@ def batch_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Hel
         given["running_stats"] = False
     own = _weights(args, weight="weight", bias="bias", running_mean="running_mean", running_var="running_var")
     lowering.beside(own, "running_mean", "num_batches_tracked")
-    draft = _settle(lowering, args["input"], last=False)
-    return [_straight(lowering.put(lowering.call("batch_norm", **given), draft, own=own))]
+    op = lowering.call("batch_norm", **given)
+    held = lowering.of(args["input"])
+    if len(held.axes) == 2 and len(held.axes[0]) > 1 and held.axes[0][0] == Part(0, 1, BATCH):
+        # the channels of positions that stand beside the batch are a map's, and its statistics are the same
+        samples, positions = held.axes[0][:1], held.axes[0][1:]
+        turned = Held(held.draft, (samples, held.axes[1], positions), held.call)
+        made = lowering.put(op, lowering.settled(turned, last=False), own=own)
+        samples, channels, *spatial = made.straight
+        return [Held(made, (samples + in_order(spatial), channels), node.call)]
+    return [_straight(lowering.put(op, _settle(lowering, args["input"], last=False), own=own))]
 
 
 @lowers("native_layer_norm")
@@ -652,6 +732,8 @@ def layer_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Hel
         given["eps"] = _number(args["eps"])
     if args.get("weight") is None:
         given["affine"] = False
+    elif args.get("bias") is None:
+        given["bias"] = False
     own = _weights(args, weight="weight", bias="bias")
     dims = args.get("dim") or range(len(args["input"].sizes))[-len(args["normalized_shape"]) :]
     last = dims[-1] == len(args["input"].sizes) - 1
@@ -707,14 +789,17 @@ def local_response_norm(lowering: Lowering, node: Node, args: dict[str, Any]) ->
 
 @lowers("torch.rms_norm")
 def rms_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    """Over the last axis it works on each position alone."""
-    held = lowering.near(args["input"], last=True)
-    shape = held.draft.shape
-    if (
-        "dim" in args
-        or len(args["normalized_shape"]) > 1
-        or held.axes[-1] != held.draft.straight[shape.channel_axis + 1]
-    ):
+    """Over the last axis it works on each position alone; others are the last while it does."""
+    rank = len(args["input"].sizes)
+    (dim,) = args.get("dim", [rank - 1]) if len(args["normalized_shape"]) == 1 else (0,)
+    if dim == rank - 1:
+        held = lowering.near(args["input"], last=True)
+    else:
+        held = lowering.of(args["input"])
+        order = [*(i for i in range(rank) if i != dim), dim]
+        draft = lowering.settled(Held(held.draft, permuted(held.axes, order), node.call), last=True)
+        held = Held(draft, permuted(draft.straight, [order.index(i) for i in range(rank)]), node.call)
+    if not dim or held.axes[dim] != held.draft.straight[held.draft.shape.channel_axis + 1]:
         raise NotSaid("not over the channels")
     given: dict[str, Any] = {"eps": _number(_EPSILON if args.get("eps") is None else args["eps"])}
     if args.get("weight") is None:
@@ -845,9 +930,17 @@ def pad(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     draft = _settle(lowering, args["input"], last=False)
     pairs = [tuple(given[i : i + 2]) for i in range(0, len(given), 2)][::-1]
     spatial = len(draft.shape) - 1
-    if len(pairs) > spatial or any(n < 0 for pair in pairs for n in pair):
+    if len(pairs) > spatial:
         raise NotSaid("beyond the map")
     pairs = [(0, 0)] * (spatial - len(pairs)) + pairs
+    for name, (before, after) in zip(draft.shape.axes, pairs, strict=True):  # below 0 it is cut off
+        cut = {"start": -before} if before < 0 else {}
+        cut |= {"stop": after} if after < 0 else {}
+        if cut:
+            draft = lowering.put(lowering.call("slice", axis=name, **cut), draft)
+    pairs = [(max(before, 0), max(after, 0)) for before, after in pairs]
+    if not any(map(any, pairs)):
+        return _straight(draft)
     sides = pairs[0][0] if len({n for pair in pairs for n in pair}) == 1 else tuple(pairs)
     words: dict[str, Any] = {}
     if mode != "constant":
@@ -861,6 +954,33 @@ def pad(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 def shuffle(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     draft = _settle(lowering, node.inputs[0], last=False)
     return _straight(lowering.put(lowering.call("channel_shuffle", args["groups"]), draft))
+
+
+@lowers("pixel_shuffle", "pixel_unshuffle")
+def pixel_shuffle(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    kind = node.target.partition(".")[2]
+    factor = args["upscale_factor" if kind == "pixel_shuffle" else "downscale_factor"]
+    draft = _settle(lowering, args["self"], last=False)
+    return _straight(lowering.put(lowering.call(kind, factor), draft))
+
+
+@lowers("im2col")
+def unfold(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    given = {name: _one(args[name]) for name in ("dilation", "padding", "stride")}
+    given = {name: value for name, value in given.items() if value != int(name != "padding")}
+    op = lowering.call("unfold", _one(args["kernel_size"]), **given)
+    return _straight(lowering.put(op, _settle(lowering, args["self"], last=False)))
+
+
+@lowers("roll")
+def roll(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    draft = _settle(lowering, args["self"], last=None)
+    shifts = {draft.shape.names[dim - 1]: 0 for dim in range(1, len(draft.shape) + 1)}
+    for shift, dim in zip(args["shifts"], args.get("dims", ()), strict=True):
+        shifts[draft.shape.names[_axis(dim, len(draft.shape) + 1) - 1] if dim else ""] = shift
+    if "" in shifts or shifts.pop("channels"):
+        raise NotSaid("along other axes")
+    return _straight(lowering.put(lowering.call("roll", _one(tuple(shifts.values()))), draft))
 
 
 @lowers("embedding")

@@ -193,7 +193,8 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
     ``nn.LayerNorm((C, H, W))`` does.
 
     Output: the shape of the input.
-    Parameters: ``2*c``; with ``over="all"`` twice the values of the input; none with ``affine=false``.
+    Parameters: ``2*c``; with ``over="all"`` twice the values of the input; half of it with ``bias=false``,
+        and none with ``affine=false``.
     Limits: none.
     Source: Ba, Kiros and Hinton 2016, "Layer Normalization", equation 4.
     """
@@ -201,6 +202,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
     eps: Annotated[Number, "added to the variance before its root is taken"] = 1e-5
     affine: Annotated[Flag, "whether a scale and a shift are learned"] = True
     over: Annotated[str, choice("channels", "all"), "what is normalized together"] = "channels"
+    bias: Annotated[Flag, "whether a learned scale has a learned shift beside it"] = True
 
     incidental = {"eps": "eps"}
     names = Names(keras="LayerNormalization", onnx="LayerNormalization", also="ln")
@@ -209,6 +211,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
         '16x5x5 >> layer_norm(over="all")',
         "96x14x14 >> layer_norm(eps=1e-6)",
         "96x14x14 >> layer_norm(affine=false)",
+        "96x14x14 >> layer_norm(bias=false)",
         "96x14x14 >> channels_last >> layer_norm(eps=1e-6)",
         '16x5x5 >> channels_last >> layer_norm(over="all")',
     )
@@ -216,19 +219,23 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
     def facts(self, x: Shape) -> Facts:
         width = tuple(x) if self.over == "all" else (x.channels,)
         # torch normalizes the last axes; over channels that come first it takes archlens' own module
+        weights = _affine(width, self.affine)
+        if not self.bias:
+            weights = {name: shape for name, shape in weights.items() if name == "weight"}
         plain = len(width) == len(x) or x.channels_last
         return Facts(
             shape=x,
-            weights=_affine(width, self.affine),
+            weights=weights,
             buffers=NONE,
             macs=0,
-            other=_work(x, 2 * self.affine, sets=x.numel // prod(width)),
+            other=_work(x, len(weights), sets=x.numel // prod(width)),
             reach=_points(x) if len(width) == 1 else EVERYWHERE,
             torch=Call(
                 "nn.LayerNorm" if plain else "archlens.ChannelNorm",
                 normalized_shape=width if len(width) > 1 else width[0],
                 eps=Argument(self.eps, default=1e-5),
                 elementwise_affine=Argument(self.affine, default=True),
+                bias=Argument(self.bias, default=True),
             ),
         )
 

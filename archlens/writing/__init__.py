@@ -1,7 +1,8 @@
 """A network as the text of a spec: a block for each class of scopes, repeats and tables, names kept.
 
-The way: :mod:`plan` finds what branches and is merged again, :mod:`blocks` which scopes are one block,
-:mod:`steps` puts them over each other, :mod:`parameters` finds what differs, :mod:`lines` makes lines of it.
+The way: :mod:`gathering` says lists that grow step by step, :mod:`plan` finds what branches and is merged
+again, :mod:`blocks` which scopes are one block, :mod:`steps` puts them over each other, :mod:`parameters`
+finds what differs, :mod:`lines` makes lines of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ..language import parse
 from ..network import Layer, Network
 from ..ops import OPS
 from ..ops.experts import AROUND
+from .gathering import gathered
 from .spec import text_of
 
 __all__ = ["convert"]
@@ -28,7 +30,7 @@ def convert(network: Network) -> str:
 
     The text is read again before it is returned: it has the same layers under the same names, on the same
     shapes and reading the same tensors, and the same weights. Only merges have the names that the language
-    gives them.
+    gives them, and a list that grows, as in DenseNets, is joined to what was joined before.
 
     Raises:
         UsageError: the language cannot say it, as where a layer is opaque.
@@ -45,6 +47,7 @@ def convert(network: Network) -> str:
       - relu1: relu
     """
     _require_said(network)
+    network = gathered(network)
     text = text_of(network)
     try:
         with allowing(max(allowed(), len(network.layers))):

@@ -459,12 +459,13 @@ def _layer_norm(call: Call) -> Held:
     axes = entry.axes("axis", len(x.shape), -1)
     scale, center = entry.flag("scale", True), entry.flag("center", True)
     every = sorted(axes) == list(range(len(x.shape)))
-    if scale == center and not entry.config.get("rms_scaling"):
+    if scale >= center and not entry.config.get("rms_scaling"):
         over = {"over": "all"} if every and len(axes) > 1 else {}
         if not over and len(axes) == 1 and x.channel != axes[0] and axes[0] == len(x.shape) - 1:
             x = Held(call.last(x), tuple(range(len(x.shape))))
         if over or axes == (x.channel,):
-            made = call.put("layer_norm", x.tensor, eps=entry.number("epsilon", 1e-3), affine=scale, **over)
+            learned = {"affine": scale, "bias": center or not scale}
+            made = call.put("layer_norm", x.tensor, eps=entry.number("epsilon", 1e-3), **learned, **over)
             return Held(made, x.axes)
     if entry.config.get("rms_scaling"):
         center = False  # which is not there, whatever is asked for
