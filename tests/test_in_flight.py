@@ -366,3 +366,32 @@ def test_bifpn_has_no_output_but_its_levels() -> None:
     # the level of the top is not worked out on the way down, and so its sum has two terms
     assert len(network["cells.0.add_7"].inputs) == 2
     assert len(network["cells.0.add_6"].inputs) == 3
+
+
+def test_steps_of_a_scope_with_others_between_them() -> None:
+    """As the parts of a list of modules: each stands under its path, in a block and in a table, too."""
+    text = """
+input: 4x8x8
+blocks:
+  unit(width):
+    - each: i
+      in: range(2)
+      do:
+        - convs.{i}: conv(width, 1)
+        - norms.n{i}: batch_norm >> relu
+    - add: [identity, 'ref("convs.0")']
+layers:
+  - stage: unit(4) * 2
+  - head.fc: conv(4, 1)
+  - relu
+  - head.act: ['ref("stage.1.convs.1") >> conv(2, 1)', relu]
+"""
+    network = archlens.loads(text)
+    assert [layer.name for layer in network][:7] == [
+        *("stage.0.convs.0", "stage.0.norms.n0.0", "stage.0.norms.n0.1"),
+        *("stage.0.convs.1", "stage.0.norms.n1.0", "stage.0.norms.n1.1", "stage.0.add"),
+    ]
+    assert [layer.name for layer in network][-4:] == ["head.fc", "0", "head.act.0", "head.act.1"]
+    assert network["stage.1.add"].inputs == ("stage.1.norms.n1.1", "stage.1.convs.0")
+    assert network["head.act.0"].inputs == ("stage.1.convs.1",)
+    assert archlens.loads(archlens.convert(network)).state() == network.state()

@@ -583,24 +583,6 @@ def test_what_is_built_of_a_traced_network_computes_the_same(name: str) -> None:
         assert torch.equal(again(x), module(x))
 
 
-def test_scopes_that_do_not_stand_together_are_no_source() -> None:
-    class Between(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.parts = nn.ModuleList(nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU()) for _ in range(2))
-
-        def forward(self, x: Any) -> Any:
-            for part in self.parts:
-                x = x + part(x)
-            return x
-
-    from archlens.source import emit
-
-    network = archlens.trace(Between(), (3, 4, 4))
-    with pytest.raises(archlens.UsageError, match="the layers of parts do not stand together"):
-        emit(network)
-
-
 def test_a_network_on_another_input_runs_the_module_again() -> None:
     class Baked(nn.Module):
         """A side of 8 or more is pooled; what runs depends on the input."""

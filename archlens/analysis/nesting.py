@@ -6,8 +6,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..errors import shorten, usage
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_of
 from ..shape import Shape
 from . import uses
 from .uses import Use
@@ -70,23 +69,21 @@ def shape_of(network: Network, value: Value) -> Shape:
 class Nesting:
     """The scopes of a network, each closed before the next one beside it begins.
 
+    One whose parts do not stand together, as those of a list of modules with functions between them, is no
+    scope here: its parts are those of the scope around it, each under its path, ``convs.0``.
+
     Args:
         network: what is read.
-        what: what is made of it, as messages say it: ``"written as source"``.
         unit: what stands for a layer.
         needed: the layers that are read; all of them unless they are given.
         use: what stands for a further use of a part, and what it reads; asked with the scope that it stands
             in and the one that it applies, where it is one.
         kind: what a scope is.
-
-    Raises:
-        UsageError: the layers of a scope do not stand together.
     """
 
     def __init__(
         self,
         network: Network,
-        what: str,
         unit: Callable[[Layer], Any] = lambda layer: layer,
         needed: Container[str] | None = None,
         kind: type[Scope] = Scope,
@@ -98,7 +95,6 @@ class Nesting:
         self.network = network
         self.use = use
         self.uses = uses.find(network)
-        self.what = what
         self.unit = unit
         self.kind = kind
         self.numbers = values_of(network)
@@ -109,7 +105,9 @@ class Nesting:
         self.closed: list[Any] = []
         self.scopes: dict[str, Scope] = {}
         self.in_training = self._in_training()
-        self._read(network.index if needed is None else needed)
+        needed = network.index if needed is None else needed
+        self.apart = self._apart(needed)
+        self._read(needed)
         for scope in self.closed:
             scope.children = [part if isinstance(part, Child) else _child(part) for part in scope.parts]
 
@@ -123,9 +121,42 @@ class Nesting:
                 read.update(layer.inputs)
         return alone
 
+    def _apart(self, needed: Container[str]) -> set[str]:
+        """The scopes whose parts do not stand together."""
+        found: set[str] = set()
+        done: set[str] = set()
+        opened: list[str] = []
+        following = self._following()
+        for number, layer in enumerate(self.network.layers):
+            use = self.uses.get(layer.name)
+            if use is None and (layer.again or layer.name not in needed):
+                continue
+            if use is None or use.name:
+                around = [*scopes_of(layer.name if use is None else use.name)][:-1]
+            else:
+                around = self._holding(use, opened, following[number + len(use.pairs)])
+            done.update(opened[_common(opened, around) :])
+            found.update(path for path in around if path in done)
+            opened = around
+        return found
+
+    def _holding(self, use: Use, opened: list[str], follows: Layer | None) -> list[str]:
+        """The scopes around a further use without a name: those of what it applies, or of what follows."""
+        count = len(opened)
+        while count and not use.of.startswith(f"{opened[count - 1]}."):
+            if follows is not None and follows.within(opened[count - 1]):
+                break
+            count -= 1
+        return opened[:count]
+
+    def _visible(self, path: str) -> str:
+        """The innermost scope at a path that is one here."""
+        while path in self.apart:
+            path = path.rpartition(".")[0]
+        return path
+
     def _read(self, needed: Container[str]) -> None:
         opened = [self.root]
-        seen = {""}
         following = self._following()
         skipped = 0
         for number, layer in enumerate(self.network.layers):
@@ -139,7 +170,7 @@ class Nesting:
                 continue
             if layer.name not in needed:
                 continue
-            path = layer.scope
+            path = self._visible(layer.scope)
             while opened[-1].path != path and not path.startswith(f"{opened[-1].path}."):
                 if opened[-1] is self.root:
                     break
@@ -147,15 +178,8 @@ class Nesting:
             while opened[-1].path != path:
                 outer = opened[-1]
                 start = len(outer.path) + 1 if outer.path else 0
-                name = path[start:].partition(".")[0]
-                inner = path[:start] + name
-                if inner in seen:
-                    raise usage(
-                        f"{shorten(self.network.name)} cannot be {self.what}: the layers of "
-                        f"{shorten(inner)} do not stand together",
-                        notes=(f"{shorten(layer.name)} comes after others that are not in it",),
-                    )
-                seen.add(inner)
+                inner = next(at for at in scopes_of(path) if len(at) > start and at not in self.apart)
+                name = inner[start:]
                 opened.append(self.kind(inner, name, self.network.blocks.get(inner, ""), outer))
                 self.scopes[inner] = opened[-1]
                 outer.parts.append(opened[-1])
@@ -176,20 +200,18 @@ class Nesting:
 
         That is where it has its name, or else the innermost that has what it applies, or goes on after it.
         """
-        of, name = use.of, use.name
-        while len(opened) > 1:
-            path = opened[-1].path
-            if name.rpartition(".")[0] == path if name else of.startswith(f"{path}."):
-                break
-            if not name and follows is not None and follows.within(path):
-                break
+        if use.name:
+            path = self._visible(use.name.rpartition(".")[0])
+        else:
+            path = "".join(self._holding(use, [scope.path for scope in opened[1:]], follows)[-1:])
+        while len(opened) > 1 and opened[-1].path != path:
             self.closed.append(opened.pop())
         return opened[-1]
 
     def _apply(self, number: Value, use: Use, scope: Scope) -> None:
         """Add a further use to a scope, as a child without parts."""
-        name = use.name.rpartition(".")[2] or f" {len(scope.parts)}"
         around = f"{scope.path}." if scope.path else ""
+        name = use.name[len(around) :] or f" {len(scope.parts)}"
         home = self.kind(f"{around}{name}", name, "", scope)
         end = self.numbers[use.end]
         for value in range(number, number + len(use.pairs)):
@@ -211,7 +233,7 @@ class Nesting:
             self._reach(source, scope)
         if number in self.results:
             self._leave(number, self.root)
-        name = layer.name.rpartition(".")[2]
+        name = layer.name[len(scope.path) + 1 :] if scope.path else layer.name
         training = layer.name in self.in_training
         scope.parts.append(Child(name, self.unit(layer), inputs, (number,), training, layer.op.kind))
 
@@ -243,3 +265,11 @@ def _child(scope: Scope) -> Child:
 def _holds(outer: Scope, inner: Scope) -> bool:
     """Whether a scope is another one, or around it."""
     return outer is inner or not outer.path or inner.path.startswith(f"{outer.path}.")
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many scopes two paths begin with."""
+    return next(
+        (k for k, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
+        min(len(one), len(other)),
+    )

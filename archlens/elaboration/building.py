@@ -28,7 +28,7 @@ from ..errors import (
     usage,
 )
 from ..language.steps import Merge, check_name
-from ..network import Asked, Layer, Meta, Network, Origin, Setting
+from ..network import Asked, Layer, Meta, Network, Origin, Setting, scopes_of
 from ..ops import LANGUAGE, Facts, Op, ShapeError, ask
 from ..ops.op import NONE, signed
 from ..shape import Shape
@@ -52,7 +52,18 @@ class Known(NamedTuple):
 class Place:
     """A scope being filled: where names are given, and found again by ``ref``."""
 
-    __slots__ = ("absent", "certain", "count", "file", "merges", "parent", "path", "taken", "tensors")
+    __slots__ = (
+        "absent",
+        "begun",
+        "certain",
+        "count",
+        "file",
+        "merges",
+        "parent",
+        "path",
+        "taken",
+        "tensors",
+    )
 
     def __init__(
         self, path: str, parent: Place | None, certain: Mapping[str, Located], file: Any = None
@@ -64,6 +75,7 @@ class Place:
         self.count = 0
         self.merges: dict[str, int] = {}  # how far each kind of merge has been counted
         self.taken: dict[str, Located | None] = {}
+        self.begun: set[str] = set()  # scopes whose steps stand here, each under its path
         self.tensors: dict[str, Tensor] = {}
         self.absent: dict[str, Located] = {}  # names of steps that are none here
 
@@ -104,7 +116,24 @@ class Place:
                 help=_another_name(name, first, where),
                 also=[("it stands here first", first.span)] if first and first is not where else (),
             )
+        if "." in name:
+            self._begin(name, where)
         self.taken[name] = where
+
+    def _begin(self, name: str, where: Located | None) -> None:
+        """Note the scopes that a path leads through; one that is a step itself has all of its steps."""
+        for scope in [*scopes_of(name)][:-1]:
+            if scope in self.taken and scope not in self.begun:
+                first = self.taken[scope]
+                raise error(
+                    f"{shorten(name)} stands beside {shorten(scope)}, and not in it",
+                    where.span if where is not None else None,
+                    help=f"a scope has its steps under its name, or each under its path: {shorten(scope)}.0",
+                    also=[("it stands here", first.span)] if first is not None else (),
+                )
+            if scope not in self.taken:
+                self.begun.add(scope)
+                self.taken[scope] = where
 
 
 def _another_name(name: str, first: Located | None, second: Located | None) -> str:

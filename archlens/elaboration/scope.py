@@ -11,7 +11,7 @@ from ..errors import Located, Span, UsageError, did_you_mean, error, shorten
 from ..language.expression import Expression
 from ..language.spec import Spec
 from ..language.steps import Block
-from ..network import Asked
+from ..network import Asked, scopes_of
 from ..ops import OPS, STATED, Op
 from .building import Builder, Place
 from .evaluation import evaluate
@@ -224,12 +224,13 @@ class Env:
 
     def later(self, name: str) -> Located | None:
         """Where a step comes later that has this name, or that a path of this name starts with."""
-        name, dot, _ = name.partition(".")
+        path = [*scopes_of(name)]
         for place in self.place.outwards():
-            if dot and name in place.taken:
+            if len(path) > 1 and path[0] in place.taken and path[0] not in place.begun:
                 return None  # the scope is there, and has no such step
-            if name in place.certain:
-                return place.certain[name]
+            for part in path:
+                if part in place.certain:
+                    return place.certain[part]
         return None
 
     def steps(self, meant: str = "") -> list[str]:

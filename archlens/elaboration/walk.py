@@ -230,6 +230,8 @@ class Walk(Mixing):
             if name is None:
                 name = filled(output.name.parts, env)
                 check_name(name, output.name)
+            if "." in name:
+                raise error(f"{shorten(name)} cannot name an output: such a name has no dots", output.span)
             if name == "out":
                 self.require_none(output, env)
                 self.builder.outputs.pop("out", None)

@@ -435,10 +435,10 @@ def read_template(node: Scalar, what: str) -> Template:
 
 
 def check_name(name: str, where: Located | None) -> None:
-    """Refuse what cannot be a part of a state-dict key.
+    """Refuse what cannot be a part of a state-dict key; in a path each part is one.
 
     Raises:
-        SpecError: it is empty, too long, or holds a dot or a blank.
+        SpecError: it is empty, too long, or holds a blank, or a dot that joins nothing.
     """
     if name.isidentifier() and len(name) <= MAX_NAME:
         return
@@ -447,11 +447,13 @@ def check_name(name: str, where: Located | None) -> None:
         raise error("a name is missing before the colon", span)
     if len(name) > MAX_NAME:
         raise error(f"a name of {len(name):,} characters is more than the {MAX_NAME} allowed", span)
-    if "." in name or not name.isprintable() or any(c.isspace() for c in name):
+    if not name.isprintable() or any(c.isspace() for c in name):
+        raise error(f"'{shorten(name)}' cannot name a step: a name has no blanks", span)
+    if not all(name.split(".")):
         raise error(
-            f"'{shorten(name)}' cannot name a step: a name has no dots and no blanks",
+            f"'{shorten(name)}' cannot name a step: a dot stands between a scope and a step of it",
             span,
-            help="dots join scopes: write `layer1: [conv1: ...]` for layer1.conv1",
+            help="as in layer1.conv1",
         )
 
 

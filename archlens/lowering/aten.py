@@ -535,10 +535,10 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
     terms = [args["self"], args["other"]]
     (x,) = [value for value in terms if value.flows]
     held = lowering.of(x)
+    if not held.axes:
+        return _pointwise(lowering, node)
     try:
-        held = (
-            lowering.laid(held) if held.axes and len(held.axes[0]) > 1 else _straight(lowering.settled(held))
-        )
+        held = lowering.laid(held) if len(held.axes[0]) > 1 else _straight(lowering.settled(held))
         beside = len(held.draft.shape) + 1 - len(held.axes)
         drafts = [
             held.draft if value is x else _learned(lowering, value, held.draft, beside) for value in terms
@@ -564,7 +564,7 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
         raise NotSaid("it reads what was computed without the input")
     last = beside.shape.channels_last
     if leaf.sizes in (tuple(shape), (1, *shape)):
-        given = {"channels": "first"} if not last and rank > 1 else {}
+        given: dict[str, Any] = {"channels": "first"} if not last and rank > 1 else {}
         given |= {"batch": True} if leaf.sizes != tuple(shape) else {}
         return _parameter(lowering, leaf, lowering.call("parameter", tuple(shape), **given), beside)
     if last and shape[-1] != 1 and prod(shape[:-1]) != 1:
@@ -578,7 +578,7 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
 def _parameter(lowering: Lowering, leaf: Value, op: Op, beside: Draft) -> Draft:
     """A parameter that stands once, whatever reads it."""
     key = (leaf, op)
-    if key not in lowering.made:
+    if key not in lowering.made or lowering.made[key] in lowering.replaced:
         lowering.made[key] = lowering.put(op, beside, own={"": leaf})
     return lowering.made[key]
 

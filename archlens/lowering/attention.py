@@ -132,7 +132,12 @@ def _scores(lowering: Lowering, held: Held) -> _Scores | None:
         inner = next((one for one in draft.inputs if _leads_back(one)), None)
         if inner is None or inner.shape != draft.shape:
             return None
-        found.beside += [one for one in draft.inputs if one is not inner]
+        rest = [one for one in draft.inputs if one is not inner]
+        while rest:
+            one = rest.pop()
+            if one.node is node and one.op.kind != "parameter":
+                rest += one.inputs
+            (layers if one.node is node else found.beside).append(one)  # what it learns is its own
         draft = inner
     return None
 
@@ -160,13 +165,13 @@ def _of_each(found: _Scores, node: Node) -> bool:
 
 def _leads_back(draft: Draft) -> bool:
     """Whether there is a product of matrices behind a layer, with nothing but what is done to each score."""
-    while draft.node is not None:
-        target = draft.node.target
+    while draft.node is not None and draft.op.kind != "parameter":
+        node, target = draft.node, draft.node.target
         if target in PRODUCTS:
             return isinstance(draft.op, Opaque | MatMul)
         if target not in (*_SOFTMAX, *_EACH, "aten.div", "torch.dropout") or not draft.inputs:
             return False
-        draft = draft.inputs[0]
+        draft = next((one for one in draft.inputs if one.node is not node), draft.inputs[0])
     return False
 
 
@@ -362,7 +367,8 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
         elif isinstance(draft.op, Opaque):
             extra += lowering.known(facts.macs * BATCH if type(facts.macs) is int else None)
             once += draft.op.macs_once(facts)
-        if not isinstance(draft.op, Opaque) or said in found.done or said.target in PRODUCTS:
+        weighs = not isinstance(draft.op, Opaque) and draft.op.kind != "parameter"  # which may be a mask
+        if weighs or said in found.done or said.target in PRODUCTS:
             own |= {value.key: value for value in draft.own.values()}
     try:
         core = op.facts(*[draft.shape for draft in drafts])

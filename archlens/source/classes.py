@@ -49,7 +49,7 @@ from .formatting import (
 )
 from .own import inlined
 from .scopes import Class, Leaf, Parameter, Reference, SourceScope
-from .signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, Initial
+from .signatures import DICT_ATTRIBUTES, LIST_ATTRIBUTES, MODULE_ATTRIBUTES, Initial
 from .variables import LineNames, Step, name_tensors
 
 #: The merges that ``forward`` writes as people do.
@@ -111,12 +111,14 @@ class ClassText:
         #: Where the parameters are that functions take, by the number of the child.
         self.taken: dict[int, str] = {}
         #: The names that attributes have.
-        self.attributes = {child.name for child in self.children if not child.is_numbered}
+        self.attributes = {c.name.partition(".")[0] for c in self.children if not c.is_numbered}
         self.attributes |= MODULE_ATTRIBUTES | (LIST_ATTRIBUTES if self.is_list else frozenset())
         #: How each child is reached that is in no loop, and the lines of ``__init__`` that put them there.
         self.access: dict[int, str] = {}
         self.loops: dict[int, _Loop] = {}
         self.inits: list[str] = []
+        #: How the containers are reached of parts that stand under a path.
+        self.containers: dict[str, str] = {}
         self.shared: dict[Any, str] = {}
         #: The child that is the first of many experts, and how many there are.
         self.expert, self.experts = self._experts()
@@ -342,6 +344,8 @@ class ClassText:
                 self.shared[key] = f"self.{attribute}"
                 self._write_init(f"self.{attribute} = ", part)
             return self.shared[key]
+        if "." in name:
+            return self._place_within(part)
         if self._is_hidden(name):
             self._write_init(f"self._modules[{quoted(name)}] = ", part)
             return f"self._modules[{quoted(name)}]"
@@ -351,9 +355,59 @@ class ClassText:
         self.inits += lines_of(call("self.add_module", [quoted(name), piece_of(part.made, self.used)]), 8)
         return f"self.get_submodule({quoted(name)})"
 
+    def _place_within(self, part: Part) -> str:
+        """Make a module a part of a container, and say how it is reached: ``self.convs[0]``."""
+        path, _, name = part.name.rpartition(".")
+        inside = self._container(path)
+        if inside.endswith(")"):
+            made = piece_of(part.made, self.used)
+            self.inits += lines_of(call(f"{inside}.add_module", [quoted(name), made]), 8)
+            return f"self.get_submodule({quoted(part.name)})"
+        if self._is_counted_within(path):
+            self.inits += lines_of(call(f"{inside}.append", [piece_of(part.made, self.used)]), 8)
+            return f"{inside}[{name}]"
+        if name in DICT_ATTRIBUTES or name in MODULE_ATTRIBUTES:
+            inside += "._modules"
+        self._write_init(f"{inside}[{quoted(name)}] = ", part)
+        return f"{inside}[{quoted(name)}]"
+
+    def _container(self, path: str) -> str:
+        """Where the parts lie that stand under a path; it is made before the first."""
+        if path in self.containers:
+            return self.containers[path]
+        around, _, name = path.rpartition(".")
+        outer = self._container(around) if around else "self"
+        if outer == "self" and is_attribute(name) and not self._is_hidden(name):
+            access = f"self.{name}"
+        elif outer.endswith(")") or outer == "self" or name in DICT_ATTRIBUTES | MODULE_ATTRIBUTES:
+            self.inits += lines_of(call(f"{outer}.add_module", [quoted(name), "nn.Module()"]), 8)
+            access = f"self.get_submodule({quoted(path)})"
+        else:
+            access = f"{outer}[{quoted(name)}]"
+        if not access.endswith(")"):
+            counted = self._is_counted_within(path)
+            self.inits.append(f"        {access} = nn.{'ModuleList' if counted else 'ModuleDict'}()")
+        self.containers[path] = access
+        return access
+
+    def _is_counted_within(self, path: str) -> bool:
+        """Whether all parts under a path are modules whose names count from 0, in order."""
+        start = len(path) + 1
+        parts = [
+            (k, child.name[start:])
+            for k, child in enumerate(self.children)
+            if child.name.startswith(f"{path}.")
+        ]
+        return all(name == str(count) and self.parts[k] is not None for count, (k, name) in enumerate(parts))
+
     def _keep(self, number: int) -> str:
         """Make a parameter a part of the class, and say how it is reached."""
         name, made = self.children[number].name, self.made_of[number]
+        if "." in name:
+            path, _, last = name.rpartition(".")
+            inside = self._container(path)
+            self.inits += lines_of(call(f"{inside}.register_parameter", [quoted(last), made]), 8)
+            return f"self.get_parameter({quoted(name)})"
         if self._is_hidden(name):
             access = f"self._parameters[{quoted(name)}]"
         elif is_attribute(name):

@@ -167,7 +167,7 @@ class _Reader:
         self.keys: dict[Any, int] = {}
         self.leaves: dict[Any, Leaf] = {}
         self.applied: list[tuple[Use, SourceScope | None]] = []
-        tree = Nesting(network, WRITTEN, self._leaf, self._needed(), SourceScope, self._use)
+        tree = Nesting(network, self._leaf, self._needed(), SourceScope, self._use)
         self.root: SourceScope = tree.closed[-1]
         self.results = tree.results
         #: Every scope, those inside before the one around.
@@ -349,7 +349,7 @@ def _is_short(scope: SourceScope) -> bool:
         only_scopes = all(isinstance(child.unit, SourceScope) for child in scope.children)
         return not scope.block or only_scopes or len(scope.children) <= 2
     return not scope.block and not any(
-        child.name in MODULE_ATTRIBUTES | LIST_ATTRIBUTES or child.name.startswith("__")
+        child.name in MODULE_ATTRIBUTES | LIST_ATTRIBUTES or child.name.startswith("__") or "." in child.name
         for child in scope.children
     )
 

@@ -38,6 +38,10 @@ LIST_ATTRIBUTES = frozenset(
 )
 
 
+#: What ``nn.ModuleDict`` has beside it.
+DICT_ATTRIBUTES = frozenset(("clear", "items", "keys", "pop", "update", "values"))
+
+
 class Field(NamedTuple):
     """An argument of a call, whatever it is given."""
 

@@ -36,7 +36,7 @@ class Reader:
     def __init__(self, network: Network, alone: frozenset[str] = frozenset()) -> None:
         self.network = network
         self.alone = alone
-        self.tree = Nesting(network, "written as a spec")
+        self.tree = Nesting(network)
         self.scopes = {scope.path: scope for scope in self.tree.closed}
         self.root: Scope = self.tree.root
         self.heads = self._heads()

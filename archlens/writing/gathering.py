@@ -48,15 +48,15 @@ def _chained(network: Network) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Each concat that begins with all that an earlier one joins, and what it reads instead."""
     kept = {layer.again for layer in network.layers}
     #: What has been joined, input by input, from the root of each kind on; and which concat ends there.
-    tree: dict[tuple[object, str], int] = {}
+    tree: dict[tuple[int, str], int] = {}
     ends: dict[int, str] = {}
     for layer in network.layers:
         if layer.op.kind != "concat" or layer.again or layer.name in kept:
             continue
-        at: object = (str(layer.op), layer.training)
+        at = tree.setdefault((0, f"{layer.op} {layer.training}"), len(tree) + 1)
         found: tuple[str, ...] = ()
         for count, name in enumerate(layer.inputs, 1):
-            at = tree.setdefault((at, name), len(tree))
+            at = tree.setdefault((at, name), len(tree) + 1)
             if at in ends and count < len(layer.inputs):
                 found = (ends[at], *layer.inputs[count:])
         ends.setdefault(at, layer.name)

@@ -461,7 +461,7 @@ def quoted_name(name: str) -> str:
 
 def key_text(name: str) -> str:
     """A key as YAML has it."""
-    if is_name(name) or (re.fullmatch(r"[A-Za-z_][\w]*(\{\w+\})?(\(.*\))?", name) and name.isascii()):
+    if is_name(name) or (re.fullmatch(r"[A-Za-z_][\w.]*(\{\w+\})?(\(.*\))?", name) and name.isascii()):
         return quoted(name) if re.search(r": | #|[\"']", name) else name
     return quoted(name)
 

@@ -464,7 +464,7 @@ def _layer_norm(call: Call) -> Held:
         if not over and len(axes) == 1 and x.channel != axes[0] and axes[0] == len(x.shape) - 1:
             x = Held(call.last(x), tuple(range(len(x.shape))))
         if over or axes == (x.channel,):
-            learned = {"affine": scale, "bias": center or not scale}
+            learned: dict[str, Any] = {"affine": scale, "bias": center or not scale}
             made = call.put("layer_norm", x.tensor, eps=entry.number("epsilon", 1e-3), **learned, **over)
             return Held(made, x.axes)
     if entry.config.get("rms_scaling"):
