@@ -982,7 +982,7 @@ class Drawn:
         form = one_of(draw, "concat", "concat", "add", "multiply", "subtract", "maximum")
         axis = one_of(draw, *AXES[x.dim()])
         ways = [one_of(draw, "none", "same", "step", "learned") for _ in range(number(draw, 2, 3))]
-        if form == "subtract":
+        if form in ("subtract", "maximum"):  # of two
             ways = ["step", "same"]
         if ways.count("none") == len(ways):
             ways[0] = "same"

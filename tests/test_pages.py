@@ -776,6 +776,25 @@ def test_a_fence_that_is_shown_as_it_is(extensions: tuple[str, ...]) -> None:
     assert "\x02" not in page.html
 
 
+def test_a_fence_uses_what_lies_beside_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "head.yaml").write_text("{input: 3x8x8, layers: [score: 'conv(5, 1)']}")
+    monkeypatch.chdir(tmp_path)  # and not what lies beside the one that reads it
+    lines = "input: 3x8x8", "use: {h: ./%s.yaml}", "layers: [top: h]"
+    fence = "\n".join(["```archlens show=table columns=layer,params", *lines, "```", ""])
+    options = {"archlens.integrations.markdown": {"folder": "pages"}}
+
+    def made(name: str) -> str:
+        return markdown.markdown(fence % name, extensions=[*options], extension_configs=options)
+
+    assert Page(made("head")).rows[1] == ["top.score", "20"]  # 5 x 3 and 5 biases
+    with pytest.raises(ArchlensError, match=re.escape("there is no file pages/tail.yaml")) as caught:
+        made("tail")
+    span = caught.value.diagnostic.span
+    assert span is not None
+    assert span.line == 3
+
+
 @pytest.mark.parametrize(
     ("fence", "message"),
     [

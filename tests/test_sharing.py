@@ -16,9 +16,12 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
+from archlens.analysis import difference
+from archlens.analysis.study import Study
 from archlens.backends.verification import verify
 from archlens.drawing import Request, to_bytes
 from archlens.source import emit
+from archlens.views.json import to_data
 
 from .conftest import load_torchvision
 
@@ -638,6 +641,48 @@ def test_of_a_use_that_is_refused_only_what_fits_is_there(b: str, then: list[str
     assert network is not None
     assert [layer.name for layer in network] == ["s.a", "s.b", *stands]
     assert {key.rpartition(".")[0] for key in network.state()} <= {"s.a", "s.b", "0"}
+
+
+def test_what_json_says_is_shared() -> None:
+    """Tensors by name, each with the key of the other layer; what has no tensors is only the same again."""
+    found = {layer["name"]: layer for layer in to_data(Study(archlens.loads(SIAMESE)))["layers"]}
+    keys = ["weight", "bias"]
+    assert found["right.conv"]["again"] == "left.conv"
+    assert found["right.conv"]["shared"] == {key: f"left.conv.{key}" for key in keys}
+    assert found["right.bn"]["shared"].keys() == {
+        *keys, "running_mean", "running_var", "num_batches_tracked"
+    }  # fmt: skip
+    assert found["right.relu"]["again"] == "left.relu"
+    assert [name for name, layer in found.items() if "shared" in layer] == [
+        "right.conv",
+        "right.bn",
+        "right.fc",
+    ]
+    head = to_data(Study(archlens.loads(TIED)))["layers"][-1]
+    assert (head["shared"], "again" in head) == ({"weight": "wte.weight"}, False)
+
+
+def test_a_difference_says_what_is_shared_in_one_network_alone() -> None:
+    def found(old: str, new: str) -> list[tuple[str, str, int]]:
+        pairs = difference.find(archlens.loads(old), archlens.loads(new)).pairs
+        return [(pair.new.name, pair.what, pair.params) for pair in pairs if pair.new and pair.kind != "same"]
+
+    alone = TIED.replace(", weight=wte", "")
+    assert found(TIED, alone) == [("head", "weight of wte -> its own", 20 * 12)]
+    assert found(alone, TIED) == [("head", "weight its own -> of wte", -20 * 12)]
+    assert found(TIED, TIED) == []
+    assert found(TIED, TIED.replace("wte", "words")) == []  # a name alone
+    twice = TIED.replace("  - mlp", "  - other: linear(20) >> linear(12)\n  - mlp")
+    first = twice.replace("linear(20) >>", "linear(20, weight=wte) >>")
+    third = first.replace("linear(20, weight=wte)\n", 'linear(20, weight="other.0")\n')
+    assert third != first
+    assert found(first, third) == []  # whose it is, however that is written
+    left = SIAMESE.replace("again(left)", "[conv: 'conv(4, 3, padding=1)', bn: batch_norm, relu: relu]")
+    left = left.replace("relu]", "relu, pool: max_pool(2), flatten: flatten, fc: linear(8)]")
+    assert [(name, params) for name, _, params in found(SIAMESE, left)] == [
+        ("right.conv", 4 * 9 + 4), ("right.bn", 8), ("right.fc", 4 * 6 * 6 * 8 + 8)
+    ]  # fmt: skip
+    assert found(SIAMESE, left)[2][1] == "weight, bias of left.fc -> its own"
 
 
 # --- bounds -----------------------------------------------------------------------------------------

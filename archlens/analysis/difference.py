@@ -400,6 +400,7 @@ def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pa
     was = {after: before for before, after in became.items()}
     before = _gathered(old, lambda name: became.get(name, ("removed", name)))
     after = _gathered(new, lambda name: name)
+    owners = _owners(old), _owners(new)
     for a, b in layers:
         if a is None:
             yield Pair(None, b, ADDED)
@@ -408,7 +409,8 @@ def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pa
         else:
             alike = a.op == b.op and a.name in before and before[a.name] == after.get(b.name)
             rewired = "" if alike else _rewired(a, b, became, was)
-            what = [words for words in (_altered(a, b), rewired) if words]
+            shared = _shared_otherwise(owners[0].get(a.name, {}), owners[1].get(b.name, {}), became)
+            what = [words for words in (_altered(a, b), rewired, shared) if words]
             if a.training != b.training:
                 what.append("runs in training only" if b.training else "runs at inference, too")
             if what:
@@ -446,6 +448,41 @@ def _rewired(a: Layer, b: Layer, became: dict[str, str], was: dict[str, str]) ->
         if became.get(before, after) != after and was.get(after, before) != before
     ]
     return ", ".join(words)
+
+
+def _owners(network: Network) -> dict[str, dict[str, str]]:
+    """The layers that have tensors of others: by the name of the tensor the layer that has it first."""
+    if not any(layer.keys for layer in network.layers):
+        return {}
+    made = {
+        layer.key(name): layer.name
+        for layer in network.layers
+        for name in (*layer.facts.weights, *layer.facts.buffers)
+    }
+    found: dict[str, dict[str, str]] = {}
+    for layer in network.layers:
+        owners = {name: made.get(key, key) for name, key in layer.keys.items()}
+        others = {name: owner for name, owner in owners.items() if owner != layer.name}
+        if others:
+            found[layer.name] = others
+    return found
+
+
+def _shared_otherwise(old: dict[str, str], new: dict[str, str], became: dict[str, str]) -> str:
+    """Which tensors are of other layers than before."""
+    changed: dict[tuple[str, str], list[str]] = {}
+    for name in dict.fromkeys([*old, *new]):
+        before, after = old.get(name, ""), new.get(name, "")
+        if (became.get(before, "") if before else "") != after:
+            changed.setdefault((before, after), []).append(name or "values")
+    return "; ".join(
+        f"{', '.join(names)} {_whose(before)} -> {_whose(after)}"
+        for (before, after), names in changed.items()
+    )
+
+
+def _whose(owner: str) -> str:
+    return f"of {owner}" if owner else "its own"
 
 
 def _gathered(network: Network, called: Callable[[str], Hashable]) -> dict[str, tuple[int, int]]:

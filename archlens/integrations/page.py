@@ -85,7 +85,8 @@ class Wanted:
             margin = " " * self.place.indent
             lines = "".join(margin + line for line in self.text.splitlines(keepends=True))
             # as many lines above as the page has, so that messages name the page's own
-            spec = read("\n" * self.place.above + lines, path=self.place.page or None)
+            whole = "\n" * self.place.above + lines
+            spec = read(whole, path=self.place.page or None, folder=self.place.folder)
             if self.name and not spec.variants:
                 help = "leave one of them out; a name above a spec is that of one of its variants"
                 raise usage(f"{shorten(self.name)} is named, and a spec follows", help=help)

@@ -28,6 +28,9 @@ def to_data(study: Study) -> dict[str, Any]:
     or ``"everywhere"``; or an object with the reason why there is none. With several inputs it is an
     object with one of these by input.
 
+    A layer that is another one once more has the name of that as ``again``; tensors that are another's are
+    ``shared``, by name, each with the key of that one.
+
     Shapes are lists without the batch. ``params`` and ``macs`` of the totals follow the conventions of
     the tables: heads for training count as parameters and not as MACs.
     """
@@ -86,6 +89,10 @@ def _layer(layer: Layer, fields: Sequence[ReceptiveFields], network: Network) ->
     unsaved = [name for name, buffer in facts.buffers.items() if not buffer.saved]
     if unsaved:
         data["unsaved"] = unsaved
+    if layer.again:
+        data["again"] = layer.again
+    if layer.keys:
+        data["shared"] = dict(layer.keys)
     if layer.training:
         data["training"] = True
     if layer.copies is not None:
