@@ -93,6 +93,23 @@ def test_gpt2() -> None:
     assert network.aliases == {"lm_head.weight": "transformer.wte.weight"}
 
 
+def test_bert() -> None:
+    """With its head 109,514,298, as transformers counts; each architecture has keys of its own."""
+    masked = loaded('{"model_type": "bert", "architectures": ["BertForMaskedLM"]}')
+    assert masked.params == 109_514_298
+    assert masked.aliases == {
+        "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    }
+    bare = loaded('{"model_type": "bert"}')
+    assert "embeddings.word_embeddings.weight" in bare.state()
+    assert [note for one in (masked, bare) for note in one.origin.notes] == [
+        "Laid out as BertForMaskedLM of transformers, by the spec bert of the zoo.",
+        "Laid out as BertModel of transformers, by the spec bert of the zoo.",
+    ]
+    with pytest.raises(ArchlensError, match="tie_word_embeddings is false"):
+        loaded('{"model_type": "bert", "architectures": ["BertForMaskedLM"], "tie_word_embeddings": false}')
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_defaults_are_those_of_transformers(kind: str) -> None:
     """A field that is left out is what transformers takes for it, and each of its fields is known here."""

@@ -832,6 +832,29 @@ blocks:
     assert network("- conv(4, 1)\n- ref(source)\n- relu", given)["1"].inputs == ("input",)
 
 
+def test_a_name_that_is_left_empty_makes_no_scope() -> None:
+    """Its steps stand in the scope around it, and are found there; an expression has no name."""
+    text = """
+input: 4
+params: {whole: true}
+layers:
+  - "{'net' if whole else ''}": [a: linear(3), linear(2)]
+  - "{'end' if whole else ''}": linear(1)
+  - add: [identity, ref("net.a" if whole else "a") >> linear(1)]
+"""
+    assert [layer.name for layer in archlens.loads(text)] == [
+        "net.a",
+        "net.0",
+        "end",
+        "1",
+        "add",
+    ]  # identity is 0
+    bare = archlens.loads(text, whole=False)
+    assert [layer.name for layer in bare] == ["a", "0", "1", "3", "add"]
+    with pytest.raises(archlens.SpecError, match="a name is missing before the colon"):
+        archlens.loads("{input: 4, layers: ['': relu]}")
+
+
 def test_a_path_is_looked_for_as_a_name_is() -> None:
     """In the scope that it stands in, then in those around it."""
     net = network(

@@ -291,6 +291,9 @@ class Walk(Mixing):
             literal = step.name.literal
             if literal is None:
                 literal = filled(step.name.parts, env)
+                if not literal:  # no scope: its steps stand in the one around it
+                    self.body(step.body, env, place)
+                    return
                 check_name(literal, step.name)
             self.named(literal, step.name, step.body, env, place)
         elif isinstance(step, Steps):

@@ -31,11 +31,11 @@ class HuggingFace(Model):
 
     def __init__(self, root: Mapping) -> None:
         self.root = root
-        self.family = _family(root)
-        fields = Fields(root, {})
+        self.family, self.architecture = _family(root)
+        fields = Fields(root, {}, self.architecture)
         self.said = self.family.read(fields)
         self.params = fields.read
-        self.notes = [*_notes(self.family, root, fields)]
+        self.notes = _notes(self.family, root, fields)
 
     @property
     def inputs(self) -> Values[str, Shape]:
@@ -45,7 +45,7 @@ class HuggingFace(Model):
         self, name: str, shapes: Values[str, Shape], values: Values[str, Any], variant: str, origin: Origin
     ) -> Network:
         given = {field: value for field, value in values.items() if value != self.params[field]}
-        said: Said = self.family.read(Fields(self.root, given)) if given else self.said
+        said: Said = self.family.read(Fields(self.root, given, self.architecture)) if given else self.said
         # sizes are those that were asked for; what they are of is said by the fields
         inputs = {
             one: own if shapes[one] == self.inputs[one] else own.with_spatial(shapes[one].spatial)
@@ -62,8 +62,8 @@ class HuggingFace(Model):
         return replace(network, name=name, values=values, overrides=other, meta=Meta(), origin=origin)
 
 
-def _family(root: Mapping) -> Family:
-    """Which family a configuration is of."""
+def _family(root: Mapping) -> tuple[Family, str]:
+    """Which family a configuration is of, and which architecture of it."""
     node = root.values.get("model_type")
     kind = plain(node) if node is not None else None
     family = FAMILIES.get(kind) if isinstance(kind, str) else None
@@ -83,7 +83,7 @@ def _family(root: Mapping) -> Family:
             f"there is no spec for the architecture {shorten(str(said))}",
             help=f"of {kind} is known: {', '.join(family.architectures)}",
         )
-    return family
+    return family, (named or family.architectures)[0]
 
 
 def _is_text(value: Any) -> bool:
@@ -92,7 +92,7 @@ def _is_text(value: Any) -> bool:
 
 def _notes(family: Family, root: Mapping, fields: Fields) -> list[str]:
     """What is said of a network of a configuration: its spec, and the fields that it does not depend on."""
-    notes = [f"Laid out as {family.architectures[0]} of transformers, by the spec {family.spec} of the zoo."]
+    notes = [f"Laid out as {fields.architecture} of transformers, by the spec {family.spec} of the zoo."]
     notes += fields.notes
     for name in root.keys:
         if name in NOTED and plain(root.values[name]) not in (None, {}, "default"):

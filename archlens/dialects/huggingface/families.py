@@ -120,7 +120,10 @@ def _bert(c: Fields) -> Said:
     }
     values["length"] = values["positions"]
     c.divides("num_attention_heads", "hidden_size")
-    c.only("tie_word_embeddings", True, False)  # which is about heads that BertModel has not
+    values["masked_words"] = c.architecture == "BertForMaskedLM"
+    if values["masked_words"]:
+        c.only("tie_word_embeddings", True)
+    c.known |= {"tie_word_embeddings"}  # which is about heads that BertModel has not
     return Said(
         values,
         {
@@ -359,7 +362,7 @@ FAMILIES = {
     one.model_type: one
     for one in (
         Family("gpt2", "gpt2", ("GPT2LMHeadModel",), _gpt2),
-        Family("bert", "bert", ("BertModel",), _bert),
+        Family("bert", "bert", ("BertModel", "BertForMaskedLM"), _bert),
         Family("llama", "llama", ("LlamaForCausalLM",), _llama),
         Family("mistral", "llama", ("MistralForCausalLM",), _mistral),
         Family("qwen2", "llama", ("Qwen2ForCausalLM",), _qwen2),

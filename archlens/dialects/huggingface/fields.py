@@ -56,8 +56,10 @@ class Fields:
     What is asked for is taken down, so that the rest can be looked through at the end.
     """
 
-    def __init__(self, root: Mapping, given: Values[str, Any]) -> None:
+    def __init__(self, root: Mapping, given: Values[str, Any], architecture: str = "") -> None:
         self.root = root
+        #: What the file says that it is a configuration of.
+        self.architecture = architecture
         #: What was given in place of what the file says.
         self.given = given
         #: What was read, with what it is.
