@@ -17,7 +17,7 @@ What a recipe may say:
     output: the field of what the library's module returns, where that is not the first or all
     model_type: of transformers: the network is had from such a configuration, as a file
     traced: shapes by the names of the arguments of the library's module, which is traced in place of a spec
-    lacks: the end of keys that the library's state dict has and the spec has not
+    lacks: ends of keys that the library's state dict has and the spec has not
     counts_small: whether products are counted of the small form, as the other does not run without values
     small: arguments, values and input of a form in which both run in no time; outputs are compared of that
 """
@@ -81,7 +81,7 @@ class Recipe(NamedTuple):
     output: str = ""
     model_type: str = ""
     traced: Mapping[str, str] = {}
-    lacks: str = ""
+    lacks: tuple[str, ...] = ()
     counts_small: bool = False
     small: Mapping[str, Any] = {}
 
@@ -180,8 +180,8 @@ def _samples(recipe: Recipe) -> dict[str, Any]:
 
 def state(recipe: Recipe, module: Any) -> dict[str, Any]:
     """Its state dict; what GPT-2 calls ``Conv1D`` keeps the weights of a linear layer transposed."""
-    left = recipe.lacks
-    found = {key: one for key, one in module.state_dict().items() if not (left and key.endswith(left))}
+    left = tuple(recipe.lacks)
+    found = {key: one for key, one in module.state_dict().items() if not key.endswith(left)}
     for name, part in module.named_modules():
         if type(part).__name__ == "Conv1D":
             key = f"{name}.weight"
