@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from functools import cache
+from itertools import count
 from typing import Any
 
 import pytest
@@ -70,13 +71,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is there before the first test stays: a collection of garbage need not look at it each time.
+    """Bytecode is kept of what is there now alone: where a test writes a module twice, it would be stale."""
+    settle()
+    sys.dont_write_bytecode = True
 
-    Bytecode is kept of that alone: where a test writes a module twice within a second, it would be stale.
-    """
+
+#: Counts the tests that this process has run.
+RUN = count(1)
+
+
+def pytest_runtest_teardown() -> None:
+    if next(RUN) % 25 == 0:
+        settle()
+
+
+def settle() -> None:
+    """What is there stays, as modules and shared networks do: no collection need look at it again."""
     gc.collect()
     gc.freeze()
-    sys.dont_write_bytecode = True
 
 
 @pytest.fixture
