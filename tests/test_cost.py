@@ -273,6 +273,20 @@ layers:
   - linear(4, bias=false)
   - linear(6, weight=first)
 """,
+    # as VGG with batch normalization, whose dense layers alone have 120 million weights
+    "vgg": """
+input: 3x64x64
+layers:
+  - features:
+      each: width
+      in: [8, 16, 32, 64, 64]
+      do: conv(width, 3, padding=1) >> batch_norm >> relu >> max_pool(2)
+  - adaptive_avg_pool(7)
+  - flatten
+  - linear(96) >> relu >> dropout
+  - linear(96) >> relu >> dropout
+  - linear(10)
+""",
     "two_inputs": """
 input: {image: 3x16x16, depth: 1x16x16}
 layers:
@@ -289,7 +303,6 @@ ZOO = {
     "lenet5": "1x32x32",
     "lenet5_1998": "1x32x32",
     "alexnet": "3x224x224",
-    "vgg11_bn": "3x64x64",
     "googlenet": "3x96x96",
     "googlenet_aux": "3x96x96",
     "resnet18": "3x97x130",

@@ -350,12 +350,14 @@ def test_verdicts_have_colours(tmp_path: Path) -> None:
     text = in_terminal("check", "lenet5", "--params", "<=3", "--macs", "<=1G")
     assert f"{red}BROKEN\x1b[0m" in text
     assert "  held " in text  # plain, as what holds is no news
-    assert f"{green}passed\x1b[0m" in in_terminal("verify", "lenet5", "--device", "meta")
-    assert f"{green}added\x1b[0m" in in_terminal("diff", "resnet18", "resnet34")
-    assert f"{red}removed\x1b[0m" in in_terminal("diff", "resnet34", "resnet18")
-    assert f"{yellow}altered\x1b[0m" in in_terminal("diff", "alexnet", "alexnet_2012")
-    spec = tmp_path / "own.yaml"
-    spec.write_text("input: 3x8x8\nlayers: [relu]\npublished: {source: S, params: 7}", "utf-8")
+    spec, other = tmp_path / "own.yaml", tmp_path / "other.yaml"
+    published = "published: {source: S, params: 7}"
+    spec.write_text(f"input: 3x8x8\nlayers: [a: relu, b: max_pool(2), d: 'conv(4, 3)']\n{published}", "utf-8")
+    other.write_text("input: 3x8x8\nlayers: [a: relu, d: 'conv(4, 1)', e: flatten]", "utf-8")
+    difference = in_terminal("diff", str(spec), str(other))
+    assert f"{green}added\x1b[0m" in difference
+    assert f"{red}removed\x1b[0m" in difference
+    assert f"{yellow}altered\x1b[0m" in difference
     assert f"{red}DIFFERENT" in in_terminal("claims", str(spec))
     for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
         assert "\x1b" not in in_terminal("check", "lenet5", "--params", "<=3", **{name: value})
