@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
@@ -164,7 +165,26 @@ def in_torch(text: str) -> Any:
     return module.eval() if isinstance(module, nn.Module) else module
 
 
-examples = pytest.mark.parametrize("text", EXAMPLES)
+#: What must hold of each example.
+CHECKS: list[Callable[[str], None]] = []
+
+
+def of_each_example(check: Callable[[str], None]) -> Callable[[str], None]:
+    CHECKS.append(check)
+    return check
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_an_example(text: str) -> None:
+    """All checks in one test: most take less time than a test of their own would."""
+    wrong = []
+    for check in CHECKS:
+        torch.default_generator.manual_seed(0)
+        try:
+            check(text)
+        except Exception as problem:
+            wrong.append(f"{check.__name__}: {problem or traceback.format_exc()}")
+    assert wrong == [], "\n".join(wrong)
 
 
 @pytest.fixture(autouse=True)
@@ -178,8 +198,8 @@ def seed() -> Iterator[None]:
         yield
 
 
-@examples
-def test_explain_says_what_becomes_of_the_shape(text: str) -> None:
+@of_each_example
+def explain_says_what_becomes_of_the_shape(text: str) -> None:
     """That it stays only where it does; where it does not, every size that is new, which torch's has too."""
     op, inputs, facts = example(text)
     network = archlens.loads("input: 4\nlayers: [linear(2)]\n")
@@ -202,8 +222,8 @@ def product_of(text: str) -> int:
     return prod(int(n) for word in words for n in word.split("x"))
 
 
-@examples
-def test_explain_counts_params(text: str) -> None:
+@of_each_example
+def explain_counts_params(text: str) -> None:
     """Each product is what stands behind its equals sign, and the sum what torch's module has."""
     op, inputs, facts = example(text)
     if not facts.weights:
@@ -223,8 +243,8 @@ def test_explain_counts_params(text: str) -> None:
     assert total == sum(parameter.numel() for parameter in in_torch(text).parameters())
 
 
-@examples
-def test_explain_counts_macs(text: str) -> None:
+@of_each_example
+def explain_counts_macs(text: str) -> None:
     """So do those of multiply-accumulates, from factor to factor."""
     op, inputs, facts = example(text)
     if not facts.macs:
@@ -245,15 +265,15 @@ def batch(size: int, inputs: tuple[Shape, ...]) -> list[Tensor]:
     return [random_for(shape, size) for shape in inputs]
 
 
-@examples
-def test_shape(text: str) -> None:
+@of_each_example
+def shape_is_torchs(text: str) -> None:
     """The output shape is that of torch, on a batch of 2."""
     _, inputs, facts = example(text)
     assert facts.shape == in_torch(text)(*batch(2, inputs)).shape[1:]
 
 
-@examples
-def test_weights(text: str) -> None:
+@of_each_example
+def weights_are_torchs(text: str) -> None:
     """Weights and saved buffers have the names and the shapes of torch's."""
     facts, module = example(text).facts, in_torch(text)
     weights: dict[str, tuple[int, ...]] = {}
@@ -268,8 +288,8 @@ def test_weights(text: str) -> None:
     assert facts.params == sum(map(prod, weights.values()))
 
 
-@examples
-def test_macs(text: str) -> None:
+@of_each_example
+def macs_are_torchs(text: str) -> None:
     """Multiply-accumulates are half the operations that torch counts in convolutions and matrix products."""
     _, inputs, facts = example(text)
     module = in_torch(text)
@@ -307,8 +327,8 @@ def test_softmax_is_itemised(text: str) -> None:
     assert facts.other["softmax"] == 3 * softmaxes.values - softmaxes.sums
 
 
-@examples
-def test_arithmetic(text: str) -> None:
+@of_each_example
+def arithmetic_is_true(text: str) -> None:
     """What is printed as the derivation of the output shape is true, and ends in that shape."""
     op, inputs, facts = example(text)
     lines = [line.rpartition(": ")[2] for line in op.arithmetic(facts, *inputs).split("; ")]
@@ -499,8 +519,8 @@ NON_UNIFORM = {
 }
 
 
-@examples
-def test_what_may_say_no_windows(text: str) -> None:
+@of_each_example
+def what_may_say_no_windows(text: str) -> None:
     """An op that called itself non-uniform would pass every comparison with torch: so each use is known."""
     reach = example(text).facts.reach
     assert (reach is EVERYWHERE) == (text in SEE_EVERYTHING)
@@ -508,8 +528,8 @@ def test_what_may_say_no_windows(text: str) -> None:
     assert isinstance(reach, WindowChain) <= ("attention" in text or "axis=" in text)
 
 
-@examples
-def test_reach(text: str) -> None:
+@of_each_example
+def reach_is_that_of_nans(text: str) -> None:
     """A NaN in the input turns an output to NaN exactly if that output reaches there."""
     op, inputs, facts = example(text)
     for which in range(len(inputs)):
@@ -526,8 +546,8 @@ def test_reach(text: str) -> None:
             assert reach.reason  # shown where a number would be
 
 
-@examples
-def test_channels(text: str) -> None:
+@of_each_example
+def channels_are_those_of_nans(text: str) -> None:
     """A NaN in a channel of an input turns a channel of the output to NaN exactly if that one reads it."""
     op, inputs, facts = example(text)
     outputs = facts.shape.channels
@@ -828,8 +848,8 @@ def test_sides(text: str, sides: tuple[tuple[int, int], ...]) -> None:
     assert tuple((window.before, window.after) for window in reach) == sides
 
 
-@examples
-def test_str_is_a_step(text: str) -> None:
+@of_each_example
+def str_is_a_step(text: str) -> None:
     """An op prints as the step that makes it; but for ``conv_map``, which abbreviates its table."""
     op = example(text).op
     if op.merges or op.transparent:
