@@ -545,6 +545,7 @@ DEFINITIONS: dict[str, Callable[[], Any]] = {
     "18x5 >> tokens >> rotary(6, part=4)": lambda: turned(5, 2, 3),
     "12x2x5 >> channels_last >> rotary(4)": lambda: [turned(5, 2, 3), turn_pairs(5 * 2 * 3)],
     "6x3x3 >> layer_scale": lambda: some(6, 3, 3) * some(6, 1, 1),
+    "6x3x3 >> layer_scale(vector=true)": lambda: some(6, 3, 3) * some(6, 1, 1),
     "6x3x3 >> channels_last >> layer_scale": lambda: some(3, 3, 6) * some(6),
 }
 

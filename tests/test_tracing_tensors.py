@@ -197,3 +197,40 @@ def test_heads_are_of_one_size() -> None:
     )
     (pattern,) = [str(layer.op) for layer in network if layer.op.kind == "rearrange"]
     assert pattern == 'rearrange("(l1=2 l2=5) c -> l2 l1 c")'
+
+
+class Scaled(nn.Module):
+    """A map times a vector that is learned, seen as one factor for each place of some axis."""
+
+    def __init__(self, count: int, *sizes: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.rand(count))
+        self.sizes = sizes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gamma.reshape(self.sizes)
+
+
+@pytest.mark.parametrize(
+    ("shape", "module", "expected"),
+    [
+        ("3x4x5", Scaled(3, 1, -1, 1, 1), "layer_scale(vector=true)"),
+        ("3x4x5", Scaled(3, 3, 1, 1), "layer_scale(vector=true)"),
+        ("3x9", Scaled(3, 1, 3, 1), "layer_scale(vector=true)"),
+        # along the width, and along the height, which is as long as there are channels
+        ("3x4x5", Scaled(5, 1, 1, 1, 5), None),
+        ("4x4x5", Scaled(4, 1, 1, 4, 1), None),
+    ],
+)
+def test_factors_of_channels_that_are_a_vector(shape: str, module: Scaled, expected: str | None) -> None:
+    network = archlens.trace(module.eval(), shape)
+    (layer,) = network
+    assert network.state() == {"gamma": (len(module.gamma),)}
+    if expected is None:
+        assert layer.op.kind == "opaque"
+        return
+    assert str(layer.op) == expected
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict())
+    x = torch.rand(2, *map(int, shape.split("x")))
+    assert torch.equal(built(x), module(x))

@@ -70,6 +70,8 @@ class WithParameter(nn.Module):
             return torch.stack([filled for _ in x])
         if self.target == "archlens.prepend":
             return torch.stack([torch.cat([self.own[0], sample]) for sample in x])
+        if self.target == "archlens.scaled_channels":
+            return torch.stack([x[:, c] * factor for c, factor in enumerate(self.own)], 1)
         return {"operator.add": operator.add, "operator.mul": operator.mul}[self.target](x, self.own)
 
 

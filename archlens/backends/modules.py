@@ -679,6 +679,11 @@ def expanded(x: Tensor, own: Tensor, shape: Any) -> Tensor:
     return own.expand(x.shape[0], *shape).clone()
 
 
+def scaled_channels(x: Tensor, own: Tensor) -> Tensor:
+    """Each channel of a map times its own factor: N, C, ..."""
+    return x * own.view(-1, *(1,) * (x.dim() - 2))
+
+
 def matmul_transposed(x: Tensor, y: Tensor) -> Tensor:
     """The product of one matrix with another that is turned round first."""
     return x @ y.transpose(-2, -1)

@@ -520,11 +520,15 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         op = lowering.call("scale", scalar) if kind == "multiply" else lowering.call("shift", _number(scalar))
         return Held(lowering.put(op, held.draft), held.axes)
     (other,) = [value for value in node.inputs if not value.flows]
-    if other.key and other.trains:
-        op = lowering.call("position_embedding") if kind == "add" else lowering.call("layer_scale")
+    own = _factors(x, other) if kind == "multiply" else None
+    if own is not None:
+        op = lowering.call("layer_scale", vector=True)
+    elif other.key and other.trains:
+        op, own = lowering.call("position_embedding" if kind == "add" else "layer_scale"), other
+    if own is not None:
         try:
             draft = lowering.settled(held)
-            return _straight(lowering.put(op, draft, own={"": other}))
+            return _straight(lowering.put(op, draft, own={"": own}))
         except NotSaid:
             pass
     return _with_learned(lowering, node, kind, args)
@@ -581,6 +585,17 @@ def _parameter(lowering: Lowering, leaf: Value, op: Op, beside: Draft) -> Draft:
     if key not in lowering.made or lowering.made[key] in lowering.replaced:
         lowering.made[key] = lowering.put(op, beside, own={"": leaf})
     return lowering.made[key]
+
+
+def _factors(x: Value, other: Value) -> Value | None:
+    """The vector that is learned, of which ``other`` is a view with a factor for each channel of a map."""
+    own = other
+    while own.node is not None and own.node.target in (*_VIEWS, "aten.unsqueeze"):
+        (own, *_) = own.node.inputs
+    rank = len(x.sizes)
+    lies = (*own.sizes, *(1,) * (rank - 2))
+    found = own is not other and own.key and own.trains and len(own.sizes) == 1 and rank > 2
+    return own if found and other.sizes in (lies, (1, *lies)) else None
 
 
 _OF_TWO = {"sub": "subtract", "div": "divide", "maximum": "maximum", "minimum": "minimum"}

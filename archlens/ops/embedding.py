@@ -348,6 +348,9 @@ class Learned(Op, kind="parameter", family="attention"):
 class LayerScale(Op, kind="layer_scale", family="normalization"):
     """A learned factor for each channel, near zero at first, so that a residual block starts as nothing.
 
+    Where the channels of a map come first its factors are ``Cx1x1``, as torchvision has them, or with
+    ``vector`` the ``C`` that they are everywhere else, as timm has them.
+
     Output: the shape of the input.
     Parameters: ``c``.
     Limits: none.
@@ -355,6 +358,7 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
     """
 
     initial: Annotated[Number, "where the factors start"] = 1e-6
+    vector: Annotated[Flag, "whether the factors of a map are a vector as well"] = False
 
     incidental = {"initial": "initial"}
     channelwise = True
@@ -363,6 +367,7 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
         "96x7x7 >> layer_scale",
         "96x7x7 >> channels_last >> layer_scale(0.1)",
         "24 >> layer_scale(1)",
+        "96x7x7 >> layer_scale(vector=true)",
     )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -370,7 +375,8 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
         return INPUT._replace(backward=(Extra(facts.shape.numel),), in_place=True)
 
     def facts(self, x: Shape) -> Facts:
-        own = (x.channels,) if x.channels_last else (x.channels, *(1,) * (len(x) - 1))
+        axes = 0 if x.channels_last else len(x) - 1
+        own = (x.channels,) if self.vector else (x.channels, *(1,) * axes)
         return Facts(
             shape=x,
             weights={"": own},
@@ -379,7 +385,8 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
             other={"elementwise": x.numel},
             reach=(POINT,) * (len(x) - 1),
             torch=Call(
-                "operator.mul", parameter=Call("torch.full", size=own, fill_value=float(self.initial))
+                "archlens.scaled_channels" if self.vector and axes else "operator.mul",
+                parameter=Call("torch.full", size=own, fill_value=float(self.initial)),
             ),
         )
 
