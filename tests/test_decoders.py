@@ -48,6 +48,30 @@ def test_keys_and_values_of_a_token() -> None:
     assert found.bytes_of_sequence("float32") == 1000 * 73_728 * 2
 
 
+def test_heads_that_are_taken_apart() -> None:
+    """Norms of each head change nothing of what is kept, and a token costs what one more does."""
+    for length in (5, 24):
+        found = find(small("llama_2_7b", length=length, qk_norm=True))
+        assert isinstance(found, Decoding)
+        shorter = small("llama_2_7b", length=length - 1, qk_norm=True)
+        assert found.token == found.prefill_unmasked - unmasked(shorter)
+        assert found.bytes_of_token("float16") == 2 * 2 * 2 * 12 * 2
+
+
+def test_what_llama_cpp_prints() -> None:
+    """LLaMA 30B with n_ctx = 512: "kv self size  = 1560.00 MB", in float32 (abetlen/llama-cpp-python#66).
+
+    Of DeepSeek's layers without the short form: "n_embd_k_gqa = 24576, n_embd_v_gqa = 16384"
+    (ggml-org/llama.cpp#11397).
+    """
+    found = find(archlens.load("llama_2_7b", width=6656, depth=60, heads=52, hidden=17920, length=512))
+    assert isinstance(found, Decoding)
+    assert found.bytes_of_sequence("float32") == 1560 * 2**20
+    found = find(archlens.load("deepseek_v3", depth=2))
+    assert isinstance(found, Decoding)
+    assert [one.values for one in found.cached] == [24576 + 16384] * 2
+
+
 def test_a_window_bounds_the_cache() -> None:
     """4,096 of Mistral's 32,768 tokens: 32 layers x 2 x 8 heads x 128 channels x 2 bytes each."""
     found = find(archlens.load("mistral_7b", length=32768))

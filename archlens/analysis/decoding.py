@@ -13,6 +13,7 @@ from ..geometry import POINT
 from ..network import Layer, Network
 from ..ops.attention import Attention, SelfAttention
 from ..ops.experts import AROUND
+from ..ops.rearrange import Rearrange
 from .memory import bits
 from .unknown import Unknown
 
@@ -75,6 +76,8 @@ def find(network: Network) -> Decoding | Unknown | None:
             token += _of_token(layer, length)
         elif isinstance(layer.op, AROUND):
             continue  # each token by itself, and no products
+        elif isinstance(layer.op, Rearrange) and layer.op.keeps_first and layer.input_shapes[0][0] == length:
+            continue
         elif layer.shape.spatial[layer.copies is not None :] != (length,):
             token += layer.macs
         elif layer.facts.reach in ((POINT,), (POINT, POINT)):

@@ -103,6 +103,12 @@ class Rearrange(Op, kind="rearrange", family="reshape"):
         '6x4x5 >> channels_last >> rearrange("h w c -> (w h c)")',
     )
 
+    @property
+    def keeps_first(self) -> bool:
+        """Whether the first axis stays as it is, so that what stands apart along it stays apart."""
+        found = _parsed(self.pattern)
+        return found is not None and found.left[0] == found.right[0]
+
     def facts(self, x: Shape) -> Facts:
         found = _parsed(self.pattern)
         assert found is not None
