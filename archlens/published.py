@@ -130,6 +130,7 @@ _HUNDREDTHS = "a percentage, as in 6.67"
 #: Every quantity that can be published, by its key in a spec.
 QUANTITIES: dict[str, Quantity] = {
     "params": Quantity(number, _COUNT, parts=True),
+    "active_params": Quantity(number, _COUNT, parts=True),
     "macs": Quantity(number, _COUNT, parts=True),
     "flops": Quantity(number, _COUNT, parts=True),
     "top1": Quantity(percent, _HUNDREDTHS),

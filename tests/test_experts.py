@@ -400,6 +400,18 @@ def test_a_budget_of_active_parameters(tmp_path: Path) -> None:
     assert "1,500" in broken.stdout
 
 
+def test_published_ones_are_held_against_what_is_computed() -> None:
+    published = "published: {source: S, params: 7.3k, active_params: {moe: 2.9k}}"
+    found = {
+        one.what: one.verdict for one in archlens.study(archlens.loads(f"{MIXTURE}{published}\n")).published
+    }
+    # 5 x 720 + 60 are not 7.3 k, and 2 x 720 + 60 not 2.9 k
+    assert found == dict.fromkeys(("params", "active params of moe"), "different, unexplained")
+    right = published.replace("7.3k", "3.66k").replace("2.9k", "1.5k")
+    found = {one.what: one.verdict for one in archlens.study(archlens.loads(f"{MIXTURE}{right}\n")).claims}
+    assert found == dict.fromkeys(("params", "active params of moe"), "equal")
+
+
 @pytest.mark.parametrize(
     "command", ["memory", "cost --count-as fvcore", "sizes", "lint", "diagram -o made.svg"]
 )

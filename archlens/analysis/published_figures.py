@@ -25,6 +25,7 @@ VERDICTS = (EQUAL, ROUNDED, EXPLAINED, UNEXPLAINED, TRAINED, UNVERIFIED)
 
 #: Of what a figure is said to be, where that is not the key that a spec has it under.
 _CALLED = {
+    "active_params": "active params",
     "flops": "FLOPs",
     "receptive_field": "receptive field",
     "shapes": "shape",
@@ -124,8 +125,10 @@ class _Computed:
         """Parameters and multiply-accumulates of what figures are of; of the whole network under no name."""
         network = self.network
         found = {("params", ""): network.params, ("macs", ""): network.macs}
+        found["active_params", ""] = network.active_params
         for of, layers in self.inside.items():
             found["params", of] = sum(layer.params for layer in layers)
+            found["active_params", of] = sum(layer.active_params for layer in layers)
             found["macs", of] = sum(layer.macs for layer in layers)
         return found
 
@@ -145,7 +148,7 @@ class _Computed:
             computed, verdict = _shape(self.shape(of), entry, figure)
         elif quantity == "receptive_field":
             computed, verdict = self.field(of, figure.printed)
-        elif quantity in ("params", "macs", "flops"):
+        elif quantity in ("params", "active_params", "macs", "flops"):
             value = 2 * self.counts["macs", of] if quantity == "flops" else self.counts[quantity, of]
             computed, verdict = f"{value:,}", agrees(figure.printed, value)
         else:
