@@ -20,6 +20,7 @@ from archlens.backends.verification import verify
 from archlens.counts import AtLeast
 from archlens.elaboration import packages
 from archlens.ops import OPS
+from archlens.ops.op import registry
 from archlens.schema import spec_schema
 from archlens.shape import ChannelsLast
 from archlens.source import emit
@@ -230,6 +231,10 @@ BROKEN = {
         "from archlens.ops import Op\nclass Mine(Op, kind='other', family='linear'): pass",
         "brought:Mine is the op other",
     ),
+    "is called as one of archlens": (
+        "from archlens.ops import Op\nclass Mine(Op, kind='conv', family='linear'): pass",
+        "brought:Mine is the op conv",
+    ),
     "merges": (
         "from archlens.ops import Merge\nclass Mine(Merge, kind='mine'): pass",
         "an op of a package reads one tensor",
@@ -264,6 +269,7 @@ def test_a_package_that_brings_no_op(case: str, folder: Path) -> None:
     assert message.replace("importing brought fails", "importing brought:Mine fails") in str(found.value)
     assert "brings" in str(found.value)
     assert {name: op for name, op in OPS.items() if name != "mine"} == before
+    assert {name: op for name, op in registry.items() if name != "mine"} == before
 
 
 def test_no_package_takes_the_place_of_an_op(folder: Path) -> None:

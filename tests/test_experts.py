@@ -173,6 +173,28 @@ def test_many_experts_are_laid_out_once() -> None:
     assert state["layers.60.mlp.experts.255.down_proj.weight"] == (7168, 2048)
 
 
+def test_blocks_that_are_repeated_have_experts_of_their_own() -> None:
+    text = f"""
+params: {{width: 12, hidden: 20}}
+input: 7x12 channels_last
+blocks:{EXPERT}
+  moe: [experts: {{count: 3, active: 2, do: expert}}]
+layers: [moe * 3]
+"""
+    network = archlens.loads(text)
+    assert {
+        "0.experts.2.w1.weight",
+        "2.experts.0.w2.weight",
+        "2.experts.2.w3.weight",
+    } < network.state().keys()
+    module = built(network)
+    assert {key: tuple(value.shape) for key, value in module.state_dict().items()} == network.state()
+    assert not torch.equal(
+        module.get_parameter("0.experts.1.w1.weight"), module.get_parameter("2.experts.1.w1.weight")
+    )
+    assert module(torch.randn(2, 7, 12)).shape == (2, 7, 12)
+
+
 def test_one_more_token() -> None:
     """It meets the router, and of each of its two experts all weights."""
     text = f"""
@@ -401,15 +423,14 @@ def test_a_budget_of_active_parameters(tmp_path: Path) -> None:
 
 
 def test_published_ones_are_held_against_what_is_computed() -> None:
-    published = "published: {source: S, params: 7.3k, active_params: {moe: 2.9k}}"
-    found = {
-        one.what: one.verdict for one in archlens.study(archlens.loads(f"{MIXTURE}{published}\n")).published
-    }
-    # 5 x 720 + 60 are not 7.3 k, and 2 x 720 + 60 not 2.9 k
-    assert found == dict.fromkeys(("params", "active params of moe"), "different, unexplained")
-    right = published.replace("7.3k", "3.66k").replace("2.9k", "1.5k")
-    found = {one.what: one.verdict for one in archlens.study(archlens.loads(f"{MIXTURE}{right}\n")).claims}
-    assert found == dict.fromkeys(("params", "active params of moe"), "equal")
+    """5 x 720 + 60 parameters, of which 2 x 720 + 60 are active."""
+    for params, active, verdict in (("7.3k", "2.9k", "different, unexplained"), ("3660", "1500", "equal")):
+        published = f"published: {{source: S, params: {params}, active_params: {{moe: {active}}}}}"
+        found = archlens.study(archlens.loads(f"{MIXTURE}{published}\n")).claims
+        assert {one.what: one.verdict for one in found} == {
+            "params": verdict,
+            "active params of moe": verdict,
+        }
 
 
 @pytest.mark.parametrize(
@@ -471,3 +492,13 @@ def test_an_expert_is_no_step_for_others() -> None:
 def test_a_table_may_have_the_name() -> None:
     network = archlens.loads("{input: 8, layers: [experts: [linear(4)], linear(3)]}")
     assert "experts.0.weight" in network.state()
+
+
+@pytest.mark.parametrize("stacked", ["true", "false"])
+def test_more_experts_than_fit_anywhere_are_refused(stacked: str) -> None:
+    text = f"""
+input: 7x12 channels_last
+layers: [experts: {{count: 1000000000, active: 2, stacked: {stacked}, do: [{{a: linear(12)}}]}}]
+"""
+    with pytest.raises(archlens.SpecError, match="takes more than 250,000 steps"):
+        archlens.loads(text)
