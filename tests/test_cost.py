@@ -788,6 +788,9 @@ def test_every_op_that_works_is_defined() -> None:
 
 def test_every_item_has_a_formula_and_a_source() -> None:
     found = {item for text in EXAMPLES if "identity" not in text for item in cost(example(text)).items}
+    # what no op of the language computes by itself
+    for step in ("experts: {count: 3, active: 2, do: linear(4)}", "custom('mine')"):
+        found.update(cost(archlens.loads(f"input: 8\nlayers:\n  - {step}\n")).items)
     assert found == set(ITEMS)
     assert all(item.formula and item.source for item in ITEMS.values())
 
