@@ -31,6 +31,7 @@ from archlens.cli import cli
 from archlens.cli.commands.list import laid_out
 from archlens.forms import markdown
 from archlens.library import finding, index
+from archlens.network import Network
 from archlens.reporting import File, Material, page
 from archlens.reporting import gallery as gallery_of
 from archlens.views import verification_table
@@ -74,13 +75,16 @@ def report(name: str, material: Material | None = None) -> Files:
     return _beneath(REPORTS, of_zoo(name, material=material))
 
 
+@cache
+def compared() -> list[tuple[Network, comparison.Compared]]:
+    """All networks of the zoo, and what they are compared by."""
+    networks = map(archlens.load, archlens.names())
+    return [(network, comparison.find(archlens.study(network))) for network in networks]
+
+
 def gallery() -> Files:
     """The page that leads to the others."""
-    found = [
-        (network := archlens.load(name), comparison.find(archlens.study(network)))
-        for name in archlens.names()
-    ]
-    return _beneath(REPORTS, gallery_of(found, "markdown", pages=PAGES))
+    return _beneath(REPORTS, gallery_of(compared(), "markdown", pages=PAGES))
 
 
 def specs_index() -> Files:

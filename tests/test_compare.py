@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner, Result
+from generate import compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,7 +87,7 @@ def svg_of(*names: str, theme: str = "light") -> str:
 
 @pytest.fixture(scope="module")
 def zoo() -> list[Compared]:
-    return found(*archlens.names())
+    return [one for _, one in compared()]
 
 
 # --- the figures -----------------------------------------------------------------------------------
