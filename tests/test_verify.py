@@ -45,6 +45,10 @@ REPORT = ROOT / "reports" / "verification.md"
 OF_WORDS = recipes("transformers").keys()
 
 
+#: Why a field is not compared: it would take too much, or no NaN is planted in a vector before it.
+LEFT_OUT = ("are allowed without --unbounded", "no id is a NaN", "which is not run")
+
+
 @pytest.mark.parametrize("name", [name for name in SMALLEST if name not in OF_WORDS])
 def test_every_family_on_the_meta_device(name: str) -> None:
     """Shapes, weights and products at the real size; receptive fields wherever there is one.
@@ -57,8 +61,8 @@ def test_every_family_on_the_meta_device(name: str) -> None:
     assert all(check.status == PASSED for check in found.of("shape"))
     fields = receptive_field.find(network)
     for check in found.of("field"):
-        left_out = "are allowed without --unbounded" in check.reason or "no id is a NaN" in check.reason
-        assert check.status == PASSED or isinstance(fields[check.layer], NonUniform) or left_out, check
+        left_out = any(words in check.reason for words in LEFT_OUT)
+        assert check.status == PASSED or left_out or isinstance(fields[check.layer], NonUniform), check
     assert found.of("total")[0].status == PASSED
     assert [check.status for check in found.of("macs")] == [PASSED] * len(network)
     assert committed_rows()[name] == fresh_row(network, found)

@@ -246,7 +246,8 @@ class ClassText:
             return call(target, items)
         words = [one_line(item) for item in items]
         expression = inlined(name, [word for word in words if word is not None])
-        if expression is None or None in words:
+        # at its deepest it is the only item of a call of __init__, on a line with a comma
+        if expression is None or None in words or len(expression.text) > WIDTH - 13:
             self.used.add(name)
             return call(name, items)
         self.used |= expression.names
