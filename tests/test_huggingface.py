@@ -201,6 +201,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"rms_norm_eps": float("nan")}, "rms_norm_eps must be a number above 0, not NaN"),
     ({"attention_bias": 1}, "attention_bias must be true or false, not 1"),
     ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor is 0.5, of which no spec"),
+    ({"model_type": "gpt_neox", "rotary_pct": 0.3}, "3 of the 12 channels of a head are not turned in pairs"),
     ({"rope_scaling": [1]}, "rope_scaling must be a mapping"),
     (
         {"model_type": "qwen2", "num_key_value_heads": 2, "use_sliding_window": True},

@@ -150,11 +150,19 @@ def _heads(c: Fields, kv_heads: int | None, head: int | None = None, heads: int 
 
 
 def _base(c: Fields, default: float) -> float:
-    """By which the angles of rotary positions get smaller, wherever it stands."""
-    base = c.number("rope_theta", default)
+    """By which the angles of rotary positions get smaller, where whole heads are turned."""
+    base, part = _angles(c, default, 1.0)
+    if part != 1:
+        raise c.error("rope_parameters", f"partial_rotary_factor is {part}, of which no spec is known")
+    return base
+
+
+def _angles(c: Fields, base: float, part: float) -> tuple[float, float]:
+    """By which the angles of rotary positions get smaller, and how much of a head is turned."""
+    base, part = c.number("rope_theta", base), c.number("partial_rotary_factor", part)
     for name in ("rope_parameters", "rope_scaling"):
         angles = c.within(name)
-        angles.only("partial_rotary_factor", 1.0, 1, None)
+        part = angles.number("partial_rotary_factor", part)
         base = angles.number("rope_theta", base)
         kind = angles.value("rope_type", angles.value("type", "default"))
         if kind not in ("default", None):
@@ -162,7 +170,7 @@ def _base(c: Fields, default: float) -> float:
                 f"How {name} scales the angles of positions is not laid out; no shape and no count "
                 "depends on it."
             )
-    return base
+    return base, part
 
 
 def _decoder(c: Fields, **defaults: Any) -> dict[str, Any]:
@@ -281,6 +289,36 @@ def _deepseek_v3(c: Fields) -> Said:
     return _ids(values)
 
 
+def _gpt_neox(c: Fields) -> Said:
+    _never(c)
+    width, heads = c.whole("hidden_size", 6144), c.whole("num_attention_heads", 64)
+    c.divides("num_attention_heads", "hidden_size")
+    head = width // heads
+    base, part = _angles(c, c.number("rotary_emb_base", 10000.0), c.number("rotary_pct", 0.25))
+    turned = int(head * part)
+    if turned < 2 or turned % 2 or turned > head:
+        raise c.error(
+            "rotary_pct",
+            f"{turned} of the {head} channels of a head are not turned in pairs, as positions are",
+        )
+    values = {
+        "width": width,
+        "depth": c.whole("num_hidden_layers", 44, allowed()),
+        "heads": heads,
+        "hidden": c.whole("intermediate_size", 24576),
+        "turned": turned,
+        "activation": c.choice("hidden_act", "gelu", _ACTIVATIONS),
+        "bias": c.truth("attention_bias", True),
+        "parallel": c.truth("use_parallel_residual", True),
+        "tied": c.truth("tie_word_embeddings", False),
+        "base": base,
+        "eps": c.number("layer_norm_eps", 1e-5),
+        "length": c.whole("max_position_embeddings", 2048),
+        "vocab": c.whole("vocab_size", 50432),
+    }
+    return _ids(values)
+
+
 def _no_window(c: Fields, depth: int) -> None:
     """Refuse windows in some of the layers."""
     c.only("use_sliding_window", False)
@@ -368,6 +406,7 @@ FAMILIES = {
         Family("qwen2", "llama", ("Qwen2ForCausalLM",), _qwen2),
         Family("clip", "clip", ("CLIPModel",), _clip),
         Family("whisper", "whisper", ("WhisperForConditionalGeneration",), _whisper),
+        Family("gpt_neox", "gpt_neox", ("GPTNeoXForCausalLM",), _gpt_neox),
         Family("mixtral", "mixtral", ("MixtralForCausalLM",), _mixtral),
         Family("deepseek_v3", "deepseek_v3", ("DeepseekV3ForCausalLM",), _deepseek_v3),
         Family("gemma", "gemma", ("GemmaForCausalLM",), _gemma),
