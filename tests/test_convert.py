@@ -61,6 +61,11 @@ def test_a_step_of_a_scope_that_has_ended_is_applied_again() -> None:
     again(network)
 
 
+def test_a_scope_may_begin_with_what_is_applied_again() -> None:
+    lines = "{a: 'conv(3, 1)'}, {s: [{t: [b: again(a)]}, relu]}, {u: [c: again(s)]}"
+    again(archlens.loads(f"{{input: 3x4x4, layers: [{lines}]}}"))
+
+
 def test_what_flows_into_a_scope_that_is_applied_again_is_read_within_it() -> None:
     attention = "{q: linear(2), k: linear(2), v: linear(8)}"
     again(

@@ -624,6 +624,15 @@ def test_padding_by_the_size_is_another_call_with_the_same_weights() -> None:
         weight.mul_(2)  # of this one alone, at both uses
 
 
+def test_a_layer_whose_weight_cannot_be_tied_is_not_there() -> None:
+    with pytest.raises(archlens.SpecError) as refused:
+        archlens.loads(TIED.replace("linear(20,", "linear(21,"))
+    network = refused.value.network
+    assert network is not None
+    assert network.params == 20 * 12 + 12 * 12 + 12
+    assert [layer.name for layer in network] == ["wte", "mlp", "act"]
+
+
 @pytest.mark.parametrize(
     ("b", "then", "stands"),
     [

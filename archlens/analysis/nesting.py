@@ -170,21 +170,25 @@ class Nesting:
                 continue
             if layer.name not in needed:
                 continue
-            path = self._visible(layer.scope)
-            while opened[-1].path != path and not path.startswith(f"{opened[-1].path}."):
-                if opened[-1] is self.root:
-                    break
-                self.closed.append(opened.pop())
-            while opened[-1].path != path:
-                outer = opened[-1]
-                start = len(outer.path) + 1 if outer.path else 0
-                inner = next(at for at in scopes_of(path) if len(at) > start and at not in self.apart)
-                name = inner[start:]
-                opened.append(self.kind(inner, name, self.network.blocks.get(inner, ""), outer))
-                self.scopes[inner] = opened[-1]
-                outer.parts.append(opened[-1])
+            self._enter(layer.scope, opened)
             self._add(number, layer, opened[-1])
         self.closed += reversed(opened)
+
+    def _enter(self, scope: str, opened: list[Scope]) -> None:
+        """Close the scopes that do not lead to another one, and open those that do."""
+        path = self._visible(scope)
+        while opened[-1].path != path and not path.startswith(f"{opened[-1].path}."):
+            if opened[-1] is self.root:
+                break
+            self.closed.append(opened.pop())
+        while opened[-1].path != path:
+            outer = opened[-1]
+            start = len(outer.path) + 1 if outer.path else 0
+            inner = next(at for at in scopes_of(path) if len(at) > start and at not in self.apart)
+            name = inner[start:]
+            opened.append(self.kind(inner, name, self.network.blocks.get(inner, ""), outer))
+            self.scopes[inner] = opened[-1]
+            outer.parts.append(opened[-1])
 
     def _following(self) -> list[Layer | None]:
         """From each layer on, and after the last, the first that is no further use."""
@@ -201,9 +205,9 @@ class Nesting:
         That is where it has its name, or else the innermost that has what it applies, or goes on after it.
         """
         if use.name:
-            path = self._visible(use.name.rpartition(".")[0])
-        else:
-            path = "".join(self._holding(use, [scope.path for scope in opened[1:]], follows)[-1:])
+            self._enter(use.name.rpartition(".")[0], opened)
+            return opened[-1]
+        path = "".join(self._holding(use, [scope.path for scope in opened[1:]], follows)[-1:])
         while len(opened) > 1 and opened[-1].path != path:
             self.closed.append(opened.pop())
         return opened[-1]

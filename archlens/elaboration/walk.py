@@ -557,7 +557,11 @@ class Walk(Mixing):
                 self.fixed[tree] = known, where
             placed = self.place_op(known, where, name, at, place)
             if tied is not None:
-                self.tie(tied, len(self.builder.layers) > start.layers)
+                try:
+                    self.tie(tied, len(self.builder.layers) > start.layers)
+                except SpecError:
+                    del self.builder.layers[start.layers :]
+                    raise
             if name is None:
                 self.numbered(expression, tree, env, start)
             self.finish(placed, place)
