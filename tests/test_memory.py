@@ -444,6 +444,43 @@ WIRING = {
           - multiply: [identity, "conv(4, 1)"]
           - batch_norm(affine=false)
         """,
+    # an axis is turned to the end in a view where that is a matrix as it lies, else in a copy
+    "axes that are multiplied": """
+        input: 6x4x5
+        layers:
+          - conv(5, 1)
+          - channels_last
+          - linear(7, axis="height")
+          - relu
+          - linear(3, axis="width", bias=false)
+          - layer_norm
+          - linear(2, axis="width")
+          - rearrange("h w c -> (w h) c")
+          - linear(8, axis="length")
+        """,
+    "tokens that are mixed as they lie": """
+        input: 6x20
+        layers:
+          - conv(5, 1)
+          - tokens
+          - linear(7, axis="length")
+          - relu
+          - slice(0, 3)
+          - linear(4, axis="length")
+        """,
+    # of each branch the leading axes and the batch are one axis, in a view or a copy
+    "products of rows": """
+        input: 24x30
+        layers:
+          - tokens
+          - linear(24)
+          - heads: rearrange("l (h=4 c) -> h l c")
+          - matmul(transpose=true): [identity, identity]
+          - softmax
+          - matmul: [identity, ref(heads) >> linear(5)]
+          - rearrange("h l c -> c h l")
+          - matmul(transpose=true): [layer_norm, identity]
+        """,
     # no kernel is fused, and the mask is numbers that are added, once for the whole batch
     "what comes later is masked": """
         input: 6x40

@@ -26,8 +26,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import prod
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ from ..ops.footprint import (
     FORMAT,
     INT64,
     LIKE,
+    MATRICES,
     MATRIX,
     PIECE,
     STATISTIC,
@@ -523,7 +525,7 @@ def _steps(
             layer,
             footprint or Footprint(),
             layer.facts.shape.numel,
-            layer.input_shapes[0].numel if layer.name in copied else 0,
+            sum(layer.input_shapes[i].numel for i in copied.get(layer.name, ())),
             sources[position],
             owner[layer.name] == layer.name,
             tuple(leaving.get(position, ())),
@@ -537,8 +539,8 @@ class _Places(NamedTuple):
 
     #: In whose memory: its own, or that which it is a view of.
     owner: dict[str, str]
-    #: The layers that work on a copy of their input, for it does not lie as they need it.
-    copied: set[str]
+    #: The layers that work on copies of inputs, which do not lie as they need them: of which of them.
+    copied: dict[str, tuple[int, ...]]
     #: The layers whose input does not lie in row-major order.
     turned: set[str]
     #: The strides of each output.
@@ -550,7 +552,7 @@ def _places(
 ) -> _Places:
     owner = {name: name for name in network.inputs}
     lying = {name: strides.rows((batch, *shape)) for name, shape in network.inputs.items()}
-    copied: set[str] = set()
+    copied: dict[str, tuple[int, ...]] = {}
     turned: set[str] = set()
     for layer, footprint in zip(network.layers, footprints, strict=True):
         name, source = layer.name, layer.inputs[0]
@@ -567,12 +569,13 @@ def _places(
             found = tuple(stride * step for stride, step in zip(lying[source], steps, strict=True))
             owner[name] = owner[source]
         elif footprint.moves:
-            found, copies = _moved(footprint, sizes, lying[source], layer.facts.shape)
-            owner[name] = name if copies else owner[source]
+            found, moved = _moved(footprint, sizes, lying[source], layer.facts.shape)
+            owner[name] = name if moved else owner[source]
         else:
             found = _written(layer, footprint, batch, [lying[source] for source in layer.inputs])
-            if not _fits(footprint.needs, sizes, lying[source]):
-                copied.add(name)
+            copies = tuple(_unfit(layer, footprint.needs, batch, [lying[one] for one in layer.inputs]))
+            if copies:
+                copied[name] = copies
         lying[name] = found
     return _Places(owner, copied, turned, lying)
 
@@ -626,13 +629,29 @@ def _written(
     return strides.rows(to)
 
 
-def _fits(needs: str, sizes: strides.Sizes, lying: strides.Strides) -> bool:
+def _unfit(
+    layer: Layer, needs: str | tuple[int, ...], batch: int, lying: Sequence[strides.Strides]
+) -> Iterator[int]:
+    """The inputs that an op cannot work on as they lie."""
+    every = zip(layer.input_shapes, lying, strict=True)
+    for index, (shape, own) in enumerate(every if needs == MATRICES else islice(every, 1)):
+        if not _fits(needs, (batch, *shape), own):
+            yield index
+
+
+def _fits(needs: str | tuple[int, ...], sizes: strides.Sizes, lying: strides.Strides) -> bool:
     """Whether an op can work on its input as it lies."""
+    if isinstance(needs, tuple):
+        order = (0, *(axis + 1 for axis in needs))
+        turned = [tuple(one[axis] for axis in order) for one in (sizes, lying)]
+        return _fits(MATRIX, *turned)
     if needs == PIECE:
         return strides.in_rows(sizes, lying)
     if needs == FORMAT:
         wanted = strides.suggested(sizes, lying, sizes)
         return all(n == 1 or a == b for n, a, b in zip(sizes, lying, wanted, strict=True))
+    if needs == MATRICES:
+        return strides.reshaped(sizes, lying, (prod(sizes[:-2]), *sizes[-2:])) is not None
     if needs == MATRIX and len(sizes) > 2:
         return strides.reshaped(sizes, lying, (prod(sizes[:-1]), sizes[-1])) is not None
     return True
@@ -725,14 +744,14 @@ def _kept(network: Network, footprints: Sequence[Footprint | None], places: _Pla
         beside.append(0)
         if footprint is None or not trained[layer.name]:
             continue
-        if footprint.input and layer.name in copied:
-            beside[-1] += held.size(layer.input_shapes[0].numel)
-        elif footprint.input:
+        if footprint.input:
             # a factor is needed for the gradients of those before it; the first for that of the second
             others = trained[inputs[min(1, len(inputs) - 1)]]
             so_far = False
-            for source in inputs:
-                if weights or others:
+            for index, source in enumerate(inputs):
+                if (weights or others) and index in copied.get(layer.name, ()):
+                    beside[-1] += held.size(layer.input_shapes[index].numel)
+                elif weights or others:
                     until.setdefault(owner[source], position)
                 others = so_far = so_far or trained[source]
         if footprint.output:

@@ -17,8 +17,8 @@ VALUE, STATISTIC, FLOAT32, INT64, BOOL = "value", "statistic", "float32", "int64
 ROWS, FORMAT, LIKE = "rows", "format", "like"
 
 #: How an input must lie, or it is copied: in one piece; so that its positions are the rows of one matrix;
-#: ``FORMAT`` is in one piece too, but the channels may be innermost.
-PIECE, MATRIX = "piece", "matrix"
+#: ``FORMAT`` is in one piece too, but the channels may be innermost; each input as a row of matrices.
+PIECE, MATRIX, MATRICES = "piece", "matrix", "matrices"
 
 
 class Extra(NamedTuple):
@@ -65,9 +65,10 @@ class Footprint(NamedTuple):
     steps: tuple[int, ...] = ()
     #: How the output lies, if it has memory of its own: a word from above, or its axes, the innermost last.
     lies: str | tuple[int, ...] = FORMAT
-    #: How the input must lie, if at all. A copy that is made otherwise lives through the first moment, or as
-    #: long as the op runs if it has but one, and stands in for the input where that is kept.
-    needs: str = ""
+    #: How the input must lie, if at all; as axes, that it is turned to these for ``MATRIX``. A copy that is
+    #: made otherwise lives through the first moment, or as long as the op runs if it has but one, and stands
+    #: in for the input where that is kept.
+    needs: str | tuple[int, ...] = ""
     #: At inference the output is the input itself.
     inert: bool = False
     #: It works value by value, so it could write over an input of its output's shape.

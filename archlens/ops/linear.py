@@ -87,17 +87,10 @@ class Linear(Op, kind="linear", family="linear"):
         return (all_channels(inputs[0].channels) if self.axis == "channels" else channels,)
 
     def _turned(self, facts: Facts, x: Shape) -> Footprint:
-        """The axis is turned to the end for it, and the input copied so."""
-        copied = (Extra(x.numel),)
+        """The axis is turned to the end for it, and the input copied so where it does not lie so."""
         axis, order = axis_of(x, self.axis), list(range(len(x)))
         order[axis], order[-1] = order[-1], order[axis]
-        return Footprint(
-            saved=copied,
-            before=(copied,),
-            workspace=copied,
-            backward=(Extra(facts.shape.numel),) * 2,
-            lies=tuple(order),
-        )
+        return INPUT._replace(backward=(Extra(facts.shape.numel),) * 2, lies=tuple(order), needs=tuple(order))
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         (x,) = inputs

@@ -8,7 +8,7 @@ from typing import Annotated
 from ..geometry import POINT
 from ..shape import Shape, channels_last, times
 from .attributes import Flag
-from .footprint import INPUT, ROWS, Footprint
+from .footprint import INPUT, MATRICES, ROWS, Footprint
 from .op import (
     EVERYWHERE,
     NONE,
@@ -98,7 +98,7 @@ class MatMul(Merge, kind="matmul"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps both."""
-        return INPUT._replace(lies=ROWS)
+        return INPUT._replace(lies=ROWS, needs=MATRICES)
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         a, b = inputs
