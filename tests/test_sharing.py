@@ -22,6 +22,7 @@ from archlens.backends.verification import verify
 from archlens.drawing import Request, to_bytes
 from archlens.source import emit
 from archlens.views.json import to_data
+from archlens.views.rows import rows_of
 
 from .conftest import load_torchvision
 
@@ -650,6 +651,19 @@ def test_of_a_use_that_is_refused_only_what_fits_is_there(b: str, then: list[str
     assert network is not None
     assert [layer.name for layer in network] == ["s.a", "s.b", *stands]
     assert {key.rpartition(".")[0] for key in network.state()} <= {"s.a", "s.b", "0"}
+
+
+def test_folded_scopes_say_which_of_them_are_applied_again() -> None:
+    """Each use is a row of its own, also where they stand side by side; what is within a scope is not."""
+    lines = "{up: [{a: 'conv(3, 1)'}, again(a), b: relu]}, again(up), again(up), tanh, {t: again(up)}"
+    rows = rows_of(archlens.loads(f"{{input: 3x4x4, layers: [{lines}]}}"), depth=1)
+    assert [(row.name, row.what, row.params) for row in rows] == [
+        ("up", "3 layers", 12),
+        ("up", "again(up)", 0),
+        ("up", "again(up)", 0),
+        ("0", "tanh", 0),
+        ("t", "3 layers", 0),
+    ]
 
 
 def test_what_json_says_is_shared() -> None:

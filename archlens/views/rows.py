@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..analysis import uses
 from ..analysis.repeats import Repeats, Tree, changes_of, name_of, span, written
 from ..network import Layer, Network
 
@@ -107,20 +108,29 @@ def _called(layer: Layer) -> str:
 def _scopes(network: Network, depth: int) -> list[Row]:
     rows: list[Row] = []
     inside: list[Layer] = []
-    scope = ""
+    scope = again = ""
+    # layers of further uses without a name, which stand in the scope of the first one
+    further = {
+        layer.name: (use.of, use.pairs[0][1].name)
+        for use in uses.find(network).values()
+        if not use.name
+        for _, layer in use.pairs
+    }
 
     def close() -> None:
         if inside:
-            what = network.made_by(scope) or f"{len(inside)} layers"
+            what = f"again({scope})" if again else network.made_by(scope) or f"{len(inside)} layers"
             rows.append(Row(scope, what, (tuple(inside),), False))
             inside.clear()
 
     for layer in network.layers:
         parts = layer.name.split(".")
         place = ".".join(parts[:depth]) if len(parts) > depth else ""
-        if place != scope:
+        of, start = further.get(layer.name, ("", ""))
+        start = start if of and f"{place}.".startswith(f"{of}.") else ""  # else a part of what stands there
+        if (place, start) != (scope, again):
             close()
-            scope = place
+            scope, again = place, start
         if place:
             inside.append(layer)
         else:
