@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ..network import Layer, Network, scopes_of
 from ..shape import Shape
@@ -19,6 +19,8 @@ Value = int
 class Scope:
     """A part of the network under one name."""
 
+    #: Whether its steps can name what stands around it.
+    sees_out: ClassVar[bool] = True
     path: str
     name: str
     #: The block that made it; empty for a scope that was only named.
@@ -204,10 +206,13 @@ class Nesting:
 
         That is where it has its name, or else the innermost that has what it applies, or goes on after it.
         """
-        if use.name:
+        if use.name and self.root.sees_out:
             self._enter(use.name.rpartition(".")[0], opened)
             return opened[-1]
-        path = "".join(self._holding(use, [scope.path for scope in opened[1:]], follows)[-1:])
+        if use.name:
+            path = self._visible(use.name.rpartition(".")[0])
+        else:
+            path = "".join(self._holding(use, [scope.path for scope in opened[1:]], follows)[-1:])
         while len(opened) > 1 and opened[-1].path != path:
             self.closed.append(opened.pop())
         return opened[-1]

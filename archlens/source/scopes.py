@@ -71,6 +71,7 @@ class Leaf:
 class SourceScope(Scope):
     """A scope, and what is written for it."""
 
+    sees_out = False  # a module does not know those around it
     stateful: bool = False
     #: It is constructed first and then applied.
     is_function: bool = False
