@@ -178,3 +178,24 @@ def test_one_table_looked_up_by_several_inputs() -> None:
     network = archlens.trace(Twice(), (7,), (7,))
     assert list(network.inputs.values()) == [Ids((7,), 50)] * 2
     assert network.params == 50 * 6
+
+
+def test_fields_are_verified_beside_ids() -> None:
+    """What a time step adds to each channel has no field, and hides none: 3x3, and then 5x5 of the image."""
+    network = archlens.loads(
+        """
+        input: {image: 3x9x9, time: 1 of 1000}
+        layers:
+          - ref(input.time)
+          - step: sinusoidal_embedding(8) >> flatten >> linear(4)
+          - ref(input.image)
+          - first: conv(4, 3)
+          - add: [identity, 'ref(step) >> rearrange("c -> c 1 1", channels="first")']
+          - second: conv(4, 3)
+        """
+    )
+    found = verify(network)
+    assert found.passed
+    fields = {check.layer: (check.status, check.says) for check in found.of("field")}
+    assert fields["add"] == ("passed", "3x3, stride 1, from 0")
+    assert fields["second"] == ("passed", "5x5, stride 1, from 0")

