@@ -41,15 +41,16 @@ ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "reports" / "verification.md"
 
 
-#: Networks that read words: small configurations of them run in ``tests/test_decoders.py``.
-OF_WORDS = recipes("transformers").keys()
+#: Networks that read words, of which small configurations run in ``tests/test_decoders.py``, and those that
+#: are held against modules written out in ``tests/reference_modules.py``. The report has all of them.
+ELSEWHERE = recipes("transformers").keys() | recipes("reference_modules").keys()
 
 
 #: Why a field is not compared: it would take too much, or no NaN is planted in a vector before it.
 LEFT_OUT = ("are allowed without --unbounded", "no id is a NaN", "which is not run")
 
 
-@pytest.mark.parametrize("name", [name for name in SMALLEST if name not in OF_WORDS])
+@pytest.mark.parametrize("name", [name for name in SMALLEST if name not in ELSEWHERE])
 def test_every_family_on_the_meta_device(name: str) -> None:
     """Shapes, weights and products at the real size; receptive fields wherever there is one.
 
