@@ -16,7 +16,6 @@ from click.testing import CliRunner, Result
 from generate import REPORTS, of_zoo
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
-from test_generated import targets
 
 import archlens
 from archlens import drawing
@@ -34,6 +33,8 @@ from archlens.reporting import Material, file_name, forms, gallery
 from archlens.reporting.parts import Details, Paragraph
 from archlens.reporting.sections import figures_section, layers_section, sizes_section
 from archlens.views import shapes_table, verification_table
+
+from .test_generated import targets
 
 HOSTILE = """
 title: "<script>alert(1)</script> | *bold* `code` &amp; [x](javascript:alert(1))"
