@@ -114,6 +114,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gc.set_threshold", lambda *numbers: None)
     monkeypatch.setattr("archlens.cli.commands.sizes.sizes.find", _sizes)
     monkeypatch.setattr("archlens.cli.commands.compare.comparison.find", _compared)
+    monkeypatch.setattr("archlens.analysis.sizes.smallest", _smallest)  # of which diff asks
 
 
 def _once(find: Callable[..., object]) -> Callable[..., object]:
@@ -127,7 +128,7 @@ def _once(find: Callable[..., object]) -> Callable[..., object]:
     return found
 
 
-_sizes, _compared = _once(sizes.find), _once(comparison.find)
+_sizes, _smallest, _compared = _once(sizes.find), _once(sizes.smallest), _once(comparison.find)
 
 
 @pytest.fixture
