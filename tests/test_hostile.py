@@ -907,7 +907,7 @@ def test_control_characters_are_shown_and_not_obeyed(tmp_path: Path) -> None:
         ),
         (
             f'input: 3x8x8\nlayers: [{{"{CONTROL}": relu}}]\n',
-            "'\\x1b[31mred\\x1b[0m\\x07\\r\\u202egpj' cannot name a step: a name has no dots and no blanks",
+            "'\\x1b[31mred\\x1b[0m\\x07\\r\\u202egpj' cannot name a step: a name has no blanks",
         ),
         (
             f'input: 3x8x8\nlayers: relu\nvariants: {{"{CONTROL}": {{}}}}\n',
