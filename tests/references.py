@@ -17,7 +17,6 @@ What a recipe may say:
     output: the field of what the library's module returns, where that is not the first or all
     model_type: of transformers: the network is had from such a configuration, as a file
     traced: shapes by the names of the arguments of the library's module, which is traced in place of a spec
-    renamed: keys of the spec for patterns of the library's, where the spec's note says that they differ
     lacks: ends of keys that the library's state dict has and the spec has not
     counts_small: whether products are counted of the small form, as the other does not run without values
     small: arguments, values and input of a form in which both run in no time; outputs are compared of that
@@ -28,7 +27,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -83,7 +81,6 @@ class Recipe(NamedTuple):
     output: str = ""
     model_type: str = ""
     traced: Mapping[str, str] = {}
-    renamed: Mapping[str, str] = {}
     lacks: tuple[str, ...] = ()
     counts_small: bool = False
     small: Mapping[str, Any] = {}
@@ -189,8 +186,6 @@ def state(recipe: Recipe, module: Any) -> dict[str, Any]:
         if type(part).__name__ == "Conv1D":
             key = f"{name}.weight"
             found[key] = found[key].T
-    for theirs, ours in recipe.renamed.items():
-        found = {re.sub(theirs, ours, key): one for key, one in found.items()}
     return found
 
 
