@@ -449,6 +449,24 @@ def test_what_nans_touched_is_compared_layer_by_layer(monkeypatch: pytest.Monkey
     assert (len(seen), alive) == (9, 0)
 
 
+def test_nans_that_take_too_much_memory_together_run_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = archlens.loads("input: 1x40x9\nlayers: ['conv(2, 5, stride=2)', relu, 'max_pool((3, 1))']")
+    together = verify(network).of("field")
+    runs: list[int] = []
+    run = probing._Twin.run
+
+    def counted(self: Any, input: str, axis: int, rows: list[int]) -> Any:
+        runs.append(len(rows))
+        return run(self, input, axis, rows)
+
+    monkeypatch.setattr(probing._Twin, "run", counted)
+    monkeypatch.setattr(probing, "_TOGETHER", 1)
+    assert verify(network).of("field") == together
+    assert {check.status for check in together} == {PASSED}
+    assert len(runs) > 4
+    assert set(runs) == {1}
+
+
 def test_weights_are_those_of_the_layer_and_of_none_that_is_called_nearly_so() -> None:
     network = archlens.loads("input: 4x8x8\nlayers:\n  - conv: conv(4, 1)\n  - conv1: conv(2, 1)\n")
     found = verify(spoiled(network, "conv1", lambda f: f._replace(weights={})), device="meta")

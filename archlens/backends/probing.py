@@ -38,6 +38,9 @@ _LONGEST, _ROWS = 8192, 64
 #: The most channels of a tensor in the twin.
 _CHANNELS = 8
 
+#: As many bytes of tensors are there at a time; where the rows of all NaNs take more, they run apart.
+_TOGETHER = 2 * 10**9
+
 #: How the reason begins for which NaNs are not planted.
 _LEFT_OUT = "planting NaNs would take about"
 
@@ -128,10 +131,12 @@ def _on(
     rows = _rows(probed, axis) if layers is None else _borders(probed, axis, layers)
     size = network.inputs[fields.input].spatial[axis] if probed is fields else None
     twin = _Twin(network)
-    if too_much := _too_much(effort.of_twin(network, len(rows), whole=twin.whole), allowance):
+    needed = effort.of_twin(network, len(rows), whole=twin.whole)
+    if too_much := _too_much(needed, allowance):
         yield from _left_out(network, too_much)
         return
-    for layer, touched, why in twin.run(fields.input, axis, rows):
+    most = max(1, len(rows) * _TOGETHER // max(needed.bytes, 1))
+    for layer, touched, why in twin.run_in_parts(fields.input, axis, rows, most):
         if not layer.shape.spatial:
             continue
         seen, says = probed[layer.name], _said(fields[layer.name])
@@ -330,6 +335,19 @@ class _Twin:
                 if last[name] == n:
                     values.pop(name, None)
             yield layer, touched, why
+
+    def run_in_parts(
+        self, input: str, axis: int, rows: list[int], most: int
+    ) -> Iterator[tuple[Layer, Tensor | None, str]]:
+        """The same, with no more than so many rows at a time."""
+        if len(rows) <= most:
+            yield from self.run(input, axis, rows)
+            return
+        runs = [list(self.run(input, axis, rows[at : at + most])) for at in range(0, len(rows), most)]
+        for found in zip(*runs, strict=True):
+            layer, _, why = found[0]
+            touched = [one for _, one, _ in found if one is not None]
+            yield layer, torch.cat(touched) if touched else None, why
 
     def _shared(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
         """What a layer does, as another of its facts did it where all of them are small."""
