@@ -67,9 +67,7 @@ def test_every_family_on_the_meta_device(name: str) -> None:
     assert found.of("total")[0].status == PASSED
     assert [check.status for check in found.of("macs")] == [PASSED] * len(network)
     committed, fresh = list(committed_rows()[name]), fresh_row(network, found)
-    if any(
-        LEFT_OUT[0] in check.reason for check in found.of("field")
-    ):  # the report's may have been looked at
+    if any(LEFT_OUT[0] in check.reason for check in found.of("field")):  # the report may have them
         assert fresh[4] == "not applicable"
         committed[4] = fresh[4]
     assert committed == fresh
