@@ -230,6 +230,15 @@ def scopes_of(name: str) -> Iterator[str]:
     return accumulate(name.split("."), "{}.{}".format)
 
 
+def scopes_around(name: str) -> list[str]:
+    """The scopes that a layer, or a tensor by its key, stands in, the outermost first.
+
+    >>> scopes_around("layer1.0.conv1")
+    ['layer1', 'layer1.0']
+    """
+    return [*scopes_of(name)][:-1]
+
+
 class Setting(NamedTuple):
     """What a network is had on; see :meth:`Network.with_input` and :meth:`Network.with_values`."""
 

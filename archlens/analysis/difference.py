@@ -15,7 +15,7 @@ from itertools import groupby
 from math import isclose
 from typing import Any, NamedTuple
 
-from ..network import Layer, Network, scopes_of
+from ..network import Layer, Network, scopes_around
 from ..ops import Op
 from ..ops.op import as_written
 from ..ops.opaque import UNKNOWN
@@ -551,12 +551,12 @@ def _shortest(old: str, new: str) -> tuple[str, str]:
 
 def _groups(network: Network, pairs: Sequence[Pair]) -> Iterator[ChangeGroup]:
     """Layers by the largest scopes of which nothing else is left; scopes that are alike as one."""
-    whole = Counter(scope for layer in network.layers for scope in _scopes(layer.name))
-    inside = Counter(scope for pair in pairs for scope in _scopes(_layer(pair).name))
+    whole = Counter(scope for layer in network.layers for scope in scopes_around(layer.name))
+    inside = Counter(scope for pair in pairs for scope in scopes_around(_layer(pair).name))
 
     def place(pair: Pair) -> str:
         name = _layer(pair).name
-        return next((scope for scope in _scopes(name) if inside[scope] == whole[scope] > 1), name)
+        return next((scope for scope in scopes_around(name) if inside[scope] == whole[scope] > 1), name)
 
     groups = [(name, list(members)) for name, members in groupby(pairs, place)]
 
@@ -578,11 +578,6 @@ def _layer(pair: Pair) -> Layer:
     layer = pair.new or pair.old
     assert layer is not None
     return layer
-
-
-def _scopes(name: str) -> list[str]:
-    """The scopes that a layer lies in, the outermost first."""
-    return [*scopes_of(name)][:-1]
 
 
 def _alike(one: tuple[str, list[Pair]], other: tuple[str, list[Pair]]) -> bool:

@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 from ..errors import did_you_mean, shorten, usage
 from ..grouping import grouped
-from ..network import Layer, Network, scopes_of
+from ..network import Layer, Network, scopes_around
 from ..ops import Facts
 from ..ops.footprint import (
     BOOL,
@@ -369,7 +369,7 @@ def parameters(network: Network) -> dict[str, tuple[int, ...]]:
     first: dict[str, int] = {}  # a scope's first tensor
 
     def place(key: str) -> tuple[int, ...]:
-        return (*[first.setdefault(scope, len(first)) for scope in [*scopes_of(key)][:-1]], -1)
+        return (*[first.setdefault(scope, len(first)) for scope in scopes_around(key)], -1)
 
     places = {key: place(key) for key in found}
     return {key: found[key] for key in sorted(found, key=places.__getitem__)}

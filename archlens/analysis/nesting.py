@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from ..network import Layer, Network, scopes_of
+from ..network import Layer, Network, scopes_around, scopes_of
 from ..shape import Shape
 from . import uses
 from .uses import Use
@@ -134,7 +134,7 @@ class Nesting:
             if use is None and (layer.again or layer.name not in needed):
                 continue
             if use is None or use.name:
-                around = [*scopes_of(layer.name if use is None else use.name)][:-1]
+                around = scopes_around(layer.name if use is None else use.name)
             else:
                 around = self._holding(use, opened, following[number + len(use.pairs)])
             done.update(opened[_common(opened, around) :])

@@ -28,7 +28,7 @@ from ..errors import (
     usage,
 )
 from ..language.steps import Merge, check_name
-from ..network import Asked, Layer, Meta, Network, Origin, Setting, scopes_of
+from ..network import Asked, Layer, Meta, Network, Origin, Setting, scopes_around
 from ..ops import LANGUAGE, Facts, Op, ShapeError, ask
 from ..ops.op import NONE, signed
 from ..shape import Shape
@@ -122,7 +122,7 @@ class Place:
 
     def _begin(self, name: str, where: Located | None) -> None:
         """Note the scopes that a path leads through; one that is a step itself has all of its steps."""
-        for scope in [*scopes_of(name)][:-1]:
+        for scope in scopes_around(name):
             if scope in self.taken and scope not in self.begun:
                 first = self.taken[scope]
                 raise error(

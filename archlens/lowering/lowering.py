@@ -10,7 +10,7 @@ from typing import Any
 
 from ..elaboration.building import Builder
 from ..grouping import grouped
-from ..network import Network, Origin, scopes_of
+from ..network import Network, Origin, scopes_around
 from ..ops import OPS, Op, ShapeError
 from ..ops.op import Buffer, Facts, signature
 from ..ops.opaque import Opaque
@@ -738,7 +738,7 @@ class Lowering:
                 seen.add(call)
                 kinds[_path(call)] = call.kind
                 call = call.parent
-        scopes = dict.fromkeys(scope for layer in builder.layers for scope in _above(layer.name))
+        scopes = dict.fromkeys(scope for layer in builder.layers for scope in scopes_around(layer.name))
         for scope in scopes:
             kind = kinds.get(scope, "torch.")
             if not kind.startswith("torch."):
@@ -802,7 +802,7 @@ class Lowering:
             if same is not None and same.op == draft.op and same.shape == draft.shape:
                 tensors[draft] = tensors[same]
         taken = {*known, *names.values()}
-        scopes = {scope for name in taken for scope in _above(name)}
+        scopes = {scope for name in taken for scope in scopes_around(name)}
         for draft in heads.drafts:
             if draft not in tensors:
                 if names[draft] in known:  # another layer has it at inference
@@ -838,7 +838,7 @@ class Lowering:
                 path, _, name = key.rpartition(".")
                 unused.setdefault(path, {})[name] = value
         names = {*builder.inputs, *(layer.name for layer in builder.layers)}
-        scopes = {scope for name in names for scope in _above(name)}
+        scopes = {scope for name in names for scope in scopes_around(name)}
         for path, own in unused.items():
             op = Opaque(
                 "unused",
@@ -849,14 +849,14 @@ class Lowering:
                 reason="nothing calls it",
             )
             name, keys = path, {}
-            if not path or path in names or path in scopes or names.intersection(_above(path)):
+            if not path or path in names or path in scopes or names.intersection(scopes_around(path)):
                 at = path
-                while at in names or names.intersection(_above(at)):
+                while at in names or names.intersection(scopes_around(at)):
                     at = at.rpartition(".")[0]
                 name = _numbered(f"{at}.unused" if at else "unused", counts, names)
                 keys = {own: f"{path}.{own}" if path else own for own in own}
             names.add(name)
-            scopes.update(_above(name))
+            scopes.update(scopes_around(name))
             builder.place(op, x, name=name, keys=keys)
 
     def _drop_unread(self, ends: set[Draft]) -> None:
@@ -883,14 +883,14 @@ class Lowering:
             draft: _owner_of(draft) if draft in alone or not isinstance(draft.op, Opaque) else ""
             for draft in self.drafts
         }
-        within = {scope for name in owners.values() for scope in _above(name)}
+        within = {scope for name in owners.values() for scope in scopes_around(name)}
         for draft, name in owners.items():
             if name and name not in taken and name not in within:
                 owned.append((draft, name))
                 taken.add(name)
         found: dict[Draft, str] = dict(owned)
         counts: dict[str, int] = {}
-        scopes = {scope for name in taken for scope in _above(name)}
+        scopes = {scope for name in taken for scope in scopes_around(name)}
         for draft in self.drafts:
             if draft in found:
                 continue
@@ -899,16 +899,16 @@ class Lowering:
             name = path if draft in alone else ""
             if name and name in taken and name not in scopes:
                 name = _numbered(name, counts, taken, scopes)  # its module had been called before
-            if taken.intersection(_above(name)):
+            if taken.intersection(scopes_around(name)):
                 name = ""
             while not name or name in taken or name in scopes:
                 # beside what has the name already, as a layer cannot be a scope, too
-                while path in taken or taken.intersection(_above(path)):
+                while path in taken or taken.intersection(scopes_around(path)):
                     path = path.rpartition(".")[0]
                 name = _numbered(f"{path}.{kind}" if path else kind, counts, taken, scopes)
             taken.add(name)
             found[draft] = name
-            scopes.update(_above(name))
+            scopes.update(scopes_around(name))
         return found
 
 
@@ -933,22 +933,17 @@ def _tensors(own: Mapping[str, Value]) -> dict[str, Any]:
     }
 
 
-def _above(name: str) -> list[str]:
-    """The scopes that a name stands in, the outermost first.
-
-    >>> _above("layer1.0.conv1")
-    ['layer1', 'layer1.0']
-    """
-    return [*scopes_of(name)][:-1]
-
-
 def _common(keys: Sequence[str]) -> str:
     """The longest scope that all keys stand in.
 
     >>> _common(["a.b.weight", "a.b.c.weight"])
     'a.b'
     """
-    shared = [scope for scope in _above(keys[0]) if all(scope in _above(key) for key in keys)] if keys else []
+    shared = (
+        [scope for scope in scopes_around(keys[0]) if all(scope in scopes_around(key) for key in keys)]
+        if keys
+        else []
+    )
     return shared[-1] if shared else ""
 
 

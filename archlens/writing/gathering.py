@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..network import Layer, Network, scopes_of
+from ..network import Layer, Network, scopes_around
 from ..ops.op import ask
 
 
@@ -31,7 +31,7 @@ def gathered(network: Network) -> Network:
             taken.discard(made.name)
             made = _at_the_end(made, layers[-1], entries, taken)
             taken.add(made.name)
-        for scope in scopes_of(made.name):
+        for scope in scopes_around(made.name):
             entries.setdefault(scope, made.inputs[0])
         names[layer.name] = made.name
         index[made.name] = made
@@ -73,10 +73,10 @@ def _on(layer: Layer, inputs: tuple[str, ...], index: dict[str, Layer], network:
 
 def _at_the_end(made: Layer, before: Layer, entries: dict[str, str], taken: set[str]) -> Layer:
     """A concat at the end of the scope before it, where it joins what that read and what it made."""
-    own = {*scopes_of(made.scope)} if made.scope else set()
-    ended = next((scope for scope in scopes_of(before.scope) if scope not in own), "")
-    begun = [scope for scope in own if scope in entries and not f"{before.name}.".startswith(f"{scope}.")]
+    own = scopes_around(made.name)
+    ended = next((scope for scope in scopes_around(before.name) if scope not in own), "")
+    begun = [scope for scope in own if scope in entries and not before.within(scope)]
     name = f"{ended}.{made.name.rpartition('.')[2]}"
-    if not before.scope or not ended or begun or name in taken:
+    if not ended or begun or name in taken:
         return made
     return made._replace(name=name) if made.inputs == (entries[ended], before.name) else made
