@@ -260,11 +260,16 @@ _VIEWS = ("aten.view", "aten._unsafe_view", "aten.reshape", "aten.unsqueeze")
 _BATCH_NORMS = ("native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm")
 
 
+def _unviewed(value: Value) -> Value:
+    """What is only viewed as another shape."""
+    while value.node is not None and value.node.target in _VIEWS:
+        value = value.node.inputs[0]
+    return value
+
+
 def _standardized(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, Value] | None:
     """A convolution whose weight is a parameter that was standardized; and the parameter."""
-    while weight.node is not None and weight.node.target in _VIEWS:
-        weight = weight.node.inputs[0]
-    made = weight.node
+    made = _unviewed(weight).node
     if op.kind != "conv" or made is None or not made.target.endswith(_BATCH_NORMS):
         return None
     args = made.args
@@ -558,10 +563,7 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
 
     So many ``extra`` axes of that are beside the batch where the parameter is read.
     """
-    leaf = value
-    while leaf.node is not None and leaf.node.target in _VIEWS:
-        leaf = leaf.node.inputs[0]
-    rank = len(beside.shape)
+    leaf, rank = _unviewed(value), len(beside.shape)
     batch, *shape = (1,) * (rank + 1 - extra - len(value.sizes)) + value.sizes
     shape = [*(1,) * extra, *shape]
     if not leaf.key or not leaf.trains or batch != 1 or len(shape) != rank or not leaf.sizes:
@@ -589,10 +591,7 @@ def _parameter(lowering: Lowering, leaf: Value, op: Op, beside: Draft) -> Draft:
 
 def _factors(x: Value, other: Value) -> Value | None:
     """The vector that is learned, of which ``other`` is a view with a factor for each channel of a map."""
-    own = other
-    while own.node is not None and own.node.target in (*_VIEWS, "aten.unsqueeze"):
-        (own, *_) = own.node.inputs
-    rank = len(x.sizes)
+    own, rank = _unviewed(other), len(x.sizes)
     lies = (*own.sizes, *(1,) * (rank - 2))
     found = own is not other and own.key and own.trains and len(own.sizes) == 1 and rank > 2
     return own if found and other.sizes in (lies, (1, *lies)) else None
@@ -662,10 +661,9 @@ def stack(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if not dim or not all(value.flows for value in tensors):
         raise NotSaid("along the samples" if not dim else "not all of it flows")
     drafts = []
-    for value in tensors:
-        axes = lowering.of(value).axes
-        held = Held(lowering.of(value).draft, (*axes[:dim], (), *axes[dim:]), node.call)
-        drafts.append(lowering.settled(held))
+    for held in map(lowering.of, tensors):
+        longer = (*held.axes[:dim], (), *held.axes[dim:])
+        drafts.append(lowering.settled(Held(held.draft, longer, node.call)))
     name = drafts[0].shape.names[dim - 1]
     given = {} if name == "channels" else {"axis": name}
     return _straight(lowering.put(lowering.call("concat", **given), *drafts))
