@@ -858,9 +858,9 @@ def each_expert(x: Tensor, chosen: Tensor, experts: Iterable[nn.Module]) -> Tens
 
 def each_stacked(x: Tensor, chosen: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """What the linear layer of its own expert makes of each token; the weights of all lie in one tensor."""
-    out = x.new_empty(*x.shape[:-1], weight.shape[1])
     if x.is_meta:
         return nn.functional.linear(x, weight[0], bias if bias is None else bias[0])
+    out = x.new_empty(*x.shape[:-1], weight.shape[1])
     for number in range(len(weight)):
         own = chosen == number
         out[own] = nn.functional.linear(x[own], weight[number], bias if bias is None else bias[number])

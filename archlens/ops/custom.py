@@ -23,18 +23,19 @@ def _shape(value: Any) -> Any:
     """A shape as an input has it, ``"256x7x7"`` or ``"50x80 channels_last"``; or its sizes."""
     if value is None:
         return DEFAULT
-    if isinstance(value, str):
-        sizes, _, last = value.strip().partition(" ")
-        if last.strip() not in ("", "channels_last"):
-            return None
-        parts = sizes.split("x")
-        if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
-            return None
-        read = _shape(tuple(map(int, parts)))
-        return None if read is None else value
-    given = value if isinstance(value, tuple) else (value,)
-    found = [whole(size, 1) for size in given]
+    sizes = _written(value)[0] if isinstance(value, str) else value if isinstance(value, tuple) else (value,)
+    found = [whole(size, 1) for size in sizes]
     return value if 0 < len(found) <= _MOST_AXES and None not in found else None
+
+
+def _written(text: str) -> tuple[tuple[int, ...], bool]:
+    """The sizes in a text, and whether the channels come last; none where it is no shape."""
+    sizes, _, last = text.strip().partition(" ")
+    parts = sizes.split("x")
+    fits = all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts)
+    if not fits or last.strip() not in ("", "channels_last"):
+        return (), False
+    return tuple(map(int, parts)), bool(last)
 
 
 def _count(value: Any) -> Any:
@@ -94,11 +95,10 @@ class Custom(Op, family="opaque"):
         if self.shape is None:
             return x
         if isinstance(self.shape, str):
-            sizes, _, last = self.shape.strip().partition(" ")
-            made = tuple(map(int, sizes.split("x")))
-            return ChannelsLast(made) if last and len(made) > 1 else Shape(made)
-        made = self.shape if isinstance(self.shape, tuple) else (self.shape,)
-        return ChannelsLast(made) if x.channels_last and len(made) > 1 else Shape(made)
+            made, last = _written(self.shape)
+        else:
+            made, last = self.shape if isinstance(self.shape, tuple) else (self.shape,), x.channels_last
+        return ChannelsLast(made) if last and len(made) > 1 else Shape(made)
 
     def _stated(self, count: int | None, what: str) -> int:
         return AtLeast(0, f"the {what} of {self.name} are not stated") if count is None else count

@@ -227,7 +227,21 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
             )
 
 
-class SinusoidalPositions(Op, kind="sinusoidal_positions", family="attention"):
+class _FromNothing(Op, family="attention"):
+    """What depends on no input: of what flows in only the number of samples is read."""
+
+    saved_for_backward = NOTHING._replace(
+        lies=ROWS
+    )  # what is learned has a sum over the samples for gradient
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        return (0,)
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{facts.shape}, whatever flows in"
+
+
+class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
     """Sines and cosines of where each position lies, in place of what stands there: nothing of it is learned.
 
     ``add: [identity, sinusoidal_positions]`` adds them. Channels stand in pairs, the sine and the cosine of
@@ -275,18 +289,8 @@ class SinusoidalPositions(Op, kind="sinusoidal_positions", family="attention"):
             ),
         )
 
-    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
-        return (0,)
 
-    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """Nothing: they are made once, and copied for each sample."""
-        return NOTHING._replace(lies=ROWS)
-
-    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
-        return f"{facts.shape}, whatever flows in"
-
-
-class Learned(Op, kind="parameter", family="attention"):
+class Learned(_FromNothing, kind="parameter"):
     """A learned tensor that depends on no input: queries, prompts, a factor. It stands where a branch begins.
 
     ``add: [identity, parameter([1, 64])]`` adds it to what flows; of what flows in by itself only the number
@@ -333,16 +337,6 @@ class Learned(Op, kind="parameter", family="attention"):
                 parameter=Call("archlens.normal", sizes=own, deviation=0.02),
             ),
         )
-
-    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
-        return (0,)
-
-    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """Nothing; its gradient is a sum over the samples."""
-        return NOTHING._replace(lies=ROWS)
-
-    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
-        return f"{facts.shape}, whatever flows in"
 
 
 class LayerScale(Op, kind="layer_scale", family="normalization"):

@@ -31,8 +31,10 @@ from .op import (
 from .windows import require_channels_first, require_spatial
 
 
-def _affine(width: tuple[int, ...], affine: bool) -> Tensors:
-    return {"weight": width, "bias": width} if affine else NONE
+def _affine(width: tuple[int, ...], affine: bool, bias: bool = True) -> Tensors:
+    if not affine:
+        return NONE
+    return {"weight": width, "bias": width} if bias else {"weight": width}
 
 
 def _work(x: Shape, learned: int, sets: int = 0) -> dict[str, int]:
@@ -218,10 +220,8 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
 
     def facts(self, x: Shape) -> Facts:
         width = tuple(x) if self.over == "all" else (x.channels,)
+        weights = _affine(width, self.affine, self.bias)
         # torch normalizes the last axes; over channels that come first it takes archlens' own module
-        weights = _affine(width, self.affine)
-        if not self.bias:
-            weights = {name: shape for name, shape in weights.items() if name == "weight"}
         plain = len(width) == len(x) or x.channels_last
         return Facts(
             shape=x,
