@@ -32,7 +32,8 @@ class Mixing(Sharing):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.mixing: Experts | None = None  # the experts within which it is
-        self.copied: dict[Any, Facts] = {}  # the facts of layers with the weights of all experts
+        #: The facts of layers, by their identity, with those that have the weights of all experts.
+        self.copied: dict[Any, tuple[Facts, Facts]] = {}
 
     @abstractmethod
     def step(self, step: Step, env: Env, place: Place) -> None:
@@ -161,10 +162,10 @@ class Mixing(Sharing):
             if facts.weights:
                 self.builder.steps += copies.experts * len(layer.facts.weights)
                 self.spend(step.where)
-                key = id(layer.facts), copies.experts, copies.stacked
-                facts = self.copied.setdefault(key, layer.facts)
-                if facts is layer.facts:
-                    facts = self.copied[key] = copies.of(facts)
+                key = id(facts), copies.experts, copies.stacked
+                if key not in self.copied:
+                    self.copied[key] = facts, copies.of(facts)
+                facts = self.copied[key][1]
             layers[number] = layer._replace(facts=facts, copies=copies)
         ends = self.builder.x.name in inside - {dispatched.name}
         if not ends or not any(layer.facts.weights for layer in layers[start:]):
