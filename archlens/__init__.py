@@ -109,9 +109,10 @@ def load(name: str, /, *, input: Any = None, max_layers: int | None = None, **va
     44549160
     """
     from . import dialects
+    from .bounds import allowing
 
-    meant = dialects.find(name)
-    return _warned(dialects.network(meant, input=input, values=values, max_layers=max_layers))
+    with allowing(max_layers):
+        return _warned(dialects.network(dialects.find(name), input=input, values=values))
 
 
 def loads(
@@ -122,13 +123,15 @@ def loads(
     >>> print(archlens.loads("{input: 1x32x32, layers: ['conv(6, 5)']}").output)
     6x28x28
     """
+    from .bounds import allowing
     from .elaboration import elaborate
     from .library import read
 
     spec = read(text)
     if variant and variant not in spec.variants:
         raise _no_variant(variant, spec.variants)
-    return _warned(elaborate(spec, variant, input=input, values=values, max_layers=max_layers))
+    with allowing(max_layers):
+        return _warned(elaborate(spec, variant, input=input, values=values))
 
 
 def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:

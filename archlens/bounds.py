@@ -24,8 +24,16 @@ _ALLOWED: ContextVar[int] = ContextVar("max_layers", default=MAX_LAYERS)
 
 
 @contextmanager
-def allowing(layers: int) -> Iterator[None]:
-    """Within it a network may have as many layers, and what follows from that."""
+def allowing(layers: int | None) -> Iterator[None]:
+    """Within it a network may have as many layers, and what follows from that; ``None`` changes nothing.
+
+    Raises:
+        UsageError: it is no number of layers.
+    """
+    if layers is None:
+        layers = allowed()
+    if not isinstance(layers, int) or layers < 1:
+        raise usage("max_layers is a whole number of layers, and at least 1")
     token = _ALLOWED.set(layers)
     try:
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import zipfile
 from contextlib import suppress
 from math import prod
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import archlens
+from archlens.bounds import allowing
 from archlens.dialects import formats
 from archlens.dialects.keras import placing
 from archlens.network import Network
@@ -204,8 +206,45 @@ def test_a_graph_as_keras_2_writes_it(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_said_at_its_place(tmp_path: Path) -> None:
     model = sequential(start(4, 4, 3), said("Conv2D", "conv\n1", filters=2, kernel_size=[7, 7]))
     assert refused(tmp_path, model).startswith(
-        'error: layers[1] "conv\\n1" (Conv2D) does not fit: its 7x7 window is larger than its 4x4 input\n'
+        f'error: {tmp_path}/model.json: config.layers[1] "conv\\n1" (Conv2D) does not fit: its 7x7 window is '
+        "larger than its 4x4 input\n"
     )
+
+
+def test_its_place_is_the_path_in_the_json(tmp_path: Path) -> None:
+    """Within a model within the model, in a chain as the first Keras wrote it, and in what a layer holds."""
+    bad = said("Conv2D", "conv", filters=2, kernel_size=[7, 7], padding="valid")
+    old = {"class_name": "Sequential", "config": [start(4, 4, 3), bad]}
+    cell = said("LSTM", "lstm", units=0)
+    wrapped = said("Bidirectional", "both", layer=cell)
+    for model, path in (
+        (sequential(start(4, 4, 3), sequential(bad)), "config.layers[1].config.layers[0]"),
+        (old, "config[1]"),
+        (sequential(start(4, 3), wrapped), "config.layers[1].config.layer"),
+    ):
+        value: Any = model
+        for key in re.findall(r"\w+", path):
+            value = value[int(key) if key.isdigit() else key]
+        assert value in (bad, cell)
+        message = refused(tmp_path, model)
+        assert message.startswith(f'error: {tmp_path}/model.json: {path} "{value["name"]}" (')
+        assert value is cell or message.endswith('  = help: padding="same"')
+
+
+def test_as_many_layers_as_are_asked_for(tmp_path: Path) -> None:
+    """Also where it is laid out again on another input."""
+    path = write(tmp_path, LENET)
+    with pytest.raises(archlens.SpecError) as caught:
+        archlens.load(path, max_layers=9)
+    diagnostic = caught.value.diagnostic
+    assert diagnostic.message.endswith("the network has more than 9 layers, the most that one may have")
+    assert diagnostic.help == "--max-layers, or max_layers= in Python, allows more"
+    with allowing(1):
+        assert len(archlens.load(path, max_layers=10).with_input("1x32x32")) == 10
+    with pytest.raises(archlens.SpecError, match=r"config\.layers has more than 7 entries"):
+        archlens.load(path, max_layers=7)
+    with pytest.raises(archlens.UsageError, match="max_layers is a whole number of layers, and at least 1"):
+        archlens.load(path, max_layers=0)
 
 
 def test_hdf5_is_not_read_and_what_to_do_is_said(tmp_path: Path) -> None:
@@ -515,11 +554,12 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
     assert (str(network["lam"].params), str(network["lam"].macs)) == ("0", "unknown")
     assert f"{network.params:,}" == "at least 20"
     assert refused(tmp_path, model, "2x8x8").startswith(
-        'error: layers[1] "mine" (Mine): what comes out of it is not known on (None, 8, 8, 2), for archlens '
-        "does not run Mine\n  = help: the file has it on (None, 4, 4, 2)"
+        f'error: {tmp_path}/model.json: config.layers[1] "mine" (Mine): what comes out of it is not known on '
+        "(None, 8, 8, 2), for archlens does not run Mine\n  = help: the file has it on (None, 4, 4, 2)"
     )
     assert refused(tmp_path, functional(start(4, 4, 2), custom("mine", "x"))).startswith(
-        'error: layers[1] "mine" (Mine): what comes out of it is not known, for archlens does not run Mine\n'
+        f'error: {tmp_path}/model.json: config.layers[1] "mine" (Mine): what comes out of it is not known, '
+        "for archlens does not run Mine\n"
     )
 
 

@@ -89,8 +89,7 @@ def network_argument(function: Callable[..., T]) -> Callable[..., T]:
 
 def _allow(ctx: click.Context, param: click.Parameter, layers: int | None) -> None:
     ctx.with_resource(together())
-    if layers is not None:
-        ctx.with_resource(allowing(layers))
+    ctx.with_resource(allowing(layers))
 
 
 def size_option(function: F) -> F:

@@ -71,7 +71,6 @@ def network(
     *,
     input: Any = None,
     values: Mapping[str, Any] | None = None,
-    max_layers: int | None = None,
     real: bool = False,
 ) -> Network:
     """The network that is meant, on an input and with values for its params.
@@ -88,4 +87,4 @@ def network(
         raise usage(f"--real is for torch modules, and {shorten(meant.variant or meant.name)} is none")
     if not isinstance(meant, Found):
         return meant.network(input, values or {})
-    return elaborate(meant.spec, meant.variant, input=input, values=values, max_layers=max_layers)
+    return elaborate(meant.spec, meant.variant, input=input, values=values)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 
 from ..backends.checks import Check
+from ..bounds import allowing
 from ..elaboration.inputs import read_given
 from ..elaboration.remaking import Remade
 from ..errors import did_you_mean, error, shorten, usage
@@ -173,7 +174,8 @@ class Read(Remade):
         if not on.values:
             return super().again(network, on)
         shapes = {**network.inputs, **read_given(on.input, network.inputs, network.name)}
-        return self.made_of(network.name, shapes, {**self.values, **on.values})
+        with allowing(self.most):
+            return self.made_of(network.name, shapes, {**self.values, **on.values})
 
     def remake(self, network: Network, shapes: Mapping[str, Shape], heads: bool) -> Network:
         return self.remake_as(network.name, shapes)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from ..bounds import allowed, allowing, check_together, laid_out
-from ..errors import Diagnostic, SpecError, UsageError, error, usage
+from ..errors import Diagnostic, SpecError, UsageError, error
 from ..language.spec import Spec
 from ..network import Network, Origin, Setting
 from ..shape import Shape
@@ -30,7 +30,6 @@ def elaborate(
     values: Mapping[str, Any] | None = None,
     advice: bool = True,
     inference: bool = False,
-    max_layers: int | None = None,
 ) -> Network:
     """The network that a spec describes.
 
@@ -42,18 +41,12 @@ def elaborate(
         values: values for params, by name; a text is read as a spec's text is.
         advice: whether to search for what would work where a layer does not fit, such as a larger input.
         inference: leave out the heads that run in training only, which may want a larger input.
-        max_layers: how many layers it may have; else as many as is allowed here.
 
     Raises:
         SpecError: the spec is wrong or a layer does not fit; carries the network up to there.
         UsageError: there is no such variant, param or input, or a param was left without a value; or the
             variants of the file have too many layers together, where that is bounded.
     """
-    if max_layers is not None:
-        if not isinstance(max_layers, int) or max_layers < 1:
-            raise usage("max_layers is a whole number of layers, and at least 1")
-        with allowing(max_layers):
-            return elaborate(spec, variant, input=input, values=values, advice=advice, inference=inference)
     file = spec.source.name
     if advice:  # else it is one of many in a search, which is bounded by itself
         check_together(file, variant)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..bounds import allowed, allowing
 from ..errors import SpecError
 from ..network import Network, Setting
 from ..shape import Shape
@@ -25,6 +26,12 @@ class Remade(Built):
     made: dict[Any, Network] = field(default_factory=dict)
     #: Whether the ops are the same on any size, once that has been tried.
     steady: list[bool] = field(default_factory=list)
+    #: The most layers that it may have.
+    most: int = field(default_factory=allowed)
+
+    @property
+    def allowed(self) -> int:
+        return self.most
 
     @abstractmethod
     def remake(self, network: Network, shapes: Mapping[str, Shape], heads: bool) -> Network:
@@ -42,7 +49,8 @@ class Remade(Built):
         return self._remade(network, shapes, heads=not on.inference)
 
     def _remade(self, network: Network, shapes: Mapping[str, Shape], heads: bool = True) -> Network:
-        found = self.remake(network, shapes, heads)
+        with allowing(self.most):
+            found = self.remake(network, shapes, heads)
         if len(self.made) < _KEPT:
             self.made[_key(shapes, heads)] = found
         return found

@@ -40,7 +40,8 @@ class KerasModel(Model):
             sizes = (None,) if shape is None else shape[1:]
             if not sizes:
                 raise error(
-                    f"the input {shorten(layer)} is a single number, and not a map or a vector of them"
+                    f"{shorten(self.path, 200)}: the input {shorten(layer)} is a single number, and not a "
+                    "map or a vector of them"
                 )
             turned = sizes if self.first else (sizes[-1], *sizes[:-1])
             found[self.names[layer]] = None if None in sizes else Shape([n for n in turned if n])
@@ -111,7 +112,7 @@ def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[s
             x = _called(call, 0)[0]
         return [("out", x)]
     if len(inputs) != len(graph.inputs):
-        raise error(f"a model of {len(graph.inputs)} inputs is called with {len(inputs)}")
+        raise error(f"{graph.at}: a model of {len(graph.inputs)} inputs is called with {len(inputs)}")
     found: dict[tuple[str, int], list[Held]] = {}
     for ref, x in zip(graph.inputs, inputs, strict=True):
         found[ref.layer, 0] = [x]
@@ -150,7 +151,8 @@ def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[s
         outputs = found.get(graph.source(ref))
         if outputs is None or ref.output >= len(outputs):
             raise error(
-                f"output_layers: there is no output {ref.output} of call {ref.call} of {shorten(ref.layer)}"
+                f"{graph.at.at('.output_layers')}: there is no output {ref.output} of call {ref.call} of "
+                f"{shorten(ref.layer)}"
             )
         ends.append((name, outputs[ref.output]))
     return ends

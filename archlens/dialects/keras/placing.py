@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ...bounds import RAISED
 from ...elaboration.building import Builder
 from ...elaboration.values import Tensor
-from ...errors import SpecError, error
+from ...errors import SpecError
 from ...network import Origin
 from ...ops import OPS, Buffer, Op, ask
 from ...ops.opaque import Opaque
@@ -145,7 +145,7 @@ class Placing:
         """Count a call, as one that makes no layer takes its time, too."""
         self.steps += _STEPS
         if self.steps > self.builder.bounds.steps:
-            raise error(self.builder.bounds.too_many_steps, help=RAISED)
+            raise call.entry.refuse(self.builder.bounds.too_many_steps, help=RAISED)
 
     def reserve(self, names: Iterable[str]) -> None:
         """Keep names for the layers of the file in the scope that is open."""
@@ -301,7 +301,12 @@ class Call:
                 message = (
                     f"{self.entry.place}{' ' if start.endswith(' ') else ': '}{said.removeprefix(start)}"
                 )
-        return SpecError(replace(problem.diagnostic, message=message), problem.network, problem.failed)
+        help = problem.diagnostic.help
+        if help.startswith("padding=") and self.entry.config.get("padding", "valid") == "valid":
+            help = 'padding="same"'  # Keras takes no number there
+        return SpecError(
+            replace(problem.diagnostic, message=message, help=help), problem.network, problem.failed
+        )
 
     # --- axes -------------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ def _recurrent(call: Call) -> list[Held]:
 @layer("RNN")
 def _rnn(call: Call) -> list[Held]:
     steps, features = _sequence(call)
-    cell = entry_of(call.entry.config.get("cell"), f"{call.entry.path}.cell", set())
+    cell = entry_of(call.entry.config.get("cell"), call.entry.at.at(".config.cell"), set())
     if cell.kind != "StackedRNNCells":
         return _run(call, steps, _cell(cell, features))
     listed = cell.config.get("cells")
@@ -68,7 +68,7 @@ def _rnn(call: Call) -> list[Held]:
     states: list[tuple[int, ...]] = []
     macs = 0
     for number, data in enumerate(listed):
-        one = _cell(entry_of(data, f"{cell.path}.cells[{number}]", set()), features)
+        one = _cell(entry_of(data, cell.at.at(f".config.cells[{number}]"), set()), features)
         (features,) = one.out
         weights |= {f"{number}.{name}": shape for name, shape in one.weights.items()}
         states += one.states
@@ -128,7 +128,7 @@ class Inner(NamedTuple):
 
 def _inner(call: Call, key: str, shape: tuple[int, ...]) -> tuple[Entry, list[Inner]]:
     """The layer within a layer, and what comes out of it."""
-    entry = entry_of(call.entry.config.get(key), f"{call.entry.path}.{key}", set())
+    entry = entry_of(call.entry.config.get(key), call.entry.at.at(f".config.{key}"), set())
     placing = Placing("inner", call.placing.first, call.placing.run)
     placing.steps = call.placing.steps
     axes = tuple(range(len(shape))) if placing.first else turned(len(shape))

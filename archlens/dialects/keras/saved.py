@@ -15,7 +15,7 @@ from functools import cached_property
 from math import isfinite
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
-from ...bounds import MAX_BLOCKS, MAX_SIZE, allowed
+from ...bounds import MAX_BLOCKS, MAX_SIZE, RAISED, allowed
 from ...errors import SpecError, UsageError, error, printable, shorten, usage
 from ..format import text_of
 
@@ -33,6 +33,21 @@ _HELP = "a file of model.save('model.keras'), or the text of model.to_json()"
 
 #: What Keras calls a model that is written down layer by layer.
 MODELS = ("Sequential", "Functional", "Model")
+
+
+class Place(NamedTuple):
+    """A place in the JSON of a file: ``model.keras: config.layers[3]``."""
+
+    file: str
+    path: str = "config"
+
+    def at(self, key: str) -> Place:
+        """That of a value within, by how it is had: ``.layers`` or ``[3]``."""
+        return Place(self.file, self.path + key)
+
+    def __str__(self) -> str:
+        path = self.path if len(self.path) <= 60 else f"...{self.path[-57:]}"
+        return f"{self.file}: {path}"
 
 
 class Ref(NamedTuple):
@@ -83,8 +98,8 @@ def within(value: Any, kind: type[T]) -> Iterator[T]:
 class Entry:
     """A layer of the file."""
 
-    #: Its place in the file: ``layers[3]``, within those of the models that it lies in.
-    path: str
+    #: Where its object stands.
+    at: Place
     kind: str
     name: str
     config: Mapping[str, Any]
@@ -99,9 +114,8 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Where it stands, for messages: ``layers[3] "conv2d_1" (Conv2D)``."""
-        path = self.path if len(self.path) <= 60 else f"...{self.path[-57:]}"
-        return f'{path} "{shorten(self.name)}" ({shorten(self.kind)})'
+        """Where it stands, for messages: ``model.keras: config.layers[3] "conv2d_1" (Conv2D)``."""
+        return f'{self.at} "{shorten(self.name)}" ({shorten(self.kind)})'
 
     @property
     def own(self) -> bool:
@@ -214,7 +228,7 @@ class Entry:
     @cached_property
     def inner(self) -> Graph:
         """The layers of a model within the model."""
-        return Graph.read(self.config, f"{self.path}.", self.kind)
+        return Graph.read(self.config, self.at.at(".config"), self.kind)
 
 
 def _usable(value: float) -> bool:
@@ -248,6 +262,8 @@ def _shape(value: Any, what: str) -> tuple[int | None, ...]:
 class Graph:
     """A model: its layers, in a chain or with what each reads."""
 
+    #: Where its object stands.
+    at: Place
     entries: tuple[Entry, ...]
     #: Whether each layer reads the one before it.
     chain: bool
@@ -261,25 +277,28 @@ class Graph:
     later: frozenset[str] = frozenset()
 
     @staticmethod
-    def read(config: Any, path: str, kind: str) -> Graph:
+    def read(config: Any, at: Place, kind: str) -> Graph:
         """The graph that the ``config`` of a model says.
 
         Raises:
             SpecError: it is none.
         """
-        if path.count(".") > MAX_BLOCKS:
-            raise error(f"{path[:20]}...: models lie within models more than {MAX_BLOCKS} deep")
+        if at.path.count("config") > MAX_BLOCKS:
+            raise error(f"{at}: models lie within models more than {MAX_BLOCKS} deep")
+        layers = at.at(".layers")
         if isinstance(config, list):  # as the first Keras wrote a Sequential
-            config = {"layers": config}
+            config, layers = {"layers": config}, at
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
-            raise error(f"{path}config has no list of layers", help=_HELP)
+            raise error(f"{at} has no list of layers", help=_HELP)
         listed = config["layers"]
         if len(listed) > allowed():
-            raise error(f"{path}layers has more than {allowed():,} entries, the most layers of a network")
+            raise error(
+                f"{layers} has more than {allowed():,} entries, the most layers of a network", help=RAISED
+            )
         names: set[str] = set()
         entries = []
         for number, data in enumerate(listed):
-            entry = entry_of(data, f"{path}layers[{number}]", names)
+            entry = entry_of(data, layers.at(f"[{number}]"), names)
             if entry.name in names:
                 raise entry.refuse("another layer before it has that name, too")
             names.add(entry.name)
@@ -287,17 +306,23 @@ class Graph:
         index = {entry.name: entry for entry in entries}
         if kind == "Sequential" or "input_layers" not in config:
             built = config.get("build_input_shape")
-            shape = _shape(built, f"{path}build_input_shape") if built is not None else None
-            return Graph(tuple(entries), True, built=shape, index=index)
-        inputs = [ref for _, ref in _ends(config["input_layers"], f"{path}input_layers", index)]
-        outputs = _ends(config.get("output_layers"), f"{path}output_layers", index)
+            shape = _shape(built, f"{at.at('.build_input_shape')}") if built is not None else None
+            return Graph(at, tuple(entries), True, built=shape, index=index)
+        inputs = [ref for _, ref in _ends(config["input_layers"], at.at(".input_layers"), index)]
+        outputs = _ends(config.get("output_layers"), at.at(".output_layers"), index)
         for ref in inputs:
             if index[ref.layer].kind != "InputLayer":
                 raise index[ref.layer].refuse("it stands among the input_layers, and is no InputLayer")
         if not inputs or not outputs:
-            raise error(f"{path}{'output' if inputs else 'input'}_layers is empty")
+            raise error(f"{at.at('.output_layers' if inputs else '.input_layers')} is empty")
         return Graph(
-            tuple(entries), False, tuple(inputs), tuple(outputs), index=index, later=_later(index, outputs)
+            at,
+            tuple(entries),
+            False,
+            tuple(inputs),
+            tuple(outputs),
+            index=index,
+            later=_later(index, outputs),
         )
 
     def source(self, ref: Ref) -> tuple[str, int]:
@@ -309,7 +334,7 @@ class Graph:
         if not self.chain:
             return {ref.layer: input_shape(self.index[ref.layer]) for ref in self.inputs}
         if not self.entries:
-            raise error("layers is empty")
+            raise error(f"{self.at.at('.layers')} is empty")
         first = self.entries[0]
         name = first.name if first.kind == "InputLayer" else "input"
         shape = input_shape(first) or self.built or first.built
@@ -346,18 +371,23 @@ def input_shape(entry: Entry) -> tuple[int | None, ...] | None:
     return entry.shape("batch_shape") or entry.shape("batch_input_shape")
 
 
-def entry_of(data: Any, path: str, names: set[str]) -> Entry:
+def entry_of(data: Any, at: Place, names: set[str]) -> Entry:
+    """The layer that an object says.
+
+    Raises:
+        SpecError: it says none.
+    """
     if not isinstance(data, dict):
-        raise error(f"{path} must be an object, not {_said(data)}")
+        raise error(f"{at} must be an object, not {_said(data)}")
     kind, config = data.get("class_name"), data.get("config")
     if not isinstance(kind, str) or not kind:
-        raise error(f"{path} has no class_name")
+        raise error(f"{at} has no class_name")
     if isinstance(config, list) and kind == "Sequential":
         config = {"layers": config}
     if config is None:
         config = {}
     if not isinstance(config, dict):
-        raise error(f"{path} ({shorten(kind)}): its config must be an object, not {_said(config)}")
+        raise error(f"{at} ({shorten(kind)}): its config must be an object, not {_said(config)}")
     name = data.get("name", config.get("name"))
     if name is None:
         count = len(names)
@@ -365,8 +395,8 @@ def entry_of(data: Any, path: str, names: set[str]) -> Entry:
             f"{kind.lower()}_{n}" for n in range(count, 2 * count + 2) if f"{kind.lower()}_{n}" not in names
         )
     if not isinstance(name, str):
-        raise error(f"{path} ({shorten(kind)}): its name must be a text, not {_said(name)}")
-    place = f'{path} "{shorten(name)}" ({shorten(kind)})'
+        raise error(f"{at} ({shorten(kind)}): its name must be a text, not {_said(name)}")
+    place = f'{at} "{shorten(name)}" ({shorten(kind)})'
     build = data.get("build_config")
     shape = build.get("input_shape") if isinstance(build, dict) else None
     flat = isinstance(shape, list) and all(size is None or type(size) is int for size in shape)
@@ -374,7 +404,7 @@ def entry_of(data: Any, path: str, names: set[str]) -> Entry:
     if not isinstance(inbound, list):
         raise error(f"{place}: its inbound_nodes must be a list, not {_said(inbound)}")
     return Entry(
-        path,
+        at,
         kind.rpartition(">")[2] if kind.startswith("Keras>") else kind,
         name,
         config,
@@ -457,7 +487,7 @@ def _argument(value: Any, place: str, deep: int = 0) -> Any:
     return value
 
 
-def _ends(value: Any, place: str, index: Mapping[str, Entry]) -> list[tuple[str, Ref]]:
+def _ends(value: Any, place: Place, index: Mapping[str, Entry]) -> list[tuple[str, Ref]]:
     """The tensors that a model takes or gives, each with its name: a single one, or a list, or an object."""
 
     def found(value: Any, name: str, deep: int) -> Iterator[tuple[str, Ref]]:
@@ -517,7 +547,7 @@ def graph_of(file: BinaryIO, name: str) -> Graph:
             f"{shorten(name, 200)} says no layers: only the code of its {shorten(kind)} knows them",
             help="archlens runs no code; a Sequential or functional model says its layers",
         )
-    return Graph.read(config, "", kind)
+    return Graph.read(config, Place(shorten(name, 200)), kind)
 
 
 def _member(file: BinaryIO, name: str) -> str:
