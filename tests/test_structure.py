@@ -106,8 +106,8 @@ MAY: dict[str, set[str]] = {
         "tracing",
     },
     "__init__": {
-        *("analysis", "backends", "dialects", "elaboration", "errors", "forms", "integrations", "language"),
-        *("library", "network", "showing", "shape", "studying", "tracing", "views", "writing"),
+        *("analysis", "backends", "bounds", "dialects", "elaboration", "errors", "forms", "integrations"),
+        *("language", "library", "network", "showing", "shape", "studying", "tracing", "views", "writing"),
     },
     "__main__": {"cli"},
 }

@@ -88,7 +88,7 @@ def cast(at: At) -> Tensor | None:
 @folds("Gather")
 def gather(at: At) -> Tensor | None:
     x, indices = at.x(), at.x(1)
-    axis = _axis(at.node.integer("axis", 0), len(x.sizes))
+    axis = axis_of(at.node.integer("axis", 0), len(x.sizes))
     for one in indices.values or []:
         _index(one, x.sizes[axis])
     if prod(x.sizes[:axis]) * prod(indices.sizes) * prod(x.sizes[axis + 1 :]) > VALUES:
@@ -103,7 +103,7 @@ def _index(one: Any, size: int) -> int:
     return one % size
 
 
-def _axis(axis: int, rank: int) -> int:
+def axis_of(axis: int, rank: int) -> int:
     """An axis counted from the front.
 
     Raises:
@@ -118,7 +118,7 @@ def _axis(axis: int, rank: int) -> int:
 def concat(at: At) -> Tensor | None:
     tensors = [one for one in at.inputs if one is not None]
     first = tensors[0]
-    axis = _axis(at.node.integer("axis", 1), len(first.sizes))
+    axis = axis_of(at.node.integer("axis", 1), len(first.sizes))
     for one in tensors:
         if (*one.sizes[:axis], *one.sizes[axis + 1 :]) != (*first.sizes[:axis], *first.sizes[axis + 1 :]):
             raise Misfit("its inputs have other sizes")
@@ -149,7 +149,7 @@ def cuts(at: At, sizes: Sequence[int]) -> list[tuple[int, int, int]]:
         raise Misfit("its axes and steps are not as many as its starts")
     found = [(0, n, 1) for n in sizes]
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        axis = _axis(axis, len(sizes))
+        axis = axis_of(axis, len(sizes))
         found[axis] = slice(start, end, step).indices(sizes[axis])
     return found
 

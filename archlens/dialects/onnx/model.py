@@ -228,14 +228,14 @@ class Onnx(Model):
             rank = len(one.info.sizes) if one.info.sizes is not None else len(shape) + 1
             node = Node("Transpose", "", "", [], [], {})
             if rank == 1:
-                env[one.info.name] = run.write(
+                (env[one.info.name],) = run.write(
                     node, "aten.view", {"self": tensor}, [(run.batch,)], 0, tensor.dtype
                 )
             elif one.batch:
                 order = [*range(1, one.batch + 1), 0, *range(one.batch + 1, rank)]
                 sizes = [tensor.sizes[i] for i in order]
                 args = {"self": tensor, "dims": order}
-                env[one.info.name] = run.write(node, "aten.permute", args, [sizes], 0, tensor.dtype)
+                (env[one.info.name],) = run.write(node, "aten.permute", args, [sizes], 0, tensor.dtype)
             run.seen[one.info.name] = (env[one.info.name].sizes, None)
         for info in graph.inputs:
             if info.name not in env and info.name not in graph.held:

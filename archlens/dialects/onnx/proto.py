@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
@@ -332,7 +332,7 @@ class Reading:
             elif one.number == 14:
                 elsewhere = one.value == 1
         if len(sizes) > AXES or any(n < 0 for n in sizes):
-            raise Broken(f"the tensor {shorten(name)} has {_times(sizes)} values")
+            raise Broken(f"the tensor {shorten(name)} has {written(sizes[:AXES])} values")
         found = Held(name, tuple(sizes), DTYPES.get(kind, "undefined"))
         if not elsewhere and prod(sizes) <= (VALUES if "int" in found.dtype else FACTORS):
             values = self._values(found.dtype, data)
@@ -383,7 +383,7 @@ class Reading:
             elif one.number == 3:
                 sizes += map(signed, self.wire.numbers(one, VARINT, AXES))
         if len(sizes) > AXES or any(n < 0 for n in sizes):
-            raise Broken(f"the tensor {shorten(found.name)} has {_times(sizes)} values")
+            raise Broken(f"the tensor {shorten(found.name)} has {written(sizes[:AXES])} values")
         return Held(found.name, tuple(sizes), found.dtype)
 
     def _values(self, dtype: str, data: list[Field]) -> list[Any] | None:
@@ -485,8 +485,9 @@ def _stamp(graph: Graph, versions: dict[str, int]) -> None:
                 _stamp(value, versions)
 
 
-def _times(sizes: list[int]) -> str:
-    return "x".join(map(str, sizes[:AXES]))
+def written(sizes: Sequence[int]) -> str:
+    """Sizes as messages have them."""
+    return "x".join(map(str, sizes)) or "a single number"
 
 
 #: The texts in a list as Python prints one.

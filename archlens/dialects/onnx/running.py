@@ -17,7 +17,7 @@ from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
-from .proto import DEPTH, NODES, VALUES, Function, Graph, Info, Misfit, Node, Reference
+from .proto import DEPTH, NODES, VALUES, Function, Graph, Info, Misfit, Node, Reference, written
 from .scopes import Scopes, cleaned
 
 #: The largest size of a tensor.
@@ -103,12 +103,19 @@ class At:
         self,
         target: str,
         args: Mapping[str, Any],
-        *sizes: Sequence[int],
+        sizes: Sequence[int],
         macs: int | None = 0,
         dtype: str = "",
-    ) -> Any:
-        """Write an operator down; its outputs."""
-        return self.run.write(self.node, target, args, sizes, macs, dtype or self._dtype())
+    ) -> Tensor:
+        """Write an operator down; what comes out of it."""
+        (made,) = self.run.write(self.node, target, args, [sizes], macs, dtype or self._dtype())
+        return made
+
+    def writes(
+        self, target: str, args: Mapping[str, Any], *sizes: Sequence[int], macs: int | None = 0
+    ) -> list[Tensor]:
+        """Write an operator of several outputs down."""
+        return self.run.write(self.node, target, args, sizes, macs, self._dtype())
 
     def _dtype(self) -> str:
         return next((one.dtype for one in self.inputs if one is not None), "float32")
@@ -241,8 +248,8 @@ class Run:
         sizes: Iterable[Sequence[int]],
         macs: int | None,
         dtype: str,
-    ) -> Any:
-        """Write an operator down."""
+    ) -> list[Tensor]:
+        """Write an operator down; its outputs."""
         read: list[Value] = []
         flows = any(one.flows for given in args.values() for one in _tensors(given))
 
@@ -262,9 +269,9 @@ class Run:
         for one in sizes:
             one = tuple(one)
             if any(n < 1 for n in one) and flows:
-                raise Misfit(f"nothing is left of {_times(one)}")
+                raise Misfit(f"nothing is left of {written(one)}")
             if prod(one) > _MOST:
-                raise Misfit(f"{_times(one)} is more than {_MOST:,} values")
+                raise Misfit(f"{written(one)} is more than {_MOST:,} values")
             made.append(Value(one, dtype, step))
         step.outputs = tuple(made)
         self.tape.nodes.append(step)
@@ -272,8 +279,7 @@ class Run:
             for value in read:
                 for held in _held(value):
                     self.tape.state.setdefault(held.key, held)
-        found = [Tensor(value.sizes, dtype, value=value) for value in made]
-        return found[0] if len(found) == 1 else found
+        return [Tensor(value.sizes, dtype, value=value) for value in made]
 
     # --- what runs -----------------------------------------------------------------------------------
 
@@ -431,8 +437,7 @@ class Run:
             )
         sizes = [self.sized(info) for info in infos if info is not None]
         dtype = infos[0].dtype if infos and infos[0] is not None else "float32"
-        found = self.write(node, shorten(node.op), {"inputs": reads}, sizes, None, dtype)
-        return found if isinstance(found, list) else [found]
+        return self.write(node, shorten(node.op), {"inputs": reads}, sizes, None, dtype)
 
     def info(self, name: str) -> Info | None:
         """What the file says of a tensor, where that is all of its sizes."""
@@ -462,7 +467,7 @@ class Run:
         same = len(tensor.sizes) == len(seen[0]) and len(apart) <= 1
         if not same or any(tensor.sizes[i] * self.samples != seen[0][i] * BATCH for i in apart):
             raise Misfit(
-                f"{_times(seen[0])} comes out on the {self.samples} samples that the file is for, and "
+                f"{written(seen[0])} comes out on the {self.samples} samples that the file is for, and "
                 "where they stand in that is not known; export it for a batch of any size"
             )
 
@@ -538,7 +543,3 @@ def _held(value: Value) -> Iterable[Value]:
             yield one
         elif one.node is not None:
             rest += one.node.inputs
-
-
-def _times(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes)) or "a single number"

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...backends.checks import FAILED, PASSED, RUNTIME, Check
 from ...errors import printable, usage
+from .proto import written
 from .wire import BYTES
 
 
@@ -52,11 +53,7 @@ def checks(
     for name, sizes in seen.items():
         ours, theirs = tuple(sizes), tuple(found[name].shape)
         status = PASSED if ours == theirs else FAILED
-        yield Check(name, RUNTIME, status, _times(ours), _times(theirs), "")
-
-
-def _times(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes)) or "a single number"
+        yield Check(name, RUNTIME, status, written(ours), written(theirs), "")
 
 
 def _shown(path: str, names: Mapping[str, Any]) -> bytes:

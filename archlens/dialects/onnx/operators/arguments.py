@@ -1,0 +1,87 @@
+"""What operators read, checked and as it is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ....geometry import Window
+from ....geometry import same as same_padding
+from ..folding import broadcast
+from ..proto import Misfit, written
+from ..running import At, Tensor
+
+
+def as_map(x: Tensor, axes: int = 0) -> tuple[int, ...]:
+    """The sizes of a map.
+
+    Raises:
+        Misfit: it is none, or has not so many axes beside batch and channels.
+    """
+    if len(x.sizes) < 3 or (axes and len(x.sizes) != axes + 2):
+        raise Misfit(f"{written(x.sizes)} is no map")
+    return x.sizes
+
+
+def windows_of(at: At, sizes: Sequence[int], kernel: Sequence[int]) -> tuple[list[int], list[Any], list[int]]:
+    """Stride, padding at both sides and dilation of each axis of a map."""
+    axes = len(sizes)
+    stride = at.node.integers("strides", [1] * axes)
+    dilation = at.node.integers("dilations", [1] * axes)
+    pads = at.node.integers("pads", [0] * 2 * axes)
+    if not len(stride) == len(dilation) == len(kernel) == axes or len(pads) != 2 * axes:
+        raise Misfit(f"its kernel, strides, pads and dilations are not for {axes} axes")
+    if min(*stride, *dilation, *kernel) < 1:
+        raise Misfit("its kernel, strides and dilations are not all at least 1")
+    auto = at.node.text("auto_pad", "NOTSET") or "NOTSET"
+    if auto == "VALID":
+        pads = [0] * 2 * axes
+    elif auto in ("SAME_UPPER", "SAME_LOWER"):
+        pads = [0] * 2 * axes
+        for i, n in enumerate(sizes):
+            pads[i], pads[i + axes] = same_padding(n, kernel[i], stride[i], dilation[i])
+            if auto == "SAME_LOWER":
+                pads[i], pads[i + axes] = pads[i + axes], pads[i]
+    elif auto != "NOTSET":
+        raise Misfit(f"its auto_pad is {auto!r}")
+    if min(pads) < 0:
+        raise Misfit("it has negative pads")
+    pairs = list(zip(pads[:axes], pads[axes:], strict=True))
+    even = all(a == b for a, b in pairs)
+    return stride, [a for a, _ in pairs] if even else pairs, dilation
+
+
+def positions(ceil: bool, n: int, kernel: int, stride: int, pad: int | tuple[int, int], dilation: int) -> int:
+    """How many positions a window has along an axis."""
+    before, after = pad if isinstance(pad, tuple) else (pad, pad)
+    window = Window(kernel, stride, before, after, dilation, ceil)
+    if window.extent > n + before + after:
+        said = f"its window of {window.extent} is larger than {n} and its padding of {before} + {after}"
+        raise Misfit(said)
+    return window.output(n)
+
+
+def of_channels(bias: Tensor | None, size: int) -> Tensor | None:
+    """A bias, which has to be of a size."""
+    if bias is not None and bias.sizes != (size,):
+        raise Misfit(f"its bias of {written(bias.sizes)} is not for {size} channels")
+    return bias
+
+
+def plainly(value: float) -> float:
+    """A number that was written with 32 bits as it was meant: 0.1 for 0.10000000149.
+
+    >>> plainly(0.10000000149011612)
+    0.1
+    """
+    return float(f"{value:.7g}")
+
+
+def of_sizes(tensor: Tensor | None, sizes: tuple[int, ...]) -> Tensor | None:
+    """A weight as it is meant, which may have been written down with further axes of 1."""
+    if tensor is None or tensor.sizes == sizes:
+        return tensor
+    if not tensor.key or [n for n in tensor.sizes if n > 1] != [n for n in sizes if n > 1]:
+        broadcast(tensor.sizes, sizes)
+        return tensor
+    return Tensor(sizes, tensor.dtype, tensor.values, tensor.key)
