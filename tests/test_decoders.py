@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
+from random import Random
 from typing import Any
 
 import pytest
 
 import archlens
 from archlens.analysis.cost import cost
+from archlens.analysis.cuts import narrowest
 from archlens.analysis.decoding import Decoding, find, unmasked
 from archlens.analysis.memory import account
 from archlens.analysis.unknown import Unknown
@@ -70,6 +73,102 @@ def test_what_llama_cpp_prints() -> None:
     found = find(archlens.load("deepseek_v3", depth=2))
     assert isinstance(found, Decoding)
     assert [one.values for one in found.cached] == [24576 + 16384] * 2
+
+
+def test_latents_of_deepseek() -> None:
+    """Keys and values of 128 heads, of 128 + 64 and 128 channels, are made from 512 and 64, in 61 layers."""
+    found = find(archlens.load("deepseek_v3", length=7))
+    assert isinstance(found, Decoding)
+    assert found.latent is not None
+    assert found.bytes_of_token("bfloat16") == 61 * 128 * (128 + 64 + 128) * 2
+    assert found.latent.bytes_of_token("bfloat16") == 61 * (512 + 64) * 2 == 70_272
+    assert found.latent.bytes_of_sequence("int8") == 7 * 61 * 576
+
+
+#: As the paper of DeepSeek-V2 writes it: 5 channels, and 2 that positions turn, for 4 heads of 6 + 2.
+LATENT = """
+input: 20 of 9
+layers:
+  - x: embedding(12)
+  - latent: linear(5)
+  - up: linear(24 + 32)
+  - content: slice(0, 24, axis="channels")
+  - ref(up)
+  - values: slice(24, axis="channels")
+  - ref(x)
+  - turned: linear(2) >> rotary(2)
+  - keys:
+      - concat(axis="channels"): [ref(content), identity, identity, identity, identity]
+  - attention: {q: [ref(x), linear(32)], k: ref(keys), v: ref(values), heads: 4, causal: true, window: 8}
+"""
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "least"),
+    [
+        ("", "", 5 + 2),
+        # what lies before a latent counts where it is narrower
+        ("latent: linear(5)", "latent: linear(50) >> linear(5)", 5 + 2),
+        ("latent: linear(5)", "latent: linear(3) >> linear(5)", 3 + 2),
+        # what others read as well is no latent: theirs is the tensor that flows on
+        ("q: [ref(x), linear(32)]", "q: [ref(latent), linear(32)]", 24 + 32 + 2),
+        ("layers:", "outputs: {seen: ref(latent)}\nlayers:", 24 + 32 + 2),
+        ("layers:", "outputs: {seen: [ref(latent), linear(8)]}\nlayers:", 24 + 32 + 2),
+        # a token's is not made of its own alone
+        ("latent: linear(5)", "latent: linear(3) >> self_attention(1, causal=true, out=5)", 5 + 2),
+        # keys that are values
+        ("v: ref(values)", "v: ref(keys)", 5 + 2),
+        ("k: ref(keys), v: ref(values)", "k: ref(values), v: ref(values)", 5),
+        ("k: ref(keys), v: ref(values)", "k: [ref(x), linear(32)], v: ref(values)", 32 + 5),
+        ("k: ref(keys), v: ref(values)", "k: [ref(x), linear(32)], v: [ref(x), linear(8)]", 32 + 8),
+        ("q: [ref(x), linear(32)], k: ref(keys)", "q: ref(keys), k: ref(keys)", 32 + 32),
+    ],
+)
+def test_the_least_that_keys_and_values_are_made_from(there: str, here: str, least: int) -> None:
+    found = find(archlens.loads(LATENT.replace(there, here)))
+    assert isinstance(found, Decoding)
+    assert found.cached[-1].latent == least
+
+
+def test_latents_are_told() -> None:
+    """Of 20 tokens a window of 8 keeps 8, of 32 + 32 channels or of 7; in three samples."""
+    network = archlens.loads(LATENT)
+    table = memory_table.table(network, account(network, batch=3))
+    cells = {row[0]: row[1].value for row in table.rows}
+    assert cells["latent cache, float32: a token"] == 7 * 4
+    assert cells["latent cache, int8: 20 tokens"] == 3 * 8 * 7
+    assert "Latent cache: in place of keys and values" in " ".join(table.notes)
+    data = json.loads(memory_table.to_json(network, account(network)))["kv_cache"]
+    assert data["latent"]["token"]["float16"] == 7 * 2
+    assert (data["sequence"]["float16"], data["latent"]["sequence"]["float16"]) == (8 * 64 * 2, 8 * 7 * 2)
+    plain = archlens.loads(CAUSAL)
+    assert "latent" not in json.loads(memory_table.to_json(plain, account(plain)))["kv_cache"]
+    assert "atent" not in str(memory_table.table(plain, account(plain)))
+
+
+def test_narrowest_places() -> None:
+    """Against all choices of tensors, on graphs drawn at random: what is chosen must reach every end."""
+    draw = Random(3)
+    for _ in range(150):
+        names = [f"t{number}" for number in range(draw.randint(2, 8))]
+        sizes = {name: draw.randint(1, 9) for name in names if name == names[-1] or draw.random() < 0.9}
+        made_of = {
+            name: draw.sample(names[:number], draw.randint(0, min(3, number)))
+            for number, name in enumerate(names)
+            if draw.random() < 0.8
+        }
+        ends = {names[-1], draw.choice(list(sizes))}
+
+        def reached(kept: set[str], made_of: dict[str, list[str]] = made_of) -> set[str]:
+            known = set(kept)
+            for name in sorted(made_of):  # in the order in which they are made
+                if set(made_of[name]) <= known:
+                    known.add(name)
+            return known
+
+        choices = (set(some) for count in range(len(sizes) + 1) for some in combinations(sizes, count))
+        least = min(sum(map(sizes.__getitem__, some)) for some in choices if ends <= reached(some))
+        assert narrowest(sizes, made_of, ends) == least
 
 
 def test_a_window_bounds_the_cache() -> None:

@@ -6,14 +6,15 @@ on each position by itself. With the keys and values of those before it, one mor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..errors import printable
 from ..geometry import POINT
 from ..network import Layer, Network
 from ..ops.attention import Attention, SelfAttention
 from ..ops.experts import AROUND
-from ..ops.rearrange import Rearrange
+from .latents import Latents, keeps_tokens
 from .memory import bits
 from .unknown import Unknown
 
@@ -21,13 +22,15 @@ from .unknown import Unknown
 DTYPES = ("float32", "float16", "bfloat16", "int8")
 
 
-@dataclass(frozen=True)
-class Cached:
+class Cached(NamedTuple):
     """What one attention keeps."""
 
     layer: str
     #: The channels of keys and of values that it reads of a token.
     values: int
+    #: Those of the narrowest tensors that both can be made from, token by token, and that nothing else reads:
+    #: the latent of multi-head latent attention, or else keys and values themselves.
+    latent: int
     #: Of how many tokens it keeps them, all of the sequence or those of its window.
     tokens: int
 
@@ -53,6 +56,13 @@ class Decoding:
         """What the cache of the whole sequence takes; of a window only what is still seen."""
         return sum(one.values * one.tokens for one in self.cached) * bits(dtype) // 8
 
+    @property
+    def latent(self) -> Decoding | None:
+        """The same with what keys and values are made from in their place, where that is less."""
+        if all(one.latent == one.values for one in self.cached):
+            return None
+        return replace(self, cached=tuple(one._replace(values=one.latent) for one in self.cached))
+
 
 def find(network: Network) -> Decoding | Unknown | None:
     """What a decoder keeps and computes; why that is not known; ``None`` where nothing is causal.
@@ -76,7 +86,7 @@ def find(network: Network) -> Decoding | Unknown | None:
             token += _of_token(layer, length)
         elif isinstance(layer.op, AROUND):
             continue  # each token by itself, and no products
-        elif isinstance(layer.op, Rearrange) and layer.op.keeps_first and layer.input_shapes[0][0] == length:
+        elif keeps_tokens(layer, length):
             continue
         elif layer.shape.spatial[layer.copies is not None :] != (length,):
             token += layer.macs
@@ -84,9 +94,10 @@ def find(network: Network) -> Decoding | Unknown | None:
             token += layer.macs // length
         else:
             return Unknown(f"{_said(layer)} looks at other positions than those before")
+    latents = Latents(network)
     return Decoding(
         length,
-        tuple([_cached(layer, length) for layer in attentions]),
+        tuple([_cached(layer, length, latents) for layer in attentions]),
         network.macs,
         unmasked(network),
         token,
@@ -107,13 +118,13 @@ def _is_causal(layer: Layer) -> bool:
     return isinstance(layer.op, Attention | SelfAttention) and layer.op.causal
 
 
-def _cached(layer: Layer, length: int) -> Cached:
+def _cached(layer: Layer, length: int, latents: Latents) -> Cached:
     if isinstance(layer.op, Attention):
         _, k, v = layer.input_shapes
-        values = k.channels + v.channels
+        values, latent = k.channels + v.channels, latents.of(layer)
     else:
-        values = layer.facts.weights["in_proj_weight"][0] - layer.input_shapes[0].channels
-    return Cached(layer.name, values, _kept(layer, length))
+        values = latent = layer.facts.weights["in_proj_weight"][0] - layer.input_shapes[0].channels
+    return Cached(layer.name, values, latent, _kept(layer, length))
 
 
 def _of_token(layer: Layer, length: int) -> int:

@@ -121,9 +121,15 @@ def _cache(network: Network) -> dict[str, Any]:
         return {}
     if isinstance(found, Unknown):
         return {"kv_cache": {"reason": found.reason}}
-    per_token = {dtype: found.bytes_of_token(dtype) for dtype in decoding.DTYPES}
-    sequence = {dtype: found.bytes_of_sequence(dtype) for dtype in decoding.DTYPES}
-    return {"kv_cache": {"length": found.length, "token": per_token, "sequence": sequence}}
+    latent = {"latent": _bytes(found.latent)} if found.latent is not None else {}
+    return {"kv_cache": {"length": found.length, **_bytes(found), **latent}}
+
+
+def _bytes(found: decoding.Decoding) -> dict[str, dict[str, int]]:
+    return {
+        "token": {dtype: found.bytes_of_token(dtype) for dtype in decoding.DTYPES},
+        "sequence": {dtype: found.bytes_of_sequence(dtype) for dtype in decoding.DTYPES},
+    }
 
 
 def _peak(peak: Peak) -> dict[str, Any]:
@@ -157,11 +163,14 @@ def _lines(found: Memory) -> Iterator[_Line]:
 
 def _lines_of_cache(cache: Cache, found: Memory) -> Iterator[_Line]:
     """What a decoder keeps of a token, and of as many sequences as there are samples."""
-    if isinstance(cache, decoding.Decoding):
-        for dtype in decoding.DTYPES:
-            yield _Line(f"KV cache, {dtype}: a token", cache.bytes_of_token(dtype))
-            size = found.batch * cache.bytes_of_sequence(dtype)
-            yield _Line(f"KV cache, {dtype}: {cache.length:,} tokens", size)
+    if not isinstance(cache, decoding.Decoding):
+        return
+    for what, kept in (("KV cache", cache), ("latent cache", cache.latent)):
+        if kept is not None:
+            for dtype in decoding.DTYPES:
+                yield _Line(f"{what}, {dtype}: a token", kept.bytes_of_token(dtype))
+                size = found.batch * kept.bytes_of_sequence(dtype)
+                yield _Line(f"{what}, {dtype}: {cache.length:,} tokens", size)
 
 
 def _alive(found: Memory) -> Iterator[list[Content]]:
@@ -219,6 +228,11 @@ def conventions(network: Network, found: Memory, cache: Cache) -> list[str]:
             "KV cache: the keys and values that causal attention reads, of every token, or of those in its "
             "window; of as many sequences as samples."
         )
+        if cache.latent is not None:
+            lines.append(
+                "Latent cache: in place of keys and values the least that they can be made from, token by "
+                "token, of tensors that nothing else reads."
+            )
     if any(layer.training for layer in network):
         lines.append("Heads for training have weights and keep activations; at inference they do not run.")
     for why, names in grouped((network[name].op.memory_unknown, name) for name in found.unknown).items():

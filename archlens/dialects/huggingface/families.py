@@ -255,6 +255,8 @@ def _deepseek_v3(c: Fields) -> Said:
         "active": c.whole("num_experts_per_tok", 8),
         "shared": c.whole("n_shared_experts", 1),
         "first": c.whole("first_k_dense_replace", 3),
+        "groups": c.whole("n_group", 8),
+        "active_groups": c.whole("topk_group", 4),
         "scores": c.number("routed_scaling_factor", 2.5),
         "q_rank": c.whole("q_lora_rank", 1536),
         "kv_rank": c.whole("kv_lora_rank", 512),
@@ -278,11 +280,6 @@ def _deepseek_v3(c: Fields) -> Said:
         ("moe_layer_freq", 1),
     ):
         c.only(name, value)
-    if c.whole("n_group", 8) > c.whole("topk_group", 4):
-        c.notes.append(
-            "Experts are chosen from all, and not within topk_group of n_group groups; no shape and no count "
-            "depends on it."
-        )
     # copies under other names, and what predicts a second token
     c.known |= {"num_local_experts", "qk_head_dim", "head_dim", "ep_size"}
     c.known |= {"num_nextn_predict_layers", "output_router_logits", "aux_loss_alpha", "seq_aux"}
