@@ -509,6 +509,53 @@ def test_code_that_reads_the_values_of_constants() -> None:
     assert module.times.tolist() == [2, 3]
 
 
+def test_constants_of_a_batch_are_kept_while_they_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Masks(nn.Module):
+        def __init__(self, reads: Any) -> None:
+            super().__init__()
+            self.reads = reads
+
+        def forward(self, x: Any) -> Any:
+            seen = torch.ones(len(x), 1, 1, 600, device=x.device).expand(-1, 1, 600, 600)
+            hidden = (1 - seen) * -1e9  # 360,000 numbers for each sample
+            return x.relu() if self.reads(hidden) else x.tanh()
+
+    from archlens.tracing.recording import _Operations
+
+    values = _Operations._values
+    most = 0
+
+    def watched(*args: Any) -> Any:
+        nonlocal most
+        found = values(*args)
+        if isinstance(found, torch.Tensor):
+            most = max(most, found.untyped_storage().nbytes())
+        return found
+
+    monkeypatch.setattr(_Operations, "_values", watched)
+    for reads, kind in ((lambda x: (x < 0).any(), "tanh"), (lambda x: x[:, 0].max().item() == 0, "relu")):
+        network = archlens.trace(Masks(reads), (4,))
+        assert [layer.op.kind for layer in network] == [kind]
+    assert 600 * 600 * 4 <= most < 2**27
+    # of one sample it would be another number
+    for reads in (lambda x: (x == 0).sum() > 600**2, lambda x: len(x.nonzero()), lambda x: x.sum(0).tolist()):
+        with pytest.raises(archlens.SpecError, match="Masks does not run") as caught:
+            archlens.trace(Masks(reads), (4,))
+        assert "real=True" in str(caught.value)
+
+
+def test_a_constant_into_which_what_nobody_knows_is_written_has_no_values() -> None:
+    class Writes(nn.Module):
+        def forward(self, x: Any) -> Any:
+            row = torch.zeros(3, device=x.device)
+            if row.sum() == 0:
+                row[1:] += x.max()
+            return x.relu() if row.sum() == 0 else x.tanh()
+
+    with pytest.raises(archlens.SpecError, match="Writes does not run"):
+        archlens.trace(Writes(), (4,))
+
+
 def test_what_is_moved_after_it_was_repeated() -> None:
     """Its axes are not those that a layer has, turned round."""
 

@@ -363,7 +363,7 @@ class Lowering:
         shape = _without_batch(held.axes)
         if last is None:  # as the channels come
             channels = held.draft.shape.channel_axis + 1
-            last = any(part.axis == channels for part in held.axes[-1])
+            last = any(part.axis == channels for part in (held.axes or ((),))[-1])
         kind = ChannelsLast if last and len(shape) > 1 else Shape
         repeats = any(part.axis == REPEATED for axis in held.axes for part in axis)
         pattern = None if repeats else _pattern(held)
@@ -1054,7 +1054,7 @@ def _without_batch(axes: Axes) -> tuple[int, ...]:
 
 def _pattern(held: Held) -> str | None:
     """The pattern of a rearrangement that moves values so; every part of an axis has its size in it."""
-    batch = held.axes[0]
+    batch = held.axes[0] if held.axes else ()
     if not batch or batch[0] != Part(0, 1, BATCH):
         return None
     beside = (batch[1:],) if prod(part.size for part in batch[1:]) != 1 else ()

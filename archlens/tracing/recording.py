@@ -9,10 +9,9 @@ import os
 import random
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, is_dataclass
-from math import prod
 from typing import Any
 
 import torch
@@ -48,6 +47,8 @@ class Stopped(Exception):
         #: Whether it asked for a value that nothing has.
         self.reads = recorder.asked and not recorder.sampled
         self.asked = recorder.asked and recorder.constants is None
+        #: Whether that may be since constants of the whole batch were too large.
+        self.left_out = recorder.asked and recorder.left_out
 
 
 def _is_ours(frame: traceback.FrameSummary) -> bool:
@@ -73,8 +74,11 @@ class _Recorder:
         self.shapes: dict[Call, list[str]] = {}  # of what each open call was given
         #: The values of what depends on numbers and buffers alone, by the ids of what stands for it.
         self.constants: dict[int, Tensor] | None = None
+        self.kept = 0  # the bytes of those that were computed
         self.asked = False  # for a value
-        self.sampled = False  # whether what flows has values, too: those of one sample
+        self.left_out = False  # whether constants have none, being too large for the whole batch
+        self.single = False  # whether those that there are are of one sample
+        self.sampled = False  # whether what flows has values, too
 
     def written(self, call: Call) -> str:
         """A module as it prints itself, where that is one line; else its class."""
@@ -188,11 +192,12 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         makes = not given and "device" in {one.name for one in func._schema.arguments}
         if makes and any(isinstance(n, int) and n and n % BATCH == 0 for n in _leaves(args)):
             kwargs = {**kwargs, "device": "meta"}  # it has a row for each sample
-        values = self._values(func, args, kwargs, given)
+        known = self._is_known(given, kwargs)
         written = name.endswith("_") and given and not given[0].is_meta
         flows = recorder.sampled and any(t.is_meta and recorder.value(t).flows for t in given)
-        if values is not None and (written or name == _READ or (given and _is_cpu(kwargs) and not flows)):
-            return values
+        if known and (written or name == _READ or (given and _is_cpu(kwargs) and not flows)):
+            return self._values(func, args, kwargs)
+        own = args, kwargs
         if any(t.is_meta for t in given) and not all(t.is_meta for t in given):
             if written:
                 raise RuntimeError("what depends on the input is written into a tensor that does not")
@@ -201,13 +206,19 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             out = func(*args, **kwargs)
         except (RuntimeError, NotImplementedError) as problem:
             recorder.asked |= name == _READ or isinstance(problem, NotImplementedError)
-            if values is None:
+            if not known or not self._is_alike(name, given, ()):
                 raise
+            values = self._values(func, *own)
             out = _changed(values, _to_meta)  # whose shape depends on them
-        if values is not None and recorder.constants is not None:
+        else:
+            known = known and self._is_alike(name, given, _tensors(out)) and self._fits(out, given)
+            values = self._values(func, *own) if known else None
+        if known and recorder.constants is not None:
             for one, value in zip(_tensors(out), _tensors(values), strict=True):
                 recorder.constants[id(one)] = value
                 recorder.alive.append(one)
+        elif recorder.constants and name.endswith("_") and id(given[0]) in recorder.constants:
+            self._forget(given[0])
         if name in COUNTED:
             macs: int | None = COUNTED[name](named, out)
         elif torch.Tag.pointwise in func.tags:
@@ -221,27 +232,66 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             recorder.write(target, named, out, macs, written=target != name)
         return out
 
-    def _values(self, func: Any, args: Any, kwargs: Any, given: list[Tensor]) -> Any:
-        """What an operator gives that reads constants alone; ``None`` unless it is asked for and kept."""
+    def _is_known(self, given: list[Tensor], kwargs: Any) -> bool:
+        """Whether all that an operator reads are constants that are kept, where any are."""
         constants = self.recorder.constants
         if constants is None or not (any(t.is_meta for t in given) or (not given and "device" in kwargs)):
-            return None
-        if any(t.is_meta and id(t) not in constants for t in given):
-            return None
-        if not given and prod(abs(n) or 1 for n in _leaves(args) if isinstance(n, int)) > _MOST:
-            return None
+            return False
+        return all(not t.is_meta or id(t) in constants for t in given)
+
+    def _fits(self, out: Any, given: list[Tensor]) -> bool:
+        """Whether the values of what comes out are kept beside the others; those of a sample always are."""
+        lies = {t.untyped_storage()._cdata for t in given}
+        made = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in _tensors(out)}
+        size = sum(n for one, n in made.items() if one not in lies)
+        recorder = self.recorder
+        if not recorder.single and (size > _MOST or recorder.kept + size > _ALL):
+            recorder.left_out = True
+            return False
+        recorder.kept += size
+        return True
+
+    def _is_alike(self, name: str, given: Iterable[Tensor], out: Iterable[Tensor]) -> bool:
+        """Whether what an operator makes of constants of one sample says what it does of those of a batch."""
+        recorder = self.recorder
+        if not recorder.single or recorder.sampled or not any(map(_has_rows, given)):
+            return True
+        return name in _SAME or (any(made := [*map(_has_rows, out)]) and all(made))
+
+    def _forget(self, tensor: Tensor) -> None:
+        """The values of what lies in the memory of one that is written, and by what nobody knows."""
+        constants = self.recorder.constants
+        assert constants is not None
+        for one in self.recorder.views.get(tensor.untyped_storage()._cdata, ()):
+            constants.pop(id(one), None)
+
+    def _values(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """What an operator gives of constants, computed."""
+        constants = self.recorder.constants
+        assert constants is not None
 
         def own(tensor: Tensor) -> Tensor:
             return constants.get(id(tensor), tensor)
 
         kwargs = {**kwargs, "device": "cpu"} if kwargs.get("device") is not None else kwargs
-        if self.recorder.sampled:
+        if self.recorder.single:
             args, kwargs = _of_one_sample(args), _of_one_sample(kwargs)
         return func(*_changed(args, own), **_changed(kwargs, own))
 
 
-#: What reads a value; and how many a constant may have for them to be kept.
-_READ, _MOST = "aten._local_scalar_dense", 1 << 24
+#: What reads a value.
+_READ = "aten._local_scalar_dense"
+
+#: What is of a batch of alike samples as it is of one.
+_SAME = frozenset(f"aten.{name}" for name in ("all", "amax", "amin", "any", "max", "mean", "min"))
+
+#: The most bytes of a constant whose values are kept, and of all.
+_MOST, _ALL = 1 << 27, 1 << 30
+
+
+def _has_rows(tensor: Tensor) -> bool:
+    """Whether a tensor of the meta device has an axis that holds the batch."""
+    return any(n and n % BATCH == 0 for n in tensor.shape)
 
 
 def _of_one_sample(value: Any) -> Any:
@@ -303,7 +353,8 @@ class _Functions(TorchFunctionMode):
         recorder = self.recorder
         if func in _LEAVES_TORCH and args[0].is_meta:
             recorder.asked = True
-            if recorder.constants is not None and id(args[0]) in recorder.constants:
+            known = recorder.constants is not None and id(args[0]) in recorder.constants
+            if known and (recorder.sampled or not (recorder.single and _has_rows(args[0]))):
                 return func(recorder.constants[id(args[0])], *args[1:], **kwargs)
         whole = None if recorder.within else WHOLE.get(func)
         if whole is None:
@@ -445,6 +496,7 @@ def record(
     name: str,
     training: bool = False,
     constants: bool = False,
+    single: bool = False,
     samples: Mapping[str, Tensor] | None = None,
 ) -> Tape:
     """Run a module once on tensors of the meta device, and write down what it does.
@@ -457,11 +509,13 @@ def record(
         name: what the network is called.
         training: in which mode it runs.
         constants: whether what depends on numbers and buffers alone has its values, for code that reads them.
+        single: whether those that have a row for each sample have that of one sample, in less memory.
         samples: one sample for each of the inputs, by its name: then all is computed for that, too.
     """
     recorder = _Recorder(module, name)
     recorder.constants = {} if constants or samples is not None else None
     recorder.sampled = samples is not None
+    recorder.single = single or recorder.sampled
     meta: dict[str, Tensor] = {}
     saved = _saved(module)
     made: dict[int, Tensor] = {}

@@ -103,13 +103,25 @@ def _recorded(
     name: str,
     training: bool,
 ) -> Tape:
-    """One run; where the code asks for values, another one in which constants have theirs."""
+    """One run; where the code asks for values, another one in which constants have theirs.
+
+    Where they are too large for a batch, those of one sample.
+    """
+
+    def recorded(**how: bool) -> Tape:
+        return record(module, args, kwargs, names, name=name, training=training, **how)
+
     try:
-        return record(module, args, kwargs, names, name=name, training=training)
+        return recorded()
     except Stopped as stopped:
         if not stopped.asked:
             raise
-    return record(module, args, kwargs, names, name=name, training=training, constants=True)
+    try:
+        return recorded(constants=True)
+    except Stopped as stopped:
+        if not stopped.left_out:
+            raise
+    return recorded(constants=True, single=True)
 
 
 class Reading(NamedTuple):
