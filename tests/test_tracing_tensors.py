@@ -82,6 +82,7 @@ MAPS: dict[str, tuple[Callable[[Tensor], Tensor], set[str]]] = {
     "rolled": (lambda x: torch.roll(x, (1, -2), (3, 2)), {"roll"}),
     "rolled along one axis": (lambda x: x.permute(0, 2, 3, 1).roll(-1, 1), {"channels_last", "roll"}),
     "stacked": (lambda x: torch.stack([x, x.sin()], 2).amax(2) * torch.stack([x, x], -1)[..., 0], {"concat"}),
+    "stacked alone": (lambda x: torch.stack([x[:, :3]], 3).sum(3), {"slice", "reshape", "mean", "scale"}),
     "stacked before": (lambda x: torch.stack([x, x.relu()], 1).sum(1), {"concat", "mean", "scale"}),
     "channels by their squares": (lambda x: x * torch.rsqrt(x.pow(2).mean(1, True) + 1e-6), {"rms_norm"}),
 }  # fmt: skip

@@ -646,11 +646,7 @@ def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     last = {draft.shape.channels_last for draft in drafts if len(draft.shape) > 1}
     if len(last) > 1:
         drafts = [_settle(lowering, value, last=dim == rank - 1) for value in tensors]
-    if len(drafts) == 1:
-        return _straight(drafts[0])
-    name = drafts[0].shape.names[dim - 1]
-    given = {} if name == "channels" else {"axis": name}
-    return _straight(lowering.put(lowering.call("concat", **given), *drafts))
+    return _straight(_joined(lowering, drafts, dim))
 
 
 @lowers("stack")
@@ -664,9 +660,16 @@ def stack(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     for held in map(lowering.of, tensors):
         longer = (*held.axes[:dim], (), *held.axes[dim:])
         drafts.append(lowering.settled(Held(held.draft, longer, node.call)))
+    return _straight(_joined(lowering, drafts, dim))
+
+
+def _joined(lowering: Lowering, drafts: Sequence[Draft], dim: int) -> Draft:
+    """Layers put together along an axis; one alone is what it is."""
+    if len(drafts) == 1:
+        return drafts[0]
     name = drafts[0].shape.names[dim - 1]
     given = {} if name == "channels" else {"axis": name}
-    return _straight(lowering.put(lowering.call("concat", **given), *drafts))
+    return lowering.put(lowering.call("concat", **given), *drafts)
 
 
 def _patches(drafts: Sequence[Draft], dim: int, rank: int) -> tuple[int, Draft] | None:

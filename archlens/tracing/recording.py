@@ -353,18 +353,19 @@ class _Functions(TorchFunctionMode):
         recorder = self.recorder
         if func in _LEAVES_TORCH and args[0].is_meta:
             recorder.asked = True
-            known = recorder.constants is not None and id(args[0]) in recorder.constants
-            if known and (recorder.sampled or not (recorder.single and _has_rows(args[0]))):
-                return func(recorder.constants[id(args[0])], *args[1:], **kwargs)
-        whole = None if recorder.within else WHOLE.get(func)
-        if whole is None:
+            values = (recorder.constants or {}).get(id(args[0]))
+            whole = recorder.sampled or not recorder.single or not _has_rows(args[0])
+            if values is not None and whole:
+                return func(values, *args[1:], **kwargs)
+        kept = None if recorder.within else WHOLE.get(func)
+        if kept is None:
             return func(*args, **kwargs)
-        named = whole.named(*args, **kwargs)
-        with _Kept(recorder) as kept:
+        named = kept.named(*args, **kwargs)
+        with _Kept(recorder) as inner:
             out = func(*args, **kwargs)
             if any(out is one for one in (*args, *kwargs.values())):
                 out = out.view_as(out)  # what goes on is told apart from what came in
-        recorder.write(whole.target, named, out, kept.macs)
+        recorder.write(kept.target, named, out, inner.macs)
         return out
 
 

@@ -108,8 +108,10 @@ def _recorded(
     Where they are too large for a batch, those of one sample.
     """
 
-    def recorded(**how: bool) -> Tape:
-        return record(module, args, kwargs, names, name=name, training=training, **how)
+    def recorded(constants: bool = False, single: bool = False) -> Tape:
+        return record(
+            module, args, kwargs, names, name=name, training=training, constants=constants, single=single
+        )
 
     try:
         return recorded()
