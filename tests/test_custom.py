@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +85,95 @@ def test_its_shape(x: str, stated: str, shape: Any) -> None:
     assert network.output == shape
 
 
-@pytest.mark.parametrize("command", ["source", "verify", "convert"])
+@pytest.mark.parametrize("command", ["source", "convert"])
 def test_nobody_can_make_it(command: str, tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(DETECTOR, "utf-8")
     found = run(command, "net.yaml", cwd=tmp_path)
     assert found.returncode != 0
-    how = {"source": "written as source", "verify": "verified", "convert": "written as a spec"}[command]
+    how = {"source": "written as source", "convert": "written as a spec"}[command]
     assert f"cannot be {how}: what custom(" in found.stderr
     assert "an op of a package of your own can be built" in found.stderr
+
+
+AROUND = """
+input: 3x16x16
+layers:
+  - first: conv(8, 3, padding=1)
+  - roi: custom("roi_align", shape="6x7x7", macs=10)
+  - second: conv(4, 3)
+  - flatten
+  - head: linear(5)
+  - last: custom("whole", params=20, macs=30)
+outputs:
+  seen: ref(first) >> relu
+"""
+#: The products of what is not stated: 3x3 on 3 and on 6 channels, and 4x5x5 features to 5.
+BESIDE = 8 * 16 * 16 * 27 + 4 * 5 * 5 * 54 + 100 * 5
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_the_rest_is_verified(device: str) -> None:
+    network = archlens.loads(AROUND)
+    found = verify(network, device=device)
+    assert found.passed
+    assert found.stated == ["roi", "last"]
+    status = {(check.layer, check.what): (check.status, check.reason) for check in found.checks}
+    for what in ("shape", "weights", "macs"):
+        said = {layer.name: status[layer.name, what] for layer in network}
+        assert {name for name in said if said[name] == ("not applicable", "stated, not verified")} == {
+            "roi",
+            "last",
+        }
+        assert {one for one, _ in said.values()} <= {"passed", "not applicable"}
+    for name in ("first", "second", "head"):  # before it, and beyond
+        assert {status[name, what][0] for what in ("shape", "weights", "macs")} == {"passed"}
+    assert status["first", "field"][0] == "passed"
+    assert status["second", "field"] == ("not applicable", "roi: how far roi_align looks is not stated")
+    (total,) = found.of("total")
+    assert (total.status, total.says, total.found) == (
+        "not applicable",
+        f"{BESIDE + 10 + 30:,}",
+        f"{BESIDE:,}",
+    )
+    assert total.reason == f"roi, last: stated, not verified; {BESIDE:,} without"
+
+
+@pytest.mark.parametrize("wrong", ["first", "second", "head"])
+def test_the_rest_may_fail(wrong: str) -> None:
+    """A product too many, before what is stated and beyond it, is seen in the layer and in all."""
+    network = archlens.loads(AROUND)
+    layers = tuple(
+        layer._replace(facts=layer.facts._replace(macs=layer.facts.macs + 1))
+        if layer.name == wrong
+        else layer
+        for layer in network
+    )
+    changed = replace(network, layers=layers, index={layer.name: layer for layer in layers})
+    failed = [(check.layer, check.what) for check in verify(changed).checks if check.status == "failed"]
+    assert failed == [(wrong, "macs"), ("", "total")]
+
+
+def test_what_is_stated_is_said_in_the_row_and_in_json(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(AROUND, "utf-8")
+    shown = run("verify", "net.yaml", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert "passed, 2 stated" in shown.stdout
+    assert "net: total not compared: roi, last: stated, not verified" in " ".join(shown.stdout.split())
+    for options in ([], ["--brief"]):
+        (one,) = json.loads(run("verify", "net.yaml", "--format", "json", *options, cwd=tmp_path).stdout)[
+            "networks"
+        ]
+        assert (one["passed"], one["stated"]) == (True, ["roi", "last"])
+    run("verify", "net.yaml", "--format", "json", "--brief", "-o", "verification.json", cwd=tmp_path)
+    run("report", "net.yaml", "-o", ".", cwd=tmp_path)
+    assert "passed, 2 stated" in (tmp_path / "net.md").read_text("utf-8")
+
+
+def test_stated_work_is_not_done() -> None:
+    """A number that nobody computes takes no time."""
+    network = archlens.loads("input: 3x8x8\nlayers:\n  - custom('vast', macs=1_000_000_000_000_000)\n")
+    found = verify(network)
+    assert (found.passed, found.why_meta, found.device) == (True, "", "cpu")
 
 
 @pytest.mark.parametrize("command", ["cost", "memory", "lint", "sizes", "explain", "cost --count-as fvcore"])

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
 
+#: Why a layer is not held against anything of which a spec states the figures.
+STATED = "stated, not verified"
+
 #: What is checked, in the order in which it is reported; and beside it, where there is a module to hold a
 #: network against.
 CHECKS = ("shape", "weights", "macs", "field", "total")
@@ -53,6 +56,11 @@ class Verification:
     def passed(self) -> bool:
         """Whether no comparison failed."""
         return not any(check.status == FAILED for check in self.checks)
+
+    @property
+    def stated(self) -> list[str]:
+        """The layers of which nothing is held against anything, since a spec states their figures."""
+        return [check.layer for check in self.of("shape") if check.reason == STATED]
 
     def of(self, what: str) -> list[Check]:
         """The comparisons of one kind."""

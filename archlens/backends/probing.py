@@ -285,7 +285,8 @@ class _Twin:
     def __init__(self, network: Network) -> None:
         self.network = network
         # where a layer takes some channels and not others, which ones matters; a reshape wants them all
-        self.whole = any(layer.op.whole or _drops_channels(layer) for layer in network.layers)
+        runs = [layer for layer in network.layers if layer.facts.torch.target != UNKNOWN]
+        self.whole = any(layer.op.whole or _drops_channels(layer) for layer in runs)
         #: What layers of some facts do on so many channels: small modules, which repeats share.
         self.thin: dict[tuple[int, int], Callable[..., Tensor] | None] = {}
 

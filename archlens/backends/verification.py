@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -27,9 +27,10 @@ from ..analysis.memory import allocated
 from ..errors import UsageError, shorten, usage
 from ..grouping import grouped
 from ..network import Network, scopes_of
+from ..ops import Call
 from ..shape import Ids, Shape
 from . import reference as against
-from .checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check, Verification
+from .checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, STATED, Check, Verification
 from .effort import MOST, Allowance, allow, is_small, too_much
 from .probing import probe
 from .reference import Reference, in_steps, of_batch
@@ -39,6 +40,9 @@ from .weights import read
 
 #: Which kernel of attention runs, and which warnings are shown, is set for the whole process.
 _ALONE = threading.Lock()
+
+#: How many layers with stated figures are named.
+_NAMED = 5
 
 #: The operators of fvcore that are convolutions or matrix products.
 _PRODUCTS = ("conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
@@ -72,24 +76,25 @@ def verify(
             takes more than is allowed.
         ArchlensError: the weights do not fit.
     """
+    made = _with_stand_ins(network)
     if network.stated and reference is None:
-        network.require_calls("verified")
+        made.require_calls("verified")
     why = ""
     if device is None:
         if weights is None and reference is None:
-            why = too_much(network, bounded=bounded)
+            why = too_much(made, bounded=bounded)
         device = "meta" if why else "cpu"
     where = _device(device)
     # what is too large to be computed is also too large to plant NaNs in all of it; and so are long texts, of
     # which attention compares each two tokens
     words = not bounded and any(isinstance(shape, Ids) for shape in network.inputs.values())
     allowance = (
-        Allowance(MOST) if why or words else allow(network, computed=where.type != "meta", bounded=bounded)
+        Allowance(MOST) if why or words else allow(made, computed=where.type != "meta", bounded=bounded)
     )
     state = read(network, weights) if weights is not None else None
     try:
-        with _ALONE, _one_thread() if is_small(network) else nullcontext():
-            return replace(_verify(network, where, batch, state, reference, allowance), why_meta=why)
+        with _ALONE, _one_thread() if is_small(made) else nullcontext():
+            return replace(_verify(network, made, where, batch, state, reference, allowance), why_meta=why)
     except torch.OutOfMemoryError:
         raise usage(
             f"{network.name} does not fit into the memory of {device}",
@@ -131,8 +136,45 @@ def _device(name: str) -> torch.device:
     return device
 
 
+def _with_stand_ins(network: Network) -> Network:
+    """A network that can run: what a spec states of a layer is no more than its shape, and takes no work."""
+    if not network.stated:
+        return network
+    replaced = {
+        layer.name: layer._replace(
+            facts=layer.facts._replace(
+                torch=Call("archlens.stand_in", tuple(layer.shape)), macs=0, other={}, unlisted=0
+            )
+        )
+        for layer in network.stated
+    }
+    layers = tuple([replaced.get(layer.name, layer) for layer in network.layers])
+    return replace(network, layers=layers, index={layer.name: layer for layer in layers})
+
+
+def _stated(network: Network, checks: Sequence[Check]) -> Iterator[Check]:
+    """The same checks, where those of layers with stated figures, and so of the whole, prove nothing."""
+    said = {layer.name: layer for layer in network.stated}
+    if not said:
+        yield from checks
+        return
+    names = ", ".join(map(shorten, list(said)[:_NAMED]))
+    more = f" and {len(said) - _NAMED:,} more" if len(said) > _NAMED else ""
+    for check in checks:
+        layer = said.get(check.layer)
+        if check.what == "total" and check.status == PASSED:
+            reason = f"{names}{more}: {STATED}; {check.says} without"
+            yield Check("", "total", NOT_APPLICABLE, f"{network.macs:,}", check.found, reason)
+        elif layer is None or check.what == "field":
+            yield check
+        else:
+            says = {"shape": str(layer.shape), "weights": f"{layer.params:,}", "macs": f"{layer.macs:,}"}
+            yield Check(check.layer, check.what, NOT_APPLICABLE, says[check.what], "", STATED)
+
+
 def _verify(
     network: Network,
+    made: Network,
     device: torch.device,
     batch: int,
     state: Any,
@@ -143,7 +185,7 @@ def _verify(
     module: Built | None = None
     try:
         with _PlainWeights():
-            module = build(network, device=device).eval()
+            module = build(made, device=device).eval()
     except UsageError:
         if reference is None:
             raise
@@ -160,13 +202,13 @@ def _verify(
             counter = FlopCounterMode(display=False)
             with counter, in_steps(recurrent=recurrent):
                 shapes = _Shapes(complete, counter)
-                checks += _shapes(network, shapes, inputs)
+                checks += _shapes(made, shapes, inputs)
             if network.training_macs:  # which are not part of an inference
                 counter = FlopCounterMode(display=False)
                 with counter, in_steps(recurrent=recurrent):
                     module(*inputs)
             flops = counter.get_total_flops()
-            checks += _macs(network, counted, shapes.products, batch)
+            checks += _macs(made, counted, shapes.products, batch)
             seconds, peak = _timed(module, inputs, device)
         if seen is not None and reference is not None:
             flops = seen.total
@@ -176,10 +218,11 @@ def _verify(
             checks.append(against.same_outputs(network, reference, seen, state, device))
         owner = module if reference is None else reference.module
         assert owner is not None
-        checks += _weights(network, owner)
-        checks.append(_total(network, flops / 2, batch))
+        checks += _weights(made, owner)
+        checks.append(_total(made, flops / 2, batch))
         with sdpa_kernel(SDPBackend.MATH), _one_thread():  # those that are fused lose a NaN of a query
             checks += probe(network, allowance)
+    checks = list(_stated(network, checks))
     checks.sort(key=lambda check: (*CHECKS, OUTPUT).index(check.what))
     return Verification(
         name=network.name,
@@ -192,7 +235,7 @@ def _verify(
         uncounted=tuple(uncounted),
         seconds=seconds,
         peak_bytes=peak,
-        predicted_bytes=None if peak is None else allocated(network, batch=batch),
+        predicted_bytes=None if peak is None else allocated(made, batch=batch),
     )
 
 

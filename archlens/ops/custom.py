@@ -52,7 +52,7 @@ class Custom(Op, family="opaque"):
     """Something that archlens does not have, with the figures that a spec states of it.
 
     Nothing proves them. What is not given is unknown, and totals that it belongs to say "at least". It cannot
-    be built, and so not be verified; an op of a package of your own can.
+    be built, and ``verify`` holds the rest of the network against torch; an op of a package of your own can.
 
     Output: ``shape``, or the input's.
     Parameters: ``params``, or unknown.

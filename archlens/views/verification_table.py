@@ -153,7 +153,7 @@ def _counts(networks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                     if what in CHECKS or any(check["what"] == what for check in one["checks"])
                 },
                 **{key: one[key] for key in ("seconds", "peak_bytes", "predicted_bytes")},
-                **({"why_meta": one["why_meta"]} if "why_meta" in one else {}),
+                **{key: one[key] for key in ("why_meta", "stated") if key in one},
             }
             for one in networks
         ],
@@ -198,7 +198,7 @@ def _cells(one: Mapping[str, Any], *, timings: bool) -> dict[str, str]:
     for what, title in _TITLES.items():
         passed, of = one["checks"][what]
         cells[title] = _share(passed, of)
-    cells["verdict"] = _verdict(one["passed"])
+    cells["verdict"] = _verdict(one["passed"], len(one.get("stated", ())))
     if timings:
         found = _measured(one["seconds"], one["peak_bytes"], one["predicted_bytes"])
         cells |= {column.title: cell.text for column, cell in zip(_MEASURED, found, strict=True)}
@@ -217,6 +217,7 @@ def _data(one: Verification) -> dict[str, Any]:
         "peak_bytes": one.peak_bytes,
         "predicted_bytes": one.predicted_bytes,
         **({"why_meta": one.why_meta} if one.why_meta else {}),
+        **({"stated": one.stated} if one.stated else {}),
         "uncounted": list(one.uncounted),
         "checks": [check._asdict() for check in one.checks],
     }
@@ -225,11 +226,13 @@ def _data(one: Verification) -> dict[str, Any]:
 def _summary(one: Verification, whats: Sequence[str]) -> list[Content]:
     counts = [_count(one.of(what)) for what in whats]
     layers = len(one.of("shape"))
-    return [one.name, Cell(str(layers), layers), *counts, _verdict(one.passed)]
+    return [one.name, Cell(str(layers), layers), *counts, _verdict(one.passed, len(one.stated))]
 
 
-def _verdict(passed: bool) -> str:
-    return "passed" if passed else "FAILED"
+def _verdict(passed: bool, stated: int) -> str:
+    """How it came out, and how many layers are not held against anything."""
+    verdict = "passed" if passed else "FAILED"
+    return f"{verdict}, {stated:,} stated" if stated else verdict
 
 
 def _count(checks: Sequence[Check]) -> str:
