@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from .errors import shorten, usage
+from .errors import UsageError, shorten, usage
 
 #: The most layers of a network unless more are asked for. The deepest that people have trained, of ten
 #: thousand convolutions, has some twenty thousand; with as many as this, every command ends in seconds.
@@ -62,18 +62,18 @@ _FILES: ContextVar[dict[str, _File] | None] = ContextVar("files", default=None)
 #: What a page of a report is worth, in layers: itself, each box of its pictures, and a piece of the spec.
 _PAGE, _BOX, _CHARACTERS = 40, 10, 1000
 
-#: How many layers the searches of all networks of a file may lay out: for each layer that the networks may
-#: have together, and for each that is left of those. Of the zoo's files RegNet's takes the most of it, a
-#: million beside pages worth 11,000.
-_SEARCHED, _SPARE = 44, 80
+#: How many layers the searches of all networks of a file may lay out, for each that a network may have: those
+#: of six large ones that give up by themselves. Of the zoo's files Llama's takes the most of it.
+SEARCHED = 200
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def together() -> Iterator[dict[str, _File]]:
     """Within it the networks of a file may have as many layers together as one of them, and pages."""
-    token = _FILES.set({})
+    files: dict[str, _File] = {}
+    token = _FILES.set(files)
     try:
-        yield
+        yield files
     finally:
         _FILES.reset(token)
 
@@ -107,25 +107,32 @@ def shown(file: str, variant: str, layers: int, boxes: int, characters: int) -> 
 def _check(file: str, variant: str, too_much: str) -> None:
     found = (_FILES.get() or {}).get(file)
     if found is not None and len({*found.worth, variant}) > 1 and sum(found.worth.values()) > allowed():
-        raise usage(
-            too_much,
-            help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}",
-        )
+        raise _too_much(too_much, file, variant)
+
+
+def _too_much(what: str, file: str, variant: str) -> UsageError:
+    return usage(what, help=f"name one of them, as in {shorten(file)}:{shorten(variant)}; or {RAISED}")
 
 
 def searched(file: str, layers: int) -> None:
-    """Take down that a search laid a network of a file out."""
-    if found := (_FILES.get() or {}).get(file):
-        found.searched += layers
+    """Take down that a search laid a network of a file out.
 
+    How far a search goes depends on its network alone, so that a page is the same whatever stands beside it.
 
-def spent(file: str) -> float:
-    """The share that is taken of what the searches of all networks of a file may lay out; one may search."""
+    Raises:
+        UsageError: the searches of several networks of the file are too much work together.
+    """
     found = (_FILES.get() or {}).get(file)
-    if found is None or len(found.worth) < 2:
-        return 0.0
-    most = min(_SEARCHED * allowed(), _SPARE * (allowed() - sum(found.worth.values())))
-    return found.searched / most if most > 0 else 1.0
+    if found is None:
+        return
+    found.searched += layers
+    most = SEARCHED * max(allowed(), MAX_LAYERS)
+    if len(found.worth) > 1 and found.searched > most:
+        raise _too_much(
+            f"the searches for sizes of {shorten(file)} take more than {most:,} layers together",
+            file,
+            next(reversed(found.worth)),
+        )
 
 
 #: What was done since a network began to be made again, in layers that are laid out; ``None`` where nobody

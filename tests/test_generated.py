@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -13,7 +12,7 @@ import pytest
 from generate import COMMAND, PAGES, PARTS, REPORTS, ROOT
 
 import archlens
-from archlens.bounds import shown, spent, together
+from archlens.bounds import MAX_LAYERS, SEARCHED, shown, together
 from archlens.library import finding
 from archlens.reporting import Material, file_name
 
@@ -50,46 +49,29 @@ def test_the_reports_of_a_family_are_not_stale(family: str) -> None:
     Of members that differ in numbers alone one is compared: were the spec another, the index would be stale,
     too, and what writes that writes all pages.
 
-    The members of a family are in one file. If that went beyond what the searches of one file may lay out,
-    its pages would lose lines. What is not compared may take as much for each of its layers; where that is
-    too much, it is looked at.
+    The members of a family are in one file, whose searches for sizes are bounded together; what is not
+    compared may take as much for each of its layers.
     """
     stand_for = alike(finding.families()[family], PAGES)
     materials = {name: generate.material_of(name) for name in stand_for}
-    with together():
-        layers: Counter[str] = Counter()
+    given_up, taken, wrong = set(), 0.0, []
+    with together() as files:
         for name, some in stand_for.items():
             for one in some:
                 (spec, variant), count = finding.find(one), len(network(one))
                 source = spec.source
                 shown(source.name, variant, count, materials[name].boxes, len(source.text))
-                layers[name] += count if one not in GIVEN_UP or one == name else 0
-        taken, given_up = 0.0, set()
+        (file,) = files.values()
         for name, material in materials.items():
-            before = spent(source.name)
+            before = file.searched
             if material.study.sizes.given_up:
                 given_up.add(name)
-            taken += (spent(source.name) - before) * layers[name] / len(material.network)
-        assert given_up <= GIVEN_UP
-        apart = given_up == materials.keys()  # each gives up by itself, and would leave the next nothing
-        wrong = [
-            problem for name, material in materials.items() if not apart for problem in _stale(name, material)
-        ]
-        assert apart or taken < 0.95 or _taken_by_all(family) < 0.95
-    if apart:
-        wrong = [problem for name in materials for problem in _stale(name, generate.material_of(name))]
+            wrong += _stale(name, material)
+            layers = sum(len(network(one)) for one in stand_for[name] if one not in GIVEN_UP or one == name)
+            taken += (file.searched - before) * layers / len(network(name))
+    assert given_up <= GIVEN_UP
+    assert taken < 0.9 * SEARCHED * MAX_LAYERS
     assert not wrong, "; ".join(wrong)
-
-
-def _taken_by_all(family: str) -> float:
-    """Of what the searches of one file may lay out, the part that its pages take."""
-    with together():
-        for name in finding.families()[family]:
-            spec, variant = finding.find(name)
-            source, material = spec.source, generate.material_of(name)
-            shown(source.name, variant, len(material.network), material.boxes, len(source.text))
-            assert material.study.sizes is not None
-        return spent(source.name)
 
 
 def _stale(name: str, material: Material) -> Iterator[str]:

@@ -753,23 +753,16 @@ def test_braces_in_the_name_of_a_file_are_words(tmp_path: Path, monkeypatch: pyt
     assert "the networks of {a.b}{.yaml have more than 17 layers together" in str(found.exception)
 
 
-@pytest.mark.parametrize(
-    ("line", "layers", "tried"),
-    [
-        # four of 50 leave 240; a size that does not fit is worth 49, 4 for those like no other, and 10
-        ("relu * 49, crop(490 + 0 * x.numel)", 440, 80 * 240 // 63),
-        # 10 of nothing laid out, and no more than 44 for each that they may have
-        ("crop(490 + 0 * x.numel)", 100, 44 * 100 // 10),
-    ],
-    ids=["what is left", "all"],
-)
+#: A network that asks for a size, so that each that is tried is laid out, and no size but its own fits.
+SEARCHED = "relu * 9, crop(490 + 0 * x.numel)"
+
+
 @pytest.mark.parametrize("command", [["compare"], ["check", "--min-size", ">= 5"]], ids=lambda args: args[0])
-@pytest.mark.slow
 def test_searches_are_bounded_together(
-    command: list[str], line: str, layers: int, tried: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The specs ask for a size, so that each that is tried is laid out, and can be counted."""
-    file = family(tmp_path, line)
+    """9 layers and more on each of 489 sizes: all are tried, or nothing is said."""
+    file = family(tmp_path, SEARCHED)
     walks = 0
     run = Walk.run
 
@@ -779,15 +772,58 @@ def test_searches_are_bounded_together(
         return run(self, inputs)
 
     monkeypatch.setattr(Walk, "run", noted)
-    found = CliRunner().invoke(cli, [*command, file, "--max-layers", str(layers)])
-    assert "the networks of the file are large together" in " ".join(found.output.split())
-    if command == ["compare"]:  # which does not know of the others when it searches the first
-        tried = 489
-    assert tried <= walks <= tried + 20
-    walks = 0
-    found = CliRunner().invoke(cli, [*command, file, "--max-layers", "20000"])
-    assert "large together" not in found.output
-    assert walks >= 4 * 489
+    monkeypatch.setattr("archlens.bounds.SEARCHED", 1)  # 25,000 layers; a size is worth 10 and those laid out
+    found = CliRunner().invoke(cli, [*command, file])
+    assert isinstance(found.exception, archlens.UsageError)
+    said = found.exception.diagnostic
+    assert said.message.endswith(" take more than 25,000 layers together")
+    assert said.message.startswith("the searches for sizes of ")
+    assert said.help.startswith("name one of them, as in ")
+    assert 25_000 // 30 <= walks <= 25_000 // 10
+    assert CliRunner().invoke(cli, [*command, f"{file}:v1"]).exit_code == 0  # one by itself
+    monkeypatch.undo()
+    found = CliRunner().invoke(cli, [*command, file])
+    assert found.exit_code == 0
+
+
+def test_a_page_is_the_same_alone_and_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is where the search for its sizes is given up."""
+    monkeypatch.setattr("archlens.analysis.sizes._BRIEF_WORK", 10_000)
+    monkeypatch.chdir(tmp_path)
+    file = Path(family(tmp_path, SEARCHED)).name
+    options = ["--max-layers", "500"]
+    assert CliRunner().invoke(cli, ["report", file, "-o", "together", *options]).exit_code == 0
+    for k in range(4):
+        made = CliRunner().invoke(cli, ["report", f"{file}:v{k}", "-o", "alone", *options])
+        assert made.exit_code == 0
+    alone, beside = (
+        {path.name: path.read_bytes() for path in Path(folder).rglob("*.md")}
+        for folder in ("alone", "together")
+    )
+    assert len(alone) == 4
+    assert all(b"no more sizes were tried" in page for page in alone.values())
+    # but for the command that makes it
+    alone = {
+        name: page.replace(b"file.yaml:" + name[:2].encode(), b"file.yaml") for name, page in alone.items()
+    }
+    assert alone == beside
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [["llama_2_7b", "llama_3_8b"], ["qwen_2_5_0_5b", "qwen_2_5_7b"]])
+def test_sizes_of_language_models_together(family: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of a search when it is given up does not depend on what was searched before."""
+    networks = [archlens.load(name) for name in family]
+    most = max(150 * len(network) for network in networks)
+    monkeypatch.setattr("archlens.analysis.sizes._BRIEF_WORK", most)
+    alone = [archlens.Study(network).sizes for network in networks]
+    with together():
+        networks = [archlens.load(name) for name in family]
+        beside = [archlens.Study(network).sizes for network in networks]
+    assert all(found.given_up for found in alone)
+    assert [(one.smallest, one.searched, one.tried) for one in alone] == [
+        (one.smallest, one.searched, one.tried) for one in beside
+    ]
 
 
 def test_the_bounds_are_documented() -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
-from ..bounds import MAX_LAYERS, RAISED, allowed, measured, searched, spent
+from ..bounds import MAX_LAYERS, RAISED, allowed, measured, searched
 from ..errors import ArchlensError, Diagnostic, SpecError
 from ..network import Network
 from ..shape import Shape
@@ -258,11 +258,8 @@ class _Search:
     @property
     def affordable(self) -> bool:
         """Whether another size may be tried."""
-        if not self.given_up:
-            if self.work < 0:
-                self.given_up = f"it is more work than a search may be ({RAISED})"
-            elif spent(self.source) >= 1:
-                self.given_up = f"the networks of the file are large together ({RAISED})"
+        if self.work < 0:
+            self.given_up = f"it is more work than a search may be ({RAISED})"
         return not self.given_up
 
     def along(self, axes: tuple[int, ...], size: int) -> Network | None:

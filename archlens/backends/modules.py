@@ -679,7 +679,7 @@ def expanded(x: Tensor, own: Tensor, shape: Any) -> Tensor:
     return own.expand(x.shape[0], *shape).clone()
 
 
-def stand_in(x: Tensor, shape: Any) -> Tensor:
+def stand_in(x: Tensor, *shape: int) -> Tensor:
     """A tensor of some shape in the place of what nobody can compute; it depends on what goes in."""
     value = x.flatten(1).sum(1)
     return value.view(-1, *(1,) * len(shape)).expand(-1, *shape)

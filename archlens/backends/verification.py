@@ -143,7 +143,7 @@ def _with_stand_ins(network: Network) -> Network:
     replaced = {
         layer.name: layer._replace(
             facts=layer.facts._replace(
-                torch=Call("archlens.stand_in", tuple(layer.shape)), macs=0, other={}, unlisted=0
+                torch=Call("archlens.stand_in", *layer.shape), macs=0, other={}, unlisted=0
             )
         )
         for layer in network.stated
