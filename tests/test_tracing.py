@@ -343,6 +343,31 @@ def test_a_batch_is_not_taken_apart() -> None:
         archlens.trace(Loops(), (4,))
 
 
+def test_a_part_may_run_where_the_whole_does_not() -> None:
+    class Detects(nn.Module):
+        """Of a list of images; of a batch of them what is behind its body depends on values."""
+
+        def __init__(self, body: nn.Module, lists: bool) -> None:
+            super().__init__()
+            self.before, self.body, self.boxes = nn.ReLU(), body, nn.Linear(4, 4)
+            self.lists = lists
+
+        def forward(self, x: Any) -> Any:
+            if self.lists and not isinstance(x, list):
+                raise ValueError("a list of images is expected")
+            x = self.body(self.before(x))
+            return self.boxes(x[x.amax(1) > 0.5])
+
+    for body, lists, said in (
+        (nn.Linear(4, 4), False, "its body may run by itself"),
+        (nn.Linear(4, 4), True, "help: its body may run by itself"),
+        (nn.Linear(3, 4), False, ""),  # which is what does not run
+    ):
+        with pytest.raises(archlens.SpecError) as caught:
+            archlens.trace(Detects(body, lists), (4,))
+        assert ("by itself" in str(caught.value), said in str(caught.value)) == (bool(said), True)
+
+
 def test_a_window_whose_weights_are_computed_is_known() -> None:
     """A NaN at one position is in those outputs that see it."""
     normed = nn.utils.parametrizations.weight_norm
@@ -735,6 +760,18 @@ class Odd(nn.Module):
         return x.view(-1, 3, 2, 8, 4).transpose(2, 3).relu() * self.scale.exp().mean()
 
 
+class Many(Net):
+    """Of a list of images."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 3, 1)
+        self.body = nn.ModuleList([self.body])
+
+    def forward(self, x):
+        return [self.body[0](one) for one in x]
+
+
 made = Net(4)
 number = 3
 
@@ -861,6 +898,15 @@ def test_a_module_by_its_python_name(model: Path) -> None:
         assert "body.2" in found.output
         assert f"{224 + 2 * 584:,}" in found.output
     assert CliRunner().invoke(cli, ["shapes", "own_model:made", "--input", "3x12x12"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["own_model.py:Net.body.0", "own_model:Net.body.0"])
+def test_a_part_of_a_module_by_its_path(model: Path, name: str) -> None:
+    network = archlens.load(name, input=(3, 12, 12), width=8)
+    assert (network.params, network.output) == (3 * 9 * 8 + 8, (8, 10, 10))
+    assert network.with_input((3, 7, 5)).output == (8, 5, 3)
+    assert network.with_values(width=6).params == 3 * 9 * 6 + 6
+    assert archlens.load("own_model:made.body.1", input=(4, 12, 12)).params == 4 * 9 * 4 + 4
 
 
 @pytest.mark.parametrize(
@@ -1178,6 +1224,10 @@ def test_a_module_runs_on_what_its_spec_does(model: Path) -> None:
 REFUSED = {
     "shapes own_model:Net": "own_model:Net is a torch module, which does not say what it is run on",
     "shapes own_model:Nett --input 3x8x8": "own_model has no Nett",
+    "shapes own_model:Net.bodi --input 3x8x8": "own_model:Net has no part bodi",
+    "shapes own_model:made.body.7.x --input 3x8x8": "own_model:made.body has no part 7",
+    "shapes own_model:number.body --input 3x8x8": "own_model has no number.body",
+    "shapes own_model:Many --input 3x8x8": "its first may run by itself: own_model:Many.first",
     "shapes own_modell:Net --input 3x8x8": "own_modell:Net cannot be imported: there is no module own_modell",
     "shapes none.py:Net --input 3x8x8": "there is no file none.py",
     "shapes own_model:number --input 3x8x8": "own_model:number is a int, and no torch module",

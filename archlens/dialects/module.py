@@ -1,4 +1,4 @@
-"""Torch modules by their Python names: ``package.module:Net``, ``model.py:Net``.
+"""Torch modules by their Python names: ``package.module:Net``, ``model.py:Net``, and ``model.py:Net.body.0``.
 
 What is named is imported, which runs it. torch is imported by the module itself, and by what traces it.
 """
@@ -24,8 +24,8 @@ from ..network import Network
 from .outside import Outside
 
 _NAME = r"[^\W\d]\w*"
-_DOTTED = re.compile(rf"({_NAME}(?:\.{_NAME})*):({_NAME}(?:\.{_NAME})*)")
-_FILE = re.compile(rf"(.+\.py):({_NAME}(?:\.{_NAME})*)")
+_DOTTED = re.compile(rf"({_NAME}(?:\.{_NAME})*):({_NAME}(?:\.\w+)*)")
+_FILE = re.compile(rf"(.+\.py):({_NAME}(?:\.\w+)*)")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Named(Outside):
 
     #: Where it is imported from: a dotted name, or the path of a file.
     where: str
-    #: What it is called there.
+    #: What it is called there; behind it, maybe, the path of a part of the module.
     attribute: str
     #: The folder that a name starts from; the current one unless it is given.
     folder: str = ""
@@ -71,16 +71,16 @@ class Named(Outside):
         return {name: _literal(value) for name, value in values.items()}
 
     def module(self, values: Mapping[str, Any]) -> Any:
-        """The torch module: as it is, or made by what is named with these values."""
+        """The torch module, or the part of it: as it is, or made by what is named with these values."""
         from ..tracing import is_module
 
-        found = self._found()
+        found, part = self._found()
         if is_module(found):
             if values:
                 raise usage(
                     f"{shorten(self.text)} is made already, and takes no {shorten(next(iter(values)))}"
                 )
-            return found
+            return _part(found, part, self.text)
         if not callable(found):
             raise usage(
                 f"{shorten(self.text)} is a {type(found).__name__}, and no torch module or what makes one"
@@ -89,7 +89,7 @@ class Named(Outside):
         made = self._run(lambda: found(**values))
         if not is_module(made):
             raise usage(f"{shorten(self.text)} makes a {type(made).__name__}, and no torch module")
-        return made
+        return _part(made, part, self.text)
 
     def _check(self, found: Any, given: Mapping[str, Any]) -> None:
         """Refuse params that it does not take, or that are missing."""
@@ -113,18 +113,20 @@ class Named(Outside):
                 help=f"as in --set {missing[0]}=...",
             )
 
-    def _found(self) -> Any:
+    def _found(self) -> tuple[Any, list[str]]:
+        """What is named, as far as Python knows it; and the rest, the path of a part of the module."""
         found = self._run(self._imported)
-        path = []
-        for name in self.attribute.split("."):
-            path.append(name)
+        path = self.attribute.split(".")
+        for index, name in enumerate(path):
+            if index and callable(found) and not hasattr(found, name):
+                return found, path[index:]
             if not hasattr(found, name):
                 raise usage(
-                    f"{shorten(self.where)} has no {shorten('.'.join(path))}",
+                    f"{shorten(self.where)} has no {shorten('.'.join(path[: index + 1]))}",
                     help=did_you_mean(name, [one for one in dir(found) if not one.startswith("_")]),
                 )
             found = getattr(found, name)
-        return found
+        return found, []
 
     def _imported(self) -> Any:
         if self.where.endswith(".py"):
@@ -166,6 +168,21 @@ class Named(Outside):
                 f"{shorten(self.text)} raised {type(problem).__name__}{f': {said}' if said else ''}",
                 notes=(f"raised in {place}",),
             ) from None
+
+
+def _part(module: Any, path: list[str], name: str) -> Any:
+    """The part of a module at a path."""
+    for index, one in enumerate(path):
+        parts = dict(module.named_children())
+        if one not in parts:
+            whole = name.removesuffix(f".{'.'.join(path[index:])}")
+            said = f"it has {', '.join(parts)}" if parts else "it has none"
+            raise usage(
+                f"{shorten(whole)} has no part {shorten(one)}",
+                help=did_you_mean(one, list(parts), otherwise=said),
+            )
+        module = parts[one]
+    return module
 
 
 def named(name: str) -> Named | None:

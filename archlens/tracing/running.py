@@ -58,7 +58,7 @@ def run(
                 tape = record(module, args, kwargs, made.names, name=name, training=training, samples=samples)
         except Stopped as stopped:
             if isinstance(stopped.problem, TakenApart):
-                raise _apart(stopped.path or name) from None
+                raise _apart(stopped.path or name, _part(origin, name, stopped.path)) from None
             if isinstance(stopped.problem, LooksUp) and not stopped.problem.inputs <= ids:
                 raise stopped.problem from None
             raise _failed(stopped, name, origin) from None
@@ -69,7 +69,8 @@ def run(
             lowering.run()
         except TakenApart:
             assert lowering.node is not None
-            raise _apart(lowering.node.call.path or name) from None
+            path = lowering.node.call.path
+            raise _apart(path or name, _part(origin, name, path)) from None
         return lowering
 
     try:
@@ -244,12 +245,23 @@ def _shape(given: Any) -> tuple[int, ...] | None:
     return None
 
 
-def _apart(name: str) -> SpecError:
+def _part(origin: Traced | None, name: str, path: str) -> str:
+    """What may run by itself where the whole does not: its first part with parameters, if it is another."""
+    children = origin.module.named_children() if origin is not None else ()
+    runs = ((key, child) for key, child in children if type(child).forward is not nn.Module.forward)
+    first = next((key for key, child in runs if any(True for _ in child.parameters())), "")
+    if not first or f"{path}.".startswith(f"{first}."):
+        return ""
+    assert origin is not None
+    return f"; its {first} may run by itself" + (f": {name}.{first}" if origin.maker is not None else "")
+
+
+def _apart(name: str, part: str = "") -> SpecError:
     return SpecError(
         Diagnostic(
             f"{shorten(name)} takes its batch apart",
             notes=("a network has one shape for any number of samples",),
-            help="trace what is done to one sample, or to the whole batch",
+            help=f"trace what is done to one sample, or to the whole batch{part}",
         )
     )
 
@@ -270,9 +282,10 @@ def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:
         notes.append(f"raised in {stopped.place}")
     if stopped.shapes:
         notes.append(f"its input was {' and '.join(stopped.shapes)}")
-    help = (
-        "archlens.trace(..., real=True), or --real, runs it on the values of one sample"
-        if stopped.reads
-        else ""
-    )
+    part = _part(origin, name, stopped.path)
+    help = ""
+    if stopped.reads:
+        help = f"archlens.trace(..., real=True), or --real, runs it on the values of one sample{part}"
+    elif not lowering.drafts:  # it may take no batch at all
+        help = part.removeprefix("; ")
     return SpecError(Diagnostic(f"{where} does not run", notes=tuple(notes), help=help), network)
