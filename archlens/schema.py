@@ -15,7 +15,7 @@ from .budgets.project import BUDGET_KEYS, KEYS
 from .language.published import PUBLISHED_KEYS
 from .language.spec import KEYS as SPEC_KEYS
 from .language.spec import PAPER_KEYS
-from .language.steps import EXPERTS, FORMS, PARTS
+from .language.steps import EXPERTS, FORMS, OPTIONAL_PARTS, PARTS
 from .limits import UNITS, Kind
 from .ops import LANGUAGE, MERGES
 from .ops.experts import Experts
@@ -205,6 +205,7 @@ def _parted(kind: str, body: Schema) -> Schema:
     """A merge whose branches have names, beside its arguments; or a name for a layer or a scope."""
     value = {"$ref": "#/$defs/value"}
     given = {name: {"description": one.meaning, **value} for name, one in signature(MERGES[kind]).items()}
+    more = "".join(f", and perhaps {name}," for name in OPTIONAL_PARTS[kind])
     parts: Schema = {
         "type": "object",
         "minProperties": len(PARTS[kind]),
@@ -212,7 +213,7 @@ def _parted(kind: str, body: Schema) -> Schema:
         "additionalProperties": body,
     }
     return {
-        "description": f"Branches {', '.join(PARTS[kind])} merged by {_signature(kind)}.",
+        "description": f"Branches {', '.join(PARTS[kind])}{more} merged by {_signature(kind)}.",
         "anyOf": [parts, {"$ref": "#/$defs/expression"}, {"type": "array", "items": body}],
     }
 

@@ -12,7 +12,7 @@ from archlens.analysis.study import Study
 from archlens.backends.verification import verify
 from archlens.language import parse
 from archlens.lint import lint
-from archlens.ops import EVERYWHERE
+from archlens.ops import EVERYWHERE, NonUniform
 
 CROSS = """
 input: {queries: 12x5, memory: 8x9}
@@ -136,3 +136,78 @@ def test_verified(spec: str) -> None:
     assert report.passed
     assert report.fvcore
     assert "attention" in {check.layer for check in report.of("field") if check.status == "passed"}
+
+
+def biased(bias: str, rest: str = "heads: 4") -> str:
+    """Attention of maps of tokens, or of rows of them, with a bias of the shape that is said."""
+    return f"""
+input: {{of_q: 2x5x8, of_k: 2x6x8, of_v: 2x6x12}}
+layers:
+  - own: ref(of_q) >> parameter({bias})
+  - attention:
+      q: ref(of_q) >> rearrange("r l c -> r l c")
+      k: ref(of_k) >> rearrange("r l c -> r l c")
+      v: ref(of_v) >> rearrange("r l c -> r l c")
+      bias: ref(own)
+      {rest}
+"""
+
+
+@pytest.mark.parametrize(
+    "bias", [(2, 4, 5, 6), (2, 1, 5, 1), (1, 4, 1, 6), (4, 5, 6), (1, 5, 6), (5, 6), (1, 6), (6,)], ids=str
+)
+def test_a_bias_is_added_as_torch_adds_a_mask(bias: tuple[int, ...]) -> None:
+    """Two rows, 4 heads, 5 queries, 6 keys; what stands on the left may be left out."""
+    network = archlens.loads(biased(str([*bias])))
+    built = archlens.build(network).eval()
+    (own,) = built.parameters()
+    nn.init.normal_(own)
+    given = torch.rand(3, 2, 5, 8), torch.rand(3, 2, 6, 8), torch.rand(3, 2, 6, 12)
+    q, k, v = (x.unflatten(-1, (4, -1)).transpose(2, 3) for x in given)
+    wanted = F.scaled_dot_product_attention(q, k, v, attn_mask=own).transpose(2, 3).flatten(3)
+    torch.testing.assert_close(built(*given), wanted)
+    # 2 rows of 4 heads of 5 by 6 scores, which the bias does not add to
+    assert network["attention"].macs == 2 * 4 * 5 * 6 * (2 + 3)
+
+
+def test_a_scale_takes_the_place_of_the_root() -> None:
+    """With a bias and without, and 1 is none."""
+    q, k, v = torch.rand(2, 12, 5), torch.rand(2, 12, 5), torch.rand(2, 12, 5)
+    heads = [x.unflatten(1, (3, 4)).mT for x in (q, k, v)]
+    for scale in (1, 0.3):
+        wanted = F.scaled_dot_product_attention(*heads, scale=scale).transpose(1, 2).flatten(2)
+        for bias in ("none", "parameter([3, 5, 5]) >> scale(0)"):
+            spec = "input: {of_q: 12x5, of_k: 12x5, of_v: 12x5}\nlayers:\n  - attention:\n" + "".join(
+                f"      {name}: ref(of_{name}) >> tokens\n" for name in "qkv"
+            )
+            spec_of = f"{spec}      bias: {bias}\n      scale: {scale}\n      heads: 3"
+            built = archlens.build(archlens.loads(spec_of))
+            torch.testing.assert_close(built(q, k, v), wanted)
+
+
+def test_a_bias_that_is_none_is_no_branch() -> None:
+    chosen = CAUSAL.replace("causal: true", "bias: parameter([4, 6, 6]) if some else none").replace(
+        "layers:", "params: {some: true}\nlayers:"
+    )
+    assert archlens.loads(chosen)["attention"].inputs == ("q", "k", "v", "bias")
+    assert archlens.loads(chosen, some=False)["attention"].inputs == ("q", "k", "v")
+
+
+def test_a_bias_that_is_given_reaches_its_own_query() -> None:
+    """Which it does in each head, so nothing is said of a field in it; of the others all is as without."""
+    spec = CAUSAL.replace("16x6", "{tokens: 16x6, mask: 4x6x6}")
+    spec = spec.replace("- channels_last", "- ref(tokens) >> channels_last")
+    spec = spec.replace("causal: true", 'bias: ref(mask) >> rearrange("h q k -> h q k")')
+    study = Study(archlens.loads(spec))
+    assert study.fields["tokens"]["attention"] is EVERYWHERE
+    assert isinstance(study.fields["mask"]["attention"], NonUniform)
+
+
+def test_a_bias_is_written_again() -> None:
+    """As a spec and as a module."""
+    network = archlens.loads(biased("[4, 5, 6]"))
+    text = archlens.convert(network)
+    assert "bias: ref(" in text
+    again = archlens.loads(text)
+    assert [str(layer.op) for layer in again] == [str(layer.op) for layer in network]
+    assert again["attention"].input_shapes == network["attention"].input_shapes

@@ -158,7 +158,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a merge of one": (lambda: small().add(), "add merges several tensors, not 1"),
     "attention of two": (
         lambda: (n := Builder("few", "8x4")).attention(n.channels_last(), n.x, 2),
-        "it takes three branches, q, k and v, not 2",
+        "it takes q, k and v, and perhaps a bias, and here are 2",
     ),
     "an op of two": (lambda: (n := small()).relu(n.x, n.x), "relu reads one tensor, not 2"),
     "another builder's": (foreign, "<0 1x8x8> is no tensor of this network"),

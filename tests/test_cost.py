@@ -573,11 +573,15 @@ def attend(x: Any, heads: int, bias: bool = True) -> None:
     linear(x, x.shape[1], bias)
 
 
-def attend_to(queries: int, keys: int, width: int, values: int, heads: int) -> None:
+def attend_to(
+    queries: int, keys: int, width: int, values: int, heads: int, *, scaled: bool = True, biased: bool = False
+) -> None:
     """The core alone: queries and keys of a width, and values of another."""
     for _ in range(heads):
         dot(some(queries, width), some(keys, width))
-        softmax((some(queries, keys) * Tally()).T)
+        scores = some(queries, keys)
+        scores = scores * Tally() if scaled else scores
+        softmax((scores + some(queries, keys) if biased else scores).T)
         dot(some(queries, keys), some(values, keys))
 
 
@@ -632,6 +636,8 @@ ATTENTION: dict[str, Callable[[], Any]] = {
     "4x5, 4x5, 4x5 >> tokens >> attention(2, window=2)": lambda: attend_to(5, 5, 2, 2, 2),
     "4x5, 4x3, 6x3 >> tokens >> attention(2)": lambda: attend_to(5, 3, 2, 3, 2),
     "4x5, 1x3, 1x3 >> tokens >> attention(4, kv_heads=1)": lambda: attend_to(5, 3, 1, 1, 4),
+    "4x5, 4x3, 4x3 >> tokens >> attention(2, scale=1)": lambda: attend_to(5, 3, 2, 2, 2, scaled=False),
+    "4x5, 4x3, 4x3, 3x5 >> tokens >> attention(2)": lambda: attend_to(5, 3, 2, 2, 2, biased=True),
     # 4 windows of 2x2
     "4x4x4 >> channels_last >> window_attention(2, 2)": lambda: [
         attend_in_window(some(4, 4), 2) for _ in range(4)

@@ -166,6 +166,9 @@ CORNERS = (
     "8x4x5, 8x4x5, 8x4x5 >> multiply",
     # heads of values that have other channels than those of keys, and share them
     "12x9, 6x7, 12x7 >> tokens >> layer_norm >> attention(4, kv_heads=2)",
+    # a bias beside these, and with a window
+    "12x9, 6x7, 12x7, 7x9 >> tokens >> layer_norm >> attention(4, kv_heads=2)",
+    "12x9, 12x9, 12x9, 9x9 >> tokens >> layer_norm >> attention(4, window=3)",
     "8x9 >> adaptive_avg_pool(1)",
     "8x4x5x6 >> adaptive_avg_pool(1)",
     "8x4x5x6 >> global_avg_pool",

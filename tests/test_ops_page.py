@@ -191,7 +191,7 @@ def letters(one: Example) -> dict[str, int]:
     if "kernel" in own:
         found["ff"] = prod(each(own["kernel"]))
     if one.op.kind == "attention":
-        _, k, v = one.inputs
+        _, k, v, *_ = one.inputs
         shared = own["kv_heads"] or own["heads"]
         found |= {"M": k.spatial[-1], "d": k.channels // shared, "e": v.channels // shared}
     elif "heads" in own and axes == 2 and one.op.kind != "self_attention":

@@ -422,11 +422,18 @@ def rotary(
 
 
 def attention(
-    heads: int, kv_heads: int | None = None, causal: bool = False, window: int | None = None
-) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """A head at a time. What is masked is multiplied by 0, and is not seen: no NaN comes from there."""
+    heads: int,
+    kv_heads: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+) -> Callable[..., Tensor]:
+    """A head at a time. What is masked is multiplied by 0, and is not seen: no NaN comes from there.
 
-    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    A bias has a sample, perhaps rows, and perhaps heads before its queries and keys.
+    """
+
+    def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
         seen = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool)
         seen = seen.tril() if causal else seen
         for i, j in product(range(q.shape[-2]), range(k.shape[-2])) if window else ():
@@ -435,7 +442,13 @@ def attention(
         for head, queries in enumerate(q.chunk(heads, -1)):
             at = head * (kv_heads or heads) // heads
             keys, values = k.chunk(kv_heads or heads, -1)[at], v.chunk(kv_heads or heads, -1)[at]
-            scores = queries @ keys.transpose(-2, -1) / queries.shape[-1] ** 0.5
+            scores = torch.einsum("...lc,...mc->...lm", queries, keys)
+            scores = scores / queries.shape[-1] ** 0.5 if scale is None else scores * scale
+            if bias is not None:
+                own = bias if bias.dim() < 4 else bias[..., head if bias.shape[-3] > 1 else 0, :, :]
+                while own.dim() < scores.dim():
+                    own = own.unsqueeze(1)
+                scores = scores + own
             weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
             planted = (seen.unsqueeze(-1) & values.isnan().unsqueeze(-3)).any(-2)
             out.append((weights @ values.nan_to_num()).masked_fill(planted, torch.nan))
@@ -659,6 +672,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "sinusoids": sinusoids,
     "SinusoidalPositions": SinusoidalPositions,
     "attention": attention,
+    "biased_attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),
     "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),
     "RelativeAttention": relative_attention,

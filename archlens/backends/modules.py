@@ -391,6 +391,7 @@ def attention(
     kv_heads: int | None = None,
     causal: bool = False,
     window: int | None = None,
+    scale: float | None = None,
 ) -> Tensor:
     """Attention of each row of tokens in several heads: N, ..., L, C."""
     groups = heads if kv_heads is None else kv_heads
@@ -400,9 +401,42 @@ def attention(
         by_head(v, groups),
         attn_mask=None if window is None else nearby(q, window, causal),
         is_causal=causal and window is None,
+        scale=scale,
         enable_gqa=groups != heads,
     )
     return mixed.transpose(1, 2).reshape(*q.shape[:-1], -1)
+
+
+def biased_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor,
+    heads: int,
+    kv_heads: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+) -> Tensor:
+    """The same with a bias that is added to the scores, N, ..., heads, L, M, and that is learned.
+
+    Torch's kernels that store no score have no gradient for it on the CPU.
+    """
+    groups = heads if kv_heads is None else kv_heads
+    q, k, v = (
+        x.reshape(*x.shape[:-1], count, x.shape[-1] // count).transpose(-3, -2)
+        for x, count in ((q, heads), (k, groups), (v, groups))
+    )
+    if groups != heads:
+        k, v = (x.repeat_interleave(heads // groups, -3) for x in (k, v))
+    scores = q @ k.transpose(-2, -1)
+    scores = scores * (q.shape[-1] ** -0.5 if scale is None else scale)
+    scores = scores + bias.reshape(len(bias), *[1] * (scores.dim() - bias.dim()), *bias.shape[1:])
+    if causal or window is not None:
+        seen = nearby(scores, scores.shape[-1] if window is None else window, causal)
+        scores = scores.masked_fill(~seen, -torch.inf)
+    scores = scores.softmax(-1)
+    return (scores @ v).transpose(-3, -2).flatten(-2)
 
 
 def nearby(x: Tensor, window: int, causal: bool) -> Tensor:

@@ -389,8 +389,8 @@ class _Twin:
             return lambda x: target(x, token)
         if target is torch.cat:
             return lambda *xs: self._thinned(torch.cat(xs, *call.args, **call.kwargs), place)
-        if target is modules.attention:
-            return lambda q, k, v: _attending(q, k, v, call, self.whole)
+        if target in (modules.attention, modules.biased_attention):
+            return lambda q, k, v, *bias: _biased(_attending(q, k, v, call, self.whole), *bias)
         if target is modules.rotary and not self.whole:
             return lambda x: x  # it mixes channels of a position alone
         if target is modules.take and not self.whole and call["axis"] == place:
@@ -438,6 +438,17 @@ def _attending(q: Tensor, k: Tensor, v: Tensor, call: Call, whole: bool) -> Tens
     q, k, v = (x.nan_to_num() for x in (q, k, v))
     found = modules.attention(q, k, v, heads, kv_heads, causal, window)
     return found.masked_fill(seen.unsqueeze(-1), torch.nan)
+
+
+def _biased(mixed: Tensor, bias: Tensor | None = None) -> Tensor:
+    """What attention gives, where a query reads a row of a bias in each head: N, ..., heads, L, M."""
+    if bias is None:
+        return mixed
+    planted = bias.isnan().any(-1)
+    if bias.dim() > 3:
+        planted = planted.any(-2)
+    planted = planted.reshape(len(planted), *[1] * (mixed.dim() - 1 - planted.dim()), *planted.shape[1:])
+    return mixed.masked_fill(planted.unsqueeze(-1), torch.nan)
 
 
 def _seen_nearby(planted: Tensor, causal: bool, window: int | None) -> Tensor:

@@ -651,22 +651,18 @@ class Walk(Mixing):
         given = {name: self.row_values(value, env) for name, (_, value) in merge.arguments.items()}
         self.builder.steps += len(merge.branches)
         ends: list[Tensor] = []
-        absent = 0
+        absent, needed = 0, len(PARTS.get(merge.op, ()))
         for branch, names in self.branches(merge, env):
             self.builder.x = entry
             if branch is not None and self.is_absent(branch, names):
                 absent += 1
+                if needed > len(ends):
+                    raise self.no_part(merge)
                 continue
             if branch is not None:
                 self.step(branch, names, place)
             ends.append(self.builder.x)
         self.spend(merge.where)
-        if absent and merge.op in PARTS:
-            parts = ", ".join(PARTS[merge.op])
-            raise error(
-                f"{merge.form}: merges {parts}, and one of them is none", merge.where.span,
-                help=f"each of them is needed: {usage_of_merge(merge.form)}",
-            )  # fmt: skip
         if not ends:
             why = f"each of its {absent} branches is none" if absent > 1 else "its only branch is none"
             raise error(
@@ -685,6 +681,13 @@ class Walk(Mixing):
         self.builder.layer(known, place.full(name), ends, merge.where, merge)
         place.tensors[name] = self.builder.x
         self.finish(name, place)
+
+    def no_part(self, merge: Merge) -> SpecError:
+        """A merge lacks a branch that it needs."""
+        return error(
+            f"{merge.form}: merges {', '.join(PARTS[merge.op])}, and one of them is none", merge.where.span,
+            help=f"each of them is needed: {usage_of_merge(merge.form)}",
+        )  # fmt: skip
 
     def merging(self, call: Expression, kind: type[Op], env: Env) -> Known:
         """The op of a merge that is called with arguments."""

@@ -159,6 +159,9 @@ FORMS: dict[str, str] = {"residual": "add", "dense": "concat", "gate": "multiply
 #: The merges each of whose branches has a part of its own, with the names of these.
 PARTS = {kind: op.branches for kind, op in MERGES.items() if op.branches}
 
+#: Those that they may have behind these.
+OPTIONAL_PARTS = {kind: MERGES[kind].optional_branches for kind in PARTS}
+
 #: The key of experts, and those beneath it that hold steps.
 EXPERTS = "experts"
 _EXPERTS_STEPS = ("do", "gate")
@@ -301,25 +304,27 @@ def _read_parts(node: Mapping, form: str, where: Scalar) -> tuple[Mapping, dict[
 
     Branches that have names of their own stand in that order.
     """
-    parts, known = PARTS[form], signature(MERGES[form])
+    parts, optional, known = PARTS[form], OPTIONAL_PARTS[form], signature(MERGES[form])
     arguments = {
         key: (node.keys[key], read_value(value)) for key, value in node.values.items() if key in known
     }
     names = [key for key in node.keys if key not in known]
     if any(part in names for part in parts):
         for name in names:
-            if name not in parts:
+            if name not in (*parts, *optional):
                 raise node.keys[name].error(
                     f"{form}: has no {shorten(name)}:",
-                    help=did_you_mean(name, [*parts, *known], otherwise=usage_of_merge(form)),
+                    help=did_you_mean(name, [*parts, *optional, *known], otherwise=usage_of_merge(form)),
                 )
         missing = [part for part in parts if part not in names]
         if missing:
             raise where.error(f"{form}: is missing {' and '.join(missing)}", help=usage_of_merge(form))
-        names = [*parts]
-    if len(names) != len(parts):
+        names = [*parts, *(part for part in optional if part in names)]
+    if not len(parts) <= len(names) <= len(parts) + len(optional):
+        more = "".join(f", and perhaps {part}" for part in optional)
         raise where.error(
-            f"{form}: merges {len(parts)} branches, {', '.join(parts)}, and here are {len(names) or 'none'}",
+            f"{form}: merges {len(parts)} branches, {', '.join(parts)}{more}, and here are "
+            f"{len(names) or 'none'}",
             help=f"{usage_of_merge(form)}; a scope that is to have this name holds a list",
         )
     keys = {name: node.keys[name] for name in names}

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar
 
 from ..geometry import POINT, Window
 from ..shape import Shape, times
-from .attributes import Count, Flag, OptionalCount, Size, Spare
+from .attributes import Count, Flag, OptionalCount, OptionalNumber, Size, Spare
 from .footprint import BOOL, FLOAT32, INPUT, INT64, MATRIX, PIECE, ROWS, VALUE, Extra, Footprint
 from .layout import require_channels_last, require_two_axes
 from .op import (
@@ -225,13 +225,18 @@ class SelfAttention(Op, kind="self_attention", family="attention"):
 
 
 class Attention(Merge, kind="attention", family="attention"):
-    """The core of attention: ``softmax(QK'/sqrt(d))V`` in several heads, of queries, keys and values.
+    """The core of attention: ``softmax(QK'/sqrt(d) + B)V`` in several heads, of queries, keys and values.
 
     Its branches are ``q``, ``k`` and ``v``, which other layers project. Heads of queries and keys have ``d``
     channels, those of values may have others. With fewer ``kv_heads`` several heads in turn share the keys
     and values of one. With ``causal`` a token attends to itself and to those before it, and with a ``window``
     to itself and to those that are fewer positions away than that. Where there are axes before the last one,
-    as with windows, each row attends by itself.
+    as with windows, each row attends by itself. With a ``scale`` the products of queries and keys are
+    multiplied by that, and not by ``1/sqrt(d)``; 1 leaves them as they are.
+
+    A branch ``bias`` may be added to them, which is learned, a mask, or worked out: ``heads x queries x
+    keys``, with a 1 for an axis along which it is the same. What stands on the left may be left out, so that
+    ``queries x keys`` is for every head, and what stands before the heads is for each row.
 
     Output: the positions of ``q``, with ``heads`` times the channels of a head of ``v``.
     MACs: ``heads*L*M*(d + e)`` for ``L`` queries with ``M`` keys each and ``e`` channels of a head of ``v``:
@@ -239,15 +244,17 @@ class Attention(Merge, kind="attention", family="attention"):
     Limits: tokens, ``LxC`` or rows of them, whose channels the heads divide; as many values as keys, and with
         ``causal`` or a ``window`` as many queries.
     Source: Vaswani et al. 2017, section 3.2.1; Ainslie et al. 2023, "GQA", section 2.2; Beltagy et al. 2020,
-        "Longformer", section 3.1.
+        "Longformer", section 3.1; of the bias Raffel et al. 2020, "T5", section 2.1.
     """
 
     heads: Annotated[Count, "how many heads the channels of q are divided among"]
     kv_heads: Annotated[OptionalCount, "how many heads k and v have, if not those of q"] = None
     causal: Annotated[Flag, "whether a token attends to none after it"] = False
     window: Annotated[OptionalCount, "so many positions away none is attended to any more"] = None
+    scale: Annotated[OptionalNumber, "what products of queries and keys are multiplied by"] = None
 
     branches = ("q", "k", "v")
+    optional_branches = ("bias",)
     of_one = "self_attention"
     incidental = {"causal": "causal", "window": "window"}
     names = Names(
@@ -263,31 +270,36 @@ class Attention(Merge, kind="attention", family="attention"):
         "8x6x5, 8x6x5, 8x6x5 >> channels_last >> linear(8) >> attention(2)",
         "12x16, 12x16, 12x16 >> tokens >> layer_norm >> attention(3, causal=true, window=4)",
         "8x3x9, 4x3x9, 4x3x9 >> channels_last >> layer_norm >> attention(4, kv_heads=2, window=3)",
+        "12x9, 12x7, 12x7, 7x9 >> tokens >> layer_norm >> attention(3, scale=1)",
+        "8x2x5, 8x2x5, 8x2x5, 5x2x5 >> channels_last >> layer_norm >> attention(2, causal=true)",
     )
 
     def facts(self, *inputs: Shape) -> Facts:
-        if len(inputs) != 3:
-            raise ShapeError(f"it takes three branches, q, k and v, not {len(inputs)}")
-        q, k, v = inputs
-        for x in inputs:
+        if len(inputs) not in (3, 4):
+            raise ShapeError(f"it takes q, k and v, and perhaps a bias, and here are {len(inputs)}")
+        q, k, v, *bias = inputs
+        for x in (q, k, v):
             require_channels_last(x, "attention", "LxC", "tokens")
         self._require_rows(q, k, v)
         width, of_values = self._require_channels(q, k, v)
         keys = k.spatial[-1]
+        for x in bias:
+            _require_bias(x, (*q.spatial[:-1], self.heads, q.spatial[-1], keys))
         pairs = self.heads * prod(q.spatial) * keys
         return Facts(
             shape=q.with_channels(self.heads * of_values),
             weights=NONE,
             buffers=NONE,
             macs=pairs * (width + of_values),
-            other={"softmax": _softmax(pairs, keys), "elementwise": pairs},
+            other={"softmax": _softmax(pairs, keys), "elementwise": pairs * ((self.scale != 1) + len(bias))},
             reach=_row_reach(q.spatial, keys, self.causal, self.window),
             torch=Call(
-                "archlens.attention",
+                "archlens.biased_attention" if bias else "archlens.attention",
                 heads=self.heads,
                 kv_heads=Argument(None if self.kv_heads == self.heads else self.kv_heads, default=None),
                 causal=Argument(self.causal, default=False),
                 window=Argument(self._window(keys), default=None),
+                scale=Argument(None if self.scale is None else float(self.scale), default=None),
             ),
         )
 
@@ -337,10 +349,12 @@ class Attention(Merge, kind="attention", family="attention"):
 
     def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
         """Of the queries an output depends on that at its own position alone."""
+        if index == 3:
+            return NonUniform("each query reads a row of the bias in each head")
         return facts.reach if index else (POINT,) * len(inputs[0].spatial)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
-        q, k, v = inputs
+        q, k, v, *bias = inputs
         kv_heads = self.kv_heads or self.heads
         width = v.channels // kv_heads
         values = channels
@@ -350,14 +364,18 @@ class Attention(Merge, kind="attention", family="attention"):
                 of_head = channels >> head * width & all_channels(width)
                 values |= of_head << head * kv_heads // self.heads * width
         queries = read_by_groups(channels, self.heads, q.channels, self.heads * width)
-        return queries, read_by_groups(channels, kv_heads, k.channels, self.heads * width), values
+        keys = read_by_groups(channels, kv_heads, k.channels, self.heads * width)
+        return queries, keys, values, *[all_channels(x.channels) for x in bias]
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """What it reads, what comes out, and a sum for each query and head: torch's kernels are fused.
 
-        They are not where a head of values has other channels than one of keys: then the weights are stored.
+        They are not where a head of values has other channels than one of keys, nor where a bias wants a
+        gradient: then the weights are stored.
         """
-        q, k, v = inputs
+        q, k, v, *bias = inputs
+        if bias:
+            return self._with_bias(facts, q, k, v)
         found = self._by_pairs(facts, q, k, v)
         if facts.shape.channels == q.channels:
             sums = Extra(self.heads * prod(q.spatial), FLOAT32)
@@ -385,6 +403,31 @@ class Attention(Merge, kind="attention", family="attention"):
             lies=ROWS,
         )
 
+    def _with_bias(self, facts: Facts, q: Shape, k: Shape, v: Shape) -> Footprint:
+        """Scores are stored and added to, one tensor after the other; of several heads all inputs are copied.
+
+        What is masked is noted in a tensor of its own.
+        """
+        length, repeated = k.spatial[-1], self.heads // (self.kv_heads or self.heads)
+        queries, keys, values = Extra(q.numel), Extra(k.numel * repeated), Extra(v.numel * repeated)
+        scores, mixed = Extra(self.heads * prod(q.spatial) * length), Extra(facts.shape.numel)
+        # heads that share keys and values have copies of them to the end, else there is one for each product
+        copies, ks, vs = ((keys, values), (), ()) if repeated > 1 else ((), (keys,), (values,))
+        moments = [(queries, *ks, scores), (scores, scores), (scores, *vs, mixed)]
+        masks: tuple[Extra, ...] = ()
+        if self.masks:
+            mask = Extra(length**2, BOOL, per_sample=False)
+            at, away = (Extra(count, INT64, per_sample=False) for count in (length, length**2))
+            masks = (mask,)
+            moments[1:] = [(scores, at, away, *masks * 3), (scores, scores, *masks * 2), (*moments[2], mask)]
+        return Footprint(
+            saved=(queries, keys, values, scores, *masks),
+            before=tuple([(*copies, *moment) for moment in moments]),
+            workspace=(*copies, scores, mixed, *masks),
+            backward=(scores, scores, scores, mixed, queries, keys, values),
+            lies=ROWS,
+        )
+
     def _masks_later(self, k: Shape) -> bool:
         """Whether what comes later is masked, and nothing that is far away."""
         return self.causal and self._window(k.spatial[-1]) is None
@@ -398,7 +441,7 @@ class Attention(Merge, kind="attention", family="attention"):
         return f"the {times(q.spatial)} of q; {heads}"
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
-        q, k, _ = inputs
+        q, k = inputs[:2]
         keys = k.spatial[-1]
         text = (
             f"{prod(q.spatial):,} queries x {keys:,} keys x ({q.channels:,} channels of queries by keys + "
@@ -416,6 +459,29 @@ class Attention(Merge, kind="attention", family="attention"):
     def masks(self) -> bool:
         """Whether not every query sees every key; there are as many of both then."""
         return self.causal or self.window is not None
+
+
+def _require_bias(x: Shape, scores: tuple[int, ...]) -> None:
+    """Refuse what is not repeated to one number for each score: by rows, heads, queries and keys."""
+    if len(x) > 1 and not x.channels_last:
+        raise ShapeError(
+            f"the keys of its bias come last, and {x} is a map whose channels come first",
+            help="channels_last or tokens turns it round",
+            inputs=(3,),
+        )
+    own = (1,) * (len(scores) - len(x)) + tuple(x)
+    if len(own) == len(scores) and all(n in (1, whole) for n, whole in zip(own, scores, strict=True)):
+        return
+    rows = "rows x " if len(scores) > 3 else ""
+    order = {(0, 2, 1): "h k q -> h q k", (1, 2, 0): "q k h -> h q k"}  # of heads, queries and keys
+    turned = [how for axes, how in order.items() if tuple(scores[-3:][axis] for axis in axes) == tuple(x)]
+    raise ShapeError(
+        f"there are {times(scores)} scores ({rows}heads x queries x keys), and its bias is {x}",
+        notes=("along each axis it has as many, or 1 for all of them; axes on its left may be left out",),
+        help=f'rearrange("{turned[0]}")' if turned else "",
+        inputs=(3,),
+        size=True,
+    )
 
 
 def _with_mask(found: Footprint, length: int) -> Footprint:

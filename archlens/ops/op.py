@@ -300,8 +300,10 @@ class Op:
     examples: ClassVar[tuple[str, ...]] = ()
     #: Whether it merges several tensors into one.
     merges: ClassVar[bool] = False
-    #: The names of its branches, where each has a part of its own; and the op that does it within one tensor.
+    #: The names of its branches, where each has a part of its own; of those that may stand behind these; and
+    #: the op that does it within one tensor.
     branches: ClassVar[tuple[str, ...]] = ()
+    optional_branches: ClassVar[tuple[str, ...]] = ()
     of_one: ClassVar[str] = ""
     #: Whether it gives the same in whatever order its inputs stand.
     commutes: ClassVar[bool] = False

@@ -164,7 +164,8 @@ class Writer:
     def _merge(self, step: Step) -> Any:
         kind = step.what
         if OPS[kind].branches:
-            parts = zip(OPS[kind].branches, step.branches, strict=True)
+            names = (*OPS[kind].branches, *OPS[kind].optional_branches)
+            parts = zip(names, step.branches, strict=False)
             given = [(name, self._tensor(branch[0].slots[0])) for name, branch in parts]
             words = [f"{name}: ref({text})" for name, text in given]
             words += [f"{key}: {text}" for key, text in self._arguments(step, named=True)]
