@@ -231,6 +231,42 @@ class TCN(nn.Module):
         return self.linear(self.tcn.network(pixels)[..., -1]).log_softmax(1)
 
 
+class WaveNet(nn.Module):
+    """ibab/tensorflow-wavenet at 3c973c03: wavenet/model.py with wavenet_params.json."""
+
+    class Layer(nn.Module):
+        def __init__(self, dilation: int, left: int) -> None:
+            super().__init__()
+            self.dilation, self.left = dilation, left
+            self.filter = nn.Conv1d(32, 32, 2, dilation=dilation)
+            self.gate = nn.Conv1d(32, 32, 2, dilation=dilation)
+            self.dense = nn.Conv1d(32, 32, 1)
+            self.skip = nn.Conv1d(32, 512, 1)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            out = self.filter(x).tanh() * self.gate(x).sigmoid()
+            return x[..., self.dilation :] + self.dense(out), self.skip(out[..., -self.left :])
+
+    def __init__(self, length: int = 16000) -> None:
+        super().__init__()
+        dilations = [2**i for _ in range(5) for i in range(10)]
+        left = length - 1 - sum(dilations)
+        self.causal_layer = nn.Conv1d(256, 32, 2, bias=False)
+        layers = ((f"layer{i}", self.Layer(dilation, left)) for i, dilation in enumerate(dilations))
+        self.dilated_stack = nn.ModuleDict(layers)
+        self.postprocessing = nn.ModuleDict(
+            {"postprocess1": nn.Conv1d(512, 512, 1), "postprocess2": nn.Conv1d(512, 256, 1)}
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, total = self.causal_layer(x), 0
+        for layer in self.dilated_stack.values():
+            x, skip = layer(x)
+            total = total + skip
+        total = self.postprocessing["postprocess1"](total.relu())
+        return self.postprocessing["postprocess2"](total.relu())
+
+
 class SentimentLSTM(nn.Module):
     """bentrevett/pytorch-sentiment-analysis: the last states of both directions of the last layer."""
 
