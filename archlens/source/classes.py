@@ -32,6 +32,7 @@ from .formatting import (
     Brackets,
     Item,
     Piece,
+    assigned,
     before,
     bracketed,
     call,
@@ -586,8 +587,8 @@ class ClassText:
             text = before(target, self._called("archlens.each_expert", [*line.inputs, "self"]))
             return lines + lines_of(text, indent, comment=shape)
         if row.number in self.access:
-            text = before(target, _applied(self.access[row.number], line.inputs))
-            return lines + lines_of(text, indent, comment=shape)
+            text = _applied(self.access[row.number], line.inputs)
+            return lines + assigned(line.outputs, text, indent, shape)
         return lines + self._write_function(row, target, line.inputs, indent, shape)
 
     def _shape_of_round(self, run: Repetition) -> str:

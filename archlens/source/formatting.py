@@ -98,6 +98,17 @@ def lines_of(piece: Piece, indent: int = 0, after: str = "", comment: str = "") 
     return [*lines, commented(f"{margin}{piece.closing}{after}", comment)]
 
 
+def assigned(names: Sequence[str], piece: Piece, indent: int, comment: str) -> list[str]:
+    """A piece under names; a line for each of these where they leave no room for it, and none is no name."""
+    target = f"{', '.join(names)} = " if names else ""
+    lines = lines_of(before(target, piece), indent, comment=comment)
+    if len(names) < 2 or len(lines[0]) <= WIDTH:
+        return lines
+    margin = " " * indent
+    listed = [f"{margin}    {name}," for name in names]
+    return [f"{margin}(", *listed, *lines_of(before(") = ", piece), indent, comment=comment)]
+
+
 def commented(line: str, comment: str) -> str:
     """A line with a comment, unless there is no room for it."""
     full = f"{line}  # {comment}"
