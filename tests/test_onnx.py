@@ -68,6 +68,8 @@ def attribute(name: str, value: Any) -> bytes:
         return field(1, name) + field(2, value) + field(20, 1)
     if isinstance(value, int):
         return field(1, name) + field(3, value) + field(20, 2)
+    if value and isinstance(value[0], bytes):
+        return field(1, name) + b"".join(field(9, one) for one in value) + field(20, 8)
     if value and isinstance(value[0], float):
         return field(1, name) + b"".join(field(7, n) for n in value) + field(20, 6)
     return field(1, name) + b"".join(field(8, n) for n in value) + field(20, 7)
@@ -76,7 +78,7 @@ def attribute(name: str, value: Any) -> bytes:
 def node(op: str, inputs: str, outputs: str, name: str = "", domain: str = "", **attributes: Any) -> bytes:
     """A node; the names of what it reads and makes stand in texts, with blanks between them."""
     parts = [field(1, "" if one == "-" else one) for one in inputs.split()]
-    parts += [field(2, one) for one in outputs.split()]
+    parts += [field(2, "" if one == "-" else one) for one in outputs.split()]
     parts += [field(3, name), field(4, op), field(7, domain)]
     return b"".join([*parts, *(field(5, attribute(key, value)) for key, value in attributes.items())])
 
@@ -553,6 +555,80 @@ def test_recurrent_layers_have_their_cost(tmp_path: Path) -> None:
     network = loaded(tmp_path, data)
     assert network.params == 64 * 8 + 64 * 16 + 128
     assert network.macs == 20 * (64 * 8 + 64 * 16)  # for each of 20 steps
+
+
+def stepwise(
+    op: str, zero: float = 0.0, ways: int = 1, reads: str = "t w r b - h", **attributes: Any
+) -> bytes:
+    """Twenty steps of 8 features through 16, as torch exports it: the sequence first, the directions apart, and
+    the states that it starts with filled for the samples there are.
+    """
+    gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[op]
+    nodes = [
+        node("Shape", "x", "sizes"),
+        node("Gather", "sizes first", "n"),
+        node("Concat", "two n six", "start", axis=0),
+        node("Expand", "zero start", "many"),
+        node("Slice", "many first last", "h"),
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node(op, reads + (" h" if op == "LSTM" else ""), "a ends", hidden_size=16, **attributes),
+        node("Transpose", "a", "c", perm=[0, 2, 1, 3]),
+        node("Reshape", "c flat", "d"),
+        node("Transpose", "d", "y", perm=[1, 0, 2]),
+    ]
+    held = [
+        *(ints(name, n) for name, n in {"first": 0, "last": ways, "two": 2 * ways, "six": 16}.items()),
+        ints("flat", 0, 0, -1),
+        number("zero", zero),
+        tensor("w", [ways, gates * 16, 8]),
+        tensor("r", [ways, gates * 16, 16]),
+        tensor("b", [ways, 2 * gates * 16]),
+    ]
+    return model(nodes, held, [info("x", ["n", 20, 8])], [info("y", ["n", 20, 16 * ways])])
+
+
+def test_recurrent_layers_are_those_of_torch(tmp_path: Path) -> None:
+    """Each gate has a matrix for the 8 inputs, one for the 16 of the state, and two biases."""
+    gate = 16 * 8 + 16 * 16
+    for data, op, gates, ways in (
+        (stepwise("LSTM"), "lstm(16)", 4, 1),
+        (stepwise("GRU", linear_before_reset=1), "gru(16)", 3, 1),
+        (stepwise("RNN", activations=[b"Relu"]), 'rnn(16, nonlinearity="relu")', 1, 1),
+        (stepwise("LSTM", ways=2, direction="bidirectional"), "lstm(16, bidirectional=true)", 4, 2),
+    ):
+        network = loaded(tmp_path, data)
+        (layer,) = network
+        assert (str(layer.op), layer.shape) == (op, (20, 16 * ways))
+        assert network.params == ways * gates * (gate + 2 * 16)
+        assert network.macs == 20 * ways * gates * gate
+
+
+def test_recurrent_layers_that_torch_has_not_are_opaque(tmp_path: Path) -> None:
+    """With their weights and cost: one starts elsewhere, one resets the state before its product."""
+    for data, gates in (
+        (stepwise("LSTM", zero=0.5), 4),
+        (stepwise("GRU"), 3),
+        (stepwise("LSTM", direction="reverse"), 4),
+        (stepwise("LSTM", clip=3.0), 4),
+        (stepwise("LSTM", activations=[b"Sigmoid", b"Tanh", b"Relu"]), 4),
+    ):
+        network = loaded(tmp_path, data)
+        assert {str(layer.op) for layer in network} & {"LSTM", "GRU"}
+        assert network.params == gates * (16 * 8 + 16 * 16 + 2 * 16)
+        assert network.macs == 20 * gates * (16 * 8 + 16 * 16)
+
+
+def test_the_last_state_alone(tmp_path: Path) -> None:
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("LSTM", "t w r", "- h", hidden_size=16),
+        node("Squeeze", "h zero", "y"),
+    ]
+    held = [ints("zero", 0), tensor("w", [1, 64, 8]), tensor("r", [1, 64, 16])]
+    data = model(nodes, held, [info("x", ["n", 20, 8])], [info("y", ["n", 16])])
+    network = loaded(tmp_path, data)
+    assert [str(one.op) for one in network] == ['lstm(16, bias=false, output="state")', "flatten"]
+    assert network.output == (16,)
 
 
 def attending(masked: list[bytes], held: list[bytes], given: Sequence[bytes] = ()) -> bytes:

@@ -988,6 +988,14 @@ def unfold(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return _straight(lowering.put(op, _settle(lowering, args["self"], last=False)))
 
 
+@lowers("torch.lstm", "torch.gru", "torch.rnn")
+def recurrent(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held | None]:
+    op = lowering.call(node.target.removeprefix("torch."), args["features"], **args["options"])
+    return lowering.recurrent(
+        node, op, lowering.of(args["input"]), args["weights"], batch_first=args["batch_first"]
+    )
+
+
 @lowers("roll")
 def roll(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     draft = _settle(lowering, args["self"], last=None)

@@ -103,6 +103,7 @@ _NO_MOVE = "no op moves values as the code does"
 _LAST = {
     *("torch.linear", "aten.native_layer_norm", "torch.nn.modules.activation.MultiheadAttention"),
     *(f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")),
+    *("torch.lstm", "torch.gru", "torch.rnn"),
 }
 
 
@@ -452,8 +453,10 @@ class Lowering:
         if len(value.sizes) < 3:
             return False
         first = self._first_reader(value)
-        while first is not None and first.target == "aten.transpose":
-            if {-1, len(value.sizes) - 1} & {first.args["dim0"], first.args["dim1"]}:
+        while first is not None and first.target in ("aten.transpose", "aten.permute"):
+            last = len(value.sizes) - 1
+            turned = first.target == "aten.permute" and first.args["dims"][-1] not in (-1, last)
+            if turned or {-1, last} & {first.args.get("dim0"), first.args.get("dim1")}:
                 return False
             value = first.outputs[0]
             first = self._first_reader(value)
@@ -527,7 +530,8 @@ class Lowering:
         if len(flowing) != 1:
             raise NotSaid("it reads several tensors")
         if op.family == "recurrent":
-            return self._recurrent(node, op, self.of(flowing[0]))
+            own = self._below(node.call)
+            return self.recurrent(node, op, self.of(flowing[0]), own, batch_first=node.module.batch_first)
         held = self.near(flowing[0])
         shape = self.shape_of(node.outputs[0])
         if op.family == "attention":
@@ -538,13 +542,19 @@ class Lowering:
             return [Held(draft, held.axes)]
         raise NotSaid("its output is of another shape")
 
-    def _recurrent(self, node: Node, op: Op, held: Held) -> list[Held | None]:
+    def recurrent(
+        self, node: Node, op: Op, held: Held, own: Mapping[str, Value], *, batch_first: bool
+    ) -> list[Held | None]:
         """A layer that reads step by step: its steps, or its last states if they alone are read."""
         for value in node.inputs:
             start = value.node
-            if not value.flows and (start is None or "zeros" not in start.target):
+            if (
+                not value.flows
+                and value not in own.values()
+                and (start is None or "zeros" not in start.target)
+            ):
                 raise NotSaid("it starts from states of its own")
-        turned = not node.module.batch_first
+        turned = not batch_first
 
         def turn(axes: Axes) -> Axes:
             return (axes[1], axes[0], *axes[2:]) if turned else axes
@@ -552,7 +562,6 @@ class Lowering:
         if len(held.axes) != 3 or sizes(turn(held.axes))[0] != BATCH:
             raise NotSaid("its first axis is not the batch")
         draft = self.settled(Held(held.draft, turn(held.axes)), last=True)
-        own = self._below(node.call)
         states = node.outputs[1:]
         ends = set(self.tape.outputs.values())
         read = [bool(self.readers.get(value)) or value in ends for value in node.outputs]
@@ -570,7 +579,7 @@ class Lowering:
                 found.append(Held(last, at))
             else:
                 shape = _plain(value.sizes)[1]
-                name = type(node.module).__name__
+                name = op.kind.upper()
                 reason = f"archlens does not say the states that {name} ends with beside what it gives"
                 found.append(Held(self.opaque(name, ChannelsLast(shape), made, macs=0, reason=reason), at))
         return found

@@ -117,6 +117,11 @@ class At:
         """Write an operator of several outputs down."""
         return self.run.write(self.node, target, args, sizes, macs, self._dtype())
 
+    def is_read(self, index: int) -> bool:
+        """Whether anything reads an output."""
+        name = self.node.outputs[index] if index < len(self.node.outputs) else ""
+        return bool(name and self.run.readers.get(self.prefix + name))
+
     def _dtype(self) -> str:
         return next((one.dtype for one in self.inputs if one is not None), "float32")
 
@@ -258,6 +263,8 @@ class Run:
                 filled = not flows and given.key in self.filled  # which is then no weight
                 read.append(Value(given.sizes, given.dtype) if filled else self.value(given))
                 return read[-1]
+            if isinstance(given, dict):
+                return {name: plain(one) for name, one in given.items()}
             return [plain(one) for one in given] if isinstance(given, list) else given
 
         said = {name: plain(given) for name, given in args.items()}
@@ -480,8 +487,8 @@ def _is_weight(tensor: Tensor) -> bool:
 def _tensors(given: Any) -> Iterable[Tensor]:
     if isinstance(given, Tensor):
         yield given
-    elif isinstance(given, list):
-        for one in given:
+    elif isinstance(given, list | dict):
+        for one in given.values() if isinstance(given, dict) else given:
             yield from _tensors(one)
 
 

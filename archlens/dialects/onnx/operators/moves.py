@@ -123,12 +123,29 @@ def expand(at: At) -> Tensor:
 
 
 def expanded(at: At, x: Tensor, sizes: Sequence[int]) -> Tensor:
+    """A tensor whose values stand several times."""
+    if (same := _uniform(at, x, sizes)) is not None:
+        return same
     return at.write("aten.expand", {"self": x, "size": list(sizes)}, sizes)
+
+
+def _uniform(at: At, x: Tensor, sizes: Sequence[int]) -> Tensor | None:
+    """What holds the same number all over, of another size; ``None`` where it does not."""
+    if x.flows or x.value is not None:
+        return None
+    found = x.triangle if not x.key or x.key in at.run.filled else None
+    if not x.sizes and x.values and "." not in x.key:  # a factor, and no weight
+        found = (x.values[0], x.values[0])
+    if found is None or found[0] != found[1]:
+        return None
+    return Tensor(tuple(sizes), x.dtype, triangle=found)
 
 
 @runs("Slice")
 def slice_(at: At) -> Tensor:
     x = at.x()
+    if (same := _uniform(at, x, [len(range(*one)) for one in cuts(at, x.sizes)])) is not None:
+        return same
     for dim, (start, stop, step) in enumerate(cuts(at, x.sizes)):
         count = len(range(start, stop, step))
         if (start, stop, step) == (0, x.sizes[dim], 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 from ..proto import Misfit, written
 from ..running import At, Tensor
@@ -21,11 +22,83 @@ def recurrent(at: At) -> Sequence[Tensor]:
     if weight.sizes[2] != x.sizes[2] or hidden.sizes[:2] != (ways, rows):
         said = f"{written(weight.sizes)} and {written(hidden.sizes)}"
         raise Misfit(f"its weights of {said} are not for {x.sizes[2]} features")
-    reads = [one for one in at.inputs if one is not None]
     macs = batch * length * ways * rows * (x.sizes[2] + size)
     whole = (batch, length, ways, size) if first else (length, ways, batch, size)
     last = (batch, ways, size) if first else (ways, batch, size)
+    options = _as_torch(at)
+    if options is not None:
+        args = {
+            "input": x,
+            "weights": _of_directions(at, options["bias"]),
+            "features": size,
+            "options": options,
+            "batch_first": bool(first),
+        }
+        flat = (batch, length, ways * size) if first else (length, batch, ways * size)
+        states = [(ways, batch, size)] * (2 if at.node.op == "LSTM" else 1)
+        made, *ends = at.writes(f"torch.{at.node.op.lower()}", args, flat, *states, macs=macs)
+        if at.is_read(0):  # torch has the directions side by side
+            made = at.write("aten.view", {"self": made}, (*flat[:2], ways, size))
+            made = made if first else at.write("aten.permute", {"self": made, "dims": [0, 2, 1, 3]}, whole)
+        if first:
+            ends = [at.write("aten.permute", {"self": one, "dims": [1, 0, 2]}, last) for one in ends]
+        return [made, *ends]
+    reads = [one for one in at.inputs if one is not None]
     return at.writes(at.node.op, {"inputs": reads}, whole, last, last, macs=macs)
+
+
+#: What torch's layers apply to their gates and to what becomes of the state.
+_ACTIVATIONS = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}
+
+
+def _as_torch(at: At) -> dict[str, Any] | None:
+    """The options of torch's layer that computes the same; ``None`` where none does."""
+    node = at.node
+    way = node.text("direction", "forward").lower()
+    given = node.attributes.get("activations", [])
+    if way not in ("forward", "bidirectional") or not isinstance(given, list):
+        return None
+    each = 2 if way == "bidirectional" else 1
+    functions = [one.lower() for one in given if isinstance(one, str)]
+    usual = _ACTIVATIONS.get(node.op, ["relu" if functions[:1] == ["relu"] else "tanh"])
+    own = "clip" in node.attributes or node.integer("input_forget", 0) or at.has(4) or at.has(7)
+    starts = [at.given(i) for i in (5, 6)]
+    if own or functions not in ([], usual * each) or not all(one is None or _is_zero(one) for one in starts):
+        return None
+    if node.op == "GRU" and not node.integer("linear_before_reset", 0):
+        return None  # torch resets the state behind its product
+    options: dict[str, Any] = {"bidirectional": each == 2, "bias": at.has(3)}
+    return options | ({"nonlinearity": usual[0]} if node.op == "RNN" else {})
+
+
+def _is_zero(tensor: Tensor) -> bool:
+    return not tensor.flows and (tensor.triangle == (0, 0) or not any(tensor.values or [1]))
+
+
+def _of_directions(at: At, bias: bool) -> dict[str, Tensor]:
+    """The weights of a layer as torch has them, parts of those in the file.
+
+    Raises:
+        Misfit: the bias is of another size.
+    """
+    ways, rows, _ = at.x(1).sizes
+    found: dict[str, Tensor] = {}
+    for way in range(ways):
+        end = "_l0_reverse" if way else "_l0"
+        for name, index in (("weight_ih", 1), ("weight_hh", 2)):
+            whole = at.x(index)
+            found[name + end] = _part(whole, name + end, whole.sizes[1:])
+        if bias:
+            whole = at.x(3)
+            if whole.sizes != (ways, 2 * rows):
+                raise Misfit(f"its bias of {written(whole.sizes)} is not for weights of {rows} rows")
+            found |= {f"{one}{end}": _part(whole, one + end, (rows,)) for one in ("bias_ih", "bias_hh")}
+    return found
+
+
+def _part(whole: Tensor, name: str, sizes: tuple[int, ...]) -> Tensor:
+    key = f"{whole.key}.{name}" if whole.key else ""
+    return Tensor(sizes, whole.dtype, key=key)
 
 
 @runs("Attention")
