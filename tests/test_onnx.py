@@ -560,8 +560,9 @@ def test_recurrent_layers_have_their_cost(tmp_path: Path) -> None:
 def stepwise(
     op: str, zero: float = 0.0, ways: int = 1, reads: str = "t w r b - h", **attributes: Any
 ) -> bytes:
-    """Twenty steps of 8 features through 16, as torch exports it: the sequence first, the directions apart, and
-    the states that it starts with filled for the samples there are.
+    """Twenty steps of 8 features through 16, as torch exports it: the sequence first, the directions apart.
+
+    The states that it starts with are filled for the samples there are.
     """
     gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[op]
     nodes = [
