@@ -632,8 +632,12 @@ def test_the_last_state_alone(tmp_path: Path) -> None:
     assert network.output == (16,)
 
 
-def attending(masked: list[bytes], held: list[bytes], given: Sequence[bytes] = ()) -> bytes:
-    """Eight tokens of 12 channels in 3 heads; ``masked`` makes ``s2`` of the scores ``s1``."""
+def attending(
+    masked: list[bytes], held: list[bytes], given: Sequence[bytes] = (), softened: Sequence[bytes] = ()
+) -> bytes:
+    """Eight tokens of 12 channels in 3 heads; ``masked`` makes ``s2`` of the scores ``s1``, and ``softened``
+    ``s4`` of their softmax ``s3``.
+    """
     nodes = [
         *(node("MatMul", f"x w{one}", f"{one}0") for one in "qkv"),
         *(node("Reshape", f"{one}0 sizes", f"{one}1") for one in "qkv"),
@@ -645,7 +649,8 @@ def attending(masked: list[bytes], held: list[bytes], given: Sequence[bytes] = (
         node("Div", "s0 root", "s1"),
         *masked,
         node("Softmax", "s2", "s3", axis=-1),
-        node("MatMul", "s3 v2", "o0"),
+        *softened,
+        node("MatMul", "s4 v2" if softened else "s3 v2", "o0"),
         node("Transpose", "o0", "o1", perm=[0, 2, 1, 3]),
         node("Reshape", "o1 back", "y"),
     ]
@@ -665,6 +670,25 @@ def test_attention_is_found_in_its_products(tmp_path: Path) -> None:
     network = loaded(tmp_path, attending([node("Identity", "s1", "s2")], []))
     assert [str(layer.op) for layer in network] == ["linear(12, bias=false)"] * 3 + ["attention(3)"]
     assert network.macs == 3 * 8 * 144 + 2 * 3 * 8 * 8 * 4
+
+
+def test_attention_as_the_newer_exporter_writes_it(tmp_path: Path) -> None:
+    """A mask that masks nothing, filled for the samples there are, and zeros for rows that are all masked."""
+    mask = [
+        node("Shape", "x", "sizes_x", end=1),
+        node("Concat", "sizes_x ones", "whole", axis=0),
+        node("Expand", "open whole", "seen"),
+        node("Where", "seen zero low", "mask"),
+        node("Add", "s1 mask", "s2"),
+    ]
+    held = [ints("ones", 3, 8, 8), tensor("open", [1, 1, 8, 1], [1] * 8, 9), number("low", -3e38)]
+    for filled, kinds in ((0.0, ["linear"] * 3 + ["attention"]), (1.0, None)):
+        safe = [node("IsNaN", "s3", "bad"), node("Where", "bad fill s3", "s4")]
+        data = attending(mask, [*held, number("zero", 0.0), number("fill", filled)], softened=safe)
+        network = loaded(tmp_path, data)
+        assert network.macs == 3 * 8 * 144 + 2 * 3 * 8 * 8 * 4
+        found = [layer.op.kind for layer in network]
+        assert found == kinds if kinds else "attention" not in found
 
 
 #: Eight queries and keys: which keys come after a query.

@@ -423,9 +423,9 @@ def dropout(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return Held(lowering.put(lowering.call(kind, p), held.draft), held.axes)
 
 
-@lowers("_softmax", "_log_softmax")
+@lowers("_softmax", "_safe_softmax", "_log_softmax")
 def softmax(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    kind = node.target.partition(".")[2].lstrip("_")
+    kind = "log_softmax" if "log" in node.target else "softmax"  # a safe one has zeros for NaNs
     held, name = _along(lowering, args["self"], args["dim"])
     given = {} if name == "channels" else {"axis": name}
     return Held(lowering.put(lowering.call(kind, **given), held.draft), held.axes)

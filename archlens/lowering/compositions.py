@@ -197,6 +197,26 @@ class _Search:
             if outer is not None and end.outputs[0].sizes == x.sizes and alike(outer, wanted):
                 yield end
 
+    # --- softmax --------------------------------------------------------------------------------
+
+    def safe_softmax(self, seed: Node) -> Iterator[_Said]:
+        """A softmax with zeros where it is no number: of scores that are all masked."""
+        made = seed.args.get("self")
+        soft = made.node if isinstance(made, Value) else None
+        if soft is None or soft.target != "aten._softmax":
+            return
+        for end in self.readers.get(seed.outputs[0], ()):
+            zero = end.args.get("self")
+            zero = _filling(zero) if isinstance(zero, Value) else zero
+            if (
+                end.target == "aten.where"
+                and end.args["condition"] is seed.outputs[0]
+                and end.args["other"] is made
+                and zero == 0
+                and end.outputs[0].sizes == soft.outputs[0].sizes
+            ):
+                yield _Said(end, "aten._safe_softmax", soft.args)
+
     # --- norms ----------------------------------------------------------------------------------
 
     def norm(self, root: Node) -> Iterator[_Said]:
@@ -294,6 +314,13 @@ def _weights(total: Sum, normed: Sum, shifts: bool) -> list[Value] | None:
     return None
 
 
+def _filling(value: Value) -> Any:
+    """The number that a constant holds all over; ``None`` where it holds others."""
+    if value.triangle is not None and value.triangle[0] == value.triangle[1]:
+        return value.triangle[0]
+    return value.numbers[0] if value.numbers is not None and len({*value.numbers}) == 1 else None
+
+
 def _is_filled(weight: Value | None, number: float) -> bool:
     """Whether all values of a tensor are one number, or it is not there."""
     return weight is None or (weight.numbers is not None and {*weight.numbers} == {number})
@@ -310,6 +337,7 @@ _SEEDS: Mapping[str, Callable[[_Search, Node], Iterable[_Said]]] = {
     ),
     **dict.fromkeys(("aten.sqrt", "aten.rsqrt", "aten.pow"), _Search.norm),
     "torch.instance_norm": _Search.group_norm,
+    "aten.isnan": _Search.safe_softmax,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..folding import axis_of, broadcast, cuts, permutation
 from ..proto import VALUES, Misfit, written
 from ..running import At, Tensor
-from .arguments import as_map
+from .arguments import as_map, filling
 from .registry import runs
 
 
@@ -131,14 +131,8 @@ def expanded(at: At, x: Tensor, sizes: Sequence[int]) -> Tensor:
 
 def _uniform(at: At, x: Tensor, sizes: Sequence[int]) -> Tensor | None:
     """What holds the same number all over, of another size; ``None`` where it does not."""
-    if x.flows or x.value is not None:
-        return None
-    found = x.triangle if not x.key or x.key in at.run.filled else None
-    if not x.sizes and x.values and "." not in x.key:  # a factor, and no weight
-        found = (x.values[0], x.values[0])
-    if found is None or found[0] != found[1]:
-        return None
-    return Tensor(tuple(sizes), x.dtype, triangle=found)
+    number = filling(at, x)
+    return Tensor(tuple(sizes), x.dtype, triangle=(number, number)) if number is not None else None
 
 
 @runs("Slice")

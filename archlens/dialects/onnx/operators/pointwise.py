@@ -8,7 +8,7 @@ from typing import Any
 from ..folding import broadcast
 from ..proto import Misfit
 from ..running import At, Tensor
-from .arguments import plainly
+from .arguments import filling, plainly
 from .registry import runs
 
 _PLAIN = {
@@ -128,6 +128,11 @@ def binary(at: At) -> Tensor:
     for other in tensors[1:]:
         sizes = broadcast(made.sizes, other.sizes)
         a, b = _plain_number(made), _plain_number(other)
+        if op == "Add" and sizes in (made.sizes, other.sizes):
+            kept = [one for one, beside in ((made, other), (other, made)) if filling(at, beside) == 0]
+            if kept and kept[0].flows and kept[0].sizes == sizes:  # as of a mask that masks nothing
+                made = at.write("aten.alias", {"self": kept[0]}, sizes)
+                continue
         if made.flows or other.flows:
             flowing, number = (made, b) if made.flows else (other, a)
             if number is not None and flowing.sizes == sizes:
@@ -161,5 +166,9 @@ def _plain_number(tensor: Tensor) -> float | None:
 def where(at: At) -> Tensor:
     condition, a, b = at.x(), at.x(1), at.x(2)
     sizes = broadcast(condition.sizes, a.sizes, b.sizes)
+    chosen = filling(at, condition)
+    if chosen is not None and filling(at, one := a if chosen else b) is not None:
+        number = filling(at, one)
+        return Tensor(sizes, one.dtype, triangle=(number, number))
     args = {"condition": condition, "self": a, "other": b}
     return at.write("aten.where", args, sizes, dtype=a.dtype)
