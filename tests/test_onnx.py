@@ -242,6 +242,17 @@ CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
         4 * 60,
         4 * 16 * 11 * 60,
     ),
+    "where a grid says": (  # two channels of the map that it is computed of, moved behind the positions
+        [
+            node("Conv", "x w", "g", strides=[2, 2], pads=[1, 1, 1, 1]),
+            node("Transpose", "g", "t", perm=[0, 2, 3, 1]),
+            node("GridSample", "x t", "y"),
+        ],
+        [tensor("w", [2, 3, 3, 3])],
+        {"conv(2, 3, stride=2, padding=1, bias=false)": "2x16x16", "grid_sample": "3x16x16"},
+        2 * 27,
+        2 * 16 * 16 * 27,
+    ),
     "with the odd position first": (
         [node("Conv", "x w", "y", auto_pad="SAME_LOWER")],
         [tensor("w", [4, 3, 2, 2])],

@@ -988,6 +988,18 @@ def unfold(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return _straight(lowering.put(op, _settle(lowering, args["self"], last=False)))
 
 
+@lowers("grid_sampler_2d")
+def grid_sample(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    if args.get("interpolation_mode", 0) or args.get("padding_mode", 0) or args.get("align_corners", False):
+        raise NotSaid("it interpolates in another way")
+    if not args["grid"].flows:
+        raise NotSaid("its grid is the same for every sample")
+    grid = lowering.of(args["grid"])
+    turned = lowering.settled(Held(grid.draft, permuted(grid.axes, (0, 3, 1, 2)), grid.call), last=False)
+    op = lowering.call("grid_sample")
+    return _straight(lowering.put(op, _settle(lowering, args["input"], last=False), turned))
+
+
 @lowers("torch.lstm", "torch.gru", "torch.rnn")
 def recurrent(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held | None]:
     op = lowering.call(node.target.removeprefix("torch."), args["features"], **args["options"])

@@ -73,4 +73,12 @@ def one_hot(at: At) -> Tensor:
 def sampled(at: At) -> Tensor:
     x, grid = at.x(), at.x(1)
     sizes = (*x.sizes[:2], *grid.sizes[1:-1])
-    return at.write(f"aten.grid_sampler_{len(sizes) - 2}d", {"input": x, "grid": grid}, sizes)
+    plain = at.node.text("mode", "linear") in ("linear", "bilinear")
+    args = {
+        "input": x,
+        "grid": grid,
+        "interpolation_mode": 0 if plain else 2,
+        "padding_mode": int(at.node.text("padding_mode", "zeros") != "zeros"),
+        "align_corners": bool(at.node.integer("align_corners", 0)),
+    }
+    return at.write(f"aten.grid_sampler_{len(sizes) - 2}d", args, sizes)
