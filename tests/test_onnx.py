@@ -57,8 +57,9 @@ def tensor(name: str, sizes: Sequence[int], values: Sequence[Any] | None = None,
 
 
 def attribute(name: str, value: Any) -> bytes:
-    if isinstance(value, tuple):  # a graph of one node that reads x and makes z
-        made = graph([node(value[1], "x", "z")], [], [], [field(1, "z")])
+    if isinstance(value, tuple):  # a graph, or that of one node that reads x and makes z
+        whole = isinstance(value[1], bytes)
+        made = value[1] if whole else graph([node(value[1], "x", "z")], [], [], [field(1, "z")])
         return field(1, name) + field(6, made) + field(20, 5)
     if isinstance(value, bytes):
         return field(1, name) + field(5, value) + field(20, 4)
@@ -870,6 +871,128 @@ def test_what_no_op_says_is_opaque_where_its_shape_is_known(tmp_path: Path) -> N
     assert network["knot"].shape == (5, 7)
     assert network.params == 9
     assert str(network.macs) == "unknown"
+
+
+def body(nodes: Sequence[bytes], inputs: str, outputs: Sequence[bytes]) -> tuple[str, bytes]:
+    return "graph", graph(nodes, [], [field(1, name) for name in inputs.split()], outputs)
+
+
+#: One step of a loop: the map goes through a convolution of the file, and what it was on average is kept.
+STEP = body(
+    [
+        node("Conv", "map w", "next", pads=[1, 1, 1, 1]),
+        node("GlobalAveragePool", "next", "mean"),
+        node("Identity", "on", "still"),
+    ],
+    "step on map",
+    [field(1, "still"), field(1, "next"), field(1, "mean")],
+)
+SQUARE = tensor("w", [3, 3, 3, 3])
+
+
+def test_a_loop_of_known_length_is_its_steps(tmp_path: Path) -> None:
+    """Three convolutions of 3x3x3x3 weights, which are there once; the averages stand in a row."""
+    nodes = [node("Loop", "three yes x", "y means", body=STEP)]
+    held = [tensor("three", [], [3], 7), tensor("yes", [], [1], 9), SQUARE]
+    network = loaded(tmp_path, model(nodes, held, [X], [field(1, "y"), field(1, "means")]))
+    assert [str(one.shape) for one in network if one.op.kind == "conv"] == ["3x32x32"] * 3
+    assert (network.params, network.macs) == (81, 3 * 32 * 32 * 81)
+    assert network["out" if "out" in network.index else network.outputs["out"]].shape == (3, 32, 32)
+    assert prod(network[network.outputs["means"]].shape) == 3 * 3
+
+
+def test_a_loop_of_unknown_length_is_opaque(tmp_path: Path) -> None:
+    """What goes through it has the shape that the file says, and that is said; its cost is unknown."""
+    until = body(
+        [node("Conv", "map w", "next", pads=[1, 1, 1, 1]), node("Less", "next zero", "still")],
+        "step on map",
+        [field(1, "still"), info("next", [1, 3, 32, 32])],
+    )
+    nodes = [node("Loop", "- yes x", "a", body=until), node("Relu", "a", "y")]
+    held = [tensor("yes", [], [1], 9), number("zero", 0.0), SQUARE]
+    network = loaded(tmp_path, model(nodes, held, [X], [field(1, "y")]))
+    assert [(str(one.op), str(one.shape)) for one in network] == [("Loop", "3x32x32"), ("relu", "3x32x32")]
+    assert (network.params, str(network.macs)) == (81, "unknown")
+    assert network.layers[0].op.reason == "archlens has no op for Loop, and its shape is what the file says"
+    code, out = run(
+        "shapes",
+        written(tmp_path, model([node("Loop", "- yes x", "y", body=STEP_OPEN)], held, [X], [field(1, "y")])),
+    )
+    assert code == 1
+    assert "node 0 (Loop): what comes out of Loop is not known" in out
+
+
+#: One that nobody knows when it ends, and whose file says nothing of what comes out.
+STEP_OPEN = body(
+    [node("Conv", "map w", "next", pads=[1, 1, 1, 1]), node("Less", "next zero", "still")],
+    "step on map",
+    [field(1, "still"), field(1, "next")],
+)
+
+
+def test_a_loop_without_end_is_bounded(tmp_path: Path) -> None:
+    """However little a step does, and however deep loops stand in loops."""
+    inner = body([node("Identity", "on", "s")], "i on v", [field(1, "s"), field(1, "v")])
+    outer = body(
+        [node("Loop", "many on v", "u", body=inner), node("Identity", "on", "s")],
+        "i on v",
+        [field(1, "s"), field(1, "u")],
+    )
+    held = [tensor("many", [], [10**12], 7), tensor("yes", [], [1], 9)]
+    for one in (inner, outer):
+        data = model([node("Loop", "many yes x", "y", body=one)], held, [X], [field(1, "y")])
+        with allowing(1000):
+            code, out = run("shapes", written(tmp_path, data), "--max-layers", "1000")
+        assert code == 1
+        assert "more than 2,000" in out or "what comes out of Loop is not known" in out
+
+
+def test_a_scan_is_its_steps(tmp_path: Path) -> None:
+    """Along the 32 rows of a picture; what comes out of each stands where it is asked for."""
+    each = body([node("Relu", "row", "z")], "row", [field(1, "z")])
+    nodes = [node("Scan", "x", "y", body=each, num_scan_inputs=1, scan_input_axes=[2], scan_output_axes=[2])]
+    network = loaded(tmp_path, model(nodes, [], [X], [field(1, "y")]))
+    assert [prod(one.shape) for one in network if str(one.op) == "relu"] == [3 * 32] * 32
+    assert network.output == (3, 32, 32)
+
+
+def test_a_branch_of_either_way_has_what_both_say(tmp_path: Path) -> None:
+    def way(op: str, height: int) -> tuple[str, bytes]:
+        return "graph", graph([node(op, "x", "z")], [], [], [info("z", [1, 3, height, 32])])
+
+    for height, code in ((32, 0), (31, 1)):
+        nodes = [
+            node("GlobalMaxPool", "x", "most"),
+            node("Less", "most zero", "yes"),
+            node("If", "yes", "y", then_branch=way("Relu", 32), else_branch=way("Tanh", height)),
+        ]
+        data = model(nodes, [number("zero", 0.0)], [X], [field(1, "y")])
+        assert run("shapes", written(tmp_path, data))[0] == code
+
+
+def test_lists_of_tensors_make_no_layer(tmp_path: Path) -> None:
+    nodes = [
+        node("SplitToSequence", "x", "l", axis=1),
+        node("SequenceErase", "l one", "m"),
+        node("SequenceAt", "m zero", "a"),
+        node("Relu", "a", "b"),
+        node("SequenceInsert", "m b", "k"),
+        node("SequenceLength", "k", "n"),
+        node("Add", "x n", "t"),
+        node("SequenceConstruct", "t x", "o"),
+        node("ConcatFromSequence", "k", "y", axis=1),
+    ]
+    held = [tensor("one", [], [1], 7), tensor("zero", [], [0], 7)]
+    network = loaded(tmp_path, model(nodes, held, [X], [field(1, "y")]))
+    assert {one.op.kind for one in network} == {"slice", "relu", "concat"}
+    assert network.output == (3, 32, 32)  # two of its three channels, and the first once more
+    for bad, said in (
+        (node("SequenceAt", "l three", "y"), "there is no place 3 in a list of 3"),
+        (node("Relu", "l", "y"), "it reads a list of tensors, and takes none"),
+        (node("SequenceAt", "x zero", "y"), "it reads no list of tensors"),
+    ):
+        data = model([nodes[0], bad], [*held, tensor("three", [], [3], 7)], [X], [field(1, "y")])
+        assert said in run("shapes", written(tmp_path, data))[1]
 
 
 # --- beside onnxruntime -------------------------------------------------------------------------------

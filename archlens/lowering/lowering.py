@@ -607,7 +607,8 @@ class Lowering:
                 *inputs,
                 macs=macs if index == 0 else 0,
                 own=own if index == 0 else None,
-                reason=f"archlens has no op for {name}{self._form(node)}",
+                reason=f"archlens has no op for {name}{self._form(node)}"
+                + (", and its shape is what the file says" if node.declared else ""),
             )
             found.append(Held(draft, axes))
         return found

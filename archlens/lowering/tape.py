@@ -94,6 +94,8 @@ class Node:
     flows: bool = False
     #: The module, where one was kept whole.
     module: Any = None
+    #: Whether its sizes are those that a file says, and nobody has worked them out.
+    declared: bool = False
 
 
 @dataclass(eq=False, slots=True)

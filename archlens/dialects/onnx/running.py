@@ -6,7 +6,6 @@ so that where the samples are is known of each tensor.
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -43,6 +42,8 @@ class Tensor:
     waiting: Callable[[Tensor | None], Tensor] | None = None
     #: What it holds up to the diagonal of its last two axes, and what behind it, where that is all.
     triangle: tuple[Any, Any] | None = None
+    #: What is in it, where it is a list of tensors.
+    parts: list[Tensor] | None = None
 
     @property
     def flows(self) -> bool:
@@ -53,13 +54,17 @@ class Tensor:
 class At:
     """One node while it runs, and the tensors that it reads."""
 
-    __slots__ = ("inputs", "node", "prefix", "run")
+    __slots__ = ("env", "inputs", "node", "prefix", "run")
 
-    def __init__(self, run: Run, node: Node, inputs: list[Tensor | None], prefix: str) -> None:
+    def __init__(
+        self, run: Run, node: Node, inputs: list[Tensor | None], prefix: str, env: Mapping[str, Tensor]
+    ) -> None:
         self.run = run
         self.node = node
         self.inputs = inputs
         self.prefix = prefix
+        #: All tensors that are there, by their names.
+        self.env = env
 
     def has(self, index: int) -> bool:
         """Whether an input is given."""
@@ -145,6 +150,12 @@ class At:
         self.run.inside[self.prefix + self.node.outputs[0]] = inside
         return found
 
+
+#: The operators that read lists of tensors.
+_OF_LISTS = frozenset(
+    {"If", "Loop", "Identity", "ConcatFromSequence"}
+    | {f"Sequence{one}" for one in ("Insert", "Erase", "At", "Length")}
+)
 
 #: What runs an operator: its outputs.
 Operator = Callable[[At], "Tensor | Sequence[Tensor]"]
@@ -352,8 +363,8 @@ class Run:
             if name and name not in env:
                 raise Misfit(f"it reads {shorten(name)}, which nothing before it makes")
             inputs.append(env[name] if name else None)
-        at = At(self, node, inputs, prefix)
-        found = self.made(at, env)
+        at = At(self, node, inputs, prefix, env)
+        found = self.made(at)
         listed = [found] if isinstance(found, Tensor) else list(found)
         for name, tensor in zip(node.outputs, listed, strict=False):
             if not name:
@@ -371,7 +382,7 @@ class Run:
         readers = self.readers.get(at.prefix + at.node.outputs[0], [])
         return len(readers) == 1 and readers[0] is not None and readers[0].op == "Add"
 
-    def made(self, at: At, env: Mapping[str, Tensor]) -> Tensor | Sequence[Tensor]:
+    def made(self, at: At) -> Tensor | Sequence[Tensor]:
         """What comes out of a node."""
         node = at.node
         function = self.functions.get((node.domain, node.op))
@@ -384,10 +395,10 @@ class Run:
             if found is not None:
                 return found  # type: ignore[no-any-return]
         operator = self.operators.get((node.domain, node.op))
-        if operator is None and node.op == "If" and not node.domain:
-            return self.branch(at, env)
         if operator is None:
-            return self.unknown(at, env)
+            return self.unknown(at)
+        if node.op not in _OF_LISTS and any(one.parts is not None for one in present):
+            raise Misfit("it reads a list of tensors, and takes none")
         return operator(at)
 
     def called(self, at: At, function: Function) -> Sequence[Tensor]:
@@ -411,32 +422,40 @@ class Run:
             raise Misfit(f"the function makes no {shorten(missing[0])}")
         return [env[name] for name in function.outputs]
 
-    def branch(self, at: At, env: Mapping[str, Tensor]) -> Sequence[Tensor]:
-        """What comes out of the branch that is taken, where that is known."""
-        known = at.x().values
-        if known is None or len(known) != 1:
-            return self.unknown(at, env)
-        graph = at.node.attributes.get("then_branch" if known[0] else "else_branch")
-        if not isinstance(graph, Graph):
-            raise Misfit("its branch is no graph")
+    def around_of(self, prefix: str) -> str:
+        """Where a graph within a node stands that runs next."""
         self.calls += 1
-        inner: ChainMap[str, Tensor] = ChainMap({}, env)  # type: ignore[arg-type]
-        prefix = f"{at.prefix}{self.calls}/"
-        self.around[prefix] = at.prefix
-        names = [one.name for one in graph.outputs]
-        self.within(graph, inner, prefix, names)
-        missing = [name for name in names if name not in inner]
-        if missing:
-            raise Misfit(f"its branch makes no {shorten(missing[0])}")
-        return [inner[name] for name in names]
+        if self.calls > self.most:
+            raise error(f"{self.file} runs graphs within it more than {self.most:,} times")
+        found = f"{prefix}{self.calls}/"
+        self.around[found] = prefix
+        return found
 
-    def unknown(self, at: At, env: Mapping[str, Tensor]) -> Sequence[Tensor]:
-        """What comes out of an operator that nothing is known of: what the file says of its shapes."""
-        node = at.node
+    def mark(self) -> tuple[int, int]:
+        """How much is written down by now."""
+        return len(self.tape.nodes), len(self.tape.state)
+
+    def forget(self, mark: tuple[int, int]) -> None:
+        """Take back what was written down since."""
+        nodes, state = mark
+        del self.tape.nodes[nodes:]
+        for key in [*self.tape.state][state:]:
+            del self.tape.state[key]
+
+    def unknown(self, at: At, declared: Sequence[Info | None] = ()) -> Sequence[Tensor]:
+        """What comes out of an operator that nothing is known of: what the file says of its shapes.
+
+        Args:
+            at: where it runs.
+            declared: what is said of its outputs where it stands, if the graph says nothing.
+        """
+        node, env = at.node, at.env
         name = f"{node.domain}.{node.op}" if node.domain else node.op
         reads = [one for one in at.inputs if one is not None]
         reads += [env[one] for one in _captured(node) if one in env]
         infos = [self.info(at.prefix + one) for one in node.outputs]
+        for i, one in enumerate(declared[: len(infos)]):
+            infos[i] = infos[i] or (self.whole_of(one) if one is not None else None)
         if any(info is None for info in infos):
             raise Misfit(
                 f"what comes out of {shorten(name)} is not known"
@@ -444,12 +463,18 @@ class Run:
             )
         sizes = [self.sized(info) for info in infos if info is not None]
         dtype = infos[0].dtype if infos and infos[0] is not None else "float32"
-        return self.write(node, shorten(node.op), {"inputs": reads}, sizes, None, dtype)
+        made = self.write(node, shorten(node.op), {"inputs": reads}, sizes, None, dtype)
+        self.tape.nodes[-1].declared = True
+        return made
 
     def info(self, name: str) -> Info | None:
         """What the file says of a tensor, where that is all of its sizes."""
         said = self.said.get(name)
-        if said is None or said.sizes is None or any(n != self.symbol for n in said.sizes if type(n) is str):
+        return self.whole_of(said) if said is not None else None
+
+    def whole_of(self, said: Info) -> Info | None:
+        """What is said of a tensor, where that is all of its sizes."""
+        if said.sizes is None or any(n != self.symbol for n in said.sizes if type(n) is str):
             return None
         return said
 

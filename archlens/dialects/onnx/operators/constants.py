@@ -42,6 +42,8 @@ def size(at: At) -> Tensor:
 def same(at: At) -> Tensor | Sequence[Tensor]:
     x = at.x()
     op = at.node.op
+    if x.parts is not None:
+        return x
     if op == "Dropout":
         ratio = at.node.decimal("ratio", 0.5) if "ratio" in at.node.attributes else (at.values(1) or [0.5])[0]
         made = at.write("torch.dropout", {"input": x, "p": ratio}, x.sizes)

@@ -164,17 +164,28 @@ def split(at: At) -> Sequence[Tensor]:
         count = at.node.integer("num_outputs", len(at.node.outputs))
         each = -(-x.sizes[dim] // count)
         parts = [min(each, x.sizes[dim] - i * each) for i in range(count)]
+    return cut(at, x, dim, parts)
+
+
+def cut(at: At, x: Tensor, dim: int, parts: Sequence[int]) -> list[Tensor]:
+    """A tensor in parts of some sizes along an axis."""
     if sum(parts) != x.sizes[dim] or min(parts, default=0) < 0 or len(parts) > VALUES:
-        raise Misfit(f"{x.sizes[dim]} does not come apart into {parts}")
+        raise Misfit(f"{x.sizes[dim]} does not come apart into {list(parts)}")
     sizes = [(*x.sizes[:dim], n, *x.sizes[dim + 1 :]) for n in parts]
     return at.writes("aten.split_with_sizes", {"self": x, "dim": dim}, *sizes)
 
 
 @runs("Concat")
 def concat(at: At) -> Tensor:
-    tensors = [one for one in at.inputs if one is not None]
-    rank = len(at.x().sizes)
-    dim = axis_of(at.node.integer("axis", 1), rank)
+    return join(at, [one for one in at.inputs if one is not None], at.node.integer("axis", 1))
+
+
+def join(at: At, tensors: list[Tensor], axis: int) -> Tensor:
+    """Tensors one behind the other along an axis."""
+    if not tensors:
+        raise Misfit("it reads nothing")
+    rank = len(tensors[0].sizes)
+    dim = axis_of(axis, rank)
     tensors = [one for one in tensors if one.sizes[dim : dim + 1] != (0,)] or tensors[:1]
     if len(tensors) == 1:
         return at.write("aten.alias", {"self": tensors[0]}, tensors[0].sizes)

@@ -43,7 +43,7 @@ def on_whole_numbers(at: At) -> Tensor:
     """A product of whole numbers: its shape and cost are those of the product."""
     weight, bias = _WHOLE[at.node.op]
     op = "Conv" if "Conv" in at.node.op else "MatMul"
-    other = At(at.run, at.node, [at.x(), at.x(weight)], at.prefix)
+    other = At(at.run, at.node, [at.x(), at.x(weight)], at.prefix, at.env)
     sizes, macs = (convolved if op == "Conv" else multiplied)(other)
     parts = [_trained(at, one) for one in (at.x(weight), at.given(bias)) if one is not None]
     dtype = "int32" if "Integer" in at.node.op else "uint8"
