@@ -17,6 +17,8 @@ What a recipe may say:
     output: the field of what the library's module returns, where that is not the first or all
     model_type: of transformers: the network is had from such a configuration, as a file
     traced: shapes by the names of the arguments of the library's module, which is traced in place of a spec
+    plain: whether weights are held that the library's state dict has as directions and lengths
+    flat: whether the library's module takes its input without the axis of its one channel
     lacks: ends of keys that the library's state dict has and the spec has not
     counts_small: whether products are counted of the small form, as the other does not run without values
     small: arguments, values and input of a form in which both run in no time; outputs are compared of that
@@ -81,6 +83,8 @@ class Recipe(NamedTuple):
     output: str = ""
     model_type: str = ""
     traced: Mapping[str, str] = {}
+    plain: bool = False
+    flat: bool = False
     lacks: tuple[str, ...] = ()
     counts_small: bool = False
     small: Mapping[str, Any] = {}
@@ -148,6 +152,16 @@ def _file(library: str) -> Any:
 
 def made(recipe: Recipe) -> Any:
     """The library's module, in evaluation mode."""
+    from torch.nn.utils import parametrize
+
+    module = _made(recipe)
+    for part in [*module.modules()] if recipe.plain else ():
+        if parametrize.is_parametrized(part):
+            parametrize.remove_parametrizations(part, "weight")
+    return module
+
+
+def _made(recipe: Recipe) -> Any:
     models = import_module(recipe.library)
     if recipe.library == "timm":
         return models.create_model(recipe.reference, **recipe.arguments).eval()
@@ -220,6 +234,8 @@ def _macs(recipe: Recipe, device: str, module: Any = None) -> int:
 def run(recipe: Recipe, module: Any, given: list[Any]) -> Any:
     """What the library's module makes of its inputs."""
     call = getattr(module, recipe.method)
+    if recipe.flat:
+        given = [one.squeeze(1) for one in given]
     if recipe.inputs:
         return call(**dict(zip(recipe.inputs, given, strict=True)))
     return call(*given)

@@ -68,7 +68,7 @@ def test_folded_is_the_same_network(name: str) -> None:
 
 
 def hides_nothing(row: Row) -> None:
-    """Repeats are equal in shape, parameters and MACs; or each is larger than the last, which is said."""
+    """Repeats are equal in shape, parameters and MACs; or they grow or shrink step by step, which is said."""
     first = [(layer.op.kind, layer.facts.shape, layer.params, layer.macs) for layer in row.copies[0]]
     equal = True
     for layers in row.copies:
@@ -80,7 +80,7 @@ def hides_nothing(row: Row) -> None:
         assert row.macs == row.repeats * sum(layer.macs for layer in row.layers)
     elif row.single:
         read = [sum(shape.numel for shape in layers[0].input_shapes) for layers in row.copies]
-        assert read == sorted(set(read))
+        assert read in (sorted(set(read)), sorted(set(read), reverse=True))
         if row.copies[0][0].shape != row.copies[-1][0].shape:
             assert " to " in row.ends(lambda layers: str(layers[-1].shape))
 
