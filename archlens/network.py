@@ -410,24 +410,46 @@ class Network:
                     notes=(f"it is the layer {shorten(layer.name)}",),
                     help=getattr(layer.op, "help", ""),
                 )
-            if not self.is_shared_by_modules(layer):
-                name, key = next(iter(layer.keys.items()))
+            unshared = self.unshared(layer)
+            if unshared is not None:
+                name, key = unshared
                 raise usage(
                     f"{shorten(self.name)} cannot be {what}: {shorten(layer.name)} has its "
                     f"{name or 'tensor'} from {shorten(key)}",
                     span=layer.span,
                 )
 
-    def is_shared_by_modules(self, layer: Layer) -> bool:
-        """Whether a layer has its tensors to itself, or from others as modules share them.
+    def unshared(self, layer: Layer) -> tuple[str, str] | None:
+        """A tensor that a layer has from another otherwise than code shares them, and its key; mostly none.
 
-        It is the module of another layer, called again; or some of its tensors are another's, and have two
-        keys in the state dict.
+        Else it is the module of another layer, called again; or some of its tensors are another's, and have
+        two keys in the state dict; or it is a function that is given the weight of a module before it.
         """
         if layer.again:
             first = self.index.get(layer.again)
-            return first is not None and all(key == first.key(name) for name, key in layer.keys.items())
-        return all(self.aliases.get(layer.own_key(name)) == key for name, key in layer.keys.items())
+            keys = {name: first.key(name) for name in layer.keys} if first is not None else {}
+            return next((pair for pair in layer.keys.items() if pair not in keys.items()), None)
+        for name, key in self.borrowed(layer).items():
+            if name != "weight" or self.lent.get(key, layer.name) == layer.name:
+                return name, key
+        return None
+
+    def borrowed(self, layer: Layer) -> Mapping[str, str]:
+        """The tensors that a layer reads of others, and has under no key of its own, as functions do."""
+        if layer.again:
+            return {}
+        return {name: key for name, key in layer.keys.items() if self.aliases.get(layer.own_key(name)) != key}
+
+    @cached_property
+    def lent(self) -> Mapping[str, str]:
+        """The weights of layers that others read after them, by key, each with its layer."""
+        owned: dict[str, str] = {}
+        found: dict[str, str] = {}
+        for layer in self.layers:
+            found |= {key: owned[key] for key in self.borrowed(layer).values() if key in owned}
+            if "weight" in layer.facts.weights and layer.key("weight") == layer.own_key("weight"):
+                owned[layer.key("weight")] = layer.name
+        return found
 
     def module_of(self, layer: Layer) -> str:
         """The layer whose module, or parameter, one uses in torch.
@@ -445,6 +467,12 @@ class Network:
         # a parameter that lies in no module of its own is not tied so
         own = {layer.own_key(name) for layer in self for name in layer.keys if name and not layer.again}
         return {alias: key for alias, key in self.aliases.items() if alias in own}
+
+    @property
+    def loose(self) -> Mapping[str, str]:
+        """The second keys that no layer has, as of what has two names in a module, each with the first."""
+        owned = {layer.key(name) for layer in self for name in (*layer.facts.weights, *layer.facts.buffers)}
+        return {alias: key for alias, key in self.aliases.items() if alias not in self.tied and key in owned}
 
     @cached_property
     def sharing(self) -> Mapping[str, tuple[Layer, ...]]:

@@ -441,7 +441,7 @@ def brace() -> archlens.Network:
 
 
 REFUSED: dict[str, tuple[Callable[[], archlens.Network], str]] = {
-    "shared": (shared, "b has its weight from a.weight"),
+    "shared": (shared, "b has its bias from a.bias"),
     "opaque": (opaque, "what mine computes is not known"),
     "deep": (deep, "lies more than 25 scopes deep"),
     "brace": (brace, "the language has no words for it"),
@@ -470,7 +470,7 @@ class Net(nn.Module):
 
     def forward(self, x):
         x = self.same(self.stem(x))
-        return nn.functional.conv2d(x, self.same.weight) if self.twice else x
+        return nn.functional.conv2d(x, self.same.weight, self.same.bias, 2) if self.twice else x
 """
 
 
@@ -491,7 +491,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Path("net.yaml").read_bytes()
     refused = run("--set", "twice=true", "-o", "net.yaml")
     assert isinstance(refused.exception, archlens.UsageError)
-    assert "conv has its weight from same.weight" in str(refused.exception)
+    assert "conv has its bias from same.bias" in str(refused.exception)
     assert Path("net.yaml").read_bytes() == before
 
 

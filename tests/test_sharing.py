@@ -100,6 +100,50 @@ layers:
 """
 
 
+class Given(nn.Module):
+    """Functions that are given weights of modules: a head, what turns a convolution round, a layer again."""
+
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.down = nn.Conv1d(12, 8, 3, stride=2, bias=False)
+            self.norm = nn.LayerNorm(12)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = F.conv_transpose1d(self.down(x.mT), self.down.weight, stride=2).mT
+            return F.layer_norm(self.norm(y), (12,), self.norm.weight, self.norm.bias)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wte = nn.Embedding(20, 12)
+        self.inner = Given.Inner()
+        self.more = Given.Inner()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.more(self.inner(self.wte(x)))
+        return F.linear(x, self.wte.weight) + x @ self.wte.weight.t()
+
+
+GIVEN = """
+input: 7 of 20
+blocks:
+  inner:
+    - channels_first
+    - down: conv(8, 3, stride=2, bias=false)
+    - up: conv_transpose(12, 3, stride=2, bias=false, weight="down.weight")
+    - channels_last
+    - norm: layer_norm
+    - again(norm)
+layers:
+  - wte: embedding(12)
+  - inner: inner
+  - more: inner
+  - add:
+    - linear(20, bias=false, weight="wte.weight")
+    - linear(20, bias=false, weight="wte.weight")
+"""
+
+
 class Layer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -260,6 +304,7 @@ outputs:
 CASES = {
     "siamese": Case(SIAMESE, Siamese),
     "tied": Case(TIED, Tied),
+    "given": Case(GIVEN, Given),
     "albert": Case(ALBERT, Albert),
     "refined": Case(REFINED, Refined),
 }
@@ -348,6 +393,7 @@ def test_retinanet_is_torchvisions() -> None:
 SAID = {
     "siamese": ["- right: again(left)"],
     "tied": ["- head: linear(20, weight=wte)"],
+    "given": ['weight="down.weight")', 'linear(20, bias=false, weight="wte.weight")'],
     "albert": ["- again(layer) * 11"],
     "refined": ["- again(one) >> again(two) >> again(one) >> again(two)\n"],
 }
@@ -369,6 +415,7 @@ def test_a_spec_is_written_with_its_uses(name: str) -> None:
 #: What is written of the modules themselves, where each has a name of its own for what it calls.
 TRACED = {
     "tied": ["- head: linear(20, weight=wte)"],
+    "given": ['weight="down.weight")', 'linear(20, bias=false, weight="wte.weight")', "again(norm)"],
     "albert": ["- again(layer) * 11"],
     "refined": ["- again(one)", "- again(two)"],
 }
@@ -416,6 +463,7 @@ LOOP = """        for _ in range(12):
 SOURCES = {
     "siamese": ["b = self.left(b)  # 8\n"],
     "tied": ["        self.head.weight = self.wte.weight\n"],
+    "given": ["F.linear(x, self.wte.weight)", "F.conv_transpose1d(x, self.down.weight, stride=2)"],
     "albert": [LOOP],
     "refined": ["x = self.two(enter, x)  # 3x8x8\n        x = self.one(x)  # 3x8x8\n"],
     "heads": ["cls4 = self.classification_head(skip1)  # 18x8x8\n"],

@@ -137,11 +137,20 @@ class Borrows(nn.Module):
         return nn.functional.linear(self.fc(x), self.fc.weight)
 
 
-def test_a_weight_that_a_function_is_given_is_not_built() -> None:
-    network = archlens.trace(Borrows(), (4,))
+def test_a_bias_that_a_function_is_given_is_not_built() -> None:
+    class Strided(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv1d(2, 2, 1)
+
+        def forward(self, x: Any) -> Any:
+            return functional.conv1d(self.conv(x), self.conv.weight, self.conv.bias, stride=2)
+
+    network = archlens.trace(Strided(), (2, 8))
+    assert (network.params, network.macs) == (6, 4 * 8 + 4 * 4)
     with pytest.raises(archlens.UsageError) as caught:
         archlens.build(network)
-    assert "Borrows cannot be built: linear has its weight from fc.weight" in str(caught.value)
+    assert "Strided cannot be built: conv_1 has its bias from conv.bias" in str(caught.value)
 
 
 def test_what_ran_is_counted_as_torch_counts() -> None:
@@ -1316,6 +1325,33 @@ class Named(nn.Module):
 
     def forward(self, left: torch.Tensor, scale: torch.Tensor, relu: torch.Tensor) -> torch.Tensor:
         return self.left(left) * self.scale + scale + torch.relu(relu)
+
+
+class TwoNames(nn.Module):
+    """A part that has two names, and runs under the second of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
+        self.body = nn.Sequential(self.first, nn.Linear(8, 8), self.first)
+
+    def forward(self, x: Any) -> Any:
+        return self.body(x)
+
+
+def test_a_module_of_two_names_has_all_its_keys() -> None:
+    module = TwoNames().eval()
+    network = archlens.trace(module, (8,))
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    assert (network.params, network.macs) == (2 * 72, 3 * 64)
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
+    with pytest.raises(archlens.UsageError) as caught:
+        archlens.convert(network)
+    assert "body.0.0.weight has a second key, body.2.0.weight, as what has two names" in str(caught.value)
 
 
 def test_inputs_that_are_called_as_something_else_is() -> None:

@@ -99,7 +99,10 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
             elif is_module(make):
                 made: nn.Module = make(*step.call.args, **step.call.kwargs)
                 if layer.again and layer.keys:
-                    made = Borrowing(made, at(root, layer.again), list(layer.keys))
+                    owner = at(root, layer.again)
+                    made = Borrowing(made, {name: (owner, name) for name in layer.keys})
+                elif borrowed := network.borrowed(layer):
+                    made = Borrowing(made, {name: _held(root, key) for name, key in borrowed.items()})
                 _place(root, step.name, made)
             elif step.call.parameter is not None:
                 tensor = _parameter(step.call.parameter)
@@ -156,24 +159,32 @@ def _each_stacked(x: torch.Tensor, chosen: torch.Tensor, scope: nn.Module, path:
 
 
 class Borrowing(nn.Module):
-    """A module without tensors of its own, which works with those of another.
+    """A module that works with tensors of another, and has the rest of its own.
 
-    A convolution that pads by the size of its input is another module on each level of a pyramid.
+    A convolution that pads by the size of its input is another module on each level of a pyramid; a function
+    that is given the weight of a module has none.
     """
 
-    def __init__(self, made: nn.Module, owner: nn.Module, names: list[str]) -> None:
+    def __init__(self, made: nn.Module, lent: Mapping[str, tuple[nn.Module, str]]) -> None:
         super().__init__()
-        for name in names:
+        for name in lent:
             made.__delattr__(name)
+        self._parameters = made._parameters
         # neither is a part of this module, so that their tensors have one key
-        object.__setattr__(self, "_pair", (made, owner, names))
+        object.__setattr__(self, "_pair", (made, dict(lent)))
 
     def forward(self, *inputs: torch.Tensor) -> Any:
         """What the module gives with the tensors of the other."""
-        made, owner, names = vars(self)["_pair"]
-        for name in names:
-            vars(made)[name] = getattr(owner, name)
+        made, lent = vars(self)["_pair"]
+        for name, (owner, own) in lent.items():
+            vars(made)[name] = getattr(owner, own)
         return made.forward(*inputs)
+
+
+def _held(root: nn.Module, key: str) -> tuple[nn.Module, str]:
+    """The module that has a tensor, and its name there."""
+    path, _, name = key.rpartition(".")
+    return (at(root, path) if path else root), name
 
 
 def find(call: Call) -> Any:

@@ -55,9 +55,11 @@ class Copy(NamedTuple):
 
 
 class Tied(NamedTuple):
-    """What ``weight=wte`` says."""
+    """What ``weight=wte`` says, or ``weight="wte.weight"``."""
 
     owner: Layer
+    #: Whether it is read as a function reads it, and has no second key.
+    read: bool
     #: The op that takes it.
     kind: str
     keyword: ast.keyword
@@ -151,6 +153,15 @@ class Sharing(Elaboration):
                 )
             name = value
         self.reads += 1
+        found = self._step(name, argument, expression, env, taker)
+        if found is None:
+            raise self._nowhere(name, argument, expression, env, taker)
+        return found
+
+    def _step(
+        self, name: str, argument: ast.expr, expression: Expression, env: Env, taker: str
+    ) -> str | None:
+        """The full name of the finished step of this name; ``None`` where there is none."""
         for place in env.place.outwards():
             path = place.full(name)
             self.builder.steps += len(path) >> 6
@@ -163,7 +174,7 @@ class Sharing(Elaboration):
                 )
             if self._is_there(path):
                 return path
-        raise self._nowhere(name, argument, expression, env, taker)
+        return None
 
     def _is_there(self, path: str) -> bool:
         """Whether a finished step has this full name."""
@@ -311,7 +322,7 @@ class Sharing(Elaboration):
     # --- a weight that is another's -----------------------------------------------------------
 
     def tied(self, kind: type[Op], tree: ast.expr, expression: Expression, env: Env) -> Tied | None:
-        """What ``weight=wte`` says in the call of an op; ``None`` where it says none.
+        """What ``weight=wte`` says in the call of an op, or ``"wte.weight"``; ``None`` where it says none.
 
         Raises:
             SpecError: it does not name a layer that stands before.
@@ -320,7 +331,8 @@ class Sharing(Elaboration):
         keyword = next((one for one in keywords if one.arg == TIED), None)
         if keyword is None:
             return None
-        path = self.meant(keyword.value, expression, env, f"{TIED}=")
+        owning = self._owning(keyword.value, expression, env)
+        path = owning or self.meant(keyword.value, expression, env, f"{TIED}=")
         origin = self._origin(path)
         layers = self.builder.layers
         owner = None
@@ -336,7 +348,18 @@ class Sharing(Elaboration):
             raise expression.error(
                 f"{shorten(owner.name)} ({owner.op.kind}) has no {TIED} that could be tied", keyword
             )
-        return Tied(owner, kind.kind, keyword, expression)
+        return Tied(owner, owning is not None, kind.kind, keyword, expression)
+
+    def _owning(self, argument: ast.expr, expression: Expression, env: Env) -> str | None:
+        """The full name of the layer whose weight is meant by its key; ``None`` where a step is meant."""
+        text = argument.value if isinstance(argument, ast.Constant) else None
+        if not isinstance(text, str) or not text.endswith(f".{TIED}"):
+            return None
+        taker = f"{TIED}="
+        if self._step(text, argument, expression, env, taker) is not None:
+            return None
+        self.reads += 1
+        return self._step(text.removesuffix(f".{TIED}"), argument, expression, env, taker)
 
     def tie(self, tied: Tied, placed: bool) -> None:
         """Give the layer that was placed last the weight of another.
@@ -344,7 +367,7 @@ class Sharing(Elaboration):
         Raises:
             SpecError: it has none, or one of another shape.
         """
-        owner, kind, keyword, expression = tied
+        owner, read, kind, keyword, expression = tied
         layer = self.builder.layers[-1]
         shape = layer.facts.weights.get(TIED) if placed else None
         if shape is None:
@@ -369,7 +392,8 @@ class Sharing(Elaboration):
                 expression.span(keyword),
                 also=also,
             )
-        self.builder.aliases[layer.key(TIED)] = key
+        if not read:
+            self.builder.aliases[layer.key(TIED)] = key
         weights = {name: one for name, one in layer.facts.weights.items() if name != TIED}
         self.builder.layers[-1] = layer._replace(
             keys={TIED: key}, facts=layer.facts._replace(weights=weights)

@@ -59,7 +59,21 @@ def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
                 made = _attended(lowering, node, found, scores, values, first)
                 if made is not None:
                     return made
+    leaf = _transposed(right)
+    if leaf is not None and left.flows and "baddbmm" not in node.target:
+        return lowering.table["torch.linear"](lowering, node, {"input": left, "weight": leaf})  # type: ignore[return-value]
     return _multiplied(lowering, node, left, right)
+
+
+def _transposed(value: Value) -> Value | None:
+    """The matrix that is learned, where this is it with its two axes in another order."""
+    made = value.node
+    if made is None or made.target not in ("aten.t", "aten.transpose", "aten.permute") or value.flows:
+        return None
+    (leaf,) = made.inputs
+    turned = leaf.sizes[::-1] == value.sizes and made.args.get("dims", [1, 0]) in ([1, 0], [-1, 0], [-1, -2])
+    axes = {made.args.get("dim0", 0) % 2, made.args.get("dim1", 1) % 2}
+    return leaf if leaf.key and leaf.trains and len(leaf.sizes) == 2 and turned and axes == {0, 1} else None
 
 
 def _multiplied(lowering: Lowering, node: Node, left: Value, right: Value) -> Held:

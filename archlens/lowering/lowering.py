@@ -699,7 +699,7 @@ class Lowering:
         self._drop_unread(set(ends.values()))
         self._look_up(heads)
         names = self._names()
-        again = self._again()
+        again = self._again() | self._applied(names)
         tensors: dict[Draft, Any] = {}
         for value, draft in self.inputs.items():
             tensors[draft] = builder.input(draft.shape, value.input)
@@ -786,16 +786,39 @@ class Lowering:
                 seen.add(call)
         return found
 
+    def _applied(self, names: Mapping[Draft, str]) -> dict[Draft, Draft]:
+        """The functions that are given all that a layer before them has, and do the same with it."""
+        firsts: dict[Any, Draft] = {}
+        found: dict[Draft, Draft] = {}
+        for draft in self.drafts:
+            if draft.own and not isinstance(draft.op, Opaque):
+                first = firsts.setdefault((draft.op, *draft.own.items()), draft)
+                has_keys = any(_key(names[draft], own) in self.tape.aliases for own in draft.own)
+                if first is not draft and not has_keys:
+                    found[draft] = first
+        return found
+
     def _place(
         self, builder: Builder, draft: Draft, name: str, tensors: dict[Draft, Any], again: str = ""
     ) -> None:
         keys = {}
         for own, value in draft.own.items():
-            if value.key != (f"{name}.{own}" if own else name) or value in self.counted:
+            if value not in self.counted and self.tape.aliases.get(_key(name, own)) == value.key:
+                self._own(value, _key(name, own))
+            if value.key != _key(name, own) or value in self.counted:
                 keys[own] = value.key
         self.counted.update(draft.own.values())
         read = [tensors[one] for one in draft.inputs]
         tensors[draft] = builder.place(draft.op, *read, name=name, keys=keys, again=again)
+
+    def _own(self, value: Value, key: str) -> None:
+        """Let a tensor of several keys have that of the layer that reads it first, and the others beside."""
+        aliases = self.tape.aliases
+        for other in [alias for alias, one in aliases.items() if one == value.key]:
+            aliases[other] = key
+        aliases[value.key] = aliases.pop(key)
+        self.tape.state = {key if one is value else old: one for old, one in self.tape.state.items()}
+        value.key = key
 
     def _place_heads(
         self, builder: Builder, heads: Lowering, known: Mapping[str, Draft], tensors: dict[Draft, Any]
@@ -979,6 +1002,11 @@ def _owner_of(draft: Draft) -> str:
     owners = {_owner(name, value.key) for name, value in draft.own.items()}
     owner = next(iter(owners)) if len(owners) == 1 else ""
     return owner if f"{owner}.".startswith(f"{draft.call.path}." if draft.call.path else "") else ""
+
+
+def _key(name: str, own: str) -> str:
+    """The key of a tensor of a layer, by its own name for it."""
+    return f"{name}.{own}" if own else name
 
 
 def _owner(name: str, key: str) -> str:

@@ -39,13 +39,11 @@ def emit(network: Network) -> str:
             )
     """
     network.require_calls(scopes.WRITTEN)
-    keys = network.state() if network.aliases else {}
-    for alias, key in network.aliases.items():
-        if alias not in network.tied and key in keys:
-            raise usage(
-                f"{shorten(network.name)} cannot be {scopes.WRITTEN}: {shorten(key)} has a second key, "
-                f"{shorten(alias)}, which no layer has"
-            )
+    for alias, key in network.loose.items():
+        raise usage(
+            f"{shorten(network.name)} cannot be {scopes.WRITTEN}: {shorten(key)} has a second key, "
+            f"{shorten(alias)}, which no layer has"
+        )
     own = own_modules()
     functions = frozenset(f"archlens.{name}" for name, one in own.items() if one.is_function)
     brought = sorted({t for layer in network if scopes.package_of(t := layer.facts.torch.target)})

@@ -616,6 +616,8 @@ class ClassText:
         ]
         if row.number in self.taken:
             inputs = (*inputs, self.taken[row.number])
+        if leaf.given:
+            inputs = (*inputs, _reached(leaf.given))
         if sign and len(inputs) <= _TERMS:
             factors = [text for text in map(one_line, arguments) if text is not None]
             return _terms(target, (*inputs, *factors), sign, indent, shape)

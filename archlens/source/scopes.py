@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -44,6 +44,15 @@ AGAIN = "again:"
 #: What multiplies tokens by the weights of their experts, which lie in one tensor.
 _STACKED = "archlens.each_stacked"
 
+_CONV = ("stride", "padding", "output_padding", "groups", "dilation")
+
+#: The functions that are given a weight, each in the place of a module, with what else it takes.
+FUNCTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "nn.Linear": ("F.linear", ()),
+    **{f"nn.Conv{n}d": (f"F.conv{n}d", _CONV) for n in (1, 2, 3)},
+    **{f"nn.ConvTranspose{n}d": (f"F.conv_transpose{n}d", _CONV) for n in (1, 2, 3)},
+}
+
 #: How deep ``nn.Sequential`` is nested before one becomes a class, for eyes and for Python's parser.
 _NESTING = 3
 
@@ -65,6 +74,8 @@ class Leaf:
     stateful: bool
     #: What makes the parameter that it takes.
     initial: Initial | None
+    #: The path of the tensor of another module that it is given.
+    given: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -156,7 +167,7 @@ def is_function(target: str, functions: frozenset[str]) -> bool:
 def package_of(target: str) -> str:
     """The module that a call is imported from, where neither torch nor archlens has it; else empty."""
     library = target.rpartition(".")[0]
-    return "" if library.partition(".")[0] in ("", "nn", "torch", "operator", "archlens") else library
+    return "" if library.partition(".")[0] in ("", "nn", "torch", "operator", "archlens", "F") else library
 
 
 class _Reader:
@@ -249,6 +260,9 @@ class _Reader:
                 "of another layer",
                 span=layer.span,
             )
+        borrowed = self.network.borrowed(layer)
+        if borrowed:
+            return self._given(layer, borrowed)
         found = self.leaves.get(id(facts))
         if found is None:
             torch = facts.torch if layer.copies is None else self._of_experts(layer, layer.copies)
@@ -265,6 +279,33 @@ class _Reader:
                 target, is_function(target, self.functions), fields, values, key, stateful, initial
             )
         return found
+
+    def _given(self, layer: Layer, borrowed: Mapping[str, str]) -> Leaf:
+        """A function that is given the weight of a module.
+
+        Raises:
+            UsageError: there is no such function, or the module lies in another scope.
+        """
+        key, call = borrowed["weight"], layer.facts.torch
+        function = FUNCTIONS.get(call.target)
+        inside = f"{layer.scope}." if layer.scope else ""
+        why = ""
+        if function is None or layer.facts.weights or layer.facts.buffers:
+            why = f"{shorten(str(layer.op))} has tensors of its own beside it, or no function"
+        elif not key.startswith(inside):
+            why = f"that stands outside of {shorten(layer.scope)}"
+        if function is None or why:
+            raise usage(
+                f"{shorten(self.network.name)} cannot be {WRITTEN}: {shorten(layer.name)} reads "
+                f"{shorten(key)}, and {why}",
+                span=layer.span,
+            )
+        target, taken = function
+        arguments: dict[str, Any] = {name: one for name, one in call.arguments.items() if name in taken}
+        fields, values = arguments_of(Call(target, **arguments))
+        given = key[len(inside) :]
+        number = self.intern(("given", target, given, fields))
+        return Leaf(target, True, fields, values, number, False, None, given)
 
     def _of_experts(self, layer: Layer, copies: Copies) -> Call:
         """The call of a layer that each expert has; with stacked weights it takes them as a parameter.

@@ -286,6 +286,6 @@ def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:
     help = ""
     if stopped.reads:
         help = f"archlens.trace(..., real=True), or --real, runs it on the values of one sample{part}"
-    elif not lowering.drafts:  # it may take no batch at all
+    elif stopped.place and not lowering.drafts:  # it may take no batch at all
         help = part.removeprefix("; ")
     return SpecError(Diagnostic(f"{where} does not run", notes=tuple(notes), help=help), network)

@@ -103,5 +103,10 @@ def _differences(one: Network, other: Network) -> Iterator[str]:
         yield "its outputs would be others"
     if list(one.outputs) != list(other.outputs):
         yield "its outputs would stand in another order"
+    for alias, key in one.loose.items():
+        yield (
+            f"{shorten(key)} has a second key, {shorten(alias)}, as what has two names in a module, "
+            "and a layer of a spec has one name"
+        )
     if one.state() != other.state():
         yield "its weights would have other keys"

@@ -487,6 +487,7 @@ class _Lift:
             meaning = "channels" if name in CHANNELS or in_channels else name
             found.append(Slot(name, meaning, [getattr(layer.op, name)], [flows], default))
         for name, key in layer.keys.items():
-            owner = Word(self._reached(key.removesuffix(f".{name}")))
+            borrowed = name in self.reader.network.borrowed(layer)
+            owner = Word(self._reached(key if borrowed else key.removesuffix(f".{name}")))
             found.append(Slot(name, name, [owner], [flows], None))
         return found
