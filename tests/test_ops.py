@@ -441,6 +441,7 @@ NON_UNIFORM = {
     "4x11 >> tokens >> relative_positions(6, queries=2)": (
         "each pair of positions takes the row of its offset"
     ),
+    **dict.fromkeys(OPS["relative_buckets"].examples, "each pair of positions takes the row of its offset"),
     "3x6x7, 2x4x5 >> grid_sample": "which positions grid_sample takes depends on the values of its grid",
     # windows of 2 and 3 positions, or of 1 and 2
     "256x13x13 >> adaptive_avg_pool(6)": "the windows that take 13x13 to 6x6 differ in size",

@@ -571,6 +571,25 @@ def reverse(size: Any, sides: Any) -> Callable[[Tensor], Tensor]:
     return lambda x: F.fold(x.permute(0, 3, 2, 1).flatten(1, 2), each(sides, 2), size, stride=size)
 
 
+def relative_buckets(
+    length: int, buckets: int, distance: int, causal: bool = False
+) -> Callable[[Tensor], Tensor]:
+    """Raffel et al. 2020, section 2.1, a pair at a time; the ranges by their bounds and not by logarithms."""
+    each = buckets if causal else buckets // 2
+    near = each // 2
+    # the first distance of each range
+    starts = [near * (distance / near) ** (k / (each - near)) for k in range(1, each - near)]
+
+    def row(query: int, key: int) -> int:
+        after = key > query
+        away = (0 if after else query - key) if causal else abs(query - key)
+        found = away if away < near else near + sum(away >= start - 1e-9 for start in starts)
+        return found + (each if after and not causal else 0)
+
+    pairs = [[row(query, key) for key in range(length)] for query in range(length)]
+    return lambda x: torch.stack([torch.stack([x[:, row] for row in rows], 1) for rows in pairs], 1)
+
+
 def relative_positions(size: Any, queries: Any, stride: Any, by: str) -> Callable[[Tensor], Tensor]:
     """The row of each pair, one pair after the other, by the position of its offset in a table of offsets."""
     if by == "distance":
@@ -648,6 +667,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "PaddedStandardizedConv": standardized,
     "grid_sample": lambda: lambda x, grid: F.grid_sample(x, grid.permute(0, 2, 3, 1), align_corners=False),
     "RelativePositions": relative_positions,
+    "RelativeBuckets": relative_buckets,
     "GlobalResponseNorm": GlobalResponseNorm,
     "matmul_transposed": lambda: (
         lambda x, y: torch.stack(

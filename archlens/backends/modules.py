@@ -686,13 +686,23 @@ def grid_sample(x: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(x, grid.movedim(1, -1), align_corners=False)
 
 
-class RelativePositions(nn.Module):
-    """The rows of a table by the offset of each query from each key: N, rows, C to N, queries, keys, C."""
+class PairRows(nn.Module):
+    """A row of a table for each query and key: N, rows, C to N, queries, keys, C."""
 
     index: Tensor
 
-    def __init__(self, size: Any, queries: Any, stride: Any, by: str) -> None:
+    def __init__(self, index: Tensor) -> None:
         super().__init__()
+        self.register_buffer("index", index, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, self.index]
+
+
+class RelativePositions(PairRows):
+    """The rows of a table by the offset of each query from each key."""
+
+    def __init__(self, size: Any, queries: Any, stride: Any, by: str) -> None:
         index = torch.zeros(1, 1, dtype=torch.int64)
         for n, q, s in zip(size, queries, stride, strict=True):
             offsets = s * torch.arange(q)[:, None] - torch.arange(n)
@@ -702,10 +712,23 @@ class RelativePositions(nn.Module):
                 offsets, count = (offsets if by == "query - key" else -offsets) + n - 1, 2 * n - 1
             index = index[:, None, :, None] * count + offsets[None, :, None]
             index = index.flatten(2).flatten(0, 1)
-        self.register_buffer("index", index, persistent=False)
+        super().__init__(index)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x[:, self.index]
+
+class RelativeBuckets(PairRows):
+    """The rows of a table by the distance of each query from each key, far ones together."""
+
+    def __init__(self, length: int, buckets: int, distance: int, causal: bool = False) -> None:
+        at = torch.arange(length)
+        ahead = at - at[:, None]  # by how much a key comes after its query
+        if not causal:
+            buckets //= 2
+        near = buckets // 2  # so many have a row each
+        away = (-ahead).clamp(min=0) if causal else ahead.abs()
+        steps = (away / near).log() / log(distance / near) * (buckets - near)
+        far = (near + steps.clamp(min=0).long()).clamp(max=buckets - 1)
+        index = torch.where(away < near, away, far)
+        super().__init__(index if causal else index + buckets * (ahead > 0))
 
 
 def expanded(x: Tensor, own: Tensor, shape: Any) -> Tensor:

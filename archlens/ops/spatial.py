@@ -7,7 +7,7 @@ from typing import Annotated
 
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
-from .attributes import Count, OptionalSize, Padding, Shifts, Size, choice
+from .attributes import Count, Flag, OptionalSize, Padding, Shifts, Size, choice
 from .footprint import INPUT, INT64, NOTHING, ROWS, Extra, Footprint
 from .layout import require_channels_last, require_two_axes
 from .op import (
@@ -186,7 +186,33 @@ class Roll(Op, kind="roll", family="reshape"):
         return NOTHING._replace(lies=ROWS)
 
 
-class RelativePositions(Op, kind="relative_positions", family="reshape"):
+class _OfPairs(Op, family="reshape"):
+    """What takes a row of a table for each pair of positions."""
+
+    channelwise = True
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """Its index is its own, so nothing is kept; a row's gradient is summed up in another table."""
+        return NOTHING._replace(lies=ROWS, backward=(Extra(inputs[0].numel),))
+
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        queries, keys = facts.shape.spatial
+        return f"{queries} queries, {keys} keys"
+
+    def _require_table(self, x: Shape) -> None:
+        """Refuse what is no table of rows."""
+        require_channels_last(x, self.kind, "LxC", "tokens")
+        if len(x) != 2:
+            raise ShapeError(f"its table has rows such as LxC, and its input is {x}")
+
+    def _taken(self, x: Shape, pairs: tuple[int, int], torch: Call) -> Facts:
+        """For so many queries and keys."""
+        reach = NonUniform("each pair of positions takes the row of its offset")
+        facts = weightless(channels_last(pairs, x.channels), reach, torch)
+        return facts._replace(buffers={"index": Buffer(pairs, INT64, saved=False)})
+
+
+class RelativePositions(_OfPairs, kind="relative_positions"):
     """For each pair of positions the row of a table that stands for how far they lie apart.
 
     Queries and keys are the positions of a map of ``size``, or of a row; with a ``stride`` only every so many
@@ -206,7 +232,6 @@ class RelativePositions(Op, kind="relative_positions", family="reshape"):
     stride: Annotated[Size, "how many positions each query is from the next"] = 1
     queries: Annotated[OptionalSize, "how many queries there are along each axis, if not all"] = None
 
-    channelwise = True
     names = Names(
         keras="",
         onnx="",
@@ -220,9 +245,7 @@ class RelativePositions(Op, kind="relative_positions", family="reshape"):
     )
 
     def facts(self, x: Shape) -> Facts:
-        require_channels_last(x, "relative_positions", "LxC", "tokens")
-        if len(x) != 2:
-            raise ShapeError(f"its table has rows such as LxC, and its input is {x}")
+        self._require_table(x)
         size, queries, stride = self._axes()
         rows = prod(size) if self.by == "distance" else prod(2 * n - 1 for n in size)
         if x.spatial[0] != rows:
@@ -232,12 +255,8 @@ class RelativePositions(Op, kind="relative_positions", family="reshape"):
                 f"{x.spatial[0]}",
                 notes=(f"{offsets} = {rows}",),
             )
-        pairs = (prod(queries), prod(size))
-        return weightless(
-            channels_last(pairs, x.channels),
-            NonUniform("each pair of positions takes the row of its offset"),
-            Call("archlens.RelativePositions", size=size, queries=queries, stride=stride, by=self.by),
-        )._replace(buffers={"index": Buffer(pairs, INT64, saved=False)})
+        torch = Call("archlens.RelativePositions", size=size, queries=queries, stride=stride, by=self.by)
+        return self._taken(x, (prod(queries), prod(size)), torch)
 
     def _axes(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """How many keys, how many queries and which stride each axis has."""
@@ -259,13 +278,61 @@ class RelativePositions(Op, kind="relative_positions", family="reshape"):
             )
         return size, queries, stride
 
-    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """Its index is its own, so nothing is kept; a row's gradient is summed up in another table."""
-        return NOTHING._replace(lies=ROWS, backward=(Extra(inputs[0].numel),))
 
-    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
-        queries, keys = facts.shape.spatial
-        return f"{queries} queries, {keys} keys"
+class RelativeBuckets(_OfPairs, kind="relative_buckets"):
+    """For each pair of tokens the row of a table that stands for how far they lie apart, roughly.
+
+    Half of the rows are for the key of the query itself and those before it, half for those after it; with
+    ``causal`` all are for the former. The first half of such rows are for a distance each, from 0 on, and the
+    others for ranges that grow by the same factor up to ``distance``; the last one is for all beyond. So
+    ``parameter([32, 8]) >> relative_buckets(x.length)`` is the bias of 8 heads in T5.
+
+    Output: ``LxLxC``, for each query and key a row.
+    Limits: a table of rows, ``BxC``, as many on either side; 2 or more of them, and fewer distances of their
+        own than ``distance``.
+    Source: Raffel et al. 2020, "T5", section 2.1, and their code.
+    """
+
+    length: Annotated[Count, "how many tokens there are"]
+    distance: Annotated[Count, "from where on all distances have one row"] = 128
+    causal: Annotated[Flag, "whether keys after the query have no rows of their own"] = False
+
+    incidental = {"distance": "distance", "causal": "causal"}
+    names = Names(
+        keras="", onnx="", also="relativepositionbucket relativeattentionbias t5relativepositionbias"
+    )
+    examples = (
+        "3x32 >> tokens >> relative_buckets(40, distance=24)",
+        "3x12 >> tokens >> relative_buckets(30, distance=20, causal=true)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        self._require_table(x)
+        buckets = x.spatial[0]
+        own, rest = (buckets, 0) if self.causal else divmod(buckets, 2)
+        if rest or own < 2:
+            fitting = "2 rows or more" if self.causal else "an even number of rows, 4 or more"
+            raise ShapeError(
+                f"its table has {fitting}, and its input {x} has {buckets}",
+                notes=() if self.causal else ("half of them are for keys after the query",),
+            )
+        if self.distance <= own // 2:
+            raise ShapeError(
+                f"the distances up to {own // 2 - 1} have a row each, so that those beyond end at "
+                f"{own // 2 + 1} or more, not at distance={self.distance}",
+                notes=(f"{buckets} rows{'' if self.causal else ' / 2'} / 2 = {own // 2}",),
+            )
+        return self._taken(
+            x,
+            (self.length, self.length),
+            Call(
+                "archlens.RelativeBuckets",
+                length=self.length,
+                buckets=buckets,
+                distance=self.distance,
+                causal=Argument(self.causal, default=False),
+            ),
+        )
 
 
 class GridSample(Merge, kind="grid_sample"):

@@ -381,6 +381,31 @@ def _whisper(c: Fields) -> Said:
     return Said(values, {"audio": audio, "ids": Ids((values["length"],), values["vocab"])})
 
 
+def _t5(c: Fields) -> Said:
+    c.only("is_encoder_decoder", True)
+    c.only("is_decoder", False)
+    depth = c.whole("num_layers", 6, allowed())
+    values = {
+        "width": c.whole("d_model", 512),
+        "depth": depth,
+        "decoder_depth": c.optional("num_decoder_layers", None) or depth,
+        "heads": c.whole("num_heads", 8),
+        "head": c.whole("d_kv", 64),
+        "hidden": c.whole("d_ff", 2048),
+        "activation": c.choice("feed_forward_proj", "relu", _T5_ACTIVATIONS),
+        "gated": str(c.read["feed_forward_proj"]).startswith("gated"),
+        "buckets": c.whole("relative_attention_num_buckets", 32),
+        "distance": c.whole("relative_attention_max_distance", 128),
+        "eps": c.number("layer_norm_epsilon", 1e-6),
+        "tied": c.truth("tie_word_embeddings", True),
+        "vocab": c.whole("vocab_size", 32128),
+        "length": c.whole("n_positions", 512),
+    }
+    c.known |= {"dense_act_fn", "is_gated_act", "scale_decoder_outputs", "output_past"}  # which follow
+    text = Ids((values["length"],), values["vocab"])
+    return Said(values, {"source": text, "target": text})
+
+
 #: Activations under transformers' names.
 _ACTIVATIONS = {
     "gelu": "gelu",
@@ -391,6 +416,14 @@ _ACTIVATIONS = {
     "silu": "silu",
     "swish": "silu",
     "tanh": "tanh",
+}
+
+#: The same of T5, where a name says whether they are gated, too.
+_T5_ACTIVATIONS = {
+    "relu": "relu",
+    "gated-relu": "relu",
+    "gated-gelu": 'gelu(approximate="tanh")',
+    "gated-silu": "silu",
 }
 
 FAMILIES = {
@@ -408,5 +441,6 @@ FAMILIES = {
         Family("deepseek_v3", "deepseek_v3", ("DeepseekV3ForCausalLM",), _deepseek_v3),
         Family("gemma", "gemma", ("GemmaForCausalLM",), _gemma),
         Family("qwen3", "llama", ("Qwen3ForCausalLM",), _qwen3),
+        Family("t5", "t5", ("T5ForConditionalGeneration",), _t5),
     )
 }
