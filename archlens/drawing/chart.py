@@ -14,7 +14,8 @@ from ..analysis.unknown import Unknown
 from ..errors import printable, shorten, usage
 from ..grouping import grouped
 from ..views import words
-from .frame import SMALL, Sign, page
+from .fit import SMALL
+from .frame import Around, Sign, page
 from .labels import Box, Disc, Segment, place
 from .metrics import fitted, width
 from .picture import Group, Item, Picture, Rect, Text, line
@@ -149,18 +150,14 @@ class _Drawing:
         sizes, high = self._sizes(bottom)
         items.append(Group("sizes", tuple(sizes)))
         count = f"{len(self.drawn)} network{'s' if len(self.drawn) != 1 else ''}"
-        return page(
-            (
-                "Accuracy over multiply-accumulates",
-                f"{count}, each on its own input; the area of a bubble is the number of parameters",
-            ),
-            items,
-            (_LEFT + self.width, bottom + high),
-            self.theme,
-            signs=self._signs(),
-            notes=[*self._notes(bool(lines)), *unnamed],
-            description=self._description(),
+        said = f"{count}, each on its own input; the area of a bubble is the number of parameters"
+        around = Around(
+            ("Accuracy over multiply-accumulates", said),
+            tuple(self._signs()),
+            (*self._notes(bool(lines)), *unnamed),
         )
+        size = (_LEFT + self.width, bottom + high)
+        return page(around, items, size, self.theme, self._description())
 
     # --- the field ----------------------------------------------------------------------------------
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import printable, shorten
 from ..views import words
-from .metrics import fitted, width
+from .fit import SMALL, Fit
+from .metrics import fitted, width, wrapped
 from .picture import Group, Item, Picture, Rect, Text, line
+from .plan import Plan
 from .request import Request
 from .theme import Theme
 
-#: The space around everything, and the least width of a picture.
-EDGE, LEAST = 20.0, 440.0
-#: Sizes of text: titles, names, and what is said beside them.
-TITLE, NAME, SMALL = 15.0, 11.0, 9.5
+#: The space around everything: on a screen; on paper, and around a drawing alone. The least width of a
+#: picture that does not fill a page.
+EDGE, TIGHT, LEAST = 20.0, 4.0, 440.0
+#: Sizes of text beside the smallest, that of what is said besides: titles and names.
+TITLE, NAME = 15.0, 11.0
+#: The space between a drawing and what stands above and beneath it; the height of a line of a note.
+_ABOVE, _BENEATH, _NOTE = 16.0, 22.0, 13.0
+#: How many lines a title may have, and by how much a slide may be enlarged.
+_TITLES, _LARGER = 2, 2.0
 
 
 class Sign(NamedTuple):
@@ -26,6 +34,68 @@ class Sign(NamedTuple):
     line: bool = False
     thickness: float = 1.2
     dash: tuple[float, ...] = ()
+
+
+class Around(NamedTuple):
+    """What stands around a drawing."""
+
+    #: Title and line beneath it; empty for none.
+    heading: tuple[str, str] | tuple[()]
+    signs: tuple[Sign, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def above(self, inner: float, theme: Theme) -> tuple[list[Item], float]:
+        """What stands above, within a width, and its height."""
+        if not self.heading:
+            return [], 0.0
+        items: list[Item] = []
+        y = 12.0
+        for text in wrapped(shorten(self.heading[0], 200), TITLE, inner, _TITLES, bold=True):
+            items.append(Text(0, y, text, TITLE, theme.text, bold=True))
+            y += 18
+        for text in wrapped(self.heading[1], SMALL + 1, inner, _TITLES):
+            items.append(Text(0, y - 2, text, SMALL + 1, theme.muted))
+            y += _NOTE
+        return items, y - _NOTE + _ABOVE
+
+    def beneath(self, inner: float, theme: Theme) -> tuple[list[Item], float]:
+        """What stands beneath, within a width, and its height."""
+        if not self.signs and not self.notes:
+            return [], 0.0
+        items, y = _key(self.signs, inner, _BENEATH, theme)
+        for note in self.notes:
+            for text in _lines(note, inner):
+                items.append(Text(0, y + 8, text, SMALL, theme.muted))
+                y += _NOTE
+        return items, y - 6
+
+
+def room(request: Request, around: Around) -> tuple[float, float]:
+    """The width and the height that the page of a request leaves to a drawing."""
+    wide, high = request.page.page
+    edge = _edge(request.page, around)
+    inner = wide - 2 * edge
+    return inner, high - 2 * edge - sum(
+        part(inner, request.colors)[1] for part in (around.above, around.beneath)
+    )
+
+
+def around(request: Request, signs: Iterable[Sign] = (), notes: Iterable[str] = ()) -> Around:
+    """The title of a request's network, a key and notes; nothing where it is to be bare."""
+    if request.bare:
+        return Around(())
+    network = request.network
+    headline = words.headline(network, complete=request.failed is None).removeprefix(printable(network.title))
+    return Around((network.title, headline.removeprefix(": ")), tuple(signs), tuple(notes))
+
+
+def folded(request: Request, plan: Plan) -> list[str]:
+    """A note on what is folded for the page; none where a depth is asked for."""
+    page, deepest = request.page, request.plans.repeats.deepest
+    if request.depth is not None or plan.depth >= deepest or all(box.kind != "scope" for box in plan.boxes):
+        return []
+    size = f"text of {page.least:g} {page.unit} at a width of {page.measure}"
+    return [f"Drawn to depth {plan.depth} of {deepest}, for {size}."]
 
 
 def framed(
@@ -47,39 +117,63 @@ def framed(
         notes: sentences beneath the key.
         description: what the picture shows, for those who do not see it.
     """
-    network = request.network
-    headline = words.headline(network, complete=request.failed is None).removeprefix(printable(network.title))
-    heading = (network.title, headline.removeprefix(": "))
-    return page(heading, items, size, request.colors, signs=signs, notes=notes, description=description)
+    found = page(around(request, signs, notes), items, size, request.colors, description, request.page)
+    return replace(found, title=shorten(request.network.title, 200))
 
 
 def page(
-    heading: tuple[str, str],
+    around: Around,
     items: Iterable[Item],
     size: tuple[float, float],
     theme: Theme,
-    *,
-    signs: Iterable[Sign] = (),
-    notes: Iterable[str] = (),
     description: str,
+    fit: Fit | None = None,
 ) -> Picture:
-    """The same under a heading of one's own: a title, and a line beneath it."""
-    title = shorten(heading[0], 200)
-    inner = max(size[0], LEAST)
-    out: list[Item] = [
-        Text(EDGE, EDGE + 12, fitted(title, TITLE, inner, bold=True), TITLE, theme.text, bold=True),
-        Text(EDGE, EDGE + 28, fitted(heading[1], SMALL + 1, inner), SMALL + 1, theme.muted),
-    ]
-    top = EDGE + 46
-    out.append(Shifted(EDGE + max(0.0, (inner - size[0]) / 2), top).group(tuple(items)))
-    y = top + size[1] + 22
-    key, y = _key(list(signs), inner, y, theme)
-    out += key
-    for note in notes:
-        for text in _lines(note, inner):
-            out.append(Text(EDGE, y + 8, text, SMALL, theme.muted))
-            y += 13
-    return Picture(inner + 2 * EDGE, y + EDGE - 6, theme.background, title, description, tuple(out))
+    """The same with what one says oneself around it.
+
+    Args:
+        around: the title, the key and the notes.
+        items: what is drawn, from (0, 0).
+        size: its width and height.
+        theme: the colours.
+        description: what the picture shows, for those who do not see it.
+        fit: what it is made for; without one it is as large as it becomes.
+    """
+    edge = _edge(fit, around)
+    inner, larger, spare = max(size[0], LEAST if around.heading else 0.0), 1.0, 0.0
+    if fit is not None:
+        wide, high = fit.page
+        if fit.fills:
+            inner = max(size[0], wide - 2 * edge)
+        else:
+            inner = max(size[0], min(inner, wide - 2 * edge))
+        if fit.fills and fit.lying:  # a slide is seen from afar
+            larger = max(1.0, min(wide / (size[0] + 2 * edge), _LARGER))
+            for _ in range(2):  # what it is enlarged by is width that its notes do not have
+                inner = max(size[0], wide / larger - 2 * edge)
+                larger = max(1.0, min(larger, high / _height(around, size, inner, theme, edge)))
+            inner = max(size[0], wide / larger - 2 * edge)
+            spare = max(0.0, high / larger - _height(around, size, inner, theme, edge))
+    above, before = around.above(inner, theme)
+    beneath, after = around.beneath(inner, theme)
+    top = edge + before + spare / 2
+    out = (
+        *map(Shifted(edge, edge).item, above),
+        Shifted(edge + max(0.0, (inner - size[0]) / 2), top).group(tuple(items)),
+        *map(Shifted(edge, top + size[1] + spare / 2).item, beneath),
+    )
+    height = top + size[1] + spare / 2 + after + edge
+    title = shorten(around.heading[0], 200) if around.heading else ""
+    made = Picture(inner + 2 * edge, height, theme.background, title, description, out)
+    return replace(made, scale=fit.scale * larger, unit=fit.unit) if fit is not None else made
+
+
+def _edge(fit: Fit | None, around: Around) -> float:
+    return EDGE if around.heading and not (fit is not None and fit.printed) else TIGHT
+
+
+def _height(around: Around, size: tuple[float, float], inner: float, theme: Theme, edge: float) -> float:
+    return 2 * edge + size[1] + around.above(inner, theme)[1] + around.beneath(inner, theme)[1]
 
 
 def _lines(note: str, most: float) -> list[str]:
@@ -93,7 +187,7 @@ def _lines(note: str, most: float) -> list[str]:
     return [fitted(text, SMALL, most) for text in lines]
 
 
-def _key(signs: list[Sign], most: float, y: float, theme: Theme) -> tuple[list[Item], float]:
+def _key(signs: Iterable[Sign], most: float, y: float, theme: Theme) -> tuple[list[Item], float]:
     """The key, in as many rows as it needs, and where it ends."""
     items: list[Item] = []
     x = 0.0
@@ -104,11 +198,11 @@ def _key(signs: list[Sign], most: float, y: float, theme: Theme) -> tuple[list[I
             x, y = 0.0, y + 16
         if sign.line:
             dash = {"stroke": sign.color, "thickness": sign.thickness, "dash": sign.dash}
-            items.append(line((EDGE + x, y + 5), (EDGE + x + 20, y + 5), **dash))  # type: ignore[arg-type]
+            items.append(line((x, y + 5), (x + 20, y + 5), **dash))  # type: ignore[arg-type]
         else:
             fill = theme.shade(sign.color, theme.strength)
-            items.append(Rect(EDGE + x, y, 11, 10, fill, sign.color, radius=2))
-        items.append(Text(EDGE + x + mark + 3, y + 8.5, sign.text, SMALL, theme.muted))
+            items.append(Rect(x, y, 11, 10, fill, sign.color, radius=2))
+        items.append(Text(x + mark + 3, y + 8.5, sign.text, SMALL, theme.muted))
         x += wide
     return ([Group("key", tuple(items))] if items else []), y + (18 if items else 0)
 
@@ -125,8 +219,6 @@ class Shifted:
 
     def item(self, item: Item) -> Item:
         """One item, moved."""
-        from dataclasses import replace
-
         if isinstance(item, Group):
             return replace(item, items=tuple(self.item(inner) for inner in item.items))
         if isinstance(item, Rect | Text):

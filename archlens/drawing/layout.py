@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,10 +15,8 @@ from ..errors import usage
 from ..grouping import grouped
 from .picture import Point
 
-#: Width and height of what fits a page at full size, in points.
-PAGE = (760.0, 1040.0)
-#: The space between two boxes on one level and between levels, and around the boxes of a scope.
-_ASIDE, _APART, MARGIN = 16.0, 13.0, 17.0
+#: The space between two boxes on one level, and around the boxes of a scope.
+ASIDE, MARGIN = 16.0, 17.0
 #: The space between columns, and how far a connection goes beyond a column's end.
 _GUTTER, _BEYOND = 34.0, 12.0
 #: How far after a box a bypass turns away, how far before one it turns in, and the space between two of them.
@@ -84,11 +82,12 @@ class Layout:
     scopes: list[list[Area]]
     width: float = 0
     height: float = 0
+    #: What is connected, joints included, in the order of the wires.
+    links: list[Link] = field(default_factory=list, repr=False)
 
-    @property
-    def scale(self) -> float:
-        """How much of its size it keeps on a page, upright or lying; 1 where it fits."""
-        return _scale(self.width, self.height, PAGE)
+    def over(self, room: tuple[float, float]) -> tuple[float, float]:
+        """How much wider and how much higher it is than there is room for; zeros where it fits."""
+        return max(self.width - room[0], 0.0), max(self.height - room[1], 0.0)
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,9 @@ def lay_out(
     scope_of: Sequence[int],
     parents: Sequence[int],
     direction: str,
+    apart: float,
 ) -> Layout:
-    """Places for boxes of these sizes.
+    """Places for boxes of these sizes, in one piece; :func:`arranged` makes columns or rows of it.
 
     Args:
         sizes: width and height of each box.
@@ -117,6 +117,7 @@ def lay_out(
         scope_of: the scope of each box, or -1.
         parents: the scope around each scope, or -1.
         direction: ``tb`` or ``lr``.
+        apart: the space between one level of boxes and the next.
     """
     lying = direction == "lr"
     count, sizes, scope_of = len(sizes), list(sizes), list(scope_of)
@@ -124,7 +125,7 @@ def lay_out(
     room = [0] * len(links)
     best, least = None, len(links) + 1
     for _ in range(_TRIES):
-        text = _described(sizes, links, scope_of, parents, direction, room)
+        text = _described(sizes, links, scope_of, parents, direction, apart, room)
         found = _by_graphviz(text, len(sizes), links, len(parents), upward=lying)
         found = _combed(_bracketed(_turned(found) if lying else found, links), links)
         tight = _tight(found, count)
@@ -137,9 +138,20 @@ def lay_out(
             more + (link.tail in tails or link.head in heads) for more, link in zip(room, links, strict=True)
         ]
     assert best is not None
-    if lying:
-        return _turned(_broken(best, links, (PAGE[1], PAGE[0])))
-    return _broken(best, links, PAGE)
+    best = replace(best, links=links)
+    return _turned(best) if lying else best
+
+
+def arranged(layout: Layout, room: tuple[float, float], direction: str) -> Layout:
+    """A layout of that direction broken into columns or rows, where it does not fit as it is.
+
+    As few as fit; where nothing does, what is least too wide, and then least too high.
+    """
+    if layout.over(room) == (0.0, 0.0):
+        return layout
+    if direction == "lr":
+        return _turned(_broken(_turned(layout), (room[1], room[0]), lying=True))
+    return _broken(layout, room, lying=False)
 
 
 def _joined(
@@ -226,6 +238,7 @@ def _described(
     scope_of: Sequence[int],
     parents: Sequence[int],
     direction: str,
+    apart: float,
     room: Sequence[int],
 ) -> str:
     """The boxes as Graphviz reads them: sizes in inches, and not a word of text.
@@ -243,7 +256,7 @@ def _described(
         )
     out, into = ("s", "n") if direction == "tb" else ("e", "w")
     lines = [
-        f"digraph {{ rankdir={direction.upper()}; nodesep={_ASIDE / 72:.4f}; ranksep={_APART / 72:.4f};",
+        f"digraph {{ rankdir={direction.upper()}; nodesep={ASIDE / 72:.4f}; ranksep={apart / 72:.4f};",
         'node [shape=box fixedsize=true label=""]; edge [dir=none];',
     ]
     lines += [f"n{i} [width={w / 72:.4f} height={h / 72:.4f}];" for i, (w, h) in enumerate(sizes)]
@@ -396,6 +409,7 @@ def _turned(layout: Layout) -> Layout:
         [[area.turned() for area in areas] for areas in layout.scopes],
         layout.height,
         layout.width,
+        layout.links,
     )
 
 
@@ -467,33 +481,29 @@ def _hits(a: Point, b: Point, boxes: Sequence[Area]) -> bool:
     )
 
 
-def _broken(layout: Layout, links: Sequence[Link], page: tuple[float, float]) -> Layout:
-    """A layout from top to bottom, broken into the columns that use a page best."""
-    gaps = _gaps(layout, links)
-    best, best_scale = [], _scale(layout.width, layout.height, page)
+def _broken(layout: Layout, room: tuple[float, float], *, lying: bool) -> Layout:
+    """A layout from top to bottom, broken into columns that fit, or into those that are least too large.
+
+    ``lying`` is one that will be turned, whose height is to fit before all.
+    """
+    gaps = _gaps(layout)
+    best, least = layout, layout.over(room)[:: -1 if lying else 1]
     for columns in range(2, min(len(gaps) + 1, 9) + 1):
-        if best_scale >= 1:
-            break
         cuts = _chosen(gaps, columns - 1, layout)
         parts = _parts(layout, cuts)
-        width = sum(part.area.width for part in parts) + _GUTTER * (columns - 1)
-        height = max(part.area.height for part in parts) + 2 * _BEYOND
-        scale = _scale(width, height, page)
         shortest, longest = min(part.area.height for part in parts), max(part.area.height for part in parts)
-        if scale > best_scale * 1.1 and shortest > longest * _EVEN:
-            best, best_scale = cuts, scale
-    return _arranged(layout, best) if best else layout
+        if shortest <= longest * _EVEN:
+            continue
+        found = _columns(layout, parts, cuts)
+        over = found.over(room)[:: -1 if lying else 1]
+        if over < least:
+            best, least = found, over
+        if least == (0.0, 0.0) or (found.width > room[0] and not lying):
+            break
+    return best
 
 
-def _scale(width: float, height: float, page: tuple[float, float]) -> float:
-    """How much of its size a picture keeps on a page, upright or lying; 1 where it fits."""
-    across, down = page
-    upright = min(across / width, down / height)
-    lying = min(down / width, across / height)
-    return min(1.0, max(upright, lying))
-
-
-def _gaps(layout: Layout, links: Sequence[Link]) -> list[float]:
+def _gaps(layout: Layout) -> list[float]:
     """The heights at which nothing but one connection, which is no bypass, is cut through."""
     gaps = []
     end = 0.0
@@ -501,7 +511,9 @@ def _gaps(layout: Layout, links: Sequence[Link]) -> list[float]:
     for area in sorted(layout.boxes, key=lambda area: area.y):
         if area.y > end > 0:
             middle = _between(end, area.y, layout)
-            crossing = [link for link, (top, low) in zip(links, spans, strict=True) if top < middle < low]
+            crossing = [
+                link for link, (top, low) in zip(layout.links, spans, strict=True) if top < middle < low
+            ]
             if len(crossing) == 1 and not crossing[0].bypass:
                 gaps.append(middle)
         end = max(end, area.bottom)
@@ -594,9 +606,8 @@ def _within(wire: Wire, top: float, low: float) -> bool:
     return all(top < y < low for _, y in wire.points)
 
 
-def _arranged(layout: Layout, cuts: list[float]) -> Layout:
+def _columns(layout: Layout, parts: list[_Part], cuts: list[float]) -> Layout:
     """The columns side by side, and what goes from one to the next in the space between."""
-    parts = _parts(layout, cuts)
     bounds = [float("-inf"), *cuts, float("inf")]
     shifts, left = [], 0.0
     for part in parts:
@@ -624,7 +635,7 @@ def _arranged(layout: Layout, cuts: list[float]) -> Layout:
         [part.scopes[i].moved(*shift) for part, shift in zip(parts, shifts, strict=True) if i in part.scopes]
         for i in range(len(layout.scopes))
     ]
-    return Layout(boxes, wires, scopes, left - _GUTTER, height)
+    return Layout(boxes, wires, scopes, left - _GUTTER, height, layout.links)
 
 
 def _moved(point: Point, by: tuple[float, float]) -> Point:

@@ -123,15 +123,15 @@ def _cut(text: str, kept: int) -> str:
     return f"{text[:head].rstrip()}…{text[len(text) - (kept - head) :].lstrip() if kept > head else ''}"
 
 
-def wrapped(text: str, size: float, most: float, lines: int) -> list[str]:
+def wrapped(text: str, size: float, most: float, lines: int, bold: bool = False) -> list[str]:
     """The text in at most so many lines of a width, broken at spaces; what is too long is cut."""
     out: list[str] = []
     rest = text[:2000].split()
     while rest and len(out) < lines:
         line = rest.pop(0)
-        while rest and width(f"{line} {rest[0]}", size) <= most:
+        while rest and width(f"{line} {rest[0]}", size, bold) <= most:
             line += f" {rest.pop(0)}"
         if rest and len(out) == lines - 1:
             line = f"{line} {' '.join(rest)}"
-        out.append(fitted(line, size, most))
+        out.append(fitted(line, size, most, bold))
     return out

@@ -70,11 +70,20 @@ class Picture:
 
     width: float
     height: float
+    #: Empty where whatever it stands on is seen.
     background: str
     #: What it is, and what it shows, for those who do not see it.
     title: str
     description: str
     items: tuple[Item, ...] = field(repr=False)
+    #: How long one of its points is where it is read, in ``unit``: ``px`` or ``pt``, a 72nd of an inch.
+    scale: float = 1.0
+    unit: str = "px"
+
+    @property
+    def printed(self) -> float:
+        """How long one of its points is in print, in 72nds of an inch."""
+        return self.scale * (1.0 if self.unit == "pt" else 0.75)
 
 
 def polygon(points: list[Point], fill: str = "", stroke: str = "", thickness: float = 1) -> Path:

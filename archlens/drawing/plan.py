@@ -7,11 +7,11 @@ colours or formats.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..analysis import receptive_field, uses
 from ..analysis.receptive_field import ReceptiveFields
@@ -42,6 +42,8 @@ class BoxLine(NamedTuple):
     what: str
     #: The family of ops that colours it; empty for what is no layer.
     family: str
+    #: Whether it may be left out where there is little room: what follows a layer, counts, and folds.
+    spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,8 @@ class Plans:
         self.repeats = study.repeats if study is not None else Repeats(network, inputs)
         self.consumers = self.repeats.consumers
         self._at: dict[int | None, Plan] = {}
+        #: What a style has found out about a plan, by what it depends on.
+        self.known: dict[Hashable, Any] = {}
         #: What there was too much of at the depth that was tried last, unless it was boxes.
         self.full = ""
 
@@ -463,11 +467,12 @@ class _Planner:
                 title = self.scope_title(draft)
             else:
                 lines = [self.line(layer, draft.scope) for layer in draft.layers]
+                lines[1:] = [line._replace(spare=True) for line in lines[1:]]
                 shared = dict.fromkeys(filter(None, map(self.shared, draft.layers)))
                 lines += [BoxLine("", one, "") for one in shared]
                 title = "\n".join(map(self.layer_title, draft.layers))
             if draft.note:
-                lines += [BoxLine("", part, "") for part in draft.note.split("; ")]
+                lines += [BoxLine("", part, "", not i) for i, part in enumerate(draft.note.split("; "))]
                 title += f"\n{draft.note}"
             if draft.layers[0].training:
                 title += "\nin training only"
@@ -534,7 +539,7 @@ class _Planner:
         count = f"{len(draft.layers):,} layers"
         return [
             BoxLine(self.relative(draft.name, draft.scope), self.kind_of(draft.tree.path), ""),
-            BoxLine("", f"{count}, {params} params" if any(counts) else count, ""),
+            BoxLine("", f"{count}, {params} params" if any(counts) else count, "", True),
         ]
 
 

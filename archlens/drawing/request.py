@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol
 
-from ..errors import SpecError, Unplaced, did_you_mean, shorten, usage
+from ..errors import Diagnostic, SpecError, Unplaced, did_you_mean, shorten, usage
 from ..network import Network
+from .fit import Fit, fit_of
 from .picture import Picture
 from .plan import Plan, Plans
-from .theme import Theme, theme_of
+from .theme import AUTO, Theme, theme_of
+
+#: What is read on a screen is made for, and what is printed.
+SCREENS, PAPER = "readme", "page"
 
 
 class HasPicture(Protocol):
@@ -30,11 +34,18 @@ class Request:
     style: str = "graph"
     #: How many levels of scopes are opened; ``None`` for as many as fit a page.
     depth: int | None = None
-    #: ``tb``, top to bottom, or ``lr``, left to right.
-    direction: str = "tb"
+    #: ``tb``, top to bottom, or ``lr``, left to right; ``None`` for what the page holds.
+    direction: str | None = None
     theme: str = "light"
     #: The layer that could not be placed, where the network is only what there is up to it.
     failed: Unplaced | None = None
+    #: What it is made for: a name or a width, as :func:`archlens.drawing.fit.fit_of` reads it; empty for that
+    #: of its format.
+    fit: str = ""
+    #: The smallest size of text, in the unit of the fit; ``None`` for what can be read there.
+    font_size: float | None = None
+    #: Whether it has no title, no key and no notes.
+    bare: bool = False
     #: Its plans, where some have been made already: they are the same in every style and theme.
     made: Plans | None = field(default=None, repr=False, compare=False)
 
@@ -42,6 +53,37 @@ class Request:
     def colors(self) -> Theme:
         """The theme, with its colours."""
         return theme_of(self.theme)
+
+    @cached_property
+    def page(self) -> Fit:
+        """The page that it is made for.
+
+        Raises:
+            UsageError: there is no such fit.
+        """
+        return fit_of(self.fit or SCREENS, self.font_size)
+
+    def made_for(self, extension: str) -> Request:
+        """The same, with the fit of a format where none is asked for."""
+        return self if self.fit else replace(self, fit=PAPER if extension in ("pdf", "tex") else SCREENS)
+
+    @property
+    def too_large(self) -> Diagnostic | None:
+        """A warning where the picture is larger than its page: text keeps its size."""
+        page = self.page
+        picture = (replace(self, theme="light", made=self.plans) if self.theme == AUTO else self).picture
+        wide, high = picture.width * picture.scale, picture.height * picture.scale
+        if wide > page.width + 0.1:
+            size, most = f"{wide:,.0f} {page.unit} wide", f"{page.measure} that it is made for"
+        elif page.bounded and high > page.height + 0.1:
+            size, most = f"{high:,.0f} {page.unit} high", f"{page.height:g} {page.unit} that there are"
+        else:
+            return None
+        return Diagnostic(
+            f"the picture is {size}, more than the {most}",
+            help=f"text of {page.least:g} {page.unit} needs it; take a smaller --depth or a wider --fit",
+            severity="warning",
+        )
 
     @cached_property
     def plans(self) -> Plans:

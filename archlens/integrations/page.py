@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..drawing import Request, style_names
+from ..drawing.fit import fit_of
 from ..drawing.inline import to_inline
 from ..drawing.request import unplaced
 from ..drawing.theme import AUTO, THEMES
@@ -66,8 +67,10 @@ class Wanted:
     #: Whether what repeats is listed once; ``None`` where the table would be long.
     fold: bool | None = None
     style: str = "graph"
-    direction: str = "tb"
+    #: ``tb`` or ``lr``; ``None`` for what fits.
+    direction: str | None = None
     theme: str = AUTO
+    fit: str = ""
 
     @property
     def file(self) -> str | None:
@@ -113,7 +116,7 @@ class Wanted:
 
     def request(self, network: Network, theme: str = "") -> Request:
         """Its picture; the theme is the one that is asked for unless another is given."""
-        return Request(network, self.style, self.depth, self.direction, theme or self.theme)
+        return Request(network, self.style, self.depth, self.direction, theme or self.theme, fit=self.fit)
 
     def _path(self) -> str | None:
         """The name with its path from the current folder, where it is that of a file."""
@@ -273,6 +276,11 @@ def _parts(value: str, option: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _fit(value: str, option: str) -> str:
+    fit_of(value)
+    return value
+
+
 #: Each option of a page, with the field of :class:`Wanted` that it sets and what reads it.
 OPTIONS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "input": ("inputs", _several),
@@ -284,4 +292,5 @@ OPTIONS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "style": ("style", _among(style_names)),
     "direction": ("direction", _among(lambda: ["tb", "lr"])),
     "theme": ("theme", _among(lambda: [AUTO, *THEMES])),
+    "fit": ("fit", _fit),
 }

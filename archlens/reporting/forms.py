@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 #: The folder beside Markdown pages that holds their pictures.
 PICTURES = "pictures"
 
-#: The width of a small picture, in pixels.
-SMALL = 150
+#: The width of a small picture, in pixels; and of that which is made small, on which few stages are broken.
+SMALL, _WHOLE = 150, "1330px"
 
 
 class File(NamedTuple):
@@ -106,7 +106,7 @@ def gallery(
 
     def small(name: str) -> str:
         """The address of a small picture: a file beside the page, or the picture itself."""
-        svg = to_both(*map(thumbnail, in_both_themes(Request(networks[name], "volumes"))))
+        svg = to_both(*map(thumbnail, in_both_themes(Request(networks[name], "volumes", fit=_WHOLE))))
         if chosen.contained:
             return f"data:image/svg+xml;base64,{b64encode(svg.encode('utf-8')).decode('ascii')}"
         return _beside(svg, f"{file_name(name)}-small", pictures)

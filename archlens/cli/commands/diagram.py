@@ -7,7 +7,9 @@ import sys
 import click
 
 from ...drawing import Request, extensions, style_names, to_bytes
-from ...drawing.request import unplaced
+from ...drawing.fit import NAMED, PRINT, SCREEN
+from ...drawing.formats import ANY
+from ...drawing.request import PAPER, SCREENS, unplaced
 from ...drawing.theme import AUTO, THEMES
 from ...errors import SpecError, Unplaced
 from ..options import Load, network_argument
@@ -28,14 +30,24 @@ from ..output import show, write_bytes
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
-    help="How many levels of scopes are opened; without it, as many as fit a page.",
+    help="How many levels of scopes are opened; without it, as many as can be read.",
 )
 @click.option(
     "--direction",
     type=click.Choice(["tb", "lr"]),
-    default="tb",
-    show_default=True,
-    help="A graph's: top to bottom, or left to right.",
+    help="A graph's: top to bottom, or left to right; without it, what fits.",
+)
+@click.option(
+    "--fit",
+    metavar="FIT",
+    help=f"What it is read on: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
+    f"[default: {SCREENS}; .pdf and .tex: {PAPER}]",
+)
+@click.option(
+    "--font-size",
+    type=float,
+    metavar="SIZE",
+    help=f"The smallest text, in points or pixels there.  [default: {PRINT:g} pt in print, {SCREEN:g} px]",
 )
 @click.option(
     "--theme",
@@ -44,7 +56,16 @@ from ..output import show, write_bytes
     show_default=True,
     help="Its colours; with auto an .svg is as the pages of its reader are.",
 )
-def command(load: Load, path: str, style: str, depth: int | None, direction: str, theme: str) -> None:
+def command(
+    load: Load,
+    path: str,
+    style: str,
+    depth: int | None,
+    direction: str | None,
+    theme: str,
+    fit: str | None,
+    font_size: float | None,
+) -> None:
     """Draw a network: a graph of its layers, its feature maps to scale, or where its costs are.
 
     A network that does not fit is drawn up to the layer that failed, which is red and says why.
@@ -60,8 +81,13 @@ def command(load: Load, path: str, style: str, depth: int | None, direction: str
             raise
         problem, network = found, found.network
         failed = unplaced(found)
-    content = to_bytes(Request(network, style, depth, direction, theme, failed), extension)
+    request = Request(
+        network, style, depth, direction, theme, failed, fit=fit or "", font_size=font_size
+    ).made_for(extension)
+    content = to_bytes(request, extension)
     write_bytes(content, path)
+    if extension in ANY and (warning := request.too_large) is not None:
+        show(warning)
     if problem is not None:
         show(problem.diagnostic)
         sys.exit(1)

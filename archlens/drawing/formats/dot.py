@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...errors import printable, shorten
 from ..plan import Box, Plan
 from ..request import HasPicture, Request
+from ..styles.graph import shown
 from ..theme import Theme
 from . import lines_of, only_graphs
 
@@ -20,10 +21,10 @@ def to_bytes(drawn: HasPicture) -> bytes:
 
 def to_dot(request: Request) -> str:
     """The request's graph as the text of a DOT file."""
-    plan, theme = request.plan, request.colors
+    (plan, direction), theme = shown(request), request.colors
     lines = [
         f"digraph {quoted(plan.network.title[:200])} {{",
-        f"  graph [rankdir={request.direction.upper()} label={quoted(plan.network.title[:200])} labelloc=t "
+        f"  graph [rankdir={direction.upper()} label={quoted(plan.network.title[:200])} labelloc=t "
         f'fontname="Helvetica" bgcolor="{theme.background}" fontcolor="{theme.text}"];',
         f'  node [shape=box style="rounded,filled" fontname="Helvetica" fontsize=11 color="{theme.border}" '
         f'fontcolor="{theme.text}"];',

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...errors import printable, shorten
 from ..plan import Box, Plan
 from ..request import HasPicture, Request
+from ..styles.graph import shown
 from ..theme import Theme
 from . import lines_of, only_graphs
 
@@ -24,8 +25,8 @@ def to_bytes(drawn: HasPicture) -> bytes:
 
 def to_mermaid(request: Request) -> str:
     """The request's graph as Mermaid text."""
-    plan, theme = request.plan, request.colors
-    lines = [f"flowchart {request.direction.upper()}"]
+    (plan, direction), theme = shown(request), request.colors
+    lines = [f"flowchart {direction.upper()}"]
     _scope(-1, plan, lines, "  ")
     bypasses = []
     for i, edge in enumerate(plan.edges):

@@ -36,7 +36,7 @@ def to_bytes(drawn: HasPicture) -> bytes:
         if name not in pdfmetrics.getRegisteredFontNames():
             pdfmetrics.registerFont(TTFont(name, str(file)))
     picture = drawn.picture
-    scale = min(1.0, _MOST / max(picture.width, picture.height))
+    scale = min(picture.printed, _MOST / max(picture.width, picture.height))
     stream = BytesIO()
     # invariant: no date and no random identifier
     size = (picture.width * scale, picture.height * scale)
@@ -47,7 +47,8 @@ def to_bytes(drawn: HasPicture) -> bytes:
     canvas.setCreator("archlens")
     canvas.scale(scale, -scale)
     canvas.translate(0, -picture.height)
-    _rectangle(Rect(0, 0, picture.width, picture.height, picture.background), canvas)
+    if picture.background:
+        _rectangle(Rect(0, 0, picture.width, picture.height, picture.background), canvas)
     for item in picture.items:
         _write(item, canvas)
     canvas.showPage()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...errors import usage
 from ..metrics import BOLD_FILE, FONTS, REGULAR_FILE, is_known
 from ..picture import Picture, Text, walk
 from ..request import HasPicture
 from .svg import to_svg
 
-#: Pixels per point, and the most pixels that a side may have.
-_ZOOM, _MOST = 2.0, 16_000
+#: Pixels of the file per pixel of a screen, and per inch of paper; the most that a side may have.
+_ZOOM, _INCH, _MOST = 2.0, 300.0, 16_000
 
 
 def to_bytes(drawn: HasPicture) -> bytes:
@@ -25,16 +27,19 @@ def to_bytes(drawn: HasPicture) -> bytes:
             "PNG is painted by resvg-py, which is not installed", help="pip install 'archlens-nn[diagram]'"
         ) from None
     picture = drawn.picture
-    longest = max(picture.width, picture.height)
+    zoom = _INCH / 72 if picture.unit == "pt" else _ZOOM
+    longest = max(picture.width, picture.height) * picture.scale
     if longest > _MOST:
         raise usage(
-            f"the picture is {longest:,.0f} points long, too large for a PNG",
+            f"the picture is {longest:,.0f} {picture.unit} long, too large for a PNG",
             help="fold it with a smaller --depth, or write an .svg or .pdf",
         )
     return bytes(
         svg_to_bytes(
-            svg_string=to_svg(picture),
-            zoom=min(_ZOOM, _MOST / longest),
+            svg_string=to_svg(replace(picture, unit="px")),
+            zoom=min(zoom, _MOST / longest),
+            # to the edges of the last pixels, which the picture may cover in part
+            background=picture.background or None,
             # characters that the font lacks are looked for on the machine; there the bytes may differ
             skip_system_fonts=_is_covered(picture),
             font_files=[str(REGULAR_FILE), str(BOLD_FILE)],

@@ -18,13 +18,16 @@ def to_bytes(drawn: HasPicture) -> bytes:
 def to_svg(picture: Picture) -> str:
     """A picture as the text of an SVG file: no script, no style sheet, no reference to anything outside."""
     w, h = number(picture.width), number(picture.height)
+    unit = "" if picture.unit == "px" else picture.unit
+    wide, high = (f"{number(side * picture.scale)}{unit}" for side in (picture.width, picture.height))
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img" '
-        f'font-family="{FAMILY}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {w} {h}" '
+        f'role="img" font-family="{FAMILY}">',
         f"<title>{escape(picture.title)}</title>",
         f"<desc>{escape(picture.description)}</desc>",
-        f'<rect width="{w}" height="{h}" fill="{picture.background}"/>',
     ]
+    if picture.background:
+        out.append(f'<rect width="{w}" height="{h}" fill="{picture.background}"/>')
     for item in picture.items:
         _write(item, out)
     out.append("</svg>\n")

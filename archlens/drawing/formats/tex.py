@@ -26,8 +26,9 @@ def to_tex(picture: Picture) -> str:
     colors: dict[str, str] = {}
     body: list[str] = []
     page = Rect(0, 0, picture.width, picture.height, picture.background)
+    point = picture.printed
     for item in (page, *picture.items):
-        _write(item, body, colors)
+        _write(item, body, colors, point)
     texts = {c for item in walk(picture.items) if isinstance(item, Text) for c in printable(item.text)}
     return "\n".join(
         [
@@ -38,8 +39,8 @@ def to_tex(picture: Picture) -> str:
             *(f"\\definecolor{{{name}}}{{HTML}}{{{color[1:].upper()}}}" for color, name in colors.items()),
             r"\begin{document}",
             f"% {_comment(picture.title)}",
-            r"% one unit is one point, from the top left",
-            r"\begin{tikzpicture}[x=1bp,y=-1bp,line cap=butt,line join=round,",
+            r"% from the top left, in units of which the smallest text has nine and a half",
+            f"\\begin{{tikzpicture}}[x={point:.4g}bp,y=-{point:.4g}bp,line cap=butt,line join=round,",
             r"  every node/.style={inner sep=0pt,outer sep=0pt,font=\sffamily}]",
             *body,
             r"\end{tikzpicture}",
@@ -59,17 +60,18 @@ def _comment(text: str) -> str:
     return printable(text)[:200]
 
 
-def _write(item: Item, out: list[str], colors: dict[str, str]) -> None:
+def _write(item: Item, out: list[str], colors: dict[str, str], point: float) -> None:
+    """Adds the lines of an item; what TikZ does not measure in units is so many bp for a ``point``."""
     match item:
         case Group():
             if item.title:
                 out.append(f"% {item.kind}: {_comment(item.title.splitlines()[0])}")
             for inner in item.items:
-                _write(inner, out, colors)
+                _write(inner, out, colors, point)
         case Rect():
             radius = min(item.radius, item.width / 2, item.height / 2)
-            rounded = [f"rounded corners={number(radius)}bp"] if radius else []
-            words = [*_paint(item, colors), *rounded]
+            rounded = [f"rounded corners={number(radius * point)}bp"] if radius else []
+            words = [*_paint(item, colors, point), *rounded]
             corner = (item.x + item.width, item.y + item.height)
             out.append(f"\\path[{','.join(words)}] {_point((item.x, item.y))} rectangle {_point(corner)};")
         case Path():
@@ -82,24 +84,25 @@ def _write(item: Item, out: list[str], colors: dict[str, str]) -> None:
                     words.append(f".. controls {first} and {second} .. {end}")
             if item.closed:
                 words.append("-- cycle")
-            out.append(f"\\path[{','.join(_paint(item, colors))}] {' '.join(words)};")
+            out.append(f"\\path[{','.join(_paint(item, colors, point))}] {' '.join(words)};")
         case Text():
             bold = r"\bfseries" if item.bold else ""
-            size = f"\\fontsize{{{number(item.size)}bp}}{{{number(item.size * 1.2)}bp}}\\selectfont{bold}"
+            high, skip = number(item.size * point), number(item.size * point * 1.2)
+            size = f"\\fontsize{{{high}bp}}{{{skip}bp}}\\selectfont{bold}"
             out.append(
                 f"\\node[anchor={_ANCHORS[item.anchor]},text={_name(item.fill, colors)}] at "
                 f"{_point((item.x, item.y))} {{{size} {escape(item.text)}}};"
             )
 
 
-def _paint(item: Rect | Path, colors: dict[str, str]) -> list[str]:
+def _paint(item: Rect | Path, colors: dict[str, str], point: float) -> list[str]:
     words = []
     if item.fill:
         words.append(f"fill={_name(item.fill, colors)}")
     if item.stroke:
-        words += [f"draw={_name(item.stroke, colors)}", f"line width={number(item.thickness)}bp"]
+        words += [f"draw={_name(item.stroke, colors)}", f"line width={item.thickness * point:.3g}bp"]
         if item.dash:
-            on, off = item.dash[:2]
+            on, off = (length * point for length in item.dash[:2])
             words.append(f"dash pattern=on {number(on)}bp off {number(off)}bp")
     return words
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib.util import find_spec
+from itertools import product
+from typing import NamedTuple
 
 from ...errors import printable
-from ..frame import NAME, SMALL, Sign, framed
-from ..layout import MARGIN, Area, Layout, Link, Wire, lay_out
+from ...grouping import grouped
+from ..fit import SMALL
+from ..frame import NAME, Sign, around, folded, framed, room
+from ..layout import ASIDE, MARGIN, Area, Layout, Link, Wire, arranged, lay_out
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, rounded_line
 from ..plan import Box, BoxLine, Plan
@@ -16,14 +21,56 @@ from ..theme import Theme
 #: The first line of a box and the others, the space on its sides, that between a name and what stands beside
 #: it, and the accent.
 _LINE, _FURTHER, _PAD, _BETWEEN, _ACCENT = 19.0, 15.0, 8.0, 12.0, 4.0
-#: The narrowest and the widest box, and the space after a box in which the shape that leaves it stands.
-_NARROW, _WIDE, _TAIL = 120.0, 250.0, 16.0
+#: The narrowest and the widest box.
+_NARROW, _WIDE = 120.0, 250.0
 #: The strip of colours of a folded scope, and how many layers it shows.
 _STRIP, _SHOWN = 5.0, 60
-#: How small a picture may become on a page before scopes are folded instead, and how few boxes never are.
-_READABLE, _FEW = 0.6, 12
+#: The room of a bar that stands for a line.
+_STEP = 5.0
 #: How a bypass looks, and one that makes channels grow.
 _THICK, _DASH = 1.8, (5.0, 2.5)
+
+
+class _Words(NamedTuple):
+    """How much boxes say, and how much room there is around them."""
+
+    #: Whether what follows a layer, counts and folds are left out.
+    terse: bool = False
+    #: Whether what a box is stands beneath its name, and not beside it.
+    stacked: bool = False
+    #: The space after a box, in which the shape that leaves it stands, and before the next.
+    tail: float = 16.0
+    apart: float = 13.0
+    #: The widest box; what is too long is cut.
+    widest: float = _WIDE
+
+
+#: From the most words to the fewest.
+_WORDS = (_Words(), _Words(True, False, 13.0, 10.0), _Words(True, True, 13.0, 10.0))
+#: How many connections are laid out where a level of scopes can be folded instead; and how many times as
+#: large as its page something is that fewer words do not make fit.
+_EDGES, _HOPELESS = 72, 2.0
+#: By how much boxes are made narrower where those with the fewest words are too wide, and when no more.
+_NARROWER, _LEAST = 0.88, 64.0
+
+
+class Laid(NamedTuple):
+    """A plan with places for its boxes."""
+
+    plan: Plan
+    words: _Words
+    direction: str
+    #: Width and height of each box, without the space in which the shape that leaves it stands.
+    cores: list[tuple[float, float]]
+    layout: Layout
+    #: How much wider and how much higher than the page it is.
+    over: tuple[float, float]
+
+    @property
+    def share(self) -> float:
+        """How many times as large as its page it is, in the direction in which it is too large."""
+        sides = zip((self.layout.width, self.layout.height), self.over, strict=True)
+        return max(side / max(side - over, 1.0) for side, over in sides)
 
 
 def draw(request: Request) -> Picture:
@@ -32,14 +79,9 @@ def draw(request: Request) -> Picture:
     Raises:
         UsageError: there are too many boxes, or pygraphviz is not installed.
     """
-    theme, lying = request.colors, request.direction == "lr"
-    plan: Plan | None = request.plan
-    while plan is not None:
-        laid = plan, *_laid_out(plan, request.direction)
-        if laid[2].scale >= _READABLE or len(plan.boxes) < _FEW:
-            break
-        plan = request.shallower(plan)
-    plan, cores, layout = laid
+    theme = request.colors
+    laid = chosen(request)
+    plan, cores, layout, lying = laid.plan, laid.cores, laid.layout, laid.direction == "lr"
     places = layout.boxes[: len(cores)]
     areas = [Area(place.x, place.y, w, h) for place, (w, h) in zip(places, cores, strict=True)]
     items: list[Item] = []
@@ -60,7 +102,7 @@ def draw(request: Request) -> Picture:
     for scope, pieces, ground in zip(plan.scopes, layout.scopes, grounds, strict=True):
         items += _labels(scope.name, scope.what, scope.note, pieces, ground, theme)
     for box, area, place in zip(plan.boxes, areas, places, strict=True):
-        items.append(_box(box, area, theme, plan))
+        items.append(_box(box, area, theme, plan, laid.words))
         if box.shape:
             items += _leaving(box, area, place, lying, box.id in feeding, theme)
     return framed(
@@ -68,52 +110,172 @@ def draw(request: Request) -> Picture:
         items,
         (layout.width, layout.height),
         signs=_signs(plan, theme),
+        notes=_notes(request, plan, laid.words),
         description=_described(plan),
     )
 
 
-def _laid_out(plan: Plan, direction: str) -> tuple[list[tuple[float, float]], Layout]:
-    """The sizes of the boxes, without the space in which the shape that leaves stands; and their places."""
-    wide = _width(plan)
-    cores = [
-        (wide if box.kind != "input" else min(wide, 150.0), _height(box, wide, plan)) for box in plan.boxes
-    ]
-    tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
-    sizes = [(w + tail, h) if direction == "lr" else (w, h + _TAIL) for w, h in cores]
-    layout = lay_out(
-        sizes,
-        [Link(edge.tail, edge.head, bool(edge.bypass)) for edge in plan.edges],
-        [box.scope for box in plan.boxes],
-        [scope.parent for scope in plan.scopes],
-        direction,
-    )
-    return cores, layout
+# --- what the page holds --------------------------------------------------------------------------
+
+
+def chosen(request: Request) -> Laid:
+    """The most detailed graph that the page of a request holds; or what is least too large for it.
+
+    Levels of scopes are folded, the deepest first; before one is, boxes are given fewer words.
+
+    Raises:
+        UsageError: there are too many boxes, or pygraphviz is not installed.
+    """
+    known, key = request.plans.known, (__name__, request.page, request.bare, request.depth, request.direction)
+    if key not in known:
+        known[key] = _chosen(request)
+    found = known[key]
+    assert isinstance(found, Laid)
+    return found
+
+
+def shown(request: Request) -> tuple[Plan, str]:
+    """The plan that is drawn, and its direction, for those who lay it out themselves.
+
+    Without pygraphviz, which says what fits, as many levels as there are boxes for.
+    """
+    if find_spec("pygraphviz") is None:
+        return request.plan, request.direction or "tb"
+    found = chosen(request)
+    return found.plan, found.direction
+
+
+def _chosen(request: Request) -> Laid:
+    page = request.page
+    ways = [request.direction] if request.direction else ["tb", "lr"] if page.lying else ["tb"]
+    best: Laid | None = None
+    plan: Plan | None = request.plan
+    while plan is not None:
+        shallower = request.shallower(plan)
+        hopeless: set[str] = set()
+        for words, way in product(_WORDS, ways):
+            found = _laid(request, plan, words, way, only=shallower is None) if way not in hopeless else None
+            if found is None:
+                continue
+            if found.share > _HOPELESS and shallower is not None:
+                hopeless.add(way)
+            if found.over == (0.0, 0.0):
+                return found
+            if best is None or found.over < best.over:
+                best = found
+        plan = shallower
+    assert best is not None
+    return _narrowed(request, best) if best.over[0] and request.depth is None else best
+
+
+def _narrowed(request: Request, found: Laid) -> Laid:
+    """The same with boxes so narrow that the page holds them, and their words cut; or as it is."""
+    widest = max(wide for wide, _ in found.cores)
+    while (widest := _NARROWER * widest) > _LEAST:
+        words = _WORDS[-1]._replace(widest=widest)
+        other = _laid(request, found.plan, words, found.direction, only=True)
+        if other is not None and not other.over[0]:
+            return other
+    return found
+
+
+def _laid(request: Request, plan: Plan, words: _Words, direction: str, *, only: bool) -> Laid | None:
+    """A plan in places on the page; ``None`` where it is not the ``only`` one, and is seen to be too much."""
+    left = room(request, around(request, _signs(plan, request.colors), _notes(request, plan, words)))
+    cores = _cores(plan, words)
+    if not only and _is_too_much(plan, cores, words, left):
+        return None
+    layout = arranged(_layout(request, plan, words, direction, cores), left, direction)
+    return Laid(plan, words, direction, cores, layout, layout.over(left))
+
+
+def _is_too_much(
+    plan: Plan, cores: list[tuple[float, float]], words: _Words, room: tuple[float, float]
+) -> bool:
+    """Whether a page cannot hold a plan, as far as it is seen without laying it out: too many boxes for its
+    area, or for its width those on one level; or more connections than can be followed.
+    """
+    if len(plan.edges) > _EDGES:
+        return True
+    if sum((w + ASIDE) * (h + words.tail + words.apart) for w, h in cores) > room[0] * room[1]:
+        return True
+    level = [0] * len(cores)
+    for edge in plan.edges:
+        level[edge.head] = max(level[edge.head], level[edge.tail] + 1)
+    across = grouped((at, wide) for at, (wide, _) in zip(level, cores, strict=True))
+    return max(map(sum, across.values()), default=0.0) > room[0]
+
+
+def _layout(
+    request: Request, plan: Plan, words: _Words, direction: str, cores: list[tuple[float, float]]
+) -> Layout:
+    """The places of the boxes in one piece, whatever the page."""
+    known, key = request.plans.known, (__name__, plan.depth, words, direction)
+    if key not in known:
+        tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
+        known[key] = lay_out(
+            [(w + tail, h) if direction == "lr" else (w, h + words.tail) for w, h in cores],
+            [Link(edge.tail, edge.head, bool(edge.bypass)) for edge in plan.edges],
+            [box.scope for box in plan.boxes],
+            [scope.parent for scope in plan.scopes],
+            direction,
+            words.apart,
+        )
+    found = known[key]
+    assert isinstance(found, Layout)
+    return found
 
 
 # --- sizes ----------------------------------------------------------------------------------------
 
 
-def _width(plan: Plan) -> float:
+def _cores(plan: Plan, words: _Words) -> list[tuple[float, float]]:
+    """The sizes of the boxes, without the space in which the shape that leaves one stands."""
+    wide = _width(plan, words)
+    return [
+        (wide if box.kind != "input" else min(wide, 150.0), _height(box, wide, plan, words))
+        for box in plan.boxes
+    ]
+
+
+def _rows(box: Box, words: _Words) -> list[BoxLine]:
+    """The lines of a box that are written: all, or those that cannot be left out."""
+    if not words.terse:
+        return list(box.lines)
+    first, *others = box.lines
+    if box.fold > 1:
+        first = first._replace(what=f"{box.fold:,} x {first.what or 'the same'}")
+    head = [first._replace(what=""), first._replace(name="")] if words.stacked and first.what else [first]
+    return [*head, *(row for row in others if not row.spare)]
+
+
+def _bars(box: Box, words: _Words) -> list[str]:
+    """The families of the lines that are left out, each of which is a bar."""
+    return [row.family for row in box.lines if row.spare and row.family] if words.terse else []
+
+
+def _width(plan: Plan, words: _Words) -> float:
     """One width for all boxes, by the longest of their lines and of the notes on scopes."""
     needed = _NARROW
     for box in plan.boxes:
         if box.kind == "failed":
             needed = max(needed, 220.0)
         needed = max(needed, 2 * width(box.shape[:40], SMALL) + 20)
-        for row in box.lines:
+        bars = _STEP * len(_bars(box, words))
+        for i, row in enumerate(_rows(box, words)):
             both = _BETWEEN if row.name and row.what else 0.0
-            head = row is box.lines[0]
-            first = width(row.name[:100], NAME if head else SMALL, head)
-            needed = max(needed, first + both + width(row.what[:100], SMALL) + 2 * _PAD + _ACCENT)
+            first = width(row.name[:100], NAME if i == 0 else SMALL, i == 0)
+            needed = max(needed, first + both + width(row.what[:100], SMALL) + 2 * _PAD + _ACCENT + bars)
     for scope in plan.scopes:
         needed = max(needed, width(scope.note[:100], SMALL) + 14 - 2 * MARGIN)
-    return min(needed, _WIDE)
+    return min(needed, words.widest)
 
 
-def _height(box: Box, wide: float, plan: Plan) -> float:
+def _height(box: Box, wide: float, plan: Plan, words: _Words) -> float:
     if box.kind == "failed":
         return _LINE + 12.0 * len(_why(plan, wide)) + 6
-    return _LINE + _FURTHER * (len(box.lines) - 1) + (_STRIP + 4 if box.kind == "scope" else 0)
+    strip = _STRIP + 4 if box.kind == "scope" else 0
+    return _LINE + _FURTHER * (len(_rows(box, words)) - 1) + strip
 
 
 def _why(plan: Plan, wide: float) -> list[str]:
@@ -124,7 +286,7 @@ def _why(plan: Plan, wide: float) -> list[str]:
 # --- boxes ----------------------------------------------------------------------------------------
 
 
-def _box(box: Box, area: Area, theme: Theme, plan: Plan) -> Group:
+def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words) -> Group:
     border = theme.failed if box.kind == "failed" else theme.border
     dash = (3.0, 2.0) if box.training else ()
     items: list[Item] = []
@@ -148,23 +310,38 @@ def _box(box: Box, area: Area, theme: Theme, plan: Plan) -> Group:
         )
         return Group("node", tuple(items), box.title)
     items.append(frame)
-    for i, row in enumerate(box.lines):
+    bars = _bars(box, words)
+    beneath = _FURTHER if words.stacked and box.lines[0].what else 0.0
+    for i, row in enumerate(_rows(box, words)):
         y = area.y + (_LINE + (i - 1) * _FURTHER if i else 0)
         high = _FURTHER if i else _LINE
-        if row.family:
-            fill = theme.tint(row.family)
-            items.append(Rect(area.x + 0.5, y + 0.5, area.width - 1, high - 1, fill))
-            items.append(Rect(area.x + 0.5, y + 0.5, _ACCENT, high - 1, theme.color(row.family)))
-        items += _line(row, area.x, y, area.width, theme, first=i == 0)
+        if row.family and not (i == 1 and beneath):
+            whole = high + beneath - 1
+            items.append(Rect(area.x + 0.5, y + 0.5, area.width - 1, whole, theme.tint(row.family)))
+            items.append(Rect(area.x + 0.5, y + 0.5, _ACCENT, whole, theme.color(row.family)))
+        items += _line(
+            row, area.x, y, area.width - _STEP * len(bars), theme, first=i == 0, left=i == 1 and beneath > 0
+        )
+    for i, family in enumerate(reversed(bars)):
+        x = area.right - 0.5 - _STEP * i - _ACCENT
+        items.append(Rect(x, area.y + 0.5, _ACCENT, _LINE + beneath - 1, theme.color(family)))
     if box.kind == "scope":
         items += _strip(box, area, theme)
     return Group("node", tuple(items), box.title)
 
 
 def _line(
-    row: BoxLine, x: float, y: float, wide: float, theme: Theme, *, first: bool, color: str = ""
+    row: BoxLine,
+    x: float,
+    y: float,
+    wide: float,
+    theme: Theme,
+    *,
+    first: bool,
+    color: str = "",
+    left: bool = False,
 ) -> list[Item]:
-    """A line of a box: a name to the left, what it is to the right."""
+    """A line of a box: a name to the left, what it is to the right; or to the left too, beneath its name."""
     size = NAME if first else SMALL
     space = wide - 2 * _PAD - _ACCENT - (_BETWEEN if row.name and row.what else 0)
     least = space * 0.5 if row.name else space
@@ -176,7 +353,8 @@ def _line(
         items.append(Text(x + _PAD + _ACCENT, base, name, size, color or theme.text, bold=first))
     if what:
         tone = theme.text if row.family else theme.muted
-        items.append(Text(x + wide - _PAD, base, what, SMALL, tone, "end"))
+        place = (x + _PAD + _ACCENT, "start") if left else (x + wide - _PAD, "end")
+        items.append(Text(place[0], base, what, SMALL, tone, place[1]))
     return items
 
 
@@ -294,6 +472,14 @@ def _signs(plan: Plan, theme: Theme) -> list[Sign]:
     if any(box.training for box in plan.boxes):
         signs.append(Sign("dashed: in training only", theme.border))
     return signs
+
+
+def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:
+    """What was left out for the page."""
+    notes = folded(request, plan)
+    if any(_bars(box, words) for box in plan.boxes):
+        notes.append("A bar to the right in a box is a layer that follows.")
+    return notes
 
 
 def _described(plan: Plan) -> str:

@@ -11,17 +11,21 @@ from ...errors import printable
 from ...network import Network
 from ...ops import NonUniform
 from ...views import words
-from ..frame import NAME, SMALL, Sign, framed
+from ..fit import SMALL
+from ..frame import NAME, Shifted, Sign, around, folded, framed, room
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Picture, Rect, Text, arrow_head, line
-from ..plan import Box
+from ..plan import Box, Plan
 from ..request import Request
 from ..theme import Theme
 
-#: Height of a row and of the head; widths of a chart, and of the bars in it.
-_ROW, _HEAD, _CHART, _BARS = 16.0, 34.0, 160.0, 96.0
-#: The least and the most width of the names, and what they and what stands beside them are kept apart by.
-_NARROW, _WIDE, _APART = 220.0, 460.0, 30.0
+#: Height of a row, of the head, and of the space between charts that stand one above the other.
+_ROW, _HEAD, _SPACE = 16.0, 34.0, 18.0
+#: The narrowest and the widest chart; how much of it the bars take, and the least for the words behind them.
+_SLIM, _CHART, _SHARE, _BEHIND = 96.0, 160.0, 0.6, 52.0
+#: The least and the most width of the names, where there is room for more and where there is not, and what
+#: they and what stands beside them are kept apart by.
+_NARROW, _WIDE, _SHORT, _APART = 220.0, 460.0, 100.0, 30.0
 #: The height of a bar, and how far below the top of its row the words stand.
 _BAR, _BASE = 10.0, 11.2
 #: The least that a coordinate says, so that there is something of whatever is not zero.
@@ -51,59 +55,114 @@ class Chart(NamedTuple):
     mark: Callable[[ReceptiveFields], int] = lambda _: 0
 
 
+class _Grid(NamedTuple):
+    """What is where: the charts side by side, or in several rows of them."""
+
+    #: How many charts stand side by side, how wide each is, and how wide the names are before them.
+    across: int
+    chart: float
+    names: float
+
+    @property
+    def bars(self) -> float:
+        """The length of the longest bar."""
+        return min(_SHARE * self.chart, self.chart - _BEHIND)
+
+    @property
+    def width(self) -> float:
+        """All of it."""
+        return self.names + self.across * self.chart
+
+    def size(self, boxes: int) -> tuple[float, float]:
+        """Width and height with so many rows."""
+        rows = len(CHARTS) // self.across
+        return self.width, rows * (_HEAD + boxes * _ROW + _SPACE) - _SPACE + 4
+
+
 def draw(request: Request) -> Picture:
-    """Four charts side by side over the same rows."""
-    plan, theme = request.plan, request.colors
-    boxes = [box for box in plan.boxes if box.kind != "input"]
-    fields = request.plans.fields
-    items: list[Item] = []
-    bottom = _HEAD + len(boxes) * _ROW
-    names = _width(boxes)
-    for i, box in enumerate(boxes):
-        items += _named(box, _HEAD + i * _ROW, names, theme)
+    """Four charts over the same rows: side by side, or where there is no room for that, in several rows."""
+    theme, fields = request.colors, request.plans.fields
+    plan: Plan = request.plan
+    while True:
+        boxes = [box for box in plan.boxes if box.kind != "input"]
+        notes = _notes(request, fields, boxes, plan)
+        wide, high = room(request, around(request, _signs(boxes, theme), notes))
+        grid = _grid(boxes, wide)
+        shallower = request.shallower(plan)
+        if grid.size(len(boxes))[1] <= high or shallower is None:
+            break
+        plan = shallower
     charts: list[tuple[Chart, list[Bar]]] = [
         (chart, [chart.bar(box, fields) if box.behind else Bar(None, "") for box in boxes])
         for chart in CHARTS
     ]
-    low = bottom + 2 - (_ROW if plan.failed is not None else 0)
-    for column, (chart, bars) in enumerate(charts):
-        x = names + column * _CHART
-        mark = chart.mark(fields)
-        known = [bar.length for bar in bars if bar.length is not None and bar.length < inf]
-        scale = _BARS / (max([*known, mark], default=0) or 1)
-        rows = [
-            item
-            for i, (box, bar) in enumerate(zip(boxes, bars, strict=True))
-            for item in _drawn(bar, box, x, _HEAD + i * _ROW, scale, theme)
-        ]
-        axis = line((x, _HEAD - 2), (x, low), stroke=theme.border, thickness=0.8)
-        held = _mark(x + mark * scale, low, rows, theme) if mark else ()
-        head = (
-            Text(x, 11, chart.title, NAME, theme.text, bold=True),
-            Text(x, 24, chart.total(plan.network), SMALL, theme.muted),
-        )
-        items.append(Group("chart", (*head, Group("bars", tuple(rows)), axis, Group("mark", tuple(held)))))
-    if plan.failed is not None:
-        why = wrapped(printable(plan.failed.why[:500]), SMALL, _CHART * len(CHARTS) - 10, 1)[0]
-        items.append(Text(names + 8, bottom - 4.5, why, SMALL, theme.failed))
+    items: list[Item] = []
+    step = _HEAD + len(boxes) * _ROW + _SPACE
+    for row in range(len(CHARTS) // grid.across):
+        drawn = _row(charts[row * grid.across :][: grid.across], boxes, grid, request, plan)
+        items.append(Shifted(0, row * step).group(tuple(drawn)))
     return framed(
         request,
         items,
-        (names + len(CHARTS) * _CHART, bottom + 4),
+        grid.size(len(boxes)),
         signs=_signs(boxes, theme),
-        notes=_notes(request, fields, boxes),
+        notes=notes,
         description=_described(boxes, charts, request),
     )
 
 
-def _drawn(bar: Bar, box: Box, x: float, top: float, scale: float, theme: Theme) -> list[Item]:
+def _grid(boxes: Sequence[Box], wide: float) -> _Grid:
+    """As many charts side by side as there is room for."""
+    across = next((count for count in (4, 2) if wide >= _SHORT + count * _SLIM), 1)
+    needed = _width(boxes)
+    chart = min(max((wide - needed) / across, _SLIM), _CHART)
+    return _Grid(across, chart, max(min(needed, wide - across * chart), _SHORT))
+
+
+def _row(
+    charts: Sequence[tuple[Chart, list[Bar]]], boxes: Sequence[Box], grid: _Grid, request: Request, plan: Plan
+) -> list[Item]:
+    """Some of the charts over all rows."""
+    theme, fields, names = request.colors, request.plans.fields, grid.names
+    items: list[Item] = []
+    bottom = _HEAD + len(boxes) * _ROW
+    for i, box in enumerate(boxes):
+        items += _named(box, _HEAD + i * _ROW, grid, theme)
+    low = bottom + 2 - (_ROW if plan.failed is not None else 0)
+    for column, (chart, bars) in enumerate(charts):
+        x = names + column * grid.chart
+        mark = chart.mark(fields)
+        known = [bar.length for bar in bars if bar.length is not None and bar.length < inf]
+        scale = grid.bars / (max([*known, mark], default=0) or 1)
+        rows = [
+            item
+            for i, (box, bar) in enumerate(zip(boxes, bars, strict=True))
+            for item in _drawn(bar, box, x, _HEAD + i * _ROW, scale, grid, theme)
+        ]
+        axis = line((x, _HEAD - 2), (x, low), stroke=theme.border, thickness=0.8)
+        held = _mark(x + mark * scale, low, rows, theme) if mark else ()
+        total = chart.total(plan.network)
+        if width(total, SMALL) > grid.chart - 4:
+            total = total.removeprefix("of an input ").removeprefix("of ")
+        head = (
+            Text(x, 11, chart.title, NAME, theme.text, bold=True),
+            Text(x, 24, fitted(total, SMALL, grid.chart - 4), SMALL, theme.muted),
+        )
+        items.append(Group("chart", (*head, Group("bars", tuple(rows)), axis, Group("mark", tuple(held)))))
+    if plan.failed is not None:
+        why = wrapped(printable(plan.failed.why[:500]), SMALL, grid.width - names - 10, 1)[0]
+        items.append(Text(names + 8, bottom - 4.5, why, SMALL, theme.failed))
+    return items
+
+
+def _drawn(bar: Bar, box: Box, x: float, top: float, scale: float, grid: _Grid, theme: Theme) -> list[Item]:
     """The bar of a row, or the arrow of what has no length, and the words behind it."""
     color = theme.color(_family(box)) if _family(box) else theme.border
     items: list[Item] = []
     y = top + (_ROW - _BAR) / 2
     long = 0.0
     if bar.length == inf:
-        long = _BARS
+        long = grid.bars
         start, tip = (x, y + _BAR / 2), (x + long, y + _BAR / 2)
         shaft = line(start, (tip[0] - 4, tip[1]), stroke=color, thickness=1.2)
         items.append(Group("everywhere", (shaft, arrow_head(tip, start, color))))
@@ -142,21 +201,22 @@ def _times(box: Box) -> str:
     return f" x{box.repeats:,}" if box.repeats > 1 else ""
 
 
-def _named(box: Box, y: float, names: float, theme: Theme) -> list[Item]:
+def _named(box: Box, y: float, grid: _Grid, theme: Theme) -> list[Item]:
     """A row's name to the left and what it is to the right, in front of a thin rule."""
     color = theme.failed if box.kind == "failed" else theme.text
     times = _times(box)
-    space = names - _APART - width(times, SMALL, bold=True)
+    space = grid.names - _APART - width(times, SMALL, bold=True)
     # the name may take the half at least, and what the other leaves
-    what = fitted(box.lines[0].what, SMALL, max(space / 2, space - width(box.name[:100], SMALL, bold=True)))
+    left = max(space / 2, space - width(box.name[:100], SMALL, bold=True))
+    what = fitted(box.lines[0].what, SMALL, left) if grid.names >= _NARROW else ""
     name = fitted(box.name, SMALL, space - width(what, SMALL), bold=True)
     base = y + _BASE
     mark = theme.color(_family(box)) if _family(box) else color if box.kind == "failed" else theme.border
     items: list[Item] = [
         Rect(0, y + 3, 4, _ROW - 6, mark),
         Text(9, base, name + times, SMALL, color, bold=True),
-        Text(names - 12, base, what, SMALL, theme.muted, "end"),
-        line((0, y + _ROW), (names + len(CHARTS) * _CHART, y + _ROW), stroke=theme.box, thickness=0.8),
+        Text(grid.names - 12, base, what, SMALL, theme.muted, "end"),
+        line((0, y + _ROW), (grid.width, y + _ROW), stroke=theme.box, thickness=0.8),
     ]
     return [Group("row", tuple(items), box.title)]
 
@@ -227,7 +287,7 @@ def _signs(boxes: list[Box], theme: Theme) -> list[Sign]:
     return [Sign(family, theme.color(family)) for family in dict.fromkeys(map(_family, boxes)) if family]
 
 
-def _notes(request: Request, fields: ReceptiveFields, boxes: list[Box]) -> list[str]:
+def _notes(request: Request, fields: ReceptiveFields, boxes: list[Box], plan: Plan) -> list[str]:
     notes = [
         "Bars are to scale within a chart. Activations are the numbers that all layers of a row give out, "
         "for one sample. One MAC is one multiply-accumulate; FLOPs = 2 x MACs. The receptive field is that "
@@ -243,7 +303,7 @@ def _notes(request: Request, fields: ReceptiveFields, boxes: list[Box]) -> list[
         notes.append("MACs in brackets, with dashed bars, belong to heads that run in training only.")
     if len(request.network.inputs) > 1:
         notes.append(f"The receptive field is that on the input {printable(fields.input)[:80]}.")
-    return notes
+    return [*notes, *folded(request, plan)]
 
 
 def _described(boxes: list[Box], charts: list[tuple[Chart, list[Bar]]], request: Request) -> str:

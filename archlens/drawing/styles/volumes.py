@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from math import log2
 
 from ...errors import printable
 from ...grouping import grouped
 from ...shape import Shape
-from ..frame import SMALL, Shifted, Sign, framed
+from ..fit import SMALL
+from ..frame import Shifted, Sign, around, folded, framed, room
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, polygon, rounded_line
 from ..plan import Box, Edge, Plan
@@ -31,8 +31,11 @@ _ASIDE, _UP = 0.42, 0.28
 _THICK, _LONG, _BAR = 3.2, 13.0, 9.0
 #: The space between columns, between slabs and between rows; the height of a line of a caption.
 _GAP, _SLIT, _ROW, _CAPTION = 26.0, 2.5, 30.0, 12.0
-#: The widest caption, how many slabs a stage shows, how many stages there may be, and the widest row of them.
-_WORDS, _SLABS, _STAGES, _WIDE = 140.0, 6, 24, 1150.0
+#: The widest caption, how many slabs a stage shows, and how many stages there may be.
+_WORDS, _SLABS, _STAGES = 140.0, 6, 24
+#: How far a line stands in that goes on from another; shares of the width that are tried, so that lines are
+#: of about one length; and the space between what goes around other stages.
+_INTO, _SHARES, _LANE = 14.0, (0.6, 0.7, 0.8, 0.9), 9.0
 #: Families of which a layer makes no volume of its own.
 _SILENT = frozenset({"normalization", "activation", "regularization", "reshape"})
 
@@ -56,21 +59,12 @@ class _Stage:
 def draw(request: Request) -> Picture:
     """The network's feature maps as boxes to scale."""
     plan: Plan = request.plan
-    stages = _stages(plan)
-    # several boxes that repeat together cannot stand side by side: their scope is shown as one
-    while len(stages) > _STAGES or any(box.repeats > box.fold for box in plan.boxes) or _is_wide(stages):
+    while True:
+        artist = _Artist(request, plan, _stages(plan))
         shallower = request.shallower(plan)
-        if shallower is None:
-            break
-        plan, stages = shallower, _stages(shallower)
-    return _Artist(request, plan, stages).picture()
-
-
-def _is_wide(stages: list[_Stage]) -> bool:
-    """Whether bypasses keep together what a page does not hold in one line."""
-    return max((stage.column for stage in stages), default=0) > _STAGES / 2 and any(
-        stages[head].column - stage.column > _STAGES / 2 for stage in stages for head in stage.out
-    )
+        if artist.is_held or shallower is None:
+            return artist.picture()
+        plan = shallower
 
 
 # --- what is shown --------------------------------------------------------------------------------
@@ -198,6 +192,7 @@ class _Artist:
         sides = [side for stage in stages if stage.shape for side in stage.shape.spatial[-2:]]
         self.scale = _TALL / max(sides, default=1)
         self.clamped = any(side * self.scale < _LEAST for side in sides)
+        self.size = self.arrange()
 
     # sizes
 
@@ -256,7 +251,7 @@ class _Artist:
     # places
 
     def picture(self) -> Picture:
-        size = self.arrange()
+        size = self.size
         items: list[Item] = []
         order = sorted(range(len(self.stages)), key=lambda i: (self.stages[i].column, self.stages[i].row))
         arcs = list(self.arcs())
@@ -273,6 +268,24 @@ class _Artist:
         return framed(
             self.request, items, size, signs=self.signs(), notes=self.notes(), description=self.described()
         )
+
+    @cached_property
+    def is_held(self) -> bool:
+        """Whether the page holds it, each of its volumes where it can be seen."""
+        wide, high = self.room
+        return (
+            len(self.stages) <= _STAGES
+            and self.size[0] <= wide
+            and self.size[1] <= high
+            # several boxes that repeat together cannot stand side by side: their scope is shown as one
+            and not any(box.repeats > box.fold for box in self.plan.boxes)
+            and all(self.is_open(column) for column in self.breaks if column < self.stages[-1].column)
+        )
+
+    @cached_property
+    def room(self) -> tuple[float, float]:
+        """The width and the height that the page leaves."""
+        return room(self.request, around(self.request, self.signs(), self.notes()))
 
     def arrange(self) -> tuple[float, float]:
         """Give each stage its place; long chains go on in a further line."""
@@ -297,6 +310,10 @@ class _Artist:
         self.left: dict[int, float] = {}
         for number, chosen in enumerate(self.lines(sorted(columns), wide)):
             some = [stage for column in chosen for stage in columns[column]]
+            # room for what arrives from lines above, around other stages
+            y += _LANE * sum(
+                self.stages[tail].column < chosen[0] - 1 for stage in some for tail, _ in stage.into
+            )
             rows = sorted({stage.row for stage in some})
             middle: dict[int, float] = {}
             for row in rows:
@@ -306,32 +323,42 @@ class _Artist:
                 middle[row] = y + tall / 2
                 self.low[number, row] = max(middle[row] + self.extent(stage)[1] / 2 for stage in within)
                 y += tall + 10 + words + _ROW
-            x = 14.0 if chosen[0] else 0.0
+            x = _INTO if chosen[0] else 0.0
             for column in chosen:
                 self.left[column], self.line[column] = x, number
                 for stage in columns[column]:
                     stage.x = x + (wide[column] - self.extent(stage)[0]) / 2
                     stage.y = middle[stage.row]
                 x += wide[column] + _GAP
-            right = max(right, x - _GAP + 14)
+            right = max(right, x - _GAP + (_INTO if chosen[-1] != max(columns) else 0.0))
             self.breaks.add(chosen[-1])
         return right, y - _ROW
 
     def lines(self, columns: list[int], wide: dict[int, float]) -> list[list[int]]:
-        """The columns in lines of a bounded width, broken where one connection alone goes on."""
-        whole = left = sum(wide[column] + _GAP for column in columns)
-        count = int(-(-whole // _WIDE))
-        goal = whole / count if count else whole
+        """The columns in as few lines as the page is wide for, of about one length."""
+        most = self.room[0] - 2 * _INTO
+        if sum(wide[column] + _GAP for column in columns) - _GAP <= self.room[0]:
+            return [columns]
+        whole = self.broken(columns, wide, most)
+        shorter = (self.broken(columns, wide, share * most) for share in _SHARES)
+        return next((lines for lines in shorter if len(lines) == len(whole)), whole)
+
+    def broken(self, columns: list[int], wide: dict[int, float], most: float) -> list[list[int]]:
+        """The columns in lines of a width, broken where one connection alone goes on.
+
+        Where that is nowhere, and nobody asks for the depth, wherever a line is full.
+        """
         lines: list[list[int]] = [[]]
-        used = 0.0
-        for column, following in pairwise([*columns, -1]):
+        for column in columns:
             lines[-1].append(column)
-            used += wide[column] + _GAP
-            left -= wide[column] + _GAP
-            full = following >= 0 and used + wide[following] / 2 > goal and left > goal / 3
-            if full and len(lines) < count and self.is_open(column):
-                lines.append([])
-                used = 0.0
+            while len(lines[-1]) > 1 and sum(wide[one] + _GAP for one in lines[-1]) - _GAP > most:
+                line = lines.pop()
+                ends = [i for i, one in enumerate(line[:-1], 1) if self.is_open(one)]
+                if not ends and self.request.depth is not None:
+                    lines.append(line)
+                    break
+                end = ends[-1] if ends else len(line) - 1
+                lines += [line[:end], line[end:]]
         return lines
 
     def is_open(self, column: int) -> bool:
@@ -549,7 +576,8 @@ class _Artist:
             and min(source.row, stage.row) <= one.row <= 0
             and self.line[one.column] == line
         ]
-        top = min([*([] if stage.row else [y1]), *between, *([] if carried else [y0])]) - 9 - 9 * lane
+        over = [*([] if stage.row else [y1]), *between, *([] if carried else [y0])]
+        top = min(over, default=y1) - _LANE - _LANE * lane
         if carried:  # it left with the arrow at the end of the line before
             x0 = 2.0
         if stage.row:
@@ -631,7 +659,7 @@ class _Artist:
             words += " A window on a map is the kernel of the next layer, at its size."
         if any(stage.slabs < sum(box.fold for box in stage.boxes) for stage in self.stages):
             words += f" Stages of more than {_SLABS} show {_SLABS} slabs; the caption counts them."
-        return [words]
+        return [words, *folded(self.request, self.plan)]
 
     def described(self) -> str:
         chain = "; ".join(

@@ -1,0 +1,210 @@
+"""Pictures are read where they are made for: no text below a floor, and no wider than the page.
+
+The sizes are measured on what is written: the sizes of fonts, and how long the file says that its points are.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archlens
+from archlens import drawing
+from archlens.drawing import Request, style_names, to_bytes
+from archlens.drawing.fit import NAMED, fit_of
+from archlens.network import Network
+
+from .running import run
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+#: The floors and the widths that the fits are to keep, in the unit that the file says.
+FLOORS = {
+    "column": ("pt", 7, 3.3 * 72),
+    "page": ("pt", 7, 6.9 * 72),
+    "readme": ("", 11, 700),
+    "slide": ("", 11, 1280),
+}
+
+#: Chains, stages, branches, skips across, heads and wide names.
+DOZEN = (
+    *("lenet5", "vgg16", "resnet50", "densenet121", "googlenet", "inception_v3", "unet", "vit_b_16"),
+    *("maskrcnn_resnet50_fpn", "stable_diffusion_1", "clip_vit_b_32", "whisper_tiny"),
+)
+
+
+def measured(svg: str) -> tuple[str, float, float, float]:
+    """Unit, width, height and smallest text of a file, as they are where it is read."""
+    root = ElementTree.fromstring(svg)
+    found = [re.fullmatch(r"([\d.]+)([a-z]*)", root.get(side, "")) for side in ("width", "height")]
+    assert found[0]
+    assert found[1]
+    _, _, across, down = map(float, root.get("viewBox", "").split())
+    point = float(found[0][1]) / across
+    assert point == pytest.approx(float(found[1][1]) / down, rel=2e-3)  # nothing is stretched
+    assert not list(root.iter(f"{SVG}svg"))[1:]
+    assert all("transform" not in element.attrib for element in root.iter())
+    sizes = [float(text.get("font-size", "nan")) for text in root.iter(f"{SVG}text")]
+    assert sizes
+    return found[0][2], float(found[0][1]), float(found[1][1]), min(sizes) * point
+
+
+def is_read(svg: str, fit: str) -> None:
+    unit, floor, most = FLOORS[fit]
+    found, wide, _, least = measured(svg)
+    assert found == unit
+    assert least >= floor - 0.01
+    assert wide <= most + 0.1
+
+
+@pytest.mark.parametrize("name", DOZEN)
+def test_text_is_read_in_every_fit(name: str) -> None:
+    first = Request(archlens.load(name))
+    for fit in FLOORS:
+        is_read(to_bytes(Request(first.network, fit=fit, made=first.plans), "svg").decode(), fit)
+
+
+@pytest.mark.parametrize("fit", FLOORS)
+@pytest.mark.parametrize("style", ["volumes", "profile"])
+def test_other_styles_are_read_too(style: str, fit: str) -> None:
+    for name in ("alexnet", "resnet18"):
+        is_read(drawing.to_svg(archlens.load(name), style=style, fit=fit), fit)
+
+
+def test_too_small_text_and_too_wide_pictures_would_be_seen() -> None:
+    svg = drawing.to_svg(archlens.load("lenet5"))
+    with pytest.raises(AssertionError):
+        is_read(re.sub('font-size="9.5"', 'font-size="9.4"', svg, count=1), "readme")
+    head = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
+    assert head
+    half = f'width="{float(head[1]) / 2}" height="{float(head[2]) / 2}"'
+    with pytest.raises(AssertionError):
+        is_read(svg.replace(head[0], half), "readme")
+    with pytest.raises(AssertionError):
+        is_read(drawing.to_svg(archlens.load("resnet18"), depth=3, fit="1200px"), "readme")
+
+
+@pytest.mark.parametrize(
+    ("fit", "width", "unit"),
+    [
+        *(
+            ("90mm", 90 / 25.4 * 72, "pt"),
+            ("9cm", 9 / 2.54 * 72, "pt"),
+            ("5in", 360, "pt"),
+            ("400pt", 400, "pt"),
+        ),
+        *(("700px", 700, "px"), ("column", 237.6, "pt"), ("slide", 1280, "px")),
+    ],
+)
+def test_widths(fit: str, width: float, unit: str) -> None:
+    found = fit_of(fit)
+    assert found.width == pytest.approx(width)
+    assert found.unit == unit
+
+
+def test_paper_and_slides_are_filled_across() -> None:
+    for fit, (_, _, width) in FLOORS.items():
+        _, wide, high, _ = measured(drawing.to_svg(archlens.load("lenet5"), fit=fit))
+        assert wide == pytest.approx(width, abs=0.1) if fit != "readme" else wide < width
+        assert high == pytest.approx(720, abs=0.1) if fit == "slide" else high > 100
+
+
+def test_the_smallest_text_is_what_is_asked_for() -> None:
+    for size in (9.0, 14.5):
+        svg = drawing.to_svg(archlens.load("lenet5"), fit="page", font_size=size)
+        assert measured(svg)[3] == pytest.approx(size, rel=2e-3)
+
+
+def depth(network: Network, fit: str, **options: Any) -> int:
+    """The depth of a picture of a network with two levels of scopes, by the boxes that are in it."""
+    svg = drawing.to_svg(network, fit=fit, **options)
+    titles = [title.text or "" for title in ElementTree.fromstring(svg).iter(f"{SVG}title")]
+    return 2 if any(title.startswith("a.b.c: ") for title in titles) else 1
+
+
+def test_a_narrow_page_folds_what_a_wide_one_shows() -> None:
+    branches = "".join(f"      - conv({i}, 1) >> conv(4, 3, padding=1)\n" for i in range(1, 7))
+    text = "title: T\ninput: 4x8x8\nlayers:\n  - a:\n    - b:\n      - concat:\n{}      - c: conv(2, 1)\n"
+    text = text.format("".join(f"          - {line.split('- ', 1)[1]}" for line in branches.splitlines(True)))
+    network = archlens.loads(text)
+    assert depth(network, "slide") == 2
+    assert depth(network, "column") == 1
+    said = drawing.to_svg(network, fit="column")
+    assert "for text of 7 pt at a width of 3.3 in." in said
+    assert "Drawn to depth" not in drawing.to_svg(network, fit="slide")
+    assert depth(network, "column", depth=9) == 2  # whoever asks for a depth has it
+
+
+def test_formats_have_the_fit_of_where_they_are_read() -> None:
+    network = archlens.load("lenet5")
+    assert b"/MediaBox [ 0 0 496.8 " in to_bytes(Request(network), "pdf")
+    assert b"/MediaBox [ 0 0 237.6 " in to_bytes(Request(network, fit="column"), "pdf")
+    tex = to_bytes(Request(network), "tex").decode()
+    assert "x=0.7368bp,y=-0.7368bp" in tex  # 7 pt where a style writes 9.5
+    assert {float(size) for size in re.findall(r"fontsize{([\d.]+)bp}", tex)} >= {7.0}
+    png = to_bytes(Request(network, fit="column"), "png")
+    assert abs(int.from_bytes(png[16:20], "big") - 3.3 * 300) <= 300 / 72  # 300 dots an inch
+
+
+@pytest.mark.parametrize("extension", ["mmd", "dot"])
+def test_formats_of_text_have_the_depth_of_the_picture(extension: str) -> None:
+    first = Request(archlens.load("resnet50"))
+    for fit in ("readme", "3000px"):
+        request = Request(first.network, fit=fit, made=first.plans)
+        text = to_bytes(request, extension).decode()
+        boxes = ElementTree.fromstring(to_bytes(request, "svg")).findall(f".//{SVG}g[@class='node']")
+        assert len(re.findall(r"^ +n\d+(?:\[| \[label|\(\[)", text, re.MULTILINE)) == len(boxes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "help"),
+    [
+        (["--fit", "colum"], "there is no fit colum", "did you mean column?"),
+        (
+            ["--fit", "12"],
+            "there is no fit 12",
+            "column, page, readme, slide, or a width such as 90mm, 5in or 700px",
+        ),
+        (["--fit", "-5in"], "there is no fit -5in", "or a width such as 90mm"),
+        (["--fit", "99999in"], "99999in is wider than any page", "at most 14400 pt"),
+        (["--fit", "1mm"], "1mm is too narrow for text of 7 pt", "from 154 pt on there is room for names"),
+        (
+            ["--fit", "200px"],
+            "200px is too narrow for text of 11 px",
+            "from 242 px on there is room for names",
+        ),
+        (
+            ["--font-size", "nan"],
+            "text of nan px cannot be set",
+            "from 2 to 100; without --font-size it is 11 px",
+        ),
+        (["--font-size", "1e9"], "text of 1e+09 px cannot be set", "from 2 to 100"),
+        (["--fit", "page", "--font-size", "30"], "page is too narrow for text of 30 pt", "from 660 pt on"),
+    ],
+)
+def test_fits_that_are_none(options: list[str], message: str, help: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.svg"
+    found = run("diagram", "lenet5", "-o", str(path), *options)
+    assert found.returncode == 2
+    assert message in found.stderr
+    assert help in found.stderr
+    assert not path.exists()
+
+
+def test_a_depth_that_is_too_wide_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.svg"
+    found = run("diagram", "inception_v3", "--depth", "2", "-o", str(path))
+    assert re.search(
+        r"warning: the picture is [\d,]+ px wide, more than the 700 px that it is made for", found.stderr
+    )
+    assert "help: text of 11 px needs it; take a smaller --depth or a wider --fit" in found.stderr
+    assert measured(path.read_text("utf-8"))[3] >= 10.99
+    assert not run("diagram", "resnet50", "-o", str(path)).stderr
+    high = run("diagram", "segnet", "--fit", "column", "-o", str(path)).stderr
+    assert re.search(r"warning: the picture is [\d,]+ pt high, more than the 648 pt that there are", high)
+    assert sorted(NAMED) == sorted(FLOORS)
+    assert set(style_names()) >= {"graph", "volumes", "profile"}
