@@ -139,7 +139,7 @@ def shown(request: Request) -> tuple[Plan, str]:
 
     Without pygraphviz, which says what fits, as many levels as there are boxes for.
     """
-    if find_spec("pygraphviz") is None or request.depth is not None and not request.page.lying:
+    if find_spec("pygraphviz") is None or (request.depth is not None and not request.page.lying):
         return request.plan, request.direction or "tb"
     found = chosen(request)
     return found.plan, found.direction
