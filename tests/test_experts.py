@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
@@ -320,6 +322,33 @@ def test_a_bias_has_a_part_in_the_choice_alone(values: dict[str, Any]) -> None:
         archlens.UsageError, match=r"moe\.gate\.correction lies in the module of another layer"
     ):
         emit(network)
+
+
+class Calls(TorchDispatchMode):
+    """How often each operator runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("scores", ["softmax", "sigmoid"])
+def test_scores_are_made_once(scores: str) -> None:
+    """Though both the choice and the weights depend on them; 7 tokens have 5 scores each."""
+    text = MIXTURE.replace(
+        "          do: expert\n", "          do: expert\n          correction: correction\n"
+    )
+    network = archlens.loads(text, scores=scores)
+    with torch.no_grad(), Calls() as calls:
+        built(network)(torch.randn(2, 7, 12))
+    assert calls.seen["_softmax" if scores == "softmax" else "sigmoid"] == 1
+    silu = 2 * 7 * 20  # of two experts of each token
+    made = 7 * (3 * 5 - 1) if scores == "softmax" else 7 * 5
+    assert archlens.study(network).cost.total.other()["activation"] == made + silu
 
 
 @pytest.mark.parametrize("bias", [False, True])

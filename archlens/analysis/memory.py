@@ -48,6 +48,7 @@ from ..ops.footprint import (
     STATISTIC,
     Extra,
     Footprint,
+    Heads,
     Reshaped,
 )
 from ..ops.merge import pairwise_shapes
@@ -238,13 +239,13 @@ def account(
             states += _WIDTHS[FLOAT32] * sum(len(layer.facts.weights) for layer in network.layers)
         step = _stepping(network, dtype) if rule.adaptive else StepTemporaries(0, 0)
         places = _places(network, footprints, batch, training=True)
-        kept = _kept(network, footprints, places, held)
+        kept = _kept(network, places, held)
         saved = kept.bytes
-        forward = _forward(network, _steps(network, footprints, places, kept), kept, held)
+        forward = _forward(network, _steps(network, places, kept), kept, held)
         gradients_of = _Gradients(network, dtype)
         back = backward.peak(
             network,
-            footprints,
+            places.footprints,
             kept,
             places.turned,
             size=held.of,
@@ -255,7 +256,7 @@ def account(
         way = "foreach" if step.foreach > step.single else "each tensor"
         stepping = Moment(f"step, {way}", "", gradients, 0, sum(kept.held.values()), 0, max(step))
         moments = (forward, back, stepping)
-    steps = _steps(network, footprints, _places(network, footprints, batch, training=False))
+    steps = _steps(network, _places(network, footprints, batch, training=False))
     return Memory(
         batch=batch,
         dtype=dtype,
@@ -406,7 +407,7 @@ def peak_activations(
     """
     held = _held(batch, dtype, device, align)
     footprints = _footprints(network)
-    steps = _steps(network, footprints, _places(network, footprints, batch, training=False))
+    steps = _steps(network, _places(network, footprints, batch, training=False))
     return _live(network, steps, held, in_place=in_place, eager=eager)
 
 
@@ -501,14 +502,12 @@ class _Step(NamedTuple):
     leaving: tuple[str, ...]
 
 
-def _steps(
-    network: Network, footprints: Sequence[Footprint | None], places: _Places, kept: Saved | None = None
-) -> list[_Step]:
+def _steps(network: Network, places: _Places, kept: Saved | None = None) -> list[_Step]:
     """The layers in their order, with what is done with after each; all of them where some is kept."""
     owner, copied = places.owner, places.copied
     layers = [
         (layer, footprint)
-        for layer, footprint in zip(network.layers, footprints, strict=True)
+        for layer, footprint in zip(network.layers, places.footprints, strict=True)
         if kept is not None or not layer.training
     ]
     sources = [tuple([owner[source] for source in layer.inputs]) for layer, _ in layers]
@@ -545,6 +544,8 @@ class _Places(NamedTuple):
     turned: set[str]
     #: The strides of each output.
     lying: dict[str, strides.Strides]
+    #: What each layer asks of memory where its inputs lie so.
+    footprints: list[Footprint | None]
 
 
 def _places(
@@ -554,9 +555,19 @@ def _places(
     lying = {name: strides.rows((batch, *shape)) for name, shape in network.inputs.items()}
     copied: dict[str, tuple[int, ...]] = {}
     turned: set[str] = set()
+    settled: list[Footprint | None] = []
     for layer, footprint in zip(network.layers, footprints, strict=True):
         name, source = layer.name, layer.inputs[0]
         owner[name] = name
+        if footprint is not None and footprint.by_lying is not None:
+            asked, made = footprint.by_lying
+            footprint = made(
+                *(
+                    _fits(how, (batch, *layer.input_shapes[index]), lying[layer.inputs[index]])
+                    for index, how in asked
+                )
+            )
+        settled.append(footprint)
         if footprint is None:
             lying[name] = strides.rows((batch, *layer.facts.shape))
             continue
@@ -577,7 +588,7 @@ def _places(
             if copies:
                 copied[name] = copies
         lying[name] = found
-    return _Places(owner, copied, turned, lying)
+    return _Places(owner, copied, turned, lying, settled)
 
 
 def _moved(
@@ -639,8 +650,10 @@ def _unfit(
             yield index
 
 
-def _fits(needs: str | tuple[int, ...], sizes: strides.Sizes, lying: strides.Strides) -> bool:
+def _fits(needs: str | tuple[int, ...] | Heads, sizes: strides.Sizes, lying: strides.Strides) -> bool:
     """Whether an op can work on its input as it lies."""
+    if isinstance(needs, Heads):
+        return _in_heads(needs, sizes, lying)
     if isinstance(needs, tuple):
         order = (0, *(axis + 1 for axis in needs))
         turned = [tuple(one[axis] for axis in order) for one in (sizes, lying)]
@@ -655,6 +668,18 @@ def _fits(needs: str | tuple[int, ...], sizes: strides.Sizes, lying: strides.Str
     if needs == MATRIX and len(sizes) > 2:
         return strides.reshaped(sizes, lying, (prod(sizes[:-1]), sizes[-1])) is not None
     return True
+
+
+def _in_heads(heads: Heads, sizes: strides.Sizes, lying: strides.Strides) -> bool:
+    """Whether the heads of all rows of tokens are seen as one batch of matrices."""
+    *rows, length, channels = sizes
+    count, width = heads.heads, channels // heads.heads
+    divided = (prod(rows), length, count, width)
+    own = strides.reshaped(sizes, lying, divided) or strides.rows(divided)
+    turned, found = [tuple([of[axis] for axis in (0, 2, 1, 3)]) for of in (divided, own)]
+    if heads.scaled:
+        found = strides.elementwise(turned, [(turned, found)])
+    return strides.reshaped(turned, found, (prod(rows) * count, length, width)) is not None
 
 
 def _live(
@@ -732,24 +757,27 @@ def _chain(sources: Sequence[str], free: set[str], sizes: Mapping[str, Alive], r
     return highest
 
 
-def _kept(network: Network, footprints: Sequence[Footprint | None], places: _Places, held: _Held) -> Saved:
+def _kept(network: Network, places: _Places, held: _Held) -> Saved:
     """What autograd keeps between the forward and the backward pass."""
     owner, copied = places.owner, places.copied
     trained = dict.fromkeys(network.inputs, False)
     until: dict[str, int] = {}
     beside = []
-    for position, (layer, footprint) in enumerate(zip(network.layers, footprints, strict=True)):
+    for position, (layer, footprint) in enumerate(zip(network.layers, places.footprints, strict=True)):
         weights, inputs = bool(layer.whole.facts.weights), layer.inputs
         trained[layer.name] = weights or any(trained[source] for source in inputs)
         beside.append(0)
         if footprint is None or not trained[layer.name]:
             continue
-        if footprint.input:
+        read = range(len(inputs)) if footprint.input is True else footprint.input or ()
+        if read:
             # a factor is needed for the gradients of those before it; the first for that of the second
             others = trained[inputs[min(1, len(inputs) - 1)]]
             so_far = False
             for index, source in enumerate(inputs):
-                if (weights or others) and index in copied.get(layer.name, ()):
+                if index not in read:
+                    pass
+                elif (weights or others) and index in copied.get(layer.name, ()):
                     beside[-1] += held.size(layer.input_shapes[index].numel)
                 elif weights or others:
                     until.setdefault(owner[source], position)

@@ -887,11 +887,6 @@ def window_reverse(x: Tensor, size: Any, sides: Any) -> Tensor:
     return from_windows(x, size, sides).permute(0, 3, 1, 2)
 
 
-def corrected(x: Tensor, bias: Tensor, scores_by: str = "softmax") -> Tensor:
-    """The scores that experts are chosen by: with a bias for each."""
-    return (x.softmax(-1) if scores_by == "softmax" else x.sigmoid()) + bias
-
-
 def chosen_experts(scores: Tensor, active: int, groups: int = 1, active_groups: int = 1) -> Tensor:
     """The experts of each token, those with the highest scores in the best groups, before the tokens."""
     if groups > 1:
@@ -934,12 +929,10 @@ def combined_experts(
     made: Tensor,
     scores: Tensor,
     chosen: Tensor,
-    scores_by: str = "softmax",
     normalize: bool = True,
     scale: float = 1,
 ) -> Tensor:
     """What the experts of each token made, weighted by their scores and added up."""
-    scores = scores.softmax(-1) if scores_by == "softmax" else scores.sigmoid()
     weights = scores.gather(-1, chosen.movedim(1, -1))
     if normalize:
         weights = weights / weights.sum(-1, keepdim=True)

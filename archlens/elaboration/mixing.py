@@ -20,7 +20,7 @@ from .sharing import Sharing
 from .values import Tensor
 
 #: What the layers around the experts are called.
-_CHOOSE, _DISPATCH, _COMBINE = "choose", "dispatch", "combine"
+_SCORE, _CHOOSE, _DISPATCH, _COMBINE = "score", "choose", "dispatch", "combine"
 
 
 class Mixing(Sharing):
@@ -67,9 +67,10 @@ class Mixing(Sharing):
         entry = self.builder.x
         _require_tokens(entry.shape, step)
         self._route(step, op, entry, env, place)
-        scores = self.builder.x
+        router = self.builder.x
         tokens = self._put(place, _DISPATCH, ops.Dispatch(op.active), [entry], step)
-        ranked = self._corrected(op, scores, step)
+        scores = self._put(place, _SCORE, ops.Score(op.scores), [router], step)
+        ranked = self._corrected(op, router, step)
         choose = ops.Choose(op.active, op.groups, op.active_groups)
         chosen = self._put(place, _CHOOSE, choose, [ranked], step)
         self.builder.x = tokens
@@ -106,15 +107,20 @@ class Mixing(Sharing):
                 step.arguments["active"][0].span,
                 help="active: is how many of them each token goes to",
             )
+        if op.correction in ("weight", "bias"):
+            raise error(
+                f"the router may have a {op.correction} of its own, and the correction lies beside it",
+                step.arguments["correction"][0].span,
+                help="correction: e_score_correction_bias",
+            )
         _require_groups(op, step)
         return op
 
-    def _corrected(self, op: ops.Experts, scores: Tensor, step: Experts) -> Tensor:
-        """The scores that experts are chosen by: the router's, or with a bias that lies beside its weight."""
-        if op.correction is None:
-            return scores
-        known = self.builder.known(ops.Correct, [op.scores], {}, refused_by(step))
-        self.builder.layer(known, f"{scores.name}.{op.correction}", [scores], step.where)
+    def _corrected(self, op: ops.Experts, router: Tensor, step: Experts) -> Tensor:
+        """The scores that experts are chosen by: as they are, or with a bias beside the router's weight."""
+        if op.correction is not None:
+            known = self.builder.known(ops.Correct, [], {}, refused_by(step))
+            self.builder.layer(known, f"{router.name}.{op.correction}", [self.builder.x], step.where)
         return self.builder.x
 
     def _route(self, step: Experts, op: ops.Experts, entry: Tensor, env: Env, place: Place) -> None:
@@ -247,8 +253,10 @@ def _unfit(layer: Layer, tokens: Shape, inside: set[str], copies: Copies) -> tup
         return "has weights of another layer", "each expert has weights of its own"
     if layer.facts.buffers:
         return _statistics(layer.op)
-    if copies.stacked and layer.name in (f"{copies.scope}.{name}" for name in (_CHOOSE, _DISPATCH, _COMBINE)):
-        return "has a name that experts: gives itself", "another name than choose, dispatch or combine"
+    if copies.stacked and layer.name in (
+        f"{copies.scope}.{name}" for name in (_SCORE, _CHOOSE, _DISPATCH, _COMBINE)
+    ):
+        return "has a name that experts: gives itself", "another name than score, choose, dispatch or combine"
     spatial = layer.shape.spatial
     if not layer.shape.channels_last:
         return (

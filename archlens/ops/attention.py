@@ -8,13 +8,28 @@ itemised apart: ``softmax`` takes, for each head and each query, an exponential 
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Annotated, ClassVar
 
 from ..geometry import POINT, Window
 from ..shape import Shape, times
 from .attributes import Count, Flag, OptionalCount, OptionalNumber, Size, Spare
-from .footprint import BOOL, FLOAT32, INPUT, INT64, MATRIX, PIECE, ROWS, VALUE, Extra, Footprint
+from .footprint import (
+    BOOL,
+    FLOAT32,
+    INPUT,
+    INT64,
+    MATRICES,
+    MATRIX,
+    PIECE,
+    ROWS,
+    VALUE,
+    ByLying,
+    Extra,
+    Footprint,
+    Heads,
+)
 from .layout import require_channels_last, require_two_axes
 from .op import (
     EVERYWHERE,
@@ -376,31 +391,59 @@ class Attention(Merge, kind="attention", family="attention"):
         q, k, v, *bias = inputs
         if bias:
             return self._with_bias(facts, q, k, v)
-        found = self._by_pairs(facts, q, k, v)
-        if facts.shape.channels == q.channels:
-            sums = Extra(self.heads * prod(q.spatial), FLOAT32)
-            found = Footprint(input=True, output=True, saved=(sums,), workspace=(sums,), lies=ROWS)
+        if facts.shape.channels != q.channels:
+            kv_heads = self.kv_heads or self.heads
+            in_heads = ((0, Heads(self.heads, True)), (1, Heads(kv_heads, True)), (2, Heads(kv_heads, False)))
+            by_pairs = partial(self._by_pairs, facts, q, k, v)
+            asked = ((0, MATRICES), (1, MATRICES), (2, MATRICES), *in_heads)
+            return by_pairs(*(False,) * len(asked))._replace(by_lying=ByLying(asked, by_pairs))
+        sums = Extra(self.heads * prod(q.spatial), FLOAT32)
+        found = Footprint(
+            input=True, output=True, saved=(sums,), workspace=(sums,), lies=ROWS, needs=MATRICES
+        )
         return found if self._window(k.spatial[-1]) is None else _with_mask(found, k.spatial[-1])
 
-    def _by_pairs(self, facts: Facts, q: Shape, k: Shape, v: Shape) -> Footprint:
-        """The same where a weight is stored for each pair."""
+    def _by_pairs(self, facts: Facts, q: Shape, k: Shape, v: Shape, *lying: bool) -> Footprint:
+        """The same where a weight is stored for each pair.
+
+        Args:
+            facts: its own.
+            q: queries.
+            k: keys.
+            v: values.
+            lying: of these three whether each row is a matrix as it lies, and whether each head is.
+        """
+        keys, heads = k.spatial[-1], lying[3:]
         repeated = self.heads // (self.kv_heads or self.heads)
-        queries, keys, values = Extra(q.numel), Extra(k.numel * repeated), Extra(v.numel * repeated)
-        scores, mixed = Extra(self.heads * prod(q.spatial) * k.spatial[-1]), Extra(facts.shape.numel)
-        # heads that share keys and values have copies of them to the end, else there is one for each product
-        copies, ks, vs = ((keys, values), (), ()) if repeated > 1 else ((), (keys,), (values,))
-        if self._masks_later(k):  # in numbers that are added
-            copies = (*copies, Extra(q.spatial[-1] * k.spatial[-1], per_sample=False))
+        by_pair = Extra(self.heads * prod(q.spatial) * keys)
+        scaled, turned, values = Extra(q.numel), Extra(k.numel * repeated), Extra(v.numel * repeated)
+        mixed = Extra(facts.shape.numel)
+        # rows are divided into heads in copies, if they have to be; and heads share copies of keys and values
+        divided = [Extra(x.numel) for x, fits in zip((q, k, v), lying[:3], strict=True) if not fits]
+        copies = [*divided, *self._masks(q.spatial[-1], keys)]
+        copies += [turned, values] if repeated > 1 else []
+        qs, ks, vs = [
+            () if fits or (repeated > 1 and one is not scaled) else (one,)
+            for one, fits in zip((scaled, turned, values), heads, strict=True)
+        ]
+        last = (*copies, scaled, by_pair, *vs)
+        # heads that come out one behind the other are seen as the channels of each position
+        each = facts.shape.channels // self.heads
+        seen = 1 in (each, self.heads, q.spatial[-1])
+        rows = len(q.spatial) - 1
+        kept = lying[2] and heads[2] and repeated == 1
         return Footprint(
-            saved=(queries, keys, values, scores),
+            input=(2,) if kept else False,
+            saved=(scaled, turned, by_pair) if kept else (scaled, turned, values, by_pair),
             before=(
-                (*copies, queries, keys, queries, *ks, scores),
-                (*copies, queries, scores, scores),
-                (*copies, queries, scores, *vs, mixed),
+                (*divided, *(_finding(keys) if self._window(keys) else ())),
+                (*copies, scaled, turned, *qs, *ks, by_pair),
+                (*copies, scaled, by_pair, by_pair),
+                *(() if seen else ((*last, mixed),)),
             ),
-            workspace=(mixed,),
-            backward=(scores, scores, mixed),
-            lies=ROWS,
+            workspace=last if seen else (mixed,),
+            backward=(by_pair, by_pair, mixed),
+            lies=(*range(rows), rows + 1, rows) if each == 1 else ROWS,
         )
 
     def _with_bias(self, facts: Facts, q: Shape, k: Shape, v: Shape) -> Footprint:
@@ -428,9 +471,12 @@ class Attention(Merge, kind="attention", family="attention"):
             lies=ROWS,
         )
 
-    def _masks_later(self, k: Shape) -> bool:
-        """Whether what comes later is masked, and nothing that is far away."""
-        return self.causal and self._window(k.spatial[-1]) is None
+    def _masks(self, queries: int, keys: int) -> list[Extra]:
+        """What is added to scores, and what that is made of as long as it is there."""
+        pairs = Extra(queries * keys, per_sample=False)
+        if self._window(keys) is not None:
+            return [pairs._replace(kind=BOOL), pairs]
+        return [pairs] if self.causal else []
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return ""
@@ -487,12 +533,18 @@ def _require_bias(x: Shape, scores: tuple[int, ...]) -> None:
 def _with_mask(found: Footprint, length: int) -> Footprint:
     """With a mask of its own, which is kept as numbers to be added."""
     seen, added = (Extra(length**2, kind, per_sample=False) for kind in (BOOL, VALUE))
-    away = tuple(Extra(count, INT64, per_sample=False) for count in (length, length**2))
     return found._replace(
         saved=(*found.saved, added),
-        before=((*away, seen, seen, seen), *found.before),
+        before=(_finding(length), *found.before),
         workspace=(*found.workspace, seen, added),
     )
+
+
+def _finding(length: int) -> tuple[Extra, ...]:
+    """What exists while it is found which tokens are too far away from each other."""
+    seen = Extra(length**2, BOOL, per_sample=False)
+    away = tuple(Extra(count, INT64, per_sample=False) for count in (length, length**2))
+    return (*away, seen, seen, seen)
 
 
 def _row_reach(spatial: tuple[int, ...], keys: int, causal: bool, window: int | None = None) -> Reach:

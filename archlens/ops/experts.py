@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from ..geometry import POINT
 from ..shape import Ids, Shape, channels_last
 from .attributes import DEFAULT, Count, Flag, Kind, Number
-from .footprint import PASSED
+from .footprint import OUTPUT, PASSED, ROWS
 from .op import NONE, Argument, Buffer, Call, Facts, Merge, NonUniform, Op, weightless
 
 _UNKNOWN = "what autograd keeps of experts depends on how their tokens are brought together"
@@ -33,11 +33,6 @@ Scores = Annotated[str, Kind("softmax or sigmoid", _scores)]
 OptionalName = Annotated[str | None, Kind("a name, or none", _key)]
 
 
-def scoring(scores: str, x: Shape) -> int:
-    """The operations that make scores of what a router gives."""
-    return prod(x.spatial) * (3 * x.channels - 1) if scores == "softmax" else x.numel
-
-
 def rows(active: int, x: Shape, channels: int) -> Shape:
     """The tokens of a shape, each once for each expert that it goes to."""
     return channels_last((active, *x.spatial), channels)
@@ -48,10 +43,27 @@ def is_by_token(facts: Facts) -> bool:
     return facts.reach == (POINT,) * len(facts.shape.spatial)
 
 
+class Score(Op, family="activation"):
+    """What a router gives as scores."""
+
+    scores: Annotated[Scores, "what makes them"] = "softmax"
+
+    kind = "score"
+    saved_for_backward = OUTPUT._replace(lies=ROWS)
+    whole = True
+
+    def facts(self, x: Shape) -> Facts:
+        softmax = self.scores == "softmax"
+        return weightless(
+            x,
+            (POINT,) * len(x.spatial),
+            Call("torch.softmax", dim=-1) if softmax else Call("torch.sigmoid"),
+            activation=prod(x.spatial) * (3 * x.channels - 1) if softmax else x.numel,
+        )
+
+
 class Correct(Op, family="merge"):
     """Scores by which experts are chosen, each with a bias that is kept and not trained."""
-
-    scores: Annotated[Scores, "what makes scores of the router's output"] = "softmax"
 
     kind = "correct"
     memory_unknown = _UNKNOWN
@@ -63,13 +75,9 @@ class Correct(Op, family="merge"):
             weights=NONE,
             buffers={"": Buffer((x.channels,))},
             macs=0,
-            other={"activation": scoring(self.scores, x), "elementwise": x.numel},
+            other={"elementwise": x.numel},
             reach=(POINT,) * len(x.spatial),
-            torch=Call(
-                "archlens.corrected",
-                scores_by=Argument(self.scores, default="softmax"),
-                parameter=Call("torch.zeros", size=(x.channels,)),
-            ),
+            torch=Call("operator.add", parameter=Call("torch.zeros", size=(x.channels,))),
         )
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
@@ -161,7 +169,6 @@ class Experts(Merge):
             buffers=NONE,
             macs=0,
             other={
-                "activation": scoring(self.scores, scores),
                 "elementwise": normalizing
                 + (weights if self.scale != 1 else 0)
                 + (2 * k - 1) * tokens * made.channels,
@@ -169,7 +176,6 @@ class Experts(Merge):
             reach=NonUniform("each token has what its own experts make"),
             torch=Call(
                 "archlens.combined_experts",
-                scores_by=Argument(self.scores, default="softmax"),
                 normalize=Argument(self.normalize, default=True),
                 scale=Argument(self.scale, default=1),
             ),
@@ -180,4 +186,4 @@ class Experts(Merge):
 
 
 #: The layers around experts.
-AROUND = (Correct, Choose, Dispatch, Experts)
+AROUND = (Score, Correct, Choose, Dispatch, Experts)

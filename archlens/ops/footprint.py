@@ -7,6 +7,7 @@ runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 #: Kinds of values: as wide as the activations; the same, but in float32 on CUDA; and fixed ones.
@@ -46,11 +47,28 @@ class Turned(NamedTuple):
     order: tuple[int, ...]
 
 
+class Heads(NamedTuple):
+    """How rows of tokens may lie: all heads of all rows are one batch of matrices."""
+
+    heads: int
+    #: Whether it is asked of what a product with a number makes of them.
+    scaled: bool
+
+
+class ByLying(NamedTuple):
+    """A footprint that depends on how the inputs lie."""
+
+    #: An input, by its number, and how it might lie: a word from above, or in heads.
+    asked: tuple[tuple[int, str | Heads], ...]
+    #: The footprint, given of each of these whether it is so.
+    found: Callable[..., Footprint]
+
+
 class Footprint(NamedTuple):
     """What autograd keeps of an op, and what its kernels need for a moment."""
 
-    #: Whether the backward pass needs the inputs, and whether it needs the output.
-    input: bool = False
+    #: Whether the backward pass needs the inputs, or which of them, and whether it needs the output.
+    input: bool | tuple[int, ...] = False
     output: bool = False
     #: What else is kept for the backward pass: indices of a max pooling, statistics of a normalization.
     saved: tuple[Extra, ...] = ()
@@ -79,6 +97,8 @@ class Footprint(NamedTuple):
     passes: bool = False
     #: With more than two inputs, torch does it two at a time; ``saved`` are the results on the way.
     chained: bool = False
+    #: What it is instead where that depends on how the inputs lie.
+    by_lying: ByLying | None = None
 
 
 #: Nothing is kept: a mean needs no value of its input to be differentiated.

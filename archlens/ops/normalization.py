@@ -9,7 +9,19 @@ from ..geometry import POINT
 from ..shape import Shape
 from .attributes import Count, Flag, Number, choice
 from .axes import Axis, all_along, axis_of
-from .footprint import FORMAT, INPUT, INT64, LIKE, NOTHING, PIECE, ROWS, STATISTIC, Extra, Footprint
+from .footprint import (
+    FORMAT,
+    INPUT,
+    INT64,
+    LIKE,
+    NOTHING,
+    PIECE,
+    ROWS,
+    STATISTIC,
+    ByLying,
+    Extra,
+    Footprint,
+)
 from .layout import require_channels_last
 from .op import (
     EVERYWHERE,
@@ -296,16 +308,23 @@ class RMSNorm(Op, kind="rms_norm", family="normalization"):
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """It keeps its input, and the root of each position; on a CPU torch does it in steps."""
+        """It keeps its input, and the root of each position; on a CPU torch does it in steps.
+
+        The last step lies as the input does, and is copied where that is not in one piece.
+        """
         squares, root = Extra(facts.shape.numel, only="cpu"), Extra(prod(facts.shape.spatial), STATISTIC)
         scaled = (squares, root) if self.affine else (root,)
-        return INPUT._replace(
-            saved=scaled,
-            before=((squares, root, root),),
-            workspace=scaled,
-            backward=(squares,) * 3,
-            lies=ROWS,
-        )
+
+        def found(in_piece: bool) -> Footprint:
+            return INPUT._replace(
+                saved=scaled,
+                before=((squares, root, root),),
+                workspace=scaled if in_piece else (squares, root),
+                backward=(squares,) * 3,
+                lies=ROWS,
+            )
+
+        return found(True)._replace(by_lying=ByLying(((0, PIECE),), found))
 
 
 class GroupNorm(Op, kind="group_norm", family="normalization"):
