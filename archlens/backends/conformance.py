@@ -5,7 +5,7 @@ This file imports torch; only what has already asked for torch imports it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -74,6 +74,23 @@ def slots(module: nn.Module) -> list[str]:
     ]
 
 
+def batch_axis(sizes: Sequence[int], says: Sequence[int], batch: int) -> int:
+    """Which axis of a tensor holds the samples: the one without which it has the shape that a layer says.
+
+    Modules may have another axis before it, as ``nn.LSTM`` has its steps. Where no axis is, the first.
+
+    >>> batch_axis((9, 2, 5), (9, 5), 2), batch_axis((2, 9, 5), (9, 5), 2), batch_axis((4, 3, 5), (9, 5), 2)
+    (1, 0, 0)
+    """
+    held = (i for i, n in enumerate(sizes) if n == batch and without(sizes, i) == tuple(says))
+    return next(held, 0)
+
+
+def without(sizes: Sequence[int], axis: int) -> tuple[int, ...]:
+    """The sizes of a tensor without one of its axes."""
+    return (*sizes[:axis], *sizes[axis + 1 :])
+
+
 def is_one_layer(part: nn.Module) -> bool:
     """Whether what a module gives is the output of one layer: what others do beside a layer, nobody knows."""
     return type(part).__module__.startswith("torch.nn.modules.") and not list(part.children())
@@ -87,7 +104,7 @@ def _outputs(module: nn.Module, network: Network, traced: bool) -> Iterator[str]
     def watch(name: str, part: nn.Module) -> None:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             if isinstance(output, Tensor):
-                seen.setdefault(name, []).append(tuple(output.shape[1:]))
+                seen.setdefault(name, []).append(tuple(output.shape))
 
         handles.append(part.register_forward_hook(hook))
 
@@ -113,24 +130,26 @@ def _outputs(module: nn.Module, network: Network, traced: bool) -> Iterator[str]
             handle.remove()
     for name, shapes in seen.items():
         says = tuple(network.index[name].shape)
-        if len(shapes) == 1 and shapes[0] != says:  # a module that is used twice is no one layer
-            yield f"{printable(name)} gives {_shape(shapes[0])}, and should give {_shape(says)}"
-    yield from _whole(output, network)
+        found = without(shapes[0], batch_axis(shapes[0], says, 1) if traced else 0)
+        if len(shapes) == 1 and found != says:  # a module that is used twice is no one layer
+            yield f"{printable(name)} gives {_shape(found)}, and should give {_shape(says)}"
+    yield from _whole(output, network, traced)
 
 
-def _whole(output: Any, network: Network) -> Iterator[str]:
+def _whole(output: Any, network: Network, traced: bool) -> Iterator[str]:
     names = [name for name, layer in network.outputs.items() if not _trains(network, layer)]
     parts = _parts(output, names)
     for name in names:
         says = tuple(network.shape_of(network.outputs[name]))
         what = "the output" if len(names) == 1 else f"the output {printable(name)}"
         part = parts.get(name)
-        if part is None and not parts:
-            yield f"{what} is a {type(output).__name__} without tensors, and should be {_shape(says)}"
-        elif part is None:
-            yield f"{what} is missing; it should be {_shape(says)}"
-        elif tuple(part.shape[1:]) != says:
-            yield f"{what} is {_shape(tuple(part.shape[1:]))}, and should be {_shape(says)}"
+        if part is None:
+            none = f"a {type(output).__name__} without tensors, and" if not parts else "missing; it"
+            yield f"{what} is {none} should be {_shape(says)}"
+            continue
+        found = without(part.shape, batch_axis(part.shape, says, 1) if traced else 0)
+        if found != says:
+            yield f"{what} is {_shape(found)}, and should be {_shape(says)}"
 
 
 def _trains(network: Network, layer: str) -> bool:

@@ -21,7 +21,7 @@ from ..counts import AtLeast
 from ..errors import UsageError, printable, usage
 from ..network import Layer, Network
 from .checks import FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check
-from .conformance import as_it_was, is_one_layer, slots, tensors
+from .conformance import as_it_was, batch_axis, is_one_layer, slots, tensors, without
 from .torch_module import build
 
 
@@ -40,8 +40,8 @@ class Seen(NamedTuple):
 
     #: By the names of the network's outputs; none where they are not told apart.
     outputs: Mapping[str, Tensor]
-    #: Of each of torch's own modules without parts, and each time that it was called: the shape of its output
-    #: without the batch, and the FLOPs.
+    #: Of each of torch's own modules without parts, and each time that it was called: the shape of its
+    #: output, and the FLOPs.
     parts: Mapping[str, Sequence[tuple[tuple[int, ...], int]]]
     #: FLOPs of the whole.
     total: int
@@ -138,7 +138,7 @@ def _watch(
     def leave(_module: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor):
             flops = counter.get_total_flops() - before[name]
-            parts.setdefault(name, []).append((tuple(output.shape[1:]), flops))
+            parts.setdefault(name, []).append((tuple(output.shape), flops))
 
     stack.callback(part.register_forward_pre_hook(enter).remove)
     stack.callback(part.register_forward_hook(leave).remove)
@@ -171,8 +171,11 @@ def same_outputs(
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         out = made(*reference.inputs)
     says = out if isinstance(out, dict) else dict.fromkeys(network.outputs, out)
-    for name, found in seen.outputs.items():
-        if name not in says or says[name].shape != found.shape:
+    for name, one in seen.outputs.items():
+        if name not in says or not one.dim():
+            return check(FAILED, f"{name} of {_size(says.get(name))}", _size(one))
+        found = one.movedim(batch_axis(one.shape, says[name].shape[1:], len(says[name])), 0)
+        if says[name].shape != found.shape:
             return check(FAILED, f"{name} of {_size(says.get(name))}", _size(found))
         largest = float(found.abs().max()) if found.numel() else 0.0
         apart = float((says[name] - found).abs().max()) if found.numel() else 0.0
@@ -198,7 +201,8 @@ def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
             continue
         says = tuple(layer.shape)
         # it may be called on what no input flows into, too, which is no layer
-        shape, flops = next((call for call in calls if call[0] == says), calls[0])
+        apart = [(without(sizes, batch_axis(sizes, says, batch)), flops) for sizes, flops in calls]
+        shape, flops = next((call for call in apart if call[0] == says), apart[0])
         yield Check(
             layer.name,
             "shape",

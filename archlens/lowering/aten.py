@@ -12,7 +12,7 @@ from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
 from . import attention
 from .arrangement import REPEATED, Axes, Part, in_order, permuted, sizes, viewed
-from .lowering import Draft, Held, Lowering, Lowers, NotSaid, _one
+from .lowering import PERMUTES, Draft, Held, Lowering, Lowers, NotSaid, _one, batch_behind, permutation
 from .tape import BATCH, Node, TakenApart, Value
 
 #: How each operator is said in archlens' ops, by its name.
@@ -45,10 +45,13 @@ def _straight(draft: Draft) -> Held:
 
 
 def _settle(lowering: Lowering, value: Value, *, last: bool | None) -> Draft:
-    held = lowering.of(value)
+    return lowering.settled(_samples_first(lowering.of(value)), last=last)
+
+
+def _samples_first(held: Held) -> Held:
     if not held.axes or held.axes[0] != (Part(0, 1, BATCH),):
         raise NotSaid("the first axis is not the batch alone")
-    return lowering.settled(held, last=last)
+    return held
 
 
 def _weights(args: dict[str, Any], **names: str) -> dict[str, Value]:
@@ -91,16 +94,9 @@ def _flat(draft: Draft) -> Axes:
     return batch, in_order(rest)
 
 
-@lowers("permute", "transpose", "t")
+@lowers(*PERMUTES)
 def permute(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    held = lowering.of(node.inputs[0])
-    rank = len(held.axes)
-    order = list(range(rank))
-    if "dims" in args:
-        order = [_axis(dim, rank) for dim in args["dims"]]
-    else:
-        a, b = _axis(args.get("dim0", 0), rank), _axis(args.get("dim1", 1), rank)
-        order[a], order[b] = b, a
+    held, order = lowering.of(node.inputs[0]), permutation(node)
     step = ("permute", tuple(order))
     return Held(held.draft, permuted(held.axes, order), node.call, (*held.moves, step)[:_MOVES])
 
@@ -630,23 +626,38 @@ def less_than_a_number(lowering: Lowering, node: Node, args: dict[str, Any]) -> 
 def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     tensors = args["tensors"]
     rank = len(node.outputs[0].sizes)
-    dim = _axis(args.get("dim", 0), rank)
     flowing = [value for value in tensors if value.flows]
-    if len(flowing) == 1 and len(tensors) == 2 and tensors[1].flows:
-        token = _leaf(tensors[0])
-        draft = _settle(lowering, tensors[1], last=True)
-        return _straight(lowering.put(lowering.call("class_token"), draft, own={"": token}))
-    if len(flowing) < len(tensors):
+    turned = [lowering.batch_first(lowering.of(value)) for value in flowing]
+    held, place = [_samples_first(one) for one, _ in turned], turned[0][1]
+    if any(other != place for _, other in turned):
+        raise NotSaid("the samples are in different axes")
+    dim = _batch_first(_axis(args.get("dim", 0), rank), place)
+    made = _together(lowering, tensors, held, dim, rank)
+    return Held(made, batch_behind(made.straight, place))
+
+
+def _batch_first(dim: int, place: int) -> int:
+    """Which axis one is where the batch, that stands behind so many, is put in front."""
+    return 0 if dim == place else dim + (dim < place)
+
+
+def _together(
+    lowering: Lowering, tensors: Sequence[Value], held: Sequence[Held], dim: int, rank: int
+) -> Draft:
+    if len(held) == 1 and len(tensors) == 2 and tensors[1].flows:
+        draft = lowering.settled(held[0], last=True)
+        return lowering.put(lowering.call("class_token"), draft, own={"": _leaf(tensors[0])})
+    if len(held) < len(tensors):
         raise NotSaid("not all of it flows")
-    drafts = [_settle(lowering, value, last=None) for value in tensors]
+    drafts = [lowering.settled(one) for one in held]
     patches = _patches(drafts, dim, rank)
     if patches is not None:
         size, whole = patches
-        return _straight(lowering.put(lowering.call("merge_patches", size), whole))
+        return lowering.put(lowering.call("merge_patches", size), whole)
     last = {draft.shape.channels_last for draft in drafts if len(draft.shape) > 1}
     if len(last) > 1:
-        drafts = [_settle(lowering, value, last=dim == rank - 1) for value in tensors]
-    return _straight(_joined(lowering, drafts, dim))
+        drafts = [lowering.settled(one, last=dim == rank - 1) for one in held]
+    return _joined(lowering, drafts, dim)
 
 
 @lowers("stack")
@@ -871,16 +882,25 @@ def adaptive(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]
 
 @lowers("mean", "amax", "sum")
 def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    held = lowering.of(args["self"])
+    held, place = lowering.batch_first(lowering.of(args["self"]))
     rank = len(held.axes)
     given = args.get("dim")
     if given is None:
         raise NotSaid("over everything")
     dims = {_axis(dim, rank) for dim in (given if isinstance(given, list | tuple) else [given])}
+    before = place if args.get("keepdim") else len({*range(place)} - dims)
+    dims = {_batch_first(dim, place) for dim in dims}
+    made = _reduced(lowering, node, args, held, dims)
+    return Held(made.draft, batch_behind(made.axes, before), made.call)
+
+
+def _reduced(lowering: Lowering, node: Node, args: dict[str, Any], held: Held, dims: set[int]) -> Held:
+    """The same of values whose batch stands in front."""
+    rank = len(held.axes)
     last = held.draft.shape.channels_last
     spatial = range(1, rank - 1) if last else range(2, rank)
     if dims != {*spatial} or not dims or not held.is_straight or node.target == "aten.sum":
-        return _over_axes(lowering, node, args, sorted(dims))
+        return _over_axes(lowering, node, args, held, sorted(dims))
     kind = "global_avg_pool" if node.target == "aten.mean" else "global_max_pool"
     if last:
         held = Held(held.draft, permuted(held.axes, (0, rank - 1, *spatial)), node.call)
@@ -891,11 +911,11 @@ def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return _straight(lowering.settled(Held(draft, draft.straight[:2], node.call)))
 
 
-def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], dims: Sequence[int]) -> Held:
+def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], held: Held, dims: Sequence[int]) -> Held:
     """The mean or the largest along any axes but the batch; a sum is their number times the mean."""
-    draft = _settle(lowering, args["self"], last=None)
     if not dims or 0 in dims:
         raise NotSaid("over the samples")
+    draft = lowering.settled(_samples_first(held))
     if draft.shape.channel_axis + 1 in dims and len(draft.shape) > 2 and not args.get("keepdim"):
         draft = lowering.settled(_straight(draft), last=not draft.shape.channels_last)  # others are channels
     names = tuple(draft.shape.names[dim - 1] for dim in dims)

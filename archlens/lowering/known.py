@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import OPS, Op
+from .masks import MULTIHEAD
 
 
 def _stochastic_depth(module: Any) -> Op:
@@ -18,7 +19,6 @@ def _drop_path(module: Any) -> Op:
 
 def _attention(module: Any) -> Op | None:
     plain = module._qkv_same_embed_dim and module.bias_k is None and not module.add_zero_attn
-    plain = plain and module.batch_first
     return OPS["self_attention"](module.num_heads, module.in_proj_bias is not None) if plain else None
 
 
@@ -57,7 +57,7 @@ KNOWN: dict[str, Callable[[Any], Op | None]] = {
     **dict.fromkeys((f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")), _recurrent),
     "torchvision.ops.stochastic_depth.StochasticDepth": _stochastic_depth,
     "timm.layers.drop.DropPath": _drop_path,
-    "torch.nn.modules.activation.MultiheadAttention": _attention,
+    MULTIHEAD: _attention,
     "torchvision.models.swin_transformer.ShiftedWindowAttention": _windows("window_attention"),
     "torchvision.models.swin_transformer.ShiftedWindowAttentionV2": _windows("window_attention_v2"),
     "torchvision.models.maxvit.RelativePositionalMultiHeadAttention": _relative,

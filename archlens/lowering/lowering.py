@@ -19,6 +19,7 @@ from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
 from .compositions import compositions
 from .known import KNOWN
+from .masks import MULTIHEAD
 from .tape import BATCH, Call, Node, Tape, Value
 
 
@@ -70,8 +71,15 @@ class NotSaid(Exception):
     """An operator is not said in archlens' ops, or not here."""
 
 
+class MixesSamples(NotSaid):
+    """What an operator costs depends on how many samples there are."""
+
+
 #: How an operator is said in archlens' ops.
 Lowers = Callable[["Lowering", Node, dict[str, Any]], "Held | Sequence[Held | None]"]
+
+#: Operators that put the axes in another order.
+PERMUTES = ("aten.permute", "aten.transpose", "aten.t")
 
 #: Operators that only move values about, and make no layer where they run.
 MOVES = frozenset(
@@ -80,9 +88,7 @@ MOVES = frozenset(
         "aten._unsafe_view",
         "aten.reshape",
         "aten._reshape_alias",
-        "aten.permute",
-        "aten.transpose",
-        "aten.t",
+        *PERMUTES,
         "aten.unsqueeze",
         "aten.squeeze",
         "aten.expand",
@@ -101,7 +107,7 @@ _NO_MOVE = "no op moves values as the code does"
 
 #: What reads the channels last.
 _LAST = {
-    *("torch.linear", "aten.native_layer_norm", "torch.nn.modules.activation.MultiheadAttention"),
+    *("torch.linear", "aten.native_layer_norm", MULTIHEAD),
     *(f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")),
     *("torch.lstm", "torch.gru", "torch.rnn"),
 }
@@ -146,6 +152,8 @@ class Lowering:
         #: The tensors that hold values of each layer, and the operators that read each tensor.
         self.holding: dict[Draft, list[Value]] = {}
         self.readers: dict[Value, list[Node]] = {}
+        #: The tensors that come out of the network.
+        self.ends = set(tape.outputs.values())
         for node in self.nodes:
             for value in dict.fromkeys(node.inputs):
                 self.readers.setdefault(value, []).append(node)
@@ -176,7 +184,7 @@ class Lowering:
 
     def _read(self, node: Node) -> list[Draft]:
         """The layers that a node reads, each as it lies."""
-        made = [self.settled(self.of(value)) for value in node.inputs if value.flows]
+        made = [self.settled(self.batch_first(self.of(value))[0]) for value in node.inputs if value.flows]
         return list(dict.fromkeys(made))
 
     def near(self, value: Value, last: bool | None = None) -> Held:
@@ -190,8 +198,21 @@ class Lowering:
             return held
         return self.laid(held, last)
 
+    def batch_first(self, held: Held) -> tuple[Held, int]:
+        """The values with the batch in front, and behind how many axes it stood: steps may come first."""
+        samples = held.draft.straight[0]
+        if not samples or samples not in held.axes[1:]:
+            return held, 0
+        place = held.axes.index(samples)
+        axes = (samples, *held.axes[:place], *held.axes[place + 1 :])
+        return Held(held.draft, axes, held.call), place
+
     def laid(self, held: Held, last: bool | None = None) -> Held:
         """The values as a layer has them; what stands beside the batch, as windows do, is an axis there."""
+        first, place = self.batch_first(held)
+        if place:
+            draft = self.settled(first, last=last)
+            return Held(draft, batch_behind(draft.straight, place), held.call)
         batch = held.axes[0] if held.axes else ()
         if len(batch) < 2 or batch[0].axis != 0:
             draft = self.settled(held)
@@ -437,7 +458,7 @@ class Lowering:
                 self._forget(before)
                 self.paying.clear()
                 self.reasons[node] = str(problem)
-                found = self._unsaid(node)
+                found = self._unsaid(node, costed=not isinstance(problem, MixesSamples))
             self.paid |= self.paying
             for value, held in zip(node.outputs, found, strict=False):
                 if held is not None:
@@ -452,14 +473,12 @@ class Lowering:
         """Whether the channels of an input stand last: its first reader takes them so."""
         if len(value.sizes) < 3:
             return False
+        last = len(value.sizes) - 1
         first = self._first_reader(value)
-        while first is not None and first.target in ("aten.transpose", "aten.permute"):
-            last = len(value.sizes) - 1
-            turned = first.target == "aten.permute" and first.args["dims"][-1] not in (-1, last)
-            if turned or {-1, last} & {first.args.get("dim0"), first.args.get("dim1")}:
+        while first is not None and first.target in PERMUTES:
+            if permutation(first)[last] != last:
                 return False
-            value = first.outputs[0]
-            first = self._first_reader(value)
+            first = self._first_reader(first.outputs[0])
         return first is not None and first.target in _LAST and "dim" not in first.args
 
     def _first_reader(self, value: Value) -> Node | None:
@@ -511,11 +530,11 @@ class Lowering:
 
     def alone(self, drafts: Iterable[Draft], reader: Node) -> bool:
         """Whether nothing reads what some layers make but these themselves and one operator."""
-        own, ends = set(drafts), set(self.tape.outputs.values())
+        own = set(drafts)
         for value in (value for draft in own for value in self.holding.get(draft, ())):
             others = [one for one in self.readers.get(value, ()) if one is not reader]
             made = [self.held.get(out) for one in others for out in one.outputs]
-            if value in ends or any(held is None or held.draft not in own for held in made):
+            if value in self.ends or any(held is None or held.draft not in own for held in made):
                 return False
         return True
 
@@ -532,15 +551,34 @@ class Lowering:
         if op.family == "recurrent":
             own = self._below(node.call)
             return self.recurrent(node, op, self.of(flowing[0]), own, batch_first=node.module.batch_first)
+        if op.family == "attention":
+            return self._attention(node, op, flowing[0])
         held = self.near(flowing[0])
         shape = self.shape_of(node.outputs[0])
-        if op.family == "attention":
-            draft = self.put(op, self.settled(held, last=True), own=self._below(node.call))
-            return [Held(draft, draft.straight)]
         if held.axes and shape == sizes(held.axes)[1:]:
             draft = self.put(op, held.draft)
             return [Held(draft, held.axes)]
         raise NotSaid("its output is of another shape")
+
+    def _attention(self, node: Node, op: Op, value: Value) -> list[Held | None]:
+        """Attention of one tensor to itself, all of it or what does not come after a query."""
+        mask = node.args.get("attn_mask")
+        if any(one is not value and one is not mask for one in node.inputs):
+            raise NotSaid("its queries, keys and values are not one tensor, or some keys are left out")
+        if mask is not None:
+            if mask is value or not self.is_causal(node):
+                raise NotSaid("its mask is not causal")
+            op = self.call(op.kind, **op.attributes() | {"causal": True})
+            self.folded.update(self.own(node).values())
+        if any(self.readers.get(one) or one in self.ends for one in node.outputs[1:]):
+            raise NotSaid("its weights are read, too")
+        held, place = self.batch_first(self.of(value))
+        if place != (0 if getattr(node.module, "batch_first", True) else 1):
+            raise MixesSamples(f"it attends over the batch, with batch_first={node.module.batch_first}")
+        if not place:
+            held = self.near(value)
+        draft = self.put(op, self.settled(held, last=True), own=self._below(node.call))
+        return [Held(draft, batch_behind(draft.straight, place))]
 
     def recurrent(
         self, node: Node, op: Op, held: Held, own: Mapping[str, Value], *, batch_first: bool
@@ -563,8 +601,7 @@ class Lowering:
             raise NotSaid("its first axis is not the batch")
         draft = self.settled(Held(held.draft, turn(held.axes)), last=True)
         states = node.outputs[1:]
-        ends = set(self.tape.outputs.values())
-        read = [bool(self.readers.get(value)) or value in ends for value in node.outputs]
+        read = [bool(self.readers.get(value)) or value in self.ends for value in node.outputs]
         at = _plain(states[0].sizes)[0]
         if not read[0] and read[1] and not any(read[2:]):
             made = self.put(self.call(op.kind, **op.attributes() | {"output": "state"}), draft, own=own)
@@ -591,13 +628,13 @@ class Lowering:
             key.removeprefix(path): value for key, value in self.tape.state.items() if key.startswith(path)
         }
 
-    def _unsaid(self, node: Node) -> Sequence[Held | None]:
+    def _unsaid(self, node: Node, *, costed: bool = True) -> Sequence[Held | None]:
         """An operator that has no op: what is known of it is its output, its weights, and maybe its cost."""
         name = node.target if node.module is None else type(node.module).__name__
         own = self.own(node) | (self._below(node.call) if node.module is not None else {})
         inputs = self._read(node)
         found = []
-        macs = None if node.macs is None else self.per_sample(node.macs)
+        macs = None if node.macs is None or not costed else self.per_sample(node.macs)
         for index, value in enumerate(node.outputs):
             axes, shape = _plain(value.sizes)
             last = any(one.shape.channels_last and one.shape[-1] == shape[-1] for one in inputs)
@@ -758,7 +795,9 @@ class Lowering:
         self.node = next(reversed(self.nodes), None)
         if not self.tape.outputs:  # it stopped part of the way
             return {"out": self.drafts[-1]}
-        return {key: self.settled(self.held[value]) for key, value in self.tape.outputs.items()}
+        return {
+            key: self.settled(self.batch_first(self.of(value))[0]) for key, value in self.tape.outputs.items()
+        }
 
     def _again(self) -> dict[Draft, Draft]:
         """The layers of modules with weights that were called before, each with that of the first call."""
@@ -1046,6 +1085,24 @@ def _reversed(sides: Sequence[int], size: Sequence[int]) -> Axes:
         joined((Part(1, width // q, height // p), Part(2, q, p))),
         joined((Part(1, 1, width // q), Part(2, 1, q))),
     )
+
+
+def batch_behind(axes: Axes, place: int) -> Axes:
+    """Axes with the first one, that of the batch, behind so many of the others."""
+    samples, *rest = axes
+    return (*rest[:place], samples, *rest[place:])
+
+
+def permutation(node: Node) -> list[int]:
+    """The order in which an operator puts the axes of what it reads."""
+    rank = len(node.inputs[0].sizes)
+    if "dims" in node.args:
+        return [dim % rank for dim in node.args["dims"]]
+    order = list(range(rank))
+    if rank:
+        a, b = node.args.get("dim0", 0) % rank, node.args.get("dim1", 1) % rank
+        order[a], order[b] = b, a
+    return order
 
 
 def _path(call: Call) -> str:

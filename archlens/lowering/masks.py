@@ -12,6 +12,9 @@ from .tape import Node, Value
 #: What is added to a score, or stands in its place, so that nothing is left of it.
 LOW = -1e4
 
+#: A module whose mask says which scores go, or is added.
+MULTIHEAD = "torch.nn.modules.activation.MultiheadAttention"
+
 #: The most operators behind a mask.
 _OPERATORS = 64
 
@@ -36,6 +39,8 @@ def masked(node: Node) -> Masked | None:
         return Masked(args["condition"], first, args["other" if first else "self"])
     if node.target == "torch.attention":
         return Masked(args["attn_mask"], True)
+    if node.target == MULTIHEAD:
+        return Masked(args["attn_mask"], False)
     other = args.get("self" if _flows(args.get("other")) else "other")
     return Masked(other, None) if node.target == "aten.add" and isinstance(other, Value) else None
 

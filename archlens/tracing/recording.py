@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, is_dataclass
+from inspect import signature
 from typing import Any
 
 import torch
@@ -433,7 +434,8 @@ def _scopes(recorder: _Recorder) -> Iterator[None]:
             if isinstance(out, Tensor) and any(out is one for one in args):
                 out = out.view_as(out)
             kept.__exit__()
-            recorder.write(call.kind, {"args": args, **kwargs}, out, kept.macs, module)
+            given = signature(module.forward).bind(*args, **kwargs).arguments
+            recorder.write(call.kind, given, out, kept.macs, module)
         recorder.shapes.pop(recorder.calls.pop(), None)
         return out
 
