@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -216,9 +217,37 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"model_type": "gpt_neox", "rotary_pct": 0.3}, "3 of the 12 channels of a head are not turned in pairs"),
     ({"rope_scaling": [1]}, "rope_scaling must be a mapping"),
     (
-        {"model_type": "qwen2", "num_key_value_heads": 2, "use_sliding_window": True},
-        "use_sliding_window is true",
+        {"model_type": "qwen2", "num_key_value_heads": 2, "layer_types": ["sliding_attention"] * 2},
+        'layer_types is ["sliding_attention", "sliding_attention"], of which no spec is known',
     ),
+    ({"model_type": "ministral", "num_key_value_heads": 2, "layer_types": []}, "must be a list of 2 words"),
+    (
+        {"model_type": "ministral", "num_key_value_heads": 2, "layer_types": ["full_attention", "odd"]},
+        "layer_types has odd, of which no spec is known",
+    ),
+    (
+        {
+            "model_type": "ministral",
+            "num_key_value_heads": 2,
+            "sliding_window": None,
+            "layer_types": ["full_attention", "sliding_attention"],
+        },
+        "layer_types has sliding_attention, and sliding_window says none",
+    ),
+    (
+        {"model_type": "qwen3_moe", "num_key_value_heads": 2, "mlp_only_layers": [0]},
+        "mlp_only_layers is [0], of which no spec is known",
+    ),
+    ({"model_type": "qwen3_moe", "num_key_value_heads": 2, "num_experts": 7}, "cannot go to 8 of 7 experts"),
+    (
+        {"model_type": "deepseek_v3", "num_key_value_heads": 4, "first_k_dense_replace": 1, "n_group": 3},
+        "256 experts do not divide into 3 groups",
+    ),
+    (
+        {"model_type": "roberta", "max_position_embeddings": 2},
+        "max_position_embeddings 2 leaves no position behind pad_token_id 1",
+    ),
+    ({"model_type": "roberta", "pad_token_id": -1}, "pad_token_id must be a whole number"),
 ]
 
 
@@ -234,6 +263,92 @@ def test_refused(fields: dict[str, Any], message: str) -> None:
     assert message in found.message
     places = [found.span, *(span for _, span in found.also)]
     assert any(span is not None and span.source.name == "config.json" for span in places)
+
+
+#: Fields that transformers has and that change no network of a family.
+NOTHING = {
+    **{
+        kind: {"tie_word_embeddings"} for kind in ("bert", "roberta", "xlm-roberta", "camembert")
+    },  # of a head
+    # how it begins; of towers by themselves
+    "clip": {"logit_scale_init_value"}
+    | {
+        f"{part}_config {name}"
+        for part in ("text", "vision")
+        for name in ("projection_dim", "is_encoder_decoder")
+    },
+    "whisper": {"use_weighted_layer_sum", "classifier_proj_size", "median_filter_width"},  # of other heads
+    "mixtral": {"output_router_logits", "router_aux_loss_coef", "router_jitter_noise"},  # of training
+    # of training; of a head that is no part of it; what transformers makes of other fields
+    "deepseek_v3": {"output_router_logits", "num_nextn_predict_layers", "qk_head_dim", "head_dim"},
+    # of windows that use_sliding_window leaves out; of layers without experts
+    "qwen2": {"sliding_window", "max_window_layers"},
+    "qwen3": {"sliding_window", "max_window_layers"},
+    "qwen3_moe": {"sliding_window", "intermediate_size", "output_router_logits", "router_aux_loss_coef"},
+}
+
+
+def other(value: Any) -> Any:
+    """A value that is not the one that is given."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return 2 * value or 2
+    return 7 if value is None else "other"
+
+
+def changes(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each field with another value, by itself."""
+    for name, value in fields.items():
+        if name in BESIDE | NOTED.keys() | {"model_type", "architectures"}:
+            continue
+        if isinstance(value, dict) and name.endswith("_config"):
+            yield from ((f"{name} {inner}", {name: one}) for inner, one in changes(value))
+        else:
+            yield name, {name: {"rope_theta": 77.0} if isinstance(value, dict) else other(value)}
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_no_field_is_passed_over(kind: str) -> None:
+    """Each that transformers has makes another network when it is another, or is refused at its place."""
+
+    def read(architecture: str, **said: Any) -> Any:
+        root = read_config(io.BytesIO(json.dumps(said).encode()), "config.json")
+        fields = Fields(root, {}, architecture)
+        try:
+            return FAMILIES[kind].read(fields), fields.notes
+        except ArchlensError as refused:
+            return refused.diagnostic.span
+
+    for architecture in FAMILIES[kind].architectures:
+        same = read(architecture), None
+        nothing = {name for name, said in changes(DEFAULTS[kind]) if read(architecture, **said) in same}
+        assert nothing <= NOTHING.get(kind, set())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "other"),
+    [
+        ("gpt2", "n_embd", "hidden_size"),
+        ("mixtral", "num_local_experts", "num_experts"),
+        ("qwen3_moe", "num_experts", "num_local_experts"),
+        ("deepseek_v3", "n_routed_experts", "num_local_experts"),
+        ("whisper", "encoder_layers", "num_hidden_layers"),
+    ],
+)
+def test_fields_that_have_two_names(kind: str, name: str, other: str) -> None:
+    """As transformers' attribute_map has them: either counts, and not one against the other."""
+
+    def read(**fields: int) -> Any:
+        root = read_config(io.BytesIO(json.dumps(fields).encode()), "config.json")
+        return FAMILIES[kind].read(Fields(root, {}))
+
+    assert read(**{name: 48}) == read(**{other: 48}) == read(**{name: 48, other: 48}) != read()
+    with pytest.raises(
+        ArchlensError, match=f"{other} is 24, and {name}, another name for it, is 48"
+    ) as caught:
+        read(**{name: 48, other: 24})
+    assert caught.value.diagnostic.span is not None
 
 
 def test_a_network_that_is_too_deep() -> None:

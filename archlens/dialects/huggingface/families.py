@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from ...bounds import allowed
@@ -80,6 +81,8 @@ def _never(c: Fields) -> None:
 
 def _gpt2(c: Fields) -> Said:
     _never(c)
+    c.same(hidden_size="n_embd", num_hidden_layers="n_layer", num_attention_heads="n_head")
+    c.same(max_position_embeddings="n_positions")
     for name, value in (
         ("scale_attn_weights", True),
         ("scale_attn_by_inverse_layer_idx", False),
@@ -105,6 +108,16 @@ def _gpt2(c: Fields) -> Said:
 
 
 def _bert(c: Fields) -> Said:
+    return _encoder(c, 30522)
+
+
+def _roberta(c: Fields, vocab: int = 30522) -> Said:
+    """RoBERTa, and those that are it in other languages."""
+    return _encoder(c, vocab, first=c.count("pad_token_id", 1) + 1, roberta=True)
+
+
+def _encoder(c: Fields, vocab: int, **own: Any) -> Said:
+    """What BERT and those that follow it have in common."""
     _never(c)
     c.only("position_embedding_type", "absolute")
     values = {
@@ -116,11 +129,18 @@ def _bert(c: Fields) -> Said:
         "eps": c.number("layer_norm_eps", 1e-12),
         "positions": c.whole("max_position_embeddings", 512),
         "types": c.whole("type_vocab_size", 2),
-        "vocab": c.whole("vocab_size", 30522),
+        "vocab": c.whole("vocab_size", vocab),
+        **own,
     }
-    values["length"] = values["positions"]
+    values["length"] = values["positions"] - values.get("first", 0)
+    if values["length"] < 1:
+        raise c.error(
+            "max_position_embeddings",
+            f"max_position_embeddings {values['positions']:,} leaves no position behind pad_token_id "
+            f"{values['first'] - 1:,}",
+        )
     c.divides("num_attention_heads", "hidden_size")
-    values["masked_words"] = c.architecture == "BertForMaskedLM"
+    values["masked_words"] = c.architecture.endswith("ForMaskedLM")
     if values["masked_words"]:
         c.only("tie_word_embeddings", True)
     c.known |= {"tie_word_embeddings"}  # which is about heads that BertModel has not
@@ -201,15 +221,19 @@ def _mistral(c: Fields) -> Said:
     return _ids(values | {"window": c.optional("sliding_window", 4096)})
 
 
+def _ministral(c: Fields) -> Said:
+    values = _decoder(c, hidden=14336, vocab=32000, length=131072, kv_heads=8)
+    return _ids(values | _windows(c, values["depth"], 4096))
+
+
 def _qwen2(c: Fields) -> Said:
     values = _decoder(c, hidden=22016, vocab=151936, length=32768, kv_heads=32)
-    _no_window(c, values["depth"])
-    return _ids(values | {"qkv_bias": True})
+    return _ids(values | _qwen_windows(c, values["depth"]) | {"qkv_bias": True})
 
 
 def _qwen3(c: Fields) -> Said:
     values = _decoder(c, hidden=22016, vocab=151936, length=32768, kv_heads=32, head=128)
-    _no_window(c, values["depth"])
+    values |= _qwen_windows(c, values["depth"])
     return _ids(values | {"qk_norm": True, "bias": c.truth("attention_bias", False)})
 
 
@@ -233,6 +257,7 @@ def _gemma(c: Fields) -> Said:
 
 
 def _mixtral(c: Fields) -> Said:
+    c.same(num_experts="num_local_experts")
     values = _decoder(c, hidden=14336, vocab=32000, length=131072, kv_heads=8, eps=1e-5, base=1000000.0)
     values |= {
         "window": c.optional("sliding_window", None),
@@ -243,8 +268,28 @@ def _mixtral(c: Fields) -> Said:
     return _ids(values)
 
 
+def _qwen3_moe(c: Fields) -> Said:
+    c.same(num_local_experts="num_experts")
+    values = _decoder(c, width=2048, depth=24, hidden=6144, vocab=151936, length=32768, kv_heads=4)
+    values |= {
+        "hidden": c.whole("moe_intermediate_size", 768),  # intermediate_size is of layers without experts
+        "experts": c.whole("num_experts", 128),
+        "active": c.whole("num_experts_per_tok", 8),
+        "normalize": c.truth("norm_topk_prob", False),
+        "bias": c.truth("attention_bias", False),
+        "qk_norm": True,
+    }
+    c.only("decoder_sparse_step", 1)
+    c.only("mlp_only_layers", [], None)
+    c.only("use_sliding_window", False)
+    c.known |= {"sliding_window", "max_window_layers"}  # which say nothing then
+    c.known |= {"output_router_logits", "router_aux_loss_coef"}  # of training
+    return _ids(values)
+
+
 def _deepseek_v3(c: Fields) -> Said:
     _never(c)
+    c.same(num_local_experts="n_routed_experts")
     values = {
         "width": c.whole("hidden_size", 7168),
         "depth": c.whole("num_hidden_layers", 61, allowed()),
@@ -280,9 +325,9 @@ def _deepseek_v3(c: Fields) -> Said:
         ("moe_layer_freq", 1),
     ):
         c.only(name, value)
-    # copies under other names, and what predicts a second token
-    c.known |= {"num_local_experts", "qk_head_dim", "head_dim", "ep_size"}
-    c.known |= {"num_nextn_predict_layers", "output_router_logits", "aux_loss_alpha", "seq_aux"}
+    c.known |= {"qk_head_dim", "head_dim"}  # which transformers makes of others, whatever a file says
+    c.known |= {"num_nextn_predict_layers", "num_mtp_layers"}  # what predicts a second token
+    c.known |= {"output_router_logits", "aux_loss_alpha", "seq_aux", "ep_size"}  # of training
     return _ids(values)
 
 
@@ -316,11 +361,28 @@ def _gpt_neox(c: Fields) -> Said:
     return _ids(values)
 
 
-def _no_window(c: Fields, depth: int) -> None:
-    """Refuse windows in some of the layers."""
-    c.only("use_sliding_window", False)
-    c.known |= {"sliding_window", "max_window_layers"}  # which say nothing then
-    c.only("layer_types", ["full_attention"] * depth, None)
+def _windows(c: Fields, depth: int, default: int | None, first: int = 0) -> dict[str, Any]:
+    """Windows in some of the layers: those that ``layer_types`` lists, or else those from one on."""
+    window = c.optional("sliding_window", default)
+    usual = [_SLIDING if window is not None and i >= first else _FULL for i in range(depth)]
+    kinds = c.listed("layer_types", usual, depth, (_FULL, _SLIDING))
+    if window is None and _SLIDING in kinds:
+        raise c.error("layer_types", "layer_types has sliding_attention, and sliding_window says none")
+    return {"window": window, "windowed": [i for i, kind in enumerate(kinds) if kind == _SLIDING]}
+
+
+#: How far a layer looks.
+_FULL, _SLIDING = "full_attention", "sliding_attention"
+
+
+def _qwen_windows(c: Fields, depth: int) -> dict[str, Any]:
+    """Windows that are on where ``use_sliding_window`` says so, from ``max_window_layers`` on."""
+    first = c.whole("max_window_layers", 28)
+    if c.truth("use_sliding_window", False):
+        return _windows(c, depth, 4096, first)
+    c.known |= {"sliding_window"}  # which says nothing then
+    c.only("layer_types", [_FULL] * depth, None)
+    return {}
 
 
 def _clip(c: Fields) -> Said:
@@ -356,6 +418,8 @@ def _clip(c: Fields) -> Said:
 
 
 def _whisper(c: Fields) -> Said:
+    c.same(hidden_size="d_model", num_hidden_layers="encoder_layers")
+    c.same(num_attention_heads="encoder_attention_heads", num_key_value_heads="encoder_attention_heads")
     values = {
         "width": c.whole("d_model", 384),
         "depth": c.whole("encoder_layers", 4, allowed()),
@@ -375,7 +439,6 @@ def _whisper(c: Fields) -> Said:
     c.only("scale_embedding", False)
     c.only("tie_word_embeddings", True)
     c.only("is_encoder_decoder", True)
-    c.known |= {"num_hidden_layers"}  # a copy of encoder_layers
     c.known |= {"classifier_proj_size", "use_weighted_layer_sum", "median_filter_width"}  # of other uses
     audio = Shape((values["bands"], 2 * values["frames"]))
     return Said(values, {"audio": audio, "ids": Ids((values["length"],), values["vocab"])})
@@ -442,5 +505,10 @@ FAMILIES = {
         Family("gemma", "gemma", ("GemmaForCausalLM",), _gemma),
         Family("qwen3", "llama", ("Qwen3ForCausalLM",), _qwen3),
         Family("t5", "t5", ("T5ForConditionalGeneration",), _t5),
+        Family("qwen3_moe", "mixtral", ("Qwen3MoeForCausalLM",), _qwen3_moe),
+        Family("ministral", "llama", ("MinistralForCausalLM",), _ministral),
+        Family("roberta", "bert", ("RobertaModel", "RobertaForMaskedLM"), partial(_roberta, vocab=50265)),
+        Family("xlm-roberta", "bert", ("XLMRobertaModel", "XLMRobertaForMaskedLM"), _roberta),
+        Family("camembert", "bert", ("CamembertModel", "CamembertForMaskedLM"), _roberta),
     )
 }

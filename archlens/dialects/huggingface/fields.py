@@ -66,6 +66,8 @@ class Fields:
         self.read: dict[str, Any] = {}
         #: The fields that were looked at.
         self.known: set[str] = {"model_type", "architectures"}
+        #: Other names of fields.
+        self.others: dict[str, list[str]] = {}
         #: What is worth a word, a sentence each.
         self.notes: list[str] = []
         #: The fields of parts that were not asked for.
@@ -91,13 +93,28 @@ class Fields:
             return usage(message, help=help)
         return self.root.values.get(name, self.root).error(message, help=help)
 
+    def same(self, **names: str) -> None:
+        """Take fields under other names as well, each ``other=name``, as transformers does."""
+        self.others |= {name: [*self.others.get(name, ()), other] for other, name in names.items()}
+
     def value(self, name: str, default: Any) -> Any:
         """The value of a field, or what transformers takes where there is none."""
-        self.known.add(name)
+        others = self.others.get(name, ())
+        self.known.update((name, *others))
         if name in self.given:
             return _word(str(self.given[name]))
-        node = self.root.values.get(name)
-        return default if node is None else plain(node)
+        found = {one: plain(self.root.values[one]) for one in (name, *others) if one in self.root.values}
+        if not found:
+            return default
+        (first, value), *more = found.items()
+        for other, said in more:
+            if said != value:
+                raise self.error(
+                    other,
+                    f"{other} is {shorten(_shown(said))}, and {first}, another name for it, is "
+                    f"{shorten(_shown(value))}",
+                )
+        return value
 
     def whole(self, name: str, default: int | None, most: int = _LARGEST) -> int:
         """A whole number of at least 1; ``None`` stands for the default."""
@@ -111,6 +128,26 @@ class Fields:
                 name, f"{name} must be a whole number from 1 to {most:,}, not {shorten(_shown(value))}"
             )
         self.read[name] = value
+        return value
+
+    def count(self, name: str, default: int) -> int:
+        """A whole number of at least 0."""
+        return 0 if self.value(name, default) == 0 else self.whole(name, default)
+
+    def listed(self, name: str, default: list[str], length: int, choices: tuple[str, ...]) -> list[str]:
+        """A word for each of so many, each one of the choices; ``None`` stands for the default."""
+        value = self.value(name, default)
+        if value is None:
+            return default
+        if not isinstance(value, list) or len(value) != length:
+            raise self.error(name, f"{name} must be a list of {length:,} words, one for each layer")
+        for one in value:
+            if one not in choices:
+                raise self.error(
+                    name,
+                    f"{name} has {shorten(_shown(one))}, of which no spec is known",
+                    help=f"known here: {', '.join(choices)}",
+                )
         return value
 
     def optional(self, name: str, default: int | None) -> int | None:
