@@ -334,6 +334,7 @@ def test_no_field_is_passed_over(kind: str) -> None:
         ("qwen3_moe", "num_experts", "num_local_experts"),
         ("deepseek_v3", "n_routed_experts", "num_local_experts"),
         ("whisper", "encoder_layers", "num_hidden_layers"),
+        ("t5", "d_kv", "head_dim"),
     ],
 )
 def test_fields_that_have_two_names(kind: str, name: str, other: str) -> None:

@@ -447,6 +447,12 @@ def _whisper(c: Fields) -> Said:
 def _t5(c: Fields) -> Said:
     c.only("is_encoder_decoder", True)
     c.only("is_decoder", False)
+    c.same(
+        hidden_size="d_model",
+        num_attention_heads="num_heads",
+        num_hidden_layers="num_layers",
+        head_dim="d_kv",
+    )
     depth = c.whole("num_layers", 6, allowed())
     values = {
         "width": c.whole("d_model", 512),
@@ -464,7 +470,12 @@ def _t5(c: Fields) -> Said:
         "vocab": c.whole("vocab_size", 32128),
         "length": c.whole("n_positions", 512),
     }
-    c.known |= {"dense_act_fn", "is_gated_act", "scale_decoder_outputs", "output_past"}  # which follow
+    # which follow, and count in place of what they follow from
+    gate, _, activation = c.read["feed_forward_proj"].rpartition("-")
+    c.only("is_gated_act", values["gated"])
+    c.only("dense_act_fn", "gelu_new" if gate and activation == "gelu" else activation)
+    c.only("scale_decoder_outputs", values["tied"])
+    c.known |= {"output_past"}
     text = Ids((values["length"],), values["vocab"])
     return Said(values, {"source": text, "target": text})
 
