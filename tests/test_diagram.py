@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from archlens.drawing.layout import Link, lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
 from archlens.drawing.plan import MOST, PAGE, Plan, Plans, short
 from archlens.drawing.styles.graph import shown
-from archlens.drawing.theme import FAMILIES, THEMES
+from archlens.drawing.theme import FAMILIES, PALETTES, THEMES, theme_of
 from archlens.errors import SpecError, UsageError
 from archlens.network import Network
 
@@ -696,15 +696,15 @@ layers:
 def test_captions_count_what_stages_of_many_slabs_show() -> None:
     convs = "conv(4, 1) >> conv(4, 3, padding=1) * 7"
     assert captions(f"{{input: 4x8x8, layers: ['{convs}', max_pool(1), 'conv(4, 1) * 2']}}")[1:] == [
-        ["0, 1", "1x1 conv, 4", "7 x 3x3 conv, 4", "4x8x8"],
-        ["8", "1x1 max_pool", "4x8x8"],
-        ["9, 10", "2 x 1x1 conv, 4", "4x8x8"],
+        ["1x1 conv, 4", "7 x 3x3 conv, 4", "4x8x8"],
+        ["1x1 max_pool", "4x8x8"],
+        ["2 x 1x1 conv, 4", "4x8x8"],
     ]
     more = "conv(4, 5, padding=2) * 2 >> conv(4, 7, padding=3)"
     several = captions(f"{{input: 4x8x8, layers: ['{convs} >> {more}']}}")[1]
     assert several[-4:] == ["1x1 conv, 4", "7 x 3x3 conv, 4", "and 3 more", "4x8x8"]
     row = captions("{input: 4x8, layers: ['conv(4, 3, padding=1) * 2']}")[1]
-    assert row == ["0, 1", "2 x (3 conv, 4)", "4x8"]
+    assert row == ["2 x (3 conv, 4)", "4x8"]
 
 
 #: Two branches, of which one has branches of different lengths in it, the short one first.
@@ -777,7 +777,7 @@ def captions(spec: str) -> list[list[str | None]]:
 def test_what_is_read_by_two_shares_its_box_with_neither() -> None:
     text = "{input: 4x8x8, layers: [{a: 'conv(4, 1)'}, relu, {add: [ref(a), identity]}]}"
     found = Plans(archlens.loads(text)).at()
-    assert [[line.name for line in box.lines] for box in found.boxes] == [["input"], ["a"], ["0"], ["add"]]
+    assert [[line.name for line in box.lines] for box in found.boxes] == [["input"], ["a"], ["relu"], ["add"]]
     assert [edge.bypass for edge in found.edges] == ["", "", "add", ""]
 
 
@@ -851,6 +851,114 @@ def test_text_is_read_on_every_ground(theme: Any) -> None:
         assert contrast(theme.muted, ground) >= 4.5
         for color in (theme.line, theme.residual, theme.dense, theme.failed):
             assert contrast(color, ground) >= 3
+
+
+#: Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency",
+#: IEEE Transactions on Visualization and Computer Graphics 15, 6 (2009): over linear RGB, severity 1.
+EYES = {
+    "any": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "without red": (
+        (0.152286, 1.052583, -0.204868),
+        (0.114503, 0.786281, 0.099216),
+        (-0.003882, -0.048116, 1.051998),
+    ),
+    "without green": (
+        (0.367322, 0.860646, -0.227968),
+        (0.280085, 0.672501, 0.047413),
+        (-0.011820, 0.042940, 0.968881),
+    ),
+    "without blue": (
+        (1.255528, -0.076749, -0.178779),
+        (-0.078411, 0.930809, 0.147602),
+        (0.004733, 0.691367, 0.303900),
+    ),
+}
+
+
+def seen(color: str, eyes: str) -> tuple[float, float, float]:
+    """A colour in CIE 1976 L*a*b* under D65, as these eyes see it."""
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    r, g, b = (min(max(sum(a * x for a, x in zip(row, linear, strict=True)), 0.0), 1.0) for row in EYES[eyes])
+    x, y, z = (
+        share ** (1 / 3) if share > (6 / 29) ** 3 else share / (3 * (6 / 29) ** 2) + 4 / 29
+        for share in (
+            (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.95047,
+            0.2126 * r + 0.7152 * g + 0.0722 * b,
+            (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.08883,
+        )
+    )
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+@pytest.mark.parametrize("eyes", EYES)
+@pytest.mark.parametrize("theme", THEMES.values(), ids=str)
+def test_families_are_told_apart_by_any_eyes(theme: Any, eyes: str) -> None:
+    places = {family: seen(theme.color(family), eyes) for family in FAMILIES}
+    for (one, a), (other, b) in combinations(places.items(), 2):
+        assert sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) ** 0.5 >= 8, (one, other)
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+@pytest.mark.parametrize("name", THEMES)
+def test_outlines_are_told_from_their_ground(name: str, palette: str) -> None:
+    """WCAG 2.1, 1.4.11: a contrast of 3 for what has to be seen; 1.4.3: of 4.5 for text."""
+    theme = theme_of(name, palette)
+    for family in [*FAMILIES, "something new"]:
+        assert contrast(theme.color(family), theme.background) >= 3
+        assert contrast(theme.text, theme.tint(family)) >= 4.5
+    for ground in (theme.background, theme.box, *theme.scopes):
+        assert contrast(theme.border, ground) >= 3
+        assert contrast(theme.residual, ground) >= 3
+        assert contrast(theme.dense, ground) >= 3
+
+
+def test_greys_are_grey() -> None:
+    svg = drawing.to_svg(archlens.load("resnet18"), palette="greys", depth=3)
+    colors = set(re.findall(r"#\w{6}", svg)) - {*vars(THEMES["light"]).values()} - {*THEMES["light"].scopes}
+    assert len(colors) > 5
+    assert all(color[1:3] == color[3:5] == color[5:] for color in colors), colors
+    with pytest.raises(UsageError, match="there is no palette gray"):
+        drawing.to_svg(archlens.load("lenet5"), palette="gray")
+
+
+def test_an_unnamed_layer_is_headed_by_what_it_is() -> None:
+    svg = drawing.to_svg(archlens.load("unet"))
+    boxes = {box.title.splitlines()[0].partition(":")[0]: box for box in nodes(read(svg))}
+    assert [text.text for text in boxes["0"].texts][:1] == ["2x2 max_pool, /2"]
+    stages = drawing.to_svg(archlens.load("resnet50"), depth=2)
+    blocks = {box.title.partition(":")[0]: [text.text for text in box.texts] for box in nodes(read(stages))}
+    assert blocks["layer1.0"][:2] == ["bottleneck", "0"]
+    assert blocks["layer3.1..5"][:2] == ["bottleneck", "1..5"]
+    # what follows a layer is said so too, and names stay where there are some
+    assert blocks["conv1"] == ["conv1", "7x7 conv, 64, /2", "bn1", "batch_norm", "relu"]
+    terse = drawing.to_svg(archlens.load("resnet50"), depth=2, fit="column")
+    assert "5 x bottleneck" in [text.text for text in read(terse).iter(f"{SVG}text")]
+
+
+def test_each_picture_of_a_page_has_a_name_of_its_own() -> None:
+    network = archlens.load("lenet5")
+    names = [read(drawing.to_svg(network, style=style)).get("aria-label") for style in style_names()]
+    assert len(set(names)) == len(names)
+    assert all(name and name.startswith("LeNet-5: ") for name in names)
+    hostile = read(drawing.to_svg(loaded(HOSTILE)))
+    assert (hostile.get("aria-label") or "").startswith("<b>A & 'B' ünï 日本</b> t")
+
+
+def test_bare_and_without_ground() -> None:
+    network = archlens.load("resnet18")
+    whole = read(drawing.to_svg(network))
+    bare = read(drawing.to_svg(network, bare=True))
+    said = {text.text for text in whole.iter(f"{SVG}text")} - {text.text for text in bare.iter(f"{SVG}text")}
+    assert {"ResNet-18", "convolution"} <= said
+    assert not [group for group in bare.iter(f"{SVG}g") if group.get("class") == "key"]
+    for style in style_names():
+        with_ground = drawing.to_svg(network, style=style)
+        without = drawing.to_svg(network, style=style, ground="none")
+        assert with_ground.count('fill="#ffffff"') > without.count('fill="#ffffff"') == 0
+    png = to_bytes(Request(network, ground="none", bare=True), "png")
+    assert png[25] == 6  # red, green, blue and alpha
+    assert 'bgcolor="transparent"' in dot.to_dot(Request(network, ground="none"))
 
 
 def test_a_new_family_has_a_colour_of_its_own_that_stays() -> None:

@@ -3,7 +3,7 @@
 >>> import archlens
 >>> from archlens import drawing
 >>> drawing.to_svg(archlens.load("lenet5"), style="volumes").splitlines()[1]
-'<title>LeNet-5</title>'
+'<title>LeNet-5: its feature maps</title>'
 
 A style (``styles/``) makes a picture of a network, a format (``formats/``) makes bytes of it; each is a file,
 found by its name. What a style shows is decided in :mod:`archlens.drawing.plan`, and its colours in

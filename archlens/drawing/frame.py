@@ -22,6 +22,12 @@ EDGE, TIGHT, LEAST = 20.0, 4.0, 440.0
 TITLE, NAME = 15.0, 11.0
 #: The space between a drawing and what stands above and beneath it; the height of a line of a note.
 _ABOVE, _BENEATH, _NOTE = 16.0, 22.0, 13.0
+#: What each style shows, as the pictures of a page are told apart by those who do not see them.
+SHOWN = {
+    "graph": "a graph of its layers",
+    "volumes": "its feature maps",
+    "profile": "where its parameters, multiply-accumulates and activations are",
+}
 #: How many lines a title may have, and by how much a slide may be enlarged.
 _TITLES, _LARGER = 2, 2.0
 
@@ -118,7 +124,9 @@ def framed(
         description: what the picture shows, for those who do not see it.
     """
     found = page(around(request, signs, notes), items, size, request.colors, description, request.page)
-    return replace(found, title=shorten(request.network.title, 200))
+    title = f"{shorten(request.network.title, 200)}: {SHOWN.get(request.style, request.style)}"
+    background = found.background if request.ground == "theme" else ""
+    return replace(found, title=title, background=background)
 
 
 def page(
@@ -201,7 +209,7 @@ def _key(signs: Iterable[Sign], most: float, y: float, theme: Theme) -> tuple[li
             items.append(line((x, y + 5), (x + 20, y + 5), **dash))  # type: ignore[arg-type]
         else:
             fill = theme.shade(sign.color, theme.strength)
-            items.append(Rect(x, y, 11, 10, fill, sign.color, radius=2))
+            items.append(Rect(x, y, 11, 10, fill, sign.color, radius=2, dash=sign.dash))
         items.append(Text(x + mark + 3, y + 8.5, sign.text, SMALL, theme.muted))
         x += wide
     return ([Group("key", tuple(items))] if items else []), y + (18 if items else 0)

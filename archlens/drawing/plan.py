@@ -111,9 +111,8 @@ class DrawnScope:
 
     id: int
     parent: int
-    #: Its name, relative to the scope around it.
+    #: Its name, relative to the scope around it, and the block that made it; exchanged where it is a number.
     name: str
-    #: The block that made it.
     what: str
     #: How often it stands there, in honest words; empty for once.
     note: str
@@ -290,8 +289,7 @@ class _Planner:
             DrawnScope(
                 renumbered[i],
                 renumbered[frame.parent],
-                self.relative(frame.path, frame.parent),
-                frame.what,
+                *headed(self.relative(frame.path, frame.parent), frame.what),
                 frame.note,
             )
             for i, frame in enumerate(self.frames)
@@ -510,6 +508,8 @@ class _Planner:
         what = short(layer, said)
         if said:  # these are long, and so a name that is the op says it
             what = what.removeprefix(f"{name}, ")
+        if is_number(name):  # nobody named it: it is headed by what it is
+            name, what = what, ""
         return BoxLine(name, "" if name == what else what, layer.op.family)
 
     def layer_title(self, layer: Layer) -> str:
@@ -537,10 +537,21 @@ class _Planner:
         counts = [sum(self.alike[layer.name][end].params for layer in draft.layers) for end in (0, -1)]
         params = " to ".join(map(rounded, dict.fromkeys(counts)))
         count = f"{len(draft.layers):,} layers"
+        heading = headed(self.relative(draft.name, draft.scope), self.kind_of(draft.tree.path))
         return [
-            BoxLine(self.relative(draft.name, draft.scope), self.kind_of(draft.tree.path), ""),
+            BoxLine(*heading, ""),
             BoxLine("", f"{count}, {params} params" if any(counts) else count, "", True),
         ]
+
+
+def is_number(name: str) -> bool:
+    """Whether a name is only where something stands in a list: ``0``, or of folded ones ``1..5``."""
+    return all(part.isdigit() for part in name.split(".."))
+
+
+def headed(name: str, what: str) -> tuple[str, str]:
+    """What heads a scope and what stands beside it: its name, or where nobody named it what it is."""
+    return (what, name) if what and is_number(name) else (name, what)
 
 
 def _note(fold: Fold) -> str:

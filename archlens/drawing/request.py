@@ -13,7 +13,7 @@ from ..network import Network
 from .fit import Fit, fit_of
 from .picture import Picture
 from .plan import Plan, Plans
-from .theme import AUTO, Theme, theme_of
+from .theme import AUTO, OKABE_ITO, Theme, theme_of
 
 #: What is read on a screen is made for, and what is printed.
 SCREENS, PAPER = "readme", "page"
@@ -46,13 +46,17 @@ class Request:
     font_size: float | None = None
     #: Whether it has no title, no key and no notes.
     bare: bool = False
+    #: ``theme`` for the ground of the theme, ``none`` for that of whatever it stands on.
+    ground: str = "theme"
+    #: A name of :data:`archlens.drawing.theme.PALETTES`.
+    palette: str = OKABE_ITO
     #: Its plans, where some have been made already: they are the same in every style and theme.
     made: Plans | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def colors(self) -> Theme:
         """The theme, with its colours."""
-        return theme_of(self.theme)
+        return theme_of(self.theme, self.palette)
 
     @cached_property
     def page(self) -> Fit:

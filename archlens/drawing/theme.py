@@ -1,12 +1,13 @@
 """Colours: one per family of ops, told apart by colour-blind eyes and, by text and lines, in grey.
 
 The hues are those of Okabe and Ito, "Color Universal Design" (2008), which also Wong, "Points of view: Color
-blindness", Nature Methods 8, 441 (2011), recommends.
+blindness", Nature Methods 8, 441 (2011), recommends; of some families others, so that no two are less
+than eight apart in CIE 1976 L*a*b* to any eye, and all are told from their ground.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from zlib import crc32
 
@@ -23,27 +24,45 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
     "#888888",
 )
 
+#: The palettes: that of Okabe and Ito, and one for print without colours.
+OKABE_ITO, GREYS = "okabe-ito", "greys"
+PALETTES = (OKABE_ITO, GREYS)
+
 #: The colour of each family of ops; a family that is not here gets one by its name.
 FAMILIES = {
     "convolution": BLUE,
-    "linear": VERMILION,
-    "pooling": GREEN,
+    "linear": "#c44e00",
+    "pooling": "#00a87a",
     "normalization": SKY,
     "activation": ORANGE,
     "merge": PURPLE,
     "upsampling": YELLOW,
-    "regularization": GREY,
-    "reshape": GREY,
-    "attention": "#7a4ea3",
-    "recurrent": "#44aa99",
+    "regularization": "#7a3b10",
+    "reshape": "#666666",
+    "attention": "#35105f",
+    "recurrent": "#332288",
 }
 
+#: The same in greys; what computes most is darkest.
+_GREYS = {
+    "convolution": "#262626",
+    "linear": "#4d4d4d",
+    "attention": "#3a3a3a",
+    "recurrent": "#434343",
+    "pooling": "#737373",
+    "merge": "#595959",
+    "upsampling": "#666666",
+    "normalization": "#8c8c8c",
+    "activation": "#808080",
+    "regularization": "#8f8f8f",
+    "reshape": "#929292",
+}
 #: For families to come: further hues, between those of the palette.
 _FURTHER = ("#44aa99", "#882255", "#999933", "#6699cc", "#aa4466", "#117733")
 
 #: For groups of any kind, in the order in which they are told apart best.
 HUES = (
-    *(BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, FAMILIES["attention"]),
+    *(BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "#7a4ea3"),
     *(*_FURTHER[1:3], GREY, *_FURTHER[3:], _FURTHER[0]),
 )
 
@@ -71,18 +90,26 @@ class Theme:
     #: How much of a family's colour its boxes have, and how much its lines have; the rest is that of text.
     strength: float
     purity: float
+    palette: str = OKABE_ITO
 
     def color(self, family: str) -> str:
         """The full colour of a family, for lines and accents."""
-        return mixed(color_of(family), self.text, self.purity)
+        return self._seen(color_of(family, self.palette))
 
     def tint(self, family: str) -> str:
         """The colour of a family's boxes, on which text is read."""
-        return mixed(color_of(family), self.background, self.strength)
+        return mixed(color_of(family, self.palette), self.background, self.strength)
 
     def hue(self, position: int) -> str:
         """The full colour of the n-th of some groups, which have no colours of their own."""
-        return mixed(HUES[position % len(HUES)], self.text, self.purity)
+        return self._seen(HUES[position % len(HUES)])
+
+    def _seen(self, color: str) -> str:
+        """A colour with as much of that of text as it needs to be told from the ground."""
+        purity = self.purity
+        while contrast(found := mixed(color, self.text, purity), self.background) < LEAST_CONTRAST:
+            purity -= 0.02
+        return found
 
     def shade(self, color: str, strength: float) -> str:
         """Some of a colour over the background."""
@@ -95,7 +122,7 @@ LIGHT = Theme(
     text="#1b1f24",
     muted="#57606a",
     box="#f1f3f5",
-    border="#8c959f",
+    border="#757e88",
     line="#57606a",
     scopes=("#f6f8fa", "#eceff2", "#e2e6ea"),
     residual="#c24d00",
@@ -123,26 +150,65 @@ DARK = Theme(
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
+#: How well lines and outlines are to be told from their ground.
+LEAST_CONTRAST = 3.0
+
 #: The theme of a picture that takes that of its page: no colours, but both of them.
 AUTO = "auto"
 
 
-def color_of(family: str) -> str:
+def color_of(family: str, palette: str = OKABE_ITO) -> str:
     """The hue of a family of ops; one that has none is given a further one by its name."""
+    if palette == GREYS:
+        return _GREYS.get(family, "#777777")
     return FAMILIES.get(family) or _FURTHER[crc32(family.encode()) % len(_FURTHER)]
 
 
-def theme_of(name: str) -> Theme:
-    """The theme of a name.
+def contrast(a: str, b: str) -> float:
+    """How well two colours are told apart, from 1 to 21.
+
+    The contrast ratio of the Web Content Accessibility Guidelines 2.2, which ask for 3 between what is to be
+    seen and its ground, and for 4.5 between text and its.
+
+    >>> round(contrast("#ffffff", "#000000"), 6), round(contrast("#777777", "#ffffff"), 2)
+    (21.0, 4.48)
+    """
+    bright, dark = sorted((_luminance(a), _luminance(b)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@lru_cache(4096)
+def _luminance(color: str) -> float:
+    def linear(part: int) -> float:
+        share = part / 255
+        return share / 12.92 if share <= 0.04045 else float(((share + 0.055) / 1.055) ** 2.4)
+
+    red, green, blue = map(linear, _channels(color))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def theme_of(name: str, palette: str = OKABE_ITO) -> Theme:
+    """The theme of a name, with the colours of a palette.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such theme or palette.
     """
+    if palette not in PALETTES:
+        raise usage(
+            f"there is no palette {shorten(palette)}",
+            help=did_you_mean(palette, PALETTES, otherwise=" or ".join(PALETTES)),
+        )
     if name not in THEMES:
         raise usage(
             f"there is no theme {shorten(name)}", help=did_you_mean(name, THEMES, otherwise="light or dark")
         )
-    return THEMES[name]
+    theme = THEMES[name]
+    # bypasses are thick and solid, or thick and dashed, in any colour
+    return (
+        theme
+        if palette == OKABE_ITO
+        else replace(theme, palette=palette, residual=theme.text, dense=theme.line)
+    )
 
 
 @lru_cache(4096)

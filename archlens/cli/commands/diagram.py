@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import click
 
@@ -10,7 +11,7 @@ from ...drawing import Request, extensions, style_names, to_bytes
 from ...drawing.fit import NAMED, PRINT, SCREEN
 from ...drawing.formats import ANY
 from ...drawing.request import PAPER, SCREENS, unplaced
-from ...drawing.theme import AUTO, THEMES
+from ...drawing.theme import AUTO, PALETTES, THEMES
 from ...errors import SpecError, Unplaced
 from ..options import Load, network_argument
 from ..output import show, write_bytes
@@ -49,12 +50,26 @@ from ..output import show, write_bytes
     metavar="SIZE",
     help=f"The smallest text, in points or pixels there.  [default: {PRINT:g} pt in print, {SCREEN:g} px]",
 )
+@click.option("--bare", is_flag=True, help="The drawing alone: no title, no key, no notes.")
+@click.option(
+    "--palette",
+    type=click.Choice(PALETTES),
+    default=PALETTES[0],
+    show_default=True,
+    help="The colours of families of ops.",
+)
+@click.option(
+    "--ground",
+    type=click.Choice(["theme", "none"]),
+    default="theme",
+    show_default=True,
+    help="What is behind it; with none, whatever it stands on.",
+)
 @click.option(
     "--theme",
     type=click.Choice([*THEMES, AUTO]),
-    default="light",
-    show_default=True,
-    help="Its colours; with auto an .svg is as the pages of its reader are.",
+    help="Light or dark; with auto an .svg is as the pages of its reader are.  "
+    "[default: auto for an .svg that is read on a screen, or else light]",
 )
 def command(
     load: Load,
@@ -62,9 +77,12 @@ def command(
     style: str,
     depth: int | None,
     direction: str | None,
-    theme: str,
+    theme: str | None,
     fit: str | None,
     font_size: float | None,
+    bare: bool,
+    palette: str,
+    ground: str,
 ) -> None:
     """Draw a network: a graph of its layers, its feature maps to scale, or where its costs are.
 
@@ -82,8 +100,11 @@ def command(
         problem, network = found, found.network
         failed = unplaced(found)
     request = Request(
-        network, style, depth, direction, theme, failed, fit=fit or "", font_size=font_size
-    ).made_for(extension)
+        network, style, depth, direction, theme or "light", failed,
+        fit=fit or "", font_size=font_size, bare=bare, ground=ground, palette=palette,
+    ).made_for(extension)  # fmt: skip
+    if theme is None and extension == "svg" and not request.page.printed:
+        request = replace(request, theme=AUTO)
     content = to_bytes(request, extension)
     write_bytes(content, path)
     if extension in ANY and (warning := request.too_large) is not None:

@@ -22,10 +22,11 @@ def to_bytes(drawn: HasPicture) -> bytes:
 def to_dot(request: Request) -> str:
     """The request's graph as the text of a DOT file."""
     (plan, direction), theme = shown(request), request.colors
+    ground = theme.background if request.ground == "theme" else "transparent"
     lines = [
         f"digraph {quoted(plan.network.title[:200])} {{",
         f"  graph [rankdir={direction.upper()} label={quoted(plan.network.title[:200])} labelloc=t "
-        f'fontname="Helvetica" bgcolor="{theme.background}" fontcolor="{theme.text}"];',
+        f'fontname="Helvetica" bgcolor="{ground}" fontcolor="{theme.text}"];',
         f'  node [shape=box style="rounded,filled" fontname="Helvetica" fontsize=11 color="{theme.border}" '
         f'fontcolor="{theme.text}"];',
         f'  edge [fontname="Helvetica" fontsize=9 color="{theme.line}" fontcolor="{theme.muted}"];',

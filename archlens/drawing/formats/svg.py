@@ -22,7 +22,7 @@ def to_svg(picture: Picture) -> str:
     wide, high = (f"{number(side * picture.scale)}{unit}" for side in (picture.width, picture.height))
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {w} {h}" '
-        f'role="img" font-family="{FAMILY}">',
+        f'role="img" aria-label="{escape(picture.title)}" font-family="{FAMILY}">',
         f"<title>{escape(picture.title)}</title>",
         f"<desc>{escape(picture.description)}</desc>",
     ]

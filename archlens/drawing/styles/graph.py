@@ -14,7 +14,7 @@ from ..frame import NAME, Sign, around, folded, framed, room
 from ..layout import ASIDE, MARGIN, Area, Layout, Link, Wire, arranged, lay_out
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, rounded_line
-from ..plan import Box, BoxLine, Plan
+from ..plan import Box, BoxLine, Plan, is_number
 from ..request import Request
 from ..theme import Theme
 
@@ -243,7 +243,9 @@ def _rows(box: Box, words: _Words) -> list[BoxLine]:
     if not words.terse:
         return list(box.lines)
     first, *others = box.lines
-    if box.fold > 1:
+    if box.fold > 1 and is_number(first.what):
+        first = first._replace(name=f"{box.fold:,} x {first.name}")
+    elif box.fold > 1:
         first = first._replace(what=f"{box.fold:,} x {first.what or 'the same'}")
     head = [first._replace(what=""), first._replace(name="")] if words.stacked and first.what else [first]
     return [*head, *(row for row in others if not row.spare)]
@@ -470,7 +472,7 @@ def _signs(plan: Plan, theme: Theme) -> list[Sign]:
         color, thickness, dash = _look(kind, grows, theme)
         signs.append(Sign(f"bypass into {kind}", color, True, thickness, dash))
     if any(box.training for box in plan.boxes):
-        signs.append(Sign("dashed: in training only", theme.border))
+        signs.append(Sign("in training only", theme.border, dash=(3.0, 2.0)))
     return signs
 
 

@@ -19,7 +19,7 @@ from ..fit import SMALL
 from ..frame import Shifted, Sign, around, folded, framed, room
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, polygon, rounded_line
-from ..plan import Box, Edge, Plan
+from ..plan import Box, Edge, Plan, is_number
 from ..request import Request
 from ..theme import Theme
 
@@ -225,7 +225,8 @@ class _Artist:
             assert self.plan.failed is not None
             why = wrapped(printable(self.plan.failed.why[:500]), SMALL, _WORDS, 6)
             return [(fitted(first.name, SMALL, _WORDS, bold=True), True), *((text, False) for text in why)]
-        lines = [(fitted(name, SMALL, _WORDS, bold=True), True) for name in _called(stage.boxes)]
+        named = [box for box in stage.boxes if not is_number(box.name)]
+        lines = [(fitted(name, SMALL, _WORDS, bold=True), True) for name in _called(named)]
         words: Counter[str] = Counter()
         for box in stage.boxes:
             words[self.what(box)] += box.fold
@@ -233,7 +234,7 @@ class _Artist:
             if word:
                 if count > 1:  # not "4 x 3 conv" for four of kernel 3, as if it were one of 4x3
                     word = f"{count:,} x ({word})" if word.split()[0].isdigit() else f"{count:,} x {word}"
-                lines.append((fitted(word, SMALL, _WORDS), False))
+                lines.append((fitted(word, SMALL, _WORDS, bold=not lines), not lines))
         if len(words) > 2:
             lines.append((f"and {sum(list(words.values())[2:]):,} more", False))
         lines.append((str(stage.shape), False))
@@ -244,9 +245,11 @@ class _Artist:
         return lines
 
     def what(self, box: Box) -> str:
+        first = box.lines[0]
         if box.kind == "scope":
-            return box.lines[0].what or f"{len(box.layers):,} layers"
-        return box.lines[0].what if box.kind == "layers" else ""
+            said = first.name if is_number(first.what) else first.what
+            return said or f"{len(box.layers):,} layers"
+        return (first.what or _own(box)) if box.kind == "layers" else ""
 
     # places
 
@@ -625,7 +628,9 @@ class _Artist:
                 else self.theme.muted
             )
             length = width(text, SMALL, bold)
-            yield Rect(stage.x + wide / 2 - length / 2 - 2, low + i * _CAPTION - 9, length + 4, 12, ground)
+            if self.request.ground == "theme":
+                left = stage.x + wide / 2 - length / 2 - 2
+                yield Rect(left, low + i * _CAPTION - 9, length + 4, 12, ground)
             yield Text(stage.x + wide / 2, low + i * _CAPTION, text, SMALL, color, "middle", bold)
 
     # words about it
@@ -671,8 +676,15 @@ class _Artist:
         return f"Feature maps of {len(self.plan.network):,} layers as boxes to scale: {chain}.{failed}"
 
 
+def _own(box: Box) -> str:
+    """What heads a box whose layer nobody named; empty where it is a name."""
+    return box.lines[0].name if is_number(box.name.rpartition(".")[2]) else ""
+
+
 def _called(boxes: list[Box]) -> list[str]:
     """The names of a stage in a line or two: all of them, or the first and the last."""
+    if not boxes:
+        return []
     first, last = boxes[0].name, boxes[-1].name
     listed = ", ".join(box.name for box in boxes)
     if width(listed, SMALL, True) <= _WORDS:
