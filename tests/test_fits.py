@@ -208,3 +208,13 @@ def test_a_depth_that_is_too_wide_is_said(tmp_path: Path) -> None:
     assert re.search(r"warning: the picture is [\d,]+ pt high, more than the 648 pt that there are", high)
     assert sorted(NAMED) == sorted(FLOORS)
     assert set(style_names()) >= {"graph", "volumes", "profile"}
+
+
+def test_an_svg_for_a_screen_is_as_its_page(tmp_path: Path) -> None:
+    """Light or dark by itself, unless a theme is asked for; what is printed, and what has no style sheet, is light."""
+    path, png = tmp_path / "x.svg", tmp_path / "x.png"
+    for options, dark in (([], True), (["--theme", "light"], False), (["--fit", "column"], False)):
+        assert run("diagram", "lenet5", "-o", str(path), *options).returncode == 0
+        assert ("prefers-color-scheme:dark" in path.read_text("utf-8")) == dark
+    assert run("diagram", "lenet5", "-o", str(png)).returncode == 0
+    assert png.read_bytes() == to_bytes(Request(archlens.load("lenet5")), "png")
