@@ -211,7 +211,7 @@ def test_a_depth_that_is_too_wide_is_said(tmp_path: Path) -> None:
 
 
 def test_an_svg_for_a_screen_is_as_its_page(tmp_path: Path) -> None:
-    """Light or dark by itself, unless a theme is asked for; what is printed, and what has no style sheet, is light."""
+    """Light or dark by itself, unless a theme is asked for; paper and what has no style sheet are light."""
     path, png = tmp_path / "x.svg", tmp_path / "x.png"
     for options, dark in (([], True), (["--theme", "light"], False), (["--fit", "column"], False)):
         assert run("diagram", "lenet5", "-o", str(path), *options).returncode == 0
