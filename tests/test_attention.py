@@ -211,3 +211,19 @@ def test_a_bias_is_written_again() -> None:
     again = archlens.loads(text)
     assert [str(layer.op) for layer in again] == [str(layer.op) for layer in network]
     assert again["attention"].input_shapes == network["attention"].input_shapes
+
+
+def test_a_part_is_called_so_beside_a_step_of_that_name() -> None:
+    """Where it is an earlier tensor alone; what makes layers has a name of its own."""
+    spec = """
+input: 16x6
+layers:
+  - tokens
+  - q: linear(16)
+  - turned: rotary(8)
+  - attention: {q: PART, k: ref(q), v: ref(q), heads: 2}
+"""
+    network = archlens.loads(spec.replace("PART", "ref(turned)"))
+    assert network["attention"].inputs == ("turned", "q", "q")
+    with pytest.raises(archlens.SpecError, match="the name q stands twice"):
+        archlens.loads(spec.replace("PART", "linear(16)"))

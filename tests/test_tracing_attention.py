@@ -17,7 +17,7 @@ import archlens
 from archlens.backends.checks import FAILED
 from archlens.backends.reference import Reference
 from archlens.backends.verification import verify
-from archlens.ops import EVERYWHERE
+from archlens.ops import EVERYWHERE, OPS
 
 HEADS, WIDTH, LENGTH = 3, 8, 7
 CHANNELS = HEADS * WIDTH
@@ -629,3 +629,162 @@ def test_queries_that_are_learned(module: type[Attend]) -> None:
     assert not [check for check in found.checks if check.status == FAILED]
     made.requires_grad_(False)  # torch's counter takes no view of a weight that is trained
     assert network.macs == counted(made, (LENGTH, CHANNELS))
+
+
+class Turning(Attend):
+    """Queries and keys turned by their positions, as Llama writes it."""
+
+    kv_heads = 1
+    base, part = 500.0, WIDTH
+
+    def __init__(self) -> None:
+        super().__init__()
+        steps = torch.arange(0, self.part, 2).float() / self.part
+        self.register_buffer("frequencies", self.base**-steps, persistent=False)
+
+    def angles(self) -> Tensor:
+        return torch.arange(LENGTH)[:, None].float() * self.frequencies
+
+    def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        whole = torch.cat((self.angles(), self.angles()), -1)[None]
+        return whole.cos()[:, None], whole.sin()[:, None]
+
+    def half(self, x: Tensor) -> Tensor:
+        return torch.cat((-x[..., x.shape[-1] // 2 :], x[..., : x.shape[-1] // 2]), -1)
+
+    def turn(self, x: Tensor) -> Tensor:
+        cos, sin = self.waves(x)
+        return x * cos + self.half(x) * sin
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        k, v = (x.expand(-1, HEADS, -1, -1) for x in (self.turn(k), v))
+        return F.scaled_dot_product_attention(self.turn(q), k, v)
+
+
+class Chunked(Turning):
+    """With other words, and the heads behind the positions."""
+
+    def half(self, x: Tensor) -> Tensor:
+        first, second = x.chunk(2, -1)
+        return torch.cat((second.neg(), first), -1)
+
+    def turn(self, x: Tensor) -> Tensor:
+        cos, sin = (wave.transpose(1, 2) for wave in self.waves(x))
+        y = x.transpose(1, 2)
+        return (self.half(y) * sin + cos * y).transpose(1, 2)
+
+
+class InPart(Turning):
+    """The first channels of each head alone, as GPT-NeoX has it."""
+
+    part = 4
+
+    def turn(self, x: Tensor) -> Tensor:
+        return torch.cat((super().turn(x[..., : self.part]), x[..., self.part :]), -1)
+
+
+class OfOnePair(InPart):
+    """The angles of which do not get smaller, whatever the base is."""
+
+    part = 2
+
+
+@pytest.mark.parametrize("kind", [Turning, Chunked, InPart, OfOnePair])
+def test_rotary_positions(kind: type[Turning]) -> None:
+    """They are the op, of queries and of keys; what is built again from the spec computes the same."""
+    torch.manual_seed(0)
+    module = kind().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    found = [layer.op for layer in network if layer.op.kind == "rotary"]
+    base = {} if kind is OfOnePair else {"base": 500.0}
+    part = {} if kind.part == WIDTH else {"part": kind.part}
+    assert found == [OPS["rotary"](WIDTH, **part, **base)] * 2
+    assert {layer.op.kind for layer in network} == {"linear", "rotary", "attention"}
+    again = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    again.load_state_dict(module.state_dict())
+    x = torch.rand(2, LENGTH, CHANNELS)
+    torch.testing.assert_close(again(x), module(x))
+
+
+class SlowerAngles(Turning):
+    """Linearly scaled, as for longer sequences."""
+
+    def angles(self) -> Tensor:
+        return super().angles() / 2
+
+
+class SlowLastPair(Turning):
+    """Scaled where a turn takes long, as Llama 3.1 does; few positions show little of it."""
+
+    def angles(self) -> Tensor:
+        return super().angles() * torch.tensor([1.0, 1.0, 1.0, 0.125])
+
+
+class FromOne(Turning):
+    def angles(self) -> Tensor:
+        return super().angles() + self.frequencies
+
+
+class Louder(Turning):
+    """Scaled cosines and sines, as YaRN has them."""
+
+    def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        cos, sin = super().waves(x)
+        return cos * 1.1, sin * 1.1
+
+
+class OtherSines(Turning):
+    def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        cos, sin = super().waves(x)
+        return cos, sin.flip(-1)
+
+
+class NotNegated(Turning):
+    def half(self, x: Tensor) -> Tensor:
+        return torch.cat((x[..., x.shape[-1] // 2 :], x[..., : x.shape[-1] // 2]), -1)
+
+
+class FirstNegated(Turning):
+    def half(self, x: Tensor) -> Tensor:
+        return torch.cat((x[..., x.shape[-1] // 2 :], -x[..., : x.shape[-1] // 2]), -1)
+
+
+class LearnedCosines(Turning):
+    def __init__(self) -> None:
+        super().__init__()
+        self.learned = nn.Parameter(super().waves(torch.empty(0))[0])
+
+    def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.learned, super().waves(x)[1]
+
+
+class AnglesOfTheInput(Turning):
+    def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        cos, sin = super().waves(x)
+        return cos + 0 * x.mean(-1, keepdim=True), sin
+
+
+class Subtracted(Turning):
+    def turn(self, x: Tensor) -> Tensor:
+        cos, sin = self.waves(x)
+        return x * cos - self.half(x) * sin
+
+
+class OfAnother(Turning):
+    """The halves of a tensor beside its own values."""
+
+    def turn(self, x: Tensor) -> Tensor:
+        cos, sin = self.waves(x)
+        return x * cos + self.half(x.relu()) * sin
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(SlowerAngles, SlowLastPair, FromOne, Louder, OtherSines, NotNegated, FirstNegated, LearnedCosines),
+        *(AnglesOfTheInput, Subtracted, OfAnother),
+    ],
+)
+def test_what_is_no_rotary_position(kind: type[Turning]) -> None:
+    network = archlens.trace(kind().eval(), (LENGTH, CHANNELS))
+    assert "rotary" not in {layer.op.kind for layer in network}

@@ -659,6 +659,8 @@ class Walk(Mixing):
                 if needed > len(ends):
                     raise self.no_part(merge)
                 continue
+            if isinstance(branch, Named) and _is_part(branch, merge, place):
+                branch = branch.body.step
             if branch is not None:
                 self.step(branch, names, place)
             ends.append(self.builder.x)
@@ -948,6 +950,14 @@ class Walk(Mixing):
         builder.blocks += [(path + inner[cut:], name) for inner, name in builder.blocks[made.blocks]]
         self.asked += [one._replace(name=moved(one.name)) for one in self.asked[made.asked]]
         builder.x = Tensor(moved(made.end.name), made.end.shape)
+
+
+def _is_part(branch: Named, merge: Merge, place: Place) -> bool:
+    """Whether a name says the part that an earlier tensor has in a merge, beside a step that is called so.
+
+    ``attention: {q: ref(turned), ...}`` may then stand behind the step ``q`` that it was turned of.
+    """
+    return merge.op in PARTS and is_alias(branch.body) and branch.name.literal in place.taken
 
 
 def _own(param: Param, variant: Variant | None) -> Value | None:

@@ -10,7 +10,7 @@ from typing import Any
 from ..ops import Op, ShapeError
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
-from . import attention
+from . import attention, rotary
 from .arrangement import REPEATED, Axes, Part, in_order, permuted, sizes, viewed
 from .lowering import PERMUTES, Draft, Held, Lowering, Lowers, NotSaid, _one, batch_behind, permutation
 from .tape import BATCH, Node, TakenApart, Value
@@ -297,6 +297,7 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 lowers(*attention.PRODUCTS)(attention.product)
 lowers("torch.attention")(attention.function)
+lowers("archlens.rotary")(rotary.turned)
 
 # --- value by value ---------------------------------------------------------------------------------
 

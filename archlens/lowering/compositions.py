@@ -1,4 +1,4 @@
-"""Activations and norms that are written out in elementary operators, found again on a tape.
+"""Activations, norms and rotary positions written out in elementary operators, found again on a tape.
 
 What is computed is told by algebra, and not by the order in which it was written down.
 """
@@ -31,9 +31,13 @@ class Compositions:
         return [self.said.get(node, node) for node in tape.nodes if node not in self.within]
 
 
-def compositions(tape: Tape) -> Compositions:
+#: By what the angles of constant cosines and sines get smaller from pair to pair; ``None`` for others.
+BaseOf = Callable[[Value, Value], float | None]
+
+
+def compositions(tape: Tape, base_of: BaseOf) -> Compositions:
     """Find what is written out in a tape, where nothing else reads what is computed on the way."""
-    return _Search(tape).run()
+    return _Search(tape, base_of).run()
 
 
 class _Form(NamedTuple):
@@ -100,8 +104,10 @@ class _Said(NamedTuple):
 class _Search:
     """Who reads each tensor, and what has been found."""
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+    def __init__(self, tape: Tape, base_of: BaseOf) -> None:
+        self.tape, self.base_of = tape, base_of
+        #: What the angles of cosines and sines were found to be, which are those of all layers.
+        self.bases: dict[tuple[Value, Value], float | None] = {}
         self.ends = set(tape.outputs.values())
         self.readers: dict[Value, list[Node]] = {}
         self.left = _MOST
@@ -196,6 +202,32 @@ class _Search:
             outer = self.sum(Algebra({x: x, made: made}), end.outputs[0])
             if outer is not None and end.outputs[0].sizes == x.sizes and alike(outer, wanted):
                 yield end
+
+    # --- rotary positions -----------------------------------------------------------------------
+
+    def rotary(self, seed: Node) -> Iterator[_Said]:
+        """What ends with a tensor by cosines, and with its halves turned by sines."""
+        x, made = _halves_turned(seed), seed.outputs[0]
+        for end in self.after(made) if x is not None else ():
+            assert x is not None
+            total = self.sum(Algebra({x: x, made: made}), end.outputs[0])
+            if total is None or len(total) != 2 or end.outputs[0].sizes != x.sizes:
+                continue
+            cos, sin = (_factor(total, one) for one in (x, made))
+            at = _positions(x, cos, sin) if cos is not None and sin is not None else None
+            if cos is None or sin is None or at is None:
+                continue
+            if (cos, sin) not in self.bases:
+                self.bases[cos, sin] = self.base_of(cos, sin)
+            base = self.bases[cos, sin]
+            if base is None:
+                continue
+            args = {"cos": cos, "sin": sin, "base": base, "positions": at, "part": x.sizes[-1]}
+            for whole in self.readers.get(end.outputs[0], ()):
+                full = _with_rest(whole, end.outputs[0], x)
+                if full is not None:
+                    yield _Said(whole, "archlens.rotary", {"self": full, **args})
+            yield _Said(end, "archlens.rotary", {"self": x, **args})
 
     # --- softmax --------------------------------------------------------------------------------
 
@@ -314,6 +346,72 @@ def _weights(total: Sum, normed: Sum, shifts: bool) -> list[Value] | None:
     return None
 
 
+def _halves_turned(node: Node) -> Value | None:
+    """The tensor whose second half with the other sign stands before its first half."""
+    parts = node.args.get("tensors")
+    if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(one, Value) for one in parts):
+        return None
+    rank = len(parts[0].sizes)
+    minus = parts[0].node
+    if minus is None or minus.target != "aten.neg" or node.args.get("dim", 0) % rank != rank - 1:
+        return None
+    second, first = _channels_of(minus.args["self"]), _channels_of(parts[1])
+    if first is None or second is None or first[0] is not second[0]:
+        return None
+    half, rest = divmod(first[0].sizes[-1], 2)
+    return first[0] if not rest and (first[1:], second[1:]) == ((0, half), (half, 2 * half)) else None
+
+
+def _channels_of(value: Value) -> tuple[Value, int, int] | None:
+    """The tensor of which a value is a part along its last axis, and from where to where."""
+    node = value.node
+    if node is None or node.target not in ("aten.slice", "aten.split", "aten.split_with_sizes"):
+        return None
+    x = node.args["self"]
+    last = len(x.sizes) - 1
+    if node.args.get("dim", 0) % len(x.sizes) != last:
+        return None
+    if node.target == "aten.slice":
+        start, step = node.args.get("start") or 0, node.args.get("step", 1)
+        start = start + x.sizes[-1] if start < 0 else start
+        return (x, start, start + value.sizes[-1]) if step == 1 else None
+    before = sum(one.sizes[-1] for one in node.outputs[: node.outputs.index(value)])
+    return x, before, before + value.sizes[-1]
+
+
+def _with_rest(node: Node, made: Value, x: Value) -> Value | None:
+    """The tensor of whose channels the first are made anew, and the others stand behind them as they are."""
+    parts = node.args.get("tensors")
+    if node.target != "aten.cat" or not isinstance(parts, list) or len(parts) != 2 or parts[0] is not made:
+        return None
+    first, rest = _channels_of(x), _channels_of(parts[1])
+    if first is None or rest is None or first[0] is not rest[0]:
+        return None
+    full, end = first[0], first[0].sizes[-1]
+    apart = (first[1:], rest[1:]) == ((0, x.sizes[-1]), (x.sizes[-1], end))
+    return full if apart and node.args.get("dim", 0) % len(full.sizes) == len(full.sizes) - 1 else None
+
+
+def _factor(total: Sum, x: Value) -> Value | None:
+    """The one constant that a tensor is multiplied by in a sum, once."""
+    for one, times in total.items():
+        rest = dict(one)
+        if rest.pop(x, 0) == 1 and times == 1 and len(rest) == 1:
+            ((value, power),) = rest.items()
+            if power == 1 and not value.flows and value.sizes:
+                return value
+    return None
+
+
+def _positions(x: Value, cos: Value, sin: Value) -> int | None:
+    """The axis of a tensor along which cosines and sines differ, beside its channels; its last is those."""
+    sizes = (1,) * (len(x.sizes) - len(cos.sizes)) + cos.sizes
+    if cos.sizes != sin.sizes or len(sizes) != len(x.sizes) or sizes[-1] != x.sizes[-1]:
+        return None
+    along = [place for place, n in enumerate(sizes[:-1]) if n != 1]
+    return along[0] if len(along) == 1 and along[0] and sizes[along[0]] == x.sizes[along[0]] else None
+
+
 def _filling(value: Value) -> Any:
     """The number that a constant holds all over; ``None`` where it holds others."""
     if value.triangle is not None and value.triangle[0] == value.triangle[1]:
@@ -337,6 +435,7 @@ _SEEDS: Mapping[str, Callable[[_Search, Node], Iterable[_Said]]] = {
     ),
     **dict.fromkeys(("aten.sqrt", "aten.rsqrt", "aten.pow"), _Search.norm),
     "torch.instance_norm": _Search.group_norm,
+    "aten.cat": _Search.rotary,
     "aten.isnan": _Search.safe_softmax,
 }
 

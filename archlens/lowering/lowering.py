@@ -121,9 +121,10 @@ class Lowering:
         tape: Tape,
         table: Mapping[str, Lowers],
         is_causal: Callable[[Node], bool] = lambda _: False,
+        base_of: Callable[[Value, Value], float | None] = lambda *_: None,
     ) -> None:
         self.tape = tape
-        self.composed = compositions(tape)
+        self.composed = compositions(tape, base_of)
         #: The operators, each composition as one.
         self.nodes = self.composed.nodes(tape)
         #: Whether an operator that masks scores leaves those of what does not come after a query.

@@ -1,10 +1,13 @@
-"""Whether constant masks of attention are causal: they are computed again, of the values that a module has.
+"""What constants hold: whether masks are causal, and angles those of rotary positions.
+
+They are computed again, of the values that a module has.
 
 This file imports torch; only what has already asked for torch imports it.
 """
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import torch
@@ -32,6 +35,40 @@ def is_causal(node: Node) -> bool:
         return bool(rows == columns) and torch.equal(allowed.reshape(rows, columns), whole.tril())
     except Exception:  # whatever it raises where it does not run again
         return False
+
+
+#: The most cosines that are looked at.
+_WAVES = 1 << 22
+
+#: How near an angle is, by its size; and a cosine or a sine, for each position.
+_ANGLE, _WAVE = 1e-5, 1e-6
+
+
+def base_of(cos: Value, sin: Value) -> float | None:
+    """The base of the angles of rotary positions, ``base**(-2*i/d)`` for pair ``i`` of ``d`` channels.
+
+    It is told by the first angle of the last pair. All others are compared, so that no scaled ones are taken
+    for these, however short the sequence is; ``None`` where they are others, or not known.
+    """
+    if prod(cos.sizes) > _WAVES:
+        return None
+    try:
+        with torch.no_grad():
+            waves = [_values(one, [_OPERATORS]).double() for one in (cos, sin)]
+        c, s = (wave.reshape(-1, wave.shape[-1]) for wave in waves)
+        half = c.shape[-1] // 2
+        first = torch.atan2(s[1, :half], c[1, :half])
+        base = float(f"{first[-1].item() ** (-half / (half - 1)):.6g}") if half > 1 else 10000.0
+        angles = base ** (-torch.arange(half, dtype=torch.float64) / half)
+        whole = torch.arange(len(c), dtype=torch.float64)[:, None] * angles.repeat(2)
+        near = _WAVE * len(c) + _ANGLE
+        alike = torch.allclose(first, angles, rtol=_ANGLE, atol=0) and all(
+            torch.allclose(wave, of(whole), rtol=0, atol=near)
+            for wave, of in ((c, torch.cos), (s, torch.sin))
+        )
+    except Exception:  # whatever it raises where it does not run again
+        return None
+    return base if alike else None
 
 
 def _allowed(node: Node) -> Tensor | None:

@@ -1,0 +1,32 @@
+"""Positions as angles, written out: a tensor by their cosines, and with its halves turned by their sines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arrangement import Part, in_order
+from .lowering import Held, Lowering, NotSaid
+from .tape import BATCH, Node
+
+
+def turned(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """The op on tokens whose channels are those of all heads."""
+    x, at, part = args["self"], args["positions"], args["part"]
+    held, head = lowering.of(x), x.sizes[-1]
+    batch, *axes = held.axes
+    if batch != (Part(0, 1, BATCH),):
+        raise NotSaid("the first axis is not the batch alone")
+    heads = [axis for place, axis in enumerate(held.axes) if place not in (0, at, len(axes))]
+    lies = (batch, held.axes[at], in_order([*heads, axes[-1]]))
+    draft = lowering.settled(Held(held.draft, lies, held.call), last=True)
+    op = lowering.call("rotary", head, None if part == head else part, args["base"])
+    made = lowering.put(op, draft)
+    lowering.folded.update(lowering.own(node).values())
+    stride, inner = made.shape.channels, []
+    for place, size in enumerate(x.sizes[:-1]):
+        if place not in (0, at):
+            stride //= size
+            inner.append((Part(2, stride, size),) if size > 1 else ())
+    own = (Part(2, 1, head),) if head > 1 else ()
+    found = [made.straight[0], *inner, own]
+    return Held(made, (*found[:at], made.straight[1], *found[at:]), node.call)
