@@ -16,6 +16,10 @@ KINDS: dict[str, tuple[list[tuple[Any, Any]], list[Any]]] = {
     "Index": ([(0, 0), (-3, -3)], [0.5, False, "0", (0,), None]),
     "OptionalIndex": ([(-3, -3), (None, DEFAULT)], [0.5, True, "none"]),
     "Number": ([(0.1, 0.1), (-2, -2)], [True, "0.1", (1,), None]),
+    "Filling": (
+        [(0.1, 0.1), (-2, -2), ("inf", float("inf")), ("-inf", -float("inf"))],
+        [True, "0.1", "nan", "infinity", (1,), None],
+    ),
     "Flag": ([(True, True), (False, False)], [0, 1, "true", None]),
     "Size": ([(1, 1), ((3, 5.0), (3, 5))], [0, (), (0, 3), (3, True), "3", ((3, 3),), None]),
     "OptionalSize": ([(1, 1), ((3, 5), (3, 5)), (None, DEFAULT)], [0, (), (0, 3), "none"]),

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import archlens
 from archlens.analysis import difference
 from archlens.cli import cli
+from archlens.source import emit
 from archlens.writing import plan
 
 from .conftest import load_torchvision
@@ -549,3 +550,20 @@ def test_branches_are_looked_for_near_a_merge(monkeypatch: pytest.MonkeyPatch) -
     network = archlens.loads("input: 1x8\nlayers:\n  - a0: relu\n" + "".join(lines))
     archlens.convert(network)
     assert tried <= 6 * sum(range(2, 42))
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+def test_a_pad_without_bound(value: float) -> None:
+    """As the border of a max pooling is; no literal of a number says it."""
+
+    class Padding(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return nn.functional.max_pool2d(nn.functional.pad(x, (1, 0, 2, 1), value=value), 3)
+
+    network = archlens.trace(Padding(), (3, 7, 8))
+    assert f'value="{value}"' in archlens.convert(network)
+    x = torch.randn(2, 3, 7, 8)
+    torch.testing.assert_close(archlens.build(again(network))(x), Padding()(x))
+    written: dict[str, Any] = {}
+    exec(emit(again(network)), written)
+    torch.testing.assert_close(written["Network"]()(x), Padding()(x))

@@ -94,10 +94,11 @@ MARKS = {
     "AL602": "unit(width)",
     "AL603": "conv(32, 1)",
     "AL604": "add",
+    "AL605": "gate",
 }
 
 #: The line of the example where it stands, where the text stands on several.
-LINES = {"AL106": 5, "AL201": 6, "AL202": 5, "AL203": 3, "AL204": 3, "AL403": 6, "AL604": 7}
+LINES = {"AL106": 5, "AL201": 6, "AL202": 5, "AL203": 3, "AL204": 3, "AL403": 6, "AL604": 7, "AL605": 5}
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -163,9 +164,26 @@ def test_codes_are_stable() -> None:
         "AL602": "unused-block",
         "AL603": "unread-layer",
         "AL604": "unread-repeat",
+        "AL605": "nested-gate",
     }
     with pytest.raises(TypeError, match="two rules have the code AL101"):
         type("Again", (Rule,), {}, code="AL101", name="again", level=ADVICE)
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ("gate: [gate: sigmoid]", True),
+        ("gate: ['conv(8, 1)', relu, 'conv(8, 1)', gate: hard_sigmoid]", True),
+        ("gate: ['conv(8, 1)', sigmoid]", False),
+        ("gate: ['conv(8, 1)', silu]", False),
+        ("gate: ['conv(8, 1)', gate: ['conv(8, 1)', sigmoid]]", False),  # a gate of another tensor
+        ("multiply: [['conv(8, 1)', gate: sigmoid], 'conv(8, 1)']", False),  # a silu in a gated unit
+        ("multiply: [identity, 'conv(8, 1)', gate: sigmoid]", False),
+    ],
+)
+def test_gates_that_end_in_gates(step: str, found: bool) -> None:
+    assert bool(of("AL605", spec(step, input="8x4x4"))) == found
 
 
 def test_causal_branches_are_aligned() -> None:

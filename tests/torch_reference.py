@@ -442,7 +442,7 @@ def attention(
         for head, queries in enumerate(q.chunk(heads, -1)):
             at = head * (kv_heads or heads) // heads
             keys, values = k.chunk(kv_heads or heads, -1)[at], v.chunk(kv_heads or heads, -1)[at]
-            scores = torch.einsum("...lc,...mc->...lm", queries, keys)
+            scores = queries @ keys.transpose(-2, -1)
             scores = scores / queries.shape[-1] ** 0.5 if scale is None else scores * scale
             if bias is not None:
                 own = bias if bias.dim() < 4 else bias[..., head if bias.shape[-3] > 1 else 0, :, :]
@@ -670,9 +670,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "RelativeBuckets": relative_buckets,
     "GlobalResponseNorm": GlobalResponseNorm,
     "matmul_transposed": lambda: (
-        lambda x, y: torch.stack(
-            [torch.einsum("...lc,...mc->...lm", a, b) for a, b in zip(x, y, strict=True)]
-        )
+        lambda x, y: torch.stack([a @ b.transpose(-2, -1) for a, b in zip(x, y, strict=True)])
     ),
     "normalize": lambda dim, eps=1e-12: lambda x: x / x.pow(2).sum(dim, keepdim=True).sqrt().clamp(min=eps),
     "rearrange": lambda split, order, shape: (

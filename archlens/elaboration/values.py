@@ -130,5 +130,5 @@ def describe(value: Any) -> str:
     if isinstance(value, Deferred):
         return "a step"
     if isinstance(value, tuple):
-        return f"a list of {len(value)}"
+        return f"a list of {len(value)}" if value else "an empty list"
     return f"the op {value.kind}" if is_template(value) else "this"

@@ -34,6 +34,11 @@ def _number(value: Any) -> int | float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def _filling(value: Any) -> int | float | None:
+    """A number, or the text of one that no literal has."""
+    return float(value) if value in ("inf", "-inf") else _number(value)
+
+
 def _flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -115,6 +120,7 @@ OptionalIndex = Annotated[
     int | None, Kind("a whole number or none", _optional(lambda value: whole(value, -(10**18))))
 ]
 Number = Annotated[float, Kind("a number", _number)]
+Filling = Annotated[float, Kind('a number, "inf" or "-inf"', _filling)]
 OptionalNumber = Annotated[float | None, Kind("a number or none", _optional(_number))]
 Flag = Annotated[bool, Kind("true or false", _flag)]
 Size = Annotated[

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from enum import Enum
-from math import prod
+from math import inf, prod
 from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_type_hints
 
 from ..geometry import POINT, Window
@@ -528,7 +528,7 @@ def as_written(value: Any) -> str:
     """A value as a spec writes it."""
     if value is None or isinstance(value, bool):
         return {None: "none", True: "true", False: "false"}[value]
-    if isinstance(value, str):
+    if isinstance(value, str) or value in (inf, -inf):
         return f'"{value}"'
     if isinstance(value, tuple):
         return f"({', '.join(map(as_written, value))}{',' if len(value) == 1 else ''})"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from ..geometry import POINT, Window
 from ..shape import AXIS_NAMES, Shape, times
-from .attributes import Count, Dims, Index, Number, OptionalIndex, Padding, Sides, Size, choice
+from .attributes import Count, Dims, Filling, Index, OptionalIndex, Padding, Sides, Size, choice
 from .axes import Axis, axis_of
 from .footprint import INPUT, NOTHING, Extra, Footprint, Reshaped
 from .op import (
@@ -115,7 +115,7 @@ class Pad(Op, kind="pad", family="reshape"):
 
     padding: Annotated[Padding, "positions added at both sides"] = 0
     mode: Annotated[str, choice("constant", "reflect", "replicate"), "what is added"] = "constant"
-    value: Annotated[Number, "the constant"] = 0.0
+    value: Annotated[Filling, "the constant"] = 0.0
     channels: Annotated[Sides, "whole channels added before and after"] = 0
 
     incidental = {"value": "value"}
@@ -130,6 +130,7 @@ class Pad(Op, kind="pad", family="reshape"):
         '3x8x9 >> pad((1, 2), mode="reflect")',
         '3x10 >> pad(3, mode="replicate")',
         "2x4x4x4 >> pad(1, value=-1.5)",
+        '4x6x6 >> pad(1, value="-inf")',
         "16x8x8 >> pad(channels=(0, 16))",
         "4x7 >> pad(1, channels=2)",
     )

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from keyword import iskeyword
+from math import inf
 from typing import Any, NamedTuple
 
 from .own import own_modules
@@ -128,6 +129,8 @@ def literal(value: Any) -> Piece:
     if isinstance(value, str):
         return quoted(value)
     assert value is None or isinstance(value, int | float)
+    if value in (inf, -inf):
+        return f'float("{value}")'
     return re.sub(r"e([+-])0", r"e\1", repr(value))  # 1e-6
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 
 from ..analysis.repeats import stretches
@@ -52,7 +53,7 @@ def value(given: Any) -> str:
     if isinstance(given, tuple):
         inner = ", ".join(map(value, given))
         return f"({inner}{',' if len(given) == 1 else ''})"
-    if isinstance(given, float):
+    if isinstance(given, float) and isfinite(given):
         return re.sub(r"e([+-])0", r"e\1", repr(given))
     if isinstance(given, Word):
         return str(given)
