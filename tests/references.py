@@ -31,6 +31,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -143,6 +144,7 @@ def _figures(row: dict[str, str]) -> Figures:
     return Figures(int(row["params"]), int(row["macs"]), row["keys"])
 
 
+@cache
 def _file(library: str) -> Any:
     return yaml.safe_load((HERE / f"{library}.yaml").read_text("utf-8"))
 

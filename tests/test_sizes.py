@@ -412,8 +412,9 @@ def test_a_field_that_no_image_holds() -> None:
     assert many.count < 2 * sizes.MOST
 
 
-def test_the_fields_of_the_own_input_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No other size is tried here, and of no layer is it found where its centre sees no padding."""
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[Network]:
+    """The networks of which fields are found."""
     passes: list[Network] = []
     find = receptive_field.find
 
@@ -422,12 +423,27 @@ def test_the_fields_of_the_own_input_are_found_once(monkeypatch: pytest.MonkeyPa
         return find(network, input)
 
     monkeypatch.setattr(receptive_field, "find", noted)
+    return passes
+
+
+def test_the_fields_of_the_own_input_are_found_once(
+    passes: list[Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other size is tried here, and of no layer is it found where its centre sees no padding."""
     monkeypatch.setattr(sizes, "_WORK", 0)
     network = archlens.loads("{input: 1x500x1, layers: ['conv(2, (3, 1), padding=(1, 0)) * 40']}")
     one = sizes.find(network)
     assert one.given_up
     assert one.unpadded == (None, None)
     assert passes == [network]
+
+
+def test_the_fields_of_each_size_are_found_once(passes: list[Network]) -> None:
+    """Of none of the layers behind so much padding is a centre found that sees none of it."""
+    one = sizes.find(archlens.loads("{input: 1x300x1, layers: ['pad(((50, 0), (0, 0)))', 'relu * 20']}"))
+    assert one.unpadded == (None, None)
+    tried = [network.input.spatial for network in passes]
+    assert tried == [(300, 1), *((size, 1) for size in range(1, 9))]
 
 
 def test_command(tmp_path: Path) -> None:

@@ -162,6 +162,8 @@ class _Search:
         self.refused: set[tuple[int, ...]] = set()
         #: How many more sizes may be tried in search of a centre without padding.
         self.tries = MOST
+        #: What each layer sees of some other inputs, by their sizes.
+        self.elsewhere: dict[tuple[int, ...], ReceptiveFields] = {}
         #: Whether its spec was found to ask for sizes that are others on other inputs.
         self.asks = False
         self.refitting = Refitting(self.network)
@@ -378,11 +380,19 @@ class _Search:
             network = self.along(axes, size)
             if network is None or layer not in network.index:
                 continue
-            own = network is self.network
-            there = self.fields if own else receptive_field.find(network, self.input)
+            there = self.fields if network is self.network else self.fields_on(network)
             if there.is_clipped(layer, axes) is False:  # and not where no field is known
                 return size
         return None
+
+    def fields_on(self, network: Network) -> ReceptiveFields:
+        """What each layer sees of another input: once, however many layers are asked for on that."""
+        key = network.inputs[self.input].spatial
+        if key not in self.elsewhere:
+            if len(self.elsewhere) * len(self.network) > Refitting.KEPT:
+                self.elsewhere.clear()
+            self.elsewhere[key] = receptive_field.find(network, self.input)
+        return self.elsewhere[key]
 
     def scaled(self) -> list[Network]:
         """The network on its own input, and on some that are smaller and larger."""
