@@ -5,7 +5,8 @@ That is ``specs/index.json``, ``archlens.lock``, ``docs/ops.md``, the outputs sh
 other page.
 What torch says of the zoo, ``reports/verification.md`` and ``.json``, takes minutes and is written with
 ``--verification``.
-``tests/test_generated.py`` compares, and says what is stale. Golden files are no part of it: they are read.
+``--check`` writes nothing and says what is stale, of all of it; ``.ci/check`` runs that, and
+``tests/test_generated.py`` looks at a part. Golden files are no part of it: they are read.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from click.testing import CliRunner
 
 import archlens
 from archlens.analysis import comparison
+from archlens.bounds import shown, spent, together
 from archlens.cli import cli
 from archlens.cli.commands.list import laid_out
 from archlens.forms import markdown
@@ -45,6 +47,10 @@ PAGES = (
     "lenet5", "alexnet_2012", "vgg16", "googlenet_aux", "resnet50", "densenet121", "mobilenet_v2",  # images
     "unet", "c3d", "m5", "vit_b_16", "swin_t",  # segmentation, video, sound, tokens, and tokens in windows
 )  # fmt: skip
+
+#: The families of which one command makes pages that say less than each alone: each network of them takes
+#: about all that a search may.
+TOO_MUCH_TOGETHER = {"llama", "mistral", "qwen2_5"}
 
 #: The file with the digests of all other pages and their pictures.
 DIGESTS = "digests.json"
@@ -73,6 +79,25 @@ def _verifications() -> list[verification_table.Report]:
 def report(name: str, material: Material | None = None) -> Files:
     """The page of a network and its pictures."""
     return _beneath(REPORTS, of_zoo(name, material=material))
+
+
+def of_family(family: str) -> tuple[dict[str, Files], float]:
+    """The pages of a family, as each is made alone; and what one command that makes all of them would take.
+
+    That is a share of what the searches of one file may lay out, beyond which pages lose lines.
+    """
+    materials = {name: material_of(name) for name in finding.families()[family]}
+    with together():
+        for name, material in materials.items():
+            spec, variant = finding.find(name)
+            source, layers = spec.source, len(material.network)
+            shown(source.name, variant, layers, material.boxes, len(source.text))
+        for material in materials.values():
+            assert material.study.sizes is not None
+        share = spent(source.name)
+    if share >= 1:  # the last of them could search for less than alone
+        materials = {name: material_of(name) for name in materials}
+    return {name: report(name, material) for name, material in materials.items()}, share
 
 
 @cache
@@ -134,14 +159,69 @@ def _beneath(folder: Path, files: Iterable[File]) -> Files:
     return {f"{folder.relative_to(ROOT)}/{path}": content for path, content in files}
 
 
+def stale(files: Files) -> list[str]:
+    """The paths of the files that are not as they should be."""
+    places = {path: ROOT / path for path in files}
+    return [
+        path for path, place in places.items() if not place.is_file() or place.read_bytes() != files[path]
+    ]
+
+
 def _write(files: Files) -> None:
     """Write what is not there already, and say so."""
-    for path, content in files.items():
+    for path in stale(files):
         place = ROOT / path
-        if not place.is_file() or place.read_bytes() != content:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-            print(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(files[path])
+        print(path)
+
+
+def _pages() -> tuple[Files, set[str]]:
+    """The committed pages and the digests of the others; and the families that are too much together."""
+    written, known, too_much = {}, {}, set()
+    families = finding.families()
+    with ProcessPoolExecutor() as processes:
+        for family, (pages, share) in zip(families, processes.map(of_family, families), strict=True):
+            known |= {name: digests(files) for name, files in pages.items() if name not in PAGES}
+            for name in pages.keys() & {*PAGES}:
+                written |= pages[name]
+            if share >= 1:
+                too_much.add(family)
+    known = {name: known[name] for name in archlens.names() if name in known}
+    written[f"reports/{DIGESTS}"] = (json.dumps(known, indent=1) + "\n").encode()
+    return written, too_much
+
+
+def _no_more(written: Files) -> list[Path]:
+    """The files of ``reports/`` that nothing writes any more."""
+    return [
+        path
+        for path in [*REPORTS.glob("*.md"), *REPORTS.glob("pictures/*")]
+        if str(path.relative_to(ROOT)) not in written and not path.name.startswith("verification")
+    ]
+
+
+def _check() -> str:
+    """What is stale, and what would be lost; empty if nothing is."""
+    written, too_much = _pages()
+    before, now = recorded(), json.loads(written.pop(f"reports/{DIGESTS}"))
+    for part in PARTS.values():
+        written |= part()
+    wrong = [*stale(written), *(str(path.relative_to(ROOT)) for path in _no_more(written))]
+    wrong += [
+        f"the page of {name}, which `archlens report {name} -o DIR` without and with the change shows"
+        for name in before.keys() | now.keys()
+        if before.get(name) != now.get(name)
+    ]
+    said = [f"stale: {one}" for one in sorted(wrong)]
+    if wrong:
+        said.append(f"`{COMMAND}` writes them anew, and git diff shows how")
+    if too_much != TOO_MUCH_TOGETHER:
+        differ = ", ".join(sorted(too_much ^ TOO_MUCH_TOGETHER))
+        said.append(
+            f"what one command may search for pages of {differ} is no longer as TOO_MUCH_TOGETHER says"
+        )
+    return "\n".join(said)
 
 
 def _verify() -> None:
@@ -156,25 +236,22 @@ def _verify() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--verification", action="store_true", help="also run every network in torch")
-    if parser.parse_args().verification:
+    parser.add_argument("--check", action="store_true", help="write nothing, and say what is stale")
+    given = parser.parse_args()
+    if given.check:
+        sys.exit(_check() or 0)
+    if given.verification:
         _verify()
     written: Files = {}
     for part in PARTS.values():
         written |= part()
     _write({path: content for path, content in written.items() if not path.startswith("reports/")})
-    known = {}
-    with ProcessPoolExecutor() as processes:
-        for name, files in zip(archlens.names(), processes.map(report, archlens.names()), strict=True):
-            if name in PAGES:
-                written |= files
-            else:
-                known[name] = digests(files)
-    written[f"reports/{DIGESTS}"] = (json.dumps(known, indent=1) + "\n").encode()
+    pages, _ = _pages()
+    written |= pages
     _write(written)
-    for path in [*REPORTS.glob("*.md"), *REPORTS.glob("pictures/*")]:
-        if str(path.relative_to(ROOT)) not in written and not path.name.startswith("verification"):
-            path.unlink()
-            print(path.relative_to(ROOT), "removed")
+    for path in _no_more(written):
+        path.unlink()
+        print(path.relative_to(ROOT), "removed")
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--update", "tests/test_readme.py"], cwd=ROOT, check=True
     )

@@ -2,88 +2,88 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 import generate
 import pytest
-from generate import COMMAND, PAGES, PARTS, REPORTS, ROOT
+from generate import COMMAND, PAGES, PARTS, REPORTS, ROOT, stale
 
 import archlens
-from archlens.bounds import MAX_LAYERS, SEARCHED, shown, together
-from archlens.library import finding
-from archlens.reporting import Material, file_name
+from archlens.reporting import file_name
 
-from .zoo import alike, network
-
-
-def stale(files: generate.Files) -> list[str]:
-    """The paths of the files that are not as they should be."""
-    places = {path: ROOT / path for path in files}
-    return [
-        path for path, place in places.items() if not place.is_file() or place.read_bytes() != files[path]
-    ]
+#: Networks that say on their pages, beside those of ``PAGES``, what no other says: words and what is shared,
+#: an encoder with a decoder, sound, experts, two inputs, recurrence, detection.
+FURTHER = (
+    "gpt2", "transformer_base", "whisper_tiny", "mixtral_8x7b", "clip_vit_b_32", "siamese_resnet18",
+    "lstm_sentiment", "ssd300_vgg16",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "part", [pytest.param(part, marks=pytest.mark.slow if part == "gallery" else ()) for part in PARTS]
-)
+@pytest.mark.parametrize("part", ["index", "ops"])
 def test_a_part_is_not_stale(part: str) -> None:
     found = stale(PARTS[part]())
     assert not found, f"stale: {', '.join(found)}; `{COMMAND}` writes them anew, and git diff shows how"
 
 
-#: What the search for sizes gives up by itself; their pages say so.
-GIVEN_UP = {
-    *("inception_v3", "resnet1202_cifar", "llama_2_7b", "llama_2_13b", "llama_2_70b", "llama_3_8b"),
-    *("llama_3_70b", "mistral_7b", "qwen_2_5_0_5b", "qwen_2_5_7b", "deepseek_v3", "gemma_2b"),
-}
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_not_stale(name: str) -> None:
+    found = stale(generate.report(name))
+    assert not found, f"stale: {', '.join(found)}; `{COMMAND}` writes them anew, and git diff shows how"
 
 
-@pytest.mark.parametrize("family", finding.families())
-def test_the_reports_of_a_family_are_not_stale(family: str) -> None:
-    """Of most pages only the digests are committed, so it is said how to see what differs.
-
-    Of members that differ in numbers alone one is compared: were the spec another, the index would be stale,
-    too, and what writes that writes all pages.
-
-    The members of a family are in one file, whose searches for sizes are bounded together; what is not
-    compared may take as much for each of its layers.
-    """
-    stand_for = alike(finding.families()[family], PAGES)
-    materials = {name: generate.material_of(name) for name in stand_for}
-    given_up, taken, wrong = set(), 0.0, []
-    with together() as files:
-        for name, some in stand_for.items():
-            for one in some:
-                (spec, variant), count = finding.find(one), len(network(one))
-                source = spec.source
-                shown(source.name, variant, count, materials[name].boxes, len(source.text))
-        (file,) = files.values()
-        for name, material in materials.items():
-            before = file.searched
-            if material.study.sizes.given_up:
-                given_up.add(name)
-            wrong += _stale(name, material)
-            layers = sum(len(network(one)) for one in stand_for[name] if one not in GIVEN_UP or one == name)
-            taken += (file.searched - before) * layers / len(network(name))
-    assert given_up <= GIVEN_UP
-    assert taken < 0.9 * SEARCHED * MAX_LAYERS
-    assert not wrong, "; ".join(wrong)
+@pytest.mark.parametrize("name", FURTHER)
+def test_a_page_that_is_not_committed_is_not_stale(name: str) -> None:
+    """All others are looked at by ``python tests/generate.py --check``, which ``.ci/check`` runs."""
+    now, before = generate.digests(generate.report(name)), generate.recorded()[name]
+    assert now == before, f"`{COMMAND}` writes it anew, and `archlens report {name} -o DIR` shows it"
 
 
-def _stale(name: str, material: Material) -> Iterator[str]:
-    files = generate.report(name, material)
-    if name in PAGES:
-        found, how = stale(files), "git diff shows how"
-    else:
-        now, before = generate.digests(files), generate.recorded().get(name, {})
-        found = sorted(path for path in now.keys() | before.keys() if now.get(path) != before.get(path))
-        how = f"`archlens report {name} -o DIR` without and with the change shows how"
-    if found:
-        yield f"{name}: stale: {', '.join(found)}; `{COMMAND}` writes them anew, and {how}"
+def test_what_is_looked_at_elsewhere_is_looked_at() -> None:
+    """Nothing is looked at by nobody: the whole check compares all that is written with what is there."""
+    assert f"{COMMAND} --check" in (ROOT / ".ci" / "check").read_text("utf-8").splitlines()
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What the whole check says where these pages and parts would be written."""
+
+    def run(pages: generate.Files, too_much: set[str], **parts: generate.Files) -> str:
+        monkeypatch.setattr(generate, "_pages", lambda: (dict(pages), too_much))
+        monkeypatch.setattr(generate, "PARTS", {name: lambda part=part: part for name, part in parts.items()})
+        return generate._check()
+
+    return run
+
+
+def test_what_the_whole_check_says(checked: Callable[..., str]) -> None:
+    known = generate.TOO_MUCH_TOGETHER
+    path = f"reports/{generate.DIGESTS}"
+    reports = [*REPORTS.glob("*.md"), *REPORTS.glob("pictures/*"), REPORTS / generate.DIGESTS]
+    there = {str(one.relative_to(ROOT)): one.read_bytes() for one in reports}
+    assert checked(there, known) == ""
+    lock = {"archlens.lock": b"another"}
+    assert checked(there, known, lock=lock).splitlines() == [
+        "stale: archlens.lock",
+        f"`{COMMAND}` writes them anew, and git diff shows how",
+    ]
+    other = generate.recorded() | {"vgg11": {"vgg11.md": "another"}}
+    said = checked({**there, path: json.dumps(other).encode()}, known).splitlines()
+    assert said[0].startswith("stale: the page of vgg11, which `archlens report vgg11 -o DIR`")
+    fewer = {one: content for one, content in there.items() if one != "reports/lenet5.md"}
+    assert checked(fewer, known).splitlines()[0] == "stale: reports/lenet5.md"
+    assert "for pages of vgg is no longer" in checked(there, {*known, "vgg"})
+
+
+def test_pages_that_are_made_together_lose_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the searches of a file would be too much together, a page is still that of its network alone."""
+    alone, share = generate.of_family("lenet5")
+    assert 0 <= share < 1
+    monkeypatch.setattr(generate, "spent", lambda file: 1.0)
+    assert generate.of_family("lenet5") == (alone, 1.0)
 
 
 def test_the_outputs_in_the_documentation_are_written_too() -> None:

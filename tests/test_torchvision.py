@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -11,6 +13,9 @@ from unittest.mock import patch
 import pytest
 
 import archlens
+from archlens.library.finding import find
+
+from . import zoo
 
 DATA = Path(__file__).parent / "data" / "torchvision.csv"
 
@@ -107,20 +112,35 @@ def check(model: Any, network: archlens.Network) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_layer_is_torchvisions(torchvision: Any, name: str) -> None:
-    """Its class and arguments, and the shape that it gives at the published input.
+    """Its class and arguments, weights and buffers, and the values of these.
 
-    The weights and buffers are the same, too, and so are the values of buffers; and torch's counter finds as
-    many products in torchvision's own network as archlens in its spec.
+    Of members of a family that differ in numbers alone one is run, too.
     """
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    network = archlens.load(name)
+    network = zoo.network(name)
     with without_weights():
         model = build(torchvision, name, device="cpu").eval()
         check_values(dict(archlens.build(network, device="cpu").named_buffers()), dict(model.named_buffers()))
     model.to("meta")
     check(model, network)
+    check_arguments(dict(model.named_modules()), network)
+    if name in run_of(find(name)[0].source.name):
+        check_run(model, network)
+
+
+@cache
+def run_of(file: str) -> Collection[str]:
+    """Those of a file that are run: with the arguments of the others they would give the others' shapes."""
+    return zoo.alike([name for name in NAMES if find(name)[0].source.name == file])
+
+
+def check_run(model: Any, network: archlens.Network) -> None:
+    """Each layer gives the shape that is said, at the published input.
+
+    Torch's counter finds as many products in torchvision's own network as archlens in its spec.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
     seen: dict[str, tuple[int, ...]] = {}
 
     def watch(path: str, module: Any) -> None:
@@ -142,7 +162,6 @@ def test_every_layer_is_torchvisions(torchvision: Any, name: str) -> None:
     named = [layer.name for layer in network if layer.facts.weights.keys() - {""} and not layer.training]
     assert set(named) <= set(compared)
     assert network.macs == counter.get_total_flops() / 2
-    check_arguments(dict(model.named_modules()), network)
 
 
 def without_weights() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import cache
 
 import archlens
@@ -27,22 +26,17 @@ def smallest(family: str, members: list[str]) -> str:
     return min(members, key=lambda name: (params(name), name))
 
 
-def alike(members: list[str], apart: Collection[str] = ()) -> dict[str, list[str]]:
+def alike(members: list[str]) -> dict[str, list[str]]:
     """Members of a family that differ in numbers alone, by the one of them with the fewest parameters.
 
     They have the same blocks, ops of the same kinds, in inference and in training, inputs and outputs.
-
-    Args:
-        members: of the family.
-        apart: those that stand for themselves.
     """
     found: dict[object, list[str]] = {}
     for name in members:
         one = network(name)
         ops = frozenset((layer.op.kind, layer.training) for layer in one)
         blocks = frozenset(one.blocks.values())
-        key = name if name in apart else (ops, blocks, *one.inputs, *one.outputs)
-        found.setdefault(key, []).append(name)
+        found.setdefault((ops, blocks, *one.inputs, *one.outputs), []).append(name)
     return {min(some, key=lambda name: (network(name).params, name)): some for some in found.values()}
 
 
