@@ -81,7 +81,7 @@ RUN = count(1)
 
 
 def pytest_runtest_teardown() -> None:
-    if next(RUN) % 25 == 0:
+    if next(RUN) % 100 == 0:
         settle()
 
 

@@ -94,7 +94,7 @@ def own_modules(folder: Path) -> Iterator[None]:
 
     def forget() -> None:
         for name, module in list(sys.modules.items()):
-            if Path(getattr(module, "__file__", None) or "/").is_relative_to(folder):
+            if (getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}"):
                 del sys.modules[name]
 
     forget()
