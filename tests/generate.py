@@ -28,7 +28,7 @@ from click.testing import CliRunner
 
 import archlens
 from archlens.analysis import comparison
-from archlens.bounds import shown, spent, together
+from archlens.bounds import shown, together
 from archlens.cli import cli
 from archlens.cli.commands.list import laid_out
 from archlens.forms import markdown
@@ -47,10 +47,6 @@ PAGES = (
     "lenet5", "alexnet_2012", "vgg16", "googlenet_aux", "resnet50", "densenet121", "mobilenet_v2",  # images
     "unet", "c3d", "m5", "vit_b_16", "swin_t",  # segmentation, video, sound, tokens, and tokens in windows
 )  # fmt: skip
-
-#: The families of which one command makes pages that say less than each alone: each network of them takes
-#: about all that a search may.
-TOO_MUCH_TOGETHER = {"llama", "mistral", "qwen2_5"}
 
 #: The file with the digests of all other pages and their pictures.
 DIGESTS = "digests.json"
@@ -81,10 +77,11 @@ def report(name: str, material: Material | None = None) -> Files:
     return _beneath(REPORTS, of_zoo(name, material=material))
 
 
-def of_family(family: str) -> tuple[dict[str, Files], float]:
-    """The pages of a family, as each is made alone; and what one command that makes all of them would take.
+def of_family(family: str) -> dict[str, Files]:
+    """The pages of a family, as one command makes them.
 
-    That is a share of what the searches of one file may lay out, beyond which pages lose lines.
+    Raises:
+        UsageError: they are too much work together.
     """
     materials = {name: material_of(name) for name in finding.families()[family]}
     with together():
@@ -92,12 +89,7 @@ def of_family(family: str) -> tuple[dict[str, Files], float]:
             spec, variant = finding.find(name)
             source, layers = spec.source, len(material.network)
             shown(source.name, variant, layers, material.boxes, len(source.text))
-        for material in materials.values():
-            assert material.study.sizes is not None
-        share = spent(source.name)
-    if share >= 1:  # the last of them could search for less than alone
-        materials = {name: material_of(name) for name in materials}
-    return {name: report(name, material) for name, material in materials.items()}, share
+        return {name: report(name, material) for name, material in materials.items()}
 
 
 @cache
@@ -176,20 +168,20 @@ def _write(files: Files) -> None:
         print(path)
 
 
-def _pages() -> tuple[Files, set[str]]:
-    """The committed pages and the digests of the others; and the families that are too much together."""
-    written, known, too_much = {}, {}, set()
-    families = finding.families()
+def _pages() -> Files:
+    """The committed pages, and the digests of the others."""
     with ProcessPoolExecutor() as processes:
-        for family, (pages, share) in zip(families, processes.map(of_family, families), strict=True):
-            known |= {name: digests(files) for name, files in pages.items() if name not in PAGES}
-            for name in pages.keys() & {*PAGES}:
-                written |= pages[name]
-            if share >= 1:
-                too_much.add(family)
-    known = {name: known[name] for name in archlens.names() if name in known}
+        made = {
+            name: files
+            for pages in processes.map(of_family, finding.families())
+            for name, files in pages.items()
+        }
+    written: Files = {}
+    for name in PAGES:
+        written |= made[name]
+    known = {name: digests(made[name]) for name in archlens.names() if name not in PAGES}
     written[f"reports/{DIGESTS}"] = (json.dumps(known, indent=1) + "\n").encode()
-    return written, too_much
+    return written
 
 
 def _no_more(written: Files) -> list[Path]:
@@ -202,8 +194,8 @@ def _no_more(written: Files) -> list[Path]:
 
 
 def _check() -> str:
-    """What is stale, and what would be lost; empty if nothing is."""
-    written, too_much = _pages()
+    """What is stale; empty if nothing is."""
+    written = _pages()
     before, now = recorded(), json.loads(written.pop(f"reports/{DIGESTS}"))
     for part in PARTS.values():
         written |= part()
@@ -214,14 +206,7 @@ def _check() -> str:
         if before.get(name) != now.get(name)
     ]
     said = [f"stale: {one}" for one in sorted(wrong)]
-    if wrong:
-        said.append(f"`{COMMAND}` writes them anew, and git diff shows how")
-    if too_much != TOO_MUCH_TOGETHER:
-        differ = ", ".join(sorted(too_much ^ TOO_MUCH_TOGETHER))
-        said.append(
-            f"what one command may search for pages of {differ} is no longer as TOO_MUCH_TOGETHER says"
-        )
-    return "\n".join(said)
+    return "\n".join([*said, f"`{COMMAND}` writes them anew, and git diff shows how"] if said else [])
 
 
 def _verify() -> None:
@@ -246,8 +231,7 @@ def main() -> None:
     for part in PARTS.values():
         written |= part()
     _write({path: content for path, content in written.items() if not path.startswith("reports/")})
-    pages, _ = _pages()
-    written |= pages
+    written |= _pages()
     _write(written)
     for path in _no_more(written):
         path.unlink()

@@ -107,6 +107,7 @@ def claims_of(name: str) -> list[PublishedFigure]:
     return published_figures.find(network(name))
 
 
+@pytest.mark.slow
 def test_every_entry_of_the_zoo() -> None:
     """Each has figures, a source that is one, a link that can be followed, and a word on what differs."""
     problems = []

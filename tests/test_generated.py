@@ -13,6 +13,7 @@ import pytest
 from generate import COMMAND, PAGES, PARTS, REPORTS, ROOT, stale
 
 import archlens
+from archlens.errors import UsageError
 from archlens.reporting import file_name
 
 #: Networks that say on their pages, beside those of ``PAGES``, what no other says: words and what is shared,
@@ -23,7 +24,7 @@ FURTHER = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("part", ["index", "ops"])
+@pytest.mark.parametrize("part", [pytest.param("index", marks=pytest.mark.slow), "ops"])
 def test_a_part_is_not_stale(part: str) -> None:
     found = stale(PARTS[part]())
     assert not found, f"stale: {', '.join(found)}; `{COMMAND}` writes them anew, and git diff shows how"
@@ -51,8 +52,8 @@ def test_what_is_looked_at_elsewhere_is_looked_at() -> None:
 def checked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """What the whole check says where these pages and parts would be written."""
 
-    def run(pages: generate.Files, too_much: set[str], **parts: generate.Files) -> str:
-        monkeypatch.setattr(generate, "_pages", lambda: (dict(pages), too_much))
+    def run(pages: generate.Files, **parts: generate.Files) -> str:
+        monkeypatch.setattr(generate, "_pages", lambda: dict(pages))
         monkeypatch.setattr(generate, "PARTS", {name: lambda part=part: part for name, part in parts.items()})
         return generate._check()
 
@@ -60,30 +61,26 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 
 def test_what_the_whole_check_says(checked: Callable[..., str]) -> None:
-    known = generate.TOO_MUCH_TOGETHER
     path = f"reports/{generate.DIGESTS}"
     reports = [*REPORTS.glob("*.md"), *REPORTS.glob("pictures/*"), REPORTS / generate.DIGESTS]
     there = {str(one.relative_to(ROOT)): one.read_bytes() for one in reports}
-    assert checked(there, known) == ""
-    lock = {"archlens.lock": b"another"}
-    assert checked(there, known, lock=lock).splitlines() == [
+    assert checked(there) == ""
+    assert checked(there, lock={"archlens.lock": b"another"}).splitlines() == [
         "stale: archlens.lock",
         f"`{COMMAND}` writes them anew, and git diff shows how",
     ]
     other = generate.recorded() | {"vgg11": {"vgg11.md": "another"}}
-    said = checked({**there, path: json.dumps(other).encode()}, known).splitlines()
+    said = checked({**there, path: json.dumps(other).encode()}).splitlines()
     assert said[0].startswith("stale: the page of vgg11, which `archlens report vgg11 -o DIR`")
     fewer = {one: content for one, content in there.items() if one != "reports/lenet5.md"}
-    assert checked(fewer, known).splitlines()[0] == "stale: reports/lenet5.md"
-    assert "for pages of vgg is no longer" in checked(there, {*known, "vgg"})
+    assert checked(fewer).splitlines()[0] == "stale: reports/lenet5.md"
 
 
-def test_pages_that_are_made_together_lose_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the searches of a file would be too much together, a page is still that of its network alone."""
-    alone, share = generate.of_family("lenet5")
-    assert 0 <= share < 1
-    monkeypatch.setattr(generate, "spent", lambda file: 1.0)
-    assert generate.of_family("lenet5") == (alone, 1.0)
+def test_pages_of_a_family_that_are_too_much_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are by the command that makes all of them."""
+    monkeypatch.setattr("archlens.bounds.SEARCHED", 0)
+    with pytest.raises(UsageError, match="take more than 0 layers together"):
+        generate.of_family("nin")
 
 
 def test_the_outputs_in_the_documentation_are_written_too() -> None:
