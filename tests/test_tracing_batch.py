@@ -1,4 +1,4 @@
-"""Modules whose batch stands behind another axis, as ``nn.LSTM`` has its steps first."""
+"""Modules whose steps stand before the batch, as those of ``nn.LSTM`` do, or that take step by step."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ class Recurrent(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         found, _ = self.rnn(x.permute(1, 0, 2))
+        return self.fc(found).log_softmax(2)  # type: ignore[no-any-return]
+
+
+class Started(Recurrent):
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.permute(1, 0, 2)
+        found, _ = self.rnn(x, (x.new_zeros(1, x.shape[1], 16), torch.zeros(1, x.shape[1], 16)))
         return self.fc(found).log_softmax(2)  # type: ignore[no-any-return]
 
 
@@ -73,6 +80,7 @@ class Joined(nn.Module):
 #: The kinds of the layers that each is.
 OPS = {
     Recurrent: ["lstm", "linear", "log_softmax"],
+    Started: ["lstm", "linear", "log_softmax"],
     Attending: ["self_attention", "add", "layer_norm"],
     Encoder: [
         *("self_attention", "dropout", "add", "layer_norm"),
@@ -207,3 +215,35 @@ def test_what_is_no_attention_of_one_tensor_to_itself(kind: type[Given]) -> None
             (STEPS, CHANNELS),
             (STEPS, STEPS),
         ]
+
+
+class Cells(nn.Module):
+    """A decoder that takes one step after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.cell = nn.Embedding(50, 6), nn.GRUCell(6, 8)
+        self.long, self.out = nn.LSTMCell(8, 5), nn.Linear(5, 50)
+
+    def forward(self, ids: Any) -> Any:
+        h, both = ids.new_zeros(len(ids), 8, dtype=torch.float), None
+        x = self.embed(ids)
+        for step in range(ids.shape[1]):
+            h = self.cell(x[:, step], h)
+            both = self.long(h, both)
+        return self.out(both[0])
+
+
+def test_a_cell_is_one_layer_at_each_step() -> None:
+    """Its work is that of its two products; its weights are counted once."""
+    module = Cells()
+    network = archlens.trace(module, torch.zeros(1, 3, dtype=torch.long))
+    kinds = [str(layer.op) for layer in network if layer.op.kind == "opaque"]
+    assert kinds == [
+        *["GRUCell", "LSTMCell", "LSTMCell"] * 2,
+        "GRUCell",
+        "LSTMCell",
+    ]  # the last state c is unread
+    assert network.params == sum(one.numel() for one in module.parameters())
+    assert network.macs == 3 * (3 * 8 * (6 + 8) + 4 * 5 * (8 + 5)) + 5 * 50
+    assert {key: tuple(one.shape) for key, one in module.state_dict().items()} == network.state()

@@ -52,9 +52,15 @@ def _recurrent(module: Any) -> Op:
     return OPS[module.mode.partition("_")[0].lower()](module.hidden_size, **options)
 
 
+def _no_op(module: Any) -> None:
+    return None
+
+
 #: How each is made of the module; ``None`` where this one is not.
 KNOWN: dict[str, Callable[[Any], Op | None]] = {
     **dict.fromkeys((f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")), _recurrent),
+    # one step is one layer, of which archlens knows what it costs
+    **dict.fromkeys((f"torch.nn.modules.rnn.{name}" for name in ("LSTMCell", "GRUCell", "RNNCell")), _no_op),
     "torchvision.ops.stochastic_depth.StochasticDepth": _stochastic_depth,
     "timm.layers.drop.DropPath": _drop_path,
     MULTIHEAD: _attention,

@@ -102,6 +102,9 @@ MOVES = frozenset(
 )
 
 
+#: What makes zeros, whatever it reads.
+_ZEROS = ("aten.zeros", "aten.new_zeros", "aten.zeros_like")
+
 #: Why a layer that only moves values is opaque.
 _NO_MOVE = "no op moves values as the code does"
 
@@ -384,6 +387,8 @@ class Lowering:
     def _moved(self, held: Held, last: bool | None) -> Draft:
         """The values moved by what has no op of its own."""
         shape = _without_batch(held.axes)
+        if not shape and tuple(held.draft.shape) == (1,):
+            return held.draft  # a number of each sample, with or without an axis of its own
         if last is None:  # as the channels come
             channels = held.draft.shape.channel_axis + 1
             last = any(part.axis == channels for part in (held.axes or ((),))[-1])
@@ -483,7 +488,7 @@ class Lowering:
         return first is not None and first.target in _LAST and "dim" not in first.args
 
     def _first_reader(self, value: Value) -> Node | None:
-        return next(iter(self.readers.get(value, ())), None)
+        return next((one for one in self.readers.get(value, ()) if one.flows), None)
 
     def _settle(self, held: Held) -> Held:
         """A module that does nothing but move values is a layer, where the language has an op for it."""
@@ -585,14 +590,9 @@ class Lowering:
         self, node: Node, op: Op, held: Held, own: Mapping[str, Value], *, batch_first: bool
     ) -> list[Held | None]:
         """A layer that reads step by step: its steps, or its last states if they alone are read."""
-        for value in node.inputs:
-            start = value.node
-            if (
-                not value.flows
-                and value not in own.values()
-                and (start is None or "zeros" not in start.target)
-            ):
-                raise NotSaid("it starts from states of its own")
+        rest = (one for one in node.inputs if not one.flows and one not in own.values())
+        if not all(map(_is_zeros, rest)):
+            raise NotSaid("it starts from states of its own")
         turned = not batch_first
 
         def turn(axes: Axes) -> Axes:
@@ -1086,6 +1086,17 @@ def _reversed(sides: Sequence[int], size: Sequence[int]) -> Axes:
         joined((Part(1, width // q, height // p), Part(2, q, p))),
         joined((Part(1, 1, width // q), Part(2, 1, q))),
     )
+
+
+def _is_zeros(value: Value) -> bool:
+    """Whether a tensor holds nothing but zeros, as the states do that most recurrent layers start from."""
+    while value.node is not None and value.node.target in MOVES:
+        value = value.node.inputs[0]
+    if value.node is not None or value.values is None:
+        return value.node is not None and value.node.target in _ZEROS
+    tensor, version = value.values
+    same = tensor._version == version and not tensor.is_meta and not value.key
+    return same and not tensor.any()
 
 
 def batch_behind(axes: Axes, place: int) -> Axes:

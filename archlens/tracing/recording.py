@@ -126,7 +126,8 @@ class _Recorder:
             return value
 
         said = {key: plain(value) for key, value in args.items()}
-        node = Node(target, said, (), self.calls[-1], macs, tuple(read), any(v.flows for v in read), module)
+        flows = target not in _MADE and any(value.flows for value in read)
+        node = Node(target, said, (), self.calls[-1], macs, tuple(read), flows, module)
         if len(self.tape.nodes) >= self.most:
             raise RuntimeError(f"more than {self.most:,} operations ran")
         changed = self.alike(next(_tensors(out), None)) if written else []
@@ -337,6 +338,9 @@ def _changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 def _to_meta(tensor: Tensor) -> Tensor:
     return tensor if tensor.is_meta else torch.empty_like(tensor, device="meta")
 
+
+#: What takes of a tensor no more than its type and where it lies.
+_MADE = {f"aten.new_{name}" for name in ("zeros", "ones", "full", "empty", "empty_strided")}
 
 #: What makes something else than a tensor of the values of one.
 _LEAVES_TORCH = (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__)
