@@ -16,6 +16,7 @@ import archlens
 from archlens import drawing
 from archlens.drawing import Request, style_names, to_bytes
 from archlens.drawing.fit import NAMED, fit_of
+from archlens.drawing.part import part
 from archlens.network import Network
 
 from .running import run
@@ -31,9 +32,9 @@ FLOORS = {
 }
 
 #: Chains, stages, branches, skips across, heads and wide names.
-DOZEN = (
-    *("lenet5", "vgg16", "resnet50", "densenet121", "googlenet", "inception_v3", "unet", "vit_b_16"),
-    *("maskrcnn_resnet50_fpn", "stable_diffusion_1", "clip_vit_b_32", "whisper_tiny"),
+SEVERAL = (
+    *("lenet5", "resnet50", "inception_v3", "unet", "vit_b_16"),
+    *("maskrcnn_resnet50_fpn", "stable_diffusion_1", "whisper_tiny"),
 )
 
 
@@ -61,7 +62,7 @@ def is_read(svg: str, fit: str) -> None:
     assert wide <= most + 0.1
 
 
-@pytest.mark.parametrize("name", DOZEN)
+@pytest.mark.parametrize("name", SEVERAL)
 def test_text_is_read_in_every_fit(name: str) -> None:
     first = Request(archlens.load(name))
     for fit in FLOORS:
@@ -218,3 +219,119 @@ def test_an_svg_for_a_screen_is_as_its_page(tmp_path: Path) -> None:
         assert ("prefers-color-scheme:dark" in path.read_text("utf-8")) == dark
     assert run("diagram", "lenet5", "-o", str(png)).returncode == 0
     assert png.read_bytes() == to_bytes(Request(archlens.load("lenet5")), "png")
+
+
+# --- one scope alone, and figures ---------------------------------------------------------------------
+
+
+def texts(svg: str) -> list[str]:
+    return [text.text or "" for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+def titles(svg: str) -> list[str]:
+    found = ElementTree.fromstring(svg).findall(f".//{SVG}g[@class='node']/{SVG}title")
+    return [(title.text or "").splitlines()[0] for title in found]
+
+
+def test_a_scope_alone_has_its_layers_and_what_flows_into_it(tmp_path: Path) -> None:
+    """The first bottleneck of ResNet-50 has ten layers and two of its projection."""
+    network = archlens.load("resnet50")
+    alone = part(network, "layer1.0")
+    assert [layer.name for layer in alone] == [
+        layer.name.removeprefix("layer1.0.") for layer in network if layer.name.startswith("layer1.0.")
+    ]
+    assert len(alone) == 12
+    assert {name: str(shape) for name, shape in alone.inputs.items()} == {"input": "64x56x56"}
+    # 64*64 + 9*64*64 + 64*256 and 64*256 of convolutions, and 2*(64 + 64 + 256 + 256) of norms
+    assert alone.params == 64 * 64 + 9 * 64 * 64 + 2 * 64 * 256 + 2 * (64 + 64 + 256 + 256)
+    path = tmp_path / "x.svg"
+    assert run("diagram", "resnet50", "--scope", "layer1.0", "-o", str(path)).returncode == 0
+    svg = path.read_text("utf-8")
+    assert "ResNet-50: layer1.0, bottleneck" in texts(svg)
+    assert "conv1: conv(64, 1, bias=false) -> 64x56x56" in titles(svg)
+    is_read(svg, "readme")
+
+
+def test_a_scope_with_several_inputs_says_where_they_are_from() -> None:
+    alone = part(archlens.load("unet"), "up4")
+    assert {name: str(shape) for name, shape in alone.inputs.items()} == {
+        "5": "1024x28x28",
+        "down4.1": "512x64x64",
+    }
+    # layer10 is not in layer1, and what has the name of something outside keeps its own
+    text = """
+input: 4x8x8
+layers:
+  - a: conv(4, 1)
+  - s:
+      - a: conv(2, 1)
+      - b: {add: ['conv(2, 1)', ref(a)]}
+  - s1: conv(1, 1) >> relu
+"""
+    alone = part(archlens.loads(text), "s")
+    assert [layer.name for layer in alone] == ["a", "b.0", "b.add"]
+    assert list(alone.inputs) == ["input"]
+    assert alone.outputs["out"] == alone.layers[-1].name
+    experts = part(archlens.load("mixtral_8x7b"), "model.layers.0.mlp")
+    is_read(drawing.to_svg(experts), "readme")
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "message", "help"),
+    [
+        ("resnet50", "layer9", "resnet50 has no scope layer9", "did you mean layer4 or layer3 or layer2?"),
+        ("resnet50", "layer1.7", "resnet50 has no scope layer1.7", "did you mean layer1.2"),
+        ("resnet50", "conv1", "conv1 is one layer of resnet50", "a scope has several"),
+        ("resnet50", "", "resnet50 has no scope without a name", "as in layer1, layer1.0"),
+        ("lenet5", "C1x", "lenet5 has no scopes", "leave --scope out"),
+        ("resnet50", "x" * 5000, "resnet50 has no scope xxx", "as in layer1"),
+    ],
+)
+def test_scopes_that_are_none(name: str, scope: str, message: str, help: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.svg"
+    found = run("diagram", name, "--scope", scope, "-o", str(path))
+    assert found.returncode == 2
+    assert message in found.stderr
+    assert help in found.stderr
+    assert len(found.stderr) < 500
+    assert not path.exists()
+
+
+def test_a_scope_of_a_network_that_fails_is_not_drawn(tmp_path: Path) -> None:
+    spec = tmp_path / "x.yaml"
+    spec.write_text("input: 1x4x4\nlayers:\n  - a: conv(2, 3) >> relu\n  - b: conv(2, 9) >> relu\n", "utf-8")
+    found = run("diagram", str(spec), "--scope", "a", "-o", str(tmp_path / "x.svg"))
+    assert found.returncode == 1
+    assert "window" in found.stderr
+    assert not (tmp_path / "x.svg").exists()
+
+
+def test_boxes_have_the_figures_that_are_asked_for() -> None:
+    """ResNet's first convolution has 64*3*7*7 weights, each at 112*112 places, and 2*64 of a norm."""
+    network = archlens.load("resnet18")
+    assert 64 * 3 * 7 * 7 + 2 * 64 == 9536
+    assert 64 * 3 * 7 * 7 * 112 * 112 == 118013952
+    for fit in ("readme", "column"):
+        svg = drawing.to_svg(network, labels=("params", "macs", "field"), fit=fit)
+        assert "9.54 k params, 118.01 M MACs, field 7x7" in texts(svg)
+        is_read(svg, fit)
+        assert "0 params" not in " ".join(texts(svg))
+    assert "118.01 M MACs, field 7x7" in " ".join(texts(drawing.to_svg(network, labels=("macs", "field"))))
+    assert "118.01 M MACs" in texts(drawing.to_svg(network, labels=("macs",), style="volumes"))
+    for extension in ("mmd", "dot"):
+        assert "118.01 M MACs" in to_bytes(Request(network, labels=("macs",)), extension).decode()
+
+
+@pytest.mark.parametrize(
+    ("labels", "message", "help"),
+    [
+        ("parms", "there is no label parms", "did you mean params?"),
+        ("", "there is no label without a name", "some of params, macs, field, parted by commas"),
+        ("macs,,", "there is no label without a name", "some of"),
+    ],
+)
+def test_labels_that_are_none(labels: str, message: str, help: str, tmp_path: Path) -> None:
+    found = run("diagram", "lenet5", "--labels", labels, "-o", str(tmp_path / "x.svg"))
+    assert found.returncode == 2
+    assert message in found.stderr
+    assert help in found.stderr

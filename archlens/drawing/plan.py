@@ -72,6 +72,8 @@ class Box:
     title: str
     #: The scope around it, by its number; -1 at the top.
     scope: int
+    #: Figures of everything that it stands for, where some are asked for.
+    figures: str = ""
 
     @property
     def training(self) -> bool:

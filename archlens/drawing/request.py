@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
@@ -10,13 +11,31 @@ from typing import Protocol
 
 from ..errors import Diagnostic, SpecError, Unplaced, did_you_mean, shorten, usage
 from ..network import Network
+from ..views import words
 from .fit import Fit, fit_of
 from .picture import Picture
-from .plan import Plan, Plans
+from .plan import Box, Plan, Plans
 from .theme import AUTO, OKABE_ITO, Theme, theme_of
 
 #: What is read on a screen is made for, and what is printed.
 SCREENS, PAPER = "readme", "page"
+
+
+def _params(box: Box, plans: Plans) -> str:
+    return f"{words.rounded(box.params)} params" if box.params else ""
+
+
+def _macs(box: Box, plans: Plans) -> str:
+    least = "at least " if any(layer.name in plans.network.unknown for layer in box.behind) else ""
+    return f"{least}{words.rounded(box.macs)} MACs" if box.macs or least else ""
+
+
+def _field(box: Box, plans: Plans) -> str:
+    return f"field {words.field(plans.fields[box.behind[-1].name])}"
+
+
+#: The figures that a box can have, empty for nothing: those of all layers that it stands for, or of the last.
+FIGURES: dict[str, Callable[[Box, Plans], str]] = {"params": _params, "macs": _macs, "field": _field}
 
 
 class HasPicture(Protocol):
@@ -50,6 +69,8 @@ class Request:
     ground: str = "theme"
     #: A name of :data:`archlens.drawing.theme.PALETTES`.
     palette: str = OKABE_ITO
+    #: Figures that boxes have, by their names in :data:`FIGURES`.
+    labels: tuple[str, ...] = ()
     #: Its plans, where some have been made already: they are the same in every style and theme.
     made: Plans | None = field(default=None, repr=False, compare=False)
 
@@ -97,13 +118,31 @@ class Request:
     @cached_property
     def plan(self) -> Plan:
         """The boxes of the network, and what flows between them."""
-        return self.plans.at(self.depth)
+        return self._labelled(self.plans.at(self.depth))
 
     def shallower(self, plan_: Plan) -> Plan | None:
         """The plan with fewer levels, where the depth was left open and there are levels left to fold."""
         if self.depth is not None or plan_.depth < 2:
             return None
-        return self.plans.at(plan_.depth - 1)
+        return self._labelled(self.plans.at(plan_.depth - 1))
+
+    def _labelled(self, plan_: Plan) -> Plan:
+        """A plan whose boxes have the figures that are asked for."""
+        for name in self.labels:
+            if name not in FIGURES:
+                help = did_you_mean(
+                    name, FIGURES, otherwise=f"some of {', '.join(FIGURES)}, parted by commas"
+                )
+                raise usage(f"there is no label {shorten(name) or 'without a name'}", help=help)
+        if not self.labels:
+            return plan_
+        asked = [FIGURES[name] for name in dict.fromkeys(self.labels)]
+
+        def figures(box: Box) -> str:
+            return ", ".join(filter(None, (figure(box, self.plans) for figure in asked if box.behind)))
+
+        boxes = tuple(replace(box, figures=figures(box)) for box in plan_.boxes)
+        return replace(plan_, boxes=boxes)
 
     @cached_property
     def picture(self) -> Picture:

@@ -10,7 +10,8 @@ import click
 from ...drawing import Request, extensions, style_names, to_bytes
 from ...drawing.fit import NAMED, PRINT, SCREEN
 from ...drawing.formats import ANY
-from ...drawing.request import PAPER, SCREENS, unplaced
+from ...drawing.part import part
+from ...drawing.request import FIGURES, PAPER, SCREENS, unplaced
 from ...drawing.theme import AUTO, PALETTES, THEMES
 from ...errors import SpecError, Unplaced
 from ..options import Load, network_argument
@@ -50,6 +51,12 @@ from ..output import show, write_bytes
     metavar="SIZE",
     help=f"The smallest text, in points or pixels there.  [default: {PRINT:g} pt in print, {SCREEN:g} px]",
 )
+@click.option("--scope", metavar="SCOPE", help="One scope alone, as in layer1.0.")
+@click.option(
+    "--labels",
+    metavar="NAMES",
+    help=f"Figures of each box, parted by commas: {', '.join(FIGURES)}.",
+)
 @click.option("--bare", is_flag=True, help="The drawing alone: no title, no key, no notes.")
 @click.option(
     "--palette",
@@ -80,6 +87,8 @@ def command(
     theme: str | None,
     fit: str | None,
     font_size: float | None,
+    scope: str | None,
+    labels: str | None,
     bare: bool,
     palette: str,
     ground: str,
@@ -98,10 +107,15 @@ def command(
         if found.network is None:
             raise
         problem, network = found, found.network
+        if scope is not None:  # whose shapes nobody knows
+            raise
         failed = unplaced(found)
+    if scope is not None:
+        network = part(network, scope)
     request = Request(
         network, style, depth, direction, theme or "light", failed,
         fit=fit or "", font_size=font_size, bare=bare, ground=ground, palette=palette,
+        labels=tuple(name.strip() for name in labels.split(",")) if labels is not None else (),
     ).made_for(extension)  # fmt: skip
     if theme is None and extension == "svg" and not request.page.printed:
         request = replace(request, theme=AUTO)

@@ -38,6 +38,8 @@ def lines_of(box: Box, plan: Plan) -> list[str]:
         " ".join(word for word in (shorten(line.name, 50), shorten(line.what, 80)) if word)
         for line in box.lines
     ]
+    if box.figures:
+        lines.append(box.figures)
     if box.kind == "failed" and plan.failed is not None:
         lines += wrap(shorten(plan.failed.why, 300), 60)
     return lines

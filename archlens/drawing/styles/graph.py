@@ -126,7 +126,10 @@ def chosen(request: Request) -> Laid:
     Raises:
         UsageError: there are too many boxes, or pygraphviz is not installed.
     """
-    known, key = request.plans.known, (__name__, request.page, request.bare, request.depth, request.direction)
+    known, key = (
+        request.plans.known,
+        (__name__, request.page, request.bare, request.depth, request.direction, request.labels),
+    )
     if key not in known:
         known[key] = _chosen(request)
     found = known[key]
@@ -210,7 +213,7 @@ def _layout(
     request: Request, plan: Plan, words: _Words, direction: str, cores: list[tuple[float, float]]
 ) -> Layout:
     """The places of the boxes in one piece, whatever the page."""
-    known, key = request.plans.known, (__name__, plan.depth, words, direction)
+    known, key = request.plans.known, (__name__, plan.depth, words, direction, request.labels)
     if key not in known:
         tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
         known[key] = lay_out(
@@ -240,15 +243,16 @@ def _cores(plan: Plan, words: _Words) -> list[tuple[float, float]]:
 
 def _rows(box: Box, words: _Words) -> list[BoxLine]:
     """The lines of a box that are written: all, or those that cannot be left out."""
+    figures = [BoxLine("", box.figures, "")] if box.figures else []
     if not words.terse:
-        return list(box.lines)
+        return [*box.lines, *figures]
     first, *others = box.lines
     if box.fold > 1 and is_number(first.what):
         first = first._replace(name=f"{box.fold:,} x {first.name}")
     elif box.fold > 1:
         first = first._replace(what=f"{box.fold:,} x {first.what or 'the same'}")
     head = [first._replace(what=""), first._replace(name="")] if words.stacked and first.what else [first]
-    return [*head, *(row for row in others if not row.spare)]
+    return [*head, *(row for row in others if not row.spare), *figures]
 
 
 def _bars(box: Box, words: _Words) -> list[str]:

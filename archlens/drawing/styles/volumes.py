@@ -238,6 +238,8 @@ class _Artist:
         if len(words) > 2:
             lines.append((f"and {sum(list(words.values())[2:]):,} more", False))
         lines.append((str(stage.shape), False))
+        if len(stage.boxes) == 1 and first.figures:
+            lines += [(fitted(part, SMALL, _WORDS), False) for part in first.figures.split(", ")]
         if first.training:
             lines.append(("in training only", False))
         if first.repeats > first.fold:
