@@ -19,6 +19,7 @@ from archlens.analysis import receptive_field
 from archlens.backends.checks import FAILED, PASSED
 from archlens.backends.effort import Allowance
 from archlens.backends.probing import probe
+from archlens.backends.verification import verify
 from archlens.cli import cli
 from archlens.geometry import INPUT, Field, NonUniformField, Window
 from archlens.network import Network
@@ -884,3 +885,17 @@ def test_json() -> None:
     assert fields["avgpool"] == "everywhere"
     assert fields["fc"] is None
     assert fields["aux1.conv.conv"] == {"reason": "aux1.0: the windows that take 14x14 to 4x4 differ in size"}
+
+
+def test_a_token_sees_nothing_beside_others_that_see_everything() -> None:
+    """Until attention has read them, whatever was seen before."""
+    text = (
+        "{input: 3x4x4, layers: [tokens, self_attention(1), cls: class_token, layer_norm, self_attention(1)]}"
+    )
+    network = archlens.loads(text)
+    seen = archlens.study(network).receptive_fields
+    kinds = {layer.op.kind: seen[layer.name] for layer in network.layers[1:-1]}
+    alone = NonUniform("cls: its token sees nothing, and all others everything")
+    assert kinds == {"self_attention": EVERYWHERE, "class_token": alone, "layer_norm": alone}
+    assert seen[network.layers[-1].name] is EVERYWHERE
+    assert verify(network).passed

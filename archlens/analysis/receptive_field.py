@@ -11,6 +11,7 @@ from ..errors import shorten
 from ..geometry import INPUT, POINT, Field, NonUniformField, Window
 from ..network import Layer, Network
 from ..ops import EVERYWHERE, NOWHERE, Everywhere, NonUniform, WindowChain, all_channels
+from ..ops.embedding import ClassToken
 from ..shape import Shape
 from .unknown import Unknown
 
@@ -289,6 +290,8 @@ class _Pass:
         if found is None or reach is NOWHERE:
             return None
         if found is EVERYWHERE:
+            if isinstance(layer.op, ClassToken):
+                return NonUniform(f"{shorten(layer.name)}: its token sees nothing, and all others everything")
             return found
         if reach is EVERYWHERE:
             return EVERYWHERE
