@@ -483,12 +483,19 @@ class Network:
         for layer in self.layers:
             for name in {**layer.facts.weights, **layer.facts.buffers, **layer.keys}:
                 users.setdefault(layer.key(name), []).append(layer)
-        found: dict[str, dict[str, Layer]] = {}
-        for layers in users.values():
-            if len(layers) > 1:
-                for layer in layers:
-                    found.setdefault(layer.name, {}).update({one.name: one for one in layers})
-        return {name: tuple(layers.values()) for name, layers in found.items()}
+        # a weight may have ten thousand users: those of the same tensors have one list together
+        groups = {tuple([one.name for one in layers]): None for layers in users.values() if len(layers) > 1}
+        parts: dict[str, list[int]] = {}
+        for number, names in enumerate(groups):
+            for name in names:
+                parts.setdefault(name, []).append(number)
+        listed = list(groups)
+        joined: dict[tuple[int, ...], tuple[Layer, ...]] = {}
+        for numbers in map(tuple, parts.values()):
+            if numbers not in joined:
+                members = dict.fromkeys(name for number in numbers for name in listed[number])
+                joined[numbers] = tuple([self.index[name] for name in members])
+        return {name: joined[tuple(numbers)] for name, numbers in parts.items()}
 
     @cached_property
     def needed(self) -> frozenset[str]:

@@ -777,3 +777,15 @@ def test_diagrams_say_whose_weights_a_part_has() -> None:
     tied = "input: 4 of 9\nlayers: [emb: embedding(3), head: 'linear(9, weight=emb)']"
     text = "".join(re.findall(r">([^<]+)<", to_bytes(Request(archlens.loads(tied)), "svg").decode()))
     assert text.count("shared with") == text.count("shared with emb") == 1
+
+
+def test_those_that_share_one_weight_have_one_list_together() -> None:
+    """Else ten thousand convolutions with one weight take gigabytes."""
+    net = archlens.loads(
+        "{input: 4x8x8, layers: [a: 'conv(4, 1)', b: 'conv(4, 1)', 'conv(4, 1, weight=\"a\") * 50', "
+        "'conv(4, 1, weight=\"b\")']}"
+    )
+    found = net.sharing
+    assert {len(layers) for layers in found.values()} == {51, 2}
+    assert len({id(layers) for layers in found.values()}) == 2
+    assert all(net[name] in layers for name, layers in found.items())

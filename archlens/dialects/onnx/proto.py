@@ -77,6 +77,8 @@ class Node:
     place: int = 0
     #: The version of the operators of its domain.
     version: int = 0
+    #: The modules around it, once they have been read off its name.
+    chain: list[tuple[str, str]] | None = None
 
     def __str__(self) -> str:
         name = f' "{shorten(self.name)}"' if self.name else ""

@@ -37,6 +37,12 @@ class Scopes:
 
 def _chain(node: Node) -> list[tuple[str, str]]:
     """The modules around a node, the outermost first: their paths and classes."""
+    if node.chain is None:
+        node.chain = _read_chain(node)
+    return node.chain
+
+
+def _read_chain(node: Node) -> list[tuple[str, str]]:
     if node.scopes:
         paths, kinds = quoted(node.scopes)[:-1], quoted(node.classes)[:-1]
         kinds += ["torch."] * (len(paths) - len(kinds))
@@ -115,7 +121,10 @@ def cleaned(path: str) -> str:
 
 def _part(name: str) -> str:
     """A name as a layer can have it."""
-    return "".join(c if c.isprintable() and not c.isspace() else "_" for c in name[:MAX_NAME])
+    name = name[:MAX_NAME]
+    if name.isprintable() and " " not in name:  # as nearly all are
+        return name
+    return "".join(c if c.isprintable() and not c.isspace() else "_" for c in name)
 
 
 def _is_counted(node: Node) -> bool:
