@@ -18,6 +18,8 @@ from archlens.bounds import allowing
 from archlens.dialects import formats
 from archlens.dialects.keras import placing
 from archlens.network import Network
+from archlens.ops.opaque import Opaque
+from archlens.shape import Ids
 
 
 def said(kind: str, name: str, *reads: Any, module: str = "keras.layers", **config: Any) -> dict[str, Any]:
@@ -439,10 +441,60 @@ def test_what_runs_step_by_step(tmp_path: Path) -> None:
     assert found == {
         "lstm": ((5, 7), 4 * 5 * (4 + 5 + 1), 7 * 4 * 5 * (4 + 5)),
         # a bias for the input, and one for the state
-        "both": ((6,), 2 * 3 * 3 * (5 + 3 + 2), 2 * 7 * 3 * 3 * (5 + 3)),
+        "both_channels_last": ((7, 5), 0, 0),
+        "both": ((2, 3), 2 * 3 * 3 * (5 + 3 + 2), 2 * 7 * 3 * 3 * (5 + 3)),
+        "both_flatten": ((6,), 0, 0),
         "each": ((2, 7), 5 * 2 + 2, 7 * 5 * 2),
-        "simple": ((6,), 6 * (4 + 6), 7 * 6 * (4 + 6)),
+        "simple_channels_last": ((7, 4), 0, 0),
+        "simple": ((1, 6), 6 * (4 + 6), 7 * 6 * (4 + 6)),
+        "simple_flatten": ((6,), 0, 0),
     }
+
+
+def test_what_runs_step_by_step_as_torch_does(tmp_path: Path) -> None:
+    """A GRU has two biases for each of its gates, as in torch; without biases all have the same weights."""
+    back = said("GRU", "back", units=5, go_backwards=True, return_sequences=True)
+    there = said("GRU", "there", units=5, return_sequences=True)
+    network = read(
+        tmp_path,
+        sequential(
+            start(20),
+            said("Embedding", "words", input_dim=50, output_dim=8),
+            said("Bidirectional", "both", layer=there, backward_layer=back),
+            said("LSTM", "lstm", units=4, use_bias=False, return_sequences=True),
+            said("RMSNormalization", "norm"),
+            said("SimpleRNN", "last", units=3, use_bias=False, activation="relu"),
+        ),
+    )
+    assert network.inputs == {"x_1": Ids((20,), 50)}
+    assert {layer.name: (str(layer.op), layer.params) for layer in network} == {
+        "words": ("embedding(8)", 50 * 8),
+        "both": ("gru(5, bidirectional=true)", 2 * 3 * (5 * 8 + 5 * 5 + 2 * 5)),
+        "lstm": ("lstm(4, bias=false)", 4 * (4 * 10 + 4 * 4)),
+        "norm": ("rms_norm", 4),
+        "last": ('rnn(3, bias=false, output="state", nonlinearity="relu")', 3 * 4 + 3 * 3),
+        "last_flatten": ("flatten", 0),
+    }
+    assert archlens.convert(network).count("words: embedding(8)") == 1
+    for other in (
+        said("LSTM", "one", units=4),  # which has one bias for each gate
+        said("GRU", "one", units=4, reset_after=False),
+        said("GRU", "one", units=4, activation="relu"),
+        said("SimpleRNN", "one", units=4, use_bias=False, go_backwards=True),
+        said("Bidirectional", "one", layer=there, merge_mode="sum"),
+    ):
+        one = read(tmp_path, sequential(start(20, 8), other))["one"]
+        assert isinstance(one.op, Opaque)
+        assert one.macs > 0
+
+
+def test_ids_are_those_of_one_table(tmp_path: Path) -> None:
+    tables = [said("Embedding", f"t{n}", "x", input_dim=n, output_dim=3) for n in (50, 50, 60)]
+    tables[1]["name"] = tables[1]["config"]["name"] = "other"
+    merge = said("Add", "sum", ["t50", "other"])
+    assert read(tmp_path, functional(start(20), *tables[:2], merge)).inputs == {"x_1": Ids((20,), 50)}
+    apart = read(tmp_path, functional(start(20), *tables[::2], said("Add", "sum", ["t50", "t60"])))
+    assert (apart.inputs, apart.params) == ({"x_1": (20,)}, 50 * 3 + 60 * 3)
 
 
 def test_normalization_with_half_of_its_weights(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from ...counts import AtLeast
 from ...elaboration.values import Tensor
 from ...ops import OPS
 from ...ops.windows import shortest
+from ...shape import Ids
 from ...shape import broadcast as together
 from .placing import Call, Held, Open, Places, layer, shaped, turned, way
 
@@ -409,6 +410,9 @@ def dense(call: Call, x: Held, units: int, bias: bool) -> Held:
 def _embedding(call: Call) -> Held:
     entry = call.entry
     rows, width = entry.whole("input_dim"), entry.whole("output_dim")
+    ids = call.x.tensor.shape
+    if isinstance(ids, Ids) and ids.below == rows:
+        return Held(call.put("embedding", call.x.tensor, width=width), tuple(range(len(ids) + 1)))
     return call.opaque(
         (*call.x.shape, width),
         weights={"embeddings": (rows, width)},
@@ -482,6 +486,9 @@ def _layer_norm(call: Call) -> Held:
 def _rms_norm(call: Call) -> Held:
     x = call.x
     axes = call.entry.axes("axis", len(x.shape), -1)
+    if axes == (len(x.shape) - 1,) and len(axes) < len(x.shape):
+        made = call.put("rms_norm", call.last(x), eps=call.entry.number("epsilon", 1e-6))
+        return Held(made, tuple(range(len(x.shape))))
     return call.opaque(
         x.shape,
         like=x,

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Any, BinaryIO
 
+from ...bounds import MAX_SIZE
 from ...errors import error, shorten
 from ...language.steps import RESERVED
 from ...network import Network, Origin
-from ...shape import AXIS_NAMES, Shape
+from ...shape import AXIS_NAMES, Ids, Shape
 from ..format import Model
 from . import layers, operations, recurrent
 from .placing import LAYERS, Call, Held, Names, Placing
@@ -44,7 +45,10 @@ class KerasModel(Model):
                     "map or a vector of them"
                 )
             turned = sizes if self.first else (sizes[-1], *sizes[:-1])
-            found[self.names[layer]] = None if None in sizes else Shape([n for n in turned if n])
+            whole = [n for n in turned if n]
+            below = _looked_up(self.graph, layer) if len(sizes) == 1 else None
+            shape = Shape(whole) if below is None else Ids(whole, below)
+            found[self.names[layer]] = None if None in sizes else shape
         return found
 
     def open(self, name: str) -> str:
@@ -93,6 +97,17 @@ def _formats(graph: Graph) -> set[str]:
         if entry.is_model:
             found |= _formats(entry.inner)
     return found
+
+
+def _looked_up(graph: Graph, layer: str) -> int | None:
+    """How many rows the tables have that an input is looked up in; ``None`` where it is read as numbers."""
+    if graph.chain:
+        rest = [entry for entry in graph.entries if entry.kind != "InputLayer"][:1]
+    else:
+        rest = [e for e in graph.entries if any(ref.layer == layer for n in e.inbound for ref in n.refs)]
+    rows = {entry.config.get("input_dim") if entry.kind == "Embedding" else None for entry in rest}
+    found = rows.pop() if len(rows) == 1 else None
+    return found if type(found) is int and 1 <= found <= MAX_SIZE else None
 
 
 def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[str, Held]]:

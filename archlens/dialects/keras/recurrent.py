@@ -6,10 +6,12 @@ What a step multiplies is known: its input and its state by its kernels, at each
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...counts import AtLeast
+from ...ops import OPS
 from ...ops.windows import slide
 from ...shape import Shape
 from .placing import Call, Held, Placing, layer, shaped, turned
@@ -52,7 +54,47 @@ def _cell(entry: Entry, features: int) -> Cell:
 @layer("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU")
 def _recurrent(call: Call) -> list[Held]:
     steps, features = _sequence(call)
-    return _run(call, steps, _cell(call.entry, features))
+    op = _as_torch(call, call.entry)
+    return [_placed(call, op, call.entry)] if op else _run(call, steps, _cell(call.entry, features))
+
+
+#: What torch's layers apply to their gates and to what becomes of the state.
+_ACTIVATIONS = {"LSTM": ("tanh", "sigmoid"), "GRU": ("tanh", "sigmoid"), "SimpleRNN": ("tanh", None)}
+
+
+def _as_torch(call: Call, entry: Entry) -> dict[str, Any] | None:
+    """The op that computes the same and has as many weights; ``None`` where none does.
+
+    Torch has two biases for each gate, as here only a GRU has them.
+    """
+    config = entry.config
+    if entry.kind not in _ACTIVATIONS or not entry.own or len(call.tensors) != 1:
+        return None
+    usual = _ACTIVATIONS[entry.kind]
+    given = config.get("activation", usual[0]), config.get("recurrent_activation", usual[1])
+    relu = entry.kind == "SimpleRNN" and given[0] == "relu"
+    if any(config.get(key) is True for key in ("return_state", "go_backwards", "stateful", "time_major")):
+        return None
+    bias = entry.flag("use_bias", True)
+    if (given != usual and not relu) or (bias and entry.kind != "GRU"):
+        return None
+    if entry.kind == "GRU" and not entry.flag("reset_after", bool(entry.module)):
+        return None
+    kind = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn"}[entry.kind]
+    found: dict[str, Any] = {"op": kind, "features": entry.whole("units"), "bias": bias}
+    return found | ({"nonlinearity": "relu"} if relu else {})
+
+
+def _placed(call: Call, said: dict[str, Any], entry: Entry) -> Held:
+    """The op, its steps or what it ends with."""
+    x, kind = call.last(call.x), said["op"]
+    whole = entry.config.get("return_sequences") is True
+    given = {name: value for name, value in said.items() if name != "op"}
+    op = OPS[kind](**given, output="sequence" if whole else "state")
+    if whole:
+        return Held(call.put(op, x), (0, 1))
+    state = call.put(op, x)
+    return Held(call.put("flatten", state, suffix="flatten"), (0,))
 
 
 @layer("RNN")
@@ -164,6 +206,10 @@ def _bidirectional(call: Call) -> list[Held]:
     mode = call.entry.config.get("merge_mode", "concat")
     if mode not in ("concat", "sum", "mul", "ave", None):
         raise call.entry.wrong("merge_mode", '"concat", "sum", "mul", "ave" or null')
+    both = _both_ways(call) if mode == "concat" else None
+    if both is not None:
+        op, entry = both
+        return [_placed(call, {**op, "bidirectional": True}, entry)]
     _, one = _inner(call, "layer", shape)
     back = "backward_layer" if isinstance(call.entry.config.get("backward_layer"), dict) else "layer"
     _, other = _inner(call, back, shape)
@@ -182,6 +228,22 @@ def _bidirectional(call: Call) -> list[Held]:
     if mode is None:
         rest = [other[0].shape, *rest]
     return made + [call.opaque(size, reason=_STEPS, suffix="output") for size in rest]
+
+
+def _both_ways(call: Call) -> tuple[dict[str, Any], Entry] | None:
+    """The op that reads from either end, and the layer that says so; ``None`` where there is none."""
+    entry = entry_of(call.entry.config.get("layer"), call.entry.at.at(".config.layer"), set())
+    back = call.entry.config.get("backward_layer")
+    if isinstance(back, dict):
+        other = entry_of(back, call.entry.at.at(".config.backward_layer"), set())
+        turned = replace(other, config={**other.config, "go_backwards": False})
+        same = _as_torch(call, turned) == _as_torch(call, entry)
+        kept = [one.config.get("return_sequences") is True for one in (entry, other)]
+        if other.config.get("go_backwards") is not True or not same or kept[0] != kept[1]:
+            return None
+    _sequence(call)
+    op = _as_torch(call, entry)
+    return (op, entry) if op is not None else None
 
 
 def _known(macs: int) -> int | None:
