@@ -377,9 +377,21 @@ def test_stacked_weights_are_those_of_all_experts(bias: bool) -> None:
     one.load_state_dict({key: state[key] for key in one.state_dict()}, strict=True)
     x = torch.randn(3, 7, 12)
     torch.testing.assert_close(one(x), many(x))
-    if bias:
-        with pytest.raises(archlens.UsageError, match="stacked weights with a bias"):
-            emit(stacked)
+    names: dict[str, Any] = {"__name__": "written"}
+    exec(emit(stacked), names)
+    written = names["Network"]()
+    assert {key: tuple(value.shape) for key, value in written.state_dict().items()} == stacked.state()
+    written.load_state_dict(many.state_dict(), strict=True)
+    torch.testing.assert_close(written.eval()(x), many(x))
+
+
+def test_stacked_weights_that_no_source_has() -> None:
+    text = STACKED.replace("BIAS", "true")
+    inner = text.replace('do: [up: "linear(20, bias=true)", relu,', 'do: [part: [up: "linear(20)"], relu,')
+    with pytest.raises(archlens.UsageError, match=r"moe\.experts\.part\.up has stacked weights in a scope"):
+        emit(archlens.loads(inner))
+    with pytest.raises(archlens.UsageError, match=r"has stacked weights and biases, and is applied again"):
+        emit(archlens.loads(text + "  - again(moe)\n"))
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -497,8 +509,9 @@ def test_tools_count_what_the_tokens_of_an_expert_take(tool: str) -> None:
 
 
 def test_convert_says_that_it_does_not_write_them() -> None:
-    with pytest.raises(archlens.UsageError, match="experts are not written"):
+    with pytest.raises(archlens.UsageError, match="experts are not written") as caught:
         convert(archlens.loads(CHAIN))
+    assert caught.value.diagnostic.help == "archlens show prints the spec that a network was made from"
 
 
 def test_experts_in_a_block_that_was_made_before_are_nested_too() -> None:

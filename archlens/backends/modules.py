@@ -914,15 +914,20 @@ def each_expert(x: Tensor, chosen: Tensor, experts: Iterable[nn.Module]) -> Tens
     return out
 
 
-def each_stacked(x: Tensor, chosen: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def each_stacked(x: Tensor, chosen: Tensor, weight: Tensor) -> Tensor:
     """What the linear layer of its own expert makes of each token; the weights of all lie in one tensor."""
     if x.is_meta:
-        return nn.functional.linear(x, weight[0], bias if bias is None else bias[0])
+        return nn.functional.linear(x, weight[0])
     out = x.new_empty(*x.shape[:-1], weight.shape[1])
     for number in range(len(weight)):
         own = chosen == number
-        out[own] = nn.functional.linear(x[own], weight[number], bias if bias is None else bias[number])
+        out[own] = nn.functional.linear(x[own], weight[number])
     return out
+
+
+def each_bias(x: Tensor, chosen: Tensor, bias: Tensor) -> Tensor:
+    """To each token the bias of its own expert is added."""
+    return x + bias[chosen]
 
 
 def combined_experts(

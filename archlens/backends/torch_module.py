@@ -155,7 +155,9 @@ def _each_expert(
 def _each_stacked(x: torch.Tensor, chosen: torch.Tensor, scope: nn.Module, path: str) -> torch.Tensor:
     *_, name = path.split(".")
     held: Any = at(scope, path.rpartition(".")[0]) if "." in path else scope
-    return modules.each_stacked(x, chosen, held._parameters[name], held._parameters.get(f"{name}_bias"))
+    made = modules.each_stacked(x, chosen, held._parameters[name])
+    bias = held._parameters.get(f"{name}_bias")
+    return made if bias is None else modules.each_bias(made, chosen, bias)
 
 
 class Borrowing(nn.Module):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -43,6 +43,9 @@ AGAIN = "again:"
 
 #: What multiplies tokens by the weights of their experts, which lie in one tensor.
 _STACKED = "archlens.each_stacked"
+
+#: What adds the biases of their experts, which lie in another.
+_BIASED = "archlens.each_bias"
 
 _CONV = ("stride", "padding", "output_padding", "groups", "dilation")
 
@@ -170,6 +173,34 @@ def package_of(target: str) -> str:
     return "" if library.partition(".")[0] in ("", "nn", "torch", "operator", "archlens", "F") else library
 
 
+def with_biases_apart(network: Network) -> Network:
+    """The network in which stacked biases, parameters of their own, are added by layers of their own."""
+    names: dict[str, str] = {}
+    layers: list[Layer] = []
+    for layer in network.layers:
+        found = layer._replace(inputs=tuple([names.get(name, name) for name in layer.inputs]))
+        layers.append(found)
+        weights = layer.facts.weights
+        stacked = layer.copies is not None and layer.copies.stacked and layer.scope == layer.copies.scope
+        if stacked and weights.keys() == {"weight", "bias"} and layer.key("bias") not in network.index:
+            names[layer.name] = layer.key("bias")
+            alone = layer.facts._replace(weights={"weight": weights["weight"]})
+            layers[-1] = found._replace(facts=alone)
+            zeros = Call("torch.zeros", size=weights["bias"])
+            facts = layer.facts._replace(
+                weights={"weight": weights["bias"]}, macs=0, torch=Call(_BIASED, parameter=zeros)
+            )
+            shapes = (layer.shape,)
+            layers.append(
+                layer._replace(name=names[layer.name], inputs=(layer.name,), input_shapes=shapes, facts=facts)
+            )
+    if not names or any(layer.again in names for layer in network.layers):
+        return network
+    outputs = {name: names.get(end, end) for name, end in network.outputs.items()}
+    index = {layer.name: layer for layer in layers}
+    return replace(network, layers=tuple(layers), index=index, outputs=outputs)
+
+
 class _Reader:
     """Reads the layers into scopes, each with the call that is written for it."""
 
@@ -201,7 +232,7 @@ class _Reader:
             copies = self.network.layers[child.outputs[-1]].copies
             if copies is None:
                 continue
-            if child.unit.target == _STACKED if copies.stacked else child.name == "0":
+            if child.unit.target in (_STACKED, _BIASED) if copies.stacked else child.name == "0":
                 scope.children[number] = child._replace(inputs=(*child.inputs, chosen))
 
     def intern(self, key: Any) -> int:
@@ -311,15 +342,20 @@ class _Reader:
         """The call of a layer that each expert has; with stacked weights it takes them as a parameter.
 
         Raises:
-            UsageError: they are more than one parameter, or lie in a scope within.
+            UsageError: they lie in a scope within, or have biases and are applied again.
         """
-        if not copies.stacked or not layer.facts.weights:
+        if not copies.stacked or not layer.facts.weights or layer.facts.torch.target == _BIASED:
             return layer.facts.torch
         if layer.facts.weights.keys() != {"weight"} or layer.scope != copies.scope:
+            within = layer.scope != copies.scope
+            why = (
+                f"in a scope within {shorten(copies.scope)}" if within else "and biases, and is applied again"
+            )
             raise usage(
                 f"{shorten(self.network.name)} cannot be {WRITTEN}: {shorten(layer.name)} has stacked "
-                "weights with a bias, or in a scope within the experts",
+                f"weights {why}",
                 span=layer.span,
+                help="stacked: false, with a tensor for each expert",
             )
         sizes = layer.facts.weights["weight"]
         return Call(_STACKED, parameter=Call("archlens.normal", sizes=sizes, deviation=0.02))

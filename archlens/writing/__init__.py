@@ -59,10 +59,11 @@ def convert(network: Network) -> str:
     return text
 
 
-def _refused(network: Network, why: str, layer: Layer | None = None) -> UsageError:
+def _refused(network: Network, why: str, layer: Layer | None = None, help: str = "") -> UsageError:
     return usage(
         f"{shorten(network.name)} cannot be written as a spec: {why}",
         span=layer.span if layer is not None else None,
+        help=help,
     )
 
 
@@ -72,7 +73,12 @@ def _require_said(network: Network) -> None:
     for layer in network.layers:
         name = shorten(layer.name)
         if layer.copies is not None or isinstance(layer.op, AROUND):
-            raise _refused(network, f"experts are not written, and {name} is of some", layer)
+            raise _refused(
+                network,
+                f"experts are not written, and {name} is of some",
+                layer,
+                help="archlens show prints the spec that a network was made from",
+            )
         if OPS.get(layer.op.kind) is not type(layer.op):
             raise _refused(network, f"the language has no op {layer.op.kind}, which {name} is", layer)
         if layer.name.count(".") > _DEEPEST:
