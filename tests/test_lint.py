@@ -33,6 +33,7 @@ from archlens.ops import OPS
 from archlens.views import lint_table as view
 
 from .running import run
+from .seeds import seeds
 from .test_cli import in_terminal
 from .zoo import network as network_of
 
@@ -233,7 +234,7 @@ def windows_of(random: Random) -> tuple[int, int, int, int, int, int]:
             return n, kernel, stride, before, after, dilation
 
 
-@pytest.mark.parametrize("seed", range(300))
+@seeds(300)
 def test_windows(seed: int) -> None:
     n, kernel, stride, before, after, dilation = windows_of(Random(seed))
     text = spec(
@@ -415,7 +416,7 @@ def test_gridding_is_what_torch_sees() -> None:
     assert "dilations 2 (2 times) and 4" in found.notes[0]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@seeds(60)
 def test_figures_of_gridding(seed: int) -> None:
     """Against gradients: a factor is what the positions have in common that an output sees, on each axis."""
     random = Random(seed)
@@ -555,7 +556,7 @@ def test_small_field_of_the_zoo() -> None:
     assert zoo("vgg16", "AL201")[1] == zoo("alexnet", "AL201")[1] == zoo("lenet5", "AL201")[1] == []
 
 
-@pytest.mark.parametrize("seed", range(80))
+@seeds(80)
 def test_saturation(seed: int) -> None:
     """Against gradients: every position of a layer's input has one to every position of the image."""
     random = Random(seed)

@@ -26,6 +26,8 @@ from archlens.network import Network
 from archlens.ops import EVERYWHERE, NonUniform
 from archlens.views import json as json_view
 
+from .seeds import seeds
+
 # --- one axis, by brute force ------------------------------------------------------------------------
 
 
@@ -58,7 +60,7 @@ def some_window(random: Random) -> Window:
     )
 
 
-@pytest.mark.parametrize("seed", range(300))
+@seeds(300)
 def test_chains_of_windows(seed: int) -> None:
     """Both ends of what each output sees, through up to five windows of any kind."""
     random = Random(seed)
@@ -97,7 +99,7 @@ def test_outputs_that_begin_earlier(windows: list[Window]) -> None:
         assert field.at(output) == (min(positions), max(positions) + 1), output
 
 
-@pytest.mark.parametrize("seed", range(100))
+@seeds(100)
 def test_unions(seed: int) -> None:
     """Two branches over one tensor: from the first to the last position that either sees."""
     random = Random(seed)
@@ -118,7 +120,7 @@ def test_unions(seed: int) -> None:
         assert both.at(output) == (min(positions), max(positions) + 1)
 
 
-@pytest.mark.parametrize("seed", range(100))
+@seeds(100)
 def test_shortest_period(seed: int) -> None:
     """Fewer starts and stops may say the same field; which periods it has is tried on what outputs see."""
     random = Random(seed)
@@ -156,7 +158,7 @@ def centres(windows: list[Window], count: int) -> list[Fraction]:
     return [Fraction(min(one) + max(one), 2) for one in found]
 
 
-@pytest.mark.parametrize("seed", range(300))
+@seeds(300)
 def test_alignment(seed: int) -> None:
     """Over what something upsampled, the centres are less than half of a coarse step apart on average."""
     random = Random(seed)
@@ -417,7 +419,7 @@ def some_step(random: Random) -> str:
     )
 
 
-@pytest.mark.parametrize("seed", range(300))
+@seeds(300)
 @pytest.mark.slow
 def test_nothing_beyond_a_cut_is_seen(seed: int) -> None:
     """Chains of cuts and windows: each output sees what its field and the limits share, and no more."""
@@ -698,7 +700,7 @@ def test_clipped_by_hand(size: int, step: str, clipped: bool) -> None:
     assert receptive_field.find(network).is_clipped("it") is clipped
 
 
-@pytest.mark.parametrize("seed", range(100))
+@seeds(100)
 def test_clipped_on_each_axis(seed: int) -> None:
     """Every axis by itself is what a network along that axis alone is, position by position."""
     random = Random(seed)

@@ -17,6 +17,7 @@ from archlens.ops.op import signature
 from archlens.views.rows import Row, rows_of
 
 from . import zoo
+from .seeds import seeds
 from .test_ops import EXAMPLES
 from .test_source import spec_of
 
@@ -316,7 +317,7 @@ def test_incidental_attributes_change_neither_shape_nor_weights_nor_macs(text: s
 # --- the rule --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(200))
+@seeds(200)
 def test_from_each_on_the_period_that_reaches_furthest(seed: int) -> None:
     """Against every period tried at every place; letters stand for neighbours."""
     random = Random(seed)
