@@ -247,3 +247,15 @@ def test_a_cell_is_one_layer_at_each_step() -> None:
     assert network.params == sum(one.numel() for one in module.parameters())
     assert network.macs == 3 * (3 * 8 * (6 + 8) + 4 * 5 * (8 + 5)) + 5 * 50
     assert {key: tuple(one.shape) for key, one in module.state_dict().items()} == network.state()
+
+
+def test_a_number_of_each_sample_is_not_moved() -> None:
+    """With an axis of one position or without one it is the same layer."""
+
+    class Distance(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return (x - y).abs().sum(1)
+
+    network = archlens.trace(Distance(), (5,), (5,))
+    assert [str(layer.op) for layer in network] == ["subtract", "abs", "sum"]
+    assert [tuple(network.shape_of(end)) for end in network.outputs.values()] == [(1,)]

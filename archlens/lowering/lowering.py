@@ -387,7 +387,7 @@ class Lowering:
     def _moved(self, held: Held, last: bool | None) -> Draft:
         """The values moved by what has no op of its own."""
         shape = _without_batch(held.axes)
-        if not shape and tuple(held.draft.shape) == (1,):
+        if shape in ((), (1,)) and tuple(held.draft.shape) == (1,):
             return held.draft  # a number of each sample, with or without an axis of its own
         if last is None:  # as the channels come
             channels = held.draft.shape.channel_axis + 1
