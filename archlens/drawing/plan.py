@@ -547,8 +547,8 @@ class _Planner:
 
 
 def is_number(name: str) -> bool:
-    """Whether a name is only where something stands in a list: ``0``, or of folded ones ``1..5``."""
-    return all(part.isdigit() for part in name.split(".."))
+    """Whether a name is only where something stands in lists: ``0``, ``18.0``, or of folded ones ``1..5``."""
+    return all(part.isdigit() for part in name.replace("..", ".").split("."))
 
 
 def headed(name: str, what: str) -> tuple[str, str]:

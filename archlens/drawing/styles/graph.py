@@ -396,7 +396,7 @@ def _leaving(box: Box, area: Area, place: Area, lying: bool, feeds: bool, theme:
             text,
         ]
     x = area.x + area.width / 2
-    shape = fitted(box.shape, SMALL, area.width / 2 - 8)
+    shape = fitted(box.shape, SMALL, area.width / 2 - 6 + ASIDE / 2)
     text = Text(x + 6, area.bottom + 11, shape, SMALL, theme.muted)
     if feeds:
         return [line((x, area.bottom), (x, place.bottom + 1), stroke=theme.line, thickness=1.2), text]

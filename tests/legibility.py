@@ -1,0 +1,51 @@
+"""Pictures of the whole zoo, measured: the smallest text of each where it is read, and how large it is.
+
+``python tests/legibility.py [FIT...] [STYLE...]`` prints what is smaller or larger than its page allows. It fails
+where text is too small, or a picture too wide.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import archlens
+from archlens.drawing import Request, style_names
+from archlens.drawing.fit import NAMED
+from archlens.drawing.picture import Text, walk
+from archlens.drawing.plan import Plans
+
+
+def main() -> int:
+    asked = sys.argv[1:]
+    fits = [fit for fit in NAMED if fit in asked] or [*NAMED]
+    styles = [style for style in style_names() if style in asked] or style_names()
+    wrong = Counter[str]()
+    measured = 0
+    for name in archlens.names():
+        network = archlens.load(name)
+        plans = Plans(network)
+        for style in styles:
+            for fit in fits:
+                request = Request(network, style, fit=fit, made=plans)
+                picture, page = request.picture, request.page
+                wide, high = picture.width * picture.scale, picture.height * picture.scale
+                least = (
+                    min(item.size for item in walk(picture.items) if isinstance(item, Text)) * picture.scale
+                )
+                found = [
+                    *(["small"] if least < page.least - 1e-6 else []),
+                    *(["wide"] if wide > page.width + 0.05 else []),
+                    *(["high"] if high > page.height + 0.05 else []),
+                ]
+                measured += 1
+                wrong.update(found)
+                if found:
+                    size = f"text {least:.2f}, {wide:.0f}x{high:.0f} {page.unit}"
+                    print(f"{name} {style} {fit}: {size}: {', '.join(found)}")
+    print(f"{measured:,} pictures: {wrong['small']} small, {wrong['wide']} wide, {wrong['high']} high")
+    return 1 if wrong["small"] or wrong["wide"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
