@@ -1,7 +1,7 @@
 """Pictures of the whole zoo, measured: the smallest text of each where it is read, and how large it is.
 
-``python tests/legibility.py [FIT...] [STYLE...]`` prints what is smaller or larger than its page allows. It fails
-where text is too small, or a picture too wide.
+``python tests/legibility.py [FIT...] [STYLE...]`` prints what is smaller or larger than its page allows.
+It fails where text is too small, or a picture too wide.
 """
 
 from __future__ import annotations

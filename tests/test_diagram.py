@@ -209,8 +209,9 @@ def sound(svg: str) -> ElementTree.Element:
     assert root.findtext(f"{SVG}title")
     assert len(root.findtext(f"{SVG}desc") or "") > 40
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
-        "svg", "title", "desc", "g", "rect", "path", "text",
+        "svg", "title", "desc", "style", "g", "rect", "path", "text",
     }  # fmt: skip
+    assert not re.search(r"url|@import|//", root.findtext(f"{SVG}style") or "")
     wide, high = map(float, root.get("viewBox", "").split()[2:])
     for text in root.iter(f"{SVG}text"):
         left, top, right, bottom = extent(text)
