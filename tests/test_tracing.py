@@ -692,10 +692,16 @@ def test_no_trace_is_left(fails: bool) -> None:
             super().__init__()
             self.norm = nn.BatchNorm2d(3)
             self.conv = nn.Conv2d(3, 4, 1)
+            self.calls = 0
+            self.register_buffer("mean", torch.zeros(3))
 
         def forward(self, x: Any) -> Any:
             random.random()
             torch.rand(3)
+            self.calls += 1
+            self.seen = self.conv.last = x
+            self.mean.copy_(x.mean((0, 2, 3)))
+            self.mean = self.mean * 0.9
             x = self.conv(functional.dropout(self.norm(x)))
             if fails:
                 raise ValueError("no")
@@ -707,6 +713,7 @@ def test_no_trace_is_left(fails: bool) -> None:
         name: (id(tensor), tensor.clone()) for name, tensor in module.state_dict(keep_vars=True).items()
     }
     modes = [part.training for part in module.modules()]
+    attributes = [dict(vars(part)) for part in module.modules()]
     states = torch.get_rng_state(), random.getstate(), torch.get_default_dtype(), torch.is_grad_enabled()
     hooks = [value for name, value in vars(nn.modules.module).items() if name.startswith("_global_")]
     assert len([one for one in hooks if isinstance(one, dict)]) > 4
@@ -716,6 +723,7 @@ def test_no_trace_is_left(fails: bool) -> None:
     else:
         archlens.trace(module, (3, 4, 4))
     assert [part.training for part in module.modules()] == modes
+    assert [dict(vars(part)) for part in module.modules()] == attributes
     after = module.state_dict(keep_vars=True)
     assert all(
         id(after[name]) == own and torch.equal(after[name], old) for name, (own, old) in before.items()
@@ -724,6 +732,43 @@ def test_no_trace_is_left(fails: bool) -> None:
     assert (random.getstate(), torch.get_default_dtype(), torch.is_grad_enabled()) == states[1:]
     assert not any(one for one in hooks if isinstance(one, dict))
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit", "ignore:Using `torch.compile")
+@pytest.mark.parametrize("how", ["hooked", "scripted", "normed", "compiled", "copied"])
+def test_modules_in_other_forms(how: str) -> None:
+    module: Any = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1, bias=False))
+    kinds = ["conv", "relu", "conv"]
+    if how == "hooked":
+        module[0].register_forward_hook(lambda _m, _i, out: out * 2)
+        kinds.insert(1, "scale")
+    elif how == "scripted":
+        module[0] = torch.jit.script(module[0])
+        with pytest.raises(archlens.UsageError, match=r"0 is a module of torch\.jit") as caught:
+            archlens.trace(module, (3, 8, 8))
+        assert "the module that it was made of can be traced" in str(caught.value)
+        return
+    elif how == "normed":
+        nn.utils.parametrizations.weight_norm(module[2])
+        kinds[2] = "opaque"
+    elif how == "compiled":
+        module = torch.compile(module, backend="eager")
+    elif how == "copied":
+        with pytest.raises(archlens.UsageError, match=r"its `\.module` is what can be traced"):
+            archlens.trace(nn.DataParallel(module), (3, 8, 8))
+        return
+    state = {key: (one, one.clone()) for key, one in module.state_dict().items()}
+    network = archlens.trace(module, (3, 8, 8))
+    assert [layer.op.kind for layer in network] == kinds
+    # 27 products for each of 8 x 6 x 6 values, and 8 for each of 4 x 6 x 6
+    assert (network.params, network.macs) == (
+        sum(one.numel() for one in module.parameters()),
+        27 * 8 * 36 + 8 * 4 * 36,
+    )
+    assert {key: one.data_ptr() for key, one in module.state_dict().items()} == {
+        key: one.data_ptr() for key, (one, _) in state.items()
+    }
+    assert all(torch.equal(one, before) for one, before in state.values())
 
 
 def test_what_a_module_raises_is_said_with_its_layer() -> None:

@@ -205,7 +205,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 raise RuntimeError("what depends on the input is written into a tensor that does not")
             args, kwargs = _changed(args, _to_meta), _changed(kwargs, _to_meta)
         try:
-            out = func(*args, **kwargs)
+            plain = name == _BATCH_NORM and not named["training"] and all(t.is_meta for t in given)
+            out = _normed(named["input"]) if plain else func(*args, **kwargs)
         except (RuntimeError, NotImplementedError) as problem:
             recorder.asked |= name == _READ or isinstance(problem, NotImplementedError)
             if not known or not self._is_alike(name, given, ()):
@@ -281,6 +282,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*_changed(args, own), **_changed(kwargs, own))
 
 
+_BATCH_NORM = "aten.native_batch_norm"
+
 #: What reads a value.
 _READ = "aten._local_scalar_dense"
 
@@ -305,6 +308,11 @@ def _of_one_sample(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _of_one_sample(one) for key, one in value.items()}
     return value
+
+
+def _normed(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What a batch norm gives at inference, which torch computes step by step on the meta device."""
+    return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
 
 
 def _is_cpu(kwargs: Mapping[str, Any]) -> bool:
@@ -454,8 +462,9 @@ def _scopes(recorder: _Recorder) -> Iterator[None]:
 
 @contextmanager
 def _as_it_was(module: nn.Module, training: bool) -> Iterator[None]:
-    """In one mode; then the modes, the random numbers and torch's switches are what they were."""
+    """In one mode; then the modules, the random numbers and torch's switches are as they were."""
     modes = {part: part.training for part in module.modules()}
+    attributes = {part: dict(vars(part)) for part in modes}
     states = torch.random.get_rng_state(), random.getstate()
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
@@ -468,6 +477,9 @@ def _as_it_was(module: nn.Module, training: bool) -> Iterator[None]:
         torch.random.set_rng_state(states[0])
         random.setstate(states[1])
         for part, mode in modes.items():
+            for name in vars(part).keys() - attributes[part].keys():
+                del vars(part)[name]
+            vars(part).update(attributes[part])
             part.training = mode
 
 

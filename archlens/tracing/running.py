@@ -40,6 +40,17 @@ def run(
     module, ids = origin.module, origin.ids
     if not isinstance(module, nn.Module):
         raise usage(f"a torch.nn.Module is needed, and this is a {type(module).__name__}")
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        raise usage(
+            f"{shorten(name)} is a {type(module).__name__}, which runs copies of a module",
+            help="its `.module` is what can be traced",
+        )
+    scripted = [path for path, part in module.named_modules() if isinstance(part, torch.jit.ScriptModule)]
+    if scripted:
+        raise usage(
+            f"{shorten(scripted[0] or name)} is a module of torch.jit, whose parts are not seen as they run",
+            help="the module that it was made of can be traced",
+        )
     if any(nn.parameter.is_lazy(one) for one in (*module.parameters(), *module.buffers())):
         raise usage(
             f"{shorten(name)} has parameters without a shape yet", help="run it once on a real input first"
