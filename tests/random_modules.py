@@ -116,11 +116,13 @@ class Author:
 
     # --- writing ------------------------------------------------------------------------------------
 
-    def step(self) -> None:
+    def step(self, step: Any = None) -> None:
         name = self.draw.choice(list(self.live)[-3:])
         kind, x = self.live[name]
-        if x.dtype == torch.int64:
-            step: Any = embedded
+        if step is not None:
+            pass
+        elif x.dtype == torch.int64:
+            step = embedded
         else:
             step = self.draw.choice([one for one in STEPS[kind] if not (self.plain and one in ODD)])
         self.pending: list[str] = []
@@ -701,6 +703,26 @@ def embedded(a: Author, name: str, x: Tensor) -> str:
     return f"tokens:{a.own(f'nn.Embedding(11, {width}' + a.pick('', ', padding_idx=0') + ')')}({name})"
 
 
+def lent(a: Author, name: str, x: Tensor) -> str:
+    """A function that is given the weight of a module that has run, or of one that never does."""
+    found = []
+    for path, part in a.module.named_children():
+        weight, own = getattr(part, "weight", None), f"self.{path}.weight"
+        if weight is None or not x.is_floating_point():
+            continue
+        if isinstance(part, nn.Linear | nn.Embedding) and x.shape[-1] == weight.shape[1]:
+            found += [f"F.linear({name}, {own})", f"{name} @ {own}.t()", f"torch.matmul({name}, {own}.mT)"]
+        if isinstance(part, nn.modules.conv._ConvNd) and weight.dim() == x.dim():
+            kind = "conv_transpose" if isinstance(part, nn.modules.conv._ConvTransposeNd) else "conv"
+            rest = a.pick("", f", {own[:-6]}bias, 2", f", padding={a.pick(0, 1)}, groups={part.groups}")
+            found.append(f"F.{kind}{axes(x)}d({name}, {own}{rest})")
+        if isinstance(part, nn.LayerNorm) and part.elementwise_affine:
+            found.append(f"F.layer_norm({name}, {tuple(weight.shape)}, {own}, self.{path}.bias)")
+    if not found:
+        raise ValueError("no weight fits")
+    return a.draw.choice(found)
+
+
 # --- a module, and what it is held against ----------------------------------------------------------
 
 
@@ -757,6 +779,10 @@ def write(seed: int) -> Written:
     author = Author(draw, "Net", given, plain=draw.random() < 0.5)
     for _ in range(draw.randint(3, 14)):
         author.step()
+    author.draw = random.Random(-1 - seed)  # drawn apart, so that the others are as they were
+    for _ in range(author.pick(0, 0, 1, 3)):
+        author.step(lent)
+    author.draw = draw
     names = [name for name in author.live if name not in given] or [
         f"{name} * 2" for name in given if author.live[name][1].is_floating_point()
     ]
@@ -854,8 +880,14 @@ def differences(seed: int, seen: dict[str, int] | None = None) -> Iterator[str]:
         count(f"  {layer.op}")
     shared = any(layer.keys for layer in network)
     unused = any(str(layer.op) == "unused" for layer in network)
-    if not opaque and not shared and not unused:
-        again = archlens.build(network).eval()
+    again = None
+    if not opaque and not unused:
+        try:
+            again = archlens.build(network).eval()
+        except archlens.UsageError:  # it says so of weights that are shared in other ways
+            if not shared:
+                raise
+    if again is not None:
         again.load_state_dict(module.state_dict())
         given = written.tensors(3)
         with torch.no_grad():
