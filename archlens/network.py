@@ -267,6 +267,11 @@ class Origin(ABC):
         """What is known of how the network came to be as it is, a sentence each."""
         return ()
 
+    @property
+    def why_shared(self) -> str:
+        """Why tensors may be shared that no module shares, and what to do about it; empty where they are."""
+        return ""
+
     @abstractmethod
     def again(self, network: Network, on: Setting) -> Network:
         """The same network in another setting."""
@@ -417,6 +422,7 @@ class Network:
                     f"{shorten(self.name)} cannot be {what}: {shorten(layer.name)} has its "
                     f"{name or 'tensor'} from {shorten(key)}",
                     span=layer.span,
+                    help=self.origin.why_shared,
                 )
 
     def unshared(self, layer: Layer) -> tuple[str, str] | None:

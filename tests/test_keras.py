@@ -647,6 +647,17 @@ def test_names_are_those_of_the_file_as_far_as_they_can_be(tmp_path: Path) -> No
     ]
 
 
+def test_what_prepares_the_input_is_refused_with_how_to_leave_it_out(tmp_path: Path) -> None:
+    for kind, config in (("Normalization", {"axis": [-1]}), ("Rescaling", {"scale": 2.0, "offset": -1})):
+        network = read(tmp_path, sequential(start(9, 9, 3), said(kind, "first", **config)))
+        with pytest.raises(archlens.UsageError) as raised:
+            archlens.convert(network)
+        assert raised.value.diagnostic.help == (
+            "it prepares the input, and a spec begins behind it: save "
+            'keras.Model(model.get_layer("first").output, model.output)'
+        )
+
+
 CONV = {"filters": 2, "kernel_size": [3, 3]}
 
 #: What is wrong, and how it is said.

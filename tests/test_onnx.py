@@ -995,6 +995,21 @@ def test_lists_of_tensors_make_no_layer(tmp_path: Path) -> None:
         assert said in run("shapes", written(tmp_path, data))[1]
 
 
+def test_equal_biases_that_an_exporter_has_kept_once_are_explained(tmp_path: Path) -> None:
+    """The second convolution, ``conv``, has a weight of its own, and the bias of the first."""
+    nodes = [node("Conv", "x a.weight a.bias", "h"), node("Conv", "h b.weight a.bias", "y")]
+    held = [tensor("a.weight", [3, 3, 1, 1]), tensor("b.weight", [3, 3, 1, 1]), tensor("a.bias", [3])]
+    network = loaded(tmp_path, model(nodes, held, [X], [field(1, "y")]))
+    assert network.params == 9 + 9 + 3
+    with pytest.raises(archlens.UsageError) as raised:
+        archlens.convert(network)
+    assert raised.value.diagnostic.message.endswith("conv has its bias from a.bias")
+    assert raised.value.diagnostic.help == (
+        "exporters keep equal tensors once, as the zeros of biases that were not trained: give them other "
+        "values before the export"
+    )
+
+
 # --- beside onnxruntime -------------------------------------------------------------------------------
 
 

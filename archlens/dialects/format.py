@@ -30,6 +30,8 @@ class Model(ABC):
     params: Mapping[str, Any] = {}
     #: What is known of how the network came to be as it is in the file, a sentence each.
     notes: Sequence[str] = ()
+    #: Why layers may share tensors in the file that have their own where it came from.
+    why_shared = ""
 
     @property
     @abstractmethod
@@ -135,6 +137,10 @@ class Read(Remade):
     @property
     def notes(self) -> Sequence[str]:
         return self.model.notes if self.model is not None else ()
+
+    @property
+    def why_shared(self) -> str:
+        return self.model.why_shared if self.model is not None else ""
 
     def made_of(self, name: str, input: Any, values: Mapping[str, Any]) -> Network:
         """The network, as its inputs and params are given.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -13,6 +14,7 @@ from ...ops.windows import shortest
 from ...shape import Ids
 from ...shape import broadcast as together
 from .placing import Call, Held, Open, Places, layer, shaped, turned, way
+from .saved import Entry
 
 # --- convolutions -----------------------------------------------------------------------------------
 
@@ -521,6 +523,15 @@ def _unit_norm(call: Call) -> Held:
     return call.opaque(x.shape, like=x, pointwise=call.entry.axes("axis", len(x.shape), -1) == (x.channel,))
 
 
+def _behind(entry: Entry) -> str:
+    """How a network is had without a layer that prepares its input."""
+    name = json.dumps(entry.name) if entry.name.isprintable() and len(entry.name) < 60 else "..."
+    return (
+        "it prepares the input, and a spec begins behind it: save "
+        f"keras.Model(model.get_layer({name}).output, model.output)"
+    )
+
+
 @layer("Normalization")
 def _normalization(call: Call) -> Held:
     x, entry = call.x, call.entry
@@ -531,7 +542,12 @@ def _normalization(call: Call) -> Held:
         shape = tuple([x.shape[axis] for axis in kept])
         buffers = {"mean": shape, "variance": shape, "count": ()}
     return call.opaque(
-        x.shape, like=x, buffers=buffers, pointwise=True, reason="its mean and variance are not learned"
+        x.shape,
+        like=x,
+        buffers=buffers,
+        pointwise=True,
+        reason="its mean and variance are not learned",
+        help=_behind(entry),
     )
 
 
@@ -541,7 +557,7 @@ def _rescaling(call: Call) -> Held:
     scale, offset = call.entry.config.get("scale"), call.entry.config.get("offset", 0.0)
     if isinstance(scale, int | float) and not isinstance(scale, bool) and offset in (0, 0.0):
         return Held(call.put("scale", x.tensor, factor=call.entry.number("scale")), x.axes)
-    return call.opaque(x.shape, like=x, pointwise=True)
+    return call.opaque(x.shape, like=x, pointwise=True, help=_behind(call.entry))
 
 
 # --- activations ------------------------------------------------------------------------------------

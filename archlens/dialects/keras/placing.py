@@ -365,6 +365,7 @@ class Call:
         suffix: str = "",
         tensors: Sequence[Held] | None = None,
         kind: str = "",
+        help: str = "",
     ) -> Held:
         """Place what has no op.
 
@@ -379,6 +380,7 @@ class Call:
             suffix: of its name, where it is not all of the layer.
             tensors: what it reads, if not all that the layer is called with.
             kind: what it is called, if not as its class.
+            help: how the model is had without it.
         """
         read = [x.tensor for x in (self.tensors if tensors is None else tensors)]
         if not shape or min(shape) < 1:
@@ -400,6 +402,7 @@ class Call:
             buffers={name: Buffer(one) for name, one in (buffers or {}).items()},
             macs=macs,
             pointwise=pointwise,
+            help=help,
         )
         return Held(self.put(op, *read, suffix=suffix), axes)
 

@@ -79,6 +79,11 @@ def _keyed(layers: Iterable[Layer]) -> Iterator[Layer]:
 class Onnx(Model):
     """A graph, which runs on shapes."""
 
+    why_shared = (
+        "exporters keep equal tensors once, as the zeros of biases that were not trained: give them other "
+        "values before the export"
+    )
+
     def __init__(self, path: str, proto: Proto) -> None:
         self.path = path
         self.proto = proto
