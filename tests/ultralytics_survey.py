@@ -25,7 +25,8 @@ LINE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 
-#: Lines that stand in another file, too, figure by figure, which is the one of the network that they are of.
+#: Lines that stand in another file, too, which is the one of the network that they are of; those of YOLOE-11
+#: have the number of layers that a version of before printed.
 COPIED = {
     "v8/yoloe-v8.yaml": "v8/yolov8-worldv2.yaml",
     "v8/yoloe-v8-seg.yaml": "v8/yolov8-world.yaml",
@@ -133,6 +134,7 @@ def leaves(network: Network) -> int:
 def main(folder: Path) -> None:
     """Print what is other than its line, and how many are not."""
     found: Counter[str] = Counter()
+    apart = set()
     for path in sorted(folder.glob("*/*.yaml")):
         name = path.relative_to(folder).as_posix()
         for scale, *figures in LINE.findall(path.read_text("utf-8")):
@@ -140,7 +142,8 @@ def main(folder: Path) -> None:
             values = {"nc": CLASSES[name]} if name in CLASSES else {}
             of = folder / COPIED.get(name, name)
             lines = LINE.findall(of.read_text("utf-8"))
-            assert (scale, *figures) in lines, f"{name} has no copies of {of.name}"
+            others = [(one[0], *one[2:]) for one in lines]
+            assert (scale, *figures[1:]) in others, f"{name} has no copies of {of.name}"
             network = dialects.network(dialects.find(f"{of}:{scale}"), values=values)
             fixed = sum(16 for layer in network if layer.name.endswith(".dfl.conv"))
             worked = network if name not in MIXED else dialects.network(dialects.find(f"{of}:{scale}"))
@@ -153,6 +156,7 @@ def main(folder: Path) -> None:
             }
             found.update(one for one, holds in same.items() if holds)
             found["lines"] += 1
+            apart.add((scale, *figures))
             own = name not in COPIED
             found["params as the file stands"] += same["params"] and not values and own
             found["params as the file stood"] += same["params"] and own
@@ -165,7 +169,7 @@ def main(folder: Path) -> None:
                 print(
                     f"{params:,} params, {network.params:,}; other: {[k for k, v in same.items() if not v]}"
                 )
-    print(dict(found))
+    print(dict(found), f"{len(apart)} lines are apart")
 
 
 if __name__ == "__main__":
