@@ -1066,6 +1066,24 @@ def test_every_tensor_is_held_against_onnxruntime(
     assert str(raised.value).endswith("no such operator\\x1b[2J")
 
 
+def test_lists_of_tensors_are_not_asked_of_onnxruntime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: ModuleType
+) -> None:
+    class Lists(Session):
+        def __init__(self, data: bytes, options: Any, providers: Any) -> None:
+            self.sizes = {"a": (1, 1, 32, 32), "y": (1, 1, 32, 32)}
+
+    nodes = [
+        node("SplitToSequence", "x", "l", axis=1),
+        node("SequenceAt", "l two", "a"),
+        node("Relu", "a", "y"),
+    ]
+    data = model(nodes, [tensor("two", [], [2], 7)], [X], [field(1, "y")])
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    monkeypatch.setattr(runtime, "InferenceSession", Lists)
+    assert [check.layer for check in held(network_of(find(written(tmp_path, data))))] == ["a", "y"]
+
+
 @pytest.mark.slow
 def test_verify_says_what_onnxruntime_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: ModuleType

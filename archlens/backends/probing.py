@@ -137,8 +137,8 @@ def _on(
         return
     most = max(1, len(rows) * _TOGETHER // max(needed.bytes, 1))
     for layer, touched, why in twin.run_in_parts(fields.input, axis, rows, most):
-        if not layer.shape.spatial:
-            continue
+        if not layer.shape.spatial or layer.name not in fields.network.index:
+            continue  # a loop over positions has more layers where there are more of them
         seen, says = probed[layer.name], _said(fields[layer.name])
         if touched is not None:
             limits = probed.limits.get(layer.name)

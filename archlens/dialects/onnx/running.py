@@ -374,8 +374,9 @@ class Run:
             env[name] = tensor
             if node.inputs and prefix + node.inputs[0] in self.inside:
                 self.inside.setdefault(prefix + name, self.inside[prefix + node.inputs[0]])
-            self.seen[prefix + name] = (tensor.sizes, tensor.values)
-            self.check(tensor, prefix + name)
+            if tensor.parts is None:
+                self.seen[prefix + name] = (tensor.sizes, tensor.values)
+                self.check(tensor, prefix + name)
 
     def adds(self, at: At) -> bool:
         """Whether what comes out of a node is read once, by one that adds something to it."""
