@@ -636,15 +636,14 @@ def test_what_is_written_by_others_is_text(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_same_bytes_in_another_process(tmp_path: Path) -> None:
+    """As the golden chart, which is drawn in this one."""
     subprocess.run(
-        [sys.executable, "-m", "archlens", "compare", *SOME, "-o", f"{tmp_path}/1.svg"],
+        [sys.executable, "-m", "archlens", "compare", *SOME, "-o", f"{tmp_path}/compare.svg"],
         check=True,
         capture_output=True,
         env=os.environ | {"PYTHONHASHSEED": "1"},
     )
-    assert invoke(*SOME, "-o", f"{tmp_path}/2.svg").exit_code == 0
-    assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()
-    assert (tmp_path / "1.svg").read_text() == (GOLDEN / "compare.svg").read_text()
+    assert (tmp_path / "compare.svg").read_bytes() == (GOLDEN / "compare.svg").read_bytes()
 
 
 def test_lines_join_families_that_grow() -> None:
