@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from archlens.views import (
 )
 from archlens.writing import convert
 
+from . import random_experts
 from .running import run
 
 EXPERT = """
@@ -390,6 +392,10 @@ def test_stacked_weights_that_no_source_has() -> None:
     inner = text.replace('do: [up: "linear(20, bias=true)", relu,', 'do: [part: [up: "linear(20)"], relu,')
     with pytest.raises(archlens.UsageError, match=r"moe\.experts\.part\.up has stacked weights in a scope"):
         emit(archlens.loads(inner))
+    alone = "input: 7x12 channels_last\nlayers: [experts: {count: 2, active: 1, stacked: true, do: DO}]\n"
+    with pytest.raises(archlens.UsageError, match="has stacked weights under the name of the experts"):
+        emit(archlens.loads(alone.replace("DO", "linear(12)")))
+    assert "self.up = nn.Parameter" in emit(archlens.loads(alone.replace("DO", "{up: linear(12)}")))
     with pytest.raises(archlens.UsageError, match=r"has stacked weights and biases, and is applied again"):
         emit(archlens.loads(text + "  - again(moe)\n"))
 
@@ -544,3 +550,9 @@ layers: [experts: {{count: 1000000000, active: 2, stacked: {stacked}, do: [{{a: 
 """
     with pytest.raises(archlens.SpecError, match="takes more than 250,000 steps"):
         archlens.loads(text)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_experts(seed: int) -> None:
+    """What is drawn has each key of ``experts:``, once or twice, on tokens, rows of them and vectors."""
+    random_experts.check(random_experts.text_of(random.Random(seed)))

@@ -33,11 +33,12 @@ def sample(
 class Routed(NamedTuple):
     """The modules of a layer that each expert has."""
 
-    #: The scope of the experts, and the path of the module within each; or the name of stacked weights.
+    #: The scope of the experts, and the path of the module within each.
     scope: str
     path: str
     experts: int
-    stacked: bool
+    #: The tensors in which the weights of all lie, and the biases; none where each has its own.
+    stacked: tuple[str, ...]
     #: The layer that chooses experts for each token.
     chosen: str
 
@@ -122,8 +123,8 @@ def _routed(layer: Layer, network: Network) -> Routed | None:
         return None
     owner = network.index[layer.again] if layer.again else layer
     assert owner.copies is not None
-    scope, stacked = owner.copies.scope, owner.copies.stacked
-    path = owner.name[len(scope) + 1 :] if stacked else owner.copies.inside(owner.name)[1:]
+    scope, path = owner.copies.scope, owner.copies.inside(owner.name)[1:]
+    stacked = tuple([owner.key(name) for name in owner.facts.weights]) if owner.copies.stacked else ()
     return Routed(scope, path, layer.copies.experts, stacked, layer.copies.chosen)
 
 
@@ -152,11 +153,10 @@ def _each_expert(
     return modules.each_expert(x, chosen, experts)
 
 
-def _each_stacked(x: torch.Tensor, chosen: torch.Tensor, scope: nn.Module, path: str) -> torch.Tensor:
-    *_, name = path.split(".")
-    held: Any = at(scope, path.rpartition(".")[0]) if "." in path else scope
-    made = modules.each_stacked(x, chosen, held._parameters[name])
-    bias = held._parameters.get(f"{name}_bias")
+def _each_stacked(
+    x: torch.Tensor, chosen: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    made = modules.each_stacked(x, chosen, weight)
     return made if bias is None else modules.each_bias(made, chosen, bias)
 
 
@@ -346,10 +346,14 @@ def _node(graph: fx.Graph, step: Step, inputs: list[fx.Node]) -> fx.Node:
     args, kwargs = step.call.args, dict(step.call.kwargs)
     if step.experts is not None:
         scope, path, count, stacked, *_ = step.experts
-        held = graph.create_node("get_attr", scope, (), {}, _word(f"{step.name}_experts"))
-        given: Any = (*inputs, held, path) if stacked else (*inputs, held, path, count)
-        function = _each_stacked if stacked else _each_expert
-        return graph.create_node("call_function", function, given, {}, _word(step.name))
+        held = [
+            graph.create_node("get_attr", path_of, (), {}, _word(f"{step.name}_experts"))
+            for path_of in stacked or (scope,)
+        ]
+        if stacked:
+            return graph.create_node("call_function", _each_stacked, (*inputs, *held), {}, _word(step.name))
+        given: Any = (*inputs, *held, path, count)
+        return graph.create_node("call_function", _each_expert, given, {}, _word(step.name))
     if is_module(target):
         return graph.create_node("call_module", step.module, tuple(inputs), {}, _word(step.name))
     if step.call.target == "torch.cat":

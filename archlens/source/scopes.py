@@ -347,15 +347,16 @@ class _Reader:
         if not copies.stacked or not layer.facts.weights or layer.facts.torch.target == _BIASED:
             return layer.facts.torch
         if layer.facts.weights.keys() != {"weight"} or layer.scope != copies.scope:
-            within = layer.scope != copies.scope
-            why = (
-                f"in a scope within {shorten(copies.scope)}" if within else "and biases, and is applied again"
-            )
+            why, help = "and biases, and is applied again", "stacked: false, with a tensor for each expert"
+            if layer.name == copies.scope:
+                why, help = "under the name of the experts", "a name for the step of an expert: do: {up: ...}"
+            elif layer.scope != copies.scope:
+                why = f"in a scope within {shorten(copies.scope)}"
             raise usage(
                 f"{shorten(self.network.name)} cannot be {WRITTEN}: {shorten(layer.name)} has stacked "
                 f"weights {why}",
                 span=layer.span,
-                help="stacked: false, with a tensor for each expert",
+                help=help,
             )
         sizes = layer.facts.weights["weight"]
         return Call(_STACKED, parameter=Call("archlens.normal", sizes=sizes, deviation=0.02))

@@ -1,0 +1,100 @@
+"""Random experts, held against torch: keys, parameters, products, and the same network written as source.
+
+``python -m tests.random_experts 0 1000`` draws those of these seeds, and prints each that differs.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens.source import emit
+
+
+def text_of(chance: random.Random) -> str:
+    """A spec with experts of one kind or another, once or twice, on tokens, rows of tokens or a vector."""
+    width, length = chance.randint(2, 12), chance.randint(1, 6)
+    groups = chance.choice((1, 1, 1, 2, 3))
+    size, open_ = chance.randint(2 if groups > 1 else 1, 4), chance.randint(1, groups)
+    active = chance.randint(1, open_ * size)
+    said: dict[str, Any] = {"count": groups * size, "active": active, "do": _expert(chance, width)}
+    if groups > 1:
+        said |= {"groups": groups, "active_groups": open_}
+    further = {"scores": "sigmoid", "normalize": "false", "scale": 2.5, "correction": "corrections"}
+    said |= {key: value for key, value in further.items() if chance.random() < 0.3}
+    if "layer_norm" not in said["do"] and chance.random() < 0.5:
+        said["stacked"] = "true"
+    if chance.random() < 0.2:
+        said["gate"] = f'{{router: "linear({groups * size})"}}'
+    step = f"experts: {{{', '.join(f'{key}: {value}' for key, value in said.items())}}}"
+    places = (["- {step}"], ["- residual:", "    - {step}"], ["- moe:", "    - {step}"])
+    twice = ["- one:", "    - {step}", "- relu", "- two:", "    - {step}"]
+    lines = [line.format(step=step) for line in chance.choice((*places, twice))]
+    sizes = chance.choice((f"{width}", f"{length}x{width}", f"{chance.randint(1, 3)}x{length}x{width}"))
+    shape = f"{sizes} channels_last" if "x" in sizes else sizes
+    return "\n".join([f"input: {shape}", "layers:", *(f"  {line}" for line in lines), ""])
+
+
+def _expert(chance: random.Random, width: int) -> str:
+    """One expert: layers that do the same to each token."""
+
+    def linear(features: int) -> str:
+        return f'"linear({features}, bias={chance.choice(("true", "false"))})"'
+
+    hidden = chance.randint(1, 9)
+    gated = f"multiply: [[g: {linear(hidden)}, silu], u: {linear(hidden)}]"
+    return chance.choice(
+        (
+            linear(width),
+            f"[a: {linear(hidden)}, {chance.choice(('relu', 'gelu', 'silu'))}, b: {linear(width)}]",
+            f"[layer_norm, a: {linear(width)}]",
+            f"[{gated}, d: {linear(width)}]",
+        )
+    )
+
+
+def check(text: str) -> None:
+    """Archlens says of the network what torch does, and its source computes the same with the same weights.
+
+    Source writes no biases for the choice alone, which lie in the module of the router, and no stacked
+    weights of an expert that is a step without a name.
+    """
+    network = archlens.loads(text)
+    module = archlens.build(network).eval()
+    assert {key: tuple(value.shape) for key, value in module.state_dict().items()} == network.state(), text
+    assert sum(parameter.numel() for parameter in module.parameters()) == network.params, text
+    with torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            tensor.normal_()
+        x = torch.randn(2, *network.input)
+        with FlopCounterMode(display=False) as counter:
+            found = module(x)
+    assert counter.get_total_flops() == 2 * 2 * network.macs, text
+    assert tuple(found.shape[1:]) == tuple(network.output), text
+    if "correction" not in text and not ("stacked" in text and 'do: "linear' in text):
+        names: dict[str, Any] = {"__name__": "written"}
+        exec(emit(network), names)
+        written = names["Network"]().eval()
+        written.load_state_dict(module.state_dict(), strict=True)
+        torch.testing.assert_close(written(x), found, rtol=1e-4, atol=1e-4)
+
+
+def main(first: int, stop: int) -> None:
+    different = 0
+    for seed in range(first, stop):
+        text = text_of(random.Random(seed))
+        try:
+            check(text)
+        except Exception as problem:  # which is what is looked for
+            different += 1
+            print(f"--- {seed}: {type(problem).__name__}: {problem}\n{text}", flush=True)
+    print(f"{stop - first - different} agree, {different} differ")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
