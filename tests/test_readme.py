@@ -215,12 +215,12 @@ FORMS = {
         ["decoder.yaml"],
         ["mixed.yaml"],
     ],
-    "memory": [["lenet5"], ["decoder.yaml"], ["mixed.yaml"]],
+    "memory": [["lenet5"], ["decoder.yaml"], ["mixed.yaml"], ["latent.yaml"]],
     "claims": [["vgg16"]],
     "compare": [["lenet5", "alexnet"]],
     "lint": [["lenet5", "vgg16", "broken.yaml", "lint.yaml"]],
-    "verification": [["lenet5"]],
-    "verified": [["lenet5", "--brief"]],
+    "verification": [["lenet5"], ["stated.yaml"]],
+    "verified": [["lenet5", "--brief"], ["stated.yaml", "--brief"]],
     "table": [["AL1"]],
     "check": [["net.yaml", "broken.yaml", "other.yaml", "--locked"]],
     "diff": [["vgg11", "vgg11_bn"]],
@@ -233,6 +233,12 @@ SPECS = {
     "broken.yaml": "input: 1x8x8\nlayers: ['conv(2, 9)']\n",
     "decoder.yaml": "input: 8 of 9\nlayers: ['embedding(4)', 'self_attention(2, causal=true)']\n",
     "mixed.yaml": "input: 8x8\nlayers: [tokens, 'self_attention(2, causal=true)', 'self_attention(2)']\n",
+    "latent.yaml": (
+        "input: 8 of 9\nlayers:\n- x: embedding(8)\n- latent: linear(2)\n- attention: "
+        "{q: [ref(x), linear(8)], k: [ref(latent), linear(8)], v: [ref(latent), linear(8)], "
+        "heads: 2, causal: true}\n"
+    ),
+    "stated.yaml": 'input: 1x8x8\nlayers: [\'custom("mix", shape="1x8x8", params=0, macs=0)\']\n',
     "lint.yaml": (
         "input: 3x32x32\nlayers:\n  - conv: conv(64, 3, padding=1)\n  - norm: batch_norm\n  - relu\n"
     ),
