@@ -343,9 +343,162 @@ class FlowingBias(Attend):
         return self.out((q @ k.mT * SCALE + bias).softmax(-1) @ v)
 
 
-@pytest.mark.parametrize("kind", [Biased, GivenBias, FlowingBias])
-def test_what_is_added_to_scores_is_one_layer(kind: type[Attend]) -> None:
-    """It has the weights of the bias, a cost that is known, and sees everything; it cannot be built."""
+class OfDistances(Biased):
+    """A row of a table for each distance in a map of 1x7, as LeViT has it; heads come first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.rand(HEADS, LENGTH))
+        at = torch.arange(LENGTH)
+        self.register_buffer("index", (at[:, None] - at).abs(), persistent=False)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return ((q @ k.mT) * SCALE + self.table[:, self.index]).softmax(-1) @ v
+
+
+class OfOffsets(OfDistances):
+    """A row for each way from a position to another, as Swin has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.rand(2 * LENGTH - 1, HEADS))
+        at = torch.arange(LENGTH)
+        self.register_buffer("index", at[:, None] - at + LENGTH - 1, persistent=False)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        bias = self.table[self.index.view(-1)].view(LENGTH, LENGTH, -1).permute(2, 0, 1).contiguous()
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.unsqueeze(0))
+
+
+class HeadsAsRows(OfDistances):
+    """Queries, keys and values stand side by side in each head, so that each head is a row by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.q, self.k, self.v
+        self.qkv = nn.Linear(CHANNELS, 3 * CHANNELS)
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        whole = self.qkv(x).view(x.shape[0], LENGTH, HEADS, -1)
+        q, k, v = (one.transpose(1, 2) for one in whole.split(WIDTH, -1))
+        return q, k, v
+
+
+#: What is added to the scores, with the layers that make it.
+ADDED = {
+    Biased: ["parameter((3, 7, 7))"],
+    GivenBias: ["parameter((3, 7, 7))"],
+    FlowingBias: ["linear(21)", 'rearrange("l (c1=3 c2=7) -> c1 l c2")'],
+    OfDistances: [
+        "parameter((3, 7))",
+        'rearrange("h l -> l h")',
+        'relative_positions((7,), by="distance")',
+        'rearrange("q k h -> h q k")',
+    ],
+    HeadsAsRows: [
+        "parameter((3, 7))",
+        'rearrange("h l -> l h")',
+        'relative_positions((7,), by="distance")',
+        'rearrange("q k h -> h 1 q k")',
+    ],
+    OfOffsets: ["parameter((13, 3))", "relative_positions((7,))", 'rearrange("q k h -> h q k")'],
+}
+
+
+@pytest.mark.parametrize("kind", ADDED)
+def test_what_is_added_to_scores_is_a_bias(kind: type[Attend]) -> None:
+    """With the weights that it is made of; what is built again computes the same."""
+    torch.manual_seed(0)
+    module = kind().eval()
+    for one in module.parameters():
+        nn.init.normal_(one)
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    (core,) = [layer for layer in network if layer.op.kind == "attention"]
+    assert str(core.op) == "attention(1)" if kind is HeadsAsRows else "attention(3)"
+    assert len(core.inputs) == 4
+    before, rest = core.inputs[3], []
+    while before != "input":
+        rest.insert(0, str(network[before].op))
+        # what is learned reads the number of samples alone
+        before = network[before].inputs[0] if network[before].op.kind != "parameter" else "input"
+    assert rest == ADDED[kind]
+    assert network.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    assert network.macs == counted(module, (LENGTH, CHANNELS))
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, LENGTH, CHANNELS)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
+
+
+class OtherIndex(OfDistances):
+    """Two distances have the same row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index[2, 5] = 2
+
+
+class OwnRows(OfDistances):
+    """The rows of one head are those of another."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return ((q @ k.mT) * SCALE + self.table.flip(0)[:, self.index]).softmax(-1) @ v
+
+
+class KeptIndex(OfDistances):
+    """The index has a key of its own, which no op has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("index", self.index, persistent=True)
+
+
+class OfTwo(OfDistances):
+    """More is added than one tensor."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT + self.table[:, self.index] + self.table[:, self.index.T]).softmax(-1) @ v
+
+
+class Multiplied(Biased):
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT * SCALE * self.table).softmax(-1) @ v
+
+
+class Scaled(OfDistances):
+    """The rows are not added as they are."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT * SCALE + 2 * self.table[:, self.index]).softmax(-1) @ v
+
+
+class Truths(FlowingBias):
+    """A mask that depends on the input, of truth values."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.heads(x)
+        mask = self.table(x).view(-1, LENGTH, HEADS, LENGTH).transpose(1, 2) > 0
+        return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+
+
+class KeysByQueries(Products):
+    """The scores stand the other way round, and so does what is added to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.rand(HEADS, LENGTH, LENGTH))
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        weights = (k @ q.mT * SCALE + self.table).softmax(-2)
+        return (v.mT @ weights).mT
+
+
+@pytest.mark.parametrize(
+    "kind", [OtherIndex, OwnRows, KeptIndex, OfTwo, Multiplied, Scaled, Truths, KeysByQueries]
+)
+def test_what_else_is_done_to_scores_is_one_layer(kind: type[Attend]) -> None:
+    """It has the weights of it, a cost that is known, and sees everything; it cannot be built."""
     module = kind().eval()
     network = archlens.trace(module, (LENGTH, CHANNELS))
     (core,) = [layer for layer in network if str(layer.op) == "attention"]

@@ -12,7 +12,18 @@ from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
 from . import attention, rotary
 from .arrangement import REPEATED, Axes, Part, in_order, permuted, sizes, viewed
-from .lowering import PERMUTES, Draft, Held, Lowering, Lowers, NotSaid, _one, batch_behind, permutation
+from .lowering import (
+    PERMUTES,
+    Draft,
+    Held,
+    Lowering,
+    Lowers,
+    NotSaid,
+    _one,
+    batch_behind,
+    permutation,
+    unviewed,
+)
 from .tape import BATCH, Node, TakenApart, Value
 
 #: How each operator is said in archlens' ops, by its name.
@@ -249,23 +260,13 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
     return lowering.opaque(name, facts.shape, draft, macs=facts.macs, own=lowering.own(node), base=op)
 
 
-#: What views a tensor as another shape.
-_VIEWS = ("aten.view", "aten._unsafe_view", "aten.reshape", "aten.unsqueeze")
-
 #: What normalizes a batch by its own statistics.
 _BATCH_NORMS = ("native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm")
 
 
-def _unviewed(value: Value) -> Value:
-    """What is only viewed as another shape."""
-    while value.node is not None and value.node.target in _VIEWS:
-        value = value.node.inputs[0]
-    return value
-
-
 def _standardized(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, Value] | None:
     """A convolution whose weight is a parameter that was standardized; and the parameter."""
-    made = _unviewed(weight).node
+    made = unviewed(weight).node
     if op.kind != "conv" or made is None or not made.target.endswith(_BATCH_NORMS):
         return None
     args = made.args
@@ -560,7 +561,7 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
 
     So many ``extra`` axes of that are beside the batch where the parameter is read.
     """
-    leaf, rank = _unviewed(value), len(beside.shape)
+    leaf, rank = unviewed(value), len(beside.shape)
     batch, *shape = (1,) * (rank + 1 - extra - len(value.sizes)) + value.sizes
     shape = [*(1,) * extra, *shape]
     if not leaf.key or not leaf.trains or batch != 1 or len(shape) != rank or not leaf.sizes:
@@ -588,7 +589,7 @@ def _parameter(lowering: Lowering, leaf: Value, op: Op, beside: Draft) -> Draft:
 
 def _factors(x: Value, other: Value) -> Value | None:
     """The vector that is learned, of which ``other`` is a view with a factor for each channel of a map."""
-    own, rank = _unviewed(other), len(x.sizes)
+    own, rank = unviewed(other), len(x.sizes)
     lies = (*own.sizes, *(1,) * (rank - 2))
     found = own is not other and own.key and own.trains and len(own.sizes) == 1 and rank > 2
     return own if found and other.sizes in (lies, (1, *lies)) else None

@@ -16,7 +16,7 @@ from ..ops import ShapeError
 from ..ops.opaque import Opaque
 from ..ops.product import MatMul
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
-from .lowering import Draft, Held, Lowering, NotSaid
+from .lowering import Draft, Held, Lowering, NotSaid, unviewed
 from .tape import BATCH, Node, Value
 
 #: The products of matrices, each with the names of its operands.
@@ -44,6 +44,8 @@ class _Scores:
     #: Over which axis of the product the softmax is.
     keys: Axis
     factor: float = 1.0
+    #: Whether rows of what is done to the scores are queries, and its last axis is keys.
+    by_query: bool = True
     #: What is done to each score, and what else that reads: layers, parameters and buffers.
     done: list[Node] = field(default_factory=list)
     beside: list[Draft] = field(default_factory=list)
@@ -214,6 +216,7 @@ def _attended(
     if len({len(one.axes) for one in (q, k, v)}) != 1 or not lowering.alone(found.layers, node):
         return None
     q, k = (_unscaled(lowering, one, found, made) for one in (q, k))
+    found.by_query = first and all(lowering.held[one.outputs[0]].axes == weights for one in found.done)
     causal = _masked(lowering, found)
     draft, lead, *inner = _place(lowering, node, (q, k, v), found, causal)
     lowering.replaced.update(found.layers)
@@ -292,6 +295,7 @@ def _place(
     factor = found.factor * (drafts[0].shape.channels // count) ** 0.5
     if not isclose(factor, 1, rel_tol=1e-6):
         drafts[0] = lowering.put(lowering.call("scale", float(f"{factor:.12g}")), drafts[0])
+    found.by_query &= not any(heads[:-1])
     draft = _layer(lowering, node, op, drafts, found)
     # where each leading axis is in what comes out
     rows, inner, lead = 0, draft.shape.channels // count, []
@@ -390,7 +394,12 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
         raise NotSaid(problem.message) from None
     if core.macs != sum(ran):
         raise NotSaid(f"{core.macs:,} MACs are said, and {sum(ran):,} ran")
-    if not (found.done or found.beside or own or extra):
+    bias = _bias(lowering, node, op, drafts, found) if len(found.done) == 1 and not extra else None
+    if bias is not None:
+        made = lowering.put(op, *drafts, bias)
+        read = lowering.own(found.done[0]).values()
+        lowering.folded.update(value for value in read if not value.trains)
+    elif not (found.done or found.beside or own or extra):
         made = lowering.put(op, *drafts)
     else:
         if not found.layers:
@@ -408,3 +417,60 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
         )
     lowering.checked = node
     return made
+
+
+def _bias(lowering: Lowering, node: Node, op: Any, drafts: Sequence[Draft], found: _Scores) -> Draft | None:
+    """What alone is added to the scores, by heads, queries and keys; ``None`` where no op says it."""
+    (said,), rows = found.done, drafts[0].shape.spatial[:-1]
+    queries, keys = (draft.shape.spatial[-1] for draft in drafts[:2])
+    if said.target == "torch.attention":
+        bias, lead = said.args["attn_mask"], said.args["query"].sizes[:-2]
+    elif said.target == "aten.add" and found.by_query:
+        scores = {lowering.held[value].draft for value in said.inputs if value.flows} & {*found.layers}
+        others = [v for v in said.inputs if not v.flows or lowering.held[v].draft not in scores]
+        bias, lead = others[0] if len(others) == 1 else None, said.outputs[0].sizes[:-2]
+        if said.outputs[0].sizes[-2:] != (queries, keys):
+            return None
+    else:
+        return None
+    if bias is None or "float" not in bias.dtype or not found.by_query:
+        return None
+    apart = op.heads == 1 and rows[-1:] == lead[-1:]  # each head is a row
+    if lead[-1:] != (op.heads,) and not apart:
+        return None
+    to = "h 1 q k" if apart else "h q k"
+    if bias.flows:
+        made = lowering.settled(lowering.of(bias), last=True)
+        if bias.sizes != (BATCH, *made.shape) or lead[:-1] != (BATCH,) or len(made.shape) != 3:
+            return None
+        return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), made) if apart else made
+    if (bias, to) not in lowering.made:
+        learned = _learned_bias(lowering, bias, drafts[0], to)
+        if learned is None:
+            return None
+        lowering.made[bias, to] = learned
+    return lowering.made[bias, to]
+
+
+def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Draft | None:
+    """A parameter by heads, queries and keys, or the rows of a table for these; ``None`` for others."""
+    sizes = tuple(bias.sizes)
+    while len(sizes) > 3 and sizes[0] == 1:
+        sizes = sizes[1:]
+    if len(sizes) > 3:
+        return None
+    apart, leaf = to != "h q k", unviewed(bias)
+    if leaf.key and leaf.trains:
+        if leaf.sizes not in (sizes, (1, *sizes)) or (apart and len(sizes) != 3):
+            return None
+        batch = {"batch": True} if leaf.sizes != sizes else {}
+        own = lowering.put(lowering.call("parameter", sizes, **batch), beside, own={"": leaf})
+        return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), own) if apart else own
+    pairs = lowering.pairs_of(bias)
+    if pairs is None:
+        return None
+    table = lowering.put(lowering.call("parameter", pairs.table.sizes), beside, own={"": pairs.table})
+    if pairs.is_turned:
+        table = lowering.put(lowering.call("rearrange", "h l -> l h"), table)
+    taken = lowering.put(lowering.call(pairs.kind, **pairs.attributes), table)
+    return lowering.put(lowering.call("rearrange", f"q k h -> {to}"), taken)

@@ -20,7 +20,7 @@ from .arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, si
 from .compositions import compositions
 from .known import KNOWN
 from .masks import MULTIHEAD
-from .tape import BATCH, Call, Node, Tape, Value
+from .tape import BATCH, Call, Node, Pairs, Tape, Value
 
 
 @dataclass(eq=False)
@@ -105,6 +105,9 @@ MOVES = frozenset(
 #: What makes zeros, whatever it reads.
 _ZEROS = ("aten.zeros", "aten.new_zeros", "aten.zeros_like")
 
+#: What views a tensor as another shape.
+_VIEWS = ("aten.view", "aten._unsafe_view", "aten.reshape", "aten.unsqueeze")
+
 #: Why a layer that only moves values is opaque.
 _NO_MOVE = "no op moves values as the code does"
 
@@ -125,6 +128,7 @@ class Lowering:
         table: Mapping[str, Lowers],
         is_causal: Callable[[Node], bool] = lambda _: False,
         base_of: Callable[[Value, Value], float | None] = lambda *_: None,
+        pairs_of: Callable[[Value], Pairs | None] = lambda _: None,
     ) -> None:
         self.tape = tape
         self.composed = compositions(tape, base_of)
@@ -132,6 +136,8 @@ class Lowering:
         self.nodes = self.composed.nodes(tape)
         #: Whether an operator that masks scores leaves those of what does not come after a query.
         self.is_causal = is_causal
+        #: What a tensor says of each two positions, where it is made of the rows of a table for these.
+        self.pairs_of = pairs_of
         self.table = table
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}
@@ -669,7 +675,7 @@ class Lowering:
         found: dict[str, Value] = {}
         for value in node.inputs:
             if not value.flows:
-                for one in _sources(value):
+                for one in sources(value):
                     found[one.key] = one
         return found
 
@@ -1132,7 +1138,14 @@ def _path(call: Call) -> str:
     return text
 
 
-def _sources(value: Value) -> list[Value]:
+def unviewed(value: Value) -> Value:
+    """What is only viewed as another shape."""
+    while value.node is not None and value.node.target in _VIEWS:
+        value = value.node.inputs[0]
+    return value
+
+
+def sources(value: Value) -> list[Value]:
     """The parameters and buffers that a tensor was made of."""
     found, rest, seen = [], [value], set()
     while rest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 #: The size of the batch that a module is run on: a prime number that no other size is a multiple of, so that
 #: an axis that holds the samples is known wherever it goes.
@@ -62,6 +62,17 @@ class Value:
                 found |= {one.input} - {""}
                 rest += one.node.inputs if one.node is not None else ()
         return frozenset(found)
+
+
+class Pairs(NamedTuple):
+    """A tensor by heads, queries and keys that has a row of a learned table for each two of the latter."""
+
+    table: Value
+    #: Whether the table has a column for each row, and not the other way round.
+    is_turned: bool
+    #: The op that takes the rows, and its attributes.
+    kind: str
+    attributes: Mapping[str, Any]
 
 
 @dataclass(eq=False, slots=True)

@@ -1,4 +1,4 @@
-"""What constants hold: whether masks are causal, and angles those of rotary positions.
+"""What constants hold: whether masks are causal, angles those of rotary positions, and which rows are read.
 
 They are computed again, of the values that a module has.
 
@@ -7,14 +7,18 @@ This file imports torch; only what has already asked for torch imports it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import product
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..backends.modules import RelativeBuckets, RelativePositions
+from ..lowering.lowering import MOVES, sources
 from ..lowering.masks import LOW, masked
-from ..lowering.tape import Node, Value
+from ..lowering.tape import Node, Pairs, Value
 
 #: The largest mask that is looked at, and the most operators behind one.
 _VALUES, _OPERATORS = 1 << 24, 64
@@ -71,6 +75,79 @@ def base_of(cos: Value, sin: Value) -> float | None:
     return base if alike else None
 
 
+#: What moves the values of a table, and what takes rows of it.
+_MOVES = ("aten.slice", "aten.select", *MOVES)
+_TAKES = ("aten.index", "aten.embedding", "aten.index_select")
+
+#: The largest stride of queries that is tried, and from where on far keys have one row in T5.
+_STRIDE, _DISTANCE = 4, 128
+
+
+def pairs_of(bias: Value) -> Pairs | None:
+    """What a tensor of heads, queries and keys says of each two positions, as an op says it.
+
+    The places in the table are moved as its values are, and compared with those that the op takes. ``None``
+    where they are others, or not known.
+    """
+    try:
+        table = _table_of(bias)
+        if table is None or len(table.sizes) != 2 or len(bias.sizes) < 3 or prod(bias.sizes) > _VALUES:
+            return None
+        heads, queries, keys = bias.sizes[-3:]
+        places = torch.arange(prod(table.sizes)).reshape(table.sizes)
+        with torch.no_grad():
+            found = _values(bias, [_OPERATORS], {table: places}).reshape(heads, queries, keys)
+        for is_turned in (False, True):
+            rows, columns = table.sizes[::-1] if is_turned else table.sizes
+            if columns != heads:
+                continue
+            of_head = torch.arange(heads)[:, None, None]
+            row = found[:1] if is_turned else found[:1] // heads
+            whole = row + of_head * rows if is_turned else row * heads + of_head
+            if not torch.equal(found, whole):
+                continue
+            for kind, attributes, index in _indices(rows, queries, keys):
+                if torch.equal(index, row[0]):
+                    return Pairs(table, is_turned, kind, attributes)
+    except Exception:  # whatever it raises where it does not run again
+        return None
+    return None
+
+
+def _table_of(value: Value) -> Value | None:
+    """The parameter of which a tensor has some values and nothing else."""
+    while value.node is not None and not value.key:
+        node = value.node
+        read = [one for one in node.inputs if one.trains or (one.node is not None and not one.key)]
+        if node.target in _TAKES:
+            value = node.args["weight" if node.target == "aten.embedding" else "self"]
+            beside = [one for one in node.inputs if one is not value]
+            if any(source.trains or source.saved for one in beside for source in sources(one)):
+                return None  # an index that is kept has a key
+        elif node.target in _MOVES and len(read) == 1:
+            (value,) = read
+        else:
+            return None
+    return value if value.key and value.trains else None
+
+
+def _indices(rows: int, queries: int, keys: int) -> Iterator[tuple[str, dict[str, Any], Tensor]]:
+    """What the ops take of a table with so many rows, by their kinds and attributes."""
+    sides = [(h, keys // h) for h in range(2, keys) if keys % h == 0]
+    for size in ((keys,), *sides):
+        ways = ["distance"] if rows == keys else []
+        ways += ["query - key", "key - query"] if rows == prod(2 * n - 1 for n in size) else []
+        for by, step in product(ways, range(1, _STRIDE + 1)):
+            own = [(n - 1) // step + 1 for n in size]
+            if prod(own) == queries:
+                index = RelativePositions(size, own, [step] * len(size), by).index
+                yield "relative_positions", {"size": size, "by": by, "stride": step}, index
+    for causal in (False, True):
+        if queries == keys and (causal or rows % 2 == 0) and 4 <= rows < 2 * _DISTANCE:
+            index = RelativeBuckets(keys, rows, _DISTANCE, causal).index
+            yield "relative_buckets", {"length": keys, "causal": causal}, index
+
+
 def _allowed(node: Node) -> Tensor | None:
     """Which scores are left as they are; ``None`` where some are neither that nor masked."""
     budget = [_OPERATORS]
@@ -90,8 +167,10 @@ def _is_low(value: Any, budget: list[int]) -> bool:
     return float(value) <= LOW
 
 
-def _values(value: Value, budget: list[int]) -> Tensor:
-    """A tensor that no input flows into, with its values."""
+def _values(value: Value, budget: list[int], instead: Mapping[Value, Tensor] | None = None) -> Tensor:
+    """A tensor that no input flows into, with its values; or as it is made of others, instead of some."""
+    if instead and value in instead:
+        return instead[value]
     if value.values is not None and not value.trains:
         tensor, version = value.values
         if tensor._version == version and tensor.numel() <= _VALUES:
@@ -104,7 +183,7 @@ def _values(value: Value, budget: list[int]) -> Tensor:
 
     def plain(given: Any) -> Any:
         if isinstance(given, Value):
-            return _values(given, budget)
+            return _values(given, budget, instead)
         return [plain(one) for one in given] if isinstance(given, list) else given
 
     args = {name: plain(given) for name, given in node.args.items()}

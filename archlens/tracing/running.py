@@ -75,7 +75,7 @@ def run(
             raise _failed(stopped, name, origin) from None
         if not tape.outputs:
             raise SpecError(Diagnostic(f"nothing that {shorten(name)} gives depends on its input"))
-        lowering = Lowering(tape, aten.TABLE, masks.is_causal, masks.base_of)
+        lowering = Lowering(tape, aten.TABLE, masks.is_causal, masks.base_of, masks.pairs_of)
         try:
             lowering.run()
         except TakenApart:
