@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..backends.modules import RelativeBuckets, RelativePositions
+from ..backends.modules import RelativePositions
 from ..lowering.lowering import MOVES, sources
 from ..lowering.masks import LOW, masked
 from ..lowering.tape import Node, Pairs, Value
@@ -80,7 +80,7 @@ _MOVES = ("aten.slice", "aten.select", *MOVES)
 _TAKES = ("aten.index", "aten.embedding", "aten.index_select")
 
 #: The largest stride of queries that is tried, and from where on far keys have one row in T5.
-_STRIDE, _DISTANCE = 4, 128
+_STRIDE = 4
 
 
 def pairs_of(bias: Value) -> Pairs | None:
@@ -142,10 +142,6 @@ def _indices(rows: int, queries: int, keys: int) -> Iterator[tuple[str, dict[str
             if prod(own) == queries:
                 index = RelativePositions(size, own, [step] * len(size), by).index
                 yield "relative_positions", {"size": size, "by": by, "stride": step}, index
-    for causal in (False, True):
-        if queries == keys and (causal or rows % 2 == 0) and 4 <= rows < 2 * _DISTANCE:
-            index = RelativeBuckets(keys, rows, _DISTANCE, causal).index
-            yield "relative_buckets", {"length": keys, "causal": causal}, index
 
 
 def _allowed(node: Node) -> Tensor | None:
