@@ -79,7 +79,7 @@ def base_of(cos: Value, sin: Value) -> float | None:
 _MOVES = ("aten.slice", "aten.select", *MOVES)
 _TAKES = ("aten.index", "aten.embedding", "aten.index_select")
 
-#: The largest stride of queries that is tried, and from where on far keys have one row in T5.
+#: The largest stride of queries that is tried.
 _STRIDE = 4
 
 
