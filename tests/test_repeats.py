@@ -192,7 +192,7 @@ layers:
     assert rows["0..1.end"] == (2, "max_pool(1)")
     drawn = Plans(network).at()
     assert notes(drawn) == ["x2, each with its own weights; drop 0 to 0.5"]
-    inner = [line.what for box in drawn.boxes for line in box.lines if box.repeats == 6]
+    inner = [line.name or line.what for box in drawn.boxes for line in box.lines if box.repeats == 6]
     assert inner[1:] == ["stochastic_depth, 0 to 0.5", "x3, each with its own weights", "drop 0 to 0.5"]
 
 

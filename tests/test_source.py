@@ -198,7 +198,18 @@ def source_of(name: str) -> str:
     return emit(zoo.network(name))
 
 
-@pytest.mark.parametrize("name", archlens.names())
+#: What cannot be written as source yet, and why.
+REFUSED = {"deepseek_v3": "e_score_correction_bias lies in the module of another layer"}
+WRITTEN = [name for name in archlens.names() if name not in REFUSED]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused(name: str) -> None:
+    with pytest.raises(archlens.UsageError, match=REFUSED[name]):
+        emit(zoo.network(name))
+
+
+@pytest.mark.parametrize("name", WRITTEN)
 def test_state_dict_of_every_network(name: str) -> None:
     """Keys and shapes are those that are said, and in one of each family those of the built module.
 
@@ -261,7 +272,7 @@ def test_same_outputs(name: str) -> None:
 
 @pytest.mark.slow
 def test_ruff_leaves_the_sources_as_they_are(tmp_path: Path) -> None:
-    for name in archlens.names():
+    for name in WRITTEN:
         (tmp_path / f"{name.replace('.', '_')}.py").write_text(source_of(name), "utf-8")
     (tmp_path / "unet.py").write_text(emit(archlens.loads(UNET)), "utf-8")
     options = ["--isolated", "--no-cache", f"--line-length={WIDTH}", "."]

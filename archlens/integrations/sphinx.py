@@ -28,7 +28,7 @@ from ..drawing import Request, to_bytes
 from ..drawing.inline import to_inline
 from ..drawing.metrics import width
 from ..drawing.theme import AUTO
-from ..errors import ArchlensError
+from ..errors import ArchlensError, shorten
 from ..forms.table import Table, words_of
 from ..network import Network
 from .page import OPTIONS, Place, Wanted, shown, wanted
@@ -202,7 +202,8 @@ def _drawn(app: Sphinx, docname: str, node: Diagram) -> nodes.Node:
         return nodes.raw("", html, format="html")
     request = asked.request(network, "light" if asked.theme == AUTO else asked.theme)
     picture = request.picture
-    image = nodes.image("", alt=f"{picture.title}: {picture.description}", classes=["archlens-diagram"])
+    alt = f"{shorten(network.title, 200)}: {picture.description}"
+    image = nodes.image("", alt=alt, classes=["archlens-diagram"])
     image.source, image.line = node.source, node.line
     kind = next((kind for kind in _KINDS if kind in app.builder.supported_image_types), None)
     path = _written(app, request, _KINDS[kind]) if kind is not None else ""
