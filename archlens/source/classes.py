@@ -490,6 +490,7 @@ class ClassText:
         wanted = self._wanted()
         rows = self._rows()
         names = name_tensors([self._step(row) for row in rows], inputs, wanted)
+        read = {value for row in rows for value in row.first.inputs}.union(wanted)
         body: list[str] = []
         training, rounds = False, 1
         for row, line in zip(rows, names.lines, strict=True):
@@ -497,6 +498,8 @@ class ClassText:
                 body, rounds = _in_loop(body, rounds), 1
                 body.append("        if self.training:")
             training = self.is_root and row.training
+            if row.number in self.access and row.loop is None and read.isdisjoint(row.last.outputs):
+                line = line._replace(outputs=())  # its weights are there, and nothing takes what it makes
             written = self._write(row, line, 12 if training else 8)
             again = isinstance(row.first.unit, Leaf) and row.first.unit.target.startswith(scopes.AGAIN)
             if again and body and written == body[-1:]:
