@@ -215,6 +215,7 @@ def test_what_nobody_has_verified_is_unknown() -> None:
     assert both.top5 == Accuracy(90.0, "90", "Table 2, which prints the error")
 
 
+@pytest.mark.slow
 def test_seeing_everything_is_said(zoo: list[Compared]) -> None:
     """Behind a squeeze-and-excitation, or attention over all tokens, every position sees the whole input."""
     early = {one.family for one in zoo if one.everywhere_from}
@@ -262,6 +263,7 @@ def test_sources_are_told_apart() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 5, 20])
 @pytest.mark.parametrize("columns", [20, 40, 80, 120, 200])
+@pytest.mark.slow
 def test_it_fits_or_says_what_is_left_out(zoo: list[Compared], count: int, columns: int) -> None:
     text = terminal.write(view.table(zoo[:count]), columns)
     least = len("convnext_large") if count > 5 else 0

@@ -467,6 +467,7 @@ def test_tiny_yolo_v2_fills_its_weights_file() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(library.directory().glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_spec_files(path: Path) -> None:
     """Each cites its paper, has its names found by the scan that ``find`` relies on, and elaborates."""
     text = path.read_text("utf-8")
