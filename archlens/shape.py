@@ -75,13 +75,14 @@ class Shape(tuple[int, ...]):
         """The shape that is meant where the channels seem to stand last, as TensorFlow has them.
 
         That is where there are two or three other axes, and of all sizes only the last is that of a picture's
-        channels: ``3x4x4`` is a small picture as it should be.
+        channels: ``3x4x4`` is a small picture as it should be. Who says that they stand last means it.
 
-        >>> print(Shape((224, 224, 3)).turned(), Shape((3, 4, 4)).turned())
-        3x224x224 None
+        >>> print(Shape((224, 224, 3)).turned(), Shape((3, 4, 4)).turned(), ChannelsLast((9, 9, 3)).turned())
+        3x224x224 None None
         """
         *first, last = self
-        if len(first) < 2 or last not in _PICTURES or any(size in _PICTURES for size in first):
+        seems = last in _PICTURES and not any(size in _PICTURES for size in first)
+        if self.channels_last or len(first) < 2 or not seems:
             return None
         return Shape((last, *first))
 
