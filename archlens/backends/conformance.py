@@ -130,7 +130,7 @@ def _outputs(module: nn.Module, network: Network, traced: bool) -> Iterator[str]
             handle.remove()
     for name, shapes in seen.items():
         says = tuple(network.index[name].shape)
-        found = without(shapes[0], batch_axis(shapes[0], says, 1) if traced else 0)
+        found = _of_sample(shapes[0], says, traced)
         if len(shapes) == 1 and found != says:  # a module that is used twice is no one layer
             yield f"{printable(name)} gives {_shape(found)}, and should give {_shape(says)}"
     yield from _whole(output, network, traced)
@@ -142,14 +142,17 @@ def _whole(output: Any, network: Network, traced: bool) -> Iterator[str]:
     for name in names:
         says = tuple(network.shape_of(network.outputs[name]))
         what = "the output" if len(names) == 1 else f"the output {printable(name)}"
-        part = parts.get(name)
-        if part is None:
-            none = f"a {type(output).__name__} without tensors, and" if not parts else "missing; it"
-            yield f"{what} is {none} should be {_shape(says)}"
-            continue
-        found = without(part.shape, batch_axis(part.shape, says, 1) if traced else 0)
-        if found != says:
+        if not parts:
+            yield f"{what} is a {type(output).__name__} without tensors, and should be {_shape(says)}"
+        elif name not in parts:
+            yield f"{what} is missing; it should be {_shape(says)}"
+        elif (found := _of_sample(parts[name].shape, says, traced)) != says:
             yield f"{what} is {_shape(found)}, and should be {_shape(says)}"
+
+
+def _of_sample(sizes: Sequence[int], says: Sequence[int], traced: bool) -> tuple[int, ...]:
+    """The sizes of a tensor for one sample; in what was traced the samples may be in any axis."""
+    return without(sizes, batch_axis(sizes, says, 1) if traced else 0)
 
 
 def _trains(network: Network, layer: str) -> bool:

@@ -22,6 +22,7 @@ from .lowering import (
     _one,
     batch_behind,
     permutation,
+    samples_first,
     unviewed,
 )
 from .tape import BATCH, Node, TakenApart, Value
@@ -56,13 +57,7 @@ def _straight(draft: Draft) -> Held:
 
 
 def _settle(lowering: Lowering, value: Value, *, last: bool | None) -> Draft:
-    return lowering.settled(_samples_first(lowering.of(value)), last=last)
-
-
-def _samples_first(held: Held) -> Held:
-    if not held.axes or held.axes[0] != (Part(0, 1, BATCH),):
-        raise NotSaid("the first axis is not the batch alone")
-    return held
+    return lowering.settled(samples_first(lowering.of(value)), last=last)
 
 
 def _weights(args: dict[str, Any], **names: str) -> dict[str, Value]:
@@ -630,7 +625,7 @@ def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     rank = len(node.outputs[0].sizes)
     flowing = [value for value in tensors if value.flows]
     turned = [lowering.batch_first(lowering.of(value)) for value in flowing]
-    held, place = [_samples_first(one) for one, _ in turned], turned[0][1]
+    held, place = [samples_first(one) for one, _ in turned], turned[0][1]
     if any(other != place for _, other in turned):
         raise NotSaid("the samples are in different axes")
     dim = _batch_first(_axis(args.get("dim", 0), rank), place)
@@ -917,7 +912,7 @@ def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], held: Held,
     """The mean or the largest along any axes but the batch; a sum is their number times the mean."""
     if not dims or 0 in dims:
         raise NotSaid("over the samples")
-    draft = lowering.settled(_samples_first(held))
+    draft = lowering.settled(samples_first(held))
     if draft.shape.channel_axis + 1 in dims and len(draft.shape) > 2 and not args.get("keepdim"):
         draft = lowering.settled(_straight(draft), last=not draft.shape.channels_last)  # others are channels
     names = tuple(draft.shape.names[dim - 1] for dim in dims)

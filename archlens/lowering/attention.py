@@ -16,7 +16,7 @@ from ..ops import ShapeError
 from ..ops.opaque import Opaque
 from ..ops.product import MatMul
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
-from .lowering import Draft, Held, Lowering, NotSaid, unviewed
+from .lowering import PERMUTES, Draft, Held, Lowering, NotSaid, permutation, unviewed
 from .tape import BATCH, Node, Value
 
 #: The products of matrices, each with the names of its operands.
@@ -70,12 +70,10 @@ def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 def _transposed(value: Value) -> Value | None:
     """The matrix that is learned, where this is it with its two axes in another order."""
     made = value.node
-    if made is None or made.target not in ("aten.t", "aten.transpose", "aten.permute") or value.flows:
+    if made is None or made.target not in PERMUTES or value.flows:
         return None
     (leaf,) = made.inputs
-    turned = leaf.sizes[::-1] == value.sizes and made.args.get("dims", [1, 0]) in ([1, 0], [-1, 0], [-1, -2])
-    axes = {made.args.get("dim0", 0) % 2, made.args.get("dim1", 1) % 2}
-    return leaf if leaf.key and leaf.trains and len(leaf.sizes) == 2 and turned and axes == {0, 1} else None
+    return leaf if leaf.key and leaf.trains and permutation(made) == [1, 0] else None
 
 
 def _multiplied(lowering: Lowering, node: Node, left: Value, right: Value) -> Held:
@@ -472,5 +470,5 @@ def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Dr
     table = lowering.put(lowering.call("parameter", pairs.table.sizes), beside, own={"": pairs.table})
     if pairs.is_turned:
         table = lowering.put(lowering.call("rearrange", "h l -> l h"), table)
-    taken = lowering.put(lowering.call(pairs.kind, **pairs.attributes), table)
+    taken = lowering.put(lowering.call("relative_positions", **pairs.attributes), table)
     return lowering.put(lowering.call("rearrange", f"q k h -> {to}"), taken)

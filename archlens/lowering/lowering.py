@@ -581,7 +581,6 @@ class Lowering:
             if mask is value or not self.is_causal(node):
                 raise NotSaid("its mask is not causal")
             op = self.call(op.kind, **op.attributes() | {"causal": True})
-            self.folded.update(self.own(node).values())
         if any(self.readers.get(one) or one in self.ends for one in node.outputs[1:]):
             raise NotSaid("its weights are read, too")
         held, place = self.batch_first(self.of(value))
@@ -590,6 +589,8 @@ class Lowering:
         if not place:
             held = self.near(value)
         draft = self.put(op, self.settled(held, last=True), own=self._below(node.call))
+        if mask is not None:
+            self.folded.update(self.own(node).values())
         return [Held(draft, batch_behind(draft.straight, place))]
 
     def recurrent(
@@ -1103,6 +1104,17 @@ def _is_zeros(value: Value) -> bool:
     tensor, version = value.values
     same = tensor._version == version and not tensor.is_meta and not value.key
     return same and not tensor.any()
+
+
+def samples_first(held: Held) -> Held:
+    """The same, where its first axis is the batch and nothing else.
+
+    Raises:
+        NotSaid: it is not.
+    """
+    if not held.axes or held.axes[0] != (Part(0, 1, BATCH),):
+        raise NotSaid("the first axis is not the batch alone")
+    return held
 
 
 def batch_behind(axes: Axes, place: int) -> Axes:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from .arrangement import Part, in_order
-from .lowering import Held, Lowering, NotSaid
-from .tape import BATCH, Node
+from .lowering import Held, Lowering, samples_first
+from .tape import Node
 
 
 def turned(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     """The op on tokens whose channels are those of all heads."""
     x, at, part = args["self"], args["positions"], args["part"]
-    held, head = lowering.of(x), x.sizes[-1]
+    held, head = samples_first(lowering.of(x)), x.sizes[-1]
     batch, *axes = held.axes
-    if batch != (Part(0, 1, BATCH),):
-        raise NotSaid("the first axis is not the batch alone")
     heads = [axis for place, axis in enumerate(held.axes) if place not in (0, at, len(axes))]
     lies = (batch, held.axes[at], in_order([*heads, axes[-1]]))
     draft = lowering.settled(Held(held.draft, lies, held.call), last=True)

@@ -70,8 +70,7 @@ class Pairs(NamedTuple):
     table: Value
     #: Whether the table has a column for each row, and not the other way round.
     is_turned: bool
-    #: The op that takes the rows, and its attributes.
-    kind: str
+    #: The attributes of the ``relative_positions`` that takes the rows.
     attributes: Mapping[str, Any]
 
 

@@ -106,9 +106,9 @@ def pairs_of(bias: Value) -> Pairs | None:
             whole = row + of_head * rows if is_turned else row * heads + of_head
             if not torch.equal(found, whole):
                 continue
-            for kind, attributes, index in _indices(rows, queries, keys):
+            for attributes, index in _indices(rows, queries, keys):
                 if torch.equal(index, row[0]):
-                    return Pairs(table, is_turned, kind, attributes)
+                    return Pairs(table, is_turned, attributes)
     except Exception:  # whatever it raises where it does not run again
         return None
     return None
@@ -131,8 +131,8 @@ def _table_of(value: Value) -> Value | None:
     return value if value.key and value.trains else None
 
 
-def _indices(rows: int, queries: int, keys: int) -> Iterator[tuple[str, dict[str, Any], Tensor]]:
-    """What the ops take of a table with so many rows, by their kinds and attributes."""
+def _indices(rows: int, queries: int, keys: int) -> Iterator[tuple[dict[str, Any], Tensor]]:
+    """What ``relative_positions`` takes of a table with so many rows, by its attributes."""
     sides = [(h, keys // h) for h in range(2, keys) if keys % h == 0]
     for size in ((keys,), *sides):
         ways = ["distance"] if rows == keys else []
@@ -141,7 +141,7 @@ def _indices(rows: int, queries: int, keys: int) -> Iterator[tuple[str, dict[str
             own = [(n - 1) // step + 1 for n in size]
             if prod(own) == queries:
                 index = RelativePositions(size, own, [step] * len(size), by).index
-                yield "relative_positions", {"size": size, "by": by, "stride": step}, index
+                yield {"size": size, "by": by, "stride": step}, index
 
 
 def _allowed(node: Node) -> Tensor | None:

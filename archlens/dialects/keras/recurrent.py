@@ -91,10 +91,8 @@ def _placed(call: Call, said: dict[str, Any], entry: Entry) -> Held:
     whole = entry.config.get("return_sequences") is True
     given = {name: value for name, value in said.items() if name != "op"}
     op = OPS[kind](**given, output="sequence" if whole else "state")
-    if whole:
-        return Held(call.put(op, x), (0, 1))
-    state = call.put(op, x)
-    return Held(call.put("flatten", state, suffix="flatten"), (0,))
+    made = call.put(op, x)
+    return Held(made, (0, 1)) if whole else Held(call.put("flatten", made, suffix="flatten"), (0,))
 
 
 @layer("RNN")

@@ -96,3 +96,12 @@ def of_sizes(tensor: Tensor | None, sizes: tuple[int, ...]) -> Tensor | None:
         broadcast(tensor.sizes, sizes)
         return tensor
     return Tensor(sizes, tensor.dtype, tensor.values, tensor.key)
+
+
+def of_file(at: At, tensor: Tensor, *, trains: bool) -> Tensor:
+    """A tensor of the file that is a weight, or that is none, whatever its type; others as they are."""
+    if not tensor.key:
+        return tensor
+    value = at.run.value(Tensor(tensor.sizes, tensor.dtype, key=tensor.key))
+    value.trains = trains
+    return Tensor(tensor.sizes, tensor.dtype, tensor.values, tensor.key, value)

@@ -8,7 +8,7 @@ from math import prod
 from ..folding import axis_of
 from ..proto import Misfit, written
 from ..running import At, Tensor
-from .arguments import as_map, of_channels, of_sizes, plainly
+from .arguments import as_map, of_channels, of_file, of_sizes, plainly
 from .registry import runs
 
 
@@ -39,22 +39,13 @@ def batch_norm(at: At) -> Sequence[Tensor]:
         "input": x,
         "weight": scale,
         "bias": bias,
-        "running_mean": _kept(at, mean),
-        "running_var": _kept(at, var),
+        "running_mean": of_file(at, mean, trains=False),
+        "running_var": of_file(at, var, trains=False),
         "eps": plainly(at.node.decimal("epsilon", 1e-5)),
         "momentum": plainly(1 - plainly(at.node.decimal("momentum", 0.9))),
     }
     made = at.write("aten._native_batch_norm_legit_no_training", args, x.sizes)
     return [made, *[Tensor(mean.sizes, mean.dtype)] * 4]
-
-
-def _kept(at: At, tensor: Tensor) -> Tensor:
-    """A tensor of the file that is not trained."""
-    if not tensor.key:
-        return tensor
-    value = at.run.value(Tensor(tensor.sizes, tensor.dtype, key=tensor.key))
-    value.trains = False
-    return Tensor(tensor.sizes, tensor.dtype, tensor.values, tensor.key, value)
 
 
 @runs("LayerNormalization", "RMSNormalization")

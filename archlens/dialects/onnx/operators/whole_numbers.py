@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..running import At, Tensor
+from .arguments import of_file
 from .convolutions import convolved
 from .products import multiplied
 from .registry import runs
-
-
-def _trained(at: At, tensor: Tensor) -> Tensor:
-    """A tensor of the file that is a weight, whatever its type."""
-    if not tensor.key:
-        return tensor
-    value = at.run.value(Tensor(tensor.sizes, tensor.dtype, key=tensor.key))
-    value.trains = True
-    return Tensor(tensor.sizes, tensor.dtype, tensor.values, tensor.key, value)
 
 
 @runs("QuantizeLinear", "DequantizeLinear")
@@ -24,7 +16,9 @@ def quantized(at: At) -> Tensor:
     """The same values in other numbers: no layer, and of a weight that weight."""
     x = at.x()
     dtype = "float32" if at.node.op.startswith("De") else "uint8"
-    return at.write("aten.alias", {"self": x if x.flows else _trained(at, x)}, x.sizes, dtype=dtype)
+    return at.write(
+        "aten.alias", {"self": x if x.flows else of_file(at, x, trains=True)}, x.sizes, dtype=dtype
+    )
 
 
 @runs("DynamicQuantizeLinear")
@@ -45,6 +39,6 @@ def on_whole_numbers(at: At) -> Tensor:
     op = "Conv" if "Conv" in at.node.op else "MatMul"
     other = At(at.run, at.node, [at.x(), at.x(weight)], at.prefix, at.env)
     sizes, macs = (convolved if op == "Conv" else multiplied)(other)
-    parts = [_trained(at, one) for one in (at.x(weight), at.given(bias)) if one is not None]
+    parts = [of_file(at, one, trains=True) for one in (at.x(weight), at.given(bias)) if one is not None]
     dtype = "int32" if "Integer" in at.node.op else "uint8"
     return at.write(at.node.op, {"inputs": [at.x(), *parts]}, sizes, macs=macs, dtype=dtype)
