@@ -14,6 +14,7 @@ from archlens.drawing import Request, style_names
 from archlens.drawing.fit import NAMED
 from archlens.drawing.picture import Text, walk
 from archlens.drawing.plan import Plans
+from archlens.errors import UsageError
 
 
 def main() -> int:
@@ -28,7 +29,10 @@ def main() -> int:
         for style in styles:
             for fit in fits:
                 request = Request(network, style, fit=fit, made=plans)
-                picture, page = request.picture, request.page
+                try:
+                    picture, page = request.picture, request.page
+                except UsageError:  # of text there is no field
+                    continue
                 wide, high = picture.width * picture.scale, picture.height * picture.scale
                 least = (
                     min(item.size for item in walk(picture.items) if isinstance(item, Text)) * picture.scale

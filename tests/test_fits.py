@@ -70,7 +70,7 @@ def test_text_is_read_in_every_fit(name: str) -> None:
 
 
 @pytest.mark.parametrize("fit", FLOORS)
-@pytest.mark.parametrize("style", ["volumes", "profile"])
+@pytest.mark.parametrize("style", ["volumes", "profile", "field"])
 def test_other_styles_are_read_too(style: str, fit: str) -> None:
     for name in ("alexnet", "resnet18"):
         is_read(drawing.to_svg(archlens.load(name), style=style, fit=fit), fit)

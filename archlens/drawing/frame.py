@@ -112,6 +112,7 @@ def framed(
     signs: Iterable[Sign] = (),
     notes: Iterable[str] = (),
     description: str,
+    shows: str = "",
 ) -> Picture:
     """A picture of items that take up ``size``, with a title above and a key and notes below.
 
@@ -122,9 +123,10 @@ def framed(
         signs: the key.
         notes: sentences beneath the key.
         description: what the picture shows, for those who do not see it.
+        shows: the same in a few words, by which the pictures of a page are told apart.
     """
     found = page(around(request, signs, notes), items, size, request.colors, description, request.page)
-    title = f"{shorten(request.network.title, 200)}: {SHOWN.get(request.style, request.style)}"
+    title = f"{shorten(request.network.title, 200)}: {shows or SHOWN.get(request.style, request.style)}"
     background = found.background if request.ground == "theme" else ""
     return replace(found, title=title, background=background)
 

@@ -71,6 +71,8 @@ class Request:
     palette: str = OKABE_ITO
     #: Figures that boxes have, by their names in :data:`FIGURES`.
     labels: tuple[str, ...] = ()
+    #: The layer whose field is drawn, or a scope, of which it is the last; empty for the last that has one.
+    layer: str = ""
     #: Its plans, where some have been made already: they are the same in every style and theme.
     made: Plans | None = field(default=None, repr=False, compare=False)
 
@@ -156,6 +158,11 @@ class Request:
                 self.style, style_names(), otherwise=f"the styles: {', '.join(style_names())}"
             )
             raise usage(f"there is no style {shorten(self.style)}", help=help)
+        if self.layer and self.style != "field":
+            raise usage(
+                f"the style {self.style} draws no field of one layer",
+                help=f"--style field does; or leave out {shorten(self.layer)}",
+            )
         picture = import_module(f"{__package__}.styles.{self.style}").draw(self)
         assert isinstance(picture, Picture)
         return picture

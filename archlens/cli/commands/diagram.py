@@ -51,6 +51,7 @@ from ..output import show, write_bytes
     metavar="SIZE",
     help=f"The smallest text, in points or pixels there.  [default: {PRINT:g} pt in print, {SCREEN:g} px]",
 )
+@click.option("--layer", metavar="NAME", help="The layer whose field is drawn, with --style field.")
 @click.option("--scope", metavar="SCOPE", help="One scope alone, as in layer1.0.")
 @click.option(
     "--labels",
@@ -89,6 +90,7 @@ def command(
     font_size: float | None,
     scope: str | None,
     labels: str | None,
+    layer: str | None,
     bare: bool,
     palette: str,
     ground: str,
@@ -116,6 +118,7 @@ def command(
         network, style, depth, direction, theme or "light", failed,
         fit=fit or "", font_size=font_size, bare=bare, ground=ground, palette=palette,
         labels=tuple(name.strip() for name in labels.split(",")) if labels is not None else (),
+        layer=layer or "",
     ).made_for(extension)  # fmt: skip
     if theme is None and extension == "svg" and not request.page.printed:
         request = replace(request, theme=AUTO)
