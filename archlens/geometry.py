@@ -209,6 +209,29 @@ class Field(NamedTuple):
         turns, phase = divmod(output, len(self.starts))
         return self.starts[phase] + turns * self.step, self.stops[phase] + turns * self.step
 
+    def unclipped(self, size: int, outputs: int) -> tuple[int, int, int]:
+        """How many of the first outputs see no padding, and from which to before which they lie.
+
+        Args:
+            size: the positions of the input, from 0.
+            outputs: how many outputs there are.
+
+        >>> INPUT.through(Window(7, 2, 3, 3)).unclipped(224, 112)
+        (109, 2, 111)
+        """
+        count, first, last = 0, outputs, 0
+        for phase, (start, stop) in enumerate(zip(self.starts, self.stops, strict=True)):
+            low, high = 0, (outputs - 1 - phase) // self.period  # turns
+            if self.step:
+                low, high = max(0, -(start // self.step)), min(high, (size - stop) // self.step)
+            elif start < 0 or stop > size:
+                continue
+            if low <= high:
+                count += high - low + 1
+                first = min(first, phase + low * self.period)
+                last = max(last, phase + high * self.period + 1)
+        return (count, first, last) if count else (0, 0, 0)
+
     def through(self, window: Window) -> Field:
         """The field of what a window makes of a tensor that has this one.
 

@@ -11,7 +11,6 @@ import torch
 
 import archlens
 from archlens import drawing
-from archlens.drawing.styles.field import _Span
 from archlens.geometry import Field
 
 from .running import run
@@ -111,9 +110,8 @@ def test_what_lies_outside_is_hatched() -> None:
 @pytest.mark.parametrize("size", [1, 4, 9, 30])
 @pytest.mark.parametrize("outputs", [1, 2, 7, 20])
 def test_outputs_without_padding_are_counted(field: Field, size: int, outputs: int) -> None:
-    span = _Span("width", size, outputs, 0, field.at(0), None, field)
     clear = [i for i in range(outputs) if field.at(i)[0] >= 0 and field.at(i)[1] <= size]
-    assert span.unclipped() == ((len(clear), clear[0], clear[-1] + 1) if clear else (0, 0, 0))
+    assert field.unclipped(size, outputs) == ((len(clear), clear[0], clear[-1] + 1) if clear else (0, 0, 0))
 
 
 def test_huge_outputs_are_not_gone_through() -> None:

@@ -69,7 +69,7 @@ MAY: dict[str, set[str]] = {
         *("grouping", "lint", "lowering", "network", "ops", "published", "shape", "wrapping"),
     },  # of backends, budgets, lint and lowering, the records
     # of the views, how numbers are said; of the forms, what TeX takes for text
-    "drawing": {"analysis", "errors", "forms", "grouping", "network", "ops", "shape", "views"},
+    "drawing": {"analysis", "errors", "forms", "geometry", "grouping", "network", "ops", "shape", "views"},
     "reporting": {
         *("analysis", "drawing", "errors", "forms", "language", "library", "limits", "lint", "network"),
         *("published", "shape", "studying", "views"),

@@ -67,20 +67,7 @@ class _Span(NamedTuple):
         """How many outputs see no padding, and from which to before which they lie."""
         if self.field is None:
             return self.outputs, 0, self.outputs
-        starts, stops, step = self.field
-        count, first, last = 0, self.outputs, 0
-        for phase, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-            turns = (self.outputs - 1 - phase) // len(starts)
-            low, high = 0, turns  # the turns at which both ends lie on the input
-            if step:
-                low, high = max(0, -(start // step)), min(turns, (self.size - stop) // step)
-            elif not _within((start, stop), self.size):
-                continue
-            if low <= high:
-                count += high - low + 1
-                first = min(first, phase + low * len(starts))
-                last = max(last, phase + high * len(starts) + 1)
-        return (count, first, last) if count else (0, 0, 0)
+        return self.field.unclipped(self.size, self.outputs)
 
 
 def _within(seen: tuple[int, int], size: int) -> bool:
