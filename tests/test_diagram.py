@@ -26,7 +26,7 @@ from archlens.drawing import picture as drawn
 from archlens.drawing.formats import dot, mmd, tex
 from archlens.drawing.layout import Link, lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
-from archlens.drawing.plan import MOST, PAGE, Plan, Plans, is_number, short
+from archlens.drawing.plan import MOST, PAGE, Plan, Plans, is_position, short
 from archlens.drawing.styles.graph import shown
 from archlens.drawing.theme import FAMILIES, PALETTES, THEMES, theme_of
 from archlens.errors import SpecError, UsageError
@@ -937,8 +937,8 @@ def test_an_unnamed_layer_is_headed_by_what_it_is() -> None:
     blocks = {box.title.partition(":")[0]: [text.text for text in box.texts] for box in nodes(read(stages))}
     assert blocks["layer1.0"][:2] == ["bottleneck", "0"]
     assert blocks["layer3.1..5"][:2] == ["bottleneck", "1..5"]
-    assert [is_number(name) for name in ("0", "18.0", "1..5", "3.0..3.4")] == [True] * 4
-    assert [is_number(name) for name in ("", "conv1", "down.0", "0.conv", "a..b", "..")] == [False] * 6
+    assert [is_position(name) for name in ("0", "18.0", "1..5", "3.0..3.4")] == [True] * 4
+    assert [is_position(name) for name in ("", "conv1", "down.0", "0.conv", "a..b", "..")] == [False] * 6
     # what follows a layer is said so too, and names stay where there are some
     assert blocks["conv1"] == ["conv1", "7x7 conv, 64, /2", "bn1", "batch_norm", "relu"]
     terse = drawing.to_svg(archlens.load("resnet50"), depth=2, fit="column")

@@ -17,6 +17,7 @@ from archlens import drawing
 from archlens.drawing import Request, style_names, to_bytes
 from archlens.drawing.fit import NAMED, fit_of
 from archlens.drawing.part import part
+from archlens.drawing.styles import profile
 from archlens.network import Network
 
 from .running import run
@@ -87,6 +88,18 @@ def test_too_small_text_and_too_wide_pictures_would_be_seen() -> None:
         is_read(svg.replace(head[0], half), "readme")
     with pytest.raises(AssertionError):
         is_read(drawing.to_svg(archlens.load("resnet18"), depth=3, fit="1200px"), "readme")
+
+
+def test_a_default_svg_is_drawn_once_in_either_theme(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    drawn, draw = [], profile.draw
+
+    def counted(request: Request) -> Any:
+        drawn.append(request.theme)
+        return draw(request)
+
+    monkeypatch.setattr(profile, "draw", counted)
+    run("diagram", "lenet5", "--style", "profile", "-o", str(tmp_path / "one.svg"))
+    assert drawn == ["light", "dark"]
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,6 @@ EDGE, TIGHT, LEAST = 20.0, 4.0, 440.0
 TITLE, NAME = 15.0, 11.0
 #: The space between a drawing and what stands above and beneath it; the height of a line of a note.
 _ABOVE, _BENEATH, _NOTE = 16.0, 22.0, 13.0
-#: What each style shows, as the pictures of a page are told apart by those who do not see them.
-SHOWN = {
-    "graph": "a graph of its layers",
-    "volumes": "its feature maps",
-    "profile": "where its parameters, multiply-accumulates and activations are",
-}
 #: How many lines a title may have, and by how much a slide may be enlarged.
 _TITLES, _LARGER = 2, 2.0
 
@@ -81,9 +75,7 @@ def room(request: Request, around: Around) -> tuple[float, float]:
     wide, high = request.page.page
     edge = _edge(request.page, around)
     inner = wide - 2 * edge
-    return inner, high - 2 * edge - sum(
-        part(inner, request.colors)[1] for part in (around.above, around.beneath)
-    )
+    return inner, high - _height(around, (inner, 0.0), inner, request.colors, edge)
 
 
 def around(request: Request, signs: Iterable[Sign] = (), notes: Iterable[str] = ()) -> Around:
@@ -111,8 +103,8 @@ def framed(
     *,
     signs: Iterable[Sign] = (),
     notes: Iterable[str] = (),
+    shows: str,
     description: str,
-    shows: str = "",
 ) -> Picture:
     """A picture of items that take up ``size``, with a title above and a key and notes below.
 
@@ -122,11 +114,11 @@ def framed(
         size: its width and height.
         signs: the key.
         notes: sentences beneath the key.
-        description: what the picture shows, for those who do not see it.
-        shows: the same in a few words, by which the pictures of a page are told apart.
+        shows: what of the network, by which those who do not see the pictures of a page tell them apart.
+        description: the same at length.
     """
     found = page(around(request, signs, notes), items, size, request.colors, description, request.page)
-    title = f"{shorten(request.network.title, 200)}: {shows or SHOWN.get(request.style, request.style)}"
+    title = f"{shorten(request.network.title, 200)}: {shows}"
     background = found.background if request.ground == "theme" else ""
     return replace(found, title=title, background=background)
 

@@ -510,7 +510,7 @@ class _Planner:
         what = short(layer, said)
         if said:  # these are long, and so a name that is the op says it
             what = what.removeprefix(f"{name}, ")
-        if is_number(name):  # nobody named it: it is headed by what it is
+        if is_position(name):  # nobody named it: it is headed by what it is
             name, what = what, ""
         return BoxLine(name, "" if name == what else what, layer.op.family)
 
@@ -546,14 +546,14 @@ class _Planner:
         ]
 
 
-def is_number(name: str) -> bool:
+def is_position(name: str) -> bool:
     """Whether a name is only where something stands in lists: ``0``, ``18.0``, or of folded ones ``1..5``."""
     return all(part.isdigit() for part in name.replace("..", ".").split("."))
 
 
 def headed(name: str, what: str) -> tuple[str, str]:
     """What heads a scope and what stands beside it: its name, or where nobody named it what it is."""
-    return (what, name) if what and is_number(name) else (name, what)
+    return (what, name) if what and is_position(name) else (name, what)
 
 
 def _note(fold: Fold) -> str:

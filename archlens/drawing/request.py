@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
@@ -98,7 +98,7 @@ class Request:
     def too_large(self) -> Diagnostic | None:
         """A warning where the picture is larger than its page: text keeps its size."""
         page = self.page
-        picture = (replace(self, theme="light", made=self.plans) if self.theme == AUTO else self).picture
+        picture = self.pictures[0] if self.theme == AUTO else self.picture
         wide, high = picture.width * picture.scale, picture.height * picture.scale
         if wide > page.width + 0.1:
             size, most = f"{wide:,.0f} {page.unit} wide", f"{page.measure} that it is made for"
@@ -122,11 +122,17 @@ class Request:
         """The boxes of the network, and what flows between them."""
         return self._labelled(self.plans.at(self.depth))
 
-    def shallower(self, plan_: Plan) -> Plan | None:
-        """The plan with fewer levels, where the depth was left open and there are levels left to fold."""
-        if self.depth is not None or plan_.depth < 2:
-            return None
-        return self._labelled(self.plans.at(plan_.depth - 1))
+    def choices(self) -> Iterator[Plan]:
+        """The plans that may be drawn: the one that is asked for, or else with a level less each time."""
+        found = self.plan
+        yield found
+        while not self.is_last(found):
+            found = self._labelled(self.plans.at(found.depth - 1))
+            yield found
+
+    def is_last(self, plan_: Plan) -> bool:
+        """Whether a plan is the last choice: its depth was asked for, or there is no level left to fold."""
+        return self.depth is not None or plan_.depth < 2
 
     def _labelled(self, plan_: Plan) -> Plan:
         """A plan whose boxes have the figures that are asked for."""
@@ -145,6 +151,16 @@ class Request:
 
         boxes = tuple(replace(box, figures=figures(box)) for box in plan_.boxes)
         return replace(plan_, boxes=boxes)
+
+    @cached_property
+    def pictures(self) -> tuple[Picture, Picture]:
+        """The light and the dark picture, which differ in nothing but colours.
+
+        Raises:
+            UsageError: there is no such style, or too much to draw, or a package is missing.
+        """
+        light, dark = (replace(self, theme=theme, made=self.plans) for theme in ("light", "dark"))
+        return light.picture, dark.picture
 
     @cached_property
     def picture(self) -> Picture:

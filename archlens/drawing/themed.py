@@ -29,7 +29,7 @@ def pictures(drawn: Request | Chart) -> tuple[Picture, Picture]:
         UsageError: there is no such style, or too much to draw, or a package is missing.
     """
     if isinstance(drawn, Request):
-        drawn = replace(drawn, made=drawn.plans)
+        return drawn.pictures
     return replace(drawn, theme="light").picture, replace(drawn, theme="dark").picture
 
 

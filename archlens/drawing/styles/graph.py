@@ -14,7 +14,7 @@ from ..frame import NAME, Sign, around, folded, framed, room
 from ..layout import ASIDE, MARGIN, Area, Layout, Link, Wire, arranged, lay_out
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, rounded_line
-from ..plan import Box, BoxLine, Plan, is_number
+from ..plan import Box, BoxLine, Plan, is_position
 from ..request import Request
 from ..theme import Theme
 
@@ -111,6 +111,7 @@ def draw(request: Request) -> Picture:
         (layout.width, layout.height),
         signs=_signs(plan, theme),
         notes=_notes(request, plan, laid.words),
+        shows="a graph of its layers",
         description=_described(plan),
     )
 
@@ -152,21 +153,19 @@ def _chosen(request: Request) -> Laid:
     page = request.page
     ways = [request.direction] if request.direction else ["tb", "lr"] if page.lying else ["tb"]
     best: Laid | None = None
-    plan: Plan | None = request.plan
-    while plan is not None:
-        shallower = request.shallower(plan)
+    for plan in request.choices():
+        only = request.is_last(plan)
         hopeless: set[str] = set()
         for words, way in product(_WORDS, ways):
-            found = _laid(request, plan, words, way, only=shallower is None) if way not in hopeless else None
+            found = _laid(request, plan, words, way, only=only) if way not in hopeless else None
             if found is None:
                 continue
-            if found.share > _HOPELESS and shallower is not None:
+            if found.share > _HOPELESS and not only:
                 hopeless.add(way)
             if found.over == (0.0, 0.0):
                 return found
             if best is None or found.over < best.over:
                 best = found
-        plan = shallower
     assert best is not None
     return _narrowed(request, best) if best.over[0] and request.depth is None else best
 
@@ -247,7 +246,7 @@ def _rows(box: Box, words: _Words) -> list[BoxLine]:
     if not words.terse:
         return [*box.lines, *figures]
     first, *others = box.lines
-    if box.fold > 1 and is_number(first.what):
+    if box.fold > 1 and is_position(first.what):
         first = first._replace(name=f"{box.fold:,} x {first.name}")
     elif box.fold > 1:
         first = first._replace(what=f"{box.fold:,} x {first.what or 'the same'}")

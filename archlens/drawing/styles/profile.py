@@ -15,7 +15,7 @@ from ..fit import SMALL
 from ..frame import NAME, Shifted, Sign, around, folded, framed, room
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Picture, Rect, Text, arrow_head, line
-from ..plan import Box, Plan, is_number
+from ..plan import Box, Plan, is_position
 from ..request import Request
 from ..theme import Theme
 
@@ -82,16 +82,13 @@ class _Grid(NamedTuple):
 def draw(request: Request) -> Picture:
     """Four charts over the same rows: side by side, or where there is no room for that, in several rows."""
     theme, fields = request.colors, request.plans.fields
-    plan: Plan = request.plan
-    while True:
+    for plan in request.choices():
         boxes = [box for box in plan.boxes if box.kind != "input"]
         notes = _notes(request, fields, boxes, plan)
         wide, high = room(request, around(request, _signs(boxes, theme), notes))
         grid = _grid(boxes, wide)
-        shallower = request.shallower(plan)
-        if grid.size(len(boxes))[1] <= high or shallower is None:
+        if grid.size(len(boxes))[1] <= high:
             break
-        plan = shallower
     charts: list[tuple[Chart, list[Bar]]] = [
         (chart, [chart.bar(box, fields) if box.behind else Bar(None, "") for box in boxes])
         for chart in CHARTS
@@ -107,6 +104,7 @@ def draw(request: Request) -> Picture:
         grid.size(len(boxes)),
         signs=_signs(boxes, theme),
         notes=notes,
+        shows="where its parameters, multiply-accumulates and activations are",
         description=_described(boxes, charts, request),
     )
 
@@ -207,7 +205,7 @@ def _named(box: Box, y: float, grid: _Grid, theme: Theme) -> list[Item]:
     times = _times(box)
     space = grid.names - _APART - width(times, SMALL, bold=True)
     # the name may take the half at least, and what the other leaves
-    called = box.lines[0].name if is_number(box.name) else box.name
+    called = box.lines[0].name if is_position(box.name) else box.name
     left = max(space / 2, space - width(called[:100], SMALL, bold=True))
     what = fitted(box.lines[0].what, SMALL, left) if grid.names >= _NARROW else ""
     name = fitted(called, SMALL, space - width(what, SMALL), bold=True)

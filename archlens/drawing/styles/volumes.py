@@ -19,7 +19,7 @@ from ..fit import SMALL
 from ..frame import Shifted, Sign, around, folded, framed, room
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, polygon, rounded_line
-from ..plan import Box, Edge, Plan, is_number
+from ..plan import Box, Edge, Plan, is_position
 from ..request import Request
 from ..theme import Theme
 
@@ -58,13 +58,11 @@ class _Stage:
 
 def draw(request: Request) -> Picture:
     """The network's feature maps as boxes to scale."""
-    plan: Plan = request.plan
-    while True:
+    for plan in request.choices():
         artist = _Artist(request, plan, _stages(plan))
-        shallower = request.shallower(plan)
-        if artist.is_held or shallower is None:
-            return artist.picture()
-        plan = shallower
+        if artist.is_held:
+            break
+    return artist.picture()
 
 
 # --- what is shown --------------------------------------------------------------------------------
@@ -225,7 +223,7 @@ class _Artist:
             assert self.plan.failed is not None
             why = wrapped(printable(self.plan.failed.why[:500]), SMALL, _WORDS, 6)
             return [(fitted(first.name, SMALL, _WORDS, bold=True), True), *((text, False) for text in why)]
-        named = [box for box in stage.boxes if not is_number(box.name)]
+        named = [box for box in stage.boxes if not is_position(box.name)]
         lines = [(fitted(name, SMALL, _WORDS, bold=True), True) for name in _called(named)]
         words: Counter[str] = Counter()
         for box in stage.boxes:
@@ -249,7 +247,7 @@ class _Artist:
     def what(self, box: Box) -> str:
         first = box.lines[0]
         if box.kind == "scope":
-            said = first.name if is_number(first.what) else first.what
+            said = first.name if is_position(first.what) else first.what
             return said or f"{len(box.layers):,} layers"
         return (first.what or _own(box)) if box.kind == "layers" else ""
 
@@ -271,7 +269,13 @@ class _Artist:
         if top < 0:
             items, size = [Shifted(0, -top + 4).group(tuple(items))], (size[0], size[1] - top + 4)
         return framed(
-            self.request, items, size, signs=self.signs(), notes=self.notes(), description=self.described()
+            self.request,
+            items,
+            size,
+            signs=self.signs(),
+            notes=self.notes(),
+            shows="its feature maps",
+            description=self.described(),
         )
 
     @cached_property
@@ -680,7 +684,7 @@ class _Artist:
 
 def _own(box: Box) -> str:
     """What heads a box whose layer nobody named; empty where it is a name."""
-    return box.lines[0].name if is_number(box.name.rpartition(".")[2]) else ""
+    return box.lines[0].name if is_position(box.name.rpartition(".")[2]) else ""
 
 
 def _called(boxes: list[Box]) -> list[str]:
