@@ -399,15 +399,19 @@ class Network:
                 known[key] = of(layer)
             yield layer, known[key]
 
-    def require_calls(self, what: str) -> None:
+    def require_calls(self, what: str, *, stated: bool = False) -> None:
         """Refuse what needs every op in torch.
+
+        Args:
+            what: what is to be done with the network.
+            stated: whether ops of which a spec states the figures may be there.
 
         Raises:
             UsageError: of some op it is not known what it computes, or layers share their weights in another
                 way than modules do.
         """
         for layer in self.layers:
-            if layer.facts.torch.target == UNKNOWN:
+            if layer.facts.torch.target == UNKNOWN and not (stated and layer.op.kind in STATED):
                 op = shorten(str(layer.op))
                 raise usage(
                     f"{shorten(self.name)} cannot be {what}: what {op} computes is not known",

@@ -6,7 +6,6 @@ over tokens; products against torch's own counter.
 
 from __future__ import annotations
 
-import ast
 import json
 import random
 from collections import Counter
@@ -20,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
-from archlens.analysis import comparison, counting, decoding
+from archlens.analysis import comparison, counting, decoding, difference
 from archlens.analysis.cost import cost
 from archlens.backends.verification import verify
 from archlens.network import Network
@@ -85,6 +84,11 @@ def built(network: Network) -> nn.Module:
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.5)
     return module
+
+
+def check_written(network: Network, module: nn.Module) -> None:
+    """Its source and what its converted spec makes compute the same with the same weights."""
+    random_experts.check_written(network, module, torch.randn(2, *network.input))
 
 
 # --- what is counted -------------------------------------------------------------------------------
@@ -295,13 +299,7 @@ def test_each_token_goes_where_its_scores_say(values: dict[str, Any]) -> None:
         found = module(x)
     torch.testing.assert_close(found, by_hand(x, module.state_dict(), network))
     assert counter.get_total_flops() == 2 * 2 * network.macs
-    code = emit(network)
-    names: dict[str, Any] = {"__name__": "written"}
-    exec(code, names)
-    *_, last = [node for node in ast.parse(code).body if isinstance(node, ast.ClassDef)]
-    written = names[last.name]().eval()
-    written.load_state_dict(module.state_dict(), strict=True)
-    torch.testing.assert_close(written(x), found)
+    check_written(network, module)
 
 
 @pytest.mark.parametrize("values", [{}, {"count": 8, "active": 3, "groups": 4, "open": 2}])
@@ -320,10 +318,7 @@ def test_a_bias_has_a_part_in_the_choice_alone(values: dict[str, Any]) -> None:
     x = torch.randn(2, 7, 12)
     torch.testing.assert_close(module(x), by_hand(x, module.state_dict(), network))
     assert [check for check in verify(network, device="meta").checks if check.status == "failed"] == []
-    with pytest.raises(
-        archlens.UsageError, match=r"moe\.gate\.correction lies in the module of another layer"
-    ):
-        emit(network)
+    check_written(network, module)
 
 
 class Calls(TorchDispatchMode):
@@ -387,17 +382,56 @@ def test_stacked_weights_are_those_of_all_experts(bias: bool) -> None:
     torch.testing.assert_close(written.eval()(x), many(x))
 
 
-def test_stacked_weights_that_no_source_has() -> None:
-    text = STACKED.replace("BIAS", "true")
-    inner = text.replace('do: [up: "linear(20, bias=true)", relu,', 'do: [part: [up: "linear(20)"], relu,')
-    with pytest.raises(archlens.UsageError, match=r"moe\.experts\.part\.up has stacked weights in a scope"):
-        emit(archlens.loads(inner))
-    alone = "input: 7x12 channels_last\nlayers: [experts: {count: 2, active: 1, stacked: true, do: DO}]\n"
-    with pytest.raises(archlens.UsageError, match="has stacked weights under the name of the experts"):
-        emit(archlens.loads(alone.replace("DO", "linear(12)")))
-    assert "self.up = nn.Parameter" in emit(archlens.loads(alone.replace("DO", "{up: linear(12)}")))
-    with pytest.raises(archlens.UsageError, match=r"has stacked weights and biases, and is applied again"):
-        emit(archlens.loads(text + "  - again(moe)\n"))
+#: Experts in ways that the random ones do not have: weights within scopes, routers that are scopes, have a
+#: number or make no module, names that torch's modules have, and all of it applied again.
+WAYS = {
+    "stacked in scopes": """
+  - moe:
+      - experts:
+          count: 3
+          active: 2
+          stacked: true
+          correction: corrections
+          do: [part: {deep: [up: linear(20), x: "linear(12, bias=false)"]}, relu, down: linear(12)]
+  - again(moe)
+  - again(moe)
+""",
+    "a router of several layers": """
+  - eval:
+      - experts:
+          count: 3
+          active: 2
+          gate: {0: [linear(3), relu]}
+          correction: train
+          do: [part: {deep: [up: linear(20), x: linear(12)]}, relu]
+  - other:
+      - experts: {count: 3, active: 2, gate: {items: [linear(3), relu]}, correction: items, do: linear(12)}
+  - again(eval)
+  - again(other)
+""",
+    "a router without weights": """
+  - moe: [experts: {count: 3, active: 2, gate: {0: linear(3) >> relu}, correction: gamma, do: linear(12)}]
+  - experts:
+      count: 12
+      active: 2
+      gate: {0: 'slice(0, 12, axis="channels")'}
+      correction: train
+      do: linear(12)
+""",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_sources_of_experts(way: str) -> None:
+    random_experts.check(f"input: 7x12 channels_last\nlayers:{WAYS[way]}")
+
+
+def test_a_bias_that_has_the_name_of_a_layer_is_no_source() -> None:
+    text = STACKED.replace("BIAS", "true").replace("relu", "up_bias: relu")
+    with pytest.raises(
+        archlens.UsageError, match=r"moe\.experts\.up_bias is a layer, and the bias of moe\.exp"
+    ):
+        emit(archlens.loads(text))
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -514,10 +548,21 @@ def test_tools_count_what_the_tokens_of_an_expert_take(tool: str) -> None:
     assert expert == sum(share.counted for share in plain.work.values())
 
 
-def test_convert_says_that_it_does_not_write_them() -> None:
-    with pytest.raises(archlens.UsageError, match="experts are not written") as caught:
-        convert(archlens.loads(CHAIN))
-    assert caught.value.diagnostic.help == "archlens show prints the spec that a network was made from"
+@pytest.mark.parametrize("name", ["mixtral_8x7b", "deepseek_v3"])
+def test_networks_of_the_zoo_are_converted(name: str) -> None:
+    network = archlens.load(name)
+    again = archlens.loads(convert(network))
+    assert difference.find(network, again).empty
+    assert again.state() == network.state()
+    assert (again.params, again.active_params) == (network.params, network.active_params)
+
+
+@pytest.mark.parametrize("read", ["experts.score", "experts.choose", "experts.dispatch", "experts.0"])
+def test_what_else_reads_within_experts_is_not_written(read: str) -> None:
+    step = "experts: {count: 2, active: 1, do: linear(12)}"
+    network = archlens.loads(f"input: 7x12 channels_last\nlayers:\n  - {step}\n  - a: ref({read!r})\n")
+    with pytest.raises(archlens.UsageError, match="cannot be written as a spec"):
+        convert(network)
 
 
 def test_experts_in_a_block_that_was_made_before_are_nested_too() -> None:

@@ -72,7 +72,8 @@ class Nesting:
     """The scopes of a network, each closed before the next one beside it begins.
 
     One whose parts do not stand together, as those of a list of modules with functions between them, is no
-    scope here: its parts are those of the scope around it, each under its path, ``convs.0``.
+    scope here, nor is a layer of which another has its name: its parts are those of the scope around it, each
+    under its path, ``convs.0``.
 
     Args:
         network: what is read.
@@ -124,7 +125,7 @@ class Nesting:
         return alone
 
     def _apart(self, needed: Container[str]) -> set[str]:
-        """The scopes whose parts do not stand together."""
+        """The scopes whose parts do not stand together, or that are layers."""
         found: set[str] = set()
         done: set[str] = set()
         opened: list[str] = []
@@ -138,7 +139,7 @@ class Nesting:
             else:
                 around = self._holding(use, opened, following[number + len(use.pairs)])
             done.update(opened[_common(opened, around) :])
-            found.update(path for path in around if path in done)
+            found.update(path for path in around if path in done or path in self.network.index)
             opened = around
         return found
 

@@ -404,8 +404,10 @@ class _SafeNames(CodeGen):
                 path += f"._modules[{parts[-1]!r}]"
                 code.src = code.src.replace(f"{plain}(", f"{root_module}{path}(")
             else:
-                path += f"._parameters[{parts[-1]!r}]"
-                code.src = code.src.replace(f" = {plain}\n", f" = {root_module}{path}\n")
+                held = f"{root_module}{path}"
+                kinds = " | ".join(f"{held}.{kind}" for kind in ("_modules", "_parameters", "_buffers"))
+                found = f"({kinds})[{parts[-1]!r}]"
+                code.src = code.src.replace(f" = {plain}\n", f" = {found}\n")
         return code
 
 

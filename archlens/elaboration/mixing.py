@@ -107,7 +107,7 @@ class Mixing(Sharing):
                 step.arguments["active"][0].span,
                 help="active: is how many of them each token goes to",
             )
-        if op.correction in ("weight", "bias"):
+        if op.correction in ("weight", "bias", "training"):
             raise error(
                 f"the router may have a {op.correction} of its own, and the correction lies beside it",
                 step.arguments["correction"][0].span,

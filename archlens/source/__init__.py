@@ -44,7 +44,7 @@ def emit(network: Network) -> str:
             f"{shorten(network.name)} cannot be {scopes.WRITTEN}: {shorten(key)} has a second key, "
             f"{shorten(alias)}, which no layer has"
         )
-    network = scopes.with_biases_apart(network)
+    network = scopes.with_stacked_apart(network)
     own = own_modules()
     functions = frozenset(f"archlens.{name}" for name, one in own.items() if one.is_function)
     brought = sorted({t for layer in network if scopes.package_of(t := layer.facts.torch.target)})

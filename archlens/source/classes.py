@@ -114,6 +114,8 @@ class ClassText:
         #: The names that attributes have.
         self.attributes = {c.name.partition(".")[0] for c in self.children if not c.is_numbered}
         self.attributes |= MODULE_ATTRIBUTES | (LIST_ATTRIBUTES if self.is_list else frozenset())
+        #: The modules that another child lies in, by their paths.
+        self.holding = self._holding()
         #: How each child is reached that is in no loop, and the lines of ``__init__`` that put them there.
         self.access: dict[int, str] = {}
         self.loops: dict[int, _Loop] = {}
@@ -121,19 +123,28 @@ class ClassText:
         #: How the containers are reached of parts that stand under a path.
         self.containers: dict[str, str] = {}
         self.shared: dict[Any, str] = {}
-        #: The child that is the first of many experts, and how many there are.
-        self.expert, self.experts = self._experts()
+        #: The children that are each the first of many experts, and how many there are.
+        self.experts = self._experts()
         #: Parameters that ``forward`` reads, with the attribute that keeps each.
         self.stored: dict[str, str] = {}
 
-    def _experts(self) -> tuple[int, int]:
-        """Which child is one of many experts, if one is, and of how many."""
-        if any(child.kind == "choose" for child in self.children):
-            for number, child in enumerate(self.children):
-                copies = self.network.layers[child.outputs[-1]].copies if child.name == "0" else None
-                if copies is not None and not copies.stacked:
-                    return number, copies.experts
-        return -1, 0
+    def _holding(self) -> dict[str, int]:
+        """The number of each child that is a module and in which another lies."""
+        around = {child.name.rpartition(".")[0] for child in self.children} - {""}
+        return {
+            child.name: number
+            for number, child in enumerate(self.children)
+            if child.name in around and self.parts[number] is not None
+        }
+
+    def _experts(self) -> dict[int, int]:
+        """Which children are each one of many experts, and of how many."""
+        found = {}
+        for number, child in enumerate(self.children):
+            if scopes.is_expert(self.network, self.scope, child):
+                copies = self.network.layers[child.outputs[-1]].copies
+                found[number] = copies.experts if copies is not None else 1
+        return found
 
     def lines(self) -> list[str]:
         """The class."""
@@ -226,7 +237,7 @@ class ClassText:
         ]
 
     def _parameter(self, leaf: Leaf, initial: Initial, position: int) -> Piece:
-        """The parameter that a function takes, as it is made."""
+        """The parameter or buffer that a function takes, as it is made."""
         stop = position + len(leaf.fields)
         values = [_argument(value) for value in self.one.arguments[position + initial.start : stop]]
         items: list[Piece] = []
@@ -235,7 +246,8 @@ class ClassText:
             del values[: abs(size)]
         keywords = [field.name for field in leaf.fields[len(leaf.fields) - len(values) :]]
         items += [before(f"{key}=", value) for key, value in zip(keywords, values, strict=True)]
-        return call("nn.Parameter", [self._called(initial.target, items)])
+        made = self._called(initial.target, items)
+        return call("nn.Parameter", [made]) if initial.trained else made
 
     def _called(self, target: str, items: list[Piece]) -> Piece:
         """A function applied; one of archlens that is a single expression is written as that."""
@@ -276,7 +288,7 @@ class ClassText:
             elif self.is_list and is_number(part.name):
                 self.access[run.start] = f"self[{part.name}]"
             else:
-                self.access[run.start] = self._place(part, self.children[run.start])
+                self.access[run.start] = self._place(part, self.children[run.start], run.start)
 
     def _tie(self) -> None:
         """Let layers that share a weight have one."""
@@ -319,7 +331,7 @@ class ClassText:
             if self.is_list:
                 access.append(f"self[{index}]")
             elif child.is_numbered and not child.unit.stateful:
-                access.append(self._place(part, child))
+                access.append(self._place(part, child, run.start + k))
             else:
                 name = f'f"{prefix}{{i}}"' if prefix else f"str({index})"
                 access.append(f"self.get_submodule({name})")
@@ -329,13 +341,13 @@ class ClassText:
             self.inits += [f"        {head}", *lines]
         self.loops[run.start] = _Loop(run, head, tuple(access))
 
-    def _place(self, part: Part, child: Child) -> str:
+    def _place(self, part: Part, child: Child, number: int) -> str:
         """Make a module a part of the class, and say how it is reached.
 
         A name that Python or torch gives another meaning is looked up as the text that it is.
         """
         name = part.name
-        if child.is_numbered and not child.unit.stateful:
+        if child.is_numbered and not child.unit.stateful and name not in self.holding:
             if part.made == Made("nn.Flatten", ()):
                 self.used.add("torch")
                 return "torch.flatten"
@@ -347,7 +359,7 @@ class ClassText:
                 self._write_init(f"self.{attribute} = ", part)
             return self.shared[key]
         if "." in name:
-            return self._place_within(part)
+            return self._place_within(part, self.experts.get(number, 0))
         if self._is_hidden(name):
             self._write_init(f"self._modules[{quoted(name)}] = ", part)
             return f"self._modules[{quoted(name)}]"
@@ -357,10 +369,16 @@ class ClassText:
         self.inits += lines_of(call("self.add_module", [quoted(name), piece_of(part.made, self.used)]), 8)
         return f"self.get_submodule({quoted(name)})"
 
-    def _place_within(self, part: Part) -> str:
-        """Make a module a part of a container, and say how it is reached: ``self.convs[0]``."""
+    def _place_within(self, part: Part, copies: int) -> str:
+        """Make a module a part of a container, and say how it is reached: ``self.convs[0]``.
+
+        Of many experts all are made, and reached together.
+        """
         path, _, name = part.name.rpartition(".")
         inside = self._container(path)
+        if copies:
+            self.inits += lines_of(call(f"{inside}.extend", [self._copied(part, copies)]), 8)
+            return inside
         if inside.endswith(")"):
             made = piece_of(part.made, self.used)
             self.inits += lines_of(call(f"{inside}.add_module", [quoted(name), made]), 8)
@@ -374,15 +392,18 @@ class ClassText:
         return f"{inside}[{quoted(name)}]"
 
     def _container(self, path: str) -> str:
-        """Where the parts lie that stand under a path; it is made before the first."""
+        """Where the parts lie that stand under a path; it is made before the first, if it is no module."""
         if path in self.containers:
             return self.containers[path]
+        if path in self.holding:
+            return self.access.get(self.holding[path], f"self.get_submodule({quoted(path)})")
         around, _, name = path.rpartition(".")
         outer = self._container(around) if around else "self"
         if outer == "self" and is_attribute(name) and not self._is_hidden(name):
             access = f"self.{name}"
         elif outer.endswith(")") or outer == "self" or name in DICT_ATTRIBUTES | MODULE_ATTRIBUTES:
-            self.inits += lines_of(call(f"{outer}.add_module", [quoted(name), "nn.Module()"]), 8)
+            made = "nn.ModuleList()" if self._is_counted_within(path) else "nn.Module()"
+            self.inits += lines_of(call(f"{outer}.add_module", [quoted(name), made]), 8)
             access = f"self.get_submodule({quoted(path)})"
         else:
             access = f"{outer}[{quoted(name)}]"
@@ -398,18 +419,25 @@ class ClassText:
         parts = [
             (k, child.name[start:])
             for k, child in enumerate(self.children)
-            if child.name.startswith(f"{path}.")
+            if child.name.startswith(f"{path}.") and (self.parts[k] is not None or k in self.made_of)
         ]
         return all(name == str(count) and self.parts[k] is not None for count, (k, name) in enumerate(parts))
 
     def _keep(self, number: int) -> str:
-        """Make a parameter a part of the class, and say how it is reached."""
+        """Make a parameter or a buffer a part of the class, and say how it is reached."""
         name, made = self.children[number].name, self.made_of[number]
-        if "." in name:
-            path, _, last = name.rpartition(".")
-            inside = self._container(path)
-            self.inits += lines_of(call(f"{inside}.register_parameter", [quoted(last), made]), 8)
-            return f"self.get_parameter({quoted(name)})"
+        initial = self.children[number].unit.initial
+        path, _, last = name.rpartition(".")
+        if path or not initial.trained:
+            inside = self._container(path) if path else "self"
+            kind = "parameter" if initial.trained else "buffer"
+            if last in MODULE_ATTRIBUTES | LIST_ATTRIBUTES | DICT_ATTRIBUTES:
+                access = f"{inside}._{kind}s[{quoted(last)}]"
+                self.inits += lines_of(before(f"{access} = ", made), 8)
+                return access
+            self.inits += lines_of(call(f"{inside}.register_{kind}", [quoted(last), made]), 8)
+            plain = is_attribute(last) and inside.startswith("self.") and not inside.endswith(")")
+            return f"{inside}.{last}" if plain else f"self.get_{kind}({quoted(name)})"
         if self._is_hidden(name):
             access = f"self._parameters[{quoted(name)}]"
         elif is_attribute(name):
@@ -419,6 +447,11 @@ class ClassText:
             return f"self.get_parameter({quoted(name)})"
         self.inits += lines_of(before(f"{access} = ", made), 8)
         return access
+
+    def _copied(self, part: Part, count: int) -> Piece:
+        """A list of so many modules of a kind."""
+        made = piece_of(part.made, self.used)
+        return bracketed("[", [made, f"for _ in range({count})"], "]", comma=False)
 
     def _is_hidden(self, name: str) -> bool:
         """Whether Python or torch gives an attribute of that name another meaning."""
@@ -445,9 +478,8 @@ class ClassText:
         if self.is_list:
             parts = filled([part for part in self.parts if part is not None and is_number(part.name)])
             modules = bracketed("[", items_of(parts, self.used, shapes=False), "]")
-            if self.experts:
-                made = piece_of(parts[0].made, self.used)
-                modules = bracketed("[", [made, f"for _ in range({self.experts})"], "]", comma=False)
+            for count in self.experts.values():
+                modules = self._copied(parts[0], count)
             start = lines_of(call("super().__init__", [modules]), 8)
         kept = [f"        self.{attribute} = {name}" for name, attribute in self.stored.items()]
         if not (self.is_list or kept or self.inits):
@@ -586,8 +618,9 @@ class ClassText:
             return lines
         shape = ", ".join(str(self._shape(value)) for value in row.last.outputs)
         target = f"{', '.join(line.outputs)} = " if line.outputs else ""
-        if row.number == self.expert:
-            text = before(target, self._called("archlens.each_expert", [*line.inputs, "self"]))
+        if row.number in self.experts:
+            all_of_them = "self" if self.is_list else self.access[row.number]
+            text = before(target, self._called("archlens.each_expert", [*line.inputs, all_of_them]))
             return lines + lines_of(text, indent, comment=shape)
         if row.number in self.access:
             text = _applied(self.access[row.number], line.inputs)

@@ -18,9 +18,9 @@ from ..analysis.nesting import Child, Nesting, Scope, is_number, shape_of
 from ..analysis.uses import Use
 from ..errors import UsageError, shorten, usage
 from ..grouping import grouped
-from ..network import Copies, Layer, Network
+from ..network import Layer, Network
 from ..ops import REQUIRED, Call
-from ..ops.experts import Choose, Correct
+from ..ops.experts import Choose
 from ..shape import Shape
 from .formatting import is_attribute, title, unique, word
 from .signatures import (
@@ -173,32 +173,54 @@ def package_of(target: str) -> str:
     return "" if library.partition(".")[0] in ("", "nn", "torch", "operator", "archlens", "F") else library
 
 
-def with_biases_apart(network: Network) -> Network:
-    """The network in which stacked biases, parameters of their own, are added by layers of their own."""
+def with_stacked_apart(network: Network) -> Network:
+    """The network in which what has the weights of all experts in one tensor reads which were chosen.
+
+    Stacked biases, parameters of their own, are added by layers of their own.
+
+    Raises:
+        UsageError: another layer has the name of a bias.
+    """
+    if not any(copies.stacked for copies in network.experts.values()):
+        return network
     names: dict[str, str] = {}
     layers: list[Layer] = []
     for layer in network.layers:
-        found = layer._replace(inputs=tuple([names.get(name, name) for name in layer.inputs]))
-        layers.append(found)
-        weights = layer.facts.weights
-        stacked = layer.copies is not None and layer.copies.stacked and layer.scope == layer.copies.scope
-        if stacked and weights.keys() == {"weight", "bias"} and layer.key("bias") not in network.index:
-            names[layer.name] = layer.key("bias")
-            alone = layer.facts._replace(weights={"weight": weights["weight"]})
-            layers[-1] = found._replace(facts=alone)
-            zeros = Call("torch.zeros", size=weights["bias"])
-            facts = layer.facts._replace(
-                weights={"weight": weights["bias"]}, macs=0, torch=Call(_BIASED, parameter=zeros)
-            )
-            shapes = (layer.shape,)
-            layers.append(
-                layer._replace(name=names[layer.name], inputs=(layer.name,), input_shapes=shapes, facts=facts)
-            )
-    if not names or any(layer.again in names for layer in network.layers):
-        return network
+        inputs = tuple([names.get(name, name) for name in layer.inputs])
+        weights = network.index.get(layer.again, layer).facts.weights
+        if layer.copies is None or not layer.copies.stacked or not weights:
+            layers.append(layer._replace(inputs=inputs))
+            continue
+        sizes = weights["weight"]
+        product = Call(_STACKED, parameter=Call("archlens.normal", sizes=sizes, deviation=0.02))
+        layers.append(_stacked(layer, layer.name, inputs, sizes, product))
+        if "bias" in weights:
+            name = names[layer.name] = f"{layer.name}_bias"
+            if name in network.index:
+                why = f"{shorten(name)} is a layer, and the bias of {shorten(layer.name)}"
+                raise usage(f"{shorten(network.name)} cannot be {WRITTEN}: {why}", span=layer.span)
+            sizes = weights["bias"]
+            added = Call(_BIASED, parameter=Call("torch.zeros", size=sizes))
+            layers.append(_stacked(layer, name, (layer.name,), sizes, added))
     outputs = {name: names.get(end, end) for name, end in network.outputs.items()}
     index = {layer.name: layer for layer in layers}
     return replace(network, layers=tuple(layers), index=index, outputs=outputs)
+
+
+def _stacked(layer: Layer, name: str, inputs: tuple[str, ...], sizes: tuple[int, ...], call: Call) -> Layer:
+    """A part of a layer of experts that has one of its tensors, which are stacked."""
+    assert layer.copies is not None
+    facts = layer.facts._replace(weights={} if layer.again else {"": sizes}, torch=call)
+    again = layer.again + name[len(layer.name) :] if layer.again else ""
+    inputs = (*inputs, layer.copies.chosen)
+    return layer._replace(name=name, inputs=inputs, facts=facts, keys={}, again=again)
+
+
+def is_expert(network: Network, scope: Scope, child: Child) -> bool:
+    """Whether a child is the first of many experts, each of which has tensors of its own."""
+    copies = network.layers[child.outputs[-1]].copies if child.outputs else None
+    path = f"{scope.path}.{child.name}" if scope.path else child.name
+    return copies is not None and not copies.stacked and path == f"{copies.scope}.0"
 
 
 class _Reader:
@@ -218,8 +240,9 @@ class _Reader:
         for scope in self.closed:
             scope.stateful = any(child.unit.stateful for child in scope.children)
         for layer in network.layers:
-            if isinstance(layer.op, Choose) and layer.scope in tree.scopes:
-                self._route(tree.scopes[layer.scope], tree.numbers[layer.name])
+            if isinstance(layer.op, Choose):
+                number = tree.numbers[layer.name]
+                self._route(tree.homes[number], number)
         for use, part in self.applied:
             if part is not None and [network.layers[value].name for value in part.outputs] != [
                 first.name for first, layer in use.pairs if layer.name == use.end
@@ -229,10 +252,9 @@ class _Reader:
     def _route(self, scope: Scope, chosen: int) -> None:
         """Let what each expert has read which of them were chosen for each token."""
         for number, child in enumerate(scope.children):
-            copies = self.network.layers[child.outputs[-1]].copies
-            if copies is None:
-                continue
-            if child.unit.target in (_STACKED, _BIASED) if copies.stacked else child.name == "0":
+            copies = self.network.layers[child.outputs[-1]].copies if child.outputs else None
+            chooses = copies is not None and copies.chosen == self.network.layers[chosen].name
+            if chooses and is_expert(self.network, scope, child):
                 scope.children[number] = child._replace(inputs=(*child.inputs, chosen))
 
     def intern(self, key: Any) -> int:
@@ -285,23 +307,19 @@ class _Reader:
 
     def _leaf(self, layer: Layer) -> Leaf:
         facts = layer.facts
-        if isinstance(layer.op, Correct):
-            raise usage(
-                f"{shorten(self.network.name)} cannot be {WRITTEN}: {shorten(layer.name)} lies in the module "
-                "of another layer",
-                span=layer.span,
-            )
         borrowed = self.network.borrowed(layer)
         if borrowed:
             return self._given(layer, borrowed)
         found = self.leaves.get(id(facts))
         if found is None:
-            torch = facts.torch if layer.copies is None else self._of_experts(layer, layer.copies)
+            torch = facts.torch
             fields, values = arguments_of(torch)
             target = torch.target
             initial = None
             if torch.parameter is not None:
-                initial, further, made_of = initial_of(torch.parameter, len(fields))
+                initial, further, made_of = initial_of(
+                    torch.parameter, len(fields), trained=not facts.buffers
+                )
                 fields, values = (*fields, *further), (*values, *made_of)
             experts = layer.copies and (layer.copies.experts, layer.copies.stacked)
             key = self.intern(("leaf", PADS_APART.get(target, target), fields, initial, experts))
@@ -337,29 +355,6 @@ class _Reader:
         given = key[len(inside) :]
         number = self.intern(("given", target, given, fields))
         return Leaf(target, True, fields, values, number, False, None, given)
-
-    def _of_experts(self, layer: Layer, copies: Copies) -> Call:
-        """The call of a layer that each expert has; with stacked weights it takes them as a parameter.
-
-        Raises:
-            UsageError: they lie in a scope within, or have biases and are applied again.
-        """
-        if not copies.stacked or not layer.facts.weights or layer.facts.torch.target == _BIASED:
-            return layer.facts.torch
-        if layer.facts.weights.keys() != {"weight"} or layer.scope != copies.scope:
-            why, help = "and biases, and is applied again", "stacked: false, with a tensor for each expert"
-            if layer.name == copies.scope:
-                why, help = "under the name of the experts", "a name for the step of an expert: do: {up: ...}"
-            elif layer.scope != copies.scope:
-                why = f"in a scope within {shorten(copies.scope)}"
-            raise usage(
-                f"{shorten(self.network.name)} cannot be {WRITTEN}: {shorten(layer.name)} has stacked "
-                f"weights {why}",
-                span=layer.span,
-                help=help,
-            )
-        sizes = layer.facts.weights["weight"]
-        return Call(_STACKED, parameter=Call("archlens.normal", sizes=sizes, deviation=0.02))
 
 
 # --- what becomes a class --------------------------------------------------------------------------

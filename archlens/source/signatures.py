@@ -83,21 +83,26 @@ def arguments_of(call: Call) -> tuple[tuple[Field, ...], tuple[Any, ...]]:
 
 
 class Initial(NamedTuple):
-    """What makes a parameter; its arguments stand among the fields of what takes it."""
+    """What makes a parameter, or a buffer; its arguments stand among the fields of what takes it."""
 
     target: str
     #: Where its arguments start.
     start: int
     #: How its arguments stand in tuples: for each the number of its items, or -1 where it is no tuple.
     tuples: tuple[int, ...]
+    #: Whether it is a parameter.
+    trained: bool
 
 
-def initial_of(call: Call, start: int) -> tuple[Initial, tuple[Field, ...], tuple[Any, ...]]:
+def initial_of(
+    call: Call, start: int, *, trained: bool
+) -> tuple[Initial, tuple[Field, ...], tuple[Any, ...]]:
     """What makes a parameter, and all of its arguments, where each size in a tuple is one of its own.
 
     Args:
         call: a function of sizes, and of further numbers.
         start: how many arguments stand before these.
+        trained: whether it is a parameter; else a buffer.
     """
     given = [("size", size) for size in call.sizes] + [(n, one.value) for n, one in call.arguments.items()]
     fields: list[Field] = []
@@ -109,4 +114,4 @@ def initial_of(call: Call, start: int) -> tuple[Initial, tuple[Field, ...], tupl
             fields.append(Field(name, True, REQUIRED, "channels" if is_size else name))
             values.append(value)
     tuples = tuple([len(one) if isinstance(one, tuple) else -1 for _, one in given])
-    return Initial(call.target, start, tuples), tuple(fields), tuple(values)
+    return Initial(call.target, start, tuples, trained), tuple(fields), tuple(values)

@@ -1,8 +1,8 @@
 """A network as the text of a spec: a block for each class of scopes, repeats and tables, names kept.
 
-The way: :mod:`gathering` says lists that grow step by step, :mod:`plan` finds what branches and is merged
-again, :mod:`blocks` which scopes are one block, :mod:`steps` puts them over each other, :mod:`parameters`
-finds what differs, :mod:`lines` makes lines of it.
+The way: :mod:`gathering` says lists that grow step by step, :mod:`experts` makes one step of experts,
+:mod:`plan` finds what branches and is merged again, :mod:`blocks` which scopes are one block, :mod:`steps`
+puts them over each other, :mod:`parameters` finds what differs, :mod:`lines` makes lines of it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from ..elaboration import elaborate
 from ..errors import SpecError, UsageError, shorten, usage
 from ..language import parse
 from ..network import Layer, Network
-from ..ops import OPS
+from ..ops import LANGUAGE
 from ..ops.experts import AROUND
+from .experts import mixed
 from .gathering import gathered
 from .spec import text_of
 
@@ -48,7 +49,7 @@ def convert(network: Network) -> str:
     """
     _require_said(network)
     network = gathered(network)
-    text = text_of(network)
+    text = text_of(mixed(network))
     try:
         with allowing(max(allowed(), len(network.layers))):
             again = elaborate(parse(text, name=network.name))
@@ -69,17 +70,10 @@ def _refused(network: Network, why: str, layer: Layer | None = None, help: str =
 
 def _require_said(network: Network) -> None:
     """Refuse what the language has no words for."""
-    network.require_calls("written as a spec")
+    network.require_calls("written as a spec", stated=True)
     for layer in network.layers:
         name = shorten(layer.name)
-        if layer.copies is not None or isinstance(layer.op, AROUND):
-            raise _refused(
-                network,
-                f"experts are not written, and {name} is of some",
-                layer,
-                help="archlens show prints the spec that a network was made from",
-            )
-        if OPS.get(layer.op.kind) is not type(layer.op):
+        if LANGUAGE.get(layer.op.kind) is not type(layer.op) and not isinstance(layer.op, AROUND):
             raise _refused(network, f"the language has no op {layer.op.kind}, which {name} is", layer)
         if layer.name.count(".") > _DEEPEST:
             raise _refused(network, f"{name} lies more than {_DEEPEST} scopes deep", layer)

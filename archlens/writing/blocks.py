@@ -12,14 +12,17 @@ from ..elaboration.building import Place
 from ..errors import shorten, usage
 from ..grouping import grouped
 from ..network import Layer, Network
+from ..ops.experts import Experts
 from ..ops.op import signature
 from .names import TAKEN, free, is_name, snake
 from .parameters import parametrize
-from .plan import Back, Merged, Move, Plan, Planner
+from .plan import Back, Merged, Move, Plan, Planner, Run
 from .steps import ABSENT, Block, Slot, Step, Target, Word, kind_and_value, together, unify
 
 #: How many numbers in a row may be left out by steps that do nothing, before names are written.
 _GAPS = 2
+#: More than any number of a step, so that none is that of the next.
+_NO_NUMBER = 1 << 60
 #: With how many blocks of its name a scope is compared.
 _TRIED = 8
 
@@ -97,7 +100,8 @@ class Reader:
         for scope in self.tree.closed:
             key = tuple(self._look(child, looks) for child in scope.children)
             looks[scope.path] = numbers.setdefault((scope.block, key), len(numbers))
-        inner = [scope for scope in self.tree.closed if scope.parent and scope.path not in self.alone]
+        apart = {path for path, copies in self.network.experts.items() if not copies.stacked} | self.alone
+        inner = [scope for scope in self.tree.closed if scope.parent and scope.path not in apart]
         named = grouped((scope.block, scope) for scope in inner if scope.block)
         found: dict[Any, list[Scope]] = {block: scopes for block, scopes in named.items() if len(scopes) > 1}
         plain = grouped((looks[scope.path], scope) for scope in inner if not scope.block)
@@ -440,16 +444,46 @@ class _Lift:
             if isinstance(move, Back):
                 yield self.reader.back(self.scope, move.value)
             elif isinstance(move, Merged):
-                branches = [list(self._sequence(branch)) for branch in move.branches]
                 child = self.scope.children[move.child]
                 op = child.unit.op
                 slots = self._slots(child.unit)
-                yield Step("merge", "", op.kind, slots, branches, counted=bool(self.numbers))
+                if isinstance(op, Experts):
+                    yield self._experts(child.unit, slots, move.branches)
+                else:
+                    branches = [list(self._sequence(branch)) for branch in move.branches]
+                    yield Step("merge", "", op.kind, slots, branches, counted=bool(self.numbers))
                 yield from self._aliased(move.child)
             else:
                 child = self.scope.children[move.child]
                 yield from self._run(child)
                 yield from self._aliased(move.child)
+
+    def _experts(self, layer: Layer, slots: list[Slot], branches: Sequence[Sequence[Move]]) -> Step:
+        """The step that stands for experts.
+
+        Raises:
+            UsageError: something else than a router and an expert is between what flows and what is read.
+        """
+        gate, do = [self._named(branch) for branch in branches]
+        if len(do) == 1 and do[0].form == "scope" and not getattr(layer.op, "stacked", False):
+            do = do[0].branches[0]
+        if len(gate) != 1 or len(do) != 1:
+            network, scope = self.reader.network, shorten(layer.name.replace(" ", ""))
+            raise usage(
+                f"{shorten(network.name)} cannot be written as a spec: more than one step leads to "
+                f"{scope}, or what is within it is read elsewhere",
+                span=layer.span,
+            )
+        return Step("experts", "", type(layer.op), slots, [gate, do])
+
+    def _named(self, branch: Sequence[Move]) -> list[Step]:
+        """The steps of a branch, the last with the name that it has, be that a number."""
+        count, self.count = self.count, _NO_NUMBER
+        steps = list(self._sequence(branch))
+        self.count = count
+        if steps and isinstance(branch[-1], Run):
+            steps[-1].name = self.scope.children[branch[-1].child].name
+        return steps
 
     def _run(self, child: Child) -> Iterator[Step]:
         inline = isinstance(child.unit, Scope) and child.unit.path not in self.reader.members

@@ -9,11 +9,11 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from ..analysis.repeats import stretches
-from ..language.steps import KEYWORDS
+from ..language.steps import EXPERTS, KEYWORDS
 from ..language.synonyms import merge_meant
-from ..ops import OPS
+from ..ops import LANGUAGE
 from ..ops.op import as_written, signature
-from .names import is_name
+from .names import TAKEN, is_name
 from .steps import ABSENT, Block, Slot, Step, Word, kind_and_value, passes
 
 #: Columns of a line.
@@ -119,7 +119,7 @@ class Writer:
             if len(inside) == 1 and isinstance(inside[0], str) and _is_several(inside[0]):
                 return Key(quoted_name(step.name), inside[0])
             return Key(quoted_name(step.name), inside)
-        return self._merge(step)
+        return self._experts(step) if step.form == "experts" else self._merge(step)
 
     def _if(self, step: Step) -> str:
         if not step.condition:
@@ -162,10 +162,24 @@ class Writer:
         target = slot.given[0]
         return str(target.what) if target.how == "name" else value(target.what)
 
+    def _experts(self, step: Step) -> Any:
+        """``experts:`` with its arguments, a router that is no other than it has by itself left out."""
+        gate, do = [self.item(branch[0]) for branch in step.branches]
+        given = self._arguments(step, named=True)
+        keys = [Key(key, _bare(text)) for key, text in given]
+        usual = Call("gate", "linear", (("", dict(given)["count"]), ("bias", "false")))
+        if not isinstance(gate, Call) or (gate.name, gate.text) != (usual.name, usual.text):
+            keys.append(_under("gate", gate, named=gate.name != "gate"))
+        keys.append(_under("do", do, named=False))
+        plain = all(isinstance(key.node, str) and re.fullmatch(r"[-+.\w]+", key.node) for key in keys)
+        if plain:
+            return Key(EXPERTS, Flow(tuple([f"{key.name}: {key.node}" for key in keys]), "{}"))
+        return Key(EXPERTS, Keys(tuple(keys)))
+
     def _merge(self, step: Step) -> Any:
         kind = step.what
-        if OPS[kind].branches:
-            names = (*OPS[kind].branches, *OPS[kind].optional_branches)
+        if LANGUAGE[kind].branches:
+            names = (*LANGUAGE[kind].branches, *LANGUAGE[kind].optional_branches)
             parts = zip(names, step.branches, strict=False)
             given = [(name, self._tensor(branch[0].slots[0])) for name, branch in parts]
             words = [f"{name}: ref({text})" for name, text in given]
@@ -203,6 +217,18 @@ class Writer:
         if len(keyed) == len(branches):
             return Keys((Key(head, Keys(tuple(keyed))),))
         return Keys((Key(head, branches),))
+
+
+def _under(key: str, item: Any, *, named: bool) -> Key:
+    """A step under a key, with its name or without."""
+    node = item.text if isinstance(item, Call) else item.node if isinstance(item, Key) else item
+    return Key(key, Keys((Key(quoted_name(item.name), node),)) if named else node)
+
+
+def _bare(text: str) -> str:
+    """A value, without quotes where it is a word that means itself."""
+    word = text.strip('"')
+    return word if is_name(word) and (word not in TAKEN or word in ("softmax", "sigmoid")) else text
 
 
 def _size(steps: Sequence[Step]) -> int:
@@ -326,7 +352,7 @@ def _rows(
         order = [one.name for one in block.parameters if not one.text]
         defaults = {one.name: value(one.default) for one in block.parameters if one.default is not ABSENT}
     else:
-        taken = signature(OPS[calls[0].head])
+        taken = signature(LANGUAGE[calls[0].head])
         order = list(taken)
         defaults = {name: value(one.default) for name, one in taken.items() if not one.required}
     for k in range(positional):

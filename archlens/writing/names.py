@@ -9,7 +9,7 @@ from keyword import iskeyword
 from ..elaboration.functions import FUNCTIONS
 from ..elaboration.values import CONSTANTS
 from ..language.steps import RESERVED
-from ..ops import OPS
+from ..ops import LANGUAGE
 
 
 def snake(text: str) -> str:
@@ -23,7 +23,7 @@ def snake(text: str) -> str:
 
 
 #: Words that mean something in expressions.
-TAKEN = frozenset({*OPS, *FUNCTIONS, *CONSTANTS, *RESERVED})
+TAKEN = frozenset({*LANGUAGE, *FUNCTIONS, *CONSTANTS, *RESERVED})
 
 
 def free(name: str, *taken: Container[str]) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..analysis.nesting import Child, Scope, Value
 from ..analysis.uses import Use
 from ..network import Layer
+from ..ops.experts import Experts
 
 
 class Run(NamedTuple):
@@ -94,6 +95,8 @@ class _Section(NamedTuple):
     parts: tuple[tuple[int, int], ...]
     #: Whether a branch is what flows in.
     passes: bool
+    #: What the branches of experts start from; of others, what flows.
+    entry: Value | None = None
 
 
 class _Moves:
@@ -123,6 +126,9 @@ class _Moves:
                 key=lambda one: one.merge,
                 default=None,
             )
+            if section is not None and section.entry is not None and flowing != section.entry:
+                flowing = section.entry
+                moves.append(Back(flowing))
             if section is not None and flowing is not None:
                 moves.append(self._branched(section, flowing))
                 at = section.merge
@@ -177,11 +183,21 @@ class _Moves:
     def _sections(self) -> list[_Section]:
         found = []
         for number, child in enumerate(self.children):
-            if isinstance(child.unit, Layer) and child.unit.op.merges and not child.unit.op.branches:
+            if not isinstance(child.unit, Layer):
+                continue
+            if isinstance(child.unit.op, Experts):
+                found.append(self._experts(number, child))
+            elif child.unit.op.merges and not child.unit.op.branches:
                 section = self._section(number, child)
                 if section is not None:
                     found.append(section)
         return found
+
+    def _experts(self, merge: int, child: Child) -> _Section:
+        """The router, and the experts behind it."""
+        router, expert = [self.makers[value] for value in child.inputs]
+        entry = self.children[expert].inputs[0]
+        return _Section(router, merge, ((router, router), (expert, expert)), False, entry)
 
     def _section(self, merge: int, child: Child) -> _Section | None:
         """The children that run for the inputs of a merge alone, each branch after the other."""

@@ -81,8 +81,8 @@ class Step:
     """One step."""
 
     #: ``"op"``; ``"given"``, an op that the block is handed; ``"call"`` of a block; ``"scope"``; ``"merge"``;
-    #: ``"ref"``; ``"again"``, a further use; ``"gap"`` for a number that is left out; ``"alias"`` for a name
-    #: of what flows.
+    #: ``"experts"``, whose branches are the router and an expert; ``"ref"``; ``"again"``, a further use;
+    #: ``"gap"`` for a number that is left out; ``"alias"`` for a name of what flows.
     form: str
     #: Empty where the language gives it.
     name: str
