@@ -441,6 +441,14 @@ def brace() -> archlens.Network:
     return net.network()
 
 
+def test_a_name_that_looks_as_a_call_is_written_as_a_name() -> None:
+    again(
+        archlens.loads(
+            "input: 3x8x8\nlayers:\n  - \"{'blend(1)'}\": conv(3, 1)\n  - \"{'a()'}\": [relu, relu]\n"
+        )
+    )
+
+
 REFUSED: dict[str, tuple[Callable[[], archlens.Network], str]] = {
     "shared": (shared, "b has its bias from a.bias"),
     "opaque": (opaque, "what mine computes is not known"),

@@ -433,10 +433,27 @@ def read_template(node: Scalar, what: str) -> Template:
     if "{" not in text and "}" not in text:
         if what == "a name":
             check_name(text, node)
+            _check_call(text, node)
         return Template((text,), node)
     start = node.index + (0 if node.plain else 1)
     exact = node.source.text.startswith(text, start)
     return Template(split(text, node, start if exact else -1), node)
+
+
+def _check_call(name: str, where: Scalar) -> None:
+    """Refuse a name that looks as a call, ``blend():``; merges that take arguments have them there.
+
+    Raises:
+        SpecError: it does, and is not written as an expression.
+    """
+    op, bracket, _ = name.partition("(")
+    if bracket and op.isidentifier() and name.endswith(")"):
+        raise where.error(
+            f"{shorten(op)} is no merge, and {shorten(name)}: would name what stands under it",
+            help=(
+                f"- {shorten(name)} is a step by itself, and blocks are defined under blocks:{_called(name)}"
+            ),
+        )
 
 
 def check_name(name: str, where: Located | None) -> None:

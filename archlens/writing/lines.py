@@ -480,7 +480,8 @@ def _chained(texts: list[str]) -> list[str]:
 
 def quoted_name(name: str) -> str:
     """The name of a step as a key of the language."""
-    if name in KEYWORDS or merge_meant(name, KEYWORDS) is not None or "{" in name:
+    looks_otherwise = "{" in name or re.fullmatch(r"\w+\(.*\)", name)
+    if name in KEYWORDS or merge_meant(name, KEYWORDS) is not None or looks_otherwise:
         if "}" in name or "'" in name:
             return name  # nothing says it, as the check will
         return f"{{'{name}'}}"
