@@ -21,18 +21,20 @@ how many the network chooses; 1,000 are ImageNet's, and so are 1,001, with one f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 from pathlib import PurePath
 from typing import NamedTuple
 
+from ..limits import Kind
 from ..network import Network
 from ..ops import EVERYWHERE
 from ..published import Entry, percent
 from ..shape import Shape
 from . import receptive_field
-from .figures import Value, Where, shown
+from .figures import Figure, Value, Where, shown
 from .study import Study
 from .unknown import Unknown
 
@@ -113,6 +115,96 @@ class Compared:
     def imagenet(self) -> bool:
         """Whether it chooses among ImageNet's 1,000 classes."""
         return self.classes in IMAGENET
+
+
+class Unit(Enum):
+    """What a quantity is counted in."""
+
+    COUNT = "a count"
+    BYTES = "bytes"
+    NUMBER = "layers or positions"
+    YEAR = "a year"
+    PERCENT = "per cent"
+
+
+class Measure(NamedTuple):
+    """Something that has one number in each network, or none, with the reason."""
+
+    #: In a sentence, and beside an axis.
+    called: str
+    title: str
+    unit: Unit
+    of: Callable[[Compared], float | Unknown]
+    #: Which is better: less, -1; more, 1; neither, 0.
+    better: int
+
+
+def _figure(name: str, figure: Figure, title: str = "", better: int = -1) -> Measure:
+    """A figure of every network; where it has a number for each axis, the largest."""
+
+    def of(one: Compared) -> float | Unknown:
+        value = one.figures[name]
+        return max(value, default=0) if isinstance(value, tuple) else value
+
+    units = {Kind.COUNT: Unit.COUNT, Kind.BYTES: Unit.BYTES}
+    called = figure.name or figure.title
+    return Measure(called, title or called, units.get(figure.kind, Unit.NUMBER), of, better)
+
+
+def _top(name: str) -> Callable[[Compared], float | Unknown]:
+    def of(one: Compared) -> float | Unknown:
+        found: Accuracy | Unknown = getattr(one, name)
+        if isinstance(found, Unknown):
+            return found
+        if not one.imagenet:
+            if isinstance(one.classes, Unknown):
+                return one.classes
+            return Unknown(f"it chooses among {one.classes:,} classes, not ImageNet's 1,000")
+        return found.percent
+
+    return of
+
+
+def _year(one: Compared) -> float | Unknown:
+    return one.year if one.year is not None else Unknown("its spec cites no paper")
+
+
+#: What networks can be put on an axis by: every figure that is compared, and what was published.
+MEASURES: dict[str, Measure] = {
+    **{
+        name: _figure(
+            name,
+            figure,
+            {"macs": "multiply-accumulates (MACs)"}.get(name, ""),
+            {"depth": 0, "receptive_field": 0}.get(name, -1),
+        )
+        for name, figure in shown(Where.COMPARISON).items()
+    },
+    "year": Measure("year", "year of the paper", Unit.YEAR, _year, -1),
+    "top1": Measure("top-1", "top-1 accuracy on ImageNet, %", Unit.PERCENT, _top("top1"), 1),
+    "top5": Measure("top-5", "top-5 accuracy on ImageNet, %", Unit.PERCENT, _top("top5"), 1),
+}
+
+
+def front(values: Sequence[tuple[float, float]], better: tuple[int, int]) -> list[int]:
+    """The Pareto front: those of which no other is as good in one of two ways and better in the other.
+
+    Args:
+        values: both values of each.
+        better: of each way whether less is better, -1, or more, 1.
+
+    Returns:
+        Their positions, from the best in the first way on.
+
+    >>> front([(4, 70), (1, 60), (2, 55), (9, 70), (4, 70)], (-1, 1))
+    [1, 0, 4]
+    """
+    goods = [(x * better[0], y * better[1]) for x, y in values]
+    found: list[int] = []
+    for i in sorted(range(len(goods)), key=lambda i: (-goods[i][0], -goods[i][1], i)):
+        if not found or goods[i][1] > goods[found[-1]][1] or goods[i] == goods[found[-1]]:
+            found.append(i)
+    return found
 
 
 def find(study: Study, *, smallest: bool = False, overridden: str = "") -> Compared:

@@ -45,7 +45,7 @@ def to_bytes(drawn: HasPicture, extension: str) -> bytes:
             f"there is no format {shorten(extension)}" if extension else "the file has no extension",
             help=f"the formats: {', '.join(f'.{name}' for name in known)}",
         )
-    if isinstance(drawn, Request):
+    if isinstance(drawn, Request | Chart):
         drawn = drawn.made_for(extension)
     if isinstance(drawn, Request | Chart) and drawn.theme == AUTO:
         if extension != "svg":

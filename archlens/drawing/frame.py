@@ -13,7 +13,7 @@ from .metrics import fitted, width, wrapped
 from .picture import Group, Item, Picture, Rect, Text, line
 from .plan import Plan
 from .request import Request
-from .theme import Theme
+from .theme import LIGHT, Theme
 
 #: The space around everything: on a screen; on paper, and around a drawing alone. The least width of a
 #: picture that does not fill a page.
@@ -72,10 +72,15 @@ class Around(NamedTuple):
 
 def room(request: Request, around: Around) -> tuple[float, float]:
     """The width and the height that the page of a request leaves to a drawing."""
-    wide, high = request.page.page
-    edge = _edge(request.page, around)
+    return space(request.page, around)
+
+
+def space(fit: Fit, around: Around) -> tuple[float, float]:
+    """The width and the height that a page leaves to what stands between title and key."""
+    wide, high = fit.page
+    edge = _edge(fit, around)
     inner = wide - 2 * edge
-    return inner, high - _height(around, (inner, 0.0), inner, request.colors, edge)
+    return inner, high - _height(around, (0.0, 0.0), inner, LIGHT, edge)
 
 
 def around(request: Request, signs: Iterable[Sign] = (), notes: Iterable[str] = ()) -> Around:

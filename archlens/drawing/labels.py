@@ -21,6 +21,9 @@ _DIRECTIONS: tuple[tuple[float, float, float], ...] = (
     *((0.0, 1.0, 1.2), (0.38, 0.92, 1.6), (0.71, 0.71, 1.2), (0.92, 0.38, 0.8)),
 )
 
+#: The most that a direction costs.
+_DEAREST = max(cost for _, _, cost in _DIRECTIONS)
+
 #: How far from its disc a label is tried, and from where on a line leads back to it.
 _GAPS = (2.5, 8.0, 14.0, 21.0, 29.0, 38.0, 49.0, 62.0, 78.0, 98.0, 122.0, 150.0, 190.0, 240.0)
 _LED = 5.0
@@ -64,31 +67,45 @@ class Place(NamedTuple):
     leader: Segment | None
 
 
-def place(discs: Sequence[Disc], page: Box, lines: Sequence[Segment] = ()) -> list[Place | None]:
+def place(
+    discs: Sequence[Disc],
+    page: Box,
+    lines: Sequence[Segment] = (),
+    *,
+    first: Sequence[int] = (),
+    farthest: float = _GAPS[-1],
+) -> list[Place | None]:
     """A place for each disc's label; ``None`` where there is no room.
 
     Args:
         discs: what is labelled.
         page: where labels may stand.
         lines: what they had better not stand on.
+        first: the discs that choose before all others, by their positions.
+        farthest: how far from its disc a label may stand.
     """
     found: list[Place | None] = [None] * len(discs)
     near = [sum(_distance(a, b) < _NEAR**2 for b in discs) for a in discs]
-    order = sorted(range(len(discs)), key=lambda i: (-near[i], i))
+    order = sorted(range(len(discs)), key=lambda i: (i not in first, -near[i], i))
     for _ in range(_ROUNDS):
         for i in order:
             others = [one for j, one in enumerate(found) if one is not None and j != i]
-            found[i] = _best(i, discs, others, page, lines)
+            found[i] = _best(i, discs, others, page, lines, farthest)
     return found
 
 
 def _best(
-    i: int, discs: Sequence[Disc], others: Sequence[Place], page: Box, lines: Sequence[Segment]
+    i: int,
+    discs: Sequence[Disc],
+    others: Sequence[Place],
+    page: Box,
+    lines: Sequence[Segment],
+    farthest: float,
 ) -> Place | None:
     """The place that costs least among those that are allowed."""
     best, least = None, float("inf")
     for base, candidate in _candidates(discs[i]):
-        if base >= least:
+        if base >= least or base > farthest + _DEAREST:
             break
         if not _allowed(candidate, discs, others, page):
             continue

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import click
 
 from ...analysis import comparison
-from ...analysis.comparison import Compared
+from ...analysis.comparison import MEASURES, Compared
 from ...analysis.study import Study
 from ...dialects import Meant
 from ...drawing import extensions
+from ...drawing.fit import NAMED
 from ...drawing.formats import ANY
+from ...drawing.request import PAPER, SCREENS
 from ...drawing.theme import AUTO, THEMES
 from ...errors import shorten, usage
 from ...forms import forms
@@ -42,6 +45,18 @@ _MANY = 20
     help="The chart, if it ends in .svg, .png, .pdf or .tex; the table, if in .txt, .md, .csv, .json, .html.",
 )
 @click.option(
+    "--x", metavar="NAME", help=f"What lies along the chart: {', '.join(MEASURES)}.  [default: macs]"
+)
+@click.option("--y", metavar="NAME", help="What stands upright in it, of the same.  [default: top1]")
+@click.option("--area", metavar="NAME", help="What bubbles are as large as, or none.  [default: params]")
+@click.option("--front", is_flag=True, help="Draw the Pareto front into the chart.")
+@click.option(
+    "--fit",
+    metavar="FIT",
+    help=f"What the chart is read on: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
+    f"[default: {SCREENS}; .pdf and .tex: {PAPER}]",
+)
+@click.option(
     "--theme",
     type=click.Choice([*THEMES, AUTO]),
     help="Of the chart; with auto an .svg is as the pages of its reader are.  [default: light]",
@@ -53,6 +68,11 @@ def command(
     no_smallest: bool,
     form: str | None,
     path: str | None,
+    x: str | None,
+    y: str | None,
+    area: str | None,
+    front: bool,
+    fit: str | None,
     theme: str | None,
 ) -> None:
     """Put networks side by side, and their accuracy over their MACs into a chart.
@@ -63,8 +83,10 @@ def command(
     named = chosen("compare", name, every, example="resnet50 vgg16 mobilenet_v2")
     ending = _ending(path)
     is_chart = ending in extensions()
-    if theme is not None and not is_chart:
-        raise usage("--theme is for a chart, and none is written", help="add -o chart.svg")
+    options = {"x": x, "y": y, "area": area, "front": front or None, "fit": fit, "theme": theme}
+    asked: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
+    if asked and not is_chart:
+        raise usage(f"--{next(iter(asked))} is for a chart, and none is written", help="add -o chart.svg")
     shown = "table" if is_chart and form is None else form or _form(path, ending)
     if form is not None and not is_chart and ending in _FORMS.values() and ending != _FORMS[form]:
         raise usage(
@@ -76,7 +98,7 @@ def command(
         assert path is not None
         from ...drawing import Chart, to_bytes
 
-        write_bytes(to_bytes(Chart(tuple(found), theme or "light"), ending), path)
+        write_bytes(to_bytes(Chart(tuple(found), **asked), ending), path)
         path = None
     write_table(view.table(found), shown, path)
 
