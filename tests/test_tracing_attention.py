@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -384,6 +385,53 @@ class HeadsAsRows(OfDistances):
         return q, k, v
 
 
+class OfRanges(Biased):
+    """A row for each range of distances, as T5 has it."""
+
+    causal, distance = False, 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.table
+        self.table = nn.Embedding(8, HEADS)
+
+    def buckets(self) -> Tensor:
+        """As Raffel et al. give them in their code, for each query and key."""
+        ahead = torch.arange(LENGTH)[None] - torch.arange(LENGTH)[:, None]
+        if self.causal:
+            side, count, away = torch.zeros_like(ahead), 8, -torch.min(ahead, torch.zeros_like(ahead))
+        else:
+            side, count, away = (ahead > 0).long() * 4, 4, ahead.abs()
+        near = count // 2
+        far = torch.log(away.float() / near) / math.log(self.distance / near) * (count - near)
+        far = torch.min(near + far.long(), torch.full_like(away, count - 1))
+        return side + torch.where(away < near, away, far)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        bias = self.table(self.buckets()).permute(2, 0, 1)[None]
+        return ((q @ k.mT) * SCALE + bias).softmax(-1) @ v
+
+
+class OfRangesBefore(OfRanges):
+    """As T5's decoder has it: the mask is written into the bias."""
+
+    causal, distance = True, 7
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        bias = self.table(self.buckets()).permute(2, 0, 1)[None]
+        seen = torch.arange(LENGTH) <= torch.arange(LENGTH)[:, None]
+        bias = torch.where(seen, bias, torch.finfo(bias.dtype).min)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+
+
+class WithMask(OfRangesBefore):
+    """The mask is added to the bias."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        bias = self.table(self.buckets()).permute(2, 0, 1)[None]
+        return (q @ k.mT * SCALE + (torch.full((LENGTH, LENGTH), -1e9).triu(1) + bias)).softmax(-1) @ v
+
+
 #: What is added to the scores, with the layers that make it.
 ADDED = {
     Biased: ["parameter((3, 7, 7))"],
@@ -402,7 +450,20 @@ ADDED = {
         'rearrange("q k h -> h 1 q k")',
     ],
     OfOffsets: ["parameter((13, 3))", "relative_positions((7,))", 'rearrange("q k h -> h q k")'],
+    OfRanges: [
+        "parameter((8, 3))",
+        "relative_buckets(7, distance=5)",
+        'rearrange("q k h -> h q k")',
+    ],
+    OfRangesBefore: [
+        "parameter((8, 3))",
+        "relative_buckets(7, distance=7, causal=true)",
+        'rearrange("q k h -> h q k")',
+    ],
 }
+
+
+ADDED[WithMask] = ADDED[OfRangesBefore]
 
 
 @pytest.mark.parametrize("kind", ADDED)
@@ -414,7 +475,8 @@ def test_what_is_added_to_scores_is_a_bias(kind: type[Attend]) -> None:
         nn.init.normal_(one)
     network = archlens.trace(module, (LENGTH, CHANNELS))
     (core,) = [layer for layer in network if layer.op.kind == "attention"]
-    assert str(core.op) == "attention(1)" if kind is HeadsAsRows else "attention(3)"
+    said = "attention(3, causal=true)" if issubclass(kind, OfRangesBefore) else "attention(3)"
+    assert str(core.op) == ("attention(1)" if kind is HeadsAsRows else said)
     assert len(core.inputs) == 4
     before, rest = core.inputs[3], []
     while before != "input":
@@ -842,7 +904,40 @@ class OfOnePair(InPart):
     part = 2
 
 
-@pytest.mark.parametrize("kind", [Turning, Chunked, InPart, OfOnePair])
+class Neighbours(Turning):
+    """Pairs of channels that are neighbours, as GPT-J and Cohere have it."""
+
+    def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        whole = torch.repeat_interleave(self.angles(), 2, -1)[None, None]
+        return whole.cos(), whole.sin()
+
+    def half(self, x: Tensor) -> Tensor:
+        return torch.stack((-x[..., 1::2], x[..., ::2]), -1).flatten(-2)
+
+
+class NeighboursInPart(Neighbours):
+    """The first channels alone, which are taken apart as axes of two."""
+
+    part = 4
+
+    def half(self, x: Tensor) -> Tensor:
+        a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
+        return torch.stack((-b, a), -1).reshape(x.shape)
+
+    def turn(self, x: Tensor) -> Tensor:
+        return torch.cat((super().turn(x[..., : self.part]), x[..., self.part :]), -1)
+
+
+class Complex(Turning):
+    """As Llama was first written."""
+
+    def turn(self, x: Tensor) -> Tensor:
+        waves = torch.polar(torch.ones(LENGTH, WIDTH // 2), self.angles())[None, None]
+        pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
+        return torch.view_as_real(pairs * waves).flatten(-2).type_as(x)
+
+
+@pytest.mark.parametrize("kind", [Turning, Chunked, InPart, OfOnePair, Neighbours, NeighboursInPart, Complex])
 def test_rotary_positions(kind: type[Turning]) -> None:
     """They are the op, of queries and of keys; what is built again from the spec computes the same."""
     torch.manual_seed(0)
@@ -851,7 +946,8 @@ def test_rotary_positions(kind: type[Turning]) -> None:
     found = [layer.op for layer in network if layer.op.kind == "rotary"]
     base = {} if kind is OfOnePair else {"base": 500.0}
     part = {} if kind.part == WIDTH else {"part": kind.part}
-    assert found == [OPS["rotary"](WIDTH, **part, **base)] * 2
+    apart = {"interleaved": True} if kind in (Neighbours, NeighboursInPart, Complex) else {}
+    assert found == [OPS["rotary"](WIDTH, **part, **base, **apart)] * 2
     assert {layer.op.kind for layer in network} == {"linear", "rotary", "attention"}
     again = archlens.build(archlens.loads(archlens.convert(network))).eval()
     again.load_state_dict(module.state_dict())
@@ -931,9 +1027,57 @@ class OfAnother(Turning):
         return x * cos + self.half(x.relu()) * sin
 
 
+class UnevenSteps(Turning):
+    """The first two positions are as they should be, and no other."""
+
+    def angles(self) -> Tensor:
+        return torch.arange(LENGTH)[:, None].float() ** 2 * self.frequencies
+
+
+class SmallAngles(Turning):
+    """One pair turns so little that its cosines and sines do not tell, and yet twice as far as it should."""
+
+    base = 1e12
+
+    def angles(self) -> Tensor:
+        return super().angles() * torch.tensor([1.0, 1.0, 2.0, 1.0])
+
+
+class NeighboursByHalves(Neighbours):
+    """Neighbours are turned by the angles of halves."""
+
+    def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return Turning.waves(self, x)
+
+
+class OtherNeighbourNegated(Neighbours):
+    def half(self, x: Tensor) -> Tensor:
+        return torch.stack((x[..., 1::2], -x[..., ::2]), -1).flatten(-2)
+
+
+class NeighboursExchanged(Neighbours):
+    def half(self, x: Tensor) -> Tensor:
+        return torch.stack((-x[..., ::2], x[..., 1::2]), -1).flatten(-2)
+
+
+class SomeNeighbours(Neighbours):
+    """The pairs of twice as many channels, of which half are read."""
+
+    def half(self, x: Tensor) -> Tensor:
+        y = torch.cat((x, x), -1)[..., : WIDTH + 2]
+        return torch.stack((-y[..., 3::2], y[..., 2::2]), -1).flatten(-2)
+
+
+class ComplexConjugate(Complex):
+    def angles(self) -> Tensor:
+        return -super().angles()
+
+
 @pytest.mark.parametrize(
     "kind",
     [
+        *(UnevenSteps, SmallAngles, NeighboursByHalves, OtherNeighbourNegated, NeighboursExchanged),
+        *(SomeNeighbours, ComplexConjugate),
         *(SlowerAngles, SlowLastPair, FromOne, Louder, OtherSines, NotNegated, FirstNegated, LearnedCosines),
         *(AnglesOfTheInput, Subtracted, OfAnother),
     ],

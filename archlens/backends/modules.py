@@ -720,7 +720,11 @@ class RelativeBuckets(PairRows):
 
     def __init__(self, length: int, buckets: int, distance: int, causal: bool = False) -> None:
         at = torch.arange(length)
-        ahead = at - at[:, None]  # by how much a key comes after its query
+        super().__init__(self.rows(at - at[:, None], buckets, distance, causal))
+
+    @staticmethod
+    def rows(ahead: Tensor, buckets: int, distance: int, causal: bool) -> Tensor:
+        """The row for each number of positions by which a key comes after its query."""
         if not causal:
             buckets //= 2
         near = buckets // 2  # so many have a row each
@@ -728,7 +732,7 @@ class RelativeBuckets(PairRows):
         steps = (away / near).log() / log(distance / near) * (buckets - near)
         far = (near + steps.clamp(min=0).long()).clamp(max=buckets - 1)
         index = torch.where(away < near, away, far)
-        super().__init__(index if causal else index + buckets * (ahead > 0))
+        return index if causal else index + buckets * (ahead > 0)
 
 
 def expanded(x: Tensor, own: Tensor, shape: Any) -> Tensor:

@@ -25,7 +25,7 @@ from .lowering import (
     samples_first,
     unviewed,
 )
-from .tape import BATCH, Node, TakenApart, Value
+from .tape import BATCH, Node, Rows, TakenApart, Value
 
 #: How each operator is said in archlens' ops, by its name.
 TABLE: dict[str, Lowers] = {}
@@ -234,13 +234,17 @@ def _sides(given: Any) -> Any:
     return _one([one[0] if isinstance(one, list | tuple) else one for one in given])
 
 
-def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[str, Value]) -> Draft:
-    """A layer of an op; where its weights are computed of others alone it is none, and looks as far."""
-    if all(value.key and value.trains for value in own.values()) or any(
-        value.flows for value in own.values()
-    ):
+def _weighted(
+    lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[str, Value], *, turned: bool = False
+) -> Draft:
+    """A layer of an op; where its weights are computed of others alone it is none, and looks as far.
+
+    Likewise where its matrix has its axes ``turned``.
+    """
+    plain = all(value.key and value.trains for value in own.values())
+    if not turned and (plain or any(value.flows for value in own.values())):
         return lowering.put(op, draft, own=own)
-    found = _standardized(lowering, op, own["weight"])
+    found = None if turned else _standardized(lowering, op, own["weight"])
     if found is not None:
         standard, source = found
         return lowering.put(standard, draft, own={**own, "weight": source})
@@ -276,19 +280,32 @@ def _standardized(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, Value]
 
 @lowers("torch.linear")
 def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    weight, bias = args["weight"], args.get("bias")
+    """By a matrix with a row for each output; or ``turned``, with a column for each."""
+    weight, bias, turned = args["weight"], args.get("bias"), args.get("turned", False)
     if weight.flows:
         raise NotSaid("its weight is computed")
-    op = lowering.call("linear", weight.sizes[0], **({"bias": False} if bias is None else {}))
+    op = lowering.call("linear", weight.sizes[int(turned)], **({"bias": False} if bias is None else {}))
     own = _weights(args, weight="weight", bias="bias")
     held = lowering.near(args["input"], last=True)
     if len(held.axes[0]) > 1 and not held.draft.shape.channels_last:
         held = lowering.laid(held, last=True)
     whole = held.draft.straight
     if held.axes[:1] != whole[:1] and held.axes[-1] == whole[-1] and held.draft.shape.channels_last:
-        made = _weighted(lowering, node, op, held.draft, own)  # what stands beside the batch stays there
-        return Held(made, (*held.axes[:-1], made.straight[-1]))
-    return _straight(_weighted(lowering, node, op, _settle(lowering, args["input"], last=True), own))
+        made = _weighted(lowering, node, op, held.draft, own, turned=turned)
+        return Held(made, (*held.axes[:-1], made.straight[-1]))  # what stands beside the batch stays there
+    draft = _settle(lowering, args["input"], last=True)
+    return _straight(_weighted(lowering, node, op, draft, own, turned=turned))
+
+
+@lowers("addmm")
+def added_product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held | Sequence[Held | None]:
+    """A vector and the product by a matrix with a column for each output, as GPT-2 has it."""
+    if args.get("beta", 1) != 1 or args.get("alpha", 1) != 1 or len(args["self"].sizes) != 1:
+        raise NotSaid("a factor, or more than a vector is added")
+    if args["self"].flows or not args["mat1"].flows:
+        raise NotSaid("what is added is computed")
+    given = {"input": args["mat1"], "weight": args["mat2"], "bias": args["self"]}
+    return linear(lowering, node, {**given, "turned": True})
 
 
 lowers(*attention.PRODUCTS)(attention.product)
@@ -518,6 +535,12 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         op = lowering.call("scale", scalar) if kind == "multiply" else lowering.call("shift", _number(scalar))
         return Held(lowering.put(op, held.draft), held.axes)
     (other,) = [value for value in node.inputs if not value.flows]
+    rows = lowering.rows_of(other) if kind == "add" else None
+    if rows is not None:
+        try:
+            return _with_rows(lowering, held, rows)
+        except NotSaid:
+            pass
     own = _factors(x, other) if kind == "multiply" else None
     if own is not None:
         op = lowering.call("layer_scale", vector=True)
@@ -530,6 +553,26 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         except NotSaid:
             pass
     return _with_learned(lowering, node, kind, args)
+
+
+def _with_rows(lowering: Lowering, held: Held, rows: Rows) -> Held:
+    """Tokens and a row of a table for each: by its place, or the same for all."""
+    held = lowering.laid(held, last=True)
+    draft, ids = held.draft, rows.ids
+    length, width = draft.shape.spatial[-1:], draft.shape.channels
+    if length != (len(ids),) or width != rows.table.sizes[-1] or not held.is_straight:
+        raise NotSaid("its rows are of other positions")
+    if list(ids) == [*range(ids[0], ids[0] + len(ids))]:
+        given = {"first": ids[0]} if ids[0] else {}
+        op = lowering.call("position_embedding", rows.table.sizes[0], **given)
+        return _straight(lowering.put(op, draft, own={"weight": rows.table}))
+    if len(set(ids)) > 1 or len(draft.shape) > 2:
+        raise NotSaid("it reads rows of a table in another order")
+    table = _parameter(lowering, rows.table, lowering.call("parameter", rows.table.sizes), draft)
+    given = {"start": ids[0]} if ids[0] else {}
+    given |= {"stop": ids[0] + 1} if ids[0] + 1 < rows.table.sizes[0] else {}
+    row = lowering.put(lowering.call("slice", axis="length", **given), table) if given else table
+    return _straight(lowering.put(lowering.call("add"), draft, row))
 
 
 def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any]) -> Held:
@@ -621,14 +664,18 @@ def less_than_a_number(lowering: Lowering, node: Node, args: dict[str, Any]) -> 
 
 @lowers("cat")
 def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    tensors = args["tensors"]
     rank = len(node.outputs[0].sizes)
+    dim = _axis(args.get("dim", 0), rank)
+    # what is empty, as a cache is at first, adds nothing
+    tensors = [value for value in args["tensors"] if prod(value.sizes)] or args["tensors"]
+    if len(tensors) == 1 and tensors[0].flows:
+        return lowering.of(tensors[0])
     flowing = [value for value in tensors if value.flows]
     turned = [lowering.batch_first(lowering.of(value)) for value in flowing]
     held, place = [samples_first(one) for one, _ in turned], turned[0][1]
     if any(other != place for _, other in turned):
         raise NotSaid("the samples are in different axes")
-    dim = _batch_first(_axis(args.get("dim", 0), rank), place)
+    dim = _batch_first(dim, place)
     made = _together(lowering, tensors, held, dim, rank)
     return Held(made, batch_behind(made.straight, place))
 
@@ -1039,7 +1086,10 @@ def roll(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 @lowers("embedding")
 def embedding(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     """A row of a table for each id; the rows are looked up and nothing is multiplied."""
-    draft = _settle(lowering, args["indices"], last=None)
-    shape = ChannelsLast(lowering.shape_of(node.outputs[0]))
-    made = lowering.opaque("embedding", shape, draft, macs=0, own=lowering.own(node))
-    return _straight(made)
+    ids, place = lowering.batch_first(lowering.of(args["indices"]))
+    draft = lowering.settled(samples_first(ids))
+    shape = list(node.outputs[0].sizes)
+    if shape.pop(place) != BATCH:
+        raise NotSaid("what stands beside the batch in its axis")
+    made = lowering.opaque("embedding", ChannelsLast(shape), draft, macs=0, own=lowering.own(node))
+    return Held(made, batch_behind(made.straight, place))

@@ -16,7 +16,8 @@ from ..ops import ShapeError
 from ..ops.opaque import Opaque
 from ..ops.product import MatMul
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
-from .lowering import PERMUTES, Draft, Held, Lowering, NotSaid, permutation, unviewed
+from .lowering import PERMUTES, Draft, Held, Lowering, NotSaid, is_zeros, permutation, unviewed
+from .masks import masked, masks_within
 from .tape import BATCH, Node, Value
 
 #: The products of matrices, each with the names of its operands.
@@ -49,6 +50,8 @@ class _Scores:
     #: What is done to each score, and what else that reads: layers, parameters and buffers.
     done: list[Node] = field(default_factory=list)
     beside: list[Draft] = field(default_factory=list)
+    #: What is added to them, by the operator that does it, without the mask that is said.
+    biases: dict[Node, Value] = field(default_factory=dict)
 
 
 def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
@@ -62,8 +65,9 @@ def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
                 if made is not None:
                     return made
     leaf = _transposed(right)
-    if leaf is not None and left.flows and "baddbmm" not in node.target:
-        return lowering.table["torch.linear"](lowering, node, {"input": left, "weight": leaf})  # type: ignore[return-value]
+    if left.flows and "baddbmm" not in node.target and len(right.sizes) == 2 and not right.flows:
+        matrix = {"weight": right, "turned": True} if leaf is None else {"weight": leaf}
+        return lowering.table["torch.linear"](lowering, node, {"input": left, **matrix})  # type: ignore[return-value]
     return _multiplied(lowering, node, left, right)
 
 
@@ -248,11 +252,35 @@ def _factor(draft: Draft) -> float | None:
 
 def _masked(lowering: Lowering, found: _Scores) -> bool:
     """Whether what is done to each score masks what comes after a query; that is then no more to be said."""
-    masks = [node for node in found.done if lowering.is_causal(node)]
-    found.done = [node for node in found.done if node not in masks]
-    for node in masks:
+    causal, rest = False, []
+    for node in found.done:
+        said, bias = masked(node), _added(node)
+        if said is not None and lowering.is_causal(said):
+            causal = True
+        elif bias is not None and is_zeros(bias):
+            pass
+        else:
+            rest.append(node)
+            if bias is not None:
+                within = (own for mask, own in masks_within(bias) if lowering.is_causal(mask))
+                own = next(within, None)
+                causal |= own is not None
+                found.biases[node] = bias if own is None else own
+            continue
         lowering.folded.update(lowering.own(node).values())
-    return bool(masks)
+    found.done = rest
+    return causal
+
+
+def _added(node: Node) -> Value | None:
+    """What is added to scores, where that alone is done to them."""
+    if node.target == "torch.attention":
+        bias = node.args["attn_mask"]
+        return bias if "float" in bias.dtype else None
+    if node.target != "aten.add":
+        return None
+    others = [one for one in node.inputs if not one.flows]
+    return others[0] if len(others) == 1 else None
 
 
 # --- the op -----------------------------------------------------------------------------------------
@@ -433,6 +461,7 @@ def _bias(lowering: Lowering, node: Node, op: Any, drafts: Sequence[Draft], foun
         return None
     if bias is None or "float" not in bias.dtype or not found.by_query:
         return None
+    bias = found.biases.get(said, bias)
     apart = op.heads == 1 and rows[-1:] == lead[-1:]  # each head is a row
     if lead[-1:] != (op.heads,) and not apart:
         return None
@@ -470,5 +499,5 @@ def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Dr
     table = lowering.put(lowering.call("parameter", pairs.table.sizes), beside, own={"": pairs.table})
     if pairs.is_turned:
         table = lowering.put(lowering.call("rearrange", "h l -> l h"), table)
-    taken = lowering.put(lowering.call("relative_positions", **pairs.attributes), table)
+    taken = lowering.put(lowering.call(pairs.kind, **pairs.attributes), table)
     return lowering.put(lowering.call("rearrange", f"q k h -> {to}"), taken)

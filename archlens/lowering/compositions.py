@@ -31,8 +31,9 @@ class Compositions:
         return [self.said.get(node, node) for node in tape.nodes if node not in self.within]
 
 
-#: By what the angles of constant cosines and sines get smaller from pair to pair; ``None`` for others.
-BaseOf = Callable[[Value, Value], float | None]
+#: By what the angles of constant cosines and sines get smaller from pair to pair; ``None`` for others. Pairs
+#: are neighbours where that is said, else one of either half. Both may be one tensor of complex numbers.
+BaseOf = Callable[[Value, Value, bool], float | None]
 
 
 def compositions(tape: Tape, base_of: BaseOf) -> Compositions:
@@ -107,7 +108,7 @@ class _Search:
     def __init__(self, tape: Tape, base_of: BaseOf) -> None:
         self.tape, self.base_of = tape, base_of
         #: What the angles of cosines and sines were found to be, which are those of all layers.
-        self.bases: dict[tuple[Value, Value], float | None] = {}
+        self.bases: dict[tuple[Value, Value, bool], float | None] = {}
         self.ends = set(tape.outputs.values())
         self.readers: dict[Value, list[Node]] = {}
         self.left = _MOST
@@ -206,28 +207,58 @@ class _Search:
     # --- rotary positions -----------------------------------------------------------------------
 
     def rotary(self, seed: Node) -> Iterator[_Said]:
-        """What ends with a tensor by cosines, and with its halves turned by sines."""
-        x, made = _halves_turned(seed), seed.outputs[0]
+        """What ends with a tensor by cosines, and with its halves or its neighbours turned by sines."""
+        x, made, interleaved = _halves_turned(seed), seed.outputs[0], seed.target == "aten.stack"
+        if interleaved:
+            x, back = _neighbours_turned(seed), next(iter(self.readers.get(made, ())), None)
+            if x is None or back is None or back.target not in VIEWS or back.outputs[0].sizes != x.sizes:
+                return
+            made = back.outputs[0]
         for end in self.after(made) if x is not None else ():
             assert x is not None
             total = self.sum(Algebra({x: x, made: made}), end.outputs[0])
             if total is None or len(total) != 2 or end.outputs[0].sizes != x.sizes:
                 continue
             cos, sin = (_factor(total, one) for one in (x, made))
-            at = _positions(x, cos, sin) if cos is not None and sin is not None else None
-            if cos is None or sin is None or at is None:
-                continue
-            if (cos, sin) not in self.bases:
-                self.bases[cos, sin] = self.base_of(cos, sin)
-            base = self.bases[cos, sin]
-            if base is None:
-                continue
-            args = {"cos": cos, "sin": sin, "base": base, "positions": at, "part": x.sizes[-1]}
-            for whole in self.readers.get(end.outputs[0], ()):
-                full = _with_rest(whole, end.outputs[0], x)
-                if full is not None:
-                    yield _Said(whole, "archlens.rotary", {"self": full, **args})
-            yield _Said(end, "archlens.rotary", {"self": x, **args})
+            if cos is not None and sin is not None:
+                yield from self.turned(end, x, cos, sin, interleaved)
+
+    def complex_rotary(self, seed: Node) -> Iterator[_Said]:
+        """Neighbours as complex numbers, by constant ones."""
+        product = seed.args["self"].node
+        read = product.inputs if product is not None and product.target == "aten.mul" else ()
+        of = [one.node for one in read if one.flows]
+        waves = [one for one in read if not one.flows]
+        if len(of) != 1 or len(waves) != 1 or of[0] is None or of[0].target != "aten.view_as_complex":
+            return
+        pairs = of[0].args["self"]
+        x = pairs.node.inputs[0] if pairs.node is not None and pairs.node.target in VIEWS else pairs
+        while x.node is not None and x.node.target in SAME:
+            x = x.node.inputs[0]
+        if pairs.sizes[:-2] != x.sizes[:-1] or pairs.sizes[-2] * 2 != x.sizes[-1]:
+            return
+        for end in self.readers.get(seed.outputs[0], ()):
+            if end.target in VIEWS and end.outputs[0].sizes == x.sizes:
+                yield from self.turned(end, x, waves[0], waves[0], interleaved=True)
+
+    def turned(self, end: Node, x: Value, cos: Value, sin: Value, interleaved: bool) -> Iterator[_Said]:
+        """What ends with a tensor turned by these, where they are those of rotary positions."""
+        at = _positions(x, cos, sin)
+        if at is None:
+            return
+        key = (cos, sin, interleaved)
+        if key not in self.bases:
+            self.bases[key] = self.base_of(*key)
+        base = self.bases[key]
+        if base is None:
+            return
+        args = {"cos": cos, "sin": sin, "base": base, "positions": at, "part": x.sizes[-1]}
+        args["interleaved"] = interleaved
+        for whole in self.readers.get(end.outputs[0], ()):
+            full = _with_rest(whole, end.outputs[0], x)
+            if full is not None:
+                yield _Said(whole, "archlens.rotary", {"self": full, **args})
+        yield _Said(end, "archlens.rotary", {"self": x, **args})
 
     # --- softmax --------------------------------------------------------------------------------
 
@@ -362,6 +393,41 @@ def _halves_turned(node: Node) -> Value | None:
     return first[0] if not rest and (first[1:], second[1:]) == ((0, half), (half, 2 * half)) else None
 
 
+def _neighbours_turned(node: Node) -> Value | None:
+    """The tensor whose every second channel with the other sign stands before its neighbour."""
+    parts = node.args["tensors"]
+    rank = len(node.outputs[0].sizes)
+    if len(parts) != 2 or node.args.get("dim", 0) % rank != rank - 1:
+        return None
+    minus = parts[0].node
+    if minus is None or minus.target != "aten.neg":
+        return None
+    second, first = (_every_second(one) for one in (minus.args["self"], parts[1]))
+    if first is None or second is None or first[0] is not second[0] or (first[1], second[1]) != (0, 1):
+        return None
+    return first[0] if first[0].sizes[-1] % 2 == 0 else None
+
+
+def _every_second(value: Value) -> tuple[Value, int] | None:
+    """The tensor of which a value has every second channel, and from which on."""
+    node = value.node
+    if node is None or node.target not in ("aten.slice", "aten.select", "aten.unbind"):
+        return None
+    x = node.args["self"]
+    if node.args.get("dim", 0) % len(x.sizes) != len(x.sizes) - 1:
+        return None
+    if node.target == "aten.slice":
+        start = node.args.get("start") or 0
+        whole = node.args.get("step", 1) == 2 and start + 2 * value.sizes[-1] >= x.sizes[-1]
+        return (x, start) if whole and start in (0, 1) else None
+    index = node.outputs.index(value) if node.target == "aten.unbind" else node.args["index"]
+    pairs = x.node  # as axes of two
+    if pairs is None or pairs.target not in VIEWS or x.sizes[-1] != 2:
+        return None
+    full = pairs.inputs[0]
+    return (full, index % 2) if full.sizes[:-1] == x.sizes[:-2] else None
+
+
 def _channels_of(value: Value) -> tuple[Value, int, int] | None:
     """The tensor of which a value is a part along its last axis, and from where to where."""
     node = value.node
@@ -406,7 +472,8 @@ def _factor(total: Sum, x: Value) -> Value | None:
 def _positions(x: Value, cos: Value, sin: Value) -> int | None:
     """The axis of a tensor along which cosines and sines differ, beside its channels; its last is those."""
     sizes = (1,) * (len(x.sizes) - len(cos.sizes)) + cos.sizes
-    if cos.sizes != sin.sizes or len(sizes) != len(x.sizes) or sizes[-1] != x.sizes[-1]:
+    channels = sizes[-1] * (2 if cos.dtype.startswith("complex") else 1)
+    if cos.sizes != sin.sizes or len(sizes) != len(x.sizes) or channels != x.sizes[-1]:
         return None
     along = [place for place, n in enumerate(sizes[:-1]) if n != 1]
     return along[0] if len(along) == 1 and along[0] and sizes[along[0]] == x.sizes[along[0]] else None
@@ -435,7 +502,8 @@ _SEEDS: Mapping[str, Callable[[_Search, Node], Iterable[_Said]]] = {
     ),
     **dict.fromkeys(("aten.sqrt", "aten.rsqrt", "aten.pow"), _Search.norm),
     "torch.instance_norm": _Search.group_norm,
-    "aten.cat": _Search.rotary,
+    **dict.fromkeys(("aten.cat", "aten.stack"), _Search.rotary),
+    "aten.view_as_real": _Search.complex_rotary,
     "aten.isnan": _Search.safe_softmax,
 }
 

@@ -19,6 +19,13 @@ def _convolution(args: dict[str, Any], out: Any) -> int:
     return int(prod(out.shape) * prod(weight[1:]))
 
 
+def _grouped(args: dict[str, Any], out: Any) -> int:
+    """Each row is multiplied by one matrix, or each matrix by one part of the other."""
+    a, b = args["self"].shape, args["mat2"].shape
+    groups = a[0] if len(a) == len(b) == 3 else 1
+    return int(groups * prod(a[-2:]) * b[-1])
+
+
 #: What each operator takes, by its name.
 COUNTED: dict[str, Callable[[dict[str, Any], Any], int]] = {
     "aten.mm": lambda args, out: _mm(args["self"], args["mat2"]),
@@ -29,6 +36,7 @@ COUNTED: dict[str, Callable[[dict[str, Any], Any], int]] = {
     "aten.addmv": lambda args, out: prod(args["mat"].shape),
     "aten.dot": lambda args, out: prod(args["self"].shape),
     "aten.vdot": lambda args, out: prod(args["self"].shape),
+    "aten._grouped_mm": _grouped,
     "aten.convolution": _convolution,
 }
 

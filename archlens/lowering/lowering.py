@@ -17,10 +17,10 @@ from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Ids, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
-from .compositions import compositions
+from .compositions import BaseOf, compositions
 from .known import KNOWN
-from .masks import MULTIHEAD
-from .tape import BATCH, Call, Node, Pairs, Tape, Value
+from .masks import MULTIHEAD, Masked, masked
+from .tape import BATCH, Call, Node, Pairs, Rows, Tape, Value
 
 
 @dataclass(eq=False)
@@ -113,7 +113,7 @@ _NO_MOVE = "no op moves values as the code does"
 
 #: What reads the channels last.
 _LAST = {
-    *("torch.linear", "aten.native_layer_norm", MULTIHEAD),
+    *("torch.linear", "aten.addmm", "aten.native_layer_norm", MULTIHEAD),
     *(f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")),
     *("torch.lstm", "torch.gru", "torch.rnn"),
 }
@@ -126,18 +126,21 @@ class Lowering:
         self,
         tape: Tape,
         table: Mapping[str, Lowers],
-        is_causal: Callable[[Node], bool] = lambda _: False,
-        base_of: Callable[[Value, Value], float | None] = lambda *_: None,
+        is_causal: Callable[[Masked], bool] = lambda _: False,
+        base_of: BaseOf = lambda *_: None,
         pairs_of: Callable[[Value], Pairs | None] = lambda _: None,
+        rows_of: Callable[[Value], Rows | None] = lambda _: None,
     ) -> None:
         self.tape = tape
         self.composed = compositions(tape, base_of)
         #: The operators, each composition as one.
         self.nodes = self.composed.nodes(tape)
-        #: Whether an operator that masks scores leaves those of what does not come after a query.
+        #: Whether a mask leaves the scores of what does not come after a query, and no others.
         self.is_causal = is_causal
         #: What a tensor says of each two positions, where it is made of the rows of a table for these.
         self.pairs_of = pairs_of
+        #: Which rows of a table a tensor is made of.
+        self.rows_of = rows_of
         self.table = table
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}
@@ -442,9 +445,16 @@ class Lowering:
             once=once + (behind[1] if behind is not None else 0),
             pointwise=pointwise,
             base=base,
-            reason=reason or "what it reads is computed by operators whose cost is not known",
+            reason=reason or self._why(known=behind is not None),
         )
         return self.put(op, *inputs, own=own, call=call)
+
+    def _why(self, *, known: bool) -> str:
+        """Why the present operator is opaque."""
+        assert self.node is not None
+        if not known:
+            return "what it reads is computed by operators whose cost is not known"
+        return f"archlens has no op for {self.node.target}{self._form(self.node)}"
 
     # --- the operators --------------------------------------------------------------------------
 
@@ -487,10 +497,14 @@ class Lowering:
             return False
         last = len(value.sizes) - 1
         first = self._first_reader(value)
-        while first is not None and first.target in PERMUTES:
-            if permutation(first)[last] != last:
+        while first is not None and first.target in (*PERMUTES, *_VIEWS):
+            whole = first.outputs[0].sizes[-1:] == value.sizes[-1:]
+            if not whole if first.target in _VIEWS else permutation(first)[last] != last:
                 return False
-            first = self._first_reader(first.outputs[0])
+            value, last = first.outputs[0], len(first.outputs[0].sizes) - 1
+            first = self._first_reader(value)
+        if first is not None and first.target == "torch.matmul":
+            return first.args["input"] is value and not first.args["other"].flows
         return first is not None and first.target in _LAST and "dim" not in first.args
 
     def _first_reader(self, value: Value) -> Node | None:
@@ -578,7 +592,8 @@ class Lowering:
         if any(one is not value and one is not mask for one in node.inputs):
             raise NotSaid("its queries, keys and values are not one tensor, or some keys are left out")
         if mask is not None:
-            if mask is value or not self.is_causal(node):
+            said = masked(node)
+            if mask is value or said is None or not self.is_causal(said):
                 raise NotSaid("its mask is not causal")
             op = self.call(op.kind, **op.attributes() | {"causal": True})
         if any(self.readers.get(one) or one in self.ends for one in node.outputs[1:]):
@@ -598,7 +613,7 @@ class Lowering:
     ) -> list[Held | None]:
         """A layer that reads step by step: its steps, or its last states if they alone are read."""
         rest = (one for one in node.inputs if not one.flows and one not in own.values())
-        if not all(map(_is_zeros, rest)):
+        if not all(map(is_zeros, rest)):
             raise NotSaid("it starts from states of its own")
         turned = not batch_first
 
@@ -695,7 +710,7 @@ class Lowering:
             if made is None or made in self.paid or made in self.paying:
                 continue
             self.paying.add(made)
-            rest += made.inputs
+            rest += [one for one in made.inputs if not one.flows]  # of what flows it takes the type alone
             if made.macs is None:
                 known = False
             elif made.macs % BATCH:
@@ -774,12 +789,14 @@ class Lowering:
             if None in tables or len(rows) != 1:
                 continue
             ids = Ids(draft.shape, rows.pop())
+            made = [self.call("embedding", table.sizes[1]) for table in tables if table is not None]
+            if any(op.facts(ids).shape != one.shape for op, one in zip(made, readers, strict=True)):
+                continue  # its rows lie otherwise
             for one in same:
                 one.facts = one.facts._replace(shape=ids)
-            for one, table in zip(readers, tables, strict=True):
+            for one, op, table in zip(readers, made, tables, strict=True):
                 assert table is not None
-                one.op = self.call("embedding", table.sizes[1])
-                one.facts = one.op.facts(ids)
+                one.op, one.facts = op, op.facts(ids)
                 one.own = {"weight": table}
 
     @staticmethod
@@ -914,7 +931,7 @@ class Lowering:
         unused: dict[str, dict[str, Value]] = {}
         counts: dict[str, int] = {}
         for key, value in self.tape.state.items():
-            if key not in used and key not in said and (value.saved or value not in self.folded):
+            if value.saved and key not in used and key not in said:
                 path, _, name = key.rpartition(".")
                 unused.setdefault(path, {})[name] = value
         names = {*builder.inputs, *(layer.name for layer in builder.layers)}
@@ -1095,7 +1112,7 @@ def _reversed(sides: Sequence[int], size: Sequence[int]) -> Axes:
     )
 
 
-def _is_zeros(value: Value) -> bool:
+def is_zeros(value: Value) -> bool:
     """Whether a tensor holds nothing but zeros, as the states do that most recurrent layers start from."""
     while value.node is not None and value.node.target in MOVES:
         value = value.node.inputs[0]
@@ -1168,7 +1185,7 @@ def sources(value: Value) -> list[Value]:
         if one.key:
             found.append(one)
         elif one.node is not None:
-            rest += one.node.inputs
+            rest += [each for each in one.node.inputs if not each.flows]
     return found
 
 

@@ -20,9 +20,11 @@ _OPERATORS = 64
 
 
 class Masked(NamedTuple):
-    """How an operator masks scores."""
+    """How scores are masked."""
 
     mask: Value
+    #: How many queries and keys they are of.
+    scores: tuple[int, ...]
     #: Whether truth keeps a score; ``None`` where the mask can only be added.
     keeps: bool | None
     #: What stands in the place of the others; ``None`` where the mask is added.
@@ -32,17 +34,39 @@ class Masked(NamedTuple):
 def masked(node: Node) -> Masked | None:
     """How an operator masks the scores that it reads; ``None`` where it may do something else."""
     args = node.args
+    if node.target == "torch.attention":
+        return Masked(args["attn_mask"], (args["query"].sizes[-2], args["key"].sizes[-2]), True)
+    if node.target == MULTIHEAD:
+        return Masked(args["attn_mask"], args["attn_mask"].sizes[-2:], False)
+    scores = node.outputs[0].sizes[-2:]
     if node.target == "aten.masked_fill":
-        return Masked(args["mask"], False, args["value"])
+        return Masked(args["mask"], scores, False, args["value"])
     if node.target == "aten.where":
         first = _flows(args["self"])
-        return Masked(args["condition"], first, args["other" if first else "self"])
-    if node.target == "torch.attention":
-        return Masked(args["attn_mask"], True)
-    if node.target == MULTIHEAD:
-        return Masked(args["attn_mask"], False)
+        return Masked(args["condition"], scores, first, args["other" if first else "self"])
     other = args.get("self" if _flows(args.get("other")) else "other")
-    return Masked(other, None) if node.target == "aten.add" and isinstance(other, Value) else None
+    return Masked(other, scores, None) if node.target == "aten.add" and isinstance(other, Value) else None
+
+
+def masks_within(bias: Value) -> list[tuple[Masked, Value]]:
+    """The ways to take what is added to scores as a mask and the rest, as T5 has them in one."""
+    scores, made = bias.sizes[-2:], bias.node
+    while made is not None and made.target in SAME:
+        made = made.inputs[0].node
+    if made is None or bias.flows or len(scores) < 2:
+        return []
+    args = made.args
+    own = {name: one for name, one in args.items() if isinstance(one, Value)}
+    if made.target == "aten.add" and args.get("alpha", 1) == 1 and len(own) == 2:
+        a, b = own.values()
+        return [(Masked(a, scores, None), b), (Masked(b, scores, None), a)]
+    if made.target == "aten.where" and len(own) == 3:
+        a, b = args["self"], args["other"]
+        mask = args["condition"]
+        return [(Masked(mask, scores, True, b), a), (Masked(mask, scores, False, a), b)]
+    if made.target == "aten.masked_fill":
+        return [(Masked(args["mask"], scores, False, args["value"]), args["self"])]
+    return []
 
 
 def _flows(value: Any) -> bool:
@@ -53,22 +77,14 @@ def _flows(value: Any) -> bool:
 Triangle = tuple[Any, Any]
 
 
-def is_causal(node: Node) -> bool:
-    """Whether an operator leaves a query the scores of itself and of what stands before it, and no others.
+def is_causal(said: Masked) -> bool:
+    """Whether a mask leaves a query the scores of itself and of what stands before it, and no others.
 
     It is told by what constants of a file hold, and by what is computed of these.
     """
-    said = masked(node)
-    if said is None:
-        return False
     rows, columns = said.mask.sizes[-2:] if len(said.mask.sizes) > 1 else (0, 0)
-    scores = (
-        node.args["query"].sizes[-2:-1] * 2
-        if node.target == "torch.attention"
-        else node.outputs[0].sizes[-2:]
-    )
     found = _Triangles().of(said.mask)
-    if found is None or (rows, columns) != scores or rows != columns or rows < 2:
+    if found is None or (rows, columns) != said.scores or rows != columns or rows < 2:
         return False
     low, high = found
     if said.fill is not None or said.mask.dtype == "bool":

@@ -1,4 +1,4 @@
-"""Positions as angles, written out: a tensor by their cosines, and with its halves turned by their sines."""
+"""Positions as angles, written out: a tensor by their cosines, and with its pairs turned by their sines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def turned(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     heads = [axis for place, axis in enumerate(held.axes) if place not in (0, at, len(axes))]
     lies = (batch, held.axes[at], in_order([*heads, axes[-1]]))
     draft = lowering.settled(Held(held.draft, lies, held.call), last=True)
-    op = lowering.call("rotary", head, None if part == head else part, args["base"])
+    op = lowering.call("rotary", head, None if part == head else part, args["base"], args["interleaved"])
     made = lowering.put(op, draft)
     lowering.folded.update(lowering.own(node).values())
     stride, inner = made.shape.channels, []

@@ -70,8 +70,17 @@ class Pairs(NamedTuple):
     table: Value
     #: Whether the table has a column for each row, and not the other way round.
     is_turned: bool
-    #: The attributes of the ``relative_positions`` that takes the rows.
+    #: The op that takes the rows, and its attributes.
+    kind: str
     attributes: Mapping[str, Any]
+
+
+class Rows(NamedTuple):
+    """Rows of a learned table that are looked up by constant ids, alike for each sample."""
+
+    table: Value
+    #: One for each position.
+    ids: Sequence[int]
 
 
 @dataclass(eq=False, slots=True)

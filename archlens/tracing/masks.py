@@ -7,7 +7,7 @@ This file imports torch; only what has already asked for torch imports it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import prod
 from typing import Any
@@ -15,23 +15,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..backends.modules import RelativePositions
+from ..backends.modules import RelativeBuckets, RelativePositions
+from ..lowering.algebra import SAME
 from ..lowering.lowering import MOVES, sources
-from ..lowering.masks import LOW, masked
-from ..lowering.tape import Node, Pairs, Value
+from ..lowering.masks import LOW, Masked
+from ..lowering.tape import Pairs, Rows, Value
 
 #: The largest mask that is looked at, and the most operators behind one.
 _VALUES, _OPERATORS = 1 << 24, 64
 
 
-def is_causal(node: Node) -> bool:
-    """Whether an operator that masks scores leaves a query those of itself and of what stands before it.
+def is_causal(said: Masked) -> bool:
+    """Whether a mask leaves a query the scores of itself and of what stands before it, and no others.
 
     It is not known where a mask is trained, or made by operators that do not run again.
     """
     try:
         with torch.no_grad():
-            allowed = _allowed(node)
+            allowed = _allowed(said)
         if allowed is None or allowed.numel() != allowed.shape[-2:].numel():
             return False
         rows, columns = allowed.shape[-2:]
@@ -48,7 +49,7 @@ _WAVES = 1 << 22
 _ANGLE, _WAVE = 1e-5, 1e-6
 
 
-def base_of(cos: Value, sin: Value) -> float | None:
+def base_of(cos: Value, sin: Value, interleaved: bool) -> float | None:
     """The base of the angles of rotary positions, ``base**(-2*i/d)`` for pair ``i`` of ``d`` channels.
 
     It is told by the first angle of the last pair. All others are compared, so that no scaled ones are taken
@@ -58,13 +59,17 @@ def base_of(cos: Value, sin: Value) -> float | None:
         return None
     try:
         with torch.no_grad():
-            waves = [_values(one, [_OPERATORS]).double() for one in (cos, sin)]
-        c, s = (wave.reshape(-1, wave.shape[-1]) for wave in waves)
+            waves = [_values(one) for one in (cos, sin)]
+        if waves[0].is_complex():
+            waves = [one.repeat_interleave(2, -1) for one in (waves[0].real, waves[0].imag)]
+        c, s = (wave.double().reshape(-1, wave.shape[-1]) for wave in waves)
         half = c.shape[-1] // 2
-        first = torch.atan2(s[1, :half], c[1, :half])
+        own = slice(0, None, 2) if interleaved else slice(half)
+        first = torch.atan2(s[1, own], c[1, own])
         base = float(f"{first[-1].item() ** (-half / (half - 1)):.6g}") if half > 1 else 10000.0
         angles = base ** (-torch.arange(half, dtype=torch.float64) / half)
-        whole = torch.arange(len(c), dtype=torch.float64)[:, None] * angles.repeat(2)
+        both = angles.repeat_interleave(2) if interleaved else angles.repeat(2)
+        whole = torch.arange(len(c), dtype=torch.float64)[:, None] * both
         near = _WAVE * len(c) + _ANGLE
         alike = torch.allclose(first, angles, rtol=_ANGLE, atol=0) and all(
             torch.allclose(wave, of(whole), rtol=0, atol=near)
@@ -82,6 +87,12 @@ _TAKES = ("aten.index", "aten.embedding", "aten.index_select")
 #: The largest stride of queries that is tried.
 _STRIDE = 4
 
+#: From where on T5 has one row for all distances, and how far others are looked for.
+_FAR, _FARTHEST = 128, 1025
+
+#: The most distances of which a bucket is looked for one by one.
+_ROW = 8192
+
 
 def pairs_of(bias: Value) -> Pairs | None:
     """What a tensor of heads, queries and keys says of each two positions, as an op says it.
@@ -96,7 +107,7 @@ def pairs_of(bias: Value) -> Pairs | None:
         heads, queries, keys = bias.sizes[-3:]
         places = torch.arange(prod(table.sizes)).reshape(table.sizes)
         with torch.no_grad():
-            found = _values(bias, [_OPERATORS], {table: places}).reshape(heads, queries, keys)
+            found = _values(bias, {table: places}).reshape(heads, queries, keys)
         for is_turned in (False, True):
             rows, columns = table.sizes[::-1] if is_turned else table.sizes
             if columns != heads:
@@ -108,10 +119,42 @@ def pairs_of(bias: Value) -> Pairs | None:
                 continue
             for attributes, index in _indices(rows, queries, keys):
                 if torch.equal(index, row[0]):
-                    return Pairs(table, is_turned, attributes)
+                    return Pairs(table, is_turned, "relative_positions", attributes)
+            ranges = _buckets(row[0], rows) if queries == keys else None
+            if ranges is not None:
+                attributes = {"length": keys, "distance": ranges[0], "causal": ranges[1]}
+                return Pairs(table, is_turned, "relative_buckets", attributes)
     except Exception:  # whatever it raises where it does not run again
         return None
     return None
+
+
+def rows_of(value: Value) -> Rows | None:
+    """The rows of a table that a tensor of positions and channels is made of; ``None`` of any other."""
+    while value.node is not None and value.node.target in MOVES and not value.key:
+        if value.node.target not in SAME and _unit(value.sizes) != _unit(value.node.inputs[0].sizes):
+            return None
+        value = value.node.inputs[0]
+    node = value.node
+    if node is None or node.target != "aten.embedding" or node.flows:
+        return None
+    table, ids = node.args["weight"], node.args["indices"]
+    if not (table.key and table.trains):
+        return None
+    try:
+        with torch.no_grad():
+            found = _values(ids).reshape(-1, ids.sizes[-1])
+        return Rows(table, found[0].tolist()) if bool((found == found[0]).all()) else None
+    except Exception:  # whatever it raises where it does not run again
+        return None
+
+
+def _unit(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Sizes without the ones before them."""
+    rest = list(sizes)
+    while len(rest) > 1 and rest[0] == 1:
+        del rest[0]
+    return tuple(rest)
 
 
 def _table_of(value: Value) -> Value | None:
@@ -144,42 +187,65 @@ def _indices(rows: int, queries: int, keys: int) -> Iterator[tuple[dict[str, Any
                 yield {"size": size, "by": by, "stride": step}, index
 
 
-def _allowed(node: Node) -> Tensor | None:
-    """Which scores are left as they are; ``None`` where some are neither that nor masked."""
-    budget = [_OPERATORS]
-    said = masked(node)
-    if said is None or (said.fill is not None and not _is_low(said.fill, budget)):
+def _buckets(index: Tensor, rows: int) -> tuple[int, bool] | None:
+    """From where on all distances have one row of a table, and whether keys after a query have none.
+
+    ``None`` where the index is of no such ranges. Where several ends give the same, it is T5's or the least.
+    """
+    length = len(index)
+    ahead = torch.arange(length) - torch.arange(length)[:, None]
+    lies = torch.cat((index[:, 0].flip(0), index[0, 1:]))  # by how far a key comes after its query
+    if length > _ROW or not torch.equal(lies[ahead + length - 1], index):
         return None
-    mask = _values(said.mask, budget)
+    for causal in (False, True):
+        near = (rows if causal else rows // 2) // 2
+        for distance in (_FAR, *range(near + 1, _FARTHEST)) if near and (causal or rows % 2 == 0) else ():
+            ends = [0, -1]  # which have all distances
+            if distance > near and torch.equal(
+                RelativeBuckets.rows(ahead[ends], rows, distance, causal), index[ends]
+            ):
+                return distance, causal
+    return None
+
+
+def _allowed(said: Masked) -> Tensor | None:
+    """Which scores are left as they are; ``None`` where some are neither that nor masked."""
+    if said.fill is not None and not _is_low(said.fill):
+        return None
+    mask = _values(said.mask)
     if said.fill is not None or mask.dtype is torch.bool:
         return (mask if said.keeps else ~mask) if said.keeps is not None else None
     left = mask == 0
     return left if bool((left | (mask <= LOW)).all()) else None
 
 
-def _is_low(value: Any, budget: list[int]) -> bool:
+def _is_low(value: Any) -> bool:
     if isinstance(value, Value):
-        value = _values(value, budget).max().item()
+        value = _values(value).max().item()
     return float(value) <= LOW
 
 
-def _values(value: Value, budget: list[int], instead: Mapping[Value, Tensor] | None = None) -> Tensor:
-    """A tensor that no input flows into, with its values; or as it is made of others, instead of some."""
-    if instead and value in instead:
-        return instead[value]
+def _values(value: Value, known: dict[Value, Tensor] | None = None) -> Tensor:
+    """A tensor that no input flows into, with its values; or as it is made of others that are given."""
+    known = {} if known is None else known
+    if value not in known:
+        known[value] = _computed(value, known)
+    return known[value]
+
+
+def _computed(value: Value, known: dict[Value, Tensor]) -> Tensor:
     if value.values is not None and not value.trains:
         tensor, version = value.values
         if tensor._version == version and tensor.numel() <= _VALUES:
             return tensor.detach()  # type: ignore[no-any-return]
         raise LookupError("it has been written since")
     node = value.node
-    budget[0] -= 1
-    if node is None or node.flows or budget[0] < 0:
+    if node is None or node.flows or len(known) > _OPERATORS:
         raise LookupError("its values are not known")
 
     def plain(given: Any) -> Any:
         if isinstance(given, Value):
-            return _values(given, budget, instead)
+            return _values(given, known)
         return [plain(one) for one in given] if isinstance(given, list) else given
 
     args = {name: plain(given) for name, given in node.args.items()}

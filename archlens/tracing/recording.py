@@ -205,8 +205,9 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 raise RuntimeError("what depends on the input is written into a tensor that does not")
             args, kwargs = _changed(args, _to_meta), _changed(kwargs, _to_meta)
         try:
-            plain = name == _BATCH_NORM and not named["training"] and all(t.is_meta for t in given)
-            out = _normed(named["input"]) if plain else func(*args, **kwargs)
+            stands_in = _STAND_INS.get(name) if all(t.is_meta for t in given) else None
+            out = stands_in(**named) if stands_in is not None else None
+            out = func(*args, **kwargs) if out is None else out
         except (RuntimeError, NotImplementedError) as problem:
             recorder.asked |= name == _READ or isinstance(problem, NotImplementedError)
             if not known or not self._is_alike(name, given, ()):
@@ -282,8 +283,6 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*_changed(args, own), **_changed(kwargs, own))
 
 
-_BATCH_NORM = "aten.native_batch_norm"
-
 #: What reads a value.
 _READ = "aten._local_scalar_dense"
 
@@ -310,9 +309,22 @@ def _of_one_sample(value: Any) -> Any:
     return value
 
 
-def _normed(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _normed(input: Tensor, training: bool, **_: Any) -> tuple[Tensor, Tensor, Tensor] | None:
     """What a batch norm gives at inference, which torch computes step by step on the meta device."""
-    return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
+    return None if training else (torch.empty_like(input), input.new_empty(0), input.new_empty(0))
+
+
+def _grouped(self: Tensor, mat2: Tensor, offs: Tensor | None = None, **_: Any) -> Tensor | None:
+    """Rows in groups, each by a matrix of its own; on the meta device torch takes bfloat16 alone."""
+    by_rows = offs is not None and self.dim() == 2 and mat2.dim() == 3
+    return self.new_empty(self.shape[0], mat2.shape[-1]) if by_rows else None
+
+
+#: What gives tensors of the meta device in the place of operators that do otherwise there than elsewhere.
+_STAND_INS: dict[str, Callable[..., Any]] = {
+    "aten.native_batch_norm": _normed,
+    "aten._grouped_mm": _grouped,
+}
 
 
 def _is_cpu(kwargs: Mapping[str, Any]) -> bool:
@@ -354,6 +366,19 @@ _MADE = {f"aten.new_{name}" for name in ("zeros", "ones", "full", "empty", "empt
 _LEAVES_TORCH = (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__)
 
 
+#: What takes an index, which torch would put on the meta device where it is a list.
+_INDEXES = (torch.Tensor.__getitem__, torch.Tensor.__setitem__)
+
+
+def _listed(index: Any) -> Any:
+    """An index whose lists of numbers are tensors that have their values."""
+    if isinstance(index, tuple):
+        return tuple(map(_listed, index))
+    if isinstance(index, list) and index and all(isinstance(one, int) for one in index):
+        return torch.tensor(index, device="cpu")
+    return index
+
+
 class _Functions(TorchFunctionMode):
     """Keeps the functions whole that mean more than the operators that they are made of."""
 
@@ -370,6 +395,8 @@ class _Functions(TorchFunctionMode):
             whole = recorder.sampled or not recorder.single or not _has_rows(args[0])
             if values is not None and whole:
                 return func(values, *args[1:], **kwargs)
+        if func in _INDEXES and len(args) > 1:
+            args = (args[0], _listed(args[1]), *args[2:])
         kept = None if recorder.within else WHOLE.get(func)
         if kept is None:
             return func(*args, **kwargs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from inspect import signature
 from typing import Any, NamedTuple
 
 import torch
@@ -75,7 +76,7 @@ def run(
             raise _failed(stopped, name, origin) from None
         if not tape.outputs:
             raise SpecError(Diagnostic(f"nothing that {shorten(name)} gives depends on its input"))
-        lowering = Lowering(tape, aten.TABLE, masks.is_causal, masks.base_of, masks.pairs_of)
+        lowering = Lowering(tape, aten.TABLE, masks.is_causal, masks.base_of, masks.pairs_of, masks.rows_of)
         try:
             lowering.run()
         except TakenApart:
@@ -267,6 +268,19 @@ def _part(origin: Traced | None, name: str, path: str) -> str:
     return f"; its {first} may run by itself" + (f": {name}.{first}" if origin.maker is not None else "")
 
 
+def _not_given(origin: Traced | None) -> list[str]:
+    """What ``forward`` takes, need not be given, and was not, as masks and positions; the first few."""
+    if origin is None:
+        return []
+    args, kwargs = origin.given
+    taken = list(signature(origin.module.forward).parameters.values())[len(args) :]
+    return [one.name for one in taken if one.default is None and one.name not in kwargs][:_MOST_NAMES]
+
+
+#: How many names of inputs are listed.
+_MOST_NAMES = 6
+
+
 def _apart(name: str, part: str = "") -> SpecError:
     return SpecError(
         Diagnostic(
@@ -297,6 +311,9 @@ def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:
     help = ""
     if stopped.reads:
         help = f"archlens.trace(..., real=True), or --real, runs it on the values of one sample{part}"
+        beside = _not_given(origin)
+        if beside:
+            help += f"; or give it more of what its forward takes: {', '.join(beside)}"
     elif stopped.place and not lowering.drafts:  # it may take no batch at all
         help = part.removeprefix("; ")
     return SpecError(Diagnostic(f"{where} does not run", notes=tuple(notes), help=help), network)

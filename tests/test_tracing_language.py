@@ -1,0 +1,218 @@
+"""What language models do beside attention, traced: rows of tables, caches, experts, and values looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+import archlens
+
+
+class Writes(nn.Module):
+    """A tensor of the type of another, into which parts are written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(6, 4)
+        self.b = nn.Linear(6, 2)
+        self.out = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.a(x)
+        whole = a.new_empty(*x.shape[:-1], 6)
+        whole[..., :4] = a
+        whole[..., 4:] = self.b(x)
+        return self.out(whole)
+
+
+def test_what_is_made_of_the_type_of_a_tensor_costs_nothing_of_it() -> None:
+    """What has run before is paid once, and its weights are those of one layer."""
+    module = Writes()
+    network = archlens.trace(module, (5, 6))
+    assert network.macs == 5 * (6 * 4 + 6 * 2 + 6 * 3)
+    assert network.params == sum(one.numel() for one in module.parameters())
+    assert {name: layer.params for name, layer in network.index.items() if layer.params} == {
+        name: sum(one.numel() for one in getattr(module, name).parameters()) for name in ("a", "b", "out")
+    }
+
+
+class Cached(nn.Module):
+    """Keys behind those of a cache, which is empty at first; and an unread table that no state dict has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(12, 12) for _ in range(3))
+        self.register_buffer("unread", torch.zeros(4), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (part(x).unflatten(-1, (3, 4)).transpose(1, 2) for part in (self.q, self.k, self.v))
+        k, v = (torch.cat([torch.tensor([], dtype=one.dtype), one], dim=-2) for one in (k, v))
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+def test_an_empty_cache_and_what_nothing_reads_are_no_layers() -> None:
+    network = archlens.trace(Cached(), (7, 12))
+    assert [str(layer.op) for layer in network if layer.op.kind != "rearrange"] == [
+        *["linear(12)"] * 3,
+        "attention(3, causal=true)",
+    ]
+
+
+class StepsFirst(nn.Module):
+    """Ids whose steps are put before the samples, as XLNet has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(11, 6)
+        self.out = nn.Linear(6, 4)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.out(self.table(ids.t().contiguous())).transpose(0, 1)
+
+
+def test_ids_with_steps_before_the_samples() -> None:
+    module = StepsFirst().eval()
+    network = archlens.trace(module, torch.ones(2, 9, dtype=torch.long))
+    assert [str(layer.op) for layer in network] == ["embedding(6)", "linear(4)"]
+    assert network.macs == 9 * 6 * 4
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict())
+    ids = torch.randint(11, (3, 9))
+    assert torch.equal(built(ids), module(ids))
+
+
+class Joint(nn.Module):
+    """Ids of two sequences whose rows are moved about together: no layout of rows is that of the op."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(11, 6)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.table(ids.reshape(-1)).view(3, -1, 6)
+
+
+def test_rows_that_lie_otherwise_are_no_embedding() -> None:
+    network = archlens.trace(Joint(), torch.ones(2, 9, dtype=torch.long))
+    assert network.params == 66
+
+
+class Positions(nn.Module):
+    """Rows of tables by constant ids, as BERT and OPT have them."""
+
+    def __init__(self, first: int = 0, kind: int = 0) -> None:
+        super().__init__()
+        self.words, self.places, self.kinds = nn.Embedding(11, 6), nn.Embedding(16, 6), nn.Embedding(3, 6)
+        self.register_buffer("ids", torch.arange(16)[None], persistent=False)
+        self.first, self.kind = first, kind
+
+    def forward(self, ids: Tensor) -> Tensor:
+        length = ids.shape[1]
+        kinds = torch.full(ids.shape, self.kind)
+        places = self.ids[:, self.first : self.first + length]
+        return self.words(ids) + self.kinds(kinds) + self.places(places)
+
+
+@pytest.mark.parametrize(("first", "kind"), [(0, 0), (2, 1), (0, 2)])
+def test_rows_of_tables_by_constant_ids(first: int, kind: int) -> None:
+    torch.manual_seed(0)
+    module = Positions(first, kind).eval()
+    network = archlens.trace(module, torch.ones(2, 9, dtype=torch.long))
+    ends = f", first={first}" if first else ""
+    assert [str(layer.op) for layer in network if layer.op.kind in ("parameter", "position_embedding")] == [
+        "parameter((3, 6))",
+        f"position_embedding(positions=16{ends})",
+    ]
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict())
+    ids = torch.randint(11, (3, 9))
+    torch.testing.assert_close(built(ids), module(ids))
+
+
+class Backwards(Positions):
+    """The rows of positions from the last to the first."""
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.words(ids) + self.places(self.ids[:, : ids.shape[1]].flip(1)) + self.kinds(ids % 3)
+
+
+def test_rows_in_another_order_are_not_those_of_positions() -> None:
+    network = archlens.trace(Backwards(), torch.ones(2, 9, dtype=torch.long))
+    assert "position_embedding" not in {layer.op.kind for layer in network}
+    assert network.params == 6 * (11 + 16 + 3)
+
+
+class ByColumns(nn.Module):
+    """Matrices with a column for each output, as GPT-2 has them, and as people write ``x @ self.weight``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.other = nn.Parameter(torch.rand(6, 4)), nn.Parameter(torch.rand(4, 5))
+        self.bias = nn.Parameter(torch.rand(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.addmm(self.bias, x.view(-1, x.size(-1)), self.weight)
+        return torch.relu(y.view(*x.shape[:-1], 4)) @ self.other
+
+
+def test_a_matrix_with_a_column_for_each_output_looks_as_far_as_a_linear_layer() -> None:
+    module = ByColumns()
+    network = archlens.trace(module, (7, 6))
+    assert network.macs == 7 * (6 * 4 + 4 * 5)
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    fields = archlens.study(network).receptive_fields
+    for name in network.index:
+        (field,) = fields[name]
+        assert (field.starts, field.stops) == ((0,), (1,))
+
+
+class Experts(nn.Module):
+    """Rows in groups, each by the matrix of its expert, in torch's own product."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Linear(16, 4)
+        self.weight = nn.Parameter(torch.rand(4, 16, 32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.reshape(-1, 16)
+        chosen = self.gate(rows).argmax(-1)
+        order = chosen.argsort()
+        ends = torch.histc(chosen.float(), 4, 0, 3).cumsum(0).to(torch.int32)
+        return F.grouped_mm(rows[order], self.weight, offs=ends)[order.argsort()].view(*x.shape[:-1], 32)
+
+
+def test_rows_in_groups_are_multiplied_once_each() -> None:
+    module = Experts()
+    network = archlens.trace(module, (8, 16))
+    assert network.macs == 8 * 16 * 4 + 8 * 16 * 32
+    assert network.params == 4 * 17 + 4 * 16 * 32
+
+
+class Padded(nn.Module):
+    """Looks at its ids where no mask is given, as models of transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(11, 6)
+
+    def forward(self, ids: Tensor, mask: Any = None, labels: Any = None) -> Tensor:
+        if mask is None and 0 in ids[:, [-1, 0]]:
+            raise ValueError("some are padding")
+        return self.table(ids) if mask is None else self.table(ids) * mask[..., None]
+
+
+def test_what_looks_at_values_may_be_given_more() -> None:
+    """The message names what it takes beside; with that, or on one sample, it runs."""
+    ids = torch.ones(1, 9, dtype=torch.long)
+    with pytest.raises(archlens.SpecError) as caught:
+        archlens.trace(Padded(), ids)
+    assert str(caught.value).endswith("or give it more of what its forward takes: mask, labels")
+    assert archlens.trace(Padded(), ids, mask=torch.ones(1, 9)).params == 66
+    assert archlens.trace(Padded(), ids, mask=(9,)).params == 66
+    assert archlens.trace(Padded(), ids, real=True).params == 66
