@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,6 +21,18 @@ from .outside import Outside
 
 #: How much of a file tells what it is.
 START = 4096
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Within it no garbage is looked for: nearly all that is made of a file stays, and is visited in vain."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class Model(ABC):
@@ -113,7 +127,7 @@ class File(Outside):
             SpecError: something in it is wrong.
         """
         try:
-            with open(self.path, "rb") if self.stored is None else self.stored() as file:
+            with uncollected(), open(self.path, "rb") if self.stored is None else self.stored() as file:
                 model = self.format.read(file, self.path)
         except OSError as problem:
             raise usage(f"{shorten(self.path, 200)} cannot be read: {problem.strerror or problem}") from None
@@ -174,7 +188,8 @@ class Read(Remade):
     def remake_as(self, name: str, shapes: Mapping[str, Shape]) -> Network:
         assert self.model is not None
         chosen = {**self.model.params, **self.values}
-        return self.model.network(name, shapes, chosen, self.variant, self)
+        with uncollected():
+            return self.model.network(name, shapes, chosen, self.variant, self)
 
     def again(self, network: Network, on: Setting) -> Network:
         if not on.values:

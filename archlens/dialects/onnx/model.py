@@ -181,15 +181,29 @@ class Onnx(Model):
             return
         from .verification import checks
 
-        graph = self.proto.graph
         run = self._run(network.name, network.inputs, samples=self.samples or 2)
         inputs = {
-            one.name: (run.seen[one.name][0], one.dtype) for one in graph.inputs if one.name in run.seen
+            one.name: (run.seen[one.name][0], one.dtype)
+            for one in self.proto.graph.inputs
+            if one.name in run.seen
         }
-        made = {name for node in graph.nodes for name in node.outputs}
-        yield from checks(
-            self.path, inputs, {name: sizes for name, (sizes, _) in run.seen.items() if name in made}
-        )
+        yield from checks(self.path, inputs, self._made(run))
+
+    def tensors(self, shapes: Mapping[str, Shape], samples: int) -> Mapping[str, Sequence[int]]:
+        """The sizes of every tensor that the nodes of the graph make, by its name.
+
+        Args:
+            shapes: of the inputs, without the batch.
+            samples: how many there are, where the file leaves that open.
+
+        Raises:
+            SpecError: a node does not fit.
+        """
+        return self._made(self._run("", shapes, samples=self.samples or samples))
+
+    def _made(self, run: Run) -> dict[str, Sequence[int]]:
+        made = {name for node in self.proto.graph.nodes for name in node.outputs}
+        return {name: sizes for name, (sizes, _) in run.seen.items() if name in made}
 
     def _hold(self, run: Run) -> None:
         """Warn of an output that the file says another shape of, on the inputs that it says."""

@@ -19,6 +19,9 @@ from ...lowering.tape import Node as Step
 from .proto import DEPTH, NODES, VALUES, Function, Graph, Info, Misfit, Node, Reference, written
 from .scopes import Scopes, cleaned
 
+#: What stands for every operator that is not written down, without and with an input that flows into it.
+_UNWRITTEN = [Step("", {}, (), Scopes().root, None, flows=flows) for flows in (False, True)]
+
 #: The largest size of a tensor.
 _MOST = 10**15
 
@@ -202,8 +205,12 @@ class Run:
         self.inside: dict[str, int] = {}
         self.scopes = Scopes()
         self.tape = Tape(name, {}, [], {}, self.scopes.root, {})
+        #: Whether only sizes are looked for, as on the samples of the file: nothing is written down then.
+        self.dry = self.batch != BATCH
         self.most = NODES * allowed()
-        self.ran = self.calls = 0
+        self.ran = self.wrote = self.calls = 0
+        #: The tensors that no input flows into, and whose tensors of the file are on the tape.
+        self.taken: dict[Value, None] = {}
         #: The tensors that are filled with one number, and are weights where one is read as such.
         self.filled: set[str] = set()
         #: What the tensors of the file are called in the network.
@@ -264,10 +271,31 @@ class Run:
         sizes: Iterable[Sequence[int]],
         macs: int | None,
         dtype: str,
+        declared: bool = False,
     ) -> list[Tensor]:
         """Write an operator down; its outputs."""
-        read: list[Value] = []
         flows = any(one.flows for given in args.values() for one in _tensors(given))
+        if self.wrote >= self.most:
+            raise error(f"{self.file} has more than {self.most:,} operators, the most that run")
+        self.wrote += 1
+        step = _UNWRITTEN[flows] if self.dry else self.step(node, target, args, macs, flows)
+        made = []
+        for one in sizes:
+            one = tuple(one)
+            if flows and min(one, default=1) < 1:
+                raise Misfit(f"nothing is left of {written(one)}")
+            if prod(one) > _MOST:
+                raise Misfit(f"{written(one)} is more than {_MOST:,} values")
+            made.append(Value(one, dtype, step))
+        if not self.dry:
+            step.outputs = tuple(made)
+            step.declared = declared
+            self.tape.nodes.append(step)
+        return [Tensor(value.sizes, dtype, value=value) for value in made]
+
+    def step(self, node: Node, target: str, args: Mapping[str, Any], macs: int | None, flows: bool) -> Step:
+        """An operator as it stands on the tape, without what it makes."""
+        read: list[Value] = []
 
         def plain(given: Any) -> Any:
             if isinstance(given, Tensor):
@@ -279,25 +307,25 @@ class Run:
             return [plain(one) for one in given] if isinstance(given, list) else given
 
         said = {name: plain(given) for name, given in args.items()}
-        call = self.scopes.at(node) if flows else self.scopes.root
-        step = Step(target, said, (), call, macs, tuple(read), flows)
-        if len(self.tape.nodes) >= self.most:
-            raise error(f"{self.file} has more than {self.most:,} operators, the most that run")
-        made = []
-        for one in sizes:
-            one = tuple(one)
-            if any(n < 1 for n in one) and flows:
-                raise Misfit(f"nothing is left of {written(one)}")
-            if prod(one) > _MOST:
-                raise Misfit(f"{written(one)} is more than {_MOST:,} values")
-            made.append(Value(one, dtype, step))
-        step.outputs = tuple(made)
-        self.tape.nodes.append(step)
         if flows:
             for value in read:
-                for held in _held(value):
-                    self.tape.state.setdefault(held.key, held)
-        return [Tensor(value.sizes, dtype, value=value) for value in made]
+                if not value.flows:
+                    self.take(value)
+        call = self.scopes.at(node) if flows else self.scopes.root
+        return Step(target, said, (), call, macs, tuple(read), flows)
+
+    def take(self, value: Value) -> None:
+        """Take the tensors of the file behind what no input flows into."""
+        rest = [value]
+        while rest:
+            one = rest.pop()
+            if one in self.taken or one.flows:
+                continue
+            self.taken[one] = None
+            if one.key:
+                self.tape.state.setdefault(one.key, one)
+            elif one.node is not None:
+                rest += one.node.inputs
 
     # --- what runs -----------------------------------------------------------------------------------
 
@@ -312,14 +340,16 @@ class Run:
             SpecError: a node does not fit.
         """
         self.within(self.graph, env, "", [one.name for one in self.graph.outputs])
+        ended: set[Value] = set()
         for name, called in ends.items():
             tensor = env.get(name)
             if tensor is None:
                 raise error(f"{self.file}: nothing makes its output {shorten(name)}")
             if tensor.flows:
                 value = self.value(tensor)
-                if value not in self.tape.outputs.values():
-                    self.tape.outputs["out" if not self.tape.outputs else called] = value
+                if value not in ended:
+                    self.tape.outputs["out" if not ended else called] = value
+                    ended.add(value)
 
     def within(
         self, graph: Graph, env: MutableMapping[str, Tensor], prefix: str, ends: Sequence[str]
@@ -432,16 +462,17 @@ class Run:
         self.around[found] = prefix
         return found
 
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> tuple[int, int, int]:
         """How much is written down by now."""
-        return len(self.tape.nodes), len(self.tape.state)
+        return len(self.tape.nodes), len(self.tape.state), len(self.taken)
 
-    def forget(self, mark: tuple[int, int]) -> None:
+    def forget(self, mark: tuple[int, int, int]) -> None:
         """Take back what was written down since."""
-        nodes, state = mark
+        nodes, *rest = mark
         del self.tape.nodes[nodes:]
-        for key in [*self.tape.state][state:]:
-            del self.tape.state[key]
+        for listed, count in zip((self.tape.state, self.taken), rest, strict=True):
+            while len(listed) > count:
+                listed.popitem()
 
     def unknown(self, at: At, declared: Sequence[Info | None] = ()) -> Sequence[Tensor]:
         """What comes out of an operator that nothing is known of: what the file says of its shapes.
@@ -464,9 +495,7 @@ class Run:
             )
         sizes = [self.sized(info) for info in infos if info is not None]
         dtype = infos[0].dtype if infos and infos[0] is not None else "float32"
-        made = self.write(node, shorten(node.op), {"inputs": reads}, sizes, None, dtype)
-        self.tape.nodes[-1].declared = True
-        return made
+        return self.write(node, shorten(node.op), {"inputs": reads}, sizes, None, dtype, declared=True)
 
     def info(self, name: str) -> Info | None:
         """What the file says of a tensor, where that is all of its sizes."""
@@ -563,16 +592,3 @@ def _filled(node: Node, given: Mapping[str, Any], caller: Node) -> Node:
         node.version,
     )
 
-
-def _held(value: Value) -> Iterable[Value]:
-    """The tensors of the file behind what no input flows into."""
-    rest, seen = [value], set()
-    while rest:
-        one = rest.pop()
-        if one in seen or one.flows:
-            continue
-        seen.add(one)
-        if one.key:
-            yield one
-        elif one.node is not None:
-            rest += one.node.inputs

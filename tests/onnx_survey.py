@@ -1,0 +1,203 @@
+"""Models exported to ONNX, read, and held against ``onnx.shape_inference``, the file and the module.
+
+It wants ``onnx``, ``onnxscript`` and the library beside archlens' own test environment::
+
+    python tests/onnx_survey.py torchvision dynamo fixed            # all networks of the zoo's list
+    python tests/onnx_survey.py timm script batch 20 7              # so many, drawn by that seed
+    python tests/onnx_survey.py torchvision dynamo free resnet18    # these
+
+The exporter is torch's newer one, ``dynamo``, or TorchScript's, ``script``; ``fixed`` are all axes, ``batch``
+has that one open, and ``free`` height and width, too. Models have drawn values, for equal tensors are kept once
+in a file. Compared are the sizes of every tensor that ``infer_shapes`` (strict, with data propagation) knows
+in full or in part, the parameters with the floating-point initializers that lead to an output, and the
+multiply-accumulates with torch's counter on the module.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import onnx  # type: ignore[import-not-found]
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+from archlens import dialects
+
+#: How many samples open files are run on.
+SAMPLES = 3
+
+#: What a norm reads and trains not; and what of a resize, a quantisation or a clip are numbers of its own.
+OWN = {"BatchNormalization": (3, 4), "Resize": (1, 2), "Clip": (1, 2), "Pad": (2,)}
+
+
+def made(library: str, name: str) -> tuple[nn.Module, tuple[int, ...]]:
+    """A model with drawn values, and its input; initialisations take longer than all the rest."""
+    kinds = [one for one in vars(nn.init).values() if getattr(one, "__name__", "").endswith("_")]
+    held = {one.__name__: one for one in kinds if callable(one)}
+    for one in held:
+        setattr(nn.init, one, lambda tensor, *args, **more: tensor)
+    try:
+        if library == "timm":
+            import timm  # type: ignore[import-not-found]
+
+            module = timm.create_model(name)
+            shape = tuple(module.default_cfg["input_size"])
+        else:
+            from conftest import load_torchvision  # type: ignore[import-not-found]
+
+            module = load_torchvision().models.get_model(name, weights=None, **EXTRA.get(name, {}))
+            shape = (3, *SIDES.get(name, (224, 224)))
+    finally:
+        for one, function in held.items():
+            setattr(nn.init, one, function)
+    torch.manual_seed(0)
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_floating_point():
+            tensor.data.uniform_(0.01, 0.02)
+    return module.eval(), shape
+
+
+SIDES = {"inception_v3": (299, 299), "vit_h_14": (224, 224)}
+EXTRA = {
+    **dict.fromkeys(("googlenet", "inception_v3"), {"aux_logits": False, "init_weights": False}),
+    **dict.fromkeys(
+        ["fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_resnet101"]
+        + ["deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"],
+        {"weights_backbone": None},
+    ),
+}
+
+
+class First(nn.Module):
+    """A model whose output is the first of a dictionary's."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.inner = module
+
+    def forward(self, x: torch.Tensor) -> Any:
+        found = self.inner(x)
+        return next(iter(found.values())) if isinstance(found, dict) else found
+
+
+def exported(module: nn.Module, shape: tuple[int, ...], exporter: str, axes: str, path: Path) -> None:
+    free = {"fixed": {}, "batch": {0: "batch"}, "free": {0: "batch", 2: "height", 3: "width"}}[axes]
+    x = torch.rand(SAMPLES if free else 1, *shape)
+    if exporter == "dynamo":
+        dims = {axis: torch.export.Dim.DYNAMIC for axis in free}
+        program = torch.onnx.export(
+            module, (x,), dynamo=True, dynamic_shapes=(dims,) if free else None, verbose=False
+        )
+        assert program is not None
+        program.save(path)
+    else:
+        names = {"x": free} if free else None
+        torch.onnx.export(
+            module, (x,), path, dynamo=False, input_names=["x"], dynamic_axes=names, opset_version=17
+        )
+
+
+def counted(model: Any) -> int:
+    """The floating-point initializers that lead to an output, but for single numbers and statistics."""
+    floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE}
+    sizes = {
+        one.name: tuple(one.dims)
+        for one in model.graph.initializer
+        if one.data_type in floats and len(one.dims)
+    }
+    needed = {one.name for one in model.graph.output}
+    read = set()
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            own = OWN.get(node.op_type, ())
+            read.update(name for i, name in enumerate(node.input) if i not in own)
+    return sum(prod(sizes[name]) for name in read if name in sizes and prod(sizes[name]) > 1)
+
+
+def differences(path: Path, shape: tuple[int, ...], macs: int, seen: Counter[str]) -> Iterator[str]:
+    """What archlens says of a file, and others do not."""
+    found = dialects.find(str(path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network = dialects.network(found, input="x".join(map(str, shape)))
+    model = onnx.load(path, load_external_data=False)
+    params = counted(model)
+    if network.params != params:
+        yield f"params {network.params:,} for {params:,}"
+    if network.macs != macs or network.unknown:
+        yield f"MACs {network.macs:,} for {macs:,}; unknown: {dict(network.unknown)}"
+    for one in model.graph.initializer:  # large ones carry no size, and infer_shapes copies them
+        if prod(one.dims) > 1000:
+            one.ClearField("raw_data")
+            one.data_location = onnx.TensorProto.EXTERNAL
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+    known = {one.name: one.type.tensor_type for one in (*inferred.value_info, *inferred.output)}
+    assert isinstance(network.origin, dialects.format.Read) and network.origin.model is not None
+    seen["layers"] += len(network.layers)
+    seen["opaque"] += sum(layer.op.kind == "opaque" for layer in network)
+    tensors = network.origin.model.tensors(network.inputs, SAMPLES)  # type: ignore[attr-defined]
+    for name, sizes in tensors.items():
+        seen["tensors"] += 1
+        if name not in known or not known[name].HasField("shape"):
+            seen["tensors that onnx does not know"] += 1
+            continue
+        dims = known[name].shape.dim
+        said = [one.dim_value if one.HasField("dim_value") else None for one in dims]
+        seen["tensors that onnx knows in part"] += None in said
+        if len(said) != len(sizes) or any(n not in (None, m) for n, m in zip(said, sizes, strict=True)):
+            yield f"{name}: {sizes} for {said}"
+
+
+def listed(library: str) -> list[str]:
+    """The models of a library; of torchvision those that the zoo has, the smallest first."""
+    if library == "timm":
+        import timm
+
+        return list(timm.list_models())
+    text = (Path(__file__).parent / "data" / "torchvision.csv").read_text("utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    sizes = {row["model"]: int(row["num_params"]) for row in rows}
+    return sorted(sizes, key=lambda name: sizes[name])
+
+
+def main(library: str, exporter: str, axes: str, *names: str) -> None:
+    if not names:
+        names = tuple(listed(library))
+    elif names[0].isdigit():
+        names = tuple(random.Random(int((*names, "1")[1])).sample(listed(library), int(names[0])))
+    seen: Counter[str] = Counter()
+    for name in names:
+        try:
+            module, shape = made(library, name)
+            module = First(module)
+            with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                path = Path(folder, "model.onnx")
+                exported(module, shape, exporter, axes, path)
+                with FlopCounterMode(display=False) as counter, torch.no_grad():
+                    module.to("meta")(torch.empty(1, *shape, device="meta"))
+                found = list(differences(path, shape, counter.get_total_flops() // 2, seen))
+        except Exception as problem:  # of the library, the exporter or onnx: said, and counted
+            found = [f"{type(problem).__name__}: {str(problem).partition(chr(10))[0][:300]}"]
+            seen["refused or not exported"] += 1
+        seen["models"] += 1
+        seen["differ"] += bool(found)
+        print(f"{name}: {'; '.join(found[:4]) or 'equal'}", flush=True)
+    for what, number in seen.items():
+        print(f"{number:>9,} {what}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
