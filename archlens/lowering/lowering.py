@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
+from ..bounds import RAISED, Bounds, allowed
 from ..elaboration.building import Builder
+from ..errors import error
 from ..grouping import grouped
 from ..network import Network, Origin, scopes_around
 from ..ops import OPS, Op, ShapeError
@@ -160,6 +163,9 @@ class Lowering:
         self.replaced: set[Draft] = set()
         #: Buffers whose values an argument of an op says.
         self.folded: set[Value] = set()
+        #: The weights and buffers that tensors without an input were made of, and how many were looked at.
+        self.made_of: dict[Value, list[Value]] = {}
+        self.looked = 0
         #: The operator whose multiply-accumulates have been compared where it was said.
         self.checked: Node | None = None
         #: The tensors that hold values of each layer, and the operators that read each tensor.
@@ -687,12 +693,23 @@ class Lowering:
                 own[other] = found
 
     def own(self, node: Node) -> dict[str, Value]:
-        """The weights and buffers that a node reads, itself or by way of what is made of them alone."""
+        """The weights and buffers that a node reads, itself or by way of what is made of them alone.
+
+        Raises:
+            SpecError: the operators read too many together, as where each is given those of all before it.
+        """
         found: dict[str, Value] = {}
         for value in node.inputs:
             if not value.flows:
-                for one in sources(value):
+                listed = self.made_of.get(value)
+                if listed is None:
+                    listed = self.made_of[value] = sources(value, self.made_of)
+                self.looked += 1 + len(listed)
+                for one in listed:
                     found[one.key] = one
+        bounds = Bounds(allowed())
+        if self.looked > bounds.steps:
+            raise error(bounds.too_many_steps, help=RAISED)
         return found
 
     def behind(self) -> tuple[int, int] | None:
@@ -1174,15 +1191,23 @@ def unviewed(value: Value) -> Value:
     return value
 
 
-def sources(value: Value) -> list[Value]:
-    """The parameters and buffers that a tensor was made of."""
-    found, rest, seen = [], [value], set()
+def sources(value: Value, known: Mapping[Value, Sequence[Value]] = MappingProxyType({})) -> list[Value]:
+    """The parameters and buffers that a tensor was made of.
+
+    Args:
+        value: the tensor.
+        known: those that some tensors on the way were made of.
+    """
+    found: list[Value] = []
+    rest, seen = [value], set()
     while rest:
         one = rest.pop()
         if one in seen:
             continue
         seen.add(one)
-        if one.key:
+        if one in known:
+            rest += reversed(known[one])
+        elif one.key:
             found.append(one)
         elif one.node is not None:
             rest += [each for each in one.node.inputs if not each.flows]
