@@ -6,11 +6,11 @@ It wants ``onnx``, ``onnxscript`` and the library beside archlens' own test envi
     python tests/onnx_survey.py timm script batch 20 7              # so many, drawn by that seed
     python tests/onnx_survey.py torchvision dynamo free resnet18    # these
 
-The exporter is torch's newer one, ``dynamo``, or TorchScript's, ``script``; ``fixed`` are all axes, ``batch``
-has that one open, and ``free`` height and width, too. Models have drawn values, for equal tensors are kept once
-in a file. Compared are the sizes of every tensor that ``infer_shapes`` (strict, with data propagation) knows
-in full or in part, the parameters with the floating-point initializers that lead to an output, and the
-multiply-accumulates with torch's counter on the module.
+The exporter is torch's newer one, ``dynamo``, or TorchScript's, ``script``; ``fixed`` are all axes,
+``batch`` has that one open, and ``free`` height and width, too. Models have drawn values, for equal tensors
+are kept once in a file. Compared are the sizes of every tensor that ``infer_shapes`` (strict, with data
+propagation) knows in full or in part, the parameters with the floating-point initializers that lead to an
+output, and the multiply-accumulates with torch's counter on the module.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import archlens
 from archlens import dialects
+from archlens.dialects.format import Read
 
 #: How many samples open files are run on.
 SAMPLES = 3
@@ -56,7 +56,7 @@ def made(library: str, name: str) -> tuple[nn.Module, tuple[int, ...]]:
         else:
             from conftest import load_torchvision  # type: ignore[import-not-found]
 
-            module = load_torchvision().models.get_model(name, weights=None, **EXTRA.get(name, {}))
+            module = load_torchvision().models.get_model(name, weights=None, **_options(name))
             shape = (3, *SIDES.get(name, (224, 224)))
     finally:
         for one, function in held.items():
@@ -68,15 +68,15 @@ def made(library: str, name: str) -> tuple[nn.Module, tuple[int, ...]]:
     return module.eval(), shape
 
 
-SIDES = {"inception_v3": (299, 299), "vit_h_14": (224, 224)}
-EXTRA = {
-    **dict.fromkeys(("googlenet", "inception_v3"), {"aux_logits": False, "init_weights": False}),
-    **dict.fromkeys(
-        ["fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_resnet101"]
-        + ["deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"],
-        {"weights_backbone": None},
-    ),
-}
+#: The sides of the inputs of those that want others.
+SIDES = {"inception_v3": (299, 299), **dict.fromkeys(("r3d_18", "mc3_18", "r2plus1d_18"), (16, 112, 112))}
+
+
+def _options(name: str) -> dict[str, Any]:
+    """What a model of torchvision is to be made with."""
+    if name in ("googlenet", "inception_v3"):
+        return {"aux_logits": False, "init_weights": False}
+    return {"weights_backbone": None} if name.startswith(("fcn", "deeplab", "lraspp")) else {}
 
 
 class First(nn.Module):
@@ -95,7 +95,7 @@ def exported(module: nn.Module, shape: tuple[int, ...], exporter: str, axes: str
     free = {"fixed": {}, "batch": {0: "batch"}, "free": {0: "batch", 2: "height", 3: "width"}}[axes]
     x = torch.rand(SAMPLES if free else 1, *shape)
     if exporter == "dynamo":
-        dims = {axis: torch.export.Dim.DYNAMIC for axis in free}
+        dims = dict.fromkeys(free, torch.export.Dim.DYNAMIC)
         program = torch.onnx.export(
             module, (x,), dynamo=True, dynamic_shapes=(dims,) if free else None, verbose=False
         )
@@ -144,10 +144,10 @@ def differences(path: Path, shape: tuple[int, ...], macs: int, seen: Counter[str
             one.data_location = onnx.TensorProto.EXTERNAL
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
     known = {one.name: one.type.tensor_type for one in (*inferred.value_info, *inferred.output)}
-    assert isinstance(network.origin, dialects.format.Read) and network.origin.model is not None
+    assert isinstance(network.origin, Read)
     seen["layers"] += len(network.layers)
     seen["opaque"] += sum(layer.op.kind == "opaque" for layer in network)
-    tensors = network.origin.model.tensors(network.inputs, SAMPLES)  # type: ignore[attr-defined]
+    tensors = network.origin.model.tensors(network.inputs, SAMPLES)  # type: ignore[union-attr]
     for name, sizes in tensors.items():
         seen["tensors"] += 1
         if name not in known or not known[name].HasField("shape"):

@@ -1276,3 +1276,164 @@ def test_an_expansion_beside_samples_that_are_written_into_it(tmp_path: Path) ->
     network = loaded(tmp_path, model(nodes, held, [info("x", [2, 4, 3, 5])], [info("y", [8, 3, 5])]))
     assert network.inputs == {"input": (4, 3, 5)}
     assert network.macs == 0
+
+
+def test_weights_behind_constants_are_found_within_bounds(tmp_path: Path) -> None:
+    """Each layer is given the product of all weights before it: half a million of them in a small file."""
+
+    def data(count: int) -> bytes:
+        nodes = [node("Mul", f"{f'k{i - 1}' if i else 'w0'} w{i}", f"k{i}") for i in range(count)]
+        nodes += [node("Add", f"{f'a{i - 1}' if i else 'x'} k{i}", f"a{i}") for i in range(count)]
+        held = [tensor(f"w{i}", [8]) for i in range(count)]
+        return model(nodes, held, [info("x", [1, 8])], [info(f"a{count - 1}", [1, 8])])
+
+    assert loaded(tmp_path, data(3)).params == 3 * 8
+    with pytest.raises(archlens.SpecError, match="takes more than 250,000 steps"):
+        loaded(tmp_path, data(1000))
+
+
+#: What onnxruntime makes one operator of, on ten positions of 16 channels: of each how it stands in a file,
+#: the weights, what it becomes, and of it the output, the parameters and the multiply-accumulates; by its
+#: definition in onnxruntime's ContribOperators.md. Onnxruntime 1.32 gave the same shapes.
+FUSED: dict[str, tuple[bytes, dict[str, tuple[int, ...]], list[str], tuple[int, ...], int, int]] = {
+    "attention and its matrix": (
+        node("Attention", "x w b", "y", domain="com.microsoft", num_heads=4, unidirectional=1),
+        {"w": (16, 48), "b": (48,)},
+        ["linear(48)", "attention(4, causal=true)"],
+        (10, 16),
+        16 * 48 + 48,
+        10 * 16 * 48 + 2 * 10 * 10 * 16,
+    ),
+    "attention with a mask": (
+        node("Attention", "x w b mask", "y", domain="com.microsoft", num_heads=4),
+        {"w": (16, 48), "b": (48,), "mask": (2, 10)},
+        ["linear(48)", "Attention"],
+        (10, 16),
+        16 * 48 + 48,
+        10 * 16 * 48 + 2 * 10 * 10 * 16,
+    ),
+    "heads": (
+        node("MultiHeadAttention", "x x x", "y", domain="com.microsoft", num_heads=4),
+        {},
+        ["attention(1)"],
+        (10, 16),
+        0,
+        2 * 10 * 10 * 16,
+    ),
+    "groups of queries": (
+        node("GroupQueryAttention", "x", "y k v", domain="com.microsoft", num_heads=2, kv_num_heads=1),
+        {},
+        ["attention"],
+        (10, 8),
+        0,
+        2 * 10 * 10 * 8,
+    ),
+    "a norm of a sum": (
+        node("SkipLayerNormalization", "x x g b", "y", domain="com.microsoft", epsilon=1e-5),
+        {"g": (16,), "b": (16,)},
+        ["add", "layer_norm"],
+        (10, 16),
+        32,
+        0,
+    ),
+    "a norm of a sum without a mean": (
+        node("SkipSimplifiedLayerNormalization", "x x g", "y", domain="com.microsoft", epsilon=1e-5),
+        {"g": (16,)},
+        ["add", "rms_norm"],
+        (10, 16),
+        16,
+        0,
+    ),
+    "a norm without a mean": (
+        node("SimplifiedLayerNormalization", "x g", "y", epsilon=1e-5),
+        {"g": (16,)},
+        ["rms_norm"],
+        (10, 16),
+        16,
+        0,
+    ),
+    "gelu by sigmoid": (
+        node("QuickGelu", "x", "y", domain="com.microsoft"),
+        {},
+        ["scale(1.702)", "sigmoid", "multiply"],
+        (10, 16),
+        0,
+        0,
+    ),
+    "gelu by tanh": (
+        node("FastGelu", "x", "y", domain="com.microsoft"),
+        {},
+        ['gelu(approximate="tanh")'],
+        (10, 16),
+        0,
+        0,
+    ),
+    "a product by a number": (
+        node("FusedMatMul", "x w", "y", domain="com.microsoft", transB=1, alpha=0.5),
+        {"w": (7, 16)},
+        ["linear(7, bias=false)", "scale(0.5)"],
+        (10, 7),
+        7 * 16,
+        10 * 7 * 16,
+    ),
+    "weights of four bits": (
+        node("MatMulNBits", "x w s", "y", domain="com.microsoft", K=16, N=7, bits=4, block_size=16),
+        {"w": (7, 1, 8), "s": (7,)},
+        ["MatMulNBits"],
+        (10, 7),
+        7 * 16 + 7,
+        10 * 7 * 16,
+    ),
+    "angles": (
+        node("RotaryEmbedding", "x p c s", "y", domain="com.microsoft", num_heads=2),
+        {"p": (1,), "c": (20, 4), "s": (20, 4)},
+        ["RotaryEmbedding"],
+        (10, 16),
+        2 * 20 * 4,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("one", FUSED)
+def test_what_onnxruntime_fuses(one: str, tmp_path: Path) -> None:
+    data, weights, kinds, output, params, macs = FUSED[one]
+    whole = {"p": 7, "mask": 6}
+    held = [
+        tensor(name, sizes, kind=whole.get(name, 2 if name == "w" and len(sizes) == 3 else 1))
+        for name, sizes in weights.items()
+    ]
+    network = loaded(tmp_path, model([data], held, [info("x", [2, 10, 16])], [info("y", [2, *output])]))
+    moves = ("reshape", "rearrange", "transpose", "channels_last", "slice")
+    assert [str(layer.op) for layer in network if layer.op.kind not in moves] == kinds
+    assert (network.output, network.params, network.macs, dict(network.unknown)) == (output, params, macs, {})
+
+
+def test_rows_of_tables_added_and_normed(tmp_path: Path) -> None:
+    names = {"words": (30, 16), "places": (12, 16), "kinds": (2, 16), "g": (16,), "b": (16,)}
+    data = node(
+        "EmbedLayerNormalization", "ids segments words places kinds g b", "y m", domain="com.microsoft"
+    )
+    inputs = [info("ids", [2, 10], 6), info("segments", [2, 10], 6)]
+    held = [tensor(name, sizes) for name, sizes in names.items()]
+    network = loaded(tmp_path, model([data], held, inputs, [info("y", [2, 10, 16])]))
+    assert network.output == (10, 16)
+    assert (network.params, network.macs) == (30 * 16 + 12 * 16 + 2 * 16 + 32, 0)
+
+
+@pytest.mark.parametrize(("causal", "kind"), [(0, "attention(1)"), (1, "Attention")])
+def test_attention_to_keys_of_before(causal: int, kind: str, tmp_path: Path) -> None:
+    """They stand before those of now; which the mask of a causal one counts from, torch says otherwise."""
+    data = node("Attention", "x x x - pk pv", "y k v", q_num_heads=4, kv_num_heads=4, is_causal=causal)
+    inputs = [info("x", [2, 6, 16]), *(info(name, [2, 4, 5, 4]) for name in ("pk", "pv"))]
+    outputs = [info("y", [2, 6, 16]), info("k", [2, 4, 11, 4]), info("v", [2, 4, 11, 4])]
+    network = loaded(tmp_path, model([data], [], inputs, outputs, opset=23))
+    assert [network[name].shape for name in network.outputs.values()] == [(6, 16), (4, 11, 4), (4, 11, 4)]
+    assert network.macs == 2 * 6 * 11 * 16
+    assert kind in [str(layer.op) for layer in network]
+
+
+def test_fused_attention_that_does_not_fit(tmp_path: Path) -> None:
+    data = node("MultiHeadAttention", "x x x", "y", domain="com.microsoft", num_heads=3)
+    with pytest.raises(archlens.SpecError, match="16 channels do not make 3 heads"):
+        loaded(tmp_path, model([data], [], [info("x", [2, 10, 16])], [info("y", [2, 10, 16])]))

@@ -50,8 +50,8 @@ MIXED = ("11/yolo11-cls.yaml",)
 SIDES = {"11/yolo11-cls.yaml": 224, "26/yolo26-cls.yaml": 224, "26/yolo26-obb.yaml": 1024}
 
 
-#: What the tool does not see: heads of the loss, of which a decoder has the last alone at inference; what reads
-#: texts before; and attention and enlarging that are one function.
+#: What the tool does not see: heads of the loss, of which a decoder has the last alone at inference; what
+#: reads texts before; and attention and enlarging that are one function.
 UNSEEN = re.compile(r"\.(semseg|reprta|self_attn|interpolate|dec_score_head\.[0-4])\b|_sigma\.")
 
 
@@ -95,7 +95,7 @@ def leaves(network: Network) -> int:
     Layers with weights; poolings; concats and upsamplings of rows; one activation, which all blocks share,
     and one for each branch that was copied; an identity for each block without one, for each of two ways of a
     ghost bottleneck, and for distances that are no distribution. Of RT-DETR's decoder its activations and
-    dropouts, too, and the table of its denoising, while queries, keys and values have a parameter and no module.
+    dropouts, too, and the table of its denoising; queries, keys and values have a parameter and no module.
     """
     blocks = [*network.blocks.values()]
     decoded = blocks.count("_decoder_layer")
@@ -126,7 +126,11 @@ def leaves(network: Network) -> int:
         for layer in network
         if "logit_scale" in layer.facts.weights and f"{layer.scope}.norm" not in network.index
     ]
-    plain = not decoded and "Classify" not in blocks and "dfl" not in {scope.split(".")[-1] for scope in network.blocks}
+    plain = (
+        not decoded
+        and "Classify" not in blocks
+        and "dfl" not in {scope.split(".")[-1] for scope in network.blocks}
+    )
     return (
         len(held)
         + len(bare)

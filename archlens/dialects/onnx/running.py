@@ -468,11 +468,12 @@ class Run:
 
     def forget(self, mark: tuple[int, int, int]) -> None:
         """Take back what was written down since."""
-        nodes, *rest = mark
+        nodes, state, taken = mark
         del self.tape.nodes[nodes:]
-        for listed, count in zip((self.tape.state, self.taken), rest, strict=True):
-            while len(listed) > count:
-                listed.popitem()
+        while len(self.tape.state) > state:
+            self.tape.state.popitem()
+        while len(self.taken) > taken:
+            self.taken.popitem()
 
     def unknown(self, at: At, declared: Sequence[Info | None] = ()) -> Sequence[Tensor]:
         """What comes out of an operator that nothing is known of: what the file says of its shapes.
@@ -591,4 +592,3 @@ def _filled(node: Node, given: Mapping[str, Any], caller: Node) -> Node:
         node.place,
         node.version,
     )
-

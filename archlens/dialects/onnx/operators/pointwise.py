@@ -27,7 +27,8 @@ _PLAIN = {
 @runs(*_PLAIN)
 def plain(at: At) -> Tensor:
     x = at.x()
-    return at.write(_PLAIN[at.node.op], {"self": x}, x.sizes)
+    scaled = at.node.op == "Swish" and at.node.decimal("alpha", 1.0) != 1
+    return at.write("Swish" if scaled else _PLAIN[at.node.op], {"self": x}, x.sizes)
 
 
 @runs("LeakyRelu")

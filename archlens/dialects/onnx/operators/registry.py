@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from ..running import Operator
 
@@ -10,10 +11,13 @@ from ..running import Operator
 OPERATORS: dict[tuple[str, str], Operator] = {}
 
 
-def runs(*names: str, domain: str = "") -> Callable[[Operator], Operator]:
+_Runs = TypeVar("_Runs", bound=Operator)
+
+
+def runs(*names: str, domain: str = "") -> Callable[[_Runs], _Runs]:
     """Say how an operator runs."""
 
-    def register(function: Operator) -> Operator:
+    def register(function: _Runs) -> _Runs:
         for name in names:
             OPERATORS[domain, name] = function
         return function

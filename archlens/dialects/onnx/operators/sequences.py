@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 from ..proto import Misfit, written
@@ -99,44 +98,3 @@ def _of_directions(at: At, bias: bool) -> dict[str, Tensor]:
 def _part(whole: Tensor, name: str, sizes: tuple[int, ...]) -> Tensor:
     key = f"{whole.key}.{name}" if whole.key else ""
     return Tensor(sizes, whole.dtype, key=key)
-
-
-@runs("Attention")
-def attention(at: At) -> Sequence[Tensor]:
-    """Attention of one operator, with its heads apart or as channels."""
-    query, key, value = at.x(), at.x(1), at.x(2)
-    if at.has(4) or at.has(5):
-        raise Misfit("it reads keys and values of before")
-    flat = len(query.sizes) == 3
-    parts = []
-    for tensor, name in ((query, "q_num_heads"), (key, "kv_num_heads"), (value, "kv_num_heads")):
-        if flat:
-            heads = at.node.integer(name, 0)
-            n, length, channels = tensor.sizes
-            if heads < 1 or channels % heads:
-                raise Misfit(f"{channels} channels do not make {heads} heads")
-            tensor = at.write("aten.view", {"self": tensor}, (n, length, heads, channels // heads))
-            turned = (n, heads, length, channels // heads)
-            tensor = at.write("aten.permute", {"self": tensor, "dims": [0, 2, 1, 3]}, turned)
-        if len(tensor.sizes) != 4:
-            raise Misfit(f"{written(tensor.sizes)} is not batch x heads x length x channels")
-        parts.append(tensor)
-    q, k, v = (one.sizes for one in parts)
-    if q[3] != k[3] or k[:3] != v[:3] or q[0] != k[0] or q[1] % k[1]:
-        raise Misfit(f"queries of {written(q)}, keys of {written(k)} and values of {written(v)} do not fit")
-    args = {
-        "query": parts[0],
-        "key": parts[1],
-        "value": parts[2],
-        "attn_mask": at.given(3),
-        "scale": at.node.decimal("scale", None),
-        "is_causal": bool(at.node.integer("is_causal", 0)),
-        "enable_gqa": q[1] != k[1],
-    }
-    sizes = (*q[:3], v[3])
-    made = at.write("torch.attention", args, sizes, macs=prod(q[:3]) * k[2] * (q[3] + v[3]))
-    if flat:
-        back = (q[0], q[2], q[1], v[3])
-        made = at.write("aten.permute", {"self": made, "dims": [0, 2, 1, 3]}, back)
-        made = at.write("aten.view", {"self": made}, (q[0], q[2], q[1] * v[3]))
-    return [made, key, value]
