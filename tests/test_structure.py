@@ -81,7 +81,7 @@ MAY: dict[str, set[str]] = {
         *("network", "testing", "views"),
     },
     # operators become networks, by way of the builder alone
-    "lowering": {"elaboration", "grouping", "network", "ops", "shape"},
+    "lowering": {"bounds", "elaboration", "errors", "grouping", "network", "ops", "shape"},
     "tracing": {"backends", "bounds", "elaboration", "errors", "lowering", "network", "shape"},
     # what a NAME can mean, and how files of other tools are read
     "dialects": {
