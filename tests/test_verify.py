@@ -172,6 +172,24 @@ def test_what_a_twin_of_few_channels_cannot_do(step: str) -> None:
     assert [check.layer for check in found.of("fields") if check.status == FAILED] == []
 
 
+def test_what_is_cut_off_is_no_end_of_a_field() -> None:
+    """The last output looks at the row that the pooling drops, and finds padding; no other input will do."""
+    spec = "input: 1x6\nlayers:\n  - max_pool(4)\n  - conv(1, 2, padding=((0, 2),))\n  - reshape([2])\n"
+    found = verify(archlens.loads(spec)).of("field")
+    assert [(check.layer, check.status) for check in found] == [("0", PASSED), ("1", NOT_APPLICABLE)]
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_equal_layers_are_equal_on_equal_tensors_alone(device: str) -> None:
+    """Where a layer before them makes another shape than it says, the next is not what the first was."""
+    network = archlens.loads("input: 4x8x8\nlayers:\n  - conv(4, 3, padding=1) * 3\n")
+    names = [layer.name for layer in network]
+    found = verify(spoiled(network, names[1], call(padding=0)), device=device)
+    assert network[names[0]].facts is network[names[2]].facts
+    assert [check.layer for check in found.of("shape") if check.status == FAILED] == names[1:]
+    assert found.of("shape")[2].found == "4x6x6"
+
+
 def test_what_no_output_reads_is_counted_as_torch_runs_it() -> None:
     """As the last residual convolution of WaveNet: fvcore's trace drops it, torch runs it."""
     network = archlens.loads(
@@ -434,6 +452,29 @@ def test_nothing_of_a_verified_network_is_kept(monkeypatch: pytest.MonkeyPatch) 
         gc.enable()
     assert [one() for one in made] == [None]
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "device"),
+    [("googlenet_aux", 224, "cpu"), ("swin_t", 64, "cpu"), ("swin_t", 64, "meta"), ("unet", 188, "cpu")],
+)
+def test_no_tensor_of_a_verified_network_is_kept(name: str, size: int, device: str) -> None:
+    """Nor of the twins in which NaNs were planted, which stand in no circle either."""
+
+    def tensors() -> int:
+        return sum(type(one) in (torch.Tensor, torch.nn.Parameter) for one in gc.get_objects())
+
+    network = archlens.load(name)
+    network = archlens.load(name, input=(network.input.channels, size, size))
+    verify(archlens.load("lenet5"))  # which imports what it needs
+    gc.collect()
+    gc.disable()
+    try:
+        before = tensors()
+        assert verify(network, device=device).passed
+        assert tensors() == before
+    finally:
+        gc.enable()
 
 
 def test_what_nans_touched_is_compared_layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from functools import cache, lru_cache, partial
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -136,6 +137,8 @@ def _on(
         yield from _left_out(network, too_much)
         return
     most = max(1, len(rows) * _TOGETHER // max(needed.bytes, 1))
+    # layers that follow each other see the same where they look at one position each
+    expected = lru_cache(maxsize=4)(partial(_expected, rows, size))
     for layer, touched, why in twin.run_in_parts(fields.input, axis, rows, most):
         if not layer.shape.spatial or layer.name not in fields.network.index:
             continue  # a loop over positions has more layers where there are more of them
@@ -143,7 +146,7 @@ def _on(
         if touched is not None:
             limits = probed.limits.get(layer.name)
             limit = limits[axis] if limits else None
-            status, found, reason = _compared(seen, axis, rows, touched, size, limit)
+            status, found, reason = _compared(seen, axis, rows, touched, limit, expected)
             where = f"{found} on an input of {network.inputs[fields.input]}" if found else ""
             yield Check(layer.name, "field", status, says, where, reason)
         else:
@@ -174,15 +177,14 @@ def _said(seen: Seen) -> str:
 
 
 def _compared(
-    seen: Seen, axis: int, rows: list[int], touched: Tensor, size: int | None, limit: Limit | None
+    seen: Seen,
+    axis: int,
+    rows: list[int],
+    touched: Tensor,
+    limit: Limit | None,
+    expected: Callable[[Field, int, Limit | None], _Expected],
 ) -> tuple[str, str, str]:
-    """How what turned to NaN (rows x outputs) compares with what is predicted: status, finding, reason.
-
-    Behind a cut nothing outside its ``limit`` may be seen, and a field that reaches out of it ends there.
-
-    With a ``size``, that of the input, only outputs whose whole field lies within it have to see its ends:
-    near the border of a short input a field may end in what a layer on the way cuts off or pads.
-    """
+    """How what turned to NaN (rows x outputs) compares with what is predicted: status, finding, reason."""
     if isinstance(seen, NonUniform):
         return NOT_APPLICABLE, "", seen.reason
     if seen is None:
@@ -192,7 +194,41 @@ def _compared(
         if touched.any(1).ne(whole).any():
             return FAILED, "some outputs do not see what others see", ""
         return (PASSED, "as predicted", "") if whole.any() else (FAILED, "no output sees the middle", "")
-    starts, stops = _intervals(seen[axis], touched.shape[1])
+    inside, border, certain = expected(seen[axis], touched.shape[1], limit)
+    if not (touched | ~border).all():
+        border = certain
+    for found, allowed, says in ((touched, inside, "sees"), (border, touched, "does not see")):
+        wrong = found & ~allowed
+        if wrong.any():
+            row, output = (int(i) for i in wrong.nonzero()[0])
+            return FAILED, f"output {output} {says} position {rows[row]}", ""
+    if not border.any():
+        return NOT_APPLICABLE, "", f"its field of {seen[axis].size:,} has no border within the input tried"
+    return PASSED, "as predicted", ""
+
+
+class _Expected(NamedTuple):
+    """What NaNs in some rows touch by a field: rows x outputs."""
+
+    #: Which outputs may see them.
+    inside: Tensor
+    #: Which have to, since their field begins or ends there.
+    border: Tensor
+    #: Those of them that do wherever the input ends.
+    certain: Tensor
+
+
+def _expected(
+    rows: list[int], size: int | None, field: Field, outputs: int, limit: Limit | None
+) -> _Expected:
+    """What is touched by NaNs in these rows of the input.
+
+    Behind a cut nothing outside its ``limit`` may be seen, and a field that reaches out of it ends there.
+
+    With a ``size``, that of the input, only outputs whose whole field lies within it have to see its ends:
+    near the border of a short input a field may end in what a layer on the way cuts off or pads.
+    """
+    starts, stops = _intervals(field, outputs)
     planted = torch.tensor(rows).unsqueeze(1)
     inside = (starts <= planted) & (planted < stops)
     first, last = planted == starts, planted == stops - 1
@@ -201,15 +237,8 @@ def _compared(
     border = inside & (first | last)
     if limit is not None:
         inside &= (limit.start <= planted) & (planted < limit.stop)
-    if size is not None and (border & ~touched).any():
-        border &= (starts >= 0) & (stops <= size)
-    for wrong, says in ((touched & ~inside, "sees"), (border & ~touched, "does not see")):
-        if wrong.any():
-            row, output = (int(i) for i in wrong.nonzero()[0])
-            return FAILED, f"output {output} {says} position {rows[row]}", ""
-    if not border.any():
-        return NOT_APPLICABLE, "", f"its field of {seen[axis].size:,} has no border within the input tried"
-    return PASSED, "as predicted", ""
+    certain = border if size is None else border & (starts >= 0) & (stops <= size)
+    return _Expected(inside, border, certain)
 
 
 def _intervals(field: Field, outputs: int) -> tuple[Tensor, ...]:
@@ -328,7 +357,8 @@ class _Twin:
                         values[layer.name] = y
                     place = 1 + axis if layer.shape.channels_last else 2 + axis
                     if y.dim() > place:
-                        touched = y.isnan().movedim(place, 1).flatten(2).any(2)
+                        # the largest of numbers is NaN where one of them is
+                        touched = y.amax([n for n in range(1, y.dim()) if n != place]).isnan()
             else:
                 missing = next(name for name in layer.inputs if name not in values)
                 why = f"it follows {shorten(missing)}, which is not run"
@@ -365,22 +395,23 @@ class _Twin:
         if call.target == UNKNOWN:
             return None
         target = find(call)
+        whole = self.whole  # what is returned must not keep this twin, which keeps it
         place = 1 + layer.input_shapes[0].channel_axis  # of the channels
         if is_module(target):
-            with torch.device("cpu" if self.whole else "meta"):
+            with torch.device("cpu" if whole else "meta"):
                 module = target(*call.args, **call.kwargs)
             if isinstance(module, nn.Upsample):
                 return _Mixing(module)
             if isinstance(module, modules.MultiheadSelfAttention):
-                return _to_itself(module, call, self.whole)
-            if self.whole:
+                return _to_itself(module, call, whole)
+            if whole:
                 return module.eval()  # type: ignore[no-any-return]
             thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
             return None if thin is None else thin(module, x.shape[place], call)
         if target in (operator.add, operator.mul) and call.parameter is not None:
             return lambda x: x  # a constant hides no NaN and makes none
         if isinstance(layer.op, Elementwise):
-            return lambda *xs: _merged(target, xs, None if self.whole else place)
+            return lambda *xs: _merged(target, xs, None if whole else place)
         if target is modules.expanded:
             own = torch.zeros(layer.shape)
             return lambda x: own.expand(x.shape[0], *own.shape)
@@ -388,20 +419,16 @@ class _Twin:
             token = torch.zeros(*call.parameter.sizes[:-1], x.shape[place])
             return lambda x: target(x, token)
         if target is torch.cat:
-            return lambda *xs: self._thinned(torch.cat(xs, *call.args, **call.kwargs), place)
+            return _concatenated(call, None if whole else place)
         if target in (modules.attention, modules.biased_attention):
-            return lambda q, k, v, *bias: _biased(_attending(q, k, v, call, self.whole), *bias)
-        if target is modules.rotary and not self.whole:
+            return lambda q, k, v, *bias: _biased(_attending(q, k, v, call, whole), *bias)
+        if target is modules.rotary and not whole:
             return lambda x: x  # it mixes channels of a position alone
-        if target is modules.take and not self.whole and call["axis"] == place:
+        if target is modules.take and not whole and call["axis"] == place:
             return lambda x: x
-        if target is modules.pad_sides and not self.whole and len(call["sides"]) == x.dim() - 1:
+        if target is modules.pad_sides and not whole and len(call["sides"]) == x.dim() - 1:
             return lambda x: modules.pad_sides(x, call["sides"][1:], call["value"])  # not the channels
         return lambda *xs: target(*xs, *call.args, **call.kwargs)
-
-    def _thinned(self, x: Tensor, place: int) -> Tensor:
-        """Many concatenated channels as one, which is NaN where one of them is."""
-        return x if self.whole or x.shape[place] <= _CHANNELS else x.sum(place, keepdim=True)
 
 
 def _drops_channels(layer: Layer) -> bool:
@@ -409,6 +436,16 @@ def _drops_channels(layer: Layer) -> bool:
         return False
     reads = layer.op.reads(all_channels(layer.shape.channels), *layer.input_shapes)
     return any(r != all_channels(x.channels) for r, x in zip(reads, layer.input_shapes, strict=True))
+
+
+def _concatenated(call: Call, place: int | None) -> Callable[..., Tensor]:
+    """A concatenation; in a twin with few channels many as one, which is NaN where one of them is."""
+
+    def put_together(*xs: Tensor) -> Tensor:
+        x = torch.cat(xs, *call.args, **call.kwargs)
+        return x if place is None or x.shape[place] <= _CHANNELS else x.sum(place, keepdim=True)
+
+    return put_together
 
 
 def _merged(function: Any, xs: tuple[Tensor, ...], place: int | None) -> Tensor:
@@ -478,19 +515,32 @@ def _as_it_is(module: Any, channels: int, call: Call) -> Any:
     return module.eval()
 
 
-def _conv(module: Any, channels: int, call: Call) -> Any:
-    """Channel by channel where it was so; else all into one."""
+def _conv(module: Any, channels: int, call: Call) -> Callable[[Tensor], Tensor]:
+    """Channel by channel where it was so; else all into one.
+
+    The samples are groups of one sample: torch takes far longer for samples of so few channels.
+    """
     apart = module.groups == module.in_channels == module.out_channels > 1
+    outputs, groups = (channels, channels) if apart else (1, 1)
     options = {
         "stride": module.stride,
         "padding": getattr(module, "sides", module.padding),
         "dilation": module.dilation,
-        "groups": channels if apart else 1,
         "bias": False,
     }
     if isinstance(module, nn.modules.conv._ConvTransposeNd) and not isinstance(module, modules.Cropped):
         options["output_padding"] = module.output_padding
-    return type(module)(channels, channels if apart else 1, module.kernel_size, **options)
+
+    @cache
+    def of(samples: int) -> Any:
+        sizes = samples * channels, samples * outputs, module.kernel_size
+        return type(module)(*sizes, groups=samples * groups, **options)
+
+    def convolve(x: Tensor) -> Tensor:
+        y: Tensor = of(len(x))(x.reshape(1, -1, *x.shape[2:]))
+        return y.reshape(len(x), outputs, *y.shape[2:])
+
+    return convolve
 
 
 def _conv_map(module: Any, channels: int, call: Call) -> Any:
@@ -522,11 +572,12 @@ def _attention(module: Any, channels: int, call: Call) -> Any:
 def _windowed(module: Any, channels: int, call: Call) -> Any:
     """The same; what only a roll brought into a window is not seen: torch's -100 leaves a NaN what it is."""
     thin = _attention(module, channels, call)
+    window = thin.window
 
     def attend(x: Tensor, sides: Any, shift: Any) -> Tensor:
         planted = x.isnan().any(-1).unsqueeze(2)  # N, windows, 1, positions
         if any(shift):
-            planted = planted & (modules.roll_mask(sides, thin.window, shift, x) == 0)
+            planted = planted & (modules.roll_mask(sides, window, shift, x) == 0)
         return x[..., :channels].nan_to_num().masked_fill(planted.any(-1, keepdim=True), torch.nan)
 
     thin.attend = attend

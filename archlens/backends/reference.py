@@ -164,6 +164,7 @@ def same_outputs(
         made = build(network, device=device, dtype=dtype).eval()
     except UsageError as problem:
         return check(NOT_APPLICABLE, "", "", problem.diagnostic.message)
+    made.let_go()
     try:
         made.load_state_dict(reference.module.state_dict() if state is None else dict(state), strict=True)
     except RuntimeError as problem:

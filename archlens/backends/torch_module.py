@@ -305,7 +305,15 @@ class Built(Scope, fx.GraphModule):
                 nodes[step.name] = node
         found = {name: nodes[source] for name, source in self.plan.outputs.items() if source in nodes}
         graph.output(next(iter(found.values())) if len(found) == 1 else found)
+        self.let_go()
         vars(fx.GraphModule)["graph"].__set__(self, graph)
+
+    def let_go(self) -> None:
+        """Leave the circle of references with its graph: its tensors go when it does, without a collector.
+
+        What passes over graphs finds no module in it then.
+        """
+        vars(self)["_graph"].owning_module = None
 
     def complete(self) -> Built:
         """This module, or one with its weights that has all heads in evaluation mode, too."""

@@ -7,7 +7,6 @@ with torch's own counter. This file imports torch; only what has already asked f
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
@@ -107,9 +106,6 @@ def verify(
                 help=_smaller(where),
             ) from None
         raise
-    finally:
-        # modules and their graphs refer to each other, and a few objects may hold gigabytes
-        gc.collect()
 
 
 def _smaller(device: torch.device) -> str:
@@ -186,6 +182,7 @@ def _verify(
     try:
         with _PlainWeights():
             module = build(made, device=device).eval()
+        module.let_go()
     except UsageError:
         if reference is None:
             raise
@@ -194,20 +191,20 @@ def _verify(
     with torch.no_grad():
         inputs = tuple(sample(shape, batch, device=device) for shape in network.inputs.values())
         complete = module and module.complete()
+        if complete is not None:
+            complete.let_go()
         version, counted, uncounted = _fvcore(complete, inputs)
         if module is not None and complete is not None:
             if state is not None:
                 module.load_state_dict(state, strict=True)
             recurrent = any(layer.op.family == "recurrent" for layer in network)
-            counter = FlopCounterMode(display=False)
-            with counter, in_steps(recurrent=recurrent):
-                shapes = _Shapes(complete, counter)
+            shapes = ran = _Shapes(complete, made)
+            with in_steps(recurrent=recurrent):
                 checks += _shapes(made, shapes, inputs)
-            if network.training_macs:  # which are not part of an inference
-                counter = FlopCounterMode(display=False)
-                with counter, in_steps(recurrent=recurrent):
-                    module(*inputs)
-            flops = counter.get_total_flops()
+                if network.training_macs:  # which are not part of an inference
+                    ran = _Shapes(module, made, known=shapes.ran)
+                    ran.run(*inputs)
+            flops = ran.total
             checks += _macs(made, counted, shapes.products, batch)
             seconds, peak = _timed(module, inputs, device)
         if seen is not None and reference is not None:
@@ -276,26 +273,72 @@ _DRAWS = frozenset(
 )
 
 
+#: What came out of a module, and its products.
+_Ran = tuple[torch.Tensor, int]
+
+
 class _Shapes(fx.Interpreter):
     """Runs a graph node by node and keeps of each layer the shape of its output, without the batch.
 
-    It keeps its products, too, as a counter that is running sees them; that counts 2 for each.
+    It keeps its products, too, as torch's counter sees them, which counts 2 for each.
+
+    On the meta device, where nothing is computed, modules of the same call run once on tensors of the same
+    layout; ``known`` is what ran before.
     """
 
-    def __init__(self, module: Built, counter: FlopCounterMode) -> None:
+    def __init__(
+        self, module: Built, network: Network, *, known: dict[tuple[object, ...], _Ran] | None = None
+    ) -> None:
         super().__init__(module)
-        self.counter = counter
+        self.counter = FlopCounterMode(display=False)
+        #: Of the modules that were not run again, by the counter.
+        self.repeated = 0
         self.found: dict[str, tuple[int, ...]] = {}
         self.products: dict[str, int] = {}
+        #: Of layers that stand for all of their facts, which facts; others' tensors are not theirs alone.
+        self.facts = {
+            layer.name: id(layer.facts)
+            for layer in network.layers
+            if not layer.keys and not layer.again and layer.copies is None
+        }
+        #: By the facts and what came in.
+        self.ran = {} if known is None else known
+
+    @property
+    def total(self) -> int:
+        """By the counter, of all that it would have seen had each module run."""
+        return int(self.counter.get_total_flops()) + self.repeated
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        with self.counter:
+            return super().run(*args, **kwargs)
 
     def run_node(self, n: fx.Node) -> Any:
-        before = self.counter.get_total_flops()
-        value = super().run_node(n)
-        if "layer" in n.meta:
-            name = n.meta["layer"]
-            self.found[name] = tuple(value.shape[1:])
-            self.products[name] = self.products.get(name, 0) + self.counter.get_total_flops() - before
+        if "layer" not in n.meta:
+            return super().run_node(n)
+        name = n.meta["layer"]
+        key = self._key(n, name)
+        if key in self.ran:
+            value, products = self.ran[key]
+            self.repeated += products
+        else:
+            before = self.counter.get_total_flops()
+            value = super().run_node(n)
+            products = self.counter.get_total_flops() - before
+            if key:
+                self.ran[key] = value, products
+        self.found[name] = tuple(value.shape[1:])
+        self.products[name] = self.products.get(name, 0) + products
         return value
+
+    def _key(self, n: fx.Node, name: str) -> tuple[object, ...]:
+        """What the output of a module depends on where nothing is computed; empty where it has to run."""
+        if n.op != "call_module" or name not in self.facts:
+            return ()
+        xs, _ = self.fetch_args_kwargs_from_env(n)
+        if not all(x.is_meta for x in xs):
+            return ()
+        return self.facts[name], *((x.shape, x.stride(), x.dtype) for x in xs)
 
     def fetch_attr(self, target: str) -> Any:
         """A submodule or a parameter by its path."""
