@@ -82,7 +82,7 @@ def own(**published: Any) -> Compared:
 
 
 def svg_of(*names: str, theme: str = "light") -> str:
-    return to_bytes(Chart(tuple(found(*names)), theme), "svg").decode()
+    return to_bytes(Chart(tuple(found(*names)), theme=theme), "svg").decode()
 
 
 @pytest.fixture(scope="module")
@@ -617,7 +617,7 @@ def test_many_are_legible(zoo: list[Compared], theme: str) -> None:
     drawable = [one for one in zoo if isinstance(one.top1, Accuracy) and one.imagenet]
     assert len(drawable) > 100
     for networks in (drawable[:40], drawable[-40:], zoo):
-        root = legible(to_bytes(Chart(tuple(networks), theme), "svg").decode())
+        root = legible(to_bytes(Chart(tuple(networks), theme=theme), "svg").decode())
         drawn = bubbles(root)
         assert len(drawn) == min(len(networks), len(drawable))
         nameless = [one.name for one in networks if one.name in drawn.keys() - labels(root).keys()]

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, zip_longest
 from math import isclose
 from typing import Any, NamedTuple
 
@@ -72,6 +72,15 @@ class ChangeGroup(NamedTuple):
     repeats: int
 
 
+class Aligned(NamedTuple):
+    """A stretch of both networks, in their order: what stands on either side."""
+
+    #: That of its pairs; of what stands side by side and is removed and added, ``added``.
+    kind: str
+    old: ChangeGroup | None
+    new: ChangeGroup | None
+
+
 class Renaming(NamedTuple):
     """A name or a scope that was changed, and how many layers with it."""
 
@@ -102,6 +111,24 @@ class Difference:
         """What was added, or removed, by scopes."""
         network = self.new if kind == ADDED else self.old
         return list(_groups(network, self.of(kind)))
+
+    def aligned(self) -> Iterator[Aligned]:
+        """Both networks side by side, in order: stretches that are the same, and what changed between them.
+
+        What is removed and what is added at one place stand side by side, each by its scopes.
+        """
+        moved = (ADDED, REMOVED)
+        for kind, run in groupby(self.pairs, lambda pair: ADDED if pair.kind in moved else pair.kind):
+            pairs = list(run)
+            if kind == ADDED:
+                gone = list(_groups(self.old, [pair for pair in pairs if pair.kind == REMOVED]))
+                came = list(_groups(self.new, [pair for pair in pairs if pair.kind == ADDED]))
+                for old, new in zip_longest(gone, came):
+                    yield Aligned(ADDED if new is not None else REMOVED, old, new)
+            elif kind == ALTERED:
+                yield from (Aligned(kind, *_stretch([pair])) for pair in pairs)
+            else:
+                yield Aligned(kind, *_stretch(pairs))
 
     @cached_property
     def boundary(self) -> list[str]:
@@ -572,6 +599,20 @@ def _groups(network: Network, pairs: Sequence[Pair]) -> Iterator[ChangeGroup]:
         last = groups[stretch.stop - 1][0]
         everything = tuple(pair for _, group in groups[stretch.start : stretch.stop] for pair in group)
         yield ChangeGroup(name if name == last else span(name, last), what, everything, stretch.copies)
+
+
+def _stretch(pairs: Sequence[Pair]) -> tuple[ChangeGroup, ChangeGroup]:
+    """Layers that both networks have, as a group of each: named by the first and the last."""
+    first, last = pairs[0], pairs[-1]
+    assert first.old
+    assert first.new
+    assert last.old
+    assert last.new
+    found = []
+    for start, stop in ((first.old, last.old), (first.new, last.new)):
+        name = start.name if start is stop else f"{start.name} to {stop.name}"
+        found.append(ChangeGroup(name, str(start.op) if start is stop else "", tuple(pairs), 1))
+    return found[0], found[1]
 
 
 def _layer(pair: Pair) -> Layer:

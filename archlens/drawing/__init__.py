@@ -17,11 +17,13 @@ from typing import Any
 
 from ..errors import shorten, usage
 from ..network import Network
+from .changes import Changes
 from .chart import Chart
+from .drawn import Drawn
 from .request import HasPicture, Request, extensions, style_names
 from .theme import AUTO
 
-__all__ = ["Chart", "Request", "extensions", "style_names", "to_bytes", "to_svg"]
+__all__ = ["Changes", "Chart", "Request", "extensions", "style_names", "to_bytes", "to_svg"]
 
 
 def to_svg(network: Network, **options: Any) -> str:
@@ -34,7 +36,7 @@ def to_svg(network: Network, **options: Any) -> str:
 
 
 def to_bytes(drawn: HasPicture, extension: str) -> bytes:
-    """What is asked for, a :class:`Request` or a :class:`Chart`, as the content of a file.
+    """What is asked for, a :class:`Request`, a :class:`Chart` or :class:`Changes`, as the content of a file.
 
     Raises:
         UsageError: there is no such format, or it needs a package that is missing, or cannot hold this.
@@ -45,9 +47,9 @@ def to_bytes(drawn: HasPicture, extension: str) -> bytes:
             f"there is no format {shorten(extension)}" if extension else "the file has no extension",
             help=f"the formats: {', '.join(f'.{name}' for name in known)}",
         )
-    if isinstance(drawn, Request | Chart):
+    if isinstance(drawn, Request | Drawn):
         drawn = drawn.made_for(extension)
-    if isinstance(drawn, Request | Chart) and drawn.theme == AUTO:
+    if isinstance(drawn, Request | Drawn) and drawn.theme == AUTO:
         if extension != "svg":
             raise usage(f"a .{extension} has one theme, light or dark", help="auto is for .svg")
         from .themed import pictures, to_both

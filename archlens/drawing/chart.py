@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import sqrt
@@ -15,12 +15,13 @@ from ..errors import did_you_mean, printable, shorten, usage
 from ..grouping import grouped
 from ..views import words
 from .axes import ACROSS, UPWARD, Axis, written
+from .drawn import Drawn
 from .fit import SMALL, Fit, fit_of
 from .frame import Around, Sign, page, space
 from .labels import Box, Disc, Segment, place
 from .metrics import fitted, width
 from .picture import Group, Item, Picture, Rect, Text, line
-from .request import PAPER, SCREENS
+from .request import SCREENS
 from .theme import HUES, Theme, theme_of
 
 #: The height of the field for its width, and the most that it has.
@@ -62,11 +63,10 @@ class _Bubble(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chart:
+class Chart(Drawn):
     """Networks that are to be drawn into one chart."""
 
     networks: tuple[Compared, ...]
-    theme: str = "light"
     #: What the axes are, by names of :data:`archlens.analysis.comparison.MEASURES`; what the areas of the
     #: bubbles are, or ``none``.
     x: str = "macs"
@@ -74,12 +74,6 @@ class Chart:
     area: str = "params"
     #: Whether the Pareto front is drawn.
     front: bool = False
-    #: What it is made for, as :func:`archlens.drawing.fit.fit_of` reads it; empty for that of its format.
-    fit: str = ""
-
-    def made_for(self, extension: str) -> Chart:
-        """The same, with the fit of a format where none is asked for."""
-        return self if self.fit else replace(self, fit=PAPER if extension in ("pdf", "tex") else SCREENS)
 
     @cached_property
     def axes(self) -> tuple[Measure, Measure]:

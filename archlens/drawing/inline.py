@@ -9,7 +9,7 @@ and MkDocs (``data-bs-theme``). On any other page the picture is light, on its o
 
 from __future__ import annotations
 
-from .chart import Chart
+from .drawn import Drawn
 from .formats.svg import to_svg
 from .request import Request
 from .theme import AUTO
@@ -23,7 +23,7 @@ _DARK = (
 _ASKED = '[data-theme="auto"]'
 
 
-def to_inline(drawn: Request | Chart, sheet: dict[str, str] | None = None) -> str:
+def to_inline(drawn: Request | Drawn, sheet: dict[str, str] | None = None) -> str:
     """A picture as an ``<svg>`` element no wider than its page.
 
     Args:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from .chart import Chart
+from .drawn import Drawn
 from .formats.svg import to_svg
 from .picture import Group, Item, Picture, Text
 from .request import Request
@@ -22,7 +22,7 @@ _TAG = re.compile(r"<\w+ [^<>]*>")
 _COLOR = re.compile(r' (fill|stroke)="(#\w+)/(#\w+)"')
 
 
-def pictures(drawn: Request | Chart) -> tuple[Picture, Picture]:
+def pictures(drawn: Request | Drawn) -> tuple[Picture, Picture]:
     """The light and the dark picture, which differ in nothing but colours.
 
     Raises:

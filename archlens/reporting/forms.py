@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..analysis.comparison import Compared
 from ..drawing import Chart, Request
+from ..drawing.drawn import Drawn
 from ..drawing.inline import to_inline
 from ..drawing.plan import Plans
 from ..drawing.theme import AUTO
@@ -137,7 +138,7 @@ def _tidy(text: str) -> bytes:
     return (re.sub(r"\n{3,}", "\n\n", text).strip() + "\n").encode("utf-8")
 
 
-def _shown(drawn: Request | Chart, name: str, form: Form, pictures: list[File]) -> str:
+def _shown(drawn: Request | Drawn, name: str, form: Form, pictures: list[File]) -> str:
     """A picture itself, in the colours of its page; or its path, where it is a file beside the page."""
     if not form.contained:
         return _beside(to_both(*in_both_themes(drawn)), name, pictures)

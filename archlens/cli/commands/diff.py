@@ -14,13 +14,17 @@ from ...analysis import difference, layouts
 from ...analysis.study import Study
 from ...dialects import Meant
 from ...dialects.module import Named
+from ...drawing.fit import NAMED
+from ...drawing.formats import ANY
+from ...drawing.request import PAPER, SCREENS
+from ...drawing.theme import AUTO, THEMES
 from ...elaboration.given import read_inputs
 from ...errors import SpecError, UsageError, shorten, usage
 from ...library import Found
 from ...library.finding import ENDINGS
 from ...views import difference_table as view
-from ..options import complete_names, format_option, output_option, size_option
-from ..output import show, write_table
+from ..options import complete_names, format_option, size_option
+from ..output import show, write_bytes, write_table
 
 
 @click.command("diff")
@@ -36,9 +40,33 @@ from ..output import show, write_table
     metavar="[INPUT=]CxHxW",
     help="What torch modules run on; else what the other network does.",
 )
-@output_option
+@click.option(
+    "--fit",
+    metavar="FIT",
+    help=f"What a picture is read on: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
+    f"[default: {SCREENS}; .pdf and .tex: {PAPER}]",
+)
+@click.option(
+    "--theme",
+    type=click.Choice([*THEMES, AUTO]),
+    help="Of a picture; with auto an .svg is as the pages of its reader are.  [default: light]",
+)
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    help="Where to; a picture of the changes, if it ends in .svg, .png, .pdf or .tex.",
+)
 def command(
-    old: str, new: str, form: str, exit_code: bool, inputs: tuple[str, ...], path: str | None
+    old: str,
+    new: str,
+    form: str,
+    exit_code: bool,
+    inputs: tuple[str, ...],
+    fit: str | None,
+    theme: str | None,
+    path: str | None,
 ) -> None:
     """Show what changed from one network to another.
 
@@ -47,13 +75,29 @@ def command(
     torch modules (package:Net). Layers are aligned by structure, so that a renamed scope or an inserted
     block leaves the others where they are.
     """
+    ending = (path or "").rpartition(".")[2].lower() if "." in (path or "").rpartition("/")[2] else ""
+    drawn = ending in ANY
+    options = {name: value for name, value in (("fit", fit), ("theme", theme)) if value is not None}
+    if options and not drawn:
+        raise usage(f"--{next(iter(options))} is for a picture, and none is written", help="add -o diff.svg")
     chosen = _chosen(old, new)
+    if drawn and len(chosen.pairs) != 1:
+        raise usage(
+            f"{shorten(old)} and {shorten(new)} have {len(chosen.pairs)} variants in common",
+            help="a picture is of two networks: name a variant of each",
+        )
     pairs: list[view.Shown] = []
     identical = not chosen.added and not chosen.removed
     for names, founds in chosen.pairs:
         studies = _both(names, founds, read_inputs(inputs, "--input"))
         found = difference.find(studies[0].network, studies[1].network)
         identical = identical and found.empty
+        if drawn:
+            assert path is not None
+            from ...drawing import Changes, to_bytes
+
+            write_bytes(to_bytes(Changes(found, names, **options), ending), path)
+            path = None
         totals = view.totals(*studies)
         data = partial(view.to_data, found, totals, names=names)
         pairs.append(view.Shown(view.table(found, totals, names=names), found.empty, data))
