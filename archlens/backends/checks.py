@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
 
-#: Why a layer is not held against anything of which a spec states the figures.
-STATED = "stated, not verified"
+#: Why a layer is not held against anything: a spec states its figures, or nobody knows what it computes.
+STATED, OPAQUE = "stated, not verified", "opaque, not verified"
 
 #: What is checked, in the order in which it is reported; and beside it, where there is a module to hold a
 #: network against.
@@ -61,6 +61,11 @@ class Verification:
     def stated(self) -> list[str]:
         """The layers of which nothing is held against anything, since a spec states their figures."""
         return [check.layer for check in self.of("shape") if check.reason == STATED]
+
+    @property
+    def opaque(self) -> list[str]:
+        """The layers of which nothing is held against torch, since nobody knows what they compute."""
+        return [check.layer for check in self.of("shape") if check.reason == OPAQUE]
 
     def of(self, what: str) -> list[Check]:
         """The comparisons of one kind."""

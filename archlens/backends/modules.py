@@ -740,9 +740,11 @@ def expanded(x: Tensor, own: Tensor, shape: Any) -> Tensor:
     return own.expand(x.shape[0], *shape).clone()
 
 
-def stand_in(x: Tensor, *shape: int) -> Tensor:
-    """A tensor of some shape in the place of what nobody can compute; it depends on what goes in."""
-    value = x.flatten(1).sum(1)
+def stand_in(*given: Any) -> Tensor:
+    """A tensor in the place of what nobody can compute of some, given with its shape; it depends on them."""
+    sums = [x.flatten(1).sum(1) for x in given if isinstance(x, Tensor)]
+    shape = given[len(sums) :]
+    value = torch.stack([x if x.is_floating_point() else x.float() for x in sums]).sum(0)
     return value.view(-1, *(1,) * len(shape)).expand(-1, *shape)
 
 

@@ -25,11 +25,13 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from ..analysis.memory import allocated
 from ..errors import UsageError, shorten, usage
 from ..grouping import grouped
-from ..network import Network, scopes_of
+from ..network import Layer, Network, scopes_of
+from ..ops import STATED as STATED_OPS
 from ..ops import Call
+from ..ops.opaque import UNKNOWN
 from ..shape import Ids, Shape
 from . import reference as against
-from .checks import CHECKS, FAILED, NOT_APPLICABLE, OUTPUT, PASSED, STATED, Check, Verification
+from .checks import CHECKS, FAILED, NOT_APPLICABLE, OPAQUE, OUTPUT, PASSED, STATED, Check, Verification
 from .effort import MOST, Allowance, allow, is_small, too_much
 from .probing import probe
 from .reference import Reference, in_steps, of_batch
@@ -75,8 +77,9 @@ def verify(
             takes more than is allowed.
         ArchlensError: the weights do not fit.
     """
-    made = _with_stand_ins(network)
-    if network.stated and reference is None:
+    unproved = _unproved(network, opaque=reference is None and weights is None)
+    made = _with_stand_ins(network, unproved)
+    if unproved and reference is None:
         made.require_calls("verified")
     why = ""
     if device is None:
@@ -93,7 +96,8 @@ def verify(
     state = read(network, weights) if weights is not None else None
     try:
         with _ALONE, _one_thread() if is_small(made) else nullcontext():
-            return replace(_verify(network, made, where, batch, state, reference, allowance), why_meta=why)
+            found = _verify(network, made, unproved, where, batch, state, reference, allowance)
+            return replace(found, why_meta=why)
     except torch.OutOfMemoryError:
         raise usage(
             f"{network.name} does not fit into the memory of {device}",
@@ -132,25 +136,47 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _with_stand_ins(network: Network) -> Network:
-    """A network that can run: what a spec states of a layer is no more than its shape, and takes no work."""
-    if not network.stated:
+def _unproved(network: Network, *, opaque: bool) -> dict[str, Layer]:
+    """The layers that nobody can compute: those with stated figures, and those that are opaque if asked for.
+
+    A network of which another layer has a weight of one of these has none that are opaque here: as it stands
+    it cannot be built, which is said.
+    """
+    found = {layer.name: layer for layer in network.stated}
+    if not opaque:
+        return found
+    more = {layer.name: layer for layer in network.layers if layer.facts.torch.target == UNKNOWN}
+    own = {
+        layer.key(name) for layer in more.values() for name in (*layer.facts.weights, *layer.facts.buffers)
+    }
+    others = (key for layer in network.layers if layer.name not in more for key in layer.keys.values())
+    return found if own.intersection(others) else more
+
+
+def _with_stand_ins(network: Network, unproved: Mapping[str, Layer]) -> Network:
+    """A network that can run: of some layers there is no more than the shape, which takes no work."""
+    if not unproved:
         return network
     replaced = {
         layer.name: layer._replace(
             facts=layer.facts._replace(
-                torch=Call("archlens.stand_in", *layer.shape), macs=0, other={}, unlisted=0
-            )
+                torch=Call("archlens.stand_in", *layer.shape),
+                weights={},
+                buffers={},
+                macs=0,
+                other={},
+                unlisted=0,
+            ),
+            keys={},
         )
-        for layer in network.stated
+        for layer in unproved.values()
     }
     layers = tuple([replaced.get(layer.name, layer) for layer in network.layers])
     return replace(network, layers=layers, index={layer.name: layer for layer in layers})
 
 
-def _stated(network: Network, checks: Sequence[Check]) -> Iterator[Check]:
-    """The same checks, where those of layers with stated figures, and so of the whole, prove nothing."""
-    said = {layer.name: layer for layer in network.stated}
+def _without(network: Network, said: Mapping[str, Layer], checks: Sequence[Check]) -> Iterator[Check]:
+    """The same checks, where those of layers that nobody computed, and so of the whole, prove nothing."""
     if not said:
         yield from checks
         return
@@ -159,18 +185,24 @@ def _stated(network: Network, checks: Sequence[Check]) -> Iterator[Check]:
     for check in checks:
         layer = said.get(check.layer)
         if check.what == "total" and check.status == PASSED:
-            reason = f"{names}{more}: {STATED}; {check.says} without"
+            kinds = {_why(layer) for layer in said.values()}
+            reason = f"{names}{more}: {' or '.join(sorted(kinds, reverse=True))}; {check.says} without"
             yield Check("", "total", NOT_APPLICABLE, f"{network.macs:,}", check.found, reason)
         elif layer is None or check.what == "field":
             yield check
         else:
             says = {"shape": str(layer.shape), "weights": f"{layer.params:,}", "macs": f"{layer.macs:,}"}
-            yield Check(check.layer, check.what, NOT_APPLICABLE, says[check.what], "", STATED)
+            yield Check(check.layer, check.what, NOT_APPLICABLE, says[check.what], "", _why(layer))
+
+
+def _why(layer: Layer) -> str:
+    return STATED if layer.op.kind in STATED_OPS else OPAQUE
 
 
 def _verify(
     network: Network,
     made: Network,
+    unproved: Mapping[str, Layer],
     device: torch.device,
     batch: int,
     state: Any,
@@ -219,7 +251,7 @@ def _verify(
         checks.append(_total(made, flops / 2, batch))
         with sdpa_kernel(SDPBackend.MATH), _one_thread():  # those that are fused lose a NaN of a query
             checks += probe(network, allowance)
-    checks = list(_stated(network, checks))
+    checks = list(_without(network, unproved, checks))
     checks.sort(key=lambda check: (*CHECKS, OUTPUT).index(check.what))
     return Verification(
         name=network.name,

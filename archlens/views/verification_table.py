@@ -153,7 +153,7 @@ def _counts(networks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                     if what in CHECKS or any(check["what"] == what for check in one["checks"])
                 },
                 **{key: one[key] for key in ("seconds", "peak_bytes", "predicted_bytes")},
-                **{key: one[key] for key in ("why_meta", "stated") if key in one},
+                **{key: one[key] for key in ("why_meta", "stated", "opaque") if key in one},
             }
             for one in networks
         ],
@@ -198,7 +198,7 @@ def _cells(one: Mapping[str, Any], *, timings: bool) -> dict[str, str]:
     for what, title in _TITLES.items():
         passed, of = one["checks"][what]
         cells[title] = _share(passed, of)
-    cells["verdict"] = _verdict(one["passed"], len(one.get("stated", ())))
+    cells["verdict"] = _verdict(one["passed"], *(len(one.get(name, ())) for name in ("stated", "opaque")))
     if timings:
         found = _measured(one["seconds"], one["peak_bytes"], one["predicted_bytes"])
         cells |= {column.title: cell.text for column, cell in zip(_MEASURED, found, strict=True)}
@@ -218,6 +218,7 @@ def _data(one: Verification) -> dict[str, Any]:
         "predicted_bytes": one.predicted_bytes,
         **({"why_meta": one.why_meta} if one.why_meta else {}),
         **({"stated": one.stated} if one.stated else {}),
+        **({"opaque": one.opaque} if one.opaque else {}),
         "uncounted": list(one.uncounted),
         "checks": [check._asdict() for check in one.checks],
     }
@@ -226,13 +227,18 @@ def _data(one: Verification) -> dict[str, Any]:
 def _summary(one: Verification, whats: Sequence[str]) -> list[Content]:
     counts = [_count(one.of(what)) for what in whats]
     layers = len(one.of("shape"))
-    return [one.name, Cell(str(layers), layers), *counts, _verdict(one.passed, len(one.stated))]
+    return [
+        one.name,
+        Cell(str(layers), layers),
+        *counts,
+        _verdict(one.passed, len(one.stated), len(one.opaque)),
+    ]
 
 
-def _verdict(passed: bool, stated: int) -> str:
+def _verdict(passed: bool, stated: int, opaque: int) -> str:
     """How it came out, and how many layers are not held against anything."""
-    verdict = "passed" if passed else "FAILED"
-    return f"{verdict}, {stated:,} stated" if stated else verdict
+    kinds = [f"{count:,} {name}" for name, count in (("stated", stated), ("opaque", opaque)) if count]
+    return ", ".join(["passed" if passed else "FAILED", *kinds])
 
 
 def _count(checks: Sequence[Check]) -> str:
