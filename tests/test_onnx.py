@@ -5,6 +5,7 @@ The files are written here, byte by byte, by a writer of twenty lines; no figure
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 import sys
@@ -1437,3 +1438,25 @@ def test_fused_attention_that_does_not_fit(tmp_path: Path) -> None:
     data = node("MultiHeadAttention", "x x x", "y", domain="com.microsoft", num_heads=3)
     with pytest.raises(archlens.SpecError, match="16 channels do not make 3 heads"):
         loaded(tmp_path, model([data], [], [info("x", [2, 10, 16])], [info("y", [2, 10, 16])]))
+
+
+def test_verify_holds_the_rest_of_a_file_with_an_opaque_layer(tmp_path: Path) -> None:
+    """What lies before and behind it is held against torch."""
+    from archlens.backends.verification import verify
+
+    nodes = [
+        node("MatMul", "x w", "a"),
+        node("CumSum", "a axis", "b"),
+        node("MatMul", "b v", "y"),
+    ]
+    held = [tensor("w", [8, 6]), tensor("v", [6, 4]), tensor("axis", [], [1], 7)]
+    path = written(tmp_path, model(nodes, held, [info("x", ["batch", 5, 8])], [info("y", ["batch", 5, 4])]))
+    found = verify(network_of(find(path), input="5x8"))
+    assert found.passed
+    assert (found.opaque, found.stated) == (["cumsum"], [])
+    status = {(check.layer, check.what): check.status for check in found.checks}
+    assert status["linear", "macs"] == status["linear_1", "shape"] == "passed"
+    assert status["cumsum", "shape"] == status["", "total"] == "not applicable"
+    code, out = run("verify", path, "--format", "json")
+    assert code == 0
+    assert json.loads(out)["networks"][0]["opaque"] == ["cumsum"]

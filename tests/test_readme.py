@@ -219,8 +219,8 @@ FORMS = {
     "claims": [["vgg16"]],
     "compare": [["lenet5", "alexnet"]],
     "lint": [["lenet5", "vgg16", "broken.yaml", "lint.yaml"]],
-    "verification": [["lenet5"], ["stated.yaml"]],
-    "verified": [["lenet5", "--brief"], ["stated.yaml", "--brief"]],
+    "verification": [["lenet5"], ["stated.yaml"], ["opaque.cfg"]],
+    "verified": [[one, "--brief"] for one in ("lenet5", "stated.yaml", "opaque.cfg")],
     "table": [["AL1"]],
     "check": [["net.yaml", "broken.yaml", "other.yaml", "--locked"]],
     "diff": [["vgg11", "vgg11_bn"]],
@@ -238,6 +238,7 @@ SPECS = {
         "{q: [ref(x), linear(8)], k: [ref(latent), linear(8)], v: [ref(latent), linear(8)], "
         "heads: 2, causal: true}\n"
     ),
+    "opaque.cfg": "[net]\nwidth=8\nheight=8\nchannels=1\n[reorg]\nstride=2\n[avgpool]\n",
     "stated.yaml": 'input: 1x8x8\nlayers: [\'custom("mix", shape="1x8x8", params=0, macs=0)\']\n',
     "lint.yaml": (
         "input: 3x32x32\nlayers:\n  - conv: conv(64, 3, padding=1)\n  - norm: batch_norm\n  - relu\n"

@@ -18,7 +18,7 @@ FLOAT32, INT32, INT8 = 0, 2, 9
 
 #: The numbers of operators in the schema.
 ADD, AVERAGE_POOL, CONCATENATION, CONV, DEPTHWISE, FULLY_CONNECTED = 0, 1, 2, 3, 4, 9
-MAX_POOL, MUL, RESHAPE, RESIZE, SOFTMAX, PAD, TRANSPOSE, MEAN = 17, 18, 22, 23, 25, 34, 39, 40
+GATHER, MAX_POOL, MUL, RESHAPE, RESIZE, SOFTMAX, PAD, TRANSPOSE, MEAN = 36, 17, 18, 22, 23, 25, 34, 39, 40
 SHAPE, PACK, LSTM, STRIDED_SLICE, SPLIT, TRANSPOSE_CONV, UNPACK, QUANTIZE = 77, 83, 44, 45, 49, 67, 88, 114
 CUSTOM, NEG, RSQRT, SQUARED_DIFFERENCE = 32, 59, 76, 99
 
@@ -291,6 +291,44 @@ def test_a_recurrent_layer_is_opaque_and_counted(tmp_path: Path) -> None:
     assert network.params == 4 * (60 + 36 + 6)
     assert network.macs == 28 * 4 * (60 + 36)
     assert network.inputs == {"input": (28, 10)}
+
+
+def test_a_recurrent_layer_whose_steps_come_first_is_refused(tmp_path: Path) -> None:
+    net = Net((1, 28, 10))
+    weights = [net.weight("w", 6, n, kind=FLOAT32) for n in (10, 10, 10, 10, 6, 6, 6, 6)]
+    net.run(LSTM, [net.inputs[0], *weights], (1, 28, 6), _3=byte(1))
+    with pytest.raises(archlens.SpecError, match="takes its steps before its batch"):
+        net.network(tmp_path)
+
+
+def test_rows_of_a_table(tmp_path: Path) -> None:
+    net = Net((1, 7))
+    net.tensors[0].fields[1] = byte(INT32)
+    x = net.run(GATHER, [net.weight("model/words/table", 50, 6, kind=FLOAT32), net.inputs[0]], (1, 7, 6))
+    net.run(MEAN, [x, net.numbers(1)], (1, 6))
+    network = net.network(tmp_path)
+    assert next(str(layer.op) for layer in network) == "embedding(6)"
+    assert (network.params, network.macs, network.output) == (50 * 6, 0, (6,))
+
+
+@pytest.mark.parametrize(
+    ("picked", "axis", "shape", "kinds"),
+    [
+        ((2, 3, 4), 1, (1, 3, 6), ["slice"]),
+        ((4, 2, 3), 1, (1, 3, 6), ["opaque"]),
+        ((1, 2), 2, (1, 9, 2), ["slice"]),
+    ],
+)
+def test_picked_positions(
+    picked: tuple[int, ...], axis: int, shape: tuple[int, ...], kinds: list[str], tmp_path: Path
+) -> None:
+    """Those in a row are cut out, which is an op; others are opaque, and free."""
+    net = Net((1, 9, 6))
+    x = net.run(GATHER, [net.inputs[0], net.numbers(*picked)], shape, _0=whole(axis))
+    net.run(SOFTMAX, [x], shape)
+    network = net.network(tmp_path)
+    assert [layer.op.kind for layer in network] == [*kinds, "softmax"]
+    assert (network.output, network.macs, network.params, network.unknown) == (shape[1:], 0, 0, {})
 
 
 def test_bytes_are_those_of_the_file(tmp_path: Path) -> None:

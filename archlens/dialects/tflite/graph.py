@@ -90,8 +90,8 @@ def _path(name: str) -> str:
     return ".".join([part for part in parts if part][:12])
 
 
-#: How an operator is said: what comes out of it.
-Says = Callable[["Graph", Operator], "Value | list[Value]"]
+#: How an operator is said: what comes out of it, or nothing where no op does the same.
+Says = Callable[["Graph", Operator], "Value | list[Value] | None"]
 
 
 class Graph:
@@ -173,6 +173,9 @@ class Graph:
             made = handler(self, operator)
         except (IndexError, ValueError, ZeroDivisionError):
             raise self.wrong("has inputs, outputs or options that such an operator cannot have") from None
+        if made is None:
+            self.opaque(operator)
+            return
         made = made if isinstance(made, list) else [made]
         for index, value in zip(operator.outputs, made, strict=False):
             expected = self.sizes(index)

@@ -423,6 +423,31 @@ def _split(graph: Graph, operator: Operator) -> list[Value]:
     return graph.many("aten.split_with_sizes", {"self": x, "split_sizes": parts, "dim": axis}, sizes)
 
 
+@_says("GATHER")
+def _gather(graph: Graph, operator: Operator) -> Value | None:
+    """The rows of a table for ids, or some positions along an axis in a row; of others no op is known."""
+    rows, indices = operator.inputs[:2]
+    x, read = graph.of(rows), graph.of(indices)
+    axis = _axis(graph, operator.options.get(0, "i"), len(x.sizes))
+    if operator.options.get(1, "i"):  # one table for each sample
+        return None
+    if not x.flows and len(x.sizes) == 2 and axis == 0:
+        table = {"weight": graph.weight(rows, "weight", tuple(x.sizes)), "indices": read}
+        return graph.one("aten.embedding", table, (*read.sizes, x.sizes[1]))
+    picked = graph.numbers_of(indices) or ()
+    first, count, size = int(next(iter(picked), 0)), len(picked), x.sizes[axis]
+    row = [first + i for i in range(count)]
+    if not x.flows or not axis or not picked or [*picked] != row or not 0 <= first <= size - count:
+        return None
+    if not read.sizes:
+        sizes = (*x.sizes[:axis], *x.sizes[axis + 1 :])
+        return graph.one("aten.select", {"self": x, "dim": axis, "index": first}, sizes)
+    if len(read.sizes) > 1:
+        return None
+    args: dict[str, Any] = {"self": x, "dim": axis, "start": first, "end": first + count}
+    return graph.one("aten.slice", args, (*x.sizes[:axis], count, *x.sizes[axis + 1 :]))
+
+
 @_says("UNPACK")
 def _unpack(graph: Graph, operator: Operator) -> list[Value]:
     x = graph.of(operator.inputs[0])
@@ -455,13 +480,30 @@ def _swapped(graph: Graph, value: Value) -> Value:
 def _recurrent(graph: Graph, operator: Operator) -> int:
     """What the matrices of a recurrent layer multiply, at each step of its sequence."""
     x = graph.of(operator.inputs[0]).sizes
+    option = _STEPS_FIRST.get(operator.kind)
+    # the schema has true where it says nothing of two directions
+    if option is not None and operator.options.get(
+        option, "?", operator.kind == "BIDIRECTIONAL_SEQUENCE_LSTM"
+    ):
+        raise graph.wrong("takes its steps before its batch, which is not read")
     steps = prod(x[1:-1]) if len(x) > 2 else 1
     read = (graph.file.tensors[index] for index in operator.inputs[1:] if index >= 0)
     return BATCH * steps * sum(prod(one.shape) for one in read if one.constant and len(one.shape) == 2)
 
 
 #: What those cost that are not said, and multiply matrices.
-COSTS = dict.fromkeys(("UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "SVDF"), _recurrent)
+COSTS = dict.fromkeys(
+    [*(f"{way}DIRECTIONAL_SEQUENCE_{kind}" for way in ("UNI", "BI") for kind in ("LSTM", "RNN")), "SVDF"],
+    _recurrent,
+)
+
+#: Which option of a recurrent layer says that its steps come before its batch.
+_STEPS_FIRST = {
+    "UNIDIRECTIONAL_SEQUENCE_RNN": 0,
+    "BIDIRECTIONAL_SEQUENCE_RNN": 0,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": 3,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": 4,
+}
 
 #: Operators without an op here that multiply no matrices.
 FREE = frozenset(
