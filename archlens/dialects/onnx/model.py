@@ -76,6 +76,19 @@ def _keyed(layers: Iterable[Layer]) -> Iterator[Layer]:
         yield layer._replace(keys=keys) if keys != layer.keys else layer
 
 
+def _batch_of(one: Info, batch: int | str | None) -> int | None:
+    """Which axis of an input the samples are; ``None`` where it has none.
+
+    An exporter may call the batch otherwise in each input, where it leaves it open.
+    """
+    if one.sizes is None:
+        return 0
+    if batch in one.sizes:
+        return one.sizes.index(batch)
+    is_open = bool(one.sizes) and isinstance(one.sizes[0], str) and isinstance(batch, str)
+    return 0 if is_open else None
+
+
 class Onnx(Model):
     """A graph, which runs on shapes."""
 
@@ -101,8 +114,8 @@ class Onnx(Model):
         #: Those that hold samples; others hold numbers that are the same for all.
         self.known: dict[str, Input] = {}
         for one in given:
-            if one.sizes is None or batch in one.sizes:
-                axis = 0 if one.sizes is None or one.sizes[0] == batch else one.sizes.index(batch)
+            axis = _batch_of(one, batch)
+            if axis is not None:
                 self.known[names.new(one.name if len(given) > 1 else "input")] = Input(one, axis)
 
         self.notes = tuple(_notes(proto))
