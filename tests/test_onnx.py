@@ -1464,7 +1464,7 @@ def test_verify_holds_the_rest_of_a_file_with_an_opaque_layer(tmp_path: Path) ->
 
 def test_a_batch_of_another_name_in_each_input(tmp_path: Path) -> None:
     """As torch's exporter writes two inputs whose batches are open, each by itself."""
-    inputs = [info("x", ["s72", 5]), info("mask", ["s43", 5])]
-    network = loaded(tmp_path, model([node("Mul", "x mask", "y")], [], inputs, [info("y", ["s72", 5])]))
-    assert network.inputs == {"x": (5,), "mask": (5,)}
+    inputs = [info("ids", ["s72", 5]), info("mask", ["s43", 5])]
+    network = loaded(tmp_path, model([node("Mul", "ids mask", "y")], [], inputs, [info("y", ["s72", 5])]))
+    assert network.inputs == {"ids": (5,), "mask": (5,)}
     assert network.output == (5,)
