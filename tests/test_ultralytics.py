@@ -15,6 +15,7 @@ import archlens
 from archlens import dialects
 from archlens.cli import cli
 from archlens.network import Network
+from archlens.writing import convert
 
 SMALL = """\
 nc: 2
@@ -478,3 +479,17 @@ def test_a_file_is_known_by_its_backbone_and_head() -> None:
     assert "layers" in said("backbone: resnet50\n")
     late = SMALL.replace("head:", "# " + "x" * 5000 + "\nhead:")
     assert load(late, variant="n").params == load(SMALL, variant="n").params
+
+
+def test_blocks_whose_shortcuts_differ_are_converted(tmp_path: Path) -> None:
+    """The width of a bottleneck that goes out follows from what comes in, and is not given where it does."""
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "nc: 5\nbackbone:\n  - [-1, 1, Conv, [16, 3, 2]]\n  - [-1, 1, C2f, [16, True]]\n"
+        "  - [-1, 1, Conv, [32, 3, 2]]\n  - [-1, 1, C3k2, [32, False, 0.25]]\n  - [-1, 1, C2f, [32]]\n"
+        "head:\n  - [[3, 4], 1, Detect, [nc]]\n"
+    )
+    network = dialects.network(dialects.find(str(path)), values={"decode": False})
+    again = archlens.loads(convert(network))
+    assert (again.params, again.macs) == (network.params, network.macs)
+    assert again.state() == network.state()

@@ -135,8 +135,13 @@ class Writer:
         """
         found = []
         in_order = True  # whether all before it are given
+        listed = step.what.parameters if step.form == "call" else ()
+        # a parameter that follows from what flows in is not given, and takes a place
+        left_out = next((i for i, one in enumerate(listed) if one.text), len(listed))
+        behind = {one.name for one in listed[left_out:]}
         for slot in step.slots:
             text = slot.text
+            in_order = in_order and slot.name not in behind
             if not text:
                 given = slot.given[0] if slot.given else slot.default
                 is_default = slot.default is not ABSENT and kind_and_value(given) == kind_and_value(
