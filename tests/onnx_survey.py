@@ -5,6 +5,7 @@ It wants ``onnx``, ``onnxscript`` and the library beside archlens' own test envi
     python tests/onnx_survey.py torchvision dynamo fixed            # all networks of the zoo's list
     python tests/onnx_survey.py timm script batch 20 7              # so many, drawn by that seed
     python tests/onnx_survey.py torchvision dynamo free resnet18    # these
+    python tests/onnx_survey.py files model.onnx ...                # files as they are, without MACs
 
 The exporter is torch's newer one, ``dynamo``, or TorchScript's, ``script``; ``fixed`` are all axes,
 ``batch`` has that one open, and ``free`` height and width, too. Models have drawn values, for equal tensors
@@ -109,13 +110,20 @@ def exported(module: nn.Module, shape: tuple[int, ...], exporter: str, axes: str
 
 
 def counted(model: Any) -> int:
-    """The floating-point initializers that lead to an output, but for single numbers and statistics."""
+    """The floating-point initializers that lead to an output, but for single numbers and statistics.
+
+    The light files of the ``onnx`` wheel have the sizes of their weights alone, filled in by a node.
+    """
     floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE}
     sizes = {
         one.name: tuple(one.dims)
         for one in model.graph.initializer
         if one.data_type in floats and len(one.dims)
     }
+    held = {one.name: one for one in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "ConstantOfShape" and node.input[0] in held:
+            sizes[node.output[0]] = tuple(onnx.numpy_helper.to_array(held[node.input[0]]))
     needed = {one.name for one in model.graph.output}
     read = set()
     for node in reversed(model.graph.node):
@@ -126,18 +134,20 @@ def counted(model: Any) -> int:
     return sum(prod(sizes[name]) for name in read if name in sizes and prod(sizes[name]) > 1)
 
 
-def differences(path: Path, shape: tuple[int, ...], macs: int, seen: Counter[str]) -> Iterator[str]:
+def differences(
+    path: Path, seen: Counter[str], shape: tuple[int, ...] | None = None, macs: int | None = None
+) -> Iterator[str]:
     """What archlens says of a file, and others do not."""
     found = dialects.find(str(path))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        network = dialects.network(found, input="x".join(map(str, shape)))
+        network = dialects.network(found, input="x".join(map(str, shape)) if shape else None)
     model = onnx.load(path, load_external_data=False)
     params = counted(model)
     if network.params != params:
         yield f"params {network.params:,} for {params:,}"
-    if network.macs != macs or network.unknown:
-        yield f"MACs {network.macs:,} for {macs:,}; unknown: {dict(network.unknown)}"
+    if macs not in (None, network.macs) or network.unknown:
+        yield f"MACs {network.macs:,} for {macs}; unknown: {dict(network.unknown)}"
     for one in model.graph.initializer:  # large ones carry no size, and infer_shapes copies them
         if prod(one.dims) > 1000:
             one.ClearField("raw_data")
@@ -172,7 +182,23 @@ def listed(library: str) -> list[str]:
     return sorted(sizes, key=lambda name: sizes[name])
 
 
-def main(library: str, exporter: str, axes: str, *names: str) -> None:
+def model_of(
+    library: str, name: str, exporter: str, axes: str, folder: str
+) -> tuple[Path, tuple[int, ...], int]:
+    """A model as a file, its input, and the multiply-accumulates that torch counts in it."""
+    made_so, shape = made(library, name)
+    module = First(made_so)
+    path = Path(folder, "model.onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exported(module, shape, exporter, axes, path)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            module.to("meta")(torch.empty(1, *shape, device="meta"))
+    return path, shape, counter.get_total_flops() // 2
+
+
+def main(library: str, *given: str) -> None:
+    exporter, axes, names = ("", "", given) if library == "files" else (*given[:2], given[2:])
     if not names:
         names = tuple(listed(library))
     elif names[0].isdigit():
@@ -180,15 +206,12 @@ def main(library: str, exporter: str, axes: str, *names: str) -> None:
     seen: Counter[str] = Counter()
     for name in names:
         try:
-            module, shape = made(library, name)
-            module = First(module)
-            with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                path = Path(folder, "model.onnx")
-                exported(module, shape, exporter, axes, path)
-                with FlopCounterMode(display=False) as counter, torch.no_grad():
-                    module.to("meta")(torch.empty(1, *shape, device="meta"))
-                found = list(differences(path, shape, counter.get_total_flops() // 2, seen))
+            with tempfile.TemporaryDirectory() as folder:
+                if library == "files":
+                    found = list(differences(Path(name), seen))
+                else:
+                    path, shape, macs = model_of(library, name, exporter, axes, folder)
+                    found = list(differences(path, seen, shape, macs))
         except Exception as problem:  # of the library, the exporter or onnx: said, and counted
             found = [f"{type(problem).__name__}: {str(problem).partition(chr(10))[0][:300]}"]
             seen["refused or not exported"] += 1
