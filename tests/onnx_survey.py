@@ -29,6 +29,7 @@ from typing import Any
 
 import onnx  # type: ignore[import-not-found]
 import torch
+from conftest import load_torchvision  # type: ignore[import-not-found]
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -55,8 +56,6 @@ def made(library: str, name: str) -> tuple[nn.Module, tuple[int, ...]]:
             module = timm.create_model(name)
             shape = tuple(module.default_cfg["input_size"])
         else:
-            from conftest import load_torchvision  # type: ignore[import-not-found]
-
             module = load_torchvision().models.get_model(name, weights=None, **_options(name))
             shape = (3, *SIDES.get(name, (224, 224)))
     finally:
@@ -187,7 +186,7 @@ def model_of(
 ) -> tuple[Path, tuple[int, ...], int]:
     """A model as a file, its input, and the multiply-accumulates that torch counts in it."""
     made_so, shape = made(library, name)
-    module = First(made_so)
+    module = First(made_so).eval()
     path = Path(folder, "model.onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -198,6 +197,7 @@ def model_of(
 
 
 def main(library: str, *given: str) -> None:
+    load_torchvision()  # which timm imports
     exporter, axes, names = ("", "", given) if library == "files" else (*given[:2], given[2:])
     if not names:
         names = tuple(listed(library))
