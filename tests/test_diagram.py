@@ -279,11 +279,11 @@ def a_graph(svg: str) -> None:
 
 
 def captioned(svg: str) -> None:
-    """No caption runs into another."""
+    """No caption or number runs into another."""
     texts = [
         (number, extent(text))
         for number, group in enumerate(sound(svg).iter(f"{SVG}g"))
-        if group.get("class") == "caption"
+        if group.get("class") in ("caption", "size")
         for text in group.iter(f"{SVG}text")
     ]
     assert texts
@@ -306,14 +306,21 @@ def names_all(text: str) -> Callable[[str], None]:
 
 
 def shapes_shown(text: str) -> Callable[[str], None]:
-    """The shape of every layer that changes one is written into the picture."""
+    """The channels and the size of every layer that changes them are written into the picture."""
 
     def check(svg: str) -> None:
-        root = sound(svg)
-        words = " ".join(text.text or "" for text in root.iter(f"{SVG}text"))
+        captioned(svg)
+        words = {word for text in read(svg).iter(f"{SVG}text") for word in (text.text or "").split()}
         for layer in loaded(text):
             if layer.shape != layer.input_shapes[0] and layer.op.kind != "flatten":
-                assert re.search(rf"\b{layer.shape}\b", words), layer.name
+                channels, *sides = layer.shape
+                assert f"{channels}" in words, layer.name
+                size = (
+                    {"x".join(map(str, sides)), f"{sides[0]}²" if len({*sides}) == 1 else ""}
+                    if sides
+                    else words
+                )
+                assert size & words, layer.name
 
     return check
 
@@ -703,15 +710,113 @@ layers:
 def test_captions_count_what_stages_of_many_slabs_show() -> None:
     convs = "conv(4, 1) >> conv(4, 3, padding=1) * 7"
     assert captions(f"{{input: 4x8x8, layers: ['{convs}', max_pool(1), 'conv(4, 1) * 2']}}")[1:] == [
-        ["1x1 conv, 4", "7 x 3x3 conv, 4", "4x8x8"],
-        ["1x1 max_pool", "4x8x8"],
-        ["2 x 1x1 conv, 4", "4x8x8"],
+        ["1x1 conv, 4", "7 x 3x3 conv, 4", "1x1 max_pool to 8²"],
+        ["2 x 1x1 conv, 4"],
     ]
     more = "conv(4, 5, padding=2) * 2 >> conv(4, 7, padding=3)"
     several = captions(f"{{input: 4x8x8, layers: ['{convs} >> {more}']}}")[1]
-    assert several[-4:] == ["1x1 conv, 4", "7 x 3x3 conv, 4", "and 3 more", "4x8x8"]
+    assert several == ["1x1 conv, 4", "7 x 3x3 conv, 4", "2 x 5x5 conv, 4", "and 1 more"]
     row = captions("{input: 4x8, layers: ['conv(4, 3, padding=1) * 2']}")[1]
     assert row == ["2 x (3 conv, 4)", "4x8"]
+
+
+def volumes(spec: str, **options: Any) -> tuple[list[drawn.Group], list[str]]:
+    """The stages of volumes, and all words."""
+    network = archlens.loads(spec) if "{" in spec else archlens.load(spec)
+    found = list(drawn.walk(Request(network, "volumes", **options).picture.items))
+    stages = [one for one in found if isinstance(one, drawn.Group) and one.kind == "node"]
+    return stages, [one.text for one in found if isinstance(one, drawn.Text)]
+
+
+def fronts(stage: drawn.Group) -> list[tuple[float, float, str]]:
+    """Width, height and colour of the fronts of a stage, those of bands and of parts among them."""
+    found = []
+    for path in stage.items:
+        if isinstance(path, drawn.Path) and path.closed:
+            across, down = zip(path.start, *(step[-1] for step in path.steps), strict=True)
+            if len({*across}) == len({*down}) == 2:
+                found.append((max(across) - min(across), max(down) - min(down), path.fill))
+    return found
+
+
+@pytest.mark.parametrize(("scale", "half"), [("linear", 0.5), ("sqrt", 0.5**0.5), ("log", 5.044 / 6.022)])
+def test_sides_of_volumes_grow_as_is_asked_for(scale: str, half: float) -> None:
+    """A map of 64 positions and one of 32; log2(33) is 5.044, and log2(65) 6.022."""
+    stages, words = volumes("{input: 8x64x64, layers: ['conv(8, 2, stride=2)']}", scale=scale)
+    (_, whole, _), (_, less, _) = (fronts(stage)[0] for stage in stages)
+    assert less / whole == pytest.approx(half, abs=1e-3)
+    assert any(
+        {"linear": "to scale", "sqrt": "square root", "log": "logarithm of the size"}[scale] in one
+        for one in words
+    )
+    with pytest.raises(UsageError, match="there is no scale cubic"):
+        volumes("lenet5", scale="cubic")
+
+
+def test_no_volume_is_a_hairline() -> None:
+    """A point is 11 / 9.5 pixels on a screen."""
+    for name in ("resnet50", "vgg16", "convnext_tiny"):
+        stages, _ = volumes(name, scale="linear")
+        assert min(high for stage in stages for _, high, _ in fronts(stage)) * 11 / 9.5 >= 14
+
+
+def test_pooling_stands_with_what_it_pools_and_activations_are_bands() -> None:
+    net = "{input: 3x32x32, layers: ['conv(8, 3, padding=1) >> relu', 'conv(8, 3, padding=1)', max_pool(2)]}"
+    (_, stage), words = volumes(net)
+    assert [round(wide) == 3 for wide, _, _ in fronts(stage)] == [False, True, False, False]
+    assert "2x2 max_pool to 16²" in words
+
+
+def test_parts_of_what_is_concatenated_have_two_colours() -> None:
+    net = "{input: 3x32x32, layers: [{a: 'conv(8, 3, padding=1)'}, {concat: ['conv(24, 1)', identity]}]}"
+    stages, words = volumes(net)
+    last = fronts(stages[-1])[-2:]
+    assert last[0][0] == pytest.approx(3 * last[1][0])
+    assert last[0][2] != last[1][2]
+    assert "what came around" in words
+
+
+def test_blocks_have_bows_for_what_goes_around_in_them_and_colours_of_their_own() -> None:
+    for name, kind, into in (
+        ("resnet50", "bottleneck", "bypass into add"),
+        ("densenet121", "dense_layer", "bypass into concat"),
+        ("convnext_tiny", "block", "bypass into add"),
+    ):
+        stages, words = volumes(name)
+        curves = [
+            item
+            for stage in stages
+            for item in stage.items
+            if isinstance(item, drawn.Path) and len(item.steps[0]) == 3
+        ]
+        assert curves
+        assert {kind, into} <= {*words}
+    plain, _ = volumes("vgg16")
+    assert all(
+        len(item.steps[0]) == 1 for stage in plain for item in stage.items if isinstance(item, drawn.Path)
+    )
+
+
+@pytest.mark.parametrize("name", ["unet", "segnet"])
+def test_encoder_and_decoder_stand_as_a_u(name: str) -> None:
+    """What goes across is level, and what flows down or up is straight or turns once."""
+    for fit in ("readme", "column", "slide"):
+        request = Request(archlens.load(name), "volumes", fit=fit)
+        edges = [
+            one
+            for one in drawn.walk(request.picture.items)
+            if isinstance(one, drawn.Group) and one.kind == "edge"
+        ]
+        lines = [
+            item for edge in edges for item in edge.items if isinstance(item, drawn.Path) and not item.closed
+        ]
+        ends = [(one.start, one.steps[-1][-1]) for one in lines]
+        across = [(a, b) for (a, b), one in zip(ends, lines, strict=True) if one.thickness > 1.5]
+        assert len(across) == {"unet": 4, "segnet": 5}[name]
+        assert all(a[1] == pytest.approx(b[1]) and a[0] < b[0] for a, b in across)
+        assert len({round(a[1]) for a, _ in across}) == len(across)
+        straight = [a[0] == pytest.approx(b[0]) for a, b in ends if abs(a[1] - b[1]) > 1]
+        assert straight.count(False) <= 1
 
 
 #: Two branches, of which one has branches of different lengths in it, the short one first.
@@ -746,13 +851,14 @@ def test_lines_of_volumes_run_through_no_words_and_no_slab(name: str, depth: int
     areas: list[tuple[float, float, float, float]] = []
     lines: list[tuple[drawn.Point, drawn.Point]] = []
     for group in groups:
-        for i, item in enumerate(group.items):
+        for item in group.items:
             if group.kind == "caption" and isinstance(item, drawn.Rect):
                 areas.append((item.x, item.y, item.x + item.width, item.y + item.height))
-            elif group.kind == "node" and isinstance(item, drawn.Path) and i % 3 == 0:
-                corners = [item.start, *(step[-1] for step in item.steps)]  # of the front
+            elif group.kind == "node" and isinstance(item, drawn.Path) and item.closed:
+                corners = [item.start, *(step[-1] for step in item.steps)]
                 across, down = zip(*corners, strict=True)
-                areas.append((min(across) + 0.1, min(down) + 0.1, max(across) - 0.1, max(down) - 0.1))
+                if len({*across}) == len({*down}) == 2:  # a front
+                    areas.append((min(across) + 0.1, min(down) + 0.1, max(across) - 0.1, max(down) - 0.1))
             elif group.kind == "edge" and isinstance(item, drawn.Path):
                 lines += pairwise([item.start, *(step[-1] for step in item.steps)])
     assert any(abs(before[1] - after[1]) > 40 and before[0] == after[0] for before, after in lines)
@@ -769,8 +875,8 @@ def test_volumes_say_what_runs_in_training_only() -> None:
     """A head of the same shape is no further slab of what it reads."""
     net = "{input: 4x8x8, layers: [a: 'conv(4, 1)'], outputs: {aux: {training: [b: 'conv(4, 1)']}}}"
     assert captions(net)[1:] == [
-        ["a", "1x1 conv, 4", "4x8x8"],
-        ["aux.b", "1x1 conv, 4", "4x8x8", "in training only"],
+        ["a", "1x1 conv, 4"],
+        ["aux.b", "1x1 conv, 4", "in training only"],
     ]
 
 

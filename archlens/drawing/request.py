@@ -19,6 +19,8 @@ from .theme import AUTO, OKABE_ITO, Theme, theme_of
 
 #: What is read on a screen is made for, and what is printed.
 SCREENS, PAPER = "readme", "page"
+#: How volumes grow with the size of a map: with its square root, in proportion, with its logarithm.
+SCALES = ("sqrt", "linear", "log")
 
 
 def _params(box: Box, plans: Plans) -> str:
@@ -73,6 +75,8 @@ class Request:
     labels: tuple[str, ...] = ()
     #: The layer whose field is drawn, or a scope, of which it is the last; empty for the last that has one.
     layer: str = ""
+    #: How height and width of volumes grow with the size: a name of :data:`SCALES`.
+    scale: str = SCALES[0]
     #: Its plans, where some have been made already: they are the same in every style and theme.
     made: Plans | None = field(default=None, repr=False, compare=False)
 

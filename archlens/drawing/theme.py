@@ -60,6 +60,10 @@ _GREYS = {
 #: For families to come: further hues, between those of the palette.
 _FURTHER = ("#44aa99", "#882255", "#999933", "#6699cc", "#aa4466", "#117733")
 
+#: For kinds of block, which no family has the colours of.
+_BLOCKS = ("#882255", "#999933", "#44aa99", "#6699cc", "#117733", "#aa4466")
+_GREY_BLOCKS = ("#4d4d4d", "#8c8c8c", "#262626", "#737373", "#595959", "#929292")
+
 #: For groups of any kind, in the order in which they are told apart best.
 HUES = (
     *(BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "#7a4ea3"),
@@ -103,6 +107,10 @@ class Theme:
     def hue(self, position: int) -> str:
         """The full colour of the n-th of some groups, which have no colours of their own."""
         return self._seen(HUES[position % len(HUES)])
+
+    def block(self, position: int) -> str:
+        """The full colour of the n-th kind of block."""
+        return self._seen((_GREY_BLOCKS if self.palette == GREYS else _BLOCKS)[position])
 
     def _seen(self, color: str) -> str:
         """A colour with as much of that of text as it needs to be told from the ground."""

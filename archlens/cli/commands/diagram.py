@@ -11,7 +11,7 @@ from ...drawing import Request, extensions, style_names, to_bytes
 from ...drawing.fit import NAMED, PRINT, SCREEN
 from ...drawing.formats import ANY
 from ...drawing.part import part
-from ...drawing.request import FIGURES, PAPER, SCREENS, unplaced
+from ...drawing.request import FIGURES, PAPER, SCALES, SCREENS, unplaced
 from ...drawing.theme import AUTO, PALETTES, THEMES
 from ...errors import SpecError, Unplaced
 from ..options import Load, network_argument
@@ -50,6 +50,13 @@ from ..output import show, write_bytes
     type=float,
     metavar="SIZE",
     help=f"The smallest text, in points or pixels there.  [default: {PRINT:g} pt in print, {SCREEN:g} px]",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(SCALES),
+    default=SCALES[0],
+    show_default=True,
+    help="How height and width grow with the size, with --style volumes.",
 )
 @click.option("--layer", metavar="NAME", help="The layer whose field is drawn, with --style field.")
 @click.option("--scope", metavar="SCOPE", help="One scope alone, as in layer1.0.")
@@ -90,12 +97,13 @@ def command(
     font_size: float | None,
     scope: str | None,
     labels: str | None,
+    scale: str,
     layer: str | None,
     bare: bool,
     palette: str,
     ground: str,
 ) -> None:
-    """Draw a network: a graph of its layers, its feature maps to scale, or where its costs are.
+    """Draw a network: a graph of its layers, its feature maps, or where its costs are.
 
     A network that does not fit is drawn up to the layer that failed, which is red and says why.
     """
@@ -118,7 +126,7 @@ def command(
         network, style, depth, direction, theme or "light", failed,
         fit=fit or "", font_size=font_size, bare=bare, ground=ground, palette=palette,
         labels=tuple(name.strip() for name in labels.split(",")) if labels is not None else (),
-        layer=layer or "",
+        scale=scale, layer=layer or "",
     ).made_for(extension)  # fmt: skip
     if theme is None and extension == "svg" and not request.page.printed:
         request = replace(request, theme=AUTO)

@@ -1,4 +1,4 @@
-"""The network drawn: its feature maps to scale, and the graph of its layers."""
+"""The network drawn: its feature maps, and the graph of its layers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def parts(material: Material) -> Sequence[Part]:
         return [Paragraph([f"Not drawn: {material.plans}."])]
     title = words.headline(material.network)
     return [
-        Picture("volumes", f"Feature maps to scale. {title}"),
+        Picture("volumes", f"Feature maps. {title}"),
         Picture("graph", f"Graph of the layers. {title}"),
     ]

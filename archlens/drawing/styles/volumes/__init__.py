@@ -1,0 +1,45 @@
+"""``volumes``: feature maps as boxes, as the figures of LeNet, AlexNet, VGG and U-Net have them.
+
+Height and width grow with the square root of the size unless another scale is asked for; the thickness is
+the logarithm of the channels. Maps of one size stand side by side, their pooling with them; the numbers of
+channels stand beneath them, and the size on the edge. Kernels are small windows on what they read; flat
+vectors are bars.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from ....errors import did_you_mean, shorten, usage
+from ...picture import Picture
+from ...request import SCALES, Request
+from .artist import Artist
+from .stages import levels_of, stages_of
+
+__all__ = ["draw"]
+
+#: How tall the largest map is, and how many slabs a stage shows: from the most to the least that is tried.
+_SIZES = ((150.0, 6), (120.0, 6), (120.0, 4), (96.0, 4), (96.0, 3), (76.0, 3), (64.0, 3))
+#: How many slabs beside the input there are at least where levels are folded so that one line holds them.
+_SLABS = 6
+
+
+def draw(request: Request) -> Picture:
+    """The network's feature maps as boxes.
+
+    The most detailed plan that stands in one line, or in a U, is taken; else the most detailed one that the
+    page holds in several.
+    """
+    if request.scale not in SCALES:
+        help = did_you_mean(request.scale, SCALES, otherwise=f"the scales: {', '.join(SCALES)}")
+        raise usage(f"there is no scale {shorten(request.scale)}", help=help)
+    held: Artist | None = None
+    for plan in request.choices():
+        stages = stages_of(plan)
+        for as_u, (tall, most) in product((True, False) if levels_of(stages) else (False,), _SIZES):
+            artist = Artist(request, plan, stages_of(plan), tall, most, as_u=as_u)
+            if artist.is_held and artist.is_whole and (held is None or artist.slabs >= _SLABS):
+                return artist.picture()
+            if artist.is_held and held is None:
+                held = artist
+    return (held or artist).picture()

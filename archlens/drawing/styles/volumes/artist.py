@@ -1,0 +1,1043 @@
+"""How volumes look: slabs in parallel perspective around one axis, what flows between them, and words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import groupby
+from math import log2, sqrt
+from typing import NamedTuple
+
+from ....errors import printable
+from ....grouping import grouped
+from ....shape import times
+from ...fit import SMALL
+from ...frame import Shifted, Sign, around, folded, framed, room
+from ...metrics import fitted, width, wrapped
+from ...picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, polygon, rounded_line
+from ...plan import Box, Edge, Plan, is_position
+from ...request import FIGURES, Request
+from ...theme import Theme
+from .stages import Slab, Stage, levels_of
+
+#: How high and wide the smallest map is.
+_LEAST = 14.0
+#: Where the width of a map goes, per point of it: to the right and up.
+_ASIDE, _UP = 0.42, 0.28
+#: How tall the largest map is where there is room; thickness per doubling of the channels; length of a bar
+#: per doubling of the features, and its own sides.
+_TALL, _THICK, _LONG, _BAR = 150.0, 2.8, 11.0, 9.0
+#: The band of an activation, and how far the bow of a bypass within a block stands above it.
+_BAND, _BOW = 3.0, 9.0
+#: The space between columns, between slabs and between lines; the height of a line of a caption.
+_GAP, _SLIT, _ROW, _CAPTION = 26.0, 2.0, 24.0, 12.0
+#: How long an arrow is at least that is seen, and how far captions stand apart.
+_ARROW, _APART = 11.0, 4.0
+#: The widest caption, how many of its lines say what there is, and how many stages there may be.
+_WORDS, _WHAT, _STAGES = 100.0, 3, 24
+#: The widest caption beside a stage of a U, by how tall that is drawn.
+_BESIDE = ((90.0, 120.0), (70.0, 62.0), (0.0, 50.0))
+#: How far a line stands in that goes on from another; shares of the width that are tried, so that lines are
+#: of about one length; and the space between what goes around other stages.
+_INTO, _SHARES, _LANE = 14.0, (0.6, 0.7, 0.8, 0.9), 11.0
+#: How far a caption is moved down to where nothing stands, by what steps, and from where a line leads to it.
+_DOWN, _STEP, _LEADS = 240.0, 3.0, 9.0
+#: How many kinds of block have a colour of their own.
+_KINDS = 6
+
+#: How long a side is drawn, up to a factor, by its size.
+_SIZE: dict[str, tuple[Callable[[float], float], str]] = {
+    "sqrt": (sqrt, "grow with the square root of the size"),
+    "linear": (float, "are to scale"),
+    "log": (lambda size: log2(1 + size), "grow with the logarithm of the size"),
+}
+
+#: Left, top, right and bottom.
+Area = tuple[float, float, float, float]
+
+
+class Solid(NamedTuple):
+    """A slab: its thickness and height, and how far its width goes to the right and up."""
+
+    thick: float
+    high: float
+    right: float
+    up: float
+
+
+class Placed(NamedTuple):
+    """A slab where it stands: the axis enters it at ``x``, at the height ``y``."""
+
+    slab: Slab
+    solid: Solid
+    x: float
+    y: float
+
+    @property
+    def front(self) -> Area:
+        """The front, which faces the reader."""
+        left, middle = self.x - self.solid.right / 2, self.y + self.solid.up / 2
+        half = self.solid.high / 2
+        return left, middle - half, left + self.solid.thick, middle + half
+
+    @property
+    def face(self) -> tuple[Point, Point, Point, Point]:
+        """The map, which looks to the right: near top, far top, far low, near low."""
+        _, top, x, low = self.front
+        far, up = x + self.solid.right, self.solid.up
+        return (x, top), (far, top - up), (far, low - up), (x, low)
+
+    @property
+    def end(self) -> float:
+        """Where the axis leaves it."""
+        return self.x + self.solid.thick
+
+    @property
+    def area(self) -> Area:
+        left, top, right, low = self.front
+        return left, top - self.solid.up, right + self.solid.right, low
+
+    def covers(self) -> Iterator[Area]:
+        """What it hides, in a few rectangles."""
+        left, top, right, low = self.front
+        wide, up = self.solid.right, self.solid.up
+        yield left, top, right, low
+        for part in range(4):
+            x, y = part / 4, (part + 1) / 4
+            yield left + wide * x, top - up * y, right + wide * y, low - up * x
+
+
+class Artist:
+    """Draws the stages of a plan."""
+
+    def __init__(
+        self, request: Request, plan: Plan, stages: list[Stage], tall: float, most: int, *, as_u: bool
+    ) -> None:
+        self.theme: Theme = request.colors
+        self.request = request
+        self.plan = plan
+        self.stages = stages
+        #: How tall the largest map is, and how many slabs a stage shows.
+        self.tall, self.most = tall, most
+        self.size_of, self.scaled = _SIZE[request.scale]
+        sides = [
+            side for stage in stages for slab in stage.slabs if slab.shape for side in slab.shape.spatial[-2:]
+        ]
+        self.unit = tall / max(map(self.size_of, sides), default=1)
+        self.clamped = any(self.size_of(side) * self.unit < _LEAST for side in sides)
+        self.levels = levels_of(stages) if as_u else []
+        #: The widest caption, and how many of its lines say what there is.
+        self.words_wide = _WORDS if not as_u else next(wide for least, wide in _BESIDE if tall >= least)
+        self.words_most = _WHAT - as_u
+        #: Whether several rows of stages stand one above the other.
+        self.branches = not self.levels and any(stage.row for stage in stages)
+        #: What is written: where, and whether it leads there from above; and the areas that are taken.
+        self.words: dict[int, tuple[float, float, str]] = {}
+        self.numbers: list[tuple[float, float, str, str]] = []
+        #: The stages whose size stands in their caption.
+        self.unsized: list[Stage] = []
+        self.breaks: set[int] = set()
+        self.line: dict[int, int] = {}
+        self.left: dict[int, float] = {}
+        wide, high = self.arranged_as_u() if self.levels else self.arrange()
+        texts = [_area(x, y, width(text, SMALL), anchor) for x, y, text, anchor in self.numbers]
+        over = max(0.0, -min((area[0] for area in texts), default=0.0))
+        if over:  # a number is wider than the slab that it stands under
+            self.move(stages, over)
+            self.numbers = [(x + over, y, text, anchor) for x, y, text, anchor in self.numbers]
+            self.words = {i: (x + over, y, anchor) for i, (x, y, anchor) in self.words.items()}
+            self.left = {column: x + over for column, x in self.left.items()}
+        self.size = max(wide, *(area[2] for area in texts), 0.0) + over, high
+
+    # --- sizes --------------------------------------------------------------------------------
+
+    def solid(self, slab: Slab) -> Solid:
+        shape = slab.shape
+        if shape is None:
+            return Solid(60.0, 60.0, 0.0, 0.0)
+        if not shape.spatial:
+            long = min(max(_LONG * log2(1 + shape.channels), 8.0), self.tall)
+            return Solid(_BAR, long, 4.0, 3.0)
+        sides = [max(self.size_of(side) * self.unit, _LEAST) for side in shape.spatial[-2:]]
+        high, wide = (sides[0], sides[1]) if len(sides) == 2 else (sides[0], _LEAST)
+        thick = _THICK * (0.5 + self.tall / _TALL / 2)
+        return Solid(max(thick * log2(1 + shape.channels), 4.0), high, wide * _ASIDE, wide * _UP)
+
+    def placed(self, stage: Stage) -> list[Placed]:
+        """The slabs of a stage, from left to right."""
+        found, x = [], stage.x
+        for slab in stage.drawn(self.most):
+            solid = self.solid(slab)
+            found.append(Placed(slab, solid, x, stage.y))
+            x += solid.thick + _SLIT
+        return found
+
+    def extent(self, stage: Stage) -> Area:
+        """How far a stage reaches to the left, up, right and down of where the axis enters it."""
+        areas = [one.area for one in self.placed(stage)]
+        left, top, right, low = zip(*areas, strict=True)
+        return stage.x - min(left), stage.y - min(top), max(right) - stage.x, max(low) - stage.y
+
+    def long(self, stage: Stage) -> float:
+        """How far it is from where the axis enters a stage to where it leaves it."""
+        return self.placed(stage)[-1].end - stage.x
+
+    @property
+    def slabs(self) -> int:
+        """How many slabs are drawn beside inputs."""
+        return sum(len(stage.drawn(self.most)) for stage in self.stages if stage.boxes[0].kind != "input")
+
+    # --- what the page holds ------------------------------------------------------------------
+
+    @cached_property
+    def is_held(self) -> bool:
+        """Whether the page holds it, each of its volumes where it can be seen."""
+        wide, high = self.room
+        return (
+            len(self.stages) <= _STAGES
+            and self.size[0] <= wide
+            and self.size[1] <= high
+            # several boxes that repeat together cannot stand side by side: their scope is shown as one
+            and not any(box.repeats > box.fold for box in self.plan.boxes)
+            and all(self.is_open(column) for column in self.breaks if column < self.stages[-1].column)
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is in one piece."""
+        return bool(self.levels) or len(self.breaks) < 2
+
+    @cached_property
+    def room(self) -> tuple[float, float]:
+        """The width and the height that the page leaves."""
+        return room(self.request, around(self.request, self.signs(), self.notes()))
+
+    # --- places -------------------------------------------------------------------------------
+
+    def arrange(self) -> tuple[float, float]:
+        """Give each stage its place; long chains go on in a further line."""
+        self.columns = grouped((stage.column, stage) for stage in self.stages)
+        y, right, last = 0.0, 0.0, max(self.columns)
+        for number, chosen in enumerate(self.lines(sorted(self.columns))):
+            x = _INTO if chosen[0] else 0.0
+            some = [stage for column in chosen for stage in self.columns[column]]
+            far = self.spread(chosen, x)
+            self.line |= dict.fromkeys(chosen, number)
+            right = max(right, far + (_INTO if chosen[-1] != last else 0.0))
+            # room for what goes around other stages
+            y += _LANE * sum(
+                self.stages[tail].column < stage.column - 1
+                for stage in some
+                for tail, _ in stage.into
+                if stage.row <= 0
+            )
+            for row in sorted({stage.row for stage in some}):
+                within = [stage for stage in some if stage.row == row]
+                up = max(self.extent(stage)[1] + self.bow(stage) for stage in within)
+                for stage in within:
+                    stage.y = y + up
+                y = self.write(within) + _ROW
+            self.breaks.add(chosen[-1])
+        return right, y - _ROW
+
+    def bow(self, stage: Stage) -> float:
+        return _BOW + 2 if any(slab.skip for slab in stage.slabs) else 0.0
+
+    def spread(self, chosen: Sequence[int], x: float) -> float:
+        """Set the stages of some columns beside one another, from ``x`` on; where they end."""
+        before: Stage | None = None
+        middle = half = far = 0.0
+        for column in chosen:
+            stages = self.columns[column]
+            if self.branches:
+                self.left[column] = x
+                wide = [max(self.extent(one)[0] + self.extent(one)[2], 2 * self.half(one)) for one in stages]
+                for one in stages:
+                    lead, _, reach, _ = self.extent(one)
+                    one.x = x + max(wide) / 2 - (lead + reach) / 2 + lead
+                x += max(wide) + _GAP
+                far = x - _GAP
+                continue
+            (stage,) = stages
+            lead, up, reach, _ = self.extent(stage)
+            own = self.half(stage)
+            centre = (reach - lead) / 2
+            if before is None:
+                stage.x = x + max(lead, own - centre)
+            else:
+                stage.x = self.placed(before)[-1].end + _ARROW + lead
+                hidden = self.placed(before)[-1].solid
+                if up * 2 > hidden.high + hidden.up or not hidden.right:  # it must not hide the one before
+                    stage.x = max(stage.x, self.right(before) + _ARROW + lead)
+                stage.x = max(stage.x, middle + max(half, own) + _APART - centre)
+            self.left[column] = stage.x - lead
+            middle, half, before = stage.x + centre, own, stage
+            far = max(far, stage.x + reach, middle + own)
+        return far
+
+    def right(self, stage: Stage) -> float:
+        return stage.x + self.extent(stage)[2]
+
+    def half(self, stage: Stage) -> float:
+        """Half the width of a caption."""
+        return max((width(text, SMALL, bold) for text, bold in self.caption(stage)), default=0.0) / 2
+
+    def lines(self, columns: list[int]) -> list[list[int]]:
+        """The columns in as few lines as the page is wide for, of about one length."""
+        most = self.room[0] - 2 * _INTO
+        if self.spread(columns, 0.0) <= self.room[0]:
+            return [columns]
+        whole = self.broken(columns, most)
+        shorter = (self.broken(columns, share * most) for share in _SHARES)
+        return next((lines for lines in shorter if len(lines) == len(whole)), whole)
+
+    def broken(self, columns: list[int], most: float) -> list[list[int]]:
+        """The columns in lines of a width, broken where one connection alone goes on.
+
+        Where that is nowhere, and nobody asks for the depth, wherever a line is full.
+        """
+        lines: list[list[int]] = [[]]
+        for column in columns:
+            lines[-1].append(column)
+            while len(lines[-1]) > 1 and self.spread(lines[-1], 0.0) > most:
+                line = lines.pop()
+                ends = [i for i, one in enumerate(line[:-1], 1) if self.is_open(one)]
+                if not ends and self.request.depth is not None:
+                    lines.append(line)
+                    break
+                end = ends[-1] if ends else len(line) - 1
+                lines += [line[:end], line[end:]]
+        return lines
+
+    def is_open(self, column: int) -> bool:
+        """Whether what goes beyond a column comes from one stage alone."""
+        crossing = {
+            tail
+            for stage in self.stages
+            for tail, _ in stage.into
+            if self.stages[tail].column <= column < stage.column
+        }
+        return len(crossing) == 1
+
+    def arranged_as_u(self) -> tuple[float, float]:
+        """An encoder down the left and a decoder up the right, each level as deep as the other's."""
+        deepest = max(self.levels)
+        bottom = [i for i, level in enumerate(self.levels) if level == deepest]
+        sides: list[tuple[list[Stage], list[Stage]]] = []
+        for level in range(deepest):
+            here = [i for i, one in enumerate(self.levels) if one == level]
+            sides.append(
+                (
+                    [self.stages[i] for i in here if i < bottom[0]],
+                    [self.stages[i] for i in here if i > bottom[-1]],
+                )
+            )
+        rests = [self.stages[i] for i in bottom]
+        # the left side from the top down: each level begins beneath the last stage of the one above
+        axis = 0.0
+        for left, _ in sides:
+            self.row(left)
+            first, last = left[0], left[-1]
+            self.move(left, axis - self.middle(first))
+            axis = self.middle(last)
+        self.row(rests)
+        self.move(rests, axis - self.middle(rests[0]))
+        # the right side from the bottom up: each level begins above the last stage of the one beneath
+        axis = 0.0
+        for _, right in reversed(sides):
+            self.row(right)
+            self.move(right, axis - self.middle(right[0]))
+            axis = self.middle(right[-1])
+        gap = _ARROW
+        for left, right in sides:
+            words = 2 * (self.half(left[-1]) + self.half(right[0])) + 6 * _APART
+            edge = right[0].x - self.extent(right[0])[0]
+            gap = max(gap, self.right(left[-1]) + max(words, 2 * _ARROW) - edge)
+        first = sides[-1][1][0]
+        gap = max(gap, self.right(rests[-1]) + _ARROW - self.middle(first))
+        for _, right in sides:
+            self.move(right, gap)
+        least = min(
+            min(
+                stage.x - self.extent(stage)[0], self.middle(stage) - self.half(stage) * (stage not in beside)
+            )
+            for beside in [[one for pair in sides for one in (pair[0][-1], pair[1][0])]]
+            for stage in self.stages
+        )
+        self.move(self.stages, -least)
+        y = 0.0
+        for left, right in sides:
+            y = self.level(left, right, y)
+        up = max(self.extent(stage)[1] + self.bow(stage) for stage in rests)
+        for stage in rests:
+            stage.y = y + up
+        y = self.write(rests)
+        far = max(
+            max(
+                self.right(stage),
+                self.middle(stage) + self.half(stage) * (i not in self.words or self.words[i][2] == "middle"),
+            )
+            for i, stage in enumerate(self.stages)
+        )
+        for stage in self.stages:
+            self.line[stage.column] = 0
+            self.left[stage.column] = stage.x - self.extent(stage)[0]
+        return far, y
+
+    def row(self, stages: Sequence[Stage]) -> None:
+        """Set stages beside one another, the first one anywhere."""
+        self.columns = {stage.column: [stage] for stage in stages}
+        self.spread([stage.column for stage in stages], 0.0)
+
+    def move(self, stages: Sequence[Stage], by: float) -> None:
+        for stage in stages:
+            stage.x += by
+
+    def middle(self, stage: Stage) -> float:
+        lead, _, reach, _ = self.extent(stage)
+        return stage.x + (reach - lead) / 2
+
+    def level(self, left: Sequence[Stage], right: Sequence[Stage], y: float) -> float:
+        """One level of a U, from ``y`` on; where the next begins."""
+        up = max(self.extent(stage)[1] + self.bow(stage) for stage in (*left, *right))
+        for stage in (*left, *right):
+            stage.y = y + up
+        number = {id(stage): i for i, stage in enumerate(self.stages)}
+        low = 0.0
+        for stage, anchor in ((left[-1], "start"), (right[0], "end")):
+            at = self.right(stage) + _APART if anchor == "start" else stage.x - self.extent(stage)[0] - _APART
+            self.words[number[id(stage)]] = (at, stage.y + 13, anchor)
+            low = max(low, stage.y + 13 + _CAPTION * (len(self.caption(stage)) - 1) + 4)
+        return max(low, self.write((*left, *right))) + 0.7 * _ROW
+
+    # --- words --------------------------------------------------------------------------------
+
+    def write(self, stages: Sequence[Stage]) -> float:
+        """Find room for the numbers and the captions of a row of stages; where they end, below."""
+        number = {id(stage): i for i, stage in enumerate(self.stages)}
+        taken: list[Area] = [area for stage in stages for one in self.placed(stage) for area in one.covers()]
+        slabs = len(taken)
+        for stage in stages:
+            if number[id(stage)] in self.words:
+                x, y, anchor = self.words[number[id(stage)]]
+                for i, (text, bold) in enumerate(self.caption(stage)):
+                    taken.append(_area(x, y + i * _CAPTION, width(text, SMALL, bold), anchor))
+        for stage in stages:
+            for x, y, text in self.channels(stage):
+                self.numbers.append((x, y, text, "middle"))
+                taken.append(_area(x, y, width(text, SMALL), "middle"))
+        for stage in stages:
+            self.put_size(stage, taken)
+        low = max(area[3] for area in taken)
+        for stage in stages:
+            i = number[id(stage)]
+            if i in self.words:
+                continue
+            lines = self.caption(stage)
+            x, half = self.middle(stage), self.half(stage)
+            y = start = max((y for a, _, b, y in self.own(stage) if a <= x <= b), default=stage.y) + 3
+            high = _CAPTION * len(lines)
+            while y < start + _DOWN:
+                area = (x - half - 2, y, x + half + 2, y + high)
+                lead = (x - 1, start, x + 1, y)
+                # a line may lead over what stands behind, and over no words
+                if not any(_meet(area, other) for other in taken) and not any(
+                    _meet(lead, other) for other in taken[slabs:]
+                ):
+                    break
+                y += _STEP
+            taken += [(x - half - 2, y, x + half + 2, y + high), (x - 1, start, x + 1, y)]
+            self.words[i] = (x, y + 9, "middle")
+            low = max(low, y + high)
+        return low
+
+    def own(self, stage: Stage) -> Iterator[Area]:
+        """What stands at the foot of a stage."""
+        yield from (one.area for one in self.placed(stage))
+        for x, y, text in self.channels(stage):
+            yield _area(x, y, width(text, SMALL), "middle")
+            yield (stage.x - 1e6, y - 9, stage.x + 1e6, y + 2)
+
+    def channels(self, stage: Stage) -> Iterator[tuple[float, float, str]]:
+        """The numbers of channels beneath the slabs: one for neighbours that have as many."""
+        if stage.shape is None:
+            return
+        placed = [one for i, one in enumerate(self.placed(stage)) if not i or not one.slab.pools]
+        for count, alike in groupby(placed, lambda one: one.slab.shape.channels if one.slab.shape else 0):
+            some = list(alike)
+            text = str(count)
+            if width(text, SMALL) > some[0].solid.thick + _SLIT - 1 or len(some) > 3:
+                fronts = [one.front for one in some]
+                yield (fronts[0][0] + fronts[-1][2]) / 2, max(front[3] for front in fronts) + 10, text
+            else:
+                for one in some:
+                    yield (one.front[0] + one.front[2]) / 2, one.front[3] + 10, text
+
+    def put_size(self, stage: Stage, taken: list[Area]) -> None:
+        """The size of a stage's maps on the edge that goes back, or where else there is room for it."""
+        maps = [one for i, one in enumerate(self.placed(stage)) if not i or not one.slab.pools]
+        one = maps[-1]
+        if one.slab.shape is None or len(one.slab.shape.spatial) != 2:
+            return
+        sides = one.slab.shape.spatial
+        text = _size(sides)
+        long = width(text, SMALL)
+        _, (_, _), far, near = one.face
+        places = [
+            (near[0] + (far[0] - near[0]) * share + 3, near[1] + (far[1] - near[1]) * share + 9, "start")
+            for share in (0.5, 0.35, 0.65, 0.2, 0.05)
+        ]
+        first = maps[0].front
+        places.append((first[0] - 3, first[3] - 3, "end"))
+        own = {cover for other in self.placed(stage) for cover in other.covers()}
+        for x, y, anchor in places:
+            area = _area(x, y, long + 4, anchor)
+            if area[0] >= 0 and not any(_meet(area, other) for other in taken if other not in own):
+                taken.append(area)
+                self.numbers.append((x, y, text, anchor))
+                return
+        self.unsized.append(stage)
+
+    def caption(self, stage: Stage) -> list[tuple[str, bool]]:
+        """The lines beneath a stage, each with whether it is bold."""
+        first = stage.boxes[0]
+        if first.kind == "failed":
+            assert self.plan.failed is not None
+            why = wrapped(printable(self.plan.failed.why[:500]), SMALL, 1.4 * self.words_wide, 6)
+            return [
+                (fitted(first.name, SMALL, self.words_wide, bold=True), True),
+                *((text, False) for text in why),
+            ]
+        named = [box for box in stage.boxes if not is_position(box.name)]
+        lines = [
+            (fitted(name, SMALL, self.words_wide, bold=True), True)
+            for name in _called(named, self.words_wide)
+        ]
+        words: Counter[str] = Counter()
+        for i, slab in enumerate(stage.slabs):
+            word = _what(slab.box)
+            if i and slab.pools and slab.shape is not None and len(slab.shape.spatial) == 2:
+                word = f"{word.partition(',')[0]} to {_size(slab.shape.spatial)}"
+            words[word] += slab.box.fold
+        words.pop("", None)
+        for word, count in list(words.items())[: self.words_most]:
+            if width(word, SMALL) > self.words_wide - 20:
+                word = word.partition(",")[0]
+            if count > 1:  # not "4 x 3 conv" for four of kernel 3, as if it were one of 4x3
+                word = f"{count:,} x ({word})" if word.split()[0].isdigit() else f"{count:,} x {word}"
+            if not self.levels or not lines or width(word, SMALL) <= self.words_wide:
+                lines.append((fitted(word, SMALL, self.words_wide, bold=not lines), not lines))
+        if len(words) > self.words_most and not self.levels:
+            lines.append((f"and {sum(list(words.values())[self.words_most :]):,} more", False))
+        shape = stage.slabs[0].shape if stage.slabs[-1].pools else stage.shape
+        if shape is not None and shape.spatial and len(shape.spatial) != 2:
+            lines.append((str(shape), False))
+        if any(one is stage for one in self.unsized):
+            assert shape is not None
+            lines.append((_size(shape.spatial), False))
+        whole = replace(first, behind=tuple(layer for box in stage.boxes for layer in box.behind))
+        if whole.behind:
+            for name in dict.fromkeys(self.request.labels):
+                figure = FIGURES[name](whole, self.request.plans)
+                lines += [(fitted(figure, SMALL, self.words_wide), False)] if figure else []
+        if first.training:
+            lines.append(("in training only", False))
+        if first.repeats > first.fold:
+            lines.append((f"one of {first.repeats // first.fold:,}, one after the other", False))
+        return lines
+
+    # --- what is painted ----------------------------------------------------------------------
+
+    def picture(self) -> Picture:
+        size = self.size
+        items: list[Item] = []
+        order = sorted(range(len(self.stages)), key=lambda i: (self.stages[i].column, self.stages[i].row))
+        arcs = list(self.arcs())
+        for i in order:
+            stage = self.stages[i]
+            shown = Group("node", tuple(self.shown(stage)), "\n".join(box.title for box in stage.boxes))
+            items += (
+                [*self.arrivals(i), shown] if self.levels or self.branches else [shown, *self.arrivals(i)]
+            )
+        items += arcs
+        # last, with the ground behind it, so that no line runs through a word
+        items += [Group("caption", tuple(self.captioned(i))) for i in range(len(self.stages))]
+        items += [Group("size", (one,)) for one in self.numbered()]
+        across, down = zip(*_points(items), strict=True)
+        moved = max(0.0, -min(across)), max(0.0, -min(down))
+        if any(moved):
+            items = [Shifted(*moved).group(tuple(items))]
+            size = (max(size[0], max(across)) + moved[0], size[1] + moved[1])
+        return framed(
+            self.request,
+            items,
+            size,
+            signs=self.signs(),
+            notes=self.notes(),
+            shows="its feature maps",
+            description=self.described(),
+        )
+
+    def shown(self, stage: Stage) -> Iterator[Item]:
+        """The slabs of a stage, from left to right, and the bows above them."""
+        placed = self.placed(stage)
+        if stage.shape is None:
+            left, top, right, low = placed[0].front
+            red = self.theme.shade(self.theme.failed, 0.12)
+            yield Rect(left, top, right - left, low - top, red, self.theme.failed, 1.8, 3, (5, 3))
+            return
+        for one in placed:
+            yield from self.slab(one)
+        for one in placed:
+            if one.slab.skip:
+                yield from self.bowed(one)
+
+    def color(self, kind: str) -> str:
+        """The colour of a family of ops, or of a kind of block, or of what came around."""
+        if not kind:
+            return self.theme.border
+        if not kind.startswith(":"):
+            return self.theme.color(kind)
+        return (
+            self.theme.block(self.blocks.index(kind)) if kind in self.blocks[:_KINDS] else self.theme.border
+        )
+
+    @cached_property
+    def blocks(self) -> list[str]:
+        """The kinds of block, in order of appearance."""
+        kinds = dict.fromkeys(slab.kind for stage in self.stages for slab in stage.slabs)
+        return [kind for kind in kinds if kind.startswith(":")]
+
+    def slab(self, one: Placed) -> list[Item]:
+        """One box: its front, its top and the map on its right; with the parts of what is concatenated."""
+        theme, (left, top, right, low) = self.theme, one.front
+        wide, up = one.solid.right, one.solid.up
+        parts = one.slab.parts or ((1.0, one.slab.kind),)
+        items: list[Item] = []
+        x = left
+        for share, kind in parts:
+            color = self.color(kind) if kind or not one.slab.parts else theme.dense
+            end = min(x + share * one.solid.thick, right)
+            items += self.block(x, top, end, low, wide, up, color, is_last=end > right - 0.01)
+            x = end
+        if one.slab.band and one.solid.thick > 2 * _BAND:
+            color, x = theme.color(one.slab.band), right - _BAND
+            fill = theme.shade(color, 0.75)
+            edge = theme.shade(self.color(one.slab.kind), 0.85)
+            items.append(polygon([(x, top), (right, top), (right, low), (x, low)], fill, edge, 0.5))
+            items.append(
+                polygon(
+                    [(x, top), (x + wide, top - up), (right + wide, top - up), (right, top)], fill, edge, 0.5
+                )
+            )
+        return items
+
+    def block(
+        self, x: float, y: float, end: float, low: float, wide: float, up: float, color: str, *, is_last: bool
+    ) -> list[Item]:
+        theme = self.theme
+        shades = [theme.shade(color, share) for share in (0.42, 0.22, 0.32)]
+        edge = theme.shade(color, 0.85)
+        items: list[Item] = [
+            polygon([(x, y), (end, y), (end, low), (x, low)], shades[0], edge, 0.8),
+            polygon([(x, y), (x + wide, y - up), (end + wide, y - up), (end, y)], shades[1], edge, 0.8),
+        ]
+        if is_last:
+            items.append(
+                polygon(
+                    [(end, y), (end + wide, y - up), (end + wide, low - up), (end, low)], shades[2], edge, 0.8
+                )
+            )
+        return items
+
+    def bowed(self, one: Placed) -> Iterator[Item]:
+        """What goes around the layers of a folded block: a bow over its slab."""
+        color, thickness, dash = self.look(Edge(0, 0, one.slab.skip, one.slab.grows))
+        left, right, y = one.x + 1, one.end - 1, one.y - one.solid.high / 2
+        top = y - _BOW
+        over = ((left, top), (right, top), (right, y - 1))
+        yield Path((left, y), (over,), "", color, thickness * 0.8, dash and (3.0, 1.5))
+        yield arrow_head((right, y), (right - 1.5, y - 5), color, 4)
+
+    def entry(self, stage: Stage) -> Point:
+        """Where arrows reach a stage: the middle of its left edge."""
+        front = self.placed(stage)[0].front
+        return front[0], stage.y
+
+    def leaves(self, stage: Stage) -> Point:
+        """Where what leaves a stage begins: the middle of its map, or at its right."""
+        last = self.placed(stage)[-1]
+        return last.end, stage.y
+
+    def arrivals(self, head: int) -> list[Item]:
+        """What flows into a stage from the column before it, and the window that it reads through."""
+        items: list[Item] = []
+        stage = self.stages[head]
+        first = self.placed(stage)[0]
+        goal = self.entry(stage)
+        for tail, _ in stage.into:
+            source = self.stages[tail]
+            if source.column + 1 != stage.column:
+                continue
+            if self.levels and self.levels[tail] != self.levels[head]:
+                items += self.climbs(source, stage)
+                continue
+            if source.column in self.breaks and not self.levels:
+                items += self.carried_on(source, goal)
+                continue
+            if self.turns(source, stage):
+                items += self.across(tail, head)
+                continue
+            flat = stage.shape is not None and not stage.shape.spatial
+            window = self.window(source, stage)
+            if flat and source.shape is not None:
+                face = self.placed(source)[-1].face
+                left, top, _, low = first.front
+                for start, end in ((face[1], (left, top)), (face[2], (left, low))):
+                    items.append(line(start, end, stroke=self.theme.border, thickness=0.7))
+            elif window:
+                color = self.color(stage.slabs[0].kind)
+                for corner in (window[1], window[2]):
+                    items.append(line(corner, goal, stroke=self.theme.shade(color, 0.8), thickness=0.7))
+                items.append(polygon(window, self.theme.shade(color, 0.75), color, 0.7))
+            else:
+                start = self.leaves(source)
+                if source.row or source.shape is None or not source.shape.spatial:
+                    start = (self.right(source), source.y)
+                color = self.theme.line
+                items += [line(start, goal, stroke=color, thickness=1), arrow_head(goal, start, color, 5)]
+        return [Group("edge", tuple(items))] if items else []
+
+    def climbs(self, source: Stage, stage: Stage) -> list[Item]:
+        """From one level of a U to another: straight down, or straight up."""
+        color = self.theme.line
+        down = stage.y > source.y
+        x = self.middle(stage) if down else self.middle(source)
+        if down:
+            start = (x, source.y + self.extent(source)[3] + 14)
+            goal = (x, stage.y - self.extent(stage)[1] - self.bow(stage) - 1)
+            corners = [start, goal]
+        else:
+            x = self.middle(stage)
+            goal = (x, stage.y + self.extent(stage)[3] + 14)
+            if abs(self.middle(source) - x) < 1:
+                corners = [(x, source.y - self.extent(source)[1] - self.bow(source) - 1), goal]
+            else:
+                corners = [self.leaves(source), (x, source.y), goal]
+        return [
+            rounded_line(*corners, stroke=color, radius=6, thickness=1),
+            arrow_head(corners[-1], corners[-2], color, 5),
+        ]
+
+    def turns(self, source: Stage, stage: Stage) -> bool:
+        """Whether what flows there turns in the space before it: not where both are in the first row."""
+        if source.column + 1 == stage.column:
+            return source.row != stage.row
+        return source.column < stage.column and (source.row != 0 or stage.row != 0)
+
+    def across(self, tail: int, head: int, edge: Edge | None = None) -> list[Item]:
+        """From one row to another, in the space between two columns, where nothing is written."""
+        source, stage = self.stages[tail], self.stages[head]
+        goal = self.entry(stage)
+        start = (self.right(source), source.y)
+        turn = self.turn(tail, head)
+        corners = (start, (turn, start[1]), (turn, goal[1]), goal)
+        color, thickness, dash = self.look(edge)
+        return [
+            rounded_line(*corners, stroke=color, radius=5, thickness=thickness, dash=dash),
+            arrow_head(goal, corners[2], color, 5),
+        ]
+
+    def turn(self, tail: int, head: int) -> float:
+        """Where a line turns in the space before the column that it goes to."""
+        return self.left[self.stages[head].column] - _GAP / 2 + self.lanes[tail, head]
+
+    def look(self, edge: Edge | None) -> tuple[str, float, tuple[float, ...]]:
+        """The colour, the thickness and the dashes of a connection: those of bypasses are told apart."""
+        if edge is None or not edge.bypass:
+            return self.theme.line, 1.0, ()
+        return (self.theme.dense, 1.6, (5.0, 2.5)) if edge.grows else (self.theme.residual, 1.6, ())
+
+    @cached_property
+    def lanes(self) -> dict[tuple[int, int], float]:
+        """How far from the middle of the space before a column each line to another row runs.
+
+        Those that leave one stage run together, and so do those that reach one.
+        """
+        spaces = grouped(
+            (stage.column, (tail, head))
+            for head, stage in enumerate(self.stages)
+            for tail, _ in stage.into
+            if self.turns(self.stages[tail], stage)
+        )
+        found = {}
+        for links in spaces.values():
+            leaving = Counter(tail for tail, _ in links)
+            ends = {link: (True, link[0]) if leaving[link[0]] > 1 else (False, link[1]) for link in links}
+            places = {end: place for place, end in enumerate(dict.fromkeys(ends.values()))}
+            step = min(5.0, _GAP / 2 / len(places))
+            for link, end in ends.items():
+                found[link] = (places[end] - (len(places) - 1) / 2) * step
+        return found
+
+    def carried_on(self, source: Stage, goal: Point) -> list[Item]:
+        """From the end of one line to the start of the next: an arrow that leaves, and one that arrives."""
+        start = (self.right(source) + 2, source.y)
+        color = self.theme.line
+        out = (start[0] + 9, start[1])
+        come = (goal[0] - 14, goal[1])
+        return [
+            *(line(a, b, stroke=color, thickness=1, dash=(2, 2)) for a, b in ((start, out), (come, goal))),
+            arrow_head((out[0] + 3, out[1]), start, color, 5),
+            arrow_head(goal, come, color, 5),
+        ]
+
+    def window(self, source: Stage, stage: Stage) -> list[Point]:
+        """The window of a stage's first layer on the map that it reads; empty where it slides none."""
+        box = stage.boxes[0]
+        read = source.shape
+        if self.levels or box.kind != "layers" or read is None or not read.spatial:
+            return []
+        layer = box.layers[0]
+        if not layer.windows:
+            return []
+        spans = [window.extent for window in layer.windows][-2:]
+        sizes = layer.input_shapes[0].spatial[-2:]
+        shares = [min(span / size, 1.0) for span, size in zip(spans, sizes, strict=True)]
+        down, across = (shares[0], shares[1]) if len(shares) == 2 else (shares[0], 1.0)
+        near, far, _, low = self.placed(source)[-1].face
+        high, dx, dy = low[1] - near[1], far[0] - near[0], far[1] - near[1]
+        down, across = max(down, min(2.2 / high, 1.0)), max(across, min(2.2 / max(dx, 0.1), 1.0))
+        x0, y0 = (1 - across) * 0.25, (1 - down) * 0.3
+
+        def at(u: float, v: float) -> Point:
+            return near[0] + u * dx, near[1] + u * dy + v * high
+
+        return [at(x0, y0), at(x0 + across, y0), at(x0 + across, y0 + down), at(x0, y0 + down)]
+
+    # --- what goes around ---------------------------------------------------------------------
+
+    def jumps(self) -> list[tuple[int, int, Edge]]:
+        """What goes around other stages, the shortest first."""
+        found = []
+        for head, stage in enumerate(self.stages):
+            for tail, edge in stage.into:
+                edge = stage.around.get(tail, (0, edge))[1]
+                if stage.column != self.stages[tail].column + 1 or (tail in stage.around and edge.bypass):
+                    found.append((tail, head, edge))
+        return sorted(found, key=lambda jump: self.stages[jump[1]].column - self.stages[jump[0]].column)
+
+    def arcs(self) -> Iterator[Item]:
+        """What goes around other stages, above them; in a U it goes straight across."""
+        lanes: list[tuple[int, int, int]] = []
+        for tail, head, edge in self.jumps():
+            source, stage = self.stages[tail], self.stages[head]
+            if self.levels:
+                color, thickness, dash = self.look(edge)
+                start, goal = (
+                    (self.right(source) - self.solid(source.slabs[-1]).right / 2, source.y),
+                    self.entry(stage),
+                )
+                yield Group(
+                    "edge",
+                    (
+                        line(start, goal, stroke=color, thickness=thickness, dash=dash),
+                        arrow_head(goal, start, color, 6),
+                    ),
+                )
+                continue
+            if source.column >= stage.column:
+                continue
+            if source.row and self.line[source.column] == self.line[stage.column]:
+                yield Group("edge", tuple(self.across(tail, head, edge)))
+                continue
+            lane = 0
+            while any(
+                level == lane and first < stage.column and source.column < last
+                for level, first, last in lanes
+            ):
+                lane += 1
+            lanes.append((lane, source.column, stage.column))
+            yield self.arc(tail, head, edge, lane)
+
+    def arc(self, tail: int, head: int, edge: Edge, lane: int) -> Item:
+        """Above what lies between: down onto a stage of the first row, or into the space before another."""
+        source, stage = self.stages[tail], self.stages[head]
+        color, thickness, dash = self.look(edge)
+        own = [slab.box.id for slab in stage.slabs]
+        into = stage.around.get(tail, (len(own) - 1, edge))[0]
+        (x0, y0), (x1, y1) = self.crown(source), self.crown(stage, own[into])
+        number = self.line[stage.column]
+        carried = self.line[source.column] != number
+        between = [
+            one.y - self.extent(one)[1] - self.bow(one)
+            for one in self.stages
+            if source.column <= one.column <= stage.column
+            and min(source.row, stage.row) <= one.row <= 0
+            and self.line[one.column] == number
+        ]
+        over = [*([] if stage.row else [y1]), *between, *([] if carried else [y0])]
+        top = min(over, default=y1) - _LANE - _LANE * lane
+        items: list[Item] = []
+        if carried:  # it says where it comes from
+            called = fitted(f"from {source.boxes[-1].name}", SMALL, 0.6 * _WORDS)
+            items.append(Text(2, top + 3, called, SMALL, self.theme.muted))
+            x0 = 5.0 + width(called, SMALL)
+        begin = [(x0, top)] if carried else [(x0, y0), (x0, top)]
+        end = [(x1, top), (x1, y1)]
+        if stage.row:
+            goal, turn = self.entry(stage), self.turn(tail, head)
+            end = [(turn, top), (turn, goal[1]), goal]
+        corners = [*begin, *end]
+        items += [
+            rounded_line(*corners, stroke=color, radius=8, thickness=thickness, dash=dash),
+            arrow_head(corners[-1], corners[-2], color, 6),
+        ]
+        return Group("edge", tuple(items))
+
+    def crown(self, stage: Stage, box: int = -1) -> Point:
+        """The middle of the top of the slab of a box, or of the last that a stage has."""
+        placed = self.placed(stage)
+        one = next((one for one in placed if one.slab.box.id == box), placed[-1])
+        return one.x + one.solid.thick / 2, one.y - one.solid.high / 2
+
+    # --- words about it -----------------------------------------------------------------------
+
+    def captioned(self, number: int) -> Iterator[Item]:
+        lines, ground = self.caption(self.stages[number]), self.theme.background
+        stage = self.stages[number]
+        x, y, anchor = self.words[number]
+        foot = max((low for a, _, b, low in self.own(stage) if a <= x <= b), default=y) + 2
+        if anchor == "middle" and y - 9 - foot > _LEADS:
+            yield line((x, foot), (x, y - 9), stroke=self.theme.border, thickness=0.5)
+        for i, (text, bold) in enumerate(lines):
+            failed = stage.shape is None and bold
+            color = self.theme.failed if failed else self.theme.text if bold else self.theme.muted
+            long = width(text, SMALL, bold)
+            if self.request.ground == "theme":
+                left = x - {"start": 0.0, "middle": long / 2, "end": long}[anchor]
+                yield Rect(left - 2, y + i * _CAPTION - 9, long + 4, 12, ground)
+            yield Text(x, y + i * _CAPTION, text, SMALL, color, anchor, bold)
+
+    def numbered(self) -> Iterator[Item]:
+        """Channels and sizes."""
+        for x, y, text, anchor in self.numbers:
+            yield Text(x, y, text, SMALL, self.theme.text, anchor)
+
+    def signs(self) -> list[Sign]:
+        theme = self.theme
+        slabs = [slab for stage in self.stages for slab in stage.slabs]
+        kinds = dict.fromkeys(
+            kind
+            for slab in slabs
+            for kind in (*(part for _, part in slab.parts), *([] if slab.parts else [slab.kind]), slab.band)
+        )
+        signs = [
+            Sign(kind.removeprefix(":"), self.color(kind))
+            for kind in kinds
+            if kind and (kind not in self.blocks or kind in self.blocks[:_KINDS])
+        ]
+        if len(self.blocks) > _KINDS:
+            signs.append(Sign("other blocks", theme.border))
+        if any(not part for slab in slabs for _, part in slab.parts):
+            signs.append(Sign("what came around", theme.dense))
+        found = [(edge.bypass, edge.grows) for _, _, edge in self.jumps() if edge.bypass]
+        found += [(slab.skip, slab.grows) for slab in slabs if slab.skip]
+        for kind, grows in dict.fromkeys(found):
+            color = theme.dense if grows else theme.residual
+            signs.append(Sign(f"bypass into {kind}", color, True, 1.6, (5.0, 2.5) if grows else ()))
+        return signs
+
+    def notes(self) -> list[str]:
+        words = f"Height and width {self.scaled}"
+        words += ", the smallest enlarged" if self.clamped else ""
+        words += "; thickness is the logarithm of the channels, whose number stands beneath"
+        if any(stage.shape is not None and not stage.shape.spatial for stage in self.stages):
+            words += ", the length of a bar that of the features"
+        words += "."
+        windows = any(
+            self.window(self.stages[tail], stage) for stage in self.stages for tail, _ in stage.into
+        )
+        if windows:
+            words += " A window on a map is the kernel of the next layer, at its share of the map."
+        if any(len(stage.drawn(self.most)) < stage.count for stage in self.stages):
+            words += f" Stages of more than {self.most} show {self.most} slabs; the caption counts them."
+        return [words, *folded(self.request, self.plan)]
+
+    def described(self) -> str:
+        chain = "; ".join(
+            f"{stage.boxes[0].name[:80]} {stage.shape if stage.shape is not None else 'failed'}"
+            + (f", {stage.count} of them" if stage.count > 1 else "")
+            for stage in self.stages[:200]
+        )
+        failed = f" It stops where {printable(self.plan.failed.why)[:300]}." if self.plan.failed else ""
+        return f"Feature maps of {len(self.plan.network):,} layers as boxes: {chain}.{failed}"
+
+
+def _area(x: float, y: float, long: float, anchor: str) -> Area:
+    """What a text covers."""
+    left = x - {"start": 0.0, "middle": long / 2, "end": long}[anchor]
+    return left - 1, y - 8, left + long + 1, y + 2
+
+
+def _meet(a: Area, b: Area) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _size(sides: Sequence[int]) -> str:
+    """The size of a map: ``224²``, or ``360x480``."""
+    return f"{sides[0]}²" if sides[0] == sides[1] else times(sides)
+
+
+def _what(box: Box) -> str:
+    first = box.lines[0]
+    if box.kind == "scope":
+        said = first.name if is_position(first.what) else first.what
+        return said or f"{len(box.layers):,} layers"
+    own = first.name if is_position(box.name.rpartition(".")[2]) else ""
+    return (first.what or own) if box.kind == "layers" else ""
+
+
+def _called(boxes: list[Box], most: float) -> list[str]:
+    """The names of a stage in a line or two: all of them, or the first and the last."""
+    if not boxes:
+        return []
+    first, last = boxes[0].name, boxes[-1].name
+    listed = ", ".join(box.name for box in boxes)
+    if width(listed, SMALL, True) <= most:
+        return [listed]
+    if len(boxes) > 1 and width(f"{first} to {last}", SMALL, True) <= most:
+        return [f"{first} to {last}"]
+    (scope, name), (other, end) = _parted(first), _parted(last)
+    if len(boxes) == 1:
+        start, dots, stop = name.partition("..")
+        own = [name] if not dots or width(name, SMALL, True) <= most else [f"{start} to", stop]
+        return [scope, *own] if scope else own
+    start, stop = name.partition("..")[0], end.rpartition("..")[2]  # of spans, where they begin and end
+    if scope and scope == other:
+        both = f"{start} to {stop}"
+        return [scope, *([both] if width(both, SMALL, True) <= most else [start, f"to {stop}"])]
+    return [*([first] if width(first, SMALL, True) <= most else [scope, name]), f"to {last}"]
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """A name's scope and its last part, which may be a span: ``layer3`` and ``1..22``."""
+    start, dots, end = name.partition("..")
+    scope, _, last = start.rpartition(".")
+    return scope, last + dots + end
+
+
+def _points(items: Sequence[Item]) -> Iterator[Point]:
+    """Corners of all that is painted; those of grounds, which are of no colour, left aside."""
+    for item in items:
+        if isinstance(item, Group):
+            yield from _points(item.items)
+        elif isinstance(item, Path):
+            yield item.start
+            yield from (point for step in item.steps for point in step)
+        elif isinstance(item, Text):
+            long = width(item.text, item.size, item.bold)
+            left = item.x - {"start": 0.0, "middle": long / 2, "end": long}[item.anchor]
+            yield from ((left, item.y - 8), (left + long, item.y))
