@@ -26,11 +26,11 @@ def thumbnail(picture: Picture) -> Picture:
 
 
 def _bare(items: Iterable[Item]) -> list[Item]:
-    """The items without words, and without groups that held nothing else."""
+    """The items without words and what leads to them, and without groups that held nothing else."""
     found: list[Item] = []
     for item in items:
         if isinstance(item, Group):
-            inner = tuple(_bare(item.items))
+            inner = tuple(_bare(item.items)) if item.kind != "caption" else ()
             if inner:
                 found.append(Group(item.kind, inner))
         elif not isinstance(item, Text):

@@ -520,11 +520,11 @@ class Artist:
             word = _what(slab.box)
             if i and slab.pools and slab.shape is not None and len(slab.shape.spatial) == 2:
                 word = f"{word.partition(',')[0]} to {_size(slab.shape.spatial)}"
+            elif width(word, SMALL) > self.words_wide - 20:
+                word = word.partition(",")[0]
             words[word] += slab.box.fold
         words.pop("", None)
         for word, count in list(words.items())[: self.words_most]:
-            if width(word, SMALL) > self.words_wide - 20:
-                word = word.partition(",")[0]
             if count > 1:  # not "4 x 3 conv" for four of kernel 3, as if it were one of 4x3
                 word = f"{count:,} x ({word})" if word.split()[0].isdigit() else f"{count:,} x {word}"
             if not self.levels or not lines or width(word, SMALL) <= self.words_wide:
