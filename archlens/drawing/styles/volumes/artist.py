@@ -883,8 +883,10 @@ class Artist:
         items: list[Item] = []
         if carried:  # it says where it comes from
             called = fitted(f"from {source.boxes[-1].name}", SMALL, 0.6 * _WORDS)
-            items.append(Text(2, top + 3, called, SMALL, self.theme.muted))
-            x0 = 5.0 + width(called, SMALL)
+            x0 = 2.0
+            if 5.0 + width(called, SMALL) < (self.turn(tail, head) if stage.row else x1) - _LANE:
+                items.append(Text(2, top + 3, called, SMALL, self.theme.muted))
+                x0 = 5.0 + width(called, SMALL)
         begin = [(x0, top)] if carried else [(x0, y0), (x0, top)]
         end = [(x1, top), (x1, y1)]
         if stage.row:
