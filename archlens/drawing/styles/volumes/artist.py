@@ -490,7 +490,8 @@ class Artist:
             for share in (0.5, 0.35, 0.65, 0.2, 0.05)
         ]
         first = maps[0].front
-        places.append((first[0] - 3, first[3] - 3, "end"))
+        if first[3] > stage.y + 16:  # beneath the arrow that comes there
+            places.append((first[0] - 3, first[3] - 3, "end"))
         own = {cover for other in self.placed(stage) for cover in other.covers()}
         for x, y, anchor in places:
             area = _area(x, y, long + 4, anchor)
