@@ -691,16 +691,16 @@ PRODUCTS = {
 
 
 def recur(
-    kind: str, steps: int, inputs: int, size: int, *, ways: int = 1, bias: bool = True, out: int = 0
+    kind: str, steps: int, inputs: int, size: int, *, ways: int = 1, bias: bool | str = True, out: int = 0
 ) -> None:
     """One recurrent layer by its equations: Hochreiter and Schmidhuber 1997, Cho et al. 2014, Elman 1990."""
     given = out or size
 
-    def product(of: int) -> Any:
+    def product(of: int, bias: bool = bias is True) -> Any:
         return linear(some(1, of), size, bias)[0]
 
     def gate() -> Any:
-        return [f(value) for value in product(inputs) + product(given)]
+        return [f(value) for value in product(inputs, bool(bias)) + product(given)]
 
     for _ in range(steps * ways):
         if kind == "lstm":
@@ -711,7 +711,7 @@ def recur(
                 linear(some(1, size), out, False)
         elif kind == "gru":
             r, z = (np.array(gate()) for _ in range(2))
-            n = np.array([f(value) for value in product(inputs) + r * product(given)])
+            n = np.array([f(value) for value in product(inputs, bool(bias)) + r * product(given)])
             (1 - z) * n + z * some(size)
         else:
             gate()
@@ -728,6 +728,14 @@ RECURRENT: dict[str, Callable[[], Any]] = {
         recur("lstm", 5, 3, 6, out=2),
         recur("lstm", 5, 2, 6, out=2),
     ),
+    '3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, bias="single")': lambda: (
+        recur("lstm", 5, 3, 4, ways=2, bias="single"),
+        recur("lstm", 5, 8, 4, ways=2, bias="single"),
+    ),
+    '3x5 >> channels_last >> gru(4, bias="single", output="state")': lambda: recur(
+        "gru", 5, 3, 4, bias="single"
+    ),
+    '3x5 >> channels_last >> rnn(4, bias="single")': lambda: recur("rnn", 5, 3, 4, bias="single"),
     "3x5 >> channels_last >> gru(4)": lambda: recur("gru", 5, 3, 4),
     '3x5 >> channels_last >> gru(4, bidirectional=true, output="state")': lambda: recur(
         "gru", 5, 3, 4, ways=2

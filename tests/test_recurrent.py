@@ -71,6 +71,21 @@ def test_a_module_that_reads_step_by_step(op: str) -> None:
     assert traced.macs == counter.get_total_flops() // 2
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_a_single_bias_is_that_of_the_input(kind: type[nn.RNNBase]) -> None:
+    """It computes what torch's layer does whose state has zeros for a bias, also once it has moved."""
+    text = f'{{input: 3x5, layers: [channels_last, r: {kind.__name__.lower()}(4, layers=2, bias="single")]}}'
+    built = archlens.build(archlens.loads(text)).double()
+    theirs = kind(3, 4, 2, batch_first=True).double()
+    state = theirs.state_dict()
+    zeros = [name for name in state if name.startswith("bias_hh")]
+    for name in zeros:
+        state[name].zero_()
+    built.load_state_dict({f"r.{name}": one for name, one in state.items() if name not in zeros}, strict=True)
+    x = torch.rand(2, 3, 5).double()
+    torch.testing.assert_close(built(x), theirs(x.transpose(1, 2))[0], rtol=0, atol=0)
+
+
 def test_states_of_several_layers_beside_the_steps_are_not_said() -> None:
     """What an op cannot say is an opaque layer of known cost, and the layer itself stays an op."""
 

@@ -204,6 +204,31 @@ class FrozenBatchNorm(nn.Module):
         return F.batch_norm(x, **dict(self.named_buffers()), eps=self.eps)
 
 
+class Standardization(nn.Module):
+    """Keras' ``Normalization``, ``(x - mean) / max(sqrt(variance), 1e-7)``; or by given numbers."""
+
+    def __init__(self, channels: int, mean: Any = None, std: Any = None, behind: int = 0) -> None:
+        super().__init__()
+        self.numbers, self.behind = (mean, std), behind
+        if mean is None and std is None:
+            for name, value in {"mean": torch.zeros(channels), "variance": torch.ones(channels)}.items():
+                self.register_buffer(name, value)
+            self.register_buffer("count", torch.tensor(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        own = dict(self.named_buffers())
+        mean, std = (default if n is None else n for n, default in zip(self.numbers, (0.0, 1.0), strict=True))
+        if own:
+            mean, std = own["mean"], own["variance"].sqrt().clamp(min=1e-7)
+        axis = x.dim() - 1 - self.behind
+        each = [torch.as_tensor(one).expand(x.shape[axis]) for one in (mean, std)]
+        parts = [
+            (part - m) / s
+            for part, m, s in zip(x.unbind(axis), each[0].unbind(), each[1].unbind(), strict=True)
+        ]
+        return torch.stack(parts, axis)
+
+
 class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels, at each position."""
 
@@ -486,11 +511,19 @@ def relative_attention(channels: int, heads: int, size: Any) -> nn.Module:
 class Recurrent(nn.Module):
     """A recurrent layer step by step, from the equations in torch's documentation."""
 
-    def __init__(self, kind: type[nn.RNNBase], *args: Any, output: str = "sequence", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        kind: type[nn.RNNBase],
+        *args: Any,
+        bias: bool | str = True,
+        output: str = "sequence",
+        **kwargs: Any,
+    ) -> None:
         super().__init__()
-        inner = kind(*args, **kwargs)
+        inner = kind(*args, bias=bool(bias), **kwargs)
         for name, parameter in inner.named_parameters():
-            self.register_parameter(name, parameter)
+            if bias != "single" or not name.startswith("bias_hh"):
+                self.register_parameter(name, parameter)
         self.kind, self.layers, self.output = inner.mode, inner.num_layers, output
         self.ways = ("", "_reverse") if inner.bidirectional else ("",)
 
@@ -658,6 +691,7 @@ OWN: dict[str, Callable[..., Any]] = {
     ),
     "BatchNorm": BatchNorm,
     "FrozenBatchNorm": FrozenBatchNorm,
+    "Standardization": Standardization,
     "ChannelNorm": ChannelNorm,
     "Subsample": Subsample,
     "ConvMap": ConvMap,

@@ -182,6 +182,29 @@ class FrozenBatchNorm(nn.Module):
         return x * scale.view(axes) + shift.view(axes)
 
 
+class Standardization(nn.Module):
+    """Each channel less its mean and divided by its deviation: of given numbers, or of buffers."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, channels: int, mean: Any = None, std: Any = None, behind: int = 0) -> None:
+        super().__init__()
+        self.axes = (-1, *(1,) * behind)
+        self.numbers = None if mean is None and std is None else (mean or 0.0, std or 1.0)
+        if self.numbers is None:
+            self.register_buffer("mean", torch.zeros(channels))
+            self.register_buffer("variance", torch.ones(channels))
+            self.register_buffer("count", torch.tensor(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.numbers is None:
+            mean, std = self.mean, self.variance.sqrt().clamp(min=1e-7)
+        else:
+            mean, std = (x.new_tensor(one).expand(x.shape[-len(self.axes)]) for one in self.numbers)
+        return (x - mean.view(self.axes)) / std.view(self.axes)
+
+
 class ChannelNorm(nn.LayerNorm):
     """Layer normalization over the channels, at each position of a map."""
 
@@ -190,13 +213,23 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Recurrent(nn.Module):
-    """Gives what the class beside it gives at each step, or the states that it ends with."""
+    """Gives what the class beside it gives at each step, or the states that it ends with.
 
-    def __init__(self, *args: Any, output: str = "sequence", **kwargs: Any) -> None:
-        super().__init__(*args, batch_first=True, **kwargs)
+    With single biases those of the state are zeros, and no parameters.
+    """
+
+    def __init__(self, *args: Any, bias: Any = True, output: str = "sequence", **kwargs: Any) -> None:
+        super().__init__(*args, bias=bool(bias), batch_first=True, **kwargs)
         self.output = output
+        self.single = bias == "single"
+        if self.single:
+            for name in [name for name, _ in self.named_parameters() if name.startswith("bias_hh")]:
+                delattr(self, name)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.single:
+            zeros = torch.zeros_like(self.bias_ih_l0)
+            self._flat_weights = [getattr(self, name, zeros) for name in self._flat_weights_names]
         steps, states = super().forward(x)
         if self.output == "sequence":
             return steps  # type: ignore[no-any-return]

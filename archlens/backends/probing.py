@@ -614,6 +614,9 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     **{getattr(nn, f"InstanceNorm{n}d"): _instance_norm for n in _DIMENSIONS},
     modules.BatchNorm: _normalized,
     modules.FrozenBatchNorm: _normalized,
+    modules.Standardization: lambda module, channels, call: type(module)(
+        channels, behind=len(module.axes) - 1
+    ),
     **{getattr(modules, f"{pad}StandardizedConv{n}d"): _conv for n in _DIMENSIONS for pad in ("", "Padded")},
     modules.ChannelNorm: _normalized,
     modules.ConvMap: _conv_map,

@@ -34,6 +34,12 @@ def _number(value: Any) -> int | float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def _numbers(value: Any) -> int | float | tuple[int | float, ...] | None:
+    if not isinstance(value, tuple):
+        return _number(value)
+    return value if value and all(_number(one) is not None for one in value) else None
+
+
 def _filling(value: Any) -> int | float | None:
     """A number, or the text of one that no literal has."""
     return float(value) if value in ("inf", "-inf") else _number(value)
@@ -123,6 +129,9 @@ Number = Annotated[float, Kind("a number", _number)]
 Filling = Annotated[float, Kind('a number, "inf" or "-inf"', _filling)]
 OptionalNumber = Annotated[float | None, Kind("a number or none", _optional(_number))]
 Flag = Annotated[bool, Kind("true or false", _flag)]
+Biases = Annotated[
+    bool | str, Kind('true, false or "single"', lambda value: value if value == "single" else _flag(value))
+]
 Size = Annotated[
     int | tuple[int, ...], Kind("a whole number of at least 1, or one per axis as (3, 3)", _sizes(1))
 ]
@@ -159,6 +168,10 @@ Padding = Annotated[
         '((0, 1), (0, 1)), "same" or "valid"',
         _padding,
     ),
+]
+PerChannel = Annotated[
+    float | tuple[float, ...] | None,
+    Kind("a number, one for each channel as (0.485, 0.456, 0.406), or none", _optional(_numbers)),
 ]
 Sides = Annotated[
     int | tuple[int, int], Kind("a whole number of at least 0, or a (before, after) pair as (0, 16)", _sides)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from ..geometry import POINT
 from ..shape import Shape
-from .attributes import Count, Flag, Number, choice
+from .attributes import Count, Flag, Number, PerChannel, choice
 from .axes import Axis, all_along, axis_of
 from .footprint import (
     FORMAT,
@@ -197,6 +197,75 @@ class FrozenBatchNorm(Op, kind="frozen_batch_norm", family="normalization"):
         each = Extra(facts.shape.channels, per_sample=False)
         product = Extra(facts.shape.numel)
         return NOTHING._replace(saved=(each,), workspace=(each, each, product), in_place=True, lies=LIKE)
+
+
+class Standardize(Op, kind="standardize", family="normalization"):
+    """Each channel less a mean, divided by a deviation: those of the data, which are not learned.
+
+    Inputs are prepared so: pictures by the mean and deviation of each colour in a data set. With ``mean`` or
+    ``std`` they are fixed numbers, and what is not given is 0 or 1. With neither they are buffers ``mean``,
+    ``variance`` and the ``count`` of what they were found from, as Keras' ``adapt`` leaves them; a deviation is
+    then at least 1e-7.
+
+    Output: the shape of the input.
+    Parameters: none; without numbers ``2*c + 1`` values are buffers.
+    Limits: as many numbers as there are channels; no ``std`` of 0.
+    Source: LeCun et al. 1998, "Efficient BackProp", section 4.3.
+    """
+
+    mean: Annotated[PerChannel, "what is taken from each channel"] = None
+    std: Annotated[PerChannel, "what each channel is divided by"] = None
+
+    channelwise = True
+    incidental = {"mean": "mean", "std": "std"}
+    names = Names(keras="Normalization", onnx="", also="inputnorm zscore meanstd")
+    examples = (
+        "3x9x7 >> standardize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))",
+        "3x9x7 >> channels_last >> standardize",
+        "13 >> standardize(std=2)",
+        "4x20 >> standardize(mean=0.5)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        for name, given in (("mean", self.mean), ("std", self.std)):
+            if isinstance(given, tuple) and len(given) != x.channels:
+                raise ShapeError(f"its {name} has {len(given)} numbers, and its input {x.channels} channels")
+        if 0 in (self.std if isinstance(self.std, tuple) else (self.std,)):
+            raise ShapeError("its std is 0, and nothing is divided by that")
+        each = Buffer((x.channels,))
+        held = {"mean": each, "variance": each, "count": Buffer((), INT64)}
+        return Facts(
+            shape=x,
+            weights=NONE,
+            buffers=held if self._is_held else NONE,
+            macs=0,
+            other=_work(x, 0),
+            reach=_points(x),
+            torch=Call(
+                "archlens.Standardization",
+                channels=x.channels,
+                mean=Argument(self.mean, default=None),
+                std=Argument(self.std, default=None),
+                behind=Argument(len(x) - 1 - x.channel_axis, default=0),
+            ),
+        )
+
+    @property
+    def _is_held(self) -> bool:
+        return self.mean is None and self.std is None
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps the deviations, and makes the differences before the quotient."""
+        mean, std = (
+            Extra(
+                facts.shape.channels if self._is_held else len(given) if isinstance(given, tuple) else 1,
+                per_sample=False,
+            )
+            for given in (self.mean, self.std)
+        )
+        made = (std,) if self._is_held else (mean, std)
+        difference = Extra(facts.shape.numel)
+        return NOTHING._replace(saved=(std,), workspace=(*made, difference), in_place=True, lies=LIKE)
 
 
 class LayerNorm(Op, kind="layer_norm", family="normalization"):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from ..geometry import Window
 from ..shape import ChannelsLast, Shape, times
-from .attributes import Count, Flag, Number, OptionalCount, choice
+from .attributes import Biases, Count, Flag, Number, OptionalCount, choice
 from .layout import require_channels_last
 from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, Op, Reach, ShapeError
 
@@ -30,7 +30,10 @@ class _Recurrent(Op, family="recurrent"):
     features: Annotated[Count, "features of the state, H"]
     layers: Annotated[Count, "how many of them stand one on the other"] = 1
     bidirectional: Annotated[Flag, "whether each has one that reads from the end beside it"] = False
-    bias: Annotated[Flag, "whether there are biases, two for each gate as cuDNN has them"] = True
+    bias: Annotated[
+        Biases,
+        'whether there are biases: two for each gate, as cuDNN has them, or `"single"` ones, as in Keras',
+    ] = True
     dropout: Annotated[Number, "probability of a value to be set to zero between layers"] = 0.0
     output: Annotated[
         Output, '`"sequence"`: what the last layer gives at each step; `"state"`: what each ends with'
@@ -55,6 +58,11 @@ class _Recurrent(Op, family="recurrent"):
         """How many there are in each layer."""
         return 2 if self.bidirectional else 1
 
+    @property
+    def biases(self) -> int:
+        """How many biases each gate has: what is added to the product of the input, then to that of the state."""
+        return 1 if self.bias == "single" else 2 * self.bias
+
     def _extra(self) -> dict[str, Any]:
         """Further arguments of torch's module."""
         return {}
@@ -66,8 +74,8 @@ class _Recurrent(Op, family="recurrent"):
             for way in ("", "_reverse")[: self.directions]:
                 weights[f"weight_ih_l{layer}{way}"] = (rows, channels)
                 weights[f"weight_hh_l{layer}{way}"] = (rows, self.given)
-                if self.bias:
-                    weights |= {f"bias_ih_l{layer}{way}": (rows,), f"bias_hh_l{layer}{way}": (rows,)}
+                for name in ("bias_ih", "bias_hh")[: self.biases]:
+                    weights[f"{name}_l{layer}{way}"] = (rows,)
                 if self.given != self.features:
                     weights[f"weight_hr_l{layer}{way}"] = (self.given, self.features)
             channels = self.directions * self.given
@@ -89,7 +97,7 @@ class _Recurrent(Op, family="recurrent"):
             buffers=NONE,
             macs=steps * sum(shape[0] * shape[1] for shape in weights.values() if len(shape) == 2),
             other={"activation": self.activations * cells, "elementwise": self.elementwise * cells}
-            | ({"bias": 2 * self.gates * cells} if self.bias else {}),
+            | ({"bias": self.biases * self.gates * cells} if self.bias else {}),
             reach=self._reach(steps),
             torch=Call(
                 self.module,
@@ -157,8 +165,8 @@ class LSTM(_Recurrent, kind="lstm"):
 
     Output: ``L x D*P`` for ``L`` steps, ``D`` directions and ``P = H`` features, or those of the projection;
         with ``output="state"`` ``layers*D x P``, in torch's order.
-    Parameters: for each layer and direction ``4*H*(C + P)``, ``8*H`` of bias, and ``P*H`` of a projection;
-        the ``C`` of layers above the first is ``D*P``.
+    Parameters: for each layer and direction ``4*H*(C + P)``, ``8*H`` of bias, ``4*H`` of single ones, and
+        ``P*H`` of a projection; the ``C`` of layers above the first is ``D*P``.
     MACs: for each layer and direction ``4*H*(C + P)``, and ``P*H`` of a projection, at each step.
     Limits: sequences, ``LxC``; a projection has fewer features than the state.
     Source: Hochreiter and Schmidhuber 1997; the projection: Sak et al. 2014, section 2.
@@ -173,6 +181,7 @@ class LSTM(_Recurrent, kind="lstm"):
         "3x5 >> channels_last >> lstm(4)",
         "3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, bias=false, dropout=0.1)",
         '3x5 >> channels_last >> lstm(6, layers=2, output="state", projection=2)',
+        '3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, bias="single")',
     )
 
     @property
@@ -197,8 +206,8 @@ class GRU(_Recurrent, kind="gru"):
     within the product with the reset gate, as in cuDNN. It starts from zeros.
 
     Output: ``L x D*H`` for ``L`` steps and ``D`` directions; with ``output="state"`` ``layers*D x H``.
-    Parameters: for each layer and direction ``3*H*(C + H)``, and ``6*H`` of bias; the ``C`` of layers above
-        the first is ``D*H``.
+    Parameters: for each layer and direction ``3*H*(C + H)``, and ``6*H`` of bias, ``3*H`` of single ones;
+        the ``C`` of layers above the first is ``D*H``.
     MACs: for each layer and direction ``3*H*(C + H)`` at each step.
     Limits: sequences, ``LxC``.
     Source: Cho et al. 2014, section 2.3.
@@ -211,6 +220,7 @@ class GRU(_Recurrent, kind="gru"):
         "3x5 >> channels_last >> gru(4)",
         '3x5 >> channels_last >> gru(4, bidirectional=true, output="state")',
         "3x5 >> channels_last >> gru(2, layers=2, bias=false, dropout=0.1)",
+        '3x5 >> channels_last >> gru(4, bias="single", output="state")',
     )
 
 
@@ -220,8 +230,8 @@ class RNN(_Recurrent, kind="rnn"):
     The function is ``tanh`` or ``relu``. Its weights are those of ``nn.RNN``, and it starts from zeros.
 
     Output: ``L x D*H`` for ``L`` steps and ``D`` directions; with ``output="state"`` ``layers*D x H``.
-    Parameters: for each layer and direction ``H*(C + H)``, and ``2*H`` of bias; the ``C`` of layers above the
-        first is ``D*H``.
+    Parameters: for each layer and direction ``H*(C + H)``, and ``2*H`` of bias, ``H`` of single ones; the
+        ``C`` of layers above the first is ``D*H``.
     MACs: for each layer and direction ``H*(C + H)`` at each step.
     Limits: sequences, ``LxC``.
     Source: Elman 1990.
@@ -236,6 +246,7 @@ class RNN(_Recurrent, kind="rnn"):
         "3x5 >> channels_last >> rnn(4)",
         '3x5 >> channels_last >> rnn(4, layers=2, dropout=0.1, nonlinearity="relu")',
         '3x5 >> channels_last >> rnn(4, bidirectional=true, bias=false, output="state")',
+        '3x5 >> channels_last >> rnn(4, bias="single")',
     )
 
     def _extra(self) -> dict[str, Any]:
