@@ -74,8 +74,8 @@ def test_a_module_that_reads_step_by_step(op: str) -> None:
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
 def test_a_single_bias_is_that_of_the_input(kind: type[nn.RNNBase]) -> None:
     """It computes what torch's layer does whose state has zeros for a bias, also once it has moved."""
-    text = f'{{input: 3x5, layers: [channels_last, r: {kind.__name__.lower()}(4, layers=2, bias="single")]}}'
-    built = archlens.build(archlens.loads(text)).double()
+    op = f'{kind.__name__.lower()}(4, layers=2, bias="single")'
+    built = archlens.build(archlens.loads(f"input: 3x5\nlayers:\n  - channels_last\n  - r: {op}")).double()
     theirs = kind(3, 4, 2, batch_first=True).double()
     state = theirs.state_dict()
     zeros = [name for name in state if name.startswith("bias_hh")]
