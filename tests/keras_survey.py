@@ -20,7 +20,7 @@ import keras  # type: ignore[import-not-found]
 from archlens.dialects import formats
 from archlens.dialects.keras import network as laying
 from archlens.dialects.keras.placing import Call, Held
-from archlens.network import Layer
+from archlens.network import Layer, Network
 
 #: What was called: the layer of the file, what came out, and what was placed.
 called: list[tuple[str, list[Held], list[Layer]]] = []
@@ -59,13 +59,20 @@ def differences(model: Any, folder: str) -> Iterator[str]:
     assert found is not None
     shape = [n or 224 for n in model.input_shape[1:]]
     network = found.network((shape[-1], *shape[:-1]), {})
+    yield from weights_and_shapes(model, network)
+
+
+def weights_and_shapes(model: Any, network: Network) -> Iterator[str]:
+    """What differs in weights and shapes, of the model and of every layer."""
     layers = list(network)
     if (network.params, buffers(layers)) != (
         size(model.trainable_weights),
         size(model.non_trainable_weights),
     ):
         yield f"{network.params:,} parameters, and Keras says {size(model.trainable_weights):,}"
-    known = {name.rpartition("/")[2]: (made, placed) for name, made, placed in called}
+    known: dict[str, Any] = {}  # of what is called again the first call has the weights
+    for name, made, placed in called:
+        known.setdefault(name.rpartition("/")[2], (made, placed))
     for layer in every(model):
         if layer.name not in known:
             yield f"{layer.name} was not placed"

@@ -218,6 +218,9 @@ class Recurrent(nn.Module):
     With single biases those of the state are zeros, and no parameters.
     """
 
+    bias_ih_l0: Tensor
+    _flat_weights_names: list[str]
+
     def __init__(self, *args: Any, bias: Any = True, output: str = "sequence", **kwargs: Any) -> None:
         super().__init__(*args, bias=bool(bias), batch_first=True, **kwargs)
         self.output = output

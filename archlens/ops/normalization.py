@@ -204,8 +204,8 @@ class Standardize(Op, kind="standardize", family="normalization"):
 
     Inputs are prepared so: pictures by the mean and deviation of each colour in a data set. With ``mean`` or
     ``std`` they are fixed numbers, and what is not given is 0 or 1. With neither they are buffers ``mean``,
-    ``variance`` and the ``count`` of what they were found from, as Keras' ``adapt`` leaves them; a deviation is
-    then at least 1e-7.
+    ``variance`` and the ``count`` of what they were found from, as Keras' ``adapt`` leaves them, and a
+    deviation is at least 1e-7.
 
     Output: the shape of the input.
     Parameters: none; without numbers ``2*c + 1`` values are buffers.

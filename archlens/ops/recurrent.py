@@ -60,8 +60,8 @@ class _Recurrent(Op, family="recurrent"):
 
     @property
     def biases(self) -> int:
-        """How many biases each gate has: what is added to the product of the input, then to that of the state."""
-        return 1 if self.bias == "single" else 2 * self.bias
+        """How many biases each gate has, of which that of the input is the first."""
+        return 1 if self.bias == "single" else 2 * bool(self.bias)
 
     def _extra(self) -> dict[str, Any]:
         """Further arguments of torch's module."""

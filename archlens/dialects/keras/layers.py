@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -13,8 +12,19 @@ from ...ops import OPS
 from ...ops.windows import shortest
 from ...shape import Ids
 from ...shape import broadcast as together
-from .placing import Call, Held, Open, Places, layer, shaped, turned, way
-from .saved import Entry
+from .placing import (
+    AXES_OF_OPS,
+    LETTERS,
+    Call,
+    Held,
+    Open,
+    Places,
+    layer,
+    rearranging,
+    shaped,
+    turned,
+    way,
+)
 
 # --- convolutions -----------------------------------------------------------------------------------
 
@@ -237,6 +247,9 @@ def _resizing(call: Call) -> Held:
     plain = not any(
         call.entry.config.get(one) for one in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")
     )
+    stretched = all(size % n == 0 for n, size in zip(x.shape.spatial, size, strict=True))
+    if mode == "nearest" and not stretched:
+        return _sized(call, x, size, "what is nearest is rounded in another way here")
     if mode in _MODES and plain:
         return call.as_map(call.put("upsample", x, size=shortest(size), mode=_MODES[mode]))
     return _sized(call, x, size, _INTERPOLATION)
@@ -340,7 +353,37 @@ def reshaped(call: Call, x: Held, target: Any) -> Held:
         if rank <= 4 and len(x.shape) <= 4:
             first = call.placing.arranged(x, turned(len(x.shape)), False, call.name)
             return Held(call.put("reshape", first, shape=(shape[-1], *shape[:-1])), turned(rank))
-    return call.opaque(shape, reason="its values stand in another order here")
+    if not _in_order(call, x):
+        return call.opaque(shape, tensors=[x], reason="its values stand in another order here")
+    if len(x.shape) > 1:
+        before, after = " ".join(LETTERS[axis] for axis in x.axes), LETTERS[: len(x.shape)]
+        flat = call.put("rearrange", x.tensor, pattern=f"{before} -> ({' '.join(after)})", suffix="flatten")
+        x = Held(flat, (0,))
+    if rank == 1:
+        return x
+    sizes_of = " ".join(f"{letter}={size}" for letter, size in zip(LETTERS, shape, strict=False))
+    pattern = f"({sizes_of}) -> {' '.join(LETTERS[:rank])}"
+    last = not call.placing.first
+    y = call.put("rearrange", x.tensor, pattern=pattern, channels="last" if last else "first")
+    return Held(y, tuple(range(rank)))
+
+
+def _in_order(call: Call, x: Held) -> bool:
+    """Whether the values of a vector stand as Keras has them, not flattened with the channels first."""
+    name = x.tensor.name
+    if len(x.shape) > 1:
+        return True
+    for one in reversed(call.placing.builder.layers):
+        if one.name == name:
+            if one.op.kind in ("linear", "rearrange", "mean", "amax"):
+                return True
+            if one.op.kind == "flatten":
+                (before,) = one.input_shapes
+                return before.channels_last or before.numel == before.channels
+            if len(one.inputs) > 1 or one.op.kind == "opaque":
+                return False
+            name = one.inputs[0]
+    return True
 
 
 def _is_free(call: Call, x: Held) -> bool:
@@ -379,13 +422,16 @@ def permuted(call: Call, x: Held, dims: Sequence[int]) -> Held:
         ops = way(axes, x.last, wanted, last)
         if ops and len(ops) == 1:
             return Held(call.put(ops[0], x.tensor), wanted)
-    return call.opaque([x.shape[axis] for axis in dims], tensors=[x], reason="no op moves its axes so")
+    last = not call.placing.first
+    return Held(call.put(rearranging(axes, straight, last), x.tensor), straight)
 
 
 @layer("RepeatVector")
 def _repeat_vector(call: Call) -> Held:
     (features,) = _flat(call)
-    return call.opaque((call.entry.whole("n"), features), reason="a vector is repeated at each position")
+    n = call.entry.whole("n")
+    x = call.put("reshape", call.x.tensor, shape=(features, 1), suffix="reshape")
+    return Held(call.put("upsample", x, size=n), turned(2))
 
 
 def _flat(call: Call) -> tuple[int, ...]:
@@ -520,44 +566,88 @@ def _group_norm(call: Call) -> Held:
 @layer("UnitNormalization")
 def _unit_norm(call: Call) -> Held:
     x = call.x
-    return call.opaque(x.shape, like=x, pointwise=call.entry.axes("axis", len(x.shape), -1) == (x.channel,))
-
-
-def _behind(entry: Entry) -> str:
-    """How a network is had without a layer that prepares its input."""
-    name = json.dumps(entry.name) if entry.name.isprintable() and len(entry.name) < 60 else "..."
-    return (
-        "it prepares the input, and a spec begins behind it: save "
-        f"keras.Model(model.get_layer({name}).output, model.output)"
-    )
+    axes = call.entry.axes("axis", len(x.shape), -1)
+    if len(axes) == 1 and (name := x.name_of(axes[0])) in AXES_OF_OPS:
+        return Held(call.put("normalize", x.tensor, axis=name), x.axes)
+    return call.opaque(x.shape, like=x, reason="it takes several axes together")
 
 
 @layer("Normalization")
 def _normalization(call: Call) -> Held:
     x, entry = call.x, call.entry
-    buffers: dict[str, tuple[int, ...]] = {}
-    if entry.config.get("mean") is None:
-        over = entry.config.get("axis", -1)
-        kept = () if over is None else sorted(entry.axes("axis", len(x.shape), -1))
-        shape = tuple([x.shape[axis] for axis in kept])
-        buffers = {"mean": shape, "variance": shape, "count": ()}
+    kept = () if entry.config.get("axis", -1) is None else tuple(sorted(entry.axes("axis", len(x.shape), -1)))
+    said = entry.config.get("mean") is not None
+    inverse = entry.flag("invert", False)
+    numbers: dict[str, Any] = {}
+    if said:
+        means, variances = entry.numbers("mean"), entry.numbers("variance")
+        deviations = [max(variance, 0.0) ** 0.5 or 1e-7 for variance in variances]
+        numbers = {"mean": means, "std": deviations}
+        if inverse:
+            numbers = {
+                "mean": _each(lambda m, s: -m / s, means, deviations),
+                "std": [1 / s for s in deviations],
+            }
+    if said or not inverse:
+        made = _standardized(call, x, kept, numbers)
+        if made is not None:
+            return made
+    shape = tuple([x.shape[axis] for axis in kept])
     return call.opaque(
         x.shape,
         like=x,
-        buffers=buffers,
+        buffers={} if said else {"mean": shape, "variance": shape, "count": ()},
         pointwise=True,
-        reason="its mean and variance are not learned",
-        help=_behind(entry),
+        reason="it prepares its input along other axes than the channels",
     )
+
+
+def _standardized(
+    call: Call, x: Held, axes: tuple[int, ...], numbers: Mapping[str, Sequence[float]]
+) -> Held | None:
+    """Each channel less its mean, divided by its deviation; ``None`` where they are not of the channels."""
+    single = bool(numbers) and all(len(given) == 1 for given in numbers.values())
+    if not single and len(axes) != 1:
+        return None
+    if not single and x.channel != axes[0]:
+        found = call.with_channels(x, axes[0])
+        if found is None:
+            return None
+        x = Held(*found)
+    if any(len(given) not in (1, x.shape[x.channel]) for given in numbers.values()):
+        raise call.entry.refuse(f"it has other numbers than {shaped(x.shape)} has channels")
+    rounded: dict[str, Any] = {
+        name: tuple(map(_rounded, given)) if len(given) > 1 else _rounded(given[0])
+        for name, given in numbers.items()
+    }
+    return Held(call.put("standardize", x.tensor, **rounded), x.axes)
+
+
+def _rounded(value: float) -> float:
+    """A number without what was lost in dividing."""
+    return float(f"{value:.12g}")
+
+
+def _each(function: Callable[[float, float], float], a: Sequence[float], b: Sequence[float]) -> list[float]:
+    """A function of the numbers of two lists, of which one may hold a single number."""
+    n = max(len(a), len(b))
+    return [function(a[i % len(a)], b[i % len(b)]) for i in range(n)]
 
 
 @layer("Rescaling")
 def _rescaling(call: Call) -> Held:
     x = call.x
-    scale, offset = call.entry.config.get("scale"), call.entry.config.get("offset", 0.0)
-    if isinstance(scale, int | float) and not isinstance(scale, bool) and offset in (0, 0.0):
-        return Held(call.put("scale", x.tensor, factor=call.entry.number("scale")), x.axes)
-    return call.opaque(x.shape, like=x, pointwise=True, help=_behind(call.entry))
+    scale, offset = call.entry.numbers("scale"), call.entry.numbers("offset", 0.0)
+    if len(scale) == len(offset) == 1:
+        y = call.put("scale", x.tensor, factor=scale[0])
+        return Held(call.put("shift", y, amount=offset[0], suffix="shift") if offset[0] else y, x.axes)
+    numbers = (
+        {"mean": _each(lambda s, o: -o / s, scale, offset), "std": [1 / s for s in scale]}
+        if all(scale)
+        else None
+    )
+    made = None if numbers is None else _standardized(call, x, (len(x.shape) - 1,), numbers)
+    return made or call.opaque(x.shape, like=x, pointwise=True, reason="it is zero along a channel")
 
 
 # --- activations ------------------------------------------------------------------------------------
@@ -570,12 +660,13 @@ _PLAIN = {
     "hard_silu": "hard_swish",
     "hard_swish": "hard_swish",
     "hard_sigmoid": "hard_sigmoid",
+    "exponential": "exp",
 }
 
 #: Those that compute each value by itself, and have no op.
 _OTHERS = frozenset(
     """
-    exponential celu hard_shrink soft_shrink tanh_shrink squareplus sparse_plus sparse_sigmoid threshold
+    celu hard_shrink soft_shrink tanh_shrink squareplus sparse_plus sparse_sigmoid threshold
     """.split()  # noqa: SIM905
 )
 
@@ -601,7 +692,11 @@ def activation(call: Call, x: Held, said: Any, *, inline: bool = False) -> Held:
     if name in _PLAIN and not old:
         attributes = {"slope": 0.2} if name == "leaky_relu" else {}
         return Held(call.put(_PLAIN[name], x.tensor, suffix=suffix, **attributes), x.axes)
-    if name in _OTHERS or old:
+    if old:
+        y = call.put("scale", x.tensor, factor=0.2, suffix=suffix and f"{suffix}_scale")
+        y = call.put("shift", y, amount=0.5, suffix=f"{suffix}_shift".lstrip("_"))
+        return Held(call.put("clamp", y, min=0, max=1, suffix=f"{suffix}_clamp".lstrip("_")), x.axes)
+    if name in _OTHERS:
         return call.opaque(x.shape, like=x, tensors=[x], pointwise=True, suffix=suffix, kind=name)
     what = name if len(name) < 60 else "its activation"
     return call.opaque(
@@ -636,6 +731,8 @@ def along(call: Call, x: Held, axis: Any, kind: str, suffix: str = "") -> Held:
             x = Held(call.last(x), tuple(range(len(x.shape))))
         if x.channel == axes[0]:
             return Held(call.put(kind, x.tensor, suffix=suffix), x.axes)
+        if kind != "glu" and (name := x.name_of(axes[0])) in AXES_OF_OPS:
+            return Held(call.put(kind, x.tensor, axis=name, suffix=suffix), x.axes)
     if kind == "glu":
         raise call.entry.refuse("its glu is not over the last axis")
     return call.opaque(x.shape, like=x, tensors=[x], suffix=suffix, kind=kind)
@@ -650,10 +747,15 @@ def _activation(call: Call) -> Held:
 def _relu(call: Call) -> Held:
     x, entry = call.x, call.entry
     most, slope = entry.config.get("max_value"), entry.number("negative_slope", 0.0)
-    if entry.number("threshold", 0.0) == 0 and (most is None or (most == 6 and slope == 0)):
+    if entry.number("threshold", 0.0) == 0:
+        if most is not None and entry.number("max_value") < 0:
+            raise entry.wrong("max_value", "a number of at least 0, or null")
         if slope:
-            return Held(call.put("leaky_relu", x.tensor, slope=slope), x.axes)
-        return Held(call.put("relu" if most is None else "relu6", x.tensor), x.axes)
+            y = call.put("leaky_relu", x.tensor, slope=slope)
+            return Held(y if most is None else call.put("clamp", y, max=most, suffix="clamp"), x.axes)
+        if most in (None, 6):
+            return Held(call.put("relu" if most is None else "relu6", x.tensor), x.axes)
+        return Held(call.put("clamp", x.tensor, min=0, max=most), x.axes)
     return call.opaque(
         x.shape, like=x, pointwise=True, reason="archlens has no op for a relu with these bounds"
     )
@@ -788,10 +890,8 @@ def _subtract(call: Call) -> Held:
 
 
 def subtracted(call: Call, one: Held, other: Held) -> Held:
-    """One tensor less another: the other times -1, and added."""
-    broadcast(call, (one, other))
-    negative = Held(call.put("scale", other.tensor, factor=-1, suffix="negative"), other.axes)
-    return merged(call, "add", (one, negative))
+    """One tensor less another."""
+    return merged(call, "subtract", (one, other))
 
 
 @layer("Concatenate")
@@ -814,6 +914,9 @@ def concatenated(call: Call, tensors: Sequence[Held], axis: Any) -> Held:
         return tensors[0]
     shape = list(tensors[0].shape)
     shape[along_axis] = sum(x.shape[along_axis] for x in tensors)
+    like, name = tensors[0], tensors[0].name_of(along_axis)
+    if name in AXES_OF_OPS and all((x.axes, x.last) == (like.axes, like.last) for x in tensors):
+        return Held(call.put("concat", *[x.tensor for x in tensors], axis=name), like.axes)
     for axes, last in _arrangements(tensors, along_axis, rank):
         if all(rank == 1 or way(x.axes, x.last, axes, last) is not None for x in tensors):
             read = [call.placing.arranged(x, axes, last, call.name) for x in tensors]
@@ -846,7 +949,26 @@ def _dot(call: Call) -> Held:
             f"it multiplies {shaped(x.shape)} along axis {a + 1} with {shaped(y.shape)} along {b + 1}"
         )
     rest = (*x.shape[:a], *x.shape[a + 1 :], *y.shape[:b], *y.shape[b + 1 :])
-    return call.opaque(rest or (1,), macs=prod(rest) * x.shape[a], reason="a product of two tensors")
+    sides = [_rows(call, one, axis, name) for one, axis, name in ((x, a, "left"), (y, b, "right"))]
+    if entry.flag("normalize", False):
+        sides = [
+            call.put("normalize", one, suffix=name)
+            for one, name in zip(sides, ("left", "right"), strict=True)
+        ]
+    made = Held(call.put("matmul", *sides, transpose=True), (0, 1))
+    if rest == made.shape:
+        return made
+    return reshaped(call, made, rest or (1,))
+
+
+def _rows(call: Call, x: Held, axis: int, name: str) -> Tensor:
+    """A tensor as a matrix whose channels are one of its axes."""
+    rest = [one for one in range(len(x.shape)) if one != axis]
+    if len(rest) == 1:
+        return call.placing.arranged(x, (*rest, axis), True, call.name)
+    before, rows = " ".join(LETTERS[one] for one in x.axes), " ".join(LETTERS[one] for one in rest)
+    pattern = f"{before} -> ({rows}) {LETTERS[axis]}" if rest else f"{before} -> 1 {LETTERS[axis]}"
+    return call.put("rearrange", x.tensor, pattern=pattern, suffix=name)
 
 
 # --- attention --------------------------------------------------------------------------------------

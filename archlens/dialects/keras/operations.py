@@ -18,7 +18,7 @@ from .layers import (
     subtracted,
     unknown,
 )
-from .placing import Call, Held, layer, shaped, turned
+from .placing import AXES_OF_OPS, LETTERS, Call, Held, layer, shaped, turned
 from .saved import AXES, Slice
 
 Arguments = dict[str, Any]
@@ -74,7 +74,24 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**30
 
 
-def _with_number(call: Call, x: Held, kind: str) -> Held:
+def _with_number(call: Call, x: Held, kind: str, number: float, before: bool) -> Held:
+    """A tensor and a number, of which one is the first."""
+    y = x.tensor
+    if kind == "multiply" or (kind == "divide" and before and number):
+        return Held(call.put("scale", y, factor=number if kind == "multiply" else 1 / number), x.axes)
+    if kind in ("add", "subtract"):
+        if kind == "subtract" and not before:
+            y = call.put("scale", y, factor=-1, suffix="negative")
+        return Held(call.put("shift", y, amount=-number if kind == "subtract" and before else number), x.axes)
+    if kind == "divide" and not before:
+        return Held(
+            call.put("scale", call.put("pow", y, exponent=-1, suffix="inverse"), factor=number), x.axes
+        )
+    if kind in ("maximum", "minimum"):
+        bound: dict[str, Any] = {"min" if kind == "maximum" else "max": number}
+        return Held(call.put("clamp", y, **bound), x.axes)
+    if kind == "power" and before:
+        return Held(call.put("pow", y, exponent=number), x.axes)
     return call.opaque(
         x.shape,
         like=x,
@@ -97,10 +114,7 @@ def _binary(kind: str) -> Callable[[Call, Arguments], Held]:
             raise call.entry.refuse("it reads no tensor")
         other = b if x is a else a
         if _is_number(other):
-            if kind == "multiply" or (kind == "divide" and x is a and other):
-                factor = other if kind == "multiply" else 1 / other
-                return Held(call.put("scale", x.tensor, factor=factor), x.axes)
-            return _with_number(call, x, kind)
+            return _with_number(call, x, kind, other, x is a)
         return unknown(call, True)[0]
 
     return binary
@@ -153,41 +167,42 @@ for _name in ("softmax", "log_softmax", "glu"):
     operation(_plain(_name))(_as_along(_name))
 
 
+#: Functions of each value by itself, as ops.
+_FUNCTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: (name, {}) for name in ("exp", "log", "sqrt", "sin", "cos", "abs")},
+    "absolute": ("abs", {}),
+    "square": ("pow", {"exponent": 2}),
+    "rsqrt": ("pow", {"exponent": -0.5}),
+    "reciprocal": ("pow", {"exponent": -1}),
+    "negative": ("scale", {"factor": -1}),
+}
+
+
+def _as_function(op: str, attributes: Arguments) -> Callable[[Call, Arguments], Held]:
+    return lambda call, given: Held(call.put(op, _one(call).tensor, **attributes), _one(call).axes)
+
+
+for _kind, (_name, _attributes) in _FUNCTIONS.items():
+    operation(_kind)(_as_function(_name, _attributes))
+
+
+@operation("clip")
+def _clip(call: Call, given: Arguments) -> Held:
+    least, most = given.get("x_min"), given.get("x_max")
+    x = _one(call)
+    if least is not None and most is not None and _is_number(least) and _is_number(most) and least <= most:
+        return Held(call.put("clamp", x.tensor, min=least, max=most), x.axes)
+    return call.opaque(x.shape, like=x, pointwise=True)
+
+
 @operation("cast", "stopgradient", "identity", "copy")
 def _nothing(call: Call, given: Arguments) -> Held:
     return _one(call)
 
 
 @operation(
-    *(
-        "exp",
-        "expm1",
-        "log",
-        "log1p",
-        "log2",
-        "log10",
-        "sqrt",
-        "rsqrt",
-        "square",
-        "abs",
-        "absolute",
-        "negative",
-    ),
-    *(
-        "sin",
-        "cos",
-        "tan",
-        "sign",
-        "erf",
-        "floor",
-        "ceil",
-        "round",
-        "reciprocal",
-        "clip",
-        "isnan",
-        "logicalnot",
-    ),
-    *("arctan", "sinh", "cosh", "nantonum"),
+    *("expm1", "log1p", "log2", "log10", "tan", "sign", "erf", "floor", "ceil", "round", "isnan"),
+    *("logicalnot", "arctan", "sinh", "cosh", "nantonum"),
 )
 def _pointwise(call: Call, given: Arguments) -> Held:
     x = _one(call)
@@ -259,6 +274,23 @@ def _reduced(call: Call, given: Arguments) -> Held:
         return Held(call.put("flatten", y, suffix="flatten"), (0,))
     if not shape:
         raise call.entry.refuse("a single number for each sample comes out of it")
+    names = tuple([name for i, name in zip(x.axes, x.tensor.shape.names, strict=True) if i in axes])
+    if kind in ("mean", "max") and AXES_OF_OPS.issuperset(names):
+        left = [i for i in x.axes if i not in axes]
+        along = names if len(names) > 1 else names[0]
+        op = "mean" if kind == "mean" else "amax"
+        if keep:
+            return Held(call.put(op, x.tensor, axis=along, keep=True), x.axes)
+        if x.channel in left or len(left) == 1:
+            order = tuple([sorted(left).index(i) for i in left])
+            return Held(call.put(op, x.tensor, axis=along), order)
+        y = call.put(op, x.tensor, axis=along, keep=True)
+        before = " ".join("1" if i in axes else LETTERS[i] for i in x.axes)
+        after = " ".join(LETTERS[i] for i in sorted(left))
+        last = not call.placing.first
+        pattern = f"{before} -> {after}"
+        y = call.put("rearrange", y, pattern=pattern, channels="last" if last else "first", suffix="squeeze")
+        return Held(y, tuple(range(len(left))))
     return call.opaque(shape)
 
 
@@ -271,7 +303,8 @@ def _matmul(call: Call, given: Arguments) -> Held:
     if len(a) != len(b) or len(a) < 2 or a[:-2] != b[:-2] or a[-1] != b[-2]:
         raise call.entry.refuse(f"it multiplies {shaped(a)} and {shaped(b)}, which do not go together")
     shape = (*a[:-1], b[-1])
-    return call.opaque(shape, tensors=[x, y], macs=prod(shape) * a[-1], reason="a product of two tensors")
+    made = call.put("matmul", call.last(x), call.last(y))
+    return Held(made, tuple(range(len(shape))))
 
 
 @operation("split")

@@ -20,7 +20,7 @@ from ...errors import SpecError
 from ...network import Origin
 from ...ops import OPS, Buffer, Op, ask
 from ...ops.opaque import Opaque
-from ...shape import ChannelsLast, Shape, channels_last
+from ...shape import Shape, channels_last
 from .saved import Entry, Inbound, within
 
 #: A shape of which some sizes are not known.
@@ -72,6 +72,10 @@ class Held(NamedTuple):
         """Which axis of Keras' the channels are here."""
         return self.axes[self.tensor.shape.channel_axis]
 
+    def name_of(self, axis: int) -> str:
+        """What an axis of Keras' is called here."""
+        return self.tensor.shape.names[self.axes.index(axis)]
+
     @property
     def straight(self) -> bool:
         """Whether its values lie in the order in which Keras has them; axes of one position are anywhere."""
@@ -117,6 +121,29 @@ def way(axes: tuple[int, ...], last: bool, to: tuple[int, ...], to_last: bool) -
     return states.get((to, to_last))
 
 
+#: The names of axes that ops take.
+AXES_OF_OPS = frozenset({"channels", "length", "depth", "height", "width"})
+
+#: What axes of Keras' are called in patterns.
+LETTERS = "abcdefghi"
+
+
+def rearranging(axes: Sequence[int], to: Sequence[int], last: bool) -> Op:
+    """The op that puts axes of Keras' into any order."""
+    left, right = (" ".join(LETTERS[axis] for axis in one) for one in (axes, to))
+    return OPS["rearrange"](pattern=f"{left} -> {right}", channels="last" if last else "first")
+
+
+class Owner(NamedTuple):
+    """A layer that has weights, which other calls of it have, too."""
+
+    name: str
+    #: The keys of its tensors, by their names.
+    keys: Mapping[str, str]
+    #: What it is in torch.
+    torch: Any
+
+
 class Placing:
     """One network being laid out."""
 
@@ -133,11 +160,11 @@ class Placing:
         #: The names of the layers of the file, by the scope that they lie in; and those that are free there.
         self._reserved: dict[str, set[str]] = {}
         self._names: dict[tuple[str, bool], Names] = {}
-        #: The keys of the weights of each layer that had some, for each layer of the file that was called;
-        #: and the lists of those that are being called.
-        self._owners: dict[tuple[str, int], list[Mapping[str, str]]] = {}
-        self._recording: list[list[Mapping[str, str]]] = []
-        self._replaying: Iterator[Mapping[str, str]] | None = None
+        #: Each layer that had weights and their keys, for each layer of the file that was called; and the lists
+        #: of those that are being called.
+        self._owners: dict[tuple[str, int], list[Owner]] = {}
+        self._recording: list[list[Owner]] = []
+        self._replaying: Iterator[Owner] | None = None
 
     # --- names and weights ------------------------------------------------------------------------
 
@@ -193,18 +220,20 @@ class Placing:
 
     def place(self, op: Op, tensors: Sequence[Tensor], name: str) -> Tensor:
         """Place an op under a name that is free."""
-        keys: Mapping[str, str] = {}
+        owner = Owner("", {}, None)
         if self._replaying is not None:
             facts = ask(op, *[tensor.shape for tensor in tensors])
             if facts.weights or facts.buffers:
-                keys = next(self._replaying, {})
+                owner = next(self._replaying, owner)
+                if facts.torch != owner.torch:
+                    owner = owner._replace(name="")
         name = self.named(name)
-        made = self.builder.place(op, *tensors, name=name, keys=keys)
+        made = self.builder.place(op, *tensors, name=name, keys=owner.keys, again=owner.name)
         if self._recording and self.builder.layers:
             layer = self.builder.layers[-1]
             kept = layer.keys or {one: layer.key(one) for one in (*layer.facts.weights, *layer.facts.buffers)}
             for owners in self._recording if kept else ():
-                owners.append(kept)
+                owners.append(Owner(layer.again or layer.name, kept, layer.facts.torch))
         return made
 
     # --- axes -------------------------------------------------------------------------------------
@@ -226,14 +255,7 @@ class Placing:
         ops = way(x.axes, x.last, axes, last)
         made = x.tensor
         if ops is None:
-            sizes = [x.shape[axis] for axis in axes]
-            op = Opaque(
-                "permute",
-                ChannelsLast(sizes) if last else Shape(sizes),
-                (made.shape,),
-                macs=0,
-                reason="no op moves its axes so",
-            )
+            op = rearranging(x.axes, axes, last)
             made = self.place(op, [made], self.free(f"{name}_permute"))
         for kind in ops or ():
             made = self.place(OPS[kind](), [made], self.free(f"{name}_{kind}"))

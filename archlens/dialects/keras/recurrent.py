@@ -14,6 +14,7 @@ from ...counts import AtLeast
 from ...ops import OPS
 from ...ops.windows import slide
 from ...shape import Shape
+from .layers import reshaped
 from .placing import Call, Held, Placing, layer, shaped, turned
 from .saved import Entry, Inbound, entry_of
 
@@ -55,44 +56,58 @@ def _cell(entry: Entry, features: int) -> Cell:
 def _recurrent(call: Call) -> list[Held]:
     steps, features = _sequence(call)
     op = _as_torch(call, call.entry)
-    return [_placed(call, op, call.entry)] if op else _run(call, steps, _cell(call.entry, features))
+    if op is not None:
+        return [_placed(call, op, _gives_steps(call.entry))]
+    return _run(call, steps, _cell(call.entry, features))
 
 
 #: What torch's layers apply to their gates and to what becomes of the state.
 _ACTIVATIONS = {"LSTM": ("tanh", "sigmoid"), "GRU": ("tanh", "sigmoid"), "SimpleRNN": ("tanh", None)}
 
 
-def _as_torch(call: Call, entry: Entry) -> dict[str, Any] | None:
+def _as_torch(call: Call, entry: Entry, cell: Entry | None = None) -> dict[str, Any] | None:
     """The op that computes the same and has as many weights; ``None`` where none does.
 
     Torch has two biases for each gate, as here only a GRU has them.
+
+    Args:
+        call: of the layer, or of what it lies in.
+        entry: the layer, which says what is done with what it gives.
+        cell: what it runs at each step, if not itself.
     """
     config = entry.config
+    entry = replace(cell, kind=cell.kind.removesuffix("Cell")) if cell is not None else entry
     if entry.kind not in _ACTIVATIONS or not entry.own or len(call.tensors) != 1:
         return None
     usual = _ACTIVATIONS[entry.kind]
-    given = config.get("activation", usual[0]), config.get("recurrent_activation", usual[1])
+    given = entry.config.get("activation", usual[0]), entry.config.get("recurrent_activation", usual[1])
     relu = entry.kind == "SimpleRNN" and given[0] == "relu"
     if any(config.get(key) is True for key in ("return_state", "go_backwards", "stateful", "time_major")):
         return None
-    bias = entry.flag("use_bias", True)
-    if (given != usual and not relu) or (bias and entry.kind != "GRU"):
+    bias: bool | str = entry.flag("use_bias", True)
+    if given != usual and not relu:
         return None
     if entry.kind == "GRU" and not entry.flag("reset_after", bool(entry.module)):
         return None
+    if bias and entry.kind != "GRU":
+        bias = "single"
     kind = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn"}[entry.kind]
     found: dict[str, Any] = {"op": kind, "features": entry.whole("units"), "bias": bias}
     return found | ({"nonlinearity": "relu"} if relu else {})
 
 
-def _placed(call: Call, said: dict[str, Any], entry: Entry) -> Held:
+def _placed(call: Call, said: dict[str, Any], whole: bool, x: Held | None = None, suffix: str = "") -> Held:
     """The op, its steps or what it ends with."""
-    x, kind = call.last(call.x), said["op"]
-    whole = entry.config.get("return_sequences") is True
     given = {name: value for name, value in said.items() if name != "op"}
-    op = OPS[kind](**given, output="sequence" if whole else "state")
-    made = call.put(op, x)
-    return Held(made, (0, 1)) if whole else Held(call.put("flatten", made, suffix="flatten"), (0,))
+    op = OPS[said["op"]](**given, output="sequence" if whole else "state")
+    y = call.put(op, call.last(x or call.x), suffix=suffix)
+    if whole:
+        return Held(y, (0, 1))
+    return Held(call.put("flatten", y, suffix=f"{suffix}_flatten".lstrip("_")), (0,))
+
+
+def _gives_steps(entry: Entry) -> bool:
+    return entry.config.get("return_sequences") is True
 
 
 @layer("RNN")
@@ -100,6 +115,9 @@ def _rnn(call: Call) -> list[Held]:
     steps, features = _sequence(call)
     cell = entry_of(call.entry.config.get("cell"), call.entry.at.at(".config.cell"), set())
     if cell.kind != "StackedRNNCells":
+        op = _as_torch(call, call.entry, cell)
+        if op is not None:
+            return [_placed(call, op, _gives_steps(call.entry))]
         return _run(call, steps, _cell(cell, features))
     listed = cell.config.get("cells")
     if not isinstance(listed, list) or not 1 <= len(listed) <= 64:
@@ -107,8 +125,17 @@ def _rnn(call: Call) -> list[Held]:
     weights: dict[str, tuple[int, ...]] = {}
     states: list[tuple[int, ...]] = []
     macs = 0
-    for number, data in enumerate(listed):
-        one = _cell(entry_of(data, cell.at.at(f".config.cells[{number}]"), set()), features)
+    cells = [entry_of(data, cell.at.at(f".config.cells[{i}]"), set()) for i, data in enumerate(listed)]
+    ops = [_as_torch(call, call.entry, one) for one in cells]
+    known = [op for op in ops if op is not None]
+    if len(known) == len(cells):
+        x = call.x
+        for number, op in enumerate(known):
+            last = number == len(known) - 1
+            x = _placed(call, op, not last or _gives_steps(call.entry), x, f"{number}")
+        return [x]
+    for number, inner in enumerate(cells):
+        one = _cell(inner, features)
         (features,) = one.out
         weights |= {f"{number}.{name}": shape for name, shape in one.weights.items()}
         states += one.states
@@ -185,11 +212,58 @@ def _inner(call: Call, key: str, shape: tuple[int, ...]) -> tuple[Entry, list[In
     return entry, [Inner(value.shape, weights, buffers, macs) for value in outputs]
 
 
+#: Layers that treat the steps as further positions.
+_POINTWISE = frozenset(
+    """
+    Dense Activation ReLU LeakyReLU ELU
+    Softmax Dropout BatchNormalization LayerNormalization Rescaling Identity
+    """.split()  # noqa: SIM905
+)
+
+
+def _at_each_step(call: Call, entry: Entry) -> Held | None:
+    """What a layer gives at each step that can be run at all of them at once; ``None`` where it cannot.
+
+    A window over the map of a step is one over all steps that is one step long.
+    """
+    shape = call.x.shape
+    n = len(shape) - 2
+    last = entry.config.get("axis", -1) in (-1, [-1], [n + 1])
+    stem, axes, end = entry.kind.rpartition(f"{n}D")
+    if not entry.own:
+        return None
+    if entry.kind in _POINTWISE and n >= 0 and last:
+        config = {**entry.config, "axis": [-1] if entry.kind == "LayerNormalization" else -1}
+    elif entry.kind == "Flatten" and n:
+        return reshaped(call, call.x, (shape[0], -1))
+    elif axes and not end and stem in _WINDOWS and n in (1, 2) and not call.placing.first:
+        config = dict(entry.config)
+        for key in ("kernel_size", "pool_size", "strides", "dilation_rate"):
+            if config.get(key) is not None:
+                config[key] = [1, *entry.sizes(key, n)]
+        entry = replace(entry, kind=f"{stem}{n + 1}D")
+    else:
+        return None
+    inside = Call(
+        call.placing, replace(entry, config=config), call.name, call.inbound, call.after, call.before
+    )
+    (made,) = call.placing.run(inside, 0)
+    return made
+
+
+#: Layers whose windows are those of one more axis, where they are one step long along it.
+_WINDOWS = frozenset({"Conv", "MaxPooling", "AveragePooling"})
+
+
 @layer("TimeDistributed")
 def _time_distributed(call: Call) -> Held:
     shape = call.x.shape
     if len(shape) < 2:
         raise call.entry.refuse(f"it reads several steps, and is called with {shaped(shape)}")
+    entry = entry_of(call.entry.config.get("layer"), call.entry.at.at(".config.layer"), set())
+    at_once = _at_each_step(call, entry)
+    if at_once is not None:
+        return at_once
     _, (inner, *_) = _inner(call, "layer", shape[1:])
     macs = inner.macs
     known = None if isinstance(macs, AtLeast) else shape[0] * macs
@@ -204,10 +278,11 @@ def _bidirectional(call: Call) -> list[Held]:
     mode = call.entry.config.get("merge_mode", "concat")
     if mode not in ("concat", "sum", "mul", "ave", None):
         raise call.entry.wrong("merge_mode", '"concat", "sum", "mul", "ave" or null')
-    both = _both_ways(call) if mode == "concat" else None
+    both = None if mode is None else _both_ways(call)
     if both is not None:
         op, entry = both
-        return [_placed(call, {**op, "bidirectional": True}, entry)]
+        y = _placed(call, {**op, "bidirectional": True}, _gives_steps(entry))
+        return [y if mode == "concat" else _joined(call, y, mode)]
     _, one = _inner(call, "layer", shape)
     back = "backward_layer" if isinstance(call.entry.config.get("backward_layer"), dict) else "layer"
     _, other = _inner(call, back, shape)
@@ -226,6 +301,17 @@ def _bidirectional(call: Call) -> list[Held]:
     if mode is None:
         rest = [other[0].shape, *rest]
     return made + [call.opaque(size, reason=_STEPS, suffix="output") for size in rest]
+
+
+def _joined(call: Call, y: Held, mode: str) -> Held:
+    """What the two ways give, which stands side by side, merged value by value."""
+    half = y.shape[-1] // 2
+    ways = [
+        call.put("slice", y.tensor, **part, suffix=name)
+        for name, part in (("forward", {"stop": half}), ("backward", {"start": half}))
+    ]
+    z = call.put("multiply" if mode == "mul" else "add", *ways, suffix="merged")
+    return Held(call.put("scale", z, factor=0.5, suffix="mean") if mode == "ave" else z, y.axes)
 
 
 def _both_ways(call: Call) -> tuple[dict[str, Any], Entry] | None:

@@ -148,6 +148,18 @@ class Entry:
             raise self.wrong(key, "a number")
         return value
 
+    def numbers(self, key: str, default: float | None = None) -> tuple[float, ...]:
+        """A number, or a list of them, which may be an array as Keras writes it."""
+        value = self.config.get(key, default)
+        if isinstance(value, dict) and isinstance(value.get("config"), dict):
+            value = value["config"].get("value")
+        while isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+            (value,) = value
+        found = value if isinstance(value, list) else [value]
+        if not found or not all(type(one) in (int, float) and _usable(one) for one in found):
+            raise self.wrong(key, "a number, or a list of them")
+        return tuple(found)
+
     def flag(self, key: str, default: bool) -> bool:
         """Whether something is so."""
         value = self.config.get(key, default)
