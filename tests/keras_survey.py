@@ -60,6 +60,9 @@ def differences(model: Any, folder: str) -> Iterator[str]:
     shape = [n or 224 for n in model.input_shape[1:]]
     network = found.network((shape[-1], *shape[:-1]), {})
     yield from weights_and_shapes(model, network)
+    again = archlens.loads(archlens.convert(network))
+    if list(archlens.diff(network, again).changes):
+        yield "the converted spec differs"
 
 
 def weights_and_shapes(model: Any, network: Network) -> Iterator[str]:

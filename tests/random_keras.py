@@ -1,10 +1,10 @@
 """Holds what is read of random models of Keras against Keras, in an environment that has it.
 
-``KERAS_BACKEND=torch python tests/random_keras.py 0 1000`` makes the models of the seeds 0 to 999: chains and graphs
-with branches, models within models, layers that are called twice. Of each it compares the parameters, those that are
-not trained, the output shapes and weights of every layer, and the multiply-accumulates that torch's counter sees
-while Keras runs. Where every layer is an op it computes both: each weight is one number in all of its places, so
-that it does not matter how they lie.
+``KERAS_BACKEND=torch python tests/random_keras.py 0 1000`` makes the models of the seeds 0 to 999: chains and
+graphs with branches, models within models, layers that are called twice. Of each it compares the parameters,
+those that are not trained, the output shapes and weights of every layer, and the multiply-accumulates that
+torch's counter sees while Keras runs. Where every layer is an op it computes both, and writes a spec: each
+weight is one number in all of its places, so that it does not matter how they lie.
 """
 
 from __future__ import annotations
@@ -53,15 +53,38 @@ def maybe(draw: Draw, **options: Any) -> dict[str, Any]:
 
 
 ACTIVATIONS = [
-    None, "relu", "relu6", "elu", "selu", "gelu", "silu", "mish", "sigmoid", "tanh", "softplus", "softsign",
-    "hard_sigmoid", "hard_silu", "softmax", "log_softmax", "leaky_relu", "exponential", "celu", "log_sigmoid",
-    "hard_tanh", "squareplus", "tanh_shrink",
-]  # fmt: skip
+    None,
+    "relu",
+    "relu6",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "softsign",
+    "hard_sigmoid",
+    "hard_silu",
+    "softmax",
+    "log_softmax",
+    "leaky_relu",
+    "exponential",
+    "celu",
+    "log_sigmoid",
+    "hard_tanh",
+    "squareplus",
+    "tanh_shrink",
+]
 
 
 def window(draw: Draw, n: int, first: bool) -> dict[str, Any]:
     size = [draw.randint(1, 4) for _ in range(n)]
-    said: dict[str, Any] = {"kernel_size": size if draw.random() < 0.5 else size[0], "padding": draw.choice(["same", "valid"])}
+    said: dict[str, Any] = {
+        "kernel_size": size if draw.random() < 0.5 else size[0],
+        "padding": draw.choice(["same", "valid"]),
+    }
     if draw.random() < 0.4:
         said["strides"] = draw.choice([2, 3])
     elif draw.random() < 0.3:
@@ -111,115 +134,195 @@ def on_maps(draw: Draw, n: int, first: bool, channels: int) -> Any:
         return getattr(L, f"{kind}Pooling{n}D")(**given, **form)
 
     def norm() -> Any:
-        return draw.choice([
-            lambda: L.BatchNormalization(axis=axis, **maybe(draw, scale=[False], center=[False], momentum=[0.9])),
-            lambda: L.LayerNormalization(**maybe(draw, center=[False], scale=[False], axis=[-1, [1, 2], [-1]])),
-            lambda: L.GroupNormalization(groups=draw.choice([1, channels, -1]), axis=axis),
-            lambda: L.RMSNormalization(),
-            lambda: L.UnitNormalization(**maybe(draw, axis=[-1, 1])),
-            lambda: L.Normalization(**maybe(draw, axis=[-1, None]), **(
-                {"mean": draw.choice([0.5, 2]), "variance": draw.choice([4, 0.25])} if draw.random() < 0.4 else {})),
-            lambda: L.Rescaling(draw.choice([0.5, 2, 1 / 255]), **maybe(draw, offset=[-1, 0, 0.5])),
-        ])()  # fmt: skip
+        return draw.choice(
+            [
+                lambda: L.BatchNormalization(
+                    axis=axis, **maybe(draw, scale=[False], center=[False], momentum=[0.9])
+                ),
+                lambda: L.LayerNormalization(
+                    **maybe(draw, center=[False], scale=[False], axis=[-1, [1, 2], [-1]])
+                ),
+                lambda: L.GroupNormalization(groups=draw.choice([1, channels, -1]), axis=axis),
+                lambda: L.RMSNormalization(),
+                lambda: L.UnitNormalization(**maybe(draw, axis=[-1, 1])),
+                lambda: L.Normalization(
+                    **maybe(draw, axis=[-1, None]),
+                    **(
+                        {"mean": draw.choice([0.5, 2]), "variance": draw.choice([4, 0.25])}
+                        if draw.random() < 0.4
+                        else {}
+                    ),
+                ),
+                lambda: L.Rescaling(draw.choice([0.5, 2, 1 / 255]), **maybe(draw, offset=[-1, 0, 0.5])),
+            ]
+        )()
 
     def shaped() -> Any:
-        return draw.choice([
-            lambda: getattr(L, f"ZeroPadding{n}D")(draw.choice([1, 2, [(1, 2)] * n if n > 1 else (0, 2)]), **form),
-            lambda: getattr(L, f"UpSampling{n}D")(2, **form),
-            lambda: getattr(L, f"Cropping{n}D")(draw.choice([0, 1, [(1, 0)] * n if n > 1 else (0, 1)]), **form),
-            lambda: L.Permute(draw.sample(range(1, n + 2), n + 1)),
-            lambda: getattr(L, f"SpatialDropout{n}D")(0.2, **({} if n == 1 else form)),
-            lambda: L.PReLU(**maybe(draw, shared_axes=[list(range(1, n + 1)), [1]])),
-            lambda: L.SpectralNormalization(getattr(L, f"Conv{n}D")(width, 2, padding="same", **form)),
-            lambda: L.Resizing(draw.randint(2, 9), draw.randint(2, 9), **form, **maybe(draw, interpolation=["nearest", "bilinear"])) if n == 2 else L.Dropout(0.2),
-            lambda: L.CenterCrop(draw.randint(1, 3), draw.randint(1, 3), **form) if n == 2 else L.Dropout(0.2),
-            lambda: getattr(L, f"Adaptive{draw.choice(['Max', 'Average'])}Pooling{n}D")(draw.randint(1, 3), **form),
-        ])()  # fmt: skip
+        return draw.choice(
+            [
+                lambda: getattr(L, f"ZeroPadding{n}D")(
+                    draw.choice([1, 2, [(1, 2)] * n if n > 1 else (0, 2)]), **form
+                ),
+                lambda: getattr(L, f"UpSampling{n}D")(2, **form),
+                lambda: getattr(L, f"Cropping{n}D")(
+                    draw.choice([0, 1, [(1, 0)] * n if n > 1 else (0, 1)]), **form
+                ),
+                lambda: L.Permute(draw.sample(range(1, n + 2), n + 1)),
+                lambda: getattr(L, f"SpatialDropout{n}D")(0.2, **({} if n == 1 else form)),
+                lambda: L.PReLU(**maybe(draw, shared_axes=[list(range(1, n + 1)), [1]])),
+                lambda: L.SpectralNormalization(getattr(L, f"Conv{n}D")(width, 2, padding="same", **form)),
+                lambda: (
+                    L.Resizing(
+                        draw.randint(2, 9),
+                        draw.randint(2, 9),
+                        **form,
+                        **maybe(draw, interpolation=["nearest", "bilinear"]),
+                    )
+                    if n == 2
+                    else L.Dropout(0.2)
+                ),
+                lambda: (
+                    L.CenterCrop(draw.randint(1, 3), draw.randint(1, 3), **form) if n == 2 else L.Dropout(0.2)
+                ),
+                lambda: getattr(L, f"Adaptive{draw.choice(['Max', 'Average'])}Pooling{n}D")(
+                    draw.randint(1, 3), **form
+                ),
+            ]
+        )()
 
     def ends() -> Any:
-        return draw.choice([
-            lambda: L.Flatten(**form),
-            lambda: getattr(L, f"Global{draw.choice(['Max', 'Average'])}Pooling{n}D")(**form, **maybe(draw, keepdims=[True])),
-            lambda: L.Reshape((-1, draw.choice([1, channels]))),
-            lambda: L.Reshape((-1,)),
-        ])()  # fmt: skip
+        return draw.choice(
+            [
+                lambda: L.Flatten(**form),
+                lambda: getattr(L, f"Global{draw.choice(['Max', 'Average'])}Pooling{n}D")(
+                    **form, **maybe(draw, keepdims=[True])
+                ),
+                lambda: L.Reshape((-1, draw.choice([1, channels]))),
+                lambda: L.Reshape((-1,)),
+            ]
+        )()
 
-    kinds: list[Callable[[], Any]] = [conv, conv, transposed, depthwise, separable, pool, norm, norm, shaped, shaped, ends]
+    kinds: list[Callable[[], Any]] = [
+        conv,
+        conv,
+        transposed,
+        depthwise,
+        separable,
+        pool,
+        norm,
+        norm,
+        shaped,
+        shaped,
+        ends,
+    ]
     return draw.choice([*kinds, lambda: anywhere(draw)])()
 
 
 def anywhere(draw: Draw) -> Any:
     """A layer that reads whatever there is."""
-    return draw.choice([
-        lambda: L.Activation(draw.choice([a for a in ACTIVATIONS if a])),
-        lambda: L.ReLU(**maybe(draw, max_value=[6, 1.5], negative_slope=[0.1], threshold=[0.5])),
-        lambda: L.LeakyReLU(**maybe(draw, negative_slope=[0.2])),
-        lambda: L.ELU(**maybe(draw, alpha=[0.5])),
-        lambda: L.Softmax(**maybe(draw, axis=[-1, 1])),
-        lambda: L.PReLU(),
-        lambda: L.Dropout(0.3),
-        lambda: L.GaussianNoise(0.1),
-        lambda: L.GaussianDropout(0.1),
-        lambda: L.AlphaDropout(0.1),
-        lambda: L.ActivityRegularization(0.1),
-        lambda: L.Identity(),
-        lambda: L.Dense(draw.choice([3, 4, 6]), activation=draw.choice(ACTIVATIONS), use_bias=draw.random() < 0.8),
-    ])()  # fmt: skip
+    return draw.choice(
+        [
+            lambda: L.Activation(draw.choice([a for a in ACTIVATIONS if a])),
+            lambda: L.ReLU(**maybe(draw, max_value=[6, 1.5], negative_slope=[0.1], threshold=[0.5])),
+            lambda: L.LeakyReLU(**maybe(draw, negative_slope=[0.2])),
+            lambda: L.ELU(**maybe(draw, alpha=[0.5])),
+            lambda: L.Softmax(**maybe(draw, axis=[-1, 1])),
+            lambda: L.PReLU(),
+            lambda: L.Dropout(0.3),
+            lambda: L.GaussianNoise(0.1),
+            lambda: L.GaussianDropout(0.1),
+            lambda: L.AlphaDropout(0.1),
+            lambda: L.ActivityRegularization(0.1),
+            lambda: L.Identity(),
+            lambda: L.Dense(
+                draw.choice([3, 4, 6]), activation=draw.choice(ACTIVATIONS), use_bias=draw.random() < 0.8
+            ),
+        ]
+    )()
 
 
 def recurrent(draw: Draw) -> Any:
     units = draw.choice([2, 4])
     kind = draw.choice(["LSTM", "GRU", "SimpleRNN"])
-    given = maybe(draw, return_sequences=[True], use_bias=[False], go_backwards=[True, False, False], dropout=[0.1])
+    given = maybe(
+        draw, return_sequences=[True], use_bias=[False], go_backwards=[True, False, False], dropout=[0.1]
+    )
     given |= maybe(draw, **({"reset_after": [True, False]} if kind == "GRU" else {}))
     given |= {} if draw.random() < 0.8 else {"activation": draw.choice(["relu", "sigmoid"])}
     return getattr(L, kind)(units, unroll=True, **given)
 
 
 def cell(draw: Draw) -> Any:
-    return draw.choice([L.LSTMCell, L.GRUCell, L.SimpleRNNCell])(draw.choice([2, 4]), use_bias=draw.random() < 0.7)
+    return draw.choice([L.LSTMCell, L.GRUCell, L.SimpleRNNCell])(
+        draw.choice([2, 4]), use_bias=draw.random() < 0.7
+    )
 
 
 def on_steps(draw: Draw, features: int) -> Any:
     """A layer that reads a sequence."""
     wide = draw.choice([3, 4])
-    return draw.choice([
-        lambda: recurrent(draw),
-        lambda: recurrent(draw),
-        lambda: L.Bidirectional(
-            getattr(L, draw.choice(["LSTM", "GRU"]))(4, unroll=True, return_sequences=draw.random() < 0.5),
-            merge_mode=draw.choice(["concat", "concat", "sum", "mul", "ave"]),
-        ),
-        lambda: L.RNN(cell(draw), unroll=True, return_sequences=draw.random() < 0.5),
-        lambda: L.RNN([cell(draw) for _ in range(draw.randint(2, 3))], unroll=True, return_sequences=draw.random() < 0.5),
-        lambda: L.TimeDistributed(L.Dense(3, activation="relu")),
-        lambda: L.EinsumDense("abc,cd->abd", output_shape=(None, wide), bias_axes=draw.choice([None, "d"])),
-        lambda: L.EinsumDense("abc,cde->abde", output_shape=(None, 2, wide), bias_axes=draw.choice([None, "de", "e"])),
-        lambda: on_maps(draw, 1, False, features),
-    ])()  # fmt: skip
+    return draw.choice(
+        [
+            lambda: recurrent(draw),
+            lambda: recurrent(draw),
+            lambda: L.Bidirectional(
+                getattr(L, draw.choice(["LSTM", "GRU"]))(
+                    4, unroll=True, return_sequences=draw.random() < 0.5
+                ),
+                merge_mode=draw.choice(["concat", "concat", "sum", "mul", "ave"]),
+            ),
+            lambda: L.RNN(cell(draw), unroll=True, return_sequences=draw.random() < 0.5),
+            lambda: L.RNN(
+                [cell(draw) for _ in range(draw.randint(2, 3))],
+                unroll=True,
+                return_sequences=draw.random() < 0.5,
+            ),
+            lambda: L.TimeDistributed(L.Dense(3, activation="relu")),
+            lambda: L.EinsumDense(
+                "abc,cd->abd", output_shape=(None, wide), bias_axes=draw.choice([None, "d"])
+            ),
+            lambda: L.EinsumDense(
+                "abc,cde->abde", output_shape=(None, 2, wide), bias_axes=draw.choice([None, "de", "e"])
+            ),
+            lambda: on_maps(draw, 1, False, features),
+        ]
+    )()
 
 
 def on_vector(draw: Draw, features: int) -> Any:
-    return draw.choice([
-        lambda: L.Dense(draw.choice([4, 6, 12]), activation=draw.choice(ACTIVATIONS)),
-        lambda: L.BatchNormalization(**maybe(draw, scale=[False])),
-        lambda: L.LayerNormalization(),
-        lambda: L.UnitNormalization(),
-        lambda: L.Normalization(),
-        lambda: L.RepeatVector(draw.randint(1, 4)),
-        lambda: L.Reshape(draw.choice([(features, 1), (1, features), (1, 1, features), (-1, 2) if features % 2 == 0 else (features, 1)])),
-        lambda: anywhere(draw),
-    ])()  # fmt: skip
+    return draw.choice(
+        [
+            lambda: L.Dense(draw.choice([4, 6, 12]), activation=draw.choice(ACTIVATIONS)),
+            lambda: L.BatchNormalization(**maybe(draw, scale=[False])),
+            lambda: L.LayerNormalization(),
+            lambda: L.UnitNormalization(),
+            lambda: L.Normalization(),
+            lambda: L.RepeatVector(draw.randint(1, 4)),
+            lambda: L.Reshape(
+                draw.choice(
+                    [
+                        (features, 1),
+                        (1, features),
+                        (1, 1, features),
+                        (-1, 2) if features % 2 == 0 else (features, 1),
+                    ]
+                )
+            ),
+            lambda: anywhere(draw),
+        ]
+    )()
 
 
 def on_more(draw: Draw, rank: int) -> Any:
     """A layer that reads four axes before its last one."""
-    return draw.choice([
-        lambda: anywhere(draw),
-        lambda: L.BatchNormalization(),
-        lambda: L.Permute(draw.sample(range(1, rank + 1), rank)),
-        lambda: L.Flatten(),
-    ])()  # fmt: skip
+    return draw.choice(
+        [
+            lambda: anywhere(draw),
+            lambda: L.BatchNormalization(),
+            lambda: L.Permute(draw.sample(range(1, rank + 1), rank)),
+            lambda: L.Flatten(),
+        ]
+    )()
 
 
 def layer(draw: Draw, x: Any, first: bool) -> Any:
@@ -231,14 +334,18 @@ def layer(draw: Draw, x: Any, first: bool) -> Any:
     if n == 1 and not first and draw.random() < 0.7:
         return on_steps(draw, shape[-1])
     if n == 3 and not first and draw.random() < 0.3:
-        return draw.choice([
-            lambda: L.TimeDistributed(L.Conv2D(3, 2, padding=draw.choice(["same", "valid"]), activation="relu")),
-            lambda: L.TimeDistributed(L.Flatten()),
-            lambda: L.TimeDistributed(L.MaxPooling2D(2, padding="same")),
-            lambda: L.TimeDistributed(L.GlobalAveragePooling2D()),
-            lambda: L.ConvLSTM2D(2, 2, padding="same", return_sequences=draw.random() < 0.5),
-            lambda: L.TimeDistributed(L.BatchNormalization()),
-        ])()  # fmt: skip
+        return draw.choice(
+            [
+                lambda: L.TimeDistributed(
+                    L.Conv2D(3, 2, padding=draw.choice(["same", "valid"]), activation="relu")
+                ),
+                lambda: L.TimeDistributed(L.Flatten()),
+                lambda: L.TimeDistributed(L.MaxPooling2D(2, padding="same")),
+                lambda: L.TimeDistributed(L.GlobalAveragePooling2D()),
+                lambda: L.ConvLSTM2D(2, 2, padding="same", return_sequences=draw.random() < 0.5),
+                lambda: L.TimeDistributed(L.BatchNormalization()),
+            ]
+        )()
     return on_maps(draw, n, first, shape[0] if first else shape[-1]) if n <= 3 else on_more(draw, n + 1)
 
 
@@ -261,8 +368,13 @@ def merged(draw: Draw, x: Any, y: Any) -> Any:
         if x.shape[a] == y.shape[b] and rank + len(y.shape) <= 6
     ]
     if rank == len(y.shape) == 3 and x.shape[2] == y.shape[2]:
-        ways += [L.Attention(), L.Attention(use_scale=True), L.AdditiveAttention(), L.Attention(score_mode="concat")]
-    if rank == len(y.shape) == 3:
+        ways += [
+            L.Attention(),
+            L.Attention(use_scale=True),
+            L.AdditiveAttention(),
+            L.Attention(score_mode="concat"),
+        ]
+    if rank == len(y.shape) == 3 and 1 not in (x.shape[2], y.shape[2]):  # torch multiplies by 1 uncounted
         mha = L.MultiHeadAttention(2, 3, **maybe(draw, value_dim=[4], use_bias=[False], output_shape=[5]))
         gqa = L.GroupQueryAttention(4, 2, 1, **maybe(draw, use_bias=[False]))
         return draw.choice([mha, gqa])(x, y) if draw.random() < 0.5 or not ways else draw.choice(ways)([x, y])
@@ -275,28 +387,47 @@ def operated(draw: Draw, x: Any) -> Any:
     axis = draw.randint(1, rank - 1)
     some = draw.sample(range(1, rank), draw.randint(1, rank - 1))
     ops = keras.ops
-    return draw.choice([
-        lambda: x + 1.5, lambda: 2 - x, lambda: x * 3, lambda: x / 4, lambda: -x, lambda: ops.square(x),
-        lambda: ops.abs(x), lambda: ops.maximum(x, 0.1), lambda: ops.clip(x, -1, 1), lambda: ops.exp(x * 0.1),
-        lambda: x - x * 2, lambda: ops.sin(x),
-        lambda: ops.mean(x, axis=axis, keepdims=True),
-        lambda: ops.mean(x, axis=some, keepdims=draw.random() < 0.5) if rank > 2 and len(some) < rank - 1 else x + 1,
-        lambda: ops.max(x, axis=axis, keepdims=draw.random() < 0.5) if rank > 2 else x * 2,
-        lambda: ops.sum(x, axis=axis, keepdims=True),
-        lambda: ops.expand_dims(x, axis) if rank < 5 else x + 1,
-        lambda: ops.transpose(x, [0, *draw.sample(range(1, rank), rank - 1)]),
-        lambda: ops.concatenate([x, x * 2], axis=axis),
-        lambda: ops.softmax(x, axis=axis),
-        lambda: ops.reshape(x, (-1, *x.shape[:0:-1])),
-        lambda: ops.matmul(x, ops.transpose(x, [*range(rank - 2), rank - 1, rank - 2])) if rank > 2 else x * 2,
-        lambda: ops.relu(x), lambda: ops.gelu(x), lambda: ops.split(x, 1, axis=axis)[0],
-    ])()  # fmt: skip
+    return draw.choice(
+        [
+            lambda: x + 1.5,
+            lambda: 2 - x,
+            lambda: x * 3,
+            lambda: x / 4,
+            lambda: -x,
+            lambda: ops.square(x),
+            lambda: ops.abs(x),
+            lambda: ops.maximum(x, 0.1),
+            lambda: ops.clip(x, -1, 1),
+            lambda: ops.exp(x * 0.1),
+            lambda: x - x * 2,
+            lambda: ops.sin(x),
+            lambda: ops.mean(x, axis=axis, keepdims=True),
+            lambda: (
+                ops.mean(x, axis=some, keepdims=draw.random() < 0.5)
+                if rank > 2 and len(some) < rank - 1
+                else x + 1
+            ),
+            lambda: ops.max(x, axis=axis, keepdims=draw.random() < 0.5) if rank > 2 else x * 2,
+            lambda: ops.sum(x, axis=axis, keepdims=True),
+            lambda: ops.expand_dims(x, axis) if rank < 5 else x + 1,
+            lambda: ops.transpose(x, [0, *draw.sample(range(1, rank), rank - 1)]),
+            lambda: ops.concatenate([x, x * 2], axis=axis),
+            lambda: ops.softmax(x, axis=axis),
+            lambda: ops.reshape(x, (-1, *x.shape[:0:-1])),
+            lambda: (
+                ops.matmul(x, ops.transpose(x, [*range(rank - 2), rank - 1, rank - 2])) if rank > 2 else x * 2
+            ),
+            lambda: ops.relu(x),
+            lambda: ops.gelu(x),
+            lambda: ops.split(x, 1, axis=axis)[0],
+        ]
+    )()
 
 
 def start(draw: Draw) -> tuple[Any, bool]:
     """An input, and whether its channels come first."""
     n = draw.choice([0, 1, 1, 2, 2, 2, 2, 3])
-    first = 0 < n and draw.random() < 0.15
+    first = n > 0 and draw.random() < 0.15
     spatial = [draw.randint(3, 9) for _ in range(n)]
     channels = draw.choice([1, 2, 3, 4, 6])
     if n == 0:
@@ -334,7 +465,15 @@ def grown(draw: Draw, x: Any, first: bool, steps: int, deep: int = 0) -> Any:
                 y = made(x)
                 if draw.random() < 0.3 and not isinstance(y, list | tuple):
                     shared.append((made, x.shape))
-        except (ValueError, TypeError, RuntimeError, AttributeError, NotImplementedError, IndexError, AssertionError):
+        except (
+            ValueError,
+            TypeError,
+            RuntimeError,
+            AttributeError,
+            NotImplementedError,
+            IndexError,
+            AssertionError,
+        ):
             continue
         if y is None or isinstance(y, list | tuple):
             continue
@@ -368,7 +507,11 @@ def fill(model: Any) -> None:
 
 
 def fill_built(network: Any, built: torch.nn.Module) -> None:
-    kinds = {key: layer.op for layer in network.layers for key in (layer.key(n) for n in (*layer.facts.weights, *layer.facts.buffers))}
+    kinds = {
+        key: layer.op
+        for layer in network.layers
+        for key in (layer.key(n) for n in (*layer.facts.weights, *layer.facts.buffers))
+    }
     state = built.state_dict()
     for key, tensor in state.items():
         op = kinds[key]
@@ -392,8 +535,8 @@ def fill_built(network: Any, built: torch.nn.Module) -> None:
 
 
 def differences(model: Any, folder: str, told: Counter[str]) -> Iterator[str]:
-    path = Path(folder, "model.json")
-    path.write_text(model.to_json())
+    path, text = Path(folder, "model.json"), model.to_json()
+    path.write_text(text)
     survey.called.clear()
     found = formats.file(str(path))
     assert found is not None
@@ -409,21 +552,27 @@ def differences(model: Any, folder: str, told: Counter[str]) -> Iterator[str]:
         told["not run by Keras"] += 1
         return
     macs = counter.get_total_flops() // 2
-    unknown = [layer for layer in layers if str(layer.macs) == "unknown" or "ConvLSTM" in str(layer.op)]
-    if not unknown and network.macs != macs:
+    unknown = [layer for layer in layers if str(layer.macs) == "unknown"]
+    once_more = any(kind in text for kind in ('"ConvLSTM2D"', '"StackedRNNCells"'))  # Keras runs a step twice
+    if not unknown and not once_more and network.macs != macs:
         each = ", ".join(f"{layer.name} {layer.op} {layer.macs:,}" for layer in layers if layer.macs)
         yield f"{network.macs:,} MACs, and torch counts {macs:,} in Keras: {each}"
     for layer in layers:
         told[layer.op.kind if layer.op.kind != "opaque" else f"opaque {layer.op}"] += 1
     if any(layer.op.kind == "opaque" for layer in layers):
         return
-    told["computed"] += 1
     built = archlens.build(network).eval()
     fill_built(network, built)
     shape = next(iter(network.inputs.values()))
     given = x.movedim(-1, 1) if tuple(shape) != tuple(x.shape[1:]) or not first_of(model) else x
-    with torch.no_grad():
-        y = built(given)
+    try:
+        with torch.no_grad():
+            y = built(given)
+    except ValueError as problem:
+        if "Expected more than 1 value per channel" not in str(problem):  # of norms, which torch refuses
+            raise
+        return
+    told["computed"] += 1
     if first_of(model) and tuple(y.shape) == tuple(expected.shape):
         same = y
     else:
@@ -432,19 +581,17 @@ def differences(model: Any, folder: str, told: Counter[str]) -> Iterator[str]:
         same = y.permute(0, *[i + 1 for i in order])
     if any(layer.op.kind == "flatten" and prod(layer.input_shapes[0].spatial) > 1 for layer in layers):
         told["in another order"] += 1  # what is flattened
-    elif same.shape != expected.shape or not torch.allclose(same, expected, rtol=1e-3, atol=1e-5, equal_nan=True):
+    elif same.shape != expected.shape or not torch.allclose(
+        same, expected, rtol=1e-3, atol=1e-5, equal_nan=True
+    ):
         yield f"it computes something else: {[str(layer.op) for layer in layers]}"
-    convert_again(network)
+    again = archlens.loads(archlens.convert(network))
+    if (again.params, again.macs) != (network.params, network.macs):
+        yield "the converted spec differs"
 
 
 def first_of(model: Any) -> bool:
     return "channels_first" in model.to_json() and "channels_last" not in model.to_json()
-
-
-def convert_again(network: Any) -> None:
-    text = archlens.convert(network)
-    again = archlens.loads(text)
-    assert again.params == network.params and again.macs == network.macs, "the converted spec differs"
 
 
 def main(begin: int, end: int) -> int:
@@ -474,5 +621,4 @@ def main(begin: int, end: int) -> int:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    archlens.bounds  # noqa: B018
     sys.exit(main(*map(int, sys.argv[1:3])))

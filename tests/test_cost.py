@@ -696,11 +696,11 @@ def recur(
     """One recurrent layer by its equations: Hochreiter and Schmidhuber 1997, Cho et al. 2014, Elman 1990."""
     given = out or size
 
-    def product(of: int, bias: bool = bias is True) -> Any:
-        return linear(some(1, of), size, bias)[0]
+    def product(of: int) -> Any:
+        return linear(some(1, of), size, bool(bias))[0]  # single ones have zeros beside them
 
     def gate() -> Any:
-        return [f(value) for value in product(inputs, bool(bias)) + product(given)]
+        return [f(value) for value in product(inputs) + product(given)]
 
     for _ in range(steps * ways):
         if kind == "lstm":
@@ -711,7 +711,7 @@ def recur(
                 linear(some(1, size), out, False)
         elif kind == "gru":
             r, z = (np.array(gate()) for _ in range(2))
-            n = np.array([f(value) for value in product(inputs, bool(bias)) + r * product(given)])
+            n = np.array([f(value) for value in product(inputs) + r * product(given)])
             (1 - z) * n + z * some(size)
         else:
             gate()

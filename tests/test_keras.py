@@ -348,7 +348,7 @@ def test_reshapes_are_right_or_opaque(tmp_path: Path) -> None:
     kinds = {name: (network[name].op.kind, tuple(network[name].shape)) for name in names}
     assert kinds == {
         "rows": ("tokens", (24, 3)),
-        "mixed": ("opaque", (6, 4, 3, 1)),
+        "mixed": ("rearrange", (6, 4, 3, 1)),
         "made": ("reshape", (3, 2, 4)),
         "back": ("opaque", (4, 6, 3)),
     }
@@ -439,13 +439,12 @@ def test_what_runs_step_by_step(tmp_path: Path) -> None:
     network = read(tmp_path, model)
     found = {layer.name: (tuple(layer.shape), layer.params, layer.macs) for layer in network}
     assert found == {
-        "lstm": ((5, 7), 4 * 5 * (4 + 5 + 1), 7 * 4 * 5 * (4 + 5)),
+        "lstm_channels_last": ((7, 4), 0, 0),
+        "lstm": ((7, 5), 4 * 5 * (4 + 5 + 1), 7 * 4 * 5 * (4 + 5)),
         # a bias for the input, and one for the state
-        "both_channels_last": ((7, 5), 0, 0),
         "both": ((2, 3), 2 * 3 * 3 * (5 + 3 + 2), 2 * 7 * 3 * 3 * (5 + 3)),
         "both_flatten": ((6,), 0, 0),
-        "each": ((2, 7), 5 * 2 + 2, 7 * 5 * 2),
-        "simple_channels_last": ((7, 4), 0, 0),
+        "each": ((7, 2), 5 * 2 + 2, 7 * 5 * 2),
         "simple": ((1, 6), 6 * (4 + 6), 7 * 6 * (4 + 6)),
         "simple_flatten": ((6,), 0, 0),
     }
@@ -477,11 +476,10 @@ def test_what_runs_step_by_step_as_torch_does(tmp_path: Path) -> None:
     }
     assert archlens.convert(network).count("words: embedding(8)") == 1
     for other in (
-        said("LSTM", "one", units=4),  # which has one bias for each gate
         said("GRU", "one", units=4, reset_after=False),
         said("GRU", "one", units=4, activation="relu"),
         said("SimpleRNN", "one", units=4, use_bias=False, go_backwards=True),
-        said("Bidirectional", "one", layer=there, merge_mode="sum"),
+        said("Bidirectional", "one", layer=there, merge_mode=None),
     ):
         one = read(tmp_path, sequential(start(20, 8), other))["one"]
         assert isinstance(one.op, Opaque)
@@ -558,7 +556,8 @@ def test_operations_of_keras(tmp_path: Path) -> None:
         ("slice", (8, 3, 6)),
         ("global_avg_pool", (8, 1, 1)),
         ("flatten", (8,)),
-        ("opaque", (8,)),
+        ("scale", (8,)),
+        ("shift", (8,)),
     ]
     assert network.macs == 0
 
@@ -586,7 +585,12 @@ def test_operations_of_keras_2(tmp_path: Path) -> None:
     config = {"layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["h", 0, 0]]}
     network = read(tmp_path, {"class_name": "Functional", "config": config})
     # the hard sigmoid of Keras 2 is another function than today's
-    assert [(layer.name, layer.op.kind) for layer in network] == [("tf_math_add", "add"), ("h", "opaque")]
+    assert [(layer.name, str(layer.op)) for layer in network] == [
+        ("tf_math_add", "add"),
+        ("h", "scale(0.2)"),
+        ("h_shift", "shift(0.5)"),
+        ("h_clamp", "clamp(min=0, max=1)"),
+    ]
 
 
 def custom(name: str, *reads: Any, **config: Any) -> dict[str, Any]:
@@ -647,15 +651,76 @@ def test_names_are_those_of_the_file_as_far_as_they_can_be(tmp_path: Path) -> No
     ]
 
 
-def test_what_prepares_the_input_is_refused_with_how_to_leave_it_out(tmp_path: Path) -> None:
-    for kind, config in (("Normalization", {"axis": [-1]}), ("Rescaling", {"scale": 2.0, "offset": -1})):
-        network = read(tmp_path, sequential(start(9, 9, 3), said(kind, "first", **config)))
-        with pytest.raises(archlens.UsageError) as raised:
-            archlens.convert(network)
-        assert raised.value.diagnostic.help == (
-            "it prepares the input, and a spec begins behind it: save "
-            'keras.Model(model.get_layer("first").output, model.output)'
-        )
+PREPARED: list[tuple[str, dict[str, Any], Any]] = [
+    ("Normalization", {"axis": [-1]}, lambda x: x),  # its mean is 0 at first, and its variance 1
+    (
+        "Normalization",
+        {"axis": -1, "mean": [1, 2, 3], "variance": [4, 9, 16]},
+        lambda x: (x - [1, 2, 3]) / [2, 3, 4],
+    ),
+    ("Normalization", {"mean": 2, "variance": 25.0}, lambda x: (x - 2) / 5),
+    ("Normalization", {"mean": [1, 2, 3], "variance": 4, "invert": True}, lambda x: x * 2 + [1, 2, 3]),
+    ("Rescaling", {"scale": 2.0, "offset": -1}, lambda x: 2 * x - 1),
+    ("Rescaling", {"scale": [2.0, 4.0, 5.0]}, lambda x: x * [2, 4, 5]),
+    ("Rescaling", {"scale": 0.5, "offset": [1.0, -2.0, 0.0]}, lambda x: 0.5 * x + [1, -2, 0]),
+]
+
+
+@pytest.mark.parametrize(("kind", "config", "computed"), PREPARED)
+def test_what_prepares_the_input(kind: str, config: dict[str, Any], computed: Any, tmp_path: Path) -> None:
+    """It computes what Keras' documentation says, and is written as a spec."""
+    import torch
+
+    network = read(tmp_path, sequential(start(2, 2, 3), said(kind, "first", **config)))
+    assert (network.params, network.macs) == (0, 0)
+    x = torch.rand(1, 3, 2, 2)
+    expected = torch.as_tensor(computed(x.movedim(1, -1).double().numpy())).movedim(-1, 1).float()
+    for one in (network, archlens.loads(archlens.convert(network))):
+        torch.testing.assert_close(archlens.build(one).eval()(x), expected)
+
+
+def test_layers_as_ops_compute_what_keras_says(tmp_path: Path) -> None:
+    """Dots, repeated vectors, turned axes and arithmetic, by their definitions."""
+    import torch
+
+    model = functional(
+        start(4, 3),
+        said("Permute", "turned", "x", dims=[2, 1]),
+        said("Dot", "dot", ["x", "x"], axes=[1, 1], normalize=False),
+        said("GlobalMaxPooling1D", "most", "x"),
+        said("RepeatVector", "again", "most", n=4),
+        said("Subtract", "less", ["again", "x"]),
+        said("ReLU", "bounded", "less", max_value=0.25, negative_slope=0.0, threshold=0.0),
+        said("UnitNormalization", "unit", "bounded", axis=1),
+        said("Concatenate", "joined", ["unit", "dot"], axis=1),
+    )
+    x = torch.rand(1, 4, 3)
+    less = (x.amax(1, keepdim=True) - x).clamp(0, 0.25)
+    unit = less / less.pow(2).sum(1, keepdim=True).sqrt()
+    expected = torch.cat([unit, x.transpose(1, 2) @ x], 1)
+    network = read(tmp_path, model)
+    assert network.macs == 3 * 3 * 4
+    torch.testing.assert_close(archlens.build(network).eval()(x.transpose(1, 2)).transpose(1, 2), expected)
+
+
+def test_a_window_at_each_step_is_one_over_all_of_them(tmp_path: Path) -> None:
+    """``TimeDistributed`` of a convolution is one that is a step long; here of 5 steps of 3x8x8."""
+    conv = said("Conv2D", "c", filters=4, kernel_size=[3, 3], strides=[2, 2], padding="same")
+    network = read(
+        tmp_path,
+        sequential(
+            start(5, 8, 8, 3),
+            said("TimeDistributed", "conv", layer=conv),
+            said("TimeDistributed", "pool", layer=said("MaxPooling2D", "p", pool_size=[2, 2])),
+            said("TimeDistributed", "flat", layer=said("Flatten", "f")),
+            said("LSTM", "lstm", units=2),
+        ),
+    )
+    found = {layer.name: (tuple(layer.shape), layer.params, layer.macs) for layer in network}
+    assert found["conv"] == ((4, 5, 4, 4), 27 * 4 + 4, 5 * 16 * 27 * 4)
+    assert found["pool"][0] == (4, 5, 2, 2)
+    assert found["lstm"] == ((1, 2), 4 * 2 * (16 + 2 + 1), 5 * 4 * 2 * (16 + 2))
+    assert not any(isinstance(layer.op, Opaque) for layer in network)
 
 
 CONV = {"filters": 2, "kernel_size": [3, 3]}

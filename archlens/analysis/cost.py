@@ -26,7 +26,7 @@ class Item(NamedTuple):
 #: Every item of ``Facts.other``, in the order of the columns. One operation is one addition,
 #: multiplication, division, comparison or function value.
 ITEMS: dict[str, Item] = {
-    "bias": Item("1 for each output value; of a recurrent layer for each bias of each gate", "y = Wx + b"),
+    "bias": Item("1 for each output value; of a recurrent layer 2 for each value of each gate", "y = Wx + b"),
     "normalization": Item(
         "2 for each value where the statistics are known beforehand, else 5, or 7 with a learned scale and "
         "shift, and 3 for each mean and variance; local response size + 4; unit length 3n + 1 for each n "

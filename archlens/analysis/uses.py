@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
 from ..network import Layer, Network, scopes_of
@@ -102,18 +102,25 @@ def _use(
         return None
     entry = next(iter(flowing), next(iter(inputs.values())))
     pairs = tuple(zip(firsts, layers, strict=True))
-    return Use(of, _name(of, pairs), pairs, entry, inputs, outside[0] if outside else layers[-1].name)
+    return Use(
+        of, _name(of, pairs, numbers), pairs, entry, inputs, outside[0] if outside else layers[-1].name
+    )
 
 
-def _name(of: str, pairs: tuple[tuple[Layer, Layer], ...]) -> str:
+def _name(of: str, pairs: tuple[tuple[Layer, Layer], ...], names: Container[str]) -> str:
     """The name of a use; empty where it has none, or none that its layers have in common."""
     own = [(first, layer) for first, layer in pairs if first.within(of)]
     if all(
-        first.scope == layer.scope and re.fullmatch(r".+_[0-9]+", layer.name.rpartition(".")[2])
-        for first, layer in own
+        re.fullmatch(rf"{re.escape(_base(first.name, names))}_[0-9]+", layer.name) for first, layer in own
     ):
         return ""
     first, layer = own[0]
     rest = first.name[len(of) :]
     name = layer.name[: len(layer.name) - len(rest)]
     return name if all(layer.name == name + first.name[len(of) :] for first, layer in own) else ""
+
+
+def _base(name: str, names: Container[str]) -> str:
+    """What the uses of a layer are numbered after: ``relu`` for ``relu``, and for its use ``relu_1``, too."""
+    counted = re.fullmatch(r"(.*[^_.])_[0-9]+", name)
+    return counted[1] if counted and counted[1] in names else name

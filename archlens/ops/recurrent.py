@@ -32,7 +32,8 @@ class _Recurrent(Op, family="recurrent"):
     bidirectional: Annotated[Flag, "whether each has one that reads from the end beside it"] = False
     bias: Annotated[
         Biases,
-        'whether there are biases: two for each gate, as cuDNN has them, or `"single"` ones, as in Keras',
+        'whether there are biases: two for each gate, as cuDNN has them; or `"single"` ones, as in Keras, '
+        "beside which zeros are added",
     ] = True
     dropout: Annotated[Number, "probability of a value to be set to zero between layers"] = 0.0
     output: Annotated[
@@ -97,7 +98,7 @@ class _Recurrent(Op, family="recurrent"):
             buffers=NONE,
             macs=steps * sum(shape[0] * shape[1] for shape in weights.values() if len(shape) == 2),
             other={"activation": self.activations * cells, "elementwise": self.elementwise * cells}
-            | ({"bias": self.biases * self.gates * cells} if self.bias else {}),
+            | ({"bias": 2 * self.gates * cells} if self.bias else {}),
             reach=self._reach(steps),
             torch=Call(
                 self.module,

@@ -28,8 +28,6 @@ def _work(layer: Layer) -> Share:
         return Share(right, right - products, FUSED)
     if runs_in_one_kernel(layer):
         return Share(right, 0, IN_ONE_KERNEL)
-    if met(layer) in RECURRENT and layer.facts.torch["bias"] == "single":
-        return Share(right, right + bias(layer), "it counts the zeros that torch adds for the state's bias")
     if met(layer) in ("archlens.ConvMap", "archlens.LinearAlong"):
         return same(layer.macs)  # its bias is an addition of its own
     if bias(layer) and isinstance(layer.facts.reach, tuple) and met(layer) in _CROPPED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -690,7 +691,9 @@ def activation(call: Call, x: Held, said: Any, *, inline: bool = False) -> Held:
         return along(call, x, axis, {"logsoftmax": "log_softmax"}.get(name, name), suffix)
     old = not call.entry.module and name == "hard_sigmoid"  # Keras 2 has another: 0.2x + 0.5
     if name in _PLAIN and not old:
-        attributes = {"slope": 0.2} if name == "leaky_relu" else {}
+        attributes = _attributes(call, name, said, config)
+        if attributes is None:
+            return unsaid(call, x, name, suffix)
         return Held(call.put(_PLAIN[name], x.tensor, suffix=suffix, **attributes), x.axes)
     if old:
         y = call.put("scale", x.tensor, factor=0.2, suffix=suffix and f"{suffix}_scale")
@@ -698,6 +701,11 @@ def activation(call: Call, x: Held, said: Any, *, inline: bool = False) -> Held:
         return Held(call.put("clamp", y, min=0, max=1, suffix=f"{suffix}_clamp".lstrip("_")), x.axes)
     if name in _OTHERS:
         return call.opaque(x.shape, like=x, tensors=[x], pointwise=True, suffix=suffix, kind=name)
+    return unsaid(call, x, name, suffix)
+
+
+def unsaid(call: Call, x: Held, name: str, suffix: str) -> Held:
+    """An activation of which nothing is known."""
     what = name if len(name) < 60 else "its activation"
     return call.opaque(
         x.shape,
@@ -708,6 +716,23 @@ def activation(call: Call, x: Held, said: Any, *, inline: bool = False) -> Held:
         kind="activation",
         reason=f"what {what} computes is not known",
     )
+
+
+def _attributes(call: Call, name: str, said: Any, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The attributes of an activation's op; ``None`` where the op cannot say what is given."""
+    if name == "gelu":
+        return {"approximate": "tanh"} if config.get("approximate") is True else {}
+    if name not in ("leaky_relu", "elu", "relu"):
+        return {}
+    given = replace(call.entry, config=config)
+    if name == "elu":
+        return {"alpha": given.number("alpha", 1.0)}
+    if name == "leaky_relu":
+        layer = isinstance(said, dict) and said.get("class_name") == "LeakyReLU"
+        key = "alpha" if "alpha" in config else "negative_slope"
+        return {"slope": given.number(key, 0.3 if layer else 0.2)}
+    bounded = config.get("max_value") is not None or config.get("threshold") or config.get("negative_slope")
+    return None if bounded else {}
 
 
 def _activation_name(said: Any) -> tuple[str, dict[str, Any]]:
@@ -912,8 +937,6 @@ def concatenated(call: Call, tensors: Sequence[Held], axis: Any) -> Held:
         raise entry.refuse(f"only axis {along_axis + 1} may differ in a concat of {said}")
     if len(tensors) == 1:
         return tensors[0]
-    shape = list(tensors[0].shape)
-    shape[along_axis] = sum(x.shape[along_axis] for x in tensors)
     like, name = tensors[0], tensors[0].name_of(along_axis)
     if name in AXES_OF_OPS and all((x.axes, x.last) == (like.axes, like.last) for x in tensors):
         return Held(call.put("concat", *[x.tensor for x in tensors], axis=name), like.axes)
@@ -921,7 +944,12 @@ def concatenated(call: Call, tensors: Sequence[Held], axis: Any) -> Held:
         if all(rank == 1 or way(x.axes, x.last, axes, last) is not None for x in tensors):
             read = [call.placing.arranged(x, axes, last, call.name) for x in tensors]
             return Held(call.put("concat", *read), axes)
-    return call.opaque(shape, tensors=tensors, kind="concat", reason="it joins along no axis of channels")
+    if name not in AXES_OF_OPS:
+        like = Held(like.tensor, (along_axis, *[one for one in range(rank) if one != along_axis]))
+        read = [call.placing.arranged(x, like.axes, False, call.name) for x in tensors]
+        return Held(call.put("concat", *read), like.axes)
+    read = [call.placing.arranged(x, like.axes, like.last, call.name) for x in tensors]
+    return Held(call.put("concat", *read, axis=name), like.axes)
 
 
 def _arrangements(tensors: Sequence[Held], axis: int, rank: int) -> list[tuple[tuple[int, ...], bool]]:

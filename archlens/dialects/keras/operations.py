@@ -149,8 +149,21 @@ _ACTIVATIONS = {
 }
 
 
+#: What it may be given beside a tensor, as the layer or function of Keras calls it.
+_GIVEN: dict[str, dict[str, Any]] = {
+    "gelu": {"approximate": True},
+    "leaky_relu": {"negative_slope": 0.2},
+    "elu": {"alpha": 1.0},
+    "celu": {"alpha": 1.0},
+}
+
+
 def _as_activation(name: str) -> Callable[[Call, Arguments], Held]:
-    return lambda call, given: activation(call, _one(call), name)
+    def placed(call: Call, given: Arguments) -> Held:
+        own = {key: given.get(key, default) for key, default in _GIVEN.get(name, {}).items()}
+        return activation(call, _one(call), {"class_name": name, "config": own} if own else name)
+
+    return placed
 
 
 for _kind, _name in _ACTIVATIONS.items():

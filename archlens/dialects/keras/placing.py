@@ -160,8 +160,8 @@ class Placing:
         #: The names of the layers of the file, by the scope that they lie in; and those that are free there.
         self._reserved: dict[str, set[str]] = {}
         self._names: dict[tuple[str, bool], Names] = {}
-        #: Each layer that had weights and their keys, for each layer of the file that was called; and the lists
-        #: of those that are being called.
+        #: The layers that had weights, for each layer of the file that was called; and the lists of those
+        #: that are being called.
         self._owners: dict[tuple[str, int], list[Owner]] = {}
         self._recording: list[list[Owner]] = []
         self._replaying: Iterator[Owner] | None = None
@@ -387,7 +387,6 @@ class Call:
         suffix: str = "",
         tensors: Sequence[Held] | None = None,
         kind: str = "",
-        help: str = "",
     ) -> Held:
         """Place what has no op.
 
@@ -402,7 +401,6 @@ class Call:
             suffix: of its name, where it is not all of the layer.
             tensors: what it reads, if not all that the layer is called with.
             kind: what it is called, if not as its class.
-            help: how the model is had without it.
         """
         read = [x.tensor for x in (self.tensors if tensors is None else tensors)]
         if not shape or min(shape) < 1:
@@ -424,7 +422,6 @@ class Call:
             buffers={name: Buffer(one) for name, one in (buffers or {}).items()},
             macs=macs,
             pointwise=pointwise,
-            help=help,
         )
         return Held(self.put(op, *read, suffix=suffix), axes)
 
