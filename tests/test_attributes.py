@@ -21,6 +21,11 @@ KINDS: dict[str, tuple[list[tuple[Any, Any]], list[Any]]] = {
         [True, "0.1", "nan", "infinity", (1,), None],
     ),
     "Flag": ([(True, True), (False, False)], [0, 1, "true", None]),
+    "Biases": ([(True, True), (False, False), ("single", "single")], [0, 1, "both", (True,), None]),
+    "PerChannel": (
+        [(0.5, 0.5), (-2, -2), ((0.5, 2), (0.5, 2)), (None, DEFAULT)],
+        [True, "0.5", (), (0.5, True), ("1",), ((1,),)],
+    ),
     "Size": ([(1, 1), ((3, 5.0), (3, 5))], [0, (), (0, 3), (3, True), "3", ((3, 3),), None]),
     "OptionalSize": ([(1, 1), ((3, 5), (3, 5)), (None, DEFAULT)], [0, (), (0, 3), "none"]),
     "OptionalNumber": ([(0.1, 0.1), (-2, -2), (None, DEFAULT)], [True, "0.1", (1,)]),

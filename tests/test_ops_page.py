@@ -259,7 +259,11 @@ def test_formulas_give_the_figures(kind: str, one: Example) -> None:
         more = [y.size(own.get("axis", "channels")) or 0 if own["bias"] else 0]
         more += [y.channels] if own.get("gain") is not None else []
     elif "of bias" in said.parameters:
-        more = [more[0] if own["bias"] else 0, *(more[1:2] if own.get("projection") else ())]
+        both, single, *projected = more
+        more = [
+            {True: both, "single": single}.get(own["bias"], 0),
+            *(projected[:1] if own.get("projection") else ()),
+        ]
     elif kind == "prelu":
         first, more = (first, []) if own["per_channel"] else (1, [])
     elif own.get("scalar"):
