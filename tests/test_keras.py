@@ -756,6 +756,10 @@ WRONG: list[tuple[Any, str]] = [
     ),
     (functional(start(8), said("Dense", "a", "b", units=3)), "it reads b, and there is no such layer"),
     (
+        functional(start(8), {**sequential(start(8)), "name": "s", "inbound_nodes": [{"args": [], "kwargs": {}}]}),
+        "config.layers[1].config: a chain of layers is called with 0 tensors",
+    ),
+    (
         functional(start(8), said("Dense", "a", ("x", 1), units=3)),
         'layers[1] "a" (Dense): it reads call 1 of x, which is called 0 times',
     ),

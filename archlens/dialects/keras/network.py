@@ -118,7 +118,9 @@ def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[s
     """
     names = _names(placing, graph)
     if graph.chain:
-        x = inputs[0]
+        if len(inputs) != 1:
+            raise error(f"{graph.at}: a chain of layers is called with {len(inputs)} tensors")
+        (x,) = inputs
         for number, entry in enumerate(graph.entries):
             if entry.kind == "InputLayer":
                 continue
