@@ -756,7 +756,7 @@ WRONG: list[tuple[Any, str]] = [
     ),
     (functional(start(8), said("Dense", "a", "b", units=3)), "it reads b, and there is no such layer"),
     (
-        functional(start(8), {**sequential(start(8)), "name": "s", "inbound_nodes": [{"args": [], "kwargs": {}}]}),
+        functional(start(8), {**sequential(start(8)), "name": "s", "inbound_nodes": [{"args": []}]}),
         "config.layers[1].config: a chain of layers is called with 0 tensors",
     ),
     (
