@@ -486,6 +486,17 @@ def test_what_runs_step_by_step_as_torch_does(tmp_path: Path) -> None:
         assert one.macs > 0
 
 
+def test_masks_are_not_followed(tmp_path: Path) -> None:
+    """Nor is what makes them alone: a table alone reads the input, so it is one of ids."""
+    lstm = said("LSTM", "lstm", "words", units=4)
+    lstm["inbound_nodes"][0]["kwargs"] = {"mask": tensor("mask")}
+    words = said("Embedding", "words", "x", input_dim=50, output_dim=3, mask_zero=True)
+    network = read(tmp_path, functional(start(9), words, operation("NotEqual", "mask", tensor("x"), 0), lstm))
+    assert network.inputs == {"x_1": Ids((9,), 50)}
+    assert [layer.op.kind for layer in network] == ["embedding", "lstm", "flatten"]
+    assert network.params == 150 + 4 * 4 * (3 + 4 + 1)
+
+
 def test_ids_are_those_of_one_table(tmp_path: Path) -> None:
     tables = [said("Embedding", f"t{n}", "x", input_dim=n, output_dim=3) for n in (50, 50, 60)]
     tables[1]["name"] = tables[1]["config"]["name"] = "other"
@@ -716,6 +727,9 @@ def test_a_window_at_each_step_is_one_over_all_of_them(tmp_path: Path) -> None:
             said("LSTM", "lstm", units=2),
         ),
     )
+    pool = said("TimeDistributed", "each", layer=said("GlobalAveragePooling2D", "g"))
+    each = read(tmp_path, sequential(start(5, 8, 8, 3), pool))["each"]
+    assert (str(each.op), tuple(each.shape)) == ('mean(("height", "width"))', (5, 3))
     found = {layer.name: (tuple(layer.shape), layer.params, layer.macs) for layer in network}
     assert found["conv"] == ((4, 5, 4, 4), 27 * 4 + 4, 5 * 16 * 27 * 4)
     assert found["pool"][0] == (4, 5, 2, 2)

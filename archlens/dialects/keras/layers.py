@@ -1175,8 +1175,21 @@ def _lambda(call: Call) -> list[Held]:
     return unknown(call, weightless=True)
 
 
-def unknown(call: Call, weightless: bool = False) -> list[Held]:
+@layer(
+    *("Discretization", "CategoryEncoding", "Hashing", "HashedCrossing"),
+    *("StringLookup", "IntegerLookup", "TextVectorization"),
+)
+def _looked_up(call: Call) -> list[Held]:
+    return unknown(call, weightless=True, macs=0)
+
+
+def unknown(call: Call, weightless: bool = False, macs: int | None = None) -> list[Held]:
     """What is known of a layer that nobody knows here: what comes out of it, where the file says so.
+
+    Args:
+        call: of the layer.
+        weightless: whether it is known to have no weights.
+        macs: its multiply-accumulates, where these are known.
 
     Raises:
         SpecError: it does not.
@@ -1204,7 +1217,7 @@ def unknown(call: Call, weightless: bool = False) -> list[Held]:
             )
     reason = f"archlens does not know what {what} computes"
     unsaid = {} if weightless else {"weights": (AtLeast(0, reason),)}
-    made = [call.opaque(shapes[0], macs=None, reason=reason, weights=unsaid)]
+    made = [call.opaque(shapes[0], macs=macs, reason=reason, weights=unsaid)]
     for shape in shapes[1:]:
         made.append(call.opaque(shape, macs=0, reason=reason, suffix="output"))
     return made

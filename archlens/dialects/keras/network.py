@@ -196,7 +196,7 @@ def _placed(call: Call) -> list[Held]:
     if not call.tensors:
         raise call.entry.refuse("it is called with no tensor")
     module, kind = call.entry.module, call.entry.kind
-    if module.startswith(("keras.src.ops", "keras.ops")):
+    if call.entry.is_operation:
         made = operations.placed(call)
     elif module.startswith("keras.src.applications"):
         made = layers.APPLICATIONS.get(kind, layers.unknown)(call)

@@ -236,6 +236,8 @@ def _at_each_step(call: Call, entry: Entry) -> Held | None:
         config = {**entry.config, "axis": [-1] if entry.kind == "LayerNormalization" else -1}
     elif entry.kind == "Flatten" and n:
         return reshaped(call, call.x, (shape[0], -1))
+    elif axes and not end and stem in _GLOBAL and n in (1, 2) and entry.config.get("keepdims") is not True:
+        return _over_each_step(call, _GLOBAL[stem])
     elif axes and not end and stem in _WINDOWS and n in (1, 2) and not call.placing.first:
         config = dict(entry.config)
         for key in ("kernel_size", "pool_size", "strides", "dilation_rate"):
@@ -249,6 +251,19 @@ def _at_each_step(call: Call, entry: Entry) -> Held | None:
     )
     (made,) = call.placing.run(inside, 0)
     return made
+
+
+#: What takes all positions of a step together, as ops.
+_GLOBAL = {"GlobalAveragePooling": "mean", "GlobalMaxPooling": "amax"}
+
+
+def _over_each_step(call: Call, op: str) -> Held:
+    """One value for each step and channel: the axes between are gone through."""
+    rank = len(call.x.shape)
+    x = Held(call.last(call.x), tuple(range(rank)))
+    names = tuple([x.name_of(axis) for axis in range(1, rank - 1)])
+    y = call.put(op, x.tensor, axis=names if len(names) > 1 else names[0])
+    return Held(y, (0, 1))
 
 
 #: Layers whose windows are those of one more axis, where they are one step long along it.

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import isfinite
 from typing import Any, BinaryIO, NamedTuple, TypeVar
@@ -231,6 +232,11 @@ class Entry:
         return None if value is None else _shape(value, f"{self.place}: its {key}")
 
     @property
+    def is_operation(self) -> bool:
+        """Whether it is a function of ``keras.ops``."""
+        return self.module.startswith(("keras.src.ops", "keras.ops"))
+
+    @property
     def is_model(self) -> bool:
         """Whether it is a model within the model."""
         return self.kind in MODELS or (
@@ -322,6 +328,8 @@ class Graph:
             return Graph(at, tuple(entries), True, built=shape, index=index)
         inputs = [ref for _, ref in _ends(config["input_layers"], at.at(".input_layers"), index)]
         outputs = _ends(config.get("output_layers"), at.at(".output_layers"), index)
+        entries = _without_masks(entries, {ref.layer for _, ref in outputs})
+        index = {entry.name: entry for entry in entries}
         for ref in inputs:
             if index[ref.layer].kind != "InputLayer":
                 raise index[ref.layer].refuse("it stands among the input_layers, and is no InputLayer")
@@ -353,6 +361,42 @@ class Graph:
         if shape is None and first.kind in MODELS:
             shape = next(iter(first.inner.shapes().values()), None)
         return {name: shape}
+
+
+#: What layers are called with that says which steps are padding.
+_MASKS = frozenset({"mask", "query_mask", "value_mask", "key_mask"})
+
+
+def _without_masks(entries: list[Entry], kept: set[str]) -> list[Entry]:
+    """The layers without the masks that they are called with, and without what makes these alone."""
+    found = []
+    given: set[str] = set()
+    for entry in entries:
+        masked = [node for node in entry.inbound if not _MASKS.isdisjoint(node.kwargs)]
+        for node in masked:
+            masks = [one for key, one in node.kwargs.items() if key in _MASKS]
+            given |= {ref.layer for ref in within(masks, Ref)}
+        bare = tuple(
+            [
+                Inbound(node.args, {key: one for key, one in node.kwargs.items() if key not in _MASKS})
+                for node in entry.inbound
+            ]
+        )
+        found.append(replace(entry, inbound=bare) if masked else entry)
+    readers = Counter(ref.layer for entry in found for node in entry.inbound for ref in node.refs)
+    index = {entry.name: entry for entry in found}
+    left = [name for name in sorted(given) if not readers[name]]
+    gone: set[str] = set()
+    while left:
+        made = index.get(name := left.pop())
+        if made is None or name in gone or name in kept or not made.is_operation:
+            continue
+        gone.add(name)
+        for ref in [ref for node in made.inbound for ref in node.refs]:
+            readers[ref.layer] -= 1
+            if not readers[ref.layer]:
+                left.append(ref.layer)
+    return [entry for entry in found if entry.name not in gone]
 
 
 def _later(index: Mapping[str, Entry], outputs: list[tuple[str, Ref]]) -> frozenset[str]:
