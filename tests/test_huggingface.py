@@ -247,6 +247,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"model_type": "roberta", "max_position_embeddings": 2},
         "max_position_embeddings 2 leaves no position behind pad_token_id 1",
     ),
+    (
+        {"model_type": "gemma3_text", "num_key_value_heads": 2, "attn_logit_softcapping": 50.0},
+        "attn_logit_softcapping is 50.0, of which no spec is known",
+    ),
+    (
+        {"model_type": "qwen2_moe", "num_key_value_heads": 2, "decoder_sparse_step": 2},
+        "decoder_sparse_step is 2, of which no spec is known",
+    ),
     ({"model_type": "roberta", "pad_token_id": -1}, "pad_token_id must be a whole number"),
 ]
 
@@ -285,6 +293,14 @@ NOTHING = {
     "qwen2": {"sliding_window", "max_window_layers"},
     "qwen3": {"sliding_window", "max_window_layers"},
     "qwen3_moe": {"sliding_window", "intermediate_size", "output_router_logits", "router_aux_loss_coef"},
+    "gemma3_text": {"_sliding_window_pattern"},  # which transformers does not read
+    "qwen2_moe": {
+        "sliding_window",
+        "max_window_layers",
+        "intermediate_size",
+        "output_router_logits",
+        "router_aux_loss_coef",
+    },
 }
 
 

@@ -186,11 +186,12 @@ def _angles(c: Fields, base: float, part: float) -> tuple[float, float]:
         base = angles.number("rope_theta", base)
         kind = angles.value("rope_type", angles.value("type", "default"))
         if kind not in ("default", None):
-            c.notes.append(
-                f"How {name} scales the angles of positions is not laid out; no shape and no count "
-                "depends on it."
-            )
+            c.notes.append(_unscaled(name))
     return base, part
+
+
+def _unscaled(name: str) -> str:
+    return f"How {name} scales the angles of positions is not laid out; no shape and no count depends on it."
 
 
 def _decoder(c: Fields, **defaults: Any) -> dict[str, Any]:
@@ -202,10 +203,12 @@ def _decoder(c: Fields, **defaults: Any) -> dict[str, Any]:
         "hidden": c.whole("intermediate_size", defaults["hidden"]),
         "vocab": c.whole("vocab_size", defaults["vocab"]),
         "length": c.whole("max_position_embeddings", defaults["length"]),
-        "activation": c.choice("hidden_act", defaults.get("activation", "silu"), _ACTIVATIONS),
+        "activation": c.choice(
+            defaults.get("acts", "hidden_act"), defaults.get("activation", "silu"), _ACTIVATIONS
+        ),
         "eps": c.number("rms_norm_eps", defaults.get("eps", 1e-6)),
         "tied": c.truth("tie_word_embeddings", defaults.get("tied", False)),
-        "base": _base(c, defaults.get("base", 10000.0)),
+        **(defaults["bases"] if "bases" in defaults else {"base": _base(c, defaults.get("base", 10000.0))}),
     }
     return values | _heads(c, defaults.get("kv_heads"), defaults.get("head"), defaults.get("heads", 32))
 
@@ -256,6 +259,48 @@ def _gemma(c: Fields) -> Said:
     return _ids(values | {"bias": c.truth("attention_bias", False)})
 
 
+def _gemma3_text(c: Fields) -> Said:
+    angles = c.within("rope_parameters")
+    full, sliding = angles.within(_FULL), angles.within(_SLIDING)
+    base = full.number("rope_theta", angles.number("rope_theta", c.number("rope_theta", 1000000.0)))
+    local = sliding.number("rope_theta", c.number("rope_local_base_freq", 10000.0))
+    for part, name in ((full, "rope_parameters"), (sliding, "rope_parameters"), (c, "rope_scaling")):
+        scaled = part.within(name) if part is c else part
+        if scaled.value("rope_type", scaled.value("type", "default")) not in ("default", None):
+            c.notes.append(_unscaled(name))
+    values = _decoder(
+        c,
+        width=2304,
+        depth=26,
+        heads=8,
+        kv_heads=4,
+        head=256,
+        hidden=9216,
+        vocab=262208,
+        length=131072,
+        acts="hidden_activation",
+        activation="gelu_pytorch_tanh",
+        tied=True,
+        bases={"base": base, "local_base": local},
+    )
+    pattern = c.whole("sliding_window_pattern", 6)
+    values |= _windows(c, values["depth"], 4096, lambda i: (i + 1) % pattern != 0)
+    scaled_by = c.whole("query_pre_attn_scalar", 256)
+    c.only("attn_logit_softcapping", None)
+    c.only("final_logit_softcapping", None)
+    c.only("use_bidirectional_attention", False, None)
+    c.known |= {"cache_implementation"}  # of words that are drawn
+    c.known |= {"_sliding_window_pattern"}  # which transformers writes down and does not read
+    values |= {"qk_norm": True, "four_norms": True, "bias": c.truth("attention_bias", False)}
+    return _ids(values | {"score_scale": None if scaled_by == values["head"] else scaled_by**-0.5})
+
+
+def _olmo2(c: Fields) -> Said:
+    values = _decoder(c, hidden=11008, vocab=50304, length=2048, eps=1e-5)
+    values |= {"qk_norm": True, "head_norm": False, "post_norm": True}
+    return _ids(values | {"bias": c.truth("attention_bias", False)})
+
+
 def _mixtral(c: Fields) -> Said:
     c.same(num_experts="num_local_experts")
     values = _decoder(c, hidden=14336, vocab=32000, length=131072, kv_heads=8, eps=1e-5, base=1000000.0)
@@ -271,20 +316,31 @@ def _mixtral(c: Fields) -> Said:
 def _qwen3_moe(c: Fields) -> Said:
     c.same(num_local_experts="num_experts")
     values = _decoder(c, width=2048, depth=24, hidden=6144, vocab=151936, length=32768, kv_heads=4)
-    values |= {
-        "hidden": c.whole("moe_intermediate_size", 768),  # intermediate_size is of layers without experts
-        "experts": c.whole("num_experts", 128),
-        "active": c.whole("num_experts_per_tok", 8),
-        "normalize": c.truth("norm_topk_prob", False),
-        "bias": c.truth("attention_bias", False),
-        "qk_norm": True,
-    }
+    values |= _experts_in_all(c, 768, 128, 8)
+    return _ids(values | {"bias": c.truth("attention_bias", False), "qk_norm": True})
+
+
+def _qwen2_moe(c: Fields) -> Said:
+    values = _decoder(c, width=2048, depth=24, heads=16, hidden=5632, vocab=151936, length=32768, kv_heads=16)
+    values |= _experts_in_all(c, 1408, 60, 4)
+    values["shared"] = c.whole("shared_expert_intermediate_size", 5632)
+    c.only("layer_types", [_FULL] * values["depth"], None)
+    return _ids(values | {"qkv_bias": c.truth("qkv_bias", True)})
+
+
+def _experts_in_all(c: Fields, hidden: int, count: int, active: int) -> dict[str, Any]:
+    """Experts in each of the layers, none of which has a window."""
     c.only("decoder_sparse_step", 1)
     c.only("mlp_only_layers", [], None)
     c.only("use_sliding_window", False)
     c.known |= {"sliding_window", "max_window_layers"}  # which say nothing then
     c.known |= {"output_router_logits", "router_aux_loss_coef"}  # of training
-    return _ids(values)
+    return {
+        "hidden": c.whole("moe_intermediate_size", hidden),  # intermediate_size is of layers without experts
+        "experts": c.whole("num_experts", count),
+        "active": c.whole("num_experts_per_tok", active),
+        "normalize": c.truth("norm_topk_prob", False),
+    }
 
 
 def _deepseek_v3(c: Fields) -> Said:
@@ -361,10 +417,12 @@ def _gpt_neox(c: Fields) -> Said:
     return _ids(values)
 
 
-def _windows(c: Fields, depth: int, default: int | None, first: int = 0) -> dict[str, Any]:
-    """Windows in some of the layers: those that ``layer_types`` lists, or else those from one on."""
+def _windows(
+    c: Fields, depth: int, default: int | None, slides: Callable[[int], bool] = lambda _: True
+) -> dict[str, Any]:
+    """Windows in some of the layers: those that ``layer_types`` lists, or else those that are usual."""
     window = c.optional("sliding_window", default)
-    usual = [_SLIDING if window is not None and i >= first else _FULL for i in range(depth)]
+    usual = [_SLIDING if window is not None and slides(i) else _FULL for i in range(depth)]
     kinds = c.listed("layer_types", usual, depth, (_FULL, _SLIDING))
     if window is None and _SLIDING in kinds:
         raise c.error("layer_types", "layer_types has sliding_attention, and sliding_window says none")
@@ -379,7 +437,7 @@ def _qwen_windows(c: Fields, depth: int) -> dict[str, Any]:
     """Windows that are on where ``use_sliding_window`` says so, from ``max_window_layers`` on."""
     first = c.whole("max_window_layers", 28)
     if c.truth("use_sliding_window", False):
-        return _windows(c, depth, 4096, first)
+        return _windows(c, depth, 4096, lambda i: i >= first)
     c.known |= {"sliding_window"}  # which says nothing then
     c.only("layer_types", [_FULL] * depth, None)
     return {}
@@ -517,6 +575,9 @@ FAMILIES = {
         Family("qwen3", "llama", ("Qwen3ForCausalLM",), _qwen3),
         Family("t5", "t5", ("T5ForConditionalGeneration",), _t5),
         Family("qwen3_moe", "mixtral", ("Qwen3MoeForCausalLM",), _qwen3_moe),
+        Family("qwen2_moe", "mixtral", ("Qwen2MoeForCausalLM",), _qwen2_moe),
+        Family("olmo2", "llama", ("Olmo2ForCausalLM",), _olmo2),
+        Family("gemma3_text", "gemma", ("Gemma3ForCausalLM",), _gemma3_text),
         Family("ministral", "llama", ("MinistralForCausalLM",), _ministral),
         Family("roberta", "bert", ("RobertaModel", "RobertaForMaskedLM"), partial(_roberta, vocab=50265)),
         Family("xlm-roberta", "bert", ("XLMRobertaModel", "XLMRobertaForMaskedLM"), _roberta),
