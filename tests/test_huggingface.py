@@ -278,6 +278,8 @@ NOTHING = {
     **{
         kind: {"tie_word_embeddings"} for kind in ("bert", "roberta", "xlm-roberta", "camembert")
     },  # of a head
+    "distilbert": {"tie_word_embeddings", "qa_dropout", "seq_classif_dropout"},  # of a head, and of training
+    "phi3": {"original_max_position_embeddings"},  # of how angles are scaled
     # how it begins; of towers by themselves
     "clip": {"logit_scale_init_value"}
     | {

@@ -153,6 +153,29 @@ def _encoder(c: Fields, vocab: int, **own: Any) -> Said:
     )
 
 
+def _distilbert(c: Fields) -> Said:
+    _never(c)
+    c.same(hidden_size="dim", num_attention_heads="n_heads", num_hidden_layers="n_layers")
+    values = {
+        "width": c.whole("dim", 768),
+        "depth": c.whole("n_layers", 6, allowed()),
+        "heads": c.whole("n_heads", 12),
+        "hidden": c.whole("hidden_dim", 3072),
+        "activation": c.choice("activation", "gelu", _ACTIVATIONS),
+        "positions": c.whole("max_position_embeddings", 512),
+        "vocab": c.whole("vocab_size", 30522),
+    }
+    values["length"] = values["positions"]
+    c.divides("n_heads", "dim")
+    c.only("sinusoidal_pos_embds", False)
+    values["masked_words"] = c.architecture.endswith("ForMaskedLM")
+    if values["masked_words"]:
+        c.only("tie_word_embeddings", True)
+    c.known |= {"tie_word_embeddings"}  # which is about heads that DistilBertModel has not
+    c.known |= {"qa_dropout", "seq_classif_dropout"}  # of training
+    return _ids(values)
+
+
 def _heads(c: Fields, kv_heads: int | None, head: int | None = None, heads: int = 32) -> dict[str, Any]:
     """Heads of queries, and those that keys and values share."""
     heads = c.whole("num_attention_heads", heads)
@@ -293,6 +316,19 @@ def _gemma3_text(c: Fields) -> Said:
     c.known |= {"_sliding_window_pattern"}  # which transformers writes down and does not read
     values |= {"qk_norm": True, "four_norms": True, "bias": c.truth("attention_bias", False)}
     return _ids(values | {"score_scale": None if scaled_by == values["head"] else scaled_by**-0.5})
+
+
+def _phi3(c: Fields) -> Said:
+    base, part = _angles(c, 10000.0, 1.0)
+    values = _decoder(c, width=3072, hidden=8192, vocab=32064, length=4096, eps=1e-5, bases={"base": base})
+    turned = int(values["head"] * part)
+    if turned < 2 or turned % 2 or turned > values["head"]:
+        raise c.error(
+            "rope_parameters",
+            f"{turned} of the {values['head']} channels of a head are not turned in pairs, as positions are",
+        )
+    c.known |= {"original_max_position_embeddings"}  # which scales the angles of positions
+    return _ids(values | {"turned": turned, "window": c.optional("sliding_window", None)})
 
 
 def _olmo2(c: Fields) -> Said:
@@ -576,6 +612,8 @@ FAMILIES = {
         Family("t5", "t5", ("T5ForConditionalGeneration",), _t5),
         Family("qwen3_moe", "mixtral", ("Qwen3MoeForCausalLM",), _qwen3_moe),
         Family("qwen2_moe", "mixtral", ("Qwen2MoeForCausalLM",), _qwen2_moe),
+        Family("phi3", "phi3", ("Phi3ForCausalLM",), _phi3),
+        Family("distilbert", "distilbert", ("DistilBertModel", "DistilBertForMaskedLM"), _distilbert),
         Family("olmo2", "llama", ("Olmo2ForCausalLM",), _olmo2),
         Family("gemma3_text", "gemma", ("Gemma3ForCausalLM",), _gemma3_text),
         Family("ministral", "llama", ("MinistralForCausalLM",), _ministral),
