@@ -373,10 +373,13 @@ class Projected(nn.Module):
 class Core:
     """The products of attention, with masks that are written out."""
 
-    def __init__(self, heads: int, shared: int, causal: bool, window: int | None) -> None:
+    def __init__(
+        self, heads: int, shared: int, causal: bool, window: int | None, scale: float | None = None
+    ) -> None:
         self.heads, self.shared, self.causal, self.window = heads, shared, causal, window
+        self.scale = scale
 
-    def __call__(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
         if self.heads % self.shared or q.shape[-1] // self.heads != k.shape[-1] // self.shared:
             raise ValueError("heads do not fit")
         if q.shape[:-2] != k.shape[:-2] or ((self.causal or self.window) and q.shape[-2] != k.shape[-2]):
@@ -386,7 +389,13 @@ class Core:
             for x, n in ((q, self.heads), (k, self.shared), (v, self.shared))
         )
         k, v = (x.repeat_interleave(self.heads // self.shared, -3) for x in (k, v))
-        scores = q @ k.mT / q.shape[-1] ** 0.5
+        scores = q @ k.mT * (q.shape[-1] ** -0.5 if self.scale is None else self.scale)
+        if bias is not None:  # as many axes, behind that of the batch
+            own = bias.shape[1:]
+            bias = bias.reshape(len(bias), *[1] * (scores.dim() - 1 - len(own)), *own)
+            if torch.broadcast_shapes(bias.shape, scores.shape) != scores.shape:
+                raise ValueError("a bias of other sizes")
+            scores = scores + bias
         row, column = (torch.arange(n, device=q.device) for n in scores.shape[-2:])
         apart = row[:, None] - column
         if self.causal:
@@ -755,9 +764,9 @@ class Drawn:
 
     def spelled(self, name: str) -> str:
         """The same name, perhaps with an expression in it."""
-        if not self.draw(st.booleans()) or "_" in name:
-            return name
         head, _, last = name.rpartition("n")
+        if not self.draw(st.booleans()) or not last.isdigit():
+            return name
         return f"{head}n{{{int(last) - 1} + {'1' if self.base else 'one'}}}"
 
     def reference(self, path: str, how: str = "ref") -> str:
@@ -813,6 +822,8 @@ class Drawn:
                 x = self.table(x, layers)
             elif way in (5, 7) and self.reachable():
                 x = self.again(x, layers)
+            elif way == 9:
+                x = self.listed(x, layers, kinds)
             else:
                 x = self.place(one_of(self.draw, *kinds)(self.draw, x), x, layers)
         return x
@@ -912,8 +923,10 @@ class Drawn:
                 x = self.joined(x, layers)
             elif way in (6, 7) and self.reachable():
                 x = self.again(x, layers)
-            elif way == 8:
+            elif way in (8, 12):
                 x = self.tied(x, layers)
+            elif way == 13:
+                x = self.listed(x, layers, (last_linear, last_linear, last_norm, rms_norm))
             elif way in (9, 10, 11):
                 drawn = one_of(self.draw, *kinds)(self.draw, x)
                 body: list[Any] = []
@@ -937,8 +950,8 @@ class Drawn:
         causal, window = draw(st.booleans()), one_of(draw, None, None, number(draw, 1, 4))
         bodies: dict[str, Any] = {"q": [], "k": [], "v": []}
         said: dict[str, Any] = {"heads": heads, "kv_heads": shared, "causal": causal}
-        if window is not None:
-            said["window"] = window
+        scale = one_of(draw, None, None, 0.25)
+        said |= {name: one for name, one in (("window", window), ("scale", scale)) if one is not None}
         near = [one for one in self.reachable() if self.tensors[one.end].dim() == x.dim()]
         source = one_of(draw, None, *near[-2:]) if near else None
         ends = []
@@ -956,8 +969,27 @@ class Drawn:
                     y = self.place(step("rotary", lambda: turning(width), width), y, bodies[name])
                 ends.append(y)
             self.path = path
-            scope.end = self.layer("attention", lambda: Core(heads, shared, causal, window), *ends)
+            if number(draw, 0, 2) == 1:
+                sizes = [heads, ends[0].shape[-2], ends[1].shape[-2]]
+                sizes = [n + 1 if seldom(draw) else one_of(draw, n, n, 1) for n in sizes]
+                sizes = sizes[number(draw, 0, 1) :]
+                scope.body[-1]["attention"]["bias"] = f"parameter({sizes})"
+                ends.append(self.layer("parameter", lambda: Parameter(*sizes), x))
+            scope.end = self.layer("attention", lambda: Core(heads, shared, causal, window, scale), *ends)
         return scope.end
+
+    def listed(self, x: Tensor, layers: list[Any], kinds: tuple[Any, ...]) -> Tensor:
+        """Steps under their paths, as those of a list of modules, with others between them."""
+        path = self.name()
+        for i in range(number(self.draw, 2, 3)):
+            drawn = one_of(self.draw, *kinds)(self.draw, x)
+            start, entry = len(self.nodes), x
+            layers.append({f"{path}.{i}": drawn.text})
+            x = self.layer(drawn.text, drawn.make, x)
+            self.keep(self.full(f"{path}.{i}"), drawn.text, start, entry, x)
+            if self.draw(st.booleans()):
+                x = self.place(last_activation(self.draw, x), x, layers)
+        return x
 
     def products(self, x: Tensor, layers: list[Any]) -> Tensor:
         """What each position is to each other, and perhaps a mixture by that."""
@@ -1227,6 +1259,8 @@ def main(count: int, first: int) -> None:
         met["weight="] += bool(network.aliases)
         met["use"] += bool(drawn.uses)
         met["until"] += "until=" in drawn.text
+        met["bias"] += "bias: parameter" in drawn.text
+        met["path"] += ".0: " in drawn.text
         if not drawn.refused and drawn.nodes:
             check_values(drawn, network)
             check_written(drawn, network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -408,3 +409,33 @@ def test_packages_are_looked_for_only_where_an_op_is_not_known() -> None:
         "assert 'importlib.metadata' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_stated_figures_add_up_wherever_they_stand() -> None:
+    """Of random networks: each shape is what is stated, totals are sums, and what is written is the same."""
+    for seed in range(60):
+        chance = random.Random(seed)
+        steps, shape, params, macs = [], (3, 8, 8), 0, 0
+        for number in range(chance.randint(1, 6)):
+            if chance.random() < 0.2:
+                steps.append("relu")
+                continue
+            stated: dict[str, Any] = {}
+            if chance.random() < 0.7:
+                shape = tuple(chance.randint(1, 9) for _ in range(chance.randint(1, 4)))
+                stated["shape"] = chance.choice((f'"{"x".join(map(str, shape))}"', str(shape)))
+            for name in ("params", "macs"):
+                if chance.random() < 0.6:
+                    stated[name] = chance.randint(0, 10**9)
+            params += stated.get("params", 0)
+            macs += stated.get("macs", 0)
+            words = "".join(f", {name}={value}" for name, value in stated.items())
+            step = f"'custom(\"c{number % 3}\"{words})'"
+            steps.append(chance.choice((step, f"n{number}: {step}", f"n{number}: [{step}]")))
+        text = "input: 3x8x8\nlayers:\n" + "".join(f"  - {step}\n" for step in steps)
+        network = archlens.loads(text)
+        assert tuple(network.output) == shape, text
+        assert (network.params, network.macs) == (params, macs), text
+        again = archlens.loads(archlens.convert(network))
+        assert [(one.name, one.op) for one in again] == [(one.name, one.op) for one in network], text

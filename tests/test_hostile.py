@@ -1087,6 +1087,15 @@ PIECES = [
         "shortcut: none",
         "kv_heads",
     ),
+    *(
+        "experts: {count: 2, active: 1, do: ",
+        'custom("a", shape="3x4")',
+        "bias: parameter([2, 1])",
+        "a.0: ",
+        "scale: 0.5",
+        "rms_norm",
+        "rotary(4)",
+    ),
     *("\n  ", "- ", ": ", "---\n", "* 10**9", "= ", "\0"),
 ]
 

@@ -440,6 +440,10 @@ def read_template(node: Scalar, what: str) -> Template:
     return Template(split(text, node, start if exact else -1), node)
 
 
+#: What would end the text of a name.
+_QUOTES = frozenset("\"'")
+
+
 def _check_call(name: str, where: Scalar) -> None:
     """Refuse a name that looks as a call, ``blend():``; merges that take arguments have them there.
 
@@ -451,7 +455,8 @@ def _check_call(name: str, where: Scalar) -> None:
         raise where.error(
             f"{shorten(op)} is no merge, and {shorten(name)}: would name what stands under it",
             help=(
-                f"- {shorten(name)} is a step by itself, and blocks are defined under blocks:{_called(name)}"
+                f"- {shorten(name)} is a step by itself, and blocks are defined under blocks:"
+                f"{'' if set(name) & _QUOTES else _called(name)}"
             ),
         )
 
