@@ -363,6 +363,7 @@ def main() -> None:
         def collected(items: dict[str, Any]) -> None:
             for file in files:
                 importlib.import_module(file.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+            gc.unfreeze()  # what conftest has settled would not be found
             functions = [one for one in gc.get_objects() if type(one) is FunctionType]
             gc.freeze()
             deep = [one for one in planted if one.function]
