@@ -302,6 +302,23 @@ def test_each_token_goes_where_its_scores_say(values: dict[str, Any]) -> None:
     check_written(network, module)
 
 
+def test_what_is_not_said_of_experts() -> None:
+    """Their scores are a softmax, divided by the sum of those of a token, in one group, and not scaled."""
+    text, _, _ = MIXTURE.partition("          scores: scores")
+    network = archlens.loads(text)
+    module = built(network)
+    x = torch.randn(2, 7, 12)
+    said = {"scores": "softmax", "normalize": True, "scale": 1, "groups": 1, "open": 1}
+    torch.testing.assert_close(module(x), by_hand(x, module.state_dict(), archlens.loads(MIXTURE, **said)))
+
+
+def test_what_choosing_within_groups_takes() -> None:
+    """For each of 7 tokens 3 x 8 comparisons; the two best of 4 groups each, 4 sums, and 2 of these."""
+    network = archlens.loads(MIXTURE, count=8, active=3, groups=4, open=2)
+    (choose,) = [layer for layer in network if layer.op.kind == "choose"]
+    assert choose.facts.other == {"choice": 7 * (3 * 8 + 2 * 8 + 4 + 2 * 4)}
+
+
 @pytest.mark.parametrize("values", [{}, {"count": 8, "active": 3, "groups": 4, "open": 2}])
 def test_a_bias_has_a_part_in_the_choice_alone(values: dict[str, Any]) -> None:
     """As DeepSeek v3 has it, in the module of the router."""
