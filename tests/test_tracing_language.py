@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -216,3 +217,65 @@ def test_what_looks_at_values_may_be_given_more() -> None:
     assert archlens.trace(Padded(), ids, mask=torch.ones(1, 9)).params == 66
     assert archlens.trace(Padded(), ids, mask=(9,)).params == 66
     assert archlens.trace(Padded(), ids, real=True).params == 66
+
+
+class Fills(nn.Module):
+    """Keeps what it has made: a buffer, a hook and a part that are registered late, entries of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(6, 6)
+        self.seen: dict[str, Tensor] = {}
+        self.lengths = [1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not hasattr(self, "table"):
+            self.register_buffer("table", torch.rand(x.shape[1], 6, device=x.device))
+            self.late = nn.Linear(6, 6)
+            self.out.register_forward_hook(lambda *_: None)
+        self.seen["x"] = x
+        self.lengths.append(x.shape[1])
+        return self.out(self.late(x) + self.table)
+
+
+def test_what_forward_fills_is_empty_again() -> None:
+    """Nothing without values stays behind, so that it runs afterwards."""
+    module = Fills().eval()
+    for shape in ((5, 6), (5, 7)):
+        with suppress(archlens.SpecError):  # of which the second does not fit
+            archlens.trace(module, shape)
+        assert set(module.state_dict()) == {"out.weight", "out.bias"}
+        assert (module.seen, module.lengths) == ({}, [1])
+        assert not module.out._forward_hooks
+    assert module(torch.rand(2, 5, 6)).shape == (2, 5, 6)
+
+
+class Mapped(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.vmap(lambda row: row @ row.mT)(x)
+
+
+def test_vmap_is_not_followed_and_said_so() -> None:
+    with pytest.raises(archlens.SpecError, match="vmap is not followed"):
+        archlens.trace(Mapped(), (5, 6))
+
+
+class Decoder(nn.Module):
+    """A cell that reads one id after the other, beside what it reads of them all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.cell, self.out = nn.Embedding(9, 4), nn.GRUCell(7, 3), nn.Linear(3, 9)
+
+    def forward(self, ids: Tensor, memory: Tensor) -> Tensor:
+        state, found = memory.mean(1), []
+        for step in range(ids.shape[1]):
+            state = self.cell(torch.cat([self.table(ids[:, step]), memory.sum(1)], -1), state)
+            found.append(self.out(state))
+        return torch.stack(found, 1)
+
+
+def test_one_id_after_the_other() -> None:
+    network = archlens.trace(Decoder(), torch.ones(1, 2, dtype=torch.long), (5, 3))
+    assert network.macs == 2 * (3 * 3 * (7 + 3) + 3 * 9)
+    assert [str(layer.op) for layer in network if layer.op.kind == "concat"] == ["concat"] * 3

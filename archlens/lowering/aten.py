@@ -256,7 +256,10 @@ def _weighted(
         raise NotSaid("its weights are of other shapes")
     lowering.checked = node
     name = node.target.partition(".")[2]
-    return lowering.opaque(name, facts.shape, draft, macs=facts.macs, own=lowering.own(node), base=op)
+    which = "its matrix has a column for each output" if turned else "its weights are computed, or fixed"
+    reason = f"archlens has no op for {node.target} of this form: {which}"
+    own = lowering.own(node)
+    return lowering.opaque(name, facts.shape, draft, macs=facts.macs, own=own, base=op, reason=reason)
 
 
 #: What normalizes a batch by its own statistics.
@@ -1091,5 +1094,6 @@ def embedding(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     shape = list(node.outputs[0].sizes)
     if shape.pop(place) != BATCH:
         raise NotSaid("what stands beside the batch in its axis")
-    made = lowering.opaque("embedding", ChannelsLast(shape), draft, macs=0, own=lowering.own(node))
+    kind = ChannelsLast if len(shape) > 1 else Shape
+    made = lowering.opaque("embedding", kind(shape), draft, macs=0, own=lowering.own(node))
     return Held(made, batch_behind(made.straight, place))

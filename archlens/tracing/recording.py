@@ -97,7 +97,10 @@ class _Recorder:
             what.setdefault("values", (tensor, tensor._version))
         found = self.values[id(tensor)] = Value(tuple(tensor.shape), str(tensor.dtype)[6:], **what)
         if not tensor.is_sparse:
-            known = self.views.setdefault(tensor.untyped_storage()._cdata, [])
+            try:
+                known = self.views.setdefault(tensor.untyped_storage()._cdata, [])
+            except NotImplementedError:
+                raise RuntimeError("what runs within torch.vmap is not followed") from None
             if not any(one is tensor for one in known):
                 known.append(tensor)
         self.alive.append(tensor)
@@ -487,11 +490,16 @@ def _scopes(recorder: _Recorder) -> Iterator[None]:
         yield
 
 
+#: What holds things, and is written in place.
+_HOLDERS = (dict, list, set)
+
+
 @contextmanager
 def _as_it_was(module: nn.Module, training: bool) -> Iterator[None]:
     """In one mode; then the modules, the random numbers and torch's switches are as they were."""
     modes = {part: part.training for part in module.modules()}
     attributes = {part: dict(vars(part)) for part in modes}
+    held = [(one, one.copy()) for part in modes for one in vars(part).values() if isinstance(one, _HOLDERS)]
     states = torch.random.get_rng_state(), random.getstate()
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
@@ -508,6 +516,9 @@ def _as_it_was(module: nn.Module, training: bool) -> Iterator[None]:
                 del vars(part)[name]
             vars(part).update(attributes[part])
             part.training = mode
+        for one, before in held:  # buffers that it registers, what it keeps in lists of its own
+            one.clear()
+            one.extend(before) if isinstance(one, list) else one.update(before)
 
 
 @contextmanager
