@@ -16,6 +16,8 @@ _SILENT = frozenset({"normalization", "activation", "regularization", "reshape"}
 _FOLLOWING = frozenset({"normalization", "regularization"})
 #: How much the sides of slabs of one stage may differ, as a convolution without padding makes them.
 _NEAR = 0.8
+#: How many boxes stand in one stage; those that follow stand in another.
+_MOST = 12
 #: How many layers a scope may have that is shown as the pooling at its end: a transition of a DenseNet.
 _TRANSITION = 4
 
@@ -178,6 +180,8 @@ def _joins(slab: Slab, stage: Stage, *, alone: bool) -> bool:
         return False
     a, b = last.shape, slab.shape
     if a is None or b is None or len(a) != len(b) or last.box.training != slab.box.training:
+        return False
+    if len(stage.slabs) >= _MOST:
         return False
     smaller = all(n <= m for n, m in zip(b.spatial, a.spatial, strict=True))
     if slab.pools and a.spatial and smaller and alone:
