@@ -41,9 +41,8 @@ class Decoding:
 
     length: int
     cached: tuple[Cached, ...]
-    #: Multiply-accumulates of all tokens at once, what is masked included, and without.
+    #: Multiply-accumulates of all tokens at once, what is masked included.
     prefill: int
-    prefill_unmasked: int
     #: Those of the last token alone, which attends to all that are cached, itself included; at least, where
     #: those of some layer are not known.
     token: int
@@ -99,7 +98,6 @@ def find(network: Network) -> Decoding | Unknown | None:
         length,
         tuple([_cached(layer, length, latents) for layer in attentions]),
         network.macs,
-        unmasked(network),
         token,
     )
 

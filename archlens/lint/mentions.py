@@ -37,8 +37,7 @@ def of_spec(spec: Spec) -> Mentions:
     own: dict[str, list[Mention]] = {name: [] for name in known}
     for name, param in spec.params.items():
         values = [variant.values[name][0] for variant in spec.variants.values() if name in variant.values]
-        for value in [param.value, *values]:
-            own[name] += [mention._replace(passed=True) for mention in of(value)]
+        own[name] += _handed_on([param.value, *values])
     for block in spec.blocks.values():
         own[block.name] += of_block(block)
     shapes = [template for variant in spec.variants.values() for template in variant.inputs.values()]
@@ -126,24 +125,19 @@ def _(part: Named) -> Iterator[Mention]:
 @of.register
 def _(part: Merge) -> Iterator[Mention]:
     yield from _all(part.branches)
-    for _, value in part.arguments.values():
-        for mention in of(value):
-            yield mention._replace(passed=True)
+    yield from _handed_on(value for _, value in part.arguments.values())
 
 
 @of.register
 def _(part: Experts) -> Iterator[Mention]:
     yield from _all([part.gate, part.do])
-    for _, value in part.arguments.values():
-        for mention in of(value):
-            yield mention._replace(passed=True)
+    yield from _handed_on(value for _, value in part.arguments.values())
 
 
 @of.register
 def _(part: Each) -> Iterator[Mention]:
     """A table: its columns stand for themselves in what is done with them."""
-    for mention in of(part.rows):
-        yield mention._replace(passed=True)
+    yield from _handed_on([part.rows])
     for mention in of(part.do):
         if mention.name not in part.names:
             yield mention
@@ -152,6 +146,11 @@ def _(part: Each) -> Iterator[Mention]:
 def _all(parts: Iterable[Any]) -> Iterator[Mention]:
     for part in parts:
         yield from of(part)
+
+
+def _handed_on(parts: Iterable[Any]) -> Iterator[Mention]:
+    """What parts mention that are given to something, as arguments are."""
+    return (mention._replace(passed=True) for mention in _all(parts))
 
 
 def _in_tree(tree: ast.AST, passed: bool) -> Iterator[Mention]:
