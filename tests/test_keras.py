@@ -795,6 +795,7 @@ WRONG: list[tuple[Any, str]] = [
         "only axis 2 may differ in a concat of (None, 8, 4) and (None, 7, 3)",
     ),
     (sequential(start(8), said("Reshape", "r", target_shape=[3, -1])), "(None, 8) holds 8 values, which"),
+    (sequential(start(8), said("Softmax", "s", axis=[])), "its axis must be one of the axes 1 to 1, not []"),
     (sequential(start(8), said("Softmax", "s", axis=7)), "its axis must be one of the axes 1 to 1, not 7"),
     ({"class_name": "Functional", "config": {"layers": {}}}, "says no layers: only the code of its"),
     ("{\"class_name\": \"Sequential\", \"config\": ", "is no JSON"),

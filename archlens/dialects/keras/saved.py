@@ -220,7 +220,7 @@ class Entry:
         """The axes that a number or a list of them means."""
         listed = [value] if type(value) is int else value
         found = []
-        for axis in listed if isinstance(listed, list | tuple) else [None]:
+        for axis in listed if isinstance(listed, list | tuple) and listed else [None]:
             if type(axis) is not int or not -rank <= axis <= rank or axis == 0:
                 raise self.refuse(f"its {key} must be one of the axes 1 to {rank}, not {_said(value)}")
             found.append(axis - 1 if axis > 0 else axis + rank)
