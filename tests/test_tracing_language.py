@@ -279,3 +279,19 @@ def test_one_id_after_the_other() -> None:
     network = archlens.trace(Decoder(), torch.ones(1, 2, dtype=torch.long), (5, 3))
     assert network.macs == 2 * (3 * 3 * (7 + 3) + 3 * 9)
     assert [str(layer.op) for layer in network if layer.op.kind == "concat"] == ["concat"] * 3
+
+
+class Orthogonal(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(5, 5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, torch.linalg.qr(self.weight)[0])
+
+
+def test_an_unknown_cost_says_that_it_is_that_of_the_weights() -> None:
+    network = archlens.trace(Orthogonal(), (7, 5))
+    assert list(network.unknown.values()) == [
+        "what it reads is computed by operators whose cost is not known"
+    ]

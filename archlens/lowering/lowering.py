@@ -451,7 +451,7 @@ class Lowering:
             once=once + (behind[1] if behind is not None else 0),
             pointwise=pointwise,
             base=base,
-            reason=reason or self._why(known=behind is not None),
+            reason=reason if reason and behind is not None else self._why(known=behind is not None),
         )
         return self.put(op, *inputs, own=own, call=call)
 
