@@ -24,8 +24,9 @@ from archlens.cli.output import write_bytes
 from archlens.drawing import Chart, Request, extensions, style_names, to_bytes
 from archlens.drawing import picture as drawn
 from archlens.drawing.formats import dot, mmd, tex
-from archlens.drawing.layout import Link, lay_out
+from archlens.drawing.layout import lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
+from archlens.drawing.placing import Given, Link, Pads
 from archlens.drawing.plan import MOST, PAGE, Plan, Plans, is_position, short
 from archlens.drawing.styles.graph import shown
 from archlens.drawing.theme import FAMILIES, PALETTES, THEMES, theme_of
@@ -634,7 +635,7 @@ def test_a_picture_is_no_wider_than_what_is_in_it() -> None:
     """Brackets take less room than the curves in whose stead they are."""
     chain = [Link(i, i + 1, False) for i in range(19)]
     around = [Link(i, j, True) for i in range(0, 18, 2) for j in range(i + 3, 20, 2)]
-    layout = lay_out([(120.0, 35.0)] * 20, [*chain, *around], [-1] * 20, [], "tb", 13)
+    layout = lay_out(Given([(120.0, 35.0)] * 20, [*chain, *around], [-1] * 20, [], [], 13), "tb")
     across = [x for wire in layout.wires for x, _ in wire.points]
     across += [x for box in layout.boxes for x in (box.x, box.right)]
     assert (min(across), max(across)) == (0, pytest.approx(layout.width))
@@ -642,11 +643,12 @@ def test_a_picture_is_no_wider_than_what_is_in_it() -> None:
 
 @pytest.mark.slow
 def test_a_long_row_is_placed_to_the_point() -> None:
-    """Graphviz writes five digits of a position, which are not enough for 180,000 points."""
+    """Lines begin and end at their boxes, 180,000 points away."""
     count = 900
     links = [Link(i, i + 1, False) for i in range(count - 1)]
     scopes = [i // 2 for i in range(count)]
-    layout = lay_out([(190.0, 30.0)] * count, links, scopes, [-1] * (count // 2), "lr", 13)
+    pads = [Pads()] * (count // 2)
+    layout = lay_out(Given([(190.0, 30.0)] * count, links, scopes, [-1] * (count // 2), pads, 13), "lr")
     for wire in layout.wires:
         (x0, y0), (x1, y1) = wire.points[0], wire.points[-1]
         tail, head = layout.boxes[wire.tail], layout.boxes[wire.head]
@@ -1438,7 +1440,6 @@ def test_too_many_different_layers_are_refused_with_the_flag_that_folds_them() -
 @pytest.mark.parametrize(
     ("package", "extension", "message"),
     [
-        ("pygraphviz", "svg", "laid out by pygraphviz, which is not installed"),
         ("resvg_py", "png", "painted by resvg-py, which is not installed"),
         ("reportlab", "pdf", "written by reportlab, which is not installed"),
     ],

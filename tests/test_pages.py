@@ -181,16 +181,6 @@ def test_a_large_graph_does_not_flood_a_notebook() -> None:
     check_page(page, 0)
 
 
-def test_a_notebook_without_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Feature maps stand for the graph, and a line says what to install."""
-    monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    page = Page(archlens.load("lenet5")._repr_html_())
-    check_page(page, 1)
-    assert "Feature maps of 12 layers" in page.text
-    assert "No graph: a graph is laid out by pygraphviz, which is not installed" in page.text
-    assert "pip install 'archlens-nn[diagram]'" in page.text
-
-
 def test_an_error_in_a_notebook() -> None:
     """The diagnostic, then the network up to the layer that failed, which is drawn."""
     with pytest.raises(SpecError) as caught:

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 #: How many boxes the level that is chosen by itself may have, so that a page holds them and they are read.
 PAGE = 48
 #: How many boxes are laid out at all, and how many levels their connections may cross together, for which
-#: Graphviz takes seconds. NASNet, all of it open, has the most of the zoo: 1,471.
+#: a layout takes long. NASNet, all of it open, has the most of the zoo: 1,471.
 MOST, LEVELS = 1000, 3000
 #: The families whose layers share the box of the layer that they follow, and how many lines a box may have.
 _FOLLOWING = frozenset({"normalization", "activation", "regularization"})
 _LINES = 5
+#: The families of what a projection consists of.
+_PROJECTING = frozenset({"convolution", "normalization", "pooling", "linear", "reshape"})
 
 
 class BoxLine(NamedTuple):
@@ -105,6 +107,8 @@ class Edge(NamedTuple):
     bypass: str
     #: Whether the bypass makes the channels grow, as in DenseNet and U-Net.
     grows: bool
+    #: Whether it leads to or from boxes that only project, on a way around others into an ``add``.
+    projection: bool = False
 
 
 @dataclass(frozen=True)
@@ -653,7 +657,44 @@ def _bypasses(boxes: tuple[Box, ...], fed: dict[tuple[int, int], Layer]) -> list
                 if any(above[other] >> origin & 1 for other in tails if other != tail):
                     marked |= dict.fromkeys(path, (merging.op.kind, grows))
                     break
-    return [Edge(tail, head, *marked.get((tail, head), ("", False))) for tail, head in fed]
+    projecting = {
+        edge for head, tails in into.items() for edge in _projections(head, tails, boxes, into, out, above)
+    }
+    return [
+        Edge(*edge, *marked.get(edge, ("", False)), edge in projecting and edge not in marked) for edge in fed
+    ]
+
+
+def _projections(
+    head: int,
+    tails: list[int],
+    boxes: tuple[Box, ...],
+    into: Mapping[int, list[int]],
+    out: Mapping[int, list[int]],
+    above: Mapping[int, int],
+) -> set[tuple[int, int]]:
+    """The edges of the ways into an ``add`` on which shapes alone change, beside one that computes more."""
+    if len(tails) < 2 or not any(layer.op.kind == "add" for layer in boxes[head].layers):
+        return set()
+    ways = []
+    for tail in tails:
+        way = [(tail, head)]
+        while len(into.get(tail, ())) == len(out[tail]) == 1 and boxes[tail].kind in ("layers", "scope"):
+            way.append((into[tail][0], tail))
+            tail = into[tail][0]
+        linear = all(layer.op.family in _PROJECTING for box, _ in way[:-1] for layer in boxes[box].layers)
+        ways.append((way, linear))
+    found: set[tuple[int, int]] = set()
+    for way, linear in ways:
+        origin = way[-1][0]
+        more = any(
+            above[other[0][0]] >> origin & 1 and (len(other) > len(way) or not plain)
+            for other, plain in ways
+            if other is not way
+        )
+        if linear and len(way) > 1 and more:
+            found.update(way)
+    return found
 
 
 def _only_reshapes(box: Box) -> bool:

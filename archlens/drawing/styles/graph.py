@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from importlib.util import find_spec
-from itertools import product
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise, product
 from typing import NamedTuple
 
 from ...errors import printable
 from ...grouping import grouped
 from ..fit import SMALL
 from ..frame import NAME, Sign, around, folded, framed, room
-from ..layout import ASIDE, MARGIN, Area, Layout, Link, Wire, arranged, lay_out
+from ..layout import Layout, Wire, arranged, laid_apart, laid_as_u, lay_out
 from ..metrics import fitted, width, wrapped
-from ..picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, rounded_line
-from ..plan import Box, BoxLine, Plan, is_position
+from ..picture import Group, Item, Picture, Point, Rect, Text, arrow_head, line, rounded_line
+from ..placing import ASIDE, MARGIN, Area, Given, Link, Pads
+from ..plan import Box, BoxLine, DrawnScope, Plan, is_position
 from ..request import Request
 from ..theme import Theme
 
@@ -27,6 +29,8 @@ _NARROW, _WIDE = 120.0, 250.0
 _STRIP, _SHOWN = 5.0, 60
 #: The room of a bar that stands for a line.
 _STEP = 5.0
+#: The height of a row of words in a scope.
+_ROW = 12.0
 #: How a bypass looks, and one that makes channels grow.
 _THICK, _DASH = 1.8, (5.0, 2.5)
 
@@ -65,6 +69,16 @@ class Laid(NamedTuple):
     layout: Layout
     #: How much wider and how much higher than the page it is.
     over: tuple[float, float]
+    #: Whether it is an encoder with a decoder.
+    bent: bool
+
+    @property
+    def areas(self) -> list[Area]:
+        """The boxes, without the space in which the shape that leaves one stands."""
+        return [
+            Area(place.x, place.y + (place.height - h if i in self.layout.rising else 0.0), w, h)
+            for i, (place, (w, h)) in enumerate(zip(self.layout.boxes, self.cores, strict=True))
+        ]
 
     @property
     def share(self) -> float:
@@ -77,35 +91,42 @@ def draw(request: Request) -> Picture:
     """The network as a graph.
 
     Raises:
-        UsageError: there are too many boxes, or pygraphviz is not installed.
+        UsageError: there are too many boxes.
     """
     theme = request.colors
     laid = chosen(request)
     plan, cores, layout, lying = laid.plan, laid.cores, laid.layout, laid.direction == "lr"
-    places = layout.boxes[: len(cores)]
-    areas = [Area(place.x, place.y, w, h) for place, (w, h) in zip(places, cores, strict=True)]
+    areas = laid.areas
     items: list[Item] = []
     levels: list[int] = []
-    grounds: list[str] = []
     for scope, pieces in zip(plan.scopes, layout.scopes, strict=True):
         levels.append(levels[scope.parent] + 1 if scope.parent >= 0 else 0)
-        grounds.append(ground := theme.scopes[min(levels[-1], len(theme.scopes) - 1)])
+        ground = theme.scopes[min(levels[-1], len(theme.scopes) - 1)]
         frames = [Rect(a.x, a.y, a.width, a.height, ground, theme.border, 0.6, 6) for a in pieces]
         items.append(Group("scope", tuple(frames)))
-    looks = {(edge.tail, edge.head): _look(edge.bypass, edge.grows, theme) for edge in plan.edges}
-    looks |= {(tail, -1): _look("", False, theme) for tail, _ in looks}
-    feeding = {edge.tail for edge in plan.edges}
+    looks = {
+        (edge.tail, edge.head): _look(edge.bypass or ("add" if edge.projection else ""), edge.grows, theme)
+        for edge in plan.edges
+    }
+    feeding = {tail: looks[tail, head] for tail, head in looks if looks[tail, head][0] != theme.line}
+    feeding |= {tail: looks[tail, head] for tail, head in looks if looks[tail, head][0] == theme.line}
     # bypasses are painted first, so that where lines meet the main one is whole
-    for wire in sorted(layout.wires, key=lambda wire: looks[wire.tail, wire.head][0] == theme.line):
-        items.append(_wire(wire, *looks[wire.tail, wire.head]))
-    items += [Rect(a.x - 1, a.y - 1, 4, 4, theme.line, radius=2) for a in layout.boxes[len(cores) :]]
-    for scope, pieces, ground in zip(plan.scopes, layout.scopes, grounds, strict=True):
-        items += _labels(scope.name, scope.what, scope.note, pieces, ground, theme)
-    for box, area, place in zip(plan.boxes, areas, places, strict=True):
+    wires: list[Group] = []
+    drawn: dict[int, list[Wire]] = {}
+    for wire in sorted(layout.wires, key=lambda wire: looks[wire.tail, wire.head][0] != theme.line):
+        look = looks[wire.tail, wire.head]
+        others = drawn.get(wire.tail, ()) if look[0] != theme.line else ()
+        wires.append(_wire(_parted(wire, others), *look))
+        drawn.setdefault(wire.tail, []).append(wire)
+    items += reversed(wires)
+    wide = max((w for w, _ in cores), default=0.0)
+    for scope, pieces in zip(plan.scopes, layout.scopes, strict=True):
+        items += _labels(scope, pieces, layout, laid.direction, wide, theme)
+    for box, area, place in zip(plan.boxes, areas, layout.boxes, strict=True):
         items.append(_box(box, area, theme, plan, laid.words))
         if box.shape:
-            items += _leaving(box, area, place, lying, box.id in feeding, theme)
-    return framed(
+            items += _leaving(box, area, place, lying, feeding.get(box.id), theme)
+    made = framed(
         request,
         items,
         (layout.width, layout.height),
@@ -114,6 +135,10 @@ def draw(request: Request) -> Picture:
         shows="a graph of its layers",
         description=_described(plan),
     )
+    # two graphs of one network on a page are told apart by what was asked for
+    asked = [f"to depth {request.depth}"] if request.depth is not None else []
+    asked += ["from left to right"] if request.direction == "lr" else []
+    return replace(made, title=", ".join([made.title, *asked]))
 
 
 # --- what the page holds --------------------------------------------------------------------------
@@ -125,7 +150,7 @@ def chosen(request: Request) -> Laid:
     Levels of scopes are folded, the deepest first; before one is, boxes are given fewer words.
 
     Raises:
-        UsageError: there are too many boxes, or pygraphviz is not installed.
+        UsageError: there are too many boxes.
     """
     known, key = (
         request.plans.known,
@@ -139,11 +164,8 @@ def chosen(request: Request) -> Laid:
 
 
 def shown(request: Request) -> tuple[Plan, str]:
-    """The plan that is drawn, and its direction, for those who lay it out themselves.
-
-    Without pygraphviz, which says what fits, as many levels as there are boxes for.
-    """
-    if find_spec("pygraphviz") is None or (request.depth is not None and not request.page.lying):
+    """The plan that is drawn, and its direction, for those who lay it out themselves."""
+    if request.depth is not None and not request.page.lying:
         return request.plan, request.direction or "tb"
     found = chosen(request)
     return found.plan, found.direction
@@ -156,6 +178,12 @@ def _chosen(request: Request) -> Laid:
     for plan in request.choices():
         only = request.is_last(plan)
         hopeless: set[str] = set()
+        for words in _WORDS if "tb" in ways and len(plan.edges) <= _EDGES else ():
+            found = _laid(request, plan, words, "tb", only=only)
+            if found is None or not found.bent:
+                break
+            if found.layout.rising and found.over == (0.0, 0.0):
+                return found
         for words, way in product(_WORDS, ways):
             found = _laid(request, plan, words, way, only=only) if way not in hopeless else None
             if found is None:
@@ -187,8 +215,9 @@ def _laid(request: Request, plan: Plan, words: _Words, direction: str, *, only: 
     cores = _cores(plan, words)
     if not only and _is_too_much(plan, cores, words, left):
         return None
-    layout = arranged(_layout(request, plan, words, direction, cores), left, direction)
-    return Laid(plan, words, direction, cores, layout, layout.over(left))
+    layouts, bent = _layouts(request, plan, words, direction, cores, left)
+    best = min(layouts, key=lambda layout: layout.over(left))
+    return Laid(plan, words, direction, cores, best, best.over(left), bent)
 
 
 def _is_too_much(
@@ -208,24 +237,39 @@ def _is_too_much(
     return max(map(sum, across.values()), default=0.0) > room[0]
 
 
-def _layout(
-    request: Request, plan: Plan, words: _Words, direction: str, cores: list[tuple[float, float]]
-) -> Layout:
-    """The places of the boxes in one piece, whatever the page."""
+def _layouts(
+    request: Request,
+    plan: Plan,
+    words: _Words,
+    direction: str,
+    cores: list[tuple[float, float]],
+    room: tuple[float, float],
+) -> tuple[list[Layout], bool]:
+    """The places of the boxes on the page: as a U, where the network is one, and in columns or rows; and
+    whether it is one.
+    """
     known, key = request.plans.known, (__name__, plan.depth, words, direction, request.labels)
     if key not in known:
         tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
-        known[key] = lay_out(
+        given = Given(
             [(w + tail, h) if direction == "lr" else (w, h + words.tail) for w, h in cores],
-            [Link(edge.tail, edge.head, bool(edge.bypass)) for edge in plan.edges],
+            [Link(edge.tail, edge.head, bool(edge.bypass) or edge.projection) for edge in plan.edges],
             [box.scope for box in plan.boxes],
             [scope.parent for scope in plan.scopes],
-            direction,
+            _pads(plan, direction, cores),
             words.apart,
+            {box.id for box in plan.boxes if box.training},
         )
-    found = known[key]
-    assert isinstance(found, Layout)
-    return found
+        whole = [lay_out(given, direction)]
+        if direction == "tb":
+            whole += filter(None, [laid_apart(given), laid_as_u(given, words.tail)])
+        known[key] = whole
+    whole = known[key]
+    bent = [layout for layout in whole if layout.rising]
+    if bent and bent[0].over(room) == (0.0, 0.0):
+        return bent, True
+    flat = [arranged(layout, room, direction) for layout in whole if not layout.rising]
+    return [*flat, *bent], bool(bent)
 
 
 # --- sizes ----------------------------------------------------------------------------------------
@@ -280,12 +324,48 @@ def _height(box: Box, wide: float, plan: Plan, words: _Words) -> float:
     if box.kind == "failed":
         return _LINE + 12.0 * len(_why(plan, wide)) + 6
     strip = _STRIP + 4 if box.kind == "scope" else 0
+    if box.kind == "input":
+        return _LINE
     return _LINE + _FURTHER * (len(_rows(box, words)) - 1) + strip
 
 
 def _why(plan: Plan, wide: float) -> list[str]:
     assert plan.failed is not None
     return wrapped(printable(plan.failed.why[:500]), SMALL, wide - 2 * _PAD - _ACCENT, 5)
+
+
+def _pads(plan: Plan, direction: str, cores: list[tuple[float, float]]) -> list[Pads]:
+    """The space within each scope: above for its name, beneath for what is said of its copies."""
+    most = _beside(max((wide for wide, _ in cores), default=0.0), direction)
+    pads = []
+    for scope in plan.scopes:
+        above = len(_heading(scope, "", most)) * _ROW + 5
+        beneath = len(_foot(scope, most)) * _ROW
+        pads.append(Pads(above, beneath + 6) if direction == "tb" else Pads(above, beneath + 8))
+    return pads
+
+
+def _beside(wide: float, direction: str) -> float:
+    """How much room words in a scope have beside the line that goes through its boxes of one width."""
+    return (wide / 2 if direction == "tb" else wide) + MARGIN - 6 - 4
+
+
+def _heading(scope: DrawnScope, more: str, most: float) -> list[tuple[str, str]]:
+    """What stands above in a scope: in one row its name and what it is, or in two."""
+    first, rest = scope.name, list[str]()
+    if width(first, SMALL, True) > most and ".." in first:  # the first and the last of its copies
+        start, _, end = first.partition("..")
+        first, rest = f"{start}..", [end]
+    names = [first, *rest]
+    names[-1] += more
+    if not scope.what or width(names[-1], SMALL, True) + 6 + width(scope.what, SMALL) <= most:
+        return [*((name, "") for name in names[:-1]), (names[-1], scope.what)]
+    return [*((name, "") for name in names), ("", scope.what)]
+
+
+def _foot(scope: DrawnScope, most: float) -> list[str]:
+    """What stands beneath in a scope: how its copies change."""
+    return [row for text in scope.note.split("; ")[1:] for row in wrapped(text, SMALL, most, 2)]
 
 
 # --- boxes ----------------------------------------------------------------------------------------
@@ -309,7 +389,10 @@ def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words) -> Group
             Rect(area.x, area.y, area.width, area.height, theme.box, theme.border, 1, area.height / 2)
         )
         name, what = box.lines[0].name, box.lines[0].what
-        text = fitted(f"{name} ({what})" if what else name, NAME, area.width - 2 * _PAD, bold=True)
+        most = area.width - 2 * _PAD
+        if what and width(f"{name} ({what})", NAME, bold=True) <= most:
+            name = f"{name} ({what})"
+        text = fitted(name, NAME, most, bold=True)
         items.append(
             Text(area.x + area.width / 2, area.y + 13.5, text, NAME, theme.text, "middle", bold=True)
         )
@@ -381,25 +464,36 @@ def _strip(box: Box, area: Area, theme: Theme) -> list[Item]:
     return items
 
 
-def _leaving(box: Box, area: Area, place: Area, lying: bool, feeds: bool, theme: Theme) -> list[Item]:
+def _leaving(
+    box: Box,
+    area: Area,
+    place: Area,
+    lying: bool,
+    look: tuple[str, float, tuple[float, ...]] | None,
+    theme: Theme,
+) -> list[Item]:
     """The shape that leaves a box, beside the line on which it does."""
     if lying:
         y = area.y + area.height / 2
         text = Text(area.right + 5, y - 4, box.shape, SMALL, theme.muted)
         return [
             *(
-                [line((area.right, y), (place.right + 1, y), stroke=theme.line, thickness=1.2)]
-                if feeds
+                [line((area.right, y), (place.right + 1, y), stroke=look[0], thickness=look[1], dash=look[2])]
+                if look is not None
                 else []
             ),
             text,
         ]
     x = area.x + area.width / 2
+    rising = place.y < area.y
+    base = area.y - 4.5 if rising else area.bottom + 11
     shape = fitted(box.shape, SMALL, area.width / 2 - 6 + ASIDE / 2)
-    text = Text(x + 6, area.bottom + 11, shape, SMALL, theme.muted)
-    if feeds:
-        return [line((x, area.bottom), (x, place.bottom + 1), stroke=theme.line, thickness=1.2), text]
-    return [Text(x, area.bottom + 11, box.shape, SMALL, theme.muted, "middle")]
+    text = Text(x + 6, base, shape, SMALL, theme.muted)
+    if look is not None:
+        color, thickness, dash = look
+        ends = (area.y, place.y - 1) if rising else (area.bottom, place.bottom + 1)
+        return [line((x, ends[0]), (x, ends[1]), stroke=color, thickness=thickness, dash=dash), text]
+    return [Text(x, base, box.shape, SMALL, theme.muted, "middle")]
 
 
 # --- connections and scopes -----------------------------------------------------------------------
@@ -412,20 +506,39 @@ def _look(bypass: str, grows: bool, theme: Theme) -> tuple[str, float, tuple[flo
 
 
 def _wire(wire: Wire, color: str, thickness: float, dash: tuple[float, ...]) -> Group:
-    points = wire.points
-    tip, back = points[-1], points[-2]
-    ends = wire.head >= 0
-    end = _short_of(tip, back, 3.0) if ends else tip
-    path: Item
-    if wire.angular:
-        path = rounded_line(*points[:-1], end, stroke=color, radius=7, thickness=thickness, dash=dash)
-    else:
-        curves = [points[i : i + 3] for i in range(1, len(points) - 1, 3)]
-        curves[-1] = (*curves[-1][:2], end)
-        path = Path(points[0], tuple(curves), "", color, thickness, dash)
-    return Group(
-        "edge", (path, arrow_head(tip, back, color, 6.5 if thickness > 1.5 else 5.5)) if ends else (path,)
-    )
+    *points, back, tip = wire.points
+    way = (*points, back, _short_of(tip, back, 3.0))
+    path = rounded_line(*way, stroke=color, radius=6, thickness=thickness, dash=dash)
+    return Group("edge", (path, arrow_head(tip, back, color, 6.5 if thickness > 1.5 else 5.5)))
+
+
+def _parted(wire: Wire, others: Iterable[Wire]) -> Wire:
+    """The rest of a way from where it parts from all others that come from the same box."""
+    points = list(wire.points)
+    longest = points
+    for other in others:
+        rest = points
+        for a, b in zip(pairwise(points), pairwise(other.points), strict=False):
+            if a[0] != b[0]:
+                break
+            ends = [_direction(*a), _direction(*b)]
+            if ends[0] != ends[1]:
+                break
+            nearer = min(a[1], b[1], key=lambda point: abs(point[0] - a[0][0]) + abs(point[1] - a[0][1]))
+            rest = [nearer, *points[points.index(a[1]) + (nearer == a[1]) :]]
+            if a[1] != b[1]:
+                break
+        if len(rest) > 1 and _length(rest) < _length(longest):
+            longest = rest
+    return replace(wire, points=tuple(longest))
+
+
+def _direction(a: Point, b: Point) -> tuple[int, int]:
+    return (b[0] > a[0]) - (b[0] < a[0]), (b[1] > a[1]) - (b[1] < a[1])
+
+
+def _length(points: Iterable[Point]) -> float:
+    return sum(abs(b[0] - a[0]) + abs(b[1] - a[1]) for a, b in pairwise(points))
 
 
 def _short_of(tip: Point, back: Point, by: float) -> Point:
@@ -435,30 +548,57 @@ def _short_of(tip: Point, back: Point, by: float) -> Point:
     return tip[0] + (back[0] - tip[0]) * by / length, tip[1] + (back[1] - tip[1]) * by / length
 
 
-def _labels(name: str, what: str, note: str, pieces: list[Area], ground: str, theme: Theme) -> list[Item]:
+def _labels(
+    scope: DrawnScope, pieces: list[Area], layout: Layout, direction: str, wide: float, theme: Theme
+) -> list[Item]:
+    """The name of a scope, how often it stands there, and what is said of its copies; beside whatever line
+    goes through there.
+    """
     items: list[Item] = []
+    most = _beside(wide, direction)
+    count = scope.note.partition(";")[0].partition(",")[0]
     for i, area in enumerate(pieces):
-        most = area.width - 12
-        continued = " (continued)" if i else ""
-        items += _label(area.x + 6, area.y + 10.5, name + continued, what, most, ground, theme)
-    if note and pieces:
-        area = pieces[-1]
-        text = fitted(note, SMALL, area.width - 12)
-        items += _label(area.x + 6, area.bottom - 5, text, "", area.width - 12, ground, theme)
+        badge = width(count, SMALL, bold=True) + 8 if count else 0.0
+        y = area.y + 12
+        for name, what in _heading(scope, " (continued)" if i else "", most):
+            needed = width(name, SMALL, bold=True) + width(what, SMALL) + 6
+            x, room = _free(area, y, layout, needed)
+            if x + room > area.right - badge - 8:
+                room = area.right - badge - 8 - x
+            name = fitted(name, SMALL, room, bold=True)
+            length = width(name, SMALL, bold=True) + 6 if name else 0.0
+            what = fitted(what, SMALL, room - length) if room - length > 12 else ""
+            if name:
+                items.append(Text(x, y, name, SMALL, theme.text, bold=True))
+            if what:
+                items.append(Text(x + length, y, what, SMALL, theme.muted))
+            y += _ROW
+        if count:
+            x = area.right - badge - 4
+            items.append(Rect(x, area.y + 3, badge, 12, theme.background, theme.border, 0.6, 6))
+            items.append(Text(x + badge / 2, area.y + 12, count, SMALL, theme.text, "middle", bold=True))
+    if pieces:
+        rows = _foot(scope, most)
+        for i, text in enumerate(rows):
+            y = pieces[-1].bottom - 6 - _ROW * (len(rows) - 1 - i)
+            x, room = _free(pieces[-1], y, layout, width(text, SMALL))
+            items.append(Text(x, y, fitted(text, SMALL, room), SMALL, theme.muted))
     return [Group("label", tuple(items))] if items else []
 
 
-def _label(x: float, y: float, name: str, what: str, most: float, ground: str, theme: Theme) -> list[Item]:
-    """Text on a scope, over whatever line passes there."""
-    name = fitted(name, SMALL, most, bold=True)
-    length = width(name, SMALL, bold=True)
-    what = fitted(what, SMALL, most - length - 6) if most - length > 40 else ""
-    whole = length + (width(what, SMALL) + 6 if what else 0)
-    items: list[Item] = [Rect(x - 2, y - 8, whole + 4, 10, ground)]
-    items.append(Text(x, y, name, SMALL, theme.text, bold=True))
-    if what:
-        items.append(Text(x + length + 6, y, what, SMALL, theme.muted))
-    return items
+def _free(area: Area, y: float, layout: Layout, needed: float) -> tuple[float, float]:
+    """Where words on a height in a scope begin, and how much room they have between the lines there: as far to
+    the left as there is as much as is needed, or where there is most.
+    """
+    lines = [area.x + 2, area.right - 2]
+    for wire in layout.wires:
+        for (x0, y0), (x1, y1) in pairwise(wire.points):
+            beside = max(x0, x1) <= area.x or min(x0, x1) >= area.right
+            if not beside and min(y0, y1) < y + 2 and max(y0, y1) > y - 8:
+                lines += [x0, x1]
+    lines = sorted(min(max(x, area.x + 2), area.right - 2) for x in lines)
+    rooms = [(start + 4, end - start - 8) for start, end in pairwise(lines)]
+    return next((one for one in rooms if one[1] >= needed), max(rooms, key=lambda one: one[1]))
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -484,6 +624,9 @@ def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:
     notes = folded(request, plan)
     if any(_bars(box, words) for box in plan.boxes):
         notes.append("A bar to the right in a box is a layer that follows.")
+    if any(scope.note for scope in plan.scopes):
+        own = any("own weights" in scope.note for scope in plan.scopes)
+        notes.append(f"x2 in a corner: so many in a row{', each with its own weights' if own else ''}.")
     return notes
 
 

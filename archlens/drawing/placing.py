@@ -1,0 +1,1095 @@
+"""Where boxes go: the shape of the network, found exactly and drawn as it is.
+
+A scope is laid out by itself and is one block in the scope around it. Within one, the boxes that every way
+goes through are the spine, one beneath the other and in line; what lies between two of them falls into
+branches, which stand side by side, each laid out in the same way. What is left, where neither cuts the
+network into parts, goes into levels. Lines go along the axes, in tracks between the rows and in lanes beside
+them. Points are from the top left, and the flow is downward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from heapq import heapify, heappop, heappush
+from itertools import pairwise
+from typing import NamedTuple
+
+from ..grouping import grouped
+from .picture import Point
+
+#: The space between two boxes beside each other, and around the boxes of a scope.
+ASIDE, MARGIN = 16.0, 17.0
+#: How far after a box a line turns away, how far before one it turns in, and the space between two tracks and
+#: between two lanes.
+_LEAVE, _ENTER, _TRACK, _LANE = 3.5, 8.0, 6.0, 9.0
+#: The space between the two sides of a U.
+_ACROSS = 44.0
+#: How often the boxes of levels are put in order, and are moved towards what they are connected with.
+_SWEEPS, _SETTLED = 6, 8
+#: How much stronger lanes hold straight than boxes, and how many branches may lie within branches.
+_STIFF, _DEEPEST = 8.0, 60
+#: How many times as many boxes as any other the branch has that goes on straight.
+_LONGER = 3
+#: From how many lines on their tracks are not put in order.
+_MANY = 40
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """Its right edge."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Its lower edge."""
+        return self.y + self.height
+
+    def moved(self, dx: float, dy: float) -> Area:
+        """The same rectangle elsewhere."""
+        return replace(self, x=self.x + dx, y=self.y + dy)
+
+    def turned(self) -> Area:
+        """The same with the axes exchanged."""
+        return Area(self.y, self.x, self.height, self.width)
+
+
+class Link(NamedTuple):
+    """A connection to be laid."""
+
+    tail: int
+    head: int
+    #: Whether it is on a short way around others, and so beside them.
+    bypass: bool = False
+
+
+class Pads(NamedTuple):
+    """The space around the boxes of a scope."""
+
+    top: float = MARGIN
+    bottom: float = MARGIN / 2
+    left: float = MARGIN
+    right: float = MARGIN
+
+    def turned(self) -> Pads:
+        """The same with the axes exchanged."""
+        return Pads(self.left, self.right, self.top, self.bottom)
+
+
+@dataclass
+class Block:
+    """Boxes in their places from (0, 0), and the lines that enter, leave and stay."""
+
+    width: float
+    height: float
+    #: Where the spine enters and where it leaves.
+    enters: float
+    leaves: float
+    boxes: dict[int, Area] = field(default_factory=dict)
+    #: The areas of scopes, from the inner to those around them.
+    scopes: list[tuple[int, Area]] = field(default_factory=list)
+    #: The way of each line, by its number: of those that come from outside, from the upper edge on.
+    entering: dict[int, list[Point]] = field(default_factory=dict)
+    #: The way from each box that is read outside to the lower edge.
+    leaving: dict[int, list[Point]] = field(default_factory=dict)
+    wires: dict[int, list[Point]] = field(default_factory=dict)
+
+    #: The boxes out of which lines go upward.
+    rising: frozenset[int] = frozenset()
+
+    def upturn(self) -> None:
+        """Turn it over, so that the flow is upward."""
+        self.boxes = {box: replace(area, y=self.height - area.bottom) for box, area in self.boxes.items()}
+        self.scopes = [(scope, replace(area, y=self.height - area.bottom)) for scope, area in self.scopes]
+        for ways in (self.entering, self.leaving, self.wires):
+            for key, points in ways.items():
+                ways[key] = [(x, self.height - y) for x, y in points]
+
+    def move(self, dx: float, dy: float) -> None:
+        """Put all that is in it elsewhere."""
+        self.enters, self.leaves = self.enters + dx, self.leaves + dx
+        self.boxes = {box: area.moved(dx, dy) for box, area in self.boxes.items()}
+        self.scopes = [(scope, area.moved(dx, dy)) for scope, area in self.scopes]
+        for ways in (self.entering, self.leaving, self.wires):
+            for key, points in ways.items():
+                ways[key] = [(x + dx, y + dy) for x, y in points]
+
+
+@dataclass
+class _Item:
+    """What stands in a row: a block, or the lane of what one box gives out."""
+
+    block: Block | None
+    net: int = -1
+    #: The left edge of a block, or where the lane is.
+    x: float = 0.0
+    #: Whether it is in the middle of its row and not at the top.
+    central: bool = False
+    #: Whether the rows beneath go on beside it.
+    hangs: bool = False
+
+    @property
+    def width(self) -> float:
+        return self.block.width if self.block is not None else 0.0
+
+
+class Given(NamedTuple):
+    """What is to be placed."""
+
+    #: Width and height of each box; a box stands after those that it reads.
+    sizes: Sequence[tuple[float, float]]
+    #: What is connected.
+    links: Sequence[Link]
+    #: The scope of each box, or -1.
+    scope_of: Sequence[int]
+    #: The scope around each scope, which has a lower number, or -1; and the space within each.
+    parents: Sequence[int]
+    pads: Sequence[Pads]
+    #: The least space between one row of boxes and the next.
+    apart: float
+    #: Boxes that are never on the spine.
+    aside: Collection[int] = ()
+
+    def turned(self) -> Given:
+        """The same with the axes exchanged."""
+        sizes = [(high, wide) for wide, high in self.sizes]
+        return self._replace(sizes=sizes, pads=[pad.turned() for pad in self.pads])
+
+
+def placed(given: Given) -> Block:
+    """Places for boxes, from top to bottom."""
+    return _Placer(given).root()
+
+
+def piled(given: Given) -> Block | None:
+    """The same with networks that have nothing in common one beneath the other; ``None`` where it is one."""
+    return _Placer(given).piled()
+
+
+def bent(given: Given, tail: float) -> Block | None:
+    """The same as a U whose right side goes upward; ``None`` where it is no encoder with a decoder.
+
+    ``tail`` is the part of the height of each box that does not belong to it.
+    """
+    return _Placer(given).bent(tail)
+
+
+class _Row(NamedTuple):
+    """A row of a series: parts on the spine or between two of it, and the branches that end beside it."""
+
+    parts: list[int]
+    hanging: list[list[int]]
+
+
+class _Placer:
+    def __init__(self, given: Given) -> None:
+        sizes, links, scope_of, parents, pads, apart, aside = given
+        self.sizes, self.links, self.apart, self.pads = sizes, links, apart, pads
+        self.aside = frozenset(aside)
+        count = len(sizes)
+        self.into = grouped((link.head, i) for i, link in enumerate(links))
+        self.out = grouped((link.tail, i) for i, link in enumerate(links))
+        #: The parts of the picture as a tree: boxes by their numbers, then the scopes, then the root.
+        self.root_part = count + len(parents)
+        self.scope_of_part = {count + i: i for i in range(len(parents))}
+        self.parent = [count + scope if scope >= 0 else self.root_part for scope in (*scope_of, *parents)]
+        self.parent.append(-1)
+        #: How many boxes the longest way to each has.
+        self.far = [0] * count
+        for box in range(count):
+            tails = (self.links[i].tail for i in self.into.get(box, ()))
+            self.far[box] = 1 + max((self.far[tail] for tail in tails), default=0)
+        #: Whether what is laid out will be turned over.
+        self.rising = False
+        self._pieces()
+        self.inside: dict[int, list[int]] = {}
+        for part, around in enumerate(self.parent):
+            if around >= 0:
+                self.inside.setdefault(around, []).append(part)
+        self.held: dict[int, list[int]] = {}
+        for box in range(count):
+            at = box
+            while at >= 0:
+                self.held.setdefault(at, []).append(box)
+                at = self.parent[at]
+
+    def _pieces(self) -> None:
+        """Break scopes that a way leaves and comes back to into pieces, so that all flows one way."""
+        count = len(self.sizes)
+        for scope in range(self.root_part - 1, count - 1, -1):
+            members = {box for box in range(count) if self._is_in(box, scope)}
+            if not members:
+                continue
+            round_: dict[int, int] = {}  # how often the way to a box has come into the scope
+            for box in range(count):
+                found = [
+                    round_[tail] + (box in members and tail not in members)
+                    for tail in (self.links[i].tail for i in self.into.get(box, ()))
+                    if tail in round_
+                ]
+                if box in members or found:
+                    round_[box] = max(found, default=0)
+            if max(round_[box] for box in members) == 0:
+                continue
+            children = [part for part, around in enumerate(self.parent) if around == scope]
+            piece: dict[int, int] = {0: scope}
+            for child in children:
+                boxes = [box for box in members if box == child or self._is_in(box, child)]
+                turn = max((round_[box] for box in boxes), default=0)
+                if turn not in piece:
+                    piece[turn] = len(self.parent)
+                    self.parent.append(self.parent[scope])
+                    self.scope_of_part[piece[turn]] = self.scope_of_part[scope]
+                self.parent[child] = piece[turn]
+
+    def _is_in(self, part: int, scope: int) -> bool:
+        part = self.parent[part]
+        while part >= 0 and part != scope:
+            part = self.parent[part]
+        return part == scope
+
+    # --- scopes -------------------------------------------------------------------------------
+
+    def root(self) -> Block:
+        return self._closed(self._composed(self._graph(self.root_part), 0))
+
+    def piled(self) -> Block | None:
+        """What hangs together, one beneath the other; ``None`` where all does."""
+        graph = self._graph(self.root_part)
+        branches = graph.branches()
+        if len(branches) < 2:
+            return None
+        return self._series([[self._composed(graph.only(branch), 0)] for branch in branches])
+
+    def _of(self, part: int) -> Block:
+        """The block of a box or of a scope."""
+        if part < len(self.sizes):
+            return self._box(part)
+        inner = self._composed(self._graph(part), 0)
+        return self._framed(self._closed(inner), self.scope_of_part[part])
+
+    def _box(self, box: int) -> Block:
+        wide, high = self.sizes[box]
+        middle = wide / 2
+        return Block(
+            wide, high, middle, middle,
+            {box: Area(0, 0, wide, high)},
+            entering={i: [(middle, 0.0)] for i in self.into.get(box, ())},
+            leaving={box: [(middle, high)]} if box in self.out else {},
+        )  # fmt: skip
+
+    def _framed(self, block: Block, scope: int) -> Block:
+        pads = self.pads[scope]
+        if self.rising:
+            pads = pads._replace(top=pads.bottom, bottom=pads.top)
+        wide = block.width + pads.left + pads.right
+        high = block.height + pads.top + pads.bottom
+        block.move(pads.left, pads.top)
+        for points in block.entering.values():
+            points.insert(0, (points[0][0], 0.0))
+        for points in block.leaving.values():
+            points.append((points[-1][0], high))
+        block.scopes.append((scope, Area(0, 0, wide, high)))
+        return replace(block, width=wide, height=high)
+
+    def _graph(self, part: int) -> _Graph:
+        """What stands in a scope, and what is connected there."""
+        parts = sorted(
+            (child for child in self.inside.get(part, ()) if child in self.held),
+            key=lambda child: self.held[child][0],
+        )
+        child_of = {box: child for child in parts for box in self.held[child]}
+        edges: dict[int, dict[int, list[int]]] = {child: {} for child in parts}
+        for child in parts:
+            for box in self.held[child]:
+                for i in self.out.get(box, ()):
+                    to = child_of.get(self.links[i].head, child)
+                    if to != child:
+                        edges[child].setdefault(to, []).append(i)
+        return _Graph(_sorted(parts, edges), edges)
+
+    # --- series and branches ------------------------------------------------------------------
+
+    def _composed(self, graph: _Graph, depth: int) -> Block:
+        """The parts of a graph as a series, as branches, or in levels."""
+        if len(graph.parts) == 1:
+            return self._of(graph.parts[0])
+        reduced = graph.reduced()
+        branches = reduced.branches()
+        if len(branches) > 1:
+            return self._beside([graph.only(branch) for branch in branches], depth)
+        rows = self._shape(graph, reduced) if depth < _DEEPEST else []
+        return self._series(self._filled(graph, rows, depth)) if rows else self._levels(graph, reduced)
+
+    def _shape(self, graph: _Graph, reduced: _Graph) -> list[_Row]:
+        """The spine of a graph with what lies between and beside it; nothing where there is none."""
+        boxes = {box for part in graph.parts for box in self.held[part]}
+        on = {
+            part
+            for part in graph.parts
+            for box in self.held[part]
+            if any(self.links[i].head not in boxes for i in self.out.get(box, ()))
+        }
+        if not on:  # it ends here: at the end of the longest way
+            far = {part: max(self.far[box] for box in self.held[part]) for part in graph.parts}
+            ends = [part for part in graph.parts if not graph.edges[part]]
+            counted = [part for part in ends if not self.aside.issuperset(self.held[part])] or ends
+            on = {part for part in counted if far[part] == max(far[one] for one in counted)}
+        for part in reversed(graph.parts):
+            if any(to in on for to in graph.edges[part]):
+                on.add(part)
+        main = reduced.only(on)
+        spine = main.spine()
+        if not spine:
+            return []
+        rows = [_Row(row, []) for row in main.between(spine)]
+        row_of = {part: i for i, row in enumerate(rows) for part in row.parts}
+        for branch in reduced.only(part for part in graph.parts if part not in on).branches():
+            row = 1 + max(
+                (row_of[one] for part in branch for one in graph.reads[part] if one in row_of), default=-1
+            )
+            if row == len(rows):
+                rows.append(_Row([], []))
+            rows[row].hanging.append(branch)
+        return rows
+
+    def _filled(self, graph: _Graph, rows: Iterable[_Row], depth: int = 0) -> list[list[Block | None]]:
+        """The blocks of each row of a series: that of the spine or none, and those that hang beside it."""
+
+        def block(parts: Sequence[int]) -> Block | None:
+            return (
+                None
+                if not parts
+                else self._of(parts[0])
+                if len(parts) == 1
+                else self._composed(graph.only(parts), depth + 1)
+            )
+
+        return [[block(row.parts), *map(block, row.hanging)] for row in rows]
+
+    def _series(
+        self, blocks: list[list[Block | None]], gaps: Mapping[int, float] = {}, *, mirrored: bool = False
+    ) -> Block:
+        """Blocks one beneath the other, their spine in one line. What hangs beside them goes no further; what
+        goes around some has a lane beside them, rather to the right, or where it is ``mirrored`` to the left.
+        """
+        x, y = 0.0, 0.0
+        rows: list[list[_Item]] = []
+        tops: list[float] = []
+        for main, *_ in blocks:
+            left = x - main.enters if main is not None else x
+            rows.append([_Item(main, x=left)] if main is not None else [])
+            tops.append(y)
+            if main is not None:
+                x = left + main.leaves
+                y += main.height + self.apart
+        #: From which row to which something hangs, and where it ends.
+        hung: list[tuple[int, int, float]] = []
+        hanging_items: list[_Item] = []
+        for first, (_, *hanging) in enumerate(blocks):
+            for block in hanging:
+                assert block is not None
+                last = max(i for i, top in enumerate(tops) if top - self.apart < tops[first] + block.height)
+                taken = [item.x + item.width for row in rows[first : last + 1] for item in row]
+                taken += [right for start, end, right in hung if start <= last and first <= end]
+                at = max(taken) + ASIDE if taken else x - block.enters
+                rows[first].append(_Item(block, x=at, hangs=True))
+                hanging_items.append(rows[first][-1])
+                hung.append((first, last, at + block.width))
+        spans, taps = self._passing(blocks)
+        sides: dict[bool, list[int]] = {True: [], False: []}
+        lane: dict[int, float] = {}
+        for net in sorted(spans, key=lambda net: (spans[net][1] - spans[net][0], spans[net])):
+            first, last = spans[net]
+            clashes = {
+                side: sum(
+                    _clash(spans[net], spans[other])
+                    + sum(1 for tap in taps.get(net, ()) if spans[other][0] <= tap <= spans[other][1])
+                    for other in sides[side]
+                )
+                for side in sides
+            }
+            to_the_right = clashes[True] < clashes[False] + (not mirrored)
+            low, high = max(first, 0), min(last, len(blocks) - 1)
+            beside = [item for row in rows[low : high + 1] for item in row if item.block is not None]
+            lanes = [
+                lane[other]
+                for other in sides[to_the_right]
+                if spans[other][0] <= last + 1 and first <= spans[other][1] + 1
+            ]
+            if to_the_right:
+                lanes += [right for start, end, right in hung if start <= high and low <= end]
+                lane[net] = max([item.x + item.width for item in beside] + lanes) + _LANE
+            else:
+                lane[net] = min([item.x for item in beside] + lanes) - _LANE
+            sides[to_the_right].append(net)
+            for row in rows[low : high + 1]:
+                row.append(_Item(None, net, lane[net]))
+        for item, (first, last, _) in zip(hanging_items, hung, strict=True):
+            turns = {
+                turn for net in sides[True] for turn in (spans[net][0], *taps.get(net, ()), spans[net][1] + 1)
+            }
+            if any(first < turn <= last for turn in turns):  # lines to a lane beyond would go through it
+                item.hangs = False
+        return self._stacked(rows, 0.0, x, gaps=gaps)
+
+    def _passing(
+        self, blocks: list[list[Block | None]]
+    ) -> tuple[dict[int, tuple[int, int]], dict[int, list[int]]]:
+        """The first and the last row that what a box gives out passes by; from -1, or to beyond the last,
+        where it comes from outside or goes there. And the rows that it goes into.
+        """
+        all_blocks = [(i, block) for i, row in enumerate(blocks) for block in row if block is not None]
+        at = {box: i for i, block in all_blocks for box in block.boxes}
+        spans: dict[int, tuple[int, int]] = {}
+        taps: dict[int, list[int]] = {}
+        for i, block in all_blocks:
+            for net in dict.fromkeys(self.links[number].tail for number in block.entering):
+                taps.setdefault(net, []).append(i)
+                start = at[net] + 1 if net in at else -1
+                if i - 1 >= max(start, 0):
+                    spans[net] = (start, max(spans.get(net, (start, -1))[1], i - 1))
+            for net in block.leaving:
+                if i < len(blocks) - 1 and any(self.links[k].head not in at for k in self.out[net]):
+                    spans[net] = (i + 1, len(blocks))
+        return spans, taps
+
+    def _beside(self, graphs: list[_Graph], depth: int) -> Block:
+        """Branches side by side; the spine goes through the middle one, or to where the main one stands."""
+        found = [(graph, self._composed(graph, depth + 1)) for graph in graphs]
+        main = self._main([block for _, block in found])
+        sides = []
+        if main is not None:
+            main_one = found.pop(main)
+            sides = found
+            found = [main_one]
+        x = 0.0
+        row = []
+        for _, block in [*sides, *found] if self.rising else [*found, *sides]:
+            aside = any(block is side for _, side in sides)
+            row.append(_Item(block, x=x, central=aside and bool(block.leaving)))
+            x += block.width + ASIDE
+        middle = [item for item in row if any(item.block is block for _, block in found)]
+        middle = middle[(len(found) - 1) // 2 : len(found) // 2 + 1]
+        enters = sum(item.x + item.block.enters for item in middle if item.block is not None) / len(middle)
+        leaves = sum(item.x + item.block.leaves for item in middle if item.block is not None) / len(middle)
+        return self._stacked([row], enters, leaves)
+
+    def _main(self, blocks: list[Block]) -> int | None:
+        """Which of some branches goes on straight, the others being beside it; none where they are alike."""
+        beside = [self._is_bypass(block) for block in blocks]
+        if beside.count(False) == 1:
+            return beside.index(False)
+        going = [i for i, block in enumerate(blocks) if block.leaving] or [*range(len(blocks))]
+        longest = sorted(going, key=lambda i: (-len(blocks[i].boxes), i))
+        lengths = [len(blocks[i].boxes) for i in longest]
+        if len(going) < len(blocks) or not blocks[0].leaving:
+            return longest[0] if len(lengths) == 1 or lengths[0] > lengths[1] else None
+        return longest[0] if lengths[0] >= _LONGER * lengths[1] else None
+
+    def _is_bypass(self, block: Block) -> bool:
+        """Whether all that enters and leaves is on a short way around others."""
+        numbers = [*block.entering, *(i for net in block.leaving for i in self.out[net])]
+        return bool(numbers) and all(self.links[i].bypass for i in numbers)
+
+    # --- a U ----------------------------------------------------------------------------------
+
+    def bent(self, tail: float) -> Block | None:
+        """The picture as a U, where what goes across from left to right is nested; ``None`` otherwise.
+
+        ``tail`` is the part of the height of each box that does not belong to it.
+        """
+        graph = self._graph(self.root_part)
+        reduced = graph.reduced()
+        if len(reduced.branches()) > 1:
+            return None
+        rows = self._shape(graph, reduced)
+        row_of = {box: i for i, row in enumerate(rows) for part in row.parts for box in self.held[part]}
+        skips = self._nested(row_of, len(rows))
+        if not skips:
+            return None
+        bottom = row_of[self.links[skips[-1]].head]
+        kept = self.into, self.out
+        self.into, self.out = (
+            {box: [i for i in some if i not in skips] for box, some in ways.items()} for ways in kept
+        )
+        self.out = {box: some for box, some in self.out.items() if some}
+        try:
+            left = self._arm(graph, rows[:bottom])
+            right = self._arm(graph, rows[bottom:], rising=True)
+            ends = [self.links[i] for i in skips]
+            # how far each skip is from the top on both sides, and how far it has to be
+            fro = [_middle(left, link.tail, tail) for link in ends]
+            to = [right.height - _middle(right, link.head, tail) for link in ends]
+            more = [[0.0, 0.0] for _ in ends]
+            for k in range(1, len(ends)):
+                down, up = fro[k] - fro[k - 1], to[k] - to[k - 1]
+                more[k] = [max(up - down, 0.0), max(down - up, 0.0)]
+            gaps: list[dict[int, float]] = [{}, {}]
+            for k in range(1, len(ends)):
+                for side, one, other in (
+                    (0, row_of[ends[k - 1].tail], row_of[ends[k].tail]),
+                    (1, row_of[ends[k].head] - bottom, row_of[ends[k - 1].head] - bottom),
+                ):
+                    for row in range(one + 1, other + 1):
+                        gaps[side][row] = self.apart + more[k][side] / (other - one)
+            left = self._arm(graph, rows[:bottom], gaps[0])
+            right = self._arm(graph, rows[bottom:], gaps[1], rising=True)
+        finally:
+            self.into, self.out = kept
+        return self._joined(left, right, skips, tail)
+
+    def _nested(self, row_of: Mapping[int, int], rows: int) -> list[int]:
+        """The links that go around others to a row beyond, each within the one before; none for no U."""
+        spans = [
+            (row_of[link.tail], row_of[link.head], i)
+            for i, link in enumerate(self.links)
+            if link.tail in row_of and link.head in row_of
+        ]
+        long = [span for span in spans if span[1] - span[0] > 1]
+        if len(long) < 2:
+            return []
+        across = max(
+            ([span for span in long if span[0] < row < span[1]] for row in range(rows)),
+            key=len,
+        )  # fmt: skip
+        across = sorted(across, key=lambda span: (span[0], -span[1]))
+        nested = all(a[0] < b[0] and a[1] > b[1] for a, b in pairwise(across))
+        if len(across) < 2 or not nested or across[0][1] - across[0][0] < rows / 2:
+            return []
+        return [i for _, _, i in across]
+
+    def _arm(
+        self,
+        graph: _Graph,
+        rows: Sequence[_Row],
+        gaps: Mapping[int, float] = {},
+        *,
+        rising: bool = False,
+    ) -> Block:
+        """One side of a U, still from top to bottom."""
+        self.rising = rising
+        blocks = self._filled(graph, rows)
+        self.rising = False
+        return self._series(blocks, gaps, mirrored=not rising)
+
+    def _joined(self, left: Block, right: Block, skips: Sequence[int], tail: float) -> Block | None:
+        """Two sides of a U beside each other, the right one upward, and what goes across."""
+        right.upturn()
+        rise = (
+            [left.boxes[self.links[i].tail] for i in skips],
+            [right.boxes[self.links[i].head] for i in skips],
+        )
+        apart = _middle(left, self.links[skips[0]].tail, tail) - (
+            rise[1][0].y + tail + (rise[1][0].height - tail) / 2
+        )
+        left.move(0.0, max(-apart, 0.0))
+        right.move(left.width + _ACROSS, max(apart, 0.0))
+        out = Block(left.width + _ACROSS + right.width, 0.0, left.enters, right.leaves)
+        out.rising = frozenset(right.boxes)
+        for side in (left, right):
+            out.boxes |= side.boxes
+            out.scopes += side.scopes
+            out.wires |= side.wires
+        for i in skips:
+            link = self.links[i]
+            a, b = out.boxes[link.tail], out.boxes[link.head]
+            y, other = a.y + (a.height - tail) / 2, b.y + tail + (b.height - tail) / 2
+            between = [area for area in out.boxes.values() if area.y < y < area.bottom]
+            if abs(y - other) > 0.5 or any(
+                a.right < area.right and area.x < b.x for area in between if area != a
+            ):
+                return None
+            out.wires[i] = [(a.right, y), (b.x, y)]
+        lowest = max(left_or_right.bottom for left_or_right in out.boxes.values())
+        lowest = max([lowest, *(area.bottom for _, area in out.scopes)])
+        nets = {self.links[i].tail: left.leaving[self.links[i].tail] for i in right.entering}
+        # the innermost turns first
+        for turn, net in enumerate(sorted(nets, key=lambda net: -nets[net][-1][0])):
+            y = lowest + _ENTER + _LEAVE + _TRACK * turn
+            for i, points in right.entering.items():
+                if self.links[i].tail == net:
+                    out.wires[i] = _straightened(
+                        [*nets[net], (nets[net][-1][0], y), (points[0][0], y), *points]
+                    )
+            out.height = y + _LEAVE
+        across = [x for points in out.wires.values() for x, _ in points]
+        across += [x for area in out.boxes.values() for x in (area.x, area.right)]
+        across += [x for _, area in out.scopes for x in (area.x, area.right)]
+        out.width = max(across) - min(across)
+        out.move(-min(across), 0.0)
+        return out
+
+    # --- levels -------------------------------------------------------------------------------
+
+    def _levels(self, graph: _Graph, reduced: _Graph) -> Block:
+        """Parts in rows, each beneath all that it reads, in an order in which few lines cross."""
+        level = dict.fromkeys(graph.parts, 0)
+        for part in graph.parts:
+            for to in graph.edges[part]:
+                level[to] = max(level[to], level[part] + 1)
+        for part in reversed(graph.parts):  # what nothing waits for stands before what reads it
+            if graph.edges[part] and not graph.reads[part]:
+                level[part] = min(level[to] for to in graph.edges[part]) - 1
+        least = min(level.values())
+        rows: list[list[_Item]] = [[] for _ in range(max(level.values()) - least + 1)]
+        at: dict[int, int] = {}
+        blocks: list[tuple[int, Block]] = []
+        for part in graph.parts:
+            block = self._of(part)
+            row = level[part] - least
+            rows[row].append(_Item(block))
+            blocks.append((row, block))
+            at |= dict.fromkeys(block.boxes, row)
+        spans: dict[int, tuple[int, int]] = {}
+        for row, block in blocks:
+            for number in block.entering:
+                net = self.links[number].tail
+                start = at[net] + 1 if net in at else 0
+                if row - 1 >= start:
+                    spans[net] = (start, max(spans.get(net, (0, -1))[1], row - 1))
+            for net in block.leaving:
+                if row < len(rows) - 1 and any(self.links[k].head not in at for k in self.out[net]):
+                    spans[net] = (row + 1, len(rows) - 1)
+        for net, (first, last) in spans.items():
+            for passed in rows[first : last + 1]:
+                passed.append(_Item(None, net))
+        self._ordered(rows)
+        left = min(item.x for row in rows for item in row)
+        right = max(item.x + item.width for row in rows for item in row)
+        entering = [
+            item.x + (item.block.enters if item.block is not None else 0.0)
+            for item in rows[0]
+            if item.block is None or item.block.entering
+        ]
+        leaving = [
+            item.x + (item.block.leaves if item.block is not None else 0.0)
+            for item in rows[-1]
+            if item.block is None or item.block.leaving
+        ]
+        middle = (left + right) / 2
+        return self._stacked(
+            rows,
+            min(entering, key=lambda x: abs(x - middle), default=middle),
+            min(leaving, key=lambda x: abs(x - middle), default=middle),
+        )
+
+    def _ordered(self, rows: list[list[_Item]]) -> None:
+        """Put the items of each row in order and into places."""
+        joins = [self._joins(above, below) for above, below in pairwise(rows)]
+        up: dict[int, list[tuple[_Item, float, float]]] = {}
+        down: dict[int, list[tuple[_Item, float, float]]] = {}
+        for joined in joins:
+            for a, x, b, to in joined:
+                down.setdefault(id(a), []).append((b, to, x))
+                up.setdefault(id(b), []).append((a, x, to))
+        place = {id(item): float(i) for row in rows for i, item in enumerate(row)}
+        for sweep in range(_SWEEPS):
+            near = down if sweep % 2 else up
+            for row in rows[::-1] if sweep % 2 else rows:
+
+                def mean(item: _Item, near: dict[int, list[tuple[_Item, float, float]]] = near) -> float:
+                    found = [place[id(other)] for other, _, _ in near.get(id(item), ())]
+                    return sum(found) / len(found) if found else place[id(item)]
+
+                row.sort(key=mean)
+                for i, item in enumerate(row):
+                    place[id(item)] = i - (len(row) - 1) / 2
+        for row in rows:
+            x = 0.0
+            for item in row:
+                item.x = x
+                x += item.width + (ASIDE if item.block is not None else _LANE)
+        for sweep in range(_SETTLED):
+            for row in rows[::-1] if sweep % 2 else rows:
+                wishes = []
+                for item in row:
+                    found = [
+                        (other.x + far - own, _STIFF if other.block is None and item.block is None else 1.0)
+                        for other, far, own in (*up.get(id(item), ()), *down.get(id(item), ()))
+                    ]
+                    weight = sum(w for _, w in found)
+                    wishes.append(
+                        (sum(x * w for x, w in found) / weight, weight) if found else (item.x, 0.01)
+                    )
+                _spread(row, wishes)
+
+    def _joins(self, above: list[_Item], below: list[_Item]) -> list[tuple[_Item, float, _Item, float]]:
+        """What is connected from one row to the next: two items, and where in each."""
+        pins: dict[int, tuple[_Item, float]] = {}
+        for item in above:
+            if item.block is None:
+                pins[item.net] = (item, 0.0)
+            else:
+                pins |= {net: (item, points[-1][0]) for net, points in item.block.leaving.items()}
+        found = []
+        for item in below:
+            ends = (
+                [(item.net, 0.0)]
+                if item.block is None
+                else sorted({(self.links[i].tail, points[0][0]) for i, points in item.block.entering.items()})
+            )
+            found += [(*pins[net], item, x) for net, x in ends if net in pins]
+        return found
+
+    # --- rows and tracks ----------------------------------------------------------------------
+
+    def _closed(self, block: Block) -> Block:
+        """The same with one way in for all that comes from one box."""
+        ways = grouped((self.links[i].tail, round(points[0][0], 3)) for i, points in block.entering.items())
+        if all(len(set(xs)) == 1 for xs in ways.values()):
+            return block
+        return self._stacked([[_Item(block)]], block.enters, block.leaves, closed=True)
+
+    def _stacked(
+        self,
+        rows: list[list[_Item]],
+        enters: float,
+        leaves: float,
+        *,
+        closed: bool = False,
+        gaps: Mapping[int, float] = {},
+    ) -> Block:
+        """Rows of items one beneath the other, with the lines between them.
+
+        ``gaps`` are the least spaces before some rows; a ``closed`` one has one way in for each line.
+        """
+        out = Block(0, 0, enters, leaves)
+        #: Where what each box gives out has come to; of what comes from outside, nothing yet.
+        ways: dict[int, list[Point]] = {}
+        outside: set[int] = set()
+        y = 0.0
+        for number, row in enumerate(rows):
+            pins: dict[int, list[tuple[float, int]]] = {}
+            for item in row:
+                if item.block is None:
+                    pins.setdefault(item.net, []).append((item.x, -1))
+                else:
+                    for i, points in item.block.entering.items():
+                        pins.setdefault(self.links[i].tail, []).append((points[0][0] + item.x, i))
+            starts = {net: way[-1][0] for net, way in ways.items()}
+            if number == 0:
+                for net, ends in pins.items():
+                    xs = {x for x, _ in ends}
+                    if closed and len(xs) > 1:
+                        starts[net] = enters if min(xs) <= enters <= max(xs) else min(xs)
+            tracks, high = self._tracks(
+                {net: (starts[net], [x for x, _ in ends]) for net, ends in pins.items() if net in starts},
+                {net for net, ends in pins.items() if any(i >= 0 for _, i in ends)},
+                {
+                    net
+                    for net, ends in pins.items()
+                    if all(i >= 0 and not self.links[i].bypass for _, i in ends)
+                },
+                least=0.0 if number == 0 else gaps.get(number, self.apart),
+            )
+            below = y + high
+            height = max(
+                (item.block.height for item in row if item.block is not None and not item.hangs), default=0.0
+            )
+            lanes: dict[int, list[Point]] = {}
+            gone: dict[int, list[Point]] = {}
+            for item in row:
+                if item.block is not None:
+                    down = (height - item.block.height) / 2 if item.central else 0.0
+                    item.block.move(item.x, below + down)
+                    out.boxes |= item.block.boxes
+                    out.scopes += item.block.scopes
+                    out.wires |= item.block.wires
+                    gone |= item.block.leaving
+            for net, ends in pins.items():
+                for x, i in ends:
+                    start = ways.get(net)
+                    if start is None:
+                        outside.add(net)
+                        start = [(starts.get(net, x), y)]
+                    way = [*start]
+                    if net in tracks and x != way[-1][0]:
+                        way += [(way[-1][0], y + tracks[net]), (x, y + tracks[net])]
+                    way.append((x, below))
+                    if i < 0:
+                        lanes[net] = [*way, (x, below + height)]
+                    else:
+                        entered = next(
+                            item.block.entering[i]
+                            for item in row
+                            if item.block is not None and i in item.block.entering
+                        )
+                        done = out.entering if net in outside else out.wires
+                        done[i] = _straightened([*way, *entered])
+            y = below + height
+            for net, way in gone.items():
+                ways[net] = [*way, (way[-1][0], y)]
+            for net in [net for net in ways if net not in gone and net not in lanes]:
+                del ways[net]  # all that read it stand in rows above
+            ways |= lanes
+        inside = out.boxes
+        for net, way in ways.items():
+            if any(self.links[k].head not in inside for k in self.out[net]):
+                out.leaving[net] = _straightened(way)
+        across = [x for area in out.boxes.values() for x in (area.x, area.right)]
+        across += [x for _, area in out.scopes for x in (area.x, area.right)]
+        for some in (out.entering, out.leaving, out.wires):
+            across += [x for points in some.values() for x, _ in points]
+        left, right = min(across), max(across)
+        out.width = right - left
+        out.height = max(
+            [y, *(area.bottom for area in out.boxes.values()), *(area.bottom for _, area in out.scopes)]
+        )
+        out.move(-left, 0.0)
+        return out
+
+    def _tracks(
+        self,
+        nets: dict[int, tuple[float, list[float]]],
+        fed: set[int],
+        plain: set[int],
+        *,
+        least: float,
+    ) -> tuple[dict[int, float], float]:
+        """How far beneath a row each line that turns does so, and the height that they need.
+
+        Args:
+            nets: where each comes from, and where it goes to.
+            fed: those that go into a box or a scope.
+            plain: those that do nothing else, and are no bypass.
+            least: the least height.
+        """
+        turning = {
+            net: (top, xs, min([top, *xs]), max([top, *xs]))
+            for net, (top, xs) in nets.items()
+            if any(x != top for x in xs)
+        }
+        if not turning:
+            return {}, least
+        # what comes together into one box does so on one track
+        together = grouped(
+            (nets[net][1][0], net) for net in turning if net in plain and len(set(nets[net][1])) == 1
+        )
+        first_of = {net: some[0] for some in together.values() for net in some}
+        for some in together.values():
+            ends = [turning[net] for net in some]
+            turning[some[0]] = (
+                ends[0][0], ends[0][1], min(one[2] for one in ends), max(one[3] for one in ends)
+            )  # fmt: skip
+            for net in some[1:]:
+                del turning[net]
+        # what leaves to a lane goes above, what comes in beneath
+        order = sorted(turning, key=lambda net: (net in fed, turning[net][3] - turning[net][2], net))
+        everything = {net: (top, xs, top, top) for net, (top, xs) in nets.items()} | turning
+        if len(order) <= _MANY:
+            for _ in range(len(order)):
+                swapped = False
+                for i in range(len(order) - 1):
+                    a, b = everything[order[i]], everything[order[i + 1]]
+                    if _cost(b, a) < _cost(a, b):
+                        order[i], order[i + 1] = order[i + 1], order[i]
+                        swapped = True
+                if not swapped:
+                    break
+        levels: dict[int, int] = {}
+        for net in order:
+            _, _, left, right = turning[net]
+            levels[net] = max(
+                (
+                    levels[other] + 1
+                    for other in levels
+                    if turning[other][2] < right + _TRACK and left < turning[other][3] + _TRACK
+                ),
+                default=0,
+            )
+        # what comes in alone does so as near as the others
+        most = max(levels.values())
+        high = max(least, _LEAVE + _ENTER + _TRACK * most)
+        step = (high - _LEAVE - _ENTER) / most if most else 0.0
+        found = {}
+        for net, level in levels.items():
+            if most == 0:
+                into_a_lane = net not in fed
+                out_of_one = all(x != everything[net][0] for x in everything[net][1]) and net in fed
+                found[net] = (
+                    _LEAVE if into_a_lane else high - _ENTER if out_of_one else (high - _ENTER + _LEAVE) / 2
+                )
+            else:
+                found[net] = _LEAVE + step * level
+        found |= {net: found[first] for net, first in first_of.items()}
+        return found, high
+
+
+def _cost(
+    upper: tuple[float, list[float], float, float], lower: tuple[float, list[float], float, float]
+) -> float:
+    """How much it costs that one line turns above another: lines crossed, and lines on lines."""
+    _, xs, left, right = upper
+    other_top, other_xs, other_left, other_right = lower
+    cost = sum(1.0 for x in set(xs) if other_left < x < other_right) + (left < other_top < right)
+    cost += 50 * (other_top in xs and other_top not in other_xs)
+    cost += 50.0 * sum(x == other_top for x in xs if other_left != other_right)
+    return cost
+
+
+def _middle(block: Block, box: int, tail: float) -> float:
+    """Where the middle of a box is."""
+    area = block.boxes[box]
+    return area.y + (area.height - tail) / 2
+
+
+def _clash(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether two lanes on one side would cross: each begins or ends within the other."""
+    (first, last), (start, end) = sorted((a, b), key=lambda span: (span[0], -span[1]))
+    return start > first and start <= last + 1 < end + 1
+
+
+def _straightened(points: list[Point]) -> list[Point]:
+    """The same way without points between its corners."""
+    found: list[Point] = []
+    for point in points:
+        if found and abs(found[-1][0] - point[0]) < 1e-6 and abs(found[-1][1] - point[1]) < 1e-6:
+            continue
+        if len(found) > 1 and any(
+            abs(found[-2][axis] - point[axis]) < 1e-6 and abs(found[-1][axis] - point[axis]) < 1e-6
+            for axis in (0, 1)
+        ):
+            found[-1] = point
+        else:
+            found.append(point)
+    return found
+
+
+def _spread(row: list[_Item], wishes: list[tuple[float, float]]) -> None:
+    """Put the items of a row as near to where they are wished as their order lets them, by least squares.
+
+    Pool adjacent violators: Ayer et al., "An empirical distribution function for sampling with incomplete
+    information", Annals of Mathematical Statistics 26 (1955).
+    """
+    pools: list[tuple[float, float, int]] = []
+    offset = 0.0
+    offsets = []
+    for item, (wish, weight) in zip(row, wishes, strict=True):
+        offsets.append(offset)
+        value, mass, count = wish - offset, weight, 1
+        while pools and pools[-1][0] >= value:
+            before, more, others = pools.pop()
+            value = (value * mass + before * more) / (mass + more)
+            mass, count = mass + more, count + others
+        pools.append((value, mass, count))
+        offset += item.width + (ASIDE if item.block is not None else _LANE)
+    i = 0
+    for value, _, count in pools:
+        for _ in range(count):
+            row[i].x = value + offsets[i]
+            i += 1
+
+
+# --- graphs ---------------------------------------------------------------------------------------
+
+
+class _Graph:
+    """Parts in an order in which each stands after those that it reads."""
+
+    def __init__(self, parts: list[int], edges: dict[int, dict[int, list[int]]]) -> None:
+        self.parts = parts
+        self.edges = edges
+        self.reads: dict[int, list[int]] = {part: [] for part in parts}
+        for part in parts:
+            for to in edges[part]:
+                self.reads[to].append(part)
+
+    def only(self, parts: Iterable[int]) -> _Graph:
+        """The graph of some of the parts, in the same order."""
+        kept = set(parts)
+        return _Graph(
+            [part for part in self.parts if part in kept],
+            {a: {b: some for b, some in self.edges[a].items() if b in kept} for a in self.parts if a in kept},
+        )
+
+    def reduced(self) -> _Graph:
+        """The graph without the edges beside which there is a longer way."""
+        bit = {part: 1 << i for i, part in enumerate(self.parts)}
+        reach: dict[int, int] = {}
+        edges: dict[int, dict[int, list[int]]] = {}
+        for part in reversed(self.parts):
+            tos = self.edges[part]
+            beyond = 0
+            for to in tos:
+                beyond |= reach[to]
+            edges[part] = {to: some for to, some in tos.items() if not beyond & bit[to]}
+            reach[part] = beyond
+            for to in tos:
+                reach[part] |= bit[to]
+        return _Graph(self.parts, edges)
+
+    def branches(self) -> list[list[int]]:
+        """The parts that hang together, each of them with all that it is connected with."""
+        left = dict.fromkeys(self.parts)
+        found = []
+        while left:
+            first = next(iter(left))
+            del left[first]
+            branch, waiting = [first], [first]
+            while waiting:
+                part = waiting.pop()
+                for other in (*self.edges[part], *self.reads[part]):
+                    if other in left:
+                        del left[other]
+                        branch.append(other)
+                        waiting.append(other)
+            found.append(branch)
+        return found
+
+    def spine(self) -> list[int]:
+        """The parts that every way goes through: as many ways go through each as there are."""
+        before: dict[int, int] = {}
+        after: dict[int, int] = {}
+        for part in self.parts:
+            before[part] = sum(before[other] for other in self.reads[part]) or 1
+        for part in reversed(self.parts):
+            after[part] = sum(after[to] for to in self.edges[part]) or 1
+        every = sum(before[part] for part in self.parts if not self.edges[part])
+        return [part for part in self.parts if before[part] * after[part] == every]
+
+    def between(self, spine: list[int]) -> list[list[int]]:
+        """The parts of the spine, each a row, and between two of them what lies there."""
+        at = {part: i for i, part in enumerate(spine)}
+        after: list[list[int]] = [[] for _ in range(len(spine) + 1)]
+        passed = dict.fromkeys(self.parts, 0)
+        for part in self.parts:  # how many parts of the spine lie before each
+            if part in at:
+                passed[part] = at[part] + 1
+            else:
+                after[passed[part]].append(part)
+            for to in self.edges[part]:
+                passed[to] = max(passed[to], passed[part])
+        rows = [row for part, region in zip(spine, after, strict=False) for row in (region, [part]) if row]
+        return [*rows, *filter(None, after[-1:])]
+
+
+def _sorted(parts: list[int], edges: dict[int, dict[int, list[int]]]) -> list[int]:
+    """The parts in their order, but each after those that it reads."""
+    waiting = dict.fromkeys(parts, 0)
+    for part in parts:
+        for to in edges[part]:
+            waiting[to] += 1
+    order: list[int] = []
+    ready = [part for part in parts if not waiting[part]]
+    rank = {part: i for i, part in enumerate(parts)}
+    heap = [(rank[part], part) for part in ready]
+    heapify(heap)
+    while heap:
+        _, part = heappop(heap)
+        order.append(part)
+        for to in edges[part]:
+            waiting[to] -= 1
+            if not waiting[to]:
+                heappush(heap, (rank[to], to))
+    assert len(order) == len(parts)
+    return order

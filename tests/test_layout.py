@@ -1,0 +1,177 @@
+"""Graphs have the shape of their networks: what is drawn is measured, and what a U is to look like.
+
+``python tests/drawn.py`` measures the whole zoo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import archlens
+from archlens.drawing import Request
+from archlens.drawing.layout import Layout, lay_out
+from archlens.drawing.placing import Area, Given, Link, Pads
+from archlens.drawing.styles.graph import Laid, chosen
+
+from . import drawn
+from .test_diagram import BRANCHES, DENSE, TWO, UNET, loaded
+
+
+def laid(name: str, **options: object) -> Laid:
+    return chosen(Request(loaded(name), **options))  # type: ignore[arg-type]
+
+
+def boxes(found: Laid) -> dict[str, Area]:
+    return {box.name: area for box, area in zip(found.plan.boxes, found.areas, strict=True)}
+
+
+def middle(area: Area) -> float:
+    return area.x + area.width / 2
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "direction"),
+    [
+        *((name, None, None) for name in ("resnet18", "nasnet_a_mobile", "fpn_resnet50", "detr_resnet50")),
+        *((name, None, None) for name in ("yolov3", "fcn_resnet50", "whisper_tiny", UNET, DENSE, TWO)),
+        ("inception_v3", 2, None),
+        ("googlenet", 2, "lr"),
+        ("resnet18", 3, None),
+        (BRANCHES, 3, "tb"),
+        ("segnet", 1, None),
+        ("deeplabv3_resnet50", 2, None),
+    ],
+)
+def test_spines_are_straight_and_lines_go_over_nothing(
+    name: str, depth: int | None, direction: str | None
+) -> None:
+    found = drawn.measured(Request(loaded(name), depth=depth, direction=direction))
+    assert (found.bends, found.over_boxes, found.over_words) == (0, 0, 0)
+
+
+def test_what_is_measured_would_be_seen() -> None:
+    found = laid("resnet18")
+    first, second, *others = found.layout.boxes
+    bent = replace(found.layout, boxes=[first, second.moved(30, 0), *others])
+    assert drawn.bends(found) == 0
+    assert drawn.bends(found._replace(layout=bent)) > 0
+    crossed = given(4, [(0, 3), (1, 2)])
+    assert crossings(lay_out(crossed, "tb")) == 0
+    down = [[((0.0, 0.0), (0.0, 9.0))], [((-5.0, 4.0), (5.0, 4.0))]]
+    assert drawn._cross(*down)
+    assert drawn._goes_through(down[0][0], (-3, 3, 3, 6), 1)
+    assert not drawn._goes_through(down[0][0], (1, 3, 3, 6), 0.5)
+
+
+def given(count: int, links: list[tuple[int, int]], bypass: tuple[int, ...] = ()) -> Given:
+    return Given(
+        [(100.0, 30.0)] * count,
+        [Link(*link, i in bypass) for i, link in enumerate(links)],
+        [-1] * count, [], [], 13.0,
+    )  # fmt: skip
+
+
+def crossings(layout: Layout) -> int:
+    ways = [list(zip(wire.points, wire.points[1:], strict=False)) for wire in layout.wires]
+    return sum(drawn._cross(a, b) for i, a in enumerate(ways) for b in ways[:i])
+
+
+def test_branches_stand_side_by_side_in_their_order_centred_on_the_spine() -> None:
+    for branches in (2, 3, 4, 5):
+        links = [(0, i + 1) for i in range(branches)] + [(i + 1, branches + 1) for i in range(branches)]
+        found = lay_out(given(branches + 2, links), "tb").boxes
+        across = [middle(area) for area in found]
+        assert across[1:-1] == sorted(across[1:-1])
+        assert across[0] == across[-1] == pytest.approx(sum(across[1:-1]) / branches)
+        assert len({area.y for area in found[1:-1]}) == 1
+
+
+def test_equal_blocks_are_drawn_equally() -> None:
+    found = boxes(laid("inception_v3", depth=2))
+    first, *others = (
+        [
+            (area.x, area.y - found[f"Mixed_5{letter}.branch1x1.conv"].y)
+            for name, area in found.items()
+            if name.startswith(f"Mixed_5{letter}.")
+        ]
+        for letter in "bcd"
+    )
+    assert len(first) == 1 + 2 + 3 + 2 + 1
+    for other in others:
+        assert [point for pair in other for point in pair] == pytest.approx(
+            [point for pair in first for point in pair]
+        )
+
+
+def test_a_projection_lies_beside_what_it_goes_around_and_looks_like_a_residual() -> None:
+    found = laid("resnet18", depth=3)
+    edges = {
+        (found.plan.boxes[edge.tail].name, found.plan.boxes[edge.head].name): edge
+        for edge in found.plan.edges
+    }
+    names = [pair for pair, edge in edges.items() if edge.projection]
+    assert sum("downsample" in name for pair in names for name in pair) == len(names) == 6
+    at = boxes(found)
+    spine = middle(at["layer2.0.conv1"])
+    assert middle(at["layer2.0.add"]) == middle(at["layer2.0.conv2"]) == spine
+    assert at["layer2.0.downsample.0"].x > at["layer2.0.conv1"].right
+    # of branches that are alike none is a projection: RepVGG adds a 3x3 and a 1x1 convolution
+    assert not any(edge.projection for edge in laid("repvgg_a0", depth=9).plan.edges)
+
+
+@pytest.mark.parametrize("fit", ["readme", "column", "page", "slide"])
+def test_an_encoder_with_its_decoder_is_a_u(fit: str) -> None:
+    """Each stage of the decoder is level with that which it reads (Ronneberger et al., figure 1)."""
+    found = laid("unet", depth=1, fit=fit)
+    at = boxes(found)
+    for stage in (1, 2, 3, 4):
+        down, up = at[f"down{stage}"], at[f"up{stage}"]
+        assert down.y + down.height / 2 == pytest.approx(up.y + up.height / 2)
+        assert down.right < up.x
+    assert at["up1"].y < at["up2"].y < at["up3"].y < at["up4"].y < at["bottom"].y
+    rising = {found.plan.boxes[box].name for box in found.layout.rising}
+    assert rising == {"up4", "up3", "up2", "up1", "out"}
+    across = [
+        wire.points
+        for wire in found.layout.wires
+        if len(wire.points) == 2 and wire.points[0][1] == wire.points[1][1]
+    ]
+    assert len(across) == 4
+
+
+def test_a_page_too_narrow_for_a_u_has_none() -> None:
+    assert laid("unet", depth=1, fit="1000px").layout.rising
+    assert not laid("unet", depth=2, fit="column").layout.rising
+    assert not laid("unet", depth=1, direction="lr").layout.rising
+
+
+def test_scopes_that_a_way_leaves_and_comes_back_to_are_broken() -> None:
+    """0 and 2 are in one scope, 1 between them is not."""
+    layout = lay_out(
+        Given([(100.0, 30.0)] * 3, [Link(0, 1), Link(1, 2)], [0, -1, 0], [-1], [Pads()], 13.0), "tb"
+    )
+    assert len(layout.scopes[0]) == 2
+    assert [area.y for area in layout.boxes] == sorted(area.y for area in layout.boxes)
+    two = Given([(100.0, 30.0)] * 4, [Link(0, 2), Link(3, 1)], [0, 0, 1, 1], [-1, -1], [Pads()] * 2, 13.0)
+    lay_out(two._replace(links=[Link(0, 2), Link(1, 3)]), "tb")
+
+
+def test_networks_with_nothing_in_common_stand_beneath_each_other_where_there_is_no_room() -> None:
+    found = laid("maskrcnn_resnet50_fpn", fit="column")
+    assert found.over[0] == 0
+
+
+def test_a_badge_counts_copies_and_no_line_strikes_it() -> None:
+    picture = Request(archlens.load("resnet50"), depth=3).picture
+    words = [item.text for item in drawn.walk(picture.items) if isinstance(item, drawn.Text)]
+    assert [word for word in words if word in ("x2", "x3", "x5")] == ["x2", "x3", "x5", "x2"]
+    assert "x2 in a corner: so many in a row, each with its own weights." in words
+    assert drawn.measured(Request(archlens.load("resnet50"), depth=3)).over_words == 0
+
+
+def test_graphs_of_one_network_have_names_of_their_own() -> None:
+    network = archlens.load("resnet18")
+    asked = ({}, {"depth": 1}, {"depth": 2}, {"depth": 2, "direction": "lr"})
+    assert len({Request(network, **one).picture.title for one in asked}) == len(asked)  # type: ignore[arg-type]
