@@ -587,8 +587,8 @@ def _labels(
 
 
 def _free(area: Area, y: float, layout: Layout, needed: float) -> tuple[float, float]:
-    """Where words on a height in a scope begin, and how much room they have between the lines there: as far to
-    the left as there is as much as is needed, or where there is most.
+    """Where words on a height in a scope begin, and how much room they have between the lines there: as far
+    to the left as there is as much as is needed, or where there is most.
     """
     lines = [area.x + 2, area.right - 2]
     for wire in layout.wires:
