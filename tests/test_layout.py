@@ -154,8 +154,15 @@ def test_scopes_that_a_way_leaves_and_comes_back_to_are_broken() -> None:
     )
     assert len(layout.scopes[0]) == 2
     assert [area.y for area in layout.boxes] == sorted(area.y for area in layout.boxes)
-    two = Given([(100.0, 30.0)] * 4, [Link(0, 2), Link(3, 1)], [0, 0, 1, 1], [-1, -1], [Pads()] * 2, 13.0)
-    lay_out(two._replace(links=[Link(0, 2), Link(1, 3)]), "tb")
+
+
+def test_scopes_that_read_each_other_are_broken() -> None:
+    """0 and 3 are in one scope, 1 and 2 in another; 0 feeds 1, and 2 feeds 3."""
+    links = [Link(0, 1), Link(2, 3)]
+    layout = lay_out(Given([(100.0, 30.0)] * 4, links, [0, 1, 1, 0], [-1, -1], [Pads()] * 2, 13.0), "tb")
+    assert sorted(len(areas) for areas in layout.scopes) == [1, 2]
+    assert layout.boxes[0].bottom <= layout.boxes[1].y
+    assert layout.boxes[2].bottom <= layout.boxes[3].y
 
 
 def test_networks_with_nothing_in_common_stand_beneath_each_other_where_there_is_no_room() -> None:

@@ -211,16 +211,43 @@ class _Placer:
         #: Whether what is laid out will be turned over.
         self.rising = False
         self._pieces()
+        self._tree()
+        while self._shattered():
+            self._tree()
+
+    def _tree(self) -> None:
+        """What stands in each part of the picture, and the boxes that it holds."""
         self.inside: dict[int, list[int]] = {}
         for part, around in enumerate(self.parent):
             if around >= 0:
                 self.inside.setdefault(around, []).append(part)
         self.held: dict[int, list[int]] = {}
-        for box in range(count):
+        for box in range(len(self.sizes)):
             at = box
             while at >= 0:
                 self.held.setdefault(at, []).append(box)
                 at = self.parent[at]
+
+    def _shattered(self) -> bool:
+        """Whether one of the scopes that read each other was broken, a piece for each of its boxes."""
+        for part in self.inside:
+            parts, edges = self._connected(part)
+            stuck = set(parts).difference(_sorted(parts, edges))
+            scope = next((one for one in parts if one in stuck and len(self.held[one]) > 1), None)
+            if scope is None:
+                continue
+            for box in self.held[scope][1:]:
+                chain, at = list[int](), self.parent[box]
+                while at != part:
+                    chain.append(at)
+                    at = self.parent[at]
+                for old in reversed(chain):
+                    self.scope_of_part[len(self.parent)] = self.scope_of_part[old]
+                    self.parent.append(at)
+                    at = len(self.parent) - 1
+                self.parent[box] = at
+            return True
+        return False
 
     def _pieces(self) -> None:
         """Break scopes that a way leaves and comes back to into pieces, so that all flows one way."""
@@ -303,6 +330,11 @@ class _Placer:
 
     def _graph(self, part: int) -> _Graph:
         """What stands in a scope, and what is connected there."""
+        parts, edges = self._connected(part)
+        return _Graph(_sorted(parts, edges), edges)
+
+    def _connected(self, part: int) -> tuple[list[int], dict[int, dict[int, list[int]]]]:
+        """What stands in a scope, and the links from one to another."""
         parts = sorted(
             (child for child in self.inside.get(part, ()) if child in self.held),
             key=lambda child: self.held[child][0],
@@ -315,7 +347,7 @@ class _Placer:
                     to = child_of.get(self.links[i].head, child)
                     if to != child:
                         edges[child].setdefault(to, []).append(i)
-        return _Graph(_sorted(parts, edges), edges)
+        return parts, edges
 
     # --- series and branches ------------------------------------------------------------------
 
@@ -1074,7 +1106,7 @@ class _Graph:
 
 
 def _sorted(parts: list[int], edges: dict[int, dict[int, list[int]]]) -> list[int]:
-    """The parts in their order, but each after those that it reads."""
+    """The parts in their order, but each after those that it reads; without those that read each other."""
     waiting = dict.fromkeys(parts, 0)
     for part in parts:
         for to in edges[part]:
@@ -1091,5 +1123,4 @@ def _sorted(parts: list[int], edges: dict[int, dict[int, list[int]]]) -> list[in
             waiting[to] -= 1
             if not waiting[to]:
                 heappush(heap, (rank[to], to))
-    assert len(order) == len(parts)
     return order
