@@ -396,7 +396,7 @@ def test_sphinx_html(site: Sphinx) -> None:
     assert 'href="#mine"' in page.html
     # a theme that is asked for makes a file
     (image,) = (found for found in page.attributes if found[""] == "img")
-    assert str(image["alt"]).startswith("my: Feature maps of 1 layers as boxes to scale: input 1x28x28")
+    assert str(image["alt"]).startswith("my: Feature maps of 1 layers as boxes: input 1x28x28")
     content = (site.folder / "_build" / "html" / str(image["src"])).read_text("utf-8")
     network = archlens.load(str(site.folder / "my.yaml"))
     assert content == drawing.to_svg(network, style="volumes", theme="light")
