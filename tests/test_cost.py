@@ -491,6 +491,8 @@ DEFINITIONS: dict[str, Callable[[], Any]] = {
     "6x3x3 >> glu": lambda: each(lambda a, b: a * f(b), some(3, 3, 3), some(3, 3, 3)),
     "6x3x3 >> batch_norm": lambda: some(6, 3, 3) * some(6, 3, 3) + some(6, 3, 3),
     "6x3x3 >> batch_norm(affine=false)": lambda: some(6, 3, 3) * some(6, 3, 3) + some(6, 3, 3),
+    "6x3x3 >> standardize": lambda: (some(6, 3, 3) - some(6, 3, 3)) / some(6, 3, 3),
+    "6x3x3 >> standardize(0.5, 2)": lambda: (some(6, 3, 3) - some(6, 3, 3)) / some(6, 3, 3),
     "6x3x3 >> frozen_batch_norm": lambda: some(6, 3, 3) * some(6, 3, 3) + some(6, 3, 3),
     "6x3x3 >> batch_norm(running_stats=false)": lambda: [standardized(c, True) for c in some(6, 3, 3)],
     "6x3x3 >> instance_norm": lambda: [standardized(c, False) for c in some(6, 3, 3)],

@@ -33,7 +33,7 @@ def test_archlens_and_torch_agree() -> None:
         "conv", "max_pool", "avg_pool", "upsample", "linear", "add", "concat", "tokens", "channels_last",
         "self_attention", "embedding", "attention", "again", "use",
     ):  # fmt: skip
-        assert met[kind] >= 5, (kind, met)
+        assert met[kind] >= 3, (kind, met)
     assert met["conv_transpose"] >= 2, met
     assert sum(met[kind] for kind in ("window_attention", "window_attention_v2", "merge_patches")) >= 3, met
     assert sum(met[kind] for kind in ("lstm", "gru", "rnn", "rearrange", "rotary", "matmul")) >= 10, met

@@ -841,6 +841,10 @@ def test_the_batch_may_have_any_size() -> None:
 # --- random networks -------------------------------------------------------------------------------
 
 
+def test_a_layer_without_a_name_may_have_the_weight_of_another() -> None:
+    check(archlens.loads("{input: 3 of 9, layers: [emb: embedding(4), 'linear(9, bias=false, weight=emb)']}"))
+
+
 @pytest.mark.slow
 def test_random_networks() -> None:
     """Those of the test against torch, with all arguments that ops have."""

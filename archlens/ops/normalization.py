@@ -217,7 +217,6 @@ class Standardize(Op, kind="standardize", family="normalization"):
     std: Annotated[PerChannel, "what each channel is divided by"] = None
 
     channelwise = True
-    incidental = {"mean": "mean", "std": "std"}
     names = Names(keras="Normalization", onnx="", also="inputnorm zscore meanstd")
     examples = (
         "3x9x7 >> standardize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))",

@@ -310,7 +310,9 @@ class _Reader:
         borrowed = self.network.borrowed(layer)
         if borrowed:
             return self._given(layer, borrowed)
-        found = self.leaves.get(id(facts))
+        # what has the weight of another layer is no function for it: the weight is given to its module
+        known = id(facts), bool(layer.keys)
+        found = self.leaves.get(known)
         if found is None:
             torch = facts.torch
             fields, values = arguments_of(torch)
@@ -323,8 +325,8 @@ class _Reader:
                 fields, values = (*fields, *further), (*values, *made_of)
             experts = layer.copies and (layer.copies.experts, layer.copies.stacked)
             key = self.intern(("leaf", PADS_APART.get(target, target), fields, initial, experts))
-            stateful = bool(facts.weights or facts.buffers)
-            found = self.leaves[id(facts)] = Leaf(
+            stateful = bool(facts.weights or facts.buffers or layer.keys)
+            found = self.leaves[known] = Leaf(
                 target, is_function(target, self.functions), fields, values, key, stateful, initial
             )
         return found
