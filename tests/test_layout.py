@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 import archlens
-from archlens.drawing import Request
+from archlens.drawing import Request, to_bytes
 from archlens.drawing.layout import Layout, lay_out
 from archlens.drawing.placing import Area, Given, Link, Pads
 from archlens.drawing.styles.graph import Laid, chosen
@@ -182,3 +182,42 @@ def test_graphs_of_one_network_have_names_of_their_own() -> None:
     network = archlens.load("resnet18")
     asked = ({}, {"depth": 1}, {"depth": 2}, {"depth": 2, "direction": "lr"})
     assert len({Request(network, **one).picture.title for one in asked}) == len(asked)  # type: ignore[arg-type]
+
+
+def test_what_leaves_a_box_and_comes_back_is_drawn_both_ways() -> None:
+    """A box may stand for a scope that something leaves and comes back to."""
+    given = Given(
+        [(60.0, 20.0)] * 4,
+        [Link(0, 1), Link(1, 0), Link(1, 2), Link(2, 0), Link(0, 3)],
+        [-1] * 4,
+        [],
+        [],
+        20.0,
+    )
+    found = lay_out(given, "tb")
+    assert [(wire.tail, wire.head) for wire in found.wires] == [link[:2] for link in given.links]
+    for wire in found.wires:
+        for box, (x, y) in ((wire.tail, wire.points[0]), (wire.head, wire.points[-1])):
+            area = found.boxes[box]
+            assert area.x - 0.1 <= x <= area.x + area.width + 0.1
+            assert area.y - 0.1 <= y <= area.y + area.height + 0.1
+
+
+ROUND = """
+input: 2x16x16
+layers:
+  - n1.0: conv(4, 3, padding=1)
+  - n2: conv(4, 1)
+  - n1.1: conv(4, 3, padding=1)
+  - n3: tanh
+  - n1.2: conv(4, 1)
+"""
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("direction", ["tb", "lr"])
+def test_a_scope_that_is_left_and_entered_again_is_drawn(depth: int, direction: str) -> None:
+    network = archlens.loads(ROUND)
+    svg = to_bytes(Request(network, depth=depth, direction=direction), "svg").decode()
+    assert "n2" in svg
+    assert svg.count("n1 (continued)") == (0 if depth == 1 else 2)

@@ -53,13 +53,15 @@ def lay_out(given: Given, direction: str) -> Layout:
     """Places for boxes in one piece, ``tb`` or ``lr``; :func:`arranged` makes columns or rows of it."""
     if direction == "lr":
         return _turned(lay_out(given.turned(), "tb"))
-    return _laid(placed(given), given) if given.sizes else Layout([], [], [])
+    forward = given.forward()
+    return _laid(placed(forward), given, forward) if given.sizes else Layout([], [], [])
 
 
 def laid_apart(given: Given) -> Layout | None:
     """The same from top to bottom with networks that have nothing in common one beneath the other."""
-    block = piled(given)
-    return _laid(block, given) if block is not None else None
+    forward = given.forward()
+    block = piled(forward)
+    return _laid(block, given, forward) if block is not None else None
 
 
 def laid_as_u(given: Given, tail: float) -> Layout | None:
@@ -67,17 +69,21 @@ def laid_as_u(given: Given, tail: float) -> Layout | None:
 
     ``tail`` is the part of the height of each box that does not belong to it.
     """
-    block = bent(given, tail)
-    return _laid(block, given) if block is not None else None
+    forward = given.forward()
+    block = bent(forward, tail)
+    return _laid(block, given, forward) if block is not None else None
 
 
-def _laid(block: Block, given: Given) -> Layout:
+def _laid(block: Block, given: Given, forward: Given) -> Layout:
     scopes: list[list[Area]] = [[] for _ in given.pads]
     for scope, area in block.scopes:
         scopes[scope].append(area)
     return Layout(
         [block.boxes[i] for i in range(len(block.boxes))],
-        [Wire(*link[:2], tuple(block.wires[i])) for i, link in enumerate(given.links)],
+        [
+            Wire(*link[:2], tuple(block.wires[i][:: 1 if link == forward.links[i] else -1]))
+            for i, link in enumerate(given.links)
+        ],
         scopes,
         block.width,
         block.height,

@@ -164,6 +164,39 @@ class Given(NamedTuple):
         sizes = [(high, wide) for wide, high in self.sizes]
         return self._replace(sizes=sizes, pads=[pad.turned() for pad in self.pads])
 
+    def forward(self) -> Given:
+        """The same without ways round: what comes back to a box is as if it went the other way.
+
+        A box that stands for a scope has such ways where something leaves the scope and comes back.
+        """
+        out = grouped((link.tail, i) for i, link in enumerate(self.links))
+        back: set[int] = set()
+        done, open_ = set[int](), set[int]()
+        for first in range(len(self.sizes)):
+            stack = [(first, iter(out.get(first, ())))] if first not in done else []
+            open_.update(box for box, _ in stack)
+            while stack:
+                box, links = stack[-1]
+                i = next(links, None)
+                if i is None:
+                    stack.pop()
+                    open_.remove(box)
+                    done.add(box)
+                    continue
+                head = self.links[i].head
+                if head in open_:
+                    back.add(i)
+                elif head not in done:
+                    open_.add(head)
+                    stack.append((head, iter(out.get(head, ()))))
+        if not back:
+            return self
+        turned = [
+            link._replace(tail=link.head, head=link.tail) if i in back else link
+            for i, link in enumerate(self.links)
+        ]
+        return self._replace(links=turned)
+
 
 def placed(given: Given) -> Block:
     """Places for boxes, from top to bottom."""
