@@ -47,14 +47,14 @@ def to_bytes(drawn: HasPicture, extension: str) -> bytes:
             f"there is no format {shorten(extension)}" if extension else "the file has no extension",
             help=f"the formats: {', '.join(f'.{name}' for name in known)}",
         )
-    if isinstance(drawn, Request | Drawn):
+    if isinstance(drawn, Drawn):
         drawn = drawn.made_for(extension)
-    if isinstance(drawn, Request | Drawn) and drawn.theme == AUTO:
+    if isinstance(drawn, Drawn) and drawn.theme == AUTO:
         if extension != "svg":
             raise usage(f"a .{extension} has one theme, light or dark", help="auto is for .svg")
-        from .themed import pictures, to_both
+        from .themed import to_both
 
-        return to_both(*pictures(drawn)).encode("utf-8")
+        return to_both(*drawn.pictures).encode("utf-8")
     content = import_module(f"{__name__}.formats.{extension}").to_bytes(drawn)
     assert isinstance(content, bytes)
     return content

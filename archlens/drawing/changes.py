@@ -12,11 +12,10 @@ from ..analysis.repeats import Stretch, stretches
 from ..errors import printable, shorten
 from ..views import words
 from .drawn import Drawn
-from .fit import SMALL, fit_of
+from .fit import SMALL
 from .frame import NAME, Around, Sign, page, space
 from .metrics import fitted, width, wrapped
 from .picture import Group, Item, Picture, Rect, Text, arrow_head, line
-from .request import SCREENS
 from .theme import GREEN, ORANGE, mixed, theme_of
 
 #: The height of a line, the space within boxes and between rows, and the middle between the columns.
@@ -71,7 +70,7 @@ class _Drawing:
     def __init__(self, changes: Changes) -> None:
         self.found, self.names = changes.found, changes.names
         self.theme = theme_of(changes.theme)
-        self.fit = fit_of(changes.fit or SCREENS)
+        self.fit = changes.page
 
     def picture(self) -> Picture:
         """All of it on its page."""

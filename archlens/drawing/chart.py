@@ -16,12 +16,11 @@ from ..grouping import grouped
 from ..views import words
 from .axes import ACROSS, UPWARD, Axis, written
 from .drawn import Drawn
-from .fit import SMALL, Fit, fit_of
+from .fit import SMALL, Fit
 from .frame import Around, Sign, page, space
 from .labels import Box, Disc, Segment, place
 from .metrics import fitted, width
 from .picture import Group, Item, Picture, Rect, Text, line
-from .request import SCREENS
 from .theme import HUES, Theme, theme_of
 
 #: The height of the field for its width, and the most that it has.
@@ -121,7 +120,7 @@ class Chart(Drawn):
         Raises:
             UsageError: none of the networks can be drawn, or there is no such theme, fit or measure.
         """
-        return _Drawing(self, theme_of(self.theme), fit_of(self.fit or SCREENS)).picture()
+        return _Drawing(self, theme_of(self.theme), self.page).picture()
 
 
 def _measured(name: str, option: str) -> Measure:

@@ -73,6 +73,8 @@ class Fit:
 
 #: The fits that have a name, with their widths.
 NAMED = {"column": "3.3 in", "page": "6.9 in", "readme": "700 px", "slide": "1280 px"}
+#: What is read on a screen is made for, and what is printed.
+SCREENS, PAPER = "readme", "page"
 #: The height of a slide, as high as which it is drawn.
 _SLIDE = 720.0
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from .drawn import Drawn
 from .formats.svg import to_svg
-from .request import Request
 from .theme import AUTO
-from .themed import merged, pictures
+from .themed import merged
 
 _DARK = (
     '[data-jp-theme-light="false"],.vscode-dark,.vscode-high-contrast,html[theme="dark"],[data-theme="dark"],'
@@ -23,7 +22,7 @@ _DARK = (
 _ASKED = '[data-theme="auto"]'
 
 
-def to_inline(drawn: Request | Drawn, sheet: dict[str, str] | None = None) -> str:
+def to_inline(drawn: Drawn, sheet: dict[str, str] | None = None) -> str:
     """A picture as an ``<svg>`` element no wider than its page.
 
     Args:
@@ -39,7 +38,7 @@ def to_inline(drawn: Request | Drawn, sheet: dict[str, str] | None = None) -> st
     if drawn.theme != AUTO:
         return to_svg(drawn.picture).replace("<svg", style, 1)
     colors = {} if sheet is None else sheet
-    both = merged(*pictures(drawn), lambda light, dark: _both(light, dark, colors))
+    both = merged(*drawn.pictures, lambda light, dark: _both(light, dark, colors))
     text = to_svg(both).replace("<svg", f'{style} class="archlens-auto"', 1)
     if sheet is not None:
         return text

@@ -12,13 +12,12 @@ from typing import Protocol
 from ..errors import Diagnostic, SpecError, Unplaced, did_you_mean, shorten, usage
 from ..network import Network
 from ..views import words
-from .fit import Fit, fit_of
+from .drawn import Drawn
+from .fit import SCREENS, Fit, fit_of
 from .picture import Picture
 from .plan import Box, Plan, Plans
 from .theme import AUTO, OKABE_ITO, Theme, theme_of
 
-#: What is read on a screen is made for, and what is printed.
-SCREENS, PAPER = "readme", "page"
 #: How volumes grow with the size of a map: with its square root, in proportion, with its logarithm.
 SCALES = ("sqrt", "linear", "log")
 
@@ -48,7 +47,7 @@ class HasPicture(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(Drawn):
     """A network, or what there is of it, and how it is to be drawn."""
 
     network: Network
@@ -57,12 +56,8 @@ class Request:
     depth: int | None = None
     #: ``tb``, top to bottom, or ``lr``, left to right; ``None`` for what the page holds.
     direction: str | None = None
-    theme: str = "light"
     #: The layer that could not be placed, where the network is only what there is up to it.
     failed: Unplaced | None = None
-    #: What it is made for: a name or a width, as :func:`archlens.drawing.fit.fit_of` reads it; empty for that
-    #: of its format.
-    fit: str = ""
     #: The smallest size of text, in the unit of the fit; ``None`` for what can be read there.
     font_size: float | None = None
     #: Whether it has no title, no key and no notes.
@@ -93,10 +88,6 @@ class Request:
             UsageError: there is no such fit.
         """
         return fit_of(self.fit or SCREENS, self.font_size)
-
-    def made_for(self, extension: str) -> Request:
-        """The same, with the fit of a format where none is asked for."""
-        return self if self.fit else replace(self, fit=PAPER if extension in ("pdf", "tex") else SCREENS)
 
     @property
     def too_large(self) -> Diagnostic | None:

@@ -10,27 +10,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from .drawn import Drawn
 from .formats.svg import to_svg
 from .picture import Group, Item, Picture, Text
-from .request import Request
 
 #: What makes one colour of that in the light theme and that in the dark one.
 Both = Callable[[str, str], str]
 
 _TAG = re.compile(r"<\w+ [^<>]*>")
 _COLOR = re.compile(r' (fill|stroke)="(#\w+)/(#\w+)"')
-
-
-def pictures(drawn: Request | Drawn) -> tuple[Picture, Picture]:
-    """The light and the dark picture, which differ in nothing but colours.
-
-    Raises:
-        UsageError: there is no such style, or too much to draw, or a package is missing.
-    """
-    if isinstance(drawn, Request):
-        return drawn.pictures
-    return replace(drawn, theme="light").picture, replace(drawn, theme="dark").picture
 
 
 def merged(light: Picture, dark: Picture, both: Both) -> Picture:

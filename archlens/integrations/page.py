@@ -116,7 +116,9 @@ class Wanted:
 
     def request(self, network: Network, theme: str = "") -> Request:
         """Its picture; the theme is the one that is asked for unless another is given."""
-        return Request(network, self.style, self.depth, self.direction, theme or self.theme, fit=self.fit)
+        return Request(
+            network, self.style, self.depth, self.direction, theme=theme or self.theme, fit=self.fit
+        )
 
     def _path(self) -> str | None:
         """The name with its path from the current folder, where it is that of a file."""

@@ -17,7 +17,6 @@ from ..drawing.drawn import Drawn
 from ..drawing.inline import to_inline
 from ..drawing.plan import Plans
 from ..drawing.theme import AUTO
-from ..drawing.themed import pictures as in_both_themes
 from ..drawing.themed import to_both
 from ..drawing.thumbnail import thumbnail
 from ..errors import printable, printable_lines, usage
@@ -107,7 +106,7 @@ def gallery(
 
     def small(name: str) -> str:
         """The address of a small picture: a file beside the page, or the picture itself."""
-        svg = to_both(*map(thumbnail, in_both_themes(Request(networks[name], "volumes", fit=_WHOLE))))
+        svg = to_both(*map(thumbnail, Request(networks[name], "volumes", fit=_WHOLE).pictures))
         if chosen.contained:
             return f"data:image/svg+xml;base64,{b64encode(svg.encode('utf-8')).decode('ascii')}"
         return _beside(svg, f"{file_name(name)}-small", pictures)
@@ -138,10 +137,10 @@ def _tidy(text: str) -> bytes:
     return (re.sub(r"\n{3,}", "\n\n", text).strip() + "\n").encode("utf-8")
 
 
-def _shown(drawn: Request | Drawn, name: str, form: Form, pictures: list[File]) -> str:
+def _shown(drawn: Drawn, name: str, form: Form, pictures: list[File]) -> str:
     """A picture itself, in the colours of its page; or its path, where it is a file beside the page."""
     if not form.contained:
-        return _beside(to_both(*in_both_themes(drawn)), name, pictures)
+        return _beside(to_both(*drawn.pictures), name, pictures)
     from markupsafe import Markup
 
     # made by this package, which escapes what it shows

@@ -14,15 +14,13 @@ from ...analysis.comparison import MEASURES, Compared
 from ...analysis.study import Study
 from ...dialects import Meant
 from ...drawing import extensions
-from ...drawing.fit import NAMED
 from ...drawing.formats import ANY
-from ...drawing.request import PAPER, SCREENS
-from ...drawing.theme import AUTO, THEMES
 from ...errors import shorten, usage
 from ...forms import forms
 from ...views import comparison_table as view
 from ..options import Given, all_option, chosen, each, names_argument, network_options
 from ..output import is_file, progress, write_bytes, write_table
+from ..pictures import fit_option, theme_option
 
 #: The formats of the table, and the extension that a file of each has.
 _FORMS = {form.name: form.extension for form in forms().values() if not form.checks}
@@ -50,17 +48,8 @@ _MANY = 20
 @click.option("--y", metavar="NAME", help="What stands upright in it, of the same.  [default: top1]")
 @click.option("--area", metavar="NAME", help="What bubbles are as large as, or none.  [default: params]")
 @click.option("--front", is_flag=True, help="Draw the Pareto front into the chart.")
-@click.option(
-    "--fit",
-    metavar="FIT",
-    help=f"What the chart is read on: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
-    f"[default: {SCREENS}; .pdf and .tex: {PAPER}]",
-)
-@click.option(
-    "--theme",
-    type=click.Choice([*THEMES, AUTO]),
-    help="Of the chart; with auto an .svg is as the pages of its reader are.  [default: light]",
-)
+@fit_option("the chart")
+@theme_option("Of the chart", "light")
 def command(
     name: tuple[str, ...],
     given: Given,

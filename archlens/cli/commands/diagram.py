@@ -8,14 +8,15 @@ from dataclasses import replace
 import click
 
 from ...drawing import Request, extensions, style_names, to_bytes
-from ...drawing.fit import NAMED, PRINT, SCREEN
+from ...drawing.fit import PRINT, SCREEN
 from ...drawing.formats import ANY
 from ...drawing.part import part
-from ...drawing.request import FIGURES, PAPER, SCALES, SCREENS, unplaced
-from ...drawing.theme import AUTO, PALETTES, THEMES
+from ...drawing.request import FIGURES, SCALES, unplaced
+from ...drawing.theme import AUTO, PALETTES
 from ...errors import SpecError, Unplaced
 from ..options import Load, network_argument
 from ..output import show, write_bytes
+from ..pictures import extension_of, fit_option, theme_option
 
 
 @click.command("diagram")
@@ -39,12 +40,7 @@ from ..output import show, write_bytes
     type=click.Choice(["tb", "lr"]),
     help="A graph's: top to bottom, or left to right; without it, what fits.",
 )
-@click.option(
-    "--fit",
-    metavar="FIT",
-    help=f"What it is read on: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
-    f"[default: {SCREENS}; .pdf and .tex: {PAPER}]",
-)
+@fit_option("it")
 @click.option(
     "--font-size",
     type=float,
@@ -80,12 +76,7 @@ from ..output import show, write_bytes
     show_default=True,
     help="What is behind it; with none, whatever it stands on.",
 )
-@click.option(
-    "--theme",
-    type=click.Choice([*THEMES, AUTO]),
-    help="Light or dark; with auto an .svg is as the pages of its reader are.  "
-    "[default: auto for an .svg that is read on a screen, or else light]",
-)
+@theme_option("Light or dark", "auto for an .svg that is read on a screen, or else light")
 def command(
     load: Load,
     path: str,
@@ -107,8 +98,7 @@ def command(
 
     A network that does not fit is drawn up to the layer that failed, which is red and says why.
     """
-    _, separator, extension = path.rpartition(".")
-    extension = extension.lower() if separator and "/" not in extension else ""
+    extension = extension_of(path)
     problem: SpecError | None = None
     failed: Unplaced | None = None
     try:
@@ -123,8 +113,8 @@ def command(
     if scope is not None:
         network = part(network, scope)
     request = Request(
-        network, style, depth, direction, theme or "light", failed,
-        fit=fit or "", font_size=font_size, bare=bare, ground=ground, palette=palette,
+        network, style, depth, direction, failed,
+        theme=theme or "light", fit=fit or "", font_size=font_size, bare=bare, ground=ground, palette=palette,
         labels=tuple(name.strip() for name in labels.split(",")) if labels is not None else (),
         scale=scale, layer=layer or "",
     ).made_for(extension)  # fmt: skip

@@ -14,10 +14,7 @@ from ...analysis import difference, layouts
 from ...analysis.study import Study
 from ...dialects import Meant
 from ...dialects.module import Named
-from ...drawing.fit import NAMED
 from ...drawing.formats import ANY
-from ...drawing.request import PAPER, SCREENS
-from ...drawing.theme import AUTO, THEMES
 from ...elaboration.given import read_inputs
 from ...errors import SpecError, UsageError, shorten, usage
 from ...library import Found
@@ -25,6 +22,7 @@ from ...library.finding import ENDINGS
 from ...views import difference_table as view
 from ..options import complete_names, format_option, size_option
 from ..output import show, write_bytes, write_table
+from ..pictures import extension_of, fit_option, theme_option
 
 
 @click.command("diff")
@@ -40,17 +38,8 @@ from ..output import show, write_bytes, write_table
     metavar="[INPUT=]CxHxW",
     help="What torch modules run on; else what the other network does.",
 )
-@click.option(
-    "--fit",
-    metavar="FIT",
-    help=f"What a picture is read on: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
-    f"[default: {SCREENS}; .pdf and .tex: {PAPER}]",
-)
-@click.option(
-    "--theme",
-    type=click.Choice([*THEMES, AUTO]),
-    help="Of a picture; with auto an .svg is as the pages of its reader are.  [default: light]",
-)
+@fit_option("a picture")
+@theme_option("Of a picture", "light")
 @click.option(
     "-o",
     "--output",
@@ -75,7 +64,7 @@ def command(
     torch modules (package:Net). Layers are aligned by structure, so that a renamed scope or an inserted
     block leaves the others where they are.
     """
-    ending = (path or "").rpartition(".")[2].lower() if "." in (path or "").rpartition("/")[2] else ""
+    ending = extension_of(path or "")
     drawn = ending in ANY
     options = {name: value for name, value in (("fit", fit), ("theme", theme)) if value is not None}
     if options and not drawn:

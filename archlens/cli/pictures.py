@@ -1,0 +1,38 @@
+"""What commands that write pictures have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ..drawing.fit import NAMED, PAPER, SCREENS
+from ..drawing.theme import AUTO, THEMES
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def fit_option(picture: str) -> Callable[[_Command], _Command]:
+    """``--fit``: what the picture is made for."""
+    return click.option(
+        "--fit",
+        metavar="FIT",
+        help=f"What {picture} is read on: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
+        f"[default: {SCREENS}; .pdf and .tex: {PAPER}]",
+    )
+
+
+def theme_option(what: str, default: str) -> Callable[[_Command], _Command]:
+    """``--theme``: its colours."""
+    return click.option(
+        "--theme",
+        type=click.Choice([*THEMES, AUTO]),
+        help=f"{what}; with auto an .svg is as the pages of its reader are.  [default: {default}]",
+    )
+
+
+def extension_of(path: str) -> str:
+    """What a file ends in, in small letters and without the dot; empty where it has no extension."""
+    _, separator, extension = path.rpartition(".")
+    return extension.lower() if separator and "/" not in extension else ""
