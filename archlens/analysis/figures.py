@@ -213,9 +213,14 @@ FIGURES: dict[str, Figure] = {
         Kind.BYTES,
         "Bytes of weights and buffers in float32: what a checkpoint holds.",
         _memory,
-        where=Where.LIMITS | Where.DIFFERENCE,
+        where=Where.LIMITS | Where.DIFFERENCE | Where.COMPARISON,
         scoped=True,
         adds_up=True,
+        head=Head(
+            "memory",
+            1,
+            "Memory: bytes of weights and buffers in float32, what a checkpoint holds; MB = 10^6 bytes.",
+        ),
     ),
     "weights": Figure("weights", Kind.BYTES, "In float32.", _weights, where=Where.REPORT),
     "peak_activations": Figure(
