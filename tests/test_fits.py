@@ -335,6 +335,16 @@ def test_boxes_have_the_figures_that_are_asked_for() -> None:
         assert "118.01 M MACs" in to_bytes(Request(network, labels=("macs",)), extension).decode()
 
 
+def test_a_figure_of_which_a_part_is_known_says_so_once() -> None:
+    """2*3*3*3 weights at 6*6 places, and one layer that states nothing."""
+    text = "input: 3x8x8\nlayers:\n  - block: ['conv(2, 3)', 'custom(\"mine\")']"
+    network = archlens.loads(text)
+    svg = drawing.to_svg(network, labels=("macs",), depth=1)
+    assert 2 * 3 * 3 * 3 * 6 * 6 == 1944
+    assert "at least 1.94 k MACs" in texts(svg)
+    assert "unknown MACs" in texts(drawing.to_svg(network, labels=("macs",)))
+
+
 @pytest.mark.parametrize(
     ("labels", "message", "help"),
     [

@@ -30,7 +30,8 @@ MAY: dict[str, set[str]] = {
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
     "network": {"counts", "errors", "geometry", "limits", "showing", "ops", "published", "shape"},
     "analysis": {
-        *("bounds", "errors", "geometry", "grouping", "limits", "network", "ops", "published", "shape"),
+        *("bounds", "counts", "errors", "geometry", "grouping", "limits", "network", "ops", "published"),
+        "shape",
     },
     "library": {"errors", "language"},
     "elaboration": {"analysis", "bounds", "errors", "language", "network", "ops", "shape"},

@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Flag, auto
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..counts import AtLeast
 from ..limits import Kind
 from .unknown import Unknown as Unknown
 
 if TYPE_CHECKING:
+    from ..network import Layer
     from .study import Study
 
 
@@ -39,6 +41,8 @@ class Where(Flag):
     REPORT = auto()
     #: Beside each input in what ``archlens sizes`` prints.
     SIZES = auto()
+    #: As the colour of boxes in pictures; such a figure has an ``of``.
+    HEAT = auto()
     #: Unless it says otherwise.
     USUAL = LIMITS | DIFFERENCE | COMPARISON | REPORT
 
@@ -64,6 +68,8 @@ class Figure(NamedTuple):
     #: Its value for a network or for one of its scopes.
     measure: Callable[[Study, str], Value]
     where: Where = Where.USUAL
+    #: What any of the layers have of it together, whether or not they are a scope.
+    of: Callable[[Study, Sequence[Layer]], Value] | None = None
     #: Whether a scope has a value of its own.
     scoped: bool = False
     #: Whether the values of all layers add up to that of the network, so that a scope has a share.
@@ -85,16 +91,25 @@ class Figure(NamedTuple):
     note: str | Callable[[Study], str] = ""
 
 
-def _params(study: Study, scope: str) -> int:
-    return sum(layer.params for layer in study.inside(scope))
+def _params(study: Study, layers: Sequence[Layer]) -> int:
+    return sum(layer.params for layer in layers)
 
 
 def _active_params(study: Study, scope: str) -> int:
     return sum(layer.active_params for layer in study.inside(scope))
 
 
-def _macs(study: Study, scope: str) -> int:
-    return sum(layer.macs for layer in study.inside(scope) if not layer.training)
+def _macs(study: Study, layers: Sequence[Layer]) -> int:
+    return sum(layer.macs for layer in layers if not layer.training)
+
+
+def _activations(study: Study, layers: Sequence[Layer]) -> int:
+    return sum(layer.shape.numel for layer in layers if not layer.training)
+
+
+def _inside(of: Callable[[Study, Sequence[Layer]], Value]) -> Callable[[Study, str], Value]:
+    """What the layers of a scope have together."""
+    return lambda study, scope: of(study, study.inside(scope))
 
 
 def _weights(study: Study, scope: str) -> int:
@@ -134,6 +149,13 @@ def _receptive_field(study: Study, scope: str) -> Value:
     return found if isinstance(found, Unknown) else tuple(size for sizes in found for size in sizes)
 
 
+def _largest_field(study: Study, layers: Sequence[Layer]) -> Value:
+    """The largest field of some layers on the only input, or the first, along each axis."""
+    from . import receptive_field
+
+    return receptive_field.largest(study.receptive_fields, layers)
+
+
 def _min_size(study: Study, scope: str) -> Value:
     return study.smallest
 
@@ -157,8 +179,9 @@ FIGURES: dict[str, Figure] = {
         "params",
         Kind.COUNT,
         "Trainable parameters, those of heads for training included.",
-        _params,
-        where=Where.USUAL | Where.SIZES,
+        _inside(_params),
+        where=Where.USUAL | Where.SIZES | Where.HEAT,
+        of=_params,
         scoped=True,
         adds_up=True,
         head=Head("params", 0, "Params are trainable."),
@@ -181,8 +204,9 @@ FIGURES: dict[str, Figure] = {
         "MACs",
         Kind.COUNT,
         "Multiply-accumulates of convolutions and matrix products, of one inference on one sample.",
-        _macs,
-        where=Where.USUAL | Where.SIZES,
+        _inside(_macs),
+        where=Where.USUAL | Where.SIZES | Where.HEAT,
+        of=_macs,
         scoped=True,
         adds_up=True,
         head=Head(
@@ -238,6 +262,16 @@ FIGURES: dict[str, Figure] = {
         ),
         note=_at_peak,
     ),
+    "activations": Figure(
+        "activations",
+        Kind.COUNT,
+        "Numbers that all layers give out in one inference on one sample.",
+        _inside(_activations),
+        where=Where.HEAT,
+        of=_activations,
+        scoped=True,
+        adds_up=True,
+    ),
     "training_memory": Figure(
         "training memory",
         Kind.BYTES,
@@ -251,6 +285,8 @@ FIGURES: dict[str, Figure] = {
         Kind.SIZE,
         "Input positions that one output of the last layer with a field sees, along each axis.",
         _receptive_field,
+        where=Where.USUAL | Where.HEAT,
+        of=_largest_field,
         scoped=True,
         head=Head("field", 5, "Field: input positions that an output of the last layer with a field sees."),
     ),
@@ -272,6 +308,14 @@ FIGURES: dict[str, Figure] = {
         note="convolutions and matrix products with weights on the longest way",
     ),
 }
+
+
+def exact(value: Value) -> Value:
+    """A value that is known as a whole, or else unknown: a count of which a part is known is so."""
+    if isinstance(value, AtLeast):
+        known = f"at least {int(value):,}: " if int(value) else ""
+        return Unknown(f"{known}{value.why}")
+    return value
 
 
 def repeats(name: str, values: Mapping[str, Value]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
 
-from ..errors import shorten
+from ..errors import printable, shorten
 from ..geometry import INPUT, POINT, Field, NonUniformField, Window
 from ..network import Layer, Network
 from ..ops import EVERYWHERE, NOWHERE, Everywhere, NonUniform, WindowChain, all_channels
@@ -156,6 +156,27 @@ def network_field(
             continue
         sizes.append(tuple(field.size for field in seen))
     return tuple(sizes) or Unknown(reason)
+
+
+def largest(fields: ReceptiveFields, layers: Iterable[Layer]) -> tuple[int, ...] | Unknown:
+    """The largest field of some layers, along each axis; what one of them sees without a size has none.
+
+    Args:
+        fields: the fields on one input.
+        layers: some of its network's layers; those that see nothing of that input do not count.
+    """
+    sizes: list[tuple[int, ...]] = []
+    for layer in layers:
+        seen = fields[layer.name]
+        if isinstance(seen, NonUniform):
+            return Unknown(seen.reason)
+        if isinstance(seen, Everywhere):
+            return Unknown("everything that is let through, however large the input")
+        if seen:
+            sizes.append(tuple(field.size for field in seen))
+    if not sizes:
+        return Unknown(f"nothing of {printable(fields.input)} is seen")
+    return tuple(map(max, zip(*sizes, strict=True)))
 
 
 class _Branch(NamedTuple):

@@ -10,7 +10,7 @@ from ..errors import printable, shorten
 from ..views import words
 from .fit import SMALL, Fit
 from .metrics import fitted, width, wrapped
-from .picture import Group, Item, Picture, Rect, Text, line
+from .picture import Group, Item, Picture, Rect, Text, hatched, line
 from .plan import Plan
 from .request import Request
 from .theme import LIGHT, Theme
@@ -24,6 +24,8 @@ TITLE, NAME = 15.0, 11.0
 _ABOVE, _BENEATH, _NOTE = 16.0, 22.0, 13.0
 #: How many lines a title may have, and by how much a slide may be enlarged.
 _TITLES, _LARGER = 2, 2.0
+#: The length of a scale of colours.
+_RAMP = 120.0
 
 
 class Sign(NamedTuple):
@@ -34,6 +36,15 @@ class Sign(NamedTuple):
     line: bool = False
     thickness: float = 1.2
     dash: tuple[float, ...] = ()
+    hatched: bool = False
+
+
+class Ramp(NamedTuple):
+    """A scale of colours of the key, with what its ends mean."""
+
+    low: str
+    high: str
+    colors: tuple[str, ...]
 
 
 class Around(NamedTuple):
@@ -41,7 +52,7 @@ class Around(NamedTuple):
 
     #: Title and line beneath it; empty for none.
     heading: tuple[str, str] | tuple[()]
-    signs: tuple[Sign, ...] = ()
+    signs: tuple[Sign | Ramp, ...] = ()
     notes: tuple[str, ...] = ()
 
     def above(self, inner: float, theme: Theme) -> tuple[list[Item], float]:
@@ -83,7 +94,7 @@ def space(fit: Fit, around: Around) -> tuple[float, float]:
     return inner, high - _height(around, (0.0, 0.0), inner, LIGHT, edge)
 
 
-def around(request: Request, signs: Iterable[Sign] = (), notes: Iterable[str] = ()) -> Around:
+def around(request: Request, signs: Iterable[Sign | Ramp] = (), notes: Iterable[str] = ()) -> Around:
     """The title of a request's network, a key and notes; nothing where it is to be bare."""
     if request.bare:
         return Around(())
@@ -106,7 +117,7 @@ def framed(
     items: Iterable[Item],
     size: tuple[float, float],
     *,
-    signs: Iterable[Sign] = (),
+    signs: Iterable[Sign | Ramp] = (),
     notes: Iterable[str] = (),
     shows: str,
     description: str,
@@ -194,11 +205,25 @@ def _lines(note: str, most: float) -> list[str]:
     return [fitted(text, SMALL, most) for text in lines]
 
 
-def _key(signs: Iterable[Sign], most: float, y: float, theme: Theme) -> tuple[list[Item], float]:
+def _key(signs: Iterable[Sign | Ramp], most: float, y: float, theme: Theme) -> tuple[list[Item], float]:
     """The key, in as many rows as it needs, and where it ends."""
     items: list[Item] = []
     x = 0.0
     for sign in signs:
+        if isinstance(sign, Ramp):
+            before, after = width(sign.low, SMALL) + 5, width(sign.high, SMALL) + 16
+            if x and x + before + _RAMP + 5 + after - 16 > most:
+                x, y = 0.0, y + 16
+            items.append(Text(x, y + 8.5, sign.low, SMALL, theme.muted))
+            x += before
+            each = _RAMP / len(sign.colors)
+            for i, color in enumerate(sign.colors):  # each reaches beneath the next: no ground between them
+                items.append(Rect(x + i * each, y, _RAMP - i * each, 10, color))
+            items.append(Rect(x, y, _RAMP, 10, "", theme.border, 0.6))
+            x += _RAMP + 5
+            items.append(Text(x, y + 8.5, sign.high, SMALL, theme.muted))
+            x += after
+            continue
         mark = 22.0 if sign.line else 12.0
         wide = mark + 5 + width(sign.text, SMALL) + 16
         if x and x + wide - 16 > most:
@@ -208,7 +233,11 @@ def _key(signs: Iterable[Sign], most: float, y: float, theme: Theme) -> tuple[li
             items.append(line((x, y + 5), (x + 20, y + 5), **dash))  # type: ignore[arg-type]
         else:
             fill = theme.shade(sign.color, theme.strength)
+            if sign.hatched:
+                fill = theme.box
             items.append(Rect(x, y, 11, 10, fill, sign.color, radius=2, dash=sign.dash))
+            if sign.hatched:
+                items += hatched(x, y, x + 11, y + 10, theme.hatch)
         items.append(Text(x + mark + 3, y + 8.5, sign.text, SMALL, theme.muted))
         x += wide
     return ([Group("key", tuple(items))] if items else []), y + (18 if items else 0)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 Point = tuple[float, float]
 
+#: How far apart the lines of a hatch are, along either side.
+_HATCH = 5.0
+
 
 @dataclass(frozen=True)
 class Rect:
@@ -121,6 +124,17 @@ def arrow_head(tip: Point, back: Point, color: str, size: float = 5.5) -> Path:
     return polygon(
         [tip, (foot[0] - dy * half, foot[1] + dx * half), (foot[0] + dy * half, foot[1] - dx * half)], color
     )
+
+
+def hatched(left: float, top: float, right: float, low: float, color: str) -> Iterator[Path]:
+    """A hatch: lines from the lower left to the upper right over a rectangle."""
+    wide, high = right - left, low - top
+    at = _HATCH
+    while at < wide + high:
+        start = (left + max(at - high, 0.0), top + min(at, high))
+        end = (left + min(at, wide), top + max(at - wide, 0.0))
+        yield line(start, end, stroke=color, thickness=0.8)
+        at += _HATCH
 
 
 def walk(items: tuple[Item, ...]) -> Iterator[Item]:

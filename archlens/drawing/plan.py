@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..analysis import receptive_field, uses
+from ..analysis import uses
 from ..analysis.receptive_field import ReceptiveFields
 from ..analysis.repeats import Child, Fold, Repeats, Tree, differing, layers_of, written
 from ..errors import Unplaced, UsageError, printable, shorten, usage
@@ -208,7 +208,7 @@ class Plans:
     def __init__(self, network: Network, failed: Unplaced | None = None, study: Study | None = None) -> None:
         self.network = network
         self.failed = failed
-        self.study = study
+        self._study = study
         inputs = failed.inputs if failed is not None else ()
         self.repeats = study.repeats if study is not None else Repeats(network, inputs)
         self.consumers = self.repeats.consumers
@@ -219,9 +219,16 @@ class Plans:
         self.full = ""
 
     @cached_property
+    def study(self) -> Study:
+        """The network with what is found out about it."""
+        from ..analysis.study import Study
+
+        return self._study or Study(self.network)
+
+    @property
     def fields(self) -> ReceptiveFields:
         """What each layer sees of the only input, or of the first."""
-        return self.study.receptive_fields if self.study is not None else receptive_field.find(self.network)
+        return self.study.receptive_fields
 
     def at(self, depth: int | None = None) -> Plan:
         """What to show with so many levels of scopes opened, or with as many as fit a page.

@@ -21,14 +21,16 @@ from .theme import AUTO, OKABE_ITO, Theme, theme_of
 #: How volumes grow with the size of a map: with its square root, in proportion, with its logarithm.
 SCALES = ("sqrt", "linear", "log")
 
+#: The figures that colour boxes, each with its name among :data:`archlens.analysis.figures.FIGURES`.
+HEATS = {"params": "params", "macs": "macs", "activations": "activations", "field": "receptive_field"}
+
 
 def _params(box: Box, plans: Plans) -> str:
     return f"{words.rounded(box.params)} params" if box.params else ""
 
 
 def _macs(box: Box, plans: Plans) -> str:
-    least = "at least " if any(layer.name in plans.network.unknown for layer in box.behind) else ""
-    return f"{least}{words.rounded(box.macs)} MACs" if box.macs or least else ""
+    return f"{words.rounded(box.macs)} MACs" if box.macs else ""
 
 
 def _field(box: Box, plans: Plans) -> str:
@@ -36,7 +38,7 @@ def _field(box: Box, plans: Plans) -> str:
 
 
 #: The figures that a box can have, empty for nothing: those of all layers that it stands for, or of the last.
-FIGURES: dict[str, Callable[[Box, Plans], str]] = {"params": _params, "macs": _macs, "field": _field}
+LABELS: dict[str, Callable[[Box, Plans], str]] = {"params": _params, "macs": _macs, "field": _field}
 
 
 class HasPicture(Protocol):
@@ -66,8 +68,10 @@ class Request(Drawn):
     ground: str = "theme"
     #: A name of :data:`archlens.drawing.theme.PALETTES`.
     palette: str = OKABE_ITO
-    #: Figures that boxes have, by their names in :data:`FIGURES`.
+    #: Figures that boxes have, by their names in :data:`LABELS`.
     labels: tuple[str, ...] = ()
+    #: The figure that colours boxes, by its name in :data:`HEATS`; empty for families.
+    heat: str = ""
     #: The layer whose field is drawn, or a scope, of which it is the last; empty for the last that has one.
     layer: str = ""
     #: How height and width of volumes grow with the size: a name of :data:`SCALES`.
@@ -132,14 +136,12 @@ class Request(Drawn):
     def _labelled(self, plan_: Plan) -> Plan:
         """A plan whose boxes have the figures that are asked for."""
         for name in self.labels:
-            if name not in FIGURES:
-                help = did_you_mean(
-                    name, FIGURES, otherwise=f"some of {', '.join(FIGURES)}, parted by commas"
-                )
+            if name not in LABELS:
+                help = did_you_mean(name, LABELS, otherwise=f"some of {', '.join(LABELS)}, parted by commas")
                 raise usage(f"there is no label {shorten(name) or 'without a name'}", help=help)
         if not self.labels:
             return plan_
-        asked = [FIGURES[name] for name in dict.fromkeys(self.labels)]
+        asked = [LABELS[name] for name in dict.fromkeys(self.labels)]
 
         def figures(box: Box) -> str:
             return ", ".join(filter(None, (figure(box, self.plans) for figure in asked if box.behind)))
@@ -174,9 +176,22 @@ class Request(Drawn):
                 f"the style {self.style} draws no field of one layer",
                 help=f"--style field does; or leave out {shorten(self.layer)}",
             )
+        if self.heat:
+            self._require_heat()
         picture = import_module(f"{__package__}.styles.{self.style}").draw(self)
         assert isinstance(picture, Picture)
         return picture
+
+    def _require_heat(self) -> None:
+        """Refuse a figure that colours nothing, and styles whose colours mean something else."""
+        if self.heat not in HEATS:
+            help = did_you_mean(self.heat, HEATS, otherwise=f"one of {', '.join(HEATS)}")
+            raise usage(f"there is no heat {shorten(self.heat)}", help=help)
+        if self.style not in ("graph", "volumes"):
+            raise usage(
+                f"the style {self.style} has no boxes to colour by {self.heat}",
+                help="--style graph and --style volumes do; leave --heat out of others",
+            )
 
 
 def unplaced(problem: SpecError) -> Unplaced:

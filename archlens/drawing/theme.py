@@ -64,6 +64,15 @@ _FURTHER = ("#44aa99", "#882255", "#999933", "#6699cc", "#aa4466", "#117733")
 _BLOCKS = ("#882255", "#999933", "#44aa99", "#6699cc", "#117733", "#aa4466")
 _GREY_BLOCKS = ("#4d4d4d", "#8c8c8c", "#262626", "#737373", "#595959", "#929292")
 
+#: Scales of colours, from none to most, each with as much lightness at every step: light grounds are left
+#: towards the dark, and dark ones towards the light.
+_HEAT = {
+    ("light", OKABE_ITO): ("#fff7d6", "#f5c24a", "#dd6a1f", "#a3203a", "#4a0a3c"),
+    ("dark", OKABE_ITO): ("#1f2330", "#5b1f5c", "#b5304f", "#ee8432", "#ffe98a"),
+    ("light", GREYS): ("#f7f7f7", "#1c1c1c"),
+    ("dark", GREYS): ("#262626", "#f2f2f2"),
+}
+
 #: For groups of any kind, in the order in which they are told apart best.
 HUES = (
     *(BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "#7a4ea3"),
@@ -111,6 +120,30 @@ class Theme:
     def block(self, position: int) -> str:
         """The full colour of the n-th kind of block."""
         return self._seen((_GREY_BLOCKS if self.palette == GREYS else _BLOCKS)[position])
+
+    def heat(self, share: float) -> str:
+        """A colour for a share of the most, from 0 to 1."""
+        scale = _HEAT[self.name, self.palette]
+        at = min(max(share, 0.0), 1.0) * (len(scale) - 1)
+        step = min(int(at), len(scale) - 2)
+        return mixed(scale[step + 1], scale[step], at - step)
+
+    def lit(self, color: str) -> str:
+        """A colour of :meth:`heat` on a side in the light."""
+        return mixed(color, "#ffffff", 0.82)
+
+    def shaded(self, color: str) -> str:
+        """The same on a side in the shade."""
+        return mixed(color, "#000000", 0.9)
+
+    @property
+    def hatch(self) -> str:
+        """The lines over what is not known, on the ground of boxes."""
+        return self.shade(self.border, 0.45)
+
+    def ink(self, ground: str) -> str:
+        """Black or white, whichever is told better from a ground: from any of them by 4.5 at least."""
+        return max(("#000000", "#ffffff"), key=lambda color: contrast(color, ground))
 
     def _seen(self, color: str) -> str:
         """A colour with as much of that of text as it needs to be told from the ground."""

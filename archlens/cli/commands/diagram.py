@@ -11,7 +11,7 @@ from ...drawing import Request, extensions, style_names, to_bytes
 from ...drawing.fit import PRINT, SCREEN
 from ...drawing.formats import ANY
 from ...drawing.part import part
-from ...drawing.request import FIGURES, SCALES, unplaced
+from ...drawing.request import HEATS, LABELS, SCALES, unplaced
 from ...drawing.theme import AUTO, PALETTES
 from ...errors import SpecError, Unplaced
 from ..options import Load, network_argument
@@ -59,7 +59,12 @@ from ..pictures import extension_of, fit_option, theme_option
 @click.option(
     "--labels",
     metavar="NAMES",
-    help=f"Figures of each box, parted by commas: {', '.join(FIGURES)}.",
+    help=f"Figures of each box, parted by commas: {', '.join(LABELS)}.",
+)
+@click.option(
+    "--heat",
+    type=click.Choice(tuple(HEATS)),
+    help="Colour boxes by a figure, with --style graph and volumes.",
 )
 @click.option("--bare", is_flag=True, help="The drawing alone: no title, no key, no notes.")
 @click.option(
@@ -88,6 +93,7 @@ def command(
     font_size: float | None,
     scope: str | None,
     labels: str | None,
+    heat: str | None,
     scale: str,
     layer: str | None,
     bare: bool,
@@ -116,7 +122,7 @@ def command(
         network, style, depth, direction, failed,
         theme=theme or "light", fit=fit or "", font_size=font_size, bare=bare, ground=ground, palette=palette,
         labels=tuple(name.strip() for name in labels.split(",")) if labels is not None else (),
-        scale=scale, layer=layer or "",
+        scale=scale, layer=layer or "", heat=heat or "",
     ).made_for(extension)  # fmt: skip
     if theme is None and extension == "svg" and not request.page.printed:
         request = replace(request, theme=AUTO)

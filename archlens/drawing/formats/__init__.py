@@ -29,6 +29,11 @@ def only_graphs(drawn: HasPicture, extension: str) -> Request:
             f".{extension} is the text of a graph, and cannot hold the style {drawn.style}",
             help=f"leave --style out; or {_WRITE}",
         )
+    if drawn.heat:
+        raise usage(
+            f".{extension} is the text of a graph, and cannot hold a scale of colours",
+            help=f"leave --heat out; or {_WRITE}",
+        )
     return drawn
 
 

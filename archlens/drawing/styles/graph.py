@@ -11,10 +11,22 @@ from typing import NamedTuple
 from ...errors import printable
 from ...grouping import grouped
 from ..fit import SMALL
-from ..frame import NAME, Sign, around, folded, framed, room
+from ..frame import NAME, Ramp, Sign, around, folded, framed, room
+from ..heat import Heat, heat_of
 from ..layout import Layout, Wire, arranged, laid_apart, laid_as_u, lay_out
 from ..metrics import fitted, width, wrapped
-from ..picture import Group, Item, Picture, Point, Rect, Text, arrow_head, line, rounded_line
+from ..picture import (
+    Group,
+    Item,
+    Picture,
+    Point,
+    Rect,
+    Text,
+    arrow_head,
+    hatched,
+    line,
+    rounded_line,
+)
 from ..placing import ASIDE, MARGIN, Area, Given, Link, Pads
 from ..plan import Box, BoxLine, DrawnScope, Plan, is_position
 from ..request import Request
@@ -119,20 +131,21 @@ def draw(request: Request) -> Picture:
         wires.append(_wire(_parted(wire, others), *look))
         drawn.setdefault(wire.tail, []).append(wire)
     items += reversed(wires)
+    heat = _heat(request, plan)
     wide = max((w for w, _ in cores), default=0.0)
     for scope, pieces in zip(plan.scopes, layout.scopes, strict=True):
         items += _labels(scope, pieces, layout, laid.direction, wide, theme)
     for box, area, place in zip(plan.boxes, areas, layout.boxes, strict=True):
-        items.append(_box(box, area, theme, plan, laid.words))
+        items.append(_box(box, area, theme, plan, laid.words, heat))
         if box.shape:
             items += _leaving(box, area, place, lying, feeding.get(box.id), theme)
     made = framed(
         request,
         items,
         (layout.width, layout.height),
-        signs=_signs(plan, theme),
+        signs=_signs(request, plan),
         notes=_notes(request, plan, laid.words),
-        shows="a graph of its layers",
+        shows=f"a graph of its layers{_colored(heat)}",
         description=_described(plan),
     )
     # two graphs of one network on a page are told apart by what was asked for
@@ -154,7 +167,15 @@ def chosen(request: Request) -> Laid:
     """
     known, key = (
         request.plans.known,
-        (__name__, request.page, request.bare, request.depth, request.direction, request.labels),
+        (
+            __name__,
+            request.page,
+            request.bare,
+            request.depth,
+            request.direction,
+            request.labels,
+            request.heat,
+        ),
     )
     if key not in known:
         known[key] = _chosen(request)
@@ -211,7 +232,7 @@ def _narrowed(request: Request, found: Laid) -> Laid:
 
 def _laid(request: Request, plan: Plan, words: _Words, direction: str, *, only: bool) -> Laid | None:
     """A plan in places on the page; ``None`` where it is not the ``only`` one, and is seen to be too much."""
-    left = room(request, around(request, _signs(plan, request.colors), _notes(request, plan, words)))
+    left = room(request, around(request, _signs(request, plan), _notes(request, plan, words)))
     cores = _cores(plan, words)
     if not only and _is_too_much(plan, cores, words, left):
         return None
@@ -371,7 +392,24 @@ def _foot(scope: DrawnScope, most: float) -> list[str]:
 # --- boxes ----------------------------------------------------------------------------------------
 
 
-def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words) -> Group:
+def _heat(request: Request, plan: Plan) -> Heat | None:
+    """What colours the boxes, where that is a figure and not their families."""
+    if not request.heat:
+        return None
+    known, key = request.plans.known, (__name__, plan.depth, request.heat)
+    if key not in known:
+        boxes = {box.id: (box.name, box.behind) for box in plan.boxes}
+        known[key] = heat_of(request.heat, request.plans.study, boxes)
+    found = known[key]
+    assert isinstance(found, Heat)
+    return found
+
+
+def _colored(heat: Heat | None) -> str:
+    return f", coloured by {heat.figure.title}" if heat is not None else ""
+
+
+def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words, heat: Heat | None) -> Group:
     border = theme.failed if box.kind == "failed" else theme.border
     dash = (3.0, 2.0) if box.training else ()
     items: list[Item] = []
@@ -397,6 +435,17 @@ def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words) -> Group
             Text(area.x + area.width / 2, area.y + 13.5, text, NAME, theme.text, "middle", bold=True)
         )
         return Group("node", tuple(items), box.title)
+    if heat is not None and (paint := heat.paint(box.id, theme)) is not None:
+        items.append(replace(frame, fill=paint.fill))
+        if paint.hatch:
+            items += hatched(area.x, area.y, area.right, area.bottom, paint.hatch)
+        beneath = _FURTHER if words.stacked and box.lines[0].what else 0.0
+        for i, row in enumerate(_rows(box, words)):
+            y = area.y + (_LINE + (i - 1) * _FURTHER if i else 0)
+            plain = row._replace(family="")
+            left = i == 1 and beneath > 0
+            items += _line(plain, area.x, y, area.width, theme, first=i == 0, ink=paint.ink, left=left)
+        return Group("node", tuple(items), box.title + heat.says(box.id))
     items.append(frame)
     bars = _bars(box, words)
     beneath = _FURTHER if words.stacked and box.lines[0].what else 0.0
@@ -427,9 +476,13 @@ def _line(
     *,
     first: bool,
     color: str = "",
+    ink: str = "",
     left: bool = False,
 ) -> list[Item]:
-    """A line of a box: a name to the left, what it is to the right; or to the left too, beneath its name."""
+    """A line of a box: a name to the left, what it is to the right; or to the left too, beneath its name.
+
+    ``color`` is that of the name, ``ink`` that of all; without them they are as the theme has it.
+    """
     size = NAME if first else SMALL
     space = wide - 2 * _PAD - _ACCENT - (_BETWEEN if row.name and row.what else 0)
     least = space * 0.5 if row.name else space
@@ -438,9 +491,9 @@ def _line(
     items: list[Item] = []
     base = y + (_LINE / 2 + 3.8 if first else _FURTHER / 2 + 3.3)
     if name:
-        items.append(Text(x + _PAD + _ACCENT, base, name, size, color or theme.text, bold=first))
+        items.append(Text(x + _PAD + _ACCENT, base, name, size, color or ink or theme.text, bold=first))
     if what:
-        tone = theme.text if row.family else theme.muted
+        tone = ink or (theme.text if row.family else theme.muted)
         place = (x + _PAD + _ACCENT, "start") if left else (x + wide - _PAD, "end")
         items.append(Text(place[0], base, what, SMALL, tone, place[1]))
     return items
@@ -604,12 +657,9 @@ def _free(area: Area, y: float, layout: Layout, needed: float) -> tuple[float, f
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _signs(plan: Plan, theme: Theme) -> list[Sign]:
-    families = [*plan.families]
-    for box in plan.boxes:
-        if box.kind == "scope":
-            families += [layer.op.family for layer in box.layers]
-    signs = [Sign(family, theme.color(family)) for family in dict.fromkeys(families)]
+def _signs(request: Request, plan: Plan) -> list[Sign | Ramp]:
+    theme, heat = request.colors, _heat(request, plan)
+    signs = heat.signs(theme) if heat is not None else _families(plan, theme)
     kinds = dict.fromkeys((edge.bypass, edge.grows) for edge in plan.edges if edge.bypass)
     for kind, grows in kinds:
         color, thickness, dash = _look(kind, grows, theme)
@@ -619,10 +669,21 @@ def _signs(plan: Plan, theme: Theme) -> list[Sign]:
     return signs
 
 
+def _families(plan: Plan, theme: Theme) -> list[Sign | Ramp]:
+    """The families of ops, those in folded scopes included."""
+    families = [*plan.families]
+    for box in plan.boxes:
+        if box.kind == "scope":
+            families += [layer.op.family for layer in box.layers]
+    return [Sign(family, theme.color(family)) for family in dict.fromkeys(families)]
+
+
 def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:
     """What was left out for the page."""
     notes = folded(request, plan)
-    if any(_bars(box, words) for box in plan.boxes):
+    if (heat := _heat(request, plan)) is not None:
+        notes += heat.notes()
+    elif any(_bars(box, words) for box in plan.boxes):
         notes.append("A bar to the right in a box is a layer that follows.")
     if any(scope.note for scope in plan.scopes):
         own = any("own weights" in scope.note for scope in plan.scopes)

@@ -10,15 +10,30 @@ from itertools import groupby
 from math import log2, sqrt
 from typing import NamedTuple
 
+from ....analysis.figures import FIGURES
 from ....errors import printable
 from ....grouping import grouped
 from ....shape import times
 from ...fit import SMALL
-from ...frame import Shifted, Sign, around, folded, framed, room
+from ...frame import Ramp, Shifted, Sign, around, folded, framed, room
+from ...heat import Heat, heat_of
 from ...metrics import fitted, width, wrapped
-from ...picture import Group, Item, Path, Picture, Point, Rect, Text, arrow_head, line, polygon, rounded_line
+from ...picture import (
+    Group,
+    Item,
+    Path,
+    Picture,
+    Point,
+    Rect,
+    Text,
+    arrow_head,
+    hatched,
+    line,
+    polygon,
+    rounded_line,
+)
 from ...plan import Box, Edge, Plan, is_position
-from ...request import FIGURES, Request
+from ...request import HEATS, LABELS, Request
 from ...theme import Theme
 from .stages import Slab, Stage, levels_of
 
@@ -538,10 +553,10 @@ class Artist:
         if any(one is stage for one in self.unsized):
             assert shape is not None
             lines.append((_size(shape.spatial), False))
-        whole = replace(first, behind=tuple(layer for box in stage.boxes for layer in box.behind))
+        whole = replace(first, behind=tuple(layer for slab in stage.slabs for layer in slab.behind))
         if whole.behind:
             for name in dict.fromkeys(self.request.labels):
-                figure = FIGURES[name](whole, self.request.plans)
+                figure = LABELS[name](whole, self.request.plans)
                 lines += [(fitted(figure, SMALL, self.words_wide), False)] if figure else []
         if first.training:
             lines.append(("in training only", False))
@@ -558,7 +573,7 @@ class Artist:
         arcs = list(self.arcs())
         for i in order:
             stage = self.stages[i]
-            shown = Group("node", tuple(self.shown(stage)), "\n".join(box.title for box in stage.boxes))
+            shown = Group("node", tuple(self.shown(stage)), "\n".join(map(self.title, stage.slabs)))
             items += (
                 [*self.arrivals(i), shown] if self.levels or self.branches else [shown, *self.arrivals(i)]
             )
@@ -577,9 +592,24 @@ class Artist:
             size,
             signs=self.signs(),
             notes=self.notes(),
-            shows="its feature maps",
+            shows=f"its feature maps{f', coloured by {self.heat.figure.title}' if self.heat else ''}",
             description=self.described(),
         )
+
+    def title(self, slab: Slab) -> str:
+        """Everything about a slab, for those who point at it."""
+        return slab.box.title + (self.heat.says(slab.box.id) if self.heat is not None else "")
+
+    @cached_property
+    def heat(self) -> Heat | None:
+        """What colours the slabs, where that is a figure and not what made them."""
+        if not self.request.heat:
+            return None
+        # what merely does something to a volume has its share of a sum, and does not change what is seen
+        whole = FIGURES[HEATS[self.request.heat]].adds_up
+        slabs = (slab for stage in self.stages for slab in stage.slabs)
+        boxes = {slab.box.id: (slab.box.name, slab.behind if whole else slab.box.behind) for slab in slabs}
+        return heat_of(self.request.heat, self.request.plans.study, boxes)
 
     def shown(self, stage: Stage) -> Iterator[Item]:
         """The slabs of a stage, from left to right, and the bows above them."""
@@ -615,13 +645,21 @@ class Artist:
         """One box: its front, its top and the map on its right; with the parts of what is concatenated."""
         theme, (left, top, right, low) = self.theme, one.front
         wide, up = one.solid.right, one.solid.up
+        paint = self.heat.paint(one.slab.box.id, theme) if self.heat is not None else None
+        if paint is not None:
+            shades = (paint.fill, theme.lit(paint.fill), theme.shaded(paint.fill))
+            items = self.sides(left, top, right, low, wide, up, shades, theme.border)
+            return [*items, *hatched(left, top, right, low, paint.hatch)] if paint.hatch else items
         parts = one.slab.parts or ((1.0, one.slab.kind),)
-        items: list[Item] = []
+        items = []
         x = left
         for share, kind in parts:
             color = self.color(kind) if kind or not one.slab.parts else theme.dense
             end = min(x + share * one.solid.thick, right)
-            items += self.block(x, top, end, low, wide, up, color, is_last=end > right - 0.01)
+            edge = theme.shade(color, 0.85)
+            shades = (theme.shade(color, 0.42), theme.shade(color, 0.22), theme.shade(color, 0.32))
+            some = self.sides(x, top, end, low, wide, up, shades, edge)
+            items += some if end > right - 0.01 else some[:2]  # the map is that of the last part
             x = end
         if one.slab.band and one.solid.thick > 2 * _BAND:
             color, x = theme.color(one.slab.band), right - _BAND
@@ -635,23 +673,24 @@ class Artist:
             )
         return items
 
-    def block(
-        self, x: float, y: float, end: float, low: float, wide: float, up: float, color: str, *, is_last: bool
+    def sides(
+        self,
+        x: float,
+        y: float,
+        end: float,
+        low: float,
+        wide: float,
+        up: float,
+        shades: tuple[str, str, str],
+        edge: str,
     ) -> list[Item]:
-        theme = self.theme
-        shades = [theme.shade(color, share) for share in (0.42, 0.22, 0.32)]
-        edge = theme.shade(color, 0.85)
-        items: list[Item] = [
-            polygon([(x, y), (end, y), (end, low), (x, low)], shades[0], edge, 0.8),
-            polygon([(x, y), (x + wide, y - up), (end + wide, y - up), (end, y)], shades[1], edge, 0.8),
-        ]
-        if is_last:
-            items.append(
-                polygon(
-                    [(end, y), (end + wide, y - up), (end + wide, low - up), (end, low)], shades[2], edge, 0.8
-                )
-            )
-        return items
+        """The front, the top and the right of a box, each in its shade."""
+        corners = (
+            [(x, y), (end, y), (end, low), (x, low)],
+            [(x, y), (x + wide, y - up), (end + wide, y - up), (end, y)],
+            [(end, y), (end + wide, y - up), (end + wide, low - up), (end, low)],
+        )
+        return [polygon(some, shade, edge, 0.8) for some, shade in zip(corners, shades, strict=True)]
 
     def bowed(self, one: Placed) -> Iterator[Item]:
         """What goes around the layers of a folded block: a bow over its slab."""
@@ -699,7 +738,7 @@ class Artist:
                 for start, end in ((face[1], (left, top)), (face[2], (left, low))):
                     items.append(line(start, end, stroke=self.theme.border, thickness=0.7))
             elif window:
-                color = self.color(stage.slabs[0].kind)
+                color = self.color(stage.slabs[0].kind) if self.heat is None else self.theme.border
                 for corner in (window[1], window[2]):
                     items.append(line(corner, goal, stroke=self.theme.shade(color, 0.8), thickness=0.7))
                 items.append(polygon(window, self.theme.shade(color, 0.75), color, 0.7))
@@ -929,15 +968,26 @@ class Artist:
         for x, y, text, anchor in self.numbers:
             yield Text(x, y, text, SMALL, self.theme.text, anchor)
 
-    def signs(self) -> list[Sign]:
+    def signs(self) -> list[Sign | Ramp]:
         theme = self.theme
         slabs = [slab for stage in self.stages for slab in stage.slabs]
+        signs = self.kinds(slabs) if self.heat is None else self.heat.signs(theme)
+        found = [(edge.bypass, edge.grows) for _, _, edge in self.jumps() if edge.bypass]
+        found += [(slab.skip, slab.grows) for slab in slabs if slab.skip]
+        for kind, grows in dict.fromkeys(found):
+            color = theme.dense if grows else theme.residual
+            signs.append(Sign(f"bypass into {kind}", color, True, 1.6, (5.0, 2.5) if grows else ()))
+        return signs
+
+    def kinds(self, slabs: Sequence[Slab]) -> list[Sign | Ramp]:
+        """What the colours of slabs mean."""
+        theme = self.theme
         kinds = dict.fromkeys(
             kind
             for slab in slabs
             for kind in (*(part for _, part in slab.parts), *([] if slab.parts else [slab.kind]), slab.band)
         )
-        signs = [
+        signs: list[Sign | Ramp] = [
             Sign(kind.removeprefix(":"), self.color(kind))
             for kind in kinds
             if kind and (kind not in self.blocks or kind in self.blocks[:_KINDS])
@@ -946,11 +996,6 @@ class Artist:
             signs.append(Sign("other blocks", theme.border))
         if any(not part for slab in slabs for _, part in slab.parts):
             signs.append(Sign("what came around", theme.dense))
-        found = [(edge.bypass, edge.grows) for _, _, edge in self.jumps() if edge.bypass]
-        found += [(slab.skip, slab.grows) for slab in slabs if slab.skip]
-        for kind, grows in dict.fromkeys(found):
-            color = theme.dense if grows else theme.residual
-            signs.append(Sign(f"bypass into {kind}", color, True, 1.6, (5.0, 2.5) if grows else ()))
         return signs
 
     def notes(self) -> list[str]:
@@ -967,7 +1012,8 @@ class Artist:
             words += " A window on a map is the kernel of the next layer, at its share of the map."
         if any(len(stage.drawn(self.most)) < stage.count for stage in self.stages):
             words += f" Stages of more than {self.most} show {self.most} slabs; the caption counts them."
-        return [words, *folded(self.request, self.plan)]
+        heat = self.heat.notes() if self.heat is not None else []
+        return [words, *heat, *folded(self.request, self.plan)]
 
     def described(self) -> str:
         chain = "; ".join(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ....grouping import grouped
+from ....network import Layer
 from ....shape import Shape
 from ...plan import Box, Edge, Plan, is_position
 
@@ -30,6 +31,8 @@ class Slab:
     shape: Shape | None
     #: What it is coloured by: a family of ops, or of a folded scope the kind of block, after a colon.
     kind: str
+    #: Every layer that it stands for: those of its box, and of those that merely do something to it.
+    behind: tuple[Layer, ...] = ()
     #: The family of an activation that follows; empty where none does.
     band: str = ""
     #: The parts of what is concatenated: how much each is of the channels, and its kind; empty for what came
@@ -88,6 +91,7 @@ def stages_of(plan: Plan) -> list[Stage]:
     last = plan.boxes[-1].id if plan.boxes else -1
     source: dict[int, int] = {}  # the box that each box's volume stands for
     bands: dict[int, str] = {}
+    behind: dict[int, tuple[Layer, ...]] = {}
     for box in plan.boxes:
         feeds = into.get(box.id, [])
         source[box.id] = box.id
@@ -97,6 +101,7 @@ def stages_of(plan: Plan) -> list[Stage]:
                 source[box.id] = source[before.id]
                 if _activation(box):
                     bands[source[before.id]] = "activation"
+        behind[source[box.id]] = (*behind.get(source[box.id], ()), *box.behind)
     reads: dict[int, dict[int, Edge]] = {}
     readers: dict[int, set[int]] = {}
     for box in plan.boxes:
@@ -117,6 +122,7 @@ def stages_of(plan: Plan) -> list[Stage]:
             box,
             box.output,
             kinds[box.id],
+            behind[box.id],
             bands.get(box.id) or _activation(box),
             _parts(plan, box, feeds_of, kinds),
             skip,
