@@ -23,7 +23,7 @@ from .shape import Shape
 if TYPE_CHECKING:
     from .geometry import Window
     from .limits import Requirement
-    from .published import Entry
+    from .published import Entry, Recount
 
 T = TypeVar("T")
 
@@ -275,6 +275,10 @@ class Origin(ABC):
     @abstractmethod
     def again(self, network: Network, on: Setting) -> Network:
         """The same network in another setting."""
+
+    def recount(self, network: Network) -> Recount | None:
+        """How the tool counts that printed the published figures; ``None`` where it counts as archlens."""
+        return None
 
     def varies(self, network: Network) -> bool:
         """Whether on other sizes its ops are others, beyond what it asked of shapes, and quickly had."""

@@ -6,7 +6,8 @@ Knows digits, units and addresses, and nothing of networks or of what is compute
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -174,6 +175,24 @@ class Entry:
         """The figure of the whole network; ``None`` where it has none."""
         found = (one.printed for one in self.figures if one.quantity == quantity and not one.of)
         return next(found, None)
+
+
+class Recounted(NamedTuple):
+    """What a tool counts under the name of a figure that it printed."""
+
+    #: What it is of, as in ``"FLOPs (640x640)"``.
+    what: str
+    value: int
+    #: Why that is not the network's own; empty where it is.
+    why: str = ""
+
+
+class Recount(ABC):
+    """A network as the tool counts it whose figures stand in its file."""
+
+    @abstractmethod
+    def of(self, figure: Figure) -> Iterator[Recounted]:
+        """What a figure may be of, first what it most likely is; nothing where it is what archlens counts."""
 
 
 # --- addresses ---------------------------------------------------------------------------------------

@@ -385,14 +385,14 @@ def test_command(tmp_path: Path) -> None:
     assert lines[3:5] == ["On Networks, Table 1", "https://arxiv.org/abs/0101.00001"]
     assert lines.count("On Networks, Table 2") == 1
     assert "DIFFERENT, unexplained" in result.output
-    assert "Different: the spec does not say why." in result.output
+    assert "Different: no reason is given." in result.output
     assert "  Different: it shows the width after the crop." in lines
     assert "  Unexplained: they count something else as well." in lines
     assert lines.count("  Not verified: the page is gone.") == 1  # of both figures
     assert " ".join(lines[lines.index("") :]).strip() == (
         "23 published figures: 15 equal, 2 equal to the printed digits, 1 different and explained, "
-        "2 different and unexplained, 1 that depends on training, 2 not verified; about 1 of them the spec "
-        "says nothing."
+        "2 different and unexplained, 1 that depends on training, 2 not verified; for 1 of them no reason "
+        "is given."
     )
     path.write_text(SPEC.replace(", stage10.conv2: 8}", "}"))
     assert runner.invoke(cli, ["claims", str(path)]).exit_code == 0
@@ -489,4 +489,4 @@ def test_a_spec_without_figures_says_so(tmp_path: Path) -> None:
     path.write_text("input: 12\nlayers: [relu]\n")
     result = CliRunner().invoke(cli, ["claims", str(path)])
     assert result.exit_code == 0
-    assert "No figure is published in the spec of bare." in result.output
+    assert "No figure is published of bare." in result.output

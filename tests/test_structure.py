@@ -87,7 +87,7 @@ MAY: dict[str, set[str]] = {
     # what a NAME can mean, and how files of other tools are read
     "dialects": {
         *("backends", "bounds", "counts", "elaboration", "errors", "geometry", "language", "library"),
-        *("lowering", "network", "ops", "shape", "tracing"),
+        *("lowering", "network", "ops", "published", "shape", "tracing"),
     },
     "cli": {
         *("", "analysis", "backends", "bounds", "budgets", "counts", "dialects", "drawing", "elaboration"),

@@ -5,6 +5,7 @@ What the files of their own package give is held against the package by ``tests/
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -493,3 +494,110 @@ def test_blocks_whose_shortcuts_differ_are_converted(tmp_path: Path) -> None:
     again = archlens.loads(convert(network))
     assert (again.params, again.macs) == (network.params, network.macs)
     assert again.state() == network.state()
+
+
+#: What Ultralytics 8.4.190 printed of :data:`SMALL`, by scale and classes: its modules that hold no others,
+#: parameters, those that are trained, and GFLOPs; ``modules()`` of them are 76 and 90.
+PRINTED = {
+    ("n", 2): "44 layers, 182,788 parameters, 182,772 gradients, 5.3 GFLOPs",
+    ("s", 2): "52 layers, 201,204 parameters, 201,188 gradients, 7.1 GFLOPs",
+    ("n", 80): "44 layers, 352,864 parameters, 352,848 gradients, 10.2 GFLOPs",
+    ("s", 80): "52 layers, 338,832 parameters, 338,816 gradients, 11.6 GFLOPs",
+}
+
+
+def commented(**lines: str) -> str:
+    """The file with a comment at the lines of its scales."""
+    text = SMALL
+    for scale, line in lines.items():
+        before = next(one for one in text.splitlines() if one.startswith(f"  {scale}: "))
+        text = text.replace(before, f"{before} # net{scale} {line}")
+    return text
+
+
+def claims(text: str, *names: str) -> tuple[int, dict[tuple[str, str], tuple[str, str]], str]:
+    """The exit code, verdicts and remarks by network and figure, and what else is said."""
+    Path("net.yaml").write_text(text, encoding="utf-8")
+    done = CliRunner().invoke(cli, ["claims", *names, "--format", "json"])
+    read = json.loads(done.stdout) if done.stdout else {"networks": []}
+    found = {
+        (network["name"], one["what"]): (one["verdict"], one["remark"])
+        for network in read["networks"]
+        for one in network["claims"]
+    }
+    return done.exit_code, found, str(done.exception)
+
+
+def test_the_lines_that_were_printed_of_the_scales_are_claims() -> None:
+    text = commented(n="summary: " + PRINTED["n", 2], s="summary: " + PRINTED["s", 2])
+    code, found, _ = claims(text, "net.yaml")
+    assert code == 0
+    figures = ("layers (leaf modules)", "params", "gradients")
+    assert found == {
+        (f"net.yaml:{scale}", what): verdict
+        for scale in "ns"
+        for what, verdict in (
+            *((figure, ("equal", "")) for figure in figures),
+            ("FLOPs (640x640)", ("equal to the printed digits", "")),
+        )
+    }
+    assert len(claims(text, "net.yaml:s")[1]) == 4  # one that is named alone
+    # older versions counted modules that hold others, too, and printed no commas
+    older = "summary: 76 layers,  182788 parameters,  182772 gradients,   5.3 GFLOPs"
+    code, found, _ = claims(commented(n=older), "net.yaml:n")
+    assert (code, len(found)) == (0, 4)
+    assert ("net.yaml:n", "layers (all modules)") in found
+
+
+def test_a_line_that_the_file_has_left_behind_is_said() -> None:
+    wrong = PRINTED["n", 2].replace("44 layers", "45 layers").replace("5.3 ", "5.4 ").replace("182,772", "1")
+    code, found, _ = claims(commented(n="summary: " + wrong), "net.yaml:n")
+    assert code == 1
+    verdicts = [verdict for verdict, _ in found.values()]
+    assert verdicts == ["different, unexplained", "equal", *["different, unexplained"] * 2]
+    Path("net.yaml").write_text(commented(n="summary: " + wrong), encoding="utf-8")
+    shown = CliRunner().invoke(cli, ["claims", "net.yaml:n"]).output
+    assert "net.yaml, the comment in line 3" in shown
+    assert "Different: no reason is given." in shown
+    assert "for 3 of them no reason is given." in shown
+
+
+def test_a_line_that_was_printed_with_other_classes_is_explained() -> None:
+    text = commented(n="summary: " + PRINTED["n", 80], s="summary: " + PRINTED["s", 80])
+    code, found, _ = claims(text, "net.yaml")
+    assert code == 0
+    for (_, what), verdict in found.items():
+        same = what == "layers (leaf modules)"
+        explained = ("different, explained", "it is the figure of 80 classes")
+        assert verdict == (("equal", "") if same else explained)
+
+
+def test_a_line_of_folded_norms_is_not_compared() -> None:
+    line = "summary (fused): 26 layers, 182,212 parameters, 8,388 gradients, 5.2 GFLOPs"
+    code, found, _ = claims(commented(n=line), "net.yaml:n")
+    assert (code, len(found)) == (0, 4)
+    assert {verdict for verdict, _ in found.values()} == {"not verified"}
+    assert "folded" in next(remark for _, remark in found.values())
+
+
+def test_a_file_without_scales_has_its_line_anywhere() -> None:
+    plain = "\n".join(line for line in SMALL.splitlines() if not line.startswith(("scales", "  n:", "  s:")))
+    plain = "depth_multiple: 0.5\nwidth_multiple: 0.25\n" + plain
+    code, found, _ = claims(plain + "\n# net summary: " + PRINTED["n", 2] + "\n", "net.yaml")
+    assert (code, len(found)) == (0, 4)
+    assert claims(plain + "\n", "net.yaml")[1] == {}
+
+
+def test_what_a_scale_says_is_of_that_scale_on_its_own_input_alone() -> None:
+    text = commented(s="summary: " + PRINTED["s", 2])
+    assert {name for name, _ in claims(text, "net.yaml")[1]} == {"net.yaml:s"}
+    assert load(text, variant="s").meta.published
+    assert not load(text, variant="s", input="3x320x320").meta.published
+    assert not load(text, variant="s", values={"nc": "3"}).meta.published
+
+
+def test_many_scales_are_not_all_looked_at() -> None:
+    many = "".join(f"  v{i}: [1, 1, 64]\n" for i in range(30))
+    code, found, message = claims(SMALL.replace("backbone:", many + "backbone:"), "net.yaml")
+    assert (code, found) == (1, {})
+    assert "net.yaml has 32 variants, more than are looked at together" in message

@@ -9,7 +9,7 @@ from ..errors import SpecError, did_you_mean, error, shorten
 from ..grouping import grouped
 from ..network import Network, scopes_of
 from ..ops import EVERYWHERE
-from ..published import Entry, Figure, number, sizes
+from ..published import Entry, Figure, Recount, Recounted, number, sizes
 from ..shape import Shape, times
 from . import receptive_field
 
@@ -50,6 +50,8 @@ class PublishedFigure(NamedTuple):
     verdict: str
     #: What printed it, and what the spec says about that.
     entry: Entry
+    #: Why it differs, where that was found out.
+    why: str = ""
 
     @property
     def silent(self) -> bool:
@@ -61,7 +63,7 @@ class PublishedFigure(NamedTuple):
         """What the spec says about a figure that differs or has not been verified."""
         entry = self.entry
         said = {
-            EXPLAINED: (entry.note,),
+            EXPLAINED: (entry.note or self.why,),
             UNEXPLAINED: (entry.unexplained,),
             UNVERIFIED: (entry.unverified, entry.note, entry.unexplained),
         }
@@ -117,6 +119,10 @@ class _Computed:
         )
 
     @cached_property
+    def recount(self) -> Recount | None:
+        return self.network.origin.recount(self.network)
+
+    @cached_property
     def fields(self) -> receptive_field.ReceptiveFields:
         return receptive_field.find(self.network)
 
@@ -143,8 +149,12 @@ class _Computed:
         what = _CALLED.get(quantity, quantity) + (f" of {of}" if of else "")
         if of and of not in self.inside and not (quantity == "shapes" and of in self.network.inputs):
             raise self.unknown(figure)
-        computed = ""
-        if quantity == "shapes":
+        computed = why = ""
+        recounted = self.recounted(figure)
+        if recounted is not None:
+            what, value, why = recounted
+            computed, verdict = f"{value:,}", agrees(figure.printed, value)
+        elif quantity == "shapes":
             computed, verdict = _shape(self.shape(of), entry, figure)
         elif quantity == "receptive_field":
             computed, verdict = self.field(of, figure.printed)
@@ -155,9 +165,19 @@ class _Computed:
             verdict = TRAINED
         if entry.unverified:
             verdict = UNVERIFIED
-        return PublishedFigure(
-            what, figure.printed, computed, verdict or (EXPLAINED if entry.note else UNEXPLAINED), entry
-        )
+        differs = EXPLAINED if entry.note or why else UNEXPLAINED
+        return PublishedFigure(what, figure.printed, computed, verdict or differs, entry, why)
+
+    def recounted(self, figure: Figure) -> Recounted | None:
+        """What a figure is of as the tool counts that printed it; ``None`` where it counts as archlens."""
+        if self.recount is None:
+            return None
+        first = None
+        for one in self.recount.of(figure):
+            first = first or one
+            if agrees(figure.printed, one.value):
+                return one._replace(value=first.value) if one.why else one
+        return first
 
     def shape(self, of: str) -> Shape:
         """The output of a layer, of the last layer of a scope, or an input."""

@@ -13,6 +13,7 @@ from .. import dialects
 from ..analysis import layouts
 from ..bounds import MAX_LAYERS, allowing, together
 from ..dialects import Meant, find
+from ..dialects.format import File
 from ..elaboration.given import read_inputs, read_values
 from ..errors import ArchlensError, shorten, usage
 from ..forms import forms
@@ -185,6 +186,17 @@ def described(name: str) -> Found:
             help=f"archlens convert {shorten(name)} writes one",
         )
     return found
+
+
+def printed(name: str) -> list[Meant]:
+    """What a name means that can have published figures: a spec; or a file, and each of its variants.
+
+    Raises:
+        UsageError: it means a torch module; or nothing.
+        SpecError: the file is no spec.
+    """
+    found = find(name)
+    return [*found.each()] if isinstance(found, File) else [described(name)]
 
 
 def each(name: str) -> list[Meant]:

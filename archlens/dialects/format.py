@@ -16,11 +16,15 @@ from ..elaboration.remaking import Remade
 from ..errors import did_you_mean, error, shorten, usage
 from ..language.spec import check_variant
 from ..network import Network, Origin, Setting
+from ..published import Recount
 from ..shape import Shape
 from .outside import Outside
 
 #: How much of a file tells what it is.
 START = 4096
+
+#: The most variants of a file that are looked at where none is said.
+_EACH = 20
 
 
 @contextmanager
@@ -76,6 +80,10 @@ class Model(ABC):
         """What the tool that reads such files says beside, where it is installed."""
         return ()
 
+    def recount(self, network: Network) -> Recount | None:
+        """How the tool counts whose figures the file has; ``None`` where it counts as archlens."""
+        return None
+
     def open(self, name: str) -> str:
         """What is not known of an input whose shape is left open, as in ``3 x height x width``."""
         return ""
@@ -118,6 +126,28 @@ class File(Outside):
         """What such a file is called."""
         return self.format.called
 
+    def each(self) -> list[File]:
+        """Each of its variants, where it has some and none of them is said.
+
+        Raises:
+            UsageError: it cannot be read, or has more than 20 of them.
+            SpecError: something in it is wrong.
+        """
+        variants = () if self.variant else self._model().variants
+        if len(variants) > _EACH:
+            raise usage(
+                f"{shorten(self.path, 200)} has {len(variants):,} variants, more than are looked at together",
+                help=f"name one, as {shorten(self.path, 200)}:{shorten(variants[0])}",
+            )
+        return [replace(self, text=f"{self.text}:{one}", variant=one) for one in variants] or [self]
+
+    def _model(self) -> Model:
+        try:
+            with uncollected(), open(self.path, "rb") if self.stored is None else self.stored() as file:
+                return self.format.read(file, self.path)
+        except OSError as problem:
+            raise usage(f"{shorten(self.path, 200)} cannot be read: {problem.strerror or problem}") from None
+
     def network(self, input: Any, values: Mapping[str, Any]) -> Network:
         """Its network.
 
@@ -126,11 +156,7 @@ class File(Outside):
                 that is not given.
             SpecError: something in it is wrong.
         """
-        try:
-            with uncollected(), open(self.path, "rb") if self.stored is None else self.stored() as file:
-                model = self.format.read(file, self.path)
-        except OSError as problem:
-            raise usage(f"{shorten(self.path, 200)} cannot be read: {problem.strerror or problem}") from None
+        model = self._model()
         check_variant(self.variant, model.variants, self.path)
         return Read("", self.path, model=model, called=self.called, variant=self.variant).made_of(
             self.text, input, values
@@ -184,6 +210,9 @@ class Read(Remade):
         known = {one: shape for one, shape in shapes.items() if shape is not None}
         origin = replace(self, values=dict(values), made={}, steady=[])
         return origin.remake_as(name, known)
+
+    def recount(self, network: Network) -> Recount | None:
+        return self.model.recount(network) if self.model is not None else None
 
     def remake_as(self, name: str, shapes: Mapping[str, Shape]) -> Network:
         assert self.model is not None

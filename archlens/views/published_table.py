@@ -79,7 +79,7 @@ def _case(figure: PublishedFigure) -> Case:
 
 def _difference(figure: PublishedFigure) -> str:
     both = f"{figure.entry.source} has {figure.printed}, and {figure.computed} is computed"
-    return f"{both}; the spec says no reason"
+    return f"{both}; no reason is given"
 
 
 def to_json(found: Figures) -> str:
@@ -139,7 +139,7 @@ def _of_network(network: Network, figures: Sequence[PublishedFigure]) -> Table:
 def _remark(figure: PublishedFigure) -> str:
     """What the spec says about a figure, in a sentence; empty where that is nothing."""
     if figure.silent:
-        return "Different: the spec does not say why."
+        return "Different: no reason is given."
     if not figure.remark:
         return ""
     said = {EXPLAINED: "Different", UNEXPLAINED: "Unexplained", UNVERIFIED: "Not verified"}[figure.verdict]
@@ -162,7 +162,8 @@ def _reasons(found: Figures) -> Iterator[str]:
 
 def _silent(found: Figures) -> list[str]:
     names = [shorten(network.name) for network, figures in found if not figures]
-    return [f"No figure is published in the spec of {', '.join(names)}."] if names else []
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return [f"No figure is published of {', '.join(names[:_NAMED])}{more}."] if names else []
 
 
 def _summary(found: Figures) -> list[str]:
@@ -180,6 +181,6 @@ def _summary(found: Figures) -> list[str]:
         UNVERIFIED: "not verified",
     }
     parts = [f"{counts[verdict]:,} {said[verdict]}" for verdict in VERDICTS if counts[verdict]]
-    tail = f"; about {silent:,} of them the spec says nothing" if silent else ""
+    tail = f"; for {silent:,} of them no reason is given" if silent else ""
     figures = "published figure" if total == 1 else "published figures"
     return [f"{total:,} {figures}: {', '.join(parts)}{tail}."]

@@ -12,10 +12,10 @@ from ..options import (
     Given,
     all_option,
     chosen,
-    described,
     format_option,
     names_argument,
     output_option,
+    printed,
     size_option,
 )
 from ..output import write_table
@@ -31,11 +31,10 @@ def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> 
     """Compare what others printed of a network with what is computed.
 
     About a figure that differs the spec's `published:` says why, or that nobody knows why; one about which it
-    is silent makes the exit code 1.
+    is silent makes the exit code 1. Of an Ultralytics file, the figures are those in its comments.
     """
-    networks = [
-        Given((), ()).make(described(one)) for one in chosen("claims", name, every, example="resnet50")
-    ]
+    named = chosen("claims", name, every, example="resnet50")
+    networks = [Given((), ()).make(one) for each in named for one in printed(each)]
     found = [(network, published_figures.find(network)) for network in networks]
     write_table(view.table(found), form, path)
     if any(figure.silent for _, each in found for figure in each):

@@ -81,6 +81,12 @@ class Config:
             if isinstance(node, Sequence) and len(node.items) == 4 and isinstance(node.items[2], Scalar):
                 yield node.items[2].value
 
+    def scale_key(self, letter: str) -> Node:
+        """Where the name of a scale stands."""
+        listed = self.root.values["scales"]
+        assert isinstance(listed, Mapping)
+        return listed.keys[letter]
+
     def node(self, key: str) -> Node:
         """What stands under a key."""
         return self.root.values[key]

@@ -16,6 +16,7 @@ from ...elaboration.values import Tensor
 from ...errors import Diagnostic, SpecError, did_you_mean, shorten, usage
 from ...network import Meta, Network, Origin
 from ...ops.attributes import DEFAULT
+from ...published import Recount
 from ...shape import Shape
 from ..format import Model
 from . import blocks, heads
@@ -23,6 +24,7 @@ from .config import Config, Row, read_config, read_row
 from .heads import TEXTUAL
 from .placement import KINDS, Flow, Kind
 from .placement import Model as Placing
+from .summary import Summary, printed
 from .torch_modules import activation
 
 __all__ = ["Ultralytics", "blocks", "heads", "read"]
@@ -91,7 +93,9 @@ class Ultralytics(Model):
         if values["nc"] is not None:
             said["nc"] = _count("nc", values["nc"])
         title = f"{name}, scale {letter}" if config.scales and not variant else ""
-        net = Builder(name, dict(shapes), origin=origin, meta=Meta(title=title))
+        own = shapes == self.inputs and values == self.params
+        published = printed(config, letter) if own else ()
+        net = Builder(name, dict(shapes), origin=origin, meta=Meta(title=title, published=published))
         placing = Placing(
             net,
             activation=self._activation(),
@@ -121,6 +125,9 @@ class Ultralytics(Model):
             end, *others = end
             placing.heads |= {f"out_{i}": one for i, one in enumerate(others, 1)}
         return net.network(end, **placing.heads)
+
+    def recount(self, network: Network) -> Recount:
+        return Summary(network)
 
     def _activation(self) -> tuple[str, dict[str, Any]]:
         text = self.config.values.get("activation")
