@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import warnings
@@ -34,7 +35,7 @@ def test_the_first_bytes_say_what_a_file_is(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("net.pth", b"\x80\x02}q\0"),
+        ("net.foo", b"\x80\x02}q\0"),
         ("net.txt", b"hello world\n"),
         ("net.json", b'{"a": 1}'),
         ("net.bin", b""),
@@ -116,3 +117,78 @@ def test_a_variant_that_a_file_has_not() -> None:
     with pytest.raises(archlens.UsageError, match=r"net\.tflite has no variant big") as raised:
         archlens.study("net.tflite:big")
     assert "it has no variants" in str(raised.value)
+
+
+def saved(kind: str) -> bytes:
+    """A file as torch writes it."""
+    import torch
+
+    held = io.BytesIO()
+    linear = torch.nn.Linear(2, 2)
+    if kind == "script":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is deprecated, and files of it are still about
+            torch.jit.save(torch.jit.script(linear), held)
+    elif kind == "program":
+        torch.export.save(torch.export.export(linear, (torch.zeros(3, 2),)), held)
+    else:
+        torch.save(linear.state_dict(), held, _use_new_zipfile_serialization=kind == "new")
+    return held.getvalue()
+
+
+def test_what_torch_saved_is_said_whatever_it_is_called() -> None:
+    for name in ("net.pt", "net", "net.onnx", "net.keras"):
+        for kind, said in (("new", "checkpoint"), ("old", "checkpoint"), ("script", "TorchScript program")):
+            Path(name).write_bytes(saved(kind))
+            with pytest.raises(archlens.UsageError, match=f"^error: {name} is a {said}") as raised:
+                archlens.study(name)
+            assert "model.py:Net" in str(raised.value)
+    Path("net.pt2").write_bytes(saved("program"))
+    assert archlens.study("net.pt2").network.params == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said", "instead"),
+    [
+        ("a.pth", b"?", "checkpoint of torch", "torch.onnx.export"),
+        ("a.h5", b"?", "HDF5", "model.keras"),
+        ("a", b"\x89HDF\r\n\x1a\n", "HDF5", "model.keras"),
+        ("a.safetensors", b"?", "weights and no network", "config.json"),
+        ("a", b'\x40\0\0\0\0\0\0\0{"w":{"dtype":"F32"}}', "weights and no network", "config.json"),
+        ("a.bin", b"GGUF\3\0\0\0", "weights of a language model", "config.json"),
+        ("a.mlmodel", b"\x08\x01", "Core ML", "ONNX"),
+        ("a.pb", b"\n\x0f", "graph of TensorFlow", ".tflite"),
+        ("a.engine", b"?", "engine of TensorRT", ".onnx"),
+        ("a", b"ftrt\0\0", "engine of TensorRT", ".onnx"),
+        ("a.xml", b'<?xml version="1.0"?>\n<net name="a">', "network of OpenVINO", ".onnx"),
+        ("a.ort", b"\x18\0\0\0ORTM", "onnxruntime's own format", ".onnx"),
+        ("a.weights", b"?", "weights of darknet", ".cfg"),
+        ("a.caffemodel", b"?", "weights of Caffe", ".prototxt"),
+        ("a.pkl", b"?", "pickle", "model.py:Net"),
+        ("a.npy", b"\x93NUMPY", "arrays and no network", "model file"),
+    ],
+)
+def test_a_file_that_is_not_read_is_said_with_what_to_do(
+    name: str, content: bytes, said: str, instead: str
+) -> None:
+    Path(name).write_bytes(content)
+    with pytest.raises(archlens.UsageError, match=f"^error: {re.escape(name)} [^\n]*{said}") as raised:
+        archlens.study(name)
+    assert instead in str(raised.value)
+    assert CliRunner().invoke(cli, ["shapes", name]).exit_code != 0
+    if name.endswith((".pth", ".h5", ".pb", ".engine")):
+        with pytest.raises(archlens.UsageError, match=r"there is no file b\.a"):
+            archlens.study(f"b.{name}")
+
+
+def test_a_folder_that_holds_a_network_is_said() -> None:
+    Path("net.mlpackage").mkdir()
+    Path("saved").mkdir()
+    Path("saved/saved_model.pb").write_bytes(b"")
+    for name, said in (
+        ("net.mlpackage", "Core ML model"),
+        ("net.mlpackage/", "Core ML"),
+        ("saved", "TensorFlow"),
+    ):
+        with pytest.raises(archlens.UsageError, match=said):
+            archlens.study(name)

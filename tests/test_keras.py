@@ -249,16 +249,6 @@ def test_as_many_layers_as_are_asked_for(tmp_path: Path) -> None:
         archlens.load(path, max_layers=0)
 
 
-def test_hdf5_is_not_read_and_what_to_do_is_said(tmp_path: Path) -> None:
-    (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(50))
-    found = formats.file(str(tmp_path / "model.h5"))
-    assert found is not None
-    with pytest.raises(archlens.ArchlensError) as raised:
-        found.network(None, {})
-    assert "model.h5 is HDF5, which is not read" in str(raised.value)
-    assert 'help: save the model as model.save("model.keras")' in str(raised.value)
-
-
 def sides(network: Network, name: str) -> list[tuple[int, int]]:
     """What a layer pads, or cuts off, at both ends of each axis."""
     return [(window.before, window.after) for window in network[name].windows]

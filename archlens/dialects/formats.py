@@ -11,6 +11,7 @@ from pkgutil import iter_modules
 from ..errors import did_you_mean, shorten, usage
 from ..library import Found, revision
 from ..library.finding import ENDINGS
+from . import unread
 from .format import START, File, Format
 
 
@@ -83,9 +84,13 @@ def _format(path: str, start: bytes) -> Format | None:
     if ending in ENDINGS and re.search(rb"^layers\s*:", start, re.MULTILINE):
         return None
     found = next((one for one in formats() if one.recognizes(start)), None)
+    if found is None and (refusal := unread.by_start(path, start)):
+        raise refusal
     if found is None and ending not in ENDINGS:
         found = next((one for one in formats() if ending in one.endings), None)
     if found is None and ending not in ("", *ENDINGS) and not _SPEC.search(start):
+        if refusal := unread.by_ending(path):
+            raise refusal
         known = ", ".join(f"{one.called} ({', '.join(one.endings)})" for one in formats())
         raise usage(f"{shorten(path, 200)} is of no format that is read", help=f"a spec (.yaml), {known}")
     return found
@@ -102,7 +107,9 @@ def missing(name: str) -> None:
         UsageError: it ends so, and there is none, or a folder.
     """
     ending = os.path.splitext(name)[1].lower()
-    if ending in ("", *ENDINGS) or ending not in endings():
+    if os.path.isdir(name) and (refusal := unread.by_content(name)):
+        raise refusal
+    if ending in ("", *ENDINGS) or ending not in (*endings(), *unread.endings()):
         return
     if os.path.isdir(name):
         raise usage(f"{shorten(name, 200)} is a folder")

@@ -9,12 +9,11 @@ from ..format import Format, Model
 
 #: How a zip archive starts whose first member is one of those that Keras writes.
 _ARCHIVE = re.compile(rb"PK\x03\x04.{26}(metadata\.json|config\.json|model\.weights\.h5|assets/)", re.DOTALL)
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _JSON = re.compile(rb'\s*\{.*?"class_name"\s*:\s*"(Sequential|Functional|Model)"', re.DOTALL)
 
 
 def _recognizes(start: bytes) -> bool:
-    return bool(start.startswith(_HDF5) or _ARCHIVE.match(start) or _JSON.match(start))
+    return bool(_ARCHIVE.match(start) or _JSON.match(start))
 
 
 def _read(file: BinaryIO, name: str) -> Model:

@@ -17,7 +17,7 @@ from math import isfinite
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from ...bounds import MAX_BLOCKS, MAX_SIZE, RAISED, allowed
-from ...errors import SpecError, UsageError, error, printable, shorten, usage
+from ...errors import SpecError, UsageError, error, printable, shorten
 from ..format import text_of
 
 T = TypeVar("T")
@@ -568,17 +568,11 @@ def graph_of(file: BinaryIO, name: str) -> Graph:
     """The model that a file of Keras holds.
 
     Raises:
-        UsageError: it cannot be read, or is HDF5.
+        UsageError: it cannot be read.
         SpecError: it is no model.
     """
     start = file.read(8)
     file.seek(0)
-    if start.startswith(b"\x89HDF"):
-        raise usage(
-            f"{shorten(name, 200)} is HDF5, which is not read",
-            help='save the model as model.save("model.keras"), or its layers alone: '
-            'open("model.json", "w").write(model.to_json())',
-        )
     text = _member(file, name) if start.startswith(b"PK") else text_of(file, name, _MOST)
     if sum(map(text.count, ",[{")) > _VALUES:
         raise error(f"{shorten(name, 200)} holds more than {_VALUES:,} values, the most that are read of one")
