@@ -12,6 +12,7 @@ from typing import Any
 
 from .analysis.figures import QUANTITIES, Figure
 from .budgets.project import BUDGET_KEYS, KEYS
+from .language.constructs import CONSTRUCTS
 from .language.published import PUBLISHED_KEYS
 from .language.spec import KEYS as SPEC_KEYS
 from .language.spec import PAPER_KEYS
@@ -147,14 +148,10 @@ def spec_schema() -> Schema:
 def _mapping_step() -> Schema:
     """A step that is named, merges, or is repeated over a table."""
     body = {"$ref": "#/$defs/body"}
-    what = {
-        "residual": "x + F(x), or shortcut(x) + F(x).",
-        "dense": "concat(x, F(x)).",
-        "gate": "x * F(x).",
-    }
+    what = {form: _meaning(form) for form in FORMS}
     table: dict[str, Schema] = {
         "each": {
-            "description": "The columns of a table.",
+            "description": f"The columns of a table. {_meaning('each')}",
             "anyOf": [
                 {"type": "string"},
                 {"type": "array", "items": {"type": ["string", "boolean"]}, "minItems": 1},
@@ -163,14 +160,13 @@ def _mapping_step() -> Schema:
         "in": {"description": "Its rows.", "$ref": "#/$defs/value"},
         "do": {"description": "The steps of a row.", **body},
     }
-    assert tuple(what) == tuple(FORMS), "the forms of a step are not those of its schema"
     return {
         "description": "A name with its step or steps; or branches that are merged; or a table of rows.",
         "type": "object",
         "minProperties": 1,
         "properties": {
             **{form: {"description": says, **body} for form, says in what.items()},
-            "shortcut": {"description": "The other branch of a residual.", **body},
+            "shortcut": {"description": _meaning("shortcut"), **body},
             **{
                 kind: {
                     "description": f"Branches over the same tensor, merged by {kind}.",
@@ -201,6 +197,11 @@ def _mapping_step() -> Schema:
     }
 
 
+def _meaning(construct: str) -> str:
+    """What a construct means, as ``archlens ops`` has it."""
+    return CONSTRUCTS[construct].summary.replace("`", "")
+
+
 def _parted(kind: str, body: Schema) -> Schema:
     """A merge whose branches have names, beside its arguments; or a name for a layer or a scope."""
     value = {"$ref": "#/$defs/value"}
@@ -227,13 +228,12 @@ def _experts(body: Schema) -> Schema:
         "required": [*(name for name, one in known.items() if one.required), "do"],
         "properties": {
             **given,
-            "gate": {"description": "The router, if not a linear layer without a bias.", **body},
-            "do": {"description": "One expert.", **body},
+            **{name: {"description": says, **body} for name, says in CONSTRUCTS[EXPERTS].parts.items()},
         },
         "additionalProperties": False,
     }
     return {
-        "description": "Experts, of which each token goes to a few.",
+        "description": _meaning(EXPERTS),
         "anyOf": [parts, {"$ref": "#/$defs/expression"}, {"type": "array", "items": body}],
     }
 

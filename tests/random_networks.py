@@ -33,6 +33,7 @@ from archlens.library import open_spec, read
 from archlens.ops import Call
 
 from .conftest import load_torchvision
+from .constructs import constructs_in
 from .torch_reference import each, flat, run, runnable
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -663,6 +664,9 @@ class Drawn:
         self.uses: dict[str, str] = {}
         self.inputs: dict[str, tuple[int, ...]] = {}
         self.below: dict[str, int] = {}  # the ids of an input
+        self.blocks: dict[str, Any] = {}
+        self.outputs: dict[str, Any] = {}
+        self.variant = ""
         with suppress(Refused):
             self.whole()
 
@@ -696,7 +700,12 @@ class Drawn:
                     self.last = False
         if draw(st.booleans()):
             x = self.place(Step("flatten", nn.Flatten), x, self.layers)
-            self.chain(x, self.layers, number(draw, 1, 3), (linear, linear, activation, normalization))
+            x = self.chain(x, self.layers, number(draw, 1, 3), (linear, linear, activation, normalization))
+        self.variant = one_of(draw, "", "", "", "small")
+        if draw(st.booleans()):
+            body: list[Any] = []
+            self.outputs["head"] = body
+            self.place(last_activation(draw, x), x, body)
 
     def read(self, name: str, words: bool) -> Tensor:
         """An input."""
@@ -735,8 +744,11 @@ class Drawn:
         spec = {
             "input": sizes if len(sizes) > 1 else sizes["a"],
             **({"use": self.uses} if self.uses else {}),
-            "params": {"one": 1},
+            "params": {"one": 2 if self.variant else 1},
+            **({"blocks": self.blocks} if self.blocks else {}),
             "layers": self.layers,
+            **({"outputs": self.outputs} if self.outputs else {}),
+            **({"variants": {self.variant: {"one": 1}}} if self.variant else {}),
         }
         return yaml.safe_dump(spec, sort_keys=False, width=1000)
 
@@ -746,14 +758,14 @@ class Drawn:
         What would work where it does not fit is searched for long, and another question.
         """
         if not self.uses:
-            return elaborate(read(self.text), advice=False)
+            return elaborate(read(self.text), self.variant, advice=False)
         with tempfile.TemporaryDirectory() as folder:
             for number, part in enumerate(self.parts):
                 Path(folder, f"part{number}.yaml").write_text(
                     yaml.safe_dump(part, sort_keys=False, width=1000), "utf-8"
                 )
             Path(folder, "net.yaml").write_text(self.text, "utf-8")
-            return elaborate(open_spec(f"{folder}/net.yaml"), advice=False)
+            return elaborate(open_spec(f"{folder}/net.yaml"), self.variant, advice=False)
 
     # --- names --------------------------------------------------------------------------------------
 
@@ -767,7 +779,8 @@ class Drawn:
         head, _, last = name.rpartition("n")
         if not self.draw(st.booleans()) or not last.isdigit():
             return name
-        return f"{head}n{{{int(last) - 1} + {'1' if self.base else 'one'}}}"
+        one = "1" if self.base else "one"
+        return f"{head}n{{{one_of(self.draw, f'{int(last) - 1} + {one}', f'max({one}, {last})')}}}"
 
     def reference(self, path: str, how: str = "ref") -> str:
         if path.startswith("input.") or ("." not in path and self.draw(st.booleans())):
@@ -1048,7 +1061,11 @@ class Drawn:
         ]
         fitting = [pair for pair in owners if pair[1].weight.shape[1] == x.shape[-1] or seldom(self.draw)]
         if not fitting:
-            return self.place(last_linear(self.draw, x), x, layers, kept=True)
+            if self.draw(st.booleans()):
+                return self.place(last_linear(self.draw, x), x, layers, kept=True)
+            width = x.shape[-1]
+            x = self.place(step("linear", lambda: nn.Linear(width, width), width), x, layers, kept=True)
+            fitting = [(self.kept[-1], self.nodes[-1].module)]
         one, owner = one_of(self.draw, *fitting)
         features, bias, width = len(owner.weight), self.draw(st.booleans()), x.shape[-1]
         path = one.path[len(self.base) :]
@@ -1071,8 +1088,26 @@ class Drawn:
             y = self.layer(drawn.text, drawn.make, x)
             self.keep(self.full(name), drawn.text, start, x, y)
             return y
-        layers.append(drawn.text)
-        return self.layer(drawn.text, drawn.make, x)
+        return self.unnamed(drawn, x, layers)
+
+    def unnamed(self, drawn: Step, x: Tensor, layers: list[Any]) -> Tensor:
+        """A step without a name, in one of the ways to write it."""
+        way, text = number(self.draw, 0, 15), drawn.text
+        if way == 1 and layers and isinstance(layers[-1], str) and " if " not in layers[-1]:
+            layers[-1] = f"{layers[-1]} >> {text}"
+        elif way == 2:
+            layers.append(f"{text} if {'1' if self.base else 'one'} == 1 else conv(3, 1)")
+        elif way == 3 and not self.base:
+            name = f"block{len(self.blocks)}"
+            self.blocks[f"{name}(unused, given={one_of(self.draw, 1, 2)})"] = [text]
+            layers.append(f"{name}(3)")
+        else:
+            layers.append(text)
+        y = self.layer(text, drawn.make, x)
+        if way == 4 and y.shape == x.shape and "channels" not in text:  # else the second is another module
+            layers[-1] = f"{text} * 2"
+            y = self.layer(text, drawn.make, y)
+        return y
 
     def layer(
         self, what: str, make: Callable[[], Any], *inputs: Tensor, first: Callable[[], Any] | None = None
@@ -1236,7 +1271,8 @@ def check_values(drawn: Drawn, network: archlens.Network) -> None:
         built.load_state_dict(state)
         found = built(*inputs)
     at = {name: i for i, name in enumerate((*network.inputs, *(layer.name for layer in network)))}
-    wanted = tensors[at[network.outputs["out"]]]
+    wanted = {name: tensors[at[layer]] for name, layer in network.outputs.items()}
+    found = found if isinstance(found, dict) else {"out": found}
     torch.testing.assert_close(found, wanted, rtol=2e-4, atol=1e-4, equal_nan=True)
 
 
@@ -1261,6 +1297,7 @@ def main(count: int, first: int) -> None:
         met["until"] += "until=" in drawn.text
         met["bias"] += "bias: parameter" in drawn.text
         met["path"] += ".0: " in drawn.text
+        met.update(constructs_in(drawn.text))
         if not drawn.refused and drawn.nodes:
             check_values(drawn, network)
             check_written(drawn, network)

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import archlens
 from archlens.cli import cli
 from archlens.elaboration.examples import reference
+from archlens.language.constructs import CONSTRUCTS
 from archlens.ops import LANGUAGE, OPS, Op
 from archlens.ops.op import signature, signed
 from archlens.ops.reference import Example, documentation
@@ -33,7 +34,7 @@ def test_every_link_of_the_page_leads_to_one_heading() -> None:
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     anchors = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
     links = re.findall(r"\]\(#([^)]*)\)", text)
-    assert sorted(links) == sorted(LANGUAGE)
+    assert sorted(links) == sorted([*LANGUAGE, *CONSTRUCTS])
     assert [link for link in links if anchors.count(link) != 1] == []
 
 
@@ -50,7 +51,7 @@ def test_the_list_has_each_op_in_a_line() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
-@pytest.mark.parametrize("op", [None, "conv", "max_unpool", "window_attention_v2", "relu"])
+@pytest.mark.parametrize("op", [None, "conv", "max_unpool", "window_attention_v2", "relu", "experts", "each"])
 def test_it_fits_the_terminal(op: str | None, width: int) -> None:
     text = said(*([op] if op else []), width=width)
     assert max(map(len, text.split("\n"))) <= width
@@ -110,6 +111,15 @@ def test_json() -> None:
     assert data["schema"] == "archlens.ops/1"
     ops = {one["op"]: one for one in data["ops"]}
     assert ops.keys() == LANGUAGE.keys()
+    constructs = {one["construct"]: one for one in data["constructs"]}
+    assert constructs.keys() == CONSTRUCTS.keys()
+    assert json.loads(said("each", "--format", "json"))["constructs"] == [constructs["each"]]
+    assert {key: constructs["experts"]["keys"][1][key] for key in ("name", "default")} == {
+        "name": "active",
+        "default": None,
+    }
+    # 4 kernels of 3x3x8, and their biases
+    assert constructs["dense"]["params"] == 4 * (8 * 9 + 1) + 2 * 8
     assert json.loads(said("conv", "--format", "json"))["ops"] == [ops["conv"]]
     stride, bias = (ops["conv"]["arguments"][k] for k in (2, 6))
     assert (stride["name"], stride["required"], stride["default"]) == ("stride", False, 1)

@@ -789,3 +789,16 @@ def test_those_that_share_one_weight_have_one_list_together() -> None:
     assert {len(layers) for layers in found.values()} == {51, 2}
     assert len({id(layers) for layers in found.values()}) == 2
     assert all(net[name] in layers for name, layers in found.items())
+
+
+@pytest.mark.parametrize("path", ["n2.n3", "n1.n2.n3"])
+def test_the_only_layer_of_a_scope_has_a_use_with_a_name(path: str) -> None:
+    """The use is of the layer, and not of the scope, of which no layer of that name is left."""
+    text = "conv(8, 3, padding=1)"
+    for name in reversed(path.split(".")):
+        text = f"[{name}: {text}]" if "[" in text else f'[{name}: "{text}"]'
+    network = archlens.loads(f'input: 8x27\nlayers: [{text}, other: again("{path}")]\n')
+    assert [layer.name for layer in network] == [path, "other"]
+    assert difference.find(network, archlens.loads(archlens.convert(network))).empty
+    names: dict[str, object] = {}
+    exec(emit(network), names)

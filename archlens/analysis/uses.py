@@ -53,11 +53,11 @@ def _find(network: Network) -> Iterator[tuple[str, Use]]:
         for of in scopes_of(layer.again) if layer.again in numbers else ():
             part = parts[of]
             if part.start == numbers[layer.again] and part.stop <= at:
-                found = _use(
-                    of, layers[part], layers[at : at + part.stop - part.start], readers, ends, numbers
-                )
-                if found is not None:
-                    break
+                one = _use(of, layers[part], layers[at : at + part.stop - part.start], readers, ends, numbers)
+                found = found or one
+                if one is not None and (one.name or _is_numbered(_own(of, one.pairs), numbers)):
+                    found = one
+                    break  # else a smaller part may have the names that are there
         stands = not layer.scope or layers[at - 1].within(layer.scope)
         if found is None or (len(found.pairs) == 1 and not layer.keys and stands):  # as well a layer more
             at += 1
@@ -107,12 +107,22 @@ def _use(
     )
 
 
+def _own(of: str, pairs: tuple[tuple[Layer, Layer], ...]) -> list[tuple[Layer, Layer]]:
+    """Those of a use that are within the part itself, and no further uses there."""
+    return [(first, layer) for first, layer in pairs if first.within(of)]
+
+
+def _is_numbered(own: list[tuple[Layer, Layer]], names: Container[str]) -> bool:
+    """Whether the layers of a use are numbered beside those of the first."""
+    return all(
+        re.fullmatch(rf"{re.escape(_base(first.name, names))}_[0-9]+", layer.name) for first, layer in own
+    )
+
+
 def _name(of: str, pairs: tuple[tuple[Layer, Layer], ...], names: Container[str]) -> str:
     """The name of a use; empty where it has none, or none that its layers have in common."""
-    own = [(first, layer) for first, layer in pairs if first.within(of)]
-    if all(
-        re.fullmatch(rf"{re.escape(_base(first.name, names))}_[0-9]+", layer.name) for first, layer in own
-    ):
+    own = _own(of, pairs)
+    if _is_numbered(own, names):
         return ""
     first, layer = own[0]
     rest = first.name[len(of) :]

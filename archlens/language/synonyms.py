@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from ..errors import did_you_mean, shorten
 from ..ops import MERGES, OPS, Op
+from .constructs import CONSTRUCTS
 
 
 def plain(word: str) -> str:
@@ -47,6 +48,11 @@ MERGE_WORDS = dict.fromkeys(
     "merge eltwise elementwise parallel branches stack average avg mean where outer".split(),  # noqa: SIM905
     "",
 ) | {word: kind for kind, op in OPS.items() if op.family == "merge" for word in words_for(op)}
+
+#: The construct of the language that is meant, by its name and what it is called elsewhere.
+CONSTRUCT_WORDS = {
+    word: name for name, one in CONSTRUCTS.items() for word in (plain(name), *one.also.split())
+}
 
 #: What archlens has no op for, by the words for it.
 ABSENT = {
@@ -125,6 +131,9 @@ def op_meant(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
         return f"write {MERGE_WORDS[key]}: with its branches under it"
     if key in ABSENT:
         return f"archlens does not have {ABSENT[key]}"
+    if key in CONSTRUCT_WORDS:
+        meant = CONSTRUCT_WORDS[key]
+        return f"did you mean {meant}?" if meant in known else f"write {CONSTRUCTS[meant].form}"
     return did_you_mean(word, known, otherwise=otherwise)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -11,10 +11,13 @@ from ..errors import Style, unstyled
 from ..forms import text as terminal
 from ..forms.markdown import pipes
 from ..forms.table import LEAST, Column, Row, SpanningRow, Table
+from ..language.constructs import CONSTRUCTS
 from ..ops import LANGUAGE
 from ..ops.op import Op, arguments, as_written, signed
 from ..ops.reference import Documentation, Entry, documentation, group_of, title_of
 from ..wrapping import wrapped
+from . import constructs
+from .constructs import Used
 
 T = TypeVar("T")
 
@@ -23,6 +26,9 @@ SCHEMA = "archlens.ops/1"
 
 #: The most columns of running text.
 _WIDTH = 100
+
+#: What stands above the constructs of the language.
+_BESIDE = "Beside ops: how steps are joined, named, repeated and shared."
 
 #: The sections that say how much.
 _FORMULAS = ("output", "parameters", "macs", "limits", "source")
@@ -40,12 +46,19 @@ _COLUMNS = (
 )
 
 
-def table(chosen: Mapping[str, type[Op]], entries: Callable[[], Iterable[Entry]]) -> Table:
+def table(
+    chosen: Mapping[str, type[Op]],
+    entries: Callable[[], Iterable[Entry]],
+    parts: Collection[str] = (),
+    used: Callable[[], Iterable[Used]] = tuple,
+) -> Table:
     """A line an op, by the file that it is in: its arguments with their defaults, and what it does.
 
     Args:
         chosen: which ops.
         entries: gives all that the reference has of them, for programs.
+        parts: which constructs of the language.
+        used: gives these with their examples, for programs.
     """
     rows: list[Row] = []
     for group, inside in _by_group(chosen.items(), lambda one: group_of(one[1])):
@@ -53,7 +66,13 @@ def table(chosen: Mapping[str, type[Op]], entries: Callable[[], Iterable[Entry]]
         rows += [
             [kind, ", ".join(arguments(op)), _plain(documentation(op).summary), group] for kind, op in inside
         ]
-    return Table(_COLUMNS, rows, notes=["`archlens ops OP` explains one."], json=lambda: to_json(entries()))
+    if parts:
+        rows.append(SpanningRow(_BESIDE, heading=True))
+        rows += [
+            [name, CONSTRUCTS[name].form, _plain(CONSTRUCTS[name].summary), "constructs"] for name in parts
+        ]
+    notes = ["`archlens ops OP` explains one."]
+    return Table(_COLUMNS, rows, notes=notes, json=lambda: to_json(entries(), used()))
 
 
 def _by_group(items: Iterable[T], group: Callable[[T], str]) -> Iterator[tuple[str, list[T]]]:
@@ -98,7 +117,7 @@ def _table(
 
 def _plain(text: str) -> str:
     """A docstring's text without its marks."""
-    return text.replace("``", "")
+    return text.replace("`", "")
 
 
 def _formulas(said: Documentation) -> list[tuple[str, str]]:
@@ -140,15 +159,17 @@ _ABOUT = (
     "explains one. An argument without a default must be given. In formulas `n` is a size before, `c` are "
     "channels, and `f`, `s`, `p` and `d` kernel, stride, padding and dilation; `f*f` is the product of the "
     "sides of the window, on one axis or three as well. The figures of the examples are those of the op, "
-    "which archlens' tests hold against torch."
+    "which archlens' tests hold against torch. What is no op, such as `residual` and `experts`, stands at "
+    "the end, and in [the language](language.md)."
 )
 
 # --- other forms --------------------------------------------------------------------------------------
 
 
-def to_json(entries: Iterable[Entry]) -> str:
-    """``archlens.ops/1``: all that the reference has of each op."""
-    return json.dumps({"schema": SCHEMA, "ops": [_record(entry) for entry in entries]}, indent=2)
+def to_json(entries: Iterable[Entry], used: Iterable[Used]) -> str:
+    """``archlens.ops/1``: all that the reference has of each op, and of each construct."""
+    said = {"ops": [_record(entry) for entry in entries], "constructs": [*map(constructs.record, used)]}
+    return json.dumps({"schema": SCHEMA, **said}, indent=2)
 
 
 def _record(entry: Entry) -> dict[str, Any]:
@@ -187,8 +208,8 @@ def _record(entry: Entry) -> dict[str, Any]:
     }
 
 
-def to_markdown(entries: Iterable[Entry]) -> str:
-    """The reference as a page: each group with its ops in a table, and then each in full."""
+def to_markdown(entries: Iterable[Entry], used: Iterable[Used]) -> str:
+    """The reference as a page: each group in a table, and its ops in full; then the constructs."""
     groups = list(_by_group(entries, lambda one: one.group))
     first = groups[0][1][0]
     shown = "\n".join(["```console", f"$ archlens ops {first.kind}", to_text(first), "```"])
@@ -199,6 +220,12 @@ def to_markdown(entries: Iterable[Entry]) -> str:
         lines += pipes(["op", "what it does"], rows, (False, False))
         for one in inside:
             lines += ["", to_section(one)]
+    listed = [*used]
+    lines += ["", f"## {_BESIDE.removesuffix('.')}", ""]
+    rows = [[f"[`{one.name}`](#{one.name})", _cell(CONSTRUCTS[one.name].summary)] for one in listed]
+    lines += pipes(["construct", "what it means"], rows, (False, False))
+    for use in listed:
+        lines += ["", constructs.to_markdown(use)]
     return "\n".join(lines)
 
 

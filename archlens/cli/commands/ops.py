@@ -5,19 +5,29 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
+from ...elaboration import elaborate
 from ...elaboration.examples import reference
 from ...elaboration.packages import bring, bring_all
 from ...errors import shorten, usage
+from ...language.constructs import CONSTRUCTS
 from ...language.synonyms import op_meant
+from ...library import read
 from ...ops import LANGUAGE, STATED
 from ...ops.op import registry
+from ...views import constructs
 from ...views import ops_table as view
 from ..options import format_option, output_option
 from ..output import text_options, write, write_table
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(kind) for kind in LANGUAGE if kind.startswith(incomplete)]
+    return [CompletionItem(kind) for kind in [*LANGUAGE, *CONSTRUCTS] if kind.startswith(incomplete)]
+
+
+def _used(name: str) -> constructs.Used:
+    """A construct with its example laid out; of variants the first."""
+    spec = read(CONSTRUCTS[name].example)
+    return constructs.Used(name, elaborate(spec, next(iter(spec.variants), "")))
 
 
 @click.command("ops")
@@ -27,20 +37,27 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 def command(op: str | None, form: str, path: str | None) -> None:
     """List the ops of the language, or explain OP: arguments, formulas, names elsewhere, examples.
 
-    What another tool calls it, such as Conv2D, Gemm or swish, is answered with its name here.
+    What another tool calls it, such as Conv2D, Gemm or swish, is answered with its name here. OP may
+    also be what joins, names, repeats and shares steps: residual, each, again, experts.
     """
     if op is None:
         bring_all()
-    elif op not in LANGUAGE and bring(op) is None:
+    elif op not in CONSTRUCTS and op not in LANGUAGE and bring(op) is None:
         raise usage(
             f"there is no op {shorten(op)}",
-            help=op_meant(op, LANGUAGE, otherwise="`archlens ops` lists all"),
+            help=op_meant(op, [*LANGUAGE, *CONSTRUCTS], otherwise="`archlens ops` lists all"),
         )
-    chosen = {**registry, **STATED} if op is None else {op: LANGUAGE[op]}
+    parts = tuple(CONSTRUCTS) if op is None else (op,) if op in CONSTRUCTS else ()
+    chosen = {**registry, **STATED} if op is None else {} if parts else {op: LANGUAGE[op]}
+    entries, used = map(reference, chosen.values()), map(_used, parts)
     if form == "markdown":  # a page, which has more than a table
-        entries = map(reference, chosen.values())
-        write(view.to_markdown(entries) if op is None else view.to_section(next(entries)), path)
+        if op is None:
+            write(view.to_markdown(entries, used), path)
+        else:
+            write(constructs.to_markdown(next(used)) if parts else view.to_section(next(entries)), path)
     elif op is not None and form == "table":
-        write(view.to_text(reference(LANGUAGE[op]), **text_options(path)), path)
+        options = text_options(path)
+        said = constructs.to_text(next(used), **options) if parts else view.to_text(next(entries), **options)
+        write(said, path)
     else:
-        write_table(view.table(chosen, lambda: map(reference, chosen.values())), form, path)
+        write_table(view.table(chosen, lambda: entries, parts, lambda: used), form, path)
