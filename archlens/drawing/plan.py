@@ -7,7 +7,7 @@ colours or formats.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -217,6 +217,9 @@ class Plans:
         self.known: dict[Hashable, Any] = {}
         #: What there was too much of at the depth that was tried last, unless it was boxes.
         self.full = ""
+        #: Words in the place of attributes, by layer; and scopes that are never opened.
+        self.words: Mapping[str, Mapping[str, str]] = {}
+        self.closed: Collection[str] = ()
 
     @cached_property
     def study(self) -> Study:
@@ -308,7 +311,7 @@ class _Planner:
             for i, frame in enumerate(self.frames)
             if not frame.dissolved
         )
-        wires = (*_bypasses(boxes, edges), *self.stopping())
+        wires = (*bypasses(boxes, edges), *self.stopping())
         return Plan(self.network, self.depth, boxes, wires, scopes, self.plans.failed)
 
     def add(self, draft: _Draft) -> int:
@@ -357,14 +360,14 @@ class _Planner:
     ) -> None:  # fmt: skip
         child = column[0]
         layers = layers_of(child)
-        if isinstance(child, Tree) and level < self.depth:
+        if isinstance(child, Tree) and level < self.depth and child.path not in self.plans.closed:
             path, what = span or child.path, self.kind_of(child.path)
             trees = [tree for tree in column if isinstance(tree, Tree)]
             self.place(trees, self.frame(scope, path, what, note, fold, level), level + 1, repeats)
             return
         for same in zip(*map(layers_of, column), strict=True):
             self.alike[same[0].name] = list(same)
-        if isinstance(child, Layer) or self.is_one(layers):
+        if isinstance(child, Layer) or is_one(layers, self.plans.consumers):
             self.layer(layers[0], scope, repeats, note, fold)
             for layer in layers[1:]:
                 self.layer(layer, scope, repeats)
@@ -374,12 +377,6 @@ class _Planner:
             for layer in layers:
                 self.box_of[layer.name] = number
             self.drawn += layers
-
-    def is_one(self, layers: list[Layer]) -> bool:
-        """Whether the layers of a scope share one box even where it is open."""
-        return len(layers) <= _LINES and all(
-            self.is_chained(layer, before) for before, layer in pairwise(layers)
-        )
 
     def layer(self, layer: Layer, scope: int, repeats: int, note: str = "", fold: int = 1) -> None:
         number = len(self.drafts) - 1
@@ -400,16 +397,7 @@ class _Planner:
             and (not last.note or last.layers[-1].scope == layer.scope)
             and (last.scope, last.repeats) == (scope, repeats)
             and len(last.layers) < _LINES
-            and self.is_chained(layer, last.layers[-1])
-        )
-
-    def is_chained(self, layer: Layer, before: Layer) -> bool:
-        """Whether a layer merely does something to what another makes, and is alone in reading it."""
-        return (
-            layer.op.family in _FOLLOWING
-            and layer.inputs == (before.name,)
-            and self.plans.consumers[before.name] == [layer.name]
-            and before.training == layer.training
+            and _is_chained(layer, last.layers[-1], self.plans.consumers)
         )
 
     def edges(self) -> tuple[dict[tuple[int, int], Layer], dict[int, list[Shape]]]:
@@ -518,7 +506,7 @@ class _Planner:
     def line(self, layer: Layer, scope: int) -> BoxLine:
         name = self.relative(layer.name, scope)
         said = differing([one.op for one in self.alike[layer.name]])
-        what = short(layer, said)
+        what = short(layer, {**said, **self.plans.words.get(layer.name, {})})
         if said:  # these are long, and so a name that is the op says it
             what = what.removeprefix(f"{name}, ")
         if is_position(name):  # nobody named it: it is headed by what it is
@@ -557,6 +545,23 @@ class _Planner:
         ]
 
 
+def is_one(layers: Sequence[Layer], consumers: Mapping[str, list[str]]) -> bool:
+    """Whether layers share one box: each but the first merely follows the one before."""
+    return len(layers) <= _LINES and all(
+        _is_chained(layer, before, consumers) for before, layer in pairwise(layers)
+    )
+
+
+def _is_chained(layer: Layer, before: Layer, consumers: Mapping[str, list[str]]) -> bool:
+    """Whether a layer merely does something to what another makes, and is alone in reading it."""
+    return (
+        layer.op.family in _FOLLOWING
+        and layer.inputs == (before.name,)
+        and consumers[before.name] == [layer.name]
+        and before.training == layer.training
+    )
+
+
 def is_position(name: str) -> bool:
     """Whether a name is only where something stands in lists: ``0``, ``18.0``, or of folded ones ``1..5``."""
     return all(part.isdigit() for part in name.replace("..", ".").split("."))
@@ -584,15 +589,17 @@ def short(layer: Layer, instead: Mapping[str, str] = {}) -> str:
     values = op.attributes()
     axes = max(len(layer.input_shapes[0].spatial), 1)
     kernel, stride = values.get("kernel"), values.get("stride", 1)
-    words = [f"{_size(kernel, axes)} {op.kind}" if kernel is not None else op.kind]
+    letter = instead.get("kernel")
+    size = "x".join([letter] * axes) if letter else _size(kernel, axes)
+    words = [f"{size} {op.kind}" if kernel is not None else op.kind]
     words += [instead.get(name) or _plain(values[name]) for name in required(op) if name != "kernel"]
     if stride is None and kernel is not None:
         stride = kernel
-    if "stride" in values and not _is_one(stride):
-        words.append(f"/{_even(stride)}")
+    if "stride" in values and ("stride" in instead or not _is_one(stride)):
+        words.append(f"/{instead.get('stride') or _even(stride)}")
     for name in ("dilation", "groups"):
-        if name not in required(op) and not _is_one(values.get(name, 1)):
-            words.append(f"{name} {_even(values[name])}")
+        if name not in required(op) and (name in instead or not _is_one(values.get(name, 1))):
+            words.append(f"{name} {instead.get(name) or _even(values[name])}")
     return ", ".join(words)
 
 
@@ -636,7 +643,7 @@ def _crossed(edges: Iterable[tuple[int, int]]) -> int:
     return whole
 
 
-def _bypasses(boxes: tuple[Box, ...], fed: dict[tuple[int, int], Layer]) -> list[Edge]:
+def bypasses(boxes: tuple[Box, ...], fed: dict[tuple[int, int], Layer]) -> list[Edge]:
     """The edges, those that go around other layers marked with the op that merges them."""
     into = grouped((head, tail) for tail, head in fed)
     out = grouped(fed)

@@ -119,21 +119,21 @@ class Request(Drawn):
     @cached_property
     def plan(self) -> Plan:
         """The boxes of the network, and what flows between them."""
-        return self._labelled(self.plans.at(self.depth))
+        return self.labelled(self.plans.at(self.depth))
 
     def choices(self) -> Iterator[Plan]:
         """The plans that may be drawn: the one that is asked for, or else with a level less each time."""
         found = self.plan
         yield found
         while not self.is_last(found):
-            found = self._labelled(self.plans.at(found.depth - 1))
+            found = self.labelled(self.plans.at(found.depth - 1))
             yield found
 
     def is_last(self, plan_: Plan) -> bool:
         """Whether a plan is the last choice: its depth was asked for, or there is no level left to fold."""
         return self.depth is not None or plan_.depth < 2
 
-    def _labelled(self, plan_: Plan) -> Plan:
+    def labelled(self, plan_: Plan) -> Plan:
         """A plan whose boxes have the figures that are asked for."""
         for name in self.labels:
             if name not in LABELS:

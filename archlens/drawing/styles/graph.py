@@ -57,8 +57,9 @@ class _Words(NamedTuple):
     #: The space after a box, in which the shape that leaves it stands, and before the next.
     tail: float = 16.0
     apart: float = 13.0
-    #: The widest box; what is too long is cut.
+    #: The widest box; what is too long is cut. And the narrowest.
     widest: float = _WIDE
+    narrowest: float = _NARROW
 
 
 #: From the most words to the fewest.
@@ -68,6 +69,8 @@ _WORDS = (_Words(), _Words(True, False, 13.0, 10.0), _Words(True, True, 13.0, 10
 _EDGES, _HOPELESS = 72, 2.0
 #: By how much boxes are made narrower where those with the fewest words are too wide, and when no more.
 _NARROWER, _LEAST = 0.88, 64.0
+#: The space after a box beside which no shape stands.
+_CLOSE = 5.0
 
 
 class Laid(NamedTuple):
@@ -93,6 +96,11 @@ class Laid(NamedTuple):
         ]
 
     @property
+    def narrowed(self) -> bool:
+        """Whether its boxes are narrower than their words need."""
+        return self.words.widest < _WIDE
+
+    @property
     def share(self) -> float:
         """How many times as large as its page it is, in the direction in which it is too large."""
         sides = zip((self.layout.width, self.layout.height), self.over, strict=True)
@@ -105,8 +113,26 @@ def draw(request: Request) -> Picture:
     Raises:
         UsageError: there are too many boxes.
     """
-    theme = request.colors
     laid = chosen(request)
+    plan, layout = laid.plan, laid.layout
+    heat = _heat(request, plan)
+    made = framed(
+        request,
+        painted(laid, request.colors, heat),
+        (layout.width, layout.height),
+        signs=_signs(request, plan),
+        notes=_notes(request, plan, laid.words),
+        shows=f"a graph of its layers{_colored(heat)}",
+        description=_described(plan),
+    )
+    # two graphs of one network on a page are told apart by what was asked for
+    asked = [f"to depth {request.depth}"] if request.depth is not None else []
+    asked += ["from left to right"] if request.direction == "lr" else []
+    return replace(made, title=", ".join([made.title, *asked]))
+
+
+def painted(laid: Laid, theme: Theme, heat: Heat | None = None) -> list[Item]:
+    """A graph in its places, from (0, 0); its boxes in the colours of their families, or of a figure."""
     plan, cores, layout, lying = laid.plan, laid.cores, laid.layout, laid.direction == "lr"
     areas = laid.areas
     items: list[Item] = []
@@ -131,27 +157,14 @@ def draw(request: Request) -> Picture:
         wires.append(_wire(_parted(wire, others), *look))
         drawn.setdefault(wire.tail, []).append(wire)
     items += reversed(wires)
-    heat = _heat(request, plan)
     wide = max((w for w, _ in cores), default=0.0)
     for scope, pieces in zip(plan.scopes, layout.scopes, strict=True):
         items += _labels(scope, pieces, layout, laid.direction, wide, theme)
     for box, area, place in zip(plan.boxes, areas, layout.boxes, strict=True):
         items.append(_box(box, area, theme, plan, laid.words, heat))
-        if box.shape:
+        if box.shape or box.id in feeding:
             items += _leaving(box, area, place, lying, feeding.get(box.id), theme)
-    made = framed(
-        request,
-        items,
-        (layout.width, layout.height),
-        signs=_signs(request, plan),
-        notes=_notes(request, plan, laid.words),
-        shows=f"a graph of its layers{_colored(heat)}",
-        description=_described(plan),
-    )
-    # two graphs of one network on a page are told apart by what was asked for
-    asked = [f"to depth {request.depth}"] if request.depth is not None else []
-    asked += ["from left to right"] if request.direction == "lr" else []
-    return replace(made, title=", ".join([made.title, *asked]))
+    return items
 
 
 # --- what the page holds --------------------------------------------------------------------------
@@ -241,6 +254,39 @@ def _laid(request: Request, plan: Plan, words: _Words, direction: str, *, only: 
     return Laid(plan, words, direction, cores, best, best.over(left), bent)
 
 
+def fitting(
+    plan: Plan, room: tuple[float, float], way: str, *, shapes: bool = True, broken: bool = True
+) -> Laid:
+    """A plan in a room of its own: with the most words that fit, or what is least too large.
+
+    Without ``shapes`` between its boxes it is closer, and its boxes may be narrower. ``broken`` is whether it
+    may be broken into columns or rows.
+    """
+    close = {"tail": _CLOSE, "narrowest": _LEAST}
+    choices = [words if shapes else words._replace(**close) for words in _WORDS]  # type: ignore[arg-type]
+    best: Laid | None = None
+    for words in choices:
+        found = _within(plan, words, way, room, broken=broken)
+        if found.over == (0.0, 0.0):
+            return found
+        if best is None or found.over < best.over:
+            best = found
+    assert best is not None
+    widest = max(wide for wide, _ in best.cores)
+    while best.over[0] and (widest := _NARROWER * widest) > _LEAST:
+        found = _within(plan, choices[-1]._replace(widest=widest), way, room, broken=broken)
+        best = min(best, found, key=lambda one: one.over)
+    return best
+
+
+def _within(plan: Plan, words: _Words, way: str, room: tuple[float, float], *, broken: bool) -> Laid:
+    cores = _cores(plan, words)
+    whole = _whole(plan, words, way, cores)
+    layouts, bent = _broken(whole, way, room) if broken else (whole, False)
+    layout = min(layouts, key=lambda layout: layout.over(room))
+    return Laid(plan, words, way, cores, layout, layout.over(room), bent)
+
+
 def _is_too_much(
     plan: Plan, cores: list[tuple[float, float]], words: _Words, room: tuple[float, float]
 ) -> bool:
@@ -271,21 +317,30 @@ def _layouts(
     """
     known, key = request.plans.known, (__name__, plan.depth, words, direction, request.labels)
     if key not in known:
-        tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
-        given = Given(
-            [(w + tail, h) if direction == "lr" else (w, h + words.tail) for w, h in cores],
-            [Link(edge.tail, edge.head, bool(edge.bypass) or edge.projection) for edge in plan.edges],
-            [box.scope for box in plan.boxes],
-            [scope.parent for scope in plan.scopes],
-            _pads(plan, direction, cores),
-            words.apart,
-            {box.id for box in plan.boxes if box.training},
-        )
-        whole = [lay_out(given, direction)]
-        if direction == "tb":
-            whole += filter(None, [laid_apart(given), laid_as_u(given, words.tail)])
-        known[key] = whole
-    whole = known[key]
+        known[key] = _whole(plan, words, direction, cores)
+    return _broken(known[key], direction, room)
+
+
+def _whole(plan: Plan, words: _Words, direction: str, cores: list[tuple[float, float]]) -> list[Layout]:
+    """The places of the boxes wherever they are: in one piece, and as a U where the network is one."""
+    tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
+    given = Given(
+        [(w + tail, h) if direction == "lr" else (w, h + words.tail) for w, h in cores],
+        [Link(edge.tail, edge.head, bool(edge.bypass) or edge.projection) for edge in plan.edges],
+        [box.scope for box in plan.boxes],
+        [scope.parent for scope in plan.scopes],
+        _pads(plan, direction, cores),
+        words.apart,
+        {box.id for box in plan.boxes if box.training},
+    )
+    whole = [lay_out(given, direction)]
+    if direction == "tb":
+        whole += filter(None, [laid_apart(given), laid_as_u(given, words.tail)])
+    return whole
+
+
+def _broken(whole: list[Layout], direction: str, room: tuple[float, float]) -> tuple[list[Layout], bool]:
+    """The places in a room, and whether they are a U."""
     bent = [layout for layout in whole if layout.rising]
     if bent and bent[0].over(room) == (0.0, 0.0):
         return bent, True
@@ -326,7 +381,7 @@ def _bars(box: Box, words: _Words) -> list[str]:
 
 def _width(plan: Plan, words: _Words) -> float:
     """One width for all boxes, by the longest of their lines and of the notes on scopes."""
-    needed = _NARROW
+    needed = words.narrowest
     for box in plan.boxes:
         if box.kind == "failed":
             needed = max(needed, 220.0)

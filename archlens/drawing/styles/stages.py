@@ -1,0 +1,451 @@
+"""``stages``: the macro structure of a network, and beside it each kind of block that it repeats.
+
+The form of papers since ResNet. A stage says of how many blocks it is and how wide they are; a block is drawn
+once, with its widths as variables where its occurrences differ in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import NamedTuple
+
+from ...errors import printable, shorten, usage
+from ...network import Layer
+from ...shape import Shape
+from ..blocks import INPUT, Kind, Piece, Run, Structure
+from ..fit import SMALL
+from ..frame import NAME, Shifted, Sign, around, framed, room
+from ..metrics import fitted, width, wrapped
+from ..part import part
+from ..picture import Group, Item, Picture, Rect, Text
+from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, short
+from ..request import Request
+from ..theme import Theme
+from .graph import Laid, fitting, painted
+
+#: The space within the frame of a block, between frames, and between them and the stages.
+_PAD, _GAP, _ASIDE = 9.0, 12.0, 22.0
+#: The heading of a block, a line of what is said of it, and the accent by which its stages are known.
+_HEAD, _NOTE, _ACCENT = 20.0, 12.0, 4.0
+#: How many boxes a block may have before scopes in it are folded; how many blocks are drawn, and how many
+#: boxes the macro structure has at most.
+_BOXES, _BLOCKS, _MOST = 16, 12, 120
+#: How much of the width the stages are given where the blocks stand beside them.
+_SHARES = (0.4, 0.5, 0.65)
+#: The narrowest frame.
+_LEAST = 110.0
+
+
+class _Panel(NamedTuple):
+    """A kind of block in its frame."""
+
+    kind: Kind
+    laid: Laid
+    notes: tuple[str, ...]
+    width: float
+    height: float
+
+
+class _Sheet(NamedTuple):
+    """Stages and blocks in their places."""
+
+    macro: Laid
+    panels: tuple[tuple[float, float, _Panel], ...]
+    width: float
+    height: float
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether words in it may be cut."""
+        return self.macro.narrowed or any(panel.laid.narrowed for _, _, panel in self.panels)
+
+    @property
+    def folded(self) -> int:
+        """How many scopes are folded in blocks, and how many blocks there are."""
+        boxes = [box for _, _, panel in self.panels for box in panel.laid.plan.boxes]
+        return sum(box.kind == "scope" for box in boxes) + len(self.panels)
+
+    def over(self, room: tuple[float, float]) -> tuple[float, float]:
+        """How much wider and how much higher it is than there is room for."""
+        return max(self.width - room[0], 0.0), max(self.height - room[1], 0.0)
+
+
+def draw(request: Request) -> Picture:
+    """The stages of a network and its blocks.
+
+    Raises:
+        UsageError: it has no blocks, or too many stages.
+    """
+    theme = request.colors
+    known, key = (
+        request.plans.known,
+        (__name__, request.page, request.bare, request.depth, request.direction, request.labels),
+    )
+    if key not in known:
+        known[key] = _sheet(request)
+    structure, sheet = known[key]
+    colors = {kind: theme.block(i % 6) for i, (_, _, (kind, *_)) in enumerate(sheet.panels)}
+    items = painted(sheet.macro, theme)
+    for piece, area in zip(structure.pieces, sheet.macro.areas[len(request.network.inputs) :], strict=False):
+        first = next((colors[kind] for kind in piece.kinds if kind in colors), None)
+        if first is not None:
+            items.append(Rect(area.x + 0.5, area.y + 0.5, _ACCENT, area.height - 1, first))
+    items = [Shifted(0, 0).group(tuple(items))]
+    for x, y, panel in sheet.panels:
+        items.append(Shifted(x, y).group((_framed(panel, colors[panel.kind], theme),)))
+    shown = [sheet.macro.plan, *(panel.laid.plan for _, _, panel in sheet.panels)]
+    return framed(
+        request,
+        items,
+        (sheet.width, sheet.height),
+        signs=_signs(shown, theme),
+        notes=_notes(structure),
+        shows="its stages and their blocks",
+        description=_described(request, structure, sheet),
+    )
+
+
+def _sheet(request: Request) -> tuple[Structure, _Sheet]:
+    network = request.network
+    structure = Structure(network, request.plans.repeats)
+    if not structure.kinds and request.failed is None:
+        raise usage(
+            f"{shorten(network.name)} has no blocks to draw beside its stages",
+            help="blocks are scopes that repeat, or that have branches; --style graph draws every layer",
+        )
+    if len(structure.pieces) > _MOST:
+        raise usage(
+            f"{shorten(network.name)} has {len(structure.pieces):,} stages and layers between them, "
+            "too many for a picture of its stages",
+            help="--style graph folds them; or --scope draws one of its scopes",
+        )
+    plan = _macro(request, structure)
+    signs = [
+        Sign(family, request.colors.color(family))
+        for family in dict.fromkeys(layer.op.family for layer in network.layers)
+    ]
+    space = room(request, around(request, signs, _notes(structure)))
+    ways = [request.direction] if request.direction else ["tb", "lr"]
+    found = [sheet for way in ways for sheet in _sheets(request, structure, plan, way, space)]
+
+    def cost(one: _Sheet) -> tuple[float, ...]:
+        wide, high = one.over(space)
+        return (wide, high if request.page.bounded else 0.0, one.narrowed, one.folded, one.height)
+
+    return structure, min(found, key=cost)
+
+
+def _sheets(
+    request: Request, structure: Structure, plan: Plan, way: str, space: tuple[float, float]
+) -> Iterator[_Sheet]:
+    """The stages beside their blocks, and above them."""
+    if way == "tb":
+        for share in _SHARES:
+            macro = fitting(plan, (space[0] * share, space[1]), way)
+            left = space[0] - macro.layout.width - _ASIDE
+            if left >= _LEAST:
+                panels = list(_panels(request, structure, (left, space[1])))
+                if all(panel.width <= left for panel in panels):
+                    yield _beside(macro, panels, left)
+    macro = fitting(plan, space, way)
+    panels = list(_panels(request, structure, space))
+    yield _beneath(macro, panels, space[0])
+
+
+def _beside(macro: Laid, panels: Sequence[_Panel], left: float) -> _Sheet:
+    placed, wide, high = _packed(panels, left)
+    x = macro.layout.width + _ASIDE
+    whole = max(macro.layout.height, high)
+    return _Sheet(macro, tuple((x + px, py, panel) for px, py, panel in placed), x + wide, whole)
+
+
+def _beneath(macro: Laid, panels: Sequence[_Panel], most: float) -> _Sheet:
+    placed, wide, high = _packed(panels, most)
+    y = macro.layout.height + (_ASIDE if panels else 0.0)
+    whole = max(macro.layout.width, wide)
+    return _Sheet(macro, tuple((px, y + py, panel) for px, py, panel in placed), whole, y + high)
+
+
+def _packed(panels: Sequence[_Panel], most: float) -> tuple[list[tuple[float, float, _Panel]], float, float]:
+    """Frames in rows, each of them in order; what is lower than its row has others beneath it."""
+    placed: list[tuple[float, float, _Panel]] = []
+    top = x = high = 0.0
+    column: tuple[float, float, float] | None = None  # of the last frame: its edges and its foot
+    wide = 0.0
+    for panel in panels:
+        if column is not None:
+            start, right, foot = column
+            if foot + _GAP + panel.height <= top + high and panel.width <= right - start:
+                placed.append((start, foot + _GAP, panel))
+                column = (start, right, foot + _GAP + panel.height)
+                continue
+        if x and x + panel.width > most:
+            top, x, high = top + high + _GAP, 0.0, 0.0
+        placed.append((x, top, panel))
+        column = (x, x + panel.width, top + panel.height)
+        x += panel.width + _GAP
+        high = max(high, panel.height)
+        wide = max(wide, x - _GAP)
+    return placed, wide, top + high
+
+
+# --- the macro structure --------------------------------------------------------------------------
+
+
+def _macro(request: Request, structure: Structure) -> Plan:
+    """The pieces of a network as boxes, with what flows between them."""
+    network, failed = request.network, request.failed
+    at: dict[str, int] = {}
+    boxes: list[Box] = []
+    fed: dict[tuple[int, int], Layer] = {}
+    leaving: dict[int, list[Shape]] = {}
+    for name, shape in network.inputs.items():
+        at[name] = len(boxes)
+        line = BoxLine(printable(name), "" if name == "input" else "input", "")
+        boxes.append(_box(len(boxes), "input", name, [line], [], shape, f"{printable(name)}: {shape}"))
+    for piece in structure.pieces:
+        number = len(boxes)
+        at |= {layer.name: number for layer in piece.layers}
+        boxes.append(
+            _box(
+                number,
+                "layers",
+                piece.name,
+                _lines(piece),
+                piece.layers,
+                piece.layers[-1].shape,
+                _title(piece),
+            )
+        )
+    for layer in network.layers:
+        head = at[layer.name]
+        for name, shape in zip(layer.inputs, layer.input_shapes, strict=True):
+            if at[name] != head:
+                fed.setdefault((at[name], head), layer)
+                leaving.setdefault(at[name], []).append(shape)
+    for number, shapes in leaving.items():
+        words = ", ".join(map(str, list(dict.fromkeys(shapes))[:3]))
+        boxes[number] = replace(boxes[number], shape=words, output=shapes[-1])
+    edges = bypasses(tuple(boxes), fed)
+    if failed is not None:
+        line = BoxLine(printable(failed.name), shorten(failed.op), "")
+        title = f"{printable(failed.name)}: {printable(failed.op)}; {printable(failed.why)}"
+        edges += [Edge(at[name], len(boxes), "", False) for name in dict.fromkeys(failed.inputs)]
+        boxes.append(_box(len(boxes), "failed", failed.name, [line], [], None, title))
+    return request.labelled(Plan(network, 1, tuple(boxes), tuple(edges), (), failed))
+
+
+def _box(
+    number: int,
+    kind: str,
+    name: str,
+    lines: Iterable[BoxLine],
+    layers: Sequence[Layer],
+    shape: Shape | None,
+    title: str,
+) -> Box:
+    words = str(shape) if shape is not None else ""
+    every = tuple(layers)
+    return Box(
+        number, kind, printable(name), tuple(lines), every, every, 1, 1, words, shape, title, -1
+    )  # fmt: skip
+
+
+def _lines(piece: Piece) -> list[BoxLine]:
+    """What stands in the box of a piece: its name, of what it is made, and the widths of its blocks."""
+    if not piece.kinds:
+        lines = [_line(layer, piece.name if i == 0 else "") for i, layer in enumerate(piece.layers)]
+        return [lines[0], *(line._replace(spare=True) for line in lines[1:])]
+    texts = [
+        BoxLine("", short(run), run.op.family)
+        if isinstance(run, Layer)
+        else BoxLine("", run.kind.name + (f" x{len(run.trees):,}" if len(run.trees) > 1 else ""), "")
+        for run in piece.runs
+    ]
+    name = printable(piece.name)
+    values = [text for run in piece.runs if isinstance(run, Run) and (text := run.kind.values(run.trees))]
+    if is_position(name) and len(texts) == 1:
+        return [BoxLine(texts[0].what, values[0] if values else "", "")]
+    if is_position(name):
+        lines = [BoxLine(texts[0].what, "", ""), *texts[1:]]
+    elif len(texts) == 1:
+        lines = [BoxLine(name, "" if texts[0].what == name else texts[0].what, "")]
+    else:
+        lines = [BoxLine(name, "", ""), *texts]
+    return [*lines, *(BoxLine("", text, "") for text in values)]
+
+
+def _line(layer: Layer, name: str) -> BoxLine:
+    what = short(layer)
+    name = printable(name or layer.name.rpartition(".")[2])
+    if is_position(name):
+        name, what = what, ""
+    return BoxLine(name, "" if name == what else what, layer.op.family)
+
+
+def _title(piece: Piece) -> str:
+    """Every layer of a piece, as far as a title can be read."""
+    lines = [f"{printable(layer.name)}: {layer.op} -> {layer.shape}" for layer in piece.layers[:60]]
+    if len(piece.layers) > 60:
+        lines.append(f"and {len(piece.layers) - 60:,} more layers")
+    return "\n".join(lines)
+
+
+# --- blocks ---------------------------------------------------------------------------------------
+
+
+def _panels(request: Request, structure: Structure, space: tuple[float, float]) -> Iterator[_Panel]:
+    """The kinds of block in frames, those of the stages first, and then what these are made of."""
+    waiting = list(structure.kinds)
+    seen = set(waiting)
+    for kind in waiting:
+        panel = _panel(request, structure, kind, space)
+        yield panel
+        for box in panel.laid.plan.boxes:
+            inner = _inner(structure, kind, box)
+            if inner is None or inner in seen or len(waiting) >= _BLOCKS:
+                continue
+            if inner.named or len(inner.trees) > len(kind.trees):
+                waiting.append(inner)
+                seen.add(inner)
+
+
+def _inner(structure: Structure, kind: Kind, box: Box) -> Kind | None:
+    """The kind of a folded scope within a block."""
+    if box.kind != "scope":
+        return None
+    return structure.kind_of.get(f"{kind.shown.path}.{box.name.partition('..')[0]}")
+
+
+def _panel(request: Request, structure: Structure, kind: Kind, space: tuple[float, float]) -> _Panel:
+    inner = space[0] - 2 * _PAD
+    found: Laid | None = None
+    left = (inner, space[1] - _HEAD - 2 * _PAD)
+    # as a whole at any depth, or else in pieces
+    for broken, plan, way in product((False, True), _plans(request, structure, kind), ("tb", "lr")):
+        if broken and found is not None and not any(found.over):
+            break
+        laid = fitting(plan, left, way, shapes=False, broken=broken)
+        if found is None or (laid.over, laid.narrowed) < (found.over, found.narrowed):
+            found = laid
+        if found.over == (0.0, 0.0) and not found.narrowed:
+            break
+    assert found is not None
+    wide = max(found.layout.width, width(kind.name, NAME, True) + 40, _LEAST - 2 * _PAD)
+    notes = tuple(row for note in kind.notes for row in wrapped(note, SMALL, wide, 4))
+    high = found.layout.height + _HEAD + _NOTE * len(notes) + 2 * _PAD
+    return _Panel(kind, found, notes, wide + 2 * _PAD, high)
+
+
+def _plans(request: Request, structure: Structure, kind: Kind) -> list[Plan]:
+    """A block at the depths at which it may be drawn, the deepest first."""
+    known, key = request.plans.known, (__name__, kind.shown.path, request.depth)
+    if key not in known:
+        start = len(kind.shown.path) + 1
+        whole = part(request.network, kind.shown.path)
+        plans = Plans(whole)
+        plans.words = {name[start:]: words for name, words in kind.words.items()}
+        closed = {tree.path for other in structure.kinds if other is not kind for tree in other.trees}
+        plans.closed = {path[start:] for path in closed if path.startswith(f"{kind.shown.path}.")}
+        found: list[Plan] = []
+        depths = range(plans.repeats.deepest, 0, -1) if request.depth is None else [request.depth]
+        for depth in depths:
+            plan = plans.at(depth) if len(depths) == 1 else plans.made(depth, 4 * _BOXES)
+            if plan is not None and (not found or len(plan.boxes) < len(found[-1].boxes)):
+                found.append(_said(structure, kind, plan))
+        small = [plan for plan in found if len(plan.boxes) <= _BOXES]
+        known[key] = small or found[-1:] or [_said(structure, kind, plans.at(None))]
+    plans_: list[Plan] = known[key]
+    return plans_
+
+
+def _said(structure: Structure, kind: Kind, plan: Plan) -> Plan:
+    """A plan without the sizes of the one block that it is of."""
+    boxes = []
+    inputs = 0
+    for box in plan.boxes:
+        lines = box.lines
+        if box.kind == "layers":  # a block is read by what it does; its names are in the titles
+            lines = tuple(BoxLine(row.what or row.name, "", row.family, row.spare) for row in lines)
+        elif box.kind == "input":
+            inputs += 1
+            lines = (BoxLine("input" if inputs == 1 else f"input {inputs}", "", ""),)
+        elif box.kind == "scope":
+            inner = _inner(structure, kind, box)
+            head = lines[0]
+            if inner is not None and inner.named:
+                head = BoxLine(inner.name, "", "")
+            lines = (head, *lines[2:])
+        boxes.append(replace(box, lines=lines, shape=""))
+    return replace(plan, boxes=tuple(boxes))
+
+
+def _framed(panel: _Panel, color: str, theme: Theme) -> Group:
+    """A block in its frame, from (0, 0)."""
+    kind, layout = panel.kind, panel.laid.layout
+    count = f"x{len(kind.trees):,}" if len(kind.trees) > 1 else ""
+    badge = width(count, SMALL, bold=True) + 8 if count else 0.0
+    name = fitted(kind.name, NAME, panel.width - 2 * _PAD - badge - _ACCENT - 6, bold=True)
+    items: list[Item] = [
+        Rect(0, 0, panel.width, panel.height, theme.scopes[0], theme.border, 0.6, 6),
+        Rect(_PAD, 6, _ACCENT, 11, color),
+        Text(_PAD + _ACCENT + 5, 15, name, NAME, theme.text, bold=True),
+    ]
+    if count:
+        x = panel.width - badge - 5
+        items.append(Rect(x, 5, badge, 12, theme.background, theme.border, 0.6, 6))
+        items.append(Text(x + badge / 2, 14, count, SMALL, theme.text, "middle", bold=True))
+    x = max((panel.width - layout.width) / 2, 0.0)
+    items.append(Shifted(x, _HEAD + _PAD / 2).group(tuple(painted(panel.laid, theme))))
+    for i, note in enumerate(panel.notes):
+        y = panel.height - _PAD / 2 - _NOTE * (len(panel.notes) - 1 - i) - 2
+        items.append(Text(_PAD, y, note, SMALL, theme.muted))
+    first = printable(kind.shown.path)
+    return Group("block", tuple(items), f"{kind.name}: as in {first}")
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _signs(plans: Sequence[Plan], theme: Theme) -> list[Sign]:
+    families: dict[str, None] = {}
+    for plan in plans:
+        families |= dict.fromkeys(plan.families)
+        for box in plan.boxes:
+            if box.kind == "scope":
+                families |= dict.fromkeys(layer.op.family for layer in box.layers)
+    return [Sign(family, theme.color(family)) for family in families]
+
+
+def _notes(structure: Structure) -> list[str]:
+    """What the letters in blocks mean."""
+    variables = {letter for kind in structure.kinds for letter in kind.variables}
+    widths = [letter for letter in sorted(variables, reverse=True) if letter != INPUT]
+    said = [f"{', '.join(widths)}: widths that each stage says"] if widths else []
+    said += [f"{INPUT}: the channels that flow into a block"] if INPUT in variables else []
+    return [f"{'; '.join(said)}."] if said else []
+
+
+def _described(request: Request, structure: Structure, sheet: _Sheet) -> str:
+    """The picture in words."""
+    chain = "; ".join(
+        " ".join(filter(None, (f"{line.name[:80]} {line.what[:80]}".strip() for line in box.lines[:2])))
+        + f" gives {box.shape}"
+        for box in sheet.macro.plan.boxes[:100]
+        if box.kind in ("layers", "scope")
+    )
+    blocks = "; ".join(
+        f"{kind.name}: "
+        + ", ".join(
+            f"{box.lines[0].name[:60]} {box.lines[0].what[:60]}".strip()
+            for box in panel.laid.plan.boxes[:30]
+            if box.kind != "input"
+        )
+        for _, _, panel in sheet.panels
+        for kind in [panel.kind]
+    )
+    head = f"The stages of {len(request.network):,} layers"
+    failed = f" It stops where {printable(request.failed.why)[:300]}." if request.failed else ""
+    return f"{head}: {chain}. Blocks: {blocks or 'none'}.{failed}"
