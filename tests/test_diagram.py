@@ -37,6 +37,8 @@ from . import running
 from .zoo import SMALLEST
 
 GOLDEN = Path(__file__).parent / "golden"
+#: The styles that any network has; ``stages`` needs blocks, and is tested in test_stages.py.
+ANY_STYLE = [style for style in style_names() if style != "stages"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 UNET = """
@@ -432,7 +434,7 @@ def chart() -> Chart:
     return Chart(tuple(map(comparison.find, map(archlens.study, ("alexnet", "vgg16", "resnet18")))))
 
 
-@pytest.mark.parametrize("style", style_names())
+@pytest.mark.parametrize("style", ANY_STYLE)
 @pytest.mark.parametrize(
     "name", ["resnet50", "vit_b_16", "densenet121", UNET, BRANCHES, TWO, HOSTILE, "chart"]
 )
@@ -1055,7 +1057,7 @@ def test_an_unnamed_layer_is_headed_by_what_it_is() -> None:
 
 def test_each_picture_of_a_page_has_a_name_of_its_own() -> None:
     network = archlens.load("lenet5")
-    names = [read(drawing.to_svg(network, style=style)).get("aria-label") for style in style_names()]
+    names = [read(drawing.to_svg(network, style=style)).get("aria-label") for style in ANY_STYLE]
     assert len(set(names)) == len(names)
     assert all(name and name.startswith("LeNet-5: ") for name in names)
     hostile = read(drawing.to_svg(loaded(HOSTILE)))
@@ -1131,7 +1133,7 @@ def fonts(content: bytes) -> dict[bytes, bytes]:
 
 
 @pytest.mark.parametrize("name", ["lenet5", BRANCHES, TWO, HOSTILE, "chart"])
-@pytest.mark.parametrize("style", style_names())
+@pytest.mark.parametrize("style", ANY_STYLE)
 def test_every_font_of_a_pdf_is_within_it(name: str, style: str) -> None:
     """IEEE's, ACM's and others' checks of camera-ready papers refuse a font that is not."""
     drawn = chart() if name == "chart" else Request(loaded(name), style)
@@ -1148,7 +1150,7 @@ def test_every_font_of_a_pdf_is_within_it(name: str, style: str) -> None:
     assert set(re.findall(rb"/(F\S+) [\d.]+ Tf", text)) == found.keys()
 
 
-@pytest.mark.parametrize("style", style_names())
+@pytest.mark.parametrize("style", ANY_STYLE)
 @pytest.mark.parametrize("name", ["lenet5", HOSTILE])
 def test_tex(name: str, style: str) -> None:
     text = tex.to_tex(Request(loaded(name), style=style).picture)
@@ -1337,7 +1339,7 @@ def test_a_mistake_that_is_no_shape_error_is_drawn_too(tmp_path: Path) -> None:
     a_graph(svg)
 
 
-@pytest.mark.parametrize("style", ["graph", "profile", "volumes"])
+@pytest.mark.parametrize("style", ["graph", "profile", "stages", "volumes"])
 @pytest.mark.parametrize(
     ("step", "why"),
     [
@@ -1463,7 +1465,7 @@ def test_wrong_words() -> None:
 
 def test_formats_are_what_the_issue_names() -> None:
     assert extensions() == ["dot", "mmd", "pdf", "png", "svg", "tex"]
-    assert style_names() == ["field", "graph", "profile", "volumes"]
+    assert style_names() == ["field", "graph", "profile", "stages", "volumes"]
 
 
 # --- the graph for algorithms -----------------------------------------------------------------------------

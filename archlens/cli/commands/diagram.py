@@ -100,7 +100,7 @@ def command(
     palette: str,
     ground: str,
 ) -> None:
-    """Draw a network: a graph of its layers, its feature maps, or where its costs are.
+    """Draw a network: its layers, stages and blocks, feature maps, or where its costs are.
 
     A network that does not fit is drawn up to the layer that failed, which is red and says why.
     """

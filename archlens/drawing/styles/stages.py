@@ -14,7 +14,6 @@ from typing import NamedTuple
 from ...errors import printable, shorten, usage
 from ...network import Layer
 from ...shape import Shape
-from ..blocks import INPUT, Kind, Piece, Run, Structure
 from ..fit import SMALL
 from ..frame import NAME, Shifted, Sign, around, framed, room
 from ..metrics import fitted, width, wrapped
@@ -22,6 +21,7 @@ from ..part import part
 from ..picture import Group, Item, Picture, Rect, Text
 from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, short
 from ..request import Request
+from ..structure import INPUT, Kind, Piece, Run, Structure
 from ..theme import Theme
 from .graph import Laid, fitting, painted
 
@@ -395,7 +395,7 @@ def _framed(panel: _Panel, color: str, theme: Theme) -> Group:
     ]
     if count:
         x = panel.width - badge - 5
-        items.append(Rect(x, 5, badge, 12, theme.background, theme.border, 0.6, 6))
+        items.append(Rect(x, 5, badge, 12, theme.box, theme.border, 0.6, 6))
         items.append(Text(x + badge / 2, 14, count, SMALL, theme.text, "middle", bold=True))
     x = max((panel.width - layout.width) / 2, 0.0)
     items.append(Shifted(x, _HEAD + _PAD / 2).group(tuple(painted(panel.laid, theme))))

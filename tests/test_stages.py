@@ -1,0 +1,235 @@
+"""``--style stages``: the macro structure of networks as their papers print it, and each block drawn once."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+import archlens
+from archlens import drawing
+from archlens.analysis.repeats import Repeats
+from archlens.drawing import Request, to_bytes
+from archlens.drawing.structure import Run, Structure
+from archlens.errors import UsageError
+from archlens.network import Network
+
+from .running import run
+from .test_diagram import a_graph
+from .test_fits import FLOORS, is_read
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def structure(network: Network) -> Structure:
+    return Structure(network, Repeats(network))
+
+
+def runs(network: Network) -> list[tuple[str, int]]:
+    """The blocks of each stage, with how many follow one another."""
+    return [
+        (run.kind.name, len(run.trees))
+        for piece in structure(network).pieces
+        for run in piece.runs
+        if isinstance(run, Run)
+    ]
+
+
+def said(network: Network) -> list[str]:
+    """The widths of each stage of blocks."""
+    pieces = structure(network).pieces
+    return [run.kind.values(run.trees) for piece in pieces for run in piece.runs if isinstance(run, Run)]
+
+
+def blocks(svg: str) -> dict[str, list[str]]:
+    """The words within the frame of each block, by what it is called."""
+    found = {}
+    for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
+        if group.get("class") == "block":
+            name = group.findtext(f"{SVG}title", "").partition(":")[0]
+            found[name] = [text.text or "" for text in group.iter(f"{SVG}text")]
+    return found
+
+
+def frames(svg: str) -> list[tuple[float, float, float, float]]:
+    found = []
+    for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
+        if group.get("class") == "block":
+            rect = group.find(f"{SVG}rect")
+            assert rect is not None
+            x, y, w, h = (float(rect.get(key, "nan")) for key in ("x", "y", "width", "height"))
+            found.append((x, y, x + w, y + h))
+    return found
+
+
+#: How often each block stands in a stage, as the papers' tables print it.
+STAGES = {
+    # He et al. 2016, Table 1
+    "resnet18": [("basic", n) for n in (2, 2, 2, 2)],
+    "resnet50": [("bottleneck", n) for n in (3, 4, 6, 3)],
+    "resnet152": [("bottleneck", n) for n in (3, 8, 36, 3)],
+    # Sandler et al. 2018, Table 2
+    "mobilenet_v2": [("bottleneck", n) for n in (1, 2, 3, 4, 3, 3, 1)],
+    # Tan and Le 2019, Table 1
+    "efficientnet_b0": [("mbconv", n) for n in (1, 2, 2, 3, 3, 4, 1)],
+    # Dosovitskiy et al. 2021, Table 1
+    "vit_b_16": [("encoder_block", 12)],
+    # Huang et al. 2017, Table 1
+    "densenet121": [
+        ("dense_layer", 6), ("transition", 1), ("dense_layer", 12), ("transition", 1),
+        ("dense_layer", 24), ("transition", 1), ("dense_layer", 16),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stages_are_those_of_the_paper(name: str) -> None:
+    assert runs(archlens.load(name)) == STAGES[name]
+
+
+def test_stages_of_swin_and_convnext() -> None:
+    """Liu et al. 2021, Table 7: 2, 2, 6, 2 blocks; Liu et al. 2022, Table 9: 3, 3, 9, 3; between them the
+    maps are halved three times.
+    """
+    for name, counts in (("swin_t", [2, 2, 6, 2]), ("convnext_tiny", [3, 3, 9, 3])):
+        found = runs(archlens.load(name))
+        assert [count for _, count in found[::2]] == counts
+        assert [count for _, count in found[1::2]] == [1, 1, 1]
+        assert len({kind for kind, _ in found[::2]}) == len({kind for kind, _ in found[1::2]}) == 1
+
+
+def test_widths_are_variables_that_each_stage_says() -> None:
+    """He et al. 2016, Table 1: 1x1, 64; 3x3, 64; 1x1, 256; then twice as wide in each stage."""
+    network = archlens.load("resnet50")
+    assert said(network) == ["w = 64", "w = 128", "w = 256", "w = 512"]
+    words = blocks(drawing.to_svg(network, style="stages"))["bottleneck"]
+    assert [word for word in words if "conv" in word] == ["1x1 conv, w", "3x3 conv, w, /s", "1x1 conv, 4w"]
+    assert {"x16", "s = 1 or 2", "4 of 16 with downsample"} <= set(words)
+
+
+def test_a_width_may_be_a_multiple_of_what_flows_in() -> None:
+    """Sandler et al. 2018, Tables 1 and 2: an expansion of six, and the widths c."""
+    network = archlens.load("mobilenet_v2")
+    assert said(network)[1:] == [f"w = {width}" for width in (24, 32, 64, 96, 160, 320)]
+    words = blocks(drawing.to_svg(network, style="stages"))["bottleneck"]
+    convs = [word for word in words if "conv," in word]
+    assert convs == ["1x1 conv, 6c", "3x3 conv, 6c, /s, groups 6c", "1x1 conv, w"]
+    assert "1 of 17 in another form" in words  # the first does not expand
+
+
+def test_too_many_widths_are_those_of_one_block_and_it_is_said() -> None:
+    """Szegedy et al. 2015, Table 1: the six widths of inception (3a)."""
+    words = blocks(drawing.to_svg(archlens.load("googlenet"), style="stages", fit="page"))["inception"]
+    numbers = [int(found[1]) for word in words if (found := re.fullmatch(r"\dx\d conv, (\d+)", word))]
+    assert sorted(numbers) == sorted([64, 96, 128, 16, 32, 32])
+    assert "its numbers are those of inception3a" in " ".join(words)
+
+
+def test_an_encoder_and_its_decoder_share_a_block() -> None:
+    svg = drawing.to_svg(archlens.load("unet"), style="stages")
+    found = blocks(svg)
+    assert set(found) == {"double", "up"}
+    assert [word for word in found["double"] if "conv" in word] == ["3x3 conv, w", "3x3 conv, w"]
+    assert "double" in found["up"]  # drawn once, and named within the other
+
+
+NAMELESS = """
+input: 3x32x32
+layers:
+  - stem: conv(16, 3, padding=1)
+  - layer1:
+      - each: [i]
+        in: [[0], [1]]
+        do:
+          - "{i}":
+              - residual:
+                  - conv1: conv(16, 3, padding=1) >> relu
+                  - conv2: conv(16, 3, padding=1)
+  - layer2:
+      - "0":
+          - residual:
+              - conv1: conv(32, 3, 2, padding=1) >> relu
+              - conv2: conv(32, 3, padding=1)
+            shortcut:
+              - down: conv(32, 1, 2)
+      - "1":
+          - residual:
+              - conv1: conv(32, 3, padding=1) >> relu
+              - conv2: conv(32, 3, padding=1)
+  - global_avg_pool
+  - flatten
+  - fc: linear(10)
+"""
+
+
+def test_scopes_that_nobody_named_are_one_kind_where_their_layers_are_the_same() -> None:
+    network = archlens.loads(NAMELESS)
+    assert runs(network) == [("block", 2), ("block", 2)]
+    assert said(network) == ["w = 16", "w = 32"]
+    svg = drawing.to_svg(network, style="stages")
+    words = blocks(svg)["block"]
+    assert {"3x3 conv, w, /s", "3x3 conv, w", "1 of 4 with down"} <= set(words)
+
+
+@pytest.mark.parametrize("fit", FLOORS)
+def test_stages_are_read_in_every_fit(fit: str) -> None:
+    for name in ("resnet50", "mobilenet_v2", "unet", "llama_3_8b"):
+        svg = drawing.to_svg(archlens.load(name), style="stages", fit=fit)
+        is_read(svg, fit)
+        a_graph(svg)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "unet", "googlenet", "bert_base", "densenet121", "swin_t"])
+def test_blocks_stand_apart(name: str) -> None:
+    for fit in FLOORS:
+        svg = drawing.to_svg(archlens.load(name), style="stages", fit=fit)
+        found = frames(svg)
+        assert found
+        wide, high = map(float, (ElementTree.fromstring(svg).get("viewBox") or "").split()[2:])
+        for i, (x, y, right, bottom) in enumerate(found):
+            assert x >= 0
+            assert y >= 0
+            assert right <= wide
+            assert bottom <= high
+            for other in found[:i]:
+                assert x > other[2] or right < other[0] or y > other[3] or bottom < other[1]
+
+
+@pytest.mark.parametrize("name", ["lenet5", "alexnet", "vgg16"])
+def test_a_network_without_blocks_is_refused(name: str, tmp_path: Path) -> None:
+    result = run("diagram", name, "--style", "stages", "-o", str(tmp_path / "x.svg"))
+    assert result.returncode == 2
+    assert f"error: {name} has no blocks to draw beside its stages" in result.stderr
+    assert "--style graph draws every layer" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_many_stages_are_refused() -> None:
+    steps = "".join(f"  - a{i}: conv({8 + i}, 3, padding=1)\n" for i in range(150))
+    block = 'blocks:\n  b():\n    - residual: "conv(8, 1) >> conv(8, 1)"\n'
+    text = f"input: 3x8x8\n{block}layers:\n{steps}  - conv(8, 1)\n  - b\n  - b\n"
+    with pytest.raises(UsageError, match="stages and layers between them, too many"):
+        drawing.to_svg(archlens.loads(text), style="stages")
+
+
+@pytest.mark.parametrize("extension", ["png", "pdf", "tex"])
+def test_other_formats(extension: str) -> None:
+    assert len(to_bytes(Request(archlens.load("resnet18"), "stages"), extension)) > 2000
+
+
+@pytest.mark.parametrize("extension", ["dot", "mmd"])
+def test_formats_of_graphs_refuse_it(extension: str) -> None:
+    with pytest.raises(UsageError, match="cannot hold the style stages"):
+        to_bytes(Request(archlens.load("resnet18"), "stages"), extension)
+
+
+def test_themes_and_bare() -> None:
+    network = archlens.load("resnet18")
+    light, dark = (drawing.to_svg(network, style="stages", theme=theme) for theme in ("light", "dark"))
+    assert re.sub("#[0-9a-f]{6}", "", light) == re.sub("#[0-9a-f]{6}", "", dark)
+    bare = drawing.to_svg(network, style="stages", bare=True)
+    assert "ResNet-18</text>" not in bare
+    assert 'class="key"' not in bare
+    assert 'aria-label="ResNet-18: its stages and their blocks"' in light
