@@ -823,6 +823,35 @@ def test_encoder_and_decoder_stand_as_a_u(name: str) -> None:
         assert straight.count(False) <= 1
 
 
+@pytest.mark.parametrize("fit", ["readme", "column", "slide"])
+def test_what_is_scored_on_the_way_across_stands_between_encoder_and_decoder(fit: str) -> None:
+    """FCN-8s scores the third and the fourth pooling, each level with what it is added to, and lower."""
+    picture = Request(archlens.load("fcn8s"), "volumes", fit=fit).picture
+    captioned(to_bytes(Request(archlens.load("fcn8s"), "volumes", fit=fit), "svg").decode())
+    nodes = [one for one in drawn.walk(picture.items) if isinstance(one, drawn.Group) and one.kind == "node"]
+
+    def left(name: str) -> float:
+        """Where the stage begins that a layer stands in."""
+        (node,) = [one for one in nodes if re.search(rf"^{name}[.:]", one.title, re.MULTILINE)]
+        return min(one.start[0] for one in node.items if isinstance(one, drawn.Path))
+
+    edges = [one for one in drawn.walk(picture.items) if isinstance(one, drawn.Group) and one.kind == "edge"]
+    lines = [
+        item for edge in edges for item in edge.items if isinstance(item, drawn.Path) and not item.closed
+    ]
+    ends = [(one.start, one.steps[-1][-1]) for one in lines]
+    heights = []
+    for pool in "34":
+        between, last = left(f"score_pool{pool}"), left(f"fuse_pool{pool}")
+        assert left(f"conv{pool}_1") < between < last
+        into = [a for a, b in ends if a[1] == b[1] and b[0] == pytest.approx(between)]
+        onward = [a for a, b in ends if a[1] == b[1] and b[0] == pytest.approx(last) and a[0] > between]
+        assert len(into) == len(onward) == 1
+        assert into[0][1] == onward[0][1]
+        heights.append(into[0][1])
+    assert heights[0] < heights[1]
+
+
 #: Two branches, of which one has branches of different lengths in it, the short one first.
 NESTED = """
 input: 3x32x32

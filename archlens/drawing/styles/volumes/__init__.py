@@ -14,7 +14,7 @@ from ....errors import did_you_mean, shorten, usage
 from ...picture import Picture
 from ...request import SCALES, Request
 from .artist import Artist
-from .stages import levels_of, stages_of
+from .stages import stages_of, valleys_of
 
 __all__ = ["draw"]
 
@@ -35,9 +35,10 @@ def draw(request: Request) -> Picture:
         raise usage(f"there is no scale {shorten(request.scale)}", help=help)
     held: Artist | None = None
     for plan in request.choices():
-        stages = stages_of(plan)
-        for as_u, (tall, most) in product((True, False) if levels_of(stages) else (False,), _SIZES):
-            artist = Artist(request, plan, stages_of(plan), tall, most, as_u=as_u)
+        valleys = valleys_of(stages_of(plan), lying=request.page.lying)
+        ways = (*product(valleys, (False, True)), (None, False))
+        for (valley, stacked), (tall, most) in product(ways, _SIZES):
+            artist = Artist(request, plan, stages_of(plan), tall, most, valley, stacked=stacked)
             if artist.is_held and artist.is_whole and (held is None or artist.slabs >= _SLABS):
                 return artist.picture()
             if artist.is_held and held is None:

@@ -35,7 +35,7 @@ from ...picture import (
 from ...plan import Box, Edge, Plan, is_position
 from ...request import HEATS, LABELS, Request
 from ...theme import Theme
-from .stages import Slab, Stage, levels_of
+from .stages import Slab, Stage, Valley
 
 #: How high and wide the smallest map is.
 _LEAST = 14.0
@@ -54,6 +54,8 @@ _ARROW, _APART = 11.0, 4.0
 _WORDS, _WHAT, _STAGES = 100.0, 3, 24
 #: The widest caption beside a stage of a U, by how tall that is drawn.
 _BESIDE = ((90.0, 120.0), (70.0, 62.0), (0.0, 50.0))
+#: The same where those of both sides stand one beneath the other, at least.
+_STACKED = 62.0
 #: How far a line stands in that goes on from another; shares of the width that are tried, so that lines are
 #: of about one length; and the space between what goes around other stages.
 _INTO, _SHARES, _LANE = 14.0, (0.6, 0.7, 0.8, 0.9), 11.0
@@ -128,7 +130,15 @@ class Artist:
     """Draws the stages of a plan."""
 
     def __init__(
-        self, request: Request, plan: Plan, stages: list[Stage], tall: float, most: int, *, as_u: bool
+        self,
+        request: Request,
+        plan: Plan,
+        stages: list[Stage],
+        tall: float,
+        most: int,
+        valley: Valley | None = None,
+        *,
+        stacked: bool = False,
     ) -> None:
         self.theme: Theme = request.colors
         self.request = request
@@ -142,10 +152,15 @@ class Artist:
         ]
         self.unit = tall / max(map(self.size_of, sides), default=1)
         self.clamped = any(self.size_of(side) * self.unit < _LEAST for side in sides)
-        self.levels = levels_of(stages) if as_u else []
+        #: What stands as a U, and how deep each stage of it lies.
+        self.valley = valley
+        #: Whether the captions of both sides stand one beneath the other, and not side by side.
+        self.stacked = stacked
+        self.levels = valley.levels if valley is not None else []
         #: The widest caption, and how many of its lines say what there is.
-        self.words_wide = _WORDS if not as_u else next(wide for least, wide in _BESIDE if tall >= least)
-        self.words_most = _WHAT - as_u
+        beside = next(wide for least, wide in _BESIDE if tall >= least)
+        self.words_wide = _WORDS if valley is None else max(beside, _STACKED * stacked)
+        self.words_most = _WHAT - (valley is not None)
         #: Whether several rows of stages stand one above the other.
         self.branches = not self.levels and any(stage.row for stage in stages)
         #: What is written: where, and whether it leads there from above; and the areas that are taken.
@@ -156,7 +171,9 @@ class Artist:
         self.breaks: set[int] = set()
         self.line: dict[int, int] = {}
         self.left: dict[int, float] = {}
-        wide, high = self.arranged_as_u() if self.levels else self.arrange()
+        #: How high lines stand that are carried into each line from others.
+        self.carried: dict[int, list[float]] = {}
+        wide, high = self.arranged_as_u(valley) if valley is not None else self.arrange()
         texts = [_area(x, y, width(text, SMALL), anchor) for x, y, text, anchor in self.numbers]
         over = max(0.0, -min((area[0] for area in texts), default=0.0))
         if over:  # a number is wider than the slab that it stands under
@@ -239,14 +256,20 @@ class Artist:
             x = _INTO if chosen[0] else 0.0
             some = [stage for column in chosen for stage in self.columns[column]]
             far = self.spread(chosen, x)
+            named = self.named(some, chosen[0])
+            if named and far + named <= self.room[0] - _INTO:
+                far = self.spread(chosen, x + named)
             self.line |= dict.fromkeys(chosen, number)
             right = max(right, far + (_INTO if chosen[-1] != last else 0.0))
-            # room for what goes around other stages
+            # room for what goes around other stages, and for what goes on in further lines
             y += _LANE * sum(
                 self.stages[tail].column < stage.column - 1
                 for stage in some
                 for tail, _ in stage.into
                 if stage.row <= 0
+            )
+            y += _LANE * any(
+                self.stages[head].column > chosen[-1] + 1 for stage in some for head in stage.out
             )
             for row in sorted({stage.row for stage in some}):
                 within = [stage for stage in some if stage.row == row]
@@ -256,6 +279,21 @@ class Artist:
                 y = self.write(within) + _ROW
             self.breaks.add(chosen[-1])
         return right, y - _ROW
+
+    def named(self, stages: Sequence[Stage], first: int) -> float:
+        """How much farther in stages must stand so that what comes to them from other lines can be named."""
+        names = (
+            self.origin(tail)
+            for stage in stages
+            for tail, _ in stage.into
+            if self.stages[tail].column < min(first, stage.column - 1)
+        )
+        needed = max((width(name, SMALL) + 6 + _GAP for name in names), default=0.0)
+        return max(0.0, needed - min(self.crown(stage)[0] for stage in stages))
+
+    def origin(self, tail: int) -> str:
+        """Where something comes from that is carried from another line."""
+        return fitted(f"from {self.stages[tail].boxes[-1].name}", SMALL, 0.6 * _WORDS)
 
     def bow(self, stage: Stage) -> float:
         return _BOW + 2 if any(slab.skip for slab in stage.slabs) else 0.0
@@ -336,20 +374,12 @@ class Artist:
         }
         return len(crossing) == 1
 
-    def arranged_as_u(self) -> tuple[float, float]:
+    def arranged_as_u(self, valley: Valley) -> tuple[float, float]:
         """An encoder down the left and a decoder up the right, each level as deep as the other's."""
-        deepest = max(self.levels)
-        bottom = [i for i, level in enumerate(self.levels) if level == deepest]
-        sides: list[tuple[list[Stage], list[Stage]]] = []
-        for level in range(deepest):
-            here = [i for i, one in enumerate(self.levels) if one == level]
-            sides.append(
-                (
-                    [self.stages[i] for i in here if i < bottom[0]],
-                    [self.stages[i] for i in here if i > bottom[-1]],
-                )
-            )
+        numbers, bottom = valley.sides()
+        sides = [([self.stages[i] for i in a], [self.stages[i] for i in b]) for a, b in numbers]
         rests = [self.stages[i] for i in bottom]
+        between = {valley.levels[i]: self.stages[i] for i in valley.between}
         # the left side from the top down: each level begins beneath the last stage of the one above
         axis = 0.0
         for left, _ in sides:
@@ -362,29 +392,42 @@ class Artist:
         # the right side from the bottom up: each level begins above the last stage of the one beneath
         axis = 0.0
         for _, right in reversed(sides):
-            self.row(right)
-            self.move(right, axis - self.middle(right[0]))
-            axis = self.middle(right[-1])
+            if right:
+                self.row(right)
+                self.move(right, axis - self.middle(right[0]))
+                axis = self.middle(right[-1])
         gap = _ARROW
-        for left, right in sides:
-            words = 2 * (self.half(left[-1]) + self.half(right[0])) + 6 * _APART
-            edge = right[0].x - self.extent(right[0])[0]
+        for level, (left, right) in enumerate(sides):
+            words = 2 * self.half(left[-1]) + 3 * _APART
+            edge = self.middle(sides[-1][1][0])  # where lines rise that go by
+            if right:
+                other = 2 * self.half(right[0]) + 3 * _APART
+                words = max(words, other) if self.stacked else words + other
+                edge = right[0].x - self.extent(right[0])[0]
+            if level in between:
+                words += self.span(between[level]) + 4 * _APART
             gap = max(gap, self.right(left[-1]) + max(words, 2 * _ARROW) - edge)
         first = sides[-1][1][0]
         gap = max(gap, self.right(rests[-1]) + _ARROW - self.middle(first))
         for _, right in sides:
             self.move(right, gap)
+        for level, one in between.items():
+            left, right = sides[level]
+            start = self.right(left[-1]) + 2 * self.half(left[-1])
+            end = right[0].x - self.extent(right[0])[0] - 2 * self.half(right[0]) * (not self.stacked)
+            one.x = 0.0
+            self.move([one], (start + end) / 2 - self.middle(one))
         least = min(
             min(
                 stage.x - self.extent(stage)[0], self.middle(stage) - self.half(stage) * (stage not in beside)
             )
-            for beside in [[one for pair in sides for one in (pair[0][-1], pair[1][0])]]
+            for beside in [[one for left, right in sides for one in (left[-1], *right[:1])]]
             for stage in self.stages
         )
         self.move(self.stages, -least)
         y = 0.0
-        for left, right in sides:
-            y = self.level(left, right, y)
+        for level, (left, right) in enumerate(sides):
+            y = self.level(left, right, between.get(level), y)
         up = max(self.extent(stage)[1] + self.bow(stage) for stage in rests)
         for stage in rests:
             stage.y = y + up
@@ -401,6 +444,11 @@ class Artist:
             self.left[stage.column] = stage.x - self.extent(stage)[0]
         return far, y
 
+    def span(self, stage: Stage) -> float:
+        """How wide a stage is with its caption beneath it."""
+        lead, _, reach, _ = self.extent(stage)
+        return max(lead + reach, 2 * self.half(stage))
+
     def row(self, stages: Sequence[Stage]) -> None:
         """Set stages beside one another, the first one anywhere."""
         self.columns = {stage.column: [stage] for stage in stages}
@@ -414,29 +462,45 @@ class Artist:
         lead, _, reach, _ = self.extent(stage)
         return stage.x + (reach - lead) / 2
 
-    def level(self, left: Sequence[Stage], right: Sequence[Stage], y: float) -> float:
+    def level(self, left: Sequence[Stage], right: Sequence[Stage], between: Stage | None, y: float) -> float:
         """One level of a U, from ``y`` on; where the next begins."""
-        up = max(self.extent(stage)[1] + self.bow(stage) for stage in (*left, *right))
-        for stage in (*left, *right):
+        here = [*left, *([between] if between is not None else []), *right]
+        up = max(self.extent(stage)[1] + self.bow(stage) for stage in here)
+        for stage in here:
             stage.y = y + up
-        number = {id(stage): i for i, stage in enumerate(self.stages)}
+        self.beside(left[-1], self.right(left[-1]) + _APART, 13.0, "start")
         low = 0.0
-        for stage, anchor in ((left[-1], "start"), (right[0], "end")):
-            at = self.right(stage) + _APART if anchor == "start" else stage.x - self.extent(stage)[0] - _APART
-            self.words[number[id(stage)]] = (at, stage.y + 13, anchor)
-            low = max(low, stage.y + 13 + _CAPTION * (len(self.caption(stage)) - 1) + 4)
-        return max(low, self.write((*left, *right))) + 0.7 * _ROW
+        if self.stacked and right:
+            low = self.write(here[: -len(right)])
+            foot = self.foot(between) if between is not None else self.foot(left[-1])
+            here = list(right)
+        for stage in right[:1]:
+            beneath = foot + _CAPTION - stage.y if self.stacked else 13.0
+            self.beside(stage, stage.x - self.extent(stage)[0] - _APART, beneath, "end")
+        beside = [self.foot(stage) for stage in (left[-1], *right[:1])]
+        return max(low, *beside, self.write(here)) + 0.7 * _ROW
+
+    def beside(self, stage: Stage, x: float, beneath: float, anchor: str) -> None:
+        """Write the caption of a stage beside it, so far beneath its axis."""
+        self.words[self.number(stage)] = (x, stage.y + beneath, anchor)
+
+    def foot(self, stage: Stage) -> float:
+        """Where the caption of a stage ends."""
+        return self.words[self.number(stage)][1] + _CAPTION * (len(self.caption(stage)) - 1) + 4
+
+    def number(self, stage: Stage) -> int:
+        """The place of a stage among all."""
+        return next(i for i, one in enumerate(self.stages) if one is stage)
 
     # --- words --------------------------------------------------------------------------------
 
     def write(self, stages: Sequence[Stage]) -> float:
         """Find room for the numbers and the captions of a row of stages; where they end, below."""
-        number = {id(stage): i for i, stage in enumerate(self.stages)}
         taken: list[Area] = [area for stage in stages for one in self.placed(stage) for area in one.covers()]
         slabs = len(taken)
         for stage in stages:
-            if number[id(stage)] in self.words:
-                x, y, anchor = self.words[number[id(stage)]]
+            if self.number(stage) in self.words:
+                x, y, anchor = self.words[self.number(stage)]
                 for i, (text, bold) in enumerate(self.caption(stage)):
                     taken.append(_area(x, y + i * _CAPTION, width(text, SMALL, bold), anchor))
         for stage in stages:
@@ -447,7 +511,7 @@ class Artist:
             self.put_size(stage, taken)
         low = max(area[3] for area in taken)
         for stage in stages:
-            i = number[id(stage)]
+            i = self.number(stage)
             if i in self.words:
                 continue
             lines = self.caption(stage)
@@ -719,7 +783,7 @@ class Artist:
         goal = self.entry(stage)
         for tail, _ in stage.into:
             source = self.stages[tail]
-            if source.column + 1 != stage.column:
+            if self.jumps_over(tail, head) or not (self.branches or tail in stage.first):
                 continue
             if self.levels and self.levels[tail] != self.levels[head]:
                 items += self.climbs(source, stage)
@@ -859,19 +923,28 @@ class Artist:
 
     # --- what goes around ---------------------------------------------------------------------
 
+    def jumps_over(self, tail: int, head: int) -> bool:
+        """Whether a connection goes around other stages, or across a U."""
+        if self.valley is not None:
+            between = self.valley.between
+            return head in between or any(i not in between for i in range(tail + 1, head)) or tail in between
+        return self.stages[tail].column + 1 != self.stages[head].column
+
     def jumps(self) -> list[tuple[int, int, Edge]]:
         """What goes around other stages, the shortest first."""
         found = []
         for head, stage in enumerate(self.stages):
             for tail, edge in stage.into:
                 edge = stage.around.get(tail, (0, edge))[1]
-                if stage.column != self.stages[tail].column + 1 or (tail in stage.around and edge.bypass):
+                beyond = not self.branches and tail not in stage.first
+                if self.jumps_over(tail, head) or beyond or (tail in stage.around and edge.bypass):
                     found.append((tail, head, edge))
         return sorted(found, key=lambda jump: self.stages[jump[1]].column - self.stages[jump[0]].column)
 
     def arcs(self) -> Iterator[Item]:
         """What goes around other stages, above them; in a U it goes straight across."""
         lanes: list[tuple[int, int, int]] = []
+        self.carried = {number: [] for number in self.line.values()}
         for tail, head, edge in self.jumps():
             source, stage = self.stages[tail], self.stages[head]
             if self.levels:
@@ -907,7 +980,7 @@ class Artist:
         source, stage = self.stages[tail], self.stages[head]
         color, thickness, dash = self.look(edge)
         own = [slab.box.id for slab in stage.slabs]
-        into = stage.around.get(tail, (len(own) - 1, edge))[0]
+        into = stage.around.get(tail, (0, edge))[0]
         (x0, y0), (x1, y1) = self.crown(source), self.crown(stage, own[into])
         number = self.line[stage.column]
         carried = self.line[source.column] != number
@@ -922,11 +995,16 @@ class Artist:
         top = min(over, default=y1) - _LANE - _LANE * lane
         items: list[Item] = []
         if carried:  # it says where it comes from
-            called = fitted(f"from {source.boxes[-1].name}", SMALL, 0.6 * _WORDS)
-            x0 = 2.0
-            if 5.0 + width(called, SMALL) < (self.turn(tail, head) if stage.row else x1) - _LANE:
-                items.append(Text(2, top + 3, called, SMALL, self.theme.muted))
-                x0 = 5.0 + width(called, SMALL)
+            called, x0 = self.origin(tail), 2.0
+            long = width(called, SMALL)
+            room = (self.turn(tail, head) if stage.row else x1) - _LANE
+            beside = 5.0 + long < room  # else it stands above
+            while any(abs(top - other) < (_LANE if beside else 2 * _LANE) for other in self.carried[number]):
+                top -= 1.0
+            self.carried[number].append(top - _LANE * (not beside) / 2)
+            items.append(Text(2, top + 3 if beside else top - 4, called, SMALL, self.theme.muted))
+            x0 = 5.0 + long if beside else x0
+            items += self.parting(source)
         begin = [(x0, top)] if carried else [(x0, y0), (x0, top)]
         end = [(x1, top), (x1, y1)]
         if stage.row:
@@ -938,6 +1016,16 @@ class Artist:
             arrow_head(corners[-1], corners[-2], color, 6),
         ]
         return Group("edge", tuple(items))
+
+    def parting(self, source: Stage) -> list[Item]:
+        """Above a stage, that something goes on from it in another line."""
+        (x, y), (color, thickness, dash) = self.crown(source), self.look(None)
+        top = y - self.bow(source) - _LANE / 2
+        corners = [(x, y - self.bow(source)), (x, top), (x + _LANE, top)]
+        return [
+            rounded_line(*corners, stroke=color, radius=4, thickness=thickness, dash=dash or (2, 2)),
+            arrow_head((x + _LANE + 3, top), corners[1], color, 5),
+        ]
 
     def crown(self, stage: Stage, box: int = -1) -> Point:
         """The middle of the top of the slab of a box, or of the last that a stage has."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import log
+from typing import NamedTuple
 
 from ....grouping import grouped
 from ....network import Layer
@@ -56,6 +58,8 @@ class Stage:
     #: The stages that are read, each with the connection.
     into: list[tuple[int, Edge]] = field(default_factory=list)
     out: list[int] = field(default_factory=list)
+    #: Those of them that the first slab reads.
+    first: set[int] = field(default_factory=set)
     #: What comes around to a slab that is not the first: which one, and how, by the stage that it is from.
     around: dict[int, tuple[int, Edge]] = field(default_factory=dict)
     column: int = 0
@@ -113,9 +117,7 @@ def stages_of(plan: Plan) -> list[Stage]:
     stages: list[Stage] = []
     stage_of: dict[int, int] = {}
     kinds = {box.id: _kind(box) for box in plan.boxes}
-    for box in plan.boxes:
-        if source[box.id] != box.id:
-            continue
+    for box in _ordered([box for box in plan.boxes if source[box.id] == box.id], reads, readers):
         feeds_of = {tail: edge for tail, edge in reads[box.id].items() if tail in stage_of}
         skip, grows = _skip(box)
         slab = Slab(
@@ -147,7 +149,9 @@ def stages_of(plan: Plan) -> list[Stage]:
         stage_of[box.id] = joined
         for tail, edge in feeds_of.items():
             at = stage_of[tail]
-            if at != joined and len(stages[joined].slabs) > 1:
+            if len(stages[joined].slabs) == 1:
+                stages[joined].first.add(at)
+            elif at != joined:
                 stages[joined].around.setdefault(at, (len(stages[joined].slabs) - 1, edge))
             if at != joined and all(other != at for other, _ in stages[joined].into):
                 stages[joined].into.append((at, edge))
@@ -156,14 +160,53 @@ def stages_of(plan: Plan) -> list[Stage]:
     return stages
 
 
+def _ordered(
+    boxes: Sequence[Box], reads: Mapping[int, Mapping[int, Edge]], readers: Mapping[int, set[int]]
+) -> list[Box]:
+    """The boxes with what comes around to an enlarged map right behind where it comes from.
+
+    So the merge of both follows the map.
+    """
+    place = {box.id: i for i, box in enumerate(boxes)}
+    order = [box.id for box in boxes]
+    for box in boxes:
+        if len(reads[box.id]) != 2:
+            continue
+        main, other = sorted(reads[box.id])
+        if main not in place or not _grows(boxes[place[main]]):
+            continue
+        way = []
+        while other > main and len(reads.get(other, ())) == 1 and len(readers[other]) == 1:
+            way.append(other)
+            other = next(iter(reads[other]))
+        if way and other < main:  # it does not come from the other
+            order = [one for one in order if one not in way]
+            at = order.index(other) + 1
+            order[at:at] = way[::-1]
+    return [boxes[place[one]] for one in order]
+
+
+def _grows(box: Box) -> bool:
+    """Whether a box enlarges the maps that it reads."""
+    if not box.layers or box.output is None:
+        return False
+    before, after = box.layers[0].input_shapes[0].spatial, box.output.spatial
+    return len(before) == len(after) > 0 and all(a < b for a, b in zip(before, after, strict=True))
+
+
 def _is_silent(box: Box, before: Box, *, ends: bool) -> bool:
     if box.kind != "layers":
         return False
-    if all(layer.op.kind == "crop" for layer in box.layers):  # what is left of a map is where it is read
-        return before.kind != "input"
+    if all(map(_cuts, box.layers)):  # what is left of a map is where it is read
+        return before.kind != "input" and not ends
     if ends and any(layer.op.kind in ("softmax", "log_softmax") for layer in box.layers):
         return False
     return all(layer.op.family in _SILENT for layer in box.layers) and _is_same(before.output, box.output)
+
+
+def _cuts(layer: Layer) -> bool:
+    """Whether a layer takes a part of a map, with all its channels."""
+    return layer.op.kind in ("crop", "slice") and layer.shape.channels == layer.input_shapes[0].channels
 
 
 def _is_same(a: Shape | None, b: Shape | None) -> bool:
@@ -267,27 +310,86 @@ def _skip(box: Box) -> tuple[str, bool]:
 # --- where they stand -----------------------------------------------------------------------------
 
 
-def levels_of(stages: Sequence[Stage]) -> list[int]:
-    """How deep each stage of an encoder and decoder lies, by the connections across; empty where it is none.
+class Valley(NamedTuple):
+    """An encoder and its decoder, with connections across that lie within one another."""
 
-    These lie within one another, at least two of them, around a chain.
+    #: How deep each stage lies.
+    levels: list[int]
+    #: The stages that stand on a connection across, each with the stage that it reads.
+    between: dict[int, int]
+
+    def sides(self) -> tuple[list[tuple[list[int], list[int]]], list[int]]:
+        """Of each level the stages of the encoder and of the decoder; and those at the bottom."""
+        chain = [i for i in range(len(self.levels)) if i not in self.between]
+        deepest = max(self.levels)
+        bottom = [i for i in chain if self.levels[i] == deepest]
+        here = [[i for i in chain if self.levels[i] == level] for level in range(deepest)]
+        return [
+            ([i for i in some if i < bottom[0]], [i for i in some if i > bottom[-1]]) for some in here
+        ], bottom
+
+
+def valleys_of(stages: Sequence[Stage], *, lying: bool) -> list[Valley]:
+    """The ways in which stages are a valley, the best for a page first; none where they are no such thing.
+
+    Around a chain at least two connections go across, or one that is projected. A level ends where one
+    begins; or also where maps get smaller, by which it is narrower and deeper.
     """
-    across = []
-    for head, stage in enumerate(stages):
-        tails = sorted(tail for tail, _ in stage.into)
-        if head and (not tails or tails[-1] != head - 1):
+    between = {i: stage.into[0][0] for i, stage in enumerate(stages) if stage.row and len(stage.into) == 1}
+    chain = [i for i in range(len(stages)) if i not in between]
+    place = {i: number for number, i in enumerate(chain)}
+    if any(len(stages[i].out) != 1 or tail in between for i, tail in between.items()):
+        return []
+    if any(stage.shape is None for stage in stages):
+        return []
+    across: list[tuple[int, int]] = []  # by their places in the chain
+    for number, head in enumerate(chain):
+        tails = [between.get(tail, tail) for tail, _ in stages[head].into]
+        before = chain[number - 1] if number else -1
+        if number and all(tail != before for tail, _ in stages[head].into):
             return []
-        across += [(tail, head) for tail in tails[:-1]]
+        across += [(place[tail], number) for tail in tails if tail != before]
     across.sort()
-    if len(across) < 2 or any(stage.shape is None for stage in stages):
+    if len(across) < (1 if between else 2) or any(tail >= head - 1 for tail, head in across):
         return []
     if any(a >= b or c <= d for (a, c), (b, d) in pairwise(across)):
         return []
-    if across[-1][0] >= across[-1][1] - 1:
-        return []
-    down = [sum(tail < i for tail, _ in across) for i in range(len(stages))]
-    up = [sum(head <= i for _, head in across) for i in range(len(stages))]
-    return [a - b for a, b in zip(down, up, strict=True)]
+    found = [_levels([stages[i] for i in chain], across, steep=steep) for steep in (not lying, lying)]
+    whole = []
+    for levels in found:
+        each = dict(zip(chain, levels, strict=True))
+        each |= {i: each[tail] for i, tail in between.items()}
+        whole.append(Valley([each[i] for i in range(len(stages))], between))
+    return whole[:1] if whole[0] == whole[1] else whole
+
+
+def _levels(chain: Sequence[Stage], across: Sequence[tuple[int, int]], *, steep: bool) -> list[int]:
+    """How deep each stage of a chain lies, by the connections across it."""
+    heads = {head: tail for tail, head in across}
+    tails = {tail for tail, _ in across}
+    last, first = across[-1]
+    levels = [0]
+    for i in range(1, last + 1):
+        levels.append(
+            levels[-1] + (i - 1 in tails or (steep and _size(chain[i]) < _NEAR * _size(chain[i - 1])))
+        )
+    levels += [levels[last] + 1] * (first - last - 1)
+    for i in range(first, len(chain)):
+        if i in heads:
+            levels.append(levels[heads[i]])
+        elif steep:  # beside the maps that are nearest in size
+            above = [k for k in range(last + 1) if levels[k] <= levels[-1]]
+            near = min(above, key=lambda k: (abs(log(_size(chain[k]) / _size(chain[i]))), -levels[k], k))
+            levels.append(levels[near])
+        else:
+            levels.append(levels[-1])
+    return levels
+
+
+def _size(stage: Stage) -> float:
+    """The size of the first map of a stage, along its first axis."""
+    shape = stage.slabs[0].shape
+    return float(shape.spatial[0]) if shape is not None and shape.spatial else 1.0
 
 
 def _place(stages: list[Stage]) -> None:
