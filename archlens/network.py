@@ -308,6 +308,8 @@ class Network:
     outputs: Mapping[str, str]
     #: The block that each scope was made by; only scopes that a block made.
     blocks: Mapping[str, str]
+    #: How pictures head the scopes of blocks that have a label.
+    labels: Mapping[str, str]
     #: The values of the spec's params.
     values: Mapping[str, Any]
     #: Layers by name.
@@ -367,6 +369,10 @@ class Network:
         if copies is None:
             return self.blocks.get(scope, "")
         return f"{copies.experts:,} expert{'' if copies.experts == 1 else 's'}, {copies.active:,} active"
+
+    def headed(self, scope: str) -> str:
+        """What pictures say of what made a scope: the label of its block, or else :meth:`made_by`."""
+        return self.labels.get(scope) or self.made_by(scope)
 
     @cached_property
     def macs(self) -> int:

@@ -225,7 +225,11 @@ def test_a_picture_that_takes_the_theme_of_its_page(name: str, style: str) -> No
 WRONG = {
     "stile": ({"stile": "graph"}, "there is no option stile", "did you mean style?"),
     "style": ({"style": "volume"}, "there is no style volume", "did you mean volumes?"),
-    "no style": ({"style": ""}, "there is no style without a name", "one of field, graph, profile, stages, volumes"),
+    "no style": (
+        {"style": ""},
+        "there is no style without a name",
+        "one of field, graph, profile, stages, volumes",
+    ),
     "theme": ({"theme": "drak"}, "there is no theme drak", "did you mean dark?"),
     "direction": ({"direction": "bt"}, "there is no direction bt", "one of tb, lr"),
     "depth": ({"depth": "0"}, "depth is 0", "a whole number from 1: levels of scopes"),

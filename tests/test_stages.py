@@ -185,6 +185,7 @@ def test_stages_are_read_in_every_fit(fit: str) -> None:
 def test_blocks_stand_apart(name: str) -> None:
     for fit in FLOORS:
         svg = drawing.to_svg(archlens.load(name), style="stages", fit=fit)
+        is_read(svg, fit)
         found = frames(svg)
         assert found
         wide, high = map(float, (ElementTree.fromstring(svg).get("viewBox") or "").split()[2:])
@@ -233,3 +234,59 @@ def test_themes_and_bare() -> None:
     assert "ResNet-18</text>" not in bare
     assert 'class="key"' not in bare
     assert 'aria-label="ResNet-18: its stages and their blocks"' in light
+
+
+LABELLED = """
+input: 3x32x32
+blocks:
+  mbconv(width):
+    label: "MBConv <6>"
+    layers:
+      - residual:
+          - expand: conv(6 * width, 1) >> relu
+          - project: conv(width, 1)
+layers:
+  - stem: conv(8, 3, padding=1)
+  - stage: mbconv(8) * 3
+  - concat:
+      a: mbconv(8)
+      b: mbconv(8) >> mbconv(8)
+  - wide: mbconv(16)
+"""
+
+
+def test_a_block_is_headed_by_its_label() -> None:
+    """Wherever it stands: repeated, in a branch, in a chain."""
+    network = archlens.loads(LABELLED)
+    assert set(network.blocks.values()) == {"mbconv"}
+    assert network.labels == dict.fromkeys(network.blocks, "MBConv <6>")
+    assert {path.partition(".")[0] for path in network.labels} >= {"stage", "a", "b", "wide"}
+    for style in ("graph", "stages"):
+        texts = [text.text for text in ElementTree.fromstring(drawing.to_svg(network, style=style)).iter()]
+        words = " ".join(filter(None, texts))
+        assert "MBConv <6>" in words
+        assert "mbconv" not in words
+
+
+def test_a_label_is_for_pictures_alone_and_written_again() -> None:
+    network = archlens.loads(LABELLED)
+    plain = re.sub(r"\n    label:.*\n    layers:", "", LABELLED)
+    assert [layer.name for layer in network] == [layer.name for layer in archlens.loads(plain)]
+    again = archlens.loads(archlens.convert(network))
+    assert set(again.labels.values()) == {"MBConv <6>"}
+    assert [layer.name for layer in again] == [layer.name for layer in network]
+
+
+def test_a_label_comes_along_with_a_block_of_another_file(tmp_path: Path) -> None:
+    (tmp_path / "lib.yaml").write_text(LABELLED)
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "input: 3x8x8\nuse: {unit: ./lib.yaml.mbconv}\nlayers:\n  - conv(8, 1)\n  - one: unit(8)\n"
+    )
+    assert archlens.load(str(spec)).labels == {"one": "MBConv <6>"}
+
+
+def test_a_step_may_still_be_called_label() -> None:
+    network = archlens.loads("input: 3x8x8\nblocks:\n  b(): {label: relu}\nlayers: [b]\n")
+    assert [layer.name for layer in network] == ["0.label"]
+    assert network.labels == {}

@@ -42,7 +42,7 @@ def part(network: Network, scope: str) -> Network:
     ends = [
         name for name in names if name not in outside and (name in read or name in network.outputs.values())
     ]
-    made = network.made_by(scope)
+    made = network.headed(scope)
     return replace(
         network,
         meta=replace(network.meta, title=f"{network.title}: {scope}{f', {made}' if made else ''}"),
@@ -52,6 +52,9 @@ def part(network: Network, scope: str) -> Network:
         or {"out": layers[-1].name},
         blocks={
             path[start:]: block for path, block in network.blocks.items() if path.startswith(f"{scope}.")
+        },
+        labels={
+            path[start:]: label for path, label in network.labels.items() if path.startswith(f"{scope}.")
         },
         index={layer.name: layer for layer in layers},
         overrides=(),

@@ -494,7 +494,7 @@ class _Planner:
     def kind_of(self, path: str) -> str:
         """What a scope is: its block, and the scope whose weights it has, if they are another's."""
         shared = f"shared with {printable(self.uses[path])}" if path in self.uses else ""
-        return ", ".join(filter(None, (self.network.made_by(path), shared)))
+        return ", ".join(filter(None, (printable(self.network.headed(path)), shared)))
 
     def shared(self, layer: Layer) -> str:
         """Whose weights a layer has; empty where they are its own, or a scope around it says so."""

@@ -122,7 +122,7 @@ class Structure:
         for tree in trees:
             name = self.network.made_by(tree.path)
             if name:
-                named.setdefault(name, Kind(printable(name))).trees.append(tree)
+                named.setdefault(name, Kind(printable(self.network.headed(tree.path)))).trees.append(tree)
             else:
                 forms.setdefault(frozenset(_form(tree)), []).append(tree)
         yield from named.values()

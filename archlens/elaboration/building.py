@@ -223,6 +223,7 @@ class Builder:
         self.layers: list[Layer] = []
         self.outputs: dict[str, str] = {}
         self.blocks: list[tuple[str, str]] = []  # path and name of each block's scope
+        self.labels: dict[str, str] = {}  # the labels of these, by path
         self.scopes: list[tuple[str, Tensor]] = []  # path and output of each scope
         self.training = False
         self.heads: set[str] = set()  # the layers of heads for training
@@ -545,6 +546,7 @@ class Builder:
             layers=tuple(self.layers),
             outputs=dict(self.outputs) or {"out": self.x.name},
             blocks=dict(self.blocks),
+            labels=dict(self.labels),
             values=values if values is not None else {},
             index={layer.name: layer for layer in self.layers},
             origin=self.origin,

@@ -903,6 +903,8 @@ class Walk(Mixing):
         entry, reads = self.builder.x.name, self.reads
         start = len(self.builder.layers), len(self.builder.scopes), len(self.builder.blocks), len(self.asked)
         self.builder.blocks.append((inside.path, block.name))
+        if block.label:
+            self.builder.labels[inside.path] = block.label
         self.stack.append(block)
         self.body(block.body, env, inside)
         self.stack.pop()
@@ -947,7 +949,12 @@ class Walk(Mixing):
             (path + inner[cut:], Tensor(moved(end.name), end.shape))
             for inner, end in builder.scopes[made.scopes]
         ]
-        builder.blocks += [(path + inner[cut:], name) for inner, name in builder.blocks[made.blocks]]
+        blocks = builder.blocks[made.blocks]
+        builder.blocks += [(path + inner[cut:], name) for inner, name in blocks]
+        if builder.labels:
+            builder.labels |= {
+                path + inner[cut:]: builder.labels[inner] for inner, _ in blocks if inner in builder.labels
+            }
         self.asked += [one._replace(name=moved(one.name)) for one in self.asked[made.asked]]
         builder.x = Tensor(moved(made.end.name), made.end.shape)
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: The most variants of a file: each of them is a network of its own to lint, check or report.
 MAX_VARIANTS = 1000
+#: How long the label of a block may be.
+MAX_LABEL = 60
 
 #: What ends a line in YAML, apart from the line feed.
 _BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
@@ -318,7 +320,30 @@ def _read_block(key: Scalar, node: Node) -> Block:
             default = (Expression(whole.text, tree_, key, offset), tree_)
             check(default[0])
         parameters[argument.arg] = default
-    return Block(tree.name, parameters, read_body(node), key.span)
+    label, steps = _labelled(node)
+    return Block(tree.name, parameters, read_body(steps), key.span, label)
+
+
+def _labelled(node: Node) -> tuple[str, Node]:
+    """The label of a block, and its steps; one without a label is its steps alone."""
+    if not isinstance(node, Mapping) or "label" not in node.keys or len(node.keys) < 2:
+        return "", node
+    key = node.keys["label"]
+    if "layers" not in node.keys:
+        raise key.error(
+            "label: goes with layers:, which holds the steps of the block",
+            help='as in {label: "MBConv", layers: [...]}; a step that is called label has a line of its own',
+        )
+    check_keys(node, ("label", "layers"), "a block with a label")
+    value = node.values["label"]
+    label = expect_text(value, "label:").strip()
+    if not label or not label.isprintable():
+        raise value.error(
+            "a label is a line of text", help='what pictures call the block, as in label: "MBConv"'
+        )
+    if len(label) > MAX_LABEL:
+        raise value.error(f"a label of {len(label):,} characters is more than the {MAX_LABEL} allowed")
+    return label, node.values["layers"]
 
 
 def _read_output(key: Scalar, node: Node) -> Output:

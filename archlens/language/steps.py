@@ -66,6 +66,8 @@ class Block:
     parameters: dict[str, tuple[Expression, ast.expr] | None]
     body: Body
     span: Span
+    #: How pictures head it; empty for its name.
+    label: str = ""
     #: Whether each parameter must be given.
     required: dict[str, bool] = field(init=False)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..elaboration.inputs import CHANNELS_LAST
 from ..network import Network
 from .blocks import Reader
@@ -38,12 +40,21 @@ def text_of(network: Network) -> str:
     if reader.blocks:
         lines += ["", "blocks:"]
         for block in reader.blocks:
-            lines += lines_of(Key(_signature(block), writer.node(block.steps)), 2)
+            lines += lines_of(Key(_signature(block), _labelled(block, network, writer)), 2)
     lines += ["", "layers:", *lines_of(writer.node(steps), 2)]
     outputs = list(_outputs(reader, writer))
     if outputs:
         lines += ["", *lines_of(Key("outputs", Keys(tuple(outputs))), 0)]
     return "\n".join(lines) + "\n"
+
+
+def _labelled(block: Block, network: Network, writer: Writer) -> Any:
+    """The steps of a block, beneath its label where its scopes have one."""
+    steps = writer.node(block.steps)
+    labels = {network.labels.get(scope.path, "") for scope in block.scopes}
+    if len(labels) > 1 or labels == {""}:
+        return steps
+    return Keys((Key("label", labels.pop()), Key("layers", steps)))
 
 
 def _signature(block: Block) -> str:
