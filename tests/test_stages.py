@@ -268,6 +268,15 @@ def test_a_block_is_headed_by_its_label() -> None:
         assert "mbconv" not in words
 
 
+def test_further_uses_of_a_block_have_its_label() -> None:
+    text = LABELLED.replace(
+        "  - wide: mbconv(16)\n", "  - one: mbconv(16)\n  - two: again(one)\n  - again(one)\n"
+    )
+    network = archlens.loads(text)
+    assert network.labels == dict.fromkeys(network.blocks, "MBConv <6>")
+    assert {"one", "two"} <= set(network.labels)
+
+
 def test_a_label_is_for_pictures_alone_and_written_again() -> None:
     network = archlens.loads(LABELLED)
     plain = re.sub(r"\n    label:.*\n    layers:", "", LABELLED)
