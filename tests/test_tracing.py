@@ -339,7 +339,7 @@ def test_what_is_written_in_place_is_read_where_it_lies() -> None:
     assert network.macs == 2 * 3 * 4 * 25
 
 
-def test_a_batch_is_not_taken_apart() -> None:
+def test_a_batch_that_is_taken_apart_is_one_sample() -> None:
     class Loops(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -348,8 +348,75 @@ def test_a_batch_is_not_taken_apart() -> None:
         def forward(self, x: Any) -> Any:
             return torch.stack([self.fc(row) for row in x])
 
-    with pytest.raises(archlens.SpecError, match="Loops takes its batch apart"):
-        archlens.trace(Loops(), (4,))
+    network = archlens.trace(Loops(), (4,))
+    assert (network.output, network["fc"].op.kind, network.macs) == ((4,), "linear", 16)
+    account = network.origin.account  # type: ignore[union-attr]
+    assert account.way == "one run on one sample without values, since the batch is taken apart"
+
+
+class Finds(nn.Module):
+    """Boxes where scores are high, and what is said of each; of images that it takes one by one."""
+
+    def __init__(self, above: float) -> None:
+        super().__init__()
+        self.body = nn.Conv2d(3, 8, 3, 2, 1)
+        self.scores = nn.Conv2d(8, 1, 1)
+        self.boxes = nn.Linear(8, 4)
+        self.mask = nn.Conv2d(8, 5, 3, padding=1)
+        self.above = above
+
+    def forward(self, images: Any) -> Any:
+        mean = torch.tensor([0.4, 0.5, 0.6], device=images[0].device)[:, None, None]
+        batch = torch.stack([(image - mean) * 2 for image in images])
+        maps = self.body(batch)
+        found = []
+        for features, scores in zip(maps, self.scores(maps).sigmoid(), strict=True):
+            rows, columns = torch.where(scores[0] > self.above)
+            chosen = features[:, rows, columns].t()
+            crops = chosen[:, :, None, None].expand(-1, -1, 4, 4)
+            found.append({"boxes": self.boxes(chosen).relu(), "masks": self.mask(crops)})
+        return found
+
+
+@pytest.mark.parametrize("above", [0.5, 2.0], ids=["some boxes", "no box"])
+def test_a_detector_that_finds_things_in_one_sample(above: float) -> None:
+    """Its products are those that torch counts where it runs on the same image."""
+    torch.manual_seed(3)
+    module, x = Finds(above).eval(), torch.rand(2, 3, 12, 16)
+    with pytest.raises(archlens.SpecError, match="real=True") as raised:
+        archlens.trace(module, x)
+    assert "Finds does not run" in str(raised.value)
+    network = archlens.trace(module, x, real=True)
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        (found,) = module(x[:1])
+    assert (len(found["boxes"]) > 0) == (above < 1)
+    assert network.macs == counter.get_total_flops() // 2
+    assert not network.unknown
+    assert network.params == sum(one.numel() for one in module.parameters())
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    shapes = {tuple(network[name].shape) for name in network.outputs.values()}
+    if above < 1:
+        count = len(found["boxes"])
+        assert shapes == {(count, 4), (count, 5, 4, 4)}
+        assert network["boxes"].op.kind == "linear"
+    account = network.origin.account  # type: ignore[union-attr]
+    assert account.way.startswith("one run on one sample, with values")
+
+
+def test_what_another_library_computes_is_named_as_such() -> None:
+    """Where nobody says what it costs it is not known; a network of torchvision's counts its products."""
+    library = torch.library.Library("someone", "FRAGMENT")
+    library.define("act(Tensor x) -> Tensor")
+    library.impl("act", torch.empty_like, "Meta")
+
+    class Acts(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.ops.someone.act(x)
+
+    network = archlens.trace(Acts(), (4,))
+    assert dict(network.unknown) == {"act": "archlens has no op for someone.act"}
 
 
 def test_a_part_may_run_where_the_whole_does_not() -> None:
@@ -419,7 +486,7 @@ def test_two_batches_in_one_are_no_batch_taken_apart() -> None:
     assert network.params == 27 * 4 + 4
 
 
-def test_a_batch_that_is_gone_through_is_refused_at_once() -> None:
+def test_a_batch_that_is_gone_through_runs_on_one_sample_at_once() -> None:
     ran = []
 
     class Each(nn.Module):
@@ -428,9 +495,9 @@ def test_a_batch_that_is_gone_through_is_refused_at_once() -> None:
                 ran.append(row * 2)
             raise ValueError("which comes later")
 
-    with pytest.raises(archlens.SpecError, match="0 takes its batch apart"):
+    with pytest.raises(archlens.SpecError, match=r"0 \(Each\(\)\) does not run"):
         archlens.trace(nn.Sequential(Each()), (4,))
-    assert not ran
+    assert len(ran) == 1
 
 
 def test_a_module_that_takes_its_batch_apart_and_raises() -> None:
@@ -1281,7 +1348,6 @@ REFUSED = {
     "shapes own_model:Net.bodi --input 3x8x8": "own_model:Net has no part bodi",
     "shapes own_model:made.body.7.x --input 3x8x8": "own_model:made.body has no part 7",
     "shapes own_model:number.body --input 3x8x8": "own_model has no number.body",
-    "shapes own_model:Many --input 3x8x8": "its first may run by itself: own_model:Many.first",
     "shapes own_modell:Net --input 3x8x8": "own_modell:Net cannot be imported: there is no module own_modell",
     "shapes none.py:Net --input 3x8x8": "there is no file none.py",
     "shapes own_model:number --input 3x8x8": "own_model:number is a int, and no torch module",

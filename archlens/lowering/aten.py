@@ -25,7 +25,7 @@ from .lowering import (
     samples_first,
     unviewed,
 )
-from .tape import BATCH, Node, Rows, TakenApart, Value
+from .tape import Node, Rows, TakenApart, Value
 
 #: How each operator is said in archlens' ops, by its name.
 TABLE: dict[str, Lowers] = {}
@@ -128,7 +128,8 @@ def _cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: 
     if (start, stop, step) == (0, size, 1):
         return held
     if any(part.axis == 0 for part in axis):
-        if start % BATCH == 0 and stop % BATCH == 0:
+        batch = lowering.tape.batch
+        if start % batch == 0 and stop % batch == 0:
             raise NotSaid("a part of what stands beside the batch")
         raise TakenApart
     if any(part.axis == REPEATED for part in axis):
@@ -296,7 +297,7 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if held.axes[:1] != whole[:1] and held.axes[-1] == whole[-1] and held.draft.shape.channels_last:
         made = _weighted(lowering, node, op, held.draft, own, turned=turned)
         return Held(made, (*held.axes[:-1], made.straight[-1]))  # what stands beside the batch stays there
-    draft = _settle(lowering, args["input"], last=True)
+    draft = lowering.settled(samples_first(lowering.within_batch(lowering.of(args["input"]))), last=True)
     return _straight(_weighted(lowering, node, op, draft, own, turned=turned))
 
 
@@ -789,10 +790,10 @@ def batch_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Hel
     lowering.beside(own, "running_mean", "num_batches_tracked")
     op = lowering.call("batch_norm", **given)
     held = lowering.of(args["input"])
-    if len(held.axes) == 2 and len(held.axes[0]) > 1 and held.axes[0][0] == Part(0, 1, BATCH):
+    beside = held.axes[0][len(held.draft.straight[0]) :] if len(held.axes) == 2 else ()
+    if beside and held.axes[0][: -len(beside)] == held.draft.straight[0]:
         # the channels of positions that stand beside the batch are a map's, and its statistics are the same
-        samples, positions = held.axes[0][:1], held.axes[0][1:]
-        turned = Held(held.draft, (samples, held.axes[1], positions), held.call)
+        turned = Held(held.draft, (held.draft.straight[0], held.axes[1], beside), held.call)
         made = lowering.put(op, lowering.settled(turned, last=False), own=own)
         samples, channels, *spatial = made.straight
         return [Held(made, (samples + in_order(spatial), channels), node.call)]
@@ -1092,7 +1093,7 @@ def embedding(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     ids, place = lowering.batch_first(lowering.of(args["indices"]))
     draft = lowering.settled(samples_first(ids))
     shape = list(node.outputs[0].sizes)
-    if shape.pop(place) != BATCH:
+    if shape.pop(place) != lowering.tape.batch:
         raise NotSaid("what stands beside the batch in its axis")
     kind = ChannelsLast if len(shape) > 1 else Shape
     made = lowering.opaque("embedding", kind(shape), draft, macs=0, own=lowering.own(node))

@@ -18,7 +18,7 @@ from ..ops.product import MatMul
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
 from .lowering import PERMUTES, Draft, Held, Lowering, NotSaid, is_zeros, permutation, unviewed
 from .masks import masked, masks_within
-from .tape import BATCH, Node, Value
+from .tape import Node, Value
 
 #: The products of matrices, each with the names of its operands.
 PRODUCTS = {
@@ -31,9 +31,6 @@ _SOFTMAX = ("aten._softmax", "aten._safe_softmax")
 
 #: What may be done to each score by itself, beside a factor: bias and masks.
 _EACH = ("aten.add", "aten.masked_fill", "aten.where", "aten.sub", "aten.mul")
-
-#: The batch where it is an axis by itself.
-_SAMPLES = Part(0, 1, BATCH)
 
 
 @dataclass
@@ -86,7 +83,8 @@ def _multiplied(lowering: Lowering, node: Node, left: Value, right: Value) -> He
     if not (left.flows and right.flows) or left.sizes[:-2] != right.sizes[:-2] or factor != (0, 1):
         raise NotSaid("it is no part of attention")
     a, b = lowering.of(left), lowering.of(right)
-    if any(not held.axes or held.axes[0][:1] != (_SAMPLES,) for held in (a, b)) or len(a.axes) < 3:
+    samples = a.draft.straight[0]
+    if any(not held.axes or held.axes[0][: len(samples)] != samples for held in (a, b)) or len(a.axes) < 3:
         raise NotSaid("the first axis is not the batch")
     channels = b.draft.shape.channel_axis + 1
     turned = any(part.axis == channels for part in b.axes[-2])
@@ -113,7 +111,7 @@ def function(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         found.beside += [lowering.settled(lowering.of(mask))] if mask.flows else []
     causal = _masked(lowering, found) or bool(args.get("is_causal"))
     draft, lead, tokens, channels = _place(lowering, node, (q, k, v), found, causal)
-    return Held(draft, (*_lead(lead, q.axes[:-2]), tokens, channels), node.call)
+    return Held(draft, (*_lead(draft, lead, q.axes[:-2]), tokens, channels), node.call)
 
 
 def _repeated(held: Held, heads: int) -> Held:
@@ -222,7 +220,7 @@ def _attended(
     causal = _masked(lowering, found)
     draft, lead, *inner = _place(lowering, node, (q, k, v), found, causal)
     lowering.replaced.update(found.layers)
-    return Held(draft, (*_lead(lead, v.axes[:-2]), *(inner if first else inner[::-1])), node.call)
+    return Held(draft, (*_lead(draft, lead, v.axes[:-2]), *(inner if first else inner[::-1])), node.call)
 
 
 def _turned(axes: Axes) -> Axes:
@@ -296,10 +294,11 @@ def _place(
     """The layer, its inputs as tokens; and where in it their leading axes, tokens and channels are."""
     rests = []
     for held in tensors:
-        batch, *rest = in_order(held.axes[:-2])
-        if batch != _SAMPLES or any(part.axis == 0 for part in rest):
+        samples, lead = held.draft.straight[0], in_order(held.axes[:-2])
+        rest = lead[len(samples) :]
+        if lead[: len(samples)] != samples or any(part.axis == 0 for part in rest):
             raise NotSaid("the first axis is not the batch alone")
-        rests.append(tuple(rest))
+        rests.append(rest)
     places = _places(rests)
     channels = [_channels(held) for held in tensors]
     heads = [
@@ -313,7 +312,7 @@ def _place(
     repeats = prod(part.size for part, again in zip(places[0], shared, strict=True) if again)
     _require_shared(places, heads, shared)
     drafts = [
-        lowering.settled(Held(held.draft, _as_tokens(lead, heads, held.axes), held.call), last=True)
+        lowering.settled(Held(held.draft, _as_tokens(lead, heads, held), held.call), last=True)
         for held, lead in zip(tensors, places, strict=True)
     ]
     kv_heads = count // repeats if repeats > 1 else None
@@ -383,16 +382,16 @@ def _require_shared(places: Sequence[Sequence[Part]], heads: Sequence[bool], sha
         inner = inner or again
 
 
-def _as_tokens(lead: Sequence[Part], heads: Sequence[bool], axes: Axes) -> Axes:
+def _as_tokens(lead: Sequence[Part], heads: Sequence[bool], held: Held) -> Axes:
     """Rows, tokens, and the channels of all heads."""
     rows = [(part,) for part, is_head in zip(lead, heads, strict=True) if not is_head]
     own = [(part,) for part, is_head in zip(lead, heads, strict=True) if is_head and part.axis != REPEATED]
-    return ((_SAMPLES,), *rows, axes[-2], in_order([*own, axes[-1]]))
+    return (held.draft.straight[0], *rows, held.axes[-2], in_order([*own, held.axes[-1]]))
 
 
-def _lead(lead: Iterable[Part], axes: Axes) -> Axes:
+def _lead(draft: Draft, lead: Iterable[Part], axes: Axes) -> Axes:
     """The leading axes of the output, of the sizes of these."""
-    found = viewed(((_SAMPLES, *lead),), [prod(part.size for part in axis) for axis in axes])
+    found = viewed(((*draft.straight[0], *lead),), [prod(part.size for part in axis) for axis in axes])
     if found is None:
         raise NotSaid("the leading axes cannot be told apart")
     return found
@@ -409,7 +408,7 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
         if said.target in PRODUCTS:
             ran.append(lowering.known(said.macs))
         elif isinstance(draft.op, Opaque):
-            extra += lowering.known(facts.macs * BATCH if type(facts.macs) is int else None)
+            extra += lowering.known(facts.macs * lowering.tape.batch if type(facts.macs) is int else None)
             once += draft.op.macs_once(facts)
         weighs = not isinstance(draft.op, Opaque) and draft.op.kind != "parameter"  # which may be a mask
         if weighs or said in found.done or said.target in PRODUCTS:
@@ -468,7 +467,7 @@ def _bias(lowering: Lowering, node: Node, op: Any, drafts: Sequence[Draft], foun
     to = "h 1 q k" if apart else "h q k"
     if bias.flows:
         made = lowering.settled(lowering.of(bias), last=True)
-        if bias.sizes != (BATCH, *made.shape) or lead[:-1] != (BATCH,) or len(made.shape) != 3:
+        if bias.sizes != (lowering.tape.batch, *made.shape) or lead[:-1] != (lowering.tape.batch,) or len(made.shape) != 3:
             return None
         return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), made) if apart else made
     if (bias, to) not in lowering.made:

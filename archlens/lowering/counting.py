@@ -38,6 +38,7 @@ COUNTED: dict[str, Callable[[dict[str, Any], Any], int]] = {
     "aten.vdot": lambda args, out: prod(args["self"].shape),
     "aten._grouped_mm": _grouped,
     "aten.convolution": _convolution,
+    "torchvision.deform_conv2d": _convolution,
 }
 
 _FREE = """
@@ -75,5 +76,13 @@ _FREE = """
     upsample_trilinear3d var var_mean view view_as_complex view_as_real where zero zeros zeros_like
 """
 
+#: The same of torchvision's.
+_FREE_OF_TORCHVISION = "nms qnms roi_align roi_pool ps_roi_align ps_roi_pool"
+
 #: What computes no products of matrices, beside what torch says works on each value alone.
-FREE = frozenset(f"aten.{name}{end}" for end in ("", "_") for name in re.findall(r"\w+", _FREE))
+FREE = frozenset(
+    (
+        *(f"aten.{name}{end}" for end in ("", "_") for name in re.findall(r"\w+", _FREE)),
+        *(f"torchvision.{name}" for name in _FREE_OF_TORCHVISION.split()),
+    )
+)

@@ -40,6 +40,8 @@ class Draft:
     input: str = ""
     #: The operator that it says; ``None`` for what moves values to where they are read.
     node: Node | None = None
+    #: How many samples there are.
+    batch: int = BATCH
 
     @property
     def shape(self) -> Shape:
@@ -48,7 +50,7 @@ class Draft:
     @property
     def straight(self) -> Axes:
         """Its axes as they are, the batch first."""
-        return straight((BATCH, *self.shape))
+        return straight((self.batch, *self.shape))
 
 
 @dataclass(eq=False)
@@ -196,7 +198,7 @@ class Lowering:
             raise NotSaid("no input flows into all that it reads")
         if held is None:  # a further output of what was said without it
             assert value.node is not None
-            axes, shape = _plain(value.sizes)
+            axes, shape = self.plain(value.sizes)
             draft = self.opaque(_bare(value.node.target), Shape(shape), *self._read(value.node), macs=0)
             held = self.held[value] = Held(draft, axes)
         return held
@@ -226,12 +228,22 @@ class Lowering:
         axes = (samples, *held.axes[:place], *held.axes[place + 1 :])
         return Held(held.draft, axes, held.call), place
 
+    def within_batch(self, held: Held) -> Held:
+        """The same values in a batch of their own, where one sample runs alone and they are in none."""
+        if held.draft.straight[0] or held.axes[:1] in ((), ((),)):
+            return held
+        return Held(held.draft, ((), *held.axes), held.call)
+
     def laid(self, held: Held, last: bool | None = None) -> Held:
         """The values as a layer has them; what stands beside the batch, as windows do, is an axis there."""
         first, place = self.batch_first(held)
         if place:
             draft = self.settled(first, last=last)
             return Held(draft, batch_behind(draft.straight, place), held.call)
+        inside = self.within_batch(held)
+        if inside is not held:
+            draft = self.settled(inside, last=last)
+            return Held(draft, draft.straight[1:], held.call)
         batch = held.axes[0] if held.axes else ()
         if len(batch) < 2 or batch[0].axis != 0:
             draft = self.settled(held)
@@ -243,7 +255,7 @@ class Lowering:
 
     def shape_of(self, value: Value) -> tuple[int, ...]:
         """The sizes of a tensor without the batch, where that is the first axis alone."""
-        if not value.sizes or value.sizes[0] != BATCH:
+        if not value.sizes or value.sizes[0] != self.tape.batch:
             raise NotSaid("the first axis is not the batch")
         return value.sizes[1:]
 
@@ -268,7 +280,7 @@ class Lowering:
                 raise NotSaid(f"its {name} is not trained")
         assert self.node is not None
         node = None if self.moving else self.node
-        draft = Draft(op, inputs, facts, call or self.node.call, found, node=node)
+        draft = Draft(op, inputs, facts, call or self.node.call, found, node=node, batch=self.tape.batch)
         self.drafts.append(draft)
         return draft
 
@@ -282,6 +294,7 @@ class Lowering:
 
     def settled(self, held: Held, *, last: bool | None = None) -> Draft:
         """A layer whose output is the tensor as it lies, the channels first or last or as they come."""
+        held = self.within_batch(held)
         draft = held.draft
         fits = last is None or len(draft.shape) == 1 or draft.shape.channels_last == last
         if fits and held.is_straight:
@@ -471,7 +484,7 @@ class Lowering:
             kind = ChannelsLast if self._is_last(value) else Shape
             shape = kind(self.shape_of(value))
             facts = Facts(shape, {}, {}, 0, {}, (), None)  # type: ignore[arg-type]
-            draft = Draft(None, (), facts, root, {}, input=name)  # type: ignore[arg-type]
+            draft = Draft(None, (), facts, root, {}, input=name, batch=self.tape.batch)  # type: ignore[arg-type]
             self.inputs[value] = draft
             self.held[value] = Held(draft, draft.straight)
         for node in self.nodes:
@@ -545,10 +558,19 @@ class Lowering:
         macs = sum(draft.facts.macs for draft in self.drafts[before:] if not isinstance(draft.op, Opaque))
         if node.macs is not None and node is not self.checked and macs != self.per_sample(node.macs):
             raise NotSaid(f"{macs:,} MACs are said, and {self.per_sample(node.macs):,} ran")
+        if self.tape.batch == 1:
+            found = [self._as_many(value, held) for value, held in zip(node.outputs, found, strict=False)]
         for value, held in zip(node.outputs, found, strict=False):
             if held is not None and sizes(held.axes) != value.sizes:
                 raise NotSaid(f"{sizes(held.axes)} is said, and {value.sizes} came out")
         return found
+
+    @staticmethod
+    def _as_many(value: Value, held: Held | None) -> Held | None:
+        """What a layer gives of one sample, as the axes of a tensor that has none for the batch."""
+        if held is None or sizes(held.axes) != (1, *value.sizes):
+            return held
+        return Held(held.draft, held.axes[1:], held.call)
 
     def known(self, count: int | None) -> int:
         """A count of a whole batch for one sample.
@@ -571,7 +593,8 @@ class Lowering:
         return True
 
     def per_sample(self, count: int) -> int:
-        return count // BATCH if count % BATCH == 0 else count
+        batch = self.tape.batch
+        return count // batch if count % batch == 0 else count
 
     def _known(self, node: Node) -> list[Held | None]:
         op = KNOWN[node.target](node.module)
@@ -626,12 +649,12 @@ class Lowering:
         def turn(axes: Axes) -> Axes:
             return (axes[1], axes[0], *axes[2:]) if turned else axes
 
-        if len(held.axes) != 3 or sizes(turn(held.axes))[0] != BATCH:
+        if len(held.axes) != 3 or sizes(turn(held.axes))[0] != self.tape.batch:
             raise NotSaid("its first axis is not the batch")
         draft = self.settled(Held(held.draft, turn(held.axes)), last=True)
         states = node.outputs[1:]
         read = [bool(self.readers.get(value)) or value in self.ends for value in node.outputs]
-        at = _plain(states[0].sizes)[0]
+        at = self.plain(states[0].sizes)[0]
         if not read[0] and read[1] and not any(read[2:]):
             made = self.put(self.call(op.kind, **op.attributes() | {"output": "state"}), draft, own=own)
             return [None, Held(made, at)]
@@ -644,7 +667,7 @@ class Lowering:
                 last = self.put(self.call("slice", -1, axis="length"), made)
                 found.append(Held(last, at))
             else:
-                shape = _plain(value.sizes)[1]
+                shape = self.plain(value.sizes)[1]
                 name = op.kind.upper()
                 reason = f"archlens does not say the states that {name} ends with beside what it gives"
                 found.append(Held(self.opaque(name, ChannelsLast(shape), made, macs=0, reason=reason), at))
@@ -665,7 +688,7 @@ class Lowering:
         found = []
         macs = None if node.macs is None or not costed else self.per_sample(node.macs)
         for index, value in enumerate(node.outputs):
-            axes, shape = _plain(value.sizes)
+            axes, shape = self.plain(value.sizes)
             last = any(one.shape.channels_last and one.shape[-1] == shape[-1] for one in inputs)
             draft = self.opaque(
                 _bare(name),
@@ -678,6 +701,27 @@ class Lowering:
             )
             found.append(Held(draft, axes))
         return found
+
+    def plain(self, given: Sequence[int]) -> tuple[Axes, tuple[int, ...]]:
+        """A tensor of these sizes as the output of a layer: the batch taken out, wherever it stands."""
+        batch, shape = self.tape.batch, []
+        axes: list[Axis] = []
+        seen = False
+        for index, n in enumerate(given):
+            if not seen and (n and n % batch == 0 if batch > 1 else not index and n == 1):
+                seen = True
+                rest, own = n // batch, straight((batch,))[0]
+                if rest == 1:
+                    axes.append(own)
+                else:
+                    shape.append(rest)
+                    axes.append((*own, Part(len(shape), 1, rest)))
+            else:
+                shape.append(n)
+                axes.append((Part(len(shape), 1, n),) if n != 1 else ())
+        if not shape:
+            shape = [1]
+        return tuple(axes), tuple(shape)
 
     def _form(self, node: Node) -> str:
         """Which form of an operator it is that archlens has no op for, where it has one for others."""
@@ -730,10 +774,10 @@ class Lowering:
             rest += [one for one in made.inputs if not one.flows]  # of what flows it takes the type alone
             if made.macs is None:
                 known = False
-            elif made.macs % BATCH:
+            elif made.macs % self.tape.batch:
                 once += made.macs
             else:
-                each += made.macs // BATCH
+                each += made.macs // self.tape.batch
         return (each, once) if known else None
 
     @property
@@ -1146,7 +1190,7 @@ def samples_first(held: Held) -> Held:
     Raises:
         NotSaid: it is not.
     """
-    if not held.axes or held.axes[0] != (Part(0, 1, BATCH),):
+    if not held.axes or held.axes[0] != held.draft.straight[0]:
         raise NotSaid("the first axis is not the batch alone")
     return held
 
@@ -1229,9 +1273,11 @@ def _without_batch(axes: Axes) -> tuple[int, ...]:
 def _pattern(held: Held) -> str | None:
     """The pattern of a rearrangement that moves values so; every part of an axis has its size in it."""
     batch = held.axes[0] if held.axes else ()
-    if not batch or batch[0] != Part(0, 1, BATCH):
+    samples = held.draft.straight[0]
+    if not held.axes or batch[: len(samples)] != samples:
         return None
-    beside = (batch[1:],) if prod(part.size for part in batch[1:]) != 1 else ()
+    rest = batch[len(samples) :]
+    beside = (rest,) if prod(part.size for part in rest) != 1 else ()
     right = (*beside, *held.axes[1:])
     parts: dict[int, list[Part]] = {i: [] for i in range(1, len(held.draft.shape) + 1)}
     for part in (part for axis in right for part in axis):
@@ -1257,26 +1303,4 @@ def _pattern(held: Held) -> str | None:
 
 def _bare(target: str) -> str:
     """The name of an operator without where it is from."""
-    return target.removeprefix("aten.").removeprefix("torch.")
-
-
-def _plain(given: Sequence[int]) -> tuple[Axes, tuple[int, ...]]:
-    """A tensor of these sizes as the output of a layer: the batch taken out, wherever it stands."""
-    shape: list[int] = []
-    axes: list[Axis] = []
-    seen = False
-    for n in given:
-        if not seen and n % BATCH == 0 and n:
-            seen = True
-            rest = n // BATCH
-            if rest == 1:
-                axes.append((Part(0, 1, BATCH),))
-            else:
-                shape.append(rest)
-                axes.append((Part(0, 1, BATCH), Part(len(shape), 1, rest)))
-        else:
-            shape.append(n)
-            axes.append((Part(len(shape), 1, n),) if n != 1 else ())
-    if not shape:
-        shape = [1]
-    return tuple(axes), tuple(shape)
+    return target.rpartition(".")[2]

@@ -12,7 +12,15 @@ BATCH = 1009
 
 
 class TakenApart(Exception):
-    """A module takes its batch apart, of which nobody knows how many samples it will have."""
+    """A module takes its batch apart, of which nobody knows how many samples it will have.
+
+    Attributes:
+        as_steps: whether torch's own module does, as an LSTM that takes samples for steps.
+    """
+
+    def __init__(self, *, as_steps: bool = False) -> None:
+        super().__init__()
+        self.as_steps = as_steps
 
 
 class LooksUp(Exception):
@@ -130,3 +138,5 @@ class Tape:
     state: dict[str, Value]
     #: Further keys of theirs in the state dict, each with that above.
     aliases: dict[str, str] = field(default_factory=dict)
+    #: How many samples it ran on: so many that their axis is known; or one, whose axis is one of size 1.
+    batch: int = BATCH

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, is_dataclass
 from inspect import signature
+from math import prod
 from typing import Any
 
 import torch
@@ -80,6 +81,11 @@ class _Recorder:
         self.left_out = False  # whether constants have none, being too large for the whole batch
         self.single = False  # whether those that there are are of one sample
         self.sampled = False  # whether what flows has values, too
+        self.batch = BATCH
+
+    def is_batch(self, size: int) -> bool:
+        """Whether an axis of this size holds the samples, of which there are many."""
+        return self.batch > 1 and bool(size) and size % self.batch == 0
 
     def written(self, call: Call) -> str:
         """A module as it prints itself, where that is one line; else its class."""
@@ -129,7 +135,8 @@ class _Recorder:
             return value
 
         said = {key: plain(value) for key, value in args.items()}
-        flows = target not in _MADE and any(value.flows for value in read)
+        made = [tensor.numel() for tensor in _tensors(out)]
+        flows = target not in _MADE and any(value.flows for value in read) and (any(made) or not made)
         node = Node(target, said, (), self.calls[-1], macs, tuple(read), flows, module)
         if len(self.tape.nodes) >= self.most:
             raise RuntimeError(f"more than {self.most:,} operations ran")
@@ -189,13 +196,16 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         recorder = self.recorder
         given = list(_tensors((args, kwargs)))
         named = _named(func._schema, args, kwargs)
-        name = f"aten.{func._schema.name.partition('::')[2]}"
-        if name == "aten.unbind" and given[0].shape[named["dim"]] == BATCH and recorder.value(given[0]).flows:
-            raise TakenApart  # at once: what follows runs as often as there are samples
+        home = "aten" if func.namespace in _OWN else func.namespace
+        name = f"{home}.{func._schema.name.partition('::')[2]}"
+        if name in _TAKE_APART and recorder.batch > 1 and recorder.value(given[0]).flows:
+            if given[0].shape[named["dim"]] == recorder.batch:
+                # at once: what follows runs as often as there are samples
+                raise TakenApart(as_steps=recorder.within > 0)
         if name == "aten.embedding" and given[1].is_floating_point() and recorder.value(given[1]).flows:
             raise LooksUp(recorder.value(given[1]).behind)
         makes = not given and "device" in {one.name for one in func._schema.arguments}
-        if makes and any(isinstance(n, int) and n and n % BATCH == 0 for n in _leaves(args)):
+        if makes and any(isinstance(n, int) and recorder.is_batch(n) for n in _leaves(args)):
             kwargs = {**kwargs, "device": "meta"}  # it has a row for each sample
         known = self._is_known(given, kwargs)
         written = name.endswith("_") and given and not given[0].is_meta
@@ -212,7 +222,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             out = stands_in(**named) if stands_in is not None else None
             out = func(*args, **kwargs) if out is None else out
         except (RuntimeError, NotImplementedError) as problem:
-            recorder.asked |= name == _READ or isinstance(problem, NotImplementedError)
+            lacks = isinstance(problem, NotImplementedError) or func.namespace not in _OWN
+            recorder.asked |= name == _READ or lacks
             if not known or not self._is_alike(name, given, ()):
                 raise
             values = self._values(func, *own)
@@ -228,10 +239,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._forget(given[0])
         if name in COUNTED:
             macs: int | None = COUNTED[name](named, out)
-        elif torch.Tag.pointwise in func.tags:
-            macs = 0
         else:
-            macs = 0 if func.namespace in ("aten", "prim", "prims") and name in FREE else None
+            macs = 0 if torch.Tag.pointwise in func.tags or name in FREE else None
         if recorder.within:
             recorder.macs = None if recorder.macs is None or macs is None else recorder.macs + macs
         else:
@@ -242,7 +251,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _is_known(self, given: list[Tensor], kwargs: Any) -> bool:
         """Whether all that an operator reads are constants that are kept, where any are."""
         constants = self.recorder.constants
-        if constants is None or not (any(t.is_meta for t in given) or (not given and "device" in kwargs)):
+        if constants is None or not (any(t.is_meta for t in given) or kwargs.get("device") is not None):
             return False
         return all(not t.is_meta or id(t) in constants for t in given)
 
@@ -252,7 +261,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         made = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in _tensors(out)}
         size = sum(n for one, n in made.items() if one not in lies)
         recorder = self.recorder
-        if not recorder.single and (size > _MOST or recorder.kept + size > _ALL):
+        if not (recorder.single or recorder.sampled) and (size > _MOST or recorder.kept + size > _ALL):
             recorder.left_out = True
             return False
         recorder.kept += size
@@ -285,6 +294,12 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             args, kwargs = _of_one_sample(args), _of_one_sample(kwargs)
         return func(*_changed(args, own), **_changed(kwargs, own))
 
+
+#: What gives samples one by one, where it goes along the batch.
+_TAKE_APART = ("aten.unbind", "aten.select")
+
+#: Where torch's own operators are.
+_OWN = ("aten", "prim", "prims")
 
 #: What reads a value.
 _READ = "aten._local_scalar_dense"
@@ -369,6 +384,14 @@ _MADE = {f"aten.new_{name}" for name in ("zeros", "ones", "full", "empty", "empt
 _LEAVES_TORCH = (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__)
 
 
+#: What makes a tensor of numbers.
+_NUMBERS = (torch.tensor, torch.as_tensor)
+
+
+def _tensors_in(args: Any) -> bool:
+    return next(_tensors(args), None) is not None
+
+
 #: What takes an index, which torch would put on the meta device where it is a list.
 _INDEXES = (torch.Tensor.__getitem__, torch.Tensor.__setitem__)
 
@@ -400,6 +423,8 @@ class _Functions(TorchFunctionMode):
                 return func(values, *args[1:], **kwargs)
         if func in _INDEXES and len(args) > 1:
             args = (args[0], _listed(args[1]), *args[2:])
+        if func in _NUMBERS and kwargs.get("device") is not None and not _tensors_in(args):
+            return self._numbers(func, args, kwargs)
         kept = None if recorder.within else WHOLE.get(func)
         if kept is None:
             return func(*args, **kwargs)
@@ -409,6 +434,17 @@ class _Functions(TorchFunctionMode):
             if any(out is one for one in (*args, *kwargs.values())):
                 out = out.view_as(out)  # what goes on is told apart from what came in
         recorder.write(kept.target, named, out, inner.macs)
+        return out
+
+
+    def _numbers(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """A tensor of numbers that the code says, which has its values wherever it is."""
+        out = func(*args, **kwargs)
+        if out.is_meta:
+            values = func(*args, **{**kwargs, "device": "cpu"})
+            self.recorder.remember(out, values=(values, values._version))
+            if self.recorder.constants is not None:
+                self.recorder.constants[id(out)] = values
         return out
 
 
@@ -555,6 +591,7 @@ def record(
     constants: bool = False,
     single: bool = False,
     samples: Mapping[str, Tensor] | None = None,
+    batch: int = BATCH,
 ) -> Tape:
     """Run a module once on tensors of the meta device, and write down what it does.
 
@@ -568,11 +605,13 @@ def record(
         constants: whether what depends on numbers and buffers alone has its values, for code that reads them.
         single: whether those that have a row for each sample have that of one sample, in less memory.
         samples: one sample for each of the inputs, by its name: then all is computed for that, too.
+        batch: how many samples there are; of one, code may take the batch apart.
     """
     recorder = _Recorder(module, name)
     recorder.constants = {} if constants or samples is not None else None
     recorder.sampled = samples is not None
-    recorder.single = single or recorder.sampled
+    recorder.batch = recorder.tape.batch = batch
+    recorder.single = batch > 1 and (single or recorder.sampled)
     meta: dict[str, Tensor] = {}
     saved = _saved(module)
     made: dict[int, Tensor] = {}
@@ -655,6 +694,18 @@ def _outputs(out: Any, recorder: _Recorder) -> dict[str, Value]:
     for key, value in named:
         for index, tensor in enumerate(_tensors(value)):
             known = recorder.value(tensor)
-            if known.flows and known not in found.values():
-                found["out" if not found else f"{key}_{index}" if index else key] = known
+            for one in [known] if known.flows else _before(known):
+                if one not in found.values():
+                    found["out" if not found else f"{key}_{index}" if index else key] = one
     return found
+
+
+def _before(value: Value) -> list[Value]:
+    """What flows into a tensor that holds nothing, as the boxes that a detector finds in noise do."""
+    while prod(value.sizes) == 0 and value.node is not None:
+        flowing = [one for one in value.node.inputs if one.flows]
+        if flowing:
+            return flowing[:1]
+        empty = (one for one in value.node.inputs if one.node is not None and prod(one.sizes) == 0)
+        value = next(empty, Value((), ""))
+    return []

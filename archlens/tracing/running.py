@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from ..elaboration.inputs import read_shape
 from ..errors import Diagnostic, SpecError, printable, shorten, usage
 from ..lowering import aten
-from ..lowering.account import SAMPLED, Account
+from ..lowering.account import ALONE, SAMPLED, SAMPLED_ALONE, Account
 from ..lowering.lowering import Lowering
 from ..lowering.tape import BATCH, LooksUp, TakenApart, Tape
 from ..network import Asked, Network
@@ -28,7 +29,12 @@ from .recording import Stopped, record
 
 
 def run(
-    origin: Traced, name: str, shapes: Mapping[str, Shape] | None = None, *, heads: bool = True
+    origin: Traced,
+    name: str,
+    shapes: Mapping[str, Shape] | None = None,
+    *,
+    heads: bool = True,
+    alone: bool = False,
 ) -> Network:
     """The network of a module.
 
@@ -37,6 +43,7 @@ def run(
         name: what the network is called.
         shapes: other shapes for its inputs, by their names.
         heads: whether to run it in training mode, too, for the layers that run in training only.
+        alone: whether it runs on one sample, since it takes its batch apart.
     """
     module, ids = origin.module, origin.ids
     if not isinstance(module, nn.Module):
@@ -56,7 +63,8 @@ def run(
         raise usage(
             f"{shorten(name)} has parameters without a shape yet", help="run it once on a real input first"
         )
-    made = _Made(origin, shapes or {}, _without_values)
+    batch = 1 if alone else BATCH
+    made = _Made(origin, shapes or {}, partial(_without_values, batch))
     args, kwargs = made.arguments()
     if not made.names:
         raise usage(f"{shorten(name)} needs an input: a tensor, or a shape such as (3, 224, 224)")
@@ -65,30 +73,36 @@ def run(
     def lowered(training: bool) -> Lowering:
         try:
             if samples is None:
-                tape = _recorded(module, args, kwargs, made.names, name, training)
+                tape = _recorded(module, args, kwargs, made.names, name, training, batch)
             else:
-                tape = record(module, args, kwargs, made.names, name=name, training=training, samples=samples)
+                tape = record(
+                    module,
+                    args,
+                    kwargs,
+                    made.names,
+                    name=name,
+                    training=training,
+                    samples=samples,
+                    batch=batch,
+                )
         except Stopped as stopped:
             if isinstance(stopped.problem, TakenApart):
-                raise _apart(stopped.path or name, _part(origin, name, stopped.path)) from None
+                raise _steps(stopped, name) if stopped.problem.as_steps else stopped.problem from None
             if isinstance(stopped.problem, LooksUp) and not stopped.problem.inputs <= ids:
                 raise stopped.problem from None
             raise _failed(stopped, name, origin) from None
         if not tape.outputs:
             raise SpecError(Diagnostic(f"nothing that {shorten(name)} gives depends on its input"))
         lowering = Lowering(tape, aten.TABLE, masks.is_causal, masks.base_of, masks.pairs_of, masks.rows_of)
-        try:
-            lowering.run()
-        except TakenApart:
-            assert lowering.node is not None
-            path = lowering.node.call.path
-            raise _apart(path or name, _part(origin, name, path)) from None
+        lowering.run()
         return lowering
 
     try:
         found = lowered(False)
     except LooksUp as problem:
-        return run(replace(origin, ids=ids | problem.inputs), name, shapes, heads=heads)
+        return run(replace(origin, ids=ids | problem.inputs), name, shapes, heads=heads, alone=alone)
+    except TakenApart:  # which is nothing of one sample
+        return run(origin, name, shapes, heads=heads, alone=True)
     trains = None
     if heads and found.uncalled:
         try:
@@ -103,7 +117,8 @@ def run(
         for axis, size in zip(shape.names, shape, strict=True)
         if axis != "channels"
     ]
-    account = Account(origin.way, torch.__version__.partition("+")[0], found.ran())
+    way = {SAMPLED: SAMPLED_ALONE}.get(origin.way, ALONE) if alone else origin.way
+    account = Account(way, torch.__version__.partition("+")[0], found.ran())
     origin = replace(origin, account=account)
     return replace(network, asked=tuple(asked), aliases=found.tape.aliases, origin=origin)
 
@@ -115,6 +130,7 @@ def _recorded(
     names: Mapping[int, str],
     name: str,
     training: bool,
+    batch: int,
 ) -> Tape:
     """One run; where the code asks for values, another one in which constants have theirs.
 
@@ -123,7 +139,15 @@ def _recorded(
 
     def recorded(constants: bool = False, single: bool = False) -> Tape:
         return record(
-            module, args, kwargs, names, name=name, training=training, constants=constants, single=single
+            module,
+            args,
+            kwargs,
+            names,
+            name=name,
+            training=training,
+            constants=constants,
+            single=single,
+            batch=batch,
         )
 
     try:
@@ -176,8 +200,8 @@ def _samples(origin: Traced, shapes: Mapping[str, Shape]) -> Mapping[str, Tensor
     return own
 
 
-def _without_values(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    return torch.empty((BATCH, *shape), device="meta", dtype=dtype)
+def _without_values(batch: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    return torch.empty((batch, *shape), device="meta", dtype=dtype)
 
 
 class _Made:
@@ -281,12 +305,12 @@ def _not_given(origin: Traced | None) -> list[str]:
 _MOST_NAMES = 6
 
 
-def _apart(name: str, part: str = "") -> SpecError:
+def _steps(stopped: Stopped, name: str) -> SpecError:
     return SpecError(
         Diagnostic(
-            f"{shorten(name)} takes its batch apart",
-            notes=("a network has one shape for any number of samples",),
-            help=f"trace what is done to one sample, or to the whole batch{part}",
+            f"{shorten(stopped.path or name)} ({stopped.kind}) takes its batch apart",
+            notes=("its first axis is the batch, and it takes that for steps",),
+            help="batch_first=True, or transpose(0, 1) before it",
         )
     )
 
