@@ -1560,3 +1560,32 @@ def test_what_layers_share_is_shared_on_another_input_as_well() -> None:
     assert network.params == sum(one.numel() for one in module.parameters())
     assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
     assert sum(len(layer.facts.buffers) for layer in network) == len(dict(module.named_buffers()))
+
+
+def test_a_network_of_one_sample_says_so_and_is_not_verified(tmp_path: Path) -> None:
+    path = tmp_path / "takes_apart.py"
+    path.write_text(
+        "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(4, 2)\n\n"
+        "    def forward(self, x):\n        return torch.stack([self.fc(row) for row in x])\n"
+    )
+    found = CliRunner().invoke(cli, ["shapes", f"{path}:Net", "--input", "4"])
+    assert "Traced by one run on one sample without values, since the batch is taken apart." in found.output
+    found = CliRunner().invoke(cli, ["verify", f"{path}:Net", "--input", "4"])
+    assert found.exit_code == 1
+    assert "takes its batch apart, and is known for one sample alone" in str(found.exception)
+
+
+def test_buffers_without_values_are_said() -> None:
+    class Scales(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("factor", torch.ones(4))
+
+        def forward(self, x: Any) -> Any:
+            return x * self.factor
+
+    said = [archlens.trace(one, (4,)).origin.notes for one in (Scales(), Scales().to("meta"))]
+    assert not said[0]
+    assert said[1][0].startswith("1 opaque layer reads buffers without values")
+    assert not archlens.trace(nn.BatchNorm2d(4).to("meta"), (4, 2, 2)).origin.notes

@@ -41,3 +41,10 @@ class Account:
     #: The version of torch.
     torch: str
     ran: tuple[Ran, ...]
+    #: How many opaque layers read buffers whose values are not there.
+    blind: int = 0
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it ran on one sample, so that no axis of what came out is known to be the batch."""
+        return self.way in (ALONE, SAMPLED_ALONE)

@@ -786,6 +786,15 @@ class Lowering:
         read = {value for draft in self.drafts for value in draft.own.values()}
         return any(value.trains and value not in read for value in self.tape.state.values())
 
+    @property
+    def blind(self) -> int:
+        """How many opaque layers read buffers whose values are not there, which might have said more."""
+        return sum(
+            isinstance(draft.op, Opaque)
+            and any(not one.trains and one.values is None for one in draft.own.values())
+            for draft in self.drafts
+        )
+
     def ran(self) -> tuple[Ran, ...]:
         """What each operator that ran became, those that became the same in one; known after the network."""
         layers = grouped((draft.node, draft) for draft in self.drafts)

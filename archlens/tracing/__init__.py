@@ -127,10 +127,19 @@ def replayed(program: Program, path: str, shapes: Mapping[str, Shape]) -> Networ
 
 
 def reference(network: Network, *, batch: int, device: str) -> Reference | None:
-    """The module that a network was traced from, with inputs; ``None`` where it came from elsewhere."""
+    """The module that a network was traced from, with inputs; ``None`` where it came from elsewhere.
+
+    Raises:
+        UsageError: it ran on one sample alone.
+    """
     origin = network.origin
     if not isinstance(origin, Traced) or origin.way == REPLAYED:
         return None
+    if origin.account is not None and origin.account.is_alone:
+        raise usage(
+            f"{shorten(network.name)} takes its batch apart, and is known for one sample alone",
+            help="its parts that take a batch can be verified, each by its name behind the module's",
+        )
     from ..backends.reference import Reference
     from .running import arguments
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ..elaboration.remaking import Remade
-from ..lowering.account import RUN, Account
+from ..lowering.account import REPLAYED, RUN, Account
 from ..network import Network, Setting
 from ..shape import Shape
 
@@ -39,6 +39,22 @@ class Traced(Remade):
     ids: frozenset[str] = frozenset()
     #: What ran; ``None`` where it raised.
     account: Account | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What it ran on, where that is not tensors without values alone, and what nobody could look at."""
+        if self.account is None:
+            return []
+        way = self.account.way
+        found = [f"Traced by {way}."] if way not in (RUN, REPLAYED) else []
+        if self.account.blind:
+            many = self.account.blind > 1
+            found.append(
+                f"{self.account.blind:,} opaque layer{'s' if many else ''} read{'' if many else 's'} buffers "
+                "without values, as modules on the meta device and exported programs have: masks and angles "
+                "in these were not looked at."
+            )
+        return found
 
     def again(self, network: Network, on: Setting) -> Network:
         if not on.values or self.maker is None:

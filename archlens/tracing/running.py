@@ -118,7 +118,7 @@ def run(
         if axis != "channels"
     ]
     way = {SAMPLED: SAMPLED_ALONE}.get(origin.way, ALONE) if alone else origin.way
-    account = Account(way, torch.__version__.partition("+")[0], found.ran())
+    account = Account(way, torch.__version__.partition("+")[0], found.ran(), found.blind)
     origin = replace(origin, account=account)
     return replace(network, asked=tuple(asked), aliases=found.tape.aliases, origin=origin)
 
