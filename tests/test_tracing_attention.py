@@ -1085,3 +1085,81 @@ class ComplexConjugate(Complex):
 def test_what_is_no_rotary_position(kind: type[Turning]) -> None:
     network = archlens.trace(kind().eval(), (LENGTH, CHANNELS))
     assert "rotary" not in {layer.op.kind for layer in network}
+
+
+class Crosses(nn.Module):
+    """Torch's own module of attention, between tensors that are not one."""
+
+    def __init__(self, how: str, *, first: bool = True, **options: Any) -> None:
+        super().__init__()
+        self.attend = nn.MultiheadAttention(32, 4, batch_first=first, **options)
+        self.how, self.first = how, first
+        if how == "learned":
+            self.latents = nn.Parameter(torch.randn(6, 32))
+
+    def forward(self, a: Any, b: Any) -> Any:
+        q, k, v = {
+            "cross": lambda: (a, b, b),
+            "places": lambda: (b + 1, b + 1, b),
+            "causal": lambda: (b + 1, b + 1, b),
+            "learned": lambda: (self.latents.expand(len(b), -1, -1), b, b * 2),
+        }[self.how]()
+        if not self.first:
+            q, k, v = (one.transpose(0, 1) for one in (q, k, v))
+        mask = torch.ones(9, 9, dtype=torch.bool).triu(1) if self.how == "causal" else None
+        out = self.attend(q, k, v, need_weights=False, attn_mask=mask)[0]
+        return out if self.first else out.transpose(0, 1)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("how", ["cross", "places", "causal", "learned"])
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"kdim": 16, "vdim": 16}], ids=str)
+def test_attention_between_several_tensors(how: str, first: bool, options: dict[str, Any]) -> None:
+    """The same numbers with the module's own weights, and the products that torch counts."""
+    if "kdim" in options and how in ("places", "causal"):
+        return  # its queries are its keys
+    torch.manual_seed(2)
+    module = Crosses(how, first=first, **options).eval().requires_grad_(False)
+    for one in module.parameters():
+        nn.init.normal_(one, std=0.3)
+    a, b = torch.rand(2, 6, 32), torch.rand(2, 9, options.get("kdim", 32))
+    network = archlens.trace(module, a, b)
+    assert not [layer.name for layer in network if layer.op.kind == "opaque"]
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        module(a[:1], b[:1])
+    assert 2 * network.macs == counter.get_total_flops()
+    assert {**network.state()} == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    built = archlens.build(network)
+    built.load_state_dict(module.state_dict(), strict=True)
+    torch.testing.assert_close(built(**dict(zip(network.inputs, (a, b), strict=True))), module(a, b))
+
+
+def test_attention_that_leaves_keys_out_is_opaque() -> None:
+    class Leaves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attend = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, a: Any, b: Any, left_out: Any) -> Any:
+            return self.attend(a, b, b, key_padding_mask=left_out, need_weights=False)[0]
+
+    network = archlens.trace(Leaves(), (3, 8), (5, 8), torch.zeros(2, 5, dtype=torch.bool))
+    assert network["attend"].op.kind == "opaque"
+    assert not network.unknown
+    # projections of 3 queries, 5 keys and 5 values and of 3 outputs; 3 by 5 pairs, twice
+    assert network.macs == 8 * 8 * (3 + 5 + 5 + 3) + 2 * 3 * 5 * 8
+
+
+def test_what_attends_before_any_input_has_weights_that_are_read() -> None:
+    class Starts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.start = nn.Parameter(torch.randn(1, 3, 8))
+            self.attend = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            return x + self.attend(self.start, self.start, self.start)[0]
+
+    network = archlens.trace(Starts(), (3, 8))
+    assert not [layer.name for layer in network if str(layer.op) == "unused"]
+    assert network.params == 3 * 8 + 4 * 8 * 8 + 4 * 8

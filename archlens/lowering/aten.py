@@ -25,6 +25,7 @@ from .lowering import (
     samples_first,
     unviewed,
 )
+from .masks import MULTIHEAD
 from .tape import Node, Rows, TakenApart, Value
 
 #: How each operator is said in archlens' ops, by its name.
@@ -314,6 +315,7 @@ def added_product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held 
 
 lowers(*attention.PRODUCTS)(attention.product)
 lowers("torch.attention")(attention.function)
+lowers(MULTIHEAD)(attention.module)
 lowers("archlens.rotary")(rotary.turned)
 
 # --- value by value ---------------------------------------------------------------------------------

@@ -16,7 +16,18 @@ from ..ops import ShapeError
 from ..ops.opaque import Opaque
 from ..ops.product import MatMul
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
-from .lowering import PERMUTES, Draft, Held, Lowering, NotSaid, is_zeros, permutation, unviewed
+from .lowering import (
+    PERMUTES,
+    VIEWED,
+    Draft,
+    Held,
+    Lowering,
+    NotSaid,
+    batch_behind,
+    is_zeros,
+    permutation,
+    unviewed,
+)
 from .masks import masked, masks_within
 from .tape import Node, Value
 
@@ -28,6 +39,9 @@ PRODUCTS = {
 }
 
 _SOFTMAX = ("aten._softmax", "aten._safe_softmax")
+
+#: What gives a tensor once more for each sample.
+_REPEATS = ("aten.expand", "aten.repeat", *VIEWED)
 
 #: What may be done to each score by itself, beside a factor: bias and masks.
 _EACH = ("aten.add", "aten.masked_fill", "aten.where", "aten.sub", "aten.mul")
@@ -112,6 +126,79 @@ def function(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     causal = _masked(lowering, found) or bool(args.get("is_causal"))
     draft, lead, tokens, channels = _place(lowering, node, (q, k, v), found, causal)
     return Held(draft, (*_lead(draft, lead, q.axes[:-2]), tokens, channels), node.call)
+
+
+def module(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """Torch's own module, where its queries, keys and values are several tensors, of several widths, too.
+
+    Its weights project each by rows of one matrix, or by a matrix of its own.
+    """
+    own, torch = lowering.below(node.call), node.module
+    if torch.bias_k is not None or torch.add_zero_attn:
+        raise NotSaid("it has keys of its own")
+    causal = lowering.masks_what_comes_after(node)
+    values = [args[name] for name in ("query", "key", "value")]
+    flowing = [lowering.attending(node, value) for value in values if value.flows]
+    if not flowing or len({place for _, place in flowing}) > 1:
+        raise NotSaid("its queries, keys and values lie otherwise")
+    beside, place, width = flowing[0][0].draft, flowing[0][1], torch.embed_dim
+
+    def learned(name: str) -> Draft:
+        value = own[name]
+        return lowering.put(lowering.call("parameter", value.sizes), beside, own={"": value})
+
+    matrix = learned("in_proj_weight") if "in_proj_weight" in own else None
+    bias = (
+        lowering.put(lowering.call("rearrange", "c -> 1 c"), learned("in_proj_bias"))
+        if torch.in_proj_bias is not None
+        else None
+    )
+    projected = []
+    for index, (name, value) in enumerate(zip("qkv", values, strict=True)):
+        draft = (
+            lowering.settled(lowering.attending(node, value)[0], last=True)
+            if value.flows
+            else _repeated_rows(lowering, value, beside, place)
+        )
+        part = {"start": index * width, "stop": (index + 1) * width}
+        part = {end: at for end, at in part.items() if at not in (0, 3 * width)}
+        if matrix is None:
+            weight = learned(f"{name}_proj_weight")
+        else:
+            weight = lowering.put(lowering.call("slice", axis="length", **part), matrix)
+        draft = lowering.put(lowering.call("matmul", transpose=True), draft, weight)
+        if bias is not None:
+            draft = lowering.put(
+                lowering.call("add"), draft, lowering.put(lowering.call("slice", **part), bias)
+            )
+        projected.append(draft)
+    op = lowering.call("attention", torch.num_heads, **({"causal": True} if causal else {}))
+    out = {key.removeprefix("out_proj."): value for key, value in own.items() if key.startswith("out_proj.")}
+    back = lowering.call("linear", width, **({} if "bias" in out else {"bias": False}))
+    attended = lowering.put(op, *projected)
+    made = lowering.put(back, attended, own=out)
+    if causal:
+        lowering.folded.update(lowering.own(node).values())
+    return Held(made, batch_behind(made.straight, place))
+
+
+def _repeated_rows(lowering: Lowering, value: Value, beside: Draft, place: int) -> Draft:
+    """A learned table that is given to each sample, as queries that are learned."""
+    leaf = value
+    while leaf.node is not None and leaf.node.target in (*_REPEATS, *PERMUTES) and not leaf.key:
+        moved = leaf.node.target in PERMUTES
+        if moved and (len(leaf.sizes) != 3 or permutation(leaf.node)[-1] != 2):
+            break  # its channels are others
+        leaf = leaf.node.inputs[0]
+    sizes = list(value.sizes)
+    del sizes[place]
+    if not (leaf.key and leaf.trains) or prod(leaf.sizes) != prod(sizes) or leaf.sizes[-2:] != tuple(sizes):
+        raise NotSaid("its queries, keys or values are computed without the input")
+    op = lowering.call("parameter", tuple(sizes), **({"batch": True} if len(leaf.sizes) > 2 else {}))
+    if (leaf, op) not in lowering.made:
+        call = value.node.call if value.node is not None else None
+        lowering.made[leaf, op] = lowering.put(op, beside, own={"": leaf}, call=call)
+    return lowering.made[leaf, op]
 
 
 def _repeated(held: Held, heads: int) -> Held:
@@ -294,9 +381,9 @@ def _place(
     """The layer, its inputs as tokens; and where in it their leading axes, tokens and channels are."""
     rests = []
     for held in tensors:
-        samples, lead = held.draft.straight[0], in_order(held.axes[:-2])
-        rest = lead[len(samples) :]
-        if lead[: len(samples)] != samples or any(part.axis == 0 for part in rest):
+        samples, before = held.draft.straight[0], in_order(held.axes[:-2])
+        rest = before[len(samples) :]
+        if before[: len(samples)] != samples or any(part.axis == 0 for part in rest):
             raise NotSaid("the first axis is not the batch alone")
         rests.append(rest)
     places = _places(rests)
@@ -467,7 +554,11 @@ def _bias(lowering: Lowering, node: Node, op: Any, drafts: Sequence[Draft], foun
     to = "h 1 q k" if apart else "h q k"
     if bias.flows:
         made = lowering.settled(lowering.of(bias), last=True)
-        if bias.sizes != (lowering.tape.batch, *made.shape) or lead[:-1] != (lowering.tape.batch,) or len(made.shape) != 3:
+        if (
+            bias.sizes != (lowering.tape.batch, *made.shape)
+            or lead[:-1] != (lowering.tape.batch,)
+            or len(made.shape) != 3
+        ):
             return None
         return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), made) if apart else made
     if (bias, to) not in lowering.made:

@@ -111,7 +111,7 @@ MOVES = frozenset(
 _ZEROS = ("aten.zeros", "aten.new_zeros", "aten.zeros_like")
 
 #: What views a tensor as another shape.
-_VIEWS = ("aten.view", "aten._unsafe_view", "aten.reshape", "aten.unsqueeze")
+VIEWED = ("aten.view", "aten._unsafe_view", "aten.reshape", "aten.unsqueeze")
 
 #: Why a layer that only moves values is opaque.
 _NO_MOVE = "no op moves values as the code does"
@@ -482,11 +482,11 @@ class Lowering:
         self.inputs: dict[Value, Draft] = {}
         for name, value in self.tape.inputs.items():
             kind = ChannelsLast if self._is_last(value) else Shape
-            shape = kind(self.shape_of(value))
+            shape = kind(self.shape_of(value)) or Shape((1,))  # a number of each sample
             facts = Facts(shape, {}, {}, 0, {}, (), None)  # type: ignore[arg-type]
             draft = Draft(None, (), facts, root, {}, input=name, batch=self.tape.batch)  # type: ignore[arg-type]
             self.inputs[value] = draft
-            self.held[value] = Held(draft, draft.straight)
+            self.held[value] = Held(draft, draft.straight[: len(value.sizes)])
         for node in self.nodes:
             if not node.flows:
                 continue
@@ -516,9 +516,9 @@ class Lowering:
             return False
         last = len(value.sizes) - 1
         first = self._first_reader(value)
-        while first is not None and first.target in (*PERMUTES, *_VIEWS):
+        while first is not None and first.target in (*PERMUTES, *VIEWED):
             whole = first.outputs[0].sizes[-1:] == value.sizes[-1:]
-            if not whole if first.target in _VIEWS else permutation(first)[last] != last:
+            if not whole if first.target in VIEWED else permutation(first)[last] != last:
                 return False
             value, last = first.outputs[0], len(first.outputs[0].sizes) - 1
             first = self._first_reader(value)
@@ -596,15 +596,20 @@ class Lowering:
         batch = self.tape.batch
         return count // batch if count % batch == 0 else count
 
-    def _known(self, node: Node) -> list[Held | None]:
+    def _known(self, node: Node) -> Sequence[Held | None]:
         op = KNOWN[node.target](node.module)
+        flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
+        of_itself = [node.args.get(name) for name in ("query", "key", "value")] == 3 * flowing
+        if node.target == MULTIHEAD and not (of_itself and op is not None):
+            if node.target not in self.table:
+                raise NotSaid
+            return [self.table[node.target](self, node, dict(node.args))]  # type: ignore[list-item]
         if op is None:
             raise NotSaid
-        flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
         if len(flowing) != 1:
             raise NotSaid("it reads several tensors")
         if op.family == "recurrent":
-            own = self._below(node.call)
+            own = self.below(node.call)
             return self.recurrent(node, op, self.of(flowing[0]), own, batch_first=node.module.batch_first)
         if op.family == "attention":
             return self._attention(node, op, flowing[0])
@@ -617,25 +622,37 @@ class Lowering:
 
     def _attention(self, node: Node, op: Op, value: Value) -> list[Held | None]:
         """Attention of one tensor to itself, all of it or what does not come after a query."""
-        mask = node.args.get("attn_mask")
-        if any(one is not value and one is not mask for one in node.inputs):
-            raise NotSaid("its queries, keys and values are not one tensor, or some keys are left out")
-        if mask is not None:
-            said = masked(node)
-            if mask is value or said is None or not self.is_causal(said):
-                raise NotSaid("its mask is not causal")
+        if self.masks_what_comes_after(node):
             op = self.call(op.kind, **op.attributes() | {"causal": True})
-        if any(self.readers.get(one) or one in self.ends for one in node.outputs[1:]):
-            raise NotSaid("its weights are read, too")
-        held, place = self.batch_first(self.of(value))
-        if place != (0 if getattr(node.module, "batch_first", True) else 1):
-            raise MixesSamples(f"it attends over the batch, with batch_first={node.module.batch_first}")
-        if not place:
-            held = self.near(value)
-        draft = self.put(op, self.settled(held, last=True), own=self._below(node.call))
-        if mask is not None:
+        held, place = self.attending(node, value)
+        draft = self.put(op, self.settled(held, last=True), own=self.below(node.call))
+        if op.attributes()["causal"]:
             self.folded.update(self.own(node).values())
         return [Held(draft, batch_behind(draft.straight, place))]
+
+    def masks_what_comes_after(self, node: Node) -> bool:
+        """Whether a module of attention has a causal mask, and not none.
+
+        Raises:
+            NotSaid: it has another one, leaves out keys, or its weights are read.
+        """
+        if node.args.get("key_padding_mask") is not None:
+            raise NotSaid("some keys are left out")
+        if any(self.readers.get(one) or one in self.ends for one in node.outputs[1:]):
+            raise NotSaid("its weights are read, too")
+        mask = node.args.get("attn_mask")
+        said = None if mask is None else masked(node)
+        if mask is not None and (mask.flows or said is None or not self.is_causal(said)):
+            raise NotSaid("its mask is not causal")
+        return mask is not None
+
+    def attending(self, node: Node, value: Value) -> tuple[Held, int]:
+        """What a module of attention is given, the batch first; and behind how many axes that stood."""
+        held, place = self.batch_first(self.of(value))
+        first = getattr(node.module, "batch_first", True)
+        if held.draft.straight[0] and place != (0 if first else 1):
+            raise MixesSamples(f"it attends over the batch, with batch_first={first}")
+        return (held if place else self.near(value)), place
 
     def recurrent(
         self, node: Node, op: Op, held: Held, own: Mapping[str, Value], *, batch_first: bool
@@ -673,7 +690,7 @@ class Lowering:
                 found.append(Held(self.opaque(name, ChannelsLast(shape), made, macs=0, reason=reason), at))
         return found
 
-    def _below(self, call: Call) -> dict[str, Value]:
+    def below(self, call: Call) -> dict[str, Value]:
         """The tensors of a module that was kept whole, by their names in it."""
         path = f"{call.path}." if call.path else ""
         return {
@@ -683,7 +700,7 @@ class Lowering:
     def _unsaid(self, node: Node, *, costed: bool = True) -> Sequence[Held | None]:
         """An operator that has no op: what is known of it is its output, its weights, and maybe its cost."""
         name = node.target if node.module is None else type(node.module).__name__
-        own = self.own(node) | (self._below(node.call) if node.module is not None else {})
+        own = self.own(node) | (self.below(node.call) if node.module is not None else {})
         inputs = self._read(node)
         found = []
         macs = None if node.macs is None or not costed else self.per_sample(node.macs)
@@ -1239,7 +1256,7 @@ def _path(call: Call) -> str:
 
 def unviewed(value: Value) -> Value:
     """What is only viewed as another shape."""
-    while value.node is not None and value.node.target in _VIEWS:
+    while value.node is not None and value.node.target in VIEWED:
         value = value.node.inputs[0]
     return value
 

@@ -137,7 +137,10 @@ class _Recorder:
         said = {key: plain(value) for key, value in args.items()}
         made = [tensor.numel() for tensor in _tensors(out)]
         flows = target not in _MADE and any(value.flows for value in read) and (any(made) or not made)
-        node = Node(target, said, (), self.calls[-1], macs, tuple(read), flows, module)
+        call = self.calls[-1]
+        if module is not None and not flows:  # what it has is read where no layer has it
+            read += (one for key, one in self.tape.state.items() if key.startswith(f"{call.path}."))
+        node = Node(target, said, (), call, macs, tuple(read), flows, module)
         if len(self.tape.nodes) >= self.most:
             raise RuntimeError(f"more than {self.most:,} operations ran")
         changed = self.alike(next(_tensors(out), None)) if written else []
@@ -435,7 +438,6 @@ class _Functions(TorchFunctionMode):
                 out = out.view_as(out)  # what goes on is told apart from what came in
         recorder.write(kept.target, named, out, inner.macs)
         return out
-
 
     def _numbers(self, func: Any, args: Any, kwargs: Any) -> Any:
         """A tensor of numbers that the code says, which has its values wherever it is."""

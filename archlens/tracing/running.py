@@ -257,7 +257,8 @@ class _Made:
         while name in self.taken:
             name += "_"
         self.taken.add(name)
-        shape = self.shapes.get(name, shape)
+        asked = self.shapes.get(name, shape)
+        shape = asked if shape or tuple(asked) != (1,) else shape  # a number of each sample has no axis
         ids = name in self.origin.ids or isinstance(shape, Ids)
         dtype = dtype or (torch.int64 if ids else self.dtype)
         shape = tuple(shape)
