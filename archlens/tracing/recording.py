@@ -201,10 +201,10 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         named = _named(func._schema, args, kwargs)
         home = "aten" if func.namespace in _OWN else func.namespace
         name = f"{home}.{func._schema.name.partition('::')[2]}"
-        if name in _TAKE_APART and recorder.batch > 1 and recorder.value(given[0]).flows:
-            if given[0].shape[named["dim"]] == recorder.batch:
-                # at once: what follows runs as often as there are samples
-                raise TakenApart(as_steps=recorder.within > 0)
+        many = recorder.batch > 1 and name in _TAKE_APART and recorder.value(given[0]).flows
+        if many and given[0].shape[named["dim"]] == recorder.batch:
+            # at once: what follows runs as often as there are samples
+            raise TakenApart(as_steps=recorder.within > 0)
         if name == "aten.embedding" and given[1].is_floating_point() and recorder.value(given[1]).flows:
             raise LooksUp(recorder.value(given[1]).behind)
         makes = not given and "device" in {one.name for one in func._schema.arguments}
