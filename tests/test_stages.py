@@ -299,3 +299,19 @@ def test_a_step_may_still_be_called_label() -> None:
     network = archlens.loads("input: 3x8x8\nblocks:\n  b(): {label: relu}\nlayers: [b]\n")
     assert [layer.name for layer in network] == ["0.label"]
     assert network.labels == {}
+
+
+def test_what_is_wider_than_its_page_is_left_out_and_said() -> None:
+    """Res2Net's block has four branches, each of which reads the one before."""
+    network = archlens.load("res2net50_26w_4s")
+    narrow, wide = (drawing.to_svg(network, style="stages", fit=fit) for fit in ("column", "readme"))
+    is_read(narrow, "column")
+    assert set(blocks(wide)) - set(blocks(narrow)) == {"bottleneck"}
+    assert "Left out, wider than the page: bottleneck (--scope layer1.1)." in narrow
+    assert "Left out" not in wide
+
+
+@pytest.mark.parametrize("fit", ["column", "readme"])
+def test_many_heads_are_read(fit: str) -> None:
+    for name in ("retinanet_resnet50_fpn", "maskrcnn_resnet50_fpn"):
+        is_read(drawing.to_svg(archlens.load(name), style="stages", fit=fit), fit)

@@ -102,17 +102,24 @@ class Structure:
         self.pieces = list(self._pieces(repeats.root))
         #: Those in the macro structure, in order of appearance.
         self.kinds = list(dict.fromkeys(kind for piece in self.pieces for kind in piece.kinds))
-        nameless = [kind for kind in kinds if not kind.named and not self.contains(kind)]
-        for kind in list(nameless):
-            own = {tree.path.rpartition(".")[2] for tree in kind.trees}
-            if len(own) == 1 and not is_position(name := own.pop()):
-                kind.name = printable(name)
-                nameless.remove(kind)
-        shown = [kind for kind in self.kinds if kind in nameless]
-        for i, kind in enumerate(dict.fromkeys([*shown, *nameless])):
-            kind.name = "block" if len(shown) == 1 and i == 0 else f"block {_letters(i)}"
+        self._call(kinds)
         for kind in kinds:
             _describe(kind)
+
+    def _call(self, kinds: Sequence[Kind]) -> None:
+        """Give names to those that nobody named: that of all their scopes, or else a letter."""
+        taken = {kind.name for kind in kinds if kind.named}
+        nameless = [kind for kind in kinds if not kind.named]
+        for kind in list(nameless):
+            own = {tree.path.rpartition(".")[2] for tree in kind.trees}
+            if len(own) == 1 and not is_position(name := own.pop()) and printable(name) not in taken:
+                kind.name = printable(name)
+                taken.add(kind.name)
+                nameless.remove(kind)
+        shown = [kind for kind in self.kinds if kind in nameless]
+        alone = len(shown) == 1 and "block" not in taken
+        for i, kind in enumerate(dict.fromkeys([*shown, *nameless])):
+            kind.name = "block" if alone and i == 0 else f"block {_letters(i)}"
 
     # --- kinds -----------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ class _Sheet(NamedTuple):
     panels: tuple[tuple[float, float, _Panel], ...]
     width: float
     height: float
+    #: The kinds of block that are wider than the page.
+    left_out: tuple[Kind, ...] = ()
 
     @property
     def narrowed(self) -> bool:
@@ -88,8 +90,10 @@ def draw(request: Request) -> Picture:
     structure, sheet = known[key]
     colors = {kind: theme.block(i % 6) for i, (_, _, (kind, *_)) in enumerate(sheet.panels)}
     items = painted(sheet.macro, theme)
-    for piece, area in zip(structure.pieces, sheet.macro.areas[len(request.network.inputs) :], strict=False):
-        first = next((colors[kind] for kind in piece.kinds if kind in colors), None)
+    made_of = {layer.name: piece.kinds for piece in structure.pieces for layer in piece.layers}
+    for box, area in zip(sheet.macro.plan.boxes, sheet.macro.areas, strict=True):
+        kinds = (kind for layer in box.layers for kind in made_of[layer.name])
+        first = next((colors[kind] for kind in kinds if kind in colors), None)
         if first is not None:
             items.append(Rect(area.x + 0.5, area.y + 0.5, _ACCENT, area.height - 1, first))
     items = [Shifted(0, 0).group(tuple(items))]
@@ -101,7 +105,7 @@ def draw(request: Request) -> Picture:
         items,
         (sheet.width, sheet.height),
         signs=_signs(shown, theme),
-        notes=_notes(structure),
+        notes=[*_notes(structure), *_left_out(sheet)],
         shows="its stages and their blocks",
         description=_described(request, structure, sheet),
     )
@@ -121,18 +125,21 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
             "too many for a picture of its stages",
             help="--style graph folds them; or --scope draws one of its scopes",
         )
-    plan = _macro(request, structure)
+    plan = request.labelled(_macro(request, structure))
     signs = [
         Sign(family, request.colors.color(family))
         for family in dict.fromkeys(layer.op.family for layer in network.layers)
     ]
     space = room(request, around(request, signs, _notes(structure)))
     ways = [request.direction] if request.direction else ["tb", "lr"]
+    if fitting(plan, space, ways[0]).over[0]:  # heads side by side, of which their scopes are drawn
+        plan = request.labelled(request.plans.at(1))
     found = [sheet for way in ways for sheet in _sheets(request, structure, plan, way, space)]
 
     def cost(one: _Sheet) -> tuple[float, ...]:
         wide, high = one.over(space)
-        return (wide, high if request.page.bounded else 0.0, one.narrowed, one.folded, one.height)
+        high = high if request.page.bounded else 0.0
+        return (wide, len(one.left_out), high, one.narrowed, one.folded, one.height)
 
     return structure, min(found, key=cost)
 
@@ -151,7 +158,9 @@ def _sheets(
                     yield _beside(macro, panels, left)
     macro = fitting(plan, space, way)
     panels = list(_panels(request, structure, space))
-    yield _beneath(macro, panels, space[0])
+    kept = [panel for panel in panels if panel.width <= space[0] or request.depth is not None]
+    left_out = tuple(panel.kind for panel in panels if panel not in kept)
+    yield _beneath(macro, kept, space[0])._replace(left_out=left_out)
 
 
 def _beside(macro: Laid, panels: Sequence[_Panel], left: float) -> _Sheet:
@@ -234,7 +243,7 @@ def _macro(request: Request, structure: Structure) -> Plan:
         title = f"{printable(failed.name)}: {printable(failed.op)}; {printable(failed.why)}"
         edges += [Edge(at[name], len(boxes), "", False) for name in dict.fromkeys(failed.inputs)]
         boxes.append(_box(len(boxes), "failed", failed.name, [line], [], None, title))
-    return request.labelled(Plan(network, 1, tuple(boxes), tuple(edges), (), failed))
+    return Plan(network, 1, tuple(boxes), tuple(edges), (), failed)
 
 
 def _box(
@@ -426,6 +435,14 @@ def _notes(structure: Structure) -> list[str]:
     said = [f"{', '.join(widths)}: widths that each stage says"] if widths else []
     said += [f"{INPUT}: the channels that flow into a block"] if INPUT in variables else []
     return [f"{'; '.join(said)}."] if said else []
+
+
+def _left_out(sheet: _Sheet) -> list[str]:
+    """A note on blocks for which the page is too narrow."""
+    if not sheet.left_out:
+        return []
+    listed = ", ".join(f"{kind.name} (--scope {printable(kind.shown.path)})" for kind in sheet.left_out)
+    return [f"Left out, wider than the page: {listed}."]
 
 
 def _described(request: Request, structure: Structure, sheet: _Sheet) -> str:
