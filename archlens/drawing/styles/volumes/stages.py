@@ -138,6 +138,10 @@ def stages_of(plan: Plan) -> list[Stage]:
                 and readers[tail] == {box.id}
                 and _joins(slab, stages[stage_of[tail]], alone=len(feeds_of) == 1)
                 and all(stage_of[other] < stage_of[tail] for other in feeds_of if other != tail)
+                and (
+                    _grows(plan.boxes[tail])
+                    or all(feeds_of[other].bypass for other in feeds_of if other != tail)
+                )
             ),
             None,
         )
