@@ -258,10 +258,21 @@ def curves(root: ElementTree.Element) -> Iterator[tuple[float, float]]:
 
 
 def a_graph(svg: str) -> None:
-    """No two boxes overlap, every word in a box is inside it, and no line runs through one."""
+    """No two boxes overlap, every word in a box is inside it, all others are outside of every one and of each
+    other, and no line runs through a box.
+    """
     root = sound(svg)
     boxes = nodes(root)
     assert boxes
+    within = {id(text) for box in boxes for text in box.texts}
+    others = [text for text in root.iter(f"{SVG}text") if id(text) not in within]
+    for i, text in enumerate(others):
+        left, top, right, bottom = extent(text)
+        for box in boxes:
+            apart = right <= box.x or left >= box.right or bottom <= box.y or top >= box.bottom
+            assert apart, (text.text, box.title[:60])
+        for a, b, c, d in map(extent, others[:i]):
+            assert right <= a or left >= c or bottom <= b or top >= d, text.text
     for left, top, right, bottom in straights(root):
         for box in boxes:
             apart = (

@@ -43,6 +43,8 @@ _STRIP, _SHOWN = 5.0, 60
 _STEP = 5.0
 #: The height of a row of words in a scope.
 _ROW = 12.0
+#: What stands behind the name of a scope that goes on from another column.
+_CONTINUED = " (continued)"
 #: How a bypass looks, and one that makes channels grow.
 _THICK, _DASH = 1.8, (5.0, 2.5)
 
@@ -668,11 +670,14 @@ def _labels(
     for i, area in enumerate(pieces):
         badge = width(count, SMALL, bold=True) + 8 if count else 0.0
         y = area.y + 12
-        for name, what in _heading(scope, " (continued)" if i else "", most):
+        rows = len(_heading(scope, "", most))  # so many there is room for
+        for name, what in _heading(scope, _CONTINUED if i else "", most)[:rows]:
             needed = width(name, SMALL, bold=True) + width(what, SMALL) + 6
             x, room = _free(area, y, layout, needed)
             if x + room > area.right - badge - 8:
                 room = area.right - badge - 8 - x
+            if width(name, SMALL, bold=True) > room:
+                name = name.removesuffix(_CONTINUED)
             name = fitted(name, SMALL, room, bold=True)
             length = width(name, SMALL, bold=True) + 6 if name else 0.0
             what = fitted(what, SMALL, room - length) if room - length > 12 else ""
@@ -686,9 +691,9 @@ def _labels(
             items.append(Rect(x, area.y + 3, badge, 12, theme.background, theme.border, 0.6, 6))
             items.append(Text(x + badge / 2, area.y + 12, count, SMALL, theme.text, "middle", bold=True))
     if pieces:
-        rows = _foot(scope, most)
-        for i, text in enumerate(rows):
-            y = pieces[-1].bottom - 6 - _ROW * (len(rows) - 1 - i)
+        foot = _foot(scope, most)
+        for i, text in enumerate(foot):
+            y = pieces[-1].bottom - 6 - _ROW * (len(foot) - 1 - i)
             x, room = _free(pieces[-1], y, layout, width(text, SMALL))
             items.append(Text(x, y, fitted(text, SMALL, room), SMALL, theme.muted))
     return [Group("label", tuple(items))] if items else []
