@@ -41,6 +41,7 @@ CASES = {
     "compare chart": (
         "import tempfile; run('compare', 'resnet50', 'vgg16', '-o', tempfile.mkdtemp() + '/x.svg')"
     ),
+    "explore": "import tempfile; run('explore', 'lenet5', '-o', tempfile.mkdtemp() + '/x.html')",
     "diagram dot": (
         "import tempfile; run('diagram', 'resnet50', '--depth', '2', '-o', tempfile.mkdtemp() + '/x.dot')"
     ),

@@ -75,6 +75,19 @@ MAY: dict[str, set[str]] = {
         *("analysis", "drawing", "errors", "forms", "language", "library", "limits", "lint", "network"),
         *("published", "shape", "studying", "views"),
     },
+    # networks on a page that one can touch: figures of comparisons, pictures, derivations
+    "explorer": {
+        "analysis",
+        "counts",
+        "drawing",
+        "errors",
+        "grouping",
+        "network",
+        "ops",
+        "published",
+        "shape",
+        "views",
+    },
     # a network within somebody else's page, where Sphinx lays tables out and chooses formats of pictures
     # itself, and within somebody else's tests
     "integrations": {
@@ -91,7 +104,7 @@ MAY: dict[str, set[str]] = {
     },
     "cli": {
         *("", "analysis", "backends", "bounds", "budgets", "counts", "dialects", "drawing", "elaboration"),
-        *("errors",),
+        *("errors", "explorer"),
         *("forms", "language", "library", "lint", "network", "ops", "reporting", "schema", "shape", "source"),
         *("studying", "tracing", "views", "wrapping", "writing"),
     },

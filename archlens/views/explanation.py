@@ -30,15 +30,16 @@ def _layer(layer: Layer) -> Iterator[tuple[str, str]]:
     sources = ", ".join(
         f"{shape} from {printable(name)}" for name, shape in zip(layer.inputs, inputs, strict=True)
     )
-    for title, text in [("input", sources), *_lines(layer)]:
+    for title, text in [("input", sources), *lines(layer)]:
         yield f"  {title:<7} ", text
 
 
-def _lines(layer: Layer) -> Iterator[tuple[str, str]]:
+def lines(layer: Layer) -> Iterator[tuple[str, str]]:
+    """The derivation of a layer: what each line is about, and what it says."""
     facts, inputs = layer.facts, layer.input_shapes
     shared = _shared(layer)
-    lines = list(_shape(layer))
-    yield from zip(["shape", *[""] * len(lines)], lines, strict=False)
+    said = list(_shape(layer))
+    yield from zip(["shape", *[""] * len(said)], said, strict=False)
     yield "output", f"{facts.shape}" + (f" = {facts.shape.numel:,} values" if len(facts.shape) > 1 else "")
     if layer.copies is not None and facts.weights and not shared:
         one, copies = layer.copies.one(facts), layer.copies

@@ -1,0 +1,224 @@
+"""The page: one HTML file with its data, its viewer and what is seen without that."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from ..analysis import difference
+from ..analysis.comparison import MEASURES, Compared, Unit
+from ..analysis.study import Study
+from ..analysis.unknown import Unknown
+from ..counts import AtLeast
+from ..drawing import Changes
+from ..drawing.theme import DARK, FAMILIES, LIGHT
+from ..errors import printable
+from .emblem import Looks, block, drawing, svg
+from .inside import inside
+from .records import SHOWN, Strings, metrics, record
+
+#: The name of the form of the data within the page.
+SCHEMA = "archlens.explorer/1"
+
+#: The networks of which a page starts, where it has them; and the files that the viewer is built into.
+BEGINNING = ("lenet5", "alexnet", "vgg16", "googlenet", "resnet50")
+_STATIC = Path(__file__).parent / "static"
+
+#: How many networks a page may have that are walked through, and that are put against each other.
+WALKED, AGAINST = 8, 5
+#: How many layers two networks may have together whose difference is drawn.
+DRAWN = 1500
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network of the page."""
+
+    study: Study
+    found: Compared
+    #: What it is on the command line.
+    asked: str
+
+
+def page(subjects: Sequence[Subject], *, command: str) -> bytes:
+    """The page of some networks, in this order.
+
+    Args:
+        subjects: the networks, each under another name.
+        command: what makes this page, which it names.
+
+    Raises:
+        UsageError: something cannot be drawn.
+    """
+    looks, say = Looks(), Strings()
+    pictures, drawn = _pictures(subjects, looks)
+    walked = len(subjects) <= WALKED
+    against = len(subjects) <= AGAINST
+    data: dict[str, Any] = {
+        "schema": SCHEMA,
+        "command": command,
+        "beginning": [name for name in BEGINNING if any(one.found.name == name for one in subjects)],
+        "metrics": metrics(),
+        "networks": [
+            record(one.study, one.found, say)
+            | {"asked": one.asked, "picture": drawn.get(one.found.name)}
+            | ({"inside": inside(one.study)} if walked else {})
+            for one in subjects
+        ],
+        "differences": list(_differences(subjects, looks)) if against else [],
+    }
+    data["texts"] = list(say.numbers)
+    return _html(subjects, data, pictures, looks).encode("utf-8")
+
+
+def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str, str]], dict[str, int]]:
+    """The pictures, each with what it is, and which each network has.
+
+    Of many networks there is one for each kind of block in a family.
+    """
+    pictures: list[tuple[str, str]] = []
+    numbers: dict[str, int] = {}
+    drawn: dict[str, int] = {}
+    kinds: dict[tuple[str, str], int] = {}
+    for one in subjects:
+        name, scope = one.found.name, block(one.study)
+        kind = one.found.family, one.study.network.blocks.get(scope, "")
+        if len(subjects) > WALKED and kind in kinds:
+            drawn[name] = kinds[kind]
+            continue
+        found = drawing(one.study, scope)
+        if found is None:
+            continue
+        said, picture = found
+        label = f"{printable(one.found.title)}, {printable(said)}"
+        text = svg(picture, looks, label)
+        drawn[name] = kinds[kind] = numbers.setdefault(text, len(pictures))
+        if drawn[name] == len(pictures):
+            pictures.append((label, text))
+    return pictures, drawn
+
+
+def _differences(subjects: Sequence[Subject], looks: Looks) -> Iterator[list[Any]]:
+    """Of each two networks what is between them, drawn; nothing where that would be too large."""
+    for (i, old), (j, new) in combinations(enumerate(subjects), 2):
+        if len(old.study.network) + len(new.study.network) > DRAWN:
+            continue
+        changes = Changes(
+            difference.find(old.study.network, new.study.network), (old.found.name, new.found.name)
+        )
+        label = f"What changed from {old.found.name} to {new.found.name}"
+        yield [i, j, svg(changes, looks, printable(label))]
+
+
+# --- what is seen without the viewer --------------------------------------------------------------------
+
+
+def _html(
+    subjects: Sequence[Subject], data: dict[str, Any], pictures: list[tuple[str, str]], looks: Looks
+) -> str:
+    script, style = built("explorer.js"), built("explorer.css") + _hues() + looks.style()
+    policy = (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
+        "img-src blob:; base-uri 'none'; form-action 'none'"
+    )
+    title = "Networks to explore"
+    if len(subjects) == 1:
+        title = f"{printable(subjects[0].found.title)} to explore"
+    figures = "".join(
+        f'<figure id="picture-{i}"><div class="wide">{text}</div>'
+        f"<figcaption>{escape(label)}</figcaption></figure>\n"
+        for i, (label, text) in enumerate(pictures)
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f'<header><h1>{escape(title)}</h1></header>\n<main id="explorer"></main>\n'
+        f'<section id="plain">\n<h2>Figures</h2>\n<div class="wide" tabindex="0" role="region" '
+        f'aria-label="Figures">{_table(subjects)}</div>\n{_meaning()}'
+        f'<div id="pictures"><h2>Pictures</h2>\n{figures}</div>\n'
+        f'<p class="quiet">Made by <code>{escape(printable(data["command"]))}</code>.</p>\n</section>\n'
+        f'<script type="application/json" id="data">{embedded(data)}</script>\n'
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def built(name: str) -> str:
+    """A file of the viewer, as it was built."""
+    return (_STATIC / name).read_text("utf-8").strip()
+
+
+def _digest(text: str) -> str:
+    """How a policy names a script or a style sheet."""
+    return f"sha256-{b64encode(sha256(text.encode('utf-8')).digest()).decode('ascii')}"
+
+
+def embedded(data: Any) -> str:
+    r"""Data as JSON that no reader of HTML takes for the end of what it stands in.
+
+    >>> embedded({"title": "</script><script>alert(1)"})
+    '{"title":"\\u003c/script>\\u003cscript>alert(1)"}'
+    """
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _hues() -> str:
+    """The colours of families of ops in both themes, as properties."""
+    said = "".join(
+        f"--{family}:light-dark({LIGHT.color(family)},{DARK.color(family)});"
+        f"--{family}-box:light-dark({LIGHT.tint(family)},{DARK.tint(family)});"
+        for family in FAMILIES
+    )
+    return f":root{{{said}}}"
+
+
+def _table(subjects: Sequence[Subject]) -> str:
+    heads = "".join(f'<th scope="col">{escape(MEASURES[key].called)}</th>' for key in SHOWN)
+    rows = "".join(
+        f'<tr><th scope="row" title="{escape(printable(one.found.title))}">'
+        f"{escape(printable(one.found.name))}</th>{''.join(_cell(key, one.found) for key in SHOWN)}</tr>\n"
+        for one in subjects
+    )
+    return (
+        f'<table><thead><tr><th scope="col">network</th>{heads}</tr></thead>\n<tbody>\n{rows}</tbody></table>'
+    )
+
+
+def _cell(key: str, found: Compared) -> str:
+    measure = MEASURES[key]
+    value = measure.of(found)
+    if isinstance(value, Unknown):
+        return "<td>unknown</td>"
+    if isinstance(value, AtLeast) or measure.unit in (Unit.COUNT, Unit.BYTES):
+        return f"<td>{value:,}</td>"
+    return f"<td>{value:g}</td>"
+
+
+def _meaning() -> str:
+    """What the figures are, for those who read the table alone."""
+    said = (
+        "One MAC is one multiply-accumulate of a convolution or a matrix product. Peak activations: the live "
+        "set, the most bytes alive at once in an inference of one sample in float32; memory: bytes of "
+        "weights and buffers in float32. Top-1 and top-5 are published accuracies on ImageNet in per cent."
+    )
+    return f'<p class="quiet">{said}</p>\n'
+
+
+def command_of(names: Sequence[str], output: str) -> str:
+    """The command line that makes a page.
+
+    >>> command_of(["lenet5", "my net.yaml"], "explorer.html")
+    "archlens explore lenet5 'my net.yaml' -o explorer.html"
+    """
+    return shlex.join(["archlens", "explore", *names, "-o", output])

@@ -1,0 +1,93 @@
+"""What the page knows of the layers of a network: the derivation of each, its row, its line and its field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..analysis.receptive_field import Seen
+from ..analysis.study import Study
+from ..counts import AtLeast
+from ..errors import Source, printable
+from ..network import Layer
+from ..ops import NonUniform
+from ..views import explanation, words
+from .nested import Nested, labels
+from .records import Strings
+
+#: The most layers of a network that can be walked through.
+LAYERS = 6000
+
+
+def inside(study: Study) -> dict[str, Any] | None:
+    """The layers and the scopes of a network; ``None`` where there are too many.
+
+    A layer is a list: the numbers of its two lines, of its op, its family and its shape, what it reads, the
+    numbers of its parameters, MACs and values, that of its derivation, its file and line, and its field.
+    """
+    network = study.network
+    if len(network) > LAYERS:
+        return None
+    nested = Nested(study)
+    boxes, around = labels(nested, network)
+    say, sources = Strings(), dict[int, tuple[int, Source]]()
+    number = {layer.name: i for i, layer in enumerate(network.layers)}
+    number |= {name: -1 - i for i, name in enumerate(network.inputs)}
+    fields = study.receptive_fields
+    layers = []
+    for layer, (first, second) in zip(network.layers, boxes, strict=True):
+        lines = "\n".join(f"{title}\t{text}" for title, text in explanation.lines(layer))
+        layers.append(
+            [
+                *(say(printable(layer.name)), say(first), say(second), say(printable(str(layer.op)))),
+                *(say(layer.op.family), say(str(layer.shape))),
+                [number[name] for name in layer.inputs],
+                *(_count(layer.params), _count(layer.macs), layer.shape.numel),
+                say(lines),
+                _line(layer, sources),
+                _field(layer, fields[layer.name]),
+                1 if layer.training else 0,
+            ]
+        )
+    return {
+        "layers": layers,
+        "scopes": around,
+        "nested": nested.data(),
+        "inputs": [[printable(name), str(shape)] for name, shape in network.inputs.items()],
+        "on": [fields.input, list(network.inputs[fields.input].spatial)],
+        "sources": [
+            [printable(source.name), [_plain(line) for line in source.lines]]
+            for _, source in sources.values()
+        ],
+        "strings": list(say.numbers),
+    }
+
+
+def _count(value: int) -> int | str:
+    """A count; where it is known in part, in words."""
+    return words.rounded(value) if isinstance(value, AtLeast) else value
+
+
+def _line(layer: Layer, sources: dict[int, tuple[int, Source]]) -> list[int] | None:
+    """The number of the file that places it, and the line in that."""
+    span = layer.span
+    if span is None:
+        return None
+    place, _ = sources.setdefault(id(span.source), (len(sources), span.source))
+    return [place, span.line]
+
+
+def _field(layer: Layer, seen: Seen) -> Any:
+    """What the middle output of a layer sees, from and to along each axis; a word where that is no interval.
+
+    Positions below zero, and those beyond the end, are padding.
+    """
+    if not isinstance(seen, tuple):
+        return seen.reason if isinstance(seen, NonUniform) else words.field(seen)
+    sizes = layer.shape.spatial
+    if len(sizes) != len(seen):
+        sizes = (1,) * len(seen)
+    return [[*field.at(size // 2), field.size] for field, size in zip(seen, sizes, strict=True)]
+
+
+def _plain(line: str) -> str:
+    return printable(line.rstrip("\n"))

@@ -1,0 +1,213 @@
+"""Where everything is in a network whose scopes are opened and closed: each scope laid out by itself.
+
+A scope is a box in the scope around it, and what is in it has places of its own, from (0, 0). The page puts
+an opened scope in the place of its box and moves the rest apart, so that any scopes may be open at once; no
+place is found in the page. Scopes of the same shape share their places. Boxes and lines are placed as those
+of ``archlens diagram`` are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..analysis.study import Study
+from ..drawing.layout import lay_out
+from ..drawing.metrics import fitted, width
+from ..drawing.placing import Given, Link
+from ..drawing.plan import short
+from ..errors import printable
+from ..network import Layer, Network, scopes_around
+from ..views import words
+
+#: Text of a box, its height, the space within it, and the least and the most width.
+NAME, SMALL, HIGH, PAD, NARROW, WIDE = 11.0, 9.5, 34.0, 9.0, 96.0, 250.0
+#: The space between one row and the next, and the size of what stands for a way in or out.
+APART, PORT = 18.0, (1.0, 1.0)
+#: How many boxes a scope may have that is laid out, and how many lines.
+BOXES, LINES = 600, 1500
+
+
+@dataclass
+class _Scope:
+    """A scope while its contents are found."""
+
+    path: str
+    #: Its layers and scopes, each by what it is and its name, in order.
+    children: dict[tuple[bool, str], int] = field(default_factory=dict)
+    #: What flows into it and out of it, by the names of the tensors.
+    enters: dict[str, None] = field(default_factory=dict)
+    leaves: dict[str, None] = field(default_factory=dict)
+    #: From what to what within it: children by their numbers, tensors that enter or leave by their names.
+    links: dict[tuple[int | str, int | str], None] = field(default_factory=dict)
+
+
+class Nested:
+    """The scopes of a network as the page has them."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.network = study.network
+        self.scopes = {"": _Scope("")}
+        self.places: dict[str, int] = {}
+        self.laid: list[Any] = []
+        for layer in self.network.layers:
+            self._place(layer)
+        for layer in self.network.layers:
+            for name in dict.fromkeys(layer.inputs):
+                self._link(name, layer)
+        for name in dict.fromkeys(self.network.outputs.values()):
+            self._out(name)
+
+    def data(self) -> dict[str, Any]:
+        """The scopes, the outermost first, and the places that they have."""
+        order = list(self.scopes)
+        number = {path: i for i, path in enumerate(order)}
+        layers = {layer.name: i for i, layer in enumerate(self.network.layers)}
+        inputs = {name: i for i, name in enumerate(self.network.inputs)}
+
+        def tensor(name: str) -> int:
+            return layers[name] if name in layers else -1 - inputs[name]
+
+        scopes = []
+        for scope in self.scopes.values():
+            scopes.append(
+                {
+                    "name": printable(scope.path),
+                    "made": printable(self.network.made_by(scope.path)) if scope.path else "",
+                    "children": [
+                        [0, layers[name]] if single else [1, number[name]] for single, name in scope.children
+                    ],
+                    "enters": [tensor(name) for name in scope.enters],
+                    "leaves": [tensor(name) for name in scope.leaves],
+                    "places": self._places(scope),
+                }
+            )
+        return {"scopes": scopes, "places": self.laid}
+
+    # --- what is in what ------------------------------------------------------------------------------
+
+    def _place(self, layer: Layer) -> None:
+        around = self.scopes[""]
+        for path in scopes_around(layer.name):
+            around.children.setdefault((False, path), len(around.children))
+            around = self.scopes.setdefault(path, _Scope(path))
+        around.children.setdefault((True, layer.name), len(around.children))
+
+    def _child(self, scope: _Scope, layer: str) -> int:
+        """The child of a scope that a layer is, or lies in."""
+        if (True, layer) in scope.children:
+            return scope.children[True, layer]
+        depth = scope.path.count(".") + 2 if scope.path else 1
+        return scope.children[False, ".".join(layer.split(".")[:depth])]
+
+    def _link(self, name: str, layer: Layer) -> None:
+        """Lead what a layer reads to it, through all scopes on the way."""
+        around = ["", *scopes_around(layer.name)]
+        source = ["", *scopes_around(name)] if name in self.network.index else []
+        shared = sum(1 for a, b in zip(around, source, strict=False) if a == b)
+        common = around[max(shared - 1, 0)]
+        for path in around[max(shared, 1) :]:
+            scope = self.scopes[path]
+            scope.enters.setdefault(name)
+            scope.links.setdefault((name, self._child(scope, layer.name)))
+        scope = self.scopes[common]
+        if not source:
+            scope.enters.setdefault(name)
+            scope.links.setdefault((name, self._child(scope, layer.name)))
+            return
+        tail, head = self._child(scope, name), self._child(scope, layer.name)
+        if tail != head:
+            scope.links.setdefault((tail, head))
+        self._leave(name, source[shared:])
+
+    def _leave(self, name: str, paths: Sequence[str]) -> None:
+        for path in paths:
+            scope = self.scopes[path]
+            scope.leaves.setdefault(name)
+            scope.links.setdefault((self._child(scope, name), f">{name}"))
+
+    def _out(self, name: str) -> None:
+        if name in self.network.index:
+            self._leave(name, ["", *scopes_around(name)])
+
+    # --- where it is ----------------------------------------------------------------------------------
+
+    def _places(self, scope: _Scope) -> int | None:
+        """The number of its places; ``None`` where there is too much to lay out."""
+        nodes: dict[int | str, int] = {i: i for i in range(len(scope.children))}
+        for name in scope.enters:
+            nodes[name] = len(nodes)
+        for name in scope.leaves:
+            nodes[f">{name}"] = len(nodes)
+        if len(nodes) > BOXES or len(scope.links) > LINES:
+            return None
+        sizes = [*self._sizes(scope), *[PORT] * (len(scope.enters) + len(scope.leaves))]
+        links = [(nodes[tail], nodes[head]) for tail, head in scope.links]
+        key = repr((sizes, links, len(scope.enters)))
+        if key not in self.places:
+            self.places[key] = len(self.laid)
+            self.laid.append(self._laid(scope, sizes, links))
+        return self.places[key]
+
+    def _laid(
+        self, scope: _Scope, sizes: Sequence[tuple[float, float]], links: Sequence[tuple[int, int]]
+    ) -> dict[str, Any]:
+        # the layout takes boxes after those that they read: ways in first
+        count, first = len(scope.children), len(scope.enters)
+        order = [*range(count, count + first), *range(count), *range(count + first, len(sizes))]
+        where = {node: i for i, node in enumerate(order)}
+        given = Given(
+            [sizes[node] for node in order],
+            [Link(where[tail], where[head]) for tail, head in links],
+            [-1] * len(order),
+            [],
+            [],
+            APART,
+        )
+        layout = lay_out(given, "tb")
+        return {
+            "size": [_round(layout.width), _round(layout.height)],
+            "boxes": [
+                [_round(v) for v in (area.x, area.y, area.width, area.height)]
+                for area in (layout.boxes[where[node]] for node in range(len(order)))
+            ],
+            "lines": [
+                [order[wire.tail], order[wire.head], [_round(v) for point in wire.points for v in point]]
+                for wire in layout.wires
+            ],
+        }
+
+    def _sizes(self, scope: _Scope) -> Iterator[tuple[float, float]]:
+        for single, name in scope.children:
+            first, second = self.label(single, name)
+            # before a scope stands whether it is open
+            first = first if single else f"+ {first}"
+            needed = max(width(first, NAME, True), width(second, SMALL)) + 2 * PAD
+            yield float(round(min(max(needed, NARROW), WIDE))), HIGH
+
+    def label(self, single: bool, name: str) -> tuple[str, str]:
+        """The two lines of a box."""
+        local = printable(name.rpartition(".")[2])
+        if single:
+            layer = self.network.index[name]
+            said = f"{printable(short(layer))} \u2192 {layer.shape}"
+        else:
+            made = printable(self.network.made_by(name))
+            inside = self.study.inside(name)
+            params = sum(layer.params for layer in inside)
+            local = f"{local} ({made})" if made else local
+            said = f"{len(inside):,} layers" + (f", {words.rounded(params)} params" if params else "")
+        most = WIDE - 2 * PAD
+        return fitted(local, NAME, most, bold=True), fitted(said, SMALL, most)
+
+
+def labels(nested: Nested, network: Network) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The lines of the box of each layer, and of each scope."""
+    layers = [nested.label(True, layer.name) for layer in network.layers]
+    return layers, [nested.label(False, path) if path else ("", "") for path in nested.scopes]
+
+
+def _round(value: float) -> float | int:
+    return int(value) if value == int(value) else round(value, 1)

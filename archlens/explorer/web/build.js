@@ -1,0 +1,33 @@
+// Bundle the viewer into the package's data, ../static or the folder named: explorer.js, explorer.css, and the
+// licences of what is in it.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const outdir = process.argv[2] ?? join(here, "../static");
+const common = { absWorkingDir: here, outdir, bundle: true, minify: true, target: "es2022", charset: "utf8" };
+
+const { metafile } = await build({
+  ...common,
+  entryPoints: { explorer: "src/main.js" },
+  format: "iife",
+  legalComments: "none",
+  metafile: true,
+  banner: { js: "/*! with d3 modules, (c) 2010-2021 Mike Bostock, ISC licence */" },
+});
+await build({ ...common, entryPoints: { explorer: "src/explorer.css" } });
+
+const bundled = new Set(
+  Object.entries(Object.values(metafile.outputs)[0].inputs)
+    .filter(([, input]) => input.bytesInOutput)
+    .map(([path]) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1])
+    .filter((name) => name !== undefined),
+);
+const licences = [...bundled].sort().map((name) => {
+  const folder = join(here, "node_modules", name);
+  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  return `${name} ${version}\n\n${readFileSync(join(folder, "LICENSE"), "utf8").trim()}\n`;
+});
+writeFileSync(join(outdir, "LICENSES.txt"), licences.join("\n---\n\n"));

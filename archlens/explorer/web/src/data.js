@@ -1,0 +1,179 @@
+// The networks of the page, as archlens has written them into it.
+
+/** @typedef {import("./numbers.js").Metric} Metric */
+
+/**
+ * @typedef {object} Network
+ * @property {string} name
+ * @property {string} title
+ * @property {string} family
+ * @property {string} input
+ * @property {(number | string)[]} values  of each metric; a text is why there is none
+ * @property {Record<string, string>} said
+ * @property {string} everywhere
+ * @property {Record<string, [number, number]>} sources  texts by number, and addresses
+ * @property {number} idea
+ * @property {[number, number][]} papers
+ * @property {number} layers
+ * @property {[string, number, number][]} parts
+ * @property {string} asked
+ * @property {number | null} picture
+ * @property {Inside | null} [inside]
+ */
+
+/**
+ * @typedef {object} Inside
+ * @property {any[][]} layers
+ * @property {[string, string][]} scopes
+ * @property {{scopes: Scope[], places: Places[]}} nested
+ * @property {[string, string][]} inputs
+ * @property {[string, number[]]} on
+ * @property {[string, string[]][]} sources
+ * @property {string[]} strings
+ */
+
+/**
+ * A scope: its layers (0) and scopes (1) by number, and the tensors that enter and leave: layers by number,
+ * inputs as -1, -2, ...
+ * @typedef {object} Scope
+ * @property {string} name
+ * @property {string} made
+ * @property {[0 | 1, number][]} children
+ * @property {number[]} enters
+ * @property {number[]} leaves
+ * @property {number | null} places
+ */
+
+/**
+ * Where the children of a scope are, then what enters, then what leaves; and the lines between them.
+ * @typedef {object} Places
+ * @property {[number, number]} size
+ * @property {[number, number, number, number][]} boxes
+ * @property {[number, number, number[]][]} lines
+ */
+
+/**
+ * A layer of a network, with its texts.
+ * @typedef {object} Layer
+ * @property {string} name
+ * @property {string} first
+ * @property {string} second
+ * @property {string} op
+ * @property {string} family
+ * @property {string} shape
+ * @property {number[]} reads
+ * @property {number | string} params
+ * @property {number | string} macs
+ * @property {number} values
+ * @property {[string, string][]} derived
+ * @property {[number, number] | null} line
+ * @property {string | [number, number, number][]} field
+ * @property {boolean} training
+ */
+
+/**
+ * @typedef {object} Data
+ * @property {string} command
+ * @property {string[]} beginning
+ * @property {Metric[]} metrics
+ * @property {Network[]} networks
+ * @property {[number, number, string][]} differences
+ * @property {string[]} texts
+ */
+
+/** @type {Data} */
+export const data = JSON.parse(document.getElementById("data")?.textContent ?? "{}");
+
+/** A text that several networks share. @param {number} number */
+export const text = (number) => data.texts[number];
+
+export const byName = new Map(data.networks.map((one) => [one.name, one]));
+export const metricOf = new Map(data.metrics.map((one) => [one.key, one]));
+export const families = [...new Set(data.networks.map((one) => one.family))];
+
+/** @param {string} key @returns {Metric} */
+export const metric = (key) => metricOf.get(key) ?? data.metrics[1];
+
+/** The value of a network, or why there is none. @param {Network} one @param {Metric} by */
+export const figureOf = (one, by) => one.values[data.metrics.indexOf(by)];
+
+/** @param {Inside} inside @param {number} number @returns {Layer} */
+export function layerOf(inside, number) {
+  const [
+    name,
+    first,
+    second,
+    op,
+    family,
+    shape,
+    reads,
+    params,
+    macs,
+    values,
+    derived,
+    line,
+    field,
+    training,
+  ] = inside.layers[number];
+  const said = (/** @type {number} */ i) => inside.strings[i];
+  return {
+    name: said(name),
+    first: said(first),
+    second: said(second),
+    op: said(op),
+    family: said(family),
+    shape: said(shape),
+    reads,
+    params,
+    macs,
+    values,
+    derived: said(derived)
+      .split("\n")
+      .map((text) => /** @type {[string, string]} */ (text.split("\t", 2))),
+    line,
+    field,
+    training: Boolean(training),
+  };
+}
+
+/** @typedef {import("./state.js").State} State */
+
+/** The networks that a state is about, in the order of the page. @param {State} state */
+export function chosen(state) {
+  const terms = state.q
+    .toLowerCase()
+    .split(",")
+    .map((term) => term.trim())
+    .filter(Boolean);
+  if (terms.length) return data.networks.filter((one) => terms.some((term) => fits(one, term)));
+  if (state.set === "beginning" && data.beginning.length > 1) {
+    return data.beginning.map((name) => /** @type {Network} */ (byName.get(name)));
+  }
+  if (families.includes(state.set)) return data.networks.filter((one) => one.family === state.set);
+  return data.networks;
+}
+
+/** @param {Network} one @param {string} term */
+function fits(one, term) {
+  const name = one.name.toLowerCase();
+  if (byName.has(term)) return name === term;
+  return [name, one.title.toLowerCase(), one.family.toLowerCase()].some((text) => text.includes(term));
+}
+
+/**
+ * In the order that is asked for; what is unknown comes last.
+ * @param {Network[]} networks @param {string} sort @param {Metric} by
+ */
+export function sorted(networks, sort, by) {
+  const key = sort === "year" ? metric("year") : by;
+  const less = sort === "year" ? 1 : -1;
+  const rank = (/** @type {Network} */ one) => {
+    const value = figureOf(one, key);
+    return typeof value === "number" ? value * less : Number.POSITIVE_INFINITY;
+  };
+  const names = new Intl.Collator("en", { numeric: true });
+  return [...networks].sort((a, b) => {
+    const [x, y] = sort === "name" ? [0, 0] : [rank(a), rank(b)];
+    return x === y ? names.compare(a.name, b.name) : x - y;
+  });
+}

@@ -1,0 +1,290 @@
+// All that is known of one network; and of two, side by side.
+
+import { byName, data, figureOf, text } from "./data.js";
+import { h, s } from "./dom.js";
+import { full, rounded, whole } from "./numbers.js";
+
+/** @typedef {import("./data.js").Network} Network */
+/** @typedef {import("./data.js").Metric} Metric */
+
+/** A figure of a network, with where it is from. @param {Network} one @param {Metric} by */
+function figure(one, by) {
+  const value = figureOf(one, by);
+  if (typeof value !== "number")
+    return h("dd", {}, h("span", { class: "unknown" }, "unknown"), h("small", {}, value));
+  const [source, link] = (one.sources[by.key] ?? []).map(text);
+  const everywhere = by.key === "receptive_field" && one.everywhere;
+  return h(
+    "dd",
+    {},
+    full(by, value, one.said),
+    h(
+      "small",
+      {},
+      source ? address(source, link) : by.key === "year" ? "of the paper" : "computed by archlens",
+      everywhere ? `; from ${one.everywhere} on every position sees everything` : "",
+    ),
+  );
+}
+
+/** A text, as a link where there is one of the web. @param {string} said @param {string} link */
+function address(said, link) {
+  if (!/^https?:\/\//.test(link)) return said;
+  return h("a", { href: link, rel: "noreferrer noopener", target: "_blank" }, said);
+}
+
+/**
+ * @param {Network} one
+ * @param {{walk: (one: Network) => void, beside: (one: Network, other: string) => void, close: () => void}} then
+ */
+export function details(one, then) {
+  const others = data.networks.filter((other) => other !== one);
+  const select = h(
+    "select",
+    {
+      onchange: (event) => {
+        const other = /** @type {HTMLSelectElement} */ (event.target).value;
+        if (other) then.beside(one, other);
+      },
+    },
+    h("option", { value: "" }, "…"),
+    others.map((other) =>
+      h(
+        "option",
+        { value: other.name },
+        other.title === other.name ? other.name : `${other.title} (${other.name})`,
+      ),
+    ),
+  );
+  return h(
+    "aside",
+    { class: "details", "aria-labelledby": "details-title" },
+    h("button", { type: "button", class: "close", "aria-label": "Close", onclick: then.close }, "×"),
+    h("h2", { id: "details-title", tabindex: -1 }, one.title),
+    text(one.idea) ? h("p", {}, text(one.idea)) : null,
+    one.papers.map(([cited, link]) => h("p", { class: "quiet" }, address(text(cited), text(link)))),
+    h(
+      "p",
+      { class: "doing" },
+      one.inside
+        ? h("button", { type: "button", onclick: () => then.walk(one) }, "Walk through its layers")
+        : null,
+      others.length ? h("label", { class: "field" }, h("span", {}, "Put beside"), select) : null,
+    ),
+    picture(one),
+    h(
+      "dl",
+      { class: "figures" },
+      h("dt", {}, "input"),
+      h("dd", {}, one.input, h("small", {}, `${whole(one.layers)} layers`)),
+      data.metrics
+        .filter((by) => by.key !== "active_params" || !same(one, by))
+        .flatMap((by) => [h("dt", {}, by.called), figure(one, by)]),
+    ),
+    profile(one),
+    h(
+      "p",
+      { class: "quiet" },
+      "More: ",
+      h("code", {}, `archlens report ${one.asked} -o pages`),
+      one.inside ? null : [", and with every layer here ", h("code", {}, `archlens explore ${one.asked}`)],
+    ),
+  );
+}
+
+/** @param {Network} one @param {Metric} by */
+const same = (one, by) => figureOf(one, by) === figureOf(one, data.metrics[1]);
+
+/** The drawing that stands for it, which the page has without the viewer. @param {Network} one */
+function picture(one) {
+  const found = one.picture === null ? null : document.getElementById(`picture-${one.picture}`);
+  if (!found) return null;
+  const copy = /** @type {HTMLElement} */ (found.cloneNode(true));
+  copy.removeAttribute("id");
+  return copy;
+}
+
+/** Where parameters and MACs are. @param {Network} one */
+function profile(one) {
+  if (one.parts.length < 2) return null;
+  const most = [1, 2].map((i) => Math.max(...one.parts.map((part) => Number(part[i]))) || 1);
+  return h(
+    "div",
+    { class: "wide", tabindex: 0, role: "region", "aria-label": "Where the costs are" },
+    h(
+      "table",
+      { class: "profile" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", { scope: "col" }, "part"),
+          h("th", { scope: "col", colspan: 2 }, "params"),
+          h("th", { scope: "col", colspan: 2 }, "MACs"),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        one.parts.map((part) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, part[0]),
+            [1, 2].flatMap((i) => {
+              const value = Number(part[i]);
+              const long = value ? Math.max((64 * value) / most[i - 1], 0.5) : 0;
+              const bar = s("rect", { class: "bar", width: long, height: 8 });
+              return [
+                h("td", { title: whole(value) }, rounded(value)),
+                h("td", { class: "length" }, s("svg", { width: 64, height: 8, "aria-hidden": "true" }, bar)),
+              ];
+            }),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/**
+ * Two networks side by side.
+ * @param {string} first @param {string} second @param {(first: string, second: string) => void} change
+ */
+export function beside(first, second, change) {
+  const [one, other] = [
+    byName.get(first) ?? data.networks[0],
+    byName.get(second) ?? data.networks[1] ?? data.networks[0],
+  ];
+  const picker = (
+    /** @type {string} */ label,
+    /** @type {Network} */ chosen,
+    /** @type {(name: string) => void} */ then,
+  ) =>
+    h(
+      "label",
+      { class: "field" },
+      h("span", {}, label),
+      h(
+        "select",
+        { onchange: (event) => then(/** @type {HTMLSelectElement} */ (event.target).value) },
+        data.networks.map((each) =>
+          h(
+            "option",
+            { value: each.name, selected: each === chosen },
+            each.title === each.name ? each.name : `${each.title} (${each.name})`,
+          ),
+        ),
+      ),
+    );
+  const rows = data.metrics.map((by) => {
+    const [a, b] = [figureOf(one, by), figureOf(other, by)];
+    const both = typeof a === "number" && typeof b === "number";
+    return h(
+      "tr",
+      { "data-metric": by.key },
+      h("th", { scope: "row" }, by.called),
+      [one, other].map((each) => {
+        const value = figureOf(each, by);
+        return typeof value === "number"
+          ? h("td", {}, full(by, value, each.said))
+          : h("td", { class: "unknown", title: value }, "unknown");
+      }),
+      h("td", { class: "change" }, both ? difference(by, a, b) : ""),
+    );
+  });
+  return h(
+    "div",
+    { class: "beside" },
+    h(
+      "div",
+      { class: "tools" },
+      picker("First", one, (name) => change(name, other.name)),
+      h("button", { type: "button", onclick: () => change(other.name, one.name) }, "Exchange"),
+      picker("Second", other, (name) => change(one.name, name)),
+    ),
+    h(
+      "div",
+      { class: "wide", tabindex: 0, role: "region", "aria-label": "Figures of both" },
+      h(
+        "table",
+        {},
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            h("td"),
+            h("th", { scope: "col" }, one.title),
+            h("th", { scope: "col" }, other.title),
+            h("th", { scope: "col" }, "difference"),
+          ),
+        ),
+        h("tbody", {}, rows),
+      ),
+    ),
+    h(
+      "div",
+      { class: "two" },
+      [one, other].map((each) => h("div", {}, picture(each), profile(each))),
+    ),
+    structure(one, other),
+  );
+}
+
+/** What the second has more or less. @param {Metric} by @param {number} a @param {number} b */
+function difference(by, a, b) {
+  const change = b - a;
+  if (!change) return "the same";
+  const sign = change > 0 ? "+" : "\u2212";
+  if (by.unit === "percent") return `${sign}${+Math.abs(change).toFixed(3)}`;
+  const times = by.unit === "year" || !a || !b ? "" : ` (×${+(b / a).toPrecision(3)})`;
+  return `${sign}${whole(Math.abs(change))}${times}`;
+}
+
+/** What is between the layers of both, drawn. @param {Network} one @param {Network} other */
+function structure(one, other) {
+  if (one === other) return null;
+  const [i, j] = [data.networks.indexOf(one), data.networks.indexOf(other)];
+  const found = data.differences.find(([a, b]) => (a === i && b === j) || (a === j && b === i));
+  const command = h("code", {}, `archlens diff ${one.asked} ${other.asked} -o diff.svg`);
+  if (!found) {
+    return h(
+      "p",
+      { class: "quiet" },
+      "Their layers, aligned: ",
+      command,
+      ", or in this page ",
+      h("code", {}, `archlens explore ${one.asked} ${other.asked}`),
+      ".",
+    );
+  }
+  const way =
+    found[0] === i
+      ? ""
+      : ` Read from the right to the left: it is drawn from ${other.title} to ${one.title}.`;
+  return h(
+    "section",
+    {},
+    h("h2", {}, "Layer by layer"),
+    way ? h("p", { class: "quiet" }, way.trim()) : null,
+    h(
+      "div",
+      { class: "wide drawn", tabindex: 0, role: "region", "aria-label": "The difference, drawn" },
+      parsed(found[2]),
+    ),
+    h("p", { class: "quiet" }, "As ", command, " draws it."),
+  );
+}
+
+/** A picture that archlens has written, as an element. @param {string} said */
+function parsed(said) {
+  const found = new DOMParser().parseFromString(
+    said.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"'),
+    "image/svg+xml",
+  );
+  return document.importNode(found.documentElement, true);
+}

@@ -1,0 +1,323 @@
+"""The page of ``archlens explore`` in a real Chromium: what is seen, and what a hand, a key and a finger do.
+
+They are skipped where no browser is found; that a page is accessible is tested where axe is there, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import browser
+from .running import run
+from .test_explorer import FIVE, WEB, compared, hostile, page
+from .zoo import network
+
+pytestmark = pytest.mark.skipif(browser.found() is None, reason=browser.MISSING)
+
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the five."""
+    folder = tmp_path_factory.mktemp("explorer")
+    page(folder, *FIVE)
+    return folder / "explorer.html"
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[browser.Page]:
+    with browser.opened() as tab:
+        yield tab
+
+
+@pytest.fixture
+def tab(opened: browser.Page) -> Iterator[browser.Page]:
+    """A page on which, in the end, nothing has gone wrong and nothing been asked for."""
+    opened.problems.clear()
+    opened.size(1280)
+    yield opened
+    assert opened.problems == []
+    assert [url for url in opened.requests if not url.startswith(("file:", "about:", "blob:"))] == []
+
+
+BARS = """[...document.querySelectorAll(".row")].map(row => ({
+  name: row.dataset.name, value: row.dataset.value ?? null,
+  wide: row.querySelector(".bar")?.getBoundingClientRect().width ?? null,
+  label: row.querySelector(".label")?.textContent ?? null,
+  why: row.querySelector("title").textContent,
+  stub: row.querySelector(".stub") !== null,
+}))"""
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (768, True), (1280, False)])
+def test_bars_and_labels_are_those_of_compare(tab: browser.Page, here: Path, width: int, dark: bool) -> None:
+    tab.size(width, dark=dark, touch=width < 500)
+    records = {one["name"]: one for one in compared(*FIVE)}
+    metrics = ("depth", "params", "macs", "top1", "top5", "year", "peak_activations", "memory")
+    for key in (*metrics, "receptive_field"):
+        tab.open(here, f"metric={key}")
+        bars = tab.run(BARS)
+        assert {one["name"] for one in bars} == {*FIVE}
+        longest = 0.0
+        for one in bars:
+            told = records[one["name"]][key]
+            told = told["percent"] if isinstance(told, dict) else told
+            if told is None:
+                assert one["stub"]
+                assert one["wide"] is None
+                assert records[one["name"]]["reasons"][key] in one["why"]
+                continue
+            value = max(told) if isinstance(told, list) else told
+            assert float(one["value"]) == value
+            spelled = "x".join(map(str, told)) if isinstance(told, list) else f"{told:,}"
+            spelled = str(told) if key == "year" else spelled
+            label = one["label"].removesuffix(" B").removesuffix(" %")
+            assert label == spelled or (key in ("top1", "top5") and float(label) == told)
+            longest = max(longest, one["wide"])
+        shown = [one for one in bars if one["wide"] is not None]
+        assert longest > width * 0.2
+        if key != "year":  # which has no zero
+            for one in shown:
+                least = 1.0 if float(one["value"]) else 0.0
+                most = max(float(other["value"]) for other in shown)
+                top = max(other["wide"] for other in shown)
+                assert one["wide"] == pytest.approx(max(float(one["value"]) / most * top, least), abs=0.6)
+        values = [float(one["value"]) for one in shown]
+        assert values == sorted(values, reverse=True)
+        right = tab.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert right, f"{key} is wider than {width} px"
+
+
+def test_a_logarithmic_axis_has_equal_steps_for_equal_factors(tab: browser.Page, here: Path) -> None:
+    from math import log10
+
+    tab.open(here, "metric=macs&scale=log&set=all")
+    bars = sorted((float(one["value"]), one["wide"]) for one in tab.run(BARS))
+    slopes = [(b[1] - a[1]) / (log10(b[0]) - log10(a[0])) for a, b in pairwise(bars)]
+    assert slopes == pytest.approx([slopes[0]] * len(slopes), rel=0.02)
+
+
+def test_a_click_a_key_and_a_finger_say_all_of_a_network(tab: browser.Page, here: Path) -> None:
+    title = 'document.querySelector(".details h2")?.textContent'
+    tab.open(here)
+    tab.click('.row[data-name="vgg16"]')
+    assert tab.run(title) == network("vgg16").title
+    said = tab.run('document.querySelector(".details").textContent')
+    meta = network("vgg16").meta
+    assert " ".join(meta.summary.split()) in said
+    assert meta.papers[0]["title"] in said
+    assert f"{network('vgg16').params:,}" in said
+    assert "torchvision" in said  # where its accuracy is from
+    assert tab.run('document.querySelector(".details svg.picture") !== null')
+    tab.press('.row[data-name="lenet5"]')
+    assert tab.run(title) == network("lenet5").title
+    assert "its spec has no published accuracy" in tab.run('document.querySelector(".details").textContent')
+    tab.click(".close")
+    assert tab.run(title) is None
+    tab.size(390, 844, touch=True)
+    tab.open(here)
+    tab.tap('.row[data-name="googlenet"]')
+    assert tab.run(title) == network("googlenet").title
+
+
+def test_two_are_put_side_by_side_with_what_changed_drawn(tab: browser.Page, here: Path) -> None:
+    tab.open(here)
+    tab.click('.row[data-name="alexnet"]')
+    tab.click('.row[data-name="vgg16"]', shift=True)
+    cells = (
+        """[...document.querySelectorAll('.beside tr[data-metric="params"] td')].map(c => c.textContent)"""
+    )
+    a, b = network("alexnet").params, network("vgg16").params
+    first, second, change = tab.run(cells)
+    assert (first, second) == (f"{a:,}", f"{b:,}")
+    assert change.startswith(f"+{b - a:,} (×2.26")
+    assert tab.run('document.querySelector(".drawn svg rect") !== null')
+    command = tab.run('document.querySelector(".command code").textContent')
+    assert command == "archlens diff alexnet vgg16 -o diff.svg"
+
+
+def test_the_order_and_the_link_that_restores_it(tab: browser.Page, here: Path) -> None:
+    names = 'JSON.stringify([...document.querySelectorAll(".row")].map(row => row.dataset.name))'
+    tab.open(here)
+    tab.click('[aria-label="Sort by"] [data-value="name"]')
+    assert json.loads(tab.run(names)) == sorted(FIVE)
+    tab.click('[aria-label="Sort by"] [data-value="year"]')
+    tab.click('[aria-label="Figure"] [data-value="depth"]')
+    tab.click('.row[data-name="resnet50"]')
+    order = json.loads(tab.run(names))
+    years = [int(network(name).meta.year) for name in order]
+    assert years == sorted(years)
+    fragment = tab.run("location.hash")
+    tab.open(here, fragment.removeprefix("#"))
+    assert json.loads(tab.run(names)) == order
+    assert tab.run('document.querySelector(".details h2").textContent') == network("resnet50").title
+    assert tab.run('document.querySelector("[data-value=depth]").getAttribute("aria-pressed")') == "true"
+
+
+def test_back_leads_to_what_was_shown(tab: browser.Page, here: Path) -> None:
+    tab.open(here)
+    tab.click('nav [data-view="table"]')
+    assert tab.run('document.querySelector(".stage table") !== null')
+    tab.run("new Promise(then => { addEventListener('popstate', () => then(0)); history.back() })")
+    assert tab.run('document.querySelectorAll(".row").length') == 5
+
+
+def test_the_chart_has_what_is_known_and_its_front(tab: browser.Page, here: Path) -> None:
+    tab.open(here, "view=scatter&front=1")
+    shown = tab.run('[...document.querySelectorAll(".bubble")].map(one => one.dataset.name)')
+    assert {*shown} == {*FIVE} - {"lenet5"}  # of which no accuracy is known
+    assert "1 of the 5 networks" in tab.run('document.querySelector(".stage").textContent')
+    assert tab.run('document.querySelector(".front").points.length') == 3  # VGG-16 takes more and is worse
+    tab.open(here, "view=scatter&x=year&y=params&area=none")
+    assert len(tab.run('[...document.querySelectorAll(".bubble")].map(one => one.dataset.name)')) == 5
+
+
+def test_scopes_open_and_layers_are_derived(tab: browser.Page, here: Path) -> None:
+    one = network("resnet50")
+    tab.open(here, "view=network&net=resnet50")
+    layers = 'document.querySelectorAll("[data-layer]").length'
+    top = sum("." not in layer.name for layer in one.layers)
+    assert tab.run(layers) == top
+    number = tab.run("""[...document.querySelectorAll(".closed")].find(
+        node => node.getAttribute("aria-label").startsWith("+ layer2 ")).dataset.scope""")
+    tab.press(f'[data-scope="{number}"]')
+    assert tab.run(f"""document.querySelector('.fold[data-scope="{number}"]') !== null""")
+    assert tab.run("location.hash").endswith("open=layer2")
+    tab.press(f'.fold[data-scope="{number}"]', " ")
+    assert tab.run(layers) == top
+    tab.run('[...document.querySelectorAll("button")].find(b => b.textContent === "Open all").click()')
+    tab.settle()
+    assert tab.run(layers) == len(one)
+
+    tab.open(here, "view=network&net=resnet50&layer=layer3.1.conv2")
+    panel = tab.run('document.querySelector(".panel").textContent')
+    derived = run("explain", "resnet50", "layer3.1.conv2").stdout.split("\n\n")[1]
+    for line in derived.splitlines()[1:]:
+        assert line[10:].strip() in panel
+    assert tab.run('document.querySelector(".line.here").textContent').strip()
+    # what it sees of the input: cut where the image ends
+    width, height = (
+        tab.run(f'document.querySelector(".seen").{side}.baseVal.value') for side in ("width", "height")
+    )
+    from archlens.analysis.study import Study
+
+    field = Study(one).receptive_fields["layer3.1.conv2"]
+    assert isinstance(field, tuple)
+    start, stop = field[0].at(one["layer3.1.conv2"].shape.spatial[0] // 2)
+    assert (width, height) == (min(stop, 224) - max(start, 0),) * 2
+
+
+def test_layers_are_found_and_heated(tab: browser.Page, here: Path) -> None:
+    one = network("googlenet")
+    tab.open(here, "view=network&net=googlenet&find=7x7&heat=params")
+    hits = tab.run('document.querySelector(".stage p[role=status]").textContent')
+    kernels = sum(layer.op.attributes().get("kernel") in (7, (7, 7)) for layer in one.layers)
+    assert kernels == 1
+    assert hits.startswith(f"{kernels} of {len(one)} layers")
+    heats = tab.run("""[...document.querySelectorAll(".warm")].map(e => Number(e.style.fillOpacity))""")
+    assert max(heats) > 0.5 > min(heats)
+
+
+def test_the_window_slides_as_the_geometry_says(tab: browser.Page, here: Path) -> None:
+    from archlens.geometry import Window
+
+    tab.open(here, "view=arithmetic&window=6,3,2,0,0,1,0,0&stack=3 3")
+    said = 'document.querySelector("[data-arithmetic]").textContent'
+    assert tab.run(said) == Window(3, 2).arithmetic(6)
+    # a row and a column of the input are in no window: 6 + 6 - 1 positions
+    assert tab.run('document.querySelectorAll(".cell.dropped").length') == 11
+    assert tab.run('document.querySelectorAll(".cell.given.taken").length') >= 9
+    tab.run("""(() => { const e = document.querySelector('[name="p1"]'); e.value = "1";
+        e.dispatchEvent(new Event("input", {bubbles: true})); })()""")
+    assert tab.run(said) == Window(3, 2, before=1).arithmetic(6)
+    assert "window=6%2C3%2C2%2C1" in tab.run("location.hash")
+    assert "5x5 with 9 + 9 = 18 C²" in tab.run('document.querySelector(".teach").textContent')
+
+
+def test_what_tries_to_be_script_stays_text(tab: browser.Page, tmp_path: Path) -> None:
+    page(tmp_path, str(hostile(tmp_path)), "lenet5")
+    for view in ("bars&set=all", "scatter&set=all&y=params", "table", "beside", "network"):
+        name = hostile(tmp_path).stem
+        tab.open(
+            tmp_path / "explorer.html", f"view={view}&net={name.replace(' ', '%20').replace('=', '%3D')}"
+        )
+        assert tab.run("window.pwned") is None
+        assert "</script><script>" in tab.run("document.body.innerText")
+        assert tab.run('document.querySelectorAll("img").length') == 0
+    # the policy stops what might still come in
+    tab.run('document.body.insertAdjacentHTML("beforeend", "<img src=x onerror=window.pwned=1>")')
+    tab.run("new Promise(then => setTimeout(then, 50))")
+    assert tab.run("window.pwned") is None
+    assert tab.problems
+    tab.problems.clear()
+    tab.requests.clear()
+
+
+def test_without_scripts_the_table_and_the_pictures_remain(tab: browser.Page, here: Path) -> None:
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.browser.loaded = False
+        tab.call("Page.navigate", url=here.as_uri())
+        tab.browser.until_loaded()
+        root = tab.call("DOM.getDocument", depth=-1)["root"]["nodeId"]
+        table = tab.call("DOM.querySelector", nodeId=root, selector="#plain table")["nodeId"]
+        assert tab.call("DOM.getBoxModel", nodeId=table)["model"]["height"] > 100
+        pictures = tab.call("DOM.querySelectorAll", nodeId=root, selector="#pictures svg")["nodeIds"]
+        assert len(pictures) == 5
+        for picture in pictures:
+            assert tab.call("DOM.getBoxModel", nodeId=picture)["model"]["width"] > 100
+    finally:
+        tab.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_what_is_taken_out(tab: browser.Page, here: Path, tmp_path: Path) -> None:
+    tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    tab.open(here, "metric=macs")
+    for name in ("SVG", "PNG", "CSV", "Markdown"):
+        tab.run(
+            f'[...document.querySelectorAll(".foot button")].find(b => b.textContent === "{name}").click()'
+        )
+    wanted = {"bars.svg", "bars.png", "networks.csv", "networks.md"}
+    for _ in range(200):
+        if {path.name for path in tmp_path.iterdir()} == wanted:
+            break
+        tab.run("new Promise(then => setTimeout(then, 20))")
+    assert {path.name for path in tmp_path.iterdir()} == wanted
+    svg = (tmp_path / "bars.svg").read_text("utf-8")
+    assert f"{network('vgg16').macs:,}" in svg
+    assert "var(" not in svg
+    assert (tmp_path / "bars.png").read_bytes().startswith(b"\x89PNG")
+    lines = (tmp_path / "networks.csv").read_text("utf-8").splitlines()
+    assert len(lines) == 6
+    assert str(network("resnet50").macs) in lines[-1].split(",")
+    assert len((tmp_path / "networks.md").read_text("utf-8").splitlines()) == 7
+    tab.requests.clear()
+
+
+VIEWS = ("bars&net=vgg16", "scatter&front=1", "table", "beside&net=lenet5&with=alexnet", "arithmetic")
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe is not there: npm ci --prefix archlens/explorer/web")
+@pytest.mark.parametrize("dark", [False, True])
+def test_nothing_serious_is_found_by_axe(tab: browser.Page, here: Path, dark: bool) -> None:
+    script = AXE.read_text("utf-8")
+    for view in (*VIEWS, "network&net=resnet50&layer=layer1.0.conv1", "bars&metric=top1"):
+        tab.size(1280 if dark else 390, dark=dark)
+        tab.open(here, f"view={view}")
+        tab.run(f"{script};0")
+        found: list[dict[str, Any]] = json.loads(
+            tab.run("axe.run(document).then(r => JSON.stringify(r.violations))")
+        )
+        serious = [
+            (one["id"], [node["html"][:160] for node in one["nodes"]][:4])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], view
