@@ -27,7 +27,7 @@ from ..language.steps import (
     Steps,
     Template,
     Value,
-    check_name,
+    check_step,
     usage_of_merge,
 )
 from ..language.synonyms import op_meant
@@ -229,7 +229,7 @@ class Walk(Mixing):
             name = output.name.literal
             if name is None:
                 name = filled(output.name.parts, env)
-                check_name(name, output.name)
+                check_step(name, output.name)
             if "." in name:
                 raise error(f"{shorten(name)} cannot name an output: such a name has no dots", output.span)
             if name == "out":
@@ -294,7 +294,7 @@ class Walk(Mixing):
                 if not literal:  # no scope: its steps stand in the one around it
                     self.body(step.body, env, place)
                     return
-                check_name(literal, step.name)
+                check_step(literal, step.name)
             self.named(literal, step.name, step.body, env, place)
         elif isinstance(step, Steps):
             self.builder.steps += len(step.steps)

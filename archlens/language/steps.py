@@ -434,32 +434,28 @@ def read_template(node: Scalar, what: str) -> Template:
     text = node.value
     if "{" not in text and "}" not in text:
         if what == "a name":
-            check_name(text, node)
-            _check_call(text, node)
+            check_step(text, node)
         return Template((text,), node)
     start = node.index + (0 if node.plain else 1)
     exact = node.source.text.startswith(text, start)
     return Template(split(text, node, start if exact else -1), node)
 
 
-#: What would end the text of a name.
-_QUOTES = frozenset("\"'")
+def check_step(name: str, where: Located) -> None:
+    """Refuse what cannot be the name of a step in a spec: as :func:`check_name` does, and what is a call.
 
-
-def _check_call(name: str, where: Scalar) -> None:
-    """Refuse a name that looks as a call, ``blend():``; merges that take arguments have them there.
+    Merges that take arguments have those in the key, ``concat(axis="length"):``, and nothing else has.
 
     Raises:
-        SpecError: it does, and is not written as an expression.
+        SpecError: it cannot.
     """
+    check_name(name, where)
     op, bracket, _ = name.partition("(")
     if bracket and op.isidentifier() and name.endswith(")"):
-        raise where.error(
+        raise error(
             f"{shorten(op)} is no merge, and {shorten(name)}: would name what stands under it",
-            help=(
-                f"- {shorten(name)} is a step by itself, and blocks are defined under blocks:"
-                f"{'' if set(name) & _QUOTES else _called(name)}"
-            ),
+            where.span,
+            help=f"- {shorten(name)} is a step by itself, and blocks are defined under blocks:",
         )
 
 

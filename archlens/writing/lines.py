@@ -485,8 +485,7 @@ def _chained(texts: list[str]) -> list[str]:
 
 def quoted_name(name: str) -> str:
     """The name of a step as a key of the language."""
-    looks_otherwise = "{" in name or re.fullmatch(r"\w+\(.*\)", name)
-    if name in KEYWORDS or merge_meant(name, KEYWORDS) is not None or looks_otherwise:
+    if name in KEYWORDS or merge_meant(name, KEYWORDS) is not None or "{" in name:
         if "}" in name or "'" in name:
             return name  # nothing says it, as the check will
         return f"{{'{name}'}}"
