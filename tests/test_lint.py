@@ -1000,6 +1000,13 @@ outputs:
     assert side.rule.level == ERROR
 
 
+def test_a_learned_tensor_that_nothing_reads_is_a_key() -> None:
+    """As ``masked_spec_embed`` of wav2vec 2.0; what is computed of it and then not read is a finding."""
+    assert of("AL603", spec("a: relu", "mask: parameter([8])", "ref(a)")) == []
+    (found,) = of("AL603", spec("a: relu", "mask: parameter([8]) >> relu", "ref(a)"))
+    assert found.numbers == {"params": 8, "macs": 0}
+
+
 def test_the_last_residual_of_skips_is_no_error() -> None:
     """As WaveNet has it: each repeat's skip is read, and the residual of all repeats but the last."""
     block = ["entry: identity", "gated: relu", "skip: conv(8, 1)"]

@@ -239,6 +239,11 @@ def _worth(text: str, known: dict[str, int]) -> list[int]:
     return [int(value) for value in found]
 
 
+def kernel_of(own: dict[str, Any], x: Any) -> tuple[int, ...]:
+    kernel = own["kernel"]
+    return kernel if isinstance(kernel, tuple) else (kernel,) * len(x.spatial)
+
+
 COUNTED = [
     (kind, one) for kind in OPS for one in reference(OPS[kind]).examples if one.facts.params or one.facts.macs
 ]
@@ -268,6 +273,8 @@ def test_formulas_give_the_figures(kind: str, one: Example) -> None:
     if "and a bias for each output" in said.parameters:
         more = [y.size(own.get("axis", "channels")) or 0 if own["bias"] else 0]
         more += [y.channels] if own.get("gain") is not None else []
+        if "as many lengths" in said.parameters:
+            more += [(y.channels, x.channels // own["groups"], *kernel_of(own, x))[own["dim"]]]
     elif "of bias" in said.parameters:
         both, single, *projected = more
         more = [

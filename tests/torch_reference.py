@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from itertools import product
 from math import cos, pi, prod, sin
 from typing import Any
@@ -305,6 +305,14 @@ class LinearAlong(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x.movedim(self.axis, -1), self.weight, self.bias).movedim(-1, self.axis)
+
+
+def weight_norm(axes: int, *args: Any, padding: Any = 0, dim: int = 0, **kwargs: Any) -> nn.Module:
+    """A convolution with torch's own parametrization."""
+    apart = isinstance(padding, tuple) and isinstance(padding[0], tuple)
+    plain = partial(getattr(nn, f"Conv{axes}d"), *args)
+    made = conv(axes, *args, padding=padding, **kwargs) if apart else plain(padding=padding, **kwargs)
+    return nn.utils.parametrizations.weight_norm(made, dim=dim)
 
 
 def standardized(
@@ -697,6 +705,8 @@ OWN: dict[str, Callable[..., Any]] = {
     "ConvMap": ConvMap,
     "RBF": RBF,
     "LinearAlong": LinearAlong,
+    "WeightNormConv": weight_norm,
+    "PaddedWeightNormConv": weight_norm,
     "StandardizedConv": standardized,
     "PaddedStandardizedConv": standardized,
     "grid_sample": lambda: lambda x, grid: F.grid_sample(x, grid.permute(0, 2, 3, 1), align_corners=False),

@@ -310,6 +310,64 @@ class PaddedStandardizedConv3d(Padded, Standardized, nn.Conv3d):
     """A convolution with standardized kernels and its own padding on each side."""
 
 
+class Kept(nn.Module):
+    """What is kept of a weight: its lengths and its directions, under torch's names."""
+
+    def __init__(self, weight: Tensor, dim: int) -> None:
+        super().__init__()
+        axes = [axis for axis in range(weight.dim()) if axis != dim]
+        self.original0 = nn.Parameter(torch.linalg.vector_norm(weight.detach(), dim=axes, keepdim=True))
+        self.original1 = nn.Parameter(weight.detach())
+        self.axes = axes
+
+    def forward(self) -> Tensor:
+        lengths = torch.linalg.vector_norm(self.original1, dim=self.axes, keepdim=True)
+        made: Tensor = self.original1 * (self.original0 / lengths)
+        return made
+
+
+class WeightNorm(nn.Module):
+    """Does what the class beside it does, with kernels that are kept as directions and lengths."""
+
+    weight: Tensor
+
+    def __init__(self, *args: Any, dim: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        weight = self.weight
+        del self.weight
+        self.parametrizations = nn.ModuleDict({"weight": Kept(weight, dim)})
+
+    def _conv_forward(self, x: Tensor, weight: Any, bias: Any) -> Tensor:
+        return super()._conv_forward(x, self.parametrizations["weight"](), bias)  # type: ignore[misc, no-any-return]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, None, self.bias)
+
+
+class WeightNormConv1d(WeightNorm, nn.Conv1d):
+    """A convolution with kernels of directions and lengths."""
+
+
+class WeightNormConv2d(WeightNorm, nn.Conv2d):
+    """A convolution with kernels of directions and lengths."""
+
+
+class WeightNormConv3d(WeightNorm, nn.Conv3d):
+    """A convolution with kernels of directions and lengths."""
+
+
+class PaddedWeightNormConv1d(Padded, WeightNorm, nn.Conv1d):
+    """A convolution with kernels of directions and lengths, and its own padding before and after."""
+
+
+class PaddedWeightNormConv2d(Padded, WeightNorm, nn.Conv2d):
+    """A convolution with kernels of directions and lengths, and its own padding on each side."""
+
+
+class PaddedWeightNormConv3d(Padded, WeightNorm, nn.Conv3d):
+    """A convolution with kernels of directions and lengths, and its own padding on each side."""
+
+
 class GlobalResponseNorm(nn.Module):
     """ConvNeXt V2's normalization by how long each channel is over the whole map, among all channels."""
 

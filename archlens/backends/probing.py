@@ -617,7 +617,12 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     modules.Standardization: lambda module, channels, call: type(module)(
         channels, behind=len(module.axes) - 1
     ),
-    **{getattr(modules, f"{pad}StandardizedConv{n}d"): _conv for n in _DIMENSIONS for pad in ("", "Padded")},
+    **{
+        getattr(modules, f"{pad}{form}Conv{n}d"): _conv
+        for n in _DIMENSIONS
+        for pad in ("", "Padded")
+        for form in ("Standardized", "WeightNorm")
+    },
     modules.ChannelNorm: _normalized,
     modules.ConvMap: _conv_map,
     modules.Subsample: lambda module, channels, call: type(module)(channels, module.kernel),

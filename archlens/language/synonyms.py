@@ -67,7 +67,7 @@ ABSENT = {
         ),
         "a fold": "fold col2im",
         "a pooling of fractions or norms": "fractionalmaxpool lppool globallppool",
-        "a norm of weights": "weightnorm spectralnorm",
+        "a norm of weights by their largest singular value": "spectralnorm",
         "that activation": "celu rrelu crelu maxout hardshrink softshrink tanhshrink shrink thresholdedrelu",
         "a depthwise convolution by itself: it is conv with groups=x.channels": (
             "depthwiseconv dwconv depthwise convdw convdepthwise"

@@ -7,9 +7,21 @@ from typing import Annotated, Any, ClassVar
 
 from ..geometry import Window, same_transposed
 from ..shape import Shape, times
-from .attributes import Count, Flag, Number, OptionalNumber, Padding, Size, Spare
+from .attributes import Count, Flag, Index, Number, OptionalNumber, Padding, Size, Spare
 from .footprint import INPUT, STATISTIC, Extra, Footprint
-from .op import NONE, Argument, Call, Facts, Names, Op, ShapeError, Tensors, per_group, read_by_groups
+from .op import (
+    NONE,
+    Argument,
+    Call,
+    Facts,
+    Names,
+    Op,
+    ShapeError,
+    Tensors,
+    as_written,
+    per_group,
+    read_by_groups,
+)
 from .windows import check_windows, per_axis, require_spatial, shortest, sides_of, slide
 
 
@@ -157,6 +169,72 @@ class StandardizedConv(Conv, kind="ws_conv"):
         weights = {name: shape for name, shape in facts.weights.items() if name != "gain"}
         text = super().why_params(facts._replace(weights=weights))
         return text + (f" + {self.channels:,} gains = {facts.params:,}" if "gain" in facts.weights else "")
+
+
+class WeightNormConv(Conv, kind="wn_conv"):
+    """Convolution whose kernels are kept as directions and lengths: ``g * v / |v|``.
+
+    ``v`` is as large as the kernels, and ``g`` has a length for each output channel, or with ``dim`` for each
+    position along another axis of the weight: of ``c_out x c_in/groups x f``, 2 is a place of the window.
+
+    Output: as that of ``conv``.
+    Parameters: ``c_out * c_in/groups * f*f``, and a bias for each output channel; as many lengths as the
+        weight has positions along ``dim``.
+    MACs: ``c_in/groups * f*f`` for each output value.
+    Limits: those of ``conv``.
+    Source: Salimans and Kingma 2016, "Weight Normalization", equation 2; torch's
+        ``nn.utils.parametrizations.weight_norm``.
+    """
+
+    dim: Annotated[Index, "the axis of the weight that each length is of"] = 0
+
+    names = Names(keras="", onnx="", also="weightnorm weightnormconv weightnormalization")
+    examples = (
+        "3x15x16 >> wn_conv(8, 3, padding=1)",
+        "6x50 >> wn_conv(4, 9, stride=4, dilation=2, groups=2, bias=false, dim=2)",
+        '4x9x9 >> wn_conv(6, 3, stride=2, padding="same", dim=1)',
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        plain = super().facts(x)
+        weight = plain.weights["weight"]
+        if not 0 <= self.dim < len(weight):
+            raise ShapeError(
+                f"its weight of {times(weight)} has no axis {as_written(self.dim)}",
+                help=f"dim is from 0, output channels, to {len(weight) - 1}",
+            )
+        lengths = tuple([n if axis == self.dim else 1 for axis, n in enumerate(weight)])
+        bias = {"bias": plain.weights["bias"]} if self.bias else {}
+        return plain._replace(
+            weights={**bias, f"{_KEPT}0": lengths, f"{_KEPT}1": weight},
+            # squares, their sums, roots and quotients, and a product for each
+            other={**plain.other, "normalization": 3 * prod(weight) + weight[self.dim]},
+            torch=_torch_conv(self, x, plain.reach, "WeightNorm", dim=0),  # type: ignore[arg-type]
+        )
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps the kernels that were made, how long the directions are, and what these are scaled by."""
+        count, lengths = prod(facts.weights[f"{_KEPT}1"]), prod(facts.weights[f"{_KEPT}0"])
+        made = (Extra(count, per_sample=False), *(Extra(lengths, per_sample=False),) * 2)
+        plain = super().footprint(facts, *inputs)
+        return plain._replace(
+            saved=(*plain.saved, *made),
+            workspace=(*plain.workspace, made[0]),
+            backward=(*plain.backward, *(made[0],) * 2),
+        )
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        return super().why_macs(facts._replace(weights={"weight": facts.weights[f"{_KEPT}1"]}), *inputs)
+
+    def why_params(self, facts: Facts) -> str:
+        lengths = prod(facts.weights[f"{_KEPT}0"])
+        weights = {key: shape for key, shape in facts.weights.items() if not key.startswith(_KEPT)}
+        text = super().why_params(facts._replace(weights={"weight": facts.weights[f"{_KEPT}1"], **weights}))
+        return f"{text} + {lengths:,} lengths = {facts.params:,}"
+
+
+#: What torch's parametrization puts before the numbers of what it keeps of a weight.
+_KEPT = "parametrizations.weight.original"
 
 
 class ConvTranspose(Op, kind="conv_transpose", family="convolution"):

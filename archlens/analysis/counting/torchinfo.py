@@ -31,6 +31,8 @@ def _work(layer: Layer) -> Share:
     if layer.op.family != "convolution":
         right = layer.macs + bias(layer) if layer.macs else layer.params
         return Share(right, layer.params, _FEWER if layer.params < right else "")
+    if "weight" not in layer.facts.weights:
+        return Share(layer.macs + bias(layer), 0, _KEPT)
     positions = prod(layer.shape.spatial)
     found = weight_positions(layer, positions) + prod(layer.facts.weights.get("bias", (0,))) * positions
     right = layer.macs + bias(layer)
@@ -45,6 +47,7 @@ _ATTENTION = (
     "it takes the weights of the linear layers within attention once, however many positions they are "
     "applied to, and has no rule for any other product of attention"
 )
+_KEPT = "it has no rule for a convolution whose weight is worked out of what a module within it keeps"
 _STATES = "it multiplies the weights of a recurrent layer by the rows of its output, which are no steps here"
 _HELD = "it does not see parameters that lie in no module of their own"
 _FEWER = "it takes the weights of a linear layer once, however many positions it is applied to"

@@ -18,7 +18,8 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
         Finds steps whose result no later step reads and no output is, with all that leads to them alone; and
         inputs of the network that no step reads. It says the parameters and multiply-accumulates in
         vain. Heads under outputs: are outputs, those for training too. A repeated step of which others are
-        read is for AL604.
+        read is for AL604. A parameter(...) alone, which depends on nothing and computes nothing, is a key of
+        the state dict that may be there for training, as the vector that stands for what is masked.
 
     Why it matters:
         The work is done and thrown away, and the parameters never get a gradient, which PyTorch's
@@ -49,6 +50,8 @@ class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
 
     def check(self, study: Study) -> Iterator[Finding]:
         for dead in dead_layers(study, repeats=False):
+            if all(layer.op.kind == "parameter" for layer in dead.layers):
+                continue
             yield self.found(
                 dead.layers,
                 f"{dead.said} computed and never read{dead.more}",

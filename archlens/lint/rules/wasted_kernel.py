@@ -48,7 +48,7 @@ class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
         for layers in at_one_place(study.network.index[name] for name in wasted):
             first = layers[0]
             kernel, used = [w.kernel for w in first.windows], wasted[first.name]
-            weights = prod(first.facts.weights["weight"])
+            weights = max(map(prod, first.facts.weights.values()))
             dead = weights - weights // prod(kernel) * prod(used)
             yield self.found(
                 layers,
