@@ -28,6 +28,7 @@ from archlens.drawing.layout import lay_out
 from archlens.drawing.metrics import BOLD, BOLD_FILE, REGULAR, REGULAR_FILE, fitted, is_known, width
 from archlens.drawing.placing import Given, Link, Pads
 from archlens.drawing.plan import MOST, PAGE, Plan, Plans, is_position, short
+from archlens.drawing.request import SCALES
 from archlens.drawing.styles.graph import shown
 from archlens.drawing.theme import FAMILIES, PALETTES, THEMES, theme_of
 from archlens.errors import SpecError, UsageError
@@ -1102,6 +1103,37 @@ def test_each_picture_of_a_page_has_a_name_of_its_own() -> None:
     assert all(name and name.startswith("LeNet-5: ") for name in names)
     hostile = read(drawing.to_svg(loaded(HOSTILE)))
     assert (hostile.get("aria-label") or "").startswith("<b>A & 'B' ünï 日本</b> t")
+
+
+def test_two_pictures_of_one_network_are_told_apart() -> None:
+    """By what was asked for, so that those who do not see them know which is which."""
+    network = archlens.load("resnet18")
+    asked: list[dict[str, Any]] = [
+        {},
+        {"depth": 1},
+        {"depth": 2},
+        {"direction": "lr"},
+        {"direction": "tb"},
+        {"labels": ("params",)},
+        {"labels": ("params", "macs")},
+        {"fit": "column"},
+        {"fit": "500px"},
+        {"font_size": 14},
+        {"palette": "greys"},
+        {"bare": True},
+        {"ground": "none"},
+        {"heat": "macs"},
+        {"depth": 1, "direction": "lr"},
+    ]
+    for style in ("graph", "stages"):
+        names = [
+            read(drawing.to_svg(network, style=style, **options)).get("aria-label")
+            for options in asked
+            if style == "graph" or "heat" not in options
+        ]
+        assert len(set(names)) == len(names)
+    scales = {read(drawing.to_svg(network, style="volumes", scale=one)).get("aria-label") for one in SCALES}
+    assert len(scales) == len(SCALES) == 3
 
 
 def test_bare_and_without_ground() -> None:

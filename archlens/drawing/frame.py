@@ -134,7 +134,7 @@ def framed(
         description: the same at length.
     """
     found = page(around(request, signs, notes), items, size, request.colors, description, request.page)
-    title = f"{shorten(request.network.title, 200)}: {shows}"
+    title = ", ".join([f"{shorten(request.network.title, 200)}: {shows}", *request.asked])
     background = found.background if request.ground == "theme" else ""
     return replace(found, title=title, background=background)
 

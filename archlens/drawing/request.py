@@ -13,7 +13,7 @@ from ..errors import Diagnostic, SpecError, Unplaced, did_you_mean, shorten, usa
 from ..network import Network
 from ..views import words
 from .drawn import Drawn
-from .fit import SCREENS, Fit, fit_of
+from .fit import PAPER, SCREENS, Fit, fit_of
 from .picture import Picture
 from .plan import Box, Plan, Plans
 from .theme import AUTO, OKABE_ITO, Theme, theme_of
@@ -92,6 +92,23 @@ class Request(Drawn):
             UsageError: there is no such fit.
         """
         return fit_of(self.fit or SCREENS, self.font_size)
+
+    @property
+    def asked(self) -> list[str]:
+        """What was asked for beside the network and the style, by which pictures of a page differ."""
+        said = {
+            f"to depth {self.depth}": self.depth is not None,
+            "from left to right": self.direction == "lr",
+            "from top to bottom": self.direction == "tb",
+            f"with {', '.join(dict.fromkeys(self.labels))}": bool(self.labels),
+            f"{self.scale} in scale": self.scale != SCALES[0],
+            f"with text of {self.page.least:g} {self.page.unit}": self.font_size is not None,
+            f"for {self.fit}": self.fit not in ("", SCREENS, PAPER),
+            f"in {self.palette}": self.palette != OKABE_ITO,
+            "without title and key": self.bare,
+            "without a ground": self.ground != "theme",
+        }
+        return [words for words, is_asked in said.items() if is_asked]
 
     @property
     def too_large(self) -> Diagnostic | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from .picture import Group, Item, Path, Picture, Point, Rect, Text, walk
 #: The space around everything, and the shape of the picture: how many times wider than high it is at most
 #: high, and at least.
 EDGE, RATIO = 8.0, 2.0
+_MADE_FOR = re.compile(r", for [\d.]+ ?[a-z]+$")
 
 
 def thumbnail(picture: Picture) -> Picture:
@@ -22,7 +24,8 @@ def thumbnail(picture: Picture) -> Picture:
     width = max(wide, high * RATIO)
     height = width / RATIO
     shifted = Shifted((width - wide) / 2 + EDGE - left, (height - high) / 2 + EDGE - top)
-    return replace(picture, width=width, height=height, items=tuple(map(shifted.item, drawn)))
+    title = _MADE_FOR.sub("", picture.title)  # of the width that it was made for nothing is left
+    return replace(picture, title=title, width=width, height=height, items=tuple(map(shifted.item, drawn)))
 
 
 def _bare(items: Iterable[Item]) -> list[Item]:

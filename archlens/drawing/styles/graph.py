@@ -118,7 +118,7 @@ def draw(request: Request) -> Picture:
     laid = chosen(request)
     plan, layout = laid.plan, laid.layout
     heat = _heat(request, plan)
-    made = framed(
+    return framed(
         request,
         painted(laid, request.colors, heat),
         (layout.width, layout.height),
@@ -127,10 +127,6 @@ def draw(request: Request) -> Picture:
         shows=f"a graph of its layers{_colored(heat)}",
         description=_described(plan),
     )
-    # two graphs of one network on a page are told apart by what was asked for
-    asked = [f"to depth {request.depth}"] if request.depth is not None else []
-    asked += ["from left to right"] if request.direction == "lr" else []
-    return replace(made, title=", ".join([made.title, *asked]))
 
 
 def painted(laid: Laid, theme: Theme, heat: Heat | None = None) -> list[Item]:
