@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -351,7 +352,7 @@ def test_a_batch_that_is_taken_apart_is_one_sample() -> None:
     network = archlens.trace(Loops(), (4,))
     assert (network.output, network["fc"].op.kind, network.macs) == ((4,), "linear", 16)
     account = network.origin.account  # type: ignore[union-attr]
-    assert account.way == "one run on one sample without values, since the batch is taken apart"
+    assert account.way == "one run on one sample without values, since the batch is taken apart or mixed"
 
 
 class Finds(nn.Module):
@@ -1570,7 +1571,10 @@ def test_a_network_of_one_sample_says_so_and_is_not_verified(tmp_path: Path) -> 
         "    def forward(self, x):\n        return torch.stack([self.fc(row) for row in x])\n"
     )
     found = CliRunner().invoke(cli, ["shapes", f"{path}:Net", "--input", "4"])
-    assert "Traced by one run on one sample without values, since the batch is taken apart." in found.output
+    assert (
+        "Traced by one run on one sample without values, since the batch is taken apart or mixed."
+        in found.output
+    )
     found = CliRunner().invoke(cli, ["verify", f"{path}:Net", "--input", "4"])
     assert found.exit_code == 1
     assert "takes its batch apart, and is known for one sample alone" in str(found.exception)
@@ -1589,3 +1593,117 @@ def test_buffers_without_values_are_said() -> None:
     assert not said[0]
     assert said[1][0].startswith("1 opaque layer reads buffers without values")
     assert not archlens.trace(nn.BatchNorm2d(4).to("meta"), (4, 2, 2)).origin.notes
+
+
+def test_a_value_for_each_two_samples_is_one_of_one_sample() -> None:
+    """As CLIP compares each image with each text: 16 by 8, 12 by 8, and one product of 8."""
+
+    class Compares(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(16, 8), nn.Linear(12, 8)
+
+        def forward(self, image: Any, text: Any) -> Any:
+            return self.a(image) @ self.b(text).t()
+
+    network = archlens.trace(Compares(), (16,), (12,))
+    assert (network.output, network.macs) == ((1,), 16 * 8 + 12 * 8 + 8)
+    account = network.origin.account  # type: ignore[union-attr]
+    assert account.way.startswith("one run on one sample without values")
+
+
+@pytest.mark.parametrize("step", [torch.ones(2), (), "()"], ids=["tensor", "shape", "text"])
+def test_a_number_of_each_sample_is_an_input(step: Any) -> None:
+    """As the time of a diffusion model; also on another size of the other input."""
+
+    class Steps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 8, 3), nn.Linear(4, 8)
+
+        def forward(self, x: Any, t: Any) -> Any:
+            wave = (t[:, None] * torch.arange(4)).cos()
+            return self.conv(x) * t[:, None, None, None] + self.fc(wave)[:, :, None, None]
+
+    network = archlens.trace(Steps(), x=(3, 8, 8), t=step)
+    assert (network.output, network["fc"].shape) == ((8, 6, 6), (8,))
+    assert network.macs == 27 * 8 * 36 + 4 * 8
+    assert network.with_input({"x": (3, 12, 12), "t": (1,)}).output == (8, 10, 10)
+
+
+MISTAKEN = {
+    "shapes own_model:made --input x=3x8x8,y=3": "3x8x8,y=3 is no shape",
+    "shapes own_model:made --input x=": "is no shape",
+    "shapes own_model:made --input z=3x8x8": "its forward takes x",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKEN)
+def test_inputs_that_are_no_shapes(model: Path, command: str) -> None:
+    found = CliRunner().invoke(cli, command.split())
+    assert found.exit_code != 0
+    assert MISTAKEN[command] in str(found.exception)
+
+
+class Turns(nn.Module):
+    """Turns what is one for all of torch, and may raise then."""
+
+    def __init__(self, raises: bool) -> None:
+        super().__init__()
+        self.fc, self.raises = nn.Linear(4, 4), raises
+
+    def forward(self, x: Any) -> Any:
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = True
+        if self.raises:
+            raise KeyError("afterwards")
+        return self.fc(x)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_what_is_one_for_all_of_torch_is_put_back(raises: bool) -> None:
+    def world() -> list[Any]:
+        own = torch.get_default_dtype(), torch.get_default_device(), torch.backends.cudnn.benchmark
+        return [*own, torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()]
+
+    before = world()
+    try:
+        with pytest.raises(archlens.SpecError) if raises else nullcontext():
+            archlens.trace(Turns(raises), (4,))
+        assert world() == before
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.benchmark = False
+
+
+def test_what_a_module_prints_is_not_what_archlens_prints(tmp_path: Path) -> None:
+    path = tmp_path / "talks.py"
+    path.write_text(
+        "from torch import nn\n\n\nclass Net(nn.Linear):\n"
+        "    def __init__(self):\n        print('made')\n        super().__init__(4, 2)\n\n"
+        "    def forward(self, x):\n        print('runs')\n        return super().forward(x)\n"
+    )
+    found = CliRunner().invoke(cli, ["shapes", f"{path}:Net", "--input", "4", "--format", "json"])
+    assert json.loads(found.stdout)["totals"]
+    assert found.stderr.split() == ["made", "runs"]
+
+
+def test_a_file_that_ends_the_process_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "ends.py"
+    path.write_text("import sys\n\nsys.exit(2)\n")
+    found = CliRunner().invoke(cli, ["shapes", f"{path}:Net", "--input", "4"])
+    assert "raised SystemExit: 2" in str(found.exception)
+    assert "__main__" in str(found.exception)
+
+
+def test_what_a_forward_gives_is_said_where_it_is_no_tensor() -> None:
+    class Forgets(nn.Module):
+        def forward(self, x: Any) -> None:
+            x + 1
+
+    with pytest.raises(archlens.SpecError, match="gives None, as a forward without return"):
+        archlens.trace(Forgets(), (4,))

@@ -13,6 +13,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,6 +23,9 @@ from ..errors import UsageError, did_you_mean, printable, shorten, usage
 from ..library.finding import ENDINGS
 from ..network import Network
 from .outside import Outside
+
+#: Where a file that is imported ends the process, as one does that reads its command line.
+_ENDS = 'what shall not run where it is imported belongs under if __name__ == "__main__":'
 
 _NAME = r"[^\W\d]\w*"
 _DOTTED = re.compile(rf"({_NAME}(?:\.{_NAME})*):({_NAME}(?:\.\w+)*)")
@@ -152,7 +156,8 @@ class Named(Outside):
     def _run(self, code: Any) -> Any:
         """The user's own code; what it raises is said with its place."""
         try:
-            return code()
+            with redirect_stdout(sys.stderr):  # which is not what archlens prints
+                return code()
         except UsageError:
             raise
         except ModuleNotFoundError as problem:
@@ -160,13 +165,14 @@ class Named(Outside):
                 f"{shorten(self.text)} cannot be imported: there is no module {shorten(problem.name or '')}",
                 help="it is looked for in the current folder and in this Python's packages",
             ) from None
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             frames = traceback.extract_tb(problem.__traceback__)
             place = f"{frames[-1].filename}:{frames[-1].lineno}"
             said = printable(str(problem).strip().partition("\n")[0])
             raise usage(
                 f"{shorten(self.text)} raised {type(problem).__name__}{f': {said}' if said else ''}",
                 notes=(f"raised in {place}",),
+                help=_ENDS if isinstance(problem, SystemExit) else "",
             ) from None
 
 

@@ -12,9 +12,9 @@ OPAQUE, FOLDED, CONSTANT = "opaque", "folded", "constant"
 #: On what a module runs, and what else there is.
 RUN = "one run on tensors without values"
 SAMPLED = "one run on tensors without values and on one sample with values, whose ways it goes"
-#: The same of code that takes its batch apart, sample by sample.
-ALONE = "one run on one sample without values, since the batch is taken apart"
-SAMPLED_ALONE = "one run on one sample, with values, whose ways it goes, since the batch is taken apart"
+#: The same of code that takes its batch apart, sample by sample, or puts samples together.
+ALONE = "one run on one sample without values, since the batch is taken apart or mixed"
+SAMPLED_ALONE = "one run on one sample, with values, since the batch is taken apart or mixed"
 REPLAYED = "an exported program, replayed on tensors without values"
 
 #: What stands in the place of an operator where values are moved to how they are read.

@@ -626,7 +626,7 @@ class Lowering:
             op = self.call(op.kind, **op.attributes() | {"causal": True})
         held, place = self.attending(node, value)
         draft = self.put(op, self.settled(held, last=True), own=self.below(node.call))
-        if op.attributes()["causal"]:
+        if op.attributes().get("causal"):
             self.folded.update(self.own(node).values())
         return [Held(draft, batch_behind(draft.straight, place))]
 

@@ -12,7 +12,7 @@ BATCH = 1009
 
 
 class TakenApart(Exception):
-    """A module takes its batch apart, of which nobody knows how many samples it will have.
+    """A module takes its batch apart, of which nobody knows how many samples it will have, or mixes samples.
 
     Attributes:
         as_steps: whether torch's own module does, as an LSTM that takes samples for steps.
@@ -138,5 +138,7 @@ class Tape:
     state: dict[str, Value]
     #: Further keys of theirs in the state dict, each with that above.
     aliases: dict[str, str] = field(default_factory=dict)
+    #: What came out of it, in words.
+    gave: str = ""
     #: How many samples it ran on: so many that their axis is known; or one, whose axis is one of size 1.
     batch: int = BATCH

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..elaboration.inputs import read_shape
 from ..errors import shorten, usage
 from ..lowering.account import REPLAYED, RUN, SAMPLED
 from ..network import Network
@@ -95,6 +96,12 @@ def traced(
     if isinstance(input, Mapping) and list(input) == ["input"]:
         input = input["input"]  # which is what the only one is called, whatever forward calls it
     given: Given = ((), dict(input)) if isinstance(input, Mapping) else ((input,), {})
+    for said in (*given[0], *given[1].values()):
+        if isinstance(said, str) and said != "()" and read_shape(said) is None:
+            raise usage(
+                f"{shorten(said)} is no shape",
+                help="as in 3x224x224; several inputs are --input NAME=3x224x224, each by itself",
+            )
     origin = Traced(
         "",
         name,

@@ -37,7 +37,7 @@ _CALL = 300
 class Stopped(Exception):
     """A module raised: what it raised, in which module, and what had run by then."""
 
-    def __init__(self, problem: Exception, recorder: _Recorder) -> None:
+    def __init__(self, problem: BaseException, recorder: _Recorder) -> None:
         super().__init__(str(problem))
         self.problem = problem
         self.tape = recorder.tape
@@ -234,6 +234,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         else:
             known = known and self._is_alike(name, given, _tensors(out)) and self._fits(out, given)
             values = self._values(func, *own) if known else None
+        if recorder.batch > 1 and any(map(_has_pairs, _tensors(out))):
+            raise TakenApart  # a value for each two samples is nothing of one
         if known and recorder.constants is not None:
             for one, value in zip(_tensors(out), _tensors(values), strict=True):
                 recorder.constants[id(one)] = value
@@ -317,6 +319,12 @@ _MOST, _ALL = 1 << 27, 1 << 30
 def _has_rows(tensor: Tensor) -> bool:
     """Whether a tensor of the meta device has an axis that holds the batch."""
     return any(n and n % BATCH == 0 for n in tensor.shape)
+
+
+def _has_pairs(tensor: Tensor) -> bool:
+    """Whether a tensor of the meta device has a value for each two samples."""
+    sizes = [n for n in tensor.shape if n and n % BATCH == 0]
+    return tensor.is_meta and (len(sizes) > 1 or any(n % BATCH**2 == 0 for n in sizes))
 
 
 def _of_one_sample(value: Any) -> Any:
@@ -532,6 +540,26 @@ def _scopes(recorder: _Recorder) -> Iterator[None]:
 _HOLDERS = (dict, list, set)
 
 
+def _device() -> torch.device | None:
+    """The default device; ``None`` where that is the CPU, as where nobody has set one."""
+    found = torch.get_default_device()
+    return None if found.type == "cpu" else found
+
+
+def _put_benchmark(value: bool) -> None:
+    torch.backends.cudnn.benchmark = value
+
+
+#: What a module may turn for all of torch: how each is read, and put back.
+_SWITCHES: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (_device, torch.set_default_device),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    (torch.get_num_threads, torch.set_num_threads),
+    (lambda: torch.backends.cudnn.benchmark, _put_benchmark),
+)
+
+
 @contextmanager
 def _as_it_was(module: nn.Module, training: bool) -> Iterator[None]:
     """In one mode; then the modules, the random numbers and torch's switches are as they were."""
@@ -540,12 +568,16 @@ def _as_it_was(module: nn.Module, training: bool) -> Iterator[None]:
     held = [(one, one.copy()) for part in modes for one in vars(part).values() if isinstance(one, _HOLDERS)]
     states = torch.random.get_rng_state(), random.getstate()
     fast = torch.backends.mha.get_fastpath_enabled()
+    switches = [(put, get()) for get, put in _SWITCHES]
     try:
         for part in modes:
             part.training = training
         torch.backends.mha.set_fastpath_enabled(False)
         yield
     finally:
+        for (get, _), (put, before) in zip(_SWITCHES, switches, strict=True):
+            if get() != before:
+                put(before)
         torch.backends.mha.set_fastpath_enabled(fast)
         torch.random.set_rng_state(states[0])
         random.setstate(states[1])
@@ -640,9 +672,11 @@ def record(
                 recorder.constants[id(tensor)] = samples[names[id(tensor)]]
     try:
         out = _run(module, meta, args, kwargs, training, recorder)
-    except Exception as problem:  # whatever its forward raises
+    except (Exception, SystemExit) as problem:  # whatever its forward raises
         raise Stopped(problem, recorder) from problem
     recorder.tape.outputs = _outputs(out, recorder)
+    given = "None, as a forward without return" if out is None else f"a {type(out).__name__}"
+    recorder.tape.gave = f"its forward gives {given}"
     return recorder.tape
 
 

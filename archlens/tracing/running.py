@@ -5,8 +5,9 @@ This file imports torch; only what has already asked for torch imports it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import replace
 from functools import partial
 from inspect import signature
@@ -72,19 +73,9 @@ def run(
 
     def lowered(training: bool) -> Lowering:
         try:
-            if samples is None:
-                tape = _recorded(module, args, kwargs, made.names, name, training, batch)
-            else:
-                tape = record(
-                    module,
-                    args,
-                    kwargs,
-                    made.names,
-                    name=name,
-                    training=training,
-                    samples=samples,
-                    batch=batch,
-                )
+            # what a module prints that is called by its name is not what archlens prints
+            with redirect_stdout(sys.stderr) if origin.maker is not None else nullcontext():
+                tape = _recorded(module, args, kwargs, made.names, name, training, batch, samples)
         except Stopped as stopped:
             if isinstance(stopped.problem, TakenApart):
                 raise _steps(stopped, name) if stopped.problem.as_steps else stopped.problem from None
@@ -92,7 +83,9 @@ def run(
                 raise stopped.problem from None
             raise _failed(stopped, name, origin) from None
         if not tape.outputs:
-            raise SpecError(Diagnostic(f"nothing that {shorten(name)} gives depends on its input"))
+            raise SpecError(
+                Diagnostic(f"nothing that {shorten(name)} gives depends on its input", notes=(tape.gave,))
+            )
         lowering = Lowering(tape, aten.TABLE, masks.is_causal, masks.base_of, masks.pairs_of, masks.rows_of)
         lowering.run()
         return lowering
@@ -131,10 +124,11 @@ def _recorded(
     name: str,
     training: bool,
     batch: int,
+    samples: Mapping[str, Tensor] | None,
 ) -> Tape:
     """One run; where the code asks for values, another one in which constants have theirs.
 
-    Where they are too large for a batch, those of one sample.
+    Where they are too large for a batch, those of one sample; with a sample, one run on that.
     """
 
     def recorded(constants: bool = False, single: bool = False) -> Tape:
@@ -147,9 +141,12 @@ def _recorded(
             training=training,
             constants=constants,
             single=single,
+            samples=samples,
             batch=batch,
         )
 
+    if samples is not None:
+        return recorded()
     try:
         return recorded()
     except Stopped as stopped:
@@ -274,7 +271,9 @@ class _Made:
 
 
 def _shape(given: Any) -> tuple[int, ...] | None:
-    """A shape as people write one; ``None`` where it is something else."""
+    """A shape as people write one, ``()`` of one number; ``None`` where it is something else."""
+    if given in ((), "()"):
+        return ()
     if isinstance(given, str):
         return read_shape(given)
     if isinstance(given, list | tuple) and given and all(type(n) is int and n >= 1 for n in given):
@@ -341,4 +340,6 @@ def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:
             help += f"; or give it more of what its forward takes: {', '.join(beside)}"
     elif stopped.place and not lowering.drafts:  # it may take no batch at all
         help = part.removeprefix("; ")
+    elif isinstance(problem, TypeError) and not stopped.place and origin is not None:
+        help = f"its forward takes {', '.join(signature(origin.module.forward).parameters) or 'nothing'}"
     return SpecError(Diagnostic(f"{where} does not run", notes=tuple(notes), help=help), network)
