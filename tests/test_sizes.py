@@ -320,14 +320,14 @@ def test_a_search_of_a_large_network_is_given_up(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sizes, "_WORK", 25_000)
     monkeypatch.setattr(sizes, "_BRIEF_WORK", 25_000)
     monkeypatch.setattr(sizes, "_OWN", 12)
-    on = Counted("{input: 1x500, layers: ['crop(10)', 'relu * 299']}")
+    on = Counted("{input: 1x500, layers: ['crop(10 + 0 * x.length)', 'relu * 299']}")
     one = sizes.find(on.network)
     assert one.given_up
     assert one.smallest == (10,)  # what does not fit ends at its first layer, and costs little
     assert 20 < one.tried[0].bound < 100
     assert one.tried[0].valid == tuple(range(10, one.tried[0].bound + 1))
     assert 300 * on.count < 30_000
-    wide = Counted("{input: 1x500, layers: ['relu * 299', 'crop(490)']}")
+    wide = Counted("{input: 1x500, layers: ['relu * 299', 'crop(490 + 0 * x.length)']}")
     one = sizes.find(wide.network)
     assert one.given_up
     assert one.smallest == (None,)
@@ -343,16 +343,19 @@ def test_a_search_of_a_large_network_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_search_to_a_bound_is_given_up_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says how far it came; each size of 100 layers is worth those, 8 that are like no other, and 10."""
+    """It says how far it came; each size of 100 layers is worth those twice, and 8 that are like no other.
+
+    What is told of all sizes at once, before it is seen that the spec asks for them, costs some of it, too.
+    """
     monkeypatch.setattr(sizes, "_WORK", 8_000)
     monkeypatch.setattr(sizes, "_OWN", 0)
-    text = "{input: 1x50, layers: ['crop(10)', 'relu * 99']}"
+    text = "{input: 1x50, layers: ['crop(10 + 0 * x.length)', 'relu * 99']}"
     (tried,) = sizes.find(archlens.loads(text), bound=10**9).tried
     assert tried.bound < 8_000 / 100
     assert tried.valid == tuple(range(10, tried.bound + 1))
     with allowing(4 * MAX_LAYERS):
-        assert 3.5 < sizes.find(archlens.loads(text), bound=10**9).tried[0].bound / tried.bound < 4.5
-    assert sizes.find(archlens.loads(text, max_layers=4 * MAX_LAYERS), bound=150).tried[0].bound == 150
+        assert 3.5 < sizes.find(archlens.loads(text), bound=10**9).tried[0].bound / tried.bound < 5.5
+    assert sizes.find(archlens.loads(text, max_layers=4 * MAX_LAYERS), bound=120).tried[0].bound == 120
     said = CliRunner().invoke(cli, ["sizes", "-", "--upto", "100000"], input=text).output
     assert f"fits                10 to {tried.bound}, of 1 to {tried.bound}\n" in said
     assert "given up            it is more work than a search may be (--max-layers, or max_layers=" in said
@@ -375,7 +378,7 @@ def test_a_size_that_the_first_layer_refuses_is_work(monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_read_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty layers that read 200 tensors each are worth 2,000 layers: some twelve of those are 25,000."""
+    """Twenty layers that read 200 tensors each are worth 2,000, made anew twice that: six are 25,000."""
     monkeypatch.setattr(sizes, "_WORK", 25_000)
     monkeypatch.setattr(sizes, "_OWN", 0)
     tried: list[Network | None] = []
@@ -387,9 +390,11 @@ def test_what_is_read_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sizes._Search, "spend", noted)
     merge = f"{{concat: [{', '.join(['ref(a)'] * 200)}]}}"
-    one = sizes.find(archlens.loads(f"{{input: 1x500, layers: [a: relu, {', '.join([merge] * 20)}]}}"))
+    one = sizes.find(
+        archlens.loads(f"{{input: 1x500, layers: [a: crop(1 + 0 * x.length), {', '.join([merge] * 20)}]}}")
+    )
     assert one.given_up
-    assert 10 < len(tried) < 15
+    assert 4 < len(tried) < 9
 
 
 @pytest.mark.parametrize(

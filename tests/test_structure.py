@@ -18,6 +18,7 @@ MAY: dict[str, set[str]] = {
     "counts": set(),
     "showing": set(),
     "shape": set(),
+    "formulas": set(),
     "geometry": set(),
     "grouping": set(),
     "wrapping": set(),
@@ -30,7 +31,8 @@ MAY: dict[str, set[str]] = {
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
     "network": {"counts", "errors", "geometry", "limits", "showing", "ops", "published", "shape"},
     "analysis": {
-        *("bounds", "counts", "errors", "geometry", "grouping", "limits", "network", "ops", "published"),
+        *("bounds", "counts", "errors", "formulas", "geometry", "grouping", "limits", "network", "ops"),
+        "published",
         "shape",
     },
     "library": {"errors", "language"},

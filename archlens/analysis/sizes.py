@@ -12,7 +12,8 @@ from ..bounds import MAX_LAYERS, RAISED, allowed, measured, searched
 from ..errors import ArchlensError, Diagnostic, SpecError
 from ..network import Network
 from ..shape import Shape
-from . import receptive_field, unseen
+from . import every_size, receptive_field, unseen
+from .every_size import Told
 from .receptive_field import ReceptiveFields
 from .refitting import Refitting, Unfit
 from .unknown import Unknown
@@ -167,6 +168,8 @@ class _Search:
         #: Whether its spec was found to ask for sizes that are others on other inputs.
         self.asks = False
         self.refitting = Refitting(self.network)
+        #: What is told of sizes without a try of each, by the axes that change and the first of the sizes.
+        self.told: dict[tuple[tuple[int, ...], int], Told | None] = {}
         #: How much work is left.
         most = max(allowed(), network.origin.allowed, MAX_LAYERS)
         self.work = (_BRIEF_WORK if brief else _WORK) * most // MAX_LAYERS - _OWN * _work(network)
@@ -268,6 +271,33 @@ class _Search:
         """The network with some axes of that size and the others at their own."""
         return self.on(*(size if axis in axes else n for axis, n in enumerate(self.own.spatial)))
 
+    def tell(self, axes: tuple[int, ...], size: int) -> tuple[bool, bool] | None:
+        """Whether the network takes some axes of that size, and whether nothing is lost there.
+
+        It is ``None`` where that is not told of all sizes at once, and so has to be tried.
+        """
+        if self.whole.fixed or self.given_up:
+            return None
+        many = min(max(self.own.spatial[axes[0]], self.bound or 0), MOST)
+        first = (size - 1) // many * many + 1
+        key = axes, first
+        if key not in self.told:
+            self.told[key] = self.tell_from(axes, range(first, first + many))
+        told = self.told[key]
+        bit = 1 << size - first
+        if told is None or told.untold & bit:
+            return None
+        return bool(told.valid & bit), not told.lossy & bit
+
+    def tell_from(self, axes: tuple[int, ...], sizes: range) -> Told | None:
+        """What becomes of some sizes, found on all of them at once."""
+        if not self.affordable or self.whole.origin.varies(self.whole):
+            return None
+        told = every_size.tell(self.network, axes, sizes, self.work // 2)
+        self.work -= told.work
+        searched(self.source, told.work)
+        return told
+
     def run(self) -> Sizes:
         groups = self.groups()
         smallest = self.smallest(groups)
@@ -326,7 +356,8 @@ class _Search:
         """The first size of some axes that fits: their own does, but it may be out of reach."""
         last = min(self.own.spatial[axes[0]], max(MOST, self.bound or 0))
         for size in range(1, 1 if self.given_up else last + 1):
-            if self.along(axes, size) is not None:
+            told = self.tell(axes, size)
+            if told[0] if told is not None else self.along(axes, size) is not None:
                 return size
             if self.given_up:
                 self.searched = min(self.searched, size - 1)
@@ -342,6 +373,11 @@ class _Search:
         valid: dict[int, bool] = {}  # and whether nothing is lost there
         known: unseen.Known = {}
         for size in range(1, bound + 1):
+            told = self.tell(axes, size)
+            if told is not None:
+                if told[0]:
+                    valid[size] = told[1]
+                continue
             network = self.along(axes, size)
             if self.given_up:
                 bound = size - 1

@@ -51,14 +51,18 @@ def loses(network: Network, axes: tuple[str, ...], known: Known) -> bool:
 
 def lost(layer: Layer) -> list[tuple[str, int, Window, int]]:
     """The axes along which positions are left unseen: name, size, window and how many."""
-    if not layer.windows:
-        return []
+    return [(axis, n, window, left) for axis, n, window in slid(layer) if (left := left_by(window, n))]
+
+
+def slid(layer: Layer) -> list[tuple[str, int, Window]]:
+    """The axes along which a layer slides a window: name, size and window."""
     x = layer.input_shapes[0]
-    return [
-        (axis, n, window, window.unseen(n))
-        for axis, n, window in zip(x.axes, x.spatial, layer.windows, strict=True)
-        if window.stride <= window.extent and window.unseen(n)
-    ]
+    return list(zip(x.axes, x.spatial, layer.windows, strict=True)) if layer.windows else []
+
+
+def left_by(window: Window, n: int) -> int:
+    """How many of ``n`` positions a window leaves unseen that means to see all of them."""
+    return window.unseen(n) if window.stride <= window.extent else 0
 
 
 def warning(layer: Layer) -> Diagnostic | None:

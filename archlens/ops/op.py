@@ -263,7 +263,7 @@ def ask(op: Op, *shapes: Shape) -> Facts:
         facts = op.facts(*shapes)
     except OverflowError:
         raise ShapeError("its numbers are too large") from None
-    if max(facts.shape) > MAX_AXIS:
+    if any(n > MAX_AXIS for n in facts.shape):
         raise ShapeError(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
     return facts
 

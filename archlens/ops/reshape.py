@@ -258,8 +258,12 @@ class Slice(Op, kind="slice", family="reshape"):
 
     def facts(self, x: Shape) -> Facts:
         axis = axis_of(x, self.axis)
-        start, stop, step = slice(self.start, self.stop, self.step).indices(x[axis])
-        size = len(range(start, stop, step))
+        step = self.step
+        start, stop = (
+            _place(self.start, x[axis]),
+            x[axis] if self.stop is None else _place(self.stop, x[axis]),
+        )
+        size = -(-(stop - start) // step)
         if size < 1:
             raise ShapeError(
                 f"{self.axis} {self.start} to {x[axis] if self.stop is None else self.stop} of {x} is empty",
@@ -293,6 +297,11 @@ class Slice(Op, kind="slice", family="reshape"):
         axis = inputs[0].names.index(self.axis)
         end = inputs[0][axis] if self.stop is None else self.stop
         return f"{self.axis} {self.start} to {end} of {inputs[0][axis]}: {facts.shape[axis]}"
+
+
+def _place(given: int, size: int) -> int:
+    """Where a position of Python's slices is: negative ones count from the end, and none is outside."""
+    return max(given + size, 0) if given < 0 else min(given, size)
 
 
 class ChannelShuffle(Op, kind="channel_shuffle", family="reshape"):

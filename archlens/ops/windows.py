@@ -108,12 +108,8 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
         ShapeError: a window is larger than its padded input, with the arithmetic and the least padding
             that would do.
     """
-    first = windows[0]
-    if all(w is first for w in windows) and len(set(x[1:])) == 1:
-        sizes = (first.output(x[1]),) * len(windows)
-    else:
-        sizes = tuple([window.output(n) for window, n in zip(windows, x[1:], strict=True)])
-    if min(sizes) >= 1:
+    sizes = tuple([window.output(n) for window, n in zip(windows, x[1:], strict=True)])
+    if all(size >= 1 for size in sizes):
         return sizes
     axis = next(i for i, size in enumerate(sizes) if size < 1)
     window, n = windows[axis], x.spatial[axis]

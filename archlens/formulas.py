@@ -1,0 +1,378 @@
+"""Numbers that remember how they were made of a size that nobody has chosen yet.
+
+A :class:`Number` stands for the same arithmetic on every size at once: it computes with whole numbers as any
+other, and what it is compared with is written down as a condition. So code that was written for numbers, run
+once, tells what it does on all sizes on which the same conditions hold. Knows nothing of ops, networks or
+files.
+
+A form is a polynomial with whole coefficients over the letter and over quotients that are rounded down.
+Floors of floors become one: ``floor((floor((n + a)/s) + b)/t) = floor((n + a + s*b)/(s*t))`` (Graham, Knuth
+and Patashnik, "Concrete Mathematics", equation 3.11), and what is rounded up is rounded down.
+"""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Any, NamedTuple, SupportsIndex
+
+#: Some of the atoms of a table, by their places there, multiplied; the empty one stands for 1.
+Product = tuple[int, ...]
+
+#: A polynomial: products and their coefficients, none of them 0, in order.
+Form = tuple[tuple[Product, int], ...]
+
+#: What was found of a form: whether it was below 0, or 0.
+BELOW, ZERO = "<", "="
+
+
+class Condition(NamedTuple):
+    """What a form was compared for, and what came of it."""
+
+    form: Form
+    relation: str
+    holds: bool
+
+
+class Table:
+    """The letter, the quotients that are made of it, and what all of them are for each of some sizes.
+
+    Args:
+        sizes: what the letter stands for, one after the other.
+    """
+
+    def __init__(self, sizes: range) -> None:
+        self.sizes = sizes
+        self._atoms: list[list[int]] = [list(sizes)]
+        self._quotients: dict[tuple[Form, int], Form] = {}
+        #: Which quotient an atom is: the form that is divided, and by what; and the way back.
+        self._made: dict[int, tuple[Form, int]] = {}
+        self._places: dict[tuple[Form, int], int] = {}
+        self._values: dict[Form, list[int]] = {}
+        self._masks: dict[tuple[Form, str], int] = {}
+        #: What was asked of numbers since that was last taken away.
+        self._conditions: dict[tuple[Form, str], bool] = {}
+        #: For all sizes a bit.
+        self.all = (1 << len(sizes)) - 1
+
+    @property
+    def count(self) -> int:
+        """How many forms and conditions were worked out on all sizes."""
+        return len(self._atoms) + len(self._values) + len(self._masks)
+
+    @property
+    def letter(self) -> Form:
+        """The size itself."""
+        return (((0,), 1),)
+
+    def number(self, form: Form, at: int) -> Any:
+        """A form as a number to compute with, with its value at one of the sizes, by its place."""
+        if not form:
+            return 0
+        if len(form) == 1 and not form[0][0]:
+            return form[0][1]
+        return Number(self, form, self.values(form)[at])
+
+    def values(self, form: Form) -> list[int]:
+        """What a form is for each size."""
+        found = self._values.get(form)
+        if found is None:
+            found = [0] * len(self.sizes)
+            for product, factor in form:
+                if not product:
+                    found = [n + factor for n in found]
+                    continue
+                part = self._atoms[product[0]]
+                for atom in product[1:]:
+                    part = [a * b for a, b in zip(part, self._atoms[atom], strict=True)]
+                found = [n + factor * m for n, m in zip(found, part, strict=True)]
+            self._values[form] = found
+        return found
+
+    def mask(self, condition: Condition) -> int:
+        """The sizes on which a condition holds, as bits."""
+        key = condition.form, condition.relation
+        found = self._masks.get(key)
+        if found is None:
+            values = self.values(condition.form)
+            if condition.relation == BELOW:
+                bits = ["1" if n < 0 else "0" for n in reversed(values)]
+            else:
+                bits = ["0" if n else "1" for n in reversed(values)]
+            found = self._masks[key] = int("".join(bits), 2)
+        return found if condition.holds else self.all & ~found
+
+    def taken(self) -> list[Condition]:
+        """The conditions since this was last asked."""
+        found = [Condition(form, relation, holds) for (form, relation), holds in self._conditions.items()]
+        self._conditions = {}
+        return found
+
+    def is_below(self, form: Form, value: int) -> bool:
+        """Whether a form is below 0 where it has this value."""
+        return self._found(form, BELOW, value < 0)
+
+    def is_zero(self, form: Form, value: int) -> bool:
+        """Whether a form is 0 where it has this value."""
+        if form[0][1] < 0:
+            form = _times(form, -1)
+        return self._found(form, ZERO, value == 0)
+
+    def _found(self, form: Form, relation: str, holds: bool) -> bool:
+        self._conditions[form, relation] = holds
+        return holds
+
+    def quotient(self, form: Form, divisor: int) -> Form:
+        """A form divided by a number and rounded down.
+
+        Raises:
+            ZeroDivisionError: the number is 0.
+        """
+        if divisor < 0:
+            form, divisor = _times(form, -1), -divisor
+        key = form, divisor
+        found = self._quotients.get(key)
+        if found is None:
+            found = self._quotients[key] = self._quotient(form, divisor)
+        return found
+
+    def _quotient(self, form: Form, divisor: int) -> Form:
+        varying = [factor for product, factor in form if product]
+        if varying and max(varying) < 0:  # what is rounded up, rounded down
+            return _times(self.quotient(_plus(_times(form, -1), _constant(divisor - 1)), divisor), -1)
+        outside = {product: factor // divisor for product, factor in form}
+        inside = {product: factor % divisor for product, factor in form}
+        rest = inside.pop((), 0)
+        inside = {product: factor for product, factor in inside.items() if factor}
+        if not inside:
+            return _form(outside)
+        shared = gcd(divisor, *inside.values())
+        rest, divisor = rest // shared, divisor // shared
+        within = _form({product: factor // shared for product, factor in inside.items()})
+        if divisor == 1:
+            return _plus(_form(outside), _plus(within, _constant(rest)))
+        ((product, factor), *others) = within
+        if not others and factor == 1 and len(product) == 1 and product[0] in self._made:
+            inner, by = self._made[product[0]]
+            divided = self.quotient(_plus(inner, _constant(by * rest)), by * divisor)
+        else:
+            divided = self._atom(_plus(within, _constant(rest)), divisor)
+        return _plus(_form(outside), divided)
+
+    def _atom(self, form: Form, divisor: int) -> Form:
+        place = self._places.get((form, divisor))
+        if place is None:
+            place = self._places[form, divisor] = len(self._atoms)
+            self._made[place] = form, divisor
+            self._atoms.append([n // divisor for n in self.values(form)])
+        return (((place,), 1),)
+
+
+def _form(factors: dict[Product, int]) -> Form:
+    return tuple(sorted([item for item in factors.items() if item[1]]))
+
+
+def _constant(number: int) -> Form:
+    return (((), number),) if number else ()
+
+
+def _plus(a: Form, b: Form) -> Form:
+    factors = dict(a)
+    for product, factor in b:
+        factors[product] = factors.get(product, 0) + factor
+    return _form(factors)
+
+
+def _times(form: Form, number: int) -> Form:
+    return tuple([(product, factor * number) for product, factor in form]) if number else ()
+
+
+def _multiplied(a: Form, b: Form) -> Form:
+    factors: dict[Product, int] = {}
+    for left, times in a:
+        for right, more in b:
+            product = tuple(sorted((*left, *right)))
+            factors[product] = factors.get(product, 0) + times * more
+    return _form(factors)
+
+
+class Number:
+    """A whole number as it is at one size, and the form that it has at every size.
+
+    Where its value itself is asked for, as by ``range`` or as the key of a dictionary, that is a condition,
+    too.
+    """
+
+    __slots__ = ("form", "table", "value")
+
+    def __init__(self, table: Table, form: Form, value: int) -> None:
+        self.table = table
+        self.form = form
+        self.value = value
+
+    def _made(self, form: Form, value: int) -> Any:
+        """Another number; one that is the same at every size is no more than that."""
+        if not form or (len(form) == 1 and not form[0][0]):
+            return value
+        return Number(self.table, form, value)
+
+    def _pinned(self) -> int:
+        """Its value, with the condition that it has no other."""
+        self._less(self.value, ZERO)
+        return self.value
+
+    def _less(self, other: Any, relation: str) -> Any:
+        """Whether what is left when ``other`` is taken away is below 0, or 0."""
+        form, value = _of(other)
+        if form is None:
+            exact = self._pinned() - other
+            return exact < 0 if relation == BELOW else exact == 0
+        form, value = _plus(self.form, _times(form, -1)), self.value - value
+        if not form or (len(form) == 1 and not form[0][0]):
+            return value < 0 if relation == BELOW else value == 0
+        return (self.table.is_below if relation == BELOW else self.table.is_zero)(form, value)
+
+    def __add__(self, other: Any) -> Any:
+        form, value = _of(other)
+        if form is None:
+            return self._pinned() + other
+        return self._made(_plus(self.form, form), self.value + value)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Any:
+        return self._made(_times(self.form, -1), -self.value)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return -self if self < 0 else self
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Any:
+        form, value = _of(other)
+        if form is None:
+            return self._pinned() * other
+        return self._made(_multiplied(self.form, form), self.value * value)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Any) -> Any:
+        if isinstance(other, Number):
+            return _quotient(self, other)
+        if not isinstance(other, int):
+            return self._pinned() // other
+        return self._made(self.table.quotient(self.form, int(other)), self.value // other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _quotient(other, self) if isinstance(other, int) else other // self._pinned()
+
+    def __mod__(self, other: Any) -> Any:
+        return self - self // other * other
+
+    def __rmod__(self, other: Any) -> Any:
+        return other - other // self * self
+
+    def __divmod__(self, other: Any) -> Any:
+        quotient = self // other
+        return quotient, self - quotient * other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        quotient = other // self
+        return quotient, other - quotient * self
+
+    def __pow__(self, other: Any) -> Any:
+        if not isinstance(other, int) or other < 0:
+            return self._pinned() ** other
+        found: Any = 1
+        for _ in range(other):
+            found = found * self
+        return found
+
+    def __rpow__(self, other: Any) -> Any:
+        return other ** self._pinned()
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._pinned() / other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other / self._pinned()
+
+    def __lt__(self, other: Any) -> Any:
+        return self._less(other, BELOW)
+
+    def __ge__(self, other: Any) -> Any:
+        return not self._less(other, BELOW)
+
+    def __le__(self, other: Any) -> Any:
+        return not -self < -other
+
+    def __gt__(self, other: Any) -> Any:
+        return -self < -other
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, int | float | Number):
+            return NotImplemented
+        return self._less(other, ZERO)
+
+    def __ne__(self, other: object) -> Any:
+        if not isinstance(other, int | float | Number):
+            return NotImplemented
+        return not self._less(other, ZERO)
+
+    def __bool__(self) -> bool:
+        return not self._less(0, ZERO)
+
+    def __hash__(self) -> int:
+        return hash(self._pinned())
+
+    def __index__(self) -> int:
+        return self._pinned()
+
+    __int__ = __trunc__ = __index__
+
+    def __float__(self) -> float:
+        return float(self._pinned())
+
+    def __floor__(self) -> Any:
+        return self
+
+    __ceil__ = __floor__
+
+    def __round__(self, digits: SupportsIndex | None = None) -> Any:
+        return self
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+    def __format__(self, how: str) -> str:
+        return format(self.value, how)
+
+
+def _quotient(dividend: Any, divisor: Number) -> int:
+    """How often one number fits into another, where it does so often: no form is divided by another."""
+    value = int(dividend.value if isinstance(dividend, Number) else dividend) // divisor.value
+    if divisor > 0:
+        rest = dividend - value * divisor
+        if 0 <= rest < divisor:
+            return value
+    return int(dividend) // divisor._pinned()
+
+
+def _of(other: Any) -> tuple[Form | None, int]:
+    """The form of a number; ``None`` where it is not whole."""
+    if isinstance(other, Number):
+        return other.form, other.value
+    if isinstance(other, int):
+        return _constant(int(other)), other
+    return None, 0
+
+
+def form_of(number: Any) -> Form:
+    """The form of a number that was computed, which may have come out as a plain one."""
+    return number.form if isinstance(number, Number) else _constant(number)
