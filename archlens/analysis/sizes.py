@@ -103,8 +103,9 @@ def find(network: Network, *, bound: int | None = None, brief: bool = False) -> 
     """Which inputs a network takes.
 
     Where its layers are the same on any input, their ops tell of all sizes at once
-    (:mod:`archlens.analysis.every_size`); else the network is laid out on each. A search that is too much work is
-    given up, and says so; where a network may have more layers than by default, it may be as much more.
+    (:mod:`archlens.analysis.every_size`); else the network is laid out on each. A search that is too much
+    work is given up, and says so; where a network may have more layers than by default, it may be as much
+    more.
 
     Args:
         network: one that can be had on other inputs.

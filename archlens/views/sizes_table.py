@@ -142,7 +142,8 @@ _UNSOUGHT = "not looked for"
 
 #: What the figures mean.
 _NOTES = (
-    "Each size was looked at. No pixel lost: every position of every map is in some window of the next layer.",
+    "Each size was looked at. No pixel lost: every position of every map is in some window of the next "
+    "layer.",
     "Peak activations: the most bytes of activations alive at once in an inference of one sample in float32.",
     "Field: input positions that one output of the last layer with a field sees; clipped: whether its centre "
     "output sees padding.",
