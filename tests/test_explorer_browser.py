@@ -173,7 +173,7 @@ def test_the_chart_has_what_is_known_and_its_front(tab: browser.Page, here: Path
     tab.open(here, "view=scatter&front=1")
     shown = tab.run('[...document.querySelectorAll(".bubble")].map(one => one.dataset.name)')
     assert {*shown} == {*FIVE} - {"lenet5"}  # of which no accuracy is known
-    assert "1 of the 5 networks" in tab.run('document.querySelector(".stage").textContent')
+    assert "1 of 5 networks" in tab.run('document.querySelector(".stage").textContent')
     assert tab.run('document.querySelector(".front").points.length') == 3  # VGG-16 takes more and is worse
     tab.open(here, "view=scatter&x=year&y=params&area=none")
     assert len(tab.run('[...document.querySelectorAll(".bubble")].map(one => one.dataset.name)')) == 5

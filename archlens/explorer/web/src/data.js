@@ -177,3 +177,10 @@ export function sorted(networks, sort, by) {
     return x === y ? names.compare(a.name, b.name) : x - y;
   });
 }
+
+/** The metrics without those that say of every network here what the parameters say: what experts alone have. */
+export const shownMetrics = data.metrics.filter(
+  (by) =>
+    by.key !== "active_params" ||
+    data.networks.some((one) => figureOf(one, by) !== figureOf(one, metric("params"))),
+);

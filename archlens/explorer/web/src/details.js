@@ -1,6 +1,6 @@
 // All that is known of one network; and of two, side by side.
 
-import { byName, data, figureOf, text } from "./data.js";
+import { byName, data, figureOf, shownMetrics, text } from "./data.js";
 import { h, s } from "./dom.js";
 import { full, rounded, whole } from "./numbers.js";
 
@@ -77,9 +77,7 @@ export function details(one, then) {
       { class: "figures" },
       h("dt", {}, "input"),
       h("dd", {}, one.input, h("small", {}, `${whole(one.layers)} layers`)),
-      data.metrics
-        .filter((by) => by.key !== "active_params" || !same(one, by))
-        .flatMap((by) => [h("dt", {}, by.called), figure(one, by)]),
+      shownMetrics.flatMap((by) => [h("dt", {}, by.called), figure(one, by)]),
     ),
     profile(one),
     h(
@@ -91,9 +89,6 @@ export function details(one, then) {
     ),
   );
 }
-
-/** @param {Network} one @param {Metric} by */
-const same = (one, by) => figureOf(one, by) === figureOf(one, data.metrics[1]);
 
 /** The drawing that stands for it, which the page has without the viewer. @param {Network} one */
 function picture(one) {
@@ -179,7 +174,7 @@ export function beside(first, second, change) {
         ),
       ),
     );
-  const rows = data.metrics.map((by) => {
+  const rows = shownMetrics.map((by) => {
     const [a, b] = [figureOf(one, by), figureOf(other, by)];
     const both = typeof a === "number" && typeof b === "number";
     return h(

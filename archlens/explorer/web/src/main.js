@@ -1,7 +1,7 @@
 // The viewer: it reads the data of the page, and shows what the address says.
 
 import { bars } from "./bars.js";
-import { byName, chosen, data, families, figureOf, metric } from "./data.js";
+import { byName, chosen, data, families, figureOf, metric, shownMetrics } from "./data.js";
 import { beside, details } from "./details.js";
 import { buttons, choice, h } from "./dom.js";
 import { full } from "./numbers.js";
@@ -130,12 +130,10 @@ function tools() {
     made.append(
       buttons(
         "Figure",
-        data.metrics
-          .filter(differs)
-          .map((by) => [
-            by.key,
-            by.key === "peak_activations" ? "live set" : by.key === "memory" ? "bytes" : by.called,
-          ]),
+        shownMetrics.map((by) => [
+          by.key,
+          by.key === "peak_activations" ? "live set" : by.key === "memory" ? "bytes" : by.called,
+        ]),
         state.metric,
         (key) => set({ metric: key }),
       ),
@@ -204,14 +202,6 @@ function tools() {
     );
   }
   return made;
-}
-
-/** Whether it is another figure than the parameters, of which it is a part where there are experts. @param {import("./data.js").Metric} by */
-function differs(by) {
-  return (
-    by.key !== "active_params" ||
-    data.networks.some((one) => figureOf(one, by) !== figureOf(one, metric("params")))
-  );
 }
 
 function setOf() {
@@ -290,7 +280,7 @@ function table() {
           "tr",
           {},
           h("th", { scope: "col" }, "network"),
-          data.metrics.map((by) => h("th", { scope: "col" }, by.called)),
+          shownMetrics.map((by) => h("th", { scope: "col" }, by.called)),
         ),
       ),
       h(
@@ -305,7 +295,7 @@ function table() {
               { scope: "row" },
               h("button", { type: "button", class: "link", onclick: () => pick(one, false) }, one.title),
             ),
-            data.metrics.map((by) => {
+            shownMetrics.map((by) => {
               const value = figureOf(one, by);
               return typeof value === "number"
                 ? h("td", {}, full(by, value, one.said))
@@ -349,7 +339,7 @@ function renderFoot() {
       button("CSV", () => save("networks.csv", new Blob([csv(listed)], { type: "text/csv" }))),
       button("Markdown", () => save("networks.md", new Blob([markdown(listed)], { type: "text/markdown" }))),
       button("Copy the link", () => copy(location.href, "The link")),
-      button(document.documentElement.dataset.theme === "dark" ? "Light" : "Dark", theme),
+      button(isDark() ? "Light" : "Dark", theme),
     ),
     h(
       "p",
@@ -399,10 +389,13 @@ async function copy(text, what) {
   }
 }
 
+/** Whether the page is dark, by its button or else by the system. */
+function isDark() {
+  const { theme } = document.documentElement.dataset;
+  return theme ? theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
 function theme() {
-  const dark = document.documentElement.dataset.theme
-    ? document.documentElement.dataset.theme === "dark"
-    : window.matchMedia("(prefers-color-scheme: dark)").matches;
-  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
   renderFoot();
 }

@@ -124,11 +124,7 @@ export function scatter(state, wide, pick) {
     {},
     svg,
     rest
-      ? h(
-          "p",
-          { class: "quiet" },
-          `${rest} of the ${all.length} networks are not drawn: a figure of theirs is unknown.`,
-        )
+      ? h("p", { class: "quiet" }, `Not drawn, since a figure is unknown: ${rest} of ${all.length} networks.`)
       : null,
   );
 
