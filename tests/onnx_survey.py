@@ -39,8 +39,9 @@ from archlens.dialects.format import Read
 #: How many samples open files are run on.
 SAMPLES = 3
 
-#: What a norm reads and trains not; and what of a resize, a quantisation or a clip are numbers of its own.
-OWN = {"BatchNormalization": (3, 4), "Resize": (1, 2), "Clip": (1, 2), "Pad": (2,)}
+#: What a norm reads and trains not; what of a resize, a quantisation or a clip are numbers of its own; and
+#: what Swin's masks are written into.
+OWN = {"BatchNormalization": (3, 4), "Resize": (1, 2), "Clip": (1, 2), "Pad": (2,), "ScatterND": (0,)}
 
 
 def made(library: str, name: str) -> tuple[nn.Module, tuple[int, ...]]:
@@ -109,9 +110,9 @@ def exported(module: nn.Module, shape: tuple[int, ...], exporter: str, axes: str
 
 
 def counted(model: Any) -> int:
-    """The floating-point initializers that lead to an output, but for single numbers and statistics.
+    """The floating-point constants that lead to an output, but for single numbers and statistics.
 
-    The light files of the ``onnx`` wheel have the sizes of their weights alone, filled in by a node.
+    A single number that has a path as its name is a parameter. The light files of the ``onnx`` wheel have the sizes of their weights alone, filled in by a node.
     """
     floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE}
     sizes = {
@@ -121,6 +122,9 @@ def counted(model: Any) -> int:
     }
     held = {one.name: one for one in model.graph.initializer}
     for node in model.graph.node:
+        for one in node.attribute if node.op_type == "Constant" else ():
+            if one.HasField("t") and one.t.data_type in floats and len(one.t.dims):
+                sizes[node.output[0]] = tuple(one.t.dims)
         if node.op_type == "ConstantOfShape" and node.input[0] in held:
             sizes[node.output[0]] = tuple(onnx.numpy_helper.to_array(held[node.input[0]]))
     needed = {one.name for one in model.graph.output}
@@ -130,7 +134,9 @@ def counted(model: Any) -> int:
             needed.update(node.input)
             own = OWN.get(node.op_type, ())
             read.update(name for i, name in enumerate(node.input) if i not in own)
-    return sum(prod(sizes[name]) for name in read if name in sizes and prod(sizes[name]) > 1)
+    whole = {name: prod(sizes[name]) for name in read if name in sizes}
+    named = {one.name for one in model.graph.initializer if "." in one.name}
+    return sum(size for name, size in whole.items() if size > 1 or name in named)
 
 
 def differences(
