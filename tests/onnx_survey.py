@@ -39,9 +39,8 @@ from archlens.dialects.format import Read
 #: How many samples open files are run on.
 SAMPLES = 3
 
-#: What a norm reads and trains not; what of a resize, a quantisation or a clip are numbers of its own; and
-#: what Swin's masks are written into.
-OWN = {"BatchNormalization": (3, 4), "Resize": (1, 2), "Clip": (1, 2), "Pad": (2,), "ScatterND": (0,)}
+#: What a norm reads and trains not; and what of a resize, a quantisation or a clip are numbers of its own.
+OWN = {"BatchNormalization": (3, 4), "Resize": (1, 2), "Clip": (1, 2), "Pad": (2,)}
 
 
 def made(library: str, name: str) -> tuple[nn.Module, tuple[int, ...]]:
@@ -109,10 +108,11 @@ def exported(module: nn.Module, shape: tuple[int, ...], exporter: str, axes: str
         )
 
 
-def counted(model: Any) -> int:
+def counted(model: Any, filled: bool = False) -> int:
     """The floating-point constants that lead to an output, but for single numbers and statistics.
 
-    A single number that has a path as its name is a parameter. The light files of the ``onnx`` wheel have the sizes of their weights alone, filled in by a node.
+    A single number that has a path as its name is a parameter. The light files of the ``onnx`` wheel have
+    the sizes of their weights alone, which a node fills.
     """
     floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE}
     sizes = {
@@ -125,7 +125,7 @@ def counted(model: Any) -> int:
         for one in node.attribute if node.op_type == "Constant" else ():
             if one.HasField("t") and one.t.data_type in floats and len(one.t.dims):
                 sizes[node.output[0]] = tuple(one.t.dims)
-        if node.op_type == "ConstantOfShape" and node.input[0] in held:
+        if filled and node.op_type == "ConstantOfShape" and node.input[0] in held:
             sizes[node.output[0]] = tuple(onnx.numpy_helper.to_array(held[node.input[0]]))
     needed = {one.name for one in model.graph.output}
     read = set()
@@ -148,7 +148,7 @@ def differences(
         warnings.simplefilter("error")
         network = dialects.network(found, input="x".join(map(str, shape)) if shape else None)
     model = onnx.load(path, load_external_data=False)
-    params = counted(model)
+    params = counted(model, path.name.startswith("light_"))
     if network.params != params:
         yield f"params {network.params:,} for {params:,}"
     if macs not in (None, network.macs) or network.unknown:
