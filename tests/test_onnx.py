@@ -1265,6 +1265,28 @@ def test_a_graph_made_for_one_sample_that_says_any_number(tmp_path: Path) -> Non
         loaded(tmp_path, wrong)
 
 
+@pytest.mark.parametrize("steps", [2, 3, 5, 8])
+def test_heads_beside_one_sample_are_joined_again(tmp_path: Path, steps: int) -> None:
+    """As both exporters write torch's attention for one sample: steps first, then the heads of all samples."""
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("Reshape", "t apart", "h"),
+        node("Transpose", "h", "a", perm=[1, 0, 2]),
+        node("Softmax", "a", "b", axis=-1),
+        node("Transpose", "b", "c", perm=[1, 0, 2]),
+        node("Reshape", "c joined", "d"),
+        node("Gemm", "d w", "e"),
+        node("Reshape", "e whole", "f"),
+        node("Transpose", "f", "y", perm=[1, 0, 2]),
+    ]
+    sizes = {"apart": [steps, 2, 4], "joined": [steps, 8], "whole": [steps, 1, 6]}
+    held = [tensor("w", [8, 6]), *(tensor(name, [len(one)], one, 7) for name, one in sizes.items())]
+    data = model(nodes, held, [info("x", [1, steps, 8])], [info("y", [1, steps, 6])])
+    network = loaded(tmp_path, data)
+    assert network.output == (steps, 6)
+    assert (network.params, network.macs) == (8 * 6, steps * 8 * 6)
+
+
 def test_an_expansion_beside_samples_that_are_written_into_it(tmp_path: Path) -> None:
     """Four windows of each of two samples, whose norms are spread over their channels."""
     nodes = [

@@ -22,9 +22,15 @@ def rebatched(
 
     Returns:
         What it is viewed as on this batch, and how many positions of that axis are outside of the samples.
+
+    >>> rebatched([50, 12, 64], [50, 12 * BATCH, 64], [50, 768], 1, 1) == ((50 * BATCH, 768), 50)  # heads
+    True
     """
     axis = next(i for i, (n, m) in enumerate(zip(before, now, strict=True)) if n != m)
-    place, inside = _place(prod(before[:axis]) * inside, sizes, before[axis + 1 :])
+    behind = list(before[axis + 1 :])
+    if samples == 1 and before[axis] > inside:  # of several, what is in an axis with them says where they are
+        behind.insert(0, before[axis] // inside)
+    place, inside = _place(prod(before[:axis]) * inside, sizes, behind)
     return tuple(n * BATCH // samples if i == place else n for i, n in enumerate(sizes)), inside
 
 
