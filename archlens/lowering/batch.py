@@ -28,7 +28,7 @@ def rebatched(
     """
     axis = next(i for i, (n, m) in enumerate(zip(before, now, strict=True)) if n != m)
     behind = list(before[axis + 1 :])
-    if samples == 1 and before[axis] > inside:  # of several, what is in an axis with them says where they are
+    if samples == 1 and before[axis] > inside:  # several show in the sizes where they are
         behind.insert(0, before[axis] // inside)
     place, inside = _place(prod(before[:axis]) * inside, sizes, behind)
     return tuple(n * BATCH // samples if i == place else n for i, n in enumerate(sizes)), inside
