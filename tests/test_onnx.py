@@ -1267,7 +1267,7 @@ def test_a_graph_made_for_one_sample_that_says_any_number(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("steps", [2, 3, 5, 8])
 def test_heads_beside_one_sample_are_joined_again(tmp_path: Path, steps: int) -> None:
-    """As both exporters write torch's attention for one sample: steps first, then the heads of all samples."""
+    """As both exporters write torch's attention for one sample: its steps first, then its heads."""
     nodes = [
         node("Transpose", "x", "t", perm=[1, 0, 2]),
         node("Reshape", "t apart", "h"),
