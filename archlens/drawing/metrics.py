@@ -2,14 +2,22 @@
 
 The font is Archlens Sans, which travels with the package: Latin, Greek and Cyrillic of Liberation Sans 2.1.5
 (SIL Open Font License 1.1) under a name of its own. Its advance widths are those of Arial and Helvetica, for
-which the pictures ask first; ``tests/test_diagram.py`` holds the tables against the font files.
+which the pictures ask first; ``tests/test_diagram.py`` holds the tables against the font files. Where another
+font is asked for, text is measured by its file while a picture is drawn and written (:func:`using`).
 """
 
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
+
+from ..errors import shorten, usage
+from .fontfile import LARGEST, FontFile
 
 #: The font files, for the formats that carry or paint glyphs themselves.
 FONTS = Path(__file__).parent / "fonts"
@@ -88,15 +96,121 @@ _WIDTHS = {
 }
 
 
+@dataclass(frozen=True)
+class Font:
+    """A font: its files, and what SVG asks for."""
+
+    name: str
+    regular: Path
+    #: The same where there is no bold one.
+    bold: Path
+    #: The families that SVG asks for, the first of which is embedded.
+    families: str = ""
+
+    @cached_property
+    def files(self) -> tuple[FontFile, FontFile]:
+        """The file of the regular font, and that of the bold one.
+
+        Raises:
+            UsageError: one cannot be read, or is no font that can be embedded.
+        """
+        regular = _opened(self.regular)
+        return regular, _opened(self.bold) if self.has_bold else regular
+
+    @property
+    def has_bold(self) -> bool:
+        """Whether bold text is set in a font of its own."""
+        return self.bold != self.regular
+
+    @cached_property
+    def family(self) -> str:
+        """The family that is embedded."""
+        return self.files[0].family
+
+    def widths(self, bold: bool) -> Mapping[str, int]:
+        """The advance widths of characters, in thousandths of the font's size."""
+        return _WIDTHS[bold] if self == SANS else self.files[bold].widths
+
+
+def _opened(path: Path) -> FontFile:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, ValueError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
+        raise usage(
+            f"the font {shorten(str(path))} cannot be read: {reason}",
+            help="serif, sans, mono, or a .ttf file",
+        ) from None
+    if len(content) > LARGEST:
+        raise usage(f"{shorten(str(path))} is larger than {LARGEST // 10**6} MB", help="take a smaller font")
+    return FontFile(content, str(path))
+
+
+SANS = Font("sans", REGULAR_FILE, BOLD_FILE)
+#: The fonts that travel with the package, by name.
+FONTS_BY_NAME = {
+    "sans": SANS,
+    "serif": Font(
+        "serif",
+        FONTS / "ArchlensSerif-Regular.ttf",
+        FONTS / "ArchlensSerif-Bold.ttf",
+        "'Times New Roman', Times, serif",
+    ),
+    "mono": Font(
+        "mono",
+        FONTS / "ArchlensMono-Regular.ttf",
+        FONTS / "ArchlensMono-Bold.ttf",
+        "'Courier New', monospace",
+    ),
+}
+_current: ContextVar[Font] = ContextVar("font", default=SANS)
+
+
+def font_of(text: str) -> Font:
+    """The font of a name, or of a file.
+
+    Raises:
+        UsageError: there is no such font, or it cannot be embedded.
+    """
+    found = FONTS_BY_NAME.get(text)
+    if found is None:
+        found = Font(text, Path(text), Path(text), "sans-serif")
+        _ = found.files
+    return found
+
+
+def current() -> Font:
+    """The font that text is measured in."""
+    return _current.get()
+
+
+@contextmanager
+def using(font: Font) -> Iterator[None]:
+    """Measure text in a font."""
+    before = _current.set(font)
+    try:
+        yield
+    finally:
+        _current.reset(before)
+
+
 def is_known(text: str) -> bool:
-    """Whether every width is from the tables, and none is an estimate."""
-    return text.isascii() or all(c in _WIDTHS[False] for c in text)
+    """Whether every width is known, and none is an estimate."""
+    font = _current.get()
+    if font is SANS:
+        return text.isascii() or all(c in _WIDTHS[False] for c in text)
+    return all(c in font.widths(False) for c in text)
+
+
+def width(text: str, size: float, bold: bool = False) -> float:
+    """The width of a line of text; characters without a known width count as a full square."""
+    return _width(_current.get(), text, size, bold)
 
 
 @lru_cache(4096)  # the words of a picture are measured again and again while it is laid out
-def width(text: str, size: float, bold: bool = False) -> float:
-    """The width of a line of text; characters without a known width count as a full square."""
-    widths = _WIDTHS[bold]
+def _width(font: Font, text: str, size: float, bold: bool) -> float:
+    widths = font.widths(bold)
     total = 0
     for c in text:
         known = widths.get(c)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .metrics import SANS, Font
+
 Point = tuple[float, float]
 
 #: How far apart the lines of a hatch are, along either side.
@@ -79,6 +81,8 @@ class Picture:
     title: str
     description: str
     items: tuple[Item, ...] = field(repr=False)
+    #: The font of its text.
+    font: Font = field(default=SANS, repr=False)
     #: How long one of its points is where it is read, in ``unit``: ``px`` or ``pt``, a 72nd of an inch.
     scale: float = 1.0
     unit: str = "px"

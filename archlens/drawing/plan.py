@@ -21,6 +21,7 @@ from ..grouping import grouped
 from ..network import Layer, Network, scopes_of
 from ..ops import Op
 from ..shape import Shape, times
+from .metrics import Font, current
 
 if TYPE_CHECKING:
     from ..analysis.study import Study
@@ -213,13 +214,17 @@ class Plans:
         self.repeats = study.repeats if study is not None else Repeats(network, inputs)
         self.consumers = self.repeats.consumers
         self._at: dict[int | None, Plan] = {}
-        #: What a style has found out about a plan, by what it depends on.
-        self.known: dict[Hashable, Any] = {}
+        self._known: dict[Font, dict[Hashable, Any]] = {}
         #: What there was too much of at the depth that was tried last, unless it was boxes.
         self.full = ""
         #: Words in the place of attributes, by layer; and scopes that are never opened.
         self.words: Mapping[str, Mapping[str, str]] = {}
         self.closed: Collection[str] = ()
+
+    @property
+    def known(self) -> dict[Hashable, Any]:
+        """What a style has found out about a plan, by what it depends on beside the font."""
+        return self._known.setdefault(current(), {})
 
     @cached_property
     def study(self) -> Study:

@@ -14,6 +14,7 @@ from ..network import Network
 from ..views import words
 from .drawn import Drawn
 from .fit import PAPER, SCREENS, Fit, fit_of
+from .metrics import SANS, font_of, using
 from .picture import Picture
 from .plan import Box, Plan, Plans
 from .theme import AUTO, OKABE_ITO, Theme, theme_of
@@ -66,6 +67,8 @@ class Request(Drawn):
     bare: bool = False
     #: ``theme`` for the ground of the theme, ``none`` for that of whatever it stands on.
     ground: str = "theme"
+    #: The font of its text: a name of :data:`archlens.drawing.metrics.FONTS_BY_NAME`, or a file.
+    font: str = SANS.name
     #: A name of :data:`archlens.drawing.theme.PALETTES`.
     palette: str = OKABE_ITO
     #: Figures that boxes have, by their names in :data:`LABELS`.
@@ -104,6 +107,7 @@ class Request(Drawn):
             f"{self.scale} in scale": self.scale != SCALES[0],
             f"with text of {self.page.least:g} {self.page.unit}": self.font_size is not None,
             f"for {self.fit}": self.fit not in ("", SCREENS, PAPER),
+            f"in {shorten(self.font)}": self.font != SANS.name,
             f"in {self.palette}": self.palette != OKABE_ITO,
             "without title and key": self.bare,
             "without a ground": self.ground != "theme",
@@ -195,9 +199,11 @@ class Request(Drawn):
             )
         if self.heat:
             self._require_heat()
-        picture = import_module(f"{__package__}.styles.{self.style}").draw(self)
+        font = font_of(self.font)
+        with using(font):
+            picture = import_module(f"{__package__}.styles.{self.style}").draw(self)
         assert isinstance(picture, Picture)
-        return picture
+        return picture if font == SANS else replace(picture, font=font)
 
     def _require_heat(self) -> None:
         """Refuse a figure that colours nothing, and styles whose colours mean something else."""

@@ -10,6 +10,7 @@ import click
 from ...drawing import Request, extensions, style_names, to_bytes
 from ...drawing.fit import PRINT, SCREEN
 from ...drawing.formats import ANY
+from ...drawing.metrics import FONTS_BY_NAME, SANS
 from ...drawing.part import part
 from ...drawing.request import HEATS, LABELS, SCALES, unplaced
 from ...drawing.theme import AUTO, PALETTES
@@ -46,6 +47,13 @@ from ..pictures import extension_of, fit_option, theme_option
     type=float,
     metavar="SIZE",
     help=f"The smallest text, in points or pixels there.  [default: {PRINT:g} pt in print, {SCREEN:g} px]",
+)
+@click.option(
+    "--font",
+    default=SANS.name,
+    show_default=True,
+    metavar="FONT",
+    help=f"That of the text, which PDF and PNG hold: {', '.join(FONTS_BY_NAME)}, or a .ttf file.",
 )
 @click.option(
     "--scale",
@@ -91,6 +99,7 @@ def command(
     theme: str | None,
     fit: str | None,
     font_size: float | None,
+    font: str,
     scope: str | None,
     labels: str | None,
     heat: str | None,
@@ -120,7 +129,8 @@ def command(
         network = part(network, scope)
     request = Request(
         network, style, depth, direction, failed,
-        theme=theme or "light", fit=fit or "", font_size=font_size, bare=bare, ground=ground, palette=palette,
+        theme=theme or "light", fit=fit or "", font_size=font_size, font=font, bare=bare, ground=ground,
+        palette=palette,
         labels=tuple(name.strip() for name in labels.split(",")) if labels is not None else (),
         scale=scale, layer=layer or "", heat=heat or "",
     ).made_for(extension)  # fmt: skip

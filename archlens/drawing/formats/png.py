@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...errors import usage
-from ..metrics import BOLD_FILE, FONTS, REGULAR_FILE, is_known
+from ..metrics import FONTS, SANS, is_known, using
 from ..picture import Picture, Text, walk
 from ..request import HasPicture
 from .svg import to_svg
@@ -27,6 +27,8 @@ def to_bytes(drawn: HasPicture) -> bytes:
             "PNG is painted by resvg-py, which is not installed", help="pip install 'archlens-nn[diagram]'"
         ) from None
     picture = drawn.picture
+    font = picture.font
+    family = "Archlens Sans" if font == SANS else font.family
     zoom = _INCH / 72 if picture.unit == "pt" else _ZOOM
     longest = max(picture.width, picture.height) * picture.scale
     if longest > _MOST:
@@ -42,13 +44,14 @@ def to_bytes(drawn: HasPicture) -> bytes:
             background=picture.background or None,
             # characters that the font lacks are looked for on the machine; there the bytes may differ
             skip_system_fonts=_is_covered(picture),
-            font_files=[str(REGULAR_FILE), str(BOLD_FILE)],
+            font_files=list(dict.fromkeys([str(font.regular), str(font.bold)])),
             font_dirs=[str(FONTS)],
-            font_family="Archlens Sans",
-            sans_serif_family="Archlens Sans",
+            font_family=family,
+            sans_serif_family=family,
         )
     )
 
 
 def _is_covered(picture: Picture) -> bool:
-    return all(is_known(item.text) for item in walk(picture.items) if isinstance(item, Text))
+    with using(picture.font):
+        return all(is_known(item.text) for item in walk(picture.items) if isinstance(item, Text))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ..metrics import is_known, width
-from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number
+from base64 import b64encode
+
+from ..metrics import SANS, Font, current, is_known, using, width
+from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number, walk
 from ..request import HasPicture
 
 #: Fonts of one set of widths, which :mod:`archlens.drawing.metrics` holds; then whatever there is.
@@ -16,22 +18,49 @@ def to_bytes(drawn: HasPicture) -> bytes:
 
 
 def to_svg(picture: Picture) -> str:
-    """A picture as the text of an SVG file: no script, no style sheet, no reference to anything outside."""
+    """A picture as the text of an SVG file: no script, no reference to anything outside.
+
+    It has a style sheet where its font is not the usual one, whose outlines are within it.
+    """
+    with using(picture.font):
+        return _to_svg(picture)
+
+
+def _to_svg(picture: Picture) -> str:
     w, h = number(picture.width), number(picture.height)
     unit = "" if picture.unit == "px" else picture.unit
+    font = picture.font
+    family = FAMILY if font == SANS else f"'{font.family}', {font.families}"
     wide, high = (f"{number(side * picture.scale)}{unit}" for side in (picture.width, picture.height))
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {w} {h}" '
-        f'role="img" aria-label="{escape(picture.title)}" font-family="{FAMILY}">',
+        f'role="img" aria-label="{escape(picture.title)}" font-family="{family}">',
         f"<title>{escape(picture.title)}</title>",
         f"<desc>{escape(picture.description)}</desc>",
     ]
+    if font != SANS:
+        out.append(f"<style>{_embedded(font, picture)}</style>")
     if picture.background:
         out.append(f'<rect width="{w}" height="{h}" fill="{picture.background}"/>')
     for item in picture.items:
         _write(item, out)
     out.append("</svg>\n")
     return "\n".join(out)
+
+
+def _embedded(font: Font, picture: Picture) -> str:
+    """The outlines of the characters that a picture has, as a style sheet."""
+    rules = []
+    for bold, file in enumerate(font.files[: 1 + font.has_bold]):
+        texts = [item for item in walk(picture.items) if isinstance(item, Text)]
+        used = {c for item in texts for c in item.text if item.bold == bool(bold) or not font.has_bold}
+        if used:
+            data = b64encode(file.subset(used)).decode("ascii")
+            weight = ";font-weight:bold" if bold else ""
+            rules.append(
+                f"@font-face{{font-family:'{font.family}'{weight};src:url(data:font/ttf;base64,{data})}}"
+            )
+    return "".join(rules)
 
 
 def escape(text: str) -> str:
@@ -72,7 +101,7 @@ def _write(item: Item, out: list[str]) -> None:
 
 def _text(item: Text) -> str:
     anchor = f' text-anchor="{item.anchor}"' if item.anchor != "start" else ""
-    bold = ' font-weight="bold"' if item.bold else ""
+    bold = ' font-weight="bold"' if item.bold and current().has_bold else ""
     # a font of other widths is stretched to these
     length = width(item.text, item.size, item.bold)
     fixed = (

@@ -5,11 +5,17 @@ Every colour has a name at the top, so that a paper can give it another.
 
 from __future__ import annotations
 
-from ...errors import printable
+from ...errors import printable, shorten, usage
 from ...forms.latex import LATIN, SPECIAL, escape
 from ..picture import Group, Item, Path, Picture, Point, Rect, Text, number, walk
 from ..request import HasPicture
 
+#: The package and the family that each font is in TeX: Helvetica, Times and Courier.
+_PACKAGES = {
+    "sans": ("helvet", "sffamily"),
+    "serif": ("mathptmx", "rmfamily"),
+    "mono": ("courier", "ttfamily"),
+}
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
 
@@ -23,6 +29,12 @@ def to_tex(picture: Picture) -> str:
 
     Where pdfLaTeX knows a character no better, it sets a question mark in its place.
     """
+    if picture.font.name not in _PACKAGES:
+        raise usage(
+            f"a .tex has the fonts of TeX, and not {shorten(picture.font.name)}",
+            help=f"--font {' or '.join(_PACKAGES)}; .pdf, .png and .svg hold any font",
+        )
+    package, family = _PACKAGES[picture.font.name]
     colors: dict[str, str] = {}
     body: list[str] = []
     page = Rect(0, 0, picture.width, picture.height, picture.background)
@@ -34,14 +46,14 @@ def to_tex(picture: Picture) -> str:
         [
             r"\documentclass[tikz,border=0pt]{standalone}",
             r"\usepackage[T1]{fontenc}",
-            r"\usepackage{helvet,xcolor}",
+            rf"\usepackage{{{package},xcolor}}",
             *(_declared(c) for c in sorted(texts) if ord(c) > LATIN and c not in SPECIAL),
             *(f"\\definecolor{{{name}}}{{HTML}}{{{color[1:].upper()}}}" for color, name in colors.items()),
             r"\begin{document}",
             f"% {_comment(picture.title)}",
             r"% from the top left, in units of which the smallest text has nine and a half",
             f"\\begin{{tikzpicture}}[x={point:.4g}bp,y=-{point:.4g}bp,line cap=butt,line join=round,",
-            r"  every node/.style={inner sep=0pt,outer sep=0pt,font=\sffamily}]",
+            rf"  every node/.style={{inner sep=0pt,outer sep=0pt,font=\{family}}}]",
             *body,
             r"\end{tikzpicture}",
             r"\end{document}",
