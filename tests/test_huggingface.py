@@ -295,6 +295,7 @@ NOTHING = {
     "qwen2": {"sliding_window", "max_window_layers"},
     "qwen3": {"sliding_window", "max_window_layers"},
     "qwen3_moe": {"sliding_window", "intermediate_size", "output_router_logits", "router_aux_loss_coef"},
+    "seed_oss": {"residual_dropout"},  # of training
     "gemma3_text": {"_sliding_window_pattern"},  # which transformers does not read
     "qwen2_moe": {
         "sliding_window",

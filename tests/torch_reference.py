@@ -460,6 +460,7 @@ def attention(
     causal: bool = False,
     window: int | None = None,
     scale: float | None = None,
+    softcap: float | None = None,
 ) -> Callable[..., Tensor]:
     """A head at a time. What is masked is multiplied by 0, and is not seen: no NaN comes from there.
 
@@ -477,6 +478,8 @@ def attention(
             keys, values = k.chunk(kv_heads or heads, -1)[at], v.chunk(kv_heads or heads, -1)[at]
             scores = queries @ keys.transpose(-2, -1)
             scores = scores / queries.shape[-1] ** 0.5 if scale is None else scores * scale
+            if softcap is not None:
+                scores = softcap * torch.tanh(scores / softcap)
             if bias is not None:
                 own = bias if bias.dim() < 4 else bias[..., head if bias.shape[-3] > 1 else 0, :, :]
                 while own.dim() < scores.dim():
@@ -735,6 +738,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "SinusoidalPositions": SinusoidalPositions,
     "attention": attention,
     "biased_attention": attention,
+    "capped_attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),
     "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),
     "RelativeAttention": relative_attention,

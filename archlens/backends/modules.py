@@ -511,11 +511,43 @@ def biased_attention(
     causal: bool = False,
     window: int | None = None,
     scale: float | None = None,
+    softcap: float | None = None,
 ) -> Tensor:
     """The same with a bias that is added to the scores, N, ..., heads, L, M, and that is learned.
 
     Torch's kernels that store no score have no gradient for it on the CPU.
     """
+    return scored_attention(q, k, v, bias, heads, kv_heads, causal, window, scale, softcap)
+
+
+def capped_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    heads: int,
+    kv_heads: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+    softcap: float | None = None,
+) -> Tensor:
+    """The same with scores that are bounded."""
+    return scored_attention(q, k, v, None, heads, kv_heads, causal, window, scale, softcap)
+
+
+def scored_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor | None,
+    heads: int,
+    kv_heads: int | None,
+    causal: bool,
+    window: int | None,
+    scale: float | None,
+    softcap: float | None,
+) -> Tensor:
+    """Attention whose scores are stored: bounded, added to, and masked."""
     groups = heads if kv_heads is None else kv_heads
     q, k, v = (
         x.reshape(*x.shape[:-1], count, x.shape[-1] // count).transpose(-3, -2)
@@ -525,7 +557,12 @@ def biased_attention(
         k, v = (x.repeat_interleave(heads // groups, -3) for x in (k, v))
     scores = q @ k.transpose(-2, -1)
     scores = scores * (q.shape[-1] ** -0.5 if scale is None else scale)
-    scores = scores + bias.reshape(len(bias), *[1] * (scores.dim() - bias.dim()), *bias.shape[1:])
+    if softcap is not None:
+        scores = scores / softcap  # one after the other, so that two of them are there at most
+        scores = scores.tanh()
+        scores = scores * softcap
+    if bias is not None:
+        scores = scores + bias.reshape(len(bias), *[1] * (scores.dim() - bias.dim()), *bias.shape[1:])
     if causal or window is not None:
         seen = nearby(scores, scores.shape[-1] if window is None else window, causal)
         scores = scores.masked_fill(~seen, -torch.inf)

@@ -420,7 +420,7 @@ class _Twin:
             return lambda x: target(x, token)
         if target is torch.cat:
             return _concatenated(call, None if whole else place)
-        if target in (modules.attention, modules.biased_attention):
+        if target in (modules.attention, modules.biased_attention, modules.capped_attention):
             return lambda q, k, v, *bias: _biased(_attending(q, k, v, call, whole), *bias)
         if target is modules.rotary and not whole:
             return lambda x: x  # it mixes channels of a position alone

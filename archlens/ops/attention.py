@@ -247,7 +247,8 @@ class Attention(Merge, kind="attention", family="attention"):
     and values of one. With ``causal`` a token attends to itself and to those before it, and with a ``window``
     to itself and to those that are fewer positions away than that. Where there are axes before the last one,
     as with windows, each row attends by itself. With a ``scale`` the products of queries and keys are
-    multiplied by that, and not by ``1/sqrt(d)``; 1 leaves them as they are.
+    multiplied by that, and not by ``1/sqrt(d)``; 1 leaves them as they are. With a ``softcap`` they are then
+    bounded by it, ``softcap*tanh(s/softcap)``, before anything is added or masked.
 
     A branch ``bias`` may be added to them, which is learned, a mask, or worked out: ``heads x queries x
     keys``, with a 1 for an axis along which it is the same. What stands on the left may be left out, so that
@@ -259,7 +260,8 @@ class Attention(Merge, kind="attention", family="attention"):
     Limits: tokens, ``LxC`` or rows of them, whose channels the heads divide; as many values as keys, and with
         ``causal`` or a ``window`` as many queries.
     Source: Vaswani et al. 2017, section 3.2.1; Ainslie et al. 2023, "GQA", section 2.2; Beltagy et al. 2020,
-        "Longformer", section 3.1; of the bias Raffel et al. 2020, "T5", section 2.1.
+        "Longformer", section 3.1; of the bias Raffel et al. 2020, "T5", section 2.1; of the bound Gemma Team
+        2024, "Gemma 2", section 2.
     """
 
     heads: Annotated[Count, "how many heads the channels of q are divided among"]
@@ -267,6 +269,7 @@ class Attention(Merge, kind="attention", family="attention"):
     causal: Annotated[Flag, "whether a token attends to none after it"] = False
     window: Annotated[OptionalCount, "so many positions away none is attended to any more"] = None
     scale: Annotated[OptionalNumber, "what products of queries and keys are multiplied by"] = None
+    softcap: Annotated[OptionalNumber, "what bounds them, if anything"] = None
 
     branches = ("q", "k", "v")
     optional_branches = ("bias",)
@@ -287,6 +290,8 @@ class Attention(Merge, kind="attention", family="attention"):
         "8x3x9, 4x3x9, 4x3x9 >> channels_last >> layer_norm >> attention(4, kv_heads=2, window=3)",
         "12x9, 12x7, 12x7, 7x9 >> tokens >> layer_norm >> attention(3, scale=1)",
         "8x2x5, 8x2x5, 8x2x5, 5x2x5 >> channels_last >> layer_norm >> attention(2, causal=true)",
+        "12x9, 6x9, 6x9 >> tokens >> layer_norm >> attention(4, kv_heads=2, causal=true, window=3, softcap=5)",
+        "8x9, 8x7, 8x7, 7x9 >> tokens >> layer_norm >> attention(2, softcap=0.5)",
     )
 
     def facts(self, *inputs: Shape) -> Facts:
@@ -300,21 +305,30 @@ class Attention(Merge, kind="attention", family="attention"):
         keys = k.spatial[-1]
         for x in bias:
             _require_bias(x, (*q.spatial[:-1], self.heads, q.spatial[-1], keys))
+        if self.softcap is not None and self.softcap <= 0:
+            raise ShapeError(f"its softcap is {as_written(self.softcap)}, and bounds are above 0")
         pairs = self.heads * prod(q.spatial) * keys
+        capped = self.softcap is not None
+        kind = "biased_" if bias else "capped_" if capped else ""
         return Facts(
             shape=q.with_channels(self.heads * of_values),
             weights=NONE,
             buffers=NONE,
             macs=pairs * (width + of_values),
-            other={"softmax": _softmax(pairs, keys), "elementwise": pairs * ((self.scale != 1) + len(bias))},
+            other={
+                "softmax": _softmax(pairs, keys),
+                "elementwise": pairs * ((self.scale != 1) + len(bias) + 2 * capped),
+                **({"activation": pairs} if capped else {}),
+            },
             reach=_row_reach(q.spatial, keys, self.causal, self.window),
             torch=Call(
-                "archlens.biased_attention" if bias else "archlens.attention",
+                f"archlens.{kind}attention",
                 heads=self.heads,
                 kv_heads=Argument(None if self.kv_heads == self.heads else self.kv_heads, default=None),
                 causal=Argument(self.causal, default=False),
                 window=Argument(self._window(keys), default=None),
                 scale=Argument(None if self.scale is None else float(self.scale), default=None),
+                **({"softcap": Argument(float(self.softcap or 0), default=None)} if capped else {}),
             ),
         )
 
@@ -389,8 +403,8 @@ class Attention(Merge, kind="attention", family="attention"):
         gradient: then the weights are stored.
         """
         q, k, v, *bias = inputs
-        if bias:
-            return self._with_bias(facts, q, k, v)
+        if bias or self.softcap is not None:
+            return self._with_scores(facts, q, k, v)
         if facts.shape.channels != q.channels:
             kv_heads = self.kv_heads or self.heads
             in_heads = ((0, Heads(self.heads, True)), (1, Heads(kv_heads, True)), (2, Heads(kv_heads, False)))
@@ -446,10 +460,10 @@ class Attention(Merge, kind="attention", family="attention"):
             lies=(*range(rows), rows + 1, rows) if each == 1 else ROWS,
         )
 
-    def _with_bias(self, facts: Facts, q: Shape, k: Shape, v: Shape) -> Footprint:
+    def _with_scores(self, facts: Facts, q: Shape, k: Shape, v: Shape) -> Footprint:
         """Scores are stored and added to, one tensor after the other; of several heads all inputs are copied.
 
-        What is masked is noted in a tensor of its own.
+        What is masked is noted in a tensor of its own, and what bounds them is kept as it comes out of tanh.
         """
         length, repeated = k.spatial[-1], self.heads // (self.kv_heads or self.heads)
         queries, keys, values = Extra(q.numel), Extra(k.numel * repeated), Extra(v.numel * repeated)
@@ -464,7 +478,7 @@ class Attention(Merge, kind="attention", family="attention"):
             masks = (mask,)
             moments[1:] = [(scores, at, away, *masks * 3), (scores, scores, *masks * 2), (*moments[2], mask)]
         return Footprint(
-            saved=(queries, keys, values, scores, *masks),
+            saved=(queries, keys, values, scores, *masks, *(scores,) * (self.softcap is not None)),
             before=tuple([(*copies, *moment) for moment in moments]),
             workspace=(*copies, scores, mixed, *masks),
             backward=(scores, scores, scores, mixed, queries, keys, values),

@@ -242,6 +242,13 @@ def _llama(c: Fields) -> Said:
     return _ids(values)
 
 
+def _seed_oss(c: Fields) -> Said:
+    values = _decoder(c, hidden=27648, depth=64, heads=80, kv_heads=8, head=128, vocab=155136, length=524288)
+    bias, out = c.truth("attention_bias", True), c.truth("attention_out_bias", False)
+    c.known |= {"residual_dropout"}  # of training
+    return _ids(values | {"qkv_bias": bias, "bias": out, "mlp_bias": c.truth("mlp_bias", False)})
+
+
 def _mistral(c: Fields) -> Said:
     values = _decoder(c, hidden=14336, vocab=32000, length=131072, kv_heads=8)
     return _ids(values | {"window": c.optional("sliding_window", 4096)})
@@ -316,6 +323,33 @@ def _gemma3_text(c: Fields) -> Said:
     c.known |= {"_sliding_window_pattern"}  # which transformers writes down and does not read
     values |= {"qk_norm": True, "four_norms": True, "bias": c.truth("attention_bias", False)}
     return _ids(values | {"score_scale": None if scaled_by == values["head"] else scaled_by**-0.5})
+
+
+def _gemma2(c: Fields) -> Said:
+    values = _decoder(
+        c,
+        width=2304,
+        depth=26,
+        heads=8,
+        kv_heads=4,
+        head=256,
+        hidden=9216,
+        vocab=256000,
+        length=8192,
+        acts="hidden_activation",
+        activation="gelu_pytorch_tanh",
+        tied=True,
+    )
+    c.only("hidden_act", None, "gelu_pytorch_tanh")  # which is not read
+    values |= _windows(c, values["depth"], 4096, lambda i: i % 2 == 0)
+    scaled_by = c.whole("query_pre_attn_scalar", 256)
+    caps = {"score_cap": ("attn_logit_softcapping", 50.0), "logit_cap": ("final_logit_softcapping", 30.0)}
+    for name, (field, default) in caps.items():
+        values[name] = None if c.value(field, default) is None else c.number(field, default)
+    c.only("use_bidirectional_attention", None, False)
+    c.known |= {"cache_implementation"}  # of words that are drawn
+    values |= {"four_norms": True, "bias": c.truth("attention_bias", False)}
+    return _ids(values | {"score_scale": scaled_by**-0.5})
 
 
 def _phi3(c: Fields) -> Said:
@@ -615,6 +649,8 @@ FAMILIES = {
         Family("phi3", "phi3", ("Phi3ForCausalLM",), _phi3),
         Family("distilbert", "distilbert", ("DistilBertModel", "DistilBertForMaskedLM"), _distilbert),
         Family("olmo2", "llama", ("Olmo2ForCausalLM",), _olmo2),
+        Family("seed_oss", "llama", ("SeedOssForCausalLM",), _seed_oss),
+        Family("gemma2", "gemma", ("Gemma2ForCausalLM",), _gemma2),
         Family("gemma3_text", "gemma", ("Gemma3ForCausalLM",), _gemma3_text),
         Family("ministral", "llama", ("MinistralForCausalLM",), _ministral),
         Family("roberta", "bert", ("RobertaModel", "RobertaForMaskedLM"), partial(_roberta, vocab=50265)),
