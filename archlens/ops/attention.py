@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import prod
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from ..geometry import POINT, Window
 from ..shape import Shape, times
@@ -290,7 +290,7 @@ class Attention(Merge, kind="attention", family="attention"):
         "8x3x9, 4x3x9, 4x3x9 >> channels_last >> layer_norm >> attention(4, kv_heads=2, window=3)",
         "12x9, 12x7, 12x7, 7x9 >> tokens >> layer_norm >> attention(3, scale=1)",
         "8x2x5, 8x2x5, 8x2x5, 5x2x5 >> channels_last >> layer_norm >> attention(2, causal=true)",
-        "12x9, 6x9, 6x9 >> tokens >> layer_norm >> attention(4, kv_heads=2, causal=true, window=3, softcap=5)",
+        "12x9, 6x9, 6x9 >> tokens >> layer_norm >> attention(4, kv_heads=2, causal=true, softcap=5)",
         "8x9, 8x7, 8x7, 7x9 >> tokens >> layer_norm >> attention(2, softcap=0.5)",
     )
 
@@ -310,6 +310,8 @@ class Attention(Merge, kind="attention", family="attention"):
         pairs = self.heads * prod(q.spatial) * keys
         capped = self.softcap is not None
         kind = "biased_" if bias else "capped_" if capped else ""
+        cap = None if self.softcap is None else float(self.softcap)
+        bound: dict[str, Any] = {"softcap": Argument(cap, default=None)} if kind else {}
         return Facts(
             shape=q.with_channels(self.heads * of_values),
             weights=NONE,
@@ -328,7 +330,7 @@ class Attention(Merge, kind="attention", family="attention"):
                 causal=Argument(self.causal, default=False),
                 window=Argument(self._window(keys), default=None),
                 scale=Argument(None if self.scale is None else float(self.scale), default=None),
-                **({"softcap": Argument(float(self.softcap or 0), default=None)} if capped else {}),
+                **bound,
             ),
         )
 
