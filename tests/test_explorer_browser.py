@@ -196,9 +196,9 @@ def test_scopes_open_and_layers_are_derived(tab: browser.Page, here: Path) -> No
     tab.settle()
     assert tab.run(layers) == len(one)
 
-    tab.open(here, "view=network&net=resnet50&layer=layer3.1.conv2")
+    tab.open(here, "view=network&net=resnet50&layer=layer4.2.conv2")
     panel = tab.run('document.querySelector(".panel").textContent')
-    derived = run("explain", "resnet50", "layer3.1.conv2").stdout.split("\n\n")[1]
+    derived = run("explain", "resnet50", "layer4.2.conv2").stdout.split("\n\n")[1]
     for line in derived.splitlines()[1:]:
         assert line[10:].strip() in panel
     assert tab.run('document.querySelector(".line.here").textContent').strip()
@@ -208,9 +208,9 @@ def test_scopes_open_and_layers_are_derived(tab: browser.Page, here: Path) -> No
     )
     from archlens.analysis.study import Study
 
-    field = Study(one).receptive_fields["layer3.1.conv2"]
+    field = Study(one).receptive_fields["layer4.2.conv2"]
     assert isinstance(field, tuple)
-    start, stop = field[0].at(one["layer3.1.conv2"].shape.spatial[0] // 2)
+    start, stop = field[0].at(one["layer4.2.conv2"].shape.spatial[0] // 2)
     assert (width, height) == (min(stop, 224) - max(start, 0),) * 2
 
 
@@ -221,6 +221,8 @@ def test_layers_are_found_and_heated(tab: browser.Page, here: Path) -> None:
     kernels = sum(layer.op.attributes().get("kernel") in (7, (7, 7)) for layer in one.layers)
     assert kernels == 1
     assert hits.startswith(f"{kernels} of {len(one)} layers")
+    tab.click('[aria-label="Colour by"] [data-value="macs"]')
+    assert "heat=macs" in tab.run("location.hash")
     heats = tab.run("""[...document.querySelectorAll(".warm")].map(e => Number(e.style.fillOpacity))""")
     assert max(heats) > 0.5 > min(heats)
 

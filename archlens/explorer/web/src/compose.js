@@ -90,10 +90,8 @@ export function compose(inside, number, open, depth = 0) {
     const [first, last] = [rects[tail], rects[head]];
     way[1] = first.y + first.height;
     way[way.length - 1] = last.y;
-    made.lines.push({
-      points: docked(way, tail < count ? first : null, head < count ? last : null),
-      tip: head < count && !opened.has(head),
-    });
+    // lines end in the middle of boxes, which stays where it is
+    made.lines.push({ points: way, tip: head < count && !opened.has(head) });
     const tensors = between(scope, scopes, tail, head);
     const from = opened.get(tail);
     if (from) {
@@ -176,24 +174,6 @@ function between(scope, scopes, tail, head) {
   if (!scope.children[head][0]) return given;
   const taken = new Set(scopes[scope.children[head][1]].enters);
   return given.filter((one) => taken.has(one));
-}
-
-/** A line whose ends lie on their boxes, where these have not grown with their places. @param {number[]} way @param {{x: number, width: number} | null} first @param {{x: number, width: number} | null} last */
-function docked(way, first, last) {
-  const clamp = (/** @type {number} */ x, /** @type {{x: number, width: number}} */ box) =>
-    Math.min(Math.max(x, box.x + 5), box.x + box.width - 5);
-  const points = [...way];
-  if (last) {
-    const [x, y] = points.slice(-2);
-    const to = clamp(x, last);
-    if (to !== x) points.splice(-2, 2, x, y - 7, to, y - 7, to, y);
-  }
-  if (first) {
-    const [x, y] = points;
-    const from = clamp(x, first);
-    if (from !== x) points.splice(0, 2, from, y, from, y + 4, x, y + 4);
-  }
-  return points;
 }
 
 /** @param {number} x @param {number} y @param {number} toX @param {number} toY @param {number} turn */
