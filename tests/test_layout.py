@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import combinations, pairwise
 
+import networkx
 import pytest
 
 import archlens
 from archlens.drawing import Request, to_bytes
 from archlens.drawing.layout import Layout, lay_out
+from archlens.drawing.part import part
 from archlens.drawing.placing import Area, Given, Link, Pads
 from archlens.drawing.styles.graph import Laid, chosen
 
@@ -86,6 +90,32 @@ def test_branches_stand_side_by_side_in_their_order_centred_on_the_spine() -> No
         assert across[1:-1] == sorted(across[1:-1])
         assert across[0] == across[-1] == pytest.approx(sum(across[1:-1]) / branches)
         assert len({area.y for area in found[1:-1]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "forced", "drawn_"), [("cell_1", 1, 3), ("cell_stem_0", 1, 4), ("reduction_cell_0", 2, 4)]
+)
+def test_cells_of_nasnet_cross_little_more_than_they_must(cell: str, forced: int, drawn_: int) -> None:
+    """Drawn downward from the first input to the last output, a cell is planar only where it is with an edge
+    from the one to the other (Platt, "Planar lattices and planar graphs", 1976), and each crossing takes one
+    edge away: fewer than so many edges never make it planar. What is drawn beyond that is known, and no more.
+    """
+    network = part(archlens.load("nasnet_a_mobile"), cell)
+    request = Request(network, depth=1, fit="2000px")
+    edges = [(edge.tail, edge.head) for edge in chosen(request).plan.edges]
+    heads, tails = {head for _, head in edges}, {tail for tail, _ in edges}
+    sources, (sink,) = sorted(tails - heads), heads - tails
+    # where two cells are read, the later reads the earlier, and goes on itself beyond this one
+    outer = [(a, b) for a, b in pairwise(sources)] + [(sources[0], "end"), (sink, "end")]
+    outer += [(sources[-1], "end")] if len(sources) > 1 else []
+
+    def planar(left: Iterable[tuple[int, int]]) -> bool:
+        return bool(networkx.check_planarity(networkx.Graph([*left, *outer]))[0])
+
+    for count in range(forced):
+        assert not any(planar(set(edges) - set(cut)) for cut in combinations(edges, count))
+    assert any(planar(set(edges) - set(cut)) for cut in combinations(edges, forced))
+    assert forced <= drawn.measured(request).crossings <= drawn_
 
 
 def test_equal_blocks_are_drawn_equally() -> None:
