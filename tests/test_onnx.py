@@ -1265,6 +1265,40 @@ def test_a_graph_made_for_one_sample_that_says_any_number(tmp_path: Path) -> Non
         loaded(tmp_path, wrong)
 
 
+@pytest.mark.parametrize(
+    ("ids", "ops", "params"),
+    [
+        ([0] * 6, ["embedding", "parameter", "slice", "add"], 40 + 3 * 8),  # as BERT's types of tokens
+        ([2] * 6, ["embedding", "parameter", "slice", "add"], 40 + 3 * 8),
+        ([-1] * 6, ["embedding", "parameter", "slice", "add"], 40 + 3 * 8),
+        ([0, 1, 2, 0, 1, 2], ["embedding", "add"], 40 + 3 * 8),  # no op: it stays opaque
+    ],
+)
+def test_rows_of_a_table_by_constant_ids(tmp_path: Path, ids: list[int], ops: list[str], params: int) -> None:
+    nodes = [node("Gather", "table x", "words"), node("Gather", "types ids", "rows")]
+    nodes.append(node("Add", "words rows", "y"))
+    held = [tensor("table", [5, 8]), tensor("types", [3, 8]), tensor("ids", [1, 6], ids, 7)]
+    network = loaded(tmp_path, model(nodes, held, [info("x", [1, 6], 7)], [info("y", [1, 6, 8])]))
+    assert network.output == (6, 8)
+    assert network.params == params
+    assert ["opaque" in layer.op.kind for layer in network] == [False] * (len(ops) - 1) + [len(ops) == 2]
+    if len(ops) > 2:
+        assert [layer.op.kind for layer in network] == ops
+        first = ids[0] % 3
+        picked = network.layers[2].op
+        assert (picked.start, picked.stop or 3) == (first, first + 1)  # type: ignore[attr-defined]
+
+
+def test_rows_of_a_table_one_after_the_other_are_positions(tmp_path: Path) -> None:
+    nodes = [node("Gather", "table x", "words"), node("Gather", "places ids", "rows")]
+    nodes.append(node("Add", "words rows", "y"))
+    ids = tensor("ids", [1, 6], [2, 3, 4, 5, 6, 7], 7)
+    held = [tensor("table", [5, 8]), tensor("places", [9, 8]), ids]
+    network = loaded(tmp_path, model(nodes, held, [info("x", [1, 6], 7)], [info("y", [1, 6, 8])]))
+    assert [layer.op.kind for layer in network] == ["embedding", "position_embedding"]
+    assert network.params == 5 * 8 + 9 * 8
+
+
 @pytest.mark.parametrize("steps", [2, 3, 5, 8])
 def test_heads_beside_one_sample_are_joined_again(tmp_path: Path, steps: int) -> None:
     """As both exporters write torch's attention for one sample: its steps first, then its heads."""

@@ -544,9 +544,12 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     rows = lowering.rows_of(other) if kind == "add" else None
     if rows is not None:
         try:
-            return _with_rows(lowering, held, rows)
+            made = _with_rows(lowering, held, rows)
         except NotSaid:
             pass
+        else:
+            lowering.folded.update(lowering.own(node).values())
+            return made
     own = _factors(x, other) if kind == "multiply" else None
     if own is not None:
         op = lowering.call("layer_scale", vector=True)

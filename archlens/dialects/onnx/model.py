@@ -21,6 +21,7 @@ from ...shape import AXIS_NAMES, Shape, times
 from ..format import Model
 from .folding import FOLDS
 from .operators import OPERATORS
+from .operators.lookups import rows_of
 from .proto import Info, Node, Proto
 from .running import Run, Tensor
 from .scopes import Names, first, folded
@@ -148,7 +149,7 @@ class Onnx(Model):
             run = self._run(name, shapes, run.seen, samples=samples)
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
-        lowering = Lowering(run.tape, aten.TABLE, is_causal)
+        lowering = Lowering(run.tape, aten.TABLE, is_causal, rows_of=rows_of)
         try:
             lowering.run()
         except TakenApart:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ....lowering.tape import Rows, Value
 from ..folding import axis_of
 from ..proto import Misfit
 from ..running import At, Tensor
@@ -36,6 +37,21 @@ def gather(at: At) -> Tensor:
         if picked[0] >= 0 and picked[-1] < x.sizes[dim]:
             return at.write("aten.slice", some, sizes)
     return at.write("aten.index_select", {"self": x, "dim": dim, "index": indices}, sizes, dtype=x.dtype)
+
+
+def rows_of(value: Value) -> Rows | None:
+    """The rows of a table of the file that a tensor is made of, by known ids; ``None`` of any other."""
+    node = value.node
+    if node is None or node.target != "aten.index_select" or node.flows or node.args["dim"] != 0:
+        return None
+    table, ids = node.args["self"], node.args["index"]
+    known = ids.numbers if isinstance(ids, Value) and ids.sizes else None
+    if not (known and table.key and table.trains and len(table.sizes) == 2):
+        return None
+    count, size = ids.sizes[-1], table.sizes[0]
+    first = [n + size if n < 0 else n for n in known[:count]]
+    alike = list(known) == list(known[:count]) * (len(known) // count)
+    return Rows(table, first) if alike and all(0 <= n < size for n in first) else None
 
 
 @runs("GatherElements")
