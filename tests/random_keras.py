@@ -590,6 +590,25 @@ def differences(model: Any, folder: str, told: Counter[str]) -> Iterator[str]:
         yield "the converted spec differs"
 
 
+def averaged(inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str) -> Any:
+    """Average pooling whose padding is no value, as TensorFlow and Keras' own jax backend have it.
+
+    Keras' torch backend repeats the edge (``_apply_same_padding``, ``mode="replicate"``) where ``same`` pads
+    more on one side than on the other, so that with it the edge would count twice.
+    """
+    axes = inputs.ndim - 2
+    first = data_format == "channels_first"
+    x = inputs if first else inputs.movedim(-1, 1)
+    size, by = (one if isinstance(one, tuple) else (one,) * axes for one in (pool_size, strides or pool_size))
+    pads = []
+    for n, f, s in zip(x.shape[2:], size, by, strict=True):
+        whole = max((-(-n // s) - 1) * s + f - n, 0) if padding == "same" else 0
+        pads = [whole // 2, whole - whole // 2, *pads]
+    pool = getattr(torch.nn.functional, f"avg_pool{axes}d")
+    sums, counts = (pool(torch.nn.functional.pad(one, pads), size, by) for one in (x, torch.ones_like(x)))
+    return sums / counts if first else (sums / counts).movedim(1, -1)
+
+
 def first_of(model: Any) -> bool:
     return "channels_first" in model.to_json() and "channels_last" not in model.to_json()
 
@@ -621,4 +640,5 @@ def main(begin: int, end: int) -> int:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    keras.src.backend.nn.average_pool = averaged
     sys.exit(main(*map(int, sys.argv[1:3])))

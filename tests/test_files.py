@@ -192,3 +192,11 @@ def test_a_folder_that_holds_a_network_is_said() -> None:
     ):
         with pytest.raises(archlens.UsageError, match=said):
             archlens.study(name)
+
+
+def test_a_link_that_leads_to_no_file(tmp_path: Path) -> None:
+    Path("loop.onnx").symlink_to("loop.onnx")
+    Path("gone.tflite").symlink_to("nowhere.tflite")
+    for name in ("loop.onnx", "gone.tflite"):
+        with pytest.raises(archlens.UsageError, match=f"{name} is a link that leads to no file"):
+            archlens.study(name)

@@ -113,6 +113,8 @@ def missing(name: str) -> None:
         return
     if os.path.isdir(name):
         raise usage(f"{shorten(name, 200)} is a folder")
+    if os.path.islink(name):
+        raise usage(f"{shorten(name, 200)} is a link that leads to no file")
     folder = os.path.dirname(name) or "."
     try:
         beside = os.listdir(folder)
