@@ -358,3 +358,21 @@ def test_labels_that_are_none(labels: str, message: str, help: str, tmp_path: Pa
     assert found.returncode == 2
     assert message in found.stderr
     assert help in found.stderr
+
+
+def test_a_name_without_room_goes_on_beneath() -> None:
+    """Where boxes are narrowed for a column, a name is parted at its signs and not cut."""
+    found = texts(drawing.to_svg(archlens.load("stable_diffusion_1"), fit="column"))
+    assert {"middle_", "block", "output_", "blocks"} <= set(found)
+    assert not [text for text in found if re.search(r"[a-z]…[a-z]", text)]
+
+
+def test_of_several_shapes_the_first_is_said() -> None:
+    """Where there is no room for all that leave a box; a cut through two shapes looked as another one."""
+    network = archlens.load("maskrcnn_resnet50_fpn")
+    sizes = {str(layer.shape) for layer in network}
+    found = [
+        text for text in texts(drawing.to_svg(network, fit="column")) if re.fullmatch(r"\d[\dx]*(, )?…", text)
+    ]
+    assert "3x200x200, …" in found
+    assert all(text.rstrip("…, ") in sizes for text in found)

@@ -361,15 +361,39 @@ def _cores(plan: Plan, words: _Words) -> list[tuple[float, float]]:
 def _rows(box: Box, words: _Words) -> list[BoxLine]:
     """The lines of a box that are written: all, or those that cannot be left out."""
     figures = [BoxLine("", box.figures, "")] if box.figures else []
+    others = [row for row in box.lines[1:] if not (words.terse and row.spare)]
+    return [*_head(box, words), *others, *figures]
+
+
+def _head(box: Box, words: _Words) -> list[BoxLine]:
+    """The first line of a box, or the lines that stand in its place where there is little room."""
+    first = box.lines[0]
     if not words.terse:
-        return [*box.lines, *figures]
-    first, *others = box.lines
+        return [first]
     if box.fold > 1 and is_position(first.what):
         first = first._replace(name=f"{box.fold:,} x {first.name}")
     elif box.fold > 1:
         first = first._replace(what=f"{box.fold:,} x {first.what or 'the same'}")
-    head = [first._replace(what=""), first._replace(name="")] if words.stacked and first.what else [first]
-    return [*head, *(row for row in others if not row.spare), *figures]
+    if not words.stacked:
+        return [first]
+    names = [first.name]
+    if words.widest < _WIDE:  # it is narrower than its words need
+        most = words.widest - 2 * _PAD - _ACCENT - _STEP * len(_bars(box, words))
+        names = _parts(first.name, most)
+    whats = [first._replace(name="")] if first.what else []
+    return [*(first._replace(name=name, what="") for name in names), *whats]
+
+
+def _parts(name: str, most: float) -> list[str]:
+    """A name in two lines, where it has only room so; parted behind one of its signs."""
+    if width(name[:100], NAME, True) <= most:
+        return [name]
+    places = [i + 1 for i, sign in enumerate(name[:99]) if sign in "_.- " and i]
+    for place in reversed(places):
+        parts = [name[:place].rstrip(), name[place:].lstrip()]
+        if all(part and width(part[:100], NAME, True) <= most for part in parts):
+            return parts
+    return [name]
 
 
 def _bars(box: Box, words: _Words) -> list[str]:
@@ -470,7 +494,7 @@ def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words, heat: He
     if box.kind == "failed":
         red = theme.shade(theme.failed, 0.12)
         items.append(Rect(area.x, area.y, area.width, area.height, red, theme.failed, 1.8, 3))
-        items += _line(box.lines[0], area.x, area.y, area.width, theme, first=True, color=theme.failed)
+        items += _line(box.lines[0], area.x, area.y, area.width, theme, 0, 1, color=theme.failed)
         for i, text in enumerate(_why(plan, area.width)):
             y = area.y + _LINE + 12 * i + 8
             items.append(Text(area.x + _PAD + _ACCENT, y, text, SMALL, theme.text))
@@ -492,26 +516,23 @@ def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words, heat: He
         items.append(replace(frame, fill=paint.fill))
         if paint.hatch:
             items += hatched(area.x, area.y, area.right, area.bottom, paint.hatch)
-        beneath = _FURTHER if words.stacked and box.lines[0].what else 0.0
+        heads = len(_head(box, words))
         for i, row in enumerate(_rows(box, words)):
             y = area.y + (_LINE + (i - 1) * _FURTHER if i else 0)
             plain = row._replace(family="")
-            left = i == 1 and beneath > 0
-            items += _line(plain, area.x, y, area.width, theme, first=i == 0, ink=paint.ink, left=left)
+            items += _line(plain, area.x, y, area.width, theme, i, heads, ink=paint.ink)
         return Group("node", tuple(items), box.title + heat.says(box.id))
     items.append(frame)
     bars = _bars(box, words)
-    beneath = _FURTHER if words.stacked and box.lines[0].what else 0.0
+    heads = len(_head(box, words))
+    beneath = _FURTHER * (heads - 1)
     for i, row in enumerate(_rows(box, words)):
         y = area.y + (_LINE + (i - 1) * _FURTHER if i else 0)
-        high = _FURTHER if i else _LINE
-        if row.family and not (i == 1 and beneath):
-            whole = high + beneath - 1
+        if row.family and not 0 < i < heads:
+            whole = (_FURTHER if i else _LINE + beneath) - 1
             items.append(Rect(area.x + 0.5, y + 0.5, area.width - 1, whole, theme.tint(row.family)))
             items.append(Rect(area.x + 0.5, y + 0.5, _ACCENT, whole, theme.color(row.family)))
-        items += _line(
-            row, area.x, y, area.width - _STEP * len(bars), theme, first=i == 0, left=i == 1 and beneath > 0
-        )
+        items += _line(row, area.x, y, area.width - _STEP * len(bars), theme, i, heads)
     for i, family in enumerate(reversed(bars)):
         x = area.right - 0.5 - _STEP * i - _ACCENT
         items.append(Rect(x, area.y + 0.5, _ACCENT, _LINE + beneath - 1, theme.color(family)))
@@ -526,25 +547,35 @@ def _line(
     y: float,
     wide: float,
     theme: Theme,
+    number: int,
+    heads: int,
     *,
-    first: bool,
     color: str = "",
     ink: str = "",
-    left: bool = False,
 ) -> list[Item]:
     """A line of a box: a name to the left, what it is to the right; or to the left too, beneath its name.
 
-    ``color`` is that of the name, ``ink`` that of all; without them they are as the theme has it.
+    Args:
+        row: the line.
+        x: where it begins.
+        y: its upper edge.
+        wide: its width.
+        theme: the colours.
+        number: which line of its box it is, from 0.
+        heads: how many lines head the box.
+        color: that of the name.
+        ink: that of all; without them they are as the theme has it.
     """
-    size = NAME if first else SMALL
+    head, left = number < heads, 0 < number < heads
+    size = NAME if head else SMALL
     space = wide - 2 * _PAD - _ACCENT - (_BETWEEN if row.name and row.what else 0)
     least = space * 0.5 if row.name else space
-    what = fitted(row.what, SMALL, max(least, space - width(row.name[:200], size, first)))
-    name = fitted(row.name, size, space - width(what, SMALL), first)
+    what = fitted(row.what, SMALL, max(least, space - width(row.name[:200], size, head)))
+    name = fitted(row.name, size, space - width(what, SMALL), head)
     items: list[Item] = []
-    base = y + (_LINE / 2 + 3.8 if first else _FURTHER / 2 + 3.3)
+    base = y + (_LINE / 2 + 3.8 if number == 0 else _FURTHER / 2 + 3.3)
     if name:
-        items.append(Text(x + _PAD + _ACCENT, base, name, size, color or ink or theme.text, bold=first))
+        items.append(Text(x + _PAD + _ACCENT, base, name, size, color or ink or theme.text, bold=head))
     if what:
         tone = ink or (theme.text if row.family else theme.muted)
         place = (x + _PAD + _ACCENT, "start") if left else (x + wide - _PAD, "end")
@@ -593,7 +624,12 @@ def _leaving(
     x = area.x + area.width / 2
     rising = place.y < area.y
     base = area.y - 4.5 if rising else area.bottom + 11
-    shape = fitted(box.shape, SMALL, area.width / 2 - 6 + ASIDE / 2)
+    room = area.width / 2 - 6 + ASIDE / 2
+    shape = box.shape
+    if ", " in shape and width(shape, SMALL) > room:  # of several the first, whole if there is room
+        first = shape.partition(", ")[0]
+        shape = next((text for text in (f"{first}, …", f"{first}…") if width(text, SMALL) <= room), first)
+    shape = fitted(shape, SMALL, room)
     text = Text(x + 6, base, shape, SMALL, theme.muted)
     if look is not None:
         color, thickness, dash = look
