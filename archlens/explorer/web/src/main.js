@@ -254,8 +254,16 @@ function renderStage() {
         return h(
           "p",
           {},
-          "This page has no layers. A page of up to eight networks has: ",
-          h("code", {}, `archlens explore ${asked}`),
+          data.networks.length > 8
+            ? [
+                "The layers are on a page of up to eight networks: ",
+                h("code", {}, `archlens explore ${asked}`),
+              ]
+            : [
+                "It has too many layers to walk through: ",
+                h("code", {}, `archlens shapes ${asked} --fold`),
+                " lists them.",
+              ],
         );
       }
       default:
