@@ -212,10 +212,6 @@ class Artist:
         left, top, right, low = zip(*areas, strict=True)
         return stage.x - min(left), stage.y - min(top), max(right) - stage.x, max(low) - stage.y
 
-    def long(self, stage: Stage) -> float:
-        """How far it is from where the axis enters a stage to where it leaves it."""
-        return self.placed(stage)[-1].end - stage.x
-
     @property
     def slabs(self) -> int:
         """How many slabs are drawn beside inputs."""
