@@ -132,8 +132,10 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
     ]
     space = room(request, around(request, signs, _notes(structure)))
     ways = [request.direction] if request.direction else ["tb", "lr"]
-    if fitting(plan, space, ways[0]).over[0]:  # heads side by side, of which their scopes are drawn
-        plan = request.labelled(request.plans.at(1))
+    if wide := fitting(plan, space, ways[0]).over[0]:  # heads side by side: their scopes may be narrower
+        folded = request.labelled(request.plans.at(1))
+        if fitting(folded, space, ways[0]).over[0] < wide:
+            plan = folded
     found = [sheet for way in ways for sheet in _sheets(request, structure, plan, way, space)]
 
     def cost(one: _Sheet) -> tuple[float, ...]:
