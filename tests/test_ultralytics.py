@@ -601,3 +601,12 @@ def test_many_scales_are_not_all_looked_at() -> None:
     code, found, message = claims(SMALL.replace("backbone:", many + "backbone:"), "net.yaml")
     assert (code, found) == (1, {})
     assert "net.yaml has 32 variants, more than are looked at together" in message
+
+
+def test_the_scales_of_a_file_are_bounded_together() -> None:
+    rows = "".join("  - [-1, 300, Bottleneck, [64]]\n" for _ in range(4))
+    many = "".join(f"  v{i}: [1, 0.25, 64] # net summary: {PRINTED['n', 2]}\n" for i in range(12))
+    text = f"nc: 3\nscales:\n{many}backbone:\n  - [-1, 1, Conv, [64, 3, 2]]\n{rows}head:\n"
+    code, found, message = claims(text + "  - [[0, -1], 1, Detect, [nc]]\n", "net.yaml")
+    assert (code, found) == (1, {})
+    assert "the networks of net.yaml have more than 25,000 layers together" in message

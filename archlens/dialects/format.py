@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 
 from ..backends.checks import Check
-from ..bounds import allowing
+from ..bounds import allowing, check_together, laid_out
 from ..elaboration.inputs import read_given
 from ..elaboration.remaking import Remade
 from ..errors import did_you_mean, error, shorten, usage
@@ -158,9 +158,11 @@ class File(Outside):
         """
         model = self._model()
         check_variant(self.variant, model.variants, self.path)
-        return Read("", self.path, model=model, called=self.called, variant=self.variant).made_of(
-            self.text, input, values
-        )
+        check_together(self.path, self.variant)
+        read = Read("", self.path, model=model, called=self.called, variant=self.variant)
+        network = read.made_of(self.text, input, values)
+        laid_out(self.path, self.variant, len(network.layers))
+        return network
 
 
 @dataclass(frozen=True, eq=False)

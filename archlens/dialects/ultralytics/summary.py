@@ -15,7 +15,7 @@ from functools import cached_property
 
 from ...errors import ArchlensError, Span
 from ...network import Layer, Network, scopes_around
-from ...published import Entry, Figure, Recount, Recounted
+from ...published import Entry, Figure, Recount, Recounted, number
 from .config import Config
 
 _LINE = re.compile(
@@ -29,9 +29,6 @@ _LINE = re.compile(
 
 #: The longest line that is looked at.
 _LONGEST = 2000
-
-#: The classes of the data that the tool's models are trained on.
-_CLASSES = (80, 1000)
 
 #: Heads whose models the tool counts on pictures of another side, too.
 _SIDES = {"Classify": 224, "OBB": 1024, "OBB26": 1024}
@@ -51,21 +48,21 @@ def printed(config: Config, letter: str) -> tuple[Entry, ...]:
     """What the comments of a file have of a scale: on its line, or on any where the file has no scales."""
     source = config.source
     if letter in config.scales:
-        numbers = [config.scale_key(letter).span.line]
+        places = [config.scale_key(letter).span.line]
     else:
-        numbers = [] if config.scales else [*range(1, len(source.lines) + 1)]
+        places = [] if config.scales else [*range(1, len(source.lines) + 1)]
     found = []
-    for number in numbers:
-        line = source.lines[number - 1]
+    for at in places:
+        line = source.lines[at - 1]
         read = _LINE.search(line) if len(line) <= _LONGEST else None
         if read is None:
             continue
         figures = {name: read[name] for name in ("layers", "params", "gradients", "flops") if read[name]}
         if "flops" in figures:
             figures["flops"] += " G"
-        span = Span(source, number, read.start() + 1, read.end() - read.start())
+        span = Span(source, at, read.start() + 1, read.end() - read.start())
         said = "it is of the model with its batch norms folded into convolutions" if read["fused"] else ""
-        place = f"{os.path.basename(source.name)}, the comment in line {number}"
+        place = f"{os.path.basename(source.name)}, the comment in line {at}"
         listed = tuple(Figure(name, "", text, span) for name, text in figures.items())
         found.append(Entry(place, "", listed, unverified=said))
     return tuple(found)
@@ -85,13 +82,18 @@ class Summary(Recount):
 
     @cached_property
     def others(self) -> dict[int, Network]:
-        """The same model with the classes that it had where its lines were printed."""
+        """The same model with the classes that give it the parameters of its line."""
+        lines = (entry.printed("params") or "" for entry in self.network.meta.published)
+        printed = {one.digits for one in map(number, lines) if one is not None}
+        known = (80, 1000) if "Classify" in self.network.blocks.values() else (80,)
         found = {}
-        for classes in _CLASSES:
+        for classes in known if self.network.params not in printed else ():
             try:
-                found[classes] = self.network.with_values(nc=classes)
+                other = self.network.with_values(nc=classes)
             except ArchlensError:  # whatever these classes break, the model of the file is as it is
                 continue
+            if other.params in printed:
+                found[classes] = other
         return found
 
     def _counted(self, figure: Figure, why: str) -> Iterator[Recounted]:
