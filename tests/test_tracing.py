@@ -1707,3 +1707,28 @@ def test_what_a_forward_gives_is_said_where_it_is_no_tensor() -> None:
 
     with pytest.raises(archlens.SpecError, match="gives None, as a forward without return"):
         archlens.trace(Forgets(), (4,))
+
+
+ODD = {
+    "x.roll(1)": (3, 4, 4),
+    "x.chunk(2, 0)[0]": (3, 4, 4),
+    "x.flip(1)[:, ::2]": (2, 4, 4),
+    "x.unfold(2, 3, 1)": (3, 2, 4, 3),
+    "x.cumsum(1).argmax(1).float()": (4, 4),
+    "x.pow(x).sort(1)[0]": (3, 4, 4),
+}
+
+
+@pytest.mark.parametrize("real", [False, True])
+@pytest.mark.parametrize("code", ODD)
+def test_what_no_op_says_is_opaque(code: str, real: bool) -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 1)
+
+        def forward(self, x: Any) -> Any:
+            return eval(code, {"x": self.conv(x)})
+
+    network = archlens.trace(Odd(), (3, 4, 4), real=real)
+    assert (network.output, network.params, network.macs) == (ODD[code], 12, 9 * 16)

@@ -1083,6 +1083,8 @@ def recurrent(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held
 
 @lowers("roll")
 def roll(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    if not args.get("dims"):
+        raise NotSaid("along all axes in a row")
     draft = _settle(lowering, args["self"], last=None)
     shifts = {draft.shape.names[dim - 1]: 0 for dim in range(1, len(draft.shape) + 1)}
     for shift, dim in zip(args["shifts"], args.get("dims", ()), strict=True):

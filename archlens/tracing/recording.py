@@ -237,6 +237,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if recorder.batch > 1 and any(map(_has_pairs, _tensors(out))):
             raise TakenApart  # a value for each two samples is nothing of one
         if known and recorder.constants is not None:
+            if len([*_tensors(out)]) != len([*_tensors(values)]):
+                raise TakenApart  # as chunks of a batch, of which one sample has fewer
             for one, value in zip(_tensors(out), _tensors(values), strict=True):
                 recorder.constants[id(one)] = value
                 recorder.alive.append(one)
