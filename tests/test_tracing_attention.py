@@ -1163,3 +1163,19 @@ def test_what_attends_before_any_input_has_weights_that_are_read() -> None:
     network = archlens.trace(Starts(), (3, 8))
     assert not [layer.name for layer in network if str(layer.op) == "unused"]
     assert network.params == 3 * 8 + 4 * 8 * 8 + 4 * 8
+
+
+@pytest.mark.parametrize("option", ["add_bias_kv", "add_zero_attn"])
+def test_attention_with_keys_of_its_own_is_opaque(option: str) -> None:
+    class Adds(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attend = nn.MultiheadAttention(8, 2, batch_first=True, **{option: True})
+
+        def forward(self, a: Any, b: Any) -> Any:
+            return self.attend(a, b, b, need_weights=False)[0]
+
+    network = archlens.trace(Adds(), (3, 8), (5, 8))
+    assert network["attend"].op.kind == "opaque"
+    # one key and one value more than the 5 that are projected
+    assert network.macs == 8 * 8 * (3 + 5 + 5 + 3) + 2 * 3 * 6 * 8
