@@ -202,7 +202,7 @@ def test_a_causal_mask_of_a_module_is_said(kind: type[Given]) -> None:
         torch.testing.assert_close(copy(x), module(x))
 
 
-@pytest.mark.parametrize("kind", [BeforeToo, Padded, Probed, Weights])
+@pytest.mark.parametrize("kind", [BeforeToo, Padded, Weights])
 def test_what_is_no_attention_of_one_tensor_to_itself(kind: type[Given]) -> None:
     network = archlens.trace(kind(), (STEPS, CHANNELS))
     ops = [layer.op.kind for layer in network]
@@ -259,3 +259,20 @@ def test_a_number_of_each_sample_is_not_moved() -> None:
     network = archlens.trace(Distance(), (5,), (5,))
     assert [str(layer.op) for layer in network] == ["subtract", "abs", "sum"]
     assert [tuple(network.shape_of(end)) for end in network.outputs.values()] == [(1,)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_attention_of_one_sample_alone(first: bool) -> None:
+    """Its 10 steps attend to each other; or each by itself, where torch takes the sample for the first step."""
+
+    class Alone(Attending):
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.stack(list(x))
+            return self.attention(x, x, x, need_weights=False)[0]  # type: ignore[no-any-return]
+
+    module = Alone().eval()
+    module.attention.batch_first = first
+    network = archlens.trace(module, (STEPS, CHANNELS))
+    pairs = STEPS**2 if first else STEPS
+    assert network.macs == 4 * STEPS * CHANNELS**2 + 2 * pairs * CHANNELS
+    assert network["attention"].op.kind == ("self_attention" if first else "opaque")

@@ -650,6 +650,8 @@ class Lowering:
         """What a module of attention is given, the batch first; and behind how many axes that stood."""
         held, place = self.batch_first(self.of(value))
         first = getattr(node.module, "batch_first", True)
+        if self.tape.batch == 1 and not (first and self.of(value).axes[0] == () and len(value.sizes) > 2):
+            raise NotSaid("its steps come first, and which axis is the batch is not known of one sample")
         if held.draft.straight[0] and place != (0 if first else 1):
             raise MixesSamples(f"it attends over the batch, with batch_first={first}")
         return (held if place else self.near(value)), place

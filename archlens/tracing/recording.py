@@ -122,6 +122,8 @@ class _Recorder:
         written: bool = False,
     ) -> None:
         read: list[Value] = []
+        if module is None and self.batch > 1 and any(map(_has_pairs, _tensors(out))):
+            raise TakenApart  # a value for each two samples is nothing of one
 
         def plain(value: Any) -> Any:
             if isinstance(value, Tensor):
@@ -234,8 +236,6 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         else:
             known = known and self._is_alike(name, given, _tensors(out)) and self._fits(out, given)
             values = self._values(func, *own) if known else None
-        if recorder.batch > 1 and any(map(_has_pairs, _tensors(out))):
-            raise TakenApart  # a value for each two samples is nothing of one
         if known and recorder.constants is not None:
             if len([*_tensors(out)]) != len([*_tensors(values)]):
                 raise TakenApart  # as chunks of a batch, of which one sample has fewer
