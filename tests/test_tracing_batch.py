@@ -263,7 +263,7 @@ def test_a_number_of_each_sample_is_not_moved() -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_attention_of_one_sample_alone(first: bool) -> None:
-    """Its 10 steps attend to each other; or each by itself, where torch takes the sample for the first step."""
+    """Its 10 steps attend to each other; or each by itself, where torch takes the sample for a step."""
 
     class Alone(Attending):
         def forward(self, x: Tensor) -> Tensor:
