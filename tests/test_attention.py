@@ -227,3 +227,10 @@ layers:
     assert network["attention"].inputs == ("turned", "q", "q")
     with pytest.raises(archlens.SpecError, match="the name q stands twice"):
         archlens.loads(spec.replace("PART", "linear(16)"))
+
+
+def test_the_narrow_side_of_a_window_is_what_its_bias_needs() -> None:
+    """Relative positions are divided by the size less 1, along each axis."""
+    text = "input: 12x8x8\nlayers: [channels_last, 'window_attention_v2(3, (1, 4))']"
+    with pytest.raises(archlens.SpecError, match="a window of at least 2, and window is"):
+        archlens.loads(text)

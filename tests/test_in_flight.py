@@ -395,3 +395,13 @@ layers:
     assert network["stage.1.add"].inputs == ("stage.1.norms.n1.1", "stage.1.convs.0")
     assert network["head.act.0"].inputs == ("stage.1.convs.1",)
     assert archlens.loads(archlens.convert(network)).state() == network.state()
+
+
+def test_a_learned_tensor_has_its_channels_where_it_says() -> None:
+    """A map has them first, tokens last, and a vector is neither."""
+    text = "input: 3x4x4\nlayers:\n  - own: 'parameter([8, 4, 4]{})'\n  - conv: conv(2, 1)\n"
+    assert archlens.loads(text.format(', channels="first"')).params == 8 * 4 * 4 + 2 * 8 + 2
+    with pytest.raises(archlens.SpecError, match="conv"):
+        archlens.loads(text.format(""))
+    vector = archlens.loads("input: 3x4x4\nlayers: ['parameter([8])', linear(2)]").layers[0].shape
+    assert not vector.channels_last
