@@ -660,6 +660,8 @@ PREPARED: list[tuple[str, dict[str, Any], Any]] = [
         lambda x: (x - [1, 2, 3]) / [2, 3, 4],
     ),
     ("Normalization", {"mean": 2, "variance": 25.0}, lambda x: (x - 2) / 5),
+    ("Normalization", {"axis": [], "mean": 2, "variance": 25.0}, lambda x: (x - 2) / 5),
+    ("Normalization", {"axis": None, "mean": 2, "variance": 25.0}, lambda x: (x - 2) / 5),
     ("Normalization", {"mean": [1, 2, 3], "variance": 4, "invert": True}, lambda x: x * 2 + [1, 2, 3]),
     ("Rescaling", {"scale": 2.0, "offset": -1}, lambda x: 2 * x - 1),
     ("Rescaling", {"scale": [2.0, 4.0, 5.0]}, lambda x: x * [2, 4, 5]),

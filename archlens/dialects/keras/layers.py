@@ -576,7 +576,8 @@ def _unit_norm(call: Call) -> Held:
 @layer("Normalization")
 def _normalization(call: Call) -> Held:
     x, entry = call.x, call.entry
-    kept = () if entry.config.get("axis", -1) is None else tuple(sorted(entry.axes("axis", len(x.shape), -1)))
+    whole = entry.config.get("axis", -1) in (None, [])  # which Keras writes for `axis=None`
+    kept = () if whole else tuple(sorted(entry.axes("axis", len(x.shape), -1)))
     said = entry.config.get("mean") is not None
     inverse = entry.flag("invert", False)
     numbers: dict[str, Any] = {}
