@@ -173,6 +173,11 @@ class Artist:
         self.left: dict[int, float] = {}
         #: How high lines stand that are carried into each line from others.
         self.carried: dict[int, list[float]] = {}
+        #: What is asked of each stage again and again while a place is looked for, by its identity.
+        self.solids: dict[int, list[tuple[Slab, Solid, float]]] = {}
+        self.extents: dict[int, Area] = {}
+        self.captions: dict[tuple[int, bool], list[tuple[str, bool]]] = {}
+        self.halves: dict[tuple[int, bool], float] = {}
         wide, high = self.arranged_as_u(valley) if valley is not None else self.arrange()
         texts = [_area(x, y, width(text, SMALL), anchor) for x, y, text, anchor in self.numbers]
         over = max(0.0, -min((area[0] for area in texts), default=0.0))
@@ -199,18 +204,33 @@ class Artist:
 
     def placed(self, stage: Stage) -> list[Placed]:
         """The slabs of a stage, from left to right."""
-        found, x = [], stage.x
-        for slab in stage.drawn(self.most):
-            solid = self.solid(slab)
-            found.append(Placed(slab, solid, x, stage.y))
-            x += solid.thick + _SLIT
+        return [Placed(slab, solid, stage.x + x, stage.y) for slab, solid, x in self.side_by_side(stage)]
+
+    def side_by_side(self, stage: Stage) -> list[tuple[Slab, Solid, float]]:
+        """The slabs of a stage, each with how far it is from where the axis enters the first."""
+        found = self.solids.get(id(stage))
+        if found is None:
+            found, x = [], 0.0
+            for slab in stage.drawn(self.most):
+                solid = self.solid(slab)
+                found.append((slab, solid, x))
+                x += solid.thick + _SLIT
+            self.solids[id(stage)] = found
         return found
 
     def extent(self, stage: Stage) -> Area:
         """How far a stage reaches to the left, up, right and down of where the axis enters it."""
-        areas = [one.area for one in self.placed(stage)]
-        left, top, right, low = zip(*areas, strict=True)
-        return stage.x - min(left), stage.y - min(top), max(right) - stage.x, max(low) - stage.y
+        found = self.extents.get(id(stage))
+        if found is None:
+            areas = [Placed(slab, solid, x, 0.0).area for slab, solid, x in self.side_by_side(stage)]
+            left, top, right, low = zip(*areas, strict=True)
+            found = self.extents[id(stage)] = -min(left), -min(top), max(right), max(low)
+        return found
+
+    def long(self, stage: Stage) -> float:
+        """How far it is from where the axis enters a stage to where it leaves it."""
+        _, solid, x = self.side_by_side(stage)[-1]
+        return x + solid.thick
 
     @property
     def slabs(self) -> int:
@@ -316,8 +336,8 @@ class Artist:
             if before is None:
                 stage.x = x + max(lead, own - centre)
             else:
-                stage.x = self.placed(before)[-1].end + _ARROW + lead
-                hidden = self.placed(before)[-1].solid
+                stage.x = before.x + self.long(before) + _ARROW + lead
+                _, hidden, _ = self.side_by_side(before)[-1]
                 if up * 2 > hidden.high + hidden.up or not hidden.right:  # it must not hide the one before
                     stage.x = max(stage.x, self.right(before) + _ARROW + lead)
                 stage.x = max(stage.x, middle + max(half, own) + _APART - centre)
@@ -331,7 +351,12 @@ class Artist:
 
     def half(self, stage: Stage) -> float:
         """Half the width of a caption."""
-        return max((width(text, SMALL, bold) for text, bold in self.caption(stage)), default=0.0) / 2
+        key = id(stage), any(one is stage for one in self.unsized)
+        found = self.halves.get(key)
+        if found is None:
+            widths = [width(text, SMALL, bold) for text, bold in self.caption(stage)]
+            found = self.halves[key] = max(widths, default=0.0) / 2
+        return found
 
     def lines(self, columns: list[int]) -> list[list[int]]:
         """The columns in as few lines as the page is wide for, of about one length."""
@@ -578,6 +603,14 @@ class Artist:
 
     def caption(self, stage: Stage) -> list[tuple[str, bool]]:
         """The lines beneath a stage, each with whether it is bold."""
+        sized = any(one is stage for one in self.unsized)
+        found = self.captions.get((id(stage), sized))
+        if found is None:
+            found = self.captions[id(stage), sized] = self.captioning(stage, sized=sized)
+        return found
+
+    def captioning(self, stage: Stage, *, sized: bool) -> list[tuple[str, bool]]:
+        """The same, put together; with the size of its maps where that is said there."""
         first = stage.boxes[0]
         if first.kind == "failed":
             assert self.plan.failed is not None
@@ -610,7 +643,7 @@ class Artist:
         shape = stage.slabs[0].shape if stage.slabs[-1].pools else stage.shape
         if shape is not None and shape.spatial and len(shape.spatial) != 2:
             lines.append((str(shape), False))
-        if any(one is stage for one in self.unsized):
+        if sized:
             assert shape is not None
             lines.append((_size(shape.spatial), False))
         whole = replace(first, behind=tuple(layer for slab in stage.slabs for layer in slab.behind))
