@@ -420,6 +420,11 @@ def by_root(values: Any, affine: bool) -> None:
         scaled * some(scaled.size)
 
 
+def directed(kernel: Any) -> None:
+    """Salimans and Kingma 2016, equation 2."""
+    kernel * (Tally() / f(total(kernel * kernel)))
+
+
 def turned(positions: int, pairs: int, heads: int) -> None:
     """Su et al. 2021, equation 34: the angles are those of all heads."""
     for _ in range(positions * pairs):
@@ -670,6 +675,10 @@ PRODUCTS = {
     "3x6x6 >> ws_conv(4, 3, bias=false)": lambda: [
         [total(some(3, 3, 3) * some(3, 3, 3)) for _ in range(4 * 4 * 4)],
         [standardized(kernel, False) for kernel in some(4, 3, 3, 3)],
+    ],
+    "3x6x6 >> wn_conv(4, 3, bias=false)": lambda: [
+        [total(some(3, 3, 3) * some(3, 3, 3)) for _ in range(4 * 4 * 4)],
+        [directed(kernel) for kernel in some(4, 3, 3, 3)],
     ],
     "3x6x6 >> conv(4, 3, bias=false)": lambda: [
         total(some(3, 3, 3) * some(3, 3, 3)) for _ in range(4 * 4 * 4)
