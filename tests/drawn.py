@@ -21,6 +21,8 @@ from archlens.drawing.styles.graph import Laid, chosen
 from archlens.network import Network
 
 Segment = tuple[Point, Point]
+#: Left, top, right and bottom.
+Area = tuple[float, float, float, float]
 
 #: The networks that figures are judged by.
 NAMED = (
@@ -52,8 +54,8 @@ def measured(request: Request) -> Measures:
     edges = [list(_segments(group)) for group in walk(picture.items) if _is(group, "edge")]
     boxes = [_frame(group) for group in walk(picture.items) if _is(group, "node")]
     words = [_extent(item) for item in walk(picture.items) if isinstance(item, Text)]
-    over_boxes = sum(any(_goes_through(s, box, 1.5) for s in edge for box in boxes) for edge in edges)
-    over_words = sum(any(_goes_through(s, word, 0.8) for s in edge for word in words) for edge in edges)
+    over_boxes = sum(any(_goes_through(s, box, 1.5) for s, box in _near(edge, boxes)) for edge in edges)
+    over_words = sum(any(_goes_through(s, word, 0.8) for s, word in _near(edge, words)) for edge in edges)
     return Measures(
         bends(laid),
         over_boxes,
@@ -99,12 +101,12 @@ def _is(item: object, kind: str) -> bool:
     return isinstance(item, Group) and kind in item.kind.split()
 
 
-def _frame(group: Group) -> tuple[float, float, float, float]:
+def _frame(group: Group) -> Area:
     rect = next(item for item in group.items if isinstance(item, Rect))
     return rect.x, rect.y, rect.x + rect.width, rect.y + rect.height
 
 
-def _extent(text: Text) -> tuple[float, float, float, float]:
+def _extent(text: Text) -> Area:
     wide = width(text.text, text.size, text.bold)
     left = text.x - {"start": 0.0, "middle": wide / 2, "end": wide}[text.anchor]
     return left, text.y - 0.72 * text.size, left + wide, text.y + 0.21 * text.size
@@ -129,7 +131,24 @@ def _curve(points: Sequence[Point], t: float) -> Point:
     return points[0]
 
 
-def _goes_through(segment: Segment, box: tuple[float, float, float, float], inset: float) -> bool:
+def _around(segments: Sequence[Segment]) -> Area:
+    """What holds some pieces of a connection: left, top, right and bottom."""
+    across, down = zip(*(point for segment in segments for point in segment), strict=True)
+    return min(across), min(down), max(across), max(down)
+
+
+def _overlap(a: Area, b: Area) -> bool:
+    return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
+
+
+def _near(edge: Sequence[Segment], areas: Sequence[Area]) -> Iterator[tuple[Segment, Area]]:
+    """Each piece of a connection with what it may go through: most lies elsewhere."""
+    whole = _around(edge) if edge else (0.0, 0.0, 0.0, 0.0)
+    near = [area for area in areas if _overlap(whole, area)]
+    return ((segment, area) for segment in edge for area in near)
+
+
+def _goes_through(segment: Segment, box: Area, inset: float) -> bool:
     left, top, right, low = box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset
     (x, y), (to_x, to_y) = segment
     first, last = 0.0, 1.0
@@ -145,12 +164,12 @@ def _goes_through(segment: Segment, box: tuple[float, float, float, float], inse
 
 def _cross(a: list[Segment], b: list[Segment]) -> bool:
     """Whether two connections cross, of those with two ends each: not where they part or meet."""
-    if not a or not b:
+    if not a or not b or not _overlap(_around(a), _around(b)):
         return False
     ends = [(a[0][0], b[0][0]), (a[-1][1], b[-1][1])]
     if any(abs(p[0] - q[0]) < 4 and abs(p[1] - q[1]) < 4 for p, q in ends):
         return False
-    return any(_meet(s, t) for s in a for t in b)
+    return any(_meet(s, t) for s in a if _overlap(_around([s]), _around(b)) for t in b)
 
 
 def _meet(s: Segment, t: Segment) -> bool:

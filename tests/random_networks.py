@@ -458,7 +458,11 @@ class Last(nn.Module):
         self.inner, self.output = inner, output
 
     def forward(self, x: Tensor) -> Tensor:
-        steps, state = self.inner(x)
+        if x.is_meta and x.dim() == 3:  # torch would take it apart there, and one step has the shapes of all
+            steps, state = self.inner(x[:, :1])
+            steps = steps.expand(-1, x.shape[1], -1)
+        else:
+            steps, state = self.inner(x)
         if self.output == "sequence":
             return steps
         return (state[0] if isinstance(state, tuple) else state).transpose(0, 1)

@@ -357,7 +357,8 @@ class _Twin:
                         values[layer.name] = y
                     place = 1 + axis if layer.shape.channels_last else 2 + axis
                     if y.dim() > place:
-                        # the largest of numbers is NaN where one of them is
+                        # the largest of numbers is NaN where one of them is; quicker with channels first
+                        y = y.amax(1, keepdim=True) if place > 1 and y.shape[1] > 1 else y
                         touched = y.amax([n for n in range(1, y.dim()) if n != place]).isnan()
             else:
                 missing = next(name for name in layer.inputs if name not in values)
