@@ -44,7 +44,7 @@ FIVE = ("lenet5", "alexnet", "vgg16", "googlenet", "resnet50")
 node = pytest.mark.skipif(shutil.which("node") is None, reason="no Node is found: apt-get install nodejs")
 tools = pytest.mark.skipif(
     not (WEB / "node_modules" / ".bin" / "esbuild").exists(),
-    reason="the tools are not there: npm ci --prefix archlens/explorer/web",
+    reason="the tools are not there: npm install --no-save --prefix archlens/explorer/web",
 )
 
 
