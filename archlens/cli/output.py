@@ -10,7 +10,7 @@ from typing import TextIO, TypedDict, TypeGuard, TypeVar
 
 import click
 
-from ..errors import Diagnostic, Style, printable, render, unstyled, usage
+from ..errors import Diagnostic, Style, printable, render, unstyled, shorten, usage
 from ..forms import forms
 from ..forms.table import Table
 from ..wrapping import wrapped
@@ -177,7 +177,7 @@ def write_files(files: Sequence[tuple[str, bytes]], folder: str) -> None:
             parent.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or str(problem)
-            raise usage(f"{printable(str(parent))[:200]} is no folder to write to: {reason}") from None
+            raise usage(f"{shorten(str(parent))} is no folder to write to: {reason}") from None
     for target in targets:
         if target.is_dir():
             raise usage(f"{printable(str(target))[:200]} cannot be written: Is a directory")

@@ -336,7 +336,8 @@ class Op:
         super().__init_subclass__()
         if family is not None:
             cls.family = family
-        if "__annotations__" in cls.__dict__:
+        # since Python 3.14 annotations that are no texts are made when they are asked for
+        if "__annotations__" in cls.__dict__ or getattr(cls, "__annotate__", None) is not None:
             # every method is inherited: generating them for each op would take a tenth of a run
             dataclass(init=False, repr=False, eq=False)(cls)
         if kind is not None:
