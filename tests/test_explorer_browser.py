@@ -306,7 +306,7 @@ def test_what_is_taken_out(tab: browser.Page, here: Path, tmp_path: Path) -> Non
 VIEWS = ("bars&net=vgg16", "scatter&front=1", "table", "beside&net=lenet5&with=alexnet", "arithmetic")
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe is not there: npm install --no-save --prefix archlens/explorer/web")
+@pytest.mark.skipif(not AXE.exists(), reason="axe is not there: see CONTRIBUTING, The explorer")
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_serious_is_found_by_axe(tab: browser.Page, here: Path, dark: bool) -> None:
     script = AXE.read_text("utf-8")

@@ -10,7 +10,7 @@ from typing import TextIO, TypedDict, TypeGuard, TypeVar
 
 import click
 
-from ..errors import Diagnostic, Style, printable, render, unstyled, shorten, usage
+from ..errors import Diagnostic, Style, printable, render, shorten, unstyled, usage
 from ..forms import forms
 from ..forms.table import Table
 from ..wrapping import wrapped
