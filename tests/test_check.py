@@ -1197,3 +1197,43 @@ def test_check_warns_of_channels_that_stand_last(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert result.stderr.count("224x224x3 is read as 224 channels of 224x3") == 1
     assert "is read as" not in result.stdout
+
+
+def test_a_pattern_takes_what_is_a_network_by_its_ending_or_its_start(folder: Path) -> None:
+    files = {
+        "a.cfg": "[net]\nwidth=8\nheight=8\nchannels=2\n[convolutional]\nfilters=3\nsize=1\n",
+        "b.prototxt": 'input: "x"\ninput_shape { dim: 1 dim: 2 dim: 8 dim: 8 }\n'
+        'layer { name: "a" type: "Convolution" bottom: "x" top: "y" '
+        "convolution_param { num_output: 4 kernel_size: 1 } }\n",
+        "c.json": json.dumps(
+            {
+                "class_name": "Sequential",
+                "config": {
+                    "layers": [
+                        {"class_name": "InputLayer", "config": {"batch_shape": [None, 2], "name": "x"}},
+                        {"class_name": "Dense", "config": {"units": 5, "name": "d"}},
+                    ]
+                },
+            }
+        ),
+        "d.yaml": "nc: 1\nch: 2\nscales: {n: [1, 1, 6], s: [1, 1, 8]}\n"
+        "backbone: [[-1, 1, Conv, [8, 1]]]\nhead: []\n",
+        "setup.cfg": "[flake8]\nmax-line-length = 99\n",
+        "solver.prototxt": 'net: "b.prototxt"\nbase_lr: 0.1\n',
+        "words.json": '{"class": "Sequential"}',
+        "README": "Networks.",
+    }
+    (folder / "nets").mkdir()
+    for name, text in files.items():
+        (folder / "nets" / name).write_text(text)
+    for tables in (
+        'files = ["nets/*"]\nparams = ">= 1"',
+        'networks."nets/*".params = ">= 1"',
+        'networks."nets/d.yaml:s".params = ">= 1"\nnetworks."nets/[abc].*".params = ">= 1"\n'
+        'networks."nets/d.yaml".params = ">= 1"',
+    ):
+        (folder / "pyproject.toml").write_text(f"[tool.archlens.budgets]\n{tables}\n")
+        found = json.loads(check("--format", "json").output)["networks"]
+        params = {one["name"]: one["limits"][0]["value"] for one in found}
+        assert params.pop("nets/d.yaml:n") == params.pop("nets/d.yaml:s") == 2 * 8 + 2 * 8
+        assert params == {"nets/a.cfg": 2 * 3 + 3, "nets/b.prototxt": 2 * 4 + 4, "nets/c.json": 2 * 5 + 5}

@@ -613,14 +613,21 @@ def test_action_tells_what_is_new_gone_and_moved(tmp_path: Path) -> None:
     git("rm", "-q", "models/wide.yaml")
     (folder / "new.yaml").write_text("input: 1x8x8\nlayers: ['conv(2, 3)']\n")
     (folder / "net.tflite").write_bytes(b"\0\0\0\0TFL3")
+    (folder / "net.cfg").write_text("# one\n[net]\nwidth=8\n")
+    (folder / "net.prototxt").write_text('layer { name: "a" type: "ReLU" }\n')
+    (folder / "net.json").write_text('{"module": "keras", "class_name": "Functional"}\n')
     (folder / "no_spec.yaml").write_text("jobs: {}\n")
+    (folder / "no_spec.cfg").write_text("[flake8]\n")
+    (folder / "no_spec.prototxt").write_text("net: 'a.prototxt'\nbase_lr: 0.1\n")
+    (folder / "no_spec.json").write_text('{"name": "a"}\n')
     same.write_text(f"# about this network\n{same.read_text()}")
     git("add", "-A")
     code, log, out, summary = act("diff", folder, BASE="HEAD")
     assert (code, out) == (0, "changed=false\nchanged=true\n"), log
     assert "small.yaml" not in summary  # words alone have changed
     assert "### new.yaml is new" in summary
-    assert "### net.tflite is new" in summary
+    for one in ("tflite", "cfg", "prototxt", "json"):
+        assert f"### net.{one} is new" in summary
     assert "### models/wide.yaml is gone" in summary
     assert "### HEAD:./models/digits.yaml → models/zwei drei é.yaml" in summary
     assert "channels 16 -&gt; 17" in summary

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..analysis.figures import QUANTITIES
 from ..dialects.format import File
-from ..dialects.formats import endings
+from ..dialects.formats import every_ending, is_network
 from ..dialects.formats import file as other_file
 from ..dialects.module import Named
 from ..dialects.module import named as module_named
@@ -88,7 +88,7 @@ def named(project: Project, name: str) -> list[Target]:
     """
     other = other_file(name)
     if other is not None:
-        return [_other(project, other, asked=True)]
+        return _each(project, other, asked=True)
     path = _path_of(name)
     try:
         found = find(name)
@@ -123,6 +123,15 @@ def _target(project: Project, path: str, spec: Spec, variant: str, *, asked: boo
     file = _key(project, path)
     name = f"{file}:{variant}" if variant else file
     return Target(name, _aliases(file, variant), spec, variant, True, asked=asked)
+
+
+def _each(project: Project, found: File, *, asked: bool = False) -> list[Target]:
+    """A file of another tool, or each of its variants where none is said."""
+    try:
+        each = found.each()
+    except SpecError:
+        each = [found]  # what is wrong is said where it is laid out
+    return [_other(project, one, asked=asked) for one in each]
 
 
 def _other(project: Project, found: File, *, asked: bool = False) -> Target:
@@ -179,7 +188,7 @@ def of_project(project: Project) -> list[Target]:
     for table in tables:
         if _is_path(table.name):
             path = table.name.rpartition(":")[0] or table.name
-            path = table.name if table.name.endswith(_endings()) else path
+            path = table.name if table.name.endswith(every_ending()) else path
             try:
                 files |= dict.fromkeys(_matching(project, path, table.span))
             except UsageError as problem:
@@ -224,12 +233,7 @@ def _aliases_in(project: Project, path: Path) -> frozenset[str]:
 
 def _is_path(name: str) -> bool:
     bare = name.rpartition(":")[0] or name
-    return "/" in name or name.endswith(_endings()) or bare.endswith(_endings())
-
-
-def _endings() -> tuple[str, ...]:
-    """How files of networks end, and no others."""
-    return (*ENDINGS, *endings())
+    return "/" in name or name.endswith(every_ending()) or bare.endswith(every_ending())
 
 
 def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
@@ -245,7 +249,7 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
         whole = f"{pattern}/*" if pattern.endswith("**") else pattern
         found = [] if here else sorted(path for path in project.root.glob(whole) if path.is_file())
         if whole.endswith("*"):  # which says nothing of the kind of file
-            found = [path for path in found if path.name.endswith(_endings())]
+            found = [path for path in found if is_network(path)]
         written = Path(pattern).parts
         found = [path for path in found if not _lies_aside(path, project.root, written)]
     except (ValueError, NotImplementedError, OSError) as problem:
@@ -287,7 +291,7 @@ def _of_file(project: Project, path: Path) -> list[Target]:
     shown = display(path)
     other = other_file(shown)
     if other is not None:
-        return [_other(project, other)]
+        return _each(project, other)
     try:
         spec = open_spec(shown)
     except SpecError as problem:

@@ -100,9 +100,12 @@ class Format(NamedTuple):
     recognizes: Callable[[bytes], bool]
     #: What is in a file, and what messages call it; runs nothing in it, takes bounded time and memory.
     read: Callable[[BinaryIO, str], Model]
-    #: Whether a file that ends so can only be one, so that patterns such as ``models/*`` find it.
+    #: Whether a file that ends so can only be one, whatever it starts with.
     certain: bool = True
-    #: The file, and its variant, that a name of a file means in this format where there is none so called.
+    #: How its files may end, too, among many that are none.
+    shared: tuple[str, ...] = ()
+    #: The file, and its variant, that a name of a file means in this format where there is none so called;
+    #: ``None`` where files have no variants.
     variant_of: Callable[[str], tuple[str, str] | None] | None = None
 
 
@@ -133,7 +136,7 @@ class File(Outside):
             UsageError: it cannot be read, or has more than 20 of them.
             SpecError: something in it is wrong.
         """
-        variants = () if self.variant else self._model().variants
+        variants = () if self.variant or not self.format.variant_of else self._model().variants
         if len(variants) > _EACH:
             raise usage(
                 f"{shorten(self.path, 200)} has {len(variants):,} variants, more than are looked at together",

@@ -124,6 +124,30 @@ def missing(name: str) -> None:
     raise usage(f"there is no file {shorten(name, 200)}", help=did_you_mean(name, near))
 
 
+def is_network(path: str | os.PathLike[str]) -> bool:
+    """Whether a file that a pattern such as ``models/*`` finds is one of a network.
+
+    It ends as specs do or as those of one format only; or as others do, too, and starts as those of a format.
+    """
+    name = os.fspath(path)
+    if name.endswith((*ENDINGS, *endings())):
+        return True
+    if not name.endswith(every_ending()):
+        return False
+    try:
+        with open(name, "rb") as opened:
+            start = opened.read(START)
+    except OSError:
+        return False
+    return any(one.recognizes(start) for one in formats() if name.endswith((*one.endings, *one.shared)))
+
+
+def every_ending() -> tuple[str, ...]:
+    """How files of networks end, those that others end with, too, among them."""
+    found = (ending for one in formats() for ending in (*one.endings, *one.shared))
+    return tuple(dict.fromkeys((*ENDINGS, *found)))
+
+
 def endings() -> tuple[str, ...]:
     """How files end that can be of one of the formats only."""
     return tuple(ending for one in formats() if one.certain for ending in one.endings)

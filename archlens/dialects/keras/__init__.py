@@ -22,4 +22,4 @@ def _read(file: BinaryIO, name: str) -> Model:
     return read(file, name)
 
 
-FORMAT = Format("a Keras model", (".keras",), _recognizes, _read)
+FORMAT = Format("a Keras model", (".keras",), _recognizes, _read, shared=(".json",))
