@@ -1299,7 +1299,7 @@ def test_rows_of_a_table_one_after_the_other_are_positions(tmp_path: Path) -> No
     assert network.params == 5 * 8 + 9 * 8
 
 
-@pytest.mark.parametrize("steps", [2, 3, 5, 8])
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 8])
 def test_heads_beside_one_sample_are_joined_again(tmp_path: Path, steps: int) -> None:
     """As both exporters write torch's attention for one sample: its steps first, then its heads."""
     nodes = [
@@ -1319,6 +1319,51 @@ def test_heads_beside_one_sample_are_joined_again(tmp_path: Path, steps: int) ->
     network = loaded(tmp_path, data)
     assert network.output == (steps, 6)
     assert (network.params, network.macs) == (8 * 6, steps * 8 * 6)
+
+
+def test_attention_of_one_step_and_one_sample(tmp_path: Path) -> None:
+    """As torch's newer exporter writes it, all of whose axes but heads and channels are one long."""
+    views = {
+        "thirds": [1, 1, 3, 8],
+        "heads": [1, 2, 4],
+        "one": [1, 2, 1, 4],
+        "flat": [1, 8],
+        "whole": [1, 1, 8],
+    }
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("MatMul", "t in", "i"),
+        node("Reshape", "i thirds", "parts"),
+        node("Unsqueeze", "parts zero", "u"),
+        node("Transpose", "u", "r", perm=[3, 1, 2, 0, 4]),
+        node("Squeeze", "r behind", "s"),
+    ]
+    for i, one in enumerate("qkv"):
+        nodes += [
+            node("Gather", f"s n{i}", one, axis=0),
+            node("Reshape", f"{one} heads", f"{one}1"),
+            node("Transpose", f"{one}1", f"{one}2", perm=[1, 0, 2]),
+            node("Reshape", f"{one}2 one", f"{one}3"),
+        ]
+    nodes += [
+        node("Transpose", "k3", "k4", perm=[0, 1, 3, 2]),
+        node("MatMul", "q3 k4", "scores"),
+        node("Softmax", "scores", "shares", axis=-1),
+        node("MatMul", "shares v3", "seen"),
+        node("Transpose", "seen", "turned", perm=[2, 0, 1, 3]),
+        node("Reshape", "turned flat", "f"),
+        node("Gemm", "f out", "g"),
+        node("Reshape", "g whole", "w"),
+        node("Transpose", "w", "y", perm=[1, 0, 2]),
+    ]
+    held = [tensor("in", [8, 24]), tensor("out", [8, 8])]
+    held += [tensor(name, [len(one)], one, 7) for name, one in views.items()]
+    held += [tensor("zero", [1], [0], 7), tensor("behind", [1], [-2], 7)]
+    held += [tensor(f"n{i}", [], [i], 7) for i in range(3)]
+    network = loaded(tmp_path, model(nodes, held, [info("x", [1, 1, 8])], [info("y", [1, 1, 8])]))
+    assert network.output == (1, 8)
+    assert (network.params, network.macs) == (8 * 24 + 8 * 8, 8 * 24 + 8 * 8 + 2 * 8)
+    assert any(layer.op.kind == "attention" for layer in network)
 
 
 def test_an_expansion_beside_samples_that_are_written_into_it(tmp_path: Path) -> None:

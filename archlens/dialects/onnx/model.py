@@ -146,7 +146,7 @@ class Onnx(Model):
         if shapes == self.inputs:
             self._hold(run)
         if samples:
-            run = self._run(name, shapes, run.seen, samples=samples)
+            run = self._batched(name, shapes, run, samples)
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
         lowering = Lowering(run.tape, aten.TABLE, is_causal, rows_of=rows_of)
@@ -177,6 +177,16 @@ class Onnx(Model):
                 raise
             with suppress(SpecError):
                 return self._run(name, shapes, samples=1), 1
+            raise problem from None
+
+    def _batched(self, name: str, shapes: Mapping[str, Shape], run: Run, samples: int) -> Run:
+        """The run on a batch of another size; a sample may stand in one of several axes of length one."""
+        try:
+            return self._run(name, shapes, run.seen, samples)
+        except SpecError as problem:
+            if samples == 1:
+                with suppress(SpecError):
+                    return self._run(name, shapes, run.seen, samples, late=True)
             raise problem from None
 
     def _check(self, shapes: Mapping[str, Shape]) -> None:
@@ -240,6 +250,7 @@ class Onnx(Model):
         shapes: Mapping[str, Shape],
         example: dict[str, Any] | None = None,
         samples: int = 0,
+        late: bool = False,
     ) -> Run:
         graph = self.proto.graph
         run = Run(
@@ -252,7 +263,7 @@ class Onnx(Model):
             samples or self.samples,
             example,
         )
-        run.symbol = self.symbol
+        run.symbol, run.late = self.symbol, late
         env: dict[str, Tensor] = {}
         for called, one in self.known.items():
             shape = shapes[called]

@@ -149,7 +149,7 @@ class At:
             return tuple(sizes)
         place = self.node.inputs[0]
         inside = self.run.inside.get(self.prefix + place, 1)
-        found, inside = rebatched(before[0], x.sizes, now[0], inside, self.run.samples)
+        found, inside = rebatched(before[0], x.sizes, now[0], inside, self.run.samples, self.run.late)
         self.run.inside[self.prefix + self.node.outputs[0]] = inside
         return found
 
@@ -197,6 +197,8 @@ class Run:
         self.samples = samples
         #: What the file calls the size of the batch, where it leaves that open.
         self.symbol = ""
+        #: Whether, of several axes that may hold a single sample, the last does, and not the first.
+        self.late = False
         self.example = example
         self.batch = BATCH if example is not None or not samples else samples
         #: What every tensor was, by its name and where it stands.
