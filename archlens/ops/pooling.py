@@ -52,12 +52,17 @@ class _Sliding(Op, family="pooling"):
             second *= max(padded, (out - 1) * w.stride + w.extent)
         return Extra(first), Extra(second)
 
-    def _torch(self, name: str, windows: tuple[Window, ...], **further: Any) -> Call:
+    def _own(self, x: Shape, windows: tuple[Window, ...]) -> bool:
+        """Whether torch's own module pools so, or its input is padded first."""
+        # "same" may pad a dilated window by more than half of its kernel, which torch does not
+        return all(w.before == w.after <= w.kernel // 2 for w in windows)
+
+    def _torch(self, name: str, own: bool, windows: tuple[Window, ...], **further: Any) -> Call:
         kernel = tuple(w.kernel for w in windows)
         stride = tuple(w.stride for w in windows)
         padding: Any = tuple((w.before, w.after) for w in windows)
         target = f"archlens.Padded{name}Pool"
-        if _even(windows):
+        if own:
             padding = shortest(tuple(w.before for w in windows))
             target = f"nn.{name}Pool{len(windows)}d"
         return Call(
@@ -98,6 +103,7 @@ class MaxPool(_Sliding, kind="max_pool"):
         shape = Shape((x.channels, *check_windows(windows, x)))
         torch = self._torch(
             "Max",
+            self._own(x, windows),
             windows,
             dilation=Argument(shortest(per_axis(self.dilation, x, "dilation")), default=1),
             ceil_mode=Argument(self.ceil_mode, default=False),
@@ -110,7 +116,7 @@ class MaxPool(_Sliding, kind="max_pool"):
         """It keeps its input and, as int64, the place of each maximum; torch makes those always."""
         assert isinstance(facts.reach, tuple)
         places = Extra(facts.shape.numel, INT64)
-        if _even(facts.reach):
+        if self._own(inputs[0], facts.reach):
             return INPUT._replace(saved=(places,), workspace=(places,))
         padded = self._padded(facts, inputs[0])
         return Footprint(
@@ -140,11 +146,13 @@ class AvgPool(_Sliding, kind="avg_pool"):
         '4x10x11 >> avg_pool(3, stride=2, padding="same", count_include_pad=false)',
         "4x21 >> avg_pool(4, stride=2)",
         "4x8x8x8 >> avg_pool((1, 2, 2))",
+        '4x2x5x5 >> avg_pool(3, stride=2, padding="same", count_include_pad=false)',
     )
 
     def facts(self, x: Shape) -> Facts:
         windows = self._windows(x, 1, self.ceil_mode)
-        if len(windows) == 3 and _even(windows):
+        sides = self.padding if isinstance(self.padding, tuple) else (self.padding,)
+        if len(windows) == 3 and all(isinstance(side, int) for side in sides):  # which torch itself pads
             for axis, n, window in zip(x.axes, x.spatial, windows, strict=True):
                 if n < window.kernel:
                     raise ShapeError(
@@ -156,6 +164,7 @@ class AvgPool(_Sliding, kind="avg_pool"):
         shape = Shape((x.channels, *check_windows(windows, x)))
         torch = self._torch(
             "Avg",
+            self._own(x, windows),
             windows,
             ceil_mode=Argument(self.ceil_mode, default=False),
             count_include_pad=Argument(self.count_include_pad, default=True),
@@ -164,11 +173,15 @@ class AvgPool(_Sliding, kind="avg_pool"):
         work = shape.numel * prod(w.kernel for w in windows)
         return weightless(shape, windows, torch, pooling=work)
 
+    def _own(self, x: Shape, windows: tuple[Window, ...]) -> bool:
+        small = any(n < window.kernel for n, window in zip(x.spatial, windows, strict=True))
+        return super()._own(x, windows) and not (small and len(windows) == 3)
+
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """Its backward pass reads no value of its input, and yet torch keeps it."""
         assert isinstance(facts.reach, tuple)
         x = inputs[0]
-        if _even(facts.reach):
+        if self._own(x, facts.reach):
             return INPUT._replace(lies=ROWS) if len(x.spatial) == 3 else INPUT
         first, second = self._padded(facts, x)
         share = Extra(facts.shape.numel // x.channels, per_sample=False)
@@ -297,9 +310,3 @@ class GlobalMaxPool(_Global, kind="global_max_pool"):
         also="gmp",
     )
     examples = ("64x7x5 >> global_max_pool",)
-
-
-def _even(windows: tuple[Window, ...]) -> bool:
-    """Whether torch's own pooling can pad so."""
-    # "same" may pad a dilated window by more than half of its kernel, which torch does not
-    return all(w.before == w.after <= w.kernel // 2 for w in windows)
