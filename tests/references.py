@@ -21,6 +21,7 @@ What a recipe may say:
     flat: whether the library's module takes its input without the axis of its one channel
     lacks: ends of keys that the library's state dict has and the spec has not
     counts_small: whether products are counted of the small form, as the other does not run without values
+    kernel: of transformers: which of its ways to compute attention runs, if not the plain one
     small: arguments, values and input of a form in which both run in no time; outputs are compared of that
 """
 
@@ -88,6 +89,7 @@ class Recipe(NamedTuple):
     flat: bool = False
     lacks: tuple[str, ...] = ()
     counts_small: bool = False
+    kernel: str = "eager"
     small: Mapping[str, Any] = {}
 
     def network(self) -> archlens.Network:
@@ -171,7 +173,7 @@ def _made(recipe: Recipe) -> Any:
     if not hasattr(kind, "config_class"):
         return kind(**recipe.arguments).eval()
     config = kind.config_class(**recipe.arguments)
-    return kind._from_config(config, attn_implementation="eager").eval()
+    return kind._from_config(config, attn_implementation=recipe.kernel).eval()
 
 
 def on_meta(recipe: Recipe) -> Any:

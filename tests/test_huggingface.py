@@ -122,6 +122,24 @@ def test_t5() -> None:
     assert not any(layer.op.kind == "scale" for layer in gated)
 
 
+def test_classes_of_a_vision_transformer() -> None:
+    """As many as have labels, or as --set asks for; the body alone has none, but BERT's pooler."""
+    fields = {"model_type": "vit", "architectures": ["ViTForImageClassification"], "num_hidden_layers": 1}
+    text = json.dumps({**fields, "id2label": {"0": "cat", "1": "dog", "2": "none"}})
+    assert loaded(text).state()["classifier.weight"] == (3, 768)
+    assert loaded(text, {"num_labels": 5}).state()["classifier.weight"] == (5, 768)
+    assert loaded(json.dumps({**fields, "num_labels": 7})).state()["classifier.weight"] == (7, 768)
+    bare = loaded(json.dumps({**fields, "architectures": ["ViTModel"], "image_size": 64, "num_channels": 1}))
+    assert bare.state()["embeddings.position_embeddings"] == (1, 17, 768)
+    assert bare.state()["embeddings.patch_embeddings.projection.weight"] == (768, 1, 16, 16)
+    assert bare.state()["pooler.dense.weight"] == (768, 768)
+
+
+def test_a_spec_that_is_in_no_zoo() -> None:
+    notes = loaded('{"model_type": "opt"}').origin.notes
+    assert notes == ["Laid out as OPTForCausalLM of transformers, by archlens' own spec of such."]
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_defaults_are_those_of_transformers(kind: str) -> None:
     """A field that is left out is what transformers takes for it, and each of its fields is known here."""
@@ -256,6 +274,54 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "decoder_sparse_step is 2, of which no spec is known",
     ),
     ({"model_type": "roberta", "pad_token_id": -1}, "pad_token_id must be a whole number"),
+    (
+        {
+            "model_type": "falcon",
+            "architectures": ["FalconForCausalLM"],
+            "new_decoder_architecture": True,
+            "parallel_attn": False,
+        },
+        "parallel_attn is false, of which no spec is known",
+    ),
+    (
+        {
+            "model_type": "falcon",
+            "architectures": ["FalconForCausalLM"],
+            "new_decoder_architecture": True,
+            "num_ln_in_parallel_attn": 3,
+        },
+        "there are 1 or 2 norms in a layer, and not 3",
+    ),
+    (
+        {"model_type": "falcon", "architectures": ["FalconForCausalLM"], "hidden_size": 20},
+        "heads of 5 channels are not turned in pairs",
+    ),
+    (
+        {"model_type": "gptj", "architectures": ["GPTJForCausalLM"], "rotary_dim": 300},
+        "300 of the 12 channels of a head are not turned in pairs",
+    ),
+    (
+        {"model_type": "phi", "architectures": ["PhiForCausalLM"], "partial_rotary_factor": 0.1},
+        "1 of the 12 channels of a head are not turned in pairs, as positions are",
+    ),
+    (
+        {
+            "model_type": "helium",
+            "architectures": ["HeliumForCausalLM"],
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+        },
+        "4 heads of 16 channels are not the 48 of hidden_size",
+    ),
+    (
+        {"model_type": "albert", "architectures": ["AlbertModel"], "num_hidden_groups": 3},
+        "num_hidden_groups 3 does not divide num_hidden_layers 2",
+    ),
+    (
+        {"model_type": "vit", "architectures": ["ViTModel"], "image_size": [8, 8]},
+        "image_size must be a whole number",
+    ),
+    ({"model_type": "vit", "architectures": ["ViTModel"], "image_size": 8}, "larger than"),
 ]
 
 
@@ -278,6 +344,11 @@ NOTHING = {
     **{
         kind: {"tie_word_embeddings"} for kind in ("bert", "roberta", "xlm-roberta", "camembert")
     },  # of a head
+    "albert": {"tie_word_embeddings", "classifier_dropout_prob"},  # of a head, and of training
+    "electra": {"tie_word_embeddings", "summary_last_dropout"},
+    "bloom": {"slow_but_exact"},  # of how products are split among devices
+    "falcon": {"num_kv_heads"},  # which multi_query leaves out
+    **{kind: {"encoder_stride"} for kind in ("vit", "deit")},  # of another head
     "distilbert": {"tie_word_embeddings", "qa_dropout", "seq_classif_dropout"},  # of a head, and of training
     "phi3": {"original_max_position_embeddings"},  # of how angles are scaled
     # how it begins; of towers by themselves

@@ -674,6 +674,26 @@ class SinusoidalPositions(nn.Module):
         return torch.stack([self.table] * len(x))
 
 
+def slopes(heads: int) -> list[float]:
+    """Of ALiBi: a geometric series for a power of two, else that of the next smaller and parts of the next."""
+    power = max(2**i for i in range(heads.bit_length()) if 2**i <= heads)
+    if power < heads:
+        return slopes(power) + slopes(2 * power)[::2][: heads - power]
+    return [2 ** (-8 * i / heads) for i in range(1, heads + 1)]
+
+
+class LinearBiases(nn.Module):
+    """Head by head."""
+
+    def __init__(self, heads: int, length: int) -> None:
+        super().__init__()
+        table = torch.tensor([[[slope * key for key in range(length)]] for slope in slopes(heads)])
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.table] * len(x))
+
+
 def sinusoids(
     width: int, base: float = 10000.0, shift: float = 0.0, cos_first: bool = False
 ) -> Callable[[Tensor], Tensor]:
@@ -736,6 +756,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "rotary": rotary,
     "sinusoids": sinusoids,
     "SinusoidalPositions": SinusoidalPositions,
+    "LinearBiases": LinearBiases,
     "attention": attention,
     "biased_attention": attention,
     "capped_attention": attention,

@@ -972,6 +972,24 @@ class SinusoidalPositions(nn.Module):
         return self.table.repeat(x.shape[0], *(1,) * self.table.dim())
 
 
+class LinearBiases(nn.Module):
+    """ALiBi: what each key has added in each head, for each sample, the same for all queries."""
+
+    table: Tensor
+
+    def __init__(self, heads: int, length: int) -> None:
+        super().__init__()
+        power = 1 << heads.bit_length() - 1
+        exponents = [8 * i / power for i in range(1, power + 1)]
+        exponents += [4 * i / power for i in range(1, 2 * (heads - power), 2)]
+        slopes = 2.0 ** -torch.tensor(exponents, dtype=torch.float64)
+        table = slopes.view(heads, 1, 1) * torch.arange(length)
+        self.register_buffer("table", table.to(torch.get_default_dtype()), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.table.repeat(x.shape[0], 1, 1, 1)
+
+
 class PositionEmbedding(nn.Module):
     """Adds to each position its row of a learned table: N, ..., L, C."""
 

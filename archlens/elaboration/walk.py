@@ -595,6 +595,8 @@ class Walk(Mixing):
                 tree,
                 help=did_you_mean(target, [*env.file.spec.blocks, *LANGUAGE])
                 if isinstance(target, str)
+                else f"the param {func.id} hides the op {func.id}; under another name both are there"
+                if func.id in LANGUAGE
                 else "",
             )
 

@@ -290,6 +290,41 @@ class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
         )
 
 
+class LinearBiases(_FromNothing, kind="alibi"):
+    """ALiBi: for each head and key a bias that grows from key to key by the slope of its head.
+
+    It is the branch ``bias`` of ``attention:``, in place of positions in what flows. With ``causal`` it is
+    a penalty that grows with the distance: softmax does not see what is added to all keys of a query.
+    Head ``i`` of ``n`` has the slope ``2^(-8i/n)``; where n is no power of two those of the next smaller one
+    come first, and then every second of twice as many.
+
+    Output: ``heads x 1 x L`` of ``L`` tokens: for each head and key the same for all queries.
+    Limits: tokens, ``LxC``.
+    Source: Press et al. 2022, "Train Short, Test Long", section 3, and their code.
+    """
+
+    heads: Annotated[Count, "how many heads there are, n"]
+
+    names = Names(keras="", onnx="", also="attentionwithlinearbiases linearbiases alibibias")
+    examples = ("24x49 >> tokens >> alibi(8)", "24x9 >> tokens >> alibi(12)")
+
+    def facts(self, x: Shape) -> Facts:
+        _require_tokens(x, "alibi")
+        shape = channels_last((self.heads, 1), x.spatial[0])
+        return Facts(
+            shape=shape,
+            weights=NONE,
+            buffers={"table": Buffer(tuple(shape), saved=False)},
+            macs=0,
+            other={},
+            reach=NOWHERE,
+            torch=Call("archlens.LinearBiases", heads=self.heads, length=x.spatial[0]),
+        )
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        return f"{self.heads} heads, 1 row for all queries, and {inputs[0][0]} keys"
+
+
 class Learned(_FromNothing, kind="parameter"):
     """A learned tensor that depends on no input: queries, prompts, a factor. It stands where a branch begins.
 

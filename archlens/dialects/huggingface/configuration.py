@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Values
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from ... import library
@@ -13,8 +14,9 @@ from ...language.document import Mapping
 from ...network import Meta, Network, Origin
 from ...shape import Shape
 from ..format import Model
-from .families import BESIDE, FAMILIES, NOTED, Family, Said
+from .families import BESIDE, FAMILIES, NOTED, Family
 from .fields import Fields, plain, read_config
+from .saying import Said
 
 
 def read(file: BinaryIO, name: str) -> HuggingFace:
@@ -51,7 +53,7 @@ class HuggingFace(Model):
             one: own if shapes[one] == self.inputs[one] else own.with_spatial(shapes[one].spatial)
             for one, own in said.inputs.items()
         }
-        spec = library.find(self.family.spec).spec
+        spec = library.find(str(_own(self.family) or self.family.spec)).spec
         try:
             network = elaborate(spec, input=inputs, values=said.values)
         except SpecError as problem:
@@ -86,13 +88,20 @@ def _family(root: Mapping) -> tuple[Family, str]:
     return family, (named or family.architectures)[0]
 
 
+def _own(family: Family) -> Path | None:
+    """The file of a spec that is in no zoo, since a configuration alone has its numbers."""
+    file = Path(__file__).parent / "specs" / f"{family.spec}.yaml"
+    return file if file.is_file() else None
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
 def _notes(family: Family, root: Mapping, fields: Fields) -> list[str]:
     """What is said of a network of a configuration: its spec, and the fields that it does not depend on."""
-    notes = [f"Laid out as {fields.architecture} of transformers, by the spec {family.spec} of the zoo."]
+    whose = "archlens' own spec of such" if _own(family) else f"the spec {family.spec} of the zoo"
+    notes = [f"Laid out as {fields.architecture} of transformers, by {whose}."]
     notes += fields.notes
     for name in root.keys:
         if name in NOTED and plain(root.values[name]) not in (None, {}, "default"):
