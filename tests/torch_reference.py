@@ -675,7 +675,7 @@ class SinusoidalPositions(nn.Module):
 
 
 def slopes(heads: int) -> list[float]:
-    """Of ALiBi: a geometric series for a power of two, else that of the next smaller and parts of the next."""
+    """Of ALiBi: a geometric series for a power of two, else that of the next smaller and of the next."""
     power = max(2**i for i in range(heads.bit_length()) if 2**i <= heads)
     if power < heads:
         return slopes(power) + slopes(2 * power)[::2][: heads - power]
