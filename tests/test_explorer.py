@@ -495,7 +495,7 @@ def test_axes_hold_their_values(log: bool, zero: bool) -> None:
 @node
 def test_the_viewer_is_what_its_source_builds(tmp_path: Path) -> None:
     subprocess.run(["node", "build.js", f"{tmp_path}/"], cwd=WEB, check=True)
-    for name in ("explorer.js", "explorer.css", "LICENSES.txt"):
+    for name in ("explorer.js", "playground.js", "explorer.css", "LICENSES.txt"):
         assert (tmp_path / name).read_text("utf-8").strip() == built(name), "npm run build"
 
 
@@ -514,7 +514,9 @@ def test_the_licences_of_what_is_bundled_are_there() -> None:
     text = built("LICENSES.txt")
     for name, version in package["dependencies"].items():
         assert f"{name} {version}" in text
-    assert "Mike Bostock" in built("explorer.js")
+    for viewer in ("explorer.js", "playground.js"):
+        assert "Mike Bostock" in built(viewer)
+    assert "Marijn Haverbeke" in built("playground.js")
 
 
 # --- mistakes --------------------------------------------------------------------------------------------

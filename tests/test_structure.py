@@ -90,6 +90,11 @@ MAY: dict[str, set[str]] = {
         "shape",
         "views",
     },
+    # archlens behind an editor: what it says of a spec that is being written, and the folder with all of it
+    "playground": {
+        *("analysis", "budgets", "drawing", "elaboration", "errors", "explorer", "forms", "language"),
+        *("library", "lint", "network", "ops", "schema", "views"),
+    },
     # a network within somebody else's page, where Sphinx lays tables out and chooses formats of pictures
     # itself, and within somebody else's tests
     "integrations": {
@@ -106,7 +111,7 @@ MAY: dict[str, set[str]] = {
     },
     "cli": {
         *("", "analysis", "backends", "bounds", "budgets", "counts", "dialects", "drawing", "elaboration"),
-        *("errors", "explorer"),
+        *("errors", "explorer", "playground"),
         *("forms", "language", "library", "lint", "network", "ops", "reporting", "schema", "shape", "source"),
         *("studying", "tracing", "views", "wrapping", "writing"),
     },

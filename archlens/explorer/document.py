@@ -11,7 +11,7 @@ from hashlib import sha256
 from html import escape
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..analysis import difference
 from ..analysis.comparison import MEASURES, Compared, Unit
@@ -32,6 +32,9 @@ SCHEMA = "archlens.explorer/1"
 BEGINNING = ("lenet5", "alexnet", "vgg16", "googlenet", "resnet50")
 _STATIC = Path(__file__).parent / "static"
 
+#: What else a page may run in which archlens itself answers: the script beside it, and the worker of that.
+_RUNS = " 'self' blob: 'wasm-unsafe-eval'; worker-src blob:"
+
 #: How many networks a page may have that are walked through, and that are put against each other.
 WALKED, AGAINST = 8, 5
 #: How many layers two networks may have together whose difference is drawn.
@@ -46,14 +49,25 @@ class Subject:
     found: Compared
     #: What it is on the command line.
     asked: str
+    #: The address of its page, from that of the explorer; empty where it has none.
+    page: str = ""
 
 
-def page(subjects: Sequence[Subject], *, command: str) -> bytes:
+class Live(NamedTuple):
+    """What a page has in which archlens itself answers."""
+
+    #: The viewer, a file of ``static/``.
+    viewer: str
+    data: dict[str, Any]
+
+
+def page(subjects: Sequence[Subject], *, command: str, live: Live | None = None) -> bytes:
     """The page of some networks, in this order.
 
     Args:
         subjects: the networks, each under another name.
         command: what makes this page, which it names.
+        live: where archlens itself answers in the page.
 
     Raises:
         UsageError: something cannot be drawn.
@@ -71,12 +85,15 @@ def page(subjects: Sequence[Subject], *, command: str) -> bytes:
             record(one.study, one.found, say)
             | {"asked": one.asked, "picture": drawn.get(one.found.name)}
             | ({"inside": inside(one.study)} if walked else {})
+            | ({"page": one.page} if one.page else {})
             for one in subjects
         ],
         "differences": list(_differences(subjects, looks)) if against else [],
     }
     data["texts"] = list(say.numbers)
-    return _html(subjects, data, pictures, looks).encode("utf-8")
+    if live is not None:
+        data["live"] = live.data
+    return _html(subjects, data, pictures, looks, live).encode("utf-8")
 
 
 def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str, str]], dict[str, int]]:
@@ -122,15 +139,22 @@ def _differences(subjects: Sequence[Subject], looks: Looks) -> Iterator[list[Any
 
 
 def _html(
-    subjects: Sequence[Subject], data: dict[str, Any], pictures: list[tuple[str, str]], looks: Looks
+    subjects: Sequence[Subject],
+    data: dict[str, Any],
+    pictures: list[tuple[str, str]],
+    looks: Looks,
+    live: Live | None,
 ) -> str:
-    script, style = built("explorer.js"), built("explorer.css") + _hues() + looks.style()
+    script = built(live.viewer if live is not None else "explorer.js")
+    style = built("explorer.css") + _hues() + looks.style()
     policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
-        "img-src blob:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{_digest(script)}'{_RUNS * (live is not None)}; "
+        f"style-src '{_digest(style)}'; img-src blob:; base-uri 'none'; form-action 'none'"
     )
     title = "Networks to explore"
-    if len(subjects) == 1:
+    if live is not None:
+        title = "archlens playground"
+    elif len(subjects) == 1:
         title = f"{printable(subjects[0].found.title)} to explore"
     figures = "".join(
         f'<figure id="picture-{i}"><div class="wide">{text}</div>'

@@ -7,27 +7,35 @@ from typing import Any
 from ..analysis.receptive_field import Seen
 from ..analysis.study import Study
 from ..counts import AtLeast
-from ..errors import Source, printable
+from ..errors import Source, Unplaced, printable
 from ..network import Layer
 from ..ops import NonUniform
 from ..views import explanation, words
 from .nested import Nested, labels
 from .records import Strings
 
+#: The family of what did not fit.
+FAILED = "failed"
+
 #: The most layers of a network that can be walked through.
 LAYERS = 6000
 
 
-def inside(study: Study) -> dict[str, Any] | None:
+def inside(study: Study, failed: Unplaced | None = None) -> dict[str, Any] | None:
     """The layers and the scopes of a network; ``None`` where there are too many.
 
     A layer is a list: the numbers of its two lines, of its op, its family and its shape, what it reads, the
     numbers of its parameters, MACs and values, that of its derivation, its file and line, and its field.
+
+    Args:
+        study: of the network.
+        failed: what did not fit behind the last layer, where it is only what there is up to there. It is one
+            more layer, of a family of its own, with the reason as its derivation.
     """
     network = study.network
     if len(network) > LAYERS:
         return None
-    nested = Nested(study)
+    nested = Nested(study, failed)
     boxes, around = labels(nested, network)
     say, sources = Strings(), dict[int, tuple[int, Source]]()
     number = {layer.name: i for i, layer in enumerate(network.layers)}
@@ -46,6 +54,21 @@ def inside(study: Study) -> dict[str, Any] | None:
                 _line(layer, sources),
                 _field(layer, fields[layer.name]),
                 1 if layer.training else 0,
+            ]
+        )
+    if failed is not None:
+        first, second = nested.label(True, failed.name)
+        reads = [number[name] for name in failed.inputs if name in number]
+        layers.append(
+            [
+                *(say(printable(failed.name)), say(first), say(second), say(printable(failed.op))),
+                *(say(FAILED), say("")),
+                reads,
+                *(0, 0, 0),
+                say(f"why\t{printable(failed.why)}"),
+                None,
+                "",
+                0,
             ]
         )
     return {

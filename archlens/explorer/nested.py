@@ -17,7 +17,7 @@ from ..drawing.layout import lay_out
 from ..drawing.metrics import fitted, width
 from ..drawing.placing import Given, Link
 from ..drawing.plan import short
-from ..errors import printable
+from ..errors import Unplaced, printable
 from ..network import Layer, Network, scopes_around
 from ..views import words
 
@@ -44,27 +44,31 @@ class _Scope:
 
 
 class Nested:
-    """The scopes of a network as the page has them."""
+    """The scopes of a network as the page has them; what did not fit behind it is one more layer."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, failed: Unplaced | None = None) -> None:
         self.study = study
         self.network = study.network
+        self.failed = failed
+        self.layers: list[Layer | Unplaced] = [*self.network.layers, *([failed] if failed else [])]
         self.scopes = {"": _Scope("")}
         self.places: dict[str, int] = {}
         self.laid: list[Any] = []
-        for layer in self.network.layers:
+        for layer in self.layers:
             self._place(layer)
-        for layer in self.network.layers:
+        known = {*self.network.index, *self.network.inputs}
+        for layer in self.layers:
             for name in dict.fromkeys(layer.inputs):
-                self._link(name, layer)
-        for name in dict.fromkeys(self.network.outputs.values()):
+                if name in known:
+                    self._link(name, layer)
+        for name in dict.fromkeys(() if failed else self.network.outputs.values()):
             self._out(name)
 
     def data(self) -> dict[str, Any]:
         """The scopes, the outermost first, and the places that they have."""
         order = list(self.scopes)
         number = {path: i for i, path in enumerate(order)}
-        layers = {layer.name: i for i, layer in enumerate(self.network.layers)}
+        layers = {layer.name: i for i, layer in enumerate(self.layers)}
         inputs = {name: i for i, name in enumerate(self.network.inputs)}
 
         def tensor(name: str) -> int:
@@ -88,7 +92,7 @@ class Nested:
 
     # --- what is in what ------------------------------------------------------------------------------
 
-    def _place(self, layer: Layer) -> None:
+    def _place(self, layer: Layer | Unplaced) -> None:
         around = self.scopes[""]
         for path in scopes_around(layer.name):
             around.children.setdefault((False, path), len(around.children))
@@ -102,7 +106,7 @@ class Nested:
         depth = scope.path.count(".") + 2 if scope.path else 1
         return scope.children[False, ".".join(layer.split(".")[:depth])]
 
-    def _link(self, name: str, layer: Layer) -> None:
+    def _link(self, name: str, layer: Layer | Unplaced) -> None:
         """Lead what a layer reads to it, through all scopes on the way."""
         around = ["", *scopes_around(layer.name)]
         source = ["", *scopes_around(name)] if name in self.network.index else []
@@ -190,7 +194,9 @@ class Nested:
     def label(self, single: bool, name: str) -> tuple[str, str]:
         """The two lines of a box."""
         local = printable(name.rpartition(".")[2])
-        if single:
+        if single and self.failed is not None and name == self.failed.name:
+            said = printable(self.failed.op)
+        elif single:
             layer = self.network.index[name]
             said = f"{printable(short(layer))} \u2192 {layer.shape}"
         else:

@@ -9,18 +9,35 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const outdir = process.argv[2] ?? join(here, "../static");
 const common = { absWorkingDir: here, outdir, bundle: true, minify: true, target: "es2022", charset: "utf8" };
 
-const { metafile } = await build({
-  ...common,
-  entryPoints: { explorer: "src/main.js" },
-  format: "iife",
-  legalComments: "none",
-  metafile: true,
-  banner: { js: "/*! with d3 modules, (c) 2010-2021 Mike Bostock, ISC licence */" },
-});
+// what runs in the worker of the playground is a text in its bundle
+const worker = await build({ ...common, entryPoints: ["src/worker.js"], format: "iife", write: false });
+
+const D3 = "d3 modules, (c) 2010-2021 Mike Bostock, ISC licence";
+const bundles = /** @type {[string, string, string][]} */ ([
+  ["explorer", "src/main.js", D3],
+  [
+    "playground",
+    "src/playground.js",
+    `${D3}; CodeMirror and Lezer, (c) Marijn Haverbeke and others, MIT licence`,
+  ],
+]);
+const inputs = [];
+for (const [name, entry, held] of bundles) {
+  const { metafile } = await build({
+    ...common,
+    entryPoints: { [name]: entry },
+    format: "iife",
+    legalComments: "none",
+    metafile: true,
+    define: { WORKER: JSON.stringify(worker.outputFiles[0].text) },
+    banner: { js: `/*! with ${held} */` },
+  });
+  inputs.push(...Object.values(metafile.outputs).flatMap((made) => Object.entries(made.inputs)));
+}
 await build({ ...common, entryPoints: { explorer: "src/explorer.css" } });
 
 const bundled = new Set(
-  Object.entries(Object.values(metafile.outputs)[0].inputs)
+  inputs
     .filter(([, input]) => input.bytesInOutput)
     .map(([path]) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1])
     .filter((name) => name !== undefined),

@@ -19,6 +19,7 @@
  * @property {string} asked
  * @property {number | null} picture
  * @property {Inside | null} [inside]
+ * @property {string} [page]  the address of its page, relative to this one
  */
 
 /**
@@ -79,6 +80,15 @@
  * @property {Network[]} networks
  * @property {[number, number, string][]} differences
  * @property {string[]} texts
+ * @property {Live} [live]
+ */
+
+/**
+ * Of the playground: the words of the language, the networks that it can begin with, and its first text.
+ * @typedef {object} Live
+ * @property {import("./editor.js").Vocabulary} vocabulary
+ * @property {string[]} names
+ * @property {string} first
  */
 
 /** @type {Data} */

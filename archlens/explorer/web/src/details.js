@@ -35,7 +35,8 @@ function address(said, link) {
 
 /**
  * @param {Network} one
- * @param {{walk: (one: Network) => void, beside: (one: Network, other: string) => void, close: () => void}} then
+ * @param {{walk: (one: Network) => void, beside: (one: Network, other: string) => void, close: () => void,
+ *   whatIf?: (one: Network) => void}} then
  */
 export function details(one, then) {
   const others = data.networks.filter((other) => other !== one);
@@ -69,6 +70,10 @@ export function details(one, then) {
       one.inside
         ? h("button", { type: "button", onclick: () => then.walk(one) }, "Walk through its layers")
         : null,
+      then.whatIf
+        ? h("button", { type: "button", onclick: () => then.whatIf?.(one) }, "What if it were different")
+        : null,
+      one.page ? h("a", { href: one.page }, "Its page") : null,
       others.length ? h("label", { class: "field" }, h("span", {}, "Put beside"), select) : null,
     ),
     picture(one),

@@ -9,12 +9,17 @@ import { command, csv, markdown, png, save, svgText } from "./out.js";
 import { axes, isCount, scatter } from "./scatter.js";
 import { FIRST, fromFragment, toFragment } from "./state.js";
 import { teach } from "./teach.js";
+import { further } from "./views.js";
 import { walk } from "./walk.js";
+
+/** What a spec that is begun with has none of. */
+const AFRESH = { spec: "", inputs: "", values: "", layer: "", open: "" };
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./data.js").Network} Network */
 
 const VIEWS = /** @type {[string, string][]} */ ([
+  ...further.map(({ key, title }) => [key, title]),
   ["bars", "Bars"],
   ["scatter", "Chart"],
   ["table", "Table"],
@@ -266,8 +271,10 @@ function renderStage() {
               ],
         );
       }
-      default:
-        return bars(state, wide, pick);
+      default: {
+        const one = further.find(({ key }) => key === state.view);
+        return one ? one.show(state, set) : bars(state, wide, pick);
+      }
     }
   };
   stage.replaceChildren(pane());
@@ -326,6 +333,9 @@ function renderSide() {
     details(one, {
       walk: (found) => set({ view: "network", net: found.name, layer: "", open: "", find: "" }),
       beside: (found, other) => set({ view: "beside", net: found.name, with: other }),
+      whatIf: data.live?.names.includes(one.name)
+        ? (found) => set({ ...AFRESH, view: "whatif", from: found.name, variant: found.name })
+        : undefined,
       close: () => set({ net: "" }),
     }),
   );
@@ -337,6 +347,7 @@ function renderFoot() {
       ? data.networks.filter((one) => one.name === state.net || one.name === state.with)
       : chosen(state);
   const listed = networks.length ? networks : data.networks.slice(0, 1);
+  const other = further.find(({ key }) => key === state.view);
   const button = (/** @type {string} */ text, /** @type {() => void} */ then) =>
     h("button", { type: "button", onclick: then }, text);
   foot.replaceChildren(
@@ -344,8 +355,12 @@ function renderFoot() {
       "div",
       { class: "tools", role: "group", "aria-label": "Take out" },
       pictured() ? [button("SVG", () => picture("svg")), button("PNG", () => picture("png"))] : null,
-      button("CSV", () => save("networks.csv", new Blob([csv(listed)], { type: "text/csv" }))),
-      button("Markdown", () => save("networks.md", new Blob([markdown(listed)], { type: "text/markdown" }))),
+      other ? null : button("CSV", () => save("networks.csv", new Blob([csv(listed)], { type: "text/csv" }))),
+      other
+        ? null
+        : button("Markdown", () =>
+            save("networks.md", new Blob([markdown(listed)], { type: "text/markdown" })),
+          ),
       button("Copy the link", () => copy(location.href, "The link")),
       button(isDark() ? "Light" : "Dark", theme),
     ),
@@ -353,7 +368,7 @@ function renderFoot() {
       "p",
       { class: "command" },
       h("span", { class: "quiet" }, "The command that makes this: "),
-      h("code", {}, command(given(), listed)),
+      h("code", {}, other ? other.command(state) : command(given(), listed)),
     ),
   );
 }

@@ -20,6 +20,15 @@ export const FIRST = {
   find: "",
   window: "5,3,2,1,1,1,0,0",
   stack: "3 3",
+  // of what is written in the playground: its text, packed; the network it was begun with; what is different
+  spec: "",
+  from: "",
+  variant: "",
+  inputs: "",
+  values: "",
+  limits: "",
+  tab: "graph",
+  style: "volumes",
 };
 
 /** @typedef {typeof FIRST} State */
@@ -45,4 +54,36 @@ export function fromFragment(fragment) {
     }
   }
   return state;
+}
+
+/** How long a text may be that an address holds, so that no address takes all memory. */
+const LONGEST = 2_000_000;
+
+/** A text in letters that an address can have. @param {string} text @returns {Promise<string>} */
+export async function packed(text) {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  let letters = "";
+  for (const byte of bytes) letters += String.fromCharCode(byte);
+  return btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** The text again; empty where it is none. @param {string} letters @returns {Promise<string>} */
+export async function unpacked(letters) {
+  try {
+    const bytes = Uint8Array.from(atob(letters.replaceAll("-", "+").replaceAll("_", "/")), (one) =>
+      one.charCodeAt(0),
+    );
+    const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+    const decoder = new TextDecoder();
+    let text = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text + decoder.decode();
+      text += decoder.decode(value, { stream: true });
+      if (text.length > LONGEST) return "";
+    }
+  } catch {
+    return "";
+  }
 }

@@ -23,8 +23,10 @@ const HEATS = /** @type {[string, string][]} */ ([
 /**
  * @param {Network} network @param {State} state
  * @param {(change: Partial<State>, quiet?: boolean) => void} set
+ * @param {{before?: any, line?: (line: number) => void}} [how]  where the graph stood that this one replaces,
+ *   and what shows a line of the spec elsewhere
  */
-export function walk(network, state, set) {
+export function walk(network, state, set, how = {}) {
   const inside = /** @type {Inside} */ (network.inside);
   const layers = inside.layers.map((_, i) => layerOf(inside, i));
   const byName = new Map(layers.map((layer, i) => [layer.name, i]));
@@ -63,7 +65,8 @@ export function walk(network, state, set) {
   seek(state.find);
   requestAnimationFrame(() => {
     const at = byName.get(state.layer);
-    if (at === undefined) fit();
+    if (how.before) held.call(/** @type {any} */ (zoomed).transform, how.before);
+    else if (at === undefined) fit();
     else reveal(at);
   });
 
@@ -291,7 +294,7 @@ export function walk(network, state, set) {
     return s(
       "g",
       {
-        class: layer ? "layer" : "closed",
+        class: layer ? `layer${layer.family === "failed" ? " failed" : ""}` : "closed",
         tabindex: 0,
         role: "button",
         "aria-expanded": layer ? null : "false",
@@ -405,6 +408,8 @@ export function walk(network, state, set) {
   function choose(number) {
     state = { ...state, layer: layers[number].name };
     set({ layer: layers[number].name }, true);
+    const { line } = layers[number];
+    if (line) how.line?.(line[1]);
     show(number);
     shown();
   }
