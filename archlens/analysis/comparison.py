@@ -21,8 +21,9 @@ how many the network chooses; 1,000 are ImageNet's, and so are 1,001, with one f
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
@@ -242,6 +243,15 @@ def find(study: Study, *, smallest: bool = False, overridden: str = "") -> Compa
         top1=_accuracy(entries, "top1", overridden),
         top5=_accuracy(entries, "top5", overridden),
     )
+
+
+def told_apart(found: Sequence[Compared], asked: Sequence[str]) -> list[Compared]:
+    """The same records: where networks share a name, each is called what was asked for."""
+    shared = Counter(one.name for one in found)
+    return [
+        replace(one, name=name) if shared[one.name] > 1 else one
+        for one, name in zip(found, asked, strict=True)
+    ]
 
 
 def _number(value: Value) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,7 +19,7 @@ from ..errors import ArchlensError, shorten, usage
 from ..forms import forms
 from ..library import Found, names
 from ..network import Network
-from .output import show
+from .output import progress, show
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -41,6 +41,13 @@ class Given(NamedTuple):
     def read(self) -> tuple[Any, dict[str, str]]:
         """Input shapes, and values for params."""
         return read_inputs(self.inputs, "--input"), read_values(self.sets, "--set")
+
+    @property
+    def words(self) -> list[str]:
+        """The same as words of a command line."""
+        words = [word for one in self.inputs for word in ("--input", one)]
+        words += [word for one in self.sets for word in ("--set", one)]
+        return [*words, "--real"] if self.real else words
 
     def make(self, found: Meant) -> Network:
         """The network of a spec; a warning says where an input looks as if its channels stood last."""
@@ -206,3 +213,23 @@ def each(name: str) -> list[Meant]:
         return [found]
     spec, variant = found
     return [Found(spec, one) for one in ([variant] if variant else spec.variants or [""])]
+
+
+def each_once(names: Iterable[str]) -> list[tuple[str, Meant]]:
+    """Each network that the names mean, after the name.
+
+    Raises:
+        UsageError: one is named twice.
+    """
+    found: dict[tuple[str, str], tuple[str, Meant]] = {}
+    for name in names:
+        for one in each(name):
+            if (one.file, one.variant) in found:
+                raise usage(f"{shorten(one.variant or name)} is named twice", help="each network once")
+            found[one.file, one.variant] = name, one
+    return [*found.values()]
+
+
+def beside(found: Sequence[tuple[str, Meant]], label: str) -> Iterator[tuple[str, Meant]]:
+    """The same one by one; with a bar on standard error where they are so many that it takes long."""
+    return progress(found, label, lambda pair: pair[1].variant or pair[0], many=20)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -18,15 +15,12 @@ from ...drawing.formats import ANY
 from ...errors import shorten, usage
 from ...forms import forms
 from ...views import comparison_table as view
-from ..options import Given, all_option, chosen, each, names_argument, network_options
-from ..output import is_file, progress, write_bytes, write_table
+from ..options import Given, all_option, beside, chosen, each_once, names_argument, network_options
+from ..output import is_file, write_bytes, write_table
 from ..pictures import fit_option, theme_option
 
 #: The formats of the table, and the extension that a file of each has.
 _FORMS = {form.name: form.extension for form in forms().values() if not form.checks}
-
-#: So many networks take long enough for a bar.
-_MANY = 20
 
 
 @click.command("compare")
@@ -82,7 +76,9 @@ def command(
             f"--format {form} and a file that ends in .{ending} contradict each other",
             help=f"leave --format out, or end the file in .{_FORMS[form]}",
         )
-    found = _all(named, given, smallest=not no_smallest)
+    networks = each_once(named)
+    records = [_one(one, given, smallest=not no_smallest) for _, one in beside(networks, "comparing")]
+    found = comparison.told_apart(records, [asked for asked, _ in networks])
     if is_chart:
         assert path is not None
         from ...drawing import Chart, to_bytes
@@ -115,28 +111,6 @@ def _form(path: str | None, ending: str) -> str:
         help=f"a chart ends in {', '.join(f'.{name}' for name in ANY)}; "
         f"a table in {', '.join(tables)}, or --format says which",
     )
-
-
-def _all(named: Iterable[str], given: Given, *, smallest: bool) -> list[Compared]:
-    """The records of the networks that are named.
-
-    Raises:
-        UsageError: one is named twice, or there is no such network.
-    """
-    meant: dict[tuple[str, str], tuple[str, Meant]] = {}
-    for name in named:
-        for one in each(name):
-            key = (one.file, one.variant)
-            if key in meant:
-                raise usage(f"{shorten(one.variant or name)} is named twice", help="each network once")
-            meant[key] = name, one
-    bar = progress([*meant.values()], "comparing", lambda pair: pair[1].variant or pair[0], many=_MANY)
-    found = [_one(one, given, smallest=smallest) for _, one in bar]
-    twice = Counter(one.name for one in found)
-    return [
-        replace(one, name=name) if twice[one.name] > 1 else one
-        for one, (name, _) in zip(found, meant.values(), strict=True)
-    ]
 
 
 def _one(found: Meant, given: Given, *, smallest: bool) -> Compared:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os.path
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import quote
 import click
 
 from ...analysis import comparison
+from ...analysis.comparison import Compared
 from ...analysis.study import Study
 from ...dialects import Meant
 from ...errors import shorten, usage
@@ -19,11 +19,8 @@ from ...explorer import Subject, command_of, page
 from ...explorer.document import BEGINNING
 from ...library import names
 from ...reporting import file_name
-from ..options import Given, each, names_argument, network_options
-from ..output import progress, write_bytes, write_files
-
-#: So many networks take long enough for a bar.
-_MANY = 20
+from ..options import Given, beside, each_once, names_argument, network_options
+from ..output import write_bytes, write_files
 
 
 @click.command("explore")
@@ -60,22 +57,15 @@ def command(
     """
     if pyodide is not None and not playground:
         raise usage("--pyodide is for --playground")
-    chosen = name or (BEGINNING if playground else names())
-    found = [(one, meant) for one in chosen for meant in each(one)]
-    seen: set[tuple[str, str]] = set()
-    for one, meant in found:
-        if (meant.file, meant.variant) in seen:
-            raise usage(f"{shorten(meant.variant or one)} is named twice", help="each network once")
-        seen.add((meant.file, meant.variant))
-    subjects = [
-        _subject(one, meant, given) for one, meant in progress(found, "exploring", _called, many=_MANY)
-    ]
-    options = [word for one in given.inputs for word in ("--input", one)]
-    options += [word for one in given.sets for word in ("--set", one)]
+    named = each_once(name or (BEGINNING if playground else names()))
+    studied = [_studied(meant, given) for _, meant in beside(named, "exploring")]
+    asked = [one for one, _ in named]
+    found = comparison.told_apart([one for _, one in studied], asked)
+    subjects = [*map(Subject, (study for study, _ in studied), found, asked)]
+    options = given.words
     options += ["--pages", pages] if pages is not None else []
     options += ["--playground"] if playground else []
     made = command_of([*name, *options], Path(path).name if path != "-" else "-")
-    subjects = _told_apart(subjects)
     if pages is not None:
         subjects = _with_pages(subjects, pages, path if playground else os.path.dirname(path))
     if playground:
@@ -116,21 +106,7 @@ def _write_folder(subjects: Sequence[Subject], made: str, path: str, pyodide: st
     write_files([*files(subjects, command=made, pyodide=pyodide)], path)
 
 
-def _called(pair: tuple[str, Meant]) -> str:
-    return pair[1].variant or pair[0]
-
-
-def _subject(name: str, meant: Meant, given: Given) -> Subject:
+def _studied(meant: Meant, given: Given) -> tuple[Study, Compared]:
     network = given.make(meant)
     study = Study(network)
-    overridden = given.overridden(network, meant)
-    return Subject(study, comparison.find(study, overridden=overridden), name)
-
-
-def _told_apart(subjects: Sequence[Subject]) -> list[Subject]:
-    """The same, each by another name: those that share one have what was asked for."""
-    twice = Counter(one.found.name for one in subjects)
-    return [
-        replace(one, found=replace(one.found, name=one.asked)) if twice[one.found.name] > 1 else one
-        for one in subjects
-    ]
+    return study, comparison.find(study, overridden=given.overridden(network, meant))

@@ -47,13 +47,11 @@ def command(
     reports = _reports(_folder(path), reported)
     if every:
         _check_gallery(Path(path, FORMS[form].gallery))
-    options = [word for one in given.inputs for word in ("--input", one)]
-    options += [word for one in given.sets for word in ("--set", one)]
     files: list[File] = []
     compared = []
     materials: deque[Material] = deque()
     for one, found, network in subjects:
-        asked = shlex.join([Path(one).name, *options])
+        asked = shlex.join([Path(one).name, *given.words])
         differs = given.overridden(network, found)
         material = Material(Study(network), reports, differs, asked)
         text = found.spec.source.text if found.spec is not None else ""
