@@ -130,6 +130,11 @@ class Layer(NamedTuple):
         return self.facts.params // self.copies.experts * self.copies.active
 
     @property
+    def copied(self) -> tuple[int, bool] | None:
+        """For how many experts it stands, and whether their weights are stacked; else ``None``."""
+        return self.copies and (self.copies.experts, self.copies.stacked)
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and matrix products, for one sample."""
         return self.facts.macs

@@ -182,8 +182,7 @@ class _Telling:
     def ask(self, layer: Layer, group: _Group) -> Iterator[_Answer]:
         """What a layer says on the sizes of a group, one answer after the other."""
         read = [group.tensors[name] for name in layer.inputs]
-        copies = layer.copies and (layer.copies.experts, layer.copies.stacked)
-        key = id(layer.op), copies, tuple([tensor.key for tensor in read])
+        key = id(layer.op), layer.copied, tuple([tensor.key for tensor in read])
         known = self.known.setdefault(key, [])
         left = group.sizes
         for answer in known:

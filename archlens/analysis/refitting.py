@@ -75,8 +75,7 @@ class Refitting:
 
     def _ask(self, layer: Layer, read: tuple[Shape, ...]) -> Layer:
         """A layer on the shapes that it reads."""
-        copies = layer.copies and (layer.copies.experts, layer.copies.stacked)
-        key = id(layer.op), copies, read
+        key = id(layer.op), layer.copied, read
         facts = self._facts.get(key)
         if facts is None:
             facts = self._facts[key] = layer.asked(read)

@@ -595,15 +595,14 @@ class _Use:
             elif self.name and path.startswith(inside):
                 kept.append((self.called(path), end))
         builder.scopes[self.scopes :] = kept
-        blocks = [
-            (path, block)
-            for path, block in builder.blocks[self.blocks :]
-            if self.name or not path.startswith(self.prefix)
-        ]
-        for path, _ in builder.blocks[self.blocks :]:
-            if (label := builder.labels.pop(path, "")) and (self.name or not path.startswith(self.prefix)):
-                builder.labels[self.called(path)] = label
-        builder.blocks[self.blocks :] = [(self.called(path), block) for path, block in blocks]
+        blocks = []
+        for path, block in builder.blocks[self.blocks :]:
+            label = builder.labels.pop(path, "")
+            if self.name or not path.startswith(self.prefix):
+                blocks.append((self.called(path), block))
+                if label:
+                    builder.labels[self.called(path)] = label
+        builder.blocks[self.blocks :] = blocks
         walk.asked[self.asked :] = [
             one._replace(name=names.get(one.name, one.name)) for one in walk.asked[self.asked :]
         ]

@@ -323,8 +323,7 @@ class _Reader:
                     torch.parameter, len(fields), trained=not facts.buffers
                 )
                 fields, values = (*fields, *further), (*values, *made_of)
-            experts = layer.copies and (layer.copies.experts, layer.copies.stacked)
-            key = self.intern(("leaf", PADS_APART.get(target, target), fields, initial, experts))
+            key = self.intern(("leaf", PADS_APART.get(target, target), fields, initial, layer.copied))
             stateful = bool(facts.weights or facts.buffers or layer.keys)
             found = self.leaves[known] = Leaf(
                 target, is_function(target, self.functions), fields, values, key, stateful, initial
