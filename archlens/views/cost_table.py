@@ -287,7 +287,7 @@ def _comparison(network: Network) -> Table:
         _numbers("params", [count(one.params) for one in counts]),
         _numbers("MACs", [_optional(one.total) for one in counts], key="macs"),
         _numbers(
-            "beside archlens",
+            "vs archlens",
             ["" if one.total is None else f"{one.total - own:+,}" for one in counts],
             key="",
         ),
