@@ -1063,6 +1063,34 @@ def test_a_layer_of_training_whose_name_another_has_at_inference() -> None:
     assert network.params == 12 * 13 + 2 * 7 + 3 * 7
 
 
+def test_what_runs_in_training_alone_beside_the_parts_of_one_name() -> None:
+    """What is one layer in one mode may be several in the other, which stand below its name."""
+
+    class Act(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.relu(x) if self.training == self.several else torch.relu(torch.sigmoid(x))
+
+    class Net(nn.Module):
+        def __init__(self, several: bool) -> None:
+            super().__init__()
+            self.conv, self.act, self.aux = nn.Conv2d(3, 4, 1), Act(), nn.Linear(4, 2)
+            self.act.several = several
+
+        def forward(self, x: Any) -> Any:
+            x = self.act(self.conv(x))
+            return (x, self.aux(x.mean((2, 3)))) if self.training else x
+
+    for several in (False, True):
+        network = archlens.trace(Net(several), (3, 4, 4))
+        names = [layer.name for layer in network]
+        assert network["aux"].training
+        assert not any(name.startswith(f"{other}.") for name in names for other in names)
+        assert [layer.op.kind for layer in network if not layer.training][:2] == [
+            "conv",
+            "sigmoid" if several else "relu",
+        ]
+
+
 def test_types_of_tensors_are_kept() -> None:
     """Buffers of any type have their bytes, and weights those of the type that they are kept in."""
 
@@ -1646,6 +1674,10 @@ class Turns(nn.Module):
         torch.set_default_device("meta")
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = True
+        functional.relu = torch.relu = torch.Tensor.relu = torch.sigmoid
+        nn.Linear.forward = nn.Identity.forward
+        functional.own = torch.Tensor.own = len  # type: ignore[attr-defined]
+        del torch.bmm
         if self.raises:
             raise KeyError("afterwards")
         return self.fc(x)
@@ -1653,9 +1685,18 @@ class Turns(nn.Module):
 
 @pytest.mark.parametrize("raises", [False, True])
 def test_what_is_one_for_all_of_torch_is_put_back(raises: bool) -> None:
+    homes = torch, functional, torch.Tensor, nn.Linear
+
+    def names() -> list[dict[str, Any]]:
+        own = (vars(home).items() for home in homes)
+        return [
+            {key: one for key, one in named if key[0] != "_" and type(one) is not type(torch)}
+            for named in own
+        ]
+
     def world() -> list[Any]:
         own = torch.get_default_dtype(), torch.get_default_device(), torch.backends.cudnn.benchmark
-        return [*own, torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()]
+        return [*own, *names(), torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()]
 
     before = world()
     try:
@@ -1667,6 +1708,9 @@ def test_what_is_one_for_all_of_torch_is_put_back(raises: bool) -> None:
         torch.set_default_device(None)
         torch.use_deterministic_algorithms(False)
         torch.backends.cudnn.benchmark = False
+        for home, own in zip(homes, before[3:], strict=False):
+            for name in own:
+                setattr(home, name, own[name])
 
 
 def test_what_a_module_prints_is_not_what_archlens_prints(tmp_path: Path) -> None:

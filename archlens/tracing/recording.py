@@ -6,7 +6,6 @@ This file imports torch; only what has already asked for torch imports it.
 from __future__ import annotations
 
 import os
-import random
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +27,7 @@ from ..bounds import allowed, worked
 from ..lowering.counting import COUNTED, FREE
 from ..lowering.known import KNOWN
 from ..lowering.tape import BATCH, Call, LooksUp, Node, TakenApart, Tape, Value
+from .untouched import as_it_was
 from .whole import WHOLE
 
 #: What a call of an operator is worth, in layers laid out.
@@ -538,61 +538,6 @@ def _scopes(recorder: _Recorder) -> Iterator[None]:
         yield
 
 
-#: What holds things, and is written in place.
-_HOLDERS = (dict, list, set)
-
-
-def _device() -> torch.device | None:
-    """The default device; ``None`` where that is the CPU, as where nobody has set one."""
-    found = torch.get_default_device()
-    return None if found.type == "cpu" else found
-
-
-def _put_benchmark(value: bool) -> None:
-    torch.backends.cudnn.benchmark = value
-
-
-#: What a module may turn for all of torch: how each is read, and put back.
-_SWITCHES: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (_device, torch.set_default_device),
-    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
-    (torch.get_num_threads, torch.set_num_threads),
-    (lambda: torch.backends.cudnn.benchmark, _put_benchmark),
-)
-
-
-@contextmanager
-def _as_it_was(module: nn.Module, training: bool) -> Iterator[None]:
-    """In one mode; then the modules, the random numbers and torch's switches are as they were."""
-    modes = {part: part.training for part in module.modules()}
-    attributes = {part: dict(vars(part)) for part in modes}
-    held = [(one, one.copy()) for part in modes for one in vars(part).values() if isinstance(one, _HOLDERS)]
-    states = torch.random.get_rng_state(), random.getstate()
-    fast = torch.backends.mha.get_fastpath_enabled()
-    switches = [(put, get()) for get, put in _SWITCHES]
-    try:
-        for part in modes:
-            part.training = training
-        torch.backends.mha.set_fastpath_enabled(False)
-        yield
-    finally:
-        for (get, _), (put, before) in zip(_SWITCHES, switches, strict=True):
-            if get() != before:
-                put(before)
-        torch.backends.mha.set_fastpath_enabled(fast)
-        torch.random.set_rng_state(states[0])
-        random.setstate(states[1])
-        for part, mode in modes.items():
-            for name in vars(part).keys() - attributes[part].keys():
-                del vars(part)[name]
-            vars(part).update(attributes[part])
-            part.training = mode
-        for one, before in held:  # buffers that it registers, what it keeps in lists of its own
-            one.clear()
-            one.extend(before) if isinstance(one, list) else one.update(before)
-
-
 @contextmanager
 def _autocast() -> Iterator[None]:
     """A module that asks for ``torch.autocast`` on its input's device is given one that does nothing."""
@@ -691,7 +636,7 @@ def _run(
     recorder: _Recorder,
 ) -> Any:
     with (
-        _as_it_was(module, training),
+        as_it_was(module, training),
         torch.no_grad(),
         _autocast(),
         _scopes(recorder),
