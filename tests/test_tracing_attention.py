@@ -606,7 +606,15 @@ class Twice(Products):
         return (q @ k.mT * SCALE).softmax(-1).softmax(-1) @ v
 
 
-@pytest.mark.parametrize("kind", [Read, Mixed, OverQueries, Twice])
+class Itself(Products):
+    """The scores are what their softmax weighs."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        scores = q @ k.mT
+        return F.pad(scores.softmax(-1) @ scores, (0, q.shape[-1] - LENGTH))
+
+
+@pytest.mark.parametrize("kind", [Read, Mixed, OverQueries, Twice, Itself])
 def test_what_is_no_attention(kind: type[Attend]) -> None:
     module = kind().eval()
     network = archlens.trace(module, (LENGTH, CHANNELS))

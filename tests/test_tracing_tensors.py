@@ -84,8 +84,62 @@ MAPS: dict[str, tuple[Callable[[Tensor], Tensor], set[str]]] = {
     "stacked": (lambda x: torch.stack([x, x.sin()], 2).amax(2) * torch.stack([x, x], -1)[..., 0], {"concat"}),
     "stacked alone": (lambda x: torch.stack([x[:, :3]], 3).sum(3), {"slice", "reshape", "mean", "scale"}),
     "stacked before": (lambda x: torch.stack([x, x.relu()], 1).sum(1), {"concat", "mean", "scale"}),
+    "as many as another has": (
+        lambda x: x * x.mean((2, 3), keepdim=True).expand_as(x), {"global_avg_pool", "multiply"}
+    ),
+    "beside what is everywhere": (
+        lambda x: torch.cat([x.amax((2, 3), True).repeat(1, 1, *x.shape[2:]), x], 1), {"upsample", "concat"}
+    ),
+    "several times": (lambda x: x.repeat(1, 3, 1, 2), {"concat"}),
+    "the largest alone": (lambda x: x.max(1)[0] + x.max(2).values.sum(1, keepdim=True), {"amax"}),
+    "the largest of many axes": (lambda x: x.view(-1, 2, 2, 2, 6, 9).amax(3).flatten(1), {"amax"}),
+    "padded in channels": (lambda x: F.pad(x, (1, 0, 0, 0, 2, 3)), {"pad"}),
+    "padded where they are last": (lambda x: F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 2, 0, 3)).sin(), {"pad"}),
+    "tokens padded": (lambda x: F.pad(x.flatten(2).mT, (0, 0, 1, 0)), {"pad"}),
+    "a mean over what is stacked": (lambda x: torch.stack([x, x.sin()]).mean(0), {"concat", "mean"}),
     "channels by their squares": (lambda x: x * torch.rsqrt(x.pow(2).mean(1, True) + 1e-6), {"rms_norm"}),
 }  # fmt: skip
+
+
+def shifted(x: Tensor) -> Tensor:
+    """As temporal shifts are written: parts of the channels, each moved another way."""
+    out = torch.zeros_like(x)
+    out[:, :2, :, 1:] = x[:, :2, :, :-1]
+    out[:, 2:4, :, :-1] = x[:, 2:4, :, 1:]
+    out[:, 4:7] = x[:, 4:7]
+    return out
+
+
+def halves(x: Tensor) -> Tensor:
+    """Each half of what nobody has written before, and one of them again."""
+    out = x.new_empty(x.shape)
+    out[..., 3:] = x[..., 3:].sin()
+    out[..., :3] = x[..., :3]
+    left, right = out.split([3, 6], -1)
+    left.mul_(2)
+    return out + right.sum(-1, keepdim=True)
+
+
+def one_channel(x: Tensor) -> Tensor:
+    x = x.clone()
+    x[:, 3] = x.mean(1)
+    y = x[:, 1:2]
+    y.exp_()
+    return x.cos()
+
+
+def all_of_it(x: Tensor) -> Tensor:
+    """It is the same tensor while nothing is dropped."""
+    F.dropout(x, 0.5, False).relu_()
+    return x.neg()
+
+
+MAPS |= {
+    "parts of zeros": (shifted, {"slice", "pad", "concat"}),
+    "parts of what is empty": (halves, {"slice", "concat", "sin", "scale"}),
+    "one channel written": (one_channel, {"slice", "concat", "mean"}),
+    "written by another name": (all_of_it, {"relu", "scale"}),
+}
 
 
 class Maps(nn.Module):
@@ -138,12 +192,36 @@ class Positions(nn.Module):
         return self.batch_norm(rows.flatten(0, 1)).reshape_as(rows).view(-1, 5, 10, 8)
 
 
+class Prompted(nn.Module):
+    """Learned tokens before and behind those of a map, in all the ways in which they are written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 2, 2)
+        self.cls, self.vector = nn.Parameter(torch.rand(1, 1, 8)), nn.Parameter(torch.rand(8))
+        self.registers, self.prompt = nn.Parameter(torch.rand(1, 4, 8)), nn.Parameter(torch.rand(2, 8))
+        self.gate = nn.Parameter(torch.rand(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).mT * self.gate
+        many = len(x), -1, -1
+        vector = self.vector.to(x.dtype) + torch.zeros(len(x), 1, 8, dtype=x.dtype, device=x.device)
+        x = torch.cat([self.cls.expand(*many), self.registers.repeat(len(x), 1, 1), vector, x], 1)
+        return torch.cat([x, self.prompt[None].expand(*many)], 1).sin()
+
+
+class Unbiased(nn.GroupNorm):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.group_norm(x, self.num_groups, self.weight, None, self.eps)
+
+
 class StandardConv(nn.Conv2d):
     """As the networks of "Big Transfer" have it."""
 
     def forward(self, x: Tensor) -> Tensor:
         rows = self.weight.reshape(1, self.out_channels, -1)
-        weight = F.batch_norm(rows, None, None, training=True, momentum=0.0, eps=1e-4)
+        scale = (self.gain * 0.3).view(-1) if hasattr(self, "gain") else None
+        weight = F.batch_norm(rows, None, None, scale, training=True, momentum=0.0, eps=1e-4)
         return self._conv_forward(x, weight.reshape_as(self.weight), self.bias)
 
 
@@ -189,6 +267,37 @@ def test_norms_of_positions() -> None:
 def test_a_standardized_convolution() -> None:
     module = nn.Sequential(StandardConv(3, 4, 3, padding=1), StandardConv(4, 6, 3, stride=2, groups=2))
     check(module, (3, 9, 9), {"ws_conv"})
+    module[1].gain = nn.Parameter(torch.rand(6, 1, 1, 1))  # as networks without a norm have it
+    check(module, (3, 9, 9), {"ws_conv"})
+
+
+def test_learned_tokens() -> None:
+    check(Prompted(), (3, 6, 4), {"parameter", "rearrange", "concat", "multiply"})
+
+
+def test_a_group_norm_without_a_shift() -> None:
+    module = Unbiased(2, 6)
+    nn.init.uniform_(module.weight)
+    del module.bias
+    check(module, (6, 3, 4), {"group_norm", "layer_scale"})
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        lambda x, y: y[:, ::2].add_(1),  # every second channel
+        lambda x, y: y[:, :3].copy_(x[:, :3]) + y[:, 2:5].copy_(x[:, 3:6]),  # one over a part of the other
+    ],
+)
+def test_what_is_written_in_another_way_is_opaque(does: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def write(x: Tensor) -> Tensor:
+        y = x.sin()
+        does(x, y)
+        return y.cos()
+
+    network = archlens.trace(Maps(write).eval(), (3, 6, 9))
+    assert [str(layer.op) for layer in network if layer.op.kind == "opaque"][-1] == "write"
+    assert network.output == (8, 6, 9)
 
 
 def test_heads_are_of_one_size() -> None:

@@ -11,9 +11,11 @@ from ..ops import Op, ShapeError
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape
 from . import attention, rotary
-from .arrangement import REPEATED, Axes, Part, in_order, permuted, sizes, viewed
+from .algebra import SAME
+from .arrangement import REPEATED, Axes, Part, in_order, joined, permuted, sizes, viewed
 from .lowering import (
     PERMUTES,
+    VIEWED,
     Draft,
     Held,
     Lowering,
@@ -21,12 +23,15 @@ from .lowering import (
     NotSaid,
     _one,
     batch_behind,
+    is_zeros,
     permutation,
     samples_first,
     unviewed,
 )
 from .masks import MULTIHEAD
-from .tape import Node, Rows, TakenApart, Value
+from .parts import concatenated, cut, padded, side_by_side
+from .pieces import written
+from .tape import Node, Rows, Value
 
 #: How each operator is said in archlens' ops, by its name.
 TABLE: dict[str, Lowers] = {}
@@ -110,7 +115,26 @@ def permute(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 @lowers("expand")
 def expand(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    held = lowering.of(node.inputs[0])
+    return _expanded(lowering, node, lowering.of(node.inputs[0]))
+
+
+@lowers("copy")
+def copy(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """All of a tensor is written anew."""
+    return _expanded(lowering, node, lowering.of(args["src"]))
+
+
+@lowers("write")
+def write(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held | None]:
+    """Another tensor that lies in the same memory was written."""
+    found = written(lowering, args["self"], args["source"])
+    if isinstance(found, Held):
+        return [found]
+    lowering.later[node.outputs[0]] = found
+    return [None]
+
+
+def _expanded(lowering: Lowering, node: Node, held: Held) -> Held:
     extra = len(node.outputs[0].sizes) - len(held.axes)
     axes = tuple(
         axis if sizes((axis,)) == (size,) else (Part(REPEATED, 0, size),)
@@ -119,52 +143,20 @@ def expand(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return Held(held.draft, axes, node.call)
 
 
+@lowers("repeat")
+def repeat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    held = lowering.of(node.inputs[0])
+    times = args["repeats"]
+    axes = ((),) * (len(times) - len(held.axes)) + held.axes
+    if any(part.axis == 0 for n, axis in zip(times, axes, strict=True) if n != 1 for part in axis):
+        raise NotSaid("the samples are repeated")
+    again = ((Part(REPEATED, 0, n),) if n != 1 else () for n in times)
+    return Held(
+        held.draft, tuple(joined((*r, *axis)) for r, axis in zip(again, axes, strict=True)), node.call
+    )
+
+
 # --- parts ------------------------------------------------------------------------------------------
-
-
-def _cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: int = 1) -> Held:
-    """Positions of one axis."""
-    axis = held.axes[dim]
-    size = prod(part.size for part in axis)
-    if (start, stop, step) == (0, size, 1):
-        return held
-    if any(part.axis == 0 for part in axis):
-        batch = lowering.tape.batch
-        if start % batch == 0 and stop % batch == 0:
-            raise NotSaid("a part of what stands beside the batch")
-        raise TakenApart
-    if any(part.axis == REPEATED for part in axis):
-        raise NotSaid("part of what is repeated")
-    if not axis or len({part.axis for part in axis}) > 1:
-        raise NotSaid("part of several axes")
-    draft, first = held.draft, axis[0]
-    whole = draft.straight[first.axis]
-    if (
-        not whole
-        or first.stride * first.size != whole[0].size
-        or (len(axis) > 1)
-        or (step > 1 and first.stride > 1)
-    ):
-        laid = lowering.laid(held)
-        if laid.draft is draft or sizes(laid.axes) != sizes(held.axes):
-            raise NotSaid("part of a part")
-        return _cut(lowering, laid, dim, start, stop, step)
-    names = draft.shape.names
-    given: dict[str, Any] = {}
-    if start:
-        given["start"] = start * first.stride
-    if stop < size:
-        given["stop"] = stop * first.stride
-    if step > 1:
-        given["step"] = step
-    name = names[first.axis - 1]
-    if name != "channels":
-        given["axis"] = name
-    made = lowering.put(lowering.call("slice", **given), draft)
-    count = -(-(stop - start) // step)
-    axes = list(held.axes)
-    axes[dim] = (first._replace(size=count),) if count > 1 else ()
-    return Held(made, tuple(axes), lowering.node.call if lowering.node else None)
 
 
 @lowers("slice")
@@ -174,7 +166,7 @@ def slice_(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     size = args["self"].sizes[dim]
     start, stop, step = args.get("start"), args.get("end"), args.get("step", 1)
     start, stop, step = slice(start, stop, step).indices(size)
-    return _cut(lowering, held, dim, start, max(stop, start), step)
+    return cut(lowering, held, dim, start, max(stop, start), step)
 
 
 @lowers("select")
@@ -182,7 +174,7 @@ def select(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     held = lowering.of(args["self"])
     dim = _axis(args["dim"], len(held.axes))
     index = args["index"] % args["self"].sizes[dim]
-    found = _cut(lowering, held, dim, index, index + 1)
+    found = cut(lowering, held, dim, index, index + 1)
     return Held(found.draft, (*found.axes[:dim], *found.axes[dim + 1 :]))
 
 
@@ -193,10 +185,10 @@ def split(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
     found, start = [], 0
     for out in node.outputs:
         count = 1 if node.target == "aten.unbind" else out.sizes[dim]
-        cut = _cut(lowering, held, dim, start, start + count)
+        part = cut(lowering, held, dim, start, start + count)
         if node.target == "aten.unbind":
-            cut = Held(cut.draft, (*cut.axes[:dim], *cut.axes[dim + 1 :]))
-        found.append(cut)
+            part = Held(part.draft, (*part.axes[:dim], *part.axes[dim + 1 :]))
+        found.append(part)
         start += count
     return found
 
@@ -248,8 +240,8 @@ def _weighted(
         return lowering.put(op, draft, own=own)
     found = None if turned else _standardized(lowering, op, own["weight"])
     if found is not None:
-        standard, source = found
-        return lowering.put(standard, draft, own={**own, "weight": source})
+        standard, learned = found
+        return lowering.put(standard, draft, own=own | learned)
     try:
         facts = op.facts(draft.shape)
     except ShapeError as problem:
@@ -268,19 +260,31 @@ def _weighted(
 _BATCH_NORMS = ("native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm")
 
 
-def _standardized(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, Value] | None:
-    """A convolution whose weight is a parameter that was standardized; and the parameter."""
+def _standardized(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, dict[str, Value]] | None:
+    """A convolution whose weight is a parameter that was standardized; and that, and by what it is scaled."""
     made = unviewed(weight).node
     if op.kind != "conv" or made is None or not made.target.endswith(_BATCH_NORMS):
         return None
     args = made.args
-    if args.get("weight") is not None or args.get("bias") is not None or args["input"].flows:
+    if args.get("bias") is not None or args["input"].flows:
         return None
     source = _leaf(args["input"])
     if not source.key or not source.trains or args["input"].sizes[:2] != (1, source.sizes[0]):
         return None
-    eps = {"eps": _number(args["eps"])} if args["eps"] != 1e-6 else {}
-    return lowering.call("ws_conv", **op.attributes(), **eps), source
+    own = {"weight": source}
+    given = {"eps": _number(args["eps"])} if args["eps"] != 1e-6 else {}
+    if args.get("weight") is not None:
+        gain, factor = _leaf(args["weight"]), 1.0
+        scaled = unviewed(args["weight"]).node
+        if (
+            scaled is not None
+            and scaled.target == "aten.mul"
+            and isinstance(scaled.args["other"], int | float)
+        ):
+            factor = scaled.args["other"]
+        own["gain"] = gain
+        given["gain"] = _number(factor * prod(source.sizes[1:]) ** 0.5)
+    return lowering.call("ws_conv", **op.attributes(), **given), own
 
 
 @lowers("torch.linear")
@@ -507,8 +511,29 @@ def _scalar(args: dict[str, Any]) -> float | None:
     return None if isinstance(other, Value) or other is None else float(other)
 
 
+def _unrepeated(held: Sequence[Held]) -> list[Held]:
+    """What a merge reads; what was repeated along axes that another has, as it was before."""
+    if len({len(one.axes) for one in held}) > 1:
+        return list(held)
+    is_repeated = [[[part.axis for part in axis] == [REPEATED] for axis in one.axes] for one in held]
+    needless = [any(along) and not all(along) for along in zip(*is_repeated, strict=True)]
+    return [
+        Held(
+            one.draft,
+            tuple(
+                () if own and beside else axis
+                for axis, own, beside in zip(one.axes, along, needless, strict=True)
+            ),
+            one.call,
+        )
+        if any(own and beside for own, beside in zip(along, needless, strict=True))
+        else one
+        for one, along in zip(held, is_repeated, strict=True)
+    ]
+
+
 def _merged(lowering: Lowering, node: Node, kind: str) -> Held:
-    held = [lowering.of(value) for value in node.inputs]
+    held = _unrepeated([lowering.of(value) for value in node.inputs])
     first = held[0]
     if all(h.axes == first.axes and h.draft.shape == first.draft.shape for h in held):
         return Held(lowering.put(lowering.call(kind), *(h.draft for h in held)), first.axes)
@@ -611,13 +636,16 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
     leaf, rank = unviewed(value), len(beside.shape)
     batch, *shape = (1,) * (rank + 1 - extra - len(value.sizes)) + value.sizes
     shape = [*(1,) * extra, *shape]
-    if not leaf.key or not leaf.trains or batch != 1 or len(shape) != rank or not leaf.sizes:
+    if not leaf.key or not leaf.trains or batch != 1 or len(shape) != rank:
         raise NotSaid("it reads what was computed without the input")
     last = beside.shape.channels_last
+    lies: dict[str, Any] = {"channels": "first"} if not last and rank > 1 else {}
+    if not leaf.sizes:
+        op = lowering.call("parameter", tuple(shape), scalar=True, **lies)
+        return _parameter(lowering, leaf, op, beside)
     if leaf.sizes in (tuple(shape), (1, *shape)):
-        given: dict[str, Any] = {"channels": "first"} if not last and rank > 1 else {}
-        given |= {"batch": True} if leaf.sizes != tuple(shape) else {}
-        return _parameter(lowering, leaf, lowering.call("parameter", tuple(shape), **given), beside)
+        lies |= {"batch": True} if leaf.sizes != tuple(shape) else {}
+        return _parameter(lowering, leaf, lowering.call("parameter", tuple(shape), **lies), beside)
     if last and shape[-1] != 1 and prod(shape[:-1]) != 1:
         raise NotSaid("it reads a parameter with its axes taken apart")
     given = {"channels": "first"} if len(leaf.sizes) > 1 else {}
@@ -685,7 +713,7 @@ def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if any(other != place for _, other in turned):
         raise NotSaid("the samples are in different axes")
     dim = _batch_first(dim, place)
-    made = _together(lowering, tensors, held, dim, rank)
+    made = _together(lowering, tensors, held, dim, place)
     return Held(made, batch_behind(made.straight, place))
 
 
@@ -695,22 +723,67 @@ def _batch_first(dim: int, place: int) -> int:
 
 
 def _together(
-    lowering: Lowering, tensors: Sequence[Value], held: Sequence[Held], dim: int, rank: int
+    lowering: Lowering, tensors: Sequence[Value], held: Sequence[Held], dim: int, place: int
 ) -> Draft:
-    if len(held) == 1 and len(tensors) == 2 and tensors[1].flows:
-        draft = lowering.settled(held[0], last=True)
-        return lowering.put(lowering.call("class_token"), draft, own={"": _leaf(tensors[0])})
+    """Tensors put together along an axis, where the batch stood behind so many and is in front now."""
+    rank = len(tensors[0].sizes)
     if len(held) < len(tensors):
-        raise NotSaid("not all of it flows")
+        return _with_tokens(lowering, tensors, held, dim, place)
     drafts = [lowering.settled(one) for one in held]
     patches = _patches(drafts, dim, rank)
     if patches is not None:
         size, whole = patches
         return lowering.put(lowering.call("merge_patches", size), whole)
-    last = {draft.shape.channels_last for draft in drafts if len(draft.shape) > 1}
-    if len(last) > 1:
-        drafts = [lowering.settled(one, last=dim == rank - 1) for one in held]
-    return _joined(lowering, drafts, dim)
+    return side_by_side(lowering, held, dim).draft
+
+
+def _with_tokens(
+    lowering: Lowering, tensors: Sequence[Value], held: Sequence[Held], dim: int, place: int
+) -> Draft:
+    """Tokens, and beside them learned ones, which are the same for each sample."""
+    drafts = [lowering.settled(one, last=True) for one in held]
+    flowing, beside = iter(drafts), drafts[0]
+    parts = []
+    for value in tensors:
+        if value.flows:
+            parts.append(next(flowing))
+            continue
+        leaf, (samples, *rows) = _given(value), _first(value.sizes, place)
+        own = leaf.sizes if len(leaf.sizes) > 1 else (1, *leaf.sizes)
+        alike = own in ((*rows,), (1, *rows)) and samples == lowering.tape.batch
+        if not (leaf.key and leaf.trains and alike) or dim != 1 or len(rows) != 2:
+            raise NotSaid("not all of it flows")
+        if len(tensors) == 2 and value is tensors[0] and leaf.sizes == (1, 1, rows[1]):
+            return lowering.put(lowering.call("class_token"), beside, own={"": leaf})
+        if len(leaf.sizes) == 1:
+            made = _parameter(lowering, leaf, lowering.call("parameter", leaf.sizes), beside)
+            parts.append(lowering.put(lowering.call("rearrange", "c -> 1 c"), made))
+        else:
+            batch = {"batch": True} if len(leaf.sizes) == 3 else {}
+            op = lowering.call("parameter", tuple(rows), **batch)
+            parts.append(_parameter(lowering, leaf, op, beside))
+    return concatenated(lowering, parts, dim)
+
+
+def _first(sizes: Sequence[int], place: int) -> tuple[int, ...]:
+    """Sizes with that of the batch, which stands behind so many others, in front."""
+    return (sizes[place], *sizes[:place], *sizes[place + 1 :])
+
+
+def _given(value: Value) -> Value:
+    """The parameter that a tensor holds for each sample: it was repeated, or added to zeros."""
+    while not value.key and value.node is not None:
+        node = value.node
+        if node.target == "aten.add" and node.args.get("alpha", 1) == 1 and len(node.inputs) == 2:
+            zeros = [is_zeros(one) for one in node.inputs]
+            if zeros[0] == zeros[1]:
+                break
+            value = node.inputs[zeros[0]]
+        elif node.target in ("aten.expand", "aten.repeat", *VIEWED, *SAME):
+            value = node.inputs[0]
+        else:
+            break
+    return value
 
 
 @lowers("stack")
@@ -718,22 +791,14 @@ def stack(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     """Each with an axis of one position more, put together along that."""
     tensors = args["tensors"]
     dim = _axis(args.get("dim", 0), len(node.outputs[0].sizes))
-    if not dim or not all(value.flows for value in tensors):
-        raise NotSaid("along the samples" if not dim else "not all of it flows")
-    drafts = []
+    if not all(value.flows for value in tensors):
+        raise NotSaid("not all of it flows")
+    drafts, place = [], max(dim, 1)  # what stands before the batch is behind it in a layer
     for held in map(lowering.of, tensors):
-        longer = (*held.axes[:dim], (), *held.axes[dim:])
+        longer = (*held.axes[:place], (), *held.axes[place:])
         drafts.append(lowering.settled(Held(held.draft, longer, node.call)))
-    return _straight(_joined(lowering, drafts, dim))
-
-
-def _joined(lowering: Lowering, drafts: Sequence[Draft], dim: int) -> Draft:
-    """Layers put together along an axis; one alone is what it is."""
-    if len(drafts) == 1:
-        return drafts[0]
-    name = drafts[0].shape.names[dim - 1]
-    given = {} if name == "channels" else {"axis": name}
-    return lowering.put(lowering.call("concat", **given), *drafts)
+    made = concatenated(lowering, drafts, place)
+    return Held(made, batch_behind(made.straight, place - dim))
 
 
 def _patches(drafts: Sequence[Draft], dim: int, rank: int) -> tuple[int, Draft] | None:
@@ -838,6 +903,10 @@ def group_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Hel
         given["affine"] = False
     own = _weights(args, weight="weight", bias="bias")
     draft = _settle(lowering, args["input"], last=False)
+    if list(own) == ["weight"] and len(draft.shape) > 1:
+        normed = lowering.put(lowering.call("group_norm", args["group"], affine=False, **given), draft)
+        scale = lowering.call("layer_scale", vector=True)
+        return [_straight(lowering.put(scale, normed, own={"": own["weight"]}))]
     return [_straight(lowering.put(lowering.call("group_norm", args["group"], **given), draft, own=own))]
 
 
@@ -933,6 +1002,16 @@ def adaptive(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]
     return [_straight(lowering.put(lowering.call(kind, _one(given)), draft))]
 
 
+@lowers("max")
+def largest(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held | None]:
+    """The largest values along an axis, where nobody asks where they are."""
+    if any(lowering.readers.get(one) or one in lowering.ends for one in node.outputs[1:]):
+        raise NotSaid("where they are is read, too")
+    found = reduce(lowering, node, args)
+    assert isinstance(found, Held)
+    return [found, *[None] * (len(node.outputs) - 1)]
+
+
 @lowers("mean", "amax", "sum")
 def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     held, place = lowering.batch_first(lowering.of(args["self"]))
@@ -971,13 +1050,26 @@ def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], held: Held,
     draft = lowering.settled(samples_first(held))
     if draft.shape.channel_axis + 1 in dims and len(draft.shape) > 2 and not args.get("keepdim"):
         draft = lowering.settled(_straight(draft), last=not draft.shape.channels_last)  # others are channels
+    if len(dims) == 1 and len(draft.shape) > 3:
+        return _over_one_of_many(lowering, node, args, draft, dims[0])
     names = tuple(draft.shape.names[dim - 1] for dim in dims)
-    kind = "amax" if node.target == "aten.amax" else "mean"
+    kind = "amax" if node.target in ("aten.amax", "aten.max") else "mean"
     keep = {"keep": True} if args.get("keepdim") else {}
     made = lowering.put(lowering.call(kind, names if len(names) > 1 else names[0], **keep), draft)
     if node.target == "aten.sum":
         made = lowering.put(lowering.call("scale", prod(draft.shape[dim - 1] for dim in dims)), made)
     return _straight(made)
+
+
+def _over_one_of_many(lowering: Lowering, node: Node, args: dict[str, Any], draft: Draft, dim: int) -> Held:
+    """The same along an axis that has no name: those before it are one for that, and those behind it."""
+    batch, *axes = draft.straight
+    few = (batch, in_order(axes[: dim - 1]), axes[dim - 1], in_order(axes[dim:]))
+    made = _over_axes(lowering, node, args, Held(draft, few, node.call), [2])
+    found = viewed(made.axes, node.outputs[0].sizes)
+    if found is None:
+        raise NotSaid("the axes cannot be told apart")
+    return Held(made.draft, found, node.call)
 
 
 @lowers("torch.interpolate")
@@ -1013,30 +1105,13 @@ def pad(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         return held
     shape = held.draft.shape
     at_end = not any(given[::2]) and min(given) >= 0 and not args.get("value") and mode == "constant"
-    if at_end and shape.channels_last and held.is_straight:
-        padded = ChannelsLast(lowering.shape_of(node.outputs[0]))
-        return _straight(lowering.opaque(_ZEROS, padded, held.draft, macs=0))
-    draft = _settle(lowering, args["input"], last=False)
+    sliced = all(one.target == "aten.slice" for one in lowering.readers.get(node.outputs[0], ()))
+    if at_end and sliced and shape.channels_last and held.is_straight:
+        shape = ChannelsLast(lowering.shape_of(node.outputs[0]))
+        return _straight(lowering.opaque(_ZEROS, shape, held.draft, macs=0))
     pairs = [tuple(given[i : i + 2]) for i in range(0, len(given), 2)][::-1]
-    spatial = len(draft.shape) - 1
-    if len(pairs) > spatial:
-        raise NotSaid("beyond the map")
-    pairs = [(0, 0)] * (spatial - len(pairs)) + pairs
-    for name, (before, after) in zip(draft.shape.axes, pairs, strict=True):  # below 0 it is cut off
-        cut = {"start": -before} if before < 0 else {}
-        cut |= {"stop": after} if after < 0 else {}
-        if cut:
-            draft = lowering.put(lowering.call("slice", axis=name, **cut), draft)
-    pairs = [(max(before, 0), max(after, 0)) for before, after in pairs]
-    if not any(map(any, pairs)):
-        return _straight(draft)
-    sides = pairs[0][0] if len({n for pair in pairs for n in pair}) == 1 else tuple(pairs)
-    words: dict[str, Any] = {}
-    if mode != "constant":
-        words["mode"] = mode
-    if args.get("value"):
-        words["value"] = float(args["value"])
-    return _straight(lowering.put(lowering.call("pad", sides, **words), draft))
+    pairs = [(0, 0)] * (len(held.axes) - len(pairs)) + pairs
+    return padded(lowering, samples_first(held), pairs, mode, args.get("value"))
 
 
 @lowers("torch.channel_shuffle", "channel_shuffle")

@@ -299,6 +299,8 @@ def _attended(
     turned = [Held(one.draft, _turned(one.axes), one.call) for one in operands]
     q, k = (operands[0], turned[1]) if right else (turned[1], operands[0])
     v = lowering.of(values)
+    if v.draft in found.layers:
+        return None  # it weighs its own scores
     v = v if first else Held(v.draft, _turned(v.axes), v.call)
     if len({len(one.axes) for one in (q, k, v)}) != 1 or not lowering.alone(found.layers, node):
         return None

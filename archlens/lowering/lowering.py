@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from ..bounds import RAISED, Bounds, allowed
 from ..elaboration.building import Builder
@@ -113,6 +113,9 @@ _ZEROS = ("aten.zeros", "aten.new_zeros", "aten.zeros_like")
 #: What views a tensor as another shape.
 VIEWED = ("aten.view", "aten._unsafe_view", "aten.reshape", "aten.unsqueeze")
 
+#: How often at most the same values are put together.
+_TIMES = 16
+
 #: Why a layer that only moves values is opaque.
 _NO_MOVE = "no op moves values as the code does"
 
@@ -122,6 +125,12 @@ _LAST = {
     *(f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")),
     *("torch.lstm", "torch.gru", "torch.rnn"),
 }
+
+
+class Later(Protocol):
+    """What is made of several tensors where it is read."""
+
+    def put_together(self, lowering: Lowering) -> Held: ...
 
 
 class Lowering:
@@ -149,6 +158,8 @@ class Lowering:
         self.table = table
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}
+        #: What is said of some tensors where they are read, for by then all parts of them are written.
+        self.later: dict[Value, Later] = {}
         self.node: Node | None = None
         #: Whether what is placed serves to move values.
         self.moving = False
@@ -196,12 +207,27 @@ class Lowering:
         held = self.held.get(value)
         if held is None and not value.flows:
             raise NotSaid("no input flows into all that it reads")
+        if held is None and value in self.later:
+            held = self.held[value] = self._put_together(value)
         if held is None:  # a further output of what was said without it
             assert value.node is not None
             axes, shape = self.plain(value.sizes)
             draft = self.opaque(_bare(value.node.target), Shape(shape), *self._read(value.node), macs=0)
             held = self.held[value] = Held(draft, axes)
         return held
+
+    def _put_together(self, value: Value) -> Held:
+        """What is held of a tensor that was written part by part."""
+        reader, self.node = self.node, value.node
+        before = len(self.drafts)
+        try:
+            return self.later[value].put_together(self)
+        except NotSaid:
+            self._forget(before)
+            assert value.node is not None
+            return next(iter(self._unsaid(value.node)))  # type: ignore[return-value]
+        finally:
+            self.node = reader
 
     def _read(self, node: Node) -> list[Draft]:
         """The layers that a node reads, each as it lies."""
@@ -422,6 +448,12 @@ class Lowering:
             last = any(part.axis == channels for part in (held.axes or ((),))[-1])
         kind = ChannelsLast if last and len(shape) > 1 else Shape
         repeats = any(part.axis == REPEATED for axis in held.axes for part in axis)
+        if repeats:
+            before = len(self.drafts)
+            try:
+                return self._repeated(held, bool(last))
+            except NotSaid:
+                self._forget(before)
         pattern = None if repeats else _pattern(held)
         if pattern is not None:
             given = {} if last or len(shape) == 1 else {"channels": "first"}
@@ -436,6 +468,32 @@ class Lowering:
             reason=_NO_MOVE,
             call=held.call or held.draft.call,
         )
+
+    def _repeated(self, held: Held, last: bool) -> Draft:
+        """The values repeated along axes of positions: one everywhere, or all of them in a row."""
+        rank = len(held.axes)
+        order = (0, rank - 1, *range(1, rank - 1)) if last else range(rank)
+        axes = [held.axes[i] for i in order]
+        alone = [i > 1 and [part.axis for part in axis] == [REPEATED] for i, axis in enumerate(axes)]
+        times = [axis[0].size if axis and axis[0].axis == REPEATED else 1 for axis in axes]
+        rest = tuple(axis[1:] if n > 1 else axis for n, axis in zip(times, axes, strict=True))
+        if any(part.axis == REPEATED for axis in rest for part in axis):
+            raise NotSaid("each value is repeated by itself")
+        if times[0] > 1 or any(n > _TIMES and not one for n, one in zip(times, alone, strict=True)):
+            raise NotSaid("the samples are repeated, or what is no single position")
+        made = self.settled(Held(held.draft, rest, held.call), last=False)
+        at = held.call or held.draft.call
+        if len(made.shape) != rank - 1 or (any(alone) and rank > 5):
+            raise NotSaid("there are more axes than a map has")
+        if any(alone):
+            spread = [n if one else size for n, one, size in zip(times, alone, sizes(rest), strict=True)]
+            made = self.put(self.call("upsample", size=_one(spread[2:])), made, call=at)
+        for axis, (n, one) in enumerate(zip(times, alone, strict=True)):
+            if n > 1 and not one:
+                name = made.shape.names[axis - 1]
+                given = {} if name == "channels" else {"axis": name}
+                made = self.put(self.call("concat", **given), *[made] * n, call=at)
+        return self.put(self.call("channels_last"), made, call=at) if last and rank > 2 else made
 
     def opaque(
         self,
@@ -545,6 +603,9 @@ class Lowering:
         if gone:
             del self.drafts[before:]
             self.made = {key: draft for key, draft in self.made.items() if draft not in gone}
+            self.held = {
+                key: one for key, one in self.held.items() if key not in self.later or one.draft not in gone
+            }
 
     def _said(self, node: Node) -> Sequence[Held | None]:
         lowering = self.table.get(node.target)
@@ -989,10 +1050,15 @@ class Lowering:
                 tensors[draft] = tensors[same]
         taken = {*known, *names.values()}
         scopes = {scope for name in taken for scope in scopes_around(name)}
+        own = {scope for name in known for scope in scopes_around(name)}
         for draft in heads.drafts:
             if draft not in tensors:
-                if names[draft] in known:  # another layer has it at inference
-                    names[draft] = _numbered(names[draft], {}, taken, scopes)
+                at, _, name = names[draft].rpartition(".")
+                while at in known or known.keys() & {*scopes_around(at)}:
+                    at = at.rpartition(".")[0]
+                name = f"{at}.{name}" if at else name
+                if name != names[draft] or name in known or name in own:  # another has it at inference
+                    names[draft] = _numbered(name, {}, taken, scopes)
                     taken.add(names[draft])
                 self._place(builder, draft, names[draft], tensors)
         builder.training = False
@@ -1052,7 +1118,8 @@ class Lowering:
         for draft in reversed(self.drafts):
             if draft in self.replaced:
                 continue
-            if draft in read or draft.op.family not in ("reshape", "opaque") or draft.own or draft.facts.macs:
+            moves = draft.node is None or draft.op.family in ("reshape", "opaque")
+            if draft in read or not moves or draft.own or draft.facts.macs:
                 read.update(draft.inputs)
                 kept.append(draft)
         self.drafts = kept[::-1]
