@@ -854,3 +854,64 @@ def test_its_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = archlens.convert(read(Path(), RESIDUAL))
     assert "x_1: 3x9x9" in text
     assert 'conv: conv(8, 3, stride=2, padding="same", bias=false)' in text
+
+
+EVERY = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": None}}
+
+#: Operations on 12 positions of 8 channels: what Keras 3.15 makes of each, and its multiply-accumulates.
+OPERATIONS: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...], int]] = [
+    ("GetItem", ["x", [EVERY, -1, EVERY]], {}, (8,), 0),
+    ("GetItem", ["x", [EVERY, EVERY, 3]], {}, (12,), 0),
+    ("Flip", ["x"], {"axis": 1}, (12, 8), 0),
+    ("Roll", ["x"], {"shift": 1, "axis": 1}, (12, 8), 0),
+    ("Cumsum", ["x"], {"axis": 1}, (12, 8), 0),
+    ("Greater", ["x", 0], {}, (12, 8), 0),
+    ("Einsum", ["x", "x"], {"subscripts": "bij,bkj->bik"}, (12, 12), 12 * 12 * 8),
+    ("Swapaxes", ["x"], {"axis1": 1, "axis2": 2}, (8, 12), 0),
+    ("Argmax", ["x"], {"axis": -1, "keepdims": False}, (12,), 0),
+    ("Stack", [["x", "x"]], {"axis": 1}, (2, 12, 8), 0),
+    ("Repeat", ["x"], {"repeats": 2, "axis": 1}, (24, 8), 0),
+]
+
+
+@pytest.mark.parametrize("case", OPERATIONS, ids=lambda case: case[0])
+def test_what_comes_out_of_an_operation_is_known_behind_it(tmp_path: Path, case: Any) -> None:
+    kind, reads, config, shape, macs = case
+    made = said(kind, "made", module="keras.src.ops.numpy", **config)
+    texts = {"x": tensor("x")}
+    args = [texts.get(one, one) if isinstance(one, str) else one for one in reads]
+    args = [[tensor(n) for n in one] if isinstance(one, list) and one == ["x", "x"] else one for one in args]
+    made["inbound_nodes"] = [{"args": args, "kwargs": {}}]
+    network = read(tmp_path, functional(start(12, 8), made, said("Flatten", "flat", "made")))
+    assert network.output == (prod(shape),)
+    assert network.macs == macs
+    assert not network.unknown
+
+
+def test_the_largest_of_three_tensors(tmp_path: Path) -> None:
+    layers = [said("ReLU", "a", "x"), said("ELU", "b", "x"), said("Maximum", "most", ["x", "a", "b"])]
+    network = read(tmp_path, functional(start(8), *layers))
+    assert [str(layer.op) for layer in network] == ["relu", "elu", "maximum", "maximum"]
+    assert network.output == (8,)
+    assert network.layers[-1].inputs == ("most_0", "b")
+
+
+@pytest.mark.parametrize(
+    ("shape", "config", "seen"),
+    [
+        ((12, 8), {}, 12),
+        ((6, 7, 8), {}, 42),
+        ((6, 7, 8), {"attention_axes": [2]}, 7),
+    ],
+)
+def test_attention_without_an_op_has_its_cost(
+    tmp_path: Path, shape: tuple[int, ...], config: dict[str, Any], seen: int
+) -> None:
+    """4 heads of 8: three projections, the products with each key that is seen, and one projection more."""
+    made = said("MultiHeadAttention", "a", num_heads=4, key_dim=8, **config)
+    kwargs = {"return_attention_scores": True}
+    made["inbound_nodes"] = [{"args": [tensor("x"), tensor("x")], "kwargs": kwargs}]
+    network = read(tmp_path, functional(start(*shape), made, said("ReLU", "r", "a")))
+    length = prod(shape[:-1])
+    assert network.macs == 3 * length * 8 * 32 + 4 * length * seen * (8 + 8) + length * 32 * 8
+    assert network.params == 3 * (8 * 32 + 32) + 32 * 8 + 8

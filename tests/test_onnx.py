@@ -1366,6 +1366,34 @@ def test_attention_of_one_step_and_one_sample(tmp_path: Path) -> None:
     assert any(layer.op.kind == "attention" for layer in network)
 
 
+@pytest.mark.parametrize(
+    ("op", "attributes", "expected"),
+    [
+        ("SpaceToDepth", {}, 'rearrange("c (h1=4 h2=2) (w1=3 w2=2) -> (h2 w2 c) h1 w1", channels="first")'),
+        ("SpaceToDepth", {"mode": "CRD"}, "pixel_unshuffle(2)"),
+        ("DepthToSpace", {}, 'rearrange("(c1=2 c2=2 c3=3) h w -> c3 (h c1) (w c2)", channels="first")'),
+        ("DepthToSpace", {"mode": "CRD"}, "pixel_shuffle(2)"),
+    ],
+)
+def test_squares_of_pixels_and_channels(
+    tmp_path: Path, op: str, attributes: dict[str, str], expected: str
+) -> None:
+    """By the definitions of ONNX: the places within a square come before the channels, unless it is CRD."""
+    sizes = [3, 8, 6] if op == "SpaceToDepth" else [12, 4, 3]
+    other = [12, 4, 3] if op == "SpaceToDepth" else [3, 8, 6]
+    nodes = [node(op, "x", "a", blocksize=2, **attributes), node("Conv", "a w", "y")]
+    data = model(
+        nodes,
+        [tensor("w", [5, other[0], 1, 1])],
+        [info("x", ["n", *sizes])],
+        [info("y", ["n", 5, *other[1:]])],
+    )
+    network = loaded(tmp_path, data)
+    assert str(network.layers[0].op) == expected
+    assert list(network.layers[0].shape) == other
+    assert list(network.output) == [5, *other[1:]]
+
+
 def test_an_expansion_beside_samples_that_are_written_into_it(tmp_path: Path) -> None:
     """Four windows of each of two samples, whose norms are spread over their channels."""
     nodes = [

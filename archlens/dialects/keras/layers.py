@@ -872,6 +872,10 @@ def merged(call: Call, kind: str, tensors: Sequence[Held], suffix: str = "") -> 
     shape = broadcast(call, tensors)
     if len(tensors) == 1:
         return tensors[0]
+    if kind in ("maximum", "minimum"):  # which are ops of two branches
+        for number, other in enumerate(tensors[1:-1]):
+            tensors = (merged(call, kind, (tensors[0], other), f"{number}"), *tensors[1:])
+        tensors = (tensors[0], tensors[-1])
     if kind in OPS:
         read, model = like_shapes(call, tensors)
         return Held(call.put(kind, *read, suffix=suffix), model.axes)
@@ -1068,16 +1072,31 @@ def _attention(call: Call, heads: int, shared: int, width: int, of_values: int) 
         weights["gate.kernel"] = (q.shape[-1], heads, of_values)
         if bias:
             weights["gate.bias"] = (heads, of_values)
+    products = [(x.shape, shape) for x, shape in zip((q, k, v), projections.values(), strict=True)]
+    products += [((*q.shape[:-1], heads, of_values), out)]
+    products += [(q.shape, (heads, of_values))] if entry.config.get("use_gate") else []
+    seen = _attended(call, q, k)
+    macs = sum(prod(x) * prod(y[1:] if i < 3 else y) for i, (x, y) in enumerate(products))
     made_out = call.opaque(
         (*q.shape[:-1], *out),
         weights=weights,
-        macs=None,
-        reason="archlens has no op for attention over these axes",
+        macs=None if seen is None else macs + heads * prod(q.shape[:-1]) * seen * (width + of_values),
+        reason="archlens has no op for attention over these axes, or that gives its scores",
     )
     if call.inbound.kwargs.get("return_attention_scores") is not True:
         return [made_out]
     scores = (heads, *q.shape[:-1], *k.shape[:-1])
     return [made_out, call.opaque(scores, suffix="scores", reason="the scores of the attention")]
+
+
+def _attended(call: Call, q: Held, k: Held) -> int | None:
+    """How many keys a query meets; ``None`` where queries and keys have other axes."""
+    rank = len(q.shape)
+    if len(k.shape) != rank:
+        return None
+    given = call.entry.config.get("attention_axes")
+    axes = range(rank - 1) if given is None else call.entry.resolved("attention_axes", given, rank)
+    return prod(k.shape[axis] for axis in axes)
 
 
 def _queries_keys_values(call: Call) -> tuple[Held, Held, Held]:

@@ -222,6 +222,79 @@ def _pointwise(call: Call, given: Arguments) -> Held:
     return call.opaque(x.shape, like=x, pointwise=True)
 
 
+@operation("flip", "roll", "sort", "cumsum", "cumprod", "normalize")
+def _of_same_shape(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    return call.opaque(x.shape, like=x, tensors=[x])
+
+
+@operation(
+    "greater", "greaterequal", "less", "lessequal", "equal", "notequal", "where", "logicaland", "logicalor"
+)
+def _compared(call: Call, given: Arguments) -> Held:
+    tensors = [one for one in call.inbound.args if isinstance(one, Held)] or call.tensors
+    return merged(call, call.entry.kind, tensors) if len(tensors) > 1 else _pointwise(call, given)
+
+
+@operation("einsum")
+def _einsum_of_tensors(call: Call, given: Arguments) -> Held:
+    equation = next((one for one in call.inbound.args if isinstance(one, str)), given.get("subscripts"))
+    tensors = [one for one in call.inbound.args if isinstance(one, Held)]
+    left, arrow, out = (
+        equation.replace(" ", "").partition("->") if isinstance(equation, str) else ("", "", "")
+    )
+    parts = left.split(",")
+    whole = arrow and len(parts) == len(tensors) == 2 and out[:1] == parts[0][:1] == parts[1][:1]
+    if not whole or not (left.replace(",", "") + out).isalpha():
+        return unknown(call, True)[0]
+    sizes: dict[str, int] = {}
+    for part, tensor in zip(parts, tensors, strict=True):
+        if len(part) != len(tensor.shape) + 1 or any(
+            sizes.setdefault(letter, n) != n for letter, n in zip(part[1:], tensor.shape, strict=True)
+        ):
+            raise call.entry.refuse(f"its equation {equation[:100]} does not fit {shaped(tensor.shape)}")
+    if not set(out[1:]) <= set(sizes) or len(out) < 2:
+        return unknown(call, True)[0]
+    return call.opaque([sizes[letter] for letter in out[1:]], tensors=tensors, macs=prod(sizes.values()))
+
+
+@operation("swapaxes")
+def _swapped(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    rank = len(x.shape)
+    one, other = (call.entry.resolved(key, given.get(key), rank)[0] for key in ("axis1", "axis2"))
+    order = list(range(rank))
+    order[one], order[other] = other, one
+    return permuted(call, x, order)
+
+
+@operation("argmax", "argmin")
+def _place_of(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    axes = call.entry.resolved("axis", given.get("axis"), len(x.shape))
+    keep = given.get("keepdims") is True
+    return call.opaque([1 if i in axes else n for i, n in enumerate(x.shape) if keep or i not in axes])
+
+
+@operation("stack")
+def _stacked(call: Call, given: Arguments) -> Held:
+    tensors = call.tensors
+    x = tensors[0]
+    if any(one.shape != x.shape for one in tensors):
+        raise call.entry.refuse("it stacks tensors of several shapes")
+    (place,) = call.entry.resolved("axis", given.get("axis", 0), len(x.shape) + 1)
+    return call.opaque((*x.shape[:place], len(tensors), *x.shape[place:]))
+
+
+@operation("repeat")
+def _repeated(call: Call, given: Arguments) -> Held:
+    x, count = _one(call), given.get("repeats")
+    if type(count) is not int or not 1 <= count <= 10**6:
+        return unknown(call, True)[0]
+    (place,) = call.entry.resolved("axis", given.get("axis"), len(x.shape))
+    return call.opaque([n * count if i == place else n for i, n in enumerate(x.shape)])
+
+
 @operation("concatenate", "concat")
 def _concat(call: Call, given: Arguments) -> Held:
     return concatenated(call, call.tensors, given.get("axis", -1))
@@ -357,10 +430,14 @@ def _item(call: Call, given: Arguments) -> Held:
     listed = key if isinstance(key, list) else [key]
     if len(listed) > AXES + 1 or listed[:1] != [Slice(None, None, None)]:
         return unknown(call, True)[0]
-    cut = []
+    cut, single = [], []
     for place, one in enumerate(listed[1:]):
         if place >= len(x.shape):
             raise call.entry.refuse(f"it takes parts of {len(listed)} axes of {shaped(x.shape)}")
+        if type(one) is int and -x.shape[place] <= one < x.shape[place]:
+            start = one % x.shape[place]
+            single.append(place)
+            one = Slice(start, start + 1, None)
         if (
             not isinstance(one, Slice)
             or one.step not in (None, 1)
@@ -374,8 +451,11 @@ def _item(call: Call, given: Arguments) -> Held:
         if (start, stop) != (0, x.shape[place]):
             cut.append((place, start, stop))
     for number, (place, start, stop) in enumerate(cut):
-        x = _part(call, x, place, start, stop, f"{number}" if len(cut) > 1 else "")
-    return x
+        x = _part(call, x, place, start, stop, f"{number}" if len(cut) > 1 or single else "")
+    left = [n for place, n in enumerate(x.shape) if place not in single]
+    if single and not left:
+        raise call.entry.refuse("a single number for each sample comes out of it")
+    return reshaped(call, x, left)
 
 
 def _whole(value: Any) -> bool:

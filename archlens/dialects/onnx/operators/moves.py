@@ -244,14 +244,20 @@ def pad(at: At) -> Tensor:
 
 @runs("DepthToSpace", "SpaceToDepth")
 def depth_to_space(at: At) -> Tensor:
+    """Squares of pixels as channels, or back; where these come first (DCR), it is no shuffle."""
     x = at.x()
     n, c, h, w = as_map(x, 2)
-    f = at.node.integer("blocksize", 1)
-    if at.node.op == "SpaceToDepth":
-        if f < 1 or h % f or w % f:
-            raise Misfit(f"{h}x{w} does not come apart into blocks of {f}")
-        return at.write("aten.pixel_unshuffle", {"self": x}, (n, c * f * f, h // f, w // f))
-    if f < 1 or c % (f * f):
+    f, apart = at.node.integer("blocksize", 1), at.node.op == "SpaceToDepth"
+    if f < 1 or (apart and (h % f or w % f)):
+        raise Misfit(f"{h}x{w} does not come apart into blocks of {f}")
+    if not apart and c % (f * f):
         raise Misfit(f"{c} channels do not make blocks of {f}x{f}")
-    name = "aten.pixel_shuffle" if at.node.text("mode", "DCR") == "CRD" else "DepthToSpace"
-    return at.write(name, {"self": x}, (n, c // f**2, h * f, w * f))
+    sizes = (n, c * f * f, h // f, w // f) if apart else (n, c // f**2, h * f, w * f)
+    if at.node.text("mode", "DCR") == "CRD":
+        factor = {"downscale_factor": f} if apart else {"upscale_factor": f}
+        return at.write(f"aten.pixel_{'unshuffle' if apart else 'shuffle'}", {"self": x, **factor}, sizes)
+    split = (n, c, h // f, f, w // f, f) if apart else (n, f, f, c // f**2, h, w)
+    order = [0, 3, 5, 1, 2, 4] if apart else [0, 3, 4, 1, 5, 2]
+    x = at.write("aten.view", {"self": x}, split)
+    x = at.write("aten.permute", {"self": x, "dims": order}, [split[i] for i in order])
+    return at.write("aten.view", {"self": x}, sizes)
