@@ -1072,15 +1072,16 @@ def _attention(call: Call, heads: int, shared: int, width: int, of_values: int) 
         weights["gate.kernel"] = (q.shape[-1], heads, of_values)
         if bias:
             weights["gate.bias"] = (heads, of_values)
-    products = [(x.shape, shape) for x, shape in zip((q, k, v), projections.values(), strict=True)]
-    products += [((*q.shape[:-1], heads, of_values), out)]
-    products += [(q.shape, (heads, of_values))] if entry.config.get("use_gate") else []
+    queries = prod(q.shape[:-1])
+    macs = sum(prod(x.shape) * prod(one[1:]) for x, one in zip((q, k, v), projections.values(), strict=True))
+    macs += queries * heads * of_values * prod(out)
+    if entry.config.get("use_gate"):
+        macs += prod(q.shape) * heads * of_values
     seen = _attended(call, q, k)
-    macs = sum(prod(x) * prod(y[1:] if i < 3 else y) for i, (x, y) in enumerate(products))
     made_out = call.opaque(
         (*q.shape[:-1], *out),
         weights=weights,
-        macs=None if seen is None else macs + heads * prod(q.shape[:-1]) * seen * (width + of_values),
+        macs=None if seen is None else macs + heads * queries * seen * (width + of_values),
         reason="archlens has no op for attention over these axes, or that gives its scores",
     )
     if call.inbound.kwargs.get("return_attention_scores") is not True:
