@@ -240,9 +240,9 @@ def _compared(call: Call, given: Arguments) -> Held:
 def _einsum_of_tensors(call: Call, given: Arguments) -> Held:
     equation = next((one for one in call.inbound.args if isinstance(one, str)), given.get("subscripts"))
     tensors = [one for one in call.inbound.args if isinstance(one, Held)]
-    left, arrow, out = (
-        equation.replace(" ", "").partition("->") if isinstance(equation, str) else ("", "", "")
-    )
+    if not isinstance(equation, str):
+        return unknown(call, True)[0]
+    left, arrow, out = equation.replace(" ", "").partition("->")
     parts = left.split(",")
     whole = arrow and len(parts) == len(tensors) == 2 and out[:1] == parts[0][:1] == parts[1][:1]
     if not whole or not (left.replace(",", "") + out).isalpha():
