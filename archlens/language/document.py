@@ -153,6 +153,11 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
         elif "block scalar" in str(problem.context):
             rest = content[mark.column - 1 :] if content[mark.column - 1 : mark.column] in (">", "|") else ""
             help = f'put the text in quotes: "{rest.strip()}"' if rest else "put the text in quotes"
+        elif content[:column].rstrip().endswith(("]", "}")) and content[column : column + 3] == "if ":
+            help = (
+                "a condition stands in a step, and not behind a list: "
+                "concat: [conv(8, 3) if wide else none, identity]"
+            )
         elif "block" in str(problem.context):
             help = "what belongs together starts in the same column; a text with quotes in it needs quotes"
         elif "cannot start any token" in str(problem.problem):

@@ -109,9 +109,10 @@ class Elementwise(Merge):
         for index, x in enumerate(inputs):
             fits = len(x) == len(shape) and all(a == b or 1 in (a, b) for a, b in zip(x, shape, strict=True))
             if not fits:
+                one, other = _repeated(shape, x)
                 raise ShapeError(
-                    f"it cannot {self.kind} {inputs[0]} and {x}: they differ in {_differing(shape, x)}",
-                    help=_help(shape, x),
+                    f"it cannot {self.kind} {inputs[0]} and {x}: they differ in {_differing(one, other)}",
+                    help=_help(one, other),
                     inputs=(0, index),
                     size=len(x) == len(shape) and x.channels == shape.channels,
                 )
@@ -266,6 +267,16 @@ def _require_one_layout(inputs: tuple[Shape, ...]) -> None:
 
 def _place(x: Shape) -> str:
     return "last" if x.channels_last else "first"
+
+
+def _repeated(a: Shape, b: Shape) -> tuple[Shape, Shape]:
+    """Both with sizes of 1 repeated to those of the other, so that only what is at fault still differs."""
+    if len(a) != len(b):
+        return a, b
+    wide, wider = (
+        [max(n, m) if 1 in (n, m) else n for n, m in zip(x, y, strict=True)] for x, y in ((a, b), (b, a))
+    )
+    return type(a)(wide), type(b)(wider)
 
 
 def _differing(a: Shape, b: Shape) -> str:
