@@ -22,6 +22,7 @@ SIGNS = {
     "ref": r"\bref\(",
     "again": r"\bagain\(",
     "weight": r"\bweight=",
+    "custom": r"\bcustom\(",
     "experts": r"\bexperts:",
     "block": r"^\s+\w+\(.*\):|^blocks:",
     "use": r"^use:",

@@ -29,7 +29,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def test_each_has_a_sign() -> None:
-    assert SIGNS.keys() == CONSTRUCTS.keys()
+    assert SIGNS.keys() == {*CONSTRUCTS, *ALSO}
 
 
 def test_each_word_that_opens_a_step_is_a_construct_or_merges() -> None:
@@ -46,7 +46,11 @@ def test_its_example_uses_it(name: str) -> None:
     assert str(network.output) in CliRunner().invoke(cli, ["ops", name]).output
 
 
-@pytest.mark.parametrize("name", CONSTRUCTS)
+#: And what an op is that nothing else holds so; ``test_custom.py`` draws it.
+ALSO = ("custom",)
+
+
+@pytest.mark.parametrize("name", [*CONSTRUCTS, *ALSO])
 def test_its_mistakes_are_in_the_manual(name: str) -> None:
     """Some message has its mark on a line with the construct, or beneath its key."""
     assert any(name in constructs_in(marked(case)) for case in CASES.values())
@@ -60,7 +64,7 @@ def marked(case: Case) -> str:
     return ""
 
 
-@pytest.mark.parametrize("name", CONSTRUCTS)
+@pytest.mark.parametrize("name", [*CONSTRUCTS, *ALSO])
 def test_it_stands_in_an_example_of_the_documentation(name: str) -> None:
     """One whose command and output are run by the tests of the documentation."""
     texts = [page.read_text("utf-8") for page in DOCS.glob("*.md") if page.name != "ops.md"]

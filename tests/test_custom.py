@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import archlens
 from archlens.analysis import counting
@@ -30,6 +33,7 @@ from archlens.views import json as network_json
 from archlens.views import words
 
 from .installed import install, undone
+from .random_networks import Drawn, networks
 from .running import run
 
 DETECTOR = """
@@ -231,6 +235,42 @@ def test_no_share_is_said_of_what_is_not_known() -> None:
         text = f"input: 8x8x8\nlayers:\n  - {first}\n  - flatten\n  - linear(100)\n  - relu\n  - linear(3)\n"
         found = archlens.study(archlens.loads(text)).lint
         assert [one.rule.code for one in found if one.rule.code == "AL302"] == rules
+
+
+@pytest.mark.slow
+def test_in_random_networks() -> None:
+    """At their start and at their end it changes what it states, and nothing else of what they are."""
+    held = 0
+
+    @settings(max_examples=40, derandomize=True, database=None, suppress_health_check=[*HealthCheck])
+    @given(networks(), st.integers(0, 10**12), st.integers(0, 10**12))
+    def hold(drawn: Drawn, params: int, macs: int) -> None:
+        nonlocal held
+        if drawn.refused or drawn.uses or drawn.below:  # which names ids, and those it refuses
+            return
+        spec = yaml.safe_load(drawn.text)
+        if "outputs" in spec:  # which go on from the end
+            return
+        plain = drawn.network()
+        stated = {"stated_first": f'custom("first", params={params}, macs={macs})'}
+        spec["layers"] = [stated, *spec["layers"], {"stated_last": 'custom("last", shape="3x7")'}]
+        network = archlens.loads(yaml.safe_dump(spec, sort_keys=False, width=1000), variant=drawn.variant)
+        first, last = network["stated_first"], network["stated_last"]
+        others = [one for one in network if one not in (first, last)]
+        assert [(one.name, one.shape, one.params, one.macs) for one in others] == [
+            (one.name, one.shape, one.params, one.macs) for one in plain
+        ]
+        assert first.shape == next(iter(plain.inputs.values())) and tuple(last.shape) == (3, 7)
+        assert network.params == AtLeast(plain.params + params)
+        assert network.macs == AtLeast(plain.macs + macs)
+        assert network.state() == plain.state()
+        again = archlens.loads(archlens.convert(network))
+        assert [one.shape for one in again] == [one.shape for one in network]
+        assert (again.params, again.macs) == (network.params, network.macs)
+        held += 1
+
+    hold()
+    assert held > 10
 
 
 def test_it_is_listed() -> None:

@@ -70,7 +70,7 @@ class Custom(Op, family="opaque"):
     macs: Annotated[Stated, "how many multiply-accumulates it takes for one sample, if that is known"] = None
 
     kind = "custom"
-    names = Names(keras="", onnx="")
+    names = Names(keras="", onnx="", also="opaque plugin blackbox customop external")
     examples = (
         '256x64x64 >> custom("roi_align", shape="256x7x7", params=0)',
         '3x8x8 >> custom("mine", params=10, macs=640)',
