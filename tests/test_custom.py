@@ -260,7 +260,8 @@ def test_in_random_networks() -> None:
         assert [(one.name, one.shape, one.params, one.macs) for one in others] == [
             (one.name, one.shape, one.params, one.macs) for one in plain
         ]
-        assert first.shape == next(iter(plain.inputs.values())) and tuple(last.shape) == (3, 7)
+        assert first.shape == next(iter(plain.inputs.values()))
+        assert tuple(last.shape) == (3, 7)
         assert network.params == AtLeast(plain.params + params)
         assert network.macs == AtLeast(plain.macs + macs)
         assert network.state() == plain.state()
