@@ -610,3 +610,16 @@ def test_the_scales_of_a_file_are_bounded_together() -> None:
     code, found, message = claims(text + "  - [[0, -1], 1, Detect, [nc]]\n", "net.yaml")
     assert (code, found) == (1, {})
     assert "the networks of net.yaml have more than 25,000 layers together" in message
+
+
+def test_two_files_are_compared_scale_by_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "backbone: [[-1, 1, Conv, [{}, 1]]]\nhead: []\n"
+    Path("old.yaml").write_text("nc: 1\nscales: {n: [1, 1, 64], s: [1, 2, 64]}\n" + rows.format(16))
+    Path("new.yaml").write_text("nc: 1\nscales: {s: [1, 2, 64], m: [1, 3, 64]}\n" + rows.format(24))
+    found = json.loads(CliRunner().invoke(cli, ["diff", "old.yaml", "new.yaml", "--format", "json"]).output)
+    (one,) = found["networks"]
+    assert (one["old"], one["new"]) == ("old.yaml:s", "new.yaml:s")
+    assert (found["added"], found["removed"]) == (["new.yaml:m"], ["old.yaml:n"])
+    # twice 16 and 24 channels: a weight for each of three colours, and two of the norm
+    assert one["totals"]["params"] == {"old": 32 * (3 + 2), "new": 48 * (3 + 2)}

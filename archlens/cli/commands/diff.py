@@ -13,6 +13,7 @@ from ... import dialects
 from ...analysis import difference, layouts
 from ...analysis.study import Study
 from ...dialects import Meant
+from ...dialects.format import File
 from ...dialects.module import Named
 from ...drawing.formats import ANY
 from ...elaboration.given import read_inputs
@@ -124,35 +125,35 @@ def _chosen(old: str, new: str) -> _Chosen:
         except UsageError as problem:
             message = f"{which}: {problem.diagnostic.message}"
             raise UsageError(replace(problem.diagnostic, message=message)) from None
-    before, after = founds
-    if (
-        not isinstance(before, Found)
-        or not isinstance(after, Found)
-        or not (_is_family(before, old) and _is_family(after, new))
-    ):
-        return _Chosen([((old, new), (before, after))], [], [])
-    common = [name for name in after.spec.variants if name in before.spec.variants]
+    before, after = (_family(found, name) for found, name in zip(founds, (old, new), strict=True))
+    if not before or not after:
+        return _Chosen([((old, new), (founds[0], founds[1]))], [], [])
+    common = [name for name in after if name in before]
     if not common:
         raise usage(
             f"{shorten(old)} and {shorten(new)} have no variant in common",
-            help=f"name one of each: {', '.join(before.spec.variants)}; {', '.join(after.spec.variants)}",
+            help=f"name one of each: {', '.join(before)}; {', '.join(after)}",
         )
     return _Chosen(
-        [
-            ((f"{old}:{name}", f"{new}:{name}"), (Found(before.spec, name), Found(after.spec, name)))
-            for name in common
-        ],
-        added=[f"{new}:{name}" for name in after.spec.variants if name not in common],
-        removed=[f"{old}:{name}" for name in before.spec.variants if name not in common],
+        [((f"{old}:{name}", f"{new}:{name}"), (before[name], after[name])) for name in common],
+        added=[f"{new}:{name}" for name in after if name not in common],
+        removed=[f"{old}:{name}" for name in before if name not in common],
     )
 
 
-def _is_family(found: Found, name: str) -> bool:
-    """Whether a name means a file with variants, and none of them."""
-    if not found.variant:
-        return bool(found.spec.variants)
+def _family(found: Meant | SpecError, name: str) -> dict[str, Meant]:
+    """The variants of a file of which none was named."""
+    if isinstance(found, File):
+        try:
+            return {one.variant: one for one in found.each() if one.variant} if not found.variant else {}
+        except SpecError:
+            return {}  # what is wrong is said where it is laid out
+    if not isinstance(found, Found):
+        return {}
     file = name.rpartition(":")[2]
-    return file != found.variant and file.endswith(ENDINGS)
+    if found.variant and not (file != found.variant and file.endswith(ENDINGS)):
+        return {}
+    return {variant: Found(found.spec, variant) for variant in found.spec.variants}
 
 
 def _both(names: _Names, founds: _Founds, input: Any) -> tuple[Study, Study]:
