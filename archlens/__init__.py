@@ -39,6 +39,7 @@ __all__ = [
     "UsageError",
     "build",
     "convert",
+    "explore",
     "load",
     "loads",
     "names",
@@ -132,6 +133,20 @@ def loads(
         raise _no_variant(variant, spec.variants)
     with allowing(max_layers):
         return _warned(elaborate(spec, variant, input=input, values=values))
+
+
+def explore(network: Network, /) -> Any:
+    """The graph of a network whose scopes open and close, as a notebook shows it.
+
+    A layer says how its numbers come about, and what it sees of the input; nothing is asked of any network.
+
+    >>> html = explore(load("lenet5"))._repr_html_()  # what Jupyter asks for
+    >>> "archlens-network" in html
+    True
+    """
+    from .integrations.page import Touchable
+
+    return Touchable(network)
 
 
 def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:

@@ -323,3 +323,74 @@ def test_nothing_serious_is_found_by_axe(tab: browser.Page, here: Path, dark: bo
             if one["impact"] in ("serious", "critical")
         ]
         assert serious == [], view
+
+
+ROOT = 'document.querySelector(".archlens-network").shadowRoot'
+
+
+def hosted(folder: Path, head: str) -> Path:
+    """A page of somebody else's with the graph of a network twice."""
+    import archlens
+
+    graph = archlens.explore(network("resnet18"))._repr_html_()
+    path = folder / "page.html"
+    path.write_text(f"<!doctype html><html {head}><body><h1>Mine</h1>{graph}<p>And</p>{graph}</body></html>")
+    return path
+
+
+def test_a_page_of_a_report_has_the_graph_to_touch(tab: browser.Page, tmp_path: Path) -> None:
+    assert run("report", "resnet18", "--format", "html", "-o", str(tmp_path)).returncode == 0
+    tab.open(tmp_path / "resnet18.html")
+    one = network("resnet18")
+    layers = f'{ROOT}.querySelectorAll("[data-layer]").length'
+    assert tab.run(layers) == sum("." not in layer.name for layer in one.layers)
+    tab.run(f'[...{ROOT}.querySelectorAll("button")].find(b => b.textContent === "Open all").click()')
+    tab.settle()
+    assert tab.run(layers) == len(one)
+    tab.run(f"""(() => {{ const e = {ROOT}.querySelector('input[type="search"]'); e.value = "7x7";
+        e.dispatchEvent(new Event("input", {{bubbles: true}})) }})()""")
+    assert tab.run(f'{ROOT}.querySelector("p[role=status]").textContent').startswith(f"1 of {len(one)} ")
+    tab.run(f"""{ROOT}.querySelector(".found").dispatchEvent(new MouseEvent("click", {{bubbles: true}}))""")
+    tab.settle()
+    said = tab.run(f'{ROOT}.querySelector(".panel").textContent')
+    for line in run("explain", "resnet18", "conv1").stdout.split("\n\n")[1].splitlines()[1:]:
+        assert line[10:].strip() in said
+    tab.run(f"""{ROOT}.querySelector('[data-value="params"]').click()""")
+    assert tab.run(f'Math.max(...[...{ROOT}.querySelectorAll(".warm")].map(e => e.style.fillOpacity))') > 0.5
+    if AXE.exists():
+        tab.call("Page.setBypassCSP", enabled=True)
+        tab.open(tmp_path / "resnet18.html")
+        tab.run(f"{AXE.read_text('utf-8')};0")
+        found = json.loads(tab.run("axe.run('.archlens-network').then(r => JSON.stringify(r.violations))"))
+        tab.call("Page.setBypassCSP", enabled=False)
+        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_it_turns_dark_where_the_page_does_and_leaves_the_rest_as_it_is(
+    tab: browser.Page, tmp_path: Path
+) -> None:
+    dark = f"getComputedStyle({ROOT}.host).colorScheme"
+    for head, scheme in (("", "light"), ('data-theme="dark"', "dark"), ('data-theme="auto"', "light dark")):
+        tab.open(hosted(tmp_path, head))
+        assert tab.run(dark) == scheme
+    tab.run('document.documentElement.dataset.theme = "dark"')
+    tab.settle()
+    assert tab.run(dark) == "dark"
+    assert tab.run('document.querySelectorAll(".archlens-network[data-begun]").length') == 2
+    plain = tmp_path / "plain.html"
+    plain.write_text('<!doctype html><html data-theme="dark"><body><h1>Mine</h1></body></html>')
+    looks = '["font", "color", "margin"].map(one => getComputedStyle(document.querySelector("h1"))[one])'
+    here = tab.run(looks)
+    tab.open(plain)
+    assert tab.run(looks) == here
+
+
+def test_what_tries_to_be_script_stays_text_in_pages_of_others(tab: browser.Page, tmp_path: Path) -> None:
+    spec = hostile(tmp_path)
+    ended = run("report", str(spec), "--format", "html", "-o", str(tmp_path / "out"))
+    assert ended.returncode == 0, ended.stderr
+    (page,) = (tmp_path / "out").glob("*.html")
+    tab.open(page)
+    assert tab.run("window.pwned") is None
+    assert "__proto__" in tab.run(f"{ROOT}.textContent")
+    assert tab.run('document.querySelectorAll("img").length') == 0

@@ -6,6 +6,7 @@ Applied to Document Recognition" (1998), figure 2, with a C3 that reads every ma
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shutil
@@ -721,6 +722,37 @@ def test_a_fence_shows_what_it_is_asked_for_in_that_order() -> None:
     page = converted("```archlens lenet5 show=diagram style=profile theme=dark\n```\n")
     assert page.tags["table"] == 0
     assert page.svgs == [svg_of("lenet5", style="profile", theme="dark")]
+
+
+def touched(page: Page) -> list[str]:
+    """The names of the layers of a graph to touch on a page."""
+    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', page.html, re.DOTALL)
+    known = json.loads(data)["inside"]
+    return [known["strings"][layer[0]] for layer in known["layers"]]
+
+
+def test_a_fence_shows_the_graph_to_touch() -> None:
+    page = converted("```archlens lenet5 show=explorer,table\n```\n")
+    assert page.html.index("archlens-network") < page.html.index("<table")
+    assert touched(page) == [layer.name for layer in archlens.load("lenet5").layers]
+    assert page.html.count("<script>") == 1
+
+
+@pytest.mark.slow
+def test_sphinx_shows_the_graph_to_touch_and_elsewhere_the_diagram(sphinx: Sphinx) -> None:
+    sphinx.write("index.rst", "Mine\n====\n\n.. archlens:: lenet5\n   :show: explorer\n")
+    assert sphinx.build() == (0, "")
+    assert touched(sphinx.page()) == [layer.name for layer in archlens.load("lenet5").layers]
+    assert sphinx.build("latex") == (0, "")
+    (tex,) = (sphinx.folder / "_build" / "latex").glob("*.tex")
+    assert "includegraphics" in tex.read_text("utf-8")
+
+
+def test_a_notebook_shows_the_graph_to_touch() -> None:
+    network = archlens.load("resnet18")
+    page = Page(archlens.explore(network)._repr_html_())
+    assert touched(page) == [layer.name for layer in network.layers]
+    assert not page.open
 
 
 def svg_of(name: str, **options: str) -> str:

@@ -6,7 +6,8 @@ import json
 import re
 import shlex
 import xml.etree.ElementTree as ElementTree
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -299,7 +300,12 @@ def test_an_html_page_is_one_file_that_asks_for_nothing() -> None:
     assert tags.count("svg") == 3  # the three styles
     # an address may be wider than a telephone
     assert b"overflow-wrap: break-word" in files[0].content
-    assert not {"script", "link", "iframe", "img", "object"} & set(tags)
+    assert not {"link", "iframe", "img", "object"} & set(tags)
+    assert tags.count("script") == 2  # what the graph to touch shows, and what shows it
+    policy = next(str(a["content"]) for _, a in found.tags if a.get("http-equiv"))
+    assert "default-src 'none'" in policy
+    *_, script = re.findall(b"<script>(.*?)</script>", files[0].content, re.DOTALL)
+    assert f"script-src 'sha256-{b64encode(sha256(script).digest()).decode()}';" in policy
     for tag, attributes in found.tags:
         assert not [key for key in attributes if key.startswith("on")], tag
         if "href" in attributes:
@@ -388,7 +394,8 @@ def test_words_are_words(run: Any) -> None:
     Path("hostile.yaml").write_text(HOSTILE, "utf-8")
     assert run("hostile.yaml", "-o", "out", "--format", "html").exit_code == 0
     found = Page(Path("out/hostile.html").read_text("utf-8"))
-    assert not {"script", "img", "b", "i", "u"} & {tag for tag, _ in found.tags}
+    assert not {"img", "b", "i", "u"} & {tag for tag, _ in found.tags}
+    assert sum(tag == "script" for tag, _ in found.tags) == 2  # that of the graph to touch, and its data
     assert "<script>alert(1)</script> | *bold* `code` &amp;" in found.text
     led = [str(a.get("href")) for _, a in found.tags]
     assert not [where for where in led if "javascript" in where and not where.startswith("https://a.org/a")]

@@ -74,8 +74,8 @@ MAY: dict[str, set[str]] = {
     # of the views, how numbers are said; of the forms, what TeX takes for text
     "drawing": {"analysis", "errors", "forms", "geometry", "grouping", "network", "ops", "shape", "views"},
     "reporting": {
-        *("analysis", "drawing", "errors", "forms", "language", "library", "limits", "lint", "network"),
-        *("published", "shape", "studying", "views"),
+        *("analysis", "drawing", "errors", "explorer", "forms", "language", "library", "limits", "lint"),
+        *("network", "published", "shape", "studying", "views"),
     },
     # networks on a page that one can touch: figures of comparisons, pictures, derivations
     "explorer": {
@@ -98,8 +98,8 @@ MAY: dict[str, set[str]] = {
     # a network within somebody else's page, where Sphinx lays tables out and chooses formats of pictures
     # itself, and within somebody else's tests
     "integrations": {
-        *("", "budgets", "drawing", "elaboration", "errors", "forms", "language", "library", "limits"),
-        *("network", "testing", "views"),
+        *("", "analysis", "budgets", "drawing", "elaboration", "errors", "explorer", "forms", "language"),
+        *("library", "limits", "network", "testing", "views"),
     },
     # operators become networks, by way of the builder alone
     "lowering": {"bounds", "elaboration", "errors", "grouping", "network", "ops", "shape"},

@@ -8,5 +8,6 @@ source lies in ``web/`` and whose bundle in ``static/``. The same networks give 
 from __future__ import annotations
 
 from .document import Live, Subject, built, command_of, page
+from .fragment import policy, within
 
-__all__ = ["Live", "Subject", "built", "command_of", "page"]
+__all__ = ["Live", "Subject", "built", "command_of", "page", "policy", "within"]

@@ -146,10 +146,10 @@ def _html(
     live: Live | None,
 ) -> str:
     script = built(live.viewer if live is not None else "explorer.js")
-    style = built("explorer.css") + _hues() + looks.style()
+    style = built("explorer.css") + hues() + looks.style()
     policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'{_RUNS * (live is not None)}; "
-        f"style-src '{_digest(style)}'; img-src blob:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{digest(script)}'{_RUNS * (live is not None)}; "
+        f"style-src '{digest(style)}'; img-src blob:; base-uri 'none'; form-action 'none'"
     )
     title = "Networks to explore"
     if live is not None:
@@ -182,7 +182,7 @@ def built(name: str) -> str:
     return (_STATIC / name).read_text("utf-8").strip()
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     """How a policy names a script or a style sheet."""
     return f"sha256-{b64encode(sha256(text.encode('utf-8')).digest()).decode('ascii')}"
 
@@ -197,7 +197,7 @@ def embedded(data: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _hues() -> str:
+def hues() -> str:
     """The colours of families of ops in both themes, as properties."""
     said = "".join(
         f"--{family}:light-dark({LIGHT.color(family)},{DARK.color(family)});"

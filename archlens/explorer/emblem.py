@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from ..analysis.study import Study
@@ -108,12 +109,15 @@ def block(study: Study) -> str:
     blocks = study.network.blocks
     sizes = {scope: len(study.inside(scope)) for scope in blocks}
     fitting = [scope for scope, size in sizes.items() if _FEW <= size <= _MANY]
+    inside = Counter(
+        (around, blocks[scope]) for scope in fitting for around in scopes_around(scope) if around != scope
+    )
     holding = {
         around
         for scope in fitting
         if sizes[scope] > _FEW
         for around in scopes_around(scope)
-        if sum(one.startswith(f"{around}.") and blocks[one] == blocks[scope] for one in fitting) > 1
+        if inside[around, blocks[scope]] > 1
     }
     kinds = grouped((blocks[scope], scope) for scope in fitting if scope not in holding)
     if not kinds:

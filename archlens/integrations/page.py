@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..analysis.study import Study
 from ..drawing import Request, style_names
 from ..drawing.fit import fit_of
 from ..drawing.inline import to_inline
@@ -19,6 +20,7 @@ from ..drawing.theme import AUTO, THEMES
 from ..elaboration import elaborate
 from ..elaboration.given import read_inputs, read_values
 from ..errors import SpecError, Unplaced, UsageError, did_you_mean, shorten, usage
+from ..explorer import within
 from ..forms import html
 from ..forms.table import Table
 from ..library import find, open_spec, read
@@ -30,6 +32,9 @@ from ..views.rows import Row, readable, rows_of
 
 #: The parts that a page can show, in the order in which it does unless it is asked for another.
 PARTS = ("table", "diagram")
+
+#: What else a page of HTML can show: the graph whose scopes open, by a script.
+EXPLORER = "explorer"
 
 #: How tall a table and a diagram in a notebook are before they scroll, and how many boxes it may have.
 _TABLE, _DIAGRAM, _BOXES = "32em", "48em", 200
@@ -182,6 +187,8 @@ def to_html(asked: Wanted, network: Network, sheet: dict[str, str] | None = None
     for part in asked.show:
         if part == "table":
             parts.append(html.write(asked.table(network)))
+        elif part == EXPLORER:
+            parts.append(within(Study(network), asked=asked.name))
         else:
             picture = to_inline(asked.request(network), sheet)
             parts.append(f'<div style="margin: 1em 0">\n{picture}</div>')
@@ -207,6 +214,16 @@ def to_notebook(network: Network, problem: SpecError | None = None) -> str:
     if reason:
         table += f"\n<p><small>No graph: {html.escape(reason)}</small></p>"
     return _div([table])
+
+
+@dataclass(frozen=True)
+class Touchable:
+    """The graph of a network that a notebook shows as the value of a cell."""
+
+    network: Network
+
+    def _repr_html_(self) -> str:
+        return _div([within(Study(self.network)) or self.network._repr_html_()])
 
 
 def _diagram(network: Network, failed: Unplaced | None) -> tuple[str, str]:
@@ -271,7 +288,7 @@ def _truth(value: str, option: str) -> bool:
 
 
 def _parts(value: str, option: str) -> tuple[str, ...]:
-    read = _among(lambda: list(PARTS))
+    read = _among(lambda: [*PARTS, EXPLORER])
     found = dict.fromkeys(read(part.strip(), "part") for part in value.split(",") if part.strip())
     if not found:
         raise usage(f"{option} names nothing", help=f"as in {option}: {', '.join(PARTS)}")

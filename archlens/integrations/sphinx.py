@@ -24,14 +24,16 @@ from sphinx.util.docutils import SphinxDirective
 
 from .. import __file__ as _package
 from .. import __version__
+from ..analysis.study import Study
 from ..drawing import Request, to_bytes
 from ..drawing.inline import to_inline
 from ..drawing.metrics import width
 from ..drawing.theme import AUTO
 from ..errors import ArchlensError, shorten
+from ..explorer import within
 from ..forms.table import Table, words_of
 from ..network import Network
-from .page import OPTIONS, Place, Wanted, shown, wanted
+from .page import EXPLORER, OPTIONS, Place, Wanted, shown, wanted
 
 #: The kinds of pictures that builders may take, the best one first, with their extensions.
 _KINDS = {"image/svg+xml": "svg", "application/pdf": "pdf", "image/png": "png"}
@@ -96,7 +98,7 @@ class Archlens(SphinxDirective):
     def _part(self, part: str, asked: Wanted, network: Network) -> nodes.Element:
         if part == "table":
             return _table(asked.table(network))
-        node = Diagram(asked=asked)
+        node = Diagram(asked=asked, part=part)
         self.set_source_info(node)
         return node
 
@@ -197,6 +199,8 @@ def _drawn(app: Sphinx, docname: str, node: Diagram) -> nodes.Node:
     """The diagram itself: within a page that may turn dark, or as a file."""
     asked: Wanted = node["asked"]
     network = asked.network()
+    if app.builder.name in _PAGES and node["part"] == EXPLORER:
+        return nodes.raw("", within(Study(network), asked=asked.name), format="html")
     if app.builder.name in _PAGES and asked.theme == AUTO:
         html = f'<div class="archlens-diagram">\n{to_inline(asked.request(network))}</div>'
         return nodes.raw("", html, format="html")

@@ -20,6 +20,7 @@ from ..drawing.theme import AUTO
 from ..drawing.themed import to_both
 from ..drawing.thumbnail import thumbnail
 from ..errors import printable, printable_lines, usage
+from ..explorer import policy, within
 from ..forms import markdown
 from ..forms.table import Command, Content, Link, Table, Worded, words_of
 from ..network import Network
@@ -82,6 +83,8 @@ def page(material: Material, form: str, *, made: str = "", gallery: bool = False
         sections=page_sections(material),
         gallery=chosen.gallery if gallery else "",
         picture=picture,
+        viewer=lambda: _viewer(material),
+        policy=policy(),
     )
     return [File(f"{name}.{chosen.extension}", _tidy(text)), *pictures]
 
@@ -119,7 +122,7 @@ def gallery(
         return f"{file_name(name)}.{chosen.extension}" if beside else ""
 
     shown = gallery_sections(figures, address, small)
-    text = _template("gallery", chosen).render(title="Networks", sections=shown, picture=picture)
+    text = _template("gallery", chosen).render(title="Networks", sections=shown, picture=picture, policy="")
     return [File(chosen.gallery, _tidy(text)), *pictures]
 
 
@@ -145,6 +148,14 @@ def _shown(drawn: Drawn, name: str, form: Form, pictures: list[File]) -> str:
 
     # made by this package, which escapes what it shows
     return Markup(to_inline(replace(drawn, theme=AUTO)).strip())
+
+
+def _viewer(material: Material) -> str:
+    """The graph to touch, which a page of HTML has."""
+    from markupsafe import Markup
+
+    # made by this package, which escapes what it shows
+    return Markup(within(material.study, asked=material.asked))
 
 
 def _beside(svg: str, name: str, pictures: list[File]) -> str:

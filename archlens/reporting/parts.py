@@ -55,6 +55,13 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Viewer:
+    """The graph of the network to touch, on pages that can have one."""
+
+    kind: ClassVar[str] = "viewer"
+
+
+@dataclass(frozen=True)
 class Code:
     """Lines of a text as they are, each with its number, from 1."""
 
@@ -71,7 +78,7 @@ class Details:
     kind: ClassVar[str] = "details"
 
 
-Part = Paragraph | Bullets | Notes | Table | Picture | Code | Details
+Part = Paragraph | Bullets | Notes | Table | Picture | Viewer | Code | Details
 
 
 def left_out(more: int, command: str) -> list[Part]:

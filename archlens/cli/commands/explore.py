@@ -14,6 +14,7 @@ from ...analysis import comparison
 from ...analysis.comparison import Compared
 from ...analysis.study import Study
 from ...dialects import Meant
+from ...dialects.format import uncollected
 from ...errors import shorten, usage
 from ...explorer import Subject, command_of, page
 from ...explorer.document import BEGINNING
@@ -58,7 +59,8 @@ def command(
     if pyodide is not None and not playground:
         raise usage("--pyodide is for --playground")
     named = each_once(name or (BEGINNING if playground else names()))
-    studied = [_studied(meant, given) for _, meant in beside(named, "exploring")]
+    with uncollected():
+        studied = [_studied(meant, given) for _, meant in beside(named, "exploring")]
     asked = [one for one, _ in named]
     found = comparison.told_apart([one for _, one in studied], asked)
     subjects = [*map(Subject, (study for study, _ in studied), found, asked)]

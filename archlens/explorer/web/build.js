@@ -12,9 +12,22 @@ const common = { absWorkingDir: here, outdir, bundle: true, minify: true, target
 // what runs in the worker of the playground is a text in its bundle
 const worker = await build({ ...common, entryPoints: ["src/worker.js"], format: "iife", write: false });
 
+// a style sheet that is imported is its text
+/** @type {import("esbuild").Plugin} */
+const sheets = {
+  name: "sheets",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const made = await build({ ...common, entryPoints: [path], write: false });
+      return { contents: made.outputFiles[0].text.trim(), loader: "text" };
+    });
+  },
+};
+
 const D3 = "d3 modules, (c) 2010-2021 Mike Bostock, ISC licence";
 const bundles = /** @type {[string, string, string][]} */ ([
   ["explorer", "src/main.js", D3],
+  ["network", "src/network.js", D3],
   [
     "playground",
     "src/playground.js",
@@ -29,6 +42,7 @@ for (const [name, entry, held] of bundles) {
     format: "iife",
     legalComments: "none",
     metafile: true,
+    plugins: [sheets],
     define: { WORKER: JSON.stringify(worker.outputFiles[0].text) },
     banner: { js: `/*! with ${held} */` },
   });

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...views import words
 from ..material import Material
-from ..parts import Paragraph, Part, Picture
+from ..parts import Paragraph, Part, Picture, Viewer
 
 TITLE = "Diagram"
 ORDER = 20
@@ -14,11 +14,12 @@ COMMAND = "diagram"
 
 
 def parts(material: Material) -> Sequence[Part]:
-    """The two pictures, the calmer one first."""
+    """The two pictures, the calmer one first; and the graph whose scopes open."""
     if isinstance(material.plans, str):
-        return [Paragraph([f"Not drawn: {material.plans}."])]
+        return [Paragraph([f"Not drawn: {material.plans}."]), Viewer()]
     title = words.headline(material.network)
     return [
         Picture("volumes", f"Feature maps. {title}"),
         Picture("graph", f"Graph of the layers. {title}"),
+        Viewer(),
     ]

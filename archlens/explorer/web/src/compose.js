@@ -2,8 +2,8 @@
 // another. What is opened takes more room than its box had, and all around it moves apart along the axes, by
 // as much, so that what lay beside each other, above or beneath still does. Nothing is placed anew.
 
-/** @typedef {import("./data.js").Inside} Inside */
-/** @typedef {import("./data.js").Scope} Scope */
+/** @typedef {import("./layers.js").Inside} Inside */
+/** @typedef {import("./layers.js").Scope} Scope */
 
 /**
  * @typedef {object} Composed

@@ -22,55 +22,7 @@
  * @property {string} [page]  the address of its page, relative to this one
  */
 
-/**
- * @typedef {object} Inside
- * @property {any[][]} layers
- * @property {[string, string][]} scopes
- * @property {{scopes: Scope[], places: Places[]}} nested
- * @property {[string, string][]} inputs
- * @property {[string, number[]]} on
- * @property {[string, string[]][]} sources
- * @property {string[]} strings
- */
-
-/**
- * A scope: its layers (0) and scopes (1) by number, and the tensors that enter and leave: layers by number,
- * inputs as -1, -2, ...
- * @typedef {object} Scope
- * @property {string} name
- * @property {string} made
- * @property {[0 | 1, number][]} children
- * @property {number[]} enters
- * @property {number[]} leaves
- * @property {number | null} places
- */
-
-/**
- * Where the children of a scope are, then what enters, then what leaves; and the lines between them.
- * @typedef {object} Places
- * @property {[number, number]} size
- * @property {[number, number, number, number][]} boxes
- * @property {[number, number, number[]][]} lines
- */
-
-/**
- * A layer of a network, with its texts.
- * @typedef {object} Layer
- * @property {string} name
- * @property {string} first
- * @property {string} second
- * @property {string} op
- * @property {string} family
- * @property {string} shape
- * @property {number[]} reads
- * @property {number | string} params
- * @property {number | string} macs
- * @property {number} values
- * @property {[string, string][]} derived
- * @property {[number, number] | null} line
- * @property {string | [number, number, number][]} field
- * @property {boolean} training
- */
+/** @typedef {import("./layers.js").Inside} Inside */
 
 /**
  * @typedef {object} Data
@@ -106,45 +58,6 @@ export const metric = (key) => metricOf.get(key) ?? data.metrics[1];
 
 /** The value of a network, or why there is none. @param {Network} one @param {Metric} by */
 export const figureOf = (one, by) => one.values[data.metrics.indexOf(by)];
-
-/** @param {Inside} inside @param {number} number @returns {Layer} */
-export function layerOf(inside, number) {
-  const [
-    name,
-    first,
-    second,
-    op,
-    family,
-    shape,
-    reads,
-    params,
-    macs,
-    values,
-    derived,
-    line,
-    field,
-    training,
-  ] = inside.layers[number];
-  const said = (/** @type {number} */ i) => inside.strings[i];
-  return {
-    name: said(name),
-    first: said(first),
-    second: said(second),
-    op: said(op),
-    family: said(family),
-    shape: said(shape),
-    reads,
-    params,
-    macs,
-    values,
-    derived: said(derived)
-      .split("\n")
-      .map((text) => /** @type {[string, string]} */ (text.split("\t", 2))),
-    line,
-    field,
-    training: Boolean(training),
-  };
-}
 
 /** @typedef {import("./state.js").State} State */
 

@@ -1,1 +1,5 @@
 declare const WORKER: string;
+declare module "*.css" {
+  const text: string;
+  export default text;
+}

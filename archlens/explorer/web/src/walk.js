@@ -3,13 +3,13 @@
 import { select } from "d3-selection";
 import { zoom, zoomIdentity } from "d3-zoom";
 import { compose } from "./compose.js";
-import { layerOf } from "./data.js";
 import { buttons, h, onEnter, s } from "./dom.js";
+import { layerOf } from "./layers.js";
 import { whole } from "./numbers.js";
 
 /** @typedef {import("./data.js").Network} Network */
-/** @typedef {import("./data.js").Inside} Inside */
-/** @typedef {import("./data.js").Layer} Layer */
+/** @typedef {import("./layers.js").Inside} Inside */
+/** @typedef {import("./layers.js").Layer} Layer */
 /** @typedef {import("./state.js").State} State */
 
 const HEATS = /** @type {[string, string][]} */ ([
