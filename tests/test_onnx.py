@@ -1394,6 +1394,35 @@ def test_squares_of_pixels_and_channels(
     assert list(network.output) == [5, *other[1:]]
 
 
+def test_what_onnxruntime_quantizes_by_operators(tmp_path: Path) -> None:
+    """As ``quantize_static`` writes it with ``QuantFormat.QOperator``: 5 rows of 8 weights."""
+    nodes = [
+        node(
+            "QLinearAveragePool",
+            "x s z s z",
+            "p",
+            domain="com.microsoft",
+            kernel_shape=[2, 2],
+            strides=[2, 2],
+        ),
+        node("QLinearWhere", "mask p s z p s z s z", "q", domain="com.microsoft"),
+        node("Flatten", "q", "f"),
+        node("QGemm", "f s z w s z b s z", "y", domain="com.microsoft", transB=1, alpha=1.0),
+    ]
+    held = [
+        tensor("s", [], [1]),
+        tensor("z", [], [0], 2),
+        tensor("w", [5, 8], None, 3),
+        tensor("b", [5], None, 6),
+    ]
+    held.append(tensor("mask", [2, 1, 1], [1, 0], 9))
+    data = model(nodes, held, [info("x", ["n", 2, 4, 4], 2)], [info("y", ["n", 5], 2)])
+    network = loaded(tmp_path, data)
+    assert [tuple(layer.shape) for layer in network] == [(2, 2, 2), (2, 2, 2), (8,), (5,)]
+    assert (network.params, network.macs) == (5 * 8 + 5, 5 * 8)
+    assert not network.unknown
+
+
 def test_an_expansion_beside_samples_that_are_written_into_it(tmp_path: Path) -> None:
     """Four windows of each of two samples, whose norms are spread over their channels."""
     nodes = [

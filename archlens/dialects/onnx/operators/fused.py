@@ -13,7 +13,7 @@ from ..proto import Misfit, written
 from ..running import At, Tensor
 from .arguments import as_map, of_file, of_sizes, plainly
 from .convolutions import conv
-from .products import gemm, linear, matmul, multiplied
+from .products import crossed, gemm, linear, matmul, multiplied
 from .registry import runs
 
 _FUSED = "com.microsoft"
@@ -184,10 +184,23 @@ def on_whole_numbers(at: At) -> Tensor:
     return at.write(at.node.op, {"inputs": reads}, sizes, macs=macs, dtype="float32")
 
 
-@runs("QLinearAdd", "QLinearMul", domain=_FUSED)
-def quantized_pair(at: At) -> Tensor:
-    a, b = at.x(), at.x(3)
-    return at.write(at.node.op, {"inputs": [a, b]}, broadcast(a.sizes, b.sizes))
+@runs("QGemm", domain=_FUSED)
+def quantized_gemm(at: At) -> Tensor:
+    a, b, bias = at.x(), at.x(3), at.given(6)
+    m, k, n = crossed(at, a, b)
+    parts = [of_file(at, one, trains=True) for one in (b, bias) if one is not None]
+    dtype = "uint8" if at.has(8) else "float32"
+    return at.write(at.node.op, {"inputs": [a, *parts]}, (m, n), macs=m * n * k, dtype=dtype)
+
+
+#: Where operators on whole numbers have what they join; scales and zeros stand between.
+_JOINED = {"QLinearAdd": (0, 3), "QLinearMul": (0, 3), "QLinearWhere": (0, 1, 4)}
+
+
+@runs(*_JOINED, domain=_FUSED)
+def quantized_together(at: At) -> Tensor:
+    tensors = [at.x(i) for i in _JOINED[at.node.op]]
+    return at.write(at.node.op, {"inputs": tensors}, broadcast(*[one.sizes for one in tensors]))
 
 
 @runs("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", domain=_FUSED)

@@ -14,8 +14,11 @@ from .registry import runs
 
 
 @runs("MaxPool", "AveragePool", "LpPool")
+@runs("QLinearAveragePool", domain="com.microsoft")
 def pool(at: At) -> Tensor | Sequence[Tensor]:
     x = at.x()
+    if at.node.integer("channels_last", 0):
+        raise Misfit("its channels come last")
     n, c, *spatial = as_map(x)
     kernel = at.node.integers("kernel_shape", None)
     if not kernel:

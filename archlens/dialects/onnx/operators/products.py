@@ -27,13 +27,8 @@ def linear(at: At, x: Tensor, weight: Tensor, bias: Tensor | None, turned: bool)
 @runs("Gemm")
 def gemm(at: At) -> Tensor:
     a, b = at.x(), at.x(1)
-    if len(a.sizes) != 2 or len(b.sizes) != 2:
-        raise Misfit(f"{written(a.sizes)} and {written(b.sizes)} are not both matrices")
+    m, k, n = crossed(at, a, b)
     left, right = bool(at.node.integer("transA", 0)), bool(at.node.integer("transB", 0))
-    m, k = a.sizes[::-1] if left else a.sizes
-    k2, n = b.sizes[::-1] if right else b.sizes
-    if k != k2:
-        raise Misfit(f"{m}x{k} and {k2}x{n} cannot be multiplied")
     alpha, beta = at.node.decimal("alpha", 1.0), at.node.decimal("beta", 1.0)
     bias = at.given(2)
     if bias is not None:
@@ -45,6 +40,17 @@ def gemm(at: At) -> Tensor:
         return linear(at, a, b, bias, turned=not right)
     args = {"self": a, "mat2": b, "bias": bias}
     return at.write("Gemm", args, (m, n), macs=m * n * k)
+
+
+def crossed(at: At, a: Tensor, b: Tensor) -> tuple[int, int, int]:
+    """Rows, what is summed and columns of a product of two matrices, either of which may lie turned."""
+    if len(a.sizes) != 2 or len(b.sizes) != 2:
+        raise Misfit(f"{written(a.sizes)} and {written(b.sizes)} are not both matrices")
+    m, k = a.sizes[::-1] if at.node.integer("transA", 0) else a.sizes
+    k2, n = b.sizes[::-1] if at.node.integer("transB", 0) else b.sizes
+    if k != k2:
+        raise Misfit(f"{m}x{k} and {k2}x{n} cannot be multiplied")
+    return m, k, n
 
 
 @runs("MatMul")
