@@ -18,7 +18,7 @@ from archlens.network import Network
 
 from .running import run
 from .test_diagram import a_graph
-from .test_fits import FLOORS, is_read
+from .test_fits import FLOORS, is_read, measured
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -198,13 +198,51 @@ def test_blocks_stand_apart(name: str) -> None:
                 assert x > other[2] or right < other[0] or y > other[3] or bottom < other[1]
 
 
-@pytest.mark.parametrize("name", ["lenet5", "alexnet", "vgg16"])
-def test_a_network_without_blocks_is_refused(name: str, tmp_path: Path) -> None:
-    result = run("diagram", name, "--style", "stages", "-o", str(tmp_path / "x.svg"))
-    assert result.returncode == 2
-    assert f"error: {name} has no blocks to draw beside its stages" in result.stderr
-    assert "--style graph draws every layer" in result.stderr
-    assert list(tmp_path.iterdir()) == []
+def test_a_network_without_blocks_has_its_layers_as_stages() -> None:
+    """Simonyan and Zisserman 2015, Table 1, column D: so many equal convolutions in a row, and three layers
+    that are fully connected.
+    """
+    network = archlens.load("vgg16")
+    found = [(piece.layers[0].op.kind, piece.times) for piece in structure(network).pieces]
+    convs = [times for kind, times in found if kind == "conv"]
+    assert convs == [2, 2, 3, 3, 3]
+    assert [times for kind, times in found if kind == "linear"] == [2, 1]
+    assert sum(times for kind, times in found if kind == "max_pool") == 5
+    svg = drawing.to_svg(network, style="stages")
+    assert svg.count(">3x3 conv, 512 x3<") == 2
+    assert blocks(svg) == {}
+    for name in ("lenet5", "alexnet"):
+        assert 'class="node"' in drawing.to_svg(archlens.load(name), style="stages")
+
+
+@pytest.mark.parametrize(("fit", "most"), [("page", 648), ("slide", 720)])
+def test_pages_that_end_hold_the_blocks_that_there_is_room_for(fit: str, most: float) -> None:
+    """Inception v3 has six kinds of block, of which a page holds some; what is left out is said."""
+    network = archlens.load("inception_v3")
+    svg = drawing.to_svg(network, style="stages", fit=fit)
+    is_read(svg, fit)
+    assert measured(svg)[2] <= most + 0.1
+    drawn = blocks(svg)
+    kinds = {kind.name for kind in structure(network).kinds}
+    note = " ".join(re.findall(r"[^<>]*Left out for want of room[^<]*|[^<>]*--scope [^<]*", svg))
+    assert drawn
+    assert {kind for kind in kinds if f"{kind} (--scope" in note} == kinds - set(drawn)
+    whole = blocks(drawing.to_svg(network, style="stages"))  # what is scrolled does not end
+    assert set(whole) == kinds
+
+
+def test_a_u_is_drawn_as_one() -> None:
+    """Where there is room for both sides; the blocks then stand beneath it."""
+    svg = drawing.to_svg(archlens.load("unet"), style="stages")
+    across = [
+        [float(number) for number in re.findall(r"[\d.]+", path.get("d", ""))]
+        for group in ElementTree.fromstring(svg).iter(f"{SVG}g")
+        if group.get("class") == "edge"
+        for path in group.iter(f"{SVG}path")
+        if path.get("stroke-dasharray")
+    ]
+    assert len(across) == 4  # Ronneberger et al. 2015, figure 1: four arrows from side to side
+    assert all(len(path) == 4 and path[1] == path[3] and path[2] > path[0] for path in across)
 
 
 def test_too_many_stages_are_refused() -> None:
@@ -307,7 +345,7 @@ def test_what_is_wider_than_its_page_is_left_out_and_said() -> None:
     narrow, wide = (drawing.to_svg(network, style="stages", fit=fit) for fit in ("column", "readme"))
     is_read(narrow, "column")
     assert set(blocks(wide)) - set(blocks(narrow)) == {"bottleneck"}
-    assert "Left out, wider than the page: bottleneck (--scope layer1.1)." in narrow
+    assert "Left out for want of room: bottleneck (--scope layer1.1)." in narrow
     assert "Left out" not in wide
 
 

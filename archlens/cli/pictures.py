@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ..drawing.fit import NAMED, PAPER, SCREENS
+from ..drawing.metrics import FONTS_BY_NAME, SANS
 from ..drawing.theme import AUTO, THEMES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -21,6 +22,16 @@ def fit_option(picture: str) -> Callable[[_Command], _Command]:
         help=f"What {picture} is read on: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
         f"[default: {SCREENS}; .pdf and .tex: {PAPER}]",
     )
+
+
+def font_option(command: _Command) -> _Command:
+    """``--font``: that of its text."""
+    return click.option(
+        "--font",
+        metavar="FONT",
+        help=f"That of the text, which PDF and PNG hold: {', '.join(FONTS_BY_NAME)}, or a .ttf file.  "
+        f"[default: {SANS.name}]",
+    )(command)
 
 
 def theme_option(what: str, default: str) -> Callable[[_Command], _Command]:

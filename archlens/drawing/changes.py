@@ -56,9 +56,9 @@ class Changes(Drawn):
         """Both networks side by side, row by row.
 
         Raises:
-            UsageError: there is no such theme or fit.
+            UsageError: there is no such theme, fit or font.
         """
-        return _Drawing(self).picture()
+        return self.written(lambda: _Drawing(self).picture())
 
 
 _Row = tuple[_Side | None, _Side | None]

@@ -118,9 +118,9 @@ class Chart(Drawn):
         """The chart.
 
         Raises:
-            UsageError: none of the networks can be drawn, or there is no such theme, fit or measure.
+            UsageError: none of the networks can be drawn, or there is no such theme, fit, font or measure.
         """
-        return _Drawing(self, theme_of(self.theme), self.page).picture()
+        return self.written(lambda: _Drawing(self, theme_of(self.theme), self.page).picture())
 
 
 def _measured(name: str, option: str) -> Measure:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
 from .fit import PAPER, SCREENS, Fit, fit_of
+from .metrics import SANS, font_of, using
 from .picture import Picture
 
 
@@ -18,6 +20,8 @@ class Drawn:
     #: What it is made for: a name or a width, as :func:`archlens.drawing.fit.fit_of` reads it; empty for that
     #: of its format.
     fit: str = field(default="", kw_only=True)
+    #: The font of its text: a name of :data:`archlens.drawing.metrics.FONTS_BY_NAME`, or a file.
+    font: str = field(default=SANS.name, kw_only=True)
 
     @property
     def picture(self) -> Picture:
@@ -41,6 +45,17 @@ class Drawn:
             UsageError: it cannot be drawn.
         """
         return replace(self, theme="light").picture, replace(self, theme="dark").picture
+
+    def written(self, draw: Callable[[], Picture]) -> Picture:
+        """What is drawn with the font that is asked for.
+
+        Raises:
+            UsageError: there is no such font; or whatever drawing raises.
+        """
+        font = font_of(self.font)
+        with using(font):
+            picture = draw()
+        return picture if font == SANS else replace(picture, font=font)
 
     def made_for(self, extension: str) -> Self:
         """The same, with the fit of a format where none is asked for."""

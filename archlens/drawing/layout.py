@@ -43,6 +43,8 @@ class Layout:
     rising: frozenset[int] = frozenset()
     #: The space within each scope.
     pads: tuple[Pads, ...] = ()
+    #: In how many columns or rows it is.
+    pieces: int = 1
 
     def over(self, room: tuple[float, float]) -> tuple[float, float]:
         """How much wider and how much higher it is than there is room for; zeros where it fits."""
@@ -113,6 +115,7 @@ def _turned(layout: Layout) -> Layout:
         layout.height,
         layout.width,
         pads=tuple(pad.turned() for pad in layout.pads),
+        pieces=layout.pieces,
     )
 
 
@@ -322,7 +325,7 @@ def _columns(layout: Layout, parts: list[_Part], cuts: list[_Cut]) -> Layout:
         for i in range(len(layout.scopes))
     ]
     height = max(above + max(part.area.height for part in parts), lowest)
-    return Layout(boxes, wires, scopes, left, height)
+    return Layout(boxes, wires, scopes, left, height, pieces=len(parts))
 
 
 def _moved(point: Point, by: tuple[float, float]) -> Point:

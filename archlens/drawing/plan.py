@@ -178,6 +178,8 @@ class _Draft:
     note: str = ""
     fold: int = 1
     name: str = ""
+    #: The name that heads it in the place of its own: that of the scope around it, which holds nothing else.
+    heading: str = ""
 
 
 @dataclass
@@ -194,6 +196,8 @@ class _Frame:
     boxes: list[int] = field(default_factory=list)
     frames: int = 0
     dissolved: bool = False
+    #: As of a draft.
+    heading: str = ""
 
 
 class _Full(Exception):
@@ -310,7 +314,7 @@ class _Planner:
             DrawnScope(
                 renumbered[i],
                 renumbered[frame.parent],
-                *headed(self.relative(frame.path, frame.parent), frame.what),
+                *headed(self.relative(frame.heading or frame.path, frame.parent), frame.what),
                 frame.note,
             )
             for i, frame in enumerate(self.frames)
@@ -432,14 +436,19 @@ class _Planner:
                 draft = self.drafts[frame.boxes[0]] if frame.boxes else None
                 if frame.note and (draft is None or draft.note):
                     continue
+                heading = frame.heading or frame.path
                 if draft is not None:
                     draft.scope = frame.parent
                     draft.note = draft.note or frame.note
                     draft.fold *= frame.fold
+                    if draft.kind == "scope" and _is_one_of(draft.name, frame.path):
+                        draft.heading = heading
                 frame.dissolved = True
                 for inner in self.frames[number + 1 :]:
                     if inner.parent == number:
                         inner.parent = frame.parent
+                        if _is_one_of(inner.path, frame.path):
+                            inner.heading = heading
                 if frame.parent >= 0:
                     around = self.frames[frame.parent]
                     around.boxes += frame.boxes
@@ -543,7 +552,8 @@ class _Planner:
         counts = [sum(self.alike[layer.name][end].params for layer in draft.layers) for end in (0, -1)]
         params = " to ".join(map(rounded, dict.fromkeys(counts)))
         count = f"{len(draft.layers):,} layers"
-        heading = headed(self.relative(draft.name, draft.scope), self.kind_of(draft.tree.path))
+        name = draft.heading or draft.name
+        heading = headed(self.relative(name, draft.scope), self.kind_of(draft.tree.path))
         return [
             BoxLine(*heading, ""),
             BoxLine("", f"{count}, {params} params" if any(counts) else count, "", True),
@@ -574,7 +584,15 @@ def is_position(name: str) -> bool:
 
 def headed(name: str, what: str) -> tuple[str, str]:
     """What heads a scope and what stands beside it: its name, or where nobody named it what it is."""
+    if name == what:
+        return name, ""
     return (what, name) if what and is_position(name) else (name, what)
+
+
+def _is_one_of(name: str, scope: str) -> bool:
+    """Whether a name says no more than that of the scope around it: where it stands there, or how often."""
+    inner = name.removeprefix(f"{scope}.")
+    return name != inner and (".." in inner or is_position(inner))
 
 
 def _note(fold: Fold) -> str:

@@ -14,7 +14,7 @@ from ..network import Network
 from ..views import words
 from .drawn import Drawn
 from .fit import PAPER, SCREENS, Fit, fit_of
-from .metrics import SANS, font_of, using
+from .metrics import SANS
 from .picture import Picture
 from .plan import Box, Plan, Plans
 from .theme import AUTO, OKABE_ITO, Theme, theme_of
@@ -67,8 +67,6 @@ class Request(Drawn):
     bare: bool = False
     #: ``theme`` for the ground of the theme, ``none`` for that of whatever it stands on.
     ground: str = "theme"
-    #: The font of its text: a name of :data:`archlens.drawing.metrics.FONTS_BY_NAME`, or a file.
-    font: str = SANS.name
     #: A name of :data:`archlens.drawing.theme.PALETTES`.
     palette: str = OKABE_ITO
     #: Figures that boxes have, by their names in :data:`LABELS`.
@@ -199,11 +197,7 @@ class Request(Drawn):
             )
         if self.heat:
             self._require_heat()
-        font = font_of(self.font)
-        with using(font):
-            picture = import_module(f"{__package__}.styles.{self.style}").draw(self)
-        assert isinstance(picture, Picture)
-        return picture if font == SANS else replace(picture, font=font)
+        return self.written(lambda: import_module(f"{__package__}.styles.{self.style}").draw(self))
 
     def _require_heat(self) -> None:
         """Refuse a figure that colours nothing, and styles whose colours mean something else."""

@@ -72,6 +72,8 @@ class Piece:
     layers: list[Layer]
     #: What a stage is made of, in order: blocks of a kind, or a layer.
     runs: list[Run | Layer]
+    #: How often its layers follow one another, each time alike; ``runs`` are those of the first time.
+    times: int = 1
 
     @property
     def kinds(self) -> list[Kind]:
@@ -99,7 +101,7 @@ class Structure:
         self._contain: dict[Kind, bool] = {}
         for kind in kinds:
             self.kind_of |= {tree.path: kind for tree in kind.trees}
-        self.pieces = list(self._pieces(repeats.root))
+        self.pieces = list(_together(self._pieces(repeats.root)))
         #: Those in the macro structure, in order of appearance.
         self.kinds = list(dict.fromkeys(kind for piece in self.pieces for kind in piece.kinds))
         self._call(kinds)
@@ -158,10 +160,10 @@ class Structure:
             inner = {self.kind_of[tree.path] for tree in _trees(kind.trees[0]) if tree.path in self.kind_of}
             if any(len(one.trees) > 1 for one in inner):
                 return True
-        # layers in a row that stand there once are drawn one by one
+        # layers in a row that stand there once are drawn one by one, but for a head that is dropped
         inside = [child for tree in kind.trees for child in tree.children if self._block_of(child)]
         if not inside:
-            return len(kind.trees) == 1 and _is_chain(kind.trees[0])
+            return len(kind.trees) == 1 and _is_chain(kind.trees[0]) and not kind.trees[0].layers[0].training
         if not all(map(_is_chain, kind.trees)):
             return False
         return any(
@@ -241,6 +243,43 @@ class Structure:
         if not blocks or len(sizes) > 1 or most > _KINDS or len(runs) - len(blocks) > _LAYERS:
             return None
         return runs if len(blocks) <= 2 * _KINDS else None
+
+
+def _together(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Pieces of layers that are alike and follow one another as one."""
+    last: Piece | None = None
+    first = ""  # the name of the first of those
+    for piece in pieces:
+        if last is not None and _is_again(last, piece):
+            last.times += 1
+            last.layers += piece.layers
+            last.name = _to(first, piece.name)
+            continue
+        if last is not None:
+            yield last
+        last, first = piece, piece.name
+    if last is not None:
+        yield last
+
+
+def _to(first: str, last: str) -> str:
+    """The names from one to another, without what both end with: ``conv1..conv2`` of two ``conv``."""
+    a, b = first.split("."), last.split(".")
+    while len(a) > 1 and len(b) > 1 and a[-1] == b[-1]:
+        a, b = a[:-1], b[:-1]
+    return span(".".join(a), ".".join(b))
+
+
+def _is_again(last: Piece, piece: Piece) -> bool:
+    """Whether a piece is what stood before it once more, and reads that alone."""
+    ops = [[run.op for run in one.runs if isinstance(run, Layer)] for one in (last, piece)]
+    return (
+        not last.kinds
+        and not piece.kinds
+        and ops[0] == ops[1]
+        and piece.layers[0].inputs == (last.layers[-1].name,)
+        and piece.layers[-1].shape == last.layers[-1].shape
+    )
 
 
 def _layers(run: Run | Layer) -> list[Layer]:

@@ -15,8 +15,9 @@ from ..analysis.study import Study
 from ..drawing import Request, style_names
 from ..drawing.fit import fit_of
 from ..drawing.inline import to_inline
-from ..drawing.request import unplaced
-from ..drawing.theme import AUTO, THEMES
+from ..drawing.metrics import FONTS_BY_NAME, SANS
+from ..drawing.request import HEATS, LABELS, unplaced
+from ..drawing.theme import AUTO, OKABE_ITO, PALETTES, THEMES
 from ..elaboration import elaborate
 from ..elaboration.given import read_inputs, read_values
 from ..errors import SpecError, Unplaced, UsageError, did_you_mean, shorten, usage
@@ -76,6 +77,14 @@ class Wanted:
     direction: str | None = None
     theme: str = AUTO
     fit: str = ""
+    font: str = SANS.name
+    #: Figures of each box, by their names.
+    labels: tuple[str, ...] = ()
+    #: The figure that colours boxes; empty for families.
+    heat: str = ""
+    #: The layer whose field is drawn.
+    layer: str = ""
+    palette: str = OKABE_ITO
 
     @property
     def file(self) -> str | None:
@@ -122,8 +131,9 @@ class Wanted:
     def request(self, network: Network, theme: str = "") -> Request:
         """Its picture; the theme is the one that is asked for unless another is given."""
         return Request(
-            network, self.style, self.depth, self.direction, theme=theme or self.theme, fit=self.fit
-        )
+            network, self.style, self.depth, self.direction, theme=theme or self.theme, fit=self.fit,
+            font=self.font, labels=self.labels, heat=self.heat, layer=self.layer, palette=self.palette,
+        )  # fmt: skip
 
     def _path(self) -> str | None:
         """The name with its path from the current folder, where it is that of a file."""
@@ -300,6 +310,11 @@ def _fit(value: str, option: str) -> str:
     return value
 
 
+def _labels(value: str, option: str) -> tuple[str, ...]:
+    read = _among(lambda: [*LABELS])
+    return tuple(read(word.strip(), "label") for word in value.split(",") if word.strip())
+
+
 #: Each option of a page, with the field of :class:`Wanted` that it sets and what reads it.
 OPTIONS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "input": ("inputs", _several),
@@ -312,4 +327,9 @@ OPTIONS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "direction": ("direction", _among(lambda: ["tb", "lr"])),
     "theme": ("theme", _among(lambda: [AUTO, *THEMES])),
     "fit": ("fit", _fit),
+    "font": ("font", _among(lambda: [*FONTS_BY_NAME])),
+    "labels": ("labels", _labels),
+    "heat": ("heat", _among(lambda: [*HEATS])),
+    "layer": ("layer", lambda value, option: value),
+    "palette": ("palette", _among(lambda: [*PALETTES])),
 }

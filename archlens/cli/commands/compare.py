@@ -17,7 +17,7 @@ from ...forms import forms
 from ...views import comparison_table as view
 from ..options import Given, all_option, beside, chosen, each_once, names_argument, network_options
 from ..output import is_file, write_bytes, write_table
-from ..pictures import fit_option, theme_option
+from ..pictures import fit_option, font_option, theme_option
 
 #: The formats of the table, and the extension that a file of each has.
 _FORMS = {form.name: form.extension for form in forms().values() if not form.checks}
@@ -43,6 +43,7 @@ _FORMS = {form.name: form.extension for form in forms().values() if not form.che
 @click.option("--area", metavar="NAME", help="What bubbles are as large as, or none.  [default: params]")
 @click.option("--front", is_flag=True, help="Draw the Pareto front into the chart.")
 @fit_option("the chart")
+@font_option
 @theme_option("Of the chart", "light")
 def command(
     name: tuple[str, ...],
@@ -56,6 +57,7 @@ def command(
     area: str | None,
     front: bool,
     fit: str | None,
+    font: str | None,
     theme: str | None,
 ) -> None:
     """Put networks side by side, and their accuracy over their MACs into a chart.
@@ -66,7 +68,8 @@ def command(
     named = chosen("compare", name, every, example="resnet50 vgg16 mobilenet_v2")
     ending = _ending(path)
     is_chart = ending in extensions()
-    options = {"x": x, "y": y, "area": area, "front": front or None, "fit": fit, "theme": theme}
+    options = {"x": x, "y": y, "area": area, "front": front or None}
+    options |= {"fit": fit, "font": font, "theme": theme}
     asked: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
     if asked and not is_chart:
         raise usage(f"--{next(iter(asked))} is for a chart, and none is written", help="add -o chart.svg")

@@ -10,14 +10,14 @@ import click
 from ...drawing import Request, extensions, style_names, to_bytes
 from ...drawing.fit import PRINT, SCREEN
 from ...drawing.formats import ANY
-from ...drawing.metrics import FONTS_BY_NAME, SANS
+from ...drawing.metrics import SANS
 from ...drawing.part import part
 from ...drawing.request import HEATS, LABELS, SCALES, unplaced
 from ...drawing.theme import AUTO, PALETTES
 from ...errors import SpecError, Unplaced
 from ..options import Load, network_argument
 from ..output import show, write_bytes
-from ..pictures import extension_of, fit_option, theme_option
+from ..pictures import extension_of, fit_option, font_option, theme_option
 
 
 @click.command("diagram")
@@ -48,13 +48,7 @@ from ..pictures import extension_of, fit_option, theme_option
     metavar="SIZE",
     help=f"The smallest text, in points or pixels there.  [default: {PRINT:g} pt in print, {SCREEN:g} px]",
 )
-@click.option(
-    "--font",
-    default=SANS.name,
-    show_default=True,
-    metavar="FONT",
-    help=f"That of the text, which PDF and PNG hold: {', '.join(FONTS_BY_NAME)}, or a .ttf file.",
-)
+@font_option
 @click.option(
     "--scale",
     type=click.Choice(SCALES),
@@ -99,7 +93,7 @@ def command(
     theme: str | None,
     fit: str | None,
     font_size: float | None,
-    font: str,
+    font: str | None,
     scope: str | None,
     labels: str | None,
     heat: str | None,
@@ -129,8 +123,8 @@ def command(
         network = part(network, scope)
     request = Request(
         network, style, depth, direction, failed,
-        theme=theme or "light", fit=fit or "", font_size=font_size, font=font, bare=bare, ground=ground,
-        palette=palette,
+        theme=theme or "light", fit=fit or "", font_size=font_size,
+        font=font or SANS.name, bare=bare, ground=ground, palette=palette,
         labels=tuple(name.strip() for name in labels.split(",")) if labels is not None else (),
         scale=scale, layer=layer or "", heat=heat or "",
     ).made_for(extension)  # fmt: skip

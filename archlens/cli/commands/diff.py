@@ -23,7 +23,7 @@ from ...library.finding import ENDINGS
 from ...views import difference_table as view
 from ..options import complete_names, format_option, size_option
 from ..output import show, write_bytes, write_table
-from ..pictures import extension_of, fit_option, theme_option
+from ..pictures import extension_of, fit_option, font_option, theme_option
 
 
 @click.command("diff")
@@ -40,6 +40,7 @@ from ..pictures import extension_of, fit_option, theme_option
     help="What torch modules run on; else what the other network does.",
 )
 @fit_option("a picture")
+@font_option
 @theme_option("Of a picture", "light")
 @click.option(
     "-o",
@@ -55,6 +56,7 @@ def command(
     exit_code: bool,
     inputs: tuple[str, ...],
     fit: str | None,
+    font: str | None,
     theme: str | None,
     path: str | None,
 ) -> None:
@@ -67,7 +69,8 @@ def command(
     """
     ending = extension_of(path or "")
     drawn = ending in ANY
-    options = {name: value for name, value in (("fit", fit), ("theme", theme)) if value is not None}
+    asked = {"fit": fit, "font": font, "theme": theme}
+    options = {name: value for name, value in asked.items() if value is not None}
     if options and not drawn:
         raise usage(f"--{next(iter(options))} is for a picture, and none is written", help="add -o diff.svg")
     chosen = _chosen(old, new)

@@ -65,7 +65,13 @@ class _Words(NamedTuple):
 
 
 #: From the most words to the fewest.
-_WORDS = (_Words(), _Words(True, False, 13.0, 10.0), _Words(True, True, 13.0, 10.0))
+_WORDS = (
+    _Words(),
+    _Words(True, False, 13.0, 10.0),
+    _Words(True, True, 13.0, 10.0),
+)
+#: The same in boxes so narrow that two stand beside each other in a column of print, their heads in two lines.
+_NARROWER_WORDS = _Words(True, True, 13.0, 10.0, 104.0, 80.0)
 #: How many connections are laid out where a level of scopes can be folded instead; and how many times as
 #: large as its page something is that fewer words do not make fit.
 _EDGES, _HOPELESS = 72, 2.0
@@ -98,9 +104,9 @@ class Laid(NamedTuple):
         ]
 
     @property
-    def narrowed(self) -> bool:
-        """Whether its boxes are narrower than their words need."""
-        return self.words.widest < _WIDE
+    def narrowed(self) -> float:
+        """How much narrower than their words its boxes may be."""
+        return _WIDE - self.words.widest
 
     @property
     def share(self) -> float:
@@ -210,13 +216,14 @@ def _chosen(request: Request) -> Laid:
     for plan in request.choices():
         only = request.is_last(plan)
         hopeless: set[str] = set()
-        for words in _WORDS if "tb" in ways and len(plan.edges) <= _EDGES else ():
+        choices = _WORDS if _is_cut(plan, _NARROWER_WORDS) else (*_WORDS, _NARROWER_WORDS)
+        for words in choices if "tb" in ways and len(plan.edges) <= _EDGES else ():
             found = _laid(request, plan, words, "tb", only=only)
             if found is None or not found.bent:
                 break
             if found.layout.rising and found.over == (0.0, 0.0):
                 return found
-        for words, way in product(_WORDS, ways):
+        for words, way in product(choices, ways):
             found = _laid(request, plan, words, way, only=only) if way not in hopeless else None
             if found is None:
                 continue
@@ -265,9 +272,9 @@ def fitting(
     best: Laid | None = None
     for words in choices:
         found = _within(plan, words, way, room, broken=broken)
-        if found.over == (0.0, 0.0):
+        if found.over == (0.0, 0.0) and (found.layout.rising or not found.bent):
             return found
-        if best is None or found.over < best.over:
+        if best is None or found.over < best.over:  # fewer words may make a U fit
             best = found
     assert best is not None
     widest = max(wide for wide, _ in best.cores)
@@ -394,6 +401,15 @@ def _parts(name: str, most: float) -> list[str]:
         if all(part and width(part[:100], NAME, True) <= most for part in parts):
             return parts
     return [name]
+
+
+def _is_cut(plan: Plan, words: _Words) -> bool:
+    """Whether the name of a box is longer than it is wide."""
+    for box in plan.boxes:
+        most = words.widest - 2 * _PAD - _ACCENT - _STEP * len(_bars(box, words))
+        if any(width(row.name[:100], NAME, True) > most for row in _head(box, words)):
+            return True
+    return False
 
 
 def _bars(box: Box, words: _Words) -> list[str]:

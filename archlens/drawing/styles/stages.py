@@ -34,6 +34,10 @@ _HEAD, _NOTE, _ACCENT = 20.0, 12.0, 4.0
 _BOXES, _BLOCKS, _MOST = 16, 12, 120
 #: How much of the width the stages are given where the blocks stand beside them.
 _SHARES = (0.4, 0.5, 0.65)
+#: How much of the height of a page that ends the stages are given where the blocks stand beneath them.
+_UPPER = 0.5
+#: From how much narrower than their words on the stages cannot be read.
+_UNREAD = 150.0
 #: The narrowest frame.
 _LEAST = 110.0
 
@@ -59,9 +63,9 @@ class _Sheet(NamedTuple):
     left_out: tuple[Kind, ...] = ()
 
     @property
-    def narrowed(self) -> bool:
-        """Whether words in it may be cut."""
-        return self.macro.narrowed or any(panel.laid.narrowed for _, _, panel in self.panels)
+    def narrowed(self) -> float:
+        """How much narrower than their words boxes may be, all in all."""
+        return self.macro.narrowed + sum(panel.laid.narrowed for _, _, panel in self.panels)
 
     @property
     def folded(self) -> int:
@@ -78,7 +82,7 @@ def draw(request: Request) -> Picture:
     """The stages of a network and its blocks.
 
     Raises:
-        UsageError: it has no blocks, or too many stages.
+        UsageError: it has too many stages.
     """
     theme = request.colors
     known, key = (
@@ -114,11 +118,6 @@ def draw(request: Request) -> Picture:
 def _sheet(request: Request) -> tuple[Structure, _Sheet]:
     network = request.network
     structure = Structure(network, request.plans.repeats)
-    if not structure.kinds and request.failed is None:
-        raise usage(
-            f"{shorten(network.name)} has no blocks to draw beside its stages",
-            help="blocks are scopes that repeat, or that have branches; --style graph draws every layer",
-        )
     if len(structure.pieces) > _MOST:
         raise usage(
             f"{shorten(network.name)} has {len(structure.pieces):,} stages and layers between them, "
@@ -139,9 +138,19 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
     found = [sheet for way in ways for sheet in _sheets(request, structure, plan, way, space)]
 
     def cost(one: _Sheet) -> tuple[float, ...]:
-        wide, high = one.over(space)
+        left = space
+        if one.left_out:
+            left = room(request, around(request, signs, [*_notes(structure), *_left_out(one)]))
+        wide, high = one.over(left)
         high = high if request.page.bounded else 0.0
-        return (wide, len(one.left_out), high, one.narrowed, one.folded, one.height)
+        layout = one.macro.layout
+        broken = layout.pieces if one.macro.direction == "lr" else 1
+        kinds = [panel.kind for _, _, panel in one.panels if panel.kind in structure.kinds]
+        return (
+            *(wide, one.macro.narrowed > _UNREAD, high),
+            *(len(one.left_out), -sum(len(kind.trees) for kind in kinds), one.narrowed),
+            *(not layout.rising, broken, one.folded, layout.pieces, one.height),
+        )
 
     return structure, min(found, key=cost)
 
@@ -149,20 +158,45 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
 def _sheets(
     request: Request, structure: Structure, plan: Plan, way: str, space: tuple[float, float]
 ) -> Iterator[_Sheet]:
-    """The stages beside their blocks, and above them."""
+    """The stages beside their blocks, and above them; on pages that end also without some of the blocks."""
+    few = request.page.bounded and request.depth is None
     if way == "tb":
         for share in _SHARES:
             macro = fitting(plan, (space[0] * share, space[1]), way)
             left = space[0] - macro.layout.width - _ASIDE
-            if left >= _LEAST:
-                panels = list(_panels(request, structure, (left, space[1])))
-                if all(panel.width <= left for panel in panels):
-                    yield _beside(macro, panels, left)
-    macro = fitting(plan, space, way)
+            panels = list(_panels(request, structure, (left, space[1]))) if left >= _LEAST else []
+            narrow = [panel for panel in panels if panel.width <= left]
+            if not narrow or (len(narrow) < len(panels) and not few):
+                continue
+            wide = tuple(panel.kind for panel in panels if panel not in narrow)
+            for kept, left_out in _fewer(narrow, structure, space[1], few=few):
+                yield _beside(macro, kept, left)._replace(left_out=(*wide, *left_out))
     panels = list(_panels(request, structure, space))
-    kept = [panel for panel in panels if panel.width <= space[0] or request.depth is not None]
-    left_out = tuple(panel.kind for panel in panels if panel not in kept)
-    yield _beneath(macro, kept, space[0])._replace(left_out=left_out)
+    narrow = [panel for panel in panels if panel.width <= space[0] or request.depth is not None]
+    wide = tuple(panel.kind for panel in panels if panel not in narrow)
+    for share in (1.0, _UPPER) if few and panels else (1.0,):
+        macro = fitting(plan, (space[0], space[1] * share), way)
+        for kept, left_out in _fewer(narrow, structure, space[1], few=few):
+            yield _beneath(macro, kept, space[0])._replace(left_out=(*wide, *left_out))
+
+
+def _fewer(
+    panels: list[_Panel], structure: Structure, most: float, *, few: bool
+) -> Iterator[tuple[list[_Panel], tuple[Kind, ...]]]:
+    """Some blocks, and with ``few`` also fewer, with the others: first go those that are higher than
+    ``most``, what others are made of, and those that stand there least often.
+    """
+
+    def rank(panel: _Panel) -> tuple[bool, bool, int]:
+        return panel.height <= most, panel.kind in structure.kinds, len(panel.kind.trees)
+
+    order = sorted(panels, key=rank)
+    choices = [order[:count] for count in range(len(order) if few and panels else 1)]
+    if few:  # or one of those that stand there less often
+        choices += [[panel for panel in panels if panel is not one] for one in panels[:-1]]
+    for out in choices:
+        kept = [panel for panel in panels if panel not in out]
+        yield kept, tuple(panel.kind for panel in panels if panel not in kept)
 
 
 def _beside(macro: Laid, panels: Sequence[_Panel], left: float) -> _Sheet:
@@ -267,25 +301,35 @@ def _box(
 def _lines(piece: Piece) -> list[BoxLine]:
     """What stands in the box of a piece: its name, of what it is made, and the widths of its blocks."""
     if not piece.kinds:
-        lines = [_line(layer, piece.name if i == 0 else "") for i, layer in enumerate(piece.layers)]
+        layers = piece.layers[: len(piece.runs)]
+        lines = [_line(layer, piece.name if i == 0 else "") for i, layer in enumerate(layers)]
+        if piece.times > 1:
+            times = f" x{piece.times:,}"
+            head = lines[0]
+            lines[0] = (
+                head._replace(what=head.what + times) if head.what else head._replace(name=head.name + times)
+            )
         return [lines[0], *(line._replace(spare=True) for line in lines[1:])]
-    texts = [
-        BoxLine("", short(run), run.op.family)
-        if isinstance(run, Layer)
-        else BoxLine("", run.kind.name + (f" x{len(run.trees):,}" if len(run.trees) > 1 else ""), "")
-        for run in piece.runs
-    ]
+    values = [run.kind.values(run.trees) if isinstance(run, Run) else "" for run in piece.runs]
+    several = len(piece.runs) > 1
+    texts = []
+    for run, said in zip(piece.runs, values, strict=True):
+        if isinstance(run, Layer):
+            texts.append(BoxLine("", short(run), run.op.family))
+            continue
+        times = f" x{len(run.trees):,}" if len(run.trees) > 1 else ""
+        texts.append(BoxLine("", run.kind.name + times + (f", {said}" if said and several else ""), ""))
     name = printable(piece.name)
-    values = [text for run in piece.runs if isinstance(run, Run) and (text := run.kind.values(run.trees))]
-    if is_position(name) and len(texts) == 1:
-        return [BoxLine(texts[0].what, values[0] if values else "", "")]
-    if is_position(name):
-        lines = [BoxLine(texts[0].what, "", ""), *texts[1:]]
-    elif len(texts) == 1:
-        lines = [BoxLine(name, "" if texts[0].what == name else texts[0].what, "")]
-    else:
-        lines = [BoxLine(name, "", ""), *texts]
-    return [*lines, *(BoxLine("", text, "") for text in values)]
+    if is_position(name) and not several:
+        return [BoxLine(texts[0].what, values[0], "")]
+    if several:
+        return (
+            [BoxLine(texts[0].what, "", ""), *texts[1:]]
+            if is_position(name)
+            else [BoxLine(name, "", ""), *texts]
+        )
+    lines = [BoxLine(name, "" if texts[0].what == name else texts[0].what, "")]
+    return [*lines, *(BoxLine("", text, "") for text in values if text)]
 
 
 def _line(layer: Layer, name: str) -> BoxLine:
@@ -440,11 +484,11 @@ def _notes(structure: Structure) -> list[str]:
 
 
 def _left_out(sheet: _Sheet) -> list[str]:
-    """A note on blocks for which the page is too narrow."""
+    """A note on blocks for which the page has no room."""
     if not sheet.left_out:
         return []
     listed = ", ".join(f"{kind.name} (--scope {printable(kind.shown.path)})" for kind in sheet.left_out)
-    return [f"Left out, wider than the page: {listed}."]
+    return [f"Left out for want of room: {listed}."]
 
 
 def _described(request: Request, structure: Structure, sheet: _Sheet) -> str:
