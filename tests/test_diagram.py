@@ -796,7 +796,7 @@ def test_blocks_have_bows_for_what_goes_around_in_them_and_colours_of_their_own(
     for name, kind, into in (
         ("resnet50", "bottleneck", "bypass into add"),
         ("densenet121", "dense_layer", "bypass into concat"),
-        ("convnext_tiny", "block", "bypass into add"),
+        ("convnext_tiny", "ConvNeXt block", "bypass into add"),
     ):
         stages, words = volumes(name)
         curves = [
@@ -1432,7 +1432,7 @@ def test_where_the_first_layer_fails(step: str, why: str, style: str, tmp_path: 
     assert f"It stops where {why}" in (sound(svg).findtext(f"{SVG}desc") or "")
 
 
-@pytest.mark.parametrize("style", ["graph", "profile", "volumes"])
+@pytest.mark.parametrize("style", ["graph", "profile", "stages", "volumes"])
 def test_a_network_without_a_layer(style: str) -> None:
     root = read(drawing.to_svg(archlens.loads("{input: 5, layers: [identity]}"), style=style))
     assert re.fullmatch(r"[A-Z].* 0 layers(.*\w)?\.", root.findtext(f"{SVG}desc") or "")
@@ -1459,7 +1459,7 @@ def test_styles_that_a_format_cannot_hold(tmp_path: Path) -> None:
 def test_thirty_thousand_layers() -> None:
     text = "{input: 4x8x8, layers: ['conv(4, 3, padding=1) * 30000']}"
     same = archlens.loads(text, max_layers=30_000)
-    for style in ("graph", "profile", "volumes"):
+    for style in ("graph", "profile", "stages", "volumes"):
         svg = drawing.to_svg(same, style=style)
         assert "30,000" in svg
         assert len(svg) < 20_000

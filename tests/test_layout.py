@@ -171,6 +171,28 @@ def test_an_encoder_with_its_decoder_is_a_u(fit: str) -> None:
     assert len(across) == 4
 
 
+@pytest.mark.parametrize("fit", ["readme", "page", "slide"])
+def test_a_feature_pyramid_is_a_u_with_its_lateral_convolutions_between(fit: str) -> None:
+    """Lin et al. 2017, figure 3: each level is its lateral 1x1 convolution added to what is above it."""
+    found = laid("fpn_resnet50", fit=fit)
+    assert found.over == (0.0, 0.0)
+    at = boxes(found)
+
+    def level(area: Area) -> float:
+        return area.y + area.height / 2
+
+    for stage, number in ((1, 0), (2, 1), (3, 2)):
+        down = at[f"body.layer{stage}.0.conv1" if f"body.layer{stage}" not in at else f"body.layer{stage}"]
+        lateral, added = at[f"fpn.inner_blocks.{number}.0"], at[f"fpn.sum{number}"]
+        assert level(down) == pytest.approx(level(lateral)) == pytest.approx(level(added))
+        assert down.right < lateral.x < lateral.right < added.x
+    assert at["fpn.sum0"].y < at["fpn.sum1"].y < at["fpn.sum2"].y
+    for number in (1, 2):  # what a level gives stands beside it
+        assert at[f"fpn.layer_blocks.{number}.0"].x > at[f"fpn.sum{number}"].right
+    over = drawn.measured(Request(loaded("fpn_resnet50"), fit=fit))
+    assert (over.bends, over.over_boxes, over.over_words) == (0, 0, 0)
+
+
 def test_a_page_too_narrow_for_a_u_has_none() -> None:
     assert laid("unet", depth=1, fit="1000px").layout.rising
     assert not laid("unet", depth=2, fit="column").layout.rising

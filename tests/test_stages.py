@@ -16,7 +16,6 @@ from archlens.drawing.structure import Run, Structure
 from archlens.errors import UsageError
 from archlens.network import Network
 
-from .running import run
 from .test_diagram import a_graph
 from .test_fits import FLOORS, is_read, measured
 

@@ -39,8 +39,9 @@ class Layout:
     scopes: list[list[Area]]
     width: float = 0
     height: float = 0
-    #: The boxes out of which lines go upward.
+    #: The boxes out of which lines go upward, and those that lines go through from left to right.
     rising: frozenset[int] = frozenset()
+    across: frozenset[int] = frozenset()
     #: The space within each scope.
     pads: tuple[Pads, ...] = ()
     #: In how many columns or rows it is.
@@ -90,6 +91,7 @@ def _laid(block: Block, given: Given, forward: Given) -> Layout:
         block.width,
         block.height,
         block.rising,
+        block.across,
         tuple(given.pads),
     )
 

@@ -25,6 +25,8 @@ ASIDE, MARGIN = 16.0, 17.0
 _LEAVE, _ENTER, _TRACK, _LANE = 3.5, 8.0, 6.0, 9.0
 #: The space between the two sides of a U.
 _ACROSS = 44.0
+#: The space on each side of a box that stands between them.
+_TO_IT = 26.0
 #: How often the boxes of levels are put in order, and are moved towards what they are connected with.
 _SWEEPS, _SETTLED = 6, 8
 #: How much stronger lanes hold straight than boxes, and how many branches may lie within branches.
@@ -103,8 +105,9 @@ class Block:
     leaving: dict[int, list[Point]] = field(default_factory=dict)
     wires: dict[int, list[Point]] = field(default_factory=dict)
 
-    #: The boxes out of which lines go upward.
+    #: The boxes out of which lines go upward, and those that lines go through from left to right.
     rising: frozenset[int] = frozenset()
+    across: frozenset[int] = frozenset()
 
     def upturn(self) -> None:
         """Turn it over, so that the flow is upward."""
@@ -211,9 +214,58 @@ def piled(given: Given) -> Block | None:
 def bent(given: Given, tail: float) -> Block | None:
     """The same as a U whose right side goes upward; ``None`` where it is no encoder with a decoder.
 
-    ``tail`` is the part of the height of each box that does not belong to it.
+    Boxes that stand alone on a way from one side to the other stand between them. ``tail`` is the part of the
+    height of each box that does not belong to it.
     """
-    return _Placer(given).bent(tail)
+    whole = _Placer(given)
+    found = whole.bent(tail, _ACROSS)
+    if found is not None or max(given.scope_of, default=-1) >= 0:
+        return found
+    between = whole.between()
+    return _laddered(given, between, tail) if between else None
+
+
+def _laddered(given: Given, between: Mapping[int, tuple[int, int]], tail: float) -> Block | None:
+    """A U with boxes between its sides: each with the link into it and the one out of it."""
+    kept = [box for box in range(len(given.sizes)) if box not in between]
+    number = {box: i for i, box in enumerate(kept)}
+    links, old = list[Link](), list[int]()
+    for i, link in enumerate(given.links):
+        if link.tail not in between and link.head not in between:
+            links.append(link._replace(tail=number[link.tail], head=number[link.head]))
+            old.append(i)
+    for box, (into, out) in between.items():
+        ends = given.links[into].tail, given.links[out].head
+        links.append(Link(number[ends[0]], number[ends[1]], True))
+        old.append(-1 - box)
+    wide = max(given.sizes[box][0] for box in between)
+    fewer = given._replace(
+        sizes=[given.sizes[box] for box in kept],
+        links=links,
+        scope_of=[-1] * len(kept),
+        aside={number[box] for box in given.aside if box in number},
+    )
+    found = _Placer(fewer).bent(tail, wide + 2 * _TO_IT)
+    if found is None:
+        return None
+    found.boxes = {kept[i]: area for i, area in found.boxes.items()}
+    found.rising = frozenset(kept[i] for i in found.rising)
+    wires, found.wires = found.wires, {}
+    for i, points in wires.items():
+        if old[i] >= 0:
+            found.wires[old[i]] = points
+            continue
+        box = -1 - old[i]
+        if len(points) != 2:  # it does not go across
+            return None
+        (left, y), (right, _) = points
+        width, height = given.sizes[box]
+        area = Area((left + right - width) / 2, y - (height - tail) / 2, width, height)
+        found.boxes[box] = area
+        into, out = between[box]
+        found.wires[into], found.wires[out] = [(left, y), (area.x, y)], [(area.right, y), (right, y)]
+        found.across |= {box}
+    return found
 
 
 class _Row(NamedTuple):
@@ -460,12 +512,26 @@ class _Placer:
         #: From which row to which something hangs, and where it ends.
         hung: list[tuple[int, int, float]] = []
         hanging_items: list[_Item] = []
+
+        def has_its_row(i: int) -> bool:
+            """Whether what hangs there has the row to itself: what is read beneath would go through it."""
+            start, end, right = hung[i]
+            if start < first <= end:
+                hung[i] = start, start, right
+                hanging_items[i].hangs = False
+            return hung[i][1] < first
+
         for first, (_, *hanging) in enumerate(blocks):
             for block in hanging:
                 assert block is not None
                 last = max(i for i, top in enumerate(tops) if top - self.apart < tops[first] + block.height)
-                taken = [item.x + item.width for row in rows[first : last + 1] for item in row]
-                taken += [right for start, end, right in hung if start <= last and first <= end]
+                taken = [
+                    item.x + item.width
+                    for row in rows[first : last + 1]
+                    for item in row
+                    if not any(item is other for other in hanging_items)
+                ]
+                taken += [hung[i][2] for i in range(len(hung)) if not has_its_row(i)]
                 at = max(taken) + ASIDE if taken else x - block.enters
                 rows[first].append(_Item(block, x=at, hangs=True))
                 hanging_items.append(rows[first][-1])
@@ -568,10 +634,21 @@ class _Placer:
 
     # --- a U ----------------------------------------------------------------------------------
 
-    def bent(self, tail: float) -> Block | None:
+    def between(self) -> dict[int, tuple[int, int]]:
+        """The boxes that stand alone on a short way around others, with the links into them and out."""
+        found = {}
+        for box in range(len(self.sizes)):
+            into, out = self.into.get(box, ()), self.out.get(box, ())
+            if len(into) == len(out) == 1 and self.far[self.links[out[0]].head] > self.far[box] + 1:
+                found[box] = into[0], out[0]
+        ends = {self.links[i].head for i, _ in found.values()}
+        return {box: ways for box, ways in found.items() if self.links[ways[0]].tail not in ends}
+
+    def bent(self, tail: float, apart: float) -> Block | None:
         """The picture as a U, where what goes across from left to right is nested; ``None`` otherwise.
 
-        ``tail`` is the part of the height of each box that does not belong to it.
+        ``tail`` is the part of the height of each box that does not belong to it, ``apart`` the space between
+        the two sides.
         """
         graph = self._graph(self.root_part)
         reduced = graph.reduced()
@@ -611,7 +688,7 @@ class _Placer:
             right = self._arm(graph, rows[bottom:], gaps[1], rising=True)
         finally:
             self.into, self.out = kept
-        return self._joined(left, right, skips, tail)
+        return self._joined(left, right, skips, tail, apart)
 
     def _nested(self, row_of: Mapping[int, int], rows: int) -> list[int]:
         """The links that go around others to a row beyond, each within the one before; none for no U."""
@@ -647,7 +724,9 @@ class _Placer:
         self.rising = False
         return self._series(blocks, gaps, mirrored=not rising)
 
-    def _joined(self, left: Block, right: Block, skips: Sequence[int], tail: float) -> Block | None:
+    def _joined(
+        self, left: Block, right: Block, skips: Sequence[int], tail: float, across_: float
+    ) -> Block | None:
         """Two sides of a U beside each other, the right one upward, and what goes across."""
         right.upturn()
         rise = (
@@ -658,8 +737,8 @@ class _Placer:
             rise[1][0].y + tail + (rise[1][0].height - tail) / 2
         )
         left.move(0.0, max(-apart, 0.0))
-        right.move(left.width + _ACROSS, max(apart, 0.0))
-        out = Block(left.width + _ACROSS + right.width, 0.0, left.enters, right.leaves)
+        right.move(left.width + across_, max(apart, 0.0))
+        out = Block(left.width + across_ + right.width, 0.0, left.enters, right.leaves)
         out.rising = frozenset(right.boxes)
         for side in (left, right):
             out.boxes |= side.boxes

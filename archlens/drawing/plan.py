@@ -266,6 +266,15 @@ class Plans:
                 return found
         raise _too_many(self, 1)
 
+    def flat(self, depth: int, most: int) -> Plan | None:
+        """The plan at a depth without scopes around its boxes, scopes that are mere lists being open, too;
+        ``None`` where it has more than ``most`` boxes, or something that a scope would have to say.
+        """
+        try:
+            return _Planner(self, depth, most, flat=True).plan()
+        except _Full:
+            return None
+
     def made(self, depth: int, most: int) -> Plan | None:
         """The plan at a depth; ``None`` where it has more than ``most`` boxes, or too long connections."""
         try:
@@ -278,8 +287,11 @@ class Plans:
 class _Planner:
     """Lays the children of the tree out as boxes and scopes, at one depth."""
 
-    def __init__(self, plans: Plans, depth: int, most: int) -> None:
+    def __init__(self, plans: Plans, depth: int, most: int, *, flat: bool = False) -> None:
         self.plans = plans
+        #: Whether no scope is drawn around others, and those that were open would have been.
+        self.flat = flat
+        self.opened: list[str] = []
         self.network = plans.network
         self.depth = depth
         self.most = most
@@ -355,6 +367,8 @@ class _Planner:
         every = repeats * count
         if len(fold.columns) == 1:
             self.child(fold.columns[0], fold.span, scope, level, every, note, count)
+        elif self.flat:
+            raise _Full
         else:
             frame = self.frame(scope, fold.span, "", note, count, level - 1)
             for column in fold.columns:
@@ -369,7 +383,15 @@ class _Planner:
     ) -> None:  # fmt: skip
         child = column[0]
         layers = layers_of(child)
-        if isinstance(child, Tree) and level < self.depth and child.path not in self.plans.closed:
+        is_open = isinstance(child, Tree) and level < self.depth and child.path not in self.plans.closed
+        if self.flat and isinstance(child, Tree) and (is_open or _is_list(child)):
+            if note:
+                raise _Full
+            if not _is_list(child):
+                self.opened.append(child.path)
+            self.place([child], scope, level + is_open, repeats)
+            return
+        if isinstance(child, Tree) and is_open:
             path, what = span or child.path, self.kind_of(child.path)
             trees = [tree for tree in column if isinstance(tree, Tree)]
             self.place(trees, self.frame(scope, path, what, note, fold, level), level + 1, repeats)
@@ -378,6 +400,9 @@ class _Planner:
             self.alike[same[0].name] = list(same)
         if isinstance(child, Layer) or is_one(layers, self.plans.consumers):
             self.layer(layers[0], scope, repeats, note, fold)
+            alone = self.drafts[-1].layers == [layers[0]]
+            if alone and isinstance(child, Tree) and _is_one_of(layers[0].name, child.path):
+                self.drafts[-1].heading = child.path
             for layer in layers[1:]:
                 self.layer(layer, scope, repeats)
         else:
@@ -459,6 +484,7 @@ class _Planner:
     def relative(self, path: str, scope: int) -> str:
         """A name as it is said inside a scope."""
         level = self.frames[scope].level if scope >= 0 else 0
+        level += max((one.count(".") + 1 for one in self.opened if path.startswith(f"{one}.")), default=0)
         return printable(path.split(".", level)[-1])
 
     def box(self, number: int, draft: _Draft, leaving: Iterable[Shape], renumbered: dict[int, int]) -> Box:
@@ -480,6 +506,8 @@ class _Planner:
                 title = self.scope_title(draft)
             else:
                 lines = [self.line(layer, draft.scope) for layer in draft.layers]
+                if draft.heading and lines[0].what:  # somebody named the scope that it is
+                    lines[0] = lines[0]._replace(name=self.relative(draft.heading, draft.scope))
                 lines[1:] = [line._replace(spare=True) for line in lines[1:]]
                 shared = dict.fromkeys(filter(None, map(self.shared, draft.layers)))
                 lines += [BoxLine("", one, "") for one in shared]
@@ -558,6 +586,15 @@ class _Planner:
             BoxLine(*heading, ""),
             BoxLine("", f"{count}, {params} params" if any(counts) else count, "", True),
         ]
+
+
+def _is_list(tree: Tree) -> bool:
+    """Whether the parts of a scope have nothing to do with each other."""
+    made = [{layer.name for layer in layers_of(child)} for child in tree.children]
+    read = [{name for layer in layers_of(child) for name in layer.inputs} for child in tree.children]
+    return len(made) > 1 and all(
+        made[i].isdisjoint(read[j]) for i in range(len(made)) for j in range(len(made)) if i != j
+    )
 
 
 def is_one(layers: Sequence[Layer], consumers: Mapping[str, list[str]]) -> bool:

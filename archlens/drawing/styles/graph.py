@@ -28,7 +28,7 @@ from ..picture import (
     rounded_line,
 )
 from ..placing import ASIDE, MARGIN, Area, Given, Link, Pads
-from ..plan import Box, BoxLine, DrawnScope, Plan, is_position
+from ..plan import PAGE, Box, BoxLine, DrawnScope, Plan, is_position
 from ..request import Request
 from ..theme import Theme
 
@@ -70,11 +70,13 @@ _WORDS = (
     _Words(True, False, 13.0, 10.0),
     _Words(True, True, 13.0, 10.0),
 )
-#: The same in boxes so narrow that two stand beside each other in a column of print, their heads in two lines.
+#: The same in boxes so narrow that two stand beside each other in a column of print, with heads in two lines.
 _NARROWER_WORDS = _Words(True, True, 13.0, 10.0, 104.0, 80.0)
 #: How many connections are laid out where a level of scopes can be folded instead; and how many times as
 #: large as its page something is that fewer words do not make fit.
 _EDGES, _HOPELESS = 72, 2.0
+#: How many levels of scopes may be open where none is drawn.
+_FLAT = 3
 #: By how much boxes are made narrower where those with the fewest words are too wide, and when no more.
 _NARROWER, _LEAST = 0.88, 64.0
 #: The space after a box beside which no shape stands.
@@ -167,7 +169,8 @@ def painted(laid: Laid, theme: Theme, heat: Heat | None = None) -> list[Item]:
     for box, area, place in zip(plan.boxes, areas, layout.boxes, strict=True):
         items.append(_box(box, area, theme, plan, laid.words, heat))
         if box.shape or box.id in feeding:
-            items += _leaving(box, area, place, lying, feeding.get(box.id), theme)
+            down = feeding.get(box.id) if box.id not in layout.across else None
+            items += _leaving(box, area, place, lying, down, theme)
     return items
 
 
@@ -213,6 +216,8 @@ def _chosen(request: Request) -> Laid:
     page = request.page
     ways = [request.direction] if request.direction else ["tb", "lr"] if page.lying else ["tb"]
     best: Laid | None = None
+    if "tb" in ways and (found := _as_u(request)) is not None:
+        return found
     for plan in request.choices():
         only = request.is_last(plan)
         hopeless: set[str] = set()
@@ -223,7 +228,8 @@ def _chosen(request: Request) -> Laid:
                 break
             if found.layout.rising and found.over == (0.0, 0.0):
                 return found
-        for words, way in product(choices, ways):
+        # of the last plan boxes are made as narrow as they have to be
+        for words, way in product(_WORDS if only else choices, ways):
             found = _laid(request, plan, words, way, only=only) if way not in hopeless else None
             if found is None:
                 continue
@@ -235,6 +241,26 @@ def _chosen(request: Request) -> Laid:
                 best = found
     assert best is not None
     return _narrowed(request, best) if best.over[0] and request.depth is None else best
+
+
+def _as_u(request: Request) -> Laid | None:
+    """A network that widens its maps again as a U, where it is one as soon as its scopes are not drawn."""
+    if request.depth is not None or request.failed is not None:
+        return None
+    if not any(layer.op.family == "upsampling" for layer in request.network.layers):
+        return None
+    for depth in range(min(request.plans.repeats.deepest, _FLAT), 0, -1):
+        plan = request.plans.flat(depth, PAGE)
+        if plan is None or not 0 < len(plan.edges) <= _EDGES:
+            continue
+        plan = request.labelled(plan)
+        for words in _WORDS if _is_cut(plan, _NARROWER_WORDS) else (*_WORDS, _NARROWER_WORDS):
+            found = _laid(request, plan, words, "tb", only=True)
+            if found is None or not found.bent:
+                break
+            if found.layout.rising and found.over == (0.0, 0.0):
+                return found
+    return None
 
 
 def _narrowed(request: Request, found: Laid) -> Laid:
@@ -320,7 +346,8 @@ def _layouts(
     """The places of the boxes on the page: as a U, where the network is one, and in columns or rows; and
     whether it is one.
     """
-    known, key = request.plans.known, (__name__, plan.depth, words, direction, request.labels)
+    scopes = len(plan.scopes)
+    known, key = request.plans.known, (__name__, plan.depth, scopes, words, direction, request.labels)
     if key not in known:
         known[key] = _whole(plan, words, direction, cores)
     return _broken(known[key], direction, room)
@@ -404,10 +431,12 @@ def _parts(name: str, most: float) -> list[str]:
 
 
 def _is_cut(plan: Plan, words: _Words) -> bool:
-    """Whether the name of a box is longer than it is wide."""
+    """Whether the name of a box, or what was asked for in it, is longer than it is wide."""
     for box in plan.boxes:
         most = words.widest - 2 * _PAD - _ACCENT - _STEP * len(_bars(box, words))
         if any(width(row.name[:100], NAME, True) > most for row in _head(box, words)):
+            return True
+        if width(box.figures[:100], SMALL) > most:
             return True
     return False
 
