@@ -1185,7 +1185,14 @@ def _called(boxes: list[Box], most: float) -> list[str]:
     if scope and scope == other:
         both = f"{start} to {stop}"
         return [scope, *([both] if width(both, SMALL, True) <= most else [start, f"to {stop}"])]
-    return [*([first] if width(first, SMALL, True) <= most else [scope, name]), f"to {last}"]
+    # the scopes in which they are, as far as they are the same, and in which they are after that
+    heads = [one.partition("..")[0].split(".") for one in (first, last)]
+    shared = next((i for i, (a, b) in enumerate(zip(*heads, strict=False)) if a != b), None)
+    if shared is None:
+        return [first, f"to {last}"]
+    around, start, stop = ".".join(heads[0][:shared]), heads[0][shared], heads[1][shared]
+    both = f"{start} to {stop}"
+    return [*filter(None, [around]), *([both] if width(both, SMALL, True) <= most else [start, f"to {stop}"])]
 
 
 def _parted(name: str) -> tuple[str, str]:
