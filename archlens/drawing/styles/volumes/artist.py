@@ -1188,7 +1188,7 @@ def _called(boxes: list[Box], most: float) -> list[str]:
     # the scopes in which they are, as far as they are the same, and in which they are after that
     heads = [one.partition("..")[0].split(".") for one in (first, last)]
     shared = next((i for i, (a, b) in enumerate(zip(*heads, strict=False)) if a != b), None)
-    if shared is None:
+    if shared is None or max(width(one, SMALL, True) for one in (first, f"to {last}")) <= most:
         return [first, f"to {last}"]
     around, start, stop = ".".join(heads[0][:shared]), heads[0][shared], heads[1][shared]
     both = f"{start} to {stop}"
