@@ -235,6 +235,8 @@ def _syntax_error(problem: Exception, text: str, node: Scalar, offset: int) -> S
     help = ""
     if text.count("(") > text.count(")"):
         help = "a bracket is opened and not closed"
+    elif numbered := re.search(r"\b(ref|again)\(\s*([A-Za-z_][\w.]*\.\d[\w.]*)", text):
+        help = f'a path with a number in it is a text: {numbered[1]}("{shorten(numbered[2])}")'
     elif re.match(r"[A-Za-z_]\w*\s*(:|=(?!=))", text):
         help = "a name and its step stand as `- name: step`, with a space after the colon"
     elif re.search(r"\bif\b", text):
