@@ -169,11 +169,29 @@ def _made(recipe: Recipe) -> Any:
     models = import_module(recipe.library)
     if recipe.library == "timm":
         return models.create_model(recipe.reference, **recipe.arguments).eval()
+    if recipe.library == "effdet":
+        return _behind_the_backbone(models.create_model(recipe.reference, pretrained_backbone=False)).eval()
     kind = getattr(models, recipe.reference)
     if not hasattr(kind, "config_class"):
         return kind(**recipe.arguments).eval()
     config = kind.config_class(**recipe.arguments)
     return kind._from_config(config, attn_implementation=recipe.kernel).eval()
+
+
+def _behind_the_backbone(detector: Any) -> Any:
+    """The neck and the heads of a detector, as a module that takes the maps of its backbone."""
+    from torch import nn
+
+    class Behind(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fpn, self.class_net, self.box_net = detector.fpn, detector.class_net, detector.box_net
+
+        def forward(self, *maps: Any) -> Any:
+            levels = self.fpn([*maps])
+            return (*self.class_net(levels), *self.box_net(levels))
+
+    return Behind()
 
 
 def on_meta(recipe: Recipe) -> Any:

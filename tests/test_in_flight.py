@@ -368,6 +368,34 @@ def test_bifpn_has_no_output_but_its_levels() -> None:
     assert len(network["cells.0.add_6"].inputs) == 3
 
 
+def test_a_path_without_quotes() -> None:
+    """It means what it means within quotes; what starts with the name of a value asks for a part of that."""
+    text = """
+input: {left: 4x8x8, right: 4x8x8}
+blocks:
+  stage:
+    - part:
+        - a: conv(4, 1)
+        - b: conv(4, 1)
+    - add: [identity, PATH]
+layers:
+  - ref(input.left)
+  - first: stage
+  - again(first.part.a)
+  - concat: [identity, ref(input.right)]
+outputs:
+  early: ref(first.part.a)
+"""
+    bare = archlens.loads(text.replace("PATH", "ref(part.a)"))
+    quoted = archlens.loads(text.replace("PATH", "ref('part.a')"))
+    assert [(one.name, one.inputs) for one in bare] == [(one.name, one.inputs) for one in quoted]
+    assert bare["first.add"].inputs == ("first.part.b", "first.part.a")
+    assert bare["first.part.a_1"].again
+    assert bare.outputs["early"] == "first.part.a"
+    with pytest.raises(archlens.SpecError, match=r"there is no step part\.c to go on from"):
+        archlens.loads(text.replace("PATH", "ref(part.c)"))
+
+
 def test_steps_of_a_scope_with_others_between_them() -> None:
     """As the parts of a list of modules: each stands under its path, in a block and in a table, too."""
     text = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ..errors import did_you_mean, shorten
@@ -80,7 +80,11 @@ def filled(parts: Parts, scope: Namespace) -> str:
             if not isinstance(value, int | str) or isinstance(value, bool):
                 raise part.error(
                     f"within braces stands a whole number or a text, not {describe(value)}",
-                    help="// divides without a remainder" if isinstance(value, float) else "",
+                    help="// divides without a remainder"
+                    if isinstance(value, float)
+                    else "a text that is the name of an op stands in quotes of its own: \"'relu'\""
+                    if is_template(value)
+                    else "",
                 )
             words.append(str(value))
             length += len(words[-1])
@@ -109,6 +113,20 @@ def _name(tree: ast.Name, expression: Expression, scope: Namespace) -> Any:
             f"the name {shorten(tree.id)} is not known here",
             scope.hint(tree.id) or op_meant(tree.id, [*scope.known(), *FUNCTIONS], otherwise=quotes),
         ) from None
+
+
+def path_in(tree: ast.expr, scope: Collection[str]) -> str:
+    """The path of a step that is written without quotes, as in ``ref(encoder.conv)``; empty where it is none.
+
+    What starts with a name that has a value is no path, and asks for a part of that value.
+    """
+    names = []
+    while isinstance(tree, ast.Attribute):
+        names.append(tree.attr)
+        tree = tree.value
+    if not names or not isinstance(tree, ast.Name) or tree.id in ("x", "input") or tree.id in scope:
+        return ""
+    return ".".join((tree.id, *reversed(names)))
 
 
 #: What can be asked of a tensor.

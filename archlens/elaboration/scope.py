@@ -14,7 +14,7 @@ from ..language.steps import Block
 from ..network import Asked, scopes_of
 from ..ops import OPS, STATED, Op
 from .building import Builder, Place
-from .evaluation import evaluate
+from .evaluation import evaluate, path_in
 from .packages import bring
 from .values import CONSTANTS, Tensor, describe
 
@@ -166,7 +166,7 @@ class Env:
             if value is None and name in self.file.names:
                 value = self.file.names[name]
         else:
-            value = evaluate(expression, self, argument)
+            value = path_in(argument, self.locals) or evaluate(expression, self, argument)
             name = str(value)
         if isinstance(value, str):
             name, value = value, self.path(value)

@@ -21,7 +21,7 @@ from ..ops import Op
 from ..shape import times
 from .advice import LayerShapeError
 from .building import Place
-from .evaluation import evaluate
+from .evaluation import evaluate, path_in
 from .scope import Elaboration, Env
 from .values import describe
 
@@ -143,8 +143,8 @@ class Sharing(Elaboration):
         Raises:
             SpecError: there is none, it comes later, or is not finished.
         """
-        name = argument.id if isinstance(argument, ast.Name) else None
-        if name is None or name in env.locals:
+        name = argument.id if isinstance(argument, ast.Name) else path_in(argument, env.locals)
+        if not name or name in env.locals:
             value = evaluate(expression, env, argument)
             if not isinstance(value, str):
                 handed = 'a block is handed the name as a text, as in "left"' if name else ""

@@ -131,7 +131,7 @@ CONSTRUCTS: dict[str, Construct] = {
         "for foreach loop while enumerate zip table",
     ),
     "ref": Construct(
-        'ref(name), ref("layer{i}.conv")',
+        'ref(name), ref(stage.conv), ref("layer{i}.conv")',
         "Go on from an earlier step: the tensor that it made.",
         "Names are looked for in the scope around, and then further out; of a scope it is its end. "
         "`ref(input.left)` is an input.",
