@@ -111,6 +111,24 @@ def test_a_mistake_is_marked_at_its_place_as_the_command_says_it(tmp_path: Path)
     assert [row[0] for row in ask("table", text=text)["rows"]] == ["a"]
 
 
+def test_it_is_marked_before_it_is_found_out_what_would_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network of the zoo on too small an input: the search lays it out again and again."""
+    searched: list[object] = []
+
+    def search(*given: Any) -> None:
+        searched.append(given)
+
+    monkeypatch.setattr("archlens.elaboration.smallest_input", search)
+    text = opened("googlenet")["text"].replace("input: 3x224x224", "input: 3x225x7")
+    (glanced,) = ask("glance", text=text)["marks"]
+    assert searched == []
+    (mark,) = ask("check", text=text)["marks"]
+    assert searched
+    assert glanced["place"] == mark["place"] != []
+    assert glanced["severity"] == "error"
+    assert ask("glance", text=opened("googlenet")["text"]) == {"marks": []}
+
+
 def test_columns_are_counted_as_pages_count_them() -> None:
     (mark,) = ask("check", text='{"title": "\U0001f600\U0001f600", "input": 3x8x8, "layers": [reluu]}')[
         "marks"
@@ -273,7 +291,8 @@ def test_what_runs_in_the_page_runs_with_nothing_else_installed(written: Path, t
         f"questions = {[one for one in QUESTIONS if one != 'open']};"
         "more = {'picture': {'style': 'volumes'}, 'explain': {'layer': 'conv1'}};"
         "found = [answer(json.dumps({'ask': one, **opened, **more.get(one, {})})) for one in questions];"
-        "print(json.loads(found[2])['now']['values'][1], any('problem' in one[:20] for one in found),"
+        "figures = json.loads(found[questions.index('figures')]);"
+        "print(figures['now']['values'][1], any('problem' in one[:20] for one in found),"
         " sorted({'yaml', 'click', 'pygments', 'torch', 'numpy'} & {*sys.modules}))"
     )
     done = subprocess.run(

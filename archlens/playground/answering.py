@@ -75,6 +75,17 @@ class Looked(NamedTuple):
 @lru_cache(4)
 def look(asked: Asked) -> Looked:
     """Lay out what is asked for, once for all questions about it."""
+    found = glance(asked)
+    return found if found.problem is None else _laid_out(asked, advice=True)
+
+
+@lru_cache(4)
+def glance(asked: Asked) -> Looked:
+    """The same without what would work, for which many networks may have to be laid out."""
+    return _laid_out(asked, advice=False)
+
+
+def _laid_out(asked: Asked, *, advice: bool) -> Looked:
     spec: Spec | None = None
     variant = ""
     try:
@@ -82,10 +93,12 @@ def look(asked: Asked) -> Looked:
         variant = asked.variant if asked.variant in spec.variants else next(iter(spec.variants), "")
         given = dict(asked.inputs)
         whole = next(iter(given.values()), None) if [*given] == [*spec.inputs] and len(given) == 1 else given
-        return Looked(spec, variant, elaborate(spec, variant, input=whole or None, values=dict(asked.values)))
+        values = dict(asked.values)
+        network = elaborate(spec, variant, input=whole or None, values=values, advice=advice)
+        return Looked(spec, variant, network)
     except SpecError as problem:
-        network = problem.network if problem.network is not None and problem.network.inputs else None
-        return Looked(spec, variant, network, problem.diagnostic, problem.failed)
+        partial = problem.network if problem.network is not None and problem.network.inputs else None
+        return Looked(spec, variant, partial, problem.diagnostic, problem.failed)
     except ArchlensError as problem:
         return Looked(spec, variant, None, problem.diagnostic)
 
@@ -115,6 +128,13 @@ def opened(name: str) -> dict[str, Any]:
         raise usage(f"there is no network {shorten(name)}")
     found = find(name)
     return {"text": found.spec.source.text, "variant": found.variant}
+
+
+def glanced(**given: Any) -> dict[str, Any]:
+    """What is wrong with a spec, where, as soon as that is known."""
+    asked = _asked(given)
+    found = glance(asked)
+    return {"marks": [_mark(found.problem, asked)] if found.problem is not None else []}
 
 
 def checked(**given: Any) -> dict[str, Any]:
@@ -222,6 +242,7 @@ def explained(layer: str, **given: Any) -> dict[str, str] | None:
 #: What can be asked.
 QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "open": opened,
+    "glance": glanced,
     "check": checked,
     "graph": graphed,
     "figures": figured,

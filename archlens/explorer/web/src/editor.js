@@ -287,13 +287,13 @@ function completed(context, vocabulary, known) {
   const options = [];
   const op = call && Object.hasOwn(vocabulary.ops, call) ? vocabulary.ops[call] : null;
   if (op) {
-    for (const [name, value, takes, meaning] of op.arguments) {
+    for (const [i, [name, value, takes, meaning]] of op.arguments.entries()) {
       options.push({
         label: name,
         apply: `${name}=`,
         detail: value ? `=${value}` : "",
         type: "property",
-        boost: 50,
+        boost: 90 - i,
         ...info(meaning, `takes ${takes}`, value ? `default: ${value}` : "must be given"),
       });
     }

@@ -211,7 +211,7 @@ function tools() {
 
 function setOf() {
   const options = /** @type {[string, string][]} */ ([
-    ...(data.beginning.length > 1 ? [["beginning", "the beginning"]] : []),
+    ...(data.beginning.length > 1 ? [["beginning", "LeNet to ResNet"]] : []),
     ["all", `all ${data.networks.length}`],
     ...(families.length > 1 ? families.map((family) => [family, family]) : []),
   ]);

@@ -11,6 +11,7 @@ const LOOKS = [
   "stroke",
   "stroke-width",
   "stroke-dasharray",
+  "paint-order",
   "font-size",
   "font-family",
   "font-weight",

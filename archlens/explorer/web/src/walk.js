@@ -60,6 +60,14 @@ export function walk(network, state, set, how = {}) {
   held.call(/** @type {any} */ (zoomed)).on("dblclick.zoom", null);
   let size = { width: 1, height: 1 };
 
+  let across = 0;
+  new ResizeObserver(() => {
+    const { clientWidth } = view;
+    if (!clientWidth) return; // it is not on the page any more
+    if (across && Math.abs(clientWidth - across) > 40) fit();
+    across = clientWidth;
+  }).observe(view);
+
   draw();
   show(byName.get(state.layer) ?? -1);
   seek(state.find);

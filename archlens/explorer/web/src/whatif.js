@@ -92,6 +92,7 @@ const root = h(
   ),
 );
 
+const glance = latest(glanced, failed);
 const check = latest(show, failed);
 const part = latest(showPart, failed);
 const figure = latest(showFigures, failed);
@@ -157,7 +158,19 @@ function question() {
 
 function ask() {
   asked = performance.now();
-  check("check", question());
+  glance("glance", question());
+}
+
+/**
+ * What is wrong is marked at once; what would work is looked for when nothing is typed for a while, for it may
+ * take longer.
+ * @param {{marks: Mark[]}} answer
+ */
+function glanced(answer) {
+  written.mark(answer.marks);
+  if (answer.marks.length) marks.replaceChildren(...answer.marks.map(told));
+  clearTimeout(soon);
+  soon = window.setTimeout(() => check("check", question()), answer.marks.length ? 350 : 0);
 }
 
 async function link() {
