@@ -210,6 +210,43 @@ class Prompted(nn.Module):
         return torch.cat([x, self.prompt[None].expand(*many)], 1).sin()
 
 
+class Functions(nn.Module):
+    """Parameters that something is done to before they meet what flows: a scale, a temperature, a gate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = nn.Linear(8, 8)
+        self.scale, self.rate = nn.Parameter(torch.rand(8)), nn.Parameter(torch.rand(8))
+        self.heat, self.shift = nn.Parameter(torch.rand(())), nn.Parameter(torch.rand(1, 8, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.before(x)
+        x = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * (1 + self.scale)
+        x = x * self.heat.exp().clamp(max=100) + x.sin() * torch.sigmoid(self.heat * 2)
+        return x.mT * -self.rate.exp().view(1, 8, 1) - F.softplus(self.shift) / 3
+
+
+class Pooled(nn.Module):
+    """Learned queries that go through layers before any input does."""
+
+    def __init__(self, repeats: bool) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(torch.rand(1, 3, 8))
+        self.norm, self.q, self.kv, self.out = (
+            nn.LayerNorm(8),
+            nn.Linear(8, 8),
+            nn.Linear(8, 16),
+            nn.Linear(8, 8),
+        )
+        self.repeats = repeats
+
+    def forward(self, x: Tensor) -> Tensor:
+        queries = self.queries.repeat(len(x), 1, 1) if self.repeats else self.queries.expand(len(x), -1, -1)
+        k, v = (heads(one) for one in self.kv(x).chunk(2, -1))
+        scores = heads(self.q(self.norm(queries))) @ k.mT * 2**-0.5
+        return self.out(joined(scores.softmax(-1) @ v)) + queries
+
+
 class Unbiased(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         return F.group_norm(x, self.num_groups, self.weight, None, self.eps)
@@ -228,7 +265,7 @@ class StandardConv(nn.Conv2d):
 def check(module: nn.Module, sizes: tuple[int, ...], kinds: set[str]) -> None:
     """It is said in ops, these among them, that do what the module does; also written and read again."""
     torch.manual_seed(0)
-    module = module.eval()
+    module = module.eval().requires_grad_(False)  # the counter asks what is repeated for its gradient
     network = archlens.trace(module, sizes)
     x = torch.rand(2, *sizes)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -273,6 +310,19 @@ def test_a_standardized_convolution() -> None:
 
 def test_learned_tokens() -> None:
     check(Prompted(), (3, 6, 4), {"parameter", "rearrange", "concat", "multiply"})
+
+
+def test_functions_of_parameters() -> None:
+    check(
+        Functions(),
+        (10, 8),
+        {"parameter", "shift", "exp", "clamp", "sigmoid", "scale", "softplus", "rms_norm"},
+    )
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_queries_that_go_through_layers_before_any_input(repeats: bool) -> None:
+    check(Pooled(repeats), SIZES[::-1], {"parameter", "layer_norm", "linear", "attention"})
 
 
 def test_a_group_norm_without_a_shift() -> None:

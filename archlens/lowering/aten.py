@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -629,12 +630,21 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
 
 
 def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Draft:
-    """A parameter as a branch of a merge: of as many axes and the same layout as what it is merged with.
+    """What is computed of a parameter, value by value, as a branch of a merge."""
+    leaf, functions = _computed(value)
+    made = _standing(lowering, leaf, value.sizes, beside, extra)
+    for node in functions:
+        made = _applied(lowering, node, made, leaf)
+    return made
+
+
+def _standing(lowering: Lowering, leaf: Value, sizes: tuple[int, ...], beside: Draft, extra: int) -> Draft:
+    """A parameter with as many axes and the same layout as what it is merged with.
 
     So many ``extra`` axes of that are beside the batch where the parameter is read.
     """
-    leaf, rank = unviewed(value), len(beside.shape)
-    batch, *shape = (1,) * (rank + 1 - extra - len(value.sizes)) + value.sizes
+    rank = len(beside.shape)
+    batch, *shape = (1,) * (rank + 1 - extra - len(sizes)) + sizes
     shape = [*(1,) * extra, *shape]
     if not leaf.key or not leaf.trains or batch != 1 or len(shape) != rank:
         raise NotSaid("it reads what was computed without the input")
@@ -652,6 +662,35 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
     made = _parameter(lowering, leaf, lowering.call("parameter", leaf.sizes, **given), beside)
     made = lowering.put(lowering.call("reshape", (shape[-1], *shape[:-1]) if last else tuple(shape)), made)
     return lowering.put(lowering.call("channels_last"), made) if last and rank > 1 else made
+
+
+#: Functions of each value of one tensor, of which some read a number beside it.
+_OF_EACH = {
+    f"aten.{name}" for name in (*_PLAIN, *_FUNCTIONS, "add", "mul", "sub", "div", "rsub", "pow", "clamp")
+}
+
+
+def _computed(value: Value) -> tuple[Value, list[Node]]:
+    """What a tensor is computed of value by value, and by which operators, the first one first."""
+    found: list[Node] = []
+    while value.node is not None and not value.key and len(value.node.inputs) == 1:
+        if value.node.target in _OF_EACH:
+            found.append(value.node)
+        elif value.node.target not in (*VIEWED, *SAME):
+            break
+        value = value.node.inputs[0]
+    return value, found[::-1]
+
+
+def _applied(lowering: Lowering, node: Node, draft: Draft, leaf: Value) -> Draft:
+    """What an operator gives of the values of a layer, that it was given before there was any input."""
+    given = Value((lowering.tape.batch, *draft.shape), leaf.dtype, input=leaf.key)
+    lowering.held[given] = _straight(draft)
+    args = {name: given if one is node.inputs[0] else one for name, one in node.args.items()}
+    made = lowering.table[node.target](lowering, replace(node, args=args, inputs=(given,), flows=True), args)
+    if not isinstance(made, Held) or isinstance(made.draft.op, Opaque):
+        raise NotSaid("it reads what was computed without the input")
+    return made.draft
 
 
 def _parameter(lowering: Lowering, leaf: Value, op: Op, beside: Draft) -> Draft:

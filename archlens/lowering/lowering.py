@@ -107,6 +107,10 @@ MOVES = frozenset(
 )
 
 
+#: What gives a tensor to each sample, and the layers with weights that read such.
+_REPEATS = ("aten.expand", "aten.repeat")
+_PROJECTS = ("torch.linear", "aten.native_layer_norm", "torch.rms_norm")
+
 #: What makes zeros, whatever it reads.
 _ZEROS = ("aten.zeros", "aten.new_zeros", "aten.zeros_like")
 
@@ -189,6 +193,9 @@ class Lowering:
         for node in self.nodes:
             for value in dict.fromkeys(node.inputs):
                 self.readers.setdefault(value, []).append(node)
+        #: The parameters that are given to each sample and computed with before any input is.
+        self.given: dict[Value, Value] = {}
+        self._give()
         last: dict[Call, Node] = {}
         moving: dict[Call, bool] = {}
         for node in self.nodes:
@@ -199,6 +206,27 @@ class Lowering:
         self.settling = {
             node for call, node in last.items() if moving[call] and not call.children and call.path
         }
+
+    def _give(self) -> None:
+        """Let parameters flow that are repeated for each sample, and then read by layers of their own."""
+        for node in self.nodes:
+            if not node.flows and node.target in _REPEATS and node.outputs[0].sizes:
+                (out,), made_of = node.outputs, sources(node.outputs[0])
+                (samples, *rest), leaf = out.sizes, made_of[0] if len(made_of) == 1 else None
+                alike = leaf is not None and leaf.trains and leaf.sizes in ((*rest,), (1, *rest))
+                if alike and samples == self.tape.batch and len(rest) > 1 and self._is_projected(out):
+                    self.given[out] = made_of[0]
+                    node.flows = True
+            elif self.given and not node.flows and any(one.flows for one in node.inputs):
+                node.flows = True
+
+    def _is_projected(self, value: Value) -> bool:
+        """Whether a layer with weights reads a tensor that no input flows into."""
+        return any(
+            one.target in _PROJECTS or (one.target in MOVES and self._is_projected(one.outputs[0]))
+            for one in self.readers.get(value, ())
+            if not one.flows
+        )
 
     # --- the tensors ----------------------------------------------------------------------------
 
@@ -552,7 +580,8 @@ class Lowering:
             before = len(self.drafts)
             self.paying.clear()
             try:
-                found = self._said(node)
+                leaf = self.given.get(node.outputs[0]) if node.outputs else None
+                found = self._said(node) if leaf is None else [self._repeated_for_each(leaf)]
             except NotSaid as problem:
                 self._forget(before)
                 self.paying.clear()
@@ -567,6 +596,15 @@ class Lowering:
                         held = self._settle(held)
                     self.held[value] = held
                     self.holding.setdefault(held.draft, []).append(value)
+
+    def _repeated_for_each(self, leaf: Value) -> Held:
+        """A parameter that each sample has."""
+        batch = {"batch": True} if leaf.sizes[0] == 1 and len(leaf.sizes) > 2 else {}
+        op = self.call("parameter", leaf.sizes[1:] if batch else leaf.sizes, **batch)
+        beside = next(iter(self.inputs.values()))
+        made = self.made.get((leaf, op)) or self.put(op, beside, own={"": leaf})
+        self.made[leaf, op] = made
+        return Held(made, made.straight)
 
     def _is_last(self, value: Value) -> bool:
         """Whether the channels of an input stand last: its first reader takes them so."""
