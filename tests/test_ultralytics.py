@@ -623,3 +623,12 @@ def test_two_files_are_compared_scale_by_scale(tmp_path: Path, monkeypatch: pyte
     assert (found["added"], found["removed"]) == (["new.yaml:m"], ["old.yaml:n"])
     # twice 16 and 24 channels: a weight for each of three colours, and two of the norm
     assert one["totals"]["params"] == {"old": 32 * (3 + 2), "new": 48 * (3 + 2)}
+
+
+def test_of_a_head_only_the_arithmetic_of_boxes_is_opaque() -> None:
+    """Maps of 16x16 and 8x8 are a row of 320 places; four sides of 16 distances are turned."""
+    head = [one for one in load(SMALL, variant="n", input="3x64x64") if one.name.startswith("model.7.")]
+    assert [one.name for one in head if one.op.kind == "opaque"] == ["model.7.boxes"]
+    assert [tuple(one.shape) for one in head if one.op.kind == "concat"] == [(64, 320), (2, 320), (6, 320)]
+    (turned,) = (one for one in head if one.op.kind == "rearrange")
+    assert (tuple(turned.input_shapes[0]), tuple(turned.shape)) == ((4, 16, 320), (16, 4, 320))

@@ -21,7 +21,7 @@ from ...ops.attributes import (
     Index as Position,
 )
 from ...shape import Shape
-from .placement import Flow, Model, area, cat, half, kind, parts
+from .placement import Flow, Model, area, cat, half, in_a_row, kind, parts
 
 #: Whether the model's activation follows, or none; blocks give their own.
 Act = Annotated[Any, Kind("true or false", lambda value: value if isinstance(value, bool) else None)]
@@ -773,10 +773,7 @@ def ImagePoolingAttn(
         y = m.put("conv", x, channels=ec, kernel=1, name=f"projections.{i}")
         y = m.put("adaptive_max_pool", y, size=k, name=f"im_pools.{i}")
         rows.append(m.put("reshape", y, shape=(ec, k * k)))
-    joined = rows[0]
-    if len(rows) > 1:
-        joined = m.unknown("cat", Shape((ec, k * k * len(rows))), *rows, why=JOINED)
-    seen = m.put("channels_last", joined)
+    seen = m.put("channels_last", in_a_row(m, *rows))
 
     def projected(y: Tensor, name: str) -> Tensor:
         return m.put("linear", m.put("layer_norm", y, name=f"{name}.0"), features=ec, name=f"{name}.1")
@@ -785,10 +782,6 @@ def ImagePoolingAttn(
     y = m.put("linear", m.put("attention", *found, heads=nh), features=ct, name="proj")
     m.seen = m.put("add", y, text)
     return xs
-
-
-#: Why it is not said in ops how positions of several maps come to stand in one row.
-JOINED = "the positions of several maps stand in one row"
 
 
 # --- maps at several places ------------------------------------------------------------------------------

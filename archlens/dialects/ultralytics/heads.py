@@ -8,8 +8,8 @@ from ...ops.attributes import DEFAULT, Count, Flag, Kind, Size, whole
 from ...ops.linear import Linear
 from ...ops.op import Buffer
 from ...shape import Shape, channels_last
-from .blocks import JOINED, Conv, DWConv, Pad, attends, norm, texts_of
-from .placement import Model, area, cat, half, kind
+from .blocks import Conv, DWConv, Pad, attends, norm, texts_of
+from .placement import Model, area, cat, half, in_a_row, kind
 
 Keypoints = Annotated[
     tuple[int, int],
@@ -60,10 +60,7 @@ def light(m: Model, x: Tensor, name: str, c: int, out: int) -> Tensor:
 def joined(m: Model, maps: list[Tensor]) -> Tensor:
     """The positions of all maps in one row."""
     rows = [m.put("reshape", x, shape=(x.shape.channels, area(x))) for x in maps]
-    if len(rows) == 1:
-        return rows[0]
-    length = sum(map(area, maps))
-    return m.unknown("cat", Shape((rows[0].shape.channels, length)), *rows, why=JOINED, help=_RAW)
+    return in_a_row(m, *rows)
 
 
 def boxes_of(m: Model, rows: Tensor, sides: int = 4, name: str = "boxes", *beside: Tensor) -> Tensor:
@@ -72,7 +69,7 @@ def boxes_of(m: Model, rows: Tensor, sides: int = 4, name: str = "boxes", *besid
     if m.reg_max > 1:
         with m.net.scope("dfl", block="DFL"):
             each = m.put("reshape", rows, shape=(4, m.reg_max, count))
-            turned = m.unknown("swap", Shape((m.reg_max, 4, count)), each, help=_RAW)
+            turned = m.put("rearrange", each, pattern="c h w -> h c w", channels="first")
             mean = m.put("conv", m.put("softmax", turned), channels=1, kernel=1, bias=False, name="conv")
             rows = m.put("reshape", mean, shape=(4, count))
     return m.unknown(name, Shape((sides, count)), rows, *beside, help=_RAW, pointwise=True)
@@ -172,10 +169,7 @@ def anchored(m: Model, xs: Levels, nc: int, anchors: Any) -> Tensor:
         m.unknown("boxes", channels_last((count * area(x),), nc + 5), x, help=_RAW)
         for count, x in zip(counts, maps, strict=True)
     ]
-    if len(rows) == 1:
-        return rows[0]
-    places = sum(one.shape[0] for one in rows)
-    return m.unknown("cat", channels_last((places,), nc + 5), *rows, why=JOINED, help=_RAW)
+    return in_a_row(m, *rows)
 
 
 @kind(several=True)

@@ -156,6 +156,11 @@ def cat(m: Model, *parts: Tensor) -> Tensor:
     return m.put("concat", *parts) if len(parts) > 1 else parts[0]
 
 
+def in_a_row(m: Model, *parts: Tensor) -> Tensor:
+    """Positions one after the other; one part is itself."""
+    return m.put("concat", *parts, axis="length") if len(parts) > 1 else parts[0]
+
+
 def half(m: Model, x: Tensor) -> tuple[Tensor, Tensor]:
     """The first half of the channels, and the rest."""
     first, rest = parts(m, x, -(-x.shape.channels // 2))
