@@ -26,7 +26,8 @@ from .published import QUANTITIES as PUBLISHED
 
 Schema = dict[str, Any]
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+#: The dialect of all schemas.
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 #: A size of a shape, or an expression for it.
 _SIZE = r"(\d+|\{[^{}]+\})"
@@ -79,7 +80,7 @@ def spec_schema() -> Schema:
     }
     assert tuple(properties) == SPEC_KEYS, "the keys of a spec are not those of its schema"
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": SPEC,
         "description": "A spec of a neural network for archlens.",
         "type": "object",
@@ -242,7 +243,7 @@ def pyproject_schema() -> Schema:
     """Of a ``pyproject.toml``, as editors need it; of its tables it knows ``[tool.archlens]`` alone."""
     archlens = _archlens_schema()
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": PYPROJECT,
         "description": "A pyproject.toml with the table [tool.archlens].",
         "type": "object",

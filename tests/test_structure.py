@@ -112,9 +112,10 @@ MAY: dict[str, set[str]] = {
     "cli": {
         *("", "analysis", "backends", "bounds", "budgets", "counts", "dialects", "drawing", "elaboration"),
         *("errors", "explorer", "playground"),
-        *("forms", "language", "library", "lint", "network", "ops", "reporting", "schema", "shape", "source"),
-        *("studying", "tracing", "views", "wrapping", "writing"),
+        *("forms", "language", "library", "lint", "network", "ops", "outputs", "reporting", "schema", "shape"),
+        *("source", "studying", "tracing", "views", "wrapping", "writing"),
     },
+    "outputs": {"schema"},
     "schema": {"analysis", "budgets", "language", "limits", "ops", "published"},
     # doors for tests of one's own: each does what a command does
     "testing": {
