@@ -111,12 +111,12 @@ def spec_schema() -> Schema:
             "expression": {
                 "description": "An op or a block, called by Python's rules; `a >> b`; `block(64) * 3`.",
                 "anyOf": [
+                    {"type": "string", "minLength": 1},  # first, so that most steps are valid at once
                     *(
                         {"const": kind, "description": _signature(kind)}
                         for kind in LANGUAGE
                         if kind not in MERGES
                     ),
-                    {"type": "string", "minLength": 1},
                 ],
             },
             "body": {

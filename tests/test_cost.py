@@ -43,20 +43,14 @@ from . import own_modules
 from .running import run
 from .test_ops import EXAMPLES
 from .test_torchvision import NAMES, build
+from .unfilled import unfilled
 
 # --- the real tools -----------------------------------------------------------------------------------
 
 
 def built(network: Network, device: str = "meta") -> tuple[Any, tuple[torch.Tensor, ...]]:
     """A module of the network at inference, with inputs; nothing is initialised, nothing takes memory."""
-    module = archlens.build(network, device="meta").eval()
-    if device != "meta":
-        module.to_empty(device=device)
-        for alias, key in network.aliases.items():  # which torch makes two of
-            path, _, name = alias.rpartition(".")
-            module.get_submodule(path)._parameters[name] = module.get_parameter(key)
-        for tensor in (*module.parameters(), *module.buffers()):
-            tensor.data.zero_()  # some are indices, and what memory holds may be slow to compute with
+    module = unfilled(network, device).eval()
     kinds = [torch.int64 if isinstance(shape, Ids) else torch.float32 for shape in network.inputs.values()]
     shapes = zip(network.inputs.values(), kinds, strict=True)
     return module, tuple(torch.zeros(1, *shape, device=device, dtype=kind) for shape, kind in shapes)

@@ -43,6 +43,7 @@ from archlens.views import verification_table as verification_view
 from .random_networks import Drawn, networks
 from .running import run
 from .test_ops import FURTHER
+from .unfilled import unfilled
 
 
 def saved(network: Network, **how: Any) -> int | None:
@@ -96,7 +97,7 @@ def inputs_of(network: Network, batch: int, **given: Any) -> list[Tensor]:
 @lru_cache(1)
 def built(network: Network, device: str, dtype: torch.dtype) -> nn.Module:
     """Its module, for what leaves it as it is."""
-    return archlens.build(network, device=device, dtype=dtype)
+    return unfilled(network, device, dtype)
 
 
 def peak_in_torch(network: Network, batch: int, align: int = 1, device: str = "cpu") -> int:
@@ -836,7 +837,7 @@ def training_in_torch(
 ) -> Training:
     """An iteration that begins without gradients; the caller holds inputs and outputs."""
     torch.default_generator.manual_seed(0)
-    module = archlens.build(network, dtype=dtype).train()
+    module = unfilled(network, "cpu", dtype).train()
     stepped = OPTIMIZERS[optimizer](module.parameters(), **given)
     for weight in module.parameters():
         weight.grad = torch.zeros_like(weight)

@@ -29,7 +29,7 @@ def data_of(text: str) -> Any:
             return {str(key): plain(inner) for key, inner in value.items()}
         return [plain(item) for item in value] if isinstance(value, list) else value
 
-    return plain(yaml.safe_load(text))
+    return plain(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
 def errors(schema: dict[str, Any], data: Any) -> list[str]:
