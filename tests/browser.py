@@ -73,7 +73,10 @@ class Page:
 
     def settle(self) -> None:
         """Wait until what was asked for is painted."""
-        self.run("new Promise(then => requestAnimationFrame(() => requestAnimationFrame(() => then())))")
+        painted = "new Promise(then => requestAnimationFrame(() => requestAnimationFrame(() => then())))"
+        self.run(painted)
+        while self.run('document.querySelector(".waiting") !== null'):
+            self.run(painted)
 
     def size(self, width: int, height: int = 900, *, dark: bool = False, touch: bool = False) -> None:
         """Make the window so large."""

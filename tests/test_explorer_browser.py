@@ -214,6 +214,14 @@ def test_scopes_open_and_layers_are_derived(tab: browser.Page, here: Path) -> No
     assert (width, height) == (min(stop, 224) - max(start, 0),) * 2
 
 
+def test_the_page_of_many_has_the_layers_of_the_first_set(tab: browser.Page, tmp_path: Path) -> None:
+    page(tmp_path, *FIVE, "resnet18", "resnet34", "vgg11", "vgg13")
+    tab.open(tmp_path / "explorer.html", "view=network&net=resnet50&open=all")
+    assert tab.run('document.querySelectorAll("[data-layer]").length') == len(network("resnet50"))
+    tab.open(tmp_path / "explorer.html", "view=network&net=vgg13")
+    assert "archlens explore vgg13" in tab.run('document.querySelector(".stage").textContent')
+
+
 def test_layers_are_found_and_heated(tab: browser.Page, here: Path) -> None:
     one = network("googlenet")
     tab.open(here, "view=network&net=googlenet&find=7x7&heat=params")

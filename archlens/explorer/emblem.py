@@ -30,6 +30,9 @@ _SAID = re.compile(r"<(title|desc)>[^<]*</\1>\n?")
 _LOOK = re.compile(
     r' (fill|stroke|stroke-width|stroke-dasharray|font-size|font-weight|text-anchor)="([^"<>]*)"'
 )
+_GROUP = re.compile(r'</?g(?: class="[\w -]+")?>')
+_WAY = re.compile(r' d="([MLCZ\d., -]*)"')
+_STEP = re.compile(r"([MLCZ])([\d., -]*)")
 _HEAD = re.compile(r'<svg [^>]*?width="([\d.]+)"[^>]*? (viewBox="[\d. ]+")[^>]*>')
 
 
@@ -79,7 +82,30 @@ def svg(drawn: Drawn, looks: Looks, label: str) -> str:
         _STRETCHED.sub("", text),
         count=1,
     )
-    return text.replace(' class="edge"', "").replace(' class="node"', "").replace("\n", "")
+    text = text.replace("\n", "")
+    if len(_GROUP.findall(text)) == text.count("<g") + text.count("</g>"):  # which do nothing here
+        text = _GROUP.sub("", text)
+    return _WAY.sub(lambda found: f' d="{shortened(found[1])}"', text)
+
+
+def shortened(way: str) -> str:
+    """A path whose lines along an axis say the other coordinate alone.
+
+    >>> shortened("M1,2L1,5L3,5L4,6Z")
+    'M1,2V5H3L4,6Z'
+    """
+    parts = _STEP.findall(way)
+    out, before = "", ("", "")
+    for letter, numbers in parts:
+        to = tuple(numbers.rsplit(",", 2)[-2:]) if numbers else before
+        if letter == "L" and len(to) == 2 and to[0] == before[0]:
+            out += f"V{to[1]}"
+        elif letter == "L" and len(to) == 2 and to[1] == before[1]:
+            out += f"H{to[0]}"
+        else:
+            out += letter + numbers
+        before = to if len(to) == 2 else ("", "")
+    return out
 
 
 def drawing(study: Study, scope: str) -> tuple[str, Drawn] | None:

@@ -49,9 +49,10 @@ def command(
     """Write a page on which networks are explored: one HTML file, which works from a folder.
 
     Without NAME it is of the zoo: bars, tables and charts of any figures, each network with what it is, where
-    its figures are from, and two side by side. Of up to eight networks it has every layer, too: the graph
-    whose scopes open and close, each number derived, and what each layer sees of the input. Convolutions and
-    receptive fields are explained in moving pictures. It asks nothing of any network.
+    its figures are from, and two side by side. Of up to eight networks, and of the five that it begins with,
+    it has every layer, too: the graph whose scopes open and close, each number derived, and what each layer
+    sees of the input. Convolutions and receptive fields are explained in moving pictures. It asks nothing of
+    any network.
 
     --playground writes a folder in which specs are typed, and inputs and params changed, with archlens itself
     behind it, by Pyodide: it works without a server, and nothing that is typed leaves the browser.

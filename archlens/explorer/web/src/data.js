@@ -18,11 +18,9 @@
  * @property {[string, number, number][]} parts
  * @property {string} asked
  * @property {number | null} picture
- * @property {Inside | null} [inside]
+ * @property {string | null} [inside]  its layers, packed
  * @property {string} [page]  the address of its page, relative to this one
  */
-
-/** @typedef {import("./layers.js").Inside} Inside */
 
 /**
  * @typedef {object} Data

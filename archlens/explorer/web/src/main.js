@@ -7,7 +7,7 @@ import { buttons, choice, h } from "./dom.js";
 import { full } from "./numbers.js";
 import { command, csv, markdown, png, save, svgText } from "./out.js";
 import { axes, isCount, scatter } from "./scatter.js";
-import { FIRST, fromFragment, toFragment } from "./state.js";
+import { FIRST, fromFragment, toFragment, unpacked } from "./state.js";
 import { teach } from "./teach.js";
 import { further } from "./views.js";
 import { walk } from "./walk.js";
@@ -31,6 +31,9 @@ const VIEWS = /** @type {[string, string][]} */ ([
 const root = /** @type {HTMLElement} */ (document.getElementById("explorer"));
 const plain = document.getElementById("plain");
 const walkable = data.networks.filter((one) => one.inside);
+
+/** The layers of networks, once they have been unpacked. @type {Map<string, import("./layers.js").Inside>} */
+const held = new Map();
 
 /** @type {State} */
 let state = fresh(fromFragment(location.hash));
@@ -234,9 +237,9 @@ function search() {
   );
 }
 
-/** The network that is walked through. */
+/** The network that is walked through: the one that is chosen, if its layers are here, or else the first. */
 function walked() {
-  return walkable.find((one) => one.name === state.net) ?? walkable[0];
+  return state.net ? walkable.find((one) => one.name === state.net) : walkable[0];
 }
 
 function renderStage() {
@@ -254,14 +257,14 @@ function renderStage() {
         return teach(state, set);
       case "network": {
         const one = walked();
-        if (one) return walk(one, state, set);
+        if (one) return walkThrough(one);
         const asked = byName.get(state.net)?.asked ?? "resnet50";
         return h(
           "p",
           {},
           data.networks.length > 8
             ? [
-                "The layers are on a page of up to eight networks: ",
+                "Its layers are on a page of up to eight networks: ",
                 h("code", {}, `archlens explore ${asked}`),
               ]
             : [
@@ -278,6 +281,17 @@ function renderStage() {
     }
   };
   stage.replaceChildren(pane());
+}
+
+/** @param {Network} one */
+function walkThrough(one) {
+  const inside = held.get(one.name);
+  if (inside) return walk({ ...one, inside }, state, set);
+  unpacked(one.inside ?? "", Number.POSITIVE_INFINITY).then((text) => {
+    held.set(one.name, JSON.parse(text));
+    if (state.view === "network") renderStage();
+  });
+  return h("p", { class: "quiet waiting", role: "status" }, "The layers are being unpacked.");
 }
 
 function table() {

@@ -68,8 +68,11 @@ export async function packed(text) {
   return btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** The text again; empty where it is none. @param {string} letters @returns {Promise<string>} */
-export async function unpacked(letters) {
+/**
+ * The text again; empty where it is none, or longer than it may be.
+ * @param {string} letters @param {number} [most] @returns {Promise<string>}
+ */
+export async function unpacked(letters, most = LONGEST) {
   try {
     const bytes = Uint8Array.from(atob(letters.replaceAll("-", "+").replaceAll("_", "/")), (one) =>
       one.charCodeAt(0),
@@ -81,7 +84,7 @@ export async function unpacked(letters) {
       const { done, value } = await reader.read();
       if (done) return text + decoder.decode();
       text += decoder.decode(value, { stream: true });
-      if (text.length > LONGEST) return "";
+      if (text.length > most) return "";
     }
   } catch {
     return "";

@@ -7,7 +7,7 @@ import { buttons, h, onEnter, s } from "./dom.js";
 import { layerOf } from "./layers.js";
 import { whole } from "./numbers.js";
 
-/** @typedef {import("./data.js").Network} Network */
+/** @typedef {{name: string, title: string, asked: string, inside: Inside}} Network */
 /** @typedef {import("./layers.js").Inside} Inside */
 /** @typedef {import("./layers.js").Layer} Layer */
 /** @typedef {import("./state.js").State} State */
@@ -27,7 +27,7 @@ const HEATS = /** @type {[string, string][]} */ ([
  *   and what shows a line of the spec elsewhere
  */
 export function walk(network, state, set, how = {}) {
-  const inside = /** @type {Inside} */ (network.inside);
+  const { inside } = network;
   const layers = inside.layers.map((_, i) => layerOf(inside, i));
   const byName = new Map(layers.map((layer, i) => [layer.name, i]));
   const scopeOf = new Map(inside.nested.scopes.map((scope, i) => [scope.name, i]));

@@ -12,7 +12,6 @@ import { walk } from "./walk.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./editor.js").Mark} Mark */
-/** @typedef {import("./data.js").Network} Network */
 
 /**
  * What a check says.
@@ -460,9 +459,7 @@ function showPart(answer) {
 function asGraph(answer) {
   if (!answer)
     return [quiet(known.layers ? "It has too many layers to draw." : "There is nothing to draw yet.")];
-  const one = /** @type {Network} */ (
-    /** @type {unknown} */ ({ name: "", title: "the network", asked: FILE, inside: answer })
-  );
+  const one = { name: "", title: "the network", asked: FILE, inside: answer };
   const before = /** @type {any} */ (pane.querySelector(".net"))?.__zoom;
   const shown = { ...state };
   if (known.failed && !shown.layer) shown.layer = known.failed;
