@@ -574,3 +574,30 @@ def test_a_pad_without_bound(value: float) -> None:
     written: dict[str, Any] = {}
     exec(emit(again(network)), written)
     torch.testing.assert_close(written["Network"]()(x), Padding()(x))
+
+
+def test_what_stands_in_a_block_is_named_there_where_it_is_applied_again() -> None:
+    """A block within scopes that are applied again knows no name of those scopes."""
+    text = """
+input: 5x8 channels_last
+blocks:
+  layer:
+    - entry: identity
+    - attention:
+        - q: linear(8)
+        - ref(entry)
+        - k: linear(8)
+        - add: [identity, ref(entry)]
+    - residual: [ffn: linear(8)]
+layers:
+  - m: linear(8)
+  - groups.0: [layers: layer * 1]
+  - again("groups.0")
+  - groups.1: [layers: layer * 1]
+  - again("groups.1")
+"""
+    network = archlens.loads(text)
+    written = archlens.loads(archlens.convert(network))
+    assert [(one.name, one.inputs, one.again) for one in written] == [
+        (one.name, one.inputs, one.again) for one in network
+    ]

@@ -24,7 +24,7 @@ from archlens.errors import ArchlensError
 from archlens.network import Network
 from archlens.shape import Ids
 
-from .references import CONFIGURATIONS
+from .references import CONFIGURATIONS, Recipe, recipes
 from .running import run
 
 DEFAULTS: dict[str, dict[str, Any]] = json.loads(CONFIGURATIONS.read_text("utf-8"))
@@ -170,6 +170,17 @@ def test_every_command_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     written = archlens.load("net.yaml")
     assert (written.params, written.macs) == (llama().params, llama().macs)
     assert written.state() == llama().state()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "recipe", [one for one in recipes("transformers").values() if one.model_type], ids=lambda one: one.name
+)
+def test_each_is_written(recipe: Recipe) -> None:
+    """In the small form in which it is held against transformers; ``convert`` itself compares the rest."""
+    network = recipe.smaller().network()
+    written = archlens.loads(archlens.convert(network))
+    assert (written.params, written.macs, written.state()) == (network.params, network.macs, network.state())
 
 
 def test_fields_are_params(tmp_path: Path) -> None:

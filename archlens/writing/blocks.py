@@ -174,7 +174,7 @@ class Reader:
         frame = self.frame(scope)
         plan = self.planner.plans[frame.path]
         home = self.tree.homes[value]
-        reused = self._reused(scope, value, home)
+        reused = self._reused(scope, frame, value, home)
         if reused is not None:
             return Target("name", self._alias(reused, -1), value)
         if frame.parent is not None and not _within(home, frame):
@@ -205,12 +205,17 @@ class Reader:
             return Target("name", child.name, value)
         return Target("name", self._alias(outer, number), value)
 
-    def _reused(self, scope: Scope, value: Value, home: Scope) -> Scope | None:
-        """The scope around another that is applied again and that a value flows into: then another does."""
+    def _reused(self, scope: Scope, frame: Scope, value: Value, home: Scope) -> Scope | None:
+        """The scope around another that is applied again and that a value flows into: then another does.
+
+        Around a block none is looked for, since a block knows no names around it.
+        """
         at: Scope | None = scope
         while at is not None and at.parent is not None and not _within(home, at):
             if at.path in self.again and self.planner.plans[at.path].entry == value:
                 return at
+            if at is frame:
+                break
             at = at.parent
         return None
 
