@@ -62,7 +62,7 @@ def spec_schema() -> Schema:
         },
         "params": _named("Named values for all expressions; one without a value must be given.", "value"),
         "blocks": {
-            **_named("Reusable steps with parameters: `bottleneck(width, stride=1)`.", "body"),
+            **_named("Reusable steps with parameters: `bottleneck(width, stride=1)`.", "block"),
             "propertyNames": {"pattern": r"^\s*[^\W\d]\w*\s*(\(.*\))?\s*$"},
         },
         "layers": {"description": "The network: a list of steps.", "$ref": "#/$defs/body"},
@@ -124,6 +124,21 @@ def spec_schema() -> Schema:
                 "anyOf": [
                     {"$ref": "#/$defs/step"},
                     {"type": "array", "items": {"$ref": "#/$defs/body"}},
+                ],
+            },
+            "block": {
+                "anyOf": [
+                    {"$ref": "#/$defs/body"},
+                    {
+                        "description": "Steps, and what pictures call them.",
+                        "type": "object",
+                        "required": ["label", "layers"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "label": {"$ref": "#/$defs/text"},
+                            "layers": {"$ref": "#/$defs/body"},
+                        },
+                    },
                 ],
             },
             "step": {"anyOf": [{"$ref": "#/$defs/expression"}, _mapping_step()]},

@@ -77,6 +77,8 @@ def test_every_spec_is_valid(path: Path) -> None:
         "budget: {fc: {min_size: <= 5}}",
         "budget: {fc: {}}",
         "blocks: {a b: [relu]}",
+        "blocks: {b: {label: B, layer: [relu]}}",
+        "blocks: {b: {label: [B], layers: [relu]}}",
         "outputs: {aux: 5}",
     ],
 )
