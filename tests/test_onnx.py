@@ -1423,6 +1423,14 @@ def test_what_onnxruntime_quantizes_by_operators(tmp_path: Path) -> None:
     assert not network.unknown
 
 
+def test_a_file_that_is_laid_out_for_one_processor_is_said_to_be(tmp_path: Path) -> None:
+    """As onnxruntime saves one at ``ORT_ENABLE_ALL``."""
+    nodes = [node("Conv", "x w", "y", domain="com.microsoft.nchwc"), node("Relu", "y", "z")]
+    data = model(nodes, [tensor("w", [8, 3, 1, 1])], [info("x", ["n", 3, 4, 4])], [info("z", ["n", 8, 4, 4])])
+    with pytest.raises(archlens.SpecError, match=r"for one processor: .* ORT_ENABLE_EXTENDED"):
+        loaded(tmp_path, data)
+
+
 def test_an_expansion_beside_samples_that_are_written_into_it(tmp_path: Path) -> None:
     """Four windows of each of two samples, whose norms are spread over their channels."""
     nodes = [

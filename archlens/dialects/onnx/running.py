@@ -160,6 +160,12 @@ _OF_LISTS = frozenset(
     | {f"Sequence{one}" for one in ("Insert", "Erase", "At", "Length")}
 )
 
+#: Domains that a file has operators of for a reason: which, and what to do.
+_OPTIMIZED = {
+    "com.microsoft.nchwc": ", for onnxruntime has laid the file out for one processor: take the one that it was "
+    "made from, or save it at ORT_ENABLE_EXTENDED"
+}
+
 #: What runs an operator: its outputs.
 Operator = Callable[[At], "Tensor | Sequence[Tensor]"]
 
@@ -495,6 +501,7 @@ class Run:
             raise Misfit(
                 f"what comes out of {shorten(name)} is not known"
                 + ("" if any(one.flows for one in reads) else ", nor that it depends on an input")
+                + _OPTIMIZED.get(node.domain, "")
             )
         sizes = [self.sized(info) for info in infos if info is not None]
         dtype = infos[0].dtype if infos and infos[0] is not None else "float32"
