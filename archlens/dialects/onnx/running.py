@@ -162,7 +162,7 @@ _OF_LISTS = frozenset(
 
 #: Domains that a file has operators of for a reason: which, and what to do.
 _OPTIMIZED = {
-    "com.microsoft.nchwc": ", for onnxruntime has laid the file out for one processor: take the one that it was "
+    "com.microsoft.nchwc": ", for onnxruntime has laid the file out for one processor: take the one it was "
     "made from, or save it at ORT_ENABLE_EXTENDED"
 }
 
