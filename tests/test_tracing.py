@@ -1010,6 +1010,22 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def test_what_libraries_run_their_models_on(torchvision: Any, model: Path) -> None:
+    """Those of torchvision on what their networks of the zoo are; timm's say so themselves."""
+    assert torchvision.models.resnet18
+    assert archlens.load("torchvision.models:resnet18").inputs == {"input": (3, 224, 224)}
+    assert archlens.load("torchvision.models:inception_v3", init_weights=False).inputs == {
+        "input": (3, 299, 299)
+    }
+    assert archlens.load("torchvision.models:resnet18", input="3x64x64").inputs == {"input": (3, 64, 64)}
+    model.with_name("own_told.py").write_text(
+        "from own_model import Net\n\n\nnet = Net()\nnet.default_cfg = {'input_size': (3, 20, 28)}\n"
+    )
+    assert archlens.load("own_told:net").inputs == {"input": (3, 20, 28)}
+    with pytest.raises(archlens.UsageError, match="does not say what it is run on"):
+        archlens.load("own_model:Net")
+
+
 def test_a_module_by_its_python_name(model: Path) -> None:
     for name in ("own_model.py:Net", "own_model:Net", str(model) + ":Net"):
         found = CliRunner().invoke(

@@ -19,8 +19,9 @@ from typing import Any, ClassVar
 
 import yaml
 
+from ..elaboration import elaborate
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
-from ..library.finding import ENDINGS
+from ..library.finding import ENDINGS, find, names
 from ..network import Network
 from .outside import Outside
 
@@ -54,7 +55,7 @@ class Named(Outside):
         """The module's network.
 
         Args:
-            input: shapes as :func:`archlens.load` takes them.
+            input: shapes as :func:`archlens.load` takes them; without one, what it is usually run on.
             values: what the class or function is called with, by name; a text is read as YAML
                 reads it.
             real: whether one sample is computed beside, for code that looks at values.
@@ -68,7 +69,18 @@ class Named(Outside):
 
         require_torch()
         read = self.read(values)
-        return traced(self.module(read), input, self.text, read, self, real)
+        module = self.module(read)
+        given = self._usual(module) if input is None else input
+        return traced(module, given, self.text, read, self, real)
+
+    def _usual(self, module: Any) -> Any:
+        """What timm says that its models are run on, and torchvision's networks of the zoo; else nothing."""
+        told = getattr(module, "default_cfg", None)
+        size = told.get("input_size") if isinstance(told, Mapping) else None
+        if size is None and self.where.startswith("torchvision.") and self.attribute in names():
+            found = find(self.attribute)
+            (size,) = elaborate(found.spec, found.variant).inputs.values()
+        return size and tuple(size)
 
     def read(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values as they are meant: of a text what YAML reads."""
