@@ -5,6 +5,7 @@ Nothing here names an op to be tested; a new one is covered by being in ``archle
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import re
 import shutil
@@ -1240,3 +1241,22 @@ def test_least_batch(op: str, x: str) -> None:
         least = min(runs, default=None)
         assert runs == ([] if least is None else list(range(least, 4)))
         assert layer.op.least_batch(*layer.input_shapes, training=training) == least
+
+
+#: Where torch has no number of its own: it takes the least that its type tells from 1, and what is not said.
+NOT_OF_TORCH = {("rms_norm", "eps"), ("upsample", "align_corners")}
+
+
+@pytest.mark.parametrize("kind", [kind for kind, op in OPS.items() if op.examples])
+def test_defaults_are_those_of_torch(kind: str) -> None:
+    """Of what an op and torch's module call alike, as the momentum of a norm, which no shape tells."""
+    fields = {name for one in OPS[kind].__mro__ for name in vars(one).get("__annotations__", {})}
+    for text in OPS[kind].examples:
+        _, _, facts = example(text)
+        if not facts.torch.target.startswith("nn."):
+            continue
+        parameters = inspect.signature(getattr(nn, facts.torch.target[3:])).parameters
+        for name in fields & parameters.keys():
+            own, theirs = getattr(OPS[kind], name, None), parameters[name].default
+            if theirs is not inspect.Parameter.empty and (kind, name) not in NOT_OF_TORCH:
+                assert own == theirs, name
