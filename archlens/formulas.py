@@ -66,10 +66,8 @@ class Table:
 
     def number(self, form: Form, at: int) -> Any:
         """A form as a number to compute with, with its value at one of the sizes, by its place."""
-        if not form:
-            return 0
-        if len(form) == 1 and not form[0][0]:
-            return form[0][1]
+        if is_constant(form):
+            return form[0][1] if form else 0
         return Number(self, form, self.values(form)[at])
 
     def values(self, form: Form) -> list[int]:
@@ -167,6 +165,11 @@ class Table:
         return (((place,), 1),)
 
 
+def is_constant(form: Form) -> bool:
+    """Whether a form is the same number at every size."""
+    return not form or (len(form) == 1 and not form[0][0])
+
+
 def _form(factors: dict[Product, int]) -> Form:
     return tuple(sorted([item for item in factors.items() if item[1]]))
 
@@ -211,9 +214,7 @@ class Number:
 
     def _made(self, form: Form, value: int) -> Any:
         """Another number; one that is the same at every size is no more than that."""
-        if not form or (len(form) == 1 and not form[0][0]):
-            return value
-        return Number(self.table, form, value)
+        return value if is_constant(form) else Number(self.table, form, value)
 
     def _pinned(self) -> int:
         """Its value, with the condition that it has no other."""
@@ -227,7 +228,7 @@ class Number:
             exact = self._pinned() - other
             return exact < 0 if relation == BELOW else exact == 0
         form, value = _plus(self.form, _times(form, -1)), self.value - value
-        if not form or (len(form) == 1 and not form[0][0]):
+        if is_constant(form):
             return value < 0 if relation == BELOW else value == 0
         return (self.table.is_below if relation == BELOW else self.table.is_zero)(form, value)
 

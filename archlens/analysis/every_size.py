@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..formulas import ZERO, Condition, Form, Table, form_of
+from ..formulas import Form, Table, form_of
 from ..geometry import Window
 from ..network import Layer, Network
 from ..ops import ShapeError
@@ -164,12 +164,11 @@ class _Telling:
             for name, axis, size in asked if sizes else ():
                 place = (sizes & -sizes).bit_length() - 1
                 found = group.tensors[name].at(self.table, place).size(axis)
-                different = form_of(found - size) if found is not None else ()
-                if different:
-                    constant = len(different) == 1 and not different[0][0]
-                    alike = 0 if constant else self.table.mask(Condition(different, ZERO, True))
-                    self.untold |= sizes & ~alike
-                    sizes &= alike
+                if found is not None:
+                    self.table.taken()
+                    answered = self.alike() if found == size else self.table.all & ~self.alike()
+                    self.untold |= sizes & ~answered
+                    sizes &= answered
             yield group._replace(sizes=sizes)
 
     def placed(self, layer: Layer, group: _Group, answer: _Answer) -> _Group:
