@@ -34,90 +34,152 @@ class Condition(NamedTuple):
 
 
 class Table:
-    """The letter, the quotients that are made of it, and what all of them are for each of some sizes.
+    """Letters, the quotients that are made of them, and what all of that is for each of some sizes.
+
+    Numbers are computed with as they are at one :attr:`point`, a size for each letter; to move that moves all
+    of them.
 
     Args:
-        sizes: what the letter stands for, one after the other.
+        sizes: what each letter stands for, one after the other.
     """
 
-    def __init__(self, sizes: range) -> None:
+    def __init__(self, *sizes: range) -> None:
         self.sizes = sizes
-        self._atoms: list[list[int]] = [list(sizes)]
         self._quotients: dict[tuple[Form, int], Form] = {}
-        #: Which quotient an atom is: the form that is divided, and by what; and the way back.
-        self._made: dict[int, tuple[Form, int]] = {}
+        #: Which quotient an atom is: the form that is divided, and by what; ``None`` for a letter.
+        self._made: list[tuple[Form, int] | None] = [None] * len(sizes)
+        #: Which letters each atom is made of, as bits.
+        self._letters = [1 << letter for letter in range(len(sizes))]
         self._places: dict[tuple[Form, int], int] = {}
-        self._values: dict[Form, list[int]] = {}
+        self._columns: dict[int, list[int]] = {letter: list(one) for letter, one in enumerate(sizes)}
+        self._values: dict[tuple[Form, int], list[int]] = {}
         self._masks: dict[tuple[Form, str], int] = {}
         #: What was asked of numbers since that was last taken away.
         self._conditions: dict[tuple[Form, str], bool] = {}
-        #: For all sizes a bit.
-        self.all = (1 << len(sizes)) - 1
+        #: For all sizes of each letter a bit.
+        self.every = tuple([(1 << len(one)) - 1 for one in sizes])
+        self.point = tuple([one[0] for one in sizes])
+
+    @property
+    def point(self) -> tuple[int, ...]:
+        """The size of each letter at which numbers have their values."""
+        return self._point
+
+    @point.setter
+    def point(self, point: tuple[int, ...]) -> None:
+        self._point = point
+        self._here: dict[int, int] = dict(enumerate(point))
+
+    @property
+    def all(self) -> int:
+        """For all sizes of the first letter a bit."""
+        return self.every[0]
 
     @property
     def count(self) -> int:
         """How many forms and conditions were worked out on all sizes."""
-        return len(self._atoms) + len(self._values) + len(self._masks)
+        return len(self._columns) + len(self._values) + len(self._masks)
 
     @property
     def letter(self) -> Form:
-        """The size itself."""
-        return (((0,), 1),)
+        """The size itself, where there is one letter."""
+        return self.letters[0]
 
-    def number(self, form: Form, at: int) -> Any:
-        """A form as a number to compute with, with its value at one of the sizes, by its place."""
+    @property
+    def letters(self) -> tuple[Form, ...]:
+        """Each letter as a form."""
+        return tuple([(((letter,), 1),) for letter in range(len(self.sizes))])
+
+    def made(self, atom: int) -> tuple[Form, int] | None:
+        """Which quotient an atom is: what is divided, and by what; ``None`` for a letter."""
+        return self._made[atom]
+
+    def of(self, form: Form) -> int:
+        """Which letters a form is made of, as bits."""
+        found = 0
+        for product, _ in form:
+            for atom in product:
+                found |= self._letters[atom]
+        return found
+
+    def number(self, form: Form) -> Any:
+        """A form as a number to compute with."""
         if is_constant(form):
             return form[0][1] if form else 0
-        return Number(self, form, self.values(form)[at])
+        return Number(self, form)
 
-    def values(self, form: Form) -> list[int]:
-        """What a form is for each size."""
-        found = self._values.get(form)
+    def value(self, form: Form) -> int:
+        """What a form is at the point."""
+        found = 0
+        for product, factor in form:
+            for atom in product:
+                factor *= self._here[atom] if atom in self._here else self._atom_here(atom)
+            found += factor
+        return found
+
+    def _atom_here(self, atom: int) -> int:
+        made = self._made[atom]
+        assert made is not None  # letters are there
+        found = self._here[atom] = self.value(made[0]) // made[1]
+        return found
+
+    def values(self, form: Form, letter: int = 0) -> list[int]:
+        """What a form that is made of no other letter is for each size of that."""
+        found = self._values.get((form, letter))
         if found is None:
-            found = [0] * len(self.sizes)
+            found = [0] * len(self.sizes[letter])
             for product, factor in form:
                 if not product:
                     found = [n + factor for n in found]
                     continue
-                part = self._atoms[product[0]]
+                part = self._column(product[0], letter)
                 for atom in product[1:]:
-                    part = [a * b for a, b in zip(part, self._atoms[atom], strict=True)]
+                    part = [a * b for a, b in zip(part, self._column(atom, letter), strict=True)]
                 found = [n + factor * m for n, m in zip(found, part, strict=True)]
-            self._values[form] = found
+            self._values[form, letter] = found
+        return found
+
+    def _column(self, atom: int, letter: int) -> list[int]:
+        """What a letter, or a quotient that is made of it, is for each of its sizes."""
+        found = self._columns.get(atom)
+        if found is None:
+            made = self._made[atom]
+            assert made is not None  # letters are there
+            form, divisor = made
+            found = self._columns[atom] = [n // divisor for n in self.values(form, letter)]
         return found
 
     def mask(self, condition: Condition) -> int:
-        """The sizes on which a condition holds, as bits."""
+        """The sizes on which a condition on one letter holds, as bits."""
         key = condition.form, condition.relation
+        letter = max(self.of(condition.form).bit_length() - 1, 0)
         found = self._masks.get(key)
         if found is None:
-            values = self.values(condition.form)
+            values = self.values(condition.form, letter)
             if condition.relation == BELOW:
                 bits = ["1" if n < 0 else "0" for n in reversed(values)]
             else:
                 bits = ["0" if n else "1" for n in reversed(values)]
             found = self._masks[key] = int("".join(bits), 2)
-        return found if condition.holds else self.all & ~found
+        return found if condition.holds else self.every[letter] & ~found
 
     def taken(self) -> list[Condition]:
-        """The conditions since this was last asked."""
+        """The conditions since this was last asked, in their order."""
         found = [Condition(form, relation, holds) for (form, relation), holds in self._conditions.items()]
         self._conditions = {}
         return found
 
-    def is_below(self, form: Form, value: int) -> bool:
-        """Whether a form is below 0 where it has this value."""
-        return self._found(form, BELOW, value < 0)
+    def is_below(self, form: Form) -> bool:
+        """Whether a form is below 0 at the point; from now on that is a condition."""
+        found = self._conditions[form, BELOW] = self.value(form) < 0
+        return found
 
-    def is_zero(self, form: Form, value: int) -> bool:
-        """Whether a form is 0 where it has this value."""
+    def is_zero(self, form: Form) -> bool:
+        """Whether a form is 0 at the point; from now on that is a condition."""
         if form[0][1] < 0:
             form = _times(form, -1)
-        return self._found(form, ZERO, value == 0)
-
-    def _found(self, form: Form, relation: str, holds: bool) -> bool:
-        self._conditions[form, relation] = holds
-        return holds
+        found = self._conditions[form, ZERO] = self.value(form) == 0
+        return found
 
     def quotient(self, form: Form, divisor: int) -> Form:
         """A form divided by a number and rounded down.
@@ -149,8 +211,9 @@ class Table:
         if divisor == 1:
             return _plus(_form(outside), _plus(within, _constant(rest)))
         ((product, factor), *others) = within
-        if not others and factor == 1 and len(product) == 1 and product[0] in self._made:
-            inner, by = self._made[product[0]]
+        made = self._made[product[0]] if not others and factor == len(product) == 1 else None
+        if made is not None:
+            inner, by = made
             divided = self.quotient(_plus(inner, _constant(by * rest)), by * divisor)
         else:
             divided = self._atom(_plus(within, _constant(rest)), divisor)
@@ -159,9 +222,9 @@ class Table:
     def _atom(self, form: Form, divisor: int) -> Form:
         place = self._places.get((form, divisor))
         if place is None:
-            place = self._places[form, divisor] = len(self._atoms)
-            self._made[place] = form, divisor
-            self._atoms.append([n // divisor for n in self.values(form)])
+            place = self._places[form, divisor] = len(self._made)
+            self._made.append((form, divisor))
+            self._letters.append(self.of(form))
         return (((place,), 1),)
 
 
@@ -199,22 +262,22 @@ def _multiplied(a: Form, b: Form) -> Form:
 
 
 class Number:
-    """A whole number as it is at one size, and the form that it has at every size.
+    """A whole number as it is at the point of its table, and the form that it has at every size.
 
     Where its value itself is asked for, as by ``range`` or as the key of a dictionary, that is a condition,
-    too.
+    too. As text it is its form.
     """
 
-    __slots__ = ("form", "table", "value")
+    __slots__ = ("form", "table")
 
-    def __init__(self, table: Table, form: Form, value: int) -> None:
+    def __init__(self, table: Table, form: Form) -> None:
         self.table = table
         self.form = form
-        self.value = value
 
-    def _made(self, form: Form, value: int) -> Any:
-        """Another number; one that is the same at every size is no more than that."""
-        return value if is_constant(form) else Number(self.table, form, value)
+    @property
+    def value(self) -> int:
+        """What it is at the point."""
+        return self.table.value(self.form)
 
     def _pinned(self) -> int:
         """Its value, with the condition that it has no other."""
@@ -223,25 +286,24 @@ class Number:
 
     def _less(self, other: Any, relation: str) -> Any:
         """Whether what is left when ``other`` is taken away is below 0, or 0."""
-        form, value = _of(other)
+        form = _of(other)
         if form is None:
             exact = self._pinned() - other
             return exact < 0 if relation == BELOW else exact == 0
-        form, value = _plus(self.form, _times(form, -1)), self.value - value
+        form = _plus(self.form, _times(form, -1))
         if is_constant(form):
+            value = form[0][1] if form else 0
             return value < 0 if relation == BELOW else value == 0
-        return (self.table.is_below if relation == BELOW else self.table.is_zero)(form, value)
+        return (self.table.is_below if relation == BELOW else self.table.is_zero)(form)
 
     def __add__(self, other: Any) -> Any:
-        form, value = _of(other)
-        if form is None:
-            return self._pinned() + other
-        return self._made(_plus(self.form, form), self.value + value)
+        form = _of(other)
+        return self._pinned() + other if form is None else self.table.number(_plus(self.form, form))
 
     __radd__ = __add__
 
     def __neg__(self) -> Any:
-        return self._made(_times(self.form, -1), -self.value)
+        return self.table.number(_times(self.form, -1))
 
     def __pos__(self) -> Any:
         return self
@@ -256,10 +318,8 @@ class Number:
         return -self + other
 
     def __mul__(self, other: Any) -> Any:
-        form, value = _of(other)
-        if form is None:
-            return self._pinned() * other
-        return self._made(_multiplied(self.form, form), self.value * value)
+        form = _of(other)
+        return self._pinned() * other if form is None else self.table.number(_multiplied(self.form, form))
 
     __rmul__ = __mul__
 
@@ -268,7 +328,7 @@ class Number:
             return _quotient(self, other)
         if not isinstance(other, int):
             return self._pinned() // other
-        return self._made(self.table.quotient(self.form, int(other)), self.value // other)
+        return self.table.number(self.table.quotient(self.form, int(other)))
 
     def __rfloordiv__(self, other: Any) -> Any:
         return _quotient(other, self) if isinstance(other, int) else other // self._pinned()
@@ -317,14 +377,12 @@ class Number:
         return -self < -other
 
     def __eq__(self, other: object) -> Any:
-        if not isinstance(other, int | float | Number):
-            return NotImplemented
-        return self._less(other, ZERO)
+        if isinstance(other, float):
+            return other.is_integer() and self._less(int(other), ZERO)
+        return self._less(other, ZERO) if isinstance(other, int | Number) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
-        if not isinstance(other, int | float | Number):
-            return NotImplemented
-        return not self._less(other, ZERO)
+        return not self == other
 
     def __bool__(self) -> bool:
         return not self._less(0, ZERO)
@@ -348,6 +406,10 @@ class Number:
     def __round__(self, digits: SupportsIndex | None = None) -> Any:
         return self
 
+    def bit_length(self) -> int:
+        """How many bits it has at the point, for bounds that no size comes near."""
+        return self.value.bit_length()
+
     def __repr__(self) -> str:
         return repr(self.value)
 
@@ -365,13 +427,11 @@ def _quotient(dividend: Any, divisor: Number) -> int:
     return int(dividend) // divisor._pinned()
 
 
-def _of(other: Any) -> tuple[Form | None, int]:
+def _of(other: Any) -> Form | None:
     """The form of a number; ``None`` where it is not whole."""
     if isinstance(other, Number):
-        return other.form, other.value
-    if isinstance(other, int):
-        return _constant(int(other)), other
-    return None, 0
+        return other.form
+    return _constant(int(other)) if isinstance(other, int) else None
 
 
 def form_of(number: Any) -> Form:

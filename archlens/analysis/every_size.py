@@ -47,9 +47,9 @@ class _Tensor(NamedTuple):
     like: Shape
     forms: _Forms
 
-    def at(self, table: Table, place: int) -> Shape:
-        """The shape as numbers to compute with, with their values at one of the sizes."""
-        return _shaped(self.like, [table.number(form, place) for form in self.forms])
+    def on(self, table: Table) -> Shape:
+        """The shape as numbers to compute with."""
+        return _shaped(self.like, [table.number(form) for form in self.forms])
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -140,7 +140,7 @@ class _Telling:
     @property
     def work(self) -> int:
         """How much was done, in layers laid out."""
-        values = len(self.table.sizes) * (1 + self.table.count // _VALUES)
+        values = len(self.table.sizes[0]) * (1 + self.table.count // _VALUES)
         return values + self.laid_out + _ASKED * self.asked
 
     def inputs(self) -> dict[str, _Tensor]:
@@ -162,8 +162,8 @@ class _Telling:
         for group in groups:
             sizes = group.sizes
             for name, axis, size in asked if sizes else ():
-                place = (sizes & -sizes).bit_length() - 1
-                found = group.tensors[name].at(self.table, place).size(axis)
+                self.stand(sizes)
+                found = group.tensors[name].on(self.table).size(axis)
                 if found is not None:
                     self.table.taken()
                     answered = self.alike() if found == size else self.table.all & ~self.alike()
@@ -189,17 +189,22 @@ class _Telling:
                 yield answer._replace(sizes=left & answer.sizes)
                 left &= ~answer.sizes
         while left and self.work <= self.most:
-            answer = self.answer(layer, read, (left & -left).bit_length() - 1)
+            self.stand(left)
+            answer = self.answer(layer, read)
             known.append(answer)
             yield answer._replace(sizes=left & answer.sizes)
             left &= ~answer.sizes
 
-    def answer(self, layer: Layer, read: list[_Tensor], place: int) -> _Answer:
-        """What a layer says on one size, and on all on which it says the same."""
+    def stand(self, sizes: int) -> None:
+        """Let numbers be as they are at the first of some sizes."""
+        self.table.point = (self.table.sizes[0][(sizes & -sizes).bit_length() - 1],)
+
+    def answer(self, layer: Layer, read: list[_Tensor]) -> _Answer:
+        """What a layer says on the size at hand, and on all on which it says the same."""
         self.asked += 1
         table = self.table
         table.taken()
-        shapes = tuple([tensor.at(table, place) for tensor in read])
+        shapes = tuple([tensor.on(table) for tensor in read])
         try:
             facts = layer.asked(shapes)
         except ShapeError:
