@@ -178,7 +178,13 @@ def _html(network: Any, problem: Any) -> str:
     return to_notebook(network, problem)
 
 
-showing.to_text, showing.to_html = _text, _html
+def _formula(network: Network, input: Any) -> Any:
+    from .elaboration.lettered import formulas
+
+    return formulas(network, input)
+
+
+showing.to_text, showing.to_html, showing.to_formula = _text, _html, _formula
 
 
 def _no_variant(variant: str, variants: Mapping[str, Any]) -> UsageError:

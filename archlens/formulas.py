@@ -32,6 +32,16 @@ class Condition(NamedTuple):
     relation: str
     holds: bool
 
+    @property
+    def turned(self) -> Condition:
+        """That the opposite came of it."""
+        return self._replace(holds=not self.holds)
+
+    def is_true(self, table: Table) -> bool:
+        """Whether it is so at the point of a table."""
+        value = table.value(self.form)
+        return (value < 0 if self.relation == BELOW else value == 0) is self.holds
+
 
 class Table:
     """Letters, the quotients that are made of them, and what all of that is for each of some sizes.
@@ -54,6 +64,10 @@ class Table:
         self._columns: dict[int, list[int]] = {letter: list(one) for letter, one in enumerate(sizes)}
         self._values: dict[tuple[Form, int], list[int]] = {}
         self._masks: dict[tuple[Form, str], int] = {}
+        #: What gives the answers of others who compute with such numbers, for whoever looks at all of them.
+        self.asks: Any = None
+        #: What made use of values alone, in words.
+        self.pins: dict[str, None] = {}
         #: What was asked of numbers since that was last taken away.
         self._conditions: dict[tuple[Form, str], bool] = {}
         #: For all sizes of each letter a bit.
@@ -176,8 +190,8 @@ class Table:
 
     def is_zero(self, form: Form) -> bool:
         """Whether a form is 0 at the point; from now on that is a condition."""
-        if form[0][1] < 0:
-            form = _times(form, -1)
+        shared = gcd(*(factor for _, factor in form)) * (-1 if form[0][1] < 0 else 1)
+        form = tuple([(product, factor // shared) for product, factor in form])
         found = self._conditions[form, ZERO] = self.value(form) == 0
         return found
 
@@ -248,6 +262,11 @@ def _plus(a: Form, b: Form) -> Form:
     return _form(factors)
 
 
+def minus(a: Form, b: Form) -> Form:
+    """A form without another."""
+    return _plus(a, _times(b, -1))
+
+
 def _times(form: Form, number: int) -> Form:
     return tuple([(product, factor * number) for product, factor in form]) if number else ()
 
@@ -259,6 +278,28 @@ def _multiplied(a: Form, b: Form) -> Form:
             product = tuple(sorted((*left, *right)))
             factors[product] = factors.get(product, 0) + times * more
     return _form(factors)
+
+
+def _degree(term: tuple[Product, int]) -> tuple[int, Product]:
+    return len(term[0]), term[0]
+
+
+def _divided(a: Form, b: Form) -> Form | None:
+    """A polynomial divided by another, where nothing is left."""
+    found: Form = ()
+    lead, times = max(b, key=_degree)
+    while a:
+        product, factor = max(a, key=_degree)
+        left = list(product)
+        for atom in lead:
+            if atom not in left:
+                return None
+            left.remove(atom)
+        if factor % times:
+            return None
+        part: Form = ((tuple(left), factor // times),)
+        found, a = _plus(found, part), _plus(a, _times(_multiplied(b, part), -1))
+    return found
 
 
 class Number:
@@ -279,6 +320,11 @@ class Number:
         """What it is at the point."""
         return self.table.value(self.form)
 
+    def pinned(self, why: str) -> int:
+        """Its value alone, which is noted: what computes with that, and so is of one size."""
+        self.table.pins[why] = None
+        return self._pinned()
+
     def _pinned(self) -> int:
         """Its value, with the condition that it has no other."""
         self._less(self.value, ZERO)
@@ -290,7 +336,7 @@ class Number:
         if form is None:
             exact = self._pinned() - other
             return exact < 0 if relation == BELOW else exact == 0
-        form = _plus(self.form, _times(form, -1))
+        form = minus(self.form, form)
         if is_constant(form):
             value = form[0][1] if form else 0
             return value < 0 if relation == BELOW else value == 0
@@ -417,8 +463,11 @@ class Number:
         return format(self.value, how)
 
 
-def _quotient(dividend: Any, divisor: Number) -> int:
-    """How often one number fits into another, where it does so often: no form is divided by another."""
+def _quotient(dividend: Any, divisor: Number) -> Any:
+    """How often one number fits into another: a form where nothing is left; else where it does so often."""
+    exact = _divided(form_of(dividend), divisor.form) if isinstance(dividend, Number) else None
+    if exact is not None and divisor > 0:
+        return divisor.table.number(exact)
     value = int(dividend.value if isinstance(dividend, Number) else dividend) // divisor.value
     if divisor > 0:
         rest = dividend - value * divisor
@@ -431,7 +480,23 @@ def _of(other: Any) -> Form | None:
     """The form of a number; ``None`` where it is not whole."""
     if isinstance(other, Number):
         return other.form
+    if isinstance(other, float) and other.is_integer():
+        return _constant(int(other))
     return _constant(int(other)) if isinstance(other, int) else None
+
+
+def remembers(value: Any) -> bool:
+    """Whether a value, or something in a list, is a number that remembers how it was made."""
+    return any(map(remembers, value)) if isinstance(value, tuple) else type(value) is Number
+
+
+def keyed(value: Any) -> Any:
+    """A value as a key that asks nothing of numbers: forms in their place; 1, 1.0 and true are told apart."""
+    if type(value) is Number:
+        return Number, value.form
+    if isinstance(value, tuple):
+        return (type(value), *getattr(value, "__dict__", {}).values(), *map(keyed, value))
+    return type(value), value
 
 
 def form_of(number: Any) -> Form:

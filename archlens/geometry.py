@@ -110,6 +110,25 @@ class Window(NamedTuple):
         extent = "d(f - 1) - 1" if self.dilation > 1 else "f"
         return f"(n + {padding} - {extent})/s + 1"
 
+    def of(self, size: str) -> str:
+        """The formula with its numbers, of a size that is a formula itself.
+
+        >>> print(Window(kernel=7, stride=2, before=3, after=3).of("H"))
+        floor((H + 2*3 - 7)/2) + 1
+        >>> print(Window(kernel=2, stride=2, transposed=True).of("floor(H/2)"))
+        (floor(H/2) - 1)*2 - 2*0 + 2
+        """
+        if self.transposed:
+            extent = f"{self.dilation}*({self.kernel} - 1) + 1" if self.dilation > 1 else f"{self.kernel}"
+            spare = f" + {self.before - self.after}" if self.before != self.after else ""
+            return f"({size} - 1)*{self.stride} - 2*{self.before} + {extent}{spare}"
+        padding = f"2*{self.before}" if self.before == self.after else f"{self.before} + {self.after}"
+        extent = f"{self.dilation}*({self.kernel} - 1) - 1" if self.dilation > 1 else f"{self.kernel}"
+        room = f"{size} + {padding} - {extent}"
+        if self.stride == 1:
+            return f"{room} + 1"
+        return f"{'ceil' if self.ceil else 'floor'}(({room})/{self.stride}) + 1"
+
     def arithmetic(self, size: int, *, total_padding: bool = False) -> str:
         """The formula with its numbers, up to the result.
 

@@ -563,6 +563,28 @@ class Network:
         """
         return self._again(Setting(input, inference=inference, advice=advice))
 
+    def formula(self, input: Any) -> Any:
+        """Its sizes and costs as formulas of letters, ``"3xHxW"``.
+
+        Args:
+            input: with letters in the place of sizes; a mapping of names to such texts where there are
+                several inputs.
+
+        Returns:
+            An :class:`archlens.analysis.formula.Formula`: called with a size for each letter it gives the
+            shapes of all layers.
+
+        Raises:
+            SpecError: the network does not take the numbers in it.
+            UsageError: that is no input of it, or it has no formulas.
+
+        >>> import archlens
+        >>> formula = archlens.load("resnet50").formula("3xHxW")
+        >>> formula(H=320, W=256)["layer4.2.conv3"], formula.macs(H=224, W=224)
+        ((2048, 10, 8), 4089184256)
+        """
+        return showing.to_formula(self, input)
+
     def with_values(self, **values: Any) -> Network:
         """The same network with other values for params of its spec; the others stay as they are.
 

@@ -71,6 +71,10 @@ class Shape(tuple[int, ...]):
         """The same channels, in the same layout, at other positions."""
         return Shape((self.channels, *spatial))
 
+    def with_sizes(self, sizes: Iterable[int]) -> Shape:
+        """The same kind of shape, with other sizes along all of its axes, in torch's order."""
+        return type(self)(sizes)
+
     def turned(self) -> Shape | None:
         """The shape that is meant where the channels seem to stand last, as TensorFlow has them.
 
@@ -212,6 +216,10 @@ class Ids(Shape):
     def with_spatial(self, spatial: Iterable[int]) -> Shape:
         """Ids of the same bound at other positions."""
         return Ids(spatial, self.below)
+
+    def with_sizes(self, sizes: Iterable[int]) -> Shape:
+        """Ids of the same bound."""
+        return Ids(sizes, self.below)
 
     def turned(self) -> None:
         """They have no channels that could stand elsewhere."""

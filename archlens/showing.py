@@ -11,5 +11,8 @@ from typing import Any
 #: Its table as text.
 to_text: Callable[[Any], str] = repr
 
+#: Its sizes as formulas of the letters of an input.
+to_formula: Callable[[Any, Any], Any]
+
 #: Table and diagram of a network as HTML; and what is wrong after its last layer, if anything is.
 to_html: Callable[[Any, Any], str] = lambda network, problem: to_text(network)  # noqa: E731

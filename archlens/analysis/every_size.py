@@ -49,7 +49,7 @@ class _Tensor(NamedTuple):
 
     def on(self, table: Table) -> Shape:
         """The shape as numbers to compute with."""
-        return _shaped(self.like, [table.number(form) for form in self.forms])
+        return self.like.with_sizes([table.number(form) for form in self.forms])
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -73,11 +73,6 @@ class _Group(NamedTuple):
 
     sizes: int
     tensors: dict[str, _Tensor]
-
-
-def _shaped(like: Shape, sizes: Sequence[int]) -> Shape:
-    """A shape of the same kind."""
-    return Ids(sizes, like.below) if isinstance(like, Ids) else type(like)(sizes)
 
 
 def tell(network: Network, axes: tuple[int, ...], sizes: range, most: int) -> Told:

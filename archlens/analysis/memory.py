@@ -411,6 +411,26 @@ def peak_activations(
     return _live(network, steps, held, in_place=in_place, eager=eager)
 
 
+def moments(network: Network, *, batch: int = 1) -> list[int]:
+    """The bytes of activations in float32 that are alive after each layer of an inference, once each.
+
+    The largest of them is :func:`peak_activations`; they may be formulas of letters.
+    """
+    held = _held(batch, "float32", "cuda")
+    steps = _steps(network, _places(network, _footprints(network), batch, training=False))
+    made = {name: held.of(shape) for name, shape in network.inputs.items()}
+    total = sum(made.values())
+    found = [total]
+    for step in steps:
+        if step.own:
+            made[step.layer.name] = held.size(step.values)
+            total += made[step.layer.name]
+            found.append(total)
+        for name in step.leaving:
+            total -= made[name]
+    return found
+
+
 def allocated(network: Network, *, batch: int = 1) -> int:
     """What ``torch.cuda.max_memory_allocated`` should show for an inference in float32, at least.
 
@@ -634,9 +654,9 @@ def _written(
             sizes = whole
         return found
     if footprint.lies == FORMAT and not layer.input_shapes[0].channels_last:
-        written = {strides.suggested(sizes, own, to) for sizes, own in zip(inputs, lying, strict=True)}
-        if len(written) == 1:
-            return written.pop()
+        first, *others = [strides.suggested(sizes, own, to) for sizes, own in zip(inputs, lying, strict=True)]
+        if all(other == first for other in others):
+            return first
     return strides.rows(to)
 
 

@@ -80,7 +80,7 @@ class Refitting:
         if facts is None:
             facts = self._facts[key] = layer.asked(read)
         self._kept += 1
-        return layer._replace(input_shapes=read, facts=_owned(facts, layer) if layer.keys else facts)
+        return layer._replace(input_shapes=read, facts=owned(facts, layer) if layer.keys else facts)
 
     def _forget(self) -> None:
         for _, known in self._rows:
@@ -89,7 +89,7 @@ class Refitting:
         self._kept = 0
 
 
-def _owned(facts: Facts, layer: Layer) -> Facts:
+def owned(facts: Facts, layer: Layer) -> Facts:
     """Facts without the tensors that another layer has already, on any input."""
     own = layer.facts
     return facts._replace(

@@ -7,14 +7,33 @@ aten/src/ATen/TensorIterator.cpp, ``is_channels_last_strides_2d`` in c10/core/Me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import TypeVar
+
+from ..formulas import remembers
 
 Sizes = tuple[int, ...]
 Strides = tuple[int, ...]
 
+F = TypeVar("F", bound=Callable[..., object])
 
-@lru_cache(4096)  # a network has few shapes, and asks about each of them often
+
+def _remembered(function: F) -> F:
+    """A function whose answers are kept: a network has few shapes, and asks about each of them often.
+
+    Not those on numbers that remember how they were made, which would be asked for their values.
+    """
+    known = lru_cache(4096)(function)
+
+    @wraps(function)
+    def answer(*shapes: tuple[int, ...]) -> object:
+        return function(*shapes) if any(map(remembers, shapes)) else known(*shapes)
+
+    return answer  # type: ignore[return-value]
+
+
+@_remembered
 def rows(sizes: Sizes) -> Strides:
     """Row-major order, without gaps.
 
@@ -38,7 +57,7 @@ def ordered(sizes: Sizes, order: Sequence[int]) -> Strides:
     return tuple(found)
 
 
-@lru_cache(4096)
+@_remembered
 def in_rows(sizes: Sizes, strides: Strides) -> bool:
     """Whether all lies in one piece and in row-major order; axes of one position do not matter."""
     return all(
@@ -72,7 +91,7 @@ def reshaped(sizes: Sizes, strides: Strides, to: Sizes) -> Strides | None:
     return tuple(found) if axis == -1 else None
 
 
-@lru_cache(4096)
+@_remembered
 def suggested(sizes: Sizes, strides: Strides, to: Sizes) -> Strides:
     """What convolutions and poolings write: the channels innermost where those of their input are."""
     if len(sizes) not in (4, 5) or len(to) != len(sizes):

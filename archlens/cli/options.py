@@ -11,10 +11,13 @@ from click.shell_completion import CompletionItem
 
 from .. import dialects
 from ..analysis import layouts
+from ..analysis.formula import Formula
 from ..bounds import MAX_LAYERS, allowing, together
 from ..dialects import Meant, find
 from ..dialects.format import File
 from ..elaboration.given import read_inputs, read_values
+from ..elaboration.inputs import has_letters
+from ..elaboration.lettered import formulas
 from ..errors import ArchlensError, shorten, usage
 from ..forms import forms
 from ..library import Found, names
@@ -79,8 +82,26 @@ def _comparable(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: getattr(value, "tree", value) for name, value in values.items()}
 
 
-#: The network that NAME, --input and --set mean, once it is called.
-Load = Callable[[], Network]
+class Load(NamedTuple):
+    """The network that NAME, --input and --set mean, once it is called; or its formulas."""
+
+    name: str
+    given: Given
+
+    def __call__(self) -> Network:
+        """The network.
+
+        Raises:
+            UsageError: an input has letters, among others.
+        """
+        return self.given.make(find(self.name))
+
+    def formulas(self) -> Formula | None:
+        """Its formulas, where an input has letters; else ``None``."""
+        if not any(has_letters(text.rpartition("=")[2]) for text in self.given.inputs):
+            return None
+        inputs = read_inputs(self.given.inputs, "--input")
+        return formulas(self.given._replace(inputs=()).make(find(self.name)), inputs)
 
 
 def network_argument(function: Callable[..., T]) -> Callable[..., T]:
@@ -90,7 +111,7 @@ def network_argument(function: Callable[..., T]) -> Callable[..., T]:
     @network_options
     @wraps(function)
     def command(name: str, given: Given, **others: Any) -> T:
-        return function(load=lambda: given.make(find(name)), **others)
+        return function(load=Load(name, given), **others)
 
     return command
 

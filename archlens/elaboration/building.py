@@ -27,6 +27,7 @@ from ..errors import (
     shorten,
     usage,
 )
+from ..formulas import Number, remembers
 from ..language.steps import Merge, check_name
 from ..network import Asked, Layer, Meta, Network, Origin, Setting, scopes_around
 from ..ops import LANGUAGE, Facts, Op, ShapeError, ask
@@ -230,6 +231,8 @@ class Builder:
         self.aliases: dict[str, str] = {}  # further keys of tied tensors, each with the key of its owner
         self.root = self.inside = Place("", None, {})
         self.memory = _memory
+        #: What gives the facts of an op, where sizes are numbers that remember how they were made.
+        self.asks: Callable[..., Facts] | None = None
         self.remembers = 0  # how many ops and facts have been added to the memory
         self._places = {"": self.root}
         self._tensors: dict[str, Tensor] = {}  # that a user may name
@@ -257,6 +260,10 @@ class Builder:
         self.admit(len(self.inputs) + 1, where)
         self.root.claim(name, where)
         self.inputs[name] = shape
+        for size in shape:
+            if type(size) is Number:
+                # what is known of numbers is of no use to others, and is not found by them
+                self.memory, self.asks = {}, size.table.asks
         self.x = self.sources[name] = self._tensors[name] = Tensor(name, shape)
         return self.x
 
@@ -456,6 +463,8 @@ class Builder:
         refused: Refused,
     ) -> Known:
         """The op that a call makes; the same arguments make the same op."""
+        if self.asks is not None and any(map(remembers, (*args, *kwargs.values()))):
+            return Known(make(kind, args, kwargs, refused), {})
         key: Any = (kind, *kwargs, *by_value((*args, *kwargs.values()))) if args or kwargs else kind
         found = self.memory.get(key)
         return found if found is not None else self.remember(key, make(kind, args, kwargs, refused))
@@ -482,10 +491,10 @@ class Builder:
         self.steps += len(name) >> 6  # a path of many scopes takes its room once for each layer
         shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([tensor.shape for tensor in inputs])
         op, remembered = known
-        facts = remembered.get(shapes)
+        facts = remembered.get(shapes) if self.asks is None else None
         if facts is None:
             try:
-                facts = ask(op, *shapes)
+                facts = (self.asks or ask)(op, *shapes)
             except ShapeError as cause:
                 raise LayerShapeError(name, where, cause, inputs, op, form) from None
             except Exception as problem:
@@ -494,8 +503,9 @@ class Builder:
                     said = f"{op.kind} of the package {package} fails on {' and '.join(map(str, shapes))}"
                     raise error(f"{said}: {shorten(why)}", _span(where)) from problem
                 raise
-            facts = remembered.setdefault(shapes, facts)
-            self.remembers += 1
+            if self.asks is None:
+                facts = remembered.setdefault(shapes, facts)
+                self.remembers += 1
         sources = (inputs[0].name,) if len(inputs) == 1 else tuple([tensor.name for tensor in inputs])
         self.connect(len(inputs), where)
         if len(inputs) > 1:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..errors import did_you_mean, shorten
+from ..formulas import Number
 from ..language.expression import MAX_TEXT, Expression, Parts
 from ..language.synonyms import op_meant
 from .functions import FUNCTIONS, Misuse
@@ -18,6 +19,7 @@ from .values import (
     NUMBERS,
     OPAQUE,
     TENSORS,
+    WHOLE,
     Deferred,
     Inputs,
     Namespace,
@@ -77,6 +79,8 @@ def filled(parts: Parts, scope: Namespace) -> str:
             value = evaluate(part, scope)
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
+            if isinstance(value, Number):
+                value = value.pinned(f"the text {shorten(ast.unparse(part.tree))}")
             if not isinstance(value, int | str) or isinstance(value, bool):
                 raise part.error(
                     f"within braces stands a whole number or a text, not {describe(value)}",
@@ -229,7 +233,7 @@ def _binary(tree: ast.BinOp, expression: Expression, scope: Namespace) -> Any:
     symbol, function = _BINARY[type(tree.op)]
     number = isinstance(left, NUMBERS) and isinstance(right, NUMBERS)
     lists = isinstance(left, tuple) and isinstance(right, tuple) and symbol == "+"
-    repeat = isinstance(left, tuple) and isinstance(right, int) and symbol == "*"
+    repeat = isinstance(left, tuple) and isinstance(right, WHOLE) and symbol == "*"
     if not (number or lists or repeat):
         raise Problem(tree, f"{describe(left)} {symbol} {describe(right)} has no meaning")
     if repeat and len(left) * right > MAX_ITEMS:
@@ -276,7 +280,7 @@ def _unary(tree: ast.UnaryOp, expression: Expression, scope: Namespace) -> Any:
     value = _value(tree.operand, expression, scope)
     if isinstance(tree.op, ast.Not):
         return not _truth(value, tree.operand)
-    if not isinstance(value, int | float):
+    if not isinstance(value, NUMBERS):
         raise Problem(tree, f"{describe(value)} has no sign")
     return -value if isinstance(tree.op, ast.USub) else +value
 
@@ -384,9 +388,9 @@ def _part(value: Any, tree: ast.Subscript, part: ast.Slice, expression: Expressi
 
 def _index(tree: ast.expr, expression: Expression, scope: Namespace) -> int:
     index = _value(tree, expression, scope)
-    if not isinstance(index, int) or isinstance(index, bool):
+    if not isinstance(index, WHOLE) or isinstance(index, bool):
         raise Problem(tree, f"an index is a whole number, not {describe(index)}")
-    return index
+    return int(index)
 
 
 _RULES: dict[type[ast.AST], Callable[[Any, Expression, Namespace], Any]] = {

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .values import MAX_ITEMS, NUMBERS, describe
+from ..formulas import Number
+from .values import MAX_ITEMS, NUMBERS, WHOLE, describe
 
 
 class Misuse(Exception):
@@ -21,7 +22,7 @@ def _numbers(*values: Any) -> None:
 
 def _whole(*values: Any) -> None:
     for value in values:
-        if not isinstance(value, int):
+        if not isinstance(value, WHOLE):
             raise Misuse(f"it takes whole numbers, not {describe(value)}")
 
 
@@ -103,9 +104,9 @@ def _round(value: float, digits: int | None = None) -> float:
     return round(value, digits)
 
 
-def _int(value: Any, /) -> int:
+def _int(value: Any, /) -> Any:
     _numbers(value)
-    return int(value)
+    return value if isinstance(value, Number) else int(value)
 
 
 def _length(value: Any, /) -> int:

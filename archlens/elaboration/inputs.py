@@ -8,6 +8,7 @@ from typing import Any
 
 from ..bounds import MAX_SIZE
 from ..errors import did_you_mean, shorten, usage
+from ..formulas import Number
 from ..language.spec import Spec
 from ..shape import AXIS_NAMES, ChannelsLast, Ids, Shape
 from .values import MAX_BITS
@@ -47,7 +48,8 @@ SHAPE_HELP = (
 
 def _checked(sizes: Iterable[Any]) -> Shape | None:
     listed = list(sizes)
-    if not all(type(size) is int and 1 <= size <= MAX_SIZE for size in listed):
+    plain = [size for size in listed if type(size) is not Number]
+    if not all(type(size) is int and 1 <= size <= MAX_SIZE for size in plain):
         return None
     if isinstance(sizes, Ids | ChannelsLast):
         return sizes
@@ -61,6 +63,12 @@ def _turned(shape: Shape) -> Shape:
 
 def _checked_ids(sizes: list[int], below: int) -> Shape | None:
     return Ids(sizes, below) if _checked(sizes) is not None and 1 <= below <= MAX_SIZE else None
+
+
+def has_letters(text: str) -> bool:
+    """Whether a text for an input has letters in the place of sizes: ``3xHxW``."""
+    parts = text.replace("×", "x").removesuffix(CHANNELS_LAST).partition(" of ")[0].strip().split("x")
+    return any(len(part) == 1 and part.isascii() and part.isalpha() for part in parts)
 
 
 def like(shape: Shape, declared: Shape | None) -> Shape:
@@ -112,6 +120,11 @@ def read_given(given: Any, known: Collection[str] | None, network: str) -> dict[
             shown = value if isinstance(value, str) else f"an input of type {type(value).__name__}"
             if isinstance(value, list | tuple) and all(map(usable, value)):
                 shown = str(value)
+            if isinstance(value, str) and has_letters(value):
+                raise usage(
+                    f"{shorten(value)} has letters, and here an input has numbers",
+                    help="archlens shapes and archlens explain take letters, and give formulas",
+                )
             raise usage(f"{shorten(shown)} is not an input shape", help=SHAPE_HELP)
         shapes[name] = like(shape, known.get(name)) if isinstance(known, Mapping) else shape
     return shapes

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import shorten
+from ..formulas import Number
 from ..language.expression import Expression
 from ..language.spec import Part
 from ..language.steps import Block
@@ -18,7 +19,9 @@ from ..shape import Shape
 MAX_BITS = 100
 MAX_ITEMS = 100_000
 
-NUMBERS = (int, float)
+#: A whole number; and any.
+WHOLE = (int, Number)
+NUMBERS = (int, float, Number)
 
 
 @dataclass(slots=True, eq=False)
@@ -113,7 +116,7 @@ def describe(value: Any) -> str:
     """What kind of value it is, for a message."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
+    if isinstance(value, NUMBERS):
         return f"the number {value}"
     if isinstance(value, str):
         return f"the text '{shorten(value)}'"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..bounds import MAX_BLOCKS, RAISED
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
+from ..formulas import Number, keyed
 from ..language.document import Scalar
 from ..language.expression import Expression, parse_part, steps_of
 from ..language.spec import Output, Param, Part, Spec, Variant
@@ -427,6 +428,8 @@ class Walk(Mixing):
             self.several(expression, steps_of(tree), 1, env, place, name, at)
         elif isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult):
             count = evaluate(expression, env, tree.right)
+            if isinstance(count, Number):
+                count = count.pinned(f"the number of repeats {shorten(ast.unparse(tree.right))}")
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 if isinstance(count, Deferred) or is_template(count):
                     evaluate(expression, env, tree)  # says so, unless both are steps
@@ -784,6 +787,8 @@ class Walk(Mixing):
             self.builder.x.shape,
             *by_value(tuple(names.values())),
         )
+        if self.builder.asks is not None:
+            same = keyed(same)
         stops = self.stops and any(stop.startswith(f"{inside.path}.") for stop in self.stops)
         made = None if stops else self.made.get(same)
         if made is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import Diagnostic, printable
 from ..wrapping import cells_of
-from .table import Cell, Command, Content, Form, SpanningRow, Table, words_of
+from .table import Cell, Command, Content, Form, Math, SpanningRow, Table, words_of
 
 #: What TeX takes for commands, and how they are written as text.
 SPECIAL = {
@@ -127,6 +127,8 @@ def _said(words: Content) -> str:
     match words:
         case Command():
             return rf"\texttt{{{_known(words.text)}}}"
+        case Math():
+            return f"${words.tex}$"
         case Cell() if words.strong:
             return rf"\textbf{{{_known(words.text)}}}"
         case _:

@@ -53,6 +53,13 @@ class Cell(NamedTuple):
     strong: bool = False
 
 
+class Math(NamedTuple):
+    """A formula, as people read it in text and as TeX sets it."""
+
+    text: str
+    tex: str
+
+
 class Link(NamedTuple):
     """Words that lead somewhere, if there is an address."""
 

@@ -33,6 +33,7 @@ from .op import (
     all_channels,
     ask,
     registry,
+    stated,
 )
 
 for _module in iter_modules(__path__):
@@ -73,4 +74,6 @@ __all__ = [
     "WindowChain",
     "all_channels",
     "ask",
+    "registry",
+    "stated",
 ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
+from .. import formulas
+
 
 class Kind(NamedTuple):
     """What an attribute accepts: ``says`` completes "must be …", ``accept`` gives the value or ``None``."""
@@ -21,9 +23,10 @@ def whole(value: Any, least: int) -> int | None:
     """The whole number in ``value``, if it is one and at least ``least``; ``16.0`` is one too."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
-        return value
-    return None
+    found: int | None = None
+    if isinstance(value, int | formulas.Number) and not isinstance(value, bool) and value >= least:
+        found = value  # type: ignore[assignment]  # what stands for an int
+    return found
 
 
 def _count(value: Any) -> int | None:
@@ -31,7 +34,10 @@ def _count(value: Any) -> int | None:
 
 
 def _number(value: Any) -> int | float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    found: int | float | None = None
+    if isinstance(value, int | float | formulas.Number) and not isinstance(value, bool):
+        found = value  # type: ignore[assignment]  # what stands for an int
+    return found
 
 
 def _numbers(value: Any) -> int | float | tuple[int | float, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Annotated, ClassVar
 
@@ -13,6 +14,7 @@ from .op import (
     Argument,
     Call,
     Facts,
+    LateShapeError,
     Merge,
     Names,
     NonUniform,
@@ -57,13 +59,7 @@ class Concat(Merge, kind="concat"):
         axis = axis_of(first, self.axis)
         for index, other in enumerate(inputs):
             if len(other) != len(first) or _without(other, axis) != _without(first, axis):
-                raise ShapeError(
-                    f"only {self.axis} can differ in a concat, and {first} and {other} differ in "
-                    f"{_differing(first, other)}",
-                    help=_help(first, other, channels=self.axis != "channels"),
-                    inputs=(0, index),
-                    size=True,
-                )
+                raise LateShapeError(partial(self._differing, first, other, index))
         sizes = list(first)
         sizes[axis] = sum(x[axis] for x in inputs)
         reach: Reach = (POINT,) * (len(first) - 1)
@@ -71,6 +67,16 @@ class Concat(Merge, kind="concat"):
             reach = NonUniform(f"the positions of each branch stand behind each other along the {self.axis}")
         torch = Call("torch.cat", dim=Argument(1 + axis, default=0))
         return weightless(type(first)(sizes), reach, torch)
+
+    def _differing(self, first: Shape, other: Shape, index: int) -> ShapeError:
+        """What is to say where a branch does not fit the first."""
+        return ShapeError(
+            f"only {self.axis} can differ in a concat, and {first} and {other} differ in "
+            f"{_differing(first, other)}",
+            help=_help(first, other, channels=self.axis != "channels"),
+            inputs=(0, index),
+            size=True,
+        )
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         if self.axis != "channels":
@@ -109,17 +115,21 @@ class Elementwise(Merge):
         for index, x in enumerate(inputs):
             fits = len(x) == len(shape) and all(a == b or 1 in (a, b) for a, b in zip(x, shape, strict=True))
             if not fits:
-                one, other = _repeated(shape, x)
-                raise ShapeError(
-                    f"it cannot {self.kind} {inputs[0]} and {x}: they differ in {_differing(one, other)}",
-                    help=_help(one, other),
-                    inputs=(0, index),
-                    size=len(x) == len(shape) and x.channels == shape.channels,
-                )
+                raise LateShapeError(partial(self._unequal, inputs[0], shape, x, index))
             shape = type(x)(max(a, b) for a, b in zip(x, shape, strict=True))
             if index:  # one branch after the other, so the first ones may still be small
                 work += shape.numel
         return weightless(shape, (POINT,) * (len(shape) - 1), Call(self.function), elementwise=work)
+
+    def _unequal(self, first: Shape, shape: Shape, x: Shape, index: int) -> ShapeError:
+        """What is to say where a branch does not fit those before it, which have one shape together."""
+        one, other = _repeated(shape, x)
+        return ShapeError(
+            f"it cannot {self.kind} {first} and {x}: they differ in {_differing(one, other)}",
+            help=_help(one, other),
+            inputs=(0, index),
+            size=len(x) == len(shape) and x.channels == shape.channels,
+        )
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         smaller = [str(x) for x in dict.fromkeys(inputs) if x != facts.shape]

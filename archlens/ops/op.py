@@ -6,7 +6,7 @@ An op is a frozen dataclass whose fields are its attributes. It answers one ques
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from enum import Enum
 from math import inf, prod
@@ -242,6 +242,27 @@ class ShapeError(ValueError):
         self.size = size
 
 
+class LateShapeError(ShapeError):
+    """A refusal whose words are found when somebody reads them: whoever tries many sizes does not.
+
+    Args:
+        say: makes the refusal with its words.
+    """
+
+    def __init__(self, say: Callable[[], ShapeError]) -> None:
+        ValueError.__init__(self)
+        self._say = say
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("message", "notes", "help", "inputs", "size"):
+            raise AttributeError(name)
+        vars(self).update(vars(self._say()))
+        return vars(self)[name]
+
+    def __str__(self) -> str:
+        return self.message
+
+
 #: Every op class by its kind; filled as the family files are imported.
 registry: dict[str, type[Op]] = {}
 
@@ -252,6 +273,18 @@ def ask(op: Op, *shapes: Shape) -> Facts:
     Raises:
         ShapeError: they are, or the inputs do not fit.
     """
+    facts = stated(op, *shapes)
+    if any(n > MAX_AXIS for n in facts.shape):
+        raise ShapeError(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
+    return facts
+
+
+def stated(op: Op, *shapes: Shape) -> Facts:
+    """The facts of an op on these inputs, however large its numbers are.
+
+    Raises:
+        ShapeError: the inputs do not fit.
+    """
     for index, x in enumerate(shapes):
         if isinstance(x, Ids) and not op.looks_up:
             raise ShapeError(
@@ -260,12 +293,9 @@ def ask(op: Op, *shapes: Shape) -> Facts:
                 inputs=(index,) if len(shapes) > 1 else (),
             )
     try:
-        facts = op.facts(*shapes)
+        return op.facts(*shapes)
     except OverflowError:
         raise ShapeError("its numbers are too large") from None
-    if any(n > MAX_AXIS for n in facts.shape):
-        raise ShapeError(f"an axis of its output {facts.shape} is longer than {MAX_AXIS:,}")
-    return facts
 
 
 class Names(NamedTuple):

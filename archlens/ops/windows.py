@@ -7,7 +7,7 @@ from typing import Any
 
 from ..geometry import Window, same
 from ..shape import Shape, times
-from .op import ShapeError, as_written
+from .op import LateShapeError, ShapeError, as_written
 
 #: The attributes of which torch takes a tuple of one number for all axes.
 _ONE_FOR_ALL = ("stride", "padding", "dilation", "output_padding")
@@ -20,7 +20,7 @@ def per_axis(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
         ShapeError: there is not one value per axis.
     """
     count = len(x) - 1
-    if isinstance(value, int):
+    if not isinstance(value, tuple):
         return (value,) * count
     if len(value) == 1 and attribute in _ONE_FOR_ALL and isinstance(value[0], int):
         return tuple(value) * count
@@ -69,7 +69,7 @@ def slide(
 
 def shortest(sizes: tuple[Any, ...]) -> Any:
     """One number where all axes have the same, as people write it."""
-    return sizes[0] if len(set(sizes)) == 1 and isinstance(sizes[0], int) else sizes
+    return sizes[0] if all(isinstance(n, int) for n in sizes) and len(set(sizes)) == 1 else sizes
 
 
 def axes_of(x: Shape) -> str:
@@ -111,11 +111,15 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
     sizes = tuple([window.output(n) for window, n in zip(windows, x[1:], strict=True)])
     if all(size >= 1 for size in sizes):
         return sizes
-    axis = next(i for i, size in enumerate(sizes) if size < 1)
+    raise LateShapeError(lambda: _misfit(windows, x, next(i for i, size in enumerate(sizes) if size < 1)))
+
+
+def _misfit(windows: tuple[Window, ...], x: Shape, axis: int) -> ShapeError:
+    """What is to say where a window does not fit along an axis."""
     window, n = windows[axis], x.spatial[axis]
     where = "" if len(set(zip(windows, x.spatial, strict=True))) == 1 else f"{x.axes[axis]}: "
     if window.transposed:
-        raise ShapeError(
+        return ShapeError(
             f"its padding crops away the whole {x.axes[axis]} of its output",
             notes=(f"{where}{window.formula} = {window.arithmetic(n)}",),
             help="give it less padding",
@@ -125,7 +129,7 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
     padded = any(w.before or w.after for w in windows)
     sides = times(n + w.before + w.after for w, n in zip(windows, x.spatial, strict=True))
     least = max(w.smallest_padding(n) for w, n in zip(windows, x.spatial, strict=True))
-    raise ShapeError(
+    return ShapeError(
         f"its {what} is larger than its {_input(sides, padded, len(windows))}",
         notes=(f"{where}{window.formula} = {window.arithmetic(n, total_padding=True)}",),
         help=f"padding={least}",

@@ -8,7 +8,7 @@ from click.shell_completion import CompletionItem
 from ...errors import ArchlensError
 from ...library import find
 from ...network import Layer, Network
-from ...views import explanation
+from ...views import explanation, formula_table
 from ..options import Given, Load, network_argument, output_option
 from ..output import text_options, write
 
@@ -30,9 +30,15 @@ def command(load: Load, layer: str | None, path: str | None) -> None:
 
     LAYER is a layer or a scope, such as conv1 or layer1.0; without it every layer is explained.
     """
+    formula = load.formulas()
+    width = text_options(path)["width"]
+    if formula is not None:
+        names = [one.name for one in _chosen(formula.main, layer)]
+        write(formula_table.explained(formula, names, width=width), path)
+        return
     network = load()
     chosen = _chosen(network, layer)
-    write(explanation.to_text(network, chosen, width=text_options(path)["width"]), path)
+    write(explanation.to_text(network, chosen, width=width), path)
 
 
 def _chosen(network: Network, name: str | None) -> list[Layer]:

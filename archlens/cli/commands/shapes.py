@@ -7,8 +7,9 @@ import sys
 import click
 
 from ...analysis import batches, unseen
-from ...errors import SpecError
+from ...errors import SpecError, usage
 from ...network import Network
+from ...views import formula_table
 from ...views import shapes_table as view
 from ...views.columns import COLUMNS, DEFAULT, SETS, choose
 from ...views.rows import rows_of
@@ -31,6 +32,13 @@ def command(
 ) -> None:
     """Print every layer of a network: output shape, the arithmetic behind it, params, MACs."""
     chosen = choose(columns) if columns else DEFAULT
+    formula = load.formulas()
+    if formula is not None:
+        for option, value in {"--depth": depth, "--fold": fold, "--columns": columns}.items():
+            if value:
+                raise usage(f"{option} is not for an input with letters")
+        write_table(formula_table.table(formula), form, path)
+        return
     try:
         network = load()
     except SpecError as problem:

@@ -1,0 +1,389 @@
+"""Which sizes some conditions hold on, and what a function says on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, pairwise, product
+from math import inf, lcm, prod
+from typing import Any, NamedTuple
+
+from ..formulas import BELOW, ZERO, Condition, Form, Product, Table
+
+#: How many points are tried to find one on which conditions on several letters hold, and of each letter.
+_TRIED, _EACH = 4096, 64
+
+#: Sizes beyond this are not meant where it is said what holds for all of them.
+LARGEST = 10**6
+
+
+class Region(NamedTuple):
+    """The sizes on which conditions hold, one of each letter."""
+
+    #: For each letter the sizes that conditions on it alone leave, as bits.
+    masks: tuple[int, ...]
+    #: What says so, without what follows from the others on all sizes that are looked at.
+    conditions: tuple[Condition, ...] = ()
+    #: The conditions on several letters.
+    joint: tuple[Condition, ...] = ()
+
+    def where(self, condition: Condition, table: Table) -> Region | None:
+        """The part of it on which a condition holds, too; ``None`` where that is nothing."""
+        letters = table.of(condition.form)
+        if letters & (letters - 1):
+            condition = condition._replace(form=self.reduced(condition.form, table))
+            low, high = self.between(condition.form, table)
+            if condition.relation == BELOW:
+                known = True if high < 0 else False if low >= 0 else None
+            else:
+                known = False if low > 0 or high < 0 else None
+            if known is not None:
+                return self if known is condition.holds else None
+            letters = table.of(condition.form)
+        if letters & (letters - 1):
+            if condition in self.joint:
+                return self
+            if condition.turned in self.joint:
+                return None
+            return self._replace(conditions=(*self.conditions, condition), joint=(*self.joint, condition))
+        letter = letters.bit_length() - 1
+        mask = self.masks[letter] & table.mask(condition)
+        if mask == self.masks[letter]:
+            return self
+        if not mask:
+            return None
+        masks = (*self.masks[:letter], mask, *self.masks[letter + 1 :])
+        return Region(masks, (*self.conditions, condition), self.joint)
+
+    def reduced(self, form: Form, table: Table) -> Form:
+        """A form without the factors that are above 0 all over it, which has the same sign."""
+        for atom in {*form[0][0]}:
+            if all(atom in atoms for atoms, _ in form) and self.between((((atom,), 1),), table)[0] > 0:
+                return self.reduced(tuple([(_without(atoms, atom), factor) for atoms, factor in form]), table)
+        return form
+
+    def between(self, form: Form, table: Table) -> tuple[float, float]:
+        """Bounds of a form on it, however large sizes are; infinite where there is none.
+
+        Letters and quotients are what they are at least, and something more of which nothing is known but how
+        large it can be: in these a form is a polynomial whose terms are bounded one by one.
+        """
+        ends: dict[int, tuple[int, float]] = {}
+        found: dict[Product, int] = {}
+        for atoms, factor in form:
+            part: dict[Product, int] = {(): factor}
+            for atom in atoms:
+                if atom not in ends:
+                    ends[atom] = self._ends(atom, table)
+                grown: dict[Product, int] = {}
+                for term, count in part.items():
+                    longer = tuple(sorted((*term, atom)))
+                    grown[longer] = grown.get(longer, 0) + count
+                    grown[term] = grown.get(term, 0) + count * ends[atom][0]
+                part = grown
+            for term, count in part.items():
+                found[term] = found.get(term, 0) + count
+        low = high = float(found.pop((), 0))
+        for term, count in found.items():
+            spread = [ends[atom][1] - ends[atom][0] for atom in term]
+            most = prod(spread) * float(count) if count and all(spread) else 0.0
+            low, high = low + min(most, 0.0), high + max(most, 0.0)
+        return low, high
+
+    def _ends(self, atom: int, table: Table) -> tuple[int, float]:
+        """The least and the most that a letter or a quotient can be."""
+        made = table.made(atom)
+        if made is None:
+            mask, sizes = self.masks[atom], table.sizes[atom]
+            least = sizes.start + (mask & -mask).bit_length() - 1
+            return least, sizes.start + mask.bit_length() - 1 if mask.bit_length() < len(sizes) else inf
+        low, high = self.between(made[0], table)
+        if low == -inf:
+            return -(LARGEST**4), inf
+        return int(low // made[1]), high // made[1] if high < inf else inf
+
+    def contains(self, table: Table) -> bool:
+        """Whether the point of a table lies in it, be it beyond the sizes that are looked at."""
+        return all(condition.is_true(table) for condition in self.conditions)
+
+    def stand(self, table: Table) -> bool | None:
+        """Let the point of a table lie in it, if one is found; ``None`` where it surely has none."""
+        inside = [
+            mask >> n - sizes.start & 1
+            for mask, n, sizes in zip(self.masks, table.point, table.sizes, strict=True)
+        ]
+        if all(inside) and all(condition.is_true(table) for condition in self.joint):
+            return True
+        left = _TRIED
+        for masks in _boxes(self, table):
+            bits = prod([mask.bit_count() for mask in masks])
+            each = _EACH if bits > left else None
+            columns = [
+                [*islice(_sizes(mask, sizes.start), each if self.joint else 1)]
+                for mask, sizes in zip(masks, table.sizes, strict=True)
+            ]
+            for point in islice(product(*columns), left):
+                table.point = point
+                if all(condition.is_true(table) for condition in self.joint):
+                    return True
+            left -= bits
+            if left < 0:
+                return False
+        return None
+
+
+#: The most boxes that conditions on two letters cut a region into.
+_BOXES = 4096
+
+
+def _boxes(region: Region, table: Table) -> list[tuple[int, ...]]:
+    """Parts of a region outside of which conditions on the sums of two letters do not hold."""
+    boxes = [region.masks]
+    sums = [(one, parts) for one in region.joint if (parts := _parts(one.form, table)) is not None]
+    for (_, relation, holds), parts in sums:
+        if (relation, holds) == (ZERO, True) and len(boxes) <= _BOXES:
+            boxes = [part for box in boxes for part in _equal(box, parts, table)]
+    return [box for box in boxes if all(_may(one, parts, box, table) for one, parts in sums)]
+
+
+_Parts = tuple[tuple[int, list[int]], tuple[int, list[int]]]
+
+
+def _parts(form: Form, table: Table) -> _Parts | None:
+    """A sum of what is made of one letter and of what is made of another, as two columns."""
+    found: dict[int, list[tuple[tuple[int, ...], int]]] = {}
+    for atoms, factor in form:
+        letters = table.of(((atoms, 1),))
+        if letters & (letters - 1):
+            return None
+        found.setdefault(letters.bit_length() - 1, []).append((atoms, factor))
+    constant = found.pop(-1, [])
+    if len(found) != 2:
+        return None
+    (a, left), (b, right) = found.items()
+    return (a, table.values((*constant, *left), a)), (b, table.values(tuple(right), b))
+
+
+def _equal(box: tuple[int, ...], parts: _Parts, table: Table) -> Iterator[tuple[int, ...]]:
+    """The parts of a box on which a sum is 0."""
+    (a, left), (b, right) = parts
+    there: dict[int, int] = {}
+    for size in _sizes(box[b], 0):
+        there[-right[size]] = there.get(-right[size], 0) | 1 << size
+    here: dict[int, int] = {}
+    for size in _sizes(box[a], 0):
+        if left[size] in there:
+            here[left[size]] = here.get(left[size], 0) | 1 << size
+    for value, mask in here.items():
+        yield tuple([mask if i == a else there[value] if i == b else one for i, one in enumerate(box)])
+
+
+def _may(condition: Condition, parts: _Parts, box: tuple[int, ...], table: Table) -> bool:
+    """Whether a condition on a sum can hold in a box."""
+    ends = [
+        (min(values), max(values))
+        for letter, column in parts
+        for values in [[column[size] for size in _sizes(box[letter], 0)]]
+    ]
+    low, high = sum(end[0] for end in ends), sum(end[1] for end in ends)
+    if condition.relation == BELOW:
+        return low < 0 if condition.holds else high >= 0
+    return low <= 0 <= high if condition.holds else not low == high == 0
+
+
+def _without(atoms: tuple[int, ...], atom: int) -> tuple[int, ...]:
+    place = atoms.index(atom)
+    return (*atoms[:place], *atoms[place + 1 :])
+
+
+def whole(table: Table) -> Region:
+    """All sizes."""
+    return Region(table.every)
+
+
+def _sizes(mask: int, first: int) -> Iterator[int]:
+    while mask:
+        lowest = mask & -mask
+        yield first + lowest.bit_length() - 1
+        mask ^= lowest
+
+
+class Leaf(NamedTuple):
+    """One answer."""
+
+    answer: Any
+
+
+class Split(NamedTuple):
+    """What is answered depends on a condition."""
+
+    condition: Condition
+    yes: Tree
+    no: Tree
+
+
+Tree = Leaf | Split
+
+
+class TooManyError(Exception):
+    """There are more answers than are looked for."""
+
+
+class Explorer:
+    """Asks a function on every size, as long as it answers otherwise.
+
+    Args:
+        table: what the function computes with.
+        most: how often it is asked.
+    """
+
+    def __init__(self, table: Table, most: int) -> None:
+        self.table = table
+        self.left = most
+        #: Whether conditions on several letters were left of which nobody knows whether they ever hold.
+        self.unsure = False
+
+    def tree(self, region: Region, ask: Callable[[], Any]) -> Tree:
+        """What a function answers on a region, first at the point of the table.
+
+        Answers that are equal are taken for one, whatever was compared for them.
+
+        Raises:
+            TooManyError: it was asked too often.
+        """
+        self.left -= 1
+        if self.left < 0:
+            raise TooManyError
+        table = self.table
+        table.taken()
+        tree: Tree = Leaf(ask())
+        others: list[tuple[Condition, Region]] = []
+        for condition in table.taken():
+            here, there = region.where(condition, table), region.where(condition.turned, table)
+            assert here is not None  # the point lies in it
+            if there is not None:
+                others.append((condition, there))
+            region = here
+        for condition, there in reversed(others):
+            found = there.stand(table)
+            if not found:
+                self.unsure = self.unsure or found is False
+                continue
+            other = self.tree(there, ask)
+            if other != tree:
+                tree = Split(condition, tree, other)
+        return tree
+
+    def leaves(self, tree: Tree, region: Region) -> Iterator[tuple[Region, Any]]:
+        """The answers of a tree, each with where it holds; that of the first point first."""
+        if isinstance(tree, Leaf):
+            yield region, tree.answer
+            return
+        condition, yes, no = tree
+        for branch, taken in ((yes, condition), (no, condition.turned)):
+            inside = region.where(taken, self.table)
+            if inside is not None:
+                yield from self.leaves(branch, inside)
+
+
+def united(regions: Sequence[Region]) -> list[Region]:
+    """The same sizes in fewer regions, where some differ along one letter only."""
+    found = [*dict.fromkeys(Region(region.masks, (), region.joint) for region in regions)]
+    merged = True
+    while merged:
+        merged = False
+        for i, one in enumerate(found):
+            for k in range(i + 1, len(found)):
+                other = found[k]
+                differ = [n for n, (a, b) in enumerate(zip(one.masks, other.masks, strict=True)) if a != b]
+                if one.joint == other.joint and len(differ) <= 1:
+                    masks = tuple([a | b for a, b in zip(one.masks, other.masks, strict=True)])
+                    found[i] = Region(masks, (), one.joint)
+                    del found[k]
+                    merged = True
+                    break
+            if merged:
+                break
+    return found
+
+
+def settled(table: Table, form: Form, letter: int) -> int | None:
+    """After how many sizes the sign of a form repeats beyond the last of them; ``None`` if none is known.
+
+    A form is a polynomial in steps of its period: where its last values and their differences all have one
+    sign, that never changes again.
+    """
+    period, degree = _period(table, form)
+    values = table.values(form, letter)
+    if (degree + 1) * period > len(values):
+        return None
+    for start in range(len(values) - period, len(values)):
+        row = [values[start - k * period] for k in range(degree + 1)]
+        ends = []  # the value, and its differences backward
+        while row:
+            ends.append(row[0])
+            row = [a - b for a, b in pairwise(row)]
+        value, changes = ends[0], ends[1:]
+        turns = any(change * value < 0 or (change and not value) for change in changes)
+        if turns and abs(value) * period < LARGEST * sum(map(abs, changes)):
+            return None
+    return period
+
+
+def _period(table: Table, form: Form) -> tuple[int, int]:
+    """After how many sizes a form is a polynomial again, and of which degree."""
+    period, degree = 1, 0
+    for atoms, _ in form:
+        power = 0
+        for atom in atoms:
+            made = table.made(atom)
+            inner = (1, 1) if made is None else _period(table, made[0])
+            step = inner[0] * (1 if made is None else made[1] ** inner[1])
+            period, power = lcm(period, step), power + inner[1]
+        degree = max(degree, power)
+    return period, degree
+
+
+class Pattern(NamedTuple):
+    """Some of the whole numbers from 1 on."""
+
+    #: Single stretches, from a first to a last one, before what goes on.
+    stretches: tuple[tuple[int, int], ...]
+    #: From where on it goes on without end; ``None`` where it ends.
+    start: int | None
+    #: After how many numbers it repeats from there on, and which remainders of that are in it.
+    modulus: int = 1
+    remainders: tuple[int, ...] = (0,)
+
+
+def pattern(mask: int, count: int) -> Pattern:
+    """What the bits of a mask have in common, of which bit ``i`` stands for ``i + 1``.
+
+    The shortest repetition is taken that covers the last third of them; whether it goes on beyond them, the
+    mask does not say.
+
+    >>> pattern(0b1111111110100, 13)
+    Pattern(stretches=((3, 3),), start=5, modulus=1, remainders=(0,))
+    >>> pattern(0b001001001000, 12)
+    Pattern(stretches=(), start=4, modulus=3, remainders=(1,))
+    """
+    for modulus in range(1, count // 3 + 1):
+        rest = (mask ^ mask >> modulus) & ((1 << count - modulus) - 1)
+        steady = rest.bit_length()  # from this bit on it repeats
+        if count - modulus - steady >= max(modulus, count // 3 - modulus):
+            tail = mask >> steady
+            if not tail:
+                return Pattern(_stretches(mask), None)
+            start = steady + 1 + ((tail & -tail).bit_length() - 1)
+            found = sorted((steady + 1 + i) % modulus for i in range(modulus) if tail >> i & 1)
+            return Pattern(_stretches(mask & ((1 << start - 1) - 1)), start, modulus, tuple(found))
+    return Pattern(_stretches(mask), None)
+
+
+def _stretches(mask: int) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for size in _sizes(mask, 1):
+        if found and found[-1][1] == size - 1:
+            found[-1] = (found[-1][0], size)
+        else:
+            found.append((size, size))
+    return tuple(found)

@@ -1,0 +1,364 @@
+"""The sizes of a network as formulas of letters: as a table, as JSON, and derived step by step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+from ..analysis.formula import Along, Formula, Piece
+from ..analysis.regions import Pattern, Region
+from ..counts import dumps
+from ..errors import printable
+from ..forms.table import Column, Content, Math, Table
+from ..forms.text import sentences
+from ..formulas import Form, form_of, is_constant
+from ..network import Layer
+from ..notation import LATEX, PYTHON, TEXT, Notation, Style
+from ..shape import Ids, Shape
+from ..wrapping import wrapped
+
+SCHEMA = "archlens.formula/1"
+
+#: The most stretches of sizes that are listed.
+_MOST = 6
+
+_COLUMNS = (
+    Column("layer", least=10),
+    Column("op", least=14, spare=5),
+    Column("output"),
+    Column("params", right=True, spare=4),
+    Column("MACs", right=True),
+)
+
+
+class _Written:
+    """The formulas of a network in one way to write them."""
+
+    def __init__(self, formula: Formula, style: Style) -> None:
+        self.formula = formula
+        self.notation = Notation(formula.table, formula.letters, style, _sizes(formula))
+
+    def form(self, form: Form) -> str:
+        return self.notation.written(form)
+
+    def shape(self, shape: Shape, between: str = "x") -> str:
+        """``64xH4xW4``; sums stand in brackets."""
+        said = [self.form(form_of(n)) for n in shape]
+        if self.formula.batch:
+            said.insert(0, self.formula.batch)
+        said = [f"({one})" if " " in one else one for one in said]
+        below = f" of {shape.below}" if isinstance(shape, Ids) else ""
+        return between.join(said) + below
+
+
+def _sizes(formula: Formula) -> list[Form]:
+    """The sizes that are written with names, those that stand most often first."""
+    found = Counter(form_of(n) for layer in formula.main for n in layer.shape)
+    return sorted(found, key=lambda form: -found[form])
+
+
+def table(formula: Formula) -> Table:
+    """The layers with their formulas, the inputs that the network takes, and what each size stands for."""
+    text, tex = _Written(formula, TEXT), _Written(formula, LATEX)
+    main = formula.pieces[0]
+
+    def math(form: Form) -> Content:
+        return Math(text.form(form), tex.form(form))
+
+    def row(layer: Layer) -> list[Content]:
+        return [
+            printable(layer.name),
+            printable(op_of(layer, text)),
+            Math(text.shape(layer.shape), tex.shape(layer.shape, r" \times ")),
+            math(form_of(layer.params)),
+            math(formula.macs_of(layer)),
+        ]
+
+    live = formula.live
+    figures: list[list[Content]] = [
+        ["MACs", math(formula.total_macs(main.network))],
+        ["activations", math(formula.activations)],
+        ["live set (bytes)", math(live.forms[0])],
+    ]
+    if isinstance(formula.cache, tuple):
+        figures.append(["cached keys and values", math(formula.cache)])
+    return Table(
+        headline=headline(formula),
+        lead=[("takes", one) for one in takes(formula)],
+        columns=_COLUMNS,
+        rows=[row(layer) for layer in main.network],
+        totals=["total", "", "", text.form(form_of(main.network.params)), ""],
+        more=[
+            Table(
+                columns=[Column("size"), Column("is")],
+                rows=[
+                    [Math(name, other), Math(_spelled(text, form), _spelled(tex, form))]
+                    for (name, form), other in zip(
+                        text.notation.named.items(), tex.notation.named, strict=True
+                    )
+                ],
+            ),
+            Table(columns=[Column("in all"), Column("is")], rows=figures),
+            *_others(formula, text, row),
+        ],
+        notes=_notes(formula),
+        json=partial(to_json, formula),
+    )
+
+
+def op_of(layer: Layer, written: _Written) -> str:
+    """An op as a spec writes it, with formulas for what was computed of sizes."""
+    instead = {
+        name: _value(value, written) for name, value in layer.op.attributes().items() if _varies(value)
+    }
+    return layer.op.written(instead)
+
+
+def _varies(value: object) -> bool:
+    return any(map(_varies, value)) if isinstance(value, tuple) else hasattr(value, "form")
+
+
+def _value(value: object, written: _Written) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(_value(one, written) for one in value)})"
+    return written.form(form_of(value)) if isinstance(value, int) or _varies(value) else str(value)
+
+
+def _spelled(written: _Written, form: Form) -> str:
+    return written.notation.written(form, spelled=True)
+
+
+def _others(formula: Formula, text: _Written, row: object) -> Iterator[Table]:
+    """What is otherwise where other formulas hold."""
+    main = {layer.name: layer for layer in formula.pieces[0].network}
+    for piece in formula.pieces[1:]:
+        differs = [
+            layer
+            for layer in piece.network
+            if layer.name not in main or _shown(main[layer.name], text) != _shown(layer, text)
+        ]
+        yield Table(
+            headline=f"Otherwise {regions(formula, piece.regions)}",
+            columns=_COLUMNS,
+            rows=[row(layer) for layer in differs],  # type: ignore[operator]
+        )
+
+
+def _shown(layer: Layer, text: _Written) -> object:
+    return text.shape(layer.shape), form_of(layer.params), form_of(layer.macs)
+
+
+def _notes(formula: Formula) -> list[str]:
+    letters = " and ".join(f"{name} (own {formula.own.get(name, 1):,})" for name in formula.letters)
+    lines = [f"Formulas of {letters}. floor rounds down. One MAC is one multiply-accumulate."]
+    if formula.batch:
+        lines.append(f"{formula.batch} is the batch: MACs and bytes are those of all of its samples.")
+    live = formula.live
+    if len(live.forms) > 1:
+        lines.append(
+            f"The live set is the largest of {len(live.forms):,} such formulas (all in --format json); "
+            "that which is largest on the own input is shown."
+        )
+    if set(formula.along(live.regions)) != set(formula.along(formula.pieces[0].regions)):
+        conditions = {one for region in live.regions for one in region.joint}
+        if len(conditions) > _MOST:
+            lines.append(f"It is that on {len(conditions)} conditions (all in --format json).")
+        else:
+            lines.append(f"It is that {regions(formula, live.regions)}; elsewhere tensors lie otherwise.")
+    if formula.untold:
+        lines.append(f"Not all inputs were looked at: {formula.untold}.")
+    bound = " and ".join(
+        f"{name} up to {len(sizes):,}"
+        for name, sizes in zip(formula.letters, formula.table.sizes, strict=True)
+    )
+    if formula.proved:
+        lines.append("What is said of inputs holds for all sizes up to a million: it repeats.")
+    else:
+        lines.append(f"What is said of inputs was looked at for {bound}.")
+    return lines
+
+
+def headline(formula: Formula) -> str:
+    """Title, input and output."""
+    text = _Written(formula, TEXT)
+    inputs = ", ".join(
+        text.shape(shape)
+        if list(formula.main.inputs) == ["input"]
+        else f"{printable(name)} {text.shape(shape)}"
+        for name, shape in formula.main.inputs.items()
+    )
+    outputs = ", ".join(text.shape(formula.main.shape_of(end)) for end in formula.main.outputs.values())
+    return f"{printable(formula.network.title)}: {inputs} -> {outputs}"
+
+
+def takes(formula: Formula) -> list[str]:
+    """The inputs that a network takes, one sentence for each of the boxes that they are."""
+    return [_along(formula, one) for one in formula.domain] or ["no input at all"]
+
+
+def regions(formula: Formula, several: Iterable[Region]) -> str:
+    """Where something holds: ``where H = 1 to 5``."""
+    return "where " + "; or ".join(_along(formula, one) for one in formula.along([*several]))
+
+
+def _along(formula: Formula, along: Along) -> str:
+    notation = Notation(formula.table, formula.letters, TEXT)
+    said = [
+        pattern(letter, one)
+        for letter, one in zip(formula.letters, along.patterns, strict=True)
+        if one != Pattern((), 1) or not along.joint
+    ]
+    return ", ".join([*said, *map(notation.condition, along.joint)])
+
+
+def pattern(letter: str, one: Pattern) -> str:
+    """Sizes in words.
+
+    >>> pattern("H", Pattern(((17, 17), (19, 25)), 33, 16, (0,)))
+    'H = 17 or 19 to 25; or H >= 48, a multiple of 16'
+    >>> pattern("W", Pattern((), 1))
+    'any W'
+    """
+    if one == Pattern((), 1):
+        return f"any {letter}"
+    listed = [f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in one.stretches[:_MOST]]
+    if len(one.stretches) > _MOST:
+        listed.append(f"{len(one.stretches) - _MOST:,} more stretches")
+    said = [f"{letter} = {' or '.join(listed)}"] if listed else []
+    if one.start is not None:
+        said.append(f"{letter} >= {one.start:,}{_congruence(one)}")
+    return "; or ".join(said) or f"no {letter}"
+
+
+def _congruence(one: Pattern) -> str:
+    if one.modulus == 1:
+        return ""
+    if one.remainders == (0,):
+        return f", a multiple of {one.modulus:,}"
+    left = one.remainders
+    if len(left) > 8:
+        return f", {len(left):,} of each {one.modulus:,} in a row"
+    runs = f"{left[0]}" if len(left) == 1 else f"{', '.join(map(str, left[:-1]))} or {left[-1]}"
+    return f", with remainder {runs} by {one.modulus:,}"
+
+
+def to_json(formula: Formula) -> str:
+    """``archlens.formula/1``: formulas in Python, where ``//`` rounds down."""
+    written = _Written(formula, PYTHON)
+    notation = Notation(formula.table, formula.letters, PYTHON)
+
+    def boxes(several: Iterable[Region]) -> list[dict[str, object]]:
+        return [
+            {
+                **{
+                    letter: {
+                        "stretches": [list(stretch) for stretch in one.stretches],
+                        "from": one.start,
+                        "modulus": one.modulus,
+                        "remainders": list(one.remainders),
+                    }
+                    for letter, one in zip(formula.letters, along.patterns, strict=True)
+                },
+                "conditions": list(map(notation.condition, along.joint)),
+            }
+            for along in formula.along([*several])
+        ]
+
+    def piece(one: Piece) -> dict[str, object]:
+        return {
+            "where": boxes(one.regions),
+            "macs": written.form(formula.total_macs(one.network)),
+            "params": written.form(form_of(one.network.params)),
+            "layers": [
+                {
+                    "name": layer.name,
+                    "op": op_of(layer, written),
+                    "output": [written.form(form_of(n)) for n in layer.shape],
+                    "params": written.form(form_of(layer.params)),
+                    "macs": written.form(formula.macs_of(layer)),
+                }
+                for layer in one.network
+            ],
+        }
+
+    return dumps(
+        {
+            "schema": SCHEMA,
+            "name": formula.network.name,
+            "inputs": {name: list(sizes) for name, sizes in formula.inputs.items()},
+            "batch": formula.batch or None,
+            "letters": {
+                name: {"own": formula.own.get(name, 1), "looked_at": len(sizes)}
+                for name, sizes in zip(formula.letters, formula.table.sizes, strict=True)
+            },
+            "sizes": {name: _spelled(written, form) for name, form in written.notation.named.items()},
+            "domain": boxes([region for one in formula.pieces for region in one.regions]),
+            "proved": formula.proved,
+            "untold": formula.untold or None,
+            "activations": written.form(formula.activations),
+            "live_set": {
+                "largest_of": list(map(written.form, formula.live.forms)),
+                "where": boxes(formula.live.regions),
+            },
+            "cache": written.form(formula.cache) if isinstance(formula.cache, tuple) else None,
+            "pieces": [piece(one) for one in formula.pieces],
+        },
+        indent=2,
+    )
+
+
+def explained(formula: Formula, layers: Sequence[str], *, width: int | None = None) -> str:
+    """How the size of each of some layers comes about, and what it collapses to, one paragraph each."""
+    text = _Written(formula, TEXT)
+    paragraphs = [
+        [
+            line
+            for title, said in _derived(formula, formula.main[name], text)
+            for line in wrapped(said, width, lead=title)
+        ]
+        for name in layers
+    ]
+    heads = [headline(formula), *(f"takes: {one}" for one in takes(formula))]
+    above = [line for one in heads for line in wrapped(one, width)]
+    below = sentences(_notes(formula), width)
+    return "\n\n".join("\n".join(lines) for lines in (above, *paragraphs, below))
+
+
+def _derived(formula: Formula, layer: Layer, text: _Written) -> Iterator[tuple[str, str]]:
+    yield "", f"{printable(layer.name)}: {printable(op_of(layer, text))}"
+    sources = ", ".join(
+        f"{text.shape(shape)} from {printable(name)}"
+        for name, shape in zip(layer.inputs, layer.input_shapes, strict=True)
+    )
+    yield "  input   ", sources
+    yield from zip(["  shape   ", *["          "] * 99], _collapse(layer, text), strict=False)
+    yield "  output  ", text.shape(layer.shape)
+    if layer.params:
+        yield "  params  ", text.form(form_of(layer.params))
+    macs = formula.macs_of(layer)
+    yield "  MACs    ", text.form(macs) if macs else "none: no convolution and no matrix product"
+
+
+def _collapse(layer: Layer, text: _Written) -> Iterator[str]:
+    """Each axis that varies: the formula of its window, with its numbers, and as one quotient of a letter."""
+    x, out = layer.input_shapes[0], layer.shape
+    windows = layer.windows
+    axes = zip(x.axes, x.spatial, out.spatial, windows, strict=True) if windows else ()
+    for axis, n, size, window in axes:
+        if is_constant(form_of(n)):
+            continue
+        yield f"{axis}: {window.formula}, rounded {'up' if window.ceil else 'down'}"
+        inner = text.form(form_of(n))
+        steps = [window.of(inner)]
+        spelled = _spelled(text, form_of(n))
+        if spelled != inner:
+            steps.append(window.of(spelled))
+        found = _spelled(text, form_of(size))
+        named = text.form(form_of(size))
+        yield f"{axis}: {' = '.join(dict.fromkeys([*steps, found, named]))}"
+    if not windows:
+        for axis, size in zip(out.names, out, strict=True):
+            if not is_constant(form_of(size)):
+                found, named = _spelled(text, form_of(size)), text.form(form_of(size))
+                yield f"{axis}: {named}" + (f" = {found}" if found != named else "")
