@@ -12,6 +12,7 @@ and Patashnik, "Concrete Mathematics", equation 3.11), and what is rounded up is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import gcd
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -488,6 +489,11 @@ def _of(other: Any) -> Form | None:
 def remembers(value: Any) -> bool:
     """Whether a value, or something in a list, is a number that remembers how it was made."""
     return any(map(remembers, value)) if isinstance(value, tuple) else type(value) is Number
+
+
+def sizes_only(values: Sequence[Any]) -> bool:
+    """Whether whoever computes with some of these numbers looks at sizes alone, and not at what is seen."""
+    return any(value.table.asks is not None for value in values if type(value) is Number)
 
 
 def keyed(value: Any) -> Any:

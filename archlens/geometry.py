@@ -375,6 +375,20 @@ def _quotient(numerator: int, denominator: int) -> int | str:
 INPUT = Field((0,), (1,), 1)
 
 
+def shared(n: int, o: int) -> int:
+    """The greatest common divisor of a size and a number: phi(d) for each divisor ``d`` of both, added up.
+
+    Whether ``d`` divides ``n`` is ``floor(n/d) - floor((n - 1)/d)``, so it is a formula of ``n``.
+
+    >>> shared(12, 18), shared(7, 1)
+    (6, 1)
+    """
+    if n.__class__ is int:
+        return gcd(n, o)
+    divisors = [d for d in range(1, o + 1) if o % d == 0]
+    return sum((n // d - (n - 1) // d) * sum(gcd(d, k) == 1 for k in range(1, d + 1)) for d in divisors)
+
+
 def same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
     """Padding before and after for TensorFlow's ``same``: the output has ``ceil(n/s)`` positions.
 

@@ -285,6 +285,10 @@ class Origin(ABC):
         """How the tool counts that printed the published figures; ``None`` where it counts as archlens."""
         return None
 
+    def keeps(self, network: Network) -> bool | None:
+        """Whether it places the same ops on any input; ``None`` where it can be asked with formulas."""
+        return True
+
     def varies(self, network: Network) -> bool:
         """Whether on other sizes its ops are others, beyond what it asked of shapes, and quickly had."""
         return False

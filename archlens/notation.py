@@ -108,7 +108,7 @@ class Notation:
             return {(name,): 1, (): -more} if more else {(name,): 1}
         form, by = made
         rest = dict(form).get((), 0)
-        more = int(2 * rest > by)  # floor((n - 1)/32) + 1 for floor((n + 31)/32)
+        more = int(2 * rest >= by)  # floor((n - 1)/32) + 1 for floor((n + 31)/32)
         if more:
             left = dict(form) | {(): rest - by}
             form = tuple([item for item in left.items() if item[1]])

@@ -1,22 +1,24 @@
 """Formulas against the same networks on each size: ``python tests/every_input.py NAME...``.
 
-For each network both spatial axes of its first input are letters. Along each axis, with the other at its own,
-every size up to a bound is laid out and compared with the formula: whether it is refused, the shape of every
-layer, its multiply-accumulates. Then pairs of sizes at random, or with ``--whole`` all of them, which takes
-hours for a network. Without names it is those that torchvision has.
+For each network the spatial axes of its first input are letters. Along each axis, with the others at their
+own, and along all of them together, every size up to a bound is laid out and compared with the formula:
+whether it is refused, the shape of every layer, its parameters and multiply-accumulates. Then pairs of sizes
+at random, or with ``--whole`` all of them, which takes hours for a network. Without names it is those of
+torchvision.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import random
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import archlens
-from archlens import SpecError
+from archlens import SpecError, UsageError
 from archlens.analysis import formula
 from archlens.analysis.formula import Formula
 from archlens.formulas import form_of
@@ -37,7 +39,11 @@ def compared(network: Network, found: Formula, points: Iterable[tuple[int, ...]]
     taken = 0
     for point in points:
         sizes = dict(zip(found.letters, point, strict=True))
-        piece = found.piece(**sizes)
+        try:
+            piece = found.piece(**sizes)
+        except UsageError:
+            assert found.untold
+            continue
         try:
             there = network.with_input({name: shape.with_spatial(point)}, inference=True, advice=False)
         except SpecError:
@@ -82,9 +88,10 @@ def main() -> None:
         took = time.process_time() - start
         rng = random.Random(given.seed)
         points = [point for axis in range(len(own)) for point in along(own, axis, given.upto)]
+        points += [(n,) * len(own) for n in range(1, given.upto + 1)]
         points += [tuple(rng.randint(1, given.upto) for _ in own) for _ in range(given.pairs)]
         if given.whole:
-            points = [(h, w) for h in range(1, given.upto + 1) for w in range(1, given.upto + 1)]
+            points = [*itertools.product(range(1, given.upto + 1), repeat=len(own))]
         taken = compared(network, found, points)
         print(
             f"{name}: {len(points):,} inputs, {taken:,} taken; {len(found.pieces)} formulas, "

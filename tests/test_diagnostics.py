@@ -553,6 +553,10 @@ ROOMS = [
 
 #: Messages that are met elsewhere: in the tests of hostile input, or where a package is taken away.
 ELSEWHERE = {
+    " axes, and the input is ": "test_formula",
+    " has letters, and here an input has numbers": "test_formula",
+    " is not an input shape with letters": "test_formula",
+    "one batch has several letters: ": "test_formula",
     " both bring an op ": "test_custom",
     " brings no op ": "test_custom",
     " reads a sequence, LxC, and its input is ": "test_recurrent",

@@ -19,6 +19,7 @@ MAY: dict[str, set[str]] = {
     "showing": set(),
     "shape": set(),
     "formulas": set(),
+    "notation": {"formulas"},
     "geometry": set(),
     "grouping": set(),
     "wrapping": set(),
@@ -26,7 +27,7 @@ MAY: dict[str, set[str]] = {
     "bounds": {"errors"},
     "limits": {"errors"},
     "published": {"errors"},
-    "ops": {"counts", "geometry", "shape"},
+    "ops": {"counts", "formulas", "geometry", "shape"},
     # of the analyses, the quantities that a budget can say
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
     "network": {"counts", "errors", "geometry", "limits", "showing", "ops", "published", "shape"},
@@ -36,7 +37,7 @@ MAY: dict[str, set[str]] = {
         "shape",
     },
     "library": {"errors", "language"},
-    "elaboration": {"analysis", "bounds", "errors", "language", "network", "ops", "shape"},
+    "elaboration": {"analysis", "bounds", "errors", "formulas", "language", "network", "ops", "shape"},
     "budgets": {
         "counts",
         "analysis",
@@ -68,8 +69,9 @@ MAY: dict[str, set[str]] = {
     # how any table is written, whatever it shows
     "forms": {"counts", "errors", "wrapping"},
     "views": {
-        *("analysis", "backends", "budgets", "counts", "errors", "forms", "geometry", "language", "limits"),
-        *("grouping", "lint", "lowering", "network", "ops", "published", "shape", "wrapping"),
+        *("analysis", "backends", "budgets", "counts", "errors", "forms", "formulas", "geometry", "language"),
+        *("grouping", "limits", "lint", "lowering", "network", "notation", "ops", "published", "shape"),
+        "wrapping",
     },  # of backends, budgets, lint and lowering, the records
     # of the views, how numbers are said; of the forms, what TeX takes for text
     "drawing": {"analysis", "errors", "forms", "geometry", "grouping", "network", "ops", "shape", "views"},

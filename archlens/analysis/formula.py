@@ -8,13 +8,14 @@ these together are all inputs that the network takes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from ..errors import SpecError, UsageError, shorten, usage
-from ..formulas import Condition, Form, Number, Table, form_of, keyed, minus
+from ..formulas import ZERO, Condition, Form, Number, Table, form_of, is_constant, keyed, minus
 from ..network import Layer, Network, Setting
 from ..ops import Facts, Op, ShapeError, stated
 from ..shape import Shape
@@ -28,6 +29,9 @@ LOOKED, TIMES = 512, 2
 
 #: The largest own size that a letter can stand for.
 LARGEST_OWN = 50_000
+
+#: Of how many samples a batch is near which its formulas are looked for: one alone lies otherwise in memory.
+SAMPLES = 2
 
 #: How often ops are asked, and how many walks there are, before the rest is left.
 _ASKED, _WALKS = 20_000, 48
@@ -80,8 +84,6 @@ class Formula:
     untold: str
     #: All that was compared.
     compared: tuple[Condition, ...]
-    #: Whether it is known of all conditions on several letters whether they ever hold.
-    sure: bool
 
     @cached_property
     def domain(self) -> tuple[Along, ...]:
@@ -109,8 +111,6 @@ class Formula:
     def proved(self) -> bool:
         """Whether what holds on the sizes that were looked at holds on all larger ones."""
         table = self.table
-        if not self.sure:
-            return False
         for condition in self.compared:
             letters = table.of(condition.form)
             if letters & (letters - 1):
@@ -202,11 +202,10 @@ class Formula:
     def live(self) -> Live:
         """The largest live set of an inference in float32, where :attr:`main` holds."""
         table = self.table
-        self.pieces[0].regions[0].stand(table)
-        table.point = tuple([self.own.get(letter, 1) for letter in self.letters])
-        table.taken()
-        forms = [*dict.fromkeys(map(form_of, memory.moments(self.main, batch=self.samples)))]
-        conditions = table.taken()
+        with self.standing():
+            forms = [*dict.fromkeys(map(form_of, memory.moments(self.main, batch=self.samples)))]
+            conditions = table.taken()
+            forms.sort(key=table.value, reverse=True)
         found = []
         for region in self.pieces[0].regions:
             inside: Region | None = region
@@ -214,7 +213,6 @@ class Formula:
                 inside = inside.where(condition, table) if inside is not None else None
             if inside is not None:
                 found.append(inside)
-        forms.sort(key=table.value, reverse=True)
         kept: list[Form] = []
         for form in forms:
             if not any(one.between(minus(larger, form), table)[0] >= 0 for larger in kept for one in found):
@@ -227,10 +225,21 @@ class Formula:
         found = decoding.find(self.network)
         if not isinstance(found, decoding.Decoding):
             return found
-        self.table.point = tuple([self.own.get(letter, 1) for letter in self.letters])
-        decoder = decoding.find(self.main)
-        assert isinstance(decoder, decoding.Decoding)
-        return form_of(sum(one.values * one.tokens for one in decoder.cached) * self.samples)
+        with self.standing():
+            decoder = decoding.find(self.main)
+            assert isinstance(decoder, decoding.Decoding)
+            return form_of(sum(one.values * one.tokens for one in decoder.cached) * self.samples)
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Within it the point is the network's own input."""
+        before = self.table.point
+        self.table.point = tuple([self.own.get(letter, SAMPLES) for letter in self.letters])
+        self.table.taken()
+        try:
+            yield
+        finally:
+            self.table.point = before
 
     @property
     def own(self) -> dict[str, int]:
@@ -243,12 +252,24 @@ class Formula:
         return found
 
 
-@dataclass(frozen=True)
-class _Stated:
-    """What an op says: facts or why it refuses, and what of that is compared."""
+class _Stated(NamedTuple):
+    """What an op says: facts, or why it refuses."""
 
-    key: object
-    facts: Facts | ShapeError = field(compare=False)
+    facts: Facts | ShapeError
+    #: What of that is compared beside forms, and these.
+    kind: object = None
+    forms: tuple[Form, ...] = ()
+
+
+def _stating(op: Op, shapes: tuple[Shape, ...]) -> _Stated:
+    try:
+        facts = stated(op, *shapes)
+    except ShapeError as refused:
+        return _Stated(refused)
+    sizes = [(name, len(shape)) for name, shape in facts.weights.items()]
+    numbers = [*facts.shape, facts.macs, facts.unlisted, *(n for one in facts.weights.values() for n in one)]
+    below = getattr(facts.shape, "below", None)
+    return _Stated(facts, (type(facts.shape), below, *sizes), tuple(map(form_of, numbers)))
 
 
 def find(network: Network, inputs: Mapping[str, Lettered], *, batch: str = "") -> Formula:
@@ -265,7 +286,7 @@ def find(network: Network, inputs: Mapping[str, Lettered], *, batch: str = "") -
     """
     if network.fixed:
         raise usage(network.fixed)
-    if network.origin.varies(network):
+    if network.origin.varies(network) or network.origin.keeps(network) is False:
         raise usage(f"{shorten(network.name)} may have other layers on other inputs, and so has no formulas")
     for layer in network.layers:
         if not type(layer.op).__module__.startswith("archlens."):
@@ -278,7 +299,7 @@ def find(network: Network, inputs: Mapping[str, Lettered], *, batch: str = "") -
     if batch in own:
         raise usage(f"{batch} stands for the batch, and for another size, too")
     if batch:
-        own[batch] = 1
+        own[batch] = SAMPLES
     if not own:
         raise usage("there is no letter", help="as in 3xHxW")
     if max(own.values()) > LARGEST_OWN:
@@ -303,6 +324,7 @@ class _Finding:
         for name, sizes in inputs.items():
             found = [numbers[size] if isinstance(size, str) else size for size in sizes]
             self.inputs[name] = network.inputs[name].with_sizes(found)
+        self.table.asks = self.ask
         self.explorer = Explorer(self.table, _ASKED)
         self.known: dict[object, list[tuple[Region, _Stated]]] = {}
         self.region = whole(self.table)
@@ -336,6 +358,8 @@ class _Finding:
             if made is not None:
                 key = tuple([_essence(layer) for layer in made])
                 found.setdefault(key, (made, []))[1].append(self.region)
+        if self.explorer.unsure and not untold:
+            untold = "of some conditions on several letters no size was found on which they hold"
         pieces = tuple([Piece(made, tuple(regions)) for made, regions in found.values()])
         if not pieces:
             raise usage(f"{shorten(self.network.name)} has no formulas: {untold}")
@@ -348,32 +372,32 @@ class _Finding:
             pieces,
             untold,
             tuple(self.compared),
-            not self.explorer.unsure,
         )
 
     def walk(self, region: Region) -> Network | None:
         """The network with the formulas that hold at the point; ``None`` where it refuses that."""
         self.region = region
         self.point = self.table.point
+        self.refused = False
         self.table.taken()
         try:
             made = self.placed()
             if made is None:
-                self.table.asks = self.ask
                 made = self.network.origin.again(
                     self.network, Setting(self.inputs, inference=True, advice=False)
                 )
         except (SpecError, UsageError, ShapeError):
             made = None
         self.table.point = self.point
-        self.follow(self.table.taken())
+        if not self.refused:  # what is compared for the words of a refusal is of no matter
+            self.follow(self.table.taken())
         return made
 
     def placed(self) -> Network | None:
         """The same ops once more; ``None`` where the source may place others on other sizes."""
         source, region = self.network, self.region
         asked: dict[str, list[tuple[str, int]]] = {}
-        for one in source.asked:
+        for one in source.asked if source.origin.keeps(source) is None else ():
             asked.setdefault(one.name, []).append((one.axis, one.size))
         shapes, layers = dict(self.inputs), []
 
@@ -420,15 +444,8 @@ class _Finding:
         key = (*_op_key(op), tuple([keyed(x) for x in shapes]), self.region.masks, self.region.joint)
         found = self.known.get(key)
         if found is None:
-
-            def stating() -> _Stated:
-                try:
-                    facts = stated(op, *shapes)
-                except ShapeError as refused:
-                    return _Stated(None, refused)
-                return _Stated(_facts_key(facts), facts)
-
-            found = [*self.explorer.leaves(self.explorer.tree(self.region, stating), self.region)]
+            tree = self.explorer.tree(self.region, partial(_stating, op, shapes), self.agree)
+            found = [*self.explorer.leaves(tree, self.region)]
             table.point = self.point
             self.known[key] = found
         here = None
@@ -442,8 +459,21 @@ class _Finding:
         assert here is not None
         self.region = here[0]
         if isinstance(here[1].facts, ShapeError):
+            self.refused = True
             raise here[1].facts
         return here[1].facts
+
+    def agree(self, one: _Stated, other: _Stated, region: Region) -> bool:
+        """Whether what holds on a region may be said as what holds elsewhere: its forms are equal there."""
+        if one.kind != other.kind or len(one.forms) != len(other.forms):
+            return False
+        for a, b in zip(one.forms, other.forms, strict=True):
+            if a != b:
+                equal = Condition(minus(a, b), ZERO, True)
+                if is_constant(equal.form) or region.where(equal.turned, self.table) is not None:
+                    return False
+                self.compared[equal] = None
+        return True
 
     def follow(self, conditions: Sequence[Condition]) -> None:
         """Go on where the source compared what it did; where that comes out otherwise is walked on later."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..formulas import BELOW, ZERO, Condition, Form, Product, Table
 
 #: How many points are tried to find one on which conditions on several letters hold, and of each letter.
-_TRIED, _EACH = 4096, 64
+_TRIED, _EACH = 40_000, 64
 
 #: Sizes beyond this are not meant where it is said what holds for all of them.
 LARGEST = 10**6
@@ -118,7 +118,7 @@ class Region(NamedTuple):
             bits = prod([mask.bit_count() for mask in masks])
             each = _EACH if bits > left else None
             columns = [
-                [*islice(_sizes(mask, sizes.start), each if self.joint else 1)]
+                _some(mask, sizes.start, each if self.joint else 1)
                 for mask, sizes in zip(masks, table.sizes, strict=True)
             ]
             for point in islice(product(*columns), left):
@@ -129,6 +129,14 @@ class Region(NamedTuple):
             if left < 0:
                 return False
         return None
+
+
+def _some(mask: int, first: int, most: int | None) -> list[int]:
+    """The smallest and the largest sizes of a mask, so many at most in all."""
+    found = [*_sizes(mask, first)] if most != 1 else [*islice(_sizes(mask, first), 1)]
+    if most is None or len(found) <= most:
+        return found
+    return [*found[: most // 2], *found[-(most // 2) :]]
 
 
 #: The most boxes that conditions on two letters cut a region into.
@@ -242,10 +250,15 @@ class Explorer:
         #: Whether conditions on several letters were left of which nobody knows whether they ever hold.
         self.unsure = False
 
-    def tree(self, region: Region, ask: Callable[[], Any]) -> Tree:
+    def tree(self, region: Region, ask: Callable[[], Any], agree: Callable[[Any, Any, Region], bool]) -> Tree:
         """What a function answers on a region, first at the point of the table.
 
-        Answers that are equal are taken for one, whatever was compared for them.
+        Answers that agree are taken for one, whatever was compared for them.
+
+        Args:
+            region: where it is asked.
+            ask: answers at the point of the table.
+            agree: whether an answer says on a region what another says that was given there.
 
         Raises:
             TooManyError: it was asked too often.
@@ -268,8 +281,10 @@ class Explorer:
             if not found:
                 self.unsure = self.unsure or found is False
                 continue
-            other = self.tree(there, ask)
-            if other != tree:
+            other = self.tree(there, ask, agree)
+            if not isinstance(tree, Leaf) or not all(
+                agree(tree.answer, answer, inside) for inside, answer in self.leaves(other, there)
+            ):
                 tree = Split(condition, tree, other)
         return tree
 

@@ -142,7 +142,7 @@ def network_options(function: Callable[..., T]) -> Callable[..., T]:
         "inputs",
         multiple=True,
         metavar="[INPUT=]CxHxW",
-        help="Another input shape, without the batch.",
+        help="Another input shape, without the batch; shapes and explain take letters, too: 3xHxW.",
     )
     @click.option(
         "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."

@@ -136,6 +136,9 @@ class FromSpec(Origin):
     def allowed(self) -> int:
         return self.most
 
+    def keeps(self, network: Network) -> None:
+        return None
+
     def again(self, network: Network, on: Setting) -> Network:
         given = {**self.inputs, **read_given(on.input, list(network.inputs), network.name)}
         values = {**self.values, **on.values}

@@ -37,6 +37,9 @@ class Remade(Built):
     def remake(self, network: Network, shapes: Mapping[str, Shape], heads: bool) -> Network:
         """The network on inputs of these shapes; without what runs in training only unless ``heads``."""
 
+    def keeps(self, network: Network) -> bool:
+        return self.is_steady(network)
+
     def again(self, network: Network, on: Setting) -> Network:
         if on.values:
             return super().again(network, on)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import gcd, prod
+from math import prod
 from typing import Annotated, Any, ClassVar
 
-from ..geometry import Window
+from ..geometry import Window, shared
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Padding, Size
 from .footprint import FORMAT, INPUT, INT64, NOTHING, ROWS, Extra, Footprint
@@ -220,7 +220,7 @@ class _Sized(Op, family="pooling"):
         else:
             reach = NonUniform(f"the windows that take {times(x.spatial)} to {times(sizes)} differ in size")
         # neighbouring windows share a position wherever their border does not fall between two
-        seen = prod(n if o == 1 else n + o - gcd(n, o) for n, o in zip(x.spatial, sizes, strict=True))
+        seen = prod(n if o == 1 else n + o - shared(n, o) for n, o in zip(x.spatial, sizes, strict=True))
         # a comparison or an addition between each two values of a window; and for a mean the division
         work = x.channels * seen - (shape.numel if self.largest else 0)
         name = f"nn.Adaptive{'Max' if self.largest else 'Avg'}Pool{len(sizes)}d"

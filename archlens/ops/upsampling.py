@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import floor
 from typing import Annotated, Any
 
+from ..formulas import sizes_only
 from ..geometry import Window
 from ..shape import Shape, times
 from .attributes import Flag, OptionalSize, Scale, choice
@@ -64,7 +65,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
                 raise ShapeError(
                     f"scale has {len(factors)} values, and its input {x} has {axes} spatial axes"
                 )
-            sizes = tuple(floor(n * factor) for n, factor in zip(x.spatial, factors, strict=True))
+            sizes = tuple(_scaled(n, factor) for n, factor in zip(x.spatial, factors, strict=True))
             if min(sizes) < 1:
                 raise ShapeError(f"scale={self.scale} leaves nothing of {times(x.spatial)}", size=True)
         mode = self._mode(axes)
@@ -79,6 +80,8 @@ class Upsample(Op, kind="upsample", family="upsampling"):
             mode=Argument(mode, default="nearest"),
             align_corners=Argument(self.align_corners or None, default=None),
         )
+        if sizes_only((*x, *sizes)):
+            return weightless(shape, NonUniform("only sizes are asked for"), torch, **work)
         return weightless(shape, _reach(x, sizes, self.scale, mode, self.align_corners), torch, **work)
 
     def _mode(self, axes: int) -> str:
@@ -166,6 +169,16 @@ class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
 
 def _factors(scale: Any, x: Shape) -> tuple[Any, ...]:
     return scale if isinstance(scale, tuple) else (scale,) * (len(x) - 1)
+
+
+def _scaled(n: int, factor: float) -> int:
+    """So many times a size, rounded down; exact where the factor is a fraction of few bits."""
+    top, by = factor.as_integer_ratio()
+    return n * top // by if by <= _FRACTION and top < 2**53 else floor(n * factor)
+
+
+#: The largest divisor of a factor that is taken as a fraction.
+_FRACTION = 1024
 
 
 def _reach(x: Shape, sizes: tuple[int, ...], scale: Any, mode: str, align_corners: bool) -> Reach:

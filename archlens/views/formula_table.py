@@ -47,7 +47,7 @@ class _Written:
         said = [self.form(form_of(n)) for n in shape]
         if self.formula.batch:
             said.insert(0, self.formula.batch)
-        said = [f"({one})" if " " in one else one for one in said]
+        said = [f"({one})" if {*" *"} & {*one} else one for one in said]
         below = f" of {shape.below}" if isinstance(shape, Ids) else ""
         return between.join(said) + below
 
@@ -149,11 +149,28 @@ def _shown(layer: Layer, text: _Written) -> object:
     return text.shape(layer.shape), form_of(layer.params), form_of(layer.macs)
 
 
-def _notes(formula: Formula) -> list[str]:
+def _notes(formula: Formula, *, memory: bool = True) -> list[str]:
     letters = " and ".join(f"{name} (own {formula.own.get(name, 1):,})" for name in formula.letters)
     lines = [f"Formulas of {letters}. floor rounds down. One MAC is one multiply-accumulate."]
     if formula.batch:
         lines.append(f"{formula.batch} is the batch: MACs and bytes are those of all of its samples.")
+    lines += _of_memory(formula) if memory else []
+    if formula.untold:
+        lines.append(f"Not all inputs were looked at: {formula.untold}.")
+    bound = " and ".join(
+        f"{name} up to {len(sizes):,}"
+        for name, sizes in zip(formula.letters, formula.table.sizes, strict=True)
+    )
+    if formula.proved:
+        lines.append("What is said of inputs was shown for all sizes up to a million.")
+    else:
+        lines.append(f"What is said of inputs was looked at for {bound}.")
+    return lines
+
+
+def _of_memory(formula: Formula) -> list[str]:
+    """What the live set means, and where its formula holds."""
+    lines: list[str] = []
     live = formula.live
     if len(live.forms) > 1:
         lines.append(
@@ -166,16 +183,6 @@ def _notes(formula: Formula) -> list[str]:
             lines.append(f"It is that on {len(conditions)} conditions (all in --format json).")
         else:
             lines.append(f"It is that {regions(formula, live.regions)}; elsewhere tensors lie otherwise.")
-    if formula.untold:
-        lines.append(f"Not all inputs were looked at: {formula.untold}.")
-    bound = " and ".join(
-        f"{name} up to {len(sizes):,}"
-        for name, sizes in zip(formula.letters, formula.table.sizes, strict=True)
-    )
-    if formula.proved:
-        lines.append("What is said of inputs holds for all sizes up to a million: it repeats.")
-    else:
-        lines.append(f"What is said of inputs was looked at for {bound}.")
     return lines
 
 
@@ -289,7 +296,7 @@ def to_json(formula: Formula) -> str:
             "inputs": {name: list(sizes) for name, sizes in formula.inputs.items()},
             "batch": formula.batch or None,
             "letters": {
-                name: {"own": formula.own.get(name, 1), "looked_at": len(sizes)}
+                name: {"own": formula.own.get(name), "looked_at": len(sizes)}
                 for name, sizes in zip(formula.letters, formula.table.sizes, strict=True)
             },
             "sizes": {name: _spelled(written, form) for name, form in written.notation.named.items()},
@@ -321,7 +328,7 @@ def explained(formula: Formula, layers: Sequence[str], *, width: int | None = No
     ]
     heads = [headline(formula), *(f"takes: {one}" for one in takes(formula))]
     above = [line for one in heads for line in wrapped(one, width)]
-    below = sentences(_notes(formula), width)
+    below = sentences(_notes(formula, memory=False), width)
     return "\n\n".join("\n".join(lines) for lines in (above, *paragraphs, below))
 
 

@@ -1,0 +1,539 @@
+"""Formulas of letters, against the same programs, ops and networks on each size, and against torch."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import archlens
+from archlens import SpecError, UsageError
+from archlens.analysis import memory
+from archlens.analysis.formula import Formula
+from archlens.analysis.regions import Explorer, Pattern, pattern, settled, united, whole
+from archlens.cli import cli
+from archlens.elaboration.examples import spec_of
+from archlens.formulas import BELOW, ZERO, Condition, Form, Table, form_of
+from archlens.network import Network
+from archlens.notation import PYTHON, TEXT, Notation
+from archlens.ops import OPS
+from archlens.shape import Ids
+
+from .conftest import load_torchvision
+from .every_input import compared, lettered
+from .test_every_size import Program, drawn
+from .test_verify import SMALLEST
+
+
+def worth(written: str, **sizes: int) -> Any:
+    """What a formula in Python is worth for some sizes."""
+    return eval(written, {}, sizes)
+
+
+def contained(one: Pattern, size: int) -> bool:
+    """Whether a pattern has a size, by its definition."""
+    if one.start is not None and size >= one.start:
+        return size % one.modulus in one.remainders
+    return any(a <= size <= b for a, b in one.stretches)
+
+
+# --- numbers, regions, patterns, notation ---------------------------------------------------------
+
+
+def bound(program: Any, numbers: Any) -> Callable[[], Form]:
+    return lambda: form_of(program(numbers))
+
+
+def kept(seen: dict[str, tuple[int, ...]], key: str) -> Callable[..., None]:
+    """A hook that notes the shape of an output."""
+
+    def note(part: Any, read: Any, out: Any) -> None:
+        seen[key] = tuple(out.shape[1:])
+
+    return note
+
+
+def of_two(rng: random.Random) -> Program:
+    """A program of two letters."""
+    a, b, c, d = [drawn(rng, 2) for _ in range(4)]
+    k = rng.choice([2, 3, 4, 7])
+    programs: list[Callable[[Any, Any], Any]] = [
+        lambda h, w: a(h) + b(w),
+        lambda h, w: a(h) * b(w) // k,
+        lambda h, w: c(h) if a(h) < b(w) else d(w),
+        lambda h, w: c(h) if a(h) == b(w) else d(w) + 1,
+        lambda h, w: max(a(h), b(w)) - min(c(h), k),
+        lambda h, w: (a(h) * a(h) * b(w) + a(h) * b(w)) // (abs(a(h)) + 1),
+        lambda h, w: a(h * w) + c(h),
+    ]
+    chosen = rng.choice(programs)
+    return lambda point: chosen(*point)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_explorer_answers_for_every_point(seed: int) -> None:
+    """Each point lies in one region, and what is answered there is what the program says."""
+    rng = random.Random(seed)
+    for _ in range(12):
+        program, sizes = of_two(rng), range(1, 15)
+        table = Table(sizes, sizes)
+        numbers = tuple(map(table.number, table.letters))
+        explorer = Explorer(table, 3000)
+
+        def agree(one: Form, other: Form, region: Any) -> bool:
+            return one == other
+
+        table.point = rng.choice(sizes), rng.choice(sizes)
+        tree = explorer.tree(whole(table), bound(program, numbers), agree)
+        leaves = [*explorer.leaves(tree, whole(table))]
+        assert not explorer.unsure  # all of so few points are tried
+        for point in itertools.product(sizes, sizes):
+            table.point = point
+            inside = [answer for region, answer in leaves if region.contains(table)]
+            assert [table.value(form) for form in inside] == [program(point)], point
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_patterns_have_the_sizes_that_they_stand_for(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(200):
+        count = rng.choice([20, 60, 200])
+        modulus, start = rng.randint(1, count // 5), rng.randint(0, count // 2)
+        tail = rng.getrandbits(modulus)
+        bits = [rng.random() < 0.3 if i < start else tail >> i % modulus & 1 for i in range(count)]
+        mask = sum(1 << i for i, bit in enumerate(bits) if bit)
+        found = pattern(mask, count)
+        assert [contained(found, i + 1) for i in range(count)] == list(map(bool, bits))
+    assert pattern(0, 30) == Pattern((), None)
+    assert pattern((1 << 30) - 1, 30) == Pattern((), 1)
+    assert pattern(1 << 6, 30) == Pattern(((7, 7),), None)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_settled_goes_on(seed: int) -> None:
+    """Where the sign of a form is said to repeat, it does so on all sizes beyond."""
+    rng = random.Random(seed)
+    count = 0
+    for _ in range(60):
+        program = drawn(rng, 3)
+        table = Table(range(1, 400))
+        form = form_of(program(table.number(table.letter)))
+        if not any(product for product, _ in form):
+            continue
+        period = settled(table, form, 0)
+        if period is None or 3 * period > 399:
+            continue
+        count += 1
+
+        def sign(size: int, form: Form = form, table: Table = table) -> int:
+            table.point = (size,)
+            value = table.value(form)
+            return (value > 0) - (value < 0)
+
+        for size in [*range(400, 600), 5000, 10_007]:
+            assert sign(size) == sign(400 - period + (size - 400) % period), form
+    assert count > 5
+    table = Table(range(1, 400))
+    assert settled(table, form_of(table.number(table.letter) - 1000), 0) is None  # it turns at 1000
+
+
+def test_united_regions_have_the_same_points() -> None:
+    rng = random.Random(3)
+    table = Table(range(1, 7), range(1, 7))
+    for _ in range(100):
+        some = [
+            whole(table)._replace(masks=(rng.randint(1, 63), rng.randint(1, 63)))
+            for _ in range(rng.randint(1, 5))
+        ]
+
+        def points(regions: Any) -> set[tuple[int, int]]:
+            return {
+                (h, w)
+                for one in regions
+                for h in range(6)
+                for w in range(6)
+                if one.masks[0] >> h & 1 and one.masks[1] >> w & 1
+            }
+
+        assert points(united(some)) == points(some)
+
+
+def test_bounds_of_forms() -> None:
+    """Of a product less its terms, which a bound of each term alone does not see."""
+    table = Table(range(1, 40), range(1, 40))
+    h, w = map(table.number, table.letters)
+    region = whole(table)
+    for form in (5 - h, 5 - w):
+        found = region.where(Condition(form_of(form), BELOW, True), table)
+        assert found is not None
+        region = found
+    assert region.between(form_of((h - 5) * (w - 5)), table)[0] == 1
+    assert region.between(form_of(-(h // 2)), table) == (float("-inf"), -3)
+    assert region.where(Condition(form_of((h - 5) * (w - 5)), ZERO, True), table) is None
+
+
+def test_forms_are_written_as_they_are_worth() -> None:
+    """In text, spelled out and with names of sizes, and in Python."""
+    rng = random.Random(7)
+    for _ in range(300):
+        program = drawn(rng, 3)
+        table = Table(range(1, 60))
+        table.point = (rng.randint(1, 59),)
+        n = table.number(table.letter)
+        form = form_of(program(n))
+        sizes = [form_of(n // 4 - 3), form_of((n + 1) // 2)]
+        python, text = Notation(table, "H", PYTHON, sizes), Notation(table, "H", TEXT)
+        named = {
+            name: worth(python.written(one, spelled=True), H=table.point[0])
+            for name, one in python.named.items()
+        }
+        assert worth(python.written(form), H=table.point[0], **named) == table.value(form)
+        plain = text.written(form).replace(",", "").replace("^", "**")
+        assert eval(plain, {"floor": __import__("math").floor, "H": table.point[0]}) == table.value(form)
+    table = Table(range(1, 60), range(1, 60))
+    h, w = map(table.number, table.letters)
+    text = Notation(table, "HW", TEXT)
+    assert text.written(form_of((h + 31) // 32)) == "floor((H - 1)/32) + 1"
+    assert text.written(form_of(h * w * 1000 - h * h)) == "-H^2 + 1,000*H*W"
+    assert text.condition(Condition(form_of(2 * h - w), ZERO, True)) == "2*H = W"
+    assert text.condition(Condition(form_of(5 - h), BELOW, True)) == "H >= 6"
+    assert text.condition(Condition(form_of(h - 5), BELOW, False)) == "H >= 5"
+
+
+# --- ops and networks -----------------------------------------------------------------------------
+
+
+def spatial(network: Network) -> tuple[int, ...]:
+    return next(iter(network.inputs.values())).spatial
+
+
+def sample(network: Network, rng: random.Random, count: int, upto: int = 512) -> list[tuple[int, ...]]:
+    """Points along each axis, along all together, small ones and others."""
+    own = spatial(network)
+    found: list[tuple[int, ...]] = []
+    for _ in range(count):
+        n = rng.choice([rng.randint(1, 40), rng.randint(1, upto)])
+        axis = rng.randrange(len(own))
+        found.append((*own[:axis], n, *own[axis + 1 :]))
+        found.append((n,) * len(own))
+        found.append(tuple(rng.choice([n, rng.randint(1, upto)]) for _ in own))
+    return found
+
+
+@pytest.mark.parametrize("kind", OPS)
+def test_every_op(kind: str) -> None:
+    """Each example, its spatial axes letters, on all points of a small grid."""
+    for text in OPS[kind].examples:
+        network = archlens.loads(spec_of(text))
+        own = spatial(network)
+        if own and max(own) <= 64:
+            upto = {1: 40, 2: 9}.get(len(own), 4)
+            compared(network, lettered(network), itertools.product(range(1, upto + 1), repeat=len(own)))
+
+
+#: Those whose layers differ from size to size, so that not all are told.
+UNTOLD = {"pvt_tiny", "pvt_v2_b0", "ddpm_cifar10", "mobilevit_xxs", "sam_vit_b", "stable_diffusion_1"}
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_a_network_of_each_family(name: str) -> None:
+    network = archlens.load(name)
+    own = spatial(network)
+    if not own or max(own) > 3000:
+        return
+    formula = lettered(network)
+    assert bool(formula.untold) is (name in UNTOLD)
+    rng = random.Random(name)
+    ids = isinstance(next(iter(network.inputs.values())), Ids)
+    taken = compared(network, formula, sample(network, rng, 3, upto=64 if len(own) == 3 or ids else 512))
+    assert compared(network, formula, [own]) == 1
+    assert taken >= 0
+
+
+def torchvision_names() -> list[str]:
+    lines = (Path(__file__).parent / "data" / "torchvision.csv").read_text().splitlines()
+    return [row["model"] for row in csv.DictReader(line for line in lines if not line.startswith("#"))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", torchvision_names())
+def test_every_network_of_torchvision(name: str) -> None:
+    network = archlens.load(name)
+    formula = lettered(network)
+    assert not formula.untold
+    compared(network, formula, sample(network, random.Random(name), 4))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet", "squeezenet1_0", "densenet121"])
+def test_torchvision_itself(name: str) -> None:
+    """The shape of each convolution that torchvision's own module makes on sizes, read off by hooks."""
+    with torch.device("meta"):
+        options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+        module = load_torchvision().models.get_model(name, **options).eval()
+    formula = archlens.load(name).formula("3xHxW")
+    rng = random.Random(name)
+    for _ in range(6):
+        h, w = rng.randint(1, 300), rng.randint(1, 300)
+        seen: dict[str, tuple[int, ...]] = {}
+        hooks = [
+            part.register_forward_hook(kept(seen, key))
+            for key, part in module.named_modules()
+            if isinstance(part, torch.nn.Conv2d)
+        ]
+        try:
+            module(torch.empty(1, 3, h, w, device="meta"))
+        except RuntimeError:
+            assert formula.piece(H=h, W=w) is None, (h, w)
+        else:
+            shapes = formula(H=h, W=w)
+            assert {key: shapes[key] for key in seen} == seen
+        for hook in hooks:
+            hook.remove()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "last"),
+    [
+        ("lenet5", "1xHxH", 200),
+        ("inception_v3", "3xHxH", 120),
+        ("unet", "1xHxH", 330),
+        ("squeezenet1_0", "3xHxH", 60),
+    ],
+)
+def test_the_domain_is_what_is_taken(name: str, text: str, last: int) -> None:
+    """The pattern that is printed has just the sizes at which the network can be laid out."""
+    network = archlens.load(name)
+    (along,) = network.formula(text).domain
+    assert not along.joint
+    for size in range(1, last + 1):
+        try:
+            network.with_input(
+                {next(iter(network.inputs)): (network.input.channels, size, size)},
+                inference=True,
+                advice=False,
+            )
+            taken = True
+        except SpecError:
+            taken = False
+        assert contained(along.patterns[0], size) is taken, size
+
+
+def domain(text: str, given: str) -> list[str]:
+    from archlens.views.formula_table import takes
+
+    return takes(archlens.loads(text).formula(given))
+
+
+def test_domains_by_hand() -> None:
+    """A merge of unequal forms is a congruence, windows are bounds, and bounds are exact."""
+    halves = "{input: 1x8x8, layers: [{add: [[max_pool(2), max_pool(2), upsample(4)], identity]}]}"
+    assert domain(halves, "1xHxW") == ["H >= 4, a multiple of 4, W >= 4, a multiple of 4"]
+    assert domain(halves, "1xHx8") == ["H >= 4, a multiple of 4"]
+    assert domain("{input: 1x8x8, layers: ['conv(2, 5)', 'conv(2, 3)']}", "1xHxW") == ["H >= 7, W >= 7"]
+    turned = archlens.loads("{input: 1x8x8, layers: [{add: [identity, transpose]}]}").formula("1xHxW")
+    for h, w in itertools.product(range(1, 20), repeat=2):  # equal, or one row or column that is repeated
+        assert (turned.piece(H=h, W=w) is not None) is (h == w or 1 in (h, w))
+    assert domain("{input: 4x9, layers: ['crop(5)']}", "4xT") == ["T >= 5"]
+    assert domain("{input: 9 of 7, layers: ['embedding(4)', 'position_embedding(12)']}", "T of 7") == [
+        "T = 1 to 12"
+    ]
+
+
+def test_pieces_where_there_is_no_one_formula() -> None:
+    """Rounded up, the last window of a pooling must not start in the padding: small sizes have others."""
+    network = archlens.loads("{input: 1x9, layers: ['max_pool(2, 3, padding=1, ceil_mode=true)']}")
+    formula = network.formula("1xT")
+    pool = torch.nn.MaxPool1d(2, 3, padding=1, ceil_mode=True)
+    for size in range(1, 60):
+        (shape,) = formula(T=size).values()
+        assert shape == tuple(pool(torch.empty(1, 1, size, device="meta")).shape[1:])
+    adaptive = archlens.loads("{input: 1x9, layers: ['adaptive_avg_pool(4)', 'conv(1, 3)']}").formula("1xT")
+    assert len(adaptive.pieces) == 1
+    assert adaptive(T=2)["0"] == (1, 4)
+    tokens = archlens.loads("{input: 4x9, layers: [tokens, 'slice(stop=6, axis=\"length\")']}")
+    for size in range(1, 20):
+        try:
+            there = tokens.with_input((4, size), advice=False)
+        except SpecError:
+            assert tokens.formula("4xT").piece(T=size) is None
+        else:
+            assert tokens.formula("4xT")(T=size) == {layer.name: tuple(layer.shape) for layer in there}
+
+
+def test_sizes_that_a_spec_computes_with_stay_formulas() -> None:
+    text = (
+        "{input: 1x8x9, layers: ['conv(2, 3)', 'pad((x.height, 0))', 'upsample(size=(2 * input.height, 7))']}"
+    )
+    network = archlens.loads(text)
+    formula = network.formula("1xHxW")
+    assert len(formula.pieces) == 1
+    assert not formula.untold
+    compared(network, formula, itertools.product(range(1, 12), range(1, 12)))
+    chosen = archlens.loads("{input: 1x8, layers: ['conv(2, 3) if x.length > 5 else conv(3, 1)']}")
+    two = chosen.formula("1xT")
+    assert len(two.pieces) == 2
+    compared(chosen, two, [(n,) for n in range(1, 30)])
+    repeated = archlens.loads("{input: 1x8, layers: ['conv(1, 3, padding=1) * (x.length // 8)']}").formula(
+        "1xT"
+    )
+    assert "the number of repeats x.length // 8" in repeated.untold
+    with pytest.raises(UsageError, match=r"nothing is known of these sizes: more than"):
+        repeated(T=900)
+
+
+def test_the_live_set_is_the_largest_of_its_formulas() -> None:
+    for name, given in [
+        ("lenet5", "1xHxW"),
+        ("squeezenet1_0", "3xHxW"),
+        ("resnet18", "NxPxHxW"),
+        ("gpt2", "T"),
+    ]:
+        network = archlens.load(name)
+        formula = network.formula(given)
+        rng = random.Random(name)
+        held = 0
+        for _ in range(25):
+            point = tuple(rng.randint(2, 200) if letter != "P" else 3 for letter in formula.letters)
+            formula.table.point = point
+            if not any(region.contains(formula.table) for region in formula.live.regions):
+                continue
+            sizes = dict(zip(formula.letters, point, strict=True))
+            shape = tuple(sizes.get(str(n), n) for n in next(iter(formula.inputs.values())))
+            there = network.with_input({next(iter(network.inputs)): shape})
+            batch = sizes.get(formula.batch, 1)
+            assert (
+                max(map(formula.table.value, formula.live.forms))
+                == memory.peak_activations(there, batch=batch).bytes
+            )
+            held += 1
+        assert held > 10, name
+
+
+def test_a_batch_is_a_letter_before_the_others() -> None:
+    network = archlens.load("lenet5")
+    formula, batched = network.formula("1xHxW"), network.formula("Nx1xHxW")
+    assert batched.macs(N=7, H=40, W=50) == 7 * formula.macs(H=40, W=50)
+    assert batched.batch == "N"
+    assert batched.letters == ("H", "W", "N")
+    decoder = archlens.load("gpt2").formula("NxT")
+    assert isinstance(decoder.cache, tuple)
+    decoder.table.point = (100, 3)
+    assert decoder.table.value(decoder.cache) == 3 * 100 * 12 * 2 * 768  # layers, keys and values, features
+
+
+def test_several_inputs_and_numbers_among_letters() -> None:
+    spec = "{input: {a: 2x8x8, b: 2x8x8}, layers: [{add: [ref(a), ref(b)]}]}"
+    network = archlens.loads(spec)
+    formula = network.formula({"a": "2xHxW", "b": "2xHx8"})
+    assert formula.letters == ("H", "W")
+    assert formula(H=5, W=8) == {"add": (2, 5, 8)}
+    assert formula.piece(H=5, W=9) is None
+    half = archlens.load("resnet18").formula("3xHx96")
+    assert half(H=64)["layer4.1.conv2"] == (512, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("lenet5", "1xHxWxDxE", "has 5 axes, and the input is 1x32x32"),
+        ("lenet5", "1xHHx3", "is not an input shape with letters"),
+        ("lenet5", "1xHx0", "is not an input shape with letters"),
+        ("lenet5", "Hx1xHxW", "H stands for the batch, and for another size, too"),
+        ("lenet5", "1x32x32", "there is no letter"),
+        ("lenet5", {"image": "1xHxW"}, "has no input image"),
+        ("siamese_resnet18", "3xHxW", "has several inputs"),
+    ],
+)
+def test_what_is_no_input_with_letters(name: str, given: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        archlens.load(name).formula(given)
+
+
+def test_batches_of_several_letters() -> None:
+    network = archlens.loads("{input: {a: 2x8, b: 2x8}, layers: [{add: [ref(a), ref(b)]}]}")
+    with pytest.raises(UsageError, match="one batch has several letters: M, N"):
+        network.formula({"a": "Nx2xT", "b": "Mx2xT"})
+
+
+def test_sizes_that_are_asked_for() -> None:
+    formula = archlens.load("lenet5").formula("1xHxW")
+    with pytest.raises(UsageError, match="the letters are H, W"):
+        formula(H=32)
+    with pytest.raises(UsageError, match="W is a whole number of at least 1"):
+        formula(H=32, W=0)
+    with pytest.raises(UsageError, match="lenet5 takes no input with H = 32, W = 15"):
+        formula(H=32, W=15)
+
+
+def test_networks_without_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = archlens.loads("{input: 1x8, layers: [relu]}")
+    monkeypatch.setattr(type(network.layers[0].op), "__module__", "somewhere.else")
+    with pytest.raises(UsageError, match="relu is an op of a package, which has no formulas"):
+        network.formula("1xT")
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="a letter stands for sizes near its own, of at most 50,000"):
+        archlens.loads("{input: 1x60000, layers: [relu]}").formula("1xT")
+
+
+def run(*args: str) -> str:
+    result = CliRunner().invoke(cli, args)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_json_holds_formulas_in_python() -> None:
+    """Each of them is worth what the network has there."""
+    data = json.loads(run("shapes", "squeezenet1_0", "--input", "3xHxW", "--format", "json"))
+    network = archlens.load("squeezenet1_0")
+    for h, w in [(64, 90), (224, 21), (301, 512)]:
+        there = network.with_input((3, h, w))
+        sizes = {"H": h, "W": w}
+        sizes |= {name: worth(written, **sizes) for name, written in data["sizes"].items()}
+        (piece,) = data["pieces"]
+        assert worth(piece["macs"], **sizes) == there.macs
+        for one, layer in zip(piece["layers"], there, strict=True):
+            assert tuple(worth(n, **sizes) for n in one["output"]) == tuple(layer.shape)
+            assert worth(one["macs"], **sizes) == layer.macs
+
+
+def test_the_command_line() -> None:
+    said = run("shapes", "resnet18", "--input", "3xHxW")
+    assert "any H, any W" in said
+    assert "floor((H - 1)/32) + 1" in said
+    tex = run("shapes", "resnet18", "--input", "3xHxW", "--format", "latex")
+    assert r"$\left\lfloor\frac{H - 1}{32}\right\rfloor + 1$" in tex
+    assert "H_{32}" in tex
+    derived = run("explain", "resnet18", "layer2.0.conv1", "--input", "3xHxW")
+    assert "floor((H4 + 2*1 - 3)/2) + 1" in derived
+    assert "= floor((H - 1)/8) + 1 = H8" in derived
+    for command in (["cost", "lenet5"], ["memory", "lenet5"], ["sizes", "lenet5"]):
+        result = CliRunner().invoke(cli, [*command, "--input", "1xHxW"])
+        assert result.exit_code == 1
+        assert "1xHxW has letters, and here an input has numbers" in str(result.exception)
+    result = CliRunner().invoke(cli, ["shapes", "lenet5", "--input", "1xHxW", "--fold"])
+    assert result.exit_code == 1
+    assert "--fold is not for an input with letters" in str(result.exception)
+
+
+def test_formulas_of_a_traced_module() -> None:
+    class Small(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = torch.nn.Conv2d(3, 4, 3, stride=2)
+            self.two = torch.nn.Conv2d(4, 5, 3, stride=2, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.two(self.one(x).relu())
+
+    formula: Formula = archlens.trace(Small(), (3, 32, 32)).formula("3xHxW")
+    for h, w in [(3, 3), (64, 51)]:
+        assert formula(H=h, W=w)["two"] == tuple(Small()(torch.empty(1, 3, h, w)).shape[1:])
+    assert formula.piece(H=2, W=9) is None
