@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from .. import dialects
 from ..analysis import layouts
-from ..analysis.formula import Formula
 from ..bounds import MAX_LAYERS, allowing, together
 from ..dialects import Meant, find
 from ..dialects.format import File
 from ..elaboration.given import read_inputs, read_values
 from ..elaboration.inputs import has_letters
-from ..elaboration.lettered import formulas
 from ..errors import ArchlensError, shorten, usage
 from ..forms import forms
 from ..library import Found, names
 from ..network import Network
 from .output import progress, show
+
+if TYPE_CHECKING:
+    from ..analysis.formula import Formula
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -100,6 +101,8 @@ class Load(NamedTuple):
         """Its formulas, where an input has letters; else ``None``."""
         if not any(has_letters(text.rpartition("=")[2]) for text in self.given.inputs):
             return None
+        from ..elaboration.lettered import formulas
+
         inputs = read_inputs(self.given.inputs, "--input")
         return formulas(self.given._replace(inputs=()).make(find(self.name)), inputs)
 

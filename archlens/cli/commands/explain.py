@@ -8,7 +8,7 @@ from click.shell_completion import CompletionItem
 from ...errors import ArchlensError
 from ...library import find
 from ...network import Layer, Network
-from ...views import explanation, formula_table
+from ...views import explanation
 from ..options import Given, Load, network_argument, output_option
 from ..output import text_options, write
 
@@ -33,6 +33,8 @@ def command(load: Load, layer: str | None, path: str | None) -> None:
     formula = load.formulas()
     width = text_options(path)["width"]
     if formula is not None:
+        from ...views import formula_table
+
         names = [one.name for one in _chosen(formula.main, layer)]
         write(formula_table.explained(formula, names, width=width), path)
         return

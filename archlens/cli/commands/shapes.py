@@ -9,7 +9,6 @@ import click
 from ...analysis import batches, unseen
 from ...errors import SpecError, usage
 from ...network import Network
-from ...views import formula_table
 from ...views import shapes_table as view
 from ...views.columns import COLUMNS, DEFAULT, SETS, choose
 from ...views.rows import rows_of
@@ -34,6 +33,8 @@ def command(
     chosen = choose(columns) if columns else DEFAULT
     formula = load.formulas()
     if formula is not None:
+        from ...views import formula_table
+
         for option, value in {"--depth": depth, "--fold": fold, "--columns": columns}.items():
             if value:
                 raise usage(f"{option} is not for an input with letters")
