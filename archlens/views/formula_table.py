@@ -222,7 +222,7 @@ def _along(formula: Formula, along: Along) -> str:
 def pattern(letter: str, one: Pattern) -> str:
     """Sizes in words.
 
-    >>> pattern("H", Pattern(((17, 17), (19, 25)), 33, 16, (0,)))
+    >>> pattern("H", Pattern(((17, 17), (19, 25)), 48, 16, (0,)))
     'H = 17 or 19 to 25; or H >= 48, a multiple of 16'
     >>> pattern("W", Pattern((), 1))
     'any W'
