@@ -257,6 +257,76 @@ class InputSizes(TypedDict):
     costs: list[CostOfSize]
 
 
+# --- formulas -----------------------------------------------------------------------------------------
+
+
+class SizesOfLetter(TypedDict):
+    """The sizes that a letter can have, as far as it alone goes."""
+
+    stretches: list[list[int]]
+    start: int | None
+    modulus: int
+    remainders: list[int]
+
+
+class Box(TypedDict):
+    """Sizes of each letter, and what must hold of several."""
+
+    letters: dict[str, SizesOfLetter]
+    conditions: list[str]
+
+
+class Letter(TypedDict):
+    """What a letter was looked at for."""
+
+    own: int | None
+    looked_at: int
+
+
+class LiveSet(TypedDict):
+    """The largest live set."""
+
+    largest_of: list[str]
+    where: list[Box]
+
+
+class FormulasOfLayer(TypedDict):
+    """A layer."""
+
+    name: str
+    op: str
+    output: list[str]
+    params: str
+    macs: str
+
+
+class Piece(TypedDict):
+    """Formulas, and where they hold."""
+
+    where: list[Box]
+    macs: str
+    params: str
+    layers: list[FormulasOfLayer]
+
+
+class Formulas(TypedDict):
+    """A network whose sizes are formulas of letters."""
+
+    schema: Literal["archlens.formula/1"]
+    name: str
+    inputs: dict[str, list[int | str]]
+    batch: str | None
+    letters: dict[str, Letter]
+    sizes: dict[str, str]
+    domain: list[Box]
+    proved: bool
+    untold: str | None
+    activations: str
+    live_set: LiveSet
+    cache: str | None
+    pieces: list[Piece]
+
+
 # --- cost and memory ----------------------------------------------------------------------------------
 
 
@@ -815,7 +885,7 @@ OUTPUTS: Mapping[str, Any] = {
     "memory": Memory,
     "ops": Ops,
     "rules": Table,
-    "shapes": Network,
+    "shapes": Network | Formulas,
     "sizes": InputSizes,
     "trace": Table,
     "verify": Verification | VerificationInBrief,

@@ -258,10 +258,10 @@ def to_json(formula: Formula) -> str:
     def boxes(several: Iterable[Region]) -> list[dict[str, object]]:
         return [
             {
-                **{
+                "letters": {
                     letter: {
                         "stretches": [list(stretch) for stretch in one.stretches],
-                        "from": one.start,
+                        "start": one.start,
                         "modulus": one.modulus,
                         "remainders": list(one.remainders),
                     }
