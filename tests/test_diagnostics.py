@@ -565,6 +565,7 @@ ELSEWHERE = {
     "its dropout stands between layers, and it has one layer": "test_recurrent",
     " features is not smaller than its state of ": "test_recurrent",
     "and has no spec": "test_files",
+    " is named twice": "test_compare",
     "is a path from a spec's own file": "test_using",
     " has not been read": "test_using",
     " other specs are used": "test_using",
