@@ -1459,6 +1459,19 @@ def test_weights_behind_constants_are_found_within_bounds(tmp_path: Path) -> Non
         loaded(tmp_path, data(1000))
 
 
+def test_functions_of_a_weight_are_laid_out_within_bounds(tmp_path: Path) -> None:
+    """Each layer is given one more function of a weight: a quarter of a million layers in a small file."""
+
+    def data(count: int) -> bytes:
+        nodes = [node("Tanh", f"k{i - 1}" if i else "w", f"k{i}") for i in range(count)]
+        nodes += [node("Add", f"{f'a{i - 1}' if i else 'x'} k{i}", f"a{i}") for i in range(count)]
+        return model(nodes, [tensor("w", [8])], [info("x", [1, 8])], [info(f"a{count - 1}", [1, 8])])
+
+    assert [layer.op.kind for layer in loaded(tmp_path, data(2))].count("tanh") == 3
+    with allowing(3_000):  # of which there would be 125,250
+        assert loaded(tmp_path, data(500)).params == 8
+
+
 #: What onnxruntime makes one operator of, on ten positions of 16 channels: of each how it stands in a file,
 #: the weights, what it becomes, and of it the output, the parameters and the multiply-accumulates; by its
 #: definition in onnxruntime's ContribOperators.md. Onnxruntime 1.32 gave the same shapes.

@@ -670,10 +670,16 @@ _OF_EACH = {
 }
 
 
+#: The most operators between a parameter and what reads it.
+_BETWEEN = 32
+
+
 def _computed(value: Value) -> tuple[Value, list[Node]]:
     """What a tensor is computed of value by value, and by which operators, the first one first."""
     found: list[Node] = []
-    while value.node is not None and not value.key and len(value.node.inputs) == 1:
+    for _ in range(_BETWEEN):
+        if value.node is None or value.key or len(value.node.inputs) != 1:
+            break
         if value.node.target in _OF_EACH:
             found.append(value.node)
         elif value.node.target not in (*VIEWED, *SAME):
