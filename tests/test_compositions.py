@@ -200,10 +200,8 @@ def test_a_norm_of_a_weight_that_is_computed_has_none_of_its_own() -> None:
     _, network = traced(
         lambda x, g: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + EPS) * (1 + g), 5, CHANNELS, parts=1
     )
-    norm, *factor, product = network
-    assert (norm.op.kind, norm.params, product.op.kind) == ("rms_norm", 0, "multiply")
-    assert [one.op.kind for one in factor] == ["parameter", "reshape", "shift"]
-    assert network.params == CHANNELS
+    assert ops(network) == ["rms_norm", "parameter((6,))", "reshape((1, 6))", "shift(1)", "multiply"]
+    assert (network["rms_norm"].params, network.params) == (0, CHANNELS)
 
 
 def test_operators_that_become_one_are_told_in_the_account() -> None:
