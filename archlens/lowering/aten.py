@@ -32,7 +32,7 @@ from .lowering import (
 from .masks import MULTIHEAD
 from .parts import concatenated, cut, padded, side_by_side
 from .pieces import written
-from .tape import Node, Rows, Value
+from .tape import TAKES, Node, Rows, Value, taken
 
 #: How each operator is said in archlens' ops, by its name.
 TABLE: dict[str, Lowers] = {}
@@ -160,37 +160,17 @@ def repeat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 # --- parts ------------------------------------------------------------------------------------------
 
 
-@lowers("slice")
-def slice_(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+@lowers(*(name.removeprefix("aten.") for name in TAKES))
+def take(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
     held = lowering.of(args["self"])
-    dim = _axis(args.get("dim", 0), len(held.axes))
-    size = args["self"].sizes[dim]
-    start, stop, step = args.get("start"), args.get("end"), args.get("step", 1)
-    start, stop, step = slice(start, stop, step).indices(size)
-    return cut(lowering, held, dim, start, max(stop, start), step)
-
-
-@lowers("select")
-def select(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    held = lowering.of(args["self"])
-    dim = _axis(args["dim"], len(held.axes))
-    index = args["index"] % args["self"].sizes[dim]
-    found = cut(lowering, held, dim, index, index + 1)
-    return Held(found.draft, (*found.axes[:dim], *found.axes[dim + 1 :]))
-
-
-@lowers("split", "split_with_sizes", "unsafe_split", "unbind")
-def split(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
-    held = lowering.of(args["self"])
-    dim = _axis(args.get("dim", 0), len(held.axes))
-    found, start = [], 0
+    found = []
     for out in node.outputs:
-        count = 1 if node.target == "aten.unbind" else out.sizes[dim]
-        part = cut(lowering, held, dim, start, start + count)
-        if node.target == "aten.unbind":
-            part = Held(part.draft, (*part.axes[:dim], *part.axes[dim + 1 :]))
-        found.append(part)
-        start += count
+        part = taken(node, out)
+        assert part is not None
+        made = cut(lowering, held, part.dim, part.start, part.stop, part.step)
+        if part.drops:
+            made = Held(made.draft, (*made.axes[: part.dim], *made.axes[part.dim + 1 :]))
+        found.append(made)
     return found
 
 

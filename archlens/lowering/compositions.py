@@ -11,7 +11,7 @@ from math import pi, sqrt
 from typing import Any, NamedTuple
 
 from .algebra import ONE, OPERATORS, SAME, VIEWS, Algebra, Moments, Other, Sum, alike, dims_of, product
-from .tape import Node, Tape, Value
+from .tape import Node, Tape, Value, taken
 
 #: How many operators are looked at behind one; how many in all.
 _READERS, _MOST = 16, 100_000
@@ -410,39 +410,26 @@ def _neighbours_turned(node: Node) -> Value | None:
 
 def _every_second(value: Value) -> tuple[Value, int] | None:
     """The tensor of which a value has every second channel, and from which on."""
-    node = value.node
-    if node is None or node.target not in ("aten.slice", "aten.select", "aten.unbind"):
+    part = taken(value.node, value)
+    if part is None or part.dim != len(part.of.sizes) - 1:
         return None
-    x = node.args["self"]
-    if node.args.get("dim", 0) % len(x.sizes) != len(x.sizes) - 1:
-        return None
-    if node.target == "aten.slice":
-        start = node.args.get("start") or 0
-        whole = node.args.get("step", 1) == 2 and start + 2 * value.sizes[-1] >= x.sizes[-1]
+    x, start = part.of, part.start
+    if not part.drops:
+        whole = part.step == 2 and start + 2 * value.sizes[-1] >= x.sizes[-1]
         return (x, start) if whole and start in (0, 1) else None
-    index = node.outputs.index(value) if node.target == "aten.unbind" else node.args["index"]
     pairs = x.node  # as axes of two
     if pairs is None or pairs.target not in VIEWS or x.sizes[-1] != 2:
         return None
     full = pairs.inputs[0]
-    return (full, index % 2) if full.sizes[:-1] == x.sizes[:-2] else None
+    return (full, start % 2) if full.sizes[:-1] == x.sizes[:-2] else None
 
 
 def _channels_of(value: Value) -> tuple[Value, int, int] | None:
     """The tensor of which a value is a part along its last axis, and from where to where."""
-    node = value.node
-    if node is None or node.target not in ("aten.slice", "aten.split", "aten.split_with_sizes"):
+    part = taken(value.node, value)
+    if part is None or part.drops or part.step != 1 or part.dim != len(part.of.sizes) - 1:
         return None
-    x = node.args["self"]
-    last = len(x.sizes) - 1
-    if node.args.get("dim", 0) % len(x.sizes) != last:
-        return None
-    if node.target == "aten.slice":
-        start, step = node.args.get("start") or 0, node.args.get("step", 1)
-        start = start + x.sizes[-1] if start < 0 else start
-        return (x, start, start + value.sizes[-1]) if step == 1 else None
-    before = sum(one.sizes[-1] for one in node.outputs[: node.outputs.index(value)])
-    return x, before, before + value.sizes[-1]
+    return part.of, part.start, part.stop
 
 
 def _with_rest(node: Node, made: Value, x: Value) -> Value | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from .lowering import MOVES, Held, Lowering, NotSaid, is_zeros
 from .parts import cut, padded, side_by_side
-from .tape import Node, Value
+from .tape import TAKES, Node, Value, taken
 
 #: From where to where a part goes, along each axis.
 Region = tuple[tuple[int, int], ...]
@@ -150,7 +150,7 @@ def _part(value: Value) -> _Part | None:
         node = value.node
         viewed = node.inputs[:1]
         same = node.target in _SAME and viewed and viewed[0].sizes == value.sizes
-        if not same and node.target not in _CUTS:
+        if not same and node.target not in TAKES:
             break
         if not same:
             steps.append((node, value))
@@ -158,36 +158,12 @@ def _part(value: Value) -> _Part | None:
     region, left = list(_all(value)), list(range(len(value.sizes)))
     gone: list[int] = []
     for node, out in reversed(steps):
-        cut = _cut(node.args, node, out)
-        if cut is None:
+        one = taken(node, out)
+        if one is None or one.step != 1:
             return None
-        dim, start, stop, drops = cut
-        axis = left[dim]
+        axis = left[one.dim]
         first = region[axis][0]
-        region[axis] = (first + start, first + stop)
-        if drops:
-            gone.append(left.pop(dim))
+        region[axis] = (first + one.start, first + one.stop)
+        if one.drops:
+            gone.append(left.pop(one.dim))
     return _Part(value, tuple(region), tuple(sorted(gone)))
-
-
-_CUTS = ("aten.slice", "aten.select", "aten.split", "aten.split_with_sizes", "aten.unbind")
-
-
-def _cut(args: Mapping[str, object], node: Node, out: Value) -> tuple[int, int, int, bool] | None:
-    """Along which axis an operator takes a part, from where to where, and whether the axis goes."""
-    read = node.inputs[0]
-    rank = len(read.sizes)
-    dim = int(args.get("dim", 0)) % rank  # type: ignore[call-overload]
-    size = read.sizes[dim]
-    if node.target == "aten.slice":
-        given = (args.get("start"), args.get("end"), args.get("step", 1))
-        start, stop, step = slice(*given).indices(size)
-        return (dim, start, max(start, stop), False) if step == 1 else None
-    if node.target == "aten.select":
-        index = int(args["index"]) % size  # type: ignore[call-overload]
-        return dim, index, index + 1, True
-    index = node.outputs.index(out)
-    if node.target == "aten.unbind":
-        return dim, index, index + 1, True
-    start = sum(one.sizes[dim] for one in node.outputs[:index])
-    return dim, start, start + out.sizes[dim], False

@@ -125,6 +125,44 @@ class Node:
     declared: bool = False
 
 
+#: What takes positions of one axis of a tensor.
+TAKES = tuple(
+    f"aten.{name}" for name in ("slice", "select", "split", "split_with_sizes", "unsafe_split", "unbind")
+)
+
+
+class Taken(NamedTuple):
+    """Some positions of one axis of a tensor."""
+
+    of: Value
+    dim: int
+    start: int
+    stop: int
+    step: int = 1
+    #: Whether the axis goes with it.
+    drops: bool = False
+
+
+def taken(node: Node | None, out: Value) -> Taken | None:
+    """Which positions of what a node reads come out as one of its tensors; ``None`` where it does more."""
+    if node is None or node.target not in TAKES:
+        return None
+    of, args = node.args["self"], node.args
+    dim = args.get("dim", 0) % len(of.sizes)
+    size = of.sizes[dim]
+    if node.target == "aten.slice":
+        start, stop, step = slice(args.get("start"), args.get("end"), args.get("step", 1)).indices(size)
+        return Taken(of, dim, start, max(start, stop), step)
+    if node.target == "aten.select":
+        index = args["index"] % size
+        return Taken(of, dim, index, index + 1, drops=True)
+    index = node.outputs.index(out)
+    if node.target == "aten.unbind":
+        return Taken(of, dim, index, index + 1, drops=True)
+    start = sum(one.sizes[dim] for one in node.outputs[:index])
+    return Taken(of, dim, start, start + out.sizes[dim])
+
+
 @dataclass(eq=False, slots=True)
 class Tape:
     """One run of a module."""
