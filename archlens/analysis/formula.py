@@ -244,12 +244,17 @@ class Formula:
     @property
     def own(self) -> dict[str, int]:
         """The network's own size for each letter."""
-        found: dict[str, int] = {}
-        for name, sizes in self.inputs.items():
-            for letter, size in zip(sizes, self.network.inputs[name], strict=True):
-                if isinstance(letter, str):
-                    found.setdefault(letter, size)
-        return found
+        return own_sizes(self.network, self.inputs)
+
+
+def own_sizes(network: Network, inputs: Mapping[str, Lettered]) -> dict[str, int]:
+    """The size that each letter first stands for on a network's own input."""
+    found: dict[str, int] = {}
+    for name, sizes in inputs.items():
+        for letter, size in zip(sizes, network.inputs[name], strict=True):
+            if isinstance(letter, str):
+                found.setdefault(letter, size)
+    return found
 
 
 class _Stated(NamedTuple):
@@ -291,11 +296,7 @@ def find(network: Network, inputs: Mapping[str, Lettered], *, batch: str = "") -
     for layer in network.layers:
         if not type(layer.op).__module__.startswith("archlens."):
             raise usage(f"{layer.op.kind} is an op of a package, which has no formulas", help="give numbers")
-    own: dict[str, int] = {}
-    for name, sizes in inputs.items():
-        for size, letter in zip(network.inputs[name], sizes, strict=True):
-            if isinstance(letter, str):
-                own.setdefault(letter, size)
+    own = own_sizes(network, inputs)
     if batch in own:
         raise usage(f"{batch} stands for the batch, and for another size, too")
     if batch:

@@ -54,11 +54,7 @@ def formulas(network: Network, given: Any) -> Formula:
         lettered[name] = sizes
     if len(batches) > 1:
         raise usage(f"one batch has several letters: {', '.join(sorted(batches))}")
-    chosen: dict[str, int] = {}
-    for name, sizes in lettered.items():
-        for letter, size in zip(sizes, network.inputs[name], strict=True):
-            if isinstance(letter, str):
-                chosen.setdefault(letter, size)
+    chosen = formula.own_sizes(network, lettered)
     shapes = {
         name: network.inputs[name].with_sizes([chosen[n] if isinstance(n, str) else n for n in sizes])
         for name, sizes in lettered.items()
