@@ -119,12 +119,8 @@ class Window(NamedTuple):
         (floor(H/2) - 1)*2 - 2*0 + 2
         """
         if self.transposed:
-            extent = f"{self.dilation}*({self.kernel} - 1) + 1" if self.dilation > 1 else f"{self.kernel}"
-            spare = f" + {self.before - self.after}" if self.before != self.after else ""
-            return f"({size} - 1)*{self.stride} - 2*{self.before} + {extent}{spare}"
-        padding = f"2*{self.before}" if self.before == self.after else f"{self.before} + {self.after}"
-        extent = f"{self.dilation}*({self.kernel} - 1) - 1" if self.dilation > 1 else f"{self.kernel}"
-        room = f"{size} + {padding} - {extent}"
+            return self._spread(size)
+        room = self._room(size)
         if self.stride == 1:
             return f"{room} + 1"
         return f"{'ceil' if self.ceil else 'floor'}(({room})/{self.stride}) + 1"
@@ -145,9 +141,22 @@ class Window(NamedTuple):
         """
         output = self.output(size)
         if self.transposed:
-            extent = f"{self.dilation}*({self.kernel} - 1) + 1" if self.dilation > 1 else f"{self.kernel}"
-            spare = f" + {self.before - self.after}" if self.before != self.after else ""
-            return f"({size} - 1)*{self.stride} - 2*{self.before} + {extent}{spare} = {output}"
+            return f"{self._spread(size)} = {output}"
+        division = f"({self._room(size, total_padding=total_padding)})/{self.stride}"
+        if self.remainder(size):
+            division = f"{'ceil' if self.ceil else 'floor'}({division})"
+        if self.ceil and output < -(-(size + self.before + self.after - self.extent) // self.stride) + 1:
+            return f"{division} + 1 - 1 window that would start in the padding = {output}"
+        return f"{division} + 1 = {output}"
+
+    def _spread(self, size: object) -> str:
+        """What a transposed window makes of a size, in numbers."""
+        extent = f"{self.dilation}*({self.kernel} - 1) + 1" if self.dilation > 1 else f"{self.kernel}"
+        spare = f" + {self.before - self.after}" if self.before != self.after else ""
+        return f"({size} - 1)*{self.stride} - 2*{self.before} + {extent}{spare}"
+
+    def _room(self, size: object, *, total_padding: bool = False) -> str:
+        """How far the window can move along a size, in numbers."""
         if total_padding:
             padding = f"{self.before + self.after}"
         elif self.before == self.after:
@@ -155,12 +164,7 @@ class Window(NamedTuple):
         else:
             padding = f"{self.before} + {self.after}"
         extent = f"{self.dilation}*({self.kernel} - 1) - 1" if self.dilation > 1 else f"{self.kernel}"
-        division = f"({size} + {padding} - {extent})/{self.stride}"
-        if self.remainder(size):
-            division = f"{'ceil' if self.ceil else 'floor'}({division})"
-        if self.ceil and output < -(-(size + self.before + self.after - self.extent) // self.stride) + 1:
-            return f"{division} + 1 - 1 window that would start in the padding = {output}"
-        return f"{division} + 1 = {output}"
+        return f"{size} + {padding} - {extent}"
 
 
 #: What an element-wise op does along an axis: output i sees input i.
