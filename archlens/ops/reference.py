@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..shape import Shape
-from .op import Facts, Names, Op, Parameter, signature
+from .op import Facts, Names, Op, Parameter, as_written, signature
 from .opaque import UNKNOWN
 
 #: The sections of a docstring; each starts a line, and the lines that it goes on in are indented.
@@ -65,6 +65,19 @@ class Entry(NamedTuple):
     @property
     def _targets(self) -> list[str]:
         return [example.facts.torch.target for example in self.examples]
+
+
+def plain(text: str) -> str:
+    """A text of the documentation without its marks."""
+    return text.replace("`", "")
+
+
+def rows_of_arguments(arguments: Mapping[str, Parameter]) -> list[list[str]]:
+    """For each argument its name, default, what it takes, and what it means."""
+    return [
+        [name, "" if one.required else as_written(one.default), one.kind.says, one.meaning]
+        for name, one in arguments.items()
+    ]
 
 
 def group_of(op: type[Op]) -> str:

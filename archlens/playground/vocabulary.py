@@ -6,8 +6,8 @@ from typing import Any
 
 from ..language.constructs import CONSTRUCTS
 from ..ops import LANGUAGE
-from ..ops.op import as_written, signature, signed
-from ..ops.reference import documentation
+from ..ops.op import signature, signed
+from ..ops.reference import documentation, plain, rows_of_arguments
 from ..schema import spec_schema
 
 #: The sections of an op's documentation that say how much.
@@ -18,8 +18,8 @@ def vocabulary() -> dict[str, Any]:
     """Ops with their arguments, each with its default, what it takes and what it means; constructs; keys."""
     return {
         "ops": {kind: _op(kind) for kind in LANGUAGE},
-        "constructs": [[name, one.form, _plain(one.summary)] for name, one in CONSTRUCTS.items()],
-        "keys": [[name, _plain(said)] for name, said in _keys().items()],
+        "constructs": [[name, one.form, plain(one.summary)] for name, one in CONSTRUCTS.items()],
+        "keys": [[name, plain(said)] for name, said in _keys().items()],
     }
 
 
@@ -36,17 +36,10 @@ def _keys() -> dict[str, str]:
 def _op(kind: str) -> dict[str, Any]:
     op = LANGUAGE[kind]
     said = documentation(op)
-    facts = [f"{title}: {_plain(getattr(said, key))}" for title, key in _SAID if getattr(said, key)]
+    facts = [f"{title}: {plain(getattr(said, key))}" for title, key in _SAID if getattr(said, key)]
     return {
         "signature": signed(op),
-        "summary": _plain(said.summary),
+        "summary": plain(said.summary),
         "says": "; ".join(facts),
-        "arguments": [
-            [name, "" if one.required else as_written(one.default), one.kind.says, one.meaning]
-            for name, one in signature(op).items()
-        ],
+        "arguments": rows_of_arguments(signature(op)),
     }
-
-
-def _plain(text: str) -> str:
-    return text.replace("`", "")

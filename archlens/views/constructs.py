@@ -12,6 +12,7 @@ from ..forms.table import Column, Table
 from ..language.constructs import CONSTRUCTS
 from ..network import Network
 from ..ops.op import as_written, signature
+from ..ops.reference import plain
 from ..wrapping import wrapped
 from .rows import rows_of
 from .shapes_table import table as shapes
@@ -47,7 +48,7 @@ def to_text(used: Used, width: int | None = None, style: Style = unstyled) -> st
     columns = min(width or _WIDTH, _WIDTH)
     lines = [style(line, "message") for line in wrapped(one.form, columns)]
     for text in filter(None, (one.summary, one.text)):
-        lines += ["", *wrapped(_plain(text), columns)]
+        lines += ["", *wrapped(plain(text), columns)]
     if keys_of(used.name):
         fields = [Column("key"), *(Column(title, least=12) for title in ("default", "takes", "meaning"))]
         lines += ["", *terminal.write(Table(fields, keys_of(used.name)), width, style).split("\n")]
@@ -81,8 +82,8 @@ def record(used: Used) -> dict[str, Any]:
     return {
         "construct": used.name,
         "form": one.form,
-        "summary": _plain(one.summary),
-        "text": _plain(one.text),
+        "summary": plain(one.summary),
+        "text": plain(one.text),
         "keys": [
             {"name": key, "default": default or None, "takes": takes, "meaning": meaning}
             for key, default, takes, meaning in keys_of(used.name)
@@ -92,7 +93,3 @@ def record(used: Used) -> dict[str, Any]:
         "params": used.network.params,
         "macs": used.network.macs,
     }
-
-
-def _plain(text: str) -> str:
-    return text.replace("`", "")

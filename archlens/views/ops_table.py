@@ -13,8 +13,16 @@ from ..forms.markdown import pipes
 from ..forms.table import LEAST, Column, Row, SpanningRow, Table
 from ..language.constructs import CONSTRUCTS
 from ..ops import LANGUAGE
-from ..ops.op import Op, arguments, as_written, signed
-from ..ops.reference import Documentation, Entry, documentation, group_of, title_of
+from ..ops.op import Op, arguments, signed
+from ..ops.reference import (
+    Documentation,
+    Entry,
+    documentation,
+    group_of,
+    plain,
+    rows_of_arguments,
+    title_of,
+)
 from ..wrapping import wrapped
 from . import constructs
 from .constructs import Used
@@ -64,12 +72,12 @@ def table(
     for group, inside in _by_group(chosen.items(), lambda one: group_of(one[1])):
         rows.append(SpanningRow(title_of(group), heading=True))
         rows += [
-            [kind, ", ".join(arguments(op)), _plain(documentation(op).summary), group] for kind, op in inside
+            [kind, ", ".join(arguments(op)), plain(documentation(op).summary), group] for kind, op in inside
         ]
     if parts:
         rows.append(SpanningRow(_BESIDE, heading=True))
         rows += [
-            [name, CONSTRUCTS[name].form, _plain(CONSTRUCTS[name].summary), "constructs"] for name in parts
+            [name, CONSTRUCTS[name].form, plain(CONSTRUCTS[name].summary), "constructs"] for name in parts
         ]
     notes = ["`archlens ops OP` explains one."]
     return Table(_COLUMNS, rows, notes=notes, json=lambda: to_json(entries(), used()))
@@ -87,15 +95,15 @@ def to_text(entry: Entry, width: int | None = None, style: Style = unstyled) -> 
     columns = min(width or _WIDTH, _WIDTH)
     lines = [style(line, "message") for line in wrapped(signed(LANGUAGE[entry.kind]), columns)]
     for text in (said.summary, *said.text):
-        lines += ["", *wrapped(_plain(text), columns)]
+        lines += ["", *wrapped(plain(text), columns)]
     if entry.arguments:
         fields = [
             Column("argument"),
             *(Column(t, least=12) for t in ("default", "takes", "meaning")),
         ]
-        lines += ["", *_table(fields, _arguments(entry), width, style)]
+        lines += ["", *_table(fields, rows_of_arguments(entry.arguments), width, style)]
     facts = [Column("fact"), Column("formula", least=12)]
-    lines += ["", *_table(facts, [[t, _plain(text)] for t, text in _formulas(said)], columns, style)]
+    lines += ["", *_table(facts, [[t, plain(text)] for t, text in _formulas(said)], columns, style)]
     names = [Column("elsewhere"), Column("its name", least=12)]
     lines += [
         "",
@@ -115,21 +123,9 @@ def _table(
     return terminal.write(Table(columns, rows), width, style).split("\n")
 
 
-def _plain(text: str) -> str:
-    """A docstring's text without its marks."""
-    return text.replace("`", "")
-
-
 def _formulas(said: Documentation) -> list[tuple[str, str]]:
     fields = said._asdict()
     return [(_TITLES.get(name, name), fields[name]) for name in _FORMULAS if fields[name]]
-
-
-def _arguments(entry: Entry) -> list[list[str]]:
-    return [
-        [name, "" if one.required else as_written(one.default), one.kind.says, one.meaning]
-        for name, one in entry.arguments.items()
-    ]
 
 
 def _elsewhere(entry: Entry) -> list[tuple[str, list[str], str]]:
@@ -178,8 +174,8 @@ def _record(entry: Entry) -> dict[str, Any]:
         "op": entry.kind,
         "group": entry.group,
         "family": LANGUAGE[entry.kind].family,
-        "summary": _plain(said.summary),
-        "text": [_plain(text) for text in said.text],
+        "summary": plain(said.summary),
+        "text": [plain(text) for text in said.text],
         "arguments": [
             {
                 "name": name,
@@ -190,7 +186,7 @@ def _record(entry: Entry) -> dict[str, Any]:
             }
             for name, one in entry.arguments.items()
         ],
-        **{name: _plain(getattr(said, name)) for name in _FORMULAS},
+        **{name: plain(getattr(said, name)) for name in _FORMULAS},
         "names": {
             "torch": entry.torch,
             **{tool: names.split() for tool, names in entry.names._asdict().items()},
@@ -248,7 +244,7 @@ def to_section(entry: Entry) -> str:
     if entry.arguments:
         rows = [
             [f"`{name}`", f"`{default}`" if default else "", _cell(takes), _cell(meaning)]
-            for name, default, takes, meaning in _arguments(entry)
+            for name, default, takes, meaning in rows_of_arguments(entry.arguments)
         ]
         lines += ["", *pipes(["argument", "default", "takes", "meaning"], rows, (False,) * 4)]
     lines += ["", *(f"- {title}: {_marked(text)}" for title, text in _formulas(said))]
