@@ -55,6 +55,43 @@ ZOO = [
 ]
 
 
+SIDES = (3, 9, 9)
+
+
+class Several(nn.Module):
+    """It reads what it is given, by place, by name, or in a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 3), nn.Conv2d(3, 8, 3)
+
+    def forward(self, *given: torch.Tensor, **named: Any) -> torch.Tensor:
+        both = [*given, *named.values()]
+        both = [*both[0].values()] if isinstance(both[0], dict) else both
+        return self.a(both[0]) + self.b(both[-1])
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "written"),
+    [
+        ([SIDES, SIDES], {}, ["input_0", "input_1"]),
+        ([SIDES], {"input_0": SIDES}, ["input_0_2", "input_0"]),
+        ([], {"x": SIDES, "y": SIDES}, ["x_0", "y"]),
+        ([], {"x": SIDES}, ["input"]),
+        ([{"my image": SIDES, "lambda": SIDES}], {}, ["my_image", "lambda_2"]),
+    ],
+)
+def test_inputs_that_the_language_cannot_name_have_other_names(
+    given: list[Any], named: dict[str, Any], written: list[str]
+) -> None:
+    network = archlens.trace(Several(), *given, **named)
+    found = archlens.loads(archlens.convert(network))
+    assert list(found.inputs) == written
+    assert list(found.inputs.values()) == [SIDES] * len(written)
+    assert [found["a"].inputs, found["b"].inputs] == [(written[0],), (written[-1],)]
+    assert found.state() == network.state()
+
+
 def test_a_step_of_a_scope_that_has_ended_is_applied_again() -> None:
     lines = "{s: [one: relu, two: 'conv(3, 1)']}, tanh, 'again(\"s.one\")', gelu"
     network = archlens.loads(f"{{input: 3x4x4, layers: [{lines}]}}")

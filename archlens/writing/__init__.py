@@ -18,6 +18,7 @@ from ..ops import LANGUAGE
 from ..ops.experts import AROUND
 from .experts import mixed
 from .gathering import gathered
+from .inputs import named
 from .spec import text_of
 
 __all__ = ["convert"]
@@ -31,7 +32,8 @@ def convert(network: Network) -> str:
 
     The text is read again before it is returned: it has the same layers under the same names, on the same
     shapes and reading the same tensors, and the same weights. Only merges have the names that the language
-    gives them, and a list that grows, as in DenseNets, is joined to what was joined before.
+    gives them, as inputs have that are called ``x``, and a list that grows, as in DenseNets, is joined to what
+    was joined before.
 
     Raises:
         UsageError: the language cannot say it, as where a layer is opaque.
@@ -48,7 +50,7 @@ def convert(network: Network) -> str:
       - relu1: relu
     """
     _require_said(network)
-    network = gathered(network)
+    network = gathered(named(network))
     text = text_of(mixed(network))
     try:
         with allowing(max(allowed(), len(network.layers))):
