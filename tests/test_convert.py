@@ -58,7 +58,7 @@ ZOO = [
 SIDES = (3, 9, 9)
 
 
-class Several(nn.Module):
+class ReadsAll(nn.Module):
     """It reads what it is given, by place, by name, or in a dict."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Several(nn.Module):
 def test_inputs_that_the_language_cannot_name_have_other_names(
     given: list[Any], named: dict[str, Any], written: list[str]
 ) -> None:
-    network = archlens.trace(Several(), *given, **named)
+    network = archlens.trace(ReadsAll(), *given, **named)
     found = archlens.loads(archlens.convert(network))
     assert list(found.inputs) == written
     assert list(found.inputs.values()) == [SIDES] * len(written)

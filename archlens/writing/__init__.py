@@ -32,8 +32,8 @@ def convert(network: Network) -> str:
 
     The text is read again before it is returned: it has the same layers under the same names, on the same
     shapes and reading the same tensors, and the same weights. Only merges have the names that the language
-    gives them, as inputs have that are called ``x``, and a list that grows, as in DenseNets, is joined to what
-    was joined before.
+    gives them, as have inputs that are called ``x``, and a list that grows, as in DenseNets, is joined to
+    what was joined before.
 
     Raises:
         UsageError: the language cannot say it, as where a layer is opaque.

@@ -10,7 +10,7 @@ from .names import free, is_name
 
 
 def named(network: Network) -> Network:
-    """The network with other names for the inputs that the language cannot name: ``input_0`` for ``input``."""
+    """The network with other names for the inputs that the language cannot name: ``input_0``."""
     alone = len(network.inputs) == 1
     taken = {*network.inputs, *network.index}
     names = {}
