@@ -403,6 +403,7 @@ SEE_EVERYTHING = {
     '8x5x5 >> layer_norm(over="all", affine=false)',
     "400 >> linear(120)",
     "84 >> linear(10, bias=false)",
+    "84 >> linear(10, turned=true)",
     "84 >> rbf(10)",
     "768 >> rms_norm(eps=1e-5)",
     "24x49 >> tokens >> self_attention(4)",

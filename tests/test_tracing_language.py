@@ -161,15 +161,52 @@ class ByColumns(nn.Module):
         return torch.relu(y.view(*x.shape[:-1], 4)) @ self.other
 
 
-def test_a_matrix_with_a_column_for_each_output_looks_as_far_as_a_linear_layer() -> None:
+def test_a_matrix_with_a_column_for_each_output_is_a_linear_layer() -> None:
     module = ByColumns()
     network = archlens.trace(module, (7, 6))
+    assert [layer.op.kind for layer in network] == ["linear", "relu", "linear"]
     assert network.macs == 7 * (6 * 4 + 4 * 5)
     assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
     fields = archlens.study(network).receptive_fields
     for name in network.index:
         (field,) = fields[name]
         assert (field.starts, field.stops) == ((0,), (1,))
+
+
+class Conv1D(nn.Module):
+    """A linear layer as GPT-2 has it in transformers."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.rand(inputs, outputs)), nn.Parameter(torch.rand(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.addmm(self.bias, x.view(-1, x.size(-1)), self.weight)
+        return y.view(*x.shape[:-1], y.size(-1))
+
+
+class Affine(nn.Module):
+    """What ResMLP has in the place of norms, and sums and differences with a factor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(6, 6)
+        self.alpha, self.beta = nn.Parameter(torch.rand(1, 1, 6)), nn.Parameter(torch.rand(1, 1, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        y = torch.addcmul(self.beta, self.alpha, x)
+        y = torch.addcmul(y, x, y, value=0.5).sub(x, alpha=3)
+        return torch.addcdiv(y, x, x.exp(), value=-2).add(y, alpha=0.25)
+
+
+@pytest.mark.parametrize("module", [nn.Sequential(Conv1D(6, 4), nn.GELU(), Conv1D(4, 5)), Affine()], ids=str)
+def test_what_is_multiplied_and_added_in_one_step_is_written_as_a_spec(module: nn.Module) -> None:
+    text = archlens.convert(archlens.trace(module, (7, 6)))
+    found = archlens.build(archlens.loads(text))
+    found.load_state_dict(module.state_dict())
+    x = torch.rand(2, 7, 6)
+    assert torch.allclose(found(x), module(x), atol=1e-6)
 
 
 class Experts(nn.Module):

@@ -307,6 +307,19 @@ class LinearAlong(nn.Module):
         return F.linear(x.movedim(self.axis, -1), self.weight, self.bias).movedim(-1, self.axis)
 
 
+class LinearTurned(nn.Module):
+    """``x @ W + b``, as transformers' Conv1D has it."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(in_features, out_features))
+        self.bias = nn.Parameter(torch.rand(out_features)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.reshape(-1, x.shape[-1]) @ self.weight
+        return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
+
+
 def weight_norm(axes: int, *args: Any, padding: Any = 0, dim: int = 0, **kwargs: Any) -> nn.Module:
     """A convolution with torch's own parametrization."""
     apart = isinstance(padding, tuple) and isinstance(padding[0], tuple)
@@ -728,6 +741,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "ConvMap": ConvMap,
     "RBF": RBF,
     "LinearAlong": LinearAlong,
+    "LinearTurned": LinearTurned,
     "WeightNormConv": weight_norm,
     "PaddedWeightNormConv": weight_norm,
     "StandardizedConv": standardized,

@@ -263,6 +263,18 @@ class LinearAlong(nn.Linear):
         return super().forward(x.transpose(self.axis, -1)).transpose(self.axis, -1)
 
 
+class LinearTurned(nn.Module):
+    """A linear layer whose matrix has a row for each input and a column for each output."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(normal((in_features, out_features), in_features**-0.5))
+        self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.t(), self.bias)
+
+
 class Standardized(nn.Module):
     """Does what the class beside it does, with kernels of zero mean and unit variance.
 

@@ -632,6 +632,7 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     nn.LayerNorm: _layer_norm,
     nn.RMSNorm: lambda module, channels, call: nn.RMSNorm(channels),
     nn.Linear: lambda module, channels, call: nn.Linear(channels, 1),
+    modules.LinearTurned: lambda module, channels, call: type(module)(channels, 1),
     modules.PositionEmbedding: lambda module, channels, call: lambda x: x,
     modules.LinearAlong: lambda module, channels, call: type(module)(*call.args, **call.kwargs),
     modules.SelfAttention: _attention,

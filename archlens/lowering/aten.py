@@ -10,7 +10,7 @@ from typing import Any
 
 from ..ops import Op, ShapeError
 from ..ops.opaque import Opaque
-from ..shape import ChannelsLast, Shape
+from ..shape import ChannelsLast, Shape, broadcast
 from . import attention, rotary
 from .algebra import SAME
 from .arrangement import REPEATED, Axes, Part, in_order, joined, permuted, sizes, viewed
@@ -209,17 +209,12 @@ def _sides(given: Any) -> Any:
     return _one([one[0] if isinstance(one, list | tuple) else one for one in given])
 
 
-def _weighted(
-    lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[str, Value], *, turned: bool = False
-) -> Draft:
-    """A layer of an op; where its weights are computed of others alone it is none, and looks as far.
-
-    Likewise where its matrix has its axes ``turned``.
-    """
+def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[str, Value]) -> Draft:
+    """A layer of an op; where its weights are computed of others alone it is none, and looks as far."""
     plain = all(value.key and value.trains for value in own.values())
-    if not turned and (plain or any(value.flows for value in own.values())):
+    if plain or any(value.flows for value in own.values()):
         return lowering.put(op, draft, own=own)
-    found = None if turned else _standardized(lowering, op, own["weight"])
+    found = _standardized(lowering, op, own["weight"])
     if found is not None:
         standard, learned = found
         return lowering.put(standard, draft, own=own | learned)
@@ -231,8 +226,7 @@ def _weighted(
         raise NotSaid("its weights are of other shapes")
     lowering.checked = node
     name = node.target.partition(".")[2]
-    which = "its matrix has a column for each output" if turned else "its weights are computed, or fixed"
-    reason = f"archlens has no op for {node.target} of this form: {which}"
+    reason = f"archlens has no op for {node.target} of this form: its weights are computed, or fixed"
     own = lowering.own(node)
     return lowering.opaque(name, facts.shape, draft, macs=facts.macs, own=own, base=op, reason=reason)
 
@@ -274,17 +268,18 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     weight, bias, turned = args["weight"], args.get("bias"), args.get("turned", False)
     if weight.flows:
         raise NotSaid("its weight is computed")
-    op = lowering.call("linear", weight.sizes[int(turned)], **({"bias": False} if bias is None else {}))
+    given = ({"bias": False} if bias is None else {}) | ({"turned": True} if turned else {})
+    op = lowering.call("linear", weight.sizes[int(turned)], **given)
     own = _weights(args, weight="weight", bias="bias")
     held = lowering.near(args["input"], last=True)
     if len(held.axes[0]) > 1 and not held.draft.shape.channels_last:
         held = lowering.laid(held, last=True)
     whole = held.draft.straight
     if held.axes[:1] != whole[:1] and held.axes[-1] == whole[-1] and held.draft.shape.channels_last:
-        made = _weighted(lowering, node, op, held.draft, own, turned=turned)
+        made = _weighted(lowering, node, op, held.draft, own)
         return Held(made, (*held.axes[:-1], made.straight[-1]))  # what stands beside the batch stays there
     draft = lowering.settled(samples_first(lowering.within_batch(lowering.of(args["input"]))), last=True)
-    return _straight(_weighted(lowering, node, op, draft, own, turned=turned))
+    return _straight(_weighted(lowering, node, op, draft, own))
 
 
 @lowers("addmm")
@@ -457,7 +452,7 @@ def normalize(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 _POINTWISE = """
     acos angle asin atan ceil cosh erf exp2 expm1 fill floor frac isnan isinf isfinite log10 log1p log2
     logical_not logit nan_to_num remainder round sgn sign sinh tan trunc ge gt le lt eq ne masked_fill
-    threshold bitwise_not where logical_and logical_or atan2 fmod floor_divide lerp addcmul addcdiv celu
+    threshold bitwise_not where logical_and logical_or atan2 fmod floor_divide lerp celu
     glu
 """
 
@@ -537,7 +532,7 @@ def _merged(lowering: Lowering, node: Node, kind: str) -> Held:
 def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     kind = "add" if node.target == "aten.add" else "multiply"
     if args.get("alpha", 1) != 1:
-        return _pointwise(lowering, node)
+        return _with_factor(lowering, node, args, args["alpha"])
     if all(value.flows for value in node.inputs) and len(node.inputs) == 2:
         return _merged(lowering, node, kind)
     (x,) = [value for value in node.inputs if value.flows]
@@ -568,6 +563,21 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         except NotSaid:
             pass
     return _with_learned(lowering, node, kind, args)
+
+
+def _with_factor(lowering: Lowering, node: Node, args: dict[str, Any], factor: float) -> Held:
+    """A sum of which the second is multiplied by a number first."""
+    other = args["other"]
+    if not isinstance(other, Value) or not other.flows:
+        return _pointwise(lowering, node)
+    held = lowering.of(other)
+    scaled = Value(other.sizes, other.dtype, input="scaled")
+    lowering.held[scaled] = Held(
+        lowering.put(lowering.call("scale", factor), held.draft), held.axes, held.call
+    )
+    args = {"self": args["self"], "other": scaled}
+    read = tuple(one for one in args.values() if isinstance(one, Value))
+    return add(lowering, replace(node, target="aten.add", args=args, inputs=read), args)
 
 
 def _with_rows(lowering: Lowering, held: Held, rows: Rows) -> Held:
@@ -701,7 +711,9 @@ _OF_TWO = {"sub": "subtract", "div": "divide", "maximum": "maximum", "minimum": 
 @lowers(*_OF_TWO)
 def of_two(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     name = node.target.partition(".")[2]
-    if args.get("alpha", 1) != 1 or args.get("rounding_mode") is not None:
+    if args.get("alpha", 1) != 1:
+        return _with_factor(lowering, node, args, -args["alpha"])
+    if args.get("rounding_mode") is not None:
         return _pointwise(lowering, node)
     if len(node.inputs) == 2 and all(value.flows for value in node.inputs):
         return _merged(lowering, node, _OF_TWO[name])
@@ -714,6 +726,25 @@ def of_two(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if name not in ops:
         return _pointwise(lowering, node)
     return _each(lowering, node, lowering.call(*ops[name]))
+
+
+@lowers("addcmul", "addcdiv")
+def added_fraction(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """A tensor and the product of two others, or their quotient, as the two steps that it is."""
+    first, second, factor = args["tensor1"], args["tensor2"], args.get("value", 1)
+    whole = broadcast([first.sizes, second.sizes])
+    if whole is None:
+        raise NotSaid("its tensors are of other shapes")
+    kind = "aten.mul" if node.target == "aten.addcmul" else "aten.div"
+    made = Value(whole, first.dtype)
+    own = {"self": first, "other": second}
+    made.node = Node(kind, own, (made,), node.call, 0, (first, second), first.flows or second.flows)
+    if made.flows:
+        held = lowering.table[kind](lowering, made.node, own)
+        assert isinstance(held, Held)
+        lowering.held[made] = held
+    total = {"self": args["self"], "other": made, "alpha": factor}
+    return add(lowering, replace(node, target="aten.add", args=total, inputs=(args["self"], made)), total)
 
 
 @lowers("rsub")

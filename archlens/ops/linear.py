@@ -20,23 +20,29 @@ def _each_position(x: Shape) -> str:
     return f", at each of {product}{prod(x.spatial):,} positions"
 
 
+#: The module whose matrix is turned.
+_TURNED = "archlens.LinearTurned"
+
+
 class Linear(Op, kind="linear", family="linear"):
     """Fully connected layer: ``y = Wx + b`` over a flat vector, or over the last axis at each position.
 
     Tokens (``LxC``) and maps whose channels come last (``HxWxC``) are multiplied position by position, with
     the same weights. ``linear(n, axis="length")`` mixes the tokens instead, with the same weights for each
-    channel.
+    channel. ``turned`` keeps the weights as a matrix of inputs by outputs, as ``x @ W`` and GPT-2 in
+    transformers have them, and computes the same.
 
     Output: ``n_out`` features; the positions stay. Along another axis, ``n_out`` positions.
     Parameters: ``n_in * n_out``, and a bias for each output feature.
     MACs: ``n_in`` for each output value.
-    Limits: a flat vector, or channels that come last.
+    Limits: a flat vector, or channels that come last; ``turned`` along the channels alone.
     Source: along another axis, Tolstikhin et al. 2021, "MLP-Mixer", equation 1.
     """
 
     features: Annotated[Count, "features of the output, n_out"]
     bias: Annotated[Flag, "whether each output feature has a bias"] = True
     axis: Annotated[Axis, "along which axis it multiplies"] = "channels"
+    turned: Annotated[Flag, "whether its matrix has a row for each input, not for each output"] = False
 
     names = Names(keras="Dense", onnx="Gemm", also="dense fc fullyconnected gemm affine innerproduct")
     examples = (
@@ -46,6 +52,8 @@ class Linear(Op, kind="linear", family="linear"):
         "24x49 >> tokens >> linear(8, bias=false)",
         '24x49 >> tokens >> layer_norm >> linear(12, axis="length")',
         '6x4x5 >> channels_last >> layer_norm >> linear(3, bias=false, axis="height")',
+        "84 >> linear(10, turned=true)",
+        "24x49 >> tokens >> layer_norm >> linear(8, bias=false, turned=true)",
     )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
@@ -64,9 +72,13 @@ class Linear(Op, kind="linear", family="linear"):
                 "or channels_last, for a linear layer at each position",
             )
         axis = axis_of(x, self.axis)
-        weight = (self.features, x[axis])
+        weight = (x[axis], self.features) if self.turned else (self.features, x[axis])
         shape = type(x)((*x[:axis], self.features, *x[axis + 1 :]))
         along: dict[str, Any] = {} if axis == x.channel_axis else {"axis": 1 + axis}
+        if along and self.turned:
+            raise ShapeError(
+                f"its matrix is turned along the channels alone, and it multiplies along the {self.axis}"
+            )
         return Facts(
             shape=shape,
             weights={"weight": weight, "bias": (self.features,)} if self.bias else {"weight": weight},
@@ -75,7 +87,7 @@ class Linear(Op, kind="linear", family="linear"):
             other={"bias": shape.numel} if self.bias else {},
             reach=all_along(x, axis, self.features) or EVERYWHERE,
             torch=Call(
-                "archlens.LinearAlong" if along else "nn.Linear",
+                "archlens.LinearAlong" if along else _TURNED if self.turned else "nn.Linear",
                 in_features=x[axis],
                 out_features=self.features,
                 **along,
@@ -106,6 +118,6 @@ class Linear(Op, kind="linear", family="linear"):
         return f"{positions}{self.features:,} outputs x {x.channels:,} inputs = {facts.macs:,}"
 
     def why_params(self, facts: Facts) -> str:
-        rows, columns = facts.weights["weight"]
+        rows, columns = facts.weights["weight"][:: -1 if self.turned else 1]
         text = f"{rows:,} outputs x {columns:,} inputs = {rows * columns:,} weights"
         return text + (f" + {rows:,} biases = {facts.params:,}" if self.bias else "")
