@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 from ..ops import Op, ShapeError
 from ..ops.opaque import Opaque
@@ -37,11 +37,13 @@ from .tape import TAKES, Node, Rows, Value, taken
 #: How each operator is said in archlens' ops, by its name.
 TABLE: dict[str, Lowers] = {}
 
+_Lowers = TypeVar("_Lowers", bound=Lowers)
 
-def lowers(*targets: str) -> Callable[[Lowers], Lowers]:
+
+def lowers(*targets: str) -> Callable[[_Lowers], _Lowers]:
     """Say how an operator becomes layers."""
 
-    def register(function: Lowers) -> Lowers:
+    def register(function: _Lowers) -> _Lowers:
         for target in targets:
             TABLE[target if "." in target else f"aten.{target}"] = function
         return function
@@ -1023,7 +1025,7 @@ _EPSILON = 2.0**-23
 @lowers("torch.max_pool1d", "torch.avg_pool1d")
 def pool_in_a_row(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
     lists = {name: [n] if isinstance(n, int) else n for name, n in args.items() if type(n) is not bool}
-    return pool(lowering, node, {**args, **lists, "self": args["input"]})  # type: ignore[return-value]
+    return pool(lowering, node, {**args, **lists, "self": args["input"]})
 
 
 @lowers("max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d")
