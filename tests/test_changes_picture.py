@@ -78,6 +78,14 @@ def test_rows_that_repeat_stand_once() -> None:
     assert "layer3.2.conv2" not in shown
 
 
+def test_what_is_long_stands_in_strips_where_there_is_room() -> None:
+    """On a slide both columns stand there twice, the names of the networks above each."""
+    shown = texts(svg_of("vgg16", "vgg16_bn", fit="slide"))
+    assert shown.count("vgg16") == shown.count("vgg16_bn") == 2
+    assert not [text for text in shown if text.startswith("Further rows")]
+    assert texts(svg_of("vgg16", "vgg16_bn")).count("vgg16") == 1
+
+
 SPEC = "input: 1x8x8\nlayers:\n{layers}"
 
 
@@ -111,13 +119,18 @@ def test_what_is_side_by_side_is_level(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fit", ["column", "page", "readme", "slide"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_is_read_in_every_fit(fit: str, theme: str) -> None:
-    root = ElementTree.fromstring(svg_of("alexnet", "alexnet_2012", fit=fit, theme=theme))
+    svg = svg_of("alexnet", "alexnet_2012", fit=fit, theme=theme)
+    root = ElementTree.fromstring(svg)
     width = re.fullmatch(r"([\d.]+)(pt)?", root.get("width", ""))
     assert width
     _, _, across, down = map(float, root.get("viewBox", "").split())
     point = float(width[1]) / across
     most = {"column": 237.6, "page": 496.8, "readme": 700, "slide": 1280}[fit]
     assert float(width[1]) <= most + 0.1
+    high = {"column": 648, "page": 648, "slide": 720}.get(fit)
+    if high is not None:
+        assert down * point <= high + 0.1
+    assert any(text.startswith("Further rows") for text in texts(svg)) == (high is not None)
     sizes = [float(text.get("font-size", "nan")) for text in root.iter(f"{SVG}text")]
     assert min(sizes) * point >= (7 if width[2] else 11) - 0.01
     for text in root.iter(f"{SVG}text"):

@@ -75,7 +75,8 @@ class ChangeGroup(NamedTuple):
 class Aligned(NamedTuple):
     """A stretch of both networks, in their order: what stands on either side."""
 
-    #: That of its pairs; of what stands side by side and is removed and added, ``added``.
+    #: That of its pairs; of what stands side by side and is removed and added, ``added``; of layers of which
+    #: some are affected and others the same, ``affected``.
     kind: str
     old: ChangeGroup | None
     new: ChangeGroup | None
@@ -115,10 +116,11 @@ class Difference:
     def aligned(self) -> Iterator[Aligned]:
         """Both networks side by side, in order: stretches that are the same, and what changed between them.
 
-        What is removed and what is added at one place stand side by side, each by its scopes.
+        What is removed and what is added at one place stand side by side, each by its scopes. What is the
+        same and what is so but for its shapes are one stretch.
         """
-        moved = (ADDED, REMOVED)
-        for kind, run in groupby(self.pairs, lambda pair: ADDED if pair.kind in moved else pair.kind):
+        of = {REMOVED: ADDED, AFFECTED: SAME}
+        for kind, run in groupby(self.pairs, lambda pair: of.get(pair.kind, pair.kind)):
             pairs = list(run)
             if kind == ADDED:
                 gone = list(_groups(self.old, [pair for pair in pairs if pair.kind == REMOVED]))
@@ -128,7 +130,8 @@ class Difference:
             elif kind == ALTERED:
                 yield from (Aligned(kind, *_stretch([pair])) for pair in pairs)
             else:
-                yield Aligned(kind, *_stretch(pairs))
+                affected = any(pair.kind == AFFECTED for pair in pairs)
+                yield Aligned(AFFECTED if affected else SAME, *_stretch(pairs))
 
     @cached_property
     def boundary(self) -> list[str]:

@@ -13,17 +13,22 @@ from ..errors import printable, shorten
 from ..views import words
 from .drawn import Drawn
 from .fit import SMALL
-from .frame import NAME, Around, Sign, page, space
+from .frame import NAME, Around, Shifted, Sign, page, space
 from .metrics import fitted, width, wrapped
 from .picture import Group, Item, Picture, Rect, Text, arrow_head, line
+from .plan import is_position
 from .theme import GREEN, ORANGE, mixed, theme_of
 
 #: The height of a line, the space within boxes and between rows, and the middle between the columns.
 _LINE, _PAD, _GAP, _MIDDLE = 13.0, 6.0, 9.0, 34.0
 #: The head of a column.
 _HEAD = 24.0
-#: How many rows are drawn, and how many may make up what repeats.
-_MOST, _LONGEST = 60, 12
+#: The room of the sign in a box, and between what stands in one line.
+_SIGN, _BETWEEN = 12.0, 10.0
+#: How high a picture may be that is scrolled, and how many rows may make up what repeats.
+_SCROLLED, _LONGEST = 3000.0, 12
+#: The least width of both columns where a page is wide enough for them twice, and the space between.
+_STRIP, _APART = 480.0, 28.0
 #: The room at the right for how often rows repeat.
 _REPEATS = 30.0
 #: How much of its hue a colour has, in which signs are read; the rest is that of text.
@@ -33,11 +38,10 @@ _SIGNS = {ADDED: "+", REMOVED: "\u2212", ALTERED: "~", AFFECTED: "\u2248"}
 
 
 class _Side(NamedTuple):
-    """A box of a row: its kind, its name, and lines beneath it."""
+    """A box of a row: its kind, and lines, each with what stands at its left and at its right."""
 
     kind: str
-    name: str
-    lines: tuple[str, ...]
+    lines: tuple[tuple[str, str], ...]
     title: str
     #: What it is but for its name; rows of which that is the same repeat.
     like: Hashable
@@ -78,17 +82,61 @@ class _Drawing:
             (self._side(one, one.old, REMOVED), self._side(one, one.new, ADDED))
             for one in self.found.aligned()
         ]
-        shown, left_out = self._folded(rows)
-        around = self._around(left_out, any(one.copies > 1 for one in shown))
-        wide, _ = space(self.fit, around)
-        column = (wide - _MIDDLE - (_REPEATS if any(one.copies > 1 for one in shown) else 0.0)) / 2
+        found = self._folded(rows)
+        repeats = any(one.copies > 1 for one in found)
+        # the notes say what is left out, which is known when there is room for the others
+        wide, high = space(self.fit, self._around(len(rows), repeats))
+        left = (high if self.fit.bounded else _SCROLLED) - _HEAD
+        whole = self._heights(rows, found, wide, repeats)
+        strips = 1
+        if sum(whole) > (left if self.fit.bounded else high):
+            strips = max(int((wide + _APART) // (_STRIP + _APART)), 1)
+        across = (wide - (strips - 1) * _APART) / strips
+        heights = self._heights(rows, found, across, repeats)
+        parted = _parted(heights, strips, left)
+        kept = sum(map(len, parted))
+        left_out = len(rows) - found[kept].start if kept < len(found) else 0
         items: list[Item] = []
-        for x, name in ((0.0, self.names[0]), (column + _MIDDLE, self.names[1])):
+        bottom = 0.0
+        for number, strip in enumerate(parted):
+            drawn, low = self._strip(rows, [found[i] for i in strip], across, repeats)
+            if number:
+                drawn += self._joins(across, repeats)
+            items.append(Shifted(number * (across + _APART), 0).group(tuple(drawn)))
+            bottom = max(bottom, low)
+        around = self._around(left_out, repeats)
+        return page(around, items, (wide, bottom), self.theme, self._description(), self.fit)
+
+    def _columns(self, across: float, repeats: bool) -> tuple[float, float]:
+        """The width of a column, and where the right one begins."""
+        column = (across - _MIDDLE - (_REPEATS if repeats else 0.0)) / 2
+        return column, column + _MIDDLE
+
+    def _heights(
+        self, rows: Sequence[_Row], found: Sequence[Stretch], across: float, repeats: bool
+    ) -> list[float]:
+        """How high each stretch is."""
+        column, _ = self._columns(across, repeats)
+        return [
+            sum(
+                max(len(self._lines(side, column)) for side in row) * _LINE + _PAD + _GAP
+                for row in rows[one.start : one.start + one.period]
+            )
+            for one in found
+        ]
+
+    def _strip(
+        self, rows: Sequence[_Row], found: Sequence[Stretch], across: float, repeats: bool
+    ) -> tuple[list[Item], float]:
+        """Both columns of some stretches, and how high they are."""
+        column, right = self._columns(across, repeats)
+        items: list[Item] = []
+        for x, name in ((0.0, self.names[0]), (right, self.names[1])):
             text = fitted(printable(name)[:200], NAME, column, bold=True)
             items.append(Text(x + column / 2, 12, text, NAME, self.theme.text, "middle", bold=True))
         y = _HEAD
         ends: dict[float, float] = {}  # of the boxes above, by the middle of their column
-        for stretch in shown:
+        for stretch in found:
             start = y
             for row in rows[stretch.start : stretch.start + stretch.period]:
                 made = [self._lines(side, column) for side in row]
@@ -96,11 +144,18 @@ class _Drawing:
                 items += self._row(row, made, y, high, column, ends)
                 y += high + _GAP
             if stretch.copies > 1:
-                items += self._bracket(2 * column + _MIDDLE + 6, start, y - _GAP, stretch.copies)
-        return page(around, items, (wide, y - _GAP), self.theme, self._description(), self.fit)
+                items += self._bracket(right + column + 6, start, y - _GAP, stretch.copies)
+        return items, y - _GAP
 
-    def _folded(self, rows: Sequence[_Row]) -> tuple[list[Stretch], int]:
-        """The stretches of rows that are drawn, those that repeat once; and how many rows are not."""
+    def _joins(self, across: float, repeats: bool) -> list[Item]:
+        """What leads into the columns of a further strip."""
+        column, right = self._columns(across, repeats)
+        ends = [(x + column / 2, _HEAD - 7) for x in (0.0, right)]
+        ink = self.theme.line
+        return [line((x, y), (x, y + 6), stroke=ink, thickness=1, dash=(1.5, 1.5)) for x, y in ends]
+
+    def _folded(self, rows: Sequence[_Row]) -> list[Stretch]:
+        """The stretches of rows that are drawn, those that repeat once."""
         likes = [tuple(side.like if side is not None else None for side in row) for row in rows]
 
         def copies(start: int, period: int) -> int:
@@ -110,14 +165,7 @@ class _Drawing:
                 count += 1
             return count
 
-        shown: list[Stretch] = []
-        drawn = 0
-        for stretch in stretches(len(rows), copies, _LONGEST):
-            drawn += stretch.period
-            if drawn > _MOST:
-                return shown, len(rows) - stretch.start
-            shown.append(stretch)
-        return shown, 0
+        return list(stretches(len(rows), copies, _LONGEST))
 
     def _bracket(self, x: float, top: float, bottom: float, copies: int) -> Iterator[Item]:
         """How often the rows beside it stand there."""
@@ -139,33 +187,30 @@ class _Drawing:
         count = len(layers)
         name = printable(group.name) + (f" x{group.repeats}" if group.repeats > 1 else "")
         if kind in (SAME, AFFECTED) and count > 1:
-            said = "the same" if kind == SAME else "on other shapes"
+            affected = sum(pair.kind == AFFECTED for pair in pairs)
+            said = " the same" if kind == SAME else " affected"
+            if 0 < affected < count:
+                said = f", {affected:,} affected"
             like = (kind, *((layer.op, layer.shape) for layer in layers))
-            return _Side(kind, f"{count:,} layers {said}", (name,), name, like)
+            return _Side(kind, ((f"{count:,} layers{said}", name),), name, like)
         each = count // group.repeats
-        what = (
-            group.what
-            if each == 1
-            else f"{group.what}: {each:,} layers"
-            if group.what
-            else f"{each:,} layers"
-        )
-        lines = [what + (" each" if group.repeats > 1 else "")]
-        if kind != SAME:
-            lines.append(f"{', '.join(map(str, first.input_shapes))} -> {last.shape}")
-        if (
-            kind == ALTERED
-            and moved == ADDED
-            and str(first.op) == str(pairs[0].old.op if pairs[0].old else "")
-        ):
-            lines.append(pairs[0].what)
+        what = group.what
+        if each > 1:
+            what = f"{what}: {each:,} layers" if what else f"{each:,} layers"
+        if group.repeats > 1:
+            what += " each"
+        head = (what, "") if is_position(group.name) else (name, what)  # nobody named it
         params = sum(layer.params for layer in layers)
         macs = sum(layer.macs for layer in layers if not layer.training)
         figures = ((params, "params"), (macs, "MACs"))
-        lines.append(", ".join(f"{words.rounded(value)} {name}" for value, name in figures if value))
-        title = "; ".join([f"{kind}: {name}", *lines, *([pairs[0].what] if kind == ALTERED else [])])
-        kept = tuple(filter(None, lines))
-        return _Side(kind, name, kept, shorten(title, 400), (kind, group.repeats, kept))
+        cost = ", ".join(f"{words.rounded(value)} {unit}" for value, unit in figures if value)
+        shapes = "" if kind == SAME else f"{', '.join(map(str, first.input_shapes))} -> {last.shape}"
+        lines = [(shapes, cost)]
+        if kind == ALTERED and moved == ADDED and pairs[0].old and str(first.op) == str(pairs[0].old.op):
+            lines.append((pairs[0].what, ""))
+        told = [what, shapes, cost, pairs[0].what if kind == ALTERED else ""]
+        title = "; ".join([f"{kind}: {name}", *filter(None, told)])
+        return _Side(kind, (head, *lines), shorten(title, 400), (kind, group.repeats, what, *lines))
 
     def _around(self, left_out: int, repeats: bool) -> Around:
         found, totals = self.found, []
@@ -198,22 +243,26 @@ class _Drawing:
 
     # --- where it stands ----------------------------------------------------------------------------
 
-    def _lines(self, side: _Side | None, column: float) -> list[str]:
-        """The lines of a box, the name first."""
+    def _lines(self, side: _Side | None, column: float) -> list[tuple[str, str]]:
+        """The lines of a box; what has no room at the right of one stands in the next."""
         if side is None:
             return []
-        inner = column - 2 * _PAD - (12 if side.kind in _SIGNS else 0)
-        if side.kind in (SAME, AFFECTED) and side.name[:1].isdigit() and len(side.lines) == 1:
-            return [side.name, fitted(side.lines[0], SMALL, inner)]
-        lines = [fitted(side.name, SMALL, inner, bold=True)]
-        for text in side.lines:
-            lines += wrapped(text, SMALL, inner, 2)
+        inner = column - 2 * _PAD - (_SIGN if side.kind in (ADDED, REMOVED) else 0.0)
+        lines: list[tuple[str, str]] = []
+        for left, right in side.lines:
+            bold = not lines and side.kind != SAME
+            together = width(left, SMALL, bold) + width(right, SMALL) + _BETWEEN
+            if left and right and together <= inner:
+                lines.append((left, right))
+                continue
+            for i, text in enumerate(filter(None, (left, right))):
+                lines += [(row, "") for row in wrapped(text, SMALL, inner, 2, bold=bold and not i)]
         return lines
 
     def _row(
         self,
         row: _Row,
-        made: Sequence[Sequence[str]],
+        made: Sequence[Sequence[tuple[str, str]]],
         y: float,
         high: float,
         column: float,
@@ -246,7 +295,13 @@ class _Drawing:
         yield from boxes
 
     def _box(
-        self, side: _Side, lines: Sequence[str], x: float, top: float, column: float, tall: float
+        self,
+        side: _Side,
+        lines: Sequence[tuple[str, str]],
+        x: float,
+        top: float,
+        column: float,
+        tall: float,
     ) -> Iterator[Item]:
         theme = self.theme
         quiet = side.kind == SAME
@@ -257,11 +312,13 @@ class _Drawing:
         start = x + _PAD
         if side.kind in (ADDED, REMOVED):
             yield Text(start, top + _LINE, _SIGNS[side.kind], NAME, color, bold=True)
-            start += 12
-        for i, text in enumerate(lines):
+            start += _SIGN
+        for i, (left, right) in enumerate(lines):
             bold = i == 0 and not quiet
-            shade = theme.text if i == 0 and not quiet else theme.muted
-            yield Text(start, top + _LINE * (i + 1), text, SMALL, shade, bold=bold)
+            base = top + _LINE * (i + 1)
+            yield Text(start, base, left, SMALL, theme.text if bold else theme.muted, bold=bold)
+            if right:
+                yield Text(x + column - _PAD, base, right, SMALL, theme.muted, "end")
 
     def _color(self, kind: str) -> str:
         """The colour of a kind of change, as far from the ground as lines need."""
@@ -271,3 +328,38 @@ class _Drawing:
             return self.theme.border
         hue = GREEN if kind == ADDED else ORANGE
         return mixed(hue, self.theme.text, _PURE)
+
+
+def _parted(heights: Sequence[float], strips: int, most: float) -> list[list[int]]:
+    """Which stretches stand in each strip, by their numbers: as even as can be, as many as there is room for.
+
+    >>> _parted([10, 10, 10, 10], 2, 100)
+    [[0, 1], [2, 3]]
+    >>> _parted([10, 10, 10, 10], 2, 15)
+    [[0], [1]]
+    """
+    parts, all_of_them = _filled(heights, strips, most)
+    low, high = 0.0, most
+    while all_of_them and high - low > 1:
+        middle = (low + high) / 2
+        even, fits = _filled(heights, strips, middle)
+        if fits:
+            parts, high = even, middle
+        else:
+            low = middle
+    return parts
+
+
+def _filled(heights: Sequence[float], strips: int, most: float) -> tuple[list[list[int]], bool]:
+    """Strips filled one after the other, each with one stretch at least, and whether that is all."""
+    parts: list[list[int]] = [[]]
+    filled = 0.0
+    for i, height in enumerate(heights):
+        if parts[-1] and filled + height > most:
+            if len(parts) == strips:
+                return parts, False
+            parts.append([])
+            filled = 0.0
+        parts[-1].append(i)
+        filled += height
+    return parts, True
