@@ -628,6 +628,22 @@ def test_many_are_legible(zoo: list[Compared], theme: str) -> None:
         assert len(nameless) <= 12 or f"and {len(nameless) - 12} more" in said
 
 
+@pytest.mark.parametrize("fit", ["column", "slide"])
+@pytest.mark.slow
+def test_labels_among_many_cover_no_bubble(zoo: list[Compared], fit: str) -> None:
+    """None lies over any part of another network's bubble; and the chart with its notes fits its page."""
+    chart = Chart(tuple(zoo), fit=fit)
+    root = legible(to_bytes(chart, "svg").decode())
+    drawn, named = bubbles(root), labels(root)
+    assert len(named) > 20
+    for name, box in named.items():
+        for one in drawn.values():
+            dx = max(box.left + 1 - one.x, 0.0, one.x - box.right + 1)
+            dy = max(box.top + 2 - one.y, 0.0, one.y - box.bottom + 2)
+            assert one.name == name or dx * dx + dy * dy >= one.radius**2, (name, one.name)
+    assert chart.picture.height * chart.picture.scale <= chart.page.height + 0.05
+
+
 @pytest.mark.parametrize("names", [("resnet50",), ("resnet50", "vgg16"), ("vit_h_14", "squeezenet1_1")])
 def test_few_are_legible(names: tuple[str, ...]) -> None:
     assert labels(legible(svg_of(*names))).keys() == {*names}

@@ -18,7 +18,7 @@ from .axes import ACROSS, UPWARD, Axis, written
 from .drawn import Drawn
 from .fit import SMALL, Fit
 from .frame import Around, Sign, page, space
-from .labels import Box, Disc, Segment, place
+from .labels import CLEAR, Box, Disc, Segment, place
 from .metrics import fitted, width
 from .picture import Group, Item, Picture, Rect, Text, line
 from .theme import HUES, Theme, theme_of
@@ -29,8 +29,15 @@ _RATIO, _HIGHEST = 0.64, 620.0
 #: The least room to the left for the figures of the axis; that above for its title, and below.
 _LEFT, _ABOVE, _BELOW = 30.0, 18.0, 34.0
 
-#: Among more networks than these a label stands no farther from its bubble than that.
-_MANY, _NEAR = 40, 30.0
+#: Among more networks than these a label stands where it covers nothing, or in the table; and the field is so
+#: high, however narrow.
+_MANY, _TALL = 40, 300.0
+
+#: The strength of lines that join families, and of those among more families than colours.
+_JOINED, _FAINT = 0.5, 0.25
+
+#: The radius of the smallest bubble that has a dot, and up to which one is hardly more than its dot.
+_DOTTED, _TINY = 4.0, 2.0
 
 #: The radius of the largest bubble among a dozen networks and among many; that of the dot at each centre.
 _LARGEST, _LEAST, _DOZEN, _DOT = 32.0, 12.0, 12, 1.2
@@ -156,6 +163,7 @@ class _Drawing:
                 help="leave --front out, or take other axes",
             )
         self.values = [(_known(self.across_by, one), _known(self.upward_by, one)) for one in self.drawn]
+        self.many = len(self.drawn) > _MANY
         self.largest_radius = max(_LARGEST * min(1.0, sqrt(_DOZEN / len(self.drawn))), _LEAST)
         areas = chart.areas
         self.areas = [_known(areas, one) if areas is not None else 0.0 for one in self.drawn]
@@ -210,10 +218,11 @@ class _Drawing:
     def picture(self) -> Picture:
         """All of it on its page."""
         # the notes say whose labels had no room, which is known when the field has its size
-        wide, high = space(self.fit, self._around(self._notes([], lines=True)))
+        unnamed = [one.name for one in self.drawn] if self.many else []
+        wide, high = space(self.fit, self._around(self._notes(unnamed, lines=True)))
         keys = 2 * self.largest_radius if self.chart.areas is not None else 0.0
         room = high - _ABOVE - _BELOW - keys if self.fit.bounded else _HIGHEST
-        self.height = max(min(wide * _RATIO, room), wide / 3)
+        self.height = max(min(max(wide * _RATIO, _TALL * self.many), room), wide / 3)
         edge = self.largest_radius + 4
         across, upward = zip(*self.values, strict=True)
         self.upward = Axis.over(self.upward_by, upward, _ABOVE + self.height, _ABOVE, edge)
@@ -225,8 +234,9 @@ class _Drawing:
         lines = list(self._lines())
         items: list[Item] = [Group("axes", tuple(self._axes()))]
         if lines:
+            strength = _JOINED if len(self.families) <= len(HUES) else _FAINT
             strokes = [
-                line(*ends, stroke=self.theme.shade(color, 0.5), thickness=1.2) for color, ends in lines
+                line(*ends, stroke=self.theme.shade(color, strength), thickness=1.2) for color, ends in lines
             ]
             items.append(Group("families", tuple(strokes)))
         # the small ones lie over the large ones
@@ -291,14 +301,13 @@ class _Drawing:
         if (accuracy := self.sources.get(network.name)) is not None:
             title += f"; {shorten(accuracy.source, 200)}"
         fill = theme.shade(one.color, theme.strength)
-        return Group(
-            "bubble",
-            (
-                _circle(one.x, one.y, one.radius, fill, one.color, 1.2, _DASH if one.odd else ()),
-                _circle(one.x, one.y, _DOT, one.color),
-            ),
-            title,
-        )
+        # dashes of a small circle are short, so that it is one
+        finer = min(one.radius / _DOTTED, 1.0)
+        dash = tuple(step * finer for step in _DASH) if one.odd else ()
+        items = [_circle(one.x, one.y, one.radius, fill, one.color, 1.2, dash)]
+        if not _TINY < one.radius < _DOTTED:
+            items.append(_circle(one.x, one.y, _DOT, one.color))
+        return Group("bubble", tuple(items), title)
 
     def _said(self, network: Compared) -> Iterator[str]:
         """The figures of a network that are drawn, in words."""
@@ -326,8 +335,8 @@ class _Drawing:
         room = Box(self.left + 2, _ABOVE - 4, self.right, _ABOVE + self.height - 2)
         items: list[Item] = []
         unnamed: list[str] = []
-        nearer = {"farthest": _NEAR} if len(discs) > _MANY else {}
-        places = place(discs, room, lines, first=best, **nearer)
+        clear = {"most": CLEAR} if self.many else {}
+        places = place(discs, room, lines, first=best, **clear)
         for one, text, found in zip(self.bubbles, texts, places, strict=True):
             if found is None:
                 unnamed.append(one.network.name)

@@ -21,9 +21,6 @@ _DIRECTIONS: tuple[tuple[float, float, float], ...] = (
     *((0.0, 1.0, 1.2), (0.38, 0.92, 1.6), (0.71, 0.71, 1.2), (0.92, 0.38, 0.8)),
 )
 
-#: The most that a direction costs.
-_DEAREST = max(cost for _, _, cost in _DIRECTIONS)
-
 #: How far from its disc a label is tried, and from where on a line leads back to it.
 _GAPS = (2.5, 8.0, 14.0, 21.0, 29.0, 38.0, 49.0, 62.0, 78.0, 98.0, 122.0, 150.0, 190.0, 240.0)
 _LED = 5.0
@@ -33,7 +30,9 @@ _AIR, _CENTRE = 1.0, 2.5
 
 #: What it costs to lie over a disc or a line, to lead over a disc, and to lead over its centre or cross
 #: another line that leads.
-_OVER, _PAST, _CROSSED = 5.0, 12.0, 60.0
+_ON, _OVER, _PAST, _CROSSED = 25.0, 5.0, 12.0, 60.0
+#: What a label may cost that lies over no disc, leads over no centre and crosses no line.
+CLEAR = _ON + 1.0
 
 #: How near another disc is that makes one crowded, and how often each chooses.
 _NEAR, _ROUNDS = 60.0, 3
@@ -73,7 +72,7 @@ def place(
     lines: Sequence[Segment] = (),
     *,
     first: Sequence[int] = (),
-    farthest: float = _GAPS[-1],
+    most: float = float("inf"),
 ) -> list[Place | None]:
     """A place for each disc's label; ``None`` where there is no room.
 
@@ -82,7 +81,7 @@ def place(
         page: where labels may stand.
         lines: what they had better not stand on.
         first: the discs that choose before all others, by their positions.
-        farthest: how far from its disc a label may stand.
+        most: what a place may cost: its distance, and whatever it lies or leads over.
     """
     found: list[Place | None] = [None] * len(discs)
     near = [sum(_distance(a, b) < _NEAR**2 for b in discs) for a in discs]
@@ -90,7 +89,7 @@ def place(
     for _ in range(_ROUNDS):
         for i in order:
             others = [one for j, one in enumerate(found) if one is not None and j != i]
-            found[i] = _best(i, discs, others, page, lines, farthest)
+            found[i] = _best(i, discs, others, page, lines, most)
     return found
 
 
@@ -100,12 +99,12 @@ def _best(
     others: Sequence[Place],
     page: Box,
     lines: Sequence[Segment],
-    farthest: float,
+    most: float,
 ) -> Place | None:
     """The place that costs least among those that are allowed."""
-    best, least = None, float("inf")
+    best, least = None, most
     for base, candidate in _candidates(discs[i]):
-        if base >= least or base > farthest + _DEAREST:
+        if base >= least:
             break
         if not _allowed(candidate, discs, others, page):
             continue
@@ -170,7 +169,7 @@ def _cost(
         dx = max(left - disc.x, 0.0, disc.x - right)
         dy = max(top - disc.y, 0.0, disc.y - bottom)
         if dx * dx + dy * dy < disc.radius * disc.radius:
-            cost += _OVER
+            cost += _ON
         if one.leader is not None:
             cost += _PAST * _is_near(one.leader, disc, disc.radius)
             cost += _CROSSED * _is_near(one.leader, disc, _CENTRE)
