@@ -79,18 +79,10 @@ MAY: dict[str, set[str]] = {
         *("analysis", "drawing", "errors", "explorer", "forms", "language", "library", "limits", "lint"),
         *("network", "published", "shape", "studying", "views"),
     },
-    # networks on a page that one can touch: figures of comparisons, pictures, derivations
+    # networks on a page that one can touch: figures of comparisons, a table of them, pictures, derivations
     "explorer": {
-        "analysis",
-        "counts",
-        "drawing",
-        "errors",
-        "grouping",
-        "network",
-        "ops",
-        "published",
-        "shape",
-        "views",
+        *("analysis", "counts", "drawing", "errors", "forms", "grouping", "network", "ops", "published"),
+        *("shape", "views"),
     },
     # archlens behind an editor: what it says of a spec that is being written, and the folder with all of it
     "playground": {

@@ -45,5 +45,5 @@ def theme_option(what: str, default: str) -> Callable[[_Command], _Command]:
 
 def extension_of(path: str) -> str:
     """What a file ends in, in small letters and without the dot; empty where it has no extension."""
-    _, separator, extension = path.rpartition(".")
-    return extension.lower() if separator and "/" not in extension else ""
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""

@@ -36,7 +36,8 @@ class Sign(NamedTuple):
     line: bool = False
     thickness: float = 1.2
     dash: tuple[float, ...] = ()
-    hatched: bool = False
+    #: The colour of its hatch; empty for none.
+    hatch: str = ""
 
 
 class Ramp(NamedTuple):
@@ -233,11 +234,11 @@ def _key(signs: Iterable[Sign | Ramp], most: float, y: float, theme: Theme) -> t
             items.append(line((x, y + 5), (x + 20, y + 5), **dash))  # type: ignore[arg-type]
         else:
             fill = theme.shade(sign.color, theme.strength)
-            if sign.hatched:
+            if sign.hatch:
                 fill = theme.box
             items.append(Rect(x, y, 11, 10, fill, sign.color, radius=2, dash=sign.dash))
-            if sign.hatched:
-                items += hatched(x, y, x + 11, y + 10, theme.hatch)
+            if sign.hatch:
+                items += hatched(x, y, x + 11, y + 10, sign.hatch)
         items.append(Text(x + mark + 3, y + 8.5, sign.text, SMALL, theme.muted))
         x += wide
     return ([Group("key", tuple(items))] if items else []), y + (18 if items else 0)

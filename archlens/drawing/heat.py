@@ -6,9 +6,9 @@ any eyes and any printer tell more from less. What has no number is hatched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..analysis.figures import FIGURES, Figure, Unknown, Value, exact
 from ..errors import printable, shorten
@@ -17,11 +17,8 @@ from ..network import Layer
 from ..shape import times
 from ..views import words
 from .frame import Ramp, Sign
-from .request import HEATS
+from .request import HEATS, Request
 from .theme import Theme
-
-if TYPE_CHECKING:
-    from ..analysis.study import Study
 
 #: How the figures are said: the unit behind the ends of the scale; and what the colour of a box is.
 _SAID = {
@@ -96,7 +93,7 @@ class Heat:
         high = f"{words.rounded(self.most)} {unit}"
         signs: list[Sign | Ramp] = [Ramp("0", high, colors)] if self.most else [Sign(high, theme.heat(0.0))]
         if self.reasons:
-            signs.append(Sign("no number", theme.border, hatched=True))
+            signs.append(Sign("no number", theme.border, hatch=theme.hatch))
         return signs
 
     def notes(self) -> list[str]:
@@ -110,26 +107,35 @@ class Heat:
         return notes
 
 
-def heat_of(name: str, study: Study, boxes: Mapping[int, tuple[str, Sequence[Layer]]]) -> Heat:
-    """What boxes have of a figure.
+def heat_of(
+    request: Request, boxes: Callable[[Figure], Mapping[int, tuple[str, Sequence[Layer]]]]
+) -> Heat | None:
+    """What boxes have of the figure that is asked for; ``None`` where their colours are those of families.
 
     Args:
-        name: one of :data:`archlens.drawing.request.HEATS`.
-        study: the network, with what is found out about it.
-        boxes: by its number, the name of each box and all layers that it stands for; those without any have
-            no figure.
+        request: what is drawn.
+        boxes: for the figure, the name of each box and all layers that it stands for, by its number; those
+            without any have no figure.
     """
-    of = FIGURES[HEATS[name]].of
-    assert of is not None
+    if not request.heat:
+        return None
+    figure = FIGURES[HEATS[request.heat]]
+    assert figure.of is not None
     values: dict[int, Value] = {}
-    for box, (_, layers) in boxes.items():
+    named = boxes(figure)
+    for box, (_, layers) in named.items():
         if layers:
-            value = exact(of(study, layers))
+            value = exact(figure.of(request.plans.study, layers))
             if value == 0 and all(layer.training for layer in layers):
                 value = Unknown("runs in training only")
             values[box] = value
     unknown = ((box, value) for box, value in values.items() if isinstance(value, Unknown))
-    return Heat(name, values, grouped((value.reason, boxes[box][0]) for box, value in unknown))
+    return Heat(request.heat, values, grouped((value.reason, named[box][0]) for box, value in unknown))
+
+
+def colored(heat: Heat | None) -> str:
+    """What a picture shows besides, in words: nothing where no figure colours it."""
+    return f", coloured by {heat.figure.title}" if heat is not None else ""
 
 
 def _length(value: Value) -> int:

@@ -22,6 +22,8 @@ from ..counts import AtLeast
 from ..drawing import Changes
 from ..drawing.theme import DARK, FAMILIES, LIGHT
 from ..errors import printable
+from ..forms.html import bare
+from ..forms.table import Column, Table
 from .emblem import Looks, block, drawing, svg
 from .inside import inside
 from .records import SHOWN, Strings, metrics, record
@@ -222,25 +224,20 @@ def hues() -> str:
 
 
 def _table(subjects: Sequence[Subject]) -> str:
-    heads = "".join(f'<th scope="col">{escape(MEASURES[key].called)}</th>' for key in SHOWN)
-    rows = "".join(
-        f'<tr><th scope="row" title="{escape(printable(one.found.title))}">'
-        f"{escape(printable(one.found.name))}</th>{''.join(_cell(key, one.found) for key in SHOWN)}</tr>\n"
-        for one in subjects
-    )
-    return (
-        f'<table><thead><tr><th scope="col">network</th>{heads}</tr></thead>\n<tbody>\n{rows}</tbody></table>'
-    )
+    """The figures, for those who read no pictures."""
+    columns = [Column("network"), *(Column(MEASURES[key].called) for key in SHOWN)]
+    rows = [[one.found.name, *(_figure(key, one.found) for key in SHOWN)] for one in subjects]
+    return bare(Table(columns=columns, rows=rows))
 
 
-def _cell(key: str, found: Compared) -> str:
+def _figure(key: str, found: Compared) -> str:
     measure = MEASURES[key]
     value = measure.of(found)
     if isinstance(value, Unknown):
-        return "<td>unknown</td>"
+        return "unknown"
     if isinstance(value, AtLeast) or measure.unit in (Unit.COUNT, Unit.BYTES):
-        return f"<td>{value:,}</td>"
-    return f"<td>{value:g}</td>"
+        return f"{value:,}"
+    return f"{value:g}"
 
 
 def _meaning() -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..analysis.study import Study
+from ..drawing.fit import SMALL
+from ..drawing.frame import NAME
 from ..drawing.layout import lay_out
 from ..drawing.metrics import fitted, width
 from ..drawing.placing import Given, Link
@@ -21,8 +23,8 @@ from ..errors import Unplaced, printable
 from ..network import Layer, Network, scopes_around
 from ..views import words
 
-#: Text of a box, its height, the space within it, and the least and the most width.
-NAME, SMALL, HIGH, PAD, NARROW, WIDE = 11.0, 9.5, 34.0, 9.0, 96.0, 250.0
+#: The height of a box, the space within it, and the least and the most width.
+HIGH, PAD, NARROW, WIDE = 34.0, 9.0, 96.0, 250.0
 #: The space between one row and the next, and the size of what stands for a way in or out.
 APART, PORT = 18.0, (1.0, 1.0)
 #: How many boxes a scope may have that is laid out, and how many lines.

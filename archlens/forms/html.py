@@ -50,6 +50,16 @@ def _blocks(table: Table, tallest: str) -> Iterator[str]:
         yield f"<p><small>{'<br>'.join(map(escape, table.notes))}</small></p>"
 
 
+def bare(table: Table) -> str:
+    """The rows alone, for a page with a style sheet and a policy of its own: nothing has a style there."""
+    heads = "".join(f'<th scope="col">{_said(column.title)}</th>' for column in table.columns)
+    rows = ""
+    for first, *cells in table.cells:
+        rest = "".join(f"<td>{_said(cell)}</td>" for cell in cells)
+        rows += f'<tr><th scope="row">{_said(first)}</th>{rest}</tr>\n'
+    return f"<table><thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody></table>"
+
+
 def _grid(table: Table) -> str:
     sides = [column.right for column in table.columns]
 

@@ -147,12 +147,7 @@ def _about_fields(rows: Sequence[Row], study: Study) -> list[str]:
 
 def _cut(fields: ReceptiveFields, layer: str) -> str:
     """What a crop or a slice has left, on the axes that it has cut."""
-    shape = fields.network.inputs[fields.input]
-    left = " and ".join(
-        f"{limit.start} to {limit.stop - 1} of the {axis}"
-        for axis, size, limit in zip(shape.axes, shape.spatial, fields.limits[layer], strict=True)
-        if (limit.start, limit.stop) != (0, size) or not limit.is_exact
-    )
+    left = " and ".join(words.left_by_cuts(fields, layer))
     return f"Behind a cut only positions {left} are seen; fields count what was cut as they count padding."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..analysis.receptive_field import Seen
+from ..analysis.receptive_field import ReceptiveFields, Seen
 from ..counts import AtLeast
 from ..errors import printable, shorten
 from ..limits import Kind
@@ -34,6 +34,16 @@ def field(seen: Seen) -> str:
     if seen is None:
         return "nothing"
     return "non-uniform" if isinstance(seen, NonUniform) else "everywhere"
+
+
+def left_by_cuts(fields: ReceptiveFields, layer: str) -> list[str]:
+    """What a crop or a slice before a layer has left of the input, on the axes that it has cut."""
+    shape = fields.network.inputs[fields.input]
+    return [
+        f"{limit.start} to {limit.stop - 1} of the {axis}"
+        for axis, size, limit in zip(shape.axes, shape.spatial, fields.limits.get(layer, ()), strict=False)
+        if (limit.start, limit.stop) != (0, size) or not limit.is_exact
+    ]
 
 
 def size(count: int) -> str:

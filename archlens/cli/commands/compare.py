@@ -17,7 +17,7 @@ from ...forms import forms
 from ...views import comparison_table as view
 from ..options import Given, all_option, beside, chosen, each_once, names_argument, network_options
 from ..output import is_file, write_bytes, write_table
-from ..pictures import fit_option, font_option, theme_option
+from ..pictures import extension_of, fit_option, font_option, theme_option
 
 #: The formats of the table, and the extension that a file of each has.
 _FORMS = {form.name: form.extension for form in forms().values() if not form.checks}
@@ -66,7 +66,7 @@ def command(
     are published ones, of the networks as their specs have them; the table says where each is from.
     """
     named = chosen("compare", name, every, example="resnet50 vgg16 mobilenet_v2")
-    ending = _ending(path)
+    ending = extension_of(path or "")
     is_chart = ending in extensions()
     options = {"x": x, "y": y, "area": area, "front": front or None}
     options |= {"fit": fit, "font": font, "theme": theme}
@@ -89,12 +89,6 @@ def command(
         write_bytes(to_bytes(Chart(tuple(found), **asked), ending), path)
         path = None
     write_table(view.table(found), shown, path)
-
-
-def _ending(path: str | None) -> str:
-    """What a file ends in, without the dot; empty for the standard output."""
-    name = (path or "").rpartition("/")[2]
-    return name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
 
 
 def _form(path: str | None, ending: str) -> str:

@@ -14,6 +14,7 @@ from ...geometry import Field
 from ...network import Network
 from ...ops import NonUniform
 from ...shape import Shape, times
+from ...views import words
 from ..fit import SMALL
 from ..frame import Sign, around, framed, room
 from ..metrics import fitted, width
@@ -29,6 +30,8 @@ _ABOVE, _LEFT, _BELOW = 22.0, 34.0, 32.0
 _ROW, _OUTPUTS = 48.0, 12.0
 #: How far apart marks are at least, and the lines of a hatching; the least side of an output's square.
 _MARKS, _HATCHING, _CELL = 2.5, 5.0, 3.0
+#: How far from what it measures a dimension stands.
+_OFF = 7.0
 _DASH, _LEADER = (3.0, 2.0), (1.5, 2.0)
 #: The least length on which the heads of a dimension's arrow have room.
 _ARROW = 16.0
@@ -194,7 +197,7 @@ def _signs(sight: _Sight, theme: Theme) -> Iterator[Sign]:
     if any(span.beside is not None for span in (sight.rows, sight.columns) if span is not None):
         yield Sign("that of the next output", theme.muted, line=True, dash=_DASH)
     if not all(_within(span.seen, span.size) for span in sight.spans):
-        yield Sign("hatched: padding", _color(theme), line=True, thickness=0.8)
+        yield Sign("padding", _color(theme), hatch=_hatching(theme))
 
 
 def _sentence(sight: _Sight) -> str:
@@ -237,15 +240,8 @@ def _on_padding(sight: _Sight) -> Iterator[str]:
         yield f"Each of the {outputs} outputs sees padding." if outputs.strip("1x") else "It sees padding."
     else:
         yield f"Of {outputs} outputs {times(clear)} see no padding{_framed(sight)}."
-    if limits := sight.fields.limits.get(sight.layer):
-        image = sight.image
-        cut = [
-            f"{limit.start} to {limit.stop - 1} of the {axis}"
-            for axis, size, limit in zip(image.axes, image.spatial, limits, strict=True)
-            if (limit.start, limit.stop) != (0, size)
-        ]
-        if cut:
-            yield f"A crop or a slice before it has left {_listed(cut)}."
+    if cut := words.left_by_cuts(sight.fields, sight.layer):
+        yield f"A crop or a slice before it has left {_listed(cut)}."
     if len(sight.fields.network.inputs) > 1:
         yield f"The input is {printable(sight.fields.input)[:80]}."
 
@@ -279,6 +275,10 @@ def _listed(texts: Sequence[str] | Iterator[str]) -> str:
 
 def _color(theme: Theme) -> str:
     return theme.residual
+
+
+def _hatching(theme: Theme) -> str:
+    return theme.shade(_color(theme), 0.75)
 
 
 # --- where it stands ------------------------------------------------------------------------------
@@ -360,7 +360,7 @@ class _Drawing:
             fill = theme.shade(self.color, 0.3)
             yield Rect(inner[0], inner[1], inner[2] - inner[0], inner[3] - inner[1], fill)
             yield Rect(*image, "", theme.border)
-        hatching = theme.shade(self.color, 0.75)
+        hatching = _hatching(theme)
         if empty:
             yield from _hatched((left, top, right, bottom), hatching)
         else:
@@ -412,7 +412,7 @@ class _Drawing:
             return
         span = sight.columns
         ends = [self.x(span.seen[0]), self.x(span.seen[1])]
-        y = self.y(sight.rows.seen[0] if sight.rows is not None else 0) - 7
+        y = _clear(self.y(sight.rows.seen[0]), self.y(0)) if sight.rows is not None else self.y(0) - _OFF
         texts = [str(span.seen[1] - span.seen[0])]
         if span.beside is not None and span.beside[1] > span.seen[1]:
             ends.append(self.x(span.beside[1]))
@@ -424,7 +424,7 @@ class _Drawing:
             if rows.beside is not None and rows.beside[1] > rows.seen[1]:
                 ends.append(self.y(rows.beside[1]))
                 texts.append(str(rows.beside[1] - rows.seen[1]))
-            x = self.x(span.seen[0]) - 7
+            x = _clear(self.x(span.seen[0]), self.x(0))
             yield from self._dimension([(x, y) for y in ends], texts, across=False)
 
     def _dimension(self, ends: Sequence[Point], texts: Sequence[str], *, across: bool) -> Iterator[Item]:
@@ -475,10 +475,6 @@ class _Drawing:
             for i in range(1, down):
                 y = top + i * side
                 items.append(line((left, y), (left + wide, y), **thin))  # type: ignore[arg-type]
-        if (frame := _frame(sight)) is not None:
-            first, last, start, stop = frame
-            x, y = left + start * side, top + first * side
-            items.append(Rect(x, y, (stop - start) * side, (last - first) * side, "", theme.text, 1.2))
         mark = max(side, 2.0)
         x, y = left + columns.output * side, top + (rows.output if rows is not None else 0) * side
         leaders = [
@@ -489,6 +485,10 @@ class _Drawing:
             ),
         ]  # fmt: skip
         items.append(Rect(x, y, mark, mark, theme.shade(self.color, 0.6), self.color, 1))
+        if (frame := _frame(sight)) is not None:
+            first, last, start, stop = frame
+            corner = (left + start * side, top + first * side)
+            items.append(Rect(*corner, (stop - start) * side, (last - first) * side, "", theme.text, 1.2))
         name, shape = printable(sight.layer), str(sight.fields.network.shape_of(sight.layer))
         most = self.grid + _GAP - 10
         words = [fitted(name, SMALL, most, bold=True), fitted(shape, SMALL, most)]
@@ -503,6 +503,11 @@ class _Drawing:
         group = Group("outputs", (*items, *said), f"{name} {shape}")
         right = max(left + wide, centre + longest / 2)
         return [Group("leaders", tuple(leaders)), group], right, bottom + _BELOW
+
+
+def _clear(field: float, image: float) -> float:
+    """Where a dimension of a field stands, before its edge and clear of that of the image."""
+    return (image if field - 2 * _OFF < image < field else field) - _OFF
 
 
 def _hatched(part: tuple[float, float, float, float], color: str) -> Iterator[Item]:

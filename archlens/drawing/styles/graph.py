@@ -12,7 +12,7 @@ from ...errors import printable
 from ...grouping import grouped
 from ..fit import SMALL
 from ..frame import NAME, Ramp, Sign, around, folded, framed, room
-from ..heat import Heat, heat_of
+from ..heat import Heat, colored, heat_of
 from ..layout import Layout, Wire, arranged, laid_apart, laid_as_u, lay_out
 from ..metrics import fitted, width, wrapped
 from ..picture import (
@@ -132,7 +132,7 @@ def draw(request: Request) -> Picture:
         (layout.width, layout.height),
         signs=_signs(request, plan),
         notes=_notes(request, plan, laid.words),
-        shows=f"a graph of its layers{_colored(heat)}",
+        shows=f"a graph of its layers{colored(heat)}",
         description=_described(plan),
     )
 
@@ -515,20 +515,12 @@ def _foot(scope: DrawnScope, most: float) -> list[str]:
 
 
 def _heat(request: Request, plan: Plan) -> Heat | None:
-    """What colours the boxes, where that is a figure and not their families."""
-    if not request.heat:
-        return None
+    """What colours the boxes, where that is a figure and not their families; found once for a plan."""
     known, key = request.plans.known, (__name__, plan.depth, request.heat)
     if key not in known:
-        boxes = {box.id: (box.name, box.behind) for box in plan.boxes}
-        known[key] = heat_of(request.heat, request.plans.study, boxes)
-    found = known[key]
-    assert isinstance(found, Heat)
+        known[key] = heat_of(request, lambda _: {box.id: (box.name, box.behind) for box in plan.boxes})
+    found: Heat | None = known[key]
     return found
-
-
-def _colored(heat: Heat | None) -> str:
-    return f", coloured by {heat.figure.title}" if heat is not None else ""
 
 
 def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words, heat: Heat | None) -> Group:

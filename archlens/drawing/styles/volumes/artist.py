@@ -10,13 +10,12 @@ from itertools import groupby
 from math import log2, sqrt
 from typing import NamedTuple
 
-from ....analysis.figures import FIGURES
 from ....errors import printable
 from ....grouping import grouped
 from ....shape import times
 from ...fit import SMALL
 from ...frame import Ramp, Shifted, Sign, around, folded, framed, room
-from ...heat import Heat, heat_of
+from ...heat import Heat, colored, heat_of
 from ...metrics import fitted, width, wrapped
 from ...picture import (
     Group,
@@ -33,7 +32,7 @@ from ...picture import (
     rounded_line,
 )
 from ...plan import Box, Edge, Plan, is_position
-from ...request import HEATS, LABELS, Request
+from ...request import LABELS, Request
 from ...theme import Theme
 from .stages import Slab, Stage, Valley
 
@@ -685,7 +684,7 @@ class Artist:
             size,
             signs=self.signs(),
             notes=self.notes(),
-            shows=f"its feature maps{f', coloured by {self.heat.figure.title}' if self.heat else ''}",
+            shows=f"its feature maps{colored(self.heat)}",
             description=self.described(),
         )
 
@@ -696,13 +695,15 @@ class Artist:
     @cached_property
     def heat(self) -> Heat | None:
         """What colours the slabs, where that is a figure and not what made them."""
-        if not self.request.heat:
-            return None
+        slabs = [slab for stage in self.stages for slab in stage.slabs]
         # what merely does something to a volume has its share of a sum, and does not change what is seen
-        whole = FIGURES[HEATS[self.request.heat]].adds_up
-        slabs = (slab for stage in self.stages for slab in stage.slabs)
-        boxes = {slab.box.id: (slab.box.name, slab.behind if whole else slab.box.behind) for slab in slabs}
-        return heat_of(self.request.heat, self.request.plans.study, boxes)
+        return heat_of(
+            self.request,
+            lambda figure: {
+                slab.box.id: (slab.box.name, slab.behind if figure.adds_up else slab.box.behind)
+                for slab in slabs
+            },
+        )
 
     def shown(self, stage: Stage) -> Iterator[Item]:
         """The slabs of a stage, from left to right, and the bows above them."""
