@@ -222,7 +222,8 @@ def _parted(kind: str, body: Schema) -> Schema:
     """A merge whose branches have names, beside its arguments; or a name for a layer or a scope."""
     value = {"$ref": "#/$defs/value"}
     given = {name: {"description": one.meaning, **value} for name, one in signature(MERGES[kind]).items()}
-    more = "".join(f", and perhaps {name}," for name in OPTIONAL_PARTS[kind])
+    optional = OPTIONAL_PARTS[kind]
+    more = f", and perhaps {' and '.join(optional)}," if optional else ""
     parts: Schema = {
         "type": "object",
         "minProperties": len(PARTS[kind]),

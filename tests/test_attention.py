@@ -213,6 +213,50 @@ def test_a_bias_is_written_again() -> None:
     assert again["attention"].input_shapes == network["attention"].input_shapes
 
 
+SINKS = CAUSAL.replace("causal: true", "sinks: parameter([4]) if some else none").replace(
+    "layers:", "params: {some: true}\nlayers:"
+)
+
+
+def test_a_sink_takes_a_part_of_the_weights() -> None:
+    """The weights of a query are exponentials by the sum of all of them and of the sink of their head."""
+    built = archlens.build(archlens.loads(SINKS)).eval()
+    state = built.state_dict()
+    assert state["sinks"].shape == (4,)
+    state["sinks"] = torch.tensor([-2.0, 0.0, 1.0, 30.0])
+    built.load_state_dict(state)
+    x = torch.rand(2, 16, 6)
+    q, k, v = (
+        F.linear(x.mT, state[f"{part}.weight"], state[f"{part}.bias"]).unflatten(-1, (4, 4)).transpose(1, 2)
+        for part in "qkv"
+    )
+    exponentials = (q @ k.mT / 2).exp()
+    weights = exponentials / (exponentials.sum(-1, keepdim=True) + state["sinks"].exp().view(4, 1, 1))
+    torch.testing.assert_close(built(x), (weights @ v).transpose(1, 2).flatten(2))
+    assert built(x)[..., 12:].abs().max() < 1e-6  # the last head gives nearly all to its sink
+
+
+def test_sinks_that_are_none_are_no_branch() -> None:
+    assert archlens.loads(SINKS)["attention"].inputs == ("q", "k", "v", "sinks")
+    assert archlens.loads(SINKS, some=False)["attention"].inputs == ("q", "k", "v")
+    assert (
+        archlens.loads(SINKS, some=False)["attention"].op
+        == archlens.loads(CAUSAL.replace("true", "false"))["attention"].op
+    )
+
+
+@pytest.mark.parametrize("bias", ["", "      bias: parameter([6, 6])\n"], ids=["alone", "beside a bias"])
+def test_sinks_are_written_again(bias: str) -> None:
+    """As a spec, under their name."""
+    network = archlens.loads(SINKS.replace("      heads: 4\n", f"      heads: 4\n{bias}"))
+    text = archlens.convert(network)
+    assert "sinks: ref(" in text
+    again = archlens.loads(text)
+    assert again["attention"].inputs == network["attention"].inputs
+    assert again["attention"].op == network["attention"].op
+    assert verify(again).passed
+
+
 def test_a_part_is_called_so_beside_a_step_of_that_name() -> None:
     """Where it is an earlier tensor alone; what makes layers has a name of its own."""
     spec = """

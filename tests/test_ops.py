@@ -381,6 +381,8 @@ SEE_EVERYTHING = {
     "12x16, 12x20, 12x20 >> tokens >> linear(12) >> attention(3)",
     "12x9, 12x7, 24x7 >> tokens >> layer_norm >> attention(3)",
     "12x9, 12x7, 12x7, 7x9 >> tokens >> layer_norm >> attention(3, scale=1)",
+    "9x12 channels_last, 7x6 channels_last, 7x6 channels_last, 4 >> attention(4, kv_heads=2, sinks=true)",
+    "5x8 channels_last, 5x8 channels_last, 5x8 channels_last, 5, 2 >> attention(2, sinks=true)",
     "8x9, 8x7, 8x7, 7x9 >> tokens >> layer_norm >> attention(2, softcap=0.5)",
     "512x7x7 >> adaptive_avg_pool(1)",
     "2x9x8x7 >> adaptive_max_pool(1)",

@@ -1086,7 +1086,8 @@ def test_arguments_of_torch(target: str) -> None:
     by_name = {one.name: one for one in parameters}
     for field in fields:
         if not field.positional and not (field.name == "padding" and library == "archlens"):
-            assert same_value(by_name[field.name].default, field.default)
+            default = by_name[field.name].default
+            assert same_value(REQUIRED if default is inspect.Parameter.empty else default, field.default)
 
 
 def same_value(one: Any, other: Any) -> bool:

@@ -474,13 +474,17 @@ def attention(
     window: int | None = None,
     scale: float | None = None,
     softcap: float | None = None,
+    sinks: bool = False,
 ) -> Callable[..., Tensor]:
     """A head at a time. What is masked is multiplied by 0, and is not seen: no NaN comes from there.
 
-    A bias has a sample, perhaps rows, and perhaps heads before its queries and keys.
+    A bias has a sample, perhaps rows, and perhaps heads before its queries and keys. Sinks are one
+    column more of the scores, whose weights are dropped.
     """
 
-    def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+    def attend(q: Tensor, k: Tensor, v: Tensor, *more: Tensor) -> Tensor:
+        own_sinks = more[-1] if sinks else None
+        bias = more[0] if len(more) > sinks else None
         seen = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool)
         seen = seen.tril() if causal else seen
         for i, j in product(range(q.shape[-2]), range(k.shape[-2])) if window else ():
@@ -498,7 +502,11 @@ def attention(
                 while own.dim() < scores.dim():
                     own = own.unsqueeze(1)
                 scores = scores + own
-            weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
+            scores = scores.masked_fill(~seen, -torch.inf)
+            if own_sinks is not None:
+                column = own_sinks[:, head].view(-1, *[1] * (scores.dim() - 1)).expand(*scores.shape[:-1], 1)
+                scores = torch.cat([scores, column], -1)
+            weights = scores.softmax(-1)[..., : k.shape[-2]]
             planted = (seen.unsqueeze(-1) & values.isnan().unsqueeze(-3)).any(-2)
             out.append((weights @ values.nan_to_num()).masked_fill(planted, torch.nan))
         return torch.cat(out, -1)
@@ -772,8 +780,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "SinusoidalPositions": SinusoidalPositions,
     "LinearBiases": LinearBiases,
     "attention": attention,
-    "biased_attention": attention,
-    "capped_attention": attention,
+    "scored_attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),
     "WindowAttentionV2": window_attention("ShiftedWindowAttentionV2"),
     "RelativeAttention": relative_attention,

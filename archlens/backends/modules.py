@@ -513,53 +513,25 @@ def attention(
     return mixed.transpose(1, 2).reshape(*q.shape[:-1], -1)
 
 
-def biased_attention(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    bias: Tensor,
-    heads: int,
-    kv_heads: int | None = None,
-    causal: bool = False,
-    window: int | None = None,
-    scale: float | None = None,
-    softcap: float | None = None,
-) -> Tensor:
-    """The same with a bias that is added to the scores, N, ..., heads, L, M, and that is learned.
-
-    Torch's kernels that store no score have no gradient for it on the CPU.
-    """
-    return scored_attention(q, k, v, bias, heads, kv_heads, causal, window, scale, softcap)
-
-
-def capped_attention(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    heads: int,
-    kv_heads: int | None = None,
-    causal: bool = False,
-    window: int | None = None,
-    scale: float | None = None,
-    softcap: float | None = None,
-) -> Tensor:
-    """The same with scores that are bounded."""
-    return scored_attention(q, k, v, None, heads, kv_heads, causal, window, scale, softcap)
-
-
 def scored_attention(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    bias: Tensor | None,
+    *more: Tensor,
     heads: int,
-    kv_heads: int | None,
-    causal: bool,
-    window: int | None,
-    scale: float | None,
-    softcap: float | None,
+    kv_heads: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+    softcap: float | None = None,
+    sinks: bool = False,
 ) -> Tensor:
-    """Attention whose scores are stored: bounded, added to, and masked."""
+    """The same with scores that are stored: bounded, added to, masked, and beside a sink of each head.
+
+    What is more is a bias, N, ..., heads, L, M, and the sinks, N, heads. Torch's kernels that store no score
+    have no gradient for a bias on the CPU.
+    """
+    bias = next(iter(more[: len(more) - sinks]), None)
     groups = heads if kv_heads is None else kv_heads
     q, k, v = (
         x.reshape(*x.shape[:-1], count, x.shape[-1] // count).transpose(-3, -2)
@@ -578,7 +550,12 @@ def scored_attention(
     if causal or window is not None:
         seen = nearby(scores, scores.shape[-1] if window is None else window, causal)
         scores = scores.masked_fill(~seen, -torch.inf)
+    if sinks:
+        sink = more[-1].reshape(len(scores), *[1] * (scores.dim() - 4), heads, 1, 1)
+        scores = torch.cat((scores, sink.expand(*scores.shape[:-1], 1)), -1)
     scores = scores.softmax(-1)
+    if sinks:
+        scores = scores[..., :-1]
     return (scores @ v).transpose(-3, -2).flatten(-2)
 
 

@@ -10,7 +10,7 @@ neither. This file imports torch; only what has already asked for torch imports 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache, partial
 from math import inf
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from ..geometry import Field
 from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import NOWHERE, Call, NonUniform, all_channels
+from ..ops.attention import Attention
 from ..ops.merge import Elementwise
 from ..ops.opaque import UNKNOWN
 from ..shape import Ids, Shape, times
@@ -421,8 +422,9 @@ class _Twin:
             return lambda x: target(x, token)
         if target is torch.cat:
             return _concatenated(call, None if whole else place)
-        if target in (modules.attention, modules.biased_attention, modules.capped_attention):
-            return lambda q, k, v, *bias: _biased(_attending(q, k, v, call, whole), *bias)
+        if target in (modules.attention, modules.scored_attention):
+            sinks = isinstance(layer.op, Attention) and layer.op.sinks
+            return lambda q, k, v, *more: _scored(_attending(q, k, v, call, whole), more, sinks)
         if target is modules.rotary and not whole:
             return lambda x: x  # it mixes channels of a position alone
         if target is modules.take and not whole and call["axis"] == place:
@@ -478,10 +480,14 @@ def _attending(q: Tensor, k: Tensor, v: Tensor, call: Call, whole: bool) -> Tens
     return found.masked_fill(seen.unsqueeze(-1), torch.nan)
 
 
-def _biased(mixed: Tensor, bias: Tensor | None = None) -> Tensor:
-    """What attention gives, where a query reads a row of a bias in each head: N, ..., heads, L, M."""
-    if bias is None:
+def _scored(mixed: Tensor, more: Sequence[Tensor], sinks: bool) -> Tensor:
+    """What attention gives beside a bias, N, ..., heads, L, M, of which a query reads a row, and sinks."""
+    if sinks:
+        planted = more[-1].isnan().any(-1)
+        mixed = mixed.masked_fill(planted.reshape(-1, *[1] * (mixed.dim() - 1)), torch.nan)
+    if len(more) == sinks:
         return mixed
+    bias = more[0]
     planted = bias.isnan().any(-1)
     if bias.dim() > 3:
         planted = planted.any(-2)

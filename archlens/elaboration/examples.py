@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..language import parse
-from ..language.steps import OPTIONAL_PARTS, PARTS
+from ..language.steps import PARTS
 from ..ops import MERGES, OPS, Op
 from ..ops.op import signature
 from ..ops.reference import Entry, Example, entry
@@ -36,10 +36,11 @@ def spec_of(text: str) -> str:
         return "\n".join([f"input: {shapes}", "layers:", *(f"  - {one}" for one in (*before, step))])
     inputs = {f"in{k}": shape for k, shape in enumerate(shapes.split(", "))}
     branches = [" >> ".join([f"ref({name})", *before]) for name in inputs]
-    parts = (*PARTS.get(kind, ()), *OPTIONAL_PARTS.get(kind, ()))
+    given = _given(step, OPS[kind])
+    parts = MERGES[kind].parts(len(branches), given) if kind in PARTS else ()
     lines = [f"      - {branch}" for branch in branches]
     if parts:
-        found = dict(zip(parts, branches, strict=False)) | _given(step, OPS[kind])
+        found = given | dict(zip(parts, branches, strict=True))
         lines = [f"      {name}: {value}" for name, value in found.items()]
     named = ", ".join(f"{name}: {shape}" for name, shape in inputs.items())
     return "\n".join([f"input: {{{named}}}", "layers:", f"  - {kind if parts else step}:", *lines])

@@ -15,6 +15,7 @@ from ..language.document import Scalar
 from ..language.expression import Expression, parse_part, steps_of
 from ..language.spec import Output, Param, Part, Spec, Variant
 from ..language.steps import (
+    OPTIONAL_PARTS,
     PARTS,
     Block,
     Body,
@@ -34,7 +35,7 @@ from ..language.steps import (
 from ..language.synonyms import op_meant
 from ..network import Layer, Network, scopes_of
 from ..ops import LANGUAGE, OPS, Op
-from ..ops.op import as_written, signed
+from ..ops.op import as_written, signature, signed
 from ..shape import Shape
 from .advice import LayerShapeError
 from .arguments import arguments, refused_by, refused_in, unquoted
@@ -657,6 +658,7 @@ class Walk(Mixing):
         self.builder.steps += len(merge.branches)
         ends: list[Tensor] = []
         absent, needed = 0, len(PARTS.get(merge.op, ()))
+        flags = [name for name in OPTIONAL_PARTS.get(merge.op, ()) if name in signature(OPS[merge.op])]
         for branch, names in self.branches(merge, env):
             self.builder.x = entry
             if branch is not None and self.is_absent(branch, names):
@@ -664,8 +666,9 @@ class Walk(Mixing):
                 if needed > len(ends):
                     raise self.no_part(merge)
                 continue
-            if isinstance(branch, Named) and _is_part(branch, merge, place):
-                branch = branch.body.step
+            if isinstance(branch, Named):
+                given |= {name: True for name in flags if name == branch.name.literal}
+                branch = branch.body.step if _is_part(branch, merge, place) else branch
             if branch is not None:
                 self.step(branch, names, place)
             ends.append(self.builder.x)

@@ -117,8 +117,8 @@ CONSTRUCTS: dict[str, Construct] = {
         'concat: [steps, steps], concat(axis="length"): [steps, steps]',
         "Branches over the same tensor, as a list or by their names, made one by an op that merges.",
         "`add`, `concat`, `multiply`, `subtract`, `matmul` and others are such ops, and their arguments "
-        "stand in the key, as in a call. Those of `attention` have names, `q`, `k` and `v`, and "
-        "its arguments stand beside them.",
+        "stand in the key, as in a call. Those of `attention` have names, `q`, `k` and `v`, perhaps "
+        "`bias` and `sinks`, and its arguments stand beside them.",
         "input: 8x6x6\nlayers:\n  - concat:\n      narrow: conv(4, 1)\n      wide: conv(4, 3, padding=1)",
         "branch split fork inception",
     ),

@@ -308,9 +308,12 @@ def _read_parts(node: Mapping, form: str, where: Scalar) -> tuple[Mapping, dict[
     """
     parts, optional, known = PARTS[form], OPTIONAL_PARTS[form], signature(MERGES[form])
     arguments = {
-        key: (node.keys[key], read_value(value)) for key, value in node.values.items() if key in known
+        key: (node.keys[key], read_value(value))
+        for key, value in node.values.items()
+        if key in known and key not in optional
     }
-    names = [key for key in node.keys if key not in known]
+    names = [key for key in node.keys if key not in arguments]
+    most = len(parts) + sum(part not in known for part in optional)  # without the names of parts
     if any(part in names for part in parts):
         for name in names:
             if name not in (*parts, *optional):
@@ -322,8 +325,9 @@ def _read_parts(node: Mapping, form: str, where: Scalar) -> tuple[Mapping, dict[
         if missing:
             raise where.error(f"{form}: is missing {' and '.join(missing)}", help=usage_of_merge(form))
         names = [*parts, *(part for part in optional if part in names)]
-    if not len(parts) <= len(names) <= len(parts) + len(optional):
-        more = "".join(f", and perhaps {part}" for part in optional)
+        most = len(parts) + len(optional)
+    if not len(parts) <= len(names) <= most:
+        more = f", and perhaps {' and '.join(optional)}" if optional else ""
         raise where.error(
             f"{form}: merges {len(parts)} branches, {', '.join(parts)}{more}, and here are "
             f"{len(names) or 'none'}",

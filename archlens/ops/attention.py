@@ -8,6 +8,7 @@ itemised apart: ``softmax`` takes, for each head and each query, an exponential 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from math import prod
 from typing import Annotated, Any, ClassVar
@@ -252,7 +253,9 @@ class Attention(Merge, kind="attention", family="attention"):
 
     A branch ``bias`` may be added to them, which is learned, a mask, or worked out: ``heads x queries x
     keys``, with a 1 for an axis along which it is the same. What stands on the left may be left out, so that
-    ``queries x keys`` is for every head, and what stands before the heads is for each row.
+    ``queries x keys`` is for every head, and what stands before the heads is for each row. A branch ``sinks``
+    has a number for each head, beside which softmax takes the products of every query, so that the weights of
+    a query sum to less than 1; in Python ``sinks=True`` says that the last branch is that.
 
     Output: the positions of ``q``, with ``heads`` times the channels of a head of ``v``.
     MACs: ``heads*L*M*(d + e)`` for ``L`` queries with ``M`` keys each and ``e`` channels of a head of ``v``:
@@ -261,7 +264,7 @@ class Attention(Merge, kind="attention", family="attention"):
         ``causal`` or a ``window`` as many queries.
     Source: Vaswani et al. 2017, section 3.2.1; Ainslie et al. 2023, "GQA", section 2.2; Beltagy et al. 2020,
         "Longformer", section 3.1; of the bias Raffel et al. 2020, "T5", section 2.1; of the bound Gemma Team
-        2024, "Gemma 2", section 2.
+        2024, "Gemma 2", section 2; of sinks OpenAI 2025, "gpt-oss-120b & gpt-oss-20b Model Card", section 2.
     """
 
     heads: Annotated[Count, "how many heads the channels of q are divided among"]
@@ -270,15 +273,17 @@ class Attention(Merge, kind="attention", family="attention"):
     window: Annotated[OptionalCount, "so many positions away none is attended to any more"] = None
     scale: Annotated[OptionalNumber, "what products of queries and keys are multiplied by"] = None
     softcap: Annotated[OptionalNumber, "what bounds them, if anything"] = None
+    sinks: Annotated[Flag, "whether softmax takes a number of each head beside them, the last branch"] = False
 
     branches = ("q", "k", "v")
-    optional_branches = ("bias",)
+    optional_branches = ("bias", "sinks")
     of_one = "self_attention"
     incidental = {"causal": "causal", "window": "window"}
     names = Names(
         keras="",
         onnx="Attention",
-        also="scaleddotproductattention sdpa crossattention groupedqueryattention gqa multiqueryattention",
+        also="scaleddotproductattention sdpa crossattention groupedqueryattention gqa multiqueryattention "
+        "attentionsinks sinkattention",
     )
     examples = (
         "12x16, 12x16, 12x16 >> tokens >> linear(12) >> attention(3)",
@@ -292,12 +297,16 @@ class Attention(Merge, kind="attention", family="attention"):
         "8x2x5, 8x2x5, 8x2x5, 5x2x5 >> channels_last >> layer_norm >> attention(2, causal=true)",
         "12x9, 6x9, 6x9 >> tokens >> layer_norm >> attention(4, kv_heads=2, causal=true, softcap=5)",
         "8x9, 8x7, 8x7, 7x9 >> tokens >> layer_norm >> attention(2, softcap=0.5)",
+        "9x12 channels_last, 7x6 channels_last, 7x6 channels_last, 4 >> attention(4, kv_heads=2, sinks=true)",
+        "5x8 channels_last, 5x8 channels_last, 5x8 channels_last, 5, 2 >> attention(2, sinks=true)",
     )
 
     def facts(self, *inputs: Shape) -> Facts:
-        if len(inputs) not in (3, 4):
-            raise ShapeError(f"it takes q, k and v, and perhaps a bias, and here are {len(inputs)}")
-        q, k, v, *bias = inputs
+        least = 3 + self.sinks
+        if len(inputs) not in (least, least + 1):
+            needed = "q, k, v, perhaps a bias, and sinks" if self.sinks else "q, k and v, and perhaps a bias"
+            raise ShapeError(f"it takes {needed}, and here are {len(inputs)}")
+        q, k, v, bias, sinks = self._parts(inputs)
         for x in (q, k, v):
             require_channels_last(x, "attention", "LxC", "tokens")
         self._require_rows(q, k, v)
@@ -305,34 +314,55 @@ class Attention(Merge, kind="attention", family="attention"):
         keys = k.spatial[-1]
         for x in bias:
             _require_bias(x, (*q.spatial[:-1], self.heads, q.spatial[-1], keys))
+        for x in sinks:
+            if x != (self.heads,):
+                raise ShapeError(
+                    f"each of its {self.heads} heads has one sink, and its sinks are {x}",
+                    help=f"sinks: parameter([{self.heads}])",
+                    inputs=(len(inputs) - 1,),
+                    size=True,
+                )
         if self.softcap is not None and self.softcap <= 0:
             raise ShapeError(f"its softcap is {as_written(self.softcap)}, and bounds are above 0")
-        pairs = self.heads * prod(q.spatial) * keys
-        capped = self.softcap is not None
-        kind = "biased_" if bias else "capped_" if capped else ""
-        cap = None if self.softcap is None else float(self.softcap)
-        bound: dict[str, Any] = {"softcap": Argument(cap, default=None)} if kind else {}
+        rows = self.heads * prod(q.spatial)
+        pairs, capped = rows * keys, self.softcap is not None
+        stored: dict[str, Any] = {}
+        if self._stores(inputs):
+            cap = None if self.softcap is None else float(self.softcap)
+            stored = {"softcap": Argument(cap, default=None), "sinks": Argument(self.sinks, default=False)}
         return Facts(
             shape=q.with_channels(self.heads * of_values),
             weights=NONE,
             buffers=NONE,
             macs=pairs * (width + of_values),
             other={
-                "softmax": _softmax(pairs, keys),
+                "softmax": _softmax(pairs + rows * self.sinks, keys + self.sinks),
                 "elementwise": pairs * ((self.scale != 1) + len(bias) + 2 * capped),
                 **({"activation": pairs} if capped else {}),
             },
             reach=_row_reach(q.spatial, keys, self.causal, self.window),
             torch=Call(
-                f"archlens.{kind}attention",
-                heads=self.heads,
+                "archlens.scored_attention" if stored else "archlens.attention",
+                heads=Argument(self.heads, by_place=not stored),  # what more goes in stands before it
                 kv_heads=Argument(None if self.kv_heads == self.heads else self.kv_heads, default=None),
                 causal=Argument(self.causal, default=False),
                 window=Argument(self._window(keys), default=None),
                 scale=Argument(None if self.scale is None else float(self.scale), default=None),
-                **bound,
+                **stored,
             ),
         )
+
+    def _parts(
+        self, inputs: tuple[Shape, ...]
+    ) -> tuple[Shape, Shape, Shape, Sequence[Shape], Sequence[Shape]]:
+        """Queries, keys and values; a bias, if there is one; and sinks, if there are."""
+        end = len(inputs) - self.sinks
+        q, k, v = inputs[:3]
+        return q, k, v, inputs[3:end], inputs[end:]
+
+    def _stores(self, inputs: tuple[Shape, ...]) -> bool:
+        """Whether a score is stored for each pair, since no kernel of torch's does otherwise."""
+        return len(inputs) > 3 or self.softcap is not None
 
     def _window(self, keys: int) -> int | None:
         """Its window, where that leaves anything out."""
@@ -380,12 +410,17 @@ class Attention(Merge, kind="attention", family="attention"):
 
     def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
         """Of the queries an output depends on that at its own position alone."""
-        if index == 3:
-            return NonUniform("each query reads a row of the bias in each head")
+        if index > 2:
+            own = (
+                "sink of its own"
+                if self.sinks and index == len(inputs) - 1
+                else "row of the bias for each query"
+            )
+            return NonUniform(f"each head reads a {own}")
         return facts.reach if index else (POINT,) * len(inputs[0].spatial)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
-        q, k, v, *bias = inputs
+        q, k, v, bias, sinks = self._parts(inputs)
         kv_heads = self.kv_heads or self.heads
         width = v.channels // kv_heads
         values = channels
@@ -396,7 +431,8 @@ class Attention(Merge, kind="attention", family="attention"):
                 values |= of_head << head * kv_heads // self.heads * width
         queries = read_by_groups(channels, self.heads, q.channels, self.heads * width)
         keys = read_by_groups(channels, kv_heads, k.channels, self.heads * width)
-        return queries, keys, values, *[all_channels(x.channels) for x in bias]
+        own = read_by_groups(channels, self.heads, self.heads, self.heads * width)
+        return queries, keys, values, *[all_channels(x.channels) for x in bias], *[own for _ in sinks]
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """What it reads, what comes out, and a sum for each query and head: torch's kernels are fused.
@@ -404,8 +440,8 @@ class Attention(Merge, kind="attention", family="attention"):
         They are not where a head of values has other channels than one of keys, nor where a bias wants a
         gradient: then the weights are stored.
         """
-        q, k, v, *bias = inputs
-        if bias or self.softcap is not None:
+        q, k, v = inputs[:3]
+        if self._stores(inputs):
             return self._with_scores(facts, q, k, v)
         if facts.shape.channels != q.channels:
             kv_heads = self.kv_heads or self.heads
@@ -470,20 +506,23 @@ class Attention(Merge, kind="attention", family="attention"):
         length, repeated = k.spatial[-1], self.heads // (self.kv_heads or self.heads)
         queries, keys, values = Extra(q.numel), Extra(k.numel * repeated), Extra(v.numel * repeated)
         scores, mixed = Extra(self.heads * prod(q.spatial) * length), Extra(facts.shape.numel)
+        weights = Extra(scores.values + self.sinks * self.heads * prod(q.spatial))
         # heads that share keys and values have copies of them to the end, else there is one for each product
         copies, ks, vs = ((keys, values), (), ()) if repeated > 1 else ((), (keys,), (values,))
-        moments = [(queries, *ks, scores), (scores, scores), (scores, *vs, mixed)]
+        moments = [(queries, *ks, scores), (scores, scores), (weights, *vs, mixed)]
         masks: tuple[Extra, ...] = ()
         if self.masks:
             mask = Extra(length**2, BOOL, per_sample=False)
             at, away = (Extra(count, INT64, per_sample=False) for count in (length, length**2))
             masks = (mask,)
             moments[1:] = [(scores, at, away, *masks * 3), (scores, scores, *masks * 2), (*moments[2], mask)]
+        if self.sinks:
+            moments.append((weights, weights, *masks))
         return Footprint(
-            saved=(queries, keys, values, scores, *masks, *(scores,) * (self.softcap is not None)),
+            saved=(queries, keys, values, weights, *masks, *(scores,) * (self.softcap is not None)),
             before=tuple([(*copies, *moment) for moment in moments]),
-            workspace=(*copies, scores, mixed, *masks),
-            backward=(scores, scores, scores, mixed, queries, keys, values),
+            workspace=(*copies, weights, mixed, *masks),
+            backward=(*(weights,) * (3 - self.sinks), mixed, queries, keys, values),
             lies=ROWS,
         )
 

@@ -6,7 +6,7 @@ An op is a frozen dataclass whose fields are its attributes. It answers one ques
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from enum import Enum
 from math import inf, prod
@@ -94,17 +94,17 @@ REQUIRED = Required()
 class Argument(NamedTuple):
     """What an argument of a call is given, and what it is where it is not given.
 
-    One that is required goes by its place, and any other by its name unless it says otherwise.
+    One that is required goes by its place, and any other by its name, unless it says otherwise.
     """
 
     value: Any
     default: Any = REQUIRED
-    by_place: bool = False
+    by_place: bool | None = None
 
     @property
     def positional(self) -> bool:
         """Whether it goes by its place."""
-        return self.by_place or self.default is REQUIRED
+        return self.default is REQUIRED if self.by_place is None else self.by_place
 
 
 @dataclass(frozen=True, init=False)
@@ -465,6 +465,19 @@ class Op:
     def attributes(self) -> dict[str, Any]:
         """Its attributes by name, in the order of the signature."""
         return {name: getattr(self, name) for name in signature(type(self))}
+
+    @classmethod
+    def parts(cls, count: int, said: Collection[str]) -> tuple[str, ...]:
+        """The names of so many branches, where each has one.
+
+        Args:
+            count: how many there are.
+            said: the flags that are set; one of them may say that the branch of its name is there.
+        """
+        flagged = [name for name in cls.optional_branches if name in signature(cls)]
+        others = [name for name in cls.optional_branches if name not in flagged]
+        there = [name for name in flagged if name in said]
+        return (*cls.branches, *others[: max(count - len(cls.branches) - len(there), 0)], *there)
 
     @property
     def essence(self) -> Hashable:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..analysis.repeats import stretches
 from ..language.steps import EXPERTS, KEYWORDS
 from ..language.synonyms import merge_meant
-from ..ops import LANGUAGE
+from ..ops import LANGUAGE, MERGES
 from ..ops.op import as_written, signature
 from .names import TAKEN, is_name
 from .steps import ABSENT, Block, Slot, Step, Word, kind_and_value, passes
@@ -184,11 +184,11 @@ class Writer:
     def _merge(self, step: Step) -> Any:
         kind = step.what
         if LANGUAGE[kind].branches:
-            names = (*LANGUAGE[kind].branches, *LANGUAGE[kind].optional_branches)
-            parts = zip(names, step.branches, strict=False)
-            given = [(name, self._tensor(branch[0].slots[0])) for name, branch in parts]
-            words = [f"{name}: ref({text})" for name, text in given]
-            words += [f"{key}: {text}" for key, text in self._arguments(step, named=True)]
+            said = dict(self._arguments(step, named=True))
+            parts = MERGES[kind].parts(len(step.branches), said)
+            read = [self._tensor(branch[0].slots[0]) for branch in step.branches]
+            words = [f"{name}: ref({text})" for name, text in zip(parts, read, strict=True)]
+            words += [f"{key}: {text}" for key, text in said.items() if key not in parts]
             return Keys((Key(kind, Flow(tuple(words), "{}")),))
         given = self._arguments(step)
         head = Call("", kind, tuple(given)).text
