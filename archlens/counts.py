@@ -1,10 +1,20 @@
-"""Counts of which a part is not known: never zero, and never silently less than there is."""
+"""What is counted, and counts of which a part is not known: never zero, never silently less than there is."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
+
+
+class Kind(Enum):
+    """What a quantity is counted in; limits say which units may stand behind a number of each."""
+
+    COUNT = "a count"
+    BYTES = "a number of bytes"
+    SIZE = "a number of positions"
+    LAYERS = "a number of layers"
 
 
 class AtLeast(int):

@@ -8,21 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 from fractions import Fraction
 from typing import NamedTuple
 
+from .counts import Kind
 from .errors import Span, did_you_mean, shorten
-
-
-class Kind(Enum):
-    """What a quantity is counted in; each with the units that may stand behind a number."""
-
-    COUNT = "a count"
-    BYTES = "a number of bytes"
-    SIZE = "a number of positions"
-    LAYERS = "a number of layers"
-
 
 _COUNTS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BYTES = {

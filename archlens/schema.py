@@ -12,12 +12,13 @@ from typing import Any
 
 from .analysis.figures import QUANTITIES, Figure
 from .budgets.project import BUDGET_KEYS, KEYS
+from .counts import Kind
 from .language.constructs import CONSTRUCTS
 from .language.published import PUBLISHED_KEYS
 from .language.spec import KEYS as SPEC_KEYS
 from .language.spec import PAPER_KEYS
 from .language.steps import EXPERTS, FORMS, OPTIONAL_PARTS, PARTS
-from .limits import UNITS, Kind
+from .limits import UNITS
 from .ops import LANGUAGE, MERGES
 from .ops.experts import Experts
 from .ops.op import arguments, signature

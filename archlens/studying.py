@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import dialects
 from .analysis import study as analysis
-from .dialects import Meant
 from .elaboration import FromSpec
 from .errors import shorten, usage
 from .language import Spec
@@ -16,6 +15,9 @@ from .library import Found, read
 from .lint import Finding
 from .network import Network
 from .tracing import is_module, traced
+
+if TYPE_CHECKING:
+    from .dialects import Meant
 
 
 class Study(analysis.Study):

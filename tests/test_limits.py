@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archlens.limits import BadLimit, Kind, parse
+from archlens.counts import Kind
+from archlens.limits import BadLimit, parse
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import NamedTuple
 
-from ..limits import Kind
+from ..counts import Kind
 from ..network import Network
 from ..ops import EVERYWHERE
 from ..published import Entry, percent

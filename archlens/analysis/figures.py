@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Flag, auto
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..counts import AtLeast
-from ..limits import Kind
+from ..counts import AtLeast, Kind
 from .unknown import Unknown as Unknown
 
 if TYPE_CHECKING:

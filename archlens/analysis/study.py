@@ -1,21 +1,26 @@
-"""A network with what is found out about it: each analysis is made when it is first asked for, and once."""
+"""A network with what is found out about it: each analysis is made when it is first asked for, and once.
+
+It is also imported then, so that who takes a study loads no analysis but those that it asks for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..grouping import grouped
 from ..network import Layer, Network, scopes_of
-from . import cost, depth, memory, published_figures, receptive_field, sizes
-from .cost import Ledger
-from .memory import Memory, Peak
-from .published_figures import PublishedFigure
-from .receptive_field import ReceptiveFields
-from .repeats import Repeats
-from .sizes import Sizes
-from .unknown import Unknown
+
+if TYPE_CHECKING:
+    from .cost import Ledger
+    from .memory import Memory, Peak
+    from .published_figures import PublishedFigure
+    from .receptive_field import ReceptiveFields
+    from .repeats import Repeats
+    from .sizes import Sizes
+    from .unknown import Unknown
 
 
 class Study:
@@ -29,6 +34,8 @@ class Study:
     @cached_property
     def fields(self) -> Mapping[str, ReceptiveFields]:
         """The receptive fields on each input, by its name."""
+        from . import receptive_field
+
         return {name: receptive_field.find(self.network, name) for name in self.network.inputs}
 
     @property
@@ -43,6 +50,8 @@ class Study:
     @cached_property
     def cost(self) -> Ledger:
         """Parameters, multiply-accumulates and all other work, by layer, scope and op, for one sample."""
+        from . import cost
+
         return cost.cost(self.network)
 
     def memory(
@@ -69,6 +78,8 @@ class Study:
         asked = (batch, dtype, activations, optimizer, device)
         found = self._memory.get(asked)
         if found is None:
+            from . import memory
+
             found = self._memory[asked] = memory.account(
                 self.network,
                 batch=batch,
@@ -82,6 +93,8 @@ class Study:
     @cached_property
     def peak(self) -> Peak:
         """The moment of an inference at which most bytes of activations are alive."""
+        from . import memory
+
         return memory.peak_activations(self.network)
 
     @cached_property
@@ -90,26 +103,36 @@ class Study:
 
         As far as shows a pattern: :func:`archlens.analysis.sizes.find` goes on to a bound.
         """
+        from . import sizes
+
         return sizes.find(self.network, brief=True)
 
     @cached_property
     def smallest(self) -> tuple[int, ...] | Unknown:
         """The smallest input along each axis, in less time than :attr:`sizes`; or why it is not known."""
+        from . import sizes
+
         return sizes.smallest(self.network)
 
     @cached_property
     def depth(self) -> int:
         """The most convolutions and matrix products with weights on one way through it."""
+        from . import depth
+
         return depth.find(self.network)
 
     @cached_property
     def repeats(self) -> Repeats:
         """What repeats in it, in tables and pictures."""
+        from .repeats import Repeats
+
         return Repeats(self.network)
 
     @cached_property
     def claims(self) -> list[PublishedFigure]:
         """What the paper and others printed of it, each beside what is computed."""
+        from . import published_figures
+
         return published_figures.find(self.network)
 
     def inside(self, scope: str) -> Sequence[Layer]:

@@ -5,6 +5,7 @@ Each command is a file of ``commands``, imported only when it is asked for.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from importlib import import_module
@@ -61,6 +62,8 @@ def main() -> Any:
     # what a run lays out lives until it ends: a collector that visits it again and again would double the
     # time of a network with a million layers
     gc.set_threshold(50_000)
+    # and where it ends, all goes with the process: a last collection would visit each object for nothing
+    atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

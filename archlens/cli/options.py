@@ -12,8 +12,7 @@ from click.shell_completion import CompletionItem
 from .. import dialects
 from ..analysis import layouts
 from ..bounds import MAX_LAYERS, allowing, together
-from ..dialects import Meant, find
-from ..dialects.format import File
+from ..dialects import find
 from ..elaboration.given import read_inputs, read_values
 from ..elaboration.inputs import has_letters
 from ..errors import ArchlensError, shorten, usage
@@ -24,6 +23,7 @@ from .output import progress, show
 
 if TYPE_CHECKING:
     from ..analysis.formula import Formula
+    from ..dialects import Meant
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -226,6 +226,8 @@ def printed(name: str) -> list[Meant]:
         UsageError: it means a torch module; or nothing.
         SpecError: the file is no spec.
     """
+    from ..dialects.format import File
+
     found = find(name)
     return [*found.each()] if isinstance(found, File) else [described(name)]
 

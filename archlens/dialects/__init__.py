@@ -1,25 +1,28 @@
 """What a NAME means: a network of the zoo, a spec, a file of another tool, or a torch module.
 
-Only the last runs anybody's code, and only where it is named: no pattern of files leads to it.
+Only the last runs anybody's code, and only where it is named: no pattern of files leads to it. What reads
+files and modules is imported where a name may mean one.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import library
-from ..backends.checks import Check
 from ..elaboration import elaborate
 from ..errors import shorten, usage
 from ..library import Found
 from ..network import Network
-from .format import File, Read
-from .formats import at_revision, file, missing
-from .module import Named, is_importable, named
 
-#: What a name can mean.
-Meant = Found | File | Named
+if TYPE_CHECKING:
+    from ..backends.checks import Check
+    from .format import File
+    from .module import Named
+
+    #: What a name can mean.
+    Meant = Found | File | Named
 
 
 def find(name: str) -> Meant:
@@ -29,15 +32,27 @@ def find(name: str) -> Meant:
         UsageError: there is no such network, file or module, or the file is of no known format.
         SpecError: the file is no spec.
     """
+    if _is_word(name):
+        return library.find(name)
     meant = outside(name)
     if meant is not None:
         return meant
+    from .formats import missing
+
     missing(name)
     return library.find(name)
 
 
+def _is_word(name: str) -> bool:
+    """Whether a name can be that of a network of the zoo alone."""
+    return not set(name) & {".", ":", "/", "\\"} and not os.path.exists(name)
+
+
 def outside(name: str) -> File | Named | None:
     """The file of another tool or the module that a name means; ``None`` where it means neither."""
+    from .formats import file
+    from .module import named
+
     return named(name) or file(name)
 
 
@@ -52,6 +67,9 @@ def find_at(name: str, beside: str = "") -> Meant:
         UsageError: there is no such network, file, revision, repository or module.
         SpecError: the file is no spec.
     """
+    from .formats import at_revision, file
+    from .module import is_importable, named
+
     outside = (named(name) if is_importable(name) else None) or file(name)
     return outside or at_revision(name, beside) or library.find(name)
 
@@ -62,6 +80,8 @@ def held(network: Network) -> tuple[Check, ...]:
     Raises:
         UsageError: it does not run the file.
     """
+    from .format import Read
+
     origin = network.origin
     return tuple(origin.model.held(network)) if isinstance(origin, Read) and origin.model is not None else ()
 
@@ -81,10 +101,8 @@ def network(
         SpecError: the spec is wrong, a layer does not fit, or the module raised.
         UsageError: there is no such param or input, or a module was given none.
     """
-    if isinstance(meant, Named):
+    if not isinstance(meant, Found):
         return meant.network(input, values or {}, real)
     if real:
         raise usage(f"--real is for torch modules, and {shorten(meant.variant or meant.name)} is none")
-    if not isinstance(meant, Found):
-        return meant.network(input, values or {})
     return elaborate(meant.spec, meant.variant, input=input, values=values)

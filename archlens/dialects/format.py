@@ -7,18 +7,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from ..backends.checks import Check
 from ..bounds import allowing, check_together, laid_out
 from ..elaboration.inputs import read_given
 from ..elaboration.remaking import Remade
 from ..errors import did_you_mean, error, shorten, usage
 from ..language.spec import check_variant
 from ..network import Network, Origin, Setting
-from ..published import Recount
 from ..shape import Shape
 from .outside import Outside
+
+if TYPE_CHECKING:
+    from ..backends.checks import Check
+    from ..published import Recount
 
 #: How much of a file tells what it is.
 START = 4096
@@ -151,14 +153,16 @@ class File(Outside):
         except OSError as problem:
             raise usage(f"{shorten(self.path, 200)} cannot be read: {problem.strerror or problem}") from None
 
-    def network(self, input: Any, values: Mapping[str, Any]) -> Network:
+    def network(self, input: Any, values: Mapping[str, Any], real: bool = False) -> Network:
         """Its network.
 
         Raises:
             UsageError: it cannot be read, or has no such variant, input or param; or leaves an input open
-                that is not given.
+                that is not given; or ``real`` asks for what only a torch module can do.
             SpecError: something in it is wrong.
         """
+        if real:
+            raise usage(f"--real is for torch modules, and {shorten(self.variant or self.name)} is none")
         model = self._model()
         check_variant(self.variant, model.variants, self.path)
         check_together(self.path, self.variant)

@@ -9,10 +9,9 @@ from typing import Any
 
 from ..analysis.figures import FIGURES, QUANTITIES, Part, Unknown, Value
 from ..budgets.verdict import Change, Checked, Report, Verdict
-from ..counts import dumps
+from ..counts import Kind, dumps
 from ..errors import Diagnostic, Span, printable, render
 from ..forms.table import LEAST, Annotation, Case, Cell, Column, Content, Table
-from ..limits import Kind
 from .words import clause
 
 SCHEMA = "archlens.check/1"

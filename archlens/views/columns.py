@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..analysis.memory import output_bytes
-from ..analysis.receptive_field import ReceptiveFields, Seen
 from ..analysis.study import Study
 from ..errors import did_you_mean, printable, usage
 from ..forms import table
@@ -17,6 +15,9 @@ from ..ops import NonUniform
 from ..shape import times
 from . import words
 from .rows import Row
+
+if TYPE_CHECKING:
+    from ..analysis.receptive_field import ReceptiveFields, Seen
 
 #: What is said beneath the table where a column is shown.
 _Notes = Callable[[Sequence[Row], Study], list[str]]
@@ -123,6 +124,12 @@ def _clipped(fields: ReceptiveFields, layer: str) -> str:
     return "" if clipped is None else "yes" if clipped else "no"
 
 
+def _activation(layer: Layer) -> int:
+    from ..analysis.memory import output_bytes
+
+    return output_bytes(layer)
+
+
 def _said(sentence: str) -> _Notes:
     return lambda rows, study: [sentence]
 
@@ -198,7 +205,7 @@ COLUMNS: dict[str, Column] = {
         spare=2,
     ),
     "params": _count("params", lambda row: row.params, lambda network: network.params, spare=12),
-    "activation": _work("bytes (float32)", output_bytes),
+    "activation": _work("bytes (float32)", _activation),
     "other": _work("other operations", lambda layer: sum(layer.facts.other.values())),
     "macs": _work("MACs", lambda layer: layer.facts.macs),
 }

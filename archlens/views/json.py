@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..analysis.receptive_field import ReceptiveFields
 from ..analysis.study import Study
 from ..counts import in_lines
 from ..network import Layer, Network
 from ..ops import NonUniform
 from ..ops.footprint import FLOAT32
 from ..shape import Ids
+
+if TYPE_CHECKING:
+    from ..analysis.receptive_field import ReceptiveFields
 
 SCHEMA = "archlens.network/1"
 

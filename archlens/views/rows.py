@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..analysis import uses
-from ..analysis.repeats import Repeats, Tree, changes_of, name_of, span, written
 from ..network import Layer, Network
+
+if TYPE_CHECKING:
+    from ..analysis.repeats import Repeats, Tree
 
 #: More rows than this are folded where nobody asked for a table in so many words; and the most of those.
 MANY, _MOST = 80, 400
@@ -71,6 +72,8 @@ def rows_of(
         repeats: what repeats in it, where that has been found already.
     """
     if fold:
+        from ..analysis.repeats import Repeats
+
         repeats = repeats or Repeats(network)
         return list(_folded(network, repeats, [repeats.root], "", depth))
     return _singles(network.layers) if depth is None else _scopes(network, depth)
@@ -83,6 +86,8 @@ def readable(network: Network) -> list[Row]:
     """
     if len(network) <= MANY:
         return rows_of(network)
+    from ..analysis.repeats import Repeats
+
     repeats = Repeats(network)
     rows = rows_of(network, fold=True, repeats=repeats)
     for depth in range(min(3, repeats.deepest - 1), 0, -1):
@@ -106,6 +111,8 @@ def _called(layer: Layer) -> str:
 
 
 def _scopes(network: Network, depth: int) -> list[Row]:
+    from ..analysis import uses
+
     rows: list[Row] = []
     inside: list[Layer] = []
     scope = again = ""
@@ -151,6 +158,8 @@ def _folded(
         prefix: what it is called, with a dot behind: ``layer3.1..22.``.
         depth: how many levels of scopes are opened from here on.
     """
+    from ..analysis.repeats import Tree, changes_of, name_of, span, written
+
     for fold in repeats.folds(trees):
         for column, (first, last) in zip(fold.columns, fold.ends, strict=True):
             name = name_of(first) if fold.count == 1 else span(name_of(first), name_of(last))

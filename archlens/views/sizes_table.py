@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 from ..analysis.figures import Unknown, Value, Where, shown
 from ..analysis.sizes import Sizes, Tried
 from ..analysis.study import Study
-from ..counts import dumps
+from ..counts import Kind, dumps
 from ..errors import printable
 from ..forms.table import Cell, Column, Content, Table, count
-from ..limits import Kind
 from ..network import Network
 from ..shape import Shape, times
 from . import words

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ..analysis.receptive_field import ReceptiveFields, Seen
-from ..counts import AtLeast
+from ..counts import AtLeast, Kind
 from ..errors import printable, shorten
-from ..limits import Kind
 from ..network import Layer, Network
 from ..ops import NonUniform
 from ..shape import Ids, Shape, times
+
+if TYPE_CHECKING:
+    from ..analysis.receptive_field import ReceptiveFields, Seen
 
 #: Powers of ten and their letters.
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))

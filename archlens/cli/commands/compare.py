@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...analysis import comparison
 from ...analysis.comparison import MEASURES, Compared
 from ...analysis.study import Study
-from ...dialects import Meant
 from ...drawing import extensions
 from ...drawing.formats import ANY
 from ...errors import shorten, usage
@@ -18,6 +17,9 @@ from ...views import comparison_table as view
 from ..options import Given, all_option, beside, chosen, each_once, names_argument, network_options
 from ..output import is_file, write_bytes, write_table
 from ..pictures import extension_of, fit_option, font_option, theme_option
+
+if TYPE_CHECKING:
+    from ...dialects import Meant
 
 #: The formats of the table, and the extension that a file of each has.
 _FORMS = {form.name: form.extension for form in forms().values() if not form.checks}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from ... import dialects
 from ...analysis import difference, layouts
 from ...analysis.study import Study
-from ...dialects import Meant
 from ...dialects.format import File
 from ...dialects.module import Named
 from ...drawing.formats import ANY
@@ -24,6 +23,12 @@ from ...views import difference_table as view
 from ..options import complete_names, format_option, size_option
 from ..output import show, write_bytes, write_table
 from ..pictures import extension_of, fit_option, font_option, theme_option
+
+if TYPE_CHECKING:
+    from ...dialects import Meant
+
+    #: What both mean; what is wrong stands in the place of a spec that is broken.
+    _Founds = tuple[Meant | SpecError, Meant | SpecError]
 
 
 @click.command("diff")
@@ -100,9 +105,8 @@ def command(
         sys.exit(1)
 
 
-#: The names of both networks, and their specs; what is wrong stands in the place of a spec that is broken.
+#: The names of both networks.
 _Names = tuple[str, str]
-_Founds = tuple[Meant | SpecError, Meant | SpecError]
 
 
 class _Chosen(NamedTuple):

@@ -6,6 +6,7 @@ import os.path
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import click
@@ -13,7 +14,6 @@ import click
 from ...analysis import comparison
 from ...analysis.comparison import Compared
 from ...analysis.study import Study
-from ...dialects import Meant
 from ...dialects.format import uncollected
 from ...errors import shorten, usage
 from ...explorer import Subject, command_of, page
@@ -22,6 +22,9 @@ from ...library import names
 from ...reporting import file_name
 from ..options import Given, beside, each_once, names_argument, network_options
 from ..output import write_bytes, write_files
+
+if TYPE_CHECKING:
+    from ...dialects import Meant
 
 
 @click.command("explore")

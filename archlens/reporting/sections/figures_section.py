@@ -8,9 +8,9 @@ from ...analysis.figures import FIGURES, Figure, Unknown, Where, repeats, shown
 from ...analysis.receptive_field import ReceptiveFields
 from ...analysis.sizes import Sizes
 from ...analysis.study import Study
+from ...counts import Kind
 from ...errors import printable
 from ...forms.table import Column, Table
-from ...limits import Kind
 from ...shape import times
 from ...views import words
 from ..material import Material
