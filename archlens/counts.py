@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -90,6 +89,8 @@ class AtLeast(int):
 
 def dumps(data: Any, **options: Any) -> str:
     """JSON, in which a count that is known in part is ``{"at_least": 1234, "why": "…"}``."""
+    import json
+
     return json.dumps(_plain(data), **options)
 
 

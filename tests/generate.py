@@ -23,6 +23,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -34,6 +35,7 @@ from archlens.cli.commands.list import laid_out
 from archlens.forms import markdown
 from archlens.library import finding, index
 from archlens.network import Network
+from archlens.ops.table import of_files
 from archlens.reporting import File, Material, page
 from archlens.reporting import gallery as gallery_of
 from archlens.views import verification_table
@@ -130,8 +132,56 @@ def ops() -> Files:
     return {"docs/ops.md": CliRunner().invoke(cli, ["ops", "--format", "markdown"]).stdout_bytes}
 
 
+def listed_ops() -> Files:
+    """Where the ops are, and which of them merge."""
+    names = archlens.ops.files()
+    ops = of_files(names)
+    files = {kind: op.__module__.rpartition(".")[2] for kind, op in ops.items()}
+    lines = [
+        f'"""Where the ops are, so that none is imported before it is used; ``{COMMAND}`` writes it."""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "from .table import Branches",
+        "",
+        "#: The file of each op.",
+        "FILES: dict[str, str] = {",
+        *(f'    "{kind}": "{file}",' for kind, file in files.items()),
+        "}",
+        "",
+        "#: The ops that merge, with their branches.",
+        "MERGES: dict[str, Branches] = {",
+        *(
+            f'    "{kind}": {_written((op.branches, op.optional_branches))},'
+            for kind, op in ops.items()
+            if op.merges
+        ),
+        "}",
+        "",
+        "#: The files that hold no op.",
+        "WITHOUT = (",
+        *(f'    "{name}",' for name in sorted({*names} - {*files.values()})),
+        ")",
+        "",
+    ]
+    return {"archlens/ops/listed.py": "\n".join(lines).encode()}
+
+
+def _written(value: str | tuple[Any, ...]) -> str:
+    """A tuple of texts and tuples as ruff formats it."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    return f"({', '.join(map(_written, value))}{',' if len(value) == 1 else ''})"
+
+
 #: What is generated beside the pages of networks, by what makes it.
-PARTS: dict[str, Callable[[], Files]] = {"index": specs_index, "lock": lock, "ops": ops, "gallery": gallery}
+PARTS: dict[str, Callable[[], Files]] = {
+    "listed": listed_ops,
+    "index": specs_index,
+    "lock": lock,
+    "ops": ops,
+    "gallery": gallery,
+}
 
 
 def digests(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import archlens
 from archlens.cli import cli
 from archlens.language.constructs import CONSTRUCTS
 from archlens.language.steps import KEYWORDS
-from archlens.language.synonyms import CONSTRUCT_WORDS, op_meant, plain
+from archlens.language.synonyms import construct_words, op_meant, plain
 from archlens.ops import LANGUAGE, MERGES
 
 from .constructs import SIGNS, constructs_in
@@ -91,6 +91,6 @@ def test_random_networks_have_each() -> None:
 @pytest.mark.parametrize("name", CONSTRUCTS)
 def test_what_it_is_called_elsewhere_leads_to_it(name: str) -> None:
     for word in CONSTRUCTS[name].also.split():
-        assert CONSTRUCT_WORDS[plain(word)] == name == CONSTRUCT_WORDS[word], word
+        assert construct_words()[plain(word)] == name == construct_words()[word], word
         assert op_meant(word, [*LANGUAGE, *CONSTRUCTS]) == f"did you mean {name}?"
         assert op_meant(word, LANGUAGE) == f"write {CONSTRUCTS[name].form}"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import archlens
+
 HEAVY = (
     "torch", "torchvision", "fvcore", "networkx", "graphviz", "pygraphviz", "numpy", "jinja2", "rich",
     "reportlab", "resvg_py", "PIL", "sphinx", "docutils", "mkdocs", "markdown",
@@ -107,6 +109,39 @@ def test_a_graph_needs_nothing_else() -> None:
 
 def test_a_notebook_needs_nothing_else() -> None:
     assert imported("import archlens; archlens.load('resnet50')._repr_html_()") == [[]]
+
+
+def test_a_table_of_layers_imports_what_it_shows_and_no_more() -> None:
+    """Imports are most of what a small command costs, so what it loads is held, and not what a clock says."""
+    code = "run('shapes', 'lenet5'); sys.stderr.write('loaded:' + ' '.join(sys.modules))"
+    run = RUN.partition("for code in")[0].format(ready="archlens.cli")
+    result = subprocess.run([sys.executable, "-c", run + code], capture_output=True, text=True, check=True)
+    loaded = {*result.stderr.partition("loaded:")[2].split()}
+    network = archlens.load("lenet5")
+    families = {type(layer.op).__module__ for layer in network}
+    assert {name for name in loaded if name.startswith("archlens.ops.")} - families == {
+        f"archlens.ops.{name}"
+        for name in (
+            "attributes",
+            "axes",
+            "custom",
+            "experts",
+            "footprint",
+            "listed",
+            "op",
+            "opaque",
+            "table",
+        )
+    } | {"archlens.ops.windows"}
+    assert families <= loaded
+    analyses = ("batches", "layouts", "refitting", "study", "unseen")
+    assert {name for name in loaded if name.startswith("archlens.analysis.")} == {
+        f"archlens.analysis.{name}" for name in analyses
+    }
+    for room in ("backends", "budgets", "dialects.", "drawing", "lint", "lowering", "tracing", "writing"):
+        assert not [name for name in loaded if name.startswith(f"archlens.{room}")], room
+    # what archlens would bring along of Python's own, beyond what click and yaml do
+    assert not loaded & {"decimal", "fractions", "html", "json", "pathlib", "traceback", "urllib.parse"}
 
 
 @pytest.mark.slow

@@ -15,18 +15,18 @@ from archlens.ops.op import signature
 
 
 def test_what_the_tables_mean_exists() -> None:
-    assert {*synonyms.WORDS.values()} <= OPS.keys()
-    assert {*synonyms.MERGE_WORDS.values()} <= {*MERGES, ""}
+    assert {*synonyms.words().values()} <= OPS.keys()
+    assert {*synonyms.merge_words().values()} <= {*MERGES, ""}
     arguments = {name for op in OPS.values() for name in signature(op)}
     assert {name for names in synonyms.ARGUMENT_WORDS.values() for name in names} <= arguments
 
 
 def test_a_word_has_one_meaning() -> None:
     own = {plain(kind) for kind in OPS}
-    assert not own & synonyms.WORDS.keys()
+    assert not own & synonyms.words().keys()
     assert not own & synonyms.ABSENT.keys()
-    assert not synonyms.ABSENT.keys() & (synonyms.WORDS.keys() | synonyms.MERGE_WORDS.keys())
-    for table in (synonyms.WORDS, synonyms.MERGE_WORDS, synonyms.ABSENT, synonyms.ARGUMENT_WORDS):
+    assert not synonyms.ABSENT.keys() & (synonyms.words().keys() | synonyms.merge_words().keys())
+    for table in (synonyms.words(), synonyms.merge_words(), synonyms.ABSENT, synonyms.ARGUMENT_WORDS):
         assert all(plain(word) == word for word in table if not word.startswith("dropout"))
 
 

@@ -14,11 +14,12 @@ from unittest.mock import Mock
 import pytest
 
 import archlens
+from archlens.analysis import repeats
 from archlens.analysis.study import Study
 from archlens.forms import csv, html, markdown, text
 from archlens.forms.table import Table
 from archlens.network import Network
-from archlens.views import explanation, json, rows, shapes_table
+from archlens.views import explanation, json, shapes_table
 from archlens.views.columns import COLUMNS, choose
 from archlens.views.rows import Row, readable, rows_of
 
@@ -160,10 +161,10 @@ def shown(network: Network) -> str:
 def test_what_repeats_is_found_once_however_deep_it_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
     scopes = "{each: i, in: range(100), do: {'a{i}': {b: {c: {d: 'conv(i + 1, 1)'}}}}}"
     network = archlens.loads(f"input: 3x4x4\nlayers: [{scopes}]\n")
-    repeats = Mock(side_effect=rows.Repeats)
-    monkeypatch.setattr(rows, "Repeats", repeats)
+    found = Mock(side_effect=repeats.Repeats)
+    monkeypatch.setattr(repeats, "Repeats", found)
     assert [row.name for row in readable(network)] == [f"a{i}" for i in range(100)]
-    repeats.assert_called_once_with(network)
+    found.assert_called_once_with(network)
 
 
 def markdown_of(name: str) -> str:

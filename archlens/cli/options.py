@@ -7,7 +7,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from .. import dialects
 from ..analysis import layouts
@@ -22,6 +21,8 @@ from ..network import Network
 from .output import progress, show
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ..analysis.formula import Formula
     from ..dialects import Meant
 
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of networks that start so; a path is completed by the shell."""
+    from click.shell_completion import CompletionItem
+
     found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
 

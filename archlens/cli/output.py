@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TextIO, TypedDict, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypedDict, TypeGuard, TypeVar
 
 import click
 
@@ -14,6 +13,9 @@ from ..errors import Diagnostic, Style, printable, render, shorten, unstyled, us
 from ..forms import forms
 from ..forms.table import Table
 from ..wrapping import wrapped
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -138,6 +140,7 @@ def write_bytes(content: bytes, path: str) -> None:
         sys.stdout.buffer.flush()
         return
     import tempfile  # brings random numbers and hashes along
+    from pathlib import Path
 
     target = Path(path)
     try:
@@ -171,6 +174,8 @@ def write_files(files: Sequence[tuple[str, bytes]], folder: str) -> None:
     Raises:
         UsageError: one cannot be written.
     """
+    from pathlib import Path
+
     targets = {Path(folder) / path: content for path, content in files}
     for parent in dict.fromkeys(target.parent for target in targets):
         try:

@@ -34,11 +34,12 @@ def find(name: str) -> Meant:
     """
     if _is_word(name):
         return library.find(name)
-    meant = outside(name)
+    from .formats import file, missing
+    from .module import named
+
+    meant = named(name) or file(name)
     if meant is not None:
         return meant
-    from .formats import missing
-
     missing(name)
     return library.find(name)
 
@@ -46,14 +47,6 @@ def find(name: str) -> Meant:
 def _is_word(name: str) -> bool:
     """Whether a name can be that of a network of the zoo alone."""
     return not set(name) & {".", ":", "/", "\\"} and not os.path.exists(name)
-
-
-def outside(name: str) -> File | Named | None:
-    """The file of another tool or the module that a name means; ``None`` where it means neither."""
-    from .formats import file
-    from .module import named
-
-    return named(name) or file(name)
 
 
 def find_at(name: str, beside: str = "") -> Meant:

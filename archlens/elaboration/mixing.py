@@ -10,7 +10,6 @@ from ..language.steps import EXPERTS, Body, Experts, Named, Step, Value, usage_o
 from ..network import Copies, Layer
 from ..ops import OPS, Facts, Op, ShapeError, ask
 from ..ops import experts as ops
-from ..ops.normalization import BatchNorm
 from ..shape import Ids, Shape, times
 from .advice import LayerShapeError
 from .arguments import refused_by
@@ -84,7 +83,7 @@ class Mixing(Sharing):
                 inside = self.open(EXPERTS, step.where, place, {})
                 self.named("0", step.where, step.do, Env(self, env.locals, inside), inside)
         except LayerShapeError as failed:
-            if isinstance(failed.op, BatchNorm):
+            if isinstance(failed.op, OPS["batch_norm"]):
                 raise _refused(failed.name, failed.span, *_statistics(failed.op), step) from None
             raise
         self.mixing = None

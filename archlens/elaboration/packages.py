@@ -10,8 +10,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError, shorten, usage
-from ..ops import OPS, Merge, Op
+from ..ops import OPS, Merge, Op, files
 from ..ops.op import registry
+from ..ops.table import of_files
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -70,6 +71,7 @@ def _loaded(kind: str, point: EntryPoint) -> type[Op]:
     Raises:
         UsageError: the package fails, or it is no op of that name.
     """
+    of_files(files())  # which the package may import
     before = dict(registry)
     try:
         found = point.load()

@@ -42,7 +42,7 @@ class File:
         self.spec = spec
         self.parent = parent  # the one that uses it
         self.names: dict[str, Any] = {
-            **OPS, **STATED, **spec.blocks, **spec.parts, **CONSTANTS, "True": True, "False": False,
+            **STATED, **spec.blocks, **spec.parts, **CONSTANTS, "True": True, "False": False,
         }  # fmt: skip
         self.sources: Mapping[str, Tensor] = {}
         self.root = Place(path, None, names, self)
@@ -124,6 +124,8 @@ class Env:
             return walk.builder.x
         if name in self.file.names:
             return self.file.names[name]
+        if name in OPS:
+            return OPS[name]
         tensor = self.step(name)
         if tensor is None:
             raise KeyError(name)
@@ -165,6 +167,8 @@ class Env:
                 value = self.step(name)
             if value is None and name in self.file.names:
                 value = self.file.names[name]
+            if value is None and name in OPS:
+                value = OPS[name]
         else:
             value = path_in(argument, self.locals) or evaluate(expression, self, argument)
             name = str(value)
@@ -247,7 +251,13 @@ class Env:
 
     def known(self) -> Iterable[str]:
         flowing = ["x"] if self.walk.builder.sources else []
-        return [*self.locals, *flowing, *(n for n in self.file.names if n not in _HIDDEN), *self.steps()]
+        return [
+            *self.locals,
+            *flowing,
+            *OPS,
+            *(n for n in self.file.names if n not in _HIDDEN),
+            *self.steps(),
+        ]
 
     def hint(self, name: str) -> str:
         spec = self.file.spec

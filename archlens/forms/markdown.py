@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from urllib.parse import quote
 
 from ..errors import Diagnostic, printable
 from ..wrapping import cells_of
@@ -140,6 +139,8 @@ def link(text: str, url: str) -> str:
 
 def safe_address(url: str) -> str:
     """An address in which nothing ends it."""
+    from urllib.parse import quote
+
     return quote(url, safe=_URL)
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..errors import Located, Span, did_you_mean, error, shorten
-from ..ops import MERGES
-from ..ops.experts import Experts as ExpertsOp
+from ..ops import BRANCHES, MERGES
 from ..ops.op import signature
 from .document import Mapping, Node, Scalar, Sequence, check_keys, describe
 from .expression import Expression, Parts, is_torn, parse, split, torn
@@ -159,10 +158,10 @@ Value = Expression | Listing
 FORMS: dict[str, str] = {"residual": "add", "dense": "concat", "gate": "multiply"}
 
 #: The merges each of whose branches has a part of its own, with the names of these.
-PARTS = {kind: op.branches for kind, op in MERGES.items() if op.branches}
+PARTS = {kind: branches for kind, (branches, _) in BRANCHES.items() if branches}
 
 #: Those that they may have behind these.
-OPTIONAL_PARTS = {kind: MERGES[kind].optional_branches for kind in PARTS}
+OPTIONAL_PARTS = {kind: BRANCHES[kind][1] for kind in PARTS}
 
 #: The key of experts, and those beneath it that hold steps.
 EXPERTS = "experts"
@@ -341,6 +340,8 @@ def _read_parts(node: Mapping, form: str, where: Scalar) -> tuple[Mapping, dict[
 def _read_experts(node: Mapping) -> Experts:
     where, inside = node.keys[EXPERTS], node.values[EXPERTS]
     assert isinstance(inside, Mapping)  # else it would be a name
+    from ..ops.experts import Experts as ExpertsOp
+
     known = signature(ExpertsOp)
     keys = (*known, *_EXPERTS_STEPS)
     scope = "a scope that is to have this name holds a list"

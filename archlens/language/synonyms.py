@@ -6,11 +6,11 @@ A word is looked up in small letters, without ``_``, and without ``1d``, ``2d`` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 
 from ..errors import did_you_mean, shorten
-from ..ops import MERGES, OPS, Op
-from .constructs import CONSTRUCTS
+from ..ops import BRANCHES, MERGES, OPS, Op
 
 
 def plain(word: str) -> str:
@@ -28,7 +28,7 @@ def _joined(word: str) -> str:
 
 #: The words that are names of ops here, and of merges that no scope may have the name of.
 _OWN = {plain(kind) for kind in OPS}
-_MERGES = {plain(kind) for kind, op in MERGES.items() if not op.branches}
+_MERGES = {plain(kind) for kind, (branches, _) in BRANCHES.items() if not branches}
 
 
 def words_for(op: type[Op]) -> set[str]:
@@ -40,19 +40,28 @@ def words_for(op: type[Op]) -> set[str]:
     return (theirs | {*also.split()}) - _OWN
 
 
-#: The op that is meant, by what it is called elsewhere.
-WORDS = {word: kind for kind, op in OPS.items() if op.family != "merge" for word in words_for(op)}
+@cache
+def words() -> Mapping[str, str]:
+    """The op that is meant, by what it is called elsewhere."""
+    return {word: kind for kind, op in OPS.items() if op.family != "merge" for word in words_for(op)}
 
-#: The merge that is meant, by what it is called elsewhere; empty where no op merges so.
-MERGE_WORDS = dict.fromkeys(
-    "merge eltwise elementwise parallel branches stack average avg mean where outer".split(),  # noqa: SIM905
-    "",
-) | {word: kind for kind, op in OPS.items() if op.family == "merge" for word in words_for(op)}
 
-#: The construct of the language that is meant, by its name and what it is called elsewhere.
-CONSTRUCT_WORDS = {
-    word: name for name, one in CONSTRUCTS.items() for word in (plain(name), *one.also.split())
-}
+@cache
+def merge_words() -> Mapping[str, str]:
+    """The merge that is meant, by what it is called elsewhere; empty where no op merges so."""
+    none = "merge eltwise elementwise parallel branches stack average avg mean where outer"
+    return dict.fromkeys(none.split(), "") | {
+        word: kind for kind, op in MERGES.items() if op.family == "merge" for word in words_for(op)
+    }
+
+
+@cache
+def construct_words() -> Mapping[str, str]:
+    """The construct of the language that is meant, by its name and what it is called elsewhere."""
+    from .constructs import CONSTRUCTS
+
+    return {word: name for name, one in CONSTRUCTS.items() for word in (plain(name), *one.also.split())}
+
 
 #: What archlens has no op for, by the words for it.
 ABSENT = {
@@ -125,14 +134,16 @@ def op_meant(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
         same = [name for name in known if plain(name) == key]
         if same:
             return f"did you mean {shorten(same[0])}?"
-        if key in WORDS:
-            return f"did you mean {WORDS[key]}?"
-    if MERGE_WORDS.get(key):
-        return f"write {MERGE_WORDS[key]}: with its branches under it"
+        if key in words():
+            return f"did you mean {words()[key]}?"
+    if merge_words().get(key):
+        return f"write {merge_words()[key]}: with its branches under it"
     if key in ABSENT:
         return f"archlens does not have {ABSENT[key]}"
-    if key in CONSTRUCT_WORDS:
-        meant = CONSTRUCT_WORDS[key]
+    if key in construct_words():
+        from .constructs import CONSTRUCTS
+
+        meant = construct_words()[key]
         return f"did you mean {meant}?" if meant in known else f"write {CONSTRUCTS[meant].form}"
     return did_you_mean(word, known, otherwise=otherwise)
 
@@ -154,8 +165,8 @@ def merge_meant(name: str, keywords: Iterable[str]) -> str | None:
     like a keyword, as ``gates``.
     """
     key = plain(name)
-    if key in MERGE_WORDS or key in _MERGES:
-        meant = MERGE_WORDS.get(key, key)
+    if key in merge_words() or key in _MERGES:
+        meant = merge_words().get(key, key)
         return f"did you mean {meant}:?" if meant else f"the keys that merge branches: {', '.join(MERGES)}."
     if any(c.isdigit() for c in name) or key in _OWN:
         return None

@@ -10,12 +10,14 @@ import os.path
 import re
 import sys
 from functools import cache, lru_cache
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Source, Span, UsageError, did_you_mean, error, printable, shorten, usage
 from ..language.spec import Spec, check_variant, parse
 from .using import Folder, Nowhere, Where, linked
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: How spec files end.
 ENDINGS = (".yaml", ".yml")
@@ -47,21 +49,30 @@ class Found(NamedTuple):
 
 def directory() -> Path:
     """Where the zoo's specs lie: inside an installed package, or at the top of a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "specs"
-    return inside if inside.is_dir() else package.parent / "specs"
+    from pathlib import Path
+
+    return Path(_folder())
 
 
 @cache
-def _files() -> dict[str, Path]:
+def _folder() -> str:
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    inside = os.path.join(package, "specs")
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(package), "specs")
+
+
+@cache
+def _files() -> dict[str, str]:
     """Each family file, by its name without the ending."""
-    return {path.stem: path for path in sorted(directory().glob("*.yaml"))}
+    found = sorted(one for one in os.listdir(_folder()) if one.endswith(".yaml"))
+    return {one.removesuffix(".yaml"): os.path.join(_folder(), one) for one in found}
 
 
 @cache
 def text_of(stem: str) -> str:
     """The text of a family file."""
-    return _files()[stem].read_text("utf-8")
+    with open(_files()[stem], encoding="utf-8") as file:
+        return file.read()
 
 
 @cache
@@ -236,10 +247,7 @@ def with_variant(spec: Spec, variant: str, path: str) -> Found:
 
 
 def _exists(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except (OSError, ValueError):
-        return False
+    return os.path.exists(path)
 
 
 def open_spec(path: str) -> Spec:
@@ -279,7 +287,7 @@ def _opened(path: str) -> Spec:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise usage(f"{shorten(path, 200)} cannot be read: {reason}") from None
     read = _parsed if len(data) <= _KEPT_BYTES else _parsed.__wrapped__
-    return read(data, Path(path).stem if path != "-" else "stdin", name)
+    return read(data, _stem(path) if path != "-" else "stdin", name)
 
 
 @lru_cache(_KEPT)  # by the bytes themselves: the time of a file's last change is too coarse to be believed
@@ -318,17 +326,26 @@ def decoded(data: bytes, name: str) -> str:
     return text.replace("\r\n", "\n")
 
 
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _specs_beneath(path: str) -> list[str]:
+    """The names of the spec files in a folder; none where there is no such folder."""
+    try:
+        return [one for one in os.listdir(path) if re.search(r"\.y.*ml$", one)]
+    except (OSError, ValueError):
+        return []
+
+
 def _specs_in(path: str) -> str:
-    found = sorted(p.name for p in Path(path).glob("*.y*ml"))[:5]
+    found = sorted(_specs_beneath(path))[:5]
     return f"it holds {', '.join(map(printable, found))}" if found else ""
 
 
 def _nearby(path: str) -> str:
-    try:
-        siblings = [p.name for p in Path(path).parent.glob("*.y*ml")]
-    except (OSError, ValueError):
-        siblings = []
-    stem = Path(path).stem
+    siblings = _specs_beneath(os.path.dirname(path) or ".")
+    stem = _stem(path)
     if stem in names():
         return f"the zoo's own network is named without an ending: {stem}"
-    return did_you_mean(Path(path).name, siblings)
+    return did_you_mean(os.path.basename(path), siblings)

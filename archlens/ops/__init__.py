@@ -2,17 +2,18 @@
 
 An op knows its attributes and what it does to the shapes that it is given, and nothing of networks,
 files or torch. Every class in this folder that names a ``kind`` is an op of the language: adding one
-touches one file, and nothing lists the files.
+touches one file, and ``python tests/generate.py`` lists it.
 """
 
 from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping
-from importlib import import_module
 from pkgutil import iter_modules
 
 from .custom import Custom
+from .listed import FILES, WITHOUT
+from .listed import MERGES as BRANCHES
 from .op import (
     EVERYWHERE,
     NOWHERE,
@@ -35,12 +36,16 @@ from .op import (
     registry,
     stated,
 )
+from .table import Ops, of_files
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+
+def files() -> set[str]:
+    """The names of the files of this folder, without their endings."""
+    return {module.name for module in iter_modules(__path__)}
+
 
 #: Every op by the name that specs use, in alphabetical order.
-OPS: dict[str, type[Op]] = dict(sorted(registry.items()))
+OPS = Ops(FILES)
 
 #: What a spec may name beside them: its figures are what the spec states, and nothing proves them.
 STATED: dict[str, type[Op]] = {Custom.kind: Custom}
@@ -49,9 +54,17 @@ STATED: dict[str, type[Op]] = {Custom.kind: Custom}
 LANGUAGE: Mapping[str, type[Op]] = ChainMap(OPS, STATED)
 
 #: The ops that merge branches: the keys that open branches in a spec.
-MERGES: dict[str, type[Op]] = {kind: op for kind, op in OPS.items() if op.merges}
+MERGES = Ops({kind: FILES[kind] for kind in BRANCHES})
+
+if _new := sorted(files() - {*FILES.values(), *WITHOUT}):
+    for _kind, _op in of_files(_new).items():
+        OPS[_kind] = _op
+        if _op.merges:
+            MERGES[_kind] = _op
+            BRANCHES[_kind] = (_op.branches, _op.optional_branches)
 
 __all__ = [
+    "BRANCHES",
     "EVERYWHERE",
     "LANGUAGE",
     "MERGES",
@@ -69,11 +82,13 @@ __all__ = [
     "NonUniform",
     "Nowhere",
     "Op",
+    "Ops",
     "Reach",
     "ShapeError",
     "WindowChain",
     "all_channels",
     "ask",
+    "files",
     "registry",
     "stated",
 ]

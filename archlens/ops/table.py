@@ -1,0 +1,65 @@
+"""The ops by name, each imported when it is first asked for.
+
+Which file an op is in stands in ``listed.py``, which ``python tests/generate.py`` writes: a network of five
+ops imports the files of these five. A file that is not listed is imported at once, so that its ops are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from importlib import import_module
+
+from .op import Op, registry
+
+#: The branches of merges, by the name of the merge: those that have parts of their own, and those that may
+#: stand behind them.
+Branches = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+class Ops(MutableMapping[str, type[Op]]):
+    """Ops by name, in the order of their names; asking for names alone imports none."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        """A table.
+
+        Args:
+            files: the name of the file of each op, without its ending.
+        """
+        self._files: dict[str, str] = dict(files)
+        self._found: dict[str, type[Op]] = {}
+
+    def __getitem__(self, kind: str) -> type[Op]:
+        found = self._found.get(kind)
+        if found is None:
+            import_module(f"{__package__}.{self._files[kind]}")
+            found = self._found[kind] = registry[kind]
+        return found
+
+    def __setitem__(self, kind: str, op: type[Op]) -> None:
+        self._files.setdefault(kind, "")
+        self._found[kind] = op
+
+    def __delitem__(self, kind: str) -> None:
+        del self._files[kind]
+        self._found.pop(kind, None)
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def of_files(names: Iterable[str]) -> dict[str, type[Op]]:
+    """The ops in files of this folder, which are imported.
+
+    Args:
+        names: the files, without their endings.
+    """
+    files = {f"{__package__}.{name}" for name in names}
+    for file in sorted(files):
+        import_module(file)
+    return {kind: op for kind, op in sorted(registry.items()) if op.__module__ in files}
