@@ -25,7 +25,7 @@ MAY: dict[str, set[str]] = {
     "wrapping": set(),
     "errors": {"wrapping"},
     "bounds": {"errors"},
-    "limits": {"errors"},
+    "limits": {"counts", "errors"},
     "published": {"errors"},
     "ops": {"counts", "formulas", "geometry", "shape"},
     # of the analyses, the quantities that a budget can say
@@ -76,7 +76,7 @@ MAY: dict[str, set[str]] = {
     # of the views, how numbers are said; of the forms, what TeX takes for text
     "drawing": {"analysis", "errors", "forms", "geometry", "grouping", "network", "ops", "shape", "views"},
     "reporting": {
-        *("analysis", "drawing", "errors", "explorer", "forms", "language", "library", "limits", "lint"),
+        *("analysis", "counts", "drawing", "errors", "explorer", "forms", "language", "library", "lint"),
         *("network", "published", "shape", "studying", "views"),
     },
     # networks on a page that one can touch: figures of comparisons, a table of them, pictures, derivations
@@ -121,7 +121,7 @@ MAY: dict[str, set[str]] = {
         *("source", "studying", "tracing", "views", "wrapping", "writing"),
     },
     "outputs": {"schema"},
-    "schema": {"analysis", "budgets", "language", "limits", "ops", "published"},
+    "schema": {"analysis", "budgets", "counts", "language", "limits", "ops", "published"},
     # doors for tests of one's own: each does what a command does
     "testing": {
         *("analysis", "backends", "budgets", "elaboration", "errors", "forms", "language", "library"),
