@@ -342,7 +342,7 @@ class _Twin:
             touched, why = None, ""
             if layer.facts.reach is NOWHERE or unreached.issuperset(layer.inputs):
                 unreached.add(layer.name)
-            if layer.op.looks_up:
+            if any(isinstance(shape, Ids) for shape in layer.input_shapes):
                 values[layer.name] = planted(layer.inputs[0], layer.shape)
                 why = "no id is a NaN: they are planted in what is looked up"
             elif layer.name in unreached and not all(self.network.shape_of(x).spatial for x in layer.inputs):

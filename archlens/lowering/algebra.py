@@ -58,7 +58,7 @@ class Algebra:
             raise Other
         term = self.terms.get(given)
         if term is None and not given.flows:
-            number = _number(given)
+            number = number_of(given)
             if number is not None:
                 return self.of(number)
             term = given
@@ -94,7 +94,11 @@ class Algebra:
         return _times(_power(self.of(args["self"]), power), {ONE: -1 if target == "neg" else 1})
 
 
-def _number(value: Value) -> float | None:
+#: What makes a tensor of one number, each with its name for that.
+_FILLED = {"aten.scalar_tensor": "s", "aten.full": "fill_value"}
+
+
+def number_of(value: Value) -> float | None:
     """The number that a constant is, where it is one and known."""
     if prod(value.sizes) != 1 or value.trains:
         return None
@@ -105,11 +109,20 @@ def _number(value: Value) -> float | None:
         return found
     if value.node is None:
         return None
+    if value.node.target in _FILLED:
+        return float(value.node.args[_FILLED[value.node.target]])
     try:
         total = Algebra({}).made(value.node, value)
     except Other:
         return None
     return total.get(ONE, 0) if total.keys() <= {ONE} else None
+
+
+def plain_number(given: Any) -> float | None:
+    """A number, or what a constant is that is one; ``None`` for anything else."""
+    if isinstance(given, Value):
+        return None if given.flows else number_of(given)
+    return given if isinstance(given, int | float) else None
 
 
 def _added(a: Sum, b: Sum) -> Sum:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import prod
+from math import inf, isfinite, prod
 from typing import Any, TypeVar
 
 from ..ops import Op, ShapeError
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape, broadcast
 from . import attention, rotary
-from .algebra import SAME
+from .algebra import SAME, plain_number
 from .arrangement import REPEATED, Axes, Part, in_order, joined, permuted, sizes, viewed
+from .attention import logarithm
 from .lowering import (
     PERMUTES,
     VIEWED,
@@ -453,9 +454,8 @@ def normalize(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 _POINTWISE = """
     acos angle asin atan ceil cosh erf exp2 expm1 fill floor frac isnan isinf isfinite log10 log1p log2
-    logical_not logit nan_to_num remainder round sgn sign sinh tan trunc ge gt le lt eq ne masked_fill
-    threshold bitwise_not where logical_and logical_or atan2 fmod floor_divide lerp celu
-    glu
+    logit nan_to_num remainder round sgn sign sinh tan trunc ge gt le lt eq ne
+    threshold atan2 fmod floor_divide lerp celu glu
 """
 
 
@@ -479,6 +479,47 @@ def _pointwise(lowering: Lowering, node: Node) -> Held:
         made = lowering.opaque(name, first.draft.shape, *drafts, macs=0, pointwise=True, own=own)
         return Held(made, first.axes)
     raise NotSaid("its inputs lie otherwise")
+
+
+# --- truth ------------------------------------------------------------------------------------------
+
+
+@lowers("logical_not", "bitwise_not")
+def negated(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """Truth is 1, and nothing else but 0."""
+    if args["self"].dtype != "bool":
+        return _pointwise(lowering, node)
+    return _each(lowering, node, lowering.call("scale", -1), lowering.call("shift", 1))
+
+
+#: What is true where two tensors are, or where one is.
+_OF_TRUTH = {"and": "multiply", "or": "maximum"}
+
+
+@lowers(*(f"{kind}_{name}" for kind in ("logical", "bitwise") for name in _OF_TRUTH))
+def both(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    if any(value.dtype != "bool" or not value.flows for value in node.inputs) or len(node.inputs) != 2:
+        return _pointwise(lowering, node)
+    return _merged(lowering, node, _OF_TRUTH[node.target.rpartition("_")[2]])
+
+
+@lowers("masked_fill", "where")
+def chosen(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """One of two numbers by a mask, as what is added to scores; the logarithm of 0 is minus infinity."""
+    mask = args["condition" if node.target == "aten.where" else "mask"]
+    ends = [args.get("self"), args.get("value", args.get("other"))]
+    yes, no = ends if node.target == "aten.where" else ends[::-1]
+    yes, no = (0 if isinstance(x, Value) and is_zeros(x) else plain_number(x) for x in (yes, no))
+    plain = mask.flows and mask.dtype == "bool" and mask.sizes == node.outputs[0].sizes
+    if not plain or yes is None or no is None:
+        return _pointwise(lowering, node)
+    held = lowering.near(mask)
+    if (yes, no) in ((0, -inf), (-inf, 0)):
+        return Held(logarithm(lowering, held.draft, keeps=yes == 0), held.axes)
+    if not (isfinite(yes) and isfinite(no)):
+        return _pointwise(lowering, node)
+    made = held.draft if yes - no == 1 else lowering.put(lowering.call("scale", yes - no), held.draft)
+    return Held(lowering.put(lowering.call("shift", no), made) if no else made, held.axes)
 
 
 # --- merges -----------------------------------------------------------------------------------------

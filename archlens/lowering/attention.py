@@ -7,7 +7,7 @@ taken back, where nothing else reads it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isclose, prod
 from typing import Any
@@ -26,9 +26,10 @@ from .lowering import (
     batch_behind,
     is_zeros,
     permutation,
+    sources,
     unviewed,
 )
-from .masks import masked, masks_within
+from .masks import is_low, masked, masks_within
 from .tape import Node, Value
 
 #: The products of matrices, each with the names of its operands.
@@ -39,6 +40,9 @@ PRODUCTS = {
 }
 
 _SOFTMAX = ("aten._softmax", "aten._safe_softmax")
+
+#: Why attention is opaque that is known but for what is added to its scores.
+_MASKED = "archlens has no op for a bias or a mask of attention"
 
 #: What gives a tensor once more for each sample.
 _REPEATS = ("aten.expand", "aten.repeat", *VIEWED)
@@ -123,63 +127,121 @@ def function(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if mask is not None:
         found.done.append(node)
         found.beside += [lowering.settled(lowering.of(mask))] if mask.flows else []
-    causal = _masked(lowering, found) or bool(args.get("is_causal"))
-    draft, lead, tokens, channels = _place(lowering, node, (q, k, v), found, causal)
+    words = _masked(lowering, found) | ({"causal": True} if args.get("is_causal") else {})
+    draft, lead, tokens, channels = _place(lowering, node, (q, k, v), found, words)
     return Held(draft, (*_lead(draft, lead, q.axes[:-2]), tokens, channels), node.call)
 
 
 def module(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    """Torch's own module, where its queries, keys and values are several tensors, of several widths, too.
+    """Torch's own module, where several tensors are its queries, keys and values, or it leaves out some keys.
 
     Its weights project each by rows of one matrix, or by a matrix of its own.
     """
     own, torch = lowering.below(node.call), node.module
     if torch.bias_k is not None or torch.add_zero_attn:
         raise NotSaid("it has keys of its own")
-    causal = lowering.masks_what_comes_after(node)
+    left = lowering.left(node)
     values = [args[name] for name in ("query", "key", "value")]
     flowing = [lowering.attending(node, value) for value in values if value.flows]
     if not flowing or len({place for _, place in flowing}) > 1:
         raise NotSaid("its queries, keys and values lie otherwise")
-    beside, place, width = flowing[0][0].draft, flowing[0][1], torch.embed_dim
+    place, width = flowing[0][1], torch.embed_dim
+    projected = _projected(lowering, node, values, own, place)
+    out = {key.removeprefix("out_proj."): value for key, value in own.items() if key.startswith("out_proj.")}
+    back = lowering.call("linear", width, **({} if "bias" in out else {"bias": False}))
+    if left is not None:
+        op = lowering.call("attention", torch.num_heads, **left.words)
+        attended = lowering.put(op, *projected)
+    else:
+        attended = _leaving_out(lowering, node, projected)
+    made = lowering.put(back, attended, own=out)
+    if left is not None and args.get("attn_mask") is not None:
+        lowering.folded.update(lowering.own(node).values())
+    return Held(made, batch_behind(made.straight, place))
+
+
+def _projected(
+    lowering: Lowering, node: Node, values: Sequence[Value], own: Mapping[str, Value], place: int
+) -> list[Draft]:
+    """Queries, keys and values of such a module; by its whole matrix at once where they are of one tensor."""
+    width = node.module.embed_dim
+    beside = next(lowering.attending(node, value)[0].draft for value in values if value.flows)
 
     def learned(name: str) -> Draft:
         value = own[name]
         return lowering.put(lowering.call("parameter", value.sizes), beside, own={"": value})
 
+    def rows(value: Value) -> Draft:
+        if not value.flows:
+            return _repeated_rows(lowering, value, beside, place)
+        return lowering.settled(lowering.attending(node, value)[0], last=True)
+
+    def part(index: int, draft: Draft, **along: str) -> Draft:
+        ends = {"start": index * width, "stop": (index + 1) * width}
+        ends = {end: at for end, at in ends.items() if at not in (0, 3 * width)}
+        return lowering.put(lowering.call("slice", **along, **ends), draft)
+
     matrix = learned("in_proj_weight") if "in_proj_weight" in own else None
     bias = (
         lowering.put(lowering.call("rearrange", "c -> 1 c"), learned("in_proj_bias"))
-        if torch.in_proj_bias is not None
+        if node.module.in_proj_bias is not None
         else None
     )
+    by = lowering.call("matmul", transpose=True)
+    if matrix is not None and len(set(values)) == 1:
+        draft = lowering.put(by, rows(values[0]), matrix)
+        draft = draft if bias is None else lowering.put(lowering.call("add"), draft, bias)
+        return [part(index, draft) for index in range(3)]
     projected = []
     for index, (name, value) in enumerate(zip("qkv", values, strict=True)):
-        draft = (
-            lowering.settled(lowering.attending(node, value)[0], last=True)
-            if value.flows
-            else _repeated_rows(lowering, value, beside, place)
+        draft = rows(value)
+        weight = learned(f"{name}_proj_weight") if matrix is None else part(index, matrix, axis="length")
+        draft = lowering.put(by, draft, weight)
+        projected.append(
+            draft if bias is None else lowering.put(lowering.call("add"), draft, part(index, bias))
         )
-        part = {"start": index * width, "stop": (index + 1) * width}
-        part = {end: at for end, at in part.items() if at not in (0, 3 * width)}
-        if matrix is None:
-            weight = learned(f"{name}_proj_weight")
-        else:
-            weight = lowering.put(lowering.call("slice", axis="length", **part), matrix)
-        draft = lowering.put(lowering.call("matmul", transpose=True), draft, weight)
-        if bias is not None:
-            draft = lowering.put(
-                lowering.call("add"), draft, lowering.put(lowering.call("slice", **part), bias)
-            )
-        projected.append(draft)
-    op = lowering.call("attention", torch.num_heads, **({"causal": True} if causal else {}))
-    out = {key.removeprefix("out_proj."): value for key, value in own.items() if key.startswith("out_proj.")}
-    back = lowering.call("linear", width, **({} if "bias" in out else {"bias": False}))
-    attended = lowering.put(op, *projected)
-    made = lowering.put(back, attended, own=out)
-    if causal:
-        lowering.folded.update(lowering.own(node).values())
-    return Held(made, batch_behind(made.straight, place))
+    return projected
+
+
+def _leaving_out(lowering: Lowering, node: Node, projected: Sequence[Draft]) -> Draft:
+    """The core of such a module, that leaves out keys; what no op says of its masks is only known."""
+    heads, batch = node.module.num_heads, lowering.tape.batch
+    pairs = [draft.shape.spatial[-1] for draft in projected[:2]]
+    mask, keys = (node.args.get(name) for name in ("attn_mask", "key_padding_mask"))
+    words: dict[str, Any] = {}
+    terms: list[Draft | None] = []
+    if mask is not None and mask.flows:
+        held = lowering.of(mask)
+        keeps = False if mask.dtype == "bool" else None
+        terms.append(masking(lowering, held, (batch * heads, *pairs), (heads,), keeps))
+    elif mask is not None:
+        said = masked(node)
+        left = lowering.leaves(said) if said is not None else None
+        words = left.words if left is not None else {}
+        terms += [None] if left is None else []
+    if keys is not None and keys.flows and len(keys.sizes) == 2:
+        held = lowering.of(keys)
+        held = Held(held.draft, (held.axes[0], (), (), held.axes[1]), held.call)
+        keeps = False if keys.dtype == "bool" else None
+        terms.append(masking(lowering, held, (batch, heads, *pairs), (heads,), keeps))
+    elif keys is not None:
+        terms.append(None)
+    op = lowering.call("attention", heads, **words)
+    said_terms = [one for one in terms if one is not None]
+    read = [value for one in (mask, keys) if one is not None and not one.flows for value in sources(one)]
+    if len(said_terms) == len(terms):
+        lowering.folded.update(value for value in read if not value.trains)
+        return lowering.put(op, *projected, _total(lowering, said_terms))
+    return lowering.opaque(
+        "attention",
+        op.facts(*[draft.shape for draft in projected]).shape,
+        *projected,
+        *said_terms,
+        macs=op.facts(*[draft.shape for draft in projected]).macs,
+        own={value.key: value for value in read},
+        base=op,
+        reason=_MASKED,
+    )
 
 
 def _repeated_rows(lowering: Lowering, value: Value, beside: Draft, place: int) -> Draft:
@@ -268,13 +330,16 @@ def _of_each(found: _Scores, node: Node) -> bool:
 
 def _leads_back(draft: Draft) -> bool:
     """Whether there is a product of matrices behind a layer, with nothing but what is done to each score."""
-    while draft.node is not None and draft.op.kind != "parameter":
-        node, target = draft.node, draft.node.target
-        if target in PRODUCTS:
+    rest, seen = [draft], {draft}
+    while rest:
+        draft = rest.pop()
+        if draft.node is None or draft.op.kind == "parameter":
+            continue
+        if draft.node.target in PRODUCTS:
             return isinstance(draft.op, Opaque | MatMul)
-        if target not in (*_SOFTMAX, *_EACH, "aten.div", "torch.dropout") or not draft.inputs:
-            return False
-        draft = next((one for one in draft.inputs if one.node is not node), draft.inputs[0])
+        if draft.node.target in (*_SOFTMAX, *_EACH, "aten.div", "torch.dropout"):
+            rest += [one for one in draft.inputs[::-1] if one not in seen]
+            seen.update(draft.inputs)
     return False
 
 
@@ -306,8 +371,8 @@ def _attended(
         return None
     q, k = (_unscaled(lowering, one, found, made) for one in (q, k))
     found.by_query = first and all(lowering.held[one.outputs[0]].axes == weights for one in found.done)
-    causal = _masked(lowering, found)
-    draft, lead, *inner = _place(lowering, node, (q, k, v), found, causal)
+    words = _masked(lowering, found)
+    draft, lead, *inner = _place(lowering, node, (q, k, v), found, words)
     lowering.replaced.update(found.layers)
     return Held(draft, (*_lead(draft, lead, v.axes[:-2]), *(inner if first else inner[::-1])), node.call)
 
@@ -337,26 +402,30 @@ def _factor(draft: Draft) -> float | None:
     return float(other if draft.node.target == "aten.mul" else 1 / other)
 
 
-def _masked(lowering: Lowering, found: _Scores) -> bool:
-    """Whether what is done to each score masks what comes after a query; that is then no more to be said."""
-    causal, rest = False, []
+def _masked(lowering: Lowering, found: _Scores) -> dict[str, Any]:
+    """Which scores are left by what is done to each, as words of the op; that is then no more to be said."""
+    words: dict[str, Any] = {}
+    rest = []
     for node in found.done:
         said, bias = masked(node), _added(node)
-        if said is not None and lowering.is_causal(said):
-            causal = True
+        left = lowering.leaves(said) if said is not None else None
+        if left is not None and (not words or words == left.words):
+            words = left.words or words
         elif bias is not None and is_zeros(bias):
             pass
         else:
             rest.append(node)
             if bias is not None:
-                within = (own for mask, own in masks_within(bias) if lowering.is_causal(mask))
-                own = next(within, None)
-                causal |= own is not None
-                found.biases[node] = bias if own is None else own
+                within = ((lowering.leaves(mask), own) for mask, own in masks_within(bias))
+                left, own = next((one for one in within if one[0] is not None), (None, bias))
+                if left is not None and (not words or words == left.words):
+                    words = left.words or words
+                    bias = own
+                found.biases[node] = bias
             continue
         lowering.folded.update(lowering.own(node).values())
     found.done = rest
-    return causal
+    return words
 
 
 def _added(node: Node) -> Value | None:
@@ -378,7 +447,7 @@ def _place(
     node: Node,
     tensors: Sequence[Held],
     found: _Scores,
-    causal: bool,
+    words: Mapping[str, Any],
 ) -> tuple[Draft, list[Part], Axis, Axis]:
     """The layer, its inputs as tokens; and where in it their leading axes, tokens and channels are."""
     rests = []
@@ -405,7 +474,7 @@ def _place(
         for held, lead in zip(tensors, places, strict=True)
     ]
     kv_heads = count // repeats if repeats > 1 else None
-    op = lowering.call("attention", count, kv_heads, causal)
+    op = lowering.call("attention", count, kv_heads, **words)
     factor = found.factor * (drafts[0].shape.channels // count) ** 0.5
     if not isclose(factor, 1, rel_tol=1e-6):
         drafts[0] = lowering.put(lowering.call("scale", float(f"{factor:.12g}")), drafts[0])
@@ -508,11 +577,12 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
         raise NotSaid(problem.message) from None
     if core.macs != sum(ran):
         raise NotSaid(f"{core.macs:,} MACs are said, and {sum(ran):,} ran")
-    bias = _bias(lowering, node, op, drafts, found) if len(found.done) == 1 and not extra else None
+    bias = _bias(lowering, node, op, drafts, found) if found.done and not extra else None
     if bias is not None:
         made = lowering.put(op, *drafts, bias)
-        read = lowering.own(found.done[0]).values()
-        lowering.folded.update(value for value in read if not value.trains)
+        for one in found.done:
+            read = lowering.own(one).values()
+            lowering.folded.update(value for value in read if not value.trains)
     elif not (found.done or found.beside or own or extra):
         made = lowering.put(op, *drafts)
     else:
@@ -527,48 +597,118 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
             own=own,
             once=once,
             base=op,
-            reason="archlens has no op for a bias or a mask of attention",
+            reason=_MASKED,
         )
     lowering.checked = node
     return made
 
 
 def _bias(lowering: Lowering, node: Node, op: Any, drafts: Sequence[Draft], found: _Scores) -> Draft | None:
-    """What alone is added to the scores, by heads, queries and keys; ``None`` where no op says it."""
-    (said,), rows = found.done, drafts[0].shape.spatial[:-1]
+    """All that is added to the scores, by heads, queries and keys; ``None`` where no op says some of it."""
+    if not found.by_query:
+        return None
+    terms = []
+    for said in found.done:
+        one = _term(lowering, said, op, drafts, found)
+        if one is None:
+            return None
+        terms.append(one)
+    return _total(lowering, terms)
+
+
+def _total(lowering: Lowering, terms: Sequence[Draft]) -> Draft:
+    """The sum of biases, of which some may have axes on their left that others leave out."""
+    rank = max(len(one.shape) for one in terms)
+    longer = []
+    for one in terms:
+        samples, *axes = one.straight
+        held = Held(one, (samples, *((),) * (rank - len(axes)), *axes))
+        longer.append(lowering.settled(held, last=True))
+    return lowering.put(lowering.call("add"), *longer) if len(longer) > 1 else longer[0]
+
+
+def _term(lowering: Lowering, said: Node, op: Any, drafts: Sequence[Draft], found: _Scores) -> Draft | None:
+    """What one operator adds to the scores, or masks of them by what flows."""
+    rows = drafts[0].shape.spatial[:-1]
     queries, keys = (draft.shape.spatial[-1] for draft in drafts[:2])
+    keeps = None
     if said.target == "torch.attention":
         bias, lead = said.args["attn_mask"], said.args["query"].sizes[:-2]
-    elif said.target == "aten.add" and found.by_query:
-        scores = {lowering.held[value].draft for value in said.inputs if value.flows} & {*found.layers}
-        others = [v for v in said.inputs if not v.flows or lowering.held[v].draft not in scores]
-        bias, lead = others[0] if len(others) == 1 else None, said.outputs[0].sizes[:-2]
+        keeps = True if bias.dtype == "bool" else None
+    else:
+        lead = said.outputs[0].sizes[:-2]
         if said.outputs[0].sizes[-2:] != (queries, keys):
             return None
-    else:
+        how = masked(said)
+        if said.target == "aten.add":
+            scores = {lowering.held[value].draft for value in said.inputs if value.flows} & {*found.layers}
+            others = [v for v in said.inputs if not v.flows or lowering.held[v].draft not in scores]
+            bias = others[0] if len(others) == 1 else None
+        elif how is not None and how.mask.dtype == "bool" and how.keeps is not None and is_low(how.fill):
+            bias, keeps = how.mask, how.keeps
+        else:
+            return None
+    if bias is None or ("float" not in bias.dtype and keeps is None):
         return None
-    if bias is None or "float" not in bias.dtype or not found.by_query:
-        return None
+    if bias.flows:
+        return masking(lowering, lowering.of(bias), (*lead, queries, keys), (*rows, op.heads), keeps)
     bias = found.biases.get(said, bias)
     apart = op.heads == 1 and rows[-1:] == lead[-1:]  # each head is a row
-    if lead[-1:] != (op.heads,) and not apart:
+    if (lead[-1:] != (op.heads,) and not apart) or keeps is not None:
         return None
     to = "h 1 q k" if apart else "h q k"
-    if bias.flows:
-        made = lowering.settled(lowering.of(bias), last=True)
-        if (
-            bias.sizes != (lowering.tape.batch, *made.shape)
-            or lead[:-1] != (lowering.tape.batch,)
-            or len(made.shape) != 3
-        ):
-            return None
-        return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), made) if apart else made
     if (bias, to) not in lowering.made:
         learned = _learned_bias(lowering, bias, drafts[0], to)
         if learned is None:
             return None
         lowering.made[bias, to] = learned
     return lowering.made[bias, to]
+
+
+def masking(
+    lowering: Lowering, held: Held, scores: Sequence[int], rows: Sequence[int], keeps: bool | None
+) -> Draft | None:
+    """What flows and is added to scores, as a bias of the op; ``None`` where it lies otherwise.
+
+    Args:
+        lowering: where its layers are placed.
+        held: what is repeated to one number for each score.
+        scores: the sizes of these, queries and keys last.
+        rows: what the op has before queries and keys, its heads last.
+        keeps: whether truth keeps a score, and all others go; or leaves it out; ``None`` for numbers that
+            are added.
+    """
+    own = ((),) * (len(scores) - len(held.axes)) + held.axes
+    again = [not axis or axis[0].axis == REPEATED for axis in own]
+    if len(own) != len(scores) or any(part.axis == REPEATED for axis in own[-2:] for part in axis[1:]):
+        return None
+    spread = [
+        ((Part(REPEATED, 0, size),) if size > 1 else ()) if repeats else axis
+        for repeats, size, axis in zip(again, scores, own, strict=True)
+    ]
+    samples = held.draft.straight[0]
+    lead = in_order(spread[:-2])
+    inner = viewed((lead[len(samples) :],), rows)
+    if lead[: len(samples)] != samples or inner is None or not (again[-2] or own[-2]) or again[-1]:
+        return None
+    if any(len({part.axis == REPEATED for part in axis}) > 1 for axis in inner):
+        return None
+    lies = [() if axis and axis[0].axis == REPEATED else axis for axis in inner]
+    lies += [() if again[-2] else own[-2], own[-1]]
+    while len(lies) > 1 and not lies[0]:
+        del lies[0]  # what is left out is the same for all
+    draft = held.draft if keeps is None else logarithm(lowering, held.draft, keeps=keeps)
+    return lowering.settled(Held(draft, (samples, *lies), held.call), last=True)
+
+
+def logarithm(lowering: Lowering, draft: Draft, *, keeps: bool) -> Draft:
+    """What is added to scores by a mask of ones and zeros: 0 is the logarithm of 1, minus infinity of 0."""
+    for kind, *given in (("log",),) if keeps else (("scale", -1), ("shift", 1), ("log",)):
+        key = (draft, kind, *given)
+        if key not in lowering.made:
+            lowering.made[key] = lowering.put(lowering.call(kind, *given), draft)
+        draft = lowering.made[key]
+    return draft
 
 
 def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Draft | None:

@@ -22,7 +22,7 @@ from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
 from .compositions import BaseOf, compositions
 from .known import KNOWN
-from .masks import MULTIHEAD, Masked, masked
+from .masks import MULTIHEAD, Leaves, Masked, masked
 from .tape import BATCH, Call, Node, Pairs, Rows, Tape, Value
 
 
@@ -144,7 +144,7 @@ class Lowering:
         self,
         tape: Tape,
         table: Mapping[str, Lowers],
-        is_causal: Callable[[Masked], bool] = lambda _: False,
+        leaves: Callable[[Masked], Leaves | None] = lambda _: None,
         base_of: BaseOf = lambda *_: None,
         pairs_of: Callable[[Value], Pairs | None] = lambda _: None,
         rows_of: Callable[[Value], Rows | None] = lambda _: None,
@@ -153,8 +153,8 @@ class Lowering:
         self.composed = compositions(tape, base_of)
         #: The operators, each composition as one.
         self.nodes = self.composed.nodes(tape)
-        #: Whether a mask leaves the scores of what does not come after a query, and no others.
-        self.is_causal = is_causal
+        #: Which scores a mask leaves, where an op says that.
+        self.leaves = leaves
         #: What a tensor says of each two positions, where it is made of the rows of a table for these.
         self.pairs_of = pairs_of
         #: Which rows of a table a tensor is made of.
@@ -251,7 +251,7 @@ class Lowering:
         try:
             return self.later[value].put_together(self)
         except NotSaid:
-            self._forget(before)
+            self.forget(before)
             assert value.node is not None
             return next(iter(self._unsaid(value.node)))  # type: ignore[return-value]
         finally:
@@ -481,7 +481,7 @@ class Lowering:
             try:
                 return self._repeated(held, bool(last))
             except NotSaid:
-                self._forget(before)
+                self.forget(before)
         pattern = None if repeats else _pattern(held)
         if pattern is not None:
             given = {} if last or len(shape) == 1 else {"channels": "first"}
@@ -583,7 +583,7 @@ class Lowering:
                 leaf = self.given.get(node.outputs[0]) if node.outputs else None
                 found = self._said(node) if leaf is None else [self._repeated_for_each(leaf)]
             except NotSaid as problem:
-                self._forget(before)
+                self.forget(before)
                 self.paying.clear()
                 self.reasons[node] = str(problem)
                 found = self._unsaid(node, costed=not isinstance(problem, MixesSamples))
@@ -632,10 +632,10 @@ class Lowering:
             for made in self._moves(held, None):
                 return Held(made, made.straight)
         except NotSaid:
-            self._forget(before)
+            self.forget(before)
         return held
 
-    def _forget(self, before: int) -> None:
+    def forget(self, before: int) -> None:
         """Take back the layers that were drafted for an operator that could not be said."""
         gone = set(self.drafts[before:])
         if gone:
@@ -685,7 +685,7 @@ class Lowering:
         """Whether nothing reads what some layers make but these themselves and one operator."""
         own = set(drafts)
         for value in (value for draft in own for value in self.holding.get(draft, ())):
-            others = [one for one in self.readers.get(value, ()) if one is not reader]
+            others = [one for one in self.readers.get(value, ()) if one is not reader and one.flows]
             made = [self.held.get(out) for one in others for out in one.outputs]
             if value in self.ends or any(held is None or held.draft not in own for held in made):
                 return False
@@ -699,10 +699,11 @@ class Lowering:
         op = KNOWN[node.target](node.module)
         flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
         of_itself = [node.args.get(name) for name in ("query", "key", "value")] == 3 * flowing
-        if node.target == MULTIHEAD and not (of_itself and op is not None):
-            if node.target not in self.table:
-                raise NotSaid
-            return [self.table[node.target](self, node, dict(node.args))]  # type: ignore[list-item]
+        if node.target == MULTIHEAD:
+            leaves = self.left(node)
+            if not of_itself or op is None or leaves is None or leaves.window is not None:
+                return [self.table[node.target](self, node, dict(node.args))]  # type: ignore[list-item]
+            op = self.call(op.kind, **op.attributes() | leaves.words)
         if op is None:
             raise NotSaid
         if len(flowing) != 1:
@@ -721,29 +722,27 @@ class Lowering:
 
     def _attention(self, node: Node, op: Op, value: Value) -> list[Held | None]:
         """Attention of one tensor to itself, all of it or what does not come after a query."""
-        if self.masks_what_comes_after(node):
-            op = self.call(op.kind, **op.attributes() | {"causal": True})
         held, place = self.attending(node, value)
         draft = self.put(op, self.settled(held, last=True), own=self.below(node.call))
-        if op.attributes().get("causal"):
+        if node.args.get("attn_mask") is not None:
             self.folded.update(self.own(node).values())
         return [Held(draft, batch_behind(draft.straight, place))]
 
-    def masks_what_comes_after(self, node: Node) -> bool:
-        """Whether a module of attention has a causal mask, and not none.
+    def left(self, node: Node) -> Leaves | None:
+        """Which scores a module of attention leaves; ``None`` where no op says that by itself.
 
         Raises:
-            NotSaid: it has another one, leaves out keys, or its weights are read.
+            NotSaid: its weights are read, too.
         """
-        if node.args.get("key_padding_mask") is not None:
-            raise NotSaid("some keys are left out")
         if any(self.readers.get(one) or one in self.ends for one in node.outputs[1:]):
             raise NotSaid("its weights are read, too")
+        if node.args.get("key_padding_mask") is not None:
+            return None
         mask = node.args.get("attn_mask")
-        said = None if mask is None else masked(node)
-        if mask is not None and (mask.flows or said is None or not self.is_causal(said)):
-            raise NotSaid("its mask is not causal")
-        return mask is not None
+        if mask is None:
+            return Leaves(causal=False)
+        said = masked(node)
+        return None if mask.flows or said is None else self.leaves(said)
 
     def attending(self, node: Node, value: Value) -> tuple[Held, int]:
         """What a module of attention is given, the batch first; and behind how many axes that stood."""
@@ -966,15 +965,20 @@ class Lowering:
         return replace(builder.network(outputs.pop("out"), **outputs), dtypes=dtypes)
 
     def _look_up(self, heads: Lowering | None) -> None:
-        """Say the inputs that are ids as such: tables of one length are looked up by them, and no more."""
+        """Say the inputs that are ids as such: tables of one length are looked up by them.
+
+        What has no op may read them, too, as where a mask is made of those that only fill a row.
+        """
         drafts = [*self.drafts, *(heads.drafts if heads is not None else ())]
         for value, draft in self.inputs.items():
-            others = heads.inputs.items() if heads is not None else ()
-            same = [draft, *[other for one, other in others if one.input == value.input]]
+            trained = heads.inputs.items() if heads is not None else ()
+            same = [draft, *[other for one, other in trained if one.input == value.input]]
             readers = [one for one in drafts if any(read in same for read in one.inputs)]
+            others = [one for one in readers if _table(one) is None]
+            readers = [one for one in readers if one not in others]
             tables = [_table(one) for one in readers]
             rows = {table.sizes[0] for table in tables if table is not None}
-            if None in tables or len(rows) != 1:
+            if len(rows) != 1 or not all(isinstance(one.op, Opaque) for one in others):
                 continue
             ids = Ids(draft.shape, rows.pop())
             made = [self.call("embedding", table.sizes[1]) for table in tables if table is not None]
@@ -986,6 +990,9 @@ class Lowering:
                 assert table is not None
                 one.op, one.facts = op, op.facts(ids)
                 one.own = {"weight": table}
+            for one in others:
+                if isinstance(one.op, Opaque):
+                    one.op = one.op.reading(*[read.shape for read in one.inputs])
 
     @staticmethod
     def _blocks(builder: Builder, drafts: Iterable[Draft]) -> Iterator[tuple[str, str]]:

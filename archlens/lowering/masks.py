@@ -1,11 +1,11 @@
-"""Masks of attention: which argument of an operator is one, and whether a constant one is causal."""
+"""Masks of attention: which argument of an operator is one, and what a constant one leaves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .algebra import SAME, VIEWS
+from .algebra import SAME, VIEWS, plain_number
 from .numbers import EACH
 from .tape import Node, Value
 
@@ -73,24 +73,48 @@ def _flows(value: Any) -> bool:
     return isinstance(value, Value) and value.flows
 
 
+class Leaves(NamedTuple):
+    """Which scores a mask leaves a query."""
+
+    #: Whether none of what comes after it.
+    causal: bool
+    #: How many positions away there is none any more, if anywhere.
+    window: int | None = None
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """The same as attributes of an op."""
+        said = {"causal": True} if self.causal else {}
+        return said if self.window is None else {**said, "window": self.window}
+
+
+def is_low(fill: Any) -> bool:
+    """Whether a number, or a constant that is one, leaves nothing of a score that it stands in for."""
+    number = plain_number(fill)
+    return number is not None and number <= LOW
+
+
 #: What a matrix holds up to its diagonal, and behind it.
 Triangle = tuple[Any, Any]
 
 
-def is_causal(said: Masked) -> bool:
-    """Whether a mask leaves a query the scores of itself and of what stands before it, and no others.
+def leaves(said: Masked) -> Leaves | None:
+    """Which scores a mask leaves: those of a query and of what stands before it; ``None`` for others.
 
     It is told by what constants of a file hold, and by what is computed of these.
     """
     rows, columns = said.mask.sizes[-2:] if len(said.mask.sizes) > 1 else (0, 0)
     found = _Triangles().of(said.mask)
     if found is None or (rows, columns) != said.scores or rows != columns or rows < 2:
-        return False
+        return None
     low, high = found
     if said.fill is not None or said.mask.dtype == "bool":
         filled = said.fill is None or _is_low(said.fill)
-        return said.keeps is not None and filled and (bool(low), bool(high)) == (said.keeps, not said.keeps)
-    return bool(low == 0 and high <= LOW)
+        kept = (bool(low), bool(high)) == (said.keeps, not said.keeps)
+        causal = said.keeps is not None and filled and kept
+    else:
+        causal = bool(low == 0 and high <= LOW)
+    return Leaves(causal=True) if causal else None
 
 
 def _is_low(fill: Any) -> bool:

@@ -41,6 +41,7 @@ class Opaque(Op, family="opaque"):
     """
 
     kind = "opaque"
+    looks_up = True
 
     def __init__(
         self,
@@ -71,6 +72,13 @@ class Opaque(Op, family="opaque"):
             base=base,
             merges=len(inputs) > 1,
         )
+
+    def reading(self, *inputs: Shape) -> Opaque:
+        """The same on other shapes, of which it makes what it makes of its own."""
+        known: dict[str, Any] = vars(self)
+        tensors = {name: dict(known[name]) for name in ("weights", "buffers")}
+        rest = {name: value for name, value in known.items() if name != "merges"}
+        return Opaque(**rest | tensors | {"inputs": inputs})
 
     @property
     def base(self) -> Op | None:

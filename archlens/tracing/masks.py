@@ -1,4 +1,4 @@
-"""What constants hold: whether masks are causal, angles those of rotary positions, and which rows are read.
+"""What constants hold: what masks leave, angles those of rotary positions, and which rows are read.
 
 They are computed again, of the values that a module has.
 
@@ -18,28 +18,34 @@ from torch import Tensor
 from ..backends.modules import RelativeBuckets, RelativePositions
 from ..lowering.algebra import SAME
 from ..lowering.lowering import MOVES, sources
-from ..lowering.masks import LOW, Masked
+from ..lowering.masks import LOW, Leaves, Masked
 from ..lowering.tape import Pairs, Rows, Value
 
 #: The largest mask that is looked at, and the most operators behind one.
 _VALUES, _OPERATORS = 1 << 24, 64
 
 
-def is_causal(said: Masked) -> bool:
-    """Whether a mask leaves a query the scores of itself and of what stands before it, and no others.
+def leaves(said: Masked) -> Leaves | None:
+    """Which scores a mask leaves: those of itself, of what is near, and maybe of nothing after it.
 
-    It is not known where a mask is trained, or made by operators that do not run again.
+    ``None`` where it leaves others, is trained, or is made by operators that do not run again.
     """
     try:
         with torch.no_grad():
             allowed = _allowed(said)
         if allowed is None or allowed.numel() != allowed.shape[-2:].numel():
-            return False
+            return None
         rows, columns = allowed.shape[-2:]
-        whole = torch.ones(rows, columns, dtype=torch.bool)
-        return bool(rows == columns) and torch.equal(allowed.reshape(rows, columns), whole.tril())
+        if rows != columns:
+            return None
+        allowed = allowed.reshape(rows, columns)
+        causal, window = not allowed[0, 1:].any().item(), int(allowed[:, 0].sum())
+        at = torch.arange(rows)
+        away = at[:, None] - at
+        near = (away < window) & ((away >= 0) if causal else (away > -window))
+        return Leaves(causal, window if window < rows else None) if torch.equal(allowed, near) else None
     except Exception:  # whatever it raises where it does not run again
-        return False
+        return None
 
 
 #: The most cosines that are looked at.
@@ -242,8 +248,12 @@ def _computed(value: Value, known: dict[Value, Tensor]) -> Tensor:
     node = value.node
     if node is None or node.flows or len(known) > _OPERATORS:
         raise LookupError("its values are not known")
+    if any(one.flows for one in node.inputs) and not node.target.startswith("aten.new_"):
+        raise LookupError("it has a row for each sample")
 
     def plain(given: Any) -> Any:
+        if isinstance(given, Value) and given.flows:  # of which it takes the type alone
+            return torch.empty(0, dtype=getattr(torch, given.dtype))
         if isinstance(given, Value):
             return _values(given, known)
         return [plain(one) for one in given] if isinstance(given, list) else given

@@ -391,7 +391,10 @@ def _to_meta(tensor: Tensor) -> Tensor:
 
 
 #: What takes of a tensor no more than its type and where it lies.
-_MADE = {f"aten.new_{name}" for name in ("zeros", "ones", "full", "empty", "empty_strided")}
+_MADE = {
+    *(f"aten.new_{name}" for name in ("zeros", "ones", "full", "empty", "empty_strided")),
+    *(f"aten.{name}_like" for name in ("zeros", "ones", "full", "empty")),
+}
 
 #: What makes something else than a tensor of the values of one.
 _LEAVES_TORCH = (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__)

@@ -11,7 +11,7 @@ from ..analysis.uses import Use
 from ..elaboration.building import Place
 from ..errors import shorten, usage
 from ..grouping import grouped
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_around
 from ..ops.experts import Experts
 from ..ops.op import signature
 from .names import TAKEN, free, is_name, snake
@@ -222,8 +222,9 @@ class Reader:
     def _maker(self, scope: Scope, value: Value, home: Scope) -> int:
         """The child of a scope that a tensor is made in."""
         path = self.network.layers[value].name if home is scope else home.path
-        start = len(scope.path) + 1 if scope.path else 0
-        return self._names(scope)[path[start:].partition(".")[0]]
+        inner = path[len(scope.path) + 1 if scope.path else 0 :]
+        names = self._names(scope)  # of which some are paths, where others stand between their steps
+        return next(names[one] for one in (*scopes_around(inner), inner) if one in names)
 
     def _names(self, scope: Scope) -> dict[str, int]:
         """The children of a scope by their names."""

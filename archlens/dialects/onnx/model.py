@@ -14,7 +14,7 @@ from ...errors import Diagnostic, SpecError, error, render, shorten, usage
 from ...language.steps import RESERVED
 from ...lowering import aten
 from ...lowering.lowering import Lowering
-from ...lowering.masks import is_causal
+from ...lowering.masks import leaves
 from ...lowering.tape import TakenApart
 from ...network import Asked, Layer, Network, Origin
 from ...shape import AXIS_NAMES, Shape, times
@@ -149,7 +149,7 @@ class Onnx(Model):
             run = self._batched(name, shapes, run, samples)
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
-        lowering = Lowering(run.tape, aten.TABLE, is_causal, rows_of=rows_of)
+        lowering = Lowering(run.tape, aten.TABLE, leaves, rows_of=rows_of)
         try:
             lowering.run()
         except TakenApart:

@@ -1,0 +1,222 @@
+"""Masks of attention in modules, which leave out keys, far ones, or others; against torch's own outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+
+LENGTH, WIDTH, HEADS = 9, 16, 4
+
+#: Which steps of two samples only fill their rows.
+FILLING = torch.arange(LENGTH) >= torch.tensor([[6], [9]])
+
+
+class Multihead(nn.Module):
+    """Torch's module, which leaves out the steps that only fill a row."""
+
+    def __init__(self, *, steps_first: bool = False, **options: bool) -> None:
+        super().__init__()
+        self.attend = nn.MultiheadAttention(WIDTH, HEADS, batch_first=not steps_first, **options)
+        self.steps_first = steps_first
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        x = x.transpose(0, 1) if self.steps_first else x
+        y = self.attend(x, x, x, key_padding_mask=mask, need_weights=False)[0]
+        return y.transpose(0, 1) if self.steps_first else y
+
+
+class Causal(Multihead):
+    """It leaves out what comes after a step, too."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        after = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+        y = self.attend(x, x, x, key_padding_mask=mask, attn_mask=after, need_weights=False)
+        return y[0]  # type: ignore[no-any-return]
+
+
+class PerHead(Multihead):
+    """Its mask has a number for each score of each head, and that of filling steps is added to it."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        each = x[:, None, :, :LENGTH].expand(-1, HEADS, -1, -1).flatten(0, 1)
+        filling = torch.zeros_like(mask, dtype=x.dtype).masked_fill(mask, -torch.inf)
+        y = self.attend(x, x, x, key_padding_mask=filling, attn_mask=each, need_weights=False)
+        return y[0]  # type: ignore[no-any-return]
+
+
+class Encoder(nn.Module):
+    """Torch's encoder, which makes numbers of its mask."""
+
+    def __init__(self, **options: bool) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 32, batch_first=True, **options)
+        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return self.layers(x, src_key_padding_mask=mask)  # type: ignore[no-any-return]
+
+
+class Decoder(nn.Module):
+    """Torch's decoder; of what it attends to some steps only fill a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerDecoderLayer(WIDTH, HEADS, 32, batch_first=True)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        after = nn.Transformer.generate_square_subsequent_mask(7)
+        return self.layer(x[:, :7], x, tgt_mask=after, memory_key_padding_mask=mask)  # type: ignore[no-any-return]
+
+
+class Written(nn.Module):
+    """Attention written out, its mask put in by one of these."""
+
+    def __init__(self, how: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.qkv, self.how = nn.Linear(WIDTH, 3 * WIDTH), how
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        scores = self.how(q @ k.mT / 2, mask[:, None, None, :])
+        return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+
+class Function(Written):
+    """The same by torch's function, which is given the mask that the other computes."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.how(x, mask[:, None, None, :]))
+        return y.transpose(1, 2).flatten(2)
+
+
+def _filled(x: Tensor, mask: Tensor) -> Tensor:
+    return torch.where(mask, torch.tensor(float("-inf")), torch.tensor(0.0)).to(x.dtype)
+
+
+MODULES: dict[str, Callable[[], nn.Module]] = {
+    "a module": Multihead,
+    "without biases": lambda: Multihead(bias=False),
+    "steps first": lambda: Multihead(steps_first=True),
+    "causal, too": Causal,
+    "for each head, too": PerHead,
+    "an encoder": Encoder,
+    "an encoder with norms first": lambda: Encoder(norm_first=True),
+    "a decoder": Decoder,
+    "masked_fill": lambda: Written(lambda s, m: s.masked_fill(m, -torch.inf)),
+    "masked_fill by a large number": lambda: Written(lambda s, m: s.masked_fill(m, -1e9)),
+    "masked_fill of the others": lambda: Written(lambda s, m: s.masked_fill(~(~m), -1e9)),
+    "where": lambda: Written(lambda s, m: torch.where(m, torch.finfo(s.dtype).min, s)),
+    "where others are": lambda: Written(lambda s, m: torch.where(~m, s, -1e9)),
+    "truth that is worked out": lambda: Function(lambda x, m: ~m & (x[:, None, None, :, 0] < 2)),
+    "a number is added": lambda: Written(lambda s, m: s + m.to(s.dtype) * -10000.0),
+    "two masks": lambda: Written(lambda s, m: s.masked_fill(m | (m & ~m), -1e9)),
+    "two masks, one after the other": lambda: Written(
+        lambda s, m: (s + s.new_ones(LENGTH, LENGTH).triu(1) * -1e9).masked_fill(m, -1e9)
+    ),
+    "torch's function": lambda: Function(lambda _, m: ~m),
+    "torch's function for each head": lambda: Function(lambda _, m: (~m).expand(-1, HEADS, LENGTH, -1)),
+    "torch's function, by numbers": lambda: Function(_filled),
+}
+
+
+@pytest.mark.parametrize("case", MODULES)
+def test_what_leaves_out_keys_is_a_bias_of_attention(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = MODULES[case]().eval()
+    given = torch.rand(2, LENGTH, WIDTH), FILLING
+    network = archlens.trace(module, *given)
+    monkeypatch.setattr(torch.backends.mha, "get_fastpath_enabled", lambda: False)  # which is not counted
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        wanted = module(*given)
+    assert 2 * len(wanted) * network.macs == counter.get_total_flops()
+    assert network.output == wanted.shape[1:]
+    assert {layer.op.kind for layer in network} >= {"attention"}
+    if {layer.op.kind for layer in network} & {"opaque"}:
+        assert [str(layer.op) for layer in network if layer.op.kind == "opaque"] == ["lt"]
+        return  # which the language has no op for
+    found = archlens.build(network)
+    found.load_state_dict(module.state_dict())
+    with torch.no_grad():
+        assert torch.allclose(found.eval()(given[0], given[1].float()), wanted, atol=1e-5)
+
+
+class Fixed(nn.Module):
+    """Torch's module with a mask that is always the same."""
+
+    def __init__(self, mask: Tensor, *, module: bool) -> None:
+        super().__init__()
+        self.attend = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True) if module else None
+        self.qkv = None if module else nn.Linear(WIDTH, 3 * WIDTH)
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.attend is not None:
+            return self.attend(x, x, x, attn_mask=self.mask, need_weights=False)[0]  # type: ignore[no-any-return]
+        assert self.qkv is not None
+        q, k, v = self.qkv(x).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=~self.mask)
+        return y.transpose(1, 2).flatten(2)
+
+
+AT = torch.arange(LENGTH)
+AWAY = AT[:, None] - AT
+
+#: Masks by what of the op says them; None where nothing does.
+MASKS: dict[str, tuple[Tensor, dict[str, object] | None]] = {
+    "nothing": (AWAY > LENGTH, {}),
+    "after": (AWAY < 0, {"causal": True}),
+    "after, and far before": ((AWAY < 0) | (AWAY >= 4), {"causal": True, "window": 4}),
+    "far": (AWAY.abs() >= 3, {"window": 3}),
+    "itself alone": (AWAY != 0, {"causal": True, "window": 1}),
+    "after a prefix": ((AWAY < 0) & (AT > 3), None),
+    "far before, but not behind": (AWAY >= 3, None),
+    "blocks": (AT[:, None] // 3 != AT // 3, None),
+}
+
+
+@pytest.mark.parametrize("module", [True, False], ids=["module", "function"])
+@pytest.mark.parametrize("case", MASKS)
+def test_a_constant_mask_is_looked_at(case: str, module: bool) -> None:
+    mask, said = MASKS[case]
+    one = Fixed(mask, module=module).eval()
+    x = torch.rand(2, LENGTH, WIDTH)
+    network = archlens.trace(one, x)
+    (core,) = [layer for layer in network if "attention" in str(layer.op)]
+    assert (core.op.kind == "opaque") == (said is None)
+    assert network.macs == LENGTH * WIDTH * (4 if module else 3) * WIDTH + 2 * LENGTH**2 * WIDTH
+    if said is None:
+        assert not isinstance(core.facts.reach, archlens.ops.op.NonUniform)
+        return
+    attributes = core.op.attributes()
+    assert {name: attributes[name] for name in ("causal", "window") if attributes.get(name)} == said
+    found = archlens.build(archlens.loads(archlens.convert(network)))
+    found.load_state_dict(one.state_dict())
+    with torch.no_grad():
+        assert torch.allclose(found.eval()(x), one(x), atol=1e-6)
+
+
+class Words(nn.Module):
+    """Which words only fill their rows is seen by the ids themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.attend = nn.Embedding(50, WIDTH), Encoder()
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.attend(self.words(ids), ids == 0)  # type: ignore[no-any-return]
+
+
+def test_ids_of_which_a_mask_is_made_are_looked_up_all_the_same() -> None:
+    network = archlens.trace(Words(), (LENGTH,))
+    assert {str(layer.op) for layer in network if layer.op.kind == "opaque"} == {"eq"}
+    assert network["words"].op.kind == "embedding"
+    assert str(network.input) == f"{LENGTH} of 50"
+    assert network.params == sum(one.numel() for one in Words().parameters())
