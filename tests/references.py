@@ -237,11 +237,13 @@ def counted(recipe: Recipe) -> Figures:
 def _macs(recipe: Recipe, device: str, module: Any = None) -> int:
     """What the library's module computes."""
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
     # else its counter follows gradients that there are not
     module = (module or made(recipe)).requires_grad_(False)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    # whose counter knows no fused kernel of the CPU
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         if recipe.traced:
             module(**_samples(recipe))
         else:

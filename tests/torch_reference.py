@@ -13,6 +13,7 @@ from itertools import product
 from math import cos, pi, prod, sin
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -467,6 +468,48 @@ def rotary(
     return turn
 
 
+def grid_rotary(
+    head: int,
+    grid: tuple[int, ...],
+    part: int | None = None,
+    base: float = 10000.0,
+    interleaved: bool = False,
+    skip: int = 0,
+    start: Any = 0.0,
+    step: Any = 1.0,
+) -> Callable[[Tensor], Tensor]:
+    """The pairs of each axis by themselves, as if only they were there, a position at a time."""
+
+    def turn(x: Tensor) -> Tensor:
+        y, size, axes = x.clone(), part or head, len(grid)
+        pairs = size // 2 // axes
+        for row, at in enumerate(product(*map(range, grid)), skip):
+            for axis, first, i in product(range(axes), range(0, x.shape[-1], head), range(pairs)):
+                begin, apart = (one[axis] if isinstance(one, tuple) else one for one in (start, step))
+                angle = (begin + at[axis] * apart) * base ** (-i / pairs)
+                pair = axis * pairs + i
+                a, b = (
+                    (first + 2 * pair, first + 2 * pair + 1)
+                    if interleaved
+                    else (first + pair, first + pair + size // 2)
+                )
+                y[..., row, a] = x[..., row, a] * cos(angle) - x[..., row, b] * sin(angle)
+                y[..., row, b] = x[..., row, b] * cos(angle) + x[..., row, a] * sin(angle)
+        return y
+
+    return turn
+
+
+def blur(kernel: tuple[int, ...], stride: Any, padding: Any = 0) -> Callable[[Tensor], Tensor]:
+    """A filter that is the mean of two neighbours, once less than it is long, along each axis."""
+    rows = [reduce(np.convolve, [[0.5, 0.5]] * (f - 1), [1.0]) for f in kernel]
+    filt = torch.tensor(reduce(np.multiply.outer, rows), dtype=torch.float32)
+    convolve: Any = (F.conv1d, F.conv2d, F.conv3d)[len(kernel) - 1]
+    return lambda x: torch.cat(
+        [convolve(one, filt[None, None], stride=stride, padding=padding) for one in x.split(1, 1)], 1
+    )
+
+
 def attention(
     heads: int,
     kv_heads: int | None = None,
@@ -776,6 +819,8 @@ OWN: dict[str, Callable[..., Any]] = {
     "SelfAttention": SelfAttention,
     "MultiheadSelfAttention": MultiheadSelfAttention,
     "rotary": rotary,
+    "grid_rotary": grid_rotary,
+    "BlurPool": blur,
     "sinusoids": sinusoids,
     "SinusoidalPositions": SinusoidalPositions,
     "LinearBiases": LinearBiases,

@@ -7,7 +7,7 @@ file imports torch at its top because it defines modules; only what has asked fo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import log, pi, prod
+from math import comb, log, pi, prod
 from typing import Any
 
 import torch
@@ -442,6 +442,26 @@ class ConvMap(nn.Module):
         each: Tensor = conv(x[:, self.columns], self.weight.unsqueeze(1), groups=len(self.weight))
         out = each.new_zeros(len(x), self.outputs, *each.shape[2:]).index_add(1, self.rows, each)
         return out if self.bias is None else out + self.bias.view(-1, *(1,) * (x.dim() - 2))
+
+
+class BlurPool(nn.Module):
+    """Blurs each channel with a fixed binomial filter, at every so many positions."""
+
+    filt: Tensor
+
+    def __init__(self, kernel: Any, stride: Any, padding: Any = 0) -> None:
+        super().__init__()
+        self.stride, self.padding = stride, padding
+        filt = torch.ones(1, 1)
+        for f in kernel:
+            row = torch.tensor([comb(f - 1, k) / 2 ** (f - 1) for k in range(f)])
+            filt = filt.unsqueeze(-1) * row
+        self.register_buffer("filt", filt, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        conv: Any = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
+        filters = self.filt.expand(x.shape[1], *self.filt.shape[1:])
+        return conv(x, filters, stride=self.stride, padding=self.padding, groups=x.shape[1])  # type: ignore[no-any-return]
 
 
 class RBF(nn.Module):
@@ -913,10 +933,44 @@ def rotary(
     part = head if part is None else part
     rates = base ** (-torch.arange(0, part, 2, device=x.device) / part)
     angles = torch.arange(x.shape[-2], device=x.device).unsqueeze(1) * rates  # L, part/2
+    return turned(x, angles, head, interleaved)
+
+
+def grid_rotary(
+    x: Tensor,
+    head: int,
+    grid: Any,
+    part: int | None = None,
+    base: float = 10000.0,
+    interleaved: bool = False,
+    skip: int = 0,
+    start: Any = 0.0,
+    step: Any = 1.0,
+) -> Tensor:
+    """The same for the positions of a grid, each axis of which turns its share of the pairs: N, ..., L, C.
+
+    They stand row by row behind those that are skipped.
+    """
+    part = head if part is None else part
+    each = part // len(grid)
+    rates = base ** (-torch.arange(0, each, 2, device=x.device) / each)
+    starts, steps = (one if isinstance(one, tuple) else (one,) * len(grid) for one in (start, step))
+    lines = [
+        first + apart * torch.arange(size, device=x.device)
+        for size, first, apart in zip(grid, starts, steps, strict=True)
+    ]
+    places = torch.cartesian_prod(*lines).view(-1, len(grid), 1)
+    angles = F.pad((places * rates).flatten(1), (0, 0, skip, 0))  # L, part/2
+    return turned(x, angles, head, interleaved)
+
+
+def turned(x: Tensor, angles: Tensor, head: int, interleaved: bool) -> Tensor:
+    """The first pairs of channels of each head, turned by angles of positions and pairs: N, ..., L, C."""
+    part = 2 * angles.shape[1]
     cos, sin = angles.cos().unsqueeze(1).to(x.dtype), angles.sin().unsqueeze(1).to(x.dtype)
     heads = x.reshape(*x.shape[:-1], -1, head)  # N, ..., L, heads, head
-    turned, rest = heads[..., :part], heads[..., part:]
-    a, b = (turned[..., ::2], turned[..., 1::2]) if interleaved else turned.chunk(2, -1)
+    first, rest = heads[..., :part], heads[..., part:]
+    a, b = (first[..., ::2], first[..., 1::2]) if interleaved else first.chunk(2, -1)
     found = torch.stack((a * cos - b * sin, b * cos + a * sin), -1 if interleaved else -2).flatten(-2)
     return (torch.cat((found, rest), -1) if part < head else found).flatten(-2)
 

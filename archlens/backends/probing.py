@@ -425,7 +425,7 @@ class _Twin:
         if target in (modules.attention, modules.scored_attention):
             sinks = isinstance(layer.op, Attention) and layer.op.sinks
             return lambda q, k, v, *more: _scored(_attending(q, k, v, call, whole), more, sinks)
-        if target is modules.rotary and not whole:
+        if target in (modules.rotary, modules.grid_rotary) and not whole:
             return lambda x: x  # it mixes channels of a position alone
         if target is modules.take and not whole and call["axis"] == place:
             return lambda x: x

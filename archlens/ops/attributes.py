@@ -131,7 +131,9 @@ Index = Annotated[int, Kind("a whole number", lambda value: whole(value, -(10**1
 OptionalIndex = Annotated[
     int | None, Kind("a whole number or none", _optional(lambda value: whole(value, -(10**18))))
 ]
+Skipped = Annotated[int, Kind("a whole number of at least 0", lambda value: whole(value, 0))]
 Number = Annotated[float, Kind("a number", _number)]
+Numbers = Annotated[float | tuple[float, ...], Kind("a number, or one per axis as (0.5, 0.25)", _numbers)]
 Filling = Annotated[float, Kind('a number, "inf" or "-inf"', _filling)]
 OptionalNumber = Annotated[float | None, Kind("a number or none", _optional(_number))]
 Flag = Annotated[bool, Kind("true or false", _flag)]

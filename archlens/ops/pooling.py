@@ -7,9 +7,22 @@ from typing import Annotated, Any, ClassVar
 
 from ..geometry import Window, shared
 from ..shape import Shape, times
-from .attributes import Flag, OptionalSize, Padding, Size
+from .attributes import Flag, OptionalSize, Padding, Size, Spare
 from .footprint import FORMAT, INPUT, INT64, NOTHING, ROWS, Extra, Footprint
-from .op import EVERYWHERE, Argument, Call, Facts, Names, NonUniform, Op, Reach, ShapeError, weightless
+from .op import (
+    EVERYWHERE,
+    NONE,
+    Argument,
+    Buffer,
+    Call,
+    Facts,
+    Names,
+    NonUniform,
+    Op,
+    Reach,
+    ShapeError,
+    weightless,
+)
 from .windows import check_windows, per_axis, require_spatial, shortest, slide
 
 
@@ -191,6 +204,64 @@ class AvgPool(_Sliding, kind="avg_pool"):
             before=((first, second, counted, share), (second, Extra(facts.shape.numel), counted, share)),
             workspace=(Extra(facts.shape.numel), counted, share),
             backward=(second,),
+        )
+
+
+class BlurPool(Op, kind="blur_pool", family="pooling"):
+    """Each channel blurred by a fixed binomial filter, as ``1 2 1`` or ``1 4 6 4 1``, at every few positions.
+
+    It takes less than every position without aliasing: behind a ``max_pool`` of stride 1, or a convolution,
+    whose stride it takes over. What pads by reflection stands before it, ``pad(1, mode="reflect") >>
+    blur_pool(3)``. The filter is kept and not trained; it runs as a depthwise convolution.
+
+    Output: ``(n + 2p - f)/s + 1`` positions of ``n`` along each axis, rounded down.
+    MACs: ``f*f`` for each output value.
+    Limits: a map, channels first, with its padding at least as large as the window.
+    Source: Zhang 2019, "Making Convolutional Networks Shift-Invariant Again", section 3.3.
+    """
+
+    kernel: Annotated[Size, "size of the filter, f"]
+    stride: Annotated[Size, "step of the filter, s"] = 2
+    padding: Annotated[Spare, "positions added at both sides, p, of zeros"] = 0
+
+    sliding = True
+    channelwise = True
+    saved_for_backward = INPUT
+    names = Names(
+        keras="", onnx="", also="blurpool2d blur antialias antialiasing binomialfilter lowpass lowpassfilter"
+    )
+    examples = (
+        "8x15x16 >> blur_pool(3)",
+        "4x9x12 >> blur_pool((5, 2), stride=(2, 3), padding=(2, 1))",
+        "6x20 >> blur_pool(4, stride=1, padding=2)",
+        "2x6x7x8 >> blur_pool(3, padding=1)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        require_spatial(x, self.kind)
+        kernel = per_axis(self.kernel, x, "kernel")
+        windows = slide(x, self.kernel, self.stride, self.padding)
+        shape = Shape((x.channels, *check_windows(windows, x)))
+        return Facts(
+            shape=shape,
+            weights=NONE,
+            buffers={"filt": Buffer((1, 1, *kernel), saved=False)},
+            macs=shape.numel * prod(kernel),
+            other={},
+            reach=windows,
+            torch=Call(
+                "archlens.BlurPool",
+                kernel=kernel,
+                stride=shortest(tuple(w.stride for w in windows)),
+                padding=Argument(shortest(tuple(w.before for w in windows)), default=0),
+            ),
+        )
+
+    def why_macs(self, facts: Facts, *inputs: Shape) -> str:
+        kernel = facts.buffers["filt"].shape[2:]
+        return (
+            f"{facts.shape} = {facts.shape.numel:,} outputs x {times(kernel)} = {prod(kernel):,} products "
+            f"each = {facts.macs:,}"
         )
 
 
