@@ -132,14 +132,14 @@ def saved_in_torch(
     apart = {t.untyped_storage()._cdata for t in own(module)}
     kept = {}
 
-    def keep(tensor: Tensor) -> Tensor:
+    def keep(tensor: Tensor) -> None:
+        """What a graph would hold: nothing, since a tensor that is the graph's own output would keep it alive."""
         storage = tensor.untyped_storage()
         if storage._cdata not in apart:
             kept[storage._cdata] = storage  # the storage itself, so that its address is not used again
-        return tensor
 
     inputs = inputs_of(network, batch, device=device, dtype=dtype)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda nothing: nothing):
         outputs = module(*inputs)
     assert outputs is not None
     return sum(storage.nbytes() for storage in kept.values())
