@@ -133,7 +133,7 @@ def saved_in_torch(
     kept = {}
 
     def keep(tensor: Tensor) -> None:
-        """What a graph would hold: nothing, since a tensor that is the graph's own output would keep it alive."""
+        """The graph holds nothing: a tensor that is its own output would keep it alive."""
         storage = tensor.untyped_storage()
         if storage._cdata not in apart:
             kept[storage._cdata] = storage  # the storage itself, so that its address is not used again

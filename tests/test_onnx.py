@@ -6,6 +6,7 @@ The files are written here, byte by byte, by a writer of twenty lines; no figure
 from __future__ import annotations
 
 import json
+import math
 import random
 import struct
 import sys
@@ -524,14 +525,14 @@ CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
             node("Conv", "b c", "y"),
         ],
         [number("scale", 0.1), tensor("zero", [], [0], 2), tensor("w", [4, 3, 1, 1], kind=2)],
-        {"convolution": "4x32x32"},
+        {"conv(4, 1, bias=false)": "4x32x32"},
         12,
         12 * 1024,
     ),
     "a convolution of whole numbers": (
         [node("QLinearConv", "x s z w s z s z", "y")],
         [number("s", 0.1), tensor("z", [], [0], 2), tensor("w", [4, 3, 1, 1], kind=2)],
-        {"QLinearConv": "4x32x32"},
+        {"conv(4, 1, bias=false)": "4x32x32"},
         12,
         12 * 1024,
     ),
@@ -1419,8 +1420,120 @@ def test_what_onnxruntime_quantizes_by_operators(tmp_path: Path) -> None:
     data = model(nodes, held, [info("x", ["n", 2, 4, 4], 2)], [info("y", ["n", 5], 2)])
     network = loaded(tmp_path, data)
     assert [tuple(layer.shape) for layer in network] == [(2, 2, 2), (2, 2, 2), (8,), (5,)]
+    assert [str(layer.op) for layer in network] == ["avg_pool(2, count_include_pad=false)", "where", "flatten", "linear(5)"]
+    assert network.dtypes == {"w": "int8", "b": "int32"}
     assert (network.params, network.macs) == (5 * 8 + 5, 5 * 8)
     assert not network.unknown
+
+
+def test_layers_on_whole_numbers_are_those_on_what_they_stand_for(tmp_path: Path) -> None:
+    """The operators of ``com.microsoft`` one behind the other, on a map of 6 by 6 with 2 channels."""
+    nodes = [
+        node("QLinearConv", "x s z w s z s z b", "c", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        node("QLinearLeakyRelu", "c s z s z", "l", domain="com.microsoft", alpha=0.25),
+        node("QLinearAdd", "l s z c s z s z", "a", domain="com.microsoft"),
+        node("QLinearConcat", "s z a s z c s z", "j", domain="com.microsoft", axis=1),
+        node("QLinearSigmoid", "j s z s z", "g", domain="com.microsoft"),
+        node("QLinearMul", "j s z g s z s z", "m", domain="com.microsoft"),
+        node("QLinearGlobalAveragePool", "m s z s z", "p", domain="com.microsoft", channels_last=0),
+        node("Flatten", "p", "f"),
+        node("QLinearMatMul", "f s z v s z s z", "d"),
+        node("QLinearAdd", "d s z o s z s z", "e", domain="com.microsoft"),
+        node("QLinearSoftmax", "e s z s z", "y", domain="com.microsoft", opset=13, axis=-1),
+    ]
+    held = [number("s", 0.1), tensor("z", [], [0], 2), tensor("w", [4, 2, 3, 3], None, 3)]
+    held += [tensor("b", [4], None, 6), tensor("v", [8, 10], None, 3), tensor("o", [10], None, 2)]
+    network = loaded(tmp_path, model(nodes, held, [info("x", ["n", 2, 6, 6], 2)], [info("y", ["n", 10], 2)]))
+    assert [str(layer.op) for layer in network] == [
+        "conv(4, 3, padding=1)", "leaky_relu(slope=0.25)", "add", "concat", "silu",
+        "global_avg_pool", "flatten", "linear(10)", "softmax",
+    ]  # fmt: skip
+    assert network.params == 4 * 2 * 9 + 4 + 8 * 10 + 10
+    assert network.macs == 4 * 2 * 9 * 36 + 8 * 10
+    assert [axis.size for axis in archlens.study(network).receptive_fields[network.layers[0].name]] == [3, 3]
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_a_product_of_whole_numbers_with_scales_that_are_measured_is_one_layer(
+    tmp_path: Path, biased: bool
+) -> None:
+    """As ``quantize_dynamic`` writes it: 6 positions of 8 channels, and a table of 20 rows."""
+    nodes = [
+        node("Gather", "table ids", "rows"),
+        node("DequantizeLinear", "rows one zero", "x"),
+        node("DynamicQuantizeLinear", "x", "q scale at"),
+        node("MatMulInteger", "q w at zero", "p"),
+        node("Cast", "p", "c", to=1),
+        node("Mul", "scale wide", "both"),
+        node("Mul", "c both", "m" if biased else "y"),
+        *([node("Add", "bias m", "y")] if biased else []),
+    ]
+    held = [number("one", 0.1), number("fc.weight_scale", 0.1), tensor("zero", [], [0], 2)]
+    held += [tensor("table", [20, 8], kind=2), tensor("w", [8, 5], kind=3), tensor("bias", [5])]
+    nodes[5] = node("Mul", "scale fc.weight_scale", "both")
+    data = model(nodes, held, [info("ids", ["n", 6], 7)], [info("y", ["n", 6, 5])])
+    network = loaded(tmp_path, data)
+    assert [str(layer.op) for layer in network] == [
+        "embedding(8)",
+        "linear(5)" if biased else "linear(5, bias=false)",
+    ]
+    assert str(network.input) == "6 of 20"
+    assert network.params == 20 * 8 + 8 * 5 + 5 * biased
+    assert network.macs == 6 * 8 * 5
+
+
+def test_logarithms_of_zero_among_what_follows_from_sizes(tmp_path: Path) -> None:
+    """As T5 finds the buckets of its biases: where a distance is small, the logarithm is not read."""
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Gather", "s one", "n"),
+        node("Range", "nil n step", "r"),
+        node("Cast", "r", "f", to=1),
+        node("Log", "f", "g"),
+        node("Cast", "g", "i", to=7),
+        node("Less", "r two", "small"),
+        node("Where", "small r i", "places"),
+        node("Gather", "x places", "y", axis=1),
+    ]
+    held = [tensor(name, [], [n], 7) for name, n in (("one", 1), ("nil", 0), ("step", 1), ("two", 2))]
+    network = loaded(tmp_path, model(nodes, held, [info("x", ["n", 4, 5])], [info("y", ["n", 4, 5])]))
+    assert tuple(network.output) == (4, 5)
+
+
+def test_what_is_computed_of_sizes_is_what_torch_computes() -> None:
+    """Each operator on numbers of each kind, also on those at which it has no value."""
+    import torch
+
+    from archlens.lowering.numbers import EACH, Numbers, each, whole
+
+    real = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 3.0, 800.0, math.inf, -math.inf, math.nan]
+    integers = [1, -1, 2, -3, 7]
+    for name in EACH:
+        for values in (real, integers):
+            few = [[a] for a in values]
+            pairs = [[a, b] for a in values for b in values]
+            count = {"where": 3, "neg": 1, "abs": 1, "floor": 1, "ceil": 1, "sqrt": 1, "reciprocal": 1}
+            count |= {"exp": 1, "log": 1, "sign": 1, "logical_not": 1}
+            rows = few if count.get(name, 2) == 1 else pairs
+            if name == "where":
+                rows = [[a > b, a, b] for a, b in pairs if a == a and b == b]
+            if name == "pow":
+                rows = [
+                    [a, b] for a, b in pairs if abs(a) < 700 and abs(b) < 60 and (b >= 0 or values is real)
+                ]
+            for row in rows:
+                found = each(name, *(Numbers((), [one]) for one in row))
+                assert found is not None
+                given = [torch.tensor(one, dtype=torch.float64 if values is real else None) for one in row]
+                how = {"rounding_mode": "trunc"} if name == "div" and values is integers else {}
+                if name == "where":
+                    given[0] = given[0].bool()
+                expected = getattr(torch, name)(*given, **how).item()
+                (value,) = found.values
+                if name == "sign" and row[0] != row[0]:
+                    continue  # of which torch makes nothing, and ONNX does not say what
+                assert value == pytest.approx(expected, nan_ok=True), (name, row)
+    assert [whole(one) for one in (2.7, -2.7, -math.inf)] == [2, -2, torch.iinfo(torch.int64).min]
 
 
 def test_a_file_that_is_laid_out_for_one_processor_is_said_to_be(tmp_path: Path) -> None:

@@ -24,17 +24,59 @@ class Numbers(NamedTuple):
 
 
 def _divided(a: Any, b: Any) -> Any:
-    """Whole numbers are divided towards zero, as C does."""
+    """Whole numbers are divided towards zero, as C does; real ones by zero, as IEEE 754 says."""
     if isinstance(a, int) and isinstance(b, int):
         found = abs(a) // abs(b)
         return found if (a < 0) == (b < 0) else -found
+    if b == 0:
+        return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1, b)
     return a / b
 
 
 def _power(a: Any, b: Any) -> Any:
     if abs(a) > 10**9 or abs(b) > 64:
         raise ValueError(f"{a} to the power of {b} is out of range")
-    return a**b
+    if a == 0 and b < 0:
+        return _divided(1.0, a**-b)
+    found = a**b
+    return math.nan if isinstance(found, complex) else found
+
+
+def _remainder(a: Any, b: Any) -> Any:
+    """What a division towards the lower number leaves, with the sign of the divisor."""
+    return math.nan if b == 0 and isinstance(a, float) else a % b
+
+
+def _truncated(a: Any, b: Any) -> Any:
+    """What a division towards zero leaves, with the sign of what is divided."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a - b * _divided(a, b)
+    return math.fmod(a, b) if b and math.isfinite(a) else math.nan
+
+
+def _chosen(which: Callable[[Iterable[Any]], Any], values: Sequence[Any]) -> Any:
+    return math.nan if any(one != one for one in values) else which(values)
+
+
+def _logarithm(a: float) -> float:
+    return math.log(a) if a > 0 else -math.inf if a == 0 else math.nan
+
+
+def _exponential(a: float) -> float:
+    try:
+        return math.exp(a)
+    except OverflowError:
+        return math.inf
+
+
+def _whole(function: Callable[[float], int]) -> Callable[[Any], Any]:
+    """A rounding, which leaves what is not finite as it is."""
+    return lambda a: function(a) if math.isfinite(a) else a
+
+
+def whole(value: Any) -> int:
+    """A value as a whole number; what is not finite is the least, as x86 has it (C leaves it open)."""
+    return int(value) if math.isfinite(value) else -(2**63)
 
 
 #: What each operator computes of a value, or of one of each that it reads, by torch's names.
@@ -43,11 +85,12 @@ EACH: Mapping[str, Callable[..., Any]] = {
     "sub": operator.sub,
     "mul": operator.mul,
     "div": _divided,
-    "floor_divide": operator.floordiv,
+    "floor_divide": lambda a, b: a // b if b or isinstance(a, int) else _divided(a, b),
     "pow": _power,
-    "remainder": operator.mod,
-    "maximum": lambda *a: max(a),
-    "minimum": lambda *a: min(a),
+    "remainder": _remainder,
+    "fmod": _truncated,
+    "maximum": lambda *a: _chosen(max, a),
+    "minimum": lambda *a: _chosen(min, a),
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,
@@ -60,12 +103,12 @@ EACH: Mapping[str, Callable[..., Any]] = {
     "where": lambda c, a, b: a if c else b,
     "neg": operator.neg,
     "abs": abs,
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "sqrt": math.sqrt,
-    "reciprocal": lambda a: 1 / a,
-    "exp": math.exp,
-    "log": math.log,
+    "floor": _whole(math.floor),
+    "ceil": _whole(math.ceil),
+    "sqrt": lambda a: math.sqrt(a) if a >= 0 else math.nan,
+    "reciprocal": lambda a: _divided(1.0, a),
+    "exp": _exponential,
+    "log": _logarithm,
     "sign": lambda a: (a > 0) - (a < 0),
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from ...lowering.numbers import ALL, Numbers, each, gathered, joined, permuted, picked, spread
+from ...lowering.numbers import ALL, Numbers, each, gathered, joined, permuted, picked, spread, whole
 from ...shape import broadcast as together
 from .proto import DTYPES, VALUES, Held, Misfit
 from .running import At, Tensor
@@ -65,7 +65,8 @@ _BOOLEAN = frozenset(["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual
 def elementwise(at: At) -> Tensor | None:
     tensors = [one for one in at.inputs if one is not None]
     broadcast(*(one.sizes for one in tensors))
-    found = each(_EACH[at.node.op], *map(known, tensors))
+    name = "fmod" if at.node.op == "Mod" and at.node.integer("fmod", 0) else _EACH[at.node.op]
+    found = each(name, *map(known, tensors))
     if found is None:
         return None
     values = [*found.values]
@@ -81,7 +82,7 @@ def elementwise(at: At) -> Tensor | None:
 def cast(at: At) -> Tensor | None:
     x = at.x()
     dtype = DTYPES.get(at.node.integer("to", 0), "undefined")
-    how = bool if dtype == "bool" else float if "float" in dtype or dtype == "double" else int
+    how = bool if dtype == "bool" else float if "float" in dtype or dtype == "double" else whole
     return made(x.sizes, [how(one) for one in x.values or []], dtype)
 
 

@@ -22,6 +22,9 @@ from .scopes import Scopes, cleaned
 #: What stands for every operator that is not written down, without and with an input that flows into it.
 _UNWRITTEN = [Step("", {}, (), Scopes().root, None, flows=flows) for flows in (False, True)]
 
+#: What weights are made of once they are quantized, and sizes and indices are not.
+QUANTIZED = ("int8", "uint8", "int4", "uint4", "int2", "uint2")
+
 #: The largest size of a tensor.
 _MOST = 10**15
 
@@ -45,6 +48,8 @@ class Tensor:
     waiting: Callable[[Tensor | None], Tensor] | None = None
     #: What it holds up to the diagonal of its last two axes, and what behind it, where that is all.
     triangle: tuple[Any, Any] | None = None
+    #: Whether it is what whole numbers are multiplied by to be what they stand for.
+    scale: bool = False
     #: What is in it, where it is a list of tensors.
     parts: list[Tensor] | None = None
 
@@ -160,6 +165,9 @@ _OF_LISTS = frozenset(
     | {f"Sequence{one}" for one in ("Insert", "Erase", "At", "Length")}
 )
 
+#: What may stand between a product and a bias where their numbers are whole.
+_RESCALED = frozenset(["Cast", "Mul", "QuantizeLinear", "DequantizeLinear"])
+
 #: Domains that a file has operators of for a reason: which, and what to do.
 _OPTIMIZED = {
     "com.microsoft.nchwc": ", for onnxruntime has laid the file out for one processor: take the one it was "
@@ -219,6 +227,8 @@ class Run:
         self.ran = self.wrote = self.calls = 0
         #: The tensors that no input flows into, and whose tensors of the file are on the tape.
         self.taken: dict[Value, None] = {}
+        #: The tensors of whole numbers that are weights.
+        self.whole_weights: set[str] = set()
         #: The tensors that are filled with one number, and are weights where one is read as such.
         self.filled: set[str] = set()
         #: What the tensors of the file are called in the network.
@@ -255,7 +265,7 @@ class Run:
             single = not tensor.sizes and tensor.values and "." not in tensor.key  # a factor, and no weight
             key = "" if single else self.key(tensor.key)
             floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
-            trains = bool(key) and floats
+            trains = bool(key) and (floats or tensor.key in self.whole_weights)
             tensor.value = Value(tensor.sizes, tensor.dtype, key=key, trains=trains)
             tensor.value.numbers, tensor.value.triangle = tensor.values or None, tensor.triangle
         return tensor.value
@@ -417,9 +427,14 @@ class Run:
                 self.check(tensor, prefix + name)
 
     def adds(self, at: At) -> bool:
-        """Whether what comes out of a node is read once, by one that adds something to it."""
-        readers = self.readers.get(at.prefix + at.node.outputs[0], [])
-        return len(readers) == 1 and readers[0] is not None and readers[0].op == "Add"
+        """Whether a single node reads what comes out of this one, as it is or scaled, and adds to it."""
+        node: Node | None = at.node
+        while node is not None:
+            readers = self.readers.get(at.prefix + node.outputs[0], []) if node.outputs else []
+            node = readers[0] if len(readers) == 1 else None
+            if node is None or node.op not in _RESCALED:
+                break
+        return node is not None and node.op in ("Add", "QLinearAdd")
 
     def made(self, at: At) -> Tensor | Sequence[Tensor]:
         """What comes out of a node."""
@@ -546,7 +561,8 @@ class Run:
 
 def _is_weight(tensor: Tensor) -> bool:
     """Whether a tensor of the file is none of the few numbers that sizes are computed of."""
-    return bool(tensor.key) and prod(tensor.sizes) > 5 and tensor.dtype.startswith(("float", "bfloat"))
+    made_of = ("float", "bfloat", *QUANTIZED)
+    return bool(tensor.key) and prod(tensor.sizes) > 5 and tensor.dtype.startswith(made_of)
 
 
 def _tensors(given: Any) -> Iterable[Tensor]:

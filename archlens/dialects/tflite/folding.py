@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ...lowering.numbers import ALL, MOST, Numbers, each, gathered
+from ...lowering.numbers import ALL, MOST, Numbers, each, gathered, whole
 from .reading import Operator
 
 #: What is computed value by value and of all values, by its name here and as torch calls it.
@@ -42,7 +42,7 @@ def folded(operator: Operator, read: Sequence[Numbers], dtype: str) -> Sequence[
         return found.values
     first = read[0].values
     if kind in _SAME:
-        return [int(n) for n in first] if dtype.startswith("int") else first
+        return [*map(whole, first)] if dtype.startswith("int") else first
     if kind in _ALL:
         return [ALL[_ALL[kind]](first)]
     if kind in ("PACK", "CONCATENATION"):

@@ -102,6 +102,8 @@ def of_file(at: At, tensor: Tensor, *, trains: bool) -> Tensor:
     """A tensor of the file that is a weight, or that is none, whatever its type; others as they are."""
     if not tensor.key:
         return tensor
+    if trains:
+        at.run.whole_weights.add(tensor.key)
     value = at.run.value(Tensor(tensor.sizes, tensor.dtype, key=tensor.key))
     value.trains = trains
     return Tensor(tensor.sizes, tensor.dtype, tensor.values, tensor.key, value)

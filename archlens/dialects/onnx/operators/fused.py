@@ -11,9 +11,9 @@ from math import prod
 from ..folding import axis_of, broadcast
 from ..proto import Misfit, written
 from ..running import At, Tensor
-from .arguments import as_map, of_file, of_sizes, plainly
+from .arguments import of_file, of_sizes, plainly
 from .convolutions import conv
-from .products import crossed, gemm, linear, matmul, multiplied
+from .products import gemm, linear, matmul
 from .registry import runs
 
 _FUSED = "com.microsoft"
@@ -175,60 +175,6 @@ def packed(at: At) -> Tensor:
 def _floats(at: At) -> list[Tensor]:
     """What stands beside two tensors and is no place of whole numbers: scales and biases."""
     return [one for one in at.inputs[2:] if one is not None and one.dtype.startswith(("float", "bfloat"))]
-
-
-@runs("DynamicQuantizeMatMul", "MatMulIntegerToFloat", domain=_FUSED)
-def on_whole_numbers(at: At) -> Tensor:
-    sizes, macs = multiplied(at)
-    reads = [at.x(), of_file(at, at.x(1), trains=True), *_floats(at)]
-    return at.write(at.node.op, {"inputs": reads}, sizes, macs=macs, dtype="float32")
-
-
-@runs("QGemm", domain=_FUSED)
-def quantized_gemm(at: At) -> Tensor:
-    a, b, bias = at.x(), at.x(3), at.given(6)
-    m, k, n = crossed(at, a, b)
-    parts = [of_file(at, one, trains=True) for one in (b, bias) if one is not None]
-    dtype = "uint8" if at.has(8) else "float32"
-    return at.write(at.node.op, {"inputs": [a, *parts]}, (m, n), macs=m * n * k, dtype=dtype)
-
-
-#: Where operators on whole numbers have what they join; scales and zeros stand between.
-_JOINED = {"QLinearAdd": (0, 3), "QLinearMul": (0, 3), "QLinearWhere": (0, 1, 4)}
-
-
-@runs(*_JOINED, domain=_FUSED)
-def quantized_together(at: At) -> Tensor:
-    tensors = [at.x(i) for i in _JOINED[at.node.op]]
-    return at.write(at.node.op, {"inputs": tensors}, broadcast(*[one.sizes for one in tensors]))
-
-
-@runs("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", domain=_FUSED)
-def quantized_each(at: At) -> Tensor:
-    return at.write(at.node.op, {"inputs": [at.x()]}, at.x().sizes)
-
-
-@runs("QLinearGlobalAveragePool", domain=_FUSED)
-def quantized_pool(at: At) -> Tensor:
-    sizes = as_map(at.x())
-    ones = (1,) * (len(sizes) - 2)
-    last = at.node.integer("channels_last", 0)
-    made = (sizes[0], *ones, sizes[-1]) if last else (*sizes[:2], *ones)
-    return at.write(at.node.op, {"inputs": [at.x()]}, made)
-
-
-@runs("QLinearConcat", domain=_FUSED)
-def quantized_join(at: At) -> Tensor:
-    tensors = [one for one in at.inputs[2::3] if one is not None]
-    if not tensors:
-        raise Misfit("it reads nothing")
-    first = tensors[0].sizes
-    axis = axis_of(at.node.integer("axis", 0), len(first))
-    others = {(*one.sizes[:axis], *one.sizes[axis + 1 :]) for one in tensors}
-    if len(others) != 1:
-        raise Misfit(f"{' and '.join(written(one.sizes) for one in tensors)} do not fit together")
-    sizes = (*first[:axis], sum(one.sizes[axis] for one in tensors), *first[axis + 1 :])
-    return at.write(at.node.op, {"inputs": tensors}, sizes)
 
 
 @runs("GroupNorm", "SkipGroupNorm", domain=_FUSED)

@@ -8,7 +8,8 @@ from typing import Any
 from ....lowering.tape import Rows, Value
 from ..folding import axis_of
 from ..proto import Misfit
-from ..running import At, Tensor
+from ..running import QUANTIZED, At, Tensor
+from .arguments import of_file
 from .moves import viewed
 from .registry import runs
 
@@ -16,6 +17,8 @@ from .registry import runs
 @runs("Gather")
 def gather(at: At) -> Tensor:
     x, indices = at.x(), at.x(1)
+    if x.dtype in QUANTIZED and not x.flows:
+        x = of_file(at, x, trains=True)
     dim = axis_of(at.node.integer("axis", 0), len(x.sizes))
     sizes = (*x.sizes[:dim], *indices.sizes, *x.sizes[dim + 1 :])
     if not x.flows and dim == 0 and len(x.sizes) == 2 and indices.flows:

@@ -110,6 +110,8 @@ def binary(at: At) -> Tensor:
     if not tensors:
         raise Misfit("it reads nothing")
     dtype = "bool" if op in _BOOLEAN else ""
+    if op == "Mul" and any(one.scale for one in tensors):
+        return _scaled([one for one in tensors if not one.scale])
     if op == "Add" and len(tensors) == 2:
         for x, other in (tensors, tensors[::-1]):
             if x.waiting is not None and not other.flows:
@@ -151,6 +153,14 @@ def binary(at: At) -> Tensor:
                 continue
         made = at.write(_BINARY[op], {"self": made, "other": other}, sizes, dtype=dtype)
     return made
+
+
+def _scaled(tensors: list[Tensor]) -> Tensor:
+    """Scales times each other are a scale; whole numbers times theirs are what they stand for."""
+    flowing = [one for one in tensors if one.flows]
+    return (
+        flowing[0] if flowing else Tensor(broadcast(*(one.sizes for one in tensors)), "float32", scale=True)
+    )
 
 
 def _plain_number(tensor: Tensor) -> float | None:

@@ -14,7 +14,6 @@ from .registry import runs
 
 
 @runs("MaxPool", "AveragePool", "LpPool")
-@runs("QLinearAveragePool", domain="com.microsoft")
 def pool(at: At) -> Tensor | Sequence[Tensor]:
     x = at.x()
     if at.node.integer("channels_last", 0):

@@ -1,14 +1,24 @@
-"""Products of whole numbers in the place of others."""
+"""Operators on whole numbers, in the place of those on what they stand for.
+
+Sources: https://onnx.ai/onnx/operators, and of ``com.microsoft``
+https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from ..running import At, Tensor
-from .arguments import of_file
-from .convolutions import convolved
-from .products import multiplied
-from .registry import runs
+from ..running import QUANTIZED, At, Tensor
+from .arguments import as_map, of_file
+from .pointwise import binary
+from .products import linear
+from .registry import OPERATORS, runs
+
+#: What weights are made of, and their biases.
+_WEIGHTS = (*QUANTIZED, "int32")
+
+_FUSED = "com.microsoft"
 
 
 @runs("QuantizeLinear", "DequantizeLinear")
@@ -16,29 +26,77 @@ def quantized(at: At) -> Tensor:
     """The same values in other numbers: no layer, and of a weight that weight."""
     x = at.x()
     dtype = "float32" if at.node.op.startswith("De") else "uint8"
-    return at.write(
-        "aten.alias", {"self": x if x.flows else of_file(at, x, trains=True)}, x.sizes, dtype=dtype
-    )
+    if x.waiting is not None:
+        return Tensor(x.sizes, dtype, waiting=x.waiting)
+    if x.key and not x.flows:
+        return of_file(at, x, trains=True)
+    return at.write("aten.alias", {"self": x}, x.sizes, dtype=dtype)
 
 
 @runs("DynamicQuantizeLinear")
 def measured(at: At) -> Sequence[Tensor]:
     x = at.x()
     made = at.write("aten.alias", {"self": x}, x.sizes, dtype="uint8")
-    return [made, Tensor((), "float32"), Tensor((), "uint8")]
+    return [made, Tensor((), "float32", scale=True), Tensor((), "uint8")]
 
 
-#: Where operators on whole numbers have their weight and their bias.
-_WHOLE = {"QLinearConv": (3, 8), "ConvInteger": (1, 9), "QLinearMatMul": (3, 9), "MatMulInteger": (1, 9)}
+def _stands_for(op: str, *places: int, bias: int = 0) -> Callable[[At], Tensor]:
+    """The operator that runs in the place of one on whole numbers, and which inputs it reads.
+
+    Scales and zeros stand between these. What is joined has no end: its inputs are each third one.
+    """
+
+    def run(at: At) -> Tensor:
+        picked = [*(places or range(2, len(at.inputs), 3))]
+        tensors = [at.given(i) for i in picked]
+        held = [
+            of_file(at, one, trains=True)
+            if one is not None and not one.flows and one.dtype in _WEIGHTS
+            else one
+            for one in tensors
+        ]
+        names = [at.node.inputs[i] if i < len(at.node.inputs) else "" for i in picked]
+        version = at.node.integer("opset", 13) if at.node.domain else at.node.version
+        other = replace(at.node, op=op, domain="", inputs=names, version=version)
+        here = At(at.run, other, held, at.prefix, at.env)
+        added = at.given(bias) if bias else None
+        if added is not None and here.x().flows and not here.x(1).flows and len(here.x(1).sizes) == 2:
+            return linear(here, here.x(), here.x(1), added, turned=True)
+        made = OPERATORS["", op](here)
+        assert isinstance(made, Tensor)
+        if added is None:
+            return made
+        return binary(At(at.run, replace(other, op="Add"), [made, added], at.prefix, at.env))
+
+    return run
 
 
-@runs(*_WHOLE)
-def on_whole_numbers(at: At) -> Tensor:
-    """A product of whole numbers: its shape and cost are those of the product."""
-    weight, bias = _WHOLE[at.node.op]
-    op = "Conv" if "Conv" in at.node.op else "MatMul"
-    other = At(at.run, at.node, [at.x(), at.x(weight)], at.prefix, at.env)
-    sizes, macs = (convolved if op == "Conv" else multiplied)(other)
-    parts = [of_file(at, one, trains=True) for one in (at.x(weight), at.given(bias)) if one is not None]
-    dtype = "int32" if "Integer" in at.node.op else "uint8"
-    return at.write(at.node.op, {"inputs": [at.x(), *parts]}, sizes, macs=macs, dtype=dtype)
+for _op, _name, *_places in (
+    ("Conv", "QLinearConv", 0, 3, 8),
+    ("Conv", "ConvInteger", 0, 1),
+    ("MatMul", "QLinearMatMul", 0, 3),
+    ("MatMul", "MatMulInteger", 0, 1),
+):
+    runs(_name)(_stands_for(_op, *_places))
+for _op, _name, *_places in (
+    ("Gemm", "QGemm", 0, 3, 6),
+    ("Add", "QLinearAdd", 0, 3),
+    ("Mul", "QLinearMul", 0, 3),
+    ("Where", "QLinearWhere", 0, 1, 4),
+    ("Sigmoid", "QLinearSigmoid", 0),
+    ("LeakyRelu", "QLinearLeakyRelu", 0),
+    ("Softmax", "QLinearSoftmax", 0),
+    ("AveragePool", "QLinearAveragePool", 0),
+    ("Concat", "QLinearConcat"),
+):
+    runs(_name, domain=_FUSED)(_stands_for(_op, *_places))
+runs("DynamicQuantizeMatMul", domain=_FUSED)(_stands_for("MatMul", 0, 1, bias=4))
+runs("MatMulIntegerToFloat", domain=_FUSED)(_stands_for("MatMul", 0, 1, bias=6))
+
+
+@runs("QLinearGlobalAveragePool", domain=_FUSED)
+def over_map(at: At) -> Tensor:
+    if not at.node.integer("channels_last", 0):
+        return _stands_for("GlobalAveragePool", 0)(at)
+    n, *spatial, c = as_map(at.x())
+    return at.write(at.node.op, {"inputs": [at.x()]}, (n, *[1] * len(spatial), c))
