@@ -1420,7 +1420,12 @@ def test_what_onnxruntime_quantizes_by_operators(tmp_path: Path) -> None:
     data = model(nodes, held, [info("x", ["n", 2, 4, 4], 2)], [info("y", ["n", 5], 2)])
     network = loaded(tmp_path, data)
     assert [tuple(layer.shape) for layer in network] == [(2, 2, 2), (2, 2, 2), (8,), (5,)]
-    assert [str(layer.op) for layer in network] == ["avg_pool(2, count_include_pad=false)", "where", "flatten", "linear(5)"]
+    assert [str(layer.op) for layer in network] == [
+        "avg_pool(2, count_include_pad=false)",
+        "where",
+        "flatten",
+        "linear(5)",
+    ]
     assert network.dtypes == {"w": "int8", "b": "int32"}
     assert (network.params, network.macs) == (5 * 8 + 5, 5 * 8)
     assert not network.unknown
