@@ -319,6 +319,8 @@ class Network:
     blocks: Mapping[str, str]
     #: How pictures head the scopes of blocks that have a label.
     labels: Mapping[str, str]
+    #: The whole numbers among the values of a block's parameters, by its scope.
+    arguments: Mapping[str, Mapping[str, int]]
     #: The values of the spec's params.
     values: Mapping[str, Any]
     #: Layers by name.

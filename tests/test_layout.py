@@ -151,7 +151,7 @@ def test_a_projection_lies_beside_what_it_goes_around_and_looks_like_a_residual(
     assert not any(edge.projection for edge in laid("repvgg_a0", depth=9).plan.edges)
 
 
-@pytest.mark.parametrize("fit", ["readme", "column", "page"])
+@pytest.mark.parametrize("fit", ["readme", "column", "page", "slide"])
 def test_an_encoder_with_its_decoder_is_a_u(fit: str) -> None:
     """Each stage of the decoder is level with that which it reads (Ronneberger et al., figure 1)."""
     found = laid("unet", depth=1, fit=fit)
@@ -169,6 +169,46 @@ def test_an_encoder_with_its_decoder_is_a_u(fit: str) -> None:
         if len(wire.points) == 2 and wire.points[0][1] == wire.points[1][1]
     ]
     assert len(across) == 4
+
+
+@pytest.mark.parametrize("fit", ["readme", "page", "slide"])
+def test_a_u_whose_levels_read_each_other_has_stairs(fit: str) -> None:
+    """DDPM's decoder reads two tensors of its own level and one of the level above, which goes down as the
+    encoder does; the time step, which all blocks read, has one line.
+    """
+    request = Request(loaded("ddpm_cifar10"), fit=fit)
+    found = chosen(request)
+    assert found.over == (0.0, 0.0)
+    at = boxes(found)
+    ways = {
+        (found.plan.boxes[wire.tail].name, found.plan.boxes[wire.head].name): wire.points
+        for wire in found.layout.wires
+    }
+    for stage in range(4):
+        down, up = at[f"down_{stage}"], at[f"up_{stage}"]
+        assert down.y + down.height / 2 == pytest.approx(up.y + up.height / 2)
+        assert len(ways[f"down_{stage}", f"up_{stage}"]) == 2
+        above = f"down_{stage - 1}" if stage else "conv_in"
+        points = ways[above, f"up_{stage}"]
+        assert points[0] < points[-1]  # to the right, and down
+        assert at[above].bottom < points[-1][1] < up.y + up.height / 2
+    assert [head for tail, head in ways if tail == "temb"] == ["down_0"]
+    assert "temb flows into 8 more boxes" in to_bytes(request, "svg").decode()
+    over = drawn.measured(request)
+    assert (over.over_boxes, over.over_words, over.crossings) == (0, 0, 0)
+
+
+def test_concats_of_a_u_are_one_with_the_blocks_behind_them() -> None:
+    """Stable Diffusion's U-Net as its code has it: each of twelve steps is read by one of twelve others."""
+    found = laid("stable_diffusion_1", fit="1280px")
+    heads = [
+        found.plan.boxes[wire.head].name
+        for wire in found.layout.wires
+        if len(wire.points) == 2 and wire.points[0][1] == wire.points[1][1]
+    ]
+    assert sorted(heads) == sorted(f"output_blocks.{i}" for i in range(12))
+    first = next(box for box in found.plan.boxes if box.name == "output_blocks.0")
+    assert (first.layers[0].op.kind, first.lines[0].name) == ("concat", "output_blocks.0")
 
 
 @pytest.mark.parametrize("fit", ["readme", "page", "slide"])

@@ -102,9 +102,13 @@ def test_stages_of_swin_and_convnext() -> None:
 def test_widths_are_variables_that_each_stage_says() -> None:
     """He et al. 2016, Table 1: 1x1, 64; 3x3, 64; 1x1, 256; then twice as wide in each stage."""
     network = archlens.load("resnet50")
-    assert said(network) == ["w = 64", "w = 128", "w = 256", "w = 512"]
+    assert said(network) == ["width = 64", "width = 128", "width = 256", "width = 512"]
     words = blocks(drawing.to_svg(network, style="stages"))["bottleneck"]
-    assert [word for word in words if "conv" in word] == ["1x1 conv, w", "3x3 conv, w, /s", "1x1 conv, 4w"]
+    assert [word for word in words if "conv" in word] == [
+        "1x1 conv, width",
+        "3x3 conv, width, /s",
+        "1x1 conv, 4 width",
+    ]
     assert {"x16", "s = 1 or 2", "4 of 16 with downsample"} <= set(words)
 
 
@@ -126,11 +130,26 @@ def test_too_many_widths_are_those_of_one_block_and_it_is_said() -> None:
     assert "its numbers are those of inception3a" in " ".join(words)
 
 
+def test_widths_have_the_names_of_the_parameters_of_their_block() -> None:
+    """Where one has their value in each block: not where a block multiplies it."""
+
+    def of(width: str, layers: str) -> list[str]:
+        steps = f"'conv({width}, 3, padding=1)', relu, 'conv({width}, 1)', relu"
+        blocks = f"blocks:\n  b(channels, by=1): [{steps}]\n  stage(n): [b(n), b(n)]\n"
+        return said(archlens.loads(f"{blocks}input: 3x8x8\nlayers: [{layers}]"))
+
+    stages = "one: [b(8), b(8)], two: [b(16), b(16)]"
+    assert of("channels", stages) == ["channels = 8", "channels = 16"]
+    assert of("3 * channels", stages) == ["w = 24", "w = 48"]
+    # what is made once more has the values of the first time
+    assert of("channels", "stage(8), stage(16), stage(8), stage(16)") == ["channels = 8", "channels = 16"] * 2
+
+
 def test_an_encoder_and_its_decoder_share_a_block() -> None:
     svg = drawing.to_svg(archlens.load("unet"), style="stages")
     found = blocks(svg)
     assert set(found) == {"double", "up"}
-    assert [word for word in found["double"] if "conv" in word] == ["3x3 conv, w", "3x3 conv, w"]
+    assert [word for word in found["double"] if "conv" in word] == ["3x3 conv, out", "3x3 conv, out"]
     assert "double" in found["up"]  # drawn once, and named within the other
 
 
@@ -230,9 +249,10 @@ def test_pages_that_end_hold_the_blocks_that_there_is_room_for(fit: str, most: f
     assert set(whole) == kinds
 
 
-def test_a_u_is_drawn_as_one() -> None:
-    """Where there is room for both sides; the blocks then stand beneath it."""
-    svg = drawing.to_svg(archlens.load("unet"), style="stages")
+@pytest.mark.parametrize("fit", ["readme", "column", "slide"])
+def test_a_u_is_drawn_as_one(fit: str) -> None:
+    """Where there is room for both sides; the blocks then stand beneath it, or on a slide beside it."""
+    svg = drawing.to_svg(archlens.load("unet"), style="stages", fit=fit)
     across = [
         [float(number) for number in re.findall(r"[\d.]+", path.get("d", ""))]
         for group in ElementTree.fromstring(svg).iter(f"{SVG}g")

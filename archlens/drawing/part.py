@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from ..errors import did_you_mean, shorten, usage
 from ..network import Layer, Network, scopes_around, scopes_of
 from ..shape import Shape
+
+_Said = TypeVar("_Said")
 
 
 def part(network: Network, scope: str) -> Network:
@@ -50,18 +53,20 @@ def part(network: Network, scope: str) -> Network:
         layers=layers,
         outputs={"out" if i == 0 else names[name]: names[name] for i, name in enumerate(ends[::-1])}
         or {"out": layers[-1].name},
-        blocks={
-            path[start:]: block for path, block in network.blocks.items() if path.startswith(f"{scope}.")
-        },
-        labels={
-            path[start:]: label for path, label in network.labels.items() if path.startswith(f"{scope}.")
-        },
+        blocks=_inside(network.blocks, scope),
+        labels=_inside(network.labels, scope),
+        arguments=_inside(network.arguments, scope),
         index={layer.name: layer for layer in layers},
         overrides=(),
         declared={},
         asked=(),
         aliases={},
     )
+
+
+def _inside(said: Mapping[str, _Said], scope: str) -> dict[str, _Said]:
+    """What is said of the scopes in a scope, by their names in it."""
+    return {path[len(scope) + 1 :]: one for path, one in said.items() if path.startswith(f"{scope}.")}
 
 
 def _within(layer: Layer, names: Mapping[str, str]) -> Layer:

@@ -295,6 +295,8 @@ class _Placer:
             self.far[box] = 1 + max((self.far[tail] for tail in tails), default=0)
         #: Whether what is laid out will be turned over.
         self.rising = False
+        #: The boxes from which something goes to the right, which no branch may stand in the way of.
+        self.outward = frozenset[int]()
         self._pieces()
         self._tree()
         while self._shattered():
@@ -596,6 +598,7 @@ class _Placer:
 
     def _beside(self, graphs: list[_Graph], depth: int) -> Block:
         """Branches side by side; the spine goes through the middle one, or to where the main one stands."""
+        graphs = sorted(graphs, key=lambda one: any(self.outward & {*self.held[part]} for part in one.parts))
         found = [(graph, self._composed(graph, depth + 1)) for graph in graphs]
         main = self._main([block for _, block in found])
         sides = []
@@ -656,15 +659,17 @@ class _Placer:
             return None
         rows = self._shape(graph, reduced)
         row_of = {box: i for i, row in enumerate(rows) for part in row.parts for box in self.held[part]}
-        skips = self._nested(row_of, len(rows))
+        skips, stairs = self._nested(row_of, len(rows))
         if not skips:
             return None
         bottom = row_of[self.links[skips[-1]].head]
         kept = self.into, self.out
         self.into, self.out = (
-            {box: [i for i in some if i not in skips] for box, some in ways.items()} for ways in kept
+            {box: [i for i in some if i not in (*skips, *stairs)] for box, some in ways.items()}
+            for ways in kept
         )
         self.out = {box: some for box, some in self.out.items() if some}
+        self.outward = frozenset(self.links[i].tail for i in (*skips, *stairs))
         try:
             left = self._arm(graph, rows[:bottom])
             right = self._arm(graph, rows[bottom:], rising=True)
@@ -688,10 +693,14 @@ class _Placer:
             right = self._arm(graph, rows[bottom:], gaps[1], rising=True)
         finally:
             self.into, self.out = kept
-        return self._joined(left, right, skips, tail, apart)
+            self.outward = frozenset()
+        return self._joined(left, right, skips, stairs, tail, apart)
 
-    def _nested(self, row_of: Mapping[int, int], rows: int) -> list[int]:
-        """The links that go around others to a row beyond, each within the one before; none for no U."""
+    def _nested(self, row_of: Mapping[int, int], rows: int) -> tuple[list[int], list[int]]:
+        """The links that go around others to a row beyond, each within the one before; none for no U.
+
+        And those that begin or end with one of these, a level higher at the one end, as stairs between them.
+        """
         spans = [
             (row_of[link.tail], row_of[link.head], i)
             for i, link in enumerate(self.links)
@@ -699,16 +708,22 @@ class _Placer:
         ]
         long = [span for span in spans if span[1] - span[0] > 1]
         if len(long) < 2:
-            return []
+            return [], []
         across = max(
             ([span for span in long if span[0] < row < span[1]] for row in range(rows)),
             key=len,
         )  # fmt: skip
         across = sorted(across, key=lambda span: (span[0], -span[1]))
-        nested = all(a[0] < b[0] and a[1] > b[1] for a, b in pairwise(across))
+        nested = all(a[0] <= b[0] and a[1] >= b[1] and a[:2] != b[:2] for a, b in pairwise(across))
         if len(across) < 2 or not nested or across[0][1] - across[0][0] < rows / 2:
-            return []
-        return [i for _, _, i in across]
+            return [], []
+        level: list[tuple[int, int, int]] = []  # from the innermost outward
+        for span in reversed(across):
+            if not level or (span[0] < level[-1][0] and span[1] > level[-1][1]):
+                level.append(span)
+        if len(level) < 2:
+            return [], []
+        return [i for _, _, i in reversed(level)], [i for *span, i in across if (*span, i) not in level]
 
     def _arm(
         self,
@@ -725,7 +740,13 @@ class _Placer:
         return self._series(blocks, gaps, mirrored=not rising)
 
     def _joined(
-        self, left: Block, right: Block, skips: Sequence[int], tail: float, across_: float
+        self,
+        left: Block,
+        right: Block,
+        skips: Sequence[int],
+        stairs: Sequence[int],
+        tail: float,
+        across_: float,
     ) -> Block | None:
         """Two sides of a U beside each other, the right one upward, and what goes across."""
         right.upturn()
@@ -754,6 +775,8 @@ class _Placer:
             ):
                 return None
             out.wires[i] = [(a.right, y), (b.x, y)]
+        if not self._climbed(out, skips, stairs, tail, left.width + across_ / 2):
+            return None
         lowest = max(left_or_right.bottom for left_or_right in out.boxes.values())
         lowest = max([lowest, *(area.bottom for _, area in out.scopes)])
         nets = {self.links[i].tail: left.leaving[self.links[i].tail] for i in right.entering}
@@ -772,6 +795,23 @@ class _Placer:
         out.width = max(across) - min(across)
         out.move(-min(across), 0.0)
         return out
+
+    def _climbed(
+        self, out: Block, skips: Sequence[int], stairs: Sequence[int], tail: float, x: float
+    ) -> bool:
+        """Whether what goes from one level to the next between the sides has its way, at ``x``."""
+        levels = [out.wires[i][0][1] for i in skips]
+        for i in stairs:
+            link = self.links[i]
+            a, b = out.boxes[link.tail], out.boxes[link.head]
+            # beneath all that stands beside it
+            beside = [one.bottom for one in out.boxes.values() if one.y < a.bottom and a.x < one.x < x]
+            start, end = max([a.bottom, *beside]) + _LEAVE, b.y + tail + (b.height - tail) / 5
+            if start > end or any(start < level < end for level in levels):
+                return False
+            middle = a.x + a.width / 2
+            out.wires[i] = [(middle, a.bottom), (middle, start), (x, start), (x, end), (b.x, end)]
+        return True
 
     # --- levels -------------------------------------------------------------------------------
 

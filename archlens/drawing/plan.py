@@ -7,8 +7,9 @@ colours or formats.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,6 +32,8 @@ PAGE = 48
 #: How many boxes are laid out at all, and how many levels their connections may cross together, for which
 #: a layout takes long. NASNet, all of it open, has the most of the zoo: 1,471.
 MOST, LEVELS = 1000, 3000
+#: From how many readers on a box may be one that most others read.
+_SPREAD = 4
 #: The families whose layers share the box of the layer that they follow, and how many lines a box may have.
 _FOLLOWING = frozenset({"normalization", "activation", "regularization"})
 _LINES = 5
@@ -136,6 +139,50 @@ class Plan:
     scopes: tuple[DrawnScope, ...]
     #: What failed, where the network is a partial one.
     failed: Unplaced | None
+    #: Boxes that most others read, of which only what flows into the first is drawn; and how many others.
+    spread: tuple[tuple[str, int], ...] = ()
+
+    def thinned(self) -> Plan:
+        """The same, what most boxes read beside what comes to them, such as a time step, drawn once."""
+        heads = grouped((edge.tail, edge.head) for edge in self.edges)
+        into = Counter(edge.head for edge in self.edges)
+        spread = []
+        out = set[Edge]()
+        for tail, found in heads.items():
+            first, *others = sorted(found)
+            if len(found) < max(_SPREAD, len(self.boxes) / 3) or any(into[head] < 2 for head in others):
+                continue
+            spread.append((self.boxes[tail].name, len(others)))
+            out |= {edge for edge in self.edges if edge.tail == tail and edge.head != first}
+            into.subtract(others)
+        return replace(
+            self, edges=tuple(edge for edge in self.edges if edge not in out), spread=tuple(spread)
+        )
+
+    def joined(self) -> Plan:
+        """The same, merges that stand alone before the scope that they are for being one with it."""
+        out, into = Counter(edge.tail for edge in self.edges), Counter(edge.head for edge in self.edges)
+        next_ = {
+            edge.tail: edge.head
+            for edge in self.edges
+            if into[edge.tail] > 1 and out[edge.tail] == into[edge.head] == 1
+            if len(self.boxes[edge.tail].layers) == 1 and self.boxes[edge.head].kind == "scope"
+        }
+        kept = [box for box in self.boxes if box.id not in next_]
+        number = {box.id: i for i, box in enumerate(kept)}
+        number |= {tail: number[head] for tail, head in next_.items() if head in number}
+        if len(number) < len(self.boxes):  # a merge before another
+            return self
+        before = {head: self.boxes[tail] for tail, head in next_.items()}
+        boxes = []
+        for i, box in enumerate(kept):
+            if merge := before.get(box.id):
+                layers, behind = merge.layers + box.layers, merge.behind + box.behind
+                box = replace(box, layers=layers, behind=behind, title=f"{merge.title}\n{box.title}")
+            boxes.append(replace(box, id=i))
+        ends = [edge._replace(tail=number[edge.tail], head=number[edge.head]) for edge in self.edges]
+        edges = tuple(edge for edge in ends if edge.tail != edge.head)
+        return replace(self, boxes=tuple(boxes), edges=edges)
 
     @cached_property
     def families(self) -> tuple[str, ...]:
@@ -582,6 +629,8 @@ class _Planner:
         count = f"{len(draft.layers):,} layers"
         name = draft.heading or draft.name
         heading = headed(self.relative(name, draft.scope), self.kind_of(draft.tree.path))
+        if is_position(heading[0]) and self.opened:  # of a scope around it that is not drawn
+            heading = printable(".".join(name.rsplit(".", 2)[-2:])), heading[1]
         return [
             BoxLine(*heading, ""),
             BoxLine("", f"{count}, {params} params" if any(counts) else count, "", True),

@@ -19,8 +19,9 @@ from ..grouping import grouped
 from ..network import Layer, Network
 from .plan import is_one, is_position, required
 
-#: How many variables a block may have, and what they are called: those of its layers, and what flows in.
-_LETTERS, INPUT = "wvu", "c"
+#: How many variables a block may have, and what those of its layers are called that its spec has no name for;
+#: and what flows in. How long such a name may be.
+_LETTERS, INPUT, _NAME = "wvu", "c", 12
 #: The attributes that are no width, and what they are called where they vary.
 _OTHERS = {"stride": "s", "kernel": "k", "dilation": "d"}
 #: Of how many different forms without a name each is compared with each.
@@ -106,7 +107,7 @@ class Structure:
         self.kinds = list(dict.fromkeys(kind for piece in self.pieces for kind in piece.kinds))
         self._call(kinds)
         for kind in kinds:
-            _describe(kind)
+            _describe(kind, network.arguments)
 
     def _call(self, kinds: Sequence[Kind]) -> None:
         """Give names to those that nobody named: that of all their scopes, or else a letter."""
@@ -315,7 +316,7 @@ def _letters(number: int) -> str:
 # --- variables -----------------------------------------------------------------------------------
 
 
-def _describe(kind: Kind) -> None:
+def _describe(kind: Kind, arguments: Mapping[str, Mapping[str, int]]) -> None:
     """Choose the block that is shown, its variables and what is said of the others."""
     forms = grouped((tuple(_form(tree)), tree) for tree in kind.trees)
     form, same = max(forms.items(), key=lambda one: len(one[1]))
@@ -342,8 +343,11 @@ def _describe(kind: Kind) -> None:
     if chosen is None:
         kind.notes.insert(0, f"its numbers are those of {printable(kind.shown.path)}")
     else:
-        kind.variables = chosen
-        bases = {letter: widths[number] for letter, number in chosen.items()}
+        given = [arguments.get(tree.path, {}) for tree in alike]
+        kind.variables = {
+            _named(widths[number], given) or letter: number for letter, number in chosen.items()
+        }
+        bases = {letter: widths[number] for letter, number in kind.variables.items()}
         for number, values in sizes.items():
             if number[0]:
                 found = filter(None, (_times(values, base, letter) for letter, base in bases.items()))
@@ -436,6 +440,14 @@ def _bases(widths: Mapping[Number, _Values]) -> dict[str, Number] | None:
     return None
 
 
+def _named(values: _Values, given: Sequence[Mapping[str, int]]) -> str:
+    """The parameter of a block whose value a number is in each of some; empty where there is none."""
+    for name in given[0]:
+        if all(one.get(name) == value for one, value in zip(given, values, strict=True)):
+            return name if len(name) <= _NAME and name not in (INPUT, *_OTHERS.values()) else ""
+    return ""
+
+
 def _times(values: _Values, base: _Values, letter: str) -> str:
     """Values as a multiple or a part of others; empty where they are none."""
     pairs = [(value, one) for value, one in zip(values, base, strict=True) if value and one]
@@ -444,7 +456,7 @@ def _times(values: _Values, base: _Values, letter: str) -> str:
     value, one = pairs[0]
     factor, part = value // one, one // value
     if factor and all(value == factor * one for value, one in pairs):
-        return letter if factor == 1 else f"{factor}{letter}"
+        return letter if factor == 1 else f"{factor}{' ' * (len(letter) > 1)}{letter}"
     if part and all(value * part == one for value, one in pairs):
         return f"{letter}/{part}"
     return ""

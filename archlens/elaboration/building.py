@@ -225,6 +225,8 @@ class Builder:
         self.outputs: dict[str, str] = {}
         self.blocks: list[tuple[str, str]] = []  # path and name of each block's scope
         self.labels: dict[str, str] = {}  # the labels of these, by path
+        self.arguments: dict[str, dict[str, int]] = {}  # the numbers that they were given, by path
+        self.of_blocks: tuple[dict[str, Any], ...] = (self.labels, self.arguments)
         self.scopes: list[tuple[str, Tensor]] = []  # path and output of each scope
         self.training = False
         self.heads: set[str] = set()  # the layers of heads for training
@@ -557,6 +559,7 @@ class Builder:
             outputs=dict(self.outputs) or {"out": self.x.name},
             blocks=dict(self.blocks),
             labels=dict(self.labels),
+            arguments=dict(self.arguments),
             values=values if values is not None else {},
             index={layer.name: layer for layer in self.layers},
             origin=self.origin,

@@ -597,11 +597,13 @@ class _Use:
         builder.scopes[self.scopes :] = kept
         blocks = []
         for path, block in builder.blocks[self.blocks :]:
-            label = builder.labels.pop(path, "")
-            if self.name or not path.startswith(self.prefix):
+            stays = self.name or not path.startswith(self.prefix)
+            if stays:
                 blocks.append((self.called(path), block))
-                if label:
-                    builder.labels[self.called(path)] = label
+            for said in builder.of_blocks:
+                found = said.pop(path, None)
+                if found is not None and stays:
+                    said[self.called(path)] = found
         builder.blocks[self.blocks :] = blocks
         walk.asked[self.asked :] = [
             one._replace(name=names.get(one.name, one.name)) for one in walk.asked[self.asked :]

@@ -915,6 +915,9 @@ class Walk(Mixing):
         self.builder.blocks.append((inside.path, block.name))
         if block.label:
             self.builder.labels[inside.path] = block.label
+        numbers = {name: env.locals[name] for name in block.parameters if type(env.locals[name]) is int}
+        if numbers:
+            self.builder.arguments[inside.path] = numbers
         self.stack.append(block)
         self.body(block.body, env, inside)
         self.stack.pop()
@@ -961,10 +964,9 @@ class Walk(Mixing):
         ]
         blocks = builder.blocks[made.blocks]
         builder.blocks += [(path + inner[cut:], name) for inner, name in blocks]
-        if builder.labels:
-            builder.labels |= {
-                path + inner[cut:]: builder.labels[inner] for inner, _ in blocks if inner in builder.labels
-            }
+        for said in builder.of_blocks:
+            if said:
+                said |= {path + inner[cut:]: said[inner] for inner, _ in blocks if inner in said}
         self.asked += [one._replace(name=moved(one.name)) for one in self.asked[made.asked]]
         builder.x = Tensor(moved(made.end.name), made.end.shape)
 

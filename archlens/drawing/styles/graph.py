@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise, product
 from typing import NamedTuple
@@ -72,6 +72,8 @@ _WORDS = (
 )
 #: The same in boxes so narrow that two stand beside each other in a column of print, with heads in two lines.
 _NARROWER_WORDS = _Words(True, True, 13.0, 10.0, 104.0, 80.0)
+#: Those with few words closer together, where a U is as high as its page.
+_CLOSER_WORDS = (_Words(True, False, 11.0, 5.0), _Words(True, True, 11.0, 5.0))
 #: How many connections are laid out where a level of scopes can be folded instead; and how many times as
 #: large as its page something is that fewer words do not make fit.
 _EDGES, _HOPELESS = 72, 2.0
@@ -221,13 +223,13 @@ def _chosen(request: Request) -> Laid:
     for plan in request.choices():
         only = request.is_last(plan)
         hopeless: set[str] = set()
-        choices = _WORDS if _is_cut(plan, _NARROWER_WORDS) else (*_WORDS, _NARROWER_WORDS)
-        for words in choices if "tb" in ways and len(plan.edges) <= _EDGES else ():
+        for words in _bent_words(plan) if "tb" in ways and len(plan.edges) <= _EDGES else ():
             found = _laid(request, plan, words, "tb", only=only)
             if found is None or not found.bent:
                 break
             if found.layout.rising and found.over == (0.0, 0.0):
                 return found
+        choices = _WORDS if _is_cut(plan, _NARROWER_WORDS) else (*_WORDS, _NARROWER_WORDS)
         # of the last plan boxes are made as narrow as they have to be
         for words, way in product(_WORDS if only else choices, ways):
             found = _laid(request, plan, words, way, only=only) if way not in hopeless else None
@@ -251,16 +253,21 @@ def _as_u(request: Request) -> Laid | None:
         return None
     for depth in range(min(request.plans.repeats.deepest, _FLAT), 0, -1):
         plan = request.plans.flat(depth, PAGE)
-        if plan is None or not 0 < len(plan.edges) <= _EDGES:
+        if plan is None:
             continue
-        plan = request.labelled(plan)
-        for words in _WORDS if _is_cut(plan, _NARROWER_WORDS) else (*_WORDS, _NARROWER_WORDS):
+        plan = request.labelled(plan.thinned().joined())
+        for words in _bent_words(plan) if 0 < len(plan.edges) <= _EDGES else ():
             found = _laid(request, plan, words, "tb", only=True)
             if found is None or not found.bent:
                 break
             if found.layout.rising and found.over == (0.0, 0.0):
                 return found
     return None
+
+
+def _bent_words(plan: Plan) -> Sequence[_Words]:
+    """How much a U may say: with fewest words its boxes stand close, or are narrow where none is cut."""
+    return [*_WORDS, *_CLOSER_WORDS, *([] if _is_cut(plan, _NARROWER_WORDS) else [_NARROWER_WORDS])]
 
 
 def _narrowed(request: Request, found: Laid) -> Laid:
@@ -296,8 +303,10 @@ def fitting(
     close = {"tail": _CLOSE, "narrowest": _LEAST}
     choices = [words if shapes else words._replace(**close) for words in _WORDS]  # type: ignore[arg-type]
     best: Laid | None = None
-    for words in choices:
+    for words in [*choices, *_CLOSER_WORDS]:
         found = _within(plan, words, way, room, broken=broken)
+        if words in _CLOSER_WORDS and not (found.bent and found.layout.rising):
+            continue
         if found.over == (0.0, 0.0) and (found.layout.rising or not found.bent):
             return found
         if best is None or found.over < best.over:  # fewer words may make a U fit
@@ -346,8 +355,8 @@ def _layouts(
     """The places of the boxes on the page: as a U, where the network is one, and in columns or rows; and
     whether it is one.
     """
-    scopes = len(plan.scopes)
-    known, key = request.plans.known, (__name__, plan.depth, scopes, words, direction, request.labels)
+    shown = plan.depth, len(plan.scopes), len(plan.boxes), plan.spread
+    known, key = request.plans.known, (__name__, shown, words, direction, request.labels)
     if key not in known:
         known[key] = _whole(plan, words, direction, cores)
     return _broken(known[key], direction, room)
@@ -809,7 +818,7 @@ def _families(plan: Plan, theme: Theme) -> list[Sign | Ramp]:
 
 def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:
     """What was left out for the page."""
-    notes = folded(request, plan)
+    notes = [*folded(request, plan), *spread(plan)]
     if (heat := _heat(request, plan)) is not None:
         notes += heat.notes()
     elif any(_bars(box, words) for box in plan.boxes):
@@ -818,6 +827,14 @@ def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:
         own = any("own weights" in scope.note for scope in plan.scopes)
         notes.append(f"x2 in a corner: so many in a row{', each with its own weights' if own else ''}.")
     return notes
+
+
+def spread(plan: Plan) -> list[str]:
+    """What most boxes read, and has one line."""
+    return [
+        f"{printable(name)} flows into {count:,} more boxes than that to which its line leads."
+        for name, count in plan.spread
+    ]
 
 
 def _described(plan: Plan) -> str:

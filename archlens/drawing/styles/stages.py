@@ -23,7 +23,7 @@ from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, short
 from ..request import Request
 from ..structure import INPUT, Kind, Piece, Run, Structure
 from ..theme import Theme
-from .graph import Laid, fitting, painted
+from .graph import Laid, fitting, painted, spread
 
 #: The space within the frame of a block, between frames, and between them and the stages.
 _PAD, _GAP, _ASIDE = 9.0, 12.0, 22.0
@@ -38,6 +38,8 @@ _SHARES = (0.4, 0.5, 0.65)
 _UPPER = 0.5
 #: From how much narrower than their words on the stages cannot be read.
 _UNREAD = 150.0
+#: How wide the words of a stage may be that stand in one line.
+_TOGETHER = 125.0
 #: The narrowest frame.
 _LEAST = 110.0
 
@@ -109,7 +111,7 @@ def draw(request: Request) -> Picture:
         items,
         (sheet.width, sheet.height),
         signs=_signs(shown, theme),
-        notes=[*_notes(structure), *_left_out(sheet)],
+        notes=[*_notes(structure), *spread(sheet.macro.plan), *_left_out(sheet)],
         shows="its stages and their blocks",
         description=_described(request, structure, sheet),
     )
@@ -124,12 +126,13 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
             "too many for a picture of its stages",
             help="--style graph folds them; or --scope draws one of its scopes",
         )
-    plan = request.labelled(_macro(request, structure))
+    plan = request.labelled(_macro(request, structure).thinned())
     signs = [
         Sign(family, request.colors.color(family))
         for family in dict.fromkeys(layer.op.family for layer in network.layers)
     ]
-    space = room(request, around(request, signs, _notes(structure)))
+    notes = [*_notes(structure), *spread(plan)]
+    space = room(request, around(request, signs, notes))
     ways = [request.direction] if request.direction else ["tb", "lr"]
     if wide := fitting(plan, space, ways[0]).over[0]:  # heads side by side: their scopes may be narrower
         folded = request.labelled(request.plans.at(1))
@@ -140,7 +143,7 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
     def cost(one: _Sheet) -> tuple[float, ...]:
         left = space
         if one.left_out:
-            left = room(request, around(request, signs, [*_notes(structure), *_left_out(one)]))
+            left = room(request, around(request, signs, [*notes, *_left_out(one)]))
         wide, high = one.over(left)
         high = high if request.page.bounded else 0.0
         layout = one.macro.layout
@@ -328,8 +331,10 @@ def _lines(piece: Piece) -> list[BoxLine]:
             if is_position(name)
             else [BoxLine(name, "", ""), *texts]
         )
-    lines = [BoxLine(name, "" if texts[0].what == name else texts[0].what, "")]
-    return [*lines, *(BoxLine("", text, "") for text in values if text)]
+    what = "" if texts[0].what == name else texts[0].what
+    if what and values[0] and width(together := f"{what}, {values[0]}", SMALL) <= _TOGETHER:
+        return [BoxLine(name, together, "")]
+    return [BoxLine(name, what, ""), *(BoxLine("", text, "") for text in values if text)]
 
 
 def _line(layer: Layer, name: str) -> BoxLine:
@@ -478,7 +483,7 @@ def _notes(structure: Structure) -> list[str]:
     """What the letters in blocks mean."""
     variables = {letter for kind in structure.kinds for letter in kind.variables}
     widths = [letter for letter in sorted(variables, reverse=True) if letter != INPUT]
-    said = [f"{', '.join(widths)}: widths that each stage says"] if widths else []
+    said = [f"{', '.join(widths)}: given in each stage"] if widths else []
     said += [f"{INPUT}: the channels that flow into a block"] if INPUT in variables else []
     return [f"{'; '.join(said)}."] if said else []
 
