@@ -308,7 +308,7 @@ class Artist:
 
     def origin(self, tail: int) -> str:
         """Where something comes from that is carried from another line."""
-        return fitted(f"from {self.stages[tail].boxes[-1].name}", SMALL, 0.6 * _WORDS)
+        return fitted(f"from {self.stages[tail].boxes[-1].name}", SMALL, 0.8 * _WORDS)
 
     def bow(self, stage: Stage) -> float:
         return _BOW + 2 if any(slab.skip for slab in stage.slabs) else 0.0
@@ -628,6 +628,8 @@ class Artist:
             word = _what(slab.box)
             if i and slab.pools and slab.shape is not None and len(slab.shape.spatial) == 2:
                 word = f"{word.partition(',')[0]} to {_size(slab.shape.spatial)}"
+                if width(word, SMALL) > self.words_wide:  # as its size says
+                    word = word.removeprefix("adaptive_")
             elif width(word, SMALL) > self.words_wide - 20:
                 word = word.partition(",")[0]
             words[word] += slab.box.fold
@@ -1179,6 +1181,9 @@ def _called(boxes: list[Box], most: float) -> list[str]:
         return [f"{first} to {last}"]
     (scope, name), (other, end) = _parted(first), _parted(last)
     if len(boxes) == 1:
+        if is_position(name) and "." in scope:  # a number alone says nothing
+            scope, _, before = scope.rpartition(".")
+            name = f"{before}.{name}"
         start, dots, stop = name.partition("..")
         own = [name] if not dots or width(name, SMALL, True) <= most else [f"{start} to", stop]
         return [scope, *own] if scope else own
