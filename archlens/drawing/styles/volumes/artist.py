@@ -308,7 +308,7 @@ class Artist:
 
     def origin(self, tail: int) -> str:
         """Where something comes from that is carried from another line."""
-        return fitted(f"from {self.stages[tail].boxes[-1].name}", SMALL, 0.8 * _WORDS)
+        return fitted(f"from {self.stages[tail].boxes[-1].name}", SMALL, 0.6 * _WORDS)
 
     def bow(self, stage: Stage) -> float:
         return _BOW + 2 if any(slab.skip for slab in stage.slabs) else 0.0
